@@ -1,0 +1,57 @@
+"""Asking the `projects` fold: a request goes into the journal, its verdict comes back through `decisions`."""
+
+import asyncio
+
+import msgspec
+
+from infra.log.replica import Replica
+from infra.log.sink import NotStored, Sink
+from schemas.base import encode
+from schemas.requests import Decision, ProjectsRequest
+from schemas.topics import DECISIONS, PROJECTS
+
+_decode = msgspec.json.Decoder(Decision).decode
+
+
+class NoVerdict(Exception):
+    """The request is in the log, or may be, but its verdict did not come in time."""
+
+
+class Decisions:
+    """Hears the verdicts. To be made inside a running event loop; `start` before asking."""
+
+    def __init__(self, bootstrap: str, partitions: int, sink: Sink) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._sink = sink
+        self._asked: dict[str, asyncio.Future[Decision]] = {}
+        self._replica = Replica(bootstrap, partitions, {DECISIONS: self._heard}, from_end=True)
+
+    async def start(self) -> None:
+        """Begin to listen."""
+        await self._replica.start()
+
+    async def close(self) -> None:
+        """Stop listening."""
+        await self._replica.close()
+
+    async def ask(self, project: str, request: ProjectsRequest, timeout: float = 5.0) -> Decision:
+        """The verdict on a request. Raises `NoVerdict` when Kafka or the fold does not answer within `timeout`."""
+        verdict: asyncio.Future[Decision] = self._loop.create_future()
+        self._asked[request.request] = verdict
+        try:
+            async with asyncio.timeout(timeout):
+                await self._sink.put(PROJECTS, project, encode(request))
+                return await verdict
+        except (TimeoutError, NotStored) as error:
+            raise NoVerdict(str(error) or f"no verdict within {timeout:.0f} s") from error
+        finally:
+            self._asked.pop(request.request, None)
+
+    def _heard(self, partition: int, key: str, value: bytes | None) -> None:
+        if value is not None and key in self._asked:
+            self._loop.call_soon_threadsafe(self._settle, key, _decode(value))
+
+    def _settle(self, request: str, decision: Decision) -> None:
+        verdict = self._asked.get(request)
+        if verdict is not None and not verdict.done():
+            verdict.set_result(decision)

@@ -1,0 +1,119 @@
+"""The directory: the newest definitions, found by id, by ping key and slug, by API key; kept from `definitions`.
+
+Records stay packed as the bytes that Kafka holds; they are decoded when somebody asks (DESIGN section 5).
+"""
+
+from collections.abc import Iterator
+
+import msgspec
+
+from schemas.definitions import ApiKey, Channel, Check, Definition, Project
+
+_decode = msgspec.json.Decoder(Definition).decode
+_NOTHING: dict[str, None] = {}
+
+
+class Directory:
+    """Fed by a replica's thread, read by the event loop. Every write is one atomic change of one dictionary."""
+
+    def __init__(self) -> None:
+        self.projects: dict[str, Project] = {}
+        self.project_of_ping_key: dict[str, str] = {}
+        self._checks: dict[str, bytes] = {}
+        self._where: dict[str, tuple[str, str]] = {}  # check id -> (project, slug)
+        self._slugs: dict[tuple[str, str], tuple[str, ...]] = {}
+        self._checks_of: dict[str, dict[str, None]] = {}
+        self._channels: dict[str, Channel] = {}
+        self._keys: dict[str, ApiKey] = {}
+        self._keys_by_hash: dict[str, ApiKey] = {}
+
+    def apply(self, partition: int, key: str, value: bytes | None) -> None:
+        """Take one record of `definitions`."""
+        kind, _, id = key.partition("/")
+        if kind == "check":
+            self._apply_check(id, value)
+        elif kind in ("project", "key", "channel"):
+            self._apply_other(kind, id, None if value is None else _decode(value))
+
+    def _apply_check(self, id: str, value: bytes | None) -> None:
+        check = None if value is None else _decode(value)
+        now = (check.project, check.slug) if isinstance(check, Check) else None
+        before = self._where.get(id)
+        if before != now:
+            if before is not None:
+                left = tuple(other for other in self._slugs.get(before, ()) if other != id)
+                if left:
+                    self._slugs[before] = left
+                else:
+                    self._slugs.pop(before, None)
+                self._checks_of.get(before[0], {}).pop(id, None)
+                self._where.pop(id, None)
+            if now is not None:
+                self._where[id] = now
+                if now[1]:
+                    self._slugs[now] = (*self._slugs.get(now, ()), id)
+                self._checks_of.setdefault(now[0], {})[id] = None
+        if value is None:
+            self._checks.pop(id, None)
+        else:
+            self._checks[id] = value
+
+    def _apply_other(self, kind: str, id: str, definition: Definition | None) -> None:
+        match definition:
+            case Project():
+                self.projects[id] = definition
+                self.project_of_ping_key[definition.ping_key] = id
+            case ApiKey():
+                self._keys[id] = definition
+                self._keys_by_hash[definition.hash] = definition
+            case Channel():
+                self._channels[id] = definition
+            case None if kind == "key" and id in self._keys:
+                self._keys_by_hash.pop(self._keys.pop(id).hash, None)
+            case None if kind == "channel":
+                self._channels.pop(id, None)
+            case _:
+                pass
+
+    def __contains__(self, check_id: str) -> bool:
+        return check_id in self._checks
+
+    def __len__(self) -> int:
+        return len(self._checks)
+
+    def check(self, id: str) -> Check | None:
+        """The check with this id."""
+        packed = self._checks.get(id)
+        if packed is None:
+            return None
+        check = _decode(packed)
+        assert isinstance(check, Check)
+        return check
+
+    def by_slug(self, project: str, slug: str) -> tuple[str, ...]:
+        """Ids of the checks of a project with this slug, oldest position first; more than one is ambiguous."""
+        return self._slugs.get((project, slug), ())
+
+    def checks_of(self, project: str) -> Iterator[Check]:
+        """All checks of a project, in the order of their making."""
+        for id in list(self._checks_of.get(project, _NOTHING)):
+            check = self.check(id)
+            if check is not None:
+                yield check
+
+    def channel(self, id: str) -> Channel | None:
+        """The channel with this id."""
+        return self._channels.get(id)
+
+    def channels_of(self, project: str) -> list[Channel]:
+        """All channels of a project, oldest first."""
+        found = (channel for channel in list(self._channels.values()) if channel.project == project)
+        return sorted(found, key=lambda channel: (channel.created, channel.id))
+
+    def api_key(self, hash: str) -> ApiKey | None:
+        """The API key with this SHA-256."""
+        return self._keys_by_hash.get(hash)
+
+    def keys_of(self, project: str) -> list[ApiKey]:
+        """All API keys of a project."""
+        return [key for key in list(self._keys.values()) if key.project == project]

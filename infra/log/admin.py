@@ -1,0 +1,83 @@
+"""Topics: made explicitly, with one partition count for the deployment, checked at every start.
+
+The partition count is fixed by the first start; it is recorded in Kafka itself, as the count of the topics.
+"""
+
+from collections.abc import Iterable
+
+from confluent_kafka import IsolationLevel, KafkaError, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec
+
+from schemas.topics import COMPACTION_LAG_MS, PINGS, TOPICS, Cleanup, Topic
+
+# One event must fit: a body of UNANNOUNCED_BODY_LIMIT bytes in base64 and its envelope.
+MAX_MESSAGE_BYTES = 4 * 2**20
+
+
+class WrongPartitionCount(Exception):
+    """A topic has another partition count than the deployment."""
+
+
+def admin_client(bootstrap: str) -> AdminClient:
+    """An admin client that gives up after seconds, not minutes."""
+    return AdminClient({"bootstrap.servers": bootstrap, "socket.timeout.ms": 10_000})
+
+
+def topic_config(topic: Topic) -> dict[str, str]:
+    """The broker settings that carry out a topic's contract."""
+    config = {
+        "cleanup.policy": topic.cleanup.value,
+        "retention.ms": str(topic.retention_ms),
+        "segment.bytes": str(topic.segment_bytes),
+        "max.message.bytes": str(MAX_MESSAGE_BYTES),
+    }
+    if topic.cleanup is Cleanup.COMPACT:
+        config |= {"min.compaction.lag.ms": str(COMPACTION_LAG_MS), "min.cleanable.dirty.ratio": "0.3"}
+    return config
+
+
+def migrate(bootstrap: str, partitions: int, timeout: float = 30.0) -> int:
+    """Make the topics that are missing; return the deployment's partition count.
+
+    `partitions` counts at the first start only. Raises `WrongPartitionCount` when topics disagree among themselves.
+    """
+    admin = admin_client(bootstrap)
+    existing = {name: len(meta.partitions) for name, meta in admin.list_topics(timeout=timeout).topics.items()}
+    brokers = len(admin.list_topics(timeout=timeout).brokers)
+    count = existing.get(PINGS.name, partitions)
+    wrong = [f"{topic} has {existing[topic.name]}" for topic in TOPICS if existing.get(topic.name, count) != count]
+    if wrong:
+        raise WrongPartitionCount(
+            f"this deployment has {count} partitions, but {', '.join(wrong)}: the count can never change; "
+            "remove the topics that differ, or use another cluster"
+        )
+    missing = [
+        NewTopic(topic.name, count, min(3, brokers), config=topic_config(topic))
+        for topic in TOPICS
+        if topic.name not in existing
+    ]
+    if missing:
+        for name, made in admin.create_topics(missing, operation_timeout=timeout, request_timeout=timeout).items():
+            try:
+                made.result(timeout)
+            except KafkaException as error:
+                if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
+                    raise RuntimeError(f"cannot make topic {name}: {error}") from error
+    return count
+
+
+def partition_count(bootstrap: str, timeout: float = 10.0) -> int:
+    """The deployment's partition count, from Kafka. Raises `WrongPartitionCount` when the topics are not there."""
+    topics = admin_client(bootstrap).list_topics(timeout=timeout).topics
+    if PINGS.name not in topics:
+        raise WrongPartitionCount(f"topic {PINGS} is not there: run `pingfold migrate` first")
+    return len(topics[PINGS.name].partitions)
+
+
+def end_offsets(
+    admin: AdminClient, partitions: Iterable[tuple[str, int]], timeout: float = 10.0
+) -> dict[tuple[str, int], int]:
+    """The `read_committed` end of each (topic, partition): the offset after the last one that a reader can reach."""
+    asked = {TopicPartition(topic, number): OffsetSpec.latest() for topic, number in partitions}
+    futures = admin.list_offsets(asked, isolation_level=IsolationLevel.READ_COMMITTED, request_timeout=timeout)
+    return {(tp.topic, tp.partition): future.result(timeout).offset for tp, future in futures.items()}

@@ -1,0 +1,147 @@
+"""A replica: the newest record of every key of some topics, followed live in a thread, with its positions known.
+
+Readers of transactional topics know that commit markers use up offsets: "caught up" means that the position at the end
+of the partition has reached the `read_committed` end offset, never "last record + 1" (DESIGN section 3).
+"""
+
+import asyncio
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+
+import structlog
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, TopicPartition
+
+from infra.log.admin import admin_client, end_offsets
+from schemas.topics import Topic
+
+log = structlog.get_logger(__name__)
+
+# Takes (partition, key, value); value None removes the key. Called in the replica's thread, so it must be quick, keep
+# to operations that are atomic under the interpreter's lock, and not raise.
+Apply = Callable[[int, str, bytes | None], None]
+
+
+class Replica:
+    """Follows `topics` (all partitions) from the beginning, or from now on with `from_end`.
+
+    To be made inside a running event loop; `started` ends when it has all that was there when it began.
+    """
+
+    def __init__(self, bootstrap: str, partitions: int, topics: Mapping[Topic, Apply], from_end: bool = False) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._admin = admin_client(bootstrap)
+        self._applies = {topic.name: apply for topic, apply in topics.items()}
+        self._assigned = [(topic.name, number) for topic in topics for number in range(partitions)]
+        self._from_end = from_end
+        self.positions: dict[tuple[str, int], int] = dict.fromkeys(self._assigned, -1)
+        self._waiters: set[asyncio.Event] = set()
+        self._look: asyncio.Future[dict[tuple[str, int], int]] | None = None
+        self._closing = False
+        self._consumer = Consumer(
+            {
+                "bootstrap.servers": bootstrap,
+                "group.id": "pingfold-replica",  # never joined: partitions are assigned by hand
+                "enable.auto.commit": False,
+                "enable.partition.eof": True,
+                "isolation.level": "read_committed",
+                "auto.offset.reset": "earliest",
+                "fetch.wait.max.ms": 500,
+                "fetch.message.max.bytes": 4 * 2**20,
+                "queued.max.messages.kbytes": 65_536,
+                "queued.min.messages": 10_000,
+                "reconnect.backoff.max.ms": 1_000,
+                "log_level": 3,
+            }
+        )
+        self._thread = threading.Thread(target=self._follow, name="replica", daemon=True)
+
+    async def start(self, timeout: float = 60.0) -> None:
+        """Begin, and wait until everything that is there now has been read."""
+        ends = await asyncio.to_thread(end_offsets, self._admin, self._assigned)
+        begin = {tp: ends[tp] if self._from_end else OFFSET_BEGINNING for tp in self._assigned}
+        self._consumer.assign([TopicPartition(*tp, offset) for tp, offset in begin.items()])
+        self._thread.start()
+        if not await self.wait(lambda: self._reached(ends), timeout):
+            raise TimeoutError(f"the replica of {', '.join(self._applies)} could not be read within {timeout:.0f} s")
+
+    async def close(self) -> None:
+        """Stop following."""
+        self._closing = True
+        if self._thread.is_alive():
+            await asyncio.to_thread(self._thread.join, 3.0)
+
+    async def caught_up(self, timeout: float) -> bool:
+        """Wait until the replica holds everything committed before this call; False when that takes longer.
+
+        Calls that come while a look at the end offsets is under way share the next look.
+        """
+        deadline = time.monotonic() + timeout
+        try:
+            async with asyncio.timeout(timeout):
+                if self._look is not None:  # it may have begun before our moment
+                    with contextlib.suppress(Exception):
+                        await asyncio.shield(self._look)
+                if self._look is None:
+                    self._look = asyncio.ensure_future(asyncio.to_thread(end_offsets, self._admin, self._assigned))
+                    self._look.add_done_callback(self._looked)
+                ends = await asyncio.shield(self._look)
+        except Exception as error:
+            log.warning("replica.no_end_offsets", error=str(error) or type(error).__name__)
+            return False
+        return await self.wait(lambda: self._reached(ends), max(0.0, deadline - time.monotonic()))
+
+    def _looked(self, look: "asyncio.Future[dict[tuple[str, int], int]]") -> None:
+        self._look = None
+        if not look.cancelled():
+            look.exception()  # seen, whoever still waits gets it too
+
+    async def wait(self, condition: Callable[[], bool], timeout: float) -> bool:
+        """Wait until `condition` holds, looked at after each batch read; False when it does not within `timeout`."""
+        if condition():
+            return True
+        changed = asyncio.Event()
+        self._waiters.add(changed)
+        try:
+            async with asyncio.timeout(timeout):
+                while not condition():
+                    await changed.wait()
+                    changed.clear()
+        except TimeoutError:
+            return condition()
+        finally:
+            self._waiters.discard(changed)
+        return True
+
+    def _reached(self, ends: Mapping[tuple[str, int], int]) -> bool:
+        return all(self.positions[tp] >= end for tp, end in ends.items())
+
+    def _wake(self) -> None:
+        for changed in self._waiters:
+            changed.set()
+
+    def _follow(self) -> None:
+        while not self._closing:
+            self._apply(self._consumer.consume(5_000, 0.25))
+        self._consumer.close()
+
+    def _apply(self, messages: Iterable[object]) -> None:
+        any_read = False
+        for message in messages:
+            error = message.error()  # type: ignore[attr-defined]
+            topic, partition, offset = message.topic(), message.partition(), message.offset()  # type: ignore[attr-defined]
+            if error is not None:
+                if error.code() == KafkaError._PARTITION_EOF:
+                    self.positions[topic, partition] = offset
+                    any_read = True
+                elif not error.retriable():
+                    log.warning("replica.error", topic=topic, error=error.str())
+                continue
+            key = (message.key() or b"").decode(errors="replace")  # type: ignore[attr-defined]
+            self._applies[topic](partition, key, message.value())  # type: ignore[attr-defined]
+            self.positions[topic, partition] = offset + 1
+            any_read = True
+        if any_read and self._waiters and not self._closing:
+            with contextlib.suppress(RuntimeError):  # the loop has closed
+                self._loop.call_soon_threadsafe(self._wake)

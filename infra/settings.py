@@ -1,0 +1,80 @@
+"""Every setting of Pingfold, read from environment variables (and nowhere else).
+
+Names are those of the table in docs/operations.md. Roles never read `os.environ` themselves: they take a `Settings`.
+"""
+
+from functools import cached_property
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+Network = IPv4Network | IPv6Network
+
+# What `PINGFOLD_PING_BODY_LIMIT=none` still keeps of a body: no limit is announced, but one event must fit in Kafka.
+UNANNOUNCED_BODY_LIMIT = 1_000_000
+
+
+class Settings(BaseSettings):
+    """Settings of one Pingfold process. Times in seconds, sizes in bytes."""
+
+    model_config = SettingsConfigDict(env_prefix="PINGFOLD_", extra="ignore", frozen=True, populate_by_name=True)
+
+    host: str = "127.0.0.1"
+    port: int = Field(8000, ge=1, le=65535)
+    data: Path = Path("data")
+    site_name: str = "Pingfold"
+    ping_endpoint: str | None = None
+    ping_body_limit: Annotated[int | None, Field(ge=0, le=UNANNOUNCED_BODY_LIMIT)] = 100_000
+    slugs: Literal["chosen", "from-name"] = "chosen"
+    pings_per_minute: int = Field(5, ge=0)
+    private_targets: Annotated[tuple[Network, ...], NoDecode] = ()
+    workers: int = Field(1, ge=1)
+    test_clock: bool = False
+    partitions: int = Field(8, ge=1, le=1024)
+    # The key that encrypts reusable secrets, base64 of 32 bytes; made under `data` when it is not given.
+    secret_key: str | None = None
+    # Admin commands and REST clients started by hand find a running Pingfold by these two.
+    url: str | None = None
+    key: str | None = None
+    # Ports of the embedded servers; 0 picks a free one at the first start and keeps it.
+    kafka_port: int = Field(0, ge=0, le=65535)
+    clickhouse_port: int = Field(0, ge=0, le=65535)
+    kafka_heap: str = "384m"
+    kafka_bootstrap_servers: str | None = Field(None, validation_alias="KAFKA_BOOTSTRAP_SERVERS")
+    clickhouse_url: str | None = Field(None, validation_alias="CLICKHOUSE_URL")
+
+    @field_validator("ping_body_limit", mode="before")
+    @classmethod
+    def _body_limit(cls, value: object) -> object:
+        return None if isinstance(value, str) and value.strip().lower() == "none" else value
+
+    @field_validator("private_targets", mode="before")
+    @classmethod
+    def _networks(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(ip_network(part.strip()) for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("kafka_bootstrap_servers", "clickhouse_url", "ping_endpoint", "url", "key", mode="before")
+    @classmethod
+    def _empty_is_unset(cls, value: object) -> object:
+        return None if value == "" else value
+
+    @cached_property
+    def base_url(self) -> str:
+        """The address people use, without a slash at the end."""
+        host = "127.0.0.1" if self.host in ("0.0.0.0", "::") else self.host
+        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
+
+    @cached_property
+    def ping_base(self) -> str:
+        """What comes before `<uuid>` in a displayed ping URL; ends with a slash (seed 004, PING_ENDPOINT)."""
+        return self.ping_endpoint or f"{self.base_url}/ping/"
+
+    @cached_property
+    def body_limit(self) -> int:
+        """How many bytes of a ping's body are kept, announced or not."""
+        return UNANNOUNCED_BODY_LIMIT if self.ping_body_limit is None else self.ping_body_limit

@@ -1,0 +1,240 @@
+"""What a fold is, and how one partition of it is stepped: pure, no I/O, no clock, no randomness (DESIGN section 1).
+
+A `Fold` names its journal and its state topic and opens a `Partition` on a `View`. `Session` applies the records of one
+partition in order and gathers what they change; the runtime commits that in one transaction, `pingfold replay` compares
+it with what was committed, tests look at it. All three step the very same code.
+"""
+
+import copy
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, NamedTuple, Protocol, TypeVar
+
+import msgspec
+
+from schemas.base import Micros, Value
+from schemas.dead_letters import DeadLetter
+from schemas.ticks import PROGRESS_KEY, Progress
+from schemas.topics import DEAD_LETTERS, Topic
+
+V = TypeVar("V", bound=Value)
+
+# The partition of the record being folded, for streams that follow their journal's partition number.
+SAME = -1
+
+
+class Effect(NamedTuple):
+    """A record for another topic. `partition`: None lets the key decide, `SAME` keeps the journal's."""
+
+    topic: Topic
+    key: str
+    value: msgspec.Struct
+    partition: int | None = None
+
+
+class Record(NamedTuple):
+    """A record of a journal as the runtime hands it over. `timestamp`: the record's own time in Kafka, in Micros."""
+
+    offset: int
+    timestamp: Micros
+    key: bytes | None
+    value: bytes | None
+    retried: bool = False
+
+
+class Context(NamedTuple):
+    """Where the event being folded stands. `at`: the Kafka time of its record. `retried`: a dead letter put back."""
+
+    partition: int
+    offset: int
+    key: str
+    at: Micros
+    retried: bool
+
+
+class Refused(Exception):
+    """The event cannot be folded, for a reason that its producer can mend: it goes to dead-letters with this text."""
+
+
+class View:
+    """The states of one partition: a mapping that notes what changed and can undo the event in hand.
+
+    Records are never changed in place: `edit` hands out a copy that already stands in the view.
+    """
+
+    def __init__(self, records: Mapping[str, msgspec.Struct] | None = None) -> None:
+        self._records: dict[str, msgspec.Struct] = dict(records or {})
+        self._changed: set[str] = set()
+        self._before: dict[str, tuple[msgspec.Struct | None, bool]] = {}
+        self.listeners: list[Callable[[str, msgspec.Struct | None, msgspec.Struct | None], None]] = []
+
+    def get(self, key: str) -> Any:
+        """The record under `key`, or None. To be read only."""
+        return self._records.get(key)
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    def items(self) -> Iterator[tuple[str, msgspec.Struct]]:
+        """All records; the view must not change meanwhile."""
+        return iter(self._records.items())
+
+    def edit(self, record_type: type[V], key: str) -> V:
+        """A copy of the record under `key` to be changed; it is in the view at once."""
+        old = self._records[key]
+        assert isinstance(old, record_type)
+        if key in self._before:
+            return old
+        new = copy.copy(old)
+        self._note(key, old)
+        self._records[key] = new
+        return new
+
+    def put(self, key: str, record: msgspec.Struct) -> None:
+        """Set the record under `key`."""
+        old = self._records.get(key)
+        self._note(key, old)
+        self._records[key] = record
+        for listener in self.listeners:
+            listener(key, old, record)
+
+    def delete(self, key: str) -> None:
+        """Remove the record under `key`, if there is one."""
+        old = self._records.get(key)
+        if old is None:
+            return
+        self._note(key, old)
+        del self._records[key]
+        for listener in self.listeners:
+            listener(key, old, None)
+
+    def _note(self, key: str, old: msgspec.Struct | None) -> None:
+        if key not in self._before:
+            self._before[key] = (old, key in self._changed)
+        self._changed.add(key)
+
+    def keep(self) -> None:
+        """The event in hand is done: what it changed can no more be undone."""
+        self._before.clear()
+
+    def undo(self) -> None:
+        """Put back what the event in hand changed."""
+        for key, (old, was_changed) in self._before.items():
+            new = self._records.get(key)
+            if old is None:
+                self._records.pop(key, None)
+            else:
+                self._records[key] = old
+            if not was_changed:
+                self._changed.discard(key)
+            for listener in self.listeners:
+                listener(key, new, old)
+        self._before.clear()
+
+    def take_changes(self) -> dict[str, msgspec.Struct | None]:
+        """Every record changed since the last call, None for a removed one."""
+        changes = {key: self._records.get(key) for key in sorted(self._changed)}
+        self._changed.clear()
+        return changes
+
+
+class Partition(Protocol):
+    """A fold at work on one partition."""
+
+    def apply(self, event: Any, context: Context) -> Iterable[Effect]:
+        """Fold one event: read and write the view, return effects. Raises `Refused` for an event that makes no sense.
+
+        Whatever it raises, the session undoes what the event changed in the view, and goes on with the next event.
+        Indexes and wheels beside the view must stand that (listen to the view, or check against it when used).
+        """
+
+
+class Fold(Protocol):
+    """A kind of fold. `version` grows when the same events give other states."""
+
+    name: str
+    version: int
+    journal: Topic
+    states: Topic
+
+    @property
+    def events(self) -> msgspec.json.Decoder[Any]:
+        """Decoder of the journal's events."""
+
+    @property
+    def records(self) -> msgspec.json.Decoder[Any]:
+        """Decoder of the state topic's records."""
+
+    def open(self, view: View, partition: int) -> Partition:
+        """Begin work on a partition whose states were loaded into `view`; the view holds a `Progress` record."""
+
+
+class Batch(NamedTuple):
+    """What some records of one partition came to. `changes` include the partition's own record."""
+
+    applied: int
+    changes: dict[str, msgspec.Struct | None]
+    effects: list[Effect]
+
+
+class Session:
+    """One partition of a fold, stepped record by record. Skips what its progress says is applied already."""
+
+    def __init__(self, fold: Fold, partition: int, view: View, tzdata: str = "") -> None:
+        self.fold, self.number, self.view = fold, partition, view
+        if view.get(PROGRESS_KEY) is None:
+            view.put(PROGRESS_KEY, Progress())
+            view.keep()
+            view.take_changes()
+        self._tzdata = tzdata
+        self._decode = fold.events.decode
+        self._partition = fold.open(view, partition)
+        view.keep()
+
+    @property
+    def progress(self) -> Progress:
+        """The partition's own record, as of the last record stepped."""
+        progress: Progress = self.view.get(PROGRESS_KEY)
+        return progress
+
+    def step(self, records: Iterable[Record]) -> list[Effect]:
+        """Fold records in order; the view holds the outcome, the effects are returned."""
+        effects: list[Effect] = []
+        view, apply, decode = self.view, self._partition.apply, self._decode
+        applied = self.progress.applied
+        for record in records:
+            if record.offset <= applied:
+                continue
+            applied = record.offset
+            try:
+                key = record.key.decode() if record.key else ""
+                event = decode(record.value or b"")
+                context = Context(self.number, record.offset, key, record.timestamp, record.retried)
+                effects.extend(apply(event, context))
+            except Exception as error:
+                view.undo()
+                effects.append(self._dead_letter(record, error))
+            else:
+                view.keep()
+        progress = view.edit(Progress, PROGRESS_KEY)
+        progress.applied, progress.fold, progress.tzdata = applied, self.fold.version, self._tzdata
+        view.keep()
+        return effects
+
+    def run(self, records: Iterable[Record]) -> Batch:
+        """`step`, and take what changed: the content of one transaction."""
+        effects = self.step(records)
+        return Batch(self.progress.applied, self.view.take_changes(), effects)
+
+    def _dead_letter(self, record: Record, error: Exception) -> Effect:
+        reason = str(error) if isinstance(error, Refused | msgspec.MsgspecError) else f"{type(error).__name__}: {error}"
+        key = (record.key or b"").decode(errors="replace")
+        letter = DeadLetter(
+            topic=self.fold.journal.name,
+            partition=self.number,
+            offset=record.offset,
+            key=key,
+            value=record.value or b"",
+            reason=reason or "not valid",
+            at=record.timestamp,
+        )
+        return Effect(DEAD_LETTERS, key, letter)

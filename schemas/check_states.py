@@ -1,0 +1,68 @@
+"""Running states of heartbeat checks: the records of `check-states`, written only by the `checks` fold.
+
+Keys: the check's id for its running state, `definition/<check id>` for the fold's own copy of its definition,
+`gap/<start>/<cause>` for closed gaps, `partition` for the partition's own record.
+"""
+
+from typing import Literal
+
+from msgspec import Struct
+
+from schemas.base import Fact, Micros, Value
+from schemas.definitions import Check
+from schemas.ticks import Gap, Progress
+
+Status = Literal["new", "up", "down", "paused"]
+
+# More open runs than this are counted but not watched one by one; the older ones keep their watch.
+WATCHED_RUNS = 100
+
+
+class Run(Struct, frozen=True, omit_defaults=True, gc=False):
+    """A run that has started and not ended. `overdue`: its limit has passed; kept for its duration, no more watched."""
+
+    started: Micros
+    rid: str | None = None
+    overdue: bool = False
+
+
+class CheckState(Value, tag="check-state"):
+    """What a ping rewrites.
+
+    version: of the definition folded last. status: stored status; `late` and `unobserved` qualify `up`.
+    base: time from which the next expected run counts; None when none is expected.
+    unobserved: a deadline passed that a gap made impossible to judge; while set, `base` moves to the end of its gap.
+    runs: open runs, oldest first.
+    pings, changes: counters; the serial of the newest ping, the number of transitions so far.
+    since: when the span shown now began. offset: of the newest ping counted, -1 before.
+    incident: id of the open incident, while down; down_since: its start.
+    parked: why the fold could not judge a deadline; set until the next event of this check.
+    """
+
+    version: int
+    status: Status = "new"
+    late: bool = False
+    unobserved: bool = False
+    base: Micros | None = None
+    runs: tuple[Run, ...] = ()
+    pings: int = 0
+    changes: int = 0
+    since: Micros = 0
+    offset: int = -1
+    last_ping: Micros | None = None
+    last_success: Micros | None = None
+    last_start: Micros | None = None
+    last_duration: Micros | None = None
+    last_exitstatus: int | None = None
+    incident: str | None = None
+    down_since: Micros | None = None
+    parked: str | None = None
+
+
+class DefinitionCopy(Fact, tag="definition", frozen=True):
+    """The `checks` fold's own copy of a definition."""
+
+    check: Check
+
+
+CheckStatesRecord = CheckState | DefinitionCopy | Gap | Progress

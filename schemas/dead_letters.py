@@ -1,0 +1,21 @@
+"""Events that could not be folded, with the reason (topic `dead-letters`).
+
+`pingfold dead-letters retry` appends the original bytes to the original topic with the header `dead-letter`: such an
+event enters history but moves no state.
+"""
+
+from schemas.base import Fact, Micros
+
+RETRIED_HEADER = "dead-letter"
+
+
+class DeadLetter(Fact, tag="dead-letter", frozen=True):
+    """A record of a journal, whole, and why it was refused. `value` in base64 in the JSON form."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: str
+    value: bytes
+    reason: str
+    at: Micros

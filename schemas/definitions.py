@@ -1,0 +1,98 @@
+"""Definitions: what people decided. The records of the `definitions` topic, written only by the `projects` fold.
+
+Keys are `project/<id>`, `key/<id>`, `channel/<id>`, `check/<id>`.
+"""
+
+from typing import Literal
+
+from schemas.base import Fact, Micros
+from schemas.schedules import Schedule, Simple
+
+DEFAULT_PERIOD = 86_400
+DEFAULT_GRACE = 3_600
+
+Notice = Literal["monitor.down", "monitor.recovered", "incident.created", "incident.resolved", "monitor.not_observed"]
+NOTICES: tuple[Notice, ...] = (
+    "monitor.down",
+    "monitor.recovered",
+    "incident.created",
+    "incident.resolved",
+    "monitor.not_observed",
+)
+
+KeyKind = Literal["healthchecks", "healthchecks-readonly", "updown", "updown-readonly", "poppaping"]
+
+
+class Project(Fact, tag="project", frozen=True):
+    """The tenant. `webhook_secret` is encrypted; it signs every channel that has no secret of its own."""
+
+    id: str
+    name: str
+    ping_key: str
+    created: Micros
+    webhook_secret: str
+    check_limit: int | None = None
+
+
+class ApiKey(Fact, tag="key", frozen=True):
+    """An API key: only the SHA-256 of the key is kept, with its first characters to tell keys apart."""
+
+    id: str
+    project: str
+    kind: KeyKind
+    hash: str
+    prefix: str
+    created: Micros
+    name: str = ""
+
+
+class Channel(Fact, tag="channel", frozen=True):
+    """Where notices go. `secret` is encrypted; None means the project's."""
+
+    id: str
+    project: str
+    kind: Literal["webhook"]
+    url: str
+    created: Micros
+    name: str = ""
+    notices: tuple[Notice, ...] = NOTICES
+    secret: str | None = None
+    disabled: bool = False
+
+
+class Check(Fact, tag="check", frozen=True):
+    """A heartbeat check. Limits in seconds; `late_limit` and `run_limit` default to `grace`.
+
+    Field names and rules: reference/management-api.md section 3; `version` grows by one with each change.
+    """
+
+    id: str
+    project: str
+    version: int
+    created: Micros
+    name: str = ""
+    slug: str = ""
+    tags: str = ""
+    desc: str = ""
+    schedule: Schedule = Simple(period=DEFAULT_PERIOD)
+    grace: int = DEFAULT_GRACE
+    late_limit: int | None = None
+    run_limit: int | None = None
+    methods: Literal["", "POST"] = ""
+    manual_resume: bool = False
+    start_kw: str = ""
+    success_kw: str = ""
+    failure_kw: str = ""
+    filter_subject: bool = False
+    filter_body: bool = False
+    filter_http_body: bool = False
+    filter_default_fail: bool = False
+    channels: tuple[str, ...] = ()
+
+
+Definition = Project | ApiKey | Channel | Check
+
+
+def definition_key(definition: Definition) -> str:
+    """The key of a definition's record: its type and id."""
+    return f"{definition.__struct_config__.tag}/{definition.id}"

@@ -1,0 +1,94 @@
+"""The `deliveries` journal and the records of `delivery-states`, both keyed so that one channel is one partition.
+
+State keys: `endpoint/<channel id>` (definition), `health/<channel id>` (counters), `delivery/<id>` (one that is not
+finished), `partition`.
+"""
+
+from typing import Annotated, Any
+
+from msgspec import Meta
+
+from schemas.base import Fact, Micros, Value
+from schemas.definitions import Notice
+from schemas.ticks import Progress, Tick
+
+
+class Endpoint(Fact, tag="endpoint", frozen=True):
+    """A channel as the sender needs it. `secret` is encrypted."""
+
+    id: str
+    project: str
+    url: str
+    notices: tuple[Notice, ...]
+    secret: str
+
+
+class EndpointDefined(Fact, tag="endpoint.defined", frozen=True):
+    at: Micros
+    endpoint: Endpoint
+
+
+class EndpointRemoved(Fact, tag="endpoint.removed", frozen=True):
+    at: Micros
+
+
+class DeliveryRequested(Fact, tag="delivery.requested", frozen=True):
+    """A transition that a channel may want to hear of: one POST for each of `notices` that the channel takes.
+
+    transition: id of the transition. at: its time, which the body tells, however late it is sent.
+    data: the `data` object of the body (`monitor`, `incident`), reference/poppaping-api.md section 6.
+    """
+
+    transition: str
+    at: Micros
+    notices: tuple[Notice, ...]
+    data: dict[str, Any]
+
+
+class DeliveryAttempted(Fact, tag="delivery.attempted", frozen=True):
+    """The sender's report on attempt number `attempt` (1 is the first).
+
+    status: of the HTTP answer, None without one; error: why there was none. retry_after: seconds the receiver asked.
+    """
+
+    delivery: str
+    attempt: Annotated[int, Meta(ge=1)]
+    at: Micros
+    status: int | None = None
+    error: str = ""
+    retry_after: int | None = None
+    took_ms: int = 0
+
+
+DeliveriesEvent = EndpointDefined | EndpointRemoved | DeliveryRequested | DeliveryAttempted | Tick
+
+
+class EndpointHealth(Value, tag="endpoint-health"):
+    """Counters of a channel. failures: attempts that failed since the last success, the first at `failing_since`."""
+
+    failures: int = 0
+    failing_since: Micros | None = None
+    last_success: Micros | None = None
+    disabled: bool = False
+
+
+class Delivery(Value, tag="delivery"):
+    """A delivery that is not finished.
+
+    id: derived from event and channel. event: the `webhook-id`, derived from transition and notice, equal over retries,
+    replays and channels. body: the exact bytes sent, as text. attempt: number of the newest
+    attempt. due: None while that attempt is outstanding (the sender owes it); else when the next attempt is due.
+    first_due: when the first attempt was due.
+    """
+
+    id: str
+    event: str
+    channel: str
+    notice: Notice
+    body: str
+    first_due: Micros
+    attempt: int = 1
+    due: Micros | None = None
+
+
+DeliveryStatesRecord = Endpoint | EndpointHealth | Delivery | Progress

@@ -1,0 +1,123 @@
+"""The `projects` journal: requests to create, change or delete, and the verdicts on them (topic `decisions`).
+
+Every request names itself (`request`, a random UUID) and its time; its verdict carries the same name. A request that
+makes something carries a random candidate id; the fold decides whether that id comes into being.
+"""
+
+from typing import Annotated, Literal
+
+from msgspec import UNSET, Meta, UnsetType
+
+from schemas.base import Fact, Micros
+from schemas.definitions import ApiKey, Channel, Project
+from schemas.schedules import Schedule
+
+Limit = Annotated[int, Meta(ge=60, le=31_536_000)]
+Name = Annotated[str, Meta(max_length=100)]
+Slug = Annotated[str, Meta(max_length=100, pattern=r"^[a-z0-9_-]*\Z")]
+Tags = Annotated[str, Meta(max_length=500)]
+Keywords = Annotated[str, Meta(max_length=200)]
+
+UniqueField = Literal["name", "slug", "tags", "timeout", "grace"]
+
+
+class CheckFields(Fact, tag=False, frozen=True):
+    """The fields of a check that a request sets; what is not set keeps its value or default.
+
+    `channels` is the text of the Management API: `*`, an empty string, or a comma list of ids or exact names.
+    `late_limit` and `run_limit` null: as `grace`.
+    """
+
+    name: Name | UnsetType = UNSET
+    slug: Slug | UnsetType = UNSET
+    tags: Tags | UnsetType = UNSET
+    desc: str | UnsetType = UNSET
+    schedule: Schedule | UnsetType = UNSET
+    grace: Limit | UnsetType = UNSET
+    late_limit: Limit | UnsetType | None = UNSET
+    run_limit: Limit | UnsetType | None = UNSET
+    methods: Literal["", "POST"] | UnsetType = UNSET
+    manual_resume: bool | UnsetType = UNSET
+    start_kw: Keywords | UnsetType = UNSET
+    success_kw: Keywords | UnsetType = UNSET
+    failure_kw: Keywords | UnsetType = UNSET
+    filter_subject: bool | UnsetType = UNSET
+    filter_body: bool | UnsetType = UNSET
+    filter_http_body: bool | UnsetType = UNSET
+    filter_default_fail: bool | UnsetType = UNSET
+    channels: str | UnsetType = UNSET
+
+
+class Request(Fact, frozen=True):
+    """What every request has. `at`: when it was asked."""
+
+    request: str
+    at: Micros
+
+
+class ProjectCreate(Request, tag="project.create", frozen=True):
+    """Makes a project with its first keys; refused when the id exists."""
+
+    project: Project
+    keys: tuple[ApiKey, ...] = ()
+
+
+class KeyCreate(Request, tag="key.create", frozen=True):
+    key: ApiKey
+
+
+class KeyRevoke(Request, tag="key.revoke", frozen=True):
+    id: str
+
+
+class ChannelCreate(Request, tag="channel.create", frozen=True):
+    """`on_every_check`: put it on every existing check of the project, too."""
+
+    channel: Channel
+    on_every_check: bool = False
+
+
+class ChannelDelete(Request, tag="channel.delete", frozen=True):
+    id: str
+
+
+class CheckCreate(Request, tag="check.create", frozen=True):
+    """Makes a check under the candidate `id`.
+
+    `unique`: when a check agrees in all these fields with the request, that one is updated instead (the oldest).
+    `provision`: made by a ping with create=1: the slug decides; a check that is there is found, not changed, and every
+    channel of the project is put on a new one.
+    """
+
+    id: str
+    fields: CheckFields = CheckFields()
+    unique: tuple[UniqueField, ...] = ()
+    provision: bool = False
+
+
+class CheckUpdate(Request, tag="check.update", frozen=True):
+    id: str
+    fields: CheckFields
+
+
+class CheckDelete(Request, tag="check.delete", frozen=True):
+    id: str
+
+
+ProjectsRequest = (
+    ProjectCreate | KeyCreate | KeyRevoke | ChannelCreate | ChannelDelete | CheckCreate | CheckUpdate | CheckDelete
+)
+
+
+class Decision(Fact, tag="decision", frozen=True):
+    """The verdict on a request. `id` and `version` name what was made, found or changed; `reason` says why refused.
+
+    `refused` reasons: `no such project`, `no such check`, `no such channel`, `no such key`, `exists`, `limit reached`,
+    `ambiguous slug`, `invalid channel identifier: x`, `non-unique channel identifier: x`, `empty channel identifier`.
+    """
+
+    request: str
+    outcome: Literal["made", "found", "updated", "removed", "refused"]
+    id: str = ""
+    version: int = 0
+    reason: str = ""

@@ -1,0 +1,79 @@
+"""Time as an event (DESIGN section 2), and what a partition remembers of its time.
+
+In `pings` a tick is a low watermark of one source: whatever the source acknowledged from before `at` is already in the
+log ahead of it. The other journals are ticked by a ticker with the plain time (`at` = `now`).
+"""
+
+from typing import Literal
+
+from msgspec import field
+
+from schemas.base import Fact, Micros, Value
+
+
+class Tick(Fact, tag="tick", frozen=True):
+    """`slot` and `epoch` name the source; a higher epoch of a slot closes the one before.
+
+    at: receipt time of the source's oldest ping not yet answered, or now.
+    now: the source's clock, `offset` included.
+    offset: what the test clock adds (PINGFOLD_TEST_CLOCK); a change of it is a step, and no gap.
+    closing: the source's last tick, after its last ping.
+    refused_since: a ping of this partition has been answered 503 since then (sent in the next tick, once).
+    unreachable_since: a synthetic ping through the public URL has been failing since then (sent until one succeeds).
+    """
+
+    slot: str
+    epoch: int
+    at: Micros
+    now: Micros
+    offset: Micros = 0
+    closing: bool = False
+    refused_since: Micros | None = None
+    unreachable_since: Micros | None = None
+
+
+class Source(Value, tag="source"):
+    """What a partition knows of a source: its newest tick, and whether it still counts for the partition's time."""
+
+    epoch: int
+    at: Micros
+    now: Micros
+    offset: Micros = 0
+    silent: bool = False
+
+
+GapCause = Literal["no source", "silent source", "lost source", "unreachable", "refused"]
+
+
+class Gap(Value, tag="gap"):
+    """A span in which a ping may have been refused or lost; `end` None while it is open.
+
+    A closed gap is a record of its own under `gap/<start>/<cause>`; the open ones stand in the partition's record.
+    """
+
+    start: Micros
+    cause: GapCause
+    end: Micros | None = None
+    slot: str = ""
+
+
+class Progress(Value, tag="partition"):
+    """A partition's own record, under the key `partition`: written in the transaction of every batch.
+
+    applied: offset of the last event folded; everything up to it is in the states. -1: none.
+    time: the partition's time, 0 before the first tick; never goes back.
+    clock: the newest real time (test offset taken off) that any tick told; silence is measured against it.
+    stopped_at: when the last source closed in good order, while there is none.
+    """
+
+    applied: int = -1
+    time: Micros = 0
+    clock: Micros = 0
+    sources: dict[str, Source] = field(default_factory=dict)
+    gaps: tuple[Gap, ...] = ()
+    stopped_at: Micros | None = None
+    fold: int = 0
+    tzdata: str = ""
+
+
+PROGRESS_KEY = "partition"

@@ -1,0 +1,62 @@
+"""The topics of Pingfold: what is keyed by what, how many partitions, what is kept.
+
+`journal`  facts in order per partition, kept for ever unless set otherwise; folds read them.
+`state`    compacted, the newest record of each thing; written by the fold of one journal, partition by partition.
+`stream`   effects for readers outside the folds.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Cleanup(StrEnum):
+    DELETE = "delete"
+    COMPACT = "compact"
+
+
+DAY_MS = 86_400_000
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """A topic's contract. `retention_ms` -1 keeps for ever; every topic has the deployment's partition count."""
+
+    name: str
+    key: str
+    cleanup: Cleanup = Cleanup.DELETE
+    retention_ms: int = -1
+    segment_bytes: int = 64 * 2**20
+
+    def __str__(self) -> str:
+        return self.name
+
+
+# Journals.
+PROJECTS = Topic("projects", key="project id")
+PINGS = Topic("pings", key="check id")
+DELIVERIES = Topic("deliveries", key="channel id")
+
+# State topics: record N of a journal's partition P is folded into partition P here.
+DEFINITIONS = Topic("definitions", key="kind/id", cleanup=Cleanup.COMPACT)
+CHECK_STATES = Topic("check-states", key="check id, or kind/id", cleanup=Cleanup.COMPACT)
+DELIVERY_STATES = Topic("delivery-states", key="kind/id", cleanup=Cleanup.COMPACT)
+
+# Streams.
+TRANSITIONS = Topic("transitions", key="thing id")
+DECISIONS = Topic("decisions", key="request id", retention_ms=DAY_MS // 24, segment_bytes=16 * 2**20)
+DEAD_LETTERS = Topic("dead-letters", key="key of the refused record")
+
+TOPICS = (
+    PROJECTS,
+    PINGS,
+    DELIVERIES,
+    DEFINITIONS,
+    CHECK_STATES,
+    DELIVERY_STATES,
+    TRANSITIONS,
+    DECISIONS,
+    DEAD_LETTERS,
+)
+
+# A commit record of a compacted topic must outlive the reading of a snapshot (`pingfold replay --verify`).
+COMPACTION_LAG_MS = 60_000

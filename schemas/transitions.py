@@ -1,0 +1,88 @@
+"""The `transitions` stream: what changed, when and why; and what only a fold knows of an event, for history.
+
+Records stand in the partition number of the journal they come from. Keyed by the id of the thing.
+"""
+
+from typing import Literal
+
+from schemas.base import Fact, Micros
+from schemas.ticks import GapCause
+
+# `removed` closes the last span of a thing that was deleted.
+Shown = Literal["new", "up", "late", "not_observed", "down", "paused", "removed"]
+Reason = Literal["ping", "fail", "deadline", "run limit", "gap", "paused", "resumed", "defined", "removed"]
+
+
+class StatusChanged(Fact, tag="status.changed", frozen=True):
+    """A thing's shown status changed.
+
+    id: derived from the thing and its counter `n`. at: when it became so (for a deadline: the deadline itself).
+    detected_at: the partition's time when the fold saw it. since: start of the span that ends here.
+    incident: the incident that this opens (`now` down) or closes (`was` down).
+    """
+
+    id: str
+    n: int
+    thing: str
+    project: str
+    at: Micros
+    detected_at: Micros
+    since: Micros
+    was: Shown
+    now: Shown
+    reason: Reason
+    incident: str | None = None
+    detail: str = ""
+
+
+class PingFolded(Fact, tag="ping.folded", frozen=True):
+    """What only the fold knows of a ping in `pings` at this partition and `offset`; sent only when there is something.
+
+    kind: what it counted as, when that is not what it said (`ign` = ignored; a keyword filter may change it).
+    duration: of the run that it ended. counted: False when no check took it (unknown, removed, dead letter).
+    """
+
+    thing: str
+    offset: int
+    at: Micros
+    kind: Literal["success", "start", "fail", "log", "ign"] | None = None
+    duration: Micros | None = None
+    counted: bool = True
+
+
+class GapSeen(Fact, tag="gap", frozen=True):
+    """A partition opened (`end` None) or closed a gap."""
+
+    partition: int
+    cause: GapCause
+    start: Micros
+    end: Micros | None = None
+    slot: str = ""
+
+
+Outcome = Literal["delivered", "exhausted", "gone", "removed"]
+
+
+class DeliveryFinished(Fact, tag="delivery.finished", frozen=True):
+    """A delivery reached its final state after so many attempts."""
+
+    id: str
+    channel: str
+    notice: str
+    outcome: Outcome
+    attempts: int
+    at: Micros
+    detail: str = ""
+
+
+class ChannelTroubled(Fact, tag="channel.troubled", frozen=True):
+    """A channel's failures reached a count worth a warning, or it was disabled."""
+
+    channel: str
+    at: Micros
+    failures: int
+    disabled: bool = False
+    detail: str = ""
+
+
+Transition = StatusChanged | PingFolded | GapSeen | DeliveryFinished | ChannelTroubled
