@@ -31,6 +31,8 @@ class Settings(BaseSettings):
     slugs: Literal["chosen", "from-name"] = "chosen"
     pings_per_minute: int = Field(5, ge=0)
     private_targets: Annotated[tuple[Network, ...], NoDecode] = ()
+    # Proxies whose X-Forwarded-For and X-Forwarded-Proto are believed; anybody else's are ignored.
+    trusted_proxies: Annotated[tuple[Network, ...], NoDecode] = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
     workers: int = Field(1, ge=1)
     test_clock: bool = False
     partitions: int = Field(8, ge=1, le=1024)
@@ -51,7 +53,7 @@ class Settings(BaseSettings):
     def _body_limit(cls, value: object) -> object:
         return None if isinstance(value, str) and value.strip().lower() == "none" else value
 
-    @field_validator("private_targets", mode="before")
+    @field_validator("private_targets", "trusted_proxies", mode="before")
     @classmethod
     def _networks(cls, value: object) -> object:
         if isinstance(value, str):

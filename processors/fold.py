@@ -7,6 +7,7 @@ it with what was committed, tests look at it. All three step the very same code.
 
 import copy
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 import msgspec
@@ -130,9 +131,18 @@ class View:
                 listener(key, new, old)
         self._before.clear()
 
+    @property
+    def changed(self) -> AbstractSet[str]:
+        """Keys of the records changed since `take_changes`."""
+        return self._changed
+
     def take_changes(self) -> dict[str, msgspec.Struct | None]:
-        """Every record changed since the last call, None for a removed one."""
-        changes = {key: self._records.get(key) for key in sorted(self._changed)}
+        """Every record changed since the last call, None for a removed one; the partition's own record comes last.
+
+        Whoever reads the state topic and sees the partition's record has therefore seen what it speaks of.
+        """
+        keys = sorted(self._changed, key=lambda key: (key == PROGRESS_KEY, key))
+        changes = {key: self._records.get(key) for key in keys}
         self._changed.clear()
         return changes
 

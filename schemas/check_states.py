@@ -31,11 +31,14 @@ class CheckState(Value, tag="check-state"):
 
     version: of the definition folded last. status: stored status; `late` and `unobserved` qualify `up`.
     base: time from which the next expected run counts; None when none is expected.
-    unobserved: a deadline passed that a gap made impossible to judge; while set, `base` moves to the end of its gap.
-    runs: open runs, oldest first.
+    unobserved: a deadline passed that a gap made impossible to judge; while set, `base` is at the end of its gap, and
+    None while the status is `up` and the gap is still open.
+    runs: open runs, in the order in which they were started.
     pings, changes: counters; the serial of the newest ping, the number of transitions so far.
     since: when the span shown now began. offset: of the newest ping counted, -1 before.
-    incident: id of the open incident, while down; down_since: its start.
+    last_ping: of a success or failure; last_start: the newest start signal, None after a pause or a resumption.
+    last_duration, last_exitstatus: of the newest success or failure, None when it had none.
+    incident: id of the open incident, while down; down_since: its start; cause: why, in words.
     parked: why the fold could not judge a deadline; set until the next event of this check.
     """
 
@@ -56,6 +59,7 @@ class CheckState(Value, tag="check-state"):
     last_exitstatus: int | None = None
     incident: str | None = None
     down_since: Micros | None = None
+    cause: str = ""
     parked: str | None = None
 
 

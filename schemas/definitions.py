@@ -3,7 +3,9 @@
 Keys are `project/<id>`, `key/<id>`, `channel/<id>`, `check/<id>`.
 """
 
-from typing import Literal
+from typing import Annotated, Literal
+
+from msgspec import Meta
 
 from schemas.base import Fact, Micros
 from schemas.schedules import Schedule, Simple
@@ -31,7 +33,7 @@ class Project(Fact, tag="project", frozen=True):
     ping_key: str
     created: Micros
     webhook_secret: str
-    check_limit: int | None = None
+    check_limit: Annotated[int, Meta(ge=0, le=100_000_000)] | None = None
 
 
 class ApiKey(Fact, tag="key", frozen=True):

@@ -49,6 +49,7 @@ class DeliveryAttempted(Fact, tag="delivery.attempted", frozen=True):
     """The sender's report on attempt number `attempt` (1 is the first).
 
     status: of the HTTP answer, None without one; error: why there was none. retry_after: seconds the receiver asked.
+    timed_out: there was none in time.
     """
 
     delivery: str
@@ -56,6 +57,7 @@ class DeliveryAttempted(Fact, tag="delivery.attempted", frozen=True):
     at: Micros
     status: int | None = None
     error: str = ""
+    timed_out: bool = False
     retry_after: int | None = None
     took_ms: int = 0
 

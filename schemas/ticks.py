@@ -33,13 +33,21 @@ class Tick(Fact, tag="tick", frozen=True):
 
 
 class Source(Value, tag="source"):
-    """What a partition knows of a source: its newest tick, and whether it still counts for the partition's time."""
+    """What a partition knows of a source: its newest tick, and whether it still counts for the partition's time.
+
+    heard: the partition's `clock` at that tick, against which the others measure its silence, so that hosts whose
+    clocks differ do not make each other look silent.
+    silent: it has been silent for so long that it holds the time back no more.
+    closed: it closed or was retired. Only its epoch counts, against late ticks of older epochs, until it ticks again.
+    """
 
     epoch: int
     at: Micros
     now: Micros
     offset: Micros = 0
+    heard: Micros = 0
     silent: bool = False
+    closed: bool = False
 
 
 GapCause = Literal["no source", "silent source", "lost source", "unreachable", "refused"]

@@ -38,8 +38,10 @@ class StatusChanged(Fact, tag="status.changed", frozen=True):
 class PingFolded(Fact, tag="ping.folded", frozen=True):
     """What only the fold knows of a ping in `pings` at this partition and `offset`; sent only when there is something.
 
+    at: the time at which it counted, which is later than its own when that was before the partition's time.
     kind: what it counted as, when that is not what it said (`ign` = ignored; a keyword filter may change it).
-    duration: of the run that it ended. counted: False when no check took it (unknown, removed, dead letter).
+    duration: of the run that it ended. counted: False when no check took it (unknown or removed); all others have a
+    serial, a dead letter put back among them.
     """
 
     thing: str

@@ -20,7 +20,7 @@ class WrongPartitionCount(Exception):
 
 def admin_client(bootstrap: str) -> AdminClient:
     """An admin client that gives up after seconds, not minutes."""
-    return AdminClient({"bootstrap.servers": bootstrap, "socket.timeout.ms": 10_000})
+    return AdminClient({"bootstrap.servers": bootstrap, "socket.timeout.ms": 10_000, "log_level": 3})
 
 
 def topic_config(topic: Topic) -> dict[str, str]:

@@ -1,0 +1,30 @@
+# make run    start the whole of Pingfold on this machine; Ctrl-C stops it
+# make test   lint, types and every test, on the real Kafka and the embedded ClickHouse
+# make check  lint and types only
+
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: run test check install
+.DEFAULT_GOAL := run
+
+# Installed when the files that say what to install have changed since.
+install: .venv/.installed
+
+.venv/.installed: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Pingfold needs Python 3.11 or newer: install the Debian package python3.11, or say make PYTHON=/path/to/python3.11")'
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "Python cannot make a virtual environment: install the Debian package python3-venv"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+run: install
+	@exec $(BIN)/python -m pingfold up
+
+check: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+test: check
+	$(BIN)/python -m pytest

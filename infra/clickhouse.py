@@ -1,0 +1,131 @@
+"""ClickHouse as the rest of Pingfold uses it: where it is, how to write to it, how to ask it.
+
+Every wait is bounded. Whatever means "not now, try again" (no connection, no answer in time, overload, not migrated
+yet) is raised as `Unavailable`; anything else is a defect and keeps its own type.
+"""
+
+import asyncio
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import aiohttp
+import clickhouse_connect
+import urllib3
+from clickhouse_connect.driver.asyncclient import AsyncClient
+from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import DatabaseError, OperationalError
+
+DEFAULT_DATABASE = "pingfold"
+
+# Error codes of ClickHouse that pass by themselves: no such table or database (yet), timeouts, too many queries,
+# network, read-only table, no space, no memory, too many parts, no Keeper, not ready, quota.
+_PASSING = frozenset({60, 81, 159, 201, 202, 203, 209, 210, 242, 243, 241, 252, 279, 319, 394, 425, 999})
+
+
+class Unavailable(Exception):
+    """ClickHouse cannot do this now; the same call may succeed later."""
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where ClickHouse is: what stands in `http://user:password@host:port/database`."""
+
+    host: str
+    port: int
+    database: str = DEFAULT_DATABASE
+    user: str = "default"
+    password: str = field(default="", repr=False)
+    secure: bool = False
+
+    @classmethod
+    def parse(cls, url: str) -> "Address":
+        """The address in a URL. Raises `ValueError` with what is wrong, never telling the password."""
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError("CLICKHOUSE_URL must look like http://user:password@host:port/database")
+        secure = parts.scheme == "https"
+        database = unquote(parts.path.strip("/")) or DEFAULT_DATABASE
+        if not database.replace("_", "").isalnum() or not database.isascii():
+            raise ValueError("the database named in CLICKHOUSE_URL may have letters, digits and _ only")
+        return cls(
+            host=parts.hostname,
+            port=parts.port or (8443 if secure else 8123),
+            database=database,
+            user=unquote(parts.username or "default"),
+            password=unquote(parts.password or ""),
+            secure=secure,
+        )
+
+
+@contextmanager
+def told_apart() -> Iterator[None]:
+    """Turns what is "not now" into `Unavailable`."""
+    try:
+        yield
+    except (OperationalError, aiohttp.ClientError, urllib3.exceptions.HTTPError, OSError, TimeoutError) as error:
+        raise Unavailable(str(error) or type(error).__name__) from error
+    except DatabaseError as error:
+        if error.code in _PASSING:
+            raise Unavailable(str(error)) from error
+        raise
+
+
+def _options(address: Address, database: str | None, timeout: float) -> dict[str, Any]:
+    return {
+        "host": address.host,
+        "port": address.port,
+        "username": address.user,
+        "password": address.password,
+        "database": database or address.database,
+        "secure": address.secure,
+        "connect_timeout": 3.0,
+        "send_receive_timeout": timeout,
+        "autogenerate_session_id": False,  # no session: calls may run beside each other
+        "client_name": "pingfold",
+    }
+
+
+def connect(address: Address, database: str | None = None, timeout: float = 60.0) -> Client:
+    """A client for a thread of its own (the writer, migrations). Raises `Unavailable`."""
+    with told_apart():
+        return clickhouse_connect.get_client(**_options(address, database, timeout))
+
+
+class ClickHouse:
+    """Asks ClickHouse from an event loop. Connects when first used, so that a process starts without ClickHouse."""
+
+    def __init__(self, address: Address, timeout: float = 10.0) -> None:
+        self._address = address
+        self._timeout = timeout
+        self._client: AsyncClient | None = None
+        self._connecting = asyncio.Lock()
+
+    async def rows(
+        self, sql: str, parameters: Mapping[str, Any] | None = None, raw: Sequence[str] = ()
+    ) -> list[tuple[Any, ...]]:
+        """The rows of a SELECT; times as whole microseconds, the columns in `raw` as bytes. Raises `Unavailable`."""
+        with told_apart():
+            async with asyncio.timeout(self._timeout):
+                client = await self._connected()
+                result = await client.query(
+                    sql,
+                    parameters=dict(parameters or {}),
+                    query_formats={"DateTime64": "int"},
+                    column_formats=dict.fromkeys(raw, "bytes"),
+                )
+        return [tuple(row) for row in result.result_rows]
+
+    async def close(self) -> None:
+        """Close the connections."""
+        if self._client is not None:
+            await self._client.close()
+            self._client = None
+
+    async def _connected(self) -> AsyncClient:
+        async with self._connecting:
+            if self._client is None:
+                self._client = await clickhouse_connect.get_async_client(**_options(self._address, None, self._timeout))
+            return self._client

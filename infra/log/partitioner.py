@@ -1,0 +1,32 @@
+"""Which partition a key belongs to: the murmur2 of Java's default partitioner (DESIGN section 8, `murmur2_random`).
+
+librdkafka computes the same inside the producer; this is for those who must know the partition without producing, such
+as a source that has refused a ping of it. Pure.
+"""
+
+from struct import unpack_from
+
+_SEED, _MULTIPLIER, _MASK = 0x9747B28C, 0x5BD1E995, 0xFFFFFFFF
+
+
+def murmur2(data: bytes) -> int:
+    """`org.apache.kafka.common.utils.Utils.murmur2`, as an unsigned 32-bit number."""
+    length = len(data)
+    words = length // 4
+    hash = (_SEED ^ length) & _MASK
+    for word in unpack_from(f"<{words}I", data):
+        word = (word * _MULTIPLIER) & _MASK
+        word ^= word >> 24
+        word = (word * _MULTIPLIER) & _MASK
+        hash = ((hash * _MULTIPLIER) & _MASK) ^ word
+    if tail := data[words * 4 :]:
+        hash ^= int.from_bytes(tail, "little")
+        hash = (hash * _MULTIPLIER) & _MASK
+    hash ^= hash >> 13
+    hash = (hash * _MULTIPLIER) & _MASK
+    return hash ^ (hash >> 15)
+
+
+def partition_of(key: bytes, count: int) -> int:
+    """The partition, of `count`, that every producer of ours and of the Java tools gives to `key`."""
+    return (murmur2(key) & 0x7FFFFFFF) % count

@@ -1,0 +1,72 @@
+"""How far a consumer group has come: for readers that wait until it has dealt with what they know of.
+
+A group that commits after its work, and past the markers of transactions, tells by its committed offsets what is done.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable
+
+import structlog
+from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
+
+from infra.log.admin import admin_client, end_offsets
+
+log = structlog.get_logger(__name__)
+
+_POLL_SECONDS = 0.03
+
+
+class GroupProgress:
+    """The progress of `group` in `partitions` (topic, number). Questions that come together share their looks at Kafka."""
+
+    def __init__(self, bootstrap: str, group: str, partitions: Iterable[tuple[str, int]]) -> None:
+        self._admin = admin_client(bootstrap)
+        self._group = group
+        self._partitions = list(partitions)
+        self._ends = _Shared(lambda: end_offsets(self._admin, self._partitions))
+        self._done = _Shared(self._committed)
+
+    async def reached(self, timeout: float) -> bool:
+        """Wait until the group has dealt with all that was committed before this call; False when it takes longer."""
+        deadline = time.monotonic() + timeout
+        try:
+            async with asyncio.timeout(timeout):
+                ends = await self._ends.look()
+                while True:
+                    done = await self._done.look()
+                    if all(done.get(tp, 0) >= end for tp, end in ends.items()):
+                        return True
+                    await asyncio.sleep(_POLL_SECONDS)
+        except TimeoutError:
+            return False
+        except Exception as error:
+            log.warning("progress.unknown", group=self._group, error=str(error), after=deadline - time.monotonic())
+            return False
+
+    def _committed(self) -> dict[tuple[str, int], int]:
+        asked = ConsumerGroupTopicPartitions(self._group, [TopicPartition(*tp) for tp in self._partitions])
+        answer = self._admin.list_consumer_group_offsets([asked], request_timeout=5.0)[self._group].result(5.0)
+        return {(tp.topic, tp.partition): tp.offset for tp in answer.topic_partitions if tp.offset >= 0}
+
+
+class _Shared:
+    """A blocking look, taken in a thread. A look that began before one's moment is not one's own: wait for the next."""
+
+    def __init__(self, look: Callable[[], dict[tuple[str, int], int]]) -> None:
+        self._look = look
+        self._now: asyncio.Future[dict[tuple[str, int], int]] | None = None
+
+    async def look(self) -> dict[tuple[str, int], int]:
+        if self._now is not None:
+            with contextlib.suppress(Exception):
+                await asyncio.shield(self._now)
+        if self._now is None:
+            self._now = asyncio.ensure_future(asyncio.to_thread(self._look))
+            self._now.add_done_callback(self._looked)
+        return await asyncio.shield(self._now)
+
+    def _looked(self, look: "asyncio.Future[dict[tuple[str, int], int]]") -> None:
+        self._now = None
+        if not look.cancelled():
+            look.exception()  # seen; whoever still waits gets it too

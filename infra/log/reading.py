@@ -1,0 +1,81 @@
+"""Reading a topic from its beginning to the `read_committed` end of the moment: for commands, not for services."""
+
+import time
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+from confluent_kafka import OFFSET_BEGINNING, TIMESTAMP_NOT_AVAILABLE, Consumer, KafkaError, TopicPartition
+
+from infra.log.admin import admin_client, end_offsets, partition_count
+from schemas.base import Micros
+from schemas.topics import Topic
+
+
+class Stored(NamedTuple):
+    """A record as it stands in Kafka. `timestamp` in Micros; `headers` as Kafka keeps them."""
+
+    partition: int
+    offset: int
+    timestamp: Micros
+    key: bytes | None
+    value: bytes | None
+    headers: list[tuple[str, bytes]] | None
+
+
+class NotRead(Exception):
+    """The topic could not be read to its end."""
+
+
+def ends_of(bootstrap: str, topic: Topic) -> dict[int, int]:
+    """The `read_committed` end of every partition, now."""
+    wanted = [(topic.name, number) for number in range(partition_count(bootstrap))]
+    return {partition: end for (_, partition), end in end_offsets(admin_client(bootstrap), wanted).items()}
+
+
+def read_to_end(
+    bootstrap: str, topic: Topic, ends: Mapping[int, int] | None = None, stall: float = 30.0
+) -> Iterator[Stored]:
+    """Every record before `ends`, in order per partition, partition after partition.
+
+    Raises `NotRead` when nothing comes for `stall` seconds.
+    """
+    for partition, end in sorted((ends_of(bootstrap, topic) if ends is None else ends).items()):
+        if end > 0:
+            yield from _read_partition(bootstrap, topic, partition, end, stall)
+
+
+def _read_partition(bootstrap: str, topic: Topic, partition: int, end: int, stall: float) -> Iterator[Stored]:
+    consumer = Consumer(
+        {
+            "bootstrap.servers": bootstrap,
+            "group.id": "pingfold-reading",  # never joined: the partition is assigned by hand
+            "enable.auto.commit": False,
+            "enable.partition.eof": True,
+            "isolation.level": "read_committed",
+            "auto.offset.reset": "earliest",
+            "queued.max.messages.kbytes": 65_536,
+            "log_level": 3,
+        }
+    )
+    try:
+        consumer.assign([TopicPartition(topic.name, partition, OFFSET_BEGINNING)])
+        position, heard = 0, time.monotonic()
+        while position < end:
+            messages = consumer.consume(5_000, 0.5)
+            if messages:
+                heard = time.monotonic()
+            elif time.monotonic() - heard > stall:
+                raise NotRead(f"{topic}/{partition}: nothing came for {stall:.0f} s at offset {position} of {end}")
+            for message in messages:
+                if message.error() is not None:
+                    if message.error().code() == KafkaError._PARTITION_EOF:
+                        position = max(position, message.offset())
+                    continue
+                position = message.offset() + 1
+                if position > end:
+                    return
+                kind, millis = message.timestamp()
+                timestamp = 0 if kind == TIMESTAMP_NOT_AVAILABLE else millis * 1_000
+                yield Stored(partition, message.offset(), timestamp, message.key(), message.value(), message.headers())
+    finally:
+        consumer.close()

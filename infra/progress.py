@@ -1,0 +1,50 @@
+"""How far every fold has come, heard from the partition records of the state topics: for readiness, lags, metrics."""
+
+from collections.abc import Callable, Iterator
+
+import msgspec
+
+from schemas.base import Micros
+from schemas.ticks import PROGRESS_KEY, Progress
+from schemas.topics import CHECK_STATES, DEFINITIONS, DELIVERIES, DELIVERY_STATES, PINGS, PROJECTS, Topic
+
+_decode = msgspec.json.Decoder(Progress).decode
+
+# Every journal and the state topic that its fold writes.
+JOURNALS: dict[Topic, Topic] = {DEFINITIONS: PROJECTS, CHECK_STATES: PINGS, DELIVERY_STATES: DELIVERIES}
+
+
+class FoldProgress:
+    """The newest `Progress` of each (journal, partition). Fed by replicas' threads, read by the event loop."""
+
+    def __init__(self, partitions: int) -> None:
+        self._partitions = partitions
+        self._known: dict[tuple[str, int], Progress] = {}
+
+    def listen(
+        self, states: Topic, then: Callable[[int, str, bytes | None], None] | None = None
+    ) -> Callable[[int, str, bytes | None], None]:
+        """What a replica of `states` is to call; everything is handed on to `then`."""
+        journal = JOURNALS[states].name
+
+        def apply(partition: int, key: str, value: bytes | None) -> None:
+            if key == PROGRESS_KEY and value is not None:
+                self._known[journal, partition] = _decode(value)
+            if then is not None:
+                then(partition, key, value)
+
+        return apply
+
+    def __iter__(self) -> Iterator[tuple[str, int, Progress | None]]:
+        """Every (journal, partition) with its progress, None for one that has never been folded."""
+        for journal in JOURNALS.values():
+            for partition in range(self._partitions):
+                yield journal.name, partition, self._known.get((journal.name, partition))
+
+    def behind(self, now: Micros, limit: Micros) -> list[str]:
+        """The partitions whose time is more than `limit` before `now`, as `journal/partition`."""
+        return [
+            f"{journal}/{partition}"
+            for journal, partition, progress in self
+            if progress is None or progress.time < now - limit
+        ]

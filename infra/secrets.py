@@ -1,0 +1,164 @@
+"""Secrets: API keys, which are stored hashed, and secrets to be used again, which are stored encrypted.
+
+Keys are random with at least 120 bits, so a plain SHA-256 is all that their hash needs. A `Vault` encrypts with
+AES-256-GCM under a key that never enters Kafka: `PINGFOLD_SECRET_KEY`, or `secret.key` in the data folder, made at the
+first start. No error message here holds a secret.
+"""
+
+import hashlib
+import os
+import secrets
+from base64 import b64decode, b64encode, urlsafe_b64encode
+from pathlib import Path
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from infra.settings import Settings
+from schemas.base import Micros
+from schemas.definitions import ApiKey, KeyKind
+from schemas.ids import new_id
+
+KEY_FILE = "secret.key"
+_KEY_BYTES = 32
+_NONCE_BYTES = 12
+
+# So many random characters of a key are kept readable, for people to tell their keys apart.
+_SHOWN = 4
+
+# Prefix and random bytes of each kind of key; four characters for three bytes.
+# Healthchecks' clients want 32 characters; `ro-` tells people (and updown's clients) that a key only reads.
+_SHAPES: dict[KeyKind, tuple[str, int]] = {
+    "healthchecks": ("hcw_", 21),
+    "healthchecks-readonly": ("hcr_", 21),
+    "updown": ("ud_", 18),
+    "updown-readonly": ("ro-", 15),
+    "poppaping": ("pp_live_", 24),
+}
+
+
+class SecretError(Exception):
+    """A secret cannot be read; the message says which file or setting to mend."""
+
+
+def new_api_key(kind: KeyKind) -> str:
+    """A new random API key of the shape that clients of that API expect."""
+    prefix, size = _SHAPES[kind]
+    return prefix + secrets.token_urlsafe(size)
+
+
+def hash_api_key(key: str) -> str:
+    """What is stored of an API key, and looked up: its SHA-256 in hex."""
+    return hashlib.sha256(key.encode()).hexdigest()
+
+
+def stored_api_key(key: str, kind: KeyKind, project: str, at: Micros, name: str = "", id: str | None = None) -> ApiKey:
+    """The definition of an API key: the key itself is not in it."""
+    return ApiKey(
+        id=id or new_id(),
+        project=project,
+        kind=kind,
+        hash=hash_api_key(key),
+        prefix=key[: len(_SHAPES[kind][0]) + _SHOWN],
+        created=at,
+        name=name,
+    )
+
+
+def new_ping_key() -> str:
+    """A new ping key: 22 characters that may stand in a URL."""
+    return secrets.token_urlsafe(16)
+
+
+def new_webhook_secret() -> str:
+    """A new secret for signing webhooks, as Standard Webhooks writes it."""
+    return "whsec_" + b64encode(secrets.token_bytes(24)).decode()
+
+
+def new_password() -> str:
+    """A new password for people."""
+    return secrets.token_urlsafe(18)
+
+
+class Vault:
+    """Encrypts secrets for storing, and back. A stored secret names its key by a fingerprint: `v1.<key>.<base64>`."""
+
+    def __init__(self, key: bytes, source: str) -> None:
+        self._cipher = AESGCM(key)
+        self._fingerprint = hashlib.sha256(b"pingfold vault key " + key).hexdigest()[:8]
+        self._source = source
+
+    @classmethod
+    def open(cls, settings: Settings) -> "Vault":
+        """The vault of this installation; makes the key in the data folder when there is none yet."""
+        if settings.secret_key:
+            return cls(_key_bytes(settings.secret_key, "PINGFOLD_SECRET_KEY"), "PINGFOLD_SECRET_KEY")
+        path = settings.data / KEY_FILE
+        if not path.exists():
+            write_once(path, urlsafe_b64encode(secrets.token_bytes(_KEY_BYTES)) + b"\n")
+        try:
+            text = path.read_text(encoding="ascii")
+        except (OSError, UnicodeDecodeError) as error:
+            raise SecretError(f"{path} cannot be read: {type(error).__name__}") from error
+        return cls(_key_bytes(text, str(path)), str(path))
+
+    def encrypt(self, secret: str) -> str:
+        """The secret as it may stand in Kafka; another text each time."""
+        nonce = secrets.token_bytes(_NONCE_BYTES)
+        sealed = nonce + self._cipher.encrypt(nonce, secret.encode(), None)
+        return f"v1.{self._fingerprint}.{urlsafe_b64encode(sealed).decode()}"
+
+    def decrypt(self, stored: str) -> str:
+        """The secret that `encrypt` was given. Raises `SecretError` for another key's or a damaged one."""
+        version, _, rest = stored.partition(".")
+        fingerprint, _, text = rest.partition(".")
+        if version != "v1":
+            raise SecretError("a stored secret is not in the form that this version of Pingfold writes")
+        if fingerprint != self._fingerprint:
+            raise SecretError(
+                f"a stored secret was encrypted with another key (fingerprint {fingerprint[:8]}) than that of "
+                f"{self._source} (fingerprint {self._fingerprint}): put the former key back"
+            )
+        try:
+            sealed = b64decode(text, altchars=b"-_", validate=True)
+            return self._cipher.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], None).decode()
+        except (InvalidTag, ValueError) as error:
+            raise SecretError(f"a stored secret is damaged (key from {self._source})") from error
+
+
+def _key_bytes(text: str, source: str) -> bytes:
+    try:
+        # Both alphabets of base64 are accepted: ours, and that of `openssl rand -base64 32`.
+        key = b64decode(text.strip().replace("-", "+").replace("_", "/"), validate=True)
+    except ValueError:
+        key = b""
+    if len(key) != _KEY_BYTES:
+        raise SecretError(f"{source} is not a key: {_KEY_BYTES} bytes in base64 are expected (openssl rand -base64 32)")
+    return key
+
+
+def write_once(path: Path, content: bytes) -> bool:
+    """Make a file that only its owner reads, whole and durable, unless it exists. False when it does.
+
+    Of several processes that do this at once, one wins, and none ever sees a part of the file.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    try:
+        with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        try:
+            # Unlike a rename, a link never replaces what is there.
+            os.link(draft, path)
+        except FileExistsError:
+            return False
+    finally:
+        draft.unlink(missing_ok=True)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+    return True

@@ -1,0 +1,164 @@
+"""Which addresses probes and webhooks may reach, and a way to connect that cannot be tricked into others (SSRF).
+
+A name is resolved once, EVERY address of it is checked, and the connection goes to a checked address: there is no
+second look-up that could answer otherwise (DNS rebinding). The name itself is kept for Host and SNI. The check stands
+in two places, because each sees what the other cannot: `GuardedResolver` sees all addresses of a name, the socket
+factory sees the one address that is about to be dialled, which is the only place that sees literal addresses.
+Redirects are the caller's part: they must not be followed (`allow_redirects=False`).
+"""
+
+import asyncio
+import socket
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
+
+import aiohttp
+from aiohttp.abc import AbstractResolver, ResolveResult
+
+from infra.settings import Network
+
+_REFUSED: tuple[Network, ...] = tuple(
+    ip_network(text)
+    for text in (
+        # This host, private networks.
+        *("0.0.0.0/8", "10.0.0.0/8", "127.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"),
+        # Link-local (the metadata services of clouds), shared address space of carriers.
+        *("169.254.0.0/16", "100.64.0.0/10"),
+        # Protocol assignments, documentation, the old 6to4 relays, benchmarks.
+        *("192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24"),
+        # Multicast, reserved, broadcast.
+        *("224.0.0.0/4", "240.0.0.0/4"),
+        # Teredo and other protocol assignments, documentation.
+        *("2001::/23", "2001:db8::/32", "3fff::/20"),
+    )
+)
+# In IPv6 everything else outside these two is refused: ::, ::1, fc00::/7, fe80::/10, ff00::/8, 64:ff9b:1::/48, ...
+_GLOBAL_UNICAST = IPv6Network("2000::/3")
+_NAT64 = IPv6Network("64:ff9b::/96")
+
+# Look-ups that hang each hold a thread; with the loop's default of a few threads they would hold up every other name.
+_LOOKUPS_AT_ONCE = 32
+
+
+class TargetRefused(OSError):
+    """The target is an address not to be reached. An OSError: aiohttp treats it as a failed connection."""
+
+
+def _inner(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
+    """The IPv4 address that packets to an IPv6 address end at: v4-mapped, NAT64 and 6to4; else the address itself."""
+    if isinstance(address, IPv4Address):
+        return address
+    if address in _NAT64:
+        return IPv4Address(int(address) & 0xFFFF_FFFF)
+    return address.ipv4_mapped or address.sixtofour or address
+
+
+class Guard:
+    """Says whether an address may be reached. `allowed`: networks that may be, although they are private."""
+
+    def __init__(self, allowed: Iterable[Network] = ()) -> None:
+        self._allowed = tuple(allowed)
+
+    def permits(self, address: IPv4Address | IPv6Address) -> bool:
+        """Whether `address` is public, or in a network that is allowed."""
+        inner = _inner(address)
+        if any(candidate in network for candidate in (address, inner) for network in self._allowed):
+            return True
+        if isinstance(inner, IPv6Address) and inner not in _GLOBAL_UNICAST:
+            return False
+        return not any(inner in network for network in _REFUSED)
+
+    def check(self, text: str) -> None:
+        """Raise `TargetRefused` unless the address `text` (canonical, an IPv6 zone is ignored) may be reached."""
+        try:
+            address = ip_address(text.partition("%")[0])
+        except ValueError:
+            raise TargetRefused(f"{text} is not an IP address") from None
+        if not self.permits(address):
+            raise TargetRefused(f"{text} is a private or reserved address (PINGFOLD_PRIVATE_TARGETS can allow it)")
+
+
+class _SystemResolver(AbstractResolver):
+    """The host's own resolver, in threads of its own. It also turns odd literals (`0x7f.1`) into addresses."""
+
+    def __init__(self) -> None:
+        self._threads = ThreadPoolExecutor(_LOOKUPS_AT_ONCE, thread_name_prefix="resolve")
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[ResolveResult]:
+        found = await asyncio.get_running_loop().run_in_executor(
+            self._threads, lambda: socket.getaddrinfo(host, port, family=family, type=socket.SOCK_STREAM)
+        )
+        # The zone of a link-local address is lost here, on purpose: such an address is refused or explicitly allowed.
+        return [
+            ResolveResult(
+                hostname=host,
+                host=str(address[0]),
+                port=port,
+                family=kind,
+                proto=proto,
+                flags=socket.AI_NUMERICHOST | socket.AI_NUMERICSERV,
+            )
+            for kind, _, proto, _, address in found
+        ]
+
+    async def close(self) -> None:
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+
+class GuardedResolver(AbstractResolver):
+    """A resolver that refuses a name when any of its addresses is refused.
+
+    Any, not all: a name that has both kinds is a mistake or an attack, and must not work by chance.
+    """
+
+    def __init__(self, guard: Guard, inner: AbstractResolver | None = None) -> None:
+        self._guard, self._resolver = guard, inner or _SystemResolver()
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[ResolveResult]:
+        try:
+            found = await self._resolver.resolve(host, port, family)
+        except UnicodeError as error:  # what the idna codec of getaddrinfo raises for labels that are too long
+            raise OSError(f"not a host name: {error}") from error
+        for result in found:
+            try:
+                self._guard.check(result["host"])
+            except TargetRefused as error:
+                raise TargetRefused(f"{host} resolves to {error}") from None
+        return found
+
+    async def close(self) -> None:
+        await self._resolver.close()
+
+
+class GuardedConnector(aiohttp.TCPConnector):
+    """Connections for an aiohttp session that reach permitted addresses only. Owns its resolver.
+
+    Connections are not limited here (callers do that, fairly) and are kept 4 s when idle: most servers close theirs
+    after 5 s, and a request that meets such a close would fail for no good reason.
+    """
+
+    def __init__(
+        self, guard: Guard, resolver: AbstractResolver | None = None, *, limit: int = 0, keepalive: float = 4.0
+    ) -> None:
+        def open_socket(info: aiohttp.AddrInfoType) -> socket.socket:
+            family, kind, proto, _, address = info
+            guard.check(str(address[0]))
+            return socket.socket(family, kind, proto)
+
+        self._guarded = GuardedResolver(guard, resolver)
+        super().__init__(
+            resolver=self._guarded,
+            socket_factory=open_socket,
+            limit=limit,
+            keepalive_timeout=keepalive,
+            ttl_dns_cache=30,
+        )
+
+    async def close(self, *, abort_ssl: bool = False) -> None:
+        await super().close(abort_ssl=abort_ssl)
+        await self._guarded.close()

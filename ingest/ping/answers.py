@@ -1,0 +1,79 @@
+"""The answers of the pinging API, as exact bytes, built once (seeds 002 to 004; reference/pinging-api.md 5, 6).
+
+Plain text without a newline, with its length and `Access-Control-Allow-Origin: *` on every answer, errors too, so that
+code in browsers can read them. `Ping-Body-Limit` stands on 200 and 201 only, and only when the setting has a limit.
+"""
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from infra.settings import Settings
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+METHODS = "GET, HEAD, POST, OPTIONS"
+_Headers = list[tuple[bytes, bytes]]
+
+
+class Answer:
+    """A status and a text as the two ASGI messages that carry them."""
+
+    __slots__ = ("body", "start", "status", "text")
+
+    def __init__(self, status: int, text: str, *extra: tuple[bytes, bytes]) -> None:
+        self.status, self.text = status, text
+        headers: _Headers = [(b"access-control-allow-origin", b"*"), (b"cache-control", b"no-cache"), *extra]
+        if status != 204:  # which has neither, by RFC 9110
+            headers[:0] = [
+                (b"content-type", b"text/plain; charset=utf-8"),
+                (b"content-length", str(len(text)).encode()),
+            ]
+        self.start: Message = {"type": "http.response.start", "status": status, "headers": headers}
+        self.body: Message = {"type": "http.response.body", "body": text.encode()}
+
+    async def send(self, send: Send, method: str, close: bool) -> None:
+        """Answer a request. `close`: end the connection, whose request has not been read to its end."""
+        start = self.start
+        if close:
+            start = {**start, "headers": [*start["headers"], (b"connection", b"close")]}
+        try:
+            await send(start)
+            await send(_NO_BODY if method == "HEAD" else self.body)
+        except (OSError, RuntimeError):  # the client has gone away: uvloop's transport says so by RuntimeError
+            return
+
+
+_NO_BODY: Message = {"type": "http.response.body", "body": b""}
+_RETRY = (b"retry-after", b"1")
+_ALLOW = (b"allow", METHODS.encode())
+
+
+class Answers:
+    """Every answer there is, with the headers of this deployment."""
+
+    def __init__(self, settings: Settings) -> None:
+        limit = settings.ping_body_limit
+        announced = () if limit is None else ((b"ping-body-limit", str(limit).encode()),)
+        self.ok = Answer(200, "OK", *announced)
+        self.created = Answer(201, "Created", *announced)
+        self.ok_not_found = Answer(200, "OK (not found)", *announced)
+        self.ok_rate_limited = Answer(200, "OK (rate limited)", *announced)
+        self.not_found = Answer(404, "not found")
+        self.ambiguous = Answer(409, "ambiguous slug")
+        self.rate_limited = Answer(429, "rate limit exceeded")
+        self.invalid_url = Answer(400, "invalid url format")
+        self.invalid_uuid = Answer(400, "invalid uuid format")
+        self.too_slow = Answer(408, "the request body came too slowly")
+        self.not_allowed = Answer(405, "method not allowed", _ALLOW)
+        self.unavailable = Answer(503, "not recorded, try again", _RETRY)
+        self.preflight = Answer(
+            204,
+            "",
+            _ALLOW,
+            (b"access-control-allow-methods", METHODS.encode()),
+            (b"access-control-allow-headers", b"*"),
+            (b"access-control-max-age", b"86400"),
+        )

@@ -1,0 +1,218 @@
+"""The ping endpoint: a bare ASGI application that answers when Kafka has the ping (DESIGN section 4).
+
+Contract: seeds 002 to 004, reference/pinging-api.md. The order in which a request is judged:
+
+1. the body is read (bounded; a client that goes away leaves nothing behind);
+2. the verb: HEAD, GET and POST are pings; OPTIONS is a browser's pre-flight, 204 and not recorded; any other is 405;
+3. the form of the URL: 400;
+4. the check: unknown (only when the directory has seen everything committed before; else 503), or ambiguous, 409;
+5. an exit status over 255, a bad `rid`: 400. A request refused so far has made no check, `create=1` or not;
+6. `create=1`: the fold of projects decides, one question per slug at a time in this process;
+7. the rate limit, then the record. 200 and 201 mean that it is in the log, acknowledged by all in-sync brokers.
+
+Whatever is answered 503 the source tells in its next ticks, so that nobody is accused of a ping we refused.
+"""
+
+import asyncio
+
+import structlog
+
+from infra.decisions import NoVerdict
+from infra.directory import Directory
+from infra.log.partitioner import partition_of
+from infra.log.sink import NotStored
+from infra.settings import Settings
+from ingest.clock import Clock
+from ingest.needs import Freshness, Log, Verdicts
+from ingest.ping.answers import Answer, Answers, Receive, Scope, Send
+from ingest.ping.limiter import Limiter
+from ingest.ping.request import LIMITS, Bodies, End, Events, Headers, Limits, has_body
+from ingest.ping.source import Source
+from ingest.ping.urls import SYNTHETIC, Target, parse
+from schemas.ids import new_id
+from schemas.requests import CheckCreate, CheckFields, Decision
+from schemas.topics import PINGS
+
+log = structlog.get_logger(__name__)
+
+_PINGS = ("GET", "HEAD", "POST")
+_FRESH_SECONDS = 0.5  # DESIGN section 4: one look at the end offsets, at most 500 ms
+_VERDICT_SECONDS = 3.0  # a client in the field gives up after 5 s
+_KNOWN_SECONDS = 1.0
+
+
+class PingApp:
+    """ASGI 3 application of the ping URLs (`ingest.ping.urls.is_ping` tells which those are)."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        clock: Clock,
+        sink: Log,
+        directory: Directory,
+        replica: Freshness,
+        decisions: Verdicts,
+        source: Source,
+        limits: Limits = LIMITS,
+    ) -> None:
+        self._clock = clock
+        self._sink = sink
+        self._directory = directory
+        self._replica = replica
+        self._decisions = decisions
+        self._source = source
+        self._most_in_flight = limits.in_flight
+        self._answers = Answers(settings)
+        self._bodies = Bodies(settings.body_limit, limits)
+        self._events = Events(settings.trusted_proxies)
+        self._limiter = Limiter(settings.pings_per_minute)
+        self._making: dict[tuple[str, str], asyncio.Task[Decision | None]] = {}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        headers: Headers = dict(scope["headers"])
+        body, end = b"", End.COMPLETE
+        if has_body(headers):
+            body, end = await self._bodies.read(receive)
+            if end is End.GONE:
+                return
+        try:
+            answer = await self._answer(scope, headers, body, end)
+        except Exception:  # a defect of ours is told as what it is for the client: not recorded
+            log.exception("ping.failed", method=scope["method"])
+            self._source.refuse(None)
+            answer = self._answers.unavailable
+        await answer.send(send, scope["method"], close=end is not End.COMPLETE)
+
+    async def _answer(self, scope: Scope, headers: Headers, body: bytes, end: End) -> Answer:
+        answers = self._answers
+        if scope["method"] not in _PINGS:
+            return answers.preflight if scope["method"] == "OPTIONS" else answers.not_allowed
+        path = scope["path"]
+        target = parse(path, scope["query_string"])
+        if target is None:
+            return answers.ok if path.startswith(SYNTHETIC) else answers.invalid_url
+        if end is End.SLOW:
+            return answers.too_slow
+        found = self._find(target)
+        if end is End.OVERLOAD:
+            return self._refuse(found[0] if len(found) == 1 else None)
+        made = False
+        if not found:
+            settled = await self._unknown(target)
+            if isinstance(settled, Answer):
+                return settled
+            check, made = settled
+        elif len(found) > 1:
+            return answers.ambiguous
+        else:
+            check = found[0]
+        if target.fault:
+            return self._fault(target)
+        return await self._record(check, target, made, scope, headers, body)
+
+    def _find(self, target: Target) -> tuple[str, ...]:
+        """Ids of the checks that a target means, as far as the directory knows."""
+        directory = self._directory
+        if target.check:
+            return (target.check,) if target.check in directory else ()
+        project = directory.project_of_ping_key.get(target.ping_key)
+        return () if project is None else directory.by_slug(project, target.slug)
+
+    def _fault(self, target: Target) -> Answer:
+        url = target.fault == "invalid url format"
+        return self._answers.invalid_url if url else self._answers.invalid_uuid
+
+    def _refuse(self, check: str | None) -> Answer:
+        """503: it may have been a ping of this check, or of any."""
+        self._source.refuse(None if check is None else partition_of(check.encode(), self._source.partitions))
+        return self._answers.unavailable
+
+    async def _record(
+        self, check: str, target: Target, made: bool, scope: Scope, headers: Headers, body: bytes
+    ) -> Answer:
+        source = self._source
+        if source.in_flight >= self._most_in_flight:
+            return self._refuse(check)
+        number, at = source.receive()
+        try:
+            if target.kind != "log" and not self._limiter.admit(check, at):
+                return self._answers.ok_rate_limited if target.check else self._answers.rate_limited
+            event = self._events.encode(target, at, scope, headers, body)
+            position = await self._sink.put(PINGS, check, event)
+        except (NotStored, asyncio.CancelledError) as error:
+            # Told before the ping ceases to hold the source's time back, so that no deadline passes in between.
+            source.refuse(partition_of(check.encode(), source.partitions), at)
+            if isinstance(error, asyncio.CancelledError):
+                raise
+            self._limiter.forget(check, at)
+            return self._answers.unavailable
+        finally:
+            source.answered(number)
+        source.acknowledge(position)
+        return self._answers.created if made else self._answers.ok
+
+    async def _unknown(self, target: Target) -> Answer | tuple[str, bool]:
+        """What to do about a check that the directory does not know: an answer, or (its id, made by this request)."""
+        project = self._directory.project_of_ping_key.get(target.ping_key)
+        if not (target.create and project is not None):
+            fresh = await self._replica.caught_up(_FRESH_SECONDS)
+            found = self._find(target)
+            if len(found) == 1:
+                return found[0], False
+            if found:
+                return self._answers.ambiguous
+            if not fresh:
+                return self._refuse(target.check or None)
+            project = self._directory.project_of_ping_key.get(target.ping_key)
+            if not target.create or project is None:
+                gentle = target.check and target.kind != "log"  # section 2 rows 1 and 2
+                return self._answers.ok_not_found if gentle else self._answers.not_found
+        if target.fault:
+            return self._fault(target)
+        return await self._provision(project, target.slug)
+
+    async def _provision(self, project: str, slug: str) -> Answer | tuple[str, bool]:
+        """Have the check made. First pings that come at once share one question; the first of them made it."""
+        making = self._making.get((project, slug))
+        first = making is None
+        if making is None:
+            making = self._making[project, slug] = asyncio.create_task(self._ask(project, slug))
+            making.add_done_callback(lambda _: self._making.pop((project, slug), None))
+        decision = await asyncio.shield(making)
+        if decision is None:
+            return self._answers.unavailable
+        if decision.outcome == "refused":
+            return self._answers.ambiguous if decision.reason == "ambiguous slug" else self._answers.not_found
+        return decision.id, first and decision.outcome == "made"
+
+    async def _ask(self, project: str, slug: str) -> Decision | None:
+        """The verdict on a new check; None when there is none, and nobody knows whether the check is there."""
+        candidate, directory = new_id(), self._directory
+        request = CheckCreate(
+            request=new_id(),
+            at=self._clock.now(),
+            id=candidate,
+            fields=CheckFields(name=slug, slug=slug),
+            provision=True,
+        )
+        try:
+            decision = await self._decisions.ask(project, request, _VERDICT_SECONDS)
+        except NoVerdict as silence:
+            log.warning("ping.no_verdict", reason=str(silence))
+            # The verdict may be lost or late, yet its check be there. If it is not, no check has lost a ping by this.
+            fresh = await self._replica.caught_up(_FRESH_SECONDS)
+            found = directory.by_slug(project, slug)
+            if len(found) == 1:
+                ours = found[0] == candidate
+                return Decision(request=request.request, outcome="made" if ours else "found", id=found[0])
+            if found:
+                return Decision(request=request.request, outcome="refused", reason="ambiguous slug")
+            if not fresh:
+                self._source.refuse(None)
+            return None
+        if decision.outcome != "refused":
+            # Without it we go on all the same: `check.defined` is in the journal ahead of our ping.
+            await self._replica.wait(lambda: decision.id in directory, _KNOWN_SECONDS)
+        return decision

@@ -1,0 +1,45 @@
+"""The rate limit of pings: so many per check in any 60 s, in one process (seed 002; DESIGN section 4).
+
+Only requests that were accepted count. Memory is bounded by the checks pinged within the last two minutes: two
+generations of the table, the older of which is dropped as a whole.
+"""
+
+from schemas.base import SECOND, Micros
+
+WINDOW: Micros = 60 * SECOND
+
+
+class Limiter:
+    """`limit` pings per check in a sliding window; 0 is no limit."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._young: dict[str, list[Micros]] = {}
+        self._old: dict[str, list[Micros]] = {}
+        self._turned: Micros = 0
+
+    def __len__(self) -> int:
+        return len(self._young) + len(self._old)
+
+    def admit(self, check: str, now: Micros) -> bool:
+        """Whether a ping may be accepted now; one that may is counted."""
+        if not self._limit:
+            return True
+        if not 0 <= now - self._turned < WINDOW:  # also when the clock was set back
+            self._old, self._young, self._turned = self._young, {}, now
+        stamps = self._young.get(check)
+        if stamps is None:
+            stamps = self._young[check] = self._old.pop(check, [])
+        # A stamp that lies ahead is of a clock that was set back since.
+        while stamps and not 0 <= now - stamps[0] < WINDOW:
+            del stamps[0]
+        if len(stamps) >= self._limit:
+            return False
+        stamps.append(now)
+        return True
+
+    def forget(self, check: str, at: Micros) -> None:
+        """Take back what `admit` counted at `at`: the ping was not stored after all."""
+        stamps = self._young.get(check) or self._old.get(check) or []
+        if at in stamps:
+            stamps.remove(at)

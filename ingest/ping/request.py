@@ -1,0 +1,157 @@
+"""From an HTTP request to the bytes of a `ping.received` event (reference/pinging-api.md sections 7, 8 and 13).
+
+The first `body_limit` bytes of a body are kept, chunked or not; what comes after is read and thrown away, in bounds.
+`remote_addr`, `scheme` and `ua` are never null, whatever the headers hold.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from enum import Enum
+from functools import lru_cache
+from ipaddress import ip_address
+from typing import Any, NamedTuple
+
+from infra.settings import Network
+from ingest.ping.answers import Receive, Scope
+from ingest.ping.urls import Target
+from schemas.base import Micros, encode
+from schemas.pings import Ping
+
+Headers = Mapping[bytes, bytes]
+
+UA_LENGTH = 200
+SCHEME_LENGTH = 10
+# A text of control characters grows sixfold in JSON; beyond this a body goes as base64, so that an event fits in Kafka.
+_LARGE = 2 * 2**20
+
+
+class Limits(NamedTuple):
+    """What one request, and all together, may use. Sizes in bytes, times in seconds."""
+
+    in_flight: int = 5_000  # pings handed to Kafka and not yet answered
+    held: int = 128 * 2**20  # bytes of unfinished bodies in memory
+    body_time: float = 30.0
+    body_size: int = 100_000_000
+
+
+LIMITS = Limits()
+
+
+class End(Enum):
+    """How the reading of a body ended."""
+
+    COMPLETE = "complete"
+    CUT = "cut"  # everything that is kept is here, but the client would send on: answer and close
+    SLOW = "slow"
+    GONE = "gone"
+    OVERLOAD = "overload"
+
+
+class Bodies:
+    """Reads bodies, `keep` bytes of each. `held` is what unfinished ones use of the memory."""
+
+    def __init__(self, keep: int, limits: Limits) -> None:
+        self._keep = keep
+        self._limits = limits
+        self.held = 0
+
+    async def read(self, receive: Receive) -> tuple[bytes, End]:
+        """The kept prefix of a body. It is worth something after COMPLETE and CUT only."""
+        kept = bytearray()
+        try:
+            async with asyncio.timeout(self._limits.body_time):
+                end = await self._read(receive, kept)
+        except TimeoutError:
+            end = End.CUT if len(kept) >= self._keep else End.SLOW
+        finally:
+            self.held -= len(kept)
+        return bytes(kept), end
+
+    async def _read(self, receive: Receive, kept: bytearray) -> End:
+        size = 0
+        while True:
+            message = await receive()
+            if message["type"] != "http.request":
+                return End.GONE
+            part = message.get("body", b"")
+            size += len(part)
+            if len(kept) < self._keep:
+                part = part[: self._keep - len(kept)]
+                kept += part
+                self.held += len(part)
+            if not message.get("more_body", False):
+                return End.COMPLETE
+            if size > self._limits.body_size:
+                return End.CUT
+            if self.held > self._limits.held:
+                return End.OVERLOAD
+
+
+def has_body(headers: Headers) -> bool:
+    """Whether a body comes, whatever the verb; without one `receive` need not be called."""
+    return headers.get(b"content-length", b"0") != b"0" or b"transfer-encoding" in headers
+
+
+class Events:
+    """Makes the events of pings. `trusted`: networks of the proxies whose `X-Forwarded-*` headers are believed."""
+
+    def __init__(self, trusted: tuple[Network, ...]) -> None:
+        self._trusted = trusted
+        self._is_trusted = lru_cache(4096)(self._look_up_trust)
+
+    def encode(self, target: Target, at: Micros, scope: Scope, headers: Headers, body: bytes) -> bytes:
+        """The event of a ping, as it stands in Kafka."""
+        client = scope.get("client")
+        peer = client[0] if client else ""
+        scheme = scope.get("scheme", "http")
+        if (b"x-forwarded-for" in headers or b"x-forwarded-proto" in headers) and self._is_trusted(peer):
+            peer = forwarded_for(scope["headers"]) or peer
+            scheme = forwarded_proto(headers) or scheme
+        event = Ping(
+            kind=target.kind,
+            at=at,
+            exitstatus=target.exitstatus,
+            rid=target.rid,
+            scheme=scheme,
+            method=scope["method"],
+            remote_addr=peer,
+            ua=headers.get(b"user-agent", b"").decode(errors="replace")[:UA_LENGTH],
+        )
+        return encode(event) if not body else _encode_with_body(event, body)
+
+    def _look_up_trust(self, peer: str) -> bool:
+        try:
+            address = ip_address(peer)
+        except ValueError:  # a Unix socket
+            return False
+        return any(address in network for network in self._trusted)
+
+
+def _encode_with_body(event: Ping, body: bytes) -> bytes:
+    fields: dict[str, Any] = {name: getattr(event, name) for name in event.__struct_fields__}
+    try:
+        # A character that straddles the cut makes the whole prefix bytes: nothing that was sent is altered.
+        value = encode(Ping(**fields | {"body": body.decode()}))
+    except UnicodeDecodeError:
+        value = b""
+    return value if 0 < len(value) <= _LARGE else encode(Ping(**fields | {"body_base64": body}))
+
+
+def forwarded_for(headers: list[tuple[bytes, bytes]]) -> str:
+    """The first address of X-Forwarded-For, or an empty string for what is none (section 8; 13, defect 2)."""
+    text = next((value for name, value in headers if name == b"x-forwarded-for"), b"").decode("latin-1")
+    first = text.partition(",")[0]
+    if first.count(".") == 3 and first.count(":") == 1:  # a.b.c.d:port
+        first = first.partition(":")[0]
+    first = first.partition("%")[0].lower()  # without the zone
+    try:
+        ip_address(first)
+    except ValueError:
+        return ""
+    return first
+
+
+def forwarded_proto(headers: Headers) -> str:
+    """The first scheme of X-Forwarded-Proto, cut to what a scheme can be (section 13, defect 3)."""
+    text = headers.get(b"x-forwarded-proto", b"").decode("latin-1")
+    return text.partition(",")[0].strip()[:SCHEME_LENGTH]

@@ -1,0 +1,230 @@
+"""A source of pings and of the time in `pings` (DESIGN section 2): one per ingest process, named by slot and epoch.
+
+Once a second it appends a tick to every partition, through the sink of its pings. A tick is a low watermark: its `at`
+is the receipt time of the oldest ping not yet answered, or now, so whatever was acknowledged from before is in the log
+ahead of it. Ticks also carry what makes a gap: refused pings of the partition, a public URL that does not answer.
+"""
+
+import asyncio
+import contextlib
+import time
+
+import aiohttp
+import structlog
+
+from infra.log.sink import NotStored, Position
+from infra.settings import Settings
+from ingest.clock import Clock
+from ingest.needs import Log
+from ingest.ping.urls import SYNTHETIC
+from schemas.base import Micros, encode
+from schemas.ticks import Tick
+from schemas.topics import PINGS
+
+log = structlog.get_logger(__name__)
+
+TICK_SECONDS = 1.0
+PROBE_SECONDS = 5.0
+_PROBE_TIMEOUT = 2.0
+_PROBE_AGAIN_SECONDS = 0.1  # while the public URL has never answered, and then ever more slowly
+_BEGIN_SECONDS = 30.0
+_CLOSE_SECONDS = 5.0
+
+
+class Source:
+    """To be made inside a running event loop. `begin` before listening; `close` after the last request is answered.
+
+    acked: per partition, the newest offset of a ping that this process has acknowledged; -1 before.
+    `probe` False: no synthetic pings (a process that no public URL leads to, tests).
+    """
+
+    def __init__(
+        self, settings: Settings, clock: Clock, sink: Log, slot: str, partitions: int, probe: bool = True
+    ) -> None:
+        self.slot = slot
+        self.epoch = time.time_ns() // 1000  # of the real clock: it must grow, whatever a test does to time
+        self.partitions = partitions
+        self.acked = [-1] * partitions
+        self.unreachable_since: Micros | None = None
+        self._clock = clock
+        self._sink = sink
+        self._received = 0
+        self._in_flight: dict[int, Micros] = {}
+        self._idle = asyncio.Event()
+        self._closing = False
+        self._round = 0
+        # partition -> (since, the newest round of ticks begun before the newest refusal)
+        self._refused: dict[int, tuple[Micros, int]] = {}
+        self._probe_url = f"{settings.base_url}{SYNTHETIC}{slot}-{self.epoch}" if probe else None
+        self._reached: Micros | None = None  # when the newest successful probe began
+        self._tasks: list[asyncio.Task[None]] = []
+
+    # What the ping application tells.
+
+    @property
+    def in_flight(self) -> int:
+        """Pings received and not yet answered."""
+        return len(self._in_flight)
+
+    def receive(self) -> tuple[int, Micros]:
+        """Stamp a ping whose body is complete. It holds the source's time back until `answered` with its number."""
+        number = self._received = self._received + 1
+        at = self._in_flight[number] = self._clock.now()
+        return number, at
+
+    def answered(self, number: int) -> None:
+        """The ping is acknowledged, ignored or refused."""
+        del self._in_flight[number]
+        if self._closing and not self._in_flight:
+            self._idle.set()
+
+    def acknowledge(self, position: Position) -> None:
+        """Note where an acknowledged ping stands, for reads after it."""
+        if position.offset > self.acked[position.partition]:
+            self.acked[position.partition] = position.offset
+
+    def refuse(self, partition: int | None, since: Micros | None = None) -> None:
+        """A ping of this partition (None: of any) is answered 503. Told in every tick until one is acknowledged."""
+        since = self._clock.now() if since is None else since
+        for number in range(self.partitions) if partition is None else (partition,):
+            before, _ = self._refused.get(number, (since, 0))
+            self._refused[number] = (min(before, since), self._round)
+
+    # Life.
+
+    async def begin(self) -> None:
+        """Have the first tick acknowledged in every partition, and go on ticking. Raises `NotStored` if Kafka cannot.
+
+        Until the public URL has answered for the first time pings may be refused, unless another process serves it.
+        """
+        if self._probe_url is not None and not await self._probe():
+            self.unreachable_since = self._clock.now()
+        deadline = time.monotonic() + _BEGIN_SECONDS
+        while failed := [error for error in await self._tick() if error is not None]:
+            if time.monotonic() > deadline:
+                raise NotStored(f"the first tick of source {self.slot} is not acknowledged: {failed[0]}")
+            await asyncio.sleep(0.2)
+        self._tasks.append(asyncio.create_task(self._keep_ticking(), name="source-ticks"))
+        if self._probe_url is not None:
+            self._tasks.append(asyncio.create_task(self._keep_probing(), name="source-probes"))
+
+    async def close(self) -> None:
+        """Wait for the pings in flight and append the closing tick. Without it our end will count as a loss."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._closing = True
+        try:
+            async with asyncio.timeout(_CLOSE_SECONDS):
+                if self._in_flight:
+                    await self._idle.wait()
+                failed = [error for error in await self._tick(closing=True) if error is not None]
+        except TimeoutError:
+            failed = [NotStored(f"not within {_CLOSE_SECONDS:.0f} s")]
+        if failed:
+            log.warning("source.not_closed", error=str(failed[0]), in_flight=len(self._in_flight))
+
+    # Ticks.
+
+    def _tick(self, closing: bool = False) -> "asyncio.Future[list[BaseException | None]]":
+        """Append a tick to every partition now; the future tells how each ended and never fails."""
+        self._clock.refresh()
+        self._round += 1
+        now = self._clock.now()
+        at = min(now, next(iter(self._in_flight.values()), now))
+        plain: bytes | None = None
+        ends = []
+        for partition in range(self.partitions):
+            refused = self._refused.get(partition)
+            if refused is None and plain is not None:
+                value = plain
+            else:
+                value = encode(
+                    Tick(
+                        slot=self.slot,
+                        epoch=self.epoch,
+                        at=at,
+                        now=now,
+                        offset=self._clock.offset,
+                        closing=closing,
+                        refused_since=refused[0] if refused else None,
+                        unreachable_since=self.unreachable_since,
+                    )
+                )
+                plain = plain if refused else value
+            ends.append(self._append(partition, value, self._round))
+        return asyncio.gather(*ends)
+
+    def _append(self, partition: int, value: bytes, round: int) -> "asyncio.Future[BaseException | None]":
+        ended: asyncio.Future[BaseException | None] = asyncio.get_running_loop().create_future()
+
+        def settle(stored: "asyncio.Future[Position]") -> None:
+            error = asyncio.CancelledError() if stored.cancelled() else stored.exception()
+            if error is None:
+                self._told(partition, round)
+            if not ended.done():
+                ended.set_result(error)
+
+        try:
+            self._sink.put(PINGS, None, value, partition).add_done_callback(settle)
+        except NotStored as error:
+            ended.set_result(error)
+        return ended
+
+    def _told(self, partition: int, round: int) -> None:
+        """A tick of this round is in the log: with it, every refusal from before the round."""
+        refused = self._refused.get(partition)
+        if refused is not None and refused[1] < round:
+            del self._refused[partition]
+
+    async def _keep_ticking(self) -> None:
+        loop = asyncio.get_running_loop()
+        due = loop.time()
+        while True:
+            due = max(due + TICK_SECONDS, loop.time())
+            await asyncio.sleep(due - loop.time())
+            try:
+                self._tick().add_done_callback(self._note_failures)
+            except Exception:
+                log.exception("source.tick_failed")
+
+    def _note_failures(self, ended: "asyncio.Future[list[BaseException | None]]") -> None:
+        failed = [] if ended.cancelled() else [error for error in ended.result() if error is not None]
+        if failed:
+            log.warning("source.tick_not_stored", partitions=len(failed), error=str(failed[0]))
+
+    # Synthetic pings.
+
+    async def _keep_probing(self) -> None:
+        pause = _PROBE_AGAIN_SECONDS
+        while True:
+            await asyncio.sleep(PROBE_SECONDS if self.unreachable_since is None else pause)
+            began = self._clock.now()
+            reached = await self._probe()
+            if reached and self.unreachable_since is not None:
+                log.info("source.reachable", url=self._probe_url)
+                self.unreachable_since, pause = None, _PROBE_AGAIN_SECONDS
+                with contextlib.suppress(Exception):
+                    self._tick()  # at once, so that the gap ends here
+            elif not reached:
+                pause = min(pause * 1.5, PROBE_SECONDS)
+                if self.unreachable_since is None:
+                    # Since the last one that did get through, anybody's ping may have been lost.
+                    self.unreachable_since = began if self._reached is None else min(began, self._reached)
+                    log.warning("source.unreachable", url=self._probe_url)
+
+    async def _probe(self) -> bool:
+        """Whether a ping of ours gets through the public URL, by a connection of its own."""
+        assert self._probe_url is not None
+        began = self._clock.now()
+        try:
+            async with (
+                aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=_PROBE_TIMEOUT)) as session,
+                session.get(self._probe_url, allow_redirects=False) as answer,
+            ):
+                reached = answer.status == 200
+        except Exception:
+            return False
+        if reached:
+            self._reached = began
+        return reached

@@ -1,0 +1,111 @@
+"""Ping URLs: what a path and a query string ask for. Pure; never raises, whatever the bytes.
+
+Contract: seed 002 and reference/pinging-api.md sections 1, 3 and 5. Both prefixes are served, `/` and `/ping/`.
+Harmless liberties, which clients in the field need: upper-case UUIDs, slashes at the end, doubled slashes.
+
+What is wrong with the form of a path is known at once (`parse` gives None: 400 `invalid url format`). An exit status
+over 255 and a bad `rid` are told only after the check has been looked up (section 3.3): they are the target's `fault`.
+"""
+
+import re
+from typing import Literal, NamedTuple
+from urllib.parse import parse_qsl
+
+from schemas.pings import Kind
+
+Fault = Literal["", "invalid url format", "invalid uuid format"]
+
+SLUG_LENGTH = 100
+SYNTHETIC = "/ping/~synthetic/"  # a source's own probes of the public URL; `~` occurs in no ping key
+
+# The first segments that belong to the rest of Pingfold: APIs, pages, files. Everything else at the root is a ping URL,
+# so that a mistyped one is told `invalid url format` instead of being shown a page.
+RESERVED = frozenset(
+    {
+        "", "admin", "api", "assets", "b", "badge", "channels", "checks", "dashboard", "deliveries", "dns", "docs",
+        "events", "favicon.ico", "healthz", "history", "incidents", "live", "login", "logout", "manifest.json",
+        "metrics", "monitors", "openapi.json", "pages", "projects", "readyz", "redoc", "replay", "robots.txt",
+        "settings", "static", "status", "status-pages", ".well-known",
+    }
+)  # fmt: skip
+
+_HEX = "[0-9a-fA-F]"
+_UUID = rf"{_HEX}{{8}}-{_HEX}{{4}}-{_HEX}{{4}}-{_HEX}{{4}}-{_HEX}{{12}}"
+_is_uuid = re.compile(_UUID).fullmatch
+_is_key = re.compile("[-a-zA-Z0-9_]+").fullmatch
+_is_slug = re.compile(f"[-a-z0-9_]{{1,{SLUG_LENGTH}}}").fullmatch
+_is_number = re.compile("[0-9]+").fullmatch
+_by_uuid = re.compile(rf"(?:/ping)?/({_UUID})(?:/(start|fail|log))?").fullmatch  # most pings there are
+_ACTIONS: dict[str, Kind] = {"start": "start", "fail": "fail", "log": "log"}
+
+
+class Target(NamedTuple):
+    """What a ping URL asks for: a check by its id, or by ping key and slug (then `check` is empty)."""
+
+    kind: Kind
+    check: str = ""
+    ping_key: str = ""
+    slug: str = ""
+    exitstatus: int | None = None
+    create: bool = False
+    rid: str | None = None
+    fault: Fault = ""
+
+
+def is_ping(path: str) -> bool:
+    """Whether a path is the ping application's (else it is FastAPI's)."""
+    return path.startswith("/ping/") or path.lstrip("/").partition("/")[0] not in RESERVED
+
+
+def parse(path: str, query: bytes = b"") -> Target | None:
+    """The target of a ping URL, or None for a path that has not the form of one."""
+    match = _by_uuid(path)
+    if match is not None:
+        uuid, action = match.groups()
+        target: Target | None = Target(_ACTIONS[action] if action else "success", uuid.lower())
+    else:
+        target = _parse_segments([segment for segment in path.split("/") if segment])
+    return target if target is None or not query else _with_query(target, query)
+
+
+def _parse_segments(segments: list[str]) -> Target | None:
+    if segments and segments[0] == "ping":
+        del segments[0]
+    match segments:
+        case [uuid] if _is_uuid(uuid):
+            return Target("success", uuid.lower())
+        # A uuid is a legal ping key too: what is not an action behind it is a slug (section 3.2).
+        case [uuid, action] if _is_uuid(uuid) and (signal := _signal(action)):
+            return signal._replace(check=uuid.lower())
+        case [key, slug] if _is_key(key) and _is_slug(slug):
+            return Target("success", "", key, slug)
+        case [key, slug, action] if _is_key(key) and _is_slug(slug) and (signal := _signal(action)):
+            return signal._replace(ping_key=key, slug=slug)
+        case _:
+            return None
+
+
+def _signal(action: str) -> Target | None:
+    kind = _ACTIONS.get(action)
+    if kind is not None:
+        return Target(kind)
+    if not _is_number(action):
+        return None
+    digits = action.lstrip("0")  # `int` refuses thousands of digits
+    status = int(digits or "0") if len(digits) <= 3 else 256
+    if status > 255:
+        return Target("fail", fault="invalid url format")
+    return Target("fail" if status else "success", exitstatus=status)
+
+
+def _with_query(target: Target, query: bytes) -> Target:
+    """Names are case sensitive, the last value counts, only the literal `create=1` acts (sections 2, 3.3)."""
+    values = dict(parse_qsl(query.decode("latin-1"), keep_blank_values=True))
+    create = not target.check and values.get("create") == "1"
+    rid, fault = values.get("rid"), target.fault
+    if rid is not None:
+        if _is_uuid(rid):
+            rid = rid.lower()  # one run, however its id is spelled
+        else:
+            rid, fault = None, fault or "invalid uuid format"
+    return target._replace(create=create, rid=rid, fault=fault)

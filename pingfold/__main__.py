@@ -1,0 +1,5 @@
+"""`python -m pingfold`: the command line."""
+
+from pingfold.cli import main
+
+main()

@@ -1,0 +1,124 @@
+"""`credentials.json` in the data folder: how people and tests reach this Pingfold (DESIGN section 8).
+
+Written once, by the first embedded start, mode 0600; never changed after. It is written before the default project is
+asked for: should the start die in between, the next one derives the very same project from the file, and asking twice
+does no harm (the second time it `exists`).
+"""
+
+from pathlib import Path
+
+import msgspec
+
+from infra.secrets import (
+    Vault,
+    new_api_key,
+    new_password,
+    new_ping_key,
+    new_webhook_secret,
+    stored_api_key,
+    write_once,
+)
+from infra.settings import Settings
+from schemas.base import Micros
+from schemas.definitions import ApiKey, KeyKind, Project
+from schemas.ids import derived_id, new_id
+from schemas.requests import ProjectCreate
+
+FILE_NAME = "credentials.json"
+PROJECT_NAME = "Default"
+
+
+class NoCredentials(Exception):
+    """There is no usable credentials.json; the message says where it was looked for and what to do."""
+
+
+class Credentials(msgspec.Struct, frozen=True, kw_only=True):
+    """What the file holds. kafka: bootstrap address; clickhouse: its URL; project: id of the default project."""
+
+    url: str
+    kafka: str
+    clickhouse: str
+    project: str
+    ping_key: str
+    healthchecks_key: str
+    healthchecks_key_readonly: str
+    updown_key: str
+    updown_key_readonly: str
+    poppaping_key: str
+    webhook_secret: str
+    admin_password: str
+
+    def __repr__(self) -> str:
+        return f"Credentials(url={self.url!r}, project={self.project!r})"  # the rest must not end up in a log
+
+
+def new_credentials(*, url: str, kafka: str, clickhouse: str) -> Credentials:
+    """Fresh credentials of a default project that is still to be made."""
+    return Credentials(
+        url=url,
+        kafka=kafka,
+        clickhouse=clickhouse,
+        project=new_id(),
+        ping_key=new_ping_key(),
+        healthchecks_key=new_api_key("healthchecks"),
+        healthchecks_key_readonly=new_api_key("healthchecks-readonly"),
+        updown_key=new_api_key("updown"),
+        updown_key_readonly=new_api_key("updown-readonly"),
+        poppaping_key=new_api_key("poppaping"),
+        webhook_secret=new_webhook_secret(),
+        admin_password=new_password(),
+    )
+
+
+def project_request(credentials: Credentials, at: Micros, vault: Vault) -> ProjectCreate:
+    """The request that makes the default project of these credentials: the same ids each time."""
+    keys: dict[KeyKind, str] = {
+        "healthchecks": credentials.healthchecks_key,
+        "healthchecks-readonly": credentials.healthchecks_key_readonly,
+        "updown": credentials.updown_key,
+        "updown-readonly": credentials.updown_key_readonly,
+        "poppaping": credentials.poppaping_key,
+    }
+    project = Project(
+        id=credentials.project,
+        name=PROJECT_NAME,
+        ping_key=credentials.ping_key,
+        created=at,
+        webhook_secret=vault.encrypt(credentials.webhook_secret),
+    )
+    return ProjectCreate(
+        request=new_id(),
+        at=at,
+        project=project,
+        keys=tuple(_stored(project.id, kind, key, at) for kind, key in keys.items()),
+    )
+
+
+def _stored(project: str, kind: KeyKind, key: str, at: Micros) -> ApiKey:
+    return stored_api_key(key, kind, project, at, name=PROJECT_NAME, id=derived_id("key", project, kind))
+
+
+def path_of(settings: Settings) -> Path:
+    """Where this installation keeps its credentials."""
+    return settings.data / FILE_NAME
+
+
+def save_once(path: Path, credentials: Credentials) -> Credentials:
+    """Write the file unless there is one; gives what the file holds, which counts."""
+    write_once(path, msgspec.json.format(msgspec.json.encode(credentials), indent=2) + b"\n")
+    return load(path)
+
+
+def load(path: Path) -> Credentials:
+    """The credentials in the file. Raises `NoCredentials` when it is missing or damaged."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Credentials)
+    except FileNotFoundError as error:
+        raise NoCredentials(
+            f"{path} is not there: start Pingfold here once, or set PINGFOLD_URL and PINGFOLD_KEY"
+        ) from error
+    except OSError as error:
+        raise NoCredentials(f"{path} cannot be read: {error.strerror}") from error
+    except msgspec.MsgspecError as error:
+        # A validation error names the field and never the value.
+        raise NoCredentials(f"{path} is damaged: {error}") from error

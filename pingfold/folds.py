@@ -1,0 +1,8 @@
+"""The folds of this version of Pingfold, in the order in which a request travels through them."""
+
+from processors.checks import Checks
+from processors.deliveries import DeliveriesFold
+from processors.fold import Fold
+from processors.projects import Projects
+
+FOLDS: tuple[Fold, ...] = (Projects(), Checks(), DeliveriesFold())

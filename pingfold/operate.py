@@ -1,0 +1,191 @@
+"""Commands for operators, who reach Kafka itself: roles without a port, migrations, projects, keys, dead letters."""
+
+import asyncio
+import json as json_module
+import signal
+import threading
+import time
+from typing import Annotated, Any
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from infra import clickhouse_migrations
+from infra.decisions import Decisions, NoVerdict
+from infra.log import admin
+from infra.log.reading import read_to_end
+from infra.log.sink import Sink
+from infra.secrets import (
+    Vault,
+    new_api_key,
+    new_ping_key,
+    new_webhook_secret,
+    stored_api_key,
+)
+from infra.settings import Settings
+from ingest.clock import Clock
+from ingest.ticker import Ticker
+from pingfold import credentials
+from pingfold.addresses import clickhouse_of, kafka_of
+from schemas.dead_letters import RETRIED_HEADER, DeadLetter
+from schemas.definitions import KeyKind, Project
+from schemas.ids import new_id
+from schemas.requests import Decision, KeyCreate, KeyRevoke, ProjectCreate, ProjectsRequest
+from schemas.topics import DEAD_LETTERS
+
+projects = typer.Typer(help="Projects: each has its own checks, channels and keys.", no_args_is_help=True)
+keys = typer.Typer(help="API keys of a project.", no_args_is_help=True)
+dead_letters = typer.Typer(help="Events that could not be folded.", no_args_is_help=True)
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+ProjectOption = Annotated[
+    str | None, typer.Option("--project", help="Id of the project; the default project if left out.")
+]
+
+
+class Failed(Exception):
+    """The command could not be carried out; the message says why."""
+
+
+def _stop_event() -> asyncio.Event:
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    return stop
+
+
+async def tick(settings: Settings) -> None:
+    """The ticker process."""
+    bootstrap = kafka_of(settings)
+    sink = Sink(bootstrap)
+    ticker = Ticker(settings, Clock(settings), sink, await asyncio.to_thread(admin.partition_count, bootstrap))
+    await ticker.run(_stop_event())
+    await sink.close()
+
+
+def write_history(settings: Settings) -> None:
+    """The history writer process."""
+    from processors.history import HistoryWriter
+
+    located = settings.model_copy(
+        update={"kafka_bootstrap_servers": kafka_of(settings), "clickhouse_url": clickhouse_of(settings)}
+    )
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    HistoryWriter(located).run(stop)
+
+
+def migrate(settings: Settings) -> None:
+    """Topics and tables."""
+    count = admin.migrate(kafka_of(settings), settings.partitions)
+    applied = clickhouse_migrations.migrate(clickhouse_of(settings))
+    typer.echo(f"topics: {count} partitions each; tables: {', '.join(applied) or 'up to date'}")
+
+
+async def _ask(settings: Settings, project: str, request: ProjectsRequest) -> Decision:
+    bootstrap = kafka_of(settings)
+    sink = Sink(bootstrap)
+    decisions = Decisions(bootstrap, await asyncio.to_thread(admin.partition_count, bootstrap), sink)
+    try:
+        await decisions.start()
+        decision = await decisions.ask(project, request, timeout=10.0)
+    except NoVerdict as error:
+        raise Failed(f"no answer ({error}): is a worker running?") from error
+    finally:
+        await decisions.close()
+        await sink.close()
+    if decision.outcome == "refused":
+        raise Failed(decision.reason)
+    return decision
+
+
+def _project(settings: Settings, given: str | None) -> str:
+    return given or credentials.load(credentials.path_of(settings)).project
+
+
+@projects.command("create")
+def create_project(name: str, json: Json = False) -> None:
+    """Make a project with its ping key and a Healthchecks API key; both are shown only now."""
+    settings, now = Settings(), time.time_ns() // 1000
+    id, ping_key, api_key, secret = new_id(), new_ping_key(), new_api_key("healthchecks"), new_webhook_secret()
+    project = Project(
+        id=id, name=name, ping_key=ping_key, created=now, webhook_secret=Vault.open(settings).encrypt(secret)
+    )
+    key = stored_api_key(api_key, "healthchecks", id, now, name="first key")
+    asyncio.run(_ask(settings, id, ProjectCreate(request=new_id(), at=now, project=project, keys=(key,))))
+    _show({"id": id, "name": name, "ping_key": ping_key, "healthchecks_key": api_key, "webhook_secret": secret}, json)
+
+
+@keys.command("create")
+def create_key(kind: KeyKind, name: str = "", project: ProjectOption = None, json: Json = False) -> None:
+    """Make an API key; it is shown only now."""
+    settings, now = Settings(), time.time_ns() // 1000
+    id, secret = _project(settings, project), new_api_key(kind)
+    key = stored_api_key(secret, kind, id, now, name=name)
+    asyncio.run(_ask(settings, id, KeyCreate(request=new_id(), at=now, key=key)))
+    _show({"id": key.id, "kind": kind, "key": secret}, json)
+
+
+@keys.command("revoke")
+def revoke_key(id: str, project: ProjectOption = None) -> None:
+    """Take an API key away."""
+    settings = Settings()
+    request = KeyRevoke(request=new_id(), at=time.time_ns() // 1000, id=id)
+    asyncio.run(_ask(settings, _project(settings, project), request))
+
+
+@dead_letters.command("list")
+def list_dead_letters(json: Json = False) -> None:
+    """What could not be folded, and why; oldest first."""
+    letters = _dead_letters(Settings())
+    if json:
+        typer.echo(json_module.dumps([msgspec.to_builtins(letter) for letter in letters], indent=2))
+        return
+    table = Table("topic", "partition", "offset", "key", "reason", "value")
+    for letter in letters:
+        value = letter.value.decode(errors="replace")
+        shown = value if len(value) <= 60 else f"{value[:60]}…"
+        table.add_row(letter.topic, str(letter.partition), str(letter.offset), letter.key, letter.reason, shown)
+    Console().print(table)
+
+
+@dead_letters.command("retry")
+def retry_dead_letters(
+    where: Annotated[str, typer.Argument(help="topic/partition/offset of one, or `all`.")],
+) -> None:
+    """Append the original event to its topic again: it enters history and moves no state."""
+    settings = Settings()
+    chosen = [letter for letter in _dead_letters(settings) if where in ("all", _where(letter))]
+    if not chosen:
+        raise Failed(f"no dead letter {where}; `pingfold dead-letters list` shows them")
+
+    async def put_back() -> None:
+        sink = Sink(kafka_of(settings))
+        headers = [[(RETRIED_HEADER, _where(letter).encode())] for letter in chosen]
+        await asyncio.gather(
+            *(
+                sink.put(letter.topic, letter.key, letter.value, letter.partition, header)
+                for letter, header in zip(chosen, headers, strict=True)
+            )
+        )
+        await sink.close()
+
+    asyncio.run(put_back())
+    typer.echo(f"{len(chosen)} put back")
+
+
+def _where(letter: DeadLetter) -> str:
+    return f"{letter.topic}/{letter.partition}/{letter.offset}"
+
+
+def _dead_letters(settings: Settings) -> list[DeadLetter]:
+    decode = msgspec.json.Decoder(DeadLetter).decode
+    letters = [decode(record.value) for record in read_to_end(kafka_of(settings), DEAD_LETTERS) if record.value]
+    return sorted(letters, key=lambda letter: (letter.at, letter.topic, letter.partition, letter.offset))
+
+
+def _show(made: dict[str, Any], as_json: bool) -> None:
+    typer.echo(json_module.dumps(made) if as_json else "\n".join(f"{name}: {value}" for name, value in made.items()))

@@ -1,0 +1,151 @@
+"""The web process: ping URLs and REST on one port, over one replica of definitions and states.
+
+A dispatcher hands ping paths to the ping application and the rest to FastAPI: the hot path pays for no framework
+(reference/http-ingest.md section 1). `pings` and `api` choose what a process serves; `pingfold web` serves both.
+"""
+
+import asyncio
+import contextlib
+import signal
+import socket
+from typing import Any
+
+import structlog
+import uvicorn
+
+from infra.clickhouse import Address, ClickHouse
+from infra.decisions import Decisions
+from infra.directory import Directory
+from infra.log.admin import partition_count
+from infra.log.replica import Replica
+from infra.log.sink import Sink
+from infra.progress import FoldProgress
+from infra.settings import Settings
+from ingest.clock import Clock
+from ingest.ping.app import PingApp
+from ingest.ping.source import Source
+from ingest.ping.urls import is_ping
+from pingfold.addresses import clickhouse_of, kafka_of
+from query_api import operations
+from query_api.app import create_app
+from query_api.history import History
+from query_api.parts import Parts
+from query_api.states import States
+from schemas.topics import CHECK_STATES, DEFINITIONS, DELIVERY_STATES
+
+log = structlog.get_logger(__name__)
+
+_GRACE_SECONDS = 4
+
+
+async def serve(settings: Settings, slot: str, pings: bool, api: bool) -> None:
+    """Serve until SIGTERM or SIGINT."""
+    bootstrap = kafka_of(settings)
+    partitions = await asyncio.to_thread(partition_count, bootstrap)
+    clock = Clock(settings)
+    directory, states, progress = Directory(), States(), FoldProgress(partitions)
+    async with contextlib.AsyncExitStack() as stack:
+        sink = Sink(bootstrap)
+        stack.push_async_callback(sink.close)
+        definitions = Replica(bootstrap, partitions, {DEFINITIONS: progress.listen(DEFINITIONS, directory.apply)})
+        stack.push_async_callback(definitions.close)
+        running = Replica(
+            bootstrap,
+            partitions,
+            {
+                CHECK_STATES: progress.listen(CHECK_STATES, states.apply),
+                DELIVERY_STATES: progress.listen(DELIVERY_STATES),
+            },
+        )
+        stack.push_async_callback(running.close)
+        decisions = Decisions(bootstrap, partitions, sink)
+        stack.push_async_callback(decisions.close)
+        await asyncio.gather(definitions.start(), decisions.start(), running.start())
+        source = Source(settings, clock, sink, slot, partitions) if pings else None
+        clickhouse = ClickHouse(Address.parse(clickhouse_of(settings)))
+        stack.push_async_callback(clickhouse.close)
+        parts = Parts(
+            settings=settings,
+            clock=clock,
+            partitions=partitions,
+            sink=sink,
+            decisions=decisions,
+            directory=directory,
+            definitions_replica=definitions,
+            states=states,
+            states_replica=running,
+            source=source,
+            history=History(clickhouse),
+        )
+        rest = create_app(parts) if api else _Operations(progress, bootstrap, clock)
+        if api:
+            rest.include_router(operations.router(progress, bootstrap, clock))
+        ping_app = None
+        if source is not None:
+            ping_app = PingApp(settings, clock, sink, directory, definitions, decisions, source)
+            await source.begin()
+            stack.push_async_callback(source.close)
+        await _listen(settings, _dispatch(ping_app, rest))
+
+
+def _dispatch(ping_app: PingApp | None, rest: Any) -> Any:
+    if ping_app is None:
+        return rest
+
+    async def dispatch(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "http" and is_ping(scope["path"]):
+            await ping_app(scope, receive, send)
+        else:
+            await rest(scope, receive, send)
+
+    return dispatch
+
+
+def _Operations(progress: FoldProgress, bootstrap: str, clock: Clock) -> Any:
+    """What a process without the API still tells its operator."""
+    from fastapi import FastAPI
+
+    app = FastAPI(openapi_url=None)
+    app.include_router(operations.router(progress, bootstrap, clock))
+    return app
+
+
+class _Server(uvicorn.Server):
+    """Leaves signals to us: the source has to close after the last request, before the process ends."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Any:
+        yield
+
+
+async def _listen(settings: Settings, app: Any) -> None:
+    config = uvicorn.Config(
+        app,
+        http="httptools",
+        loop="none",
+        lifespan="off",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        backlog=4096,
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=_GRACE_SECONDS,
+        h11_max_incomplete_event_size=64 * 1024,
+    )
+    server = _Server(config)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, setattr, server, "should_exit", True)
+    listener = _socket(settings)
+    log.info("web.listening", url=settings.base_url)
+    await server.serve(sockets=[listener])
+
+
+def _socket(settings: Settings) -> socket.socket:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if family == socket.AF_INET6 and settings.host == "::":
+        listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)  # one socket for both
+    listener.bind((settings.host, settings.port))
+    return listener

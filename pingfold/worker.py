@@ -1,0 +1,37 @@
+"""The worker process: every fold, and the sender beside the fold of deliveries."""
+
+from collections.abc import Mapping
+
+from infra.log.sink import Sink
+from infra.secrets import Vault
+from infra.settings import Settings
+from infra.targets import Guard
+from ingest.clock import Clock
+from pingfold.addresses import kafka_of
+from pingfold.folds import FOLDS
+from processors.runtime.runner import Follower
+from processors.runtime.worker import run_worker
+from processors.sender import Sender
+from processors.webhooks import WebhookClient
+from schemas.base import encode
+from schemas.deliveries import DeliveryAttempted
+from schemas.topics import DELIVERIES
+
+
+def work(settings: Settings, slot: str) -> None:
+    """Run until SIGTERM or SIGINT."""
+    bootstrap = kafka_of(settings)
+
+    def followers() -> Mapping[str, Follower]:
+        sink = Sink(bootstrap)
+        clock = Clock(settings)
+
+        async def report(channel: str, attempted: DeliveryAttempted) -> None:
+            clock.refresh()
+            await sink.put(DELIVERIES, channel, encode(attempted))
+
+        client = WebhookClient(Guard(settings.private_targets))
+        sender = Sender(client.post, report, Vault.open(settings).decrypt, clock=clock.now)
+        return {"deliveries": sender}
+
+    run_worker(settings, bootstrap, slot, FOLDS, followers)

@@ -1,0 +1,157 @@
+"""What a ping counts as, what runs are open, and what a check waits for next: pure rules, no effects.
+
+Sources: reference/pinging-api.md sections 9, 10 and 13, reference/check-state.md sections 2, 5 and 6 (the columns
+"Pingfold must"). Three of the rules are our own: a run is known by its id, and no id is one of them, so a ping without
+one ends the run without one; only when there is none, it ends the run started last, without a duration. An exit status
+above 0 is a failure whatever the ping calls itself. `late_limit` and `run_limit` default to `grace`.
+"""
+
+from typing import Literal, NamedTuple
+
+from schemas.base import SECOND, Micros
+from schemas.check_states import WATCHED_RUNS, CheckState, Run
+from schemas.definitions import Check
+from schemas.pings import Kind, Ping
+from schemas.schedules import next_after
+from schemas.transitions import Shown
+
+# A ping so long after its start, or longer, tells no duration in history.
+LONGEST_DURATION: Micros = 72 * 3600 * SECOND
+
+Counted = Kind | Literal["ign"]
+
+
+def late_limit(check: Check) -> Micros:
+    return (check.grace if check.late_limit is None else check.late_limit) * SECOND
+
+
+def run_limit(check: Check) -> Micros:
+    return (check.grace if check.run_limit is None else check.run_limit) * SECOND
+
+
+def shown(state: CheckState) -> Shown:
+    """The status that people see. Readers that have no word for `not_observed` show it as late."""
+    if state.unobserved:
+        return "not_observed"
+    return "late" if state.late else state.status
+
+
+# ---- pings
+
+
+def counts_as(ping: Ping, check: Check, state: CheckState) -> Counted:
+    """The action of a ping: its own, unless the check ignores it or filters by keywords."""
+    if check.manual_resume and state.status == "paused":
+        return "ign"
+    if ping.method:
+        if check.methods and ping.method != check.methods:
+            return "ign"
+        if check.filter_http_body:
+            return _by_keywords(_text(ping), check)
+    if ping.exitstatus and ping.kind == "success":
+        return "fail"
+    return ping.kind
+
+
+def _by_keywords(body: str, check: Check) -> Counted:
+    """The filter replaces the action of the URL, whatever that was."""
+    if _contains(body, check.failure_kw):
+        return "fail"
+    if _contains(body, check.success_kw):
+        return "success"
+    if _contains(body, check.start_kw):
+        return "start"
+    return "fail" if check.filter_default_fail else "ign"
+
+
+def _contains(body: str, keywords: str) -> bool:
+    return any(word in body for word in map(str.strip, keywords.split(",")) if word)
+
+
+def _text(ping: Ping) -> str:
+    """The kept prefix of the body; one that is not UTF-8, or was cut inside a character, is read with replacement."""
+    if ping.body is not None:
+        return ping.body
+    return (ping.body_base64 or b"").decode(errors="replace")
+
+
+# ---- runs
+
+
+def start_run(state: CheckState, rid: str | None, at: Micros) -> None:
+    """Open a run; a second start of the same id takes the place of the first.
+
+    With `WATCHED_RUNS` open, an overdue one makes room, else the new one is not watched. Overdue runs that could give
+    no duration any more are let go, so that the state of a job that always hangs stays small.
+    """
+    state.last_start = at
+    runs = [run for run in state.runs if run.rid != rid and not (run.overdue and at - run.started >= LONGEST_DURATION)]
+    if len(runs) >= WATCHED_RUNS:
+        overdue = next((run for run in runs if run.overdue), None)
+        if overdue is not None:
+            runs.remove(overdue)
+    if len(runs) < WATCHED_RUNS:
+        runs.append(Run(started=at, rid=rid))
+    state.runs = tuple(runs)
+
+
+def end_run(state: CheckState, rid: str | None, at: Micros) -> Micros | None:
+    """Close the run that a success or failure ends, and only that; its duration when the ids agree."""
+    state.last_duration = None
+    if not state.runs:
+        return None
+    ended = next((run for run in state.runs if run.rid == rid), None)
+    if ended is not None:
+        state.last_duration = max(0, at - ended.started)
+    elif rid is None:
+        ended = state.runs[-1]
+    if ended is not None:
+        state.runs = tuple(run for run in state.runs if run is not ended)
+    return state.last_duration
+
+
+def set_overdue(state: CheckState, overdue: Run) -> None:
+    """The limit of a run has passed: it is watched no more, and kept for its duration."""
+    state.runs = tuple(
+        Run(started=run.started, rid=run.rid, overdue=True) if run is overdue else run for run in state.runs
+    )
+
+
+# ---- what comes next
+
+
+class Moment(NamedTuple):
+    """What the clock will do to a check, and when. `since`: the expected moment, or the start of `run`."""
+
+    at: Micros
+    what: Literal["late", "not late", "deadline", "run limit"]
+    since: Micros
+    run: Run | None = None
+
+
+def next_moment(state: CheckState, check: Check, time: Micros) -> Moment | None:
+    """The first thing that the clock, which stands at `time`, will do to the check; None for ever nothing.
+
+    A start can only bring it nearer: the schedule's deadline stands beside those of the runs. Both are inclusive.
+    """
+    moment = None
+    if state.status == "up" and state.base is not None:
+        moment = _scheduled(state, check, state.base, time)
+    watched = [run for run in state.runs if not run.overdue] if state.runs else None
+    if watched:
+        run = min(watched, key=lambda run: run.started)
+        deadline = run.started + run_limit(check)
+        if moment is None or deadline < moment.at:
+            moment = Moment(deadline, "run limit", run.started, run)
+    return moment
+
+
+def _scheduled(state: CheckState, check: Check, base: Micros, time: Micros) -> Moment | None:
+    expected = next_after(check.schedule, base)
+    shown_late = state.late and not state.unobserved
+    if expected is None or (shown_late and expected > time):
+        # Only a new definition can do this to a check that is late.
+        return Moment(time, "not late", time) if shown_late else None
+    if state.late or state.unobserved:
+        return Moment(expected + late_limit(check), "deadline", expected)
+    return Moment(expected, "late", expected)

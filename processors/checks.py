@@ -1,0 +1,183 @@
+"""The fold `checks`: the journal `pings` decides the status of heartbeat checks (DESIGN sections 1 and 2).
+
+The contract:
+
+- A ping counts at its own time, or at the partition's when that is later; one dated more than 60 s ahead of every clock
+  that the partition has heard of is refused. An unknown or removed check takes no ping. A dead letter put back gets its
+  serial and enters history, and moves nothing else.
+- What a ping does: reference/pinging-api.md section 9, reference/check-state.md sections 4 to 6; see `check_rules`.
+- A definition takes the place of an older version and moves no status: what follows from it, the clock does.
+- Only ticks move the clock; see `check_clock`. A plain success neither computes a schedule nor touches the wheel.
+"""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from processors.check_changes import go_down, go_up, pause, remove, resume
+from processors.check_clock import CheckClock, check_of, definition_key, time_of
+from processors.check_notices import failed
+from processors.check_rules import LONGEST_DURATION, counts_as, end_run, run_limit, start_run
+from processors.fold import SAME, Context, Effect, Refused, View
+from processors.partition_time import newest
+from schemas.base import SECOND, Micros
+from schemas.check_states import CheckState, CheckStatesRecord, DefinitionCopy
+from schemas.definitions import Check
+from schemas.ids import is_uuid
+from schemas.pings import CheckDefined, CheckPaused, CheckRemoved, CheckResumed, Ping, PingsEvent
+from schemas.ticks import PROGRESS_KEY, Progress, Tick
+from schemas.topics import CHECK_STATES, PINGS, TRANSITIONS
+from schemas.transitions import PingFolded
+
+AHEAD: Micros = 60 * SECOND
+# The last moment that can be written as a date.
+END_OF_TIME: Micros = 253_402_300_799 * SECOND
+
+
+class Checks:
+    """The fold; see `processors.fold.Fold`."""
+
+    name = "checks"
+    version = 1
+    journal = PINGS
+    states = CHECK_STATES
+    events: msgspec.json.Decoder[PingsEvent] = msgspec.json.Decoder(PingsEvent)
+    records: msgspec.json.Decoder[CheckStatesRecord] = msgspec.json.Decoder(CheckStatesRecord)
+
+    def open(self, view: View, partition: int) -> "ChecksPartition":
+        return ChecksPartition(view, partition)
+
+
+class ChecksPartition:
+    def __init__(self, view: View, partition: int) -> None:
+        self._view = view
+        self._clock = CheckClock(view, partition)
+
+    def apply(self, event: PingsEvent, context: Context) -> Sequence[Effect]:
+        if type(event) is Ping:
+            return self._ping(event, context)
+        if type(event) is Tick:
+            return self._tick(event, context)
+        if type(event) is CheckDefined:
+            return self._defined(event, context)
+        if type(event) is CheckRemoved:
+            return self._removed(event, context)
+        assert isinstance(event, CheckPaused | CheckResumed)
+        return self._paused_or_resumed(event, context)
+
+    def _ping(self, ping: Ping, context: Context) -> Sequence[Effect]:
+        view, key = self._view, context.key
+        time = time_of(view)
+        said = context.at if ping.at is None else ping.at
+        at = said
+        if at < time:
+            at = time
+        elif at - time > AHEAD:
+            self._refuse_if_ahead(at)
+        # Any text may be the key of a record from outside: only a check's own id leads to its state.
+        if type(view.get(key)) is not CheckState:
+            return [_folded(PingFolded(thing=key, offset=context.offset, at=at, counted=False))]
+        check = check_of(view, key)
+        state = view.edit(CheckState, key)
+        state.pings += 1
+        state.offset = context.offset
+        kind = counts_as(ping, check, state)
+        duration: Micros | None = None
+        effects: list[Effect] = []
+        if not context.retried:
+            if state.parked is not None:
+                self._clock.unpark(key, state)
+            if state.last_ping is not None and state.last_ping > at:
+                at = state.last_ping  # from two sources, both ahead of the partition's time: the log's order counts
+            if kind == "success" or kind == "fail":
+                duration = end_run(state, ping.rid, at)
+                state.last_exitstatus, state.last_ping = ping.exitstatus, at
+                if kind == "success":
+                    effects = self._success(state, check, at, time)
+                elif state.status != "down":
+                    effects = go_down(state, check, at, time, "fail", failed(ping))
+            elif kind == "start":
+                start_run(state, ping.rid, at)
+                self._clock.look_at(key, at + run_limit(check))
+        if kind != ping.kind or duration is not None or at != said:
+            if duration is not None and duration >= LONGEST_DURATION:
+                duration = None
+            counted = None if kind == ping.kind else kind
+            folded = PingFolded(thing=key, offset=context.offset, at=at, kind=counted, duration=duration)
+            return [_folded(folded), *effects]
+        return effects
+
+    def _success(self, state: CheckState, check: Check, at: Micros, time: Micros) -> list[Effect]:
+        effects: list[Effect] = []
+        if state.status != "up" or state.late or state.unobserved:
+            effects = go_up(state, check, at, time)
+            self._clock.look_at(check.id, time)
+        state.last_success = state.base = at
+        return effects
+
+    def _refuse_if_ahead(self, at: Micros) -> None:
+        """Sources tick one after the other: what one of them has told by its tick is not ahead."""
+        progress: Progress = self._view.get(PROGRESS_KEY)
+        if at > END_OF_TIME or (progress.time and at > newest(progress) + AHEAD):
+            ahead = (at - progress.time) // SECOND
+            raise Refused(f"dated {ahead} s ahead of the partition's time; at most {AHEAD // SECOND} s are accepted")
+
+    def _tick(self, tick: Tick, context: Context) -> Sequence[Effect]:
+        if not 0 < tick.at <= END_OF_TIME or not 0 < tick.now <= END_OF_TIME:
+            raise Refused("a tick must tell a time between the years 1970 and 9999")
+        if not context.retried:
+            return self._clock.tick(tick, context)
+        # A dead letter that told of a parked check: the check is taken up again.
+        state = self._view.get(context.key)
+        if isinstance(state, CheckState) and state.parked is not None:
+            self._clock.unpark(context.key, self._view.edit(CheckState, context.key))
+        return ()
+
+    def _defined(self, event: CheckDefined, context: Context) -> Sequence[Effect]:
+        view, key, check = self._view, context.key, event.check
+        if key != check.id or not is_uuid(key):
+            raise Refused("the key of a definition must be the id of its check")
+        known = view.get(key)
+        if known is None:
+            view.put(key, CheckState(version=check.version, since=self._at(event.at)))
+        elif check.version > known.version:
+            state = view.edit(CheckState, key)
+            state.version = check.version
+            self._clock.unpark(key, state)
+        else:
+            return ()
+        view.put(definition_key(key), DefinitionCopy(check=check))
+        return ()
+
+    def _removed(self, event: CheckRemoved, context: Context) -> Sequence[Effect]:
+        view, key = self._view, context.key
+        if not isinstance(view.get(key), CheckState):
+            return ()
+        state = view.edit(CheckState, key)
+        effects = remove(state, check_of(view, key), self._at(event.at), time_of(view))
+        view.delete(key)
+        view.delete(definition_key(key))
+        return effects
+
+    def _paused_or_resumed(self, event: CheckPaused | CheckResumed, context: Context) -> Sequence[Effect]:
+        view, key = self._view, context.key
+        state = view.get(key)
+        if context.retried or not isinstance(state, CheckState):
+            return ()
+        pausing = isinstance(event, CheckPaused)
+        if (state.status == "paused") is pausing:
+            return ()
+        state = view.edit(CheckState, key)
+        self._clock.unpark(key, state)
+        move = pause if pausing else resume
+        return move(state, check_of(view, key), self._at(event.at), time_of(view))
+
+    def _at(self, at: Micros) -> Micros:
+        """The time at which a decision counts. Its journal may be ahead of this one, whose sources may all be gone."""
+        if at > END_OF_TIME:
+            raise Refused("dated after the year 9999")
+        return max(at, time_of(self._view))
+
+
+def _folded(folded: PingFolded) -> Effect:
+    return Effect(TRANSITIONS, folded.thing, folded, SAME)

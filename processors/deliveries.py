@@ -1,0 +1,264 @@
+"""The `deliveries` fold: what is to be sent to which channel and when, and how each delivery ends. Pure.
+
+A delivery is one event for one channel. Its body is rendered once, when it is requested, and kept as text: every
+attempt sends the same bytes. Its newest attempt is outstanding (`due` None: the sender owes it) or waits for a tick to
+pass `due`. A report counts only for the attempt that is outstanding: doubles, and reports of workers that woke up late,
+change nothing. Each delivery ends in exactly one `DeliveryFinished`: delivered, exhausted, gone (410) or removed (its
+channel was removed or disabled, or was so when it was requested); the figures are in `retry_policy`.
+
+`data` goes into the body as the fold that asked for it made it. So `monitor.url` of a heartbeat check is the path of
+its page (`/...`): the base URL is a setting, which no fold may know, and the bytes may not change on the way.
+
+A channel that is defined again starts afresh: enabled, no failures; its pending deliveries go to the new address. Of
+dead letters put back only a request counts, since it can still be served; definitions and reports are out of date.
+"""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Any
+
+import msgspec
+
+from processors.fold import SAME, Context, Effect, Partition, Refused, View
+from processors.partition_time import fold_plain_tick
+from processors.retry_policy import WARNINGS, delivered, gone, retry_delay, to_be_disabled
+from processors.wheel import Wheel
+from schemas.base import SECOND, Micros
+from schemas.definitions import Notice
+from schemas.deliveries import (
+    DeliveriesEvent,
+    Delivery,
+    DeliveryAttempted,
+    DeliveryRequested,
+    DeliveryStatesRecord,
+    Endpoint,
+    EndpointDefined,
+    EndpointHealth,
+    EndpointRemoved,
+)
+from schemas.ids import derived_id
+from schemas.ticks import PROGRESS_KEY, Progress, Tick
+from schemas.topics import DELIVERIES, DELIVERY_STATES, TRANSITIONS, Topic
+from schemas.transitions import ChannelTroubled, DeliveryFinished, Outcome
+
+# A body must fit into a record of a state topic, with room to spare (Kafka takes 1 MB).
+BODY_LIMIT = 256 * 1024
+# Reports come from clocks of other machines: one that is further ahead of the ticks than this counts at this much.
+_AHEAD: Micros = 60 * SECOND
+# The last moment that can be written as a date of four digits; beyond it nothing is a time.
+_LAST_MOMENT: Micros = 253_402_300_799 * SECOND
+_DETAIL = 200
+
+
+def endpoint_key(channel: str) -> str:
+    """The key of a channel's definition."""
+    return f"endpoint/{channel}"
+
+
+def health_key(channel: str) -> str:
+    """The key of a channel's counters."""
+    return f"health/{channel}"
+
+
+def delivery_key(delivery: str) -> str:
+    """The key of a pending delivery."""
+    return f"delivery/{delivery}"
+
+
+def render_body(notice: Notice, at: Micros, data: dict[str, Any]) -> str:
+    """The body of a webhook, reference/poppaping-api.md section 6."""
+    timestamp = datetime.fromtimestamp(at // SECOND, UTC).isoformat()
+    return msgspec.json.encode({"event": notice, "timestamp": timestamp, "data": data}).decode()
+
+
+class DeliveriesFold:
+    """Plugs the fold into the runtime."""
+
+    name = "deliveries"
+    version = 1
+    journal: Topic = DELIVERIES
+    states: Topic = DELIVERY_STATES
+
+    @cached_property
+    def events(self) -> msgspec.json.Decoder[Any]:
+        return msgspec.json.Decoder(DeliveriesEvent)
+
+    @cached_property
+    def records(self) -> msgspec.json.Decoder[Any]:
+        return msgspec.json.Decoder(DeliveryStatesRecord)
+
+    def open(self, view: View, partition: int) -> Partition:
+        """Begin work on a partition."""
+        return _Deliveries(view)
+
+
+class _Deliveries:
+    """One partition. Beside the view: pending deliveries by channel, and a wheel of those that wait.
+
+    Delivery records are only ever put and deleted, never edited, so the listener sees every change and every undo.
+    """
+
+    def __init__(self, view: View) -> None:
+        self._view = view
+        self._pending: dict[str, set[str]] = {}
+        self._wheel = Wheel()
+        for key, record in view.items():
+            self._follow(key, None, record)
+        view.listeners.append(self._follow)
+
+    def _follow(self, key: str, old: msgspec.Struct | None, new: msgspec.Struct | None) -> None:
+        if isinstance(new, Delivery):
+            if old is None:
+                self._pending.setdefault(new.channel, set()).add(key)
+            if new.due is not None:
+                self._wheel.set(key, new.due)
+        elif isinstance(old, Delivery):
+            pending = self._pending[old.channel]
+            pending.discard(key)
+            if not pending:
+                del self._pending[old.channel]
+
+    def apply(self, event: Any, context: Context) -> Iterable[Effect]:
+        """Fold one event. The key of every event but a tick is the channel."""
+        channel = context.key
+        if not 0 <= (event.now if isinstance(event, Tick) else event.at) <= _LAST_MOMENT:
+            raise Refused("its time is not a time")
+        if isinstance(event, Tick):
+            self._tick(event)
+            return ()
+        if not channel:
+            raise Refused("the key, a channel id, is missing")
+        if context.retried and not isinstance(event, DeliveryRequested):
+            return ()
+        if isinstance(event, DeliveryAttempted):
+            return self._attempted(channel, event)
+        if isinstance(event, DeliveryRequested):
+            return self._requested(channel, event)
+        if isinstance(event, EndpointDefined):
+            if event.endpoint.id != channel:
+                raise Refused("the endpoint is not the one of the key")
+            self._view.put(endpoint_key(channel), event.endpoint)
+            self._view.put(health_key(channel), EndpointHealth())
+            return ()
+        assert isinstance(event, EndpointRemoved)
+        self._view.delete(endpoint_key(channel))
+        self._view.delete(health_key(channel))
+        return self._end_all(channel, "the channel was removed", self._moment(event.at))
+
+    def _moment(self, at: Micros) -> Micros:
+        """The time at which an event counts: never before the partition's time, nor far ahead of it."""
+        progress: Progress = self._view.get(PROGRESS_KEY)
+        return min(max(at, progress.time), progress.time + _AHEAD) if progress.time else at
+
+    def _tick(self, tick: Tick) -> None:
+        progress = fold_plain_tick(self._view.get(PROGRESS_KEY), tick)
+        self._view.put(PROGRESS_KEY, progress)
+        for key in self._wheel.due(progress.time):
+            record = self._view.get(key)
+            # The wheel may be behind the view, never ahead: what it names is looked at again.
+            if isinstance(record, Delivery) and record.due is not None:
+                if record.due <= progress.time:
+                    self._view.put(key, msgspec.structs.replace(record, attempt=record.attempt + 1, due=None))
+                else:
+                    self._wheel.set(key, record.due)
+
+    def _requested(self, channel: str, event: DeliveryRequested) -> list[Effect]:
+        endpoint: Endpoint | None = self._view.get(endpoint_key(channel))
+        health: EndpointHealth | None = self._view.get(health_key(channel))
+        now = self._moment(event.at)
+        effects: list[Effect] = []
+        for notice in dict.fromkeys(event.notices):
+            if endpoint is not None and notice not in endpoint.notices:
+                continue
+            name = derived_id(event.transition, notice)
+            delivery = Delivery(
+                id=derived_id(name, channel),
+                event=name,
+                channel=channel,
+                notice=notice,
+                body="",
+                first_due=now,
+            )
+            key = delivery_key(delivery.id)
+            if self._view.get(key) is not None:
+                continue
+            if endpoint is None or health is None or health.disabled:
+                detail = "the channel does not exist" if endpoint is None else "the channel is disabled"
+                effects.append(_finished(delivery, "removed", 0, now, detail))
+                continue
+            delivery.body = render_body(notice, event.at, event.data)
+            if len(delivery.body.encode()) > BODY_LIMIT:
+                raise Refused(f"the body is larger than {BODY_LIMIT} bytes")
+            self._view.put(key, delivery)
+        return effects
+
+    def _attempted(self, channel: str, event: DeliveryAttempted) -> list[Effect]:
+        key = delivery_key(event.delivery)
+        delivery = self._view.get(key)
+        if not isinstance(delivery, Delivery) or delivery.due is not None or delivery.attempt != event.attempt:
+            return []
+        if delivery.channel != channel:
+            raise Refused("the delivery is not of the channel of the key")
+        now = self._moment(event.at)
+        health = self._view.edit(EndpointHealth, health_key(channel))
+        if delivered(event):
+            health.failures, health.failing_since, health.last_success = 0, None, now
+            self._view.delete(key)
+            return [_finished(delivery, "delivered", event.attempt, now)]
+
+        detail = f"HTTP {event.status}" if event.status is not None else event.error[:_DETAIL]
+        if health.failures == 0:
+            health.failing_since = now
+        health.failures += 1
+        effects: list[Effect] = []
+        if gone(event):
+            self._view.delete(key)
+            effects.append(_finished(delivery, "gone", event.attempt, now, detail))
+            effects += self._disable(channel, health, "answered 410 Gone", now)
+            return effects
+        delay = retry_delay(event)
+        if delay is not None:
+            self._view.put(key, msgspec.structs.replace(delivery, due=now + delay))
+        else:
+            self._view.delete(key)
+            effects.append(_finished(delivery, "exhausted", event.attempt, now, detail))
+            if to_be_disabled(health.failing_since, now):
+                effects += self._disable(channel, health, f"nothing delivered for days; last: {detail}", now)
+                return effects
+        if health.failures in WARNINGS:
+            effects.append(_troubled(channel, health, detail, now))
+        return effects
+
+    def _disable(self, channel: str, health: EndpointHealth, detail: str, now: Micros) -> list[Effect]:
+        health.disabled = True
+        ended = self._end_all(channel, f"the channel was disabled: {detail}", now)
+        return [_troubled(channel, health, detail, now), *ended]
+
+    def _end_all(self, channel: str, detail: str, now: Micros) -> list[Effect]:
+        """End every pending delivery of a channel, in the order of their keys."""
+        effects: list[Effect] = []
+        for key in sorted(self._pending.get(channel, ())):
+            delivery: Delivery = self._view.get(key)
+            self._view.delete(key)
+            reported = delivery.attempt - (delivery.due is None)
+            effects.append(_finished(delivery, "removed", reported, now, detail))
+        return effects
+
+
+def _finished(delivery: Delivery, outcome: Outcome, attempts: int, now: Micros, detail: str = "") -> Effect:
+    value = DeliveryFinished(
+        id=delivery.id,
+        channel=delivery.channel,
+        notice=delivery.notice,
+        outcome=outcome,
+        attempts=attempts,
+        at=now,
+        detail=detail,
+    )
+    return Effect(TRANSITIONS, delivery.channel, value, SAME)
+
+
+def _troubled(channel: str, health: EndpointHealth, detail: str, now: Micros) -> Effect:
+    value = ChannelTroubled(channel=channel, at=now, failures=health.failures, disabled=health.disabled, detail=detail)
+    return Effect(TRANSITIONS, channel, value, SAME)

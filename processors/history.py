@@ -1,0 +1,264 @@
+"""The history writer: `pings` and `transitions` (and which pings were refused) from Kafka into ClickHouse.
+
+At least once: offsets are committed after the insert, so whatever dies, rows come again and never go missing; that a
+row counts once is the tables' and the readers' business (infra/migrations/0001_history.sql). While ClickHouse is away
+the writer holds one block and waits. Memory is bounded in bytes: the consumer's queue, one block, its encoded form.
+The committed offsets tell readers what is in (`query_api/history.py`), so they also follow commit markers.
+"""
+
+import asyncio
+import threading
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from clickhouse_connect.driver.client import Client
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from prometheus_client import Counter, Gauge
+
+from infra.clickhouse import Address, Unavailable, connect, told_apart
+from infra.settings import Settings
+from processors.history_rows import PING_FACTS, PINGS, TABLES, Row, Table, ping_row, refused_row, transition_row
+from schemas import topics
+
+log = structlog.get_logger(__name__)
+
+GROUP = "pingfold-history"
+
+# A gathering round; a quiet writer flushes after each, so a ping is in ClickHouse within 200 ms.
+_ROUND_SECONDS = 0.1
+# A round with so many rows calls for larger blocks: go on gathering, but no longer than this.
+_BUSY_ROWS = 500
+_BUSY_SECONDS = 0.5
+_BLOCK_ROWS = 20_000
+_BLOCK_BYTES = 8 * 2**20
+# Positions that moved without a row (ticks) are committed so often.
+_COMMIT_SECONDS = 5.0
+_LONGEST_PAUSE = 5.0
+
+_ROWS = Counter("pingfold_history_rows_total", "Rows inserted into ClickHouse.", ["table"])
+_ERRORS = Counter("pingfold_history_errors_total", "Attempts that failed, by what failed.", ["what"])
+_LAG = Gauge(
+    "pingfold_history_lag_seconds", "Age of the newest record that is in ClickHouse.", multiprocess_mode="livemax"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """The topics that the writer reads."""
+
+    pings: str = topics.PINGS.name
+    transitions: str = topics.TRANSITIONS.name
+    dead_letters: str = topics.DEAD_LETTERS.name
+
+
+class Block:
+    """What is gathered for one round of inserts, and the positions after it."""
+
+    def __init__(self) -> None:
+        self.rows: dict[Table, list[Row]] = {table: [] for table in TABLES}
+        self.count = 0
+        self.bytes = 0
+        self.positions: dict[tuple[str, int], int] = {}
+        self.told_more = False  # more than the time has passed: readers wait for these positions
+        self.newest_ms = 0  # Kafka's time of its newest record
+
+    def add(self, table: Table, row: Row) -> None:
+        self.rows[table].append(row)
+        self.count += 1
+
+    @property
+    def full(self) -> bool:
+        return self.count >= _BLOCK_ROWS or self.bytes >= _BLOCK_BYTES
+
+
+class HistoryWriter:
+    """One writer; several share the partitions. `slot` names it among them, so that its successor takes over at once."""
+
+    def __init__(self, settings: Settings, slot: int = 0, group: str = GROUP, sources: Sources = Sources()) -> None:
+        if settings.kafka_bootstrap_servers is None or settings.clickhouse_url is None:
+            raise ValueError("the history writer needs KAFKA_BOOTSTRAP_SERVERS and CLICKHOUSE_URL")
+        self._bootstrap = settings.kafka_bootstrap_servers
+        self._address = Address.parse(settings.clickhouse_url)
+        self._slot, self._group, self._sources = slot, group, sources
+        self._client: Client | None = None
+        self._take = 1_000
+        self._block = Block()
+        self._reached: dict[tuple[str, int], int] = {}  # what is inserted and not yet committed
+        self._committed_at = 0.0
+        self._newest_ms = 0  # Kafka's time of the newest record inserted
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Write, in a thread of its own, until `stop` is set. Raises what `write` raises."""
+        ending = threading.Event()
+        work = asyncio.create_task(asyncio.to_thread(self.write, ending))
+        waiting = asyncio.create_task(stop.wait())
+        try:
+            await asyncio.wait({work, waiting}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            ending.set()
+            waiting.cancel()
+            await work
+
+    def write(self, stop: threading.Event) -> None:
+        """Write until `stop` is set. Raises `KafkaException` only when Kafka says that this client is done for good."""
+        consumer = Consumer(self._config())
+        sources = self._sources
+        consumer.subscribe(
+            [sources.pings, sources.transitions, sources.dead_letters], on_revoke=self._gave_up, on_lost=self._gave_up
+        )
+        try:
+            while not stop.is_set():
+                block = self._block = Block()
+                self._gather(consumer, stop)
+                if self._insert(block, stop):
+                    self._reached.update(block.positions)
+                    self._newest_ms = max(self._newest_ms, block.newest_ms)
+                    self._commit(consumer, urgent=block.told_more)
+                self._tell_lag()
+        finally:
+            consumer.close()
+            self._disconnect()
+
+    def _config(self) -> dict[str, Any]:
+        return {
+            "bootstrap.servers": self._bootstrap,
+            "group.id": self._group,
+            "group.instance.id": f"{self._group}-{self._slot}",
+            "session.timeout.ms": 10_000,
+            "isolation.level": "read_committed",
+            "enable.auto.commit": False,
+            "enable.partition.eof": True,
+            "auto.offset.reset": "earliest",
+            # The queue counts bytes after decompression, but a whole fetch is unpacked at once: keep fetches small.
+            "queued.max.messages.kbytes": 16_384,
+            "queued.min.messages": 20_000,
+            "fetch.max.bytes": 2 * 2**20,
+            "max.partition.fetch.bytes": 512 * 2**10,
+            "fetch.wait.max.ms": 100,
+            "fetch.queue.backoff.ms": 10,
+            "topic.metadata.refresh.interval.ms": 30_000,
+            "reconnect.backoff.max.ms": 1_000,
+            "log_level": 3,
+        }
+
+    def _gave_up(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        # Rows in hand are inserted all the same (the next owner inserts them again); the offsets are no more ours.
+        for tp in partitions:
+            self._block.positions.pop((tp.topic, tp.partition), None)
+            self._reached.pop((tp.topic, tp.partition), None)
+
+    def _gather(self, consumer: Consumer, stop: threading.Event) -> None:
+        block = self._block
+        began = time.monotonic()
+        while True:
+            rows_before, bytes_before = block.count, block.bytes
+            messages = consumer.consume(self._take, _ROUND_SECONDS)
+            records = len(messages)
+            self._add(messages)
+            if records:
+                # As many of the size seen last as fill a block; `consume` by itself would gather any amount of bytes.
+                self._take = max(8, min(5_000, _BLOCK_BYTES // max(200, (block.bytes - bytes_before) // records)))
+            busy = block.count - rows_before >= _BUSY_ROWS
+            if block.full or not busy or stop.is_set() or time.monotonic() - began >= _BUSY_SECONDS:
+                return
+
+    def _add(self, messages: list[Any]) -> None:
+        block, sources = self._block, self._sources
+        pings, positions = block.rows[PINGS], block.positions
+        pings_topic, transitions_topic = sources.pings, sources.transitions
+        rows_before = len(pings)
+        for index, message in enumerate(messages):
+            messages[index] = None  # frees it as soon as its row is made
+            topic, part, off = message.topic(), message.partition(), message.offset()
+            if (error := message.error()) is not None:
+                self._heard(error, topic, part, off)
+                continue
+            value, timestamp_ms = message.value(), message.timestamp()[1]
+            positions[topic, part] = off + 1
+            block.bytes += len(value or b"")
+            block.newest_ms = max(block.newest_ms, timestamp_ms)
+            if topic == pings_topic:
+                row = ping_row(part, off, timestamp_ms, message.key(), value)
+                if row is not None:
+                    pings.append(row)
+                continue
+            block.told_more = True
+            if topic == transitions_topic:
+                if (found := transition_row(part, off, value)) is not None:
+                    block.add(*found)
+            elif (row := refused_row(value, pings_topic)) is not None:
+                block.add(PING_FACTS, row)
+        block.count += len(pings) - rows_before
+        if block.count:
+            block.told_more = True
+
+    def _heard(self, error: KafkaError, topic: str | None, part: int, off: int) -> None:
+        if error.code() == KafkaError._PARTITION_EOF:
+            # Past the markers of the last transactions, too: without that no reader could know that all is read.
+            self._block.positions[topic or "", part] = off
+            self._block.told_more |= topic != self._sources.pings
+            return
+        _ERRORS.labels("kafka").inc()
+        if error.fatal():
+            raise KafkaException(error)
+        log.warning("history.kafka", error=error.str(), topic=topic)
+
+    def _insert(self, block: Block, stop: threading.Event) -> bool:
+        """Insert the block, however long ClickHouse is away; False when told to stop before it was in."""
+        return all(self._insert_rows(table, rows, stop) for table, rows in block.rows.items() if rows)
+
+    def _insert_rows(self, table: Table, rows: list[Row], stop: threading.Event) -> bool:
+        columns = list(zip(*rows, strict=True))
+        pause = 0.1
+        while True:
+            try:
+                with told_apart():
+                    if self._client is None:
+                        self._client = connect(self._address)
+                    self._client.insert(
+                        table.name,
+                        columns,
+                        table.columns,
+                        column_type_names=table.types,
+                        column_oriented=True,
+                        settings={"async_insert": 0},
+                    )
+            except Exception as error:
+                _ERRORS.labels("insert").inc()
+                # A defect is not mended by waiting, but to drop the rows or to die would mend it no better.
+                log.warning(
+                    "history.insert", table=table.name, error=str(error), passing=isinstance(error, Unavailable)
+                )
+                self._disconnect()
+                self._tell_lag()
+                if stop.wait(pause):
+                    return False
+                pause = min(2 * pause, _LONGEST_PAUSE)
+            else:
+                _ROWS.labels(table.name).inc(len(rows))
+                return True
+
+    def _commit(self, consumer: Consumer, urgent: bool) -> None:
+        now = time.monotonic()
+        if not self._reached or not (urgent or now - self._committed_at >= _COMMIT_SECONDS):
+            return
+        offsets = [TopicPartition(topic, part, off) for (topic, part), off in self._reached.items()]
+        try:
+            consumer.commit(offsets=offsets, asynchronous=False)
+        except KafkaException as error:  # the rows will come again, which is harmless
+            _ERRORS.labels("commit").inc()
+            log.warning("history.commit", error=str(error))
+        else:
+            self._committed_at = now
+            self._reached.clear()
+
+    def _disconnect(self) -> None:
+        client, self._client = self._client, None
+        if client is not None:
+            client.close()
+
+    def _tell_lag(self) -> None:
+        if self._newest_ms:
+            _LAG.set(max(0.0, time.time() - self._newest_ms / 1000))

@@ -1,0 +1,130 @@
+"""The time of a partition, and the gaps in it, as a pure function of its ticks (DESIGN section 2).
+
+In `pings` a tick is a low watermark: whatever its source acknowledged from before `at` is already in the log ahead of
+it. So the time of a partition is the least `at` of the sources that count, and a deadline that it has passed can be
+judged: no acknowledged ping from before it is still to come. The time never goes back.
+
+A gap is a span in which a ping may have been refused or lost. It begins at the `at` of the last tick before, since only
+what came earlier is known to be in the log, and ends at the `now` of the tick that ends it: a source that was frozen
+may still owe an answer to a ping from before, so that its `at` would say too little.
+
+Silence is real time (`now` less the test clock's `offset`), so that a step of the test clock is no gap. A source's own
+return is measured by its own clock; the silence of the others by the partition's `clock`, from when they were heard.
+"""
+
+from msgspec.structs import replace
+
+from schemas.base import SECOND, Micros
+from schemas.ticks import Gap, GapCause, Progress, Source, Tick
+
+SILENT: Micros = 2 * SECOND
+NOT_COUNTED: Micros = 10 * SECOND
+RETIRED: Micros = 60 * SECOND
+# So long the epoch of a closed source is kept, against late ticks of older epochs.
+FORGOTTEN: Micros = 86_400 * SECOND
+
+
+def fold_plain_tick(progress: Progress, tick: Tick) -> Progress:
+    """The time of a journal that a ticker ticks."""
+    return replace(progress, time=max(progress.time, tick.now))
+
+
+def fold_tick(progress: Progress, tick: Tick) -> tuple[Progress, list[Gap]]:
+    """The time of a partition of `pings` after a tick, and the gaps that it closed and opened (`end` None)."""
+    known = progress.sources.get(tick.slot)
+    if known is not None and tick.epoch < known.epoch:
+        return progress, []
+    clock = max(progress.clock, tick.now - tick.offset)
+    gaps = _Gaps(progress.gaps, tick.now)
+    gaps.close("no source")
+    if known is not None and not known.closed:
+        _end_of_silence(known, tick, gaps)
+    if tick.refused_since is not None:
+        gaps.span("refused", "", tick.refused_since)
+    if tick.unreachable_since is not None and not tick.closing:
+        gaps.open("unreachable", tick.slot, tick.unreachable_since)
+    else:
+        gaps.close("unreachable", tick.slot)
+
+    sources = {
+        slot: _silence(slot, source, clock, gaps)
+        for slot, source in progress.sources.items()
+        if slot != tick.slot and not (source.closed and clock - source.heard > FORGOTTEN)
+    }
+    sources[tick.slot] = Source(
+        epoch=tick.epoch, at=tick.at, now=tick.now, offset=tick.offset, heard=clock, closed=tick.closing
+    )
+    live = [source for source in sources.values() if not source.closed]
+    if not live:
+        gaps.open("no source", "", tick.at)
+    # With its closing tick a source owes nothing any more; when it was the last that counted, time goes as far as that.
+    watermark = min((source.at for source in live if not source.silent), default=tick.at)
+    after = replace(
+        progress,
+        time=max(progress.time, watermark),
+        clock=clock,
+        sources=sources,
+        gaps=gaps.still_open(),
+        stopped_at=None if live else tick.at,
+    )
+    return after, gaps.changes()
+
+
+def newest(progress: Progress) -> Micros:
+    """The newest time that a source has told: what it stamps may be that far ahead of the partition's time."""
+    return max((source.now for source in progress.sources.values() if not source.closed), default=progress.time)
+
+
+def _end_of_silence(known: Source, tick: Tick, gaps: "_Gaps") -> None:
+    """The slot ticks again: as the same source, perhaps after a silence, or as the next epoch of one that was lost."""
+    if gaps.close("silent source", tick.slot):
+        return
+    if tick.epoch > known.epoch:
+        gaps.span("lost source", tick.slot, known.at)
+    elif (tick.now - tick.offset) - (known.now - known.offset) > SILENT:
+        gaps.span("silent source", tick.slot, known.at)
+
+
+def _silence(slot: str, source: Source, clock: Micros, gaps: "_Gaps") -> Source:
+    """What becomes of a source that is not the one that ticks."""
+    quiet = clock - source.heard
+    if source.closed or quiet <= SILENT:
+        return source
+    if quiet > RETIRED:
+        if not gaps.close("silent source", slot):
+            gaps.span("silent source", slot, source.at)
+        gaps.close("unreachable", slot)
+        return replace(source, closed=True)
+    gaps.open("silent source", slot, source.at)
+    return replace(source, silent=quiet > NOT_COUNTED)
+
+
+class _Gaps:
+    """The gaps of a partition while one tick is folded; `now` ends those that it closes."""
+
+    def __init__(self, still_open: tuple[Gap, ...], now: Micros) -> None:
+        self._before = {(gap.cause, gap.slot): gap for gap in still_open}
+        self._open = dict(self._before)
+        self._closed: list[Gap] = []
+        self._now = now
+
+    def open(self, cause: GapCause, slot: str, start: Micros) -> None:
+        self._open.setdefault((cause, slot), Gap(start=start, cause=cause, slot=slot))
+
+    def close(self, cause: GapCause, slot: str = "") -> bool:
+        gap = self._open.pop((cause, slot), None)
+        if gap is None:
+            return False
+        self.span(cause, slot, gap.start)
+        return True
+
+    def span(self, cause: GapCause, slot: str, start: Micros) -> None:
+        """A gap from `start` until now."""
+        self._closed.append(Gap(start=start, cause=cause, end=max(start, self._now), slot=slot))
+
+    def still_open(self) -> tuple[Gap, ...]:
+        return tuple(self._open[key] for key in sorted(self._open))
+
+    def changes(self) -> list[Gap]:
+        opened = [gap for key, gap in sorted(self._open.items()) if self._before.get(key) is not gap]
+        return sorted(self._closed, key=lambda gap: (gap.start, gap.cause, gap.slot)) + opened

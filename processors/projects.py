@@ -1,0 +1,268 @@
+"""The `projects` fold: decides what people ask for; one writer per project, so nothing races.
+
+Journal `projects`, keyed by project; states `definitions`. Every request gets exactly one verdict in `decisions`. What
+is made, changed or removed goes as an effect into the journal that works with it: checks into `pings`, channels into
+`deliveries`. A request counts at its own time or the partition's, whichever is later; one dated more than `AHEAD`
+past both the partition's time and that of its Kafka record is a dead letter. A dead letter put back is decided like any
+other request: it is in order now.
+"""
+
+from collections.abc import Iterable
+from typing import Any, Literal
+
+import msgspec
+from msgspec import UNSET
+from msgspec.structs import asdict, replace
+
+from processors.fold import SAME, Context, Effect, Refused, View
+from processors.project_index import Denied, ProjectIndex
+from schemas.base import SECOND, Micros
+from schemas.definitions import ApiKey, Channel, Check, Definition, Project, definition_key
+from schemas.deliveries import Endpoint, EndpointDefined, EndpointRemoved
+from schemas.ids import is_uuid
+from schemas.pings import CheckDefined, CheckRemoved
+from schemas.requests import (
+    ChannelCreate,
+    ChannelDelete,
+    CheckCreate,
+    CheckDelete,
+    CheckFields,
+    CheckUpdate,
+    Decision,
+    KeyCreate,
+    KeyRevoke,
+    ProjectCreate,
+    ProjectsRequest,
+)
+from schemas.schedules import BadSchedule, BadTimezone, Schedule, Simple, parse_schedule
+from schemas.ticks import PROGRESS_KEY, Progress, Tick
+from schemas.topics import DECISIONS, DEFINITIONS, DELIVERIES, PINGS, PROJECTS
+
+AHEAD = 60 * SECOND
+
+# A time that no clock tells (the year 2255): it would stop the partition's time for ever, or not fit in JSON.
+_BEYOND: Micros = 9_000_000_000 * SECOND
+
+# A year, in seconds, as for every limit.
+_LONGEST_PERIOD = 31_536_000
+
+# Checks may come into being by pings until this many times the project's limit (reference/pinging-api.md section 11).
+_PROVISIONED_LIMIT = 2
+
+
+class Projects:
+    """The fold itself (see processors.fold.Fold)."""
+
+    name = "projects"
+    version = 1
+    journal = PROJECTS
+    states = DEFINITIONS
+    events: msgspec.json.Decoder[Any] = msgspec.json.Decoder(ProjectsRequest | Tick)
+    records: msgspec.json.Decoder[Any] = msgspec.json.Decoder(Definition | Progress)
+
+    def open(self, view: View, partition: int) -> "ProjectsPartition":
+        """Begin work on the definitions in `view`."""
+        return ProjectsPartition(view)
+
+
+class ProjectsPartition:
+    """The projects of one partition."""
+
+    def __init__(self, view: View) -> None:
+        self._view = view
+        self.index = ProjectIndex(view)
+
+    def apply(self, event: ProjectsRequest | Tick, context: Context) -> Iterable[Effect]:
+        """Decide one request, or take the time from a tick."""
+        if isinstance(event, Tick):
+            self._tick(event)
+            return []
+        try:
+            return self._decide(event, context.key, self._time_of(event, context))
+        except Denied as denied:
+            return [_verdict(event, "refused", reason=str(denied))]
+
+    def _tick(self, tick: Tick) -> None:
+        if tick.now > _BEYOND:
+            raise Refused("a tick of a time that no clock tells")
+        if tick.now > self._view.get(PROGRESS_KEY).time:
+            self._view.edit(Progress, PROGRESS_KEY).time = tick.now
+
+    def _time_of(self, request: ProjectsRequest, context: Context) -> Micros:
+        """When a request counts. After a stop the first requests come before the first tick: their records vouch."""
+        time: Micros = self._view.get(PROGRESS_KEY).time
+        if request.at < 0:
+            raise Refused("dated before 1970")
+        if request.at > (min(max(time, context.at) + AHEAD, _BEYOND) if time else _BEYOND):
+            raise Refused(f"dated more than {AHEAD // SECOND} s ahead")
+        return max(request.at, time)
+
+    def _decide(self, request: ProjectsRequest, owner: str, at: Micros) -> list[Effect]:
+        if isinstance(request, ProjectCreate):
+            return self._create_project(request, owner, at)
+        project = self.index.project(owner)
+        match request:
+            case CheckCreate():
+                return self._create_check(request, project, at)
+            case CheckUpdate():
+                return self._change_check(request, self.index.check(owner, request.id), at)
+            case CheckDelete():
+                return self._delete_check(request, self.index.check(owner, request.id), at)
+            case ChannelCreate():
+                return self._create_channel(request, project, at)
+            case ChannelDelete():
+                return self._delete_channel(request, self.index.channel(owner, request.id), at)
+            case KeyCreate():
+                return self._create_key(request, project, at)
+            case KeyRevoke():
+                self._view.delete(definition_key(self.index.key(owner, request.id)))
+                return [_verdict(request, "removed", request.id)]
+
+    def _create_project(self, request: ProjectCreate, owner: str, at: Micros) -> list[Effect]:
+        made: list[Definition] = [request.project, *request.keys]
+        if request.project.id != owner or any(key.project != owner for key in request.keys):
+            raise Refused("keyed by another project")
+        for definition in made:
+            _must_have_uuid(definition)
+            if self._view.get(definition_key(definition)) is not None:
+                raise Denied("exists")
+        for definition in made:
+            self._view.put(definition_key(definition), replace(definition, created=at))
+        return [_verdict(request, "made", owner)]
+
+    def _create_key(self, request: KeyCreate, project: Project, at: Micros) -> list[Effect]:
+        if request.key.project != project.id:
+            raise Refused("keyed by another project")
+        if self._is_there(request.key):
+            return [_verdict(request, "found", request.key.id)]
+        self._view.put(definition_key(request.key), replace(request.key, created=at))
+        return [_verdict(request, "made", request.key.id)]
+
+    def _create_channel(self, request: ChannelCreate, project: Project, at: Micros) -> list[Effect]:
+        if request.channel.project != project.id:
+            raise Refused("keyed by another project")
+        if self._is_there(request.channel):
+            return [_verdict(request, "found", request.channel.id)]
+        channel = replace(request.channel, created=at)
+        self._view.put(definition_key(channel), channel)
+        endpoint = Endpoint(
+            id=channel.id,
+            project=project.id,
+            url=channel.url,
+            notices=channel.notices,
+            secret=project.webhook_secret if channel.secret is None else channel.secret,
+        )
+        effects = [Effect(DELIVERIES, channel.id, EndpointDefined(at=at, endpoint=endpoint))]
+        if request.on_every_check:
+            for check in self.index.checks(project.id):
+                effects.append(self._redefine(check, at, channels=tuple(sorted((*check.channels, channel.id)))))
+        return [*effects, _verdict(request, "made", channel.id)]
+
+    def _delete_channel(self, request: ChannelDelete, channel: Channel, at: Micros) -> list[Effect]:
+        self._view.delete(definition_key(channel))
+        effects = [Effect(DELIVERIES, channel.id, EndpointRemoved(at=at))]
+        for check in self.index.checks(channel.project):
+            if channel.id in check.channels:
+                rest = tuple(id for id in check.channels if id != channel.id)
+                effects.append(self._redefine(check, at, channels=rest))
+        return [*effects, _verdict(request, "removed", channel.id)]
+
+    def _create_check(self, request: CheckCreate, project: Project, at: Micros) -> list[Effect]:
+        if request.provision and not request.fields.slug:
+            raise Refused("a check made by a ping needs a slug")
+        new = Check(id=request.id, project=project.id, version=1, created=at)
+        if self._is_there(new):
+            return self._found(request, request.id)
+        if request.provision:
+            return self._provision(request, project, new)
+        oldest = self.index.oldest(project.id, request.fields, request.unique)
+        if oldest is not None:
+            return self._change_check(request, oldest, at)
+        self._must_have_room(project, 1)
+        return self._define_new(request, replace(new, **self._wanted(request.fields, project.id)))
+
+    def _provision(self, request: CheckCreate, project: Project, new: Check) -> list[Effect]:
+        slug = str(request.fields.slug)
+        there = self.index.with_slug(project.id, slug)
+        if len(there) > 1:
+            raise Denied("ambiguous slug")
+        if there:
+            return self._found(request, there[0][1])
+        self._must_have_room(project, _PROVISIONED_LIMIT)
+        return self._define_new(request, replace(new, name=slug, slug=slug, channels=self.index.channels(project.id)))
+
+    def _found(self, request: CheckCreate, id: str) -> list[Effect]:
+        return [_verdict(request, "found", id, self._view.get(f"check/{id}").version)]
+
+    def _define_new(self, request: CheckCreate, check: Check) -> list[Effect]:
+        self._view.put(definition_key(check), check)
+        defined = Effect(PINGS, check.id, CheckDefined(at=check.created, check=check))
+        return [defined, _verdict(request, "made", check.id, check.version)]
+
+    def _change_check(self, request: CheckCreate | CheckUpdate, check: Check, at: Micros) -> list[Effect]:
+        wanted = self._wanted(request.fields, check.project)
+        if replace(check, **wanted) == check:
+            return [_verdict(request, "updated", check.id, check.version)]
+        return [self._redefine(check, at, **wanted), _verdict(request, "updated", check.id, check.version + 1)]
+
+    def _delete_check(self, request: CheckDelete, check: Check, at: Micros) -> list[Effect]:
+        self._view.delete(definition_key(check))
+        return [
+            Effect(PINGS, check.id, CheckRemoved(at=at)),
+            _verdict(request, "removed", check.id, check.version),
+        ]
+
+    def _redefine(self, check: Check, at: Micros, **changes: Any) -> Effect:
+        changed = replace(check, version=check.version + 1, **changes)
+        self._view.put(definition_key(changed), changed)
+        return Effect(PINGS, changed.id, CheckDefined(at=at, check=changed))
+
+    def _wanted(self, fields: CheckFields, project: str) -> dict[str, Any]:
+        wanted = {name: value for name, value in asdict(fields).items() if value is not UNSET}
+        if "schedule" in wanted:
+            _must_run(wanted["schedule"])
+        if "channels" in wanted:
+            wanted["channels"] = self.index.named_channels(project, wanted["channels"])
+        return wanted
+
+    def _must_have_room(self, project: Project, times: int) -> None:
+        if project.check_limit is not None and self.index.count(project.id) >= times * project.check_limit:
+            raise Denied("limit reached")
+
+    def _is_there(self, candidate: ApiKey | Channel | Check) -> bool:
+        """Whether its owner has it already: the request came twice. Ids are random: no other project may take one."""
+        there = self._view.get(definition_key(candidate))
+        if there is None:
+            _must_have_uuid(candidate)
+            return False
+        if there.project != candidate.project:
+            raise Denied("exists")
+        return True
+
+
+def _must_have_uuid(candidate: Definition) -> None:
+    if not is_uuid(candidate.id):
+        raise Refused(f"the candidate id of a {candidate.__struct_config__.tag} is not a UUID")
+
+
+def _must_run(schedule: Schedule) -> None:
+    """A schedule must be one that the `checks` fold can follow, whoever wrote the request."""
+    if isinstance(schedule, Simple):
+        if schedule.period > _LONGEST_PERIOD:
+            raise Refused("the period is too long")
+        return
+    try:
+        parse_schedule(schedule.expression, schedule.tz)
+    except (BadSchedule, BadTimezone) as error:
+        raise Refused(f"the schedule {error}") from error
+
+
+def _verdict(
+    request: ProjectsRequest,
+    outcome: Literal["made", "found", "updated", "removed", "refused"],
+    id: str = "",
+    version: int = 0,
+    reason: str = "",
+) -> Effect:
+    decision = Decision(request=request.request, outcome=outcome, id=id, version=version, reason=reason)
+    return Effect(DECISIONS, request.request, decision, SAME)

@@ -1,0 +1,58 @@
+"""When a webhook is tried again, and when a channel is warned about or given up. Pure figures and functions.
+
+A delivery is tried 13 times over about 3.2 days. The delays are spread by +-20 %, by a hash of the delivery and the
+attempt, so that ten thousand deliveries which failed together do not come back together, and every replay of the log
+gives the same times. `Retry-After` is honoured between one and two times the delay that would have been: a receiver
+can ask for patience, not for silence. A receiver that says 429 or answers too late gets at least a minute.
+
+A channel is disabled at once by 410 Gone; else only when a delivery ran out of attempts and nothing has succeeded for
+more than 5 days. Both a long time and a delivery tried over days are needed, so an outage of some hours under a storm
+of notices, however many attempts fail in it, disables nothing and ends nothing.
+"""
+
+import hashlib
+
+from schemas.base import SECOND, Micros
+from schemas.deliveries import DeliveryAttempted
+
+_DELAYS = (5, 30, 120, 600, 1800, 3600, 7200, 18_000, 36_000, 50_400, 72_000, 86_400)
+ATTEMPTS = len(_DELAYS) + 1
+_SLOWED = 60
+_SPREAD = 0.2
+
+# Failed attempts in a row that are worth a warning.
+WARNINGS = frozenset((10, 100, 900))
+DISABLE_AFTER: Micros = 5 * 86_400 * SECOND
+
+
+def delivered(attempt: DeliveryAttempted) -> bool:
+    """Whether the receiver took it: any 2xx."""
+    return attempt.status is not None and 200 <= attempt.status < 300
+
+
+def gone(attempt: DeliveryAttempted) -> bool:
+    """Whether the receiver asks never to be called again."""
+    return attempt.status == 410
+
+
+def retry_delay(attempt: DeliveryAttempted) -> Micros | None:
+    """How long after this failed attempt comes the next; None when it was the last."""
+    if attempt.attempt >= ATTEMPTS:
+        return None
+    base = float(_DELAYS[attempt.attempt - 1])
+    if attempt.timed_out or attempt.status == 429:
+        base = max(base, _SLOWED)
+    digest = hashlib.blake2b(f"{attempt.delivery}:{attempt.attempt}".encode(), digest_size=8).digest()
+    share = int.from_bytes(digest) / 2**64
+    if attempt.retry_after is None:
+        delay = base * (1 - _SPREAD + 2 * _SPREAD * share)
+    else:
+        # Never earlier than asked, so this is spread upwards only.
+        asked = float(min(max(attempt.retry_after, base), 2 * base))
+        delay = min(asked * (1 + _SPREAD * share), 2 * base)
+    return int(delay * SECOND)
+
+
+def to_be_disabled(failing_since: Micros | None, now: Micros) -> bool:
+    """Whether a channel whose delivery has just run out of attempts is given up."""
+    return failing_since is not None and now - failing_since > DISABLE_AFTER

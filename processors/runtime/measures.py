@@ -1,0 +1,63 @@
+"""What the folds tell Prometheus. All processes together are served by the web process (`infra/metrics.py`)."""
+
+import time
+from collections.abc import Sequence
+
+from prometheus_client import Counter, Gauge, Histogram
+
+from processors.fold import Effect
+from schemas.dead_letters import DeadLetter
+from schemas.ticks import Progress
+from schemas.transitions import GapSeen
+
+_EVENTS = Counter("pingfold_fold_events_total", "Journal records folded", ["fold"])
+_FOLD_SECONDS = Counter("pingfold_fold_seconds_total", "Time spent in pure fold code", ["fold"])
+_COMMIT_SECONDS = Histogram(
+    "pingfold_fold_commit_seconds",
+    "From a folded batch to its committed transaction",
+    ["fold"],
+    buckets=(0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 5, 30),
+)
+_APPLIED = Gauge(
+    "pingfold_fold_applied_offset", "Last journal offset folded", ["fold", "partition"], multiprocess_mode="mostrecent"
+)
+_TIME = Gauge(
+    "pingfold_partition_time_seconds", "The partition's time", ["fold", "partition"], multiprocess_mode="mostrecent"
+)
+_OPEN_GAPS = Gauge("pingfold_open_gaps", "Gaps open now", ["fold", "partition"], multiprocess_mode="mostrecent")
+_PROGRESS_AT = Gauge(
+    "pingfold_fold_progress_at_seconds",
+    "When a fold last went on",
+    ["fold", "partition"],
+    multiprocess_mode="mostrecent",
+)
+_GAPS = Counter("pingfold_gaps_total", "Gaps that have closed", ["cause"])
+_DEAD_LETTERS = Counter("pingfold_dead_letters_total", "Records put into dead-letters", ["topic"])
+_EFFECTS = Counter("pingfold_fold_effects_total", "Effects committed", ["fold", "topic"])
+
+
+def folded(
+    fold: str, partition: int, progress: Progress, records: int, fold_seconds: float, commit_seconds: float
+) -> None:
+    """A batch of one partition is done."""
+    label = str(partition)
+    _EVENTS.labels(fold).inc(records)
+    _FOLD_SECONDS.labels(fold).inc(fold_seconds)
+    _COMMIT_SECONDS.labels(fold).observe(commit_seconds)
+    _APPLIED.labels(fold, label).set(progress.applied)
+    _TIME.labels(fold, label).set(progress.time / 1e6)
+    _OPEN_GAPS.labels(fold, label).set(len(progress.gaps))
+    _PROGRESS_AT.labels(fold, label).set(time.time())
+
+
+def committed(fold: str, effects: Sequence[Effect]) -> None:
+    """Effects were committed."""
+    for effect in effects:
+        _EFFECTS.labels(fold, effect.topic.name).inc()
+        match effect.value:
+            case DeadLetter(topic=topic):
+                _DEAD_LETTERS.labels(topic).inc()
+            case GapSeen(cause=cause, end=int()):
+                _GAPS.labels(cause).inc()
+            case _:
+                pass

@@ -1,0 +1,156 @@
+"""One POST to a receiver, and what came of it. Never raises for anything that a target can do.
+
+The status line decides; redirects are answers like any other and are not followed. Of the body at most 64 kB are read,
+for at most a second, only so that the connection can be used again; nothing of it is kept or decompressed.
+"""
+
+import asyncio
+import errno
+import importlib.metadata
+import math
+import ssl
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from functools import lru_cache
+from types import TracebackType
+from typing import NamedTuple, Self
+
+import aiohttp
+from aiohttp.abc import AbstractResolver
+from yarl import URL
+
+from infra.targets import Guard, GuardedConnector, TargetRefused
+
+BODY_READ = 64 * 1024
+_BODY_SECONDS = 1.0
+_LONGEST_RETRY_AFTER = 10**9
+# Nobody wants the time limit rounded up to whole seconds, which aiohttp does above this many.
+_NEVER_CEIL = 1e9
+
+
+class Answer(NamedTuple):
+    """What came of a POST. `status` None: no answer, `error` says why.
+
+    ours: it failed for want of sockets on this side and says nothing about the receiver.
+    """
+
+    status: int | None = None
+    error: str = ""
+    timed_out: bool = False
+    retry_after: int | None = None
+    ours: bool = False
+
+
+class WebhookClient:
+    """Connections to receivers, kept alive and used again. Made in a running event loop; to be closed (`async with`).
+
+    seconds: limit of a whole request. connect: limit of look-up, connection and TLS handshake, inside the former.
+    """
+
+    def __init__(
+        self,
+        guard: Guard,
+        *,
+        seconds: float = 10.0,
+        connect: float = 5.0,
+        resolver: AbstractResolver | None = None,
+    ) -> None:
+        self._seconds, self._connect = seconds, connect
+        self._session = aiohttp.ClientSession(
+            connector=GuardedConnector(guard, resolver),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            timeout=aiohttp.ClientTimeout(total=seconds, connect=connect, ceil_threshold=_NEVER_CEIL),
+            headers={
+                "User-Agent": f"Pingfold/{importlib.metadata.version('pingfold')} (webhook)",
+                "Content-Type": "application/json",
+                "Accept-Encoding": "identity",
+            },
+            auto_decompress=False,
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._session.close()
+
+    async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+        """Send `body`; the headers come on top of those that every webhook has."""
+        try:
+            target = _parsed(url)
+            async with self._session.post(target, data=body, headers=headers, allow_redirects=False) as response:
+                if not response.content.is_eof():
+                    await _drain(response)
+                asked = response.headers.get("Retry-After")
+                return Answer(response.status, retry_after=None if asked is None else _seconds_asked(asked))
+        except Exception as error:
+            return self._failure(error)
+
+    def _failure(self, error: Exception) -> Answer:
+        """Short texts of our own: those of libraries may tell the URL, and with it a secret."""
+        cause = getattr(error, "os_error", None) or error
+        if isinstance(cause, TargetRefused):
+            return Answer(error=str(cause))
+        if isinstance(error, aiohttp.ConnectionTimeoutError):
+            return Answer(error=f"no connection within {self._connect:g} s", timed_out=True)
+        if isinstance(error, TimeoutError):
+            return Answer(error=f"no answer within {self._seconds:g} s", timed_out=True)
+        if isinstance(error, aiohttp.ClientConnectorDNSError):
+            return Answer(error="the host name cannot be resolved")
+        if isinstance(error, aiohttp.ClientConnectorCertificateError):
+            reason = error.certificate_error
+            detail = reason.verify_message if isinstance(reason, ssl.SSLCertVerificationError) else "not valid"
+            return Answer(error=f"TLS certificate refused: {detail}")
+        if isinstance(error, aiohttp.ClientSSLError):
+            return Answer(error="the TLS handshake failed")
+        if isinstance(error, aiohttp.ServerDisconnectedError):
+            return Answer(error="the connection was closed without an answer")
+        if isinstance(error, aiohttp.ClientResponseError | aiohttp.ClientPayloadError):
+            return Answer(error="the answer is not valid HTTP")
+        if isinstance(error, aiohttp.InvalidURL | aiohttp.NonHttpUrlClientError | ValueError):
+            return Answer(error="the URL is not valid")
+        if isinstance(cause, OSError):
+            ours = cause.errno in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.EADDRNOTAVAIL)
+            return Answer(error=cause.strerror or "the connection failed", ours=ours)
+        return Answer(error=f"the request failed ({type(error).__name__})")
+
+
+@lru_cache(maxsize=4096)
+def _parsed(url: str) -> URL:
+    return URL(url)
+
+
+async def _drain(response: aiohttp.ClientResponse) -> None:
+    left = BODY_READ
+    try:
+        async with asyncio.timeout(_BODY_SECONDS):
+            async for chunk in response.content.iter_any():
+                left -= len(chunk)
+                if left < 0:
+                    break
+            else:
+                return
+    except (TimeoutError, aiohttp.ClientError):
+        pass
+    response.close()
+
+
+def _seconds_asked(text: str) -> int | None:
+    """`Retry-After` in seconds from now, rounded up; None when it is neither a number nor a date."""
+    text = text.strip()
+    if text.isascii() and text.isdigit():
+        return min(int(text[:12]), _LONGEST_RETRY_AFTER)
+    try:
+        date = parsedate_to_datetime(text)
+        if date.tzinfo is None:
+            date = date.replace(tzinfo=UTC)
+        return min(max(math.ceil((date - datetime.now(UTC)).total_seconds()), 0), _LONGEST_RETRY_AFTER)
+    except (ValueError, OverflowError):
+        return None

@@ -1,0 +1,36 @@
+"""The API: one FastAPI application over the parts it is given (`Parts`).
+
+Every error is small JSON or empty, never HTML and never a framework's own form; nothing a client sends gives a 5xx,
+only parts that do not answer in time do (503 with Retry-After). Other routers are added with `include_router`.
+"""
+
+from functools import partial
+
+from fastapi import FastAPI
+from starlette.routing import Route
+
+from query_api import healthchecks, refusals
+from query_api.freshness import STALE_HEADER, Freshness
+from query_api.parts import Parts
+from query_api.verbs import Verbs
+
+
+def create_app(parts: Parts) -> FastAPI:
+    """The application. `app.state.parts` holds what it stands on, `app.state.freshness` what its reads wait for."""
+    app = FastAPI(
+        title=parts.settings.site_name,
+        summary="Uptime and cron monitor in which every status is a pure function of a Kafka log",
+        version="1",
+        redirect_slashes=False,
+        docs_url=None,
+        redoc_url=None,
+    )
+    app.state.parts = parts
+    app.state.freshness = Freshness(parts.states, parts.states_replica, parts.partitions, parts.clock, parts.source)
+    refusals.install(app)
+    for prefix in healthchecks.PREFIXES:
+        for router in healthchecks.ROUTERS:
+            app.include_router(router, prefix=prefix)
+    routes = [route for router in healthchecks.ROUTERS for route in router.routes if isinstance(route, Route)]
+    app.add_middleware(partial(Verbs, routes=routes, prefixes=healthchecks.PREFIXES, exposed=STALE_HEADER))
+    return app

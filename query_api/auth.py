@@ -1,0 +1,90 @@
+"""Who asks, in the Healthchecks Management API: the key in `X-Api-Key`, or `api_key` in the JSON body of a POST.
+
+The header wins when both are there. A read-only key opens only what says so. Errors are those of
+reference/management-api.md section 1; those of the body come before those of the key. A key is called wrong only when
+the directory has seen every key made before the request came.
+"""
+
+from typing import Annotated, Any, NamedTuple
+
+import msgspec
+from fastapi import Depends, Request, Security
+from fastapi.security import APIKeyHeader
+
+from infra.secrets import hash_api_key
+from query_api.parts import Parts, TheParts
+from query_api.refusals import Refusal, Unavailable
+from schemas.definitions import ApiKey
+
+# Keys of the anchor have this length, and so do ours; any other text is no key at all.
+_KEY_LENGTH = 32
+
+# No field of a check needs more, and one request must fit in one event.
+BODY_LIMIT = 2**20
+
+# How long a look at the end of the log may take before something is called unknown.
+LOOK = 0.5
+
+_header = APIKeyHeader(name="X-Api-Key", scheme_name="ApiKey", auto_error=False)
+
+
+class Caller(NamedTuple):
+    """Who asks: a project, with a key that may write or not."""
+
+    project: str
+    read_only: bool
+
+
+async def json_body(request: Request) -> dict[str, Any]:
+    """The JSON object that a POST carries; an empty body is an empty object."""
+    if request.method != "POST":
+        return {}
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > BODY_LIMIT:
+            raise Refusal(413, "request body is too large")
+    if not body:
+        return {}
+    try:
+        value = msgspec.json.decode(bytes(body))
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        raise Refusal(400, "could not parse request body") from None
+    if not isinstance(value, dict):
+        raise Refusal(400, "json validation error: value is not an object")
+    return value
+
+
+Body = Annotated[dict[str, Any], Depends(json_body)]
+Header = Annotated[str | None, Security(_header)]
+
+
+async def reader(parts: TheParts, body: Body, header: Header) -> Caller:
+    """The caller; a read-only key suffices."""
+    text = header if header is not None else body.get("api_key")
+    if not isinstance(text, str) or len(text) != _KEY_LENGTH:
+        raise Refusal(401, "missing api key")
+    key = await _find(parts, hash_api_key(text))
+    if key is None or key.kind not in ("healthchecks", "healthchecks-readonly"):
+        raise Refusal(401, "wrong api key")
+    return Caller(key.project, key.kind == "healthchecks-readonly")
+
+
+async def _find(parts: Parts, hash: str) -> ApiKey | None:
+    key = parts.directory.api_key(hash)
+    if key is None:
+        if not await parts.definitions_replica.caught_up(LOOK):
+            raise Unavailable("the key cannot be looked up now")
+        key = parts.directory.api_key(hash)
+    return key
+
+
+async def writer(caller: Annotated[Caller, Depends(reader)]) -> Caller:
+    """The caller; a read-only key is the wrong one."""
+    if caller.read_only:
+        raise Refusal(401, "wrong api key")
+    return caller
+
+
+Reader = Annotated[Caller, Depends(reader)]
+Writer = Annotated[Caller, Depends(writer)]

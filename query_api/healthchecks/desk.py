@@ -1,0 +1,155 @@
+"""What the routes of the Management API share: finding a check, asking for a change, answering with a check.
+
+A check is called unknown only when the directory has seen everything committed before the request came. A change is
+answered when what it made can be read back through this process; when only its running state is late, the answer says
+so (`Pingfold-Stale`).
+"""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from typing import Annotated, Any
+
+from fastapi import Depends, Request, Response
+
+from infra.decisions import NoVerdict
+from infra.log.sink import NotStored
+from query_api.auth import LOOK, Caller
+from query_api.freshness import STALE_HEADER, Freshness
+from query_api.healthchecks.check_object import Urls, check_object, unique_key
+from query_api.parts import TheParts
+from query_api.refusals import Refusal, Unavailable, json_answer
+from schemas.base import encode
+from schemas.definitions import Check
+from schemas.ids import is_uuid
+from schemas.pings import CheckPaused, CheckResumed
+from schemas.requests import CheckCreate, CheckDelete, CheckUpdate, Decision
+from schemas.topics import PINGS
+
+# How long what a verdict names may take to reach this process; the answer cannot be given without it.
+_VISIBLE_WITHIN = 3.0
+_STORED_WITHIN = 5.0
+
+# So many checks are looked at in one go, before other requests get their turn.
+_AT_ONCE = 256
+
+_UNIQUE_KEY = re.compile(r"[A-Za-z0-9]{40}")
+_CHANNEL_ERRORS = ("invalid channel identifier", "non-unique channel identifier", "empty channel identifier")
+
+
+class Desk:
+    """One request: the parts, and the version of the API that was asked."""
+
+    def __init__(self, request: Request, parts: TheParts) -> None:
+        self.parts = parts
+        self.freshness: Freshness = request.app.state.freshness
+        self.version = int(request.url.path.removeprefix("/api/v")[0])
+        self.urls = Urls(parts.settings.ping_base, parts.settings.base_url, self.version)
+
+    # ---- finding
+
+    async def check(self, caller: Caller, id: str) -> Check:
+        """The caller's check with this id."""
+        check = self.parts.directory.check(id) if is_uuid(id) else None
+        if check is None and is_uuid(id):
+            if not await self.parts.definitions_replica.caught_up(LOOK):
+                raise Unavailable("the check cannot be looked up now")
+            check = self.parts.directory.check(id)
+        if check is None:
+            raise Refusal(404, "not found")
+        if check.project != caller.project:
+            raise Refusal(403)
+        return check
+
+    async def check_by_any_key(self, caller: Caller, key: str) -> Check:
+        """The caller's check with this id or unique key."""
+        if not is_unique_key(key):
+            return await self.check(caller, key)
+        async for check in self.checks(caller):
+            if unique_key(check.id) == key:
+                return check
+        raise Refusal(404)
+
+    async def checks(self, caller: Caller) -> AsyncIterator[Check]:
+        """The caller's checks in no order; long lists let other requests through."""
+        for number, check in enumerate(self.parts.directory.checks_of(caller.project), 1):
+            yield check
+            if number % _AT_ONCE == 0:
+                await asyncio.sleep(0)
+
+    # ---- changing
+
+    async def ask(self, project: str, request: CheckCreate | CheckUpdate | CheckDelete) -> Decision:
+        """The verdict of the `projects` fold; a refusal ends the request in the form of the API."""
+        try:
+            decision = await self.parts.decisions.ask(project, request)
+        except NoVerdict:
+            raise Unavailable("no decision in time; the change may still be made") from None
+        if decision.outcome == "refused":
+            raise _refusal(decision.reason)
+        return decision
+
+    async def result(self, decision: Decision) -> Check:
+        """The check that a verdict names, read back."""
+
+        def found() -> Check | None:
+            check = self.parts.directory.check(decision.id)
+            return check if check is not None and check.version >= decision.version else None
+
+        await self.parts.definitions_replica.wait(lambda: found() is not None, _VISIBLE_WITHIN)
+        check = found()
+        if check is None:
+            raise Unavailable("the change is made, but cannot be read back yet")
+        return check
+
+    async def gone(self, id: str) -> None:
+        """Wait until a check that was removed is out of the directory."""
+        await self.parts.definitions_replica.wait(lambda: id not in self.parts.directory, _VISIBLE_WITHIN)
+
+    async def command(self, check: Check, event: CheckPaused | CheckResumed) -> None:
+        """Put an event of a check into the journal; the reads that follow show it."""
+        try:
+            async with asyncio.timeout(_STORED_WITHIN):
+                position = await self.parts.sink.put(PINGS, check.id, encode(event))
+        except (NotStored, TimeoutError):
+            raise Unavailable("the change could not be stored in time; it may still be made") from None
+        self.freshness.wrote(position)
+
+    # ---- answering
+
+    def object(self, check: Check, read_only: bool = False) -> dict[str, Any]:
+        """The check as this process can show it now."""
+        state = self.parts.states.state(check.id)
+        return check_object(check, state, self.freshness.speaks_of(check.id), self.urls, read_only)
+
+    async def answer(self, check: Check, status: int = 200, read_only: bool = False) -> Response:
+        """The answer with one check, as fresh as it can be had."""
+        stale = await self.freshness.of_check(check)
+        return json_answer(self.object(check, read_only), status, stale_header(stale))
+
+
+TheDesk = Annotated[Desk, Depends(Desk)]
+
+
+def stale_header(seconds: int) -> dict[str, str]:
+    """Says how old an answer is, when it is."""
+    return {STALE_HEADER: str(seconds)} if seconds else {}
+
+
+def is_unique_key(key: str) -> bool:
+    """Whether `key` has the form of a unique key."""
+    return _UNIQUE_KEY.fullmatch(key) is not None
+
+
+def _refusal(reason: str) -> Refusal:
+    if reason.startswith(_CHANNEL_ERRORS):
+        return Refusal(400, reason)
+    match reason:
+        case "limit reached":
+            return Refusal(403)
+        case "no such check":
+            return Refusal(404, "not found")
+        case "no such project":
+            return Refusal(401, "wrong api key")
+        case _:
+            return Refusal(409, reason)

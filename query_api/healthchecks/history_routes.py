@@ -1,0 +1,139 @@
+"""Pings, their bodies, and flips of a check: what history knows (reference/management-api.md sections 2 and 3).
+
+A list of pings goes up to the newest ping that the check's state knows, so it is as fresh as the state.
+"""
+
+from collections.abc import Awaitable
+from typing import Annotated, Any, TypeVar
+
+from fastapi import APIRouter, Query, Response
+
+from infra.clickhouse import Unavailable as NoClickHouse
+from query_api.auth import Reader, Writer
+from query_api.healthchecks import openapi
+from query_api.healthchecks.check_object import exact_isostring, isostring
+from query_api.healthchecks.desk import Desk, TheDesk, stale_header
+from query_api.history import FOREVER, Behind, Flip, PingRow
+from query_api.parts import HistoryReads
+from query_api.refusals import Refusal, Unavailable, json_answer
+from schemas.base import SECOND, Micros
+from schemas.definitions import Check
+
+T = TypeVar("T")
+
+# So many pings of a check are listed, and so many bodies can be read.
+PING_LOG_LIMIT = 1000
+
+_LONGEST_SECONDS = 31_536_000
+_LAST_TIMESTAMP = 10_000_000_000
+
+router = APIRouter(tags=["history"], responses=openapi.ERRORS)
+
+
+@router.get("/checks/{code}/pings/", responses=openapi.PINGS)
+@router.get("/checks/{code}/pings", include_in_schema=False)
+async def list_pings(desk: TheDesk, caller: Writer, code: str) -> Response:
+    """The newest pings of a check, newest first."""
+    check = await desk.check(caller, code)
+    stale = await desk.freshness.of_check(check)
+    last, total = _newest(desk, check)
+    pings = await _asked(_history(desk).pings(check.id, last, total, PING_LOG_LIMIT))
+    body_base = f"{desk.urls.check(check.id)}/pings"
+    return json_answer({"pings": [_ping_object(ping, body_base) for ping in pings]}, headers=stale_header(stale))
+
+
+@router.get("/checks/{code}/pings/{n}/body", response_class=Response, responses=openapi.PING_BODY)
+async def read_body(desk: TheDesk, caller: Writer, code: str, n: str) -> Response:
+    """The body of one ping, byte for byte."""
+    check = await desk.check(caller, code)
+    stale = await desk.freshness.of_check(check)
+    last, total = _newest(desk, check)
+    serial = _number(n, total)
+    if serial is None or serial <= total - PING_LOG_LIMIT:
+        raise Refusal(404, "not found")
+    body = await _asked(_history(desk).body(check.id, serial, last, total))
+    if not body:
+        raise Refusal(404, "not found")
+    headers = {"Content-Type": "text/plain", "X-Content-Type-Options": "nosniff"}
+    return Response(body, headers=headers | stale_header(stale))
+
+
+@router.get("/checks/{code}/flips/", responses=openapi.FLIPS)
+@router.get("/checks/{code}/flips", include_in_schema=False)
+async def list_flips(
+    desk: TheDesk,
+    caller: Reader,
+    code: str,
+    seconds: Annotated[str | None, Query(description="Only of the last so many seconds.")] = None,
+    start: Annotated[str | None, Query(description="Only from this Unix time on.")] = None,
+    end: Annotated[str | None, Query(description="Only before this Unix time.")] = None,
+) -> Response:
+    """Status changes of a check, newest first."""
+    check = await desk.check_by_any_key(caller, code)
+    since = _parameter(seconds, _LONGEST_SECONDS)
+    first = _parameter(start, _LAST_TIMESTAMP) * SECOND
+    until = _parameter(end, _LAST_TIMESTAMP) * SECOND
+    if since:
+        first = max(first, desk.parts.clock.now() - since * SECOND)
+    stale = await desk.freshness.of_check(check)
+    flips = await _asked(_history(desk).flips(check.id, min(first, FOREVER), min(until or FOREVER, FOREVER)))
+    return json_answer({"flips": [_flip_object(flip) for flip in flips]}, headers=stale_header(stale))
+
+
+def _history(desk: Desk) -> HistoryReads:
+    if desk.parts.history is None:
+        raise Unavailable("history is not available")
+    return desk.parts.history
+
+
+async def _asked(question: Awaitable[T]) -> T:
+    try:
+        return await question
+    except Behind:
+        raise Unavailable("history is being written") from None
+    except NoClickHouse:
+        raise Unavailable("history is not available") from None
+
+
+def _newest(desk: Desk, check: Check) -> tuple[int, int]:
+    """Offset and serial of the newest ping that the state knows."""
+    state = desk.parts.states.state(check.id)
+    return (-1, 0) if state is None else (state.offset, state.pings)
+
+
+def _ping_object(ping: PingRow, body_base: str) -> dict[str, Any]:
+    shown: dict[str, Any] = {
+        "type": ping.kind,
+        "date": exact_isostring(ping.at),
+        "n": ping.n,
+        "scheme": ping.scheme,
+        "remote_addr": ping.remote_addr,
+        "method": ping.method,
+        "ua": ping.ua,
+        "rid": ping.rid,
+        "body_url": f"{body_base}/{ping.n}/body" if ping.body_size else None,
+        "exitstatus": ping.exitstatus,
+    }
+    if ping.duration is not None:
+        shown["duration"] = round(ping.duration / SECOND, 2)
+    return shown
+
+
+def _flip_object(flip: Flip) -> dict[str, Any]:
+    return {"timestamp": isostring(flip.at), "up": int(flip.now == "up")}
+
+
+def _parameter(text: str | None, largest: int) -> Micros:
+    """A number of a query; 0 when it is not given, which means no limit, as an explicit 0 does."""
+    number = 0 if text is None else _number(text, largest)
+    if number is None:
+        raise Refusal(400)
+    return number
+
+
+def _number(text: str, largest: int) -> int | None:
+    """A whole number up to `largest`, in plain digits; None for any other text, however long."""
+    if not (text.isascii() and text.isdigit()) or len(text.lstrip("0")) > len(str(largest)):
+        return None
+    number = int(text)
+    return number if number <= largest else None

@@ -1,0 +1,149 @@
+"""What `/openapi.json` says of the Management API: requests and answers as JSON Schema.
+
+Requests are judged by `fields.RULES`, a test compares the two tables.
+"""
+
+from typing import Any, TypeAlias
+
+from query_api.healthchecks.fields import LONGEST, SHORTEST, UNIQUE_FIELDS
+from query_api.healthchecks.slugs import MAX_SLUG
+
+Schema: TypeAlias = dict[str, Any]
+Responses: TypeAlias = dict[int | str, dict[str, Any]]
+
+
+def _text(longest: int | None = None, **more: Any) -> Schema:
+    return {"type": "string", **({} if longest is None else {"maxLength": longest}), **more}
+
+
+def _null_or(schema: Schema) -> Schema:
+    return {"anyOf": [schema, {"type": "null"}]}
+
+
+_FLAG: Schema = {"type": "boolean"}
+_SECONDS: Schema = {"type": "integer", "minimum": SHORTEST, "maximum": LONGEST}
+_COUNT: Schema = {"type": "integer", "minimum": 0}
+_TIME = _text(format="date-time")
+_URL = _text(format="uri")
+_UUID = _text(format="uuid")
+_METHODS: Schema = {"type": "string", "enum": ["", "POST"]}
+_SLUG = _text(MAX_SLUG, pattern="^[a-z0-9-_]*$")
+
+# Fields that a request sets and an answer shows.
+_COMMON: dict[str, Schema] = {
+    "name": _text(100),
+    "slug": _SLUG,
+    "tags": _text(500, description="Separated by blanks."),
+    "desc": _text(),
+    "grace": _SECONDS,
+    "manual_resume": _FLAG,
+    "methods": _METHODS,
+    "subject": _text(200, deprecated=True),
+    "subject_fail": _text(200, deprecated=True),
+    "start_kw": _text(200),
+    "success_kw": _text(200),
+    "failure_kw": _text(200),
+    "filter_subject": _FLAG,
+    "filter_body": _FLAG,
+    "filter_http_body": _FLAG,
+    "filter_default_fail": _FLAG,
+    "timeout": _SECONDS,
+    "schedule": _text(100, description="A cron or OnCalendar expression; it beats `timeout`."),
+    "tz": _text(description="An IANA time zone."),
+    "late_limit": _null_or(_SECONDS | {"description": "How late a ping may be; null: `grace`."}),
+    "run_limit": _null_or(_SECONDS | {"description": "How long a run may take; null: `grace`."}),
+    "channels": _text(description="`*`, an empty string, or a comma list of ids or exact names; shown as ids."),
+}
+
+REQUEST: Schema = {
+    "type": "object",
+    "properties": _COMMON
+    | {
+        "unique": {"type": "array", "items": {"type": "string", "enum": list(UNIQUE_FIELDS)}},
+        "api_key": _text(description="Instead of the header.", writeOnly=True),
+    },
+}
+
+_SHOWN: dict[str, Schema] = _COMMON | {
+    "n_pings": _COUNT,
+    "status": {"type": "string", "enum": ["new", "up", "grace", "down", "paused", "started"]},
+    "started": _FLAG,
+    "last_ping": _null_or(_TIME),
+    "next_ping": _null_or(_TIME),
+    "last_duration": _COUNT,
+    "badge_url": _URL,
+    "unique_key": _text(description="Instead of the six fields that a read-only key does not see."),
+    "uuid": _UUID,
+    "ping_url": _URL,
+    "update_url": _URL,
+    "pause_url": _URL,
+    "resume_url": _URL,
+    "last_success": _null_or(_TIME),
+    "last_exitstatus": _null_or({"type": "integer", "minimum": 0, "maximum": 255}),
+    "not_observed": _FLAG | {"description": "A run was due while Pingfold could not be reached."},
+}
+_SOMETIMES = {
+    *("last_duration", "timeout", "schedule", "tz", "unique_key"),
+    *("uuid", "ping_url", "update_url", "pause_url", "resume_url", "channels"),
+}
+_CHECK: Schema = {
+    "type": "object",
+    "properties": _SHOWN,
+    "required": [name for name in _SHOWN if name not in _SOMETIMES],
+}
+_PING: dict[str, Schema] = {
+    "type": {"type": "string", "enum": ["success", "start", "fail", "log", "ign"]},
+    "date": _TIME,
+    "n": _COUNT,
+    "scheme": _text(),
+    "remote_addr": _text(),
+    "method": _text(),
+    "ua": _text(),
+    "rid": _null_or(_UUID),
+    "body_url": _null_or(_URL),
+    "exitstatus": _null_or({"type": "integer", "minimum": 0, "maximum": 255}),
+    "duration": {"type": "number", "description": "Seconds; only when known."},
+}
+_FLIP: dict[str, Schema] = {"timestamp": _TIME, "up": {"type": "integer", "enum": [0, 1]}}
+_CHANNEL: dict[str, Schema] = {"id": _UUID, "name": _text(), "kind": _text()}
+
+
+def _all_of(properties: dict[str, Schema], optional: str = "") -> Schema:
+    required = [name for name in properties if name != optional]
+    return {"type": "object", "properties": properties, "required": required}
+
+
+def _list_of(name: str, item: Schema) -> Schema:
+    return _all_of({name: {"type": "array", "items": item}})
+
+
+def _json(description: str, schema: Schema) -> dict[str, Any]:
+    return {"description": description, "content": {"application/json": {"schema": schema}}}
+
+
+_ERROR = _all_of({"error": _text()})
+
+ERRORS: Responses = {
+    400: _json("The request is not valid.", _ERROR),
+    401: _json("The API key is missing or wrong.", _ERROR),
+    403: {"description": "It belongs to another project, or the project has reached its limit."},
+    404: _json("There is no such thing.", _ERROR),
+    503: _json("No answer in time; to be tried again.", _ERROR)
+    | {"headers": {"Retry-After": {"schema": {"type": "integer"}}}},
+}
+CHECK: Responses = {200: _json("The check.", _CHECK)}
+CREATED: Responses = {
+    200: _json("The check that was there, changed (`unique`).", _CHECK),
+    201: _json("The check that was made.", _CHECK),
+}
+CHECKS: Responses = {200: _json("The checks.", _list_of("checks", _CHECK))}
+CHANNELS: Responses = {200: _json("The channels.", _list_of("channels", _all_of(_CHANNEL)))}
+PINGS: Responses = {200: _json("The newest pings, newest first.", _list_of("pings", _all_of(_PING, "duration")))}
+PING_BODY: Responses = {
+    200: {"description": "The body as it was kept.", "content": {"text/plain": {"schema": _text(format="binary")}}}
+}
+FLIPS: Responses = {200: _json("Status changes, newest first.", _list_of("flips", _all_of(_FLIP)))}
+NOT_PAUSED: Responses = {
+    409: {"description": "The check is not paused.", "content": {"text/plain": {"schema": _text()}}}
+}
+CHECK_FIELDS: Schema = {"requestBody": {"content": {"application/json": {"schema": REQUEST}}}}

@@ -1,0 +1,51 @@
+"""What a check shows at a moment: status word, `started`, next ping. Pure.
+
+The stored status is the fold's. A check is down only when the fold has said so (DESIGN section 2); lateness is told
+from the schedule, exactly at the expected moment. A check whose state is not folded yet is new.
+"""
+
+from typing import Literal, NamedTuple
+
+from schemas.base import Micros
+from schemas.check_states import CheckState
+from schemas.definitions import Check
+from schemas.schedules import next_after
+
+StatusWord = Literal["new", "up", "grace", "down", "paused", "started"]
+
+
+class Shown(NamedTuple):
+    """`next_ping`: when the next ping is expected; while a run is open, when it started (the anchor's jump)."""
+
+    status: StatusWord
+    started: bool
+    next_ping: Micros | None
+
+
+def shown(check: Check, state: CheckState | None, at: Micros, version: int = 3) -> Shown:
+    """What `check` shows at `at`. Version 1 of the API has `started` as a status word of its own."""
+    if state is None:
+        return Shown("new", False, None)
+    expected = None
+    if state.status == "up" and state.base is not None:
+        expected = next_after(check.schedule, state.base)
+    status = _status(state, expected, at)
+    overdue = any(run.overdue for run in state.runs)
+    if version == 1 and state.runs and not (state.status == "down" and overdue):
+        status = "started"
+    return Shown(status, bool(state.runs), _next_ping(state, expected))
+
+
+def _status(state: CheckState, expected: Micros | None, at: Micros) -> StatusWord:
+    if state.status != "up":
+        return state.status
+    if state.late or state.unobserved or (expected is not None and at >= expected):
+        return "grace"
+    return "up"
+
+
+def _next_ping(state: CheckState, expected: Micros | None) -> Micros | None:
+    if state.status == "down":
+        return None
+    moments = [run.started for run in state.runs if not run.overdue]
+    return min(moments if expected is None else [*moments, expected], default=None)

@@ -1,0 +1,202 @@
+"""Questions to history: pings, bodies, flips and spans of one check, each fact counted once (DESIGN section 5).
+
+ClickHouse holds rows at least once and a little late. Every read here drops copies, and lists of pings wait until the
+newest ping that the caller's state knows is in; they end in `Behind` when it does not come, because serials could only
+be wrong then. Raises `infra.clickhouse.Unavailable` when ClickHouse does not answer.
+"""
+
+import asyncio
+import time
+from typing import Any, Literal, NamedTuple
+
+from infra.clickhouse import ClickHouse
+from infra.log.progress import GroupProgress
+from query_api.uptime import Span
+from schemas.base import Micros
+from schemas.check_states import Status
+from schemas.transitions import Reason, Shown
+
+_WAIT_SECONDS = 1.5
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.02, 0.1
+
+
+class Behind(Exception):
+    """History has not yet what the caller knows of; it may in a moment."""
+
+
+class PingRow(NamedTuple):
+    """A ping as history knows it. `at` and `kind` as it counted, `exitstatus` and `duration` None when there is none."""
+
+    n: int
+    at: Micros
+    kind: Literal["success", "start", "fail", "log", "ign"]
+    duration: Micros | None
+    exitstatus: int | None
+    rid: str | None
+    scheme: str
+    method: str
+    remote_addr: str
+    ua: str
+    body_size: int
+
+
+class Transition(NamedTuple):
+    """A change of the shown status, newest knowledge of history: `was` ended at `at`, it began at `since`."""
+
+    n: int
+    at: Micros
+    since: Micros
+    was: Shown
+    now: Shown
+    reason: Reason
+    detected_at: Micros
+    id: str
+    incident: str | None
+    detail: str
+
+
+class Flip(NamedTuple):
+    """A change of the stored status."""
+
+    at: Micros
+    was: Status
+    now: Status
+    reason: Reason
+
+
+# What is shown as late or not observed is stored as up.
+_STORED: dict[Shown, Status] = {
+    "new": "new", "up": "up", "late": "up", "not_observed": "up", "down": "down", "paused": "paused",
+}  # fmt: skip
+
+# The pings that counted, newest first, up to the one the state knows as its newest.
+_COUNTED = """
+    FROM pings
+    WHERE check_id = {check:String} AND off <= {last:Int64} AND (off, part) NOT IN (
+        SELECT off, part FROM ping_facts WHERE check_id = {check:String} AND off <= {last:Int64} AND counted = 0)
+    ORDER BY off DESC, part DESC
+    LIMIT 1 BY off, part
+"""
+
+_PINGS = f"""
+SELECT p.off, if(f.known = 1, f.at, p.at), if(f.kind = '', p.kind, f.kind), if(f.known = 1, f.duration, -1),
+       p.exitstatus, p.rid, p.scheme, p.method, p.remote_addr, p.ua, p.body_size
+FROM (
+    SELECT off, part, at, CAST(kind, 'String') AS kind, exitstatus, rid, scheme, method, remote_addr, ua, body_size
+    {_COUNTED} LIMIT {{limit:UInt32}}
+) AS p LEFT ANY JOIN (
+    SELECT off, part, at, CAST(kind, 'String') AS kind, duration, 1 AS known
+    FROM ping_facts
+    WHERE check_id = {{check:String}} AND off <= {{last:Int64}} AND counted = 1
+    ORDER BY off DESC, part DESC
+    LIMIT 1 BY off, part
+    LIMIT {{limit:UInt32}}
+) AS f ON p.off = f.off AND p.part = f.part
+ORDER BY p.off DESC, p.part DESC
+"""
+
+_NEWEST = f"SELECT off {_COUNTED} LIMIT 1"
+
+_BODY = f"""
+SELECT body FROM pings
+WHERE check_id = {{check:String}}
+  AND (off, part) IN (SELECT off, part {_COUNTED} LIMIT 1 OFFSET {{skip:UInt64}})
+LIMIT 1
+"""
+
+_TRANSITION = "SELECT n, at, since, state, became, reason, detected_at, transition, incident, detail FROM spans"
+_START, _END = (f"fromUnixTimestamp64Micro({{{name}:Int64}}, 'UTC')" for name in ("start", "end"))
+_IN_ORDER = "ORDER BY n DESC LIMIT 1 BY n"
+
+# A flip happened within [start, end); a span overlaps it.
+_CHANGES = f"{_TRANSITION} WHERE thing = {{thing:String}} AND at >= {_START} AND at < {_END} {_IN_ORDER}"
+_SPANS = f"{_TRANSITION} WHERE thing = {{thing:String}} AND at > {_START} AND since < {_END} {_IN_ORDER}"
+
+FOREVER: Micros = 4_102_444_800_000_000  # 2100-01-01, the last time that history holds
+
+
+class History:
+    """`facts` tells whether all that the fold said before a moment has been written; without it a ping just counted may
+    stand there for a moment without its duration."""
+
+    def __init__(self, clickhouse: ClickHouse, facts: GroupProgress | None = None) -> None:
+        self._rows = clickhouse.rows
+        self._facts = facts
+
+    async def pings(self, check_id: str, last: int, total: int, limit: int) -> list[PingRow]:
+        """The newest `limit` pings, newest first. `last`, `total`: `offset` and `pings` of the check's state.
+
+        Serials count back from `total`. Raises `Behind` when the ping at `last` is not in within 1.5 s.
+        """
+        if total <= 0 or last < 0 or limit <= 0:
+            return []
+        asked = {"check": check_id, "last": last, "limit": min(limit, total)}
+        rows = await self._when_in(last, _PINGS, asked)
+        return [_ping(total - age, row) for age, row in enumerate(rows)]
+
+    async def body(self, check_id: str, n: int, last: int, total: int) -> bytes | None:
+        """The body of the ping with serial `n`, None when there is no such ping or it has none. Raises `Behind`."""
+        if not 1 <= n <= total or last < 0:
+            return None
+        await self._when_in(last, _NEWEST, {"check": check_id, "last": last})
+        found = await self._rows(_BODY, {"check": check_id, "last": last, "skip": total - n}, raw=["body"])
+        return found[0][0] or None if found else None
+
+    async def transitions(self, thing: str, start: Micros = 0, end: Micros = FOREVER) -> list[Transition]:
+        """Every change of the shown status within [start, end), newest first."""
+        rows = await self._rows(_CHANGES, {"thing": thing, "start": start, "end": end})
+        return [_transition(row) for row in rows]
+
+    async def flips(self, check_id: str, start: Micros = 0, end: Micros = FOREVER) -> list[Flip]:
+        """Changes of the stored status within [start, end), newest first: the anchor's flips.
+
+        Stored is what `_STORED` maps the shown status to, so late and not observed come and go without a flip, and the
+        removal of the check is none.
+        """
+        return [
+            Flip(change.at, was, now, change.reason)
+            for change in await self.transitions(check_id, start, end)
+            if (was := _STORED.get(change.was)) is not None
+            and (now := _STORED.get(change.now)) is not None
+            and was != now
+        ]
+
+    async def spans(
+        self, thing: str, start: Micros, end: Micros, current: Shown | None = None, since: Micros = 0
+    ) -> list[Span]:
+        """The spans that overlap [start, end), oldest first, uncut.
+
+        History knows closed spans only; the caller's state knows the `current` one, open `since`: it is put at the end.
+        """
+        closed = await self._rows(_SPANS, {"thing": thing, "start": start, "end": end})
+        spans = [Span(row.since, row.at, row.was) for row in map(_transition, reversed(closed))]
+        if current is not None and since < end:
+            spans.append(Span(since, end, current))
+        return spans
+
+    async def _when_in(self, last: int, sql: str, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:
+        """The rows of a question whose first row is the ping at offset `last`, asked again until it is."""
+        deadline = time.monotonic() + _WAIT_SECONDS
+        if self._facts is not None and not await self._facts.reached(_WAIT_SECONDS):
+            raise Behind("history is being written")
+        pause = _FIRST_PAUSE
+        while True:
+            rows = await self._rows(sql, parameters)
+            if rows and rows[0][0] == last:
+                return rows
+            if time.monotonic() + pause > deadline:
+                raise Behind("history is being written")
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE)
+
+
+def _ping(n: int, row: tuple[Any, ...]) -> PingRow:
+    _, at, kind, duration, exitstatus, rid, *request = row
+    return PingRow(
+        n, at, kind, None if duration < 0 else duration, None if exitstatus < 0 else exitstatus, rid or None, *request
+    )
+
+
+def _transition(row: tuple[Any, ...]) -> Transition:
+    n, at, since, was, now, reason, detected_at, id, incident, detail = row
+    return Transition(n, at, since, was, now, reason, detected_at, id, incident or None, detail)

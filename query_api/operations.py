@@ -1,0 +1,92 @@
+"""For operators: `/healthz`, `/readyz` and `/metrics`.
+
+`/healthz` says that this process serves. `/readyz` says that Pingfold works: the time of every partition of every fold
+moves, so pings are being folded and deadlines will expire. `/metrics` gathers the figures of all processes.
+"""
+
+import asyncio
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from fastapi import APIRouter, Response
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest, multiprocess
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from infra.log.admin import admin_client, end_offsets
+from infra.progress import FoldProgress
+from query_api.parts import Clock
+from schemas.base import SECOND
+
+# Partitions without events commit their time every 5 s; what is older than this is not being folded.
+_LIMIT = 20 * SECOND
+
+
+class _Lags(Collector):
+    """Records of each journal that are committed and not folded, and how old the folds' time is."""
+
+    def __init__(self, progress: FoldProgress, bootstrap: str, clock: Clock) -> None:
+        self._progress, self._clock = progress, clock
+        self._admin = admin_client(bootstrap)
+
+    def collect(self) -> Iterator[Any]:
+        known = list(self._progress)
+        lag = GaugeMetricFamily(
+            "pingfold_fold_lag_events", "Journal records not folded yet", labels=["journal", "partition"]
+        )
+        age = GaugeMetricFamily(
+            "pingfold_fold_time_age_seconds",
+            "How far the partition's time is behind the clock",
+            labels=["journal", "partition"],
+        )
+        try:
+            ends = end_offsets(self._admin, [(journal, partition) for journal, partition, _ in known], timeout=3.0)
+        except Exception:  # Kafka does not answer: then there is no figure, and /readyz says the rest
+            ends = {}
+        now = self._clock.now()
+        for journal, partition, progress in known:
+            labels = [journal, str(partition)]
+            if progress is not None:
+                age.add_metric(labels, max(0.0, (now - progress.time) / SECOND))
+            if (journal, partition) in ends:
+                lag.add_metric(labels, max(0, ends[journal, partition] - (progress.applied if progress else -1) - 1))
+        yield lag
+        yield age
+
+
+def router(progress: FoldProgress, bootstrap: str, clock: Clock) -> APIRouter:
+    """The routes of this module."""
+    api = APIRouter(include_in_schema=False)
+    lags = CollectorRegistry()
+    lags.register(_Lags(progress, bootstrap, clock))
+
+    @api.get("/healthz")
+    async def healthz() -> dict[str, str]:
+        return {"status": "ok"}
+
+    @api.get("/readyz")
+    async def readyz(response: Response) -> dict[str, Any]:
+        behind = progress.behind(clock.now(), _LIMIT)
+        if behind:
+            response.status_code = 503
+            response.headers["Retry-After"] = "1"
+        return {"status": "not ready" if behind else "ready", "not_folded": behind}
+
+    @api.get("/metrics")
+    async def metrics() -> Response:
+        text = await asyncio.to_thread(_gather, lags)
+        return Response(text, media_type=CONTENT_TYPE_LATEST)
+
+    return api
+
+
+def _gather(lags: CollectorRegistry) -> bytes:
+    folder = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
+    if folder and Path(folder).is_dir():
+        registry = CollectorRegistry()
+        multiprocess.MultiProcessCollector(registry, path=folder)  # type: ignore[no-untyped-call]
+    else:
+        registry = REGISTRY
+    return generate_latest(registry) + generate_latest(lags)

@@ -1,0 +1,85 @@
+"""The parts that the API stands on, as it sees them. `pingfold` puts the real ones together, tests put in their own."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Protocol
+
+from fastapi import Depends, Request
+
+from infra.directory import Directory
+from infra.log.sink import Position
+from infra.settings import Settings
+from query_api.history import Flip, PingRow
+from query_api.states import States
+from schemas.base import Micros
+from schemas.requests import Decision, ProjectsRequest
+from schemas.topics import Topic
+
+
+class Clock(Protocol):
+    """The time of this process, the test clock's offset included."""
+
+    def now(self) -> Micros: ...
+
+
+class Puts(Protocol):
+    """infra.log.sink.Sink, as far as the API needs it."""
+
+    def put(self, topic: Topic | str, key: str | bytes | None, value: bytes | None) -> asyncio.Future[Position]: ...
+
+
+class Asks(Protocol):
+    """infra.decisions.Decisions, as far as the API needs it."""
+
+    async def ask(self, project: str, request: ProjectsRequest, timeout: float = 5.0) -> Decision: ...
+
+
+class Follows(Protocol):
+    """infra.log.replica.Replica, as far as the API needs it."""
+
+    async def wait(self, condition: Callable[[], bool], timeout: float) -> bool: ...
+
+    async def caught_up(self, timeout: float) -> bool: ...
+
+
+class Acknowledges(Protocol):
+    """ingest.ping.source.Source: the newest acknowledged ping of this process in each partition, -1 before."""
+
+    @property
+    def acked(self) -> Sequence[int]: ...
+
+
+class HistoryReads(Protocol):
+    """query_api.history.History, as far as checks need it."""
+
+    async def pings(self, check_id: str, last: int, total: int, limit: int) -> list[PingRow]: ...
+
+    async def body(self, check_id: str, n: int, last: int, total: int) -> bytes | None: ...
+
+    async def flips(self, check_id: str, start: Micros, end: Micros) -> list[Flip]: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parts:
+    """What `create_app` is given. `source`: None where no pings are received. `history`: None without ClickHouse."""
+
+    settings: Settings
+    clock: Clock
+    partitions: int
+    sink: Puts
+    decisions: Asks
+    directory: Directory
+    definitions_replica: Follows
+    states: States
+    states_replica: Follows
+    source: Acknowledges | None = None
+    history: HistoryReads | None = None
+
+
+def _parts(request: Request) -> Parts:
+    parts: Parts = request.app.state.parts
+    return parts
+
+
+TheParts = Annotated[Parts, Depends(_parts)]

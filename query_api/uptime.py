@@ -1,0 +1,74 @@
+"""Uptime from spans, by arithmetic on whole microseconds (reference/uptime-definitions.md sections 4 and 5). Pure.
+
+Three figures that must never be mixed, each named:
+
+`of_window`    1 - down / window. Updown's: the window is fixed, whatever the age of the check.
+`of_observed`  up / (up + down). Ours: what was not watched (before the first ping, paused, not observed, no span) is in
+               neither. None when nothing was watched: no data is not 0 % and not 100 %.
+`of_counts`    good / all results. PoppaPing's.
+
+`shown` rounds for people, and never up to 100.
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+from decimal import ROUND_HALF_UP, Decimal
+from fractions import Fraction
+from typing import NamedTuple
+
+from schemas.base import Micros
+from schemas.transitions import Shown
+
+
+class Span(NamedTuple):
+    """A thing was `state` from `start` up to, not including, `end`."""
+
+    start: Micros
+    end: Micros
+    state: Shown
+
+
+# A late run may still come: the check is up until its deadline has passed.
+UP: frozenset[Shown] = frozenset({"up", "late"})
+
+
+def time_in_states(spans: Iterable[Span], start: Micros, end: Micros) -> Counter[Shown]:
+    """Microseconds spent in each state within the window, each moment counted once.
+
+    Spans come oldest first. Where two overlap (a deadline found late dates its transition back), the later one has it.
+    """
+    spent: Counter[Shown] = Counter()
+    taken = end
+    for span in reversed(list(spans)):
+        begins, ends = max(span.start, start), min(span.end, taken)
+        if ends > begins:
+            spent[span.state] += ends - begins
+        taken = min(taken, max(begins, start)) if span.end > span.start else taken
+    return spent
+
+
+def of_window(spans: Iterable[Span], start: Micros, end: Micros) -> Fraction:
+    """1 - down / window."""
+    if end <= start:
+        raise ValueError("an uptime needs a window")
+    return 1 - Fraction(time_in_states(spans, start, end)["down"], end - start)
+
+
+def of_observed(spans: Iterable[Span], start: Micros, end: Micros) -> Fraction | None:
+    """Up / (up + down), None when it was neither."""
+    spent = time_in_states(spans, start, end)
+    up, down = sum(spent[state] for state in UP), spent["down"]
+    return Fraction(up, up + down) if up + down else None
+
+
+def of_counts(good: int, total: int) -> Fraction | None:
+    """Good / all results, None without any."""
+    return Fraction(good, total) if total else None
+
+
+def shown(share: Fraction, decimals: int) -> Decimal:
+    """The share in per cent, rounded half up; below 1 it is never shown as 100."""
+    step = Decimal(1).scaleb(-decimals)
+    exact = Decimal(100) * share.numerator / share.denominator
+    rounded = exact.quantize(step, ROUND_HALF_UP)
+    return min(rounded, 100 - step) if share < 1 else rounded

@@ -1,0 +1,233 @@
+"""Pingfold in memory: the log, the real folds, the directory, the states and the API, without Kafka and without time.
+
+Whatever is put into a journal is folded at once, effects included, unless its fold is held; time passes only by `tick`.
+Nothing ever sleeps: a wait that cannot come true in the present state of the log is over at once.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import httpx
+import msgspec
+from fastapi import FastAPI
+
+from infra.decisions import NoVerdict
+from infra.directory import Directory
+from infra.log.partitioner import partition_of
+from infra.log.sink import NotStored, Position
+from infra.secrets import hash_api_key
+from infra.settings import Settings
+from processors.checks import Checks
+from processors.fold import SAME, Effect, Record, Session, View
+from processors.projects import Projects
+from query_api.app import create_app
+from query_api.parts import HistoryReads, Parts
+from query_api.states import States
+from schemas.base import SECOND, Micros, encode
+from schemas.definitions import ApiKey, Channel, KeyKind, Project
+from schemas.ids import derived_id, new_id
+from schemas.pings import Kind, Ping
+from schemas.requests import ChannelCreate, Decision, ProjectCreate, ProjectsRequest
+from schemas.ticks import Tick
+from schemas.topics import CHECK_STATES, DEFINITIONS, PINGS, PROJECTS, Topic
+
+START: Micros = 1_750_000_000 * SECOND
+
+WRITE_KEY, READ_KEY = "hcw_" + "w" * 28, "hcr_" + "r" * 28
+OTHER_KEY = "hcw_" + "o" * 28
+
+
+class Memory:
+    """The log and everything that follows it. `now` is the clock of all; also the sink, both replicas, the decisions.
+
+    held: names of journals that are not folded now. broken: Kafka confirms nothing.
+    records: what each (topic, partition) holds, as (key, value). acked: newest ping put by `ping`, by partition.
+    """
+
+    def __init__(self, partitions: int = 2) -> None:
+        self.partitions = partitions
+        self.time: Micros = START
+        self.directory, self.states = Directory(), States()
+        self.records: dict[tuple[str, int], list[tuple[str, bytes]]] = {}
+        self.decisions: dict[str, Decision] = {}
+        self.held: set[str] = set()
+        self.broken = False
+        self.acked = [-1] * partitions
+        self._sessions = {
+            (fold.journal.name, number): Session(fold, number, View())
+            for fold in (Projects(), Checks())
+            for number in range(partitions)
+        }
+        self._applies: dict[str, Callable[[int, str, bytes | None], None]] = {
+            DEFINITIONS.name: self.directory.apply,
+            CHECK_STATES.name: self.states.apply,
+        }
+        self.tick(0)
+
+    # ---- time
+
+    def now(self) -> Micros:
+        return self.time
+
+    def tick(self, seconds: float) -> None:
+        """Let time pass, a tick at a time: sources are never silent."""
+        end = self.time + round(seconds * SECOND)
+        while True:
+            self.time = min(self.time + SECOND, end)
+            for topic in (PINGS, PROJECTS):
+                for number in range(self.partitions):
+                    self._append(topic.name, number, "", encode(Tick(slot="s", epoch=1, at=self.time, now=self.time)))
+            self.fold()
+            if self.time >= end:
+                return
+
+    # ---- the log
+
+    def put(
+        self,
+        topic: Topic | str,
+        key: str | bytes | None,
+        value: bytes | None,
+        partition: int = -1,
+        headers: list[tuple[str, bytes]] | None = None,
+    ) -> "asyncio.Future[Position]":
+        """As `infra.log.sink.Sink.put`."""
+        future: asyncio.Future[Position] = asyncio.get_running_loop().create_future()
+        if self.broken:
+            future.set_exception(NotStored("Kafka is away"))
+        else:
+            future.set_result(self._send(str(topic), key, value))
+        return future
+
+    def ping(self, id: str, kind: Kind = "success", **fields: Any) -> Position:
+        """Acknowledge a ping, as the ping application of this process would."""
+        position = self._send(PINGS.name, id, encode(Ping(kind=kind, at=self.time, **fields)))
+        self.acked[position.partition] = position.offset
+        return position
+
+    def _send(self, topic: str, key: str | bytes | None, value: bytes | None) -> Position:
+        text = key.decode() if isinstance(key, bytes) else key or ""
+        position = self._append(topic, partition_of(text.encode(), self.partitions), text, value or b"")
+        self.fold()
+        return position
+
+    def _append(self, topic: str, partition: int, key: str, value: bytes) -> Position:
+        log = self.records.setdefault((topic, partition), [])
+        log.append((key, value))
+        return Position(partition, len(log) - 1)
+
+    def fold(self) -> None:
+        """Fold all that is there, and all that comes of it."""
+        going = True
+        while going:
+            going = False
+            for (journal, number), session in self._sessions.items():
+                log = self.records.get((journal, number), [])
+                begin = session.progress.applied + 1
+                if journal in self.held or begin >= len(log):
+                    continue
+                going = True
+                self._commit(session, number, [*enumerate(log)][begin:])
+
+    def _commit(self, session: Session, number: int, log: Iterable[tuple[int, tuple[str, bytes]]]) -> None:
+        batch = session.run(Record(offset, self.time, key.encode(), value) for offset, (key, value) in log)
+        for key, record in batch.changes.items():
+            self._applies[session.fold.states.name](number, key, None if record is None else encode(record))
+        for effect in batch.effects:
+            self._effect(effect, number)
+
+    def _effect(self, effect: Effect, number: int) -> None:
+        if isinstance(effect.value, Decision):
+            self.decisions[effect.key] = effect.value
+        partition = number if effect.partition == SAME else effect.partition
+        if partition is None:
+            partition = partition_of(effect.key.encode(), self.partitions)
+        self._append(effect.topic.name, partition, effect.key, encode(effect.value))
+
+    def of(self, topic: Topic) -> list[tuple[str, Any]]:
+        """(key, value) of all records of a topic, partition by partition."""
+        logs = (self.records.get((topic.name, number), []) for number in range(self.partitions))
+        return [(key, msgspec.json.decode(value)) for log in logs for key, value in log]
+
+    # ---- replicas and decisions
+
+    async def wait(self, condition: Callable[[], bool], timeout: float) -> bool:
+        """As `infra.log.replica.Replica.wait`."""
+        await asyncio.sleep(0)
+        return condition()
+
+    async def caught_up(self, timeout: float) -> bool:
+        """As `infra.log.replica.Replica.caught_up`."""
+        await asyncio.sleep(0)
+        return not self.broken
+
+    async def ask(self, project: str, request: ProjectsRequest, timeout: float = 5.0) -> Decision:
+        """As `infra.decisions.Decisions.ask`."""
+        await asyncio.sleep(0)
+        if self.broken:
+            raise NoVerdict("Kafka is away")
+        self._send(PROJECTS.name, project, encode(request))
+        if request.request not in self.decisions:
+            raise NoVerdict("no verdict")
+        return self.decisions.pop(request.request)
+
+
+class Harness:
+    """Two projects with keys, and the API over them."""
+
+    def __init__(self, history: HistoryReads | None = None, **settings: Any) -> None:
+        self.log = Memory()
+        self.settings = Settings(_env_file=None, **settings)
+        self.project = self.make_project("main", {WRITE_KEY: "healthchecks", READ_KEY: "healthchecks-readonly"})
+        self.other = self.make_project("other", {OTHER_KEY: "healthchecks", "p" * 32: "poppaping"})
+        self.app: FastAPI = create_app(
+            Parts(
+                settings=self.settings,
+                clock=self.log,
+                partitions=self.log.partitions,
+                sink=self.log,
+                decisions=self.log,
+                directory=self.log.directory,
+                definitions_replica=self.log,
+                states=self.log.states,
+                states_replica=self.log,
+                source=self.log,
+                history=history,
+            )
+        )
+        self.client = httpx.AsyncClient(
+            transport=httpx.ASGITransport(self.app), base_url="http://pingfold.test", headers={"X-Api-Key": WRITE_KEY}
+        )
+
+    def make_project(self, name: str, keys: dict[str, KeyKind], check_limit: int | None = None) -> str:
+        """A project; answers its id."""
+        id, at = derived_id("project", name), self.log.time
+        self.request(
+            id,
+            ProjectCreate(
+                request=new_id(),
+                at=at,
+                project=Project(
+                    id=id, name=name, ping_key=f"ping-{name}", created=at, webhook_secret="", check_limit=check_limit
+                ),
+                keys=tuple(
+                    ApiKey(id=new_id(), project=id, kind=kind, hash=hash_api_key(key), prefix=key[:8], created=at)
+                    for key, kind in keys.items()
+                ),
+            ),
+        )
+        return id
+
+    def make_channel(self, name: str) -> str:
+        """A webhook channel of the main project; answers its id."""
+        channel = Channel(
+            id=new_id(), project=self.project, kind="webhook", url="https://a.test/", created=0, name=name
+        )
+        self.request(self.project, ChannelCreate(request=new_id(), at=self.log.time, channel=channel))
+        return channel.id
+
+    def request(self, project: str, request: ProjectsRequest) -> None:
+        """Put a request into `projects`; it must be decided in favour."""
+        self.log._send(PROJECTS.name, project, encode(request))
+        assert self.log.decisions.pop(request.request).outcome == "made"

@@ -1,0 +1,205 @@
+"""Properties of the deliveries fold, over any course of requests, reports, removals and time."""
+
+from collections import Counter
+from itertools import pairwise
+from typing import Any
+
+import msgspec
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from processors.deliveries import DeliveriesFold, delivery_key
+from processors.fold import Record, Session, View
+from schemas.base import SECOND, Micros, encode
+from schemas.definitions import NOTICES
+from schemas.deliveries import (
+    Delivery,
+    DeliveryAttempted,
+    DeliveryRequested,
+    Endpoint,
+    EndpointDefined,
+    EndpointRemoved,
+)
+from schemas.ids import derived_id
+from schemas.ticks import Tick
+from schemas.transitions import DeliveryFinished
+
+T0: Micros = 1_740_148_320 * SECOND
+CHANNELS = ("a", "b", "c")
+FOLD = DeliveriesFold()
+
+Step = tuple[str, Any]
+Journal = list[Record]
+
+channels = st.sampled_from(CHANNELS)
+transitions = st.integers(0, 5)
+# Mostly 1 and 2, which are the numbers of attempts that are outstanding, and some that are not.
+reports = st.tuples(
+    st.just("report"), st.tuples(channels, transitions, st.integers(1, 4), st.sampled_from([None, 200, 410, 429, 500]))
+)
+steps: st.SearchStrategy[list[Step]] = st.lists(
+    st.one_of(
+        st.tuples(st.just("define"), channels),
+        st.tuples(st.just("remove"), channels),
+        st.tuples(st.just("request"), st.tuples(channels, transitions)),
+        st.tuples(st.just("request"), st.tuples(channels, transitions)),
+        reports,
+        reports,
+        st.tuples(st.just("tick"), st.sampled_from([1, 5, 40, 200, 90_000])),
+        st.tuples(st.just("nonsense"), channels),
+    ),
+    max_size=60,
+)
+
+
+def delivery_id(channel: str, transition: int) -> str:
+    return derived_id(derived_id(f"t{transition}", "monitor.down"), channel)
+
+
+def endpoint(channel: str) -> Endpoint:
+    return Endpoint(id=channel, project="p", url=f"https://{channel}.example/", notices=NOTICES, secret="s")
+
+
+def journal(course: list[Step]) -> Journal:
+    """The records of a course of steps; every channel is there at the beginning."""
+    now, records = T0, Journal()
+
+    def add(key: str, value: bytes) -> None:
+        records.append(Record(len(records), now, key.encode(), value))
+
+    for step, what in [("tick", 0), *(("define", channel) for channel in CHANNELS), *course]:
+        if step == "tick":
+            now += what * SECOND
+            add("", encode(Tick(slot="ticker", epoch=1, at=now, now=now)))
+        elif step == "define":
+            add(what, encode(EndpointDefined(at=now, endpoint=endpoint(what))))
+        elif step == "remove":
+            add(what, encode(EndpointRemoved(at=now)))
+        elif step == "request":
+            channel, transition = what
+            request = DeliveryRequested(transition=f"t{transition}", at=now, notices=("monitor.down",), data={})
+            add(channel, encode(request))
+        elif step == "report":
+            channel, transition, attempt, status = what
+            name = delivery_id(channel, transition)
+            add(channel, encode(DeliveryAttempted(delivery=name, attempt=attempt, at=now, status=status)))
+        else:
+            add(what, b'{"type":"delivery.requested","at":-1}')
+    return records
+
+
+def run(records: Journal) -> tuple[dict[str, msgspec.Struct], list[Any]]:
+    """One pure pass: the states, without the partition's own record, and the effects."""
+    view = View()
+    effects = Session(FOLD, 0, view).step(records)
+    return {key: record for key, record in view.items() if key != "partition"}, [effect.value for effect in effects]
+
+
+@given(course=steps, cuts=st.sets(st.integers(0, 70)), repeats=st.integers(0, 5))
+@settings(max_examples=150, deadline=None)
+def test_any_split_repetition_and_restart_gives_the_same(course: list[Step], cuts: set[int], repeats: int) -> None:
+    records = journal(course)
+    expected = run(records)
+    stored: dict[str, msgspec.Struct] = {}
+    effects: list[Any] = []
+    edges = [0, *sorted(cut for cut in cuts if cut < len(records)), len(records)]
+    for start, end in pairwise(edges):
+        # A restart: the states are read back from what was stored, some records come again.
+        session = Session(FOLD, 0, View({key: FOLD.records.decode(encode(value)) for key, value in stored.items()}))
+        batch = session.run(records[max(0, start - repeats) : end])
+        effects += [effect.value for effect in batch.effects]
+        for key, record in batch.changes.items():
+            if record is None:
+                stored.pop(key, None)
+            else:
+                stored[key] = record
+    stored.pop("partition", None)
+    assert (stored, effects) == expected
+
+
+@given(course=steps)
+@settings(max_examples=150, deadline=None)
+def test_every_delivery_ends_in_exactly_one_final_state(course: list[Step]) -> None:
+    """Counted over the course: begun = ended + pending, for every id, and the end comes at most once per beginning."""
+    view = View()
+    session = Session(FOLD, 0, view)
+    begun: Counter[str] = Counter()
+    ended: Counter[str] = Counter()
+    for record in journal(course):
+        before = {key for key, value in view.items() if isinstance(value, Delivery)}
+        effects = session.step([record])
+        after = {key for key, value in view.items() if isinstance(value, Delivery)}
+        finished = [effect.value for effect in effects if isinstance(effect.value, DeliveryFinished)]
+        begun.update(after - before)
+        for value in finished:
+            key = delivery_key(value.id)
+            if key not in before:  # refused at once, for want of a channel
+                assert value.outcome == "removed"
+                begun[key] += 1
+            ended[key] += 1
+        assert before - after == {delivery_key(value.id) for value in finished} & before
+    for key, count in begun.items():
+        assert count == ended[key] + (view.get(key) is not None)
+    pending = [value for _, value in view.items() if isinstance(value, Delivery)]
+    for channel in CHANNELS:  # and removing the channels ends the rest: the index beside the view is right
+        record = Record(10_000 + CHANNELS.index(channel), 0, channel.encode(), encode(EndpointRemoved(at=T0)))
+        left = {effect.value.id for effect in session.step([record]) if isinstance(effect.value, DeliveryFinished)}
+        assert left == {delivery.id for delivery in pending if delivery.channel == channel}
+
+
+@given(course=steps, data=st.data())
+@settings(max_examples=150, deadline=None)
+def test_reports_of_attempts_that_are_not_outstanding_change_nothing(course: list[Step], data: st.DataObject) -> None:
+    view = View()
+    session = Session(FOLD, 0, view)
+    session.step(journal(course))
+    session.view.take_changes()
+    channel, transition, attempt = data.draw(st.tuples(channels, transitions, st.integers(1, 4)))
+    known = view.get(delivery_key(delivery_id(channel, transition)))
+    if known is not None and known.due is None and known.attempt == attempt:
+        attempt += 1
+    before = dict(view.items())
+    status = data.draw(st.sampled_from([200, 410, 500]))
+    report = DeliveryAttempted(delivery=delivery_id(channel, transition), attempt=attempt, at=T0, status=status)
+    record = Record(10_000, 0, channel.encode(), encode(report))
+    assert session.step([record]) == []
+    assert session.view.take_changes().keys() == {"partition"}
+    assert {k: v for k, v in view.items() if k != "partition"} == {k: v for k, v in before.items() if k != "partition"}
+
+
+@given(course=steps)
+@settings(max_examples=150, deadline=None)
+def test_what_happens_to_one_channel_changes_nothing_of_another(course: list[Step]) -> None:
+    records = journal(course)
+    states, effects = run(records)
+    for channel in CHANNELS:
+        alone, its_effects = run([record for record in records if record.key in (b"", channel.encode())])
+        assert {key: value for key, value in states.items() if belongs(key, value, channel)} == alone
+        assert [effect for effect in effects if getattr(effect, "channel", None) == channel] == [
+            effect for effect in its_effects if getattr(effect, "channel", None) == channel
+        ]
+
+
+def belongs(key: str, value: msgspec.Struct, channel: str) -> bool:
+    return value.channel == channel if isinstance(value, Delivery) else key.partition("/")[2] == channel
+
+
+@given(course=steps)
+@settings(max_examples=50, deadline=None)
+def test_an_outage_ends_and_everything_is_delivered(course: list[Step]) -> None:
+    """Whatever came before: once the receivers answer, each pending delivery is delivered when its time comes."""
+    view = View()
+    session = Session(FOLD, 0, view)
+    records = journal(course)
+    session.step(records)
+    offset, now = 10_000, T0 + 100 * 86_400 * SECOND
+    session.step([Record(offset, 0, b"", encode(Tick(slot="ticker", epoch=1, at=now, now=now)))])
+    pending = [value for _, value in view.items() if isinstance(value, Delivery)]
+    for delivery in pending:
+        offset += 1
+        assert delivery.due is None
+        report = DeliveryAttempted(delivery=delivery.id, attempt=delivery.attempt, at=now, status=200)
+        [effect] = session.step([Record(offset, 0, delivery.channel.encode(), encode(report))])
+        assert isinstance(effect.value, DeliveryFinished)
+        assert effect.value.outcome == "delivered"
+    assert not [value for _, value in view.items() if isinstance(value, Delivery)]

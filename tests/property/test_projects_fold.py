@@ -1,0 +1,324 @@
+"""Whatever is asked of the `projects` fold, in whatever pieces: the same states, one check per slug, a true index."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from processors.fold import Context, Effect, Record, Session, View
+from processors.project_index import ProjectIndex
+from processors.projects import Projects, ProjectsPartition
+from schemas.base import SECOND, encode
+from schemas.definitions import Channel, Check, Project, definition_key
+from schemas.ids import derived_id
+from schemas.pings import CheckDefined, CheckRemoved
+from schemas.requests import (
+    ChannelCreate,
+    ChannelDelete,
+    CheckCreate,
+    CheckDelete,
+    CheckFields,
+    CheckUpdate,
+    Decision,
+    ProjectCreate,
+    ProjectsRequest,
+)
+from schemas.schedules import Cron, Simple
+from schemas.ticks import PROGRESS_KEY, Tick
+from schemas.topics import DEAD_LETTERS, DECISIONS, PINGS
+
+Event = tuple[str, ProjectsRequest | Tick]
+States = dict[str, msgspec.Struct]
+
+START = 1_000 * SECOND
+
+
+class Watched(Projects):
+    """The fold, with its index in sight; events at the offsets in `failing` fail after they were applied."""
+
+    def __init__(self, failing: Iterable[int] = ()) -> None:
+        self.failing = frozenset(failing)
+
+    def open(self, view: View, partition: int) -> ProjectsPartition:
+        fold, self.view = self, view
+
+        class Watching(ProjectsPartition):
+            def apply(self, event: ProjectsRequest | Tick, context: Context) -> Iterable[Effect]:
+                effects = super().apply(event, context)
+                if context.offset in fold.failing:
+                    raise RuntimeError("after all was done")
+                return effects
+
+        self.opened = Watching(view)
+        return self.opened
+
+    def index_is_true(self) -> bool:
+        return self.opened.index == ProjectIndex(View(dict(self.view.items())))
+
+
+# Few of each, so that they meet.
+projects = st.sampled_from([str(UUID(int=n)) for n in (1, 2)])
+check_ids = st.sampled_from([str(UUID(int=n)) for n in range(10, 18)])
+channel_ids = st.sampled_from([str(UUID(int=n)) for n in range(20, 23)])
+words = st.sampled_from(["", "a", "b"])
+times = st.integers(0, 70).map(lambda seconds: START + seconds * SECOND)
+channel_texts = st.sampled_from(["", "*", "a", "b,a", "a,", str(UUID(int=21)), f"{UUID(int=21)},b"])
+schedules = st.sampled_from([Simple(period=60), Simple(period=120), Cron(expression="0 2 * * *", tz="UTC")])
+fields = st.builds(
+    lambda chosen: CheckFields(**chosen),
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "name": words,
+            "slug": words,
+            "tags": words,
+            "schedule": schedules,
+            "grace": st.sampled_from([60, 120]),
+            "channels": channel_texts,
+        },
+    ),
+)
+uniques = st.lists(st.sampled_from(["name", "slug", "tags", "timeout", "grace"]), unique=True, max_size=3).map(tuple)
+request: dict[str, Any] = {"request": st.just("r"), "at": times}
+
+
+def owned(owner: str) -> st.SearchStrategy[Event]:
+    """An event that may happen to this project."""
+    project = Project(id=owner, name="", ping_key="k", created=0, webhook_secret="s", check_limit=4)
+    channels = st.builds(
+        Channel,
+        id=channel_ids,
+        project=st.just(owner),
+        kind=st.just("webhook"),
+        url=st.just("http://x/"),
+        created=st.just(0),
+        name=words,
+    )
+    create = st.builds(CheckCreate, **request, id=check_ids, fields=fields, unique=uniques, provision=st.booleans())
+    events: st.SearchStrategy[Any] = st.one_of(
+        create,
+        create,
+        create,
+        st.builds(CheckUpdate, **request, id=check_ids, fields=fields),
+        st.builds(CheckDelete, **request, id=check_ids),
+        st.builds(ChannelCreate, **request, channel=channels, on_every_check=st.booleans()),
+        st.builds(ChannelDelete, **request, id=channel_ids),
+        st.builds(ProjectCreate, **request, project=st.just(project)),
+        times.map(lambda now: Tick(slot="t", epoch=1, at=now, now=now)),
+    )
+    return events.map(lambda event: (owner, event))
+
+
+OWNER = str(UUID(int=1))
+
+
+def first_channel(number: int, name: str) -> Event:
+    id = str(UUID(int=number))
+    channel = Channel(id=id, project=OWNER, kind="webhook", url="http://x/", created=0, name=name)
+    return OWNER, ChannelCreate(request="r", at=START, channel=channel)
+
+
+OWN_PROJECT = Project(id=OWNER, name="", ping_key="k", created=0, webhook_secret="s")
+FIRST: list[Event] = [
+    (OWNER, ProjectCreate(request="r", at=START, project=OWN_PROJECT)),
+    first_channel(20, "b"),
+    first_channel(21, "a"),
+]
+histories = st.lists(projects.flatmap(owned), max_size=40).map(lambda events: FIRST + events)
+
+
+def records(events: Sequence[Event]) -> list[Record]:
+    """The journal: every request under a name of its own."""
+    journal = []
+    for offset, (owner, event) in enumerate(events):
+        if not isinstance(event, Tick):
+            event = msgspec.structs.replace(event, request=f"r{offset}")
+        journal.append(Record(offset, 0, owner.encode(), encode(event)))
+    return journal
+
+
+def states(view: View) -> States:
+    return {key: record for key, record in view.items() if key != PROGRESS_KEY}
+
+
+def single_pass(journal: Sequence[Record]) -> tuple[States, list[Effect], Session]:
+    session = Session(Watched(), 0, View())
+    effects = session.step(journal)
+    return dict(session.view.items()), effects, session
+
+
+def decisions(effects: Iterable[Effect]) -> list[Decision]:
+    return [effect.value for effect in effects if isinstance(effect.value, Decision)]
+
+
+@given(histories, st.data())
+def test_restarts_anywhere_give_what_a_single_pass_gives(events: list[Event], data: st.DataObject) -> None:
+    journal = records(events)
+    expected, effects, _ = single_pass(journal)
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(journal)), max_size=4)))
+    topic: dict[str, bytes] = {}
+    seen: list[Effect] = []
+    decode = Projects.records.decode
+    for start, end in zip([0, *cuts], [*cuts, len(journal)], strict=True):
+        # Loaded in another order, and with a part of the journal that is applied already.
+        view = View({key: decode(value) for key, value in sorted(topic.items(), reverse=True)})
+        batch = Session(Watched(), 0, view).run(journal[max(0, start - 3) : end])
+        seen += batch.effects
+        for key, record in batch.changes.items():
+            if record is None:
+                topic.pop(key, None)  # made and removed within one batch: only the removal is written
+            else:
+                topic[key] = encode(record)
+    assert {key: decode(value) for key, value in topic.items()} == expected
+    assert seen == effects
+
+
+@given(histories, st.lists(st.integers(0, 40), max_size=10))
+def test_the_index_is_true_after_every_event_undone_or_not(events: list[Event], failing: list[int]) -> None:
+    fold = Watched(failing)
+    session = Session(fold, 0, View())
+    for record in records(events):
+        session.step([record])
+        assert fold.index_is_true()
+
+
+@given(histories, st.sets(st.integers(1, 40), max_size=10))
+def test_an_event_that_fails_leaves_no_trace(events: list[Event], failing: set[int]) -> None:
+    journal = records(events)
+    session = Session(Watched(failing), 0, View())
+    effects = session.step(journal)
+    expected, expected_effects, clean = single_pass([record for record in journal if record.offset not in failing])
+    assert states(session.view) == {key: record for key, record in expected.items() if key != PROGRESS_KEY}
+    assert session.progress.time == clean.progress.time
+    failed = {record.offset for record in journal if record.offset in failing}
+    assert [effect for effect in effects if getattr(effect.value, "offset", None) not in failed] == expected_effects
+
+
+@given(histories)
+def test_each_request_gets_one_verdict_or_one_dead_letter(events: list[Event]) -> None:
+    journal = records(events)
+    _, effects, _ = single_pass(journal)
+    answers = Counter(
+        effect.key if effect.topic is DECISIONS else f"r{effect.value.offset}"  # type: ignore[attr-defined]
+        for effect in effects
+        if effect.topic in (DECISIONS, DEAD_LETTERS)
+    )
+    requests = {f"r{offset}" for offset, (_, event) in enumerate(events) if not isinstance(event, Tick)}
+    assert answers == Counter(requests)
+
+
+@given(histories)
+def test_definitions_and_what_the_pings_journal_is_told_agree(events: list[Event]) -> None:
+    final, effects, _ = single_pass(records(events))
+    told: dict[str, Check] = {}
+    for effect in effects:
+        if effect.topic is not PINGS:
+            continue
+        if isinstance(effect.value, CheckRemoved):
+            del told[effect.key]
+            continue
+        assert isinstance(effect.value, CheckDefined)
+        check = effect.value.check
+        assert effect.key == check.id
+        before = told.get(check.id)
+        assert check.version == (1 if before is None else before.version + 1)
+        if before is not None:
+            same = msgspec.structs.replace(check, version=before.version)
+            assert (check.created, check.project) == (before.created, before.project)
+            assert same != before
+        told[check.id] = check
+    assert told == {record.id: record for record in final.values() if isinstance(record, Check)}
+    assert all(key == definition_key(record) for key, record in final.items() if key != PROGRESS_KEY)  # type: ignore[arg-type]
+    for check in told.values():
+        assert list(check.channels) == sorted(set(check.channels))
+        for id in check.channels:
+            assert getattr(final[f"channel/{id}"], "project", None) == check.project
+
+
+def expected_target(view: View, owner: str, create: CheckCreate) -> list[Check]:
+    """By a plain scan: the checks that the slug or the unique fields mean, oldest first."""
+
+    def value(thing: Check | CheckFields, field: str) -> object:
+        if field == "timeout":
+            return thing.schedule.period if isinstance(thing.schedule, Simple) else thing
+        return getattr(thing, field)
+
+    checks = [check for _, check in view.items() if isinstance(check, Check) and check.project == owner]
+    if create.provision:
+        found = [check for check in checks if check.slug == create.fields.slug]
+    else:
+        found = [
+            c for c in checks if create.unique and all(value(c, f) == value(create.fields, f) for f in create.unique)
+        ]
+    return sorted(found, key=lambda check: (check.created, check.id))
+
+
+@given(histories)
+def test_slugs_and_unique_mean_what_a_plain_scan_finds(events: list[Event]) -> None:
+    session = Session(Watched(), 0, View())
+    for record, (owner, event) in zip(records(events), events, strict=True):
+        create = isinstance(event, CheckCreate) and session.view.get(f"check/{event.id}") is None
+        targets = expected_target(session.view, owner, event) if isinstance(event, CheckCreate) else []
+        verdicts = decisions(session.step([record]))
+        if not create or not isinstance(event, CheckCreate) or not verdicts:
+            continue
+        [verdict] = verdicts
+        if verdict.reason == "ambiguous slug":
+            assert len(targets) > 1
+        elif verdict.outcome == "made":
+            assert (verdict.id, targets) == (event.id, [])
+        elif verdict.outcome != "refused":
+            assert verdict.outcome == ("found" if event.provision else "updated")
+            assert verdict.id == targets[0].id
+
+
+@settings(max_examples=20)
+@given(st.integers(2, 4), st.randoms(use_true_random=False), st.integers(1, 9))
+def test_a_hundred_first_pings_make_one_check(slugs: int, random: Any, batch: int) -> None:
+    first_pings: list[Event] = [
+        (
+            OWNER,
+            CheckCreate(
+                request="r",
+                at=START,
+                id=derived_id("ping", n),
+                fields=CheckFields(slug=f"s{n % slugs}"),
+                provision=True,
+            ),
+        )
+        for n in range(100 * slugs)
+    ]
+    random.shuffle(first_pings)
+    journal = records(FIRST + first_pings)
+    session = Session(Watched(), 0, View())
+    effects = [e for at in range(0, len(journal), batch) for e in session.step(journal[at : at + batch])]
+    verdicts = decisions(effects)[len(FIRST) :]
+    assert Counter(verdict.outcome for verdict in verdicts) == {"made": slugs, "found": 99 * slugs}
+    checks = [record for _, record in session.view.items() if isinstance(record, Check)]
+    assert sorted(check.slug for check in checks) == [f"s{n}" for n in range(slugs)]
+    assert {verdict.id for verdict in verdicts} == {check.id for check in checks}
+
+
+@settings(max_examples=20)
+@given(st.randoms(use_true_random=False))
+def test_upserts_and_renames_never_leave_two_of_a_name(random: Any) -> None:
+    upserts: list[Event] = [
+        (
+            OWNER,
+            CheckCreate(
+                request="r",
+                at=START + n,
+                id=derived_id("upsert", n),
+                fields=CheckFields(name=f"n{n % 3}", desc=str(n)),
+                unique=("name",),
+            ),
+        )
+        for n in range(60)
+    ]
+    random.shuffle(upserts)
+    final, _, _ = single_pass(records(FIRST + upserts))
+    assert sorted(record.name for record in final.values() if isinstance(record, Check)) == ["n0", "n1", "n2"]

@@ -1,0 +1,113 @@
+"""credentials.json: written once, for its owner, and enough to make the default project again."""
+
+import json
+from pathlib import Path
+from typing import get_args
+
+import msgspec
+import pytest
+
+from infra.secrets import Vault, hash_api_key
+from infra.settings import Settings
+from pingfold.credentials import (
+    Credentials,
+    NoCredentials,
+    load,
+    new_credentials,
+    path_of,
+    project_request,
+    save_once,
+)
+from processors.fold import Record, Session, View
+from processors.projects import Projects
+from schemas.base import encode
+from schemas.definitions import KeyKind
+from schemas.requests import Decision
+
+# DESIGN section 8, and the project.
+CONTRACT = {
+    "url",
+    "kafka",
+    "clickhouse",
+    "ping_key",
+    "healthchecks_key",
+    "healthchecks_key_readonly",
+    "updown_key",
+    "updown_key_readonly",
+    "poppaping_key",
+    "webhook_secret",
+    "admin_password",
+    "project",
+}
+
+
+@pytest.fixture
+def vault() -> Vault:
+    return Vault(b"k" * 32, "a test")
+
+
+def make() -> Credentials:
+    return new_credentials(url="http://127.0.0.1:8000", kafka="127.0.0.1:9092", clickhouse="http://127.0.0.1:8123")
+
+
+def test_the_file_holds_the_contract(tmp_path: Path) -> None:
+    path = path_of(Settings(data=tmp_path / "data"))
+    made = make()
+    assert save_once(path, made) == load(path) == made
+    content = json.loads(path.read_text())
+    assert path == tmp_path / "data" / "credentials.json"
+    assert set(content) == CONTRACT
+    assert all(isinstance(value, str) and value for value in content.values())
+    assert len(set(content.values())) == len(CONTRACT)
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_the_first_file_counts(tmp_path: Path) -> None:
+    path = tmp_path / "credentials.json"
+    first = make()
+    save_once(path, first)
+    assert save_once(path, make()) == first
+
+
+def test_a_missing_or_damaged_file_says_where_and_what(tmp_path: Path) -> None:
+    path = tmp_path / "credentials.json"
+    with pytest.raises(NoCredentials, match=r"credentials\.json is not there.*PINGFOLD_URL"):
+        load(path)
+    for content in (b"", b"{", b"[]", b'{"url": 1, "ping_key": "hush"}'):
+        path.write_bytes(content)
+        with pytest.raises(NoCredentials, match=r"credentials\.json is damaged") as raised:
+            load(path)
+        assert "hush" not in str(raised.value)
+
+
+def test_the_request_makes_the_project_once_whatever_is_repeated(vault: Vault) -> None:
+    credentials = make()
+    session = Session(Projects(), 0, View())
+    outcomes = []
+    for offset in range(2):
+        request = project_request(credentials, 5, vault)
+        [effect] = session.step([Record(offset, 0, credentials.project.encode(), encode(request))])
+        assert isinstance(effect.value, Decision)
+        outcomes.append((effect.value.outcome, effect.value.reason))
+    assert outcomes == [("made", ""), ("refused", "exists")]
+    assert len(session.view) == 1 + 1 + len(get_args(KeyKind))
+
+
+def test_nothing_secret_goes_into_the_request(vault: Vault) -> None:
+    credentials = make()
+    request = project_request(credentials, 5, vault)
+    text = encode(request).decode()
+    public = {"url", "kafka", "clickhouse", "project", "ping_key"}
+    secret = {name: value for name, value in msgspec.to_builtins(credentials).items() if name not in public}
+    assert not [name for name, value in secret.items() if value in text]
+    assert not [name for name, value in secret.items() if value in repr(credentials)]
+    assert vault.decrypt(request.project.webhook_secret) == credentials.webhook_secret
+    assert request.project.ping_key == credentials.ping_key
+    assert {key.kind: key.hash for key in request.keys} == {
+        "healthchecks": hash_api_key(credentials.healthchecks_key),
+        "healthchecks-readonly": hash_api_key(credentials.healthchecks_key_readonly),
+        "updown": hash_api_key(credentials.updown_key),
+        "updown-readonly": hash_api_key(credentials.updown_key_readonly),
+        "poppaping": hash_api_key(credentials.poppaping_key),
+    }
+    assert {key.project for key in request.keys} == {credentials.project}

@@ -1,0 +1,314 @@
+"""The deliveries fold: requests, attempts, retries, warnings, disabling, removal; one event at a time."""
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+import pytest
+
+from processors.deliveries import BODY_LIMIT, DeliveriesFold, delivery_key, endpoint_key, health_key
+from processors.fold import Effect, Record, Session, View
+from processors.retry_policy import ATTEMPTS, retry_delay
+from schemas.base import SECOND, Micros, encode
+from schemas.dead_letters import DeadLetter
+from schemas.definitions import NOTICES, Notice
+from schemas.deliveries import (
+    Delivery,
+    DeliveryAttempted,
+    DeliveryRequested,
+    Endpoint,
+    EndpointDefined,
+    EndpointHealth,
+    EndpointRemoved,
+)
+from schemas.ids import derived_id
+from schemas.ticks import Tick
+from schemas.transitions import ChannelTroubled, DeliveryFinished
+
+T0: Micros = 1_740_148_320 * SECOND
+DAY: Micros = 86_400 * SECOND
+DATA = {"monitor": {"id": "m", "url": "/checks/m", "name": "Zoë"}, "incident": {"id": "i", "status": "open"}}
+
+
+class Driver:
+    """One partition of the fold, fed with events."""
+
+    def __init__(self) -> None:
+        self.view = View()
+        self.session = Session(DeliveriesFold(), 0, self.view)
+        self.offset = -1
+        self.now = T0
+
+    def feed(self, key: str, event: msgspec.Struct, retried: bool = False) -> list[Any]:
+        """Fold an event that went through JSON; the values of its effects."""
+        self.offset += 1
+        record = Record(self.offset, self.now, key.encode(), encode(event), retried)
+        effects: list[Effect] = self.session.step([record])
+        return [effect.value for effect in effects]
+
+    def tick(self, now: Micros) -> list[Any]:
+        self.now = now
+        return self.feed("", Tick(slot="ticker", epoch=1, at=now, now=now))
+
+    def define(self, channel: str = "c", notices: tuple[Notice, ...] = NOTICES) -> list[Any]:
+        endpoint = Endpoint(id=channel, project="p", url="https://example.com/", notices=notices, secret="s")
+        return self.feed(channel, EndpointDefined(at=self.now, endpoint=endpoint))
+
+    def request(
+        self, transition: str, channel: str = "c", notices: tuple[Notice, ...] = ("monitor.down",)
+    ) -> list[Any]:
+        return self.feed(channel, DeliveryRequested(transition=transition, at=self.now, notices=notices, data=DATA))
+
+    def attempt(self, delivery: Delivery, status: int | None = 500, **fields: Any) -> list[Any]:
+        report = DeliveryAttempted(
+            delivery=delivery.id, attempt=delivery.attempt, at=fields.pop("at", self.now), status=status, **fields
+        )
+        return self.feed(delivery.channel, report)
+
+    def pending(self, channel: str = "c") -> list[Delivery]:
+        return [record for _, record in self.view.items() if isinstance(record, Delivery) and record.channel == channel]
+
+    def health(self, channel: str = "c") -> EndpointHealth:
+        health: EndpointHealth = self.view.get(health_key(channel))
+        return health
+
+    def fail_until(self, end: Micros) -> list[Any]:
+        """Let every attempt of every channel fail, at the very times when they are due, until `end`."""
+        effects: list[Any] = []
+        while True:
+            pending = [record for _, record in self.view.items() if isinstance(record, Delivery)]
+            for delivery in pending:
+                if delivery.due is None:
+                    effects += self.attempt(delivery)
+            dues = [record.due for _, record in self.view.items() if isinstance(record, Delivery) and record.due]
+            if not dues or min(dues) > end:
+                return effects
+            effects += self.tick(min(dues))
+
+
+@pytest.fixture
+def driver() -> Driver:
+    driver = Driver()
+    driver.tick(T0)
+    driver.define()
+    return driver
+
+
+def test_a_request_becomes_one_outstanding_delivery_per_notice_that_the_channel_takes() -> None:
+    driver = Driver()
+    driver.define(notices=("monitor.down", "incident.created"))
+    assert driver.request("t1", notices=("monitor.down", "incident.created", "monitor.recovered")) == []
+    down, created = sorted(driver.pending(), key=lambda delivery: delivery.notice, reverse=True)
+    assert (down.notice, created.notice) == ("monitor.down", "incident.created")
+    assert down.event == derived_id("t1", "monitor.down")
+    assert down.id == derived_id(down.event, "c")
+    assert (down.attempt, down.due, down.first_due) == (1, None, T0)
+    assert driver.view.get(delivery_key(down.id)) is down
+
+
+def test_the_body_is_that_of_poppaping_and_stays_the_same(driver: Driver) -> None:
+    driver.now = T0 + 999_999
+    driver.request("t1")
+    [delivery] = driver.pending()
+    timestamp = datetime.fromtimestamp(T0 // SECOND, UTC).isoformat()
+    assert json.loads(delivery.body) == {"event": "monitor.down", "timestamp": timestamp, "data": DATA}
+    assert list(json.loads(delivery.body)) == ["event", "timestamp", "data"]
+    assert timestamp.endswith("+00:00")
+    driver.attempt(delivery)
+    driver.tick(T0 + DAY)
+    assert driver.pending()[0].body == delivery.body
+
+
+def test_a_request_that_is_pending_already_changes_nothing(driver: Driver) -> None:
+    driver.request("t1")
+    [delivery] = driver.pending()
+    driver.attempt(delivery)
+    [waiting] = driver.pending()
+    assert driver.request("t1") == []
+    assert driver.pending() == [waiting]
+
+
+def test_success_ends_it_and_resets_the_counters(driver: Driver) -> None:
+    driver.request("t1")
+    driver.request("t2")
+    first, second = driver.pending()
+    driver.attempt(first)
+    assert (driver.health().failures, driver.health().failing_since) == (1, T0)
+    [finished] = driver.attempt(second, 204, at=T0 + SECOND)
+    assert finished == DeliveryFinished(
+        id=second.id, channel="c", notice="monitor.down", outcome="delivered", attempts=1, at=T0 + SECOND
+    )
+    assert driver.health() == EndpointHealth(last_success=T0 + SECOND)
+    assert [delivery.id for delivery in driver.pending()] == [first.id]
+
+
+@pytest.mark.parametrize("status", [None, 100, 199, 300, 302, 400, 404, 429, 500, 503])
+def test_anything_but_2xx_is_tried_again_when_a_tick_passes_the_time(driver: Driver, status: int | None) -> None:
+    driver.request("t1")
+    [delivery] = driver.pending()
+    assert driver.attempt(delivery, status) == []
+    [waiting] = driver.pending()
+    assert waiting.attempt == 1
+    assert waiting.due is not None
+    driver.tick(waiting.due - 1)
+    assert driver.pending() == [waiting]
+    driver.tick(waiting.due)
+    assert [(again.attempt, again.due) for again in driver.pending()] == [(2, None)]
+
+
+def test_only_the_outstanding_attempt_counts(driver: Driver) -> None:
+    driver.request("t1")
+    [first] = driver.pending()
+    driver.attempt(first)
+    [waiting] = driver.pending()
+    assert driver.attempt(first, 200) == []  # a double, while it waits
+    assert driver.pending() == [waiting]
+    driver.tick(waiting.due or 0)
+    [second] = driver.pending()
+    assert driver.attempt(first, 200) == []  # a zombie, while the second is outstanding
+    assert driver.attempt(msgspec.structs.replace(second, attempt=3), 200) == []
+    assert driver.pending() == [second]
+    assert driver.health().failures == 1
+    assert len(driver.attempt(second, 200)) == 1
+    assert driver.attempt(second, 200) == []  # after the end
+
+
+def test_it_is_tried_13_times_over_more_than_three_days_and_then_exhausted(driver: Driver) -> None:
+    driver.request("t1")
+    [delivery] = driver.pending()
+    effects = driver.fail_until(T0 + 30 * DAY)
+    [finished] = [effect for effect in effects if isinstance(effect, DeliveryFinished)]
+    assert (finished.outcome, finished.attempts, finished.detail) == ("exhausted", ATTEMPTS, "HTTP 500")
+    assert finished.id == delivery.id
+    assert 2.5 * DAY < finished.at - T0 < 4 * DAY
+    assert driver.pending() == []
+    assert not driver.health().disabled
+
+
+def test_delays_are_spread_and_honour_the_receiver() -> None:
+    def delay(number: int, name: str = "d", **fields: Any) -> float:
+        attempt = DeliveryAttempted(delivery=name, attempt=number, at=0, **fields)
+        return (retry_delay(attempt) or 0) / SECOND
+
+    first = [delay(1, str(n)) for n in range(1000)]
+    assert 4 <= min(first) < 4.1
+    assert 5.9 < max(first) <= 6
+    assert delay(2, "x") == delay(2, "x")
+    assert 24 <= delay(2) <= 36
+    assert 5 <= delay(1, retry_after=1, status=503) <= 6
+    assert 7 <= delay(1, retry_after=7, status=503) <= 8.4
+    assert delay(1, retry_after=10**400, status=503) == 10
+    assert 48 <= delay(1, status=429) <= 72
+    assert 48 <= delay(1, timed_out=True) <= 72
+    assert 90 <= delay(1, status=429, retry_after=90) <= 108
+    assert 480 <= delay(4, status=429) <= 720
+    assert retry_delay(DeliveryAttempted(delivery="d", attempt=ATTEMPTS, at=0)) is None
+
+
+def test_410_disables_the_channel_and_ends_what_is_pending(driver: Driver) -> None:
+    driver.request("t1")
+    driver.request("t2")
+    first, second = driver.pending()
+    finished, troubled, removed = driver.attempt(first, 410)
+    assert (finished.id, finished.outcome, finished.attempts) == (first.id, "gone", 1)
+    assert isinstance(troubled, ChannelTroubled)
+    assert troubled.disabled
+    assert (removed.id, removed.outcome, removed.attempts) == (second.id, "removed", 0)
+    assert "410" in removed.detail
+    assert driver.pending() == []
+    [refused] = driver.request("t3")
+    assert (refused.outcome, refused.attempts, refused.detail) == ("removed", 0, "the channel is disabled")
+    driver.define()
+    driver.request("t4")
+    assert len(driver.pending()) == 1
+
+
+def test_warnings_at_10_100_and_900_failures_and_no_disabling_by_a_storm(driver: Driver) -> None:
+    for n in range(1000):
+        driver.request(f"t{n}")
+    effects = [effect for delivery in driver.pending() for effect in driver.attempt(delivery)]
+    assert [(effect.failures, effect.disabled) for effect in effects] == [(10, False), (100, False), (900, False)]
+    assert len(driver.pending()) == 1000
+    driver.tick(T0 + 60 * SECOND)
+    for delivery in driver.pending():
+        [finished] = driver.attempt(delivery, 200)
+        assert finished.outcome == "delivered"
+
+
+def test_a_channel_that_fails_for_days_is_disabled_when_a_delivery_runs_out(driver: Driver) -> None:
+    driver.request("t1")
+    effects = driver.fail_until(T0 + 3 * DAY)
+    driver.tick(T0 + 3 * DAY)
+    driver.request("t2")
+    effects += driver.fail_until(T0 + 5 * DAY)
+    assert not driver.health().disabled
+    driver.tick(T0 + 5 * DAY)
+    driver.request("t3")
+    effects += driver.fail_until(T0 + 9 * DAY)
+    finished = {effect.id: effect.outcome for effect in effects if isinstance(effect, DeliveryFinished)}
+    assert sorted(finished.values()) == ["exhausted", "exhausted", "removed"]
+    assert [effect.failures for effect in effects if isinstance(effect, ChannelTroubled) and effect.disabled]
+    assert driver.health().disabled
+    assert driver.pending() == []
+
+
+def test_removal_ends_what_is_pending_of_that_channel_only(driver: Driver) -> None:
+    driver.define("other")
+    driver.request("t1")
+    driver.request("t1", "other")
+    [delivery] = driver.pending()
+    driver.attempt(delivery)
+    [removed] = driver.feed("c", EndpointRemoved(at=T0 + SECOND))
+    assert (removed.outcome, removed.attempts, removed.at) == ("removed", 1, T0 + SECOND)
+    assert driver.view.get(endpoint_key("c")) is None
+    assert driver.view.get(health_key("c")) is None
+    assert driver.attempt(delivery, 200) == []
+    assert len(driver.pending("other")) == 1
+    [unknown] = driver.request("t2")
+    assert (unknown.outcome, unknown.detail) == ("removed", "the channel does not exist")
+    assert driver.feed("c", EndpointRemoved(at=T0)) == []
+
+
+def test_times_of_reports_are_held_near_the_ticks(driver: Driver) -> None:
+    driver.request("t1")
+    driver.request("t2")
+    early, late = driver.pending()
+    driver.attempt(early, at=0)
+    driver.attempt(late, at=T0 + 1000 * DAY)
+    dues = {delivery.id: delivery.due or 0 for delivery in driver.pending()}
+    assert T0 < dues[early.id] < T0 + 10 * SECOND
+    assert T0 + 60 * SECOND < dues[late.id] < T0 + 70 * SECOND
+
+
+def test_what_makes_no_sense_goes_to_dead_letters_and_changes_nothing(driver: Driver) -> None:
+    driver.define("other")
+    driver.request("t1")
+    before = dict(driver.view.items())
+    [delivery] = driver.pending()
+    huge = DeliveryRequested(transition="t", at=T0, notices=NOTICES, data={"monitor": "x" * BODY_LIMIT})
+    endpoint = Endpoint(id="another", project="p", url="", notices=(), secret="")
+    for key, event in [
+        ("c", huge),
+        ("c", DeliveryRequested(transition="t", at=-1, notices=NOTICES, data={})),
+        ("c", DeliveryRequested(transition="t", at=2**62, notices=NOTICES, data={})),
+        ("", DeliveryRequested(transition="t", at=T0, notices=NOTICES, data={})),
+        ("c", EndpointDefined(at=T0, endpoint=endpoint)),
+        ("other", DeliveryAttempted(delivery=delivery.id, attempt=1, at=T0, status=200)),
+        ("", Tick(slot="x", epoch=1, at=T0, now=2**62)),
+    ]:
+        [letter] = driver.feed(key, event)
+        assert isinstance(letter, DeadLetter), event
+    after = dict(driver.view.items())
+    assert {key for key in before if before[key] != after.get(key)} <= {"partition"}
+    assert after.keys() == before.keys()
+
+
+def test_of_dead_letters_put_back_only_a_request_counts(driver: Driver) -> None:
+    request = DeliveryRequested(transition="t1", at=T0, notices=("monitor.down",), data=DATA)
+    driver.feed("c", request, retried=True)
+    [delivery] = driver.pending()
+    report = DeliveryAttempted(delivery=delivery.id, attempt=1, at=T0, status=200)
+    assert driver.feed("c", report, retried=True) == []
+    assert driver.feed("c", EndpointRemoved(at=T0), retried=True) == []
+    assert driver.pending() == [delivery]

@@ -1,0 +1,518 @@
+"""The verdicts of the `projects` fold, one request after another."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+import pytest
+
+from processors.fold import SAME, Effect, Record, Session, View
+from processors.projects import Projects
+from schemas.base import SECOND, encode
+from schemas.dead_letters import DeadLetter
+from schemas.definitions import ApiKey, Channel, Check, Project, definition_key
+from schemas.deliveries import EndpointDefined, EndpointRemoved
+from schemas.ids import new_id
+from schemas.pings import CheckDefined, CheckRemoved
+from schemas.requests import (
+    ChannelCreate,
+    ChannelDelete,
+    CheckCreate,
+    CheckDelete,
+    CheckFields,
+    CheckUpdate,
+    Decision,
+    KeyCreate,
+    KeyRevoke,
+    ProjectCreate,
+    ProjectsRequest,
+)
+from schemas.schedules import Cron, Simple
+from schemas.ticks import Tick
+from schemas.topics import DEAD_LETTERS, DECISIONS, DELIVERIES, PINGS
+
+NOW = 1_700_000_000 * SECOND
+
+
+class Desk:
+    """Puts requests of one project to the fold and hears the verdicts."""
+
+    def __init__(self, check_limit: int | None = None) -> None:
+        self.session = Session(Projects(), 0, View())
+        self.project = new_id()
+        self.offset = 0
+        self.at = NOW
+        self.effects: list[Effect] = []
+        project = Project(
+            id=self.project, name="P", ping_key="k", created=0, webhook_secret="sealed", check_limit=check_limit
+        )
+        assert self.ask(ProjectCreate(request="first", at=NOW, project=project)).outcome == "made"
+
+    def put(self, event: msgspec.Struct, owner: str | None = None) -> list[Effect]:
+        key = (self.project if owner is None else owner).encode()
+        self.effects = self.session.step([Record(self.offset, 0, key, encode(event))])
+        self.offset += 1
+        return self.effects
+
+    def ask(self, request: ProjectsRequest, owner: str | None = None) -> Decision:
+        effects = self.put(request, owner)
+        verdicts = [effect for effect in effects if effect.topic is DECISIONS]
+        assert len(verdicts) == 1
+        assert verdicts[0].partition == SAME
+        assert verdicts[0].key == request.request
+        decision = verdicts[0].value
+        assert isinstance(decision, Decision)
+        assert decision.request == request.request
+        return decision
+
+    def refusal(self, event: msgspec.Struct, owner: str | None = None) -> str:
+        """The reason in the dead letter that the event became."""
+        before = dict(self.session.view.items())
+        [effect] = self.put(event, owner)
+        assert effect.topic is DEAD_LETTERS
+        assert isinstance(effect.value, DeadLetter)
+        assert {**dict(self.session.view.items()), "partition": None} == {**before, "partition": None}
+        return effect.value.reason
+
+    def create(self, *, id: str = "", unique: Iterable[Any] = (), provision: bool = False, **fields: Any) -> Decision:
+        return self.ask(
+            CheckCreate(
+                request=new_id(),
+                at=self.at,
+                id=id or new_id(),
+                fields=CheckFields(**fields),
+                unique=tuple(unique),
+                provision=provision,
+            )
+        )
+
+    def update(self, id: str, **fields: Any) -> Decision:
+        return self.ask(CheckUpdate(request=new_id(), at=self.at, id=id, fields=CheckFields(**fields)))
+
+    def channel(self, name: str = "", on_every_check: bool = False, secret: str | None = None) -> str:
+        channel = Channel(
+            id=new_id(), project=self.project, kind="webhook", url="http://x/", created=0, name=name, secret=secret
+        )
+        request = ChannelCreate(request=new_id(), at=self.at, channel=channel, on_every_check=on_every_check)
+        assert self.ask(request).outcome == "made"
+        return channel.id
+
+    def tick(self, now: int) -> None:
+        assert self.put(Tick(slot="ticker", epoch=1, at=now, now=now)) == []
+
+    def check(self, id: str) -> Check:
+        check = self.session.view.get(f"check/{id}")
+        assert isinstance(check, Check)
+        return check
+
+    def sent(self, topic: object) -> list[tuple[str, msgspec.Struct]]:
+        return [(effect.key, effect.value) for effect in self.effects if effect.topic is topic]
+
+
+@pytest.fixture
+def desk() -> Desk:
+    return Desk()
+
+
+# Projects and keys
+
+
+def key_of(project: str, id: str = "") -> ApiKey:
+    return ApiKey(id=id or new_id(), project=project, kind="healthchecks", hash="h", prefix="hcw_abcd", created=0)
+
+
+def test_a_project_comes_with_its_keys_and_only_once(desk: Desk) -> None:
+    id = new_id()
+    project = Project(id=id, name="Q", ping_key="q", created=7, webhook_secret="sealed")
+    key = key_of(id)
+    request = ProjectCreate(request="r", at=NOW, project=project, keys=(key,))
+    assert desk.ask(request, owner=id) == Decision(request="r", outcome="made", id=id)
+    assert desk.session.view.get(definition_key(project)) == msgspec.structs.replace(project, created=NOW)
+    assert desk.session.view.get(definition_key(key)) == msgspec.structs.replace(key, created=NOW)
+    again = desk.ask(msgspec.structs.replace(request, request="r2"), owner=id)
+    assert (again.outcome, again.reason) == ("refused", "exists")
+
+
+def test_a_record_must_be_keyed_by_its_project(desk: Desk) -> None:
+    project = Project(id=new_id(), name="Q", ping_key="q", created=0, webhook_secret="sealed")
+    assert "another project" in desk.refusal(ProjectCreate(request="r", at=NOW, project=project))
+    foreign = ProjectCreate(request="r", at=NOW, project=project, keys=(key_of(desk.project),))
+    assert "another project" in desk.refusal(foreign, owner=project.id)
+    assert "another project" in desk.refusal(KeyCreate(request="r", at=NOW, key=key_of(project.id)))
+    channel = Channel(id=new_id(), project=project.id, kind="webhook", url="http://x/", created=0)
+    assert "another project" in desk.refusal(ChannelCreate(request="r", at=NOW, channel=channel))
+
+
+def test_keys_are_made_found_and_revoked(desk: Desk) -> None:
+    key = key_of(desk.project)
+    assert desk.ask(KeyCreate(request="a", at=NOW, key=key)).outcome == "made"
+    assert desk.ask(KeyCreate(request="b", at=NOW, key=key)).outcome == "found"
+    assert desk.ask(KeyRevoke(request="c", at=NOW, id=key.id)).outcome == "removed"
+    assert desk.session.view.get(f"key/{key.id}") is None
+    assert desk.ask(KeyRevoke(request="d", at=NOW, id=key.id)).reason == "no such key"
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        CheckCreate(request="r", at=NOW, id=new_id()),
+        CheckCreate(request="r", at=NOW, id=new_id(), fields=CheckFields(slug="s"), provision=True),
+        CheckUpdate(request="r", at=NOW, id=new_id(), fields=CheckFields()),
+        CheckDelete(request="r", at=NOW, id=new_id()),
+        KeyCreate(request="r", at=NOW, key=key_of("p")),
+        KeyRevoke(request="r", at=NOW, id="k"),
+        ChannelCreate(
+            request="r", at=NOW, channel=Channel(id=new_id(), project="p", kind="webhook", url="http://x/", created=0)
+        ),
+        ChannelDelete(request="r", at=NOW, id="c"),
+    ],
+    ids=lambda request: type(request).__name__,
+)
+def test_nothing_happens_in_a_project_that_is_not_there(desk: Desk, request_: ProjectsRequest) -> None:
+    assert desk.ask(request_, owner="p") == Decision(request="r", outcome="refused", reason="no such project")
+    assert len(desk.effects) == 1
+
+
+def test_what_is_not_there_or_anothers_is_refused(desk: Desk) -> None:
+    other = new_id()
+    project = Project(id=other, name="Q", ping_key="q", created=0, webhook_secret="sealed")
+    desk.ask(ProjectCreate(request="r", at=NOW, project=project), owner=other)
+    check, channel, key = desk.create().id, desk.channel(), key_of(desk.project)
+    desk.ask(KeyCreate(request="r", at=NOW, key=key))
+    for id in (check, new_id()):
+        update = CheckUpdate(request="r", at=NOW, id=id, fields=CheckFields(name="x"))
+        assert desk.ask(update, owner=other).reason == "no such check"
+        assert desk.ask(CheckDelete(request="r", at=NOW, id=id), owner=other).reason == "no such check"
+    assert desk.ask(ChannelDelete(request="r", at=NOW, id=channel), owner=other).reason == "no such channel"
+    assert desk.ask(KeyRevoke(request="r", at=NOW, id=key.id), owner=other).reason == "no such key"
+    assert desk.ask(CheckCreate(request="r", at=NOW, id=check), owner=other).reason == "exists"
+    used = CheckFields(channels=channel)
+    reason = f"invalid channel identifier: {channel}"
+    assert desk.ask(CheckCreate(request="r", at=NOW, id=new_id(), fields=used), owner=other).reason == reason
+
+
+# Checks: made, found, changed, removed
+
+
+def test_an_empty_request_makes_a_check_of_defaults(desk: Desk) -> None:
+    desk.channel()
+    made = desk.create()
+    check = desk.check(made.id)
+    assert (made.outcome, made.version) == ("made", 1)
+    assert check == Check(id=made.id, project=desk.project, version=1, created=NOW)
+    assert check.schedule == Simple(period=86_400)
+    assert (check.grace, check.channels) == (3600, ())
+    assert desk.sent(PINGS) == [(made.id, CheckDefined(at=NOW, check=check))]
+    assert next(effect.partition for effect in desk.effects if effect.topic is PINGS) is None
+
+
+def test_every_field_is_taken(desk: Desk) -> None:
+    wanted: dict[str, Any] = {
+        "name": "N",
+        "slug": "n",
+        "tags": "a b",
+        "desc": "d",
+        "schedule": Cron(expression="0 2 * * *", tz="Europe/Riga"),
+        "grace": 60,
+        "late_limit": 120,
+        "run_limit": 180,
+        "methods": "POST",
+        "manual_resume": True,
+        "start_kw": "s",
+        "success_kw": "o",
+        "failure_kw": "f",
+        "filter_subject": True,
+        "filter_body": True,
+        "filter_http_body": True,
+        "filter_default_fail": True,
+    }
+    assert {*wanted, "channels"} == set(CheckFields.__struct_fields__)
+    made, plain = desk.create(**wanted), desk.create()
+    desk.update(plain.id, **wanted)
+    for check in (desk.check(made.id), desk.check(plain.id)):
+        assert {name: getattr(check, name) for name in wanted} == wanted
+    desk.update(plain.id, late_limit=None)
+    assert desk.check(plain.id).late_limit is None
+    assert desk.check(plain.id).run_limit == 180
+
+
+def test_the_same_candidate_twice_is_found(desk: Desk) -> None:
+    for options in ({}, {"provision": True}, {"unique": ("slug",)}):
+        id = new_id()
+        slug = f"s{len(options)}{'unique' in options}".lower()
+        assert desk.create(id=id, slug=slug, **options).outcome == "made"
+        desk.update(id, slug="renamed", desc=slug)
+        again = desk.create(id=id, slug=slug, **options)
+        assert (again.outcome, again.id, again.version) == ("found", id, 2)
+        assert desk.sent(PINGS) == []
+
+
+def test_an_update_is_partial_and_counts(desk: Desk) -> None:
+    id = desk.create(name="a", tags="x").id
+    assert desk.update(id, name="b").version == 2
+    check = desk.check(id)
+    assert (check.name, check.tags, check.version) == ("b", "x", 2)
+    assert desk.sent(PINGS) == [(id, CheckDefined(at=NOW, check=check))]
+
+
+def test_an_update_that_changes_nothing_keeps_the_version(desk: Desk) -> None:
+    channel = desk.channel("c")
+    id = desk.create(name="a", channels="*").id
+    unchanged = desk.update(id, name="a", channels=channel, schedule=Simple(period=86_400))
+    assert (unchanged.outcome, unchanged.version) == ("updated", 1)
+    assert desk.sent(PINGS) == []
+    assert desk.check(id).version == 1
+
+
+def test_a_deleted_check_is_gone(desk: Desk) -> None:
+    id = desk.create(slug="s").id
+    removed = desk.ask(CheckDelete(request="r", at=NOW, id=id))
+    assert (removed.outcome, removed.id) == ("removed", id)
+    assert desk.sent(PINGS) == [(id, CheckRemoved(at=NOW))]
+    assert desk.session.view.get(f"check/{id}") is None
+    assert desk.ask(CheckDelete(request="r", at=NOW, id=id)).reason == "no such check"
+    assert desk.create(slug="s", provision=True).outcome == "made"
+
+
+# Provisioned by a ping
+
+
+def test_a_slug_is_provisioned_once_with_every_channel(desk: Desk) -> None:
+    channels = tuple(sorted((desk.channel(), desk.channel())))
+    made = desk.create(slug="job", provision=True)
+    check = desk.check(made.id)
+    assert made.outcome == "made"
+    assert check == Check(
+        id=made.id, project=desk.project, version=1, created=NOW, name="job", slug="job", channels=channels
+    )
+    desk.update(made.id, tags="t")
+    found = desk.create(slug="job", provision=True)
+    assert (found.outcome, found.id, found.version) == ("found", made.id, 2)
+    desk.create(slug="job")
+    ambiguous = desk.create(slug="job", provision=True)
+    assert (ambiguous.outcome, ambiguous.reason) == ("refused", "ambiguous slug")
+
+
+def test_a_rename_frees_the_slug(desk: Desk) -> None:
+    first = desk.create(slug="job", provision=True).id
+    desk.update(first, slug="other")
+    second = desk.create(slug="job", provision=True)
+    assert second.outcome == "made"
+    desk.update(first, slug="job")
+    assert desk.create(slug="job", provision=True).reason == "ambiguous slug"
+
+
+@pytest.mark.parametrize("fields", [CheckFields(), CheckFields(slug="")])
+def test_provisioning_needs_a_slug(desk: Desk, fields: CheckFields) -> None:
+    assert "slug" in desk.refusal(CheckCreate(request="r", at=NOW, id=new_id(), fields=fields, provision=True))
+
+
+def test_the_limit_is_doubled_for_pings() -> None:
+    desk = Desk(check_limit=2)
+    ids = [desk.create(name="a", unique=("name",)).id, desk.create().id]
+    assert desk.create().reason == "limit reached"
+    assert desk.create(channels="nonsense").reason == "limit reached"
+    assert desk.create(name="a", unique=("name",)).outcome == "updated"
+    ids += [desk.create(slug=slug, provision=True).id for slug in ("one", "two")]
+    assert desk.create(slug="three", provision=True).reason == "limit reached"
+    assert desk.create(slug="two", provision=True).outcome == "found"
+    assert len(set(ids)) == 4
+    for id in ids[:3]:
+        desk.ask(CheckDelete(request="r", at=NOW, id=id))
+    assert desk.create().outcome == "made"
+    assert Desk(check_limit=0).create().reason == "limit reached"
+
+
+# Upsert by unique fields
+
+
+def test_the_oldest_that_agrees_is_updated(desk: Desk) -> None:
+    desk.at = NOW + 5
+    younger = desk.create(name="a").id
+    desk.at = NOW + 3
+    older = desk.create(name="a").id
+    desk.at = NOW + 9
+    updated = desk.create(name="a", desc="new", unique=("name",))
+    assert (updated.outcome, updated.id, updated.version) == ("updated", older, 2)
+    assert desk.check(older).desc == "new"
+    assert desk.check(younger).desc == ""
+    assert desk.sent(PINGS) == [(older, CheckDefined(at=NOW + 9, check=desk.check(older)))]
+
+
+@pytest.mark.parametrize(
+    ("there", "asked", "unique", "agree"),
+    [
+        ({"name": "a"}, {"name": "a"}, ["name"], True),
+        ({"name": "a"}, {"name": "A"}, ["name"], False),
+        ({"name": "a"}, {"name": "a"}, [], False),
+        ({"name": "a"}, {}, ["name"], False),
+        ({"name": "a"}, {"name": "a"}, ["name", "tags"], False),
+        ({"name": "a", "tags": "t"}, {"name": "a", "tags": "u"}, ["name", "tags"], False),
+        ({"name": "a", "tags": "t"}, {"name": "a", "tags": "t"}, ["tags", "name"], True),
+        ({"slug": "a"}, {"slug": "a", "name": "x"}, ["slug"], True),
+        ({"slug": "a"}, {"slug": "a", "name": "x"}, ["slug", "name"], False),
+        ({"tags": "a"}, {"tags": "a"}, ["tags"], True),
+        ({"grace": 60}, {"grace": 60}, ["grace"], True),
+        ({"grace": 60}, {"grace": 61}, ["grace"], False),
+        ({}, {"name": ""}, ["name"], True),
+        ({}, {"schedule": Simple(period=86_400)}, ["timeout"], True),
+        ({"schedule": Simple(period=60)}, {"schedule": Simple(period=61)}, ["timeout"], False),
+        ({"schedule": Simple(period=60)}, {}, ["timeout"], False),
+        (
+            {"schedule": Cron(expression="* * * * *", tz="UTC")},
+            {"schedule": Cron(expression="* * * * *", tz="UTC")},
+            ["timeout"],
+            False,
+        ),
+    ],
+)
+def test_unique(desk: Desk, there: dict[str, Any], asked: dict[str, Any], unique: list[str], agree: bool) -> None:
+    id = desk.create(**there).id
+    verdict = desk.create(**asked, unique=unique)
+    assert (verdict.outcome, verdict.id == id) == (("updated", True) if agree else ("made", False))
+
+
+# Channels
+
+
+def test_a_channel_becomes_an_endpoint(desk: Desk) -> None:
+    plain = desk.channel()
+    [(key, defined)] = desk.sent(DELIVERIES)
+    assert key == plain
+    assert isinstance(defined, EndpointDefined)
+    assert defined.endpoint.secret == "sealed"
+    assert defined.endpoint.notices == desk.session.view.get(f"channel/{plain}").notices
+    desk.channel(secret="its own")
+    [(_, defined)] = desk.sent(DELIVERIES)
+    assert isinstance(defined, EndpointDefined)
+    assert defined.endpoint.secret == "its own"
+    again = ChannelCreate(request="r", at=NOW, channel=desk.session.view.get(f"channel/{plain}"), on_every_check=True)
+    assert desk.ask(again).outcome == "found"
+    assert desk.sent(DELIVERIES) == []
+
+
+def test_a_channel_may_be_put_on_every_check_and_is_taken_off_when_deleted(desk: Desk) -> None:
+    first, second = desk.create().id, desk.create().id
+    kept = desk.channel()
+    desk.update(first, channels="*")
+    channel = desk.channel(on_every_check=True)
+    assert desk.check(first).channels == tuple(sorted((kept, channel)))
+    assert desk.check(second).channels == (channel,)
+    assert sorted(desk.sent(PINGS), key=lambda sent: sent[0]) == sorted(
+        ((id, CheckDefined(at=NOW, check=desk.check(id))) for id in (first, second)), key=lambda sent: sent[0]
+    )
+    assert [desk.check(id).version for id in (first, second)] == [3, 2]
+    desk.update(second, channels="")
+    assert desk.ask(ChannelDelete(request="r", at=NOW, id=channel)).outcome == "removed"
+    assert desk.check(first).channels == (kept,)
+    assert desk.sent(PINGS) == [(first, CheckDefined(at=NOW, check=desk.check(first)))]
+    assert desk.sent(DELIVERIES) == [(channel, EndpointRemoved(at=NOW))]
+    assert desk.ask(ChannelDelete(request="r", at=NOW, id=channel)).reason == "no such channel"
+
+
+def test_channels_are_named_by_id_or_exact_name(desk: Desk) -> None:
+    one, two, three = desk.channel("one"), desk.channel("two words"), desk.channel("twin")
+    four = desk.channel("twin")
+    cases = {
+        "": (),
+        one: (one,),
+        "two words": (two,),
+        f"{three},one,{one}": (one, three),
+        "*": (one, two, three, four),
+    }
+    for text, ids in cases.items():
+        assert desk.check(desk.create(channels=text).id).channels == tuple(sorted(ids))
+
+
+def test_the_channels_of_a_check_are_in_order(desk: Desk) -> None:
+    check = desk.create().id
+    ids = [desk.channel(f"c{n}", on_every_check=True) for n in range(8)]
+    in_order = tuple(sorted(ids))
+    assert desk.check(check).channels == in_order
+    for text in ("*", ",".join(reversed(ids)), ",".join(f"c{n}" for n in range(8))):
+        assert desk.check(desk.create(channels=text).id).channels == in_order
+    assert desk.check(desk.create(slug="s", provision=True).id).channels == in_order
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("nope", "invalid channel identifier: nope"),
+        ("One", "invalid channel identifier: One"),
+        ("one, twin", "invalid channel identifier:  twin"),
+        ("*,one", "invalid channel identifier: *"),
+        ("twin", "non-unique channel identifier: twin"),
+        ("one,", "empty channel identifier"),
+        (",", "empty channel identifier"),
+    ],
+)
+def test_unclear_channels_are_refused_before_anything_changes(desk: Desk, text: str, reason: str) -> None:
+    desk.channel("one"), desk.channel("twin"), desk.channel("twin")
+    id = desk.create(name="a").id
+    for verdict in (
+        desk.create(channels=text),
+        desk.update(id, name="b", channels=text),
+        desk.create(name="a", desc="d", channels=text, unique=("name",)),
+    ):
+        assert (verdict.outcome, verdict.reason) == ("refused", reason)
+        assert len(desk.effects) == 1
+    assert desk.check(id) == Check(id=id, project=desk.project, version=1, created=NOW, name="a")
+
+
+# Time, and what makes no sense
+
+
+def test_a_request_counts_at_its_own_time_or_the_partitions(desk: Desk) -> None:
+    desk.tick(NOW + 10 * SECOND)
+    assert desk.check(desk.create().id).created == NOW + 10 * SECOND
+    desk.at = NOW + 12 * SECOND
+    assert desk.check(desk.create().id).created == NOW + 12 * SECOND
+    desk.tick(NOW + 11 * SECOND)
+    desk.tick(NOW + 9 * SECOND)
+    assert desk.session.progress.time == NOW + 11 * SECOND
+    ahead = CheckCreate(request="r", at=NOW + 71 * SECOND, id=new_id())
+    assert desk.ask(ahead).outcome == "made"
+    assert "60 s ahead" in desk.refusal(msgspec.structs.replace(ahead, at=ahead.at + 1, id=new_id()))
+
+
+def test_after_a_stop_the_first_request_need_not_wait_for_a_tick(desk: Desk) -> None:
+    desk.tick(NOW)
+    next_day = NOW + 86_400 * SECOND
+    request = CheckCreate(request="r", at=next_day, id=new_id())
+    effects = desk.session.step([Record(desk.offset, next_day + SECOND, desk.project.encode(), encode(request))])
+    assert [effect.topic for effect in effects] == [PINGS, DECISIONS]
+    assert desk.check(request.id).created == next_day
+
+
+def test_times_that_no_clock_tells_are_refused(desk: Desk) -> None:
+    assert "1970" in desk.refusal(CheckCreate(request="r", at=-1, id=new_id()))
+    assert "ahead" in desk.refusal(CheckCreate(request="r", at=2**62, id=new_id()))
+    assert "no clock" in desk.refusal(Tick(slot="ticker", epoch=1, at=2**62, now=2**62))
+    assert desk.session.progress.time == 0
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        CheckFields(schedule=Cron(expression="not a cron", tz="UTC")),
+        CheckFields(schedule=Cron(expression="* * * * *", tz="Mars/Olympus")),
+        CheckFields(schedule=Simple(period=10**12)),
+    ],
+)
+def test_a_schedule_that_cannot_be_followed_is_refused(desk: Desk, fields: CheckFields) -> None:
+    id = desk.create().id
+    assert desk.refusal(CheckCreate(request="r", at=NOW, id=new_id(), fields=fields))
+    assert desk.refusal(CheckUpdate(request="r", at=NOW, id=id, fields=fields))
+
+
+def test_candidate_ids_are_uuids(desk: Desk) -> None:
+    channel = Channel(id="a,b", project=desk.project, kind="webhook", url="http://x/", created=0)
+    assert "UUID" in desk.refusal(CheckCreate(request="r", at=NOW, id="x"))
+    assert "UUID" in desk.refusal(ChannelCreate(request="r", at=NOW, channel=channel))
+    assert "UUID" in desk.refusal(KeyCreate(request="r", at=NOW, key=key_of(desk.project, "x")))
+
+
+@pytest.mark.parametrize("value", [b"", b"{", b'{"type":"check.create"}', b'{"type":"check.fly"}', b"\xff", None])
+def test_what_is_no_request_is_a_dead_letter(desk: Desk, value: bytes | None) -> None:
+    [effect] = desk.session.step([Record(desk.offset, 0, desk.project.encode(), value)])
+    assert effect.topic is DEAD_LETTERS

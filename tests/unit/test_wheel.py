@@ -1,0 +1,74 @@
+"""The wheel: what is due comes out once, in order, no earlier than its time, and a jump costs nothing."""
+
+from time import perf_counter
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from processors.wheel import Wheel
+from schemas.base import SECOND
+
+YEAR = 366 * 86_400 * SECOND
+
+
+def test_due_is_inclusive_and_in_the_order_of_deadline_and_id() -> None:
+    wheel = Wheel()
+    for key, deadline in [("c", 1_500_000), ("b", 1_500_000), ("a", 1_500_001), ("d", 700_000)]:
+        wheel.set(key, deadline)
+    assert wheel.due(699_999) == []
+    assert wheel.due(1_500_000) == ["d", "b", "c"]
+    assert wheel.due(1_500_000) == []
+    assert wheel.due(1_500_001) == ["a"]
+    assert len(wheel) == 0
+
+
+def test_a_later_deadline_is_not_written_down_and_an_earlier_one_takes_the_place() -> None:
+    wheel = Wheel()
+    wheel.set("a", 5 * SECOND)
+    wheel.set("a", 9 * SECOND)
+    assert wheel.due(5 * SECOND) == ["a"]
+    wheel.set("a", 9 * SECOND)
+    wheel.set("a", 7 * SECOND)
+    assert wheel.due(7 * SECOND) == ["a"]
+    assert wheel.due(9 * SECOND) == []
+
+
+def test_what_an_earlier_deadline_left_behind_does_not_come_out_for_a_new_entry() -> None:
+    wheel = Wheel()
+    wheel.set("a", 9 * SECOND)
+    wheel.set("a", 2 * SECOND)
+    assert wheel.due(3 * SECOND) == ["a"]
+    wheel.set("a", 12 * SECOND)
+    assert wheel.due(9 * SECOND) == []
+    assert wheel.due(12 * SECOND) == ["a"]
+
+
+def test_a_jump_of_years_does_not_walk_empty_buckets() -> None:
+    wheel = Wheel()
+    for n in range(100):
+        wheel.set(f"{n:03}", n * YEAR)
+    began = perf_counter()
+    assert wheel.due(100 * YEAR) == [f"{n:03}" for n in range(100)]
+    assert perf_counter() - began < 0.5
+
+
+@settings(max_examples=60)
+@given(
+    st.lists(
+        st.tuples(st.sampled_from("abcd"), st.integers(0, 5_000_000)) | st.integers(0, 5_000_000),
+        max_size=30,
+    )
+)
+def test_it_is_the_least_deadline_set_since_a_thing_last_came_out(steps: list[tuple[str, int] | int]) -> None:
+    wheel = Wheel()
+    plain: dict[str, int] = {}
+    for step in steps:
+        if isinstance(step, tuple):
+            key, deadline = step
+            wheel.set(key, deadline)
+            plain[key] = min(deadline, plain.get(key, deadline))
+        else:
+            due = sorted((deadline, key) for key, deadline in plain.items() if deadline <= step)
+            assert wheel.due(step) == [key for _, key in due]
+            for _, key in due:
+                del plain[key]
