@@ -37,10 +37,10 @@ class Settings(BaseSettings):
     test_clock: bool = False
     partitions: int = Field(8, ge=1, le=1024)
     # The key that encrypts reusable secrets, base64 of 32 bytes; made under `data` when it is not given.
-    secret_key: str | None = None
+    secret_key: str | None = Field(None, repr=False)
     # Admin commands and REST clients started by hand find a running Pingfold by these two.
     url: str | None = None
-    key: str | None = None
+    key: str | None = Field(None, repr=False)
     # Ports of the embedded servers; 0 picks a free one at the first start and keeps it.
     kafka_port: int = Field(0, ge=0, le=65535)
     clickhouse_port: int = Field(0, ge=0, le=65535)

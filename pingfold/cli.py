@@ -90,7 +90,7 @@ def ticker(slot: Slot = "0") -> None:
 def writer(slot: Slot = "0") -> None:
     """Write history into ClickHouse."""
     logs.configure(f"writer-{slot}")
-    operate.write_history(Settings())
+    asyncio.run(operate.write_history(Settings()))
 
 
 @app.command()

@@ -3,7 +3,6 @@
 import asyncio
 import json as json_module
 import signal
-import threading
 import time
 from typing import Annotated, Any
 
@@ -65,17 +64,14 @@ async def tick(settings: Settings) -> None:
     await sink.close()
 
 
-def write_history(settings: Settings) -> None:
+async def write_history(settings: Settings) -> None:
     """The history writer process."""
     from processors.history import HistoryWriter
 
     located = settings.model_copy(
         update={"kafka_bootstrap_servers": kafka_of(settings), "clickhouse_url": clickhouse_of(settings)}
     )
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
-    HistoryWriter(located).run(stop)
+    await HistoryWriter(located).run(_stop_event())
 
 
 def migrate(settings: Settings) -> None:

@@ -20,6 +20,7 @@ from infra.log.admin import partition_count
 from infra.log.replica import Replica
 from infra.log.sink import Sink
 from infra.progress import FoldProgress
+from infra.secrets import Vault
 from infra.settings import Settings
 from ingest.clock import Clock
 from ingest.ping.app import PingApp
@@ -74,6 +75,7 @@ async def serve(settings: Settings, slot: str, pings: bool, api: bool) -> None:
             definitions_replica=definitions,
             states=states,
             states_replica=running,
+            encrypt=Vault.open(settings).encrypt,
             source=source,
             history=History(clickhouse),
         )

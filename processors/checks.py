@@ -99,9 +99,9 @@ class ChecksPartition:
             elif kind == "start":
                 start_run(state, ping.rid, at)
                 self._clock.look_at(key, at + run_limit(check))
+        if duration is not None and duration >= LONGEST_DURATION:
+            duration = None
         if kind != ping.kind or duration is not None or at != said:
-            if duration is not None and duration >= LONGEST_DURATION:
-                duration = None
             counted = None if kind == ping.kind else kind
             folded = PingFolded(thing=key, offset=context.offset, at=at, kind=counted, duration=duration)
             return [_folded(folded), *effects]

@@ -19,6 +19,7 @@ from prometheus_client import Counter, Gauge
 
 from infra.clickhouse import Address, Unavailable, connect, told_apart
 from infra.settings import Settings
+from processors.history_hours import HourKeeper
 from processors.history_rows import PING_FACTS, PINGS, TABLES, Row, Table, ping_row, refused_row, transition_row
 from schemas import topics
 
@@ -74,7 +75,7 @@ class Block:
 
 
 class HistoryWriter:
-    """One writer; several share the partitions. `slot` names it among them, so that its successor takes over at once."""
+    """One writer; several share the partitions. `slot` names it, so that its successor takes over at once."""
 
     def __init__(self, settings: Settings, slot: int = 0, group: str = GROUP, sources: Sources = Sources()) -> None:
         if settings.kafka_bootstrap_servers is None or settings.clickhouse_url is None:
@@ -108,6 +109,8 @@ class HistoryWriter:
         consumer.subscribe(
             [sources.pings, sources.transitions, sources.dead_letters], on_revoke=self._gave_up, on_lost=self._gave_up
         )
+        hours = HourKeeper(self._address)
+        hours.start()
         try:
             while not stop.is_set():
                 block = self._block = Block()
@@ -116,8 +119,11 @@ class HistoryWriter:
                     self._reached.update(block.positions)
                     self._newest_ms = max(self._newest_ms, block.newest_ms)
                     self._commit(consumer, urgent=block.told_more)
+                    if block.count:
+                        hours.tell()
                 self._tell_lag()
         finally:
+            hours.close()
             consumer.close()
             self._disconnect()
 

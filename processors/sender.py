@@ -281,9 +281,9 @@ class Sender:
                 return None
             try:
                 lane.secret = lane.secret or self._decrypt(lane.endpoint.secret)
+                headers = signature_headers(lane.secret, delivery.event, int(_now() // SECOND), body)
             except Exception:
                 return Answer(error="the secret of the channel cannot be decrypted")
-            headers = signature_headers(lane.secret, delivery.event, int(_now() // SECOND), body)
             answer = await self._post(lane.endpoint.url, body, headers)
             if not answer.ours:
                 return answer

@@ -117,7 +117,7 @@ class WebhookClient:
         if isinstance(error, aiohttp.InvalidURL | aiohttp.NonHttpUrlClientError | ValueError):
             return Answer(error="the URL is not valid")
         if isinstance(cause, OSError):
-            ours = cause.errno in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.EADDRNOTAVAIL)
+            ours = cause.errno in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS)
             return Answer(error=cause.strerror or "the connection failed", ours=ours)
         return Answer(error=f"the request failed ({type(error).__name__})")
 

@@ -10,7 +10,7 @@ import time
 from typing import Any, Literal, NamedTuple
 
 from infra.clickhouse import ClickHouse
-from infra.log.progress import GroupProgress
+from infra.log.group_progress import GroupProgress
 from query_api.uptime import Span
 from schemas.base import Micros
 from schemas.check_states import Status
@@ -25,7 +25,7 @@ class Behind(Exception):
 
 
 class PingRow(NamedTuple):
-    """A ping as history knows it. `at` and `kind` as it counted, `exitstatus` and `duration` None when there is none."""
+    """A ping as history knows it. `at`, `kind`: as it counted. `exitstatus`, `duration`: None when there is none."""
 
     n: int
     at: Micros

@@ -62,7 +62,10 @@ class HistoryReads(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Parts:
-    """What `create_app` is given. `source`: None where no pings are received. `history`: None without ClickHouse."""
+    """What `create_app` is given.
+
+    encrypt: makes a secret fit for storing. source: None where no pings are received. history: None without ClickHouse.
+    """
 
     settings: Settings
     clock: Clock
@@ -73,6 +76,7 @@ class Parts:
     definitions_replica: Follows
     states: States
     states_replica: Follows
+    encrypt: Callable[[str], str]
     source: Acknowledges | None = None
     history: HistoryReads | None = None
 

@@ -57,7 +57,7 @@ class Verbs:
     def _with_headers(self, send: Send, verbs: tuple[str, ...]) -> Send:
         headers = [
             (b"access-control-allow-origin", b"*"),
-            (b"access-control-allow-headers", b"X-Api-Key, Content-Type"),
+            (b"access-control-allow-headers", b"X-Api-Key"),
             (b"access-control-allow-methods", ", ".join((*verbs, "OPTIONS")).encode()),
             (b"access-control-max-age", b"600"),
         ]

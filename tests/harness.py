@@ -22,7 +22,8 @@ from processors.checks import Checks
 from processors.fold import SAME, Effect, Record, Session, View
 from processors.projects import Projects
 from query_api.app import create_app
-from query_api.parts import HistoryReads, Parts
+from query_api.history import Flip, PingRow
+from query_api.parts import Parts
 from query_api.states import States
 from schemas.base import SECOND, Micros, encode
 from schemas.definitions import ApiKey, Channel, KeyKind, Project
@@ -30,7 +31,7 @@ from schemas.ids import derived_id, new_id
 from schemas.pings import Kind, Ping
 from schemas.requests import ChannelCreate, Decision, ProjectCreate, ProjectsRequest
 from schemas.ticks import Tick
-from schemas.topics import CHECK_STATES, DEFINITIONS, PINGS, PROJECTS, Topic
+from schemas.topics import CHECK_STATES, DEFINITIONS, PINGS, PROJECTS, TRANSITIONS, Topic
 
 START: Micros = 1_750_000_000 * SECOND
 
@@ -173,10 +174,54 @@ class Memory:
         return self.decisions.pop(request.request)
 
 
+class MemoryHistory:
+    """Pings and flips read back from the log; as `query_api.history.History`."""
+
+    def __init__(self, log: Memory) -> None:
+        self._log = log
+
+    async def pings(self, check_id: str, last: int, total: int, limit: int) -> list[PingRow]:
+        rows = self._rows(check_id)
+        assert len(rows) == total
+        assert not rows or rows[0][0] == last
+        return [row for _, row, _ in rows][:limit]
+
+    async def body(self, check_id: str, n: int, last: int, total: int) -> bytes | None:
+        return next((body for _, row, body in self._rows(check_id) if row.n == n), None)
+
+    async def flips(self, check_id: str, start: Micros, end: Micros) -> list[Flip]:
+        stored = {"late": "up", "not_observed": "up"}
+        found = []
+        for key, told in self._log.of(TRANSITIONS):
+            if key == check_id and told["type"] == "status.changed" and start <= told["at"] < end:
+                was, now = (stored.get(told[side], told[side]) for side in ("was", "now"))
+                if was != now:
+                    found.append(Flip(told["at"], was, now, told["reason"]))
+        return found[::-1]
+
+    def _rows(self, check_id: str) -> list[tuple[int, PingRow, bytes]]:
+        """Offset, row and body of each ping, newest first."""
+        facts = {told["offset"]: told for _, told in self._log.of(TRANSITIONS) if told["type"] == "ping.folded"}
+        number = partition_of(check_id.encode(), self._log.partitions)
+        rows: list[tuple[int, PingRow, bytes]] = []
+        for offset, (key, value) in enumerate(self._log.records[PINGS.name, number]):
+            if key != check_id or b'"ping.received"' not in value:
+                continue
+            ping = msgspec.json.decode(value, type=Ping)
+            fact = facts.get(offset, {})
+            body = ping.body_base64 or (ping.body or "").encode()
+            row = PingRow(
+                len(rows) + 1, ping.at or 0, fact.get("kind", ping.kind), fact.get("duration"), ping.exitstatus,
+                ping.rid, ping.scheme, ping.method, ping.remote_addr, ping.ua, len(body),
+            )  # fmt: skip
+            rows.append((offset, row, body))
+        return rows[::-1]
+
+
 class Harness:
     """Two projects with keys, and the API over them."""
 
-    def __init__(self, history: HistoryReads | None = None, **settings: Any) -> None:
+    def __init__(self, history: bool = True, **settings: Any) -> None:
         self.log = Memory()
         self.settings = Settings(_env_file=None, **settings)
         self.project = self.make_project("main", {WRITE_KEY: "healthchecks", READ_KEY: "healthchecks-readonly"})
@@ -193,7 +238,7 @@ class Harness:
                 states=self.log.states,
                 states_replica=self.log,
                 source=self.log,
-                history=history,
+                history=MemoryHistory(self.log) if history else None,
             )
         )
         self.client = httpx.AsyncClient(

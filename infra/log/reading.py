@@ -54,7 +54,7 @@ def _read_partition(bootstrap: str, topic: Topic, partition: int, end: int, stal
             "isolation.level": "read_committed",
             "auto.offset.reset": "earliest",
             "queued.max.messages.kbytes": 65_536,
-            "log_level": 3,
+            "log_level": 0,
         }
     )
     try:

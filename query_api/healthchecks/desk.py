@@ -23,7 +23,7 @@ from schemas.base import encode
 from schemas.definitions import Check
 from schemas.ids import is_uuid
 from schemas.pings import CheckPaused, CheckResumed
-from schemas.requests import CheckCreate, CheckDelete, CheckUpdate, Decision
+from schemas.requests import Decision, ProjectsRequest
 from schemas.topics import PINGS
 
 # How long what a verdict names may take to reach this process; the answer cannot be given without it.
@@ -43,7 +43,7 @@ class Desk:
     def __init__(self, request: Request, parts: TheParts) -> None:
         self.parts = parts
         self.freshness: Freshness = request.app.state.freshness
-        self.version = int(request.url.path.removeprefix("/api/v")[0])
+        self.version = int(request.scope["path"].removeprefix("/api/v")[0])
         self.urls = Urls(parts.settings.ping_base, parts.settings.base_url, self.version)
 
     # ---- finding
@@ -79,7 +79,7 @@ class Desk:
 
     # ---- changing
 
-    async def ask(self, project: str, request: CheckCreate | CheckUpdate | CheckDelete) -> Decision:
+    async def ask(self, project: str, request: ProjectsRequest) -> Decision:
         """The verdict of the `projects` fold; a refusal ends the request in the form of the API."""
         try:
             decision = await self.parts.decisions.ask(project, request)

@@ -130,6 +130,8 @@ ERRORS: Responses = {
     404: _json("There is no such thing.", _ERROR),
     503: _json("No answer in time; to be tried again.", _ERROR)
     | {"headers": {"Retry-After": {"schema": {"type": "integer"}}}},
+    # FastAPI would announce a 422 of its own, which is never sent.
+    "default": _json("Any other error.", _ERROR),
 }
 CHECK: Responses = {200: _json("The check.", _CHECK)}
 CREATED: Responses = {

@@ -21,6 +21,8 @@ UNKNOWN = "00000000-d4c7-4bf5-bcc8-b8d8a82ea278"
 KEY = "fqOOd6-F4MMNuCEnzTU01w"
 SLUG = "database-backup"
 PROJECT = "p-1"
+BY_UUID, BY_SLUG = f"/ping/{UUID}", f"/{KEY}/{SLUG}"
+STALL = b"(stall)"  # a piece that does not come
 
 
 class HandClock(Clock):
@@ -74,7 +76,7 @@ class World:
         body: bytes | Iterable[bytes | None] | None = None,
         client: tuple[str, int] | None = ("192.0.2.7", 40000),
     ) -> Reply:
-        """`body`: bytes come in one piece, a list in pieces; None in it is a client that goes away."""
+        """`body`: bytes come in one piece, a list in pieces; None is a client that goes away, `STALL` a silent one."""
         path, _, query = url.partition("?")
         given = {name.lower(): value for name, value in (headers or {}).items()}
         pieces: list[bytes | None] = []
@@ -119,8 +121,8 @@ def receiver(pieces: list[bytes | None]) -> Callable[[], Awaitable[dict[str, Any
 
     async def receive() -> dict[str, Any]:
         await asyncio.sleep(0)
-        if not left:
-            await asyncio.Event().wait()  # the client says nothing more
+        if not left or left[0] is STALL:
+            await asyncio.Event().wait()
         piece = left.pop(0)
         if piece is None:
             return {"type": "http.disconnect"}

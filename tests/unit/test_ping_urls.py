@@ -38,8 +38,8 @@ def test_every_signal_by_both_addresses_under_both_prefixes(
 
 @pytest.mark.parametrize(
     ("path", "slug"),
-    [(f"/{KEY}/start", "start"), (f"/{KEY}/log", "log"), (f"/{KEY}/42", "42"), (f"/{KEY}/-", "-"), (f"/{KEY}/_-_", "_-_"),
-     (f"/{KEY}/{UUID}", UUID), (f"/ping/{KEY}/{'a' * 100}", "a" * 100), (f"/ping/{KEY}/ping", "ping")],
+    [(f"/{KEY}/start", "start"), (f"/{KEY}/log", "log"), (f"/{KEY}/42", "42"), (f"/{KEY}/-", "-"),
+     (f"/{KEY}/_-_", "_-_"), (f"/{KEY}/{UUID}", UUID), (f"/ping/{KEY}/{'a' * 100}", "a" * 100), (f"/ping/{KEY}/ping", "ping")],
 )  # fmt: skip
 def test_any_slug_is_a_slug(path: str, slug: str) -> None:
     assert parse(path) == Target("success", ping_key=KEY, slug=slug)
@@ -129,7 +129,8 @@ def test_only_the_literal_one_creates_and_by_slug_only(query: bytes, create: boo
 
 
 @pytest.mark.parametrize(
-    "path", ["/ping", "/ping/", f"/ping/{UUID}", f"/{UUID}", f"/{KEY}/backup", "/nonsense", f"//{UUID}", "/ping/api", "/%"]
+    "path",
+    ["/ping", "/ping/", f"/ping/{UUID}", f"/{UUID}", f"/{KEY}/backup", "/nonsense", f"//{UUID}", "/ping/api", "/%"],
 )
 def test_paths_of_the_ping_application(path: str) -> None:
     assert is_ping(path)

@@ -4,21 +4,21 @@ A group that commits after its work, and past the markers of transactions, tells
 """
 
 import asyncio
-import time
+import contextlib
 from collections.abc import Callable, Iterable
 
 import structlog
-from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
+from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
 
 from infra.log.admin import admin_client, end_offsets
 
 log = structlog.get_logger(__name__)
 
-_POLL_SECONDS = 0.03
+_POLL_SECONDS = 0.05
 
 
 class GroupProgress:
-    """The progress of `group` in `partitions` (topic, number). Questions that come together share their looks at Kafka."""
+    """The progress of `group` in `partitions` (topic, number). Questions asked together share their looks at Kafka."""
 
     def __init__(self, bootstrap: str, group: str, partitions: Iterable[tuple[str, int]]) -> None:
         self._admin = admin_client(bootstrap)
@@ -29,20 +29,21 @@ class GroupProgress:
 
     async def reached(self, timeout: float) -> bool:
         """Wait until the group has dealt with all that was committed before this call; False when it takes longer."""
-        deadline = time.monotonic() + timeout
-        try:
+        ends: dict[tuple[str, int], int] | None = None
+        with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout):
-                ends = await self._ends.look()
                 while True:
-                    done = await self._done.look()
-                    if all(done.get(tp, 0) >= end for tp, end in ends.items()):
-                        return True
+                    try:
+                        if ends is None:
+                            ends = await self._ends.look()
+                        done = await self._done.look()
+                    except KafkaException as error:  # a coordinator that moves, a broker that starts
+                        log.warning("progress.unknown", group=self._group, error=str(error))
+                    else:
+                        if all(done.get(tp, 0) >= end for tp, end in ends.items()):
+                            return True
                     await asyncio.sleep(_POLL_SECONDS)
-        except TimeoutError:
-            return False
-        except Exception as error:
-            log.warning("progress.unknown", group=self._group, error=str(error), after=deadline - time.monotonic())
-            return False
+        return False
 
     def _committed(self) -> dict[tuple[str, int], int]:
         asked = ConsumerGroupTopicPartitions(self._group, [TopicPartition(*tp) for tp in self._partitions])

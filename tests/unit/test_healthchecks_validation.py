@@ -1,0 +1,194 @@
+"""What the Management API takes and refuses, with the texts of reference/management-api.md section 4."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec import UNSET
+
+from query_api.healthchecks import openapi
+from query_api.healthchecks.fields import (
+    RULES,
+    Invalid,
+    agrees,
+    read,
+    unique_fields,
+    wanted,
+    with_derived_slug,
+)
+from schemas.definitions import Check
+from schemas.requests import CheckFields
+from schemas.schedules import Cron, OnCalendar, Simple
+
+CHECK = Check(id="5bf66975-d4c7-4bf5-bcc8-b8d8a82ea278", project="p", version=1, created=0)
+CRON_CHECK = Check(id=CHECK.id, project="p", version=1, created=0, schedule=Cron("0 2 * * *", "Europe/Oslo"))
+
+
+def fields_of(body: dict[str, Any], current: Check | None = None, name_sets_slug: bool = False) -> CheckFields:
+    return wanted(read(body), current, name_sets_slug)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"unknown": None, "api_key": "x"},
+        {"name": "a" * 100},
+        {"name": "😀" * 100},
+        {"slug": ""},
+        {"slug": "a-z_0-9"},
+        {"tags": "x" * 500},
+        {"desc": "x" * 100_000},
+        {"timeout": 60, "grace": 31_536_000},
+        {"late_limit": None, "run_limit": 60},
+        {"schedule": "* * * * *"},
+        {"schedule": "  5/15 * * * MON#2 "},
+        {"schedule": "Mon..Fri 09:00\n*:0/30 Europe/Riga"},
+        {"tz": "Asia/Kathmandu"},
+        {"methods": "POST"},
+        {"methods": ""},
+        {"manual_resume": True, "filter_body": False},
+        {"channels": "*"},
+        {"start_kw": "k" * 200},
+        {"unique": []},
+        {"unique": ["name", "slug", "tags", "timeout", "grace"]},
+    ],
+)
+def test_valid(body: dict[str, Any]) -> None:
+    fields_of(body)
+
+
+STRINGS = ["channels", "desc", "failure_kw", "name", "schedule", "slug", "start_kw", "subject", "subject_fail"]
+STRINGS += ["success_kw", "tags", "tz"]
+FLAGS = ["filter_subject", "filter_body", "filter_http_body", "filter_default_fail", "manual_resume"]
+NUMBERS = ["timeout", "grace", "late_limit", "run_limit"]
+KEYWORDS = ["failure_kw", "start_kw", "subject", "subject_fail", "success_kw"]
+
+INVALID: list[tuple[dict[str, Any], str]] = [
+    *(({name: value}, f"{name} is not a string") for name in STRINGS for value in (None, 1, True, [], {})),
+    *(({name: "a\0b"}, f"{name} has unexpected value") for name in STRINGS),
+    *(({name: value}, f"{name} is not a boolean") for name in FLAGS for value in (None, 1, 0, "true")),
+    *(({name: value}, f"{name} is not a number") for name in NUMBERS for value in ("60", 60.0, [], {})),
+    *(({name: value}, f"{name} is too small") for name in NUMBERS for value in (59, 0, -1, True, False)),
+    *(({name: value}, f"{name} is too large") for name in NUMBERS for value in (31_536_001, 10**30)),
+    ({"timeout": None}, "timeout is not a number"),
+    ({"grace": None}, "grace is not a number"),
+    *(({name: "k" * 201}, f"{name} is too long") for name in KEYWORDS),
+    ({"name": "a" * 101}, "name is too long"),
+    ({"slug": "a" * 101}, "slug is too long"),
+    ({"slug": "A" * 101}, "slug is too long"),
+    ({"tags": "a" * 501}, "tags is too long"),
+    ({"schedule": "*" * 101}, "schedule is too long"),
+    *(({"slug": slug}, "slug does not match pattern") for slug in ("A", "a b", "a\n", "é", "a.b", "٣")),
+    *(({"methods": value}, "methods has unexpected value") for value in (None, "GET", "post", 1, [], {})),
+    *(
+        ({"schedule": text}, "schedule is not a valid cron or OnCalendar expression")
+        for text in ("", "   ", "0 0 31 2 *", "60 * * * *", "* * * * * *", "@daily", "2019-02-30", "surprise!")
+    ),
+    *(({"tz": tz}, "tz is not a valid timezone") for tz in ("", "Mars/Base", "../../etc/passwd", "europe/riga")),
+    *(({"unique": value}, "unique is not an array") for value in (None, "name", {}, 1)),
+    *(({"unique": [value]}, "an item in 'unique' has unexpected value") for value in ("desc", None, 1, {}, ["name"])),
+]
+
+
+@pytest.mark.parametrize(("body", "error"), INVALID)
+def test_invalid(body: dict[str, Any], error: str) -> None:
+    with pytest.raises(Invalid) as caught:
+        read(body)
+    assert str(caught.value) == f"json validation error: {error}"
+
+
+def test_only_the_first_error_in_the_order_of_the_anchor_is_told() -> None:
+    with pytest.raises(Invalid, match="desc is not a string"):
+        read({"tz": 1, "name": None, "desc": 1})
+
+
+@given(st.dictionaries(st.sampled_from(sorted(RULES)), st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=5,
+), max_size=4))  # fmt: skip
+def test_anything_is_taken_or_refused(body: dict[str, Any]) -> None:
+    try:
+        said = read(body)
+        for current in (None, CHECK, CRON_CHECK):
+            wanted(said, current, name_sets_slug=True)
+    except Invalid as invalid:
+        assert str(invalid).startswith("json validation error: ")
+
+
+# ---- what it comes to
+
+
+def test_what_is_not_said_is_not_set() -> None:
+    assert fields_of({}) == CheckFields()
+    assert fields_of({"name": "a", "grace": 60, "channels": ""}) == CheckFields(name="a", grace=60, channels="")
+    assert fields_of({"late_limit": None, "run_limit": 90}) == CheckFields(late_limit=None, run_limit=90)
+
+
+@pytest.mark.parametrize(
+    ("body", "current", "schedule"),
+    [
+        ({"timeout": 60}, None, Simple(60)),
+        ({"timeout": 60, "tz": "Asia/Tokyo"}, CRON_CHECK, Simple(60)),
+        ({"timeout": 60, "schedule": "* * * * *"}, None, Cron("* * * * *", "UTC")),
+        ({"schedule": "* * * * *", "tz": "Europe/Kiev"}, None, Cron("* * * * *", "Europe/Kyiv")),
+        ({"schedule": "* * * * *"}, CHECK, Cron("* * * * *", "UTC")),
+        ({"schedule": "daily"}, CRON_CHECK, OnCalendar("daily", "Europe/Oslo")),
+        ({"tz": "Asia/Tokyo"}, CRON_CHECK, Cron("0 2 * * *", "Asia/Tokyo")),
+        ({"tz": "Asia/Tokyo"}, CHECK, UNSET),
+        ({"tz": "Asia/Tokyo"}, None, UNSET),
+    ],
+)
+def test_schedules(body: dict[str, Any], current: Check | None, schedule: object) -> None:
+    assert fields_of(body, current).schedule == schedule
+
+
+def test_a_schedule_without_a_run_in_its_time_zone_is_refused() -> None:
+    skipped = "2024-03-10 02:30"  # a local time that New York did not have
+    assert fields_of({"schedule": skipped}).schedule == OnCalendar(skipped, "UTC")
+    current = Check(id=CHECK.id, project="p", version=1, created=0, schedule=OnCalendar(skipped, "UTC"))
+    for body, check in (({"schedule": skipped, "tz": "America/New_York"}, None), ({"tz": "America/New_York"}, current)):
+        with pytest.raises(Invalid, match="schedule is not a valid cron or OnCalendar expression"):
+            fields_of(body, check)
+
+
+def test_versions_1_and_2_make_the_slug_from_a_new_name() -> None:
+    named = Check(id=CHECK.id, project="p", version=1, created=0, name="Old Name", slug="chosen")
+    assert fields_of({"name": "New Name"}, None).slug is UNSET
+    assert fields_of({"name": "New Name"}, None, name_sets_slug=True).slug == "new-name"
+    assert fields_of({"name": "New Name"}, named, name_sets_slug=True).slug == "new-name"
+    assert fields_of({"name": "New Name", "slug": "x"}, named, name_sets_slug=True).slug == "x"
+    assert fields_of({"name": "Old Name"}, named, name_sets_slug=True).slug is UNSET
+
+
+def test_slugs_from_names_do_not_take_a_chosen_one() -> None:
+    assert with_derived_slug({"name": "New Name", "slug": "x"}) == {"name": "New Name", "slug": "new-name"}
+    assert with_derived_slug({"slug": "x", "tags": "t"}) == {"tags": "t"}
+
+
+def test_subjects_are_old_names_of_keywords() -> None:
+    assert fields_of({"subject": "ok"}) == CheckFields(success_kw="ok", filter_subject=True)
+    assert fields_of({"subject_fail": ""}) == CheckFields(failure_kw="", filter_subject=False)
+    failing = Check(id=CHECK.id, project="p", version=1, created=0, failure_kw="bad")
+    assert fields_of({"subject": ""}, failing) == CheckFields(success_kw="", filter_subject=True)
+    said = {"subject": "a", "success_kw": "b", "filter_subject": False}
+    assert fields_of(said) == CheckFields(success_kw="b", filter_subject=False)
+
+
+def test_unique_counts_only_when_all_of_its_fields_are_given() -> None:
+    assert unique_fields({"unique": ("name",), "name": "a"}) == ("name",)
+    assert unique_fields({"unique": ("name", "slug"), "name": "a"}) == ()
+    assert unique_fields({"name": "a"}) == ()
+    assert read({"unique": ["name", "name"]})["unique"] == ("name",)
+
+
+def test_agreement_is_told_as_the_fold_tells_it() -> None:
+    assert agrees(CHECK, {"timeout": 86_400, "grace": 3_600}, ("timeout", "grace"))
+    assert not agrees(CHECK, {"name": "A"}, ("name",))
+    assert not agrees(CRON_CHECK, {"timeout": 86_400}, ("timeout",))
+
+
+def test_the_published_schema_has_the_fields_that_are_read() -> None:
+    assert set(openapi.REQUEST["properties"]) == {*RULES, "api_key"}

@@ -1,0 +1,309 @@
+"""The answers of the ping endpoint, row by row: seeds 002 to 004, reference/pinging-api.md sections 4 to 6 and 11."""
+
+import asyncio
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from ingest.ping.request import Limits
+from schemas.definitions import Check
+from tests.unit.ping_world import BY_SLUG, BY_UUID, KEY, NOON, PROJECT, SLUG, UNKNOWN, UUID, World
+
+RID = "123e4567-e89b-12d3-a456-426614174000"
+TAILS = ["", "/start", "/fail", "/log", "/0", "/1", "/255"]
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST"])
+@pytest.mark.parametrize("tail", TAILS)
+@pytest.mark.parametrize("url", [BY_UUID, BY_SLUG, f"/ping{BY_SLUG}", f"/{UUID}"])
+async def test_accepted(url: str, tail: str, method: str) -> None:
+    world = World()
+    reply = await world.ask(f"{url}{tail}?rid={RID}", method)
+    assert reply.line == ("200 " if method == "HEAD" else "200 OK")
+    ((key, ping),) = world.sink.pings
+    assert (key, ping.method, ping.rid, ping.at) == (UUID, method, RID, NOON)
+    kind = {"": "success", "/0": "success", "/1": "fail", "/255": "fail"}.get(tail, tail[1:])
+    assert ping.kind == kind
+    assert ping.exitstatus == {"/0": 0, "/1": 1, "/255": 255}.get(tail)
+    assert world.source.acked[world.sink.order[0].partition] == 0
+    assert world.source.in_flight == 0
+
+
+@pytest.mark.parametrize(
+    ("url", "line"),
+    [
+        (f"/{UNKNOWN}", "200 OK (not found)"),
+        (f"/{UNKNOWN}/start", "200 OK (not found)"),
+        (f"/{UNKNOWN}/fail", "200 OK (not found)"),
+        (f"/{UNKNOWN}/3", "200 OK (not found)"),
+        (f"/{UNKNOWN}/log", "404 not found"),
+        (f"/{UNKNOWN}?rid=bad", "200 OK (not found)"),  # the look-up comes first (section 3.3)
+        (f"/{UNKNOWN}?create=1", "200 OK (not found)"),
+        (f"/{UUID}/abc", "404 not found"),
+        (f"/{KEY}/nothing", "404 not found"),
+        (f"/{KEY}/nothing/log", "404 not found"),
+        (f"/{KEY}/nothing?create=0", "404 not found"),
+        (f"/{KEY}/nothing?create=true", "404 not found"),
+        (f"/{KEY}/nothing/256", "404 not found"),
+        (f"/{'k' * 22}/{SLUG}", "404 not found"),
+        (f"/{'k' * 22}/{SLUG}?create=1", "404 not found"),
+        (f"/{'k' * 22}/{SLUG}/256?create=1", "404 not found"),
+        (f"/{'k' * 22}/Backup", "400 invalid url format"),
+        (f"/{KEY}/Backup?create=1", "400 invalid url format"),
+        (f"/{KEY}/{'a' * 101}?create=1", "400 invalid url format"),
+        (f"{BY_UUID}/256", "400 invalid url format"),
+        (f"{BY_SLUG}/256?rid=bad", "400 invalid url format"),
+        (f"{BY_UUID}/1.5", "400 invalid url format"),
+        ("/nonsense", "400 invalid url format"),
+        ("/ping/", "400 invalid url format"),
+        (f"{BY_UUID}?rid=", "400 invalid uuid format"),
+        (f"{BY_SLUG}/log?rid=bad", "400 invalid uuid format"),
+        (f"{BY_UUID}?rid={RID}%0A", "400 invalid uuid format"),
+        (f"/{KEY}/twin", "409 ambiguous slug"),
+        (f"/{KEY}/twin/256", "409 ambiguous slug"),
+        (f"/{KEY}/twin/start?create=1&rid=bad", "409 ambiguous slug"),
+        (f"/{KEY}/new/256?create=1", "400 invalid url format"),
+        (f"/{KEY}/new?create=1&rid=bad", "400 invalid uuid format"),
+    ],
+)
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST"])
+async def test_refused_records_nothing_and_makes_nothing(url: str, line: str, method: str) -> None:
+    world = World()
+    reply = await world.ask(url, method, body=b"text" if method == "POST" else None)
+    assert reply.line == (line if method != "HEAD" else line[:4])
+    assert world.sink.order == []
+    assert world.projects.asked == []
+    assert world.source._refused == {}
+
+
+# Headers, and the deployments of the three seeds.
+
+
+@pytest.mark.parametrize(
+    ("settings", "limit"),
+    [({}, "100000"), ({"ping_body_limit": 10_000}, "10000"), ({"ping_body_limit": "none"}, None)],
+    ids=["seed 002", "seed 003", "seed 004"],
+)
+async def test_headers_of_the_three_deployments(settings: dict[str, Any], limit: str | None) -> None:
+    world = World(pings_per_minute=7, **settings)
+    for url, status in (
+        [(f"{BY_UUID}{tail}", 200) for tail in TAILS]
+        + [(f"/{KEY}/new?create=1", 201), (f"/{UNKNOWN}", 200), (f"/{UNKNOWN}/log", 404)]
+        + [("/x", 400), (f"/{KEY}/twin", 409), (f"{BY_UUID}?rid=bad", 400), (f"{BY_UUID}", 200), (BY_UUID, 200)]
+        + [(BY_SLUG, 429)]
+    ):
+        reply = await world.ask(url)
+        assert reply.status == status, url
+        assert reply.headers["content-type"] == "text/plain; charset=utf-8"
+        assert reply.headers["content-length"] == str(len(reply.body))
+        assert reply.headers["access-control-allow-origin"] == "*"
+        assert not reply.body.endswith("\n")
+        assert reply.headers.get("ping-body-limit") == (limit if status < 300 else None)
+
+
+async def test_head_has_the_headers_of_get() -> None:
+    world = World()
+    get, head = await world.ask(BY_UUID), await world.ask(BY_UUID, "HEAD")
+    assert (head.headers, head.body) == (get.headers, "")
+
+
+@pytest.mark.parametrize("url", [BY_UUID, BY_SLUG, f"/{KEY}/new?create=1", "/x"])
+async def test_a_browsers_preflight_is_no_ping(url: str) -> None:
+    world = World()
+    reply = await world.ask(url, "OPTIONS", {"origin": "https://a.example", "access-control-request-method": "POST"})
+    assert reply.line == "204 "
+    assert reply.headers["access-control-allow-origin"] == "*"
+    assert reply.headers["access-control-allow-methods"] == "GET, HEAD, POST, OPTIONS"
+    assert "content-length" not in reply.headers
+    assert world.sink.order == []
+
+
+@pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE", "PROPFIND", "A" * 60])
+async def test_other_verbs(method: str) -> None:
+    world = World()
+    reply = await world.ask(BY_UUID, method, body=b"x")
+    assert reply.line == "405 method not allowed"
+    assert reply.headers["allow"] == "GET, HEAD, POST, OPTIONS"
+    assert reply.headers["access-control-allow-origin"] == "*"
+    assert world.sink.order == []
+
+
+async def test_synthetic_pings_are_answered_and_not_limited() -> None:
+    world = World(pings_per_minute=1)
+    for _ in range(5):
+        assert (await world.ask("/ping/~synthetic/web-0-1")).line == "200 OK"
+    assert world.sink.order == []
+
+
+# The rate limit.
+
+
+async def test_the_rate_limit_is_per_check_and_slides() -> None:
+    world = World()
+    for _ in range(5):
+        assert (await world.ask(BY_UUID)).line == "200 OK"
+        world.clock.time += 10_000_000
+    for url, line in [
+        (BY_UUID, "200 OK (rate limited)"),
+        (BY_SLUG, "429 rate limit exceeded"),
+        (f"{BY_UUID}/log", "200 OK"),
+    ]:
+        assert (await world.ask(url)).line == line
+    assert (await world.ask("/00000001-0000-4000-8000-000000000000")).line == "200 OK"
+    world.clock.time += 10_000_000  # the first is 60 s old
+    assert (await world.ask(BY_SLUG)).line == "200 OK"
+    assert (await world.ask(BY_SLUG)).line == "429 rate limit exceeded"
+    assert [key for key, ping in world.sink.pings if ping.kind != "log"].count(UUID) == 6
+
+
+async def test_only_accepted_requests_count() -> None:
+    world = World(pings_per_minute=1)
+    assert (await world.ask(f"{BY_UUID}?rid=bad")).status == 400
+    assert (await world.ask(f"{BY_UUID}/log")).status == 200
+    world.sink.fails = lambda record: True
+    assert (await world.ask(BY_UUID)).status == 503
+    world.sink.fails = lambda record: False
+    assert (await world.ask(BY_UUID)).line == "200 OK"
+    assert (await world.ask(BY_UUID)).line == "200 OK (rate limited)"
+
+
+async def test_no_limit_and_bounded_memory() -> None:
+    world = World(pings_per_minute=0)
+    assert {(await world.ask(BY_UUID)).line for _ in range(50)} == {"200 OK"}
+    limiter = World(pings_per_minute=5).app._limiter
+    for number in range(10_000):
+        assert limiter.admit(f"check {number}", NOON + number * 1_000_000)
+        assert len(limiter) <= 121
+    assert limiter.admit("check 9999", NOON - 3_600_000_000)  # the clock was set back
+    assert limiter.admit("check 9999", NOON + 1)
+
+
+# create=1.
+
+
+async def test_create() -> None:
+    world = World()
+    assert (await world.ask(f"/{KEY}/new/start?create=1", "HEAD")).line == "201 "
+    assert (await world.ask(f"/{KEY}/new/0?create=1", "POST")).line == "200 OK"
+    assert (await world.ask(f"/{KEY}/new")).line == "200 OK"
+    (asked,) = world.projects.asked
+    assert (asked.fields.name, asked.fields.slug) == ("new", "new")
+    (id,) = world.directory.by_slug(PROJECT, "new")
+    assert [(key, ping.kind) for key, ping in world.sink.pings] == [(id, "start"), (id, "success"), (id, "success")]
+    assert (await world.ask(f"/{KEY}/{'a' * 100}/log?create=1")).line == "201 Created"
+
+
+@pytest.mark.parametrize(
+    ("limit", "expected"),
+    [(0, {"201 Created": 1, "200 OK": 99}), (5, {"201 Created": 1, "200 OK": 4, "429 rate limit exceeded": 95})],
+)
+async def test_a_hundred_first_pings_at_once(limit: int, expected: dict[str, int]) -> None:
+    world = World(pings_per_minute=limit)
+    replies = await asyncio.gather(*(world.ask(f"/{KEY}/new?create=1") for _ in range(100)))
+    assert Counter(reply.line for reply in replies) == expected
+    assert len(world.directory.by_slug(PROJECT, "new")) == 1
+    assert len(world.projects.asked) == 1
+    assert len(world.sink.pings) == sum(count for line, count in expected.items() if line.startswith("20"))
+    assert world.app._making == {}
+
+
+async def test_the_first_to_ask_may_go_away() -> None:
+    world = World()
+    first = asyncio.create_task(world.ask(f"/{KEY}/new?create=1"))
+    second = asyncio.create_task(world.ask(f"/{KEY}/new?create=1"))
+    await asyncio.sleep(0)
+    first.cancel()
+    assert (await second).status == 200
+
+
+@pytest.mark.parametrize(
+    ("reason", "line"), [("limit reached", "404 not found"), ("ambiguous slug", "409 ambiguous slug")]
+)
+async def test_create_refused(reason: str, line: str) -> None:
+    world = World()
+    world.projects.refusal = reason
+    assert (await world.ask(f"/{KEY}/new?create=1")).line == line
+    assert world.sink.order == []
+
+
+@pytest.mark.parametrize(
+    ("makes", "fresh", "status", "refused"),
+    [(True, True, 201, False), (False, True, 503, False), (False, False, 503, True)],
+    ids=["verdict lost", "no fold", "nothing answers"],
+)
+async def test_create_without_a_verdict(makes: bool, fresh: bool, status: int, refused: bool) -> None:
+    world = World()
+    world.projects.silent, world.projects.makes, world.replica.fresh = True, makes, fresh
+    reply = await world.ask(f"/{KEY}/new?create=1")
+    assert reply.status == status
+    assert len(world.source._refused) == (8 if refused else 0)
+    if status == 503:
+        assert reply.headers["retry-after"] == "1"
+
+
+# What may not be denied, and what may not be claimed.
+
+
+async def test_a_check_just_made_elsewhere_is_not_denied() -> None:
+    world = World()
+    for url in (f"/{UNKNOWN}", f"/{KEY}/elsewhere"):
+        world.replica.ahead.append(Check(id=UNKNOWN, project=PROJECT, version=1, created=0, slug="elsewhere"))
+        assert (await world.ask(url)).line == "200 OK"
+        world.directory.apply(0, f"check/{UNKNOWN}", None)
+    assert [key for key, _ in world.sink.pings] == [UNKNOWN, UNKNOWN]
+
+
+@pytest.mark.parametrize(("url", "partitions"), [(f"/{UNKNOWN}", 1), (f"/{KEY}/nothing", 8)])
+async def test_without_a_look_at_the_end_nothing_is_not_found(url: str, partitions: int) -> None:
+    world = World()
+    world.replica.fresh = False
+    reply = await world.ask(url)
+    assert (reply.status, reply.headers["retry-after"]) == (503, "1")
+    assert reply.headers["access-control-allow-origin"] == "*"
+    assert len(world.source._refused) == partitions
+
+
+@pytest.mark.parametrize("full", [True, False])
+async def test_what_kafka_does_not_confirm_is_not_claimed(full: bool) -> None:
+    world = World()
+    world.sink.full, world.sink.fails = full, lambda record: True
+    reply = await world.ask(BY_UUID)
+    assert (reply.status, reply.headers["retry-after"]) == (503, "1")
+    world.sink.full, world.sink.fails = False, lambda record: False
+    await world.ask(BY_UUID)
+    (partition,) = world.source._refused
+    assert partition == world.sink.order[0].partition  # of the same check
+    assert world.source.in_flight == 0
+
+
+async def test_overload_is_refused_inside_the_application() -> None:
+    world = World(Limits(in_flight=2), pings_per_minute=0)
+    world.sink.hold()
+    waiting = [asyncio.create_task(world.ask(BY_UUID)) for _ in range(2)]
+    await asyncio.sleep(0)
+    assert world.source.in_flight == 2
+    assert (await world.ask(BY_SLUG)).status == 503
+    assert len(world.source._refused) == 1
+    assert (await world.ask("/ping/~synthetic/x")).status == 200
+    world.sink.release()
+    assert {(await task).line for task in waiting} == {"200 OK"}
+    assert (await world.ask(BY_UUID)).status == 200
+
+
+async def test_a_ping_that_is_abandoned_counts_as_refused() -> None:
+    world = World()
+    world.sink.hold()
+    task = asyncio.create_task(world.ask(BY_UUID))
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert (world.source.in_flight, len(world.source._refused)) == (0, 1)
+
+
+async def test_a_defect_is_a_503_and_never_a_500(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World()
+    monkeypatch.setattr(world.app._events, "encode", lambda *args: 1 / 0)
+    assert (await world.ask(BY_UUID)).status == 503
+    assert (world.source.in_flight, len(world.source._refused)) == (0, 8)

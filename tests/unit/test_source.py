@@ -1,0 +1,258 @@
+"""The source: ticks as low watermarks, and what they tell of refused pings and of the public URL (DESIGN section 2)."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from infra.log.sink import NotStored, Position
+from infra.settings import Settings
+from ingest.clock import Clock
+from ingest.ping import source as module
+from ingest.ping.source import Source
+from ingest.ticker import Ticker
+from schemas.base import SECOND
+from schemas.topics import DELIVERIES, PINGS, PROJECTS
+from tests.memory_log import MemorySink
+from tests.unit.ping_world import BY_UUID, NOON, HandClock, World
+
+PARTITIONS = 4
+
+
+@pytest.fixture(autouse=True)
+def _fast(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "TICK_SECONDS", 0.01)
+    monkeypatch.setattr(module, "PROBE_SECONDS", 0.02)
+    monkeypatch.setattr(module, "_CLOSE_SECONDS", 0.2)
+    monkeypatch.setattr(module, "_BEGIN_SECONDS", 0.3)
+
+
+class Parts:
+    def __init__(self, settings: Settings, probe: bool = False) -> None:
+        self.clock = HandClock(settings)
+        self.sink = MemorySink(PARTITIONS)
+        self.source = Source(settings, self.clock, self.sink, "web-0", PARTITIONS, probe=probe)
+
+
+@pytest.fixture
+async def parts(tmp_path: Path) -> AsyncIterator[Parts]:
+    parts = Parts(Settings(data=tmp_path, test_clock=True))
+    yield parts
+    parts.sink.fails = lambda record: False
+    parts.sink.full = False
+    parts.sink.release()
+    await parts.source.close()
+
+
+async def ticks(parts: Parts, more: int = 2) -> None:
+    """Wait for some more ticks in every partition."""
+    before = [len(parts.sink.ticks(p)) for p in range(PARTITIONS)]
+    async with asyncio.timeout(2):
+        while any(len(parts.sink.ticks(p)) < before[p] + more for p in range(PARTITIONS)):
+            await asyncio.sleep(0.005)
+
+
+async def test_the_first_tick_is_everywhere_before_it_listens(parts: Parts) -> None:
+    parts.sink.hold()
+    beginning = asyncio.create_task(parts.source.begin())
+    await asyncio.sleep(0.02)
+    assert not beginning.done()
+    parts.sink.release()
+    await beginning
+    for partition in range(PARTITIONS):
+        first = parts.sink.ticks(partition)[0]
+        assert (first.slot, first.epoch, first.at, first.now) == ("web-0", parts.source.epoch, NOON, NOON)
+        assert (first.offset, first.closing, first.refused_since, first.unreachable_since) == (0, False, None, None)
+
+
+async def test_without_kafka_it_does_not_begin(parts: Parts) -> None:
+    parts.sink.fails = lambda record: record.partition == 2
+    with pytest.raises(NotStored):
+        await parts.source.begin()
+
+
+async def test_a_later_source_has_a_higher_epoch(parts: Parts) -> None:
+    await asyncio.sleep(0.001)
+    assert Parts(Settings()).source.epoch > parts.source.epoch
+
+
+async def test_the_watermark_waits_for_the_oldest_ping_not_answered(parts: Parts) -> None:
+    await parts.source.begin()
+    first, at = parts.source.receive()
+    parts.clock.time += SECOND
+    second, _ = parts.source.receive()
+    parts.clock.time += SECOND
+    await ticks(parts)
+    assert {(tick.at, tick.now) for tick in (parts.sink.ticks(p)[-1] for p in range(PARTITIONS))} == {
+        (at, at + 2 * SECOND)
+    }
+    parts.source.answered(first)
+    await ticks(parts)
+    assert parts.sink.ticks(0)[-1].at == at + SECOND
+    parts.source.answered(second)
+    await ticks(parts)
+    assert parts.sink.ticks(0)[-1].at == at + 2 * SECOND
+
+
+async def test_what_was_acknowledged_from_before_a_tick_lies_ahead_of_it() -> None:
+    world = World(pings_per_minute=0)
+    await world.source.begin()
+    for _ in range(200):
+        world.clock.time += 1000
+        world.sink.hold()
+        task = asyncio.create_task(world.ask(BY_UUID))
+        await asyncio.sleep(0.001)
+        world.sink.release()
+        await task
+    await world.source.close()
+    newest = 0
+    for _, event in reversed(world.sink.events()):
+        if event.__class__.__name__ == "Tick":
+            continue
+        newest += 1
+        assert event.at is not None
+    assert newest == 200
+    seen: dict[int, int] = {}
+    for record, (_, event) in zip(world.sink.order, world.sink.events(), strict=True):
+        if event.__class__.__name__ == "Tick":
+            seen[record.partition] = event.at or 0
+        else:
+            assert (event.at or 0) >= seen[record.partition]  # no ping comes after a tick that is later than it
+
+
+async def test_a_refusal_is_told_until_it_is_in_the_log(parts: Parts) -> None:
+    await parts.source.begin()
+    parts.sink.fails = lambda record: record.partition == 1
+    since = parts.clock.time + 5
+    parts.source.refuse(1, since)
+    parts.source.refuse(2, since)
+    parts.clock.time += SECOND
+    parts.source.refuse(1)
+    await asyncio.sleep(0.05)
+    parts.sink.fails = lambda record: False
+    told = len(parts.sink.ticks(1))
+    await ticks(parts, 3)
+    assert parts.sink.ticks(1)[told].refused_since == since
+    assert parts.sink.ticks(1)[-1].refused_since is None
+    assert [tick.refused_since for tick in parts.sink.ticks(2)].count(since) == 1
+    assert all(tick.refused_since is None for partition in (0, 3) for tick in parts.sink.ticks(partition))
+
+
+async def test_a_refusal_while_a_tick_is_under_way_is_told_by_the_next(parts: Parts) -> None:
+    await parts.source.begin()
+    await ticks(parts, 1)
+    parts.sink.hold()
+    await asyncio.sleep(0.03)  # ticks that know nothing of it
+    parts.source.refuse(None)
+    parts.sink.release()
+    await ticks(parts, 2)
+    for partition in range(PARTITIONS):
+        assert any(tick.refused_since == NOON for tick in parts.sink.ticks(partition))
+
+
+async def test_failures_do_not_stop_the_ticks(parts: Parts) -> None:
+    await parts.source.begin()
+    parts.sink.full = True
+    await asyncio.sleep(0.05)
+    parts.sink.full = False
+    await ticks(parts)
+
+
+async def test_the_closing_tick_comes_after_the_last_ping(parts: Parts) -> None:
+    await parts.source.begin()
+    number, _ = parts.source.receive()
+    closing = asyncio.create_task(parts.source.close())
+    await asyncio.sleep(0.05)
+    assert not any(tick.closing for tick in parts.sink.ticks(0))
+    parts.source.answered(number)
+    await closing
+    assert [parts.sink.ticks(p)[-1].closing for p in range(PARTITIONS)] == [True] * PARTITIONS
+
+
+async def test_a_ping_never_answered_leaves_the_source_unclosed(parts: Parts) -> None:
+    await parts.source.begin()
+    number, _ = parts.source.receive()
+    await parts.source.close()
+    assert not any(tick.closing for tick in parts.sink.ticks(0))
+    parts.source.answered(number)
+
+
+async def test_where_acknowledged_pings_stand(parts: Parts) -> None:
+    for offset in (3, 7, 5):
+        parts.source.acknowledge(Position(2, offset))
+    assert parts.source.acked == [-1, -1, 7, -1]
+
+
+async def test_the_test_clock_is_read_at_each_tick(parts: Parts, tmp_path: Path) -> None:
+    await parts.source.begin()
+    (tmp_path / "clock").write_text("90.5\n")
+    await ticks(parts)
+    last = parts.sink.ticks(0)[-1]
+    assert (last.offset, last.now) == (90_500_000, NOON + 90_500_000)
+    for garbage in ("", "soon", "nan", "inf", "9" * 400):
+        (tmp_path / "clock").write_text(garbage)
+        parts.clock.refresh()
+        assert parts.clock.offset == 90_500_000
+    assert Clock(Settings(data=tmp_path)).offset == 0  # only when the setting is on
+
+
+# Synthetic pings.
+
+
+async def test_unreachable_until_the_public_url_answers_and_when_it_ceases_to(
+    unused_tcp_port: int, tmp_path: Path
+) -> None:
+    answer = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nOK"
+    asked: list[bytes] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(answer)
+        await writer.drain()
+        writer.close()
+
+    parts = Parts(Settings(data=tmp_path, port=unused_tcp_port), probe=True)
+    await parts.source.begin()
+    assert parts.sink.ticks(0)[0].unreachable_since == NOON  # nothing listens yet
+    server = await asyncio.start_server(serve, "127.0.0.1", unused_tcp_port)
+    await until(lambda: parts.sink.ticks(0)[-1].unreachable_since is None)
+    assert asked[0].startswith(b"GET /ping/~synthetic/web-0-")
+    parts.clock.time += SECOND
+    await asyncio.sleep(0.1)
+    parts.clock.time += SECOND
+    answer = answer.replace(b"200", b"502")
+    await until(lambda: parts.sink.ticks(0)[-1].unreachable_since is not None)
+    since = parts.sink.ticks(0)[-1].unreachable_since
+    assert since is not None
+    assert NOON + SECOND <= since <= parts.clock.time  # from the last that got through
+    answer = answer.replace(b"502", b"200")
+    await until(lambda: parts.sink.ticks(0)[-1].unreachable_since is None)
+    await parts.source.close()
+    server.close()
+
+
+async def until(condition: "object") -> None:
+    async with asyncio.timeout(5):
+        while not condition():  # type: ignore[operator]
+            await asyncio.sleep(0.005)
+
+
+# The ticker.
+
+
+async def test_the_ticker_tells_plain_time_to_the_other_journals(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ingest.ticker.TICK_SECONDS", 0.01)
+    settings = Settings()
+    clock, sink, stop = HandClock(settings), MemorySink(PARTITIONS), asyncio.Event()
+    ticker = Ticker(settings, clock, sink, PARTITIONS)
+    sink.full = True
+    running = asyncio.create_task(ticker.run(stop))
+    await asyncio.sleep(0.05)
+    sink.full = False
+    await until(lambda: ticker.acknowledged >= 2 * 2 * PARTITIONS)
+    stop.set()
+    await running
+    assert {topic for topic, _ in sink.logs} == {PROJECTS.name, DELIVERIES.name}
+    assert PINGS.name not in {topic for topic, _ in sink.logs}
+    assert {partition for _, partition in sink.logs} == set(range(PARTITIONS))
