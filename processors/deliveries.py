@@ -6,8 +6,8 @@ pass `due`. A report counts only for the attempt that is outstanding: doubles, a
 change nothing. Each delivery ends in exactly one `DeliveryFinished`: delivered, exhausted, gone (410) or removed (its
 channel was removed or disabled, or was so when it was requested); the figures are in `retry_policy`.
 
-`data` goes into the body as the fold that asked for it made it. So `monitor.url` of a heartbeat check is the path of
-its page (`/...`): the base URL is a setting, which no fold may know, and the bytes may not change on the way.
+`data` goes into the body as the fold that asked for it made it, but for `monitor.url`: where that is the path of a page
+of ours (`/...`), the channel's `site` comes before it. No fold may know a setting; a definition may carry one.
 
 A channel that is defined again starts afresh: enabled, no failures; its pending deliveries go to the new address. Of
 dead letters put back only a request counts, since it can still be served; definitions and reports are out of date.
@@ -66,8 +66,11 @@ def delivery_key(delivery: str) -> str:
     return f"delivery/{delivery}"
 
 
-def render_body(notice: Notice, at: Micros, data: dict[str, Any]) -> str:
-    """The body of a webhook, reference/poppaping-api.md section 6."""
+def render_body(notice: Notice, at: Micros, data: dict[str, Any], site: str = "") -> str:
+    """The body of a webhook, reference/poppaping-api.md section 6; a page of ours is made a whole URL below `site`."""
+    monitor = data.get("monitor")
+    if isinstance(monitor, dict) and isinstance(url := monitor.get("url"), str) and url.startswith("/"):
+        data = {**data, "monitor": {**monitor, "url": f"{site}{url}"}}
     timestamp = datetime.fromtimestamp(at // SECOND, UTC).isoformat()
     return msgspec.json.encode({"event": notice, "timestamp": timestamp, "data": data}).decode()
 
@@ -187,7 +190,7 @@ class _Deliveries:
                 detail = "the channel does not exist" if endpoint is None else "the channel is disabled"
                 effects.append(_finished(delivery, "removed", 0, now, detail))
                 continue
-            delivery.body = render_body(notice, event.at, event.data)
+            delivery.body = render_body(notice, event.at, event.data, endpoint.site)
             if len(delivery.body.encode()) > BODY_LIMIT:
                 raise Refused(f"the body is larger than {BODY_LIMIT} bytes")
             self._view.put(key, delivery)

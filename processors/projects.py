@@ -151,6 +151,7 @@ class ProjectsPartition:
             url=channel.url,
             notices=channel.notices,
             secret=project.webhook_secret if channel.secret is None else channel.secret,
+            site=channel.site,
         )
         effects = [Effect(DELIVERIES, channel.id, EndpointDefined(at=at, endpoint=endpoint))]
         if request.on_every_check:

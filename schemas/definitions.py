@@ -49,7 +49,10 @@ class ApiKey(Fact, tag="key", frozen=True):
 
 
 class Channel(Fact, tag="channel", frozen=True):
-    """Where notices go. `secret` is encrypted; None means the project's."""
+    """Where notices go. `secret` is encrypted; None means the project's.
+
+    site: where this Pingfold was reached when the channel was made; pages named in notices are found below it.
+    """
 
     id: str
     project: str
@@ -59,7 +62,7 @@ class Channel(Fact, tag="channel", frozen=True):
     name: str = ""
     notices: tuple[Notice, ...] = NOTICES
     secret: str | None = None
-    disabled: bool = False
+    site: str = ""
 
 
 class Check(Fact, tag="check", frozen=True):

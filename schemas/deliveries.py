@@ -14,13 +14,14 @@ from schemas.ticks import Progress, Tick
 
 
 class Endpoint(Fact, tag="endpoint", frozen=True):
-    """A channel as the sender needs it. `secret` is encrypted."""
+    """A channel as its deliveries need it. `secret` is encrypted; `site` stands before the paths in a notice."""
 
     id: str
     project: str
     url: str
     notices: tuple[Notice, ...]
     secret: str
+    site: str = ""
 
 
 class EndpointDefined(Fact, tag="endpoint.defined", frozen=True):

@@ -237,6 +237,7 @@ class Harness:
                 definitions_replica=self.log,
                 states=self.log.states,
                 states_replica=self.log,
+                encrypt=lambda secret: f"sealed {len(secret)}",
                 source=self.log,
                 history=MemoryHistory(self.log) if history else None,
             )

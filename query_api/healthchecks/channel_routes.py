@@ -54,6 +54,7 @@ async def create_channel(desk: TheDesk, body: Body, caller: Writer) -> Response:
         name=wanted.name,
         notices=tuple(notice for notice in NOTICES if notice in wanted.events),
         secret=desk.parts.encrypt(wanted.secret) if isinstance(wanted.secret, str) else None,
+        site=desk.parts.settings.base_url,
     )
     request = ChannelCreate(request=new_id(), at=now, channel=channel, on_every_check=wanted.on_every_check)
     await desk.ask(caller.project, request)
