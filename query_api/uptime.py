@@ -33,17 +33,19 @@ UP: frozenset[Shown] = frozenset({"up", "late"})
 
 
 def time_in_states(spans: Iterable[Span], start: Micros, end: Micros) -> Counter[Shown]:
-    """Microseconds spent in each state within the window, each moment counted once.
+    """Microseconds spent in each state within [start, end), each moment counted once.
 
-    Spans come oldest first. Where two overlap (a deadline found late dates its transition back), the later one has it.
+    Spans come in the order of their transitions. Where one begins, those before it end, whatever they say.
     """
     spent: Counter[Shown] = Counter()
     taken = end
     for span in reversed(list(spans)):
+        if span.end <= span.start:
+            continue
         begins, ends = max(span.start, start), min(span.end, taken)
         if ends > begins:
             spent[span.state] += ends - begins
-        taken = min(taken, max(begins, start)) if span.end > span.start else taken
+        taken = min(taken, begins)
     return spent
 
 

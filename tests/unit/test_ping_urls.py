@@ -39,7 +39,8 @@ def test_every_signal_by_both_addresses_under_both_prefixes(
 @pytest.mark.parametrize(
     ("path", "slug"),
     [(f"/{KEY}/start", "start"), (f"/{KEY}/log", "log"), (f"/{KEY}/42", "42"), (f"/{KEY}/-", "-"),
-     (f"/{KEY}/_-_", "_-_"), (f"/{KEY}/{UUID}", UUID), (f"/ping/{KEY}/{'a' * 100}", "a" * 100), (f"/ping/{KEY}/ping", "ping")],
+     (f"/{KEY}/_-_", "_-_"), (f"/{KEY}/{UUID}", UUID), (f"/ping/{KEY}/{'a' * 100}", "a" * 100),
+     (f"/ping/{KEY}/ping", "ping")],
 )  # fmt: skip
 def test_any_slug_is_a_slug(path: str, slug: str) -> None:
     assert parse(path) == Target("success", ping_key=KEY, slug=slug)

@@ -1,7 +1,7 @@
 """The source: ticks as low watermarks, and what they tell of refused pings and of the public URL (DESIGN section 2)."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
@@ -13,6 +13,8 @@ from ingest.ping import source as module
 from ingest.ping.source import Source
 from ingest.ticker import Ticker
 from schemas.base import SECOND
+from schemas.pings import Ping
+from schemas.ticks import Tick
 from schemas.topics import DELIVERIES, PINGS, PROJECTS
 from tests.memory_log import MemorySink
 from tests.unit.ping_world import BY_UUID, NOON, HandClock, World
@@ -49,7 +51,7 @@ async def ticks(parts: Parts, more: int = 2) -> None:
     """Wait for some more ticks in every partition."""
     before = [len(parts.sink.ticks(p)) for p in range(PARTITIONS)]
     async with asyncio.timeout(2):
-        while any(len(parts.sink.ticks(p)) < before[p] + more for p in range(PARTITIONS)):
+        while any(len(parts.sink.ticks(p)) < before[p] + more for p in range(PARTITIONS)):  # noqa: ASYNC110
             await asyncio.sleep(0.005)
 
 
@@ -106,19 +108,15 @@ async def test_what_was_acknowledged_from_before_a_tick_lies_ahead_of_it() -> No
         world.sink.release()
         await task
     await world.source.close()
-    newest = 0
-    for _, event in reversed(world.sink.events()):
-        if event.__class__.__name__ == "Tick":
-            continue
-        newest += 1
-        assert event.at is not None
-    assert newest == 200
+    assert len(world.sink.pings) == 200
     seen: dict[int, int] = {}
     for record, (_, event) in zip(world.sink.order, world.sink.events(), strict=True):
-        if event.__class__.__name__ == "Tick":
-            seen[record.partition] = event.at or 0
+        if isinstance(event, Tick):
+            seen[record.partition] = event.at
         else:
-            assert (event.at or 0) >= seen[record.partition]  # no ping comes after a tick that is later than it
+            assert isinstance(event, Ping)
+            assert event.at is not None
+            assert event.at >= seen[record.partition]  # no ping comes after a tick that is later than it
 
 
 async def test_a_refusal_is_told_until_it_is_in_the_log(parts: Parts) -> None:
@@ -232,9 +230,9 @@ async def test_unreachable_until_the_public_url_answers_and_when_it_ceases_to(
     server.close()
 
 
-async def until(condition: "object") -> None:
+async def until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(5):
-        while not condition():  # type: ignore[operator]
+        while not condition():  # noqa: ASYNC110
             await asyncio.sleep(0.005)
 
 

@@ -1,0 +1,140 @@
+"""The embedded ClickHouse: its engine (chDB) behind a small server that speaks the ClickHouse HTTP protocol.
+
+`python -m infra.embedded.clickhouse --data DIR --port N` serves on loopback only, without users or passwords, until
+SIGTERM, at which it ends within 3 s. An answered INSERT survives SIGKILL. clickhouse-connect's ordinary clients work
+unchanged, but it is not a whole ClickHouse server: no sessions and temporary tables, no external data, no cancelling
+of queries, and results are complete in memory before they are sent (at most 512 MiB).
+"""
+
+import argparse
+import asyncio
+import os
+import signal
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+
+from infra.embedded.clickhouse_engine import MIB, Engine
+from infra.embedded.clickhouse_http import Refused, Response, answer, decode, failure
+from infra.embedded.ports import HOST
+
+_THREADS = 8
+# Calls that wait for a thread; more than this and the callers had better hear of it.
+_WAITING = 256
+_LARGEST_BODY = 512 * MIB
+_STOP_SECONDS = 2
+
+Message = dict[str, Any]
+
+
+class Application:
+    """The ASGI application: reads a request, runs it on a thread, answers."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="query")
+        self._pending = 0
+
+    async def __call__(self, scope: Message, receive: Any, send: Any) -> None:
+        method: str = scope["method"]
+        if scope["path"] in ("/ping", "/replicas_status"):
+            response = Response(200, b"Ok.\n")
+        elif scope["path"] != "/":
+            response = Response(404, b"There is no such page: queries go to /\n")
+        else:
+            body = await _body(receive)
+            response = await self._respond(method, scope["query_string"], _headers(scope), body)
+        headers = {"Content-Length": str(len(response.body)), "X-ClickHouse-Server-Display-Name": "embedded"}
+        await send(
+            {
+                "type": "http.response.start",
+                "status": response.status,
+                "headers": [
+                    (k.encode(), v.encode("latin-1", "replace")) for k, v in (headers | response.headers).items()
+                ],
+            }
+        )
+        await send({"type": "http.response.body", "body": b"" if method == "HEAD" else response.body})
+
+    async def _respond(self, method: str, query: bytes, headers: dict[str, str], body: bytes | None) -> Response:
+        if body is None:
+            return failure(str(Refused(223, f"The request is larger than {_LARGEST_BODY} bytes")), self._engine.version)
+        if self._pending >= _THREADS + _WAITING:
+            return failure(str(Refused(202, "Too many simultaneous queries")), self._engine.version)
+        self._pending += 1
+        try:
+            work = asyncio.get_running_loop().run_in_executor(self._pool, self._run, method, query, headers, body)
+            return await work
+        finally:
+            self._pending -= 1
+
+    def _run(self, method: str, query: bytes, headers: dict[str, str], body: bytes) -> Response:
+        try:
+            call = decode(method, query, headers, body)
+            call = replace(call, query_id=call.query_id or str(uuid.uuid4()))
+            return answer(call, self._engine.run(call), self._engine.timezone)
+        except Exception as error:
+            # Whatever went wrong belongs to this one call: it is told, and the server goes on.
+            return failure(str(error), self._engine.version)
+
+
+async def _body(receive: Any) -> bytes | None:
+    """The whole request body, or None when it is too large."""
+    first = await receive()
+    if not first.get("more_body"):
+        return bytes(first.get("body", b""))
+    body = bytearray(first.get("body", b""))
+    fits = True
+    while True:
+        message = await receive()
+        if fits:
+            body += message.get("body", b"")
+            if len(body) > _LARGEST_BODY:
+                fits = False
+                body.clear()
+        if not message.get("more_body"):
+            return bytes(body) if fits else None
+
+
+def _headers(scope: Message) -> dict[str, str]:
+    return {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="infra.embedded.clickhouse", description="ClickHouse's engine over HTTP")
+    parser.add_argument("--data", type=Path, required=True, help="folder that keeps the tables")
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--memory", type=int, default=1536, help="MiB that the engine may use (%(default)s)")
+    arguments = parser.parse_args()
+    # uvicorn raises the signal that ended it once more when it is done: by then it has been heeded.
+    for ending in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(ending, lambda *_: None)
+    server = uvicorn.Server(
+        uvicorn.Config(
+            Application(Engine(arguments.data, arguments.memory * MIB)),  # type: ignore[arg-type]
+            host=HOST,
+            port=arguments.port,
+            http="httptools",
+            loop="uvloop",
+            ws="none",
+            lifespan="off",
+            access_log=False,
+            log_level="warning",
+            server_header=False,
+            date_header=False,
+            # Clients keep connections for long; one that is closed under them can cost them an INSERT.
+            timeout_keep_alive=3600,
+            timeout_graceful_shutdown=_STOP_SECONDS,
+        )
+    )
+    server.run()
+    # Without waiting for a query that still runs: its caller has gone, and what was answered is on disk.
+    os._exit(0 if server.started else 1)
+
+
+if __name__ == "__main__":
+    main()

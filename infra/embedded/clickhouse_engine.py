@@ -1,0 +1,143 @@
+"""chDB behind the calls of the HTTP protocol: one engine for the process, one connection for each thread that runs calls.
+
+A connection keeps the database and settings of the last call on it and changes only what differs, so settings that a
+client always sends cost nothing after the first call. What a statement itself changes (SET, USE) does not outlive it.
+"""
+
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+from chdb.state import connect
+
+from infra.embedded.clickhouse_http import Call, Outcome, first_word
+
+MIB = 1 << 20
+
+# Small for a small machine: caches in MiB instead of ClickHouse's GiB, two threads for merges.
+_SERVER = {
+    "mark_cache_size": 64 * MIB,
+    "primary_index_cache_size": 64 * MIB,
+    "index_mark_cache_size": 8 * MIB,
+    "query_condition_cache_size": 8 * MIB,
+    "text_index_tokens_cache_size": MIB,
+    "background_pool_size": 2,
+    "background_schedule_pool_size": 2,
+}
+
+# Every call begins with these unless it says otherwise.
+_BASE = {
+    # An answered INSERT is a written part, not a buffer in memory.
+    "async_insert": "0",
+    "max_execution_time": "300",
+    "max_result_bytes": str(512 * MIB),
+    "result_overflow_mode": "throw",
+}
+
+
+class _Connection:
+    """A chDB connection and what it is set to at the moment."""
+
+    def __init__(self, address: str, base: Mapping[str, str]) -> None:
+        self._chdb: Any = connect(address)
+        self._base = base
+        self._database = "default"
+        self._settings: dict[str, str] = {}
+        self._set(dict(base))
+
+    def close(self) -> None:
+        self._chdb.close()
+
+    def run(self, call: Call) -> Outcome:
+        if call.insert_format is not None:
+            return self._insert(call, call.insert_format)
+        result = self._chdb.query(call.statement.decode(), call.default_format, params=dict(call.parameters))
+        return Outcome(
+            body=result.bytes() or b"",
+            read_rows=result.rows_read(),
+            read_bytes=result.bytes_read(),
+            written_rows=result.rows_written(),
+            written_bytes=result.bytes_written(),
+            elapsed=result.elapsed(),
+        )
+
+    def _insert(self, call: Call, insert_format: str) -> Outcome:
+        if call.parameters:
+            self._set({f"param_{name}": value for name, value in call.parameters.items()})
+        with self._chdb.send_insert(call.statement.decode(), insert_format) as inserter:
+            for piece in call.data:
+                inserter.append(piece)
+            done = inserter.finish()
+        return Outcome(body=b"", written_rows=done.rows_written, written_bytes=done.bytes_written, elapsed=done.elapsed)
+
+    def adopt(self, database: str, settings: Mapping[str, str]) -> None:
+        """Take over the database and settings of the next call."""
+        if database != self._database:
+            self._chdb.query("USE `{}`".format(database.replace("\\", "\\\\").replace("`", "\\`")))
+            self._database = database
+        if settings == self._settings:
+            return
+        gone = {name: self._base.get(name) for name in self._settings if name not in settings}
+        new = {name: value for name, value in settings.items() if self._settings.get(name) != value}
+        self._set(gone | new)
+        self._settings = dict(settings)
+
+    def _set(self, values: Mapping[str, str | None]) -> None:
+        if values:
+            self._chdb.query("SET " + ", ".join(f"{name} = {_literal(value)}" for name, value in values.items()))
+
+
+def _literal(value: str | None) -> str:
+    return "DEFAULT" if value is None else "'{}'".format(value.replace("\\", "\\\\").replace("'", "\\'"))
+
+
+class Engine:
+    """The ClickHouse of this process; it keeps its data in `folder`."""
+
+    def __init__(self, folder: Path, memory: int) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        options = _SERVER | {"max_server_memory_usage": memory}
+        self._address = f"{folder.resolve()}?{urlencode(options)}"
+        # A single query may not take what the others and the merges need.
+        self._base = _BASE | {"max_memory_usage": str(memory * 2 // 3)}
+        self._own = threading.local()
+        # Held open from start to end: the engine lives as long as any connection does.
+        self._anchor = _Connection(self._address, self._base)
+        about = self._ask("SELECT version(), timezone()").split("\t")
+        self.version, self.timezone = about[0], about[1]
+
+    def run(self, call: Call) -> Outcome:
+        """Run a call on this thread's connection. Raises what chDB raises: RuntimeError with ClickHouse's text."""
+        connection = self._ready(call)
+        try:
+            return connection.run(call)
+        finally:
+            if call.parameters and call.insert_format or first_word(call.statement) in (b"SET", b"USE"):
+                self._drop()
+
+    def _ready(self, call: Call) -> _Connection:
+        connection: _Connection | None = getattr(self._own, "connection", None)
+        if connection is not None:
+            try:
+                connection.adopt(call.database, call.settings)
+                return connection
+            except Exception:
+                # Half changed, or it cannot change any more (readonly): a new one tells whether the call is at fault.
+                self._drop()
+        connection = self._own.connection = _Connection(self._address, self._base)
+        try:
+            connection.adopt(call.database, call.settings)
+        except Exception:
+            self._drop()
+            raise
+        return connection
+
+    def _drop(self) -> None:
+        self._own.connection.close()
+        self._own.connection = None
+
+    def _ask(self, statement: str) -> str:
+        call = Call(statement.encode(), None, (), "default", {}, {}, "TabSeparated", "")
+        return self._anchor.run(call).body.decode().rstrip("\n")

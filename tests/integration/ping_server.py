@@ -1,0 +1,96 @@
+"""The ping application as it runs: uvicorn on uvloop and httptools, in a thread, on the real Kafka."""
+
+import asyncio
+import socket
+import threading
+from concurrent.futures import Future
+from types import TracebackType
+from typing import Any
+
+import uvicorn
+import uvloop
+
+from infra.decisions import Decisions
+from infra.directory import Directory
+from infra.log.admin import migrate
+from infra.log.replica import Replica
+from infra.log.sink import Sink
+from infra.settings import Settings
+from ingest.clock import Clock
+from ingest.ping.app import PingApp
+from ingest.ping.request import LIMITS, Limits
+from ingest.ping.source import Source
+from schemas.base import encode
+from schemas.definitions import Check, Project
+from schemas.ids import new_id
+from schemas.topics import DEFINITIONS
+
+
+class PingServer:
+    """A running server with a project (`key`) and a check (`check`, slug `job`) of its own."""
+
+    def __init__(
+        self, bootstrap: str, limits: Limits = LIMITS, host: str = "127.0.0.1", sink: dict[str, Any] | None = None
+    ) -> None:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self.socket = socket.create_server((host, 0), family=family)
+        self.host, self.port = host, int(self.socket.getsockname()[1])
+        self.check, self.key = new_id(), new_id()[:22]
+        self._bootstrap, self._limits, self._sink = bootstrap, limits, sink or {}
+        self._ready: Future[None] = Future()
+        self._thread = threading.Thread(target=self._run, name="ping-server")
+
+    def __enter__(self) -> "PingServer":
+        self._thread.start()
+        self._ready.result(30)
+        return self
+
+    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        self._server.should_exit = True
+        self._thread.join(20)
+        assert not self._thread.is_alive(), "the server did not stop"
+
+    def _run(self) -> None:
+        try:
+            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+                runner.run(self._serve())
+        except BaseException as error:
+            if not self._ready.done():
+                self._ready.set_exception(error)
+            raise
+
+    async def _serve(self) -> None:
+        bootstrap, settings = self._bootstrap, Settings(port=self.port, host=self.host, pings_per_minute=0)
+        partitions = await asyncio.to_thread(migrate, bootstrap, 8)
+        clock, directory, sink = Clock(settings), Directory(), Sink(bootstrap, **self._sink)
+        project = new_id()
+        defined = {
+            f"project/{project}": Project(id=project, name="p", ping_key=self.key, created=0, webhook_secret=""),
+            f"check/{self.check}": Check(id=self.check, project=project, version=1, created=0, slug="job"),
+        }
+        for key, value in defined.items():
+            await sink.put(DEFINITIONS, key, encode(value))
+        replica = Replica(bootstrap, partitions, {DEFINITIONS: directory.apply})
+        await replica.start()
+        decisions = Decisions(bootstrap, partitions, sink)
+        await decisions.start()
+        self.source = Source(settings, clock, sink, f"test-{self.port}", partitions)
+        await self.source.begin()
+        app = PingApp(settings, clock, sink, directory, replica, decisions, self.source, self._limits)
+        self._server = uvicorn.Server(
+            uvicorn.Config(
+                app,
+                http="httptools",
+                lifespan="off",
+                access_log=False,
+                log_level="critical",
+                proxy_headers=False,
+                timeout_graceful_shutdown=3,
+            )
+        )
+        asyncio.get_running_loop().call_soon(self._ready.set_result, None)
+        await self._server.serve(sockets=[self.socket])
+        await self.source.close()
+        await decisions.close()
+        await replica.close()
+        await sink.close(1.0)

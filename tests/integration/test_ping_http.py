@@ -1,0 +1,238 @@
+"""The ping endpoint over real sockets: uvicorn (uvloop, httptools) and the real Kafka."""
+
+import asyncio
+import contextlib
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+from confluent_kafka import Consumer, TopicPartition
+
+from infra.log.admin import partition_count
+from infra.log.partitioner import partition_of
+from ingest.ping.request import Limits
+from schemas.pings import Ping, PingsEvent
+from schemas.ticks import Tick
+from schemas.topics import PINGS
+from tests.integration.ping_server import PingServer
+from tests.stack import start_kafka
+
+pytestmark = pytest.mark.stack
+LIMITS = Limits(body_time=1.0, body_size=3_000_000)
+
+_decode = msgspec.json.Decoder(PingsEvent).decode
+
+
+@pytest.fixture(scope="module")
+def server(kafka_bootstrap: str) -> Iterator[PingServer]:
+    with PingServer(kafka_bootstrap, LIMITS) as server:
+        yield server
+
+
+@pytest.fixture
+def journal(kafka_bootstrap: str, server: PingServer) -> "Journal":
+    return Journal(kafka_bootstrap, server)
+
+
+class Journal:
+    """The events of a server's check and source since it was made."""
+
+    def __init__(self, bootstrap: str, server: PingServer) -> None:
+        self._server = server
+        number = partition_of(server.check.encode(), partition_count(bootstrap))
+        self._consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "none", "enable.auto.commit": False})
+        self._from = TopicPartition(PINGS.name, number)
+        self._from.offset = self._end()
+
+    def _end(self) -> int:
+        return int(self._consumer.get_watermark_offsets(self._from, timeout=10)[1])
+
+    def read(self) -> tuple[list[Ping], list[Tick]]:
+        count = self._end() - self._from.offset
+        self._consumer.assign([self._from])
+        pings, ticks = [], []
+        for message in self._consumer.consume(count, timeout=10) if count else []:
+            event = _decode(message.value())
+            if isinstance(event, Ping) and message.key() == self._server.check.encode():
+                pings.append(event)
+            elif isinstance(event, Tick) and event.slot.startswith("test-"):
+                ticks.append(event)
+        return pings, ticks
+
+    def pings(self) -> list[Ping]:
+        return self.read()[0]
+
+
+def connect(server: PingServer, timeout: float = 15.0) -> socket.socket:
+    return socket.create_connection((server.host, server.port), timeout)
+
+
+def answer(connection: socket.socket, head: bool = False) -> tuple[str, dict[str, str], str]:
+    """One answer; the connection may stay open. An empty status: closed without one."""
+    raw = b""
+    while b"\r\n\r\n" not in raw:
+        part = connection.recv(65536)
+        if not part:
+            return "", {}, ""
+        raw += part
+    lines, _, body = raw.partition(b"\r\n\r\n")
+    status, *rest = lines.decode().split("\r\n")
+    headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in rest)}
+    while not head and len(body) < int(headers.get("content-length", "0")):
+        body += connection.recv(65536)
+    return status.partition(" ")[2], headers, body.decode()
+
+
+def ask(server: PingServer, request: str, body: bytes = b"", head: bool = False) -> tuple[str, dict[str, str], str]:
+    with connect(server) as connection:
+        connection.sendall(request.replace("\n", "\r\n").encode() + b"\r\n\r\n" + body)
+        return answer(connection, head)
+
+
+def test_http_1_0(server: PingServer, journal: Journal) -> None:
+    status, headers, body = ask(server, f"GET /{server.check} HTTP/1.0\nHost: x")
+    assert (status, body) == ("200 OK", "OK")
+    assert headers["content-type"] == "text/plain; charset=utf-8"
+    assert headers["content-length"] == "2"
+    assert headers["ping-body-limit"] == "100000"
+    assert headers["access-control-allow-origin"] == "*"
+    assert [ping.kind for ping in journal.pings()] == ["success"]
+
+
+def test_keep_alive_pipelining_and_head(server: PingServer, journal: Journal) -> None:
+    with connect(server) as connection:
+        for method in ("GET", "HEAD", "GET", "HEAD", "OPTIONS"):
+            connection.sendall(f"{method} /ping/{server.check}/log HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+            status, headers, body = answer(connection, head=method == "HEAD")
+            assert (status, body) == (
+                ("204 No Content", "") if method == "OPTIONS" else ("200 OK", "OK"[: 2 * (method == "GET")])
+            )
+        connection.sendall(f"GET /{server.key}/job HTTP/1.1\r\nHost: x\r\n\r\n".encode() * 3)
+        received = b""
+        while received.count(b"\r\n\r\nOK") < 3:
+            received += connection.recv(65536)
+    assert [ping.method for ping in journal.pings()] == ["GET", "HEAD", "GET", "HEAD", "GET", "GET", "GET"]
+
+
+def test_chunked(server: PingServer, journal: Journal) -> None:
+    head = f"POST /ping/{server.check}/3 HTTP/1.1\nHost: x\nTransfer-Encoding: chunked"
+    status, _, body = ask(server, head, b"5\r\nhello\r\n6\r\n world\r\n0\r\n\r\n")
+    assert (status, body) == ("200 OK", "OK")
+    (ping,) = journal.pings()
+    assert (ping.body, ping.exitstatus, ping.remote_addr) == ("hello world", 3, "127.0.0.1")
+
+
+def test_a_body_over_the_cap_is_kept_in_part(server: PingServer, journal: Journal) -> None:
+    sent = b"0123456789" * 280_000  # more than the anchor takes
+    status, _, body = ask(server, f"POST /{server.check} HTTP/1.1\nHost: x\nContent-Length: {len(sent)}", sent)
+    assert (status, body) == ("200 OK", "OK")
+    assert [ping.body for ping in journal.pings()] == [sent[:100_000].decode()]
+
+
+def test_an_endless_body_is_answered_and_cut_off(server: PingServer, journal: Journal) -> None:
+    with connect(server) as connection:
+        connection.sendall(f"POST /{server.check} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n".encode())
+        sent = 0
+        with contextlib.suppress(OSError):
+            while sent < 60_000_000:
+                connection.sendall(b"10000\r\n" + b"x" * 65536 + b"\r\n")
+                sent += 65536
+        assert sent < 60_000_000
+    assert [len(ping.body or "") for ping in journal.pings()] == [100_000]
+
+
+def test_a_slow_body_is_not_waited_for_ever(server: PingServer, journal: Journal) -> None:
+    began = time.monotonic()
+    status, headers, _ = ask(server, f"POST /{server.check} HTTP/1.1\nHost: x\nContent-Length: 10", b"half")
+    assert (status, headers["connection"]) == ("408 Request Timeout", "close")
+    assert time.monotonic() - began < 5
+    assert journal.pings() == []
+
+
+def test_a_client_that_goes_away_in_mid_body_leaves_nothing(server: PingServer, journal: Journal) -> None:
+    with connect(server) as connection:
+        connection.sendall(f"POST /{server.check} HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nhalf".encode())
+    assert ask(server, f"GET /{server.check}/log HTTP/1.1\nHost: x")[0] == "200 OK"
+    assert [ping.kind for ping in journal.pings()] == ["log"]
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"\x00\xff\xfe garbage\r\n\r\n",
+        b"GET /\xff\xfe/\x80 HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET /%ff%fe/%00%0a HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET /%2F%2f..%2f?%ff=%&rid=%0A HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET " + b"/a" * 40_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"PROPFIND /x HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"POST /x HTTP/1.1\r\nContent-Length: -5\r\n\r\n",
+        b"POST /x HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n\r\n",
+        b"GET /x HTTP/1.1\r\nX-Forwarded-For: \xff\xfe\r\nUser-Agent: \x80\r\n\r\n",
+        b"\r\n\r\n\r\n",
+    ],
+)
+def test_garbage_on_the_socket(server: PingServer, raw: bytes) -> None:
+    with connect(server, 3.0) as connection:
+        connection.sendall(raw)
+        connection.shutdown(socket.SHUT_WR)
+        with contextlib.suppress(OSError):
+            status, _, _ = answer(connection)
+            assert not status.startswith("5")
+    assert ask(server, f"GET /{server.check}/log HTTP/1.1\nHost: x")[0] == "200 OK"
+
+
+def test_first_ping_of_an_unknown_check_is_looked_up(server: PingServer) -> None:
+    assert ask(server, f"GET /{server.key[::-1]}/job HTTP/1.1\nHost: x")[::2] == ("404 Not Found", "not found")
+    assert ask(server, f"GET /{server.check[:-12]}000000000000 HTTP/1.1\nHost: x")[::2] == ("200 OK", "OK (not found)")
+
+
+def test_ipv6(kafka_bootstrap: str) -> None:
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        pytest.skip("no IPv6 loopback here")
+    with PingServer(kafka_bootstrap, host="::1") as server:
+        journal = Journal(kafka_bootstrap, server)
+        assert ask(server, f"GET /{server.check} HTTP/1.1\nHost: x")[0] == "200 OK"
+        assert [ping.remote_addr for ping in journal.pings()] == ["::1"]
+
+
+def test_the_public_url_is_reached_and_the_source_closes(kafka_bootstrap: str) -> None:
+    with PingServer(kafka_bootstrap) as server:
+        journal = Journal(kafka_bootstrap, server)
+        deadline = time.monotonic() + 10
+        while server.source.unreachable_since is not None and time.monotonic() < deadline:
+            time.sleep(0.02)
+        assert server.source.unreachable_since is None
+    ours = [tick for tick in journal.read()[1] if tick.slot == f"test-{server.port}"]
+    assert ours[-1].closing
+
+
+def test_kafka_frozen(tmp_path: Path) -> None:
+    """503 and never a lie; the ticks that come through afterwards tell of it."""
+    kafka = start_kafka(tmp_path, heap="256m")
+    try:
+        with PingServer(kafka.address, sink={"message.timeout.ms": 2_000}) as server:
+            journal = Journal(kafka.address, server)
+            assert ask(server, f"GET /{server.check} HTTP/1.1\nHost: x")[0] == "200 OK"
+            kafka.freeze()
+            began = time.time_ns() // 1000
+            status, headers, _ = ask(server, f"GET /{server.check} HTTP/1.1\nHost: x")
+            assert (status, headers["retry-after"]) == ("503 Service Unavailable", "1")
+            status, headers, _ = ask(server, f"GET /{server.check[:-12]}000000000000 HTTP/1.1\nHost: x")
+            assert (status, headers["retry-after"]) == ("503 Service Unavailable", "1")
+            kafka.thaw()
+            deadline = time.monotonic() + 10
+            told: list[int] = []
+            while not told and time.monotonic() < deadline:
+                asyncio.run(asyncio.sleep(0.1))
+                told = [tick.refused_since for tick in journal.read()[1] if tick.refused_since]
+            assert told
+            assert abs(told[0] - began) < 2_000_000
+            assert ask(server, f"GET /{server.check} HTTP/1.1\nHost: x")[0] == "200 OK"
+    finally:
+        kafka.thaw()
+        kafka.stop()

@@ -1,0 +1,98 @@
+"""Uptime against a brute-force oracle that looks at every moment of the window."""
+
+from decimal import Decimal
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from query_api.uptime import Span, of_counts, of_observed, of_window, shown, time_in_states
+from schemas.transitions import Shown
+
+STATES: tuple[Shown, ...] = ("new", "up", "late", "not_observed", "down", "paused")
+
+moments = st.integers(0, 60)
+spans = st.lists(st.builds(Span, moments, moments, st.sampled_from(STATES)), max_size=8)
+windows = st.tuples(moments, moments).filter(lambda window: window[0] < window[1])
+
+
+def state_at(spans: list[Span], moment: int) -> Shown | None:
+    """The state at a moment: that of the newest span that has begun, if it has not ended."""
+    for span in reversed(spans):
+        if span.start <= moment and span.end > span.start:
+            return span.state if moment < span.end else None
+    return None
+
+
+def unbroken(lengths: list[tuple[int, Shown]]) -> list[Span]:
+    """Spans as a fold makes them: each begins where the one before ends."""
+    made, start = [], 0
+    for length, state in lengths:
+        made.append(Span(start, start + length, state))
+        start += length
+    return made
+
+
+class TestTimeInStates:
+    @given(spans, windows)
+    def test_agrees_with_a_look_at_every_moment(self, spans: list[Span], window: tuple[int, int]) -> None:
+        seen = [state_at(spans, moment) for moment in range(*window)]
+        assert time_in_states(spans, *window) == {state: seen.count(state) for state in STATES if seen.count(state)}
+
+    @given(st.lists(st.tuples(st.integers(0, 20), st.sampled_from(STATES))), windows)
+    def test_unbroken_spans_fill_the_window(self, lengths: list[tuple[int, Shown]], window: tuple[int, int]) -> None:
+        spans = unbroken(lengths)
+        covered = max(0, min(window[1], sum(length for length, _ in lengths)) - window[0])
+        assert time_in_states(spans, *window).total() == covered
+
+
+class TestFigures:
+    @given(spans, windows)
+    def test_agree_with_a_look_at_every_moment(self, spans: list[Span], window: tuple[int, int]) -> None:
+        seen = [state_at(spans, moment) for moment in range(*window)]
+        down, up = seen.count("down"), seen.count("up") + seen.count("late")
+        assert of_window(spans, *window) == 1 - Fraction(down, len(seen))
+        assert of_observed(spans, *window) == (Fraction(up, up + down) if up + down else None)
+
+    def test_updown_vector_fixed_window_of_30_days_on_a_new_check(self) -> None:
+        day = 86_400
+        spans = [Span(0, 106, "down"), Span(106, 1_000, "up"), Span(1_000, 1_145, "down"), Span(1_145, 4_000, "up")]
+        assert shown(of_window(spans, 4_000 - 30 * day, 4_000), 2) == Decimal("99.99")
+
+    def test_nothing_watched_is_no_figure(self) -> None:
+        assert of_observed([Span(0, 10, "paused"), Span(10, 20, "not_observed")], 0, 20) is None
+        assert of_counts(0, 0) is None
+
+    def test_a_window_must_have_a_length(self) -> None:
+        with pytest.raises(ValueError, match="window"):
+            of_window([], 5, 5)
+
+
+class TestShown:
+    def test_poppaping_vector_is_rounded_not_cut(self) -> None:
+        share = of_counts(43_187, 43_200)
+        assert share is not None
+        assert shown(share, 2) == Decimal("99.97")
+
+    @pytest.mark.parametrize(
+        ("share", "decimals", "expected"),
+        [
+            (Fraction(1), 2, "100.00"),
+            (1 - Fraction(1, 10**15), 2, "99.99"),
+            (1 - Fraction(1, 10**15), 3, "99.999"),
+            (1 - Fraction(1, 10**40), 0, "99"),
+            (Fraction(0), 2, "0.00"),
+            (Fraction(99_995, 100_000), 2, "99.99"),
+            (Fraction(12_345, 100_000), 2, "12.35"),
+        ],
+    )
+    def test_rounds_but_never_up_to_100(self, share: Fraction, decimals: int, expected: str) -> None:
+        assert str(shown(share, decimals)) == expected
+
+    @given(st.integers(1, 10**9).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))), st.integers(0, 4))
+    def test_100_means_no_downtime_at_all(self, counts: tuple[int, int], decimals: int) -> None:
+        good, total = counts
+        figure = shown(Fraction(good, total), decimals)
+        assert (figure == 100) == (good == total)
+        assert abs(figure - Decimal(100 * good) / total) <= Decimal(1).scaleb(-decimals)
