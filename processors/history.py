@@ -84,7 +84,7 @@ class HistoryWriter:
         self._address = Address.parse(settings.clickhouse_url)
         self._slot, self._group, self._sources = slot, group, sources
         self._client: Client | None = None
-        self._take = 1_000
+        self._take = 50
         self._block = Block()
         self._reached: dict[tuple[str, int], int] = {}  # what is inserted and not yet committed
         self._committed_at = 0.0
@@ -243,6 +243,8 @@ class HistoryWriter:
                     return False
                 pause = min(2 * pause, _LONGEST_PAUSE)
             else:
+                # The client's own context refers to itself and would keep the block until some later garbage collection.
+                columns.clear()
                 _ROWS.labels(table.name).inc(len(rows))
                 return True
 

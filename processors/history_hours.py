@@ -40,7 +40,8 @@ SELECT p.check_id, toDateTime(p.hour, 'UTC'),
        countIf(counted AND lasted >= 0), sumIf(lasted, counted AND lasted >= 0), maxIf(lasted, counted AND lasted >= 0),
        count() + sum(known)
 FROM (
-    SELECT p.check_id, p.hour, f.known AS known, if(known, f.counted, 1) AS counted, if(known, f.duration, -1) AS lasted,
+    SELECT p.check_id, p.hour, f.known AS known,
+           if(known, f.counted, 1) AS counted, if(known, f.duration, -1) AS lasted,
            if(f.kind = '', p.kind, f.kind) AS kind
     FROM (
         SELECT check_id, off, part, toStartOfHour(at) AS hour, CAST(kind, 'String') AS kind

@@ -22,8 +22,9 @@ _KEY_LENGTH = 32
 # No field of a check needs more, and one request must fit in one event.
 BODY_LIMIT = 2**20
 
-# How long a look at the end of the log may take before something is called unknown.
-LOOK = 0.5
+# How long a look at the end of the log may take before something is called unknown. A replica learns of the commit
+# marker at the end of a partition with its next fetch, which may take half a second; twice that is never too short.
+LOOK = 1.0
 
 _header = APIKeyHeader(name="X-Api-Key", scheme_name="ApiKey", auto_error=False)
 

@@ -10,7 +10,7 @@ from fastapi import Depends, Request
 from infra.directory import Directory
 from infra.log.sink import Position
 from infra.settings import Settings
-from query_api.history import Flip, PingRow
+from query_api.history import Flip, PingRow, Transition
 from query_api.states import States
 from schemas.base import Micros
 from schemas.requests import Decision, ProjectsRequest
@@ -56,6 +56,8 @@ class HistoryReads(Protocol):
     async def pings(self, check_id: str, last: int, total: int, limit: int) -> list[PingRow]: ...
 
     async def body(self, check_id: str, n: int, last: int, total: int) -> bytes | None: ...
+
+    async def transitions(self, thing: str, start: Micros) -> list[Transition]: ...
 
     async def flips(self, check_id: str, start: Micros, end: Micros) -> list[Flip]: ...
 

@@ -22,7 +22,7 @@ from processors.checks import Checks
 from processors.fold import SAME, Effect, Record, Session, View
 from processors.projects import Projects
 from query_api.app import create_app
-from query_api.history import Flip, PingRow
+from query_api.history import Flip, PingRow, Transition
 from query_api.parts import Parts
 from query_api.states import States
 from schemas.base import SECOND, Micros, encode
@@ -32,6 +32,7 @@ from schemas.pings import Kind, Ping
 from schemas.requests import ChannelCreate, Decision, ProjectCreate, ProjectsRequest
 from schemas.ticks import Tick
 from schemas.topics import CHECK_STATES, DEFINITIONS, PINGS, PROJECTS, TRANSITIONS, Topic
+from schemas.transitions import StatusChanged
 
 START: Micros = 1_750_000_000 * SECOND
 
@@ -175,10 +176,14 @@ class Memory:
 
 
 class MemoryHistory:
-    """Pings and flips read back from the log; as `query_api.history.History`."""
+    """Pings and changes read back from the log; as `query_api.history.History`.
+
+    late: so many questions for changes are answered as if the newest change were not written yet.
+    """
 
     def __init__(self, log: Memory) -> None:
         self._log = log
+        self.late = 0
 
     async def pings(self, check_id: str, last: int, total: int, limit: int) -> list[PingRow]:
         rows = self._rows(check_id)
@@ -189,15 +194,38 @@ class MemoryHistory:
     async def body(self, check_id: str, n: int, last: int, total: int) -> bytes | None:
         return next((body for _, row, body in self._rows(check_id) if row.n == n), None)
 
+    async def transitions(self, thing: str, start: Micros = 0) -> list[Transition]:
+        told = (msgspec.convert(value, StatusChanged) for key, value in self._log.of(TRANSITIONS) if key == thing
+                and value["type"] == "status.changed")  # fmt: skip
+        found = [
+            Transition(
+                one.n,
+                one.at,
+                one.since,
+                one.was,
+                one.now,
+                one.reason,
+                one.detected_at,
+                one.id,
+                one.incident,
+                one.detail,
+            )
+            for one in told
+            if one.at >= start
+        ][::-1]
+        if self.late:
+            self.late -= 1
+            return found[1:]
+        return found
+
     async def flips(self, check_id: str, start: Micros, end: Micros) -> list[Flip]:
-        stored = {"late": "up", "not_observed": "up"}
-        found = []
-        for key, told in self._log.of(TRANSITIONS):
-            if key == check_id and told["type"] == "status.changed" and start <= told["at"] < end:
-                was, now = (stored.get(told[side], told[side]) for side in ("was", "now"))
-                if was != now:
-                    found.append(Flip(told["at"], was, now, told["reason"]))
-        return found[::-1]
+        stored: dict[str, Any] = {"late": "up", "not_observed": "up"}
+        flips = (
+            Flip(one.at, stored.get(one.was, one.was), stored.get(one.now, one.now), one.reason)
+            for one in await self.transitions(check_id, start)
+            if one.at < end
+        )
+        return [flip for flip in flips if flip.was != flip.now]
 
     def _rows(self, check_id: str) -> list[tuple[int, PingRow, bytes]]:
         """Offset, row and body of each ping, newest first."""
@@ -223,6 +251,7 @@ class Harness:
 
     def __init__(self, history: bool = True, **settings: Any) -> None:
         self.log = Memory()
+        self.history = MemoryHistory(self.log)
         self.settings = Settings(_env_file=None, **settings)
         self.project = self.make_project("main", {WRITE_KEY: "healthchecks", READ_KEY: "healthchecks-readonly"})
         self.other = self.make_project("other", {OTHER_KEY: "healthchecks", "p" * 32: "poppaping"})
@@ -239,7 +268,7 @@ class Harness:
                 states_replica=self.log,
                 encrypt=lambda secret: f"sealed {len(secret)}",
                 source=self.log,
-                history=MemoryHistory(self.log) if history else None,
+                history=self.history if history else None,
             )
         )
         self.client = httpx.AsyncClient(

@@ -18,6 +18,7 @@ from typing import Any
 
 import uvicorn
 
+from infra.embedded.clickhouse_codec import BadCompression
 from infra.embedded.clickhouse_engine import MIB, Engine
 from infra.embedded.clickhouse_http import Refused, Response, answer, decode, failure
 from infra.embedded.ports import HOST
@@ -41,9 +42,10 @@ class Application:
 
     async def __call__(self, scope: Message, receive: Any, send: Any) -> None:
         method: str = scope["method"]
-        if scope["path"] in ("/ping", "/replicas_status"):
+        path: str = scope["path"]
+        if path in ("/ping", "/replicas_status") or (path == "/" and method == "GET" and not scope["query_string"]):
             response = Response(200, b"Ok.\n")
-        elif scope["path"] != "/":
+        elif path != "/":
             response = Response(404, b"There is no such page: queries go to /\n")
         else:
             body = await _body(receive)
@@ -62,7 +64,7 @@ class Application:
 
     async def _respond(self, method: str, query: bytes, headers: dict[str, str], body: bytes | None) -> Response:
         if body is None:
-            return failure(str(Refused(223, f"The request is larger than {_LARGEST_BODY} bytes")), self._engine.version)
+            return failure(str(Refused(229, f"The request is larger than {_LARGEST_BODY} bytes")), self._engine.version)
         if self._pending >= _THREADS + _WAITING:
             return failure(str(Refused(202, "Too many simultaneous queries")), self._engine.version)
         self._pending += 1
@@ -77,6 +79,8 @@ class Application:
             call = decode(method, query, headers, body)
             call = replace(call, query_id=call.query_id or str(uuid.uuid4()))
             return answer(call, self._engine.run(call), self._engine.timezone)
+        except BadCompression as error:
+            return failure(str(Refused(271, f"The request: {error}")), self._engine.version)
         except Exception as error:
             # Whatever went wrong belongs to this one call: it is told, and the server goes on.
             return failure(str(error), self._engine.version)
@@ -115,7 +119,7 @@ def main() -> None:
         signal.signal(ending, lambda *_: None)
     server = uvicorn.Server(
         uvicorn.Config(
-            Application(Engine(arguments.data, arguments.memory * MIB)),  # type: ignore[arg-type]
+            Application(Engine(arguments.data, arguments.memory * MIB)),
             host=HOST,
             port=arguments.port,
             http="httptools",

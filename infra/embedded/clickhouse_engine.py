@@ -1,4 +1,4 @@
-"""chDB behind the calls of the HTTP protocol: one engine for the process, one connection for each thread that runs calls.
+"""chDB behind the calls of the HTTP protocol: one engine for the process, a connection for each thread that runs calls.
 
 A connection keeps the database and settings of the last call on it and changes only what differs, so settings that a
 client always sends cost nothing after the first call. What a statement itself changes (SET, USE) does not outlive it.
@@ -53,7 +53,7 @@ class _Connection:
     def run(self, call: Call) -> Outcome:
         if call.insert_format is not None:
             return self._insert(call, call.insert_format)
-        result = self._chdb.query(call.statement.decode(), call.default_format, params=dict(call.parameters))
+        result = self._chdb.query(call.statement, call.default_format, params=dict(call.parameters))
         return Outcome(
             body=result.bytes() or b"",
             read_rows=result.rows_read(),
@@ -66,7 +66,7 @@ class _Connection:
     def _insert(self, call: Call, insert_format: str) -> Outcome:
         if call.parameters:
             self._set({f"param_{name}": value for name, value in call.parameters.items()})
-        with self._chdb.send_insert(call.statement.decode(), insert_format) as inserter:
+        with self._chdb.send_insert(call.statement.decode(errors="replace"), insert_format) as inserter:
             for piece in call.data:
                 inserter.append(piece)
             done = inserter.finish()
@@ -114,7 +114,7 @@ class Engine:
         try:
             return connection.run(call)
         finally:
-            if call.parameters and call.insert_format or first_word(call.statement) in (b"SET", b"USE"):
+            if (call.parameters and call.insert_format) or first_word(call.statement) in (b"SET", b"USE"):
                 self._drop()
 
     def _ready(self, call: Call) -> _Connection:

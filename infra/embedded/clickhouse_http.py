@@ -4,11 +4,8 @@ A request is read into a `Call`: what to run, and the data that follows an INSER
 is unpacked piece by piece. Nothing here knows the engine that runs it.
 """
 
-import gzip
-import io
 import json
 import re
-import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from email.parser import BytesParser
@@ -16,16 +13,17 @@ from email.policy import HTTP
 from itertools import chain
 from urllib.parse import parse_qsl
 
-import lz4.frame
-import zstandard
+from infra.embedded.clickhouse_codec import PREFERRED, packed, unpacked
 
 # Arguments of the transport: they say how to talk, not how to run a query.
 _TRANSPORT = frozenset(
-    "query database default_format query_id session_id session_timeout session_check quota_key user password role "
-    "compress decompress buffer_size wait_end_of_query client_protocol_version send_progress_in_http_headers "
-    "http_headers_progress_interval_ms enable_http_compression cancel_http_readonly_queries_on_client_close".split()
-)
-_PIECE = 1 << 20
+    {
+        "query", "database", "default_format", "query_id", "session_id", "session_timeout", "session_check",
+        "quota_key", "user", "password", "role", "compress", "decompress", "buffer_size", "wait_end_of_query",
+        "client_protocol_version", "send_progress_in_http_headers", "http_headers_progress_interval_ms",
+        "enable_http_compression", "cancel_http_readonly_queries_on_client_close",
+    }
+)  # fmt: skip
 # Below this a compressed answer is hardly smaller, and costs both sides time.
 _WORTH_COMPRESSING = 1024
 
@@ -43,13 +41,17 @@ _READING = frozenset({b"SELECT", b"WITH", b"SHOW", b"DESCRIBE", b"DESC", b"EXPLA
 
 # ClickHouse's own table of statuses by exception code; every other code is a 500.
 _STATUS = {
-    **dict.fromkeys((36, 427, 6, 25, 26, 38, 41, 72, 376, 27, 15, 44, 16, 62, 117, 53, 321), 400),
-    **dict.fromkeys((167, 168, 306), 400),
-    **dict.fromkeys((60, 46, 47, 50, 56, 81, 115, 63, 73, 336, 78, 511), 404),
-    **dict.fromkeys((439, 209, 74), 503),
+    **dict.fromkeys(
+        (6, 8, 15, 25, 26, 27, 36, 37, 38, 41, 44, 53, 62, 72, 117, 123, 167, 168, 223, 321, 376, 427), 400
+    ),
+    **dict.fromkeys((441, 675, 676), 400),
+    497: 403,
+    **dict.fromkeys((46, 47, 50, 56, 60, 63, 73, 78, 81, 115, 152, 336, 511), 404),
     159: 408,
+    229: 413,
+    779: 415,
     48: 501,
-    223: 413,
+    **dict.fromkeys((76, 209, 439), 503),
 }
 _CODE = re.compile(r"Code: (\d+)\.")
 
@@ -117,6 +119,8 @@ def decode(method: str, query_string: bytes, headers: Mapping[str, str], body: b
     if arguments.get("decompress", "0") == "1":
         raise Refused(48, "ClickHouse's own block compression of requests is not supported, use Content-Encoding")
     statement, insert_format, data = _statement(arguments.get("query", ""), pieces)
+    if not statement.strip():
+        raise Refused(62, "Syntax error: Empty query. (SYNTAX_ERROR)")
     if method == "GET" and first_word(statement) not in _READING:
         # As ClickHouse does: a link or an image in a page must not change anything.
         raise Refused(164, "Cannot execute query in readonly mode. For queries over HTTP, method GET implies readonly")
@@ -214,59 +218,12 @@ def first_word(text: bytes) -> bytes:
     return b""
 
 
-def unpacked(body: bytes, encoding: str) -> Iterator[bytes]:
-    """The pieces of a request body. Clients send many compressed frames one after the other: all of them are read."""
-    source = io.BytesIO(body)
-    reader: io.BufferedIOBase | io.RawIOBase
-    match encoding.strip().lower():
-        case "" | "identity":
-            reader = source
-        case "lz4":
-            reader = lz4.frame.LZ4FrameFile(source)
-        case "zstd":
-            reader = zstandard.ZstdDecompressor().stream_reader(source, read_across_frames=True)
-        case "gzip" | "x-gzip":
-            reader = gzip.GzipFile(fileobj=source)
-        case "deflate":
-            reader = io.BytesIO(_inflated(body))
-        case other:
-            raise Refused(48, f"Unknown compression method of the request: {other}")
-    return _pieces(reader)
-
-
-def _pieces(reader: io.BufferedIOBase | io.RawIOBase) -> Iterator[bytes]:
-    try:
-        while piece := reader.read(_PIECE):
-            yield piece
-    except (EOFError, OSError, RuntimeError, zlib.error, zstandard.ZstdError) as error:
-        raise Refused(271, f"Cannot decompress the request: {error}") from error
-
-
-def _inflated(body: bytes) -> bytes:
-    try:
-        return zlib.decompress(body)
-    except zlib.error as error:
-        raise Refused(271, f"Cannot decompress the request: {error}") from error
-
-
 def _wanted_encoding(arguments: Mapping[str, str], headers: Mapping[str, str]) -> str | None:
-    """How to compress the answer: only if asked for in both places, as ClickHouse does."""
-    if arguments.get("enable_http_compression", "0") in ("0", "false"):
+    """How to compress the answer: as the client accepts, unless it says not to (ClickHouse 26's default)."""
+    if arguments.get("enable_http_compression", "1") in ("0", "false"):
         return None
     accepted = [part.split(";")[0].strip().lower() for part in headers.get("accept-encoding", "").split(",")]
-    return next((name for name in ("lz4", "zstd", "gzip", "deflate") if name in accepted), None)
-
-
-def _packed(body: bytes, encoding: str) -> bytes:
-    match encoding:
-        case "lz4":
-            return lz4.frame.compress(body)  # type: ignore[no-any-return]
-        case "zstd":
-            return zstandard.ZstdCompressor(level=1).compress(body)
-        case "gzip":
-            return gzip.compress(body, compresslevel=1)
-        case _:
-            return zlib.compress(body, level=1)
+    return next((name for name in PREFERRED if name in accepted), None)
 
 
 def answer(call: Call, outcome: Outcome, timezone: str) -> Response:
@@ -292,7 +249,7 @@ def answer(call: Call, outcome: Outcome, timezone: str) -> Response:
     body = outcome.body
     if call.encoding and len(body) >= _WORTH_COMPRESSING:
         headers["Content-Encoding"] = call.encoding
-        body = _packed(body, call.encoding)
+        body = packed(body, call.encoding)
     return Response(200, body, headers)
 
 

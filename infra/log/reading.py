@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from confluent_kafka import OFFSET_BEGINNING, TIMESTAMP_NOT_AVAILABLE, Consumer, KafkaError, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, TIMESTAMP_NOT_AVAILABLE, Consumer, KafkaError, Message, TopicPartition
 
 from infra.log.admin import admin_client, end_offsets, partition_count
 from schemas.base import Micros
@@ -24,6 +24,15 @@ class Stored(NamedTuple):
 
 class NotRead(Exception):
     """The topic could not be read to its end."""
+
+
+def arrived(consumer: Consumer, patience: float, most: int = 5_000) -> list[Message]:
+    """What has arrived, errors and ends of partitions among it; waits at most `patience` seconds for the first.
+
+    `Consumer.consume` alone would wait its whole time for the last of `most`.
+    """
+    first = consumer.poll(patience)
+    return [] if first is None else [first, *consumer.consume(most - 1, 0)]
 
 
 def ends_of(bootstrap: str, topic: Topic) -> dict[int, int]:
@@ -53,6 +62,7 @@ def _read_partition(bootstrap: str, topic: Topic, partition: int, end: int, stal
             "enable.partition.eof": True,
             "isolation.level": "read_committed",
             "auto.offset.reset": "earliest",
+            "fetch.wait.max.ms": 10,  # the end is told by a fetch that came back empty
             "queued.max.messages.kbytes": 65_536,
             "log_level": 0,
         }
@@ -61,7 +71,7 @@ def _read_partition(bootstrap: str, topic: Topic, partition: int, end: int, stal
         consumer.assign([TopicPartition(topic.name, partition, OFFSET_BEGINNING)])
         position, heard = 0, time.monotonic()
         while position < end:
-            messages = consumer.consume(5_000, 0.5)
+            messages = arrived(consumer, 0.5)
             if messages:
                 heard = time.monotonic()
             elif time.monotonic() - heard > stall:

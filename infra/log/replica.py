@@ -11,9 +11,10 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 
 import structlog
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Message, TopicPartition
 
 from infra.log.admin import admin_client, end_offsets
+from infra.log.reading import arrived
 from schemas.topics import Topic
 
 log = structlog.get_logger(__name__)
@@ -47,7 +48,8 @@ class Replica:
                 "enable.partition.eof": True,
                 "isolation.level": "read_committed",
                 "auto.offset.reset": "earliest",
-                "fetch.wait.max.ms": 500,
+                # The end of a partition is told by a fetch that came back empty: this long after a last commit marker.
+                "fetch.wait.max.ms": 50,
                 "fetch.message.max.bytes": 4 * 2**20,
                 "queued.max.messages.kbytes": 65_536,
                 "queued.min.messages": 10_000,
@@ -123,14 +125,14 @@ class Replica:
 
     def _follow(self) -> None:
         while not self._closing:
-            self._apply(self._consumer.consume(5_000, 0.25))
+            self._apply(arrived(self._consumer, 0.25))
         self._consumer.close()
 
-    def _apply(self, messages: Iterable[object]) -> None:
+    def _apply(self, messages: Iterable[Message]) -> None:
         any_read = False
         for message in messages:
-            error = message.error()  # type: ignore[attr-defined]
-            topic, partition, offset = message.topic(), message.partition(), message.offset()  # type: ignore[attr-defined]
+            error = message.error()
+            topic, partition, offset = message.topic(), message.partition(), message.offset()
             if error is not None:
                 if error.code() == KafkaError._PARTITION_EOF:
                     self.positions[topic, partition] = offset
@@ -138,8 +140,8 @@ class Replica:
                 elif not error.retriable():
                     log.warning("replica.error", topic=topic, error=error.str())
                 continue
-            key = (message.key() or b"").decode(errors="replace")  # type: ignore[attr-defined]
-            self._applies[topic](partition, key, message.value())  # type: ignore[attr-defined]
+            key = (message.key() or b"").decode(errors="replace")
+            self._applies[topic](partition, key, message.value())
             self.positions[topic, partition] = offset + 1
             any_read = True
         if any_read and self._waiters and not self._closing:

@@ -1,8 +1,11 @@
 """Pings, their bodies, and flips of a check: what history knows (reference/management-api.md sections 2 and 3).
 
-A list of pings goes up to the newest ping that the check's state knows, so it is as fresh as the state.
+A list of pings goes up to the newest ping that the check's state knows, so it is as fresh as the state. A list of flips
+waits for the newest change that the state knows; when that takes long, it is answered without, and says so.
 """
 
+import asyncio
+import time
 from collections.abc import Awaitable
 from typing import Annotated, Any, TypeVar
 
@@ -23,6 +26,10 @@ T = TypeVar("T")
 
 # So many pings of a check are listed, and so many bodies can be read.
 PING_LOG_LIMIT = 1000
+
+# How long a list of flips waits for history, and how often it looks.
+_FLIPS_WITHIN = 1.0
+_LOOK_AGAIN = 0.05
 
 _LONGEST_SECONDS = 31_536_000
 _LAST_TIMESTAMP = 10_000_000_000
@@ -76,6 +83,7 @@ async def list_flips(
     if since:
         first = max(first, desk.parts.clock.now() - since * SECOND)
     stale = await desk.freshness.of_check(check)
+    stale = max(stale, await _asked(_age_of_changes(desk, check)))
     flips = await _asked(_history(desk).flips(check.id, min(first, FOREVER), min(until or FOREVER, FOREVER)))
     return json_answer({"flips": [_flip_object(flip) for flip in flips]}, headers=stale_header(stale))
 
@@ -93,6 +101,21 @@ async def _asked(question: Awaitable[T]) -> T:
         raise Unavailable("history is being written") from None
     except NoClickHouse:
         raise Unavailable("history is not available") from None
+
+
+async def _age_of_changes(desk: Desk, check: Check) -> int:
+    """Wait for the newest change that the state knows; for how many seconds history lacks it, 0 when it is in."""
+    state = desk.parts.states.state(check.id)
+    if state is None or state.changes == 0:
+        return 0
+    deadline = time.monotonic() + _FLIPS_WITHIN
+    while True:
+        newest = await _history(desk).transitions(check.id, state.since)
+        if newest and newest[0].n >= state.changes:
+            return 0
+        if time.monotonic() > deadline:
+            return max(1, (desk.parts.clock.now() - state.since) // SECOND)
+        await asyncio.sleep(_LOOK_AGAIN)
 
 
 def _newest(desk: Desk, check: Check) -> tuple[int, int]:

@@ -25,8 +25,10 @@ Pairs = list[tuple[bytes | None, bytes | None]]
 class Reading(Protocol):
     """A sink on a topic of its own, and a way to read it back."""
 
-    sink: Log
     topic: str
+
+    @property
+    def sink(self) -> Log: ...
 
     def read(self, partition: int) -> Pairs: ...
 
@@ -47,7 +49,8 @@ class InMemory:
 class InKafka:
     def __init__(self, bootstrap: str) -> None:
         self.topic, self.bootstrap = f"contract-{uuid4()}", bootstrap
-        (made,) = admin_client(bootstrap).create_topics([NewTopic(self.topic, PARTITIONS, 1)]).values()
+        admin = admin_client(bootstrap)
+        (made,) = admin.create_topics([NewTopic(self.topic, PARTITIONS, 1)]).values()
         made.result(20)
         self.sink = Sink(bootstrap)
 

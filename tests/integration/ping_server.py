@@ -55,6 +55,7 @@ class PingServer:
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
                 runner.run(self._serve())
         except BaseException as error:
+            self.socket.close()
             if not self._ready.done():
                 self._ready.set_exception(error)
             raise
@@ -68,8 +69,10 @@ class PingServer:
             f"project/{project}": Project(id=project, name="p", ping_key=self.key, created=0, webhook_secret=""),
             f"check/{self.check}": Check(id=self.check, project=project, version=1, created=0, slug="job"),
         }
+        defining = Sink(bootstrap)  # patient, whatever the one under test is
         for key, value in defined.items():
-            await sink.put(DEFINITIONS, key, encode(value))
+            await defining.put(DEFINITIONS, key, encode(value))
+        await defining.close()
         replica = Replica(bootstrap, partitions, {DEFINITIONS: directory.apply})
         await replica.start()
         decisions = Decisions(bootstrap, partitions, sink)

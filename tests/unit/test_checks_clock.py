@@ -23,8 +23,6 @@ from tests.check_story import (
     CHECK,
     DAY,
     HOUR,
-    MIDNIGHT,
-    MINUTE,
     A,
     B,
     Story,
@@ -178,7 +176,7 @@ def cause(request: pytest.FixtureRequest) -> str:
 
 def test_cron_with_a_gap_in_the_night(cause: str) -> None:
     story = Story(schedule=Cron("0 2 * * *", "UTC"), grace=6 * HOUR)
-    story.ping(clock("01:59:59") - DAY + DAY)
+    story.ping(clock("01:59:59"))
     story.tick(clock("02:09"))
     effects = CAUSES[cause](story, clock("02:10:00"), clock("02:10:11"))
     assert gaps(effects)[-1] == (cause, clock("02:10:00"), clock("02:10:11"))
@@ -303,7 +301,7 @@ def test_a_frozen_source_shows_its_gap_before_deadlines_in_it_are_judged() -> No
     story = Story()
     story.ping(0)
     effects = story.tick(DAY, after=DAY * SECOND)
-    assert gaps(effects) == [("silent source", 0, DAY)] or gaps(effects)[0][2] == DAY
+    assert gaps(effects) == [("silent source", 0, DAY)]
     assert effects[0].key.startswith("gap/")
     assert changes(effects) == [("up", "late", "deadline", HOUR), ("late", "not_observed", "gap", DAY)]
     assert changes(story.tick(2 * DAY)) == [("not_observed", "down", "deadline", DAY + HOUR + 300)]
@@ -392,11 +390,11 @@ def test_one_of_two_sources_dies_and_is_retired() -> None:
     for second in range(1, 200):
         story.tick(second)
     assert gaps(story.effects) == [("silent source", 0, None), ("silent source", 0, RETIRED // SECOND + 1)]
-    assert changes(story.effects)[1:] == [("up", "late", "deadline", 60.5), ("late", "not_observed", "gap", 120.5)]
-    assert story.state.base == t(61)
-    assert changes(story.tick(200)) == [("not_observed", "down", "deadline", 181)] or moves(story.effects)[-1] == (
-        "not_observed>down"
-    )
+    assert changes(story.effects)[1:] == [
+        ("up", "late", "deadline", 60.5),
+        ("late", "not_observed", "gap", 120.5),
+        ("not_observed", "down", "deadline", 181),
+    ]
 
 
 # ---- what is kept of gaps
@@ -527,5 +525,3 @@ def test_a_broken_schedule_does_not_refuse_pings(broken: set[int]) -> None:
     story = Story()
     assert of_type(story.ping(1) + story.ping(2), DeadLetter) == []
     assert story.folding.state(CheckState, CHECK).pings == 2
-    assert t(0) == MIDNIGHT
-    assert 5 * MINUTE == story.definition["grace"]

@@ -392,6 +392,23 @@ async def test_flips(harness: Harness) -> None:
         assert (answer.status_code, answer.content) == (400, b"")
 
 
+async def test_flips_wait_for_the_newest_change_and_say_when_it_does_not_come(
+    harness: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    id = (await made(harness, timeout=60))["uuid"]
+    harness.log.ping(id)
+    harness.log.tick(3)
+    await harness.client.post(f"{CHECKS}{id}/pause")
+    harness.history.late = 2
+    answer = await harness.client.get(f"{CHECKS}{id}/flips/")
+    assert ([flip["up"] for flip in answer.json()["flips"]], "Pingfold-Stale" in answer.headers) == ([0, 1], False)
+    monkeypatch.setattr("query_api.healthchecks.history_routes._FLIPS_WITHIN", 0.0)
+    harness.log.tick(2)
+    harness.history.late = 10
+    answer = await harness.client.get(f"{CHECKS}{id}/flips/")
+    assert ([flip["up"] for flip in answer.json()["flips"]], answer.headers["Pingfold-Stale"]) == ([1], "2")
+
+
 async def test_without_history() -> None:
     harness = Harness(history=False)
     id = (await made(harness))["uuid"]

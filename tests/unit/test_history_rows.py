@@ -10,7 +10,7 @@ import pytest
 from clickhouse_connect.datatypes.registry import get_from_name
 from clickhouse_connect.driver.insert import InsertContext
 from clickhouse_connect.driver.transform import NativeTransform
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from infra.clickhouse import Address
@@ -96,6 +96,7 @@ class TestPings:
         assert row_of(encode(Ping(kind="success")), key=b"\xff") is None
         assert row_of(encode(Ping(kind="success")), key=None) is None
 
+    @settings(deadline=None)
     @given(
         st.fixed_dictionaries(
             {"type": st.sampled_from(["ping.received", "tick", 7])},
@@ -123,6 +124,7 @@ class TestPings:
         if row is not None:
             assert encoded(PINGS, [row, row])
 
+    @settings(deadline=None)
     @given(st.binary(max_size=50), st.binary(max_size=50), st.integers(-1, 2**63 - 1))
     def test_any_bytes_are_survived(self, key: bytes, value: bytes, timestamp: int) -> None:
         ping_row(0, 0, timestamp, key, value)
@@ -166,6 +168,7 @@ class TestTransitions:
         assert transition_row(3, 42, b"no JSON") is None
         assert transition_row(3, 42, None) is None
 
+    @settings(deadline=None)
     @given(st.integers(-(2**62), 2**62), st.integers(-(2**62), 2**62))
     def test_any_time_fits(self, at: int, duration: int) -> None:
         found = transition_row(0, 0, encode(PingFolded(thing=CHECK, offset=1, at=at, duration=duration)))

@@ -1,0 +1,52 @@
+"""HTTP content encodings as ClickHouse uses them: lz4, zstd, gzip, deflate. Pure."""
+
+import gzip
+import io
+import zlib
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import lz4.frame
+import zstandard
+
+_PIECE = 1 << 20
+
+
+class BadCompression(Exception):
+    """The bytes are not what their encoding says, or the encoding is not known."""
+
+
+def unpacked(body: bytes, encoding: str) -> Iterator[bytes]:
+    """A body in pieces of bounded size. Clients send many compressed frames one after the other: all are read."""
+    opened = _READERS.get(encoding.strip().lower())
+    if opened is None:
+        raise BadCompression(f"unknown compression method {encoding}")
+    try:
+        reader = opened(body)
+        while piece := reader.read(_PIECE):
+            yield piece
+    except (EOFError, OSError, RuntimeError, zlib.error, zstandard.ZstdError) as error:
+        raise BadCompression(f"cannot decompress: {error}") from error
+
+
+def packed(body: bytes, encoding: str) -> bytes:
+    return _PACKERS[encoding](body)
+
+
+_READERS: dict[str, Callable[[bytes], Any]] = {
+    "": io.BytesIO,
+    "identity": io.BytesIO,
+    "lz4": lambda body: lz4.frame.LZ4FrameFile(io.BytesIO(body)),
+    "zstd": lambda body: zstandard.ZstdDecompressor().stream_reader(body, read_across_frames=True),
+    "gzip": lambda body: gzip.GzipFile(fileobj=io.BytesIO(body)),
+    "deflate": lambda body: io.BytesIO(zlib.decompress(body)),
+}
+
+# In the order of preference: the cheapest first, since the client is on the same machine.
+_PACKERS: dict[str, Callable[[bytes], bytes]] = {
+    "lz4": lz4.frame.compress,
+    "zstd": lambda body: zstandard.ZstdCompressor(level=1).compress(body),
+    "gzip": lambda body: gzip.compress(body, compresslevel=1),
+    "deflate": lambda body: zlib.compress(body, level=1),
+}
+PREFERRED = tuple(_PACKERS)

@@ -1,0 +1,377 @@
+"""The history writer and the questions to history, on the real Kafka and ClickHouse.
+
+What they must keep true (DESIGN section 9, number 5): each event counts once in every answer, whatever dies in
+mid-insert. Every test has topics, a consumer group and a database of its own.
+"""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from itertools import pairwise
+from pathlib import Path
+from random import Random
+from typing import TypeVar
+from uuid import uuid4
+
+import pytest
+from confluent_kafka import Producer
+from confluent_kafka.admin import NewTopic
+
+from infra.clickhouse import Address, ClickHouse, Unavailable, connect
+from infra.clickhouse_migrations import migrate
+from infra.log.admin import admin_client
+from infra.log.group_progress import GroupProgress
+from infra.log.sink import producer_config
+from infra.settings import Settings
+from processors.history import HistoryWriter, Sources
+from processors.history_hours import roll_up
+from query_api.history import Behind, Flip, History
+from query_api.uptime import Span
+from schemas.base import SECOND, encode
+from schemas.dead_letters import DeadLetter
+from schemas.pings import Ping
+from schemas.ticks import Tick
+from schemas.transitions import PingFolded, Shown, StatusChanged
+from tests.stack import start_clickhouse
+
+pytestmark = pytest.mark.stack
+
+T = TypeVar("T")
+
+PARTITIONS = 4
+T0 = 1_795_000_000 * SECOND
+HOUR = 3_600 * SECOND
+
+
+class Line:
+    """A Kafka with topics of its own, a ClickHouse database of its own, and the writer between them."""
+
+    def __init__(self, bootstrap: str, clickhouse: str) -> None:
+        self.name = f"history{uuid4().hex[:8]}"
+        self.sources = Sources(f"{self.name}-pings", f"{self.name}-transitions", f"{self.name}-letters")
+        topics = (self.sources.pings, self.sources.transitions, self.sources.dead_letters)
+        new = [NewTopic(topic, PARTITIONS, 1) for topic in topics]
+        admin = admin_client(bootstrap)  # kept: what it promises dies with it
+        for made in admin.create_topics(new).values():
+            made.result(20)
+        self.bootstrap, self.url = bootstrap, f"{clickhouse}/{self.name}"
+        self.settings = Settings(kafka_bootstrap_servers=bootstrap, clickhouse_url=self.url)
+        self.fold = Producer(producer_config(bootstrap) | {"transactional.id": self.name})
+        self.fold.init_transactions(20)
+        self.plain = Producer(producer_config(bootstrap))
+
+    def ping(self, check: str, ping: Ping) -> tuple[int, int]:
+        """Produce a ping; its partition and offset."""
+        where: list[tuple[int, int]] = []
+        self.plain.produce(
+            self.sources.pings, encode(ping), check, on_delivery=lambda _, m: where.append((m.partition(), m.offset()))
+        )
+        assert self.plain.flush(20) == 0
+        return where[0]
+
+    def say(self, partition: int, *facts: PingFolded | StatusChanged) -> None:
+        """What the fold says of it, in one transaction."""
+        self.fold.begin_transaction()
+        for fact in facts:
+            self.fold.produce(self.sources.transitions, encode(fact), fact.thing, partition=partition)
+        self.fold.commit_transaction(20)
+
+    def flood(self, count: int, checks: list[str], body: Callable[[int], str | None] = lambda _: None) -> None:
+        """Produce `count` pings, one second apart, to the checks in turn."""
+        for number in range(count):
+            ping = Ping(kind="success", at=T0 + number * SECOND, body=body(number))
+            while True:
+                try:
+                    self.plain.produce(self.sources.pings, encode(ping), checks[number % len(checks)])
+                    break
+                except BufferError:
+                    self.plain.poll(0.1)
+            self.plain.poll(0)
+        assert self.plain.flush(30) == 0
+
+    @contextmanager
+    def writing(self, group: str = "") -> Iterator[None]:
+        """The writer at work, in a thread."""
+        writer = HistoryWriter(self.settings, group=group or self.name, sources=self.sources)
+        stop = threading.Event()
+        thread = threading.Thread(target=writer.write, args=[stop])
+        thread.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            thread.join(20)
+            assert not thread.is_alive()
+
+    def count(self, what: str) -> int:
+        """A single number from ClickHouse, 0 while it is away."""
+        try:
+            client = connect(Address.parse(self.url))
+            try:
+                return int(client.query(f"SELECT {what}").result_rows[0][0])
+            finally:
+                client.close()
+        except Unavailable:
+            return 0
+
+    def until(self, what: str, expected: int, timeout: float = 30.0) -> None:
+        deadline = time.monotonic() + timeout
+        while (found := self.count(what)) != expected:
+            assert time.monotonic() < deadline, f"{what} is {found}, not {expected}"
+            time.sleep(0.05)
+
+
+DISTINCT = "uniqExact(part, off) FROM pings"
+
+
+@pytest.fixture
+def line(kafka_bootstrap: str, clickhouse_url: str) -> Line:
+    line = Line(kafka_bootstrap, clickhouse_url.rstrip("/"))
+    migrate(line.url)
+    return line
+
+
+@pytest.fixture
+async def history(line: Line) -> AsyncIterator[History]:
+    clickhouse = ClickHouse(Address.parse(line.url))
+    transitions = [(line.sources.transitions, number) for number in range(PARTITIONS)]
+    yield History(clickhouse, GroupProgress(line.bootstrap, line.name, transitions))
+    await clickhouse.close()
+
+
+def changed(check: str, n: int, since: int, at: int, was: Shown, now: Shown) -> StatusChanged:
+    return StatusChanged(
+        id=f"{check}-{n}", n=n, thing=check, project="p", since=T0 + since, at=T0 + at, detected_at=T0 + at + 1,
+        was=was, now=now, reason="ping",
+    )  # fmt: skip
+
+
+class TestPings:
+    async def test_a_ping_is_listed_as_soon_as_it_is_folded(self, line: Line, history: History) -> None:
+        check = str(uuid4())
+        with line.writing():
+            for n in range(1, 6):
+                partition, offset = line.ping(check, Ping(kind="success", at=T0 + n, body=f"run {n}"))
+                line.say(partition, PingFolded(thing=check, offset=offset, at=T0 + n, duration=n * SECOND))
+                rows = await history.pings(check, offset, n, 100)
+                assert [row.n for row in rows] == list(range(n, 0, -1))
+                assert [row.duration for row in rows] == [past * SECOND for past in range(n, 0, -1)]
+            assert [row.n for row in await history.pings(check, offset, 5, 2)] == [5, 4]
+            bodies = [await history.body(check, n, offset, 5) for n in range(7)]
+        assert bodies == [None, b"run 1", b"run 2", b"run 3", b"run 4", b"run 5", None]
+
+    async def test_all_that_is_recorded_comes_back(self, line: Line, history: History) -> None:
+        check, rid = str(uuid4()), str(uuid4())
+        sent = Ping(
+            kind="fail", at=T0, exitstatus=7, rid=rid, body_base64=b"\xff\x00", scheme="https", method="POST",
+            remote_addr="::1", ua="cürl",
+        )  # fmt: skip
+        partition, offset = line.ping(check, sent)
+        line.say(partition, PingFolded(thing=check, offset=offset, at=T0 + 9, kind="ign"))
+        with line.writing():
+            (row,) = await _patiently(lambda: history.pings(check, offset, 1, 100))
+            assert await history.body(check, 1, offset, 1) == b"\xff\x00"
+        assert row._asdict() == {
+            "n": 1, "at": T0 + 9, "kind": "ign", "duration": None, "exitstatus": 7, "rid": rid, "scheme": "https",
+            "method": "POST", "remote_addr": "::1", "ua": "cürl", "body_size": 2,
+        }  # fmt: skip
+
+    async def test_what_was_not_counted_has_no_serial(self, line: Line, history: History) -> None:
+        check = str(uuid4())
+        _, first = line.ping(check, Ping(kind="start", at=T0))
+        partition, unknown = line.ping(check, Ping(kind="log", at=T0 + 1))
+        _, refused = line.ping(check, Ping(kind="log", at=T0 + HOUR))
+        for rubbish in (b"no JSON", encode(Tick(slot="a", epoch=1, at=1, now=1)), b'{"type":"ping.received"}', None):
+            line.plain.produce(line.sources.pings, rubbish, check)
+        _, last = line.ping(check, Ping(kind="success", at=T0 + 2))
+        line.ping(check, Ping(kind="success", at=T0 + 3))  # newer than the state that asks
+        line.say(partition, PingFolded(thing=check, offset=unknown, at=T0 + 1, counted=False))
+        letter = DeadLetter(
+            topic=line.sources.pings, partition=partition, offset=refused, key=check, value=b"", reason="ahead", at=T0
+        )
+        line.plain.produce(line.sources.dead_letters, encode(letter), check)
+        line.plain.flush(20)
+        with line.writing():
+            line.until("count() FROM ping_facts", 2)
+            rows = await _patiently(lambda: history.pings(check, last, 2, 100))
+        assert [(row.n, row.kind, row.at) for row in rows] == [(2, "success", T0 + 2), (1, "start", T0)]
+        assert first < unknown < refused < last
+
+    async def test_serials_are_not_guessed_while_the_newest_ping_is_not_in(self, line: Line, history: History) -> None:
+        check = str(uuid4())
+        with line.writing():
+            _, offset = line.ping(check, Ping(kind="success", at=T0))
+            assert len(await _patiently(lambda: history.pings(check, offset, 1, 100))) == 1
+        with pytest.raises(Behind):
+            await history.pings(check, offset + 1, 2, 100)
+
+    async def test_a_check_without_pings(self, history: History) -> None:
+        assert await history.pings("unknown", -1, 0, 100) == []
+
+
+class TestTransitions:
+    async def test_flips_are_changes_of_the_stored_status(self, line: Line, history: History) -> None:
+        check = str(uuid4())
+        shown: list[Shown] = ["new", "up", "late", "up", "late", "not_observed", "down", "up", "late", "down", "paused"]
+        steps = list(pairwise(shown))
+        line.say(1, *(changed(check, n, 10 * n, 10 * n + 10, *step) for n, step in enumerate(steps)))
+        with line.writing():
+            line.until("count() FROM spans", len(steps))
+        flips = await history.flips(check)
+        assert [(flip.at - T0, flip.was, flip.now) for flip in flips] == [
+            (100, "down", "paused"), (90, "up", "down"), (70, "down", "up"), (60, "up", "down"), (10, "new", "up"),
+        ]  # fmt: skip
+        inclusive = await history.flips(check, T0 + 60, T0 + 90)
+        assert inclusive == [
+            Flip(T0 + 70, "down", "up", "ping"),
+            Flip(T0 + 60, "up", "down", "ping"),
+        ]
+        spans = await history.spans(check, T0 + 15, T0 + 30, current="paused", since=T0 + 100)
+        assert spans == [Span(T0 + 10, T0 + 20, "up"), Span(T0 + 20, T0 + 30, "late")]
+        assert (await history.spans(check, T0 + 95, T0 + 200, "paused", T0 + 100))[-1] == Span(
+            T0 + 100, T0 + 200, "paused"
+        )
+
+
+class TestOnce:
+    async def test_what_is_written_again_counts_once(self, line: Line, history: History) -> None:
+        checks = [str(uuid4()) for _ in range(3)]
+        line.flood(300, checks)
+        partition, offset = line.ping(checks[0], Ping(kind="fail", at=T0 + 300 * SECOND))
+        line.say(
+            partition,
+            PingFolded(thing=checks[0], offset=offset, at=T0 + 300 * SECOND, duration=5),
+            changed(checks[0], 0, 0, 5, "up", "down"),
+        )
+        for group in (line.name, f"{line.name}-again", f"{line.name}-once-more"):
+            with line.writing(group):
+                await _all_read(line, group)
+                assert line.count(DISTINCT) == 301
+        assert line.count("count() FROM pings") >= 301
+        rows = await history.pings(checks[0], offset, 101, 1_000)
+        assert [row.n for row in rows] == list(range(101, 0, -1))
+        assert (rows[0].kind, rows[0].duration) == ("fail", 5)
+        assert len(await history.flips(checks[0])) == 1
+        assert len(await history.spans(checks[0], T0, T0 + 10)) == 1
+        for _ in range(2):
+            _roll_up(line)
+        assert line.count("sum(successes + fails) FROM ping_hours FINAL") == 301
+        assert line.count("sum(duration_sum) FROM ping_hours FINAL") == 5
+        assert line.count("max(version) FROM ping_hours FINAL") == 102
+
+    def test_an_hour_is_recomputed_when_more_of_it_comes_and_kept_when_its_rows_expire(self, line: Line) -> None:
+        check = str(uuid4())
+        totals = "sum(successes) FROM ping_hours FINAL"
+        with line.writing():
+            line.ping(check, Ping(kind="success", at=T0))
+            line.until(DISTINCT, 1)
+            _roll_up(line)
+            assert line.count(totals) == 1
+            partition, offset = line.ping(check, Ping(kind="success", at=T0 + 1))
+            line.until(DISTINCT, 2)
+            _roll_up(line)
+            assert line.count(totals) == 2
+            line.say(partition, PingFolded(thing=check, offset=offset, at=T0 + HOUR, kind="ign"))  # long after
+            line.until("count() FROM ping_facts", 1)
+            _roll_up(line)
+            assert line.count(totals) == 1
+        client = connect(Address.parse(line.url))
+        client.command(f"DELETE FROM pings WHERE off = {offset} SETTINGS lightweight_deletes_sync = 2")
+        client.close()
+        _roll_up(line)
+        assert line.count("sum(successes + ignored) FROM ping_hours FINAL") == 2
+
+
+class TestDeath:
+    def test_clickhouse_killed_in_mid_insert_loses_and_doubles_nothing(
+        self, kafka_bootstrap: str, tmp_path: Path
+    ) -> None:
+        server = start_clickhouse(tmp_path)
+        try:
+            line = Line(kafka_bootstrap, server.address)
+            migrate(line.url)
+            checks = [str(uuid4()) for _ in range(50)]
+            flood = threading.Thread(target=line.flood, args=[30_000, checks])
+            flood.start()
+            random = Random(7)
+            with line.writing():
+                for _ in range(3):
+                    time.sleep(random.uniform(0.2, 0.8))
+                    server.kill()
+                    time.sleep(0.2)
+                    server.start()
+                flood.join()
+                line.until(DISTINCT, 30_000)
+                asyncio.run(_all_read(line, line.name))
+            _roll_up(line)
+            assert line.count("sum(successes) FROM ping_hours FINAL") == 30_000
+            # Nothing strange came in either: each check has its own pings, one second and 50 checks apart.
+            assert line.count(
+                "countIf(times = 600) FROM (SELECT check_id, uniqExact(at) AS times FROM pings GROUP BY check_id)"
+            ) == len(checks)
+        finally:
+            server.stop()
+
+
+class TestMemory:
+    @pytest.mark.parametrize("kind", ["random", "compressible"])
+    def test_a_backlog_of_large_bodies(self, line: Line, kind: str) -> None:
+        random = Random(1)
+        bodies = [random.randbytes(50_000).hex() if kind == "random" else f"{n}" * 100_000 for n in range(5)]
+        line.flood(1_500, [str(uuid4()) for _ in range(20)], lambda number: bodies[number % 5])
+        writer = subprocess.Popen(
+            [sys.executable, "-m", "tests.integration.test_history", line.name],
+            env=os.environ | {"KAFKA_BOOTSTRAP_SERVERS": line.bootstrap, "CLICKHOUSE_URL": line.url},
+        )
+        try:
+            line.until(DISTINCT, 1_500)
+            status = Path(f"/proc/{writer.pid}/status").read_text()
+        finally:
+            writer.send_signal(signal.SIGTERM)
+            assert writer.wait(20) == 0
+        peak = int(next(row for row in status.splitlines() if row.startswith("VmHWM")).split()[1]) // 1024
+        print(f"peak {peak} MB for 150 MB of {kind} bodies")
+        assert peak < 250
+
+
+def _roll_up(line: Line) -> None:
+    client = connect(Address.parse(line.url))
+    try:
+        roll_up(client)
+    finally:
+        client.close()
+
+
+async def _patiently(ask: Callable[[], Awaitable[T]]) -> T:
+    """The answer of a writer that has only just begun, and joins its group first."""
+    deadline = time.monotonic() + 20
+    while True:
+        try:
+            return await ask()
+        except Behind:
+            assert time.monotonic() < deadline, "history stays behind"
+
+
+async def _all_read(line: Line, group: str) -> None:
+    """Wait until the writer has dealt with everything that is in its topics."""
+    topics = (line.sources.pings, line.sources.transitions)
+    progress = GroupProgress(line.bootstrap, group, [(topic, n) for topic in topics for n in range(PARTITIONS)])
+    assert await progress.reached(20)
+
+
+def _serve(name: str) -> None:
+    """The writer as a process of its own, until SIGTERM."""
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    sources = Sources(f"{name}-pings", f"{name}-transitions", f"{name}-letters")
+    HistoryWriter(Settings(), group=name, sources=sources).write(stop)
+
+
+if __name__ == "__main__":
+    _serve(sys.argv[1])

@@ -1,0 +1,202 @@
+"""The pure parts of the embedded ClickHouse: reading requests, cutting INSERTs, unpacking bodies, statuses."""
+
+import gzip
+import json
+import random
+import zlib
+from urllib.parse import urlencode
+
+import lz4.frame
+import pytest
+import zstandard
+
+from infra.embedded.clickhouse_codec import BadCompression, packed, unpacked
+from infra.embedded.clickhouse_http import Call, Outcome, Refused, answer, decode, failure, first_word, insert_cut
+
+TEXT = {"content-type": "text/plain; charset=utf-8"}
+
+
+def call(body: bytes = b"", method: str = "POST", headers: dict[str, str] | None = None, **arguments: str) -> Call:
+    return decode(method, urlencode(arguments).encode(), {**TEXT, **(headers or {})}, body)
+
+
+def test_the_statement_is_the_body() -> None:
+    read = call(b"SELECT 1 FORMAT Native", database="pingfold", query_id="q1")
+    assert (read.statement, read.insert_format, read.database) == (b"SELECT 1 FORMAT Native", None, "pingfold")
+    assert (read.format, read.query_id, read.reads) == ("Native", "q1", True)
+
+
+def test_the_statement_is_the_argument_and_the_body_follows_it() -> None:
+    assert call(query="SELECT 1").statement == b"SELECT 1"
+    assert call(b"1)", query="SELECT (").statement == b"SELECT (\n1)"
+
+
+def test_parameters_settings_and_arguments_of_the_transport_are_told_apart() -> None:
+    read = call(b"SELECT {x:UInt32}", param_x="5", max_threads="1", session_id="s", wait_end_of_query="1", database="d")
+    assert read.parameters == {"x": "5"}
+    assert read.settings == {"max_threads": "1"}
+
+
+def test_a_setting_whose_name_is_no_name_is_refused() -> None:
+    with pytest.raises(Refused, match=r"Code: 115\."):
+        decode("POST", urlencode({"a = 1, b": "2"}).encode(), TEXT, b"SELECT 1")
+
+
+def test_an_empty_request_is_a_syntax_error() -> None:
+    with pytest.raises(Refused, match=r"Code: 62\."):
+        call(b" \n")
+
+
+def test_get_may_only_read() -> None:
+    assert call(method="GET", query="/* x */ (SELECT 1)").reads
+    with pytest.raises(Refused, match=r"Code: 164\."):
+        call(method="GET", query="DROP TABLE t")
+
+
+def test_multipart_fields_are_arguments() -> None:
+    body = (
+        b'--b\r\nContent-Disposition: form-data; name="query"\r\n\r\nSELECT {s:String}\r\n'
+        b'--b\r\nContent-Disposition: form-data; name="param_s"\r\nContent-Type: text/plain\r\n\r\n'
+        b"f\xc3\xbcnf\r\n--b--\r\n"
+    )
+    read = call(body, headers={"content-type": "multipart/form-data; boundary=b"}, max_threads="1")
+    assert read.statement == b"SELECT {s:String}"
+    assert read.parameters == {"s": "fünf"}
+    assert read.settings == {"max_threads": "1"}
+
+
+def test_external_tables_are_refused() -> None:
+    body = b'--b\r\nContent-Disposition: form-data; name="t"; filename="t"\r\n\r\n1\r\n--b--\r\n'
+    with pytest.raises(Refused, match=r"Code: 48\."):
+        call(body, headers={"content-type": "multipart/form-data; boundary=b"}, query="SELECT * FROM t")
+
+
+def test_urlencoded_fields_are_arguments() -> None:
+    body = urlencode({"query": "SELECT {s:String}", "param_s": "a&b=c"}).encode()
+    read = call(body, headers={"content-type": "application/x-www-form-urlencoded"})
+    assert (read.statement, read.parameters) == (b"SELECT {s:String}", {"s": "a&b=c"})
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (b"INSERT INTO t FORMAT Native\n\x00FORMAT", (b"INSERT INTO t ", "Native", b"\x00FORMAT")),
+        (b"INSERT INTO t (a, `format`) FORMAT CSV\r\n1", (b"INSERT INTO t (a, `format`) ", "CSV", b"1")),
+        (b"insert into t(format)format TSV\n\n1", (b"insert into t(format)", "TSV", b"\n1")),
+        (b"INSERT INTO t -- FORMAT Native\nFORMAT CSV", (b"INSERT INTO t -- FORMAT Native\n", "CSV", b"")),
+        (b"INSERT INTO t SETTINGS a='FORMAT X' FORMAT CSV 1", (b"INSERT INTO t SETTINGS a='FORMAT X' ", "CSV", b"1")),
+        (b"INSERT INTO t VALUES (1, 'FORMAT CSV')", None),
+        (b"INSERT INTO t SELECT 1 FORMAT CSV", None),
+        (b"INSERT INTO t FORMAT", None),
+        (b"INSERT INTO t", None),
+    ],
+)
+def test_insert_cut(text: bytes, expected: tuple[bytes, str, bytes] | None) -> None:
+    assert insert_cut(text) == expected
+
+
+def test_an_insert_may_lie_wholly_in_the_body_or_half_in_the_argument() -> None:
+    whole = call(b"INSERT INTO t FORMAT CSV\n1\n2\n")
+    halves = call(b"1\n2\n", query="INSERT INTO t FORMAT CSV")
+    for read in (whole, halves):
+        assert (read.statement.strip(), read.insert_format) == (b"INSERT INTO t", "CSV")
+        assert b"".join(read.data) == b"1\n2\n"
+
+
+def test_an_insert_of_values_is_one_text() -> None:
+    read = call(b"(1)", query="INSERT INTO t VALUES")
+    assert (read.statement, read.insert_format) == (b"INSERT INTO t VALUES\n(1)", None)
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [(b" -- a\n/* b */ ((select 1))", b"SELECT"), (b"", b""), (b"'select'", b""), (b"\xff\x00", b"")],
+)
+def test_first_word(text: bytes, word: bytes) -> None:
+    assert first_word(text) == word
+
+
+FRAMES = {
+    "lz4": lz4.frame.compress,
+    "zstd": zstandard.ZstdCompressor().compress,
+    "gzip": gzip.compress,
+}
+
+
+@pytest.mark.parametrize("encoding", sorted(FRAMES))
+def test_every_frame_of_a_body_is_read(encoding: str) -> None:
+    blocks = [random.Random(number).randbytes(70_000) + b"\0" * 2_000_000 for number in range(5)]
+    body = b"".join(FRAMES[encoding](block) for block in blocks)
+    pieces = list(unpacked(body, encoding))
+    assert b"".join(pieces) == b"".join(blocks)
+    assert max(map(len, pieces)) <= 1 << 20
+
+
+def test_a_compressed_insert_is_cut_and_read_to_its_end() -> None:
+    rows = [b"%d\n" % number for number in range(50_000)]
+    frames = [lz4.frame.compress(part) for part in (b"INSERT INTO t FORMAT CSV\n", b"".join(rows), b"50000\n")]
+    read = call(b"".join(frames), headers={"content-encoding": "lz4"})
+    assert b"".join(read.data) == b"".join(rows) + b"50000\n"
+
+
+@pytest.mark.parametrize("encoding", ["lz4", "zstd", "gzip", "deflate", "br"])
+def test_a_body_that_is_not_what_it_says_is_told_as_such(encoding: str) -> None:
+    with pytest.raises(BadCompression):
+        b"".join(unpacked(b"no such thing", encoding))
+
+
+@pytest.mark.parametrize("encoding", ["lz4", "gzip"])
+def test_a_body_that_was_cut_short_is_told_as_such(encoding: str) -> None:
+    with pytest.raises(BadCompression):
+        b"".join(unpacked(FRAMES[encoding](b"x" * 100_000)[:-8], encoding))
+
+
+@pytest.mark.parametrize("encoding", ["lz4", "zstd", "gzip", "deflate"])
+def test_packed_is_unpacked_again(encoding: str) -> None:
+    assert b"".join(unpacked(packed(b"ab" * 5000, encoding), encoding)) == b"ab" * 5000
+
+
+@pytest.mark.parametrize(
+    ("accepted", "enabled", "used"),
+    [
+        ("lz4,zstd,gzip,deflate", "1", "lz4"),
+        ("gzip, deflate", "1", "gzip"),
+        ("gzip;q=1.0", "", "gzip"),
+        ("br", "1", None),
+        ("lz4", "0", None),
+        ("", "1", None),
+    ],
+)
+def test_the_answer_is_compressed_as_asked(accepted: str, enabled: str, used: str | None) -> None:
+    argument = b"enable_http_compression=" + enabled.encode() if enabled else b""
+    read = decode("POST", argument, {**TEXT, "accept-encoding": accepted}, b"SELECT 1")
+    response = answer(read, Outcome(b"x" * 5000), "UTC")
+    assert response.headers.get("Content-Encoding") == used
+    assert b"".join(unpacked(response.body, used or "")) == b"x" * 5000
+
+
+def test_the_answer_tells_what_was_done() -> None:
+    response = answer(call(b"INSERT INTO t FORMAT CSV\n1", query_id="q"), Outcome(b"", written_rows=3), "Etc/UTC")
+    assert json.loads(response.headers["X-ClickHouse-Summary"])["written_rows"] == "3"
+    assert response.headers["X-ClickHouse-Query-Id"] == "q"
+    assert response.headers["X-ClickHouse-Timezone"] == "Etc/UTC"
+    # Its absence tells a client that the statement gives no rows, as opposed to none this time.
+    assert "X-ClickHouse-Format" not in response.headers
+    assert answer(call(b"SELECT 1"), Outcome(b""), "UTC").headers["X-ClickHouse-Format"] == "TabSeparated"
+
+
+@pytest.mark.parametrize(
+    ("code", "status"), [(60, 404), (81, 404), (62, 400), (36, 400), (47, 404), (48, 501), (159, 408), (241, 500)]
+)
+def test_a_failure_has_clickhouse_s_code_and_status(code: int, status: int) -> None:
+    response = failure(f"Code: {code}. DB::Exception: it is so. (SOME_NAME)", "26.9")
+    assert (response.status, response.headers["X-ClickHouse-Exception-Code"]) == (status, str(code))
+    assert response.body == b"Code: %d. DB::Exception: it is so. (SOME_NAME) (version 26.9 (official build))\n" % code
+
+
+def test_a_failure_without_a_code_is_an_unknown_exception() -> None:
+    assert failure("boom", "26.9").headers["X-ClickHouse-Exception-Code"] == "1002"
+
+
+def test_a_deflated_body_is_read() -> None:
+    assert call(zlib.compress(b"SELECT 1"), headers={"content-encoding": "deflate"}).statement == b"SELECT 1"
