@@ -160,7 +160,7 @@ class _Expiry:
             set_overdue(state, run)
             if state.status == "down":
                 return []
-        gaps = self._clock._gaps.touching(moment.since, moment.at)
+        gaps = self._clock._gaps.touching(moment.doubtful_from, moment.at)
         if gaps:
             return go_unobserved(state, check, moment.at, time, run, gaps)
         if run is not None:

@@ -12,7 +12,7 @@ from schemas.base import SECOND, Micros
 from schemas.check_states import WATCHED_RUNS, CheckState, Run
 from schemas.definitions import Check
 from schemas.pings import Kind, Ping
-from schemas.schedules import next_after
+from schemas.schedules import Simple, next_after
 from schemas.transitions import Shown
 
 # A ping so long after its start, or longer, tells no duration in history.
@@ -121,11 +121,16 @@ def set_overdue(state: CheckState, overdue: Run) -> None:
 
 
 class Moment(NamedTuple):
-    """What the clock will do to a check, and when. `since`: the expected moment, or the start of `run`."""
+    """What the clock will do to a check, and when. `since`: the expected moment, or the start of `run`.
+
+    doubtful_from: a gap that touches the time from here to `at` may have taken the ping that was waited for. It is
+    `since`, but for a simple period counted from the end of a gap: nobody knows when in that period the job pings.
+    """
 
     at: Micros
     what: Literal["late", "not late", "deadline", "run limit"]
     since: Micros
+    doubtful_from: Micros
     run: Run | None = None
 
 
@@ -142,7 +147,7 @@ def next_moment(state: CheckState, check: Check, time: Micros) -> Moment | None:
         run = min(watched, key=lambda run: run.started)
         deadline = run.started + run_limit(check)
         if moment is None or deadline < moment.at:
-            moment = Moment(deadline, "run limit", run.started, run)
+            moment = Moment(deadline, "run limit", run.started, run.started, run)
     return moment
 
 
@@ -151,7 +156,8 @@ def _scheduled(state: CheckState, check: Check, base: Micros, time: Micros) -> M
     shown_late = state.late and not state.unobserved
     if expected is None or (shown_late and expected > time):
         # Only a new definition can do this to a check that is late.
-        return Moment(time, "not late", time) if shown_late else None
+        return Moment(time, "not late", time, time) if shown_late else None
     if state.late or state.unobserved:
-        return Moment(expected + late_limit(check), "deadline", expected)
-    return Moment(expected, "late", expected)
+        unsure = state.unobserved and isinstance(check.schedule, Simple)
+        return Moment(expected + late_limit(check), "deadline", expected, base + 1 if unsure else expected)
+    return Moment(expected, "late", expected, expected)

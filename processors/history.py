@@ -34,6 +34,7 @@ _BUSY_ROWS = 500
 _BUSY_SECONDS = 0.5
 _BLOCK_ROWS = 20_000
 _BLOCK_BYTES = 8 * 2**20
+_FIRST_TAKE, _LARGEST_TAKE = 50, 1_000
 # Positions that moved without a row (ticks) are committed so often.
 _COMMIT_SECONDS = 5.0
 _LONGEST_PAUSE = 5.0
@@ -84,7 +85,7 @@ class HistoryWriter:
         self._address = Address.parse(settings.clickhouse_url)
         self._slot, self._group, self._sources = slot, group, sources
         self._client: Client | None = None
-        self._take = 50
+        self._take = _FIRST_TAKE
         self._block = Block()
         self._reached: dict[tuple[str, int], int] = {}  # what is inserted and not yet committed
         self._committed_at = 0.0
@@ -164,8 +165,10 @@ class HistoryWriter:
             records = len(messages)
             self._add(messages)
             if records:
-                # As many of the size seen last as fill a block; `consume` by itself would gather any amount of bytes.
-                self._take = max(8, min(5_000, _BLOCK_BYTES // max(200, (block.bytes - bytes_before) // records)))
+                # As many of the size seen last as fill a block: `consume` by itself gathers any amount of bytes that the
+                # queue and the network hand out within the round.
+                size = max(1, (block.bytes - bytes_before) // records)
+                self._take = max(8, min(_LARGEST_TAKE, _BLOCK_BYTES // size))
             busy = block.count - rows_before >= _BUSY_ROWS
             if block.full or not busy or stop.is_set() or time.monotonic() - began >= _BUSY_SECONDS:
                 return

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 
 import structlog
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 
 from infra.log.admin import admin_client, end_offsets
 from infra.log.reading import arrived
@@ -62,7 +62,8 @@ class Replica:
     async def start(self, timeout: float = 60.0) -> None:
         """Begin, and wait until everything that is there now has been read."""
         ends = await asyncio.to_thread(end_offsets, self._admin, self._assigned)
-        begin = {tp: ends[tp] if self._from_end else OFFSET_BEGINNING for tp in self._assigned}
+        # 0 is found at once, or reset to the earliest; asking for "the beginning" costs half a second.
+        begin = {tp: ends[tp] if self._from_end else 0 for tp in self._assigned}
         self._consumer.assign([TopicPartition(*tp, offset) for tp, offset in begin.items()])
         self._thread.start()
         if not await self.wait(lambda: self._reached(ends), timeout):

@@ -26,6 +26,7 @@ log = structlog.get_logger(__name__)
 TICK_SECONDS = 1.0
 PROBE_SECONDS = 5.0
 _PROBE_TIMEOUT = 2.0
+_FIRST_PROBE_TIMEOUT = 0.3  # our own socket may be bound already, and nobody accept on it yet
 _PROBE_AGAIN_SECONDS = 0.1  # while the public URL has never answered, and then ever more slowly
 _BEGIN_SECONDS = 30.0
 _CLOSE_SECONDS = 5.0
@@ -97,7 +98,7 @@ class Source:
 
         Until the public URL has answered for the first time pings may be refused, unless another process serves it.
         """
-        if self._probe_url is not None and not await self._probe():
+        if self._probe_url is not None and not await self._probe(_FIRST_PROBE_TIMEOUT):
             self.unreachable_since = self._clock.now()
         deadline = time.monotonic() + _BEGIN_SECONDS
         while failed := [error for error in await self._tick() if error is not None]:
@@ -213,13 +214,13 @@ class Source:
                     self.unreachable_since = began if self._reached is None else min(began, self._reached)
                     log.warning("source.unreachable", url=self._probe_url)
 
-    async def _probe(self) -> bool:
+    async def _probe(self, timeout: float = _PROBE_TIMEOUT) -> bool:
         """Whether a ping of ours gets through the public URL, by a connection of its own."""
         assert self._probe_url is not None
         began = self._clock.now()
         try:
             async with (
-                aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=_PROBE_TIMEOUT)) as session,
+                aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=timeout)) as session,
                 session.get(self._probe_url, allow_redirects=False) as answer,
             ):
                 reached = answer.status == 200

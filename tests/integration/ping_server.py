@@ -32,8 +32,8 @@ class PingServer:
     def __init__(
         self, bootstrap: str, limits: Limits = LIMITS, host: str = "127.0.0.1", sink: dict[str, Any] | None = None
     ) -> None:
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        self.socket = socket.create_server((host, 0), family=family)
+        self.socket = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)  # uvicorn listens, later
+        self.socket.bind((host, 0))
         self.host, self.port = host, int(self.socket.getsockname()[1])
         self.check, self.key = new_id(), new_id()[:22]
         self._bootstrap, self._limits, self._sink = bootstrap, limits, sink or {}

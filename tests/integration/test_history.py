@@ -29,8 +29,10 @@ from infra.log.admin import admin_client
 from infra.log.group_progress import GroupProgress
 from infra.log.sink import producer_config
 from infra.settings import Settings
+from processors import history as history_writer
 from processors.history import HistoryWriter, Sources
 from processors.history_hours import roll_up
+from processors.history_rows import Row, Table
 from query_api.history import Behind, Flip, History
 from query_api.uptime import Span
 from schemas.base import SECOND, encode
@@ -290,31 +292,45 @@ class TestOnce:
 
 class TestDeath:
     def test_clickhouse_killed_in_mid_insert_loses_and_doubles_nothing(
-        self, kafka_bootstrap: str, tmp_path: Path
+        self, kafka_bootstrap: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        """Five inserts meet a SIGKILL of the server a few milliseconds after they began."""
         server = start_clickhouse(tmp_path)
+        random = Random(7)
+        deaths: list[threading.Thread] = []
+
+        def die_and_rise() -> None:
+            time.sleep(random.uniform(0, 0.06))
+            server.kill()
+            server.start()
+
+        insert_rows = HistoryWriter._insert_rows
+
+        def insert_rows_while_it_dies(
+            writer: HistoryWriter, table: Table, rows: list[Row], stop: threading.Event
+        ) -> bool:
+            if len(deaths) < 5 and not (deaths and deaths[-1].is_alive()):
+                deaths.append(threading.Thread(target=die_and_rise))
+                deaths[-1].start()
+            return insert_rows(writer, table, rows, stop)
+
         try:
             line = Line(kafka_bootstrap, server.address)
             migrate(line.url)
             checks = [str(uuid4()) for _ in range(50)]
-            flood = threading.Thread(target=line.flood, args=[30_000, checks])
-            flood.start()
-            random = Random(7)
+            line.flood(60_000, checks)
+            monkeypatch.setattr(HistoryWriter, "_insert_rows", insert_rows_while_it_dies)
+            monkeypatch.setattr(history_writer, "_BLOCK_ROWS", 5_000)
             with line.writing():
-                for _ in range(3):
-                    time.sleep(random.uniform(0.2, 0.8))
-                    server.kill()
-                    time.sleep(0.2)
-                    server.start()
-                flood.join()
-                line.until(DISTINCT, 30_000)
-                asyncio.run(_all_read(line, line.name))
+                asyncio.run(_all_read(line, line.name, 40))
+            assert len(deaths) == 5
+            deaths[-1].join()
+            assert line.count(DISTINCT) == 60_000
             _roll_up(line)
-            assert line.count("sum(successes) FROM ping_hours FINAL") == 30_000
-            # Nothing strange came in either: each check has its own pings, one second and 50 checks apart.
-            assert line.count(
-                "countIf(times = 600) FROM (SELECT check_id, uniqExact(at) AS times FROM pings GROUP BY check_id)"
-            ) == len(checks)
+            assert line.count("sum(successes) FROM ping_hours FINAL") == 60_000
+            # Nothing strange came in either: each check has its own 1,200 pings.
+            each = "(SELECT check_id, uniqExact(at) AS times FROM pings GROUP BY check_id)"
+            assert line.count(f"countIf(times = 1200) FROM {each}") == len(checks)
         finally:
             server.stop()
 
@@ -358,11 +374,11 @@ async def _patiently(ask: Callable[[], Awaitable[T]]) -> T:
             assert time.monotonic() < deadline, "history stays behind"
 
 
-async def _all_read(line: Line, group: str) -> None:
+async def _all_read(line: Line, group: str, timeout: float = 20.0) -> None:
     """Wait until the writer has dealt with everything that is in its topics."""
     topics = (line.sources.pings, line.sources.transitions)
     progress = GroupProgress(line.bootstrap, group, [(topic, n) for topic in topics for n in range(PARTITIONS)])
-    assert await progress.reached(20)
+    assert await progress.reached(timeout)
 
 
 def _serve(name: str) -> None:

@@ -23,6 +23,7 @@ from tests.check_story import (
     CHECK,
     DAY,
     HOUR,
+    MINUTE,
     A,
     B,
     Story,
@@ -324,6 +325,19 @@ def test_an_unobserved_check_may_meet_another_gap() -> None:
     assert changes(effects) == [("not_observed", "not_observed", "gap", 2 * HOUR + 360)]
     assert notices(effects) == ["monitor.not_observed"]
     assert changes(story.tick(4 * HOUR)) == [("not_observed", "down", "deadline", 3 * HOUR + 410)]
+
+
+@pytest.mark.parametrize(
+    ("schedule", "verdict"), [(Simple(HOUR), "not_observed"), (Cron("0 * * * *", "UTC"), "down")]
+)
+def test_after_a_gap_a_simple_period_may_have_lost_its_ping_in_any_other_gap(schedule: Schedule, verdict: str) -> None:
+    story = Story(schedule=schedule)
+    story.ping(0)
+    story.gap(HOUR, HOUR + 60)
+    story.gap(HOUR + 20 * MINUTE, HOUR + 21 * MINUTE)
+    story.tick(HOUR + 22 * MINUTE)
+    assert moves(story.effects)[-1] == "late>not_observed"
+    assert moves(story.tick(2 * HOUR + 360)) == [f"not_observed>{verdict}"]
 
 
 def test_several_gaps_in_one_run_are_named_and_the_last_counts() -> None:
