@@ -138,11 +138,12 @@ class HistoryWriter:
             "enable.auto.commit": False,
             "enable.partition.eof": True,
             "auto.offset.reset": "earliest",
-            # The queue counts bytes after decompression, but a whole fetch is unpacked at once: keep fetches small.
+            # The queue counts bytes after decompression, but a fetch is unpacked whole, and bodies may well shrink to a
+            # hundredth in Kafka: keep fetches small.
             "queued.max.messages.kbytes": 16_384,
             "queued.min.messages": 20_000,
-            "fetch.max.bytes": 2 * 2**20,
-            "max.partition.fetch.bytes": 512 * 2**10,
+            "fetch.max.bytes": 2**20,
+            "max.partition.fetch.bytes": 64 * 2**10,
             "fetch.wait.max.ms": 100,
             "fetch.queue.backoff.ms": 10,
             "topic.metadata.refresh.interval.ms": 30_000,
@@ -165,8 +166,8 @@ class HistoryWriter:
             records = len(messages)
             self._add(messages)
             if records:
-                # As many of the size seen last as fill a block: `consume` by itself gathers any amount of bytes that the
-                # queue and the network hand out within the round.
+                # As many of the size seen last as fill a block: `consume` by itself gathers any amount of bytes that
+                # the queue and the network hand out within the round.
                 size = max(1, (block.bytes - bytes_before) // records)
                 self._take = max(8, min(_LARGEST_TAKE, _BLOCK_BYTES // size))
             busy = block.count - rows_before >= _BUSY_ROWS
@@ -246,7 +247,7 @@ class HistoryWriter:
                     return False
                 pause = min(2 * pause, _LONGEST_PAUSE)
             else:
-                # The client's own context refers to itself and would keep the block until some later garbage collection.
+                # The client's own context refers to itself and would keep the block until some garbage collection.
                 columns.clear()
                 _ROWS.labels(table.name).inc(len(rows))
                 return True

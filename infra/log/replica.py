@@ -142,7 +142,10 @@ class Replica:
                     log.warning("replica.error", topic=topic, error=error.str())
                 continue
             key = (message.key() or b"").decode(errors="replace")
-            self._applies[topic](partition, key, message.value())
+            try:
+                self._applies[topic](partition, key, message.value())
+            except Exception as failure:  # a record that is not ours, written by hand: skipped, and said so
+                log.warning("replica.skipped", topic=topic, partition=partition, offset=offset, error=str(failure))
             self.positions[topic, partition] = offset + 1
             any_read = True
         if any_read and self._waiters and not self._closing:

@@ -1,0 +1,135 @@
+"""Imports go one way, and what must be pure is pure (DESIGN sections 1, 7 and 9, statement 8)."""
+
+import ast
+import builtins
+from collections.abc import Iterator
+
+import pytest
+
+from tests.source_tree import BESIDE, PACKAGES, Module, modules, parse, reachable, top
+
+# Each package and the packages that it may import, besides itself. Only `pingfold` puts the parts together.
+MAY_IMPORT = {
+    "schemas": set[str](),
+    "infra": {"schemas"},
+    "ingest": {"infra", "schemas"},
+    "processors": {"infra", "schemas"},
+    "query_api": {"infra", "schemas"},
+    "pingfold": {"ingest", "processors", "query_api", "infra", "schemas"},
+}
+
+# What pure modules may import that is not ours. A list of what is allowed, since that of what does I/O has no end.
+ALLOWED = {
+    "base64", "bisect", "calendar", "collections", "collections.abc", "copy", "dataclasses", "datetime", "enum",
+    "functools", "hashlib", "heapq", "itertools", "math", "operator", "re", "typing",
+    "msgspec", "msgspec.structs",
+}  # fmt: skip
+ALLOWED_ALSO = {
+    # The time zone data are read from the package tzdata, whose version the states name; the parsers only parse.
+    "schemas.schedules": {"importlib", "zoneinfo", "tzdata", "cronsim", "oncalendar"},
+    # Random ids are made by those who ask; no fold may take `new_id` (below).
+    "schemas.ids": {"uuid"},
+}
+NOT_FOR_FOLDS = {("schemas.ids", "new_id")}
+
+# Calls that differ from process to process or reach outside, although no import shows it. `hash` is salted.
+IMPURE_CALLS = {"open", "print", "input", "eval", "exec", "compile", "__import__", "breakpoint", "hash", "id"}
+CLOCKS = {"now", "utcnow", "today"}
+
+
+def folds() -> list[str]:
+    """The modules of the Fold classes that `pingfold/folds.py` names."""
+    found = sorted(name for name in modules()["pingfold.folds"].imports if top(name) == "processors")
+    assert {"processors.projects", "processors.checks", "processors.deliveries"} <= set(found)
+    return found
+
+
+PURE = reachable(["processors.fold", *folds(), *(name for name in modules() if top(name) == "schemas")])
+
+
+def wrong_way(module: Module) -> list[str]:
+    """Imports of ours that go against the order of the packages."""
+    own = top(module.name)
+    return sorted(
+        name for name in module.imports if top(name) in {*PACKAGES, *BESIDE} - MAY_IMPORT[own] and top(name) != own
+    )
+
+
+def impurities(module: Module) -> Iterator[str]:
+    """What a pure module must not hold, each as one line."""
+    allowed = ALLOWED | ALLOWED_ALSO.get(module.name, set())
+    for name in sorted(module.imports):
+        if top(name) not in {"schemas", "processors"} and name not in allowed:
+            yield f"imports {name}"
+    if top(module.name) == "processors":
+        yield from (f"imports {name} of {where}" for where, name in sorted(NOT_FOR_FOLDS & module.names))
+    for node in ast.walk(module.tree):
+        match node:
+            case ast.Call(func=ast.Name(id=name)) if name in IMPURE_CALLS:
+                yield f"line {node.lineno} calls {name}()"
+            case ast.Call(func=ast.Attribute(value=ast.Name(id="datetime" | "date") as of, attr=name)) if (
+                name in CLOCKS or (name == "fromtimestamp" and len(node.args) + len(node.keywords) < 2)
+            ):
+                yield f"line {node.lineno} asks the machine: {of.id}.{name}()"
+            case ast.Call(func=ast.Name(id="ZoneInfo")):
+                yield f"line {node.lineno} reads the system's time zones"
+            case _:
+                pass
+
+
+@pytest.mark.parametrize("module", modules().values(), ids=lambda module: module.name)
+def test_imports_go_one_way(module: Module) -> None:
+    assert not wrong_way(module), f"{module.name} imports {wrong_way(module)}"
+
+
+@pytest.mark.parametrize("module", PURE, ids=lambda module: module.name)
+def test_folds_and_schemas_are_pure(module: Module) -> None:
+    assert not list(impurities(module)), f"{module.name} is part of a fold, or of schemas"
+
+
+def test_the_folds_reach_nothing_but_folds_and_schemas() -> None:
+    names = {module.name for module in PURE}
+    assert {top(name) for name in names} == {"processors", "schemas"}
+    assert not {name for name in names if name.startswith("processors.runtime")}
+    assert not names & {"processors.sender", "processors.webhooks", "processors.history", "processors.signatures"}
+    assert {"processors.fold", "processors.check_rules", "processors.retry_policy", "schemas.schedules"} <= names
+
+
+def test_exceptions_are_still_needed() -> None:
+    for name, also in ALLOWED_ALSO.items():
+        assert also <= modules()[name].imports
+    assert all(hasattr(builtins, name) for name in IMPURE_CALLS)
+
+
+@pytest.mark.parametrize(
+    ("name", "source", "found"),
+    [
+        ("query_api.x", "from ingest.clock import Clock", ["ingest.clock"]),
+        ("query_api.x", "def f():\n    import processors.checks", ["processors.checks"]),
+        ("infra.x", "import importlib\nimportlib.import_module('query_api.app')", ["query_api.app"]),
+        ("schemas.x", "import infra.settings", ["infra.settings"]),
+        ("processors.x", "from pingfold import folds", ["pingfold.folds"]),
+        ("pingfold.x", "from tests.folding import Folding", ["tests.folding"]),
+        ("ingest.x", "from ingest.clock import Clock\nfrom infra.settings import Settings\nimport schemas.base", []),
+    ],
+)
+def test_a_wrong_way_is_seen(name: str, source: str, found: list[str]) -> None:
+    assert wrong_way(parse(name, source, modules())) == found
+
+
+@pytest.mark.parametrize(
+    ("source", "found"),
+    [
+        ("import asyncio", ["imports asyncio"]),
+        ("def f():\n    from os import path", ["imports os"]),
+        ("from collections.abc import Mapping\nfrom schemas.base import Micros", []),
+        ("import infra.settings", ["imports infra.settings"]),
+        ("from schemas.ids import new_id", ["imports new_id of schemas.ids"]),
+        ("from datetime import datetime\ndatetime.now(UTC)", ["line 2 asks the machine: datetime.now()"]),
+        ("from datetime import datetime\ndatetime.fromtimestamp(0)", ["line 2 asks the machine: datetime.fromtimestamp()"]),
+        ("from datetime import datetime, UTC\ndatetime.fromtimestamp(tick.now, UTC)", []),
+        ("hash('a')", ["line 1 calls hash()"]),
+    ],
+)  # fmt: skip
+def test_an_impurity_is_seen(source: str, found: list[str]) -> None:
+    assert list(impurities(parse("processors.x", source, modules()))) == found

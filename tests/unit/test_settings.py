@@ -1,0 +1,171 @@
+"""Settings as an operator gives them: environment variables in, one frozen object or a clear refusal out."""
+
+import os
+from collections.abc import Callable
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from infra.settings import UNANNOUNCED_BODY_LIMIT, Settings
+
+Given = Callable[..., Settings]
+
+
+@pytest.fixture
+def given(monkeypatch: pytest.MonkeyPatch) -> Given:
+    """Settings in an environment that says nothing else of Pingfold."""
+    for name in list(os.environ):
+        if name.upper().startswith("PINGFOLD_") or name.upper() in ("KAFKA_BOOTSTRAP_SERVERS", "CLICKHOUSE_URL"):
+            monkeypatch.delenv(name)
+
+    def read(**environment: str) -> Settings:
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        return Settings()
+
+    return read
+
+
+def test_nothing_need_be_set(given: Given) -> None:
+    settings = given()
+    assert (settings.host, settings.port, settings.data) == ("127.0.0.1", 8000, Path("data"))
+    assert (settings.site_name, settings.slugs, settings.pings_per_minute) == ("Pingfold", "chosen", 5)
+    assert settings.body_limit == settings.ping_body_limit == 100_000
+    assert settings.private_targets == ()
+    assert not settings.test_clock
+    assert settings.kafka_bootstrap_servers is settings.clickhouse_url is settings.secret_key is settings.key is None
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "field", "value"),
+    [
+        ("PINGFOLD_HOST", "::", "host", "::"),
+        ("PINGFOLD_PORT", "65535", "port", 65535),
+        ("PINGFOLD_DATA", "/var/lib/pingfold", "data", Path("/var/lib/pingfold")),
+        ("PINGFOLD_SITE_NAME", "Büro", "site_name", "Büro"),
+        ("PINGFOLD_PING_ENDPOINT", "https://hc.example.org/", "ping_endpoint", "https://hc.example.org/"),
+        ("PINGFOLD_SLUGS", "from-name", "slugs", "from-name"),
+        ("PINGFOLD_PINGS_PER_MINUTE", "0", "pings_per_minute", 0),
+        ("PINGFOLD_WORKERS", "4", "workers", 4),
+        ("PINGFOLD_TEST_CLOCK", "1", "test_clock", True),
+        ("PINGFOLD_PARTITIONS", "64", "partitions", 64),
+        ("KAFKA_BOOTSTRAP_SERVERS", "k1:9092,k2:9092", "kafka_bootstrap_servers", "k1:9092,k2:9092"),
+        ("CLICKHOUSE_URL", "https://ch:8443/db", "clickhouse_url", "https://ch:8443/db"),
+    ],
+)
+def test_a_variable_sets_its_field(given: Given, name: str, text: str, field: str, value: Any) -> None:
+    assert getattr(given(**{name: text}), field) == value
+
+
+def test_variables_of_the_servers_have_no_prefix(given: Given) -> None:
+    settings = given(PINGFOLD_KAFKA_BOOTSTRAP_SERVERS="wrong:1", PINGFOLD_CLICKHOUSE_URL="http://wrong:1")
+    assert settings.kafka_bootstrap_servers is None
+    assert settings.clickhouse_url is None
+
+
+@pytest.mark.parametrize(
+    ("name", "field"),
+    [
+        ("KAFKA_BOOTSTRAP_SERVERS", "kafka_bootstrap_servers"),
+        ("CLICKHOUSE_URL", "clickhouse_url"),
+        ("PINGFOLD_PING_ENDPOINT", "ping_endpoint"),
+        ("PINGFOLD_URL", "url"),
+        ("PINGFOLD_KEY", "key"),
+    ],
+)
+def test_an_empty_variable_is_as_good_as_none(given: Given, name: str, field: str) -> None:
+    assert getattr(given(**{name: ""}), field) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "announced", "kept"),
+    [
+        ("none", None, UNANNOUNCED_BODY_LIMIT),
+        (" None ", None, UNANNOUNCED_BODY_LIMIT),
+        ("0", 0, 0),
+        ("10000", 10_000, 10_000),
+        ("1000000", 1_000_000, 1_000_000),
+    ],
+)
+def test_body_limit(given: Given, text: str, announced: int | None, kept: int) -> None:
+    settings = given(PINGFOLD_PING_BODY_LIMIT=text)
+    assert settings.ping_body_limit == announced
+    assert settings.body_limit == kept
+
+
+@pytest.mark.parametrize(
+    ("text", "networks"),
+    [
+        ("", []),
+        ("127.0.0.0/8", ["127.0.0.0/8"]),
+        (" 127.0.0.0/8, fd00::/8 ,10.1.2.3,", ["127.0.0.0/8", "fd00::/8", "10.1.2.3/32"]),
+    ],
+)
+def test_networks(given: Given, text: str, networks: list[str]) -> None:
+    settings = given(PINGFOLD_PRIVATE_TARGETS=text, PINGFOLD_TRUSTED_PROXIES=text)
+    assert settings.private_targets == settings.trusted_proxies == tuple(map(ip_network, networks))
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "told"),
+    [
+        ("PINGFOLD_PORT", "http", "port"),
+        ("PINGFOLD_PORT", "0", "port"),
+        ("PINGFOLD_PORT", "65536", "port"),
+        ("PINGFOLD_PING_BODY_LIMIT", "-1", "ping_body_limit"),
+        ("PINGFOLD_PING_BODY_LIMIT", "1000001", "1000000"),
+        ("PINGFOLD_PING_BODY_LIMIT", "unlimited", "ping_body_limit"),
+        ("PINGFOLD_SLUGS", "mine", "'chosen' or 'from-name'"),
+        ("PINGFOLD_PINGS_PER_MINUTE", "-1", "pings_per_minute"),
+        ("PINGFOLD_WORKERS", "0", "workers"),
+        ("PINGFOLD_PARTITIONS", "0", "partitions"),
+        ("PINGFOLD_PRIVATE_TARGETS", "10.0.0.1/8", "10.0.0.1/8 has host bits set"),
+        ("PINGFOLD_PRIVATE_TARGETS", "127.0.0.0/8;10.0.0.0/8", "private_targets"),
+        ("PINGFOLD_PRIVATE_TARGETS", "localhost", "'localhost' does not appear to be an IPv4 or IPv6 network"),
+    ],
+)
+def test_a_refusal_names_the_setting_and_only_that(given: Given, name: str, text: str, told: str) -> None:
+    with pytest.raises(ValidationError) as refusal:
+        given(**{name: text}, PINGFOLD_SECRET_KEY="top-secret", PINGFOLD_KEY="hcw_secret")
+    assert told in str(refusal.value)
+    assert [f"PINGFOLD_{error['loc'][0]}".upper() for error in refusal.value.errors()] == [name]
+    assert "secret" not in str(refusal.value)
+
+
+def test_nothing_secret_is_shown(given: Given) -> None:
+    settings = given(PINGFOLD_SECRET_KEY="top-secret", PINGFOLD_KEY="hcw_secret")
+    assert (settings.secret_key, settings.key) == ("top-secret", "hcw_secret")
+    assert "secret" not in f"{settings!r} {settings}"
+
+
+def test_the_password_of_clickhouse_is_not_shown(given: Given) -> None:
+    settings = given(CLICKHOUSE_URL="https://pingfold:top-secret@ch:8443")
+    assert "secret" not in f"{settings!r} {settings}"
+
+
+def test_settings_do_not_change(given: Given) -> None:
+    with pytest.raises(ValidationError, match="frozen"):
+        given().port = 1  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("host", "base"),
+    [
+        ("127.0.0.1", "http://127.0.0.1:8000"),
+        ("0.0.0.0", "http://127.0.0.1:8000"),
+        ("::", "http://127.0.0.1:8000"),
+        ("::1", "http://[::1]:8000"),
+        ("ping.example.org", "http://ping.example.org:8000"),
+    ],
+)
+def test_addresses(given: Given, host: str, base: str) -> None:
+    settings = given(PINGFOLD_HOST=host)
+    assert settings.base_url == base
+    assert settings.ping_base == f"{base}/ping/"
+
+
+def test_the_ping_endpoint_comes_before_the_address(given: Given) -> None:
+    assert given(PINGFOLD_PING_ENDPOINT="https://hc-ping.com/").ping_base == "https://hc-ping.com/"

@@ -1,0 +1,80 @@
+"""The registry of topics, what the folds make of it, and what the broker is told."""
+
+import pytest
+
+from infra.log.admin import MAX_MESSAGE_BYTES, topic_config
+from infra.settings import UNANNOUNCED_BODY_LIMIT
+from pingfold.folds import FOLDS
+from processors.fold import Fold
+from schemas import topics
+from schemas.published import CARRIES, kind_of
+from schemas.ticks import Progress, Tick
+from schemas.topics import COMPACTION_LAG_MS, TOPICS, Cleanup, Topic
+
+each_topic = pytest.mark.parametrize("topic", TOPICS, ids=str)
+each_fold = pytest.mark.parametrize("fold", FOLDS, ids=lambda fold: fold.name)
+
+
+def test_every_topic_is_in_the_registry_once() -> None:
+    declared = [value for value in vars(topics).values() if isinstance(value, Topic)]
+    assert sorted(map(str, declared)) == sorted(map(str, TOPICS))
+    assert len({topic.name for topic in TOPICS}) == len(TOPICS)
+    assert set(CARRIES) == set(TOPICS)
+
+
+def test_constants_are_named_as_their_topics() -> None:
+    for constant, value in vars(topics).items():
+        if isinstance(value, Topic):
+            assert constant == value.name.upper().replace("-", "_")
+
+
+@each_topic
+def test_a_contract_is_sound(topic: Topic) -> None:
+    assert topic.key
+    assert topic.retention_ms == -1 or topic.retention_ms > 0
+    if kind_of(topic) in ("journal", "state"):
+        assert topic.retention_ms == -1, "a replay needs every event, and a state stands until it is replaced"
+
+
+@each_topic
+def test_just_the_state_topics_are_compacted(topic: Topic) -> None:
+    states = {fold.states for fold in FOLDS}
+    assert (topic.cleanup is Cleanup.COMPACT) is (topic in states)
+
+
+def test_every_journal_has_one_fold() -> None:
+    journals = {topic for topic in TOPICS if kind_of(topic) == "journal"}
+    assert sorted(map(str, journals)) == sorted(fold.journal.name for fold in FOLDS)
+    assert len({fold.states for fold in FOLDS}) == len(FOLDS)
+    assert len({fold.name for fold in FOLDS}) == len(FOLDS)
+
+
+@each_fold
+def test_a_fold_reads_what_its_topics_carry(fold: Fold) -> None:
+    assert fold.version >= 1
+    assert kind_of(fold.journal) == "journal"
+    assert kind_of(fold.states) == "state"
+    assert fold.events.type == CARRIES[fold.journal]
+    assert fold.records.type == CARRIES[fold.states]
+    assert isinstance(fold.events.decode(b'{"type":"tick","slot":"s","epoch":1,"at":1,"now":1}'), Tick)
+    assert isinstance(fold.records.decode(b'{"type":"partition"}'), Progress)
+
+
+@each_topic
+def test_the_broker_is_told_the_contract(topic: Topic) -> None:
+    config = topic_config(topic)
+    assert config["cleanup.policy"] == topic.cleanup.value
+    assert config["retention.ms"] == str(topic.retention_ms)
+    assert config["segment.bytes"] == str(topic.segment_bytes)
+    compacted = topic.cleanup is Cleanup.COMPACT
+    assert config.get("min.compaction.lag.ms") == (str(COMPACTION_LAG_MS) if compacted else None)
+
+
+def test_the_largest_ping_fits_into_a_record() -> None:
+    in_base64, in_a_dead_letter = 4 / 3, 4 / 3
+    assert UNANNOUNCED_BODY_LIMIT * in_base64 * in_a_dead_letter < MAX_MESSAGE_BYTES
+    assert all(topic_config(topic)["max.message.bytes"] == str(MAX_MESSAGE_BYTES) for topic in TOPICS)
+
+
+def test_a_verdict_outlives_the_wait_for_it() -> None:
+    assert topics.DECISIONS.retention_ms == 3_600_000
