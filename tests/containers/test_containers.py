@@ -4,6 +4,8 @@ Where no Docker engine answers these are reported as not run (skipped, with the 
 """
 
 import asyncio
+import shutil
+import subprocess
 from collections.abc import Iterator
 
 import clickhouse_connect
@@ -24,12 +26,9 @@ CLICKHOUSE_IMAGE = "clickhouse/clickhouse-server:26.3"
 @pytest.fixture(scope="module")
 def engine() -> None:
     """A Docker engine, or the test is not run."""
-    import docker
-
-    try:
-        docker.from_env().ping()
-    except Exception as error:
-        pytest.skip(f"not run: no Docker engine ({type(error).__name__})")
+    answered = subprocess.run(["docker", "version"], capture_output=True, timeout=20) if shutil.which("docker") else None
+    if answered is None or answered.returncode != 0:
+        pytest.skip("not run: no Docker engine")
 
 
 @pytest.fixture(scope="module")

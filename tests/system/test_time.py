@@ -1,0 +1,205 @@
+"""Time is an event: deadlines, gaps and runs end to end, with the clock moved (DESIGN section 9, statement 3)."""
+
+import uuid
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from infra.log.partitioner import partition_of
+from schemas.base import SECOND, Micros
+from schemas.topics import TRANSITIONS
+from tests.pingfold_process import Pingfold, Receiver, wait_until
+
+pytestmark = pytest.mark.system
+
+MINUTE, HOUR, DAY = 60 * SECOND, 3_600 * SECOND, 86_400 * SECOND
+
+
+def iso(at: Micros) -> str:
+    return datetime.fromtimestamp(at // SECOND, UTC).isoformat()
+
+
+def micros(text: str) -> Micros:
+    return round(datetime.fromisoformat(text).timestamp() * SECOND)
+
+
+def last_ping(pingfold: Pingfold, check: str) -> Micros:
+    """When the newest ping of a check was, in whole seconds."""
+    return micros(pingfold.check(check)["last_ping"])
+
+
+def changes(pingfold: Pingfold, check: str) -> list[dict[str, Any]]:
+    """The status changes of a check, from Kafka: those of the partition's time."""
+    return [value for value in pingfold.values(TRANSITIONS, check) if value["type"] == "status.changed"]
+
+
+def not_observed_at(pingfold: Pingfold, check: str) -> Micros:
+    (change,) = (one for one in changes(pingfold, check) if one["now"] == "not_observed")
+    return int(change["at"])
+
+
+def assert_not_accused(pingfold: Pingfold, receiver: Receiver, check: str) -> None:
+    """Shown as late, never told to be down."""
+    shown = pingfold.check(check)
+    assert (shown["status"], shown["not_observed"]) == ("grace", True)
+    assert receiver.of(check, "monitor.down") == []
+    assert receiver.of(check, "incident.created") == []
+
+
+def assert_goes_down_at(pingfold: Pingfold, receiver: Receiver, check: str, deadline: Micros) -> None:
+    """Not before `deadline`, and then with just that time."""
+    pingfold.advance_to(deadline - 20 * SECOND)
+    assert_not_accused(pingfold, receiver, check)
+    pingfold.advance_to(deadline)
+    down = receiver.wait(check, "monitor.down")
+    assert down.json["timestamp"] == iso(deadline)
+    assert down.json["data"]["incident"]["started_at"] == iso(deadline)
+    assert pingfold.status(check) == "down"
+
+
+def test_a_missed_deadline_is_late_and_then_down_at_its_true_time(pingfold: Pingfold, receiver: Receiver) -> None:
+    """Statement 3, the control: where Pingfold was there all the time, silence is late, then down, at the deadline."""
+    check = pingfold.create("deadline", timeout=3_600, grace=1_800)
+    pingfold.good_ping(check)
+    began = last_ping(pingfold, check)
+    pingfold.advance_to(began + 3_550 * SECOND)
+    assert pingfold.status(check) == "up"
+    pingfold.advance_to(began + 3_602 * SECOND)
+    assert pingfold.status(check) == "grace"
+    assert receiver.of(check) == []
+    pingfold.advance_to(began + 5_402 * SECOND)
+    down = receiver.wait(check, "monitor.down")
+    assert down.json["timestamp"] == iso(began + 5_400 * SECOND)
+    assert receiver.wait(check, "incident.created").json["timestamp"] == iso(began + 5_400 * SECOND)
+    assert [
+        (one["was"], one["now"], one["at"] // SECOND - began // SECOND) for one in changes(pingfold, check)[1:]
+    ] == [
+        ("up", "late", 3_600),
+        ("late", "down", 5_400),
+    ]
+    pingfold.good_ping(check)
+    receiver.wait(check, "monitor.recovered")
+
+
+def test_a_web_process_that_is_not_there_at_the_deadline(pingfold: Pingfold, receiver: Receiver) -> None:
+    """Statement 3, second row of the table: every 1 h, late limit 5 min; stopped (SIGTERM) from 58 to 70 minutes."""
+    check = pingfold.create("stopped-web", timeout=3_600, grace=300)
+    pingfold.good_ping(check)
+    began = last_ping(pingfold, check)
+    pingfold.advance_to(began + 58 * MINUTE)
+    with pingfold.down("web"):
+        pingfold.set_clock(pingfold.offset + 12 * 60)
+    pingfold.wait_ready()
+    notice = receiver.wait(check, "monitor.not_observed")
+    gap_end = not_observed_at(pingfold, check)  # later than the deadline: the end of the gap
+    assert 70 * MINUTE <= gap_end - began < 72 * MINUTE
+    assert notice.json["timestamp"] == iso(gap_end)
+    assert notice.json["data"]["monitor"]["current_status"] == "late"
+    assert_goes_down_at(pingfold, receiver, check, gap_end + 65 * MINUTE)
+
+
+def test_a_frozen_web_process_after_the_expected_time(pingfold: Pingfold, receiver: Receiver) -> None:
+    """Statement 3, first row of the table: cron 02:00, late limit 6 h; frozen (SIGSTOP) at 02:10 for some seconds."""
+    check = pingfold.create("frozen-web", schedule="0 2 * * *", tz="UTC", grace=6 * 3_600)
+    midnight = (pingfold.now // DAY + 1) * DAY
+    pingfold.advance_to(midnight + 1 * HOUR)
+    pingfold.good_ping(check)
+    pingfold.advance_to(midnight + 2 * HOUR + 10 * MINUTE)
+    with pingfold.frozen("web"):
+        real = pingfold.now
+        wait_until(lambda: pingfold.now > real + 3.5 * SECOND, what="a silence of more than 2 s")
+    pingfold.advance_to(midnight + 8 * HOUR - 20 * SECOND)
+    assert pingfold.status(check) == "grace"
+    assert receiver.of(check) == []
+    pingfold.advance_to(midnight + 8 * HOUR)
+    notice = receiver.wait(check, "monitor.not_observed")
+    assert notice.json["timestamp"] == iso(midnight + 8 * HOUR)
+    assert_goes_down_at(pingfold, receiver, check, midnight + DAY + 8 * HOUR)
+    detail = next(one["detail"] for one in changes(pingfold, check) if one["now"] == "not_observed")
+    assert detail.startswith(f"no ping since {iso(midnight + HOUR)[:16]}")
+    assert f"could not be reached from {iso(midnight + 2 * HOUR + 10 * MINUTE)[:15]}" in detail
+    # The notice says so itself: who reads it need not ask Pingfold.
+    assert detail in notice.body.decode()
+
+
+def test_pings_that_were_answered_503_before_the_deadline(pingfold: Pingfold, receiver: Receiver) -> None:
+    """Statement 3, third row of the table: every 60 s, late limit 60 s; a ping refused because Kafka stands still."""
+    check = pingfold.create("refused", timeout=60, grace=60)
+    pingfold.good_ping(check)
+    (first,) = changes(pingfold, check)
+    began = int(first["at"])
+    pingfold.advance_to(began + 63 * SECOND)
+    with pingfold.frozen("kafka"):
+        answer = pingfold.ping(check)
+        assert answer.status_code == 503
+        assert answer.headers["retry-after"]
+        refused_at = pingfold.now
+    pingfold.wait_ready()
+    pingfold.advance_to(began + 121 * SECOND)
+    receiver.wait(check, "monitor.not_observed", timeout=30.0)
+    assert not_observed_at(pingfold, check) >= began + 120 * SECOND
+    number = partition_of(check.encode(), pingfold.partitions)
+    ends = [
+        int(value["end"])
+        for value in pingfold.values(TRANSITIONS)
+        if value["type"] == "gap" and value.get("end") and value["partition"] == number
+    ]
+    gap_end = max(ends)
+    assert refused_at <= gap_end
+    assert_goes_down_at(pingfold, receiver, check, gap_end + 120 * SECOND)
+
+
+def test_a_ping_after_a_gap_clears_it(pingfold: Pingfold, receiver: Receiver) -> None:
+    """Statement 3: what was not observed is up again with the next ping, without a recovery: nobody was accused."""
+    check = pingfold.create("cleared", timeout=60, grace=60)
+    pingfold.good_ping(check)
+    with pingfold.down("web"):
+        pingfold.set_clock(pingfold.offset + 3_600)
+    pingfold.wait_ready()
+    receiver.wait(check, "monitor.not_observed")
+    assert_not_accused(pingfold, receiver, check)
+    pingfold.good_ping(check)
+    assert pingfold.status(check) == "up"
+    assert [(one["was"], one["now"]) for one in changes(pingfold, check)][-1] == ("not_observed", "up")
+    assert {one.event for one in receiver.of(check)} == {"monitor.not_observed"}
+
+
+def test_a_hung_run_alerts_although_another_succeeded(pingfold: Pingfold, receiver: Receiver) -> None:
+    """Statement 3 as people live it: start A, start B, B succeeds, A hangs: down when A's limit has passed."""
+    hung, well = pingfold.create("hung", grace=600), pingfold.create("well", grace=600)
+    run_a, run_b = str(uuid.uuid4()), str(uuid.uuid4())
+    for check in (hung, well):
+        pingfold.good_ping(check, "start", params={"rid": run_a})
+        pingfold.good_ping(check, "start", params={"rid": run_b})
+        pingfold.good_ping(check, params={"rid": run_b})
+    pingfold.good_ping(well, params={"rid": run_a})
+    assert (pingfold.check(hung)["status"], pingfold.check(hung)["started"]) == ("up", True)
+    assert (pingfold.check(well)["status"], pingfold.check(well)["started"]) == ("up", False)
+    pings = {ping["n"]: ping for ping in pingfold.pings(hung)}
+    limit = micros(pings[1]["date"]) + 600 * SECOND
+    pingfold.advance_to(limit - 20 * SECOND)
+    assert pingfold.status(hung) == "up"
+    pingfold.advance_to(limit)
+    down = receiver.wait(hung, "monitor.down")
+    assert down.json["timestamp"] == iso(limit)
+    assert run_a in down.json["data"]["incident"]["cause"]
+    assert receiver.of(well) == []
+    assert pingfold.status(well) == "up"
+
+
+def test_a_stopped_worker_delays_an_alert_and_dates_it_right(pingfold: Pingfold, receiver: Receiver) -> None:
+    """Statement 3: a deadline that passes while no worker runs is told later, with its true time."""
+    silent, alive = pingfold.create("backlog-silent", timeout=60, grace=60), pingfold.create("backlog", timeout=3_600)
+    pingfold.good_ping(silent)
+    pingfold.good_ping(alive)
+    began = last_ping(pingfold, silent)
+    with pingfold.frozen("worker", 0), pingfold.frozen("worker", 1):
+        pingfold.set_clock(pingfold.offset + 1_800)
+        pingfold.good_ping(alive)
+        assert timedelta(seconds=0) < timedelta(microseconds=pingfold.now - began)
+        assert receiver.of(silent) == []
+    pingfold.pass_time(pingfold.now, timeout=60.0)
+    assert receiver.wait(silent, "monitor.down").json["timestamp"] == iso(began + 120 * SECOND)
+    assert receiver.of(alive) == []
+    assert pingfold.check(alive)["n_pings"] == 2
