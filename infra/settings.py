@@ -38,6 +38,8 @@ class Settings(BaseSettings):
     partitions: int = Field(8, ge=1, le=1024)
     # The key that encrypts reusable secrets, base64 of 32 bytes; made under `data` when it is not given.
     secret_key: str | None = Field(None, repr=False)
+    # Opens the dashboard; without it the one in credentials.json does.
+    admin_password: str | None = Field(None, repr=False)
     # Admin commands and REST clients started by hand find a running Pingfold by these two.
     url: str | None = None
     key: str | None = Field(None, repr=False)

@@ -26,6 +26,7 @@ from ingest.clock import Clock
 from ingest.ping.app import PingApp
 from ingest.ping.source import Source
 from ingest.ping.urls import is_ping
+from pingfold import credentials
 from pingfold.addresses import clickhouse_of, kafka_of
 from query_api import operations
 from query_api.app import create_app
@@ -76,6 +77,7 @@ async def serve(settings: Settings, slot: str, pings: bool, api: bool) -> None:
             states=states,
             states_replica=running,
             encrypt=Vault.open(settings).encrypt,
+            admin_password=_admin_password(settings),
             source=source,
             history=History(clickhouse),
         )
@@ -88,6 +90,15 @@ async def serve(settings: Settings, slot: str, pings: bool, api: bool) -> None:
             await source.begin()
             stack.push_async_callback(source.close)
         await _listen(settings, _dispatch(ping_app, rest))
+
+
+def _admin_password(settings: Settings) -> str | None:
+    if settings.admin_password is not None:
+        return settings.admin_password
+    try:
+        return credentials.load(credentials.path_of(settings)).admin_password
+    except credentials.NoCredentials:
+        return None
 
 
 def _dispatch(ping_app: PingApp | None, rest: Any) -> Any:

@@ -11,6 +11,7 @@ from starlette.routing import Route
 
 from query_api import healthchecks, refusals
 from query_api.freshness import STALE_HEADER, Freshness
+from query_api.pages import dashboard
 from query_api.parts import Parts
 from query_api.verbs import Verbs
 
@@ -31,6 +32,7 @@ def create_app(parts: Parts) -> FastAPI:
     for prefix in healthchecks.PREFIXES:
         for router in healthchecks.ROUTERS:
             app.include_router(router, prefix=prefix)
+    app.include_router(dashboard.router)
     routes = [route for router in healthchecks.ROUTERS for route in router.routes if isinstance(route, Route)]
     app.add_middleware(partial(Verbs, routes=routes, prefixes=healthchecks.PREFIXES, exposed=STALE_HEADER))
     return app

@@ -66,7 +66,8 @@ class HistoryReads(Protocol):
 class Parts:
     """What `create_app` is given.
 
-    encrypt: makes a secret fit for storing. source: None where no pings are received. history: None without ClickHouse.
+    encrypt: makes a secret fit for storing. admin_password: opens the pages; None: there are no pages.
+    source: None where no pings are received. history: None without ClickHouse.
     """
 
     settings: Settings
@@ -79,6 +80,7 @@ class Parts:
     states: States
     states_replica: Follows
     encrypt: Callable[[str], str]
+    admin_password: str | None = None
     source: Acknowledges | None = None
     history: HistoryReads | None = None
 

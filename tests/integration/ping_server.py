@@ -3,16 +3,18 @@
 import asyncio
 import socket
 import threading
+import time
 from concurrent.futures import Future
 from types import TracebackType
 from typing import Any
 
 import uvicorn
 import uvloop
+from confluent_kafka import KafkaException
 
 from infra.decisions import Decisions
 from infra.directory import Directory
-from infra.log.admin import migrate
+from infra.log.admin import admin_client, end_offsets, migrate
 from infra.log.replica import Replica
 from infra.log.sink import Sink
 from infra.settings import Settings
@@ -23,7 +25,21 @@ from ingest.ping.source import Source
 from schemas.base import encode
 from schemas.definitions import Check, Project
 from schemas.ids import new_id
-from schemas.topics import DEFINITIONS
+from schemas.topics import DECISIONS, DEFINITIONS, PINGS
+
+
+def wait_until_led(bootstrap: str, partitions: int, timeout: float = 20.0) -> None:
+    """Wait for a leader of every partition: a topic made a moment ago on a busy machine has none yet."""
+    admin, deadline = admin_client(bootstrap), time.monotonic() + timeout
+    asked = [(topic.name, number) for topic in (DEFINITIONS, DECISIONS, PINGS) for number in range(partitions)]
+    while True:
+        try:
+            end_offsets(admin, asked)
+            return
+        except KafkaException:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
 
 
 class PingServer:
@@ -63,6 +79,7 @@ class PingServer:
     async def _serve(self) -> None:
         bootstrap, settings = self._bootstrap, Settings(port=self.port, host=self.host, pings_per_minute=0)
         partitions = await asyncio.to_thread(migrate, bootstrap, 8)
+        await asyncio.to_thread(wait_until_led, bootstrap, partitions)
         clock, directory, sink = Clock(settings), Directory(), Sink(bootstrap, **self._sink)
         project = new_id()
         defined = {

@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from random import Random
@@ -111,6 +112,20 @@ class Line:
             thread.join(20)
             assert not thread.is_alive()
 
+    @contextmanager
+    def process(self) -> Iterator[subprocess.Popen[bytes]]:
+        """The writer at work, as a process; it must end well, unless it has ended before."""
+        writer = subprocess.Popen(
+            [sys.executable, "-m", "tests.integration.test_history", self.name],
+            env=os.environ | {"KAFKA_BOOTSTRAP_SERVERS": self.bootstrap, "CLICKHOUSE_URL": self.url},
+        )
+        try:
+            yield writer
+        finally:
+            if writer.poll() is None:
+                writer.send_signal(signal.SIGTERM)
+                assert writer.wait(20) == 0
+
     def count(self, what: str) -> int:
         """A single number from ClickHouse, 0 while it is away."""
         try:
@@ -121,6 +136,9 @@ class Line:
                 client.close()
         except Unavailable:
             return 0
+
+    def has_more_than(self, rows: int) -> bool:
+        return self.count("count() FROM pings") > rows
 
     def until(self, what: str, expected: int, timeout: float = 30.0) -> None:
         deadline = time.monotonic() + timeout
@@ -297,21 +315,13 @@ class TestDeath:
         """Five inserts meet a SIGKILL of the server a few milliseconds after they began."""
         server = start_clickhouse(tmp_path)
         random = Random(7)
-        deaths: list[threading.Thread] = []
-
-        def die_and_rise() -> None:
-            time.sleep(random.uniform(0, 0.06))
-            server.kill()
-            server.start()
-
+        killers: list[threading.Timer] = []
         insert_rows = HistoryWriter._insert_rows
 
-        def insert_rows_while_it_dies(
-            writer: HistoryWriter, table: Table, rows: list[Row], stop: threading.Event
-        ) -> bool:
-            if len(deaths) < 5 and not (deaths and deaths[-1].is_alive()):
-                deaths.append(threading.Thread(target=die_and_rise))
-                deaths[-1].start()
+        def insert_rows_in_danger(writer: HistoryWriter, table: Table, rows: list[Row], stop: threading.Event) -> bool:
+            if len(killers) < 5 and not (killers and killers[-1].is_alive()) and server.process.poll() is None:
+                killers.append(threading.Timer(random.uniform(0, 0.06), server.process.kill))
+                killers[-1].start()
             return insert_rows(writer, table, rows, stop)
 
         try:
@@ -319,12 +329,15 @@ class TestDeath:
             migrate(line.url)
             checks = [str(uuid4()) for _ in range(50)]
             line.flood(60_000, checks)
-            monkeypatch.setattr(HistoryWriter, "_insert_rows", insert_rows_while_it_dies)
+            monkeypatch.setattr(HistoryWriter, "_insert_rows", insert_rows_in_danger)
             monkeypatch.setattr(history_writer, "_BLOCK_ROWS", 5_000)
             with line.writing():
-                asyncio.run(_all_read(line, line.name, 40))
-            assert len(deaths) == 5
-            deaths[-1].join()
+                # Started again in this thread: a server ends with the thread that started it.
+                for _ in range(5):
+                    _until(lambda: server.process.poll() is not None)
+                    server.start()
+                assert len(killers) == 5
+                asyncio.run(_all_read(line, line.name))
             assert line.count(DISTINCT) == 60_000
             _roll_up(line)
             assert line.count("sum(successes) FROM ping_hours FINAL") == 60_000
@@ -334,6 +347,23 @@ class TestDeath:
         finally:
             server.stop()
 
+    def test_a_writer_killed_at_any_moment_is_followed_at_once(self, line: Line) -> None:
+        checks = [str(uuid4()) for _ in range(50)]
+        line.flood(60_000, checks)
+        random = Random(3)
+        for _ in range(3):
+            found = line.count("count() FROM pings")
+            with line.process() as writer:
+                _until(partial(line.has_more_than, found))
+                time.sleep(random.uniform(0, 0.1))
+                writer.kill()
+                writer.wait()
+        with line.process():
+            asyncio.run(_all_read(line, line.name))
+        assert line.count(DISTINCT) == 60_000
+        _roll_up(line)
+        assert line.count("sum(successes) FROM ping_hours FINAL") == 60_000
+
 
 class TestMemory:
     @pytest.mark.parametrize("kind", ["random", "compressible"])
@@ -341,16 +371,9 @@ class TestMemory:
         random = Random(1)
         bodies = [random.randbytes(50_000).hex() if kind == "random" else f"{n}" * 100_000 for n in range(5)]
         line.flood(1_500, [str(uuid4()) for _ in range(20)], lambda number: bodies[number % 5])
-        writer = subprocess.Popen(
-            [sys.executable, "-m", "tests.integration.test_history", line.name],
-            env=os.environ | {"KAFKA_BOOTSTRAP_SERVERS": line.bootstrap, "CLICKHOUSE_URL": line.url},
-        )
-        try:
+        with line.process() as writer:
             line.until(DISTINCT, 1_500)
             status = Path(f"/proc/{writer.pid}/status").read_text()
-        finally:
-            writer.send_signal(signal.SIGTERM)
-            assert writer.wait(20) == 0
         peak = int(next(row for row in status.splitlines() if row.startswith("VmHWM")).split()[1]) // 1024
         print(f"peak {peak} MB for 150 MB of {kind} bodies")
         assert peak < 250
@@ -364,6 +387,13 @@ def _roll_up(line: Line) -> None:
         client.close()
 
 
+def _until(condition: Callable[[], bool], timeout: float = 20.0) -> None:
+    deadline = time.monotonic() + timeout
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
 async def _patiently(ask: Callable[[], Awaitable[T]]) -> T:
     """The answer of a writer that has only just begun, and joins its group first."""
     deadline = time.monotonic() + 20
@@ -374,11 +404,11 @@ async def _patiently(ask: Callable[[], Awaitable[T]]) -> T:
             assert time.monotonic() < deadline, "history stays behind"
 
 
-async def _all_read(line: Line, group: str, timeout: float = 20.0) -> None:
+async def _all_read(line: Line, group: str) -> None:
     """Wait until the writer has dealt with everything that is in its topics."""
     topics = (line.sources.pings, line.sources.transitions)
     progress = GroupProgress(line.bootstrap, group, [(topic, n) for topic in topics for n in range(PARTITIONS)])
-    assert await progress.reached(timeout)
+    assert await progress.reached(20)
 
 
 def _serve(name: str) -> None:

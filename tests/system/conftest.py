@@ -36,7 +36,7 @@ def shared_pingfold(tmp_path_factory: pytest.TempPathFactory, receiver: Receiver
 def pingfold(request: pytest.FixtureRequest, shared_pingfold: Pingfold) -> Pingfold:
     """The shared Pingfold; it works when the test begins, whatever the one before did to it."""
     request.node.stash[_SAID] = shared_pingfold
-    shared_pingfold.wait_ready()
+    shared_pingfold.wait_working()
     return shared_pingfold
 
 
@@ -55,5 +55,5 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
     if report.failed and _SAID in item.stash:
-        report.sections.append(("what Pingfold said", item.stash[_SAID].tail(150)))
+        report.sections.append(("what Pingfold said", item.stash[_SAID].tail(60)))
     return report

@@ -90,7 +90,7 @@ def test_a_web_process_that_is_not_there_at_the_deadline(pingfold: Pingfold, rec
     pingfold.advance_to(began + 58 * MINUTE)
     with pingfold.down("web"):
         pingfold.set_clock(pingfold.offset + 12 * 60)
-    pingfold.wait_ready()
+    pingfold.wait_working()
     notice = receiver.wait(check, "monitor.not_observed")
     gap_end = not_observed_at(pingfold, check)  # later than the deadline: the end of the gap
     assert 70 * MINUTE <= gap_end - began < 72 * MINUTE
@@ -135,7 +135,7 @@ def test_pings_that_were_answered_503_before_the_deadline(pingfold: Pingfold, re
         assert answer.status_code == 503
         assert answer.headers["retry-after"]
         refused_at = pingfold.now
-    pingfold.wait_ready()
+    pingfold.wait_working()
     pingfold.advance_to(began + 121 * SECOND)
     receiver.wait(check, "monitor.not_observed", timeout=30.0)
     assert not_observed_at(pingfold, check) >= began + 120 * SECOND
@@ -156,7 +156,7 @@ def test_a_ping_after_a_gap_clears_it(pingfold: Pingfold, receiver: Receiver) ->
     pingfold.good_ping(check)
     with pingfold.down("web"):
         pingfold.set_clock(pingfold.offset + 3_600)
-    pingfold.wait_ready()
+    pingfold.wait_working()
     receiver.wait(check, "monitor.not_observed")
     assert_not_accused(pingfold, receiver, check)
     pingfold.good_ping(check)

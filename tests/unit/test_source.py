@@ -51,7 +51,7 @@ async def ticks(parts: Parts, more: int = 2) -> None:
     """Wait for some more ticks in every partition."""
     before = [len(parts.sink.ticks(p)) for p in range(PARTITIONS)]
     async with asyncio.timeout(2):
-        while any(len(parts.sink.ticks(p)) < before[p] + more for p in range(PARTITIONS)):  # noqa: ASYNC110
+        while any(len(parts.sink.ticks(p)) < before[p] + more for p in range(PARTITIONS)):
             await asyncio.sleep(0.005)
 
 
@@ -232,7 +232,7 @@ async def test_unreachable_until_the_public_url_answers_and_when_it_ceases_to(
 
 async def until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(5):
-        while not condition():  # noqa: ASYNC110
+        while not condition():
             await asyncio.sleep(0.005)
 
 

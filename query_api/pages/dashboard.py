@@ -1,0 +1,113 @@
+"""`/` lists every check, `/checks/<id>` shows one: read only, behind the admin password (HTTP Basic, any user name).
+
+The password is `admin_password` of credentials.json, or `PINGFOLD_ADMIN_PASSWORD`. Without one there are no pages.
+"""
+
+import hmac
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Request, Response
+from fastapi.responses import HTMLResponse
+from fastapi.security import HTTPBasic, HTTPBasicCredentials
+from jinja2 import Environment, PackageLoader
+
+from infra.clickhouse import Unavailable as NoClickHouse
+from query_api.freshness import Freshness
+from query_api.healthchecks.status import shown
+from query_api.history import Behind
+from query_api.parts import Parts, TheParts
+from query_api.refusals import Refusal
+from schemas.base import SECOND, Micros
+from schemas.definitions import Check
+from schemas.ids import is_uuid
+from schemas.schedules import Schedule, Simple
+
+router = APIRouter(include_in_schema=False)
+
+_templates = Environment(loader=PackageLoader("query_api.pages"), autoescape=True, trim_blocks=True, lstrip_blocks=True)
+_ASK = {"WWW-Authenticate": 'Basic realm="Pingfold", charset="UTF-8"'}
+_basic = HTTPBasic(auto_error=False)
+_PINGS = 50
+# What needs attention stands on top.
+_ORDER = {"down": 0, "grace": 1, "new": 3, "paused": 4}
+
+
+async def admin(parts: TheParts, given: Annotated[HTTPBasicCredentials | None, Depends(_basic)]) -> None:
+    """Lets in who knows the admin password."""
+    wanted = parts.admin_password
+    if wanted is None:
+        raise Refusal(404, "not found")
+    if given is None or not hmac.compare_digest(given.password.encode(), wanted.encode()):
+        raise Refusal(401, "the admin password is needed", _ASK)
+
+
+@router.get("/", dependencies=[Depends(admin)])
+async def dashboard(request: Request, parts: TheParts) -> Response:
+    """Every check of every project; what needs attention comes first."""
+    rows = [_row(request, parts, check) for project in parts.directory.projects for check in _checks(parts, project)]
+    rows.sort(key=lambda row: (_ORDER.get(row["status"], 2), row["name"]))
+    return _page("dashboard.html", parts, checks=rows)
+
+
+@router.get("/checks/{code}", dependencies=[Depends(admin)])
+async def check_page(request: Request, parts: TheParts, code: str) -> Response:
+    """One check: its state, its newest pings, its newest flips."""
+    check = parts.directory.check(code) if is_uuid(code) else None
+    if check is None:
+        raise Refusal(404, "not found")
+    freshness: Freshness = request.app.state.freshness
+    await freshness.of_check(check)
+    state = parts.states.state(check.id)
+    pings: list[dict[str, Any]] = []
+    missing = ""
+    if parts.history is not None and state is not None and state.pings:
+        try:
+            for ping in await parts.history.pings(check.id, state.offset, state.pings, _PINGS):
+                seconds = None if ping.duration is None else f"{ping.duration / SECOND:.2f} s"
+                pings.append({"n": ping.n, "at": _time(ping.at), "kind": ping.kind, "duration": seconds, "ua": ping.ua})
+        except (NoClickHouse, Behind):
+            missing = "History does not answer now; the state above is current."
+    return _page("check.html", parts, check=_row(request, parts, check), pings=pings, missing=missing)
+
+
+def _checks(parts: Parts, project: str) -> list[Check]:
+    return list(parts.directory.checks_of(project))
+
+
+def _row(request: Request, parts: Parts, check: Check) -> dict[str, Any]:
+    state = parts.states.state(check.id)
+    freshness: Freshness = request.app.state.freshness
+    now = shown(check, state, freshness.speaks_of(check.id))
+    return {
+        "id": check.id,
+        "name": check.name or check.slug or check.id,
+        "tags": check.tags,
+        "status": now.status,
+        "word": "late" if now.status == "grace" else now.status,
+        "running": now.started,
+        "not_observed": state is not None and state.unobserved,
+        "schedule": _schedule(check.schedule),
+        "grace": check.grace,
+        "last_ping": _time(state.last_ping) if state is not None else "",
+        "last_success": _time(state.last_success) if state is not None else "",
+        "next_ping": _time(now.next_ping),
+        "pings": state.pings if state is not None else 0,
+        "ping_url": f"{parts.settings.ping_base}{check.id}",
+    }
+
+
+def _schedule(schedule: Schedule) -> str:
+    if isinstance(schedule, Simple):
+        return f"every {schedule.period} s"
+    return f"{schedule.expression} ({schedule.tz})"
+
+
+def _time(at: Micros | None) -> str:
+    return "" if at is None else datetime.fromtimestamp(at // SECOND, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def _page(template: str, parts: Parts, **values: Any) -> HTMLResponse:
+    text = _templates.get_template(template).render(site=parts.settings.site_name, **values)
+    headers = {"Cache-Control": "no-store", "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"}
+    return HTMLResponse(text, headers=headers)
