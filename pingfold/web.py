@@ -24,6 +24,7 @@ from infra.secrets import Vault
 from infra.settings import Settings
 from ingest.clock import Clock
 from ingest.ping.app import PingApp
+from ingest.ping.measures import keep_measuring
 from ingest.ping.source import Source
 from ingest.ping.urls import is_ping
 from pingfold import credentials
@@ -89,6 +90,8 @@ async def serve(settings: Settings, slot: str, pings: bool, api: bool) -> None:
             ping_app = PingApp(settings, clock, sink, directory, definitions, decisions, source)
             await source.begin()
             stack.push_async_callback(source.close)
+            measuring = asyncio.create_task(keep_measuring(ping_app, source), name="ping-measures")
+            stack.callback(measuring.cancel)
         await _listen(settings, _dispatch(ping_app, rest))
 
 
@@ -140,6 +143,7 @@ async def _listen(settings: Settings, app: Any) -> None:
         access_log=False,
         log_config=None,
         server_header=False,
+        proxy_headers=False,  # whom to believe is a setting of ours
         backlog=4096,
         timeout_keep_alive=75,
         timeout_graceful_shutdown=_GRACE_SECONDS,

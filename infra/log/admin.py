@@ -3,6 +3,7 @@
 The partition count is fixed by the first start; it is recorded in Kafka itself, as the count of the topics.
 """
 
+import time
 from collections.abc import Iterable
 
 from confluent_kafka import IsolationLevel, KafkaError, KafkaException, TopicPartition
@@ -12,6 +13,18 @@ from schemas.topics import COMPACTION_LAG_MS, PINGS, TOPICS, Cleanup, Topic
 
 # One event must fit: a body of UNANNOUNCED_BODY_LIMIT bytes in base64 and its envelope.
 MAX_MESSAGE_BYTES = 4 * 2**20
+
+
+# What a broker answers for a topic that was made, or whose leader moved, a moment ago.
+_PASSING = frozenset(
+    {
+        KafkaError.NOT_LEADER_FOR_PARTITION,
+        KafkaError.LEADER_NOT_AVAILABLE,
+        KafkaError.UNKNOWN_TOPIC_OR_PART,
+        KafkaError._UNKNOWN_PARTITION,
+        KafkaError._UNKNOWN_TOPIC,
+    }
+)
 
 
 class WrongPartitionCount(Exception):
@@ -77,7 +90,23 @@ def partition_count(bootstrap: str, timeout: float = 10.0) -> int:
 def end_offsets(
     admin: AdminClient, partitions: Iterable[tuple[str, int]], timeout: float = 10.0
 ) -> dict[tuple[str, int], int]:
-    """The `read_committed` end of each (topic, partition): the offset after the last one that a reader can reach."""
-    asked = {TopicPartition(topic, number): OffsetSpec.latest() for topic, number in partitions}
-    futures = admin.list_offsets(asked, isolation_level=IsolationLevel.READ_COMMITTED, request_timeout=timeout)
-    return {(tp.topic, tp.partition): future.result(timeout).offset for tp, future in futures.items()}
+    """The `read_committed` end of each (topic, partition): the offset after the last one that a reader can reach.
+
+    A partition whose leader is only just being chosen is asked again, within `timeout`.
+    """
+    deadline = time.monotonic() + timeout
+    ends: dict[tuple[str, int], int] = {}
+    missing = {TopicPartition(topic, number) for topic, number in partitions}
+    while missing:
+        asked = {tp: OffsetSpec.latest() for tp in missing}
+        futures = admin.list_offsets(asked, isolation_level=IsolationLevel.READ_COMMITTED, request_timeout=timeout)
+        for tp, future in futures.items():
+            try:
+                ends[tp.topic, tp.partition] = future.result(timeout).offset
+                missing.discard(tp)
+            except KafkaException as error:
+                if error.args[0].code() not in _PASSING or time.monotonic() > deadline:
+                    raise
+        if missing:
+            time.sleep(0.1)
+    return ends

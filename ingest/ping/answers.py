@@ -19,12 +19,12 @@ _Headers = list[tuple[bytes, bytes]]
 
 
 class Answer:
-    """A status and a text as the two ASGI messages that carry them."""
+    """A status and a text as the two ASGI messages that carry them. `given`: how often it was sent."""
 
-    __slots__ = ("body", "start", "status", "text")
+    __slots__ = ("body", "given", "start", "status", "text")
 
     def __init__(self, status: int, text: str, *extra: tuple[bytes, bytes]) -> None:
-        self.status, self.text = status, text
+        self.status, self.text, self.given = status, text, 0
         headers: _Headers = [(b"access-control-allow-origin", b"*"), (b"cache-control", b"no-cache"), *extra]
         if status != 204:  # which has neither, by RFC 9110
             headers[:0] = [
@@ -36,6 +36,7 @@ class Answer:
 
     async def send(self, send: Send, method: str, close: bool) -> None:
         """Answer a request. `close`: end the connection, whose request has not been read to its end."""
+        self.given += 1
         start = self.start
         if close:
             start = {**start, "headers": [*start["headers"], (b"connection", b"close")]}
@@ -77,3 +78,7 @@ class Answers:
             (b"access-control-allow-headers", b"*"),
             (b"access-control-max-age", b"86400"),
         )
+
+    def all(self) -> list[Answer]:
+        """Each of them."""
+        return [answer for answer in vars(self).values() if isinstance(answer, Answer)]

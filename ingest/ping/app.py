@@ -68,6 +68,11 @@ class PingApp:
         self._limiter = Limiter(settings.pings_per_minute)
         self._making: dict[tuple[str, str], asyncio.Task[Decision | None]] = {}
 
+    @property
+    def answers(self) -> Answers:
+        """The answers of this process; each knows how often it was given."""
+        return self._answers
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return

@@ -351,7 +351,7 @@ class TestDeath:
         checks = [str(uuid4()) for _ in range(50)]
         line.flood(60_000, checks)
         random = Random(3)
-        for _ in range(3):
+        for _ in range(2):
             found = line.count("count() FROM pings")
             with line.process() as writer:
                 _until(partial(line.has_more_than, found))

@@ -83,7 +83,9 @@ def test_every_type_is_recorded_in_its_least_form(topic: Topic) -> None:
         required = {"type", *(field.encode_name for field in structs.fields(value_type) if field.required)}
         tagged = [keys for keys, record in zip(least, recorded(topic), strict=True) if record.tag == tag_of(value_type)]
         assert tagged, f"{FOLDER}/{topic}.jsonl has no example of {value_type.__name__}"
-        assert required in tagged, f"{FOLDER}/{topic}.jsonl has no example of {value_type.__name__} with only {required}"
+        assert required in tagged, (
+            f"{FOLDER}/{topic}.jsonl has no example of {value_type.__name__} with only {required}"
+        )
 
 
 def test_every_field_is_recorded_with_a_value_of_its_own() -> None:

@@ -1,0 +1,27 @@
+"""What the ping application tells Prometheus: how often each answer was given, how many pings are in flight.
+
+The hot path only counts in plain integers; once a second what has come since goes into the process's metrics.
+"""
+
+import asyncio
+
+from prometheus_client import Counter, Gauge
+
+from ingest.ping.app import PingApp
+from ingest.ping.source import Source
+
+_ANSWERS = Counter("pingfold_ping_answers_total", "Answers to requests on ping URLs", ["status", "text"])
+_IN_FLIGHT = Gauge("pingfold_pings_in_flight", "Pings received and not yet answered", multiprocess_mode="livesum")
+
+
+async def keep_measuring(app: PingApp, source: Source) -> None:
+    """Until cancelled."""
+    told: dict[int, int] = {}
+    while True:
+        for answer in app.answers.all():
+            new = answer.given - told.get(id(answer), 0)
+            if new:
+                told[id(answer)] = answer.given
+                _ANSWERS.labels(str(answer.status), answer.text).inc(new)
+        _IN_FLIGHT.set(source.in_flight)
+        await asyncio.sleep(1.0)
