@@ -124,7 +124,8 @@ class Moment(NamedTuple):
     """What the clock will do to a check, and when. `since`: the expected moment, or the start of `run`.
 
     doubtful_from: a gap that touches the time from here to `at` may have taken the ping that was waited for. It is
-    `since`, but for a simple period counted from the end of a gap: nobody knows when in that period the job pings.
+    `since`, but for a simple period (docs/decisions/0005): that may end a late limit too early as well, and when it is
+    counted from the end of a gap, anywhere.
     """
 
     at: Micros
@@ -158,6 +159,11 @@ def _scheduled(state: CheckState, check: Check, base: Micros, time: Micros) -> M
         # Only a new definition can do this to a check that is late.
         return Moment(time, "not late", time, time) if shown_late else None
     if state.late or state.unobserved:
-        unsure = state.unobserved and isinstance(check.schedule, Simple)
-        return Moment(expected + late_limit(check), "deadline", expected, base + 1 if unsure else expected)
+        limit = late_limit(check)
+        doubtful_from = expected
+        if isinstance(check.schedule, Simple):
+            # A period counts from the last ping, so its next one may come as much too early as it may come too late;
+            # after a gap nobody knows when in the period it will come.
+            doubtful_from = base + 1 if state.unobserved else max(base + 1, expected - limit)
+        return Moment(expected + limit, "deadline", expected, doubtful_from)
     return Moment(expected, "late", expected, expected)
