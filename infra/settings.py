@@ -8,13 +8,22 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 Network = IPv4Network | IPv6Network
 
 # What `PINGFOLD_PING_BODY_LIMIT=none` still keeps of a body: no limit is announced, but one event must fit in Kafka.
 UNANNOUNCED_BODY_LIMIT = 1_000_000
+
+
+def wrong_settings(error: ValidationError) -> list[str]:
+    """What is wrong with the environment, a line for each variable; values are not repeated."""
+    lines = []
+    for fault in error.errors(include_url=False, include_input=False):
+        name = str(fault["loc"][0]) if fault["loc"] else ""
+        lines.append(f"{name if name.isupper() else f'PINGFOLD_{name.upper()}'}: {fault['msg']}")
+    return lines
 
 
 class Settings(BaseSettings):
@@ -48,11 +57,13 @@ class Settings(BaseSettings):
     clickhouse_port: int = Field(0, ge=0, le=65535)
     kafka_heap: str = "384m"
     kafka_bootstrap_servers: str | None = Field(None, validation_alias="KAFKA_BOOTSTRAP_SERVERS")
-    clickhouse_url: str | None = Field(None, validation_alias="CLICKHOUSE_URL")
+    clickhouse_url: str | None = Field(None, validation_alias="CLICKHOUSE_URL", repr=False)
 
     @field_validator("ping_body_limit", mode="before")
     @classmethod
     def _body_limit(cls, value: object) -> object:
+        if value == "":
+            return 100_000
         return None if isinstance(value, str) and value.strip().lower() == "none" else value
 
     @field_validator("private_targets", "trusted_proxies", mode="before")

@@ -5,9 +5,10 @@ import sys
 from typing import Annotated
 
 import typer
+from pydantic import ValidationError
 
 from infra import logs
-from infra.settings import Settings
+from infra.settings import Settings, wrong_settings
 from pingfold import operate, talk
 from pingfold.addresses import NotRunning
 from pingfold.credentials import NoCredentials
@@ -31,6 +32,8 @@ def main() -> None:
     """Entry point; faults that people can mend are told in one line."""
     try:
         app()
+    except ValidationError as error:
+        sys.exit("\n".join(f"pingfold: {line}" for line in wrong_settings(error)))
     except (NotRunning, NoCredentials, talk.Failed, operate.Failed) as error:
         sys.exit(f"pingfold: {error}")
 
