@@ -1,8 +1,20 @@
 """`python -m bench NAME`; see the package's docstring."""
 
+import json
+import subprocess
+import sys
+
 import typer
 
+from bench.expiry_storm import expiry_storm
+from bench.fail_to_webhook import fail_to_webhook
+from bench.fold import fold
+from bench.idle import idle
 from bench.ingest import ingest
+from bench.processes import ending, module, running, spawn
+from bench.report import say
+from bench.slow_receivers import slow_receivers
+from bench.startup import startup
 
 app = typer.Typer(
     help="Measure Pingfold. Each command prints one JSON object on stdout; progress goes to stderr.",
@@ -10,12 +22,29 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-app.command()(ingest)
+_COMMANDS = (ingest, fold, fail_to_webhook, expiry_storm, slow_receivers, startup, idle)
+_LONGEST_SECONDS = 1_200.0
+for command in _COMMANDS:
+    app.command(command.__name__.replace("_", "-"))(command)
 
 
-@app.callback()
-def main() -> None:
-    """Measure Pingfold."""
+@app.command("all")
+def everything() -> None:
+    """Run every measurement with its defaults, one after the other; print a JSON list. Exit status 1: not all met."""
+    found = []
+    for command in _COMMANDS:
+        name = command.__name__.replace("_", "-")
+        say(f"---- {name}")
+        with running(spawn(*module("bench", name), talks=True)) as process:
+            try:
+                printed, _ = process.communicate(timeout=_LONGEST_SECONDS)
+            except subprocess.TimeoutExpired:
+                printed = ""
+        found.append(json.loads(printed) if printed else {"name": name, "met": False, "error": "it did not end well"})
+    print(json.dumps(found, indent=1))
+    sys.exit(0 if all(one["met"] for one in found) else 1)
+
 
 if __name__ == "__main__":
-    app()
+    with ending():
+        app()

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+import msgspec
 from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, Producer, TopicPartition
 
 from bench.processes import NotInTime, wait_until
@@ -24,7 +25,6 @@ from schemas.pings import Ping
 from schemas.requests import CheckCreate, CheckFields
 from schemas.schedules import Simple
 from schemas.topics import CHECK_STATES, PINGS, PROJECTS, Topic
-import msgspec
 
 _PATIENCE_SECONDS = 300.0
 
@@ -84,10 +84,8 @@ def make_checks(stack: Stack, count: int, *, period: int = 3600, grace: int = 36
     ids, requests = create_requests(count, period, grace, channels)
     began = time.monotonic()
     produce(known.kafka, PROJECTS, ((known.project, request, -1) for request in requests))
-    folds = Folds(stack)
-    for fold, topic in (("projects", PROJECTS), ("checks", PINGS)):
-        ends = ends_of(known.kafka, topic)
-        wait_until(lambda fold=fold, ends=ends: folds.reached(fold, ends), _PATIENCE_SECONDS, f"{fold} have folded")  # type: ignore[misc]
+    wait_folded(stack, "projects", PROJECTS)
+    wait_folded(stack, "checks", PINGS)
     headers = {"X-Api-Key": known.healthchecks_key}
     for id in (ids[0], ids[-1]):
         wait_until(
@@ -99,11 +97,16 @@ def make_checks(stack: Stack, count: int, *, period: int = 3600, grace: int = 36
     return ids
 
 
+def wait_folded(stack: Stack, fold: str, journal: Topic) -> None:
+    """Wait until a fold has committed everything that is in its journal now."""
+    ends, folds = ends_of(stack.credentials.kafka, journal), Folds(stack)
+    wait_until(lambda: folds.reached(fold, ends), _PATIENCE_SECONDS, f"the fold of {journal} has caught up", 0.25)
+
+
 def ping_events(ids: Sequence[str], at: Micros, spread: Micros = 0) -> Iterable[tuple[str, bytes, int]]:
     """A ping for each check, as records for `produce`; their times fill the span from `at` to `at` + `spread`."""
-    step = spread / max(1, len(ids))
     for number, id in enumerate(ids):
-        yield id, encode(Ping(kind="success", at=at + int(number * step), scheme="http", method="GET")), -1
+        yield id, encode(Ping(kind="success", at=at + spread * number // len(ids), scheme="http", method="GET")), -1
 
 
 def ends_of(bootstrap: str, topic: Topic) -> dict[int, int]:
@@ -128,7 +131,7 @@ class Folds:
         }
 
     def reached(self, fold: str, ends: dict[int, int]) -> bool:
-        """Whether everything before `ends` is folded. Needs ticks: a commit marker at the end is never applied itself."""
+        """Whether everything before `ends` is folded. Needs ticks: a marker at the end is itself never applied."""
         applied = self.applied(fold)
         return all(applied.get(number, -1) >= end - 1 for number, end in ends.items())
 

@@ -9,6 +9,7 @@ that stalls is charged for all who would have come meanwhile.
 """
 
 import asyncio
+import contextlib
 import resource
 import socket
 import sys
@@ -97,10 +98,8 @@ class Generator:
                 connection.send(time.perf_counter())
             await asyncio.sleep(task.seconds)
         if self.open or self.due:
-            try:
+            with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self.done.wait(), _PATIENCE_SECONDS)
-            except TimeoutError:
-                pass
         for connection in connections:
             connection.close()
         return self._outcome()

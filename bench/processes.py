@@ -61,7 +61,7 @@ def die_with_parent() -> None:
 def spawn(
     *command: str, environment: Mapping[str, str] | None = None, output: Path | None = None, talks: bool = False
 ) -> subprocess.Popen[str]:
-    """Start a process; its output goes to the file `output`, else to our stderr. `talks`: pipes for stdin and stdout."""
+    """Start a process; it writes to the file `output`, else to our stderr. `talks`: pipes for stdin and stdout."""
     with contextlib.ExitStack() as stack:
         said = sys.stderr if output is None else stack.enter_context(output.open("a"))
         return subprocess.Popen(

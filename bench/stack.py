@@ -7,6 +7,7 @@ process ids come from there. The settings of our own are the defaults, but for w
 import contextlib
 import os
 import signal
+import struct
 import subprocess
 import tempfile
 import time
@@ -142,9 +143,11 @@ class Stack:
 
 def read_metrics(folder: Path) -> dict[tuple[str, ...], float]:
     """What the processes that share a metrics folder have told, without asking any of them."""
-    registry = CollectorRegistry()
-    collector = MultiProcessCollector(registry, path=str(folder))  # type: ignore[no-untyped-call]
-    found: list[Metric] = list(collector.collect())  # type: ignore[no-untyped-call]
+    collector = MultiProcessCollector(CollectorRegistry(), path=str(folder))  # type: ignore[no-untyped-call]
+    try:
+        found: list[Metric] = list(collector.collect())  # type: ignore[no-untyped-call]
+    except (struct.error, ValueError, OSError):  # a process that starts has made its file and not yet filled it
+        return {}
     return {
         (sample.name, *(sample.labels[name] for name in sorted(sample.labels))): sample.value
         for metric in found
@@ -168,5 +171,3 @@ def pingfold(url: str | None = None, **settings: str) -> Iterator[Stack]:
         finally:
             stack.http.close()
             stack.stop()
-
-

@@ -61,6 +61,8 @@ class Teller:
         effects = [Effect(TRANSITIONS, check.id, change, SAME)]
         if notices and check.channels:
             data = notice_data(self.state, check, incident)
+            if incident is None:
+                data["detail"] = detail  # an incident tells its cause itself
             request = DeliveryRequested(transition=change.id, at=self.at, notices=notices, data=data)
             effects.extend(Effect(DELIVERIES, channel, request) for channel in check.channels)
         return effects
@@ -104,13 +106,20 @@ def go_not_late(state: CheckState, check: Check, time: Micros) -> list[Effect]:
 
 
 def go_unobserved(
-    state: CheckState, check: Check, deadline: Micros, time: Micros, run: Run | None, gaps: Sequence[Gap]
+    state: CheckState,
+    check: Check,
+    deadline: Micros,
+    time: Micros,
+    run: Run | None,
+    gaps: Sequence[Gap],
+    over: Micros | None,
 ) -> list[Effect]:
     """A deadline passed, and gaps make it impossible to say whether its ping came.
 
-    The next deadline is that of the next run expected after the gaps; while one of them is open, none is. It is told
-    at the deadline, or at the end of the gaps when that is later. A further run that cannot be judged is told only when
-    it is a run of the schedule: many runs open in one gap make one notice.
+    The next deadline is that of the next run expected after `over`, the end of the gaps and of those that followed
+    without a pause; while it is None, one of them is open, and no run is expected. It is told at the deadline, or at
+    the end of the gaps when that is later. A further run that cannot be judged is told only when it is a run of the
+    schedule: many runs open in one gap make one notice.
     """
     ends = [gap.end for gap in gaps if gap.end is not None]
     still_open = len(ends) < len(gaps)
@@ -123,7 +132,7 @@ def go_unobserved(
         detail = unjudgeable(state, run, gaps)
         effects = teller.tell("not_observed", "gap", detail, ("monitor.not_observed",))
     if state.status == "up" and state.base is not None:
-        state.base = None if still_open else max(state.base, *ends)
+        state.base = None if over is None else max(state.base, over)
     return effects
 
 

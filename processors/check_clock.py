@@ -162,7 +162,7 @@ class _Expiry:
                 return []
         gaps = self._clock._gaps.touching(moment.doubtful_from, moment.at)
         if gaps:
-            return go_unobserved(state, check, moment.at, time, run, gaps)
+            return go_unobserved(state, check, moment.at, time, run, gaps, self._clock._gaps.over(gaps))
         if run is not None:
             return go_down(state, check, moment.at, time, "run limit", overrun(run, check))
         return go_down(state, check, moment.at, time, "deadline", missed(state, check, moment.since, moment.at))

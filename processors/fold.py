@@ -22,6 +22,12 @@ V = TypeVar("V", bound=Value)
 # The partition of the record being folded, for streams that follow their journal's partition number.
 SAME = -1
 
+# Sizes in bytes. What an event of this size leads to, its dead letter in base64 among it, fits into a record of Kafka
+# (`infra.log.admin.MAX_MESSAGE_BYTES`); the largest of our own is a third smaller. Of larger ones only so much is kept.
+LARGEST_EVENT = 3_000_000
+LONGEST_KEY = 1_000
+_KEPT = 1_000
+
 
 class Effect(NamedTuple):
     """A record for another topic. `partition`: None lets the key decide, `SAME` keeps the journal's."""
@@ -216,6 +222,7 @@ class Session:
                 continue
             applied = record.offset
             try:
+                _must_fit(record)
                 key = record.key.decode() if record.key else ""
                 event = decode(record.value or b"")
                 context = Context(self.number, record.offset, key, record.timestamp, record.retried)
@@ -237,14 +244,24 @@ class Session:
 
     def _dead_letter(self, record: Record, error: Exception) -> Effect:
         reason = str(error) if isinstance(error, Refused | msgspec.MsgspecError) else f"{type(error).__name__}: {error}"
-        key = (record.key or b"").decode(errors="replace")
+        value = record.value or b""
+        key = (record.key or b"")[:LONGEST_KEY].decode(errors="replace")
         letter = DeadLetter(
             topic=self.fold.journal.name,
             partition=self.number,
             offset=record.offset,
             key=key,
-            value=record.value or b"",
-            reason=reason or "not valid",
+            value=value if len(value) <= LARGEST_EVENT else value[:_KEPT],
+            reason=reason[:_KEPT] or "not valid",
             at=record.timestamp,
         )
         return Effect(DEAD_LETTERS, key, letter)
+
+
+def _must_fit(record: Record) -> None:
+    if len(record.value or b"") > LARGEST_EVENT:
+        raise Refused(
+            f"larger than {LARGEST_EVENT} bytes; the first {_KEPT} are kept here, all of it stands in the journal"
+        )
+    if len(record.key or b"") > LONGEST_KEY:
+        raise Refused(f"its key is longer than {LONGEST_KEY} bytes")

@@ -5,6 +5,7 @@ fewer runs judgeable, never accuse; those that no deadline can reach any more ar
 """
 
 from bisect import bisect_right
+from collections.abc import Sequence
 from itertools import accumulate
 
 import msgspec
@@ -50,6 +51,20 @@ class GapRecords:
         progress: Progress = self._view.get(PROGRESS_KEY)
         found.extend(gap for gap in progress.gaps if gap.start <= end)
         return found
+
+    def over(self, gaps: Sequence[Gap]) -> Micros | None:
+        """When `gaps`, and those that follow them without a pause, are over; None while one of them is open.
+
+        A web process that starts again ends one gap and begins another: until its public URL answers.
+        """
+        end = 0
+        while all(gap.end is not None for gap in gaps):
+            latest = max(map(_end, gaps), default=end)
+            if latest <= end:
+                return end
+            end = latest
+            gaps = self.touching(end, end)
+        return None
 
     def record(self, gap: Gap, now: Micros) -> None:
         """Keep a closed gap."""

@@ -18,6 +18,10 @@ from schemas.transitions import Reason, Shown
 
 _WAIT_SECONDS = 1.5
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.02, 0.1
+# A page has so many rows more than are wanted, for copies and pings that did not count.
+_COPIES = 20
+
+_Row = tuple[Any, ...]
 
 
 class Behind(Exception):
@@ -69,39 +73,23 @@ _STORED: dict[Shown, Status] = {
     "new": "new", "up": "up", "late": "up", "not_observed": "up", "down": "down", "paused": "paused",
 }  # fmt: skip
 
-# The pings that counted, newest first, up to the one the state knows as its newest.
-_COUNTED = """
-    FROM pings
-    WHERE check_id = {check:String} AND off <= {last:Int64} AND (off, part) NOT IN (
-        SELECT off, part FROM ping_facts WHERE check_id = {check:String} AND off <= {last:Int64} AND counted = 0)
-    ORDER BY off DESC, part DESC
-    LIMIT 1 BY off, part
+# A plain LIMIT stops reading early, which LIMIT BY and FINAL do not: copies are dropped here, page by page.
+_PAGE = """
+SELECT off, part, at, CAST(kind, 'String'), exitstatus, rid, scheme, method, remote_addr, ua, body_size
+FROM pings
+WHERE check_id = {check:String} AND off <= {newest:Int64}
+ORDER BY off DESC
+LIMIT {size:UInt32}
 """
 
-_PINGS = f"""
-SELECT p.off, if(f.known = 1, f.at, p.at), if(f.kind = '', p.kind, f.kind), if(f.known = 1, f.duration, -1),
-       p.exitstatus, p.rid, p.scheme, p.method, p.remote_addr, p.ua, p.body_size
-FROM (
-    SELECT off, part, at, CAST(kind, 'String') AS kind, exitstatus, rid, scheme, method, remote_addr, ua, body_size
-    {_COUNTED} LIMIT {{limit:UInt32}}
-) AS p LEFT ANY JOIN (
-    SELECT off, part, at, CAST(kind, 'String') AS kind, duration, 1 AS known
-    FROM ping_facts
-    WHERE check_id = {{check:String}} AND off <= {{last:Int64}} AND counted = 1
-    ORDER BY off DESC, part DESC
-    LIMIT 1 BY off, part
-    LIMIT {{limit:UInt32}}
-) AS f ON p.off = f.off AND p.part = f.part
-ORDER BY p.off DESC, p.part DESC
+_FACTS = """
+SELECT off, part, at, CAST(kind, 'String'), duration, counted
+FROM ping_facts
+WHERE check_id = {check:String} AND off BETWEEN {oldest:Int64} AND {newest:Int64}
 """
 
-_NEWEST = f"SELECT off {_COUNTED} LIMIT 1"
-
-_BODY = f"""
-SELECT body FROM pings
-WHERE check_id = {{check:String}}
-  AND (off, part) IN (SELECT off, part {_COUNTED} LIMIT 1 OFFSET {{skip:UInt64}})
-LIMIT 1
+_BODY = """
+SELECT body FROM pings WHERE check_id = {check:String} AND off = {off:Int64} AND part = {part:UInt16} LIMIT 1
 """
 
 _TRANSITION = "SELECT n, at, since, state, became, reason, detected_at, transition, incident, detail FROM spans"
@@ -128,18 +116,18 @@ class History:
 
         Serials count back from `total`. Raises `Behind` when the ping at `last` is not in within 1.5 s.
         """
-        if total <= 0 or last < 0 or limit <= 0:
-            return []
-        asked = {"check": check_id, "last": last, "limit": min(limit, total)}
-        rows = await self._when_in(last, _PINGS, asked)
-        return [_ping(total - age, row) for age, row in enumerate(rows)]
+        counted = await self._counted(check_id, last, min(limit, total))
+        return [_ping(total - age, row, fact) for age, (row, fact) in enumerate(counted)]
 
     async def body(self, check_id: str, n: int, last: int, total: int) -> bytes | None:
         """The body of the ping with serial `n`, None when there is no such ping or it has none. Raises `Behind`."""
-        if not 1 <= n <= total or last < 0:
+        if not 1 <= n <= total:
             return None
-        await self._when_in(last, _NEWEST, {"check": check_id, "last": last})
-        found = await self._rows(_BODY, {"check": check_id, "last": last, "skip": total - n}, raw=["body"])
+        counted = await self._counted(check_id, last, total - n + 1)
+        if len(counted) < total - n + 1:
+            return None
+        off, part = counted[-1][0][:2]
+        found = await self._rows(_BODY, {"check": check_id, "off": off, "part": part}, raw=["body"])
         return found[0][0] or None if found else None
 
     async def transitions(self, thing: str, start: Micros = 0, end: Micros = FOREVER) -> list[Transition]:
@@ -174,29 +162,53 @@ class History:
             spans.append(Span(since, end, current))
         return spans
 
-    async def _when_in(self, last: int, sql: str, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:
-        """The rows of a question whose first row is the ping at offset `last`, asked again until it is."""
+    async def _counted(self, check_id: str, last: int, wanted: int) -> list[tuple[_Row, _Row | None]]:
+        """The newest pings that counted, each with its fact: from the one at `last` back. Raises `Behind`."""
+        counted: dict[tuple[int, int], tuple[_Row, _Row | None]] = {}
+        if wanted <= 0 or last < 0:
+            return []
+        size, newest = wanted + _COPIES, last
+        page = await self._when_in(last, {"check": check_id, "newest": newest, "size": size})
+        while True:
+            oldest = page[-1][0]
+            told = await self._rows(_FACTS, {"check": check_id, "oldest": oldest, "newest": newest})
+            facts = {fact[:2]: fact for fact in told}
+            for row in page:
+                fact = facts.get(row[:2])
+                if fact is None or fact[-1]:  # counted
+                    counted.setdefault(row[:2], (row, fact))
+            if len(counted) >= wanted or len(page) < size:
+                return list(counted.values())[:wanted]
+            # The page was full of copies and of what did not count: from its last row on once more, with a larger one.
+            size, newest = 2 * size, oldest
+            page = await self._rows(_PAGE, {"check": check_id, "newest": newest, "size": size})
+
+    async def _when_in(self, last: int, asked: dict[str, Any]) -> list[_Row]:
+        """The first page, asked for again until it begins with the ping at offset `last`."""
         deadline = time.monotonic() + _WAIT_SECONDS
         if self._facts is not None and not await self._facts.reached(_WAIT_SECONDS):
             raise Behind("history is being written")
         pause = _FIRST_PAUSE
         while True:
-            rows = await self._rows(sql, parameters)
-            if rows and rows[0][0] == last:
-                return rows
+            page = await self._rows(_PAGE, asked)
+            if page and page[0][0] == last:
+                return page
             if time.monotonic() + pause > deadline:
                 raise Behind("history is being written")
             await asyncio.sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE)
 
 
-def _ping(n: int, row: tuple[Any, ...]) -> PingRow:
-    _, at, kind, duration, exitstatus, rid, *request = row
-    return PingRow(
-        n, at, kind, None if duration < 0 else duration, None if exitstatus < 0 else exitstatus, rid or None, *request
-    )
+def _ping(n: int, row: _Row, fact: _Row | None) -> PingRow:
+    _, _, at, kind, exitstatus, rid, *request = row
+    duration: Micros | None = None
+    if fact is not None:
+        _, _, at, told_kind, lasted, _ = fact
+        kind = told_kind or kind
+        duration = lasted if lasted >= 0 else None
+    return PingRow(n, at, kind, duration, exitstatus if exitstatus >= 0 else None, rid or None, *request)
 
 
-def _transition(row: tuple[Any, ...]) -> Transition:
+def _transition(row: _Row) -> Transition:
     n, at, since, was, now, reason, detected_at, id, incident, detail = row
     return Transition(n, at, since, was, now, reason, detected_at, id, incident or None, detail)

@@ -136,7 +136,7 @@ def command(jars: Path, data: Path, heap: str) -> list[str]:
 
 
 def answers(port: int, seconds: float = 2.0) -> bool:
-    """Whether the broker on this loopback port serves requests and has joined its own cluster."""
+    """Whether the broker on this loopback port serves requests, has joined its own cluster and leads every partition."""
     with socket.socket() as probe:
         probe.settimeout(seconds)
         # Most often nothing listens yet; no need to wake a whole client for that.
@@ -144,9 +144,11 @@ def answers(port: int, seconds: float = 2.0) -> bool:
             return False
     client = AdminClient({"bootstrap.servers": f"{HOST}:{port}", "log_level": 0, "socket.timeout.ms": 1000})
     try:
-        return bool(client.list_topics(timeout=seconds).brokers)
+        found = client.list_topics(timeout=seconds)
     except KafkaException:
         return False
+    led = (partition.leader >= 0 for topic in found.topics.values() for partition in topic.partitions.values())
+    return bool(found.brokers) and all(led)
 
 
 def _archive_classes(jars: Path) -> None:

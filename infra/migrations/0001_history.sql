@@ -100,8 +100,13 @@ CREATE TABLE IF NOT EXISTS ping_hours (
     durations UInt64 CODEC(T64, ZSTD(1)),
     duration_sum UInt64 CODEC(T64, ZSTD(1)),
     duration_max UInt64 CODEC(T64, ZSTD(1)),
-    version UInt64 CODEC(T64, ZSTD(1)),
-    rolled_at DateTime('UTC') DEFAULT now() CODEC(Delta, ZSTD(1))
+    version UInt64 CODEC(T64, ZSTD(1))
 ) ENGINE = ReplacingMergeTree(version)
 PARTITION BY toYear(hour)
 ORDER BY (check_id, hour);
+
+-- Roll-ups hold every row that was inserted before the newest `done_to`.
+CREATE TABLE IF NOT EXISTS roll_ups (
+    done_to DateTime('UTC')
+) ENGINE = ReplacingMergeTree(done_to)
+ORDER BY tuple();

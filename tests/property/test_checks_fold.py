@@ -141,14 +141,14 @@ def folded(records: Journal | list[Record]) -> Folding:
 anything = courses(pings, pings, ticks, troubles, decisions, oddities)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(anything)
 def test_the_same_journal_gives_the_same(course: list[tuple[float, Step]]) -> None:
     journal = Writer().write(course)
     assert folded(journal).outcome() == folded(journal).outcome()
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(anything, st.data())
 def test_batches_restarts_and_redelivery_change_nothing(course: list[tuple[float, Step]], data: st.DataObject) -> None:
     journal = Writer().write(course)
@@ -162,7 +162,7 @@ def test_batches_restarts_and_redelivery_change_nothing(course: list[tuple[float
     assert pieces.outcome() == folded(journal).outcome()
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(anything)
 def test_a_restart_after_every_single_record_changes_nothing(course: list[tuple[float, Step]]) -> None:
     journal = Writer().write(course)
@@ -173,7 +173,7 @@ def test_a_restart_after_every_single_record_changes_nothing(course: list[tuple[
     assert pieces.outcome() == folded(journal).outcome()
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(courses(pings, decisions, ticks), st.lists(st.floats(0, 1), min_size=1, max_size=10))
 def test_ticks_that_pass_no_deadline_change_no_status(course: list[tuple[float, Step]], places: list[float]) -> None:
     journal = Writer().write([(wait, step if step[0] != "tick" else ("tick", "web-0")) for wait, step in course])
@@ -212,7 +212,7 @@ def states_of(folding: Folding) -> dict[str, bytes]:
     return {key: encode(record) for key, record in records.items() if key != PROGRESS_KEY}
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(anything)
 def test_changes_make_one_chain_of_spans_with_one_incident_for_each_down_span(
     course: list[tuple[float, Step]],
@@ -243,7 +243,7 @@ def test_changes_make_one_chain_of_spans_with_one_incident_for_each_down_span(
             assert (state.incident is not None) == (state.status == "down")
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(courses(pings, pings, troubles, ticks))
 def test_no_check_whose_span_touches_a_gap_goes_down(course: list[tuple[float, Step]]) -> None:
     journal = Writer().write(course)
@@ -259,7 +259,7 @@ def test_no_check_whose_span_touches_a_gap_goes_down(course: list[tuple[float, S
                 assert not [gap for gap in known if gap.start <= end and (gap.end is None or gap.end >= begin)]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(
     st.lists(st.tuples(st.floats(0, 299), st.sampled_from(["success", "start", "log"])), max_size=8),
     st.lists(st.tuples(st.floats(0, 300), st.floats(0, 100)), max_size=2),
@@ -327,7 +327,7 @@ class Web:
 MINUTES = 10
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(seed=st.integers(0, 2**32), webs=st.integers(1, 3), troubles=st.integers(0, 12), late=st.integers(60, 90))
 def test_no_trouble_of_our_own_makes_a_healthy_job_down(seed: int, webs: int, troubles: int, late: int) -> None:
     """Each job pings every 60 s or a little later; a ping that meets a dead source is lost."""

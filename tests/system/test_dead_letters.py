@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from processors.fold import LARGEST_EVENT
 from schemas.base import SECOND
-from schemas.topics import DELIVERIES, PINGS, PROJECTS, Topic
+from schemas.topics import DEAD_LETTERS, DELIVERIES, PINGS, PROJECTS, Topic
 from tests.pingfold_process import Pingfold, Receiver, wait_until
 
 pytestmark = pytest.mark.system
@@ -65,6 +66,8 @@ def test_bad_events_become_dead_letters_and_stop_no_partition(pingfold: Pingfold
             ("bad-deep", b"[" * 50_000),
             ("bad-tick", b'{"type":"tick","slot":"x","epoch":1,"at":%d,"now":%d}' % (10**18, 10**18)),
             ("bad-large", b"{" + b" " * 3_900_000),
+            ("bad-and-just-fits", b"{" + b" " * (LARGEST_EVENT - 1)),
+            ("k" * 5_000, b'{"type":"ping.received","kind":"success"}'),
             ("bad-definition", as_json({"type": "check.defined", "at": future, "check": {"id": check}})),
             (check, as_json({"type": "ping.received", "kind": "fail", "at": future})),
         ],
@@ -110,11 +113,12 @@ def test_bad_events_become_dead_letters_and_stop_no_partition(pingfold: Pingfold
         (topic.name, key, value[:80])
         for topic, records in bad.items()
         for key, value in records
-        if (topic.name, key, value) not in told
+        if (topic.name, key[:1_000], value if len(value) <= LARGEST_EVENT else value[:1_000]) not in told
     ]
     assert missing == []
     assert len(found) == wanted
     assert all(told.values())
+    assert told["pings", "bad-large", bad[PINGS][14][1][:1_000]].startswith("larger than 3000000 bytes")
     assert "dated 3" in told["pings", check, bad[PINGS][-1][1]]
     # Pings of that check and everything else go on; what was refused has moved nothing.
     assert pingfold.status(check) == "new"
@@ -132,7 +136,7 @@ def test_dead_letters_are_put_back(pingfold: Pingfold, receiver: Receiver) -> No
     pingfold.produce(PINGS, [(key, early), (key, b"still bad")])
 
     def mine() -> list[dict[str, Any]]:
-        return [one for one in letters(pingfold) if one["key"] == check]
+        return pingfold.values(DEAD_LETTERS, check)
 
     wait_until(lambda: len(mine()) == 2, 15.0, "two dead letters")
     pingfold.advance(2 * 3_600)

@@ -511,6 +511,14 @@ def test_a_decision_from_before_the_partitions_time_counts_at_that_time() -> Non
     assert changes(story.pause(NOW - HOUR)) == [("up", "paused", "paused", NOW)]
 
 
+def test_spans_do_not_overlap_when_a_decision_was_dated_ahead() -> None:
+    """Decisions come from another journal, whose clock may be ahead of this partition's."""
+    story = told_as("up")
+    story.pause(NOW + 100)
+    [change] = of_type(story.ping(NOW + 1), StatusChanged)
+    assert (seconds(change.since), seconds(change.at)) == (NOW + 100, NOW + 100)
+
+
 def test_a_new_check_is_new_and_silent() -> None:
     story = Story()
     assert story.effects == []

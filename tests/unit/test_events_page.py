@@ -1,6 +1,7 @@
 """docs/events.md is true to the code: its reference part is generated, and what people wrote decodes."""
 
 import re
+from typing import get_args
 
 import msgspec
 
@@ -34,7 +35,7 @@ def test_the_pings_to_be_produced_are_valid() -> None:
     lines = re.findall(r'\{"type":.*?\}', by_hand())
     assert '{"type":"ping.received","kind":"success"}' in lines
     assert all(isinstance(msgspec.json.decode(line, type=Ping), Ping) for line in lines)
-    for kind in Kind.__args__:
+    for kind in get_args(Kind):
         assert f"`{kind}`" in by_hand()
 
 

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from infra.clickhouse import Address
 from infra.clickhouse_migrations import all_migrations, statements
+from processors.history_hours import chunks_of
 from processors.history_rows import (
     DELIVERIES_FINISHED,
     GAPS,
@@ -202,6 +203,16 @@ class TestTables:
 
     def test_statements_are_told_apart(self) -> None:
         assert statements("-- a; b\nSELECT ';',\n  1;\n\nSELECT 2;") == ["SELECT ';',\n  1", "SELECT 2"]
+
+
+class TestChunks:
+    @given(st.dictionaries(st.text(max_size=3), st.integers(1, 400_000), max_size=12))
+    def test_every_check_is_in_one_chunk_and_chunks_are_no_larger_than_they_must(self, rows: dict[str, int]) -> None:
+        touched = sorted(rows.items())
+        chunks = list(chunks_of(touched))
+        members = [[check for check, _ in touched if first <= check <= last] for first, last in chunks]
+        assert [check for chunk in members for check in chunk] == [check for check, _ in touched]
+        assert all(sum(rows[check] for check in chunk[:-1]) < 300_000 for chunk in members)
 
 
 class TestAddress:

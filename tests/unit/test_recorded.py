@@ -127,8 +127,13 @@ def test_records_of_definitions_are_keyed_by_kind_and_id() -> None:
 
 @pytest.mark.parametrize(
     ("got", "noted"),
-    [({"a": 1}, {"a": 1, "b": 2}), ({"a": [1, 2]}, {"a": [1]}), ({"a": 1}, {"a": True}), ({"a": {"b": 1}}, {"a": {"b": 2}})],
-)  # fmt: skip
+    [
+        ({"a": 1}, {"a": 1, "b": 2}),
+        ({"a": [1, 2]}, {"a": [1]}),
+        ({"a": 1}, {"a": True}),
+        ({"a": {"b": 1}}, {"a": {"b": 2}}),
+    ],
+)
 def test_the_comparison_sees_a_difference(got: Any, noted: Any) -> None:
     assert not holds(got, noted)
     assert holds(got, got)

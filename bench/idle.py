@@ -1,0 +1,48 @@
+"""What Pingfold costs when nothing happens: processor time and memory of every process, the broker included.
+
+A fresh Pingfold with some checks that are up and not due; after it has settled, processor time (user and system, all
+threads, from the kernel's own counters) over a minute, as share of one core. The measurement itself looks only twice.
+"""
+
+import time
+from typing import Annotated
+
+import typer
+
+from bench.checks import make_checks, ping_events, produce, wait_folded
+from bench.processes import Usage, memory_mib
+from bench.report import Report, say
+from bench.stack import pingfold
+from schemas.topics import PINGS
+
+
+def idle(
+    seconds: Annotated[float, typer.Option(help="How long to look.")] = 60.0,
+    settle: Annotated[float, typer.Option(help="Seconds after the start before the look begins.")] = 30.0,
+    checks: Annotated[int, typer.Option(help="Checks that are up.")] = 1_000,
+    url: Annotated[str | None, typer.Option(help="Measure the Pingfold that runs there.")] = None,
+) -> None:
+    """Processor time and memory of an idle Pingfold."""
+    report = Report("idle", {"seconds": seconds, "settle": settle, "checks": checks})
+    with pingfold(url) as stack:
+        if checks:
+            ids = make_checks(stack, checks)
+            produce(stack.credentials.kafka, PINGS, ping_events(ids, time.time_ns() // 1000))
+            wait_folded(stack, "checks", PINGS)
+        say(f"settling for {settle:.0f} s")
+        time.sleep(settle)
+        usage = Usage(stack.pids())
+        say(f"looking for {seconds:.0f} s")
+        time.sleep(seconds)
+        cores = usage.cores()
+        memory = {role: memory_mib(pid) for role, pid in stack.pids().items()}
+    total = round(sum(cores.values()), 4)
+    report.measured |= {
+        "cores": total,
+        "cores_by_process": cores,
+        "rss_mib": round(sum(used.get("rss", 0.0) for used in memory.values()), 1),
+        "pss_mib": round(sum(used.get("pss", 0.0) for used in memory.values()), 1),
+        "memory_mib_by_process": memory,
+    }
+    report.ask("share of one core, all processes", total, "<=", 0.25)
+    report.publish()
