@@ -26,8 +26,8 @@ CLICKHOUSE_IMAGE = "clickhouse/clickhouse-server:26.3"
 @pytest.fixture(scope="module")
 def engine() -> None:
     """A Docker engine, or the test is not run."""
-    answered = subprocess.run(["docker", "version"], capture_output=True, timeout=20) if shutil.which("docker") else None
-    if answered is None or answered.returncode != 0:
+    docker = shutil.which("docker")
+    if docker is None or subprocess.run([docker, "version"], capture_output=True, timeout=20).returncode != 0:
         pytest.skip("not run: no Docker engine")
 
 
