@@ -12,6 +12,8 @@ import aiokafka
 import msgspec
 import uvloop
 
+_BATCH = 4_000  # as large as the batches of a fold
+
 
 class Task(msgspec.Struct):
     """partitions: number -> (first offset, end)."""
@@ -40,7 +42,7 @@ async def read(task: Task) -> dict[str, float]:
         deadline = time.monotonic() + task.timeout
         ends = {tp: end for tp, (first, end) in assigned.items() if first < end}
         while ends and time.monotonic() < deadline:
-            found = await consumer.getmany(timeout_ms=500)
+            found = await consumer.getmany(timeout_ms=500, max_records=_BATCH)
             for tp, messages in found.items():
                 records += len(messages)
                 for message in messages:

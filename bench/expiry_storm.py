@@ -22,7 +22,7 @@ from schemas.base import SECOND
 from schemas.topics import PINGS
 
 _PERIOD = _GRACE = 60
-_AHEAD_SECONDS = 3
+_AHEAD_SECONDS = 20
 # How long before the first deadline the clock stops being moved: what the step itself sets off must be over by then.
 _BEFORE_SECONDS = 30.0
 _LONGEST_SECONDS = 120.0
@@ -74,7 +74,8 @@ def _delays(arrivals: list[Arrival], deadlines: dict[str, float], offset: float)
         if abs(datetime.fromisoformat(arrival.timestamp).timestamp() - int(deadlines[arrival.check] + 1e-3)) > 0
     ]
     if not arrivals or wrong:
-        raise NotInTime(f"no webhook, or one that tells another deadline: {wrong[:1]}")
+        off = [datetime.fromisoformat(one.timestamp).timestamp() - deadlines[one.check] for one in wrong]
+        raise NotInTime(f"{len(arrivals)} webhooks, {len(wrong)} of which tell another deadline, by s: {spread(off)}")
     delays = [arrival.at + offset - deadlines[arrival.check] for arrival in arrivals]
     seconds = arrivals[-1].at - arrivals[0].at
     return {

@@ -77,10 +77,10 @@ class Stack:
 
     def stop(self) -> None:
         """Stop it as Ctrl-C does; what does not stop is killed. One that ran before us goes on."""
-        process, self.process = self.process, None
-        if process is None:
+        if self.process is None:
             return
         pids = self.pids()
+        process, self.process = self.process, None
         stop(process, _STOP_SECONDS)
         for pid in pids.values():
             if is_running(pid):
@@ -89,11 +89,11 @@ class Stack:
 
     def kill_everything(self) -> None:
         """SIGKILL of the supervisor and of every role at once: what a power cut leaves."""
-        process, self.process = self.process, None
-        if process is None:
+        if self.process is None:
             return
-        process.send_signal(signal.SIGSTOP)  # or it would start again what is killed
+        self.process.send_signal(signal.SIGSTOP)  # or it would start again what is killed
         pids = self.pids()
+        process, self.process = self.process, None
         for pid in pids.values():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)

@@ -17,6 +17,7 @@ from infra.clickhouse import Address, ClickHouse
 from infra.decisions import Decisions
 from infra.directory import Directory
 from infra.log.admin import partition_count
+from infra.log.group_progress import GroupProgress
 from infra.log.replica import Replica
 from infra.log.sink import Sink
 from infra.progress import FoldProgress
@@ -29,12 +30,13 @@ from ingest.ping.source import Source
 from ingest.ping.urls import is_ping
 from pingfold import credentials
 from pingfold.addresses import clickhouse_of, kafka_of
+from processors.history import GROUP
 from query_api import operations
 from query_api.app import create_app
 from query_api.history import History
 from query_api.parts import Parts
 from query_api.states import States
-from schemas.topics import CHECK_STATES, DEFINITIONS, DELIVERY_STATES
+from schemas.topics import CHECK_STATES, DEFINITIONS, DELIVERY_STATES, TRANSITIONS
 
 log = structlog.get_logger(__name__)
 
@@ -67,6 +69,7 @@ async def serve(settings: Settings, slot: str, pings: bool, api: bool) -> None:
         source = Source(settings, clock, sink, slot, partitions) if pings else None
         clickhouse = ClickHouse(Address.parse(clickhouse_of(settings)))
         stack.push_async_callback(clickhouse.close)
+        written = GroupProgress(bootstrap, GROUP, [(TRANSITIONS.name, number) for number in range(partitions)])
         parts = Parts(
             settings=settings,
             clock=clock,
@@ -80,7 +83,7 @@ async def serve(settings: Settings, slot: str, pings: bool, api: bool) -> None:
             encrypt=Vault.open(settings).encrypt,
             admin_password=_admin_password(settings),
             source=source,
-            history=History(clickhouse),
+            history=History(clickhouse, written),
         )
         rest = create_app(parts) if api else _Operations(progress, bootstrap, clock)
         if api:

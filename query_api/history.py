@@ -186,13 +186,15 @@ class History:
     async def _when_in(self, last: int, asked: dict[str, Any]) -> list[_Row]:
         """The first page, asked for again until it begins with the ping at offset `last`."""
         deadline = time.monotonic() + _WAIT_SECONDS
-        if self._facts is not None and not await self._facts.reached(_WAIT_SECONDS):
-            raise Behind("history is being written")
         pause = _FIRST_PAUSE
         while True:
             page = await self._rows(_PAGE, asked)
             if page and page[0][0] == last:
-                return page
+                # Facts and pings of a partition have the same number.
+                left, part = max(0.0, deadline - time.monotonic()), page[0][1]
+                if self._facts is None or await self._facts.reached(left, part):
+                    return page
+                raise Behind("history is being written")
             if time.monotonic() + pause > deadline:
                 raise Behind("history is being written")
             await asyncio.sleep(pause)

@@ -136,7 +136,7 @@ def command(jars: Path, data: Path, heap: str) -> list[str]:
 
 
 def answers(port: int, seconds: float = 2.0) -> bool:
-    """Whether the broker on this loopback port serves requests, has joined its own cluster and leads every partition."""
+    """Whether the broker on this loopback port serves requests and leads every partition."""
     with socket.socket() as probe:
         probe.settimeout(seconds)
         # Most often nothing listens yet; no need to wake a whole client for that.

@@ -8,13 +8,15 @@ import contextlib
 from collections.abc import Callable, Iterable
 
 import structlog
-from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
+from confluent_kafka import ConsumerGroupTopicPartitions, IsolationLevel, KafkaException, TopicPartition
+from confluent_kafka.admin import OffsetSpec
 
 from infra.log.admin import admin_client, end_offsets
 
 log = structlog.get_logger(__name__)
 
 _POLL_SECONDS = 0.05
+_LAST_LOOK_SECONDS = 1.0
 
 
 class GroupProgress:
@@ -24,26 +26,42 @@ class GroupProgress:
         self._admin = admin_client(bootstrap)
         self._group = group
         self._partitions = list(partitions)
-        self._ends = _Shared(lambda: end_offsets(self._admin, self._partitions))
+        self._written = _Shared(self._high_watermarks)
         self._done = _Shared(self._committed)
 
-    async def reached(self, timeout: float) -> bool:
-        """Wait until the group has dealt with all that was committed before this call; False when it takes longer."""
+    async def reached(self, timeout: float, number: int | None = None) -> bool:
+        """Wait until the group has dealt with all that was committed before this call; False when it takes longer.
+
+        `number`: look only at partitions of this number.
+        """
+        looked_at = [tp for tp in self._partitions if number is None or tp[1] == number]
+        done: dict[tuple[str, int], int] = {}
+        # Not the `read_committed` end: one transaction becomes visible in one partition after the other, so who has
+        # seen it elsewhere may be ahead of that end here. Its records, though, are all there.
         ends: dict[tuple[str, int], int] | None = None
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout):
                 while True:
                     try:
                         if ends is None:
-                            ends = await self._ends.look()
+                            ends = await self._written.look()
                         done = await self._done.look()
                     except KafkaException as error:  # a coordinator that moves, a broker that starts
                         log.warning("progress.unknown", group=self._group, error=str(error))
                     else:
-                        if all(done.get(tp, 0) >= end for tp, end in ends.items()):
+                        if all(done.get(tp, 0) >= ends[tp] for tp in looked_at):
                             return True
                     await asyncio.sleep(_POLL_SECONDS)
+        # A transaction open for so long is that of a process that died or hangs: nobody has seen anything of it.
+        with contextlib.suppress(KafkaException):
+            committed = await asyncio.to_thread(end_offsets, self._admin, looked_at, _LAST_LOOK_SECONDS)
+            return ends is not None and all(done.get(tp, 0) >= end for tp, end in committed.items())
         return False
+
+    def _high_watermarks(self) -> dict[tuple[str, int], int]:
+        asked = {TopicPartition(*tp): OffsetSpec.latest() for tp in self._partitions}
+        answers = self._admin.list_offsets(asked, isolation_level=IsolationLevel.READ_UNCOMMITTED, request_timeout=5.0)
+        return {(tp.topic, tp.partition): answer.result(5.0).offset for tp, answer in answers.items()}
 
     def _committed(self) -> dict[tuple[str, int], int]:
         asked = ConsumerGroupTopicPartitions(self._group, [TopicPartition(*tp) for tp in self._partitions])

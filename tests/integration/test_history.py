@@ -231,6 +231,21 @@ class TestPings:
         with pytest.raises(Behind):
             await history.pings(check, offset + 1, 2, 100)
 
+    async def test_a_transaction_that_hangs_makes_lists_slow_not_impossible(self, line: Line, history: History) -> None:
+        check = str(uuid4())
+        partition, offset = line.ping(check, Ping(kind="success", at=T0))
+        with line.writing():
+            await _patiently(partial(history.pings, check, offset, 1, 100))
+            line.fold.begin_transaction()
+            fact = PingFolded(thing=check, offset=offset, at=T0, duration=1)
+            line.fold.produce(line.sources.transitions, encode(fact), check, partition=partition)
+            line.fold.flush(20)
+            (row,) = await _patiently(partial(history.pings, check, offset, 1, 100))
+            assert row.duration is None
+            line.fold.commit_transaction(20)
+            (row,) = await _patiently(partial(history.pings, check, offset, 1, 100))
+            assert row.duration == 1
+
     async def test_a_check_without_pings(self, history: History) -> None:
         assert await history.pings("unknown", -1, 0, 100) == []
 
@@ -370,13 +385,13 @@ class TestMemory:
     def test_a_backlog_of_large_bodies(self, line: Line, kind: str) -> None:
         random = Random(1)
         bodies = [random.randbytes(50_000).hex() if kind == "random" else f"{n}" * 100_000 for n in range(5)]
-        line.flood(1_000, [str(uuid4()) for _ in range(20)], lambda number: bodies[number % 5])
+        line.flood(1_500, [str(uuid4()) for _ in range(20)], lambda number: bodies[number % 5])
         with line.process() as writer:
-            line.until(DISTINCT, 1_000)
+            line.until(DISTINCT, 1_500)
             status = Path(f"/proc/{writer.pid}/status").read_text()
         peak = int(next(row for row in status.splitlines() if row.startswith("VmHWM")).split()[1]) // 1024
-        print(f"peak {peak} MB for 100 MB of {kind} bodies")
-        assert peak < 250
+        print(f"peak {peak} MB for 150 MB of {kind} bodies")
+        assert peak < 300
 
 
 def _roll_up(line: Line) -> None:
@@ -387,7 +402,7 @@ def _roll_up(line: Line) -> None:
         client.close()
 
 
-def _until(condition: Callable[[], bool], timeout: float = 20.0) -> None:
+def _until(condition: Callable[[], bool], timeout: float = 60.0) -> None:
     deadline = time.monotonic() + timeout
     while not condition():
         assert time.monotonic() < deadline

@@ -1,0 +1,164 @@
+"""Killed or frozen under load: the outcome is that of one pure pass (DESIGN section 9, statements 1 to 5)."""
+
+import json
+import os
+import random
+import signal
+from collections import Counter
+
+import pytest
+
+from schemas.topics import PINGS, TRANSITIONS
+from tests.pingfold_process import Load, Pingfold, Receiver, wait_until
+
+pytestmark = pytest.mark.system
+
+DAY = 86_400
+
+
+def make_checks(pingfold: Pingfold, name: str, count: int) -> list[str]:
+    return [pingfold.create(f"{name}-{number}", timeout=DAY) for number in range(count)]
+
+
+def logged(pingfold: Pingfold) -> dict[str, Counter[str]]:
+    """How often each ping stands in the log: by check, by its User-Agent."""
+    found: dict[str, Counter[str]] = {}
+    for record in pingfold.records(PINGS):
+        if record.value is not None and record.value.startswith(b'{"type":"ping.received"'):
+            name = json.loads(record.value)["ua"]
+            found.setdefault((record.key or b"").decode(), Counter())[name] += 1
+    return found
+
+
+def assert_counted_once(pingfold: Pingfold, load: Load) -> None:
+    """Every acknowledged ping is in the log once, and every ping in the log is counted once."""
+    assert load.wrong == []
+    log = logged(pingfold)
+    for check, names in load.acknowledged.items():
+        stored = log[check]
+        assert set(names) <= set(stored), "acknowledged and not in the log"
+        assert set(stored) <= {*names, *load.refused[check], *load.unknown[check]}
+        assert set(stored.values()) == {1}, "a ping that was sent once stands in the log twice"
+        total = stored.total()
+        wait_until(
+            lambda check=check, total=total: pingfold.check(check)["n_pings"] == total,  # type: ignore[misc]
+            60.0,
+            f"{total} pings of {check} are counted",
+        )
+
+
+def assert_every_flap_was_told(pingfold: Pingfold, receiver: Receiver, load: Load) -> None:
+    """Each going down and each recovery is one transition, delivered at least once, always under the same id."""
+    changes = [value for value in pingfold.values(TRANSITIONS) if value["type"] == "status.changed"]
+    for check in load.flapping:
+        mine = [change for change in changes if change["thing"] == check]
+        assert [change["n"] for change in mine] == list(range(1, len(mine) + 1)), (
+            "one change after the other, each once"
+        )
+        for event, status in (("monitor.down", "down"), ("monitor.recovered", "up")):
+            told = [change for change in mine if change["now"] == status and (status, change["was"]) != ("up", "new")]
+            if not load.refused[check] and not load.unknown[check]:
+                pings = len(load.acknowledged[check])
+                assert len(told) == (pings + 1) // 2 if status == "down" else len(told) == pings // 2
+            wait_until(
+                lambda check=check, event=event, told=told: (  # type: ignore[misc]
+                    len({one.id for one in receiver.of(check, event)}) >= len(told)
+                ),
+                60.0,
+                f"{len(told)} x {event} for {check} are delivered",
+            )
+            bodies: dict[str, set[bytes]] = {}
+            for one in receiver.of(check, event):
+                bodies.setdefault(one.id, set()).add(one.body)
+            assert len(bodies) == len(told)
+            assert all(len(same) == 1 for same in bodies.values()), "one id, one body"
+            incidents = {json.loads(body)["data"]["incident"]["id"] for (body,) in map(tuple, bodies.values())}
+            assert incidents == {change["incident"] for change in told}
+    for check in load.steady:
+        assert receiver.of(check) == [], "nobody is accused"
+
+
+def test_workers_killed_and_frozen_under_load(pingfold: Pingfold, receiver: Receiver) -> None:
+    """Statements 1, 2 and 4: SIGKILL, and SIGSTOP beyond the session of 10 s, at random under load."""
+    rng = random.Random()
+    steady, flapping = make_checks(pingfold, "killed-workers", 8), make_checks(pingfold, "flapping", 8)
+    with Load(pingfold, steady, flapping) as load:
+        for slot in rng.sample((0, 1), 2):
+            load.wait_for(rng.randrange(1, 10))
+            pingfold.kill_and_wait("worker", slot)
+        load.wait_for(rng.randrange(1, 20))
+        frozen = rng.randrange(2)
+        with pingfold.frozen("worker", frozen):
+            began = pingfold.now
+            # Meanwhile the other one, which takes its partitions over, may die as well.
+            load.wait_for(rng.randrange(20, 40))
+            pingfold.kill_and_wait("worker", 1 - frozen)
+            wait_until(lambda: pingfold.now > began + 13_000_000, what="a silence longer than the session")
+        # It wakes up and believes for a moment that its partitions are still its own.
+        load.wait_for(20)
+        for slot in (0, 1):
+            pingfold.kill("worker", slot)
+        load.wait_for(20)
+    assert not any(load.refused.values())
+    assert not any(load.unknown.values())
+    pingfold.wait_working()
+    assert_counted_once(pingfold, load)
+    assert_every_flap_was_told(pingfold, receiver, load)
+    pingfold.verify()
+
+
+def test_the_broker_killed_under_load(pingfold: Pingfold, receiver: Receiver) -> None:
+    """Statements 1, 3 and 4: Kafka is killed and started again; every acknowledged ping is counted, nobody accused."""
+    steady, flapping = make_checks(pingfold, "killed-broker", 8), make_checks(pingfold, "flapping-broker", 4)
+    short = pingfold.create("short-broker", timeout=60, grace=60)
+    pingfold.good_ping(short)
+    with Load(pingfold, steady, flapping) as load:
+        load.wait_for(10)
+        pingfold.kill_and_wait("kafka")
+        load.wait_for(20, timeout=120.0)
+    pingfold.wait_working(120.0)
+    assert_counted_once(pingfold, load)
+    assert_every_flap_was_told(pingfold, receiver, load)
+    # The time in which nobody could ping is a gap: a deadline that it touches accuses nobody.
+    assert receiver.of(short, "monitor.down") == []
+
+
+def test_clickhouse_and_the_writer_killed_under_load(pingfold: Pingfold) -> None:
+    """Statement 5: killed in the midst of inserts; in the end each ping stands in the list once, with its serial."""
+    rng = random.Random()
+    checks = make_checks(pingfold, "killed-history", 4)
+    with Load(pingfold, checks, per_second=100, body=bytes(range(256)) * 150) as load:
+        for role in ("clickhouse", "writer"):
+            load.wait_for(rng.randrange(5, 15))
+            pingfold.kill_and_wait(role)
+        with pingfold.frozen("clickhouse") as pid:
+            load.wait_for(10)  # by now an insert hangs in it for certain
+            os.kill(pid, signal.SIGKILL)
+        load.wait_for(10)
+    assert not any(load.refused.values()), "history holds up no ping"
+    for check, names in load.acknowledged.items():
+        total = len(names)
+        assert 50 < total < 1_000, "a list shows at most 1000"
+        pings = wait_until(lambda check=check: pingfold.pings(check), 60.0)  # type: ignore[misc]
+        assert [ping["n"] for ping in pings] == list(range(total, 0, -1))
+        assert [ping["ua"] for ping in reversed(pings)] == names
+        key = {"X-Api-Key": pingfold.credentials.healthchecks_key}
+        one = rng.choice(pings)
+        assert pingfold.get(one["body_url"].removeprefix(pingfold.url), headers=key).content == load.body
+
+
+def test_a_killed_web_process_is_a_gap(pingfold: Pingfold, receiver: Receiver) -> None:
+    """Statements 1 and 3: SIGKILL of the web process loses no acknowledged ping and accuses nobody."""
+    checks = make_checks(pingfold, "killed-web", 4)
+    short = pingfold.create("short-web", timeout=60, grace=60)
+    pingfold.good_ping(short)
+    pingfold.advance(61)
+    with Load(pingfold, checks) as load:
+        load.wait_for(10)
+        pingfold.kill_and_wait("web")
+        load.wait_for(10)
+    pingfold.wait_working()
+    pingfold.advance(62)
+    receiver.wait(short, "monitor.not_observed")
+    assert receiver.of(short, "monitor.down") == []
+    assert_counted_once(pingfold, load)

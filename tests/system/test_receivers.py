@@ -1,0 +1,92 @@
+"""Receivers that are slow, down, gone or private (DESIGN section 9, statements 4 and 7)."""
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from schemas.topics import DELIVERIES, TRANSITIONS
+from tests.pingfold_process import Pingfold, Receiver, wait_until
+
+pytestmark = pytest.mark.system
+
+
+@pytest.fixture
+def other() -> Iterator[Receiver]:
+    """A second receiver, down until it is started."""
+    one = Receiver()
+    yield one
+    one.stop()
+
+
+def finished(pingfold: Pingfold, channel: str) -> list[dict[str, Any]]:
+    return [value for value in pingfold.values(TRANSITIONS, channel) if value["type"] == "delivery.finished"]
+
+
+def attempts(pingfold: Pingfold, channel: str) -> list[dict[str, Any]]:
+    return [value for value in pingfold.values(DELIVERIES, channel) if value["type"] == "delivery.attempted"]
+
+
+def test_a_hanging_receiver_delays_no_other(pingfold: Pingfold, receiver: Receiver, other: Receiver) -> None:
+    """Statement 4: with dozens of requests hanging in one receiver, another gets its webhook at once."""
+    other.answer = None
+    other.start()
+    slow = pingfold.channel(other.url)
+    victims = [pingfold.create(f"slow-{number}", channels=slow) for number in range(20)]
+    for check in victims:
+        pingfold.good_ping(check, "fail")
+    wait_until(lambda: len(other.received) >= 2, 10.0, "requests hang")
+    alive = pingfold.create("beside-slow")  # takes both channels
+    pingfold.good_ping(alive)
+    began = time.monotonic()
+    pingfold.good_ping(alive, "fail")
+    receiver.wait(alive, "monitor.down")
+    assert time.monotonic() - began < 3.0
+    # Taken away, its deliveries end in a recorded state.
+    assert pingfold.api("DELETE", f"/channels/{slow}").status_code == 200
+    wait_until(lambda: len(finished(pingfold, slow)) == 2 * 21, 15.0, "every delivery has ended")
+    assert {one["outcome"] for one in finished(pingfold, slow)} == {"removed"}
+
+
+def test_a_receiver_that_fails_at_first_is_served_later(pingfold: Pingfold, other: Receiver) -> None:
+    """Statement 4: refused connections, then 500, then 200: in the end each event once, always under the same id."""
+    channel = pingfold.channel(other.url, events=["monitor.down", "monitor.recovered"])
+    check = pingfold.create("late-served", channels=channel)
+    pingfold.good_ping(check, "fail")
+    wait_until(lambda: attempts(pingfold, channel), 15.0, "a first attempt has failed")
+    other.answer = 500
+    other.start()
+    pingfold.advance(10)
+    refused = receiver_id(other, check, taken=False)
+    other.answer = 200
+    pingfold.advance(60)
+    served = other.wait(check, "monitor.down")
+    assert served.id == refused
+    wait_until(lambda: finished(pingfold, channel), 10.0, "it is recorded")
+    (done,) = finished(pingfold, channel)
+    assert (done["outcome"], done["attempts"]) == ("delivered", 3)
+    assert [one["attempt"] for one in attempts(pingfold, channel)] == [1, 2, 3]
+    assert pingfold.api("DELETE", f"/channels/{channel}").status_code == 200
+
+
+def receiver_id(receiver: Receiver, check: str, taken: bool) -> str:
+    return receiver.wait(check, "monitor.down", taken=taken).id
+
+
+def test_a_receiver_that_is_gone_is_not_called_again(pingfold: Pingfold, other: Receiver) -> None:
+    """Statement 4: 410 ends the delivery and disables the channel, which is recorded."""
+    other.answer = 410
+    other.start()
+    channel = pingfold.channel(other.url, events=["monitor.down"])
+    check = pingfold.create("gone", channels=channel)
+    pingfold.good_ping(check, "fail")
+    wait_until(lambda: finished(pingfold, channel), 15.0, "it is recorded")
+    assert [one["outcome"] for one in finished(pingfold, channel)] == ["gone"]
+    pingfold.good_ping(check)
+    pingfold.good_ping(check, "fail")
+    wait_until(lambda: len(finished(pingfold, channel)) == 2, 15.0, "the second one is recorded")
+    assert finished(pingfold, channel)[1]["outcome"] == "removed"
+    pingfold.advance(3_600)
+    assert len(other.received) == 1
+    assert pingfold.api("DELETE", f"/channels/{channel}").status_code == 200

@@ -1,0 +1,73 @@
+"""Nothing secret in Kafka, in the logs or in answers (DESIGN section 9, statement 7)."""
+
+import base64
+import gzip
+
+import pytest
+
+from schemas.topics import TOPICS
+from tests.pingfold_process import Pingfold, Receiver
+
+pytestmark = pytest.mark.system
+
+
+def test_nothing_secret_is_in_kafka_or_in_the_logs(pingfold: Pingfold, receiver: Receiver) -> None:
+    """Statement 7: API keys only as hashes, webhook secrets only encrypted, in every record of every topic."""
+    own = "whsec_" + base64.b64encode(b"a secret of just one channel").decode()
+    channel = pingfold.channel(receiver.url, secret=own, events=["monitor.down"])
+    made = pingfold.command("key", "create", "healthchecks", "--json")
+    assert made.returncode == 0, made.stderr
+    new_key = made.stdout.split('"key": "')[1].split('"')[0]
+    assert pingfold.api("GET", "/checks/", key=new_key).status_code == 200
+    wrong_key = "hcw_wrong-but-it-may-be-a-typing-error"[:32]
+    assert pingfold.api("GET", "/checks/", key=wrong_key).status_code == 401
+    check = pingfold.create("secret", channels=channel)
+    pingfold.good_ping(check, "fail")
+    receiver.wait(check, "monitor.down")
+    assert pingfold.api("DELETE", f"/channels/{channel}").status_code == 200
+
+    known = pingfold.credentials
+    names = ("healthchecks_key", "healthchecks_key_readonly", "updown_key", "updown_key_readonly", "poppaping_key")
+    secrets = {name: getattr(known, name) for name in (*names, "webhook_secret", "admin_password")}
+    secrets |= {"new key": new_key, "wrong key": wrong_key, "own secret": own}
+    secrets["vault key"] = (pingfold.data / "secret.key").read_text().strip()
+    # The bytes behind `whsec_` would do as well.
+    decoded = {f"decoded {name}": base64.b64decode(secrets[name][6:]) for name in ("webhook_secret", "own secret")}
+    needles = {name: text.encode() for name, text in secrets.items()} | decoded
+    needles |= {f"base64 of {name}": base64.b64encode(value)[:-4] for name, value in needles.items()}
+
+    found = [
+        (name, topic.name)
+        for topic in TOPICS
+        for record in pingfold.records(topic)
+        for name, needle in needles.items()
+        if needle in b"\n".join([record.key or b"", record.value or b"", repr(record.headers).encode()])
+    ]
+    assert found == []
+
+    said = pingfold.output.read_bytes()
+    assert [name for name, needle in needles.items() if needle in said] == []
+    assert known.ping_key.encode() not in said
+    # Kafka's own logs and everything else under the data folder, but for the two files made to hold secrets.
+    kept = {pingfold.data / "credentials.json", pingfold.data / "secret.key"}
+    for path in sorted(pingfold.data.rglob("*")):
+        if path.is_file() and path not in kept and path.stat().st_size < 64 * 2**20:
+            content = path.read_bytes()
+            if path.suffix == ".gz":
+                content = gzip.decompress(content)
+            assert [name for name, needle in needles.items() if needle in content] == [], path
+
+
+def test_answers_show_no_secret(pingfold: Pingfold) -> None:
+    """Statement 7: neither lists nor metrics nor the description of the API tell a key or a secret."""
+    known = pingfold.credentials
+    secrets = [known.webhook_secret, known.healthchecks_key, known.healthchecks_key_readonly, known.admin_password]
+    key = {"X-Api-Key": known.healthchecks_key}
+    for path in ("/api/v3/checks/", "/api/v3/channels/", "/metrics", "/openapi.json", "/readyz", "/healthz", "/"):
+        text = pingfold.get(path, headers=key).text
+        assert [secret for secret in secrets if secret in text] == [], path
+    # What only reads sees no id by which one could ping.
+    check = pingfold.create("read-only")
+    shown = pingfold.api("GET", "/checks/?slug=read-only", key=known.healthchecks_key_readonly).text
+    assert check not in shown
+    assert pingfold.api("POST", "/checks/", {"name": "x"}, key=known.healthchecks_key_readonly).status_code == 401
