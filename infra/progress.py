@@ -20,6 +20,7 @@ class FoldProgress:
     def __init__(self, partitions: int) -> None:
         self._partitions = partitions
         self._known: dict[tuple[str, int], Progress] = {}
+        self._loaded: dict[tuple[str, int], Progress] = {}
 
     def listen(
         self, states: Topic, then: Callable[[int, str, bytes | None], None] | None = None
@@ -35,6 +36,10 @@ class FoldProgress:
 
         return apply
 
+    def loaded(self) -> None:
+        """What is known now was there before: it does not tell that anything is being folded."""
+        self._loaded = dict(self._known)
+
     def __iter__(self) -> Iterator[tuple[str, int, Progress | None]]:
         """Every (journal, partition) with its progress, None for one that has never been folded."""
         for journal in JOURNALS.values():
@@ -42,9 +47,11 @@ class FoldProgress:
                 yield journal.name, partition, self._known.get((journal.name, partition))
 
     def behind(self, now: Micros, limit: Micros) -> list[str]:
-        """The partitions whose time is more than `limit` before `now`, as `journal/partition`."""
+        """The partitions whose time is more than `limit` before `now` or was only loaded, as `journal/partition`."""
         return [
             f"{journal}/{partition}"
             for journal, partition, progress in self
-            if progress is None or progress.time < now - limit
+            if progress is None
+            or progress is self._loaded.get((journal, partition))
+            or progress.time < now - limit
         ]

@@ -66,6 +66,7 @@ async def serve(settings: Settings, slot: str, pings: bool, api: bool) -> None:
         decisions = Decisions(bootstrap, partitions, sink)
         stack.push_async_callback(decisions.close)
         await asyncio.gather(definitions.start(), decisions.start(), running.start())
+        progress.loaded()
         source = Source(settings, clock, sink, slot, partitions) if pings else None
         clickhouse = ClickHouse(Address.parse(clickhouse_of(settings)))
         stack.push_async_callback(clickhouse.close)

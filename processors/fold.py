@@ -215,18 +215,18 @@ class Session:
     def step(self, records: Iterable[Record]) -> list[Effect]:
         """Fold records in order; the view holds the outcome, the effects are returned."""
         effects: list[Effect] = []
-        view, apply, decode = self.view, self._partition.apply, self._decode
+        view, number, apply, decode = self.view, self.number, self._partition.apply, self._decode
         applied = self.progress.applied
         for record in records:
             if record.offset <= applied:
                 continue
             applied = record.offset
             try:
-                _must_fit(record)
-                key = record.key.decode() if record.key else ""
-                event = decode(record.value or b"")
-                context = Context(self.number, record.offset, key, record.timestamp, record.retried)
-                effects.extend(apply(event, context))
+                key, value = _taken(record)
+                event = decode(value)
+                effects += apply(event, Context(number, record.offset, key, record.timestamp, record.retried))
+            except MemoryError:  # not the event's doing: another time it can be folded
+                raise
             except Exception as error:
                 view.undo()
                 effects.append(self._dead_letter(record, error))
@@ -258,10 +258,15 @@ class Session:
         return Effect(DEAD_LETTERS, key, letter)
 
 
-def _must_fit(record: Record) -> None:
-    if len(record.value or b"") > LARGEST_EVENT:
+def _taken(record: Record) -> tuple[str, bytes]:
+    """The key and the value, if they are something that an event can be."""
+    key, value = record.key or b"", record.value
+    if value is None:
+        raise Refused("the record has no value")
+    if len(value) > LARGEST_EVENT:
         raise Refused(
             f"larger than {LARGEST_EVENT} bytes; the first {_KEPT} are kept here, all of it stands in the journal"
         )
-    if len(record.key or b"") > LONGEST_KEY:
+    if len(key) > LONGEST_KEY:
         raise Refused(f"its key is longer than {LONGEST_KEY} bytes")
+    return key.decode(), value

@@ -211,7 +211,8 @@ class HistoryWriter:
             self._block.told_more |= topic != self._sources.pings
             return
         _ERRORS.labels("kafka").inc()
-        if error.fatal():
+        # As a message, the error of a client that is done for has a code of its own and does not count as fatal.
+        if error.fatal() or error.code() == KafkaError._FATAL:
             raise KafkaException(error)
         log.warning("history.kafka", error=error.str(), topic=topic)
 

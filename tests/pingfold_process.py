@@ -308,6 +308,7 @@ class Pingfold:
         """The same; the answer must be good, and its JSON is returned."""
         answer = self.api(method, path, body)
         assert answer.is_success, f"{method} {path}: {answer.status_code} {answer.text}"
+        assert "pingfold-stale" not in answer.headers, f"{method} {path}: {answer.headers['pingfold-stale']} s old"
         return answer.json()
 
     def create(self, name: str, *, timeout: int = 3600, grace: int = 3600, **fields: Any) -> str:
@@ -377,9 +378,14 @@ class Pingfold:
         return list(read_to_end(self.credentials.kafka, topic))
 
     def values(self, topic: Topic, key: str | None = None) -> list[dict[str, Any]]:
-        """The JSON objects in a topic, of one key perhaps."""
+        """The JSON objects in a topic, of one key perhaps; what is none is left out."""
         wanted = None if key is None else key.encode()
-        return [json.loads(one.value) for one in self.records(topic) if one.value and wanted in (None, one.key)]
+        found = []
+        for one in self.records(topic):
+            if one.value and wanted in (None, one.key):
+                with contextlib.suppress(ValueError, RecursionError):
+                    found.append(json.loads(one.value))
+        return [value for value in found if isinstance(value, dict)]
 
     def produce(self, topic: Topic, values: Sequence[tuple[bytes | None, bytes | None]], partition: int = -1) -> None:
         """Put (key, value) records into a topic, as an operator's tool would."""

@@ -1,7 +1,11 @@
 """A small fold with the shape of the real ones, to try the runtime: counts and checksums per key, an effect every third
 event into a second journal, deletions every tenth; and `python -m tests.toy_fold` runs a worker of it.
+
+`Toy(name)` has topics, folds and a consumer group of its own. `Explode` and `Trouble` are what must never happen.
 """
 
+import os
+import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -9,6 +13,7 @@ from zlib import crc32
 
 import msgspec
 
+from infra.logs import configure
 from infra.settings import Settings
 from processors.fold import Context, Effect, Fold, Partition, Refused, View
 from processors.runtime.worker import run_worker
@@ -16,20 +21,32 @@ from schemas.base import Fact, Value
 from schemas.ticks import PROGRESS_KEY, Progress, Tick
 from schemas.topics import Cleanup, Topic
 
-JOURNAL = Topic("toy-journal", key="thing")
-STATES = Topic("toy-states", key="thing", cleanup=Cleanup.COMPACT)
-SECOND = Topic("toy-second", key="group")
-SECOND_STATES = Topic("toy-second-states", key="group", cleanup=Cleanup.COMPACT)
-TOPICS = (JOURNAL, STATES, SECOND, SECOND_STATES)
+GROUPS = 7
 
 
 class Added(Fact, tag="added", frozen=True):
+    """One more of the key. A negative number is refused; `pad` is only weight."""
+
     number: int
+    pad: str = ""
 
 
 class Third(Fact, tag="third", frozen=True):
+    """What an `Added` with a number divisible by three sends to the second journal."""
+
     thing: str
-    count: int
+    number: int
+
+
+class Explode(Fact, tag="explode", frozen=True):
+    """The fold changes its view and then fails."""
+
+
+class Trouble(Fact, tag="trouble", frozen=True):
+    """The process comes to harm in the middle of its batch, once: while the file `flag` exists, which it removes."""
+
+    kind: str
+    flag: str
 
 
 class Total(Value, tag="total"):
@@ -41,35 +58,20 @@ class Removal(Value, tag="removal"):
     times: int = 0
 
 
-class _Counting:
-    def __init__(self, view: View) -> None:
-        self._view = view
+class Toy:
+    """Two chained folds: what the first one sends, the second one counts."""
 
-    def apply(self, event: Any, context: Context) -> list[Effect]:
-        view = self._view
-        if isinstance(event, Tick):
-            view.edit(Progress, PROGRESS_KEY).time = event.now
-            return []
-        if isinstance(event, Added) and event.number < 0:
-            raise Refused("negative")
-        text = f"{event.number}" if isinstance(event, Added) else f"{event.thing}:{event.count}"
-        if view.get(context.key) is None:
-            view.put(context.key, Total())
-        total = view.edit(Total, context.key)
-        total.count += 1
-        total.checksum = crc32(text.encode(), total.checksum)
-        if isinstance(event, Third):
-            return []
-        if total.count % 10 == 0:
-            mark = f"removed/{context.key}"
-            if view.get(mark) is None:
-                view.put(mark, Removal())
-            view.edit(Removal, mark).times += 1
-            view.delete(context.key)
-        if event.number % 3 == 0:
-            group = f"group-{event.number % 7}"
-            return [Effect(SECOND, group, Third(thing=context.key, count=event.number))]
-        return []
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.journal = Topic(f"{name}-journal", key="thing")
+        self.states = Topic(f"{name}-states", key="thing", cleanup=Cleanup.COMPACT)
+        self.second = Topic(f"{name}-second", key="group")
+        self.second_states = Topic(f"{name}-second-states", key="group", cleanup=Cleanup.COMPACT)
+        self.topics = (self.journal, self.states, self.second, self.second_states)
+        self.folds: tuple[Fold, ...] = (
+            Counting(name, self.journal, self.states, self.second),
+            Counting(f"{name}-2", self.second, self.second_states, self.second),
+        )
 
 
 class Counting:
@@ -77,21 +79,74 @@ class Counting:
 
     version = 1
 
-    def __init__(self, name: str, journal: Topic, states: Topic) -> None:
-        self.name, self.journal, self.states = name, journal, states
-        self.events = msgspec.json.Decoder(Added | Third | Tick)
+    def __init__(self, name: str, journal: Topic, states: Topic, second: Topic) -> None:
+        self.name, self.journal, self.states, self.second = name, journal, states, second
+        self.events = msgspec.json.Decoder(Added | Third | Explode | Trouble | Tick)
         self.records = msgspec.json.Decoder(Total | Removal | Progress)
 
     def open(self, view: View, partition: int) -> Partition:
-        return _Counting(view)
+        return _Counting(view, self.second)
 
 
-FOLDS: tuple[Fold, ...] = (Counting("toy", JOURNAL, STATES), Counting("toy2", SECOND, SECOND_STATES))
+class _Counting:
+    def __init__(self, view: View, second: Topic) -> None:
+        self._view, self._second = view, second
+
+    def apply(self, event: Any, context: Context) -> list[Effect]:
+        view, key = self._view, context.key
+        if isinstance(event, Tick):
+            view.edit(Progress, PROGRESS_KEY).time = event.now
+            return []
+        if isinstance(event, Trouble):
+            _suffer(event)
+            return []
+        if isinstance(event, Explode):
+            self._count(key, "exploded")
+            view.delete(key)
+            view.put(f"exploded/{key}", Total(count=1))
+            raise RuntimeError("exploded")
+        if isinstance(event, Third):
+            self._count(key, f"{event.thing}:{event.number}")
+            return []
+        if event.number < 0:
+            raise Refused("negative")
+        if self._count(key, f"{event.number}") % 10 == 0:
+            mark = f"removed/{key}"
+            if view.get(mark) is None:
+                view.put(mark, Removal())
+            view.edit(Removal, mark).times += 1
+            view.delete(key)
+        if event.number % 3 == 0:
+            return [Effect(self._second, f"group-{event.number % GROUPS}", Third(thing=key, number=event.number))]
+        return []
+
+    def _count(self, key: str, text: str) -> int:
+        if self._view.get(key) is None:
+            self._view.put(key, Total())
+        total = self._view.edit(Total, key)
+        total.count += 1
+        total.checksum = crc32(text.encode(), total.checksum)
+        return total.count
+
+
+def _suffer(trouble: Trouble) -> None:
+    flag = Path(trouble.flag)
+    if not flag.exists():
+        return
+    flag.unlink()
+    match trouble.kind:
+        case "raise":
+            raise MemoryError("not the event's fault")
+        case "exit":
+            os._exit(1)
+        case name:
+            os.kill(os.getpid(), signal.Signals[name])
 
 
 def main() -> None:
-    bootstrap, slot, data = sys.argv[1:4]
-    run_worker(Settings(data=Path(data)), bootstrap, slot, FOLDS, group="toy")
+    bootstrap, slot, data, name, session = sys.argv[1:]
+    configure("toy")
+    run_worker(Settings(data=Path(data)), bootstrap, slot, Toy(name).folds, group=name, session=float(session))
 
 
 if __name__ == "__main__":

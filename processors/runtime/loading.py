@@ -1,12 +1,18 @@
 """Loading the states of one partition from its compacted topic, up to the `read_committed` end. Blocks."""
 
+import time
 from typing import Any
 
 import msgspec
+from confluent_kafka import KafkaException, TopicPartition
+from confluent_kafka.admin import OffsetSpec
 
 from infra.log.admin import admin_client, end_offsets
-from infra.log.reading import read_to_end
+from infra.log.reading import NotRead, read_to_end
 from schemas.topics import Topic
+
+# A broker that has just started knows its partitions after a moment.
+_PATIENCE_SECONDS = 30.0
 
 
 def load_states(
@@ -17,7 +23,7 @@ def load_states(
     Raises `infra.log.reading.NotRead` when Kafka does not give it.
     """
     if end is None:
-        end = end_offsets(admin_client(bootstrap), [(topic.name, partition)])[topic.name, partition]
+        end = _end(bootstrap, topic, partition)
     packed: dict[str, bytes] = {}
     for stored in read_to_end(bootstrap, topic, {partition: end}):
         key = (stored.key or b"").decode()
@@ -26,3 +32,21 @@ def load_states(
         else:
             packed[key] = stored.value
     return {key: records.decode(value) for key, value in packed.items()}
+
+
+def _end(bootstrap: str, topic: Topic, partition: int) -> int:
+    admin, deadline = admin_client(bootstrap), time.monotonic() + _PATIENCE_SECONDS
+    while True:
+        try:
+            return end_offsets(admin, [(topic.name, partition)])[topic.name, partition]
+        except KafkaException as error:
+            if time.monotonic() > deadline:
+                raise NotRead(f"{topic}/{partition}: its end is not known: {error}") from error
+            time.sleep(0.2)
+
+
+def first_offset(bootstrap: str, topic: Topic, partition: int) -> int:
+    """Where a partition begins: what was before is gone by retention, or was deleted by an operator."""
+    admin = admin_client(bootstrap)
+    futures = admin.list_offsets({TopicPartition(topic.name, partition): OffsetSpec.earliest()}, request_timeout=10.0)
+    return next(int(future.result(10.0).offset) for future in futures.values())

@@ -1,129 +1,214 @@
 """Faust, hardened by subclasses (no monkeypatching); reference/faust-on-kafka.md tells why each is needed.
 
-- `BatchStream.batches` hands over what has arrived, bounded in records and bytes. Nothing is acknowledged to Faust: the
-  runner commits consumer offsets itself, after the transaction, so that no event in hand can be skipped (section 4).
-- `EagerConsumer` steps a record's callback once before paying for four tasks a record (section 12), and stops fetching
-  while more than `BUFFER_BYTES` wait, because Faust bounds its buffers in records only.
-- `CommittedThread` reads `read_committed`; Faust alone would read aborted effects (section 13).
+What travels through Faust is not a record but a `Span`: all that was fetched of a partition, and the offsets where it
+begins and ends. So Faust's costs (four asyncio tasks a message) are paid once per fetch, and whoever folds can see that
+nothing was left out between two spans, whatever Faust or aiokafka drop around a rebalance: that they lose nothing is
+verified, not trusted. A span may hold no records: markers of transactions use up offsets too.
+
+- `SpanThread` fetches spans, `read_committed` (Faust alone would read aborted effects), bounded in bytes and records.
+- `SpanConsumer` hands each span to Faust as one message, and fetches nothing for a partition that is full.
+- `SpanStream` yields spans. Nothing is acknowledged to Faust: the worker commits offsets after the transactions, so
+  that no event in hand can be skipped (section 4).
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Generator
-from functools import partial
-from typing import Any
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
+from typing import Any, NamedTuple
 
 import aiokafka
 import faust
+import structlog
 from faust.sensors import Monitor
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, Transport
+from faust.types import ConsumerMessage
 
-BUFFER_BYTES = 32 * 2**20
-BATCH_RECORDS = 4_000
-BATCH_BYTES = 8 * 2**20
+log = structlog.get_logger(__name__)
 
-
-class _Resumed:
-    """Awaitable that continues a coroutine already suspended on a future."""
-
-    def __init__(self, coroutine: Any, future: Any) -> None:
-        self._coroutine, self._future = coroutine, future
-
-    def __await__(self) -> Generator[Any, Any, Any]:
-        future = self._future
-        while True:
-            try:
-                value = yield future
-            except BaseException as error:
-                step = partial(self._coroutine.throw, error)
-            else:
-                step = partial(self._coroutine.send, value)
-            try:
-                future = step()
-            except StopIteration as stop:
-                return stop.value
+# One look at what aiokafka has fetched takes so much at most, all partitions together.
+_FETCH_BYTES = 2 * 2**20
+_FETCH_RECORDS = 5_000
+# It is taken in steps, because aiokafka bounds in records only (and unpacks a compressed batch when it comes to it).
+_STEP_RECORDS = 100
+# What a record takes in memory besides its key and value.
+_RECORD_BYTES = 400
 
 
-async def _resume(coroutine: Any, future: Any) -> Any:
-    return await _Resumed(coroutine, future)
+class Span(NamedTuple):
+    """Records of one partition, whole: everything committed from offset `start` up to, not including, `next`."""
+
+    topic: str
+    partition: int
+    generation: int
+    start: int
+    next: int
+    records: list[aiokafka.ConsumerRecord[bytes, bytes]]
+    size: int
+
+    def with_more(self, more: "Span") -> "Span":
+        return self._replace(next=more.next, records=self.records + more.records, size=self.size + more.size)
 
 
-class CommittedThread(AIOKafkaConsumerThread):  # type: ignore[misc]
-    """A consumer thread that reads only what was committed, and answers as soon as there is something."""
+class SpanThread(AIOKafkaConsumerThread):  # type: ignore[misc]
+    """See the module's docstring."""
 
-    def _create_worker_consumer(self, transport: Any) -> aiokafka.AIOKafkaConsumer:
+    def _create_worker_consumer(self, transport: Any) -> Any:
         consumer = super()._create_worker_consumer(transport)
         consumer._isolation_level = "read_committed"
         return consumer
 
+    async def seek_to_committed(self) -> Mapping[Any, int]:
+        """To the beginning where nothing is committed yet: aiokafka would leave such a partition where it stands."""
+        committed: Mapping[Any, int] = await super().seek_to_committed()
+        if new := [tp for tp, offset in committed.items() if not offset]:
+            await self.call_thread(self._ensure_consumer().seek_to_beginning, *new)
+        return committed
+
+    async def _fetch_records(
+        self, consumer: Any, active_partitions: Any, timeout: float | None = None, max_records: int | None = None
+    ) -> dict[Any, Span]:
+        if not self.consumer.flow_active:
+            return {}
+        fetcher = consumer._fetcher
+        if consumer._closed or fetcher._closed:
+            raise aiokafka.errors.ConsumerStoppedError()
+        with fetcher._subscriptions.fetch_context():
+            spans = await self._take(consumer, active_partitions)
+            if not spans and timeout:
+                await _wait_for_fetch(fetcher, timeout)
+                spans = await self._take(consumer, active_partitions)
+        return spans
+
+    async def _take(self, consumer: Any, active: Any) -> dict[Any, Span]:
+        """What has been fetched. Does not wait, so that positions move by what is taken here and by nothing else."""
+        fetcher, spans = consumer._fetcher, dict[Any, Span]()
+        taken = records = 0
+        while taken < _FETCH_BYTES and records < _FETCH_RECORDS:
+            subscription = fetcher._subscriptions
+            if subscription.reassignment_in_progress:
+                break
+            states = [(tp, subscription.subscription.assignment.state_value(tp)) for tp in active]
+            before = [(tp, state, state._position) for tp, state in states if state is not None]
+            found = await fetcher.fetched_records(active, 0, _STEP_RECORDS)
+            moved = False
+            for tp, state, start in before:
+                # A position comes also from the first look at the committed offset; records only from a known one.
+                if start is None or state._position is None or state._position == start:
+                    continue
+                moved = True
+                span = self._span(consumer, tp, start, state._position, found.get(tp, []))
+                taken += span.size
+                records += len(span.records)
+                spans[tp] = spans[tp].with_more(span) if tp in spans else span
+            if not moved:
+                break
+        return spans
+
+    def _span(self, consumer: Any, tp: Any, start: int, end: int, records: list[Any]) -> Span:
+        size = sum(len(r.key or b"") + len(r.value or b"") + _RECORD_BYTES for r in records)
+        return Span(tp.topic, tp.partition, consumer._coordinator.generation, start, end, records, size)
+
+    async def _commit(self, offsets: Mapping[Any, int]) -> bool:
+        """The group's offsets only say where a restart begins to read: that they cannot be committed is no fault."""
+        assigned = self.assignment()
+        positions = {aiokafka.TopicPartition(*tp): offset for tp, offset in offsets.items() if tp in assigned}
+        try:
+            if positions:
+                await self._ensure_consumer().commit(positions)
+        except (aiokafka.errors.KafkaError, aiokafka.errors.IllegalStateError) as error:
+            log.warning("worker.offsets_not_committed", error=str(error))
+            return False
+        return True
+
     def verify_event_path(self, now: float, tp: Any) -> None:
-        """Faust's own warnings compare with acknowledgements, which we do not make; /readyz watches progress."""
+        """Faust's own warnings compare with acknowledgements, which we do not make; see `watchdog`."""
 
 
-class EagerConsumer(Consumer):  # type: ignore[misc]
+async def _wait_for_fetch(fetcher: Any, timeout: float) -> None:
+    """Until something was fetched; raises what aiokafka has to tell its user."""
+    waiter = fetcher._create_fetch_waiter()
+    await asyncio.wait([waiter], timeout=timeout)
+    if waiter.done():
+        waiter.result()
+    else:
+        waiter.cancel()
+
+
+class SpanConsumer(Consumer):  # type: ignore[misc]
     """See the module's docstring."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._buffered_bytes = 0
-        self._room = asyncio.Event()
+    app: "FoldApp"
 
-    def _new_consumer_thread(self) -> CommittedThread:
-        return CommittedThread(self, loop=self.loop, beacon=self.beacon)
+    def _new_consumer_thread(self) -> SpanThread:
+        return SpanThread(self, loop=self.loop, beacon=self.beacon)
 
-    def _to_message(self, tp: Any, record: Any) -> Any:
-        if record.value is not None:
-            self._buffered_bytes += len(record.value)
-        return super()._to_message(tp, record)
+    async def _getmany(self, active_partitions: Any, timeout: float) -> dict[Any, Span]:
+        ready = self.app.ready(active_partitions)
+        if not ready:
+            self.app.room.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(timeout):
+                    await self.app.room.wait()
+            return {}
+        spans: dict[Any, Span] = await self._thread.getmany(ready, timeout)
+        return spans
 
-    async def _wait_next_records(self, timeout: float) -> Any:
-        while self._buffered_bytes > BUFFER_BYTES and self.flow_active and not self.should_stop:
-            self._room.clear()
-            await self._room.wait()
-        return await super()._wait_next_records(timeout)
-
-    def stop_flow(self) -> None:
-        super().stop_flow()
-        self.folded(self._buffered_bytes)  # a rebalance empties the streams' queues
-
-    def folded(self, size: int) -> None:
-        """So many bytes no longer wait."""
-        self._buffered_bytes = max(0, self._buffered_bytes - size)
-        self._room.set()
-
-    async def wait_first(self, *coros: Any, timeout: Any = None) -> Any:
-        # Faust's _drain_messages calls wait_first(callback(message), suspend_flow.wait()).
-        if (
-            timeout is None
-            and len(coros) == 2
-            and all(map(asyncio.iscoroutine, coros))
-            and not self.suspend_flow.is_set()
-        ):
-            callback, suspended = coros
+    async def getmany(self, timeout: float) -> AsyncIterator[tuple[Any, Any]]:
+        """As Faust's, with one message for each span instead of one for each record."""
+        spans, _ = await self._wait_next_records(timeout)
+        if spans is None or self.should_stop:
+            return
+        if not self.flow_active:
             try:
-                waiting_on = callback.send(None)
-            except StopIteration:
-                suspended.close()
-                return None
-            return await super().wait_first(_resume(callback, waiting_on), suspended)
-        return await super().wait_first(*coros, timeout=timeout)
+                await self.perform_seek()
+            except Exception as error:  # as Faust does: whoever folds sees what is missing
+                log.warning("worker.not_sought", error=str(error))
+            return
+        for tp, span in spans.items():
+            if not self.flow_active:
+                return
+            yield tp, _message(tp, span)
 
 
-class EagerTransport(Transport):  # type: ignore[misc]
-    Consumer = EagerConsumer
+def _message(tp: Any, span: Span) -> Any:
+    # Faust compares the offset with its own idea of what has been read: a span is as far as its end.
+    return ConsumerMessage(
+        span.topic, span.partition, span.next - 1, 0.0, 0, None, None, span, None,
+        tp=tp, generation_id=span.generation,
+    )  # fmt: skip
+
+
+class SpanTransport(Transport):  # type: ignore[misc]
+    Consumer = SpanConsumer
 
 
 class FoldApp(faust.App):  # type: ignore[misc]
-    """A Faust app whose consumer is an `EagerConsumer`."""
+    """A Faust app whose consumer is a `SpanConsumer`.
 
-    def _new_transport(self) -> EagerTransport:
-        return EagerTransport(self.conf.broker_consumer, self)
+    ready: of these partitions, the ones that may be fetched now; `room` is set when it may answer more.
+    finish: to be done before a stop, while the consumer can still commit.
+    """
+
+    ready: Callable[[Collection[Any]], set[Any]] = set
+    finish: Callable[[], Awaitable[None]]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.room = asyncio.Event()
+
+    def _new_transport(self) -> SpanTransport:
+        return SpanTransport(self.conf.broker_consumer, self)
+
+    async def on_stop(self) -> None:
+        await self.finish()
+        await super().on_stop()
 
 
-class BatchStream(faust.Stream):  # type: ignore[misc]
-    """A stream with `batches`."""
+class SpanStream(faust.Stream):  # type: ignore[misc]
+    """A stream with `spans`."""
 
-    async def batches(self) -> AsyncIterator[list[Any]]:
-        """Messages that have arrived, in order per partition; never empty, never of a former assignment."""
+    async def spans(self) -> AsyncIterator[Span]:
+        """Spans as they arrive; none of a former assignment."""
         await self.maybe_start()
         queue, app = self.channel.queue, self.app
         while not self.should_stop:
@@ -131,29 +216,15 @@ class BatchStream(faust.Stream):  # type: ignore[misc]
                 event = await queue.get()
             except StopAsyncIteration:  # the queue's way to say that the worker stops
                 return
-            generation, active = app.consumer_generation_id, app.flow_control.is_active()
-            batch, size = [], 0
-            while True:
-                message = event.message
-                size += len(message.value or b"")
-                if active and message.generation_id == generation:
-                    batch.append(message)
-                if len(batch) >= BATCH_RECORDS or size >= BATCH_BYTES or queue.empty():
-                    break
-                event = queue.get_nowait()
-            if batch:
-                yield batch
-            app.consumer.folded(size)
-            await asyncio.sleep(0)
+            span: Span = event.message.value
+            if app.flow_control.is_active() and span.generation == app.consumer_generation_id:
+                yield span
 
 
 class QuietMonitor(Monitor):  # type: ignore[misc]
-    """Faust's monitor without its cost per record; metrics are ours."""
+    """Faust's monitor without its cost per message; metrics are ours."""
 
     def on_message_in(self, tp: Any, offset: int, message: Any) -> None: ...
     def on_stream_event_in(self, tp: Any, offset: int, stream: Any, event: Any) -> Any: ...
     def on_stream_event_out(self, tp: Any, offset: int, stream: Any, event: Any, state: Any = None) -> None: ...
     def on_message_out(self, tp: Any, offset: int, message: Any) -> None: ...
-
-    def track_tp_end_offset(self, tp: Any, offset: int) -> None:
-        self.tp_end_offsets[tp] = offset

@@ -2,20 +2,27 @@
 
 `transactional.id` is fold + partition, so that whoever takes the partition over fences whoever had it: a frozen worker
 that wakes up can write nothing (DESIGN section 3). All calls block and belong into a thread.
+
+How a batch fares when the broker does not answer: the same call is made again until it tells the outcome (librdkafka
+resumes it), a transaction that cannot be committed is aborted and written anew, and after `PATIENCE_SECONDS` the batch
+is given up. That never means "not written" for certain, so whoever gives up must forget what it holds in memory.
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
-from confluent_kafka import KafkaException, Producer
+from confluent_kafka import KafkaError, KafkaException, Producer
 
 from infra.log.sink import producer_config
 from processors.fold import SAME, Effect, Fold
 from schemas.base import encode
 
-# How long a batch is tried again while the broker cannot take it; then the process ends and is started anew.
-_PATIENCE_SECONDS = 120.0
+# How long a batch is tried while the broker cannot take it; then the process ends and is started anew.
+PATIENCE_SECONDS = 120.0
+# After so long the broker aborts the transaction of a process that is frozen: readers of its topics wait for that.
+_TRANSACTION_SECONDS = 60.0
+_CALL_SECONDS = 10.0
 
 
 class Fenced(Exception):
@@ -23,85 +30,91 @@ class Fenced(Exception):
 
 
 class NotCommitted(Exception):
-    """The broker did not take the batch; the outcome in memory must be thrown away."""
+    """The batch was given up; the outcome in memory must be thrown away."""
+
+
+class _Aborted(Exception):
+    """The transaction failed and was aborted: it can be written anew."""
 
 
 class PartitionProducer:
     """Begins with the fence: once made, no former owner can commit any more."""
 
-    def __init__(self, bootstrap: str, fold: Fold, partition: int) -> None:
-        self._fold, self._partition = fold, partition
+    def __init__(self, bootstrap: str, fold: Fold, partition: int, patience: float = PATIENCE_SECONDS) -> None:
+        self._states, self._partition, self._patience = fold.states.name, partition, patience
         self._producer = Producer(
             producer_config(bootstrap)
             | {
                 "transactional.id": f"pingfold-{fold.name}-{partition}",
-                "transaction.timeout.ms": 60_000,
-                "message.timeout.ms": 30_000,
+                "transaction.timeout.ms": int(_TRANSACTION_SECONDS * 1_000),
+                "message.timeout.ms": int(_TRANSACTION_SECONDS * 500),
                 "linger.ms": 5,  # a commit flushes at once; this only fills batches while a large one is handed over
             }
         )
-        try:
-            self._producer.init_transactions(60.0)
-        except KafkaException as error:
-            raise NotCommitted(f"cannot begin transactions: {error}") from error
+        self._insist(self._producer.init_transactions, time.monotonic() + patience)
 
     def commit(self, changes: Mapping[str, msgspec.Struct | None], effects: Sequence[Effect]) -> None:
-        """Write states and effects in one transaction. Raises `Fenced` or `NotCommitted`; then nothing was written."""
-        deadline = time.monotonic() + _PATIENCE_SECONDS
+        """Write states and effects in one transaction. Raises `Fenced` or `NotCommitted`."""
+        deadline = time.monotonic() + self._patience
         while True:
             try:
-                self._producer.begin_transaction()
-                self._produce(changes, effects)
-                self._producer.commit_transaction(60.0)
+                self._write(changes, effects, deadline)
+                return
+            except _Aborted as error:
+                if time.monotonic() > deadline:
+                    raise NotCommitted(f"the transaction fails again and again: {error}") from error
+
+    def _write(self, changes: Mapping[str, msgspec.Struct | None], effects: Sequence[Effect], deadline: float) -> None:
+        try:
+            self._producer.begin_transaction()
+            self._produce(changes, effects, deadline)
+        except KafkaException as failure:
+            _raise_if_over(failure)
+            if failure.args[0].code() == KafkaError.MSG_SIZE_TOO_LARGE:  # it never will be smaller
+                raise NotCommitted(failure.args[0].str()) from failure
+            # The transaction has failed while records were handed over.
+            self._insist(self._producer.abort_transaction, deadline)
+            raise _Aborted(failure.args[0].str()) from failure
+        self._insist(self._producer.commit_transaction, deadline)
+
+    def _insist(self, call: Callable[[float], None], deadline: float) -> None:
+        """Call until the outcome is known."""
+        while True:
+            try:
+                call(_CALL_SECONDS)
                 return
             except KafkaException as failure:
                 error = failure.args[0]
-                if error.code() == error._FENCED or error.fatal():
-                    raise Fenced(error.str()) from failure
-                if time.monotonic() > deadline:
-                    raise NotCommitted(error.str()) from failure
+                _raise_if_over(failure)
                 if error.txn_requires_abort():
-                    self._abort()
-                elif not error.retriable():
+                    self._insist(self._producer.abort_transaction, deadline)
+                    raise _Aborted(error.str()) from failure
+                if not error.retriable() or time.monotonic() > deadline:
                     raise NotCommitted(error.str()) from failure
-                else:
-                    self._commit_again(deadline)
-                    return
+                time.sleep(0.1)
 
-    def _produce(self, changes: Mapping[str, msgspec.Struct | None], effects: Sequence[Effect]) -> None:
-        topic, partition = self._fold.states.name, self._partition
+    def _produce(
+        self, changes: Mapping[str, msgspec.Struct | None], effects: Sequence[Effect], deadline: float
+    ) -> None:
+        topic, partition = self._states, self._partition
         for key, record in changes.items():
-            self._put(topic, key, None if record is None else encode(record), partition)
+            self._put(topic, key, None if record is None else encode(record), partition, deadline)
         for effect in effects:
             number = partition if effect.partition == SAME else -1 if effect.partition is None else effect.partition
-            self._put(effect.topic.name, effect.key, encode(effect.value), number)
+            self._put(effect.topic.name, effect.key, encode(effect.value), number, deadline)
 
-    def _put(self, topic: str, key: str, value: bytes | None, partition: int) -> None:
+    def _put(self, topic: str, key: str, value: bytes | None, partition: int, deadline: float) -> None:
         while True:
             try:
                 self._producer.produce(topic, value, key, partition)
                 return
             except BufferError:  # a large batch: let some of it go first
+                if time.monotonic() > deadline:
+                    raise NotCommitted("the queue to Kafka stays full") from None
                 self._producer.poll(0.05)
 
-    def _commit_again(self, deadline: float) -> None:
-        """The commit may have gone through: only the same call can tell, never a new transaction."""
-        while True:
-            try:
-                self._producer.commit_transaction(30.0)
-                return
-            except KafkaException as failure:
-                error = failure.args[0]
-                if error.code() == error._FENCED or error.fatal():
-                    raise Fenced(error.str()) from failure
-                if not error.retriable() or time.monotonic() > deadline:
-                    raise NotCommitted(error.str()) from failure
 
-    def _abort(self) -> None:
-        try:
-            self._producer.abort_transaction(30.0)
-        except KafkaException as failure:
-            error = failure.args[0]
-            if error.code() == error._FENCED or error.fatal():
-                raise Fenced(error.str()) from failure
-            raise NotCommitted(error.str()) from failure
+def _raise_if_over(failure: KafkaException) -> None:
+    error = failure.args[0]
+    if error.fatal() or error.code() == KafkaError._FENCED:
+        raise Fenced(error.str()) from failure

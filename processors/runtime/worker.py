@@ -1,35 +1,47 @@
-"""A worker process: one Faust app in which every fold has an agent; the consumer group divides the partitions."""
+"""A worker process: one Faust app in which every fold has an agent; the consumer group divides the partitions.
+
+It ends in one of two ways. SIGTERM or SIGINT: the batches in hand are committed, the group's offsets too, exit 0. A
+fault on a partition that is ours: at once, with `EXIT_FAULT`; the supervisor starts it again, and what was not
+committed has not happened.
+"""
 
 import asyncio
+import contextlib
 import os
-from collections.abc import Callable, Mapping
+import sys
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, NoReturn
 
 import faust
 import structlog
 import uvloop
+from faust.types import TP
 
 from infra.settings import Settings
 from processors.fold import Fold
 from processors.runtime.runner import Follower, Runner
-from processors.runtime.stream import BatchStream, FoldApp, QuietMonitor
+from processors.runtime.stream import FoldApp, QuietMonitor, SpanStream
+from processors.runtime.watchdog import watch
 
 log = structlog.get_logger(__name__)
 
 GROUP = "pingfold-fold"
 # A worker that says nothing for so long loses its partitions; a frozen one wakes up fenced.
 SESSION_SECONDS = 10.0
-# How often the group's offsets follow the applied ones; they only say where a restart begins to read.
+# How often the group's offsets follow the committed ones; they only say where a restart begins to read.
 _OFFSETS_SECONDS = 5.0
-# Exit status after a fault on a partition that is ours: the supervisor starts us again, nothing uncommitted happened.
+# A stop waits so long for batches in hand. What is not committed then, the next owner folds again.
+_STOP_SECONDS = 5.0
+_COMMITS_AT_ONCE = 16
+# Exit status after a fault on a partition that is ours.
 EXIT_FAULT = 70
 
 # Made when the loop runs: the followers of the folds that have one, by the fold's name.
 Followers = Callable[[], Mapping[str, Follower]]
 
 
-def build_app(settings: Settings, bootstrap: str, slot: str, group: str = GROUP) -> FoldApp:
+def build_app(settings: Settings, bootstrap: str, slot: str, group: str, session: float) -> FoldApp:
     """The Faust app of one worker slot; settings of reference/faust-on-kafka.md section 6."""
     folder = settings.data / "run" / f"faust-{slot}"
     folder.mkdir(parents=True, exist_ok=True)
@@ -43,14 +55,13 @@ def build_app(settings: Settings, bootstrap: str, slot: str, group: str = GROUP)
         table_standby_replicas=0,
         consumer_auto_offset_reset="earliest",
         consumer_group_instance_id=f"{group}-{slot}",
-        broker_session_timeout=SESSION_SECONDS,
-        broker_heartbeat_interval=2.0,
+        broker_session_timeout=session,
+        broker_heartbeat_interval=session / 5,
         broker_rebalance_timeout=30.0,
         broker_request_timeout=40.0,
         consumer_max_fetch_size=2**20,
-        stream_buffer_maxsize=131_072,
         stream_wait_empty=False,
-        Stream=BatchStream,
+        Stream=SpanStream,
         Monitor=QuietMonitor,
         agent_supervisor="mode.CrashingSupervisor",
         worker_redirect_stdouts=False,
@@ -65,61 +76,87 @@ def run_worker(
     folds: tuple[Fold, ...],
     followers: Followers = dict,
     group: str = GROUP,
-) -> None:
-    """Run until SIGTERM or SIGINT; ends the process with `EXIT_FAULT` when a fold cannot go on."""
+    session: float = SESSION_SECONDS,
+) -> NoReturn:
+    """Run until SIGTERM or SIGINT, or until a fold cannot go on; ends the process."""
     loop = uvloop.new_event_loop()
     asyncio.set_event_loop(loop)
-    app = build_app(settings, bootstrap, slot, group)
-    pool = ThreadPoolExecutor(max_workers=16, thread_name_prefix="commit")
-    runners: dict[str, Runner] = {}
+    app = build_app(settings, bootstrap, slot, group, session)
+    pool = ThreadPoolExecutor(_COMMITS_AT_ONCE, thread_name_prefix="commit")
+    runners: dict[str, Runner] = {}  # by journal
+
+    def failed(error: BaseException) -> NoReturn:
+        log.critical("fold.fault", slot=slot, error=str(error), exc_info=error)
+        os._exit(EXIT_FAULT)
+
+    async def begin() -> None:
+        made = followers()
+        for fold in folds:
+            follower = made.get(fold.name)
+            runners[fold.journal.name] = Runner(bootstrap, fold, pool, app.room.set, failed, follower)
+
+    def ready(partitions: Collection[TP]) -> set[TP]:
+        return {tp for tp in partitions if not runners[tp.topic].full(tp.partition)}
+
+    async def commit_offsets() -> None:
+        offsets = {TP(journal, n): at for journal, runner in runners.items() for n, at in runner.committed().items()}
+        if offsets:
+            await app.consumer._commit(offsets)
+
+    async def finish() -> None:
+        try:
+            async with asyncio.timeout(_STOP_SECONDS):
+                await asyncio.gather(*(runner.revoke() for runner in runners.values()))
+                await commit_offsets()
+        except TimeoutError:
+            log.warning("worker.not_finished", slot=slot)
+
+    app.ready, app.finish = ready, finish
+    app.timer(_OFFSETS_SECONDS)(commit_offsets)
 
     @app.on_partitions_assigned.connect  # type: ignore[untyped-decorator]
     async def assigned(_app: Any, partitions: set[Any], **_: Any) -> None:
-        for fold in folds:
-            runners[fold.name].assign({tp.partition for tp in partitions if tp.topic == fold.journal.name})
+        for journal, runner in runners.items():
+            await runner.assign({tp.partition for tp in partitions if tp.topic == journal})
         log.info("worker.assigned", partitions=sorted(f"{tp.topic}/{tp.partition}" for tp in partitions))
 
     @app.on_partitions_revoked.connect  # type: ignore[untyped-decorator]
     async def revoked(_app: Any, partitions: set[Any], **_: Any) -> None:
-        for runner in runners.values():
-            await runner.revoke()
+        await asyncio.gather(*(runner.revoke() for runner in runners.values()))
 
-    @app.timer(_OFFSETS_SECONDS)  # type: ignore[untyped-decorator]
-    async def commit_offsets() -> None:
-        offsets = {
-            faust.types.TP(fold.journal.name, partition): offset + 1
-            for fold in folds
-            for partition, offset in runners[fold.name].applied.items()
-        }
-        if offsets:
-            await app.consumer._commit(offsets)
+    @app.task  # type: ignore[untyped-decorator]
+    async def watchdog() -> None:
+        await watch(bootstrap, list(runners.values()), failed)
 
-    def add_agent(fold: Fold) -> None:
+    def add_agent(runner: Runner) -> None:
+        async def agent(stream: SpanStream) -> None:
+            async for span in stream.spans():
+                runner.offer(span)
+
         topic = app.topic(
-            fold.journal.name,
+            runner.fold.journal.name,
             key_type=bytes,
             value_type=bytes,
             key_serializer="raw",
             value_serializer="raw",
             acks=False,
         )
-
-        async def agent(stream: BatchStream) -> None:
-            async for batch in stream.batches():
-                try:
-                    await runners[fold.name].run(batch)
-                except Exception:
-                    log.critical("fold.fault", fold=fold.name, slot=slot, exc_info=True)
-                    os._exit(EXIT_FAULT)
-
-        app.agent(topic, name=f"fold-{fold.name}")(agent)
-
-    async def begin() -> None:
-        made = followers()
-        for fold in folds:
-            runners[fold.name] = Runner(settings, bootstrap, fold, pool, made.get(fold.name))
+        app.agent(topic, name=f"fold-{runner.fold.name}")(agent)
 
     loop.run_until_complete(begin())
-    for fold in folds:
-        add_agent(fold)
-    faust.Worker(app, loop=loop, loglevel="WARN", quiet=True, override_logging=False).execute_from_commandline()
+    for runner in runners.values():
+        add_agent(runner)
+    worker = faust.Worker(app, loop=loop, loglevel="WARN", quiet=True, override_logging=False)
+    worker.spinner = None  # it writes escape sequences for terminals
+    status = 1
+    try:
+        worker.execute_from_commandline()
+    except SystemExit as ended:
+        status = ended.code if isinstance(ended.code, int) else 1
+    except Exception as error:  # Faust itself has crashed
+        failed(error)
+    # At once: threads and Kafka clients would wait for brokers that may be gone.
+    with contextlib.suppress(OSError):
+        sys.stdout.flush()
+        sys.stderr.flush()
+    os._exit(status)

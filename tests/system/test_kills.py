@@ -25,7 +25,7 @@ def logged(pingfold: Pingfold) -> dict[str, Counter[str]]:
     found: dict[str, Counter[str]] = {}
     for record in pingfold.records(PINGS):
         if record.value is not None and record.value.startswith(b'{"type":"ping.received"'):
-            name = json.loads(record.value)["ua"]
+            name = json.loads(record.value).get("ua", "")
             found.setdefault((record.key or b"").decode(), Counter())[name] += 1
     return found
 

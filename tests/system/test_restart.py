@@ -120,3 +120,18 @@ def test_a_second_start_on_the_same_data_is_refused(pingfold: Pingfold) -> None:
     assert done.returncode == 1
     assert "another Pingfold runs" in done.stderr
     pingfold.pass_time(pingfold.now - SECOND)
+
+
+def test_readyz_tells_that_nothing_is_folded(pingfold: Pingfold) -> None:
+    """Statement 3: with the workers frozen /readyz says so, pings are still taken, and reads say how old they are."""
+    check = pingfold.create("not-ready", timeout=86_400)
+    with pingfold.frozen("worker", 0), pingfold.frozen("worker", 1):
+        pingfold.set_clock(pingfold.offset + 60)
+        wait_until(lambda: pingfold.get("/readyz").status_code == 503, 15.0, "/readyz says that nothing is folded")
+        assert len(pingfold.get("/readyz").json()["not_folded"]) == 3 * pingfold.partitions
+        pingfold.good_ping(check)
+        stale = pingfold.api("GET", f"/checks/{check}")
+        assert (stale.status_code, stale.json()["n_pings"]) == (200, 0)
+        assert int(stale.headers["pingfold-stale"]) >= 1
+    pingfold.wait_ready()
+    assert pingfold.check(check)["n_pings"] == 1

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.system
 
 def test_all_of_it_is_equal_to_one_pure_pass(pingfold: Pingfold) -> None:
     """Statement 2: kills, gaps, restarts and bad events included, `replay --verify` finds nothing different."""
-    pingfold.create("one more")
+    pingfold.create("one-more")
     pingfold.verify()
 
 

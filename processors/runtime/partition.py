@@ -1,0 +1,235 @@
+"""One partition of one fold, owned by this process: spans in, one transaction per batch out.
+
+Taking it over: fence the former owner, load the states, skip what is applied. Then, one after the other: all that has
+arrived is stepped through the pure fold and committed with its effects and the partition's own record; only after that
+may the group's offset move. Spans must join: a hole between what is applied and what comes next would be an event lost,
+so it ends the process. Each partition works by itself and holds up no other.
+"""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from concurrent.futures import Executor
+from typing import Any, NamedTuple, Protocol, TypeVar
+
+import msgspec
+import structlog
+
+from processors.fold import Effect, Fold, Record, Session, View
+from processors.runtime import measures
+from processors.runtime.loading import first_offset, load_states
+from processors.runtime.stream import Span
+from processors.runtime.transactions import Fenced, PartitionProducer
+from schemas.dead_letters import RETRIED_HEADER
+from schemas.schedules import TZDATA_VERSION
+from schemas.ticks import PROGRESS_KEY
+
+log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
+
+# A batch of ticks that changes nothing is not written more often than this.
+IDLE_SECONDS = 5.0
+# A transaction takes at most so much of what has arrived.
+BATCH_RECORDS = 10_000
+BATCH_BYTES = 8 * 2**20
+# No more of the partition is fetched while so much waits.
+FULL_BYTES = 4 * 2**20
+# The event loop is given back after so many records, so that others (the sender) are not held up.
+_STRETCH = 500
+_TICK = b'{"type":"tick"'
+
+
+class Follower(Protocol):
+    """Acts on committed states, e.g. the sender of webhooks."""
+
+    def assigned(self, partition: int, records: Mapping[str, msgspec.Struct]) -> None:
+        """A partition was taken over with these states."""
+
+    def committed(self, partition: int, changes: Mapping[str, msgspec.Struct | None]) -> None:
+        """These records were committed."""
+
+    def revoked(self, partition: int) -> None:
+        """The partition is no longer ours."""
+
+
+class Hole(Exception):
+    """Events between those applied and those at hand are missing."""
+
+
+class Place(NamedTuple):
+    """What every partition of a fold in this process shares. `moved`: told after each batch."""
+
+    bootstrap: str
+    fold: Fold
+    pool: Executor
+    follower: Follower | None
+    moved: Callable[[], None]
+
+
+class OwnedPartition:
+    """See the module's docstring. `run` is its task; the other methods are called from the same event loop."""
+
+    def __init__(self, place: Place, number: int) -> None:
+        self._place, self.number = place, number
+        self._inbox: deque[Span] = deque()
+        self._inbox_bytes = 0
+        self._arrived = asyncio.Event()
+        # Ours from an assignment to the revocation before the next one; in between nothing new is begun.
+        self._ours = asyncio.Event()
+        self._ours.set()
+        # Held while something is done that another owner would notice: the fence, a batch.
+        self._hand = asyncio.Lock()
+        self._session: Session
+        self._producer: PartitionProducer
+        self._committed_at = 0.0
+        # Offset after all that was stepped, markers of transactions included; None until the states are there.
+        self.stepped: int | None = None
+        # Offset after the last event that is committed, where the next owner's states will say that they stand.
+        self.committed: int | None = None
+        # Another process has taken it over while it was not ours: to be taken anew if it comes back.
+        self.lost = False
+
+    @property
+    def full(self) -> bool:
+        return self._inbox_bytes >= FULL_BYTES
+
+    def offer(self, span: Span) -> None:
+        """Records have come."""
+        if self._ours.is_set():
+            self._inbox.append(span)
+            self._inbox_bytes += span.size
+            self._arrived.set()
+
+    def resume(self) -> None:
+        """Assigned again. Spans begin at the group's offset, so some of them are repeated."""
+        self._ours.set()
+
+    async def pause(self) -> None:
+        """Revoked, perhaps to be assigned again: forget what waits, and return when nothing is in hand."""
+        self._ours.clear()
+        self._inbox.clear()
+        self._inbox_bytes = 0
+        async with self._hand:
+            pass
+
+    async def run(self) -> None:
+        """Own the partition until cancelled; what it raises must end the process."""
+        try:
+            await self._take()
+            while True:
+                await self._arrived.wait()
+                self._arrived.clear()
+                await self._ours.wait()
+                async with self._hand:
+                    while spans := self._gather():
+                        await self._fold(spans)
+        except Fenced as error:
+            if self._ours.is_set():
+                raise
+            self.lost = True
+            log.info("fold.fenced", fold=self._place.fold.name, partition=self.number, error=str(error))
+        finally:
+            if self.stepped is not None and self._place.follower is not None:
+                self._place.follower.revoked(self.number)
+
+    async def _take(self) -> None:
+        began = time.monotonic()
+        bootstrap, fold, _, follower, _ = self._place
+        # The fence comes first: after it nobody but us can change what is loaded.
+        await self._ours.wait()
+        async with self._hand:
+            self._producer = await self._in_thread(PartitionProducer, bootstrap, fold, self.number)
+        records = await self._in_thread(load_states, bootstrap, fold.states, self.number, fold.records)
+        self._session = Session(fold, self.number, View(records), TZDATA_VERSION)
+        applied = self._session.progress.applied
+        self.stepped = applied + 1
+        self.committed = applied + 1 if applied >= 0 else None
+        if follower is not None:
+            follower.assigned(self.number, records)
+        log.info(
+            "fold.taken",
+            fold=fold.name,
+            partition=self.number,
+            records=len(records),
+            applied=applied,
+            seconds=round(time.monotonic() - began, 3),
+        )
+
+    def _gather(self) -> list[Span]:
+        spans: list[Span] = []
+        records = size = 0
+        while self._inbox and records < BATCH_RECORDS and size < BATCH_BYTES:
+            span = self._inbox.popleft()
+            spans.append(span)
+            records += len(span.records)
+            size += span.size
+        self._inbox_bytes -= size
+        return spans
+
+    async def _fold(self, spans: list[Span]) -> None:
+        session = self._session
+        records = await self._joined(spans)
+        effects: list[Effect] = []
+        seconds = 0.0
+        for first in range(0, len(records), _STRETCH):
+            if first:
+                await asyncio.sleep(0)
+            began = time.perf_counter()
+            effects += session.step(records[first : first + _STRETCH])
+            seconds += time.perf_counter() - began
+        folded = time.perf_counter()
+        changed = session.view.changed
+        only_ticks = not effects and changed <= {PROGRESS_KEY} and all(_is_tick(record) for record in records)
+        if not only_ticks or (changed and time.monotonic() - self._committed_at >= IDLE_SECONDS):
+            await self._commit(effects)
+        self._place.moved()
+        if records:
+            name, progress = self._place.fold.name, session.progress
+            waited = time.perf_counter() - folded
+            measures.folded(name, self.number, progress, len(records), seconds, waited)
+
+    async def _joined(self, spans: list[Span]) -> list[Record]:
+        """The records of spans that are not applied yet, if none is missing."""
+        assert self.stepped is not None
+        applied = self._session.progress.applied
+        records: list[Record] = []
+        for span in spans:
+            if span.start > self.stepped:
+                await self._explain_hole(self.stepped, span.start)
+            self.stepped = max(self.stepped, span.next)
+            records += [
+                Record(r.offset, r.timestamp * 1_000, r.key, r.value, bool(r.headers) and _is_retried(r.headers))
+                for r in span.records
+                if r.offset > applied
+            ]
+        return records
+
+    async def _explain_hole(self, since: int, until: int) -> None:
+        bootstrap, fold, *_ = self._place
+        place = f"{fold.journal}/{self.number}"
+        if await self._in_thread(first_offset, bootstrap, fold.journal, self.number) < until:
+            raise Hole(f"{place}: {since} to {until - 1} did not come")
+        log.error("fold.events_gone", journal=place, since=since, until=until, why="the journal begins later")
+
+    async def _commit(self, effects: list[Effect]) -> None:
+        changes = self._session.view.take_changes()
+        # Records are copied on write and the session stands still, so the thread reads settled values.
+        await self._in_thread(self._producer.commit, changes, effects)
+        self._committed_at = time.monotonic()
+        self.committed = self._session.progress.applied + 1
+        measures.committed(self._place.fold.name, effects)
+        if self._place.follower is not None:
+            self._place.follower.committed(self.number, changes)
+
+    async def _in_thread(self, call: Callable[..., T], *arguments: Any) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._place.pool, call, *arguments)
+
+
+def _is_tick(record: Record) -> bool:
+    return (record.value or b"").startswith(_TICK)
+
+
+def _is_retried(headers: tuple[tuple[str, bytes], ...]) -> bool:
+    return any(name == RETRIED_HEADER for name, _ in headers)
