@@ -14,7 +14,7 @@ answers `200 OK` count. Then:
 import socket
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -40,8 +40,6 @@ from schemas.topics import PINGS
 
 _LAG_AFTER_SECONDS = 10.0
 _SETTLE_SECONDS = 120.0
-
-Answers = Mapping[str, Any]
 
 
 def ingest(
@@ -69,14 +67,9 @@ def ingest(
             say("warming up")
             load.run(connections, warm_up)
             say(f"open loop at {rate:.0f}/s")
-            latency = load.run(connections, open_seconds, rate)
+            latency = _with_costs(stack, lambda: load.run(connections, open_seconds, rate))
             say(f"closed loop with {connections} connections")
-            usage = Usage(stack.pids())
-            throughput = load.run(connections, seconds)
-            acknowledged = throughput["answers"].get("200 OK", 0)
-            cpu = usage.micros_per(acknowledged) | {
-                "load generator": round(throughput["cpu"] * 1e6 / max(1, acknowledged), 1)
-            }
+            throughput = _with_costs(stack, lambda: load.run(connections, seconds))
             lags = _lags(stack)
             counted = _counted(stack, load, checks)
         say("the same load on an application that does nothing")
@@ -87,7 +80,6 @@ def ingest(
         "lags": lags,
         "counted": counted,
         "noop": limit,
-        "cpu_micros_per_ping": cpu,
     }
     report.ratios["of a no-op on the same server"] = round(throughput["per_second"] / max(1.0, limit["per_second"]), 3)
     report.ask("pings/s", throughput["per_second"], ">=", 10_000)
@@ -116,6 +108,30 @@ class _Load:
         self.unsure += outcome["lost"] + outcome["unanswered"] + refused
         say(f"{outcome['per_second']:.0f}/s {outcome['latency_ms']} {outcome['answers']}")
         return outcome
+
+
+def _with_costs(stack: Stack, run: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """The outcome of a load with what each of its pings cost every process, and the transactions of the fold."""
+    usage, before = Usage(stack.pids()), stack.metrics()
+    outcome = run()
+    after = stack.metrics()
+    pings = max(1, outcome["answers"].get("200 OK", 0))
+    events, commits, waited = (
+        after.get((name, "checks"), 0.0) - before.get((name, "checks"), 0.0)
+        for name in (
+            "pingfold_fold_events_total",
+            "pingfold_fold_commit_seconds_count",
+            "pingfold_fold_commit_seconds_sum",
+        )
+    )
+    costs = usage.micros_per(pings) | {"load generator": round(outcome["cpu"] * 1e6 / pings, 1)}
+    return outcome | {
+        "cpu_micros_per_ping": costs,
+        "cpu_micros_per_ping_sum": round(sum(costs.values()), 1),
+        "fold_transactions_per_second": round(commits / outcome["seconds"], 1),
+        "fold_events_per_transaction": round(events / max(1.0, commits), 1),
+        "fold_commit_ms_mean": round(waited * 1e3 / max(1.0, commits), 1),
+    }
 
 
 def _lags(stack: Stack) -> dict[str, dict[str, float | None]]:

@@ -51,7 +51,5 @@ class FoldProgress:
         return [
             f"{journal}/{partition}"
             for journal, partition, progress in self
-            if progress is None
-            or progress is self._loaded.get((journal, partition))
-            or progress.time < now - limit
+            if progress is None or progress is self._loaded.get((journal, partition)) or progress.time < now - limit
         ]

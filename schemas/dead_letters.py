@@ -10,7 +10,10 @@ RETRIED_HEADER = "dead-letter"
 
 
 class DeadLetter(Fact, tag="dead-letter", frozen=True):
-    """A record of a journal, whole, and why it was refused. `value` in base64 in the JSON form."""
+    """A record of a journal, whole, and why it was refused. `value` in base64 in the JSON form.
+
+    Of an event that is refused for its size only the beginning is kept; all of it stands in the journal.
+    """
 
     topic: str
     partition: int
