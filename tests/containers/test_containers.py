@@ -19,8 +19,8 @@ from schemas.topics import PINGS
 
 pytestmark = pytest.mark.docker
 
-KAFKA_IMAGE = "apache/kafka:4.1.0"
-CLICKHOUSE_IMAGE = "clickhouse/clickhouse-server:26.3"
+KAFKA_IMAGE = "apache/kafka:4.2.1"
+CLICKHOUSE_IMAGE = "clickhouse/clickhouse-server:26.9"
 
 
 @pytest.fixture(scope="module")
