@@ -81,6 +81,7 @@ class Generator:
         self.longest_queue = 0
         self.began = self.ends = self.last_answer = 0.0
         self.done = asyncio.Event()
+        self.closed = False  # nothing is sent or counted any more
 
     async def run(self) -> Outcome:
         loop = asyncio.get_running_loop()
@@ -100,6 +101,7 @@ class Generator:
         if self.open or self.due:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self.done.wait(), _PATIENCE_SECONDS)
+        self.closed = True
         for connection in connections:
             connection.close()
         return self._outcome()
@@ -118,6 +120,8 @@ class Generator:
             await asyncio.sleep(_TICK_SECONDS)
 
     def answered(self, connection: "Connection", began: float, answer: bytes) -> None:
+        if self.closed:
+            return
         now = self.last_answer = time.perf_counter()
         self.answers[answer] += 1
         if answer == b"200 OK":

@@ -5,7 +5,6 @@ partition in order and gathers what they change; the runtime commits that in one
 it with what was committed, tests look at it. All three step the very same code.
 """
 
-import copy
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from typing import Any, NamedTuple, Protocol, TypeVar
@@ -91,7 +90,7 @@ class View:
         assert isinstance(old, record_type)
         if key in self._before:
             return old
-        new = copy.copy(old)
+        new = msgspec.structs.replace(old)
         self._note(key, old)
         self._records[key] = new
         return new

@@ -1,6 +1,7 @@
 """What the folds tell Prometheus. All processes together are served by the web process (`infra/metrics.py`)."""
 
 import time
+from collections import Counter as Counted
 from collections.abc import Sequence
 
 from prometheus_client import Counter, Gauge, Histogram
@@ -52,8 +53,9 @@ def folded(
 
 def committed(fold: str, effects: Sequence[Effect]) -> None:
     """Effects were committed."""
+    for topic, count in Counted(effect.topic.name for effect in effects).items():
+        _EFFECTS.labels(fold, topic).inc(count)
     for effect in effects:
-        _EFFECTS.labels(fold, effect.topic.name).inc()
         match effect.value:
             case DeadLetter(topic=topic):
                 _DEAD_LETTERS.labels(topic).inc()

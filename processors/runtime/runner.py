@@ -6,7 +6,6 @@ with us; had another process owned it in between, the fence would show it.
 """
 
 import asyncio
-import contextlib
 from collections.abc import Callable
 from concurrent.futures import Executor
 
@@ -79,8 +78,7 @@ class Runner:
         del self._owned[number]
         task = self._tasks.pop(number)
         task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
+        await asyncio.wait([task])
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:

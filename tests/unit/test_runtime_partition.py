@@ -1,0 +1,298 @@
+"""One partition of a fold and those who look after it: holes, fences, revocations, a process that stands still.
+
+The producer and the loading of states are stand-ins; tests/integration/test_runtime*.py have the real ones.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
+from typing import Any
+
+import msgspec
+import pytest
+from aiokafka import ConsumerRecord
+
+from processors.fold import Effect
+from processors.runtime import partition as module
+from processors.runtime import watchdog
+from processors.runtime.partition import Hole
+from processors.runtime.runner import Runner
+from processors.runtime.stream import Span
+from processors.runtime.transactions import Fenced, NotCommitted
+from processors.runtime.watchdog import Stuck, watch
+from schemas.base import encode
+from schemas.ticks import PROGRESS_KEY, Progress, Tick
+from tests.toy_fold import Added, Total, Toy
+
+FOLD = Toy("toy").folds[0]
+SOON = 5.0
+
+
+class Kafka:
+    """What the partitions write to, and what goes wrong there."""
+
+    def __init__(self) -> None:
+        self.states: dict[str, msgspec.Struct] = {}
+        self.commits: list[int] = []
+        self.begun = self.fences = 0
+        self.error: Exception | None = None
+        self.open = Event()  # commits end while it is set
+        self.open.set()
+        self.first_offset = 0
+
+    def producer(self, bootstrap: str, fold: Any, partition: int) -> "Kafka":
+        self.fences += 1
+        return self
+
+    def commit(self, changes: Mapping[str, msgspec.Struct | None], effects: Sequence[Effect]) -> None:
+        self.begun += 1
+        assert self.open.wait(SOON)
+        if self.error is not None:
+            raise self.error
+        assert list(changes)[-1] == PROGRESS_KEY
+        progress = changes[PROGRESS_KEY]
+        assert isinstance(progress, Progress)
+        self.commits.append(progress.applied)
+        for key, record in changes.items():
+            if record is None:
+                self.states.pop(key)
+            else:
+                self.states[key] = record
+
+
+class Heard:
+    """A follower that writes down what it is told."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[str, int]] = []
+
+    def assigned(self, partition: int, records: Mapping[str, msgspec.Struct]) -> None:
+        self.told.append(("assigned", len(records)))
+
+    def committed(self, partition: int, changes: Mapping[str, msgspec.Struct | None]) -> None:
+        self.told.append(("committed", len(changes)))
+
+    def revoked(self, partition: int) -> None:
+        self.told.append(("revoked", partition))
+
+
+class World:
+    def __init__(self, kafka: Kafka, pool: ThreadPoolExecutor) -> None:
+        self.kafka, self.heard, self.failures = kafka, Heard(), list[BaseException]()
+        self.runner = Runner("nowhere", FOLD, pool, lambda: None, self.failures.append, self.heard)
+        self.next = 0
+
+    async def add(self, count: int = 3, start: int | None = None, gap: int = 0) -> None:
+        """Records of one key come, from offset `start` or from where the last ones ended, and `gap` markers."""
+        start = self.next if start is None else start
+        records = [record(offset, encode(Added(number=1))) for offset in range(start, start + count)]
+        self.next = start + count + gap
+        self.runner.offer(Span("toy-journal", 2, 1, start, self.next, records, 100 * count))
+
+    async def until(self, condition: Callable[[], object]) -> None:
+        async with asyncio.timeout(SOON):
+            while not condition():
+                await asyncio.sleep(0.001)
+
+
+def record(offset: int, value: bytes) -> Any:
+    return ConsumerRecord("toy-journal", 2, offset, 1_000, 0, b"thing", value, None, 5, len(value), ())
+
+
+@pytest.fixture
+async def world(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[World]:
+    kafka = Kafka()
+    monkeypatch.setattr(module, "PartitionProducer", kafka.producer)
+    monkeypatch.setattr(module, "load_states", lambda *_: dict(kafka.states))
+    monkeypatch.setattr(module, "first_offset", lambda *_: kafka.first_offset)
+    with ThreadPoolExecutor(4) as pool:
+        world = World(kafka, pool)
+        await world.runner.assign({2})
+        yield world
+        kafka.open.set()
+        await world.runner.assign(set())
+
+
+async def test_what_comes_is_committed(world: World) -> None:
+    await world.add(3)
+    await world.until(lambda: world.kafka.commits == [2])
+    await world.add(2, gap=1)
+    await world.add(1)
+    await world.until(lambda: world.kafka.commits[-1] == 6)
+    await world.until(lambda: world.runner.committed() == {2: 7})
+    assert isinstance(world.kafka.states["thing"], Total)
+    assert world.kafka.states["thing"].count == 6
+    assert world.kafka.fences == 1
+    assert world.heard.told[0] == ("assigned", 0)
+    assert world.failures == []
+
+
+async def test_records_read_again_count_once(world: World) -> None:
+    await world.add(5)
+    await world.until(lambda: world.kafka.commits)
+    await world.add(7, start=0)
+    await world.until(lambda: world.kafka.commits[-1] == 6)
+    assert world.kafka.states["thing"] == Total(count=7, checksum=world.kafka.states["thing"].checksum)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("start", [1, 6])
+async def test_a_hole_is_a_fault(world: World, start: int) -> None:
+    """Whether at the beginning or later: folding on would lose for ever what is missing."""
+    if start > 5:
+        await world.add(5)
+    await world.add(1, start=start)
+    await world.until(lambda: world.failures)
+    assert isinstance(world.failures[0], Hole)
+    assert str(world.failures[0]) == f"toy-journal/2: {start - 1} to {start - 1} did not come"
+
+
+async def test_what_a_journal_has_lost_is_no_fault(world: World) -> None:
+    """By retention, or by an operator: the fold goes on where the journal begins."""
+    world.kafka.first_offset = 40
+    await world.add(2, start=40)
+    await world.until(lambda: world.kafka.commits == [41])
+    assert world.failures == []
+
+
+async def test_markers_move_on_and_write_nothing(world: World) -> None:
+    await world.add(0, gap=9)
+    await world.until(lambda: world.runner.stepped() == {2: 9})
+    await world.add(1)
+    await world.until(lambda: world.kafka.commits == [9])
+
+
+async def test_ticks_that_change_nothing_wait(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def tick(offset: int) -> None:
+        value = encode(Tick(slot="t", epoch=1, at=offset, now=offset))
+        world.runner.offer(Span("toy-journal", 2, 1, offset, offset + 1, [record(offset, value)], 100))
+
+    await world.add(1)
+    await world.until(lambda: world.kafka.commits == [0])
+    for offset in (1, 2, 3):
+        tick(offset)
+        await world.until(lambda: world.runner.stepped() == {2: offset + 1})  # noqa: B023
+    assert world.kafka.commits == [0]
+    assert world.runner.committed() == {2: 1}
+    monkeypatch.setattr(module, "IDLE_SECONDS", 0.0)
+    tick(4)
+    await world.until(lambda: world.kafka.commits == [0, 4])
+
+
+async def test_a_batch_that_is_given_up_is_a_fault(world: World) -> None:
+    world.kafka.error = NotCommitted("no broker")
+    await world.add()
+    await world.until(lambda: world.failures)
+    assert world.failures == [world.kafka.error]
+    assert ("committed", 2) not in world.heard.told
+
+
+async def test_fenced_on_a_partition_that_is_ours_is_a_fault(world: World) -> None:
+    world.kafka.error = Fenced("newer")
+    await world.add()
+    await world.until(lambda: world.failures)
+    assert world.failures == [world.kafka.error]
+
+
+async def test_fenced_on_a_partition_that_is_not_ours_is_normal(world: World) -> None:
+    """It is dropped, and taken anew should it come back."""
+    world.kafka.open.clear()
+    world.kafka.error = Fenced("newer")
+    await world.add()
+    await world.until(lambda: world.kafka.begun)
+    revoking = asyncio.create_task(world.runner.revoke())
+    await asyncio.sleep(0.05)
+    assert not revoking.done()
+    world.kafka.open.set()
+    await asyncio.wait_for(revoking, SOON)
+    world.kafka.error = None
+    await world.runner.assign({2})
+    await world.add(3, start=0)
+    await world.until(lambda: world.kafka.commits == [2])
+    assert world.kafka.fences == 2
+    assert world.failures == []
+    assert [what for what, _ in world.heard.told] == ["assigned", "revoked", "assigned", "committed"]
+
+
+async def test_an_orderly_revocation_waits_for_the_batch(world: World) -> None:
+    """And what had not begun is forgotten; it is read again, by whoever owns the partition then."""
+    await world.add(1)
+    await world.until(lambda: world.kafka.commits == [0])
+    world.kafka.open.clear()
+    await world.add(2)
+    await world.until(lambda: world.kafka.begun == 2)
+    await world.add(4)
+    revoking = asyncio.create_task(world.runner.revoke())
+    await asyncio.sleep(0.05)
+    assert not revoking.done()
+    world.kafka.open.set()
+    await asyncio.wait_for(revoking, SOON)
+    assert world.kafka.commits == [0, 2]
+    await world.add(1, start=3)  # came late
+    await asyncio.sleep(0.05)
+    assert world.kafka.commits == [0, 2]
+
+
+async def test_a_partition_that_stays_keeps_its_states(world: World) -> None:
+    await world.add(5)
+    await world.until(lambda: world.kafka.commits)
+    await world.runner.revoke()
+    await world.runner.assign({2})
+    await world.add(8, start=0)
+    await world.until(lambda: world.kafka.commits[-1] == 7)
+    assert world.kafka.fences == 1
+    assert [what for what, _ in world.heard.told] == ["assigned", "committed", "committed"]
+
+
+async def test_a_partition_that_goes_is_forgotten(world: World) -> None:
+    await world.add(5)
+    await world.until(lambda: world.kafka.commits)
+    await world.runner.revoke()
+    await world.runner.assign({1})
+    assert ("revoked", 2) in world.heard.told
+    assert 2 not in world.runner.stepped()
+    await world.add(1)
+    await asyncio.sleep(0.05)
+    assert world.kafka.commits == [4]
+    assert world.failures == []
+
+
+async def test_a_partition_is_full_while_too_much_waits(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    await world.add(1)
+    await world.until(lambda: world.kafka.commits)
+    monkeypatch.setattr(module, "FULL_BYTES", 1_000)
+    world.kafka.open.clear()
+    await world.add(1)
+    await world.until(lambda: world.kafka.begun == 2)
+    assert not world.runner.full(2)
+    await world.add(10)
+    assert world.runner.full(2)
+    assert not world.runner.full(1)  # not ours: nothing of it waits
+    world.kafka.open.set()
+    await world.until(lambda: not world.runner.full(2))
+
+
+async def test_the_watchdog(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    ends: list[int | None] = [0]
+
+    def end_offsets(_: Any, partitions: list[tuple[str, int]]) -> dict[tuple[str, int], int]:
+        if ends[0] is None:
+            raise RuntimeError("Kafka does not answer")
+        return dict.fromkeys(partitions, ends[0])
+
+    monkeypatch.setattr(watchdog, "end_offsets", end_offsets)
+    await world.until(lambda: world.runner.stepped() == {2: 0})
+    dog = asyncio.create_task(watch("nowhere:1", [world.runner], world.failures.append, stuck=0.6))
+    await asyncio.sleep(1.0)  # nothing to do
+    for _ in range(4):  # behind, but moving
+        ends[0] = world.next + 5
+        await world.add(2)
+        await asyncio.sleep(0.3)
+    ends[0] = None
+    await asyncio.sleep(1.0)
+    assert world.failures == []
+    ends[0] = world.next + 1
+    await world.until(lambda: world.failures)
+    assert isinstance(world.failures[0], Stuck)
+    assert str(world.failures[0]).startswith(f"toy-journal/2 stands at {world.next} since")
+    dog.cancel()
