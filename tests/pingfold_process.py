@@ -11,6 +11,7 @@ import itertools
 import json
 import os
 import re
+import secrets
 import shutil
 import signal
 import subprocess
@@ -422,6 +423,7 @@ class Load:
     flapping: Sequence[str] = ()
     per_second: float = 120.0
     body: bytes = b""
+    name: str = field(default_factory=lambda: f"load-{secrets.token_hex(4)}")
     acknowledged: dict[str, list[str]] = field(default_factory=dict)
     refused: dict[str, list[str]] = field(default_factory=dict)
     unknown: dict[str, list[str]] = field(default_factory=dict)
@@ -469,7 +471,7 @@ class Load:
         for number, check in enumerate(itertools.cycle(checks)):
             if self._ending.is_set():
                 return
-            await self._ping(session, check, next(actions[check]), f"load-{check}-{number}")
+            await self._ping(session, check, next(actions[check]), f"{self.name}-{check}-{number}")
             await asyncio.sleep(pause)
 
     async def _ping(self, session: aiohttp.ClientSession, check: str, action: str, name: str) -> None:

@@ -20,6 +20,8 @@ _PASSING = frozenset(
     {
         KafkaError.NOT_LEADER_FOR_PARTITION,
         KafkaError.LEADER_NOT_AVAILABLE,
+        KafkaError.FENCED_LEADER_EPOCH,
+        KafkaError.UNKNOWN_LEADER_EPOCH,
         KafkaError.UNKNOWN_TOPIC_OR_PART,
         KafkaError._UNKNOWN_PARTITION,
         KafkaError._UNKNOWN_TOPIC,
@@ -33,7 +35,7 @@ class WrongPartitionCount(Exception):
 
 def admin_client(bootstrap: str) -> AdminClient:
     """An admin client that gives up after seconds, not minutes."""
-    return AdminClient({"bootstrap.servers": bootstrap, "socket.timeout.ms": 10_000, "log_level": 3})
+    return AdminClient({"bootstrap.servers": bootstrap, "socket.timeout.ms": 10_000, "log_level": 2})
 
 
 def topic_config(topic: Topic) -> dict[str, str]:
@@ -88,18 +90,21 @@ def partition_count(bootstrap: str, timeout: float = 10.0) -> int:
 
 
 def end_offsets(
-    admin: AdminClient, partitions: Iterable[tuple[str, int]], timeout: float = 10.0
+    admin: AdminClient,
+    partitions: Iterable[tuple[str, int]],
+    timeout: float = 10.0,
+    isolation: IsolationLevel = IsolationLevel.READ_COMMITTED,
 ) -> dict[tuple[str, int], int]:
     """The `read_committed` end of each (topic, partition): the offset after the last one that a reader can reach.
 
-    A partition whose leader is only just being chosen is asked again, within `timeout`.
+    A partition whose leader is only just being chosen, or was chosen anew, is asked again, within `timeout`.
     """
     deadline = time.monotonic() + timeout
     ends: dict[tuple[str, int], int] = {}
     missing = {TopicPartition(topic, number) for topic, number in partitions}
     while missing:
         asked = {tp: OffsetSpec.latest() for tp in missing}
-        futures = admin.list_offsets(asked, isolation_level=IsolationLevel.READ_COMMITTED, request_timeout=timeout)
+        futures = admin.list_offsets(asked, isolation_level=isolation, request_timeout=timeout)
         for tp, future in futures.items():
             try:
                 ends[tp.topic, tp.partition] = future.result(timeout).offset
@@ -109,4 +114,6 @@ def end_offsets(
                     raise
         if missing:
             time.sleep(0.1)
+            # The client goes on to name the leader that it knows until it is told to look again.
+            admin.list_topics(timeout=timeout)
     return ends

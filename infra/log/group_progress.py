@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable
 
 import structlog
 from confluent_kafka import ConsumerGroupTopicPartitions, IsolationLevel, KafkaException, TopicPartition
-from confluent_kafka.admin import OffsetSpec
 
 from infra.log.admin import admin_client, end_offsets
 
@@ -59,9 +58,7 @@ class GroupProgress:
         return False
 
     def _high_watermarks(self) -> dict[tuple[str, int], int]:
-        asked = {TopicPartition(*tp): OffsetSpec.latest() for tp in self._partitions}
-        answers = self._admin.list_offsets(asked, isolation_level=IsolationLevel.READ_UNCOMMITTED, request_timeout=5.0)
-        return {(tp.topic, tp.partition): answer.result(5.0).offset for tp, answer in answers.items()}
+        return end_offsets(self._admin, self._partitions, 5.0, IsolationLevel.READ_UNCOMMITTED)
 
     def _committed(self) -> dict[tuple[str, int], int]:
         asked = ConsumerGroupTopicPartitions(self._group, [TopicPartition(*tp) for tp in self._partitions])

@@ -54,7 +54,7 @@ class Replica:
                 "queued.max.messages.kbytes": 65_536,
                 "queued.min.messages": 10_000,
                 "reconnect.backoff.max.ms": 1_000,
-                "log_level": 3,
+                "log_level": 2,
             }
         )
         self._thread = threading.Thread(target=self._follow, name="replica", daemon=True)

@@ -42,7 +42,7 @@ def producer_config(bootstrap: str) -> dict[str, Any]:
         "reconnect.backoff.max.ms": 1_000,
         "topic.metadata.refresh.interval.ms": 60_000,
         "statistics.interval.ms": 0,
-        "log_level": 3,
+        "log_level": 2,
     }
 
 

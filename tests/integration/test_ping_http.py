@@ -49,7 +49,7 @@ class Journal:
         self._from.offset = self._end()
 
     def _end(self) -> int:
-        deadline = time.monotonic() + 15
+        deadline = time.monotonic() + 60
         while True:
             try:
                 return int(self._consumer.get_watermark_offsets(self._from, timeout=10)[1])

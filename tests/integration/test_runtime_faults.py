@@ -126,7 +126,7 @@ def test_workers_killed_and_frozen_at_random(world: World) -> None:
 
 
 def test_the_broker_killed_under_load(world: World, kafka: Server) -> None:
-    """The worker rides it out: its transactions are taken up again, or written anew."""
+    """The worker rides it out, or ends and begins again: its transactions are taken up again, or written anew."""
     workers = Supervisor(world, 1)
     world.add("thing-0", 0)
     world.settle()
@@ -139,7 +139,7 @@ def test_the_broker_killed_under_load(world: World, kafka: Server) -> None:
     load.run(2, workers.look)
     world.settle(60, workers.look)
     world.check()
-    assert workers.statuses == [], world.said()
+    assert set(workers.statuses) <= {EXIT_FAULT}, world.said()
     assert workers.stop() == [0]
     assert world.letters() == []
 

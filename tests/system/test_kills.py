@@ -31,18 +31,25 @@ def logged(pingfold: Pingfold, checks: Collection[str]) -> dict[str, Counter[str
     return found
 
 
-def assert_counted_once(pingfold: Pingfold, load: Load) -> None:
-    """Every acknowledged ping is in the log once, and every ping in the log is counted once."""
+def assert_counted_once(pingfold: Pingfold, load: Load, stored_once: bool = True) -> None:
+    """Every acknowledged ping is in the log once, and every ping in the log is counted once.
+
+    `stored_once` False: a broker that was killed may have written what it had not confirmed more than once; each of
+    those records counts (docs/decisions/0009).
+    """
     assert load.wrong == []
     log = logged(pingfold, load.acknowledged)
     for check, names in load.acknowledged.items():
         stored = log[check]
         assert set(names) <= set(stored), "acknowledged and not in the log"
         assert set(stored) <= {*names, *load.refused[check], *load.unknown[check]}
-        assert set(stored.values()) == {1}, "a ping that was sent once stands in the log twice"
+        if stored_once:
+            assert set(stored.values()) == {1}, "a ping that was sent once stands in the log twice"
         total = stored.total()
         wait_until(
-            lambda check=check, total=total: pingfold.check(check)["n_pings"] == total,  # type: ignore[misc]
+            lambda check=check, total=total: (  # type: ignore[misc]
+                pingfold.api("GET", f"/checks/{check}").json().get("n_pings") == total
+            ),
             60.0,
             f"{total} pings of {check} are counted",
         )
@@ -118,7 +125,7 @@ def test_the_broker_killed_under_load(pingfold: Pingfold, receiver: Receiver) ->
         pingfold.kill_and_wait("kafka")
         load.wait_for(20, timeout=120.0)
     pingfold.wait_working(120.0)
-    assert_counted_once(pingfold, load)
+    assert_counted_once(pingfold, load, stored_once=False)
     assert_every_flap_was_told(pingfold, receiver, load)
     # The time in which nobody could ping is a gap: a deadline that it touches accuses nobody.
     assert receiver.of(short, "monitor.down") == []
