@@ -34,8 +34,8 @@ def logged(pingfold: Pingfold, checks: Collection[str]) -> dict[str, Counter[str
 def assert_counted_once(pingfold: Pingfold, load: Load, stored_once: bool = True) -> None:
     """Every acknowledged ping is in the log once, and every ping in the log is counted once.
 
-    `stored_once` False: a broker that was killed may have written what it had not confirmed more than once; each of
-    those records counts (docs/decisions/0009).
+    `stored_once` False: a ping may stand in the log more than once, and counts as often (docs/operations.md, known
+    limits).
     """
     assert load.wrong == []
     log = logged(pingfold, load.acknowledged)
