@@ -210,7 +210,8 @@ def _write_properties(file: Path, logs: Path, port: int, controller_port: int) -
 
 def _cluster_id(home: Path) -> str:
     file = home / "cluster.id"
-    if not file.exists():
+    # The tool takes an id that begins with a dash for an option. It is only asked for until the storage is formatted.
+    while not file.exists() or file.read_text().startswith("-"):
         file.write_text(urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("="))
     return file.read_text()
 
