@@ -20,7 +20,7 @@ import msgspec
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 from confluent_kafka.admin import NewTopic
 
-from infra.log.admin import admin_client, end_offsets, topic_config, migrate
+from infra.log.admin import admin_client, end_offsets, migrate, topic_config
 from infra.log.reading import Stored, arrived
 from infra.log.sink import producer_config
 from processors.fold import Fold, Record, Session, View
