@@ -338,7 +338,7 @@ class Pingfold:
             assert answer.status_code in (200, 503), answer.text
             return [answer.json()["pings"]] if answer.status_code == 200 else []
 
-        return wait_until(answered, 30.0, f"the pings of {id} can be listed")[0]
+        return wait_until(answered, 120.0, f"the pings of {id} can be listed")[0]
 
     def ping(self, check: str, action: str = "", **options: Any) -> httpx.Response:
         """Ping a check by its id, or by `<slug>` of the default project (with `create=1` in `params`, perhaps)."""
