@@ -148,7 +148,7 @@ class HistoryWriter:
             "fetch.queue.backoff.ms": 10,
             "topic.metadata.refresh.interval.ms": 30_000,
             "reconnect.backoff.max.ms": 1_000,
-            "log_level": 3,
+            "log_level": 2,
         }
 
     def _gave_up(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:

@@ -26,14 +26,15 @@ from typing import Any, TypeVar
 import aiohttp
 import httpx
 from aiohttp import web
-from confluent_kafka import Producer
+from confluent_kafka import ConsumerGroupTopicPartitions, IsolationLevel, Producer, TopicPartition
 
 from infra.embedded.ports import HOST, free_port
+from infra.log.admin import admin_client, end_offsets
 from infra.log.reading import Stored, read_to_end
 from infra.log.sink import producer_config
 from pingfold.credentials import Credentials, load
 from schemas.base import SECOND, Micros
-from schemas.topics import Topic
+from schemas.topics import CHECK_STATES, DEAD_LETTERS, PINGS, TRANSITIONS, Topic
 
 T = TypeVar("T")
 
@@ -333,12 +334,38 @@ class Pingfold:
     def pings(self, id: str) -> list[dict[str, Any]]:
         """The list of pings; history may say that it is being written, and is asked again."""
 
+        refusal = ""
+
         def answered() -> list[list[dict[str, Any]]]:
+            nonlocal refusal
             answer = self.api("GET", f"/checks/{id}/pings/")
             assert answer.status_code in (200, 503), answer.text
+            refusal = answer.text
             return [answer.json()["pings"]] if answer.status_code == 200 else []
 
-        return wait_until(answered, 120.0, f"the pings of {id} can be listed")[0]
+        try:
+            return wait_until(answered, 120.0, f"the pings of {id} can be listed")[0]
+        except AssertionError as error:
+            raise AssertionError(f"{error}; refused with {refusal}\n{self._about_history(id)}") from None
+
+    def _about_history(self, id: str) -> str:
+        """What decides whether the pings of a check can be listed: what Kafka, the writer and ClickHouse have."""
+        bootstrap, own_id = self.credentials.kafka, f"'{id}'"
+        partitions = [(t.name, n) for t in (PINGS, TRANSITIONS, DEAD_LETTERS) for n in range(self.partitions)]
+        asked = ConsumerGroupTopicPartitions("pingfold-history", [TopicPartition(*tp) for tp in partitions])
+        admin = admin_client(bootstrap)
+        committed = admin.list_consumer_group_offsets([asked])["pingfold-history"].result(10.0).topic_partitions
+        done = {(tp.topic, tp.partition): tp.offset for tp in committed}
+        visible = end_offsets(admin, partitions, 10.0)
+        there = end_offsets(admin, partitions, 10.0, IsolationLevel.READ_UNCOMMITTED)
+        offsets = {tp: (done.get(tp), visible[tp], there[tp]) for tp in partitions if done.get(tp) != there[tp]}
+        query = f"SELECT count(), uniqExact(off), max(off), any(part) FROM pings WHERE check_id = {own_id}"
+        try:
+            rows = httpx.post(f"{self.credentials.clickhouse}/", content=query, timeout=5.0, trust_env=False).text
+        except httpx.HTTPError as error:
+            rows = repr(error)
+        state = self.values(CHECK_STATES, id)[-1:]
+        return f"behind (done, committed, written): {offsets}\nrows: {rows}\nstate: {state}\n{self.tail()}"
 
     def ping(self, check: str, action: str = "", **options: Any) -> httpx.Response:
         """Ping a check by its id, or by `<slug>` of the default project (with `create=1` in `params`, perhaps)."""

@@ -53,6 +53,9 @@ class Follower(Protocol):
     def revoked(self, partition: int) -> None:
         """The partition is no longer ours."""
 
+    async def close(self) -> None:
+        """The process ends: finish what is under way within seconds, and take on nothing more."""
+
 
 class Hole(Exception):
     """Events between those applied and those at hand are missing."""

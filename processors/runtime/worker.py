@@ -89,8 +89,11 @@ def run_worker(
         log.critical("fold.fault", slot=slot, error=str(error), exc_info=error)
         os._exit(EXIT_FAULT)
 
+    following: list[Follower] = []
+
     async def begin() -> None:
         made = followers()
+        following.extend(made.values())
         for fold in folds:
             follower = made.get(fold.name)
             runners[fold.journal.name] = Runner(bootstrap, fold, pool, app.room.set, failed, follower)
@@ -106,6 +109,8 @@ def run_worker(
     async def finish() -> None:
         try:
             async with asyncio.timeout(_STOP_SECONDS):
+                # What they report at the end is in the journal before we go: nothing sent is sent again.
+                await asyncio.gather(*(follower.close() for follower in following))
                 await asyncio.gather(*(runner.revoke() for runner in runners.values()))
                 await commit_offsets()
         except TimeoutError:

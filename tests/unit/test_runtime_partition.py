@@ -76,6 +76,9 @@ class Heard:
     def revoked(self, partition: int) -> None:
         self.told.append(("revoked", partition))
 
+    async def close(self) -> None:
+        self.told.append(("closed", 0))
+
 
 class World:
     def __init__(self, kafka: Kafka, pool: ThreadPoolExecutor) -> None:
