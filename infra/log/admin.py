@@ -25,6 +25,7 @@ _PASSING = frozenset(
         KafkaError.UNKNOWN_TOPIC_OR_PART,
         KafkaError._UNKNOWN_PARTITION,
         KafkaError._UNKNOWN_TOPIC,
+        KafkaError._NOENT,  # "no leaders found": of a broker that has only just started
     }
 )
 

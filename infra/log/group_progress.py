@@ -16,12 +16,14 @@ log = structlog.get_logger(__name__)
 
 _POLL_SECONDS = 0.05
 _LAST_LOOK_SECONDS = 1.0
+_LOOK_SECONDS = 2.0
 
 
 class GroupProgress:
     """The progress of `group` in `partitions` (topic, number). Questions asked together share their looks at Kafka."""
 
     def __init__(self, bootstrap: str, group: str, partitions: Iterable[tuple[str, int]]) -> None:
+        self._bootstrap = bootstrap
         self._admin = admin_client(bootstrap)
         self._group = group
         self._partitions = list(partitions)
@@ -46,7 +48,7 @@ class GroupProgress:
                             ends = await self._written.look()
                         done = await self._done.look()
                     except KafkaException as error:  # a coordinator that moves, a broker that starts
-                        log.warning("progress.unknown", group=self._group, error=str(error))
+                        log.info("progress.again", group=self._group, error=str(error))
                     else:
                         if all(done.get(tp, 0) >= ends[tp] for tp in looked_at):
                             return True
@@ -58,11 +60,19 @@ class GroupProgress:
         return False
 
     def _high_watermarks(self) -> dict[tuple[str, int], int]:
-        return end_offsets(self._admin, self._partitions, 5.0, IsolationLevel.READ_UNCOMMITTED)
+        return end_offsets(self._admin, self._partitions, _LOOK_SECONDS, IsolationLevel.READ_UNCOMMITTED)
 
     def _committed(self) -> dict[tuple[str, int], int]:
         asked = ConsumerGroupTopicPartitions(self._group, [TopicPartition(*tp) for tp in self._partitions])
-        answer = self._admin.list_consumer_group_offsets([asked], request_timeout=5.0)[self._group].result(5.0)
+        asking = self._admin.list_consumer_group_offsets([asked], request_timeout=_LOOK_SECONDS)[self._group]
+        try:
+            answer = asking.result(_LOOK_SECONDS)
+        except (KafkaException, TimeoutError) as error:
+            # A client that knew the group's coordinator before the broker was killed never finds it again (librdkafka
+            # 2.16): what it is asked then ends in timeouts for ever. A new one finds it.
+            log.warning("progress.unknown", group=self._group, error=str(error) or type(error).__name__)
+            self._admin = admin_client(self._bootstrap)
+            raise
         return {(tp.topic, tp.partition): tp.offset for tp in answer.topic_partitions if tp.offset >= 0}
 
 

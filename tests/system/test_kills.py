@@ -120,6 +120,7 @@ def test_the_broker_killed_under_load(pingfold: Pingfold, receiver: Receiver) ->
     steady, flapping = make_checks(pingfold, "killed-broker", 8), make_checks(pingfold, "flapping-broker", 4)
     short = pingfold.create("short-broker", timeout=60, grace=60)
     pingfold.good_ping(short)
+    pingfold.pings(short)  # from here on the web process knows the coordinator of the writer's group
     with Load(pingfold, steady, flapping) as load:
         load.wait_for(10)
         pingfold.kill_and_wait("kafka")
@@ -129,6 +130,7 @@ def test_the_broker_killed_under_load(pingfold: Pingfold, receiver: Receiver) ->
     assert_every_flap_was_told(pingfold, receiver, load)
     # The time in which nobody could ping is a gap: a deadline that it touches accuses nobody.
     assert receiver.of(short, "monitor.down") == []
+    assert len(pingfold.pings(short)) == 1
 
 
 def test_clickhouse_and_the_writer_killed_under_load(pingfold: Pingfold) -> None:
