@@ -335,7 +335,7 @@ class TestDeath:
 
         def insert_rows_in_danger(writer: HistoryWriter, table: Table, rows: list[Row], stop: threading.Event) -> bool:
             if len(killers) < 5 and not (killers and killers[-1].is_alive()) and server.process.poll() is None:
-                killers.append(threading.Timer(random.uniform(0, 0.06), server.process.kill))
+                killers.append(threading.Timer(random.uniform(0, 0.04), server.process.kill))
                 killers[-1].start()
             return insert_rows(writer, table, rows, stop)
 
@@ -345,7 +345,7 @@ class TestDeath:
             checks = [str(uuid4()) for _ in range(50)]
             line.flood(60_000, checks)
             monkeypatch.setattr(HistoryWriter, "_insert_rows", insert_rows_in_danger)
-            monkeypatch.setattr(history_writer, "_BLOCK_ROWS", 5_000)
+            monkeypatch.setattr(history_writer, "_BLOCK_ROWS", 2_000)  # many more inserts than deaths
             with line.writing():
                 # Started again in this thread: a server ends with the thread that started it.
                 for _ in range(5):
