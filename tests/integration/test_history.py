@@ -17,7 +17,7 @@ from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from random import Random
-from typing import TypeVar
+from typing import Any, TypeVar
 from uuid import uuid4
 
 import pytest
@@ -330,13 +330,14 @@ class TestDeath:
         """Five inserts meet a SIGKILL of the server a few milliseconds after they began."""
         server = start_clickhouse(tmp_path)
         random = Random(7)
-        killers: list[threading.Timer] = []
+        doomed: list[Any] = []  # each process once, also while it is dying
         insert_rows = HistoryWriter._insert_rows
 
         def insert_rows_in_danger(writer: HistoryWriter, table: Table, rows: list[Row], stop: threading.Event) -> bool:
-            if len(killers) < 5 and not (killers and killers[-1].is_alive()) and server.process.poll() is None:
-                killers.append(threading.Timer(random.uniform(0, 0.04), server.process.kill))
-                killers[-1].start()
+            process = server.process
+            if len(doomed) < 5 and process not in doomed:
+                doomed.append(process)
+                threading.Timer(random.uniform(0, 0.04), process.kill).start()
             return insert_rows(writer, table, rows, stop)
 
         try:
@@ -351,7 +352,7 @@ class TestDeath:
                 for _ in range(5):
                     _until(lambda: server.process.poll() is not None)
                     server.start()
-                assert len(killers) == 5
+                assert len(doomed) == 5
                 asyncio.run(_all_read(line, line.name))
             assert line.count(DISTINCT) == 60_000
             _roll_up(line)
