@@ -30,7 +30,7 @@ GROUP = "pingfold-history"
 # A gathering round; a quiet writer flushes after each, so a ping is in ClickHouse within 200 ms.
 _ROUND_SECONDS = 0.1
 # A round with so many rows calls for larger blocks: go on gathering, but no longer than this.
-_BUSY_ROWS = 500
+_BUSY_ROWS = 50
 _BUSY_SECONDS = 0.5
 _BLOCK_ROWS = 20_000
 _BLOCK_BYTES = 8 * 2**20
@@ -144,7 +144,9 @@ class HistoryWriter:
             "queued.min.messages": 20_000,
             "fetch.max.bytes": 2**20,
             "max.partition.fetch.bytes": 64 * 2**10,
+            # A fetch for each handful of pings would cost the broker more than the pings do.
             "fetch.wait.max.ms": 100,
+            "fetch.min.bytes": 64 * 2**10,
             "fetch.queue.backoff.ms": 10,
             "topic.metadata.refresh.interval.ms": 30_000,
             "reconnect.backoff.max.ms": 1_000,

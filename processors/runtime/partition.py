@@ -36,6 +36,11 @@ BATCH_RECORDS = 10_000
 BATCH_BYTES = 8 * 2**20
 # No more of the partition is fetched while so much waits.
 FULL_BYTES = 4 * 2**20
+# After a batch of so many records the next one waits so long, unless enough has come to be worth a commit. An event
+# that comes alone (a job fails, a person changes a check) never waits.
+_BUSY_RECORDS = 8
+_LINGER_SECONDS = 0.2
+_WORTH_A_COMMIT = 500
 # The event loop is given back after so many records, so that others (the sender) are not held up.
 _STRETCH = 500
 _TICK = b'{"type":"tick"'
@@ -87,6 +92,7 @@ class OwnedPartition:
         self._session: Session
         self._producer: PartitionProducer
         self._committed_at = 0.0
+        self._next_batch_at = 0.0
         # Offset after all that was stepped, markers of transactions included; None until the states are there.
         self.stepped: int | None = None
         # Offset after the last event that is committed, where the next owner's states will say that they stand.
@@ -123,11 +129,14 @@ class OwnedPartition:
             await self._take()
             while True:
                 await self._arrived.wait()
-                self._arrived.clear()
                 await self._ours.wait()
+                await self._linger()
                 async with self._hand:
-                    while spans := self._gather():
+                    self._arrived.clear()
+                    if spans := self._gather():
                         await self._fold(spans)
+                    if self._inbox:
+                        self._arrived.set()
         except Fenced as error:
             if self._ours.is_set():
                 raise
@@ -160,6 +169,12 @@ class OwnedPartition:
             seconds=round(time.monotonic() - began, 3),
         )
 
+    async def _linger(self) -> None:
+        """Under load, let a batch fill: a transaction costs as much as a hundred pings, most of it in the broker."""
+        pause = self._next_batch_at - time.monotonic()
+        if pause > 0 and sum(len(span.records) for span in self._inbox) < _WORTH_A_COMMIT:
+            await asyncio.sleep(pause)
+
     def _gather(self) -> list[Span]:
         spans: list[Span] = []
         records = size = 0
@@ -187,6 +202,7 @@ class OwnedPartition:
         only_ticks = not effects and changed <= {PROGRESS_KEY} and all(_is_tick(record) for record in records)
         if not only_ticks or (changed and time.monotonic() - self._committed_at >= IDLE_SECONDS):
             await self._commit(effects)
+            self._next_batch_at = self._committed_at + _LINGER_SECONDS if len(records) >= _BUSY_RECORDS else 0.0
         self._place.moved()
         if records:
             name, progress = self._place.fold.name, session.progress
