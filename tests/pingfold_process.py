@@ -33,6 +33,7 @@ from infra.log.admin import admin_client, end_offsets
 from infra.log.reading import Stored, read_to_end
 from infra.log.sink import producer_config
 from pingfold.credentials import Credentials, load
+from processors.history import GROUP
 from schemas.base import SECOND, Micros
 from schemas.topics import CHECK_STATES, DEAD_LETTERS, PINGS, TRANSITIONS, Topic
 
@@ -352,14 +353,14 @@ class Pingfold:
         """What decides whether the pings of a check can be listed: what Kafka, the writer and ClickHouse have."""
         bootstrap, own_id = self.credentials.kafka, f"'{id}'"
         partitions = [(t.name, n) for t in (PINGS, TRANSITIONS, DEAD_LETTERS) for n in range(self.partitions)]
-        asked = ConsumerGroupTopicPartitions("pingfold-history", [TopicPartition(*tp) for tp in partitions])
+        asked = ConsumerGroupTopicPartitions(GROUP, [TopicPartition(*tp) for tp in partitions])
         admin = admin_client(bootstrap)
-        committed = admin.list_consumer_group_offsets([asked])["pingfold-history"].result(10.0).topic_partitions
+        committed = admin.list_consumer_group_offsets([asked])[GROUP].result(10.0).topic_partitions
         done = {(tp.topic, tp.partition): tp.offset for tp in committed}
         visible = end_offsets(admin, partitions, 10.0)
         there = end_offsets(admin, partitions, 10.0, IsolationLevel.READ_UNCOMMITTED)
         offsets = {tp: (done.get(tp), visible[tp], there[tp]) for tp in partitions if done.get(tp) != there[tp]}
-        query = f"SELECT count(), uniqExact(off), max(off), any(part) FROM pings WHERE check_id = {own_id}"
+        query = f"SELECT count(), uniqExact(off), max(off), any(part) FROM pingfold.pings WHERE check_id = {own_id}"
         try:
             rows = httpx.post(f"{self.credentials.clickhouse}/", content=query, timeout=5.0, trust_env=False).text
         except httpx.HTTPError as error:
