@@ -15,6 +15,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from infra.settings import Settings
@@ -27,21 +28,31 @@ _WELL_SECONDS = 30.0
 
 @dataclass(frozen=True)
 class Role:
-    """A process to keep running. `stage`: stages stop in falling order, all of one stage at once."""
+    """A process to keep running.
+
+    stage: stages stop in falling order, all of one stage at once.
+    nice: how much it yields to the others when the processors are busy, as nice(1) counts.
+    """
 
     name: str
     slot: int
     command: tuple[str, ...]
     stage: int
+    nice: int = 0
 
     def __str__(self) -> str:
         return f"{self.name}-{self.slot}"
 
 
-def _die_with_parent() -> None:
+# History can wait; whoever sends a ping cannot.
+PATIENT = 10
+
+
+def _before_exec(role: Role) -> None:
     """A role never outlives its supervisor, even one that was killed (Linux; elsewhere this does nothing)."""
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(1, signal.SIGTERM)
+    os.nice(role.nice)
 
 
 class Supervisor:
@@ -113,7 +124,7 @@ class Supervisor:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
             env=self._environment,
-            preexec_fn=_die_with_parent,
+            preexec_fn=partial(_before_exec, role),
             start_new_session=True,  # Ctrl-C reaches the supervisor alone; it stops the others in order
             limit=2**20,
         )
@@ -147,9 +158,9 @@ def _write_atomically(path: Path, text: str) -> None:
     draft.replace(path)
 
 
-def python_role(name: str, slot: int, stage: int, *arguments: str) -> Role:
+def python_role(name: str, slot: int, stage: int, nice: int = 0) -> Role:
     """A role that is one of our own commands: `pingfold NAME --slot SLOT`."""
-    return Role(name, slot, (sys.executable, "-m", "pingfold", name, *arguments), stage)
+    return Role(name, slot, (sys.executable, "-m", "pingfold", name, "--slot", str(slot)), stage, nice)
 
 
 def environment_for(settings: Settings, bootstrap: str, clickhouse: str) -> dict[str, str]:

@@ -18,7 +18,7 @@ from infra.log.sink import Sink
 from infra.secrets import Vault
 from infra.settings import Settings
 from pingfold import credentials
-from pingfold.supervisor import Role, Supervisor, environment_for, python_role
+from pingfold.supervisor import PATIENT, Role, Supervisor, environment_for, python_role
 from schemas.base import encode
 from schemas.topics import PROJECTS
 
@@ -98,7 +98,7 @@ def _prepare_clickhouse(settings: Settings) -> tuple[Role, str]:
     port = ports.remembered(settings.data, "clickhouse", settings.clickhouse_port)
     folder = str((settings.data / "clickhouse").resolve())
     command = (sys.executable, "-m", "infra.embedded.clickhouse", "--data", folder, "--port", str(port))
-    return Role("clickhouse", 0, command, stage=0), f"http://{ports.HOST}:{port}"
+    return Role("clickhouse", 0, command, stage=0, nice=PATIENT), f"http://{ports.HOST}:{port}"
 
 
 async def _start(
@@ -124,13 +124,13 @@ async def _start(
     say("pingfold", f"Kafka is ready; {count} partitions")
     await _first_project(settings, bootstrap, clickhouse_url, say)
     for slot in range(settings.workers):
-        supervisor.keep(python_role("worker", slot, 1, "--slot", str(slot)))
+        supervisor.keep(python_role("worker", slot, 1))
     supervisor.keep(python_role("ticker", 0, 1))
     supervisor.keep(python_role("web", 0, 2))
     if embedded_clickhouse is not None:
         await _until("ClickHouse", lambda: _answers(f"{clickhouse_url}/ping"))
     await asyncio.to_thread(clickhouse_migrations.migrate, clickhouse_url)
-    supervisor.keep(python_role("writer", 0, 1))
+    supervisor.keep(python_role("writer", 0, 1, nice=PATIENT))
     await _until("Pingfold", lambda: _answers(f"{settings.base_url}/readyz"), _READY_SECONDS)
     say("pingfold", f"ready at {settings.base_url} after {time.monotonic() - began:.1f} s")
     file = credentials.path_of(settings)

@@ -6,6 +6,7 @@ A dispatcher hands ping paths to the ping application and the rest to FastAPI: t
 
 import asyncio
 import contextlib
+import gc
 import signal
 import socket
 from typing import Any
@@ -96,6 +97,9 @@ async def serve(settings: Settings, slot: str, pings: bool, api: bool) -> None:
             stack.push_async_callback(source.close)
             measuring = asyncio.create_task(keep_measuring(ping_app, source), name="ping-measures")
             stack.callback(measuring.cancel)
+        # What is loaded stays: walking through it again and again would hold up every request for a tenth of a second.
+        gc.collect()
+        gc.freeze()
         await _listen(settings, _dispatch(ping_app, rest))
 
 

@@ -33,7 +33,7 @@ def producer_config(bootstrap: str) -> dict[str, Any]:
         "enable.idempotence": True,
         "partitioner": "murmur2_random",
         "compression.type": "lz4",
-        "linger.ms": 3,
+        "linger.ms": 5,
         "message.max.bytes": 4 * 2**20,
         "queue.buffering.max.messages": 100_000,
         "queue.buffering.max.kbytes": 262_144,

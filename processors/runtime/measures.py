@@ -15,7 +15,7 @@ _EVENTS = Counter("pingfold_fold_events_total", "Journal records folded", ["fold
 _FOLD_SECONDS = Counter("pingfold_fold_seconds_total", "Time spent in pure fold code", ["fold"])
 _COMMIT_SECONDS = Histogram(
     "pingfold_fold_commit_seconds",
-    "From a folded batch to its committed transaction",
+    "How long a transaction takes",
     ["fold"],
     buckets=(0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 5, 30),
 )
@@ -37,22 +37,24 @@ _DEAD_LETTERS = Counter("pingfold_dead_letters_total", "Records put into dead-le
 _EFFECTS = Counter("pingfold_fold_effects_total", "Effects committed", ["fold", "topic"])
 
 
-def folded(
-    fold: str, partition: int, progress: Progress, records: int, fold_seconds: float, commit_seconds: float
-) -> None:
-    """A batch of one partition is done."""
-    label = str(partition)
+def folded(fold: str, records: int, seconds: float) -> None:
+    """Records were stepped."""
     _EVENTS.labels(fold).inc(records)
-    _FOLD_SECONDS.labels(fold).inc(fold_seconds)
-    _COMMIT_SECONDS.labels(fold).observe(commit_seconds)
+    _FOLD_SECONDS.labels(fold).inc(seconds)
+
+
+def stands(fold: str, partition: int, progress: Progress) -> None:
+    """A partition stands here, and all that it has stepped is committed (ticks that change nothing aside)."""
+    label = str(partition)
     _APPLIED.labels(fold, label).set(progress.applied)
     _TIME.labels(fold, label).set(progress.time / 1e6)
     _OPEN_GAPS.labels(fold, label).set(len(progress.gaps))
     _PROGRESS_AT.labels(fold, label).set(time.time())
 
 
-def committed(fold: str, effects: Sequence[Effect]) -> None:
-    """Effects were committed."""
+def committed(fold: str, effects: Sequence[Effect], seconds: float) -> None:
+    """A transaction of these effects was committed, which took so long."""
+    _COMMIT_SECONDS.labels(fold).observe(seconds)
     for topic, count in Counted(effect.topic.name for effect in effects).items():
         _EFFECTS.labels(fold, topic).inc(count)
     for effect in effects:

@@ -1,12 +1,14 @@
 """One partition of one fold, owned by this process: spans in, one transaction per batch out.
 
 Taking it over: fence the former owner, load the states, skip what is applied. Then, one after the other: all that has
-arrived is stepped through the pure fold and committed with its effects and the partition's own record; only after that
-may the group's offset move. Spans must join: a hole between what is applied and what comes next would be an event lost,
-so it ends the process. Each partition works by itself and holds up no other.
+arrived is stepped through the pure fold, and what was stepped is committed with its effects and the partition's own
+record, at once or, under load, a moment later; only after that may the group's offset move. Spans must join: a hole
+between what is applied and what comes next would be an event lost, so it ends the process. Each partition works by
+itself and holds up no other.
 """
 
 import asyncio
+import contextlib
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -24,6 +26,7 @@ from processors.runtime.transactions import Fenced, PartitionProducer
 from schemas.dead_letters import RETRIED_HEADER
 from schemas.schedules import TZDATA_VERSION
 from schemas.ticks import PROGRESS_KEY
+from schemas.topics import TRANSITIONS
 
 log = structlog.get_logger(__name__)
 
@@ -36,11 +39,12 @@ BATCH_RECORDS = 10_000
 BATCH_BYTES = 8 * 2**20
 # No more of the partition is fetched while so much waits.
 FULL_BYTES = 4 * 2**20
-# After a batch of so many records the next one waits so long, unless enough has come to be worth a commit. An event
-# that comes alone (a job fails, a person changes a check) never waits.
+# After a commit of so many records the next one waits so long, unless enough has been folded to be worth one: a
+# transaction costs as much as a hundred pings, most of it in the broker. What somebody waits for (a notice, a verdict)
+# is committed at once, and so is an event that comes alone.
 _BUSY_RECORDS = 8
-_LINGER_SECONDS = 0.2
-_WORTH_A_COMMIT = 500
+_LINGER_SECONDS = 0.5
+_WORTH_A_COMMIT = 1_000
 # The event loop is given back after so many records, so that others (the sender) are not held up.
 _STRETCH = 500
 _TICK = b'{"type":"tick"'
@@ -91,8 +95,13 @@ class OwnedPartition:
         self._hand = asyncio.Lock()
         self._session: Session
         self._producer: PartitionProducer
+        # What was stepped and is not committed: its effects, how many records (ticks that change nothing aside),
+        # and whether somebody waits for it.
+        self._effects: list[Effect] = []
+        self._uncommitted = 0
+        self._urgent = False
         self._committed_at = 0.0
-        self._next_batch_at = 0.0
+        self._next_commit_at = 0.0
         # Offset after all that was stepped, markers of transactions included; None until the states are there.
         self.stepped: int | None = None
         # Offset after the last event that is committed, where the next owner's states will say that they stand.
@@ -128,13 +137,17 @@ class OwnedPartition:
         try:
             await self._take()
             while True:
-                await self._arrived.wait()
+                await self._something_to_do()
                 await self._ours.wait()
-                await self._linger()
                 async with self._hand:
                     self._arrived.clear()
                     if spans := self._gather():
                         await self._fold(spans)
+                    if self._ours.is_set() and self._is_commit_due():
+                        await self._commit()
+                    if not self._uncommitted:
+                        measures.stands(self._place.fold.name, self.number, self._session.progress)
+                    self._place.moved()
                     if self._inbox:
                         self._arrived.set()
         except Fenced as error:
@@ -169,11 +182,18 @@ class OwnedPartition:
             seconds=round(time.monotonic() - began, 3),
         )
 
-    async def _linger(self) -> None:
-        """Under load, let a batch fill: a transaction costs as much as a hundred pings, most of it in the broker."""
-        pause = self._next_batch_at - time.monotonic()
-        if pause > 0 and sum(len(span.records) for span in self._inbox) < _WORTH_A_COMMIT:
-            await asyncio.sleep(pause)
+    async def _something_to_do(self) -> None:
+        """Until records have come, or what was stepped has waited long enough."""
+        left = self._next_commit_at - time.monotonic() if self._uncommitted else None
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(left):
+                await self._arrived.wait()
+
+    def _is_commit_due(self) -> bool:
+        now = time.monotonic()
+        if not self._uncommitted:
+            return bool(self._session.view.changed) and now - self._committed_at >= IDLE_SECONDS
+        return self._urgent or self._uncommitted >= _WORTH_A_COMMIT or now >= self._next_commit_at
 
     def _gather(self) -> list[Span]:
         spans: list[Span] = []
@@ -197,17 +217,11 @@ class OwnedPartition:
             began = time.perf_counter()
             effects += session.step(records[first : first + _STRETCH])
             seconds += time.perf_counter() - began
-        folded = time.perf_counter()
-        changed = session.view.changed
-        only_ticks = not effects and changed <= {PROGRESS_KEY} and all(_is_tick(record) for record in records)
-        if not only_ticks or (changed and time.monotonic() - self._committed_at >= IDLE_SECONDS):
-            await self._commit(effects)
-            self._next_batch_at = self._committed_at + _LINGER_SECONDS if len(records) >= _BUSY_RECORDS else 0.0
-        self._place.moved()
-        if records:
-            name, progress = self._place.fold.name, session.progress
-            waited = time.perf_counter() - folded
-            measures.folded(name, self.number, progress, len(records), seconds, waited)
+        if effects or not (session.view.changed <= {PROGRESS_KEY} and all(_is_tick(record) for record in records)):
+            self._effects += effects
+            self._uncommitted += len(records)
+            self._urgent |= self._place.follower is not None or any(e.topic is not TRANSITIONS for e in effects)
+        measures.folded(self._place.fold.name, len(records), seconds)
 
     async def _joined(self, spans: list[Span]) -> list[Record]:
         """The records of spans that are not applied yet, if none is missing."""
@@ -232,13 +246,16 @@ class OwnedPartition:
             raise Hole(f"{place}: {since} to {until - 1} did not come")
         log.error("fold.events_gone", journal=place, since=since, until=until, why="the journal begins later")
 
-    async def _commit(self, effects: list[Effect]) -> None:
-        changes = self._session.view.take_changes()
+    async def _commit(self) -> None:
+        changes, effects, records = self._session.view.take_changes(), self._effects, self._uncommitted
+        self._effects, self._uncommitted, self._urgent = [], 0, False
+        began = time.perf_counter()
         # Records are copied on write and the session stands still, so the thread reads settled values.
         await self._in_thread(self._producer.commit, changes, effects)
         self._committed_at = time.monotonic()
+        self._next_commit_at = self._committed_at + _LINGER_SECONDS if records >= _BUSY_RECORDS else 0.0
         self.committed = self._session.progress.applied + 1
-        measures.committed(self._place.fold.name, effects)
+        measures.committed(self._place.fold.name, effects, time.perf_counter() - began)
         if self._place.follower is not None:
             self._place.follower.committed(self.number, changes)
 

@@ -32,6 +32,12 @@ _FETCH_RECORDS = 5_000
 _STEP_RECORDS = 100
 # What a record takes in memory besides its key and value.
 _RECORD_BYTES = 400
+# Each answer of the broker costs as much as dozens of records. So after a look that found so many records, the broker
+# is asked to answer when it has so much, or after so long. An event that comes alone is told at once, as ever.
+_BUSY_RECORDS = 8
+_QUIET_WAIT_MS = 500
+_BUSY_WAIT_MS = 50
+_BUSY_MIN_BYTES = 256 * 2**10
 
 
 class Span(NamedTuple):
@@ -77,6 +83,7 @@ class SpanThread(AIOKafkaConsumerThread):  # type: ignore[misc]
             if not spans and timeout:
                 await _wait_for_fetch(fetcher, timeout)
                 spans = await self._take(consumer, active_partitions)
+        _pace(fetcher, sum(len(span.records) for span in spans.values()))
         return spans
 
     async def _take(self, consumer: Any, active: Any) -> dict[Any, Span]:
@@ -122,6 +129,13 @@ class SpanThread(AIOKafkaConsumerThread):  # type: ignore[misc]
 
     def verify_event_path(self, now: float, tp: Any) -> None:
         """Faust's own warnings compare with acknowledgements, which we do not make; see `watchdog`."""
+
+
+def _pace(fetcher: Any, records: int) -> None:
+    """How the next requests to the broker wait, after a look that found so many records."""
+    busy = records >= _BUSY_RECORDS
+    fetcher._fetch_max_wait_ms = _BUSY_WAIT_MS if busy else _QUIET_WAIT_MS
+    fetcher._fetch_min_bytes = _BUSY_MIN_BYTES if busy else 1
 
 
 async def _wait_for_fetch(fetcher: Any, timeout: float) -> None:

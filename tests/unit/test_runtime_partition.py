@@ -4,7 +4,8 @@ The producer and the loading of states are stand-ins; tests/integration/test_run
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+import contextlib
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event
 from typing import Any
@@ -23,9 +24,10 @@ from processors.runtime.transactions import Fenced, NotCommitted
 from processors.runtime.watchdog import Stuck, watch
 from schemas.base import encode
 from schemas.ticks import PROGRESS_KEY, Progress, Tick
-from tests.toy_fold import Added, Total, Toy
+from tests.toy_fold import GROUPS, Added, Total, Toy
 
 FOLD = Toy("toy").folds[0]
+ONE = Added(number=1)
 SOON = 5.0
 
 
@@ -35,6 +37,7 @@ class Kafka:
     def __init__(self) -> None:
         self.states: dict[str, msgspec.Struct] = {}
         self.commits: list[int] = []
+        self.effects: list[Effect] = []
         self.begun = self.fences = 0
         self.error: Exception | None = None
         self.open = Event()  # commits end while it is set
@@ -54,6 +57,7 @@ class Kafka:
         progress = changes[PROGRESS_KEY]
         assert isinstance(progress, Progress)
         self.commits.append(progress.applied)
+        self.effects += effects
         for key, record in changes.items():
             if record is None:
                 self.states.pop(key)
@@ -81,15 +85,15 @@ class Heard:
 
 
 class World:
-    def __init__(self, kafka: Kafka, pool: ThreadPoolExecutor) -> None:
-        self.kafka, self.heard, self.failures = kafka, Heard(), list[BaseException]()
-        self.runner = Runner("nowhere", FOLD, pool, lambda: None, self.failures.append, self.heard)
+    def __init__(self, kafka: Kafka, pool: ThreadPoolExecutor, follower: Heard | None) -> None:
+        self.kafka, self.heard, self.failures = kafka, follower or Heard(), list[BaseException]()
+        self.runner = Runner("nowhere", FOLD, pool, lambda: None, self.failures.append, follower)
         self.next = 0
 
-    async def add(self, count: int = 3, start: int | None = None, gap: int = 0) -> None:
+    async def add(self, count: int = 3, start: int | None = None, gap: int = 0, event: Any = ONE) -> None:
         """Records of one key come, from offset `start` or from where the last ones ended, and `gap` markers."""
         start = self.next if start is None else start
-        records = [record(offset, encode(Added(number=1))) for offset in range(start, start + count)]
+        records = [record(offset, encode(event)) for offset in range(start, start + count)]
         self.next = start + count + gap
         self.runner.offer(Span("toy-journal", 2, 1, start, self.next, records, 100 * count))
 
@@ -104,17 +108,35 @@ def record(offset: int, value: bytes) -> Any:
 
 
 @pytest.fixture
-async def world(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[World]:
+def kafka(monkeypatch: pytest.MonkeyPatch) -> Kafka:
     kafka = Kafka()
     monkeypatch.setattr(module, "PartitionProducer", kafka.producer)
     monkeypatch.setattr(module, "load_states", lambda *_: dict(kafka.states))
     monkeypatch.setattr(module, "first_offset", lambda *_: kafka.first_offset)
+    return kafka
+
+
+@pytest.fixture
+def pool() -> Iterator[ThreadPoolExecutor]:
     with ThreadPoolExecutor(4) as pool:
-        world = World(kafka, pool)
-        await world.runner.assign({2})
+        yield pool
+
+
+@contextlib.asynccontextmanager
+async def taken(kafka: Kafka, pool: ThreadPoolExecutor, follower: Heard | None) -> AsyncIterator[World]:
+    world = World(kafka, pool, follower)
+    await world.runner.assign({2})
+    try:
         yield world
+    finally:
         kafka.open.set()
         await world.runner.assign(set())
+
+
+@pytest.fixture
+async def world(kafka: Kafka, pool: ThreadPoolExecutor) -> AsyncIterator[World]:
+    async with taken(kafka, pool, Heard()) as world:
+        yield world
 
 
 async def test_what_comes_is_committed(world: World) -> None:
@@ -131,21 +153,55 @@ async def test_what_comes_is_committed(world: World) -> None:
     assert world.failures == []
 
 
-async def test_under_load_a_batch_fills_before_it_is_committed(world: World) -> None:
-    await world.add(8)
-    await world.until(lambda: world.kafka.commits == [7])
-    await world.add(1)
-    await asyncio.sleep(0.01)
-    await world.add(1)
-    await world.until(lambda: world.kafka.commits[1:])
-    assert world.kafka.commits == [7, 9]
-    # What is worth a commit by itself does not wait.
-    await world.add(8)
-    await world.until(lambda: world.kafka.commits[-1] == 17)
-    began = asyncio.get_running_loop().time()
-    await world.add(module._WORTH_A_COMMIT)
-    await world.until(lambda: world.kafka.commits[-1] == 17 + module._WORTH_A_COMMIT)
-    assert asyncio.get_running_loop().time() - began < module._LINGER_SECONDS
+async def test_under_load_a_batch_fills_before_it_is_committed(kafka: Kafka, pool: ThreadPoolExecutor) -> None:
+    async with taken(kafka, pool, follower=None) as world:
+        await world.add(8)
+        await world.until(lambda: kafka.commits == [7])
+        await world.add(1)
+        await asyncio.sleep(0.01)
+        await world.add(1)
+        await world.until(lambda: world.runner.stepped() == {2: 10})
+        assert world.runner.committed() == {2: 8}
+        await world.until(lambda: kafka.commits[1:])
+        assert kafka.commits == [7, 9]
+        # What is worth a commit by itself does not wait.
+        await world.add(8)
+        await world.until(lambda: kafka.commits[-1] == 17)
+        began = asyncio.get_running_loop().time()
+        await world.add(module._WORTH_A_COMMIT)
+        await world.until(lambda: kafka.commits[-1] == 17 + module._WORTH_A_COMMIT)
+        assert asyncio.get_running_loop().time() - began < module._LINGER_SECONDS
+
+
+async def test_what_somebody_waits_for_does_not_wait_under_load(kafka: Kafka, pool: ThreadPoolExecutor) -> None:
+    async with taken(kafka, pool, follower=None) as world:
+        await world.add(8)
+        await world.until(lambda: kafka.commits == [7])
+        began = asyncio.get_running_loop().time()
+        await world.add(1)
+        await world.add(1, event=Added(number=3))
+        await world.until(lambda: kafka.commits == [7, 9])
+        assert asyncio.get_running_loop().time() - began < module._LINGER_SECONDS
+        assert [effect.key for effect in kafka.effects] == [f"group-{3 % GROUPS}"]
+
+
+async def test_what_waits_to_be_committed_is_folded_anew_by_the_next_owner(
+    kafka: Kafka, pool: ThreadPoolExecutor
+) -> None:
+    async with taken(kafka, pool, follower=None) as world:
+        await world.add(8)
+        await world.until(lambda: kafka.commits == [7])
+        await world.add(1)
+        await world.until(lambda: world.runner.stepped() == {2: 9})
+        await world.runner.revoke()
+        await world.runner.assign(set())
+        assert kafka.commits == [7]
+        await world.runner.assign({2})
+        await world.add(1, start=8)
+        await world.until(lambda: kafka.commits == [7, 8])
+        total = kafka.states["thing"]
+        assert isinstance(total, Total)
+        assert total.count == 9
 
 
 async def test_records_read_again_count_once(world: World) -> None:
