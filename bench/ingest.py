@@ -44,7 +44,7 @@ _SETTLE_SECONDS = 120.0
 
 def ingest(
     checks: Annotated[int, typer.Option(help="How many checks are pinged in turn.")] = 200_000,
-    connections: Annotated[int, typer.Option(help="Connections of the closed loop.")] = 128,
+    connections: Annotated[int, typer.Option(help="Connections of the closed loop.")] = 400,
     seconds: Annotated[float, typer.Option(help="Length of the closed loop.")] = 60.0,
     rate: Annotated[float, typer.Option(help="Pings per second of the open loop.")] = 3_000.0,
     open_seconds: Annotated[float, typer.Option(help="Length of the open loop.")] = 30.0,

@@ -45,6 +45,7 @@ FULL_BYTES = 4 * 2**20
 _BUSY_RECORDS = 8
 _LINGER_SECONDS = 0.5
 _WORTH_A_COMMIT = 1_000
+_GOLDEN = 0.618  # multiples of it are spread evenly, however many there are
 # The event loop is given back after so many records, so that others (the sender) are not held up.
 _STRETCH = 500
 _TICK = b'{"type":"tick"'
@@ -195,6 +196,11 @@ class OwnedPartition:
             return bool(self._session.view.changed) and now - self._committed_at >= IDLE_SECONDS
         return self._urgent or self._uncommitted >= _WORTH_A_COMMIT or now >= self._next_commit_at
 
+    def _next_turn(self) -> float:
+        """The partitions take turns, or each second's tick would have all of them commit at once."""
+        turn = (self.number * _GOLDEN % 1) * _LINGER_SECONDS
+        return self._committed_at + _LINGER_SECONDS - (self._committed_at - turn) % _LINGER_SECONDS
+
     def _gather(self) -> list[Span]:
         spans: list[Span] = []
         records = size = 0
@@ -253,7 +259,7 @@ class OwnedPartition:
         # Records are copied on write and the session stands still, so the thread reads settled values.
         await self._in_thread(self._producer.commit, changes, effects)
         self._committed_at = time.monotonic()
-        self._next_commit_at = self._committed_at + _LINGER_SECONDS if records >= _BUSY_RECORDS else 0.0
+        self._next_commit_at = self._next_turn() if records >= _BUSY_RECORDS else 0.0
         self.committed = self._session.progress.applied + 1
         measures.committed(self._place.fold.name, effects, time.perf_counter() - began)
         if self._place.follower is not None:

@@ -13,6 +13,7 @@ verified, not trusted. A span may hold no records: markers of transactions use u
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from typing import Any, NamedTuple
 
@@ -32,12 +33,12 @@ _FETCH_RECORDS = 5_000
 _STEP_RECORDS = 100
 # What a record takes in memory besides its key and value.
 _RECORD_BYTES = 400
-# Each answer of the broker costs as much as dozens of records. So after a look that found so many records, the broker
-# is asked to answer when it has so much, or after so long. An event that comes alone is told at once, as ever.
-_BUSY_RECORDS = 8
-_QUIET_WAIT_MS = 500
-_BUSY_WAIT_MS = 50
-_BUSY_MIN_BYTES = 256 * 2**10
+# Each answer of the broker costs as much as dozens of records. While so many come in a quarter of a second, it is asked
+# to answer when it has so much, or after so long; an event that comes in quieter times is told at once.
+_BUSY_RECORDS = 100
+_LOOK_SECONDS = 0.25
+_BUSY_WAIT_MS, _BUSY_MIN_BYTES = 50, 256 * 2**10
+_QUIET_WAIT_MS, _QUIET_MIN_BYTES = 500, 1
 
 
 class Span(NamedTuple):
@@ -57,6 +58,10 @@ class Span(NamedTuple):
 
 class SpanThread(AIOKafkaConsumerThread):  # type: ignore[misc]
     """See the module's docstring."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._pace = _Pace()
 
     def _create_worker_consumer(self, transport: Any) -> Any:
         consumer = super()._create_worker_consumer(transport)
@@ -83,7 +88,7 @@ class SpanThread(AIOKafkaConsumerThread):  # type: ignore[misc]
             if not spans and timeout:
                 await _wait_for_fetch(fetcher, timeout)
                 spans = await self._take(consumer, active_partitions)
-        _pace(fetcher, sum(len(span.records) for span in spans.values()))
+        self._pace.follow(fetcher, sum(len(span.records) for span in spans.values()))
         return spans
 
     async def _take(self, consumer: Any, active: Any) -> dict[Any, Span]:
@@ -131,11 +136,22 @@ class SpanThread(AIOKafkaConsumerThread):  # type: ignore[misc]
         """Faust's own warnings compare with acknowledgements, which we do not make; see `watchdog`."""
 
 
-def _pace(fetcher: Any, records: int) -> None:
-    """How the next requests to the broker wait, after a look that found so many records."""
-    busy = records >= _BUSY_RECORDS
-    fetcher._fetch_max_wait_ms = _BUSY_WAIT_MS if busy else _QUIET_WAIT_MS
-    fetcher._fetch_min_bytes = _BUSY_MIN_BYTES if busy else 1
+class _Pace:
+    """How requests to the broker wait, after how much has come of late."""
+
+    def __init__(self) -> None:
+        self._since = 0.0
+        self._records = 0
+
+    def follow(self, fetcher: Any, records: int) -> None:
+        self._records += records
+        now = time.monotonic()
+        if now - self._since < _LOOK_SECONDS:
+            return
+        busy = self._records >= _BUSY_RECORDS
+        fetcher._fetch_max_wait_ms = _BUSY_WAIT_MS if busy else _QUIET_WAIT_MS
+        fetcher._fetch_min_bytes = _BUSY_MIN_BYTES if busy else _QUIET_MIN_BYTES
+        self._since, self._records = now, 0
 
 
 async def _wait_for_fetch(fetcher: Any, timeout: float) -> None:

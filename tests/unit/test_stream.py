@@ -238,3 +238,28 @@ async def test_aiokafka_moves_positions_as_we_think() -> None:
     assert state._position == 12
     assert [record.offset for record in result.getall(100)] == [12, 14, 15]
     assert state._position == 17
+
+
+class Waits:
+    _fetch_max_wait_ms, _fetch_min_bytes = 500, 1
+
+
+def test_while_much_comes_the_broker_is_asked_less_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 1_000.0
+    monkeypatch.setattr("processors.runtime.stream.time.monotonic", lambda: now)
+    pace, fetcher = stream._Pace(), Waits()
+
+    def for_a_second(records: int) -> tuple[int, int]:
+        nonlocal now
+        for _ in range(50):
+            now += 0.02
+            pace.follow(fetcher, records)
+        return fetcher._fetch_max_wait_ms, fetcher._fetch_min_bytes
+
+    quiet = for_a_second(0)
+    assert quiet == (500, 1)
+    assert for_a_second(60) == (50, 256 * 2**10)
+    assert for_a_second(1) == quiet
+    # A second's ticks, all at once, are not much.
+    pace.follow(fetcher, 24)
+    assert for_a_second(0) == quiet
