@@ -37,15 +37,11 @@ _DEAD_LETTERS = Counter("pingfold_dead_letters_total", "Records put into dead-le
 _EFFECTS = Counter("pingfold_fold_effects_total", "Effects committed", ["fold", "topic"])
 
 
-def folded(fold: str, records: int, seconds: float) -> None:
-    """Records were stepped."""
+def folded(fold: str, partition: int, progress: Progress, records: int, seconds: float) -> None:
+    """Records of a partition were stepped, in so many seconds, and committed (ticks that change nothing aside)."""
+    label = str(partition)
     _EVENTS.labels(fold).inc(records)
     _FOLD_SECONDS.labels(fold).inc(seconds)
-
-
-def stands(fold: str, partition: int, progress: Progress) -> None:
-    """A partition stands here, and all that it has stepped is committed (ticks that change nothing aside)."""
-    label = str(partition)
     _APPLIED.labels(fold, label).set(progress.applied)
     _TIME.labels(fold, label).set(progress.time / 1e6)
     _OPEN_GAPS.labels(fold, label).set(len(progress.gaps))

@@ -101,6 +101,7 @@ class OwnedPartition:
         self._effects: list[Effect] = []
         self._uncommitted = 0
         self._urgent = False
+        self._records, self._seconds = 0, 0.0  # stepped and not told to Prometheus
         self._committed_at = 0.0
         self._next_commit_at = 0.0
         # Offset after all that was stepped, markers of transactions included; None until the states are there.
@@ -147,7 +148,7 @@ class OwnedPartition:
                     if self._ours.is_set() and self._is_commit_due():
                         await self._commit()
                     if not self._uncommitted:
-                        measures.stands(self._place.fold.name, self.number, self._session.progress)
+                        self._tell()
                     self._place.moved()
                     if self._inbox:
                         self._arrived.set()
@@ -227,7 +228,7 @@ class OwnedPartition:
             self._effects += effects
             self._uncommitted += len(records)
             self._urgent |= self._place.follower is not None or any(e.topic is not TRANSITIONS for e in effects)
-        measures.folded(self._place.fold.name, len(records), seconds)
+        self._records, self._seconds = self._records + len(records), self._seconds + seconds
 
     async def _joined(self, spans: list[Span]) -> list[Record]:
         """The records of spans that are not applied yet, if none is missing."""
@@ -264,6 +265,12 @@ class OwnedPartition:
         measures.committed(self._place.fold.name, effects, time.perf_counter() - began)
         if self._place.follower is not None:
             self._place.follower.committed(self.number, changes)
+
+    def _tell(self) -> None:
+        """Let Prometheus know how far the partition is; what a restart would fold anew does not count."""
+        name, progress = self._place.fold.name, self._session.progress
+        measures.folded(name, self.number, progress, self._records, self._seconds)
+        self._records, self._seconds = 0, 0.0
 
     async def _in_thread(self, call: Callable[..., T], *arguments: Any) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._place.pool, call, *arguments)
