@@ -9,100 +9,70 @@ back from down, or could not be observed; never for new -> up, paused -> up, lat
 from collections.abc import Sequence
 from typing import Any
 
-from processors.check_notices import incident_data, notice_data, unjudgeable
+from processors.check_notices import notice_data, unjudgeable
 from processors.check_rules import shown
-from processors.fold import SAME, Effect
+from processors.fold import Effect
+from processors.telling import Teller, Told, settle
 from schemas.base import Micros
 from schemas.check_states import CheckState, Run
 from schemas.definitions import Check, Notice
-from schemas.deliveries import DeliveryRequested
-from schemas.ids import derived_id
 from schemas.ticks import Gap
-from schemas.topics import DELIVERIES, TRANSITIONS
-from schemas.transitions import Reason, Shown, StatusChanged
+from schemas.transitions import Reason, Shown
 
 
-class Teller:
-    """Writes down one change of a state: made before the state is moved, used after."""
+def _teller(state: CheckState, check: Check, at: Micros, time: Micros) -> Teller:
+    return Teller(state, Told(check.id, check.project, check.channels), shown(state), at, time)
 
-    def __init__(self, state: CheckState, check: Check, at: Micros, time: Micros) -> None:
-        self.state, self.check = state, check
-        self.was: Shown = shown(state)
-        self.since = state.since
-        self.at = max(at, state.since)
-        self.detected_at = max(time, self.at)
-        self.incident = state.incident
-        self.n = state.changes + 1
-        state.changes, state.since = self.n, self.at
 
-    def tell(
-        self,
-        now: Shown,
-        reason: Reason,
-        detail: str = "",
-        notices: tuple[Notice, ...] = (),
-        incident: dict[str, Any] | None = None,
-    ) -> list[Effect]:
-        check = self.check
-        change = StatusChanged(
-            id=derived_id(check.id, "change", self.n),
-            n=self.n,
-            thing=check.id,
-            project=check.project,
-            at=self.at,
-            detected_at=self.detected_at,
-            since=self.since,
-            was=self.was,
-            now=now,
-            reason=reason,
-            incident=self.incident,
-            detail=detail,
-        )
-        effects = [Effect(TRANSITIONS, check.id, change, SAME)]
-        if notices and check.channels:
-            data = notice_data(self.state, check, incident)
-            if incident is None:
-                data["detail"] = detail  # an incident tells its cause itself
-            request = DeliveryRequested(transition=change.id, at=self.at, notices=notices, data=data)
-            effects.extend(Effect(DELIVERIES, channel, request) for channel in check.channels)
-        return effects
+def _tell(
+    teller: Teller,
+    state: CheckState,
+    check: Check,
+    now: Shown,
+    reason: Reason,
+    detail: str = "",
+    notices: tuple[Notice, ...] = (),
+    incident: dict[str, Any] | None = None,
+) -> list[Effect]:
+    def data() -> dict[str, Any]:
+        # An incident tells its cause itself.
+        return notice_data(state, check, incident) | ({"detail": detail} if incident is None else {})
+
+    return teller.tell(now, reason, detail, notices, data)
 
 
 def go_up(state: CheckState, check: Check, at: Micros, time: Micros) -> list[Effect]:
     """A success; ends an incident when there is one."""
-    teller = Teller(state, check, at, time)
-    incident, started, cause = state.incident, state.down_since, state.cause
+    teller = _teller(state, check, at, time)
     _settle(state)
     state.status = "up"
-    if incident is None or started is None:
-        return teller.tell("up", "ping")
-    data = incident_data(incident, started, teller.at, cause)
-    return teller.tell("up", "ping", notices=("monitor.recovered", "incident.resolved"), incident=data)
+    incident = teller.resolved_incident()
+    if incident is None:
+        return _tell(teller, state, check, "up", "ping")
+    return _tell(teller, state, check, "up", "ping", "", ("monitor.recovered", "incident.resolved"), incident)
 
 
 def go_down(state: CheckState, check: Check, at: Micros, time: Micros, reason: Reason, cause: str) -> list[Effect]:
     """From any status but down: opens an incident."""
-    teller = Teller(state, check, at, time)
+    teller = _teller(state, check, at, time)
     _settle(state)
     state.status, state.base = "down", None
-    teller.incident = state.incident = derived_id(check.id, "incident", teller.n)
-    state.down_since, state.cause = teller.at, cause
-    data = incident_data(state.incident, teller.at, None, cause)
-    return teller.tell("down", reason, cause, ("monitor.down", "incident.created"), data)
+    incident = teller.open_incident(state, cause)
+    return _tell(teller, state, check, "down", reason, cause, ("monitor.down", "incident.created"), incident)
 
 
 def go_late(state: CheckState, check: Check, expected: Micros, time: Micros) -> list[Effect]:
     """The expected moment has passed."""
-    teller = Teller(state, check, expected, time)
+    teller = _teller(state, check, expected, time)
     state.late = True
-    return teller.tell("late", "deadline")
+    return _tell(teller, state, check, "late", "deadline")
 
 
 def go_not_late(state: CheckState, check: Check, time: Micros) -> list[Effect]:
     """A new definition expects nothing yet of a check that was late under the old one."""
-    teller = Teller(state, check, time, time)
+    teller = _teller(state, check, time, time)
     state.late = False
-    return teller.tell("up", "defined")
+    return _tell(teller, state, check, "up", "defined")
 
 
 def go_unobserved(
@@ -127,36 +97,36 @@ def go_unobserved(
     effects = []
     if not told:
         at = deadline if still_open else max(deadline, *ends)
-        teller = Teller(state, check, at, time)
+        teller = _teller(state, check, at, time)
         state.unobserved = True
         detail = unjudgeable(state, run, gaps)
-        effects = teller.tell("not_observed", "gap", detail, ("monitor.not_observed",))
+        effects = _tell(teller, state, check, "not_observed", "gap", detail, ("monitor.not_observed",))
     if state.status == "up" and state.base is not None:
         state.base = None if over is None else max(state.base, over)
     return effects
 
 
 def pause(state: CheckState, check: Check, at: Micros, time: Micros) -> list[Effect]:
-    teller = Teller(state, check, at, time)
+    teller = _teller(state, check, at, time)
     _settle(state)
     state.status, state.base, state.runs, state.last_start = "paused", None, (), None
-    return teller.tell("paused", "paused")
+    return _tell(teller, state, check, "paused", "paused")
 
 
 def resume(state: CheckState, check: Check, at: Micros, time: Micros) -> list[Effect]:
-    teller = Teller(state, check, at, time)
+    teller = _teller(state, check, at, time)
     _settle(state)
     state.status, state.base, state.runs = "new", None, ()
     state.last_start = state.last_ping = None
-    return teller.tell("new", "resumed")
+    return _tell(teller, state, check, "new", "resumed")
 
 
 def remove(state: CheckState, check: Check, at: Micros, time: Micros) -> list[Effect]:
     """The last change of a check; ends its incident without a word."""
-    return Teller(state, check, at, time).tell("removed", "removed")
+    return _tell(_teller(state, check, at, time), state, check, "removed", "removed")
 
 
 def _settle(state: CheckState) -> None:
     """What qualified the former status is over."""
     state.late = state.unobserved = False
-    state.incident, state.down_since, state.cause = None, None, ""
+    settle(state)

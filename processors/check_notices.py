@@ -5,10 +5,11 @@ path of the check's page, `/checks/<id>`; whoever renders the body puts the site
 """
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from processors.check_rules import late_limit, run_limit, shown
+from processors.telling import iso
 from schemas.base import SECOND, Micros
 from schemas.check_states import CheckState, Run
 from schemas.definitions import Check
@@ -17,11 +18,6 @@ from schemas.ticks import Gap
 
 # So many gaps are named one by one.
 NAMED_GAPS = 3
-
-
-def iso(at: Micros) -> str:
-    """`2025-02-21T14:32:00+00:00`."""
-    return datetime.fromtimestamp(at // SECOND, UTC).isoformat()
 
 
 def missed(state: CheckState, check: Check, expected: Micros, deadline: Micros) -> str:
@@ -71,16 +67,6 @@ def notice_data(state: CheckState, check: Check, incident: dict[str, Any] | None
             "last_ping": None if state.last_ping is None else iso(state.last_ping),
         },
         "incident": incident,
-    }
-
-
-def incident_data(id: str, started: Micros, resolved: Micros | None, cause: str) -> dict[str, Any]:
-    return {
-        "id": id,
-        "started_at": iso(started),
-        "resolved_at": None if resolved is None else iso(resolved),
-        "cause": cause,
-        "status": "open" if resolved is None else "resolved",
     }
 
 

@@ -1,0 +1,115 @@
+"""How a fold tells that a thing's shown status changed: one `StatusChanged`, and a request to each channel that hears.
+
+Every change has an id from the thing's own counter. Spans never overlap: a change is not dated before the span that it
+ends began. An incident is the down span: going down opens it, and only what ends the span closes it. Generic over the
+kind of thing: a fold says what its thing shows and what a notice is to hold.
+"""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, NamedTuple, Protocol
+
+from processors.fold import SAME, Effect
+from schemas.base import SECOND, Micros
+from schemas.definitions import Notice
+from schemas.deliveries import DeliveryRequested
+from schemas.ids import derived_id
+from schemas.topics import DELIVERIES, TRANSITIONS
+from schemas.transitions import Reason, Shown, StatusChanged
+
+
+class Told(NamedTuple):
+    """The thing of which is told: its id, its project, and the channels that hear of it."""
+
+    thing: str
+    project: str
+    channels: tuple[str, ...]
+
+
+class Changing(Protocol):
+    """What the states of things that change have in common. A caller's own copy, never one that stands in a view."""
+
+    changes: int
+    since: Micros
+    incident: str | None
+    down_since: Micros | None
+    cause: str
+
+
+class Teller:
+    """Writes down one change of a state: made before the state is moved, used after.
+
+    at: when the thing became what it is now; time: the partition's time, when the fold saw it.
+    """
+
+    def __init__(self, state: Changing, told: Told, was: Shown, at: Micros, time: Micros) -> None:
+        self.told, self.was = told, was
+        self.since = state.since
+        self.at = max(at, state.since)
+        self.detected_at = max(time, self.at)
+        self.incident, self._began, self._cause = state.incident, state.down_since, state.cause
+        self.n = state.changes + 1
+        state.changes, state.since = self.n, self.at
+
+    def open_incident(self, state: Changing, cause: str) -> dict[str, Any]:
+        """Open the incident of the down span that begins; what a notice says of it."""
+        self.incident = state.incident = derived_id(self.told.thing, "incident", self.n)
+        state.down_since, state.cause = self.at, cause
+        return incident_data(state.incident, self.at, None, cause)
+
+    def resolved_incident(self) -> dict[str, Any] | None:
+        """What a notice says of the incident that ends with this change; None when there is none."""
+        if self.incident is None or self._began is None:
+            return None
+        return incident_data(self.incident, self._began, self.at, self._cause)
+
+    def tell(
+        self,
+        now: Shown,
+        reason: Reason,
+        detail: str = "",
+        notices: tuple[Notice, ...] = (),
+        data: Callable[[], dict[str, Any]] = dict,
+    ) -> list[Effect]:
+        """The change, and for each channel the request to send `notices` about `data`, made only if it is needed."""
+        thing, project, channels = self.told
+        change = StatusChanged(
+            id=derived_id(thing, "change", self.n),
+            n=self.n,
+            thing=thing,
+            project=project,
+            at=self.at,
+            detected_at=self.detected_at,
+            since=self.since,
+            was=self.was,
+            now=now,
+            reason=reason,
+            incident=self.incident,
+            detail=detail,
+        )
+        effects = [Effect(TRANSITIONS, thing, change, SAME)]
+        if notices and channels:
+            request = DeliveryRequested(transition=change.id, at=self.at, notices=notices, data=data())
+            effects.extend(Effect(DELIVERIES, channel, request) for channel in channels)
+        return effects
+
+
+def settle(state: Changing) -> None:
+    """The incident, if there was one, is over."""
+    state.incident, state.down_since, state.cause = None, None, ""
+
+
+def iso(at: Micros) -> str:
+    """`2025-02-21T14:32:00+00:00`."""
+    return datetime.fromtimestamp(at // SECOND, UTC).isoformat()
+
+
+def incident_data(id: str, started: Micros, resolved: Micros | None, cause: str) -> dict[str, Any]:
+    """What a notice says of an incident, reference/poppaping-api.md section 6."""
+    return {
+        "id": id,
+        "started_at": iso(started),
+        "resolved_at": None if resolved is None else iso(resolved),
+        "cause": cause,
+        "status": "open" if resolved is None else "resolved",
+    }
