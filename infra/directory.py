@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import msgspec
 
 from schemas.definitions import ApiKey, Channel, Check, Definition, Project
+from schemas.monitors import Monitor
 
 _decode = msgspec.json.Decoder(Definition).decode
 _NOTHING: dict[str, None] = {}
@@ -23,6 +24,7 @@ class Directory:
         self._where: dict[str, tuple[str, str]] = {}  # check id -> (project, slug)
         self._slugs: dict[tuple[str, str], tuple[str, ...]] = {}
         self._checks_of: dict[str, dict[str, None]] = {}
+        self._monitors: dict[str, Monitor] = {}
         self._channels: dict[str, Channel] = {}
         self._keys: dict[str, ApiKey] = {}
         self._keys_by_hash: dict[str, ApiKey] = {}
@@ -32,7 +34,7 @@ class Directory:
         kind, _, id = key.partition("/")
         if kind == "check":
             self._apply_check(id, value)
-        elif kind in ("project", "key", "channel"):
+        elif kind in ("project", "key", "channel", "monitor"):
             self._apply_other(kind, id, None if value is None else _decode(value))
 
     def _apply_check(self, id: str, value: bytes | None) -> None:
@@ -68,8 +70,12 @@ class Directory:
                 self._keys_by_hash[definition.hash] = definition
             case Channel():
                 self._channels[id] = definition
+            case Monitor():
+                self._monitors[id] = definition
             case None if kind == "key" and id in self._keys:
                 self._keys_by_hash.pop(self._keys.pop(id).hash, None)
+            case None if kind == "monitor":
+                self._monitors.pop(id, None)
             case None if kind == "channel":
                 self._channels.pop(id, None)
             case _:
@@ -100,6 +106,15 @@ class Directory:
             check = self.check(id)
             if check is not None:
                 yield check
+
+    def monitor(self, id: str) -> Monitor | None:
+        """The monitor with this id."""
+        return self._monitors.get(id)
+
+    def monitors_of(self, project: str) -> list[Monitor]:
+        """All monitors of a project, oldest first."""
+        found = (monitor for monitor in list(self._monitors.values()) if monitor.project == project)
+        return sorted(found, key=lambda monitor: (monitor.created, monitor.id))
 
     def channel(self, id: str) -> Channel | None:
         """The channel with this id."""

@@ -4,14 +4,20 @@ from collections.abc import Callable, Iterator
 
 import msgspec
 
+from schemas import topics
 from schemas.base import Micros
 from schemas.ticks import PROGRESS_KEY, Progress
-from schemas.topics import CHECK_STATES, DEFINITIONS, DELIVERIES, DELIVERY_STATES, PINGS, PROJECTS, Topic
+from schemas.topics import Topic
 
 _decode = msgspec.json.Decoder(Progress).decode
 
 # Every journal and the state topic that its fold writes.
-JOURNALS: dict[Topic, Topic] = {DEFINITIONS: PROJECTS, CHECK_STATES: PINGS, DELIVERY_STATES: DELIVERIES}
+JOURNALS: dict[Topic, Topic] = {
+    topics.DEFINITIONS: topics.PROJECTS,
+    topics.CHECK_STATES: topics.PINGS,
+    topics.MONITOR_STATES: topics.PROBE_RESULTS,
+    topics.DELIVERY_STATES: topics.DELIVERIES,
+}
 
 
 class FoldProgress:

@@ -12,6 +12,7 @@ from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 Network = IPv4Network | IPv6Network
+RegionName = Annotated[str, Field(pattern=r"^[a-z0-9-]{1,40}$")]
 
 # What `PINGFOLD_PING_BODY_LIMIT=none` still keeps of a body: no limit is announced, but one event must fit in Kafka.
 UNANNOUNCED_BODY_LIMIT = 1_000_000
@@ -43,6 +44,12 @@ class Settings(BaseSettings):
     # Proxies whose X-Forwarded-For and X-Forwarded-Proto are believed; anybody else's are ignored.
     trusted_proxies: Annotated[tuple[Network, ...], NoDecode] = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
     workers: int = Field(1, ge=1)
+    # Where probes come from: every monitor that names no region is probed from all of these in turn. `pingfold up`
+    # starts so many probers for each of them.
+    regions: Annotated[tuple[RegionName, ...], NoDecode, Field(min_length=1)] = ("local",)
+    probers: int = Field(1, ge=0)
+    # Limits of the PoppaPing API: those of one of its plans, or none.
+    plan: Literal["free", "starter", "growth", "pro", "business", "self-hosted"] = "self-hosted"
     test_clock: bool = False
     partitions: int = Field(8, ge=1, le=1024)
     # The key that encrypts reusable secrets, base64 of 32 bytes; made under `data` when it is not given.
@@ -71,6 +78,13 @@ class Settings(BaseSettings):
     def _networks(cls, value: object) -> object:
         if isinstance(value, str):
             return tuple(ip_network(part.strip()) for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("regions", mode="before")
+    @classmethod
+    def _names(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
         return value
 
     @field_validator("kafka_bootstrap_servers", "clickhouse_url", "ping_endpoint", "url", "key", mode="before")

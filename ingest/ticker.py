@@ -12,13 +12,13 @@ from ingest.clock import Clock
 from ingest.needs import Log
 from schemas.base import encode
 from schemas.ticks import Tick
-from schemas.topics import DELIVERIES, PROJECTS
+from schemas.topics import DELIVERIES, PROBE_RESULTS, PROJECTS
 
 log = structlog.get_logger(__name__)
 
 TICK_SECONDS = 1.0
 SLOT = "ticker"
-JOURNALS = (PROJECTS, DELIVERIES)
+JOURNALS = (PROJECTS, PROBE_RESULTS, DELIVERIES)
 
 
 class Ticker:

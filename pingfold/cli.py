@@ -90,6 +90,19 @@ def ticker(slot: Slot = "0") -> None:
 
 
 @app.command()
+def prober(
+    slot: Slot = "0", region: Annotated[str, typer.Option(help="Where this process probes from.")] = "local"
+) -> None:
+    """Probe web services."""
+    import uvloop
+
+    from pingfold.prober import serve_prober
+
+    logs.configure(f"prober-{slot}")
+    uvloop.run(serve_prober(Settings(), region, slot))
+
+
+@app.command()
 def writer(slot: Slot = "0") -> None:
     """Write history into ClickHouse."""
     logs.configure(f"writer-{slot}")

@@ -3,6 +3,7 @@
 from processors.checks import Checks
 from processors.deliveries import DeliveriesFold
 from processors.fold import Fold
+from processors.monitors import Monitors
 from processors.projects import Projects
 
-FOLDS: tuple[Fold, ...] = (Projects(), Checks(), DeliveriesFold())
+FOLDS: tuple[Fold, ...] = (Projects(), Checks(), Monitors(), DeliveriesFold())

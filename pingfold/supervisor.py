@@ -158,9 +158,10 @@ def _write_atomically(path: Path, text: str) -> None:
     draft.replace(path)
 
 
-def python_role(name: str, slot: int, stage: int, nice: int = 0) -> Role:
+def python_role(name: str, slot: int, stage: int, *arguments: str, nice: int = 0) -> Role:
     """A role that is one of our own commands: `pingfold NAME --slot SLOT`."""
-    return Role(name, slot, (sys.executable, "-m", "pingfold", name, "--slot", str(slot)), stage, nice)
+    command = (sys.executable, "-m", "pingfold", name, "--slot", str(slot), *arguments)
+    return Role(name, slot, command, stage, nice)
 
 
 def environment_for(settings: Settings, bootstrap: str, clickhouse: str) -> dict[str, str]:

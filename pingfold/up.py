@@ -126,6 +126,8 @@ async def _start(
     for slot in range(settings.workers):
         supervisor.keep(python_role("worker", slot, 1))
     supervisor.keep(python_role("ticker", 0, 1))
+    for slot, region in enumerate(region for region in settings.regions for _ in range(settings.probers)):
+        supervisor.keep(python_role("prober", slot, 1, "--region", region))
     supervisor.keep(python_role("web", 0, 2))
     if embedded_clickhouse is not None:
         await _until("ClickHouse", lambda: _answers(f"{clickhouse_url}/ping"))

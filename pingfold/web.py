@@ -35,9 +35,12 @@ from processors.history import GROUP
 from query_api import operations
 from query_api.app import create_app
 from query_api.history import History
+from query_api.monitor_history import MonitorHistory
 from query_api.parts import Parts
 from query_api.states import States
-from schemas.topics import CHECK_STATES, DEFINITIONS, DELIVERY_STATES, TRANSITIONS
+from schemas.check_states import CheckState
+from schemas.monitor_states import MonitorState
+from schemas.topics import CHECK_STATES, DEFINITIONS, DELIVERY_STATES, MONITOR_STATES, TRANSITIONS
 
 log = structlog.get_logger(__name__)
 
@@ -49,7 +52,8 @@ async def serve(settings: Settings, slot: str, pings: bool, api: bool) -> None:
     bootstrap = kafka_of(settings)
     partitions = await asyncio.to_thread(partition_count, bootstrap)
     clock = Clock(settings)
-    directory, states, progress = Directory(), States(), FoldProgress(partitions)
+    directory, progress = Directory(), FoldProgress(partitions)
+    states, monitor_states = States(CheckState), States(MonitorState)
     async with contextlib.AsyncExitStack() as stack:
         sink = Sink(bootstrap)
         stack.push_async_callback(sink.close)
@@ -60,6 +64,7 @@ async def serve(settings: Settings, slot: str, pings: bool, api: bool) -> None:
             partitions,
             {
                 CHECK_STATES: progress.listen(CHECK_STATES, states.apply),
+                MONITOR_STATES: progress.listen(MONITOR_STATES, monitor_states.apply),
                 DELIVERY_STATES: progress.listen(DELIVERY_STATES),
             },
         )
@@ -72,6 +77,7 @@ async def serve(settings: Settings, slot: str, pings: bool, api: bool) -> None:
         clickhouse = ClickHouse(Address.parse(clickhouse_of(settings)))
         stack.push_async_callback(clickhouse.close)
         written = GroupProgress(bootstrap, GROUP, [(TRANSITIONS.name, number) for number in range(partitions)])
+        vault = Vault.open(settings)
         parts = Parts(
             settings=settings,
             clock=clock,
@@ -81,11 +87,14 @@ async def serve(settings: Settings, slot: str, pings: bool, api: bool) -> None:
             directory=directory,
             definitions_replica=definitions,
             states=states,
+            monitor_states=monitor_states,
             states_replica=running,
-            encrypt=Vault.open(settings).encrypt,
+            encrypt=vault.encrypt,
+            decrypt=vault.decrypt,
             admin_password=_admin_password(settings),
             source=source,
             history=History(clickhouse, written),
+            monitor_history=MonitorHistory(clickhouse),
         )
         rest = create_app(parts) if api else _Operations(progress, bootstrap, clock)
         if api:

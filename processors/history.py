@@ -20,7 +20,18 @@ from prometheus_client import Counter, Gauge
 from infra.clickhouse import Address, Unavailable, connect, told_apart
 from infra.settings import Settings
 from processors.history_hours import HourKeeper
-from processors.history_rows import PING_FACTS, PINGS, TABLES, Row, Table, ping_row, refused_row, transition_row
+from processors.history_rows import (
+    PING_FACTS,
+    PINGS,
+    PROBES,
+    TABLES,
+    Row,
+    Table,
+    ping_row,
+    probe_row,
+    refused_row,
+    transition_row,
+)
 from schemas import topics
 
 log = structlog.get_logger(__name__)
@@ -51,6 +62,7 @@ class Sources:
     """The topics that the writer reads."""
 
     pings: str = topics.PINGS.name
+    probes: str = topics.PROBE_RESULTS.name
     transitions: str = topics.TRANSITIONS.name
     dead_letters: str = topics.DEAD_LETTERS.name
 
@@ -108,7 +120,9 @@ class HistoryWriter:
         consumer = Consumer(self._config())
         sources = self._sources
         consumer.subscribe(
-            [sources.pings, sources.transitions, sources.dead_letters], on_revoke=self._gave_up, on_lost=self._gave_up
+            [sources.pings, sources.probes, sources.transitions, sources.dead_letters],
+            on_revoke=self._gave_up,
+            on_lost=self._gave_up,
         )
         hours = HourKeeper(self._address)
         hours.start()
@@ -196,6 +210,10 @@ class HistoryWriter:
                 if row is not None:
                     pings.append(row)
                 continue
+            if topic == sources.probes:
+                if (row := probe_row(message.key(), value)) is not None:
+                    block.add(PROBES, row)
+                continue
             block.told_more = True
             if topic == transitions_topic:
                 if (found := transition_row(part, off, value)) is not None:
@@ -210,7 +228,7 @@ class HistoryWriter:
         if error.code() == KafkaError._PARTITION_EOF:
             # Past the markers of the last transactions, too: without that no reader could know that all is read.
             self._block.positions[topic or "", part] = off
-            self._block.told_more |= topic != self._sources.pings
+            self._block.told_more |= topic not in (self._sources.pings, self._sources.probes)
             return
         _ERRORS.labels("kafka").inc()
         # As a message, the error of a client that is done for has a code of its own and does not count as fatal.

@@ -11,6 +11,7 @@ import msgspec
 from schemas.base import Micros
 from schemas.dead_letters import DeadLetter
 from schemas.pings import Ping, PingsEvent
+from schemas.probes import ProbeCompleted, ProbeResultsEvent
 from schemas.transitions import DeliveryFinished, GapSeen, PingFolded, StatusChanged, Transition
 
 Row = tuple[Any, ...]
@@ -49,18 +50,26 @@ DELIVERIES_FINISHED = _table(
     channel="String", at=_TIME, delivery="String", notice=_WORD, outcome=_WORD, attempts="UInt32", detail="String",
 )  # fmt: skip
 
+PROBES = _table(
+    "probe_results", monitor="String", slot=_TIME, confirm="UInt16", region=_WORD, at=_TIME, ok="UInt8", failure=_WORD,
+    detail="String", status="Int16", took="UInt32", lookup="Int32", connect="Int32", tls="Int32", first_byte="Int32",
+    address="String",
+)  # fmt: skip
+
 # Facts stand before the pings they belong to: who sees a ping then sees what was folded with it.
-TABLES = (PING_FACTS, SPANS, GAPS, DELIVERIES_FINISHED, PINGS)
+TABLES = (PING_FACTS, SPANS, GAPS, DELIVERIES_FINISHED, PINGS, PROBES)
 
 # What every time column holds (an hour is a 32-bit DateTime). A time outside was never real.
 _LAST_TIME: Micros = 4_102_444_800_000_000  # 2100-01-01
 
 _TICK = b'{"type":"tick"'
 _DEFINED = b'{"type":"check.defined"'
+_MONITOR = b'{"type":"monitor.'
 
 # The decoders of the folds, so that history and state agree on what is valid. Bytes from outside make them raise more
 # than msgspec's own errors (no UTF-8, endless nesting).
 _decode_ping = msgspec.json.Decoder(PingsEvent).decode
+_decode_probe = msgspec.json.Decoder(ProbeResultsEvent).decode
 _decode_transition = msgspec.json.Decoder(Transition).decode
 _decode_letter = msgspec.json.Decoder(DeadLetter).decode
 
@@ -104,6 +113,27 @@ def ping_row(part: int, off: int, timestamp_ms: int, key: bytes | None, value: b
         len(body),
         body,
     )
+
+
+def probe_row(key: bytes | None, value: bytes | None) -> Row | None:
+    """The row of a record of `probe-results`, when it is a result that says something of its target."""
+    if value is None or key is None or value.startswith((_TICK, _MONITOR)):
+        return None
+    try:
+        event = _decode_probe(value)
+        monitor = key.decode()
+    except Exception:
+        return None
+    if not isinstance(event, ProbeCompleted) or event.failure == "ours":
+        return None
+    phases = event.phases
+    return (
+        monitor, _time(event.slot), _count(event.confirm, 16), event.region, _time(event.at), int(event.ok),
+        event.failure, event.detail, -1 if event.status is None else event.status % 1_000, _count(event.took, 32),
+        *(-1 if took is None else _count(took, 31) for took in
+          (phases.lookup, phases.connect, phases.tls, phases.first_byte)),
+        event.address,
+    )  # fmt: skip
 
 
 def transition_row(part: int, off: int, value: bytes | None) -> tuple[Table, Row] | None:

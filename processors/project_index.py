@@ -13,9 +13,11 @@ from typing import Generic, TypeVar
 import msgspec
 from msgspec import UNSET
 
-from processors.fold import View
+from processors.fold import Refused, View
 from schemas.base import Micros
-from schemas.definitions import ApiKey, Channel, Check, Project
+from schemas.definitions import ApiKey, Channel, Check, Definition, Project, definition_key
+from schemas.ids import is_uuid
+from schemas.monitors import Monitor
 from schemas.requests import CheckFields, UniqueField
 from schemas.schedules import Simple
 
@@ -66,6 +68,7 @@ class ProjectIndex:
         self._checks: Groups[Age] = Groups()
         self._names: Groups[Age] = Groups()
         self._slugs: Groups[Age] = Groups()
+        self._monitors: Groups[Age] = Groups()
         self._channels: Groups[str] = Groups()
         self._channel_names: Groups[str] = Groups()
         # Oldest first: each entry then goes to the end of its groups, whatever the order of the state topic.
@@ -76,13 +79,15 @@ class ProjectIndex:
         for _, record in view.items():
             if isinstance(record, Channel):
                 self._add_channel(record)
+            elif isinstance(record, Monitor):
+                self._monitors.add(record.project, (record.created, record.id))
         view.listeners.append(self._changed)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, ProjectIndex) and self._groups() == other._groups()
 
     def _groups(self) -> tuple[object, ...]:
-        return self._checks, self._names, self._slugs, self._channels, self._channel_names
+        return self._checks, self._names, self._slugs, self._monitors, self._channels, self._channel_names
 
     def _changed(self, _key: str, old: msgspec.Struct | None, new: msgspec.Struct | None) -> None:
         if isinstance(old, Check):
@@ -92,10 +97,14 @@ class ProjectIndex:
         elif isinstance(old, Channel):
             self._channels.remove(old.project, old.id)
             self._channel_names.remove((old.project, old.name), old.id)
+        elif isinstance(old, Monitor):
+            self._monitors.remove(old.project, (old.created, old.id))
         if isinstance(new, Check):
             self._add_check(new)
         elif isinstance(new, Channel):
             self._add_channel(new)
+        elif isinstance(new, Monitor):
+            self._monitors.add(new.project, (new.created, new.id))
 
     def _add_check(self, check: Check) -> None:
         age = (check.created, check.id)
@@ -144,6 +153,32 @@ class ProjectIndex:
             raise Denied("no such check")
         assert isinstance(check, Check)
         return check
+
+    def monitor(self, project: str, id: str) -> Monitor:
+        """The project's monitor with this id."""
+        monitor = self._view.get(f"monitor/{id}")
+        if monitor is None or monitor.project != project:
+            raise Denied("no such monitor")
+        assert isinstance(monitor, Monitor)
+        return monitor
+
+    def monitors(self, project: str) -> list[Monitor]:
+        """The project's monitors, oldest first."""
+        return [self._view.get(f"monitor/{id}") for _, id in self._monitors.get(project)]
+
+    def is_there(self, candidate: ApiKey | Channel | Check | Monitor) -> bool:
+        """Whether its owner has it already: the request came twice. Ids are random: no other project may take one."""
+        there = self._view.get(definition_key(candidate))
+        if there is None:
+            must_have_uuid(candidate)
+            return False
+        if there.project != candidate.project:
+            raise Denied("exists")
+        return True
+
+    def count_monitors(self, project: str) -> int:
+        """How many monitors the project has, paused ones too."""
+        return len(self._monitors.get(project))
 
     def count(self, project: str) -> int:
         """How many checks the project has."""
@@ -202,6 +237,12 @@ class ProjectIndex:
     def _these(self, ages: Sequence[Age]) -> Iterator[Check]:
         get = self._view.get
         return (get(f"check/{id}") for _, id in ages)
+
+
+def must_have_uuid(candidate: Definition) -> None:
+    """Candidate ids come from outside."""
+    if not is_uuid(candidate.id):
+        raise Refused(f"the candidate id of a {candidate.__struct_config__.tag} is not a UUID")
 
 
 def _places(check: Check) -> tuple[object, ...]:

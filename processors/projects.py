@@ -1,25 +1,26 @@
 """The `projects` fold: decides what people ask for; one writer per project, so nothing races.
 
 Journal `projects`, keyed by project; states `definitions`. Every request gets exactly one verdict in `decisions`. What
-is made, changed or removed goes as an effect into the journal that works with it: checks into `pings`, channels into
-`deliveries`. A request counts at its own time or the partition's, whichever is later; one dated more than `AHEAD`
-past both the partition's time and that of its Kafka record is a dead letter. A dead letter put back is decided like any
-other request: it is in order now.
+is made, changed or removed goes as an effect into the journal that works with it: checks into `pings`, monitors into
+`probe-results`, channels into `deliveries`. A request counts at its own time or the partition's, whichever is later;
+one dated more than `AHEAD` past both the partition's time and that of its Kafka record is a dead letter. A dead letter
+put back is decided like any other request: it is in order now.
 """
 
 from collections.abc import Iterable
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 from msgspec import UNSET
 from msgspec.structs import asdict, replace
 
-from processors.fold import SAME, Context, Effect, Refused, View
-from processors.project_index import Denied, ProjectIndex
+from processors.fold import Context, Effect, Refused, View
+from processors.project_index import Denied, ProjectIndex, must_have_uuid
+from processors.project_monitors import ProjectMonitors
+from processors.project_verdicts import verdict
 from schemas.base import SECOND, Micros
-from schemas.definitions import ApiKey, Channel, Check, Definition, Project, definition_key
+from schemas.definitions import Channel, Check, Definition, Project, definition_key
 from schemas.deliveries import Endpoint, EndpointDefined, EndpointRemoved
-from schemas.ids import is_uuid
 from schemas.pings import CheckDefined, CheckRemoved
 from schemas.requests import (
     ChannelCreate,
@@ -28,15 +29,17 @@ from schemas.requests import (
     CheckDelete,
     CheckFields,
     CheckUpdate,
-    Decision,
     KeyCreate,
     KeyRevoke,
+    MonitorCreate,
+    MonitorDelete,
+    MonitorUpdate,
     ProjectCreate,
     ProjectsRequest,
 )
 from schemas.schedules import BadSchedule, BadTimezone, Schedule, Simple, parse_schedule
 from schemas.ticks import PROGRESS_KEY, Progress, Tick
-from schemas.topics import DECISIONS, DEFINITIONS, DELIVERIES, PINGS, PROJECTS
+from schemas.topics import DEFINITIONS, DELIVERIES, PINGS, PROJECTS
 
 AHEAD = 60 * SECOND
 
@@ -71,6 +74,7 @@ class ProjectsPartition:
     def __init__(self, view: View) -> None:
         self._view = view
         self.index = ProjectIndex(view)
+        self._monitors = ProjectMonitors(view, self.index)
 
     def apply(self, event: ProjectsRequest | Tick, context: Context) -> Iterable[Effect]:
         """Decide one request, or take the time from a tick."""
@@ -80,7 +84,7 @@ class ProjectsPartition:
         try:
             return self._decide(event, context.key, self._time_of(event, context))
         except Denied as denied:
-            return [_verdict(event, "refused", reason=str(denied))]
+            return [verdict(event, "refused", reason=str(denied))]
 
     def _tick(self, tick: Tick) -> None:
         if tick.now > _BEYOND:
@@ -112,37 +116,43 @@ class ProjectsPartition:
                 return self._create_channel(request, project, at)
             case ChannelDelete():
                 return self._delete_channel(request, self.index.channel(owner, request.id), at)
+            case MonitorCreate():
+                return self._monitors.create(request, project, at)
+            case MonitorUpdate():
+                return self._monitors.change(request, self.index.monitor(owner, request.id), at)
+            case MonitorDelete():
+                return self._monitors.delete(request, self.index.monitor(owner, request.id), at)
             case KeyCreate():
                 return self._create_key(request, project, at)
             case KeyRevoke():
                 self._view.delete(definition_key(self.index.key(owner, request.id)))
-                return [_verdict(request, "removed", request.id)]
+                return [verdict(request, "removed", request.id)]
 
     def _create_project(self, request: ProjectCreate, owner: str, at: Micros) -> list[Effect]:
         made: list[Definition] = [request.project, *request.keys]
         if request.project.id != owner or any(key.project != owner for key in request.keys):
             raise Refused("keyed by another project")
         for definition in made:
-            _must_have_uuid(definition)
+            must_have_uuid(definition)
             if self._view.get(definition_key(definition)) is not None:
                 raise Denied("exists")
         for definition in made:
             self._view.put(definition_key(definition), replace(definition, created=at))
-        return [_verdict(request, "made", owner)]
+        return [verdict(request, "made", owner)]
 
     def _create_key(self, request: KeyCreate, project: Project, at: Micros) -> list[Effect]:
         if request.key.project != project.id:
             raise Refused("keyed by another project")
-        if self._is_there(request.key):
-            return [_verdict(request, "found", request.key.id)]
+        if self.index.is_there(request.key):
+            return [verdict(request, "found", request.key.id)]
         self._view.put(definition_key(request.key), replace(request.key, created=at))
-        return [_verdict(request, "made", request.key.id)]
+        return [verdict(request, "made", request.key.id)]
 
     def _create_channel(self, request: ChannelCreate, project: Project, at: Micros) -> list[Effect]:
         if request.channel.project != project.id:
             raise Refused("keyed by another project")
-        if self._is_there(request.channel):
-            return [_verdict(request, "found", request.channel.id)]
+        if self.index.is_there(request.channel):
+            return [verdict(request, "found", request.channel.id)]
         channel = replace(request.channel, created=at)
         self._view.put(definition_key(channel), channel)
         endpoint = Endpoint(
@@ -157,7 +167,8 @@ class ProjectsPartition:
         if request.on_every_check:
             for check in self.index.checks(project.id):
                 effects.append(self._redefine(check, at, channels=tuple(sorted((*check.channels, channel.id)))))
-        return [*effects, _verdict(request, "made", channel.id)]
+            effects += self._monitors.put_on_every(channel, at)
+        return [*effects, verdict(request, "made", channel.id)]
 
     def _delete_channel(self, request: ChannelDelete, channel: Channel, at: Micros) -> list[Effect]:
         self._view.delete(definition_key(channel))
@@ -166,13 +177,14 @@ class ProjectsPartition:
             if channel.id in check.channels:
                 rest = tuple(id for id in check.channels if id != channel.id)
                 effects.append(self._redefine(check, at, channels=rest))
-        return [*effects, _verdict(request, "removed", channel.id)]
+        effects += self._monitors.take_off_every(channel, at)
+        return [*effects, verdict(request, "removed", channel.id)]
 
     def _create_check(self, request: CheckCreate, project: Project, at: Micros) -> list[Effect]:
         if request.provision and not request.fields.slug:
             raise Refused("a check made by a ping needs a slug")
         new = Check(id=request.id, project=project.id, version=1, created=at)
-        if self._is_there(new):
+        if self.index.is_there(new):
             return self._found(request, request.id)
         if request.provision:
             return self._provision(request, project, new)
@@ -193,24 +205,24 @@ class ProjectsPartition:
         return self._define_new(request, replace(new, name=slug, slug=slug, channels=self.index.channels(project.id)))
 
     def _found(self, request: CheckCreate, id: str) -> list[Effect]:
-        return [_verdict(request, "found", id, self._view.get(f"check/{id}").version)]
+        return [verdict(request, "found", id, self._view.get(f"check/{id}").version)]
 
     def _define_new(self, request: CheckCreate, check: Check) -> list[Effect]:
         self._view.put(definition_key(check), check)
         defined = Effect(PINGS, check.id, CheckDefined(at=check.created, check=check))
-        return [defined, _verdict(request, "made", check.id, check.version)]
+        return [defined, verdict(request, "made", check.id, check.version)]
 
     def _change_check(self, request: CheckCreate | CheckUpdate, check: Check, at: Micros) -> list[Effect]:
         wanted = self._wanted(request.fields, check.project)
         if replace(check, **wanted) == check:
-            return [_verdict(request, "updated", check.id, check.version)]
-        return [self._redefine(check, at, **wanted), _verdict(request, "updated", check.id, check.version + 1)]
+            return [verdict(request, "updated", check.id, check.version)]
+        return [self._redefine(check, at, **wanted), verdict(request, "updated", check.id, check.version + 1)]
 
     def _delete_check(self, request: CheckDelete, check: Check, at: Micros) -> list[Effect]:
         self._view.delete(definition_key(check))
         return [
             Effect(PINGS, check.id, CheckRemoved(at=at)),
-            _verdict(request, "removed", check.id, check.version),
+            verdict(request, "removed", check.id, check.version),
         ]
 
     def _redefine(self, check: Check, at: Micros, **changes: Any) -> Effect:
@@ -230,21 +242,6 @@ class ProjectsPartition:
         if project.check_limit is not None and self.index.count(project.id) >= times * project.check_limit:
             raise Denied("limit reached")
 
-    def _is_there(self, candidate: ApiKey | Channel | Check) -> bool:
-        """Whether its owner has it already: the request came twice. Ids are random: no other project may take one."""
-        there = self._view.get(definition_key(candidate))
-        if there is None:
-            _must_have_uuid(candidate)
-            return False
-        if there.project != candidate.project:
-            raise Denied("exists")
-        return True
-
-
-def _must_have_uuid(candidate: Definition) -> None:
-    if not is_uuid(candidate.id):
-        raise Refused(f"the candidate id of a {candidate.__struct_config__.tag} is not a UUID")
-
 
 def _must_run(schedule: Schedule) -> None:
     """A schedule must be one that the `checks` fold can follow, whoever wrote the request."""
@@ -256,14 +253,3 @@ def _must_run(schedule: Schedule) -> None:
         parse_schedule(schedule.expression, schedule.tz)
     except (BadSchedule, BadTimezone) as error:
         raise Refused(f"the schedule {error}") from error
-
-
-def _verdict(
-    request: ProjectsRequest,
-    outcome: Literal["made", "found", "updated", "removed", "refused"],
-    id: str = "",
-    version: int = 0,
-    reason: str = "",
-) -> Effect:
-    decision = Decision(request=request.request, outcome=outcome, id=id, version=version, reason=reason)
-    return Effect(DECISIONS, request.request, decision, SAME)

@@ -9,7 +9,7 @@ from functools import partial
 from fastapi import FastAPI
 from starlette.routing import Route
 
-from query_api import healthchecks, refusals
+from query_api import healthchecks, poppaping, refusals
 from query_api.freshness import STALE_HEADER, Freshness
 from query_api.pages import dashboard
 from query_api.parts import Parts
@@ -28,11 +28,16 @@ def create_app(parts: Parts) -> FastAPI:
     )
     app.state.parts = parts
     app.state.freshness = Freshness(parts.states, parts.states_replica, parts.partitions, parts.clock, parts.source)
-    refusals.install(app)
+    refusals.install(app, {poppaping.speaks: poppaping.fault_answer})
+    app.add_exception_handler(poppaping.Fault, poppaping.on_fault)
     for prefix in healthchecks.PREFIXES:
         for router in healthchecks.ROUTERS:
             app.include_router(router, prefix=prefix)
+    for router in poppaping.ROUTERS:
+        app.include_router(router, prefix=poppaping.PREFIX)
     app.include_router(dashboard.router)
     routes = [route for router in healthchecks.ROUTERS for route in router.routes if isinstance(route, Route)]
     app.add_middleware(partial(Verbs, routes=routes, prefixes=healthchecks.PREFIXES, exposed=STALE_HEADER))
+    plan = poppaping.PLANS[parts.settings.plan]
+    app.add_middleware(partial(poppaping.RateLimits, most=plan.requests, now=parts.clock.now, speaks=poppaping.speaks))
     return app

@@ -12,6 +12,7 @@ from infra.log.sink import Position
 from query_api.parts import Acknowledges, Clock, Follows
 from query_api.states import States
 from schemas.base import SECOND, Micros
+from schemas.check_states import CheckState
 from schemas.definitions import Check
 
 PATIENCE = 1.0
@@ -25,7 +26,12 @@ class Freshness:
     """What reads wait for, and how far the states can speak."""
 
     def __init__(
-        self, states: States, replica: Follows, partitions: int, clock: Clock, source: Acknowledges | None = None
+        self,
+        states: States[CheckState],
+        replica: Follows,
+        partitions: int,
+        clock: Clock,
+        source: Acknowledges | None = None,
     ) -> None:
         self._states, self._replica = states, replica
         self._partitions, self._clock, self._source = partitions, clock, source

@@ -11,8 +11,11 @@ from infra.directory import Directory
 from infra.log.sink import Position
 from infra.settings import Settings
 from query_api.history import Flip, PingRow, Transition
+from query_api.monitor_history import Counts, IncidentRow, ResultRow
 from query_api.states import States
 from schemas.base import Micros
+from schemas.check_states import CheckState
+from schemas.monitor_states import MonitorState
 from schemas.requests import Decision, ProjectsRequest
 from schemas.topics import Topic
 
@@ -62,11 +65,28 @@ class HistoryReads(Protocol):
     async def flips(self, check_id: str, start: Micros, end: Micros) -> list[Flip]: ...
 
 
+class MonitorHistoryReads(Protocol):
+    """query_api.monitor_history.MonitorHistory."""
+
+    async def results(self, monitor: str, skip: int, limit: int) -> list[ResultRow]: ...
+
+    async def total(self, monitor: str) -> int: ...
+
+    async def counted_since(self, monitors: list[str], start: Micros) -> int: ...
+
+    async def between(self, monitor: str, start: Micros, end: Micros, limit: int) -> list[ResultRow]: ...
+
+    async def counts(self, monitor: str, start: Micros) -> Counts: ...
+
+    async def incidents(self, project: str) -> list[IncidentRow]: ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class Parts:
     """What `create_app` is given.
 
-    encrypt: makes a secret fit for storing. admin_password: opens the pages; None: there are no pages.
+    encrypt: makes a secret fit for storing; decrypt: reads it again.
+    admin_password: opens the pages; None: there are no pages.
     source: None where no pings are received. history: None without ClickHouse.
     """
 
@@ -77,12 +97,15 @@ class Parts:
     decisions: Asks
     directory: Directory
     definitions_replica: Follows
-    states: States
+    states: States[CheckState]
+    monitor_states: States[MonitorState]
     states_replica: Follows
     encrypt: Callable[[str], str]
+    decrypt: Callable[[str], str]
     admin_password: str | None = None
     source: Acknowledges | None = None
     history: HistoryReads | None = None
+    monitor_history: MonitorHistoryReads | None = None
 
 
 def _parts(request: Request) -> Parts:

@@ -4,6 +4,8 @@ No answer here is HTML or of a framework's own form; an error body is `{"error":
 form (PoppaPing's, updown's) raises exceptions of its own and registers their handlers beside these.
 """
 
+from collections.abc import Callable, Mapping
+
 import msgspec
 import structlog
 from fastapi import FastAPI, Request, Response
@@ -48,33 +50,39 @@ async def _refused(_: Request, refusal: Exception) -> Response:
     return error_answer(refusal.status, refusal.error, refusal.headers)
 
 
-async def _http(_: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)
-    headers = dict(error.headers) if error.headers else None
-    if error.status_code == 405:
-        return error_answer(405, None, headers)
-    return error_answer(error.status_code, str(error.detail).lower(), headers)
-
-
-async def _invalid(_: Request, error: Exception) -> Response:
-    assert isinstance(error, RequestValidationError)
-    first = error.errors()[0]
-    return error_answer(400, f"{'.'.join(map(str, first['loc'][1:]))}: {first['msg']}")
-
-
 async def _gone(_: Request, __: Exception) -> Response:
     return Response(status_code=400)  # nobody is there to read it
 
 
-async def _failed(request: Request, error: Exception) -> Response:
-    log.error("api.failed", method=request.method, path=request.url.path, exc_info=error)
-    return error_answer(500, "internal error")
+# How an API tells an error that has no other form: status, words or None, headers.
+ErrorForm = Callable[[int, str | None, dict[str, str] | None], Response]
 
 
-def install(app: FastAPI) -> None:
-    """Register the handlers."""
+def install(app: FastAPI, forms: Mapping[Callable[[str], bool], ErrorForm]) -> None:
+    """Register the handlers. `forms`: for the paths that a function takes, an API's own form of errors."""
+
+    def tell(request: Request, status: int, words: str | None, headers: dict[str, str] | None = None) -> Response:
+        form = next((form for speaks, form in forms.items() if speaks(request.url.path)), error_answer)
+        return form(status, words, headers)
+
+    async def http(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        headers = dict(error.headers) if error.headers else None
+        return tell(
+            request, error.status_code, None if error.status_code == 405 else str(error.detail).lower(), headers
+        )
+
+    async def invalid(request: Request, error: Exception) -> Response:
+        assert isinstance(error, RequestValidationError)
+        first = error.errors()[0]
+        return tell(request, 400, f"{'.'.join(map(str, first['loc'][1:]))}: {first['msg']}")
+
+    async def failed(request: Request, error: Exception) -> Response:
+        log.error("api.failed", method=request.method, path=request.url.path, exc_info=error)
+        return tell(request, 500, "internal error")
+
     app.add_exception_handler(Refusal, _refused)
-    app.add_exception_handler(HTTPException, _http)
-    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, http)
+    app.add_exception_handler(RequestValidationError, invalid)
     app.add_exception_handler(ClientDisconnect, _gone)
-    app.add_exception_handler(Exception, _failed)
+    app.add_exception_handler(Exception, failed)

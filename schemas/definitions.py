@@ -1,6 +1,6 @@
 """Definitions: what people decided. The records of the `definitions` topic, written only by the `projects` fold.
 
-Keys are `project/<id>`, `key/<id>`, `channel/<id>`, `check/<id>`.
+Keys are `project/<id>`, `key/<id>`, `channel/<id>`, `check/<id>`, `monitor/<id>`.
 """
 
 from typing import Annotated, Literal
@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from schemas.base import Fact, Micros
+from schemas.monitors import Monitor
 from schemas.schedules import Schedule, Simple
 
 DEFAULT_PERIOD = 86_400
@@ -25,6 +26,18 @@ NOTICES: tuple[Notice, ...] = (
 KeyKind = Literal["healthchecks", "healthchecks-readonly", "updown", "updown-readonly", "poppaping"]
 
 
+# Those of seed 001, and the two that it lacks for what it lets nobody change.
+KeyScope = Literal[
+    "monitors:read",
+    "monitors:write",
+    "incidents:read",
+    "status-pages:read",
+    "status-pages:write",
+    "alerts:read",
+    "alerts:write",
+]
+
+
 class Project(Fact, tag="project", frozen=True):
     """The tenant. `webhook_secret` is encrypted; it signs every channel that has no secret of its own."""
 
@@ -37,7 +50,10 @@ class Project(Fact, tag="project", frozen=True):
 
 
 class ApiKey(Fact, tag="key", frozen=True):
-    """An API key: only the SHA-256 of the key is kept, with its first characters to tell keys apart."""
+    """An API key: only the SHA-256 of the key is kept, with its first characters to tell keys apart.
+
+    scopes: of a `poppaping` key; empty: all of them. expires: from then on it opens nothing.
+    """
 
     id: str
     project: str
@@ -46,6 +62,8 @@ class ApiKey(Fact, tag="key", frozen=True):
     prefix: str
     created: Micros
     name: str = ""
+    scopes: tuple[KeyScope, ...] = ()
+    expires: Micros | None = None
 
 
 class Channel(Fact, tag="channel", frozen=True):
@@ -95,7 +113,7 @@ class Check(Fact, tag="check", frozen=True):
     channels: tuple[str, ...] = ()
 
 
-Definition = Project | ApiKey | Channel | Check
+Definition = Project | ApiKey | Channel | Check | Monitor
 
 
 def definition_key(definition: Definition) -> str:

@@ -18,7 +18,9 @@ from schemas.check_states import CheckStatesRecord
 from schemas.dead_letters import DeadLetter
 from schemas.definitions import Definition
 from schemas.deliveries import DeliveriesEvent, DeliveryStatesRecord
+from schemas.monitor_states import MonitorStatesRecord
 from schemas.pings import PingsEvent
+from schemas.probes import ProbeResultsEvent
 from schemas.requests import Decision, ProjectsRequest
 from schemas.ticks import Gap, Progress, Tick
 from schemas.topics import Cleanup, Topic
@@ -30,9 +32,11 @@ Kind: TypeAlias = Literal["journal", "state", "stream"]
 CARRIES: dict[Topic, Any] = {
     topics.PROJECTS: ProjectsRequest | Tick,
     topics.PINGS: PingsEvent,
+    topics.PROBE_RESULTS: ProbeResultsEvent,
     topics.DELIVERIES: DeliveriesEvent,
     topics.DEFINITIONS: Definition | Progress,
     topics.CHECK_STATES: CheckStatesRecord,
+    topics.MONITOR_STATES: MonitorStatesRecord,
     topics.DELIVERY_STATES: DeliveryStatesRecord,
     topics.TRANSITIONS: Transition,
     topics.DECISIONS: Decision,

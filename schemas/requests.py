@@ -10,6 +10,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from schemas.base import Fact, Micros
 from schemas.definitions import ApiKey, Channel, Project
+from schemas.monitors import Confirmations, Interval, MonitorKind, Region, Target, Timeout
 from schemas.schedules import Schedule
 
 Limit = Annotated[int, Meta(ge=60, le=31_536_000)]
@@ -71,7 +72,7 @@ class KeyRevoke(Request, tag="key.revoke", frozen=True):
 
 
 class ChannelCreate(Request, tag="channel.create", frozen=True):
-    """`on_every_check`: put it on every existing check of the project, too."""
+    """`on_every_check`: put it on every existing check and monitor of the project, too."""
 
     channel: Channel
     on_every_check: bool = False
@@ -104,16 +105,63 @@ class CheckDelete(Request, tag="check.delete", frozen=True):
     id: str
 
 
+class MonitorFields(Fact, tag=False, frozen=True):
+    """The fields of a monitor that a request sets; what is not set keeps its value or default.
+
+    `channels`: as of a check; not set for a new monitor: every channel of the project.
+    """
+
+    name: Annotated[str, Meta(min_length=1, max_length=200)] | UnsetType = UNSET
+    kind: MonitorKind | UnsetType = UNSET
+    target: Target | UnsetType = UNSET
+    interval: Interval | UnsetType = UNSET
+    timeout: Timeout | UnsetType = UNSET
+    regions: tuple[Region, ...] | UnsetType = UNSET
+    probed_from: Annotated[tuple[Region, ...], Meta(min_length=1)] | UnsetType = UNSET
+    confirmations: Confirmations | UnsetType = UNSET
+    recoveries: Confirmations | UnsetType = UNSET
+    paused: bool | UnsetType = UNSET
+    channels: str | UnsetType = UNSET
+
+
+class MonitorCreate(Request, tag="monitor.create", frozen=True):
+    """Makes a monitor under the candidate `id`. `most`: refused when the project has so many already."""
+
+    id: str
+    fields: MonitorFields
+    most: int | None = None
+
+
+class MonitorUpdate(Request, tag="monitor.update", frozen=True):
+    id: str
+    fields: MonitorFields
+
+
+class MonitorDelete(Request, tag="monitor.delete", frozen=True):
+    id: str
+
+
 ProjectsRequest = (
-    ProjectCreate | KeyCreate | KeyRevoke | ChannelCreate | ChannelDelete | CheckCreate | CheckUpdate | CheckDelete
+    ProjectCreate
+    | KeyCreate
+    | KeyRevoke
+    | ChannelCreate
+    | ChannelDelete
+    | CheckCreate
+    | CheckUpdate
+    | CheckDelete
+    | MonitorCreate
+    | MonitorUpdate
+    | MonitorDelete
 )
 
 
 class Decision(Fact, tag="decision", frozen=True):
     """The verdict on a request. `id` and `version` name what was made, found or changed; `reason` says why refused.
 
-    `refused` reasons: `no such project`, `no such check`, `no such channel`, `no such key`, `exists`, `limit reached`,
-    `ambiguous slug`, `invalid channel identifier: x`, `non-unique channel identifier: x`, `empty channel identifier`.
+    `refused` reasons: `no such project`, `no such check`, `no such monitor`, `no such channel`, `no such key`,
+    `exists`, `limit reached`, `ambiguous slug`, `invalid channel identifier: x`, `non-unique channel identifier: x`,
+    `empty channel identifier`.
     """
 
     request: str

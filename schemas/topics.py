@@ -34,11 +34,13 @@ class Topic:
 # Journals.
 PROJECTS = Topic("projects", key="project id")
 PINGS = Topic("pings", key="check id")
+PROBE_RESULTS = Topic("probe-results", key="monitor id")
 DELIVERIES = Topic("deliveries", key="channel id")
 
 # State topics: record N of a journal's partition P is folded into partition P here.
 DEFINITIONS = Topic("definitions", key="kind/id", cleanup=Cleanup.COMPACT)
 CHECK_STATES = Topic("check-states", key="check id, or kind/id", cleanup=Cleanup.COMPACT)
+MONITOR_STATES = Topic("monitor-states", key="monitor id, or kind/id", cleanup=Cleanup.COMPACT)
 DELIVERY_STATES = Topic("delivery-states", key="kind/id", cleanup=Cleanup.COMPACT)
 
 # Streams.
@@ -49,9 +51,11 @@ DEAD_LETTERS = Topic("dead-letters", key="key of the refused record")
 TOPICS = (
     PROJECTS,
     PINGS,
+    PROBE_RESULTS,
     DELIVERIES,
     DEFINITIONS,
     CHECK_STATES,
+    MONITOR_STATES,
     DELIVERY_STATES,
     TRANSITIONS,
     DECISIONS,

@@ -10,7 +10,7 @@ from schemas.ticks import GapCause
 
 # `removed` closes the last span of a thing that was deleted.
 Shown = Literal["new", "up", "late", "not_observed", "down", "paused", "removed"]
-Reason = Literal["ping", "fail", "deadline", "run limit", "gap", "paused", "resumed", "defined", "removed"]
+Reason = Literal["ping", "probe", "fail", "deadline", "run limit", "gap", "paused", "resumed", "defined", "removed"]
 
 
 class StatusChanged(Fact, tag="status.changed", frozen=True):

@@ -20,18 +20,30 @@ from infra.secrets import hash_api_key
 from infra.settings import Settings
 from processors.checks import Checks
 from processors.fold import SAME, Effect, Record, Session, View
+from processors.monitors import Monitors
 from processors.projects import Projects
 from query_api.app import create_app
 from query_api.history import Flip, PingRow, Transition
 from query_api.parts import Parts
 from query_api.states import States
 from schemas.base import SECOND, Micros, encode
+from schemas.check_states import CheckState
 from schemas.definitions import ApiKey, Channel, KeyKind, Project
 from schemas.ids import derived_id, new_id
+from schemas.monitor_states import MonitorState
 from schemas.pings import Kind, Ping
 from schemas.requests import ChannelCreate, Decision, ProjectCreate, ProjectsRequest
 from schemas.ticks import Tick
-from schemas.topics import CHECK_STATES, DEFINITIONS, PINGS, PROJECTS, TRANSITIONS, Topic
+from schemas.topics import (
+    CHECK_STATES,
+    DEFINITIONS,
+    MONITOR_STATES,
+    PINGS,
+    PROBE_RESULTS,
+    PROJECTS,
+    TRANSITIONS,
+    Topic,
+)
 from schemas.transitions import StatusChanged
 
 START: Micros = 1_750_000_000 * SECOND
@@ -50,7 +62,8 @@ class Memory:
     def __init__(self, partitions: int = 2) -> None:
         self.partitions = partitions
         self.time: Micros = START
-        self.directory, self.states = Directory(), States()
+        self.directory, self.states = Directory(), States(CheckState)
+        self.monitor_states = States(MonitorState)
         self.records: dict[tuple[str, int], list[tuple[str, bytes]]] = {}
         self.decisions: dict[str, Decision] = {}
         self.held: set[str] = set()
@@ -58,12 +71,13 @@ class Memory:
         self.acked = [-1] * partitions
         self._sessions = {
             (fold.journal.name, number): Session(fold, number, View())
-            for fold in (Projects(), Checks())
+            for fold in (Projects(), Checks(), Monitors())
             for number in range(partitions)
         }
         self._applies: dict[str, Callable[[int, str, bytes | None], None]] = {
             DEFINITIONS.name: self.directory.apply,
             CHECK_STATES.name: self.states.apply,
+            MONITOR_STATES.name: self.monitor_states.apply,
         }
         self.tick(0)
 
@@ -77,7 +91,7 @@ class Memory:
         end = self.time + round(seconds * SECOND)
         while True:
             self.time = min(self.time + SECOND, end)
-            for topic in (PINGS, PROJECTS):
+            for topic in (PINGS, PROJECTS, PROBE_RESULTS):
                 for number in range(self.partitions):
                     self._append(topic.name, number, "", encode(Tick(slot="s", epoch=1, at=self.time, now=self.time)))
             self.fold()
@@ -265,8 +279,10 @@ class Harness:
                 directory=self.log.directory,
                 definitions_replica=self.log,
                 states=self.log.states,
+                monitor_states=self.log.monitor_states,
                 states_replica=self.log,
-                encrypt=lambda secret: f"sealed {len(secret)}",
+                encrypt=lambda secret: f"sealed {secret[::-1]}",
+                decrypt=lambda secret: secret.removeprefix("sealed ")[::-1],
                 source=self.log,
                 history=self.history if history else None,
             )

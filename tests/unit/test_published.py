@@ -31,9 +31,11 @@ def test_index_tells_every_topic() -> None:
     assert {name: topic["kind"] for name, topic in told.items()} == {
         "projects": "journal",
         "pings": "journal",
+        "probe-results": "journal",
         "deliveries": "journal",
         "definitions": "state",
         "check-states": "state",
+        "monitor-states": "state",
         "delivery-states": "state",
         "transitions": "stream",
         "decisions": "stream",

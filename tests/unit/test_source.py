@@ -15,7 +15,7 @@ from ingest.ticker import Ticker
 from schemas.base import SECOND
 from schemas.pings import Ping
 from schemas.ticks import Tick
-from schemas.topics import DELIVERIES, PINGS, PROJECTS
+from schemas.topics import DELIVERIES, PINGS, PROBE_RESULTS, PROJECTS
 from tests.memory_log import MemorySink
 from tests.unit.ping_world import BY_UUID, NOON, HandClock, World
 
@@ -251,6 +251,6 @@ async def test_the_ticker_tells_plain_time_to_the_other_journals(monkeypatch: py
     await until(lambda: ticker.acknowledged >= 2 * 2 * PARTITIONS)
     stop.set()
     await running
-    assert {topic for topic, _ in sink.logs} == {PROJECTS.name, DELIVERIES.name}
+    assert {topic for topic, _ in sink.logs} == {PROJECTS.name, PROBE_RESULTS.name, DELIVERIES.name}
     assert PINGS.name not in {topic for topic, _ in sink.logs}
     assert {partition for _, partition in sink.logs} == set(range(PARTITIONS))

@@ -1,0 +1,59 @@
+"""One probe of a monitor, whatever its kind: within its time limit, and never raising for what a target does."""
+
+import asyncio
+import time
+
+from ingest.prober.connection import Connector
+from ingest.prober.http import probe_http
+from ingest.prober.outcome import Failed, Trace
+from schemas.base import SECOND, Micros
+from schemas.monitors import Monitor, Sealed
+from schemas.probes import Failure, ProbeCompleted
+from schemas.slots import time_limit
+
+
+async def probe(
+    connector: Connector, monitor: Monitor, sealed: Sealed, slot: Micros, confirm: int, region: str, at: Micros
+) -> ProbeCompleted:
+    """The result of probing `monitor` now."""
+    trace, detail = Trace(), ""
+    failure: Failure = ""
+    limit = time_limit(monitor) / SECOND
+    began = time.perf_counter_ns()
+    try:
+        async with asyncio.timeout(limit):
+            await _probe(connector, monitor, sealed, trace)
+    except Failed as failed:
+        failure, detail = failed.failure, failed.detail
+    except TimeoutError:
+        failure, detail = "timeout", f"after {limit:g} s"
+    except OSError as error:
+        failure, detail = "closed", (error.strerror or "").lower()
+    return ProbeCompleted(
+        slot=slot,
+        confirm=confirm,
+        region=region,
+        at=at,
+        took=(time.perf_counter_ns() - began) // 1_000,
+        ok=not failure,
+        failure=failure,
+        detail=detail,
+        status=trace.status,
+        address=trace.address,
+        phases=trace.phases,
+        expires=trace.expires,
+    )
+
+
+async def _probe(connector: Connector, monitor: Monitor, sealed: Sealed, trace: Trace) -> None:
+    target = monitor.target
+    match monitor.kind:
+        case "http":
+            await probe_http(connector, target, sealed, trace)
+        case "tcp" | "tls":
+            transport, _ = await connector.open(
+                target.host, target.port, asyncio.Protocol, trace, tls=monitor.kind == "tls"
+            )
+            transport.abort()
+        case other:
+            raise Failed("ours", f"this prober knows no {other} probes")

@@ -1,0 +1,29 @@
+"""What probers tell Prometheus."""
+
+from prometheus_client import Counter, Histogram
+
+from schemas.base import SECOND, Micros
+from schemas.probes import ProbeCompleted
+
+_PROBES = Counter("pingfold_probes_total", "Probes, by how they ended", ["region", "outcome"])
+_MISSED = Counter("pingfold_probe_slots_missed_total", "Slots that had passed before their probe could begin")
+_DELAY = Histogram(
+    "pingfold_probe_start_delay_seconds",
+    "From a slot to the start of its probe",
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5),
+)
+
+
+def started(delay: Micros) -> None:
+    """A regular probe begins, so long after its slot."""
+    _DELAY.observe(delay / SECOND)
+
+
+def missed() -> None:
+    """A slot is left out."""
+    _MISSED.inc()
+
+
+def completed(result: ProbeCompleted) -> None:
+    """A probe has ended."""
+    _PROBES.labels(result.region, result.failure or "ok").inc()

@@ -1,0 +1,231 @@
+"""The prober: one process of a region. Probes its share of the monitors, slot by slot, and appends each result.
+
+- Slots come from the definition alone, confirmations from the state (`schemas.slots`), so probing goes on while nothing
+  folds. A slot that was missed is not made up for: the fold notices that it stayed empty.
+- Probes run beside each other, each within its own time limit; a slow target delays nobody.
+- After a standstill of this process (it was frozen, or starved) no failure that it thinks it saw counts: what was under
+  way is told as `ours`.
+"""
+
+import asyncio
+import heapq
+import time
+from collections.abc import Callable
+
+import msgspec
+import structlog
+
+from infra.log.sink import NotStored
+from infra.secrets import SecretError
+from ingest.clock import Clock
+from ingest.needs import Log
+from ingest.prober import measures
+from ingest.prober.connection import Connector
+from ingest.prober.kinds import probe
+from schemas.base import SECOND, Micros, encode
+from schemas.monitor_states import Doubt, MonitorCopy, MonitorState, MonitorStatesRecord
+from schemas.monitors import Monitor, Sealed
+from schemas.probes import ProbeCompleted
+from schemas.slots import confirming_region, first_slot, region_of, step
+from schemas.ticks import Progress
+from schemas.topics import PROBE_RESULTS
+
+log = structlog.get_logger(__name__)
+
+# The loop looks at the clock this often: a test moves it, and its silence tells of a standstill.
+_BEAT = 0.25
+STANDSTILL = 2.0
+
+_record = msgspec.json.Decoder(MonitorStatesRecord).decode
+_sealed = msgspec.json.Decoder(Sealed).decode
+
+
+class _Watched:
+    """A monitor of ours. `due`: its next slot; `asked`: the confirmation that was begun last."""
+
+    __slots__ = ("asked", "due", "monitor", "sealed", "state")
+
+    def __init__(self, monitor: Monitor) -> None:
+        self.monitor = monitor
+        self.state: MonitorState | None = None
+        self.sealed = Sealed()
+        self.due: Micros = 0
+        self.asked = (0, 0)
+
+
+class Prober:
+    """To be made inside a running event loop. `decrypt`: opens what is sealed in a definition."""
+
+    def __init__(
+        self, region: str, connector: Connector, sink: Log, clock: Clock, decrypt: Callable[[str], str]
+    ) -> None:
+        self._region, self._connector, self._sink, self._clock = region, connector, sink, clock
+        self._decrypt = decrypt
+        self._known: dict[int, dict[str, _Watched]] = {}
+        self._whole: set[int] = set()
+        # (when, monitor, partition, confirmation): lazy, a watched monitor says itself whether an entry still counts.
+        self._queue: list[tuple[Micros, str, int, int]] = []
+        self._changed = asyncio.Event()
+        self._beat_at = time.monotonic()
+        self._stood_until = 0.0
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    # ---- what the assignment tells
+
+    def heard(self, partition: int, records: list[tuple[str, bytes | None]]) -> None:
+        """New records of `monitor-states`."""
+        known = self._known.setdefault(partition, {})
+        for key, value in records:
+            kind, _, id = key.rpartition("/")
+            if value is None:
+                if kind == "definition":
+                    known.pop(id, None)
+                continue
+            try:
+                record = _record(value)
+            except (msgspec.MsgspecError, UnicodeDecodeError):
+                log.warning("prober.skipped", key=key)
+                continue
+            match record:
+                case MonitorCopy(monitor=monitor):
+                    self._define(known, monitor)
+                    self._plan(partition, known[monitor.id])
+                case MonitorState() if key in known:
+                    known[key].state = record
+                    self._plan(partition, known[key])
+                case _:
+                    assert isinstance(record, MonitorState | Progress)
+
+    def whole(self, partition: int) -> None:
+        """All that is there of a partition has been heard."""
+        if partition in self._whole:
+            return
+        self._whole.add(partition)
+        for watched in self._known.setdefault(partition, {}).values():
+            self._plan(partition, watched)
+        log.info("prober.taken", partition=partition, monitors=len(self._known[partition]))
+
+    def lost(self, partition: int) -> None:
+        """A partition is no longer ours."""
+        self._whole.discard(partition)
+        self._known.pop(partition, None)
+
+    def _define(self, known: dict[str, _Watched], monitor: Monitor) -> None:
+        watched = known.get(monitor.id)
+        if watched is None:
+            watched = known[monitor.id] = _Watched(monitor)
+        watched.monitor, watched.due = monitor, 0
+        try:
+            watched.sealed = _sealed(self._decrypt(monitor.target.sealed)) if monitor.target.sealed else Sealed()
+        except (SecretError, msgspec.MsgspecError) as error:
+            log.error("prober.sealed", monitor=monitor.id, error=str(error))
+
+    # ---- what is due
+
+    def _plan(self, partition: int, watched: _Watched) -> None:
+        """Queue what a monitor is due for next."""
+        monitor, state = watched.monitor, watched.state
+        if partition not in self._whole or monitor.paused or self._region not in monitor.probed_from:
+            return
+        now = self._clock.now()
+        if state is not None and state.version == monitor.version:
+            self._plan_first(partition, watched, state, now)
+            self._plan_confirmation(partition, watched, state.doubt)
+        if watched.due <= now:
+            watched.due = self._next_slot(monitor, now)
+            self._push(watched.due, monitor.id, partition, 0)
+
+    def _plan_first(self, partition: int, watched: _Watched, state: MonitorState, now: Micros) -> None:
+        """The moment of a definition is a slot; it is not waited for."""
+        begun, monitor = state.begun, watched.monitor
+        fresh = not state.seen and begun <= now < begun + step(monitor)
+        if fresh and watched.asked != (begun, 0) and region_of(monitor, begun) == self._region:
+            watched.asked = (begun, 0)
+            self._begin(partition, watched, begun, 0)
+
+    def _plan_confirmation(self, partition: int, watched: _Watched, doubt: Doubt | None) -> None:
+        if doubt is None or watched.asked == (doubt.since, doubt.asked):
+            return
+        if confirming_region(watched.monitor, doubt.region, doubt.asked) == self._region:
+            self._push(doubt.asked_at, watched.monitor.id, partition, doubt.asked)
+
+    def _next_slot(self, monitor: Monitor, after: Micros) -> Micros:
+        slot = first_slot(monitor, after)
+        while region_of(monitor, slot) != self._region:
+            slot += step(monitor)
+        return slot
+
+    def _push(self, at: Micros, id: str, partition: int, confirm: int) -> None:
+        heapq.heappush(self._queue, (at, id, partition, confirm))
+        if self._queue[0][0] == at:
+            self._changed.set()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Probe until `stop` is set; then let what is under way end."""
+        ending = asyncio.ensure_future(stop.wait())
+        while not stop.is_set():
+            self._beat()
+            self._clock.refresh()
+            now = self._clock.now()
+            while self._queue and self._queue[0][0] <= now:
+                self._due(*heapq.heappop(self._queue), now)
+            pause = _BEAT if not self._queue else min(_BEAT, max(0.0, (self._queue[0][0] - now) / SECOND))
+            self._changed.clear()
+            changed = asyncio.ensure_future(self._changed.wait())
+            await asyncio.wait({ending, changed}, timeout=pause, return_when=asyncio.FIRST_COMPLETED)
+            changed.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=3.0)
+
+    def _beat(self) -> None:
+        now = time.monotonic()
+        if now - self._beat_at > STANDSTILL:
+            self._stood_until = now
+            log.warning("prober.stood_still", seconds=round(now - self._beat_at, 1))
+        self._beat_at = now
+
+    def _due(self, at: Micros, id: str, partition: int, confirm: int, now: Micros) -> None:
+        watched = self._known.get(partition, {}).get(id)
+        if watched is None or partition not in self._whole or watched.monitor.paused:
+            return
+        if confirm:
+            doubt = watched.state.doubt if watched.state is not None else None
+            if doubt is not None and doubt.asked == confirm and watched.asked != (doubt.since, confirm):
+                watched.asked = (doubt.since, confirm)
+                self._begin(partition, watched, doubt.since, confirm)
+            return
+        if watched.due != at:  # another definition has been heard since
+            return
+        if now - at < step(watched.monitor):
+            measures.started(now - at)
+            self._begin(partition, watched, at, 0)
+        else:
+            measures.missed()
+        watched.due = self._next_slot(watched.monitor, now)
+        self._push(watched.due, id, partition, 0)
+
+    # ---- probing
+
+    def _begin(self, partition: int, watched: _Watched, slot: Micros, confirm: int) -> None:
+        task = asyncio.create_task(self._probe(watched.monitor, watched.sealed, slot, confirm))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _probe(self, monitor: Monitor, sealed: Sealed, slot: Micros, confirm: int) -> None:
+        began = time.monotonic()
+        try:
+            result = await probe(
+                self._connector, monitor, sealed, slot, confirm, self._region, max(slot, self._clock.now())
+            )
+            if not result.ok and (self._stood_until > began or time.monotonic() - self._beat_at > STANDSTILL):
+                result = msgspec.structs.replace(result, failure="ours", detail="this prober stood still")
+            await self._report(monitor.id, result)
+        except Exception:
+            log.exception("prober.failed", monitor=monitor.id)
+
+    async def _report(self, monitor: str, result: ProbeCompleted) -> None:
+        measures.completed(result)
+        try:
+            await self._sink.put(PROBE_RESULTS, monitor, encode(result))
+        except NotStored as error:
+            log.warning("prober.not_stored", monitor=monitor, error=str(error))

@@ -1,0 +1,77 @@
+"""What the `projects` fold decides about monitors: making, changing and removing them, and which channels they have."""
+
+from typing import Any
+
+from msgspec import UNSET
+from msgspec.structs import asdict, replace
+
+from processors.fold import Effect, Refused, View
+from processors.project_index import Denied, ProjectIndex
+from processors.project_verdicts import verdict
+from schemas.base import Micros
+from schemas.definitions import Channel, Project, definition_key
+from schemas.monitors import Monitor
+from schemas.probes import MonitorDefined, MonitorRemoved
+from schemas.requests import MonitorCreate, MonitorDelete, MonitorFields, MonitorUpdate
+from schemas.topics import PROBE_RESULTS
+
+
+class ProjectMonitors:
+    """The monitors of one partition's projects."""
+
+    def __init__(self, view: View, index: ProjectIndex) -> None:
+        self._view, self._index = view, index
+
+    def put_on_every(self, channel: Channel, at: Micros) -> list[Effect]:
+        """A channel is put on every monitor of its project."""
+        return [
+            self._redefine(monitor, at, channels=tuple(sorted((*monitor.channels, channel.id))))
+            for monitor in self._index.monitors(channel.project)
+        ]
+
+    def take_off_every(self, channel: Channel, at: Micros) -> list[Effect]:
+        """A channel is gone."""
+        return [
+            self._redefine(monitor, at, channels=tuple(id for id in monitor.channels if id != channel.id))
+            for monitor in self._index.monitors(channel.project)
+            if channel.id in monitor.channels
+        ]
+
+    def create(self, request: MonitorCreate, project: Project, at: Micros) -> list[Effect]:
+        wanted = self._wanted(request.fields, project.id)
+        if "name" not in wanted:
+            raise Refused("a monitor needs a name")
+        wanted.setdefault("channels", self._index.channels(project.id))
+        monitor = Monitor(id=request.id, project=project.id, version=1, created=at, revised=at, **wanted)
+        if self._index.is_there(monitor):
+            return [verdict(request, "found", monitor.id, self._view.get(definition_key(monitor)).version)]
+        if request.most is not None and self._index.count_monitors(project.id) >= request.most:
+            raise Denied("limit reached")
+        self._view.put(definition_key(monitor), monitor)
+        defined = Effect(PROBE_RESULTS, monitor.id, MonitorDefined(at=at, monitor=monitor))
+        return [defined, verdict(request, "made", monitor.id, monitor.version)]
+
+    def change(self, request: MonitorUpdate, monitor: Monitor, at: Micros) -> list[Effect]:
+        wanted = self._wanted(request.fields, monitor.project)
+        if replace(monitor, **wanted) == monitor:
+            return [verdict(request, "updated", monitor.id, monitor.version)]
+        return [
+            self._redefine(monitor, at, **wanted),
+            verdict(request, "updated", monitor.id, monitor.version + 1),
+        ]
+
+    def delete(self, request: MonitorDelete, monitor: Monitor, at: Micros) -> list[Effect]:
+        self._view.delete(definition_key(monitor))
+        removed = Effect(PROBE_RESULTS, monitor.id, MonitorRemoved(at=at))
+        return [removed, verdict(request, "removed", monitor.id, monitor.version)]
+
+    def _redefine(self, monitor: Monitor, at: Micros, **changes: Any) -> Effect:
+        changed = replace(monitor, version=monitor.version + 1, revised=at, **changes)
+        self._view.put(definition_key(changed), changed)
+        return Effect(PROBE_RESULTS, changed.id, MonitorDefined(at=at, monitor=changed))
+
+    def _wanted(self, fields: MonitorFields, project: str) -> dict[str, Any]:
+        wanted = {name: value for name, value in asdict(fields).items() if value is not UNSET}
+        if "channels" in wanted:
+            wanted["channels"] = self._index.named_channels(project, wanted["channels"])
+        return wanted

@@ -1,0 +1,18 @@
+"""The PoppaPing REST API v1 (seed 001, reference/poppaping-api.md)."""
+
+from query_api.poppaping import account, alerts, incidents, monitors
+from query_api.poppaping.answers import Fault, fault_answer, on_fault
+from query_api.poppaping.limits import RateLimits
+from query_api.poppaping.plans import PLANS
+
+PREFIX = "/api/v1"
+ROUTERS = (account.router, monitors.router, incidents.router, alerts.router)
+_ROOMS = ("account", "monitors", "incidents", "status-pages", "alerts", "alert-channels")
+
+__all__ = ["PLANS", "PREFIX", "ROUTERS", "Fault", "RateLimits", "fault_answer", "on_fault", "speaks"]
+
+
+def speaks(path: str) -> bool:
+    """Whether a path is of this API, which shares its prefix with the Healthchecks Management API."""
+    room = path.removeprefix(PREFIX + "/").partition("/")[0]
+    return path.startswith(PREFIX + "/") and room in _ROOMS

@@ -1,0 +1,93 @@
+"""The form of PoppaPing's answers: `{"data": ...}`, lists with `meta`, errors with `error` and `message` (seed 001).
+
+Times are ISO 8601 with `+00:00`, whole seconds. A page beyond the end is empty; `page` and `per_page` that are no
+positive numbers are 400, a `per_page` above the most there is counts as the most.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Annotated, Any, TypeVar
+
+from fastapi import Query, Request, Response
+
+from query_api.refusals import json_answer
+from schemas.base import SECOND, Micros
+
+T = TypeVar("T")
+
+_CODES = {
+    400: "validation_error",
+    401: "unauthorized",
+    403: "insufficient_scope",
+    404: "not_found",
+    405: "method_not_allowed",
+    413: "validation_error",
+    429: "rate_limit_exceeded",
+    503: "unavailable",
+}
+
+_ERROR = {
+    "type": "object",
+    "properties": {"error": {"type": "string"}, "message": {"type": "string"}},
+    "required": ["error", "message"],
+}
+# What `/openapi.json` says of every route.
+ERRORS: dict[int | str, dict[str, Any]] = {
+    "4XX": {"description": "What was wrong with the request.", "content": {"application/json": {"schema": _ERROR}}},
+    503: {"description": "Not now; try again.", "content": {"application/json": {"schema": _ERROR}}},
+}
+
+Page = Annotated[int, Query(ge=1, le=1_000_000_000, description="The page, from 1.")]
+PerPage = Annotated[int, Query(ge=1, le=1_000_000_000, description="How many on a page.")]
+
+MOST_PER_PAGE = 100
+
+
+class Fault(Exception):
+    """Ends a request with an error in PoppaPing's form."""
+
+    def __init__(
+        self, status: int, message: str, code: str | None = None, headers: dict[str, str] | None = None
+    ) -> None:
+        super().__init__(message)
+        self.status, self.message, self.headers = status, message, headers
+        self.code = code or _CODES.get(status, "error")
+
+
+def fault_answer(status: int, message: str | None, headers: dict[str, str] | None = None) -> Response:
+    """An error that has only a status."""
+    code = _CODES.get(status, "error")
+    return json_answer({"error": code, "message": message or code.replace("_", " ").capitalize()}, status, headers)
+
+
+async def on_fault(_: Request, fault: Exception) -> Response:
+    """The handler of `Fault`."""
+    assert isinstance(fault, Fault)
+    return json_answer({"error": fault.code, "message": fault.message}, fault.status, fault.headers)
+
+
+def one(data: object, status: int = 200) -> Response:
+    """A single object."""
+    return json_answer({"data": data}, status)
+
+
+def listed(items: Sequence[T], page: int, per_page: int, total: int) -> Response:
+    """The items of one page, of `total` in all."""
+    pages = max(1, -(-total // per_page))
+    meta = {"page": page, "per_page": per_page, "total": total, "total_pages": pages}
+    return json_answer({"data": items, "meta": meta})
+
+
+def cut(items: Sequence[T], page: int, per_page: int) -> Sequence[T]:
+    """One page of `items`."""
+    return items[(page - 1) * per_page : page * per_page]
+
+
+def time(at: Micros | None) -> str | None:
+    """`2025-02-21T14:32:00+00:00`."""
+    return None if at is None else datetime.fromtimestamp(at // SECOND, UTC).isoformat()
+
+
+def without_none(**fields: Any) -> dict[str, Any]:
+    """Fields that have a value."""
+    return {name: value for name, value in fields.items() if value is not None}

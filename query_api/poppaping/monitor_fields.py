@@ -1,0 +1,155 @@
+"""The body of a request about a monitor, judged: what people may ask for, with errors that say what to do.
+
+Fields and defaults of seed 001; `type`, `host`, `port` and `alert_channel_ids` as its clients send them; the rest is
+Pingfold's own. Unknown fields are refused: a misspelled one would otherwise be silently ignored.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from query_api.poppaping.answers import Fault
+from query_api.poppaping.monitor_object import HIDDEN
+from query_api.poppaping.plans import Plan
+from schemas.base import encode
+from schemas.monitors import Method, Monitor, MonitorKind, Sealed, Target
+from schemas.requests import MonitorFields
+
+_Header = Annotated[str, Meta(max_length=4_000, pattern=r"^[^\x00-\x1f\x7f]*\Z")]
+_HeaderName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}\Z")]
+_Host = Annotated[str, Meta(min_length=1, max_length=253, pattern=r"^[A-Za-z0-9._:-]+\Z")]
+_Status = Annotated[int, Meta(ge=100, le=599)]
+
+
+class Wanted(msgspec.Struct, forbid_unknown_fields=True):
+    """A body as it may be. Null means the default."""
+
+    name: Annotated[str, Meta(min_length=1, max_length=200)] | UnsetType = UNSET
+    type: MonitorKind | UnsetType = UNSET
+    url: Annotated[str, Meta(max_length=2_000)] | UnsetType = UNSET
+    host: _Host | UnsetType = UNSET
+    port: Annotated[int, Meta(ge=1, le=65_535)] | UnsetType = UNSET
+    method: Method | UnsetType = UNSET
+    interval_seconds: Annotated[int, Meta(ge=1, le=86_400)] | UnsetType = UNSET
+    timeout_seconds: Annotated[int, Meta(ge=1, le=120)] | UnsetType = UNSET
+    headers: dict[_HeaderName, _Header] | UnsetType | None = UNSET
+    body: Annotated[str, Meta(max_length=100_000)] | UnsetType = UNSET
+    regions: Annotated[list[str], Meta(max_length=50)] | UnsetType | None = UNSET
+    expected_statuses: Annotated[list[_Status], Meta(max_length=100)] | UnsetType | None = UNSET
+    keyword: Annotated[str, Meta(max_length=1_000)] | UnsetType = UNSET
+    keyword_absent: bool | UnsetType = UNSET
+    follow_redirects: bool | UnsetType = UNSET
+    confirmations: Annotated[int, Meta(ge=1, le=10)] | UnsetType = UNSET
+    recoveries: Annotated[int, Meta(ge=1, le=10)] | UnsetType = UNSET
+    paused: bool | UnsetType = UNSET
+    alert_channel_ids: Annotated[list[str], Meta(max_length=100)] | UnsetType | None = UNSET
+
+
+def fields_of(
+    body: Mapping[str, object],
+    current: Monitor | None,
+    sealed: Sealed,
+    known_regions: tuple[str, ...],
+    plan: Plan,
+    encrypt: Callable[[str], str],
+) -> MonitorFields:
+    """What a request changes. `current` None: a new monitor. Raises `Fault` 400 and says what is wrong."""
+    try:
+        wanted = msgspec.convert(body, Wanted)
+    except msgspec.ValidationError as error:
+        raise Fault(400, _words(str(error))) from None
+    if current is None and wanted.name is UNSET:
+        raise Fault(400, "Field 'name' is required.")
+    kind = _or(wanted.type, current.kind if current else "http")
+    target = _target(wanted, kind, current.target if current and current.kind == kind else Target(), sealed, encrypt)
+    regions = _or(None if wanted.regions is None else wanted.regions, UNSET)
+    interval = _or(wanted.interval_seconds, UNSET)
+    if isinstance(interval, int) and interval < plan.interval:
+        raise Fault(403, f"Plan allows an interval of {plan.interval} seconds or more.", "plan_limit_reached")
+    said: dict[str, Any] = {
+        "name": wanted.name,
+        "kind": kind,
+        "target": target,
+        "interval": interval if interval is not UNSET or current else max(60, plan.interval),
+        "timeout": wanted.timeout_seconds,
+        "confirmations": wanted.confirmations,
+        "recoveries": wanted.recoveries,
+        "paused": wanted.paused,
+    }
+    if wanted.regions is not UNSET or current is None:
+        asked = list(dict.fromkeys(regions)) if isinstance(regions, list) else []
+        if strangers := [region for region in asked if region not in known_regions]:
+            raise Fault(400, f"Unknown region '{strangers[0]}'. Known regions: {', '.join(known_regions)}.")
+        said |= {"regions": tuple(asked), "probed_from": tuple(asked) or known_regions}
+    if wanted.alert_channel_ids is not UNSET:
+        said["channels"] = ",".join(wanted.alert_channel_ids or ())
+    return MonitorFields(**said)
+
+
+def _target(wanted: Wanted, kind: MonitorKind, before: Target, sealed: Sealed, encrypt: Callable[[str], str]) -> Target:
+    if kind == "http":
+        url = _or(wanted.url, before.url)
+        if not url:
+            raise Fault(400, "Field 'url' is required for a monitor of type 'http'.")
+        _check_url(url)
+        host, port = "", 0
+    else:
+        url, host, port = "", _or(wanted.host, before.host), _or(wanted.port, before.port)
+        if not host:
+            raise Fault(400, f"Field 'host' is required for a monitor of type '{kind}'.")
+        if kind in ("tcp", "tls") and not port:
+            raise Fault(400, f"Field 'port' is required for a monitor of type '{kind}'.")
+    secret = before.sealed
+    if wanted.headers is not UNSET or wanted.body is not UNSET:
+        headers = sealed.headers if wanted.headers is UNSET else _unhidden(wanted.headers or {}, sealed)
+        content = Sealed(headers=headers, body=_or(wanted.body, sealed.body))
+        secret = encrypt(encode(content).decode()) if content.headers or content.body else ""
+    return Target(
+        url=url,
+        host=host,
+        port=port,
+        method=_or(wanted.method, before.method),
+        sealed=secret,
+        statuses=before.statuses
+        if wanted.expected_statuses is UNSET
+        else tuple(sorted(set(wanted.expected_statuses or ()))),
+        keyword=_or(wanted.keyword, before.keyword),
+        keyword_absent=_or(wanted.keyword_absent, before.keyword_absent),
+        follow_redirects=_or(wanted.follow_redirects, before.follow_redirects),
+    )
+
+
+def _unhidden(headers: Mapping[str, str], sealed: Sealed) -> dict[str, str]:
+    """A value that an answer hid keeps what is stored."""
+    stored = {name.lower(): value for name, value in sealed.headers.items()}
+    return {name: stored.get(name.lower(), "") if value == HIDDEN else value for name, value in headers.items()}
+
+
+def _or(value: Any, default: Any) -> Any:
+    return default if value is UNSET or value is None else value
+
+
+def _check_url(url: str) -> None:
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        raise Fault(400, "Field 'url' is not a valid URL.") from None
+    if parts.scheme not in ("http", "https"):
+        raise Fault(400, "Field 'url' must begin with http:// or https://.")
+    if not parts.hostname or port == 0:
+        raise Fault(400, "Field 'url' is not a valid URL.")
+    if parts.username is not None or parts.password is not None:
+        raise Fault(400, "Field 'url' must not hold credentials; send them as 'headers', which are stored encrypted.")
+    if any(ord(character) <= 32 or ord(character) >= 127 for character in url):
+        raise Fault(400, "Field 'url' must be ASCII without blanks (write other characters percent-encoded).")
+
+
+def _words(error: str) -> str:
+    """msgspec's words, in the style of the API."""
+    text, _, path = error.partition(" - at `$")
+    field = path.strip("`").lstrip(".")
+    return f"Field '{field}': {text}." if field else f"{text}."

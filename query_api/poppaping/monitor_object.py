@@ -1,0 +1,49 @@
+"""A monitor as the PoppaPing API shows it: the fields of seed 001, and Pingfold's own behind them."""
+
+from typing import Any
+
+from query_api.poppaping.answers import time
+from schemas.monitor_states import MonitorState, shown
+from schemas.monitors import Monitor, Sealed
+
+# Stands for a header's value, which may be a credential; sent back, it keeps the value that is stored.
+HIDDEN = "[hidden]"
+
+_STATUS = {"new": "pending", "not_observed": "unknown"}
+
+
+def monitor_object(monitor: Monitor, state: MonitorState | None, sealed: Sealed) -> dict[str, Any]:
+    """`current_status`: `pending` before the first result, `up`, `down`, `paused`; `unknown`: no prober reports."""
+    target = monitor.target
+    state = state or MonitorState(version=0)
+    status = shown(state)
+    return {
+        "id": monitor.id,
+        "name": monitor.name,
+        "type": monitor.kind,
+        "url": target.url or None,
+        "host": target.host or None,
+        "port": target.port or None,
+        "method": target.method,
+        "headers": dict.fromkeys(sealed.headers, HIDDEN),
+        "has_body": bool(sealed.body),
+        "interval_seconds": monitor.interval,
+        "timeout_seconds": monitor.timeout,
+        "regions": list(monitor.regions),
+        "expected_statuses": list(target.statuses),
+        "keyword": target.keyword,
+        "keyword_absent": target.keyword_absent,
+        "follow_redirects": target.follow_redirects,
+        "confirmations": monitor.confirmations,
+        "recoveries": monitor.recoveries,
+        "alert_channel_ids": list(monitor.channels),
+        "paused": monitor.paused,
+        "current_status": _STATUS.get(status, status),
+        "response_time_ms": None if state.last_ms is None else round(state.last_ms),
+        "last_checked_at": time(state.last_at),
+        "last_error": state.last_detail or None,
+        "incident_id": state.incident,
+        "tls_expires_at": time(state.expires),
+        "created_at": time(monitor.created),
+        "updated_at": time(monitor.revised),
+    }

@@ -1,0 +1,138 @@
+"""Monitors: list, create, read, change, delete, pause, resume, uptime and results (seed 001)."""
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query, Response
+
+from infra.clickhouse import Unavailable
+from query_api.parts import Parts
+from query_api.poppaping.answers import ERRORS, MOST_PER_PAGE, Fault, Page, PerPage, cut, listed, one
+from query_api.poppaping.auth import JsonObject, MonitorsReader, MonitorsWriter
+from query_api.poppaping.desk import Desk, TheDesk
+from query_api.poppaping.monitor_fields import fields_of
+from query_api.poppaping.results import history_of, result_object, unavailable
+from query_api.uptime import of_counts, shown
+from schemas.base import SECOND, Micros
+from schemas.definitions import ApiKey
+from schemas.ids import new_id
+from schemas.monitors import Monitor, Sealed
+from schemas.requests import MonitorCreate, MonitorDelete, MonitorFields, MonitorUpdate
+
+_PERIODS: dict[str, Micros] = {
+    "24h": 86_400 * SECOND,
+    "7d": 7 * 86_400 * SECOND,
+    "30d": 30 * 86_400 * SECOND,
+    "90d": 90 * 86_400 * SECOND,
+}
+_MOST_RESULTS = 500
+
+router = APIRouter(tags=["monitors"], responses=ERRORS)
+
+
+@router.get("/monitors")
+async def list_monitors(desk: TheDesk, key: MonitorsReader, page: Page = 1, per_page: PerPage = 25) -> Response:
+    """The monitors of the project, oldest first."""
+    per_page = min(per_page, MOST_PER_PAGE)
+    monitors = desk.parts.directory.monitors_of(key.project)
+    objects = [desk.shown(monitor) for monitor in cut(monitors, page, per_page)]
+    return listed(objects, page, per_page, len(monitors))
+
+
+@router.post("/monitors", status_code=201)
+async def create_monitor(desk: TheDesk, key: MonitorsWriter, body: JsonObject) -> Response:
+    """Make a monitor; it is probed at once."""
+    fields = fields_of(body, None, Sealed(), desk.parts.settings.regions, desk.plan, desk.parts.encrypt)
+    request = MonitorCreate(
+        request=new_id(), at=desk.parts.clock.now(), id=new_id(), fields=fields, most=desk.plan.monitors
+    )
+    return desk.answer(await desk.result(await desk.ask(key, request)), 201)
+
+
+@router.get("/monitors/{id}")
+async def read_monitor(desk: TheDesk, key: MonitorsReader, id: str) -> Response:
+    """One monitor, with its uptime of 30 days."""
+    monitor = await desk.monitor(key, id)
+    try:
+        uptime = (await _uptime(desk.parts, monitor, "30d"))["uptime_percentage"]
+    except Fault:  # history is away: the monitor itself is not
+        uptime = None
+    return desk.answer(monitor, uptime_percentage=uptime)
+
+
+@router.patch("/monitors/{id}")
+async def change_monitor(desk: TheDesk, key: MonitorsWriter, id: str, body: JsonObject) -> Response:
+    """Change the fields that are given."""
+    monitor = await desk.monitor(key, id)
+    fields = fields_of(body, monitor, desk.sealed(monitor), desk.parts.settings.regions, desk.plan, desk.parts.encrypt)
+    return await _changed(desk, key, monitor, fields)
+
+
+@router.delete("/monitors/{id}")
+async def delete_monitor(desk: TheDesk, key: MonitorsWriter, id: str) -> Response:
+    """Delete a monitor for good."""
+    monitor = await desk.monitor(key, id)
+    await desk.ask(key, MonitorDelete(request=new_id(), at=desk.parts.clock.now(), id=monitor.id))
+    directory = desk.parts.directory
+    await desk.parts.definitions_replica.wait(lambda: directory.monitor(monitor.id) is None, 3.0)
+    return one({"id": monitor.id, "deleted": True})
+
+
+@router.post("/monitors/{id}/pause")
+async def pause_monitor(desk: TheDesk, key: MonitorsWriter, id: str) -> Response:
+    """Stop probing."""
+    return await _changed(desk, key, await desk.monitor(key, id), MonitorFields(paused=True))
+
+
+@router.post("/monitors/{id}/resume")
+async def resume_monitor(desk: TheDesk, key: MonitorsWriter, id: str) -> Response:
+    """Probe again, at once."""
+    return await _changed(desk, key, await desk.monitor(key, id), MonitorFields(paused=False))
+
+
+@router.get("/monitors/{id}/uptime")
+async def read_uptime(
+    desk: TheDesk,
+    key: MonitorsReader,
+    id: str,
+    period: Annotated[Literal["24h", "7d", "30d", "90d"], Query(description="The time before now.")] = "30d",
+) -> Response:
+    """Uptime by count: the results that were well among all; without any, null."""
+    return one(await _uptime(desk.parts, await desk.monitor(key, id), period))
+
+
+@router.get("/monitors/{id}/checks")
+async def list_results(
+    desk: TheDesk, key: MonitorsReader, id: str, page: Page = 1, per_page: PerPage = 100
+) -> Response:
+    """Results, newest first."""
+    monitor, per_page = await desk.monitor(key, id), min(per_page, _MOST_RESULTS)
+    history = history_of(desk.parts)
+    try:
+        total = await history.total(monitor.id)
+        skip = (page - 1) * per_page
+        rows = await history.results(monitor.id, skip, per_page) if skip < total else []
+    except Unavailable:
+        raise unavailable() from None
+    return listed([result_object(row) for row in rows], page, per_page, total)
+
+
+async def _changed(desk: Desk, key: ApiKey, monitor: Monitor, fields: MonitorFields) -> Response:
+    request = MonitorUpdate(request=new_id(), at=desk.parts.clock.now(), id=monitor.id, fields=fields)
+    return desk.answer(await desk.result(await desk.ask(key, request)))
+
+
+async def _uptime(parts: Parts, monitor: Monitor, period: str) -> dict[str, object]:
+    try:
+        counts = await history_of(parts).counts(monitor.id, parts.clock.now() - _PERIODS[period])
+    except Unavailable:
+        raise unavailable() from None
+    share = of_counts(counts.up, counts.total)
+    return {
+        "monitor_id": monitor.id,
+        "period": period,
+        "uptime_percentage": None if share is None else float(shown(share, 2)),
+        "total_checks": counts.total,
+        "up_checks": counts.up,
+        "down_checks": counts.total - counts.up,
+        "avg_response_time_ms": None if counts.mean_took is None else round(counts.mean_took / 1_000, 1),
+    }

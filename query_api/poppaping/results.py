@@ -1,0 +1,33 @@
+"""Results of probes as the PoppaPing API shows them, and the history they come from."""
+
+from typing import Any
+
+from query_api.monitor_history import ResultRow
+from query_api.parts import MonitorHistoryReads, Parts
+from query_api.poppaping.answers import Fault, time
+
+
+def history_of(parts: Parts) -> MonitorHistoryReads:
+    """The history of monitors. Raises `Fault` 503 where there is none."""
+    if parts.monitor_history is None:
+        raise unavailable()
+    return parts.monitor_history
+
+
+def unavailable() -> Fault:
+    """History does not answer."""
+    return Fault(503, "History is not available now.", headers={"Retry-After": "1"})
+
+
+def result_object(row: ResultRow) -> dict[str, Any]:
+    """A result; `confirmation` tells those that were asked for because another was in doubt."""
+    return {
+        "checked_at": time(row.at),
+        "status": "up" if row.ok else "down",
+        "region": row.region,
+        "response_time_ms": round(row.took / 1_000, 1),
+        "status_code": row.status,
+        "error": None if row.ok else f"{row.failure}: {row.detail}".removesuffix(": "),
+        "address": row.address or None,
+        "confirmation": row.confirm > 0,
+    }

@@ -1,0 +1,90 @@
+"""Running states of monitors: the records of `monitor-states`, written only by the `monitors` fold.
+
+Keys: the monitor's id for its running state, `definition/<monitor id>` for the fold's own copy of its definition,
+`partition` for the partition's own record. Probers follow this topic: definitions and doubts tell them what to do.
+"""
+
+from typing import Literal
+
+from msgspec import Struct
+
+from schemas.base import Fact, Micros, Value
+from schemas.monitors import Monitor
+from schemas.ticks import Progress
+from schemas.transitions import Shown
+
+MonitorStatus = Literal["new", "up", "down", "paused"]
+
+
+class Seen(Struct, frozen=True, omit_defaults=True, gc=False):
+    """What a region saw last of those slots that count now. `ok`: whether the target was well."""
+
+    region: str
+    slot: Micros
+    ok: bool
+
+
+class Doubt(Struct, frozen=True, omit_defaults=True, gc=False):
+    """A change that is not believed yet.
+
+    since: slot of the first result that told of it; at: when that probe began; region: who saw it; cause: in words.
+    asked: number of the confirmation that is asked for now. votes: results since then, newest of each region.
+    agreeing: results in a row that tell of the change.
+    """
+
+    since: Micros
+    at: Micros
+    region: str
+    cause: str = ""
+    asked: int = 1
+    asked_at: Micros = 0
+    votes: tuple[Seen, ...] = ()
+    agreeing: int = 1
+
+
+class MonitorState(Value, tag="monitor-state"):
+    """What a result rewrites.
+
+    version: of the definition folded last. unobserved: a slot passed of which no result came; qualifies `up` and `new`.
+    begun: the first slot of which a result counts, since the definition says what it says now.
+    slot: the newest regular slot of which a result counted, by any region; `expected`: the next one.
+    seen: per region, the newest regular result, against those that come twice or late.
+    results, changes: counters; since: when the span shown now began.
+    last_at, last_ok, last_ms: the newest result; last_detail: why it failed.
+    doubt: a change that waits for confirmation. expires: of the certificate seen last.
+    incident: id of the open incident, while down; down_since: its start; cause: why, in words.
+    """
+
+    version: int
+    status: MonitorStatus = "new"
+    unobserved: bool = False
+    begun: Micros = 0
+    expected: Micros = 0
+    slot: Micros = 0
+    seen: tuple[Seen, ...] = ()
+    results: int = 0
+    changes: int = 0
+    since: Micros = 0
+    last_at: Micros | None = None
+    last_ok: bool = False
+    last_ms: float | None = None
+    last_detail: str = ""
+    doubt: Doubt | None = None
+    expires: Micros | None = None
+    incident: str | None = None
+    down_since: Micros | None = None
+    cause: str = ""
+
+
+def shown(state: MonitorState) -> Shown:
+    """The status that people see: nothing is known while slots stay empty, except that it was down before."""
+    return "not_observed" if state.unobserved and state.status in ("new", "up") else state.status
+
+
+class MonitorCopy(Fact, tag="monitor-definition", frozen=True):
+    """The `monitors` fold's own copy of a definition."""
+
+    monitor: Monitor
+
+
+MonitorStatesRecord = MonitorState | MonitorCopy | Progress

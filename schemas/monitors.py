@@ -1,0 +1,77 @@
+"""Monitors of web services: what is probed, how often, from where, and when a failure is believed.
+
+A monitor's definition stands under `monitor/<id>` in `definitions`; its time is cut into slots (`schemas.slots`).
+Names and defaults: reference/poppaping-api.md section 5.2 (seed 001); those it lacks are Pingfold's own.
+"""
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+from schemas.base import Fact, Micros
+
+MonitorKind = Literal["http", "tcp", "tls", "icmp", "dns"]
+Method = Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+
+Interval = Annotated[int, Meta(ge=1, le=86_400)]
+Timeout = Annotated[int, Meta(ge=1, le=120)]
+Confirmations = Annotated[int, Meta(ge=1, le=10)]
+Region = Annotated[str, Meta(pattern=r"^[a-z0-9-]{1,40}\Z")]
+
+DEFAULT_INTERVAL = 60
+DEFAULT_TIMEOUT = 30
+DEFAULT_CONFIRMATIONS = 2
+
+
+class Target(Struct, frozen=True, omit_defaults=True, gc=False):
+    """What a probe does.
+
+    url: of an http monitor. host, port: of the other kinds; a dns monitor asks for `host`.
+    sealed: a `Sealed` in JSON, encrypted: credentials stand in it.
+    statuses: HTTP statuses that are well; empty: every status from 200 to 399.
+    keyword: text that must be in the first 1 MB of the body, or with `keyword_absent` must not.
+    """
+
+    url: str = ""
+    host: str = ""
+    port: int = 0
+    method: Method = "GET"
+    sealed: str = ""
+    statuses: tuple[int, ...] = ()
+    keyword: str = ""
+    keyword_absent: bool = False
+    follow_redirects: bool = True
+
+
+class Sealed(Struct, frozen=True, omit_defaults=True, gc=False):
+    """What a probe sends besides its URL."""
+
+    headers: dict[str, str] = {}
+    body: str = ""
+
+
+class Monitor(Fact, tag="monitor", frozen=True):
+    """A monitor. `version` grows by one with each change; `revised` is when the newest change counted.
+
+    interval, timeout: seconds; slots are `interval` apart, whatever the number of regions.
+    regions: as asked; `probed_from`: the regions that take turns, never empty.
+    confirmations: how many results in a row must say so before a monitor is down; `recoveries`: before it is up again.
+    paused: nobody probes, nothing is expected.
+    """
+
+    id: str
+    project: str
+    version: int
+    created: Micros
+    revised: Micros
+    name: str
+    kind: MonitorKind = "http"
+    target: Target = Target()
+    interval: Interval = DEFAULT_INTERVAL
+    timeout: Timeout = DEFAULT_TIMEOUT
+    regions: tuple[str, ...] = ()
+    probed_from: tuple[str, ...] = ("local",)
+    confirmations: Confirmations = DEFAULT_CONFIRMATIONS
+    recoveries: Confirmations = 1
+    paused: bool = False
+    channels: tuple[str, ...] = ()

@@ -1,0 +1,73 @@
+"""The `probe-results` journal: what probes of monitors found, keyed by monitor id, and the plain time."""
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+from schemas.base import Fact, Micros
+from schemas.monitors import Monitor
+from schemas.ticks import Tick
+
+# Why a probe failed. `ours`: the prober itself could not (no sockets, no resolver): says nothing about the target.
+Failure = Literal[
+    "",
+    "name",
+    "refused target",
+    "connect",
+    "timeout",
+    "tls",
+    "closed",
+    "protocol",
+    "status",
+    "keyword",
+    "redirects",
+    "answer",
+    "ours",
+]
+
+
+class Phases(Struct, frozen=True, omit_defaults=True, gc=False):
+    """How long each part of a probe took, in microseconds; None for one that it did not get to or does not have."""
+
+    lookup: int | None = None
+    connect: int | None = None
+    tls: int | None = None
+    first_byte: int | None = None
+
+
+class ProbeCompleted(Fact, tag="probe.completed", frozen=True):
+    """One result.
+
+    slot: the regular slot; of a confirmation, the slot or time of the result that is in doubt (`CheckDoubt.since`).
+    confirm: 0 for a regular probe, else the number of the confirmation.
+    at: when the probe began. took: Micros until it was decided.
+    ok: whether the target is well; else `failure` says how it is not, and `detail` says it in words.
+    status: of the HTTP answer. address: the one that was connected. expires: when the TLS certificate does.
+    """
+
+    slot: Micros
+    region: str
+    at: Micros
+    took: Annotated[int, Meta(ge=0)]
+    ok: bool
+    confirm: Annotated[int, Meta(ge=0)] = 0
+    failure: Failure = ""
+    detail: str = ""
+    status: int | None = None
+    address: str = ""
+    phases: Phases = Phases()
+    expires: Micros | None = None
+
+
+class MonitorDefined(Fact, tag="monitor.defined", frozen=True):
+    """A monitor was made or changed: from here on this definition counts."""
+
+    at: Micros
+    monitor: Monitor
+
+
+class MonitorRemoved(Fact, tag="monitor.removed", frozen=True):
+    at: Micros
+
+
+ProbeResultsEvent = ProbeCompleted | MonitorDefined | MonitorRemoved | Tick
