@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import msgspec
 import typer
+from msgspec.structs import replace
 from rich.console import Console
 from rich.table import Table
 
@@ -28,8 +29,9 @@ from ingest.clock import Clock
 from ingest.ticker import Ticker
 from pingfold import credentials
 from pingfold.addresses import clickhouse_of, kafka_of
+from schemas.base import SECOND
 from schemas.dead_letters import RETRIED_HEADER, DeadLetter
-from schemas.definitions import KeyKind, Project
+from schemas.definitions import KeyKind, KeyScope, Project
 from schemas.ids import new_id
 from schemas.requests import Decision, KeyCreate, KeyRevoke, ProjectCreate, ProjectsRequest
 from schemas.topics import DEAD_LETTERS
@@ -116,11 +118,25 @@ def create_project(name: str, json: Json = False) -> None:
 
 
 @keys.command("create")
-def create_key(kind: KeyKind, name: str = "", project: ProjectOption = None, json: Json = False) -> None:
+def create_key(
+    kind: KeyKind,
+    name: str = "",
+    scope: Annotated[
+        list[KeyScope] | None, typer.Option(help="Of a poppaping key; may be repeated. All if left out.")
+    ] = None,
+    days: Annotated[int | None, typer.Option(help="For how many days it is good.", min=1, max=36_500)] = None,
+    project: ProjectOption = None,
+    json: Json = False,
+) -> None:
     """Make an API key; it is shown only now."""
+    if scope and kind != "poppaping":
+        raise Failed("only keys of the kind poppaping have scopes")
     settings, now = Settings(), time.time_ns() // 1000
     id, secret = _project(settings, project), new_api_key(kind)
-    key = stored_api_key(secret, kind, id, now, name=name)
+    expires = None if days is None else now + days * 86_400 * SECOND
+    key = replace(
+        stored_api_key(secret, kind, id, now, name=name), scopes=tuple(dict.fromkeys(scope or ())), expires=expires
+    )
     asyncio.run(_ask(settings, id, KeyCreate(request=new_id(), at=now, key=key)))
     _show({"id": key.id, "kind": kind, "key": secret}, json)
 

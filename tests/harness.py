@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import msgspec
 from fastapi import FastAPI
+from msgspec.structs import replace
 
 from infra.decisions import NoVerdict
 from infra.directory import Directory
@@ -24,6 +25,7 @@ from processors.monitors import Monitors
 from processors.projects import Projects
 from query_api.app import create_app
 from query_api.history import Flip, PingRow, Transition
+from query_api.monitor_history import Counts, IncidentRow, ResultRow
 from query_api.parts import Parts
 from query_api.states import States
 from schemas.base import SECOND, Micros, encode
@@ -32,7 +34,9 @@ from schemas.definitions import ApiKey, Channel, KeyKind, Project
 from schemas.ids import derived_id, new_id
 from schemas.monitor_states import MonitorState
 from schemas.pings import Kind, Ping
+from schemas.probes import ProbeCompleted
 from schemas.requests import ChannelCreate, Decision, ProjectCreate, ProjectsRequest
+from schemas.slots import confirming_region, region_of
 from schemas.ticks import Tick
 from schemas.topics import (
     CHECK_STATES,
@@ -48,6 +52,7 @@ from schemas.transitions import StatusChanged
 
 START: Micros = 1_750_000_000 * SECOND
 
+POP_KEY = "pp_live_" + "m" * 32
 WRITE_KEY, READ_KEY = "hcw_" + "w" * 28, "hcr_" + "r" * 28
 OTHER_KEY = "hcw_" + "o" * 28
 
@@ -121,6 +126,22 @@ class Memory:
         position = self._send(PINGS.name, id, encode(Ping(kind=kind, at=self.time, **fields)))
         self.acked[position.partition] = position.offset
         return position
+
+    def probe(self, monitor: str, ok: bool = True, **fields: Any) -> None:
+        """A result of the slot that a monitor expects, as a prober of its region would append it."""
+        definition, state = self.directory.monitor(monitor), self.monitor_states.state(monitor)
+        assert definition is not None
+        assert state is not None
+        slot, doubt = state.expected, state.doubt
+        region, confirm = region_of(definition, slot), 0
+        if doubt is not None:
+            slot, confirm = doubt.since, doubt.asked
+            region = confirming_region(definition, doubt.region, confirm)
+        at = max(slot, self.time)
+        result = ProbeCompleted(slot=slot, confirm=confirm, region=region, at=at, took=142_000, ok=ok)
+        if not ok:
+            result = replace(result, failure="timeout", detail="after 30 s")
+        self._send(PROBE_RESULTS.name, monitor, encode(replace(result, **fields)))
 
     def _send(self, topic: str, key: str | bytes | None, value: bytes | None) -> Position:
         text = key.decode() if isinstance(key, bytes) else key or ""
@@ -260,6 +281,54 @@ class MemoryHistory:
         return rows[::-1]
 
 
+class MemoryMonitorHistory:
+    """Results and incidents read back from the log; as `query_api.monitor_history.MonitorHistory`."""
+
+    def __init__(self, log: Memory) -> None:
+        self._log = log
+
+    async def results(self, monitor: str, skip: int, limit: int) -> list[ResultRow]:
+        return self._results(monitor)[::-1][skip : skip + limit]
+
+    async def between(self, monitor: str, start: Micros, end: Micros, limit: int) -> list[ResultRow]:
+        return [row for row in self._results(monitor) if start <= row.at <= end][:limit]
+
+    async def total(self, monitor: str) -> int:
+        return len(self._results(monitor))
+
+    async def counted_since(self, monitors: list[str], start: Micros) -> int:
+        return sum(row.slot >= start and not row.confirm for one in monitors for row in self._results(one))
+
+    async def counts(self, monitor: str, start: Micros) -> Counts:
+        rows = [row for row in self._results(monitor) if row.slot >= start and not row.confirm]
+        up = [row.took for row in rows if row.ok]
+        return Counts(len(rows), len(up), sum(up) / len(up) if up else None)
+
+    async def incidents(self, project: str) -> list[IncidentRow]:
+        found: dict[str, IncidentRow] = {}
+        for _, told in self._log.of(TRANSITIONS):
+            if told["type"] != "status.changed" or told["project"] != project or "incident" not in told:
+                continue
+            id, at = told["incident"], told["at"]
+            if told["now"] == "down":
+                found[id] = IncidentRow(id, told["thing"], at, None, told["detail"])
+            else:
+                found[id] = found[id]._replace(resolved=at)
+        return sorted(found.values(), key=lambda one: (one.started, one.id), reverse=True)
+
+    def _results(self, monitor: str) -> list[ResultRow]:
+        rows: dict[tuple[Micros, int, str], ResultRow] = {}
+        for key, told in self._log.of(PROBE_RESULTS):
+            if key == monitor and told["type"] == "probe.completed" and told.get("failure") != "ours":
+                one = msgspec.convert(told, ProbeCompleted)
+                row = ResultRow(
+                    one.slot, one.confirm, one.region, one.at, one.ok, one.failure, one.detail, one.status, one.took,
+                    one.address,
+                )  # fmt: skip
+                rows.setdefault((one.slot, one.confirm, one.region), row)
+        return sorted(rows.values(), key=lambda row: (row.slot, row.confirm))
+
+
 class Harness:
     """Two projects with keys, and the API over them."""
 
@@ -267,7 +336,9 @@ class Harness:
         self.log = Memory()
         self.history = MemoryHistory(self.log)
         self.settings = Settings(_env_file=None, **settings)
-        self.project = self.make_project("main", {WRITE_KEY: "healthchecks", READ_KEY: "healthchecks-readonly"})
+        self.project = self.make_project(
+            "main", {WRITE_KEY: "healthchecks", READ_KEY: "healthchecks-readonly", POP_KEY: "poppaping"}
+        )
         self.other = self.make_project("other", {OTHER_KEY: "healthchecks", "p" * 32: "poppaping"})
         self.app: FastAPI = create_app(
             Parts(
@@ -285,6 +356,7 @@ class Harness:
                 decrypt=lambda secret: secret.removeprefix("sealed ")[::-1],
                 source=self.log,
                 history=self.history if history else None,
+                monitor_history=MemoryMonitorHistory(self.log) if history else None,
             )
         )
         self.client = httpx.AsyncClient(

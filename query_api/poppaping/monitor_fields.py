@@ -4,6 +4,7 @@ Fields and defaults of seed 001; `type`, `host`, `port` and `alert_channel_ids` 
 Pingfold's own. Unknown fields are refused: a misspelled one would otherwise be silently ignored.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 from urllib.parse import urlsplit
@@ -22,6 +23,9 @@ _Header = Annotated[str, Meta(max_length=4_000, pattern=r"^[^\x00-\x1f\x7f]*\Z")
 _HeaderName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}\Z")]
 _Host = Annotated[str, Meta(min_length=1, max_length=253, pattern=r"^[A-Za-z0-9._:-]+\Z")]
 _Status = Annotated[int, Meta(ge=100, le=599)]
+
+
+_PLACE = re.compile(r"(?P<what>.*) - at (?P<key>`key` in )?`\$\.?(?P<field>.*?)`", re.DOTALL)
 
 
 class Wanted(msgspec.Struct, forbid_unknown_fields=True):
@@ -149,7 +153,11 @@ def _check_url(url: str) -> None:
 
 
 def _words(error: str) -> str:
-    """msgspec's words, in the style of the API."""
-    text, _, path = error.partition(" - at `$")
-    field = path.strip("`").lstrip(".")
-    return f"Field '{field}': {text}." if field else f"{text}."
+    """msgspec's words, in the style of the API: without the patterns that it quotes."""
+    found = _PLACE.fullmatch(error)
+    if found is None:
+        return f"{error}."
+    what, key, field = found["what"], found["key"], found["field"]
+    if "matching regex" in what:
+        what = "holds what is not allowed there"
+    return f"Field '{field}'{' (a name in it)' if key else ''}: {what}."

@@ -1,0 +1,435 @@
+"""The PoppaPing API v1 over the real folds, in memory (seed 001, reference/poppaping-api.md)."""
+
+import json
+from typing import Any
+
+import httpx
+import pytest
+
+from infra.secrets import hash_api_key
+from query_api.poppaping.plans import PLANS
+from schemas.base import SECOND
+from schemas.definitions import ApiKey, KeyScope
+from schemas.ids import new_id
+from schemas.requests import KeyCreate
+from schemas.topics import PROBE_RESULTS, PROJECTS
+from tests.harness import POP_KEY, WRITE_KEY, Harness
+
+V1 = "/api/v1"
+UNKNOWN = "00000000-0000-4000-8000-000000000000"
+OTHERS_KEY = "p" * 32  # of the harness's other project
+BODY = {"name": "Production API", "url": "https://api.example.com/health", "interval_seconds": 60}
+LIMIT_HEADERS = {"x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset"}
+
+
+@pytest.fixture
+def harness() -> Harness:
+    return with_key(Harness())
+
+
+def with_key(harness: Harness, key: str = POP_KEY) -> Harness:
+    del harness.client.headers["X-Api-Key"]
+    harness.client.headers["Authorization"] = f"Bearer {key}"
+    return harness
+
+
+async def made(harness: Harness, **fields: Any) -> dict[str, Any]:
+    answer = await harness.client.post(f"{V1}/monitors", json=BODY | fields)
+    assert answer.status_code == 201, answer.text
+    monitor: dict[str, Any] = answer.json()["data"]
+    return monitor
+
+
+async def seen(harness: Harness, id: str) -> dict[str, Any]:
+    answer = await harness.client.get(f"{V1}/monitors/{id}")
+    assert answer.status_code == 200, answer.text
+    monitor: dict[str, Any] = answer.json()["data"]
+    return monitor
+
+
+def fault(answer: httpx.Response) -> tuple[int, str]:
+    body = answer.json()
+    assert set(body) == {"error", "message"}
+    assert body["message"]
+    return answer.status_code, body["error"]
+
+
+def add_key(harness: Harness, text: str, scopes: tuple[KeyScope, ...] = (), expires: int | None = None) -> str:
+    key = ApiKey(
+        id=new_id(),
+        project=harness.project,
+        kind="poppaping",
+        hash=hash_api_key(text),
+        prefix=text[:4],
+        created=0,
+        scopes=scopes,
+        expires=expires,
+    )
+    harness.request(harness.project, KeyCreate(request=new_id(), at=harness.log.time, key=key))
+    return key.id
+
+
+# ---- keys and scopes
+
+
+async def test_both_headers_carry_the_key(harness: Harness) -> None:
+    assert (await harness.client.get(f"{V1}/monitors")).status_code == 200
+    del harness.client.headers["Authorization"]
+    assert (await harness.client.get(f"{V1}/monitors", headers={"X-API-Key": POP_KEY})).status_code == 200
+    assert (await harness.client.get(f"{V1}/account", headers={"authorization": f"bearer {POP_KEY}"})).is_success
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"Authorization": "Bearer "},
+        {"Authorization": "Basic abc"},
+        {"Authorization": "Bearer nope"},
+        {"X-API-Key": "x" * 300},
+        {"X-API-Key": WRITE_KEY},
+    ],
+)
+async def test_no_key_or_a_wrong_one(harness: Harness, headers: dict[str, str]) -> None:
+    del harness.client.headers["Authorization"]
+    for path in ("/monitors", "/account", "/incidents", "/alerts", f"/monitors/{UNKNOWN}"):
+        answer = await harness.client.get(V1 + path, headers=headers)
+        assert fault(answer) == (401, "unauthorized")
+        assert set(answer.headers) >= LIMIT_HEADERS
+
+
+async def test_an_expired_and_a_revoked_key(harness: Harness) -> None:
+    add_key(harness, "soon-over", expires=harness.log.time + 10 * SECOND)
+    headers = {"Authorization": "Bearer soon-over"}
+    assert (await harness.client.get(f"{V1}/account", headers=headers)).is_success
+    harness.log.tick(10)
+    assert fault(await harness.client.get(f"{V1}/account", headers=headers)) == (401, "key_expired")
+
+
+NEEDS: list[tuple[str, str, KeyScope]] = [
+    ("GET", "/monitors", "monitors:read"),
+    ("GET", f"/monitors/{UNKNOWN}", "monitors:read"),
+    ("GET", f"/monitors/{UNKNOWN}/uptime", "monitors:read"),
+    ("GET", f"/monitors/{UNKNOWN}/checks", "monitors:read"),
+    ("POST", "/monitors", "monitors:write"),
+    ("PATCH", f"/monitors/{UNKNOWN}", "monitors:write"),
+    ("DELETE", f"/monitors/{UNKNOWN}", "monitors:write"),
+    ("POST", f"/monitors/{UNKNOWN}/pause", "monitors:write"),
+    ("POST", f"/monitors/{UNKNOWN}/resume", "monitors:write"),
+    ("GET", "/incidents", "incidents:read"),
+    ("GET", f"/incidents/{UNKNOWN}", "incidents:read"),
+    ("GET", "/alerts", "alerts:read"),
+    ("POST", "/alert-channels", "alerts:write"),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "scope"), NEEDS)
+async def test_each_call_needs_its_scope(harness: Harness, method: str, path: str, scope: KeyScope) -> None:
+    every: tuple[KeyScope, ...] = ("monitors:read", "monitors:write", "incidents:read", "alerts:read", "alerts:write")
+    add_key(harness, "all-but-one", scopes=tuple(one for one in every if one != scope))
+    add_key(harness, "only-one", scopes=(scope,))
+    refused = await harness.client.request(method, V1 + path, headers={"Authorization": "Bearer all-but-one"})
+    assert fault(refused) == (403, "insufficient_scope")
+    taken = await harness.client.request(method, V1 + path, headers={"Authorization": "Bearer only-one"})
+    assert taken.status_code in (200, 400, 404)
+
+
+async def test_any_key_sees_the_account(harness: Harness) -> None:
+    add_key(harness, "narrow", scopes=("alerts:read",))
+    headers = {"Authorization": "Bearer narrow"}
+    account = (await harness.client.get(f"{V1}/account", headers=headers)).json()["data"]
+    assert (account["name"], account["plan"], account["key"]["scopes"]) == ("main", "self-hosted", ["alerts:read"])
+    await made(harness)
+    paused = await made(harness, paused=True)
+    assert paused["current_status"] == "paused"
+    # A bare object, as the page of the seed shows it.
+    assert (await harness.client.get(f"{V1}/account/usage", headers=headers)).json() == {
+        "monitors_used": 2,
+        "monitors_active": 1,
+        "monitors_limit": None,
+        "checks_last_24h": 0,
+        "plan": "self-hosted",
+    }
+
+
+# ---- monitors
+
+
+async def test_a_monitor_is_made_as_the_seed_shows(harness: Harness) -> None:
+    monitor = await made(harness)
+    assert (
+        monitor
+        | {
+            "name": "Production API",
+            "url": "https://api.example.com/health",
+            "method": "GET",
+            "interval_seconds": 60,
+            "timeout_seconds": 30,
+            "headers": {},
+            "regions": [],
+            "type": "http",
+            "current_status": "pending",
+            "response_time_ms": None,
+        }
+        == monitor
+    )
+    listed = (await harness.client.get(f"{V1}/monitors")).json()
+    assert listed == {"data": [monitor], "meta": {"page": 1, "per_page": 25, "total": 1, "total_pages": 1}}
+    harness.log.probe(monitor["id"])
+    now = await seen(harness, monitor["id"])
+    assert (now["current_status"], now["response_time_ms"], now["uptime_percentage"]) == ("up", 142, 100.0)
+
+
+async def test_only_the_fields_given_change(harness: Harness) -> None:
+    monitor = await made(harness, headers={"Authorization": "Bearer s3cret", "X-A": "b"}, expected_statuses=[204, 200])
+    assert monitor["headers"] == {"Authorization": "[hidden]", "X-A": "[hidden]"}
+    assert monitor["expected_statuses"] == [200, 204]
+    path = f"{V1}/monitors/{monitor['id']}"
+    answer = await harness.client.patch(path, json={"interval_seconds": 30})
+    changed = answer.json()["data"]
+    assert changed == monitor | {"interval_seconds": 30, "updated_at": changed["updated_at"]}
+    # What was hidden and comes back keeps its value; what is left out of the headers is gone.
+    await harness.client.patch(path, json={"headers": {"Authorization": "[hidden]"}})
+    definition = harness.log.directory.monitor(monitor["id"])
+    assert definition is not None
+    sealed = json.loads(definition.target.sealed.removeprefix("sealed ")[::-1])
+    assert sealed["headers"] == {"Authorization": "Bearer s3cret"}
+    await harness.client.patch(path, json={"headers": None})
+    assert (await seen(harness, monitor["id"]))["headers"] == {}
+
+
+async def test_pause_resume_and_delete(harness: Harness) -> None:
+    id = (await made(harness))["id"]
+    harness.log.probe(id)
+    paused = (await harness.client.post(f"{V1}/monitors/{id}/pause")).json()["data"]
+    assert (paused["current_status"], paused["paused"]) == ("paused", True)
+    again = await harness.client.post(f"{V1}/monitors/{id}/pause")
+    assert again.json()["data"] == paused
+    resumed = (await harness.client.post(f"{V1}/monitors/{id}/resume")).json()["data"]
+    assert resumed["current_status"] == "pending"
+    assert (await harness.client.delete(f"{V1}/monitors/{id}")).json() == {"data": {"id": id, "deleted": True}}
+    for method, end in (("GET", ""), ("PATCH", ""), ("DELETE", ""), ("POST", "/pause"), ("GET", "/uptime")):
+        answer = await harness.client.request(method, f"{V1}/monitors/{id}{end}", json={})
+        assert fault(answer) == (404, "not_found")
+        assert answer.json()["message"] == "Monitor not found."
+
+
+async def test_nobody_sees_the_monitors_of_others(harness: Harness) -> None:
+    id = (await made(harness))["id"]
+    others = {"Authorization": f"Bearer {OTHERS_KEY}"}
+    assert (await harness.client.get(f"{V1}/monitors", headers=others)).json()["data"] == []
+    for method, end in (("GET", ""), ("PATCH", ""), ("DELETE", ""), ("POST", "/pause"), ("GET", "/checks")):
+        answer = await harness.client.request(method, f"{V1}/monitors/{id}{end}", json={}, headers=others)
+        assert fault(answer) == (404, "not_found")
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ({"url": None}, "'url' is required"),
+        ({"name": None}, "'name' is required"),
+        ({"name": ""}, "'name'"),
+        ({"name": 5}, "'name'"),
+        ({"url": "ftp://a.test/"}, "http://"),
+        ({"url": "https://user:secret@a.test/"}, "credentials"),
+        ({"url": "https:///x"}, "not a valid URL"),
+        ({"url": "http://[::1"}, "not a valid URL"),
+        ({"url": "https://a.test/\nX: y"}, "blanks"),
+        ({"url": "https://bücher.test/"}, "ASCII"),
+        ({"url": "https://a.test:99999/"}, "not a valid URL"),
+        ({"interval_seconds": 0}, "'interval_seconds'"),
+        ({"interval_seconds": "60"}, "'interval_seconds'"),
+        ({"timeout_seconds": 1000}, "'timeout_seconds'"),
+        ({"method": "BREW"}, "'method'"),
+        ({"headers": {"a b": "c"}}, "'headers'"),
+        ({"headers": {"X-A": "b\r\nX-B: c"}}, "'headers"),
+        ({"regions": ["mars"]}, "Unknown region 'mars'"),
+        ({"expected_statuses": [42]}, "'expected_statuses"),
+        ({"alert_channel_ids": ["nobody"]}, "'alert_channel_ids'"),
+        ({"type": "tcp"}, "'host' is required"),
+        ({"type": "tcp", "host": "a.test"}, "'port' is required"),
+        ({"type": "game", "host": "a.test", "port": 1}, "'type'"),
+        ({"intervall_seconds": 60}, "intervall_seconds"),
+    ],
+)
+async def test_what_is_wrong_is_said(harness: Harness, body: dict[str, Any], words: str) -> None:
+    whole = {name: value for name, value in (BODY | body).items() if value is not None}
+    answer = await harness.client.post(f"{V1}/monitors", json=whole)
+    assert fault(answer) == (400, "validation_error")
+    assert words in answer.json()["message"]
+    assert (await harness.client.get(f"{V1}/monitors")).json()["meta"]["total"] == 0
+
+
+@pytest.mark.parametrize("content", [b"[]", b"{", b"\xff", b'"x"', b"[" * 100_000])
+async def test_a_body_that_is_no_object(harness: Harness, content: bytes) -> None:
+    assert fault(await harness.client.post(f"{V1}/monitors", content=content)) == (400, "validation_error")
+
+
+async def test_other_kinds_need_no_url(harness: Harness) -> None:
+    monitor = await made(harness, type="tcp", host="db.example.com", port=5432)
+    assert (monitor["type"], monitor["url"], monitor["host"], monitor["port"]) == ("tcp", None, "db.example.com", 5432)
+
+
+async def test_channels_are_every_one_unless_chosen(harness: Harness) -> None:
+    one, two = harness.make_channel("one"), harness.make_channel("two")
+    assert sorted((await made(harness))["alert_channel_ids"]) == sorted([one, two])
+    assert (await made(harness, alert_channel_ids=[one]))["alert_channel_ids"] == [one]
+    assert (await made(harness, alert_channel_ids=[]))["alert_channel_ids"] == []
+
+
+async def test_pages(harness: Harness) -> None:
+    ids = []
+    for number in range(5):
+        ids.append((await made(harness, name=f"m{number}"))["id"])
+        harness.log.tick(1)
+    page = (await harness.client.get(f"{V1}/monitors?page=2&per_page=2")).json()
+    assert [one["id"] for one in page["data"]] == ids[2:4]
+    assert page["meta"] == {"page": 2, "per_page": 2, "total": 5, "total_pages": 3}
+    beyond = (await harness.client.get(f"{V1}/monitors?page=9")).json()
+    assert (beyond["data"], beyond["meta"]["total"]) == ([], 5)
+    assert (await harness.client.get(f"{V1}/monitors?per_page=5000")).json()["meta"]["per_page"] == 100
+    for query in ("page=0", "page=-1", "page=x", "per_page=0", "page=99999999999999999999"):
+        answer = await harness.client.get(f"{V1}/monitors?{query}")
+        assert fault(answer) == (400, "validation_error")
+
+
+# ---- results, uptime, incidents
+
+
+async def test_uptime_and_results(harness: Harness) -> None:
+    id = (await made(harness, confirmations=5))["id"]
+    harness.log.probe(id)
+    harness.log.tick(60)
+    harness.log.probe(id, ok=False)
+    harness.log.probe(id)  # the confirmation says that it is well
+    uptime = (await harness.client.get(f"{V1}/monitors/{id}/uptime?period=24h")).json()["data"]
+    assert (
+        uptime
+        | {
+            "monitor_id": id,
+            "period": "24h",
+            "uptime_percentage": 50.0,
+            "total_checks": 2,
+            "up_checks": 1,
+            "down_checks": 1,
+            "avg_response_time_ms": 142.0,
+        }
+        == uptime
+    )
+    results = (await harness.client.get(f"{V1}/monitors/{id}/checks")).json()
+    assert results["meta"] == {"page": 1, "per_page": 100, "total": 3, "total_pages": 1}
+    assert [(one["status"], one["confirmation"], one["region"]) for one in results["data"]] == [
+        ("up", True, "local"),
+        ("down", False, "local"),
+        ("up", False, "local"),
+    ]
+    assert (await harness.client.get(f"{V1}/monitors/{id}/checks?per_page=900")).json()["meta"]["per_page"] == 500
+    assert fault(await harness.client.get(f"{V1}/monitors/{id}/uptime?period=1y")) == (400, "validation_error")
+    assert (await harness.client.get(f"{V1}/monitors/{id}/uptime")).json()["data"]["period"] == "30d"
+
+
+async def test_an_incident_from_its_first_failing_result_to_its_end(harness: Harness) -> None:
+    id = (await made(harness))["id"]
+    quiet = (await made(harness, name="other"))["id"]
+    for one in (id, quiet):
+        harness.log.probe(one)
+    harness.log.tick(60)
+    harness.log.probe(id, ok=False)
+    assert (await seen(harness, id))["current_status"] == "up"
+    harness.log.probe(id, ok=False)
+    assert (await seen(harness, id))["current_status"] == "down"
+    [incident] = (await harness.client.get(f"{V1}/incidents?status=open")).json()["data"]
+    assert (incident["monitor_id"], incident["status"], incident["resolved_at"]) == (id, "open", None)
+    assert incident["cause"] == "Connection timed out: after 30 s"
+    whole = (await harness.client.get(f"{V1}/incidents/{incident['id']}")).json()["data"]
+    assert [one["status"] for one in whole["timeline"]] == ["down", "down"]
+    assert (await seen(harness, id))["incident_id"] == incident["id"]
+    harness.log.tick(60)
+    harness.log.probe(id)
+    assert (await harness.client.get(f"{V1}/incidents?status=open")).json()["data"] == []
+    for query in ("", "?status=resolved", f"?monitor_id={id}"):
+        [resolved] = (await harness.client.get(f"{V1}/incidents{query}")).json()["data"]
+        assert (resolved["id"], resolved["status"]) == (incident["id"], "resolved")
+        assert resolved["resolved_at"] > resolved["started_at"]
+    assert (await harness.client.get(f"{V1}/incidents?monitor_id={quiet}")).json()["data"] == []
+    others = {"Authorization": f"Bearer {OTHERS_KEY}"}
+    assert fault(await harness.client.get(f"{V1}/incidents/{incident['id']}", headers=others)) == (404, "not_found")
+    for query in ("status=maybe", "monitor_id=x", "page=0"):
+        assert fault(await harness.client.get(f"{V1}/incidents?{query}")) == (400, "validation_error")
+
+
+async def test_heartbeat_checks_have_no_incidents_here(harness: Harness) -> None:
+    check = await harness.client.post("/api/v3/checks/", json={"name": "job"}, headers={"X-Api-Key": WRITE_KEY})
+    harness.log.ping(check.json()["uuid"], "fail")
+    assert (await harness.client.get(f"{V1}/incidents")).json()["data"] == []
+
+
+# ---- rate limits, plans, forms of errors
+
+
+@pytest.mark.parametrize("plan", [name for name, plan in PLANS.items() if plan.requests is not None])
+async def test_requests_per_minute(plan: Any) -> None:
+    harness = with_key(Harness(plan=plan))
+    most = PLANS[plan].requests
+    assert most is not None
+    for number in range(most):
+        answer = await harness.client.get(f"{V1}/account")
+        assert answer.status_code == 200
+        assert answer.headers["X-RateLimit-Limit"] == str(most)
+        assert answer.headers["X-RateLimit-Remaining"] == str(most - number - 1)
+    harness.log.tick(45)
+    answer = await harness.client.get(f"{V1}/account")
+    assert fault(answer) == (429, "rate_limit_exceeded")
+    assert answer.json()["message"] == "Rate limit exceeded. Retry after 15 seconds."
+    assert (answer.headers["Retry-After"], answer.headers["X-RateLimit-Remaining"]) == ("15", "0")
+    # Another key has a window of its own; the window slides.
+    others = {"Authorization": f"Bearer {OTHERS_KEY}"}
+    assert (await harness.client.get(f"{V1}/account", headers=others)).status_code == 200
+    harness.log.tick(15)
+    assert (await harness.client.get(f"{V1}/account")).status_code == 200
+
+
+async def test_the_quota_of_a_plan(harness: Harness) -> None:
+    harness = with_key(Harness(plan="free"))
+    for _ in range(5):
+        await made(harness)
+    answer = await harness.client.post(f"{V1}/monitors", json=BODY)
+    assert fault(answer) == (403, "plan_limit_reached")
+    usage = (await harness.client.get(f"{V1}/account/usage")).json()
+    assert (usage["monitors_used"], usage["monitors_limit"], usage["plan"]) == (5, 5, "free")
+    id = (await harness.client.get(f"{V1}/monitors")).json()["data"][0]["id"]
+    answer = await harness.client.patch(f"{V1}/monitors/{id}", json={"interval_seconds": 30})
+    assert fault(answer) == (403, "plan_limit_reached")
+
+
+async def test_every_error_has_the_form(harness: Harness) -> None:
+    assert fault(await harness.client.get(f"{V1}/monitors/{UNKNOWN}/nothing")) == (404, "not_found")
+    answer = await harness.client.put(f"{V1}/monitors")
+    assert fault(answer) == (405, "method_not_allowed")
+    assert set(answer.headers) >= LIMIT_HEADERS
+    # The neighbour under the same prefix keeps its own.
+    assert (await harness.client.get(f"{V1}/checks/")).json() == {"error": "missing api key"}
+
+
+async def test_what_is_away_is_said(harness: Harness) -> None:
+    id = (await made(harness))["id"]
+    harness.log.broken = True
+    assert fault(await harness.client.post(f"{V1}/monitors", json=BODY)) == (503, "unavailable")
+    assert fault(await harness.client.get(f"{V1}/monitors/{UNKNOWN}")) == (503, "unavailable")
+    assert (await harness.client.get(f"{V1}/monitors/{id}")).status_code == 200
+
+
+async def test_without_history_the_monitor_itself_is_there() -> None:
+    harness = with_key(Harness(history=False))
+    id = (await made(harness))["id"]
+    assert (await seen(harness, id))["uptime_percentage"] is None
+    assert fault(await harness.client.get(f"{V1}/monitors/{id}/uptime")) == (503, "unavailable")
+
+
+async def test_requests_go_through_the_log(harness: Harness) -> None:
+    """No answer is made of anything but the journals."""
+    id = (await made(harness))["id"]
+    assert [told["type"] for _, told in harness.log.of(PROJECTS) if told["type"].startswith("monitor.")] == [
+        "monitor.create"
+    ]
+    assert [told["type"] for key, told in harness.log.of(PROBE_RESULTS) if key == id] == ["monitor.defined"]
