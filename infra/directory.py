@@ -9,6 +9,7 @@ import msgspec
 
 from schemas.definitions import ApiKey, Channel, Check, Definition, Project
 from schemas.monitors import Monitor
+from schemas.status_pages import StatusPage
 
 _decode = msgspec.json.Decoder(Definition).decode
 _NOTHING: dict[str, None] = {}
@@ -26,6 +27,8 @@ class Directory:
         self._checks_of: dict[str, dict[str, None]] = {}
         self._monitors: dict[str, Monitor] = {}
         self._channels: dict[str, Channel] = {}
+        self._pages: dict[str, StatusPage] = {}
+        self._pages_at: dict[str, tuple[str, ...]] = {}  # first 8 of a page's id -> ids
         self._keys: dict[str, ApiKey] = {}
         self._keys_by_hash: dict[str, ApiKey] = {}
 
@@ -34,7 +37,7 @@ class Directory:
         kind, _, id = key.partition("/")
         if kind == "check":
             self._apply_check(id, value)
-        elif kind in ("project", "key", "channel", "monitor"):
+        elif kind in ("project", "key", "channel", "monitor", "status-page"):
             self._apply_other(kind, id, None if value is None else _decode(value))
 
     def _apply_check(self, id: str, value: bytes | None) -> None:
@@ -76,6 +79,17 @@ class Directory:
                 self._keys_by_hash.pop(self._keys.pop(id).hash, None)
             case None if kind == "monitor":
                 self._monitors.pop(id, None)
+            case StatusPage():
+                if id not in self._pages:
+                    self._pages_at[id[:8]] = (*self._pages_at.get(id[:8], ()), id)
+                self._pages[id] = definition
+            case None if kind == "status-page" and id in self._pages:
+                left = tuple(other for other in self._pages_at[id[:8]] if other != id)
+                if left:
+                    self._pages_at[id[:8]] = left
+                else:
+                    del self._pages_at[id[:8]]
+                del self._pages[id]
             case None if kind == "channel":
                 self._channels.pop(id, None)
             case _:
@@ -124,6 +138,20 @@ class Directory:
         """All channels of a project, oldest first."""
         found = (channel for channel in list(self._channels.values()) if channel.project == project)
         return sorted(found, key=lambda channel: (channel.created, channel.id))
+
+    def page(self, id: str) -> StatusPage | None:
+        """The status page with this id."""
+        return self._pages.get(id)
+
+    def pages_at(self, start: str) -> list[StatusPage]:
+        """All status pages whose id begins with these 8 characters, oldest first."""
+        found = (self._pages.get(id) for id in self._pages_at.get(start, ()))
+        return sorted((page for page in found if page is not None), key=lambda page: (page.created, page.id))
+
+    def pages_of(self, project: str) -> list[StatusPage]:
+        """All status pages of a project, oldest first."""
+        found = (page for page in list(self._pages.values()) if page.project == project)
+        return sorted(found, key=lambda page: (page.created, page.id))
 
     def api_key(self, hash: str) -> ApiKey | None:
         """The API key with this SHA-256."""

@@ -10,11 +10,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from processors.check_notices import notice_data, unjudgeable
-from processors.check_rules import shown
 from processors.fold import Effect
 from processors.telling import Teller, Told, settle
 from schemas.base import Micros
-from schemas.check_states import CheckState, Run
+from schemas.check_states import CheckState, Run, shown
 from schemas.definitions import Check, Notice
 from schemas.ticks import Gap
 from schemas.transitions import Reason, Shown

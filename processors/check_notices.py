@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
-from processors.check_rules import late_limit, run_limit, shown
+from processors.check_rules import late_limit, run_limit
 from processors.telling import iso
 from schemas.base import SECOND, Micros
-from schemas.check_states import CheckState, Run
+from schemas.check_states import CheckState, Run, shown
 from schemas.definitions import Check
 from schemas.pings import Ping
 from schemas.ticks import Gap

@@ -13,7 +13,6 @@ from schemas.check_states import WATCHED_RUNS, CheckState, Run
 from schemas.definitions import Check
 from schemas.pings import Kind, Ping
 from schemas.schedules import Simple, next_after
-from schemas.transitions import Shown
 
 # A ping so long after its start, or longer, tells no duration in history.
 LONGEST_DURATION: Micros = 72 * 3600 * SECOND
@@ -27,13 +26,6 @@ def late_limit(check: Check) -> Micros:
 
 def run_limit(check: Check) -> Micros:
     return (check.grace if check.run_limit is None else check.run_limit) * SECOND
-
-
-def shown(state: CheckState) -> Shown:
-    """The status that people see. Readers that have no word for `not_observed` show it as late."""
-    if state.unobserved:
-        return "not_observed"
-    return "late" if state.late else state.status
 
 
 # ---- pings

@@ -20,6 +20,7 @@ from schemas.ids import is_uuid
 from schemas.monitors import Monitor
 from schemas.requests import CheckFields, UniqueField
 from schemas.schedules import Simple
+from schemas.status_pages import StatusPage
 
 Age = tuple[Micros, str]
 E = TypeVar("E", str, Age)
@@ -162,11 +163,19 @@ class ProjectIndex:
         assert isinstance(monitor, Monitor)
         return monitor
 
+    def page(self, project: str, id: str) -> StatusPage:
+        """The project's status page with this id."""
+        page = self._view.get(f"status-page/{id}")
+        if page is None or page.project != project:
+            raise Denied("no such status page")
+        assert isinstance(page, StatusPage)
+        return page
+
     def monitors(self, project: str) -> list[Monitor]:
         """The project's monitors, oldest first."""
         return [self._view.get(f"monitor/{id}") for _, id in self._monitors.get(project)]
 
-    def is_there(self, candidate: ApiKey | Channel | Check | Monitor) -> bool:
+    def is_there(self, candidate: ApiKey | Channel | Check | Monitor | StatusPage) -> bool:
         """Whether its owner has it already: the request came twice. Ids are random: no other project may take one."""
         there = self._view.get(definition_key(candidate))
         if there is None:

@@ -17,6 +17,7 @@ from msgspec.structs import asdict, replace
 from processors.fold import Context, Effect, Refused, View
 from processors.project_index import Denied, ProjectIndex, must_have_uuid
 from processors.project_monitors import ProjectMonitors
+from processors.project_pages import ProjectPages
 from processors.project_verdicts import verdict
 from schemas.base import SECOND, Micros
 from schemas.definitions import Channel, Check, Definition, Project, definition_key
@@ -36,6 +37,9 @@ from schemas.requests import (
     MonitorUpdate,
     ProjectCreate,
     ProjectsRequest,
+    StatusPageCreate,
+    StatusPageDelete,
+    StatusPageUpdate,
 )
 from schemas.schedules import BadSchedule, BadTimezone, Schedule, Simple, parse_schedule
 from schemas.ticks import PROGRESS_KEY, Progress, Tick
@@ -75,6 +79,7 @@ class ProjectsPartition:
         self._view = view
         self.index = ProjectIndex(view)
         self._monitors = ProjectMonitors(view, self.index)
+        self._pages = ProjectPages(view, self.index)
 
     def apply(self, event: ProjectsRequest | Tick, context: Context) -> Iterable[Effect]:
         """Decide one request, or take the time from a tick."""
@@ -122,6 +127,12 @@ class ProjectsPartition:
                 return self._monitors.change(request, self.index.monitor(owner, request.id), at)
             case MonitorDelete():
                 return self._monitors.delete(request, self.index.monitor(owner, request.id), at)
+            case StatusPageCreate():
+                return self._pages.create(request, project, at)
+            case StatusPageUpdate():
+                return self._pages.change(request, self.index.page(owner, request.id), at)
+            case StatusPageDelete():
+                return self._pages.delete(request, self.index.page(owner, request.id))
             case KeyCreate():
                 return self._create_key(request, project, at)
             case KeyRevoke():

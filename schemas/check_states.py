@@ -11,6 +11,7 @@ from msgspec import Struct
 from schemas.base import Fact, Micros, Value
 from schemas.definitions import Check
 from schemas.ticks import Gap, Progress
+from schemas.transitions import Shown
 
 Status = Literal["new", "up", "down", "paused"]
 
@@ -61,6 +62,13 @@ class CheckState(Value, tag="check-state"):
     down_since: Micros | None = None
     cause: str = ""
     parked: str | None = None
+
+
+def shown(state: CheckState) -> Shown:
+    """The status that people see. Readers that have no word for `not_observed` show it as late."""
+    if state.unobserved:
+        return "not_observed"
+    return "late" if state.late else state.status
 
 
 class DefinitionCopy(Fact, tag="definition", frozen=True):

@@ -1,6 +1,6 @@
 """Definitions: what people decided. The records of the `definitions` topic, written only by the `projects` fold.
 
-Keys are `project/<id>`, `key/<id>`, `channel/<id>`, `check/<id>`, `monitor/<id>`.
+Keys are `project/<id>`, `key/<id>`, `channel/<id>`, `check/<id>`, `monitor/<id>`, `status-page/<id>`.
 """
 
 from typing import Annotated, Literal
@@ -10,6 +10,7 @@ from msgspec import Meta
 from schemas.base import Fact, Micros
 from schemas.monitors import Monitor
 from schemas.schedules import Schedule, Simple
+from schemas.status_pages import StatusPage
 
 DEFAULT_PERIOD = 86_400
 DEFAULT_GRACE = 3_600
@@ -113,7 +114,7 @@ class Check(Fact, tag="check", frozen=True):
     channels: tuple[str, ...] = ()
 
 
-Definition = Project | ApiKey | Channel | Check | Monitor
+Definition = Project | ApiKey | Channel | Check | Monitor | StatusPage
 
 
 def definition_key(definition: Definition) -> str:

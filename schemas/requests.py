@@ -12,6 +12,7 @@ from schemas.base import Fact, Micros
 from schemas.definitions import ApiKey, Channel, Project
 from schemas.monitors import Confirmations, Interval, MonitorKind, Region, Target, Timeout
 from schemas.schedules import Schedule
+from schemas.status_pages import Components, Description, PageSlug, PasswordHash, Title
 
 Limit = Annotated[int, Meta(ge=60, le=31_536_000)]
 Name = Annotated[str, Meta(max_length=100)]
@@ -141,6 +142,35 @@ class MonitorDelete(Request, tag="monitor.delete", frozen=True):
     id: str
 
 
+class StatusPageFields(Fact, tag=False, frozen=True):
+    """The fields of a status page that a request sets; what is not set keeps its value or default.
+
+    `password`: hashed; empty: public.
+    """
+
+    title: Title | UnsetType = UNSET
+    slug: PageSlug | UnsetType = UNSET
+    description: Description | UnsetType = UNSET
+    components: Components | UnsetType = UNSET
+    password: PasswordHash | UnsetType = UNSET
+
+
+class StatusPageCreate(Request, tag="status-page.create", frozen=True):
+    """Makes a status page under the candidate `id`."""
+
+    id: str
+    fields: StatusPageFields
+
+
+class StatusPageUpdate(Request, tag="status-page.update", frozen=True):
+    id: str
+    fields: StatusPageFields
+
+
+class StatusPageDelete(Request, tag="status-page.delete", frozen=True):
+    id: str
+
+
 ProjectsRequest = (
     ProjectCreate
     | KeyCreate
@@ -153,6 +183,9 @@ ProjectsRequest = (
     | MonitorCreate
     | MonitorUpdate
     | MonitorDelete
+    | StatusPageCreate
+    | StatusPageUpdate
+    | StatusPageDelete
 )
 
 
@@ -160,8 +193,8 @@ class Decision(Fact, tag="decision", frozen=True):
     """The verdict on a request. `id` and `version` name what was made, found or changed; `reason` says why refused.
 
     `refused` reasons: `no such project`, `no such check`, `no such monitor`, `no such channel`, `no such key`,
-    `exists`, `limit reached`, `ambiguous slug`, `invalid channel identifier: x`, `non-unique channel identifier: x`,
-    `empty channel identifier`.
+    `no such status page`, `no such component: x`, `exists`, `limit reached`, `ambiguous slug`, `invalid channel
+    identifier: x`, `non-unique channel identifier: x`, `empty channel identifier`.
     """
 
     request: str

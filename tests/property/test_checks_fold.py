@@ -9,11 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from processors.check_rules import shown
 from processors.checks import Checks
 from processors.fold import Record
 from schemas.base import SECOND, Micros, encode
-from schemas.check_states import CheckState
+from schemas.check_states import CheckState, shown
 from schemas.definitions import Check
 from schemas.ids import derived_id
 from schemas.pings import CheckDefined, CheckPaused, CheckRemoved, CheckResumed, Ping

@@ -1,0 +1,53 @@
+"""Status pages: what the public may see of a project's monitors and checks, in which order and under which names.
+
+A page's definition stands under `status-page/<id>` in `definitions`. A component names a thing; what has been removed
+since stays named here and is left out of what is shown.
+"""
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+from schemas.base import Fact, Micros
+
+ComponentKind = Literal["monitor", "check"]
+
+PageSlug = Annotated[str, Meta(max_length=60, pattern=r"^[a-z0-9-]*\Z")]
+Title = Annotated[str, Meta(min_length=1, max_length=200)]
+Description = Annotated[str, Meta(max_length=2_000)]
+Words = Annotated[str, Meta(max_length=200)]
+# The hash of a password, in the form of `infra.passwords`; empty: the page is public.
+PasswordHash = Annotated[str, Meta(max_length=300)]
+
+MOST_COMPONENTS = 100
+
+
+class Component(Struct, frozen=True, omit_defaults=True, gc=False):
+    """A monitor or a check on a page. `name`: what it is called there, empty: as it is called itself."""
+
+    kind: ComponentKind
+    id: str
+    name: Words = ""
+    group: Words = ""
+
+
+Components = Annotated[tuple[Component, ...], Meta(max_length=MOST_COMPONENTS)]
+
+
+class StatusPage(Fact, tag="status-page", frozen=True):
+    """A status page. `version` grows by one with each change; `revised` is when the newest change counted.
+
+    slug: words in its address, which is `/status/<slug>-<first 8 of id>`; `/status/<id>` is the page, too.
+    password: hashed; empty: everybody may see the page.
+    """
+
+    id: str
+    project: str
+    version: int
+    created: Micros
+    revised: Micros
+    title: str
+    slug: str = ""
+    description: str = ""
+    components: tuple[Component, ...] = ()
+    password: str = ""
