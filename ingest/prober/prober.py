@@ -34,19 +34,19 @@ log = structlog.get_logger(__name__)
 
 # The loop looks at the clock this often: a test moves it, and its silence tells of a standstill.
 _BEAT = 0.25
-STANDSTILL = 2.0
+STANDSTILL = 0.75
 
 _record = msgspec.json.Decoder(MonitorStatesRecord).decode
 _sealed = msgspec.json.Decoder(Sealed).decode
 
 
 class _Watched:
-    """A monitor of ours. `due`: its next slot; `asked`: the confirmation that was begun last."""
+    """A monitor of ours. `due`: its next slot; `asked`: slot and number of what was begun last out of turn."""
 
     __slots__ = ("asked", "due", "monitor", "sealed", "state")
 
-    def __init__(self, monitor: Monitor) -> None:
-        self.monitor = monitor
+    def __init__(self) -> None:
+        self.monitor: Monitor | None = None
         self.state: MonitorState | None = None
         self.sealed = Sealed()
         self.due: Micros = 0
@@ -90,11 +90,12 @@ class Prober:
                 case MonitorCopy(monitor=monitor):
                     self._define(known, monitor)
                     self._plan(partition, known[monitor.id])
-                case MonitorState() if key in known:
-                    known[key].state = record
-                    self._plan(partition, known[key])
-                case _:
-                    assert isinstance(record, MonitorState | Progress)
+                case MonitorState():  # in one transaction it may stand before the definition that it belongs to
+                    watched = known.setdefault(key, _Watched())
+                    watched.state = record
+                    self._plan(partition, watched)
+                case Progress():
+                    pass
 
     def whole(self, partition: int) -> None:
         """All that is there of a partition has been heard."""
@@ -111,9 +112,7 @@ class Prober:
         self._known.pop(partition, None)
 
     def _define(self, known: dict[str, _Watched], monitor: Monitor) -> None:
-        watched = known.get(monitor.id)
-        if watched is None:
-            watched = known[monitor.id] = _Watched(monitor)
+        watched = known.setdefault(monitor.id, _Watched())
         watched.monitor, watched.due = monitor, 0
         try:
             watched.sealed = _sealed(self._decrypt(monitor.target.sealed)) if monitor.target.sealed else Sealed()
@@ -125,29 +124,33 @@ class Prober:
     def _plan(self, partition: int, watched: _Watched) -> None:
         """Queue what a monitor is due for next."""
         monitor, state = watched.monitor, watched.state
-        if partition not in self._whole or monitor.paused or self._region not in monitor.probed_from:
+        if monitor is None or partition not in self._whole:
+            return
+        if monitor.paused or self._region not in monitor.probed_from:
             return
         now = self._clock.now()
         if state is not None and state.version == monitor.version:
-            self._plan_first(partition, watched, state, now)
-            self._plan_confirmation(partition, watched, state.doubt)
+            self._plan_first(partition, watched, monitor, state, now)
+            self._plan_confirmation(partition, watched, monitor, state.doubt)
         if watched.due <= now:
             watched.due = self._next_slot(monitor, now)
             self._push(watched.due, monitor.id, partition, 0)
 
-    def _plan_first(self, partition: int, watched: _Watched, state: MonitorState, now: Micros) -> None:
+    def _plan_first(
+        self, partition: int, watched: _Watched, monitor: Monitor, state: MonitorState, now: Micros
+    ) -> None:
         """The moment of a definition is a slot; it is not waited for."""
-        begun, monitor = state.begun, watched.monitor
+        begun = state.begun
         fresh = not state.seen and begun <= now < begun + step(monitor)
         if fresh and watched.asked != (begun, 0) and region_of(monitor, begun) == self._region:
             watched.asked = (begun, 0)
-            self._begin(partition, watched, begun, 0)
+            self._begin(monitor, watched.sealed, begun, 0)
 
-    def _plan_confirmation(self, partition: int, watched: _Watched, doubt: Doubt | None) -> None:
+    def _plan_confirmation(self, partition: int, watched: _Watched, monitor: Monitor, doubt: Doubt | None) -> None:
         if doubt is None or watched.asked == (doubt.since, doubt.asked):
             return
-        if confirming_region(watched.monitor, doubt.region, doubt.asked) == self._region:
-            self._push(doubt.asked_at, watched.monitor.id, partition, doubt.asked)
+        if confirming_region(monitor, doubt.region, doubt.asked) == self._region:
+            self._push(doubt.asked_at, monitor.id, partition, doubt.asked)
 
     def _next_slot(self, monitor: Monitor, after: Micros) -> Micros:
         slot = first_slot(monitor, after)
@@ -186,28 +189,29 @@ class Prober:
 
     def _due(self, at: Micros, id: str, partition: int, confirm: int, now: Micros) -> None:
         watched = self._known.get(partition, {}).get(id)
-        if watched is None or partition not in self._whole or watched.monitor.paused:
+        if watched is None or partition not in self._whole or watched.monitor is None or watched.monitor.paused:
             return
+        monitor = watched.monitor
         if confirm:
             doubt = watched.state.doubt if watched.state is not None else None
             if doubt is not None and doubt.asked == confirm and watched.asked != (doubt.since, confirm):
                 watched.asked = (doubt.since, confirm)
-                self._begin(partition, watched, doubt.since, confirm)
+                self._begin(monitor, watched.sealed, doubt.since, confirm)
             return
         if watched.due != at:  # another definition has been heard since
             return
-        if now - at < step(watched.monitor):
+        if now - at < step(monitor):
             measures.started(now - at)
-            self._begin(partition, watched, at, 0)
+            self._begin(monitor, watched.sealed, at, 0)
         else:
             measures.missed()
-        watched.due = self._next_slot(watched.monitor, now)
+        watched.due = self._next_slot(monitor, now)
         self._push(watched.due, id, partition, 0)
 
     # ---- probing
 
-    def _begin(self, partition: int, watched: _Watched, slot: Micros, confirm: int) -> None:
-        task = asyncio.create_task(self._probe(watched.monitor, watched.sealed, slot, confirm))
+    def _begin(self, monitor: Monitor, sealed: Sealed, slot: Micros, confirm: int) -> None:
+        task = asyncio.create_task(self._probe(monitor, sealed, slot, confirm))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
