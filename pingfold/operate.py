@@ -4,7 +4,7 @@ import asyncio
 import json as json_module
 import signal
 import time
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 import msgspec
 import typer
@@ -122,7 +122,7 @@ def create_key(
     kind: KeyKind,
     name: str = "",
     scope: Annotated[
-        list[KeyScope] | None, typer.Option(help="Of a poppaping key; may be repeated. All if left out.")
+        list[str] | None, typer.Option(help="Of a poppaping key; may be repeated. All if left out.")
     ] = None,
     days: Annotated[int | None, typer.Option(help="For how many days it is good.", min=1, max=36_500)] = None,
     project: ProjectOption = None,
@@ -131,11 +131,16 @@ def create_key(
     """Make an API key; it is shown only now."""
     if scope and kind != "poppaping":
         raise Failed("only keys of the kind poppaping have scopes")
+    known = get_args(KeyScope)
+    if strangers := set(scope or ()) - set(known):
+        raise Failed(f"there is no scope {', '.join(sorted(strangers))}; there are {', '.join(known)}")
     settings, now = Settings(), time.time_ns() // 1000
     id, secret = _project(settings, project), new_api_key(kind)
     expires = None if days is None else now + days * 86_400 * SECOND
     key = replace(
-        stored_api_key(secret, kind, id, now, name=name), scopes=tuple(dict.fromkeys(scope or ())), expires=expires
+        stored_api_key(secret, kind, id, now, name=name),
+        scopes=tuple(one for one in known if one in (scope or ())),
+        expires=expires,
     )
     asyncio.run(_ask(settings, id, KeyCreate(request=new_id(), at=now, key=key)))
     _show({"id": key.id, "kind": kind, "key": secret}, json)

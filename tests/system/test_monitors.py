@@ -1,0 +1,175 @@
+"""Monitors, end to end: a site is probed, goes down and comes back; probers die and freeze, and accuse nobody."""
+
+import json
+import random
+import shutil
+import signal
+import subprocess
+from typing import Any
+
+import pytest
+
+from schemas.base import SECOND
+from schemas.topics import PROBE_RESULTS, TRANSITIONS
+from tests.pingfold_process import Pingfold, Received, Receiver, wait_until
+from tests.system.test_thin_line import assert_signed
+from tests.website import Website
+
+pytestmark = pytest.mark.system
+
+# The seed's own snippet (seed 001), letter by letter, and a way to call it.
+NODE = """
+const crypto = require('crypto');
+
+function verifySignature(body, signature, secret) {
+  const expected = 'sha256=' + crypto
+    .createHmac('sha256', secret)
+    .update(body)
+    .digest('hex');
+  return crypto.timingSafeEqual(
+    Buffer.from(expected), Buffer.from(signature)
+  );
+}
+
+const [signature, secret] = process.argv.slice(1);
+const body = require('fs').readFileSync(0);
+console.log(verifySignature(body, signature, secret));
+"""
+
+
+def call(pingfold: Pingfold, method: str, path: str, body: Any = None) -> Any:
+    """A call of the PoppaPing API that must succeed; its `data`."""
+    headers = {"Authorization": f"Bearer {pingfold.credentials.poppaping_key}"}
+    answer = pingfold.request(method, f"/api/v1{path}", headers=headers, json=body)
+    assert answer.is_success, f"{method} {path}: {answer.status_code} {answer.text}"
+    return answer.json()["data"]
+
+
+def status(pingfold: Pingfold, id: str) -> str:
+    return str(call(pingfold, "GET", f"/monitors/{id}")["current_status"])
+
+
+def make(pingfold: Pingfold, site: Website, **fields: Any) -> str:
+    body = {"name": "Production API", "url": site.url, "interval_seconds": 2, "timeout_seconds": 2} | fields
+    return str(call(pingfold, "POST", "/monitors", body)["id"])
+
+
+def await_status(pingfold: Pingfold, id: str, wanted: str, timeout: float = 20.0) -> None:
+    wait_until(lambda: status(pingfold, id) == wanted, timeout, f"the monitor is {wanted}")
+
+
+def assert_node_agrees(received: Received, secret: str) -> None:
+    if shutil.which("node") is None:
+        return
+    signature = received.headers["X-PoppaPing-Signature"]
+    command = ["node", "-e", NODE, signature, secret]
+    done = subprocess.run(command, input=received.body, capture_output=True, timeout=20, check=True)
+    assert done.stdout.decode().strip() == "true"
+
+
+def test_a_site_goes_down_and_comes_back(pingfold: Pingfold, receiver: Receiver) -> None:
+    with Website() as site:
+        id = make(pingfold, site)
+        await_status(pingfold, id, "up", 5.0)  # probed at once
+        site.status = 503
+        down = receiver.wait(id, "monitor.down")
+        created = receiver.wait(id, "incident.created")
+        await_status(pingfold, id, "down")
+        site.status = 200
+        recovered = receiver.wait(id, "monitor.recovered")
+        resolved = receiver.wait(id, "incident.resolved")
+        await_status(pingfold, id, "up")
+        secret = pingfold.credentials.webhook_secret
+        for received in (down, created, recovered, resolved):
+            assert_signed(received, secret)
+            monitor = received.json["data"]["monitor"]
+            assert (monitor["name"], monitor["url"], monitor["kind"]) == ("Production API", site.url, "http")
+        assert_node_agrees(down, secret)
+        opened, ended = down.json["data"]["incident"], resolved.json["data"]["incident"]
+        assert opened["id"] == created.json["data"]["incident"]["id"] == ended["id"]
+        assert (opened["cause"], opened["status"], ended["status"]) == ("Unexpected status: 503", "open", "resolved")
+
+        def whole() -> Any:
+            incident = call(pingfold, "GET", f"/incidents/{opened['id']}")
+            told = [one["status"] for one in incident["timeline"]]
+            return incident if told.count("down") >= 2 and told[-1:] == ["up"] else None
+
+        incident = wait_until(whole, 10.0, "the timeline is written")
+        assert (incident["started_at"], incident["status"]) == (opened["started_at"], "resolved")
+        assert incident["timeline"][0]["error"] == "status: 503"
+        call(pingfold, "POST", f"/monitors/{id}/pause")
+        assert status(pingfold, id) == "paused"
+        call(pingfold, "DELETE", f"/monitors/{id}")
+
+
+def test_what_is_private_is_not_probed_unless_allowed(own_pingfold: Pingfold) -> None:
+    """Statement 7. The refusal says which setting allows it; it is a fault of the target, so it is told."""
+    own_pingfold.settings["PINGFOLD_PRIVATE_TARGETS"] = ""
+    own_pingfold.start()
+    with Website() as site:
+        id = make(own_pingfold, site, confirmations=1)
+        await_status(own_pingfold, id, "down")
+        assert "PINGFOLD_PRIVATE_TARGETS" in call(own_pingfold, "GET", f"/monitors/{id}")["last_error"]
+        assert site.requests == 0
+
+
+def test_probers_die_and_freeze_and_accuse_nobody(own_pingfold: Pingfold) -> None:
+    """Two regions, 40 monitors of a site that is always well: no down, no slot counted twice, one pure pass."""
+    own_pingfold.settings["PINGFOLD_REGIONS"] = "riga,oslo"
+    own_pingfold.start()
+    chance = random.Random(7)
+    with Website() as site:
+        ids = [make(own_pingfold, site, name=f"m{number}", interval_seconds=1) for number in range(40)]
+        for id in ids:
+            await_status(own_pingfold, id, "up", 30.0)
+        for _ in range(3):
+            slot = chance.randrange(2)
+            own_pingfold.kill_and_wait("prober", slot)
+            before = site.requests
+            with own_pingfold.frozen("prober", 1 - slot):
+                own_pingfold.kill_and_wait("worker")
+                wait_until(lambda before=before: site.requests > before + 40, 40.0, "the other one probes")  # type: ignore[misc]
+            own_pingfold.kill("prober", 1 - slot, signal.SIGCONT)
+        # Our own absence: nobody probes, until every monitor has been seen as unknown.
+        with own_pingfold.frozen("prober", 0), own_pingfold.frozen("prober", 1):
+            wait_until(
+                lambda: {status(own_pingfold, id) for id in ids[:5]} == {"unknown"}, 60.0, "empty slots are noticed"
+            )
+        for id in ids:
+            await_status(own_pingfold, id, "up", 60.0)
+    changes = [one for one in own_pingfold.values(TRANSITIONS) if one.get("type") == "status.changed"]
+    assert {one["now"] for one in changes} <= {"up", "not_observed"}
+    counted = {id: call(own_pingfold, "GET", f"/monitors/{id}/uptime?period=24h") for id in ids}
+    slots: dict[str, set[tuple[int, str]]] = {id: set() for id in ids}
+    for record in own_pingfold.records(PROBE_RESULTS):
+        key = (record.key or b"").decode()
+        if key in slots and record.value and b'"probe.completed"' in record.value:
+            result = json.loads(record.value)
+            if not result.get("confirm") and result.get("failure") != "ours":
+                slots[key].add((result["slot"], result["region"]))
+    for id in ids:
+        assert counted[id]["down_checks"] == 0
+        # Written a moment after they are answered, so a few may have come since.
+        assert 0 < counted[id]["total_checks"] <= len(slots[id])
+    own_pingfold.verify()
+
+
+def test_a_step_of_the_clock_is_no_outage(pingfold: Pingfold) -> None:
+    """What was due in the hour that a test skips is not made up for, and nobody is down for it."""
+    with Website() as site:
+        id = make(pingfold, site, interval_seconds=60)
+        await_status(pingfold, id, "up", 5.0)
+        seen = site.requests
+        pingfold.advance(3600)
+        pingfold.wait_working()
+        wait_until(lambda: site.requests > seen or status(pingfold, id) == "unknown", 15.0, "time has passed")
+        await_status(pingfold, id, "up", 75.0)
+        assert site.requests < seen + 10
+        changes = [
+            one
+            for one in pingfold.values(TRANSITIONS)
+            if one.get("type") == "status.changed" and one["thing"] == id and one["now"] == "down"
+        ]
+        assert changes == []
+        assert pingfold.now > 3600 * SECOND
+        call(pingfold, "DELETE", f"/monitors/{id}")
