@@ -119,7 +119,7 @@ def test_probers_die_and_freeze_and_accuse_nobody(own_pingfold: Pingfold) -> Non
     own_pingfold.start()
     chance = random.Random(7)
     with Website() as site:
-        ids = [make(own_pingfold, site, name=f"m{number}", interval_seconds=1) for number in range(40)]
+        ids = [make(own_pingfold, site, name=f"m{number}", interval_seconds=3, timeout_seconds=6) for number in range(40)]
         for id in ids:
             await_status(own_pingfold, id, "up", 30.0)
         for _ in range(3):
@@ -128,7 +128,7 @@ def test_probers_die_and_freeze_and_accuse_nobody(own_pingfold: Pingfold) -> Non
             before = site.requests
             with own_pingfold.frozen("prober", 1 - slot):
                 own_pingfold.kill_and_wait("worker")
-                wait_until(lambda before=before: site.requests > before + 40, 40.0, "the other one probes")  # type: ignore[misc]
+                wait_until(lambda before=before: site.requests > before + 20, 40.0, "the other one probes")  # type: ignore[misc]
             own_pingfold.kill("prober", 1 - slot, signal.SIGCONT)
         # Our own absence: nobody probes, until every monitor has been seen as unknown.
         with own_pingfold.frozen("prober", 0), own_pingfold.frozen("prober", 1):
@@ -138,7 +138,7 @@ def test_probers_die_and_freeze_and_accuse_nobody(own_pingfold: Pingfold) -> Non
         for id in ids:
             await_status(own_pingfold, id, "up", 60.0)
     changes = [one for one in own_pingfold.values(TRANSITIONS) if one.get("type") == "status.changed"]
-    assert {one["now"] for one in changes} <= {"up", "not_observed"}
+    assert [one["detail"] for one in changes if one["now"] not in ("up", "not_observed")] == []
     counted = {id: call(own_pingfold, "GET", f"/monitors/{id}/uptime?period=24h") for id in ids}
     slots: dict[str, set[tuple[int, str]]] = {id: set() for id in ids}
     for record in own_pingfold.records(PROBE_RESULTS):
