@@ -26,6 +26,9 @@ class Website:
             daemon_threads = True
             request_queue_size = 512
 
+            def handle_error(self, *_: object) -> None:
+                """Probers that are killed do not wait for their answer."""
+
         self._server = Server(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self._server.server_port}/health"
 

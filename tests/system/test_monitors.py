@@ -119,7 +119,9 @@ def test_probers_die_and_freeze_and_accuse_nobody(own_pingfold: Pingfold) -> Non
     own_pingfold.start()
     chance = random.Random(7)
     with Website() as site:
-        ids = [make(own_pingfold, site, name=f"m{number}", interval_seconds=3, timeout_seconds=6) for number in range(40)]
+        ids = [
+            make(own_pingfold, site, name=f"m{number}", interval_seconds=3, timeout_seconds=6) for number in range(40)
+        ]
         for id in ids:
             await_status(own_pingfold, id, "up", 30.0)
         for _ in range(3):
@@ -137,7 +139,7 @@ def test_probers_die_and_freeze_and_accuse_nobody(own_pingfold: Pingfold) -> Non
             )
         for id in ids:
             await_status(own_pingfold, id, "up", 60.0)
-    changes = [one for one in own_pingfold.values(TRANSITIONS) if one.get("type") == "status.changed"]
+        changes = [one for one in own_pingfold.values(TRANSITIONS) if one.get("type") == "status.changed"]
     assert [one["detail"] for one in changes if one["now"] not in ("up", "not_observed")] == []
     counted = {id: call(own_pingfold, "GET", f"/monitors/{id}/uptime?period=24h") for id in ids}
     slots: dict[str, set[tuple[int, str]]] = {id: set() for id in ids}
