@@ -140,8 +140,8 @@ def test_probers_die_and_freeze_and_accuse_nobody(own_pingfold: Pingfold) -> Non
         for id in ids:
             await_status(own_pingfold, id, "up", 60.0)
         changes = [one for one in own_pingfold.values(TRANSITIONS) if one.get("type") == "status.changed"]
+        counted = {id: call(own_pingfold, "GET", f"/monitors/{id}/uptime?period=24h") for id in ids}
     assert [one["detail"] for one in changes if one["now"] not in ("up", "not_observed")] == []
-    counted = {id: call(own_pingfold, "GET", f"/monitors/{id}/uptime?period=24h") for id in ids}
     slots: dict[str, set[tuple[int, str]]] = {id: set() for id in ids}
     for record in own_pingfold.records(PROBE_RESULTS):
         key = (record.key or b"").decode()
