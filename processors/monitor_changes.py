@@ -7,7 +7,7 @@ one that confirmed it. Pausing and removing end an incident without a word.
 from typing import Any
 
 from processors.fold import Effect
-from processors.monitor_rules import unseen
+from processors.monitor_rules import expect_after, unseen
 from processors.telling import Teller, Told, settle
 from schemas.base import Micros
 from schemas.definitions import Notice
@@ -49,9 +49,9 @@ def go_up(state: MonitorState, monitor: Monitor, at: Micros, time: Micros) -> li
     return teller.tell("up", "probe", "", _RECOVERED, lambda: notice_data(state, monitor, incident))
 
 
-def go_down(state: MonitorState, monitor: Monitor, doubt: Doubt, time: Micros) -> list[Effect]:
-    """The doubt was right: an incident opens, at the first result that told of it."""
-    teller = _teller(state, monitor, doubt.at, time)
+def go_down(state: MonitorState, monitor: Monitor, doubt: Doubt, at: Micros, time: Micros) -> list[Effect]:
+    """The doubt was right: an incident opens."""
+    teller = _teller(state, monitor, at, time)
     settle(state)
     state.status, state.doubt, state.unobserved = "down", None, False
     incident = teller.open_incident(state, doubt.cause)
@@ -77,6 +77,16 @@ def go_observed(state: MonitorState, monitor: Monitor, at: Micros, time: Micros)
     teller = _teller(state, monitor, at, time)
     state.unobserved = False
     return teller.tell(state.status, "probe")
+
+
+def tell_empty(state: MonitorState, monitor: Monitor, time: Micros) -> list[Effect]:
+    """The slot that was expected stayed empty: nothing is known until the next one of which there is a result."""
+    effects = go_unobserved(state, monitor, state.expected, time)
+    if state.early:
+        back = state.early[0]
+        effects += go_observed(state, monitor, back, time)
+        expect_after(state, monitor, back)
+    return effects
 
 
 def pause(state: MonitorState, monitor: Monitor, at: Micros, time: Micros) -> list[Effect]:

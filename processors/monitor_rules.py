@@ -1,12 +1,15 @@
-"""When a change of a monitor is believed: votes of regions and results in a row, as pure functions of its state.
+"""When a change of a monitor is believed, and which slots are still to come: pure functions of its state.
 
 The contract:
 
 - The first result that disagrees with the status begins a doubt. While it lasts, confirmations are asked for, and each
-  region's newest result since then is its vote.
+  region's newest result that began since then is its vote.
 - A monitor is down when a majority of its regions vote so (one of one, two of two, two of three) and `confirmations`
   results did; the doubt is over when so many vote that it is well that no majority can come about.
 - It is up again by the same thresholds the other way round, with `recoveries` in place of `confirmations`.
+- A doubt that every region was asked about so often that it should have been settled is given up: regions disagree for
+  good, or do not answer. The next result that disagrees begins another.
+- A slot is empty when its time is over and no result of it has come, whatever has come of later ones.
 """
 
 from typing import Literal
@@ -14,14 +17,18 @@ from typing import Literal
 from msgspec.structs import replace
 
 from processors.telling import iso
-from schemas.base import Micros
+from schemas.base import SECOND, Micros
 from schemas.monitor_states import Doubt, MonitorState, Seen
 from schemas.monitors import Monitor
 from schemas.probes import ProbeCompleted
 from schemas.slots import confirm_after, first_slot, time_limit
 
 # How long after the end of its time a result may take to be in the log before its slot counts as empty.
-MARGIN: Micros = 10_000_000
+MARGIN: Micros = 10 * SECOND
+# So many slots may have results while an older one is waited for; with more, that one is taken for empty.
+MOST_EARLY = 150
+# Of what a prober tells in words so much is kept.
+_LONGEST_DETAIL = 200
 
 Verdict = Literal["believed", "dismissed", "open"]
 
@@ -43,18 +50,24 @@ _CAUSES = {
 def cause_of(result: ProbeCompleted) -> str:
     """Why a probe failed, in words."""
     cause = _CAUSES.get(result.failure, "Failed")
-    return f"{cause}: {result.detail}" if result.detail else cause
+    return f"{cause}: {result.detail[:_LONGEST_DETAIL]}" if result.detail else cause
+
+
+def ended(monitor: Monitor, result: ProbeCompleted) -> Micros:
+    """When a probe was over. One that took longer than it may was held up by its prober."""
+    return result.at + min(result.took, time_limit(monitor))
 
 
 def failing_quorum(monitor: Monitor) -> int:
     """So many regions must find a monitor failing: a majority."""
-    return len(monitor.probed_from) // 2 + 1
+    return len(set(monitor.probed_from)) // 2 + 1
 
 
 def begin(state: MonitorState, monitor: Monitor, at: Micros) -> None:
-    """From `at`, the time of the definition, on results count anew; it is the first slot itself."""
-    state.doubt, state.seen = None, ()
+    """From `at` on results count anew; it is the first slot itself."""
+    state.doubt, state.seen, state.early = None, (), ()
     state.begun = state.expected = at
+    state.oldest = monitor.version
 
 
 def begin_doubt(monitor: Monitor, result: ProbeCompleted) -> Doubt:
@@ -64,17 +77,16 @@ def begin_doubt(monitor: Monitor, result: ProbeCompleted) -> Doubt:
         at=result.at,
         region=result.region,
         cause="" if result.ok else cause_of(result),
-        asked_at=result.at + result.took + confirm_after(monitor, 1),
+        asked_at=ended(monitor, result) + confirm_after(monitor, 1),
         votes=(Seen(result.region, result.slot, result.ok),),
     )
 
 
-def vote(monitor: Monitor, doubt: Doubt, result: ProbeCompleted) -> Doubt:
+def vote(monitor: Monitor, doubt: Doubt, result: ProbeCompleted, going_down: bool) -> Doubt:
     """A further result counts; one that was asked for makes room for the next question."""
     votes = (*(v for v in doubt.votes if v.region != result.region), Seen(result.region, result.slot, result.ok))
-    first = doubt.votes[0].ok
-    doubt = replace(doubt, votes=votes, agreeing=doubt.agreeing + (result.ok == first))
-    return ask_next(monitor, doubt, result.at + result.took) if result.confirm == doubt.asked else doubt
+    doubt = replace(doubt, votes=votes, agreeing=doubt.agreeing + (result.ok != going_down))
+    return ask_next(monitor, doubt, ended(monitor, result)) if result.confirm == doubt.asked else doubt
 
 
 def ask_next(monitor: Monitor, doubt: Doubt, after: Micros) -> Doubt:
@@ -88,7 +100,7 @@ def verdict(monitor: Monitor, doubt: Doubt, going_down: bool) -> Verdict:
     failing = sum(not v.ok for v in doubt.votes)
     well = len(doubt.votes) - failing
     down = failing_quorum(monitor)
-    up = len(monitor.probed_from) - down + 1
+    up = len(set(monitor.probed_from)) - down + 1
     if going_down:
         if failing >= down and doubt.agreeing >= monitor.confirmations:
             return "believed"
@@ -98,21 +110,53 @@ def verdict(monitor: Monitor, doubt: Doubt, going_down: bool) -> Verdict:
     return "dismissed" if failing >= down else "open"
 
 
+def worn_out(monitor: Monitor, doubt: Doubt, going_down: bool) -> bool:
+    """Whether every region was asked once more often than results are needed."""
+    needed = monitor.confirmations if going_down else monitor.recoveries
+    return doubt.asked > len(monitor.probed_from) * (needed + 1)
+
+
+def slot_deadline(state: MonitorState, monitor: Monitor) -> Micros | None:
+    """When the slot that is expected counts as empty; None while nothing is expected, or it is known to be empty."""
+    if state.status == "paused" or state.unobserved:
+        return None
+    return state.expected + time_limit(monitor) + MARGIN
+
+
+def doubt_deadline(doubt: Doubt, monitor: Monitor) -> Micros:
+    """When the confirmation that is asked for has not come."""
+    return doubt.asked_at + time_limit(monitor) + MARGIN
+
+
 def next_deadline(state: MonitorState, monitor: Monitor) -> Micros | None:
     """When a tick has something to say next, if no result comes."""
-    if state.status == "paused":
-        return None
-    moments = []
-    if not state.unobserved:
-        moments.append(state.expected + time_limit(monitor) + MARGIN)
-    if state.doubt is not None:
-        moments.append(state.doubt.asked_at + time_limit(monitor) + MARGIN)
-    return min(moments, default=None)
+    slot = slot_deadline(state, monitor)
+    if state.doubt is None:
+        return slot
+    doubt = doubt_deadline(state.doubt, monitor)
+    return doubt if slot is None else min(slot, doubt)
 
 
-def expect_after(state: MonitorState, monitor: Monitor, slot: Micros) -> None:
-    """A result of `slot` is there: the next one is expected in the slot after it."""
-    state.expected = max(state.expected, first_slot(monitor, slot))
+def is_missing(state: MonitorState, slot: Micros) -> bool:
+    """Whether no result of a regular slot has come yet."""
+    return slot >= state.expected and slot not in state.early
+
+
+def note(state: MonitorState, monitor: Monitor, slot: Micros) -> None:
+    """A result of a regular slot has come."""
+    if state.unobserved or slot == state.expected:
+        expect_after(state, monitor, max(slot, state.expected))
+    elif is_missing(state, slot):
+        state.early = tuple(sorted((*state.early, slot)))
+
+
+def expect_after(state: MonitorState, monitor: Monitor, at: Micros) -> None:
+    """No slot up to `at` is waited for any more: expected is the oldest one after it that has no result."""
+    state.expected = first_slot(monitor, at)
+    while state.early and state.early[0] <= state.expected:
+        if state.early[0] == state.expected:
+            state.expected = first_slot(monitor, state.expected)
+        state.early = state.early[1:]
 
 
 def unseen(state: MonitorState) -> str:

@@ -29,7 +29,7 @@ class Doubt(Struct, frozen=True, omit_defaults=True, gc=False):
 
     since: slot of the first result that told of it; at: when that probe began; region: who saw it; cause: in words.
     asked: number of the confirmation that is asked for now. votes: results since then, newest of each region.
-    agreeing: results in a row that tell of the change.
+    agreeing: how many results have told of the change since then, whichever region they are of.
     """
 
     since: Micros
@@ -46,20 +46,25 @@ class MonitorState(Value, tag="monitor-state"):
     """What a result rewrites.
 
     version: of the definition folded last. unobserved: a slot passed of which no result came; qualifies `up` and `new`.
-    begun: the first slot of which a result counts, since the definition says what it says now.
-    slot: the newest regular slot of which a result counted, by any region; `expected`: the next one.
+    begun: the first slot of which a result counts, since what is probed was defined as it is now; oldest: the version
+    of the definition then.
+    slot: the newest regular slot of which a result counted, by any region.
+    expected: the oldest slot that no result has come of; early: slots after it of which one has.
     seen: per region, the newest regular result, against those that come twice or late.
     results, changes: counters; since: when the span shown now began.
     last_at, last_ok, last_ms: the newest result; last_detail: why it failed.
     doubt: a change that waits for confirmation. expires: of the certificate seen last.
     incident: id of the open incident, while down; down_since: its start; cause: why, in words.
+    parked: why the fold could not judge a deadline; set until the next event of this monitor.
     """
 
     version: int
     status: MonitorStatus = "new"
     unobserved: bool = False
     begun: Micros = 0
+    oldest: int = 0
     expected: Micros = 0
+    early: tuple[Micros, ...] = ()
     slot: Micros = 0
     seen: tuple[Seen, ...] = ()
     results: int = 0
@@ -74,6 +79,7 @@ class MonitorState(Value, tag="monitor-state"):
     incident: str | None = None
     down_since: Micros | None = None
     cause: str = ""
+    parked: str | None = None
 
 
 def shown(state: MonitorState) -> Shown:

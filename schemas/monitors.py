@@ -55,7 +55,7 @@ class Monitor(Fact, tag="monitor", frozen=True):
 
     interval, timeout: seconds; slots are `interval` apart, whatever the number of regions.
     regions: as asked; `probed_from`: the regions that take turns, never empty.
-    confirmations: how many results in a row must say so before a monitor is down; `recoveries`: before it is up again.
+    confirmations: how many results must say so before a monitor is down; `recoveries`: before it is up again.
     paused: nobody probes, nothing is expected.
     """
 

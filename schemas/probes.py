@@ -42,6 +42,7 @@ class ProbeCompleted(Fact, tag="probe.completed", frozen=True):
     confirm: 0 for a regular probe, else the number of the confirmation.
     at: when the probe began. took: Micros until it was decided.
     ok: whether the target is well; else `failure` says how it is not, and `detail` says it in words.
+    version: of the definition by which it was probed; 0 when that is not told.
     status: of the HTTP answer. address: the one that was connected. expires: when the TLS certificate does.
     """
 
@@ -51,6 +52,7 @@ class ProbeCompleted(Fact, tag="probe.completed", frozen=True):
     took: Annotated[int, Meta(ge=0)]
     ok: bool
     confirm: Annotated[int, Meta(ge=0)] = 0
+    version: int = 0
     failure: Failure = ""
     detail: str = ""
     status: int | None = None

@@ -2,9 +2,9 @@
 
 Regular slots lie `interval` apart, shifted by a hash of the id, so that many monitors are spread evenly over the
 interval; the regions take turns. A new monitor, or one that is probed otherwise from now on, is probed at once: the
-moment of its definition is a slot, too. While a result is in doubt, confirmations are asked for: numbered from 1, from
-the regions in turn, beginning with the one after the region that saw the change first. Prober and fold compute the
-same.
+moment at which its definition began to count is a slot, too. While a result is in doubt, confirmations are asked for:
+numbered from 1, from the regions in turn, beginning with the one after the region that saw the change first. Prober and
+fold compute the same.
 """
 
 from hashlib import sha256

@@ -19,13 +19,17 @@ DAY_MS = 86_400_000
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """A topic's contract. `retention_ms` -1 keeps for ever; every topic has the deployment's partition count."""
+    """A topic's contract. `retention_ms` -1 keeps for ever; every topic has the deployment's partition count.
+
+    stamped: the time of a record is the broker's, whatever clock its producer has.
+    """
 
     name: str
     key: str
     cleanup: Cleanup = Cleanup.DELETE
     retention_ms: int = -1
     segment_bytes: int = 64 * 2**20
+    stamped: bool = False
 
     def __str__(self) -> str:
         return self.name
@@ -34,7 +38,7 @@ class Topic:
 # Journals.
 PROJECTS = Topic("projects", key="project id")
 PINGS = Topic("pings", key="check id")
-PROBE_RESULTS = Topic("probe-results", key="monitor id")
+PROBE_RESULTS = Topic("probe-results", key="monitor id", stamped=True)
 DELIVERIES = Topic("deliveries", key="channel id")
 
 # State topics: record N of a journal's partition P is folded into partition P here.

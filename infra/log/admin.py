@@ -47,6 +47,8 @@ def topic_config(topic: Topic) -> dict[str, str]:
         "segment.bytes": str(topic.segment_bytes),
         "max.message.bytes": str(MAX_MESSAGE_BYTES),
     }
+    if topic.stamped:
+        config["message.timestamp.type"] = "LogAppendTime"
     if topic.cleanup is Cleanup.COMPACT:
         config |= {"min.compaction.lag.ms": str(COMPACTION_LAG_MS), "min.cleanable.dirty.ratio": "0.3"}
     return config

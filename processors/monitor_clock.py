@@ -1,0 +1,142 @@
+"""What time does to the monitors of a partition: ticks, and the judging of what is due.
+
+The contract:
+
+- What a tick expires is judged in the order of (true deadline, id), each monitor until its next deadline is to come:
+  a slot that stayed empty, then a confirmation that did not come.
+- A monitor that cannot be judged is parked: its state says why, and a dead letter under its key says so to the
+  operator. The next event that moves the monitor, or that letter put back, takes it up again. It stops no other.
+- The wheel holds for each monitor a time at or before its next deadline. It is a hint; the states decide. So it can be
+  built anew at any time, and stands an event that is undone.
+"""
+
+import copy
+import heapq
+
+from processors.fold import Context, Effect, View
+from processors.monitor_changes import tell_empty
+from processors.monitor_rules import ask_next, doubt_deadline, next_deadline, slot_deadline, worn_out
+from processors.partition_time import fold_plain_tick
+from processors.wheel import Wheel
+from schemas.base import Micros, encode
+from schemas.dead_letters import DeadLetter
+from schemas.monitor_states import MonitorCopy, MonitorState
+from schemas.monitors import Monitor
+from schemas.ticks import PROGRESS_KEY, Progress, Tick
+from schemas.topics import DEAD_LETTERS, PROBE_RESULTS
+
+
+def time_of(view: View) -> Micros:
+    """The time of a partition, 0 before its first tick."""
+    progress: Progress = view.get(PROGRESS_KEY)
+    return progress.time
+
+
+def definition_key(monitor: str) -> str:
+    """The key of the fold's own copy of a definition."""
+    return "definition/" + monitor
+
+
+def monitor_of(view: View, key: str) -> Monitor:
+    """The definition of a monitor that has a state."""
+    record: MonitorCopy = view.get("definition/" + key)
+    return record.monitor
+
+
+class MonitorClock:
+    def __init__(self, view: View) -> None:
+        self._view = view
+        self._wheel = Wheel()
+        time = time_of(view)
+        for key, state in view.items():
+            if isinstance(state, MonitorState) and state.parked is None and state.status != "paused":
+                self._wheel.set(key, time)
+
+    def look_at(self, key: str, state: MonitorState, monitor: Monitor) -> None:
+        """A monitor has been moved: a tick that passes its next deadline looks at it."""
+        deadline = next_deadline(state, monitor)
+        if deadline is not None:
+            self._wheel.set(key, deadline)
+
+    def unpark(self, key: str, state: MonitorState) -> None:
+        """Take a parked monitor up again; `state` is the caller's own copy."""
+        state.parked = None
+        self._wheel.set(key, time_of(self._view))
+
+    def tick(self, tick: Tick, context: Context) -> list[Effect]:
+        """Move the partition's time, judge what is due."""
+        progress = fold_plain_tick(self._view.get(PROGRESS_KEY), tick)
+        self._view.put(PROGRESS_KEY, progress)
+        due = self._wheel.due(progress.time)
+        try:
+            return _Expiry(self._view, self._wheel, progress.time, tick, context).run(due)
+        except BaseException:
+            for key in due:  # the session undoes the tick in the view; the wheel must not lose what it gave
+                self._wheel.set(key, progress.time)
+            raise
+
+
+class _Expiry:
+    """The judging of what one tick made due."""
+
+    def __init__(self, view: View, wheel: Wheel, time: Micros, tick: Tick, context: Context) -> None:
+        self._view, self._wheel = view, wheel
+        self._time, self._tick, self._context = time, tick, context
+        self._queue: list[tuple[Micros, str]] = []
+        self._effects: list[Effect] = []
+
+    def run(self, due: list[str]) -> list[Effect]:
+        for key in due:
+            self._arm(key)
+        while self._queue:
+            deadline, key = heapq.heappop(self._queue)
+            state = copy.copy(self._view.get(key))  # a copy: what fails half way leaves the state as it was
+            try:
+                told = self._judge(state, monitor_of(self._view, key), deadline)
+            except Exception as error:
+                self._park(key, error)
+                continue
+            self._view.put(key, state)
+            self._effects.extend(told)
+            self._arm(key)
+        return self._effects
+
+    def _arm(self, key: str) -> None:
+        """Queue the next deadline of a monitor when it has come, else set the wheel to it."""
+        state = self._view.get(key)
+        if not isinstance(state, MonitorState) or state.parked is not None:
+            return
+        try:
+            deadline = next_deadline(state, monitor_of(self._view, key))
+        except Exception as error:
+            self._park(key, error)
+            return
+        if deadline is None:
+            return
+        if deadline <= self._time:
+            heapq.heappush(self._queue, (deadline, key))
+        else:
+            self._wheel.set(key, deadline)
+
+    def _judge(self, state: MonitorState, monitor: Monitor, deadline: Micros) -> list[Effect]:
+        if slot_deadline(state, monitor) == deadline:
+            return tell_empty(state, monitor, self._time)
+        assert state.doubt is not None
+        assert doubt_deadline(state.doubt, monitor) == deadline
+        asked = ask_next(monitor, state.doubt, self._time)
+        state.doubt = None if worn_out(monitor, asked, going_down=state.status != "down") else asked
+        return []
+
+    def _park(self, key: str, error: Exception) -> None:
+        reason = f"{type(error).__name__}: {error}"
+        self._view.edit(MonitorState, key).parked = reason
+        letter = DeadLetter(
+            topic=PROBE_RESULTS.name,
+            partition=self._context.partition,
+            offset=self._context.offset,
+            key=key,
+            value=encode(self._tick),
+            reason=f"monitor {key} could not be judged and is parked: {reason}",
+            at=self._context.at,
+        )
+        self._effects.append(Effect(DEAD_LETTERS, key, letter))
