@@ -3,19 +3,25 @@
 Names are those of the table in docs/operations.md. Roles never read `os.environ` themselves: they take a `Settings`.
 """
 
+import re
 from functools import cached_property
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Literal
 
+import msgspec
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from schemas.definitions import Address
 
 Network = IPv4Network | IPv6Network
 RegionName = Annotated[str, Field(pattern=r"^[a-z0-9-]{1,40}$")]
 
 # What `PINGFOLD_PING_BODY_LIMIT=none` still keeps of a body: no limit is announced, but one event must fit in Kafka.
 UNANNOUNCED_BODY_LIMIT = 1_000_000
+
+_SENDER = re.compile(r"[^<>@\r\n]*<([^<>\s]+)>|([^<>\s]+)")
 
 
 def wrong_settings(error: ValidationError) -> list[str]:
@@ -59,6 +65,14 @@ class Settings(BaseSettings):
     # Admin commands and REST clients started by hand find a running Pingfold by these two.
     url: str | None = None
     key: str | None = Field(None, repr=False)
+    # The mail server of e-mail channels; without host and sender there are no such channels. The port is the usual one
+    # of the TLS mode when it is not given: 587, 465 or 25.
+    smtp_host: str | None = None
+    smtp_port: int | None = Field(None, ge=1, le=65535)
+    smtp_user: str | None = None
+    smtp_password: str | None = Field(None, repr=False)
+    smtp_tls: Literal["starttls", "tls", "none"] = "starttls"
+    smtp_from: str | None = None
     # Ports of the embedded servers; 0 picks a free one at the first start and keeps it.
     kafka_port: int = Field(0, ge=0, le=65535)
     clickhouse_port: int = Field(0, ge=0, le=65535)
@@ -87,10 +101,26 @@ class Settings(BaseSettings):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return value
 
-    @field_validator("kafka_bootstrap_servers", "clickhouse_url", "ping_endpoint", "url", "key", mode="before")
+    @field_validator(
+        *("kafka_bootstrap_servers", "clickhouse_url", "ping_endpoint", "url", "key"),
+        *("smtp_host", "smtp_port", "smtp_user", "smtp_password", "smtp_from"),
+        mode="before",
+    )
     @classmethod
     def _empty_is_unset(cls, value: object) -> object:
         return None if value == "" else value
+
+    @field_validator("smtp_from")
+    @classmethod
+    def _sender(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        match = _SENDER.fullmatch(value.strip())
+        try:
+            msgspec.convert(match and (match[1] or match[2]), Address)
+        except msgspec.ValidationError:
+            raise ValueError("an address is expected, such as Pingfold <pingfold@example.org>") from None
+        return value.strip()
 
     @cached_property
     def base_url(self) -> str:
@@ -102,6 +132,13 @@ class Settings(BaseSettings):
     def ping_base(self) -> str:
         """What comes before `<uuid>` in a displayed ping URL; ends with a slash (seed 004, PING_ENDPOINT)."""
         return self.ping_endpoint or f"{self.base_url}/ping/"
+
+    @cached_property
+    def mail_needs(self) -> str | None:
+        """The name of a setting without which no mail can be sent; None when nothing is wanting."""
+        if self.smtp_host is None:
+            return "PINGFOLD_SMTP_HOST"
+        return "PINGFOLD_SMTP_FROM" if self.smtp_from is None else None
 
     @cached_property
     def body_limit(self) -> int:

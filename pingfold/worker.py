@@ -9,6 +9,7 @@ from infra.targets import Guard
 from ingest.clock import Clock
 from pingfold.addresses import kafka_of
 from pingfold.folds import FOLDS
+from processors.mail import MailClient
 from processors.runtime.runner import Follower
 from processors.runtime.worker import run_worker
 from processors.sender import Sender
@@ -31,7 +32,8 @@ def work(settings: Settings, slot: str) -> None:
             await sink.put(DELIVERIES, channel, encode(attempted))
 
         client = WebhookClient(Guard(settings.private_targets))
-        sender = Sender(client.post, report, Vault.open(settings).decrypt, clock=clock.now)
+        mail = MailClient(settings)
+        sender = Sender(client.post, report, Vault.open(settings).decrypt, mail=mail.send, clock=clock.now)
         return {"deliveries": sender}
 
     run_worker(settings, bootstrap, slot, FOLDS, followers)

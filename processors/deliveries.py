@@ -1,16 +1,22 @@
 """The `deliveries` fold: what is to be sent to which channel and when, and how each delivery ends. Pure.
 
-A delivery is one event for one channel. Its body is rendered once, when it is requested, and kept as text: every
-attempt sends the same bytes. Its newest attempt is outstanding (`due` None: the sender owes it) or waits for a tick to
-pass `due`. A report counts only for the attempt that is outstanding: doubles, and reports of workers that woke up late,
-change nothing. Each delivery ends in exactly one `DeliveryFinished`: delivered, exhausted, gone (410) or removed (its
-channel was removed or disabled, or was so when it was requested); the figures are in `retry_policy`.
+A delivery is one event for one channel, by webhook or by mail: the fold knows no difference. Its body is rendered once,
+when it is requested, and kept as text: every attempt sends the same bytes, or the mail that is made of them. Its newest
+attempt is outstanding (`due` None: the sender owes it) or waits for a tick to pass `due`. A report counts only for the
+attempt that is outstanding: doubles, and reports of workers that woke up late, change nothing. Each delivery ends in
+exactly one `DeliveryFinished`: delivered, exhausted, gone (410) or removed (its channel was removed or disabled, or was
+so when it was requested); the figures are in `retry_policy`.
 
 `data` goes into the body as the fold that asked for it made it, but for `monitor.url`: where that is the path of a page
 of ours (`/...`), the channel's `site` comes before it. No fold may know a setting; a definition may carry one.
 
+What is finished leaves the states; its `DeliveryFinished` holds the body for history. A replay brings event and body
+back, and becomes a delivery with the same id under a name of its own (`replay`), which its reports must tell, too. Of
+one that is pending it makes the next attempt due at once.
+
 A channel that is defined again starts afresh: enabled, no failures; its pending deliveries go to the new address. Of
-dead letters put back only a request counts, since it can still be served; definitions and reports are out of date.
+dead letters put back only requests and replays count, since they can still be served; definitions and reports are out
+of date.
 """
 
 from collections.abc import Iterable
@@ -30,14 +36,16 @@ from schemas.deliveries import (
     DeliveriesEvent,
     Delivery,
     DeliveryAttempted,
+    DeliveryReplayed,
     DeliveryRequested,
     DeliveryStatesRecord,
     Endpoint,
     EndpointDefined,
     EndpointHealth,
     EndpointRemoved,
+    delivery_id,
+    event_id,
 )
-from schemas.ids import derived_id
 from schemas.ticks import PROGRESS_KEY, Progress, Tick
 from schemas.topics import DELIVERIES, DELIVERY_STATES, TRANSITIONS, Topic
 from schemas.transitions import ChannelTroubled, DeliveryFinished, Outcome
@@ -67,7 +75,7 @@ def delivery_key(delivery: str) -> str:
 
 
 def render_body(notice: Notice, at: Micros, data: dict[str, Any], site: str = "") -> str:
-    """The body of a webhook, reference/poppaping-api.md section 6; a page of ours is made a whole URL below `site`."""
+    """The body of a notice, reference/poppaping-api.md section 6; a page of ours is made a whole URL below `site`."""
     monitor = data.get("monitor")
     if isinstance(monitor, dict) and isinstance(url := monitor.get("url"), str) and url.startswith("/"):
         data = {**data, "monitor": {**monitor, "url": f"{site}{url}"}}
@@ -79,7 +87,7 @@ class DeliveriesFold:
     """Plugs the fold into the runtime."""
 
     name = "deliveries"
-    version = 1
+    version = 2
     journal: Topic = DELIVERIES
     states: Topic = DELIVERY_STATES
 
@@ -132,12 +140,14 @@ class _Deliveries:
             return ()
         if not channel:
             raise Refused("the key, a channel id, is missing")
-        if context.retried and not isinstance(event, DeliveryRequested):
+        if context.retried and not isinstance(event, DeliveryRequested | DeliveryReplayed):
             return ()
         if isinstance(event, DeliveryAttempted):
             return self._attempted(channel, event)
         if isinstance(event, DeliveryRequested):
             return self._requested(channel, event)
+        if isinstance(event, DeliveryReplayed):
+            return self._replayed(channel, event)
         if isinstance(event, EndpointDefined):
             if event.endpoint.id != channel:
                 raise Refused("the endpoint is not the one of the key")
@@ -162,44 +172,70 @@ class _Deliveries:
             # The wheel may be behind the view, never ahead: what it names is looked at again.
             if isinstance(record, Delivery) and record.due is not None:
                 if record.due <= progress.time:
-                    self._view.put(key, msgspec.structs.replace(record, attempt=record.attempt + 1, due=None))
+                    self._try_again(record)
                 else:
                     self._wheel.set(key, record.due)
 
     def _requested(self, channel: str, event: DeliveryRequested) -> list[Effect]:
         endpoint: Endpoint | None = self._view.get(endpoint_key(channel))
-        health: EndpointHealth | None = self._view.get(health_key(channel))
         now = self._moment(event.at)
         effects: list[Effect] = []
         for notice in dict.fromkeys(event.notices):
             if endpoint is not None and notice not in endpoint.notices:
                 continue
-            name = derived_id(event.transition, notice)
+            name = event_id(event.transition, notice)
             delivery = Delivery(
-                id=derived_id(name, channel),
+                id=delivery_id(name, channel),
                 event=name,
                 channel=channel,
                 notice=notice,
-                body="",
+                body="" if endpoint is None else render_body(notice, event.at, event.data, endpoint.site),
                 first_due=now,
             )
-            key = delivery_key(delivery.id)
-            if self._view.get(key) is not None:
-                continue
-            if endpoint is None or health is None or health.disabled:
-                detail = "the channel does not exist" if endpoint is None else "the channel is disabled"
-                effects.append(_finished(delivery, "removed", 0, now, detail))
-                continue
-            delivery.body = render_body(notice, event.at, event.data, endpoint.site)
-            if len(delivery.body.encode()) > BODY_LIMIT:
-                raise Refused(f"the body is larger than {BODY_LIMIT} bytes")
-            self._view.put(key, delivery)
+            if self._view.get(delivery_key(delivery.id)) is None:
+                effects += self._begin(delivery, now)
         return effects
+
+    def _replayed(self, channel: str, event: DeliveryReplayed) -> list[Effect]:
+        now = self._moment(event.at)
+        pending = self._view.get(delivery_key(delivery_id(event.event, channel)))
+        if isinstance(pending, Delivery):
+            if pending.due is not None:
+                self._try_again(pending)
+            return []
+        delivery = Delivery(
+            id=delivery_id(event.event, channel),
+            event=event.event,
+            channel=channel,
+            notice=event.notice,
+            body=event.body,
+            first_due=now,
+            replay=event.replay,
+        )
+        return self._begin(delivery, now)
+
+    def _begin(self, delivery: Delivery, now: Micros) -> list[Effect]:
+        """Its first attempt is due, or there is nobody to send it to."""
+        if len(delivery.body.encode()) > BODY_LIMIT:
+            raise Refused(f"the body is larger than {BODY_LIMIT} bytes")
+        health: EndpointHealth | None = self._view.get(health_key(delivery.channel))
+        if health is None or health.disabled:
+            detail = "the channel does not exist" if health is None else "the channel is disabled"
+            return [_finished(delivery, "removed", 0, now, detail)]
+        self._view.put(delivery_key(delivery.id), delivery)
+        return []
+
+    def _try_again(self, waiting: Delivery) -> None:
+        self._view.put(
+            delivery_key(waiting.id), msgspec.structs.replace(waiting, attempt=waiting.attempt + 1, due=None)
+        )
 
     def _attempted(self, channel: str, event: DeliveryAttempted) -> list[Effect]:
         key = delivery_key(event.delivery)
         delivery = self._view.get(key)
-        if not isinstance(delivery, Delivery) or delivery.due is not None or delivery.attempt != event.attempt:
+        if not isinstance(delivery, Delivery) or delivery.due is not None:
+            return []
+        if (delivery.replay, delivery.attempt) != (event.replay, event.attempt):
             return []
         if delivery.channel != channel:
             raise Refused("the delivery is not of the channel of the key")
@@ -208,9 +244,10 @@ class _Deliveries:
         if delivered(event):
             health.failures, health.failing_since, health.last_success = 0, None, now
             self._view.delete(key)
-            return [_finished(delivery, "delivered", event.attempt, now)]
+            return [_finished(delivery, "delivered", event.attempt, now, event.error[:_DETAIL])]
 
-        detail = f"HTTP {event.status}" if event.status is not None else event.error[:_DETAIL]
+        # A mail server that took it for some of the recipients refused the others with an error, not with a status.
+        detail = f"HTTP {event.status}" if event.status and not event.again else event.error[:_DETAIL]
         if health.failures == 0:
             health.failing_since = now
         health.failures += 1
@@ -222,7 +259,8 @@ class _Deliveries:
             return effects
         delay = retry_delay(event)
         if delay is not None:
-            self._view.put(key, msgspec.structs.replace(delivery, due=now + delay))
+            to = event.again or delivery.to
+            self._view.put(key, msgspec.structs.replace(delivery, due=now + delay, error=detail, to=to))
         else:
             self._view.delete(key)
             effects.append(_finished(delivery, "exhausted", event.attempt, now, detail))
@@ -258,6 +296,10 @@ def _finished(delivery: Delivery, outcome: Outcome, attempts: int, now: Micros, 
         attempts=attempts,
         at=now,
         detail=detail,
+        event=delivery.event,
+        body=delivery.body,
+        began=delivery.first_due,
+        replay=delivery.replay,
     )
     return Effect(TRANSITIONS, delivery.channel, value, SAME)
 

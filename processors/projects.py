@@ -26,6 +26,8 @@ from schemas.pings import CheckDefined, CheckRemoved
 from schemas.requests import (
     ChannelCreate,
     ChannelDelete,
+    ChannelFields,
+    ChannelUpdate,
     CheckCreate,
     CheckDelete,
     CheckFields,
@@ -119,6 +121,8 @@ class ProjectsPartition:
                 return self._delete_check(request, self.index.check(owner, request.id), at)
             case ChannelCreate():
                 return self._create_channel(request, project, at)
+            case ChannelUpdate():
+                return self._change_channel(request, self.index.channel(owner, request.id), project, at)
             case ChannelDelete():
                 return self._delete_channel(request, self.index.channel(owner, request.id), at)
             case MonitorCreate():
@@ -165,21 +169,36 @@ class ProjectsPartition:
         if self.index.is_there(request.channel):
             return [verdict(request, "found", request.channel.id)]
         channel = replace(request.channel, created=at)
-        self._view.put(definition_key(channel), channel)
-        endpoint = Endpoint(
-            id=channel.id,
-            project=project.id,
-            url=channel.url,
-            notices=channel.notices,
-            secret=project.webhook_secret if channel.secret is None else channel.secret,
-            site=channel.site,
-        )
-        effects = [Effect(DELIVERIES, channel.id, EndpointDefined(at=at, endpoint=endpoint))]
+        if channel.kind == "email" and not channel.addresses:
+            raise Refused("an e-mail channel without addresses")
+        effects = [self._define_channel(channel, project, at)]
         if request.on_every_check:
             for check in self.index.checks(project.id):
                 effects.append(self._redefine(check, at, channels=tuple(sorted((*check.channels, channel.id)))))
             effects += self._monitors.put_on_every(channel, at)
         return [*effects, verdict(request, "made", channel.id)]
+
+    def _change_channel(self, request: ChannelUpdate, channel: Channel, project: Project, at: Micros) -> list[Effect]:
+        wanted = _chosen(request.fields)
+        if wanted.keys() & ({"url", "secret"} if channel.kind == "email" else {"addresses"}):
+            raise Denied("wrong kind of channel")
+        defined = self._define_channel(replace(channel, **wanted), project, at)
+        return [defined, verdict(request, "updated", channel.id)]
+
+    def _define_channel(self, channel: Channel, project: Project, at: Micros) -> Effect:
+        self._view.put(definition_key(channel), channel)
+        secret = project.webhook_secret if channel.secret is None else channel.secret
+        endpoint = Endpoint(
+            id=channel.id,
+            project=project.id,
+            url=channel.url,
+            notices=channel.notices,
+            secret=secret if channel.kind == "webhook" else "",
+            site=channel.site,
+            kind=channel.kind,
+            addresses=channel.addresses,
+        )
+        return Effect(DELIVERIES, channel.id, EndpointDefined(at=at, endpoint=endpoint))
 
     def _delete_channel(self, request: ChannelDelete, channel: Channel, at: Micros) -> list[Effect]:
         self._view.delete(definition_key(channel))
@@ -242,7 +261,7 @@ class ProjectsPartition:
         return Effect(PINGS, changed.id, CheckDefined(at=at, check=changed))
 
     def _wanted(self, fields: CheckFields, project: str) -> dict[str, Any]:
-        wanted = {name: value for name, value in asdict(fields).items() if value is not UNSET}
+        wanted = _chosen(fields)
         if "schedule" in wanted:
             _must_run(wanted["schedule"])
         if "channels" in wanted:
@@ -252,6 +271,10 @@ class ProjectsPartition:
     def _must_have_room(self, project: Project, times: int) -> None:
         if project.check_limit is not None and self.index.count(project.id) >= times * project.check_limit:
             raise Denied("limit reached")
+
+
+def _chosen(fields: CheckFields | ChannelFields) -> dict[str, Any]:
+    return {name: value for name, value in asdict(fields).items() if value is not UNSET}
 
 
 def _must_run(schedule: Schedule) -> None:

@@ -1,4 +1,4 @@
-"""When a webhook is tried again, and when a channel is warned about or given up. Pure figures and functions.
+"""When a delivery is tried again, and when a channel is warned about or given up. Pure figures and functions.
 
 A delivery is tried 13 times over about 3.2 days. The delays are spread by +-20 %, by a hash of the delivery and the
 attempt, so that ten thousand deliveries which failed together do not come back together, and every replay of the log
@@ -26,8 +26,8 @@ DISABLE_AFTER: Micros = 5 * 86_400 * SECOND
 
 
 def delivered(attempt: DeliveryAttempted) -> bool:
-    """Whether the receiver took it: any 2xx."""
-    return attempt.status is not None and 200 <= attempt.status < 300
+    """Whether the receiver took it: any 2xx, and no recipient left who is to be tried again."""
+    return attempt.status is not None and 200 <= attempt.status < 300 and not attempt.again
 
 
 def gone(attempt: DeliveryAttempted) -> bool:

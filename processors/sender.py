@@ -1,4 +1,4 @@
-"""The sender: posts every delivery that the committed states say is due, and reports each attempt to the journal.
+"""The sender: posts or mails every delivery that the committed states say is due, and reports each attempt.
 
 It decides nothing that must survive: the fold owns attempts, schedules and counters, the sender looks only at committed
 records. `assigned` hands it the states of a partition that was taken over, `committed` what each transaction changed,
@@ -9,6 +9,8 @@ Sending begins with the first `committed` after `assigned`: reports that were in
 Bulkheads: every channel has a lane with a queue of its own and at most 64 requests at once; 2 when it keeps failing,
 until one succeeds. Two per lane are always granted; what goes beyond comes out of a shared pool, and a lane may hold no
 more of the pool than is still free. So however many slow receivers there are, a part of the pool stays free for others.
+Mail goes to one server for all: only so many mails are under way at once, apart from the pool and the ceiling, so that
+a slow mail server holds up no webhook.
 A report that Kafka does not take holds up its slot: nothing is sent that cannot be recorded.
 """
 
@@ -30,7 +32,7 @@ from schemas.deliveries import Delivery, DeliveryAttempted, Endpoint, EndpointHe
 
 log = structlog.get_logger(__name__)
 
-DELIVERIES_TOTAL: Final = Counter("pingfold_deliveries_total", "Attempts to deliver a webhook.", ["outcome"])
+DELIVERIES_TOTAL: Final = Counter("pingfold_deliveries_total", "Attempts to deliver a notice.", ["outcome"])
 DELIVERY_SECONDS: Final = Histogram(
     "pingfold_delivery_seconds",
     "Time that a receiver took.",
@@ -38,14 +40,19 @@ DELIVERY_SECONDS: Final = Histogram(
 )
 
 Post = Callable[[str, bytes, Mapping[str, str]], Awaitable[Answer]]
+Mail = Callable[[Endpoint, Delivery], Awaitable[Answer]]
 Report = Callable[[str, DeliveryAttempted], Awaitable[None]]
 Records = Mapping[str, msgspec.Struct | None]
+# Which attempt of a delivery: the sending that it is of, and its number.
+Attempt = tuple[str, int]
 
 # Requests at once: always granted to a lane, most of a lane, those beyond the granted ones in all lanes, all of them.
 GRANTED = 2
 LANE = 64
 POOL = 512
 CEILING = 2048
+# Mails at once, in all lanes.
+MAILS = 16
 # Failed attempts in a row after which a lane gets only what is granted.
 FAILING = 5
 # Seconds after which a partition's sending begins although nothing has been committed.
@@ -55,10 +62,11 @@ TAKEOVER = 1.0
 class _Lane:
     """One channel: its endpoint, and the keys of deliveries to be sent, oldest first."""
 
-    __slots__ = ("endpoint", "failing", "queue", "running", "secret")
+    __slots__ = ("by_mail", "endpoint", "failing", "queue", "running", "secret")
 
     def __init__(self) -> None:
         self.endpoint: Endpoint | None = None
+        self.by_mail = False
         self.secret: str | None = None
         self.failing = False
         self.queue: deque[str] = deque()
@@ -74,7 +82,7 @@ class _Owned:
         self.sending = False
         self.lanes: dict[str, _Lane] = {}
         self.queued: dict[str, Delivery] = {}
-        self.begun: dict[str, int] = {}
+        self.begun: dict[str, Attempt] = {}
 
     def lane(self, channel: str) -> _Lane:
         return self.lanes.setdefault(channel, _Lane())
@@ -87,9 +95,9 @@ def _now() -> Micros:
 class Sender:
     """Sends for the partitions that it is told of.
 
-    post: `WebhookClient.post`. report: appends to the deliveries journal under the channel's id, returns when Kafka has
-    it. decrypt: an endpoint's secret as text. clock: the time of reports (the test clock may move it; signatures always
-    tell the real time, which receivers compare with theirs).
+    post: `WebhookClient.post`. mail: `MailClient.send`. report: appends to the deliveries journal under the channel's
+    id, returns when Kafka has it. decrypt: an endpoint's secret as text. clock: the time of reports (the test clock may
+    move it; signatures always tell the real time, which receivers compare with theirs).
     """
 
     def __init__(
@@ -98,21 +106,24 @@ class Sender:
         report: Report,
         decrypt: Callable[[str], str],
         *,
+        mail: Mail | None = None,
         clock: Callable[[], Micros] = _now,
         lane: int = LANE,
         pool: int = POOL,
         ceiling: int = CEILING,
+        mails: int = MAILS,
         takeover: float = TAKEOVER,
     ) -> None:
+        self._mail = mail
         self._post, self._report, self._decrypt, self._clock = post, report, decrypt, clock
-        self._lane_limit, self._pool, self._ceiling = lane, pool, ceiling
+        self._lane_limit, self._pool, self._ceiling, self._most_mails = lane, pool, ceiling, mails
         self._takeover = takeover
         self._owned: dict[int, _Owned] = {}
         # Requests under way: their tasks, and the attempt by delivery, over all ownerships of this process.
         self._tasks: set[asyncio.Task[None]] = set()
-        self._under_way: dict[str, int] = {}
-        self._running = self._from_pool = 0
-        # Lanes that have work and are held up by the pool or the ceiling, in the order of their coming.
+        self._under_way: dict[str, Attempt] = {}
+        self._running = self._from_pool = self._mails = 0
+        # Lanes that have work and are held up by a limit of all, in the order of their coming.
         self._held: dict[_Lane, _Owned] = {}
 
     def assigned(self, partition: int, records: Records) -> None:
@@ -147,7 +158,7 @@ class Sender:
             if isinstance(record, Delivery):
                 if record.due is not None:
                     owned.queued.pop(key, None)  # somebody else's report was counted before ours
-                elif owned.begun.get(key) != record.attempt:
+                elif owned.begun.get(key) != _attempt(record):
                     new.append((key, record))
                 continue
             kind, _, name = key.partition("/")
@@ -157,6 +168,7 @@ class Sender:
             elif kind == "endpoint":
                 lane = owned.lane(name)
                 lane.endpoint, lane.secret = record if isinstance(record, Endpoint) else None, None
+                lane.by_mail = lane.endpoint is not None and lane.endpoint.kind == "email"
                 touched[lane] = None
                 if record is None:
                     del owned.lanes[name]
@@ -167,8 +179,8 @@ class Sender:
         # Records come in the order of their keys; people like to read of events in the order of their times.
         new.sort(key=lambda item: item[1].first_due)
         for key, delivery in new:
-            owned.begun[key] = delivery.attempt
-            if self._under_way.get(key) == delivery.attempt:
+            owned.begun[key] = _attempt(delivery)
+            if self._under_way.get(key) == _attempt(delivery):
                 continue  # begun under an earlier ownership of this process, which still waits for the answer
             lane = owned.lane(delivery.channel)
             if key not in owned.queued:
@@ -202,6 +214,8 @@ class Sender:
 
     def _granted(self, lane: _Lane) -> bool:
         """Whether a lane may start one more request."""
+        if lane.by_mail:
+            return self._mails < self._most_mails and lane.running < GRANTED
         if self._running >= self._ceiling:
             return False
         beyond = lane.running - GRANTED
@@ -221,26 +235,32 @@ class Sender:
             if lane.running >= GRANTED:
                 self._from_pool += 1
             lane.running += 1
-            self._running += 1
-            self._under_way[key] = delivery.attempt
-            task = asyncio.create_task(self._deliver(owned, lane, key, delivery))
+            if lane.by_mail:
+                self._mails += 1
+            else:
+                self._running += 1
+            self._under_way[key] = _attempt(delivery)
+            task = asyncio.create_task(self._deliver(owned, lane, key, delivery, lane.by_mail))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
         self._held.pop(lane, None)
 
-    async def _deliver(self, owned: _Owned, lane: _Lane, key: str, delivery: Delivery) -> None:
+    async def _deliver(self, owned: _Owned, lane: _Lane, key: str, delivery: Delivery, by_mail: bool) -> None:
         try:
             await self._attempt(lane, delivery)
         except Exception:
             # Nothing that a target does comes here. The attempt stays outstanding, for the next owner.
             log.exception("delivery failed unexpectedly", delivery=delivery.id, channel=delivery.channel)
         finally:
-            if self._under_way.get(key) == delivery.attempt:
+            if self._under_way.get(key) == _attempt(delivery):
                 del self._under_way[key]
             if lane.running > GRANTED:
                 self._from_pool -= 1
             lane.running -= 1
-            self._running -= 1
+            if by_mail:
+                self._mails -= 1
+            else:
+                self._running -= 1
             self._fill(owned, lane)
             for other, its in tuple(self._held.items()):
                 self._fill(its, other)
@@ -252,7 +272,7 @@ class Sender:
             return
         took = time.perf_counter() - begin
         outcome = "timed_out" if answer.timed_out else "failed"
-        if answer.status is not None and 200 <= answer.status < 300:
+        if answer.status is not None and 200 <= answer.status < 300 and not answer.again:
             outcome = "delivered"
         DELIVERIES_TOTAL.labels(outcome).inc()
         DELIVERY_SECONDS.observe(took)
@@ -265,6 +285,8 @@ class Sender:
             timed_out=answer.timed_out,
             retry_after=answer.retry_after,
             took_ms=round(took * 1000),
+            replay=delivery.replay,
+            again=answer.again,
         )
         for pause in _pauses():
             try:
@@ -275,21 +297,36 @@ class Sender:
 
     async def _send(self, lane: _Lane, delivery: Delivery) -> Answer | None:
         """The receiver's answer, None when the channel is no more; what fails for want of sockets is tried again."""
-        body = delivery.body.encode()
         for pause in _pauses():
-            if lane.endpoint is None:
+            endpoint = lane.endpoint
+            if endpoint is None:
                 return None
-            try:
-                lane.secret = lane.secret or self._decrypt(lane.endpoint.secret)
-                headers = signature_headers(lane.secret, delivery.event, int(_now() // SECOND), body)
-            except Exception:
-                return Answer(error="the secret of the channel cannot be decrypted")
-            answer = await self._post(lane.endpoint.url, body, headers)
+            answer = await (
+                self._mailed(endpoint, delivery) if lane.by_mail else self._posted(lane, endpoint, delivery)
+            )
             if not answer.ours:
                 return answer
             log.warning("out of sockets", error=answer.error)
             await asyncio.sleep(pause)
         return None
+
+    async def _posted(self, lane: _Lane, endpoint: Endpoint, delivery: Delivery) -> Answer:
+        body = delivery.body.encode()
+        try:
+            lane.secret = lane.secret or self._decrypt(endpoint.secret)
+            headers = signature_headers(lane.secret, delivery.event, int(_now() // SECOND), body)
+        except Exception:
+            return Answer(error="the secret of the channel cannot be decrypted")
+        return await self._post(endpoint.url, body, headers)
+
+    async def _mailed(self, endpoint: Endpoint, delivery: Delivery) -> Answer:
+        if self._mail is None:
+            return Answer(error="no mail is sent here")
+        return await self._mail(endpoint, delivery)
+
+
+def _attempt(delivery: Delivery) -> Attempt:
+    return delivery.replay, delivery.attempt
 
 
 def _pauses() -> Iterator[float]:

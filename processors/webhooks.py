@@ -30,8 +30,9 @@ _NEVER_CEIL = 1e9
 
 
 class Answer(NamedTuple):
-    """What came of a POST. `status` None: no answer, `error` says why.
+    """What came of a POST, or of a mail. `status` None: no answer, `error` says why.
 
+    again: recipients of a mail that are to be tried again.
     ours: it failed for want of sockets on this side and says nothing about the receiver.
     """
 
@@ -40,6 +41,7 @@ class Answer(NamedTuple):
     timed_out: bool = False
     retry_after: int | None = None
     ours: bool = False
+    again: tuple[str, ...] = ()
 
 
 class WebhookClient:

@@ -24,6 +24,19 @@ NOTICES: tuple[Notice, ...] = (
     "monitor.not_observed",
 )
 
+ChannelKind = Literal["webhook", "email"]
+
+# An address of plain ASCII (RFC 5321), without quotes, comments or names: nothing in it can end a header or a command.
+Address = Annotated[
+    str,
+    Meta(
+        max_length=254,
+        pattern=r"^[A-Za-z0-9!#$%&'*+/=?^_{}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_{}~-]+)*"
+        r"@[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*\Z",
+    ),
+]
+Addresses = Annotated[tuple[Address, ...], Meta(max_length=20)]
+
 KeyKind = Literal["healthchecks", "healthchecks-readonly", "updown", "updown-readonly", "poppaping"]
 
 
@@ -68,20 +81,22 @@ class ApiKey(Fact, tag="key", frozen=True):
 
 
 class Channel(Fact, tag="channel", frozen=True):
-    """Where notices go. `secret` is encrypted; None means the project's.
+    """Where notices go: to the `url` of a webhook, or to every one of `addresses` of an e-mail channel (`url` is "").
 
+    secret: signs webhooks; encrypted, None means the project's.
     site: where this Pingfold was reached when the channel was made; pages named in notices are found below it.
     """
 
     id: str
     project: str
-    kind: Literal["webhook"]
+    kind: ChannelKind
     url: str
     created: Micros
     name: str = ""
     notices: tuple[Notice, ...] = NOTICES
     secret: str | None = None
     site: str = ""
+    addresses: Addresses = ()
 
 
 class Check(Fact, tag="check", frozen=True):

@@ -9,12 +9,16 @@ from typing import Annotated, Any
 from msgspec import Meta
 
 from schemas.base import Fact, Micros, Value
-from schemas.definitions import Notice
+from schemas.definitions import Addresses, ChannelKind, Notice
+from schemas.ids import derived_id
 from schemas.ticks import Progress, Tick
 
 
 class Endpoint(Fact, tag="endpoint", frozen=True):
-    """A channel as its deliveries need it. `secret` is encrypted; `site` stands before the paths in a notice."""
+    """A channel as its deliveries need it: a webhook has `url` and `secret` (encrypted), e-mail has `addresses`.
+
+    site: stands before the paths in a notice.
+    """
 
     id: str
     project: str
@@ -22,6 +26,8 @@ class Endpoint(Fact, tag="endpoint", frozen=True):
     notices: tuple[Notice, ...]
     secret: str
     site: str = ""
+    kind: ChannelKind = "webhook"
+    addresses: Addresses = ()
 
 
 class EndpointDefined(Fact, tag="endpoint.defined", frozen=True):
@@ -34,7 +40,7 @@ class EndpointRemoved(Fact, tag="endpoint.removed", frozen=True):
 
 
 class DeliveryRequested(Fact, tag="delivery.requested", frozen=True):
-    """A transition that a channel may want to hear of: one POST for each of `notices` that the channel takes.
+    """A transition that a channel may want to hear of: one delivery for each of `notices` that the channel takes.
 
     transition: id of the transition. at: its time, which the body tells, however late it is sent.
     data: the `data` object of the body (`monitor`, `incident`), reference/poppaping-api.md section 6.
@@ -46,11 +52,26 @@ class DeliveryRequested(Fact, tag="delivery.requested", frozen=True):
     data: dict[str, Any]
 
 
+class DeliveryReplayed(Fact, tag="delivery.replayed", frozen=True):
+    """What was sent, or not, is to be sent again: the same event with the same body, whatever the channel takes now.
+
+    replay: a random id of this sending. event, notice, body: as of the delivery that is sent again.
+    """
+
+    replay: str
+    at: Micros
+    event: str
+    notice: Notice
+    body: str
+
+
 class DeliveryAttempted(Fact, tag="delivery.attempted", frozen=True):
     """The sender's report on attempt number `attempt` (1 is the first).
 
     status: of the HTTP answer, None without one; error: why there was none. retry_after: seconds the receiver asked.
-    timed_out: there was none in time.
+    timed_out: there was none in time. replay: as of the delivery.
+    Of mail: `status` is 250 when the mail server took it; error: what it refused; again: the recipients that it refused
+    for now, who are to be tried again; the others are done with.
     """
 
     delivery: str
@@ -61,9 +82,11 @@ class DeliveryAttempted(Fact, tag="delivery.attempted", frozen=True):
     timed_out: bool = False
     retry_after: int | None = None
     took_ms: int = 0
+    replay: str = ""
+    again: Addresses = ()
 
 
-DeliveriesEvent = EndpointDefined | EndpointRemoved | DeliveryRequested | DeliveryAttempted | Tick
+DeliveriesEvent = EndpointDefined | EndpointRemoved | DeliveryRequested | DeliveryReplayed | DeliveryAttempted | Tick
 
 
 class EndpointHealth(Value, tag="endpoint-health"):
@@ -79,9 +102,10 @@ class Delivery(Value, tag="delivery"):
     """A delivery that is not finished.
 
     id: derived from event and channel. event: the `webhook-id`, derived from transition and notice, equal over retries,
-    replays and channels. body: the exact bytes sent, as text. attempt: number of the newest
+    replays and channels. body: the exact bytes sent, as text (mail is rendered from it). attempt: number of the newest
     attempt. due: None while that attempt is outstanding (the sender owes it); else when the next attempt is due.
-    first_due: when the first attempt was due.
+    first_due: when the first attempt was due. replay: which sending again this is, "" the first. error: why the newest
+    attempt that was reported failed. to: the recipients that a mail still has to reach, none named: all of the channel.
     """
 
     id: str
@@ -92,6 +116,19 @@ class Delivery(Value, tag="delivery"):
     first_due: Micros
     attempt: int = 1
     due: Micros | None = None
+    replay: str = ""
+    error: str = ""
+    to: Addresses = ()
 
 
 DeliveryStatesRecord = Endpoint | EndpointHealth | Delivery | Progress
+
+
+def event_id(transition: str, notice: Notice) -> str:
+    """The id of the event that a notice of a transition is."""
+    return derived_id(transition, notice)
+
+
+def delivery_id(event: str, channel: str) -> str:
+    """The id of the delivery of an event to a channel."""
+    return derived_id(event, channel)

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from msgspec import UNSET, Meta, UnsetType
 
 from schemas.base import Fact, Micros
-from schemas.definitions import ApiKey, Channel, Project
+from schemas.definitions import Addresses, ApiKey, Channel, Notice, Project
 from schemas.monitors import Confirmations, Interval, MonitorKind, Region, Target, Timeout
 from schemas.schedules import Schedule
 from schemas.status_pages import Components, Description, PageSlug, PasswordHash, Title
@@ -77,6 +77,26 @@ class ChannelCreate(Request, tag="channel.create", frozen=True):
 
     channel: Channel
     on_every_check: bool = False
+
+
+class ChannelFields(Fact, tag=False, frozen=True):
+    """The fields of a channel that a request sets; what is not set keeps its value.
+
+    `url` and `secret` (encrypted; null: the project's) are of webhooks only, `addresses` of e-mail only.
+    """
+
+    name: Name | UnsetType = UNSET
+    notices: tuple[Notice, ...] | UnsetType = UNSET
+    url: str | UnsetType = UNSET
+    secret: str | UnsetType | None = UNSET
+    addresses: Annotated[Addresses, Meta(min_length=1)] | UnsetType = UNSET
+
+
+class ChannelUpdate(Request, tag="channel.update", frozen=True):
+    """Changes a channel. Its deliveries start afresh, even when nothing changes: a disabled channel is enabled."""
+
+    id: str
+    fields: ChannelFields
 
 
 class ChannelDelete(Request, tag="channel.delete", frozen=True):
@@ -176,6 +196,7 @@ ProjectsRequest = (
     | KeyCreate
     | KeyRevoke
     | ChannelCreate
+    | ChannelUpdate
     | ChannelDelete
     | CheckCreate
     | CheckUpdate
@@ -193,8 +214,8 @@ class Decision(Fact, tag="decision", frozen=True):
     """The verdict on a request. `id` and `version` name what was made, found or changed; `reason` says why refused.
 
     `refused` reasons: `no such project`, `no such check`, `no such monitor`, `no such channel`, `no such key`,
-    `no such status page`, `no such component: x`, `exists`, `limit reached`, `ambiguous slug`, `invalid channel
-    identifier: x`, `non-unique channel identifier: x`, `empty channel identifier`.
+    `wrong kind of channel`, `no such status page`, `no such component: x`, `exists`, `limit reached`, `ambiguous
+    slug`, `invalid channel identifier: x`, `non-unique channel identifier: x`, `empty channel identifier`.
     """
 
     request: str

@@ -66,7 +66,11 @@ Outcome = Literal["delivered", "exhausted", "gone", "removed"]
 
 
 class DeliveryFinished(Fact, tag="delivery.finished", frozen=True):
-    """A delivery reached its final state after so many attempts."""
+    """A delivery reached its final state after so many attempts.
+
+    detail: why it failed, or what was refused of it. event, notice, body: what was sent, for sending it again; an empty
+    body was never made. began: when its first attempt was due. replay: as of the delivery.
+    """
 
     id: str
     channel: str
@@ -75,6 +79,10 @@ class DeliveryFinished(Fact, tag="delivery.finished", frozen=True):
     attempts: int
     at: Micros
     detail: str = ""
+    event: str = ""
+    body: str = ""
+    began: Micros | None = None
+    replay: str = ""
 
 
 class ChannelTroubled(Fact, tag="channel.troubled", frozen=True):

@@ -15,6 +15,7 @@ from schemas.definitions import NOTICES
 from schemas.deliveries import (
     Delivery,
     DeliveryAttempted,
+    DeliveryReplayed,
     DeliveryRequested,
     Endpoint,
     EndpointDefined,
@@ -33,9 +34,11 @@ Journal = list[Record]
 
 channels = st.sampled_from(CHANNELS)
 transitions = st.integers(0, 5)
+sendings = st.sampled_from(["", "", "r1", "r2"])
 # Mostly 1 and 2, which are the numbers of attempts that are outstanding, and some that are not.
 reports = st.tuples(
-    st.just("report"), st.tuples(channels, transitions, st.integers(1, 4), st.sampled_from([None, 200, 410, 429, 500]))
+    st.just("report"),
+    st.tuples(channels, transitions, st.integers(1, 4), st.sampled_from([None, 200, 410, 429, 500]), sendings),
 )
 steps: st.SearchStrategy[list[Step]] = st.lists(
     st.one_of(
@@ -43,6 +46,7 @@ steps: st.SearchStrategy[list[Step]] = st.lists(
         st.tuples(st.just("remove"), channels),
         st.tuples(st.just("request"), st.tuples(channels, transitions)),
         st.tuples(st.just("request"), st.tuples(channels, transitions)),
+        st.tuples(st.just("replay"), st.tuples(channels, transitions, st.sampled_from(["r1", "r2"]))),
         reports,
         reports,
         st.tuples(st.just("tick"), st.sampled_from([1, 5, 40, 200, 90_000])),
@@ -80,9 +84,15 @@ def journal(course: list[Step]) -> Journal:
             request = DeliveryRequested(transition=f"t{transition}", at=now, notices=("monitor.down",), data={})
             add(channel, encode(request))
         elif step == "report":
-            channel, transition, attempt, status = what
+            channel, transition, attempt, status, replay = what
             name = delivery_id(channel, transition)
-            add(channel, encode(DeliveryAttempted(delivery=name, attempt=attempt, at=now, status=status)))
+            report = DeliveryAttempted(delivery=name, attempt=attempt, at=now, status=status, replay=replay)
+            add(channel, encode(report))
+        elif step == "replay":
+            channel, transition, replay = what
+            event = derived_id(f"t{transition}", "monitor.down")
+            again = DeliveryReplayed(replay=replay, at=now, event=event, notice="monitor.down", body="{}")
+            add(channel, encode(again))
         else:
             add(what, b'{"type":"delivery.requested","at":-1}')
     return records
@@ -198,7 +208,9 @@ def test_an_outage_ends_and_everything_is_delivered(course: list[Step]) -> None:
     for delivery in pending:
         offset += 1
         assert delivery.due is None
-        report = DeliveryAttempted(delivery=delivery.id, attempt=delivery.attempt, at=now, status=200)
+        report = DeliveryAttempted(
+            delivery=delivery.id, attempt=delivery.attempt, at=now, status=200, replay=delivery.replay
+        )
         [effect] = session.step([Record(offset, 0, delivery.channel.encode(), encode(report))])
         assert isinstance(effect.value, DeliveryFinished)
         assert effect.value.outcome == "delivered"

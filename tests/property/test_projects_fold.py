@@ -19,6 +19,8 @@ from schemas.pings import CheckDefined, CheckRemoved
 from schemas.requests import (
     ChannelCreate,
     ChannelDelete,
+    ChannelFields,
+    ChannelUpdate,
     CheckCreate,
     CheckDelete,
     CheckFields,
@@ -106,6 +108,7 @@ def owned(owner: str) -> st.SearchStrategy[Event]:
         st.builds(CheckUpdate, **request, id=check_ids, fields=fields),
         st.builds(CheckDelete, **request, id=check_ids),
         st.builds(ChannelCreate, **request, channel=channels, on_every_check=st.booleans()),
+        st.builds(ChannelUpdate, **request, id=channel_ids, fields=st.builds(ChannelFields, name=words)),
         st.builds(ChannelDelete, **request, id=channel_ids),
         st.builds(ProjectCreate, **request, project=st.just(project)),
         times.map(lambda now: Tick(slot="t", epoch=1, at=now, now=now)),

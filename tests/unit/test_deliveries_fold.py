@@ -16,6 +16,7 @@ from schemas.definitions import NOTICES, Notice
 from schemas.deliveries import (
     Delivery,
     DeliveryAttempted,
+    DeliveryReplayed,
     DeliveryRequested,
     Endpoint,
     EndpointDefined,
@@ -65,6 +66,16 @@ class Driver:
             delivery=delivery.id, attempt=delivery.attempt, at=fields.pop("at", self.now), status=status, **fields
         )
         return self.feed(delivery.channel, report)
+
+    def replay(self, finished: DeliveryFinished, replay: str = "r1", **fields: Any) -> list[Any]:
+        again = DeliveryReplayed(
+            replay=replay,
+            at=self.now,
+            event=finished.event,
+            notice="monitor.down",
+            body=fields.pop("body", finished.body),
+        )
+        return self.feed("c", again, **fields)
 
     def pending(self, channel: str = "c") -> list[Delivery]:
         return [record for _, record in self.view.items() if isinstance(record, Delivery) and record.channel == channel]
@@ -137,8 +148,9 @@ def test_success_ends_it_and_resets_the_counters(driver: Driver) -> None:
     assert (driver.health().failures, driver.health().failing_since) == (1, T0)
     [finished] = driver.attempt(second, 204, at=T0 + SECOND)
     assert finished == DeliveryFinished(
-        id=second.id, channel="c", notice="monitor.down", outcome="delivered", attempts=1, at=T0 + SECOND
-    )
+        id=second.id, channel="c", notice="monitor.down", outcome="delivered", attempts=1, at=T0 + SECOND,
+        event=second.event, body=second.body, began=T0,
+    )  # fmt: skip
     assert driver.health() == EndpointHealth(last_success=T0 + SECOND)
     assert [delivery.id for delivery in driver.pending()] == [first.id]
 
@@ -312,3 +324,92 @@ def test_of_dead_letters_put_back_only_a_request_counts(driver: Driver) -> None:
     assert driver.feed("c", report, retried=True) == []
     assert driver.feed("c", EndpointRemoved(at=T0), retried=True) == []
     assert driver.pending() == [delivery]
+
+
+def test_what_is_finished_is_sent_again_as_it_was(driver: Driver) -> None:
+    driver.request("t1")
+    [first] = driver.pending()
+    [finished] = driver.attempt(first, 200)
+    assert driver.replay(finished) == []
+    [again] = driver.pending()
+    assert (again.id, again.event, again.body, again.attempt, again.due) == (first.id, first.event, first.body, 1, None)
+    # A late report on the sending before counts for nothing.
+    assert driver.attempt(first, 200) == []
+    assert driver.pending() == [again]
+    [sent] = driver.attempt(again, 200, replay="r1")
+    assert (sent.id, sent.outcome, sent.replay, finished.replay) == (finished.id, "delivered", "r1", "")
+
+
+def test_a_replay_has_all_attempts_anew(driver: Driver) -> None:
+    driver.request("t1")
+    [finished] = driver.fail_until(T0 + 4 * DAY)[-1:]
+    assert finished.outcome == "exhausted"
+    driver.replay(finished)
+    [again] = driver.pending()
+    driver.attempt(again, replay="r1")
+    [waiting] = driver.pending()
+    assert (waiting.attempt, waiting.error) == (1, "HTTP 500")
+    assert driver.now + 4 * SECOND <= (waiting.due or 0) <= driver.now + 6 * SECOND
+
+
+def test_a_replay_of_what_is_pending_only_hurries_it(driver: Driver) -> None:
+    driver.request("t1")
+    [outstanding] = driver.pending()
+    name = DeliveryFinished(
+        id="",
+        channel="c",
+        notice="monitor.down",
+        outcome="removed",
+        attempts=0,
+        at=0,
+        event=outstanding.event,
+        body="x",
+    )
+    assert driver.replay(name) == []
+    assert driver.pending() == [outstanding]
+    driver.attempt(outstanding)
+    driver.replay(name)
+    [hurried] = driver.pending()
+    assert (hurried.attempt, hurried.due, hurried.replay, hurried.body) == (2, None, "", outstanding.body)
+    driver.tick(driver.now + DAY)
+    assert driver.pending() == [hurried]
+
+
+def test_a_replay_to_a_channel_that_is_not_served_ends_at_once(driver: Driver) -> None:
+    driver.request("t1")
+    [finished, troubled] = driver.attempt(driver.pending()[0], 410)
+    assert isinstance(troubled, ChannelTroubled)
+    [removed] = driver.replay(finished)
+    assert (removed.outcome, removed.detail, removed.replay) == ("removed", "the channel is disabled", "r1")
+    assert removed.body == finished.body
+    driver.feed("c", EndpointRemoved(at=T0))
+    [removed] = driver.replay(finished, "r2")
+    assert removed.detail == "the channel does not exist"
+    [letter] = driver.replay(finished, "r3", body="x" * (BODY_LIMIT + 1))
+    assert isinstance(letter, DeadLetter)
+
+
+def test_what_a_disabled_channel_missed_can_be_sent_when_it_is_enabled(driver: Driver) -> None:
+    driver.request("t1")
+    driver.attempt(driver.pending()[0], 410)
+    [missed] = driver.request("t2")
+    assert json.loads(missed.body)["data"] == DATA
+    driver.define()
+    driver.replay(missed, retried=True)
+    assert [delivery.body for delivery in driver.pending()] == [missed.body]
+
+
+def test_recipients_that_were_refused_for_now_are_tried_again_and_no_others(driver: Driver) -> None:
+    driver.request("t1")
+    [first] = driver.pending()
+    assert driver.attempt(first, 250, error="b@x: 450 later", again=("b@x",)) == []
+    [waiting] = driver.pending()
+    assert (waiting.to, waiting.error, waiting.due is not None) == (("b@x",), "b@x: 450 later", True)
+    assert driver.health().failures == 1
+    driver.tick(waiting.due or 0)
+    driver.attempt(driver.pending()[0], None, error="no connection")
+    [waiting] = driver.pending()
+    assert waiting.to == ("b@x",)
+    driver.tick(waiting.due or 0)
+    [finished] = driver.attempt(driver.pending()[0], 250, error="c@x: 550 unknown")
+    assert (finished.outcome, finished.attempts, finished.detail) == ("delivered", 3, "c@x: 550 unknown")

@@ -39,9 +39,24 @@ def test_nothing_need_be_set(given: Given) -> None:
     assert settings.kafka_bootstrap_servers is settings.clickhouse_url is settings.secret_key is settings.key is None
 
 
+def test_mail_says_which_setting_it_lacks(given: Given) -> None:
+    assert given().mail_needs == "PINGFOLD_SMTP_HOST"
+    assert given(PINGFOLD_SMTP_HOST="mail.example.org").mail_needs == "PINGFOLD_SMTP_FROM"
+    assert given(PINGFOLD_SMTP_FROM="Watch <watch@example.org>").mail_needs is None
+
+
+@pytest.mark.parametrize("sender", ["nobody", "a b", "@", "Watch <>", "a@b c>"])
+def test_a_sender_of_mail_is_an_address(given: Given, sender: str) -> None:
+    with pytest.raises(ValidationError, match="an address is expected"):
+        given(PINGFOLD_SMTP_FROM=sender)
+
+
 @pytest.mark.parametrize(
     ("name", "text", "field", "value"),
     [
+        ("PINGFOLD_SMTP_PORT", "", "smtp_port", None),
+        ("PINGFOLD_SMTP_PORT", "2525", "smtp_port", 2525),
+        ("PINGFOLD_SMTP_TLS", "none", "smtp_tls", "none"),
         ("PINGFOLD_HOST", "::", "host", "::"),
         ("PINGFOLD_PORT", "65535", "port", 65535),
         ("PINGFOLD_DATA", "/var/lib/pingfold", "data", Path("/var/lib/pingfold")),

@@ -1,0 +1,121 @@
+"""One mail to the addresses of a channel by SMTP, and what came of it. Never raises for anything that a server can do.
+
+Each mail has a connection of its own. The server may refuse some of the recipients: for now (4xx), and they are to be
+tried again, or for good (5xx), and they are done with, unless it refused all of them for good, which is a failed
+attempt like any other. So an address is not written to twice because another one is refused.
+"""
+
+import asyncio
+import contextlib
+import errno
+import socket
+import ssl
+from collections.abc import Mapping
+
+import aiosmtplib
+
+from infra.settings import Settings
+from processors.letters import Letters
+from processors.webhooks import Answer
+from schemas.deliveries import Delivery, Endpoint
+
+ACCEPTED = 250
+_ERROR = 300
+_QUIT_SECONDS = 2.0
+
+_Refusals = Mapping[str, tuple[int, str]]
+
+
+class MailClient:
+    """Sends mail through the server that the settings name; without one every attempt fails and says so.
+
+    seconds: limit of a whole mail. connect: limit of look-up, connection and TLS handshake, inside the former.
+    tls: what certificates of the server are trusted, the system's when not given.
+    """
+
+    def __init__(
+        self, settings: Settings, *, seconds: float = 30.0, connect: float = 10.0, tls: ssl.SSLContext | None = None
+    ) -> None:
+        self._settings, self._seconds, self._connect, self._tls = settings, seconds, connect, tls
+        self._letters = Letters(settings.site_name, settings.smtp_from or "")
+        name = socket.gethostname()
+        self._name = name if "." in name else "[127.0.0.1]"
+
+    async def send(self, endpoint: Endpoint, delivery: Delivery) -> Answer:
+        """Send the mail of a delivery to those of the channel's addresses that it still has to reach."""
+        if (missing := self._settings.mail_needs) is not None:
+            return Answer(error=f"{missing} is not set")
+        try:
+            letter = self._letters.write(delivery, endpoint)
+        except Exception as error:  # a notice may hold anything
+            return Answer(error=f"the notice cannot be made a mail ({type(error).__name__})")
+        # Whom the channel has lost meanwhile gets nothing; when it has lost all that were left, it is another channel.
+        recipients = [address for address in delivery.to if address in endpoint.addresses] or list(endpoint.addresses)
+        try:
+            async with asyncio.timeout(self._seconds):
+                return _answer(await self._talk(recipients, letter))
+        except aiosmtplib.SMTPRecipientsRefused as error:
+            refused = {one.recipient: (one.code, one.message) for one in error.recipients}
+            return _answer(refused)._replace(status=None)
+        except Exception as error:
+            return self._failure(error)
+
+    async def _talk(self, recipients: list[str], letter: bytes) -> _Refusals:
+        """Hand the mail over; the recipients that were refused, when some were not."""
+        settings = self._settings
+        client = aiosmtplib.SMTP(
+            hostname=settings.smtp_host,
+            port=settings.smtp_port,
+            username=settings.smtp_user,
+            password=settings.smtp_password,
+            use_tls=settings.smtp_tls == "tls",
+            start_tls=settings.smtp_tls == "starttls",
+            tls_context=self._tls,
+            local_hostname=self._name,
+            timeout=self._connect,
+        )
+        try:
+            await client.connect()
+            refused, _ = await client.sendmail(settings.smtp_from or "", recipients, letter, timeout=self._seconds)
+            # The mail is the server's now: however the farewell goes.
+            with contextlib.suppress(aiosmtplib.SMTPException, OSError):
+                await client.quit(timeout=_QUIT_SECONDS)
+        finally:
+            client.close()
+        return {address: (response.code, response.message) for address, response in refused.items()}
+
+    def _failure(self, error: Exception) -> Answer:
+        """Short texts: those of the server are cut, those of libraries are not passed on."""
+        cause = error
+        while cause.__cause__ is not None and isinstance(cause.__cause__, OSError):
+            cause = cause.__cause__
+        if isinstance(error, aiosmtplib.SMTPResponseException):
+            return Answer(error=_line(f"the mail server answered {error.code} {error.message}"))
+        if isinstance(error, aiosmtplib.SMTPConnectTimeoutError):
+            return Answer(error=f"no connection to the mail server within {self._connect:g} s", timed_out=True)
+        if isinstance(error, TimeoutError):
+            return Answer(error=f"no answer of the mail server within {self._seconds:g} s", timed_out=True)
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return Answer(error=f"the certificate of the mail server was refused: {cause.verify_message}")
+        if isinstance(cause, ssl.SSLError):
+            return Answer(error="the TLS handshake with the mail server failed")
+        if isinstance(cause, socket.gaierror):
+            return Answer(error="the name of the mail server cannot be resolved")
+        if isinstance(error, aiosmtplib.SMTPServerDisconnected):
+            return Answer(error="the mail server closed the connection")
+        if isinstance(cause, OSError):
+            ours = cause.errno in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS)
+            return Answer(error=f"no connection to the mail server: {cause.strerror or 'refused'}", ours=ours)
+        if isinstance(error, aiosmtplib.SMTPException):
+            return Answer(error=_line(f"the mail server cannot do what is asked of it: {error.message}"))
+        return Answer(error=f"the mail failed ({type(error).__name__})")
+
+
+def _answer(refused: _Refusals) -> Answer:
+    again = tuple(address for address, (code, _) in refused.items() if code < 500)
+    told = "; ".join(f"{address}: {code} {text}" for address, (code, text) in refused.items())
+    return Answer(ACCEPTED, error=_line(told), again=again)
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())[:_ERROR]

@@ -1,0 +1,406 @@
+"""Mail against a real SMTP server on the loopback, through the fold and the sender as they are, without Kafka."""
+
+import asyncio
+import contextlib
+import email
+import email.policy
+import ssl
+from collections.abc import AsyncIterator
+from email.message import EmailMessage
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
+
+from infra.settings import Settings
+from infra.targets import Guard
+from processors.mail import MailClient
+from processors.webhooks import WebhookClient
+from schemas.definitions import NOTICES, Notice
+from schemas.deliveries import Delivery, DeliveryReplayed, DeliveryRequested, Endpoint, EndpointDefined
+from tests.integration.test_sender import Bench, Receiver, receiver, self_signed
+
+SITE = "https://ping.example.org"
+DATA: dict[str, Any] = {
+    "monitor": {"id": "m1", "name": "Shop", "url": "https://shop.example/", "kind": "http", "current_status": "down"},
+    "incident": {
+        "id": "i1",
+        "started_at": "2026-11-21T17:01:17+00:00",
+        "resolved_at": None,
+        "cause": "Connection timed out",
+        "status": "open",
+    },
+}
+
+
+class Server:
+    """Takes mail, and refuses what it is told to: `refuse` by recipient, `data` the answer to a whole mail."""
+
+    def __init__(self) -> None:
+        self.mails: list[tuple[list[str], EmailMessage, bytes]] = []
+        self.refuse: dict[str, str] = {}
+        self.data = "250 OK"
+        self.delay = 0.0
+        self.at_once = self.most_at_once = 0
+        self.logins: list[tuple[bytes, bytes]] = []
+        self.tls: list[bool] = []
+
+    async def handle_RCPT(
+        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
+        if address in self.refuse:
+            return self.refuse[address]
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
+        self.at_once += 1
+        self.most_at_once = max(self.most_at_once, self.at_once)
+        await asyncio.sleep(self.delay)
+        self.at_once -= 1
+        if self.data.startswith("250"):
+            content = bytes(envelope.content or b"")
+            mail = email.message_from_bytes(content, policy=email.policy.SMTP)
+            assert isinstance(mail, EmailMessage)
+            self.tls.append(session.ssl is not None)
+            self.mails.append(([str(address) for address in envelope.rcpt_tos], mail, content))
+        return self.data
+
+    def authenticate(self, server: SMTP, session: Session, envelope: Envelope, mechanism: str, data: Any) -> AuthResult:
+        assert isinstance(data, LoginPassword)
+        self.logins.append((data.login, data.password))
+        return AuthResult(success=data.password == b"open sesame", handled=False)
+
+
+@contextlib.asynccontextmanager
+async def smtp(server: Server, **options: Any) -> AsyncIterator[int]:
+    """The server, in this loop; its port."""
+    loop = asyncio.get_running_loop()
+    implicit = options.pop("ssl_context", None)
+    listening = await loop.create_server(lambda: SMTP(server, loop=loop, **options), "127.0.0.1", 0, ssl=implicit)
+    try:
+        yield listening.sockets[0].getsockname()[1]
+    finally:
+        listening.close()
+
+
+def settings_of(port: int, **more: Any) -> Settings:
+    chosen: dict[str, Any] = {
+        "smtp_host": "127.0.0.1",
+        "smtp_port": port,
+        "smtp_tls": "none",
+        "smtp_from": "Watch <watch@example.org>",
+    }
+    return Settings(_env_file=None, **chosen | more)
+
+
+class MailBench(Bench):
+    """The fold and the sender, with a channel `c` that goes to these addresses."""
+
+    def mail_to(self, *addresses: str, channel: str = "c") -> None:
+        endpoint = Endpoint(
+            id=channel, project="p", url="", notices=NOTICES, secret="", site=SITE, kind="email", addresses=addresses
+        )
+        self.feed((channel, EndpointDefined(at=self.now, endpoint=endpoint)))
+
+    def tell(
+        self, data: dict[str, Any] = DATA, notice: Notice = "monitor.down", n: str = "t", channel: str = "c"
+    ) -> None:
+        self.feed((channel, DeliveryRequested(transition=n, at=self.now, notices=(notice,), data=data)))
+
+
+@contextlib.asynccontextmanager
+async def bench(settings: Settings, **client: Any) -> AsyncIterator[MailBench]:
+    async with WebhookClient(Guard(settings.private_targets)) as webhooks:
+        run = MailBench(webhooks, mail=MailClient(settings, **client).send)
+        try:
+            yield run
+        finally:
+            await run.sender.close(0)
+
+
+def text_of(mail: EmailMessage, kind: str = "plain") -> str:
+    part = mail.get_body((kind,))
+    assert part is not None
+    return str(part.get_content())
+
+
+async def test_a_mail_says_what_happened_in_text_and_html() -> None:
+    server = Server()
+    results = [{"checked_at": "2026-11-21T17:01:17+00:00", "status": "down", "region": "oslo", "error": "timeout"}]
+    async with smtp(server) as port, bench(settings_of(port)) as run:
+        run.mail_to("a@example.org", "b@example.org")
+        run.tell({**DATA, "results": results})
+        await run.until(lambda: bool(run.finished))
+    [(recipients, mail, _)] = server.mails
+    assert recipients == ["a@example.org", "b@example.org"]
+    assert mail["From"] == "Watch <watch@example.org>"
+    assert mail["To"] == "a@example.org, b@example.org"
+    assert mail["Subject"] == "[Pingfold] Shop is down"
+    assert mail["Auto-Submitted"] == "auto-generated"
+    assert mail["References"] == "<incident-i1@example.org>"
+    for kind in ("plain", "html"):
+        said = text_of(mail, kind)
+        for fact in ("Shop is down", "Connection timed out", "2026-11-21 17:01:17 UTC", "oslo", "timeout", f"{SITE}/"):
+            assert fact in said, (kind, fact)
+    assert (run.finished[0].outcome, run.finished[0].detail) == ("delivered", "")
+    assert run.reports[0].status == 250
+
+
+async def test_the_mail_of_a_check_links_to_its_page() -> None:
+    server = Server()
+    monitor = {"id": "m", "name": "Backup", "kind": "heartbeat", "url": "/checks/m"}
+    async with smtp(server) as port, bench(settings_of(port)) as run:
+        run.mail_to("a@example.org")
+        run.tell({"monitor": monitor, "incident": None}, "monitor.recovered")
+        await run.until(lambda: bool(run.finished))
+    [(_, mail, _)] = server.mails
+    assert f'href="{SITE}/checks/m"' in text_of(mail, "html")
+    assert mail["Subject"] == "[Pingfold] Backup has recovered"
+
+
+async def test_a_retry_and_a_replay_are_the_same_message() -> None:
+    server = Server()
+    server.data = "451 4.3.0 later"
+    async with smtp(server) as port, bench(settings_of(port)) as run:
+        run.mail_to("a@example.org")
+        run.tell()
+        await run.until(lambda: len(run.reports) == 1)
+        assert (run.reports[0].status, run.finished) == (None, [])
+        assert "451" in run.reports[0].error
+        server.data = "250 OK"
+        run.tick(3600)
+        await run.until(lambda: bool(run.finished))
+        sent = run.finished[0]
+        again = DeliveryReplayed(replay="r", at=run.now, event=sent.event, notice="monitor.down", body=sent.body)
+        run.tick(86_400)
+        run.feed(("c", again))
+        await run.until(lambda: len(run.finished) == 2)
+    assert (sent.attempts, run.finished[1].attempts, run.finished[1].replay) == (2, 1, "r")
+    (_, first, content), (_, _, again_content) = server.mails
+    assert content == again_content
+    assert first["Message-ID"] == f"<{sent.event}@example.org>"
+
+
+@pytest.mark.parametrize(
+    "name", ["x\r\nBcc: evil@example.org", "x\nBcc: evil@example.org\n\nbody", "\x00\x85\u2028" * 9]
+)
+async def test_a_name_cannot_end_a_header(name: str) -> None:
+    server = Server()
+    data = {**DATA, "monitor": {**DATA["monitor"], "name": name}}
+    async with smtp(server) as port, bench(settings_of(port, site_name="Site\r\nX-Evil: 1")) as run:
+        run.mail_to("a@example.org")
+        run.tell(data)
+        await run.until(lambda: bool(run.finished))
+    [(recipients, mail, _)] = server.mails
+    assert recipients == ["a@example.org"]
+    assert set(mail.keys()) == {
+        "From", "To", "Subject", "Date", "Message-ID", "References", "Auto-Submitted", "MIME-Version", "Content-Type",
+    }  # fmt: skip
+    assert len(mail["Subject"]) <= 200
+
+
+async def test_the_html_is_escaped_and_links_only_to_pages() -> None:
+    server = Server()
+    monitor = {"id": "m", "name": "<script>alert(1)</script> Zoë", "kind": "heartbeat", "url": "javascript:alert(1)"}
+    async with smtp(server) as port, bench(settings_of(port)) as run:
+        run.mail_to("a@example.org")
+        run.tell({"monitor": monitor, "incident": {"id": [], "cause": "<b>no</b> é", "started_at": {}}})
+        await run.until(lambda: bool(run.finished))
+    [(_, mail, content)] = server.mails
+    html = text_of(mail, "html")
+    assert "<script>" not in html
+    assert "<b>" not in html
+    assert "href" not in html
+    assert "<b>no</b> é" in text_of(mail)
+    assert content.isascii()
+
+
+@pytest.mark.parametrize(
+    "data", [{}, {"monitor": [], "incident": 5}, {"results": [1, {"status": {}}]}, {"monitor": {}}]
+)
+async def test_a_notice_that_holds_anything_is_still_a_mail(data: dict[str, Any]) -> None:
+    server = Server()
+    async with smtp(server) as port, bench(settings_of(port)) as run:
+        run.mail_to("a@example.org")
+        run.tell(data, "incident.resolved")
+        await run.until(lambda: bool(run.finished))
+    assert server.mails[0][1]["Subject"] == "[Pingfold] Incident resolved: A monitor"
+
+
+@pytest.mark.parametrize("body", ["", "[]", "{}", '{"data":{},"timestamp":5}', '{"data":{},"timestamp":"now"}', "["])
+async def test_a_replay_of_no_notice_is_a_failure(body: str) -> None:
+    server = Server()
+    async with smtp(server) as port, bench(settings_of(port)) as run:
+        run.mail_to("a@example.org")
+        run.feed(("c", DeliveryReplayed(replay="r", at=run.now, event="e", notice="monitor.down", body=body)))
+        await run.until(lambda: bool(run.reports))
+    assert "cannot be made a mail" in run.reports[0].error
+    assert server.mails == []
+
+
+async def test_who_is_refused_for_now_is_tried_again_and_nobody_else() -> None:
+    server = Server()
+    server.refuse = {"b@example.org": "450 4.2.0 greylisted", "c@example.org": "550 5.1.1 no such user"}
+    async with smtp(server) as port, bench(settings_of(port)) as run:
+        run.mail_to("a@example.org", "b@example.org", "c@example.org")
+        run.tell()
+        await run.until(lambda: bool(run.reports))
+        [report] = run.reports
+        assert report.again == ("b@example.org",)
+        assert "450 4.2.0 greylisted" in report.error
+        assert "550 5.1.1 no such user" in report.error
+        await run.until(lambda: any(isinstance(one, Delivery) and one.due for _, one in run.view.items()))
+        assert run.finished == []
+        server.refuse = {}
+        run.tick(3600)
+        await run.until(lambda: bool(run.finished))
+    assert [recipients for recipients, *_ in server.mails] == [["a@example.org"], ["b@example.org"]]
+    assert (run.finished[0].outcome, run.finished[0].attempts) == ("delivered", 2)
+
+
+async def test_some_refused_for_good_is_delivered_and_all_is_a_failure() -> None:
+    server = Server()
+    server.refuse = {"b@example.org": "550 5.1.1 no such user"}
+    async with smtp(server) as port, bench(settings_of(port)) as run:
+        run.mail_to("a@example.org", "b@example.org")
+        run.tell(n="t1")
+        await run.until(lambda: bool(run.finished))
+        assert (run.finished[0].outcome, run.finished[0].detail) == (
+            "delivered", "b@example.org: 550 5.1.1 no such user",
+        )  # fmt: skip
+        run.mail_to("b@example.org")
+        run.tell(n="t2")
+        await run.until(lambda: len(run.reports) == 2)
+    assert (run.reports[1].status, run.reports[1].again) == (None, ())
+    assert run.reports[1].error == "b@example.org: 550 5.1.1 no such user"
+    assert len(run.finished) == 1
+
+
+async def test_a_code_of_http_means_nothing_in_smtp() -> None:
+    server = Server()
+    server.data = "410 gone"
+    async with smtp(server) as port, bench(settings_of(port)) as run:
+        run.mail_to("a@example.org")
+        run.tell()
+        await run.until(lambda: bool(run.reports))
+        await asyncio.sleep(0)
+    assert run.reports[0].status is None
+    assert run.finished == []
+
+
+async def test_starttls_login_and_a_password_that_is_wrong(tmp_path: Path) -> None:
+    server = Server()
+    server_side, client_side = tls(tmp_path)
+    options = {"tls_context": server_side, "auth_required": True, "authenticator": server.authenticate}
+    async with smtp(server, **options) as port:
+        settings = settings_of(port, smtp_tls="starttls", smtp_user="watch", smtp_password="open sesame")
+        async with bench(settings, tls=client_side) as run:
+            run.mail_to("a@example.org")
+            run.tell()
+            await run.until(lambda: bool(run.finished))
+        wrong = settings_of(port, smtp_tls="starttls", smtp_user="watch", smtp_password="open barley")
+        async with bench(wrong, tls=client_side) as run:
+            run.mail_to("a@example.org")
+            run.tell()
+            await run.until(lambda: bool(run.reports))
+    assert server.logins[0] == (b"watch", b"open sesame")
+    assert server.tls == [True]
+    assert "535" in run.reports[0].error
+    assert "barley" not in run.reports[0].error
+
+
+async def test_tls_from_the_beginning_and_a_certificate_that_nobody_trusts(tmp_path: Path) -> None:
+    server = Server()
+    server_side, client_side = tls(tmp_path)
+    async with smtp(server, ssl_context=server_side) as port:
+        async with bench(settings_of(port, smtp_tls="tls"), tls=client_side) as run:
+            run.mail_to("a@example.org")
+            run.tell()
+            await run.until(lambda: bool(run.finished))
+        async with bench(settings_of(port, smtp_tls="tls")) as run:
+            run.mail_to("a@example.org")
+            run.tell()
+            await run.until(lambda: bool(run.reports))
+    assert len(server.mails) == 1
+    assert run.reports[0].error.startswith("the certificate of the mail server was refused")
+
+
+def tls(folder: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:
+    """A server's context, and one of a client that takes its certificate whatever the name."""
+    pem = self_signed(folder)
+    server_side, client_side = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.create_default_context(cafile=str(pem))
+    server_side.load_cert_chain(pem)
+    client_side.check_hostname = False
+    return server_side, client_side
+
+
+async def test_a_server_without_starttls_gets_no_mail() -> None:
+    server = Server()
+    async with smtp(server) as port, bench(settings_of(port, smtp_tls="starttls")) as run:
+        run.mail_to("a@example.org")
+        run.tell()
+        await run.until(lambda: bool(run.reports))
+    assert server.mails == []
+    assert "STARTTLS" in run.reports[0].error
+
+
+async def test_servers_that_do_not_talk() -> None:
+    async def silence(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(asyncio.CancelledError, ConnectionError):
+            await _.read()
+        writer.close()
+
+    async def closing(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.close()
+
+    async def garbage(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(bytes(range(256)) * 10 + b"\r\n")
+        writer.close()
+
+    for talk, timed_out in ((silence, True), (closing, False), (garbage, False)):
+        listening = await asyncio.start_server(talk, "127.0.0.1", 0)
+        port = listening.sockets[0].getsockname()[1]
+        async with bench(settings_of(port), seconds=0.5, connect=0.3) as run:
+            run.mail_to("a@example.org")
+            run.tell()
+            await run.until(lambda run=run: bool(run.reports))  # type: ignore[misc]
+        listening.close()
+        assert run.reports[0].status is None
+        assert run.reports[0].timed_out is timed_out, run.reports[0]
+        assert run.reports[0].error
+    async with bench(settings_of(1)) as run:
+        run.mail_to("a@example.org")
+        run.tell()
+        await run.until(lambda: bool(run.reports))
+    assert run.reports[0].error.startswith("no connection to the mail server")
+
+
+@pytest.mark.parametrize("missing", ["smtp_host", "smtp_from"])
+async def test_without_a_mail_server_a_mail_fails_and_says_which_setting_is_missing(missing: str) -> None:
+    async with bench(settings_of(1, **{missing: None})) as run:
+        run.mail_to("a@example.org")
+        run.tell()
+        await run.until(lambda: bool(run.reports))
+    assert run.reports[0].error == f"PINGFOLD_{missing.upper()} is not set"
+
+
+async def test_a_slow_mail_server_holds_up_no_webhook() -> None:
+    server, got = Server(), Receiver()
+    server.delay = 30
+    settings = settings_of(1, private_targets="127.0.0.0/8")
+    async with (
+        smtp(server) as port,
+        receiver(got) as url,
+        bench(settings.model_copy(update={"smtp_port": port})) as run,
+    ):
+        for n in range(20):
+            run.mail_to("a@example.org", channel=f"mail{n}")
+            for i in range(20):
+                run.tell(n=f"t{i}", channel=f"mail{n}")
+        await run.until(lambda: server.at_once == 16)
+        run.define("hook", url)
+        run.request("hook", *(f"t{i}" for i in range(300)))
+        assert await run.until(lambda: len(run.finished) == 300) < 2
+        assert server.most_at_once == 16
