@@ -78,7 +78,7 @@ def file_of(value_type: type[msgspec.Struct]) -> str:
 def schema_of(value_type: type[msgspec.Struct]) -> dict[str, Any]:
     """The JSON Schema of a type, whole: what it refers to is in its `$defs`."""
     name = file_of(value_type).removesuffix(".json")
-    schema: dict[str, Any] = _portable(msgspec.json.schema(value_type))
+    schema: dict[str, Any] = portable(msgspec.json.schema(value_type))
     return {"$schema": _DIALECT, "$id": f"urn:pingfold:{name}", "$comment": _UNITS, **schema}
 
 
@@ -109,17 +109,17 @@ def _text(document: dict[str, Any]) -> bytes:
     return msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n"
 
 
-def _portable(node: Any) -> Any:
+def portable(node: Any) -> Any:
     r"""What every reader of JSON Schema understands, the same from every Python.
 
     Patterns end in Python's `\Z`, which in a JSON Schema (ECMA 262) is the letter Z: there, `$` is the end of the text.
     Descriptions are docstrings, whose indentation Python keeps before 3.13 and strips since.
     """
     if isinstance(node, list):
-        return [_portable(each) for each in node]
+        return [portable(each) for each in node]
     if not isinstance(node, dict):
         return node
-    portable = {name: _portable(value) for name, value in node.items()}
+    portable = {name: portable(value) for name, value in node.items()}
     if isinstance(pattern := node.get("pattern"), str) and pattern.endswith(r"\Z"):
         portable["pattern"] = pattern.removesuffix(r"\Z") + "$"
     if isinstance(description := node.get("description"), str):
