@@ -119,9 +119,9 @@ def portable(node: Any) -> Any:
         return [portable(each) for each in node]
     if not isinstance(node, dict):
         return node
-    portable = {name: portable(value) for name, value in node.items()}
+    told = {name: portable(value) for name, value in node.items()}
     if isinstance(pattern := node.get("pattern"), str) and pattern.endswith(r"\Z"):
-        portable["pattern"] = pattern.removesuffix(r"\Z") + "$"
+        told["pattern"] = pattern.removesuffix(r"\Z") + "$"
     if isinstance(description := node.get("description"), str):
-        portable["description"] = "\n".join(line.strip() for line in description.strip().split("\n"))
-    return portable
+        told["description"] = "\n".join(line.strip() for line in description.strip().split("\n"))
+    return told
