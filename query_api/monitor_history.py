@@ -4,9 +4,11 @@ A result that two probers had is one; a transition that was inserted twice is on
 `infra.clickhouse.Unavailable` when ClickHouse does not answer.
 """
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from infra.clickhouse import ClickHouse
+from query_api.probe_windows import over_window, window
 from schemas.base import Micros
 
 _Row = tuple[Any, ...]
@@ -35,6 +37,14 @@ class Counts(NamedTuple):
     mean_took: float | None
 
 
+class Percentiles(NamedTuple):
+    """Microseconds within which a share of the results came, estimated: about a hundredth of the results off."""
+
+    p50: float
+    p95: float
+    p99: float
+
+
 class IncidentRow(NamedTuple):
     """An incident, of a check or a monitor; `resolved` None while it is open."""
 
@@ -45,12 +55,11 @@ class IncidentRow(NamedTuple):
     cause: str
 
 
+# FINAL: of a result that stands twice the newer row counts, as it will when they have merged.
 _RESULT = """
-SELECT slot, confirm, CAST(region, 'String'), min(at) AS began, argMin(ok, at), argMin(CAST(failure, 'String'), at),
-       argMin(detail, at), argMin(status, at), argMin(took, at), argMin(address, at)
-FROM probe_results
+SELECT slot, confirm, CAST(region, 'String'), at, ok, CAST(failure, 'String'), detail, status, took, address
+FROM probe_results FINAL
 """
-_ONCE = "GROUP BY slot, confirm, region"
 
 _NEWEST = f"""{_RESULT}
 WHERE monitor = {{monitor:String}} AND slot >= (
@@ -58,7 +67,7 @@ WHERE monitor = {{monitor:String}} AND slot >= (
         SELECT slot FROM probe_results WHERE monitor = {{monitor:String}} ORDER BY slot DESC LIMIT {{reach:UInt64}}
     )
 )
-{_ONCE} ORDER BY slot DESC, confirm DESC, region LIMIT {{limit:UInt64}} OFFSET {{skip:UInt64}}
+ORDER BY slot DESC, confirm DESC, region LIMIT {{limit:UInt64}} OFFSET {{skip:UInt64}}
 """
 
 # A result within a span may be of a slot before it: a probe begins a little after its slot, a confirmation much later.
@@ -67,16 +76,19 @@ _LATEST = 3_600_000_000
 _BETWEEN = f"""{_RESULT}
 WHERE monitor = {{monitor:String}} AND slot >= fromUnixTimestamp64Micro({{start:Int64}} - {_LATEST}, 'UTC')
   AND at >= fromUnixTimestamp64Micro({{start:Int64}}, 'UTC') AND at <= fromUnixTimestamp64Micro({{end:Int64}}, 'UTC')
-{_ONCE} ORDER BY began, confirm LIMIT {{limit:UInt64}}
+ORDER BY at, confirm LIMIT {{limit:UInt64}}
 """
 
-_COUNTS = """
-SELECT count(), countIf(ok), avgIf(took, ok) FROM (
-    SELECT argMin(ok, at) AS ok, argMin(took, at) AS took FROM probe_results
-    WHERE monitor = {monitor:String} AND slot >= fromUnixTimestamp64Micro({start:Int64}, 'UTC') AND confirm = 0
-    GROUP BY slot, region
+_COUNTS = over_window(
+    "sum(results), sum(well), sum(spent)",
+    rolled="sum(total) AS results, sum(up) AS well, sum(took) AS spent",
+    rows="count(), countIf(ok), sumIf(took, ok)",
 )
-"""
+_PERCENTILES = over_window(
+    "sum(well), quantilesTDigestMerge(0.5, 0.95, 0.99)(one)",
+    rolled="sum(up) AS well, quantilesTDigestMergeState(0.5, 0.95, 0.99)(spread) AS one",
+    rows="countIf(ok), quantilesTDigestStateIf(0.5, 0.95, 0.99)(took, ok)",
+)
 
 _TOTAL = "SELECT uniqExact(slot, confirm, region) FROM probe_results WHERE monitor = {monitor:String}"
 
@@ -85,14 +97,26 @@ SELECT uniqExact(monitor, slot, region) FROM probe_results
 WHERE monitor IN {monitors:Array(String)} AND slot >= fromUnixTimestamp64Micro({start:Int64}, 'UTC') AND confirm = 0
 """
 
-# The transition that opens an incident holds its cause, the one that ends it its end.
-_INCIDENTS = """
-SELECT incident, any(thing), minIf(at, became = 'down'), maxIf(at, state = 'down'), countIf(state = 'down'),
-       anyIf(detail, became = 'down')
-FROM spans
-WHERE project = {project:String} AND incident != ''
-GROUP BY incident
+_INCIDENT = """
+SELECT incident, any(thing), min(started) AS began, max(resolved) AS ended, max(cause)
+FROM incidents WHERE project = {project:String}
 """
+_INCIDENTS = f"""{_INCIDENT}
+AND thing IN {{things:Array(String)}} AND incident NOT IN {{without:Array(String)}}
+GROUP BY incident HAVING NOT {{resolved:Bool}} OR toUnixTimestamp64Micro(ended) > 0
+"""
+_PAGE = f"{_INCIDENTS} ORDER BY began DESC, incident DESC LIMIT {{limit:UInt64}} OFFSET {{skip:UInt64}}"
+_HOW_MANY = f"SELECT count() FROM ({_INCIDENTS})"
+_ONE = f"{_INCIDENT} AND incident = {{incident:String}} GROUP BY incident"
+
+
+class Which(NamedTuple):
+    """Incidents of some things of a project: those that are resolved only, without some."""
+
+    project: str
+    things: Sequence[str]
+    resolved: bool = False
+    without: Sequence[str] = ()
 
 
 class MonitorHistory:
@@ -123,17 +147,37 @@ class MonitorHistory:
 
     async def counts(self, monitor: str, start: Micros) -> Counts:
         """Regular results since `start`."""
-        [(total, up, took)] = await self._rows(_COUNTS, {"monitor": monitor, "start": start})
-        return Counts(total, up, took if up else None)
+        [(total, up, spent)] = await self._rows(_COUNTS, window(monitor, start))
+        return Counts(total, up, spent / up if up else None)
 
-    async def incidents(self, project: str) -> list[IncidentRow]:
-        """Every incident of a project, of checks too, newest first."""
-        rows = await self._rows(_INCIDENTS, {"project": project})
-        found = [
-            IncidentRow(id, thing, started, resolved if ended else None, cause)
-            for id, thing, started, resolved, ended, cause in rows
-        ]
-        return sorted(found, key=lambda one: (one.started, one.id), reverse=True)
+    async def percentiles(self, monitor: str, start: Micros) -> Percentiles | None:
+        """How long the regular results since `start` that were well took; None without any."""
+        [(up, spread)] = await self._rows(_PERCENTILES, window(monitor, start))
+        return Percentiles(*spread) if up else None
+
+    async def incidents(self, which: Which, skip: int, limit: int) -> list[IncidentRow]:
+        """Incidents, newest first, after the first `skip`."""
+        rows = await self._rows(_PAGE, _asked(which) | {"skip": skip, "limit": limit})
+        return [_incident(row) for row in rows]
+
+    async def incidents_total(self, which: Which) -> int:
+        """How many such incidents there are."""
+        [(total,)] = await self._rows(_HOW_MANY, _asked(which))
+        return int(total)
+
+    async def incident(self, project: str, id: str) -> IncidentRow | None:
+        """One incident of a project."""
+        rows = await self._rows(_ONE, {"project": project, "incident": id})
+        return _incident(rows[0]) if rows else None
+
+
+def _asked(which: Which) -> dict[str, Any]:
+    return which._asdict() | {"things": list(which.things), "without": list(which.without)}
+
+
+def _incident(row: _Row) -> IncidentRow:
+    id, thing, started, resolved, cause = row
+    return IncidentRow(id, thing, started, resolved or None, cause)
 
 
 def _result(row: _Row) -> ResultRow:

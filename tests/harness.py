@@ -25,9 +25,10 @@ from processors.monitors import Monitors
 from processors.projects import Projects
 from query_api.app import create_app
 from query_api.history import Flip, PingRow, Transition
-from query_api.monitor_history import Counts, IncidentRow, ResultRow
+from query_api.monitor_history import Counts, IncidentRow, Percentiles, ResultRow, Which
 from query_api.parts import Parts
 from query_api.states import States
+from query_api.uptime import Span
 from schemas.base import SECOND, Micros, encode
 from schemas.check_states import CheckState
 from schemas.definitions import ApiKey, Channel, KeyKind, Project
@@ -48,7 +49,7 @@ from schemas.topics import (
     TRANSITIONS,
     Topic,
 )
-from schemas.transitions import StatusChanged
+from schemas.transitions import Shown, StatusChanged
 
 START: Micros = 1_750_000_000 * SECOND
 
@@ -262,6 +263,12 @@ class MemoryHistory:
         )
         return [flip for flip in flips if flip.was != flip.now]
 
+    async def spans(
+        self, thing: str, start: Micros, end: Micros, current: Shown | None = None, since: Micros = 0
+    ) -> list[Span]:
+        told = (one for one in reversed(await self.transitions(thing, start)) if one.since < end)
+        return [*(Span(one.since, one.at, one.was) for one in told), *([Span(since, end, current)] if current else [])]
+
     def _rows(self, check_id: str) -> list[tuple[int, PingRow, bytes]]:
         """Offset, row and body of each ping, newest first."""
         facts = {told["offset"]: told for _, told in self._log.of(TRANSITIONS) if told["type"] == "ping.folded"}
@@ -304,7 +311,31 @@ class MemoryMonitorHistory:
         up = [row.took for row in rows if row.ok]
         return Counts(len(rows), len(up), sum(up) / len(up) if up else None)
 
-    async def incidents(self, project: str) -> list[IncidentRow]:
+    async def percentiles(self, monitor: str, start: Micros) -> Percentiles | None:
+        up = sorted(row.took for row in self._results(monitor) if row.slot >= start and not row.confirm and row.ok)
+        return Percentiles(*(up[int(share * (len(up) - 1))] for share in (0.5, 0.95, 0.99))) if up else None
+
+    async def incidents(self, which: Which, skip: int, limit: int) -> list[IncidentRow]:
+        return self._incidents(which)[skip : skip + limit]
+
+    async def incidents_total(self, which: Which) -> int:
+        return len(self._incidents(which))
+
+    async def incident(self, project: str, id: str) -> IncidentRow | None:
+        return self._told(project).get(id)
+
+    def _incidents(self, which: Which) -> list[IncidentRow]:
+        found = [
+            row
+            for row in self._told(which.project).values()
+            if row.thing in which.things
+            and row.id not in which.without
+            and not (which.resolved and row.resolved is None)
+        ]
+        return sorted(found, key=lambda row: (row.started, row.id), reverse=True)
+
+    def _told(self, project: str) -> dict[str, IncidentRow]:
+        """The incidents of a project, of checks too."""
         found: dict[str, IncidentRow] = {}
         for _, told in self._log.of(TRANSITIONS):
             if told["type"] != "status.changed" or told["project"] != project or "incident" not in told:
@@ -314,7 +345,7 @@ class MemoryMonitorHistory:
                 found[id] = IncidentRow(id, told["thing"], at, None, told["detail"])
             else:
                 found[id] = found[id]._replace(resolved=at)
-        return sorted(found.values(), key=lambda one: (one.started, one.id), reverse=True)
+        return found
 
     def _results(self, monitor: str) -> list[ResultRow]:
         rows: dict[tuple[Micros, int, str], ResultRow] = {}

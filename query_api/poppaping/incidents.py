@@ -1,11 +1,17 @@
-"""Incidents of monitors: list and read, with the results during one as its timeline (seed 001)."""
+"""Incidents of monitors: list and read, with the results during one as its timeline (seed 001).
 
+What is open, the states know; what was, history knows. History may be a moment behind: an incident that the states know
+is never missing, and one that history has not seen the end of yet is shown as open for so long.
+"""
+
+import asyncio
+from collections.abc import Iterable, Iterator
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Response
 
 from infra.clickhouse import Unavailable
-from query_api.monitor_history import IncidentRow
+from query_api.monitor_history import IncidentRow, Which
 from query_api.parts import Parts
 from query_api.poppaping.answers import ERRORS, MOST_PER_PAGE, Fault, Page, PerPage, cut, listed, one, time
 from query_api.poppaping.auth import IncidentsReader
@@ -31,43 +37,61 @@ async def list_incidents(
     if monitor_id is not None and not is_uuid(monitor_id):
         raise Fault(400, "Field 'monitor_id' must be a UUID.")
     per_page = min(per_page, MOST_PER_PAGE)
-    found = [
-        incident
-        for incident in await _incidents(desk.parts, key.project)
-        if (monitor_id is None or incident.thing == monitor_id)
-        and (status is None or (incident.resolved is None) is (status == "open"))
-    ]
-    return listed([_object(incident) for incident in cut(found, page, per_page)], page, per_page, len(found))
+    monitors = [monitor.id for monitor in desk.parts.directory.monitors_of(key.project)]
+    if monitor_id is not None:
+        monitors = [id for id in monitors if id == monitor_id]
+    opened = _newest_first(_open(desk.parts, monitors))
+    if status == "open":
+        return listed([_object(row) for row in cut(opened, page, per_page)], page, per_page, len(opened))
+    which = Which(key.project, monitors, status == "resolved", [row.id for row in opened])
+    rows, total = await _merged(desk.parts, which, [] if status else opened, (page - 1) * per_page, per_page)
+    return listed([_object(row) for row in rows], page, per_page, total)
 
 
 @router.get("/incidents/{id}")
 async def read_incident(desk: TheDesk, key: IncidentsReader, id: str) -> Response:
     """One incident, with the results from its first failing one to the one that ended it."""
-    incidents = await _incidents(desk.parts, key.project)
-    incident = next((incident for incident in incidents if incident.id == id), None)
-    if incident is None:
-        raise Fault(404, "Incident not found.")
-    end = desk.parts.clock.now() if incident.resolved is None else incident.resolved
+    history = history_of(desk.parts)
+    monitors = {monitor.id for monitor in desk.parts.directory.monitors_of(key.project)}
     try:
-        rows = await history_of(desk.parts).between(incident.thing, incident.started, end, _TIMELINE)
+        incident = next((row for row in _open(desk.parts, monitors) if row.id == id), None)
+        incident = incident or await history.incident(key.project, id)
+        if incident is None or incident.thing not in monitors:
+            raise Fault(404, "Incident not found.")
+        end = desk.parts.clock.now() if incident.resolved is None else incident.resolved
+        rows = await history.between(incident.thing, incident.started, end, _TIMELINE)
     except Unavailable:
         raise unavailable() from None
     return one(_object(incident) | {"timeline": [result_object(row) for row in rows]})
 
 
-async def _incidents(parts: Parts, project: str) -> list[IncidentRow]:
-    """Incidents of the monitors that the project has; those that the states know as open are never missing."""
-    monitors = {monitor.id for monitor in parts.directory.monitors_of(project)}
-    try:
-        written = await history_of(parts).incidents(project)
-    except Unavailable:
-        raise unavailable() from None
-    known = {incident.id: incident for incident in written if incident.thing in monitors}
+def _open(parts: Parts, monitors: Iterable[str]) -> Iterator[IncidentRow]:
+    """The incidents that are open by the states."""
     for id in monitors:
         state = parts.monitor_states.state(id)
         if state is not None and state.incident is not None and state.down_since is not None:
-            known.setdefault(state.incident, IncidentRow(state.incident, id, state.down_since, None, state.cause))
-    return sorted(known.values(), key=lambda incident: (incident.started, incident.id), reverse=True)
+            yield IncidentRow(state.incident, id, state.down_since, None, state.cause)
+
+
+async def _merged(
+    parts: Parts, which: Which, opened: list[IncidentRow], skip: int, limit: int
+) -> tuple[list[IncidentRow], int]:
+    """One page of what history has and what is open besides, and how many there are."""
+    # Of the incidents on the pages before this one, at most all that are open are not history's.
+    before = max(0, skip - len(opened))
+    history = history_of(parts)
+    try:
+        written, total = await asyncio.gather(
+            history.incidents(which, before, skip - before + limit), history.incidents_total(which)
+        )
+    except Unavailable:
+        raise unavailable() from None
+    found = _newest_first([*written, *opened])
+    return found[skip - before : skip - before + limit], total + len(opened)
+
+
+def _newest_first(incidents: Iterable[IncidentRow]) -> list[IncidentRow]:
+    return sorted(incidents, key=lambda incident: (incident.started, incident.id), reverse=True)
 
 
 def _object(incident: IncidentRow) -> dict[str, Any]:

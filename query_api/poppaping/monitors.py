@@ -1,29 +1,21 @@
 """Monitors: list, create, read, change, delete, pause, resume, uptime and results (seed 001)."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
 from infra.clickhouse import Unavailable
-from query_api.parts import Parts
 from query_api.poppaping.answers import ERRORS, MOST_PER_PAGE, Fault, Page, PerPage, cut, listed, one
 from query_api.poppaping.auth import JsonObject, MonitorsReader, MonitorsWriter
 from query_api.poppaping.desk import Desk, TheDesk
 from query_api.poppaping.monitor_fields import fields_of
 from query_api.poppaping.results import history_of, result_object, unavailable
-from query_api.uptime import of_counts, shown
-from schemas.base import SECOND, Micros
+from query_api.poppaping.uptimes import Period, percentage, uptime_object
 from schemas.definitions import ApiKey
 from schemas.ids import new_id
 from schemas.monitors import Monitor, Sealed
 from schemas.requests import MonitorCreate, MonitorDelete, MonitorFields, MonitorUpdate
 
-_PERIODS: dict[str, Micros] = {
-    "24h": 86_400 * SECOND,
-    "7d": 7 * 86_400 * SECOND,
-    "30d": 30 * 86_400 * SECOND,
-    "90d": 90 * 86_400 * SECOND,
-}
 _MOST_RESULTS = 500
 
 router = APIRouter(tags=["monitors"], responses=ERRORS)
@@ -53,7 +45,7 @@ async def read_monitor(desk: TheDesk, key: MonitorsReader, id: str) -> Response:
     """One monitor, with its uptime of 30 days."""
     monitor = await desk.monitor(key, id)
     try:
-        uptime = (await _uptime(desk.parts, monitor, "30d"))["uptime_percentage"]
+        uptime = await percentage(desk.parts, monitor, "30d")
     except Fault:  # history is away: the monitor itself is not
         uptime = None
     return desk.answer(monitor, uptime_percentage=uptime)
@@ -94,10 +86,13 @@ async def read_uptime(
     desk: TheDesk,
     key: MonitorsReader,
     id: str,
-    period: Annotated[Literal["24h", "7d", "30d", "90d"], Query(description="The time before now.")] = "30d",
+    period: Annotated[Period, Query(description="The time before now.")] = "30d",
 ) -> Response:
-    """Uptime by count: the results that were well among all; without any, null."""
-    return one(await _uptime(desk.parts, await desk.monitor(key, id), period))
+    """Uptime by count (the results that were well among all) and by time, with response times; without any, null.
+
+    The percentiles and `uptime_time_weighted` are Pingfold's own.
+    """
+    return one(await uptime_object(desk.parts, await desk.monitor(key, id), period))
 
 
 @router.get("/monitors/{id}/checks")
@@ -119,20 +114,3 @@ async def list_results(
 async def _changed(desk: Desk, key: ApiKey, monitor: Monitor, fields: MonitorFields) -> Response:
     request = MonitorUpdate(request=new_id(), at=desk.parts.clock.now(), id=monitor.id, fields=fields)
     return desk.answer(await desk.result(await desk.ask(key, request)))
-
-
-async def _uptime(parts: Parts, monitor: Monitor, period: str) -> dict[str, object]:
-    try:
-        counts = await history_of(parts).counts(monitor.id, parts.clock.now() - _PERIODS[period])
-    except Unavailable:
-        raise unavailable() from None
-    share = of_counts(counts.up, counts.total)
-    return {
-        "monitor_id": monitor.id,
-        "period": period,
-        "uptime_percentage": None if share is None else float(shown(share, 2)),
-        "total_checks": counts.total,
-        "up_checks": counts.up,
-        "down_checks": counts.total - counts.up,
-        "avg_response_time_ms": None if counts.mean_took is None else round(counts.mean_took / 1_000, 1),
-    }

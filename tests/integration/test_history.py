@@ -32,8 +32,9 @@ from infra.log.sink import producer_config
 from infra.settings import Settings
 from processors import history as history_writer
 from processors.history import HistoryWriter, Sources
-from processors.history_hours import roll_up
 from processors.history_rows import Row, Table
+from processors.ping_hours import PING_HOURS
+from processors.roll_ups import roll_up
 from query_api.history import Behind, Flip, History
 from query_api.uptime import Span
 from schemas.base import SECOND, encode
@@ -52,13 +53,18 @@ T0 = 1_795_000_000 * SECOND
 HOUR = 3_600 * SECOND
 
 
+def sources_of(name: str) -> Sources:
+    """The topics of a line."""
+    return Sources(f"{name}-pings", f"{name}-probes", f"{name}-transitions", f"{name}-letters")
+
+
 class Line:
     """A Kafka with topics of its own, a ClickHouse database of its own, and the writer between them."""
 
     def __init__(self, bootstrap: str, clickhouse: str) -> None:
         self.name = f"history{uuid4().hex[:8]}"
-        self.sources = Sources(f"{self.name}-pings", f"{self.name}-transitions", f"{self.name}-letters")
-        topics = (self.sources.pings, self.sources.transitions, self.sources.dead_letters)
+        self.sources = sources_of(self.name)
+        topics = (self.sources.pings, self.sources.probes, self.sources.transitions, self.sources.dead_letters)
         new = [NewTopic(topic, PARTITIONS, 1) for topic in topics]
         admin = admin_client(bootstrap)  # kept: what it promises dies with it
         for made in admin.create_topics(new).values():
@@ -398,7 +404,7 @@ class TestMemory:
 def _roll_up(line: Line) -> None:
     client = connect(Address.parse(line.url))
     try:
-        roll_up(client)
+        roll_up(client, PING_HOURS)
     finally:
         client.close()
 
@@ -431,8 +437,7 @@ def _serve(name: str) -> None:
     """The writer as a process of its own, until SIGTERM."""
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
-    sources = Sources(f"{name}-pings", f"{name}-transitions", f"{name}-letters")
-    HistoryWriter(Settings(), group=name, sources=sources).write(stop)
+    HistoryWriter(Settings(), group=name, sources=sources_of(name)).write(stop)
 
 
 if __name__ == "__main__":

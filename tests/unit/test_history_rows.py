@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 
 from infra.clickhouse import Address
 from infra.clickhouse_migrations import all_migrations, statements
-from processors.history_hours import chunks_of
 from processors.history_rows import (
     DELIVERIES_FINISHED,
     GAPS,
@@ -29,6 +28,7 @@ from processors.history_rows import (
     refused_row,
     transition_row,
 )
+from processors.roll_ups import chunks_of
 from schemas.base import Fact, encode
 from schemas.dead_letters import DeadLetter
 from schemas.pings import CheckRemoved, Ping, PingsEvent

@@ -1,0 +1,76 @@
+"""The uptime of a monitor over a period, by count as seed 001 has it, and by time; the two are never mixed.
+
+By count: results that were well among all regular ones. By time: how long it was up of the time in which it was
+watched. Without any, null.
+"""
+
+import asyncio
+from typing import Any, Literal
+
+from infra.clickhouse import Unavailable
+from query_api.monitor_history import Counts
+from query_api.parts import Parts
+from query_api.poppaping.results import history_of, unavailable
+from query_api.uptime import of_counts, of_observed, shown
+from schemas import monitor_states
+from schemas.base import SECOND, Micros
+from schemas.monitors import Monitor
+from schemas.transitions import Shown
+
+Period = Literal["24h", "7d", "30d", "90d"]
+
+_DAY: Micros = 86_400 * SECOND
+_PERIODS: dict[Period, Micros] = {"24h": _DAY, "7d": 7 * _DAY, "30d": 30 * _DAY, "90d": 90 * _DAY}
+
+
+async def percentage(parts: Parts, monitor: Monitor, period: Period) -> float | None:
+    """The uptime by count. Raises `Fault` 503."""
+    try:
+        return _percentage(await history_of(parts).counts(monitor.id, parts.clock.now() - _PERIODS[period]))
+    except Unavailable:
+        raise unavailable() from None
+
+
+async def uptime_object(parts: Parts, monitor: Monitor, period: Period) -> dict[str, Any]:
+    """All that is told of an uptime; what seed 001 does not have is Pingfold's own. Raises `Fault` 503."""
+    now = parts.clock.now()
+    start, history = now - _PERIODS[period], history_of(parts)
+    try:
+        counts, spread, by_time = await asyncio.gather(
+            history.counts(monitor.id, start),
+            history.percentiles(monitor.id, start),
+            _by_time(parts, monitor, start, now),
+        )
+    except Unavailable:
+        raise unavailable() from None
+    return {
+        "monitor_id": monitor.id,
+        "period": period,
+        "uptime_percentage": _percentage(counts),
+        "total_checks": counts.total,
+        "up_checks": counts.up,
+        "down_checks": counts.total - counts.up,
+        "avg_response_time_ms": _ms(counts.mean_took),
+        "p50_response_time_ms": _ms(spread and spread.p50),
+        "p95_response_time_ms": _ms(spread and spread.p95),
+        "p99_response_time_ms": _ms(spread and spread.p99),
+        "uptime_time_weighted": by_time,
+    }
+
+
+async def _by_time(parts: Parts, monitor: Monitor, start: Micros, end: Micros) -> float | None:
+    state = parts.monitor_states.state(monitor.id)
+    if parts.history is None or state is None:
+        return None
+    current: Shown = monitor_states.shown(state)
+    share = of_observed(await parts.history.spans(monitor.id, start, end, current, state.since), start, end)
+    return None if share is None else float(shown(share, 2))
+
+
+def _percentage(counts: Counts) -> float | None:
+    share = of_counts(counts.up, counts.total)
+    return None if share is None else float(shown(share, 2))
+
+
+def _ms(took: float | None) -> float | None:
+    return None if took is None else round(took / 1_000, 1)

@@ -1,0 +1,335 @@
+"""Results of probes, their roll-ups and incidents, on the real ClickHouse, against a count by hand.
+
+What must be true: a result counts once, however often it stands there and whichever of rows, hours and days it is read
+from; what is recomputed is right, and what cannot be recomputed any more is kept.
+"""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import AsyncIterator, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from random import Random
+from typing import NamedTuple
+from uuid import uuid4
+
+import pytest
+from clickhouse_connect.driver.client import Client
+
+from infra.clickhouse import Address, ClickHouse, connect
+from infra.clickhouse_migrations import migrate
+from processors.history_rows import PROBES, SPANS, probe_row, transition_row
+from processors.probe_hours import PROBE_HOURS
+from processors.roll_ups import roll_up
+from query_api.monitor_history import Counts, IncidentRow, MonitorHistory, Which
+from query_api.probe_windows import DAY, HOUR
+from schemas.base import SECOND, Micros, encode
+from schemas.probes import Failure, ProbeCompleted
+from schemas.transitions import Shown, StatusChanged
+
+pytestmark = pytest.mark.stack
+
+MIDNIGHT = 1_795_046_400 * SECOND
+MINUTE = 60 * SECOND
+
+
+class Result(NamedTuple):
+    monitor: str
+    slot: Micros
+    ok: bool = True
+    took: Micros = 1_000
+    region: str = "local"
+    confirm: int = 0
+    lateness: Micros = 0
+
+    def event(self) -> ProbeCompleted:
+        failure: Failure = "" if self.ok else "timeout"
+        return ProbeCompleted(
+            slot=self.slot, confirm=self.confirm, region=self.region, at=self.slot + self.lateness, ok=self.ok,
+            failure=failure, took=self.took,
+        )  # fmt: skip
+
+
+class Store:
+    """A database of its own, filled as the writer fills it."""
+
+    def __init__(self, client: Client) -> None:
+        self.client = client
+        self.time = datetime.now(UTC) + timedelta(hours=1)  # of the server, ahead of its own
+
+    def insert(self, results: Sequence[Result]) -> None:
+        rows = []
+        for result in results:
+            row = probe_row(result.monitor.encode(), encode(result.event()))
+            assert row is not None
+            rows.append((*row, self.time))
+        columns, types = (*PROBES.columns, "inserted_at"), (*PROBES.types, "DateTime('UTC')")
+        self.client.insert(PROBES.name, rows, columns, column_type_names=types)
+
+    def tell(self, *changes: StatusChanged) -> None:
+        """What a fold said, each of it twice."""
+        for change in changes:
+            for _ in range(2):
+                found = transition_row(0, 0, encode(change))
+                assert found is not None
+                self.client.insert(SPANS.name, [found[1]], SPANS.columns, column_type_names=SPANS.types)
+
+    def roll_up(self) -> None:
+        roll_up(self.client, PROBE_HOURS)
+
+    def settle(self) -> None:
+        """Roll up, and let so much time pass that what is rolled up now is read from there."""
+        self.roll_up()
+        self.time += timedelta(seconds=1)
+        parameters = {"source": PROBE_HOURS.source, "time": self.time}
+        self.client.command("INSERT INTO rolled_up SELECT {source:String}, {time:DateTime('UTC')}", parameters)
+
+    def expire(self, until: Micros) -> None:
+        self.client.command(
+            f"DELETE FROM probe_results WHERE toUnixTimestamp64Micro(slot) < {until}"
+            " SETTINGS lightweight_deletes_sync = 2"
+        )
+
+    def number(self, what: str) -> int:
+        return int(self.client.query(f"SELECT {what}").result_rows[0][0])
+
+
+@pytest.fixture
+def address(clickhouse_url: str) -> Address:
+    url = f"{clickhouse_url.rstrip('/')}/monitors{uuid4().hex[:8]}"
+    migrate(url)
+    return Address.parse(url)
+
+
+@pytest.fixture
+def store(address: Address) -> Iterator[Store]:
+    client = connect(address)
+    yield Store(client)
+    client.command(f"DROP DATABASE {address.database}")
+    client.close()
+
+
+@pytest.fixture
+async def history(address: Address) -> AsyncIterator[MonitorHistory]:
+    clickhouse = ClickHouse(address)
+    yield MonitorHistory(clickhouse)
+    await clickhouse.close()
+
+
+def counted(results: Sequence[Result], monitor: str, start: Micros) -> Counts:
+    """By hand: of a result that stands twice, the newer row."""
+    kept = {
+        (one.slot, one.region): one
+        for one in results
+        if one.monitor == monitor and one.slot >= start and not one.confirm
+    }
+    well = [one.took for one in kept.values() if one.ok]
+    return Counts(len(kept), len(well), sum(well) / len(well) if well else None)
+
+
+def minutes(count: int, start: Micros = MIDNIGHT, monitor: str = "a") -> list[Result]:
+    """A result a minute; every seventh failed."""
+    return [Result(monitor, start + n * MINUTE, ok=n % 7 > 0, took=1_000 * (n + 1)) for n in range(count)]
+
+
+class TestCounts:
+    @pytest.mark.parametrize("seed", range(3))
+    async def test_agree_with_a_count_by_hand_at_every_stage(
+        self, store: Store, history: MonitorHistory, seed: int
+    ) -> None:
+        """Random results, doubles and late ones among them, come in between roll-ups."""
+        random = Random(seed)
+        known: list[Result] = []
+        for stage in range(4):
+            fresh = [_random_result(random) for _ in range(300)]
+            fresh += [one._replace(ok=not one.ok, lateness=SECOND) for one in random.sample(known + fresh, 60)]
+            store.insert(fresh)
+            known += fresh
+            if stage < 3:
+                store.roll_up() if stage == 1 else store.settle()
+            starts = [random.randrange(MIDNIGHT - DAY, MIDNIGHT + 5 * DAY) for _ in range(8)]
+            starts += [random.choice(known).slot + step for step in (-1, 0, 1)]
+            starts += [MIDNIGHT + 2 * DAY + step for step in (-1, 0, 1, HOUR - 1, HOUR)]
+            for start in starts:
+                for monitor in ("a", "b"):
+                    assert await history.counts(monitor, start) == pytest.approx(counted(known, monitor, start)), start
+        assert await history.counts("c", 0) == Counts(0, 0, None)
+
+    async def test_what_was_inserted_twice_counts_once(self, store: Store, history: MonitorHistory) -> None:
+        results = minutes(180)
+        for _ in range(3):
+            store.insert(results)
+            store.roll_up()
+        confirmed = [one._replace(confirm=1) for one in results]
+        store.insert(confirmed)
+        assert await history.counts("a", MIDNIGHT) == counted(results, "a", MIDNIGHT)
+        store.settle()
+        assert await history.counts("a", MIDNIGHT) == counted(results, "a", MIDNIGHT)
+        assert store.number("sum(total) FROM probe_hours FINAL") == 180
+        assert store.number("sum(total) FROM probe_days FINAL") == 180
+
+    async def test_the_edge_of_a_window_is_exact(self, store: Store, history: MonitorHistory) -> None:
+        results = minutes(3 * 24 * 60)
+        store.insert(results)
+        store.settle()
+        for start in (0, HOUR, DAY, DAY + HOUR, DAY + 90 * MINUTE, 2 * DAY - MINUTE):
+            for step in (-1, 0, 1):
+                moment = MIDNIGHT + start + step
+                assert await history.counts("a", moment) == counted(results, "a", moment)
+
+
+class TestRollUps:
+    async def test_hours_and_days_are_made_again_when_more_of_them_comes(
+        self, store: Store, history: MonitorHistory
+    ) -> None:
+        results = minutes(48 * 60)
+        store.insert(results[::2])
+        store.settle()
+        assert store.number("count() FROM probe_hours FINAL") == 48
+        assert store.number("sum(total) FROM probe_days FINAL") == 24 * 60
+        late = results[61:66:2]
+        store.insert(late)
+        assert (await history.counts("a", MIDNIGHT)).total == 24 * 60 + 3
+        store.roll_up()
+        assert store.number("max(total) FROM probe_hours FINAL") == 33
+        assert store.number("max(total) FROM probe_days FINAL") == 12 * 60 + 3
+        store.settle()
+        assert await history.counts("a", MIDNIGHT) == counted(results[::2] + late, "a", MIDNIGHT)
+
+    async def test_what_has_expired_stays_counted(self, store: Store, history: MonitorHistory) -> None:
+        results = minutes(48 * 60)
+        store.insert(results)
+        store.settle()
+        before = await history.counts("a", MIDNIGHT)
+        spread = await history.percentiles("a", MIDNIGHT)
+        store.expire(MIDNIGHT + 30 * HOUR)
+        store.roll_up()
+        assert await history.counts("a", MIDNIGHT) == before == counted(results, "a", MIDNIGHT)
+        assert await history.percentiles("a", MIDNIGHT) == spread
+        store.insert([results[70]])  # comes once more, long after
+        store.settle()
+        assert await history.counts("a", MIDNIGHT) == before
+        assert store.number("sum(total) FROM probe_days FINAL") == 48 * 60
+
+    async def test_rows_from_before_the_first_roll_up_are_not_forgotten(
+        self, store: Store, history: MonitorHistory
+    ) -> None:
+        store.insert(minutes(120))
+        assert (await history.counts("a", MIDNIGHT)).total == 120
+        store.roll_up()
+        assert store.number("sum(total) FROM probe_hours FINAL") == 120
+
+    async def test_many_monitors_are_rolled_up_in_chunks(self, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("processors.roll_ups._CHUNK", 100)
+        store.insert([one for name in range(20) for one in minutes(30, monitor=f"m{name:02}")])
+        store.roll_up()
+        assert store.number("countIf(total = 30) FROM probe_days FINAL") == 20
+
+
+class TestPercentiles:
+    async def test_are_close_to_the_exact_ones(self, store: Store, history: MonitorHistory) -> None:
+        random = Random(5)
+        results = [
+            one._replace(took=int(random.lognormvariate(11.5, 0.6)), ok=random.random() > 0.02)
+            for one in minutes(4 * 24 * 60)
+        ]
+        store.insert(results[:-90])
+        store.settle()
+        store.insert(results[-90:])
+        for start in (MIDNIGHT, MIDNIGHT + DAY + 90 * MINUTE, MIDNIGHT + 4 * DAY - 50 * MINUTE):
+            exact = sorted(one.took for one in results if one.ok and one.slot >= start)
+            spread = await history.percentiles("a", start)
+            assert spread is not None
+            for estimate, share in zip(spread, (0.5, 0.95, 0.99), strict=True):
+                below, upto = bisect_left(exact, estimate) / len(exact), bisect_right(exact, estimate) / len(exact)
+                assert below - 0.02 <= share <= upto + 0.02
+        assert await history.percentiles("b", MIDNIGHT) is None
+
+    async def test_only_of_those_that_were_well(self, store: Store, history: MonitorHistory) -> None:
+        store.insert([Result("a", MIDNIGHT + n, took=n % 2 * 9_000 + 500, ok=n % 2 == 0) for n in range(10)])
+        assert await history.percentiles("a", MIDNIGHT) == (500, 500, 500)
+        store.insert([Result("b", MIDNIGHT, ok=False)])
+        assert await history.percentiles("b", MIDNIGHT) is None
+
+
+class TestIncidents:
+    async def test_open_and_resolved_are_listed_page_by_page(self, store: Store, history: MonitorHistory) -> None:
+        for n in range(7):
+            thing = "ab"[n % 2]
+            store.tell(*_outage(thing, n, MIDNIGHT + n * HOUR, resolved=n != 5))
+        store.tell(*_outage("a", 20, MIDNIGHT + 20 * HOUR, project="other"))
+        which = Which("p", ["a", "b"])
+        listed = [row for skip in (0, 3, 6, 9) for row in await history.incidents(which, skip, 3)]
+        assert [row.id for row in listed] == [f"i{n}" for n in reversed(range(7))]
+        assert await history.incidents_total(which) == 7
+        newest, open_one = listed[:2]
+        assert newest == IncidentRow("i6", "a", MIDNIGHT + 6 * HOUR, MIDNIGHT + 6 * HOUR + MINUTE, "Cause 6")
+        assert (open_one.id, open_one.resolved) == ("i5", None)
+        assert [row.id for row in await history.incidents(Which("p", ["b"]), 0, 9)] == ["i5", "i3", "i1"]
+        resolved = Which("p", ["a", "b"], resolved=True, without=["i6"])
+        assert [row.id for row in await history.incidents(resolved, 0, 9)] == ["i4", "i3", "i2", "i1", "i0"]
+        assert await history.incidents_total(resolved) == 5
+        assert await history.incident("p", "i5") == open_one
+        assert await history.incident("other", "i5") is None
+        assert await history.incidents(Which("p", []), 0, 9) == []
+
+    async def test_what_stood_in_spans_before_is_taken_over(self, clickhouse_url: str) -> None:
+        url = f"{clickhouse_url.rstrip('/')}/monitors{uuid4().hex[:8]}"
+        migrate(url)
+        client, clickhouse = connect(Address.parse(url)), ClickHouse(Address.parse(url))
+        try:
+            # As it was before the migration.
+            for statement in ("DROP VIEW incidents_of_spans", "TRUNCATE TABLE incidents", "TRUNCATE TABLE rolled_up",
+                              "DELETE FROM migrations WHERE name LIKE '0004%'"):  # fmt: skip
+                client.command(statement)
+            client.command("INSERT INTO roll_ups SELECT toDateTime('2026-01-01 00:02:00', 'UTC')")
+            Store(client).tell(*_outage("a", 1, MIDNIGHT))
+            for _ in range(2):
+                migrate(url)
+            [found] = await MonitorHistory(clickhouse).incidents(Which("p", ["a"]), 0, 9)
+            assert found == IncidentRow("i1", "a", MIDNIGHT, MIDNIGHT + MINUTE, "Cause 1")
+            rolled = client.query("SELECT source, toString(done_to) FROM rolled_up").result_rows
+            assert rolled == [("pings", "2026-01-01 00:00:00")]
+        finally:
+            await clickhouse.close()
+            client.command(f"DROP DATABASE {Address.parse(url).database}")
+            client.close()
+
+
+class TestResults:
+    async def test_one_that_stands_twice_is_listed_once(self, store: Store, history: MonitorHistory) -> None:
+        results = minutes(50)
+        store.insert(results)
+        store.insert([one._replace(lateness=SECOND) for one in results[::2]])
+        store.insert([results[49]._replace(confirm=1)])
+        pages = [row for skip in (0, 20, 40) for row in await history.results("a", skip, 20)]
+        assert [(row.slot, row.confirm) for row in pages] == [
+            (results[49].slot, 1), *((one.slot, 0) for one in reversed(results)),
+        ]  # fmt: skip
+        assert await history.total("a") == 51
+        during = await history.between("a", MIDNIGHT + 2 * MINUTE, MIDNIGHT + 4 * MINUTE, 100)
+        assert [row.slot for row in during] == [MIDNIGHT + n * MINUTE for n in (2, 3)]
+        assert await history.counted_since(["a", "b"], MIDNIGHT + MINUTE) == 49
+
+
+def _random_result(random: Random) -> Result:
+    return Result(
+        monitor=random.choice("ab"),
+        slot=MIDNIGHT + random.randrange(3 * 24 * 6) * 10 * MINUTE,
+        ok=random.random() < 0.9,
+        took=random.randrange(10_000_000),
+        region=random.choice(("local", "far", "near")),
+        confirm=random.choice((0, 0, 0, 1)),
+    )
+
+
+def _outage(thing: str, n: int, start: Micros, resolved: bool = True, project: str = "p") -> list[StatusChanged]:
+    """The changes of a thing that was up, down, and up again."""
+    times = (start - HOUR, start, start + MINUTE)
+    steps: list[tuple[Shown, Shown]] = [("up", "down"), ("down", "up")]
+    return [
+        StatusChanged(
+            id=f"{thing}{n}{was}", n=2 * n + number, thing=thing, project=project, at=at, detected_at=at, since=since,
+            was=was, now=now, reason="probe", incident=f"i{n}", detail=f"Cause {n}" if now == "down" else "",
+        )
+        for number, ((since, at), (was, now)) in enumerate(zip(pairwise(times), steps, strict=True))
+    ][: 1 + resolved]  # fmt: skip
