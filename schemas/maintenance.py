@@ -1,0 +1,67 @@
+"""Maintenance: spans of time, announced beforehand, in which monitors are not judged.
+
+A definition stands under `maintenance/<id>` in `definitions`. Pure: when a window is open follows from the definition.
+"""
+
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from schemas.base import SECOND, Fact, Micros
+from schemas.schedules import Cron, OnCalendar, next_after
+
+Duration = Annotated[int, Meta(ge=60, le=604_800)]
+
+
+class Once(Struct, tag_field="type", tag="once", frozen=True, gc=False):
+    """From `start` up to, not including, `end`."""
+
+    start: Micros
+    end: Micros
+
+
+class Recurring(Struct, tag_field="type", tag="recurring", frozen=True, gc=False):
+    """From each time of the schedule for `duration` seconds."""
+
+    schedule: Cron | OnCalendar
+    duration: Duration
+
+
+Window = Once | Recurring
+
+
+class Maintenance(Fact, tag="maintenance", frozen=True):
+    """`monitors`: ids; empty: every monitor of the project. `version` grows by one with each change."""
+
+    id: str
+    project: str
+    version: int
+    created: Micros
+    revised: Micros
+    name: str
+    window: Window
+    monitors: tuple[str, ...] = ()
+
+
+def open_until(window: Window, at: Micros) -> Micros | None:
+    """When the window ends that is open at `at`; None when none is. One that begins before it ends may follow it."""
+    match window:
+        case Once(start=start, end=end):
+            return end if start <= at < end else None
+        case Recurring(schedule=schedule, duration=seconds):
+            start = next_after(schedule, at - seconds * SECOND)
+            return start + seconds * SECOND if start is not None and start <= at else None
+
+
+def opens_after(window: Window, at: Micros) -> Micros | None:
+    """When the next window after `at` begins; None when there is none."""
+    match window:
+        case Once(start=start):
+            return start if start > at else None
+        case Recurring(schedule=schedule):
+            return next_after(schedule, at)
+
+
+def covers(maintenance: Maintenance, project: str, monitor: str) -> bool:
+    """Whether it is about this monitor."""
+    return maintenance.project == project and (not maintenance.monitors or monitor in maintenance.monitors)
