@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import resource
 import signal
 
 from infra.log.sink import Sink
@@ -13,6 +14,10 @@ from ingest.prober.assignment import Assignment
 from ingest.prober.connection import Connector
 from ingest.prober.prober import Prober
 from pingfold.addresses import kafka_of
+
+# File descriptors for everything but probes; and what probes may need of memory bounds them, too.
+_OTHER_FILES = 256
+_MOST = 16_384
 
 
 async def serve_prober(settings: Settings, region: str, slot: str) -> None:
@@ -26,9 +31,19 @@ async def serve_prober(settings: Settings, region: str, slot: str) -> None:
         sink = Sink(bootstrap)
         stack.push_async_callback(sink.close)
         connector = Connector(Guard(settings.private_targets))
-        stack.callback(connector.close)
-        prober = Prober(region, connector, sink, Clock(settings), Vault.open(settings).decrypt)
+        stack.push_async_callback(connector.close)
+        prober = Prober(region, connector, sink, Clock(settings), Vault.open(settings).decrypt, _most())
         assignment = Assignment(bootstrap, region, slot, prober.heard, prober.whole, prober.lost)
         assignment.start()
         stack.push_async_callback(assignment.close)
         await prober.run(stop)
+
+
+def _most() -> int:
+    """So many probes may be under way: each holds a socket. Takes all the file descriptors that this process may."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _MOST + _OTHER_FILES
+    files = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < files:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (files, hard))
+    return max(1, files - _OTHER_FILES)

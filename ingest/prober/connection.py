@@ -2,126 +2,138 @@
 
 Each connection is new, so that what a probe measures is what a new visitor gets. A refusal, a name that does not
 resolve and a handshake that fails are told apart (`Failed`); the time limit is the caller's. Faults of this host (no
-sockets left) are told as `ours`: they say nothing about the target.
+sockets left, a silent resolver) are told as `ours`: they say nothing about the target.
 """
 
 import asyncio
-import errno
 import socket
 import ssl
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from ipaddress import ip_address
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from infra.targets import Guard, TargetRefused
-from ingest.prober.outcome import Failed, Trace
+from ingest.prober.echoes import Echoes
+from ingest.prober.names import Names
+from ingest.prober.outcome import Failed, Trace, because
 from schemas.base import SECOND
 
 P = TypeVar("P", bound=asyncio.BaseProtocol)
 
-_OURS = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL)
-# Look-ups that hang each hold a thread.
-_LOOKUPS_AT_ONCE = 64
+# So many addresses of a name are tried, as visitors do; each but the last for so long.
+_TRIED = 4
+_TRY_SECONDS = 2.0
+# The caller's time limit is shorter.
+_HANDSHAKE_SECONDS = 300.0
+
+
+def tls_context(authorities: str | None = None) -> ssl.SSLContext:
+    """How certificates are verified. `authorities`: a file of those to trust instead of the system's.
+
+    What costs this process much at a server's wish is left out: renegotiation, and key exchange in groups of the
+    server's choice, which browsers do not speak either.
+    """
+    context = ssl.create_default_context(cafile=authorities)
+    context.options |= ssl.OP_NO_RENEGOTIATION
+    context.set_ciphers("ECDHE+AESGCM:ECDHE+CHACHA20:ECDHE+AES:RSA+AESGCM:RSA+AES:!aNULL:!aDSS")
+    return context
 
 
 class Connector:
-    """Opens connections for probes. `look_up`: as `socket.getaddrinfo`; tests put in their own."""
+    """Opens connections for probes. To be made inside a running event loop."""
 
-    def __init__(
-        self, guard: Guard, look_up: Callable[..., list[Any]] = socket.getaddrinfo, verify: ssl.SSLContext | None = None
-    ) -> None:
-        self._guard, self._look_up = guard, look_up
-        self._verify = verify or ssl.create_default_context()
-        self._threads = ThreadPoolExecutor(_LOOKUPS_AT_ONCE, thread_name_prefix="look-up")
+    def __init__(self, guard: Guard, names: Names | None = None, verify: ssl.SSLContext | None = None) -> None:
+        self._guard = guard
+        self.names = names or Names()
+        self.echoes = Echoes()
+        self._verify = verify or tls_context()
 
     async def open(
         self, host: str, port: int, make: Callable[[], P], trace: Trace, tls: bool = False
     ) -> tuple[asyncio.Transport, P]:
         """A connection to `host`, with its protocol. Raises `Failed`."""
-        addresses = await self.addresses(host, port, trace)
+        addresses = (await self.addresses(host, trace))[:_TRIED]
         began = time.perf_counter_ns()
-        transport, protocol = await self._connect(addresses, port, make, trace)
-        trace.connect = (time.perf_counter_ns() - began) // 1_000
-        if tls:
-            began = time.perf_counter_ns()
-            transport = await self._handshake(transport, protocol, host, trace)
-            trace.tls = (time.perf_counter_ns() - began) // 1_000
-        return transport, protocol
+        for number, address in enumerate(addresses, 1):
+            trace.address = address
+            last = number == len(addresses)
+            try:
+                async with asyncio.timeout(None if last else _TRY_SECONDS):
+                    if tls:
+                        opened = await self._connect(address, port)
+                    else:
+                        transport, protocol = await asyncio.get_running_loop().create_connection(make, address, port)
+                trace.connect = (time.perf_counter_ns() - began) // 1_000
+                return await self._secure(opened, make, host, trace) if tls else (transport, protocol)
+            except TimeoutError:
+                if last:
+                    raise
+            except OSError as error:
+                if last:
+                    raise because(error, "connect") from None
+        raise Failed("name", "no address")
 
-    async def addresses(self, host: str, port: int, trace: Trace) -> list[str]:
+    async def addresses(self, host: str, trace: Trace) -> list[str]:
         """The addresses of `host`, all of them checked. Raises `Failed`."""
-        began = time.perf_counter_ns()
         try:
             found = [str(ip_address(host))]
         except ValueError:
-            found = await self._resolve(host, port)
+            began = time.perf_counter_ns()
+            trace.asked = time.monotonic()
+            found = await self.names.addresses(host)
+            trace.asked = None
             trace.lookup = (time.perf_counter_ns() - began) // 1_000
         for address in found:
-            try:
-                self._guard.check(address)
-            except TargetRefused as refused:
-                raise Failed("refused target", str(refused)) from None
+            self.check(address)
         return found
 
-    async def _resolve(self, host: str, port: int) -> list[str]:
-        look_up = self._look_up
+    def check(self, address: str) -> None:
+        """Raise `Failed` unless the address may be reached."""
         try:
-            found = await asyncio.get_running_loop().run_in_executor(
-                self._threads, lambda: look_up(host, port, type=socket.SOCK_STREAM)
-            )
-        except (OSError, UnicodeError) as error:
-            if isinstance(error, socket.gaierror) and error.errno == socket.EAI_SYSTEM:
-                raise Failed("ours", "the resolver of this host failed") from None
-            raise Failed("name", host) from None
-        return list(dict.fromkeys(str(entry[4][0]).partition("%")[0] for entry in found))
+            self._guard.check(address)
+        except TargetRefused as refused:
+            raise Failed("refused target", str(refused)) from None
 
-    async def _connect(
-        self, addresses: list[str], port: int, make: Callable[[], P], trace: Trace
+    async def _connect(self, address: str, port: int) -> socket.socket:
+        opened = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
+        try:
+            opened.setblocking(False)
+            await asyncio.get_running_loop().sock_connect(opened, (address, port))
+        except BaseException:
+            opened.close()
+            raise
+        return opened
+
+    async def _secure(
+        self, opened: socket.socket, make: Callable[[], P], host: str, trace: Trace
     ) -> tuple[asyncio.Transport, P]:
-        loop = asyncio.get_running_loop()
-        for number, address in enumerate(addresses, 1):
-            trace.address = address
-            try:
-                return await loop.create_connection(make, address, port)
-            except OSError as error:
-                if error.errno in _OURS:
-                    raise Failed("ours", error.strerror or "no socket") from None
-                if number == len(addresses):
-                    raise Failed("connect", _words(error)) from None
-        raise Failed("name", "no address")
-
-    async def _handshake(
-        self, transport: asyncio.Transport, protocol: asyncio.BaseProtocol, host: str, trace: Trace
-    ) -> asyncio.Transport:
-        loop = asyncio.get_running_loop()
+        """The handshake comes before the protocol hears anything: what a server says in the clear is not its answer."""
+        began = time.perf_counter_ns()
         try:
-            secured = await loop.start_tls(transport, protocol, self._verify, server_hostname=host)
+            transport, protocol = await asyncio.get_running_loop().create_connection(
+                make,
+                sock=opened,
+                ssl=self._verify,
+                server_hostname=host,
+                ssl_handshake_timeout=_HANDSHAKE_SECONDS,
+            )
         except ssl.SSLCertVerificationError as error:
-            transport.abort()
             raise Failed("tls", f"certificate refused: {error.verify_message}") from None
-        except (OSError, ssl.SSLError) as error:
-            transport.abort()
+        except OSError as error:
             reason = getattr(error, "reason", None)
             raise Failed("tls", f"handshake failed ({reason})" if reason else "handshake failed") from None
-        if secured is None:
-            raise Failed("tls", "the connection was closed during the handshake")
-        certificate = secured.get_extra_info("peercert") or {}
+        except ValueError:  # a name that cannot stand in a certificate, or in the handshake
+            opened.close()
+            raise Failed("tls", "not a name for a certificate") from None
+        finally:
+            trace.tls = (time.perf_counter_ns() - began) // 1_000
+        certificate = transport.get_extra_info("peercert") or {}
         if "notAfter" in certificate:
             trace.expires = int(ssl.cert_time_to_seconds(certificate["notAfter"])) * SECOND
-        return secured
+        return transport, protocol
 
-    def close(self) -> None:
-        """Give the threads back."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
-
-
-def _words(error: OSError) -> str:
-    match error:
-        case ConnectionRefusedError():
-            return "connection refused"
-        case ConnectionResetError():
-            return "connection reset"
-        case _:
-            return (error.strerror or "no connection").lower()
+    async def close(self) -> None:
+        """Let go of resolver and sockets."""
+        self.echoes.close()
+        await self.names.close()

@@ -4,8 +4,13 @@ import asyncio
 import time
 
 from ingest.prober.connection import Connector
+from ingest.prober.dns import probe_dns
 from ingest.prober.http import probe_http
-from ingest.prober.outcome import Failed, Trace
+from ingest.prober.icmp import probe_icmp
+from ingest.prober.names import SILENCE
+from ingest.prober.outcome import Failed, Trace, because
+from ingest.prober.tcp import probe_tcp
+from ingest.prober.tls import probe_tls
 from schemas.base import SECOND, Micros
 from schemas.monitors import Monitor, Sealed
 from schemas.probes import Failure, ProbeCompleted
@@ -26,12 +31,17 @@ async def probe(
     except Failed as failed:
         failure, detail = failed.failure, failed.detail
     except TimeoutError:
-        failure, detail = "timeout", f"after {limit:g} s"
+        if trace.asked is not None and not connector.names.heard_since(trace.asked):
+            failure, detail = "ours", SILENCE
+        else:
+            failure, detail = "timeout", f"after {limit:g} s"
     except OSError as error:
-        failure, detail = "closed", (error.strerror or "").lower()
+        fault = because(error, "closed")
+        failure, detail = fault.failure, fault.detail
     return ProbeCompleted(
         slot=slot,
         confirm=confirm,
+        version=monitor.version,
         region=region,
         at=at,
         took=(time.perf_counter_ns() - began) // 1_000,
@@ -50,10 +60,11 @@ async def _probe(connector: Connector, monitor: Monitor, sealed: Sealed, trace: 
     match monitor.kind:
         case "http":
             await probe_http(connector, target, sealed, trace)
-        case "tcp" | "tls":
-            transport, _ = await connector.open(
-                target.host, target.port, asyncio.Protocol, trace, tls=monitor.kind == "tls"
-            )
-            transport.abort()
-        case other:
-            raise Failed("ours", f"this prober knows no {other} probes")
+        case "tcp":
+            await probe_tcp(connector, target, trace)
+        case "tls":
+            await probe_tls(connector, target, trace)
+        case "dns":
+            await probe_dns(connector, target, trace)
+        case "icmp":
+            await probe_icmp(connector, target, trace)

@@ -19,9 +19,9 @@ def started(delay: Micros) -> None:
     _DELAY.observe(delay / SECOND)
 
 
-def missed() -> None:
-    """A slot is left out."""
-    _MISSED.inc()
+def missed(slots: int) -> None:
+    """Slots are left out."""
+    _MISSED.inc(slots)
 
 
 def completed(result: ProbeCompleted) -> None:

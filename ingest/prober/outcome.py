@@ -1,9 +1,13 @@
 """What came of a probe, before it becomes an event."""
 
+import errno
 from dataclasses import dataclass
 
 from schemas.base import Micros
 from schemas.probes import Failure, Phases
+
+# What this host has run out of; it says nothing about the target.
+_OURS = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL)
 
 
 class Failed(Exception):
@@ -14,9 +18,23 @@ class Failed(Exception):
         self.failure, self.detail = failure, detail[:200]
 
 
+def because(error: OSError, failure: Failure) -> Failed:
+    """`failure` in words, or that it is ours."""
+    words = error.strerror or "no connection"
+    match error:
+        case ConnectionRefusedError():
+            words = "connection refused"
+        case ConnectionResetError():
+            words = "connection reset"
+    return Failed("ours" if error.errno in _OURS else failure, words.lower())
+
+
 @dataclass
 class Trace:
-    """What a probe has seen so far; times in microseconds, of the last connection it made. Kept when it fails."""
+    """What a probe has seen so far; times in microseconds, of the last connection it made. Kept when it fails.
+
+    asked: since when it has been waiting for a resolver (`time.monotonic`), None while it is not.
+    """
 
     address: str = ""
     lookup: int | None = None
@@ -25,6 +43,7 @@ class Trace:
     first_byte: int | None = None
     status: int | None = None
     expires: Micros | None = None
+    asked: float | None = None
 
     @property
     def phases(self) -> Phases:

@@ -2,9 +2,7 @@
 
 - Slots come from the definition alone, confirmations from the state (`schemas.slots`), so probing goes on while nothing
   folds. A slot that was missed is not made up for: the fold notices that it stayed empty.
-- Probes run beside each other, each within its own time limit; a slow target delays nobody.
-- After a standstill of this process (it was frozen, or starved) no failure that it thinks it saw counts: what was under
-  way is told as `ours`.
+- The time of day says what is due. When it is set back, everything is planned anew.
 """
 
 import asyncio
@@ -15,26 +13,24 @@ from collections.abc import Callable
 import msgspec
 import structlog
 
-from infra.log.sink import NotStored
 from infra.secrets import SecretError
 from ingest.clock import Clock
 from ingest.needs import Log
 from ingest.prober import measures
 from ingest.prober.connection import Connector
-from ingest.prober.kinds import probe
-from schemas.base import SECOND, Micros, encode
+from ingest.prober.running import Running
+from schemas.base import SECOND, Micros
 from schemas.monitor_states import Doubt, MonitorCopy, MonitorState, MonitorStatesRecord
 from schemas.monitors import Monitor, Sealed
-from schemas.probes import ProbeCompleted
 from schemas.slots import confirming_region, first_slot, region_of, step
 from schemas.ticks import Progress
-from schemas.topics import PROBE_RESULTS
 
 log = structlog.get_logger(__name__)
 
 # The loop looks at the clock this often: a test moves it, and its silence tells of a standstill.
 _BEAT = 0.25
-STANDSTILL = 0.75
+# Slots closer together than this begin in one turn of the loop.
+_TURN = 0.002
 
 _record = msgspec.json.Decoder(MonitorStatesRecord).decode
 _sealed = msgspec.json.Decoder(Sealed).decode
@@ -48,27 +44,36 @@ class _Watched:
     def __init__(self) -> None:
         self.monitor: Monitor | None = None
         self.state: MonitorState | None = None
-        self.sealed = Sealed()
+        self.sealed: Sealed | None = None
         self.due: Micros = 0
         self.asked = (0, 0)
 
 
 class Prober:
-    """To be made inside a running event loop. `decrypt`: opens what is sealed in a definition."""
+    """To be made inside a running event loop.
+
+    decrypt: opens what is sealed in a definition. most: probes under way at once. monotonic: what a standstill of this
+    process is seen by.
+    """
 
     def __init__(
-        self, region: str, connector: Connector, sink: Log, clock: Clock, decrypt: Callable[[str], str]
+        self,
+        region: str,
+        connector: Connector,
+        sink: Log,
+        clock: Clock,
+        decrypt: Callable[[str], str],
+        most: int = 4_096,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._region, self._connector, self._sink, self._clock = region, connector, sink, clock
-        self._decrypt = decrypt
+        self._region, self._clock, self._decrypt = region, clock, decrypt
+        self._running = Running(region, connector, sink, clock, most, monotonic)
         self._known: dict[int, dict[str, _Watched]] = {}
         self._whole: set[int] = set()
         # (when, monitor, partition, confirmation): lazy, a watched monitor says itself whether an entry still counts.
         self._queue: list[tuple[Micros, str, int, int]] = []
-        self._changed = asyncio.Event()
-        self._beat_at = time.monotonic()
-        self._stood_until = 0.0
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._turned_at = clock.now()
+        self._wake: asyncio.Future[None] | None = None
 
     # ---- what the assignment tells
 
@@ -117,6 +122,7 @@ class Prober:
         try:
             watched.sealed = _sealed(self._decrypt(monitor.target.sealed)) if monitor.target.sealed else Sealed()
         except (SecretError, msgspec.MsgspecError) as error:
+            watched.sealed = None
             log.error("prober.sealed", monitor=monitor.id, error=str(error))
 
     # ---- what is due
@@ -144,7 +150,7 @@ class Prober:
         fresh = not state.seen and begun <= now < begun + step(monitor)
         if fresh and watched.asked != (begun, 0) and region_of(monitor, begun) == self._region:
             watched.asked = (begun, 0)
-            self._begin(monitor, watched.sealed, begun, 0)
+            self._running.begin(monitor, watched.sealed, begun, 0)
 
     def _plan_confirmation(self, partition: int, watched: _Watched, monitor: Monitor, doubt: Doubt | None) -> None:
         if doubt is None or watched.asked == (doubt.since, doubt.asked):
@@ -161,31 +167,44 @@ class Prober:
     def _push(self, at: Micros, id: str, partition: int, confirm: int) -> None:
         heapq.heappush(self._queue, (at, id, partition, confirm))
         if self._queue[0][0] == at:
-            self._changed.set()
+            self._wake_up()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Probe until `stop` is set; then let what is under way end."""
+        loop = asyncio.get_running_loop()
         ending = asyncio.ensure_future(stop.wait())
+        ending.add_done_callback(lambda _: self._wake_up())
         while not stop.is_set():
-            self._beat()
-            self._clock.refresh()
-            now = self._clock.now()
-            while self._queue and self._queue[0][0] <= now:
-                self._due(*heapq.heappop(self._queue), now)
-            pause = _BEAT if not self._queue else min(_BEAT, max(0.0, (self._queue[0][0] - now) / SECOND))
-            self._changed.clear()
-            changed = asyncio.ensure_future(self._changed.wait())
-            await asyncio.wait({ending, changed}, timeout=pause, return_when=asyncio.FIRST_COMPLETED)
-            changed.cancel()
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=3.0)
+            pause = self.turn()
+            self._wake = loop.create_future()
+            timer = loop.call_later(pause, self._wake_up)
+            await self._wake
+            timer.cancel()
+        await self._running.end()
 
-    def _beat(self) -> None:
-        now = time.monotonic()
-        if now - self._beat_at > STANDSTILL:
-            self._stood_until = now
-            log.warning("prober.stood_still", seconds=round(now - self._beat_at, 1))
-        self._beat_at = now
+    def turn(self) -> float:
+        """Begin what is due. Returns the seconds until the next turn."""
+        self._running.beat()
+        self._clock.refresh()
+        now = self._clock.now()
+        if now < self._turned_at - SECOND:
+            self._plan_anew()
+        self._turned_at = now
+        while self._queue and self._queue[0][0] <= now:
+            self._due(*heapq.heappop(self._queue), now)
+        return _BEAT if not self._queue else min(_BEAT, max(_TURN, (self._queue[0][0] - now) / SECOND))
+
+    def _wake_up(self) -> None:
+        if self._wake is not None and not self._wake.done():
+            self._wake.set_result(None)
+
+    def _plan_anew(self) -> None:
+        log.warning("prober.clock_set_back")
+        self._queue.clear()
+        for partition in self._whole:
+            for watched in self._known[partition].values():
+                watched.due = 0
+                self._plan(partition, watched)
 
     def _due(self, at: Micros, id: str, partition: int, confirm: int, now: Micros) -> None:
         watched = self._known.get(partition, {}).get(id)
@@ -196,40 +215,14 @@ class Prober:
             doubt = watched.state.doubt if watched.state is not None else None
             if doubt is not None and doubt.asked == confirm and watched.asked != (doubt.since, confirm):
                 watched.asked = (doubt.since, confirm)
-                self._begin(monitor, watched.sealed, doubt.since, confirm)
+                self._running.begin(monitor, watched.sealed, doubt.since, confirm)
             return
         if watched.due != at:  # another definition has been heard since
             return
+        watched.due = self._next_slot(monitor, now)
         if now - at < step(monitor):
             measures.started(now - at)
-            self._begin(monitor, watched.sealed, at, 0)
+            self._running.begin(monitor, watched.sealed, at, 0)
         else:
-            measures.missed()
-        watched.due = self._next_slot(monitor, now)
+            measures.missed((watched.due - at) // (step(monitor) * len(monitor.probed_from)))
         self._push(watched.due, id, partition, 0)
-
-    # ---- probing
-
-    def _begin(self, monitor: Monitor, sealed: Sealed, slot: Micros, confirm: int) -> None:
-        task = asyncio.create_task(self._probe(monitor, sealed, slot, confirm))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def _probe(self, monitor: Monitor, sealed: Sealed, slot: Micros, confirm: int) -> None:
-        began = time.monotonic()
-        try:
-            result = await probe(
-                self._connector, monitor, sealed, slot, confirm, self._region, max(slot, self._clock.now())
-            )
-            if not result.ok and (self._stood_until > began or time.monotonic() - self._beat_at > STANDSTILL):
-                result = msgspec.structs.replace(result, failure="ours", detail="this prober stood still")
-            await self._report(monitor.id, result)
-        except Exception:
-            log.exception("prober.failed", monitor=monitor.id)
-
-    async def _report(self, monitor: str, result: ProbeCompleted) -> None:
-        measures.completed(result)
-        try:
-            await self._sink.put(PROBE_RESULTS, monitor, encode(result))
-        except NotStored as error:
-            log.warning("prober.not_stored", monitor=monitor, error=str(error))

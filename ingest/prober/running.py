@@ -1,0 +1,121 @@
+"""The probes that are under way: beside each other, each within its own time limit, and what is told of them.
+
+- Nobody's probes take all that there is to take: a project may have as many under way as could still begin, so there is
+  always room for those of others. One that finds none is told as `ours`.
+- After a standstill of this process (it was frozen, or starved) no failure that it thinks it saw counts: what was under
+  way is told as `ours`.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+
+import structlog
+from msgspec.structs import replace
+
+from infra.log.sink import NotStored
+from ingest.clock import Clock
+from ingest.needs import Log
+from ingest.prober import measures
+from ingest.prober.connection import Connector
+from ingest.prober.kinds import probe
+from schemas.base import Micros, encode
+from schemas.monitors import Monitor, Sealed
+from schemas.probes import ProbeCompleted
+from schemas.topics import PROBE_RESULTS
+
+log = structlog.get_logger(__name__)
+
+STANDSTILL = 0.75
+_ENDING_SECONDS = 3.0
+
+
+class Running:
+    """To be made inside a running event loop. most: probes under way at once. monotonic: tells of a standstill."""
+
+    def __init__(
+        self,
+        region: str,
+        connector: Connector,
+        sink: Log,
+        clock: Clock,
+        most: int,
+        monotonic: Callable[[], float],
+    ) -> None:
+        self._region, self._connector, self._sink, self._clock = region, connector, sink, clock
+        self._most, self._monotonic = most, monotonic
+        self._beat_at = monotonic()
+        self._stood_until = 0.0
+        self._under_way = 0
+        self._of_project: Counter[str] = Counter()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def beat(self) -> None:
+        """To be called often: its silence tells of a standstill."""
+        now = self._monotonic()
+        if now - self._beat_at > STANDSTILL:
+            self._stood_until = now
+            log.warning("prober.stood_still", seconds=round(now - self._beat_at, 1))
+        self._beat_at = now
+
+    def begin(self, monitor: Monitor, sealed: Sealed | None, slot: Micros, confirm: int) -> None:
+        """Probe `monitor` and append the result. `sealed` None: what is sealed cannot be read."""
+        project = monitor.project
+        if sealed is None:
+            work = self._refuse(monitor, slot, confirm, "what is sealed in this monitor cannot be read")
+        elif self._of_project[project] >= self._most - self._under_way:
+            work = self._refuse(monitor, slot, confirm, "too many probes are under way")
+        else:
+            self._under_way += 1
+            self._of_project[project] += 1
+            work = self._probe(monitor, sealed, slot, confirm)
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def end(self) -> None:
+        """Give what is under way a moment to end."""
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=_ENDING_SECONDS)
+
+    async def _probe(self, monitor: Monitor, sealed: Sealed, slot: Micros, confirm: int) -> None:
+        began, at = self._monotonic(), max(slot, self._clock.now())
+        try:
+            result = await probe(self._connector, monitor, sealed, slot, confirm, self._region, at)
+        except Exception:
+            log.exception("prober.failed", monitor=monitor.id)
+            await self._refuse(monitor, slot, confirm, "this prober failed")
+            return
+        finally:
+            self._leave(monitor.project)
+        if not result.ok and (self._stood_until > began or self._monotonic() - self._beat_at > STANDSTILL):
+            result = replace(result, failure="ours", detail="this prober stood still")
+        await self._report(monitor, result)
+
+    def _leave(self, project: str) -> None:
+        self._under_way -= 1
+        self._of_project[project] -= 1
+        if not self._of_project[project]:
+            del self._of_project[project]
+
+    async def _refuse(self, monitor: Monitor, slot: Micros, confirm: int, why: str) -> None:
+        at = max(slot, self._clock.now())
+        result = ProbeCompleted(
+            slot=slot,
+            confirm=confirm,
+            region=self._region,
+            at=at,
+            took=0,
+            ok=False,
+            version=monitor.version,
+            failure="ours",
+            detail=why,
+        )
+        await self._report(monitor, result)
+
+    async def _report(self, monitor: Monitor, result: ProbeCompleted) -> None:
+        measures.completed(result)
+        try:
+            await self._sink.put(PROBE_RESULTS, monitor.id, encode(result))
+        except NotStored as error:
+            log.warning("prober.not_stored", monitor=monitor.id, error=str(error))

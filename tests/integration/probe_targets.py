@@ -1,0 +1,186 @@
+"""What probes are tried on: real servers on the loopback addresses, well-behaved and not, and a resolver."""
+
+import asyncio
+import contextlib
+import ssl
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from ipaddress import ip_network
+from typing import Any
+
+from dnslib import QTYPE, RCODE, RR, DNSRecord
+
+from infra.targets import Guard
+from ingest.prober.connection import Connector
+from ingest.prober.kinds import probe
+from ingest.prober.names import Names, Server
+from schemas.monitors import Monitor, MonitorKind, Sealed, Target
+from schemas.probes import ProbeCompleted
+
+V4, V6 = "127.0.0.1", "::1"
+LOOPBACK = Guard([ip_network("127.0.0.0/8"), ip_network("::1/128")])
+
+Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Coroutine[Any, Any, None]]
+
+
+class Listening:
+    """A server. open: connections that it holds now."""
+
+    def __init__(self) -> None:
+        self.port = 0
+        self.open = 0
+
+    async def emptied(self, timeout: float = 5.0) -> None:
+        """Until no connection is open."""
+        async with asyncio.timeout(timeout):
+            while self.open:
+                await asyncio.sleep(0.01)
+
+
+@contextlib.asynccontextmanager
+async def serving(talk: Talk, host: str = V4, tls: ssl.SSLContext | None = None) -> AsyncIterator[Listening]:
+    """A server that talks so on every connection, and then closes it."""
+    listening = Listening()
+    talking: set[asyncio.Task[None]] = set()
+
+    async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        listening.open += 1
+        talks = asyncio.ensure_future(talk(reader, writer))
+        talking.add(talks)
+        await asyncio.wait({talks})
+        talking.discard(talks)
+        listening.open -= 1
+        writer.close()
+        if not talks.cancelled() and not isinstance(talks.exception(), OSError | asyncio.IncompleteReadError | None):
+            talks.result()
+
+    server = await asyncio.start_server(accept, host, 0, ssl=tls, limit=2**20)
+    listening.port = server.sockets[0].getsockname()[1]
+    try:
+        yield listening
+    finally:
+        server.close()
+        for talks in talking:
+            talks.cancel()
+        async with asyncio.timeout(5.0):
+            while listening.open:
+                await asyncio.sleep(0)
+
+
+async def head_of(reader: asyncio.StreamReader) -> bytes:
+    """The head of a request."""
+    return await reader.readuntil(b"\r\n\r\n")
+
+
+async def until_gone(reader: asyncio.StreamReader) -> None:
+    """Until the other side has closed."""
+    while await reader.read(65_536):
+        pass
+
+
+def answering(*pieces: bytes, then: Talk | None = None) -> Talk:
+    """Reads the head of the request and answers with these bytes; closes, or goes on with `then`."""
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await head_of(reader)
+        for piece in pieces:
+            writer.write(piece)
+            await writer.drain()
+        if then is not None:
+            await then(reader, writer)
+
+    return talk
+
+
+async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Never says anything."""
+    await until_gone(reader)
+
+
+def monitor(kind: MonitorKind = "http", timeout: int = 5, **target: Any) -> Monitor:
+    """A monitor of one region."""
+    return Monitor(
+        id="m", project="p", version=1, created=0, revised=0, name="m", kind=kind, timeout=timeout,
+        target=Target(**target),
+    )  # fmt: skip
+
+
+async def probed(
+    connector: Connector, kind: MonitorKind = "http", timeout: int = 5, sealed: Sealed | None = None, **target: Any
+) -> ProbeCompleted:
+    """The result of one probe."""
+    return await probe(connector, monitor(kind, timeout, **target), sealed or Sealed(), 1, 0, "local", 1)
+
+
+Zone = Mapping[str, list[str] | str | Callable[[], list[str]]]
+
+
+class Resolving(asyncio.DatagramProtocol):
+    """A resolver. names: addresses, something that gives other ones each time, or the error code to answer with.
+
+    Names that begin with `silent` are never answered; `silent`: nothing is. asked: (protocol, name, type).
+    """
+
+    def __init__(self, names: Zone) -> None:
+        self.names = names
+        self.silent = False
+        self.asked: list[tuple[str, str, str]] = []
+        self.server: Server = (V4, 0)
+        self._transport: Any = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        reply = self._reply("udp", data)
+        if reply is not None:
+            packed = bytes(reply.pack())
+            self._transport.sendto(packed if len(packed) <= 512 else bytes(reply.truncate().pack()), addr)
+
+    async def talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """The same over TCP."""
+        reply = self._reply("tcp", await reader.readexactly(int.from_bytes(await reader.readexactly(2))))
+        if reply is None:
+            await until_gone(reader)
+        else:
+            packed = bytes(reply.pack())
+            writer.write(len(packed).to_bytes(2) + packed)
+
+    def _reply(self, protocol: str, data: bytes) -> DNSRecord | None:
+        request = DNSRecord.parse(data)
+        reply, name, kind = request.reply(), str(request.q.qname).rstrip(".").lower(), QTYPE[request.q.qtype]
+        self.asked.append((protocol, name, kind))
+        if self.silent or name.startswith("silent"):
+            return None
+        known = self.names.get(name, "NXDOMAIN")
+        if isinstance(known, str):
+            reply.header.rcode = getattr(RCODE, known)
+            return reply
+        for address in known() if callable(known) else known:
+            if kind == ("AAAA" if ":" in address else "A"):
+                reply.add_answer(*RR.fromZone(f"{name} 0 {kind} {address}"))
+        return reply
+
+
+@contextlib.asynccontextmanager
+async def resolving(names: Zone) -> AsyncIterator[Resolving]:
+    """A resolver over UDP and TCP."""
+    told = Resolving(names)
+    async with serving(told.talk) as listening:
+        told.server = V4, listening.port
+        transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(lambda: told, local_addr=told.server)
+        try:
+            yield told
+        finally:
+            transport.close()
+
+
+@contextlib.asynccontextmanager
+async def connecting(
+    guard: Guard = LOOPBACK, server: Server | None = None, verify: ssl.SSLContext | None = None
+) -> AsyncIterator[Connector]:
+    """A connector; `server`: the resolver that it asks."""
+    connector = Connector(guard, Names([server]) if server else None, verify)
+    try:
+        yield connector
+    finally:
+        await connector.close()
