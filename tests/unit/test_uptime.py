@@ -1,5 +1,6 @@
 """Uptime against a brute-force oracle that looks at every moment of the window."""
 
+from collections import Counter
 from decimal import Decimal
 from fractions import Fraction
 
@@ -8,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from query_api.uptime import Span, of_counts, of_observed, of_window, shown, time_in_states
+from schemas.base import SECOND
 from schemas.transitions import Shown
 
 STATES: tuple[Shown, ...] = ("new", "up", "late", "not_observed", "down", "paused")
@@ -46,6 +48,26 @@ class TestTimeInStates:
         covered = max(0, min(window[1], sum(length for length, _ in lengths)) - window[0])
         assert time_in_states(spans, *window).total() == covered
 
+    @given(spans, windows, moments)
+    def test_parts_of_a_window_add_up(self, spans: list[Span], window: tuple[int, int], cut: int) -> None:
+        start, end = window
+        cut = min(max(cut, start), end)
+        parts = time_in_states(spans, start, cut) + time_in_states(spans, cut, end)
+        assert parts == time_in_states(spans, start, end)
+
+    @given(spans, windows, st.data())
+    def test_a_span_told_in_two_pieces_is_the_same(
+        self, spans: list[Span], window: tuple[int, int], data: st.DataObject
+    ) -> None:
+        pieces: list[Span] = []
+        for span in spans:
+            if span.end > span.start + 1:
+                cut = data.draw(st.integers(span.start + 1, span.end - 1))
+                pieces += [span._replace(end=cut), span._replace(start=cut)]
+            else:
+                pieces.append(span)
+        assert time_in_states(pieces, *window) == time_in_states(spans, *window)
+
 
 class TestFigures:
     @given(spans, windows)
@@ -54,6 +76,29 @@ class TestFigures:
         down, up = seen.count("down"), seen.count("up") + seen.count("late")
         assert of_window(spans, *window) == 1 - Fraction(down, len(seen))
         assert of_observed(spans, *window) == (Fraction(up, up + down) if up + down else None)
+
+    @given(
+        st.lists(st.builds(Span, st.integers(0, 5_400), st.integers(0, 5_400), st.sampled_from(STATES)), max_size=6),
+        st.integers(0, 3_600),
+        st.integers(1, 1_800),
+    )
+    def test_agree_second_by_second_at_real_times(self, told: list[Span], begin: int, length: int) -> None:
+        """Whole seconds of a real day, each looked at in its middle."""
+        noon = 1_795_089_600 * SECOND
+        real = [Span(noon + span.start * SECOND, noon + span.end * SECOND, span.state) for span in told]
+        start, end = noon + begin * SECOND, noon + (begin + length) * SECOND
+        seen = Counter(state_at(real, moment) for moment in range(start + SECOND // 2, end, SECOND))
+        up, down = seen["up"] + seen["late"], seen["down"]
+        assert of_window(real, start, end) == 1 - Fraction(down, length)
+        assert of_observed(real, start, end) == (Fraction(up, up + down) if up + down else None)
+
+    @given(spans, windows, st.integers(1, 60))
+    def test_what_was_not_watched_changes_no_share(
+        self, spans: list[Span], window: tuple[int, int], length: int
+    ) -> None:
+        start, end = window
+        paused = Span(end, end + length, "paused")
+        assert of_observed([*spans, paused], start, end + length) == of_observed(spans, start, end)
 
     def test_updown_vector_fixed_window_of_30_days_on_a_new_check(self) -> None:
         day = 86_400
