@@ -36,6 +36,7 @@ from query_api import operations
 from query_api.app import create_app
 from query_api.history import History
 from query_api.monitor_history import MonitorHistory
+from query_api.page_history import PageHistory
 from query_api.parts import Parts
 from query_api.states import States
 from schemas.check_states import CheckState
@@ -95,6 +96,7 @@ async def serve(settings: Settings, slot: str, pings: bool, api: bool) -> None:
             source=source,
             history=History(clickhouse, written),
             monitor_history=MonitorHistory(clickhouse),
+            page_history=PageHistory(clickhouse),
         )
         rest = create_app(parts) if api else _Operations(progress, bootstrap, clock)
         if api:

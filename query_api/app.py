@@ -11,7 +11,7 @@ from starlette.routing import Route
 
 from query_api import healthchecks, poppaping, refusals
 from query_api.freshness import STALE_HEADER, Freshness
-from query_api.pages import dashboard
+from query_api.pages import dashboard, status
 from query_api.parts import Parts
 from query_api.verbs import Verbs
 
@@ -36,6 +36,7 @@ def create_app(parts: Parts) -> FastAPI:
     for router in poppaping.ROUTERS:
         app.include_router(router, prefix=poppaping.PREFIX)
     app.include_router(dashboard.router)
+    status.install(app, parts)
     routes = [route for router in healthchecks.ROUTERS for route in router.routes if isinstance(route, Route)]
     app.add_middleware(partial(Verbs, routes=routes, prefixes=healthchecks.PREFIXES, exposed=STALE_HEADER))
     plan = poppaping.PLANS[parts.settings.plan]

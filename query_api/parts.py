@@ -12,6 +12,7 @@ from infra.log.sink import Position
 from infra.settings import Settings
 from query_api.history import Flip, PingRow, Transition
 from query_api.monitor_history import Counts, IncidentRow, ResultRow
+from query_api.page_history import DayRow, EndedIncident
 from query_api.states import States
 from schemas.base import Micros
 from schemas.check_states import CheckState
@@ -81,6 +82,14 @@ class MonitorHistoryReads(Protocol):
     async def incidents(self, project: str) -> list[IncidentRow]: ...
 
 
+class PageHistoryReads(Protocol):
+    """query_api.page_history.PageHistory."""
+
+    async def days(self, things: Sequence[str], start: Micros, end: Micros) -> list[DayRow]: ...
+
+    async def ended_incidents(self, things: Sequence[str], start: Micros, limit: int) -> list[EndedIncident]: ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class Parts:
     """What `create_app` is given.
@@ -106,6 +115,7 @@ class Parts:
     source: Acknowledges | None = None
     history: HistoryReads | None = None
     monitor_history: MonitorHistoryReads | None = None
+    page_history: PageHistoryReads | None = None
 
 
 def _parts(request: Request) -> Parts:

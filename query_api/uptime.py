@@ -59,7 +59,11 @@ def of_window(spans: Iterable[Span], start: Micros, end: Micros) -> Fraction:
 def of_observed(spans: Iterable[Span], start: Micros, end: Micros) -> Fraction | None:
     """Up / (up + down), None when it was neither."""
     spent = time_in_states(spans, start, end)
-    up, down = sum(spent[state] for state in UP), spent["down"]
+    return of_times(sum(spent[state] for state in UP), spent["down"])
+
+
+def of_times(up: Micros, down: Micros) -> Fraction | None:
+    """Up / (up + down), for times that are summed already."""
     return Fraction(up, up + down) if up + down else None
 
 

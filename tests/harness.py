@@ -5,7 +5,7 @@ Nothing ever sleeps: a wait that cannot come true in the present state of the lo
 """
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import httpx
@@ -13,6 +13,7 @@ import msgspec
 from fastapi import FastAPI
 from msgspec.structs import replace
 
+from infra.clickhouse import Unavailable
 from infra.decisions import NoVerdict
 from infra.directory import Directory
 from infra.log.partitioner import partition_of
@@ -26,9 +27,10 @@ from processors.projects import Projects
 from query_api.app import create_app
 from query_api.history import Flip, PingRow, Transition
 from query_api.monitor_history import Counts, IncidentRow, Percentiles, ResultRow, Which
+from query_api.page_history import DAY, DayRow, EndedIncident
 from query_api.parts import Parts
 from query_api.states import States
-from query_api.uptime import Span
+from query_api.uptime import UP, Span, time_in_states
 from schemas.base import SECOND, Micros, encode
 from schemas.check_states import CheckState
 from schemas.definitions import ApiKey, Channel, KeyKind, Project
@@ -360,12 +362,52 @@ class MemoryMonitorHistory:
         return sorted(rows.values(), key=lambda row: (row.slot, row.confirm))
 
 
+class MemoryPageHistory:
+    """Days and incidents read back from the log; as `query_api.page_history.PageHistory`. away: it does not answer."""
+
+    def __init__(self, log: Memory) -> None:
+        self._log = log
+        self.away = False
+        self.asked = 0
+
+    async def days(self, things: Sequence[str], start: Micros, end: Micros) -> list[DayRow]:
+        self._answer()
+        rows = []
+        for thing in things:
+            spans = [Span(told.since, told.at, told.was) for told in self._told([thing])]
+            for day in range(start // DAY, -(-end // DAY)):
+                spent = time_in_states(spans, max(start, day * DAY), min(end, (day + 1) * DAY))
+                up, down = sum(spent[state] for state in UP), spent["down"]
+                if up or down:
+                    rows.append(DayRow(thing, day, up, down))
+        return rows
+
+    async def ended_incidents(self, things: Sequence[str], start: Micros, limit: int) -> list[EndedIncident]:
+        self._answer()
+        ended = [
+            EndedIncident(told.incident, told.thing, told.since, told.at)
+            for told in self._told(things)
+            if told.was == "down" and told.incident is not None and told.at >= start
+        ]
+        return sorted(ended, key=lambda one: -one.resolved)[:limit]
+
+    def _answer(self) -> None:
+        self.asked += 1
+        if self.away:
+            raise Unavailable("ClickHouse is away")
+
+    def _told(self, things: Sequence[str]) -> list[StatusChanged]:
+        told = (value for key, value in self._log.of(TRANSITIONS) if key in things)
+        return [msgspec.convert(value, StatusChanged) for value in told if value["type"] == "status.changed"]
+
+
 class Harness:
     """Two projects with keys, and the API over them."""
 
     def __init__(self, history: bool = True, **settings: Any) -> None:
         self.log = Memory()
         self.history = MemoryHistory(self.log)
+        self.page_history = MemoryPageHistory(self.log)
         self.settings = Settings(_env_file=None, **settings)
         self.project = self.make_project(
             "main", {WRITE_KEY: "healthchecks", READ_KEY: "healthchecks-readonly", POP_KEY: "poppaping"}
@@ -388,6 +430,7 @@ class Harness:
                 source=self.log,
                 history=self.history if history else None,
                 monitor_history=MemoryMonitorHistory(self.log) if history else None,
+                page_history=self.page_history if history else None,
             )
         )
         self.client = httpx.AsyncClient(

@@ -96,6 +96,10 @@ def _fault(reason: str) -> Fault:
             return Fault(404, "Monitor not found.")
         case "no such channel":
             return Fault(404, "Alert channel not found.")
+        case "no such status page":
+            return Fault(404, "Status page not found.")
+        case _ if reason.startswith("no such component"):
+            return Fault(400, f"Field 'components': {reason}.")
         case "no such project":
             return Fault(401, "Invalid API key.")
         case _ if "channel identifier" in reason:

@@ -4,7 +4,6 @@ Fields and defaults of seed 001; `type`, `host`, `port` and `alert_channel_ids` 
 Pingfold's own. Unknown fields are refused: a misspelled one would otherwise be silently ignored.
 """
 
-import re
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 from urllib.parse import urlsplit
@@ -13,6 +12,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from query_api.poppaping.answers import Fault
+from query_api.poppaping.bodies import judged
 from query_api.poppaping.monitor_object import HIDDEN
 from query_api.poppaping.plans import Plan
 from schemas.base import encode
@@ -23,9 +23,6 @@ _Header = Annotated[str, Meta(max_length=4_000, pattern=r"^[^\x00-\x1f\x7f]*\Z")
 _HeaderName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}\Z")]
 _Host = Annotated[str, Meta(min_length=1, max_length=253, pattern=r"^[A-Za-z0-9._:-]+\Z")]
 _Status = Annotated[int, Meta(ge=100, le=599)]
-
-
-_PLACE = re.compile(r"(?P<what>.*) - at (?P<key>`key` in )?`\$\.?(?P<field>.*?)`", re.DOTALL)
 
 
 class Wanted(msgspec.Struct, forbid_unknown_fields=True):
@@ -61,10 +58,7 @@ def fields_of(
     encrypt: Callable[[str], str],
 ) -> MonitorFields:
     """What a request changes. `current` None: a new monitor. Raises `Fault` 400 and says what is wrong."""
-    try:
-        wanted = msgspec.convert(body, Wanted)
-    except msgspec.ValidationError as error:
-        raise Fault(400, _words(str(error))) from None
+    wanted = judged(body, Wanted)
     if current is None and wanted.name is UNSET:
         raise Fault(400, "Field 'name' is required.")
     kind = _or(wanted.type, current.kind if current else "http")
@@ -150,14 +144,3 @@ def _check_url(url: str) -> None:
         raise Fault(400, "Field 'url' must not hold credentials; send them as 'headers', which are stored encrypted.")
     if any(ord(character) <= 32 or ord(character) >= 127 for character in url):
         raise Fault(400, "Field 'url' must be ASCII without blanks (write other characters percent-encoded).")
-
-
-def _words(error: str) -> str:
-    """msgspec's words, in the style of the API: without the patterns that it quotes."""
-    found = _PLACE.fullmatch(error)
-    if found is None:
-        return f"{error}."
-    what, key, field = found["what"], found["key"], found["field"]
-    if "matching regex" in what:
-        what = "holds what is not allowed there"
-    return f"Field '{field}'{' (a name in it)' if key else ''}: {what}."

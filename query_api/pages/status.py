@@ -1,0 +1,141 @@
+"""Status pages for everybody: `/status/REF` in HTML, `/status/REF.json`, `/status/REF.atom`, `/status/REF/badge.svg`.
+
+REF is the page's id, or `<slug>-<first 8 of id>`; a link with a former slug still leads to its page. A public page may
+be kept by any cache for 15 s; `Age` says how old an answer is already. A page with a password is for the browser that
+asked only, which asks each time.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import NamedTuple
+
+from fastapi import APIRouter, FastAPI, Request, Response
+
+from query_api.auth import LOOK
+from query_api.pages import status_forms
+from query_api.pages.kept import Answer, Kept
+from query_api.pages.page_password import Doorkeeper
+from query_api.parts import Parts
+from query_api.refusals import JSON, Refusal, Unavailable
+from query_api.status_board import Board, address, board_of
+from schemas.base import SECOND, Micros
+from schemas.ids import is_uuid
+from schemas.status_pages import StatusPage
+
+router = APIRouter(include_in_schema=False)
+
+_MAX_AGE = 15
+_SHORT = 8
+_CONTENT = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+
+
+class Form(NamedTuple):
+    """A form that a page has. `make` makes its bytes of a board, the name of this Pingfold and its address."""
+
+    media_type: str
+    make: Callable[[Board, str, str], bytes]
+    history: bool = True
+
+
+_HTML = Form("text/html; charset=utf-8", status_forms.html)
+_JSON = Form(JSON, status_forms.json)
+_ATOM = Form("application/atom+xml; charset=utf-8", status_forms.atom)
+_BADGE = Form("image/svg+xml; charset=utf-8", status_forms.badge, history=False)
+
+
+class StatusPages:
+    """What the routes share: `app.state.status_pages`."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._kept, self._door = Kept(parts.clock.now), Doorkeeper()
+
+    async def answer(self, request: Request, ref: str, form: Form) -> Response:
+        """The page at an address in one of its forms, for whoever may see it."""
+        page = await self._find(ref)
+        if page.password:
+            await self._door.must_know(page, request)
+        key = (page.id, page.version, form.media_type)
+        answer = await self._kept.get(key, lambda: self._make(page, form))
+        return _response(request, answer, form, bool(page.password), self._parts.clock.now() - answer.made)
+
+    async def _find(self, ref: str) -> StatusPage:
+        """Unknown only when the directory has seen everything committed before the request came."""
+        page = self._known(ref)
+        if page is None and _short(ref):
+            if not await self._parts.definitions_replica.caught_up(LOOK):
+                raise Unavailable("the page cannot be looked up now")
+            page = self._known(ref)
+        if page is None:
+            raise Refusal(404, "not found")
+        return page
+
+    def _known(self, ref: str) -> StatusPage | None:
+        if is_uuid(ref):
+            return self._parts.directory.page(ref)
+        # Ids rarely begin alike; then the slug decides, and at last the age.
+        pages = self._parts.directory.pages_at(_short(ref))
+        return min(pages, key=lambda page: address(page) != ref, default=None)
+
+    async def _make(self, page: StatusPage, form: Form) -> bytes:
+        board = await board_of(self._parts, page, form.history)
+        settings = self._parts.settings
+        # A large page takes some milliseconds: in a thread, they hold up nobody.
+        return await asyncio.to_thread(form.make, board, settings.site_name, settings.base_url)
+
+
+def install(app: FastAPI, parts: Parts) -> None:
+    """Put the pages into the application."""
+    app.state.status_pages = StatusPages(parts)
+    app.include_router(router)
+
+
+@router.api_route("/status/{ref}.json", methods=["GET", "HEAD"])
+async def status_json(request: Request, ref: str) -> Response:
+    return await _pages(request).answer(request, ref, _JSON)
+
+
+@router.api_route("/status/{ref}.atom", methods=["GET", "HEAD"])
+async def status_atom(request: Request, ref: str) -> Response:
+    return await _pages(request).answer(request, ref, _ATOM)
+
+
+@router.api_route("/status/{ref}/badge.svg", methods=["GET", "HEAD"])
+async def status_badge(request: Request, ref: str) -> Response:
+    return await _pages(request).answer(request, ref, _BADGE)
+
+
+@router.api_route("/status/{ref}", methods=["GET", "HEAD"])
+async def status_page(request: Request, ref: str) -> Response:
+    return await _pages(request).answer(request, ref, _HTML)
+
+
+def _pages(request: Request) -> StatusPages:
+    pages: StatusPages = request.app.state.status_pages
+    return pages
+
+
+def _response(request: Request, answer: Answer, form: Form, private: bool, age: Micros) -> Response:
+    headers = {"ETag": answer.etag, "Content-Security-Policy": _CONTENT, "X-Content-Type-Options": "nosniff"}
+    if private:
+        headers |= {"Cache-Control": "private, no-cache", "Vary": "Authorization"}
+    else:
+        headers |= {"Cache-Control": f"public, max-age={_MAX_AGE}", "Age": str(max(0, age) // SECOND)}
+        headers["Access-Control-Allow-Origin"] = "*"
+    if _names(request.headers.get("if-none-match", ""), answer.etag):
+        return Response(status_code=304, headers=headers)
+    return Response(answer.body, headers=headers, media_type=form.media_type)
+
+
+def _names(tags: str, etag: str) -> bool:
+    """Whether `If-None-Match` names the tag; a cache may have made it weak."""
+    return any(tag.strip().removeprefix("W/") in ("*", etag) for tag in tags.split(","))
+
+
+def _short(ref: str) -> str:
+    """The first 8 characters of an id that an address ends in; empty when it ends in none."""
+    if is_uuid(ref):
+        return ref[:_SHORT]
+    before, short = ref[:-_SHORT], ref[-_SHORT:]
+    well = len(short) == _SHORT and set(short) <= set("0123456789abcdef") and before[-1:] in ("", "-")
+    return short if well else ""

@@ -1,0 +1,246 @@
+"""A status page in its forms: HTML, JSON, Atom, badge. Pure: the same board gives the same bytes, so a tag fits them.
+
+None of them holds the moment at which it was made; the headers tell it. `base`: the address of this Pingfold.
+"""
+
+import re
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from fractions import Fraction
+from itertools import groupby
+from typing import Any
+from xml.etree import ElementTree
+
+import msgspec
+from jinja2 import Environment, PackageLoader
+
+from query_api.status_board import DAYS, Board, Day, Incident, Line, Overall, Status, address
+from query_api.uptime import shown
+from schemas.base import SECOND, Micros
+
+_ATOM = "http://www.w3.org/2005/Atom"
+# XML cannot hold these, whatever the escape.
+_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+_OVERALL: dict[Overall, str] = {
+    "operational": "All systems operational",
+    "partial_outage": "Partial outage",
+    "major_outage": "Major outage",
+    "unknown": "Status not fully known",
+}
+_BADGE: dict[Overall, tuple[str, str]] = {
+    "operational": ("operational", "#2b8a3e"),
+    "partial_outage": ("partial outage", "#b35c00"),
+    "major_outage": ("major outage", "#c92a2a"),
+    "unknown": ("unknown", "#667383"),
+}
+_WORDS: dict[Status, str] = {
+    "up": "Operational",
+    "down": "Down",
+    "paused": "Paused",
+    "pending": "Waiting for first result",
+    "unknown": "Not observed",
+}
+
+_BADGE_TITLE = 40
+_LETTER = 6.6  # pixels, about, of 11 px Verdana and its like
+
+_templates = Environment(loader=PackageLoader("query_api.pages"), autoescape=True, trim_blocks=True, lstrip_blocks=True)
+
+
+def html(board: Board, site: str, _base: str) -> bytes:
+    """The page for people."""
+    groups = [
+        {"name": name, "lines": [_row(line) for line in lines]}
+        for name, lines in groupby(_by_group(board.lines), key=lambda line: line.group)
+    ]
+    text = _templates.get_template("status.html").render(
+        site=site,
+        page=board.page,
+        url=f"/status/{address(board.page)}",
+        days=DAYS,
+        overall=board.overall,
+        headline=_OVERALL[board.overall],
+        behind=_time(board.behind),
+        history=board.history,
+        groups=groups,
+        open=[_told(incident) for incident in board.open],
+        past=[
+            {"day": day, "incidents": [_told(incident) for incident in incidents]}
+            for day, incidents in groupby(board.past, key=lambda incident: _time(incident.started)[:10])
+        ],
+    )
+    return text.encode()
+
+
+def json(board: Board, _site: str, base: str) -> bytes:
+    """The page for programs. Uptimes are in per cent; null: not observed."""
+    return msgspec.json.encode(
+        {
+            "page": {
+                "id": board.page.id,
+                "title": board.page.title,
+                "description": board.page.description,
+                "url": _url(board, base),
+                "updated_at": _iso(board.page.revised),
+            },
+            "status": board.overall,
+            "status_text": _OVERALL[board.overall],
+            "statuses_as_of": None if board.behind is None else _iso(board.behind),
+            "history_available": board.history,
+            "components": [
+                {
+                    "id": line.id,
+                    "name": line.name,
+                    "group": line.group or None,
+                    "status": line.status,
+                    "uptime_percentage": _number(line),
+                    "days": [
+                        {"date": day.date, "uptime_percentage": _number(day), "down_seconds": day.down // SECOND}
+                        for day in line.days
+                    ],
+                }
+                for line in _by_group(board.lines)
+            ],
+            "incidents": [
+                {
+                    "id": incident.id,
+                    "component": incident.name,
+                    "status": "open" if incident.resolved is None else "resolved",
+                    "started_at": _iso(incident.started),
+                    "resolved_at": None if incident.resolved is None else _iso(incident.resolved),
+                }
+                for incident in (*board.open, *board.past)
+            ],
+        }
+    )
+
+
+def atom(board: Board, site: str, base: str) -> bytes:
+    """A feed of the incidents, the one that changed last first."""
+    url = _url(board, base)
+    incidents = sorted((*board.open, *board.past), key=lambda one: (_changed(one), one.id), reverse=True)
+    updated = max([board.page.revised, *map(_changed, incidents)])
+    feed = ElementTree.Element("feed", {"xmlns": _ATOM})
+    _add(feed, "id", f"urn:uuid:{board.page.id}")
+    _add(feed, "title", board.page.title)
+    if board.page.description:
+        _add(feed, "subtitle", board.page.description)
+    _add(feed, "updated", _iso(updated))
+    _add(_add(feed, "author"), "name", site)
+    _add(feed, "link", rel="self", href=f"{url}.atom", type="application/atom+xml")
+    _add(feed, "link", rel="alternate", href=url, type="text/html")
+    for incident in incidents:
+        told = _told(incident)
+        entry = _add(feed, "entry")
+        _add(entry, "id", f"urn:uuid:{incident.id}")
+        _add(entry, "title", f"{incident.name} {told['what']}")
+        _add(entry, "published", _iso(incident.started))
+        _add(entry, "updated", _iso(_changed(incident)))
+        _add(entry, "link", rel="alternate", href=f"{url}#{incident.id}", type="text/html")
+        _add(entry, "content", told["words"], type="text")
+    text: bytes = ElementTree.tostring(feed, encoding="utf-8", xml_declaration=True)
+    return text
+
+
+def badge(board: Board, _site: str, _base: str) -> bytes:
+    """The status of all together, as a small SVG."""
+    title = _NOT_XML.sub("", board.page.title)
+    if len(title) > _BADGE_TITLE:
+        title = title[: _BADGE_TITLE - 1] + "…"
+    word, colour = _BADGE[board.overall]
+    left, right = (round(len(text) * _LETTER) + 12 for text in (title, word))
+    text = _templates.get_template("badge.svg").render(title=title, word=word, colour=colour, left=left, right=right)
+    return text.encode()
+
+
+def _url(board: Board, base: str) -> str:
+    return f"{base}/status/{address(board.page)}"
+
+
+def _by_group(lines: Iterable[Line]) -> list[Line]:
+    """Groups in the order of their first components; what is in no group comes first."""
+    order: dict[str, int] = {"": -1}
+    lines = list(lines)
+    for line in lines:
+        order.setdefault(line.group, len(order))
+    return sorted(lines, key=lambda line: order[line.group])
+
+
+def _row(line: Line) -> dict[str, Any]:
+    share = line.uptime
+    return {
+        "name": line.name,
+        "status": line.status,
+        "word": _WORDS[line.status],
+        "uptime": "" if share is None else _percent(share),
+        "bars": [{"class": _colour(day), "title": f"{day.date}: {_day_words(day)}"} for day in line.days],
+    }
+
+
+def _colour(day: Day) -> str:
+    share = day.uptime
+    if share is None:
+        return "n"
+    if share == 1:
+        return "g"
+    return "y" if share >= 0.99 else "r"
+
+
+def _day_words(day: Day) -> str:
+    share = day.uptime
+    if share is None:
+        return "not observed"
+    return f"{_percent(share)} up" + (f", down {_lasted(day.down)}" if day.down else "")
+
+
+def _percent(share: Fraction) -> str:
+    return "100 %" if share == 1 else f"{shown(share, 2)} %"
+
+
+def _number(of: Line | Day) -> float | None:
+    share = of.uptime
+    return None if share is None else float(shown(share, 2))
+
+
+def _told(incident: Incident) -> dict[str, str]:
+    began = _time(incident.started)
+    if incident.resolved is None:
+        return {"id": incident.id, "name": incident.name, "what": "is down", "words": f"Down since {began}."}
+    lasted = _lasted(incident.resolved - incident.started)
+    words = f"From {began.removesuffix(' UTC')} to {_time(incident.resolved)}."
+    return {"id": incident.id, "name": incident.name, "what": f"was down for {lasted}", "words": words}
+
+
+def _changed(incident: Incident) -> Micros:
+    return incident.started if incident.resolved is None else incident.resolved
+
+
+def _lasted(spent: Micros) -> str:
+    """A duration for people: `45 s`, `12 min`, `3 h 5 min`, `2 d 4 h`."""
+    seconds = max(1, round(spent / SECOND))
+    if seconds < 60:
+        return f"{seconds} s"
+    minutes = round(seconds / 60)
+    if minutes < 60:
+        return f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    if hours < 24:
+        return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+    days, hours = divmod(hours, 24)
+    return f"{days} d {hours} h" if hours else f"{days} d"
+
+
+def _time(at: Micros | None) -> str:
+    return "" if at is None else datetime.fromtimestamp(at // SECOND, UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
+def _iso(at: Micros) -> str:
+    return datetime.fromtimestamp(at // SECOND, UTC).isoformat()
+
+
+def _add(parent: ElementTree.Element, name: str, text: str = "", **attributes: str) -> ElementTree.Element:
+    element = ElementTree.SubElement(parent, name, attributes)
+    if text:
+        element.text = _NOT_XML.sub("", text)
+    return element

@@ -1,0 +1,32 @@
+"""The body of a request, judged by a type; what is wrong with it is told in the style of the API."""
+
+import re
+from collections.abc import Mapping
+from typing import TypeVar
+
+import msgspec
+
+from query_api.poppaping.answers import Fault
+
+W = TypeVar("W", bound=msgspec.Struct)
+
+_PLACE = re.compile(r"(?P<what>.*) - at (?P<key>`key` in )?`\$\.?(?P<field>.*?)`", re.DOTALL)
+
+
+def judged(body: Mapping[str, object], wanted: type[W]) -> W:
+    """The body as the type that it must be of; ends the request with 400 when it is not."""
+    try:
+        return msgspec.convert(body, wanted)
+    except msgspec.ValidationError as error:
+        raise Fault(400, _words(str(error))) from None
+
+
+def _words(error: str) -> str:
+    """msgspec's words, without the patterns that it quotes."""
+    found = _PLACE.fullmatch(error)
+    if found is None:
+        return f"{error}."
+    what, key, field = found["what"], found["key"], found["field"]
+    if "matching regex" in what:
+        what = "holds what is not allowed there"
+    return f"Field '{field}'{' (a name in it)' if key else ''}: {what}."

@@ -1,0 +1,181 @@
+"""Status pages: list and read, as seed 001 has it; making, changing and deleting them is Pingfold's own."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import msgspec
+from fastapi import APIRouter, Response
+from msgspec import UNSET, Meta, UnsetType
+
+from infra.passwords import hash_password
+from query_api.auth import LOOK
+from query_api.healthchecks.slugs import slugify
+from query_api.poppaping.answers import ERRORS, MOST_PER_PAGE, Fault, Page, PerPage, cut, listed, one, time
+from query_api.poppaping.auth import JsonObject, PagesReader, PagesWriter
+from query_api.poppaping.bodies import judged
+from query_api.poppaping.desk import Desk, TheDesk
+from query_api.status_board import address, components_of, overall
+from schemas.definitions import ApiKey
+from schemas.ids import is_uuid, new_id
+from schemas.requests import Decision, StatusPageCreate, StatusPageDelete, StatusPageFields, StatusPageUpdate
+from schemas.status_pages import (
+    MOST_COMPONENTS,
+    Component,
+    ComponentKind,
+    Description,
+    PageSlug,
+    StatusPage,
+    Title,
+    Words,
+)
+
+_VISIBLE_WITHIN = 3.0
+_LONGEST_SLUG = 60
+
+router = APIRouter(tags=["status pages"], responses=ERRORS)
+
+
+class WantedComponent(msgspec.Struct, forbid_unknown_fields=True):
+    """A monitor or a check. `name`: what it is called on the page; empty: as it is called itself."""
+
+    type: ComponentKind
+    id: str
+    name: Words = ""
+    group: Words = ""
+
+
+class Wanted(msgspec.Struct, forbid_unknown_fields=True):
+    """A body as it may be. `password` null: the page is public. `slug` not given: made from the title."""
+
+    title: Title | UnsetType = UNSET
+    slug: PageSlug | UnsetType = UNSET
+    description: Description | UnsetType = UNSET
+    components: Annotated[list[WantedComponent], Meta(max_length=MOST_COMPONENTS)] | UnsetType = UNSET
+    password: Annotated[str, Meta(min_length=8, max_length=200)] | UnsetType | None = UNSET
+
+
+@router.get("/status-pages")
+async def list_pages(desk: TheDesk, key: PagesReader, page: Page = 1, per_page: PerPage = 25) -> Response:
+    """The status pages of the project, oldest first."""
+    per_page = min(per_page, MOST_PER_PAGE)
+    pages = desk.parts.directory.pages_of(key.project)
+    return listed([_head(desk, each) for each in cut(pages, page, per_page)], page, per_page, len(pages))
+
+
+@router.post("/status-pages", status_code=201, summary="Create Page (Pingfold's own)")
+async def create_page(desk: TheDesk, key: PagesWriter, body: JsonObject) -> Response:
+    """Make a status page of monitors and checks."""
+    wanted = judged(body, Wanted)
+    if wanted.title is UNSET:
+        raise Fault(400, "Field 'title' is required.")
+    if wanted.slug is UNSET:
+        wanted.slug = slugify(wanted.title).replace("_", "-")[:_LONGEST_SLUG].strip("-")
+    request = StatusPageCreate(request=new_id(), at=desk.parts.clock.now(), id=new_id(), fields=await _fields(wanted))
+    return one(_object(desk, await _result(desk, await desk.ask(key, request))), 201)
+
+
+@router.get("/status-pages/{id}")
+async def read_page(desk: TheDesk, key: PagesReader, id: str) -> Response:
+    """One status page, with the current statuses of its components."""
+    return one(_object(desk, await _page(desk, key, id)))
+
+
+@router.patch("/status-pages/{id}", summary="Change Page (Pingfold's own)")
+async def change_page(desk: TheDesk, key: PagesWriter, id: str, body: JsonObject) -> Response:
+    """Change the fields that are given; `components` replaces them all."""
+    page = await _page(desk, key, id)
+    fields = await _fields(judged(body, Wanted))
+    request = StatusPageUpdate(request=new_id(), at=desk.parts.clock.now(), id=page.id, fields=fields)
+    return one(_object(desk, await _result(desk, await desk.ask(key, request))))
+
+
+@router.delete("/status-pages/{id}", summary="Delete Page (Pingfold's own)")
+async def delete_page(desk: TheDesk, key: PagesWriter, id: str) -> Response:
+    """Delete a status page for good; what it shows is untouched."""
+    page, directory = await _page(desk, key, id), desk.parts.directory
+    await desk.ask(key, StatusPageDelete(request=new_id(), at=desk.parts.clock.now(), id=page.id))
+    await desk.parts.definitions_replica.wait(lambda: directory.page(page.id) is None, _VISIBLE_WITHIN)
+    return one({"id": page.id, "deleted": True})
+
+
+async def _page(desk: Desk, key: ApiKey, id: str) -> StatusPage:
+    """The page with this id, if it is the caller's."""
+    page = desk.parts.directory.page(id)
+    if page is None and is_uuid(id):
+        if not await desk.parts.definitions_replica.caught_up(LOOK):
+            raise Fault(503, "The status page cannot be looked up now.", headers={"Retry-After": "1"})
+        page = desk.parts.directory.page(id)
+    if page is None or page.project != key.project:
+        raise Fault(404, "Status page not found.")
+    return page
+
+
+async def _result(desk: Desk, decision: Decision) -> StatusPage:
+    """The page that a verdict names, read back."""
+    directory = desk.parts.directory
+
+    def found() -> StatusPage | None:
+        page = directory.page(decision.id)
+        return page if page is not None and page.version >= decision.version else None
+
+    await desk.parts.definitions_replica.wait(lambda: found() is not None, _VISIBLE_WITHIN)
+    page = found()
+    if page is None:
+        raise Fault(503, "The change is made, but cannot be read back yet.", headers={"Retry-After": "1"})
+    return page
+
+
+async def _fields(wanted: Wanted) -> StatusPageFields:
+    password: str | UnsetType = UNSET
+    if isinstance(wanted.password, str):
+        password = await asyncio.to_thread(hash_password, wanted.password)
+    elif wanted.password is None:
+        password = ""
+    return StatusPageFields(
+        title=wanted.title,
+        slug=wanted.slug,
+        description=wanted.description,
+        components=UNSET if wanted.components is UNSET else _components(wanted.components),
+        password=password,
+    )
+
+
+def _components(wanted: Sequence[WantedComponent]) -> tuple[Component, ...]:
+    ids = [component.id for component in wanted]
+    if twice := next((id for id in ids if ids.count(id) > 1), None):
+        raise Fault(400, f"Field 'components': {twice} is named twice.")
+    return tuple(Component(kind=one.type, id=one.id, name=one.name, group=one.group) for one in wanted)
+
+
+def _head(desk: Desk, page: StatusPage) -> dict[str, Any]:
+    return {
+        "id": page.id,
+        "title": page.title,
+        "slug": page.slug,
+        "description": page.description,
+        "url": f"{desk.parts.settings.base_url}/status/{address(page)}",
+        "public": not page.password,
+        "created_at": time(page.created),
+        "updated_at": time(page.revised),
+    }
+
+
+def _object(desk: Desk, page: StatusPage) -> dict[str, Any]:
+    """A page with what it shows now. `shown_as`: what a component is called there, `name`: when that was chosen."""
+    chosen = {component.id: component.name for component in page.components}
+    components = components_of(desk.parts, page)
+    return _head(desk, page) | {
+        "status": overall(components),
+        "components": [
+            {
+                "type": component.kind,
+                "id": component.thing,
+                "name": chosen[component.thing],
+                "group": component.group,
+                "shown_as": component.name,
+                "current_status": component.status,
+            }
+            for component in components
+        ],
+    }
