@@ -48,18 +48,19 @@ def _call(method: str, path: str, body: dict[str, Any] | None = None) -> Any:
 
 @channels.command("create")
 def create_channel(
-    kind: Annotated[str, typer.Argument(help="webhook")],
-    url: str,
+    kind: Annotated[str, typer.Argument(help="webhook or email")],
+    target: Annotated[str, typer.Argument(help="The URL of a webhook; an e-mail address, or several with commas.")],
     event: Annotated[
         list[str] | None, typer.Option(help="An event it takes; may be repeated. All if left out.")
     ] = None,
     name: str = "",
-    secret: Annotated[str | None, typer.Option(help="Its own secret; the project's if left out.")] = None,
+    secret: Annotated[str | None, typer.Option(help="A webhook's own secret; the project's if left out.")] = None,
     all: Annotated[bool, typer.Option("--all", help="Put it on every existing check, too.")] = False,
     json: Json = False,
 ) -> None:
     """Add a channel to the default project."""
-    body: dict[str, Any] = {"kind": kind, "url": url, "name": name, "on_every_check": all}
+    where = "email" if kind == "email" else "url"
+    body: dict[str, Any] = {"kind": kind, where: target, "name": name, "on_every_check": all}
     if event:
         body["events"] = event
     if secret is not None:

@@ -34,6 +34,8 @@ from pingfold.addresses import clickhouse_of, kafka_of
 from processors.history import GROUP
 from query_api import operations
 from query_api.app import create_app
+from query_api.delivery_history import DeliveryHistory
+from query_api.delivery_states import DeliveryStates
 from query_api.history import History
 from query_api.monitor_history import MonitorHistory
 from query_api.page_history import PageHistory
@@ -54,7 +56,7 @@ async def serve(settings: Settings, slot: str, pings: bool, api: bool) -> None:
     partitions = await asyncio.to_thread(partition_count, bootstrap)
     clock = Clock(settings)
     directory, progress = Directory(), FoldProgress(partitions)
-    states, monitor_states = States(CheckState), States(MonitorState)
+    states, monitor_states, delivery_states = States(CheckState), States(MonitorState), DeliveryStates()
     async with contextlib.AsyncExitStack() as stack:
         sink = Sink(bootstrap)
         stack.push_async_callback(sink.close)
@@ -66,7 +68,7 @@ async def serve(settings: Settings, slot: str, pings: bool, api: bool) -> None:
             {
                 CHECK_STATES: progress.listen(CHECK_STATES, states.apply),
                 MONITOR_STATES: progress.listen(MONITOR_STATES, monitor_states.apply),
-                DELIVERY_STATES: progress.listen(DELIVERY_STATES),
+                DELIVERY_STATES: progress.listen(DELIVERY_STATES, delivery_states.apply),
             },
         )
         stack.push_async_callback(running.close)
@@ -89,6 +91,7 @@ async def serve(settings: Settings, slot: str, pings: bool, api: bool) -> None:
             definitions_replica=definitions,
             states=states,
             monitor_states=monitor_states,
+            delivery_states=delivery_states,
             states_replica=running,
             encrypt=vault.encrypt,
             decrypt=vault.decrypt,
@@ -96,6 +99,7 @@ async def serve(settings: Settings, slot: str, pings: bool, api: bool) -> None:
             source=source,
             history=History(clickhouse, written),
             monitor_history=MonitorHistory(clickhouse),
+            delivery_history=DeliveryHistory(clickhouse, partitions, written),
             page_history=PageHistory(clickhouse),
         )
         rest = create_app(parts) if api else _Operations(progress, bootstrap, clock)

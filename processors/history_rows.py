@@ -48,6 +48,7 @@ GAPS = _table("gaps", part="UInt16", since=_TIME, cause=_WORD, slot="String", un
 DELIVERIES_FINISHED = _table(
     "deliveries_finished",
     channel="String", at=_TIME, delivery="String", notice=_WORD, outcome=_WORD, attempts="UInt32", detail="String",
+    event="String", body="String", began=_TIME, replay="String",
 )  # fmt: skip
 
 PROBES = _table(
@@ -158,7 +159,7 @@ def transition_row(part: int, off: int, value: bytes | None) -> tuple[Table, Row
         case DeliveryFinished():
             return DELIVERIES_FINISHED, (
                 event.channel, _time(event.at), event.id, event.notice, event.outcome, _count(event.attempts, 32),
-                event.detail,
+                event.detail, event.event, event.body, _time(event.began or 0), event.replay,
             )  # fmt: skip
         case _:
             return None

@@ -10,6 +10,8 @@ from fastapi import Depends, Request
 from infra.directory import Directory
 from infra.log.sink import Position
 from infra.settings import Settings
+from query_api.delivery_history import FinishedRow, SentRow
+from query_api.delivery_states import DeliveryStates
 from query_api.history import Flip, PingRow, Transition
 from query_api.monitor_history import Counts, IncidentRow, ResultRow
 from query_api.page_history import DayRow, EndedIncident
@@ -90,6 +92,22 @@ class PageHistoryReads(Protocol):
     async def ended_incidents(self, things: Sequence[str], start: Micros, limit: int) -> list[EndedIncident]: ...
 
 
+class DeliveryHistoryReads(Protocol):
+    """query_api.delivery_history.DeliveryHistory."""
+
+    async def caught_up(self, channel: str) -> None: ...
+
+    async def log(self, channel: str, skip: int, limit: int) -> list[FinishedRow]: ...
+
+    async def total(self, channel: str) -> int: ...
+
+    async def ended(self, channel: str, start: Micros, end: Micros, limit: int) -> list[str]: ...
+
+    async def failed(self, channel: str, start: Micros, limit: int) -> list[str]: ...
+
+    async def sent(self, channel: str, deliveries: list[str]) -> dict[str, SentRow]: ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class Parts:
     """What `create_app` is given.
@@ -108,6 +126,7 @@ class Parts:
     definitions_replica: Follows
     states: States[CheckState]
     monitor_states: States[MonitorState]
+    delivery_states: DeliveryStates
     states_replica: Follows
     encrypt: Callable[[str], str]
     decrypt: Callable[[str], str]
@@ -115,6 +134,7 @@ class Parts:
     source: Acknowledges | None = None
     history: HistoryReads | None = None
     monitor_history: MonitorHistoryReads | None = None
+    delivery_history: DeliveryHistoryReads | None = None
     page_history: PageHistoryReads | None = None
 
 

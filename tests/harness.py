@@ -21,10 +21,13 @@ from infra.log.sink import NotStored, Position
 from infra.secrets import hash_api_key
 from infra.settings import Settings
 from processors.checks import Checks
+from processors.deliveries import DeliveriesFold
 from processors.fold import SAME, Effect, Record, Session, View
 from processors.monitors import Monitors
 from processors.projects import Projects
 from query_api.app import create_app
+from query_api.delivery_history import FinishedRow, SentRow
+from query_api.delivery_states import DeliveryStates
 from query_api.history import Flip, PingRow, Transition
 from query_api.monitor_history import Counts, IncidentRow, Percentiles, ResultRow, Which
 from query_api.page_history import DAY, DayRow, EndedIncident
@@ -44,6 +47,8 @@ from schemas.ticks import Tick
 from schemas.topics import (
     CHECK_STATES,
     DEFINITIONS,
+    DELIVERIES,
+    DELIVERY_STATES,
     MONITOR_STATES,
     PINGS,
     PROBE_RESULTS,
@@ -51,7 +56,7 @@ from schemas.topics import (
     TRANSITIONS,
     Topic,
 )
-from schemas.transitions import Shown, StatusChanged
+from schemas.transitions import DeliveryFinished, Shown, StatusChanged
 
 START: Micros = 1_750_000_000 * SECOND
 
@@ -72,6 +77,7 @@ class Memory:
         self.time: Micros = START
         self.directory, self.states = Directory(), States(CheckState)
         self.monitor_states = States(MonitorState)
+        self.delivery_states = DeliveryStates()
         self.records: dict[tuple[str, int], list[tuple[str, bytes]]] = {}
         self.decisions: dict[str, Decision] = {}
         self.held: set[str] = set()
@@ -79,13 +85,14 @@ class Memory:
         self.acked = [-1] * partitions
         self._sessions = {
             (fold.journal.name, number): Session(fold, number, View())
-            for fold in (Projects(), Checks(), Monitors())
+            for fold in (Projects(), Checks(), Monitors(), DeliveriesFold())
             for number in range(partitions)
         }
         self._applies: dict[str, Callable[[int, str, bytes | None], None]] = {
             DEFINITIONS.name: self.directory.apply,
             CHECK_STATES.name: self.states.apply,
             MONITOR_STATES.name: self.monitor_states.apply,
+            DELIVERY_STATES.name: self.delivery_states.apply,
         }
         self.tick(0)
 
@@ -99,7 +106,7 @@ class Memory:
         end = self.time + round(seconds * SECOND)
         while True:
             self.time = min(self.time + SECOND, end)
-            for topic in (PINGS, PROJECTS, PROBE_RESULTS):
+            for topic in (PINGS, PROJECTS, PROBE_RESULTS, DELIVERIES):
                 for number in range(self.partitions):
                     self._append(topic.name, number, "", encode(Tick(slot="s", epoch=1, at=self.time, now=self.time)))
             self.fold()
@@ -401,6 +408,44 @@ class MemoryPageHistory:
         return [msgspec.convert(value, StatusChanged) for value in told if value["type"] == "status.changed"]
 
 
+class MemoryDeliveryHistory:
+    """Finished deliveries read back from the log; as `query_api.delivery_history.DeliveryHistory`."""
+
+    def __init__(self, log: Memory) -> None:
+        self._log = log
+
+    async def caught_up(self, channel: str) -> None:
+        await asyncio.sleep(0)
+
+    async def log(self, channel: str, skip: int, limit: int) -> list[FinishedRow]:
+        rows = [
+            FinishedRow(
+                one.id, one.replay, one.event, one.notice, one.outcome, one.attempts, one.began, one.at, one.detail
+            )
+            for one in self._finished(channel)
+        ]
+        return rows[::-1][skip : skip + limit]
+
+    async def total(self, channel: str) -> int:
+        return len(self._finished(channel))
+
+    async def ended(self, channel: str, start: Micros, end: Micros, limit: int) -> list[str]:
+        return [*dict.fromkeys(one.id for one in self._finished(channel) if start <= one.at < end)][:limit]
+
+    async def failed(self, channel: str, start: Micros, limit: int) -> list[str]:
+        newest = {one.id: one.outcome for one in self._finished(channel) if one.at >= start}
+        return [id for id, outcome in newest.items() if outcome != "delivered"][:limit]
+
+    async def sent(self, channel: str, deliveries: list[str]) -> dict[str, SentRow]:
+        found = (one for one in self._finished(channel) if one.id in deliveries)
+        return {one.id: SentRow(one.id, one.event, one.notice, one.body) for one in found}
+
+    def _finished(self, channel: str) -> list[DeliveryFinished]:
+        told = (value for key, value in self._log.of(TRANSITIONS) if key == channel)
+        found = [msgspec.convert(value, DeliveryFinished) for value in told if value["type"] == "delivery.finished"]
+        return sorted(found, key=lambda one: one.at)
+
+
 class Harness:
     """Two projects with keys, and the API over them."""
 
@@ -424,12 +469,14 @@ class Harness:
                 definitions_replica=self.log,
                 states=self.log.states,
                 monitor_states=self.log.monitor_states,
+                delivery_states=self.log.delivery_states,
                 states_replica=self.log,
                 encrypt=lambda secret: f"sealed {secret[::-1]}",
                 decrypt=lambda secret: secret.removeprefix("sealed ")[::-1],
                 source=self.log,
                 history=self.history if history else None,
                 monitor_history=MemoryMonitorHistory(self.log) if history else None,
+                delivery_history=MemoryDeliveryHistory(self.log) if history else None,
                 page_history=self.page_history if history else None,
             )
         )

@@ -1,20 +1,22 @@
 """Making and removing channels: Pingfold's own addition to the Management API, in its style.
 
-The anchor only lists channels. Here a webhook can be made by `POST channels/` and removed by `DELETE channels/<id>`.
+The anchor only lists channels. Here a webhook or an e-mail channel can be made by `POST channels/` and removed by
+`DELETE channels/<id>`.
 """
 
 from typing import Annotated
-from urllib.parse import urlsplit
 
 import msgspec
 from fastapi import APIRouter, Response
 from msgspec import UNSET, Meta, UnsetType
+from msgspec.structs import replace
 
 from query_api.auth import Body, Writer
+from query_api.channel_fields import BadField, mailbox, webhook
 from query_api.healthchecks import openapi
 from query_api.healthchecks.desk import TheDesk
 from query_api.refusals import Refusal, json_answer
-from schemas.definitions import NOTICES, Channel, Notice
+from schemas.definitions import Channel, Notice
 from schemas.ids import new_id
 from schemas.requests import ChannelCreate, ChannelDelete
 
@@ -22,12 +24,16 @@ router = APIRouter(tags=["channels"], responses=openapi.ERRORS)
 
 
 class Wanted(msgspec.Struct, forbid_unknown_fields=True):
-    """The body of a request. `events`: what the channel takes. `on_every_check`: put it on the existing checks, too."""
+    """The body of a request. `url`, `secret`: of a webhook. `email`: the address, or several with commas, of e-mail.
 
-    url: Annotated[str, Meta(max_length=2000)]
+    events: what the channel takes. on_every_check: put it on the existing checks, too.
+    """
+
+    url: Annotated[str, Meta(max_length=2000)] = ""
+    email: Annotated[str, Meta(max_length=6000)] = ""
     kind: str = "webhook"
     name: Annotated[str, Meta(max_length=100)] = ""
-    events: tuple[Notice, ...] = NOTICES
+    events: tuple[Notice, ...] | UnsetType = UNSET
     secret: Annotated[str, Meta(min_length=8, max_length=200)] | UnsetType | None = UNSET
     on_every_check: bool = False
     api_key: str = ""
@@ -36,26 +42,25 @@ class Wanted(msgspec.Struct, forbid_unknown_fields=True):
 @router.post("/channels/", status_code=201)
 @router.post("/channels", include_in_schema=False)
 async def create_channel(desk: TheDesk, body: Body, caller: Writer) -> Response:
-    """Make a webhook channel. It is signed with its own `secret`, or with the project's."""
+    """Make a channel. A webhook is signed with its own `secret`, or with the project's."""
     try:
         wanted = msgspec.convert(body, Wanted)
     except msgspec.ValidationError as error:
         raise Refusal(400, f"json validation error: {error}") from None
-    if wanted.kind != "webhook":
-        raise Refusal(400, "json validation error: kind must be webhook")
-    _check_url(wanted.url)
-    now = desk.parts.clock.now()
-    channel = Channel(
-        id=new_id(),
-        project=caller.project,
-        kind="webhook",
-        url=wanted.url,
-        created=now,
-        name=wanted.name,
-        notices=tuple(notice for notice in NOTICES if notice in wanted.events),
-        secret=desk.parts.encrypt(wanted.secret) if isinstance(wanted.secret, str) else None,
-        site=desk.parts.settings.base_url,
-    )
+    now, settings = desk.parts.clock.now(), desk.parts.settings
+    events = None if wanted.events is UNSET else wanted.events
+    try:
+        if wanted.kind == "webhook":
+            channel = webhook(caller.project, settings, now, wanted.url, events)
+        elif wanted.kind == "email":
+            addresses = [address.strip() for address in wanted.email.split(",")]
+            channel = mailbox(caller.project, settings, now, addresses, events)
+        else:
+            raise BadField("kind", "must be webhook or email")
+    except BadField as bad:
+        raise Refusal(400, f"json validation error: {bad}") from None
+    secret = desk.parts.encrypt(wanted.secret) if isinstance(wanted.secret, str) else None
+    channel = replace(channel, name=wanted.name, secret=secret if channel.kind == "webhook" else None)
     request = ChannelCreate(request=new_id(), at=now, channel=channel, on_every_check=wanted.on_every_check)
     await desk.ask(caller.project, request)
     directory = desk.parts.directory
@@ -78,20 +83,5 @@ async def delete_channel(desk: TheDesk, caller: Writer, code: str) -> Response:
 
 
 def _object(channel: Channel) -> dict[str, object]:
-    return {
-        "id": channel.id,
-        "name": channel.name,
-        "kind": channel.kind,
-        "url": channel.url,
-        "events": list(channel.notices),
-    }
-
-
-def _check_url(url: str) -> None:
-    try:
-        parts = urlsplit(url)
-        valid = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
-    except ValueError:
-        valid = False
-    if not valid or any(ord(character) <= 32 for character in url):
-        raise Refusal(400, "json validation error: url must be an http or https URL")
+    where = {"url": channel.url} if channel.kind == "webhook" else {"email": ",".join(channel.addresses)}
+    return {"id": channel.id, "name": channel.name, "kind": channel.kind, **where, "events": list(channel.notices)}

@@ -1,100 +1,164 @@
-"""Alert channels: list, as seed 001 has it; making and deleting webhooks in the same style is Pingfold's own."""
+"""Alert channels: list, as seed 001 has it, and make; reading, changing and deleting one is Pingfold's own."""
 
-from typing import Annotated, Any
-from urllib.parse import urlsplit
+from collections.abc import Callable, Iterable
+from typing import Annotated, TypeVar
 
 import msgspec
 from fastapi import APIRouter, Response
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
+from msgspec.structs import replace
 
-from query_api.poppaping.answers import ERRORS, MOST_PER_PAGE, Fault, Page, PerPage, cut, listed, one, time
+from query_api.channel_fields import KINDS, BadField, checked_addresses, checked_url, in_order, mailbox, webhook
+from query_api.poppaping.answers import ERRORS, MOST_PER_PAGE, Fault, Page, PerPage, cut, listed, one
 from query_api.poppaping.auth import AlertsReader, AlertsWriter, JsonObject
+from query_api.poppaping.channel_desk import Channels
 from query_api.poppaping.desk import TheDesk
-from schemas.definitions import NOTICES, Channel, Notice
+from schemas.definitions import Notice
 from schemas.ids import new_id
-from schemas.requests import ChannelCreate, ChannelDelete
+from schemas.requests import ChannelCreate, ChannelDelete, ChannelFields, ChannelUpdate
 
 router = APIRouter(tags=["alerts"], responses=ERRORS)
 
+_VISIBLE_WITHIN = 3.0
+
+_Url = Annotated[str, Meta(max_length=2_000)]
+_Name = Annotated[str, Meta(max_length=100)]
+_Secret = Annotated[str, Meta(min_length=8, max_length=200)]
+
 
 class Wanted(msgspec.Struct, forbid_unknown_fields=True):
-    """`url`: of a webhook. `events`: what the channel takes. `on_every_monitor`: put it on those that are there."""
+    """`url` and `secret`: of a webhook. `email`, `addresses`: one address or several of an e-mail channel.
+
+    events: what the channel takes. on_every_monitor: put it on those that are there.
+    """
 
     channel_type: str
-    url: Annotated[str, Meta(max_length=2_000)] = ""
-    name: Annotated[str, Meta(max_length=100)] = ""
-    events: tuple[Notice, ...] = NOTICES
-    secret: Annotated[str, Meta(min_length=8, max_length=200)] | None = None
+    url: _Url = ""
+    email: str | UnsetType = UNSET
+    addresses: list[str] | UnsetType = UNSET
+    name: _Name = ""
+    events: tuple[Notice, ...] | None = None
+    secret: _Secret | None = None
     on_every_monitor: bool = False
+
+
+class Changes(msgspec.Struct, forbid_unknown_fields=True):
+    """What is given is changed. `secret` null: the project's."""
+
+    name: _Name | UnsetType = UNSET
+    events: tuple[Notice, ...] | UnsetType = UNSET
+    url: _Url | UnsetType = UNSET
+    secret: _Secret | UnsetType | None = UNSET
+    email: str | UnsetType = UNSET
+    addresses: list[str] | UnsetType = UNSET
 
 
 @router.get("/alerts")
 @router.get("/alert-channels", include_in_schema=False)
-async def list_channels(desk: TheDesk, key: AlertsReader, page: Page = 1, per_page: PerPage = 25) -> Response:
+async def list_channels(desk: Channels, key: AlertsReader, page: Page = 1, per_page: PerPage = 25) -> Response:
     """The alert channels of the project."""
     per_page = min(per_page, MOST_PER_PAGE)
     channels = desk.parts.directory.channels_of(key.project)
-    return listed([_object(channel) for channel in cut(channels, page, per_page)], page, per_page, len(channels))
+    return listed([desk.shown(channel) for channel in cut(channels, page, per_page)], page, per_page, len(channels))
 
 
 @router.post("/alert-channels", status_code=201)
-async def create_channel(desk: TheDesk, key: AlertsWriter, body: JsonObject) -> Response:
-    """Make a webhook. Without a secret of its own it is signed with the project's."""
-    try:
-        wanted = msgspec.convert(body, Wanted)
-    except msgspec.ValidationError as error:
-        raise Fault(400, f"{error}.") from None
-    if wanted.channel_type != "webhook":
-        raise Fault(400, "Field 'channel_type' must be 'webhook'.")
-    _check_url(wanted.url)
-    parts = desk.parts
+async def create_channel(desk: TheDesk, channels: Channels, key: AlertsWriter, body: JsonObject) -> Response:
+    """Make a webhook or an e-mail channel. A webhook without a secret of its own is signed with the project's."""
+    wanted, parts = _taken(body, Wanted), desk.parts
     now = parts.clock.now()
-    channel = Channel(
-        id=new_id(),
-        project=key.project,
-        kind="webhook",
-        url=wanted.url,
-        created=now,
-        name=wanted.name,
-        notices=tuple(notice for notice in NOTICES if notice in wanted.events),
-        secret=None if wanted.secret is None else parts.encrypt(wanted.secret),
-        site=parts.settings.base_url,
-    )
-    await desk.ask(
-        key, ChannelCreate(request=new_id(), at=now, channel=channel, on_every_check=wanted.on_every_monitor)
-    )
-    await parts.definitions_replica.wait(lambda: parts.directory.channel(channel.id) is not None, 3.0)
-    return one(_object(channel), 201)
+    try:
+        if wanted.channel_type not in KINDS:
+            raise BadField("channel_type", "must be 'webhook' or 'email'")
+        _must_fit(wanted.channel_type, body)
+        if wanted.channel_type == "email":
+            channel = mailbox(key.project, parts.settings, now, _addresses(wanted), wanted.events)
+        else:
+            channel = webhook(key.project, parts.settings, now, wanted.url, wanted.events)
+    except BadField as bad:
+        raise _fault(bad) from None
+    secret = None if wanted.secret is None else parts.encrypt(wanted.secret)
+    channel = replace(channel, name=wanted.name, secret=secret)
+    request = ChannelCreate(request=new_id(), at=now, channel=channel, on_every_check=wanted.on_every_monitor)
+    await desk.ask(key, request)
+    await parts.definitions_replica.wait(lambda: parts.directory.channel(channel.id) is not None, _VISIBLE_WITHIN)
+    return one(channels.shown(channel), 201)
+
+
+@router.get("/alert-channels/{id}")
+async def read_channel(channels: Channels, key: AlertsReader, id: str) -> Response:
+    """One channel, with how it does."""
+    return one(channels.shown(await channels.channel(key, id)))
+
+
+@router.patch("/alert-channels/{id}")
+async def change_channel(desk: TheDesk, channels: Channels, key: AlertsWriter, id: str, body: JsonObject) -> Response:
+    """Change the fields that are given; a channel that was disabled is enabled, even by no change at all."""
+    channel, parts = await channels.channel(key, id), desk.parts
+    changes = _taken(body, Changes)
+    try:
+        _must_fit(channel.kind, body)
+        fields = _fields(changes, parts.encrypt)
+    except BadField as bad:
+        raise _fault(bad) from None
+    await desk.ask(key, ChannelUpdate(request=new_id(), at=parts.clock.now(), id=id, fields=fields))
+    wanted = {name: value for name, value in msgspec.structs.asdict(fields).items() if value is not UNSET}
+
+    def changed() -> bool:
+        now = parts.directory.channel(id)
+        return now is None or replace(now, **wanted) == now
+
+    await parts.definitions_replica.wait(changed, _VISIBLE_WITHIN)
+    await parts.states_replica.wait(lambda: not parts.delivery_states.health(id).disabled, _VISIBLE_WITHIN)
+    return one(channels.shown(await channels.channel(key, id)))
 
 
 @router.delete("/alert-channels/{id}")
-async def delete_channel(desk: TheDesk, key: AlertsWriter, id: str) -> Response:
+async def delete_channel(desk: TheDesk, channels: Channels, key: AlertsWriter, id: str) -> Response:
     """Delete a channel: it is taken off every monitor and check."""
-    parts = desk.parts
-    channel = parts.directory.channel(id)
-    if channel is None or channel.project != key.project:
-        raise Fault(404, "Alert channel not found.")
-    await desk.ask(key, ChannelDelete(request=new_id(), at=parts.clock.now(), id=id))
-    await parts.definitions_replica.wait(lambda: parts.directory.channel(id) is None, 3.0)
+    channel, parts = await channels.channel(key, id), desk.parts
+    await desk.ask(key, ChannelDelete(request=new_id(), at=parts.clock.now(), id=channel.id))
+    await parts.definitions_replica.wait(lambda: parts.directory.channel(id) is None, _VISIBLE_WITHIN)
     return one({"id": id, "deleted": True})
 
 
-def _object(channel: Channel) -> dict[str, Any]:
-    return {
-        "id": channel.id,
-        "name": channel.name,
-        "channel_type": channel.kind,
-        "config": {"url": channel.url},
-        "events": list(channel.notices),
-        "created_at": time(channel.created),
-    }
+T = TypeVar("T", Wanted, Changes)
+
+# What only one kind of channel has.
+_OF_KIND = {"url": "webhook", "secret": "webhook", "email": "email", "addresses": "email"}
 
 
-def _check_url(url: str) -> None:
+def _taken(body: dict[str, object], kind: type[T]) -> T:
     try:
-        parts = urlsplit(url)
-        valid = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
-    except ValueError:
-        valid = False
-    if not valid or any(ord(character) <= 32 for character in url):
-        raise Fault(400, "Field 'url' must be an http or https URL.")
+        return msgspec.convert(body, kind)
+    except msgspec.ValidationError as error:
+        raise Fault(400, f"{error}.") from None
+
+
+def _must_fit(kind: str, given: Iterable[str]) -> None:
+    for field in given:
+        if _OF_KIND.get(field, kind) != kind:
+            raise BadField(field, f"is not of a channel of type '{kind}'")
+
+
+def _addresses(wanted: Wanted | Changes) -> list[str]:
+    if wanted.email is not UNSET and wanted.addresses is not UNSET:
+        raise BadField("email", "and 'addresses' cannot both be given")
+    if wanted.email is not UNSET:
+        return [wanted.email]
+    return [] if wanted.addresses is UNSET else wanted.addresses
+
+
+def _fields(changes: Changes, encrypt: Callable[[str], str]) -> ChannelFields:
+    moved = changes.email is not UNSET or changes.addresses is not UNSET
+    return ChannelFields(
+        name=changes.name,
+        notices=UNSET if changes.events is UNSET else in_order(changes.events),
+        url=UNSET if changes.url is UNSET else checked_url(changes.url),
+        secret=encrypt(changes.secret) if isinstance(changes.secret, str) else changes.secret,
+        addresses=checked_addresses(_addresses(changes)) if moved else UNSET,
+    )
+
+
+def _fault(bad: BadField) -> Fault:
+    return Fault(400, f"Field '{bad.field}' {bad.problem}.")

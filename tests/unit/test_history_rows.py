@@ -156,7 +156,15 @@ class TestTransitions:
             (
                 DeliveryFinished(id="d", channel="c", notice="monitor.down", outcome="gone", attempts=3, at=6),
                 DELIVERIES_FINISHED,
-                ("c", 6, "d", "monitor.down", "gone", 3, ""),
+                ("c", 6, "d", "monitor.down", "gone", 3, "", "", "", 0, ""),
+            ),
+            (
+                DeliveryFinished(
+                    id="d", channel="c", notice="monitor.down", outcome="delivered", attempts=1, at=6, detail="x",
+                    event="e", body="{}", began=5, replay="r",
+                ),
+                DELIVERIES_FINISHED,
+                ("c", 6, "d", "monitor.down", "delivered", 1, "x", "e", "{}", 5, "r"),
             ),
         ],
     )  # fmt: skip
@@ -198,6 +206,8 @@ class TestTables:
             body = re.search(rf"CREATE TABLE IF NOT EXISTS {table.name} \((.*?)\) ENGINE", made, re.DOTALL)
             assert body is not None
             columns = dict(re.findall(r"^\s+(\w+) (\w+(?:\([^)]*\))?) (?:DEFAULT|CODEC)", body[1], re.MULTILINE))
+            for added in re.findall(rf"ALTER TABLE {table.name}\n(.*?CODEC\S*\)\)(?!,))", made, re.DOTALL):
+                columns |= dict(re.findall(r"ADD COLUMN IF NOT EXISTS (\w+) (\w+(?:\([^)]*\))?) CODEC", added))
             assert {name: columns[name] for name in table.columns} == dict(zip(table.columns, table.types, strict=True))
             assert columns.keys() - set(table.columns) <= {"inserted_at"}
 

@@ -1,0 +1,84 @@
+"""Channels as people ask for them, in whatever API: what is checked of one before the `projects` fold is asked."""
+
+from collections.abc import Iterable
+from urllib.parse import urlsplit
+
+import msgspec
+
+from infra.settings import Settings
+from schemas.base import Micros
+from schemas.definitions import NOTICES, Addresses, Channel, ChannelKind, Notice
+from schemas.ids import new_id
+
+KINDS: tuple[ChannelKind, ...] = ("webhook", "email")
+# A webhook hears of the monitor and of its incident; people would get two mails of every fault.
+_OF_MAIL: tuple[Notice, ...] = ("monitor.down", "monitor.recovered", "monitor.not_observed")
+
+
+class BadField(Exception):
+    """A field that cannot be taken: `field`, and what is wrong with it in words that follow its name."""
+
+    def __init__(self, field: str, problem: str) -> None:
+        super().__init__(f"{field} {problem}")
+        self.field, self.problem = field, problem
+
+
+def webhook(project: str, settings: Settings, now: Micros, url: str, events: Iterable[Notice] | None) -> Channel:
+    """A new webhook without a name and without a secret of its own."""
+    return Channel(
+        id=new_id(),
+        project=project,
+        kind="webhook",
+        url=checked_url(url),
+        created=now,
+        notices=NOTICES if events is None else in_order(events),
+        site=settings.base_url,
+    )
+
+
+def mailbox(
+    project: str, settings: Settings, now: Micros, addresses: Iterable[str], events: Iterable[Notice] | None
+) -> Channel:
+    """A new e-mail channel without a name. Refused where no mail can be sent."""
+    if (missing := settings.mail_needs) is not None:
+        raise BadField("email", f"channels need a mail server, and {missing} is not set")
+    return Channel(
+        id=new_id(),
+        project=project,
+        kind="email",
+        url="",
+        created=now,
+        notices=_OF_MAIL if events is None else in_order(events),
+        site=settings.base_url,
+        addresses=checked_addresses(addresses),
+    )
+
+
+def checked_url(url: str) -> str:
+    """An address that a webhook may be posted to; whether it may be reached is seen when it is."""
+    try:
+        parts = urlsplit(url)
+        valid = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:
+        valid = False
+    if not valid or any(ord(character) <= 32 for character in url):
+        raise BadField("url", "must be an http or https URL")
+    return url
+
+
+def checked_addresses(addresses: Iterable[str]) -> Addresses:
+    """At least one e-mail address, each once."""
+    chosen = tuple(dict.fromkeys(addresses))
+    try:
+        msgspec.convert(chosen, Addresses)
+    except msgspec.ValidationError:
+        raise BadField("addresses", "must be at most 20 e-mail addresses, such as ops@example.org") from None
+    if not chosen:
+        raise BadField("addresses", "must name at least one e-mail address")
+    return chosen
+
+
+def in_order(events: Iterable[Notice]) -> tuple[Notice, ...]:
+    """Each event once, in the order in which Pingfold names them."""
+    chosen = set(events)
+    return tuple(notice for notice in NOTICES if notice in chosen)

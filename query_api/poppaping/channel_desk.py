@@ -1,0 +1,74 @@
+"""What the routes of alert channels share: finding a channel, showing it, putting an event into its deliveries.
+
+An event is answered when this process can show what the fold made of it, or after `_VISIBLE_WITHIN` seconds.
+"""
+
+import asyncio
+from typing import Annotated, Any
+
+from fastapi import Depends
+
+from infra.log.partitioner import partition_of
+from infra.log.sink import NotStored
+from query_api.auth import LOOK
+from query_api.parts import TheParts
+from query_api.poppaping.answers import Fault, time
+from schemas.base import encode
+from schemas.definitions import ApiKey, Channel
+from schemas.deliveries import DeliveryReplayed, DeliveryRequested
+from schemas.topics import DELIVERIES
+
+_STORED_WITHIN = 5.0
+_VISIBLE_WITHIN = 3.0
+
+
+class ChannelDesk:
+    def __init__(self, parts: TheParts) -> None:
+        self.parts = parts
+
+    async def channel(self, key: ApiKey, id: str) -> Channel:
+        """The channel with this id, if it is the caller's."""
+        channel = self.parts.directory.channel(id)
+        if channel is None:
+            if not await self.parts.definitions_replica.caught_up(LOOK):
+                raise Fault(503, "The alert channel cannot be looked up now.", headers={"Retry-After": "1"})
+            channel = self.parts.directory.channel(id)
+        if channel is None or channel.project != key.project:
+            raise Fault(404, "Alert channel not found.")
+        return channel
+
+    def must_be_served(self, channel: Channel) -> None:
+        """Nothing is sent to a channel that was disabled."""
+        if self.parts.delivery_states.health(channel.id).disabled:
+            raise Fault(409, "The alert channel is disabled: change it (PATCH), and it is enabled.", "channel_disabled")
+
+    async def put(self, channel: Channel, *events: DeliveryRequested | DeliveryReplayed) -> None:
+        """Put events into the channel's deliveries; the reads that follow show what has become of them."""
+        try:
+            async with asyncio.timeout(_STORED_WITHIN):
+                positions = await asyncio.gather(
+                    *(self.parts.sink.put(DELIVERIES, channel.id, encode(event)) for event in events)
+                )
+        except (NotStored, TimeoutError):
+            raise Fault(503, "Not stored in time; it may still be sent.", headers={"Retry-After": "1"}) from None
+        last, states = max(position.offset for position in positions), self.parts.delivery_states
+        partition = partition_of(channel.id.encode(), self.parts.partitions)
+        await self.parts.states_replica.wait(lambda: states.applied(partition) >= last, _VISIBLE_WITHIN)
+
+    def shown(self, channel: Channel) -> dict[str, Any]:
+        """The channel as this process can show it now."""
+        health = self.parts.delivery_states.health(channel.id)
+        return {
+            "id": channel.id,
+            "name": channel.name,
+            "channel_type": channel.kind,
+            "config": {"url": channel.url} if channel.kind == "webhook" else {"addresses": list(channel.addresses)},
+            "events": list(channel.notices),
+            "created_at": time(channel.created),
+            "disabled": health.disabled,
+            "failures": health.failures,
+            "last_success_at": time(health.last_success),
+        }
+
+
+Channels = Annotated[ChannelDesk, Depends(ChannelDesk)]

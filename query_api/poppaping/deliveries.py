@@ -1,0 +1,217 @@
+"""The deliveries of an alert channel: test sends, the log, and sending again. Pingfold's own, in the style of seed 001.
+
+Whatever is sent from here is an event in the journal `deliveries`, and its fold decides. A delivery that is sent again
+keeps its ids and its body. Times in requests are ISO 8601; without an offset they are UTC.
+"""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+from fastapi import APIRouter, Response
+from msgspec import UNSET, UnsetType
+
+from infra.clickhouse import Unavailable
+from query_api.delivery_history import FinishedRow, SentRow
+from query_api.history import FOREVER
+from query_api.parts import DeliveryHistoryReads, Parts
+from query_api.poppaping.answers import ERRORS, MOST_PER_PAGE, Fault, Page, PerPage, listed, one, time
+from query_api.poppaping.auth import AlertsReader, AlertsWriter, JsonObject
+from query_api.poppaping.channel_desk import ChannelDesk, Channels
+from query_api.poppaping.results import unavailable
+from schemas.base import Micros
+from schemas.definitions import Channel, Notice
+from schemas.deliveries import Delivery, DeliveryReplayed, DeliveryRequested, delivery_id, event_id
+from schemas.ids import new_id
+
+router = APIRouter(tags=["alerts"], responses=ERRORS)
+
+# So many are sent again by one request, so many of their bodies are held at once.
+_MOST_REPLAYED = 10_000
+_AT_ONCE = 100
+_EPOCH, _MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
+
+
+@router.post("/alert-channels/{id}/test", status_code=202)
+async def send_test(desk: Channels, key: AlertsWriter, id: str) -> Response:
+    """Send a test: an event that the channel takes, whose data say `"test": true`."""
+    channel = await desk.channel(key, id)
+    desk.must_be_served(channel)
+    if not channel.notices:
+        raise Fault(409, "The alert channel takes no events.", "no_events")
+    notice, now = channel.notices[0], desk.parts.clock.now()
+    request = DeliveryRequested(transition=new_id(), at=now, notices=(notice,), data=_test_data(notice, now))
+    await desk.put(channel, request)
+    event = event_id(request.transition, notice)
+    return one(_begun(delivery_id(event, channel.id), event, notice), 202)
+
+
+@router.get("/alert-channels/{id}/deliveries")
+async def list_deliveries(
+    desk: Channels, key: AlertsReader, id: str, page: Page = 1, per_page: PerPage = 25
+) -> Response:
+    """The delivery log: first what is pending, then what is finished, each newest first."""
+    channel, per_page = await desk.channel(key, id), min(per_page, MOST_PER_PAGE)
+    # In this order: what finishes meanwhile is seen twice, and shown once, instead of never.
+    pending = desk.parts.delivery_states.pending(channel.id)
+    history, skip = _history(desk.parts), (page - 1) * per_page
+    shown = [_pending(each.delivery) for each in pending[skip : skip + per_page]]
+    try:
+        await history.caught_up(channel.id)
+        total = await history.total(channel.id)
+        finished = max(0, skip - len(pending))
+        rows = await history.log(channel.id, finished, per_page - len(shown)) if finished < total else []
+    except Unavailable:
+        raise unavailable() from None
+    known = {(each.id, each.replay) for each in pending}
+    shown += [_finished(row) for row in rows if (row.delivery, row.replay) not in known]
+    return listed(shown, page, per_page, len(pending) + total)
+
+
+@router.post("/alert-channels/{id}/deliveries/replay", status_code=202)
+async def replay_many(desk: Channels, key: AlertsWriter, id: str, body: JsonObject) -> Response:
+    """Send again what ended in `{"from": TIME, "to": TIME}`, or what failed since `{"failed_since": TIME}`.
+
+    What is pending is left alone. At most 10,000 at once, the oldest: `more` tells that there are others.
+    """
+    channel = await desk.channel(key, id)
+    now = desk.parts.clock.now()
+    start, end = _range(body, now)
+    desk.must_be_served(channel)
+    history = _history(desk.parts)
+    pending = {each.id for each in desk.parts.delivery_states.pending(channel.id)}
+    most = _MOST_REPLAYED + len(pending) + 1
+    try:
+        await history.caught_up(channel.id)
+        if end is None:
+            found = await history.failed(channel.id, start, most)
+        else:
+            found = await history.ended(channel.id, start, end, most)
+        wanted = [delivery for delivery in found if delivery not in pending]
+        replayed = 0
+        for begin in range(0, min(len(wanted), _MOST_REPLAYED), _AT_ONCE):
+            chosen = wanted[begin : begin + _AT_ONCE]
+            sent = await history.sent(channel.id, chosen)
+            events = [_again(sent[id], now) for id in chosen if id in sent and sent[id].body]
+            if events:
+                await desk.put(channel, *events)
+            replayed += len(events)
+    except Unavailable:
+        raise unavailable() from None
+    return one({"replayed": replayed, "more": len(wanted) > _MOST_REPLAYED}, 202)
+
+
+@router.post("/alert-channels/{id}/deliveries/{delivery}/replay", status_code=202)
+async def replay_one(desk: Channels, key: AlertsWriter, id: str, delivery: str) -> Response:
+    """Send a delivery again, delivered or not; one that waits for its next attempt is tried at once."""
+    channel = await desk.channel(key, id)
+    desk.must_be_served(channel)
+    sent = await _sent(desk, channel, delivery)
+    if not sent.body:
+        raise Fault(409, "What was to be sent was not kept.", "not_kept")
+    again = _again(sent, desk.parts.clock.now())
+    await desk.put(channel, again)
+    return one(_begun(delivery, again.event, again.notice) | {"replay_id": again.replay}, 202)
+
+
+async def _sent(desk: ChannelDesk, channel: Channel, delivery: str) -> SentRow:
+    pending = desk.parts.delivery_states.delivery(channel.id, delivery)
+    if pending is not None:
+        return SentRow(pending.id, pending.event, pending.notice, pending.body)
+    history = _history(desk.parts)
+    try:
+        await history.caught_up(channel.id)
+        found = (await history.sent(channel.id, [delivery])).get(delivery)
+    except Unavailable:
+        raise unavailable() from None
+    if found is None:
+        raise Fault(404, "Delivery not found.")
+    return found
+
+
+def _history(parts: Parts) -> DeliveryHistoryReads:
+    if parts.delivery_history is None:
+        raise unavailable()
+    return parts.delivery_history
+
+
+def _again(sent: SentRow, now: Micros) -> DeliveryReplayed:
+    notice: Notice = msgspec.convert(sent.notice, Notice)
+    return DeliveryReplayed(replay=new_id(), at=now, event=sent.event, notice=notice, body=sent.body)
+
+
+class Range(msgspec.Struct, forbid_unknown_fields=True):
+    """The body of a request to send many again: `from` and `to` (now when left out), or `failed_since`."""
+
+    start: datetime | UnsetType = msgspec.field(name="from", default=UNSET)
+    end: datetime | UnsetType = msgspec.field(name="to", default=UNSET)
+    failed_since: datetime | UnsetType = UNSET
+
+
+def _range(body: dict[str, object], now: Micros) -> tuple[Micros, Micros | None]:
+    """Beginning and end; no end: what failed since."""
+    try:
+        range = msgspec.convert(body, Range)
+    except msgspec.ValidationError as error:
+        raise Fault(400, f"{error}.") from None
+    if range.failed_since is not UNSET and range.start is UNSET and range.end is UNSET:
+        return _micros(range.failed_since), None
+    if range.start is UNSET or range.failed_since is not UNSET:
+        raise Fault(400, "Either 'from', with or without 'to', or 'failed_since' must be given.")
+    return _micros(range.start), now + 1 if range.end is UNSET else _micros(range.end)
+
+
+def _micros(moment: datetime) -> Micros:
+    moment = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+    return min(max(0, (moment - _EPOCH) // _MICROSECOND), FOREVER)
+
+
+def _begun(id: str, event: str, notice: Notice) -> dict[str, Any]:
+    return {"id": id, "event": notice, "event_id": event, "status": "pending"}
+
+
+def _pending(delivery: Delivery) -> dict[str, Any]:
+    return {
+        "id": delivery.id,
+        "event": delivery.notice,
+        "event_id": delivery.event,
+        "replay_id": delivery.replay or None,
+        "status": "pending",
+        "attempts": delivery.attempt - (delivery.due is None),
+        "created_at": time(delivery.first_due),
+        "finished_at": None,
+        "next_attempt_at": time(delivery.due),
+        "last_error": delivery.error or None,
+    }
+
+
+def _finished(row: FinishedRow) -> dict[str, Any]:
+    return {
+        "id": row.delivery,
+        "event": row.notice,
+        "event_id": row.event or None,
+        "replay_id": row.replay or None,
+        "status": row.outcome,
+        "attempts": row.attempts,
+        "created_at": time(row.began),
+        "finished_at": time(row.at),
+        "next_attempt_at": None,
+        "last_error": row.detail or None,
+    }
+
+
+def _test_data(notice: Notice, now: Micros) -> dict[str, Any]:
+    """Data as those of a real event, of a monitor that is not there."""
+    over = notice in ("monitor.recovered", "incident.resolved")
+    status = "up" if over else "late" if notice == "monitor.not_observed" else "down"
+    return {
+        "test": True,
+        "monitor": {"id": new_id(), "name": "Test", "url": "/", "kind": "http", "current_status": status},
+        "incident": {
+            "id": new_id(),
+            "started_at": time(now),
+            "resolved_at": time(now) if over else None,
+            "cause": "A test was asked for",
+            "status": "resolved" if over else "open",
+        },
+    }
