@@ -369,6 +369,44 @@ class MemoryMonitorHistory:
         return sorted(rows.values(), key=lambda row: (row.slot, row.confirm))
 
 
+class MemoryDeliveryHistory:
+    """Finished deliveries read back from the log; as `query_api.delivery_history.DeliveryHistory`."""
+
+    def __init__(self, log: Memory) -> None:
+        self._log = log
+
+    async def caught_up(self, channel: str) -> None:
+        await asyncio.sleep(0)
+
+    async def log(self, channel: str, skip: int, limit: int) -> list[FinishedRow]:
+        rows = [
+            FinishedRow(
+                one.id, one.replay, one.event, one.notice, one.outcome, one.attempts, one.began, one.at, one.detail
+            )
+            for one in self._finished(channel)
+        ]
+        return rows[::-1][skip : skip + limit]
+
+    async def total(self, channel: str) -> int:
+        return len(self._finished(channel))
+
+    async def ended(self, channel: str, start: Micros, end: Micros, limit: int) -> list[str]:
+        return [*dict.fromkeys(one.id for one in self._finished(channel) if start <= one.at < end)][:limit]
+
+    async def failed(self, channel: str, start: Micros, limit: int) -> list[str]:
+        newest = {one.id: one.outcome for one in self._finished(channel) if one.at >= start}
+        return [id for id, outcome in newest.items() if outcome != "delivered"][:limit]
+
+    async def sent(self, channel: str, deliveries: list[str]) -> dict[str, SentRow]:
+        found = (one for one in self._finished(channel) if one.id in deliveries)
+        return {one.id: SentRow(one.id, one.event, one.notice, one.body) for one in found}
+
+    def _finished(self, channel: str) -> list[DeliveryFinished]:
+        told = (value for key, value in self._log.of(TRANSITIONS) if key == channel)
+        found = [msgspec.convert(value, DeliveryFinished) for value in told if value["type"] == "delivery.finished"]
+        return sorted(found, key=lambda one: one.at)
+
+
 class MemoryPageHistory:
     """Days and incidents read back from the log; as `query_api.page_history.PageHistory`. away: it does not answer."""
 
@@ -406,44 +444,6 @@ class MemoryPageHistory:
     def _told(self, things: Sequence[str]) -> list[StatusChanged]:
         told = (value for key, value in self._log.of(TRANSITIONS) if key in things)
         return [msgspec.convert(value, StatusChanged) for value in told if value["type"] == "status.changed"]
-
-
-class MemoryDeliveryHistory:
-    """Finished deliveries read back from the log; as `query_api.delivery_history.DeliveryHistory`."""
-
-    def __init__(self, log: Memory) -> None:
-        self._log = log
-
-    async def caught_up(self, channel: str) -> None:
-        await asyncio.sleep(0)
-
-    async def log(self, channel: str, skip: int, limit: int) -> list[FinishedRow]:
-        rows = [
-            FinishedRow(
-                one.id, one.replay, one.event, one.notice, one.outcome, one.attempts, one.began, one.at, one.detail
-            )
-            for one in self._finished(channel)
-        ]
-        return rows[::-1][skip : skip + limit]
-
-    async def total(self, channel: str) -> int:
-        return len(self._finished(channel))
-
-    async def ended(self, channel: str, start: Micros, end: Micros, limit: int) -> list[str]:
-        return [*dict.fromkeys(one.id for one in self._finished(channel) if start <= one.at < end)][:limit]
-
-    async def failed(self, channel: str, start: Micros, limit: int) -> list[str]:
-        newest = {one.id: one.outcome for one in self._finished(channel) if one.at >= start}
-        return [id for id, outcome in newest.items() if outcome != "delivered"][:limit]
-
-    async def sent(self, channel: str, deliveries: list[str]) -> dict[str, SentRow]:
-        found = (one for one in self._finished(channel) if one.id in deliveries)
-        return {one.id: SentRow(one.id, one.event, one.notice, one.body) for one in found}
-
-    def _finished(self, channel: str) -> list[DeliveryFinished]:
-        told = (value for key, value in self._log.of(TRANSITIONS) if key == channel)
-        found = [msgspec.convert(value, DeliveryFinished) for value in told if value["type"] == "delivery.finished"]
-        return sorted(found, key=lambda one: one.at)
 
 
 class Harness:
