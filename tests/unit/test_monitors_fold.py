@@ -396,6 +396,12 @@ def test_a_result_that_comes_twice_changes_nothing() -> None:
     assert story.state.status == "down"
 
 
+def test_a_double_is_not_written_down_again() -> None:
+    story = told_as("up")
+    again = story.journal.add(MONITOR, story.result(2), t(story.slot(2)))
+    assert set(story.folding.session.run([again]).changes) == {"partition"}
+
+
 def without_effect(story: Story, event: ProbeCompleted, at: float, **more: Any) -> bool:
     before = dict(story.folding.committed)
     effects = story.tell(event, at, **more)

@@ -1,0 +1,614 @@
+"""Properties of the `monitors` fold: over any course of events, and in a world in which only Pingfold itself fails."""
+
+import heapq
+import random
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from itertools import count, pairwise
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from msgspec.structs import asdict, replace
+
+from processors.fold import Record
+from processors.monitor_clock import definition_key
+from processors.monitor_rules import MARGIN, MOST_EARLY
+from processors.monitors import Monitors
+from schemas.base import SECOND, Micros, encode
+from schemas.ids import derived_id
+from schemas.monitor_states import MonitorCopy, MonitorState, shown
+from schemas.monitors import Monitor
+from schemas.probes import MonitorDefined, MonitorRemoved, ProbeCompleted
+from schemas.slots import confirming_region, first_slot, region_of, step, time_limit
+from schemas.ticks import PROGRESS_KEY, Tick
+from schemas.transitions import StatusChanged
+from tests.check_story import MIDNIGHT
+from tests.folding import Folding, Journal, of_type, told
+
+MONITORS = tuple(derived_id("monitor", n) for n in range(3))
+SHAPES: tuple[dict[str, Any], ...] = (
+    {"probed_from": ("a",), "interval": 60, "confirmations": 2},
+    {"probed_from": ("a", "b", "c"), "interval": 10, "confirmations": 3, "recoveries": 2},
+    {"probed_from": ("a", "b"), "interval": 5, "timeout": 3, "confirmations": 1},
+    {"probed_from": ("a", "b", "c", "d", "e"), "interval": 20, "confirmations": 4},
+)
+
+Step = tuple[Any, ...]
+
+monitors = st.sampled_from(MONITORS)
+waits = st.sampled_from([0.0, 0.3, 1.0, 4.0, 5.0, 12.0, 20.0, 61.0, 300.0])
+verdicts = st.sampled_from([True, False, False])
+took = st.sampled_from([0, 100_000, 3 * SECOND, 9 * SECOND, 30 * SECOND])
+probes = st.tuples(st.just("probe"), monitors, verdicts, took)
+confirms = st.tuples(st.just("confirm"), monitors, verdicts, took)
+answers = st.tuples(st.just("answers"), monitors, st.lists(verdicts, min_size=1, max_size=8), took)
+ticks = st.tuples(st.just("tick"), monitors)
+decisions = st.tuples(
+    st.sampled_from(["define", "rename", "pause", "resume", "remove"]), monitors, st.sampled_from(SHAPES)
+)
+oddities = st.tuples(
+    st.sampled_from(["double", "late", "nonsense", "retried", "ahead", "unknown", "ours", "stranger", "back"]), monitors
+)
+
+
+def courses(*kinds: st.SearchStrategy[Step], most: int = 60) -> st.SearchStrategy[list[tuple[float, Step]]]:
+    return st.lists(st.tuples(waits, st.one_of(*kinds)), max_size=most)
+
+
+def tick(now: Micros) -> Tick:
+    return Tick(slot="ticker", epoch=1, at=now, now=now)
+
+
+class Writer:
+    """Writes a course of events as the journal that a ticker and honest and odd probers would leave.
+
+    It folds along, since what is asked for in doubt stands in the states.
+    """
+
+    def __init__(self, *, ticking: float | None = 30) -> None:
+        self.journal = Journal()
+        self.folding = Folding(Monitors())
+        self.now = MIDNIGHT
+        self.ticking = ticking
+        self.ticked = self.now
+        self.versions = dict.fromkeys(MONITORS, 0)
+        self.told: dict[str, list[ProbeCompleted]] = {key: [] for key in MONITORS}
+        self.add("tick", tick(self.now))
+        for key, shape in zip(MONITORS, SHAPES, strict=False):
+            self.define(key, **shape)
+
+    def add(self, key: str, event: Any, retried: bool = False) -> None:
+        self.folding.feed([self.journal.add(key, event, self.now, retried=retried)])
+        if isinstance(event, ProbeCompleted) and key in self.told:
+            self.told[key].append(event)
+
+    def define(self, key: str, **fields: Any) -> None:
+        self.versions[key] += 1
+        known = self.known(key)
+        new: dict[str, Any] = {"id": key, "project": "p", "created": self.now, "name": "One", "channels": ("hook",)}
+        before = new if known is None else asdict(known[0])
+        monitor = Monitor(**before | fields | {"version": self.versions[key], "revised": self.now})
+        self.add(key, MonitorDefined(at=self.now, monitor=monitor))
+
+    def write(self, course: list[tuple[float, Step]]) -> Journal:
+        for wait, step_ in course:
+            self.now += round(wait * SECOND)
+            if self.ticking is not None and self.now - self.ticked >= self.ticking * SECOND:
+                self.ticked = self.now
+                self.add("tick", tick(self.now))
+            self.step(*step_)
+        self.now += 1_000 * SECOND
+        self.add("tick", tick(self.now))
+        return self.journal
+
+    def known(self, key: str) -> tuple[Monitor, MonitorState] | None:
+        if key not in self.folding.committed:
+            return None
+        copy = self.folding.state(MonitorCopy, definition_key(key))
+        return copy.monitor, self.folding.state(MonitorState, key)
+
+    def regular(self, key: str, ok: bool, took: int) -> ProbeCompleted | None:
+        """The result of the newest slot, as its region sees it."""
+        known = self.known(key)
+        if known is None or known[0].paused:
+            return None
+        monitor, state = known
+        slot = max(state.begun, first_slot(monitor, self.now) - step(monitor))
+        if slot > self.now:
+            return None
+        took = min(took, time_limit(monitor))
+        at = max(slot, self.now - took)
+        return ProbeCompleted(
+            slot=slot,
+            region=region_of(monitor, slot),
+            at=at,
+            took=took,
+            ok=ok,
+            failure="" if ok else "connect",
+            version=monitor.version,
+        )
+
+    def step(self, what: str, key: str, *more: Any) -> None:
+        if what == "probe":
+            if (result := self.regular(key, *more)) is not None:
+                self.add(key, result)
+        elif what == "confirm":
+            known = self.known(key)
+            if known is not None and known[1].doubt is not None:
+                self.add(key, confirmation(known[0], known[1], self.now, *more))
+        elif what == "answers":  # a regular result, and what is asked for then
+            verdicts, took = more
+            self.step("probe", key, verdicts[0], took)
+            for ok in verdicts[1:]:
+                self.now += 2 * SECOND
+                self.step("confirm", key, ok, took)
+        elif what == "tick":
+            self.add("tick", tick(self.now))
+        elif what == "define":
+            self.define(key, **more[0])
+        elif what == "rename":
+            self.define(key, name="Other")
+        elif what in ("pause", "resume"):
+            self.define(key, paused=what == "pause")
+        elif what == "remove":
+            self.add(key, MonitorRemoved(at=self.now))
+        else:
+            self.odd(what, key)
+
+    def odd(self, what: str, key: str) -> None:
+        told_before = self.told[key]
+        if what == "nonsense":
+            self.add(key, b'{"type":"probe.completed","slot":"soon"}')
+        elif what == "back":  # the ticker's clock was set back
+            self.add("tick", tick(self.now - 100 * SECOND))
+        elif told_before:
+            last = told_before[-1]
+            if what == "double":
+                self.add(key, last)
+            elif what == "late":
+                self.add(key, told_before[0])
+            elif what == "retried":
+                self.add(key, replace(last, slot=last.slot, ok=False), retried=True)
+            elif what == "ahead":
+                self.add(key, replace(last, at=self.now + 3_600 * SECOND, ok=False))
+            elif what == "unknown":
+                self.add(key.upper(), replace(last, ok=False))
+            elif what == "ours":
+                self.add(key, replace(last, ok=False, failure="ours"))
+            else:
+                self.add(key, replace(last, region="elsewhere", ok=False))
+
+
+def confirmation(monitor: Monitor, state: MonitorState, now: Micros, ok: bool, took: int) -> ProbeCompleted:
+    """The result that is asked for."""
+    doubt = state.doubt
+    assert doubt is not None
+    return ProbeCompleted(
+        slot=doubt.since,
+        confirm=doubt.asked,
+        region=confirming_region(monitor, doubt.region, doubt.asked),
+        at=max(doubt.since, now),
+        took=took,
+        ok=ok,
+        failure="" if ok else "connect",
+        version=monitor.version,
+    )
+
+
+def folded(records: Iterable[Record]) -> Folding:
+    folding = Folding(Monitors())
+    folding.feed(records)
+    return folding
+
+
+anything = courses(probes, answers, confirms, ticks, decisions, oddities)
+
+
+@settings(max_examples=150, deadline=None)
+@given(anything)
+def test_the_same_journal_gives_the_same(course: list[tuple[float, Step]]) -> None:
+    writer = Writer()
+    journal = writer.write(course)
+    assert folded(journal).outcome() == folded(journal).outcome() == writer.folding.outcome()
+
+
+@settings(max_examples=150, deadline=None)
+@given(anything, st.data())
+def test_batches_restarts_and_redelivery_change_nothing(course: list[tuple[float, Step]], data: st.DataObject) -> None:
+    journal = Writer().write(course)
+    pieces = Folding(Monitors())
+    done = 0
+    while done < len(journal):
+        size = data.draw(st.integers(1, 10))
+        pieces.feed(journal[done : done + size])
+        done += size
+        if data.draw(st.booleans()):
+            pieces.restart()
+            pieces.feed(journal[max(0, done - 3) : done])
+    assert pieces.outcome() == folded(journal).outcome()
+
+
+@settings(max_examples=150, deadline=None)
+@given(anything)
+def test_a_restart_after_every_single_record_changes_nothing(course: list[tuple[float, Step]]) -> None:
+    journal = Writer().write(course)
+    pieces = Folding(Monitors())
+    for record in journal:
+        pieces.feed([record])
+        pieces.restart()
+    assert pieces.outcome() == folded(journal).outcome()
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    courses(probes, answers, confirms, decisions, ticks, oddities), st.lists(st.floats(0, 1), min_size=1, max_size=10)
+)
+def test_ticks_that_pass_no_deadline_change_no_status(course: list[tuple[float, Step]], places: list[float]) -> None:
+    """Results may be late against one tick and not against another, so the ticks are those that the course has."""
+    journal = Writer(ticking=None).write(course)
+    more, fewer = Folding(Monitors()), folded(journal)
+    offset = 0
+    for n, record in enumerate(journal):
+        time = more.progress.time
+        at = time + round((record.timestamp - time) * places[n % len(places)])
+        if n and time < at <= record.timestamp and passes_nothing(more, at, journal[n:]):
+            more.feed([Record(offset, at, b"tick", encode(tick(at)))])
+            offset += 1
+        more.feed([record._replace(offset=offset)])
+        offset += 1
+    assert changes_of(more) == changes_of(fewer)
+    assert states_of(more) == states_of(fewer)
+
+
+def passes_nothing(folding: Folding, at: Micros, coming: Iterable[Record]) -> bool:
+    """Whether a tick says nothing, neither of a deadline nor of what would now be late or date a definition."""
+    trial = Folding(Monitors())
+    trial.committed = dict(folding.committed)
+    trial.restart()
+    before = states_of(trial)
+    trial.effects.clear()
+    trial.feed([Record(10**9, at, b"tick", encode(tick(at)))])
+    if trial.effects or states_of(trial) != before:
+        return False
+    for record in coming:
+        try:
+            event = Monitors.events.decode(record.value or b"")
+        except ValueError:
+            continue
+        if isinstance(event, ProbeCompleted) and event.at + MARGIN < at:
+            return False
+        if not isinstance(event, ProbeCompleted | Tick) and event.at < at:
+            return False
+    return True
+
+
+def changes_of(folding: Folding) -> list[tuple[Any, ...]]:
+    """What was told of changes, but for when the fold saw it."""
+    return [
+        told(effect._replace(value=replace(effect.value, detected_at=effect.value.at)))
+        for effect in folding.effects
+        if isinstance(effect.value, StatusChanged)
+    ]
+
+
+def states_of(folding: Folding) -> dict[str, bytes]:
+    return {key: value for key, value in folding.committed.items() if key != PROGRESS_KEY}
+
+
+@settings(max_examples=150, deadline=None)
+@given(courses(probes, answers, confirms, ticks, decisions), st.data())
+def test_doubles_of_anything_told_change_nothing(course: list[tuple[float, Step]], data: st.DataObject) -> None:
+    """Whatever counted once, or did not, moves nothing when it comes again, at once or after anything else."""
+    journal = Writer().write(course)
+    doubled = Folding(Monitors())
+    results: list[Record] = []
+    offset = count()
+    for record in journal:
+        doubled.feed([record._replace(offset=next(offset))])
+        if b'"probe.completed"' in (record.value or b""):
+            results.append(record)
+        if results and (nth := data.draw(st.integers(0, 2 * len(results) - 1))) < len(results):
+            again = results[nth]
+            before = states_of(doubled)
+            effects = doubled.feed([again._replace(offset=next(offset), timestamp=record.timestamp)])
+            assert effects == []
+            assert states_of(doubled) == before
+    assert changes_of(doubled) == changes_of(folded(journal))
+
+
+@settings(max_examples=150, deadline=None)
+@given(courses(probes, answers, confirms, ticks), st.randoms(use_true_random=False), st.floats(0, 1))
+def test_late_results_change_nothing_in_any_order(
+    course: list[tuple[float, Step]], chance: random.Random, share: float
+) -> None:
+    """Some results come later than a tick waits for them: it is as if they had never come."""
+    never, late = Folding(Monitors()), Folding(Monitors())
+    held: list[Record] = []
+    offset = count()
+    for record in Writer().write(course):
+        event = Monitors.events.decode(record.value or b"")
+        if isinstance(event, ProbeCompleted) and chance.random() < share:
+            held.append(record)
+            continue
+        for folding in (never, late):
+            folding.feed([record._replace(offset=next(offset))])
+        chance.shuffle(held)
+        for old in [old for old in held if is_late(old, late)]:
+            held.remove(old)
+            late.feed([old._replace(offset=next(offset), timestamp=record.timestamp)])
+    assert changes_of(late) == changes_of(never)
+    assert states_of(late) == states_of(never)
+
+
+def is_late(record: Record, folding: Folding) -> bool:
+    result = Monitors.events.decode(record.value or b"")
+    assert isinstance(result, ProbeCompleted)
+    return result.at + result.took + MARGIN < folding.progress.time
+
+
+@settings(max_examples=150, deadline=None)
+@given(anything)
+def test_changes_make_one_chain_of_spans_with_one_incident_for_each_down_span(
+    course: list[tuple[float, Step]],
+) -> None:
+    folding = folded(Writer().write(course))
+    for key in MONITORS:
+        chain = [change for change in of_type(folding.effects, StatusChanged) if change.thing == key]
+        lives: list[list[StatusChanged]] = [[]]
+        for change in chain:
+            lives[-1].append(change)
+            if change.now == "removed":
+                lives.append([])
+        for life in lives:
+            assert [change.n for change in life] == list(range(1, len(life) + 1))
+            assert len({change.id for change in life}) == len(life)
+            for before, after in pairwise(life):
+                assert (after.was, after.since) == (before.now, before.at)
+                if before.now == "down":
+                    assert before.incident is not None
+                    assert after.incident == before.incident
+            for change in life:
+                assert change.since <= change.at <= change.detected_at
+                assert change.was != change.now
+                assert (change.incident is not None) == ("down" in (change.was, change.now))
+            incidents = [change.incident for change in life if change.now == "down"]
+            assert len(set(incidents)) == len(incidents)
+        if key in folding.committed:
+            state = folding.state(MonitorState, key)
+            assert shown(state) == (lives[-1][-1].now if lives[-1] else first_shown(state))
+            assert (state.incident is not None) == (state.status == "down")
+
+
+def first_shown(state: MonitorState) -> str:
+    return "paused" if state.status == "paused" else "new"
+
+
+@settings(max_examples=150, deadline=None)
+@given(anything)
+def test_states_stay_small(course: list[tuple[float, Step]]) -> None:
+    folding = Folding(Monitors())
+    for record in Writer().write(course):
+        folding.feed([record])
+        for key in MONITORS:
+            if key in folding.committed:
+                state = folding.state(MonitorState, key)
+                assert len(state.early) <= MOST_EARLY
+                assert len(state.seen) <= 5
+                assert len(folding.committed[key]) < 6_000
+                assert state.early == tuple(sorted(set(state.early)))
+                assert not state.early or state.early[0] > state.expected
+
+
+@settings(max_examples=300, deadline=None)
+@given(courses(probes, answers, answers, confirms, ticks, oddities, most=80))
+def test_an_incident_opens_only_with_enough_failing_results_of_a_quorum_since_the_last_good_state(
+    course: list[tuple[float, Step]],
+) -> None:
+    """Judged by the results that stand in the journal since the doubt began, the newest of each region its vote."""
+    folding = Folding(Monitors())
+    results: dict[str, dict[tuple[str, Micros, int], ProbeCompleted]] = {key: {} for key in MONITORS}
+    for record in Writer().write(course):
+        key = (record.key or b"").decode()
+        before = folding.state(MonitorState, key) if key in folding.committed and key in results else None
+        try:
+            event = Monitors.events.decode(record.value or b"")
+        except ValueError:
+            event = None
+        if isinstance(event, ProbeCompleted) and key in results:
+            results[key].setdefault((event.region, event.slot, event.confirm), event)
+        for change in of_type(folding.feed([record]), StatusChanged):
+            if change.now == "down":
+                assert isinstance(event, ProbeCompleted)
+                assert before is not None
+                since = event.at if before.doubt is None else before.doubt.at
+                assert change.at >= since
+                monitor = folding.state(MonitorCopy, definition_key(key)).monitor
+                proof = [result for result in results[key].values() if result.at >= since and result.failure != "ours"]
+                votes = {result.region: result.ok for result in proof if result.region in monitor.probed_from}
+                assert sum(not result.ok for result in proof) >= monitor.confirmations
+                assert 2 * sum(not ok for ok in votes.values()) > len(monitor.probed_from)
+
+
+def test_the_courses_above_open_incidents() -> None:
+    """They have teeth: by some of them monitors of every shape go down and recover."""
+    writer = Writer()
+    for ok in (True, False, True):
+        for _ in range(6):
+            for key in MONITORS:
+                writer.now += 21 * SECOND
+                writer.step("probe", key, ok, 0)
+                for _ in range(4):
+                    writer.now += SECOND
+                    writer.step("confirm", key, ok, 0)
+    for key in MONITORS:
+        words = [change.now for change in of_type(writer.folding.effects, StatusChanged) if change.thing == key]
+        assert [word for word in words if word != "not_observed"] == ["up", "down", "up"], key
+
+
+# ---- a world in which the target is always well, and only probers and ticks fail
+
+
+@dataclass
+class Prober:
+    """A prober of the simulated world: `alive`, or `killed` or `frozen` until then. Its clock is a little wrong."""
+
+    region: str
+    skew: Micros
+    until: Micros = 0
+    state: str = "alive"
+    asked: set[tuple[str, Micros, int]] = field(default_factory=set)
+
+
+class World:
+    """Probers of each region, a ticker, a journal; each thing that can be late, lost or said twice is so at times.
+
+    A frozen prober says of what it had under way that it stood still (`ours`), or, when the answer was there, that all
+    is well. What has been sent is in the log a little later, in any order.
+    """
+
+    def __init__(self, chance: random.Random, regions: int, probers: int, trouble: float, **shape: Any) -> None:
+        self.chance, self.trouble = chance, trouble
+        self.journal, self.folding = Journal(), Folding(Monitors())
+        self.now = MIDNIGHT
+        names = tuple("abcde"[:regions])
+        self.probers = [Prober(name, round(chance.uniform(-1, 1) * SECOND)) for name in names for _ in range(probers)]
+        self.ticker_until: Micros = 0
+        self.queue: list[tuple[Micros, int, str, Any]] = []
+        self.order = count()
+        self.add("tick", tick(self.now))
+        for n, key in enumerate(MONITORS):
+            fields: dict[str, Any] = {"id": key, "project": "p", "version": 1, "name": "One", "probed_from": names}
+            monitor = Monitor(created=self.now, revised=self.now, confirmations=1 + n % 2, **fields, **shape)
+            self.add(key, MonitorDefined(at=self.now, monitor=monitor))
+
+    def add(self, key: str, event: Any) -> None:
+        self.folding.feed([self.journal.add(key, event, self.now)])
+
+    def later(self, delay: float, what: str, of: Any) -> None:
+        heapq.heappush(self.queue, (self.now + round(delay * SECOND), next(self.order), what, of))
+
+    def run(self, seconds: int) -> Folding:
+        for second in range(seconds):
+            self.later(second, "tick", None)
+            for prober in self.probers:
+                self.later(second + self.chance.random(), "look", prober)
+        while self.queue:
+            self.now, _, what, of = heapq.heappop(self.queue)
+            if what == "arrive":
+                self.add(*of)
+            elif what == "tick":
+                self.tick()
+            else:
+                self.look(of)
+        return self.folding
+
+    def tick(self) -> None:
+        if self.chance.random() < self.trouble / 20:
+            self.ticker_until = self.now + self.chance.choice([3, 20, 70]) * SECOND
+        if self.now >= self.ticker_until:
+            for _ in range(self.chance.choice([1, 1, 1, 2])):
+                self.add("tick", tick(self.now - self.chance.choice([0, 0, 5 * SECOND])))
+
+    def look(self, prober: Prober) -> None:
+        """A prober does what is due."""
+        if prober.state != "alive":
+            if self.now < prober.until:
+                return
+            if prober.state == "killed":
+                prober.asked.clear()
+            prober.state = "alive"
+        if self.chance.random() < self.trouble / 10:
+            prober.state = self.chance.choice(["killed", "frozen"])
+            prober.until = self.now + self.chance.choice([1, 5, 15, 45, 120]) * SECOND
+        clock = self.now + prober.skew
+        for key in MONITORS:
+            monitor = self.folding.state(MonitorCopy, definition_key(key)).monitor
+            state = self.folding.state(MonitorState, key)
+            slot = max(state.begun, first_slot(monitor, clock) - step(monitor))
+            if slot <= clock and region_of(monitor, slot) == prober.region:
+                self.probe(prober, monitor, slot, 0, clock)
+            doubt = state.doubt
+            if doubt is None or doubt.asked_at > clock:
+                continue
+            if confirming_region(monitor, doubt.region, doubt.asked) == prober.region:
+                self.probe(prober, monitor, doubt.since, doubt.asked, clock)
+
+    def probe(self, prober: Prober, monitor: Monitor, slot: Micros, confirm: int, clock: Micros) -> None:
+        """The target is well; the prober itself may not be."""
+        if (monitor.id, slot, confirm) in prober.asked:
+            return
+        prober.asked.add((monitor.id, slot, confirm))
+        took = self.chance.choice([0.01, 0.1, 2.0])
+        ok, delay = True, took
+        if prober.state == "killed":
+            return
+        if prober.state == "frozen":
+            ok, delay = self.chance.random() < 0.5, (prober.until - self.now) / SECOND
+        elif self.chance.random() < self.trouble / 4:
+            ok = False
+        delay += self.chance.choice([0, 0.01, 1, 8, 30]) if self.chance.random() < self.trouble else 0
+        result = ProbeCompleted(
+            slot=slot,
+            confirm=confirm,
+            region=prober.region,
+            at=max(slot, clock),
+            took=round(took * SECOND),
+            ok=ok,
+            failure="" if ok else "ours",
+            version=monitor.version,
+        )
+        for _ in range(1 + (self.chance.random() < self.trouble)):
+            self.later(delay + self.chance.random() / 10, "arrive", (monitor.id, result))
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    seed=st.integers(0, 2**32),
+    regions=st.integers(1, 4),
+    probers=st.integers(1, 2),
+    trouble=st.sampled_from([0.02, 0.1, 0.4]),
+    interval=st.sampled_from([1, 10, 60]),
+)
+def test_no_trouble_of_our_own_makes_a_healthy_target_down(
+    seed: int, regions: int, probers: int, trouble: float, interval: int
+) -> None:
+    folding = World(random.Random(seed), regions, probers, trouble, interval=interval).run(240)
+    assert {change.now for change in of_type(folding.effects, StatusChanged)} <= {"up", "not_observed", "new"}
+    for key in MONITORS:
+        state = folding.state(MonitorState, key)
+        assert (state.status in ("new", "up"), state.doubt, state.incident) == (True, None, None)
+
+
+def test_the_simulated_world_has_teeth() -> None:
+    """In it slots stay empty and results come twice and late; without its troubles none of that is."""
+    troubled = World(random.Random(1), 2, 1, 0.4, interval=10).run(240)
+    assert "not_observed" in {change.now for change in of_type(troubled.effects, StatusChanged)}
+    quiet = World(random.Random(1), 2, 1, 0.0, interval=10).run(240)
+    assert [change.now for change in of_type(quiet.effects, StatusChanged)] == ["up"] * len(MONITORS)
+    assert min(quiet.state(MonitorState, key).results for key in MONITORS) >= 24
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_every_slot_of_the_simulated_world_has_a_result_or_is_told_to_be_empty(seed: int) -> None:
+    world = World(random.Random(seed), 2, 1, 0.1, interval=10)
+    folding = world.run(240)
+    world.now += 200 * SECOND
+    world.add("tick", tick(world.now))
+    for key in MONITORS:
+        monitor = folding.state(MonitorCopy, definition_key(key)).monitor
+        state = folding.state(MonitorState, key)
+        spans = [change for change in of_type(folding.effects, StatusChanged) if change.thing == key]
+        empty = [(change.since, change.at) for change in spans if change.was == "not_observed"]
+        if state.unobserved:
+            empty.append((spans[-1].at, world.now))
+        reported = set()
+        for record in world.journal:
+            event = Monitors.events.decode(record.value or b"")
+            if record.key == key.encode() and isinstance(event, ProbeCompleted) and not event.confirm:
+                reported.add(event.slot)
+        slot = state.begun
+        while slot < world.now - time_limit(monitor) - MARGIN:
+            assert slot in reported or any(begin <= slot <= end for begin, end in empty)
+            slot = first_slot(monitor, slot)
