@@ -151,6 +151,7 @@ async def board_of(parts: Parts, page: StatusPage, history: bool = True) -> Boar
         if component.incident is not None and component.down_since is not None
     ]
     days, ended = told or ([], [])
+    behind, together = _behind(parts, components), overall(components)
     still = {incident.id for incident in opened}
     past = [
         Incident(row.id, names[row.thing], row.started, row.resolved)
@@ -159,8 +160,9 @@ async def board_of(parts: Parts, page: StatusPage, history: bool = True) -> Boar
     ]
     return Board(
         page=page,
-        overall=overall(components),
-        behind=_behind(parts, components),
+        # Who does not know the newest statuses cannot say that all is well.
+        overall="unknown" if behind is not None and together == "operational" else together,
+        behind=behind,
         history=told is not None,
         lines=tuple(_lines(page, components, days, start, now) if told else _bare(page, components)),
         open=tuple(sorted(opened, key=_newest_first)),

@@ -28,8 +28,13 @@ from schemas.requests import (
     Decision,
     ProjectCreate,
     ProjectsRequest,
+    StatusPageCreate,
+    StatusPageDelete,
+    StatusPageFields,
+    StatusPageUpdate,
 )
 from schemas.schedules import Cron, Simple
+from schemas.status_pages import Component
 from schemas.ticks import PROGRESS_KEY, Tick
 from schemas.topics import DEAD_LETTERS, DECISIONS, PINGS
 
@@ -66,6 +71,7 @@ class Watched(Projects):
 projects = st.sampled_from([str(UUID(int=n)) for n in (1, 2)])
 check_ids = st.sampled_from([str(UUID(int=n)) for n in range(10, 18)])
 channel_ids = st.sampled_from([str(UUID(int=n)) for n in range(20, 23)])
+page_ids = st.sampled_from([str(UUID(int=n)) for n in (30, 31)])
 words = st.sampled_from(["", "a", "b"])
 times = st.integers(0, 70).map(lambda seconds: START + seconds * SECOND)
 channel_texts = st.sampled_from(["", "*", "a", "b,a", "a,", str(UUID(int=21)), f"{UUID(int=21)},b"])
@@ -83,6 +89,11 @@ fields = st.builds(
             "channels": channel_texts,
         },
     ),
+)
+pages = st.builds(
+    StatusPageFields,
+    title=st.sampled_from(["a", "b"]),
+    components=st.lists(st.builds(Component, kind=st.just("check"), id=check_ids), max_size=2).map(tuple),
 )
 uniques = st.lists(st.sampled_from(["name", "slug", "tags", "timeout", "grace"]), unique=True, max_size=3).map(tuple)
 request: dict[str, Any] = {"request": st.just("r"), "at": times}
@@ -111,6 +122,9 @@ def owned(owner: str) -> st.SearchStrategy[Event]:
         st.builds(ChannelUpdate, **request, id=channel_ids, fields=st.builds(ChannelFields, name=words)),
         st.builds(ChannelDelete, **request, id=channel_ids),
         st.builds(ProjectCreate, **request, project=st.just(project)),
+        st.builds(StatusPageCreate, **request, id=page_ids, fields=pages),
+        st.builds(StatusPageUpdate, **request, id=page_ids, fields=pages),
+        st.builds(StatusPageDelete, **request, id=page_ids),
         times.map(lambda now: Tick(slot="t", epoch=1, at=now, now=now)),
     )
     return events.map(lambda event: (owner, event))

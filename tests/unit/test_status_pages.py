@@ -492,10 +492,15 @@ async def test_a_fold_that_lags_is_told(harness: Harness) -> None:
     page, _, _ = await make_full(harness)
     harness.log.held = {PROBE_RESULTS.name}
     harness.log.tick(59)
-    assert "newer ones are not known yet" not in (await shown(harness, page)).text
+    text = (await shown(harness, page)).text
+    assert "newer ones are not known yet" not in text
+    assert "All systems operational" in text
     harness.log.tick(5)
-    assert "those of 2025-06-15 15:06 UTC; newer ones are not known yet" in (await shown(harness, page)).text
-    assert (await shown(harness, page, ".json")).json()["statuses_as_of"] == "2025-06-15T15:06:40+00:00"
+    text = (await shown(harness, page)).text
+    assert "those of 2025-06-15 15:06 UTC; newer ones are not known yet" in text
+    assert "All systems operational" not in text
+    told = (await shown(harness, page, ".json")).json()
+    assert (told["status"], told["statuses_as_of"]) == ("unknown", "2025-06-15T15:06:40+00:00")
 
 
 # ---- passwords
