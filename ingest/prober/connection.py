@@ -59,19 +59,20 @@ class Connector:
             trace.address = address
             last = number == len(addresses)
             try:
-                async with asyncio.timeout(None if last else _TRY_SECONDS):
-                    if tls:
-                        opened = await self._connect(address, port)
-                    else:
-                        transport, protocol = await asyncio.get_running_loop().create_connection(make, address, port)
-                trace.connect = (time.perf_counter_ns() - began) // 1_000
-                return await self._secure(opened, make, host, trace) if tls else (transport, protocol)
-            except TimeoutError:
                 if last:
-                    raise
+                    opened, protocol = await self._connect(address, port, make, tls)
+                else:
+                    async with asyncio.timeout(_TRY_SECONDS):
+                        opened, protocol = await self._connect(address, port, make, tls)
             except OSError as error:
                 if last:
                     raise because(error, "connect") from None
+                continue
+            trace.connect = (time.perf_counter_ns() - began) // 1_000
+            if isinstance(opened, socket.socket):
+                return await self._secure(opened, make, host, trace)
+            assert protocol is not None
+            return opened, protocol
         raise Failed("name", "no address")
 
     async def addresses(self, host: str, trace: Trace) -> list[str]:
@@ -95,20 +96,25 @@ class Connector:
         except TargetRefused as refused:
             raise Failed("refused target", str(refused)) from None
 
-    async def _connect(self, address: str, port: int) -> socket.socket:
+    async def _connect(
+        self, address: str, port: int, make: Callable[[], P], tls: bool
+    ) -> tuple[asyncio.Transport, P] | tuple[socket.socket, None]:
+        """A connection; with `tls` only its socket, so that the protocol hears nothing before the handshake is done."""
+        loop = asyncio.get_running_loop()
+        if not tls:
+            return await loop.create_connection(make, address, port)
         opened = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
         try:
             opened.setblocking(False)
-            await asyncio.get_running_loop().sock_connect(opened, (address, port))
+            await loop.sock_connect(opened, (address, port))
         except BaseException:
             opened.close()
             raise
-        return opened
+        return opened, None
 
     async def _secure(
         self, opened: socket.socket, make: Callable[[], P], host: str, trace: Trace
     ) -> tuple[asyncio.Transport, P]:
-        """The handshake comes before the protocol hears anything: what a server says in the clear is not its answer."""
         began = time.perf_counter_ns()
         try:
             transport, protocol = await asyncio.get_running_loop().create_connection(

@@ -4,6 +4,7 @@ A probe is decided by the status as soon as the head of the answer is there; onl
 (`ingest.prober.answer`), so an endless, slow or exploding one harms nobody.
 """
 
+import re
 import time
 from collections.abc import Mapping
 from urllib.parse import SplitResult, quote, urljoin, urlsplit
@@ -20,6 +21,7 @@ _AGENT = "Pingfold (prober)"
 _WITH_BODY = ("POST", "PUT", "PATCH")
 # Everything else that a Location holds is left as it is; what is not ASCII is meant to be percent-encoded.
 _ASCII = "".join(map(chr, range(33, 127)))
+_PRINTABLE = re.compile("[!-~]+")
 
 
 async def probe_http(connector: Connector, target: Target, sealed: Sealed, trace: Trace) -> None:
@@ -110,7 +112,7 @@ def _split(url: str) -> SplitResult:
     except ValueError:
         valid = False
         parts = SplitResult("", "", "", "", "")
-    if not valid or any(ord(character) <= 32 or ord(character) >= 127 for character in url):
+    if not valid or not _PRINTABLE.fullmatch(url):
         raise Failed("protocol", "redirected to what is no http URL")
     return parts
 

@@ -296,7 +296,8 @@ async def test_a_hostile_server_costs_little(talk: Talk, target: dict[str, Any],
 
 @on_uvloop
 async def test_the_slow_do_not_slow_the_others() -> None:
-    """A thousand connections that never answer, and a thousand names that are never resolved."""
+    """Connections that never answer and names that are never resolved, more than anybody would have threads for."""
+    many = 500
     async with (
         resolving({"good.test": [V4]}) as names,
         connecting(server=names.server) as connector,
@@ -304,18 +305,20 @@ async def test_the_slow_do_not_slow_the_others() -> None:
         serving(answering(EMPTY)) as good,
     ):
         hanging = [
-            asyncio.create_task(probed(connector, timeout=3, url=url))
-            for number in range(1_000)
+            asyncio.create_task(probed(connector, timeout=60, url=url))
+            for number in range(many)
             for url in (f"http://{V4}:{slow.port}/", f"http://silent{number}.test:{slow.port}/")
         ]
-        async with asyncio.timeout(20.0):
-            while slow.open < 1_000 or len({name for _, name, _ in names.asked}) < 1_000:
+        async with asyncio.timeout(40.0):
+            while slow.open < many or len({name for _, name, _ in names.asked if name.startswith("silent")}) < many:
                 await asyncio.sleep(0.01)
         result = await probed(connector, url=f"http://good.test:{good.port}/")
         assert result.ok, result
-        assert result.took < SECOND
-        results = await asyncio.gather(*hanging)
-        assert {seen(result) for result in results} == {"timeout"}
+        assert result.took < 2 * SECOND
+        assert not any(task.done() for task in hanging)
+        for task in hanging:
+            task.cancel()
+        await asyncio.wait(hanging, timeout=10.0)
         await slow.emptied()
 
 
