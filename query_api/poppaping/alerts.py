@@ -1,7 +1,7 @@
 """Alert channels: list, as seed 001 has it, and make; reading, changing and deleting one is Pingfold's own."""
 
 from collections.abc import Callable, Iterable
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 import msgspec
 from fastapi import APIRouter, Response
@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from query_api.channel_fields import KINDS, BadField, checked_addresses, checked_url, in_order, mailbox, webhook
 from query_api.poppaping.answers import ERRORS, MOST_PER_PAGE, Fault, Page, PerPage, cut, listed, one
 from query_api.poppaping.auth import AlertsReader, AlertsWriter, JsonObject
+from query_api.poppaping.bodies import judged
 from query_api.poppaping.channel_desk import Channels
 from query_api.poppaping.desk import TheDesk
 from schemas.definitions import Notice
@@ -65,7 +66,7 @@ async def list_channels(desk: Channels, key: AlertsReader, page: Page = 1, per_p
 @router.post("/alert-channels", status_code=201)
 async def create_channel(desk: TheDesk, channels: Channels, key: AlertsWriter, body: JsonObject) -> Response:
     """Make a webhook or an e-mail channel. A webhook without a secret of its own is signed with the project's."""
-    wanted, parts = _taken(body, Wanted), desk.parts
+    wanted, parts = judged(body, Wanted), desk.parts
     now = parts.clock.now()
     try:
         if wanted.channel_type not in KINDS:
@@ -95,7 +96,7 @@ async def read_channel(channels: Channels, key: AlertsReader, id: str) -> Respon
 async def change_channel(desk: TheDesk, channels: Channels, key: AlertsWriter, id: str, body: JsonObject) -> Response:
     """Change the fields that are given; a channel that was disabled is enabled, even by no change at all."""
     channel, parts = await channels.channel(key, id), desk.parts
-    changes = _taken(body, Changes)
+    changes = judged(body, Changes)
     try:
         _must_fit(channel.kind, body)
         fields = _fields(changes, parts.encrypt)
@@ -122,17 +123,8 @@ async def delete_channel(desk: TheDesk, channels: Channels, key: AlertsWriter, i
     return one({"id": id, "deleted": True})
 
 
-T = TypeVar("T", Wanted, Changes)
-
 # What only one kind of channel has.
 _OF_KIND = {"url": "webhook", "secret": "webhook", "email": "email", "addresses": "email"}
-
-
-def _taken(body: dict[str, object], kind: type[T]) -> T:
-    try:
-        return msgspec.convert(body, kind)
-    except msgspec.ValidationError as error:
-        raise Fault(400, f"{error}.") from None
 
 
 def _must_fit(kind: str, given: Iterable[str]) -> None:

@@ -17,6 +17,7 @@ from query_api.history import FOREVER
 from query_api.parts import DeliveryHistoryReads, Parts
 from query_api.poppaping.answers import ERRORS, MOST_PER_PAGE, Fault, Page, PerPage, listed, one, time
 from query_api.poppaping.auth import AlertsReader, AlertsWriter, JsonObject
+from query_api.poppaping.bodies import judged
 from query_api.poppaping.channel_desk import ChannelDesk, Channels
 from query_api.poppaping.results import unavailable
 from schemas.base import Micros
@@ -150,10 +151,7 @@ class Range(msgspec.Struct, forbid_unknown_fields=True):
 
 def _range(body: dict[str, object], now: Micros) -> tuple[Micros, Micros | None]:
     """Beginning and end; no end: what failed since."""
-    try:
-        range = msgspec.convert(body, Range)
-    except msgspec.ValidationError as error:
-        raise Fault(400, f"{error}.") from None
+    range = judged(body, Range)
     if range.failed_since is not UNSET and range.start is UNSET and range.end is UNSET:
         return _micros(range.failed_since), None
     if range.start is UNSET or range.failed_since is not UNSET:

@@ -556,3 +556,27 @@ async def test_a_want_of_sockets_is_not_held_against_the_receiver() -> None:
     await asyncio.sleep(0.2)
     await sender.close()
     assert [(attempt.status, attempt.attempt) for attempt in reports] == [(200, 1)]
+
+
+async def test_a_replay_that_is_committed_together_with_the_end_before_it_is_sent() -> None:
+    reports: list[DeliveryAttempted] = []
+
+    async def report(_: str, attempt: DeliveryAttempted) -> None:
+        reports.append(attempt)
+
+    async def post(_: str, __: bytes, ___: Mapping[str, str]) -> Answer:
+        return Answer(200)
+
+    sender = Sender(post, report, lambda secret: secret)
+    delivery = Delivery(id="d", event="e", channel="c", notice="monitor.down", body="{}", first_due=0)
+    endpoint = Endpoint(id="c", project="p", url="http://127.0.0.1:1/", notices=NOTICES, secret="s")
+    sender.assigned(0, {"delivery/d": delivery, "endpoint/c": endpoint})
+    sender.committed(0, {})
+    for number, replay in enumerate(("r1", "r2"), 2):
+        # The sender sees the last record of a batch only: first attempt it was, first attempt it is.
+        sender.committed(0, {"delivery/d": msgspec.structs.replace(delivery, replay=replay)})
+        async with asyncio.timeout(5):
+            while len(reports) < number:
+                await asyncio.sleep(0.001)
+    await sender.close()
+    assert [(attempt.replay, attempt.attempt) for attempt in reports] == [("", 1), ("r1", 1), ("r2", 1)]

@@ -1,0 +1,100 @@
+"""Alerts end to end: a mail by real SMTP, test sends, the delivery log, and sending again after a kill."""
+
+import email
+import email.policy
+from collections.abc import Iterator
+from email.message import EmailMessage
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP, Envelope, Session
+
+from infra.embedded.ports import HOST, free_port
+from schemas.topics import DELIVERIES
+from tests.pingfold_process import Pingfold, wait_until
+
+pytestmark = pytest.mark.system
+
+V1 = "/api/v1/alert-channels"
+
+
+class Mails:
+    """Takes every mail."""
+
+    def __init__(self) -> None:
+        self.taken: list[EmailMessage] = []
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
+        mail = email.message_from_bytes(bytes(envelope.content or b""), policy=email.policy.SMTP)
+        assert isinstance(mail, EmailMessage)
+        self.taken.append(mail)
+        return "250 OK"
+
+
+@pytest.fixture
+def mails() -> Iterator[tuple[Mails, int]]:
+    taken = Mails()
+    controller = Controller(taken, hostname=HOST, port=free_port())
+    controller.start()
+    yield taken, controller.port
+    controller.stop()
+
+
+def test_a_mail_its_log_and_sending_it_again(tmp_path: Path, mails: tuple[Mails, int]) -> None:
+    taken, port = mails
+    settings = {
+        "PINGFOLD_SMTP_HOST": "127.0.0.1",
+        "PINGFOLD_SMTP_PORT": str(port),
+        "PINGFOLD_SMTP_TLS": "none",
+        "PINGFOLD_SMTP_FROM": "Watch <watch@example.org>",
+    }
+    one = Pingfold(tmp_path, settings=settings)
+    try:
+        one.start()
+        made = one.command("channel", "create", "email", "ops@example.org", "--all", "--json")
+        assert made.returncode == 0, made.stderr
+        [channel] = pop(one, "GET", "/api/v1/alerts")
+        assert channel["config"] == {"addresses": ["ops@example.org"]}
+        path = f"{V1}/{channel['id']}"
+
+        check = one.create("backup", channels="*")
+        one.good_ping(check, "fail")
+        wait_until(lambda: len(taken.taken) == 1, what="the mail of the failure")
+        first = taken.taken[0]
+        assert first["Subject"] == "[Pingfold] backup is down"
+        part = first.get_body(("plain",))
+        assert part is not None
+        assert f"{one.url}/checks/{check}" in part.get_content()
+
+        sent = pop(one, "POST", f"{path}/test")
+        wait_until(lambda: len(taken.taken) == 2, what="the test mail")
+        assert taken.taken[1]["Subject"].startswith("[Pingfold] Test: ")
+        lines = wait_until(lambda: ended(one, path, 2), what="two lines of the log that have ended")
+        assert [line["status"] for line in lines] == ["delivered", "delivered"]
+        assert lines[0]["id"] == sent["id"]
+
+        one.kill_and_wait("worker")
+        again = pop(one, "POST", f"{path}/deliveries/{lines[1]['id']}/replay")
+        wait_until(lambda: len(taken.taken) == 3, 30.0, "the mail of the failure again")
+        assert taken.taken[2]["Message-ID"] == first["Message-ID"]
+        newest = wait_until(lambda: ended(one, path, 3), what="three lines")[0]
+        assert (newest["id"], newest["replay_id"]) == (lines[1]["id"], again["replay_id"])
+        assert sum(event["type"] == "delivery.replayed" for event in one.values(DELIVERIES)) == 1
+        assert len(taken.taken) == 3
+        one.verify()
+    finally:
+        one.close()
+
+
+def pop(one: Pingfold, method: str, path: str) -> Any:
+    answer = one.request(method, path, headers={"X-API-Key": one.credentials.poppaping_key})
+    assert answer.is_success, answer.text
+    return answer.json()["data"]
+
+
+def ended(one: Pingfold, path: str, count: int) -> list[dict[str, Any]]:
+    """The log, once it has so many lines and none is pending."""
+    lines: list[dict[str, Any]] = pop(one, "GET", f"{path}/deliveries")
+    return lines if len(lines) == count and all(line["status"] != "pending" for line in lines) else []
