@@ -42,8 +42,8 @@ class ChannelDesk:
         if self.parts.delivery_states.health(channel.id).disabled:
             raise Fault(409, "The alert channel is disabled: change it (PATCH), and it is enabled.", "channel_disabled")
 
-    async def put(self, channel: Channel, *events: DeliveryRequested | DeliveryReplayed) -> None:
-        """Put events into the channel's deliveries; the reads that follow show what has become of them."""
+    async def put(self, channel: Channel, *events: DeliveryRequested | DeliveryReplayed) -> int:
+        """Put events into the channel's deliveries; the offset of the last."""
         try:
             async with asyncio.timeout(_STORED_WITHIN):
                 positions = await asyncio.gather(
@@ -51,9 +51,13 @@ class ChannelDesk:
                 )
         except (NotStored, TimeoutError):
             raise Fault(503, "Not stored in time; it may still be sent.", headers={"Retry-After": "1"}) from None
-        last, states = max(position.offset for position in positions), self.parts.delivery_states
+        return max(position.offset for position in positions)
+
+    async def folded(self, channel: Channel, offset: int) -> None:
+        """Wait for what the fold made of an event of the channel, so that the reads that follow show it."""
+        states = self.parts.delivery_states
         partition = partition_of(channel.id.encode(), self.parts.partitions)
-        await self.parts.states_replica.wait(lambda: states.applied(partition) >= last, _VISIBLE_WITHIN)
+        await self.parts.states_replica.wait(lambda: states.applied(partition) >= offset, _VISIBLE_WITHIN)
 
     def shown(self, channel: Channel) -> dict[str, Any]:
         """The channel as this process can show it now."""

@@ -42,7 +42,7 @@ async def send_test(desk: Channels, key: AlertsWriter, id: str) -> Response:
         raise Fault(409, "The alert channel takes no events.", "no_events")
     notice, now = channel.notices[0], desk.parts.clock.now()
     request = DeliveryRequested(transition=new_id(), at=now, notices=(notice,), data=_test_data(notice, now))
-    await desk.put(channel, request)
+    await desk.folded(channel, await desk.put(channel, request))
     event = event_id(request.transition, notice)
     return one(_begun(delivery_id(event, channel.id), event, notice), 202)
 
@@ -89,16 +89,17 @@ async def replay_many(desk: Channels, key: AlertsWriter, id: str, body: JsonObje
         else:
             found = await history.ended(channel.id, start, end, most)
         wanted = [delivery for delivery in found if delivery not in pending]
-        replayed = 0
+        replayed, last = 0, -1
         for begin in range(0, min(len(wanted), _MOST_REPLAYED), _AT_ONCE):
             chosen = wanted[begin : begin + _AT_ONCE]
             sent = await history.sent(channel.id, chosen)
             events = [_again(sent[id], now) for id in chosen if id in sent and sent[id].body]
             if events:
-                await desk.put(channel, *events)
+                last = await desk.put(channel, *events)
             replayed += len(events)
     except Unavailable:
         raise unavailable() from None
+    await desk.folded(channel, last)
     return one({"replayed": replayed, "more": len(wanted) > _MOST_REPLAYED}, 202)
 
 
@@ -111,7 +112,7 @@ async def replay_one(desk: Channels, key: AlertsWriter, id: str, delivery: str) 
     if not sent.body:
         raise Fault(409, "What was to be sent was not kept.", "not_kept")
     again = _again(sent, desk.parts.clock.now())
-    await desk.put(channel, again)
+    await desk.folded(channel, await desk.put(channel, again))
     return one(_begun(delivery, again.event, again.notice) | {"replay_id": again.replay}, 202)
 
 
