@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import msgspec
 
 from schemas.definitions import ApiKey, Channel, Check, Definition, Project
+from schemas.maintenance import Maintenance
 from schemas.monitors import Monitor
 from schemas.status_pages import StatusPage
 
@@ -26,6 +27,7 @@ class Directory:
         self._slugs: dict[tuple[str, str], tuple[str, ...]] = {}
         self._checks_of: dict[str, dict[str, None]] = {}
         self._monitors: dict[str, Monitor] = {}
+        self._windows: dict[str, Maintenance] = {}
         self._channels: dict[str, Channel] = {}
         self._pages: dict[str, StatusPage] = {}
         self._pages_at: dict[str, tuple[str, ...]] = {}  # first 8 of a page's id -> ids
@@ -37,7 +39,7 @@ class Directory:
         kind, _, id = key.partition("/")
         if kind == "check":
             self._apply_check(id, value)
-        elif kind in ("project", "key", "channel", "monitor", "status-page"):
+        elif kind in ("project", "key", "channel", "monitor", "maintenance", "status-page"):
             self._apply_other(kind, id, None if value is None else _decode(value))
 
     def _apply_check(self, id: str, value: bytes | None) -> None:
@@ -75,8 +77,12 @@ class Directory:
                 self._channels[id] = definition
             case Monitor():
                 self._monitors[id] = definition
+            case Maintenance():
+                self._windows[id] = definition
             case None if kind == "key" and id in self._keys:
                 self._keys_by_hash.pop(self._keys.pop(id).hash, None)
+            case None if kind == "maintenance":
+                self._windows.pop(id, None)
             case None if kind == "monitor":
                 self._monitors.pop(id, None)
             case StatusPage():
@@ -129,6 +135,15 @@ class Directory:
         """All monitors of a project, oldest first."""
         found = (monitor for monitor in list(self._monitors.values()) if monitor.project == project)
         return sorted(found, key=lambda monitor: (monitor.created, monitor.id))
+
+    def window(self, id: str) -> Maintenance | None:
+        """The window of maintenance with this id."""
+        return self._windows.get(id)
+
+    def windows_of(self, project: str) -> list[Maintenance]:
+        """All windows of a project, oldest first."""
+        found = (window for window in list(self._windows.values()) if window.project == project)
+        return sorted(found, key=lambda window: (window.created, window.id))
 
     def channel(self, id: str) -> Channel | None:
         """The channel with this id."""

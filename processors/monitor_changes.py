@@ -7,7 +7,7 @@ one that confirmed it. Pausing and removing end an incident without a word.
 from typing import Any
 
 from processors.fold import Effect
-from processors.monitor_rules import expect_after, unseen
+from processors.monitor_rules import begin, expect_after, unseen
 from processors.telling import Teller, Told, settle
 from schemas.base import Micros
 from schemas.definitions import Notice
@@ -92,7 +92,7 @@ def tell_empty(state: MonitorState, monitor: Monitor, time: Micros) -> list[Effe
 def pause(state: MonitorState, monitor: Monitor, at: Micros, time: Micros) -> list[Effect]:
     teller = _teller(state, monitor, at, time)
     settle(state)
-    state.status, state.doubt, state.unobserved = "paused", None, False
+    state.status, state.doubt, state.unobserved, state.maintained = "paused", None, False, False
     return teller.tell("paused", "paused")
 
 
@@ -100,6 +100,21 @@ def resume(state: MonitorState, monitor: Monitor, at: Micros, time: Micros) -> l
     teller = _teller(state, monitor, at, time)
     state.status = "new"
     return teller.tell("new", "resumed")
+
+
+def enter_maintenance(state: MonitorState, monitor: Monitor, at: Micros, time: Micros) -> list[Effect]:
+    """A window opens: nothing is judged until it closes."""
+    teller = _teller(state, monitor, at, time)
+    state.maintained, state.doubt, state.unobserved = True, None, False
+    return teller.tell("maintenance", "maintenance")
+
+
+def leave_maintenance(state: MonitorState, monitor: Monitor, at: Micros, time: Micros) -> list[Effect]:
+    """The last window closes: results count anew, from one that is made at once."""
+    teller = _teller(state, monitor, at, time)
+    state.maintained = False
+    begin(state, monitor, max(at, time))
+    return teller.tell(state.status, "maintenance")
 
 
 def remove(state: MonitorState, monitor: Monitor, at: Micros, time: Micros) -> list[Effect]:

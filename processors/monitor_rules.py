@@ -118,7 +118,7 @@ def worn_out(monitor: Monitor, doubt: Doubt, going_down: bool) -> bool:
 
 def slot_deadline(state: MonitorState, monitor: Monitor) -> Micros | None:
     """When the slot that is expected counts as empty; None while nothing is expected, or it is known to be empty."""
-    if state.status == "paused" or state.unobserved:
+    if state.status == "paused" or state.unobserved or state.maintained:
         return None
     return state.expected + time_limit(monitor) + MARGIN
 

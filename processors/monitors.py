@@ -9,6 +9,7 @@ The contract:
   one, when nothing was known in between.
 - Only ticks move the clock; see `monitor_clock`. A slot that stays empty makes a monitor not observed, never down; a
   confirmation that does not come is asked of the next region.
+- While a window of maintenance is open, results are kept and judged by nobody; see `monitor_maintenance`.
 - A definition takes the place of an older version. When it changes what is probed or when, it begins anew to count.
 """
 
@@ -19,6 +20,7 @@ import msgspec
 from processors.fold import Context, Effect, Refused, View
 from processors.monitor_changes import go_down, go_observed, go_up, pause, remove, resume, tell_empty
 from processors.monitor_clock import MonitorClock, definition_key, monitor_of, time_of
+from processors.monitor_maintenance import MonitorMaintenance
 from processors.monitor_rules import (
     MARGIN,
     MOST_EARLY,
@@ -37,7 +39,14 @@ from schemas.base import SECOND, Micros
 from schemas.ids import is_uuid
 from schemas.monitor_states import MonitorCopy, MonitorState, MonitorStatesRecord, Seen
 from schemas.monitors import Monitor
-from schemas.probes import MonitorDefined, MonitorRemoved, ProbeCompleted, ProbeResultsEvent
+from schemas.probes import (
+    MaintenanceDefined,
+    MaintenanceRemoved,
+    MonitorDefined,
+    MonitorRemoved,
+    ProbeCompleted,
+    ProbeResultsEvent,
+)
 from schemas.slots import confirming_region, is_slot, region_of
 from schemas.ticks import Tick
 from schemas.topics import MONITOR_STATES, PROBE_RESULTS
@@ -65,6 +74,7 @@ class MonitorsPartition:
     def __init__(self, view: View) -> None:
         self._view = view
         self._clock = MonitorClock(view)
+        self._maintenance = MonitorMaintenance(view, self._clock)
 
     def apply(self, event: ProbeResultsEvent, context: Context) -> Sequence[Effect]:
         match event:
@@ -76,6 +86,12 @@ class MonitorsPartition:
                 return self._defined(event, context)
             case MonitorRemoved():
                 return self._removed(event, context)
+            case MaintenanceDefined():
+                if context.key != event.maintenance.id:
+                    raise Refused("the key of a window of maintenance must be its id")
+                return self._maintenance.defined(event.maintenance, self._at(event.at))
+            case MaintenanceRemoved():
+                return self._maintenance.removed(event.id, self._at(event.at))
 
     # ---- results
 
@@ -123,7 +139,12 @@ class MonitorsPartition:
                 Seen(result.region, result.slot, result.ok),
             )
             state.slot = max(state.slot, result.slot)
+        if state.maintained:
+            return []
+        was_down = state.status == "down"
         effects = self._judge(state, monitor, result, time)
+        if was_down and state.status == "up":
+            effects += self._maintenance.look_at(state, monitor, result.at)
         if state.unobserved:
             effects += go_observed(state, monitor, result.at, time)
         return effects
@@ -157,7 +178,11 @@ class MonitorsPartition:
         if not 0 < tick.now <= END_OF_TIME:
             raise Refused("a tick must tell a time between the years 1970 and 9999")
         if not context.retried:
-            return self._clock.tick(tick, context)
+            try:
+                return [*self._maintenance.tick(max(tick.now, time_of(self._view))), *self._clock.tick(tick, context)]
+            except BaseException:
+                self._maintenance.look_again()  # the session undoes what the tick changed
+                raise
         # A dead letter that told of a parked monitor: it is taken up again.
         state = self._view.get(context.key)
         if isinstance(state, MonitorState) and state.parked is not None:
@@ -188,6 +213,7 @@ class MonitorsPartition:
         else:
             return ()
         view.put(definition_key(key), MonitorCopy(monitor=monitor))
+        effects += self._maintenance.look_at(state, monitor, at)
         self._clock.look_at(key, state, monitor)
         return effects
 

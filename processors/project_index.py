@@ -17,6 +17,7 @@ from processors.fold import Refused, View
 from schemas.base import Micros
 from schemas.definitions import ApiKey, Channel, Check, Definition, Project, definition_key
 from schemas.ids import is_uuid
+from schemas.maintenance import Maintenance
 from schemas.monitors import Monitor
 from schemas.requests import CheckFields, UniqueField
 from schemas.schedules import Simple
@@ -175,7 +176,7 @@ class ProjectIndex:
         """The project's monitors, oldest first."""
         return [self._view.get(f"monitor/{id}") for _, id in self._monitors.get(project)]
 
-    def is_there(self, candidate: ApiKey | Channel | Check | Monitor | StatusPage) -> bool:
+    def is_there(self, candidate: ApiKey | Channel | Check | Monitor | StatusPage | Maintenance) -> bool:
         """Whether its owner has it already: the request came twice. Ids are random: no other project may take one."""
         there = self._view.get(definition_key(candidate))
         if there is None:

@@ -16,6 +16,7 @@ from msgspec.structs import asdict, replace
 
 from processors.fold import Context, Effect, Refused, View
 from processors.project_index import Denied, ProjectIndex, must_have_uuid
+from processors.project_maintenance import ProjectMaintenance
 from processors.project_monitors import ProjectMonitors
 from processors.project_pages import ProjectPages
 from processors.project_verdicts import verdict
@@ -34,6 +35,9 @@ from schemas.requests import (
     CheckUpdate,
     KeyCreate,
     KeyRevoke,
+    MaintenanceCreate,
+    MaintenanceDelete,
+    MaintenanceUpdate,
     MonitorCreate,
     MonitorDelete,
     MonitorUpdate,
@@ -81,6 +85,7 @@ class ProjectsPartition:
         self._view = view
         self.index = ProjectIndex(view)
         self._monitors = ProjectMonitors(view, self.index)
+        self._maintenance = ProjectMaintenance(view, self.index)
         self._pages = ProjectPages(view, self.index)
 
     def apply(self, event: ProjectsRequest | Tick, context: Context) -> Iterable[Effect]:
@@ -137,6 +142,12 @@ class ProjectsPartition:
                 return self._pages.change(request, self.index.page(owner, request.id), at)
             case StatusPageDelete():
                 return self._pages.delete(request, self.index.page(owner, request.id))
+            case MaintenanceCreate():
+                return self._maintenance.create(request, project, at)
+            case MaintenanceUpdate():
+                return self._maintenance.change(request, owner, at)
+            case MaintenanceDelete():
+                return self._maintenance.delete(request, owner, at)
             case KeyCreate():
                 return self._create_key(request, project, at)
             case KeyRevoke():

@@ -20,7 +20,7 @@ from schemas.ids import derived_id
 from schemas.status_pages import ComponentKind, StatusPage
 from schemas.transitions import Shown
 
-Status = Literal["up", "down", "paused", "pending", "unknown"]
+Status = Literal["up", "down", "paused", "pending", "maintenance", "unknown"]
 Overall = Literal["operational", "partial_outage", "major_outage", "unknown"]
 
 DAYS = 90
@@ -32,7 +32,14 @@ _PATIENCE = 2.0
 # A fold that is so far behind speaks of the past, and the page says so.
 _BEHIND: Micros = 60 * SECOND
 
-_WORDS: dict[Shown, Status] = {"up": "up", "late": "up", "down": "down", "paused": "paused", "new": "pending"}
+_WORDS: dict[Shown, Status] = {
+    "up": "up",
+    "late": "up",
+    "down": "down",
+    "paused": "paused",
+    "new": "pending",
+    "maintenance": "maintenance",
+}
 
 
 class Component(NamedTuple):
@@ -129,7 +136,7 @@ def components_of(parts: Parts, page: StatusPage) -> list[Component]:
 
 def overall(components: list[Component]) -> Overall:
     """The status of all together; what is paused or has not begun counts for nothing."""
-    words = [component.status for component in components if component.status not in ("paused", "pending")]
+    words = [component.status for component in components if component.status not in ("paused", "pending", "maintenance")]
     down = words.count("down")
     if down:
         return "major_outage" if down == len(words) else "partial_outage"

@@ -1,6 +1,7 @@
 """Definitions: what people decided. The records of the `definitions` topic, written only by the `projects` fold.
 
-Keys are `project/<id>`, `key/<id>`, `channel/<id>`, `check/<id>`, `monitor/<id>`, `status-page/<id>`.
+Keys are `project/<id>`, `key/<id>`, `channel/<id>`, `check/<id>`, `monitor/<id>`, `maintenance/<id>`,
+`status-page/<id>`.
 """
 
 from typing import Annotated, Literal
@@ -8,6 +9,7 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from schemas.base import Fact, Micros
+from schemas.maintenance import Maintenance
 from schemas.monitors import Monitor
 from schemas.schedules import Schedule, Simple
 from schemas.status_pages import StatusPage
@@ -129,7 +131,7 @@ class Check(Fact, tag="check", frozen=True):
     channels: tuple[str, ...] = ()
 
 
-Definition = Project | ApiKey | Channel | Check | Monitor | StatusPage
+Definition = Project | ApiKey | Channel | Check | Monitor | StatusPage | Maintenance
 
 
 def definition_key(definition: Definition) -> str:

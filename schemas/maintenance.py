@@ -8,7 +8,7 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from schemas.base import SECOND, Fact, Micros
-from schemas.schedules import Cron, OnCalendar, next_after
+from schemas.schedules import BadSchedule, BadTimezone, Cron, OnCalendar, next_after, parse_schedule
 
 Duration = Annotated[int, Meta(ge=60, le=604_800)]
 
@@ -43,14 +43,27 @@ class Maintenance(Fact, tag="maintenance", frozen=True):
     monitors: tuple[str, ...] = ()
 
 
+def fault_of(window: Window) -> str:
+    """Why a window makes no sense; empty when it does."""
+    match window:
+        case Once(start=start, end=end):
+            return "" if start < end else "a window must end after it begins"
+        case Recurring(schedule=schedule):
+            try:
+                parse_schedule(schedule.expression, schedule.tz)
+            except (BadSchedule, BadTimezone) as error:
+                return f"the schedule {error}"
+            return ""
+
+
 def open_until(window: Window, at: Micros) -> Micros | None:
     """When the window ends that is open at `at`; None when none is. One that begins before it ends may follow it."""
     match window:
         case Once(start=start, end=end):
             return end if start <= at < end else None
         case Recurring(schedule=schedule, duration=seconds):
-            start = next_after(schedule, at - seconds * SECOND)
-            return start + seconds * SECOND if start is not None and start <= at else None
+            began = next_after(schedule, at - seconds * SECOND)
+            return began + seconds * SECOND if began is not None and began <= at else None
 
 
 def opens_after(window: Window, at: Micros) -> Micros | None:

@@ -1,7 +1,8 @@
 """Running states of monitors: the records of `monitor-states`, written only by the `monitors` fold.
 
 Keys: the monitor's id for its running state, `definition/<monitor id>` for the fold's own copy of its definition,
-`partition` for the partition's own record. Probers follow this topic: definitions and doubts tell them what to do.
+`maintenance/<id>` for its copies of windows, `partition` for the partition's own record. Probers follow this topic:
+definitions and doubts tell them what to do.
 """
 
 from typing import Literal
@@ -9,6 +10,7 @@ from typing import Literal
 from msgspec import Struct
 
 from schemas.base import Fact, Micros, Value
+from schemas.maintenance import Maintenance
 from schemas.monitors import Monitor
 from schemas.ticks import Progress
 from schemas.transitions import Shown
@@ -46,6 +48,7 @@ class MonitorState(Value, tag="monitor-state"):
     """What a result rewrites.
 
     version: of the definition folded last. unobserved: a slot passed of which no result came; qualifies `up` and `new`.
+    maintained: a window of maintenance is open: results are kept and not judged; qualifies `up` and `new`.
     begun: the first slot of which a result counts, since what is probed was defined as it is now; oldest: the version
     of the definition then.
     slot: the newest regular slot of which a result counted, by any region.
@@ -61,6 +64,7 @@ class MonitorState(Value, tag="monitor-state"):
     version: int
     status: MonitorStatus = "new"
     unobserved: bool = False
+    maintained: bool = False
     begun: Micros = 0
     oldest: int = 0
     expected: Micros = 0
@@ -84,6 +88,8 @@ class MonitorState(Value, tag="monitor-state"):
 
 def shown(state: MonitorState) -> Shown:
     """The status that people see: nothing is known while slots stay empty, except that it was down before."""
+    if state.maintained and state.status in ("new", "up"):
+        return "maintenance"
     return "not_observed" if state.unobserved and state.status in ("new", "up") else state.status
 
 
@@ -93,4 +99,11 @@ class MonitorCopy(Fact, tag="monitor-definition", frozen=True):
     monitor: Monitor
 
 
-MonitorStatesRecord = MonitorState | MonitorCopy | Progress
+class MaintenanceCopy(Fact, tag="maintenance-definition", frozen=True):
+    """The `monitors` fold's own copy of a window. `until`: when it closes, while it is open."""
+
+    maintenance: Maintenance
+    until: Micros | None = None
+
+
+MonitorStatesRecord = MonitorState | MonitorCopy | MaintenanceCopy | Progress

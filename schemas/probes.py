@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 from schemas.base import Fact, Micros
+from schemas.maintenance import Maintenance
 from schemas.monitors import Monitor
 from schemas.ticks import Tick
 
@@ -72,4 +73,18 @@ class MonitorRemoved(Fact, tag="monitor.removed", frozen=True):
     at: Micros
 
 
-ProbeResultsEvent = ProbeCompleted | MonitorDefined | MonitorRemoved | Tick
+class MaintenanceDefined(Fact, tag="maintenance.defined", frozen=True):
+    """A window was made or changed. In every partition."""
+
+    at: Micros
+    maintenance: Maintenance
+
+
+class MaintenanceRemoved(Fact, tag="maintenance.removed", frozen=True):
+    """A window is gone. In every partition."""
+
+    at: Micros
+    id: str
+
+
+ProbeResultsEvent = ProbeCompleted | MonitorDefined | MonitorRemoved | MaintenanceDefined | MaintenanceRemoved | Tick

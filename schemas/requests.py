@@ -10,6 +10,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from schemas.base import Fact, Micros
 from schemas.definitions import Addresses, ApiKey, Channel, Notice, Project
+from schemas.maintenance import Window
 from schemas.monitors import Confirmations, Interval, MonitorKind, Region, Target, Timeout
 from schemas.schedules import Schedule
 from schemas.status_pages import Components, Description, PageSlug, PasswordHash, Title
@@ -191,6 +192,35 @@ class StatusPageDelete(Request, tag="status-page.delete", frozen=True):
     id: str
 
 
+class MaintenanceFields(Fact, tag=False, frozen=True):
+    """The fields of a window that a request sets; what is not set keeps its value or default."""
+
+    name: Annotated[str, Meta(min_length=1, max_length=200)] | UnsetType = UNSET
+    window: Window | UnsetType = UNSET
+    monitors: tuple[str, ...] | UnsetType = UNSET
+
+
+class MaintenanceRequest(Request, frozen=True):
+    """`partitions`: how many the deployment has; a window is told in each of them."""
+
+    id: str
+    partitions: Annotated[int, Meta(ge=1, le=1_024)]
+
+
+class MaintenanceCreate(MaintenanceRequest, tag="maintenance.create", frozen=True):
+    """Makes a window under the candidate `id`."""
+
+    fields: MaintenanceFields
+
+
+class MaintenanceUpdate(MaintenanceRequest, tag="maintenance.update", frozen=True):
+    fields: MaintenanceFields
+
+
+class MaintenanceDelete(MaintenanceRequest, tag="maintenance.delete", frozen=True):
+    pass
+
+
 ProjectsRequest = (
     ProjectCreate
     | KeyCreate
@@ -204,6 +234,9 @@ ProjectsRequest = (
     | MonitorCreate
     | MonitorUpdate
     | MonitorDelete
+    | MaintenanceCreate
+    | MaintenanceUpdate
+    | MaintenanceDelete
     | StatusPageCreate
     | StatusPageUpdate
     | StatusPageDelete
@@ -213,9 +246,9 @@ ProjectsRequest = (
 class Decision(Fact, tag="decision", frozen=True):
     """The verdict on a request. `id` and `version` name what was made, found or changed; `reason` says why refused.
 
-    `refused` reasons: `no such project`, `no such check`, `no such monitor`, `no such channel`, `no such key`,
-    `wrong kind of channel`, `no such status page`, `no such component: x`, `exists`, `limit reached`, `ambiguous
-    slug`, `invalid channel identifier: x`, `non-unique channel identifier: x`, `empty channel identifier`.
+    `refused` reasons: `no such project`, `no such check`, `no such monitor`, `no such window`, `no such channel`,
+    `no such key`, `wrong kind of channel`, `no such status page`, `no such component: x`, `exists`, `limit reached`,
+    `ambiguous slug`, `invalid channel identifier: x`, `non-unique channel identifier: x`, `empty channel identifier`.
     """
 
     request: str

@@ -9,8 +9,10 @@ from schemas.base import Fact, Micros
 from schemas.ticks import GapCause
 
 # `removed` closes the last span of a thing that was deleted.
-Shown = Literal["new", "up", "late", "not_observed", "down", "paused", "removed"]
-Reason = Literal["ping", "probe", "fail", "deadline", "run limit", "gap", "paused", "resumed", "defined", "removed"]
+Shown = Literal["new", "up", "late", "not_observed", "down", "paused", "maintenance", "removed"]
+Reason = Literal[
+    "ping", "probe", "fail", "deadline", "run limit", "gap", "paused", "resumed", "maintenance", "defined", "removed"
+]
 
 
 class StatusChanged(Fact, tag="status.changed", frozen=True):

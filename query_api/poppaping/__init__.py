@@ -1,13 +1,21 @@
 """The PoppaPing REST API v1 (seed 001, reference/poppaping-api.md)."""
 
-from query_api.poppaping import account, alerts, deliveries, incidents, monitors, status_pages
+from query_api.poppaping import account, alerts, deliveries, incidents, maintenance, monitors, status_pages
 from query_api.poppaping.answers import Fault, fault_answer, on_fault
 from query_api.poppaping.limits import RateLimits
 from query_api.poppaping.plans import PLANS
 
 PREFIX = "/api/v1"
-ROUTERS = (account.router, monitors.router, incidents.router, alerts.router, deliveries.router, status_pages.router)
-_ROOMS = ("account", "monitors", "incidents", "status-pages", "alerts", "alert-channels")
+ROUTERS = (
+    account.router,
+    monitors.router,
+    incidents.router,
+    alerts.router,
+    deliveries.router,
+    status_pages.router,
+    maintenance.router,
+)
+_ROOMS = ("account", "monitors", "incidents", "status-pages", "alerts", "alert-channels", "maintenance-windows")
 
 __all__ = ["PLANS", "PREFIX", "ROUTERS", "Fault", "RateLimits", "fault_answer", "on_fault", "speaks"]
 

@@ -1,0 +1,68 @@
+"""What the `projects` fold decides about windows of maintenance; every partition of `probe-results` hears of them."""
+
+from typing import Any
+
+from msgspec import UNSET
+from msgspec.structs import asdict, replace
+
+from processors.fold import Effect, Refused, View
+from processors.project_index import Denied, ProjectIndex
+from processors.project_verdicts import verdict
+from schemas.base import Micros
+from schemas.definitions import Project, definition_key
+from schemas.maintenance import Maintenance, fault_of
+from schemas.probes import MaintenanceDefined, MaintenanceRemoved
+from schemas.requests import MaintenanceCreate, MaintenanceDelete, MaintenanceFields, MaintenanceUpdate
+from schemas.topics import PROBE_RESULTS
+
+
+class ProjectMaintenance:
+    """The windows of one partition's projects."""
+
+    def __init__(self, view: View, index: ProjectIndex) -> None:
+        self._view, self._index = view, index
+
+    def create(self, request: MaintenanceCreate, project: Project, at: Micros) -> list[Effect]:
+        wanted = self._wanted(request.fields, project.id)
+        if "name" not in wanted or "window" not in wanted:
+            raise Refused("maintenance needs a name and a window")
+        maintenance = Maintenance(id=request.id, project=project.id, version=1, created=at, revised=at, **wanted)
+        if self._index.is_there(maintenance):
+            return [verdict(request, "found", maintenance.id, self._view.get(definition_key(maintenance)).version)]
+        self._view.put(definition_key(maintenance), maintenance)
+        return [*_told(maintenance, request.partitions, at), verdict(request, "made", maintenance.id, 1)]
+
+    def change(self, request: MaintenanceUpdate, owner: str, at: Micros) -> list[Effect]:
+        maintenance = self._find(owner, request.id)
+        wanted = self._wanted(request.fields, owner)
+        if replace(maintenance, **wanted) == maintenance:
+            return [verdict(request, "updated", maintenance.id, maintenance.version)]
+        changed = replace(maintenance, version=maintenance.version + 1, revised=at, **wanted)
+        self._view.put(definition_key(changed), changed)
+        return [*_told(changed, request.partitions, at), verdict(request, "updated", changed.id, changed.version)]
+
+    def delete(self, request: MaintenanceDelete, owner: str, at: Micros) -> list[Effect]:
+        maintenance = self._find(owner, request.id)
+        self._view.delete(definition_key(maintenance))
+        removed = MaintenanceRemoved(at=at, id=maintenance.id)
+        told = [Effect(PROBE_RESULTS, maintenance.id, removed, number) for number in range(request.partitions)]
+        return [*told, verdict(request, "removed", maintenance.id, maintenance.version)]
+
+    def _find(self, owner: str, id: str) -> Maintenance:
+        maintenance = self._view.get(f"maintenance/{id}")
+        if not isinstance(maintenance, Maintenance) or maintenance.project != owner:
+            raise Denied("no such window")
+        return maintenance
+
+    def _wanted(self, fields: MaintenanceFields, project: str) -> dict[str, Any]:
+        wanted = {name: value for name, value in asdict(fields).items() if value is not UNSET}
+        if "window" in wanted and (fault := fault_of(wanted["window"])):
+            raise Refused(fault)
+        for monitor in wanted.get("monitors", ()):
+            self._index.monitor(project, monitor)
+        return wanted
+
+
+def _told(maintenance: Maintenance, partitions: int, at: Micros) -> list[Effect]:
+    defined = MaintenanceDefined(at=at, maintenance=maintenance)
+    return [Effect(PROBE_RESULTS, maintenance.id, defined, number) for number in range(partitions)]

@@ -1,0 +1,199 @@
+"""Windows of maintenance: Pingfold's own, in the style of the API. While one is open, what it covers is not judged.
+
+A window is either from `starts_at` to `ends_at`, or recurs: `schedule` (a cron or OnCalendar expression) in `timezone`
+for `duration_minutes`. `monitor_ids` empty: every monitor of the project.
+"""
+
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import msgspec
+from fastapi import APIRouter, Response
+from msgspec import UNSET, Meta, UnsetType
+
+from query_api.auth import LOOK
+from query_api.poppaping.answers import ERRORS, MOST_PER_PAGE, Fault, Page, PerPage, cut, listed, one, time
+from query_api.poppaping.auth import JsonObject, MonitorsReader, MonitorsWriter
+from query_api.poppaping.bodies import judged
+from query_api.poppaping.desk import Desk, TheDesk
+from schemas.base import SECOND, Micros
+from schemas.definitions import ApiKey
+from schemas.ids import is_uuid, new_id
+from schemas.maintenance import Maintenance, Once, Recurring, Window, fault_of, open_until, opens_after
+from schemas.requests import (
+    Decision,
+    MaintenanceCreate,
+    MaintenanceDelete,
+    MaintenanceFields,
+    MaintenanceUpdate,
+)
+from schemas.schedules import BadSchedule, BadTimezone, parse_schedule
+
+_VISIBLE_WITHIN = 3.0
+
+router = APIRouter(tags=["maintenance"], responses=ERRORS)
+
+
+class Wanted(msgspec.Struct, forbid_unknown_fields=True):
+    """A body as it may be. What a window is made of is given together."""
+
+    name: Annotated[str, Meta(min_length=1, max_length=200)] | UnsetType = UNSET
+    starts_at: datetime | UnsetType = UNSET
+    ends_at: datetime | UnsetType = UNSET
+    schedule: Annotated[str, Meta(max_length=100)] | UnsetType = UNSET
+    timezone: Annotated[str, Meta(max_length=100)] | UnsetType = UNSET
+    duration_minutes: Annotated[int, Meta(ge=1, le=10_080)] | UnsetType = UNSET
+    monitor_ids: Annotated[list[str], Meta(max_length=10_000)] | UnsetType = UNSET
+
+
+@router.get("/maintenance-windows", summary="List windows of maintenance (Pingfold's own)")
+async def list_windows(desk: TheDesk, key: MonitorsReader, page: Page = 1, per_page: PerPage = 25) -> Response:
+    """The windows of the project, oldest first, also those that are over."""
+    per_page = min(per_page, MOST_PER_PAGE)
+    windows = desk.parts.directory.windows_of(key.project)
+    objects = [_object(desk, window) for window in cut(windows, page, per_page)]
+    return listed(objects, page, per_page, len(windows))
+
+
+@router.post("/maintenance-windows", status_code=201, summary="Announce maintenance (Pingfold's own)")
+async def create_window(desk: TheDesk, key: MonitorsWriter, body: JsonObject) -> Response:
+    """Announce a window."""
+    wanted = judged(body, Wanted)
+    window = _window(wanted)
+    if wanted.name is UNSET:
+        raise Fault(400, "Field 'name' is required.")
+    if window is UNSET:
+        raise Fault(400, "Give 'starts_at' and 'ends_at', or 'schedule' and 'duration_minutes'.")
+    request = MaintenanceCreate(
+        request=new_id(),
+        at=desk.parts.clock.now(),
+        id=new_id(),
+        partitions=desk.parts.partitions,
+        fields=_fields(desk, key, wanted, window),
+    )
+    return one(_object(desk, await _result(desk, await desk.ask(key, request))), 201)
+
+
+@router.get("/maintenance-windows/{id}", summary="Read a window of maintenance (Pingfold's own)")
+async def read_window(desk: TheDesk, key: MonitorsReader, id: str) -> Response:
+    """One window."""
+    return one(_object(desk, await _find(desk, key, id)))
+
+
+@router.patch("/maintenance-windows/{id}", summary="Change a window of maintenance (Pingfold's own)")
+async def change_window(desk: TheDesk, key: MonitorsWriter, id: str, body: JsonObject) -> Response:
+    """Change the fields that are given."""
+    known, wanted = await _find(desk, key, id), judged(body, Wanted)
+    request = MaintenanceUpdate(
+        request=new_id(),
+        at=desk.parts.clock.now(),
+        id=known.id,
+        partitions=desk.parts.partitions,
+        fields=_fields(desk, key, wanted, _window(wanted)),
+    )
+    return one(_object(desk, await _result(desk, await desk.ask(key, request))))
+
+
+@router.delete("/maintenance-windows/{id}", summary="Delete a window of maintenance (Pingfold's own)")
+async def delete_window(desk: TheDesk, key: MonitorsWriter, id: str) -> Response:
+    """Delete a window; when it is open, it is over now."""
+    parts = desk.parts
+    known = await _find(desk, key, id)
+    await desk.ask(
+        key,
+        MaintenanceDelete(request=new_id(), at=parts.clock.now(), id=known.id, partitions=parts.partitions),
+    )
+    await parts.definitions_replica.wait(lambda: parts.directory.window(known.id) is None, _VISIBLE_WITHIN)
+    return one({"id": known.id, "deleted": True})
+
+
+async def _find(desk: Desk, key: ApiKey, id: str) -> Maintenance:
+    directory = desk.parts.directory
+    window = directory.window(id)
+    if window is None and is_uuid(id):
+        if not await desk.parts.definitions_replica.caught_up(LOOK):
+            raise Fault(503, "The window cannot be looked up now.", headers={"Retry-After": "1"})
+        window = directory.window(id)
+    if window is None or window.project != key.project:
+        raise Fault(404, "Maintenance window not found.")
+    return window
+
+
+async def _result(desk: Desk, decision: Decision) -> Maintenance:
+    directory = desk.parts.directory
+
+    def found() -> Maintenance | None:
+        window = directory.window(decision.id)
+        return window if window is not None and window.version >= decision.version else None
+
+    await desk.parts.definitions_replica.wait(lambda: found() is not None, _VISIBLE_WITHIN)
+    window = found()
+    if window is None:
+        raise Fault(503, "The change is made, but cannot be read back yet.", headers={"Retry-After": "1"})
+    return window
+
+
+def _fields(desk: Desk, key: ApiKey, wanted: Wanted, window: Window | UnsetType) -> MaintenanceFields:
+    monitors: tuple[str, ...] | UnsetType = UNSET
+    if wanted.monitor_ids is not UNSET:
+        monitors = tuple(sorted(set(wanted.monitor_ids)))
+        for id in monitors:
+            monitor = desk.parts.directory.monitor(id)
+            if monitor is None or monitor.project != key.project:
+                raise Fault(400, f"Field 'monitor_ids': there is no monitor '{id}'.")
+    return MaintenanceFields(name=wanted.name, window=window, monitors=monitors)
+
+
+def _window(wanted: Wanted) -> Window | UnsetType:
+    """What a body says of the window, all of it or nothing."""
+    once = (wanted.starts_at, wanted.ends_at)
+    recurring = (wanted.schedule, wanted.duration_minutes)
+    if all(field is UNSET for field in (*once, *recurring, wanted.timezone)):
+        return UNSET
+    window: Window
+    if isinstance(wanted.starts_at, datetime) and isinstance(wanted.ends_at, datetime):
+        if recurring != (UNSET, UNSET) or wanted.timezone is not UNSET:
+            raise Fault(400, "A window is either from 'starts_at' to 'ends_at', or recurs by 'schedule'.")
+        window = Once(_micros(wanted.starts_at, "starts_at"), _micros(wanted.ends_at, "ends_at"))
+    elif isinstance(wanted.schedule, str) and isinstance(wanted.duration_minutes, int) and once == (UNSET, UNSET):
+        zone = wanted.timezone if isinstance(wanted.timezone, str) else "UTC"
+        try:
+            window = Recurring(parse_schedule(wanted.schedule, zone), wanted.duration_minutes * 60)
+        except (BadSchedule, BadTimezone) as error:
+            raise Fault(400, f"Field 'schedule' {error}.") from None
+    else:
+        raise Fault(400, "Give 'starts_at' and 'ends_at', or 'schedule' and 'duration_minutes'.")
+    if fault := fault_of(window):
+        raise Fault(400, f"{fault.capitalize()}.")
+    return window
+
+
+def _micros(moment: datetime, field: str) -> Micros:
+    if moment.tzinfo is None:
+        raise Fault(400, f"Field '{field}' needs an offset from UTC, as in 2026-03-01T10:00:00+00:00.")
+    try:
+        return max(0, int(moment.astimezone(UTC).timestamp())) * SECOND
+    except (OverflowError, ValueError):
+        raise Fault(400, f"Field '{field}' is out of range.") from None
+
+
+def _object(desk: Desk, maintenance: Maintenance) -> dict[str, Any]:
+    now, window = desk.parts.clock.now(), maintenance.window
+    until = open_until(window, now)
+    once = window if isinstance(window, Once) else None
+    recurring = window if isinstance(window, Recurring) else None
+    return {
+        "id": maintenance.id,
+        "name": maintenance.name,
+        "starts_at": time(once.start if once else None),
+        "ends_at": time(once.end if once else None),
+        "schedule": recurring.schedule.expression if recurring else None,
+        "timezone": recurring.schedule.tz if recurring else None,
+        "duration_minutes": recurring.duration // 60 if recurring else None,
+        "monitor_ids": list(maintenance.monitors),
+        "active": until is not None,
+        "active_until": time(until),
+        "next_start_at": time(opens_after(window, now)),
+        "created_at": time(maintenance.created),
+        "updated_at": time(maintenance.revised),
+    }

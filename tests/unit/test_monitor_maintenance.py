@@ -1,0 +1,130 @@
+"""Maintenance of monitors in the fold: nothing alerts, nothing is judged, and afterwards all is as before."""
+
+from typing import Any
+
+import pytest
+
+from schemas.dead_letters import DeadLetter
+from schemas.ids import derived_id
+from schemas.maintenance import Maintenance, Once, Recurring, Window
+from schemas.monitor_states import MaintenanceCopy, shown
+from schemas.probes import MaintenanceDefined, MaintenanceRemoved
+from schemas.schedules import Cron
+from tests.folding import of_type
+from tests.monitor_story import MONITOR, Story, changes, notices, t
+
+WINDOW = derived_id("test", "window")
+
+
+def window(story: Story, at: float, what: Window, version: int = 1, **fields: Any) -> list[Any]:
+    made: dict[str, Any] = {"id": WINDOW, "project": "p", "created": t(0), "revised": t(at), "name": "deploy"}
+    maintenance = Maintenance(**made | {"version": version, "window": what} | fields)
+    return story.tell(MaintenanceDefined(at=t(at), maintenance=maintenance), at, key=WINDOW)
+
+
+def once(start: float, end: float) -> Once:
+    return Once(t(start), t(end))
+
+
+def up_story(**definition: Any) -> Story:
+    story = Story(**{"confirmations": 2} | definition)
+    story.probe(0)
+    story.probe(1)
+    return story
+
+
+def test_nothing_is_judged_while_a_window_is_open() -> None:
+    story = up_story()
+    assert window(story, 70, once(100, 400)) == []
+    assert changes(story.tick(101)) == [("up", "maintenance", "maintenance", 100)]
+    for slot in (2, 3, 4):
+        assert story.probe(slot, ok=False) == []
+    assert (shown(story.state), story.state.last_ok, story.state.incident) == ("maintenance", False, None)
+    assert changes(story.tick(401)) == [("maintenance", "up", "maintenance", 400)]
+    # It is probed at once, and judged again.
+    begun = story.state.begun
+    assert t(400) <= begun <= t(401)
+    assert notices(story.probe(0, ok=False) + story.confirm(ok=False)) == ["monitor.down", "incident.created"]
+    assert story.state.down_since == begun
+
+
+def test_empty_slots_are_not_noticed_in_maintenance() -> None:
+    story = up_story()
+    window(story, 70, once(100, 4000))
+    story.tick(101)
+    assert story.tick(3900) == []
+    assert changes(story.tick(4001)) == [("maintenance", "up", "maintenance", 4000)]
+    assert changes(story.tick(4100)) == [("up", "not_observed", "gap", 4000)]
+
+
+def test_one_that_is_down_stays_down_until_it_comes_back() -> None:
+    story = up_story()
+    story.probe(2, ok=False)
+    story.confirm(ok=False)
+    assert story.state.status == "down"
+    window(story, 130, once(140, 1000))
+    assert story.tick(141) == []
+    assert shown(story.state) == "down"
+    effects = story.probe(3)
+    assert [one[:2] for one in changes(effects)] == [("down", "up"), ("up", "maintenance")]
+    assert notices(effects) == ["monitor.recovered", "incident.resolved"]
+    assert story.probe(4, ok=False) == []
+
+
+def test_a_window_that_is_open_when_it_is_made() -> None:
+    story = up_story()
+    assert changes(window(story, 150, once(100, 400))) == [("up", "maintenance", "maintenance", 150)]
+
+
+def test_a_window_that_is_removed_or_changed_while_it_is_open() -> None:
+    story = up_story()
+    window(story, 70, once(100, 400))
+    story.tick(101)
+    assert changes(window(story, 200, once(300, 500), version=2)) == [("maintenance", "up", "maintenance", 200)]
+    assert window(story, 210, once(100, 400), version=1) == []
+    assert changes(story.tick(301)) == [("up", "maintenance", "maintenance", 300)]
+    removed = story.tell(MaintenanceRemoved(at=t(310), id=WINDOW), 310, key=WINDOW)
+    assert changes(removed) == [("maintenance", "up", "maintenance", 310)]
+
+
+def test_a_monitor_that_is_made_or_resumed_in_a_window_is_in_it() -> None:
+    story = Story()
+    window(story, 5, once(0, 10_000))
+    assert shown(story.state) == "maintenance"
+    story.define(20, paused=True)
+    assert shown(story.state) == "paused"
+    assert changes(story.define(30, paused=False))[-1][:2] == ("new", "maintenance")
+
+
+def test_only_those_it_covers() -> None:
+    story = up_story()
+    assert window(story, 90, once(80, 400), monitors=(derived_id("other"),)) == []
+    assert window(story, 91, once(80, 400), version=2, project="q") == []
+    assert changes(window(story, 92, once(80, 400), version=3, monitors=(MONITOR,))) != []
+
+
+def test_every_day_again() -> None:
+    story = up_story(interval=3600)
+    window(story, 70, Recurring(Cron("0 2 * * *", "UTC"), 3600))
+    told = []
+    for hour in range(1, 75):
+        told += changes(story.tick(hour * 3600))
+    moves = [(was, now, at) for was, now, _, at in told if "maintenance" in (was, now)]
+    assert [at for _, now, at in moves if now == "maintenance"] == [(2 + 24 * day) * 3600 for day in range(4)]
+    assert [at for was, _, at in moves if was == "maintenance"] == [(3 + 24 * day) * 3600 for day in range(3)]
+
+
+@pytest.mark.parametrize("what", [Once(5, 5), Recurring(Cron("0 2 * *", "UTC"), 60), Recurring(Cron("@x", "UTC"), 60)])
+def test_a_window_that_nobody_could_follow_is_refused(what: Window) -> None:
+    story = up_story()
+    window(story, 70, what)
+    assert len(of_type(story.effects, DeadLetter)) == 1
+    assert not [key for key in story.folding.committed if key.startswith("maintenance/")]
+
+
+def test_the_copy_says_whether_it_is_open() -> None:
+    story = up_story()
+    window(story, 70, once(100, 400))
+    assert story.folding.state(MaintenanceCopy, f"maintenance/{WINDOW}").until is None
+    story.tick(100)
+    assert story.folding.state(MaintenanceCopy, f"maintenance/{WINDOW}").until == t(400)
