@@ -29,7 +29,7 @@ from tests.folding import Folding, Journal, of_type, told
 
 MONITORS = tuple(derived_id("monitor", n) for n in range(3))
 SHAPES: tuple[dict[str, Any], ...] = (
-    {"probed_from": ("a",), "interval": 60, "confirmations": 2},
+    {"probed_from": ("a",), "interval": 60, "confirmations": 3},
     {"probed_from": ("a", "b", "c"), "interval": 10, "confirmations": 3, "recoveries": 2},
     {"probed_from": ("a", "b"), "interval": 5, "timeout": 3, "confirmations": 1},
     {"probed_from": ("a", "b", "c", "d", "e"), "interval": 20, "confirmations": 4},
@@ -161,6 +161,11 @@ class Writer:
         told_before = self.told[key]
         if what == "nonsense":
             self.add(key, b'{"type":"probe.completed","slot":"soon"}')
+        elif what == "retried":
+            if (result := self.regular(key, False, 0)) is not None:
+                before = dict(self.folding.committed)
+                self.add(key, result, retried=True)
+                assert before | {PROGRESS_KEY: b""} == self.folding.committed | {PROGRESS_KEY: b""}
         elif what == "back":  # the ticker's clock was set back
             self.add("tick", tick(self.now - 100 * SECOND))
         elif told_before:
@@ -169,8 +174,6 @@ class Writer:
                 self.add(key, last)
             elif what == "late":
                 self.add(key, told_before[0])
-            elif what == "retried":
-                self.add(key, replace(last, slot=last.slot, ok=False), retried=True)
             elif what == "ahead":
                 self.add(key, replace(last, at=self.now + 3_600 * SECOND, ok=False))
             elif what == "unknown":

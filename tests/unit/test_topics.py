@@ -78,3 +78,10 @@ def test_the_largest_ping_fits_into_a_record() -> None:
 
 def test_a_verdict_outlives_the_wait_for_it() -> None:
     assert topics.DECISIONS.retention_ms == 3_600_000
+
+
+@each_topic
+def test_the_broker_stamps_just_the_results_of_probers(topic: Topic) -> None:
+    """Their hosts are anywhere, and so are their clocks; pings without a time of their own count at their record's."""
+    stamped = topic_config(topic).get("message.timestamp.type") == "LogAppendTime"
+    assert stamped is (topic.name == "probe-results")
