@@ -5,6 +5,7 @@ prober, the least that a client can do at the same even rate: connect, send the 
 """
 
 import asyncio
+import gc
 import resource
 import sys
 import time
@@ -208,6 +209,8 @@ async def bare(task: Task) -> Outcome:
 def main() -> None:
     logs.configure("prober")
     task = msgspec.json.decode(sys.stdin.buffer.read(), type=Task)
+    gc.collect()
+    gc.freeze()  # as the prober process does
     outcome = uvloop.run(bare(task) if task.bare else probe(task))
     sys.stdout.write(msgspec.json.encode(outcome).decode())
 

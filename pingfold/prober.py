@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import resource
 import signal
 
@@ -34,6 +35,8 @@ async def serve_prober(settings: Settings, region: str, slot: str) -> None:
         stack.push_async_callback(connector.close)
         prober = Prober(region, connector, sink, Clock(settings), Vault.open(settings).decrypt, _most())
         assignment = Assignment(bootstrap, region, slot, prober.heard, prober.whole, prober.lost)
+        gc.collect()
+        gc.freeze()  # what is loaded by now is no garbage: walking through it would delay every probe
         assignment.start()
         stack.push_async_callback(assignment.close)
         await prober.run(stop)

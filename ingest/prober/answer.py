@@ -7,7 +7,7 @@ import asyncio
 import time
 import zlib
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import httptools
 
@@ -36,11 +36,12 @@ class Exchange(asyncio.Protocol):
         self.answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self.first_byte: int | None = None
         self._needs_body = needs_body
-        self._parser = httptools.HttpResponseParser(self)
+        self._parser: Any = httptools.HttpResponseParser(self)
         self._headers: dict[bytes, bytes] = {}
         self._body = bytearray()
         self._read = self._pieces = 0
         self._in_head = True
+        self._status = 0
 
     def data_received(self, data: bytes) -> None:
         if self.first_byte is None:
@@ -58,6 +59,7 @@ class Exchange(asyncio.Protocol):
             self._fail("protocol", f"the {'head' if self._in_head else 'body'} of the answer is too long")
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self._parser = None  # they refer to each other: without this only the garbage collector could free them
         ends_the_body = not self._headers.keys() & {b"content-length", b"transfer-encoding"}
         if self._in_head:
             self._fail("closed", "without an answer" if self.first_byte is None else "in the head of the answer")
@@ -73,7 +75,7 @@ class Exchange(asyncio.Protocol):
             self._headers[name.lower()] = value
 
     def on_headers_complete(self) -> None:
-        status = self._parser.get_status_code()
+        self._status = status = self._parser.get_status_code()
         if status < 200 and status != 101:  # 100 Continue, 103 Early Hints: the answer is still to come
             self._headers.clear()
             return
@@ -96,8 +98,7 @@ class Exchange(asyncio.Protocol):
     def _finish(self) -> None:
         if not self.answer.done():
             body = unpacked(bytes(self._body), self._headers.get(b"content-encoding", b"").decode("latin-1"))
-            status, location = self._parser.get_status_code(), self._headers.get(b"location", b"")
-            self.answer.set_result(Answer(status, location, body))
+            self.answer.set_result(Answer(self._status, self._headers.get(b"location", b""), body))
 
     def _fail(self, failure: Failure, detail: str) -> None:
         if not self.answer.done():
