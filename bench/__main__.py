@@ -11,6 +11,7 @@ from bench.fail_to_webhook import fail_to_webhook
 from bench.fold import fold
 from bench.idle import idle
 from bench.ingest import ingest
+from bench.prober import prober
 from bench.processes import ending, module, running, spawn
 from bench.report import say
 from bench.slow_receivers import slow_receivers
@@ -22,7 +23,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-_COMMANDS = (ingest, fold, fail_to_webhook, expiry_storm, slow_receivers, startup, idle)
+_COMMANDS = (ingest, fold, fail_to_webhook, expiry_storm, slow_receivers, prober, startup, idle)
 _LONGEST_SECONDS = 1_200.0
 for command in _COMMANDS:
     app.command(command.__name__.replace("_", "-"))(command)
