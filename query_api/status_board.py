@@ -136,7 +136,9 @@ def components_of(parts: Parts, page: StatusPage) -> list[Component]:
 
 def overall(components: list[Component]) -> Overall:
     """The status of all together; what is paused or has not begun counts for nothing."""
-    words = [component.status for component in components if component.status not in ("paused", "pending", "maintenance")]
+    words = [
+        component.status for component in components if component.status not in ("paused", "pending", "maintenance")
+    ]
     down = words.count("down")
     if down:
         return "major_outage" if down == len(words) else "partial_outage"

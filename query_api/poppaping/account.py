@@ -3,6 +3,7 @@
 from fastapi import APIRouter, Response
 
 from infra.clickhouse import Unavailable
+from query_api.poppaping import openapi
 from query_api.poppaping.answers import ERRORS, one, time
 from query_api.poppaping.auth import Anyone
 from query_api.poppaping.desk import TheDesk
@@ -39,7 +40,7 @@ async def read_account(desk: TheDesk, key: Anyone) -> Response:
     )
 
 
-@router.get("/account/usage")
+@router.get("/account/usage", responses=openapi.answers(openapi.USAGE))
 async def read_usage(desk: TheDesk, key: Anyone) -> Response:
     """How much of the plan is used: a bare object, as the page of seed 001 shows it."""
     monitors = desk.parts.directory.monitors_of(key.project)

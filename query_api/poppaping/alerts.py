@@ -9,6 +9,7 @@ from msgspec import UNSET, Meta, UnsetType
 from msgspec.structs import replace
 
 from query_api.channel_fields import KINDS, BadField, checked_addresses, checked_url, in_order, mailbox, webhook
+from query_api.poppaping import openapi
 from query_api.poppaping.answers import ERRORS, MOST_PER_PAGE, Fault, Page, PerPage, cut, listed, one
 from query_api.poppaping.auth import AlertsReader, AlertsWriter, JsonObject
 from query_api.poppaping.bodies import judged
@@ -63,7 +64,7 @@ async def list_channels(desk: Channels, key: AlertsReader, page: Page = 1, per_p
     return listed([desk.shown(channel) for channel in cut(channels, page, per_page)], page, per_page, len(channels))
 
 
-@router.post("/alert-channels", status_code=201)
+@router.post("/alert-channels", status_code=201, openapi_extra=openapi.body_of(Wanted))
 async def create_channel(desk: TheDesk, channels: Channels, key: AlertsWriter, body: JsonObject) -> Response:
     """Make a webhook or an e-mail channel. A webhook without a secret of its own is signed with the project's."""
     wanted, parts = judged(body, Wanted), desk.parts
@@ -92,7 +93,7 @@ async def read_channel(channels: Channels, key: AlertsReader, id: str) -> Respon
     return one(channels.shown(await channels.channel(key, id)))
 
 
-@router.patch("/alert-channels/{id}")
+@router.patch("/alert-channels/{id}", openapi_extra=openapi.body_of(Changes))
 async def change_channel(desk: TheDesk, channels: Channels, key: AlertsWriter, id: str, body: JsonObject) -> Response:
     """Change the fields that are given; a channel that was disabled is enabled, even by no change at all."""
     channel, parts = await channels.channel(key, id), desk.parts

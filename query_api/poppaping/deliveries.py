@@ -15,6 +15,7 @@ from infra.clickhouse import Unavailable
 from query_api.delivery_history import FinishedRow, SentRow
 from query_api.history import FOREVER
 from query_api.parts import DeliveryHistoryReads, Parts
+from query_api.poppaping import openapi
 from query_api.poppaping.answers import ERRORS, MOST_PER_PAGE, Fault, Page, PerPage, listed, one, time
 from query_api.poppaping.auth import AlertsReader, AlertsWriter, JsonObject
 from query_api.poppaping.bodies import judged
@@ -31,6 +32,14 @@ router = APIRouter(tags=["alerts"], responses=ERRORS)
 _MOST_REPLAYED = 10_000
 _AT_ONCE = 100
 _EPOCH, _MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
+
+
+class Range(msgspec.Struct, forbid_unknown_fields=True):
+    """The body of a request to send many again: `from` and `to` (now when left out), or `failed_since`."""
+
+    start: datetime | UnsetType = msgspec.field(name="from", default=UNSET)
+    end: datetime | UnsetType = msgspec.field(name="to", default=UNSET)
+    failed_since: datetime | UnsetType = UNSET
 
 
 @router.post("/alert-channels/{id}/test", status_code=202)
@@ -69,7 +78,7 @@ async def list_deliveries(
     return listed(shown, page, per_page, len(pending) + total)
 
 
-@router.post("/alert-channels/{id}/deliveries/replay", status_code=202)
+@router.post("/alert-channels/{id}/deliveries/replay", status_code=202, openapi_extra=openapi.body_of(Range))
 async def replay_many(desk: Channels, key: AlertsWriter, id: str, body: JsonObject) -> Response:
     """Send again what ended in `{"from": TIME, "to": TIME}`, or what failed since `{"failed_since": TIME}`.
 
@@ -140,14 +149,6 @@ def _history(parts: Parts) -> DeliveryHistoryReads:
 def _again(sent: SentRow, now: Micros) -> DeliveryReplayed:
     notice: Notice = msgspec.convert(sent.notice, Notice)
     return DeliveryReplayed(replay=new_id(), at=now, event=sent.event, notice=notice, body=sent.body)
-
-
-class Range(msgspec.Struct, forbid_unknown_fields=True):
-    """The body of a request to send many again: `from` and `to` (now when left out), or `failed_since`."""
-
-    start: datetime | UnsetType = msgspec.field(name="from", default=UNSET)
-    end: datetime | UnsetType = msgspec.field(name="to", default=UNSET)
-    failed_since: datetime | UnsetType = UNSET
 
 
 def _range(body: dict[str, object], now: Micros) -> tuple[Micros, Micros | None]:

@@ -1,7 +1,7 @@
 """Incidents of monitors: list and read, with the results during one as its timeline (seed 001).
 
 What is open, the states know; what was, history knows. History may be a moment behind: an incident that the states know
-is never missing, and one that history has not seen the end of yet is shown as open for so long.
+is never missing, and one that they say is over is never shown as open.
 """
 
 import asyncio
@@ -13,6 +13,7 @@ from fastapi import APIRouter, Query, Response
 from infra.clickhouse import Unavailable
 from query_api.monitor_history import IncidentRow, Which
 from query_api.parts import Parts
+from query_api.poppaping import openapi
 from query_api.poppaping.answers import ERRORS, MOST_PER_PAGE, Fault, Page, PerPage, cut, listed, one, time
 from query_api.poppaping.auth import IncidentsReader
 from query_api.poppaping.desk import TheDesk
@@ -24,7 +25,7 @@ _TIMELINE = 500
 router = APIRouter(tags=["incidents"], responses=ERRORS)
 
 
-@router.get("/incidents")
+@router.get("/incidents", responses=openapi.list_of(openapi.INCIDENT))
 async def list_incidents(
     desk: TheDesk,
     key: IncidentsReader,
@@ -48,7 +49,7 @@ async def list_incidents(
     return listed([_object(row) for row in rows], page, per_page, total)
 
 
-@router.get("/incidents/{id}")
+@router.get("/incidents/{id}", responses=openapi.one_of(openapi.INCIDENT_WHOLE))
 async def read_incident(desk: TheDesk, key: IncidentsReader, id: str) -> Response:
     """One incident, with the results from its first failing one to the one that ended it."""
     history = history_of(desk.parts)
@@ -62,6 +63,7 @@ async def read_incident(desk: TheDesk, key: IncidentsReader, id: str) -> Respons
         rows = await history.between(incident.thing, incident.started, end, _TIMELINE)
     except Unavailable:
         raise unavailable() from None
+    incident = _as_the_states_say(desk.parts, incident)
     return one(_object(incident) | {"timeline": [result_object(row) for row in rows]})
 
 
@@ -86,8 +88,16 @@ async def _merged(
         )
     except Unavailable:
         raise unavailable() from None
-    found = _newest_first([*written, *opened])
+    found = _newest_first([*(_as_the_states_say(parts, row) for row in written), *opened])
     return found[skip - before : skip - before + limit], total + len(opened)
+
+
+def _as_the_states_say(parts: Parts, incident: IncidentRow) -> IncidentRow:
+    """History learns a moment later that an incident is over: then it ended when what is shown now began."""
+    state = parts.monitor_states.state(incident.thing)
+    if incident.resolved is not None or state is None or state.incident == incident.id:
+        return incident
+    return incident._replace(resolved=max(incident.started, state.since))
 
 
 def _newest_first(incidents: Iterable[IncidentRow]) -> list[IncidentRow]:

@@ -12,6 +12,7 @@ from fastapi import APIRouter, Response
 from msgspec import UNSET, Meta, UnsetType
 
 from query_api.auth import LOOK
+from query_api.poppaping import openapi
 from query_api.poppaping.answers import ERRORS, MOST_PER_PAGE, Fault, Page, PerPage, cut, listed, one, time
 from query_api.poppaping.auth import JsonObject, MonitorsReader, MonitorsWriter
 from query_api.poppaping.bodies import judged
@@ -46,7 +47,11 @@ class Wanted(msgspec.Struct, forbid_unknown_fields=True):
     monitor_ids: Annotated[list[str], Meta(max_length=10_000)] | UnsetType = UNSET
 
 
-@router.get("/maintenance-windows", summary="List windows of maintenance (Pingfold's own)")
+@router.get(
+    "/maintenance-windows",
+    summary="List windows of maintenance (Pingfold's own)",
+    responses=openapi.list_of(openapi.WINDOW),
+)
 async def list_windows(desk: TheDesk, key: MonitorsReader, page: Page = 1, per_page: PerPage = 25) -> Response:
     """The windows of the project, oldest first, also those that are over."""
     per_page = min(per_page, MOST_PER_PAGE)
@@ -55,7 +60,13 @@ async def list_windows(desk: TheDesk, key: MonitorsReader, page: Page = 1, per_p
     return listed(objects, page, per_page, len(windows))
 
 
-@router.post("/maintenance-windows", status_code=201, summary="Announce maintenance (Pingfold's own)")
+@router.post(
+    "/maintenance-windows",
+    status_code=201,
+    summary="Announce maintenance (Pingfold's own)",
+    responses=openapi.one_of(openapi.WINDOW, 201),
+    openapi_extra=openapi.body_of(Wanted),
+)
 async def create_window(desk: TheDesk, key: MonitorsWriter, body: JsonObject) -> Response:
     """Announce a window."""
     wanted = judged(body, Wanted)
@@ -74,13 +85,22 @@ async def create_window(desk: TheDesk, key: MonitorsWriter, body: JsonObject) ->
     return one(_object(desk, await _result(desk, await desk.ask(key, request))), 201)
 
 
-@router.get("/maintenance-windows/{id}", summary="Read a window of maintenance (Pingfold's own)")
+@router.get(
+    "/maintenance-windows/{id}",
+    summary="Read a window of maintenance (Pingfold's own)",
+    responses=openapi.one_of(openapi.WINDOW),
+)
 async def read_window(desk: TheDesk, key: MonitorsReader, id: str) -> Response:
     """One window."""
     return one(_object(desk, await _find(desk, key, id)))
 
 
-@router.patch("/maintenance-windows/{id}", summary="Change a window of maintenance (Pingfold's own)")
+@router.patch(
+    "/maintenance-windows/{id}",
+    summary="Change a window of maintenance (Pingfold's own)",
+    responses=openapi.one_of(openapi.WINDOW),
+    openapi_extra=openapi.body_of(Wanted),
+)
 async def change_window(desk: TheDesk, key: MonitorsWriter, id: str, body: JsonObject) -> Response:
     """Change the fields that are given."""
     known, wanted = await _find(desk, key, id), judged(body, Wanted)
@@ -94,7 +114,11 @@ async def change_window(desk: TheDesk, key: MonitorsWriter, id: str, body: JsonO
     return one(_object(desk, await _result(desk, await desk.ask(key, request))))
 
 
-@router.delete("/maintenance-windows/{id}", summary="Delete a window of maintenance (Pingfold's own)")
+@router.delete(
+    "/maintenance-windows/{id}",
+    summary="Delete a window of maintenance (Pingfold's own)",
+    responses=openapi.one_of(openapi.DELETED),
+)
 async def delete_window(desk: TheDesk, key: MonitorsWriter, id: str) -> Response:
     """Delete a window; when it is open, it is over now."""
     parts = desk.parts

@@ -5,10 +5,11 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response
 
 from infra.clickhouse import Unavailable
+from query_api.poppaping import openapi
 from query_api.poppaping.answers import ERRORS, MOST_PER_PAGE, Fault, Page, PerPage, cut, listed, one
 from query_api.poppaping.auth import JsonObject, MonitorsReader, MonitorsWriter
 from query_api.poppaping.desk import Desk, TheDesk
-from query_api.poppaping.monitor_fields import fields_of
+from query_api.poppaping.monitor_fields import Wanted, fields_of
 from query_api.poppaping.results import history_of, result_object, unavailable
 from query_api.poppaping.uptimes import Period, percentage, uptime_object
 from schemas.definitions import ApiKey
@@ -21,7 +22,7 @@ _MOST_RESULTS = 500
 router = APIRouter(tags=["monitors"], responses=ERRORS)
 
 
-@router.get("/monitors")
+@router.get("/monitors", responses=openapi.list_of(openapi.MONITOR))
 async def list_monitors(desk: TheDesk, key: MonitorsReader, page: Page = 1, per_page: PerPage = 25) -> Response:
     """The monitors of the project, oldest first."""
     per_page = min(per_page, MOST_PER_PAGE)
@@ -30,7 +31,9 @@ async def list_monitors(desk: TheDesk, key: MonitorsReader, page: Page = 1, per_
     return listed(objects, page, per_page, len(monitors))
 
 
-@router.post("/monitors", status_code=201)
+@router.post(
+    "/monitors", status_code=201, responses=openapi.one_of(openapi.MONITOR, 201), openapi_extra=openapi.body_of(Wanted)
+)
 async def create_monitor(desk: TheDesk, key: MonitorsWriter, body: JsonObject) -> Response:
     """Make a monitor; it is probed at once."""
     fields = fields_of(body, None, Sealed(), desk.parts.settings.regions, desk.plan, desk.parts.encrypt)
@@ -40,7 +43,7 @@ async def create_monitor(desk: TheDesk, key: MonitorsWriter, body: JsonObject) -
     return desk.answer(await desk.result(await desk.ask(key, request)), 201)
 
 
-@router.get("/monitors/{id}")
+@router.get("/monitors/{id}", responses=openapi.one_of(openapi.MONITOR_WHOLE))
 async def read_monitor(desk: TheDesk, key: MonitorsReader, id: str) -> Response:
     """One monitor, with its uptime of 30 days."""
     monitor = await desk.monitor(key, id)
@@ -51,7 +54,7 @@ async def read_monitor(desk: TheDesk, key: MonitorsReader, id: str) -> Response:
     return desk.answer(monitor, uptime_percentage=uptime)
 
 
-@router.patch("/monitors/{id}")
+@router.patch("/monitors/{id}", responses=openapi.one_of(openapi.MONITOR), openapi_extra=openapi.body_of(Wanted))
 async def change_monitor(desk: TheDesk, key: MonitorsWriter, id: str, body: JsonObject) -> Response:
     """Change the fields that are given."""
     monitor = await desk.monitor(key, id)
@@ -59,7 +62,7 @@ async def change_monitor(desk: TheDesk, key: MonitorsWriter, id: str, body: Json
     return await _changed(desk, key, monitor, fields)
 
 
-@router.delete("/monitors/{id}")
+@router.delete("/monitors/{id}", responses=openapi.one_of(openapi.DELETED))
 async def delete_monitor(desk: TheDesk, key: MonitorsWriter, id: str) -> Response:
     """Delete a monitor for good."""
     monitor = await desk.monitor(key, id)
@@ -69,19 +72,19 @@ async def delete_monitor(desk: TheDesk, key: MonitorsWriter, id: str) -> Respons
     return one({"id": monitor.id, "deleted": True})
 
 
-@router.post("/monitors/{id}/pause")
+@router.post("/monitors/{id}/pause", responses=openapi.one_of(openapi.MONITOR))
 async def pause_monitor(desk: TheDesk, key: MonitorsWriter, id: str) -> Response:
     """Stop probing."""
     return await _changed(desk, key, await desk.monitor(key, id), MonitorFields(paused=True))
 
 
-@router.post("/monitors/{id}/resume")
+@router.post("/monitors/{id}/resume", responses=openapi.one_of(openapi.MONITOR))
 async def resume_monitor(desk: TheDesk, key: MonitorsWriter, id: str) -> Response:
     """Probe again, at once."""
     return await _changed(desk, key, await desk.monitor(key, id), MonitorFields(paused=False))
 
 
-@router.get("/monitors/{id}/uptime")
+@router.get("/monitors/{id}/uptime", responses=openapi.one_of(openapi.UPTIME))
 async def read_uptime(
     desk: TheDesk,
     key: MonitorsReader,
@@ -95,7 +98,7 @@ async def read_uptime(
     return one(await uptime_object(desk.parts, await desk.monitor(key, id), period))
 
 
-@router.get("/monitors/{id}/checks")
+@router.get("/monitors/{id}/checks", responses=openapi.list_of(openapi.RESULT))
 async def list_results(
     desk: TheDesk, key: MonitorsReader, id: str, page: Page = 1, per_page: PerPage = 100
 ) -> Response:

@@ -11,6 +11,7 @@ from msgspec import UNSET, Meta, UnsetType
 from infra.passwords import hash_password
 from query_api.auth import LOOK
 from query_api.healthchecks.slugs import slugify
+from query_api.poppaping import openapi
 from query_api.poppaping.answers import ERRORS, MOST_PER_PAGE, Fault, Page, PerPage, cut, listed, one, time
 from query_api.poppaping.auth import JsonObject, PagesReader, PagesWriter
 from query_api.poppaping.bodies import judged
@@ -63,7 +64,9 @@ async def list_pages(desk: TheDesk, key: PagesReader, page: Page = 1, per_page: 
     return listed([_head(desk, each) for each in cut(pages, page, per_page)], page, per_page, len(pages))
 
 
-@router.post("/status-pages", status_code=201, summary="Create Page (Pingfold's own)")
+@router.post(
+    "/status-pages", status_code=201, summary="Create Page (Pingfold's own)", openapi_extra=openapi.body_of(Wanted)
+)
 async def create_page(desk: TheDesk, key: PagesWriter, body: JsonObject) -> Response:
     """Make a status page of monitors and checks."""
     wanted = judged(body, Wanted)
@@ -81,7 +84,7 @@ async def read_page(desk: TheDesk, key: PagesReader, id: str) -> Response:
     return one(_object(desk, await _page(desk, key, id)))
 
 
-@router.patch("/status-pages/{id}", summary="Change Page (Pingfold's own)")
+@router.patch("/status-pages/{id}", summary="Change Page (Pingfold's own)", openapi_extra=openapi.body_of(Wanted))
 async def change_page(desk: TheDesk, key: PagesWriter, id: str, body: JsonObject) -> Response:
     """Change the fields that are given; `components` replaces them all."""
     page = await _page(desk, key, id)

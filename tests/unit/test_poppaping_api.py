@@ -433,3 +433,34 @@ async def test_requests_go_through_the_log(harness: Harness) -> None:
         "monitor.create"
     ]
     assert [told["type"] for key, told in harness.log.of(PROBE_RESULTS) if key == id] == ["monitor.defined"]
+
+
+async def test_the_published_description_is_true(harness: Harness) -> None:
+    described = (await harness.client.get("/openapi.json")).json()["paths"]
+    id = (await made(harness))["id"]
+    harness.log.probe(id)
+    harness.log.tick(60)
+    harness.log.probe(id, ok=False)
+    harness.log.probe(id, ok=False)
+    [incident] = (await harness.client.get(f"{V1}/incidents")).json()["data"]
+    for path, many in (
+        ("/monitors", True),
+        (f"/monitors/{id}", False),
+        (f"/monitors/{id}/uptime", False),
+        (f"/monitors/{id}/checks", True),
+        ("/incidents", True),
+        (f"/incidents/{incident['id']}", False),
+    ):
+        told = path.replace(id, "{id}").replace(incident["id"], "{id}")
+        schema = described[V1 + told]["get"]["responses"]["200"]["content"]["application/json"]["schema"]
+        data = schema["properties"]["data"]
+        shown = (await harness.client.get(V1 + path)).json()["data"]
+        assert set((data["items"] if many else data)["properties"]) == set(shown[0] if many else shown), path
+    usage = described[f"{V1}/account/usage"]["get"]["responses"]["200"]["content"]["application/json"]["schema"]
+    assert set(usage["properties"]) == set((await harness.client.get(f"{V1}/account/usage")).json())
+    body = described[f"{V1}/monitors"]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    assert body["additionalProperties"] is False
+    assert {"name", "url", "method", "interval_seconds", "timeout_seconds", "headers", "regions"} <= set(
+        body["properties"]
+    )
+    assert "422" not in json.dumps(described[f"{V1}/monitors"])
