@@ -13,14 +13,16 @@ from infra.settings import Settings
 from query_api.delivery_history import FinishedRow, SentRow
 from query_api.delivery_states import DeliveryStates
 from query_api.history import Flip, PingRow, Transition
-from query_api.monitor_history import Counts, IncidentRow, ResultRow
+from query_api.monitor_history import Counts, IncidentRow, Percentiles, ResultRow, Which
 from query_api.page_history import DayRow, EndedIncident
 from query_api.states import States
+from query_api.uptime import Span
 from schemas.base import Micros
 from schemas.check_states import CheckState
 from schemas.monitor_states import MonitorState
 from schemas.requests import Decision, ProjectsRequest
 from schemas.topics import Topic
+from schemas.transitions import Shown
 
 
 class Clock(Protocol):
@@ -57,7 +59,7 @@ class Acknowledges(Protocol):
 
 
 class HistoryReads(Protocol):
-    """query_api.history.History, as far as checks need it."""
+    """query_api.history.History, as far as the API needs it."""
 
     async def pings(self, check_id: str, last: int, total: int, limit: int) -> list[PingRow]: ...
 
@@ -66,6 +68,10 @@ class HistoryReads(Protocol):
     async def transitions(self, thing: str, start: Micros) -> list[Transition]: ...
 
     async def flips(self, check_id: str, start: Micros, end: Micros) -> list[Flip]: ...
+
+    async def spans(
+        self, thing: str, start: Micros, end: Micros, current: Shown | None = None, since: Micros = 0
+    ) -> list[Span]: ...
 
 
 class MonitorHistoryReads(Protocol):
@@ -81,7 +87,13 @@ class MonitorHistoryReads(Protocol):
 
     async def counts(self, monitor: str, start: Micros) -> Counts: ...
 
-    async def incidents(self, project: str) -> list[IncidentRow]: ...
+    async def percentiles(self, monitor: str, start: Micros) -> Percentiles | None: ...
+
+    async def incidents(self, which: Which, skip: int, limit: int) -> list[IncidentRow]: ...
+
+    async def incidents_total(self, which: Which) -> int: ...
+
+    async def incident(self, project: str, id: str) -> IncidentRow | None: ...
 
 
 class PageHistoryReads(Protocol):
