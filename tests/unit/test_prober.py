@@ -289,6 +289,13 @@ async def test_a_partition_that_is_lost_is_left_to_others_until_it_comes_back() 
         assert await here.between(begin, end) == slots(one, begin, end)
 
 
+async def test_what_was_removed_while_the_partition_was_with_others_is_forgotten() -> None:
+    async with world(monitor(), running()) as here:
+        here.prober.lost(0)
+        here.prober.whole(0)  # read again, and nothing of the monitor is there any more
+        assert await here.between(NOON, NOON + 30 * SECOND) == []
+
+
 async def test_records_that_nobody_understands_are_skipped() -> None:
     one = monitor()
     async with world() as here:
