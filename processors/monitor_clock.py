@@ -3,7 +3,8 @@
 The contract:
 
 - What a tick expires is judged in the order of (true deadline, id), each monitor until its next deadline is to come:
-  a slot that stayed empty, then a confirmation that did not come.
+  a slot that stayed empty, then a confirmation that did not come. A region that was disregarded at that deadline owes
+  neither, as long as another one of the monitor counts.
 - A monitor that cannot be judged is parked: its state says why, and a dead letter under its key says so to the
   operator. The next event that moves the monitor, or that letter put back, takes it up again. It stops no other.
 - The wheel holds for each monitor a time at or before its next deadline. It is a hint; the states decide. So it can be
@@ -15,13 +16,23 @@ import heapq
 
 from processors.fold import Context, Effect, View
 from processors.monitor_changes import tell_empty
-from processors.monitor_rules import ask_next, doubt_deadline, next_deadline, slot_deadline, worn_out
+from processors.monitor_rules import (
+    all_out,
+    ask_next,
+    doubt_deadline,
+    expect_after,
+    next_deadline,
+    slot_deadline,
+    worn_out,
+)
 from processors.partition_time import fold_plain_tick
+from processors.region_records import RegionRecords
 from processors.wheel import Wheel
 from schemas.base import Micros, encode
 from schemas.dead_letters import DeadLetter
 from schemas.monitor_states import MonitorCopy, MonitorState
 from schemas.monitors import Monitor
+from schemas.slots import region_of
 from schemas.ticks import PROGRESS_KEY, Progress, Tick
 from schemas.topics import DEAD_LETTERS, PROBE_RESULTS
 
@@ -44,8 +55,8 @@ def monitor_of(view: View, key: str) -> Monitor:
 
 
 class MonitorClock:
-    def __init__(self, view: View) -> None:
-        self._view = view
+    def __init__(self, view: View, regions: RegionRecords) -> None:
+        self._view, self._regions = view, regions
         self._wheel = Wheel()
         time = time_of(view)
         for key, state in view.items():
@@ -69,7 +80,7 @@ class MonitorClock:
         self._view.put(PROGRESS_KEY, progress)
         due = self._wheel.due(progress.time)
         try:
-            return _Expiry(self._view, self._wheel, progress.time, tick, context).run(due)
+            return _Expiry(self._view, self._regions, self._wheel, progress.time, tick, context).run(due)
         except BaseException:
             for key in due:  # the session undoes the tick in the view; the wheel must not lose what it gave
                 self._wheel.set(key, progress.time)
@@ -79,8 +90,10 @@ class MonitorClock:
 class _Expiry:
     """The judging of what one tick made due."""
 
-    def __init__(self, view: View, wheel: Wheel, time: Micros, tick: Tick, context: Context) -> None:
-        self._view, self._wheel = view, wheel
+    def __init__(
+        self, view: View, regions: RegionRecords, wheel: Wheel, time: Micros, tick: Tick, context: Context
+    ) -> None:
+        self._view, self._regions, self._wheel = view, regions, wheel
         self._time, self._tick, self._context = time, tick, context
         self._queue: list[tuple[Micros, str]] = []
         self._effects: list[Effect] = []
@@ -119,11 +132,15 @@ class _Expiry:
             self._wheel.set(key, deadline)
 
     def _judge(self, state: MonitorState, monitor: Monitor, deadline: Micros) -> list[Effect]:
+        out = self._regions.out(deadline)
         if slot_deadline(state, monitor) == deadline:
+            if region_of(monitor, state.expected) in out and not all_out(monitor, out):
+                expect_after(state, monitor, state.expected)
+                return []
             return tell_empty(state, monitor, self._time)
         assert state.doubt is not None
         assert doubt_deadline(state.doubt, monitor) == deadline
-        asked = ask_next(monitor, state.doubt, self._time)
+        asked = ask_next(monitor, state.doubt, self._time, out)
         state.doubt = None if worn_out(monitor, asked, going_down=state.status != "down") else asked
         return []
 

@@ -7,11 +7,14 @@ The contract:
 - A monitor is down when a majority of its regions vote so (one of one, two of two, two of three) and `confirmations`
   results did; the doubt is over when so many vote that it is well that no majority can come about.
 - It is up again by the same thresholds the other way round, with `recoveries` in place of `confirmations`.
+- A region that is disregarded (`monitor_regions`) is asked nothing, and is none of those whose majority decides, unless
+  it found the monitor well in this very doubt.
 - A doubt that every region was asked about so often that it should have been settled is given up: regions disagree for
   good, or do not answer. The next result that disagrees begins another.
 - A slot is empty when its time is over and no result of it has come, whatever has come of later ones.
 """
 
+from collections.abc import Set as AbstractSet
 from typing import Literal
 
 from msgspec.structs import replace
@@ -21,7 +24,7 @@ from schemas.base import SECOND, Micros
 from schemas.monitor_states import Doubt, MonitorState, Seen
 from schemas.monitors import Monitor
 from schemas.probes import ProbeCompleted
-from schemas.slots import confirm_after, first_slot, time_limit
+from schemas.slots import confirm_after, confirming_region, first_slot, time_limit
 
 # How long after the end of its time a result may take to be in the log before its slot counts as empty.
 MARGIN: Micros = 10 * SECOND
@@ -58,11 +61,6 @@ def ended(monitor: Monitor, result: ProbeCompleted) -> Micros:
     return result.at + min(result.took, time_limit(monitor))
 
 
-def failing_quorum(monitor: Monitor) -> int:
-    """So many regions must find a monitor failing: a majority."""
-    return len(set(monitor.probed_from)) // 2 + 1
-
-
 def begin(state: MonitorState, monitor: Monitor, at: Micros) -> None:
     """From `at` on results count anew; it is the first slot itself."""
     state.doubt, state.seen, state.early = None, (), ()
@@ -70,37 +68,66 @@ def begin(state: MonitorState, monitor: Monitor, at: Micros) -> None:
     state.oldest = monitor.version
 
 
-def begin_doubt(monitor: Monitor, result: ProbeCompleted) -> Doubt:
+def begin_doubt(monitor: Monitor, result: ProbeCompleted, disregarded: AbstractSet[str]) -> Doubt:
     """The first result that disagrees with the status."""
+    number = _question(monitor, result.region, 1, disregarded)
     return Doubt(
         since=result.slot,
         at=result.at,
         region=result.region,
         cause="" if result.ok else cause_of(result),
-        asked_at=ended(monitor, result) + confirm_after(monitor, 1),
+        asked=number,
+        asked_at=ended(monitor, result) + confirm_after(monitor, number),
         votes=(Seen(result.region, result.slot, result.ok),),
     )
 
 
-def vote(monitor: Monitor, doubt: Doubt, result: ProbeCompleted, going_down: bool) -> Doubt:
+def vote(
+    monitor: Monitor, doubt: Doubt, result: ProbeCompleted, going_down: bool, disregarded: AbstractSet[str]
+) -> Doubt:
     """A further result counts; one that was asked for makes room for the next question."""
     votes = (*(v for v in doubt.votes if v.region != result.region), Seen(result.region, result.slot, result.ok))
     doubt = replace(doubt, votes=votes, agreeing=doubt.agreeing + (result.ok != going_down))
-    return ask_next(monitor, doubt, ended(monitor, result)) if result.confirm == doubt.asked else doubt
+    return ask_next(monitor, doubt, ended(monitor, result), disregarded) if result.confirm == doubt.asked else doubt
 
 
-def ask_next(monitor: Monitor, doubt: Doubt, after: Micros) -> Doubt:
-    """The question goes to the next region."""
-    number = doubt.asked + 1
+def ask_next(monitor: Monitor, doubt: Doubt, after: Micros, disregarded: AbstractSet[str]) -> Doubt:
+    """The question goes to the next region that counts."""
+    number = _question(monitor, doubt.region, doubt.asked + 1, disregarded)
     return replace(doubt, asked=number, asked_at=after + confirm_after(monitor, number))
 
 
-def verdict(monitor: Monitor, doubt: Doubt, going_down: bool) -> Verdict:
+def _question(monitor: Monitor, doubted_by: str, number: int, disregarded: AbstractSet[str]) -> int:
+    """`number`, or the first confirmation after it that is the turn of a region that counts."""
+    later = range(number, number + len(monitor.probed_from))
+    return next((n for n in later if confirming_region(monitor, doubted_by, n) not in disregarded), number)
+
+
+def without(doubt: Doubt, region: str, going_down: bool) -> Doubt | None:
+    """The doubt without what a region that is disregarded from now on found failing; None when that was its reason."""
+    votes = tuple(v for v in doubt.votes if v.ok or v.region != region)
+    if not going_down:
+        return replace(doubt, votes=votes)
+    if doubt.region == region:
+        return None
+    if all(v.region != region for v in doubt.votes):
+        return doubt
+    agreeing = sum(not v.ok for v in votes)
+    return replace(doubt, votes=votes, agreeing=agreeing) if agreeing else None
+
+
+def all_out(monitor: Monitor, disregarded: AbstractSet[str]) -> bool:
+    """Whether no region of a monitor counts: nobody can tell how it is."""
+    return all(region in disregarded for region in monitor.probed_from)
+
+
+def verdict(monitor: Monitor, doubt: Doubt, going_down: bool, disregarded: AbstractSet[str]) -> Verdict:
     """Whether the change is believed, dismissed, or still in doubt."""
     failing = sum(not v.ok for v in doubt.votes)
     well = len(doubt.votes) - failing
-    down = failing_quorum(monitor)
-    up = len(set(monitor.probed_from)) - down + 1
+    regions = len(set(monitor.probed_from) - disregarded | {v.region for v in doubt.votes})
+    down = regions // 2 + 1
+    up = regions - down + 1
     if going_down:
         if failing >= down and doubt.agreeing >= monitor.confirmations:
             return "believed"

@@ -9,6 +9,7 @@ The contract:
   one, when nothing was known in between.
 - Only ticks move the clock; see `monitor_clock`. A slot that stays empty makes a monitor not observed, never down; a
   confirmation that does not come is asked of the next region.
+- While the network of a region is out, what it finds failing is no result either; see `monitor_regions`.
 - While a window of maintenance is open, results are kept and judged by nobody; see `monitor_maintenance`.
 - A definition takes the place of an older version. When it changes what is probed or when, it begins anew to count.
 """
@@ -21,9 +22,11 @@ from processors.fold import Context, Effect, Refused, View
 from processors.monitor_changes import go_down, go_observed, go_up, pause, remove, resume, tell_empty
 from processors.monitor_clock import MonitorClock, definition_key, monitor_of, time_of
 from processors.monitor_maintenance import MonitorMaintenance
+from processors.monitor_regions import MonitorRegions
 from processors.monitor_rules import (
     MARGIN,
     MOST_EARLY,
+    all_out,
     begin,
     begin_doubt,
     cause_of,
@@ -35,6 +38,7 @@ from processors.monitor_rules import (
     vote,
     worn_out,
 )
+from processors.region_records import RegionRecords
 from schemas.base import SECOND, Micros
 from schemas.ids import is_uuid
 from schemas.monitor_states import MonitorCopy, MonitorState, MonitorStatesRecord, Seen
@@ -46,6 +50,8 @@ from schemas.probes import (
     MonitorRemoved,
     ProbeCompleted,
     ProbeResultsEvent,
+    RegionTroubled,
+    RegionWell,
 )
 from schemas.slots import confirming_region, is_slot, region_of
 from schemas.ticks import Tick
@@ -67,13 +73,15 @@ class Monitors:
     records: msgspec.json.Decoder[MonitorStatesRecord] = msgspec.json.Decoder(MonitorStatesRecord)
 
     def open(self, view: View, partition: int) -> "MonitorsPartition":
-        return MonitorsPartition(view)
+        return MonitorsPartition(view, partition)
 
 
 class MonitorsPartition:
-    def __init__(self, view: View) -> None:
+    def __init__(self, view: View, partition: int) -> None:
         self._view = view
-        self._clock = MonitorClock(view)
+        self._out = RegionRecords(view)
+        self._clock = MonitorClock(view, self._out)
+        self._regions = MonitorRegions(view, self._clock, self._out, partition)
         self._maintenance = MonitorMaintenance(view, self._clock)
 
     def apply(self, event: ProbeResultsEvent, context: Context) -> Sequence[Effect]:
@@ -92,6 +100,8 @@ class MonitorsPartition:
                 return self._maintenance.defined(event.maintenance, self._at(event.at))
             case MaintenanceRemoved():
                 return self._maintenance.removed(event.id, self._at(event.at))
+            case RegionTroubled() | RegionWell():
+                return self._heard_of_region(event, context)
 
     # ---- results
 
@@ -103,6 +113,8 @@ class MonitorsPartition:
             raise Refused("a probe cannot begin before its slot")
         state = view.get(key)
         if not isinstance(state, MonitorState) or context.retried or result.failure == "ours":
+            return ()
+        if not result.ok and result.region in self._out.out(time):
             return ()
         monitor = monitor_of(view, key)
         # One that took longer to get here than a tick waits for it says nothing about now.
@@ -151,16 +163,19 @@ class MonitorsPartition:
 
     def _judge(self, state: MonitorState, monitor: Monitor, result: ProbeCompleted, time: Micros) -> list[Effect]:
         going_down = state.status != "down"
+        out = self._out.out(time)
+        if all_out(monitor, out):
+            return []
         if not result.confirm and _began_before(state, result):
             return []
         if state.doubt is None:
             if result.ok == going_down:  # as it was
                 return go_up(state, monitor, result.at, time) if state.status == "new" else []
-            doubt = begin_doubt(monitor, result)
+            doubt = begin_doubt(monitor, result, out)
         else:
-            doubt = vote(monitor, state.doubt, result, going_down)
+            doubt = vote(monitor, state.doubt, result, going_down, out)
         state.doubt = doubt
-        match verdict(monitor, doubt, going_down):
+        match verdict(monitor, doubt, going_down, out):
             case "believed" if going_down:
                 # What was between the doubt and an empty slot is not known.
                 return go_down(state, monitor, doubt, result.at if state.unobserved else doubt.at, time)
@@ -179,7 +194,9 @@ class MonitorsPartition:
             raise Refused("a tick must tell a time between the years 1970 and 9999")
         if not context.retried:
             try:
-                return [*self._maintenance.tick(max(tick.now, time_of(self._view))), *self._clock.tick(tick, context)]
+                time = max(tick.now, time_of(self._view))
+                opened = self._maintenance.tick(time)
+                return [*opened, *self._clock.tick(tick, context), *self._regions.tick(time)]
             except BaseException:
                 self._maintenance.look_again()  # the session undoes what the tick changed
                 raise
@@ -188,6 +205,17 @@ class MonitorsPartition:
         if isinstance(state, MonitorState) and state.parked is not None:
             self._clock.unpark(context.key, self._view.edit(MonitorState, context.key))
         return ()
+
+    def _heard_of_region(self, event: RegionTroubled | RegionWell, context: Context) -> Sequence[Effect]:
+        if context.key != event.region:
+            raise Refused("the key of what is said of a region must be its name")
+        if not 0 <= event.at <= min(max(time_of(self._view), context.at) + AHEAD, END_OF_TIME):
+            raise Refused(f"dated more than {AHEAD // SECOND} s ahead of the partition's time, or before 1970")
+        if context.retried:
+            return ()
+        if isinstance(event, RegionTroubled):
+            return self._regions.troubled(event.region, event.at)
+        return self._regions.well(event.region, event.at)
 
     # ---- definitions
 

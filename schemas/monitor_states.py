@@ -1,8 +1,8 @@
 """Running states of monitors: the records of `monitor-states`, written only by the `monitors` fold.
 
 Keys: the monitor's id for its running state, `definition/<monitor id>` for the fold's own copy of its definition,
-`maintenance/<id>` for its copies of windows, `partition` for the partition's own record. Probers follow this topic:
-definitions and doubts tell them what to do.
+`maintenance/<id>` for its copies of windows, `region/<name>` for a region that is disregarded now, `partition` for the
+partition's own record. Probers follow this topic: definitions and doubts tell them what to do.
 """
 
 from typing import Literal
@@ -106,4 +106,12 @@ class MaintenanceCopy(Fact, tag="maintenance-definition", frozen=True):
     until: Micros | None = None
 
 
-MonitorStatesRecord = MonitorState | MonitorCopy | MaintenanceCopy | Progress
+class RegionOut(Fact, tag="region", frozen=True):
+    """A region that is disregarded: its own network is out. start: since when; until: then it counts again."""
+
+    region: str
+    start: Micros
+    until: Micros
+
+
+MonitorStatesRecord = MonitorState | MonitorCopy | MaintenanceCopy | RegionOut | Progress

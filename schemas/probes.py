@@ -6,7 +6,7 @@ from msgspec import Meta, Struct
 
 from schemas.base import Fact, Micros
 from schemas.maintenance import Maintenance
-from schemas.monitors import Monitor
+from schemas.monitors import Monitor, Region
 from schemas.ticks import Tick
 
 # Why a probe failed. `ours`: the prober itself could not (no sockets, no resolver): says nothing about the target.
@@ -25,6 +25,10 @@ Failure = Literal[
     "answer",
     "ours",
 ]
+
+
+# Reasons for which a probe fails when the network that it is made from is out.
+OF_THE_NETWORK: frozenset[Failure] = frozenset({"name", "connect", "timeout"})
 
 
 class Phases(Struct, frozen=True, omit_defaults=True, gc=False):
@@ -87,4 +91,32 @@ class MaintenanceRemoved(Fact, tag="maintenance.removed", frozen=True):
     id: str
 
 
-ProbeResultsEvent = ProbeCompleted | MonitorDefined | MonitorRemoved | MaintenanceDefined | MaintenanceRemoved | Tick
+class RegionTroubled(Fact, tag="region.troubled", frozen=True):
+    """The own network of a region is out, says a prober of it, and says it again while it lasts. In every partition.
+
+    failing of hosts: so many of those that it probed last failed for reasons of the network.
+    """
+
+    region: Region
+    at: Micros
+    failing: Annotated[int, Meta(ge=0)] = 0
+    hosts: Annotated[int, Meta(ge=0)] = 0
+
+
+class RegionWell(Fact, tag="region.well", frozen=True):
+    """The network of a region is back. In every partition."""
+
+    region: Region
+    at: Micros
+
+
+ProbeResultsEvent = (
+    ProbeCompleted
+    | MonitorDefined
+    | MonitorRemoved
+    | MaintenanceDefined
+    | MaintenanceRemoved
+    | RegionTroubled
+    | RegionWell
+    | Tick
+)

@@ -64,6 +64,15 @@ class GapSeen(Fact, tag="gap", frozen=True):
     slot: str = ""
 
 
+class RegionDisregarded(Fact, tag="region.disregarded", frozen=True):
+    """A partition disregards a region, whose own network is out, from `start` on; up to `end`, None while it does."""
+
+    partition: int
+    region: str
+    start: Micros
+    end: Micros | None = None
+
+
 Outcome = Literal["delivered", "exhausted", "gone", "removed"]
 
 
@@ -97,4 +106,4 @@ class ChannelTroubled(Fact, tag="channel.troubled", frozen=True):
     detail: str = ""
 
 
-Transition = StatusChanged | PingFolded | GapSeen | DeliveryFinished | ChannelTroubled
+Transition = StatusChanged | PingFolded | GapSeen | RegionDisregarded | DeliveryFinished | ChannelTroubled

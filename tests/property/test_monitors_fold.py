@@ -419,7 +419,7 @@ def test_an_incident_opens_only_with_enough_failing_results_of_a_quorum_since_th
             event = Monitors.events.decode(record.value or b"")
         except ValueError:
             event = None
-        if isinstance(event, ProbeCompleted) and key in results:
+        if isinstance(event, ProbeCompleted) and key in results and not record.retried:
             results[key].setdefault((event.region, event.slot, event.confirm), event)
         for change in of_type(folding.feed([record]), StatusChanged):
             if change.now == "down":
