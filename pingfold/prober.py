@@ -6,6 +6,7 @@ import gc
 import resource
 import signal
 
+from infra.log.admin import partition_count
 from infra.log.sink import Sink
 from infra.secrets import Vault
 from infra.settings import Settings
@@ -28,12 +29,14 @@ async def serve_prober(settings: Settings, region: str, slot: str) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
+    partitions = await asyncio.to_thread(partition_count, bootstrap)
     async with contextlib.AsyncExitStack() as stack:
         sink = Sink(bootstrap)
         stack.push_async_callback(sink.close)
         connector = Connector(Guard(settings.private_targets))
         stack.push_async_callback(connector.close)
-        prober = Prober(region, connector, sink, Clock(settings), Vault.open(settings).decrypt, _most())
+        decrypt = Vault.open(settings).decrypt
+        prober = Prober(region, connector, sink, Clock(settings), partitions, decrypt, _most())
         assignment = Assignment(bootstrap, region, slot, prober.heard, prober.whole, prober.lost)
         gc.collect()
         gc.freeze()  # what is loaded by now is no garbage: walking through it would delay every probe

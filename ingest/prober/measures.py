@@ -1,12 +1,15 @@
 """What probers tell Prometheus."""
 
-from prometheus_client import Counter, Histogram
+from prometheus_client import Counter, Gauge, Histogram
 
 from schemas.base import SECOND, Micros
 from schemas.probes import ProbeCompleted
 
 _PROBES = Counter("pingfold_probes_total", "Probes, by how they ended", ["region", "outcome"])
 _MISSED = Counter("pingfold_probe_slots_missed_total", "Slots that had passed before their probe could begin")
+_TROUBLED = Gauge(
+    "pingfold_region_troubled", "1 while the own network of a region is out", ["region"], multiprocess_mode="livemax"
+)
 _DELAY = Histogram(
     "pingfold_probe_start_delay_seconds",
     "From a slot to the start of its probe",
@@ -22,6 +25,11 @@ def started(delay: Micros) -> None:
 def missed(slots: int) -> None:
     """Slots are left out."""
     _MISSED.inc(slots)
+
+
+def troubled(region: str, is_out: bool) -> None:
+    """The own network of a region is out, or not."""
+    _TROUBLED.labels(region).set(is_out)
 
 
 def completed(result: ProbeCompleted) -> None:

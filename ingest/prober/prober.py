@@ -52,8 +52,8 @@ class _Watched:
 class Prober:
     """To be made inside a running event loop.
 
-    decrypt: opens what is sealed in a definition. most: probes under way at once. monotonic: what a standstill of this
-    process is seen by.
+    partitions: of the journals. decrypt: opens what is sealed in a definition. most: probes under way at once.
+    monotonic: what a standstill of this process is seen by, and the age of what was found.
     """
 
     def __init__(
@@ -62,12 +62,13 @@ class Prober:
         connector: Connector,
         sink: Log,
         clock: Clock,
+        partitions: int,
         decrypt: Callable[[str], str],
         most: int = 4_096,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._region, self._clock, self._decrypt = region, clock, decrypt
-        self._running = Running(region, connector, sink, clock, most, monotonic)
+        self._running = Running(region, connector, sink, clock, partitions, most, monotonic)
         self._known: dict[int, dict[str, _Watched]] = {}
         self._whole: set[int] = set()
         # (when, monitor, partition, confirmation): lazy, a watched monitor says itself whether an entry still counts.

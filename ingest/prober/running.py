@@ -4,6 +4,7 @@
   always room for those of others. One that finds none is told as `ours`.
 - After a standstill of this process (it was frozen, or starved) no failure that it thinks it saw counts: what was under
   way is told as `ours`.
+- What fails while the own network of the region is out is told as `ours`, too; see `own_network`.
 """
 
 import asyncio
@@ -19,6 +20,7 @@ from ingest.needs import Log
 from ingest.prober import measures
 from ingest.prober.connection import Connector
 from ingest.prober.kinds import probe
+from ingest.prober.own_network import OwnNetwork
 from schemas.base import Micros, encode
 from schemas.monitors import Monitor, Sealed
 from schemas.probes import ProbeCompleted
@@ -39,11 +41,13 @@ class Running:
         connector: Connector,
         sink: Log,
         clock: Clock,
+        partitions: int,
         most: int,
         monotonic: Callable[[], float],
     ) -> None:
         self._region, self._connector, self._sink, self._clock = region, connector, sink, clock
         self._most, self._monotonic = most, monotonic
+        self._network = OwnNetwork(region, sink, clock, partitions, monotonic)
         self._beat_at = monotonic()
         self._stood_until = 0.0
         self._under_way = 0
@@ -57,6 +61,7 @@ class Running:
             self._stood_until = now
             log.warning("prober.stood_still", seconds=round(now - self._beat_at, 1))
         self._beat_at = now
+        self._network.beat()
 
     def begin(self, monitor: Monitor, sealed: Sealed | None, slot: Micros, confirm: int) -> None:
         """Probe `monitor` and append the result. `sealed` None: what is sealed cannot be read."""
@@ -90,7 +95,7 @@ class Running:
             self._leave(monitor.project)
         if not result.ok and (self._stood_until > began or self._monotonic() - self._beat_at > STANDSTILL):
             result = replace(result, failure="ours", detail="this prober stood still")
-        await self._report(monitor, result)
+        await self._report(monitor, self._network.judge(monitor, result))
 
     def _leave(self, project: str) -> None:
         self._under_way -= 1

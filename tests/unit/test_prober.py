@@ -17,11 +17,12 @@ from infra.secrets import SecretError
 from infra.settings import Settings
 from ingest.prober.connection import Connector
 from ingest.prober.prober import Prober
+from ingest.prober.region_watch import SPAN
 from ingest.prober.running import STANDSTILL
 from schemas.base import SECOND, Micros, encode
 from schemas.monitor_states import Doubt, MonitorCopy, MonitorState, Seen
 from schemas.monitors import Monitor, Target
-from schemas.probes import ProbeCompleted
+from schemas.probes import ProbeCompleted, ProbeResultsEvent, RegionTroubled, RegionWell
 from schemas.slots import first_slot
 from schemas.topics import PROBE_RESULTS
 from tests.integration.probe_targets import LOOPBACK, V4, answering, serving, silent
@@ -29,10 +30,12 @@ from tests.memory_log import MemorySink
 from tests.unit.ping_world import NOON, HandClock
 
 HERE, THERE = "here", "there"
+PARTITIONS = 3
 REFUSED = Target(url="http://10.0.0.1/")
 MISSED = "pingfold_probe_slots_missed_total"
 
 _result = msgspec.json.Decoder(ProbeCompleted).decode
+_event = msgspec.json.Decoder(ProbeResultsEvent).decode
 
 
 def monitor(id: str = "m", **changes: Any) -> Monitor:
@@ -54,7 +57,9 @@ class World:
         self.clock = HandClock(settings)
         self.sink = MemorySink()
         self.pulse = 1_000.0
-        self.prober = Prober(HERE, connector, self.sink, self.clock, self._decrypt, most, lambda: self.pulse)
+        self.prober = Prober(
+            HERE, connector, self.sink, self.clock, PARTITIONS, self._decrypt, most, lambda: self.pulse
+        )
         self._told = 0
 
     def _decrypt(self, sealed: str) -> str:
@@ -88,9 +93,9 @@ class World:
             while quiet < 10:  # what needs no network ends within a few turns of the loop
                 quiet = quiet + 1 if len(self.sink.order) - self._told >= at_least else 0
                 await asyncio.sleep(0)
-        new = [_result(stored.value or b"") for stored in self.sink.order[self._told :]]
+        new = [_event(stored.value or b"") for stored in self.sink.order[self._told :]]
         self._told = len(self.sink.order)
-        return new
+        return [event for event in new if isinstance(event, ProbeCompleted)]
 
     async def between(self, begin: Micros, end: Micros, step: Micros = SECOND) -> list[tuple[Micros, int]]:
         """What is probed while time passes."""
@@ -406,3 +411,104 @@ async def test_run_probes_until_it_is_stopped_and_lets_probes_end() -> None:
         stop.set()
         await asyncio.wait_for(run, 5.0)
         assert [result.ok for result in await here.told(1)] == [True]
+
+
+# ---- the own network of the region
+
+TROUBLED = "pingfold_region_troubled"
+
+
+def sites(count: int, failing: int, port: int) -> list[Monitor]:
+    """Monitors of as many hosts, all addresses of this machine; so many of them are on a port where nobody listens."""
+    return [
+        monitor(f"s{n}", kind="tcp", target=Target(host=f"127.0.0.{n + 1}", port=1 if n < failing else port))
+        for n in range(count)
+    ]
+
+
+async def probe_all(here: World, wanted: list[Monitor], begun: Micros) -> list[ProbeCompleted]:
+    """Each is probed at once; the results, in order."""
+    begin = len(here.sink.order)
+    for one in wanted:
+        here.hear(one, MonitorState(version=1, begun=begun), id=one.id)
+    async with asyncio.timeout(5.0):
+        while len(results := [one for _, one in events(here)[begin:] if isinstance(one, ProbeCompleted)]) < len(wanted):
+            await asyncio.sleep(0.01)
+    await here.told()
+    return results
+
+
+def events(here: World) -> list[tuple[int, Any]]:
+    return [(stored.partition, _event(stored.value or b"")) for stored in here.sink.order]
+
+
+def words(here: World) -> list[tuple[int, type[Any]]]:
+    """What was said of the region: in which partition, and what."""
+    said = [(at, event) for at, event in events(here) if isinstance(event, RegionTroubled | RegionWell)]
+    assert {event.region for _, event in said} <= {HERE}
+    return [(at, type(event)) for at, event in said]
+
+
+async def test_a_region_whose_network_is_out_says_so_and_accuses_nobody() -> None:
+    troubled = [(partition, RegionTroubled) for partition in range(PARTITIONS)]
+    async with serving(silent, "0.0.0.0") as server, world() as here:
+        results = await probe_all(here, sites(10, 10, server.port), NOON)
+        found = [result.failure for result in results]
+        assert found == ["connect"] * 4 + ["ours"] * 6
+        assert results[-1].detail == "the network of this region is out"
+        assert words(here) == troubled
+        assert REGISTRY.get_sample_value(TROUBLED, {"region": HERE}) == 1
+        [said] = [event for at, event in events(here) if isinstance(event, RegionTroubled) and at == 0]
+        assert (said.failing, said.hosts, said.at) == (5, 5, NOON)
+        # It says so again while it lasts.
+        here.pulse += 9.5
+        here.prober.turn()
+        assert words(here) == troubled
+        here.pulse += 0.5
+        here.prober.turn()
+        await here.told()
+        assert words(here) == troubled * 2
+        # Most of the hosts are reached again.
+        results = await probe_all(here, sites(10, 4, server.port)[4:9], NOON - 1)
+        assert [result.failure for result in results] == [""] * 5
+        assert words(here) == troubled * 2
+        await probe_all(here, sites(10, 4, server.port)[9:], NOON - 1)
+        assert words(here) == troubled * 2 + [(partition, RegionWell) for partition in range(PARTITIONS)]
+        assert REGISTRY.get_sample_value(TROUBLED, {"region": HERE}) == 0
+
+
+async def test_a_trouble_of_which_nothing_is_seen_any_more_is_over() -> None:
+    async with world() as here:
+        await probe_all(here, sites(5, 5, 1), NOON)
+        here.pulse += SPAN + 1
+        here.prober.turn()
+        await here.told()
+        assert words(here)[-1] == (PARTITIONS - 1, RegionWell)
+        told = len(words(here))
+        here.prober.turn()
+        await here.told()
+        assert len(words(here)) == told
+
+
+async def test_one_that_cannot_say_so_still_accuses_nobody() -> None:
+    async with world() as here:
+        here.sink.fails = lambda record: b"region." in (record.value or b"")
+        results = await probe_all(here, sites(8, 8, 1), NOON)
+        assert [result.failure for result in results][4:] == ["ours"] * 4
+        assert words(here) == []
+
+
+async def test_targets_that_answer_wrongly_or_are_refused_are_no_trouble_of_the_region() -> None:
+    async with serving(answering(b"HTTP/1.1 500 Oh\r\n\r\n"), "0.0.0.0") as server, world() as here:
+        broken = [monitor(f"b{n}", target=Target(url=f"http://127.0.0.{n + 1}:{server.port}/")) for n in range(10)]
+        refused = [monitor(f"r{n}", target=Target(url=f"http://10.0.0.{n + 1}/")) for n in range(10)]
+        assert {result.failure for result in await probe_all(here, broken, NOON)} == {"status"}
+        assert {result.failure for result in await probe_all(here, refused, NOON)} == {"refused target"}
+        assert words(here) == []
+
+
+async def test_a_server_that_is_down_with_all_its_sites_is_its_own_trouble() -> None:
+    async with world() as here:
+        down = [monitor(f"d{n}", target=Target(url=f"http://{V4}:1/{n}")) for n in range(10)]
+        assert {result.failure for result in await probe_all(here, down, NOON)} == {"connect"}
+        assert words(here) == []
