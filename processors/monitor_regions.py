@@ -4,7 +4,7 @@ The contract:
 
 - A prober says so to every partition, again and again while it lasts. A region is disregarded until `QUIET` after the
   newest such word, or until it is said to be well: one whose probers die in trouble is not silenced for ever.
-- While it is disregarded its failing results move nothing, it is asked for no confirmation and is none of those whose
+- While it is disregarded its failing results mean nothing, it is asked for no confirmation and is none of those whose
   majority decides; nor are its slots waited for, as long as another region of the monitor counts. Results that are
   well still count.
 - A doubt that such a region began is dropped, and its votes for failing in others are. A doubt that goes on needs as

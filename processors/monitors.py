@@ -112,9 +112,10 @@ class MonitorsPartition:
         if not 0 <= result.slot <= result.at:
             raise Refused("a probe cannot begin before its slot")
         state = view.get(key)
-        if not isinstance(state, MonitorState) or context.retried or result.failure == "ours":
+        if not isinstance(state, MonitorState) or context.retried:
             return ()
-        if not result.ok and result.region in self._out.out(time):
+        out = self._out.out(time)
+        if result.failure == "ours" and result.region not in out:
             return ()
         monitor = monitor_of(view, key)
         # One that took longer to get here than a tick waits for it says nothing about now.
@@ -122,6 +123,10 @@ class MonitorsPartition:
         if late or monitor.paused or not _is_asked_for(state, monitor, result):
             return ()
         if not result.confirm and not is_missing(state, result.slot):
+            return ()
+        means_nothing = not result.ok and result.region in out
+        # Its slot need not be waited for, as long as another region can tell how the monitor is.
+        if means_nothing and (result.confirm or state.unobserved or all_out(monitor, out)):
             return ()
         state = view.edit(MonitorState, key)
         if state.parked is not None:
@@ -133,7 +138,7 @@ class MonitorsPartition:
             note(state, monitor, result.slot)
         elif state.unobserved:
             expect_after(state, monitor, max(result.at, state.expected))
-        if result.confirm or _is_newest(state, result):
+        if not means_nothing and (result.confirm or _is_newest(state, result)):
             effects += self._count(state, monitor, result, time)
         self._clock.look_at(key, state, monitor)
         return effects

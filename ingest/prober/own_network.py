@@ -2,7 +2,8 @@
 
 A prober that finds its region in trouble (`region_watch`) says so to every partition of `probe-results`, at once and
 again every 10 s, and says it when that is over. From its finding on it reports what fails for reasons of the network as
-`ours`, so that nothing counts before the fold disregards the region.
+`ours`, so that nothing counts before the fold disregards the region; and what began before the end of the trouble, so
+that nothing counts after it.
 """
 
 import asyncio
@@ -37,17 +38,18 @@ class OwnNetwork:
         self._partitions, self._monotonic = partitions, monotonic
         self._watch = RegionWatch()
         self._said_at: float | None = None
+        self._out_until = 0.0
         measures.troubled(region, False)
 
-    def judge(self, monitor: Monitor, result: ProbeCompleted) -> ProbeCompleted:
-        """The result as it is to be told."""
+    def judge(self, monitor: Monitor, result: ProbeCompleted, began: float) -> ProbeCompleted:
+        """The result, of a probe that began then, as it is to be told."""
         if result.failure in _NO_PROBE:
             return result
         failing = _is_of_the_network(result)
         if not result.confirm:
             self._watch.saw(_host(monitor), result.address, failing, self._monotonic())
             self._say()
-        if failing and self._watch.troubled:
+        if failing and (self._watch.troubled or began < self._out_until):
             return replace(result, failure="ours", detail="the network of this region is out")
         return result
 
@@ -61,7 +63,7 @@ class OwnNetwork:
         watch, now = self._watch, self._monotonic()
         if not watch.troubled:
             if self._said_at is not None:
-                self._said_at = None
+                self._said_at, self._out_until = None, now
                 log.warning("prober.region_well", region=self._region)
                 measures.troubled(self._region, False)
                 self._broadcast(RegionWell(region=self._region, at=self._clock.now()))

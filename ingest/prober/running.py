@@ -95,7 +95,7 @@ class Running:
             self._leave(monitor.project)
         if not result.ok and (self._stood_until > began or self._monotonic() - self._beat_at > STANDSTILL):
             result = replace(result, failure="ours", detail="this prober stood still")
-        await self._report(monitor, self._network.judge(monitor, result))
+        await self._report(monitor, self._network.judge(monitor, result, began))
 
     def _leave(self, project: str) -> None:
         self._under_way -= 1

@@ -20,10 +20,10 @@ from schemas.base import SECOND, Micros, encode
 from schemas.ids import derived_id
 from schemas.monitor_states import MonitorCopy, MonitorState, shown
 from schemas.monitors import Monitor
-from schemas.probes import MonitorDefined, MonitorRemoved, ProbeCompleted
+from schemas.probes import Failure, MonitorDefined, MonitorRemoved, ProbeCompleted, RegionTroubled, RegionWell
 from schemas.slots import confirming_region, first_slot, region_of, step, time_limit
 from schemas.ticks import PROGRESS_KEY, Tick
-from schemas.transitions import StatusChanged
+from schemas.transitions import RegionDisregarded, StatusChanged
 from tests.check_story import MIDNIGHT
 from tests.folding import Folding, Journal, of_type, told
 
@@ -51,6 +51,8 @@ decisions = st.tuples(
 oddities = st.tuples(
     st.sampled_from(["double", "late", "nonsense", "retried", "ahead", "unknown", "ours", "stranger", "back"]), monitors
 )
+
+words = st.tuples(st.sampled_from(["out", "out", "in"]), monitors, st.sampled_from("abc"))
 
 
 def courses(*kinds: st.SearchStrategy[Step], most: int = 60) -> st.SearchStrategy[list[tuple[float, Step]]]:
@@ -154,6 +156,10 @@ class Writer:
             self.define(key, paused=what == "pause")
         elif what == "remove":
             self.add(key, MonitorRemoved(at=self.now))
+        elif what in ("out", "in"):
+            [region] = more
+            word = RegionTroubled if what == "out" else RegionWell
+            self.add(region, word(region=region, at=self.now))
         else:
             self.odd(what, key)
 
@@ -206,7 +212,7 @@ def folded(records: Iterable[Record]) -> Folding:
     return folding
 
 
-anything = courses(probes, answers, confirms, ticks, decisions, oddities)
+anything = courses(probes, answers, confirms, ticks, decisions, oddities, words)
 
 
 @settings(max_examples=150, deadline=None)
@@ -246,7 +252,8 @@ def test_a_restart_after_every_single_record_changes_nothing(course: list[tuple[
 
 @settings(max_examples=150, deadline=None)
 @given(
-    courses(probes, answers, confirms, decisions, ticks, oddities), st.lists(st.floats(0, 1), min_size=1, max_size=10)
+    courses(probes, answers, confirms, decisions, ticks, oddities, words),
+    st.lists(st.floats(0, 1), min_size=1, max_size=10),
 )
 def test_ticks_that_pass_no_deadline_change_no_status(course: list[tuple[float, Step]], places: list[float]) -> None:
     """Results may be late against one tick and not against another, so the ticks are those that the course has."""
@@ -469,10 +476,23 @@ class World:
 
     A frozen prober says of what it had under way that it stood still (`ours`), or, when the answer was there, that all
     is well. What has been sent is in the log a little later, in any order.
+
+    outages: of the network of a region, begin and end in seconds: all that is probed from there fails; `said`: that it
+    is out is said then, again every 10 s, and that it is back a little after its end.
     """
 
-    def __init__(self, chance: random.Random, regions: int, probers: int, trouble: float, **shape: Any) -> None:
+    def __init__(
+        self,
+        chance: random.Random,
+        regions: int,
+        probers: int,
+        trouble: float,
+        outages: dict[str, tuple[int, int]] | None = None,
+        said: bool = True,
+        **shape: Any,
+    ) -> None:
         self.chance, self.trouble = chance, trouble
+        self.outages, self.said = outages or {}, said
         self.journal, self.folding = Journal(), Folding(Monitors())
         self.now = MIDNIGHT
         names = tuple("abcde"[:regions])
@@ -497,6 +517,12 @@ class World:
             self.later(second, "tick", None)
             for prober in self.probers:
                 self.later(second + self.chance.random(), "look", prober)
+        for region, (begin, end) in self.outages.items() if self.said else ():
+            for second in range(begin, end, 10):
+                at = MIDNIGHT + second * SECOND
+                self.later(second, "arrive", (region, RegionTroubled(region=region, at=at)))
+            at = MIDNIGHT + (end + 3) * SECOND
+            self.later(end + 3, "arrive", (region, RegionWell(region=region, at=at)))
         while self.queue:
             self.now, _, what, of = heapq.heappop(self.queue)
             if what == "arrive":
@@ -538,28 +564,36 @@ class World:
             if confirming_region(monitor, doubt.region, doubt.asked) == prober.region:
                 self.probe(prober, monitor, doubt.since, doubt.asked, clock)
 
+    def network(self, region: str) -> Failure:
+        """How probes from a region fail now for the sake of its own network."""
+        begin, end = self.outages.get(region, (0, 0))
+        return "connect" if begin * SECOND < self.now - MIDNIGHT < end * SECOND else ""
+
     def probe(self, prober: Prober, monitor: Monitor, slot: Micros, confirm: int, clock: Micros) -> None:
         """The target is well; the prober itself may not be."""
         if (monitor.id, slot, confirm) in prober.asked:
             return
         prober.asked.add((monitor.id, slot, confirm))
         took = self.chance.choice([0.01, 0.1, 2.0])
-        ok, delay = True, took
+        delay, failure = took, self.network(prober.region)
         if prober.state == "killed":
             return
         if prober.state == "frozen":
-            ok, delay = self.chance.random() < 0.5, (prober.until - self.now) / SECOND
+            failure, delay = self.chance.choice([failure, "ours"]), (prober.until - self.now) / SECOND
         elif self.chance.random() < self.trouble / 4:
-            ok = False
-        delay += self.chance.choice([0, 0.01, 1, 8, 30]) if self.chance.random() < self.trouble else 0
+            failure = "ours"
+        if failure == "connect":  # a prober that was frozen would tell of it as `ours`
+            failure, delay = ("ours", delay) if prober.state == "frozen" else (failure, took)
+        else:
+            delay += self.chance.choice([0, 0.01, 1, 8, 30]) if self.chance.random() < self.trouble else 0
         result = ProbeCompleted(
             slot=slot,
             confirm=confirm,
             region=prober.region,
             at=max(slot, clock),
             took=round(took * SECOND),
-            ok=ok,
-            failure="" if ok else "ours",
+            ok=not failure,
+            failure=failure,
             version=monitor.version,
         )
         for _ in range(1 + (self.chance.random() < self.trouble)):
@@ -582,6 +616,44 @@ def test_no_trouble_of_our_own_makes_a_healthy_target_down(
     for key in MONITORS:
         state = folding.state(MonitorState, key)
         assert (state.status in ("new", "up"), state.doubt, state.incident) == (True, None, None)
+
+
+outages = st.dictionaries(
+    st.sampled_from("abc"), st.tuples(st.integers(1, 150), st.integers(1, 90)).map(lambda t: (t[0], sum(t))), min_size=1
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    seed=st.integers(0, 2**32),
+    regions=st.integers(1, 3),
+    probers=st.integers(1, 2),
+    trouble=st.sampled_from([0.0, 0.1, 0.4]),
+    interval=st.sampled_from([1, 10, 60]),
+    outages=outages,
+)
+def test_no_outage_of_the_network_of_regions_opens_an_incident(
+    seed: int, regions: int, probers: int, trouble: float, interval: int, outages: dict[str, tuple[int, int]]
+) -> None:
+    """Some or all of the regions, one after the other or at the same time."""
+    folding = World(random.Random(seed), regions, probers, trouble, outages, interval=interval).run(240)
+    assert "down" not in {change.now for change in of_type(folding.effects, StatusChanged)}
+    told = of_type(folding.effects, RegionDisregarded)
+    assert sorted(one.region for one in told if one.end is None) == sorted(outages)
+
+
+@pytest.mark.parametrize("interval", [10, 60])
+def test_one_of_three_regions_that_is_out_is_not_even_seen(interval: int) -> None:
+    folding = World(random.Random(1), 3, 1, 0.0, {"b": (50, 170)}, interval=interval).run(240)
+    assert [change.now for change in of_type(folding.effects, StatusChanged)] == ["up"] * len(MONITORS)
+
+
+@pytest.mark.parametrize("out", ["a", "ab", "abc"])
+def test_the_outages_have_teeth(out: str) -> None:
+    """When nobody says that it is out, a majority of the regions takes the monitors down."""
+    unsaid = World(random.Random(1), 3, 1, 0.0, dict.fromkeys(out, (50, 170)), said=False, interval=10).run(240)
+    downs = [change for change in of_type(unsaid.effects, StatusChanged) if change.now == "down"]
+    assert len(downs) == (len(MONITORS) if len(out) > 1 else 0)
 
 
 def test_the_simulated_world_has_teeth() -> None:

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from processors.monitor_regions import QUIET
 from processors.region_records import region_key
@@ -101,16 +102,23 @@ def test_what_makes_no_sense_is_refused(of: type[RegionTroubled | RegionWell]) -
     assert story.tell(of(region="a", at=t(story.time)), story.time, key="a", retried=True) == []
 
 
-def test_its_failing_results_move_nothing_and_good_ones_count() -> None:
+def test_its_failing_results_mean_nothing_and_good_ones_count() -> None:
     story = up_story("a", "b", "c")
     n = next_slot(story)
     story.tick(story.slot(n))
     out(story, "a", story.time)
     before = story.state
     assert story.probe(n, ok=False) == []
-    assert story.state == before
-    assert story.tell(story.result(n), story.time) == []
-    assert (story.state.results, story.state.slot) == (before.results + 1, t(story.slot(n)))
+    # Its slot is not waited for, and that is all.
+    assert story.state.expected == t(story.slot(n + 1))
+    assert replace(story.state, expected=before.expected) == before
+    story.probe(n + 1)
+    story.probe(n + 2)
+    at = story.slot(n + 3)
+    story.tick(at)
+    out(story, "a", at)
+    assert story.tell(story.result(n + 3), at) == []
+    assert (story.state.results, story.state.slot) == (before.results + 3, t(at))
 
 
 def test_its_empty_slots_are_not_waited_for_while_another_region_counts() -> None:
@@ -124,6 +132,17 @@ def test_its_empty_slots_are_not_waited_for_while_another_region_counts() -> Non
     assert shown(story.state) == "up"
     # Of a region that counts they are.
     assert [change[:2] for change in changes(story.tick(story.time + 600))] == [("up", "not_observed")]
+
+
+def test_what_its_prober_knows_to_mean_nothing_is_not_waited_for_either() -> None:
+    story = up_story("a", "b")
+    n = next_slot(story)
+    out(story, "a", story.slot(n))
+    story.probe(n, ok=False, failure="ours")
+    well(story, "a", story.slot(n) + 1)
+    story.probe(n + 1)
+    assert shown(story.state) == "up"
+    assert story.state.expected == t(story.slot(n + 2))
 
 
 def test_with_no_region_left_nothing_is_judged_and_nothing_is_known() -> None:

@@ -16,13 +16,14 @@ from prometheus_client import REGISTRY
 from infra.secrets import SecretError
 from infra.settings import Settings
 from ingest.prober.connection import Connector
+from ingest.prober.own_network import OwnNetwork
 from ingest.prober.prober import Prober
 from ingest.prober.region_watch import SPAN
 from ingest.prober.running import STANDSTILL
 from schemas.base import SECOND, Micros, encode
 from schemas.monitor_states import Doubt, MonitorCopy, MonitorState, Seen
 from schemas.monitors import Monitor, Target
-from schemas.probes import ProbeCompleted, ProbeResultsEvent, RegionTroubled, RegionWell
+from schemas.probes import Phases, ProbeCompleted, ProbeResultsEvent, RegionTroubled, RegionWell
 from schemas.slots import first_slot
 from schemas.topics import PROBE_RESULTS
 from tests.integration.probe_targets import LOOPBACK, V4, answering, serving, silent
@@ -488,6 +489,29 @@ async def test_a_trouble_of_which_nothing_is_seen_any_more_is_over() -> None:
         here.prober.turn()
         await here.told()
         assert len(words(here)) == told
+
+
+async def test_what_began_before_the_trouble_was_over_is_ours() -> None:
+    async with world() as here:
+        network = OwnNetwork(HERE, here.sink, here.clock, PARTITIONS, lambda: here.pulse)
+        failed = ProbeCompleted(slot=0, region=HERE, at=0, took=0, ok=False, failure="timeout")
+        one, *others = sites(7, 7, 1)
+
+        def told(began: float, result: ProbeCompleted = failed, confirm: int = 0) -> str:
+            return network.judge(one, msgspec.structs.replace(result, confirm=confirm), began).failure
+
+        for other in others:
+            network.judge(other, failed, here.pulse)
+        assert told(here.pulse, confirm=1) == "ours"
+        broken = msgspec.structs.replace(failed, failure="status")
+        assert told(here.pulse, broken, confirm=1) == "status"
+        slow = msgspec.structs.replace(failed, phases=Phases(connect=5))  # it was reached
+        assert told(here.pulse, slow, confirm=1) == "timeout"
+        here.pulse += 1
+        for other in others:
+            network.judge(other, msgspec.structs.replace(failed, ok=True, failure=""), here.pulse)
+        assert told(here.pulse - 0.1) == "ours"
+        assert told(here.pulse) == "timeout"
 
 
 async def test_one_that_cannot_say_so_still_accuses_nobody() -> None:
