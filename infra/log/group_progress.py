@@ -8,7 +8,7 @@ import contextlib
 from collections.abc import Callable, Iterable
 
 import structlog
-from confluent_kafka import ConsumerGroupTopicPartitions, IsolationLevel, KafkaException, TopicPartition
+from confluent_kafka import Consumer, IsolationLevel, KafkaException, TopicPartition
 
 from infra.log.admin import admin_client, end_offsets
 
@@ -23,8 +23,19 @@ class GroupProgress:
     """The progress of `group` in `partitions` (topic, number). Questions asked together share their looks at Kafka."""
 
     def __init__(self, bootstrap: str, group: str, partitions: Iterable[tuple[str, int]]) -> None:
-        self._bootstrap = bootstrap
         self._admin = admin_client(bootstrap)
+        # Asked as a member of the group would ask, which never joins it. The admin client's way to the same answer ends
+        # in timeouts for ever once the broker was killed, and in a crash of the process while the group's coordinator
+        # is still being chosen (confluent-kafka 2.16).
+        self._member = Consumer(
+            {
+                "bootstrap.servers": bootstrap,
+                "group.id": group,
+                "enable.auto.commit": False,
+                "reconnect.backoff.max.ms": 1_000,
+                "log_level": 2,
+            }
+        )
         self._group = group
         self._partitions = list(partitions)
         self._written = _Shared(self._high_watermarks)
@@ -63,17 +74,9 @@ class GroupProgress:
         return end_offsets(self._admin, self._partitions, _LOOK_SECONDS, IsolationLevel.READ_UNCOMMITTED)
 
     def _committed(self) -> dict[tuple[str, int], int]:
-        asked = ConsumerGroupTopicPartitions(self._group, [TopicPartition(*tp) for tp in self._partitions])
-        asking = self._admin.list_consumer_group_offsets([asked], request_timeout=_LOOK_SECONDS)[self._group]
-        try:
-            answer = asking.result(_LOOK_SECONDS)
-        except (KafkaException, TimeoutError) as error:
-            # A client that knew the group's coordinator before the broker was killed never finds it again (librdkafka
-            # 2.16): what it is asked then ends in timeouts for ever. A new one finds it.
-            log.warning("progress.unknown", group=self._group, error=str(error) or type(error).__name__)
-            self._admin = admin_client(self._bootstrap)
-            raise
-        return {(tp.topic, tp.partition): tp.offset for tp in answer.topic_partitions if tp.offset >= 0}
+        asked = [TopicPartition(*tp) for tp in self._partitions]
+        found = self._member.committed(asked, timeout=_LOOK_SECONDS)
+        return {(tp.topic, tp.partition): tp.offset for tp in found if tp.error is None and tp.offset >= 0}
 
 
 class _Shared:
