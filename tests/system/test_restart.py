@@ -4,6 +4,7 @@ import stat
 
 import pytest
 
+from pingfold.folds import FOLDS
 from schemas.base import SECOND
 from schemas.topics import DELIVERIES, DELIVERY_STATES
 from tests.pingfold_process import Pingfold, Receiver, wait_until
@@ -128,7 +129,7 @@ def test_readyz_tells_that_nothing_is_folded(pingfold: Pingfold) -> None:
     with pingfold.frozen("worker", 0), pingfold.frozen("worker", 1):
         pingfold.set_clock(pingfold.offset + 60)
         wait_until(lambda: pingfold.get("/readyz").status_code == 503, 15.0, "/readyz says that nothing is folded")
-        assert len(pingfold.get("/readyz").json()["not_folded"]) == 3 * pingfold.partitions
+        assert len(pingfold.get("/readyz").json()["not_folded"]) == len(FOLDS) * pingfold.partitions
         pingfold.good_ping(check)
         stale = pingfold.api("GET", f"/checks/{check}")
         assert (stale.status_code, stale.json()["n_pings"]) == (200, 0)
