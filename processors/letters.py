@@ -77,7 +77,7 @@ class Letters:
         says = _SAYS[delivery.notice].format(name)
         url = _text(monitor, "url")
         page = url if monitor.get("kind") == "heartbeat" else f"{endpoint.site}/"
-        results = data.get("results")
+        results = monitor.get("last_results")
         return {
             "site_name": self._site_name,
             "says": f"Test: {says}" if data.get("test") is True else says,

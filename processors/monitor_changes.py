@@ -8,7 +8,7 @@ from typing import Any
 
 from processors.fold import Effect
 from processors.monitor_rules import begin, expect_after, unseen
-from processors.telling import Teller, Told, settle
+from processors.telling import Teller, Told, iso, settle
 from schemas.base import Micros
 from schemas.definitions import Notice
 from schemas.monitor_states import Doubt, MonitorState, shown
@@ -38,6 +38,16 @@ def notice_data(state: MonitorState, monitor: Monitor, incident: dict[str, Any] 
     }
 
 
+def down_data(state: MonitorState, monitor: Monitor, incident: dict[str, Any], doubt: Doubt) -> dict[str, Any]:
+    """The `data` of the notices of a going down: `monitor` tells what each region saw last, too."""
+    data = notice_data(state, monitor, incident)
+    data["monitor"]["last_results"] = [
+        {"checked_at": iso(vote.slot), "status": "up" if vote.ok else "down", "region": vote.region}
+        for vote in sorted(doubt.votes, key=lambda vote: (vote.slot, vote.region))
+    ]
+    return data
+
+
 def go_up(state: MonitorState, monitor: Monitor, at: Micros, time: Micros) -> list[Effect]:
     """The monitor is well, for the first time or again; ends an incident when there is one."""
     teller = _teller(state, monitor, at, time)
@@ -55,7 +65,7 @@ def go_down(state: MonitorState, monitor: Monitor, doubt: Doubt, at: Micros, tim
     settle(state)
     state.status, state.doubt, state.unobserved = "down", None, False
     incident = teller.open_incident(state, doubt.cause)
-    return teller.tell("down", "probe", doubt.cause, _DOWN, lambda: notice_data(state, monitor, incident))
+    return teller.tell("down", "probe", doubt.cause, _DOWN, lambda: down_data(state, monitor, incident, doubt))
 
 
 def go_unobserved(state: MonitorState, monitor: Monitor, at: Micros, time: Micros) -> list[Effect]:

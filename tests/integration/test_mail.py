@@ -131,7 +131,7 @@ async def test_a_mail_says_what_happened_in_text_and_html() -> None:
     results = [{"checked_at": "2026-11-21T17:01:17+00:00", "status": "down", "region": "oslo", "error": "timeout"}]
     async with smtp(server) as port, bench(settings_of(port)) as run:
         run.mail_to("a@example.org", "b@example.org")
-        run.tell({**DATA, "results": results})
+        run.tell({**DATA, "monitor": {**DATA["monitor"], "last_results": results}})
         await run.until(lambda: bool(run.finished))
     [(recipients, mail, _)] = server.mails
     assert recipients == ["a@example.org", "b@example.org"]
@@ -218,7 +218,7 @@ async def test_the_html_is_escaped_and_links_only_to_pages() -> None:
 
 
 @pytest.mark.parametrize(
-    "data", [{}, {"monitor": [], "incident": 5}, {"results": [1, {"status": {}}]}, {"monitor": {}}]
+    "data", [{}, {"monitor": [], "incident": 5}, {"monitor": {"last_results": [1, {"status": {}}]}}, {"monitor": {}}]
 )
 async def test_a_notice_that_holds_anything_is_still_a_mail(data: dict[str, Any]) -> None:
     server = Server()

@@ -115,6 +115,7 @@ def test_the_change_and_its_notices() -> None:
             "kind": "http",
             "current_status": "down",
             "response_time_ms": None,
+            "last_results": [{"checked_at": "2024-01-01T00:01:00+00:00", "status": "down", "region": "a"}],
         },
         "incident": {
             "id": change.incident,
