@@ -8,7 +8,7 @@ from schemas.probes import ProbeCompleted
 _PROBES = Counter("pingfold_probes_total", "Probes, by how they ended", ["region", "outcome"])
 _MISSED = Counter("pingfold_probe_slots_missed_total", "Slots that had passed before their probe could begin")
 _TROUBLED = Gauge(
-    "pingfold_region_troubled", "1 while the own network of a region is out", ["region"], multiprocess_mode="livemax"
+    "pingfold_region_troubled", "1 while the own network of a region is out", ["region"], multiprocess_mode="mostrecent"
 )
 _DELAY = Histogram(
     "pingfold_probe_start_delay_seconds",

@@ -7,6 +7,7 @@ that nothing counts after it.
 """
 
 import asyncio
+import functools
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
@@ -89,8 +90,15 @@ def _is_of_the_network(result: ProbeCompleted) -> bool:
 
 
 def _host(monitor: Monitor) -> str:
-    target = monitor.target
-    return target.host or urlsplit(target.url).hostname or ""
+    return monitor.target.host or _host_of(monitor.target.url)
+
+
+@functools.lru_cache(10_000)
+def _host_of(url: str) -> str:
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:  # no address at all; its probe has told so
+        return url
 
 
 def _settled(stored: asyncio.Future[Position]) -> None:

@@ -33,7 +33,7 @@ from schemas.base import Fact, encode
 from schemas.dead_letters import DeadLetter
 from schemas.pings import CheckRemoved, Ping, PingsEvent
 from schemas.ticks import Tick
-from schemas.transitions import ChannelTroubled, DeliveryFinished, GapSeen, PingFolded, StatusChanged
+from schemas.transitions import ChannelTroubled, DeliveryFinished, GapSeen, PingFolded, RegionDisregarded, StatusChanged
 
 CHECK = "5bf66975-d4c7-4bf5-bcc8-b8d8a82ea278"
 LAST = 4_102_444_800_000_000
@@ -174,6 +174,7 @@ class TestTransitions:
 
     def test_what_history_does_not_keep(self) -> None:
         assert transition_row(3, 42, encode(ChannelTroubled(channel="c", at=1, failures=3))) is None
+        assert transition_row(3, 42, encode(RegionDisregarded(partition=3, region="riga", start=1, end=8))) is None
         assert transition_row(3, 42, b"no JSON") is None
         assert transition_row(3, 42, None) is None
 

@@ -536,3 +536,9 @@ async def test_a_server_that_is_down_with_all_its_sites_is_its_own_trouble() -> 
         down = [monitor(f"d{n}", target=Target(url=f"http://{V4}:1/{n}")) for n in range(10)]
         assert {result.failure for result in await probe_all(here, down, NOON)} == {"connect"}
         assert words(here) == []
+
+
+async def test_a_url_that_is_none_is_still_told_of() -> None:
+    async with world() as here:
+        [result] = await probe_all(here, [monitor(target=Target(url="http://[x/"))], NOON)
+        assert result.failure not in ("", "ours")
