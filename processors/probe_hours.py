@@ -19,8 +19,8 @@ _MONITORS = f"SELECT monitor, count() FROM probe_results WHERE {_ROWS} GROUP BY 
 
 # FINAL merges copies as it reads, in little memory.
 _HOURS = f"""
-INSERT INTO probe_hours (monitor, hour, region, total, up, took, spread)
-SELECT monitor, toStartOfHour(slot) AS hour, region,
+INSERT INTO probe_roll_ups (monitor, length, begin, region, total, up, took, spread)
+SELECT monitor, 3600, toStartOfHour(slot) AS hour, region,
        count(), countIf(ok), sumIf(took, ok), quantilesTDigestStateIf(0.5, 0.95, 0.99)(took, ok)
 FROM probe_results FINAL
 WHERE {_ROWS}
@@ -28,11 +28,12 @@ GROUP BY monitor, hour, region
 """
 
 _DAYS = f"""
-INSERT INTO probe_days (monitor, day, region, total, up, took, spread)
-SELECT monitor, toStartOfDay(hour) AS day, region,
+INSERT INTO probe_roll_ups (monitor, length, begin, region, total, up, took, spread)
+SELECT monitor, 86400, toStartOfDay(begin) AS day, region,
        sum(total), sum(up), sum(took), quantilesTDigestMergeState(0.5, 0.95, 0.99)(spread)
-FROM probe_hours FINAL
-WHERE {_RANGE} AND (monitor, toStartOfDay(hour)) IN (SELECT monitor, toStartOfDay(slot) FROM {_NEW_RESULTS})
+FROM probe_roll_ups FINAL
+WHERE {_RANGE} AND length = 3600
+  AND (monitor, toStartOfDay(begin)) IN (SELECT monitor, toStartOfDay(slot) FROM {_NEW_RESULTS})
 GROUP BY monitor, day, region
 """
 

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from infra.clickhouse import ClickHouse
-from query_api.probe_windows import over_window, window
+from query_api.probe_windows import ProbeWindows
+from query_api.uptime import Span
 from schemas.base import Micros
 
 _Row = tuple[Any, ...]
@@ -79,22 +80,18 @@ WHERE monitor = {{monitor:String}} AND slot >= fromUnixTimestamp64Micro({{start:
 ORDER BY at, confirm LIMIT {{limit:UInt64}}
 """
 
-_COUNTS = over_window(
-    "sum(results), sum(well), sum(spent)",
-    rolled="sum(total) AS results, sum(up) AS well, sum(took) AS spent",
-    rows="count(), countIf(ok), sumIf(took, ok)",
-)
-_PERCENTILES = over_window(
-    "sum(well), quantilesTDigestMerge(0.5, 0.95, 0.99)(one)",
-    rolled="sum(up) AS well, quantilesTDigestMergeState(0.5, 0.95, 0.99)(spread) AS one",
-    rows="countIf(ok), quantilesTDigestStateIf(0.5, 0.95, 0.99)(took, ok)",
-)
-
 _TOTAL = "SELECT uniqExact(slot, confirm, region) FROM probe_results WHERE monitor = {monitor:String}"
 
 _COUNTED = """
 SELECT uniqExact(monitor, slot, region) FROM probe_results
 WHERE monitor IN {monitors:Array(String)} AND slot >= fromUnixTimestamp64Micro({start:Int64}, 'UTC') AND confirm = 0
+"""
+
+_SPANS = """
+SELECT since, at, CAST(state, 'String') FROM spans
+WHERE thing = {monitor:String} AND at > fromUnixTimestamp64Micro({start:Int64}, 'UTC')
+  AND since < fromUnixTimestamp64Micro({end:Int64}, 'UTC')
+ORDER BY n LIMIT 1 BY n
 """
 
 _INCIDENT = """
@@ -122,6 +119,7 @@ class Which(NamedTuple):
 class MonitorHistory:
     def __init__(self, clickhouse: ClickHouse) -> None:
         self._rows = clickhouse.rows
+        self._windows = ProbeWindows(clickhouse)
 
     async def results(self, monitor: str, skip: int, limit: int) -> list[ResultRow]:
         """Results, newest first, after the first `skip`."""
@@ -147,13 +145,17 @@ class MonitorHistory:
 
     async def counts(self, monitor: str, start: Micros) -> Counts:
         """Regular results since `start`."""
-        [(total, up, spent)] = await self._rows(_COUNTS, window(monitor, start))
-        return Counts(total, up, spent / up if up else None)
+        total, up, took, _ = await self._windows.figures(monitor, start, spread=False)
+        return Counts(total, up, took / up if up else None)
 
-    async def percentiles(self, monitor: str, start: Micros) -> Percentiles | None:
-        """How long the regular results since `start` that were well took; None without any."""
-        [(up, spread)] = await self._rows(_PERCENTILES, window(monitor, start))
-        return Percentiles(*spread) if up else None
+    async def figures(self, monitor: str, start: Micros) -> tuple[Counts, Percentiles | None]:
+        """The same, and how long those that were well took; None without any."""
+        total, up, took, spread = await self._windows.figures(monitor, start, spread=True)
+        return Counts(total, up, took / up if up else None), Percentiles(*spread) if up else None
+
+    async def spans(self, monitor: str, start: Micros, end: Micros) -> list[Span]:
+        """The closed spans that overlap [start, end), oldest first, uncut."""
+        return [Span(*row) for row in await self._rows(_SPANS, {"monitor": monitor, "start": start, "end": end})]
 
     async def incidents(self, which: Which, skip: int, limit: int) -> list[IncidentRow]:
         """Incidents, newest first, after the first `skip`."""

@@ -22,7 +22,6 @@ from schemas.check_states import CheckState
 from schemas.monitor_states import MonitorState
 from schemas.requests import Decision, ProjectsRequest
 from schemas.topics import Topic
-from schemas.transitions import Shown
 
 
 class Clock(Protocol):
@@ -69,10 +68,6 @@ class HistoryReads(Protocol):
 
     async def flips(self, check_id: str, start: Micros, end: Micros) -> list[Flip]: ...
 
-    async def spans(
-        self, thing: str, start: Micros, end: Micros, current: Shown | None = None, since: Micros = 0
-    ) -> list[Span]: ...
-
 
 class MonitorHistoryReads(Protocol):
     """query_api.monitor_history.MonitorHistory."""
@@ -87,7 +82,9 @@ class MonitorHistoryReads(Protocol):
 
     async def counts(self, monitor: str, start: Micros) -> Counts: ...
 
-    async def percentiles(self, monitor: str, start: Micros) -> Percentiles | None: ...
+    async def figures(self, monitor: str, start: Micros) -> tuple[Counts, Percentiles | None]: ...
+
+    async def spans(self, monitor: str, start: Micros, end: Micros) -> list[Span]: ...
 
     async def incidents(self, which: Which, skip: int, limit: int) -> list[IncidentRow]: ...
 

@@ -56,7 +56,7 @@ from schemas.topics import (
     TRANSITIONS,
     Topic,
 )
-from schemas.transitions import DeliveryFinished, Shown, StatusChanged
+from schemas.transitions import DeliveryFinished, StatusChanged
 
 START: Micros = 1_750_000_000 * SECOND
 
@@ -272,12 +272,6 @@ class MemoryHistory:
         )
         return [flip for flip in flips if flip.was != flip.now]
 
-    async def spans(
-        self, thing: str, start: Micros, end: Micros, current: Shown | None = None, since: Micros = 0
-    ) -> list[Span]:
-        told = (one for one in reversed(await self.transitions(thing, start)) if one.since < end)
-        return [*(Span(one.since, one.at, one.was) for one in told), *([Span(since, end, current)] if current else [])]
-
     def _rows(self, check_id: str) -> list[tuple[int, PingRow, bytes]]:
         """Offset, row and body of each ping, newest first."""
         facts = {told["offset"]: told for _, told in self._log.of(TRANSITIONS) if told["type"] == "ping.folded"}
@@ -320,9 +314,14 @@ class MemoryMonitorHistory:
         up = [row.took for row in rows if row.ok]
         return Counts(len(rows), len(up), sum(up) / len(up) if up else None)
 
-    async def percentiles(self, monitor: str, start: Micros) -> Percentiles | None:
+    async def figures(self, monitor: str, start: Micros) -> tuple[Counts, Percentiles | None]:
         up = sorted(row.took for row in self._results(monitor) if row.slot >= start and not row.confirm and row.ok)
-        return Percentiles(*(up[int(share * (len(up) - 1))] for share in (0.5, 0.95, 0.99))) if up else None
+        spread = Percentiles(*(up[int(share * (len(up) - 1))] for share in (0.5, 0.95, 0.99))) if up else None
+        return await self.counts(monitor, start), spread
+
+    async def spans(self, monitor: str, start: Micros, end: Micros) -> list[Span]:
+        told = (value for key, value in self._log.of(TRANSITIONS) if key == monitor)
+        return [Span(one["since"], one["at"], one["was"]) for one in told if one["at"] > start and one["since"] < end]
 
     async def incidents(self, which: Which, skip: int, limit: int) -> list[IncidentRow]:
         return self._incidents(which)[skip : skip + limit]

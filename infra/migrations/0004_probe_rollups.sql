@@ -1,33 +1,25 @@
--- Regular results of probes by hour and by day of their slot, recomputed and replaced, never added to. A result counts
--- once, however often it stands in `probe_results`. `total` is the version, too: of two rows the fuller counts, and an
--- hour whose results have expired keeps what it had. A day is made of its hours. `took` is the sum over the results that
--- were well, microseconds, and `spread` what percentiles of them are made of. Granules are small, because a question is
--- about one monitor: about a quarter of a year of days, or a few days of hours.
-CREATE TABLE IF NOT EXISTS probe_hours (
+-- Regular results of probes by hour and by day of their slot (`length`: 3600 or 86400 seconds), recomputed and replaced,
+-- never added to. A result counts once, however often it stands in `probe_results`. `total` is the version, too: of two
+-- rows the fuller counts, and an hour whose results have expired keeps what it had. A day is made of its hours. `took` is
+-- the sum over the results that were well, microseconds, and `spread` what their percentiles are made of. Granules are
+-- small, and the columns of a part stand in one file, because a question is about one monitor: a quarter of a year of days
+-- and some hours.
+CREATE TABLE IF NOT EXISTS probe_roll_ups (
     monitor String CODEC(ZSTD(1)),
-    hour DateTime('UTC') CODEC(Delta, ZSTD(1)),
+    length UInt32 CODEC(ZSTD(1)),
+    begin DateTime('UTC') CODEC(Delta, ZSTD(1)),
     region LowCardinality(String) CODEC(ZSTD(1)),
     total UInt64 CODEC(T64, ZSTD(1)),
     up UInt64 CODEC(T64, ZSTD(1)),
     took UInt64 CODEC(T64, ZSTD(1)),
     spread AggregateFunction(quantilesTDigest(0.5, 0.95, 0.99), UInt32) CODEC(ZSTD(1))
 ) ENGINE = ReplacingMergeTree(total)
-PARTITION BY toYear(hour)
-ORDER BY (monitor, hour, region)
-SETTINGS index_granularity = 128;
+PARTITION BY toYear(begin)
+ORDER BY (monitor, length, begin, region)
+SETTINGS index_granularity = 128, min_bytes_for_wide_part = 1000000000000, min_rows_for_wide_part = 1000000000000;
 
-CREATE TABLE IF NOT EXISTS probe_days (
-    monitor String CODEC(ZSTD(1)),
-    day DateTime('UTC') CODEC(Delta, ZSTD(1)),
-    region LowCardinality(String) CODEC(ZSTD(1)),
-    total UInt64 CODEC(T64, ZSTD(1)),
-    up UInt64 CODEC(T64, ZSTD(1)),
-    took UInt64 CODEC(T64, ZSTD(1)),
-    spread AggregateFunction(quantilesTDigest(0.5, 0.95, 0.99), UInt32) CODEC(ZSTD(1))
-) ENGINE = ReplacingMergeTree(total)
-PARTITION BY toYear(day)
-ORDER BY (monitor, day, region)
-SETTINGS index_granularity = 128;
+-- Many monitors share a granule of results, and the months are parts of their own.
+ALTER TABLE probe_results ADD INDEX IF NOT EXISTS slots slot TYPE minmax GRANULARITY 1;
 
 -- The roll-ups of `source` hold every row that was inserted before the newest `done_to`. Takes the place of `roll_ups`,
 -- whose moment was that of the roll-up itself: rows inserted two minutes before it might still have been on their way.

@@ -11,11 +11,10 @@ from infra.clickhouse import Unavailable
 from query_api.monitor_history import Counts
 from query_api.parts import Parts
 from query_api.poppaping.results import history_of, unavailable
-from query_api.uptime import of_counts, of_observed, shown
+from query_api.uptime import Span, of_counts, of_observed, shown
 from schemas import monitor_states
 from schemas.base import SECOND, Micros
 from schemas.monitors import Monitor
-from schemas.transitions import Shown
 
 Period = Literal["24h", "7d", "30d", "90d"]
 
@@ -36,10 +35,8 @@ async def uptime_object(parts: Parts, monitor: Monitor, period: Period) -> dict[
     now = parts.clock.now()
     start, history = now - _PERIODS[period], history_of(parts)
     try:
-        counts, spread, by_time = await asyncio.gather(
-            history.counts(monitor.id, start),
-            history.percentiles(monitor.id, start),
-            _by_time(parts, monitor, start, now),
+        (counts, spread), by_time = await asyncio.gather(
+            history.figures(monitor.id, start), _by_time(parts, monitor, start, now)
         )
     except Unavailable:
         raise unavailable() from None
@@ -60,10 +57,11 @@ async def uptime_object(parts: Parts, monitor: Monitor, period: Period) -> dict[
 
 async def _by_time(parts: Parts, monitor: Monitor, start: Micros, end: Micros) -> float | None:
     state = parts.monitor_states.state(monitor.id)
-    if parts.history is None or state is None:
+    if state is None:
         return None
-    current: Shown = monitor_states.shown(state)
-    share = of_observed(await parts.history.spans(monitor.id, start, end, current, state.since), start, end)
+    spans = await history_of(parts).spans(monitor.id, start, end)
+    spans.append(Span(state.since, end, monitor_states.shown(state)))
+    share = of_observed(spans, start, end)
     return None if share is None else float(shown(share, 2))
 
 

@@ -164,8 +164,8 @@ class TestCounts:
         assert await history.counts("a", MIDNIGHT) == counted(results, "a", MIDNIGHT)
         store.settle()
         assert await history.counts("a", MIDNIGHT) == counted(results, "a", MIDNIGHT)
-        assert store.number("sum(total) FROM probe_hours FINAL") == 180
-        assert store.number("sum(total) FROM probe_days FINAL") == 180
+        assert store.number("sum(total) FROM probe_roll_ups FINAL WHERE length = 3600") == 180
+        assert store.number("sum(total) FROM probe_roll_ups FINAL WHERE length = 86400") == 180
 
     async def test_the_edge_of_a_window_is_exact(self, store: Store, history: MonitorHistory) -> None:
         results = minutes(3 * 24 * 60)
@@ -184,14 +184,14 @@ class TestRollUps:
         results = minutes(48 * 60)
         store.insert(results[::2])
         store.settle()
-        assert store.number("count() FROM probe_hours FINAL") == 48
-        assert store.number("sum(total) FROM probe_days FINAL") == 24 * 60
+        assert store.number("count() FROM probe_roll_ups FINAL WHERE length = 3600") == 48
+        assert store.number("sum(total) FROM probe_roll_ups FINAL WHERE length = 86400") == 24 * 60
         late = results[61:66:2]
         store.insert(late)
         assert (await history.counts("a", MIDNIGHT)).total == 24 * 60 + 3
         store.roll_up()
-        assert store.number("max(total) FROM probe_hours FINAL") == 33
-        assert store.number("max(total) FROM probe_days FINAL") == 12 * 60 + 3
+        assert store.number("max(total) FROM probe_roll_ups FINAL WHERE length = 3600") == 33
+        assert store.number("max(total) FROM probe_roll_ups FINAL WHERE length = 86400") == 12 * 60 + 3
         store.settle()
         assert await history.counts("a", MIDNIGHT) == counted(results[::2] + late, "a", MIDNIGHT)
 
@@ -200,15 +200,15 @@ class TestRollUps:
         store.insert(results)
         store.settle()
         before = await history.counts("a", MIDNIGHT)
-        spread = await history.percentiles("a", MIDNIGHT)
+        spread = (await history.figures("a", MIDNIGHT))[1]
         store.expire(MIDNIGHT + 30 * HOUR)
         store.roll_up()
         assert await history.counts("a", MIDNIGHT) == before == counted(results, "a", MIDNIGHT)
-        assert await history.percentiles("a", MIDNIGHT) == spread
+        assert (await history.figures("a", MIDNIGHT))[1] == spread
         store.insert([results[70]])  # comes once more, long after
         store.settle()
         assert await history.counts("a", MIDNIGHT) == before
-        assert store.number("sum(total) FROM probe_days FINAL") == 48 * 60
+        assert store.number("sum(total) FROM probe_roll_ups FINAL WHERE length = 86400") == 48 * 60
 
     async def test_rows_from_before_the_first_roll_up_are_not_forgotten(
         self, store: Store, history: MonitorHistory
@@ -216,13 +216,13 @@ class TestRollUps:
         store.insert(minutes(120))
         assert (await history.counts("a", MIDNIGHT)).total == 120
         store.roll_up()
-        assert store.number("sum(total) FROM probe_hours FINAL") == 120
+        assert store.number("sum(total) FROM probe_roll_ups FINAL WHERE length = 3600") == 120
 
     async def test_many_monitors_are_rolled_up_in_chunks(self, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("processors.roll_ups._CHUNK", 100)
         store.insert([one for name in range(20) for one in minutes(30, monitor=f"m{name:02}")])
         store.roll_up()
-        assert store.number("countIf(total = 30) FROM probe_days FINAL") == 20
+        assert store.number("countIf(total = 30) FROM probe_roll_ups FINAL WHERE length = 86400") == 20
 
 
 class TestPercentiles:
@@ -237,18 +237,18 @@ class TestPercentiles:
         store.insert(results[-90:])
         for start in (MIDNIGHT, MIDNIGHT + DAY + 90 * MINUTE, MIDNIGHT + 4 * DAY - 50 * MINUTE):
             exact = sorted(one.took for one in results if one.ok and one.slot >= start)
-            spread = await history.percentiles("a", start)
+            spread = (await history.figures("a", start))[1]
             assert spread is not None
             for estimate, share in zip(spread, (0.5, 0.95, 0.99), strict=True):
                 below, upto = bisect_left(exact, estimate) / len(exact), bisect_right(exact, estimate) / len(exact)
                 assert below - 0.02 <= share <= upto + 0.02
-        assert await history.percentiles("b", MIDNIGHT) is None
+        assert (await history.figures("b", MIDNIGHT))[1] is None
 
     async def test_only_of_those_that_were_well(self, store: Store, history: MonitorHistory) -> None:
         store.insert([Result("a", MIDNIGHT + n, took=n % 2 * 9_000 + 500, ok=n % 2 == 0) for n in range(10)])
-        assert await history.percentiles("a", MIDNIGHT) == (500, 500, 500)
+        assert (await history.figures("a", MIDNIGHT))[1] == (500, 500, 500)
         store.insert([Result("b", MIDNIGHT, ok=False)])
-        assert await history.percentiles("b", MIDNIGHT) is None
+        assert (await history.figures("b", MIDNIGHT))[1] is None
 
 
 class TestIncidents:

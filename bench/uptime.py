@@ -1,0 +1,180 @@
+"""The uptime of a monitor over 90 days, asked of the API, with a hundred million results in ClickHouse.
+
+The results are made inside ClickHouse, as if they had come in over the last 90 days: of each monitor one every few
+minutes, some of them failed, and an outage a day in its spans. They are rolled up as the history writer does it, and
+only then Pingfold starts on that ClickHouse, with some of the monitors defined (and paused). What is measured is the
+whole answer over HTTP, one after the other, each of another monitor; a few are compared with a count of the rows.
+"""
+
+import contextlib
+import random
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Annotated
+
+import httpx
+import typer
+from clickhouse_connect.driver.client import Client
+
+from bench.checks import produce, wait_folded
+from bench.processes import NotInTime, memory_mib, module, running, spawn, wait_until
+from bench.report import Report, percentile, say, spread
+from bench.stack import Stack, pingfold
+from infra.clickhouse import Address, connect
+from infra.clickhouse_migrations import migrate
+from infra.embedded.ports import HOST, free_port
+from processors.probe_hours import PROBE_HOURS
+from processors.roll_ups import roll_up
+from schemas.base import SECOND, encode
+from schemas.ids import new_id
+from schemas.monitors import Target
+from schemas.requests import MonitorCreate, MonitorFields
+from schemas.topics import PROBE_RESULTS, PROJECTS
+
+_DAYS = 90
+_SPAN = _DAYS * 86_400 * SECOND
+_FREE_BYTES = 20 * 2**30
+_AT_ONCE = 2_000_000  # rows of one INSERT
+_FILL_SECONDS = 900.0
+_STATEMENT_SECONDS = 300.0
+
+_RESULTS = """
+INSERT INTO probe_results (monitor, slot, confirm, region, at, ok, failure, detail, status, took,
+                           lookup, connect, tls, first_byte, address, inserted_at)
+SELECT {ids:Array(String)}[1 + intDiv(number, {each:UInt64})] AS monitor,
+       fromUnixTimestamp64Micro({begin:Int64} + toInt64(number % {each:UInt64}) * {step:Int64}, 'UTC') AS slot,
+       0, 'local', slot + toIntervalMillisecond(20), rand(1) % 1000 >= 2 AS ok, if(ok, '', 'timeout'), '',
+       if(ok, 200, -1), toUInt32(80000 * exp(0.5 * randNormal(0, 1))), 300, 9000, 21000, 70000, '192.0.2.1',
+       toDateTime(slot, 'UTC') + 1
+FROM numbers({each:UInt64} * length({ids:Array(String)}))
+"""
+
+# An hour of each day down, from the middle of the day on.
+_SPANS = """
+INSERT INTO spans (thing, n, project, state, since, at, became, reason, detected_at, transition, incident, detail)
+SELECT {ids:Array(String)}[1 + intDiv(number, 180)] AS thing, number % 180 AS n, 'bench',
+       if(n % 2 = 0, 'up', 'down'),
+       fromUnixTimestamp64Micro({begin:Int64} + intDiv(n, 2) * 86400000000 + (n % 2) * 43200000000, 'UTC') AS since,
+       since + toIntervalHour(if(n % 2 = 0, 12, 1)) AS at, if(n % 2 = 0, 'down', 'up'), 'probe', at, toString(n), '', ''
+FROM numbers(180 * length({ids:Array(String)}))
+"""
+
+_COUNTED = """
+SELECT count() FROM (
+    SELECT DISTINCT slot FROM probe_results
+    WHERE monitor = {id:String} AND slot >= now64(6, 'UTC') - toIntervalDay(90)
+)
+"""
+
+
+def uptime(
+    rows: Annotated[int, typer.Option(help="Results in the table.")] = 100_000_000,
+    monitors: Annotated[int, typer.Option(help="Monitors that they are of.")] = 4_000,
+    asked: Annotated[int, typer.Option(help="Monitors that are asked about.")] = 200,
+    questions: Annotated[int, typer.Option(help="How many questions.")] = 1_000,
+) -> None:
+    """Milliseconds for the uptime of 90 days, from a hundred million results."""
+    parameters = {"rows": rows, "monitors": monitors, "asked": asked, "questions": questions}
+    report = Report("uptime", parameters)
+    ids = [new_id() for _ in range(monitors)]
+    chosen = random.sample(ids, asked)
+    with tempfile.TemporaryDirectory(prefix="pingfold-bench-", ignore_cleanup_errors=True) as folder:
+        if shutil.disk_usage(folder).free < _FREE_BYTES:
+            raise RuntimeError(f"{_FREE_BYTES // 2**30} GiB of free disk are needed in {folder}")
+        with _clickhouse(Path(folder)) as (url, pid):
+            migrate(url)
+            client = connect(Address.parse(url), timeout=_STATEMENT_SECONDS)
+            report.measured |= _fill(client, ids, rows // monitors)
+            report.measured["clickhouse_mib"] = memory_mib(pid)
+            with pingfold(None, CLICKHOUSE_URL=url) as stack:
+                _define(stack, chosen)
+                client.command(_RESULTS, parameters={"ids": chosen, "each": 1, "begin": _now(), "step": 1})
+                took = _ask(stack, chosen, questions)
+                wrong = sum(_is_wrong(stack, client, id) for id in chosen[:5])
+    ordered = sorted(took)
+    report.measured |= {"answer_ms": spread(took)}
+    report.ask("median ms", round(percentile(ordered, 0.5), 1), "<=", 15)
+    report.ask("p95 ms", round(percentile(ordered, 0.95), 1), "<=", 15)
+    report.ask("answers that differ from a count of the rows", wrong, "<=", 0)
+    report.publish()
+
+
+def _now() -> int:
+    return time.time_ns() // 1_000
+
+
+@contextlib.contextmanager
+def _clickhouse(folder: Path) -> Iterator[tuple[str, int]]:
+    """The embedded ClickHouse on data of its own: URL and process id."""
+    port = free_port()
+    command = module("infra.embedded.clickhouse", "--data", str(folder / "clickhouse"), "--port", str(port))
+    with running(spawn(*command)) as process:
+        url = f"http://{HOST}:{port}"
+
+        def answers() -> bool:
+            with contextlib.suppress(httpx.HTTPError):
+                return httpx.get(f"{url}/ping", timeout=2.0).status_code == 200
+            return False
+
+        wait_until(answers, 30.0, "ClickHouse answers")
+        yield f"{url}/bench", process.pid
+
+
+def _fill(client: Client, ids: Sequence[str], each: int) -> dict[str, float]:
+    """Put the results of all monitors in, and roll them up."""
+    began, begin = time.monotonic(), _now() - _SPAN
+    at_once = max(1, _AT_ONCE // each)
+    for first in range(0, len(ids), at_once):
+        some = ids[first : first + at_once]
+        client.command(_RESULTS, parameters={"ids": some, "each": each, "begin": begin, "step": _SPAN // each})
+        client.command(_SPANS, parameters={"ids": some, "begin": begin})
+        if time.monotonic() - began > _FILL_SECONDS:
+            raise NotInTime(f"the results are not in within {_FILL_SECONDS:.0f} s")
+    filled = time.monotonic()
+    say(f"{each * len(ids)} results in after {filled - began:.0f} s")
+    roll_up(client, PROBE_HOURS)
+    rolled_up = time.monotonic()
+    say(f"rolled up in {rolled_up - filled:.0f} s")
+    sizes = "SELECT table, sum(bytes_on_disk) FROM system.parts WHERE active AND database = 'bench' GROUP BY table"
+    disk = {f"{table}_mib": round(size / 2**20, 1) for table, size in client.query(sizes).result_rows}
+    kept = {name: disk[name] for name in ("probe_results_mib", "probe_roll_ups_mib")}
+    return {"fill_s": round(filled - began, 1), "roll_up_s": round(rolled_up - filled, 1)} | kept
+
+
+def _define(stack: Stack, ids: Sequence[str]) -> None:
+    """Define monitors under ids of ours, and wait until the API knows them."""
+    known = stack.credentials
+    fields = MonitorFields(name="bench", target=Target(url="https://example.com/"), paused=True)
+    requests = (MonitorCreate(request=new_id(), at=_now(), id=id, fields=fields) for id in ids)
+    produce(known.kafka, PROJECTS, ((known.project, encode(request), -1) for request in requests))
+    wait_folded(stack, "projects", PROJECTS)
+    wait_folded(stack, "monitors", PROBE_RESULTS)
+    stack.http.headers["Authorization"] = f"Bearer {known.poppaping_key}"
+    for id in ids:
+        wait_until(lambda id=id: stack.http.get(_page(id)).status_code == 200, 30.0, "the API knows the monitors")  # type: ignore[misc]
+
+
+def _page(id: str) -> str:
+    return f"/api/v1/monitors/{id}/uptime?period=90d"
+
+
+def _ask(stack: Stack, ids: Sequence[str], questions: int) -> list[float]:
+    took = []
+    for number in range(questions):
+        began = time.perf_counter()
+        stack.http.get(_page(ids[number % len(ids)])).raise_for_status()
+        took.append((time.perf_counter() - began) * 1e3)
+        if number % 200 == 199:
+            say(f"{number + 1} questions: {spread(took)}")
+    return took
+
+
+def _is_wrong(stack: Stack, client: Client, id: str) -> bool:
+    """Whether an answer differs from a count of the rows just before it and just after it."""
+    counts = [client.query(_COUNTED, parameters={"id": id}).result_rows[0][0]]
+    told = stack.http.get(_page(id)).json()["data"]["total_checks"]
+    counts.append(client.query(_COUNTED, parameters={"id": id}).result_rows[0][0])
+    return not min(counts) <= told <= max(counts)
