@@ -7,8 +7,10 @@ import sys
 import typer
 
 from bench.expiry_storm import expiry_storm
+from bench.fail_to_incident import fail_to_incident
 from bench.fail_to_webhook import fail_to_webhook
 from bench.fold import fold
+from bench.get_monitor import get_monitor
 from bench.idle import idle
 from bench.ingest import ingest
 from bench.prober import prober
@@ -16,6 +18,7 @@ from bench.processes import ending, module, running, spawn
 from bench.report import say
 from bench.slow_receivers import slow_receivers
 from bench.startup import startup
+from bench.uptime import uptime
 
 app = typer.Typer(
     help="Measure Pingfold. Each command prints one JSON object on stdout; progress goes to stderr.",
@@ -23,7 +26,19 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-_COMMANDS = (ingest, fold, fail_to_webhook, expiry_storm, slow_receivers, prober, startup, idle)
+_COMMANDS = (
+    ingest,
+    fold,
+    fail_to_webhook,
+    fail_to_incident,
+    get_monitor,
+    expiry_storm,
+    slow_receivers,
+    prober,
+    startup,
+    idle,
+    uptime,
+)
 _LONGEST_SECONDS = 1_200.0
 for command in _COMMANDS:
     app.command(command.__name__.replace("_", "-"))(command)
