@@ -31,7 +31,8 @@ _PATIENCE_SECONDS = 15.0
 class Task(msgspec.Struct):
     """What to do. `paths`: a file with one path a line, walked from line `first` on, round and round.
 
-    most: bound on the number of requests, whatever the time.
+    most: bound on the number of requests, whatever the time. header: further lines of each request, ended.
+    any_body: every answer 200 counts, whatever its body (else only `OK`).
     """
 
     host: str
@@ -42,6 +43,8 @@ class Task(msgspec.Struct):
     rate: float = 0.0
     first: int = 0
     most: int = 5_000_000
+    header: str = ""
+    any_body: bool = False
 
 
 class Outcome(msgspec.Struct):
@@ -66,7 +69,7 @@ class Generator:
     def __init__(self, task: Task) -> None:
         host = f"{task.host}:{task.port}"
         self.requests = [
-            f"GET {path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: bench\r\n\r\n".encode()
+            f"GET {path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: bench\r\n{task.header}\r\n".encode()
             for path in Path(task.paths).read_text().split()
         ]
         self.task = task
@@ -81,6 +84,7 @@ class Generator:
         self.longest_queue = 0
         self.began = self.ends = self.last_answer = 0.0
         self.done = asyncio.Event()
+        self._counts = b"200" if task.any_body else b"200 OK"
         self.closed = False  # nothing is sent or counted any more
 
     async def run(self) -> Outcome:
@@ -124,7 +128,7 @@ class Generator:
             return
         now = self.last_answer = time.perf_counter()
         self.answers[answer] += 1
-        if answer == b"200 OK":
+        if answer == self._counts:
             self.latencies.append(now - began)
         if self.due:
             connection.send(self.due.popleft())
@@ -193,7 +197,8 @@ class Connection(asyncio.Protocol):
         began, self._began = self._began, None
         if began is not None:
             self._generator.open -= 1
-            self._generator.answered(self, began, received[9:13] + received[end + 4 :])
+            generator = self._generator
+            generator.answered(self, began, received[9:12] if generator.task.any_body else _told(received, end))
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None
@@ -208,6 +213,11 @@ class Connection(asyncio.Protocol):
     def close(self) -> None:
         if self._transport is not None:
             self._transport.abort()
+
+
+def _told(received: bytes, end: int) -> bytes:
+    """Status and text."""
+    return received[9:13] + received[end + 4 :]
 
 
 def main() -> None:

@@ -17,7 +17,8 @@ from query_api.verbs import Verbs
 
 
 def create_app(parts: Parts) -> FastAPI:
-    """The application. `app.state.parts` holds what it stands on, `app.state.freshness` what its reads wait for."""
+    """The application. `app.state.parts` holds what it stands on, `app.state.freshness` what its reads wait for,
+    `app.state.uptimes` what was asked of history a moment ago."""
     app = FastAPI(
         title=parts.settings.site_name,
         summary="Uptime and cron monitor in which every status is a pure function of a Kafka log",
@@ -28,6 +29,7 @@ def create_app(parts: Parts) -> FastAPI:
     )
     app.state.parts = parts
     app.state.freshness = Freshness(parts.states, parts.states_replica, parts.partitions, parts.clock, parts.source)
+    app.state.uptimes = poppaping.RecentUptimes(parts)
     refusals.install(app, {poppaping.speaks: poppaping.fault_answer})
     app.add_exception_handler(poppaping.Fault, poppaping.on_fault)
     for prefix in healthchecks.PREFIXES:

@@ -147,7 +147,8 @@ class Parts:
     page_history: PageHistoryReads | None = None
 
 
-def _parts(request: Request) -> Parts:
+# A coroutine, as all dependencies here: FastAPI runs plain functions and classes in a thread each.
+async def _parts(request: Request) -> Parts:
     parts: Parts = request.app.state.parts
     return parts
 

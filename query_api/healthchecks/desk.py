@@ -128,7 +128,11 @@ class Desk:
         return json_answer(self.object(check, read_only), status, stale_header(stale))
 
 
-TheDesk = Annotated[Desk, Depends(Desk)]
+async def _desk(request: Request, parts: TheParts) -> Desk:
+    return Desk(request, parts)
+
+
+TheDesk = Annotated[Desk, Depends(_desk)]
 
 
 def stale_header(seconds: int) -> dict[str, str]:

@@ -4,6 +4,7 @@ from query_api.poppaping import account, alerts, deliveries, incidents, maintena
 from query_api.poppaping.answers import Fault, fault_answer, on_fault
 from query_api.poppaping.limits import RateLimits
 from query_api.poppaping.plans import PLANS
+from query_api.poppaping.uptimes import RecentUptimes
 
 PREFIX = "/api/v1"
 ROUTERS = (
@@ -17,7 +18,7 @@ ROUTERS = (
 )
 _ROOMS = ("account", "monitors", "incidents", "status-pages", "alerts", "alert-channels", "maintenance-windows")
 
-__all__ = ["PLANS", "PREFIX", "ROUTERS", "Fault", "RateLimits", "fault_answer", "on_fault", "speaks"]
+__all__ = ["PLANS", "PREFIX", "ROUTERS", "Fault", "RateLimits", "RecentUptimes", "fault_answer", "on_fault", "speaks"]
 
 
 def speaks(path: str) -> bool:

@@ -4,7 +4,7 @@ A key of another kind than `poppaping` is no key here. A key that names no scope
 only when the directory has seen every key made before the request came.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Annotated
 
 import msgspec
@@ -53,8 +53,8 @@ async def _find(parts: Parts, hash: str) -> ApiKey | None:
 Anyone = Annotated[ApiKey, Depends(caller)]
 
 
-def _with(scope: str) -> Callable[[ApiKey], ApiKey]:
-    def check(key: Anyone) -> ApiKey:
+def _with(scope: str) -> Callable[[ApiKey], Awaitable[ApiKey]]:
+    async def check(key: Anyone) -> ApiKey:
         if key.scopes and scope not in key.scopes:
             raise Fault(403, f"API key lacks the required scope '{scope}'.")
         return key

@@ -75,4 +75,8 @@ class ChannelDesk:
         }
 
 
-Channels = Annotated[ChannelDesk, Depends(ChannelDesk)]
+async def _channels(parts: TheParts) -> ChannelDesk:
+    return ChannelDesk(parts)
+
+
+Channels = Annotated[ChannelDesk, Depends(_channels)]

@@ -7,14 +7,15 @@ answered when what it made can be read back through this process, its running st
 from typing import Annotated, Any
 
 import msgspec
-from fastapi import Depends, Response
+from fastapi import Depends, Request, Response
 
 from infra.decisions import NoVerdict
 from query_api.auth import LOOK
-from query_api.parts import TheParts
+from query_api.parts import Parts, TheParts
 from query_api.poppaping.answers import Fault, one
 from query_api.poppaping.monitor_object import monitor_object
 from query_api.poppaping.plans import PLANS, Plan
+from query_api.poppaping.uptimes import RecentUptimes
 from schemas.definitions import ApiKey
 from schemas.ids import is_uuid
 from schemas.monitors import Monitor, Sealed
@@ -26,8 +27,10 @@ _sealed = msgspec.json.Decoder(Sealed).decode
 
 
 class Desk:
-    def __init__(self, parts: TheParts) -> None:
-        self.parts = parts
+    """One request: the parts, and the uptimes that monitors are shown with."""
+
+    def __init__(self, parts: Parts, uptimes: RecentUptimes) -> None:
+        self.parts, self.uptimes = parts, uptimes
 
     @property
     def plan(self) -> Plan:
@@ -85,7 +88,11 @@ class Desk:
         return one(self.shown(monitor) | more, status)
 
 
-TheDesk = Annotated[Desk, Depends(Desk)]
+async def _desk(request: Request, parts: TheParts) -> Desk:
+    return Desk(parts, request.app.state.uptimes)
+
+
+TheDesk = Annotated[Desk, Depends(_desk)]
 
 
 def _fault(reason: str) -> Fault:

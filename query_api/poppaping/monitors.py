@@ -11,7 +11,7 @@ from query_api.poppaping.auth import JsonObject, MonitorsReader, MonitorsWriter
 from query_api.poppaping.desk import Desk, TheDesk
 from query_api.poppaping.monitor_fields import Wanted, fields_of
 from query_api.poppaping.results import history_of, result_object, unavailable
-from query_api.poppaping.uptimes import Period, percentage, uptime_object
+from query_api.poppaping.uptimes import Period, uptime_object
 from schemas.definitions import ApiKey
 from schemas.ids import new_id
 from schemas.monitors import Monitor, Sealed
@@ -48,7 +48,7 @@ async def read_monitor(desk: TheDesk, key: MonitorsReader, id: str) -> Response:
     """One monitor, with its uptime of 30 days."""
     monitor = await desk.monitor(key, id)
     try:
-        uptime = await percentage(desk.parts, monitor, "30d")
+        uptime = await desk.uptimes.of(monitor)
     except Fault:  # history is away: the monitor itself is not
         uptime = None
     return desk.answer(monitor, uptime_percentage=uptime)

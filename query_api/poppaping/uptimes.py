@@ -16,18 +16,43 @@ from schemas import monitor_states
 from schemas.base import SECOND, Micros
 from schemas.monitors import Monitor
 
+HOLD: Micros = 10 * SECOND
+_MOST_KEPT = 50_000
+
 Period = Literal["24h", "7d", "30d", "90d"]
 
 _DAY: Micros = 86_400 * SECOND
 _PERIODS: dict[Period, Micros] = {"24h": _DAY, "7d": 7 * _DAY, "30d": 30 * _DAY, "90d": 90 * _DAY}
 
 
-async def percentage(parts: Parts, monitor: Monitor, period: Period) -> float | None:
-    """The uptime by count. Raises `Fault` 503."""
-    try:
-        return _percentage(await history_of(parts).counts(monitor.id, parts.clock.now() - _PERIODS[period]))
-    except Unavailable:
-        raise unavailable() from None
+class RecentUptimes:
+    """The uptime of 30 days, by count, that a monitor is shown with: none older than `HOLD`, asked for once at a time.
+
+    Bounded: what was asked for first goes first.
+    """
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._kept: dict[str, tuple[Micros, asyncio.Task[float | None]]] = {}
+
+    async def of(self, monitor: Monitor) -> float | None:
+        """Raises `Fault` 503."""
+        now = self._parts.clock.now()
+        made, asking = self._kept.get(monitor.id, (0, None))
+        if asking is None or not 0 <= now - made < HOLD or (asking.done() and asking.exception() is not None):
+            self._kept.pop(monitor.id, None)
+            asking = asyncio.create_task(self._ask(monitor, now))
+            asking.add_done_callback(lambda asked: asked.cancelled() or asked.exception())  # seen, if nobody waits
+            self._kept[monitor.id] = now, asking
+            if len(self._kept) > _MOST_KEPT:
+                self._kept.pop(next(iter(self._kept)))
+        return await asyncio.shield(asking)
+
+    async def _ask(self, monitor: Monitor, now: Micros) -> float | None:
+        try:
+            return _percentage(await history_of(self._parts).counts(monitor.id, now - _PERIODS["30d"]))
+        except Unavailable:
+            raise unavailable() from None
 
 
 async def uptime_object(parts: Parts, monitor: Monitor, period: Period) -> dict[str, Any]:
