@@ -16,7 +16,7 @@ log = structlog.get_logger(__name__)
 
 _POLL_SECONDS = 0.05
 _LAST_LOOK_SECONDS = 1.0
-_LOOK_SECONDS = 2.0
+_LOOK_SECONDS = 5.0
 
 
 class GroupProgress:
@@ -58,14 +58,15 @@ class GroupProgress:
                         if ends is None:
                             ends = await self._written.look()
                         done = await self._done.look()
-                    except KafkaException as error:  # a coordinator that moves, a broker that starts
-                        log.info("progress.again", group=self._group, error=str(error))
+                    # A coordinator that moves, a broker that starts; a look that took too long is not our time's end.
+                    except (KafkaException, TimeoutError) as error:
+                        log.info("progress.again", group=self._group, error=str(error) or type(error).__name__)
                     else:
                         if all(done.get(tp, 0) >= ends[tp] for tp in looked_at):
                             return True
                     await asyncio.sleep(_POLL_SECONDS)
         # A transaction open for so long is that of a process that died or hangs: nobody has seen anything of it.
-        with contextlib.suppress(KafkaException):
+        with contextlib.suppress(KafkaException, TimeoutError):
             committed = await asyncio.to_thread(end_offsets, self._admin, looked_at, _LAST_LOOK_SECONDS)
             return ends is not None and all(done.get(tp, 0) >= end for tp, end in committed.items())
         return False
