@@ -25,6 +25,7 @@ from schemas.status_pages import StatusPage
 
 Age = tuple[Micros, str]
 E = TypeVar("E", str, Age)
+Owned = TypeVar("Owned", ApiKey, Channel, Check, Monitor, StatusPage, Maintenance)
 
 
 class Denied(Exception):
@@ -134,43 +135,34 @@ class ProjectIndex:
 
     def key(self, project: str, id: str) -> ApiKey:
         """The project's API key with this id."""
-        key = self._view.get(f"key/{id}")
-        if key is None or key.project != project:
-            raise Denied("no such key")
-        assert isinstance(key, ApiKey)
-        return key
+        return self._owned(ApiKey, project, id, "key")
 
     def channel(self, project: str, id: str) -> Channel:
         """The project's channel with this id."""
-        channel = self._view.get(f"channel/{id}")
-        if channel is None or channel.project != project:
-            raise Denied("no such channel")
-        assert isinstance(channel, Channel)
-        return channel
+        return self._owned(Channel, project, id, "channel")
 
     def check(self, project: str, id: str) -> Check:
         """The project's check with this id."""
-        check = self._view.get(f"check/{id}")
-        if check is None or check.project != project:
-            raise Denied("no such check")
-        assert isinstance(check, Check)
-        return check
+        return self._owned(Check, project, id, "check")
 
     def monitor(self, project: str, id: str) -> Monitor:
         """The project's monitor with this id."""
-        monitor = self._view.get(f"monitor/{id}")
-        if monitor is None or monitor.project != project:
-            raise Denied("no such monitor")
-        assert isinstance(monitor, Monitor)
-        return monitor
+        return self._owned(Monitor, project, id, "monitor")
 
     def page(self, project: str, id: str) -> StatusPage:
         """The project's status page with this id."""
-        page = self._view.get(f"status-page/{id}")
-        if page is None or page.project != project:
-            raise Denied("no such status page")
-        assert isinstance(page, StatusPage)
-        return page
+        return self._owned(StatusPage, project, id, "status page")
+
+    def window(self, project: str, id: str) -> Maintenance:
+        """The project's window of maintenance with this id."""
+        return self._owned(Maintenance, project, id, "window")
+
+    def _owned(self, kind: type[Owned], project: str, id: str, what: str) -> Owned:
+        record = self._view.get(f"{kind.__struct_config__.tag}/{id}")
+        if record is None or record.project != project:
+            raise Denied(f"no such {what}")
+        assert isinstance(record, kind)
+        return record
 
     def monitors(self, project: str) -> list[Monitor]:
         """The project's monitors, oldest first."""

@@ -6,7 +6,7 @@ from msgspec import UNSET
 from msgspec.structs import asdict, replace
 
 from processors.fold import Effect, Refused, View
-from processors.project_index import Denied, ProjectIndex
+from processors.project_index import ProjectIndex
 from processors.project_verdicts import verdict
 from schemas.base import Micros
 from schemas.definitions import Project, definition_key
@@ -33,7 +33,7 @@ class ProjectMaintenance:
         return [*_told(maintenance, request.partitions, at), verdict(request, "made", maintenance.id, 1)]
 
     def change(self, request: MaintenanceUpdate, owner: str, at: Micros) -> list[Effect]:
-        maintenance = self._find(owner, request.id)
+        maintenance = self._index.window(owner, request.id)
         wanted = self._wanted(request.fields, owner)
         if replace(maintenance, **wanted) == maintenance:
             return [verdict(request, "updated", maintenance.id, maintenance.version)]
@@ -42,17 +42,11 @@ class ProjectMaintenance:
         return [*_told(changed, request.partitions, at), verdict(request, "updated", changed.id, changed.version)]
 
     def delete(self, request: MaintenanceDelete, owner: str, at: Micros) -> list[Effect]:
-        maintenance = self._find(owner, request.id)
+        maintenance = self._index.window(owner, request.id)
         self._view.delete(definition_key(maintenance))
         removed = MaintenanceRemoved(at=at, id=maintenance.id)
         told = [Effect(PROBE_RESULTS, maintenance.id, removed, number) for number in range(request.partitions)]
         return [*told, verdict(request, "removed", maintenance.id, maintenance.version)]
-
-    def _find(self, owner: str, id: str) -> Maintenance:
-        maintenance = self._view.get(f"maintenance/{id}")
-        if not isinstance(maintenance, Maintenance) or maintenance.project != owner:
-            raise Denied("no such window")
-        return maintenance
 
     def _wanted(self, fields: MaintenanceFields, project: str) -> dict[str, Any]:
         wanted = {name: value for name, value in asdict(fields).items() if value is not UNSET}

@@ -86,8 +86,3 @@ def cut(items: Sequence[T], page: int, per_page: int) -> Sequence[T]:
 def time(at: Micros | None) -> str | None:
     """`2025-02-21T14:32:00+00:00`."""
     return None if at is None else datetime.fromtimestamp(at // SECOND, UTC).isoformat()
-
-
-def without_none(**fields: Any) -> dict[str, Any]:
-    """Fields that have a value."""
-    return {name: value for name, value in fields.items() if value is not None}

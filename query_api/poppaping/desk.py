@@ -4,7 +4,8 @@ A monitor is called unknown only when the directory has seen everything committe
 answered when what it made can be read back through this process, its running state among it.
 """
 
-from typing import Annotated, Any
+from collections.abc import Callable
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 from fastapi import Depends, Request, Response
@@ -18,10 +19,14 @@ from query_api.poppaping.plans import PLANS, Plan
 from query_api.poppaping.uptimes import RecentUptimes
 from schemas.definitions import ApiKey
 from schemas.ids import is_uuid
+from schemas.maintenance import Maintenance
 from schemas.monitors import Monitor, Sealed
 from schemas.requests import Decision, ProjectsRequest
+from schemas.status_pages import StatusPage
 
-_VISIBLE_WITHIN = 3.0
+VISIBLE_WITHIN = 3.0
+
+D = TypeVar("D", Monitor, StatusPage, Maintenance)
 
 _sealed = msgspec.json.Decoder(Sealed).decode
 
@@ -36,16 +41,33 @@ class Desk:
     def plan(self) -> Plan:
         return PLANS[self.parts.settings.plan]
 
-    async def monitor(self, key: ApiKey, id: str) -> Monitor:
-        """The monitor with this id, if it is the caller's."""
-        monitor = self.parts.directory.monitor(id)
-        if monitor is None and is_uuid(id):
+    async def owned(self, key: ApiKey, id: str, look_up: Callable[[str], D | None], what: str) -> D:
+        """The caller's definition with this id; `what` it is called in errors."""
+        found = look_up(id)
+        if found is None and is_uuid(id):
             if not await self.parts.definitions_replica.caught_up(LOOK):
-                raise Fault(503, "The monitor cannot be looked up now.", headers={"Retry-After": "1"})
-            monitor = self.parts.directory.monitor(id)
-        if monitor is None or monitor.project != key.project:
-            raise Fault(404, "Monitor not found.")
-        return monitor
+                raise Fault(503, f"The {what} cannot be looked up now.", headers={"Retry-After": "1"})
+            found = look_up(id)
+        if found is None or found.project != key.project:
+            raise Fault(404, f"{what.capitalize()} not found.")
+        return found
+
+    async def read_back(self, decision: Decision, look_up: Callable[[str], D | None]) -> D:
+        """The definition that a verdict names."""
+
+        def found() -> D | None:
+            definition = look_up(decision.id)
+            return definition if definition is not None and definition.version >= decision.version else None
+
+        await self.parts.definitions_replica.wait(lambda: found() is not None, VISIBLE_WITHIN)
+        definition = found()
+        if definition is None:
+            raise Fault(503, "The change is made, but cannot be read back yet.", headers={"Retry-After": "1"})
+        return definition
+
+    async def monitor(self, key: ApiKey, id: str) -> Monitor:
+        """The caller's monitor with this id."""
+        return await self.owned(key, id, self.parts.directory.monitor, "monitor")
 
     async def ask(self, key: ApiKey, request: ProjectsRequest) -> Decision:
         """The verdict of the `projects` fold; a refusal ends the request in the form of the API."""
@@ -61,17 +83,10 @@ class Desk:
 
     async def result(self, decision: Decision) -> Monitor:
         """The monitor that a verdict names, read back with its running state."""
-        id, parts = decision.id, self.parts
-
-        def found() -> Monitor | None:
-            monitor = parts.directory.monitor(id)
-            return monitor if monitor is not None and monitor.version >= decision.version else None
-
-        await parts.definitions_replica.wait(lambda: found() is not None, _VISIBLE_WITHIN)
-        monitor = found()
-        if monitor is None:
-            raise Fault(503, "The change is made, but cannot be read back yet.", headers={"Retry-After": "1"})
-        await parts.states_replica.wait(lambda: parts.monitor_states.version(id) >= monitor.version, _VISIBLE_WITHIN)
+        parts, monitor = self.parts, await self.read_back(decision, self.parts.directory.monitor)
+        await parts.states_replica.wait(
+            lambda: parts.monitor_states.version(monitor.id) >= monitor.version, VISIBLE_WITHIN
+        )
         return monitor
 
     def sealed(self, monitor: Monitor) -> Sealed:

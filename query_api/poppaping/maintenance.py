@@ -11,26 +11,22 @@ import msgspec
 from fastapi import APIRouter, Response
 from msgspec import UNSET, Meta, UnsetType
 
-from query_api.auth import LOOK
 from query_api.poppaping import openapi
 from query_api.poppaping.answers import ERRORS, MOST_PER_PAGE, Fault, Page, PerPage, cut, listed, one, time
 from query_api.poppaping.auth import JsonObject, MonitorsReader, MonitorsWriter
 from query_api.poppaping.bodies import judged
-from query_api.poppaping.desk import Desk, TheDesk
+from query_api.poppaping.desk import VISIBLE_WITHIN, Desk, TheDesk
 from schemas.base import SECOND, Micros
 from schemas.definitions import ApiKey
-from schemas.ids import is_uuid, new_id
+from schemas.ids import new_id
 from schemas.maintenance import Maintenance, Once, Recurring, Window, fault_of, open_until, opens_after
 from schemas.requests import (
-    Decision,
     MaintenanceCreate,
     MaintenanceDelete,
     MaintenanceFields,
     MaintenanceUpdate,
 )
 from schemas.schedules import BadSchedule, BadTimezone, parse_schedule
-
-_VISIBLE_WITHIN = 3.0
 
 router = APIRouter(tags=["maintenance"], responses=ERRORS)
 
@@ -82,7 +78,7 @@ async def create_window(desk: TheDesk, key: MonitorsWriter, body: JsonObject) ->
         partitions=desk.parts.partitions,
         fields=_fields(desk, key, wanted, window),
     )
-    return one(_object(desk, await _result(desk, await desk.ask(key, request))), 201)
+    return one(_object(desk, await desk.read_back(await desk.ask(key, request), desk.parts.directory.window)), 201)
 
 
 @router.get(
@@ -111,7 +107,7 @@ async def change_window(desk: TheDesk, key: MonitorsWriter, id: str, body: JsonO
         partitions=desk.parts.partitions,
         fields=_fields(desk, key, wanted, _window(wanted)),
     )
-    return one(_object(desk, await _result(desk, await desk.ask(key, request))))
+    return one(_object(desk, await desk.read_back(await desk.ask(key, request), desk.parts.directory.window)))
 
 
 @router.delete(
@@ -127,34 +123,12 @@ async def delete_window(desk: TheDesk, key: MonitorsWriter, id: str) -> Response
         key,
         MaintenanceDelete(request=new_id(), at=parts.clock.now(), id=known.id, partitions=parts.partitions),
     )
-    await parts.definitions_replica.wait(lambda: parts.directory.window(known.id) is None, _VISIBLE_WITHIN)
+    await parts.definitions_replica.wait(lambda: parts.directory.window(known.id) is None, VISIBLE_WITHIN)
     return one({"id": known.id, "deleted": True})
 
 
 async def _find(desk: Desk, key: ApiKey, id: str) -> Maintenance:
-    directory = desk.parts.directory
-    window = directory.window(id)
-    if window is None and is_uuid(id):
-        if not await desk.parts.definitions_replica.caught_up(LOOK):
-            raise Fault(503, "The window cannot be looked up now.", headers={"Retry-After": "1"})
-        window = directory.window(id)
-    if window is None or window.project != key.project:
-        raise Fault(404, "Maintenance window not found.")
-    return window
-
-
-async def _result(desk: Desk, decision: Decision) -> Maintenance:
-    directory = desk.parts.directory
-
-    def found() -> Maintenance | None:
-        window = directory.window(decision.id)
-        return window if window is not None and window.version >= decision.version else None
-
-    await desk.parts.definitions_replica.wait(lambda: found() is not None, _VISIBLE_WITHIN)
-    window = found()
-    if window is None:
-        raise Fault(503, "The change is made, but cannot be read back yet.", headers={"Retry-After": "1"})
-    return window
+    return await desk.owned(key, id, desk.parts.directory.window, "maintenance window")
 
 
 def _fields(desk: Desk, key: ApiKey, wanted: Wanted, window: Window | UnsetType) -> MaintenanceFields:

@@ -9,17 +9,16 @@ from fastapi import APIRouter, Response
 from msgspec import UNSET, Meta, UnsetType
 
 from infra.passwords import hash_password
-from query_api.auth import LOOK
 from query_api.healthchecks.slugs import slugify
 from query_api.poppaping import openapi
 from query_api.poppaping.answers import ERRORS, MOST_PER_PAGE, Fault, Page, PerPage, cut, listed, one, time
 from query_api.poppaping.auth import JsonObject, PagesReader, PagesWriter
 from query_api.poppaping.bodies import judged
-from query_api.poppaping.desk import Desk, TheDesk
+from query_api.poppaping.desk import VISIBLE_WITHIN, Desk, TheDesk
 from query_api.status_board import address, components_of, overall
 from schemas.definitions import ApiKey
-from schemas.ids import is_uuid, new_id
-from schemas.requests import Decision, StatusPageCreate, StatusPageDelete, StatusPageFields, StatusPageUpdate
+from schemas.ids import new_id
+from schemas.requests import StatusPageCreate, StatusPageDelete, StatusPageFields, StatusPageUpdate
 from schemas.status_pages import (
     MOST_COMPONENTS,
     Component,
@@ -31,7 +30,6 @@ from schemas.status_pages import (
     Words,
 )
 
-_VISIBLE_WITHIN = 3.0
 _LONGEST_SLUG = 60
 
 router = APIRouter(tags=["status pages"], responses=ERRORS)
@@ -75,7 +73,7 @@ async def create_page(desk: TheDesk, key: PagesWriter, body: JsonObject) -> Resp
     if wanted.slug is UNSET:
         wanted.slug = slugify(wanted.title).replace("_", "-")[:_LONGEST_SLUG].strip("-")
     request = StatusPageCreate(request=new_id(), at=desk.parts.clock.now(), id=new_id(), fields=await _fields(wanted))
-    return one(_object(desk, await _result(desk, await desk.ask(key, request))), 201)
+    return one(_object(desk, await desk.read_back(await desk.ask(key, request), desk.parts.directory.page)), 201)
 
 
 @router.get("/status-pages/{id}")
@@ -90,7 +88,7 @@ async def change_page(desk: TheDesk, key: PagesWriter, id: str, body: JsonObject
     page = await _page(desk, key, id)
     fields = await _fields(judged(body, Wanted))
     request = StatusPageUpdate(request=new_id(), at=desk.parts.clock.now(), id=page.id, fields=fields)
-    return one(_object(desk, await _result(desk, await desk.ask(key, request))))
+    return one(_object(desk, await desk.read_back(await desk.ask(key, request), desk.parts.directory.page)))
 
 
 @router.delete("/status-pages/{id}", summary="Delete Page (Pingfold's own)")
@@ -98,35 +96,12 @@ async def delete_page(desk: TheDesk, key: PagesWriter, id: str) -> Response:
     """Delete a status page for good; what it shows is untouched."""
     page, directory = await _page(desk, key, id), desk.parts.directory
     await desk.ask(key, StatusPageDelete(request=new_id(), at=desk.parts.clock.now(), id=page.id))
-    await desk.parts.definitions_replica.wait(lambda: directory.page(page.id) is None, _VISIBLE_WITHIN)
+    await desk.parts.definitions_replica.wait(lambda: directory.page(page.id) is None, VISIBLE_WITHIN)
     return one({"id": page.id, "deleted": True})
 
 
 async def _page(desk: Desk, key: ApiKey, id: str) -> StatusPage:
-    """The page with this id, if it is the caller's."""
-    page = desk.parts.directory.page(id)
-    if page is None and is_uuid(id):
-        if not await desk.parts.definitions_replica.caught_up(LOOK):
-            raise Fault(503, "The status page cannot be looked up now.", headers={"Retry-After": "1"})
-        page = desk.parts.directory.page(id)
-    if page is None or page.project != key.project:
-        raise Fault(404, "Status page not found.")
-    return page
-
-
-async def _result(desk: Desk, decision: Decision) -> StatusPage:
-    """The page that a verdict names, read back."""
-    directory = desk.parts.directory
-
-    def found() -> StatusPage | None:
-        page = directory.page(decision.id)
-        return page if page is not None and page.version >= decision.version else None
-
-    await desk.parts.definitions_replica.wait(lambda: found() is not None, _VISIBLE_WITHIN)
-    page = found()
-    if page is None:
-        raise Fault(503, "The change is made, but cannot be read back yet.", headers={"Retry-After": "1"})
-    return page
+    return await desk.owned(key, id, desk.parts.directory.page, "status page")
 
 
 async def _fields(wanted: Wanted) -> StatusPageFields:
