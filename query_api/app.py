@@ -13,6 +13,7 @@ from query_api import healthchecks, poppaping, refusals
 from query_api.freshness import STALE_HEADER, Freshness
 from query_api.pages import dashboard, status
 from query_api.parts import Parts
+from query_api.table import Table, include
 from query_api.verbs import Verbs
 
 
@@ -34,11 +35,12 @@ def create_app(parts: Parts) -> FastAPI:
     app.add_exception_handler(poppaping.Fault, poppaping.on_fault)
     for prefix in healthchecks.PREFIXES:
         for router in healthchecks.ROUTERS:
-            app.include_router(router, prefix=prefix)
+            include(app, router, prefix)
     for router in poppaping.ROUTERS:
-        app.include_router(router, prefix=poppaping.PREFIX)
-    app.include_router(dashboard.router)
+        include(app, router, poppaping.PREFIX)
+    include(app, dashboard.router)
     status.install(app, parts)
+    app.router.routes.insert(0, Table(app.routes))
     routes = [route for router in healthchecks.ROUTERS for route in router.routes if isinstance(route, Route)]
     app.add_middleware(partial(Verbs, routes=routes, prefixes=healthchecks.PREFIXES, exposed=STALE_HEADER))
     plan = poppaping.PLANS[parts.settings.plan]

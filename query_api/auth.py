@@ -12,7 +12,7 @@ from fastapi import Depends, Request, Security
 from fastapi.security import APIKeyHeader
 
 from infra.secrets import hash_api_key
-from query_api.parts import Parts, TheParts
+from query_api.parts import Parts, parts_of
 from query_api.refusals import Refusal, Unavailable
 from schemas.definitions import ApiKey
 
@@ -60,12 +60,12 @@ Body = Annotated[dict[str, Any], Depends(json_body)]
 Header = Annotated[str | None, Security(_header)]
 
 
-async def reader(parts: TheParts, body: Body, header: Header) -> Caller:
+async def reader(request: Request, body: Body, header: Header) -> Caller:
     """The caller; a read-only key suffices."""
     text = header if header is not None else body.get("api_key")
     if not isinstance(text, str) or len(text) != _KEY_LENGTH:
         raise Refusal(401, "missing api key")
-    key = await _find(parts, hash_api_key(text))
+    key = await _find(parts_of(request), hash_api_key(text))
     if key is None or key.kind not in ("healthchecks", "healthchecks-readonly"):
         raise Refusal(401, "wrong api key")
     return Caller(key.project, key.kind == "healthchecks-readonly")

@@ -147,10 +147,18 @@ class Parts:
     page_history: PageHistoryReads | None = None
 
 
-# A coroutine, as all dependencies here: FastAPI runs plain functions and classes in a thread each.
-async def _parts(request: Request) -> Parts:
+def parts_of(request: Request) -> Parts:
+    """The parts of the application that serves a request.
+
+    Dependencies ask for them here instead of depending on them: FastAPI takes longer to resolve a dependency than most
+    answers take to make. For the same reason each is a coroutine: plain functions and classes would run in threads.
+    """
     parts: Parts = request.app.state.parts
     return parts
+
+
+async def _parts(request: Request) -> Parts:
+    return parts_of(request)
 
 
 TheParts = Annotated[Parts, Depends(_parts)]

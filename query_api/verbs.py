@@ -11,6 +11,8 @@ from collections.abc import Iterable
 from starlette.routing import Route, compile_path
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+Headers = list[tuple[bytes, bytes]]
+
 _ORDER = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 
@@ -19,25 +21,24 @@ class Verbs:
 
     def __init__(self, app: ASGIApp, routes: Iterable[Route], prefixes: Iterable[str], exposed: str = "") -> None:
         self._app = app
-        self._exposed = exposed.encode()
-        prefixes = tuple(prefixes)
         verbs: dict[str, set[str]] = {}
         for route in routes:
             verbs.setdefault(route.path, set()).update(route.methods or ())
         at = "|".join(map(re.escape, prefixes))
-        # One expression per path for all prefixes: a path is looked at only once.
+        # One expression per path for all prefixes, and one for the rooms of all: a path is looked at only once.
+        self._rooms = re.compile(f"(?:{at})/(?:{'|'.join({re.escape(path.split('/')[1]) for path in verbs})})(?:/|$)")
         self._paths = [
             (re.compile(f"(?:{at}){compile_path(path)[0].pattern.removeprefix('^')}"), _sorted(methods))
             for path, methods in verbs.items()
         ]
-        self._prefixes = prefixes
+        self._headers = {verbs: _cors(verbs, exposed) for _, verbs in self._paths}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         verbs = self._verbs_of(scope["path"]) if scope["type"] == "http" else None
         if verbs is None:
             await self._app(scope, receive, send)
             return
-        send = self._with_headers(send, verbs)
+        send = _with_headers(send, self._headers[verbs])
         match scope["method"]:
             case "OPTIONS":
                 await _empty(send, 204)
@@ -50,26 +51,28 @@ class Verbs:
                 await self._app(scope, receive, send)
 
     def _verbs_of(self, path: str) -> tuple[str, ...] | None:
-        if not path.startswith(self._prefixes):
+        if not self._rooms.match(path):
             return None
         return next((verbs for pattern, verbs in self._paths if pattern.match(path)), None)
 
-    def _with_headers(self, send: Send, verbs: tuple[str, ...]) -> Send:
-        headers = [
-            (b"access-control-allow-origin", b"*"),
-            (b"access-control-allow-headers", b"X-Api-Key"),
-            (b"access-control-allow-methods", ", ".join((*verbs, "OPTIONS")).encode()),
-            (b"access-control-max-age", b"600"),
-        ]
-        if self._exposed:
-            headers.append((b"access-control-expose-headers", self._exposed))
 
-        async def sending(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                message = {**message, "headers": [*message.get("headers", ()), *headers]}
-            await send(message)
+def _cors(verbs: tuple[str, ...], exposed: str) -> Headers:
+    headers = [
+        (b"access-control-allow-origin", b"*"),
+        (b"access-control-allow-headers", b"X-Api-Key"),
+        (b"access-control-allow-methods", ", ".join((*verbs, "OPTIONS")).encode()),
+        (b"access-control-max-age", b"600"),
+    ]
+    return [*headers, (b"access-control-expose-headers", exposed.encode())] if exposed else headers
 
-        return sending
+
+def _with_headers(send: Send, headers: Headers) -> Send:
+    async def sending(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message = {**message, "headers": [*message.get("headers", ()), *headers]}
+        await send(message)
+
+    return sending
 
 
 def _sorted(methods: set[str]) -> tuple[str, ...]:

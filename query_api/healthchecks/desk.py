@@ -17,7 +17,7 @@ from infra.log.sink import NotStored
 from query_api.auth import LOOK, Caller
 from query_api.freshness import STALE_HEADER, Freshness
 from query_api.healthchecks.check_object import Urls, check_object, unique_key
-from query_api.parts import TheParts
+from query_api.parts import Parts, parts_of
 from query_api.refusals import Refusal, Unavailable, json_answer
 from schemas.base import encode
 from schemas.definitions import Check
@@ -40,7 +40,7 @@ _CHANNEL_ERRORS = ("invalid channel identifier", "non-unique channel identifier"
 class Desk:
     """One request: the parts, and the version of the API that was asked."""
 
-    def __init__(self, request: Request, parts: TheParts) -> None:
+    def __init__(self, request: Request, parts: Parts) -> None:
         self.parts = parts
         self.freshness: Freshness = request.app.state.freshness
         self.version = int(request.scope["path"].removeprefix("/api/v")[0])
@@ -128,8 +128,8 @@ class Desk:
         return json_answer(self.object(check, read_only), status, stale_header(stale))
 
 
-async def _desk(request: Request, parts: TheParts) -> Desk:
-    return Desk(request, parts)
+async def _desk(request: Request) -> Desk:
+    return Desk(request, parts_of(request))
 
 
 TheDesk = Annotated[Desk, Depends(_desk)]

@@ -18,6 +18,7 @@ from query_api.pages.page_password import Doorkeeper
 from query_api.parts import Parts
 from query_api.refusals import JSON, Refusal, Unavailable
 from query_api.status_board import Board, address, board_of
+from query_api.table import include
 from schemas.base import SECOND, Micros
 from schemas.ids import is_uuid
 from schemas.status_pages import StatusPage
@@ -87,7 +88,7 @@ class StatusPages:
 def install(app: FastAPI, parts: Parts) -> None:
     """Put the pages into the application."""
     app.state.status_pages = StatusPages(parts)
-    app.include_router(router)
+    include(app, router)
 
 
 @router.api_route("/status/{ref}.json", methods=["GET", "HEAD"])

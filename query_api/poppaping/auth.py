@@ -12,7 +12,7 @@ from fastapi import Depends, Request
 
 from infra.secrets import hash_api_key
 from query_api.auth import BODY_LIMIT, LOOK
-from query_api.parts import Parts, TheParts
+from query_api.parts import Parts, parts_of
 from query_api.poppaping.answers import Fault
 from schemas.definitions import ApiKey
 
@@ -28,8 +28,9 @@ def key_text(authorization: str | None, x_api_key: str | None) -> str | None:
     return x_api_key.strip() if x_api_key else None
 
 
-async def caller(request: Request, parts: TheParts) -> ApiKey:
+async def caller(request: Request) -> ApiKey:
     """The key of whoever asks, whatever its scopes."""
+    parts = parts_of(request)
     text = key_text(request.headers.get("authorization"), request.headers.get("x-api-key"))
     if not text or len(text) > _LONGEST_KEY:
         raise Fault(401, "Missing API key. Pass it as 'Authorization: Bearer KEY' or 'X-API-Key: KEY'.")
@@ -53,8 +54,9 @@ async def _find(parts: Parts, hash: str) -> ApiKey | None:
 Anyone = Annotated[ApiKey, Depends(caller)]
 
 
-def _with(scope: str) -> Callable[[ApiKey], Awaitable[ApiKey]]:
-    async def check(key: Anyone) -> ApiKey:
+def _with(scope: str) -> Callable[[Request], Awaitable[ApiKey]]:
+    async def check(request: Request) -> ApiKey:
+        key = await caller(request)
         if key.scopes and scope not in key.scopes:
             raise Fault(403, f"API key lacks the required scope '{scope}'.")
         return key

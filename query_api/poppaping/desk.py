@@ -12,7 +12,7 @@ from fastapi import Depends, Request, Response
 
 from infra.decisions import NoVerdict
 from query_api.auth import LOOK
-from query_api.parts import Parts, TheParts
+from query_api.parts import Parts, parts_of
 from query_api.poppaping.answers import Fault, one
 from query_api.poppaping.monitor_object import monitor_object
 from query_api.poppaping.plans import PLANS, Plan
@@ -103,8 +103,8 @@ class Desk:
         return one(self.shown(monitor) | more, status)
 
 
-async def _desk(request: Request, parts: TheParts) -> Desk:
-    return Desk(parts, request.app.state.uptimes)
+async def _desk(request: Request) -> Desk:
+    return Desk(parts_of(request), request.app.state.uptimes)
 
 
 TheDesk = Annotated[Desk, Depends(_desk)]
