@@ -48,6 +48,7 @@ class Stack:
                 "PINGFOLD_DATA": str(self.data),
                 "PINGFOLD_PORT": str(port),
                 "PINGFOLD_PRIVATE_TARGETS": "127.0.0.0/8",
+                "PINGFOLD_RDAP": "none",
             }
         else:
             self.url, self.data = url.rstrip("/"), Settings().data.resolve()

@@ -21,6 +21,9 @@ RegionName = Annotated[str, Field(pattern=r"^[a-z0-9-]{1,40}$")]
 # What `PINGFOLD_PING_BODY_LIMIT=none` still keeps of a body: no limit is announced, but one event must fit in Kafka.
 UNANNOUNCED_BODY_LIMIT = 1_000_000
 
+# IANA's list of the RDAP servers of all registries.
+_RDAP_BOOTSTRAP = "https://data.iana.org/rdap/dns.json"
+
 _SENDER = re.compile(r"[^<>@\r\n]*<([^<>\s]+)>|([^<>\s]+)")
 
 
@@ -54,6 +57,8 @@ class Settings(BaseSettings):
     # starts so many probers for each of them.
     regions: Annotated[tuple[RegionName, ...], NoDecode, Field(min_length=1)] = ("local",)
     probers: int = Field(1, ge=0)
+    # Where probers learn which RDAP server to ask when a domain expires; None: they ask nobody.
+    rdap: Annotated[str | None, Field(pattern=r"^https?://[!-~]+$")] = _RDAP_BOOTSTRAP
     # Limits of the PoppaPing API: those of one of its plans, or none.
     plan: Literal["free", "starter", "growth", "pro", "business", "self-hosted"] = "self-hosted"
     test_clock: bool = False
@@ -85,6 +90,13 @@ class Settings(BaseSettings):
     def _body_limit(cls, value: object) -> object:
         if value == "":
             return 100_000
+        return None if isinstance(value, str) and value.strip().lower() == "none" else value
+
+    @field_validator("rdap", mode="before")
+    @classmethod
+    def _bootstrap(cls, value: object) -> object:
+        if value == "":
+            return _RDAP_BOOTSTRAP
         return None if isinstance(value, str) and value.strip().lower() == "none" else value
 
     @field_validator("private_targets", "trusted_proxies", mode="before")

@@ -139,7 +139,7 @@ class GuardedConnector(aiohttp.TCPConnector):
     """Connections for an aiohttp session that reach permitted addresses only. Owns its resolver.
 
     Connections are not limited here (callers do that, fairly) and are kept 4 s when idle: most servers close theirs
-    after 5 s, and a request that meets such a close would fail for no good reason.
+    after 5 s, and a request that meets such a close would fail for no good reason. `keepalive` 0: none is used again.
     """
 
     def __init__(
@@ -155,7 +155,8 @@ class GuardedConnector(aiohttp.TCPConnector):
             resolver=self._guarded,
             socket_factory=open_socket,
             limit=limit,
-            keepalive_timeout=keepalive,
+            keepalive_timeout=keepalive or None,
+            force_close=not keepalive,
             ttl_dns_cache=30,
         )
 

@@ -5,6 +5,7 @@ import contextlib
 import gc
 import resource
 import signal
+import time
 
 from infra.log.admin import partition_count
 from infra.log.sink import Sink
@@ -14,7 +15,9 @@ from infra.targets import Guard
 from ingest.clock import Clock
 from ingest.prober.assignment import Assignment
 from ingest.prober.connection import Connector
+from ingest.prober.domains import Domains
 from ingest.prober.prober import Prober
+from ingest.prober.rdap import Rdap
 from pingfold.addresses import kafka_of
 
 # File descriptors for everything but probes; and what probes may need of memory bounds them, too.
@@ -33,16 +36,26 @@ async def serve_prober(settings: Settings, region: str, slot: str) -> None:
     async with contextlib.AsyncExitStack() as stack:
         sink = Sink(bootstrap)
         stack.push_async_callback(sink.close)
-        connector = Connector(Guard(settings.private_targets))
+        guard = Guard(settings.private_targets)
+        connector = Connector(guard)
         stack.push_async_callback(connector.close)
+        domains = await _domains(settings, guard, stack)
         decrypt = Vault.open(settings).decrypt
-        prober = Prober(region, connector, sink, Clock(settings), partitions, decrypt, _most())
+        prober = Prober(region, connector, sink, Clock(settings), partitions, decrypt, _most(), domains=domains)
         assignment = Assignment(bootstrap, region, slot, prober.heard, prober.whole, prober.lost)
         gc.collect()
         gc.freeze()  # what is loaded by now is no garbage: walking through it would delay every probe
         assignment.start()
         stack.push_async_callback(assignment.close)
         await prober.run(stop)
+
+
+async def _domains(settings: Settings, guard: Guard, stack: contextlib.AsyncExitStack) -> Domains | None:
+    if settings.rdap is None:
+        return None
+    domains = Domains((await stack.enter_async_context(Rdap(settings.rdap, guard))).expires, time.monotonic)
+    stack.push_async_callback(domains.close)
+    return domains
 
 
 def _most() -> int:

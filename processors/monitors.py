@@ -149,7 +149,8 @@ class MonitorsPartition:
             state.last_at, state.last_ok = result.at, result.ok
             state.last_ms = round(result.took / 1_000, 1) if result.ok else None
             state.last_detail = "" if result.ok else cause_of(result)
-            state.expires = state.expires if result.expires is None else max(0, min(result.expires, END_OF_TIME))
+            state.expires = _newest_date(state.expires, result.expires)
+            state.domain_expires = _newest_date(state.domain_expires, result.domain_expires)
         if not result.confirm:
             state.seen = (
                 *(seen for seen in state.seen if seen.region != result.region),
@@ -288,6 +289,11 @@ def _is_asked_for(state: MonitorState, monitor: Monitor, result: ProbeCompleted)
             and region == confirming_region(monitor, doubt.region, doubt.asked)
         )
     return slot >= state.begun and is_slot(monitor, slot, state.begun) and region_of(monitor, slot) == region
+
+
+def _newest_date(known: Micros | None, told: Micros | None) -> Micros | None:
+    """What a result tells, if it tells any, as a time that can be shown."""
+    return known if told is None else max(0, min(told, END_OF_TIME))
 
 
 def _is_newest(state: MonitorState, result: ProbeCompleted) -> bool:

@@ -56,7 +56,7 @@ class MonitorState(Value, tag="monitor-state"):
     seen: per region, the newest regular result, against those that come twice or late.
     results, changes: counters; since: when the span shown now began.
     last_at, last_ok, last_ms: the newest result; last_detail: why it failed.
-    doubt: a change that waits for confirmation. expires: of the certificate seen last.
+    doubt: a change that waits for confirmation. expires: of the certificate seen last; domain_expires: of the domain.
     incident: id of the open incident, while down; down_since: its start; cause: why, in words.
     parked: why the fold could not judge a deadline; set until the next event of this monitor.
     """
@@ -80,6 +80,7 @@ class MonitorState(Value, tag="monitor-state"):
     last_detail: str = ""
     doubt: Doubt | None = None
     expires: Micros | None = None
+    domain_expires: Micros | None = None
     incident: str | None = None
     down_since: Micros | None = None
     cause: str = ""

@@ -49,6 +49,7 @@ class ProbeCompleted(Fact, tag="probe.completed", frozen=True):
     ok: whether the target is well; else `failure` says how it is not, and `detail` says it in words.
     version: of the definition by which it was probed; 0 when that is not told.
     status: of the HTTP answer. address: the one that was connected. expires: when the TLS certificate does.
+    domain_expires: when the registered domain of the host does, as far as the prober knows it by then.
     """
 
     slot: Micros
@@ -64,6 +65,7 @@ class ProbeCompleted(Fact, tag="probe.completed", frozen=True):
     address: str = ""
     phases: Phases = Phases()
     expires: Micros | None = None
+    domain_expires: Micros | None = None
 
 
 class MonitorDefined(Fact, tag="monitor.defined", frozen=True):

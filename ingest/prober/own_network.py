@@ -7,9 +7,7 @@ that nothing counts after it.
 """
 
 import asyncio
-import functools
 from collections.abc import Callable
-from urllib.parse import urlsplit
 
 import structlog
 from msgspec.structs import replace
@@ -18,6 +16,7 @@ from infra.log.sink import NotStored, Position
 from ingest.clock import Clock
 from ingest.needs import Log
 from ingest.prober import measures
+from ingest.prober.hosts import host_of
 from ingest.prober.region_watch import RegionWatch
 from schemas.base import encode
 from schemas.monitors import Monitor
@@ -48,7 +47,7 @@ class OwnNetwork:
             return result
         failing = _is_of_the_network(result)
         if not result.confirm:
-            self._watch.saw(_host(monitor), result.address, failing, self._monotonic())
+            self._watch.saw(host_of(monitor), result.address, failing, self._monotonic())
             self._say()
         if failing and (self._watch.troubled or began < self._out_until):
             return replace(result, failure="ours", detail="the network of this region is out")
@@ -87,18 +86,6 @@ class OwnNetwork:
 def _is_of_the_network(result: ProbeCompleted) -> bool:
     """Whether a probe failed as all would without a network; one that was connected ran out of time elsewhere."""
     return result.failure in OF_THE_NETWORK and result.phases.connect is None
-
-
-def _host(monitor: Monitor) -> str:
-    return monitor.target.host or _host_of(monitor.target.url)
-
-
-@functools.lru_cache(10_000)
-def _host_of(url: str) -> str:
-    try:
-        return urlsplit(url).hostname or ""
-    except ValueError:  # no address at all; its probe has told so
-        return url
 
 
 def _settled(stored: asyncio.Future[Position]) -> None:

@@ -18,6 +18,7 @@ from ingest.clock import Clock
 from ingest.needs import Log
 from ingest.prober import measures
 from ingest.prober.connection import Connector
+from ingest.prober.domains import Domains
 from ingest.prober.running import Running
 from schemas.base import SECOND, Micros
 from schemas.monitor_states import Doubt, MonitorCopy, MonitorState, MonitorStatesRecord
@@ -53,7 +54,8 @@ class Prober:
     """To be made inside a running event loop.
 
     partitions: of the journals. decrypt: opens what is sealed in a definition. most: probes under way at once.
-    monotonic: what a standstill of this process is seen by, and the age of what was found.
+    monotonic: what a standstill of this process is seen by, and the age of what was found. domains: None when nobody is
+    to be asked when they expire.
     """
 
     def __init__(
@@ -66,9 +68,10 @@ class Prober:
         decrypt: Callable[[str], str],
         most: int = 4_096,
         monotonic: Callable[[], float] = time.monotonic,
+        domains: Domains | None = None,
     ) -> None:
         self._region, self._clock, self._decrypt = region, clock, decrypt
-        self._running = Running(region, connector, sink, clock, partitions, most, monotonic)
+        self._running = Running(region, connector, sink, clock, partitions, most, monotonic, domains)
         self._known: dict[int, dict[str, _Watched]] = {}
         self._whole: set[int] = set()
         # (when, monitor, partition, confirmation): lazy, a watched monitor says itself whether an entry still counts.

@@ -19,6 +19,7 @@ from ingest.clock import Clock
 from ingest.needs import Log
 from ingest.prober import measures
 from ingest.prober.connection import Connector
+from ingest.prober.domains import Domains
 from ingest.prober.kinds import probe
 from ingest.prober.own_network import OwnNetwork
 from schemas.base import Micros, encode
@@ -33,7 +34,10 @@ _ENDING_SECONDS = 3.0
 
 
 class Running:
-    """To be made inside a running event loop. most: probes under way at once. monotonic: tells of a standstill."""
+    """To be made inside a running event loop. most: probes under way at once. monotonic: tells of a standstill.
+
+    domains: None when nobody is to be asked when they expire.
+    """
 
     def __init__(
         self,
@@ -44,8 +48,10 @@ class Running:
         partitions: int,
         most: int,
         monotonic: Callable[[], float],
+        domains: Domains | None = None,
     ) -> None:
         self._region, self._connector, self._sink, self._clock = region, connector, sink, clock
+        self._domains = domains
         self._most, self._monotonic = most, monotonic
         self._network = OwnNetwork(region, sink, clock, partitions, monotonic)
         self._beat_at = monotonic()
@@ -95,6 +101,8 @@ class Running:
             self._leave(monitor.project)
         if not result.ok and (self._stood_until > began or self._monotonic() - self._beat_at > STANDSTILL):
             result = replace(result, failure="ours", detail="this prober stood still")
+        if self._domains is not None and (expires := self._domains.expires(monitor)) is not None:
+            result = replace(result, domain_expires=expires)
         await self._report(monitor, self._network.judge(monitor, result, began))
 
     def _leave(self, project: str) -> None:

@@ -44,6 +44,7 @@ def monitor_object(monitor: Monitor, state: MonitorState | None, sealed: Sealed)
         "last_error": state.last_detail or None,
         "incident_id": state.incident,
         "tls_expires_at": time(state.expires),
+        "domain_expires_at": time(state.domain_expires),
         "created_at": time(monitor.created),
         "updated_at": time(monitor.revised),
     }

@@ -55,6 +55,7 @@ MONITOR = _object(
     last_error=_TEXT_OR_NULL,
     incident_id=_TEXT_OR_NULL,
     tls_expires_at=_TIME_OR_NULL,
+    domain_expires_at=_TIME_OR_NULL | {"description": "By RDAP, of the registered domain; Pingfold's own."},
     created_at=_TIME,
     updated_at=_TIME,
 )
