@@ -6,6 +6,7 @@ Nothing ever sleeps: a wait that cannot come true in the present state of the lo
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
+from functools import cache
 from typing import Any
 
 import httpx
@@ -57,6 +58,7 @@ from schemas.topics import (
     Topic,
 )
 from schemas.transitions import DeliveryFinished, StatusChanged
+from tests.conformance import Document
 
 START: Micros = 1_750_000_000 * SECOND
 
@@ -446,7 +448,7 @@ class MemoryPageHistory:
 
 
 class Harness:
-    """Two projects with keys, and the API over them."""
+    """Two projects with keys, and the API over them; each answer must be as the API's own document says."""
 
     def __init__(self, history: bool = True, **settings: Any) -> None:
         self.log = Memory()
@@ -480,7 +482,10 @@ class Harness:
             )
         )
         self.client = httpx.AsyncClient(
-            transport=httpx.ASGITransport(self.app), base_url="http://pingfold.test", headers={"X-Api-Key": WRITE_KEY}
+            transport=httpx.ASGITransport(self.app),
+            base_url="http://pingfold.test",
+            headers={"X-Api-Key": WRITE_KEY},
+            event_hooks={"response": [_must_be_as_told]},
         )
 
     def make_project(self, name: str, keys: dict[str, KeyKind], check_limit: int | None = None) -> str:
@@ -514,3 +519,13 @@ class Harness:
         """Put a request into `projects`; it must be decided in favour."""
         self.log._send(PROJECTS.name, project, encode(request))
         assert self.log.decisions.pop(request.request).outcome == "made"
+
+
+@cache
+def _document() -> Document:
+    return Document(Harness().app)
+
+
+async def _must_be_as_told(answer: httpx.Response) -> None:
+    await answer.aread()
+    _document().check(answer.request.method, answer.request.url.path, answer.status_code, answer.content)

@@ -39,7 +39,7 @@ class Wanted(msgspec.Struct, forbid_unknown_fields=True):
     api_key: str = ""
 
 
-@router.post("/channels/", status_code=201)
+@router.post("/channels/", status_code=201, responses={201: openapi.CHANNEL})
 @router.post("/channels", include_in_schema=False)
 async def create_channel(desk: TheDesk, body: Body, caller: Writer) -> Response:
     """Make a channel. A webhook is signed with its own `secret`, or with the project's."""
@@ -68,7 +68,7 @@ async def create_channel(desk: TheDesk, body: Body, caller: Writer) -> Response:
     return json_answer(_object(channel), 201)
 
 
-@router.delete("/channels/{code}")
+@router.delete("/channels/{code}", responses={200: openapi.CHANNEL})
 async def delete_channel(desk: TheDesk, caller: Writer, code: str) -> Response:
     """Remove a channel: it is taken off every check; what it has not got yet is given up."""
     channel = desk.parts.directory.channel(code)

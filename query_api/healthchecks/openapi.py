@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 
 from query_api.healthchecks.fields import LONGEST, SHORTEST, UNIQUE_FIELDS
 from query_api.healthchecks.slugs import MAX_SLUG
+from schemas.definitions import NOTICES
 
 Schema: TypeAlias = dict[str, Any]
 Responses: TypeAlias = dict[int | str, dict[str, Any]]
@@ -106,10 +107,15 @@ _PING: dict[str, Schema] = {
 }
 _FLIP: dict[str, Schema] = {"timestamp": _TIME, "up": {"type": "integer", "enum": [0, 1]}}
 _CHANNEL: dict[str, Schema] = {"id": _UUID, "name": _text(), "kind": _text()}
+_CHANNEL_WHOLE: dict[str, Schema] = _CHANNEL | {
+    "url": _text(description="Of a webhook."),
+    "email": _text(description="Of e-mail; several with commas."),
+    "events": {"type": "array", "items": {"type": "string", "enum": list(NOTICES)}},
+}
 
 
-def _all_of(properties: dict[str, Schema], optional: str = "") -> Schema:
-    required = [name for name in properties if name != optional]
+def _all_of(properties: dict[str, Schema], *optional: str) -> Schema:
+    required = [name for name in properties if name not in optional]
     return {"type": "object", "properties": properties, "required": required}
 
 
@@ -124,10 +130,10 @@ def _json(description: str, schema: Schema) -> dict[str, Any]:
 _ERROR = _all_of({"error": _text()})
 
 ERRORS: Responses = {
-    400: _json("The request is not valid.", _ERROR),
+    400: _json("The request is not valid; the body may be empty.", _ERROR),
     401: _json("The API key is missing or wrong.", _ERROR),
     403: {"description": "It belongs to another project, or the project has reached its limit."},
-    404: _json("There is no such thing.", _ERROR),
+    404: _json("There is no such thing; the body may be empty.", _ERROR),
     503: _json("No answer in time; to be tried again.", _ERROR)
     | {"headers": {"Retry-After": {"schema": {"type": "integer"}}}},
     # FastAPI would announce a 422 of its own, which is never sent.
@@ -139,6 +145,7 @@ CREATED: Responses = {
     201: _json("The check that was made.", _CHECK),
 }
 CHECKS: Responses = {200: _json("The checks.", _list_of("checks", _CHECK))}
+CHANNEL = _json("The channel.", _all_of(_CHANNEL_WHOLE, "url", "email"))
 CHANNELS: Responses = {200: _json("The channels.", _list_of("channels", _all_of(_CHANNEL)))}
 PINGS: Responses = {200: _json("The newest pings, newest first.", _list_of("pings", _all_of(_PING, "duration")))}
 PING_BODY: Responses = {

@@ -14,7 +14,7 @@ from schemas.base import SECOND
 router = APIRouter(tags=["account"], responses=ERRORS)
 
 
-@router.get("/account")
+@router.get("/account", responses=openapi.one_of(openapi.ACCOUNT))
 async def read_account(desk: TheDesk, key: Anyone) -> Response:
     """The project of the key and its plan."""
     project = desk.parts.directory.projects.get(key.project)

@@ -55,7 +55,7 @@ class Changes(msgspec.Struct, forbid_unknown_fields=True):
     addresses: list[str] | UnsetType = UNSET
 
 
-@router.get("/alerts")
+@router.get("/alerts", responses=openapi.list_of(openapi.CHANNEL))
 @router.get("/alert-channels", include_in_schema=False)
 async def list_channels(desk: Channels, key: AlertsReader, page: Page = 1, per_page: PerPage = 25) -> Response:
     """The alert channels of the project."""
@@ -64,7 +64,12 @@ async def list_channels(desk: Channels, key: AlertsReader, page: Page = 1, per_p
     return listed([desk.shown(channel) for channel in cut(channels, page, per_page)], page, per_page, len(channels))
 
 
-@router.post("/alert-channels", status_code=201, openapi_extra=openapi.body_of(Wanted))
+@router.post(
+    "/alert-channels",
+    status_code=201,
+    responses=openapi.one_of(openapi.CHANNEL, 201),
+    openapi_extra=openapi.body_of(Wanted),
+)
 async def create_channel(desk: TheDesk, channels: Channels, key: AlertsWriter, body: JsonObject) -> Response:
     """Make a webhook or an e-mail channel. A webhook without a secret of its own is signed with the project's."""
     wanted, parts = judged(body, Wanted), desk.parts
@@ -87,13 +92,13 @@ async def create_channel(desk: TheDesk, channels: Channels, key: AlertsWriter, b
     return one(channels.shown(channel), 201)
 
 
-@router.get("/alert-channels/{id}")
+@router.get("/alert-channels/{id}", responses=openapi.one_of(openapi.CHANNEL))
 async def read_channel(channels: Channels, key: AlertsReader, id: str) -> Response:
     """One channel, with how it does."""
     return one(channels.shown(await channels.channel(key, id)))
 
 
-@router.patch("/alert-channels/{id}", openapi_extra=openapi.body_of(Changes))
+@router.patch("/alert-channels/{id}", responses=openapi.one_of(openapi.CHANNEL), openapi_extra=openapi.body_of(Changes))
 async def change_channel(desk: TheDesk, channels: Channels, key: AlertsWriter, id: str, body: JsonObject) -> Response:
     """Change the fields that are given; a channel that was disabled is enabled, even by no change at all."""
     channel, parts = await channels.channel(key, id), desk.parts
@@ -115,7 +120,7 @@ async def change_channel(desk: TheDesk, channels: Channels, key: AlertsWriter, i
     return one(channels.shown(await channels.channel(key, id)))
 
 
-@router.delete("/alert-channels/{id}")
+@router.delete("/alert-channels/{id}", responses=openapi.one_of(openapi.DELETED))
 async def delete_channel(desk: TheDesk, channels: Channels, key: AlertsWriter, id: str) -> Response:
     """Delete a channel: it is taken off every monitor and check."""
     channel, parts = await channels.channel(key, id), desk.parts

@@ -42,7 +42,7 @@ class Range(msgspec.Struct, forbid_unknown_fields=True):
     failed_since: datetime | UnsetType = UNSET
 
 
-@router.post("/alert-channels/{id}/test", status_code=202)
+@router.post("/alert-channels/{id}/test", status_code=202, responses=openapi.one_of(openapi.TEST_SENT, 202))
 async def send_test(desk: Channels, key: AlertsWriter, id: str) -> Response:
     """Send a test: an event that the channel takes, whose data say `"test": true`."""
     channel = await desk.channel(key, id)
@@ -56,7 +56,7 @@ async def send_test(desk: Channels, key: AlertsWriter, id: str) -> Response:
     return one(_begun(delivery_id(event, channel.id), event, notice), 202)
 
 
-@router.get("/alert-channels/{id}/deliveries")
+@router.get("/alert-channels/{id}/deliveries", responses=openapi.list_of(openapi.DELIVERY))
 async def list_deliveries(
     desk: Channels, key: AlertsReader, id: str, page: Page = 1, per_page: PerPage = 25
 ) -> Response:
@@ -78,7 +78,12 @@ async def list_deliveries(
     return listed(shown, page, per_page, len(pending) + total)
 
 
-@router.post("/alert-channels/{id}/deliveries/replay", status_code=202, openapi_extra=openapi.body_of(Range))
+@router.post(
+    "/alert-channels/{id}/deliveries/replay",
+    status_code=202,
+    responses=openapi.one_of(openapi.REPLAYED_MANY, 202),
+    openapi_extra=openapi.body_of(Range),
+)
 async def replay_many(desk: Channels, key: AlertsWriter, id: str, body: JsonObject) -> Response:
     """Send again what ended in `{"from": TIME, "to": TIME}`, or what failed since `{"failed_since": TIME}`.
 
@@ -112,7 +117,11 @@ async def replay_many(desk: Channels, key: AlertsWriter, id: str, body: JsonObje
     return one({"replayed": replayed, "more": len(wanted) > _MOST_REPLAYED}, 202)
 
 
-@router.post("/alert-channels/{id}/deliveries/{delivery}/replay", status_code=202)
+@router.post(
+    "/alert-channels/{id}/deliveries/{delivery}/replay",
+    status_code=202,
+    responses=openapi.one_of(openapi.REPLAYED, 202),
+)
 async def replay_one(desk: Channels, key: AlertsWriter, id: str, delivery: str) -> Response:
     """Send a delivery again, delivered or not; one that waits for its next attempt is tried at once."""
     channel = await desk.channel(key, id)

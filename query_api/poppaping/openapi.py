@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 
+from schemas.definitions import NOTICES
 from schemas.published import portable
 
 Schema = dict[str, Any]
@@ -13,7 +14,10 @@ _TIME_OR_NULL: Schema = {"anyOf": [_TIME, {"type": "null"}]}
 _TEXT: Schema = {"type": "string"}
 _TEXT_OR_NULL: Schema = {"type": ["string", "null"]}
 _ID: Schema = {"type": "string", "format": "uuid"}
+_ID_OR_NULL: Schema = {"anyOf": [_ID, {"type": "null"}]}
 _COUNT: Schema = {"type": "integer", "minimum": 0}
+_COUNT_OR_NULL: Schema = {"anyOf": [_COUNT, {"type": "null"}]}
+_NOTICE: Schema = {"type": "string", "enum": list(NOTICES)}
 _NUMBER_OR_NULL: Schema = {"type": ["number", "null"]}
 _FLAG: Schema = {"type": "boolean"}
 
@@ -24,6 +28,14 @@ def _object(**properties: Schema) -> Schema:
 
 def _list(items: Schema) -> Schema:
     return {"type": "array", "items": items}
+
+
+def _one_of(*words: str) -> Schema:
+    return {"type": "string", "enum": list(words)}
+
+
+def _told(schema: Schema, description: str) -> Schema:
+    return schema | {"description": description}
 
 
 _META = _object(page=_COUNT, per_page=_COUNT, total=_COUNT, total_pages=_COUNT)
@@ -97,21 +109,93 @@ USAGE = _object(
     checks_last_24h=_COUNT,
     plan=_TEXT,
 )
+ACCOUNT = _object(
+    id=_ID,
+    name=_TEXT,
+    plan=_TEXT,
+    limits=_object(
+        monitors=_told(_COUNT_OR_NULL, "Null: no limit."),
+        min_interval_seconds=_COUNT,
+        requests_per_minute=_told(_COUNT_OR_NULL, "Of each key; null: no limit."),
+    ),
+    created_at=_TIME_OR_NULL,
+    key=_object(
+        name=_TEXT,
+        prefix=_told(_TEXT, "What the key begins with."),
+        scopes=_told(_list(_TEXT), "Empty: all of them."),
+        expires_at=_told(_TIME_OR_NULL, "Null: never."),
+    ),
+)
 DELETED = _object(id=_ID, deleted=_FLAG)
 
+CHANNEL = _object(
+    id=_ID,
+    name=_TEXT,
+    channel_type=_one_of("webhook", "email"),
+    config={"oneOf": [_object(url=_TEXT), _object(addresses=_list(_TEXT))]},
+    events=_told(_list(_NOTICE), "What the channel takes."),
+    created_at=_TIME,
+    disabled=_told(_FLAG, "Nothing is sent any more: it failed for too long, or said that it is gone."),
+    failures=_told(_COUNT, "Attempts that failed since the last success."),
+    last_success_at=_TIME_OR_NULL,
+)
+_BEGUN: dict[str, Schema] = {
+    "id": _ID,
+    "event": _NOTICE,
+    "event_id": _told(_ID, "The `webhook-id`."),
+    "status": _one_of("pending"),
+}
+TEST_SENT = _object(**_BEGUN)
+REPLAYED = _object(**_BEGUN, replay_id=_told(_ID, "Of this sending again."))
+REPLAYED_MANY = _object(replayed=_COUNT, more=_told(_FLAG, "There are others, which were not sent again."))
+DELIVERY = _object(
+    id=_ID,
+    event=_NOTICE,
+    event_id=_told(_ID_OR_NULL, "The `webhook-id`, equal over retries, replays and channels."),
+    replay_id=_told(_ID_OR_NULL, "Which sending again this is; null: the first sending."),
+    status=_one_of("pending", "delivered", "exhausted", "gone", "removed"),
+    attempts=_COUNT,
+    created_at=_told(_TIME, "When the first attempt was due."),
+    finished_at=_TIME_OR_NULL,
+    next_attempt_at=_told(_TIME_OR_NULL, "Null while an attempt is under way, and when it is finished."),
+    last_error=_TEXT_OR_NULL,
+)
 
+PAGE = _object(
+    id=_ID,
+    title=_TEXT,
+    slug=_TEXT,
+    description=_TEXT,
+    url=_TEXT,
+    public=_told(_FLAG, "Without a password."),
+    created_at=_TIME,
+    updated_at=_TIME,
+)
+_COMPONENT = _object(
+    type=_one_of("monitor", "check"),
+    id=_ID,
+    name=_told(_TEXT, "As chosen for the page; empty: as it is called itself."),
+    group=_told(_TEXT, "Empty: in none."),
+    shown_as=_told(_TEXT, "What it is called on the page."),
+    current_status=_one_of("pending", "up", "down", "paused", "maintenance", "unknown"),
+)
+PAGE_WHOLE = _object(
+    **PAGE["properties"],
+    status=_one_of("operational", "partial_outage", "major_outage", "unknown"),
+    components=_list(_COMPONENT),
+)
 WINDOW = _object(
     id=_ID,
     name=_TEXT,
-    starts_at=_TIME_OR_NULL,
+    starts_at=_told(_TIME_OR_NULL, "Null: it recurs."),
     ends_at=_TIME_OR_NULL,
-    schedule=_TEXT_OR_NULL,
+    schedule=_told(_TEXT_OR_NULL, "Cron or OnCalendar; null: it comes once."),
     timezone=_TEXT_OR_NULL,
-    duration_minutes={"type": ["integer", "null"]},
-    monitor_ids=_list(_ID),
-    active=_FLAG,
+    duration_minutes=_COUNT_OR_NULL,
+    monitor_ids=_told(_list(_ID), "Empty: all monitors of the project."),
+    active=_told(_FLAG, "It is open now, until `active_until`."),
     active_until=_TIME_OR_NULL,
-    next_start_at=_TIME_OR_NULL,
+    next_start_at=_told(_TIME_OR_NULL, "Null: it does not come again."),
     created_at=_TIME,
     updated_at=_TIME,
 )

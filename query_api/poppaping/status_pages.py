@@ -54,7 +54,7 @@ class Wanted(msgspec.Struct, forbid_unknown_fields=True):
     password: Annotated[str, Meta(min_length=8, max_length=200)] | UnsetType | None = UNSET
 
 
-@router.get("/status-pages")
+@router.get("/status-pages", responses=openapi.list_of(openapi.PAGE))
 async def list_pages(desk: TheDesk, key: PagesReader, page: Page = 1, per_page: PerPage = 25) -> Response:
     """The status pages of the project, oldest first."""
     per_page = min(per_page, MOST_PER_PAGE)
@@ -63,7 +63,11 @@ async def list_pages(desk: TheDesk, key: PagesReader, page: Page = 1, per_page: 
 
 
 @router.post(
-    "/status-pages", status_code=201, summary="Create Page (Pingfold's own)", openapi_extra=openapi.body_of(Wanted)
+    "/status-pages",
+    status_code=201,
+    summary="Create Page (Pingfold's own)",
+    responses=openapi.one_of(openapi.PAGE_WHOLE, 201),
+    openapi_extra=openapi.body_of(Wanted),
 )
 async def create_page(desk: TheDesk, key: PagesWriter, body: JsonObject) -> Response:
     """Make a status page of monitors and checks."""
@@ -76,13 +80,18 @@ async def create_page(desk: TheDesk, key: PagesWriter, body: JsonObject) -> Resp
     return one(_object(desk, await desk.read_back(await desk.ask(key, request), desk.parts.directory.page)), 201)
 
 
-@router.get("/status-pages/{id}")
+@router.get("/status-pages/{id}", responses=openapi.one_of(openapi.PAGE_WHOLE))
 async def read_page(desk: TheDesk, key: PagesReader, id: str) -> Response:
     """One status page, with the current statuses of its components."""
     return one(_object(desk, await _page(desk, key, id)))
 
 
-@router.patch("/status-pages/{id}", summary="Change Page (Pingfold's own)", openapi_extra=openapi.body_of(Wanted))
+@router.patch(
+    "/status-pages/{id}",
+    summary="Change Page (Pingfold's own)",
+    responses=openapi.one_of(openapi.PAGE_WHOLE),
+    openapi_extra=openapi.body_of(Wanted),
+)
 async def change_page(desk: TheDesk, key: PagesWriter, id: str, body: JsonObject) -> Response:
     """Change the fields that are given; `components` replaces them all."""
     page = await _page(desk, key, id)
@@ -91,7 +100,7 @@ async def change_page(desk: TheDesk, key: PagesWriter, id: str, body: JsonObject
     return one(_object(desk, await desk.read_back(await desk.ask(key, request), desk.parts.directory.page)))
 
 
-@router.delete("/status-pages/{id}", summary="Delete Page (Pingfold's own)")
+@router.delete("/status-pages/{id}", summary="Delete Page (Pingfold's own)", responses=openapi.one_of(openapi.DELETED))
 async def delete_page(desk: TheDesk, key: PagesWriter, id: str) -> Response:
     """Delete a status page for good; what it shows is untouched."""
     page, directory = await _page(desk, key, id), desk.parts.directory

@@ -1,0 +1,57 @@
+"""Holds answers against `/openapi.json`: the status is told there, and of JSON each field is, with its type; no other.
+
+What the document leaves out (other spellings of a path, pages) is not looked at. A refusal may have an empty body.
+"""
+
+import json
+import re
+from functools import cache
+from typing import Any
+
+import jsonschema_rs
+from fastapi import FastAPI
+
+_JSON = "application/json"
+
+
+class Document:
+    """What an application says of itself."""
+
+    def __init__(self, app: FastAPI) -> None:
+        told = app.openapi()["paths"]
+        self._paths = [(re.compile(re.sub(r"{\w+}", "[^/]+", path)), path, verbs) for path, verbs in told.items()]
+        # Paths that spell out more come first.
+        self._paths.sort(key=lambda entry: entry[1].count("{"))
+        self._validator = cache(self._made)
+
+    def check(self, verb: str, path: str, status: int, body: bytes) -> None:
+        """Raises `AssertionError` where the answer is not as told."""
+        found = next((told for pattern, told, _ in self._paths if pattern.fullmatch(path)), None)
+        if found is None:
+            return
+        validator = self._validator(found, verb.lower(), status)
+        if validator is not None and (body or status < 400):
+            faults = [f"{fault.instance_path}: {fault.message}" for fault in validator.iter_errors(json.loads(body))]
+            assert not faults, f"{verb} {path} {status}: {faults}"
+
+    def _made(self, path: str, verb: str, status: int) -> Any:
+        """What judges the JSON of an answer; None: it is not told to be JSON."""
+        operation = next(verbs for _, told, verbs in self._paths if told == path).get(verb)
+        if operation is None:
+            return None
+        responses = operation["responses"]
+        told = responses.get(str(status)) or responses.get(f"{status // 100}XX") or responses.get("default")
+        assert told is not None, f"{verb} {path}: nothing is told of {status}"
+        schema = told.get("content", {}).get(_JSON, {}).get("schema")
+        return None if schema is None else jsonschema_rs.validator_for(_closed(schema), validate_formats=True)
+
+
+def _closed(node: Any) -> Any:
+    """The schema without room for what it does not name. One that is empty says nothing, and nothing fits it."""
+    if isinstance(node, list):
+        return [_closed(each) for each in node]
+    if not isinstance(node, dict):
+        return node
+    assert node, "a schema that says nothing"
+    closed = {key: _closed(value) if value else value for key, value in node.items()}
+    return {"additionalProperties": False} | closed if "properties" in node else closed

@@ -1,0 +1,36 @@
+"""An answer that is not as the document says is noticed."""
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.conformance import Document
+from tests.harness import Harness
+
+DOCUMENT = Document(Harness().app)
+USAGE = {"monitors_used": 1, "monitors_active": 1, "monitors_limit": None, "checks_last_24h": 0, "plan": "free"}
+
+
+def held(body: Any, status: int = 200) -> None:
+    DOCUMENT.check("GET", "/api/v1/account/usage", status, json.dumps(body).encode())
+
+
+def test_what_is_as_told_passes() -> None:
+    held(USAGE)
+    held({"error": "unauthorized", "message": "Invalid API key."}, 401)
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (USAGE | {"more": 1}, 200),
+        (USAGE | {"plan": None}, 200),
+        ({"plan": "free"}, 200),
+        (USAGE, 201),
+        (USAGE, 401),
+    ],
+)
+def test_what_is_not_fails(body: Any, status: int) -> None:
+    with pytest.raises(AssertionError):
+        held(body, status)
