@@ -18,6 +18,8 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from prometheus_client import multiprocess
+
 from infra.settings import Settings
 
 STOP_SECONDS = 8.0
@@ -138,6 +140,8 @@ class Supervisor:
             return await process.wait()
         finally:
             pid_file.unlink(missing_ok=True)
+            # What it counted stays counted; what it measured is no more.
+            multiprocess.mark_process_dead(process.pid, str(self._run / "metrics"))  # type: ignore[no-untyped-call]
 
 
 async def _lines(stream: asyncio.StreamReader) -> AsyncIterator[str]:
