@@ -14,14 +14,12 @@ from query_api.poppaping.answers import ERRORS, MOST_PER_PAGE, Fault, Page, PerP
 from query_api.poppaping.auth import AlertsReader, AlertsWriter, JsonObject
 from query_api.poppaping.bodies import judged
 from query_api.poppaping.channel_desk import Channels
-from query_api.poppaping.desk import TheDesk
+from query_api.poppaping.desk import VISIBLE_WITHIN
 from schemas.definitions import Notice
 from schemas.ids import new_id
 from schemas.requests import ChannelCreate, ChannelDelete, ChannelFields, ChannelUpdate
 
 router = APIRouter(tags=["alerts"], responses=ERRORS)
-
-_VISIBLE_WITHIN = 3.0
 
 _Url = Annotated[str, Meta(max_length=2_000)]
 _Name = Annotated[str, Meta(max_length=100)]
@@ -61,7 +59,9 @@ async def list_channels(desk: Channels, key: AlertsReader, page: Page = 1, per_p
     """The alert channels of the project."""
     per_page = min(per_page, MOST_PER_PAGE)
     channels = desk.parts.directory.channels_of(key.project)
-    return listed([desk.shown(channel) for channel in cut(channels, page, per_page)], page, per_page, len(channels))
+    return listed(
+        [desk.channel_object(channel) for channel in cut(channels, page, per_page)], page, per_page, len(channels)
+    )
 
 
 @router.post(
@@ -70,7 +70,7 @@ async def list_channels(desk: Channels, key: AlertsReader, page: Page = 1, per_p
     responses=openapi.one_of(openapi.CHANNEL, 201),
     openapi_extra=openapi.body_of(Wanted),
 )
-async def create_channel(desk: TheDesk, channels: Channels, key: AlertsWriter, body: JsonObject) -> Response:
+async def create_channel(desk: Channels, key: AlertsWriter, body: JsonObject) -> Response:
     """Make a webhook or an e-mail channel. A webhook without a secret of its own is signed with the project's."""
     wanted, parts = judged(body, Wanted), desk.parts
     now = parts.clock.now()
@@ -88,20 +88,20 @@ async def create_channel(desk: TheDesk, channels: Channels, key: AlertsWriter, b
     channel = replace(channel, name=wanted.name, secret=secret)
     request = ChannelCreate(request=new_id(), at=now, channel=channel, on_every_check=wanted.on_every_monitor)
     await desk.ask(key, request)
-    await parts.definitions_replica.wait(lambda: parts.directory.channel(channel.id) is not None, _VISIBLE_WITHIN)
-    return one(channels.shown(channel), 201)
+    await parts.definitions_replica.wait(lambda: parts.directory.channel(channel.id) is not None, VISIBLE_WITHIN)
+    return one(desk.channel_object(channel), 201)
 
 
 @router.get("/alert-channels/{id}", responses=openapi.one_of(openapi.CHANNEL))
-async def read_channel(channels: Channels, key: AlertsReader, id: str) -> Response:
+async def read_channel(desk: Channels, key: AlertsReader, id: str) -> Response:
     """One channel, with how it does."""
-    return one(channels.shown(await channels.channel(key, id)))
+    return one(desk.channel_object(await desk.channel(key, id)))
 
 
 @router.patch("/alert-channels/{id}", responses=openapi.one_of(openapi.CHANNEL), openapi_extra=openapi.body_of(Changes))
-async def change_channel(desk: TheDesk, channels: Channels, key: AlertsWriter, id: str, body: JsonObject) -> Response:
+async def change_channel(desk: Channels, key: AlertsWriter, id: str, body: JsonObject) -> Response:
     """Change the fields that are given; a channel that was disabled is enabled, even by no change at all."""
-    channel, parts = await channels.channel(key, id), desk.parts
+    channel, parts = await desk.channel(key, id), desk.parts
     changes = judged(body, Changes)
     try:
         _must_fit(channel.kind, body)
@@ -115,17 +115,17 @@ async def change_channel(desk: TheDesk, channels: Channels, key: AlertsWriter, i
         now = parts.directory.channel(id)
         return now is None or replace(now, **wanted) == now
 
-    await parts.definitions_replica.wait(changed, _VISIBLE_WITHIN)
-    await parts.states_replica.wait(lambda: not parts.delivery_states.health(id).disabled, _VISIBLE_WITHIN)
-    return one(channels.shown(await channels.channel(key, id)))
+    await parts.definitions_replica.wait(changed, VISIBLE_WITHIN)
+    await parts.states_replica.wait(lambda: not parts.delivery_states.health(id).disabled, VISIBLE_WITHIN)
+    return one(desk.channel_object(await desk.channel(key, id)))
 
 
 @router.delete("/alert-channels/{id}", responses=openapi.one_of(openapi.DELETED))
-async def delete_channel(desk: TheDesk, channels: Channels, key: AlertsWriter, id: str) -> Response:
+async def delete_channel(desk: Channels, key: AlertsWriter, id: str) -> Response:
     """Delete a channel: it is taken off every monitor and check."""
-    channel, parts = await channels.channel(key, id), desk.parts
+    channel, parts = await desk.channel(key, id), desk.parts
     await desk.ask(key, ChannelDelete(request=new_id(), at=parts.clock.now(), id=channel.id))
-    await parts.definitions_replica.wait(lambda: parts.directory.channel(id) is None, _VISIBLE_WITHIN)
+    await parts.definitions_replica.wait(lambda: parts.directory.channel(id) is None, VISIBLE_WITHIN)
     return one({"id": id, "deleted": True})
 
 

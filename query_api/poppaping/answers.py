@@ -6,6 +6,7 @@ positive numbers are 400, a `per_page` above the most there is counts as the mos
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Annotated, Any, TypeVar
 
 from fastapi import Query, Request, Response
@@ -83,6 +84,7 @@ def cut(items: Sequence[T], page: int, per_page: int) -> Sequence[T]:
     return items[(page - 1) * per_page : page * per_page]
 
 
+@lru_cache(maxsize=65_536)
 def time(at: Micros | None) -> str | None:
     """`2025-02-21T14:32:00+00:00`."""
     return None if at is None else datetime.fromtimestamp(at // SECOND, UTC).isoformat()

@@ -1,41 +1,30 @@
 """What the routes of alert channels share: finding a channel, showing it, putting an event into its deliveries.
 
-An event is answered when this process can show what the fold made of it, or after `_VISIBLE_WITHIN` seconds.
+An event is answered when this process can show what the fold made of it, or after `VISIBLE_WITHIN` seconds.
 """
 
 import asyncio
 from typing import Annotated, Any
 
-from fastapi import Depends
+from fastapi import Depends, Request
 
 from infra.log.partitioner import partition_of
 from infra.log.sink import NotStored
-from query_api.auth import LOOK
-from query_api.parts import TheParts
+from query_api.parts import parts_of
 from query_api.poppaping.answers import Fault, time
+from query_api.poppaping.desk import VISIBLE_WITHIN, Desk
 from schemas.base import encode
 from schemas.definitions import ApiKey, Channel
 from schemas.deliveries import DeliveryReplayed, DeliveryRequested
 from schemas.topics import DELIVERIES
 
 _STORED_WITHIN = 5.0
-_VISIBLE_WITHIN = 3.0
 
 
-class ChannelDesk:
-    def __init__(self, parts: TheParts) -> None:
-        self.parts = parts
-
+class ChannelDesk(Desk):
     async def channel(self, key: ApiKey, id: str) -> Channel:
-        """The channel with this id, if it is the caller's."""
-        channel = self.parts.directory.channel(id)
-        if channel is None:
-            if not await self.parts.definitions_replica.caught_up(LOOK):
-                raise Fault(503, "The alert channel cannot be looked up now.", headers={"Retry-After": "1"})
-            channel = self.parts.directory.channel(id)
-        if channel is None or channel.project != key.project:
-            raise Fault(404, "Alert channel not found.")
-        return channel
+        """The caller's channel with this id."""
+        return await self.owned(key, id, self.parts.directory.channel, "alert channel")
 
     def must_be_served(self, channel: Channel) -> None:
         """Nothing is sent to a channel that was disabled."""
@@ -57,9 +46,9 @@ class ChannelDesk:
         """Wait for what the fold made of an event of the channel, so that the reads that follow show it."""
         states = self.parts.delivery_states
         partition = partition_of(channel.id.encode(), self.parts.partitions)
-        await self.parts.states_replica.wait(lambda: states.applied(partition) >= offset, _VISIBLE_WITHIN)
+        await self.parts.states_replica.wait(lambda: states.applied(partition) >= offset, VISIBLE_WITHIN)
 
-    def shown(self, channel: Channel) -> dict[str, Any]:
+    def channel_object(self, channel: Channel) -> dict[str, Any]:
         """The channel as this process can show it now."""
         health = self.parts.delivery_states.health(channel.id)
         return {
@@ -75,8 +64,8 @@ class ChannelDesk:
         }
 
 
-async def _channels(parts: TheParts) -> ChannelDesk:
-    return ChannelDesk(parts)
+async def _channels(request: Request) -> ChannelDesk:
+    return ChannelDesk(parts_of(request), request.app.state.uptimes)
 
 
 Channels = Annotated[ChannelDesk, Depends(_channels)]

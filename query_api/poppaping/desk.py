@@ -17,7 +17,7 @@ from query_api.poppaping.answers import Fault, one
 from query_api.poppaping.monitor_object import monitor_object
 from query_api.poppaping.plans import PLANS, Plan
 from query_api.poppaping.uptimes import RecentUptimes
-from schemas.definitions import ApiKey
+from schemas.definitions import ApiKey, Channel
 from schemas.ids import is_uuid
 from schemas.maintenance import Maintenance
 from schemas.monitors import Monitor, Sealed
@@ -27,6 +27,7 @@ from schemas.status_pages import StatusPage
 VISIBLE_WITHIN = 3.0
 
 D = TypeVar("D", Monitor, StatusPage, Maintenance)
+T = TypeVar("T", Monitor, StatusPage, Maintenance, Channel)
 
 _sealed = msgspec.json.Decoder(Sealed).decode
 
@@ -41,7 +42,7 @@ class Desk:
     def plan(self) -> Plan:
         return PLANS[self.parts.settings.plan]
 
-    async def owned(self, key: ApiKey, id: str, look_up: Callable[[str], D | None], what: str) -> D:
+    async def owned(self, key: ApiKey, id: str, look_up: Callable[[str], T | None], what: str) -> T:
         """The caller's definition with this id; `what` it is called in errors."""
         found = look_up(id)
         if found is None and is_uuid(id):
