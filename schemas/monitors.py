@@ -11,6 +11,8 @@ from msgspec import Meta, Struct
 from schemas.base import Fact, Micros
 
 MonitorKind = Literal["http", "tcp", "tls", "icmp", "dns"]
+# What a dns monitor asks for; empty: an address, whichever version.
+DnsRecord = Literal["", "A", "AAAA", "CAA", "CNAME", "MX", "NS", "SOA", "SRV", "TXT"]
 Method = Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 Interval = Annotated[int, Meta(ge=1, le=86_400)]
@@ -30,6 +32,8 @@ class Target(Struct, frozen=True, omit_defaults=True, gc=False):
     sealed: a `Sealed` in JSON, encrypted: credentials stand in it.
     statuses: HTTP statuses that are well; empty: every status from 200 to 399.
     keyword: text that must be in the first 1 MB of the body, or with `keyword_absent` must not.
+    resolver: of a dns monitor, an IP address and perhaps a port; empty: that of the prober's host. record: what it is
+    asked for. expected: what one of the records must be; empty: anything.
     """
 
     url: str = ""
@@ -41,6 +45,9 @@ class Target(Struct, frozen=True, omit_defaults=True, gc=False):
     keyword: str = ""
     keyword_absent: bool = False
     follow_redirects: bool = True
+    resolver: str = ""
+    record: DnsRecord = ""
+    expected: str = ""
 
 
 class Sealed(Struct, frozen=True, omit_defaults=True, gc=False):

@@ -1,65 +1,116 @@
-"""Probes of DNS: well is a name for which the resolver of this host has an address, IPv4 or IPv6.
+"""Probes of DNS: well is a name of which a resolver tells a record of the kind that is asked for, or just an address.
 
-Each question goes out anew, over UDP, and again over TCP when the answer did not fit. Names that lead to private
-addresses are refused as they are for other probes, so that nobody explores the networks of this host through it.
+The resolver is that of this host, or one that the monitor names, which must be reachable as any target must. With
+`expected`, one of the records must be that. Names that lead to private addresses are refused as they are for other
+probes, so that nobody explores the networks of this host through it.
 """
 
 import asyncio
-import itertools
-import secrets
-import struct
 import time
+from ipaddress import ip_address
 from pathlib import Path
+from typing import Any
 
-from dnslib import QTYPE, RCODE, DNSError, DNSHeader, DNSQuestion, DNSRecord
-from dnslib.label import DNSLabelError
+from dnslib import QTYPE, RCODE, TXT
 
+from infra.servers import Server, server_of
 from ingest.prober.connection import Connector
-from ingest.prober.names import Names, Server
+from ingest.prober.dns_question import Resolver, over_tcp, over_udp, question
 from ingest.prober.outcome import Failed, Trace
 from schemas.monitors import Target
 
-_AGAIN_SECONDS = 2.0
-# Parsing costs about 10 us a record; longer answers are refused unread.
-_LONGEST = 4_096
-_LENGTH = struct.Struct("!H")
+DNS_PORT = 53
+_ADDRESSES = ("A", "AAAA")
+# So many of the records that were found are told.
+_TOLD = 5
 
 
 async def probe_dns(connector: Connector, target: Target, trace: Trace) -> None:
-    """Returns when the name has an address; raises `Failed` when it has none. The time limit is the caller's."""
+    """Returns when the answer is well; raises `Failed` when it is not. The time limit is the caller's."""
+    kinds = (target.record,) if target.record else _ADDRESSES
+    named = _named(connector, target.resolver) if target.resolver else None
+    if named is not None:
+        trace.address = named.servers[0][0]
     began = time.perf_counter_ns()
-    found = await asyncio.gather(
-        *(_ask(connector.names, target.host, kind, trace) for kind in (QTYPE.A, QTYPE.AAAA)), return_exceptions=True
+    answers = await asyncio.gather(
+        *(_ask(connector, named, target.host, kind, trace) for kind in kinds), return_exceptions=True
     )
     trace.lookup = (time.perf_counter_ns() - began) // 1_000
-    addresses = [address for answer in found if isinstance(answer, list) for address in answer]
-    for address in addresses:
-        connector.check(address)
-    if not addresses:
-        raise next((answer for answer in found if isinstance(answer, BaseException)), Failed("answer", "no address"))
+    found = [
+        (kind, text) for kind, texts in zip(kinds, answers, strict=True) if isinstance(texts, list) for text in texts
+    ]
+    for kind, text in found:
+        if kind in _ADDRESSES:
+            connector.check(text)
+    failed = next((answer for answer in answers if isinstance(answer, BaseException)), None)
+    if not found:
+        raise failed or Failed("answer", f"no {target.record} record" if target.record else "no address")
+    if target.expected and not any(_is_expected(target.expected, kind, text) for kind, text in found):
+        raise failed or Failed("answer", _unexpected(target, [text for _, text in found]))
 
 
-async def _ask(names: Names, host: str, kind: int, trace: Trace) -> list[str]:
-    """The addresses in the answer to one question."""
+def _named(connector: Connector, text: str) -> Resolver:
     try:
-        question = DNSRecord(DNSHeader(id=secrets.randbits(16), rd=1), q=DNSQuestion(host, kind))
-        packed = bytes(question.pack())
-    except (DNSError, DNSLabelError, UnicodeError):
-        raise Failed("name", "not a host name") from None
-    trace.asked = time.monotonic()
-    doubt = names.doubt_soon()
-    try:
-        answer, server = await _over_udp(names.servers or system_servers(), packed)
-        names.heard()
+        server = server_of(text, DNS_PORT)
+    except ValueError:
+        raise Failed("refused target", "not the address of a resolver") from None
+    connector.check(server[0])
+    return Resolver([server])
+
+
+async def _ask(connector: Connector, named: Resolver | None, host: str, kind: str, trace: Trace) -> list[str]:
+    """The records of one kind, in one form."""
+    asked = question(host, kind)
+    if named is not None:
+        resolver = named
+        answer, server = await over_udp(named, asked)
+    else:
+        names = connector.names
+        resolver = Resolver(names.servers or system_servers(), ours=True)
+        trace.asked = time.monotonic()
+        doubt = names.doubt_soon()
+        try:
+            answer, server = await over_udp(resolver, asked)
+            names.heard()
+        finally:
+            doubt.cancel()
+        trace.asked = None
         trace.address = server[0]
-        if answer.header.tc:
-            answer = await _over_tcp(server, packed)
-    finally:
-        doubt.cancel()
-    trace.asked = None
+    if answer.header.tc:
+        answer = await over_tcp(resolver, server, asked)
     if answer.header.rcode != RCODE.NOERROR:
         raise Failed("answer", str(RCODE.get(answer.header.rcode)))
-    return [str(record.rdata) for record in answer.rr if record.rtype == kind]
+    return [_normal(kind, _text(record.rdata)) for record in answer.rr if record.rtype == getattr(QTYPE, kind)]
+
+
+def _text(data: Any) -> str:
+    """What a record holds; the parts of a long text are one."""
+    return b"".join(data.data).decode(errors="replace") if isinstance(data, TXT) else str(data)
+
+
+def _normal(kind: str, text: str) -> str:
+    """What is the same to DNS, written the same: addresses, names in any case and with a dot at the end or without."""
+    if kind == "TXT":
+        return text
+    if kind in _ADDRESSES:
+        try:
+            return str(ip_address(text.strip()))
+        except ValueError:
+            return text
+    return " ".join(word.rstrip(".").lower() or word for word in text.replace('"', "").split())
+
+
+def _is_expected(expected: str, kind: str, found: str) -> bool:
+    """Whether a record is the expected one; a mail server may be expected whatever its preference."""
+    wanted = _normal(kind, expected)
+    return found == wanted or (kind == "MX" and found.partition(" ")[2] == wanted)
+
+
+def _unexpected(target: Target, found: list[str]) -> str:
+    """What is there instead: addresses are public; what else the resolver of this host knows is for nobody's eyes."""
+    if target.resolver or target.record in ("", *_ADDRESSES):
+        return f"found {', '.join(sorted(found)[:_TOLD])}"
+    return f"none of {len(found)} records is the expected one"
 
 
 def system_servers() -> list[Server]:
@@ -69,73 +120,6 @@ def system_servers() -> list[Server]:
     except OSError:
         lines = []
     words = [line.split() for line in lines]
-    return [(line[1], 53) for line in words if len(line) > 1 and line[0] == "nameserver"] or [("127.0.0.1", 53)]
-
-
-class _Datagrams(asyncio.DatagramProtocol):
-    """Waits for the answer to `question`."""
-
-    def __init__(self, question: bytes) -> None:
-        self.answer: asyncio.Future[DNSRecord] = asyncio.get_running_loop().create_future()
-        self._question = question
-
-    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
-        if not self.answer.done() and (parsed := _parsed(data, self._question)) is not None:
-            self.answer.set_result(parsed)
-
-    def error_received(self, exc: Exception) -> None:
-        if not self.answer.done():
-            self.answer.set_exception(exc)
-
-
-async def _over_udp(servers: list[Server] | tuple[Server, ...], question: bytes) -> tuple[DNSRecord, Server]:
-    """The first answer, and who gave it: the resolvers are asked in turn until one answers."""
-    loop = asyncio.get_running_loop()
-    for turn in itertools.count(1):
-        server = servers[turn % len(servers) - 1]
-        transport, datagrams = await loop.create_datagram_endpoint(lambda: _Datagrams(question), remote_addr=server)
-        try:
-            transport.sendto(question)
-            async with asyncio.timeout(_AGAIN_SECONDS):
-                return await datagrams.answer, server
-        except TimeoutError:
-            pass
-        except OSError:  # nobody listens there
-            if turn >= len(servers):
-                raise Failed("ours", "the resolver of this host cannot be reached") from None
-        finally:
-            transport.abort()
-    raise AssertionError
-
-
-async def _over_tcp(server: Server, question: bytes) -> DNSRecord:
-    try:
-        reader, writer = await asyncio.open_connection(*server)
-    except OSError:
-        raise Failed("ours", "the resolver of this host cannot be reached over TCP") from None
-    try:
-        writer.write(_LENGTH.pack(len(question)) + question)
-        (length,) = _LENGTH.unpack(await reader.readexactly(_LENGTH.size))
-        if length > _LONGEST:
-            raise Failed("answer", "longer than 4 KB")
-        answer = _parsed(await reader.readexactly(length), question)
-    except (asyncio.IncompleteReadError, OSError):
-        raise Failed("answer", "cut off") from None
-    finally:
-        writer.transport.abort()
-    if answer is None:
-        raise Failed("answer", "not an answer to the question")
-    return answer
-
-
-def _parsed(data: bytes, question: bytes) -> DNSRecord | None:
-    """An answer to `question`; None for anything else."""
-    if len(data) > _LONGEST or data[:2] != question[:2]:
-        return None
-    try:
-        answer = DNSRecord.parse(data)
-    except (DNSError, DNSLabelError, ValueError, IndexError, struct.error, RecursionError):
-        return None
-    told = answer.header.tc or answer.header.rcode  # then the question need not be repeated
-    same = answer.q == DNSRecord.parse(question).q if answer.questions else told
-    return answer if answer.header.qr and same else None
+    return [(line[1], DNS_PORT) for line in words if len(line) > 1 and line[0] == "nameserver"] or [
+        ("127.0.0.1", DNS_PORT)
+    ]

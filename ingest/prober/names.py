@@ -13,6 +13,7 @@ from collections.abc import Sequence
 import aiodns
 from pycares import DNSResult, errno
 
+from infra.servers import Server
 from ingest.prober.outcome import Failed
 
 # The first wait for an answer, at most; c-ares waits less for a resolver that is quick, and twice as long each time.
@@ -22,9 +23,6 @@ _TRIES = 5
 _DOUBT_SECONDS = 0.5
 SILENCE = "the resolver of this host does not answer"
 _SILENT = (errno.ARES_ETIMEOUT, errno.ARES_ECONNREFUSED)
-
-# (address, port) of a resolver.
-Server = tuple[str, int]
 
 
 class Names:

@@ -13,15 +13,17 @@ from msgspec import UNSET, Meta, UnsetType
 
 from query_api.poppaping.answers import Fault
 from query_api.poppaping.bodies import judged
+from query_api.poppaping.dns_fields import expected_of, resolver_of
 from query_api.poppaping.monitor_object import HIDDEN
 from query_api.poppaping.plans import Plan
 from schemas.base import encode
-from schemas.monitors import Method, Monitor, MonitorKind, Sealed, Target
+from schemas.monitors import DnsRecord, Method, Monitor, MonitorKind, Sealed, Target
 from schemas.requests import MonitorFields
 
 _Header = Annotated[str, Meta(max_length=4_000, pattern=r"^[^\x00-\x1f\x7f]*\Z")]
 _HeaderName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}\Z")]
 _Host = Annotated[str, Meta(min_length=1, max_length=253, pattern=r"^[A-Za-z0-9._:-]+\Z")]
+_Line = Annotated[str, Meta(max_length=1_000, pattern=r"^[^\x00-\x1f\x7f]*\Z")]
 _Status = Annotated[int, Meta(ge=100, le=599)]
 
 
@@ -43,6 +45,9 @@ class Wanted(msgspec.Struct, forbid_unknown_fields=True):
     keyword: Annotated[str, Meta(max_length=1_000)] | UnsetType = UNSET
     keyword_absent: bool | UnsetType = UNSET
     follow_redirects: bool | UnsetType = UNSET
+    dns_resolver: Annotated[str, Meta(max_length=100)] | UnsetType | None = UNSET
+    dns_record: DnsRecord | UnsetType | None = UNSET
+    dns_expected: _Line | UnsetType | None = UNSET
     confirmations: Annotated[int, Meta(ge=1, le=10)] | UnsetType = UNSET
     recoveries: Annotated[int, Meta(ge=1, le=10)] | UnsetType = UNSET
     paused: bool | UnsetType = UNSET
@@ -100,6 +105,7 @@ def _target(wanted: Wanted, kind: MonitorKind, before: Target, sealed: Sealed, e
             raise Fault(400, f"Field 'host' is required for a monitor of type '{kind}'.")
         if kind in ("tcp", "tls") and not port:
             raise Fault(400, f"Field 'port' is required for a monitor of type '{kind}'.")
+    resolver, record, expected = _dns(wanted, kind, before)
     secret = before.sealed
     if wanted.headers is not UNSET or wanted.body is not UNSET:
         headers = sealed.headers if wanted.headers is UNSET else _unhidden(wanted.headers or {}, sealed)
@@ -117,7 +123,22 @@ def _target(wanted: Wanted, kind: MonitorKind, before: Target, sealed: Sealed, e
         keyword=_or(wanted.keyword, before.keyword),
         keyword_absent=_or(wanted.keyword_absent, before.keyword_absent),
         follow_redirects=_or(wanted.follow_redirects, before.follow_redirects),
+        resolver=resolver,
+        record=record,
+        expected=expected,
     )
+
+
+def _dns(wanted: Wanted, kind: MonitorKind, before: Target) -> tuple[str, DnsRecord, str]:
+    if kind != "dns":
+        for name in ("dns_resolver", "dns_record", "dns_expected"):
+            if getattr(wanted, name):
+                raise Fault(400, f"Field '{name}' is for a monitor of type 'dns' only.")
+        return "", "", ""
+    resolver = before.resolver if wanted.dns_resolver is UNSET else resolver_of(wanted.dns_resolver or "")
+    record = before.record if wanted.dns_record is UNSET else wanted.dns_record or ""
+    expected = before.expected if wanted.dns_expected is UNSET else wanted.dns_expected or ""
+    return resolver, record, expected_of(expected, record)
 
 
 def _unhidden(headers: Mapping[str, str], sealed: Sealed) -> dict[str, str]:

@@ -9,10 +9,11 @@ from typing import Any
 
 from dnslib import QTYPE, RCODE, RR, DNSRecord
 
+from infra.servers import Server
 from infra.targets import Guard
 from ingest.prober.connection import Connector
 from ingest.prober.kinds import probe
-from ingest.prober.names import Names, Server
+from ingest.prober.names import Names
 from schemas.monitors import Monitor, MonitorKind, Sealed, Target
 from schemas.probes import ProbeCompleted
 
@@ -115,7 +116,8 @@ Zone = Mapping[str, list[str] | str | Callable[[], list[str]]]
 
 
 class Resolving(asyncio.DatagramProtocol):
-    """A resolver. names: addresses, something that gives other ones each time, or the error code to answer with.
+    """A resolver. names: addresses, something that gives other ones each time, or the error code to answer with; other
+    records as in a zone file (`MX 10 mail.test`).
 
     Names that begin with `silent` are never answered; `silent`: nothing is. asked: (protocol, name, type).
     """
@@ -155,9 +157,10 @@ class Resolving(asyncio.DatagramProtocol):
         if isinstance(known, str):
             reply.header.rcode = getattr(RCODE, known)
             return reply
-        for address in known() if callable(known) else known:
-            if kind == ("AAAA" if ":" in address else "A"):
-                reply.add_answer(*RR.fromZone(f"{name} 0 {kind} {address}"))
+        for told in known() if callable(known) else known:
+            record = told if " " in told else f"{'AAAA' if ':' in told else 'A'} {told}"
+            if kind == record.split()[0]:
+                reply.add_answer(*RR.fromZone(f"{name} 0 {record}"))
         return reply
 
 

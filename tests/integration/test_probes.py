@@ -560,6 +560,97 @@ async def test_dns() -> None:
             assert ("tcp" in {protocol for protocol, _, _ in names.asked}) is (host == "many.test")
 
 
+RECORDS: Zone = {
+    "a.test": ["127.0.0.9", V4, "::1", "MX 10 mail.A.test.", "MX 20 other.test.", "NS ns1.a.test."],
+    "alias.test": ["CNAME www.A.test."],
+    "words.test": ['TXT "v=spf1 " "-All"', 'TXT "other"', 'CAA 0 issue "Ca.test"', "SRV 1 2 443 host.test."],
+    "zone.test": ["SOA ns1.zone.test. admin.zone.test. 7 2 3 4 5"],
+    "private.test": ["10.0.0.1"],
+}
+
+EXPECTED: list[tuple[str, str, str, str]] = [  # host, record, expected, what is said
+    ("a.test", "", "", "ok"),
+    ("a.test", "A", "", "ok"),
+    ("a.test", "", V4, "ok"),
+    ("a.test", "", "0:0::1", "ok"),
+    ("a.test", "AAAA", "::0001", "ok"),
+    ("a.test", "A", "127.0.0.2", "found 127.0.0.1, 127.0.0.9"),
+    ("a.test", "AAAA", V4, "found ::1"),
+    ("a.test", "MX", "", "ok"),
+    ("a.test", "MX", "10 MAIL.a.test", "ok"),
+    ("a.test", "MX", "10   mail.a.test.", "ok"),
+    ("a.test", "MX", "Other.test.", "ok"),
+    ("a.test", "MX", "20 mail.a.test", "found 10 mail.a.test, 20 other.test"),
+    ("a.test", "NS", "NS1.a.test.", "ok"),
+    ("a.test", "CNAME", "", "no CNAME record"),
+    ("alias.test", "CNAME", "www.a.test", "ok"),
+    ("alias.test", "CNAME", "w.a.test", "found www.a.test"),
+    ("words.test", "TXT", "v=spf1 -All", "ok"),
+    ("words.test", "TXT", "v=spf1 -all", "found other, v=spf1 -All"),
+    ("words.test", "CAA", '0 issue "ca.test"', "ok"),
+    ("words.test", "SRV", "1 2 443 HOST.test", "ok"),
+    ("zone.test", "SOA", "ns1.zone.test. admin.zone.test. 7 2 3 4 5", "ok"),
+    ("zone.test", "SOA", "ns1.zone.test. admin.zone.test. 8 2 3 4 5", "found ns1.zone.test admin.zone.test 7 2 3 4 5"),
+    ("gone.test", "TXT", "x", "NXDOMAIN"),
+    ("private.test", "A", "10.0.0.1", "10.0.0.1 is a private or reserved address"),
+]
+
+
+@pytest.mark.parametrize(("host", "record", "expected", "said"), EXPECTED)
+@on_uvloop
+async def test_what_must_be_in_the_answer_of_the_resolver_that_is_named(
+    host: str, record: Any, expected: str, said: str
+) -> None:
+    async with resolving({}) as ours, resolving(RECORDS) as named, connecting(server=ours.server) as connector:
+        resolver = f"{V4}:{named.server[1]}"
+        result = await probed(connector, "dns", host=host, record=record, expected=expected, resolver=resolver)
+        failure = "refused target" if host == "private.test" else "answer"
+        assert (seen(result), result.address) == ("ok" if said == "ok" else failure, V4), result
+        assert result.detail.startswith("" if said == "ok" else said)
+        assert ours.asked == []
+
+
+@on_uvloop
+async def test_what_only_the_resolver_of_this_host_knows_is_not_told() -> None:
+    async with resolving(RECORDS) as ours, connecting(server=ours.server) as connector:
+        result = await probed(connector, "dns", host="words.test", record="TXT", expected="x")
+        assert (seen(result), result.detail) == ("answer", "none of 2 records is the expected one")
+        assert seen(await probed(connector, "dns", host="words.test", record="TXT", expected="other")) == "ok"
+
+
+@on_uvloop
+async def test_a_resolver_that_is_named_is_a_target_like_others() -> None:
+    with socket.socket(type=socket.SOCK_DGRAM) as bound:
+        bound.bind((V4, 0))
+        nobody = f"{V4}:{bound.getsockname()[1]}"
+    async with (
+        resolving({"a.test": [V4], "big.test": MANY}) as named,
+        resolving({"a.test": [V4]}) as ours,
+        connecting(server=ours.server) as connector,
+        connecting(Guard(), ours.server) as strict,
+    ):
+        listening = f"{V4}:{named.server[1]}"
+        assert seen(await probed(connector, "dns", host="big.test", resolver=listening)) == "ok"
+        assert {protocol for protocol, _, _ in named.asked} == {"udp", "tcp"}
+        named.asked.clear()
+        for guarded, resolver, timeout, failure, words in [
+            (connector, nobody, 5, "connect", "the resolver cannot be reached: connection refused"),
+            (connector, "10.0.0.1", 5, "refused target", "10.0.0.1 is a private"),
+            (connector, "[::ffff:10.0.0.1]:53", 5, "refused target", "private"),
+            (connector, "resolver.test", 5, "refused target", "not the address of a resolver"),
+            (strict, listening, 5, "refused target", "private"),
+        ]:
+            result = await probed(guarded, "dns", timeout=timeout, host="a.test", resolver=resolver)
+            assert (seen(result), words in result.detail) == (failure, True), result
+        assert named.asked == []
+        named.silent = True
+        ours.silent = True  # that says nothing about the one that is asked
+        result = await probed(connector, "dns", timeout=1, host="a.test", resolver=listening)
+        assert (seen(result), result.address) == ("timeout", V4)
+        assert len(named.asked) == 2
+        assert ours.asked == []
+
+
 @on_uvloop
 async def test_a_name_that_is_never_answered_is_not_a_resolver_that_is_silent() -> None:
     async with resolving({"a.test": [V4]}) as names, connecting(server=names.server) as connector:

@@ -184,6 +184,17 @@ def test_the_certificate_seen_last_is_remembered() -> None:
     assert story.state.expires == 0
 
 
+def test_the_expiry_of_the_domain_is_remembered() -> None:
+    story = Story()
+    story.probe(0, domain_expires=t(1000))
+    story.probe(1)
+    assert (story.state.domain_expires, story.state.expires) == (t(1000), None)
+    story.probe(2, domain_expires=2**80)
+    assert story.state.domain_expires == END_OF_TIME
+    story.probe(3, ok=False, domain_expires=-5)
+    assert story.state.domain_expires == 0
+
+
 # ---- confirmations in one region
 
 

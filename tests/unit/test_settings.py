@@ -106,6 +106,19 @@ def test_body_limit(given: Given, text: str, announced: int | None, kept: int) -
 
 
 @pytest.mark.parametrize(
+    ("text", "url"),
+    [
+        ("", "https://data.iana.org/rdap/dns.json"),
+        ("none", None),
+        (" None ", None),
+        ("http://127.0.0.1:8080/dns.json", "http://127.0.0.1:8080/dns.json"),
+    ],
+)
+def test_whom_probers_ask_when_domains_expire(given: Given, text: str, url: str | None) -> None:
+    assert given(PINGFOLD_RDAP=text).rdap == url
+
+
+@pytest.mark.parametrize(
     ("text", "networks"),
     [
         ("", []),
@@ -130,6 +143,7 @@ def test_networks(given: Given, text: str, networks: list[str]) -> None:
         ("PINGFOLD_SLUGS", "mine", "'chosen' or 'from-name'"),
         ("PINGFOLD_PINGS_PER_MINUTE", "-1", "pings_per_minute"),
         ("PINGFOLD_WORKERS", "0", "workers"),
+        ("PINGFOLD_RDAP", "ftp://example.org/", "rdap"),
         ("PINGFOLD_PARTITIONS", "0", "partitions"),
         ("PINGFOLD_PRIVATE_TARGETS", "10.0.0.1/8", "10.0.0.1/8 has host bits set"),
         ("PINGFOLD_PRIVATE_TARGETS", "127.0.0.0/8;10.0.0.0/8", "private_targets"),
