@@ -17,7 +17,7 @@ from infra.log.reading import NotRead, Stored, ends_of, read_to_end
 from infra.settings import Settings
 from pingfold.addresses import kafka_of
 from pingfold.folds import FOLDS
-from processors.fold import Effect, Fold, Record, Session, View
+from processors.fold import EVERY, Effect, Fold, Record, Session, View
 from processors.runtime.loading import load_states
 from schemas.base import encode
 from schemas.dead_letters import RETRIED_HEADER
@@ -85,7 +85,8 @@ def run(bootstrap: str, verify: bool) -> Outcome:
             session, effects = _refold(bootstrap, fold, partition, progress.applied, outcome)
             if verify:
                 _compare_states(fold, partition, kept, dict(session.view.items()), outcome)
-                made.update(_written(effect, partition) for effect in effects)
+                count = len(state_ends[fold.name])
+                made.update(record for effect in effects for record in _written(effect, partition, count))
             outcome.states += len(session.view)
             outcome.effects += len(effects)
     if verify:
@@ -138,9 +139,11 @@ def _compare_states(fold: Fold, partition: int, kept: dict[str, Any], again: dic
             )
 
 
-def _written(effect: Effect, partition: int) -> Written:
+def _written(effect: Effect, partition: int, partitions: int) -> list[Written]:
+    """The records that an effect becomes. `partitions`: of every topic."""
     place = partition if effect.partition is not None else -1
-    return effect.topic.name, place, effect.key, encode(effect.value)
+    written = effect.topic.name, place, effect.key, encode(effect.value)
+    return [written] * (partitions if effect.partition == EVERY else 1)
 
 
 def _compare_effects(bootstrap: str, made: Counter[Written], journals: set[str], outcome: Outcome) -> None:

@@ -20,6 +20,8 @@ V = TypeVar("V", bound=Value)
 
 # The partition of the record being folded, for streams that follow their journal's partition number.
 SAME = -1
+# Every partition of the topic: for facts that concern many keys at once.
+EVERY = -2
 
 # Sizes in bytes. What an event of this size leads to, its dead letter in base64 among it, fits into a record of Kafka
 # (`infra.log.admin.MAX_MESSAGE_BYTES`); the largest of our own is a third smaller. Of larger ones only so much is kept.
@@ -29,7 +31,7 @@ _KEPT = 1_000
 
 
 class Effect(NamedTuple):
-    """A record for another topic. `partition`: None lets the key decide, `SAME` keeps the journal's."""
+    """A record for another topic. `partition`: None lets the key decide, `SAME` the journal's, `EVERY` is each."""
 
     topic: Topic
     key: str

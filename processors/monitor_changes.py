@@ -1,25 +1,36 @@
 """The changes of a monitor's shown status: each moves a state that is the caller's own copy, and tells it.
 
 Notices go out when a monitor goes down or comes back; an incident begins with the first failing result, not with the
-one that confirmed it. Pausing and removing end an incident without a word.
+one that confirmed it. Pausing and removing end an incident without a word. Two notices are held back: that a monitor is
+down that depends on others (`monitor_dependencies`), and that one is not observed, which is told only when it lasts.
 """
 
 from typing import Any
 
-from processors.fold import Effect
+from processors.fold import EVERY, Effect
 from processors.monitor_rules import begin, expect_after, unseen
-from processors.telling import Teller, Told, iso, settle
-from schemas.base import Micros
+from processors.telling import Teller, Told, incident_data, iso, notify, settle
+from schemas.base import SECOND, Micros
 from schemas.definitions import Notice
-from schemas.monitor_states import Doubt, MonitorState, shown
+from schemas.monitor_states import Doubt, MonitorState, Seen, shown
 from schemas.monitors import Monitor
+from schemas.probes import DependencyChanged
+from schemas.topics import PROBE_RESULTS
 
 _DOWN: tuple[Notice, ...] = ("monitor.down", "incident.created")
 _RECOVERED: tuple[Notice, ...] = ("monitor.recovered", "incident.resolved")
+_NOT_OBSERVED: tuple[Notice, ...] = ("monitor.not_observed",)
+
+# So long nothing must be known of a monitor before people are told: a prober that is started anew is no news.
+BLIND: Micros = 900 * SECOND
+
+
+def _told(monitor: Monitor) -> Told:
+    return Told(monitor.id, monitor.project, monitor.channels)
 
 
 def _teller(state: MonitorState, monitor: Monitor, at: Micros, time: Micros) -> Teller:
-    return Teller(state, Told(monitor.id, monitor.project, monitor.channels), shown(state), at, time)
+    return Teller(state, _told(monitor), shown(state), at, time)
 
 
 def notice_data(state: MonitorState, monitor: Monitor, incident: dict[str, Any] | None) -> dict[str, Any]:
@@ -38,34 +49,50 @@ def notice_data(state: MonitorState, monitor: Monitor, incident: dict[str, Any] 
     }
 
 
-def down_data(state: MonitorState, monitor: Monitor, incident: dict[str, Any], doubt: Doubt) -> dict[str, Any]:
+def down_data(
+    state: MonitorState, monitor: Monitor, incident: dict[str, Any], seen: tuple[Seen, ...]
+) -> dict[str, Any]:
     """The `data` of the notices of a going down: `monitor` tells what each region saw last, too."""
     data = notice_data(state, monitor, incident)
     data["monitor"]["last_results"] = [
-        {"checked_at": iso(vote.slot), "status": "up" if vote.ok else "down", "region": vote.region}
-        for vote in sorted(doubt.votes, key=lambda vote: (vote.slot, vote.region))
+        {"checked_at": iso(one.slot), "status": "up" if one.ok else "down", "region": one.region}
+        for one in sorted(seen, key=lambda one: (one.slot, one.region))
     ]
     return data
 
 
+def _to_dependents(monitor: Monitor, down: bool, at: Micros) -> list[Effect]:
+    if not monitor.depended_on:
+        return []
+    return [Effect(PROBE_RESULTS, monitor.id, DependencyChanged(at=at, monitor=monitor.id, down=down), EVERY)]
+
+
 def go_up(state: MonitorState, monitor: Monitor, at: Micros, time: Micros) -> list[Effect]:
     """The monitor is well, for the first time or again; ends an incident when there is one."""
-    teller = _teller(state, monitor, at, time)
+    teller, nobody_knows = _teller(state, monitor, at, time), state.notice_at is not None
     settle(state)
-    state.status, state.doubt, state.unobserved = "up", None, False
+    state.status, state.doubt, state.unobserved, state.notice_at = "up", None, False, None
     incident = teller.resolved_incident()
     if incident is None:
         return teller.tell("up", "probe")
-    return teller.tell("up", "probe", "", _RECOVERED, lambda: notice_data(state, monitor, incident))
+    notices = () if nobody_knows else _RECOVERED
+    told = teller.tell("up", "probe", "", notices, lambda: notice_data(state, monitor, incident))
+    return told + _to_dependents(monitor, False, teller.at)
 
 
-def go_down(state: MonitorState, monitor: Monitor, doubt: Doubt, at: Micros, time: Micros) -> list[Effect]:
-    """The doubt was right: an incident opens."""
+def go_down(
+    state: MonitorState, monitor: Monitor, doubt: Doubt, at: Micros, believed: Micros, time: Micros
+) -> list[Effect]:
+    """The doubt was right, says a result that was made at `believed`: an incident opens."""
     teller = _teller(state, monitor, at, time)
     settle(state)
-    state.status, state.doubt, state.unobserved = "down", None, False
+    state.status, state.doubt, state.unobserved, state.notice_at = "down", None, False, None
     incident = teller.open_incident(state, doubt.cause)
-    return teller.tell("down", "probe", doubt.cause, _DOWN, lambda: down_data(state, monitor, incident, doubt))
+    notices = _DOWN
+    if monitor.depends_on:
+        notices, state.notice_at = (), believed + monitor.dependency_wait * SECOND
+    told = teller.tell("down", "probe", doubt.cause, notices, lambda: down_data(state, monitor, incident, doubt.votes))
+    return told + _to_dependents(monitor, True, teller.at)
 
 
 def go_unobserved(state: MonitorState, monitor: Monitor, at: Micros, time: Micros) -> list[Effect]:
@@ -74,7 +101,7 @@ def go_unobserved(state: MonitorState, monitor: Monitor, at: Micros, time: Micro
         state.unobserved = True
         return []
     teller = _teller(state, monitor, at, time)
-    state.unobserved = True
+    state.unobserved, state.notice_at = True, time + BLIND
     return teller.tell("not_observed", "gap", unseen(state))
 
 
@@ -85,8 +112,19 @@ def go_observed(state: MonitorState, monitor: Monitor, at: Micros, time: Micros)
         state.unobserved = False
         return []
     teller = _teller(state, monitor, at, time)
-    state.unobserved = False
+    state.unobserved, state.notice_at = False, None
     return teller.tell(state.status, "probe")
+
+
+def tell_held_back(state: MonitorState, monitor: Monitor) -> list[Effect]:
+    """The notice of what the monitor is now, which was held back, goes out."""
+    state.notice_at = None
+    if state.incident is None or state.down_since is None:
+        data = notice_data(state, monitor, None) | {"detail": unseen(state)}
+        return notify(_told(monitor), state.changes, state.since, _NOT_OBSERVED, data)
+    incident = incident_data(state.incident, state.down_since, None, state.cause)
+    data = down_data(state, monitor, incident, state.seen)
+    return notify(_told(monitor), state.changes, state.since, _DOWN, data)
 
 
 def tell_empty(state: MonitorState, monitor: Monitor, time: Micros) -> list[Effect]:
@@ -100,10 +138,11 @@ def tell_empty(state: MonitorState, monitor: Monitor, time: Micros) -> list[Effe
 
 
 def pause(state: MonitorState, monitor: Monitor, at: Micros, time: Micros) -> list[Effect]:
-    teller = _teller(state, monitor, at, time)
+    teller, told = _teller(state, monitor, at, time), end_as_dependency(state, monitor, at)
     settle(state)
     state.status, state.doubt, state.unobserved, state.maintained = "paused", None, False, False
-    return teller.tell("paused", "paused")
+    state.notice_at = None
+    return teller.tell("paused", "paused") + told
 
 
 def resume(state: MonitorState, monitor: Monitor, at: Micros, time: Micros) -> list[Effect]:
@@ -115,7 +154,7 @@ def resume(state: MonitorState, monitor: Monitor, at: Micros, time: Micros) -> l
 def enter_maintenance(state: MonitorState, monitor: Monitor, at: Micros, time: Micros) -> list[Effect]:
     """A window opens: nothing is judged until it closes."""
     teller = _teller(state, monitor, at, time)
-    state.maintained, state.doubt, state.unobserved = True, None, False
+    state.maintained, state.doubt, state.unobserved, state.notice_at = True, None, False, None
     return teller.tell("maintenance", "maintenance")
 
 
@@ -129,4 +168,14 @@ def leave_maintenance(state: MonitorState, monitor: Monitor, at: Micros, time: M
 
 def remove(state: MonitorState, monitor: Monitor, at: Micros, time: Micros) -> list[Effect]:
     """The last change of a monitor."""
-    return _teller(state, monitor, at, time).tell("removed", "removed")
+    return _teller(state, monitor, at, time).tell("removed", "removed") + end_as_dependency(state, monitor, at)
+
+
+def begin_as_dependency(state: MonitorState, monitor: Monitor, at: Micros) -> list[Effect]:
+    """Others depend on the monitor from now on."""
+    return _to_dependents(monitor, True, at) if state.status == "down" else []
+
+
+def end_as_dependency(state: MonitorState, monitor: Monitor, at: Micros) -> list[Effect]:
+    """It can no more be what explains that others are down."""
+    return _to_dependents(monitor, False, at) if state.status == "down" else []

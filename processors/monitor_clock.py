@@ -3,8 +3,8 @@
 The contract:
 
 - What a tick expires is judged in the order of (true deadline, id), each monitor until its next deadline is to come:
-  a slot that stayed empty, then a confirmation that did not come. A region that was disregarded at that deadline owes
-  neither, as long as another one of the monitor counts.
+  a slot that stayed empty, a confirmation that did not come, a notice that was held back. A region that was
+  disregarded at that deadline owes neither result, as long as another one of the monitor counts.
 - A monitor that cannot be judged is parked: its state says why, and a dead letter under its key says so to the
   operator. The next event that moves the monitor, or that letter put back, takes it up again. It stops no other.
 - The wheel holds for each monitor a time at or before its next deadline. It is a hint; the states decide. So it can be
@@ -14,8 +14,9 @@ The contract:
 import copy
 import heapq
 
-from processors.fold import Context, Effect, View
-from processors.monitor_changes import tell_empty
+from processors.dependency_records import DependencyRecords
+from processors.fold import Context, Effect, Refused, View
+from processors.monitor_changes import tell_empty, tell_held_back
 from processors.monitor_rules import (
     all_out,
     ask_next,
@@ -28,13 +29,23 @@ from processors.monitor_rules import (
 from processors.partition_time import fold_plain_tick
 from processors.region_records import RegionRecords
 from processors.wheel import Wheel
-from schemas.base import Micros, encode
+from schemas.base import SECOND, Micros, encode
 from schemas.dead_letters import DeadLetter
 from schemas.monitor_states import MonitorCopy, MonitorState
 from schemas.monitors import Monitor
 from schemas.slots import region_of
 from schemas.ticks import PROGRESS_KEY, Progress, Tick
 from schemas.topics import DEAD_LETTERS, PROBE_RESULTS
+
+AHEAD: Micros = 60 * SECOND
+# The last moment that can be written as a date.
+END_OF_TIME: Micros = 253_402_300_799 * SECOND
+
+
+def must_be_past(at: Micros, view: View, context: Context) -> None:
+    """Refuse an event that tells of a time which nobody can have seen."""
+    if not 0 <= at <= min(max(time_of(view), context.at) + AHEAD, END_OF_TIME):
+        raise Refused(f"dated more than {AHEAD // SECOND} s ahead of the partition's time, or before 1970")
 
 
 def time_of(view: View) -> Micros:
@@ -55,8 +66,8 @@ def monitor_of(view: View, key: str) -> Monitor:
 
 
 class MonitorClock:
-    def __init__(self, view: View, regions: RegionRecords) -> None:
-        self._view, self._regions = view, regions
+    def __init__(self, view: View, regions: RegionRecords, dependencies: DependencyRecords) -> None:
+        self._view, self._regions, self._dependencies = view, regions, dependencies
         self._wheel = Wheel()
         time = time_of(view)
         for key, state in view.items():
@@ -65,7 +76,7 @@ class MonitorClock:
 
     def look_at(self, key: str, state: MonitorState, monitor: Monitor) -> None:
         """A monitor has been moved: a tick that passes its next deadline looks at it."""
-        deadline = next_deadline(state, monitor)
+        deadline = next_deadline(state, monitor, self._dependencies.explain(monitor))
         if deadline is not None:
             self._wheel.set(key, deadline)
 
@@ -80,7 +91,9 @@ class MonitorClock:
         self._view.put(PROGRESS_KEY, progress)
         due = self._wheel.due(progress.time)
         try:
-            return _Expiry(self._view, self._regions, self._wheel, progress.time, tick, context).run(due)
+            return _Expiry(
+                self._view, self._regions, self._dependencies, self._wheel, progress.time, tick, context
+            ).run(due)
         except BaseException:
             for key in due:  # the session undoes the tick in the view; the wheel must not lose what it gave
                 self._wheel.set(key, progress.time)
@@ -91,9 +104,16 @@ class _Expiry:
     """The judging of what one tick made due."""
 
     def __init__(
-        self, view: View, regions: RegionRecords, wheel: Wheel, time: Micros, tick: Tick, context: Context
+        self,
+        view: View,
+        regions: RegionRecords,
+        dependencies: DependencyRecords,
+        wheel: Wheel,
+        time: Micros,
+        tick: Tick,
+        context: Context,
     ) -> None:
-        self._view, self._regions, self._wheel = view, regions, wheel
+        self._view, self._regions, self._dependencies, self._wheel = view, regions, dependencies, wheel
         self._time, self._tick, self._context = time, tick, context
         self._queue: list[tuple[Micros, str]] = []
         self._effects: list[Effect] = []
@@ -120,7 +140,8 @@ class _Expiry:
         if not isinstance(state, MonitorState) or state.parked is not None:
             return
         try:
-            deadline = next_deadline(state, monitor_of(self._view, key))
+            monitor = monitor_of(self._view, key)
+            deadline = next_deadline(state, monitor, self._dependencies.explain(monitor))
         except Exception as error:
             self._park(key, error)
             return
@@ -138,8 +159,9 @@ class _Expiry:
                 expect_after(state, monitor, state.expected)
                 return []
             return tell_empty(state, monitor, self._time)
-        assert state.doubt is not None
-        assert doubt_deadline(state.doubt, monitor) == deadline
+        if state.doubt is None or doubt_deadline(state.doubt, monitor) != deadline:
+            assert state.notice_at == deadline
+            return tell_held_back(state, monitor)
         asked = ask_next(monitor, state.doubt, self._time, out)
         state.doubt = None if worn_out(monitor, asked, going_down=state.status != "down") else asked
         return []

@@ -13,13 +13,16 @@ The contract:
 - It is told in `transitions` by each partition, when it begins and when it is over.
 """
 
-from processors.fold import SAME, Effect, View
-from processors.monitor_clock import MonitorClock, monitor_of, time_of
+from collections.abc import Sequence
+
+from processors.fold import SAME, Context, Effect, Refused, View
+from processors.monitor_clock import MonitorClock, monitor_of, must_be_past, time_of
 from processors.monitor_rules import all_out, ask_next, without, worn_out
 from processors.region_records import RegionRecords, region_key
 from schemas.base import SECOND, Micros
 from schemas.monitor_states import MonitorState, RegionOut
 from schemas.monitors import Monitor
+from schemas.probes import RegionTroubled, RegionWell
 from schemas.slots import confirming_region
 from schemas.topics import TRANSITIONS
 from schemas.transitions import RegionDisregarded
@@ -32,8 +35,18 @@ class MonitorRegions:
     def __init__(self, view: View, clock: MonitorClock, records: RegionRecords, partition: int) -> None:
         self._view, self._clock, self._records, self._partition = view, clock, records, partition
 
-    def troubled(self, region: str, at: Micros) -> list[Effect]:
-        """A prober says that the network of its region is out."""
+    def heard(self, event: RegionTroubled | RegionWell, context: Context) -> Sequence[Effect]:
+        """A prober says how the network of its region is."""
+        if context.key != event.region:
+            raise Refused("the key of what is said of a region must be its name")
+        must_be_past(event.at, self._view, context)
+        if context.retried:
+            return ()
+        if isinstance(event, RegionTroubled):
+            return self._troubled(event.region, event.at)
+        return self._well(event.region, event.at)
+
+    def _troubled(self, region: str, at: Micros) -> list[Effect]:
         known = self._records.get(region)
         until = at + QUIET
         if until <= (time_of(self._view) if known is None else known.until):
@@ -45,10 +58,9 @@ class MonitorRegions:
         self._clear_doubts(region)
         return [self._told(region, at, None)]
 
-    def well(self, region: str, at: Micros) -> list[Effect]:
-        """A prober says that it is back; another one of the region may know better since."""
+    def _well(self, region: str, at: Micros) -> list[Effect]:
         known = self._records.get(region)
-        if known is None or at < known.until - QUIET:
+        if known is None or at < known.until - QUIET:  # another prober of the region knows better since
             return []
         self._records.delete(region)
         return [self._told(region, known.start, min(at, known.until))]

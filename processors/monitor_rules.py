@@ -155,13 +155,14 @@ def doubt_deadline(doubt: Doubt, monitor: Monitor) -> Micros:
     return doubt.asked_at + time_limit(monitor) + MARGIN
 
 
-def next_deadline(state: MonitorState, monitor: Monitor) -> Micros | None:
-    """When a tick has something to say next, if no result comes."""
+def next_deadline(state: MonitorState, monitor: Monitor, explained: bool) -> Micros | None:
+    """When a tick has something to say next, if no result comes. explained: what the monitor depends on is down."""
     slot = slot_deadline(state, monitor)
-    if state.doubt is None:
+    if state.doubt is None and state.notice_at is None:
         return slot
-    doubt = doubt_deadline(state.doubt, monitor)
-    return doubt if slot is None else min(slot, doubt)
+    doubt = None if state.doubt is None else doubt_deadline(state.doubt, monitor)
+    notice = None if explained and state.status == "down" else state.notice_at
+    return min((deadline for deadline in (slot, doubt, notice) if deadline is not None), default=None)
 
 
 def is_missing(state: MonitorState, slot: Micros) -> bool:

@@ -10,6 +10,7 @@ The contract:
 - Only ticks move the clock; see `monitor_clock`. A slot that stays empty makes a monitor not observed, never down; a
   confirmation that does not come is asked of the next region.
 - While the network of a region is out, what it finds failing is no result either; see `monitor_regions`.
+- While what a monitor depends on is down, nobody is told that it is, too; see `monitor_dependencies`.
 - While a window of maintenance is open, results are kept and judged by nobody; see `monitor_maintenance`.
 - A definition takes the place of an older version. When it changes what is probed or when, it begins anew to count.
 """
@@ -18,9 +19,28 @@ from collections.abc import Sequence
 
 import msgspec
 
+from processors.dependency_records import DependencyRecords
 from processors.fold import Context, Effect, Refused, View
-from processors.monitor_changes import go_down, go_observed, go_up, pause, remove, resume, tell_empty
-from processors.monitor_clock import MonitorClock, definition_key, monitor_of, time_of
+from processors.monitor_changes import (
+    begin_as_dependency,
+    end_as_dependency,
+    go_down,
+    go_observed,
+    go_up,
+    pause,
+    remove,
+    resume,
+    tell_empty,
+)
+from processors.monitor_clock import (
+    END_OF_TIME,
+    MonitorClock,
+    definition_key,
+    monitor_of,
+    must_be_past,
+    time_of,
+)
+from processors.monitor_dependencies import MonitorDependencies
 from processors.monitor_maintenance import MonitorMaintenance
 from processors.monitor_regions import MonitorRegions
 from processors.monitor_rules import (
@@ -39,11 +59,12 @@ from processors.monitor_rules import (
     worn_out,
 )
 from processors.region_records import RegionRecords
-from schemas.base import SECOND, Micros
+from schemas.base import Micros
 from schemas.ids import is_uuid
 from schemas.monitor_states import MonitorCopy, MonitorState, MonitorStatesRecord, Seen
 from schemas.monitors import Monitor
 from schemas.probes import (
+    DependencyChanged,
     MaintenanceDefined,
     MaintenanceRemoved,
     MonitorDefined,
@@ -57,16 +78,12 @@ from schemas.slots import confirming_region, is_slot, region_of
 from schemas.ticks import Tick
 from schemas.topics import MONITOR_STATES, PROBE_RESULTS
 
-AHEAD: Micros = 60 * SECOND
-# The last moment that can be written as a date.
-END_OF_TIME: Micros = 253_402_300_799 * SECOND
-
 
 class Monitors:
     """The fold; see `processors.fold.Fold`."""
 
     name = "monitors"
-    version = 1
+    version = 2
     journal = PROBE_RESULTS
     states = MONITOR_STATES
     events: msgspec.json.Decoder[ProbeResultsEvent] = msgspec.json.Decoder(ProbeResultsEvent)
@@ -80,7 +97,9 @@ class MonitorsPartition:
     def __init__(self, view: View, partition: int) -> None:
         self._view = view
         self._out = RegionRecords(view)
-        self._clock = MonitorClock(view, self._out)
+        known = DependencyRecords(view)
+        self._clock = MonitorClock(view, self._out, known)
+        self._dependencies = MonitorDependencies(view, self._clock, known)
         self._regions = MonitorRegions(view, self._clock, self._out, partition)
         self._maintenance = MonitorMaintenance(view, self._clock)
 
@@ -101,14 +120,15 @@ class MonitorsPartition:
             case MaintenanceRemoved():
                 return self._maintenance.removed(event.id, self._at(event.at))
             case RegionTroubled() | RegionWell():
-                return self._heard_of_region(event, context)
+                return self._regions.heard(event, context)
+            case DependencyChanged():
+                return self._dependencies.heard(event, context)
 
     # ---- results
 
     def _completed(self, result: ProbeCompleted, context: Context) -> Sequence[Effect]:
         view, key, time = self._view, context.key, time_of(self._view)
-        if not 0 <= result.at <= min(max(time, context.at) + AHEAD, END_OF_TIME):
-            raise Refused(f"dated more than {AHEAD // SECOND} s ahead of the partition's time, or before 1970")
+        must_be_past(result.at, view, context)
         if not 0 <= result.slot <= result.at:
             raise Refused("a probe cannot begin before its slot")
         state = view.get(key)
@@ -184,7 +204,8 @@ class MonitorsPartition:
         match verdict(monitor, doubt, going_down, out):
             case "believed" if going_down:
                 # What was between the doubt and an empty slot is not known.
-                return go_down(state, monitor, doubt, result.at if state.unobserved else doubt.at, time)
+                since = result.at if state.unobserved else doubt.at
+                return go_down(state, monitor, doubt, since, result.at, time)
             case "believed":
                 return go_up(state, monitor, doubt.at, time)
             case "dismissed":
@@ -211,17 +232,6 @@ class MonitorsPartition:
         if isinstance(state, MonitorState) and state.parked is not None:
             self._clock.unpark(context.key, self._view.edit(MonitorState, context.key))
         return ()
-
-    def _heard_of_region(self, event: RegionTroubled | RegionWell, context: Context) -> Sequence[Effect]:
-        if context.key != event.region:
-            raise Refused("the key of what is said of a region must be its name")
-        if not 0 <= event.at <= min(max(time_of(self._view), context.at) + AHEAD, END_OF_TIME):
-            raise Refused(f"dated more than {AHEAD // SECOND} s ahead of the partition's time, or before 1970")
-        if context.retried:
-            return ()
-        if isinstance(event, RegionTroubled):
-            return self._regions.troubled(event.region, event.at)
-        return self._regions.well(event.region, event.at)
 
     # ---- definitions
 
@@ -257,7 +267,9 @@ class MonitorsPartition:
             return pause(state, new, at, time) if new.paused else resume(state, new, at, time)
         if _probing(old) != _probing(new):
             begin(state, new, at)
-        return []
+        if old.depended_on and not new.depended_on:
+            return end_as_dependency(state, old, at)
+        return begin_as_dependency(state, new, at) if new.depended_on and not old.depended_on else []
 
     def _removed(self, event: MonitorRemoved, context: Context) -> Sequence[Effect]:
         view, key = self._view, context.key

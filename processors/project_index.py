@@ -72,6 +72,7 @@ class ProjectIndex:
         self._names: Groups[Age] = Groups()
         self._slugs: Groups[Age] = Groups()
         self._monitors: Groups[Age] = Groups()
+        self._dependents: Groups[str] = Groups()
         self._channels: Groups[str] = Groups()
         self._channel_names: Groups[str] = Groups()
         # Oldest first: each entry then goes to the end of its groups, whatever the order of the state topic.
@@ -83,14 +84,22 @@ class ProjectIndex:
             if isinstance(record, Channel):
                 self._add_channel(record)
             elif isinstance(record, Monitor):
-                self._monitors.add(record.project, (record.created, record.id))
+                self._add_monitor(record)
         view.listeners.append(self._changed)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, ProjectIndex) and self._groups() == other._groups()
 
     def _groups(self) -> tuple[object, ...]:
-        return self._checks, self._names, self._slugs, self._monitors, self._channels, self._channel_names
+        return (
+            self._checks,
+            self._names,
+            self._slugs,
+            self._monitors,
+            self._dependents,
+            self._channels,
+            self._channel_names,
+        )
 
     def _changed(self, _key: str, old: msgspec.Struct | None, new: msgspec.Struct | None) -> None:
         if isinstance(old, Check):
@@ -102,12 +111,14 @@ class ProjectIndex:
             self._channel_names.remove((old.project, old.name), old.id)
         elif isinstance(old, Monitor):
             self._monitors.remove(old.project, (old.created, old.id))
+            for id in old.depends_on:
+                self._dependents.remove(id, old.id)
         if isinstance(new, Check):
             self._add_check(new)
         elif isinstance(new, Channel):
             self._add_channel(new)
         elif isinstance(new, Monitor):
-            self._monitors.add(new.project, (new.created, new.id))
+            self._add_monitor(new)
 
     def _add_check(self, check: Check) -> None:
         age = (check.created, check.id)
@@ -120,6 +131,11 @@ class ProjectIndex:
         self._checks.remove(check.project, age)
         self._names.remove((check.project, check.name), age)
         self._slugs.remove((check.project, check.slug), age)
+
+    def _add_monitor(self, monitor: Monitor) -> None:
+        self._monitors.add(monitor.project, (monitor.created, monitor.id))
+        for id in monitor.depends_on:
+            self._dependents.add(id, monitor.id)
 
     def _add_channel(self, channel: Channel) -> None:
         self._channels.add(channel.project, channel.id)
@@ -167,6 +183,10 @@ class ProjectIndex:
     def monitors(self, project: str) -> list[Monitor]:
         """The project's monitors, oldest first."""
         return [self._view.get(f"monitor/{id}") for _, id in self._monitors.get(project)]
+
+    def dependents(self, monitor: str) -> list[str]:
+        """Ids of the monitors that depend on one, in order."""
+        return list(self._dependents.get(monitor))
 
     def is_there(self, candidate: ApiKey | Channel | Check | Monitor | StatusPage | Maintenance) -> bool:
         """Whether its owner has it already: the request came twice. Ids are random: no other project may take one."""

@@ -1,5 +1,10 @@
-"""What the `projects` fold decides about monitors: making, changing and removing them, and which channels they have."""
+"""What the `projects` fold decides about monitors: making, changing and removing them, and which channels they have.
 
+A monitor depends on others of its project, never on itself, not even by way of others: two that waited for each other
+would both stay silent. The definition of one that others depend on says so (`depended_on`).
+"""
+
+from collections.abc import Sequence
 from typing import Any
 
 from msgspec import UNSET
@@ -43,27 +48,61 @@ class ProjectMonitors:
             raise Refused("a monitor needs a name")
         wanted.setdefault("channels", self._index.channels(project.id))
         monitor = Monitor(id=request.id, project=project.id, version=1, created=at, revised=at, **wanted)
+        self._must_not_loop(monitor)
         if self._index.is_there(monitor):
             return [verdict(request, "found", monitor.id, self._view.get(definition_key(monitor)).version)]
         if request.most is not None and self._index.count_monitors(project.id) >= request.most:
             raise Denied("limit reached")
         self._view.put(definition_key(monitor), monitor)
         defined = Effect(PROBE_RESULTS, monitor.id, MonitorDefined(at=at, monitor=monitor))
-        return [defined, verdict(request, "made", monitor.id, monitor.version)]
+        marked = self._mark(monitor.depends_on, at)
+        return [defined, *marked, verdict(request, "made", monitor.id, monitor.version)]
 
     def change(self, request: MonitorUpdate, monitor: Monitor, at: Micros) -> list[Effect]:
         wanted = self._wanted(request.fields, monitor.project)
-        if replace(monitor, **wanted) == monitor:
+        changed = replace(monitor, **wanted)
+        if changed == monitor:
             return [verdict(request, "updated", monitor.id, monitor.version)]
+        self._must_not_loop(changed)
         return [
             self._redefine(monitor, at, **wanted),
+            *self._mark((*monitor.depends_on, *changed.depends_on), at),
             verdict(request, "updated", monitor.id, monitor.version + 1),
         ]
 
     def delete(self, request: MonitorDelete, monitor: Monitor, at: Micros) -> list[Effect]:
         self._view.delete(definition_key(monitor))
         removed = Effect(PROBE_RESULTS, monitor.id, MonitorRemoved(at=at))
-        return [removed, verdict(request, "removed", monitor.id, monitor.version)]
+        marked = self._mark(monitor.depends_on, at)
+        freed = [self._free(id, monitor.id, at) for id in self._index.dependents(monitor.id)]
+        return [removed, *marked, *freed, verdict(request, "removed", monitor.id, monitor.version)]
+
+    def _mark(self, depended_on: Sequence[str], at: Micros) -> list[Effect]:
+        """Have the definitions of monitors say whether others depend on them, as far as they do not."""
+        effects = []
+        for id in dict.fromkeys(depended_on):
+            monitor: Monitor = self._view.get(f"monitor/{id}")
+            now = bool(self._index.dependents(id))
+            if monitor.depended_on != now:
+                effects.append(self._redefine(monitor, at, depended_on=now))
+        return effects
+
+    def _free(self, dependent: str, removed: str, at: Micros) -> Effect:
+        monitor: Monitor = self._view.get(f"monitor/{dependent}")
+        rest = tuple(id for id in monitor.depends_on if id != removed)
+        return self._redefine(monitor, at, depends_on=rest)
+
+    def _must_not_loop(self, monitor: Monitor) -> None:
+        """Raises `Denied` when a monitor would depend on itself."""
+        seen: set[str] = set()
+        above = list(monitor.depends_on)
+        while above:
+            id = above.pop()
+            if id == monitor.id:
+                raise Denied(f"depends on itself: {id}")
+            if id not in seen:
+                seen.add(id)
+                above += self._view.get(f"monitor/{id}").depends_on
 
     def _redefine(self, monitor: Monitor, at: Micros, **changes: Any) -> Effect:
         changed = replace(monitor, version=monitor.version + 1, revised=at, **changes)
@@ -74,4 +113,8 @@ class ProjectMonitors:
         wanted = {name: value for name, value in asdict(fields).items() if value is not UNSET}
         if "channels" in wanted:
             wanted["channels"] = self._index.named_channels(project, wanted["channels"])
+        for id in wanted.get("depends_on", ()):
+            known = self._view.get(f"monitor/{id}")
+            if known is None or known.project != project:
+                raise Denied(f"depends on no such monitor: {id}")
         return wanted

@@ -74,7 +74,7 @@ class Teller:
         """The change, and for each channel the request to send `notices` about `data`, made only if it is needed."""
         thing, project, channels = self.told
         change = StatusChanged(
-            id=derived_id(thing, "change", self.n),
+            id=_change_id(self.told, self.n),
             n=self.n,
             thing=thing,
             project=project,
@@ -89,9 +89,18 @@ class Teller:
         )
         effects = [Effect(TRANSITIONS, thing, change, SAME)]
         if notices and channels:
-            request = DeliveryRequested(transition=change.id, at=self.at, notices=notices, data=data())
-            effects.extend(Effect(DELIVERIES, channel, request) for channel in channels)
+            effects += notify(self.told, self.n, self.at, notices, data())
         return effects
+
+
+def notify(told: Told, n: int, at: Micros, notices: tuple[Notice, ...], data: dict[str, Any]) -> list[Effect]:
+    """The requests to send `notices` about `data`, of the thing's change `n`, which was at `at`."""
+    request = DeliveryRequested(transition=_change_id(told, n), at=at, notices=notices, data=data)
+    return [Effect(DELIVERIES, channel, request) for channel in told.channels]
+
+
+def _change_id(told: Told, n: int) -> str:
+    return derived_id(told.thing, "change", n)
 
 
 def settle(state: Changing) -> None:

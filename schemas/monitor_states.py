@@ -1,8 +1,9 @@
 """Running states of monitors: the records of `monitor-states`, written only by the `monitors` fold.
 
 Keys: the monitor's id for its running state, `definition/<monitor id>` for the fold's own copy of its definition,
-`maintenance/<id>` for its copies of windows, `region/<name>` for a region that is disregarded now, `partition` for the
-partition's own record. Probers follow this topic: definitions and doubts tell them what to do.
+`maintenance/<id>` for its copies of windows, `region/<name>` for a region that is disregarded now, `dependency/<id>`
+for a monitor that is down and that others depend on, `partition` for the partition's own record. Probers follow this
+topic: definitions and doubts tell them what to do.
 """
 
 from typing import Literal
@@ -58,6 +59,8 @@ class MonitorState(Value, tag="monitor-state"):
     last_at, last_ok, last_ms: the newest result; last_detail: why it failed.
     doubt: a change that waits for confirmation. expires: of the certificate seen last; domain_expires: of the domain.
     incident: id of the open incident, while down; down_since: its start; cause: why, in words.
+    notice_at: until then a notice is held back: of being down, since what it depends on may be down as well; of not
+    being observed, which people are told when it lasts.
     parked: why the fold could not judge a deadline; set until the next event of this monitor.
     """
 
@@ -84,6 +87,7 @@ class MonitorState(Value, tag="monitor-state"):
     incident: str | None = None
     down_since: Micros | None = None
     cause: str = ""
+    notice_at: Micros | None = None
     parked: str | None = None
 
 
@@ -115,4 +119,11 @@ class RegionOut(Fact, tag="region", frozen=True):
     until: Micros
 
 
-MonitorStatesRecord = MonitorState | MonitorCopy | MaintenanceCopy | RegionOut | Progress
+class DependencyDown(Fact, tag="dependency", frozen=True):
+    """A monitor that others depend on is down since `at`. Each partition has a copy."""
+
+    monitor: str
+    at: Micros
+
+
+MonitorStatesRecord = MonitorState | MonitorCopy | MaintenanceCopy | RegionOut | DependencyDown | Progress

@@ -18,11 +18,14 @@ Method = Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 Interval = Annotated[int, Meta(ge=1, le=86_400)]
 Timeout = Annotated[int, Meta(ge=1, le=120)]
 Confirmations = Annotated[int, Meta(ge=1, le=10)]
+DependencyWait = Annotated[int, Meta(ge=0, le=3_600)]
+Dependencies = Annotated[tuple[str, ...], Meta(max_length=10)]
 Region = Annotated[str, Meta(pattern=r"^[a-z0-9-]{1,40}\Z")]
 
 DEFAULT_INTERVAL = 60
 DEFAULT_TIMEOUT = 30
 DEFAULT_CONFIRMATIONS = 2
+DEFAULT_DEPENDENCY_WAIT = 60
 
 
 class Target(Struct, frozen=True, omit_defaults=True, gc=False):
@@ -64,6 +67,8 @@ class Monitor(Fact, tag="monitor", frozen=True):
     regions: as asked; `probed_from`: the regions that take turns, never empty.
     confirmations: how many results must say so before a monitor is down; `recoveries`: before it is up again.
     paused: nobody probes, nothing is expected.
+    depends_on: monitors whose being down explains that this one is: then nobody is told of it. dependency_wait: so many
+    seconds their verdict is waited for. depended_on: others depend on this one, so that they hear how it is.
     """
 
     id: str
@@ -82,3 +87,6 @@ class Monitor(Fact, tag="monitor", frozen=True):
     recoveries: Confirmations = 1
     paused: bool = False
     channels: tuple[str, ...] = ()
+    depends_on: Dependencies = ()
+    dependency_wait: DependencyWait = DEFAULT_DEPENDENCY_WAIT
+    depended_on: bool = False

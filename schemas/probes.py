@@ -112,6 +112,14 @@ class RegionWell(Fact, tag="region.well", frozen=True):
     at: Micros
 
 
+class DependencyChanged(Fact, tag="dependency.changed", frozen=True):
+    """A monitor that others depend on went down, or is down no more. In every partition, told by the fold itself."""
+
+    at: Micros
+    monitor: str
+    down: bool
+
+
 ProbeResultsEvent = (
     ProbeCompleted
     | MonitorDefined
@@ -120,5 +128,6 @@ ProbeResultsEvent = (
     | MaintenanceRemoved
     | RegionTroubled
     | RegionWell
+    | DependencyChanged
     | Tick
 )

@@ -11,7 +11,16 @@ from msgspec import UNSET, Meta, UnsetType
 from schemas.base import Fact, Micros
 from schemas.definitions import Addresses, ApiKey, Channel, Notice, Project
 from schemas.maintenance import Window
-from schemas.monitors import Confirmations, Interval, MonitorKind, Region, Target, Timeout
+from schemas.monitors import (
+    Confirmations,
+    Dependencies,
+    DependencyWait,
+    Interval,
+    MonitorKind,
+    Region,
+    Target,
+    Timeout,
+)
 from schemas.schedules import Schedule
 from schemas.status_pages import Components, Description, PageSlug, PasswordHash, Title
 
@@ -144,6 +153,8 @@ class MonitorFields(Fact, tag=False, frozen=True):
     recoveries: Confirmations | UnsetType = UNSET
     paused: bool | UnsetType = UNSET
     channels: str | UnsetType = UNSET
+    depends_on: Dependencies | UnsetType = UNSET
+    dependency_wait: DependencyWait | UnsetType = UNSET
 
 
 class MonitorCreate(Request, tag="monitor.create", frozen=True):
@@ -248,7 +259,8 @@ class Decision(Fact, tag="decision", frozen=True):
 
     `refused` reasons: `no such project`, `no such check`, `no such monitor`, `no such window`, `no such channel`,
     `no such key`, `wrong kind of channel`, `no such status page`, `no such component: x`, `exists`, `limit reached`,
-    `ambiguous slug`, `invalid channel identifier: x`, `non-unique channel identifier: x`, `empty channel identifier`.
+    `ambiguous slug`, `depends on itself: x`, `depends on no such monitor: x`, `invalid channel identifier: x`,
+    `non-unique channel identifier: x`, `empty channel identifier`.
     """
 
     request: str

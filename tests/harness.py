@@ -23,7 +23,7 @@ from infra.secrets import hash_api_key
 from infra.settings import Settings
 from processors.checks import Checks
 from processors.deliveries import DeliveriesFold
-from processors.fold import SAME, Effect, Record, Session, View
+from processors.fold import EVERY, SAME, Effect, Record, Session, View
 from processors.monitors import Monitors
 from processors.projects import Projects
 from query_api.app import create_app
@@ -189,10 +189,15 @@ class Memory:
     def _effect(self, effect: Effect, number: int) -> None:
         if isinstance(effect.value, Decision):
             self.decisions[effect.key] = effect.value
-        partition = number if effect.partition == SAME else effect.partition
-        if partition is None:
-            partition = partition_of(effect.key.encode(), self.partitions)
-        self._append(effect.topic.name, partition, effect.key, encode(effect.value))
+        places: Iterable[int]
+        if effect.partition == EVERY:
+            places = range(self.partitions)
+        elif effect.partition is None:
+            places = (partition_of(effect.key.encode(), self.partitions),)
+        else:
+            places = (number if effect.partition == SAME else effect.partition,)
+        for place in places:
+            self._append(effect.topic.name, place, effect.key, encode(effect.value))
 
     def of(self, topic: Topic) -> list[tuple[str, Any]]:
         """(key, value) of all records of a topic, partition by partition."""

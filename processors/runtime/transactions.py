@@ -9,13 +9,13 @@ is given up. That never means "not written" for certain, so whoever gives up mus
 """
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import msgspec
 from confluent_kafka import KafkaError, KafkaException, Producer
 
 from infra.log.sink import producer_config
-from processors.fold import SAME, Effect, Fold
+from processors.fold import EVERY, SAME, Effect, Fold
 from schemas.base import encode
 
 # How long a batch is tried while the broker cannot take it; then the process ends and is started anew.
@@ -42,6 +42,7 @@ class PartitionProducer:
 
     def __init__(self, bootstrap: str, fold: Fold, partition: int, patience: float = PATIENCE_SECONDS) -> None:
         self._states, self._partition, self._patience = fold.states.name, partition, patience
+        self._counts: dict[str, int] = {}  # partitions of topics; they never change
         self._producer = Producer(
             producer_config(bootstrap)
             | {
@@ -100,8 +101,17 @@ class PartitionProducer:
         for key, record in changes.items():
             self._put(topic, key, None if record is None else encode(record), partition, deadline)
         for effect in effects:
-            number = partition if effect.partition == SAME else -1 if effect.partition is None else effect.partition
-            self._put(effect.topic.name, effect.key, encode(effect.value), number, deadline)
+            name, value = effect.topic.name, encode(effect.value)
+            for number in self._places(name, effect.partition):
+                self._put(name, effect.key, value, number, deadline)
+
+    def _places(self, topic: str, partition: int | None) -> Iterable[int]:
+        """The partition numbers that an effect means; -1 lets the key decide."""
+        if partition == EVERY:
+            if topic not in self._counts:
+                self._counts[topic] = len(self._producer.list_topics(topic, _CALL_SECONDS).topics[topic].partitions)
+            return range(self._counts[topic])
+        return (self._partition if partition == SAME else -1 if partition is None else partition,)
 
     def _put(self, topic: str, key: str, value: bytes | None, partition: int, deadline: float) -> None:
         while True:

@@ -125,6 +125,8 @@ def _fault(reason: str) -> Fault:
             return Fault(400, f"Field 'components': {reason}.")
         case "no such project":
             return Fault(401, "Invalid API key.")
+        case _ if reason.startswith("depends on"):
+            return Fault(400, f"Field 'depends_on': {reason}.")
         case _ if "channel identifier" in reason:
             return Fault(400, f"Field 'alert_channel_ids': {reason}.")
         case _:

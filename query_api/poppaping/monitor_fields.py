@@ -52,6 +52,8 @@ class Wanted(msgspec.Struct, forbid_unknown_fields=True):
     recoveries: Annotated[int, Meta(ge=1, le=10)] | UnsetType = UNSET
     paused: bool | UnsetType = UNSET
     alert_channel_ids: Annotated[list[str], Meta(max_length=100)] | UnsetType | None = UNSET
+    depends_on: Annotated[list[str], Meta(max_length=10)] | UnsetType | None = UNSET
+    dependency_wait_seconds: Annotated[int, Meta(ge=0, le=3_600)] | UnsetType = UNSET
 
 
 def fields_of(
@@ -81,12 +83,15 @@ def fields_of(
         "confirmations": wanted.confirmations,
         "recoveries": wanted.recoveries,
         "paused": wanted.paused,
+        "dependency_wait": wanted.dependency_wait_seconds,
     }
     if wanted.regions is not UNSET or current is None:
         asked = list(dict.fromkeys(regions)) if isinstance(regions, list) else []
         if strangers := [region for region in asked if region not in known_regions]:
             raise Fault(400, f"Unknown region '{strangers[0]}'. Known regions: {', '.join(known_regions)}.")
         said |= {"regions": tuple(asked), "probed_from": tuple(asked) or known_regions}
+    if wanted.depends_on is not UNSET:
+        said["depends_on"] = tuple(sorted(set(wanted.depends_on or ())))
     if wanted.alert_channel_ids is not UNSET:
         said["channels"] = ",".join(wanted.alert_channel_ids or ())
     return MonitorFields(**said)

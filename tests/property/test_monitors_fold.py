@@ -20,7 +20,15 @@ from schemas.base import SECOND, Micros, encode
 from schemas.ids import derived_id
 from schemas.monitor_states import MonitorCopy, MonitorState, shown
 from schemas.monitors import Monitor
-from schemas.probes import Failure, MonitorDefined, MonitorRemoved, ProbeCompleted, RegionTroubled, RegionWell
+from schemas.probes import (
+    DependencyChanged,
+    Failure,
+    MonitorDefined,
+    MonitorRemoved,
+    ProbeCompleted,
+    RegionTroubled,
+    RegionWell,
+)
 from schemas.slots import confirming_region, first_slot, region_of, step, time_limit
 from schemas.ticks import PROGRESS_KEY, Tick
 from schemas.transitions import RegionDisregarded, StatusChanged
@@ -28,11 +36,13 @@ from tests.check_story import MIDNIGHT
 from tests.folding import Folding, Journal, of_type, told
 
 MONITORS = tuple(derived_id("monitor", n) for n in range(3))
+ROUTER = derived_id("monitor", "router")
 SHAPES: tuple[dict[str, Any], ...] = (
     {"probed_from": ("a",), "interval": 60, "confirmations": 3},
     {"probed_from": ("a", "b", "c"), "interval": 10, "confirmations": 3, "recoveries": 2},
-    {"probed_from": ("a", "b"), "interval": 5, "timeout": 3, "confirmations": 1},
+    {"probed_from": ("a", "b"), "interval": 5, "timeout": 3, "confirmations": 1, "depends_on": (ROUTER,)},
     {"probed_from": ("a", "b", "c", "d", "e"), "interval": 20, "confirmations": 4},
+    {"probed_from": ("a",), "confirmations": 1, "depends_on": (ROUTER,), "dependency_wait": 0, "depended_on": True},
 )
 
 Step = tuple[Any, ...]
@@ -53,6 +63,7 @@ oddities = st.tuples(
 )
 
 words = st.tuples(st.sampled_from(["out", "out", "in"]), monitors, st.sampled_from("abc"))
+routers = st.tuples(st.just("router"), monitors, st.booleans())
 
 
 def courses(*kinds: st.SearchStrategy[Step], most: int = 60) -> st.SearchStrategy[list[tuple[float, Step]]]:
@@ -160,6 +171,8 @@ class Writer:
             [region] = more
             word = RegionTroubled if what == "out" else RegionWell
             self.add(region, word(region=region, at=self.now))
+        elif what == "router":
+            self.add(ROUTER, DependencyChanged(at=self.now, monitor=ROUTER, down=more[0]))
         else:
             self.odd(what, key)
 
@@ -212,7 +225,7 @@ def folded(records: Iterable[Record]) -> Folding:
     return folding
 
 
-anything = courses(probes, answers, confirms, ticks, decisions, oddities, words)
+anything = courses(probes, answers, confirms, ticks, decisions, oddities, words, routers)
 
 
 @settings(max_examples=150, deadline=None)
@@ -252,7 +265,7 @@ def test_a_restart_after_every_single_record_changes_nothing(course: list[tuple[
 
 @settings(max_examples=150, deadline=None)
 @given(
-    courses(probes, answers, confirms, decisions, ticks, oddities, words),
+    courses(probes, answers, confirms, decisions, ticks, oddities, words, routers),
     st.lists(st.floats(0, 1), min_size=1, max_size=10),
 )
 def test_ticks_that_pass_no_deadline_change_no_status(course: list[tuple[float, Step]], places: list[float]) -> None:

@@ -8,6 +8,7 @@ from uuid import UUID
 import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import UNSET
 
 from processors.fold import Context, Effect, Record, Session, View
 from processors.project_index import ProjectIndex
@@ -15,7 +16,9 @@ from processors.projects import Projects, ProjectsPartition
 from schemas.base import SECOND, encode
 from schemas.definitions import Channel, Check, Project, definition_key
 from schemas.ids import derived_id
+from schemas.monitors import Monitor
 from schemas.pings import CheckDefined, CheckRemoved
+from schemas.probes import MonitorDefined, MonitorRemoved
 from schemas.requests import (
     ChannelCreate,
     ChannelDelete,
@@ -26,6 +29,10 @@ from schemas.requests import (
     CheckFields,
     CheckUpdate,
     Decision,
+    MonitorCreate,
+    MonitorDelete,
+    MonitorFields,
+    MonitorUpdate,
     ProjectCreate,
     ProjectsRequest,
     StatusPageCreate,
@@ -71,6 +78,7 @@ class Watched(Projects):
 projects = st.sampled_from([str(UUID(int=n)) for n in (1, 2)])
 check_ids = st.sampled_from([str(UUID(int=n)) for n in range(10, 18)])
 channel_ids = st.sampled_from([str(UUID(int=n)) for n in range(20, 23)])
+monitor_ids = st.sampled_from([str(UUID(int=n)) for n in range(40, 44)])
 page_ids = st.sampled_from([str(UUID(int=n)) for n in (30, 31)])
 words = st.sampled_from(["", "a", "b"])
 times = st.integers(0, 70).map(lambda seconds: START + seconds * SECOND)
@@ -94,6 +102,11 @@ pages = st.builds(
     StatusPageFields,
     title=st.sampled_from(["a", "b"]),
     components=st.lists(st.builds(Component, kind=st.just("check"), id=check_ids), max_size=2).map(tuple),
+)
+monitor_fields = st.builds(
+    MonitorFields,
+    name=st.sampled_from(["a", "b"]),
+    depends_on=st.one_of(st.just(UNSET), st.lists(monitor_ids, max_size=2, unique=True).map(tuple)),
 )
 uniques = st.lists(st.sampled_from(["name", "slug", "tags", "timeout", "grace"]), unique=True, max_size=3).map(tuple)
 request: dict[str, Any] = {"request": st.just("r"), "at": times}
@@ -125,6 +138,9 @@ def owned(owner: str) -> st.SearchStrategy[Event]:
         st.builds(StatusPageCreate, **request, id=page_ids, fields=pages),
         st.builds(StatusPageUpdate, **request, id=page_ids, fields=pages),
         st.builds(StatusPageDelete, **request, id=page_ids),
+        st.builds(MonitorCreate, **request, id=monitor_ids, fields=monitor_fields),
+        st.builds(MonitorUpdate, **request, id=monitor_ids, fields=monitor_fields),
+        st.builds(MonitorDelete, **request, id=monitor_ids),
         times.map(lambda now: Tick(slot="t", epoch=1, at=now, now=now)),
     )
     return events.map(lambda event: (owner, event))
@@ -254,6 +270,27 @@ def test_definitions_and_what_the_pings_journal_is_told_agree(events: list[Event
         assert list(check.channels) == sorted(set(check.channels))
         for id in check.channels:
             assert getattr(final[f"channel/{id}"], "project", None) == check.project
+
+
+@given(histories)
+def test_no_monitor_depends_on_itself_and_those_that_others_depend_on_know(events: list[Event]) -> None:
+    final, effects, _ = single_pass(records(events))
+    monitors = {record.id: record for record in final.values() if isinstance(record, Monitor)}
+    depended_on = {id for monitor in monitors.values() for id in monitor.depends_on}
+    assert depended_on == {monitor.id for monitor in monitors.values() if monitor.depended_on}
+    for monitor in monitors.values():
+        above = list(monitor.depends_on)
+        for _ in range(len(monitors)):  # no chain is longer, unless it is a ring
+            assert monitor.id not in above
+            assert all(monitors[id].project == monitor.project for id in above)
+            above = [one for id in above for one in monitors[id].depends_on]
+    told: dict[str, Monitor] = {}
+    for effect in effects:
+        if isinstance(effect.value, MonitorRemoved):
+            del told[effect.key]
+        elif isinstance(effect.value, MonitorDefined):
+            told[effect.key] = effect.value.monitor
+    assert told == monitors
 
 
 def expected_target(view: View, owner: str, create: CheckCreate) -> list[Check]:

@@ -7,9 +7,9 @@ from msgspec.structs import asdict, replace
 
 from processors import monitor_clock
 from processors.fold import SAME, Effect
-from processors.monitor_changes import tell_empty
+from processors.monitor_changes import BLIND, tell_empty
+from processors.monitor_clock import END_OF_TIME
 from processors.monitor_rules import MARGIN, MOST_EARLY
-from processors.monitors import END_OF_TIME
 from schemas.base import SECOND, Micros, encode
 from schemas.dead_letters import DeadLetter
 from schemas.deliveries import DeliveryRequested
@@ -524,6 +524,14 @@ def test_an_empty_slot_is_not_observed_when_its_time_is_over(status: str, was: s
     detail = of_type(effects, StatusChanged)[0].detail
     known = "no result yet" if status == "new" else "no result since 2024-01-01T00:02:00+00:00"
     assert detail == f"{known}; no prober has reported"
+    # People hear of it when it lasts, once.
+    blind = story.time + BLIND / SECOND
+    assert story.tick(blind - 0.000001) == []
+    told = story.tick(blind)
+    assert notices(told) == ["monitor.not_observed"]
+    [request] = of_type(told, DeliveryRequested)
+    assert (request.transition, request.at) == (of_type(effects, StatusChanged)[0].id, t(story.slot(n)))
+    assert (request.data["detail"], request.data["incident"]) == (detail, None)
     assert story.tick(1_000_000) == []
     assert shown(story.state) == "not_observed"
 
