@@ -15,7 +15,7 @@ import msgspec
 
 from infra.logs import configure
 from infra.settings import Settings
-from processors.fold import Context, Effect, Fold, Partition, Refused, View
+from processors.fold import EVERY, Context, Effect, Fold, Partition, Refused, View
 from processors.runtime.worker import run_worker
 from schemas.base import Fact, Value
 from schemas.ticks import PROGRESS_KEY, Progress, Tick
@@ -29,6 +29,10 @@ class Added(Fact, tag="added", frozen=True):
 
     number: int
     pad: str = ""
+
+
+class Announced(Fact, tag="announced", frozen=True):
+    """Goes to every partition of the second journal, as a `Third` of its key."""
 
 
 class Third(Fact, tag="third", frozen=True):
@@ -81,7 +85,7 @@ class Counting:
 
     def __init__(self, name: str, journal: Topic, states: Topic, second: Topic) -> None:
         self.name, self.journal, self.states, self.second = name, journal, states, second
-        self.events = msgspec.json.Decoder(Added | Third | Explode | Trouble | Tick)
+        self.events = msgspec.json.Decoder(Added | Announced | Third | Explode | Trouble | Tick)
         self.records = msgspec.json.Decoder(Total | Removal | Progress)
 
     def open(self, view: View, partition: int) -> Partition:
@@ -105,6 +109,8 @@ class _Counting:
             view.delete(key)
             view.put(f"exploded/{key}", Total(count=1))
             raise RuntimeError("exploded")
+        if isinstance(event, Announced):
+            return [Effect(self._second, key, Third(thing=key, number=0), EVERY)]
         if isinstance(event, Third):
             self._count(key, f"{event.thing}:{event.number}")
             return []

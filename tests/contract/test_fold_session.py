@@ -12,13 +12,13 @@ import pytest
 
 from infra.log.partitioner import partition_of
 from infra.log.reading import Stored
-from processors.fold import Effect, Fold, Record, Session, View
+from processors.fold import EVERY, Effect, Fold, Record, Session, View
 from schemas.base import encode
 from schemas.dead_letters import DeadLetter
 from schemas.schedules import TZDATA_VERSION
 from schemas.ticks import PROGRESS_KEY, Progress, Tick
 from schemas.topics import DEAD_LETTERS
-from tests.toy_fold import Added, Explode, Toy
+from tests.toy_fold import Added, Announced, Explode, Toy
 from tests.toy_world import PARTITIONS, World, counted
 
 States = Mapping[tuple[int, str], bytes]
@@ -92,7 +92,9 @@ class InMemory:
         return self._sessions[fold.name, partition]
 
     def _append_effect(self, effect: Effect) -> None:
-        self._append(effect.topic.name, effect.key, encode(effect.value))
+        places = range(PARTITIONS) if effect.partition == EVERY else (-1,)
+        for place in places:
+            self._append(effect.topic.name, effect.key, encode(effect.value), place)
 
     def _append(self, topic: str, key: str | None, value: bytes | None, partition: int = -1) -> None:
         packed = None if key is None else key.encode()
@@ -194,15 +196,20 @@ def test_a_fold_may_rely_on_this(line: Line) -> None:
     add(range(450, 700))
     line.settle()
     line.restart()
+    line.put("everyone", encode(Announced()))
     line.put("thing-5", encode(Tick(slot="t", epoch=1, at=7, now=7)))
     add(range(700, 710))
     line.settle()
     states, effects = counted(added)
     assert things(newest(line.log(first))) == {key: encode(state) for key, state in states.items()}
     assert sorted(letter.reason for letter in line.letters()) == reasons
-    assert sorted((s.key or b"").decode() for s in line.journal(second)) == sorted(
+    told = [stored for stored in line.journal(second) if stored.key != b"everyone"]
+    assert sorted((s.key or b"").decode() for s in told) == sorted(
         key for (key, _), count in effects.items() for _ in range(count)
     )
+
+    # What is for every partition stands in each, once.
+    assert sorted(s.partition for s in line.journal(second) if s.key == b"everyone") == list(range(PARTITIONS))
 
     # The states are those of one pure pass over the journals.
     for fold in line.toy.folds:

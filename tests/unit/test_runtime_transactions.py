@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from confluent_kafka import KafkaError, KafkaException
 
-from processors.fold import SAME, Effect
+from processors.fold import EVERY, SAME, Effect
 from processors.runtime import transactions
 from processors.runtime.transactions import Fenced, NotCommitted, PartitionProducer
 from schemas.ticks import PROGRESS_KEY, Progress
@@ -20,6 +20,7 @@ EFFECTS = [
     Effect(TOY.second, "group", Third(thing="thing", number=3)),
     Effect(TOY.second, "group", Third(thing="thing", number=6), SAME),
     Effect(TOY.second, "group", Third(thing="thing", number=9), 0),
+    Effect(TOY.second, "group", Third(thing="thing", number=12), EVERY),
 ]
 WRITTEN = [
     ("toy-states", "thing", b'{"type":"total","count":1}', 5),
@@ -28,6 +29,7 @@ WRITTEN = [
     ("toy-second", "group", b'{"type":"third","thing":"thing","number":3}', -1),
     ("toy-second", "group", b'{"type":"third","thing":"thing","number":6}', 5),
     ("toy-second", "group", b'{"type":"third","thing":"thing","number":9}', 0),
+    *(("toy-second", "group", b'{"type":"third","thing":"thing","number":12}', place) for place in range(3)),
 ]
 RETRIABLE = KafkaError(KafkaError._TIMED_OUT, "try again", retriable=True)
 ABORT = KafkaError(KafkaError._MSG_TIMED_OUT, "abort it", txn_requires_abort=True)
@@ -65,6 +67,9 @@ class Broker:
         if self.errors.get("produce") and (error := next(self.errors["produce"], None)) is not None:
             raise KafkaException(error)
         self.open.append((topic, key, value, partition))
+
+    def list_topics(self, topic: str, timeout: float) -> Any:
+        return SimpleNamespace(topics={topic: SimpleNamespace(partitions=dict.fromkeys(range(3)))})
 
     def poll(self, timeout: float) -> None:
         self.calls.append("poll")
