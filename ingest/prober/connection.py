@@ -3,6 +3,9 @@
 Each connection is new, so that what a probe measures is what a new visitor gets. A refusal, a name that does not
 resolve and a handshake that fails are told apart (`Failed`); the time limit is the caller's. Faults of this host (no
 sockets left, a silent resolver) are told as `ours`: they say nothing about the target.
+
+When a certificate that is refused expires is told, too. Its handshake ends before that can be read, so there is another
+one with the same address that accepts anything, learns the date, sends nothing and closes.
 """
 
 import asyncio
@@ -13,11 +16,13 @@ from collections.abc import Callable
 from ipaddress import ip_address
 from typing import TypeVar
 
+from cryptography import x509
+
 from infra.targets import Guard, TargetRefused
 from ingest.prober.echoes import Echoes
 from ingest.prober.names import Names
 from ingest.prober.outcome import Failed, Trace, because
-from schemas.base import SECOND
+from schemas.base import SECOND, Micros
 
 P = TypeVar("P", bound=asyncio.BaseProtocol)
 
@@ -26,6 +31,8 @@ _TRIED = 4
 _TRY_SECONDS = 2.0
 # The caller's time limit is shorter.
 _HANDSHAKE_SECONDS = 300.0
+# For the date of a certificate that was refused.
+_DATE_SECONDS = 3.0
 
 
 def tls_context(authorities: str | None = None) -> ssl.SSLContext:
@@ -40,6 +47,17 @@ def tls_context(authorities: str | None = None) -> ssl.SSLContext:
     return context
 
 
+def _trusting_context() -> ssl.SSLContext:
+    """Accepts every certificate: only for reading its date."""
+    context = tls_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context
+
+
+class CertificateRefused(Failed):
+    """The handshake failed because of the certificate."""
+
+
 class Connector:
     """Opens connections for probes. To be made inside a running event loop."""
 
@@ -47,7 +65,7 @@ class Connector:
         self._guard = guard
         self.names = names or Names()
         self.echoes = Echoes()
-        self._verify = verify or tls_context()
+        self._verify, self._trusting = verify or tls_context(), _trusting_context()
 
     async def open(
         self, host: str, port: int, make: Callable[[], P], trace: Trace, tls: bool = False
@@ -70,7 +88,12 @@ class Connector:
                 continue
             trace.connect = (time.perf_counter_ns() - began) // 1_000
             if isinstance(opened, socket.socket):
-                return await self._secure(opened, make, host, trace)
+                try:
+                    return await self._secure(opened, make, host, trace)
+                except CertificateRefused as refused:
+                    trace.failed = refused
+                    trace.expires = await self._date(address, port, host)
+                    raise
             assert protocol is not None
             return opened, protocol
         raise Failed("name", "no address")
@@ -125,7 +148,7 @@ class Connector:
                 ssl_handshake_timeout=_HANDSHAKE_SECONDS,
             )
         except ssl.SSLCertVerificationError as error:
-            raise Failed("tls", f"certificate refused: {error.verify_message}") from None
+            raise CertificateRefused("tls", f"certificate refused: {error.verify_message}") from None
         except OSError as error:
             reason = getattr(error, "reason", None)
             raise Failed("tls", f"handshake failed ({reason})" if reason else "handshake failed") from None
@@ -138,6 +161,28 @@ class Connector:
         if "notAfter" in certificate:
             trace.expires = int(ssl.cert_time_to_seconds(certificate["notAfter"])) * SECOND
         return transport, protocol
+
+    async def _date(self, address: str, port: int, host: str) -> Micros | None:
+        """When the certificate expires that was refused; None when it is not shown again."""
+        try:
+            async with asyncio.timeout(_DATE_SECONDS):
+                opened, _ = await self._connect(address, port, asyncio.Protocol, tls=True)
+                transport, _ = await asyncio.get_running_loop().create_connection(
+                    asyncio.Protocol,
+                    sock=opened,
+                    ssl=self._trusting,
+                    server_hostname=host,
+                    ssl_handshake_timeout=_HANDSHAKE_SECONDS,
+                )
+        except OSError:  # a timeout is one
+            return None
+        try:
+            shown = transport.get_extra_info("ssl_object").getpeercert(binary_form=True)
+            return int(x509.load_der_x509_certificate(shown).not_valid_after_utc.timestamp()) * SECOND
+        except ValueError:
+            return None
+        finally:
+            transport.abort()
 
     async def close(self) -> None:
         """Let go of resolver and sockets."""

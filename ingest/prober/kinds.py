@@ -31,7 +31,9 @@ async def probe(
     except Failed as failed:
         failure, detail = failed.failure, failed.detail
     except TimeoutError:
-        if trace.asked is not None and not connector.names.heard_since(trace.asked):
+        if trace.failed is not None:
+            failure, detail = trace.failed.failure, trace.failed.detail
+        elif trace.asked is not None and not connector.names.heard_since(trace.asked):
             failure, detail = "ours", SILENCE
         else:
             failure, detail = "timeout", f"after {limit:g} s"

@@ -34,6 +34,7 @@ class Trace:
     """What a probe has seen so far; times in microseconds, of the last connection it made. Kept when it fails.
 
     asked: since when it has been waiting for a resolver (`time.monotonic`), None while it is not.
+    failed: how it has failed, while more is being learnt of that.
     """
 
     address: str = ""
@@ -44,6 +45,7 @@ class Trace:
     status: int | None = None
     expires: Micros | None = None
     asked: float | None = None
+    failed: Failed | None = None
 
     @property
     def phases(self) -> Phases:

@@ -1,13 +1,16 @@
 """Probes of every kind against real servers on loopback, which do what servers do and what attackers would."""
 
 import asyncio
+import contextlib
 import functools
 import gzip
+import itertools
 import socket
+import ssl
 import struct
 import time
 import zlib
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from datetime import UTC, datetime
 from itertools import cycle
 from typing import Any, ParamSpec
@@ -24,6 +27,7 @@ from tests.certificates import DAY, Authority
 from tests.integration.probe_targets import (
     V4,
     V6,
+    Listening,
     Talk,
     Zone,
     answering,
@@ -455,9 +459,9 @@ async def test_certificates(authority: Authority) -> None:
     for context, outcome, words, expires in [
         (authority.server(V4, expires=now + 90 * DAY), "ok", "", now + 90 * DAY),
         (authority.server(V4, expires=now + 2 * DAY), "ok", "", now + 2 * DAY),
-        (authority.server(V4, expires=now - DAY), "tls", "expired", None),
-        (authority.server("other.test", "127.0.0.2"), "tls", "not valid for '127.0.0.1'", None),
-        (authority.server(V4, self_signed=True), "tls", "self-signed", None),
+        (authority.server(V4, expires=now - DAY), "tls", "expired", now - DAY),
+        (authority.server("other.test", expires=now + 9 * DAY), "tls", "not valid for '127.0.0.1'", now + 9 * DAY),
+        (authority.server(V4, expires=now + 5 * DAY, self_signed=True), "tls", "self-signed", now + 5 * DAY),
     ]:
         async with connecting(verify=trusting) as connector, serving(answering(EMPTY), tls=context) as server:
             for result in (
@@ -466,11 +470,68 @@ async def test_certificates(authority: Authority) -> None:
             ):
                 assert seen(result) == outcome, result
                 assert words in result.detail
-                assert result.expires == (int(expires.timestamp()) * SECOND if expires else None)
+                assert result.expires == int(expires.timestamp()) * SECOND
                 assert result.phases.tls is not None
             await server.emptied()
         async with connecting() as connector, serving(silent, tls=context) as server:
             assert seen(await probed(connector, "tls", host=V4, port=server.port)) == "tls"  # nobody to trust
+
+
+@contextlib.asynccontextmanager
+async def changing_its_mind(first: ssl.SSLContext, then: Talk) -> AsyncIterator[Listening]:
+    """A server that speaks TLS once, and `then` something else."""
+    turns = itertools.count()
+
+    async def pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(65_536):
+            writer.write(data)
+        writer.close()
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if next(turns):
+            return await then(reader, writer)
+        back, forth = await asyncio.open_connection(V4, behind.port)
+        await asyncio.gather(pass_on(reader, forth), pass_on(back, writer))
+
+    async with serving(silent, tls=first) as behind, serving(talk) as listening:
+        yield listening
+
+
+@on_uvloop
+async def test_a_certificate_that_is_not_shown_again_is_refused_all_the_same(authority: Authority) -> None:
+    expired = authority.server(V4, expires=datetime.now(UTC) - DAY)
+    for then in (silent, lambda r, w: _say(w, b""), lambda r, w: _drip(w, b"\x16\x03\x03\x40\x00\x02\x00\x3f\xfc")):
+        async with (
+            connecting(verify=tls_context(str(authority.file))) as connector,
+            changing_its_mind(expired, then) as server,
+        ):
+            result = await probed(connector, "tls", timeout=1, host=V4, port=server.port)
+            assert (seen(result), result.expires) == ("tls", None), result
+            assert "expired" in result.detail
+            assert result.took < 2 * SECOND
+            await server.emptied()
+
+
+@on_uvloop
+async def test_nobody_who_is_refused_is_sent_anything(authority: Authority) -> None:
+    heard: list[bytes] = []
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heard.append(await reader.read())
+
+    context = authority.server("other.test")
+    context.maximum_version = ssl.TLSVersion.TLSv1_2  # whose handshakes the server ends
+    async with (
+        connecting(verify=tls_context(str(authority.file))) as connector,
+        serving(talk, tls=context) as server,
+    ):
+        sealed = Sealed(headers={"Authorization": "secret"}, body="secret")
+        result = await probed(connector, sealed=sealed, method="POST", url=f"https://{V4}:{server.port}/")
+        assert (seen(result), result.expires is not None) == ("tls", True)
+        async with asyncio.timeout(5.0):
+            while not heard:
+                await asyncio.sleep(0.01)
+        assert heard == [b""]  # of the handshake that was only for the date
 
 
 @on_uvloop
