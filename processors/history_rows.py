@@ -54,7 +54,7 @@ DELIVERIES_FINISHED = _table(
 PROBES = _table(
     "probe_results", monitor="String", slot=_TIME, confirm="UInt16", region=_WORD, at=_TIME, ok="UInt8", failure=_WORD,
     detail="String", status="Int16", took="UInt32", lookup="Int32", connect="Int32", tls="Int32", first_byte="Int32",
-    address="String",
+    address="String", maintenance="UInt8",
 )  # fmt: skip
 
 # Facts stand before the pings they belong to: who sees a ping then sees what was folded with it.
@@ -133,7 +133,7 @@ def probe_row(key: bytes | None, value: bytes | None) -> Row | None:
         event.failure, event.detail, -1 if event.status is None else event.status % 1_000, _count(event.took, 32),
         *(-1 if took is None else _count(took, 31) for took in
           (phases.lookup, phases.connect, phases.tls, phases.first_byte)),
-        event.address,
+        event.address, int(event.maintenance),
     )  # fmt: skip
 
 

@@ -31,7 +31,8 @@ class ResultRow(NamedTuple):
 
 
 class Counts(NamedTuple):
-    """Regular results since a moment. `mean_took`: of those that were well, microseconds; None without any."""
+    """Regular results since a moment, but for those in maintenance. `mean_took`: of those that were well, microseconds;
+    None without any."""
 
     total: int
     up: int
@@ -39,7 +40,7 @@ class Counts(NamedTuple):
 
 
 class Percentiles(NamedTuple):
-    """Microseconds within which a share of the results came, estimated: about a hundredth of the results off."""
+    """Microseconds within which a share of the results came, estimated: at most a fiftieth of it off."""
 
     p50: float
     p95: float
@@ -88,10 +89,8 @@ WHERE monitor IN {monitors:Array(String)} AND slot >= fromUnixTimestamp64Micro({
 """
 
 _SPANS = """
-SELECT since, at, CAST(state, 'String') FROM spans
-WHERE thing = {monitor:String} AND at > fromUnixTimestamp64Micro({start:Int64}, 'UTC')
-  AND since < fromUnixTimestamp64Micro({end:Int64}, 'UTC')
-ORDER BY n LIMIT 1 BY n
+SELECT n, since, at, state FROM spans
+PREWHERE thing = {monitor:String} AND at > fromUnixTimestamp64Micro({start:Int64}, 'UTC')
 """
 
 _INCIDENT = """
@@ -145,17 +144,19 @@ class MonitorHistory:
 
     async def counts(self, monitor: str, start: Micros) -> Counts:
         """Regular results since `start`."""
-        total, up, took, _ = await self._windows.figures(monitor, start, spread=False)
+        total, up, took, _ = await self._windows.figures(monitor, start)
         return Counts(total, up, took / up if up else None)
 
     async def figures(self, monitor: str, start: Micros) -> tuple[Counts, Percentiles | None]:
         """The same, and how long those that were well took; None without any."""
-        total, up, took, spread = await self._windows.figures(monitor, start, spread=True)
-        return Counts(total, up, took / up if up else None), Percentiles(*spread) if up else None
+        total, up, took, spread = await self._windows.figures(monitor, start)
+        return Counts(total, up, took / up if up else None), Percentiles(*spread) if spread else None
 
     async def spans(self, monitor: str, start: Micros, end: Micros) -> list[Span]:
         """The closed spans that overlap [start, end), oldest first, uncut."""
-        return [Span(*row) for row in await self._rows(_SPANS, {"monitor": monitor, "start": start, "end": end})]
+        rows = await self._rows(_SPANS, {"monitor": monitor, "start": start})
+        by_number = {n: Span(*span) for n, *span in rows}
+        return [by_number[n] for n in sorted(by_number) if by_number[n].start < end]
 
     async def incidents(self, which: Which, skip: int, limit: int) -> list[IncidentRow]:
         """Incidents, newest first, after the first `skip`."""

@@ -1,12 +1,19 @@
-"""All regular results of a monitor since a moment, counted exactly: from days, hours and rows, in one question.
+"""All regular results of a monitor since a moment, counted exactly: from days and hours, and the rows that came since.
 
-Whole days and hours come from the roll-ups; the piece of an hour at the beginning and the newest hours from the rows.
-A row may come late, to an hour before those, and not be rolled up yet: it is noticed, and the question is asked again
-with the rows of its hour. For that it is enough to know a moment before which all that was inserted is rolled up.
+Whole days and hours come from the roll-ups. The hour in which the window begins is counted from its results, which the
+roll-up holds packed; so are the newest hours, together with the rows that may not be rolled up yet. A row may come
+late, to an hour before those: then the hours that such rows are of are counted anew from all their rows, as the next
+roll-up will. For that it is enough to know a moment before which all that was inserted is rolled up.
+
+What ClickHouse needs for a question is mostly its planning: so there are few and plain ones, and they are summed here.
 """
 
+import asyncio
+import math
 import time
-from typing import Any
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
 from infra.clickhouse import ClickHouse
 from schemas.base import SECOND, Micros
@@ -17,68 +24,136 @@ DAY: Micros = 24 * HOUR
 # A result is in within this time after its slot, nearly always.
 _USUALLY: Micros = 600 * SECOND
 _LOOK_SECONDS = 10.0
+# More rows than this are counted by ClickHouse.
+_MOST_ROWS = 5_000
+
+# Bucket b is from _STEP^(b-1), exclusive, to _STEP^b microseconds (infra/migrations/0005_probe_figures.sql).
+_STEP = 1.03
+_LOG_STEP = math.log(_STEP)
+_SHARES = (0.5, 0.95, 0.99)
 
 _ROLLED_TO = "SELECT max(toUnixTimestamp(done_to)) FROM rolled_up WHERE source = 'probe_results'"
 
-_IN_ROLL_UPS = """
-length = 86400 AND begin >= {first_day:DateTime('UTC')} AND begin < {last_day:DateTime('UTC')}
-OR length = 3600 AND begin >= {first_hour:DateTime('UTC')} AND begin < {recent:DateTime('UTC')}
-   AND (begin < {first_day:DateTime('UTC')} OR begin >= {last_day:DateTime('UTC')})
+_DOWN, _UP, _MAINTENANCE = 0, 1, 2
+
+# What a part of a question costs is its planning: few conditions, numbers written out, no more functions than needed.
+# A row and its older copies differ in when they were inserted, and the newest was last: none that counts is left out
+# before FINAL.
+_NEW = f"""
+SELECT slot, confirm, region, ok, maintenance, took FROM probe_results FINAL
+PREWHERE monitor = {{{{monitor:String}}}} AND inserted_at >= {{rolled_to}} LIMIT {_MOST_ROWS + 1}
 """
-_IN_ROWS = "slot < {first_hour:DateTime('UTC')} OR slot >= {recent:DateTime('UTC')}"
 
-# The same without some hours, and without the days they are of, whose other hours take their place.
-_IN_ROLL_UPS_BUT = """
-length = 86400 AND begin >= {first_day:DateTime('UTC')} AND begin < {last_day:DateTime('UTC')}
-   AND NOT has({late_days:Array(UInt32)}, toUnixTimestamp(begin))
-OR length = 3600 AND begin >= {first_hour:DateTime('UTC')} AND begin < {recent:DateTime('UTC')}
-   AND (begin < {first_day:DateTime('UTC')} OR begin >= {last_day:DateTime('UTC')}
-        OR has({late_days:Array(UInt32)}, toUnixTimestamp(toStartOfDay(begin))))
-   AND NOT has({late:Array(UInt32)}, toUnixTimestamp(begin))
+_FIGURES = """
+SELECT length, begin, results, counted, up, took, buckets, times, packed FROM probe_figures FINAL
+PREWHERE monitor = {{monitor:String}} AND ({which})
 """
-_IN_ROWS_AND = f"{_IN_ROWS} OR has({{late:Array(UInt32)}}, toUnixTimestamp(toStartOfHour(slot)))"
 
-
-def _question(in_roll_ups: str, in_rows: str, spread: bool) -> str:
-    merged, state, rows = (
-        ("quantilesTDigestMerge(0.5, 0.95, 0.99)(one)", "quantilesTDigestMergeState(0.5, 0.95, 0.99)(spread)",
-         "quantilesTDigestStateIf(0.5, 0.95, 0.99)(took, inside AND ok)")
-        if spread else ("[]", "0", "0")
-    )  # fmt: skip
-    # The index on `slot` cannot part copies of a row, which have the same one, so FINAL needs no second look.
-    return f"""
-SELECT sum(results), sum(well), sum(spent), {merged}, groupUniqArrayArray(elsewhere) FROM (
-    SELECT sum(total) AS results, sum(up) AS well, sum(took) AS spent, {state} AS one, emptyArrayUInt32() AS elsewhere
-    FROM probe_roll_ups FINAL
-    WHERE monitor = {{monitor:String}} AND ({in_roll_ups})
-    UNION ALL
-    SELECT countIf(inside), countIf(inside AND ok), sumIf(took, inside AND ok), {rows},
-           groupUniqArrayIf(toUnixTimestamp(toStartOfHour(slot)), NOT inside)
-    FROM (
-        SELECT slot, ok, took, {in_rows} AS inside FROM probe_results FINAL
+# The rows of all hours of which one is new; those before the window tell only whether the hour is whole.
+_ANEW = f"""
+SELECT hour, sum(many), sumIf(many, outcome < 2), sumIf(many, outcome = 1), sumIf(spent, outcome = 1),
+       groupArrayIf(bucket, outcome = 1), groupArrayIf(many, outcome = 1)
+FROM (
+    SELECT toUnixTimestamp(toStartOfHour(slot)) AS hour,
+           multiIf(slot < {{start:DateTime64(6, 'UTC')}}, 3, maintenance, 2, ok) AS outcome,
+           if(outcome = 1, toUInt16(ceil(log(greatest(took, 1)) / log({_STEP}))), 0) AS bucket,
+           count() AS many, sum(took) AS spent
+    FROM probe_results FINAL
+    WHERE monitor = {{monitor:String}} AND confirm = 0 AND toStartOfHour(slot) IN (
+        SELECT toStartOfHour(slot) FROM probe_results
         WHERE monitor = {{monitor:String}} AND confirm = 0 AND slot >= {{start:DateTime64(6, 'UTC')}}
-          AND ({in_rows} OR inserted_at >= {{rolled_to:DateTime('UTC')}})
+          AND inserted_at >= {{rolled_to:DateTime('UTC')}}
     )
+    GROUP BY hour, outcome, bucket
 )
-SETTINGS use_skip_indexes_if_final_exact_mode = 0"""
-
-
-_USUAL = {spread: _question(_IN_ROLL_UPS, _IN_ROWS, spread) for spread in (False, True)}
-_WITH_LATE = {spread: _question(_IN_ROLL_UPS_BUT, _IN_ROWS_AND, spread) for spread in (False, True)}
-
-# Of some hours those of which there are not fewer rows than were rolled up once: of the others, rows have expired.
-_WHOLE = """
-SELECT hour FROM (
-    SELECT toUnixTimestamp(toStartOfHour(slot)) AS hour, count() AS rows, 0 AS rolled FROM probe_results FINAL
-    WHERE monitor = {monitor:String} AND confirm = 0
-      AND has({hours:Array(UInt32)}, toUnixTimestamp(toStartOfHour(slot)))
-    GROUP BY hour
-    UNION ALL
-    SELECT toUnixTimestamp(begin), 0, total FROM probe_roll_ups FINAL
-    WHERE monitor = {monitor:String} AND length = 3600 AND has({hours:Array(UInt32)}, toUnixTimestamp(begin))
-)
-GROUP BY hour HAVING sum(rows) >= sum(rolled)
+GROUP BY hour
 """
+
+# (microseconds into the hour, region) -> (outcome, microseconds it took)
+_Results = dict[tuple[int, str], tuple[int, int]]
+
+
+class Figures(NamedTuple):
+    """Of results that count: how many, how many were well, how long these took in all, microseconds, and of that, to a
+    fiftieth, the median, the 95th and the 99th percentile; none without any."""
+
+    total: int
+    up: int
+    took: int
+    percentiles: tuple[float, ...]
+
+
+class _Sum:
+    def __init__(self) -> None:
+        self.total, self.up, self.took = 0, 0, 0
+        self.times: Counter[int] = Counter()
+
+    def add(self, total: int, up: int, took: int, buckets: Iterable[int], times: Iterable[int]) -> None:
+        self.total += total
+        self.up += up
+        self.took += took
+        counted = self.times
+        for bucket, many in zip(buckets, times, strict=True):
+            counted[bucket] += many
+
+    def add_results(self, results: Iterable[tuple[int, int]]) -> None:
+        for outcome, took in results:
+            self.total += outcome in (_DOWN, _UP)
+            if outcome == _UP:
+                self.up += 1
+                self.took += took
+                self.times[math.ceil(math.log(max(took, 1)) / _LOG_STEP)] += 1
+
+    def percentiles(self) -> tuple[float, ...]:
+        """In the middle, by ratio, of the bucket that the result of each share is in; none without any."""
+        ordered, many = sorted(self.times.items()), self.times.total()
+        found: list[float] = []
+        reached = 0
+        for bucket, times in ordered:
+            reached += times
+            while len(found) < len(_SHARES) and reached >= _SHARES[len(found)] * many:
+                found.append(_STEP ** (bucket - 0.5) if bucket else 1.0)
+        return tuple(found)
+
+
+class _Window(NamedTuple):
+    """Since `start`; all that was inserted before `rolled_to`, in seconds, is in the roll-ups."""
+
+    monitor: str
+    start: Micros
+    rolled_to: int
+
+    @property
+    def first_hour(self) -> int:
+        """The hour in which it begins, in seconds."""
+        return self.start // HOUR * HOUR // SECOND
+
+    @property
+    def recent(self) -> int:
+        """From this hour on, in seconds, results are usually not rolled up yet."""
+        return max(DAY, (self.rolled_to * SECOND - _USUALLY) // HOUR * HOUR) // SECOND
+
+    @property
+    def new(self) -> str:
+        """The question for what may not be rolled up yet."""
+        return _NEW.format(rolled_to=self.rolled_to)
+
+    def figures(self, by_hour: Iterable[int] = ()) -> str:
+        """The question for days, and for the hours of those days that are not whole, not over, or in `by_hour`."""
+        day = DAY // SECOND
+        first_day, last_day = -(-self.start // DAY) * day, self.recent // day * day
+        days = f"length = 86400 AND begin >= {first_day} AND begin < {last_day}"
+        hours = f"begin >= {self.first_hour} AND begin < {first_day} OR begin >= {max(self.first_hour, last_day)}"
+        if those := ", ".join(str(begin) for begin in sorted(by_hour)):
+            days += f" AND begin NOT IN ({those})"
+            hours += f" OR begin >= {self.first_hour} AND intDiv(begin, {day}) * {day} IN ({those})"
+        return _FIGURES.format(which=f"{days} OR length = 3600 AND ({hours})")
+
+    @property
+    def asked(self) -> dict[str, Any]:
+        """The parameters of `_ANEW`."""
+        start = f"{self.start // SECOND}.{self.start % SECOND:06}"
+        return {"monitor": self.monitor, "start": start, "rolled_to": max(self.rolled_to, DAY // SECOND)}
 
 
 class ProbeWindows:
@@ -86,25 +161,19 @@ class ProbeWindows:
         self._rows = clickhouse.rows
         self._rolled_to, self._looked_at = 0, -_LOOK_SECONDS
 
-    async def figures(self, monitor: str, start: Micros, spread: bool) -> tuple[int, int, int, list[float]]:
-        """How many results there are since `start`, how many were well, how long these took in all, microseconds, and
-        with `spread` the median, the 95th and the 99th percentile of it."""
-        asked = _window(monitor, start, await self._known_to())
-        late: set[int] = set()
-        seen: set[int] = set()
-        while True:
-            if late:
-                days = {hour * SECOND // DAY * DAY // SECOND for hour in late}
-                asked |= {"late": sorted(late), "late_days": sorted(days)}
-            [(total, up, took, percentiles, elsewhere)] = await self._rows(
-                (_WITH_LATE if late else _USUAL)[spread], asked
-            )
-            new = set(elsewhere) - seen
-            whole = await self._rows(_WHOLE, {"monitor": monitor, "hours": sorted(new)}) if new else []
-            if not whole:
-                return total, up, took, percentiles
-            seen |= new
-            late.update(hour for (hour,) in whole)
+    async def figures(self, monitor: str, start: Micros) -> Figures:
+        """Of all results since `start`."""
+        # ClickHouse takes a small number for no time at all; of the first day of 1970 there are no results.
+        window = _Window(monitor, max(start, DAY), await self._known_to())
+        asked = {"monitor": monitor}
+        new, figures = await asyncio.gather(self._rows(window.new, asked), self._rows(window.figures(), asked))
+        if len(new) <= _MOST_ROWS:
+            hours = _by_hour(new, window.start)
+            if all(hour >= window.recent for hour in hours):
+                return _summed(window, figures, hours)
+        anew = {hour: figure for hour, *figure in await self._rows(_ANEW, window.asked)}
+        days = {hour * SECOND // DAY * DAY // SECOND for hour in anew}
+        return _summed(window, await self._rows(window.figures(days), asked), {}, anew)
 
     async def _known_to(self) -> int:
         """A moment before which all that was inserted is rolled up. An older one is as right, and only slower."""
@@ -115,16 +184,40 @@ class ProbeWindows:
         return self._rolled_to
 
 
-def _window(monitor: str, start: Micros, rolled_to: int) -> dict[str, Any]:
-    # ClickHouse takes a small number for no time at all; of the first day of 1970 there are no results.
-    start = max(start, DAY)
-    recent = max(DAY, (rolled_to * SECOND - _USUALLY) // HOUR * HOUR)
-    return {
-        "monitor": monitor,
-        "start": f"{start // SECOND}.{start % SECOND:06}",
-        "first_hour": -(-start // HOUR) * HOUR // SECOND,
-        "first_day": -(-start // DAY) * DAY // SECOND,
-        "recent": recent // SECOND,
-        "last_day": recent // DAY * DAY // SECOND,
-        "rolled_to": max(rolled_to, DAY // SECOND),
-    }
+def _by_hour(rows: Iterable[tuple[Any, ...]], start: Micros) -> dict[int, _Results]:
+    """Regular results since `start`."""
+    hours: dict[int, _Results] = {}
+    for slot, confirm, region, ok, maintenance, took in rows:
+        if not confirm and slot >= start:
+            hour, offset = divmod(slot, HOUR)
+            outcome = _MAINTENANCE if maintenance else ok
+            hours.setdefault(hour * HOUR // SECOND, {})[offset, region] = outcome, took
+    return hours
+
+
+def _summed(
+    window: _Window, figures: list[tuple[Any, ...]], new: dict[int, _Results], anew: dict[int, list[Any]] | None = None
+) -> Figures:
+    """new: rows that may not be rolled up, by hour. anew: hours as they are now. Where there are fewer rows than were
+    rolled up once, some have expired, and the roll-up counts."""
+    whole = _Sum()
+    anew = dict(anew or {})
+    for length, begin, results, counted, up, took, buckets, times, packed in figures:
+        cut = length == 3600 and begin * SECOND < window.start
+        if length == 3600 and begin in anew:
+            if anew[begin][0] >= results:
+                continue
+            del anew[begin]
+        if cut or begin in new:
+            known: _Results = {(at, region): (outcome, spent) for at, region, outcome, spent in packed}
+            known |= new.pop(begin, {})
+            if cut or len(known) >= results:
+                after = window.start - begin * SECOND
+                whole.add_results(result for (at, _), result in known.items() if at >= after)
+                continue
+        whole.add(counted, up, took, buckets, times)
+    for results_of_hour in new.values():
+        whole.add_results(results_of_hour.values())
+    for _, *figure in anew.values():
+        whole.add(*figure)
+    return Figures(whole.total, whole.up, whole.took, whole.percentiles())

@@ -48,6 +48,7 @@ class ProbeCompleted(Fact, tag="probe.completed", frozen=True):
     at: when the probe began. took: Micros until it was decided.
     ok: whether the target is well; else `failure` says how it is not, and `detail` says it in words.
     version: of the definition by which it was probed; 0 when that is not told.
+    maintenance: the monitor was in maintenance: the result is kept and counts in no uptime.
     status: of the HTTP answer. address: the one that was connected. expires: when the TLS certificate does.
     domain_expires: when the registered domain of the host does, as far as the prober knows it by then.
     """
@@ -66,6 +67,7 @@ class ProbeCompleted(Fact, tag="probe.completed", frozen=True):
     phases: Phases = Phases()
     expires: Micros | None = None
     domain_expires: Micros | None = None
+    maintenance: bool = False
 
 
 class MonitorDefined(Fact, tag="monitor.defined", frozen=True):

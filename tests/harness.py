@@ -317,12 +317,13 @@ class MemoryMonitorHistory:
         return sum(row.slot >= start and not row.confirm for one in monitors for row in self._results(one))
 
     async def counts(self, monitor: str, start: Micros) -> Counts:
-        rows = [row for row in self._results(monitor) if row.slot >= start and not row.confirm]
+        rows = [row for row in self._results(monitor, counted=True) if row.slot >= start and not row.confirm]
         up = [row.took for row in rows if row.ok]
         return Counts(len(rows), len(up), sum(up) / len(up) if up else None)
 
     async def figures(self, monitor: str, start: Micros) -> tuple[Counts, Percentiles | None]:
-        up = sorted(row.took for row in self._results(monitor) if row.slot >= start and not row.confirm and row.ok)
+        rows = [row for row in self._results(monitor, counted=True) if row.slot >= start and not row.confirm]
+        up = sorted(row.took for row in rows if row.ok)
         spread = Percentiles(*(up[int(share * (len(up) - 1))] for share in (0.5, 0.95, 0.99))) if up else None
         return await self.counts(monitor, start), spread
 
@@ -362,11 +363,14 @@ class MemoryMonitorHistory:
                 found[id] = found[id]._replace(resolved=at)
         return found
 
-    def _results(self, monitor: str) -> list[ResultRow]:
+    def _results(self, monitor: str, counted: bool = False) -> list[ResultRow]:
+        """counted: only what counts in an uptime."""
         rows: dict[tuple[Micros, int, str], ResultRow] = {}
         for key, told in self._log.of(PROBE_RESULTS):
             if key == monitor and told["type"] == "probe.completed" and told.get("failure") != "ours":
                 one = msgspec.convert(told, ProbeCompleted)
+                if counted and one.maintenance:
+                    continue
                 row = ResultRow(
                     one.slot, one.confirm, one.region, one.at, one.ok, one.failure, one.detail, one.status, one.took,
                     one.address,

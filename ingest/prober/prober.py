@@ -154,7 +154,7 @@ class Prober:
         fresh = not state.seen and begun <= now < begun + step(monitor)
         if fresh and watched.asked != (begun, 0) and region_of(monitor, begun) == self._region:
             watched.asked = (begun, 0)
-            self._running.begin(monitor, watched.sealed, begun, 0)
+            self._running.begin(monitor, watched.sealed, begun, 0, state.maintained)
 
     def _plan_confirmation(self, partition: int, watched: _Watched, monitor: Monitor, doubt: Doubt | None) -> None:
         if doubt is None or watched.asked == (doubt.since, doubt.asked):
@@ -226,7 +226,8 @@ class Prober:
         watched.due = self._next_slot(monitor, now)
         if now - at < step(monitor):
             measures.started(now - at)
-            self._running.begin(monitor, watched.sealed, at, 0)
+            maintained = watched.state is not None and watched.state.maintained
+            self._running.begin(monitor, watched.sealed, at, 0, maintained)
         else:
             measures.missed((watched.due - at) // (step(monitor) * len(monitor.probed_from)))
         self._push(watched.due, id, partition, 0)

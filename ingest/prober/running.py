@@ -69,8 +69,11 @@ class Running:
         self._beat_at = now
         self._network.beat()
 
-    def begin(self, monitor: Monitor, sealed: Sealed | None, slot: Micros, confirm: int) -> None:
-        """Probe `monitor` and append the result. `sealed` None: what is sealed cannot be read."""
+    def begin(
+        self, monitor: Monitor, sealed: Sealed | None, slot: Micros, confirm: int, maintained: bool = False
+    ) -> None:
+        """Probe `monitor` and append the result. `sealed` None: what is sealed cannot be read. `maintained`: it is in
+        maintenance, which the result tells."""
         project = monitor.project
         if sealed is None:
             work = self._refuse(monitor, slot, confirm, "what is sealed in this monitor cannot be read")
@@ -79,7 +82,7 @@ class Running:
         else:
             self._under_way += 1
             self._of_project[project] += 1
-            work = self._probe(monitor, sealed, slot, confirm)
+            work = self._probe(monitor, sealed, slot, confirm, maintained)
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -89,7 +92,7 @@ class Running:
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=_ENDING_SECONDS)
 
-    async def _probe(self, monitor: Monitor, sealed: Sealed, slot: Micros, confirm: int) -> None:
+    async def _probe(self, monitor: Monitor, sealed: Sealed, slot: Micros, confirm: int, maintained: bool) -> None:
         began, at = self._monotonic(), max(slot, self._clock.now())
         try:
             result = await probe(self._connector, monitor, sealed, slot, confirm, self._region, at)
@@ -103,6 +106,8 @@ class Running:
             result = replace(result, failure="ours", detail="this prober stood still")
         if self._domains is not None and (expires := self._domains.expires(monitor)) is not None:
             result = replace(result, domain_expires=expires)
+        if maintained:
+            result = replace(result, maintenance=True)
         await self._report(monitor, self._network.judge(monitor, result, began))
 
     def _leave(self, project: str) -> None:

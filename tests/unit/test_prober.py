@@ -129,6 +129,19 @@ def missed() -> float:
     return REGISTRY.get_sample_value(MISSED) or 0.0
 
 
+async def test_a_result_tells_that_its_monitor_was_in_maintenance() -> None:
+    one = monitor()
+    async with world(one, running(maintained=True)) as here:
+        first, second, _ = slots(one, NOON, NOON + 30 * SECOND)
+        here.clock.time = first[0]
+        here.prober.turn()
+        assert [(result.slot, result.maintenance) for result in await here.told(1)] == [(first[0], True)]
+        here.hear(running())
+        here.clock.time = second[0]
+        here.prober.turn()
+        assert [(result.slot, result.maintenance) for result in await here.told(1)] == [(second[0], False)]
+
+
 async def test_slots_are_probed_on_time_and_once() -> None:
     one = monitor()
     async with world(one, running()) as here:

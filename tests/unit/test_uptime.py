@@ -12,7 +12,7 @@ from query_api.uptime import Span, of_counts, of_observed, of_window, shown, tim
 from schemas.base import SECOND
 from schemas.transitions import Shown
 
-STATES: tuple[Shown, ...] = ("new", "up", "late", "not_observed", "down", "paused")
+STATES: tuple[Shown, ...] = ("new", "up", "late", "not_observed", "down", "paused", "maintenance")
 
 moments = st.integers(0, 60)
 spans = st.lists(st.builds(Span, moments, moments, st.sampled_from(STATES)), max_size=8)
