@@ -16,6 +16,8 @@ install: .venv/.installed
 	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "Python cannot make a virtual environment: install the Debian package python3-venv"; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@# Or five processes would each do it for themselves at the first start.
+	@$(BIN)/python -m compileall -q schemas infra ingest processors query_api pingfold
 	@touch $@
 
 run: install

@@ -126,13 +126,15 @@ async def _start(
     for slot in range(settings.workers):
         supervisor.keep(python_role("worker", slot, 1))
     supervisor.keep(python_role("ticker", 0, 1))
-    for slot, region in enumerate(region for region in settings.regions for _ in range(settings.probers)):
-        supervisor.keep(python_role("prober", slot, 1, "--region", region))
     supervisor.keep(python_role("web", 0, 2))
     if embedded_clickhouse is not None:
         await _until("ClickHouse", lambda: _answers(f"{clickhouse_url}/ping"))
     await asyncio.to_thread(clickhouse_migrations.migrate, clickhouse_url)
     supervisor.keep(python_role("writer", 0, 1, nice=PATIENT))
+    # Probers begin when pings are taken: what they need of the processor would only delay that.
+    await _until("The web process", lambda: _answers(f"{settings.base_url}/healthz"), _READY_SECONDS)
+    for slot, region in enumerate(region for region in settings.regions for _ in range(settings.probers)):
+        supervisor.keep(python_role("prober", slot, 1, "--region", region))
     await _until("Pingfold", lambda: _answers(f"{settings.base_url}/readyz"), _READY_SECONDS)
     say("pingfold", f"ready at {settings.base_url} after {time.monotonic() - began:.1f} s")
     file = credentials.path_of(settings)
