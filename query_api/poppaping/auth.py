@@ -4,17 +4,18 @@ A key of another kind than `poppaping` is no key here. A key that names no scope
 only when the directory has seen every key made before the request came.
 """
 
-from collections.abc import Awaitable, Callable
 from typing import Annotated
 
 import msgspec
-from fastapi import Depends, Request
+from fastapi import Depends, Request, Security
+from fastapi.openapi.models import HTTPBearer
+from fastapi.security.base import SecurityBase
 
 from infra.secrets import hash_api_key
 from query_api.auth import BODY_LIMIT, LOOK
 from query_api.parts import Parts, parts_of
 from query_api.poppaping.answers import Fault
-from schemas.definitions import ApiKey
+from schemas.definitions import ApiKey, KeyScope
 
 _LONGEST_KEY = 200
 
@@ -51,26 +52,30 @@ async def _find(parts: Parts, hash: str) -> ApiKey | None:
     return key
 
 
-Anyone = Annotated[ApiKey, Depends(caller)]
+class _Key(SecurityBase):
+    """A dependency: the key of whoever asks, which must have `scope`. `/openapi.json` tells of it by its type."""
 
+    model = HTTPBearer(description="An API key; it may also be shown as `X-API-Key`.")
+    scheme_name = "PoppaPingKey"
 
-def _with(scope: str) -> Callable[[Request], Awaitable[ApiKey]]:
-    async def check(request: Request) -> ApiKey:
+    def __init__(self, scope: KeyScope | None = None) -> None:
+        self._scope = scope
+
+    async def __call__(self, request: Request) -> ApiKey:
         key = await caller(request)
-        if key.scopes and scope not in key.scopes:
-            raise Fault(403, f"API key lacks the required scope '{scope}'.")
+        if self._scope is not None and key.scopes and self._scope not in key.scopes:
+            raise Fault(403, f"API key lacks the required scope '{self._scope}'.")
         return key
 
-    return check
 
-
-MonitorsReader = Annotated[ApiKey, Depends(_with("monitors:read"))]
-MonitorsWriter = Annotated[ApiKey, Depends(_with("monitors:write"))]
-IncidentsReader = Annotated[ApiKey, Depends(_with("incidents:read"))]
-PagesReader = Annotated[ApiKey, Depends(_with("status-pages:read"))]
-PagesWriter = Annotated[ApiKey, Depends(_with("status-pages:write"))]
-AlertsReader = Annotated[ApiKey, Depends(_with("alerts:read"))]
-AlertsWriter = Annotated[ApiKey, Depends(_with("alerts:write"))]
+Anyone = Annotated[ApiKey, Security(_Key())]
+MonitorsReader = Annotated[ApiKey, Security(_Key("monitors:read"))]
+MonitorsWriter = Annotated[ApiKey, Security(_Key("monitors:write"))]
+IncidentsReader = Annotated[ApiKey, Security(_Key("incidents:read"))]
+PagesReader = Annotated[ApiKey, Security(_Key("status-pages:read"))]
+PagesWriter = Annotated[ApiKey, Security(_Key("status-pages:write"))]
+AlertsReader = Annotated[ApiKey, Security(_Key("alerts:read"))]
+AlertsWriter = Annotated[ApiKey, Security(_Key("alerts:write"))]
 
 
 async def json_object(request: Request) -> dict[str, object]:
