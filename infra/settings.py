@@ -13,6 +13,7 @@ import msgspec
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from infra.servers import Server, server_of
 from schemas.definitions import Address
 
 Network = IPv4Network | IPv6Network
@@ -57,6 +58,8 @@ class Settings(BaseSettings):
     # starts so many probers for each of them.
     regions: Annotated[tuple[RegionName, ...], NoDecode, Field(min_length=1)] = ("local",)
     probers: int = Field(1, ge=0)
+    # Resolvers that probers ask for the names of targets; none: those of the host.
+    resolvers: Annotated[tuple[Server, ...], NoDecode] = ()
     # Where probers learn which RDAP server to ask when a domain expires; None: they ask nobody.
     rdap: Annotated[str | None, Field(pattern=r"^https?://[!-~]+$")] = _RDAP_BOOTSTRAP
     # Limits of the PoppaPing API: those of one of its plans, or none.
@@ -104,6 +107,13 @@ class Settings(BaseSettings):
     def _networks(cls, value: object) -> object:
         if isinstance(value, str):
             return tuple(ip_network(part.strip()) for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("resolvers", mode="before")
+    @classmethod
+    def _servers(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(server_of(part.strip(), 53) for part in value.split(",") if part.strip())
         return value
 
     @field_validator("regions", mode="before")

@@ -16,6 +16,7 @@ from ingest.clock import Clock
 from ingest.prober.assignment import Assignment
 from ingest.prober.connection import Connector
 from ingest.prober.domains import Domains
+from ingest.prober.names import Names
 from ingest.prober.prober import Prober
 from ingest.prober.rdap import Rdap
 from pingfold.addresses import kafka_of
@@ -37,7 +38,7 @@ async def serve_prober(settings: Settings, region: str, slot: str) -> None:
         sink = Sink(bootstrap)
         stack.push_async_callback(sink.close)
         guard = Guard(settings.private_targets)
-        connector = Connector(guard)
+        connector = Connector(guard, Names(settings.resolvers))
         stack.push_async_callback(connector.close)
         domains = await _domains(settings, guard, stack)
         decrypt = Vault.open(settings).decrypt

@@ -203,6 +203,27 @@ class Pingfold:
         finally:
             os.kill(self.supervisor, signal.SIGCONT)
 
+    @contextlib.contextmanager
+    def beside(self, *role: str, **settings: str) -> Iterator[None]:
+        """A role of its own (`pingfold ROLE ...`), with these settings on top, runs as long as the body."""
+        with self.output.open("ab") as output:
+            process = subprocess.Popen(
+                [*_dies_with_us(), sys.executable, "-m", "pingfold", *role],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env=self._environment() | settings,
+            )
+        try:
+            yield
+        finally:
+            process.terminate()
+            try:
+                process.wait(_STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
     def stop(self) -> float:
         """Stop as Ctrl-C does; the seconds that it took. Fails when it is not clean, or takes longer than promised."""
         process = self._process

@@ -167,6 +167,7 @@ class Connector:
         try:
             async with asyncio.timeout(_DATE_SECONDS):
                 opened, _ = await self._connect(address, port, asyncio.Protocol, tls=True)
+                assert isinstance(opened, socket.socket)
                 transport, _ = await asyncio.get_running_loop().create_connection(
                     asyncio.Protocol,
                     sock=opened,

@@ -106,6 +106,17 @@ def test_body_limit(given: Given, text: str, announced: int | None, kept: int) -
 
 
 @pytest.mark.parametrize(
+    ("text", "servers"),
+    [
+        ("", ()),
+        (" 192.0.2.53, [2001:db8::53]:5353,", (("192.0.2.53", 53), ("2001:db8::53", 5353))),
+    ],
+)
+def test_resolvers(given: Given, text: str, servers: tuple[tuple[str, int], ...]) -> None:
+    assert given(PINGFOLD_RESOLVERS=text).resolvers == servers
+
+
+@pytest.mark.parametrize(
     ("text", "url"),
     [
         ("", "https://data.iana.org/rdap/dns.json"),
@@ -144,6 +155,7 @@ def test_networks(given: Given, text: str, networks: list[str]) -> None:
         ("PINGFOLD_PINGS_PER_MINUTE", "-1", "pings_per_minute"),
         ("PINGFOLD_WORKERS", "0", "workers"),
         ("PINGFOLD_RDAP", "ftp://example.org/", "rdap"),
+        ("PINGFOLD_RESOLVERS", "dns.example.org", "resolvers"),
         ("PINGFOLD_PARTITIONS", "0", "partitions"),
         ("PINGFOLD_PRIVATE_TARGETS", "10.0.0.1/8", "10.0.0.1/8 has host bits set"),
         ("PINGFOLD_PRIVATE_TARGETS", "127.0.0.0/8;10.0.0.0/8", "private_targets"),
