@@ -262,6 +262,8 @@ class MonitorsPartition:
         return effects
 
     def _redefine(self, state: MonitorState, old: Monitor, new: Monitor, at: Micros, time: Micros) -> list[Effect]:
+        if (old.kind, old.target) != (new.kind, new.target):  # it may be another host, which has others
+            state.expires = state.domain_expires = None
         if old.paused != new.paused:
             begin(state, new, at)
             return pause(state, new, at, time) if new.paused else resume(state, new, at, time)

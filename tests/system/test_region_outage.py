@@ -8,21 +8,19 @@ out while nobody listens at its addresses.
 import asyncio
 import contextlib
 import json
-import threading
-from collections.abc import AsyncIterator, Coroutine, Iterator
-from typing import Any, TypeVar
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
 
 import pytest
 
 from infra.embedded.ports import HOST
 from schemas.topics import PROBE_RESULTS, TRANSITIONS
 from tests.integration.probe_targets import head_of, resolving, serving
+from tests.loop_thread import LoopThread
 from tests.pingfold_process import Pingfold, wait_until
 from tests.system.test_monitors import await_status, call, status
 
 pytestmark = pytest.mark.system
-
-T = TypeVar("T")
 
 SITES = 8
 RIGA, OSLO = "riga", "oslo"
@@ -36,48 +34,34 @@ def site(number: int) -> str:
 class World:
     """The sites and the networks of both regions. broken: sites that answer 503. port: of every site."""
 
-    def __init__(self) -> None:
+    def __init__(self, servers: LoopThread) -> None:
         self.broken: set[str] = set()
-        self.port = 0
         self.resolvers: dict[str, str] = {}
         self._relays: dict[str, list[asyncio.Server]] = {}
-        self._loop = asyncio.new_event_loop()
+        self._servers = servers
+        self.port = servers.enter(serving(self._answer)).port
+        for region, network in _NETWORKS.items():
+            names = {site(number): [f"{network}.{number}"] for number in range(1, SITES + 1)}
+            host, port = servers.enter(resolving(names)).server
+            self.resolvers[region] = f"{host}:{port}"
+            self.mend(region)
 
     @contextlib.contextmanager
     def running(self) -> Iterator["World"]:
-        """In a thread of its own."""
-        thread = threading.Thread(target=self._loop.run_forever, name="world", daemon=True)
-        thread.start()
-        stack = contextlib.AsyncExitStack()
+        """At the end nobody listens any more."""
         try:
-            self._do(self._begin(stack))
             yield self
         finally:
             for region in _NETWORKS:
                 self.cut(region)
-            self._do(stack.aclose())
-            self._loop.call_soon_threadsafe(self._loop.stop)
-            thread.join(10.0)
-            self._loop.close()
 
     def cut(self, region: str) -> None:
         """The network of a region fails."""
-        self._do(self._cut(region))
+        self._servers.do(self._cut(region))
 
     def mend(self, region: str) -> None:
         """It is back."""
-        self._do(self._mend(region))
-
-    def _do(self, work: Coroutine[Any, Any, T]) -> T:
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(20.0)
-
-    async def _begin(self, stack: contextlib.AsyncExitStack) -> None:
-        self.port = (await stack.enter_async_context(serving(self._answer))).port
-        for region, network in _NETWORKS.items():
-            names = {site(number): [f"{network}.{number}"] for number in range(1, SITES + 1)}
-            host, port = (await stack.enter_async_context(resolving(names))).server
-            self.resolvers[region] = f"{host}:{port}"
-            await self._mend(region)
+        self._servers.do(self._mend(region))
 
     async def _mend(self, region: str) -> None:
         addresses = [f"{_NETWORKS[region]}.{number}" for number in range(1, SITES + 1)]
@@ -143,7 +127,7 @@ def results_of(pingfold: Pingfold, region: str) -> list[dict[str, Any]]:
 def test_a_region_whose_network_fails_accuses_nobody(own_pingfold: Pingfold) -> None:
     own_pingfold.settings |= {"PINGFOLD_REGIONS": f"{RIGA},{OSLO}", "PINGFOLD_PROBERS": "0"}
     with contextlib.ExitStack() as stack:
-        world = stack.enter_context(World().running())
+        world = stack.enter_context(World(stack.enter_context(LoopThread())).running())
         own_pingfold.start()
         for slot, (region, resolver) in enumerate(world.resolvers.items()):
             stack.enter_context(

@@ -746,6 +746,16 @@ def test_a_definition_that_probes_otherwise_begins_anew(fields: dict[str, Any]) 
     assert story.state.results == 5
 
 
+@pytest.mark.parametrize("paused", [False, True])
+def test_what_expires_is_that_of_the_target(paused: bool) -> None:
+    story = told_as("up")
+    story.probe(3, expires=t(1000), domain_expires=t(2000))
+    story.define(200, interval=30)
+    assert (story.state.expires, story.state.domain_expires) == (t(1000), t(2000))
+    story.define(201, paused=paused, target=Target(url="https://other"))
+    assert (story.state.expires, story.state.domain_expires) == (None, None)
+
+
 def test_a_definition_that_was_long_on_its_way_counts_from_now() -> None:
     story = told_as("up")
     story.tick(150)
