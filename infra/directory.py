@@ -107,6 +107,10 @@ class Directory:
     def __len__(self) -> int:
         return len(self._checks)
 
+    def check_ids(self) -> list[str]:
+        """The ids of all checks, in the order in which they came to be known."""
+        return list(self._checks)
+
     def check(self, id: str) -> Check | None:
         """The check with this id."""
         packed = self._checks.get(id)

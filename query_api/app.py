@@ -11,7 +11,7 @@ from starlette.routing import Route
 
 from query_api import healthchecks, poppaping, refusals
 from query_api.freshness import STALE_HEADER, Freshness
-from query_api.pages import dashboard, status
+from query_api.pages import badges, dashboard, status
 from query_api.parts import Parts
 from query_api.table import Table, include
 from query_api.verbs import Verbs
@@ -39,6 +39,7 @@ def create_app(parts: Parts) -> FastAPI:
     for router in poppaping.ROUTERS:
         include(app, router, poppaping.PREFIX)
     include(app, dashboard.router)
+    badges.install(app, parts)
     status.install(app, parts)
     app.router.routes.insert(0, Table(app.routes))
     routes = [route for router in healthchecks.ROUTERS for route in router.routes if isinstance(route, Route)]

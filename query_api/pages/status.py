@@ -13,6 +13,7 @@ from fastapi import APIRouter, FastAPI, Request, Response
 
 from query_api.auth import LOOK
 from query_api.pages import status_forms
+from query_api.pages.drawing import SAFE, SVG
 from query_api.pages.kept import Answer, Kept
 from query_api.pages.page_password import Doorkeeper
 from query_api.parts import Parts
@@ -27,7 +28,6 @@ router = APIRouter(include_in_schema=False)
 
 _MAX_AGE = 15
 _SHORT = 8
-_CONTENT = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 
 
 class Form(NamedTuple):
@@ -41,7 +41,7 @@ class Form(NamedTuple):
 _HTML = Form("text/html; charset=utf-8", status_forms.html)
 _JSON = Form(JSON, status_forms.json)
 _ATOM = Form("application/atom+xml; charset=utf-8", status_forms.atom)
-_BADGE = Form("image/svg+xml; charset=utf-8", status_forms.badge, history=False)
+_BADGE = Form(SVG, status_forms.badge, history=False)
 
 
 class StatusPages:
@@ -117,7 +117,7 @@ def _pages(request: Request) -> StatusPages:
 
 
 def _response(request: Request, answer: Answer, form: Form, private: bool, age: Micros) -> Response:
-    headers = {"ETag": answer.etag, "Content-Security-Policy": _CONTENT, "X-Content-Type-Options": "nosniff"}
+    headers = {"ETag": answer.etag} | SAFE
     if private:
         headers |= {"Cache-Control": "private, no-cache", "Vary": "Authorization"}
     else:

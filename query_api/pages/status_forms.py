@@ -3,7 +3,6 @@
 None of them holds the moment at which it was made; the headers tell it. `base`: the address of this Pingfold.
 """
 
-import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from fractions import Fraction
@@ -14,13 +13,12 @@ from xml.etree import ElementTree
 import msgspec
 from jinja2 import Environment, PackageLoader
 
+from query_api.pages.drawing import AMBER, GREEN, GREY, NOT_XML, RED, drawn
 from query_api.status_board import DAYS, Board, Day, Incident, Line, Overall, Status, address
 from query_api.uptime import shown
 from schemas.base import SECOND, Micros
 
 _ATOM = "http://www.w3.org/2005/Atom"
-# XML cannot hold these, whatever the escape.
-_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 _OVERALL: dict[Overall, str] = {
     "operational": "All systems operational",
@@ -29,10 +27,10 @@ _OVERALL: dict[Overall, str] = {
     "unknown": "Status not fully known",
 }
 _BADGE: dict[Overall, tuple[str, str]] = {
-    "operational": ("operational", "#2b8a3e"),
-    "partial_outage": ("partial outage", "#b35c00"),
-    "major_outage": ("major outage", "#c92a2a"),
-    "unknown": ("unknown", "#667383"),
+    "operational": ("operational", GREEN),
+    "partial_outage": ("partial outage", AMBER),
+    "major_outage": ("major outage", RED),
+    "unknown": ("unknown", GREY),
 }
 _WORDS: dict[Status, str] = {
     "up": "Operational",
@@ -41,9 +39,6 @@ _WORDS: dict[Status, str] = {
     "pending": "Waiting for first result",
     "unknown": "Not observed",
 }
-
-_BADGE_TITLE = 40
-_LETTER = 6.6  # pixels, about, of 11 px Verdana and its like
 
 _templates = Environment(loader=PackageLoader("query_api.pages"), autoescape=True, trim_blocks=True, lstrip_blocks=True)
 
@@ -145,13 +140,7 @@ def atom(board: Board, site: str, base: str) -> bytes:
 
 def badge(board: Board, _site: str, _base: str) -> bytes:
     """The status of all together, as a small SVG."""
-    title = _NOT_XML.sub("", board.page.title)
-    if len(title) > _BADGE_TITLE:
-        title = title[: _BADGE_TITLE - 1] + "…"
-    word, colour = _BADGE[board.overall]
-    left, right = (round(len(text) * _LETTER) + 12 for text in (title, word))
-    text = _templates.get_template("badge.svg").render(title=title, word=word, colour=colour, left=left, right=right)
-    return text.encode()
+    return drawn(board.page.title, *_BADGE[board.overall])
 
 
 def _url(board: Board, base: str) -> str:
@@ -242,5 +231,5 @@ def _iso(at: Micros) -> str:
 def _add(parent: ElementTree.Element, name: str, text: str = "", **attributes: str) -> ElementTree.Element:
     element = ElementTree.SubElement(parent, name, attributes)
     if text:
-        element.text = _NOT_XML.sub("", text)
+        element.text = NOT_XML.sub("", text)
     return element

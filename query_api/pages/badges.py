@@ -1,0 +1,102 @@
+"""Badges of checks for everybody: `/b/<2 or 3>/KEY.svg`, `.json` and `.shields` (reference/management-api.md, 5).
+
+KEY is told by the management API as `badge_url`; neither it nor a badge tells the check's id, which is its ping URL. Of
+three statuses, `late` is one; of two, what is late is up. A check that is new or paused is up. Any cache may keep a
+badge for 15 s.
+"""
+
+from typing import Literal
+
+from fastapi import APIRouter, FastAPI, Request, Response
+
+from infra.directory import Directory
+from query_api.auth import LOOK
+from query_api.healthchecks.check_object import badge_key
+from query_api.healthchecks.status import shown
+from query_api.pages.drawing import AMBER, GREEN, RED, SAFE, SVG, drawn
+from query_api.parts import Parts, parts_of
+from query_api.refusals import Refusal, Unavailable, json_answer
+from query_api.table import include
+from schemas.definitions import Check
+from schemas.ids import is_uuid
+
+router = APIRouter(include_in_schema=False)
+
+_MAX_AGE = 15
+_MOST_GONE = 1_000  # keys of checks that are gone are forgotten now and then
+
+Word = Literal["up", "late", "down"]
+
+# Of an SVG, and by the names of Shields.
+_COLOURS: dict[Word, tuple[str, str]] = {
+    "up": (GREEN, "success"),
+    "late": (AMBER, "important"),
+    "down": (RED, "critical"),
+}
+
+
+class BadgeKeys:
+    """Checks by the keys of their badges, which cannot be reckoned back; kept only where somebody asks for badges."""
+
+    def __init__(self, directory: Directory) -> None:
+        self._directory = directory
+        self._ids: dict[str, str] = {}
+        self._known: set[str] = set()
+
+    def check(self, key: str) -> Check | None:
+        """The check whose badge has this key."""
+        if key not in self._ids:
+            self._learn()
+        return self._directory.check(self._ids.get(key, ""))
+
+    def _learn(self) -> None:
+        if len(self._known) > 2 * len(self._directory) + _MOST_GONE:
+            self._known.clear()
+            self._ids.clear()
+        # The newest come last: those before one that is known are known.
+        for id in reversed(self._directory.check_ids()):
+            if id in self._known:
+                return
+            self._known.add(id)
+            self._ids[badge_key(id)] = id
+
+
+@router.api_route("/b/{states}/{key}.{form}", methods=["GET", "HEAD"])
+async def check_badge(request: Request, states: str, key: str, form: str) -> Response:
+    if states not in ("2", "3") or form not in ("svg", "json", "shields"):
+        raise Refusal(404, "not found")
+    parts, check = parts_of(request), await _find(request, key)
+    at = request.app.state.freshness.speaks_of(check.id)
+    status = shown(check, parts.states.state(check.id), at).status
+    late = status == "grace" and states == "3"
+    word: Word = "down" if status == "down" else "late" if late else "up"
+    colour, shields_colour = _COLOURS[word]
+    # Not its id, as elsewhere, when it has no name: that is its ping URL.
+    title = check.name or parts.settings.site_name
+    headers = {"Cache-Control": f"public, max-age={_MAX_AGE}", "Access-Control-Allow-Origin": "*"}
+    if form == "shields":
+        told = {"schemaVersion": 1, "label": title, "message": word, "color": shields_colour}
+        return json_answer(told, headers=headers)
+    if form == "json":
+        counts = {"total": 1, "grace": int(word == "late"), "down": int(word == "down")}
+        return json_answer({"status": word} | counts, headers=headers)
+    return Response(drawn(title, word, colour), headers=headers | SAFE, media_type=SVG)
+
+
+async def _find(request: Request, key: str) -> Check:
+    """Unknown only when the directory has seen everything committed before the request came."""
+    keys: BadgeKeys = request.app.state.badge_keys
+    check = keys.check(key)
+    if check is None and is_uuid(key):
+        if not await parts_of(request).definitions_replica.caught_up(LOOK):
+            raise Unavailable("the check cannot be looked up now")
+        check = keys.check(key)
+    if check is None:
+        raise Refusal(404, "not found")
+    return check
+
+
+def install(app: FastAPI, parts: Parts) -> None:
+    """Put the badges into the application."""
+    app.state.badge_keys = BadgeKeys(parts.directory)
+    include(app, router)
