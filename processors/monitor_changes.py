@@ -22,7 +22,7 @@ _RECOVERED: tuple[Notice, ...] = ("monitor.recovered", "incident.resolved")
 _NOT_OBSERVED: tuple[Notice, ...] = ("monitor.not_observed",)
 
 # So long nothing must be known of a monitor before people are told: a prober that is started anew is no news.
-BLIND: Micros = 900 * SECOND
+BLIND: Micros = 300 * SECOND
 
 
 def _told(monitor: Monitor) -> Told:
