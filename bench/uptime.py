@@ -20,7 +20,7 @@ import typer
 from clickhouse_connect.driver.client import Client
 
 from bench.checks import produce, wait_folded
-from bench.processes import NotInTime, memory_mib, module, running, spawn, wait_until
+from bench.processes import NotInTime, Usage, memory_mib, module, running, spawn, wait_until
 from bench.report import Report, percentile, say, spread
 from bench.stack import Stack, pingfold
 from infra.clickhouse import Address, connect
@@ -92,7 +92,9 @@ def uptime(
             with pingfold(None, CLICKHOUSE_URL=url) as stack:
                 _define(stack, chosen)
                 client.command(_RESULTS, parameters={"ids": chosen, "each": 1, "begin": _now(), "step": 1})
+                usage = Usage({"clickhouse": pid, "web": stack.pids()["web-0"]})
                 took = _ask(stack, chosen, questions)
+                report.measured["cpu_micros_per_answer"] = usage.micros_per(questions)
                 wrong = sum(_is_wrong(stack, client, id) for id in chosen[:5])
     ordered = sorted(took)
     report.measured |= {"answer_ms": spread(took)}

@@ -8,17 +8,20 @@ import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import unquote, urlsplit
 
 import aiohttp
 import clickhouse_connect
+import msgspec
 import urllib3
 from clickhouse_connect.driver.asyncclient import AsyncClient
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import DatabaseError, OperationalError
 
 DEFAULT_DATABASE = "pingfold"
+
+Row = TypeVar("Row", bound=tuple[Any, ...])
 
 # Error codes of ClickHouse that pass by themselves: no such table or database (yet), timeouts, too many queries,
 # network, read-only table, no space, no memory, too many parts, no Keeper, not ready, quota.
@@ -117,6 +120,16 @@ class ClickHouse:
                     column_formats=dict.fromkeys(raw, "bytes"),
                 )
         return [tuple(row) for row in result.result_rows]
+
+    async def plain_rows(self, sql: str, row: type[Row], parameters: Mapping[str, Any] | None = None) -> list[Row]:
+        """The rows of a SELECT of numbers and text, each as `row`, a tuple: in half the time that `rows` takes for a
+        small answer. Raises `Unavailable`."""
+        with told_apart():
+            async with asyncio.timeout(self._timeout):
+                client = await self._connected()
+                told = await client.raw_query(sql, parameters=dict(parameters or {}), fmt="JSONCompactEachRow")
+        # Some servers write numbers of 64 bits as text.
+        return msgspec.json.Decoder(row, strict=False).decode_lines(told)
 
     async def close(self) -> None:
         """Close the connections."""

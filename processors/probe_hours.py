@@ -19,13 +19,15 @@ _MONITORS = f"SELECT monitor, count() FROM probe_results WHERE {_ROWS} GROUP BY 
 
 # FINAL merges copies as it reads, in little memory. The inner step gathers results by the bucket that they took.
 _HOURS = f"""
-INSERT INTO probe_figures (monitor, length, begin, results, counted, up, took, buckets, times, packed)
+INSERT INTO probe_figures (monitor, length, begin, results, figures)
 SELECT monitor, 3600, hour,
-       sum(many), sumIf(many, outcome < 2), sumIf(many, outcome = 1), sumIf(spent, outcome = 1),
-       groupArrayIf(bucket, outcome = 1), groupArrayIf(many, outcome = 1), arraySort(groupArrayArray(each))
+       sum(many), (
+           sumIf(many, outcome < 2), sumIf(many, outcome = 1), sumIf(spent, outcome = 1),
+           groupArrayIf(bucket, outcome = 1), groupArrayIf(many, outcome = 1), arraySort(groupArrayArray(each))
+       )
 FROM (
     SELECT monitor, toUnixTimestamp(toStartOfHour(slot)) AS hour, if(maintenance, 2, ok) AS outcome,
-           if(outcome = 1, toUInt16(ceil(log(greatest(took, 1)) / log(1.03))), 0) AS bucket,
+           if(outcome = 1, toUInt16(ceil(log(greatest(took, 1)) / log(1.04))), 0) AS bucket,
            count() AS many, sum(took) AS spent,
            groupArray((toUInt32(toUnixTimestamp64Micro(slot) - hour * 1000000), region, outcome, took)) AS each
     FROM probe_results FINAL
@@ -36,9 +38,12 @@ GROUP BY monitor, hour
 """
 
 _DAYS = f"""
-INSERT INTO probe_figures (monitor, length, begin, results, counted, up, took, buckets, times, packed)
+INSERT INTO probe_figures (monitor, length, begin, results, figures)
 SELECT monitor, 86400, intDiv(begin, 86400) * 86400 AS day,
-       sum(results), sum(counted), sum(up), sum(took), (sumMap(buckets, times) AS spread).1, spread.2, []
+       sum(results), (
+           sum(figures.counted), sum(figures.up), sum(figures.took),
+           (sumMap(figures.buckets, figures.times) AS spread).1, spread.2, []
+       )
 FROM probe_figures FINAL
 WHERE {_RANGE} AND length = 3600
   AND (monitor, intDiv(begin, 86400)) IN (SELECT monitor, intDiv(toUnixTimestamp(slot), 86400) FROM {_NEW_RESULTS})

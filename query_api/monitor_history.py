@@ -11,6 +11,7 @@ from infra.clickhouse import ClickHouse
 from query_api.probe_windows import ProbeWindows
 from query_api.uptime import Span
 from schemas.base import Micros
+from schemas.transitions import Shown
 
 _Row = tuple[Any, ...]
 
@@ -89,9 +90,17 @@ WHERE monitor IN {monitors:Array(String)} AND slot >= fromUnixTimestamp64Micro({
 """
 
 _SPANS = """
-SELECT n, since, at, state FROM spans
+SELECT n, toUnixTimestamp64Micro(since), toUnixTimestamp64Micro(at), state FROM spans
 PREWHERE thing = {monitor:String} AND at > fromUnixTimestamp64Micro({start:Int64}, 'UTC')
 """
+
+
+class _SpanRow(NamedTuple):
+    n: int
+    start: Micros
+    end: Micros
+    state: Shown
+
 
 _INCIDENT = """
 SELECT incident, any(thing), min(started) AS began, max(resolved) AS ended, max(cause)
@@ -117,7 +126,7 @@ class Which(NamedTuple):
 
 class MonitorHistory:
     def __init__(self, clickhouse: ClickHouse) -> None:
-        self._rows = clickhouse.rows
+        self._rows, self._plain_rows = clickhouse.rows, clickhouse.plain_rows
         self._windows = ProbeWindows(clickhouse)
 
     async def results(self, monitor: str, skip: int, limit: int) -> list[ResultRow]:
@@ -154,8 +163,8 @@ class MonitorHistory:
 
     async def spans(self, monitor: str, start: Micros, end: Micros) -> list[Span]:
         """The closed spans that overlap [start, end), oldest first, uncut."""
-        rows = await self._rows(_SPANS, {"monitor": monitor, "start": start})
-        by_number = {n: Span(*span) for n, *span in rows}
+        rows = await self._plain_rows(_SPANS, _SpanRow, {"monitor": monitor, "start": start})
+        by_number = {row.n: Span(row.start, row.end, row.state) for row in rows}
         return [by_number[n] for n in sorted(by_number) if by_number[n].start < end]
 
     async def incidents(self, which: Which, skip: int, limit: int) -> list[IncidentRow]:

@@ -11,8 +11,9 @@ What ClickHouse needs for a question is mostly its planning: so there are few an
 import asyncio
 import math
 import time
-from collections import Counter
+from bisect import bisect_left
 from collections.abc import Iterable
+from itertools import accumulate
 from typing import Any, NamedTuple
 
 from infra.clickhouse import ClickHouse
@@ -20,6 +21,7 @@ from schemas.base import SECOND, Micros
 
 HOUR: Micros = 3_600 * SECOND
 DAY: Micros = 24 * HOUR
+_DAY = 86_400  # seconds
 
 # A result is in within this time after its slot, nearly always.
 _USUALLY: Micros = 600 * SECOND
@@ -27,10 +29,11 @@ _LOOK_SECONDS = 10.0
 # More rows than this are counted by ClickHouse.
 _MOST_ROWS = 5_000
 
-# Bucket b is from _STEP^(b-1), exclusive, to _STEP^b microseconds (infra/migrations/0005_probe_figures.sql).
-_STEP = 1.03
+# Bucket b is from 1.04^(b-1), exclusive, to 1.04^b microseconds (infra/migrations/0005_probe_figures.sql).
+_STEP = 1.04
 _LOG_STEP = math.log(_STEP)
 _SHARES = (0.5, 0.95, 0.99)
+_MOST_TOOK = 2**32
 
 _ROLLED_TO = "SELECT max(toUnixTimestamp(done_to)) FROM rolled_up WHERE source = 'probe_results'"
 
@@ -40,13 +43,14 @@ _DOWN, _UP, _MAINTENANCE = 0, 1, 2
 # A row and its older copies differ in when they were inserted, and the newest was last: none that counts is left out
 # before FINAL.
 _NEW = f"""
-SELECT slot, confirm, region, ok, maintenance, took FROM probe_results FINAL
+SELECT toUnixTimestamp64Micro(slot), confirm, region, ok, maintenance, took FROM probe_results FINAL
 PREWHERE monitor = {{{{monitor:String}}}} AND inserted_at >= {{rolled_to}} LIMIT {_MOST_ROWS + 1}
 """
 
 _FIGURES = """
-SELECT length, begin, results, counted, up, took, buckets, times, packed FROM probe_figures FINAL
-PREWHERE monitor = {{monitor:String}} AND ({which})
+SELECT length, begin, results, figures FROM probe_figures FINAL
+PREWHERE monitor = {{monitor:String}} AND begin >= {first_hour}
+  AND (length = 86400 OR {hours})
 """
 
 # The rows of all hours of which one is new; those before the window tell only whether the hour is whole.
@@ -73,6 +77,15 @@ GROUP BY hour
 _Results = dict[tuple[int, str], tuple[int, int]]
 
 
+class _New(NamedTuple):
+    slot: Micros
+    confirm: int
+    region: str
+    ok: int
+    maintenance: int
+    took: Micros
+
+
 class Figures(NamedTuple):
     """Of results that count: how many, how many were well, how long these took in all, microseconds, and of that, to a
     fiftieth, the median, the 95th and the 99th percentile; none without any."""
@@ -86,7 +99,7 @@ class Figures(NamedTuple):
 class _Sum:
     def __init__(self) -> None:
         self.total, self.up, self.took = 0, 0, 0
-        self.times: Counter[int] = Counter()
+        self.times = [0] * (_bucket(_MOST_TOOK) + 1)
 
     def add(self, total: int, up: int, took: int, buckets: Iterable[int], times: Iterable[int]) -> None:
         self.total += total
@@ -102,18 +115,18 @@ class _Sum:
             if outcome == _UP:
                 self.up += 1
                 self.took += took
-                self.times[math.ceil(math.log(max(took, 1)) / _LOG_STEP)] += 1
+                self.times[_bucket(took)] += 1
 
     def percentiles(self) -> tuple[float, ...]:
         """In the middle, by ratio, of the bucket that the result of each share is in; none without any."""
-        ordered, many = sorted(self.times.items()), self.times.total()
-        found: list[float] = []
-        reached = 0
-        for bucket, times in ordered:
-            reached += times
-            while len(found) < len(_SHARES) and reached >= _SHARES[len(found)] * many:
-                found.append(_STEP ** (bucket - 0.5) if bucket else 1.0)
-        return tuple(found)
+        if not (many := sum(self.times)):
+            return ()
+        reached = list(accumulate(self.times))
+        return tuple(_STEP ** (bisect_left(reached, share * many) - 0.5) for share in _SHARES)
+
+
+def _bucket(took: int) -> int:
+    return math.ceil(math.log(max(took, 1)) / _LOG_STEP)
 
 
 class _Window(NamedTuple):
@@ -129,6 +142,11 @@ class _Window(NamedTuple):
         return self.start // HOUR * HOUR // SECOND
 
     @property
+    def days(self) -> range:
+        """The days that are whole and over, in seconds."""
+        return range(-(-self.start // DAY) * _DAY, self.recent // _DAY * _DAY, _DAY)
+
+    @property
     def recent(self) -> int:
         """From this hour on, in seconds, results are usually not rolled up yet."""
         return max(DAY, (self.rolled_to * SECOND - _USUALLY) // HOUR * HOUR) // SECOND
@@ -139,26 +157,22 @@ class _Window(NamedTuple):
         return _NEW.format(rolled_to=self.rolled_to)
 
     def figures(self, by_hour: Iterable[int] = ()) -> str:
-        """The question for days, and for the hours of those days that are not whole, not over, or in `by_hour`."""
-        day = DAY // SECOND
-        first_day, last_day = -(-self.start // DAY) * day, self.recent // day * day
-        days = f"length = 86400 AND begin >= {first_day} AND begin < {last_day}"
-        hours = f"begin >= {self.first_hour} AND begin < {first_day} OR begin >= {max(self.first_hour, last_day)}"
-        if those := ", ".join(str(begin) for begin in sorted(by_hour)):
-            days += f" AND begin NOT IN ({those})"
-            hours += f" OR begin >= {self.first_hour} AND intDiv(begin, {day}) * {day} IN ({those})"
-        return _FIGURES.format(which=f"{days} OR length = 3600 AND ({hours})")
+        """The question for days, and for the hours of days that are not whole, not over, or in `by_hour`."""
+        hours = f"begin < {self.days.start} OR begin >= {self.days.stop}"
+        if days := ", ".join(str(day) for day in sorted(by_hour)):
+            hours += f" OR intDiv(begin, {_DAY}) * {_DAY} IN ({days})"
+        return _FIGURES.format(first_hour=self.first_hour, hours=hours)
 
     @property
     def asked(self) -> dict[str, Any]:
         """The parameters of `_ANEW`."""
         start = f"{self.start // SECOND}.{self.start % SECOND:06}"
-        return {"monitor": self.monitor, "start": start, "rolled_to": max(self.rolled_to, DAY // SECOND)}
+        return {"monitor": self.monitor, "start": start, "rolled_to": max(self.rolled_to, _DAY)}
 
 
 class ProbeWindows:
     def __init__(self, clickhouse: ClickHouse) -> None:
-        self._rows = clickhouse.rows
+        self._rows, self._plain_rows = clickhouse.rows, clickhouse.plain_rows
         self._rolled_to, self._looked_at = 0, -_LOOK_SECONDS
 
     async def figures(self, monitor: str, start: Micros) -> Figures:
@@ -166,14 +180,16 @@ class ProbeWindows:
         # ClickHouse takes a small number for no time at all; of the first day of 1970 there are no results.
         window = _Window(monitor, max(start, DAY), await self._known_to())
         asked = {"monitor": monitor}
-        new, figures = await asyncio.gather(self._rows(window.new, asked), self._rows(window.figures(), asked))
+        new, figures = await asyncio.gather(
+            self._plain_rows(window.new, _New, asked), self._rows(window.figures(), asked)
+        )
         if len(new) <= _MOST_ROWS:
             hours = _by_hour(new, window.start)
             if all(hour >= window.recent for hour in hours):
-                return _summed(window, figures, hours)
+                return _summed(window, figures, hours, {})
         anew = {hour: figure for hour, *figure in await self._rows(_ANEW, window.asked)}
-        days = {hour * SECOND // DAY * DAY // SECOND for hour in anew}
-        return _summed(window, await self._rows(window.figures(days), asked), {}, anew)
+        figures = await self._rows(window.figures({hour // _DAY * _DAY for hour in anew}), asked)
+        return _summed(window, figures, {}, anew)
 
     async def _known_to(self) -> int:
         """A moment before which all that was inserted is rolled up. An older one is as right, and only slower."""
@@ -184,7 +200,7 @@ class ProbeWindows:
         return self._rolled_to
 
 
-def _by_hour(rows: Iterable[tuple[Any, ...]], start: Micros) -> dict[int, _Results]:
+def _by_hour(rows: Iterable[_New], start: Micros) -> dict[int, _Results]:
     """Regular results since `start`."""
     hours: dict[int, _Results] = {}
     for slot, confirm, region, ok, maintenance, took in rows:
@@ -196,18 +212,24 @@ def _by_hour(rows: Iterable[tuple[Any, ...]], start: Micros) -> dict[int, _Resul
 
 
 def _summed(
-    window: _Window, figures: list[tuple[Any, ...]], new: dict[int, _Results], anew: dict[int, list[Any]] | None = None
+    window: _Window, figures: Iterable[tuple[Any, ...]], new: dict[int, _Results], anew: dict[int, list[Any]]
 ) -> Figures:
     """new: rows that may not be rolled up, by hour. anew: hours as they are now. Where there are fewer rows than were
     rolled up once, some have expired, and the roll-up counts."""
     whole = _Sum()
-    anew = dict(anew or {})
-    for length, begin, results, counted, up, took, buckets, times, packed in figures:
-        cut = length == 3600 and begin * SECOND < window.start
-        if length == 3600 and begin in anew:
+    by_hour = {hour // _DAY * _DAY for hour in anew}
+    new, anew = dict(new), dict(anew)
+    for length, begin, results, figure in figures:
+        *sums, packed = figure.values()
+        if length == _DAY:
+            if begin in window.days and begin not in by_hour:
+                whole.add(*sums)
+            continue
+        if begin in anew:
             if anew[begin][0] >= results:
                 continue
             del anew[begin]
+        cut = begin < window.start / SECOND
         if cut or begin in new:
             known: _Results = {(at, region): (outcome, spent) for at, region, outcome, spent in packed}
             known |= new.pop(begin, {})
@@ -215,9 +237,9 @@ def _summed(
                 after = window.start - begin * SECOND
                 whole.add_results(result for (at, _), result in known.items() if at >= after)
                 continue
-        whole.add(counted, up, took, buckets, times)
-    for results_of_hour in new.values():
-        whole.add_results(results_of_hour.values())
-    for _, *figure in anew.values():
-        whole.add(*figure)
+        whole.add(*sums)
+    for rows in new.values():
+        whole.add_results(rows.values())
+    for _, *sums in anew.values():
+        whole.add(*sums)
     return Figures(whole.total, whole.up, whole.took, whole.percentiles())

@@ -84,7 +84,8 @@ async def _by_time(parts: Parts, monitor: Monitor, start: Micros, end: Micros) -
     state = parts.monitor_states.state(monitor.id)
     if state is None:
         return None
-    spans = await history_of(parts).spans(monitor.id, start, end)
+    # What began before the window is all there is in it.
+    spans = await history_of(parts).spans(monitor.id, start, end) if state.since > start else []
     spans.append(Span(state.since, end, monitor_states.shown(state)))
     share = of_observed(spans, start, end)
     return None if share is None else float(shown(share, 2))
