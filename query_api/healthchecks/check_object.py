@@ -46,6 +46,7 @@ def unique_key(id: str) -> str:
     return hashlib.sha1(id.replace("-", "")[:16].encode("ascii"), usedforsecurity=False).hexdigest()
 
 
+@lru_cache(maxsize=65_536)
 def badge_key(id: str) -> str:
     """The name of a check in badge URLs, which are public; the id cannot be told from it."""
     return derived_id("badge", id)
