@@ -1,10 +1,11 @@
-"""Holds answers against `/openapi.json`: the status is told there, and of JSON each field is, with its type; no other.
+"""Holds answers against `/openapi.json`: the status is told there, and so is each field of JSON, with its type.
 
 What the document leaves out (other spellings of a path, pages) is not looked at. A refusal may have an empty body.
 """
 
 import json
 import re
+from collections.abc import Collection
 from functools import cache
 from typing import Any
 
@@ -24,26 +25,30 @@ class Document:
         self._paths.sort(key=lambda entry: entry[1].count("{"))
         self._validator = cache(self._made)
 
-    def check(self, verb: str, path: str, status: int, body: bytes) -> None:
+    def check(self, verb: str, path: str, status: int, headers: Collection[str], body: bytes) -> None:
         """Raises `AssertionError` where the answer is not as told."""
         found = next((told for pattern, told, _ in self._paths if pattern.fullmatch(path)), None)
         if found is None:
             return
-        validator = self._validator(found, verb.lower(), status)
+        wanted, validator = self._validator(found, verb.lower(), status)
+        assert wanted <= {name.lower() for name in headers}, f"{verb} {path} {status}: a header is missing"
         if validator is not None and (body or status < 400):
             faults = [f"{fault.instance_path}: {fault.message}" for fault in validator.iter_errors(json.loads(body))]
             assert not faults, f"{verb} {path} {status}: {faults}"
 
-    def _made(self, path: str, verb: str, status: int) -> Any:
-        """What judges the JSON of an answer; None: it is not told to be JSON."""
+    def _made(self, path: str, verb: str, status: int) -> tuple[set[str], Any]:
+        """The headers that an answer has, and what judges its JSON; None: it is not told to be JSON."""
         operation = next(verbs for _, told, verbs in self._paths if told == path).get(verb)
         if operation is None:
-            return None
+            return set(), None
         responses = operation["responses"]
         told = responses.get(str(status)) or responses.get(f"{status // 100}XX") or responses.get("default")
         assert told is not None, f"{verb} {path}: nothing is told of {status}"
         schema = told.get("content", {}).get(_JSON, {}).get("schema")
-        return None if schema is None else jsonschema_rs.validator_for(_closed(schema), validate_formats=True)
+        headers = {name.lower() for name, header in told.get("headers", {}).items() if header.get("required")}
+        if schema is None:
+            return headers, None
+        return headers, jsonschema_rs.validator_for(_closed(schema), validate_formats=True)
 
 
 def _closed(node: Any) -> Any:

@@ -537,4 +537,5 @@ def _document() -> Document:
 
 async def _must_be_as_told(answer: httpx.Response) -> None:
     await answer.aread()
-    _document().check(answer.request.method, answer.request.url.path, answer.status_code, answer.content)
+    url = answer.request.url
+    _document().check(answer.request.method, url.path, answer.status_code, answer.headers.keys(), answer.content)

@@ -32,10 +32,30 @@ _ERROR = {
     "properties": {"error": {"type": "string"}, "message": {"type": "string"}},
     "required": ["error", "message"],
 }
-# What `/openapi.json` says of every route.
+
+
+def _header(description: str, always: bool = True) -> dict[str, Any]:
+    return {"description": description, "required": always, "schema": {"type": "integer"}}
+
+
+# What `/openapi.json` says of every answer.
+RATE_HEADERS = {
+    "X-RateLimit-Limit": _header("Requests of a key in 60 s, at most."),
+    "X-RateLimit-Remaining": _header("How many of them are left."),
+    "X-RateLimit-Reset": _header("When there will be more again, in seconds since 1970."),
+}
+_RETRY = {"Retry-After": _header("In so many seconds.", always=False)}
+
+
+def _error(description: str) -> dict[str, Any]:
+    content = {"application/json": {"schema": _ERROR}}
+    return {"description": description, "headers": RATE_HEADERS | _RETRY, "content": content}
+
+
+# What it says of every route.
 ERRORS: dict[int | str, dict[str, Any]] = {
-    "4XX": {"description": "What was wrong with the request.", "content": {"application/json": {"schema": _ERROR}}},
-    503: {"description": "Not now; try again.", "content": {"application/json": {"schema": _ERROR}}},
+    "4XX": _error("What was wrong with the request; 429: there were too many."),
+    503: _error("Not now; try again."),
 }
 
 Page = Annotated[int, Query(ge=1, le=1_000_000_000, description="The page, from 1.")]

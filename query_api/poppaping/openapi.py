@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 
+from query_api.poppaping.answers import RATE_HEADERS
 from schemas.definitions import NOTICES
 from schemas.published import portable
 
@@ -211,7 +212,8 @@ MONITOR_WHOLE = _object(**MONITOR["properties"], uptime_percentage=_NUMBER_OR_NU
 
 def answers(schema: Schema, status: int = 200) -> dict[int | str, dict[str, Any]]:
     """A bare answer."""
-    return {status: {"description": "As asked.", "content": {"application/json": {"schema": schema}}}}
+    content = {"application/json": {"schema": schema}}
+    return {status: {"description": "As asked.", "headers": RATE_HEADERS, "content": content}}
 
 
 def one_of(schema: Schema, status: int = 200) -> dict[int | str, dict[str, Any]]:

@@ -1,6 +1,7 @@
 """An answer that is not as the document says is noticed."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -12,8 +13,11 @@ DOCUMENT = Document(Harness().app)
 USAGE = {"monitors_used": 1, "monitors_active": 1, "monitors_limit": None, "checks_last_24h": 0, "plan": "free"}
 
 
-def held(body: Any, status: int = 200) -> None:
-    DOCUMENT.check("GET", "/api/v1/account/usage", status, json.dumps(body).encode())
+HEADERS = ("X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset")
+
+
+def held(body: Any, status: int = 200, headers: Sequence[str] = HEADERS) -> None:
+    DOCUMENT.check("GET", "/api/v1/account/usage", status, headers, json.dumps(body).encode())
 
 
 def test_what_is_as_told_passes() -> None:
@@ -34,3 +38,8 @@ def test_what_is_as_told_passes() -> None:
 def test_what_is_not_fails(body: Any, status: int) -> None:
     with pytest.raises(AssertionError):
         held(body, status)
+
+
+def test_headers() -> None:
+    with pytest.raises(AssertionError):
+        held(USAGE, headers=HEADERS[:2])

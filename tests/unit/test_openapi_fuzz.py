@@ -72,5 +72,5 @@ def _ask(case: Case[Any]) -> Any:
     assert response.status_code != 401, response.text
     if ours and response.status_code >= 400:
         assert set(response.json()) == {"error", "message"}
-    DOCUMENT.check(case.method, case.formatted_path, response.status_code, response.content)
+    DOCUMENT.check(case.method, case.formatted_path, response.status_code, response.headers, response.content)
     return response
