@@ -26,8 +26,8 @@ _DAY = 86_400  # seconds
 # A result is in within this time after its slot, nearly always.
 _USUALLY: Micros = 600 * SECOND
 _LOOK_SECONDS = 10.0
-# More rows than this are counted by ClickHouse.
-_MOST_ROWS = 5_000
+# When the last roll-up is longer ago, or there was none, rows may be many: ClickHouse counts them.
+_FEW_WITHIN = 7_200
 
 # Bucket b is from 1.04^(b-1), exclusive, to 1.04^b microseconds (infra/migrations/0005_probe_figures.sql).
 _STEP = 1.04
@@ -42,9 +42,9 @@ _DOWN, _UP, _MAINTENANCE = 0, 1, 2
 # What a part of a question costs is its planning: few conditions, numbers written out, no more functions than needed.
 # A row and its older copies differ in when they were inserted, and the newest was last: none that counts is left out
 # before FINAL.
-_NEW = f"""
+_NEW = """
 SELECT toUnixTimestamp64Micro(slot), confirm, region, ok, maintenance, took FROM probe_results FINAL
-PREWHERE monitor = {{{{monitor:String}}}} AND inserted_at >= {{rolled_to}} LIMIT {_MOST_ROWS + 1}
+PREWHERE monitor = {{monitor:String}} AND inserted_at >= {rolled_to}
 """
 
 _FIGURES = """
@@ -180,10 +180,10 @@ class ProbeWindows:
         # ClickHouse takes a small number for no time at all; of the first day of 1970 there are no results.
         window = _Window(monitor, max(start, DAY), await self._known_to())
         asked = {"monitor": monitor}
-        new, figures = await asyncio.gather(
-            self._plain_rows(window.new, _New, asked), self._rows(window.figures(), asked)
-        )
-        if len(new) <= _MOST_ROWS:
+        if time.time() - window.rolled_to < _FEW_WITHIN:
+            new, figures = await asyncio.gather(
+                self._plain_rows(window.new, _New, asked), self._rows(window.figures(), asked)
+            )
             hours = _by_hour(new, window.start)
             if all(hour >= window.recent for hour in hours):
                 return _summed(window, figures, hours, {})

@@ -93,6 +93,8 @@ async def read_uptime(
 ) -> Response:
     """Uptime by count (the results that were well among all) and by time, with response times; without any, null.
 
+    What was in maintenance is in neither.
+
     The percentiles and `uptime_time_weighted` are Pingfold's own.
     """
     return one(await uptime_object(desk.parts, await desk.monitor(key, id), period))

@@ -1,7 +1,7 @@
 """The uptime of a monitor over a period, by count as seed 001 has it, and by time; the two are never mixed.
 
 By count: results that were well among all regular ones. By time: how long it was up of the time in which it was
-watched. Without any, null.
+watched. What was in maintenance is in neither. Without any, null.
 """
 
 import asyncio
