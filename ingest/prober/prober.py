@@ -32,6 +32,8 @@ log = structlog.get_logger(__name__)
 _BEAT = 0.25
 # Slots closer together than this begin in one turn of the loop.
 _TURN = 0.002
+# In the queue, in place of the number of a confirmation: the slot in which a definition began to count.
+_FIRST = -1
 
 _record = msgspec.json.Decoder(MonitorStatesRecord).decode
 _sealed = msgspec.json.Decoder(Sealed).decode
@@ -151,10 +153,14 @@ class Prober:
     ) -> None:
         """The moment of a definition is a slot; it is not waited for."""
         begun = state.begun
-        fresh = not state.seen and begun <= now < begun + step(monitor)
-        if fresh and watched.asked != (begun, 0) and region_of(monitor, begun) == self._region:
-            watched.asked = (begun, 0)
-            self._running.begin(monitor, watched.sealed, begun, 0, state.maintained)
+        fresh = not state.seen and now < begun + step(monitor)
+        if not fresh or watched.asked == (begun, 0) or region_of(monitor, begun) != self._region:
+            return
+        if now < begun:  # by the clock of whoever defined it
+            self._push(begun, monitor.id, partition, _FIRST)
+            return
+        watched.asked = (begun, 0)
+        self._running.begin(monitor, watched.sealed, begun, 0, state.maintained)
 
     def _plan_confirmation(self, partition: int, watched: _Watched, monitor: Monitor, doubt: Doubt | None) -> None:
         if doubt is None or watched.asked == (doubt.since, doubt.asked):
@@ -215,6 +221,10 @@ class Prober:
         if watched is None or partition not in self._whole or watched.monitor is None or watched.monitor.paused:
             return
         monitor = watched.monitor
+        if confirm == _FIRST:
+            if watched.state is not None and watched.state.version == monitor.version:
+                self._plan_first(partition, watched, monitor, watched.state, now)
+            return
         if confirm:
             doubt = watched.state.doubt if watched.state is not None else None
             if doubt is not None and doubt.asked == confirm and watched.asked != (doubt.since, confirm):

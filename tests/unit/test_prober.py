@@ -205,13 +205,22 @@ async def test_a_new_monitor_is_probed_at_once_and_once() -> None:
     [
         MonitorState(version=1, begun=NOON - 10 * SECOND),  # its next slot has come
         MonitorState(version=2, begun=NOON),  # of a definition that has not been heard yet
-        MonitorState(version=1, begun=NOON + SECOND),  # by a clock that is ahead
         running(begun=NOON),  # it has been probed
     ],
 )
 async def test_what_is_not_new_waits_for_its_slot(state: MonitorState) -> None:
     async with world(monitor(), state) as here:
         assert await here.at(NOON) == []
+
+
+async def test_a_new_monitor_is_probed_when_it_begins_by_a_clock_that_is_ahead() -> None:
+    begun = NOON + SECOND // 2
+    async with world(monitor(interval=3_600)) as here:
+        here.hear(MonitorState(version=1, begun=begun))
+        here.hear(MonitorState(version=1, begun=begun, changes=1))
+        assert await here.at(NOON) == []
+        assert await here.at(begun) == [(begun, 0)]
+        assert await here.at(begun + SECOND) == []
 
 
 async def test_a_state_may_come_before_its_definition() -> None:
