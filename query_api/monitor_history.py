@@ -29,6 +29,7 @@ class ResultRow(NamedTuple):
     status: int | None
     took: int
     address: str
+    maintenance: bool
 
 
 class Counts(NamedTuple):
@@ -60,7 +61,8 @@ class IncidentRow(NamedTuple):
 
 # FINAL: of a result that stands twice the newer row counts, as it will when they have merged.
 _RESULT = """
-SELECT slot, confirm, CAST(region, 'String'), at, ok, CAST(failure, 'String'), detail, status, took, address
+SELECT slot, confirm, CAST(region, 'String'), at, ok, CAST(failure, 'String'), detail, status, took, address,
+       maintenance
 FROM probe_results FINAL
 """
 
@@ -193,7 +195,17 @@ def _incident(row: _Row) -> IncidentRow:
 
 
 def _result(row: _Row) -> ResultRow:
-    slot, confirm, region, at, ok, failure, detail, status, took, address = row
+    slot, confirm, region, at, ok, failure, detail, status, took, address, maintenance = row
     return ResultRow(
-        slot, confirm, region, at, bool(ok), failure, detail, status if status >= 0 else None, took, address
+        slot,
+        confirm,
+        region,
+        at,
+        bool(ok),
+        failure,
+        detail,
+        status if status >= 0 else None,
+        took,
+        address,
+        bool(maintenance),
     )

@@ -373,7 +373,7 @@ class MemoryMonitorHistory:
                     continue
                 row = ResultRow(
                     one.slot, one.confirm, one.region, one.at, one.ok, one.failure, one.detail, one.status, one.took,
-                    one.address,
+                    one.address, one.maintenance,
                 )  # fmt: skip
                 rows.setdefault((one.slot, one.confirm, one.region), row)
         return sorted(rows.values(), key=lambda row: (row.slot, row.confirm))

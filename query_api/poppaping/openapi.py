@@ -87,6 +87,7 @@ RESULT = _object(
     error=_TEXT_OR_NULL,
     address=_TEXT_OR_NULL,
     confirmation=_FLAG,
+    in_maintenance=_FLAG | {"description": "Then it counts in no uptime, and nobody was alerted."},
 )
 INCIDENT = _object(
     id=_ID,

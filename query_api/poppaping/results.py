@@ -20,7 +20,8 @@ def unavailable() -> Fault:
 
 
 def result_object(row: ResultRow) -> dict[str, Any]:
-    """A result; `confirmation` tells those that were asked for because another was in doubt."""
+    """A result; `confirmation` tells those that were asked for because another was in doubt, `in_maintenance`
+    those that count for nothing."""
     return {
         "checked_at": time(row.at),
         "status": "up" if row.ok else "down",
@@ -30,4 +31,5 @@ def result_object(row: ResultRow) -> dict[str, Any]:
         "error": None if row.ok else f"{row.failure}: {row.detail}".removesuffix(": "),
         "address": row.address or None,
         "confirmation": row.confirm > 0,
+        "in_maintenance": row.maintenance,
     }

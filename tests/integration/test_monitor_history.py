@@ -186,7 +186,8 @@ class TestCounts:
         store.insert(results[40:50])
         store.settle()
         assert await history.counts("a", MIDNIGHT) == pytest.approx(halves)
-        assert [row.slot for row in await history.results("a", 0, 3)] == [one.slot for one in results[:-4:-1]]
+        listed = [(row.slot, row.maintenance) for row in await history.results("a", 0, 3)]
+        assert listed == [(one.slot, True) for one in results[:-4:-1]]
 
     async def test_the_edge_of_a_window_is_exact(self, store: Store, history: MonitorHistory) -> None:
         results = minutes(3 * 24 * 60)
