@@ -17,7 +17,7 @@ from infra.log.reading import NotRead, Stored, ends_of, read_to_end
 from infra.settings import Settings
 from pingfold.addresses import kafka_of
 from pingfold.folds import FOLDS
-from processors.fold import EVERY, Effect, Fold, Record, Session, View
+from processors.fold import EVERY, SAME, Effect, Fold, Record, Session, View
 from processors.runtime.loading import load_states
 from schemas.base import encode
 from schemas.dead_letters import RETRIED_HEADER
@@ -141,7 +141,7 @@ def _compare_states(fold: Fold, partition: int, kept: dict[str, Any], again: dic
 
 def _written(effect: Effect, partition: int, partitions: int) -> list[Written]:
     """The records that an effect becomes. `partitions`: of every topic."""
-    place = partition if effect.partition is not None else -1
+    place = partition if effect.partition == SAME else -1
     written = effect.topic.name, place, effect.key, encode(effect.value)
     return [written] * (partitions if effect.partition == EVERY else 1)
 
