@@ -142,7 +142,7 @@ def _fill(client: Client, ids: Sequence[str], each: int) -> dict[str, float]:
     say(f"rolled up in {rolled_up - filled:.0f} s")
     sizes = "SELECT table, sum(bytes_on_disk) FROM system.parts WHERE active AND database = 'bench' GROUP BY table"
     disk = {f"{table}_mib": round(size / 2**20, 1) for table, size in client.query(sizes).result_rows}
-    kept = {name: disk[name] for name in ("probe_results_mib", "probe_figures_mib")}
+    kept = {name: disk[name] for name in ("probe_results_mib", "uptime_pieces_mib")}
     return {"fill_s": round(filled - began, 1), "roll_up_s": round(rolled_up - filled, 1)} | kept
 
 

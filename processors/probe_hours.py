@@ -19,8 +19,8 @@ _MONITORS = f"SELECT monitor, count() FROM probe_results WHERE {_ROWS} GROUP BY 
 
 # FINAL merges copies as it reads, in little memory. The inner step gathers results by the bucket that they took.
 _HOURS = f"""
-INSERT INTO probe_figures (monitor, length, begin, results, figures)
-SELECT monitor, 3600, hour,
+INSERT INTO uptime_pieces (monitor, kind, at, results, figures)
+SELECT monitor, 1, hour,
        sum(many), (
            sumIf(many, outcome < 2), sumIf(many, outcome = 1), sumIf(spent, outcome = 1),
            groupArrayIf(bucket, outcome = 1), groupArrayIf(many, outcome = 1), arraySort(groupArrayArray(each))
@@ -38,15 +38,15 @@ GROUP BY monitor, hour
 """
 
 _DAYS = f"""
-INSERT INTO probe_figures (monitor, length, begin, results, figures)
-SELECT monitor, 86400, intDiv(begin, 86400) * 86400 AS day,
+INSERT INTO uptime_pieces (monitor, kind, at, results, figures)
+SELECT monitor, 2, intDiv(at, 86400) * 86400 AS day,
        sum(results), (
            sum(figures.counted), sum(figures.up), sum(figures.took),
            (sumMap(figures.buckets, figures.times) AS spread).1, spread.2, []
        )
-FROM probe_figures FINAL
-WHERE {_RANGE} AND length = 3600
-  AND (monitor, intDiv(begin, 86400)) IN (SELECT monitor, intDiv(toUnixTimestamp(slot), 86400) FROM {_NEW_RESULTS})
+FROM uptime_pieces FINAL
+WHERE {_RANGE} AND kind = 1
+  AND (monitor, intDiv(at, 86400)) IN (SELECT monitor, intDiv(toUnixTimestamp(slot), 86400) FROM {_NEW_RESULTS})
 GROUP BY monitor, day
 """
 

@@ -11,7 +11,6 @@ from infra.clickhouse import ClickHouse
 from query_api.probe_windows import ProbeWindows
 from query_api.uptime import Span
 from schemas.base import Micros
-from schemas.transitions import Shown
 
 _Row = tuple[Any, ...]
 
@@ -47,6 +46,14 @@ class Percentiles(NamedTuple):
     p50: float
     p95: float
     p99: float
+
+
+class Observed(NamedTuple):
+    """percentiles: None without any result that was well. spans: those that are closed, oldest first, uncut."""
+
+    counts: Counts
+    percentiles: Percentiles | None
+    spans: list[Span]
 
 
 class IncidentRow(NamedTuple):
@@ -90,19 +97,6 @@ _COUNTED = """
 SELECT uniqExact(monitor, slot, region) FROM probe_results
 WHERE monitor IN {monitors:Array(String)} AND slot >= fromUnixTimestamp64Micro({start:Int64}, 'UTC') AND confirm = 0
 """
-
-_SPANS = """
-SELECT n, toUnixTimestamp64Micro(since), toUnixTimestamp64Micro(at), state FROM spans
-PREWHERE thing = {monitor:String} AND at > fromUnixTimestamp64Micro({start:Int64}, 'UTC')
-"""
-
-
-class _SpanRow(NamedTuple):
-    n: int
-    start: Micros
-    end: Micros
-    state: Shown
-
 
 _INCIDENT = """
 SELECT incident, any(thing), min(started) AS began, max(resolved) AS ended, max(cause)
@@ -155,19 +149,13 @@ class MonitorHistory:
 
     async def counts(self, monitor: str, start: Micros) -> Counts:
         """Regular results since `start`."""
-        total, up, took, _ = await self._windows.figures(monitor, start)
-        return Counts(total, up, took / up if up else None)
+        return (await self.observed(monitor, start)).counts
 
-    async def figures(self, monitor: str, start: Micros) -> tuple[Counts, Percentiles | None]:
-        """The same, and how long those that were well took; None without any."""
-        total, up, took, spread = await self._windows.figures(monitor, start)
-        return Counts(total, up, took / up if up else None), Percentiles(*spread) if spread else None
-
-    async def spans(self, monitor: str, start: Micros, end: Micros) -> list[Span]:
-        """The closed spans that overlap [start, end), oldest first, uncut."""
-        rows = await self._plain_rows(_SPANS, _SpanRow, {"monitor": monitor, "start": start})
-        by_number = {row.n: Span(row.start, row.end, row.state) for row in rows}
-        return [by_number[n] for n in sorted(by_number) if by_number[n].start < end]
+    async def observed(self, monitor: str, start: Micros) -> Observed:
+        """What is known of a monitor since `start`."""
+        (total, up, took, spread), spans = await self._windows.observed(monitor, start)
+        counts = Counts(total, up, took / up if up else None)
+        return Observed(counts, Percentiles(*spread) if spread else None, spans)
 
     async def incidents(self, which: Which, skip: int, limit: int) -> list[IncidentRow]:
         """Incidents, newest first, after the first `skip`."""

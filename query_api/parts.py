@@ -13,10 +13,9 @@ from infra.settings import Settings
 from query_api.delivery_history import FinishedRow, SentRow
 from query_api.delivery_states import DeliveryStates
 from query_api.history import Flip, PingRow, Transition
-from query_api.monitor_history import Counts, IncidentRow, Percentiles, ResultRow, Which
+from query_api.monitor_history import Counts, IncidentRow, Observed, ResultRow, Which
 from query_api.page_history import DayRow, EndedIncident
 from query_api.states import States
-from query_api.uptime import Span
 from schemas.base import Micros
 from schemas.check_states import CheckState
 from schemas.monitor_states import MonitorState
@@ -82,9 +81,7 @@ class MonitorHistoryReads(Protocol):
 
     async def counts(self, monitor: str, start: Micros) -> Counts: ...
 
-    async def figures(self, monitor: str, start: Micros) -> tuple[Counts, Percentiles | None]: ...
-
-    async def spans(self, monitor: str, start: Micros, end: Micros) -> list[Span]: ...
+    async def observed(self, monitor: str, start: Micros) -> Observed: ...
 
     async def incidents(self, which: Which, skip: int, limit: int) -> list[IncidentRow]: ...
 

@@ -1,23 +1,28 @@
-"""All regular results of a monitor since a moment, counted exactly: from days and hours, and the rows that came since.
+"""What the uptime of a monitor is made of: its regular results since a moment, counted exactly, and its spans.
 
 Whole days and hours come from the roll-ups. The hour in which the window begins is counted from its results, which the
 roll-up holds packed; so are the newest hours, together with the rows that may not be rolled up yet. A row may come
 late, to an hour before those: then the hours that such rows are of are counted anew from all their rows, as the next
 roll-up will. For that it is enough to know a moment before which all that was inserted is rolled up.
 
-What ClickHouse needs for a question is mostly its planning: so there are few and plain ones, and they are summed here.
+What ClickHouse needs for a question is mostly its planning: so there is one plain question for all pieces
+(infra/migrations/0005_uptime_pieces.sql), and they are put together here.
 """
 
-import asyncio
 import math
 import time
 from bisect import bisect_left
 from collections.abc import Iterable
 from itertools import accumulate
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
+
+from msgspec import Struct
+from msgspec.structs import astuple
 
 from infra.clickhouse import ClickHouse
+from query_api.uptime import Span
 from schemas.base import SECOND, Micros
+from schemas.transitions import Shown
 
 HOUR: Micros = 3_600 * SECOND
 DAY: Micros = 24 * HOUR
@@ -29,7 +34,7 @@ _LOOK_SECONDS = 10.0
 # When the last roll-up is longer ago, or there was none, rows may be many: ClickHouse counts them.
 _FEW_WITHIN = 7_200
 
-# Bucket b is from 1.04^(b-1), exclusive, to 1.04^b microseconds (infra/migrations/0005_probe_figures.sql).
+# Bucket b is from 1.04^(b-1), exclusive, to 1.04^b microseconds (infra/migrations/0005_uptime_pieces.sql).
 _STEP = 1.04
 _LOG_STEP = math.log(_STEP)
 _SHARES = (0.5, 0.95, 0.99)
@@ -39,19 +44,17 @@ _ROLLED_TO = "SELECT max(toUnixTimestamp(done_to)) FROM rolled_up WHERE source =
 
 _DOWN, _UP, _MAINTENANCE = 0, 1, 2
 
-# What a part of a question costs is its planning: few conditions, numbers written out, no more functions than needed.
-# A row and its older copies differ in when they were inserted, and the newest was last: none that counts is left out
-# before FINAL.
-_NEW = """
-SELECT toUnixTimestamp64Micro(slot), confirm, region, ok, maintenance, took FROM probe_results FINAL
-PREWHERE monitor = {{monitor:String}} AND inserted_at >= {rolled_to}
+# Numbers are written out, nothing is computed there, and rows that stand twice are told apart here: all of that costs
+# planning, too, and FINAL a third of the time.
+_PIECES = """
+SELECT kind, at, n, results, made, figures, result, span FROM uptime_pieces
+PREWHERE monitor = {{monitor:String}} AND (
+    kind = 0 AND at >= {rolled_to} OR kind = 1 AND at >= {first_hour} AND ({hours})
+    OR kind = 2 AND at >= {first_hour} OR kind = 3 AND at >= {start}
+)
+SETTINGS output_format_json_named_tuples_as_objects = 0
 """
-
-_FIGURES = """
-SELECT length, begin, results, figures FROM probe_figures FINAL
-PREWHERE monitor = {{monitor:String}} AND begin >= {first_hour}
-  AND (length = 86400 OR {hours})
-"""
+_RESULT, _HOUR, _WHOLE_DAY, _SPAN = 0, 1, 2, 3
 
 # The rows of all hours of which one is new; those before the window tell only whether the hour is whole.
 _ANEW = f"""
@@ -77,13 +80,37 @@ GROUP BY hour
 _Results = dict[tuple[int, str], tuple[int, int]]
 
 
-class _New(NamedTuple):
+class _Counted(Struct, array_like=True, gc=False):
+    counted: int
+    up: int
+    took: int
+    buckets: list[int]
+    times: list[int]
+    packed: list[tuple[int, str, int, int]]
+
+
+class _Result(Struct, array_like=True, gc=False):
     slot: Micros
-    confirm: int
     region: str
-    ok: int
-    maintenance: int
-    took: Micros
+    outcome: int
+    took: int
+
+
+class _Closed(Struct, array_like=True, gc=False):
+    since: Micros
+    until: Micros
+    state: Shown | Literal[""]
+
+
+class _Piece(NamedTuple):
+    kind: int
+    at: int
+    n: int
+    results: int
+    made: Micros
+    figures: _Counted
+    result: _Result
+    span: _Closed
 
 
 class Figures(NamedTuple):
@@ -96,10 +123,20 @@ class Figures(NamedTuple):
     percentiles: tuple[float, ...]
 
 
+class Observed(NamedTuple):
+    """spans: those that are closed, oldest first, uncut."""
+
+    figures: Figures
+    spans: list[Span]
+
+
 class _Sum:
     def __init__(self) -> None:
         self.total, self.up, self.took = 0, 0, 0
         self.times = [0] * (_bucket(_MOST_TOOK) + 1)
+
+    def add_counted(self, told: _Counted) -> None:
+        self.add(told.counted, told.up, told.took, told.buckets, told.times)
 
     def add(self, total: int, up: int, took: int, buckets: Iterable[int], times: Iterable[int]) -> None:
         self.total += total
@@ -151,17 +188,14 @@ class _Window(NamedTuple):
         """From this hour on, in seconds, results are usually not rolled up yet."""
         return max(DAY, (self.rolled_to * SECOND - _USUALLY) // HOUR * HOUR) // SECOND
 
-    @property
-    def new(self) -> str:
-        """The question for what may not be rolled up yet."""
-        return _NEW.format(rolled_to=self.rolled_to)
-
-    def figures(self, by_hour: Iterable[int] = ()) -> str:
-        """The question for days, and for the hours of days that are not whole, not over, or in `by_hour`."""
-        hours = f"begin < {self.days.start} OR begin >= {self.days.stop}"
+    def pieces(self, by_hour: Iterable[int] = ()) -> str:
+        """The question for all pieces: hours are those of days that are not whole, not over, or in `by_hour`."""
+        hours = f"at < {self.days.start} OR at >= {self.days.stop}"
         if days := ", ".join(str(day) for day in sorted(by_hour)):
-            hours += f" OR intDiv(begin, {_DAY}) * {_DAY} IN ({days})"
-        return _FIGURES.format(first_hour=self.first_hour, hours=hours)
+            hours += f" OR intDiv(at, {_DAY}) * {_DAY} IN ({days})"
+        return _PIECES.format(
+            rolled_to=self.rolled_to, first_hour=self.first_hour, start=self.start // SECOND, hours=hours
+        )
 
     @property
     def asked(self) -> dict[str, Any]:
@@ -175,21 +209,20 @@ class ProbeWindows:
         self._rows, self._plain_rows = clickhouse.rows, clickhouse.plain_rows
         self._rolled_to, self._looked_at = 0, -_LOOK_SECONDS
 
-    async def figures(self, monitor: str, start: Micros) -> Figures:
-        """Of all results since `start`."""
+    async def observed(self, monitor: str, start: Micros) -> Observed:
+        """All since `start`."""
         # ClickHouse takes a small number for no time at all; of the first day of 1970 there are no results.
         window = _Window(monitor, max(start, DAY), await self._known_to())
         asked = {"monitor": monitor}
         if time.time() - window.rolled_to < _FEW_WITHIN:
-            new, figures = await asyncio.gather(
-                self._plain_rows(window.new, _New, asked), self._rows(window.figures(), asked)
-            )
-            hours = _by_hour(new, window.start)
-            if all(hour >= window.recent for hour in hours):
-                return _summed(window, figures, hours, {})
+            pieces = await self._plain_rows(window.pieces(), _Piece, asked)
+            new = _by_hour(pieces, window.start)
+            if all(hour >= window.recent for hour in new):
+                return Observed(_summed(window, pieces, new, {}), _spans(pieces, start))
         anew = {hour: figure for hour, *figure in await self._rows(_ANEW, window.asked)}
-        figures = await self._rows(window.figures({hour // _DAY * _DAY for hour in anew}), asked)
-        return _summed(window, figures, {}, anew)
+        days = {hour // _DAY * _DAY for hour in anew}
+        pieces = await self._plain_rows(window.pieces(days), _Piece, asked)
+        return Observed(_summed(window, pieces, {}, anew), _spans(pieces, start))
 
     async def _known_to(self) -> int:
         """A moment before which all that was inserted is rolled up. An older one is as right, and only slower."""
@@ -200,30 +233,48 @@ class ProbeWindows:
         return self._rolled_to
 
 
-def _by_hour(rows: Iterable[_New], start: Micros) -> dict[int, _Results]:
-    """Regular results since `start`."""
+def _spans(pieces: Iterable[_Piece], start: Micros) -> list[Span]:
+    closed = {piece.n: piece.span for piece in pieces if piece.kind == _SPAN and piece.span.until > start}
+    in_order = (closed[n] for n in sorted(closed))
+    return [Span(span.since, span.until, span.state) for span in in_order if span.state]
+
+
+def _by_hour(pieces: Iterable[_Piece], start: Micros) -> dict[int, _Results]:
+    """Results that may not be rolled up, since `start`; of one that stands twice the one inserted last."""
     hours: dict[int, _Results] = {}
-    for slot, confirm, region, ok, maintenance, took in rows:
-        if not confirm and slot >= start:
+    for piece in sorted((piece for piece in pieces if piece.kind == _RESULT), key=_inserted):
+        slot, region, outcome, took = astuple(piece.result)
+        if slot >= start:
             hour, offset = divmod(slot, HOUR)
-            outcome = _MAINTENANCE if maintenance else ok
             hours.setdefault(hour * HOUR // SECOND, {})[offset, region] = outcome, took
     return hours
 
 
-def _summed(
-    window: _Window, figures: Iterable[tuple[Any, ...]], new: dict[int, _Results], anew: dict[int, list[Any]]
-) -> Figures:
+def _rolled_up(pieces: Iterable[_Piece]) -> Iterable[_Piece]:
+    """Hours and days, each once: of those that stand twice the one that counts."""
+    counts: dict[tuple[int, int], _Piece] = {}
+    for piece in pieces:
+        if piece.kind in (_HOUR, _WHOLE_DAY):
+            known = counts.setdefault((piece.kind, piece.at), piece)
+            if (piece.results, piece.made) > (known.results, known.made):
+                counts[piece.kind, piece.at] = piece
+    return counts.values()
+
+
+def _inserted(piece: _Piece) -> tuple[int, Micros]:
+    return piece.at, piece.made
+
+
+def _summed(window: _Window, pieces: Iterable[_Piece], new: dict[int, _Results], anew: dict[int, list[Any]]) -> Figures:
     """new: rows that may not be rolled up, by hour. anew: hours as they are now. Where there are fewer rows than were
     rolled up once, some have expired, and the roll-up counts."""
     whole = _Sum()
     by_hour = {hour // _DAY * _DAY for hour in anew}
     new, anew = dict(new), dict(anew)
-    for length, begin, results, figure in figures:
-        *sums, packed = figure.values()
-        if length == _DAY:
+    for kind, begin, _, results, _, figures, _, _ in _rolled_up(pieces):
+        if kind == _WHOLE_DAY:
             if begin in window.days and begin not in by_hour:
-                whole.add(*sums)
+                whole.add_counted(figures)
             continue
         if begin in anew:
             if anew[begin][0] >= results:
@@ -231,13 +282,13 @@ def _summed(
             del anew[begin]
         cut = begin < window.start / SECOND
         if cut or begin in new:
-            known: _Results = {(at, region): (outcome, spent) for at, region, outcome, spent in packed}
+            known: _Results = {(at, region): (outcome, spent) for at, region, outcome, spent in figures.packed}
             known |= new.pop(begin, {})
             if cut or len(known) >= results:
                 after = window.start - begin * SECOND
                 whole.add_results(result for (at, _), result in known.items() if at >= after)
                 continue
-        whole.add(*sums)
+        whole.add_counted(figures)
     for rows in new.values():
         whole.add_results(rows.values())
     for _, *sums in anew.values():

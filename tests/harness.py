@@ -30,7 +30,7 @@ from query_api.app import create_app
 from query_api.delivery_history import FinishedRow, SentRow
 from query_api.delivery_states import DeliveryStates
 from query_api.history import Flip, PingRow, Transition
-from query_api.monitor_history import Counts, IncidentRow, Percentiles, ResultRow, Which
+from query_api.monitor_history import Counts, IncidentRow, Observed, Percentiles, ResultRow, Which
 from query_api.page_history import DAY, DayRow, EndedIncident
 from query_api.parts import Parts
 from query_api.states import States
@@ -321,15 +321,13 @@ class MemoryMonitorHistory:
         up = [row.took for row in rows if row.ok]
         return Counts(len(rows), len(up), sum(up) / len(up) if up else None)
 
-    async def figures(self, monitor: str, start: Micros) -> tuple[Counts, Percentiles | None]:
+    async def observed(self, monitor: str, start: Micros) -> Observed:
         rows = [row for row in self._results(monitor, counted=True) if row.slot >= start and not row.confirm]
         up = sorted(row.took for row in rows if row.ok)
         spread = Percentiles(*(up[int(share * (len(up) - 1))] for share in (0.5, 0.95, 0.99))) if up else None
-        return await self.counts(monitor, start), spread
-
-    async def spans(self, monitor: str, start: Micros, end: Micros) -> list[Span]:
         told = (value for key, value in self._log.of(TRANSITIONS) if key == monitor)
-        return [Span(one["since"], one["at"], one["was"]) for one in told if one["at"] > start and one["since"] < end]
+        spans = [Span(one["since"], one["at"], one["was"]) for one in told if one["at"] > start]
+        return Observed(await self.counts(monitor, start), spread, spans)
 
     async def incidents(self, which: Which, skip: int, limit: int) -> list[IncidentRow]:
         return self._incidents(which)[skip : skip + limit]

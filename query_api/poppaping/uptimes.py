@@ -60,9 +60,7 @@ async def uptime_object(parts: Parts, monitor: Monitor, period: Period) -> dict[
     now = parts.clock.now()
     start, history = now - _PERIODS[period], history_of(parts)
     try:
-        (counts, spread), by_time = await asyncio.gather(
-            history.figures(monitor.id, start), _by_time(parts, monitor, start, now)
-        )
+        counts, spread, spans = await history.observed(monitor.id, start)
     except Unavailable:
         raise unavailable() from None
     return {
@@ -76,17 +74,15 @@ async def uptime_object(parts: Parts, monitor: Monitor, period: Period) -> dict[
         "p50_response_time_ms": _ms(spread and spread.p50),
         "p95_response_time_ms": _ms(spread and spread.p95),
         "p99_response_time_ms": _ms(spread and spread.p99),
-        "uptime_time_weighted": by_time,
+        "uptime_time_weighted": _by_time(parts, monitor, spans, start, now),
     }
 
 
-async def _by_time(parts: Parts, monitor: Monitor, start: Micros, end: Micros) -> float | None:
+def _by_time(parts: Parts, monitor: Monitor, closed: list[Span], start: Micros, end: Micros) -> float | None:
     state = parts.monitor_states.state(monitor.id)
     if state is None:
         return None
-    # What began before the window is all there is in it.
-    spans = await history_of(parts).spans(monitor.id, start, end) if state.since > start else []
-    spans.append(Span(state.since, end, monitor_states.shown(state)))
+    spans = [*closed, Span(state.since, end, monitor_states.shown(state))]
     share = of_observed(spans, start, end)
     return None if share is None else float(shown(share, 2))
 

@@ -168,8 +168,8 @@ class TestCounts:
         assert await history.counts("a", MIDNIGHT) == counted(results, "a", MIDNIGHT)
         store.settle()
         assert await history.counts("a", MIDNIGHT) == counted(results, "a", MIDNIGHT)
-        assert store.number("sum(results) FROM probe_figures FINAL WHERE length = 3600") == 180
-        assert store.number("sum(results) FROM probe_figures FINAL WHERE length = 86400") == 180
+        assert store.number("sum(results) FROM uptime_pieces FINAL WHERE kind = 1") == 180
+        assert store.number("sum(results) FROM uptime_pieces FINAL WHERE kind = 2") == 180
 
     async def test_results_in_maintenance_are_listed_and_not_counted(
         self, store: Store, history: MonitorHistory
@@ -206,14 +206,14 @@ class TestRollUps:
         results = minutes(48 * 60)
         store.insert(results[::2])
         store.settle()
-        assert store.number("count() FROM probe_figures FINAL WHERE length = 3600") == 48
-        assert store.number("sum(results) FROM probe_figures FINAL WHERE length = 86400") == 24 * 60
+        assert store.number("count() FROM uptime_pieces FINAL WHERE kind = 1") == 48
+        assert store.number("sum(results) FROM uptime_pieces FINAL WHERE kind = 2") == 24 * 60
         late = results[61:66:2]
         store.insert(late)
         assert (await history.counts("a", MIDNIGHT)).total == 24 * 60 + 3
         store.roll_up()
-        assert store.number("max(results) FROM probe_figures FINAL WHERE length = 3600") == 33
-        assert store.number("max(results) FROM probe_figures FINAL WHERE length = 86400") == 12 * 60 + 3
+        assert store.number("max(results) FROM uptime_pieces FINAL WHERE kind = 1") == 33
+        assert store.number("max(results) FROM uptime_pieces FINAL WHERE kind = 2") == 12 * 60 + 3
         store.settle()
         assert await history.counts("a", MIDNIGHT) == counted(results[::2] + late, "a", MIDNIGHT)
 
@@ -222,15 +222,15 @@ class TestRollUps:
         store.insert(results)
         store.settle()
         before = await history.counts("a", MIDNIGHT)
-        spread = (await history.figures("a", MIDNIGHT))[1]
+        spread = (await history.observed("a", MIDNIGHT)).percentiles
         store.expire(MIDNIGHT + 30 * HOUR)
         store.roll_up()
         assert await history.counts("a", MIDNIGHT) == before == counted(results, "a", MIDNIGHT)
-        assert (await history.figures("a", MIDNIGHT))[1] == spread
+        assert (await history.observed("a", MIDNIGHT)).percentiles == spread
         store.insert([results[70]])  # comes once more, long after
         store.settle()
         assert await history.counts("a", MIDNIGHT) == before
-        assert store.number("sum(results) FROM probe_figures FINAL WHERE length = 86400") == 48 * 60
+        assert store.number("sum(results) FROM uptime_pieces FINAL WHERE kind = 2") == 48 * 60
 
     async def test_rows_from_before_the_first_roll_up_are_not_forgotten(
         self, store: Store, history: MonitorHistory
@@ -238,13 +238,13 @@ class TestRollUps:
         store.insert(minutes(120))
         assert (await history.counts("a", MIDNIGHT)).total == 120
         store.roll_up()
-        assert store.number("sum(results) FROM probe_figures FINAL WHERE length = 3600") == 120
+        assert store.number("sum(results) FROM uptime_pieces FINAL WHERE kind = 1") == 120
 
     async def test_many_monitors_are_rolled_up_in_chunks(self, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("processors.roll_ups._CHUNK", 100)
         store.insert([one for name in range(20) for one in minutes(30, monitor=f"m{name:02}")])
         store.roll_up()
-        assert store.number("countIf(results = 30) FROM probe_figures FINAL WHERE length = 86400") == 20
+        assert store.number("countIf(results = 30) FROM uptime_pieces FINAL WHERE kind = 2") == 20
 
     async def test_counts_rolled_up_by_the_version_before_are_taken_over(
         self, address: Address, store: Store, history: MonitorHistory
@@ -255,8 +255,10 @@ class TestRollUps:
         store.settle()
         for statement in (
             "INSERT INTO probe_roll_ups (monitor, length, begin, region, total, up, took)"
-            " SELECT monitor, length, begin, 'local', results, figures.up, figures.took FROM probe_figures FINAL",
-            "TRUNCATE TABLE probe_figures", "DELETE FROM migrations WHERE name LIKE '0005%'",
+            " SELECT monitor, if(kind = 1, 3600, 86400), at, 'local', results, figures.up, figures.took"
+            " FROM uptime_pieces FINAL WHERE kind IN (1, 2)",
+            "DROP VIEW pieces_of_results", "DROP VIEW pieces_of_spans", "TRUNCATE TABLE uptime_pieces",
+            "DELETE FROM migrations WHERE name LIKE '0005%'",
         ):  # fmt: skip
             store.client.command(statement)
         store.expire(MIDNIGHT + 2 * HOUR)
@@ -265,7 +267,7 @@ class TestRollUps:
             assert await history.counts("a", MIDNIGHT) == counted(results, "a", MIDNIGHT)
             assert await history.counts("a", MIDNIGHT + 2 * HOUR) == counted(results, "a", MIDNIGHT + 2 * HOUR)
             store.settle()
-        assert store.number("sum(length(figures.packed)) FROM probe_figures FINAL") == 24 * 60
+        assert store.number("sum(length(figures.packed)) FROM uptime_pieces FINAL") == 24 * 60
         assert store.number("count() FROM probe_roll_ups") == 0
 
 
@@ -281,17 +283,27 @@ class TestPercentiles:
         store.insert(results[-90:])
         for start in (MIDNIGHT, MIDNIGHT + DAY + 90 * MINUTE, MIDNIGHT + 4 * DAY - 50 * MINUTE):
             exact = sorted(one.took for one in results if one.ok and one.slot >= start)
-            spread = (await history.figures("a", start))[1]
+            spread = (await history.observed("a", start)).percentiles
             assert spread is not None
             for estimate, share in zip(spread, (0.5, 0.95, 0.99), strict=True):
                 assert estimate == pytest.approx(exact[ceil(share * len(exact)) - 1], rel=0.02)
-        assert (await history.figures("b", MIDNIGHT))[1] is None
+        assert (await history.observed("b", MIDNIGHT)).percentiles is None
 
     async def test_only_of_those_that_were_well(self, store: Store, history: MonitorHistory) -> None:
         store.insert([Result("a", MIDNIGHT + n, took=n % 2 * 9_000 + 500, ok=n % 2 == 0) for n in range(10)])
-        assert (await history.figures("a", MIDNIGHT))[1] == pytest.approx((500, 500, 500), rel=0.02)
+        assert (await history.observed("a", MIDNIGHT)).percentiles == pytest.approx((500, 500, 500), rel=0.02)
         store.insert([Result("b", MIDNIGHT, ok=False)])
-        assert (await history.figures("b", MIDNIGHT))[1] is None
+        assert (await history.observed("b", MIDNIGHT)).percentiles is None
+
+
+class TestSpans:
+    async def test_each_is_one_however_often_it_was_told(self, store: Store, history: MonitorHistory) -> None:
+        begin = MIDNIGHT + HOUR
+        store.tell(*_outage("a", 1, begin), *_outage("b", 1, begin))
+        spans = (await history.observed("a", MIDNIGHT)).spans
+        assert [(span.end, span.state) for span in spans] == [(begin, "up"), (begin + MINUTE, "down")]
+        assert [span.state for span in (await history.observed("a", begin)).spans] == ["down"]
+        assert (await history.observed("a", begin + MINUTE)).spans == []
 
 
 class TestIncidents:
