@@ -52,6 +52,7 @@ def include(app: FastAPI, router: APIRouter, prefix: str = "") -> None:
             methods=list(route.methods or ()),
             status_code=route.status_code,
             tags=route.tags,
+            dependencies=route.dependencies,
             summary=route.summary,
             response_class=route.response_class,
             responses=route.responses,

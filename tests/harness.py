@@ -62,6 +62,7 @@ from tests.conformance import Document
 
 START: Micros = 1_750_000_000 * SECOND
 
+ADMIN_PASSWORD = "open sesame"
 POP_KEY = "pp_live_" + "m" * 32
 WRITE_KEY, READ_KEY = "hcw_" + "w" * 28, "hcr_" + "r" * 28
 OTHER_KEY = "hcw_" + "o" * 28
@@ -486,6 +487,7 @@ class Harness:
                 monitor_history=MemoryMonitorHistory(self.log) if history else None,
                 delivery_history=MemoryDeliveryHistory(self.log) if history else None,
                 page_history=self.page_history if history else None,
+                admin_password=ADMIN_PASSWORD,
             )
         )
         self.client = httpx.AsyncClient(

@@ -1,4 +1,5 @@
-"""`/` lists every check, `/checks/<id>` shows one: read only, behind the admin password (HTTP Basic, any user name).
+"""`/` lists every check and monitor, `/checks/<id>` shows a check: read only, behind the admin password (HTTP Basic,
+any user name).
 
 The password is `admin_password` of credentials.json, or `PINGFOLD_ADMIN_PASSWORD`. Without one there are no pages.
 """
@@ -18,9 +19,12 @@ from query_api.healthchecks.status import shown
 from query_api.history import Behind
 from query_api.parts import Parts, TheParts
 from query_api.refusals import Refusal
+from schemas import monitor_states
 from schemas.base import SECOND, Micros
 from schemas.definitions import Check
 from schemas.ids import is_uuid
+from schemas.monitor_states import MonitorState
+from schemas.monitors import Monitor
 from schemas.schedules import Schedule, Simple
 
 router = APIRouter(include_in_schema=False)
@@ -30,7 +34,8 @@ _ASK = {"WWW-Authenticate": 'Basic realm="Pingfold", charset="UTF-8"'}
 _basic = HTTPBasic(auto_error=False)
 _PINGS = 50
 # What needs attention stands on top.
-_ORDER = {"down": 0, "grace": 1, "new": 3, "paused": 4}
+_ORDER = {"down": 0, "grace": 1, "not_observed": 1, "new": 3, "maintenance": 3, "paused": 4}
+_WORDS = {"new": "pending", "not_observed": "unknown"}
 
 
 async def admin(parts: TheParts, given: Annotated[HTTPBasicCredentials | None, Depends(_basic)]) -> None:
@@ -44,10 +49,13 @@ async def admin(parts: TheParts, given: Annotated[HTTPBasicCredentials | None, D
 
 @router.get("/", dependencies=[Depends(admin)])
 async def dashboard(request: Request, parts: TheParts) -> Response:
-    """Every check of every project; what needs attention comes first."""
-    rows = [_row(request, parts, check) for project in parts.directory.projects for check in _checks(parts, project)]
-    rows.sort(key=lambda row: (_ORDER.get(row["status"], 2), row["name"]))
-    return _page("dashboard.html", parts, checks=rows)
+    """Every check and monitor of every project; what needs attention comes first."""
+    projects = list(parts.directory.projects)
+    checks = [_row(request, parts, check) for project in projects for check in _checks(parts, project)]
+    checks.sort(key=lambda row: (_ORDER.get(row["status"], 2), row["name"]))
+    monitors = [_monitor_row(parts, one) for project in projects for one in parts.directory.monitors_of(project)]
+    monitors.sort(key=lambda row: (_ORDER.get(row["status"], 2), row["name"]))
+    return _page("dashboard.html", parts, checks=checks, monitors=monitors)
 
 
 @router.get("/checks/{code}", dependencies=[Depends(admin)])
@@ -94,6 +102,21 @@ def _row(request: Request, parts: Parts, check: Check) -> dict[str, Any]:
         "next_ping": _time(now.next_ping),
         "pings": state.pings if state is not None else 0,
         "ping_url": f"{parts.settings.ping_base}{check.id}",
+    }
+
+
+def _monitor_row(parts: Parts, monitor: Monitor) -> dict[str, Any]:
+    state = parts.monitor_states.state(monitor.id) or MonitorState(version=0)
+    status, target = monitor_states.shown(state), monitor.target
+    return {
+        "name": monitor.name,
+        "status": status,
+        "word": _WORDS.get(status, status),
+        "target": target.url or f"{monitor.kind} {target.host}{f':{target.port}' if target.port else ''}",
+        "interval": monitor.interval,
+        "last_result": _time(state.last_at),
+        "took": "" if state.last_ms is None else f"{state.last_ms:g} ms",
+        "error": state.cause or state.last_detail,
     }
 
 

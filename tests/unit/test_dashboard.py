@@ -1,0 +1,53 @@
+"""The dashboard, in memory: for nobody without the admin password, and everything is on it."""
+
+import pytest
+
+from query_api.pages import dashboard
+from tests.harness import ADMIN_PASSWORD, POP_KEY, Harness
+
+PATHS = ["/", "/checks/00000000-0000-4000-8000-000000000000"]
+
+
+@pytest.fixture
+def harness() -> Harness:
+    return Harness()
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("auth", [None, ("admin", ""), ("admin", "open Sesame"), ("admin", "ü")])
+async def test_without_the_password_there_is_nothing_to_see(
+    harness: Harness, path: str, auth: tuple[str, str] | None
+) -> None:
+    answer = await harness.client.get(path, auth=auth)
+    assert answer.status_code == 401
+    assert answer.headers["www-authenticate"].startswith("Basic")
+
+
+def test_no_page_is_without_it() -> None:
+    """Whatever pages there will be."""
+    routes = [route for route in Harness().app.routes if getattr(route, "endpoint", None) in _endpoints()]
+    assert len(routes) == len(_endpoints())
+    for route in routes:
+        assert dashboard.admin in [one.call for one in route.dependant.dependencies]  # type: ignore[attr-defined]
+
+
+def _endpoints() -> list[object]:
+    return [route.endpoint for route in dashboard.router.routes]  # type: ignore[attr-defined]
+
+
+async def test_checks_and_monitors_are_on_it(harness: Harness) -> None:
+    auth = ("", ADMIN_PASSWORD)
+    assert "No checks yet" in (await harness.client.get("/", auth=auth)).text
+    check = (await harness.client.post("/api/v3/checks/", json={"name": "nightly <job>"})).json()["uuid"]
+    headers = {"Authorization": f"Bearer {POP_KEY}"}
+    body = {"name": "Shop & more", "url": "https://shop.example.com/", "confirmations": 1}
+    monitor = (await harness.client.post("/api/v1/monitors", json=body, headers=headers)).json()["data"]["id"]
+    page = (await harness.client.get("/", auth=auth)).text
+    assert "nightly &lt;job&gt;" in page
+    assert "Shop &amp; more" in page
+    assert ">pending<" in page
+    harness.log.probe(monitor, ok=False)
+    page = (await harness.client.get("/", auth=auth)).text
+    assert ">down<" in page
+    assert "Connection timed out: after 30 s" in page
+    assert "nightly &lt;job&gt;" in (await harness.client.get(f"/checks/{check}", auth=auth)).text
