@@ -1,8 +1,8 @@
 """The uptime of a monitor over 90 days, asked of the API, with a hundred million results in ClickHouse.
 
 The results are made inside ClickHouse, as if they had come in over the last 90 days: of each monitor one every few
-minutes, some of them failed, and an outage a day in its spans. They are rolled up as the history writer does it, and
-only then Pingfold starts on that ClickHouse, with some of the monitors defined (and paused). What is measured is the
+minutes, some of them failed, and an outage a day in its spans. They are rolled up as the history writer does it, merged,
+and only then Pingfold starts on that ClickHouse, with some of the monitors defined (and paused). What is measured is the
 whole answer over HTTP, one after the other, each of another monitor; a few are compared with a count of the rows.
 """
 
@@ -40,6 +40,8 @@ _FREE_BYTES = 20 * 2**30
 _AT_ONCE = 2_000_000  # rows of one INSERT
 _FILL_SECONDS = 900.0
 _STATEMENT_SECONDS = 300.0
+_MERGE_SECONDS = 600.0
+_QUIET_LOOKS = 10
 
 _RESULTS = """
 INSERT INTO probe_results (monitor, slot, confirm, region, at, ok, failure, detail, status, took,
@@ -140,10 +142,23 @@ def _fill(client: Client, ids: Sequence[str], each: int) -> dict[str, float]:
     roll_up(client, PROBE_HOURS)
     rolled_up = time.monotonic()
     say(f"rolled up in {rolled_up - filled:.0f} s")
+    wait_until(lambda: _is_merged(client), _MERGE_SECONDS, "ClickHouse has merged what was put in at once")
+    merged = time.monotonic()
+    say(f"merged in {merged - rolled_up:.0f} s")
     sizes = "SELECT table, sum(bytes_on_disk) FROM system.parts WHERE active AND database = 'bench' GROUP BY table"
     disk = {f"{table}_mib": round(size / 2**20, 1) for table, size in client.query(sizes).result_rows}
     kept = {name: disk[name] for name in ("probe_results_mib", "uptime_pieces_mib")}
-    return {"fill_s": round(filled - began, 1), "roll_up_s": round(rolled_up - filled, 1)} | kept
+    seconds = {"fill_s": filled - began, "roll_up_s": rolled_up - filled, "merge_s": merged - rolled_up}
+    return {name: round(took, 1) for name, took in seconds.items()} | kept
+
+
+def _is_merged(client: Client) -> bool:
+    """Whether nothing has been merged for a while: weeks of results do not come in at once elsewhere."""
+    for _ in range(_QUIET_LOOKS):
+        if client.query("SELECT count() FROM system.merges").result_rows[0][0]:
+            return False
+        time.sleep(0.5)
+    return True
 
 
 def _define(stack: Stack, ids: Sequence[str]) -> None:
