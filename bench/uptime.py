@@ -1,9 +1,9 @@
 """The uptime of a monitor over 90 days, asked of the API, with a hundred million results in ClickHouse.
 
 The results are made inside ClickHouse, as if they had come in over the last 90 days: of each monitor one every few
-minutes, some of them failed, and an outage a day in its spans. They are rolled up as the history writer does it and
-merged, and only then Pingfold starts on that ClickHouse, with some of the monitors defined (and paused). What is measured
-is the whole answer over HTTP, one after the other, each of another monitor; a few are compared with a count of the rows.
+minutes, some of them failed, and an outage a day in its spans. They are rolled up as the history writer does it, and
+merged. Only then Pingfold starts on that ClickHouse, some of the monitors defined (and paused). What is measured is
+the whole answer over HTTP, one after the other, each of another monitor; a few are compared with a count of the rows.
 """
 
 import contextlib
