@@ -9,12 +9,13 @@ Redirects are the caller's part: they must not be followed (`allow_redirects=Fal
 
 import asyncio
 import socket
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.client import DEFAULT_TIMEOUT
 
 from infra.settings import Network
 
@@ -163,3 +164,16 @@ class GuardedConnector(aiohttp.TCPConnector):
     async def close(self, *, abort_ssl: bool = False) -> None:
         await super().close(abort_ssl=abort_ssl)
         await self._guarded.close()
+
+
+def guarded_session(
+    connector: GuardedConnector, headers: Mapping[str, str], timeout: aiohttp.ClientTimeout = DEFAULT_TIMEOUT
+) -> aiohttp.ClientSession:
+    """For servers that nobody vouches for: no cookies are kept, and nothing is unpacked, however small it comes."""
+    return aiohttp.ClientSession(
+        connector=connector,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        headers={**headers, "Accept-Encoding": "identity"},
+        timeout=timeout,
+        auto_decompress=False,
+    )

@@ -184,9 +184,9 @@ class ProjectIndex:
         """The project's monitors, oldest first."""
         return [self._view.get(f"monitor/{id}") for _, id in self._monitors.get(project)]
 
-    def dependents(self, monitor: str) -> list[str]:
-        """Ids of the monitors that depend on one, in order."""
-        return list(self._dependents.get(monitor))
+    def dependents(self, monitor: str) -> list[Monitor]:
+        """The monitors that depend on one, in the order of their ids."""
+        return [self._view.get(f"monitor/{id}") for id in self._dependents.get(monitor)]
 
     def is_there(self, candidate: ApiKey | Channel | Check | Monitor | StatusPage | Maintenance) -> bool:
         """Whether its owner has it already: the request came twice. Ids are random: no other project may take one."""

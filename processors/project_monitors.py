@@ -55,7 +55,7 @@ class ProjectMonitors:
             raise Denied("limit reached")
         self._view.put(definition_key(monitor), monitor)
         defined = Effect(PROBE_RESULTS, monitor.id, MonitorDefined(at=at, monitor=monitor))
-        marked = self._mark(monitor.depends_on, at)
+        marked = self._mark(project.id, monitor.depends_on, at)
         return [defined, *marked, verdict(request, "made", monitor.id, monitor.version)]
 
     def change(self, request: MonitorUpdate, monitor: Monitor, at: Micros) -> list[Effect]:
@@ -66,31 +66,29 @@ class ProjectMonitors:
         self._must_not_loop(changed)
         return [
             self._redefine(monitor, at, **wanted),
-            *self._mark((*monitor.depends_on, *changed.depends_on), at),
+            *self._mark(monitor.project, (*monitor.depends_on, *changed.depends_on), at),
             verdict(request, "updated", monitor.id, monitor.version + 1),
         ]
 
     def delete(self, request: MonitorDelete, monitor: Monitor, at: Micros) -> list[Effect]:
         self._view.delete(definition_key(monitor))
         removed = Effect(PROBE_RESULTS, monitor.id, MonitorRemoved(at=at))
-        marked = self._mark(monitor.depends_on, at)
-        freed = [self._free(id, monitor.id, at) for id in self._index.dependents(monitor.id)]
+        marked = self._mark(monitor.project, monitor.depends_on, at)
+        freed = [
+            self._redefine(one, at, depends_on=tuple(id for id in one.depends_on if id != monitor.id))
+            for one in self._index.dependents(monitor.id)
+        ]
         return [removed, *marked, *freed, verdict(request, "removed", monitor.id, monitor.version)]
 
-    def _mark(self, depended_on: Sequence[str], at: Micros) -> list[Effect]:
+    def _mark(self, project: str, depended_on: Sequence[str], at: Micros) -> list[Effect]:
         """Have the definitions of monitors say whether others depend on them, as far as they do not."""
         effects = []
         for id in dict.fromkeys(depended_on):
-            monitor: Monitor = self._view.get(f"monitor/{id}")
+            monitor = self._index.monitor(project, id)
             now = bool(self._index.dependents(id))
             if monitor.depended_on != now:
                 effects.append(self._redefine(monitor, at, depended_on=now))
         return effects
-
-    def _free(self, dependent: str, removed: str, at: Micros) -> Effect:
-        monitor: Monitor = self._view.get(f"monitor/{dependent}")
-        rest = tuple(id for id in monitor.depends_on if id != removed)
-        return self._redefine(monitor, at, depends_on=rest)
 
     def _must_not_loop(self, monitor: Monitor) -> None:
         """Raises `Denied` when a monitor would depend on itself."""
@@ -102,7 +100,7 @@ class ProjectMonitors:
                 raise Denied(f"depends on itself: {id}")
             if id not in seen:
                 seen.add(id)
-                above += self._view.get(f"monitor/{id}").depends_on
+                above += self._index.monitor(monitor.project, id).depends_on
 
     def _redefine(self, monitor: Monitor, at: Micros, **changes: Any) -> Effect:
         changed = replace(monitor, version=monitor.version + 1, revised=at, **changes)

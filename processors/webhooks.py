@@ -20,7 +20,7 @@ import aiohttp
 from aiohttp.abc import AbstractResolver
 from yarl import URL
 
-from infra.targets import Guard, GuardedConnector, TargetRefused
+from infra.targets import Guard, GuardedConnector, TargetRefused, guarded_session
 
 BODY_READ = 64 * 1024
 _BODY_SECONDS = 1.0
@@ -59,16 +59,13 @@ class WebhookClient:
         resolver: AbstractResolver | None = None,
     ) -> None:
         self._seconds, self._connect = seconds, connect
-        self._session = aiohttp.ClientSession(
-            connector=GuardedConnector(guard, resolver),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            timeout=aiohttp.ClientTimeout(total=seconds, connect=connect, ceil_threshold=_NEVER_CEIL),
-            headers={
+        self._session = guarded_session(
+            GuardedConnector(guard, resolver),
+            {
                 "User-Agent": f"Pingfold/{importlib.metadata.version('pingfold')} (webhook)",
                 "Content-Type": "application/json",
-                "Accept-Encoding": "identity",
             },
-            auto_decompress=False,
+            aiohttp.ClientTimeout(total=seconds, connect=connect, ceil_threshold=_NEVER_CEIL),
         )
 
     async def __aenter__(self) -> Self:

@@ -153,7 +153,7 @@ class MonitorHistory:
 
     async def observed(self, monitor: str, start: Micros) -> Observed:
         """What is known of a monitor since `start`."""
-        (total, up, took, spread), spans = await self._windows.observed(monitor, start)
+        (total, up, took, spread), spans = await self._windows.read(monitor, start)
         counts = Counts(total, up, took / up if up else None)
         return Observed(counts, Percentiles(*spread) if spread else None, spans)
 

@@ -123,13 +123,6 @@ class Figures(NamedTuple):
     percentiles: tuple[float, ...]
 
 
-class Observed(NamedTuple):
-    """spans: those that are closed, oldest first, uncut."""
-
-    figures: Figures
-    spans: list[Span]
-
-
 class _Sum:
     def __init__(self) -> None:
         self.total, self.up, self.took = 0, 0, 0
@@ -209,8 +202,8 @@ class ProbeWindows:
         self._rows, self._plain_rows = clickhouse.rows, clickhouse.plain_rows
         self._rolled_to, self._looked_at = 0, -_LOOK_SECONDS
 
-    async def observed(self, monitor: str, start: Micros) -> Observed:
-        """All since `start`."""
+    async def read(self, monitor: str, start: Micros) -> tuple[Figures, list[Span]]:
+        """All since `start`: its results counted, and its closed spans, oldest first, uncut."""
         # ClickHouse takes a small number for no time at all; of the first day of 1970 there are no results.
         window = _Window(monitor, max(start, DAY), await self._known_to())
         asked = {"monitor": monitor}
@@ -218,11 +211,11 @@ class ProbeWindows:
             pieces = await self._plain_rows(window.pieces(), _Piece, asked)
             new = _by_hour(pieces, window.start)
             if all(hour >= window.recent for hour in new):
-                return Observed(_summed(window, pieces, new, {}), _spans(pieces, start))
+                return _summed(window, pieces, new, {}), _spans(pieces, start)
         anew = {hour: figure for hour, *figure in await self._rows(_ANEW, window.asked)}
         days = {hour // _DAY * _DAY for hour in anew}
         pieces = await self._plain_rows(window.pieces(days), _Piece, asked)
-        return Observed(_summed(window, pieces, {}, anew), _spans(pieces, start))
+        return _summed(window, pieces, {}, anew), _spans(pieces, start)
 
     async def _known_to(self) -> int:
         """A moment before which all that was inserted is rolled up. An older one is as right, and only slower."""

@@ -18,7 +18,7 @@ import msgspec
 from aiohttp.abc import AbstractResolver
 from yarl import URL
 
-from infra.targets import Guard, GuardedConnector
+from infra.targets import Guard, GuardedConnector, guarded_session
 from schemas.base import SECOND, Micros
 
 ANSWER_READ = 256 * 1024
@@ -68,12 +68,8 @@ class Rdap:
         self._servers: dict[str, str] = {}
         self._to_read_at = monotonic()
         self._reading = asyncio.Lock()
-        self._session = aiohttp.ClientSession(
-            connector=GuardedConnector(guard, resolver, keepalive=0),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            headers={"User-Agent": "Pingfold (RDAP)", "Accept-Encoding": "identity"},
-            auto_decompress=False,
-        )
+        connector = GuardedConnector(guard, resolver, keepalive=0)
+        self._session = guarded_session(connector, {"User-Agent": "Pingfold (RDAP)"})
 
     async def __aenter__(self) -> Self:
         return self
