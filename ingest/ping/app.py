@@ -141,14 +141,16 @@ class PingApp:
         if source.in_flight >= self._most_in_flight:
             return self._refuse(check)
         number, at = source.receive()
+        partition = partition_of(check.encode(), source.partitions)
         try:
             if target.kind != "log" and not self._limiter.admit(check, at):
                 return self._answers.ok_rate_limited if target.check else self._answers.rate_limited
             event = self._events.encode(target, at, scope, headers, body)
+            source.precede(partition, at)
             position = await self._sink.put(PINGS, check, event)
         except (NotStored, asyncio.CancelledError) as error:
             # Told before the ping ceases to hold the source's time back, so that no deadline passes in between.
-            source.refuse(partition_of(check.encode(), source.partitions), at)
+            source.refuse(partition, at)
             if isinstance(error, asyncio.CancelledError):
                 raise
             self._limiter.forget(check, at)

@@ -3,6 +3,9 @@
 Once a second it appends a tick to every partition, through the sink of its pings. A tick is a low watermark: its `at`
 is the receipt time of the oldest ping not yet answered, or now, so whatever was acknowledged from before is in the log
 ahead of it. Ticks also carry what makes a gap: refused pings of the partition, a public URL that does not answer.
+
+The time of a partition goes ahead of its pings: before a ping whose stamp is far from the newest tick of its partition
+(the clock has stepped, or no tick came for a while) another tick is appended (`precede`).
 """
 
 import asyncio
@@ -17,7 +20,7 @@ from infra.settings import Settings
 from ingest.clock import Clock
 from ingest.needs import Log
 from ingest.ping.urls import SYNTHETIC
-from schemas.base import Micros, encode
+from schemas.base import SECOND, Micros, encode
 from schemas.ticks import Tick
 from schemas.topics import PINGS
 
@@ -30,6 +33,9 @@ _FIRST_PROBE_TIMEOUT = 0.3  # our own socket may be bound already, and nobody ac
 _PROBE_AGAIN_SECONDS = 0.1  # while the public URL has never answered, and then ever more slowly
 _BEGIN_SECONDS = 30.0
 _CLOSE_SECONDS = 5.0
+# A ping whose stamp is further than this from the newest tick of its partition has a tick put before it. A little more
+# than the time from tick to tick, so that a late round does not make each ping cost a tick of its own.
+_NEAR: Micros = SECOND + SECOND // 4
 
 
 class Source:
@@ -54,6 +60,8 @@ class Source:
         self._idle = asyncio.Event()
         self._closing = False
         self._round = 0
+        # What the newest tick of each partition told as now; 0 before `begin`.
+        self._told_now: list[Micros] = [0] * partitions
         # partition -> (since, the newest round of ticks begun before the newest refusal)
         self._refused: dict[int, tuple[Micros, int]] = {}
         self._probe_url = f"{settings.base_url}{SYNTHETIC}{slot}-{self.epoch}" if probe else None
@@ -78,6 +86,16 @@ class Source:
         del self._in_flight[number]
         if self._closing and not self._in_flight:
             self._idle.set()
+
+    def precede(self, partition: int, at: Micros) -> None:
+        """Call before a ping stamped `at` is handed to the sink: the partition's time is near the stamp, ahead of it.
+
+        Both go through the same producer, so they stand in the log in this order. Raises `NotStored` when the sink is
+        full, as it would be for the ping.
+        """
+        told = self._told_now[partition]
+        if told and abs(at - told) > _NEAR:
+            self._append(partition, self._round).add_done_callback(self._note_failure)
 
     def acknowledge(self, position: Position) -> None:
         """Note where an acknowledged ping stands, for reads after it."""
@@ -131,32 +149,18 @@ class Source:
         """Append a tick to every partition now; the future tells how each ended and never fails."""
         self._clock.refresh()
         self._round += 1
-        now = self._clock.now()
-        at = min(now, next(iter(self._in_flight.values()), now))
-        plain: bytes | None = None
-        ends = []
-        for partition in range(self.partitions):
-            refused = self._refused.get(partition)
-            if refused is None and plain is not None:
-                value = plain
-            else:
-                value = encode(
-                    Tick(
-                        slot=self.slot,
-                        epoch=self.epoch,
-                        at=at,
-                        now=now,
-                        offset=self._clock.offset,
-                        closing=closing,
-                        refused_since=refused[0] if refused else None,
-                        unreachable_since=self.unreachable_since,
-                    )
-                )
-                plain = plain if refused else value
-            ends.append(self._append(partition, value, self._round))
-        return asyncio.gather(*ends)
+        return asyncio.gather(*(self._try(partition, closing) for partition in range(self.partitions)))
 
-    def _append(self, partition: int, value: bytes, round: int) -> "asyncio.Future[BaseException | None]":
+    def _try(self, partition: int, closing: bool) -> "asyncio.Future[BaseException | None]":
+        try:
+            return self._append(partition, self._round, closing)
+        except NotStored as error:
+            failed: asyncio.Future[BaseException | None] = asyncio.get_running_loop().create_future()
+            failed.set_result(error)
+            return failed
+
+    def _append(self, partition: int, round: int, closing: bool = False) -> "asyncio.Future[BaseException | None]":
+        """Append a tick to one partition; the future tells how it ended. Raises `NotStored` when the sink is full."""
         ended: asyncio.Future[BaseException | None] = asyncio.get_running_loop().create_future()
 
         def settle(stored: "asyncio.Future[Position]") -> None:
@@ -166,10 +170,20 @@ class Source:
             if not ended.done():
                 ended.set_result(error)
 
-        try:
-            self._sink.put(PINGS, None, value, partition).add_done_callback(settle)
-        except NotStored as error:
-            ended.set_result(error)
+        now = self._clock.now()
+        refused = self._refused.get(partition)
+        tick = Tick(
+            slot=self.slot,
+            epoch=self.epoch,
+            at=min(now, next(iter(self._in_flight.values()), now)),
+            now=now,
+            offset=self._clock.offset,
+            closing=closing,
+            refused_since=refused[0] if refused else None,
+            unreachable_since=self.unreachable_since,
+        )
+        self._sink.put(PINGS, None, encode(tick), partition).add_done_callback(settle)
+        self._told_now[partition] = now
         return ended
 
     def _told(self, partition: int, round: int) -> None:
@@ -188,6 +202,10 @@ class Source:
                 self._tick().add_done_callback(self._note_failures)
             except Exception:
                 log.exception("source.tick_failed")
+
+    def _note_failure(self, ended: "asyncio.Future[BaseException | None]") -> None:
+        if (error := ended.result()) is not None:
+            log.warning("source.tick_not_stored", partitions=1, error=str(error))
 
     def _note_failures(self, ended: "asyncio.Future[list[BaseException | None]]") -> None:
         failed = [] if ended.cancelled() else [error for error in ended.result() if error is not None]

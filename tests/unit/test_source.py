@@ -6,18 +6,24 @@ from pathlib import Path
 
 import pytest
 
+from infra.log.partitioner import partition_of
 from infra.log.sink import NotStored, Position
 from infra.settings import Settings
 from ingest.clock import Clock
 from ingest.ping import source as module
 from ingest.ping.source import Source
 from ingest.ticker import Ticker
+from processors.checks import Checks
 from schemas.base import SECOND
-from schemas.pings import Ping
+from schemas.check_states import CheckState
+from schemas.dead_letters import DeadLetter
+from schemas.definitions import Check
+from schemas.pings import CheckDefined, Ping
 from schemas.ticks import Tick
 from schemas.topics import DELIVERIES, PINGS, PROBE_RESULTS, PROJECTS
+from tests.folding import Folding, Journal, of_type
 from tests.memory_log import MemorySink
-from tests.unit.ping_world import BY_UUID, NOON, HandClock, World
+from tests.unit.ping_world import BY_UUID, NOON, UUID, HandClock, World
 
 PARTITIONS = 4
 
@@ -117,6 +123,46 @@ async def test_what_was_acknowledged_from_before_a_tick_lies_ahead_of_it() -> No
             assert isinstance(event, Ping)
             assert event.at is not None
             assert event.at >= seen[record.partition]  # no ping comes after a tick that is later than it
+
+
+@pytest.mark.parametrize("step", [90 * SECOND, 7_200 * SECOND])
+async def test_a_step_of_the_clock_between_two_ticks_makes_no_dead_letter(
+    monkeypatch: pytest.MonkeyPatch, step: int
+) -> None:
+    """The clock of an ingest host is set right, forward: what it acknowledges before its next round of ticks counts."""
+    monkeypatch.setattr(module, "TICK_SECONDS", 60.0)
+    world = World(pings_per_minute=0)
+    await world.source.begin()
+    assert (await world.ask(BY_UUID)).line == "200 OK"
+    world.clock.time += step
+    for _ in range(3):
+        assert (await world.ask(BY_UUID)).line == "200 OK"
+    fold, journal = Folding(Checks()), Journal()
+    journal.add(UUID, CheckDefined(at=NOON, check=Check(id=UUID, project="p", version=1, created=NOON)), NOON)
+    partition = partition_of(UUID.encode(), 8)
+    for record in world.sink.logs[PINGS.name, partition]:
+        journal.add((record.key or b"").decode(), record.value or b"", NOON)
+    effects = fold.feed(journal)
+    assert of_type(effects, DeadLetter) == []
+    assert fold.state(CheckState, UUID).pings == 4
+    # One tick leads the pings after the step; they do not cost one each.
+    assert len(world.sink.ticks(partition)) == 2
+    await world.source.close()
+
+
+async def test_a_ping_after_a_pause_of_the_ticks_has_one_put_before_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "TICK_SECONDS", 60.0)
+    world = World(pings_per_minute=0)
+    await world.source.begin()
+    world.clock.time += 30 * SECOND
+    world.sink.fails = lambda record: record.key is None  # the tick is not confirmed: the ping is what counts
+    assert (await world.ask(BY_UUID)).line == "200 OK"
+    world.sink.fails = lambda record: False
+    world.clock.time += 30 * SECOND
+    assert (await world.ask(BY_UUID)).line == "200 OK"
+    partition = partition_of(UUID.encode(), 8)
+    assert [tick.now for tick in world.sink.ticks(partition)] == [NOON, NOON + 60 * SECOND]
+    await world.source.close()
 
 
 async def test_a_refusal_is_told_until_it_is_in_the_log(parts: Parts) -> None:
