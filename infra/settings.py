@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import msgspec
-from pydantic import Field, ValidationError, field_validator
+from pydantic import BeforeValidator, Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from infra.durations import seconds_of
 from infra.servers import Server, server_of
 from schemas.definitions import Address
 
@@ -24,6 +25,22 @@ UNANNOUNCED_BODY_LIMIT = 1_000_000
 
 # IANA's list of the RDAP servers of all registries.
 _RDAP_BOOTSTRAP = "https://data.iana.org/rdap/dns.json"
+
+# Shorter than this, a restart of a role would already lose events that it has not read.
+_SHORTEST_RETENTION = 3_600
+
+
+def _retention(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    seconds = seconds_of(value) if value.strip() else None
+    if seconds is not None and seconds < _SHORTEST_RETENTION:
+        raise ValueError("at least 1h is expected: what is deleted sooner may not have been read yet")
+    return seconds
+
+
+# Seconds, or None: keep for ever.
+Retention = Annotated[int | None, BeforeValidator(_retention)]
 
 _SENDER = re.compile(r"[^<>@\r\n]*<([^<>\s]+)>|([^<>\s]+)")
 
@@ -81,6 +98,20 @@ class Settings(BaseSettings):
     smtp_password: str | None = Field(None, repr=False)
     smtp_tls: Literal["starttls", "tls", "none"] = "starttls"
     smtp_from: str | None = None
+    # How long each journal and stream in Kafka is kept. A replay from the beginning needs the journals for ever.
+    retention_projects: Retention = None
+    retention_pings: Retention = None
+    retention_probe_results: Retention = None
+    retention_deliveries: Retention = None
+    retention_transitions: Retention = None
+    retention_dead_letters: Retention = None
+    # How long history in ClickHouse is kept: rows of each kind, and what is rolled up from them by hour and day.
+    history_pings: Retention = None
+    history_ping_bodies: Retention = None
+    history_probes: Retention = None
+    history_transitions: Retention = None
+    history_deliveries: Retention = None
+    history_roll_ups: Retention = None
     # Ports of the embedded servers; 0 picks a free one at the first start and keeps it.
     kafka_port: int = Field(0, ge=0, le=65535)
     clickhouse_port: int = Field(0, ge=0, le=65535)

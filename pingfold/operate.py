@@ -12,11 +12,12 @@ from msgspec.structs import replace
 from rich.console import Console
 from rich.table import Table
 
-from infra import clickhouse_migrations
+from infra import clickhouse_migrations, clickhouse_retention
 from infra.decisions import Decisions, NoVerdict
 from infra.log import admin
 from infra.log.reading import read_to_end
 from infra.log.sink import Sink
+from infra.retention import retention_in_words, topic_retention
 from infra.secrets import (
     Vault,
     new_api_key,
@@ -78,9 +79,11 @@ async def write_history(settings: Settings) -> None:
 
 def migrate(settings: Settings) -> None:
     """Topics and tables."""
-    count = admin.migrate(kafka_of(settings), settings.partitions)
+    count = admin.migrate(kafka_of(settings), settings.partitions, retention_ms=topic_retention(settings))
     applied = clickhouse_migrations.migrate(clickhouse_of(settings))
+    clickhouse_retention.apply(clickhouse_of(settings), settings)
     typer.echo(f"topics: {count} partitions each; tables: {', '.join(applied) or 'up to date'}")
+    typer.echo(f"kept: {retention_in_words(settings)}")
 
 
 async def _ask(settings: Settings, project: str, request: ProjectsRequest) -> Decision:

@@ -11,10 +11,11 @@ import httpx
 from rich.console import Console
 from rich.text import Text
 
-from infra import clickhouse_migrations
+from infra import clickhouse_migrations, clickhouse_retention
 from infra.embedded import kafka, ports
 from infra.log import admin
 from infra.log.sink import Sink
+from infra.retention import retention_in_words, topic_retention
 from infra.secrets import Vault
 from infra.settings import Settings
 from pingfold import credentials
@@ -120,7 +121,9 @@ async def _start(
         supervisor.keep(role)
     if embedded_kafka is not None:
         await _until("Kafka", lambda: asyncio.to_thread(kafka.answers, port))
-    count = await asyncio.to_thread(admin.migrate, bootstrap, settings.partitions)
+    count = await asyncio.to_thread(
+        admin.migrate, bootstrap, settings.partitions, retention_ms=topic_retention(settings)
+    )
     say("pingfold", f"Kafka is ready; {count} partitions")
     await _first_project(settings, bootstrap, clickhouse_url, say)
     for slot in range(settings.workers):
@@ -130,6 +133,8 @@ async def _start(
     if embedded_clickhouse is not None:
         await _until("ClickHouse", lambda: _answers(f"{clickhouse_url}/ping"))
     await asyncio.to_thread(clickhouse_migrations.migrate, clickhouse_url)
+    await asyncio.to_thread(clickhouse_retention.apply, clickhouse_url, settings)
+    say("pingfold", f"kept: {retention_in_words(settings)}")
     supervisor.keep(python_role("writer", 0, 1, nice=PATIENT))
     # Probers begin when pings are taken: what they need of the processor would only delay that.
     await _until("The web process", lambda: _answers(f"{settings.base_url}/healthz"), _READY_SECONDS)

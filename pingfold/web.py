@@ -43,7 +43,7 @@ from query_api.parts import Parts
 from query_api.states import States
 from schemas.check_states import CheckState
 from schemas.monitor_states import MonitorState
-from schemas.topics import CHECK_STATES, DEFINITIONS, DELIVERY_STATES, MONITOR_STATES, TRANSITIONS
+from schemas.topics import CHECK_STATES, DEFINITIONS, DELIVERY_STATES, MONITOR_STATES, PINGS, TRANSITIONS
 
 log = structlog.get_logger(__name__)
 
@@ -80,6 +80,9 @@ async def serve(settings: Settings, slot: str, pings: bool, api: bool) -> None:
         clickhouse = ClickHouse(Address.parse(clickhouse_of(settings)))
         stack.push_async_callback(clickhouse.close)
         written = GroupProgress(bootstrap, GROUP, [(TRANSITIONS.name, number) for number in range(partitions)])
+        pings_written = None
+        if settings.history_pings is not None:
+            pings_written = GroupProgress(bootstrap, GROUP, [(PINGS.name, number) for number in range(partitions)])
         vault = Vault.open(settings)
         parts = Parts(
             settings=settings,
@@ -97,7 +100,7 @@ async def serve(settings: Settings, slot: str, pings: bool, api: bool) -> None:
             decrypt=vault.decrypt,
             admin_password=_admin_password(settings),
             source=source,
-            history=History(clickhouse, written),
+            history=History(clickhouse, written, pings_written),
             monitor_history=MonitorHistory(clickhouse),
             delivery_history=DeliveryHistory(clickhouse, partitions, written),
             page_history=PageHistory(clickhouse),

@@ -105,11 +105,14 @@ FOREVER: Micros = 4_102_444_800_000_000  # 2100-01-01, the last time that histor
 
 class History:
     """`facts` tells whether all that the fold said before a moment has been written; without it a ping just counted may
-    stand there for a moment without its duration."""
+    stand there for a moment without its duration. `pings` tells the same of pings; it is asked only where pings expire:
+    one that was written and is not there has expired, and with it all before it."""
 
-    def __init__(self, clickhouse: ClickHouse, facts: GroupProgress | None = None) -> None:
+    def __init__(
+        self, clickhouse: ClickHouse, facts: GroupProgress | None = None, pings: GroupProgress | None = None
+    ) -> None:
         self._rows = clickhouse.rows
-        self._facts = facts
+        self._facts, self._pings = facts, pings
 
     async def pings(self, check_id: str, last: int, total: int, limit: int) -> list[PingRow]:
         """The newest `limit` pings, newest first. `last`, `total`: `offset` and `pings` of the check's state.
@@ -169,7 +172,7 @@ class History:
             return []
         size, newest = wanted + _COPIES, last
         page = await self._when_in(last, {"check": check_id, "newest": newest, "size": size})
-        while True:
+        while page:
             oldest = page[-1][0]
             told = await self._rows(_FACTS, {"check": check_id, "oldest": oldest, "newest": newest})
             facts = {fact[:2]: fact for fact in told}
@@ -182,9 +185,10 @@ class History:
             # The page was full of copies and of what did not count: from its last row on once more, with a larger one.
             size, newest = 2 * size, oldest
             page = await self._rows(_PAGE, {"check": check_id, "newest": newest, "size": size})
+        return list(counted.values())[:wanted]
 
     async def _when_in(self, last: int, asked: dict[str, Any]) -> list[_Row]:
-        """The first page, asked for again until it begins with the ping at offset `last`."""
+        """The first page, asked for again until it begins with the ping at offset `last`; empty if that has expired."""
         deadline = time.monotonic() + _WAIT_SECONDS
         pause = _FIRST_PAUSE
         while True:
@@ -196,6 +200,8 @@ class History:
                     return page
                 raise Behind("history is being written")
             if time.monotonic() + pause > deadline:
+                if self._pings is not None and await self._pings.reached(_WAIT_SECONDS):
+                    return []
                 raise Behind("history is being written")
             await asyncio.sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE)

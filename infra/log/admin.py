@@ -4,12 +4,23 @@ The partition count is fixed by the first start; it is recorded in Kafka itself,
 """
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
+import structlog
 from confluent_kafka import IsolationLevel, KafkaError, KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec
+from confluent_kafka.admin import (
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    NewTopic,
+    OffsetSpec,
+    ResourceType,
+)
 
 from schemas.topics import COMPACTION_LAG_MS, PINGS, TOPICS, Cleanup, Topic
+
+log = structlog.get_logger(__name__)
 
 # One event must fit: a body of UNANNOUNCED_BODY_LIMIT bytes in base64 and its envelope.
 MAX_MESSAGE_BYTES = 4 * 2**20
@@ -30,6 +41,10 @@ _PASSING = frozenset(
 )
 
 
+# Kafka's own default; a segment costs files, so none is shorter than ten minutes.
+_SEGMENT_MS, _SHORTEST_SEGMENT_MS = 604_800_000, 600_000
+
+
 class WrongPartitionCount(Exception):
     """A topic has another partition count than the deployment."""
 
@@ -39,11 +54,14 @@ def admin_client(bootstrap: str) -> AdminClient:
     return AdminClient({"bootstrap.servers": bootstrap, "socket.timeout.ms": 10_000, "log_level": 2})
 
 
-def topic_config(topic: Topic) -> dict[str, str]:
-    """The broker settings that carry out a topic's contract."""
+def topic_config(topic: Topic, retention_ms: int | None = None) -> dict[str, str]:
+    """The broker settings that carry out a topic's contract. `retention_ms`: if other than the contract's."""
+    kept = topic.retention_ms if retention_ms is None else retention_ms
     config = {
         "cleanup.policy": topic.cleanup.value,
-        "retention.ms": str(topic.retention_ms),
+        "retention.ms": str(kept),
+        # Whole segments are deleted, and never the one being written: so at most a tenth more is kept than was asked.
+        "segment.ms": str(_SEGMENT_MS if kept < 0 else max(_SHORTEST_SEGMENT_MS, min(_SEGMENT_MS, kept // 10))),
         "segment.bytes": str(topic.segment_bytes),
         "max.message.bytes": str(MAX_MESSAGE_BYTES),
     }
@@ -54,11 +72,15 @@ def topic_config(topic: Topic) -> dict[str, str]:
     return config
 
 
-def migrate(bootstrap: str, partitions: int, timeout: float = 30.0) -> int:
-    """Make the topics that are missing; return the deployment's partition count.
+def migrate(
+    bootstrap: str, partitions: int, timeout: float = 30.0, retention_ms: Mapping[str, int] | None = None
+) -> int:
+    """Make the topics that are missing and alter the settings that differ; return the deployment's partition count.
 
-    `partitions` counts at the first start only. Raises `WrongPartitionCount` when topics disagree among themselves.
+    `partitions` counts at the first start only. `retention_ms`: of the topics (by name) that keep their records for
+    another time than their contract says. Raises `WrongPartitionCount` when topics disagree among themselves.
     """
+    kept = retention_ms or {}
     admin = admin_client(bootstrap)
     existing = {name: len(meta.partitions) for name, meta in admin.list_topics(timeout=timeout).topics.items()}
     brokers = len(admin.list_topics(timeout=timeout).brokers)
@@ -70,7 +92,7 @@ def migrate(bootstrap: str, partitions: int, timeout: float = 30.0) -> int:
             "remove the topics that differ, or use another cluster"
         )
     missing = [
-        NewTopic(topic.name, count, min(3, brokers), config=topic_config(topic))
+        NewTopic(topic.name, count, min(3, brokers), config=topic_config(topic, kept.get(topic.name)))
         for topic in TOPICS
         if topic.name not in existing
     ]
@@ -81,7 +103,29 @@ def migrate(bootstrap: str, partitions: int, timeout: float = 30.0) -> int:
             except KafkaException as error:
                 if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
                     raise RuntimeError(f"cannot make topic {name}: {error}") from error
+    _alter(admin, {topic.name: topic_config(topic, kept.get(topic.name)) for topic in TOPICS if topic.name in existing})
     return count
+
+
+def _alter(admin: AdminClient, wanted: Mapping[str, dict[str, str]], timeout: float = 30.0) -> None:
+    """Give existing topics the settings that they lack; what nobody here speaks of stays as an operator has set it."""
+    if not wanted:
+        return
+    resources = [ConfigResource(ResourceType.TOPIC, name) for name in wanted]
+    changes = []
+    for resource, future in admin.describe_configs(resources, request_timeout=timeout).items():
+        found = {name: entry.value for name, entry in future.result(timeout).items()}
+        differ = {name: value for name, value in wanted[resource.name].items() if found.get(name) != value}
+        if not differ:
+            continue
+        log.info("topic.altered", topic=resource.name, before={name: found.get(name) for name in differ}, now=differ)
+        entries = [
+            ConfigEntry(name, value, incremental_operation=AlterConfigOpType.SET) for name, value in differ.items()
+        ]
+        changes.append(ConfigResource(ResourceType.TOPIC, resource.name, incremental_configs=entries))
+    if changes:
+        for future in admin.incremental_alter_configs(changes, request_timeout=timeout).values():
+            future.result(timeout)
 
 
 def partition_count(bootstrap: str, timeout: float = 10.0) -> int:

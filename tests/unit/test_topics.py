@@ -3,7 +3,8 @@
 import pytest
 
 from infra.log.admin import MAX_MESSAGE_BYTES, topic_config
-from infra.settings import UNANNOUNCED_BODY_LIMIT
+from infra.retention import retention_in_words, topic_retention
+from infra.settings import UNANNOUNCED_BODY_LIMIT, Settings
 from pingfold.folds import FOLDS
 from processors.fold import Fold
 from schemas import topics
@@ -68,6 +69,24 @@ def test_the_broker_is_told_the_contract(topic: Topic) -> None:
     assert config["segment.bytes"] == str(topic.segment_bytes)
     compacted = topic.cleanup is Cleanup.COMPACT
     assert config.get("min.compaction.lag.ms") == (str(COMPACTION_LAG_MS) if compacted else None)
+
+
+def test_the_segments_of_what_is_not_kept_are_small_enough_to_go() -> None:
+    """A segment is deleted as a whole, and never while it is written."""
+    hour = 3_600_000
+    for kept, segment in ((-1, 168 * hour), (365 * 24 * hour, 168 * hour), (20 * hour, 2 * hour), (hour, hour // 6)):
+        config = topic_config(topics.PINGS, kept)
+        assert (config["retention.ms"], config["segment.ms"]) == (str(kept), str(segment))
+
+
+def test_every_journal_and_stream_has_a_setting_and_keeps_everything_without() -> None:
+    kept = topic_retention(Settings())
+    assert set(kept) == {topic.name for topic in TOPICS if kind_of(topic) != "state"} - {"decisions"}
+    assert set(kept.values()) == {-1}
+    limited = Settings(retention_pings="90d", history_pings="12h")
+    assert topic_retention(limited) == kept | {"pings": 90 * 86_400_000}
+    assert retention_in_words(limited) == "retention pings 90d, history pings 12h; all else forever"
+    assert retention_in_words(Settings()).startswith("everything, forever")
 
 
 def test_the_largest_ping_fits_into_a_record() -> None:

@@ -1,0 +1,147 @@
+"""How long things are kept, on the real Kafka and ClickHouse: what differs is altered, and roll-ups outlive rows."""
+
+import asyncio
+from collections.abc import Iterator
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from clickhouse_connect.driver.client import Client
+from confluent_kafka.admin import ConfigResource, ResourceType
+
+from infra.clickhouse import Address, ClickHouse, connect
+from infra.clickhouse_migrations import migrate as migrate_tables
+from infra.clickhouse_retention import apply
+from infra.log.admin import admin_client, migrate
+from infra.log.group_progress import GroupProgress
+from infra.settings import Settings
+from processors.ping_hours import PING_HOURS
+from processors.probe_hours import PROBE_HOURS
+from processors.roll_ups import roll_up
+from query_api.history import Behind, History
+from schemas.topics import TOPICS
+from tests.pingfold_process import wait_until
+
+pytestmark = pytest.mark.stack
+
+DAY_MS = 86_400_000
+
+
+def retention_of(bootstrap: str) -> dict[str, str]:
+    resources = [ConfigResource(ResourceType.TOPIC, topic.name) for topic in TOPICS]
+    admin = admin_client(bootstrap)  # kept: what it promises dies with it
+    found = admin.describe_configs(resources)
+    return {resource.name: future.result(10)["retention.ms"].value for resource, future in found.items()}
+
+
+def expect_retention(bootstrap: str, expected: dict[str, str]) -> None:
+    """A broker learns of a change a moment after the controller has acknowledged it."""
+    wait_until(lambda: retention_of(bootstrap) == expected, 20.0, f"retention is {expected}")
+
+
+def test_existing_topics_are_altered_and_altered_back(kafka_bootstrap: str) -> None:
+    migrate(kafka_bootstrap, 8)
+    before = retention_of(kafka_bootstrap)
+    try:
+        assert migrate(kafka_bootstrap, 8, retention_ms={"pings": 90 * DAY_MS}) == 8
+        expect_retention(kafka_bootstrap, before | {"pings": str(90 * DAY_MS)})
+    finally:
+        migrate(kafka_bootstrap, 8)
+    expect_retention(kafka_bootstrap, before)
+
+
+@pytest.fixture
+def url(clickhouse_url: str) -> str:
+    url = f"{clickhouse_url.rstrip('/')}/retention{uuid4().hex[:8]}"
+    migrate_tables(url)
+    return url
+
+
+@pytest.fixture
+def client(url: str) -> Iterator[Client]:
+    one = connect(Address.parse(url))
+    yield one
+    one.close()
+
+
+def number(client: Client, what: str) -> int:
+    return int(client.query(f"SELECT {what}").result_rows[0][0])
+
+
+LIMITS: dict[str, Any] = {
+    "history_pings": "10d",
+    "history_ping_bodies": "2d",
+    "history_probes": "10d",
+    "history_transitions": "400d",
+    "history_deliveries": "10d",
+    "history_roll_ups": "800d",
+}
+
+
+def test_tables_are_altered_where_they_differ(url: str) -> None:
+    assert apply(url, Settings()) == [], "what migrations make is what the defaults say"
+    assert len(apply(url, Settings(**LIMITS))) == 11
+    assert apply(url, Settings(**LIMITS)) == []
+    assert apply(url, Settings(**LIMITS | {"history_ping_bodies": "3d"})) == ["pings.body"]
+    assert len(apply(url, Settings())) == 11
+    assert apply(url, Settings()) == []
+
+
+# Three months ago, five days ago, and now: one ping and one result each, at the same minute of their hours.
+_AGES = "arrayJoin([90, 5, 0])"
+
+
+def test_roll_ups_outlive_the_rows_that_expire(url: str, client: Client) -> None:
+    client.command(
+        "INSERT INTO pings (check_id, part, off, at, kind, body_size, body, inserted_at) "
+        f"SELECT 'c', 0, 100 - {_AGES} AS off, now() - toIntervalDay(100 - off) AS at, 'success', 4, 'text', at"
+    )
+    client.command(
+        "INSERT INTO probe_results (monitor, slot, ok, took, inserted_at) "
+        f"SELECT 'm', now() - toIntervalDay({_AGES}) AS slot, 1, 1000, slot"
+    )
+    for kind in (PING_HOURS, PROBE_HOURS):
+        roll_up(client, kind)
+    hours, probed = "sum(successes) FROM ping_hours FINAL", "sum(results) FROM uptime_pieces FINAL WHERE kind = 2"
+    assert (number(client, hours), number(client, probed)) == (3, 3)
+    apply(url, Settings(**LIMITS))
+    for table in ("pings", "probe_results", "uptime_pieces", "ping_hours"):
+        client.command(f"OPTIMIZE TABLE {table} FINAL")
+    assert number(client, "count() FROM pings") == 2
+    assert number(client, "countIf(body != '') FROM pings") == 1
+    assert number(client, "count() FROM probe_results") == 2
+    # A row of an expired hour comes late: the hour keeps what it had.
+    client.command(
+        "INSERT INTO pings (check_id, part, off, at, kind) "
+        "SELECT 'c', 0, 200, (SELECT min(hour) FROM ping_hours) + 60, 'success'"
+    )
+    for kind in (PING_HOURS, PROBE_HOURS):
+        roll_up(client, kind)
+    assert (number(client, hours), number(client, probed)) == (3, 3)
+    apply(url, Settings(**LIMITS | {"history_roll_ups": "30d"}))
+    for table in ("uptime_pieces", "ping_hours"):
+        client.command(f"OPTIMIZE TABLE {table} FINAL")
+    assert (number(client, hours), number(client, probed)) == (2, 2)
+
+
+class _Written(GroupProgress):
+    """A group that has, or has not, come to the end."""
+
+    def __init__(self, is_written: bool) -> None:
+        self._is_written = is_written
+
+    async def reached(self, timeout: float, number: int | None = None) -> bool:
+        await asyncio.sleep(0)
+        return self._is_written
+
+
+async def test_a_list_whose_newest_ping_has_expired_is_empty_and_not_late(url: str) -> None:
+    clickhouse = ClickHouse(Address.parse(url))
+    try:
+        assert await History(clickhouse, pings=_Written(True)).pings("c", 7, 1, 100) == []
+        with pytest.raises(Behind):
+            await History(clickhouse, pings=_Written(False)).pings("c", 7, 1, 100)
+        with pytest.raises(Behind):
+            await History(clickhouse).pings("c", 7, 1, 100)
+    finally:
+        await clickhouse.close()
