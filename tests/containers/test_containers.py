@@ -1,70 +1,99 @@
-"""Pingfold's migrations and log against the official images of Kafka and ClickHouse.
+"""Pingfold's log, folds, tables and history on Kafka and ClickHouse as infra/compose/docker-compose.yml runs them.
 
-Where no Docker engine answers these are reported as not run (skipped, with the reason), never as passed.
+One thin line through each; the same parts meet their faults on the embedded servers (tests/integration).
 """
 
 import asyncio
-import shutil
-import subprocess
-from collections.abc import Iterator
+import threading
+import time
+from pathlib import Path
+from uuid import uuid4
 
-import clickhouse_connect
 import pytest
 
 from infra import clickhouse_migrations
+from infra.clickhouse import Address, connect
 from infra.log.admin import migrate, partition_count
 from infra.log.reading import read_to_end
 from infra.log.sink import Sink
+from infra.settings import Settings
+from processors.history import HistoryWriter
+from schemas.base import SECOND, encode
+from schemas.pings import Ping
 from schemas.topics import PINGS
+from tests.toy_world import World
 
 pytestmark = pytest.mark.docker
 
-KAFKA_IMAGE = "apache/kafka:4.2.1"
-CLICKHOUSE_IMAGE = "clickhouse/clickhouse-server:26.9"
+PARTITIONS = 8
 
 
-@pytest.fixture(scope="module")
-def engine() -> None:
-    """A Docker engine, or the test is not run."""
-    docker = shutil.which("docker")
-    if docker is None or subprocess.run([docker, "version"], capture_output=True, timeout=20).returncode != 0:
-        pytest.skip("not run: no Docker engine")
-
-
-@pytest.fixture(scope="module")
-def kafka(engine: None) -> Iterator[str]:
-    from testcontainers.kafka import KafkaContainer
-
-    with KafkaContainer(KAFKA_IMAGE).with_kraft() as container:
-        yield container.get_bootstrap_server()
-
-
-@pytest.fixture(scope="module")
-def clickhouse(engine: None) -> Iterator[str]:
-    from testcontainers.clickhouse import ClickHouseContainer
-
-    with ClickHouseContainer(CLICKHOUSE_IMAGE, port=8123, username="u", password="p") as container:
-        host, port = container.get_container_host_ip(), container.get_exposed_port(8123)
-        yield f"http://u:p@{host}:{port}/pingfold"
-
-
-def test_topics_are_made_and_a_ping_is_kept(kafka: str) -> None:
-    assert migrate(kafka, 4) == 4
-    assert partition_count(kafka) == 4
+def store_ping(bootstrap: str, check: str) -> None:
+    """A ping in the log, put there as ingest does."""
 
     async def put() -> None:
-        sink = Sink(kafka)
-        await sink.put(PINGS, "key", b'{"type":"ping.received","kind":"success"}')
+        sink = Sink(bootstrap)
+        await sink.put(PINGS, check, encode(Ping(kind="success", at=1_795_000_000 * SECOND)))
         await sink.close()
 
     asyncio.run(put())
-    assert [stored.key for stored in read_to_end(kafka, PINGS)] == [b"key"]
+
+
+def test_topics_are_made_and_a_ping_is_kept(kafka: str) -> None:
+    assert migrate(kafka, PARTITIONS) == PARTITIONS
+    assert partition_count(kafka) == PARTITIONS
+    check = str(uuid4())
+    store_ping(kafka, check)
+    assert [stored.key for stored in read_to_end(kafka, PINGS) if stored.key == check.encode()] == [check.encode()]
+
+
+def test_folds_write_transactions_that_readers_see_whole(kafka: str, tmp_path: Path) -> None:
+    """A worker of two chained folds: states, effects and progress as a plain count and a pure pass give them."""
+    world = World(kafka, f"toy-{uuid4().hex[:8]}", tmp_path)
+    try:
+        for number in range(1_000):
+            world.add(f"thing-{number % 30}", number)
+        worker = world.start()
+        world.settle()
+        world.check()
+        assert worker.stop() == 0
+    finally:
+        world.close()
 
 
 def test_tables_are_made_once(clickhouse: str) -> None:
-    assert clickhouse_migrations.migrate(clickhouse)
-    assert clickhouse_migrations.migrate(clickhouse) == []
-    address = clickhouse.removeprefix("http://u:p@").removesuffix("/pingfold")
-    host, port = address.split(":")
-    client = clickhouse_connect.get_client(host=host, port=int(port), username="u", password="p", database="pingfold")
-    assert client.command("SELECT count() FROM pings") == 0
+    url = f"{clickhouse}_{uuid4().hex[:8]}"
+    assert clickhouse_migrations.migrate(url)
+    assert clickhouse_migrations.migrate(url) == []
+    assert _pings_of(url, "nobody") == 0
+
+
+def test_the_history_writer_inserts_what_the_log_holds(kafka: str, clickhouse: str) -> None:
+    url = f"{clickhouse}_{uuid4().hex[:8]}"
+    migrate(kafka, PARTITIONS)
+    clickhouse_migrations.migrate(url)
+    check = str(uuid4())
+    store_ping(kafka, check)
+    settings = Settings(kafka_bootstrap_servers=kafka, clickhouse_url=url)
+    writer, stop = HistoryWriter(settings, group=f"history-{uuid4().hex[:8]}"), threading.Event()
+    thread = threading.Thread(target=writer.write, args=[stop])
+    thread.start()
+    try:
+        deadline = time.monotonic() + 60
+        while _pings_of(url, check) == 0:
+            assert time.monotonic() < deadline, "the ping is not in ClickHouse"
+            time.sleep(0.1)
+    finally:
+        stop.set()
+        thread.join(20)
+    assert not thread.is_alive()
+    assert _pings_of(url, check) == 1
+
+
+def _pings_of(url: str, check: str) -> int:
+    client = connect(Address.parse(url))
+    try:
+        found = client.query("SELECT count() FROM pings WHERE check_id = {check:String}", parameters={"check": check})
+        return int(found.result_rows[0][0])
+    finally:
+        client.close()
