@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 
 import msgspec
 
+from processors.epochs import Versions, begun, must_not_be_newer
 from schemas.base import Micros, Value
 from schemas.dead_letters import DeadLetter
 from schemas.ticks import PROGRESS_KEY, Progress
@@ -194,7 +195,10 @@ class Batch(NamedTuple):
 
 
 class Session:
-    """One partition of a fold, stepped record by record. Skips what its progress says is applied already."""
+    """One partition of a fold, stepped record by record. Skips what its progress says is applied already.
+
+    Raises `processors.epochs.NewerStates` for states that a newer version of the fold wrote.
+    """
 
     def __init__(self, fold: Fold, partition: int, view: View, tzdata: str = "") -> None:
         self.fold, self.number, self.view = fold, partition, view
@@ -202,7 +206,8 @@ class Session:
             view.put(PROGRESS_KEY, Progress())
             view.keep()
             view.take_changes()
-        self._tzdata = tzdata
+        must_not_be_newer(f"{fold.states}/{partition}", self.progress, fold.version)
+        self._versions = Versions(fold.version, tzdata)
         self._decode = fold.events.decode
         self._partition = fold.open(view, partition)
         view.keep()
@@ -217,11 +222,12 @@ class Session:
         """Fold records in order; the view holds the outcome, the effects are returned."""
         effects: list[Effect] = []
         view, number, apply, decode = self.view, self.number, self._partition.apply, self._decode
-        applied = self.progress.applied
+        applied, first = self.progress.applied, None
         for record in records:
             if record.offset <= applied:
                 continue
             applied = record.offset
+            first = applied if first is None else first
             try:
                 key, value = _taken(record)
                 event = decode(value)
@@ -234,7 +240,9 @@ class Session:
             else:
                 view.keep()
         progress = view.edit(Progress, PROGRESS_KEY)
-        progress.applied, progress.fold, progress.tzdata = applied, self.fold.version, self._tzdata
+        if first is not None:
+            progress.epochs = begun(progress, first, self._versions)
+        progress.applied, progress.fold, progress.tzdata = applied, 0, ""
         view.keep()
         return effects
 

@@ -21,7 +21,7 @@ from collections.abc import Container
 from datetime import date, datetime, timedelta
 from enum import Enum
 from functools import lru_cache
-from importlib import resources
+from importlib import metadata, resources
 from typing import Annotated, TypeAlias
 from zoneinfo import ZoneInfo
 
@@ -33,6 +33,8 @@ from oncalendar import BaseIterator
 from schemas.base import SECOND, Fact, Micros
 
 TZDATA_VERSION: str = tzdata.IANA_VERSION
+# Which schedules are valid, and what they mean, is decided by these two.
+SCHEDULES_VERSION = f"{metadata.version('cronsim')}/{metadata.version('oncalendar')}"
 MAX_EXPRESSION = 100
 YEAR_2000: Micros = 946_684_800 * SECOND
 

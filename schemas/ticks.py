@@ -6,7 +6,7 @@ log ahead of it. The other journals are ticked by a ticker with the plain time (
 
 from typing import Literal
 
-from msgspec import field
+from msgspec import Struct, field
 
 from schemas.base import Fact, Micros, Value
 
@@ -65,6 +65,19 @@ class Gap(Value, tag="gap"):
     slot: str = ""
 
 
+class Epoch(Struct, omit_defaults=True, kw_only=True, frozen=True, gc=False):
+    """From `offset` of the journal on, up to the next epoch, a partition was folded by these versions.
+
+    fold: version of the fold. tzdata: of the time zone data. schedules: of the libraries that parse schedules, as
+    `<cronsim>/<oncalendar>`; empty when it was not recorded.
+    """
+
+    offset: int = 0
+    fold: int = 0
+    tzdata: str = ""
+    schedules: str = ""
+
+
 class Progress(Value, tag="partition"):
     """A partition's own record, under the key `partition`: written in the transaction of every batch.
 
@@ -72,6 +85,8 @@ class Progress(Value, tag="partition"):
     time: the partition's time, 0 before the first tick; never goes back.
     clock: the newest real time (test offset taken off) that any tick told; silence is measured against it.
     stopped_at: when the last source closed in good order, while there is none.
+    epochs: which versions folded which part of the journal, oldest first; one is added when a version changes.
+    fold, tzdata: the versions of the last event folded, in records that were written before there were epochs.
     """
 
     applied: int = -1
@@ -82,6 +97,7 @@ class Progress(Value, tag="partition"):
     stopped_at: Micros | None = None
     fold: int = 0
     tzdata: str = ""
+    epochs: tuple[Epoch, ...] = ()
 
 
 PROGRESS_KEY = "partition"

@@ -1,7 +1,8 @@
 """A small fold with the shape of the real ones, to try the runtime: counts and checksums per key, an effect every third
 event into a second journal, deletions every tenth; and `python -m tests.toy_fold` runs a worker of it.
 
-`Toy(name)` has topics, folds and a consumer group of its own. `Explode` and `Trouble` are what must never happen.
+`Toy(name)` has topics, folds and a consumer group of its own; `Toy(name, 2)` is the next version of the same: other
+checksums, one more field, an effect every sixth event. `Explode` and `Trouble` are what must never happen.
 """
 
 import os
@@ -58,6 +59,12 @@ class Total(Value, tag="total"):
     checksum: int = 0
 
 
+class NewerTotal(Total, tag="total"):
+    """As version 2 has it."""
+
+    highest: int = 0
+
+
 class Removal(Value, tag="removal"):
     times: int = 0
 
@@ -65,36 +72,38 @@ class Removal(Value, tag="removal"):
 class Toy:
     """Two chained folds: what the first one sends, the second one counts."""
 
-    def __init__(self, name: str) -> None:
-        self.name = name
+    def __init__(self, name: str, version: int = 1) -> None:
+        self.name, self.version = name, version
         self.journal = Topic(f"{name}-journal", key="thing")
         self.states = Topic(f"{name}-states", key="thing", cleanup=Cleanup.COMPACT)
         self.second = Topic(f"{name}-second", key="group")
         self.second_states = Topic(f"{name}-second-states", key="group", cleanup=Cleanup.COMPACT)
         self.topics = (self.journal, self.states, self.second, self.second_states)
         self.folds: tuple[Fold, ...] = (
-            Counting(name, self.journal, self.states, self.second),
-            Counting(f"{name}-2", self.second, self.second_states, self.second),
+            Counting(name, self.journal, self.states, self.second, version),
+            Counting(f"{name}-2", self.second, self.second_states, self.second, version),
         )
 
 
 class Counting:
     """The toy fold, on either of its journals."""
 
-    version = 1
-
-    def __init__(self, name: str, journal: Topic, states: Topic, second: Topic) -> None:
-        self.name, self.journal, self.states, self.second = name, journal, states, second
+    def __init__(self, name: str, journal: Topic, states: Topic, second: Topic, version: int = 1) -> None:
+        self.name, self.journal, self.states, self.second, self.version = name, journal, states, second, version
         self.events = msgspec.json.Decoder(Added | Announced | Third | Explode | Trouble | Tick)
-        self.records = msgspec.json.Decoder(Total | Removal | Progress)
+        self.records: msgspec.json.Decoder[Any] = (
+            msgspec.json.Decoder(Total | Removal | Progress)
+            if version == 1
+            else msgspec.json.Decoder(NewerTotal | Removal | Progress)
+        )
 
     def open(self, view: View, partition: int) -> Partition:
-        return _Counting(view, self.second)
+        return _Counting(view, self.second, self.version)
 
 
 class _Counting:
-    def __init__(self, view: View, second: Topic) -> None:
-        self._view, self._second = view, second
+    def __init__(self, view: View, second: Topic, version: int) -> None:
+        self._view, self._second, self._version = view, second, version
 
     def apply(self, event: Any, context: Context) -> list[Effect]:
         view, key = self._view, context.key
@@ -122,16 +131,18 @@ class _Counting:
                 view.put(mark, Removal())
             view.edit(Removal, mark).times += 1
             view.delete(key)
-        if event.number % 3 == 0:
+        if event.number % (3 if self._version == 1 else 6) == 0:
             return [Effect(self._second, f"group-{event.number % GROUPS}", Third(thing=key, number=event.number))]
         return []
 
     def _count(self, key: str, text: str) -> int:
         if self._view.get(key) is None:
-            self._view.put(key, Total())
+            self._view.put(key, Total() if self._version == 1 else NewerTotal())
         total = self._view.edit(Total, key)
         total.count += 1
-        total.checksum = crc32(text.encode(), total.checksum)
+        total.checksum = crc32(text.encode(), total.checksum + self._version - 1)
+        if isinstance(total, NewerTotal):
+            total.highest = max(total.highest, total.checksum)
         return total.count
 
 
@@ -150,9 +161,10 @@ def _suffer(trouble: Trouble) -> None:
 
 
 def main() -> None:
-    bootstrap, slot, data, name, session = sys.argv[1:]
+    bootstrap, slot, data, name, session, version = sys.argv[1:]
     configure("toy")
-    run_worker(Settings(data=Path(data)), bootstrap, slot, Toy(name).folds, group=name, session=float(session))
+    folds = Toy(name, int(version)).folds
+    run_worker(Settings(data=Path(data)), bootstrap, slot, folds, group=name, session=float(session))
 
 
 if __name__ == "__main__":

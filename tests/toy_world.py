@@ -37,13 +37,13 @@ PARTITIONS = 4
 class Process:
     """A worker of the toy folds, in a process of its own."""
 
-    def __init__(self, bootstrap: str, slot: int, data: Path, name: str, session: float) -> None:
+    def __init__(self, bootstrap: str, slot: int, data: Path, name: str, session: float, version: int = 1) -> None:
         self.output = data / f"worker-{slot}.out"
         with self.output.open("ab") as output:
             self.popen = subprocess.Popen(
                 [
                     sys.executable, "-m", "tests.toy_fold",
-                    bootstrap, str(slot), str(data), name, str(session),
+                    bootstrap, str(slot), str(data), name, str(session), str(version),
                 ],
                 stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
             )  # fmt: skip
@@ -96,8 +96,8 @@ class World:
             for made in admin.create_topics(new).values():
                 made.result(30)
 
-    def start(self, slot: int = 0) -> Process:
-        process = Process(self.bootstrap, slot, self.data, self.toy.name, self.session)
+    def start(self, slot: int = 0, version: int = 1) -> Process:
+        process = Process(self.bootstrap, slot, self.data, self.toy.name, self.session, version)
         self.workers.append(process)
         return process
 

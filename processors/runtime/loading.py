@@ -9,6 +9,8 @@ from confluent_kafka.admin import OffsetSpec
 
 from infra.log.admin import admin_client, end_offsets
 from infra.log.reading import NotRead, read_to_end
+from processors.epochs import NewerStates, epochs_of, must_be_known, must_not_be_newer
+from schemas.ticks import PROGRESS_KEY, Progress
 from schemas.topics import Topic
 
 # A broker that has just started knows its partitions after a moment.
@@ -16,11 +18,17 @@ _PATIENCE_SECONDS = 30.0
 
 
 def load_states(
-    bootstrap: str, topic: Topic, partition: int, records: msgspec.json.Decoder[Any], end: int | None = None
+    bootstrap: str,
+    topic: Topic,
+    partition: int,
+    records: msgspec.json.Decoder[Any],
+    end: int | None = None,
+    version: int | None = None,
 ) -> dict[str, msgspec.Struct]:
     """The newest record of every key before the offset `end`; without it, all that is committed now.
 
-    Raises `infra.log.reading.NotRead` when Kafka does not give it.
+    `version`: of the fold that is going to write them; raises `processors.epochs.NewerStates` when it would lose some
+    of what stands there. Raises `infra.log.reading.NotRead` when Kafka does not give it.
     """
     if end is None:
         end = _end(bootstrap, topic, partition)
@@ -31,7 +39,28 @@ def load_states(
             packed.pop(key, None)
         else:
             packed[key] = stored.value
-    return {key: records.decode(value) for key, value in packed.items()}
+    if version is None:
+        return {key: records.decode(value) for key, value in packed.items()}
+    return _decoded(f"{topic}/{partition}", packed, records, version)
+
+
+def _decoded(
+    states: str, packed: dict[str, bytes], records: msgspec.json.Decoder[Any], version: int
+) -> dict[str, msgspec.Struct]:
+    """The records, if `version` of the fold knows all that is in them."""
+    progress = records.decode(packed[PROGRESS_KEY]) if PROGRESS_KEY in packed else Progress()
+    must_not_be_newer(states, progress, version)
+    epochs = epochs_of(progress)
+    same = bool(epochs) and epochs[-1].fold == version
+    decoded: dict[str, msgspec.Struct] = {}
+    for key, value in packed.items():
+        try:
+            decoded[key] = record = records.decode(value)
+        except msgspec.MsgspecError as error:
+            raise NewerStates(f"{states} holds, under {key}, what this program cannot read: {error}") from error
+        if same:
+            must_be_known(states, key, value, record)
+    return decoded
 
 
 def _end(bootstrap: str, topic: Topic, partition: int) -> int:

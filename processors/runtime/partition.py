@@ -168,7 +168,8 @@ class OwnedPartition:
         await self._ours.wait()
         async with self._hand:
             self._producer = await self._in_thread(PartitionProducer, bootstrap, fold, self.number)
-        records = await self._in_thread(load_states, bootstrap, fold.states, self.number, fold.records)
+        states = fold.states, self.number, fold.records
+        records = await self._in_thread(load_states, bootstrap, *states, None, fold.version)
         self._session = Session(fold, self.number, View(records), TZDATA_VERSION)
         applied = self._session.progress.applied
         self.stepped = applied + 1

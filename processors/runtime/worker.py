@@ -20,6 +20,7 @@ import uvloop
 from faust.types import TP
 
 from infra.settings import Settings
+from processors.epochs import NewerStates
 from processors.fold import Fold
 from processors.runtime.runner import Follower, Runner
 from processors.runtime.stream import FoldApp, QuietMonitor, SpanStream
@@ -37,6 +38,8 @@ _STOP_SECONDS = 5.0
 _COMMITS_AT_ONCE = 16
 # Exit status after a fault on a partition that is ours.
 EXIT_FAULT = 70
+# Exit status when a newer version has written the states: until that is started again, nothing can be folded.
+EXIT_NEWER_STATES = 78
 
 # Made when the loop runs: the followers of the folds that have one, by the fold's name.
 Followers = Callable[[], Mapping[str, Follower]]
@@ -87,6 +90,9 @@ def run_worker(
     runners: dict[str, Runner] = {}  # by journal
 
     def failed(error: BaseException) -> NoReturn:
+        if isinstance(error, NewerStates):
+            log.critical("fold.newer_states", slot=slot, error=str(error))
+            os._exit(EXIT_NEWER_STATES)
         log.critical("fold.fault", slot=slot, error=str(error), exc_info=error)
         os._exit(EXIT_FAULT)
 

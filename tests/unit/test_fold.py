@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from processors.fold import LARGEST_EVENT, LONGEST_KEY, SAME, Context, Effect, Refused, Session, View
 from schemas.base import Fact, Value, encode
 from schemas.dead_letters import DeadLetter
-from schemas.ticks import PROGRESS_KEY, Progress
+from schemas.schedules import SCHEDULES_VERSION
+from schemas.ticks import PROGRESS_KEY, Epoch, Progress
 from schemas.topics import DEAD_LETTERS, TRANSITIONS, Cleanup, Topic
 from tests.folding import Journal
 
@@ -171,7 +172,8 @@ def test_the_partition_record_tells_what_is_applied(fold: Acting, journal: Journ
     journal.add("a", Act(what="put", value=4), at=5_000)
     batch = session_of(fold).run(journal)
     assert batch.applied == 0
-    assert batch.changes == {"a": Number(value=4), PROGRESS_KEY: Progress(applied=0, fold=7, tzdata="2026a")}
+    epoch = Epoch(offset=0, fold=7, tzdata="2026a", schedules=SCHEDULES_VERSION)
+    assert batch.changes == {"a": Number(value=4), PROGRESS_KEY: Progress(applied=0, epochs=(epoch,))}
     assert batch.effects == [Effect(TRANSITIONS, "a", Act(what="put", value=4), SAME)]
     assert fold.heard == [Context(3, 0, "a", 5_000, False)]
 
