@@ -6,8 +6,6 @@ from contextlib import closing
 from typing import Any
 
 import pytest
-from docker.errors import DockerException
-from requests.exceptions import RequestException
 
 from infra.embedded.ports import HOST, free_port
 from tests.containers.compose import has_bridge, running, services
@@ -19,8 +17,8 @@ def engine() -> Iterator[Any]:
     """A client of the Docker engine."""
     try:
         client = connected()
-    except (DockerException, RequestException) as error:
-        pytest.skip(f"not run: no Docker engine answers ({error})")
+    except NotToBeHad as error:
+        pytest.skip(f"not run: {error}")
     with closing(client):
         yield client
 

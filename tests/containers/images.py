@@ -11,6 +11,7 @@ import os
 import platform
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -36,13 +37,16 @@ _PACKAGES = ("default-jre-headless", "netcat-openbsd", "python3-minimal", "pytho
 _SITE = ("chdb-core", "click", "h11", "httptools", "lz4", "uvicorn", "uvloop", "zstandard")
 # The label that says which Python a base has.
 _PYTHON = "pingfold.python"
+_USUAL_ENGINE = "unix:///var/run/docker.sock"
+# Of one answer; the engine says nothing while it packs a large layer.
+_ANSWER_SECONDS = 120
 _PULL_SECONDS = 300
 _DEBIAN_SECONDS = 300
 _PIP_SECONDS = 300
 
 
 class NotToBeHad(Exception):
-    """The image can neither be pulled nor built; the text says why."""
+    """No engine answers, or the image can neither be pulled nor built; the text says why."""
 
 
 def image_for(client: Any, service: str, official: str) -> str:
@@ -216,8 +220,17 @@ def _link(source: str, target: str) -> None:
         shutil.copy2(source, target)
 
 
-def connected(seconds: float = 60) -> Any:
-    """A client of the Docker engine that the environment names. Raises `DockerException` when none answers."""
-    client = docker.from_env(timeout=seconds)
-    client.ping()
+def connected() -> Any:
+    """A client of the Docker engine that the environment names. Raises `NotToBeHad` when none answers."""
+    address = os.environ.get("DOCKER_HOST") or _USUAL_ENGINE
+    try:
+        if address.startswith("unix://"):
+            # Asked first, because the client leaves its own socket open when nobody answers.
+            with socket.socket(socket.AF_UNIX) as probe:
+                probe.settimeout(10)
+                probe.connect(address.removeprefix("unix://"))
+        client = docker.from_env(timeout=_ANSWER_SECONDS)
+        client.ping()
+    except (DockerException, RequestException, OSError) as error:
+        raise NotToBeHad(f"no Docker engine answers at {address} ({error})") from error
     return client
