@@ -42,6 +42,7 @@ def _retention(value: object) -> object:
 # Seconds, or None: keep for ever.
 Retention = Annotated[int | None, BeforeValidator(_retention)]
 
+_PUBLIC_URL = re.compile(r"https?://(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(:[0-9]{1,5})?(/[^\s?#]*)?", re.ASCII)
 _SENDER = re.compile(r"[^<>@\r\n]*<([^<>\s]+)>|([^<>\s]+)")
 
 
@@ -63,6 +64,8 @@ class Settings(BaseSettings):
     port: int = Field(8000, ge=1, le=65535)
     data: Path = Path("data")
     site_name: str = "Pingfold"
+    # What the world calls us, without a slash at the end; a path prefix may be in it, which the proxy takes away.
+    public_url: Annotated[str | None, Field(validation_alias="PINGFOLD_BASE_URL")] = None
     ping_endpoint: str | None = None
     ping_body_limit: Annotated[int | None, Field(ge=0, le=UNANNOUNCED_BODY_LIMIT)] = 100_000
     slugs: Literal["chosen", "from-name"] = "chosen"
@@ -155,13 +158,22 @@ class Settings(BaseSettings):
         return value
 
     @field_validator(
-        *("kafka_bootstrap_servers", "clickhouse_url", "ping_endpoint", "url", "key"),
+        *("kafka_bootstrap_servers", "clickhouse_url", "public_url", "ping_endpoint", "url", "key"),
         *("smtp_host", "smtp_port", "smtp_user", "smtp_password", "smtp_from"),
         mode="before",
     )
     @classmethod
     def _empty_is_unset(cls, value: object) -> object:
         return None if value == "" else value
+
+    @field_validator("public_url")
+    @classmethod
+    def _public(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        if _PUBLIC_URL.fullmatch(value) is None:
+            raise ValueError("an address is expected, such as https://pingfold.example.org or https://example.org/up")
+        return value.rstrip("/")
 
     @field_validator("smtp_from")
     @classmethod
@@ -176,10 +188,15 @@ class Settings(BaseSettings):
         return value.strip()
 
     @cached_property
-    def base_url(self) -> str:
-        """The address people use, without a slash at the end."""
+    def local_url(self) -> str:
+        """The address of the web process on its own host, without a slash at the end."""
         host = "127.0.0.1" if self.host in ("0.0.0.0", "::") else self.host
         return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
+
+    @property
+    def base_url(self) -> str:
+        """The address people use, without a slash at the end."""
+        return self.public_url or self.local_url
 
     @cached_property
     def ping_base(self) -> str:

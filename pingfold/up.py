@@ -137,10 +137,10 @@ async def _start(
     say("pingfold", f"kept: {retention_in_words(settings)}")
     supervisor.keep(python_role("writer", 0, 1, nice=PATIENT))
     # Probers begin when pings are taken: what they need of the processor would only delay that.
-    await _until("The web process", lambda: _answers(f"{settings.base_url}/healthz"), _READY_SECONDS)
+    await _until("The web process", lambda: _answers(f"{settings.local_url}/healthz"), _READY_SECONDS)
     for slot, region in enumerate(region for region in settings.regions for _ in range(settings.probers)):
         supervisor.keep(python_role("prober", slot, 1, "--region", region))
-    await _until("Pingfold", lambda: _answers(f"{settings.base_url}/readyz"), _READY_SECONDS)
+    await _until("Pingfold", lambda: _answers(f"{settings.local_url}/readyz"), _READY_SECONDS)
     say("pingfold", f"ready at {settings.base_url} after {time.monotonic() - began:.1f} s")
     file = credentials.path_of(settings)
     say("pingfold", f"keys: {file}; try: curl {settings.ping_base}$(jq -r .ping_key {file})/backup?create=1")
@@ -154,7 +154,7 @@ async def _first_project(
     if path.exists():
         known = credentials.load(path)
     else:
-        fresh = credentials.new_credentials(url=settings.base_url, kafka=bootstrap, clickhouse=clickhouse_url)
+        fresh = credentials.new_credentials(url=settings.local_url, kafka=bootstrap, clickhouse=clickhouse_url)
         known = credentials.save_once(path, fresh)
         say("pingfold", f"first start: made {path}")
     sink = Sink(bootstrap)

@@ -17,7 +17,7 @@ import uvicorn
 from infra.clickhouse import Address, ClickHouse
 from infra.decisions import Decisions
 from infra.directory import Directory
-from infra.log.admin import partition_count
+from infra.log.admin import cluster_id, partition_count
 from infra.log.group_progress import GroupProgress
 from infra.log.replica import Replica
 from infra.log.sink import Sink
@@ -76,7 +76,8 @@ async def serve(settings: Settings, slot: str, pings: bool, api: bool) -> None:
         stack.push_async_callback(decisions.close)
         await asyncio.gather(definitions.start(), decisions.start(), running.start())
         progress.loaded()
-        source = Source(settings, clock, sink, slot, partitions) if pings else None
+        installation = await asyncio.to_thread(cluster_id, bootstrap)
+        source = Source(settings, clock, sink, slot, partitions, installation) if pings else None
         clickhouse = ClickHouse(Address.parse(clickhouse_of(settings)))
         stack.push_async_callback(clickhouse.close)
         written = GroupProgress(bootstrap, GROUP, [(TRANSITIONS.name, number) for number in range(partitions)])
@@ -180,7 +181,7 @@ async def _listen(settings: Settings, app: Any) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, setattr, server, "should_exit", True)
     listener = _socket(settings)
-    log.info("web.listening", url=settings.base_url)
+    log.info("web.listening", url=settings.local_url)
     await server.serve(sockets=[listener])
 
 

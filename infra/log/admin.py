@@ -136,6 +136,11 @@ def partition_count(bootstrap: str, timeout: float = 10.0) -> int:
     return len(topics[PINGS.name].partitions)
 
 
+def cluster_id(bootstrap: str, timeout: float = 10.0) -> str:
+    """The id that the Kafka cluster gave itself when it was made: the same for every process of an installation."""
+    return str(admin_client(bootstrap).list_topics(timeout=timeout).cluster_id)
+
+
 def end_offsets(
     admin: AdminClient,
     partitions: Iterable[tuple[str, int]],

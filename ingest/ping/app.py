@@ -26,15 +26,17 @@ from ingest.clock import Clock
 from ingest.needs import Freshness, Log, Verdicts
 from ingest.ping.answers import Answer, Answers, Receive, Scope, Send
 from ingest.ping.limiter import Limiter
+from ingest.ping.public_url import PROOF_HEADER, synthetic_name
 from ingest.ping.request import LIMITS, Bodies, End, Events, Headers, Limits, has_body
 from ingest.ping.source import Source
-from ingest.ping.urls import SYNTHETIC, Target, parse
+from ingest.ping.urls import Target, parse
 from schemas.ids import new_id
 from schemas.requests import CheckCreate, CheckFields, Decision
 from schemas.topics import PINGS
 
 log = structlog.get_logger(__name__)
 
+PROOF = PROOF_HEADER.lower().encode()
 _PINGS = ("GET", "HEAD", "POST")
 _FRESH_SECONDS = 0.5  # DESIGN section 4: one look at the end offsets, at most 500 ms
 _VERDICT_SECONDS = 3.0  # a client in the field gives up after 5 s
@@ -97,7 +99,8 @@ class PingApp:
         path = scope["path"]
         target = parse(path, scope["query_string"])
         if target is None:
-            return answers.ok if path.startswith(SYNTHETIC) else answers.invalid_url
+            name = synthetic_name(path)
+            return answers.invalid_url if name is None else self._prove(name)
         if end is End.SLOW:
             return answers.too_slow
         found = self._find(target)
@@ -124,6 +127,11 @@ class PingApp:
             return (target.check,) if target.check in directory else ()
         project = directory.project_of_ping_key.get(target.ping_key)
         return () if project is None else directory.by_slug(project, target.slug)
+
+    def _prove(self, name: str) -> Answer:
+        """Answer a synthetic ping, of this process or another one: it got as far as a ping would."""
+        proof = self._source.prove(name)
+        return self._answers.unavailable if proof is None else Answer(200, "OK", (PROOF, proof.encode()))
 
     def _fault(self, target: Target) -> Answer:
         url = target.fault == "invalid url format"

@@ -4,17 +4,29 @@ The hot path only counts in plain integers; once a second what has come since go
 """
 
 import asyncio
+from typing import TYPE_CHECKING
 
 from prometheus_client import Counter, Gauge
 
-from ingest.ping.app import PingApp
-from ingest.ping.source import Source
+if TYPE_CHECKING:
+    from ingest.ping.app import PingApp
+    from ingest.ping.source import Source
 
 _ANSWERS = Counter("pingfold_ping_answers_total", "Answers to requests on ping URLs", ["status", "text"])
 _IN_FLIGHT = Gauge("pingfold_pings_in_flight", "Pings received and not yet answered", multiprocess_mode="livesum")
+_REACHABLE = Gauge(
+    "pingfold_public_url_reachable",
+    "1 while synthetic pings through the public URL get here, 0 while they do not",
+    multiprocess_mode="livemin",
+)
 
 
-async def keep_measuring(app: PingApp, source: Source) -> None:
+def reachable(is_reached: bool) -> None:
+    """A synthetic ping has got through, or not."""
+    _REACHABLE.set(is_reached)
+
+
+async def keep_measuring(app: "PingApp", source: "Source") -> None:
     """Until cancelled."""
     told: dict[int, int] = {}
     while True:

@@ -12,14 +12,14 @@ import asyncio
 import contextlib
 import time
 
-import aiohttp
 import structlog
 
 from infra.log.sink import NotStored, Position
 from infra.settings import Settings
 from ingest.clock import Clock
 from ingest.needs import Log
-from ingest.ping.urls import SYNTHETIC
+from ingest.ping import measures
+from ingest.ping.public_url import PublicUrl, proof_of
 from schemas.base import SECOND, Micros, encode
 from schemas.ticks import Tick
 from schemas.topics import PINGS
@@ -28,11 +28,11 @@ log = structlog.get_logger(__name__)
 
 TICK_SECONDS = 1.0
 PROBE_SECONDS = 5.0
-_PROBE_TIMEOUT = 2.0
-_FIRST_PROBE_TIMEOUT = 0.3  # our own socket may be bound already, and nobody accept on it yet
 _PROBE_AGAIN_SECONDS = 0.1  # while the public URL has never answered, and then ever more slowly
 _BEGIN_SECONDS = 30.0
 _CLOSE_SECONDS = 5.0
+# A process whose ticks have not been acknowledged for so long does not lead to the log.
+_LOG_SECONDS = 10.0
 # A ping whose stamp is further than this from the newest tick of its partition has a tick put before it. A little more
 # than the time from tick to tick, so that a late round does not make each ping cost a tick of its own.
 _NEAR: Micros = SECOND + SECOND // 4
@@ -42,11 +42,12 @@ class Source:
     """To be made inside a running event loop. `begin` before listening; `close` after the last request is answered.
 
     acked: per partition, the newest offset of a ping that this process has acknowledged; -1 before.
-    `probe` False: no synthetic pings (a process that no public URL leads to, tests).
+    `installation`: the id of the Kafka cluster, which answers to synthetic pings prove; None: none are sent, none
+    answered (tests).
     """
 
     def __init__(
-        self, settings: Settings, clock: Clock, sink: Log, slot: str, partitions: int, probe: bool = True
+        self, settings: Settings, clock: Clock, sink: Log, slot: str, partitions: int, installation: str | None
     ) -> None:
         self.slot = slot
         self.epoch = time.time_ns() // 1000  # of the real clock: it must grow, whatever a test does to time
@@ -64,7 +65,10 @@ class Source:
         self._told_now: list[Micros] = [0] * partitions
         # partition -> (since, the newest round of ticks begun before the newest refusal)
         self._refused: dict[int, tuple[Micros, int]] = {}
-        self._probe_url = f"{settings.base_url}{SYNTHETIC}{slot}-{self.epoch}" if probe else None
+        self._installation = installation
+        self._public = None if installation is None else PublicUrl(settings, installation, f"{slot}-{self.epoch}")
+        self._stored_at = -_LOG_SECONDS  # when a tick was acknowledged last, on the loop's clock
+        self._stored = asyncio.Event()  # set by the first one after a while without
         self._reached: Micros | None = None  # when the newest successful probe began
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -109,6 +113,12 @@ class Source:
             before, _ = self._refused.get(number, (since, 0))
             self._refused[number] = (min(before, since), self._round)
 
+    def prove(self, name: str) -> str | None:
+        """The answer to the synthetic ping `name` of any process; None when a ping would not get into the log here."""
+        if self._installation is None or asyncio.get_running_loop().time() - self._stored_at > _LOG_SECONDS:
+            return None
+        return proof_of(self._installation, name)
+
     # Life.
 
     async def begin(self) -> None:
@@ -116,7 +126,7 @@ class Source:
 
         Until the public URL has answered for the first time pings may be refused, unless another process serves it.
         """
-        if self._probe_url is not None and not await self._probe(_FIRST_PROBE_TIMEOUT):
+        if self._public is not None and await self._probe(self._public, first=True):
             self.unreachable_since = self._clock.now()
         deadline = time.monotonic() + _BEGIN_SECONDS
         while failed := [error for error in await self._tick() if error is not None]:
@@ -124,14 +134,16 @@ class Source:
                 raise NotStored(f"the first tick of source {self.slot} is not acknowledged: {failed[0]}")
             await asyncio.sleep(0.2)
         self._tasks.append(asyncio.create_task(self._keep_ticking(), name="source-ticks"))
-        if self._probe_url is not None:
-            self._tasks.append(asyncio.create_task(self._keep_probing(), name="source-probes"))
+        if self._public is not None:
+            self._tasks.append(asyncio.create_task(self._keep_probing(self._public), name="source-probes"))
 
     async def close(self) -> None:
         """Wait for the pings in flight and append the closing tick. Without it our end will count as a loss."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._public is not None:
+            self._public.close()
         self._closing = True
         try:
             async with asyncio.timeout(_CLOSE_SECONDS):
@@ -188,6 +200,10 @@ class Source:
 
     def _told(self, partition: int, round: int) -> None:
         """A tick of this round is in the log: with it, every refusal from before the round."""
+        now = asyncio.get_running_loop().time()
+        if now - self._stored_at > _LOG_SECONDS:
+            self._stored.set()
+        self._stored_at = now
         refused = self._refused.get(partition)
         if refused is not None and refused[1] < round:
             del self._refused[partition]
@@ -214,36 +230,32 @@ class Source:
 
     # Synthetic pings.
 
-    async def _keep_probing(self) -> None:
+    async def _keep_probing(self, public: PublicUrl) -> None:
         pause = _PROBE_AGAIN_SECONDS
         while True:
-            await asyncio.sleep(PROBE_SECONDS if self.unreachable_since is None else pause)
+            self._stored.clear()
+            with contextlib.suppress(TimeoutError):  # when the log is back, pings may get through again
+                async with asyncio.timeout(PROBE_SECONDS if self.unreachable_since is None else pause):
+                    await self._stored.wait()
             began = self._clock.now()
-            reached = await self._probe()
-            if reached and self.unreachable_since is not None:
-                log.info("source.reachable", url=self._probe_url)
+            fault = await self._probe(public)
+            measures.reachable(not fault)
+            if not fault and self.unreachable_since is not None:
+                log.info("source.reachable", url=public.url)
                 self.unreachable_since, pause = None, _PROBE_AGAIN_SECONDS
                 with contextlib.suppress(Exception):
                     self._tick()  # at once, so that the gap ends here
-            elif not reached:
+            elif fault:
                 pause = min(pause * 1.5, PROBE_SECONDS)
                 if self.unreachable_since is None:
                     # Since the last one that did get through, anybody's ping may have been lost.
                     self.unreachable_since = began if self._reached is None else min(began, self._reached)
-                    log.warning("source.unreachable", url=self._probe_url)
+                    log.warning("source.unreachable", url=public.url, reason=fault)
 
-    async def _probe(self, timeout: float = _PROBE_TIMEOUT) -> bool:
-        """Whether a ping of ours gets through the public URL, by a connection of its own."""
-        assert self._probe_url is not None
+    async def _probe(self, public: PublicUrl, first: bool = False) -> str:
+        """Why a ping of ours does not get through the public URL, empty when it does; by a connection of its own."""
         began = self._clock.now()
-        try:
-            async with (
-                aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=timeout)) as session,
-                session.get(self._probe_url, allow_redirects=False) as answer,
-            ):
-                reached = answer.status == 200
-        except Exception:
-            return False
-        if reached:
+        fault = await public.probe(first)
+        if not fault:
             self._reached = began
-        return reached
+        return fault

@@ -16,7 +16,6 @@ from schemas.pings import Kind
 Fault = Literal["", "invalid url format", "invalid uuid format"]
 
 SLUG_LENGTH = 100
-SYNTHETIC = "/ping/~synthetic/"  # a source's own probes of the public URL; `~` occurs in no ping key
 
 # The first segments that belong to the rest of Pingfold: APIs, pages, files. Everything else at the root is a ping URL,
 # so that a mistyped one is told `invalid url format` instead of being shown a page.

@@ -94,7 +94,7 @@ class PingServer:
         await replica.start()
         decisions = Decisions(bootstrap, partitions, sink)
         await decisions.start()
-        self.source = Source(settings, clock, sink, f"test-{self.port}", partitions)
+        self.source = Source(settings, clock, sink, f"test-{self.port}", partitions, "test")
         await self.source.begin()
         app = PingApp(settings, clock, sink, directory, replica, decisions, self.source, self._limits)
         self._server = uvicorn.Server(

@@ -48,14 +48,14 @@ class Reply:
 class World:
     """One process of ingest, with the project's checks `UUID` (slug `SLUG`) and twins under the slug `twin`."""
 
-    def __init__(self, limits: Limits = LIMITS, **settings: Any) -> None:
+    def __init__(self, limits: Limits = LIMITS, installation: str | None = None, **settings: Any) -> None:
         self.settings = Settings(**settings)
         self.clock = HandClock(self.settings)
         self.sink = MemorySink()
         self.directory = Directory()
         self.replica = MemoryReplica(self.directory)
         self.projects = MemoryProjects(self.directory)
-        self.source = Source(self.settings, self.clock, self.sink, "web-0", 8, probe=False)
+        self.source = Source(self.settings, self.clock, self.sink, "web-0", 8, installation)
         self.app = PingApp(
             self.settings, self.clock, self.sink, self.directory, self.replica, self.projects, self.source, limits
         )

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from ingest.ping.public_url import proof_of
 from ingest.ping.request import Limits
 from schemas.definitions import Check
 from tests.unit.ping_world import BY_SLUG, BY_UUID, KEY, NOON, PROJECT, SLUG, UNKNOWN, UUID, World
@@ -129,11 +130,19 @@ async def test_other_verbs(method: str) -> None:
     assert world.sink.order == []
 
 
-async def test_synthetic_pings_are_answered_and_not_limited() -> None:
-    world = World(pings_per_minute=1)
+@pytest.mark.parametrize("prefix", ["/ping", ""])
+async def test_synthetic_pings_are_proved_and_not_limited(prefix: str, unused_tcp_port: int) -> None:
+    """They are answered by any process of the installation, and only while its ticks get into the log."""
+    world = World(installation="a cluster", pings_per_minute=1, port=unused_tcp_port)
+    url = f"{prefix}/~synthetic/web-1-1-abc"
+    assert (await world.ask(url)).status == 503
+    await world.source.begin()
     for _ in range(5):
-        assert (await world.ask("/ping/~synthetic/web-0-1")).line == "200 OK"
-    assert world.sink.order == []
+        reply = await world.ask(url)
+        assert reply.line == "200 OK"
+        assert reply.headers["pingfold-proof"] == proof_of("a cluster", "web-1-1-abc")
+    assert world.sink.pings == []
+    await world.source.close()
 
 
 # The rate limit.
@@ -285,7 +294,6 @@ async def test_overload_is_refused_inside_the_application() -> None:
     assert world.source.in_flight == 2
     assert (await world.ask(BY_SLUG)).status == 503
     assert len(world.source._refused) == 1
-    assert (await world.ask("/ping/~synthetic/x")).status == 200
     world.sink.release()
     assert {(await task).line for task in waiting} == {"200 OK"}
     assert (await world.ask(BY_UUID)).status == 200

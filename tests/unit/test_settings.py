@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from infra.settings import UNANNOUNCED_BODY_LIMIT, Settings
+from infra.settings import UNANNOUNCED_BODY_LIMIT, Settings, wrong_settings
 
 Given = Callable[..., Settings]
 
@@ -205,6 +205,30 @@ def test_addresses(given: Given, host: str, base: str) -> None:
     settings = given(PINGFOLD_HOST=host)
     assert settings.base_url == base
     assert settings.ping_base == f"{base}/ping/"
+
+
+@pytest.mark.parametrize(
+    ("told", "base"),
+    [
+        ("https://pingfold.example.org", "https://pingfold.example.org"),
+        ("https://example.org:8443/up/", "https://example.org:8443/up"),
+        ("http://[2001:db8::1]/", "http://[2001:db8::1]"),
+        ("", "http://127.0.0.1:8000"),
+    ],
+)
+def test_what_the_world_calls_us(given: Given, told: str, base: str) -> None:
+    settings = given(PINGFOLD_BASE_URL=told)
+    assert (settings.base_url, settings.ping_base) == (base, f"{base}/ping/")
+    assert settings.local_url == "http://127.0.0.1:8000"
+
+
+@pytest.mark.parametrize(
+    "told", ["example.org", "ftp://example.org", "https://", "https://a b/", "https://a/?q", "/up"]
+)
+def test_what_the_world_cannot_call_us(given: Given, told: str) -> None:
+    with pytest.raises(ValidationError) as refused:
+        given(PINGFOLD_BASE_URL=told)
+    assert wrong_settings(refused.value)[0].startswith("PINGFOLD_BASE_URL: ")
 
 
 def test_the_ping_endpoint_comes_before_the_address(given: Given) -> None:

@@ -22,6 +22,7 @@ from schemas.pings import CheckDefined, Ping
 from schemas.ticks import Tick
 from schemas.topics import DELIVERIES, PINGS, PROBE_RESULTS, PROJECTS
 from tests.folding import Folding, Journal, of_type
+from tests.front import Front
 from tests.memory_log import MemorySink
 from tests.unit.ping_world import BY_UUID, NOON, UUID, HandClock, World
 
@@ -37,10 +38,10 @@ def _fast(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Parts:
-    def __init__(self, settings: Settings, probe: bool = False) -> None:
+    def __init__(self, settings: Settings, installation: str | None = None) -> None:
         self.clock = HandClock(settings)
         self.sink = MemorySink(PARTITIONS)
-        self.source = Source(settings, self.clock, self.sink, "web-0", PARTITIONS, probe=probe)
+        self.source = Source(settings, self.clock, self.sink, "web-0", PARTITIONS, installation)
 
 
 @pytest.fixture
@@ -241,39 +242,29 @@ async def test_the_test_clock_is_read_at_each_tick(parts: Parts, tmp_path: Path)
     assert Clock(Settings(data=tmp_path)).offset == 0  # only when the setting is on
 
 
-# Synthetic pings.
+# Synthetic pings; what the public URL must be like is in test_public_url.py.
 
 
 async def test_unreachable_until_the_public_url_answers_and_when_it_ceases_to(
     unused_tcp_port: int, tmp_path: Path
 ) -> None:
-    answer = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nOK"
-    asked: list[bytes] = []
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        asked.append(await reader.readuntil(b"\r\n\r\n"))
-        writer.write(answer)
-        await writer.drain()
-        writer.close()
-
-    parts = Parts(Settings(data=tmp_path, port=unused_tcp_port), probe=True)
+    parts = Parts(Settings(data=tmp_path, port=unused_tcp_port), "a cluster")
     await parts.source.begin()
     assert parts.sink.ticks(0)[0].unreachable_since == NOON  # nothing listens yet
-    server = await asyncio.start_server(serve, "127.0.0.1", unused_tcp_port)
-    await until(lambda: parts.sink.ticks(0)[-1].unreachable_since is None)
-    assert asked[0].startswith(b"GET /ping/~synthetic/web-0-")
-    parts.clock.time += SECOND
-    await asyncio.sleep(0.1)
-    parts.clock.time += SECOND
-    answer = answer.replace(b"200", b"502")
-    await until(lambda: parts.sink.ticks(0)[-1].unreachable_since is not None)
-    since = parts.sink.ticks(0)[-1].unreachable_since
-    assert since is not None
-    assert NOON + SECOND <= since <= parts.clock.time  # from the last that got through
-    answer = answer.replace(b"502", b"200")
-    await until(lambda: parts.sink.ticks(0)[-1].unreachable_since is None)
-    await parts.source.close()
-    server.close()
+    async with Front(unused_tcp_port, "a cluster") as front:
+        await until(lambda: parts.sink.ticks(0)[-1].unreachable_since is None)
+        assert front.asked[0].startswith("/ping/~synthetic/web-0-")
+        parts.clock.time += SECOND
+        await asyncio.sleep(0.1)
+        parts.clock.time += SECOND
+        front.status = 502
+        await until(lambda: parts.sink.ticks(0)[-1].unreachable_since is not None)
+        since = parts.sink.ticks(0)[-1].unreachable_since
+        assert since is not None
+        assert NOON + SECOND <= since <= parts.clock.time  # from the last that got through
+        front.status = 200
+        await until(lambda: parts.sink.ticks(0)[-1].unreachable_since is None)
+        await parts.source.close()
 
 
 async def until(condition: Callable[[], bool]) -> None:
