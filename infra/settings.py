@@ -15,6 +15,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from infra.durations import seconds_of
 from infra.servers import Server, server_of
+from infra.sizes import Reserve, reserve_of
 from schemas.definitions import Address
 
 Network = IPv4Network | IPv6Network
@@ -37,6 +38,10 @@ def _retention(value: object) -> object:
     if seconds is not None and seconds < _SHORTEST_RETENTION:
         raise ValueError("at least 1h is expected: what is deleted sooner may not have been read yet")
     return seconds
+
+
+def _reserve(value: object) -> object:
+    return reserve_of(value) if isinstance(value, str) else value
 
 
 # Seconds, or None: keep for ever.
@@ -101,6 +106,8 @@ class Settings(BaseSettings):
     smtp_password: str | None = Field(None, repr=False)
     smtp_tls: Literal["starttls", "tls", "none"] = "starttls"
     smtp_from: str | None = None
+    # With less room than this on the disk of the embedded servers, nothing new is taken.
+    disk_reserve: Annotated[Reserve, NoDecode, BeforeValidator(_reserve)] = Reserve()
     # How long each journal and stream in Kafka is kept. A replay from the beginning needs the journals for ever.
     retention_projects: Retention = None
     retention_pings: Retention = None

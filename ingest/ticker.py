@@ -6,6 +6,7 @@ import time
 
 import structlog
 
+from infra.disk import Disk
 from infra.log.sink import NotStored, Position
 from infra.settings import Settings
 from ingest.clock import Clock
@@ -24,7 +25,8 @@ JOURNALS = (PROJECTS, PROBE_RESULTS, DELIVERIES)
 class Ticker:
     """Appends a tick to every partition of the journals once a second, whether or not Kafka took the last one."""
 
-    def __init__(self, settings: Settings, clock: Clock, sink: Log, partitions: int) -> None:
+    def __init__(self, settings: Settings, clock: Clock, sink: Log, partitions: int, disk: Disk | None = None) -> None:
+        self._disk = disk or Disk(settings, "nothing is taken, and time stops below half of it")
         self._clock = clock
         self._sink = sink
         self._partitions = partitions
@@ -37,7 +39,8 @@ class Ticker:
         due = loop.time()
         while not stop.is_set():
             try:
-                self._tick()
+                if self._disk.may_tick:
+                    self._tick()
             except NotStored as error:
                 log.warning("ticker.not_stored", error=str(error))
             except Exception:

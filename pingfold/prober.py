@@ -7,6 +7,7 @@ import resource
 import signal
 import time
 
+from infra.disk import Disk
 from infra.log.admin import partition_count
 from infra.log.sink import Sink
 from infra.secrets import Vault
@@ -42,7 +43,10 @@ async def serve_prober(settings: Settings, region: str, slot: str) -> None:
         stack.push_async_callback(connector.close)
         domains = await _domains(settings, guard, stack)
         decrypt = Vault.open(settings).decrypt
-        prober = Prober(region, connector, sink, Clock(settings), partitions, decrypt, _most(), domains=domains)
+        disk = Disk(settings, "nothing is probed")
+        prober = Prober(
+            region, connector, sink, Clock(settings), partitions, decrypt, _most(), domains=domains, disk=disk
+        )
         assignment = Assignment(bootstrap, region, slot, prober.heard, prober.whole, prober.lost)
         gc.collect()
         gc.freeze()  # what is loaded by now is no garbage: walking through it would delay every probe

@@ -21,6 +21,7 @@ from pathlib import Path
 from prometheus_client import multiprocess
 
 from infra.settings import Settings
+from pingfold import metrics_folder
 
 STOP_SECONDS = 8.0
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 10.0
@@ -71,7 +72,8 @@ class Supervisor:
     def clear(self) -> None:
         """Remove what a killed run has left behind: stale process ids and metrics."""
         shutil.rmtree(self._run, ignore_errors=True)
-        (self._run / "metrics").mkdir(parents=True)
+        self._run.mkdir(parents=True, exist_ok=True)
+        metrics_folder.make(self._run / "metrics")
 
     def keep(self, role: Role) -> None:
         """Start a role and keep it running."""
@@ -132,7 +134,10 @@ class Supervisor:
         )
         self._processes[role] = process
         pid_file = self._run / f"{role}.pid"
-        _write_atomically(pid_file, f"{process.pid}\n")
+        try:
+            _write_atomically(pid_file, f"{process.pid}\n")
+        except OSError as error:  # a full disk; the role runs all the same
+            self._say(str(role), f"cannot write {pid_file}: {error.strerror}")
         try:
             assert process.stdout is not None
             async for line in _lines(process.stdout):

@@ -1,6 +1,7 @@
 """`pingfold up`: the whole of Pingfold on one machine, in the foreground, until Ctrl-C or SIGTERM."""
 
 import asyncio
+import contextlib
 import fcntl
 import signal
 import sys
@@ -12,19 +13,27 @@ from rich.console import Console
 from rich.text import Text
 
 from infra import clickhouse_migrations, clickhouse_retention
+from infra.disk import Disk, Level
 from infra.embedded import kafka, ports
 from infra.log import admin
 from infra.log.sink import Sink
 from infra.retention import retention_in_words, topic_retention
 from infra.secrets import Vault
 from infra.settings import Settings
-from pingfold import credentials
+from pingfold import credentials, metrics_folder
 from pingfold.supervisor import PATIENT, Role, Supervisor, environment_for, python_role
 from schemas.base import encode
 from schemas.topics import PROJECTS
 
 _SERVER_SECONDS = 60.0
 _READY_SECONDS = 60.0
+_DISK_SECONDS = 1.0
+_CONSEQUENCES = {
+    Level.OK: "there is room",
+    Level.LOW: "make room: below the reserve pings and changes are refused",
+    Level.FULL: "FULL: pings and changes are refused until there is room",
+    Level.CRITICAL: "FULL: nothing is written until there is room",
+}
 _COLOURS = {"pingfold": "bold cyan", "kafka": "magenta", "clickhouse": "yellow", "web": "green", "worker": "blue"}
 
 
@@ -38,7 +47,8 @@ def up(settings: Settings) -> int:
     console = Console(stderr=True, highlight=False, soft_wrap=True)
 
     def say(who: str, line: str) -> None:
-        console.print(Text.assemble((f"{who:<12} ", _COLOURS.get(who.split("-")[0], "dim")), line))
+        with contextlib.suppress(OSError):  # standard error may be a file on a full disk
+            console.print(Text.assemble((f"{who:<12} ", _COLOURS.get(who.split("-")[0], "dim")), line))
 
     with (settings.data / "lock").open("w") as lock:
         try:
@@ -70,6 +80,7 @@ async def _up(settings: Settings, say: Callable[[str, str], None]) -> None:
     supervisor.clear()
     work = asyncio.ensure_future(_start(settings, supervisor, embedded_kafka, embedded_clickhouse, say, began))
     stopped = asyncio.ensure_future(stop.wait())
+    watch = asyncio.ensure_future(_watch_disk(settings, say))
     try:
         await asyncio.wait({work, stopped}, return_when=asyncio.FIRST_COMPLETED)
         if work.done():
@@ -77,11 +88,23 @@ async def _up(settings: Settings, say: Callable[[str, str], None]) -> None:
             await stopped
         say("pingfold", "stopping")
     finally:
-        work.cancel()
-        stopped.cancel()
+        for task in (work, stopped, watch):
+            task.cancel()
         ended = time.monotonic()
         await supervisor.stop()
+        metrics_folder.remove(settings.data / "run" / "metrics")
         say("pingfold", f"stopped in {time.monotonic() - ended:.1f} s")
+
+
+async def _watch_disk(settings: Settings, say: Callable[[str, str], None]) -> None:
+    """Tell people when the disk fills up, and when there is room again."""
+    disk, before = Disk(settings), Level.OK
+    while True:
+        state = disk.state
+        if state.level != before:
+            before = state.level
+            say("pingfold", f"disk: {state.words if state.room else 'not there'}; {_CONSEQUENCES[before]}")
+        await asyncio.sleep(_DISK_SECONDS)
 
 
 def _prepare_kafka(settings: Settings, say: Callable[[str, str], None]) -> tuple[Role, str, int]:

@@ -17,6 +17,7 @@ import uvicorn
 from infra.clickhouse import Address, ClickHouse
 from infra.decisions import Decisions
 from infra.directory import Directory
+from infra.disk import Disk
 from infra.log.admin import cluster_id, partition_count
 from infra.log.group_progress import GroupProgress
 from infra.log.replica import Replica
@@ -106,9 +107,10 @@ async def serve(settings: Settings, slot: str, pings: bool, api: bool) -> None:
             delivery_history=DeliveryHistory(clickhouse, partitions, written),
             page_history=PageHistory(clickhouse),
         )
-        rest = create_app(parts) if api else _Operations(progress, bootstrap, clock)
+        disk = Disk(settings)
+        rest = create_app(parts) if api else _Operations(progress, bootstrap, clock, disk)
         if api:
-            rest.include_router(operations.router(progress, bootstrap, clock))
+            rest.include_router(operations.router(progress, bootstrap, clock, disk))
         ping_app = None
         if source is not None:
             ping_app = PingApp(settings, clock, sink, directory, definitions, decisions, source)
@@ -144,12 +146,12 @@ def _dispatch(ping_app: PingApp | None, rest: Any) -> Any:
     return dispatch
 
 
-def _Operations(progress: FoldProgress, bootstrap: str, clock: Clock) -> Any:
+def _Operations(progress: FoldProgress, bootstrap: str, clock: Clock, disk: Disk) -> Any:
     """What a process without the API still tells its operator."""
     from fastapi import FastAPI
 
     app = FastAPI(openapi_url=None)
-    app.include_router(operations.router(progress, bootstrap, clock))
+    app.include_router(operations.router(progress, bootstrap, clock, disk))
     return app
 
 

@@ -18,6 +18,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from prometheus_client import Counter, Gauge
 
 from infra.clickhouse import Address, Unavailable, connect, told_apart
+from infra.disk import Disk
 from infra.settings import Settings
 from processors.history_hours import HourKeeper
 from processors.history_rows import (
@@ -96,6 +97,7 @@ class HistoryWriter:
         self._bootstrap = settings.kafka_bootstrap_servers
         self._address = Address.parse(settings.clickhouse_url)
         self._slot, self._group, self._sources = slot, group, sources
+        self._disk = Disk(settings, "history is not written")
         self._client: Client | None = None
         self._take = _FIRST_TAKE
         self._block = Block()
@@ -246,6 +248,8 @@ class HistoryWriter:
         while True:
             try:
                 with told_apart():
+                    if not self._disk.has_room:
+                        raise Unavailable("the disk is full")
                     if self._client is None:
                         self._client = connect(self._address)
                     self._client.insert(

@@ -4,15 +4,18 @@ Every error is small JSON or empty, never HTML and never a framework's own form;
 only parts that do not answer in time do (503 with Retry-After). Other routers are added with `include_router`.
 """
 
+from collections.abc import Callable
 from functools import partial
 
 from fastapi import FastAPI
 from starlette.routing import Route
 
+from infra.disk import Disk
 from query_api import healthchecks, poppaping, refusals
 from query_api.freshness import STALE_HEADER, Freshness
 from query_api.pages import badges, dashboard, status
 from query_api.parts import Parts
+from query_api.room import WritesNeedRoom
 from query_api.table import Table, include
 from query_api.verbs import Verbs
 
@@ -31,7 +34,8 @@ def create_app(parts: Parts) -> FastAPI:
     app.state.parts = parts
     app.state.freshness = Freshness(parts.states, parts.states_replica, parts.partitions, parts.clock, parts.source)
     app.state.uptimes = poppaping.RecentUptimes(parts)
-    refusals.install(app, {poppaping.speaks: poppaping.fault_answer})
+    forms: dict[Callable[[str], bool], refusals.ErrorForm] = {poppaping.speaks: poppaping.fault_answer}
+    refusals.install(app, forms)
     app.add_exception_handler(poppaping.Fault, poppaping.on_fault)
     for prefix in healthchecks.PREFIXES:
         for router in healthchecks.ROUTERS:
@@ -43,6 +47,8 @@ def create_app(parts: Parts) -> FastAPI:
     status.install(app, parts)
     app.router.routes.insert(0, Table(app.routes))
     routes = [route for router in healthchecks.ROUTERS for route in router.routes if isinstance(route, Route)]
+    disk = parts.disk or Disk(parts.settings, "changes are answered 503")
+    app.add_middleware(partial(WritesNeedRoom, disk=disk, forms=forms))
     app.add_middleware(partial(Verbs, routes=routes, prefixes=healthchecks.PREFIXES, exposed=STALE_HEADER))
     plan = poppaping.PLANS[parts.settings.plan]
     app.add_middleware(partial(poppaping.RateLimits, most=plan.requests, now=parts.clock.now, speaks=poppaping.speaks))

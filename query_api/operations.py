@@ -1,7 +1,8 @@
 """For operators: `/healthz`, `/readyz` and `/metrics`.
 
 `/healthz` says that this process serves. `/readyz` says that Pingfold works: the time of every partition of every fold
-moves, so pings are being folded and deadlines will expire. `/metrics` gathers the figures of all processes.
+moves, so pings are being folded and deadlines will expire, and there is room on the disk. `/metrics` gathers the
+figures of all processes.
 """
 
 import asyncio
@@ -15,6 +16,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, 
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from infra.disk import Disk, DiskFigures
 from infra.log.admin import admin_client, end_offsets
 from infra.progress import FoldProgress
 from query_api.parts import Clock
@@ -56,11 +58,12 @@ class _Lags(Collector):
         yield age
 
 
-def router(progress: FoldProgress, bootstrap: str, clock: Clock) -> APIRouter:
+def router(progress: FoldProgress, bootstrap: str, clock: Clock, disk: Disk) -> APIRouter:
     """The routes of this module."""
     api = APIRouter(include_in_schema=False)
     lags = CollectorRegistry()
     lags.register(_Lags(progress, bootstrap, clock))
+    lags.register(DiskFigures(disk))
 
     @api.get("/healthz")
     async def healthz() -> dict[str, str]:
@@ -69,10 +72,11 @@ def router(progress: FoldProgress, bootstrap: str, clock: Clock) -> APIRouter:
     @api.get("/readyz")
     async def readyz(response: Response) -> dict[str, Any]:
         behind = progress.behind(clock.now(), _LIMIT)
-        if behind:
+        if behind or not disk.has_room:
             response.status_code = 503
             response.headers["Retry-After"] = "1"
-        return {"status": "not ready" if behind else "ready", "not_folded": behind}
+        status = "ready" if response.status_code != 503 else "not ready"
+        return {"status": status, "not_folded": behind} | _room(disk)
 
     @api.get("/metrics")
     async def metrics() -> Response:
@@ -80,6 +84,14 @@ def router(progress: FoldProgress, bootstrap: str, clock: Clock) -> APIRouter:
         return Response(text, media_type=CONTENT_TYPE_LATEST)
 
     return api
+
+
+def _room(disk: Disk) -> dict[str, Any]:
+    """How full the disk of the embedded servers is; nothing where there are none."""
+    level, room, reserve = disk.state
+    if room is None:
+        return {}
+    return {"disk": {"level": level.name.lower(), "free_bytes": room.free, "reserve_bytes": reserve}}
 
 
 def _gather(lags: CollectorRegistry) -> bytes:

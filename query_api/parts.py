@@ -8,6 +8,7 @@ from typing import Annotated, Protocol
 from fastapi import Depends, Request
 
 from infra.directory import Directory
+from infra.disk import Disk
 from infra.log.sink import Position
 from infra.settings import Settings
 from query_api.delivery_history import FinishedRow, SentRow
@@ -120,6 +121,7 @@ class Parts:
 
     encrypt: makes a secret fit for storing; decrypt: reads it again.
     admin_password: opens the pages; None: there are no pages.
+    disk: where changes are written; None: as the settings say.
     source: None where no pings are received. history: None without ClickHouse.
     """
 
@@ -137,6 +139,7 @@ class Parts:
     encrypt: Callable[[str], str]
     decrypt: Callable[[str], str]
     admin_password: str | None = None
+    disk: Disk | None = None
     source: Acknowledges | None = None
     history: HistoryReads | None = None
     monitor_history: MonitorHistoryReads | None = None

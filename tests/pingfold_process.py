@@ -32,6 +32,7 @@ from infra.embedded.ports import HOST, free_port
 from infra.log.admin import admin_client, end_offsets
 from infra.log.reading import Stored, read_to_end
 from infra.log.sink import producer_config
+from pingfold import metrics_folder
 from pingfold.credentials import Credentials, load
 from processors.history import GROUP
 from schemas.base import SECOND, Micros
@@ -263,6 +264,7 @@ class Pingfold:
     def close(self) -> None:
         """End of its use."""
         self.kill_everything()
+        metrics_folder.remove(self.data / "run" / "metrics")
         self._http.close()
 
     def said(self) -> str:

@@ -70,6 +70,7 @@ class Answers:
         self.too_slow = Answer(408, "the request body came too slowly")
         self.not_allowed = Answer(405, "method not allowed", _ALLOW)
         self.unavailable = Answer(503, "not recorded, try again", _RETRY)
+        self.no_room = Answer(503, "not recorded: Pingfold's disk is full, try again later", (b"retry-after", b"10"))
         self.preflight = Answer(
             204,
             "",

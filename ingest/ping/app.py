@@ -19,6 +19,7 @@ import structlog
 
 from infra.decisions import NoVerdict
 from infra.directory import Directory
+from infra.disk import Disk
 from infra.log.partitioner import partition_of
 from infra.log.sink import NotStored
 from infra.settings import Settings
@@ -56,6 +57,7 @@ class PingApp:
         decisions: Verdicts,
         source: Source,
         limits: Limits = LIMITS,
+        disk: Disk | None = None,
     ) -> None:
         self._clock = clock
         self._sink = sink
@@ -63,6 +65,7 @@ class PingApp:
         self._replica = replica
         self._decisions = decisions
         self._source = source
+        self._disk = disk or Disk(settings, "pings are answered 503")
         self._most_in_flight = limits.in_flight
         self._answers = Answers(settings)
         self._bodies = Bodies(settings.body_limit, limits)
@@ -137,15 +140,17 @@ class PingApp:
         url = target.fault == "invalid url format"
         return self._answers.invalid_url if url else self._answers.invalid_uuid
 
-    def _refuse(self, check: str | None) -> Answer:
+    def _refuse(self, check: str | None, answer: Answer | None = None) -> Answer:
         """503: it may have been a ping of this check, or of any."""
         self._source.refuse(None if check is None else partition_of(check.encode(), self._source.partitions))
-        return self._answers.unavailable
+        return answer or self._answers.unavailable
 
     async def _record(
         self, check: str, target: Target, made: bool, scope: Scope, headers: Headers, body: bytes
     ) -> Answer:
         source = self._source
+        if not self._disk.has_room:
+            return self._refuse(check, self._answers.no_room)
         if source.in_flight >= self._most_in_flight:
             return self._refuse(check)
         number, at = source.receive()
@@ -190,6 +195,8 @@ class PingApp:
 
     async def _provision(self, project: str, slug: str) -> Answer | tuple[str, bool]:
         """Have the check made. First pings that come at once share one question; the first of them made it."""
+        if not self._disk.has_room:
+            return self._refuse(None, self._answers.no_room)
         making = self._making.get((project, slug))
         first = making is None
         if making is None:

@@ -14,6 +14,7 @@ import time
 
 import structlog
 
+from infra.disk import Disk
 from infra.log.sink import NotStored, Position
 from infra.settings import Settings
 from ingest.clock import Clock
@@ -47,7 +48,14 @@ class Source:
     """
 
     def __init__(
-        self, settings: Settings, clock: Clock, sink: Log, slot: str, partitions: int, installation: str | None
+        self,
+        settings: Settings,
+        clock: Clock,
+        sink: Log,
+        slot: str,
+        partitions: int,
+        installation: str | None,
+        disk: Disk | None = None,
     ) -> None:
         self.slot = slot
         self.epoch = time.time_ns() // 1000  # of the real clock: it must grow, whatever a test does to time
@@ -56,6 +64,7 @@ class Source:
         self.unreachable_since: Micros | None = None
         self._clock = clock
         self._sink = sink
+        self._disk = disk or Disk(settings)
         self._received = 0
         self._in_flight: dict[int, Micros] = {}
         self._idle = asyncio.Event()
@@ -214,6 +223,8 @@ class Source:
         while True:
             due = max(due + TICK_SECONDS, loop.time())
             await asyncio.sleep(due - loop.time())
+            if not self._disk.may_tick:  # no pings are taken, either: when there is room the silence becomes a gap
+                continue
             try:
                 self._tick().add_done_callback(self._note_failures)
             except Exception:

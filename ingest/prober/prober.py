@@ -13,6 +13,7 @@ from collections.abc import Callable
 import msgspec
 import structlog
 
+from infra.disk import Disk
 from infra.secrets import SecretError
 from ingest.clock import Clock
 from ingest.needs import Log
@@ -57,7 +58,7 @@ class Prober:
 
     partitions: of the journals. decrypt: opens what is sealed in a definition. most: probes under way at once.
     monotonic: what a standstill of this process is seen by, and the age of what was found. domains: None when nobody is
-    to be asked when they expire.
+    to be asked when they expire. disk: where Kafka writes, if that is on this machine.
     """
 
     def __init__(
@@ -71,9 +72,10 @@ class Prober:
         most: int = 4_096,
         monotonic: Callable[[], float] = time.monotonic,
         domains: Domains | None = None,
+        disk: Disk | None = None,
     ) -> None:
         self._region, self._clock, self._decrypt = region, clock, decrypt
-        self._running = Running(region, connector, sink, clock, partitions, most, monotonic, domains)
+        self._running = Running(region, connector, sink, clock, partitions, most, monotonic, domains, disk)
         self._known: dict[int, dict[str, _Watched]] = {}
         self._whole: set[int] = set()
         # (when, monitor, partition, confirmation): lazy, a watched monitor says itself whether an entry still counts.

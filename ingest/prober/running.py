@@ -14,6 +14,7 @@ from collections.abc import Callable
 import structlog
 from msgspec.structs import replace
 
+from infra.disk import Disk
 from infra.log.sink import NotStored
 from ingest.clock import Clock
 from ingest.needs import Log
@@ -36,7 +37,7 @@ _ENDING_SECONDS = 3.0
 class Running:
     """To be made inside a running event loop. most: probes under way at once. monotonic: tells of a standstill.
 
-    domains: None when nobody is to be asked when they expire.
+    domains: None when nobody is to be asked when they expire. disk: where Kafka writes, if that is on this machine.
     """
 
     def __init__(
@@ -49,9 +50,10 @@ class Running:
         most: int,
         monotonic: Callable[[], float],
         domains: Domains | None = None,
+        disk: Disk | None = None,
     ) -> None:
         self._region, self._connector, self._sink, self._clock = region, connector, sink, clock
-        self._domains = domains
+        self._domains, self._disk = domains, disk
         self._most, self._monotonic = most, monotonic
         self._network = OwnNetwork(region, sink, clock, partitions, monotonic)
         self._beat_at = monotonic()
@@ -73,8 +75,11 @@ class Running:
         self, monitor: Monitor, sealed: Sealed | None, slot: Micros, confirm: int, maintained: bool = False
     ) -> None:
         """Probe `monitor` and append the result. `sealed` None: what is sealed cannot be read. `maintained`: it is in
-        maintenance, which the result tells."""
+        maintenance, which the result tells. Nothing is probed while Kafka has no room for results."""
         project = monitor.project
+        if self._disk is not None and not self._disk.has_room:
+            measures.missed(1)
+            return
         if sealed is None:
             work = self._refuse(monitor, slot, confirm, "what is sealed in this monitor cannot be read")
         elif self._of_project[project] >= self._most - self._under_way:

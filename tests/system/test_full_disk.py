@@ -1,0 +1,124 @@
+"""The disk fills up under load, on a small file system of its own, while every role runs: nothing acknowledged is lost,
+nothing is corrupt, and everything goes on by itself when there is room.
+"""
+
+import contextlib
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from schemas.topics import TRANSITIONS
+from tests.pingfold_process import Load, Pingfold, wait_until
+from tests.system.test_kills import assert_counted_once, make_checks
+
+pytestmark = pytest.mark.system
+
+MIB = 2**20
+_DISK = 700 * MIB
+_RESERVE = 100 * MIB
+_AGAIN_SECONDS = 30.0
+
+
+@contextlib.contextmanager
+def mounted(folder: Path) -> Iterator[None]:
+    """A small file system in memory at `folder`; the test is not run where nobody may mount one."""
+    folder.mkdir(parents=True)
+    done = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={_DISK}", "pingfold-test", str(folder)], capture_output=True, text=True
+    )
+    if done.returncode != 0:
+        pytest.skip(f"not run: no file system can be mounted here ({done.stderr.strip()})")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+@pytest.fixture
+def small(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Pingfold]:
+    """A Pingfold with all its data on the small file system."""
+    with mounted(tmp_path / "data"):
+        one = Pingfold(tmp_path, settings={"PINGFOLD_DISK_RESERVE": str(_RESERVE)})
+        try:
+            one.start()
+            yield one
+        finally:
+            (tmp_path / "data" / "ballast").unlink(missing_ok=True)
+            one.close()
+
+
+def free(pingfold: Pingfold) -> int:
+    found = os.statvfs(pingfold.data)
+    return found.f_bavail * found.f_frsize
+
+
+def leave_free(pingfold: Pingfold, left: int) -> None:
+    """Fill the disk with a file until so little is free."""
+    with (pingfold.data / "ballast").open("ab") as ballast, contextlib.suppress(OSError):
+        while (size := free(pingfold) - left) > 0:
+            os.posix_fallocate(ballast.fileno(), os.fstat(ballast.fileno()).st_size, min(size, 16 * MIB))
+
+
+def make_room(pingfold: Pingfold) -> None:
+    (pingfold.data / "ballast").unlink()
+
+
+def refused(load: Load) -> int:
+    return sum(map(len, load.refused.values()))
+
+
+def not_taken(load: Load) -> int:
+    return refused(load) + sum(map(len, load.unknown.values()))
+
+
+def test_a_disk_that_fills_up_refuses_and_goes_on_by_itself(small: Pingfold) -> None:
+    checks = make_checks(small, "full-disk", 4)
+    pids = small.pids()
+    with Load(small, checks) as load:
+        load.wait_for(10)
+        leave_free(small, _RESERVE * 3 // 4)
+        wait_until(lambda: refused(load) > 50, 20.0, "pings are refused")
+        answer = small.ping(checks[0])
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, "10")
+        assert "disk is full" in answer.text
+        assert "disk of this Pingfold is full" in small.api("POST", "/checks/", {"name": "new"}).text
+        assert small.check(checks[0])["uuid"] == checks[0]
+        ready = small.get("/readyz")
+        assert (ready.status_code, ready.json()["disk"]["level"]) == (503, "full")
+        assert "\npingfold_disk_reserve_bytes 1.048576e+08\n" in small.get("/metrics").text
+        taken = load.total
+        small.pass_time(small.now, timeout=60.0)  # time goes on
+        assert load.total == taken
+        make_room(small)
+        wait_until(lambda: small.get("/readyz").status_code == 200, _AGAIN_SECONDS, "it is ready again")
+        load.wait_for(10, timeout=_AGAIN_SECONDS)
+    assert small.pids() == pids, "no process has ended"
+    small.wait_working()
+    assert_counted_once(small, load)
+    assert all(small.pings(check) for check in checks)
+    gaps = [told["cause"] for told in small.values(TRANSITIONS) if told["type"] == "gap"]
+    assert "refused" in gaps
+    small.verify()
+
+
+def test_a_disk_without_any_room_at_all_breaks_nothing(small: Pingfold) -> None:
+    checks = make_checks(small, "no-room", 4)
+    with Load(small, checks) as load:
+        load.wait_for(10)
+        leave_free(small, 0)
+        wait_until(lambda: not_taken(load) > 50, 60.0, "pings are not taken")
+        taken = load.total
+        for goal in range(100, 1_000, 100):  # whatever ends or starts meets a full disk
+            leave_free(small, 0)
+            wait_until(lambda goal=goal: not_taken(load) > goal, 60.0, "pings are not taken")  # type: ignore[misc]
+        assert load.total == taken
+        make_room(small)
+        wait_until(lambda: small._answers("/readyz"), _AGAIN_SECONDS, "it is ready again")
+        load.wait_for(10, timeout=_AGAIN_SECONDS)
+    small.wait_working()
+    assert_counted_once(small, load)
+    assert all(small.pings(check) for check in checks)
+    small.verify()
