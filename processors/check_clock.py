@@ -21,7 +21,7 @@ from processors.check_notices import missed, overrun
 from processors.check_rules import Moment, next_moment, set_overdue
 from processors.fold import SAME, Context, Effect, View
 from processors.gap_records import GapRecords, gap_key
-from processors.partition_time import fold_tick
+from processors.partition_time import fold_tick, open_gap
 from processors.wheel import Wheel
 from schemas.base import Micros, encode
 from schemas.check_states import CheckState, DefinitionCopy
@@ -91,6 +91,12 @@ class CheckClock:
                 self._wheel.set(key, progress.time)
             raise
         return effects
+
+    def truncated(self, since: Micros) -> list[Effect]:
+        """Pings acknowledged after `since` may have gone with the end of the journal: a gap, until the next tick."""
+        progress, gaps = open_gap(self._view.get(PROGRESS_KEY), "journal truncated", since)
+        self._view.put(PROGRESS_KEY, progress)
+        return [self._seen(gap, progress.time) for gap in gaps]
 
     def _seen(self, gap: Gap, time: Micros) -> Effect:
         if gap.end is not None:

@@ -27,7 +27,7 @@ from schemas.ids import is_uuid
 from schemas.pings import CheckDefined, CheckPaused, CheckRemoved, CheckResumed, Ping, PingsEvent
 from schemas.ticks import PROGRESS_KEY, Progress, Tick
 from schemas.topics import CHECK_STATES, PINGS, TRANSITIONS
-from schemas.transitions import PingFolded
+from schemas.transitions import JournalTruncated, PingFolded
 
 AHEAD: Micros = 60 * SECOND
 # The last moment that can be written as a date.
@@ -64,6 +64,10 @@ class ChecksPartition:
             return self._removed(event, context)
         assert isinstance(event, CheckPaused | CheckResumed)
         return self._paused_or_resumed(event, context)
+
+    def truncated(self, event: JournalTruncated) -> Sequence[Effect]:
+        """Runs that were due since then are judged neither way."""
+        return self._clock.truncated(event.since)
 
     def _ping(self, ping: Ping, context: Context) -> Sequence[Effect]:
         view, key = self._view, context.key

@@ -48,7 +48,7 @@ from schemas.deliveries import (
 )
 from schemas.ticks import PROGRESS_KEY, Progress, Tick
 from schemas.topics import DELIVERIES, DELIVERY_STATES, TRANSITIONS, Topic
-from schemas.transitions import ChannelTroubled, DeliveryFinished, Outcome
+from schemas.transitions import ChannelTroubled, DeliveryFinished, JournalTruncated, Outcome
 
 # A body must fit into a record of a state topic, with room to spare (Kafka takes 1 MB).
 BODY_LIMIT = 256 * 1024
@@ -158,6 +158,10 @@ class _Deliveries:
         self._view.delete(endpoint_key(channel))
         self._view.delete(health_key(channel))
         return self._end_all(channel, "the channel was removed", self._moment(event.at))
+
+    def truncated(self, event: JournalTruncated) -> Iterable[Effect]:
+        """What is pending is sent; what was reported and is lost may be sent once more, under the same id."""
+        return ()
 
     def _moment(self, at: Micros) -> Micros:
         """The time at which an event counts: never before the partition's time, nor far ahead of it."""

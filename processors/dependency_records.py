@@ -35,6 +35,10 @@ class DependencyRecords:
         """The monitors of this partition that depend on one, in order."""
         return sorted(self._dependents.get(monitor, ()))
 
+    def down(self) -> list[str]:
+        """Those that are down, in order."""
+        return sorted(self._down)
+
     def put(self, monitor: str, at: Micros) -> None:
         """A monitor on which others depend is down."""
         self._view.put(dependency_key(monitor), DependencyDown(monitor=monitor, at=at))

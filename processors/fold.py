@@ -8,14 +8,16 @@ it with what was committed, tests look at it. All three step the very same code.
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from typing import Any, NamedTuple, Protocol, TypeVar
+from zlib import crc32
 
 import msgspec
 
 from processors.epochs import Versions, begun, must_not_be_newer
-from schemas.base import Micros, Value
+from schemas.base import SECOND, Micros, Value
 from schemas.dead_letters import DeadLetter
 from schemas.ticks import PROGRESS_KEY, Progress
-from schemas.topics import DEAD_LETTERS, Topic
+from schemas.topics import DEAD_LETTERS, TRANSITIONS, Topic
+from schemas.transitions import JournalTruncated
 
 V = TypeVar("V", bound=Value)
 
@@ -29,6 +31,9 @@ EVERY = -2
 LARGEST_EVENT = 3_000_000
 LONGEST_KEY = 1_000
 _KEPT = 1_000
+
+# A record whose time in Kafka is further ahead of the partition's says nothing of when it was written.
+_BELIEVED: Micros = 86_400 * SECOND
 
 
 class Effect(NamedTuple):
@@ -165,6 +170,9 @@ class Partition(Protocol):
         Indexes and wheels beside the view must stand that (listen to the view, or check against it when used).
         """
 
+    def truncated(self, event: JournalTruncated) -> Iterable[Effect]:
+        """Journal records that were folded, and perhaps others after them, are lost: accuse nobody for want of them."""
+
 
 class Fold(Protocol):
     """A kind of fold. `version` grows when the same events give other states."""
@@ -222,12 +230,14 @@ class Session:
         """Fold records in order; the view holds the outcome, the effects are returned."""
         effects: list[Effect] = []
         view, number, apply, decode = self.view, self.number, self._partition.apply, self._decode
-        applied, first = self.progress.applied, None
+        applied, newest, first, last = self.progress.applied, self.progress.newest, None, None
         for record in records:
             if record.offset <= applied:
                 continue
-            applied = record.offset
+            applied, last = record.offset, record
             first = applied if first is None else first
+            if record.timestamp > newest and self._is_believed(record.timestamp):
+                newest = record.timestamp
             try:
                 key, value = _taken(record)
                 event = decode(value)
@@ -240,11 +250,33 @@ class Session:
             else:
                 view.keep()
         progress = view.edit(Progress, PROGRESS_KEY)
-        if first is not None:
+        if first is not None and last is not None:
             progress.epochs = begun(progress, first, self._versions)
+            progress.last, progress.newest = checksum(last), newest
         progress.applied, progress.fold, progress.tzdata = applied, 0, ""
         view.keep()
         return effects
+
+    def truncate(self, end: int) -> list[Effect]:
+        """The journal holds what was applied only before `end`: keep the states, and go on from there."""
+        progress = self.progress
+        event = JournalTruncated(
+            partition=self.number,
+            journal=self.fold.journal.name,
+            applied=progress.applied,
+            end=end,
+            since=progress.time,
+        )
+        effects = [Effect(TRANSITIONS, event.journal, event, SAME), *self._partition.truncated(event)]
+        progress = self.view.edit(Progress, PROGRESS_KEY)
+        progress.applied, progress.last, progress.truncated = end - 1, 0, end
+        progress.epochs = tuple(epoch for epoch in progress.epochs if epoch.offset < end)
+        self.view.keep()
+        return effects
+
+    def _is_believed(self, timestamp: Micros) -> bool:
+        time = self.progress.time
+        return not time or timestamp <= time + _BELIEVED
 
     def run(self, records: Iterable[Record]) -> Batch:
         """`step`, and take what changed: the content of one transaction."""
@@ -265,6 +297,11 @@ class Session:
             at=record.timestamp,
         )
         return Effect(DEAD_LETTERS, key, letter)
+
+
+def checksum(record: Record) -> int:
+    """Tells a record from others at its offset; never 0."""
+    return crc32(record.value or b"", crc32(record.key or b"", record.timestamp & 0xFFFFFFFF)) or 1
 
 
 def _taken(record: Record) -> tuple[str, bytes]:

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from processors.dependency_records import DependencyRecords
 from processors.fold import Context, Effect, Refused, View
 from processors.monitor_clock import MonitorClock, monitor_of, must_be_past
-from schemas.base import SECOND
+from schemas.base import SECOND, Micros
 from schemas.monitor_states import MonitorState
 from schemas.probes import DependencyChanged
 
@@ -34,11 +34,20 @@ class MonitorDependencies:
         if event.down:
             self._records.put(event.monitor, event.at)
             return ()
-        self._records.delete(event.monitor)
-        for key in self._records.dependents(event.monitor):
+        self._release(event.monitor, event.at)
+        return ()
+
+    def forget(self, at: Micros) -> Sequence[Effect]:
+        """Believe of no dependency that it is down, lest a notice be held back for ever: word of it may be lost."""
+        for monitor in self._records.down():
+            self._release(monitor, at)
+        return ()
+
+    def _release(self, dependency: str, at: Micros) -> None:
+        self._records.delete(dependency)
+        for key in self._records.dependents(dependency):
             known: MonitorState = self._view.get(key)
             if known.status == "down" and known.notice_at is not None:
                 state, monitor = self._view.edit(MonitorState, key), monitor_of(self._view, key)
-                state.notice_at = max(known.notice_at, event.at + monitor.dependency_wait * SECOND)
+                state.notice_at = max(known.notice_at, at + monitor.dependency_wait * SECOND)
                 self._clock.look_at(key, state, monitor)
-        return ()

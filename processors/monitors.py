@@ -77,6 +77,7 @@ from schemas.probes import (
 from schemas.slots import confirming_region, is_slot, region_of
 from schemas.ticks import Tick
 from schemas.topics import MONITOR_STATES, PROBE_RESULTS
+from schemas.transitions import JournalTruncated
 
 
 class Monitors:
@@ -123,6 +124,10 @@ class MonitorsPartition:
                 return self._regions.heard(event, context)
             case DependencyChanged():
                 return self._dependencies.heard(event, context)
+
+    def truncated(self, event: JournalTruncated) -> Sequence[Effect]:
+        """Slots whose results are lost stay empty, which accuses nobody. That a dependency is back may be lost, too."""
+        return self._dependencies.forget(event.since)
 
     # ---- results
 

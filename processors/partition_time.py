@@ -37,6 +37,7 @@ def fold_tick(progress: Progress, tick: Tick) -> tuple[Progress, list[Gap]]:
     clock = max(progress.clock, tick.now - tick.offset)
     gaps = _Gaps(progress.gaps, tick.now)
     gaps.close("no source")
+    gaps.close("journal truncated")
     if known is not None and not known.closed:
         _end_of_silence(known, tick, gaps)
     if tick.refused_since is not None:
@@ -68,6 +69,13 @@ def fold_tick(progress: Progress, tick: Tick) -> tuple[Progress, list[Gap]]:
         stopped_at=None if live else tick.at,
     )
     return after, gaps.changes()
+
+
+def open_gap(progress: Progress, cause: GapCause, start: Micros) -> tuple[Progress, list[Gap]]:
+    """A gap that began at `start`, which the next tick closes; nothing when one for that cause is open."""
+    gaps = _Gaps(progress.gaps, start)
+    gaps.open(cause, "", start)
+    return replace(progress, gaps=gaps.still_open()), gaps.changes()
 
 
 def newest(progress: Progress) -> Micros:

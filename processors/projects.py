@@ -50,6 +50,7 @@ from schemas.requests import (
 from schemas.schedules import BadSchedule, BadTimezone, Schedule, Simple, parse_schedule
 from schemas.ticks import PROGRESS_KEY, Progress, Tick
 from schemas.topics import DEFINITIONS, DELIVERIES, PINGS, PROJECTS
+from schemas.transitions import JournalTruncated
 
 AHEAD = 60 * SECOND
 
@@ -87,6 +88,10 @@ class ProjectsPartition:
         self._monitors = ProjectMonitors(view, self.index)
         self._maintenance = ProjectMaintenance(view, self.index)
         self._pages = ProjectPages(view, self.index)
+
+    def truncated(self, event: JournalTruncated) -> Iterable[Effect]:
+        """Nothing: a request is answered only when it has been folded, and the states are kept."""
+        return ()
 
     def apply(self, event: ProjectsRequest | Tick, context: Context) -> Iterable[Effect]:
         """Decide one request, or take the time from a tick."""

@@ -43,6 +43,11 @@ class _Lags(Collector):
             "How far the partition's time is behind the clock",
             labels=["journal", "partition"],
         )
+        truncated = GaugeMetricFamily(
+            "pingfold_journal_truncated_offset",
+            "Where a journal was last found to have lost events that had been folded",
+            labels=["journal", "partition"],
+        )
         try:
             ends = end_offsets(self._admin, [(journal, partition) for journal, partition, _ in known], timeout=3.0)
         except Exception:  # Kafka does not answer: then there is no figure, and /readyz says the rest
@@ -52,10 +57,13 @@ class _Lags(Collector):
             labels = [journal, str(partition)]
             if progress is not None:
                 age.add_metric(labels, max(0.0, (now - progress.time) / SECOND))
+                if progress.truncated is not None:
+                    truncated.add_metric(labels, progress.truncated)
             if (journal, partition) in ends:
                 lag.add_metric(labels, max(0, ends[journal, partition] - (progress.applied if progress else -1) - 1))
         yield lag
         yield age
+        yield truncated
 
 
 def router(progress: FoldProgress, bootstrap: str, clock: Clock, disk: Disk) -> APIRouter:

@@ -50,7 +50,7 @@ class Source(Value, tag="source"):
     closed: bool = False
 
 
-GapCause = Literal["no source", "silent source", "lost source", "unreachable", "refused"]
+GapCause = Literal["no source", "silent source", "lost source", "unreachable", "refused", "journal truncated"]
 
 
 class Gap(Value, tag="gap"):
@@ -87,6 +87,10 @@ class Progress(Value, tag="partition"):
     stopped_at: when the last source closed in good order, while there is none.
     epochs: which versions folded which part of the journal, oldest first; one is added when a version changes.
     fold, tzdata: the versions of the last event folded, in records that were written before there were epochs.
+    last: a checksum of the record at `applied`, 0 when it is not known; newest: the newest time in Kafka of a record
+    folded. By these two the next owner sees whether the journal is the one that was folded.
+    truncated: where the journal was last found to have lost records that had been folded, None if never. The states as
+    they were there come in part from those: no replay of the journal alone gives them again.
     """
 
     applied: int = -1
@@ -98,6 +102,9 @@ class Progress(Value, tag="partition"):
     fold: int = 0
     tzdata: str = ""
     epochs: tuple[Epoch, ...] = ()
+    last: int = 0
+    newest: Micros = 0
+    truncated: int | None = None
 
 
 PROGRESS_KEY = "partition"

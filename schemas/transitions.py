@@ -73,6 +73,21 @@ class RegionDisregarded(Fact, tag="region.disregarded", frozen=True):
     end: Micros | None = None
 
 
+class JournalTruncated(Fact, tag="journal.truncated", frozen=True):
+    """A fold found that its journal no longer holds what it had folded: after a power cut, or in a restored copy.
+
+    Everything up to `applied` had been folded; of that the journal holds only what is before offset `end`. The states
+    are kept, and what stands at `end` and after it is folded. Events that were acknowledged after `since`, the
+    partition's time, and had not been folded are lost.
+    """
+
+    partition: int
+    journal: str
+    applied: int
+    end: int
+    since: Micros
+
+
 Outcome = Literal["delivered", "exhausted", "gone", "removed"]
 
 
@@ -106,4 +121,6 @@ class ChannelTroubled(Fact, tag="channel.troubled", frozen=True):
     detail: str = ""
 
 
-Transition = StatusChanged | PingFolded | GapSeen | RegionDisregarded | DeliveryFinished | ChannelTroubled
+Transition = (
+    StatusChanged | PingFolded | GapSeen | RegionDisregarded | JournalTruncated | DeliveryFinished | ChannelTroubled
+)

@@ -73,14 +73,24 @@ class Folding:
 
     def feed(self, records: Iterable[Record]) -> list[Effect]:
         """Fold records as one batch and commit it; its effects."""
-        batch = self.session.run(records)
-        for key, record in batch.changes.items():
+        effects = self.session.step(records)
+        self._commit(effects)
+        return effects
+
+    def truncated(self, end: int) -> list[Effect]:
+        """Be taken over, and find that the journal holds only what is before `end`; its effects."""
+        self.restart()
+        effects = self.session.truncate(end)
+        self._commit(effects)
+        return effects
+
+    def _commit(self, effects: list[Effect]) -> None:
+        for key, record in self.session.view.take_changes().items():
             if record is None:
                 self.committed.pop(key, None)
             else:
                 self.committed[key] = encode(record)
-        self.effects.extend(batch.effects)
-        return batch.effects
+        self.effects.extend(effects)
 
     @property
     def progress(self) -> Progress:

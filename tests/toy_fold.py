@@ -21,6 +21,7 @@ from processors.runtime.worker import run_worker
 from schemas.base import Fact, Value
 from schemas.ticks import PROGRESS_KEY, Progress, Tick
 from schemas.topics import Cleanup, Topic
+from schemas.transitions import JournalTruncated
 
 GROUPS = 7
 
@@ -133,6 +134,9 @@ class _Counting:
             view.delete(key)
         if event.number % (3 if self._version == 1 else 6) == 0:
             return [Effect(self._second, f"group-{event.number % GROUPS}", Third(thing=key, number=event.number))]
+        return []
+
+    def truncated(self, event: JournalTruncated) -> list[Effect]:
         return []
 
     def _count(self, key: str, text: str) -> int:

@@ -85,7 +85,7 @@ class World:
         self.workers: list[Process] = []
         # What Kafka has acknowledged, in order per key.
         self.acknowledged: dict[str, list[int]] = defaultdict(list)
-        self._producer = Producer(producer_config(bootstrap) | {"message.timeout.ms": 60_000, "log_level": 0})
+        self.connect()
         data.mkdir(parents=True, exist_ok=True)
         migrate(bootstrap, 8)  # dead-letters; the tests that share this Kafka agree on the deployment's count
         admin = admin_client(bootstrap)
@@ -96,10 +96,26 @@ class World:
             for made in admin.create_topics(new).values():
                 made.result(30)
 
+    def connect(self) -> None:
+        """Begin a new producer: one whose journal loses records goes on as if they were there, and is refused."""
+        self._producer = Producer(producer_config(self.bootstrap) | {"message.timeout.ms": 60_000, "log_level": 0})
+
     def start(self, slot: int = 0, version: int = 1) -> Process:
         process = Process(self.bootstrap, slot, self.data, self.toy.name, self.session, version)
         self.workers.append(process)
         return process
+
+    def taken(self) -> int:
+        """How many partitions, of either fold, workers have taken over."""
+        outputs = self.data.glob("worker-*.out")
+        return sum(path.read_text(errors="replace").count("fold.taken") for path in outputs)
+
+    def wait_taken(self, before: int, seconds: float = 30.0) -> None:
+        """Until every partition of both folds is taken over once more, after it had happened `before` times."""
+        deadline = time.monotonic() + seconds
+        while self.taken() < before + 2 * PARTITIONS:
+            assert time.monotonic() < deadline, self.said()
+            time.sleep(0.05)
 
     def close(self) -> None:
         for worker in self.workers:
@@ -217,7 +233,7 @@ class World:
         journals = {fold.name: self.read(fold.journal) for fold in self.toy.folds}
         stand = {fold.name: self.states(fold) for fold in self.toy.folds}
         states, thirds = counted(self.acknowledged)
-        _same("states", _things(stand[first.name]), _packed(states))
+        _same("states", things(stand[first.name]), packed(states))
         came: Counter[tuple[str, Third]] = Counter()
         groups: dict[str, Total] = defaultdict(Total)
         for stored in journals[second.name]:
@@ -226,7 +242,7 @@ class World:
             _count(groups[group], f"{third.thing}:{third.number}")
         assert not thirds - came, f"missing effects: {thirds - came}"
         assert not came - thirds, f"effects too many: {came - thirds}"
-        _same("groups", _things(stand[second.name]), _packed(groups))
+        _same("groups", things(stand[second.name]), packed(groups))
         for fold in self.toy.folds:
             _same(fold.name, stand[fold.name], self.pure_pass(fold, journals[fold.name]))
 
@@ -279,11 +295,11 @@ def _count(total: Total, text: str) -> None:
     total.checksum = crc32(text.encode(), total.checksum)
 
 
-def _packed(records: Mapping[str, msgspec.Struct]) -> dict[str, bytes]:
+def packed(records: Mapping[str, msgspec.Struct]) -> dict[str, bytes]:
     return {key: encode(record) for key, record in records.items()}
 
 
-def _things(states: Mapping[tuple[int, str], bytes]) -> dict[str, bytes]:
+def things(states: Mapping[tuple[int, str], bytes]) -> dict[str, bytes]:
     return {key: value for (_, key), value in states.items() if key != PROGRESS_KEY}
 
 

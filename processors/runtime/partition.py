@@ -2,16 +2,16 @@
 
 Taking it over: fence the former owner, load the states, skip what is applied. Then, one after the other: all that has
 arrived is stepped through the pure fold, and what was stepped is committed with its effects and the partition's own
-record, at once or, under load, a moment later; only after that may the group's offset move. Spans must join: a hole
-between what is applied and what comes next would be an event lost, so it ends the process. Each partition works by
-itself and holds up no other.
+record, at once or, under load, a moment later; only after that may the group's offset move. Spans must join
+(`joining`), and the journal must be the one that was folded (`truncation`). Each partition works by itself and holds up
+no other.
 """
 
 import asyncio
 import contextlib
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import Executor
 from typing import Any, NamedTuple, Protocol, TypeVar
 
@@ -20,10 +20,11 @@ import structlog
 
 from processors.fold import Effect, Fold, Record, Session, View
 from processors.runtime import measures
+from processors.runtime.joining import Joining
 from processors.runtime.loading import first_offset, load_states
 from processors.runtime.stream import Span
 from processors.runtime.transactions import Fenced, PartitionProducer
-from schemas.dead_letters import RETRIED_HEADER
+from processors.runtime.truncation import truncated_at
 from schemas.schedules import TZDATA_VERSION
 from schemas.ticks import PROGRESS_KEY
 from schemas.topics import TRANSITIONS
@@ -67,18 +68,18 @@ class Follower(Protocol):
         """The process ends: finish what is under way within seconds, and take on nothing more."""
 
 
-class Hole(Exception):
-    """Events between those applied and those at hand are missing."""
-
-
 class Place(NamedTuple):
-    """What every partition of a fold in this process shares. `moved`: told after each batch."""
+    """What every partition of a fold in this process shares.
+
+    moved: told after each batch. rewind: has the consumer read a partition again from an offset.
+    """
 
     bootstrap: str
     fold: Fold
     pool: Executor
     follower: Follower | None
     moved: Callable[[], None]
+    rewind: Callable[[int, int], Awaitable[None]]
 
 
 class OwnedPartition:
@@ -95,6 +96,7 @@ class OwnedPartition:
         # Held while something is done that another owner would notice: the fence, a batch.
         self._hand = asyncio.Lock()
         self._session: Session
+        self._joining: Joining | None = None  # None until the states are there
         self._producer: PartitionProducer
         # What was stepped and is not committed: its effects, how many records (ticks that change nothing aside),
         # and whether somebody waits for it.
@@ -104,12 +106,15 @@ class OwnedPartition:
         self._records, self._seconds = 0, 0.0  # stepped and not told to Prometheus
         self._committed_at = 0.0
         self._next_commit_at = 0.0
-        # Offset after all that was stepped, markers of transactions included; None until the states are there.
-        self.stepped: int | None = None
         # Offset after the last event that is committed, where the next owner's states will say that they stand.
         self.committed: int | None = None
         # Another process has taken it over while it was not ours: to be taken anew if it comes back.
         self.lost = False
+
+    @property
+    def stepped(self) -> int | None:
+        """Offset after all that was stepped, markers of transactions included; None until the states are there."""
+        return None if self._joining is None else self._joining.next
 
     @property
     def full(self) -> bool:
@@ -163,7 +168,7 @@ class OwnedPartition:
 
     async def _take(self) -> None:
         began = time.monotonic()
-        bootstrap, fold, _, follower, _ = self._place
+        bootstrap, fold, _, follower, _, rewind = self._place
         # The fence comes first: after it nobody but us can change what is loaded.
         await self._ours.wait()
         async with self._hand:
@@ -171,11 +176,21 @@ class OwnedPartition:
         states = fold.states, self.number, fold.records
         records = await self._in_thread(load_states, bootstrap, *states, None, fold.version)
         self._session = Session(fold, self.number, View(records), TZDATA_VERSION)
+        end = await self._in_thread(truncated_at, bootstrap, fold.journal, self.number, self._session.progress)
+        if end is not None:
+            await self._go_on_from(end)
         applied = self._session.progress.applied
-        self.stepped = applied + 1
         self.committed = applied + 1 if applied >= 0 else None
         if follower is not None:
             follower.assigned(self.number, records)
+        self._joining = Joining(
+            f"{fold.journal}/{self.number}",
+            applied + 1,
+            lambda: self._in_thread(first_offset, bootstrap, fold.journal, self.number),
+            lambda offset: rewind(self.number, offset),
+        )
+        if end is not None:
+            await self._joining.go_back()
         log.info(
             "fold.taken",
             fold=fold.name,
@@ -184,6 +199,27 @@ class OwnedPartition:
             applied=applied,
             seconds=round(time.monotonic() - began, 3),
         )
+
+    async def _go_on_from(self, end: int) -> None:
+        """The journal has lost what was applied from `end` on, and perhaps more: say so, and skip nothing of the rest.
+
+        It is committed before anything is folded, so that it is said once.
+        """
+        fold, applied = self._place.fold, self._session.progress.applied
+        log.error(
+            "fold.journal_truncated",
+            journal=f"{fold.journal}/{self.number}",
+            applied=applied,
+            end=end,
+            lost=applied + 1 - end,
+            why="the journal no longer holds events that were folded: a power cut, or a restored copy of the data",
+            what="their states are kept; what was due since then counts as not observed; folding goes on from the end",
+        )
+        effects = self._session.truncate(end)
+        await self._ours.wait()
+        async with self._hand:
+            await self._in_thread(self._producer.commit, self._session.view.take_changes(), effects)
+        measures.committed(fold.name, effects, 0.0)
 
     async def _something_to_do(self) -> None:
         """Until records have come, or what was stepped has waited long enough."""
@@ -216,7 +252,8 @@ class OwnedPartition:
 
     async def _fold(self, spans: list[Span]) -> None:
         session = self._session
-        records = await self._joined(spans)
+        assert self._joining is not None
+        records = await self._joining.records(spans, session.progress.applied)
         effects: list[Effect] = []
         seconds = 0.0
         for first in range(0, len(records), _STRETCH):
@@ -230,29 +267,6 @@ class OwnedPartition:
             self._uncommitted += len(records)
             self._urgent |= self._place.follower is not None or any(e.topic is not TRANSITIONS for e in effects)
         self._records, self._seconds = self._records + len(records), self._seconds + seconds
-
-    async def _joined(self, spans: list[Span]) -> list[Record]:
-        """The records of spans that are not applied yet, if none is missing."""
-        assert self.stepped is not None
-        applied = self._session.progress.applied
-        records: list[Record] = []
-        for span in spans:
-            if span.start > self.stepped:
-                await self._explain_hole(self.stepped, span.start)
-            self.stepped = max(self.stepped, span.next)
-            records += [
-                Record(r.offset, r.timestamp * 1_000, r.key, r.value, bool(r.headers) and _is_retried(r.headers))
-                for r in span.records
-                if r.offset > applied
-            ]
-        return records
-
-    async def _explain_hole(self, since: int, until: int) -> None:
-        bootstrap, fold, *_ = self._place
-        place = f"{fold.journal}/{self.number}"
-        if await self._in_thread(first_offset, bootstrap, fold.journal, self.number) < until:
-            raise Hole(f"{place}: {since} to {until - 1} did not come")
-        log.error("fold.events_gone", journal=place, since=since, until=until, why="the journal begins later")
 
     async def _commit(self) -> None:
         changes, effects, records = self._session.view.take_changes(), self._effects, self._uncommitted
@@ -279,7 +293,3 @@ class OwnedPartition:
 
 def _is_tick(record: Record) -> bool:
     return (record.value or b"").startswith(_TICK)
-
-
-def _is_retried(headers: tuple[tuple[str, bytes], ...]) -> bool:
-    return any(name == RETRIED_HEADER for name, _ in headers)

@@ -6,7 +6,7 @@ with us; had another process owned it in between, the fence would show it.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor
 
 import structlog
@@ -21,7 +21,7 @@ log = structlog.get_logger(__name__)
 
 
 class Runner:
-    """To be used inside one event loop. `failed` is called with what a partition raised."""
+    """To be used inside one event loop. `failed` is called with what a partition raised; the rest as in `Place`."""
 
     def __init__(
         self,
@@ -30,10 +30,11 @@ class Runner:
         pool: Executor,
         moved: Callable[[], None],
         failed: Callable[[BaseException], None],
+        rewind: Callable[[int, int], Awaitable[None]],
         follower: Follower | None = None,
     ) -> None:
         self.fold = fold
-        self._place = Place(bootstrap, fold, pool, follower, moved)
+        self._place = Place(bootstrap, fold, pool, follower, moved, rewind)
         self._failed = failed
         self._owned: dict[int, OwnedPartition] = {}
         self._tasks: dict[int, asyncio.Task[None]] = {}

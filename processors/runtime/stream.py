@@ -22,7 +22,7 @@ import faust
 import structlog
 from faust.sensors import Monitor
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, Transport
-from faust.types import ConsumerMessage
+from faust.types import TP, ConsumerMessage
 
 log = structlog.get_logger(__name__)
 
@@ -69,11 +69,28 @@ class SpanThread(AIOKafkaConsumerThread):  # type: ignore[misc]
         return consumer
 
     async def seek_to_committed(self) -> Mapping[Any, int]:
-        """To the beginning where nothing is committed yet: aiokafka would leave such a partition where it stands."""
-        committed: Mapping[Any, int] = await super().seek_to_committed()
+        """To the beginning where nothing is committed yet: aiokafka would leave such a partition where it stands.
+
+        To the end where more is committed than there is: aiokafka would begin at the beginning, and Faust would leave
+        out all that comes before the offset committed.
+        """
+        consumer = self._ensure_consumer()
+        committed: dict[Any, int] = dict(await super().seek_to_committed())
         if new := [tp for tp, offset in committed.items() if not offset]:
-            await self.call_thread(self._ensure_consumer().seek_to_beginning, *new)
+            await self.call_thread(consumer.seek_to_beginning, *new)
+        known = [tp for tp, offset in committed.items() if offset]
+        for tp, end in (await self.call_thread(consumer.end_offsets, known) if known else {}).items():
+            if committed[tp] > end:
+                log.error("worker.offset_beyond_the_end", journal=tp.topic, partition=tp.partition, end=end)
+                await self._go_to(tp, end)
+                committed[tp] = end
         return committed
+
+    async def _go_to(self, tp: Any, offset: int) -> None:
+        async def seek() -> None:
+            self._ensure_consumer().seek(tp, offset)
+
+        await self.call_thread(seek)
 
     async def _fetch_records(
         self, consumer: Any, active_partitions: Any, timeout: float | None = None, max_records: int | None = None
@@ -105,7 +122,7 @@ class SpanThread(AIOKafkaConsumerThread):  # type: ignore[misc]
             moved = False
             for tp, state, start in before:
                 # A position comes also from the first look at the committed offset; records only from a known one.
-                if start is None or state._position is None or state._position == start:
+                if start is None or state._position is None or state._position <= start:
                     continue
                 moved = True
                 span = self._span(consumer, tp, start, state._position, found.get(tp, []))
@@ -172,6 +189,15 @@ class SpanConsumer(Consumer):  # type: ignore[misc]
     def _new_consumer_thread(self) -> SpanThread:
         return SpanThread(self, loop=self.loop, beacon=self.beacon)
 
+    async def rewind(self, tp: Any, offset: int) -> None:
+        """Read a partition again from `offset`, if it is assigned."""
+        try:
+            await self._thread._go_to(tp, offset)
+        except aiokafka.errors.IllegalStateError:  # the next assignment begins at the committed offset
+            return
+        # What Faust has read, as it believes: it leaves out what ends before.
+        self._read_offset[tp] = offset - 1 if offset else None
+
     async def _getmany(self, active_partitions: Any, timeout: float) -> dict[Any, Span]:
         ready = self.app.ready(active_partitions)
         if not ready:
@@ -225,6 +251,10 @@ class FoldApp(faust.App):  # type: ignore[misc]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.room = asyncio.Event()
+
+    async def rewind(self, topic: str, partition: int, offset: int) -> None:
+        """Have a partition read again from `offset`."""
+        await self.consumer.rewind(TP(topic, partition), offset)
 
     def _new_transport(self) -> SpanTransport:
         return SpanTransport(self.conf.broker_consumer, self)

@@ -12,6 +12,7 @@ import os
 import sys
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any, NoReturn
 
 import faust
@@ -103,7 +104,8 @@ def run_worker(
         following.extend(made.values())
         for fold in folds:
             follower = made.get(fold.name)
-            runners[fold.journal.name] = Runner(bootstrap, fold, pool, app.room.set, failed, follower)
+            rewind = partial(app.rewind, fold.journal.name)
+            runners[fold.journal.name] = Runner(bootstrap, fold, pool, app.room.set, failed, rewind, follower)
 
     def ready(partitions: Collection[TP]) -> set[TP]:
         return {tp for tp in partitions if not runners[tp.topic].full(tp.partition)}

@@ -7,12 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from processors.fold import LARGEST_EVENT, LONGEST_KEY, SAME, Context, Effect, Refused, Session, View
-from schemas.base import Fact, Value, encode
+from processors.fold import LARGEST_EVENT, LONGEST_KEY, SAME, Context, Effect, Record, Refused, Session, View, checksum
+from schemas.base import SECOND, Fact, Value, encode
 from schemas.dead_letters import DeadLetter
 from schemas.schedules import SCHEDULES_VERSION
 from schemas.ticks import PROGRESS_KEY, Epoch, Progress
 from schemas.topics import DEAD_LETTERS, TRANSITIONS, Cleanup, Topic
+from schemas.transitions import JournalTruncated
 from tests.folding import Journal
 
 KEYS = ("a", "b", "c")
@@ -62,6 +63,10 @@ class Acting:
             case what:
                 raise RuntimeError(what)
         return [Effect(TRANSITIONS, context.key, event, SAME)]
+
+    def truncated(self, event: JournalTruncated) -> list[Effect]:
+        self.view.put("truncated", Number(value=event.end))
+        return [Effect(TRANSITIONS, "of the fold", event, SAME)]
 
 
 @pytest.fixture
@@ -171,11 +176,45 @@ def test_a_new_partition_has_a_record_and_nothing_to_write(fold: Acting) -> None
 def test_the_partition_record_tells_what_is_applied(fold: Acting, journal: Journal) -> None:
     journal.add("a", Act(what="put", value=4), at=5_000)
     batch = session_of(fold).run(journal)
+    [only] = journal
     assert batch.applied == 0
     epoch = Epoch(offset=0, fold=7, tzdata="2026a", schedules=SCHEDULES_VERSION)
-    assert batch.changes == {"a": Number(value=4), PROGRESS_KEY: Progress(applied=0, epochs=(epoch,))}
+    progress = Progress(applied=0, epochs=(epoch,), last=checksum(only), newest=5_000)
+    assert batch.changes == {"a": Number(value=4), PROGRESS_KEY: progress}
     assert batch.effects == [Effect(TRANSITIONS, "a", Act(what="put", value=4), SAME)]
     assert fold.heard == [Context(3, 0, "a", 5_000, False)]
+
+
+def test_the_newest_time_in_kafka_is_kept(fold: Acting, journal: Journal) -> None:
+    """Unless it is a day ahead of the partition's time: then its producer's clock is wrong."""
+    session = session_of(fold, {PROGRESS_KEY: Progress(time=1_000 * SECOND)})
+    for seconds in (2_000, 1_500, 90_000):
+        session.step([journal.add("a", Act(what="put"), at=seconds * SECOND)])
+    assert session.progress.newest == 2_000 * SECOND
+
+
+def test_no_two_records_have_one_checksum() -> None:
+    some = [Record(0, at, key, value) for at in (1_000, 2_000) for key in (b"a", b"b") for value in (b"1", b"2", None)]
+    assert len({checksum(record) for record in some}) == len(some)
+    assert 0 not in {checksum(record) for record in some}
+
+
+def test_a_journal_that_lost_what_was_folded(fold: Acting, journal: Journal) -> None:
+    """Its states are kept, and what now stands at the offsets that were lost is folded."""
+    for _ in range(6):
+        journal.add("a", Act(what="put", value=1), at=5_000)
+    session = session_of(fold, {PROGRESS_KEY: Progress(time=7)})
+    session.run(journal)
+    told = JournalTruncated(partition=3, journal="acts", applied=5, end=2, since=7)
+    assert session.truncate(2) == [
+        Effect(TRANSITIONS, "acts", told, SAME),
+        Effect(TRANSITIONS, "of the fold", told, SAME),
+    ]
+    assert session.view.get("truncated") == Number(value=2)
+    assert (session.progress.applied, session.progress.truncated) == (1, 2)
+    batch = session.run([Record(offset, 6_000, b"a", encode(Act(what="add", value=1))) for offset in range(8)])
+    assert batch.changes["a"] == Number(value=7)
+    assert session.progress.newest == 6_000
 
 
 def test_what_is_applied_is_skipped(fold: Acting, journal: Journal) -> None:

@@ -15,15 +15,16 @@ import pytest
 from aiokafka import ConsumerRecord
 
 from processors.fold import Effect
+from processors.runtime import joining, watchdog
 from processors.runtime import partition as module
-from processors.runtime import watchdog
-from processors.runtime.partition import Hole
+from processors.runtime.joining import Hole
 from processors.runtime.runner import Runner
 from processors.runtime.stream import Span
 from processors.runtime.transactions import Fenced, NotCommitted
 from processors.runtime.watchdog import Stuck, watch
 from schemas.base import encode
 from schemas.ticks import PROGRESS_KEY, Progress, Tick
+from schemas.transitions import JournalTruncated
 from tests.toy_fold import GROUPS, Added, Total, Toy
 
 FOLD = Toy("toy").folds[0]
@@ -43,6 +44,7 @@ class Kafka:
         self.open = Event()  # commits end while it is set
         self.open.set()
         self.first_offset = 0
+        self.truncated_at: int | None = None
 
     def producer(self, bootstrap: str, fold: Any, partition: int) -> "Kafka":
         self.fences += 1
@@ -87,8 +89,13 @@ class Heard:
 class World:
     def __init__(self, kafka: Kafka, pool: ThreadPoolExecutor, follower: Heard | None) -> None:
         self.kafka, self.heard, self.failures = kafka, follower or Heard(), list[BaseException]()
-        self.runner = Runner("nowhere", FOLD, pool, lambda: None, self.failures.append, follower)
+        self.rewound: list[int] = []
+        self.runner = Runner("nowhere", FOLD, pool, lambda: None, self.failures.append, self.rewind, follower)
         self.next = 0
+
+    async def rewind(self, partition: int, offset: int) -> None:
+        assert partition == 2
+        self.rewound.append(offset)
 
     async def add(self, count: int = 3, start: int | None = None, gap: int = 0, event: Any = ONE) -> None:
         """Records of one key come, from offset `start` or from where the last ones ended, and `gap` markers."""
@@ -113,6 +120,8 @@ def kafka(monkeypatch: pytest.MonkeyPatch) -> Kafka:
     monkeypatch.setattr(module, "PartitionProducer", kafka.producer)
     monkeypatch.setattr(module, "load_states", lambda *_: dict(kafka.states))
     monkeypatch.setattr(module, "first_offset", lambda *_: kafka.first_offset)
+    monkeypatch.setattr(module, "truncated_at", lambda *_: kafka.truncated_at)
+    monkeypatch.setattr(joining, "_PAUSE_SECONDS", 0.0)
     return kafka
 
 
@@ -217,10 +226,45 @@ async def test_a_hole_is_a_fault(world: World, start: int) -> None:
     """Whether at the beginning or later: folding on would lose for ever what is missing."""
     if start > 5:
         await world.add(5)
+    for _ in range(joining._TRIES):  # what is missing is asked for again and again
+        await world.add(1, start=start)
+    await world.until(lambda: len(world.rewound) == joining._TRIES)
+    assert world.failures == []
     await world.add(1, start=start)
     await world.until(lambda: world.failures)
     assert isinstance(world.failures[0], Hole)
     assert str(world.failures[0]) == f"toy-journal/2: {start - 1} to {start - 1} did not come"
+    assert set(world.rewound) == {start - 1}
+
+
+async def test_what_is_missing_is_read_again(world: World) -> None:
+    """The group's offset is ahead of states that a power cut has set back."""
+    await world.add(2, start=3)
+    await world.until(lambda: world.rewound == [0])
+    assert world.kafka.commits == []
+    await world.add(5, start=0)
+    await world.until(lambda: world.kafka.commits == [4])
+    assert world.failures == []
+
+
+async def test_a_journal_that_has_lost_what_was_folded(kafka: Kafka, pool: ThreadPoolExecutor) -> None:
+    """The states are kept, it is said once and for all, and what stands at the offsets lost is folded."""
+    kafka.states = {"thing": Total(count=5), PROGRESS_KEY: Progress(applied=99, time=7, last=1, newest=3)}
+    kafka.truncated_at = 40
+    async with taken(kafka, pool, Heard()) as world:
+        await world.until(lambda: kafka.commits == [39])
+        assert [effect.value for effect in kafka.effects] == [
+            JournalTruncated(partition=2, journal="toy-journal", applied=99, end=40, since=7)
+        ]
+        await world.until(lambda: world.rewound == [40])
+        await world.add(2, start=40)
+        await world.until(lambda: kafka.commits == [39, 41])
+        await world.until(lambda: world.runner.committed() == {2: 42})
+    progress, total = kafka.states[PROGRESS_KEY], kafka.states["thing"]
+    assert isinstance(progress, Progress)
+    assert isinstance(total, Total)
+    assert (progress.truncated, total.count) == (40, 7)
+    assert len(kafka.effects) == 1
 
 
 async def test_what_a_journal_has_lost_is_no_fault(world: World) -> None:

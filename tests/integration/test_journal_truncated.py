@@ -1,0 +1,141 @@
+"""A journal that is older than the states made of it: its log directories are put back to what they were before.
+
+That is what a copy of the data folder made while Kafka ran holds, and what a power cut may leave. The states are kept,
+no event written since is skipped, and it is told.
+"""
+
+import shutil
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from schemas.ticks import PROGRESS_KEY, Progress
+from schemas.topics import TRANSITIONS, Topic
+from schemas.transitions import JournalTruncated
+from tests.stack import Server, start_kafka
+from tests.toy_world import PARTITIONS, World, counted, packed, things
+
+pytestmark = pytest.mark.stack
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("truncated")
+
+
+@pytest.fixture(scope="module")
+def kafka(data: Path) -> Iterator[Server]:
+    server = start_kafka(data)
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def world(kafka: Server, tmp_path: Path) -> Iterator[World]:
+    world = World(kafka.address, f"toy-{uuid.uuid4().hex[:8]}", tmp_path)
+    yield world
+    world.close()
+
+
+def keep(data: Path, topic: Topic, folder: Path) -> Callable[[], None]:
+    """Copy the log of a topic, while Kafka stands still; what is returned puts it back."""
+    places = [data / "kafka" / "log" / f"{topic.name}-{number}" for number in range(PARTITIONS)]
+    for place in places:
+        shutil.copytree(place, folder / place.name)
+
+    def put_back() -> None:
+        for place in places:
+            shutil.rmtree(place)
+            shutil.copytree(folder / place.name, place)
+
+    return put_back
+
+
+def add(world: World, first: int, until: int) -> None:
+    for number in range(first, until):
+        world.add(f"thing-{number % 40}", number)
+    world.flush()
+
+
+def truncations(world: World, topic: Topic) -> list[JournalTruncated]:
+    found = [msgspec.json.decode(stored.value or b"") for stored in world.read(TRANSITIONS)]
+    told = [msgspec.convert(value, JournalTruncated) for value in found if value["type"] == "journal.truncated"]
+    return sorted((one for one in told if one.journal == topic.name), key=lambda one: one.partition)
+
+
+@pytest.mark.parametrize("written_before", [0, 150, 2_000], ids=["nothing", "less than was lost", "more than was lost"])
+def test_an_older_journal_than_its_states(
+    world: World, kafka: Server, data: Path, tmp_path: Path, written_before: int
+) -> None:
+    """Whatever has been written by the time that a worker takes over: nothing of it is skipped."""
+    fold, journal = world.toy.folds[0], world.toy.journal
+    worker = world.start()
+    add(world, 0, 400)
+    world.settle()
+    assert worker.stop() == 0
+    ends = world.ends(journal)
+    kafka.stop()
+    put_back = keep(data, journal, tmp_path)
+    kafka.start()
+    worker = world.start()
+    add(world, 400, 1_000)
+    world.settle()
+    assert worker.stop() == 0
+    lost = world.ends(journal)
+    kafka.stop()
+    put_back()
+    kafka.start()
+    assert world.ends(journal) == ends
+    world.connect()
+
+    add(world, 1_000, 1_000 + written_before)
+    taken = world.taken()
+    world.start()
+    world.wait_taken(taken)
+    add(world, 3_000, 3_400)
+    world.settle()
+    assert things(world.states(fold)) == packed(counted(world.acknowledged)[0])
+    told = truncations(world, journal)
+    assert [(one.partition, one.end, one.applied + 1) for one in told] == [
+        (number, ends[number], lost[number]) for number in range(PARTITIONS)
+    ]
+
+    # It is told once, and from now on the journal is this one.
+    assert world.workers[-1].stop() == 0
+    worker = world.start()
+    add(world, 3_400, 3_800)
+    world.settle()
+    assert worker.stop() == 0
+    assert things(world.states(fold)) == packed(counted(world.acknowledged)[0])
+    assert truncations(world, journal) == told
+    progress = [fold.records.decode(value) for (_, key), value in world.states(fold).items() if key == PROGRESS_KEY]
+    assert all(isinstance(one, Progress) and one.truncated == ends[n] for n, one in enumerate(progress))
+    assert world.letters() == []
+
+
+def test_older_states_than_their_journal(world: World, kafka: Server, data: Path, tmp_path: Path) -> None:
+    """What the group has committed is ahead of them: the events between are read and folded again."""
+    fold = world.toy.folds[0]
+    worker = world.start()
+    add(world, 0, 400)
+    world.settle()
+    assert worker.stop() == 0
+    kafka.stop()
+    put_back = keep(data, world.toy.states, tmp_path)
+    kafka.start()
+    worker = world.start()
+    add(world, 400, 1_000)
+    world.settle()
+    assert worker.stop() == 0
+    kafka.stop()
+    put_back()
+    kafka.start()
+    worker = world.start()
+    add(world, 1_000, 1_400)
+    world.settle()
+    assert things(world.states(fold)) == packed(counted(world.acknowledged)[0])
+    assert truncations(world, world.toy.journal) == []
+    assert worker.stop() == 0, world.said()
