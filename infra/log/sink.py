@@ -1,17 +1,39 @@
 """The sink: one idempotent producer of a process, awaited message by message.
 
 `put` answers when Kafka has the record (acks=all), with its position; a failure raises `NotStored`. Nothing is ever
-reported as stored that is not (reference/http-ingest.md section 3).
+reported as stored that is not. Two patiences, and why they differ:
+
+- The caller waits at most `patience` seconds (8): then its future fails, whatever became of the producer.
+- The client goes on trying for two minutes. A message that times out in the client after it may have been sent makes
+  librdkafka take a new epoch, and every message whose answer was lost is then written once more. So the client must
+  outlast an outage; a record that its caller has given up may still be written when Kafka is back.
+
+What is queued is bounded by the client's own limits: a full queue refuses at once.
 """
 
 import asyncio
+import contextlib
 import threading
+import time
+from collections import deque
+from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
+import structlog
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from schemas.topics import Topic
+
+log = structlog.get_logger(__name__)
+
+PATIENCE_SECONDS = 8.0
+
+_SWEEP_SECONDS = 0.1
+_POLL_SECONDS = 0.5
+_FORMER_POLL_SECONDS = 0.05
+_RENEWAL_SECONDS = 1.0
+_JOIN_SECONDS = 2.0
 
 
 class Position(NamedTuple):
@@ -37,7 +59,7 @@ def producer_config(bootstrap: str) -> dict[str, Any]:
         "message.max.bytes": 4 * 2**20,
         "queue.buffering.max.messages": 100_000,
         "queue.buffering.max.kbytes": 262_144,
-        "message.timeout.ms": 8_000,
+        "message.timeout.ms": 120_000,
         "socket.keepalive.enable": True,
         "reconnect.backoff.max.ms": 1_000,
         "topic.metadata.refresh.interval.ms": 60_000,
@@ -46,16 +68,38 @@ def producer_config(bootstrap: str) -> dict[str, Any]:
     }
 
 
-class Sink:
-    """To be made, used and closed inside a running event loop."""
+# A connection on which no answer comes is given up before the caller is: what it owed is asked for on a new one, under
+# the same sequence numbers, and the broker answers without writing it again.
+_SINK_CONFIG: dict[str, Any] = {"socket.timeout.ms": 5_000}
 
-    def __init__(self, bootstrap: str, **overrides: Any) -> None:
+
+class Sink:
+    """To be made, used and closed inside a running event loop.
+
+    Every future of `put` ends within `patience` and a tenth of a second, and at the latest when `close` ends: also when
+    the producer met a fatal error and was replaced, or reports nothing any more.
+    """
+
+    def __init__(
+        self,
+        bootstrap: str,
+        patience: float = PATIENCE_SECONDS,
+        producer: Callable[[dict[str, Any]], Producer] = Producer,
+        **overrides: Any,
+    ) -> None:
         self._loop = asyncio.get_running_loop()
-        self._config = producer_config(bootstrap) | overrides
-        self._producer = Producer(self._config)
+        self._patience = patience
+        self._make = producer
+        self._config = producer_config(bootstrap) | _SINK_CONFIG | overrides
         self._lock = threading.Lock()
         self._done: list[tuple[asyncio.Future[Position], KafkaError | None, Position]] = []
-        self._closing = False
+        self._waiting: deque[tuple[float, asyncio.Future[Position]]] = deque()  # by deadline, oldest first
+        self._sweep: asyncio.TimerHandle | None = None
+        self._former: list[tuple[Producer, float]] = []  # replaced; what they still report until then counts
+        self._renewed_at = 0.0
+        self._closed = False
+        self._stopping = threading.Event()
+        self._producer = producer(self._config)
         self._thread = threading.Thread(target=self._poll, name="sink", daemon=True)
         self._thread.start()
 
@@ -68,20 +112,40 @@ class Sink:
         headers: list[tuple[str, bytes]] | None = None,
     ) -> asyncio.Future[Position]:
         """Hand a record over; the future ends when Kafka has it. Raises `NotStored` at once when the queue is full."""
+        if self._closed:
+            raise NotStored("the sink is closed")
         future: asyncio.Future[Position] = self._loop.create_future()
         delivered = partial(self._delivered, future)
         name = topic if isinstance(topic, str) else topic.name
         try:
-            if headers is None:
-                self._producer.produce(name, value, key, partition, delivered)
-            else:
-                self._producer.produce(name, value, key, partition, delivered, headers=headers)
+            self._produce(name, value, key, partition, delivered, headers)
         except BufferError:
             raise NotStored("the queue to Kafka is full") from None
         except KafkaException as error:
-            self._renew_if_fatal(error.args[0])
-            raise NotStored(str(error)) from error
+            if not (_is_fatal(error.args[0]) and self._renew(error.args[0])):
+                raise NotStored(str(error)) from error
+            try:
+                self._produce(name, value, key, partition, delivered, headers)
+            except (BufferError, KafkaException) as again:
+                raise NotStored(str(again)) from again
+        self._waiting.append((self._loop.time() + self._patience, future))
+        if self._sweep is None:
+            self._sweep = self._loop.call_later(_SWEEP_SECONDS, self._expire)
         return future
+
+    def _produce(
+        self,
+        topic: str,
+        value: bytes | None,
+        key: str | bytes | None,
+        partition: int,
+        delivered: Callable[[KafkaError | None, Message], None],
+        headers: list[tuple[str, bytes]] | None,
+    ) -> None:
+        if headers is None:
+            self._producer.produce(topic, value, key, partition, delivered)
+        else:
+            self._producer.produce(topic, value, key, partition, delivered, headers=headers)
 
     @property
     def queued(self) -> int:
@@ -89,15 +153,56 @@ class Sink:
         return len(self._producer)
 
     async def close(self, timeout: float = 5.0) -> None:
-        """Wait until every record handed over is reported on, at most `timeout` seconds, and stop."""
-        await asyncio.to_thread(self._producer.flush, timeout)
-        self._closing = True
-        await asyncio.to_thread(self._thread.join, 2.0)
+        """Wait until every record handed over is reported on, at most `timeout` seconds, and stop.
+
+        What is not confirmed then fails with `NotStored`.
+        """
+        self._closed = True
+        try:
+            await asyncio.to_thread(self._producer.flush, timeout)
+        except KafkaException as error:  # a fatal one
+            log.warning("sink.not_flushed", error=str(error))
+        self._stopping.set()
+        await asyncio.to_thread(self._thread.join, _JOIN_SECONDS)
         self._settle()
+        if self._sweep is not None:
+            self._sweep.cancel()
+            self._sweep = None
+        while self._waiting:
+            _fail(self._waiting.popleft()[1], "the sink was closed before Kafka confirmed the record")
+
+    # ---- reports, in the thread that polls
 
     def _poll(self) -> None:
-        while not self._closing:
-            self._producer.poll(0.5)
+        while not self._stopping.is_set():
+            self._hear(self._producer, _FORMER_POLL_SECONDS if self._former else _POLL_SECONDS)
+            self._hear_former()
+
+    def _hear(self, producer: Producer, timeout: float) -> None:
+        """Hear reports. Whatever goes wrong with one of them, the others must be heard, too."""
+        try:
+            producer.poll(timeout)
+        except KafkaException as error:  # how the client tells that it is done for
+            self._call(self._replace, producer, error.args[0])
+        except Exception:
+            log.exception("sink.report_failed")
+            self._stopping.wait(_FORMER_POLL_SECONDS)
+
+    def _call(self, function: Callable[..., None], *arguments: Any) -> None:
+        """Have the event loop call something, unless it has ended and nobody waits any more."""
+        with contextlib.suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(function, *arguments)
+
+    def _hear_former(self) -> None:
+        """Hear what replaced producers still report, for a bounded time, and let them go."""
+        for former in list(self._former):
+            producer, until = former
+            self._hear(producer, 0)
+            if len(producer) and time.monotonic() < until:
+                continue
+            producer.purge(blocking=False)
+            self._hear(producer, 0)
+            self._former.remove(former)
 
     def _delivered(self, future: asyncio.Future[Position], error: KafkaError | None, message: Message) -> None:
         position = Position(message.partition(), -1 if error is not None else message.offset())
@@ -105,21 +210,48 @@ class Sink:
             first = not self._done
             self._done.append((future, error, position))
         if first:  # one wake-up of the loop per burst of reports
-            self._loop.call_soon_threadsafe(self._settle)
+            self._call(self._settle)
+
+    # ---- futures, in the event loop
 
     def _settle(self) -> None:
         with self._lock:
             done, self._done = self._done, []
         for future, error, position in done:
-            if future.done():  # the caller has gone away
-                continue
-            if error is None:
+            if error is not None:
+                _fail(future, error.str())
+            elif not future.done():  # the caller may have gone away, or have been told that it is not stored
                 future.set_result(position)
-            else:
-                self._renew_if_fatal(error)
-                future.set_exception(NotStored(error.str()))
 
-    def _renew_if_fatal(self, error: KafkaError) -> None:
-        """An idempotent producer that met a fatal error never produces again: go on with a new one."""
-        if error.fatal() and not self._closing:
-            self._producer = Producer(self._config)
+    def _expire(self) -> None:
+        """Fail the futures whose patience is at its end."""
+        self._settle()  # what has been reported is not late, even if this loop is
+        now, waiting = self._loop.time(), self._waiting
+        while waiting and (waiting[0][1].done() or waiting[0][0] <= now):
+            _fail(waiting.popleft()[1], f"Kafka did not confirm the record within {self._patience:g} s")
+        self._sweep = self._loop.call_later(_SWEEP_SECONDS, self._expire) if waiting else None
+
+    # ---- renewal: an idempotent producer that met a fatal error never produces again
+
+    def _replace(self, failed: Producer, error: KafkaError) -> None:
+        if _is_fatal(error) and failed is self._producer:  # else it has been replaced already
+            self._renew(error)
+
+    def _renew(self, error: KafkaError) -> bool:
+        """Go on with a new producer; False when one was made a moment ago, or none is needed any more."""
+        now = time.monotonic()
+        if self._closed or now - self._renewed_at < _RENEWAL_SECONDS:
+            return False
+        log.error("sink.renewed", error=error.str(), queued=len(self._producer))
+        former, self._producer, self._renewed_at = self._producer, self._make(self._config), now
+        self._former.append((former, now + self._patience))
+        return True
+
+
+def _is_fatal(error: KafkaError) -> bool:
+    return bool(error.fatal()) or error.code() == KafkaError._FATAL
+
+
+def _fail(future: asyncio.Future[Position], reason: str) -> None:
+    if not future.done():
+        future.set_exception(NotStored(reason))

@@ -218,7 +218,7 @@ def test_kafka_frozen(tmp_path: Path) -> None:
     """503 and never a lie; the ticks that come through afterwards tell of it."""
     kafka = start_kafka(tmp_path, heap="256m")
     try:
-        with PingServer(kafka.address, sink={"message.timeout.ms": 1_000}) as server:
+        with PingServer(kafka.address, sink={"patience": 1.0}) as server:
             journal = Journal(kafka.address, server)
             assert ask(server, f"GET /{server.check} HTTP/1.1\nHost: x")[0] == "200 OK"
             kafka.freeze()
