@@ -7,7 +7,9 @@ Contract: seeds 002 to 004, reference/pinging-api.md. The order in which a reque
 3. the form of the URL: 400;
 4. the check: unknown (only when the directory has seen everything committed before; else 503), or ambiguous, 409;
 5. an exit status over 255, a bad `rid`: 400. A request refused so far has made no check, `create=1` or not;
-6. `create=1`: the fold of projects decides, one question per slug at a time in this process;
+6. `create=1`: the fold of projects decides, one question per slug at a time in this process; the ping that is answered
+   201 has its place in the rate limit from the moment of the question, so that pings that find the check before it
+   resumes cannot take it;
 7. the rate limit, then the record. 200 and 201 mean that it is in the log, acknowledged by all in-sync brokers.
 
 Whatever is answered 503 the source tells in its next ticks, so that nobody is accused of a ping we refused.
@@ -31,6 +33,7 @@ from ingest.ping.public_url import PROOF_HEADER, synthetic_name
 from ingest.ping.request import LIMITS, Bodies, End, Events, Headers, Limits, has_body
 from ingest.ping.source import Source
 from ingest.ping.urls import Target, parse
+from schemas.base import Micros
 from schemas.ids import new_id
 from schemas.requests import CheckCreate, CheckFields, Decision
 from schemas.topics import PINGS
@@ -42,6 +45,20 @@ _PINGS = ("GET", "HEAD", "POST")
 _FRESH_SECONDS = 0.5  # DESIGN section 4: one look at the end offsets, at most 500 ms
 _VERDICT_SECONDS = 3.0  # a client in the field gives up after 5 s
 _KNOWN_SECONDS = 1.0
+
+
+class _Making:
+    """A check being made. `place`: the rate limit counts a ping at this time for whoever `claim`s to have made it."""
+
+    def __init__(self, place: Micros, asking: "asyncio.Task[Decision | None]") -> None:
+        self.place = place
+        self.asking = asking
+        self._claimed = False
+
+    def claim(self) -> bool:
+        """True for the first caller only."""
+        claimed, self._claimed = self._claimed, True
+        return not claimed
 
 
 class PingApp:
@@ -71,7 +88,7 @@ class PingApp:
         self._bodies = Bodies(settings.body_limit, limits)
         self._events = Events(settings.trusted_proxies)
         self._limiter = Limiter(settings.pings_per_minute)
-        self._making: dict[tuple[str, str], asyncio.Task[Decision | None]] = {}
+        self._making: dict[tuple[str, str], _Making] = {}
 
     @property
     def answers(self) -> Answers:
@@ -109,19 +126,19 @@ class PingApp:
         found = self._find(target)
         if end is End.OVERLOAD:
             return self._refuse(found[0] if len(found) == 1 else None)
-        made = False
+        place: Micros | None = None
         if not found:
             settled = await self._unknown(target)
             if isinstance(settled, Answer):
                 return settled
-            check, made = settled
+            check, place = settled
         elif len(found) > 1:
             return answers.ambiguous
         else:
             check = found[0]
         if target.fault:
             return self._fault(target)
-        return await self._record(check, target, made, scope, headers, body)
+        return await self._record(check, target, place, scope, headers, body)
 
     def _find(self, target: Target) -> tuple[str, ...]:
         """Ids of the checks that a target means, as far as the directory knows."""
@@ -146,8 +163,9 @@ class PingApp:
         return answer or self._answers.unavailable
 
     async def _record(
-        self, check: str, target: Target, made: bool, scope: Scope, headers: Headers, body: bytes
+        self, check: str, target: Target, place: Micros | None, scope: Scope, headers: Headers, body: bytes
     ) -> Answer:
+        """Append the ping. `place`: this ping made the check; the rate limit has counted it at that time already."""
         source = self._source
         if not self._disk.has_room:
             return self._refuse(check, self._answers.no_room)
@@ -156,7 +174,10 @@ class PingApp:
         number, at = source.receive()
         partition = partition_of(check.encode(), source.partitions)
         try:
-            if target.kind != "log" and not self._limiter.admit(check, at):
+            if target.kind == "log":
+                if place is not None:  # log signals do not count
+                    self._limiter.forget(check, place)
+            elif place is None and not self._limiter.admit(check, at):
                 return self._answers.ok_rate_limited if target.check else self._answers.rate_limited
             event = self._events.encode(target, at, scope, headers, body)
             source.precede(partition, at)
@@ -166,21 +187,24 @@ class PingApp:
             source.refuse(partition, at)
             if isinstance(error, asyncio.CancelledError):
                 raise
-            self._limiter.forget(check, at)
+            self._limiter.forget(check, at if place is None else place)
             return self._answers.unavailable
         finally:
             source.answered(number)
         source.acknowledge(position)
-        return self._answers.created if made else self._answers.ok
+        return self._answers.ok if place is None else self._answers.created
 
-    async def _unknown(self, target: Target) -> Answer | tuple[str, bool]:
-        """What to do about a check that the directory does not know: an answer, or (its id, made by this request)."""
+    async def _unknown(self, target: Target) -> Answer | tuple[str, Micros | None]:
+        """What to do about a check that the directory does not know: an answer, or its id.
+
+        With the id comes the place in the rate limit, if it was made by this request, else None.
+        """
         project = self._directory.project_of_ping_key.get(target.ping_key)
         if not (target.create and project is not None):
             fresh = await self._replica.caught_up(_FRESH_SECONDS)
             found = self._find(target)
             if len(found) == 1:
-                return found[0], False
+                return found[0], None
             if found:
                 return self._answers.ambiguous
             if not fresh:
@@ -193,25 +217,37 @@ class PingApp:
             return self._fault(target)
         return await self._provision(project, target.slug)
 
-    async def _provision(self, project: str, slug: str) -> Answer | tuple[str, bool]:
-        """Have the check made. First pings that come at once share one question; the first of them made it."""
+    async def _provision(self, project: str, slug: str) -> Answer | tuple[str, Micros | None]:
+        """Have the check made. First pings that come at once share one question; one of them made it."""
         if not self._disk.has_room:
             return self._refuse(None, self._answers.no_room)
         making = self._making.get((project, slug))
-        first = making is None
         if making is None:
-            making = self._making[project, slug] = asyncio.create_task(self._ask(project, slug))
-            making.add_done_callback(lambda _: self._making.pop((project, slug), None))
-        decision = await asyncio.shield(making)
+            candidate, now = new_id(), self._clock.now()
+            self._limiter.admit(candidate, now)
+            asking = asyncio.create_task(self._ask(project, slug, candidate, now))
+            making = self._making[project, slug] = _Making(now, asking)
+            asking.add_done_callback(lambda _: self._making.pop((project, slug), None))
+        decision = await asyncio.shield(making.asking)
         if decision is None:
             return self._answers.unavailable
         if decision.outcome == "refused":
             return self._answers.ambiguous if decision.reason == "ambiguous slug" else self._answers.not_found
-        return decision.id, first and decision.outcome == "made"
+        return decision.id, making.place if decision.outcome == "made" and making.claim() else None
 
-    async def _ask(self, project: str, slug: str) -> Decision | None:
+    async def _ask(self, project: str, slug: str, candidate: str, place: Micros) -> Decision | None:
+        """The decision on a new check. The place of a candidate that did not become the check is free again."""
+        decision = None
+        try:
+            decision = await self._decide(project, slug, candidate)
+        finally:
+            if decision is None or decision.outcome != "made":
+                self._limiter.forget(candidate, place)
+        return decision
+
+    async def _decide(self, project: str, slug: str, candidate: str) -> Decision | None:
         """The verdict on a new check; None when there is none, and nobody knows whether the check is there."""
-        candidate, directory = new_id(), self._directory
+        directory = self._directory
         request = CheckCreate(
             request=new_id(),
             at=self._clock.now(),

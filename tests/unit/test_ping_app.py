@@ -9,6 +9,8 @@ import pytest
 from ingest.ping.public_url import proof_of
 from ingest.ping.request import Limits
 from schemas.definitions import Check
+from schemas.requests import Decision, ProjectsRequest
+from tests.memory_log import MemoryProjects, add
 from tests.unit.ping_world import BY_SLUG, BY_UUID, KEY, NOON, PROJECT, SLUG, UNKNOWN, UUID, World
 
 RID = "123e4567-e89b-12d3-a456-426614174000"
@@ -223,7 +225,62 @@ async def test_the_first_to_ask_may_go_away() -> None:
     second = asyncio.create_task(world.ask(f"/{KEY}/new?create=1"))
     await asyncio.sleep(0)
     first.cancel()
-    assert (await second).status == 200
+    assert (await second).status == 201
+
+
+class Overtaken(MemoryProjects):
+    """The check is known, and pinged by newcomers, before the one that asked for it resumes."""
+
+    def __init__(self, world: World, newcomers: int) -> None:
+        super().__init__(world.directory)
+        self.world, self.newcomers, self.lines = world, newcomers, Counter[str]()
+
+    async def ask(self, project: str, request: ProjectsRequest, timeout: float = 5.0) -> Decision:
+        decision = await super().ask(project, request, timeout)
+        for _ in range(self.newcomers):
+            self.lines[(await self.world.ask(f"/{KEY}/new?create=1")).line] += 1
+        return decision
+
+
+@pytest.mark.parametrize("limit", [1, 5])
+async def test_newcomers_cannot_take_the_place_of_the_ping_that_made_the_check(limit: int) -> None:
+    world = World(pings_per_minute=limit)
+    world.app._decisions = projects = Overtaken(world, 20)
+    assert (await world.ask(f"/{KEY}/new?create=1")).line == "201 Created"
+    expected = {"200 OK": limit - 1, "429 rate limit exceeded": 21 - limit}
+    assert projects.lines == {line: count for line, count in expected.items() if count}
+    assert len(world.sink.pings) == limit
+    assert (await world.ask(f"/{KEY}/new?create=1")).line == "429 rate limit exceeded"
+
+
+async def test_a_log_signal_that_made_the_check_takes_no_place() -> None:
+    world = World(pings_per_minute=1)
+    assert (await world.ask(f"/{KEY}/new/log?create=1")).line == "201 Created"
+    assert (await world.ask(f"/{KEY}/new")).line == "200 OK"
+    assert (await world.ask(f"/{KEY}/new")).line == "429 rate limit exceeded"
+
+
+async def test_a_first_ping_that_is_not_stored_gives_its_place_back() -> None:
+    world = World(pings_per_minute=1)
+    world.sink.fails = lambda record: True
+    assert (await world.ask(f"/{KEY}/new?create=1")).status == 503
+    world.sink.fails = lambda record: False
+    assert (await world.ask(f"/{KEY}/new?create=1")).line == "200 OK"
+
+
+async def test_a_check_that_was_made_elsewhere_meanwhile_leaves_no_place_behind() -> None:
+    world = World(pings_per_minute=1)
+    made = Check(id=UNKNOWN, project=PROJECT, version=1, created=0, slug="new")
+
+    class Elsewhere(MemoryProjects):
+        async def ask(self, project: str, request: ProjectsRequest, timeout: float = 5.0) -> Decision:
+            add(world.directory, made)
+            return await super().ask(project, request, timeout)
+
+    world.app._decisions = Elsewhere(world.directory)
+    assert (await world.ask(f"/{KEY}/new?create=1")).line == "200 OK"
+    assert len(world.app._limiter._young) == 2
+    assert [stamps for stamps in world.app._limiter._young.values() if stamps] == [(NOON,)]
 
 
 @pytest.mark.parametrize(
