@@ -239,7 +239,7 @@ async def test_reports_that_wait_are_heard_before_anything_is_given_up() -> None
 async def test_a_ping_of_the_former_producer_does_not_hold_the_time_of_its_source() -> None:
     log = sink(0.2)
     clock = HandClock(Settings())
-    source = Source(Settings(), clock, log, "web-0", 8)
+    source = Source(Settings(), clock, log, "web-0", 8, installation=None)
 
     async def ping() -> None:
         number, at = source.receive()
