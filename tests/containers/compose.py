@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 from docker.types import Ulimit
@@ -24,6 +24,13 @@ _SECOND = 1_000_000_000  # Docker counts in nanoseconds
 
 # The reaper is one more image to pull; each container is removed by the fixture that started it.
 testcontainers_config.ryuk_disabled = True
+
+
+class Service(NamedTuple):
+    """One that runs: where clients find it, and in what."""
+
+    address: str
+    container: DockerContainer
 
 
 def services() -> dict[str, dict[str, Any]]:
@@ -70,7 +77,7 @@ def running(
         healthcheck={
             "test": [moved(part) for part in check["test"]],
             "interval": _SECOND // 2,
-            "timeout": int(check["timeout"].removesuffix("s")) * _SECOND,
+            "timeout": _seconds(check["timeout"]) * _SECOND,
             "retries": 2 * _HEALTHY_SECONDS,
         },
         **({} if bridged else {"network_mode": "host"}),
@@ -97,6 +104,20 @@ def wait_until_healthy(container: DockerContainer) -> None:
         assert state["Running"], f"the container ended: {_said(container)}"
         assert time.monotonic() < deadline, f"not healthy: {state['Health']}: {_said(container)}"
         time.sleep(0.2)
+
+
+def restart(container: DockerContainer, service: dict[str, Any]) -> int:
+    """Stop it as `docker compose stop` does and start it again on what it has kept; the exit status that it had."""
+    wrapped = container.get_wrapped_container()
+    wrapped.stop(timeout=_seconds(service["stop_grace_period"]))
+    status = int(wrapped.wait(timeout=_seconds(service["stop_grace_period"]))["StatusCode"])
+    wrapped.start()
+    wait_until_healthy(container)
+    return status
+
+
+def _seconds(text: str) -> int:
+    return int(text.removesuffix("s"))
 
 
 def _said(container: DockerContainer) -> str:

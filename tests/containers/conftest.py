@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from infra.embedded.ports import HOST, free_port
-from tests.containers.compose import has_bridge, running, services
+from tests.containers.compose import Service, has_bridge, running, services
 from tests.containers.images import OWN, NotToBeHad, connected, image_for
 
 
@@ -24,25 +24,25 @@ def engine() -> Iterator[Any]:
 
 
 @pytest.fixture(scope="session")
-def kafka(engine: Any) -> Iterator[str]:
-    """Bootstrap servers."""
+def kafka(engine: Any) -> Iterator[Service]:
+    """Its address: bootstrap servers."""
     image, bridged = _image(engine, "kafka"), has_bridge(engine)
     port = free_port()
     # The broker calls itself by the address that it tells its clients: its port is the same inside and outside.
     inside = {9092: port, 9093: free_port(taken=frozenset({port}))}
-    with running(image, services()["kafka"], bridged, inside, published={port: port}, more={}):
-        yield f"{HOST}:{port}"
+    with running(image, services()["kafka"], bridged, inside, published={port: port}, more={}) as container:
+        yield Service(f"{HOST}:{port}", container)
 
 
 @pytest.fixture(scope="session")
-def clickhouse(engine: Any) -> Iterator[str]:
-    """The URL, with user and password."""
+def clickhouse(engine: Any) -> Iterator[Service]:
+    """Its address: a URL with user and password."""
     image, bridged = _image(engine, "clickhouse"), has_bridge(engine)
     service, port = services()["clickhouse"], free_port()
     inside, more = ({}, {}) if bridged else ({8123: port}, {"PINGFOLD_LOOPBACK_PORT": str(port)})
     user, password = service["environment"]["CLICKHOUSE_USER"], service["environment"]["CLICKHOUSE_PASSWORD"]
-    with running(image, service, bridged, inside, published={8123: port}, more=more):
-        yield f"http://{user}:{password}@{HOST}:{port}/pingfold"
+    with running(image, service, bridged, inside, published={8123: port}, more=more) as container:
+        yield Service(f"http://{user}:{password}@{HOST}:{port}/pingfold", container)
 
 
 def _image(engine: Any, name: str) -> str:

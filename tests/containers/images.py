@@ -23,6 +23,7 @@ from typing import Any
 
 import docker
 from docker.errors import APIError, BuildError, DockerException, ImageNotFound
+from docker.utils import parse_repository_tag
 from requests.exceptions import RequestException
 
 from infra.embedded import kafka
@@ -76,10 +77,10 @@ def _pull(client: Any, name: str) -> str | None:
         return None
     except ImageNotFound:
         pass
-    repository, _, tag = name.rpartition(":")
+    repository, tag = parse_repository_tag(name)
     deadline = time.monotonic() + _PULL_SECONDS
     try:
-        for line in client.api.pull(repository, tag, stream=True, decode=True):
+        for line in client.api.pull(repository, tag or "latest", stream=True, decode=True):
             if "error" in line:
                 return str(line["error"])
             if time.monotonic() > deadline:
@@ -162,15 +163,18 @@ def _base(client: Any) -> str:
 @contextmanager
 def _debian_tree(mirror: str, release: str) -> Iterator[Path]:
     """A folder with a Debian in it."""
-    if os.geteuid() != 0 or shutil.which("debootstrap") is None:
-        raise NotToBeHad("building one takes root and the Debian package debootstrap")
+    if os.geteuid() != 0:
+        raise NotToBeHad("building one takes root, for debootstrap")
     scratch = Path(tempfile.mkdtemp(prefix="pingfold-debian-"))
     try:
         tree = scratch / "tree"
         _run(
-            ["debootstrap", "--variant=minbase", f"--include={','.join(_PACKAGES)}", release, str(tree), mirror],
+            [
+                *_debootstrap(scratch / "debootstrap"),
+                "--variant=minbase", f"--include={','.join(_PACKAGES)}", release, str(tree), mirror,
+            ],
             _DEBIAN_SECONDS,
-        )
+        )  # fmt: skip
         for unneeded in ("var/cache/apt/archives", "var/lib/apt/lists", "usr/share/doc", "usr/share/locale"):
             shutil.rmtree(tree / unneeded, ignore_errors=True)
         yield tree
@@ -179,6 +183,17 @@ def _debian_tree(mirror: str, release: str) -> Iterator[Path]:
         for mounted in ("proc", "sys", "dev/pts", "dev"):
             subprocess.run(["umount", str(scratch / "tree" / mounted)], capture_output=True, timeout=20)
         subprocess.run(["rm", "-rf", "--one-file-system", str(scratch)], capture_output=True, timeout=120)
+
+
+def _debootstrap(unpacked: Path) -> list[str]:
+    """The program: this machine's own, or that of Debian's package, which need not be installed."""
+    if installed := shutil.which("debootstrap"):
+        return [installed]
+    unpacked.mkdir()
+    _run(["env", f"--chdir={unpacked}", "apt-get", "download", "debootstrap"], 60)
+    (package,) = unpacked.glob("*.deb")
+    _run(["dpkg", "--extract", str(package), str(unpacked)], 60)
+    return ["env", f"DEBOOTSTRAP_DIR={unpacked}/usr/share/debootstrap", str(unpacked / "usr/sbin/debootstrap")]
 
 
 def _debian() -> tuple[str, str]:

@@ -4,6 +4,7 @@ One thin line through each; the same parts meet their faults on the embedded ser
 """
 
 import asyncio
+import signal
 import threading
 import time
 from pathlib import Path
@@ -21,11 +22,14 @@ from processors.history import HistoryWriter
 from schemas.base import SECOND, encode
 from schemas.pings import Ping
 from schemas.topics import PINGS
+from tests.containers.compose import Service, restart, services
 from tests.toy_world import World
 
 pytestmark = pytest.mark.docker
 
 PARTITIONS = 8
+# The exit status of a server that heeded SIGTERM.
+STOPPED = (0, 128 + signal.SIGTERM)
 
 
 def store_ping(bootstrap: str, check: str) -> None:
@@ -39,17 +43,17 @@ def store_ping(bootstrap: str, check: str) -> None:
     asyncio.run(put())
 
 
-def test_topics_are_made_and_a_ping_is_kept(kafka: str) -> None:
-    assert migrate(kafka, PARTITIONS) == PARTITIONS
-    assert partition_count(kafka) == PARTITIONS
+def test_topics_are_made_and_a_ping_is_kept(kafka: Service) -> None:
+    assert migrate(kafka.address, PARTITIONS) == PARTITIONS
+    assert partition_count(kafka.address) == PARTITIONS
     check = str(uuid4())
-    store_ping(kafka, check)
-    assert [stored.key for stored in read_to_end(kafka, PINGS) if stored.key == check.encode()] == [check.encode()]
+    store_ping(kafka.address, check)
+    assert _stored(kafka.address, check) == 1
 
 
-def test_folds_write_transactions_that_readers_see_whole(kafka: str, tmp_path: Path) -> None:
+def test_folds_write_transactions_that_readers_see_whole(kafka: Service, tmp_path: Path) -> None:
     """A worker of two chained folds: states, effects and progress as a plain count and a pure pass give them."""
-    world = World(kafka, f"toy-{uuid4().hex[:8]}", tmp_path)
+    world = World(kafka.address, f"toy-{uuid4().hex[:8]}", tmp_path)
     try:
         for number in range(1_000):
             world.add(f"thing-{number % 30}", number)
@@ -61,20 +65,20 @@ def test_folds_write_transactions_that_readers_see_whole(kafka: str, tmp_path: P
         world.close()
 
 
-def test_tables_are_made_once(clickhouse: str) -> None:
-    url = f"{clickhouse}_{uuid4().hex[:8]}"
+def test_tables_are_made_once(clickhouse: Service) -> None:
+    url = f"{clickhouse.address}_{uuid4().hex[:8]}"
     assert clickhouse_migrations.migrate(url)
     assert clickhouse_migrations.migrate(url) == []
     assert _pings_of(url, "nobody") == 0
 
 
-def test_the_history_writer_inserts_what_the_log_holds(kafka: str, clickhouse: str) -> None:
-    url = f"{clickhouse}_{uuid4().hex[:8]}"
-    migrate(kafka, PARTITIONS)
+def test_the_history_writer_inserts_what_the_log_holds(kafka: Service, clickhouse: Service) -> None:
+    url = f"{clickhouse.address}_{uuid4().hex[:8]}"
+    migrate(kafka.address, PARTITIONS)
     clickhouse_migrations.migrate(url)
     check = str(uuid4())
-    store_ping(kafka, check)
-    settings = Settings(kafka_bootstrap_servers=kafka, clickhouse_url=url)
+    store_ping(kafka.address, check)
+    settings = Settings(kafka_bootstrap_servers=kafka.address, clickhouse_url=url)
     writer, stop = HistoryWriter(settings, group=f"history-{uuid4().hex[:8]}"), threading.Event()
     thread = threading.Thread(target=writer.write, args=[stop])
     thread.start()
@@ -88,6 +92,23 @@ def test_the_history_writer_inserts_what_the_log_holds(kafka: str, clickhouse: s
         thread.join(20)
     assert not thread.is_alive()
     assert _pings_of(url, check) == 1
+
+
+def test_what_was_kept_survives_a_restart(kafka: Service, clickhouse: Service) -> None:
+    """Stopped within the compose file's time of grace, not killed at its end; started again on the same volume."""
+    url, check = f"{clickhouse.address}_{uuid4().hex[:8]}", str(uuid4())
+    migrate(kafka.address, PARTITIONS)
+    store_ping(kafka.address, check)
+    assert clickhouse_migrations.migrate(url)
+    assert restart(kafka.container, services()["kafka"]) in STOPPED
+    assert restart(clickhouse.container, services()["clickhouse"]) in STOPPED
+    assert partition_count(kafka.address) == PARTITIONS
+    assert _stored(kafka.address, check) == 1
+    assert clickhouse_migrations.migrate(url) == []
+
+
+def _stored(bootstrap: str, check: str) -> int:
+    return sum(stored.key == check.encode() for stored in read_to_end(bootstrap, PINGS))
 
 
 def _pings_of(url: str, check: str) -> int:
