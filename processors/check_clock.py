@@ -54,7 +54,7 @@ class CheckClock:
         self._view = view
         self._partition = partition
         self._gaps = GapRecords(view)
-        self._wheel = Wheel()
+        self._wheel = Wheel(lambda key: view.get(key) is not None)
         self._awaiting: set[str] = set()
         time = time_of(view)
         for key, state in view.items():

@@ -113,7 +113,7 @@ class _Deliveries:
     def __init__(self, view: View) -> None:
         self._view = view
         self._pending: dict[str, set[str]] = {}
-        self._wheel = Wheel()
+        self._wheel = Wheel(lambda key: view.get(key) is not None)
         for key, record in view.items():
             self._follow(key, None, record)
         view.listeners.append(self._follow)

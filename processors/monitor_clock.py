@@ -68,7 +68,7 @@ def monitor_of(view: View, key: str) -> Monitor:
 class MonitorClock:
     def __init__(self, view: View, regions: RegionRecords, dependencies: DependencyRecords) -> None:
         self._view, self._regions, self._dependencies = view, regions, dependencies
-        self._wheel = Wheel()
+        self._wheel = Wheel(lambda key: view.get(key) is not None)
         time = time_of(view)
         for key, state in view.items():
             if isinstance(state, MonitorState) and state.parked is None and state.status != "paused":

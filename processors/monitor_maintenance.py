@@ -8,6 +8,7 @@ The contract:
 - A monitor that is down when a window opens stays down, with its incident, until it comes back; then it is in
   maintenance, too. A paused one is paused.
 - A window that opened and closed between two ticks moved nothing.
+- The copy of a window that is over is dropped; were its definition to come again, it would be dropped again.
 """
 
 from collections.abc import Iterable
@@ -19,7 +20,7 @@ from processors.fold import Effect, Refused, View
 from processors.monitor_changes import enter_maintenance, leave_maintenance
 from processors.monitor_clock import MonitorClock, monitor_of, time_of
 from schemas.base import SECOND, Micros
-from schemas.maintenance import Maintenance, Once, Window, covers, fault_of, open_until, opens_after
+from schemas.maintenance import Maintenance, Once, Window, covers, fault_of, is_over, open_until, opens_after
 from schemas.monitor_states import MaintenanceCopy, MonitorState
 from schemas.monitors import Monitor
 
@@ -58,6 +59,9 @@ class MonitorMaintenance:
             if copy.until is None and (until := open_until(copy.maintenance.window, time)) is not None:
                 self._put(replace(copy, until=until))
                 effects += self._refresh(self._covered(copy.maintenance), _opened(copy.maintenance.window, until))
+        for copy in self._copies():
+            if copy.until is None and is_over(copy.maintenance.window, time):
+                self._view.delete(maintenance_key(copy.maintenance.id))
         self._look_ahead(time)
         return effects
 

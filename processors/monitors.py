@@ -84,7 +84,7 @@ class Monitors:
     """The fold; see `processors.fold.Fold`."""
 
     name = "monitors"
-    version = 2
+    version = 3
     journal = PROBE_RESULTS
     states = MONITOR_STATES
     events: msgspec.json.Decoder[ProbeResultsEvent] = msgspec.json.Decoder(ProbeResultsEvent)

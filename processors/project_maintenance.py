@@ -1,19 +1,28 @@
-"""What the `projects` fold decides about windows of maintenance; every partition of `probe-results` hears of them."""
+"""What the `projects` fold decides about windows of maintenance; every partition of `probe-results` hears of them.
+
+A window that is over is shown for a while and then forgotten, or they would pile up for ever. Nobody is told of that:
+whoever follows it has dropped it already.
+"""
 
 from typing import Any
 
+import msgspec
 from msgspec import UNSET
 from msgspec.structs import asdict, replace
 
 from processors.fold import Effect, Refused, View
 from processors.project_index import ProjectIndex
 from processors.project_verdicts import verdict
-from schemas.base import Micros
+from schemas.base import SECOND, Micros
 from schemas.definitions import Project, definition_key
-from schemas.maintenance import Maintenance, fault_of
+from schemas.maintenance import Maintenance, Once, fault_of
 from schemas.probes import MaintenanceDefined, MaintenanceRemoved
 from schemas.requests import MaintenanceCreate, MaintenanceDelete, MaintenanceFields, MaintenanceUpdate
 from schemas.topics import PROBE_RESULTS
+
+# So long a window that is over is still shown.
+SHOWN: Micros = 90 * 86_400 * SECOND
+_NEVER: Micros = 2**62
 
 
 class ProjectMaintenance:
@@ -21,6 +30,28 @@ class ProjectMaintenance:
 
     def __init__(self, view: View, index: ProjectIndex) -> None:
         self._view, self._index = view, index
+        # When each window that will be over is to be forgotten, by key: an index that follows the view.
+        self._forget: dict[str, Micros] = {}
+        self._next = _NEVER
+        for key, record in view.items():
+            self._changed(key, None, record)
+        view.listeners.append(self._changed)
+
+    def _changed(self, key: str, _: msgspec.Struct | None, new: msgspec.Struct | None) -> None:
+        if isinstance(new, Maintenance) and isinstance(new.window, Once):
+            self._forget[key] = new.window.end + SHOWN
+            self._next = min(self._next, self._forget[key])
+        else:
+            self._forget.pop(key, None)
+
+    def tick(self, time: Micros) -> None:
+        """Forget what has been over for long."""
+        if time < self._next:
+            return
+        for key, moment in sorted(self._forget.items()):
+            if moment <= time:
+                self._view.delete(key)
+        self._next = min(self._forget.values(), default=_NEVER)
 
     def create(self, request: MaintenanceCreate, project: Project, at: Micros) -> list[Effect]:
         wanted = self._wanted(request.fields, project.id)

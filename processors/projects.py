@@ -68,7 +68,7 @@ class Projects:
     """The fold itself (see processors.fold.Fold)."""
 
     name = "projects"
-    version = 1
+    version = 2
     journal = PROJECTS
     states = DEFINITIONS
     events: msgspec.json.Decoder[Any] = msgspec.json.Decoder(ProjectsRequest | Tick)
@@ -108,6 +108,7 @@ class ProjectsPartition:
             raise Refused("a tick of a time that no clock tells")
         if tick.now > self._view.get(PROGRESS_KEY).time:
             self._view.edit(Progress, PROGRESS_KEY).time = tick.now
+            self._maintenance.tick(tick.now)
 
     def _time_of(self, request: ProjectsRequest, context: Context) -> Micros:
         """When a request counts. After a stop the first requests come before the first tick: their records vouch."""

@@ -7,17 +7,29 @@ The contract:
   never touches the wheel. An earlier deadline takes the entry's place; what it leaves behind is skipped when it is met.
 - `due` takes out what it returns. Entries whose thing is gone are the owner's to recognise.
 - A jump over a year costs what is due in it, not the seconds between: only buckets that exist are visited.
+- What is left behind, by earlier deadlines and by things that are gone, is swept out when it has become as much as what
+  counts, so the wheel holds at most about twice as many entries as there are things.
 
 Nothing here is kept: the wheel is built anew from the states when a partition is taken.
 """
 
 import heapq
+from collections.abc import Callable
 
 from schemas.base import SECOND, Micros
 
+# So much may be left behind in any wheel.
+_LEFT_BEHIND = 1_000
+
 
 class Wheel:
-    def __init__(self) -> None:
+    """`is_there`: whether a thing still exists. It is asked when `due` is, and by then must speak of what is settled:
+    an entry of a thing that it denies is gone for good."""
+
+    def __init__(self, is_there: Callable[[str], bool]) -> None:
+        self._is_there = is_there
+        self.scheduled = 0  # entries in buckets, those among them that no longer count
+        self._swept = 0  # and after the last sweep
         self._entries: dict[str, Micros] = {}
         self._buckets: dict[int, list[tuple[Micros, str]]] = {}
         self._seconds: list[int] = []
@@ -31,6 +43,10 @@ class Wheel:
         if entry is not None and entry <= deadline:
             return
         self._entries[key] = deadline
+        self.scheduled += 1
+        self._schedule(key, deadline)
+
+    def _schedule(self, key: str, deadline: Micros) -> None:
         second = deadline // SECOND
         bucket = self._buckets.get(second)
         if bucket is None:
@@ -41,6 +57,8 @@ class Wheel:
 
     def due(self, now: Micros) -> list[str]:
         """Take out the things whose entry is at or before `now`, in the order of (deadline, id)."""
+        if self.scheduled > 2 * self._swept + _LEFT_BEHIND:
+            self._sweep()
         found: list[str] = []
         last = now // SECOND
         while self._seconds and self._seconds[0] <= last:
@@ -50,6 +68,7 @@ class Wheel:
             if later:
                 self._buckets[second] = later
                 heapq.heappush(self._seconds, second)
+            self.scheduled -= len(bucket) - len(later)
             for deadline, key in bucket[: len(bucket) - len(later)]:
                 if self._entries.get(key) == deadline:
                     del self._entries[key]
@@ -57,3 +76,10 @@ class Wheel:
             if later:
                 break
         return found
+
+    def _sweep(self) -> None:
+        self._entries = {key: deadline for key, deadline in self._entries.items() if self._is_there(key)}
+        self.scheduled = self._swept = len(self._entries)
+        self._buckets, self._seconds = {}, []
+        for key, deadline in self._entries.items():
+            self._schedule(key, deadline)

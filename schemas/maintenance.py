@@ -75,6 +75,11 @@ def opens_after(window: Window, at: Micros) -> Micros | None:
             return next_after(schedule, at)
 
 
+def is_over(window: Window, at: Micros) -> bool:
+    """Whether the window is not open at `at` and never will be again."""
+    return open_until(window, at) is None and opens_after(window, at) is None
+
+
 def covers(maintenance: Maintenance, project: str, monitor: str) -> bool:
     """Whether it is about this monitor."""
     return maintenance.project == project and (not maintenance.monitors or monitor in maintenance.monitors)

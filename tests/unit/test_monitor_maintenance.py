@@ -128,3 +128,32 @@ def test_the_copy_says_whether_it_is_open() -> None:
     assert story.folding.state(MaintenanceCopy, f"maintenance/{WINDOW}").until is None
     story.tick(100)
     assert story.folding.state(MaintenanceCopy, f"maintenance/{WINDOW}").until == t(400)
+
+
+def test_a_window_that_is_over_is_dropped_and_may_come_again() -> None:
+    story = up_story()
+    window(story, 70, once(100, 400))
+    key = f"maintenance/{WINDOW}"
+    story.tick(101)
+    assert key in story.folding.committed
+    story.tick(400)
+    assert key not in story.folding.committed
+    assert story.tell(MaintenanceRemoved(at=t(402), id=WINDOW), 402, key=WINDOW) == []
+    # It is changed, and opens once more.
+    window(story, 410, once(500, 600), version=2)
+    assert changes(story.tick(501)) == [("up", "maintenance", "maintenance", 500)]
+    assert changes(story.tick(601)) == [("maintenance", "up", "maintenance", 600)]
+    # One that nobody ever saw open.
+    window(story, 610, once(620, 621), version=3)
+    story.tick(619)
+    assert key in story.folding.committed
+    story.tick(625)
+    assert key not in story.folding.committed
+
+
+def test_a_window_that_recurs_is_never_over() -> None:
+    story = up_story()
+    window(story, 70, Recurring(schedule=Cron("*/10 * * * *", "UTC"), duration=60))
+    for at in (601, 700, 86_400):
+        story.tick(at)
+    assert f"maintenance/{WINDOW}" in story.folding.committed

@@ -12,7 +12,7 @@ YEAR = 366 * 86_400 * SECOND
 
 
 def test_due_is_inclusive_and_in_the_order_of_deadline_and_id() -> None:
-    wheel = Wheel()
+    wheel = Wheel(lambda _: True)
     for key, deadline in [("c", 1_500_000), ("b", 1_500_000), ("a", 1_500_001), ("d", 700_000)]:
         wheel.set(key, deadline)
     assert wheel.due(699_999) == []
@@ -23,7 +23,7 @@ def test_due_is_inclusive_and_in_the_order_of_deadline_and_id() -> None:
 
 
 def test_a_later_deadline_is_not_written_down_and_an_earlier_one_takes_the_place() -> None:
-    wheel = Wheel()
+    wheel = Wheel(lambda _: True)
     wheel.set("a", 5 * SECOND)
     wheel.set("a", 9 * SECOND)
     assert wheel.due(5 * SECOND) == ["a"]
@@ -34,7 +34,7 @@ def test_a_later_deadline_is_not_written_down_and_an_earlier_one_takes_the_place
 
 
 def test_what_an_earlier_deadline_left_behind_does_not_come_out_for_a_new_entry() -> None:
-    wheel = Wheel()
+    wheel = Wheel(lambda _: True)
     wheel.set("a", 9 * SECOND)
     wheel.set("a", 2 * SECOND)
     assert wheel.due(3 * SECOND) == ["a"]
@@ -44,7 +44,7 @@ def test_what_an_earlier_deadline_left_behind_does_not_come_out_for_a_new_entry(
 
 
 def test_a_jump_of_years_does_not_walk_empty_buckets() -> None:
-    wheel = Wheel()
+    wheel = Wheel(lambda _: True)
     for n in range(100):
         wheel.set(f"{n:03}", n * YEAR)
     began = perf_counter()
@@ -60,7 +60,7 @@ def test_a_jump_of_years_does_not_walk_empty_buckets() -> None:
     )
 )
 def test_it_is_the_least_deadline_set_since_a_thing_last_came_out(steps: list[tuple[str, int] | int]) -> None:
-    wheel = Wheel()
+    wheel = Wheel(lambda _: True)
     plain: dict[str, int] = {}
     for step in steps:
         if isinstance(step, tuple):
@@ -72,3 +72,21 @@ def test_it_is_the_least_deadline_set_since_a_thing_last_came_out(steps: list[tu
             assert wheel.due(step) == [key for _, key in due]
             for _, key in due:
                 del plain[key]
+
+
+def test_what_is_left_behind_is_swept_out() -> None:
+    """Earlier deadlines, again and again, and things that come and go, a year ahead of their entries."""
+    there = {f"thing-{number}" for number in range(10)}
+    wheel = Wheel(there.__contains__)
+    for number in range(20_000):
+        now = number * SECOND
+        for name in (f"thing-{number % 10}", f"gone-{number}"):
+            wheel.set(name, now + YEAR)
+            wheel.set(name, now + 5 * SECOND if name in there else now + YEAR)
+        for key in wheel.due(now):
+            assert key in there
+            wheel.set(key, now + YEAR)
+        assert wheel.scheduled <= 2 * 10 + 1_000 + 4
+    last = 20_000 * SECOND + 2 * YEAR
+    assert {key for key in wheel.due(last) if key in there} == there, "what is there is not lost"
+    assert wheel.scheduled == len(wheel) == 0
