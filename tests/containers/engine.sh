@@ -82,7 +82,7 @@ stop() {
     # The deepest first.
     awk -v inside="$folder/" 'index($2, inside) == 1 {print $2}' /proc/mounts | sort -r |
         while read -r mounted; do umount "$mounted" || true; done
-    rm -rf --one-file-system "$folder"
+    rm -rf --one-file-system "$folder" || say "$folder could not be removed whole"
 }
 
 case "${1:-} ${2:+folder}" in
