@@ -6,6 +6,7 @@ import sys
 
 import typer
 
+from bench.disk import disk
 from bench.expiry_storm import expiry_storm
 from bench.fail_to_incident import fail_to_incident
 from bench.fail_to_webhook import fail_to_webhook
@@ -38,6 +39,7 @@ _COMMANDS = (
     startup,
     idle,
     uptime,
+    disk,
 )
 _LONGEST_SECONDS = 1_200.0
 for command in _COMMANDS:

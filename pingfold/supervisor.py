@@ -18,8 +18,6 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from prometheus_client import multiprocess
-
 from infra.settings import Settings
 from pingfold import metrics_folder
 
@@ -145,8 +143,7 @@ class Supervisor:
             return await process.wait()
         finally:
             pid_file.unlink(missing_ok=True)
-            # What it counted stays counted; what it measured is no more.
-            multiprocess.mark_process_dead(process.pid, str(self._run / "metrics"))  # type: ignore[no-untyped-call]
+            metrics_folder.add_up(self._run / "metrics", process.pid)
 
 
 async def _lines(stream: asyncio.StreamReader) -> AsyncIterator[str]:

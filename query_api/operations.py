@@ -104,9 +104,11 @@ def _room(disk: Disk) -> dict[str, Any]:
 
 def _gather(lags: CollectorRegistry) -> bytes:
     folder = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
-    if folder and Path(folder).is_dir():
-        registry = CollectorRegistry()
-        multiprocess.MultiProcessCollector(registry, path=folder)  # type: ignore[no-untyped-call]
-    else:
-        registry = REGISTRY
-    return generate_latest(registry) + generate_latest(lags)
+    if not (folder and Path(folder).is_dir()):
+        return generate_latest(REGISTRY) + generate_latest(lags)
+    registry = CollectorRegistry()
+    multiprocess.MultiProcessCollector(registry, path=folder)  # type: ignore[no-untyped-call]
+    try:
+        return generate_latest(registry) + generate_latest(lags)
+    except FileNotFoundError:  # of a process that has just ended: what it counted stands in another file by now
+        return generate_latest(registry) + generate_latest(lags)

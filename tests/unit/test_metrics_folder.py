@@ -1,8 +1,12 @@
 """The folder of figures lies in memory where that is possible, and leaves nothing behind."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+from prometheus_client import CollectorRegistry, multiprocess
 
 from pingfold import metrics_folder
 
@@ -54,3 +58,37 @@ def test_elsewhere_it_is_a_plain_folder(tmp_path: Path, memory: Path, is_taken: 
     metrics_folder.remove(folder, memory)
     assert (elsewhere / "precious").exists()
     assert not folder.exists()
+
+
+_ROLE = """
+import sys
+from prometheus_client import Counter, Gauge, Histogram
+Counter("taken", "...", ["kind"]).labels("a").inc(3)
+Histogram("lasted", "...", buckets=(1, 2)).observe(1.5)
+Gauge("in_flight", "...", multiprocess_mode="livesum").set(7)
+Gauge("reached", "...", multiprocess_mode="mostrecent").set(float(sys.argv[1]))
+"""
+
+
+def test_the_files_of_processes_that_ended_do_not_pile_up(tmp_path: Path) -> None:
+    for number in range(1, 6):
+        process = subprocess.Popen(
+            [sys.executable, "-c", _ROLE, str(number)], env=os.environ | {"PROMETHEUS_MULTIPROC_DIR": str(tmp_path)}
+        )
+        assert process.wait(30) == 0
+        assert len(list(tmp_path.iterdir())) > 0
+        metrics_folder.add_up(tmp_path, process.pid)
+        assert len(list(tmp_path.iterdir())) == 3
+    registry = CollectorRegistry()
+    multiprocess.MultiProcessCollector(registry, str(tmp_path))  # type: ignore[no-untyped-call]
+    assert registry.get_sample_value("taken_total", {"kind": "a"}) == 15
+    assert registry.get_sample_value("lasted_bucket", {"le": "2.0"}) == 5
+    assert registry.get_sample_value("lasted_sum") == 7.5
+    assert registry.get_sample_value("reached") == 5
+    assert registry.get_sample_value("in_flight") is None
+
+
+def test_a_file_that_was_cut_short_ends_nobody(tmp_path: Path) -> None:
+    (tmp_path / "counter_7.db").write_bytes(b"")
+    metrics_folder.add_up(tmp_path, 7)
+    metrics_folder.add_up(tmp_path, 8)
