@@ -14,6 +14,7 @@ from bench.fold import fold
 from bench.get_monitor import get_monitor
 from bench.idle import idle
 from bench.ingest import ingest
+from bench.load_states import load_states
 from bench.prober import prober
 from bench.processes import ending, module, running, spawn
 from bench.report import say
@@ -38,6 +39,7 @@ _COMMANDS = (
     prober,
     startup,
     idle,
+    load_states,
     uptime,
     disk,
 )

@@ -13,6 +13,7 @@ from zlib import crc32
 import msgspec
 
 from processors.epochs import Versions, begun, must_not_be_newer
+from processors.stretches import sorted_in_stretches
 from schemas.base import SECOND, Micros, Value
 from schemas.dead_letters import DeadLetter
 from schemas.ticks import PROGRESS_KEY, Progress
@@ -154,7 +155,9 @@ class View:
 
         Whoever reads the state topic and sees the partition's record has therefore seen what it speaks of.
         """
-        keys = sorted(self._changed, key=lambda key: (key == PROGRESS_KEY, key))
+        keys = sorted_in_stretches(self._changed - {PROGRESS_KEY})
+        if PROGRESS_KEY in self._changed:
+            keys.append(PROGRESS_KEY)
         changes = {key: self._records.get(key) for key in keys}
         self._changed.clear()
         return changes

@@ -16,6 +16,7 @@ Nothing here is kept: the wheel is built anew from the states when a partition i
 import heapq
 from collections.abc import Callable
 
+from processors.stretches import sorted_in_stretches
 from schemas.base import SECOND, Micros
 
 # So much may be left behind in any wheel.
@@ -63,7 +64,7 @@ class Wheel:
         last = now // SECOND
         while self._seconds and self._seconds[0] <= last:
             second = heapq.heappop(self._seconds)
-            bucket = sorted(self._buckets.pop(second))
+            bucket = sorted_in_stretches(self._buckets.pop(second))
             later = [entry for entry in bucket if entry[0] > now]
             if later:
                 self._buckets[second] = later

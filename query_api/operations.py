@@ -19,6 +19,7 @@ from prometheus_client.registry import Collector
 from infra.disk import Disk, DiskFigures
 from infra.log.admin import admin_client, end_offsets
 from infra.progress import FoldProgress
+from query_api.backlog import Backlog
 from query_api.parts import Clock
 from schemas.base import SECOND
 
@@ -69,7 +70,7 @@ class _Lags(Collector):
 def router(progress: FoldProgress, bootstrap: str, clock: Clock, disk: Disk) -> APIRouter:
     """The routes of this module."""
     api = APIRouter(include_in_schema=False)
-    lags = CollectorRegistry()
+    lags, backlog = CollectorRegistry(), Backlog(progress, bootstrap)
     lags.register(_Lags(progress, bootstrap, clock))
     lags.register(DiskFigures(disk))
 
@@ -83,8 +84,9 @@ def router(progress: FoldProgress, bootstrap: str, clock: Clock, disk: Disk) -> 
         if behind or not disk.has_room:
             response.status_code = 503
             response.headers["Retry-After"] = "1"
-        status = "ready" if response.status_code != 503 else "not ready"
-        return {"status": status, "not_folded": behind} | _room(disk)
+        catching_up = await _catching_up(backlog) if behind else []
+        status = "ready" if response.status_code != 503 else "catching up" if catching_up else "not ready"
+        return {"status": status, "not_folded": behind, "catching_up": catching_up} | _room(disk)
 
     @api.get("/metrics")
     async def metrics() -> Response:
@@ -100,6 +102,14 @@ def _room(disk: Disk) -> dict[str, Any]:
     if room is None:
         return {}
     return {"disk": {"level": level.name.lower(), "free_bytes": room.free, "reserve_bytes": reserve}}
+
+
+async def _catching_up(backlog: Backlog) -> list[dict[str, Any]]:
+    """What is known of it; nothing while Kafka does not answer."""
+    try:
+        return await asyncio.to_thread(backlog.look)
+    except Exception:
+        return []
 
 
 def _gather(lags: CollectorRegistry) -> bytes:

@@ -42,11 +42,15 @@ PINGS = Topic("pings", key="check id")
 PROBE_RESULTS = Topic("probe-results", key="monitor id", stamped=True)
 DELIVERIES = Topic("deliveries", key="channel id")
 
-# State topics: record N of a journal's partition P is folded into partition P here.
-DEFINITIONS = Topic("definitions", key="kind/id", cleanup=Cleanup.COMPACT)
-CHECK_STATES = Topic("check-states", key="check id, or kind/id", cleanup=Cleanup.COMPACT)
-MONITOR_STATES = Topic("monitor-states", key="monitor id, or kind/id", cleanup=Cleanup.COMPACT)
-DELIVERY_STATES = Topic("delivery-states", key="kind/id", cleanup=Cleanup.COMPACT)
+# State topics: record N of a journal's partition P is folded into partition P here. The newest segment of a partition
+# is never compacted, and whoever starts reads all of it: small ones keep that short.
+_STATES_SEGMENT = 8 * 2**20
+DEFINITIONS = Topic("definitions", key="kind/id", cleanup=Cleanup.COMPACT, segment_bytes=_STATES_SEGMENT)
+CHECK_STATES = Topic("check-states", key="check id, or kind/id", cleanup=Cleanup.COMPACT, segment_bytes=_STATES_SEGMENT)
+MONITOR_STATES = Topic(
+    "monitor-states", key="monitor id, or kind/id", cleanup=Cleanup.COMPACT, segment_bytes=_STATES_SEGMENT
+)
+DELIVERY_STATES = Topic("delivery-states", key="kind/id", cleanup=Cleanup.COMPACT, segment_bytes=_STATES_SEGMENT)
 
 # Streams.
 TRANSITIONS = Topic("transitions", key="thing id")
@@ -69,3 +73,5 @@ TOPICS = (
 
 # A commit record of a compacted topic must outlive the reading of a snapshot (`pingfold replay --verify`).
 COMPACTION_LAG_MS = 60_000
+# By then a record that another has replaced is gone. Each time all states are written anew, so it is not done often.
+LONGEST_COMPACTION_LAG_MS = DAY_MS // 2

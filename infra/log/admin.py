@@ -18,7 +18,7 @@ from confluent_kafka.admin import (
     ResourceType,
 )
 
-from schemas.topics import COMPACTION_LAG_MS, PINGS, TOPICS, Cleanup, Topic
+from schemas.topics import COMPACTION_LAG_MS, LONGEST_COMPACTION_LAG_MS, PINGS, TOPICS, Cleanup, Topic
 
 log = structlog.get_logger(__name__)
 
@@ -68,7 +68,11 @@ def topic_config(topic: Topic, retention_ms: int | None = None) -> dict[str, str
     if topic.stamped:
         config["message.timestamp.type"] = "LogAppendTime"
     if topic.cleanup is Cleanup.COMPACT:
-        config |= {"min.compaction.lag.ms": str(COMPACTION_LAG_MS), "min.cleanable.dirty.ratio": "0.3"}
+        config |= {
+            "min.compaction.lag.ms": str(COMPACTION_LAG_MS),
+            "max.compaction.lag.ms": str(LONGEST_COMPACTION_LAG_MS),
+            "min.cleanable.dirty.ratio": "0.3",
+        }
     return config
 
 

@@ -63,7 +63,7 @@ def _read_partition(bootstrap: str, topic: Topic, partition: int, end: int, stal
             "isolation.level": "read_committed",
             "auto.offset.reset": "earliest",
             "fetch.wait.max.ms": 10,  # the end is told by a fetch that came back empty
-            "queued.max.messages.kbytes": 65_536,
+            "queued.max.messages.kbytes": 16_384,  # several partitions may be read side by side
             "log_level": 0,
         }
     )

@@ -14,6 +14,7 @@ import structlog
 from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 
 from infra.log.admin import admin_client, end_offsets
+from infra.log.catching_up import CatchingUp
 from infra.log.reading import arrived
 from schemas.topics import Topic
 
@@ -22,6 +23,8 @@ log = structlog.get_logger(__name__)
 # Takes (partition, key, value); value None removes the key. Called in the replica's thread, so it must be quick, keep
 # to operations that are atomic under the interpreter's lock, and not raise.
 Apply = Callable[[int, str, bytes | None], None]
+
+_LOOK_SECONDS = 2.0
 
 
 class Replica:
@@ -59,15 +62,28 @@ class Replica:
         )
         self._thread = threading.Thread(target=self._follow, name="replica", daemon=True)
 
-    async def start(self, timeout: float = 60.0) -> None:
-        """Begin, and wait until everything that is there now has been read."""
+    async def start(self, stall: float = 60.0) -> None:
+        """Begin, and wait until everything that is there now has been read, however long that takes.
+
+        Raises `TimeoutError` when nothing comes for `stall` seconds.
+        """
         ends = await asyncio.to_thread(end_offsets, self._admin, self._assigned)
         # 0 is found at once, or reset to the earliest; asking for "the beginning" costs half a second.
         begin = {tp: ends[tp] if self._from_end else 0 for tp in self._assigned}
         self._consumer.assign([TopicPartition(*tp, offset) for tp, offset in begin.items()])
         self._thread.start()
-        if not await self.wait(lambda: self._reached(ends), timeout):
-            raise TimeoutError(f"the replica of {', '.join(self._applies)} could not be read within {timeout:.0f} s")
+        catching_up = CatchingUp("replica.loading", topics=sorted(self._applies))
+        catching_up.expect(sum(ends.values()))
+        known, heard = -1, time.monotonic()
+        while not await self.wait(lambda: self._reached(ends), min(_LOOK_SECONDS, stall)):
+            read = sum(min(max(0, at), ends[tp]) for tp, at in self.positions.items())
+            if read != known:
+                known, heard = read, time.monotonic()
+                catching_up.moved(read)
+            elif time.monotonic() - heard >= stall:
+                raise TimeoutError(
+                    f"the replica of {', '.join(self._applies)} could not be read: nothing came for {stall:.0f} s"
+                )
 
     async def close(self) -> None:
         """Stop following."""

@@ -8,6 +8,7 @@ from confluent_kafka import KafkaException, TopicPartition
 from confluent_kafka.admin import OffsetSpec
 
 from infra.log.admin import admin_client, end_offsets
+from infra.log.catching_up import CatchingUp
 from infra.log.reading import NotRead, read_to_end
 from processors.epochs import NewerStates, epochs_of, must_be_known, must_not_be_newer
 from schemas.ticks import PROGRESS_KEY, Progress
@@ -15,6 +16,18 @@ from schemas.topics import Topic
 
 # A broker that has just started knows its partitions after a moment.
 _PATIENCE_SECONDS = 30.0
+_LOOK_RECORDS = 5_000
+
+
+class Loading:
+    """How far the loading of one partition's states has come: written by the thread that loads, read by any.
+
+    steps: grows with everything that is done, so who does not see it grow sees that nothing is done.
+    """
+
+    def __init__(self, topic: Topic, partition: int) -> None:
+        self.steps = 0
+        self.reading = CatchingUp("fold.loading", states=f"{topic}/{partition}")
 
 
 def load_states(
@@ -24,28 +37,35 @@ def load_states(
     records: msgspec.json.Decoder[Any],
     end: int | None = None,
     version: int | None = None,
+    loading: "Loading | None" = None,
 ) -> dict[str, msgspec.Struct]:
     """The newest record of every key before the offset `end`; without it, all that is committed now.
 
     `version`: of the fold that is going to write them; raises `processors.epochs.NewerStates` when it would lose some
-    of what stands there. Raises `infra.log.reading.NotRead` when Kafka does not give it.
+    of what stands there. Raises `infra.log.reading.NotRead` when Kafka does not give it. `loading` is kept current.
     """
     if end is None:
         end = _end(bootstrap, topic, partition)
+    loading = loading or Loading(topic, partition)
+    loading.reading.expect(end)
     packed: dict[str, bytes] = {}
     for stored in read_to_end(bootstrap, topic, {partition: end}):
+        loading.steps += 1
+        if loading.steps % _LOOK_RECORDS == 0:
+            loading.reading.moved(stored.offset + 1)
         key = (stored.key or b"").decode()
         if stored.value is None:
             packed.pop(key, None)
         else:
             packed[key] = stored.value
+    loading.reading.moved(end)
     if version is None:
         return {key: records.decode(value) for key, value in packed.items()}
-    return _decoded(f"{topic}/{partition}", packed, records, version)
+    return _decoded(f"{topic}/{partition}", packed, records, version, loading)
 
 
 def _decoded(
-    states: str, packed: dict[str, bytes], records: msgspec.json.Decoder[Any], version: int
+    states: str, packed: dict[str, bytes], records: msgspec.json.Decoder[Any], version: int, loading: "Loading"
 ) -> dict[str, msgspec.Struct]:
     """The records, if `version` of the fold knows all that is in them."""
     progress = records.decode(packed[PROGRESS_KEY]) if PROGRESS_KEY in packed else Progress()
@@ -54,6 +74,7 @@ def _decoded(
     same = bool(epochs) and epochs[-1].fold == version
     decoded: dict[str, msgspec.Struct] = {}
     for key, value in packed.items():
+        loading.steps += 1
         try:
             decoded[key] = record = records.decode(value)
         except msgspec.MsgspecError as error:

@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter as Counted
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from prometheus_client import Counter, Gauge, Histogram
 
@@ -32,9 +32,28 @@ _PROGRESS_AT = Gauge(
     ["fold", "partition"],
     multiprocess_mode="mostrecent",
 )
+_LOADING = Gauge(
+    "pingfold_fold_loading_left_records",
+    "Offsets of the state topic that are still to be loaded before a fold goes on",
+    ["fold", "partition"],
+    multiprocess_mode="mostrecent",
+)
 _GAPS = Counter("pingfold_gaps_total", "Gaps that have closed", ["cause"])
 _DEAD_LETTERS = Counter("pingfold_dead_letters_total", "Records put into dead-letters", ["topic"])
 _EFFECTS = Counter("pingfold_fold_effects_total", "Effects committed", ["fold", "topic"])
+
+
+_loading: set[tuple[str, int]] = set()
+
+
+def loading(left: Mapping[tuple[str, int], int]) -> None:
+    """So many offsets are still to be loaded for these partitions of folds, and nothing for any other."""
+    for fold, partition in _loading - left.keys():
+        _LOADING.labels(fold, str(partition)).set(0)
+    _loading.clear()
+    _loading.update(left)
+    for (fold, partition), count in left.items():
+        _LOADING.labels(fold, str(partition)).set(count)
 
 
 def folded(fold: str, partition: int, progress: Progress, records: int, seconds: float) -> None:

@@ -21,7 +21,7 @@ import structlog
 from processors.fold import Effect, Fold, Record, Session, View
 from processors.runtime import measures
 from processors.runtime.joining import Joining
-from processors.runtime.loading import first_offset, load_states
+from processors.runtime.loading import Loading, first_offset, load_states
 from processors.runtime.stream import Span
 from processors.runtime.transactions import Fenced, PartitionProducer
 from processors.runtime.truncation import truncated_at
@@ -47,8 +47,6 @@ _BUSY_RECORDS = 8
 _LINGER_SECONDS = 0.5
 _WORTH_A_COMMIT = 1_000
 _GOLDEN = 0.618  # multiples of it are spread evenly, however many there are
-# The event loop is given back after so many records, so that others (the sender) are not held up.
-_STRETCH = 500
 _TICK = b'{"type":"tick"'
 
 
@@ -72,6 +70,7 @@ class Place(NamedTuple):
     """What every partition of a fold in this process shares.
 
     moved: told after each batch. rewind: has the consumer read a partition again from an offset.
+    loads: held while states are loaded, so that the pool has room for commits meanwhile.
     """
 
     bootstrap: str
@@ -80,6 +79,7 @@ class Place(NamedTuple):
     follower: Follower | None
     moved: Callable[[], None]
     rewind: Callable[[int, int], Awaitable[None]]
+    loads: asyncio.Semaphore
 
 
 class OwnedPartition:
@@ -97,6 +97,7 @@ class OwnedPartition:
         self._hand = asyncio.Lock()
         self._session: Session
         self._joining: Joining | None = None  # None until the states are there
+        self.loading = Loading(place.fold.states, number)
         self._producer: PartitionProducer
         # What was stepped and is not committed: its effects, how many records (ticks that change nothing aside),
         # and whether somebody waits for it.
@@ -168,14 +169,17 @@ class OwnedPartition:
 
     async def _take(self) -> None:
         began = time.monotonic()
-        bootstrap, fold, _, follower, _, rewind = self._place
+        bootstrap, fold, follower = self._place.bootstrap, self._place.fold, self._place.follower
         # The fence comes first: after it nobody but us can change what is loaded.
         await self._ours.wait()
         async with self._hand:
             self._producer = await self._in_thread(PartitionProducer, bootstrap, fold, self.number)
         states = fold.states, self.number, fold.records
-        records = await self._in_thread(load_states, bootstrap, *states, None, fold.version)
-        self._session = Session(fold, self.number, View(records), TZDATA_VERSION)
+        async with self._place.loads:
+            records = await self._in_thread(load_states, bootstrap, *states, None, fold.version, self.loading)
+        self._session = await self._in_thread(
+            lambda: Session(fold, self.number, View(records), TZDATA_VERSION)  # its indexes and wheels are built
+        )
         end = await self._in_thread(truncated_at, bootstrap, fold.journal, self.number, self._session.progress)
         if end is not None:
             await self._go_on_from(end)
@@ -187,7 +191,7 @@ class OwnedPartition:
             f"{fold.journal}/{self.number}",
             applied + 1,
             lambda: self._in_thread(first_offset, bootstrap, fold.journal, self.number),
-            lambda offset: rewind(self.number, offset),
+            lambda offset: self._place.rewind(self.number, offset),
         )
         if end is not None:
             await self._joining.go_back()
@@ -218,8 +222,7 @@ class OwnedPartition:
         effects = self._session.truncate(end)
         await self._ours.wait()
         async with self._hand:
-            await self._in_thread(self._producer.commit, self._session.view.take_changes(), effects)
-        measures.committed(fold.name, effects, 0.0)
+            await self._in_thread(self._write, effects)
 
     async def _something_to_do(self) -> None:
         """Until records have come, or what was stepped has waited long enough."""
@@ -254,14 +257,11 @@ class OwnedPartition:
         session = self._session
         assert self._joining is not None
         records = await self._joining.records(spans, session.progress.applied)
-        effects: list[Effect] = []
-        seconds = 0.0
-        for first in range(0, len(records), _STRETCH):
-            if first:
-                await asyncio.sleep(0)
-            began = time.perf_counter()
-            effects += session.step(records[first : first + _STRETCH])
-            seconds += time.perf_counter() - began
+        if not records:
+            return
+        # In a thread: a tick may find a hundred thousand checks due, and the event loop has others to serve meanwhile.
+        # Nobody looks at the session until it is back.
+        effects, seconds = await self._in_thread(_timed, session.step, records)
         if effects or not (session.view.changed <= {PROGRESS_KEY} and all(_is_tick(record) for record in records)):
             self._effects += effects
             self._uncommitted += len(records)
@@ -269,17 +269,23 @@ class OwnedPartition:
         self._records, self._seconds = self._records + len(records), self._seconds + seconds
 
     async def _commit(self) -> None:
-        changes, effects, records = self._session.view.take_changes(), self._effects, self._uncommitted
+        effects, records = self._effects, self._uncommitted
         self._effects, self._uncommitted, self._urgent = [], 0, False
-        began = time.perf_counter()
         # Records are copied on write and the session stands still, so the thread reads settled values.
-        await self._in_thread(self._producer.commit, changes, effects)
+        changes = await self._in_thread(self._write, effects)
         self._committed_at = time.monotonic()
         self._next_commit_at = self._next_turn() if records >= _BUSY_RECORDS else 0.0
         self.committed = self._session.progress.applied + 1
-        measures.committed(self._place.fold.name, effects, time.perf_counter() - began)
         if self._place.follower is not None:
             self._place.follower.committed(self.number, changes)
+
+    def _write(self, effects: list[Effect]) -> dict[str, msgspec.Struct | None]:
+        """One transaction; what of the states it changed. Blocks."""
+        changes = self._session.view.take_changes()
+        began = time.perf_counter()
+        self._producer.commit(changes, effects)
+        measures.committed(self._place.fold.name, effects, time.perf_counter() - began)
+        return changes
 
     def _tell(self) -> None:
         """Let Prometheus know how far the partition is; what a restart would fold anew does not count."""
@@ -289,6 +295,12 @@ class OwnedPartition:
 
     async def _in_thread(self, call: Callable[..., T], *arguments: Any) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._place.pool, call, *arguments)
+
+
+def _timed(step: Callable[[list[Record]], list[Effect]], records: list[Record]) -> tuple[list[Effect], float]:
+    began = time.perf_counter()
+    effects = step(records)
+    return effects, time.perf_counter() - began
 
 
 def _is_tick(record: Record) -> bool:

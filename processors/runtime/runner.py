@@ -12,6 +12,7 @@ from concurrent.futures import Executor
 import structlog
 
 from processors.fold import Fold
+from processors.runtime.loading import Loading
 from processors.runtime.partition import Follower, OwnedPartition, Place
 from processors.runtime.stream import Span
 
@@ -31,10 +32,11 @@ class Runner:
         moved: Callable[[], None],
         failed: Callable[[BaseException], None],
         rewind: Callable[[int, int], Awaitable[None]],
+        loads: asyncio.Semaphore,
         follower: Follower | None = None,
     ) -> None:
         self.fold = fold
-        self._place = Place(bootstrap, fold, pool, follower, moved, rewind)
+        self._place = Place(bootstrap, fold, pool, follower, moved, rewind, loads)
         self._failed = failed
         self._owned: dict[int, OwnedPartition] = {}
         self._tasks: dict[int, asyncio.Task[None]] = {}
@@ -74,6 +76,10 @@ class Runner:
     def stepped(self) -> dict[int, int | None]:
         """By partition, the offset after all that was folded, None while its states are loaded."""
         return {number: owned.stepped for number, owned in self._owned.items()}
+
+    def loading(self) -> dict[int, Loading]:
+        """By partition, how far the states are that are not loaded yet."""
+        return {number: owned.loading for number, owned in self._owned.items() if owned.stepped is None}
 
     async def _drop(self, number: int) -> None:
         del self._owned[number]

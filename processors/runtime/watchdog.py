@@ -1,7 +1,8 @@
 """Ends a process that stands still: one of its partitions is behind its journal and has not moved for a minute.
 
 Whatever the cause (a consumer that has silently died, a call that never returns), a new process begins from what is
-committed. While Kafka does not answer nothing is known, and no time counts.
+committed. While Kafka does not answer nothing is known, and no time counts. States that are being loaded move as long
+as anything is read of any of them: partitions wait for their turn, and a long way is no standstill.
 """
 
 import asyncio
@@ -11,6 +12,7 @@ from collections.abc import Callable, Sequence
 import structlog
 
 from infra.log.admin import admin_client, end_offsets
+from processors.runtime import measures
 from processors.runtime.runner import Runner
 
 log = structlog.get_logger(__name__)
@@ -30,10 +32,17 @@ async def watch(
 ) -> None:
     """Look at every partition of ours now and then, for ever."""
     admin = admin_client(bootstrap)
-    standing: dict[tuple[str, int], tuple[int | None, float]] = {}
+    standing: dict[tuple[str, int], tuple[tuple[int | None, int], float]] = {}
     while True:
         await asyncio.sleep(stuck / 6)
-        at = {(runner.fold.journal.name, n): offset for runner in runners for n, offset in runner.stepped().items()}
+        loads = {(runner.fold.name, n): loading for runner in runners for n, loading in runner.loading().items()}
+        steps = sum(loading.steps for loading in loads.values())
+        measures.loading({place: loading.reading.left for place, loading in loads.items()})
+        at = {
+            (runner.fold.journal.name, n): (offset, 0 if offset is not None else steps)
+            for runner in runners
+            for n, offset in runner.stepped().items()
+        }
         try:
             ends = await asyncio.to_thread(end_offsets, admin, list(at)) if at else {}
         except Exception as error:
@@ -42,10 +51,11 @@ async def watch(
             continue
         now = time.monotonic()
         standing = {
-            tp: (offset, standing[tp][1] if tp in standing and standing[tp][0] == offset else now)
-            for tp, offset in at.items()
-            if offset is None or offset < ends[tp]
+            tp: (place, standing[tp][1] if tp in standing and standing[tp][0] == place else now)
+            for tp, place in at.items()
+            if place[0] is None or place[0] < ends[tp]
         }
-        for (journal, partition), (offset, since) in standing.items():
+        for (journal, partition), ((offset, _), since) in standing.items():
             if now - since >= stuck:
-                failed(Stuck(f"{journal}/{partition} stands at {offset} since {now - since:.0f} s"))
+                where = "has its states not loaded" if offset is None else f"stands at {offset}"
+                failed(Stuck(f"{journal}/{partition} {where} since {now - since:.0f} s"))

@@ -37,6 +37,7 @@ _OFFSETS_SECONDS = 5.0
 # A stop waits so long for batches in hand. What is not committed then, the next owner folds again.
 _STOP_SECONDS = 5.0
 _COMMITS_AT_ONCE = 16
+_LOADS_AT_ONCE = 12
 # Exit status after a fault on a partition that is ours.
 EXIT_FAULT = 70
 # Exit status when a newer version has written the states: until that is started again, nothing can be folded.
@@ -100,12 +101,12 @@ def run_worker(
     following: list[Follower] = []
 
     async def begin() -> None:
-        made = followers()
+        made, loads = followers(), asyncio.Semaphore(_LOADS_AT_ONCE)
         following.extend(made.values())
         for fold in folds:
             follower = made.get(fold.name)
             rewind = partial(app.rewind, fold.journal.name)
-            runners[fold.journal.name] = Runner(bootstrap, fold, pool, app.room.set, failed, rewind, follower)
+            runners[fold.journal.name] = Runner(bootstrap, fold, pool, app.room.set, failed, rewind, loads, follower)
 
     def ready(partitions: Collection[TP]) -> set[TP]:
         return {tp for tp in partitions if not runners[tp.topic].full(tp.partition)}

@@ -5,7 +5,7 @@ The producer and the loading of states are stand-ins; tests/integration/test_run
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event
 from typing import Any
@@ -14,10 +14,11 @@ import msgspec
 import pytest
 from aiokafka import ConsumerRecord
 
-from processors.fold import Effect
+from processors.fold import Context, Effect, Partition, View
 from processors.runtime import joining, watchdog
 from processors.runtime import partition as module
 from processors.runtime.joining import Hole
+from processors.runtime.loading import Loading
 from processors.runtime.runner import Runner
 from processors.runtime.stream import Span
 from processors.runtime.transactions import Fenced, NotCommitted
@@ -87,10 +88,12 @@ class Heard:
 
 
 class World:
-    def __init__(self, kafka: Kafka, pool: ThreadPoolExecutor, follower: Heard | None) -> None:
+    def __init__(self, kafka: Kafka, pool: ThreadPoolExecutor, follower: Heard | None, fold: Any = FOLD) -> None:
         self.kafka, self.heard, self.failures = kafka, follower or Heard(), list[BaseException]()
         self.rewound: list[int] = []
-        self.runner = Runner("nowhere", FOLD, pool, lambda: None, self.failures.append, self.rewind, follower)
+        self.runner = Runner(
+            "nowhere", fold, pool, lambda: None, self.failures.append, self.rewind, asyncio.Semaphore(1), follower
+        )
         self.next = 0
 
     async def rewind(self, partition: int, offset: int) -> None:
@@ -390,6 +393,91 @@ async def test_a_partition_is_full_while_too_much_waits(world: World, monkeypatc
     assert not world.runner.full(1)  # not ours: nothing of it waits
     world.kafka.open.set()
     await world.until(lambda: not world.runner.full(2))
+
+
+class Slow:
+    """The toy fold, which opens a partition, and folds an event, only when it is allowed to."""
+
+    def __init__(self) -> None:
+        self.allowed = {"open": Event(), "apply": Event()}
+        self.at: str | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(FOLD, name)
+
+    def wait(self, what: str) -> None:
+        self.at = what
+        assert self.allowed[what].wait(SOON)
+
+    def open(self, view: View, partition: int) -> Partition:
+        self.wait("open")
+        slow, opened = self, FOLD.open(view, partition)
+
+        class Waiting:
+            def apply(self, event: Any, context: Context) -> Iterable[Effect]:
+                slow.wait("apply")
+                return opened.apply(event, context)
+
+            def truncated(self, event: JournalTruncated) -> Iterable[Effect]:
+                return ()
+
+        return Waiting()
+
+
+async def test_an_event_that_takes_long_holds_nobody_up(kafka: Kafka, pool: ThreadPoolExecutor) -> None:
+    """Nor does the opening of a partition. It is one event all the same: a revocation waits until it is done."""
+    slow = Slow()
+    world = World(kafka, pool, None, slow)
+    await world.runner.assign({2})
+    await world.until(lambda: slow.at == "open")
+    slow.allowed["open"].set()
+    await world.add(2)
+    await world.until(lambda: slow.at == "apply")
+    assert world.runner.committed() == {}
+    revoking = asyncio.create_task(world.runner.revoke())
+    await asyncio.sleep(0.05)
+    assert not revoking.done()
+    slow.allowed["apply"].set()
+    await asyncio.wait_for(revoking, SOON)
+    await world.runner.assign(set())
+    assert world.failures == []
+    assert kafka.commits == []  # not ours any more: the next owner folds it again
+
+
+async def test_states_that_take_long_to_load_are_no_standstill(
+    kafka: Kafka, pool: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As long as something is read of any of them; once nothing is, the process has to begin anew."""
+    reading, done = Event(), Event()
+    reading.set()
+
+    def load(*arguments: Any) -> dict[str, msgspec.Struct]:
+        loading: Loading = arguments[-1]
+        loading.reading.expect(1_000)
+        while not done.wait(0.01):
+            if reading.is_set():
+                loading.steps += 1
+                loading.reading.moved(loading.steps)
+        return {}
+
+    monkeypatch.setattr(module, "load_states", load)
+    monkeypatch.setattr(watchdog, "end_offsets", lambda _, partitions: dict.fromkeys(partitions, 0))
+    world = World(kafka, pool, None)
+    await world.runner.assign({0, 1, 2})  # two of them wait for their turn
+    dog = asyncio.create_task(watch("nowhere:1", [world.runner], world.failures.append, stuck=0.6))
+    try:
+        await asyncio.sleep(2.0)
+        assert world.failures == []
+        left = {number: loading.reading.left for number, loading in world.runner.loading().items()}
+        assert sorted(left) == [0, 1, 2]
+        assert 0 < left[0] < 1_000
+        reading.clear()
+        await world.until(lambda: world.failures)
+        assert "has its states not loaded since" in str(world.failures[0])
+    finally:
+        dog.cancel()
+        done.set()
+        await world.runner.assign(set())
 
 
 async def test_the_watchdog(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
