@@ -90,6 +90,8 @@ class Settings(BaseSettings):
     # Limits of the PoppaPing API: those of one of its plans, or none.
     plan: Literal["free", "starter", "growth", "pro", "business", "self-hosted"] = "self-hosted"
     test_clock: bool = False
+    # Fold on although much of what is read cannot be folded, which is put into dead-letters.
+    accept_defects: bool = False
     partitions: int = Field(8, ge=1, le=1024)
     # The key that encrypts reusable secrets, base64 of 32 bytes; made under `data` when it is not given.
     secret_key: str | None = Field(None, repr=False)

@@ -44,6 +44,10 @@ class Checks:
     events: msgspec.json.Decoder[PingsEvent] = msgspec.json.Decoder(PingsEvent)
     records: msgspec.json.Decoder[CheckStatesRecord] = msgspec.json.Decoder(CheckStatesRecord)
 
+    def owner(self, view: View, key: str) -> str:
+        copy = view.get(definition_key(key))
+        return copy.check.project if isinstance(copy, DefinitionCopy) else ""
+
     def open(self, view: View, partition: int) -> "ChecksPartition":
         return ChecksPartition(view, partition)
 

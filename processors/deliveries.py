@@ -99,6 +99,10 @@ class DeliveriesFold:
     def records(self) -> msgspec.json.Decoder[Any]:
         return msgspec.json.Decoder(DeliveryStatesRecord)
 
+    def owner(self, view: View, key: str) -> str:
+        endpoint = view.get(endpoint_key(key))
+        return endpoint.project if isinstance(endpoint, Endpoint) else ""
+
     def open(self, view: View, partition: int) -> Partition:
         """Begin work on a partition."""
         return _Deliveries(view)

@@ -5,6 +5,7 @@ partition in order and gathers what they change; the runtime commits that in one
 it with what was committed, tests look at it. All three step the very same code.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from typing import Any, NamedTuple, Protocol, TypeVar
@@ -12,11 +13,12 @@ from zlib import crc32
 
 import msgspec
 
+from processors.defects import Heard
 from processors.epochs import Versions, begun, must_not_be_newer
 from processors.stretches import sorted_in_stretches
 from schemas.base import SECOND, Micros, Value
 from schemas.dead_letters import DeadLetter
-from schemas.ticks import PROGRESS_KEY, Progress
+from schemas.ticks import PROGRESS_KEY, Progress, Tick
 from schemas.topics import DEAD_LETTERS, TRANSITIONS, Topic
 from schemas.transitions import JournalTruncated
 
@@ -32,6 +34,9 @@ EVERY = -2
 LARGEST_EVENT = 3_000_000
 LONGEST_KEY = 1_000
 _KEPT = 1_000
+_TICK = b'{"type":"tick"'
+# More than a batch of the runtime has.
+_MOST_HEARD = 20_000
 
 # A record whose time in Kafka is further ahead of the partition's says nothing of when it was written.
 _BELIEVED: Micros = 86_400 * SECOND
@@ -193,6 +198,9 @@ class Fold(Protocol):
     def records(self) -> msgspec.json.Decoder[Any]:
         """Decoder of the state topic's records."""
 
+    def owner(self, view: View, key: str) -> str:
+        """The project of the thing that events of this key are about; "" when it is not known."""
+
     def open(self, view: View, partition: int) -> Partition:
         """Begin work on a partition whose states were loaded into `view`; the view holds a `Progress` record."""
 
@@ -222,6 +230,11 @@ class Session:
         self._decode = fold.events.decode
         self._partition = fold.open(view, partition)
         view.keep()
+        # For whoever looks out for a bad release (`processors.defects`): what was heard since the first defect, ticks
+        # aside, and how many ticks in a row could not be folded. `watching`: there was a defect before.
+        self.watching = False
+        self.heard: deque[Heard] = deque(maxlen=_MOST_HEARD)
+        self.failed_ticks = 0
 
     @property
     def progress(self) -> Progress:
@@ -250,8 +263,12 @@ class Session:
             except Exception as error:
                 view.undo()
                 effects.append(self._dead_letter(record, error))
+                if not isinstance(error, Refused):
+                    self._defect(record)
             else:
                 view.keep()
+                if self.watching:
+                    self._well(key, event)
         progress = view.edit(Progress, PROGRESS_KEY)
         if first is not None and last is not None:
             progress.epochs = begun(progress, first, self._versions)
@@ -276,6 +293,26 @@ class Session:
         progress.epochs = tuple(epoch for epoch in progress.epochs if epoch.offset < end)
         self.view.keep()
         return effects
+
+    def is_only(self, owner: str) -> bool:
+        """Whether all that the partition knows of is of this project."""
+        of = self.fold.owner
+        return all(of(self.view, key.rpartition("/")[2]) in ("", owner) for key, _ in self.view.items())
+
+    def _defect(self, record: Record) -> None:
+        self.watching = True
+        value = record.value or b""
+        if value.startswith(_TICK):
+            self.failed_ticks += 1
+            return
+        key = (record.key or b"")[:LONGEST_KEY].decode(errors="replace")
+        self.heard.append(Heard(self.fold.owner(self.view, key), key, defect=True))
+
+    def _well(self, key: str, event: object) -> None:
+        if isinstance(event, Tick):
+            self.failed_ticks = 0
+        else:
+            self.heard.append(Heard(self.fold.owner(self.view, key), key, defect=False))
 
     def _is_believed(self, timestamp: Micros) -> bool:
         time = self.progress.time

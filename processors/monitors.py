@@ -90,6 +90,10 @@ class Monitors:
     events: msgspec.json.Decoder[ProbeResultsEvent] = msgspec.json.Decoder(ProbeResultsEvent)
     records: msgspec.json.Decoder[MonitorStatesRecord] = msgspec.json.Decoder(MonitorStatesRecord)
 
+    def owner(self, view: View, key: str) -> str:
+        copy = view.get(definition_key(key))
+        return copy.monitor.project if isinstance(copy, MonitorCopy) else ""
+
     def open(self, view: View, partition: int) -> "MonitorsPartition":
         return MonitorsPartition(view, partition)
 

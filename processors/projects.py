@@ -74,6 +74,9 @@ class Projects:
     events: msgspec.json.Decoder[Any] = msgspec.json.Decoder(ProjectsRequest | Tick)
     records: msgspec.json.Decoder[Any] = msgspec.json.Decoder(Definition | Progress)
 
+    def owner(self, view: View, key: str) -> str:
+        return key if isinstance(view.get(f"project/{key}"), Project) else ""
+
     def open(self, view: View, partition: int) -> "ProjectsPartition":
         """Begin work on the definitions in `view`."""
         return ProjectsPartition(view)

@@ -40,6 +40,7 @@ _LOADING = Gauge(
 )
 _GAPS = Counter("pingfold_gaps_total", "Gaps that have closed", ["cause"])
 _DEAD_LETTERS = Counter("pingfold_dead_letters_total", "Records put into dead-letters", ["topic"])
+_STOPS = Counter("pingfold_fold_defective_total", "Times that a fold stopped because it refused too much", ["fold"])
 _EFFECTS = Counter("pingfold_fold_effects_total", "Effects committed", ["fold", "topic"])
 
 
@@ -65,6 +66,11 @@ def folded(fold: str, partition: int, progress: Progress, records: int, seconds:
     _TIME.labels(fold, label).set(progress.time / 1e6)
     _OPEN_GAPS.labels(fold, label).set(len(progress.gaps))
     _PROGRESS_AT.labels(fold, label).set(time.time())
+
+
+def defective(fold: str) -> None:
+    """The fold stops, because it refuses too much."""
+    _STOPS.labels(fold).inc()
 
 
 def committed(fold: str, effects: Sequence[Effect], seconds: float) -> None:

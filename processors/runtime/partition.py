@@ -18,6 +18,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 import msgspec
 import structlog
 
+from processors.defects import TICKS, Defects
 from processors.fold import Effect, Fold, Record, Session, View
 from processors.runtime import measures
 from processors.runtime.joining import Joining
@@ -47,6 +48,9 @@ _BUSY_RECORDS = 8
 _LINGER_SECONDS = 0.5
 _WORTH_A_COMMIT = 1_000
 _GOLDEN = 0.618  # multiples of it are spread evenly, however many there are
+# While the fold looks defective, what it has folded waits so long for more to be known before it is committed. It is
+# no longer: whoever makes it look so may not delay the alerts of others.
+SUSPICIOUS_SECONDS = 5.0
 _TICK = b'{"type":"tick"'
 
 
@@ -66,11 +70,20 @@ class Follower(Protocol):
         """The process ends: finish what is under way within seconds, and take on nothing more."""
 
 
+class DefectiveFold(Exception):
+    """The fold refuses so much that it must not go on; nothing of the batch in hand is committed."""
+
+    def __init__(self, fold: str, why: str) -> None:
+        super().__init__(why)
+        self.fold = fold
+
+
 class Place(NamedTuple):
     """What every partition of a fold in this process shares.
 
     moved: told after each batch. rewind: has the consumer read a partition again from an offset.
-    loads: held while states are loaded, so that the pool has room for commits meanwhile.
+    loads: held while states are loaded, so that the pool has room for commits meanwhile. defects: None when the
+    operator has decided that the fold is to go on whatever it refuses.
     """
 
     bootstrap: str
@@ -80,6 +93,7 @@ class Place(NamedTuple):
     moved: Callable[[], None]
     rewind: Callable[[int, int], Awaitable[None]]
     loads: asyncio.Semaphore
+    defects: Defects | None
 
 
 class OwnedPartition:
@@ -107,6 +121,7 @@ class OwnedPartition:
         self._records, self._seconds = 0, 0.0  # stepped and not told to Prometheus
         self._committed_at = 0.0
         self._next_commit_at = 0.0
+        self._held_until: float | None = None  # the fold looks defective: no commit before that
         # Offset after the last event that is committed, where the next owner's states will say that they stand.
         self.committed: int | None = None
         # Another process has taken it over while it was not ours: to be taken anew if it comes back.
@@ -226,13 +241,15 @@ class OwnedPartition:
 
     async def _something_to_do(self) -> None:
         """Until records have come, or what was stepped has waited long enough."""
-        left = self._next_commit_at - time.monotonic() if self._uncommitted else None
+        left = max(self._next_commit_at, self._held_until or 0.0) - time.monotonic() if self._uncommitted else None
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(left):
                 await self._arrived.wait()
 
     def _is_commit_due(self) -> bool:
         now = time.monotonic()
+        if self._held_until is not None and now < self._held_until:
+            return False
         if not self._uncommitted:
             return bool(self._session.view.changed) and now - self._committed_at >= IDLE_SECONDS
         return self._urgent or self._uncommitted >= _WORTH_A_COMMIT or now >= self._next_commit_at
@@ -262,11 +279,31 @@ class OwnedPartition:
         # In a thread: a tick may find a hundred thousand checks due, and the event loop has others to serve meanwhile.
         # Nobody looks at the session until it is back.
         effects, seconds = await self._in_thread(_timed, session.step, records)
+        self._look_for_defects()
         if effects or not (session.view.changed <= {PROGRESS_KEY} and all(_is_tick(record) for record in records)):
             self._effects += effects
             self._uncommitted += len(records)
             self._urgent |= self._place.follower is not None or any(e.topic is not TRANSITIONS for e in effects)
         self._records, self._seconds = self._records + len(records), self._seconds + seconds
+
+    def _look_for_defects(self) -> None:
+        session, defects = self._session, self._place.defects
+        while session.heard:
+            heard = session.heard.popleft()
+            if defects is not None:
+                defects.note(heard)
+        if defects is None:
+            return
+        session.watching = defects.active or session.failed_ticks > 0
+        name, place = self._place.fold.name, f"{self._place.fold.journal}/{self.number}"
+        if session.failed_ticks >= TICKS:
+            raise DefectiveFold(name, f"{place}: {session.failed_ticks} ticks in a row could not be folded")
+        if (reason := defects.verdict(session.is_only)) is not None:
+            raise DefectiveFold(name, f"{place}: {reason}")
+        if not defects.suspicious():
+            self._held_until = None
+        elif self._held_until is None:
+            self._held_until = time.monotonic() + SUSPICIOUS_SECONDS
 
     async def _commit(self) -> None:
         effects, records = self._effects, self._uncommitted

@@ -11,6 +11,7 @@ from concurrent.futures import Executor
 
 import structlog
 
+from processors.defects import Defects
 from processors.fold import Fold
 from processors.runtime.loading import Loading
 from processors.runtime.partition import Follower, OwnedPartition, Place
@@ -33,10 +34,11 @@ class Runner:
         failed: Callable[[BaseException], None],
         rewind: Callable[[int, int], Awaitable[None]],
         loads: asyncio.Semaphore,
+        defects: Defects | None,
         follower: Follower | None = None,
     ) -> None:
         self.fold = fold
-        self._place = Place(bootstrap, fold, pool, follower, moved, rewind, loads)
+        self._place = Place(bootstrap, fold, pool, follower, moved, rewind, loads, defects)
         self._failed = failed
         self._owned: dict[int, OwnedPartition] = {}
         self._tasks: dict[int, asyncio.Task[None]] = {}

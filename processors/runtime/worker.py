@@ -21,8 +21,11 @@ import uvloop
 from faust.types import TP
 
 from infra.settings import Settings
+from processors.defects import Defects
 from processors.epochs import NewerStates
 from processors.fold import Fold
+from processors.runtime import measures
+from processors.runtime.partition import DefectiveFold
 from processors.runtime.runner import Follower, Runner
 from processors.runtime.stream import FoldApp, QuietMonitor, SpanStream
 from processors.runtime.watchdog import watch
@@ -42,6 +45,8 @@ _LOADS_AT_ONCE = 12
 EXIT_FAULT = 70
 # Exit status when a newer version has written the states: until that is started again, nothing can be folded.
 EXIT_NEWER_STATES = 78
+# Exit status of a fold that refuses so much that the fault must be its own.
+EXIT_DEFECTIVE = 79
 
 # Made when the loop runs: the followers of the folds that have one, by the fold's name.
 Followers = Callable[[], Mapping[str, Follower]]
@@ -95,6 +100,16 @@ def run_worker(
         if isinstance(error, NewerStates):
             log.critical("fold.newer_states", slot=slot, error=str(error))
             os._exit(EXIT_NEWER_STATES)
+        if isinstance(error, DefectiveFold):
+            measures.defective(error.fold)
+            log.critical(
+                "fold.defective",
+                slot=slot,
+                error=str(error),
+                what="nothing of it was committed; start another version, or set PINGFOLD_ACCEPT_DEFECTS=1 to go on: "
+                "what cannot be folded then becomes dead letters",
+            )
+            os._exit(EXIT_DEFECTIVE)
         log.critical("fold.fault", slot=slot, error=str(error), exc_info=error)
         os._exit(EXIT_FAULT)
 
@@ -106,7 +121,10 @@ def run_worker(
         for fold in folds:
             follower = made.get(fold.name)
             rewind = partial(app.rewind, fold.journal.name)
-            runners[fold.journal.name] = Runner(bootstrap, fold, pool, app.room.set, failed, rewind, loads, follower)
+            defects = None if settings.accept_defects else Defects()
+            runners[fold.journal.name] = Runner(
+                bootstrap, fold, pool, app.room.set, failed, rewind, loads, defects, follower
+            )
 
     def ready(partitions: Collection[TP]) -> set[TP]:
         return {tp for tp in partitions if not runners[tp.topic].full(tp.partition)}

@@ -42,6 +42,9 @@ class Acting:
     def __init__(self) -> None:
         self.heard: list[Context] = []
 
+    def owner(self, view: View, key: str) -> str:
+        return f"owner of {key}"
+
     def open(self, view: View, partition: int) -> "Acting":
         self.view = view
         return self

@@ -14,6 +14,7 @@ import msgspec
 import pytest
 from aiokafka import ConsumerRecord
 
+from processors.defects import Defects
 from processors.fold import Context, Effect, Partition, View
 from processors.runtime import joining, watchdog
 from processors.runtime import partition as module
@@ -92,7 +93,15 @@ class World:
         self.kafka, self.heard, self.failures = kafka, follower or Heard(), list[BaseException]()
         self.rewound: list[int] = []
         self.runner = Runner(
-            "nowhere", fold, pool, lambda: None, self.failures.append, self.rewind, asyncio.Semaphore(1), follower
+            "nowhere",
+            fold,
+            pool,
+            lambda: None,
+            self.failures.append,
+            self.rewind,
+            asyncio.Semaphore(1),
+            Defects(),
+            follower,
         )
         self.next = 0
 
