@@ -1,0 +1,73 @@
+"""An old copy of the journals put under newer states: pings count, it is told, and nobody is accused."""
+
+import shutil
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from infra.log.reading import Stored
+from schemas.topics import DELIVERIES, PINGS, PROBE_RESULTS, PROJECTS, TRANSITIONS
+from schemas.transitions import JournalTruncated
+from tests.pingfold_process import Pingfold, wait_until
+
+pytestmark = pytest.mark.system
+
+
+def test_an_old_copy_of_the_journals(own_pingfold: Pingfold, tmp_path: Path) -> None:
+    pingfold = own_pingfold
+    pingfold.start()
+    assert pingfold.ping("early", params={"create": "1"}).status_code == 201
+    pingfold.stop()
+    logs = [
+        log
+        for topic in (PINGS, PROJECTS, PROBE_RESULTS, DELIVERIES)
+        for log in (pingfold.data / "kafka" / "log").glob(f"{topic.name}-*")
+        if log.name.removeprefix(f"{topic.name}-").isdigit()
+    ]
+    assert len(logs) == 4 * pingfold.partitions
+    for log in logs:
+        shutil.copytree(log, tmp_path / "copy" / log.name)
+
+    # Much happens, and then the journals know nothing of it any more.
+    pingfold.start()
+    assert pingfold.ping("late", params={"create": "1"}).status_code == 201
+    for _ in range(40):
+        pingfold.good_ping("early")
+        pingfold.good_ping("late")
+    wait_until(lambda: counts(pingfold) == {"early": 41, "late": 41}, 30.0, "all pings are counted")
+    pingfold.stop()
+    for log in logs:
+        shutil.rmtree(log)
+        shutil.copytree(tmp_path / "copy" / log.name, log)
+
+    pingfold.start()
+    for _ in range(20):
+        pingfold.good_ping("early")
+        pingfold.good_ping("late")
+    wait_until(lambda: counts(pingfold) == {"early": 61, "late": 61}, 30.0, "all pings since are counted")
+    told = [one for one in map(truncated, pingfold.records(TRANSITIONS)) if one is not None]
+    assert {one.journal for one in told} == {"pings", "projects", "probe-results", "deliveries"}
+    assert all(one.end <= one.applied for one in told)
+    gaps = [gap for gap in pingfold.values(TRANSITIONS) if gap.get("cause") == "journal truncated"]
+    assert {gap["partition"] for gap in gaps if gap.get("end")} == set(range(pingfold.partitions))
+    assert "pingfold_journal_truncated_offset{" in pingfold.get("/metrics").text
+    assert "fold.journal_truncated" in pingfold.output.read_text()
+    assert pingfold.get("/readyz").status_code == 200
+
+    # It goes on as ever: a check can be made, and once more started, nothing is told anew.
+    assert pingfold.ping("new", params={"create": "1"}).status_code == 201
+    pingfold.stop()
+    pingfold.start()
+    pingfold.good_ping("new")
+    wait_until(lambda: counts(pingfold)["new"] == 2, 30.0, "the new check is counted")
+    assert len([one for one in map(truncated, pingfold.records(TRANSITIONS)) if one is not None]) == len(told)
+
+
+def counts(pingfold: Pingfold) -> dict[str, int]:
+    return {check["slug"]: check["n_pings"] for check in pingfold.ask("GET", "/checks/")["checks"]}
+
+
+def truncated(stored: Stored) -> JournalTruncated | None:
+    value = msgspec.json.decode(stored.value or b"")
+    return msgspec.convert(value, JournalTruncated) if value["type"] == "journal.truncated" else None
