@@ -65,7 +65,9 @@ def test_ticks_that_change_nothing_are_written_now_and_then_only(world: World) -
 
 def test_nobody_sees_what_was_aborted(world: World) -> None:
     """And the gaps that aborted records and markers leave between offsets hold up nothing."""
-    producer = Producer(producer_config(world.bootstrap) | {"transactional.id": world.toy.name})
+    producer = Producer(
+        producer_config(world.bootstrap) | {"transactional.id": world.toy.name, "message.timeout.ms": 30_000}
+    )
     producer.init_transactions(10)
 
     def transaction(number: int, commit: bool) -> None:
