@@ -5,6 +5,7 @@ The contract:
 - A ping counts at its own time, or at the partition's when that is later; one dated more than 60 s ahead of every clock
   that the partition has heard of is refused. An unknown or removed check takes no ping. A dead letter put back gets its
   serial and enters history, and moves nothing else.
+- A copy of a ping that has been counted (see `ping_copies`) changes nothing; history is told that it does not count.
 - What a ping does: reference/pinging-api.md section 9, reference/check-state.md sections 4 to 6; see `check_rules`.
 - A definition takes the place of an older version and moves no status: what follows from it, the clock does.
 - Only ticks move the clock; see `check_clock`. A plain success neither computes a schedule nor touches the wheel.
@@ -20,6 +21,7 @@ from processors.check_notices import failed
 from processors.check_rules import LONGEST_DURATION, counts_as, end_run, run_limit, start_run
 from processors.fold import SAME, Context, Effect, Refused, View
 from processors.partition_time import newest
+from processors.ping_copies import identity, remember
 from schemas.base import SECOND, Micros
 from schemas.check_states import CheckState, CheckStatesRecord, DefinitionCopy
 from schemas.definitions import Check
@@ -38,7 +40,7 @@ class Checks:
     """The fold; see `processors.fold.Fold`."""
 
     name = "checks"
-    version = 1
+    version = 2
     journal = PINGS
     states = CHECK_STATES
     events: msgspec.json.Decoder[PingsEvent] = msgspec.json.Decoder(PingsEvent)
@@ -83,10 +85,13 @@ class ChecksPartition:
         elif at - time > AHEAD:
             self._refuse_if_ahead(at)
         # Any text may be the key of a record from outside: only a check's own id leads to its state.
-        if type(view.get(key)) is not CheckState:
+        known, seen = view.get(key), None if context.retried else identity(ping)
+        if type(known) is not CheckState or seen in known.recent:
             return [_folded(PingFolded(thing=key, offset=context.offset, at=at, counted=False))]
         check = check_of(view, key)
         state = view.edit(CheckState, key)
+        if seen is not None:
+            remember(state, seen)
         state.pings += 1
         state.offset = context.offset
         kind = counts_as(ping, check, state)

@@ -42,8 +42,8 @@ class PingFolded(Fact, tag="ping.folded", frozen=True):
 
     at: the time at which it counted, which is later than its own when that was before the partition's time.
     kind: what it counted as, when that is not what it said (`ign` = ignored; a keyword filter may change it).
-    duration: of the run that it ended. counted: False when no check took it (unknown or removed); all others have a
-    serial, a dead letter put back among them.
+    duration: of the run that it ended. counted: False when no check took it (unknown or removed) or it is a copy of one
+    that counted; all others have a serial, a dead letter put back among them.
     """
 
     thing: str

@@ -28,6 +28,7 @@ from schemas.topics import PINGS
 log = structlog.get_logger(__name__)
 
 TICK_SECONDS = 1.0
+_COARSE: Micros = 20_000  # no clock is coarser than this; one that was set back by more is believed
 PROBE_SECONDS = 5.0
 _PROBE_AGAIN_SECONDS = 0.1  # while the public URL has never answered, and then ever more slowly
 _BEGIN_SECONDS = 30.0
@@ -66,6 +67,7 @@ class Source:
         self._sink = sink
         self._disk = disk or Disk(settings)
         self._received = 0
+        self._stamped: Micros = 0
         self._in_flight: dict[int, Micros] = {}
         self._idle = asyncio.Event()
         self._closing = False
@@ -89,9 +91,15 @@ class Source:
         return len(self._in_flight)
 
     def receive(self) -> tuple[int, Micros]:
-        """Stamp a ping whose body is complete. It holds the source's time back until `answered` with its number."""
+        """Stamp a ping whose body is complete. It holds the source's time back until `answered` with its number.
+
+        No two pings have one stamp, however coarse the clock is: a copy of a ping is known by it.
+        """
         number = self._received = self._received + 1
-        at = self._in_flight[number] = self._clock.now()
+        at = self._clock.now()
+        if self._stamped - _COARSE < at <= self._stamped:
+            at = self._stamped + 1
+        self._stamped = self._in_flight[number] = at
         return number, at
 
     def answered(self, number: int) -> None:

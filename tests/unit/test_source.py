@@ -291,3 +291,16 @@ async def test_the_ticker_tells_plain_time_to_the_other_journals(monkeypatch: py
     assert {topic for topic, _ in sink.logs} == {PROJECTS.name, PROBE_RESULTS.name, DELIVERIES.name}
     assert PINGS.name not in {topic for topic, _ in sink.logs}
     assert {partition for _, partition in sink.logs} == set(range(PARTITIONS))
+
+
+async def test_no_two_pings_have_one_stamp() -> None:
+    """However coarse the clock is; one that was set back is believed."""
+    world = World()
+    stamps = [world.source.receive()[1] for _ in range(3)]
+    world.clock.time += 1
+    stamps.append(world.source.receive()[1])
+    assert stamps == [NOON, NOON + 1, NOON + 2, NOON + 3]
+    world.clock.time = NOON - SECOND
+    assert world.source.receive()[1] == NOON - SECOND
+    world.clock.time = NOON + SECOND
+    assert world.source.receive()[1] == NOON + SECOND
