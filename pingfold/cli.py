@@ -118,9 +118,18 @@ def migrate() -> None:
 @app.command()
 def replay(
     verify: Annotated[bool, typer.Option("--verify", help="Compare with what stands in Kafka.")] = False,
+    snapshot: Annotated[
+        bool, typer.Option("--snapshot", help="Compare, and write a snapshot from which a later replay can begin.")
+    ] = False,
+    unverified: Annotated[
+        bool, typer.Option("--unverified", help="Write the snapshot also when something could not be compared.")
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")] = False,
 ) -> None:
-    """Fold the journals again, from their beginning. Exit status 0: equal, 1: different, 2: could not run."""
+    """Fold the journals again, from their beginning or from a snapshot.
+
+    Exit status 0: equal. 1: different. 2: not comparable, or could not run.
+    """
     from pingfold.replay import replay as run
 
-    raise typer.Exit(run(Settings(), verify=verify, as_json=json))
+    raise typer.Exit(run(Settings(), verify=verify, snapshot=snapshot, unverified=unverified, as_json=json))

@@ -7,3 +7,7 @@ from processors.monitors import Monitors
 from processors.projects import Projects
 
 FOLDS: tuple[Fold, ...] = (Projects(), Checks(), Monitors(), DeliveriesFold())
+
+# Older versions that a replay can still fold with, so that it may judge what they have folded; the newest come first.
+# A release that changes a fold may keep the one before here, or rely on a snapshot (`pingfold replay --snapshot`).
+FORMER_FOLDS: tuple[Fold, ...] = ()

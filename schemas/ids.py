@@ -21,6 +21,11 @@ def derived_id(*parts: str | int) -> str:
     return str(uuid5(_NAMESPACE, ":".join(map(str, parts))))
 
 
+def is_derived(id: str) -> bool:
+    """Whether an id came from `derived_id`, not from `new_id`: the version of the UUID tells."""
+    return is_uuid(id) and id[14] == "5"
+
+
 def is_uuid(text: str) -> bool:
     """Whether `text` is a UUID in the canonical textual form, lower case."""
     return _UUID.match(text) is not None

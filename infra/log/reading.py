@@ -50,10 +50,24 @@ def read_to_end(
     """
     for partition, end in sorted((ends_of(bootstrap, topic) if ends is None else ends).items()):
         if end > 0:
-            yield from _read_partition(bootstrap, topic, partition, end, stall)
+            yield from read_partition(bootstrap, topic, partition, end, stall=stall)
 
 
-def _read_partition(bootstrap: str, topic: Topic, partition: int, end: int, stall: float) -> Iterator[Stored]:
+def read_partition(
+    bootstrap: str,
+    topic: Topic,
+    partition: int,
+    end: int,
+    stall: float = 30.0,
+    *,
+    start: int = 0,
+) -> Iterator[Stored]:
+    """Every record from `start`, or the first one that is kept, up to `end`, which is not beyond the committed end.
+
+    16 MiB of them may have been fetched ahead. Raises `NotRead` when nothing comes for `stall` seconds.
+    """
+    if start >= end:
+        return
     consumer = Consumer(
         {
             "bootstrap.servers": bootstrap,
@@ -69,8 +83,8 @@ def _read_partition(bootstrap: str, topic: Topic, partition: int, end: int, stal
     )
     try:
         # 0 is found at once, or reset to the earliest; asking for "the beginning" costs half a second.
-        consumer.assign([TopicPartition(topic.name, partition, 0)])
-        position, heard = 0, time.monotonic()
+        consumer.assign([TopicPartition(topic.name, partition, start)])
+        position, heard = start, time.monotonic()
         while position < end:
             messages = arrived(consumer, 0.5)
             if messages:

@@ -5,10 +5,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from confluent_kafka import Producer
 
+from infra.log.sink import producer_config
+from pingfold.replay.log import KafkaLog
+from pingfold.replay.made import letters_of, of_types
+from pingfold.replay.outcome import DIFFERENT, EQUAL, NOT_COMPARABLE, Outcome
+from pingfold.replay.run import Scope, run
 from processors.runtime.worker import EXIT_NEWER_STATES
+from schemas.base import encode
 from schemas.ticks import PROGRESS_KEY, Progress
-from tests.toy_fold import Toy
+from schemas.topics import DEAD_LETTERS
+from tests.toy_fold import Added, Announced, Toy
 from tests.toy_world import World
 
 pytestmark = pytest.mark.stack
@@ -58,3 +66,54 @@ def test_an_upgrade_is_recorded_and_a_rollback_is_refused(world: World) -> None:
     assert world.states(world.toy.folds[0]) == states  # nothing was dropped
     fold_with(world, 2, range(2_000, 2_100))
     assert world.letters() == []
+
+
+def scope(world: World, version: int, *former: int) -> Scope:
+    folds = Toy(world.toy.name, version).folds
+    topics = {world.toy.second: of_types(["third"]), DEAD_LETTERS: letters_of(folds)}
+    at_hand = [fold for each in former for fold in Toy(world.toy.name, each).folds]
+    return Scope(KafkaLog(world.bootstrap), folds, topics, world.data / "snapshots", at_hand)
+
+
+def verify(scope: Scope, snapshot: bool = False) -> Outcome:
+    return run(scope, True, snapshot, False, lambda _: None)
+
+
+def test_each_stretch_is_judged_by_its_version(world: World) -> None:
+    """With both versions at hand, or from a snapshot; without either it is not comparable, and never different."""
+    for number in range(10):  # some that are refused, and some for every partition
+        world.put(f"thing-{number}", encode(Added(number=-1)))
+        world.put(f"thing-{number}", encode(Announced()))
+    fold_with(world, 1, range(1_000))
+    assert verify(scope(world, 1)).status == EQUAL
+    fold_with(world, 2, range(1_000, 1_200))
+    both = verify(scope(world, 2, 1))
+    assert both.status == EQUAL, list(both.lines(True))
+    assert both.snapshot is None
+    assert both.events > 1_500
+    alone = verify(scope(world, 2))
+    assert alone.status == NOT_COMPARABLE, list(alone.lines(True))
+    assert alone.difference_count == 0
+    assert "version of the fold 1 (here 2)" in "\n".join(alone.lines(True))
+
+
+def test_a_snapshot_before_an_upgrade(world: World) -> None:
+    """The older version verifies what it has folded and puts the states aside; the newer one begins with them."""
+    fold_with(world, 1, range(1_000))
+    taken = verify(scope(world, 1), snapshot=True)
+    assert taken.written
+    fold_with(world, 2, range(1_000, 2_000))
+    outcome = verify(scope(world, 2))
+    assert outcome.status == EQUAL, list(outcome.lines(True))
+    assert outcome.snapshot == taken.written
+    assert 1_000 <= outcome.events < 1_600
+    # An effect of the newer version is written twice.
+    double = max(world.read(world.toy.second), key=lambda stored: stored.timestamp)
+    copied = Producer(producer_config(world.bootstrap))
+    copied.produce(world.toy.second.name, double.value, double.key, double.partition)
+    assert copied.flush(20) == 0
+    outcome = verify(scope(world, 2))
+    assert outcome.status == DIFFERENT
+    (difference,) = outcome.differences
+    assert (difference.kind, difference.partition) == ("duplicate", double.partition)
+    assert (difference.offset or 0) > double.offset

@@ -1,12 +1,14 @@
 """After all that the other tests have done to one Pingfold (DESIGN section 9, statement 2). Comes last by its name."""
 
 import json
+from functools import partial
 
 import pytest
 
 from infra.log.partitioner import partition_of
-from schemas.topics import CHECK_STATES
-from tests.pingfold_process import Pingfold
+from infra.log.reading import Stored
+from schemas.topics import CHECK_STATES, PINGS, TRANSITIONS, Topic
+from tests.pingfold_process import Pingfold, wait_until
 from tests.system.test_monitors import call
 
 pytestmark = pytest.mark.system
@@ -22,8 +24,44 @@ def test_all_of_it_is_equal_to_one_pure_pass(pingfold: Pingfold) -> None:
     pingfold.verify()
 
 
+def test_a_snapshot_of_a_live_system(pingfold: Pingfold) -> None:
+    """Verified states are put aside, for the day when the journals cannot be folded again by the same version."""
+    done = pingfold.command("replay", "--snapshot", "--json")
+    assert done.returncode == 0, f"{done.stderr}\n{done.stdout[:4000]}"
+    written = json.loads(done.stdout)["written"]
+    manifest = json.loads((pingfold.data / "snapshots" / written / "manifest.json").read_bytes())
+    assert len(manifest["states"]) == 4 * pingfold.partitions
+    assert manifest["unverified"] == []
+
+
+def those_of(pingfold: Pingfold, topic: Topic, key: str) -> list[Stored]:
+    return [record for record in pingfold.records(topic) if record.key == key.encode()]
+
+
+def test_verify_sees_what_was_written_twice(pingfold: Pingfold) -> None:
+    """Statement 2: a copy of a transition and of a definition on its way to a fold are found, and where."""
+    check = pingfold.create("twice")
+    pingfold.good_ping(check)
+    copies = {}
+    for topic in (TRANSITIONS, PINGS):
+        one = wait_until(partial(those_of, pingfold, topic, check), 30.0, f"{topic} tells of the check")[0]
+        pingfold.produce(topic, [(one.key, one.value)], one.partition)
+        copies[topic.name] = max(again.offset for again in pingfold.records(topic) if again.value == one.value)
+        assert copies[topic.name] > one.offset
+    done = pingfold.command("replay", "--verify", "--json")
+    assert done.returncode == 1, done.stderr
+    outcome = json.loads(done.stdout)
+    assert outcome["verdict"] == "different"
+    assert outcome["difference_count"] == 2
+    assert {one["topic"]: one["offset"] for one in outcome["differences"]} == copies
+    assert {(one["kind"], one["key"]) for one in outcome["differences"]} == {("duplicate", check)}
+
+
 def test_verify_sees_what_is_different(pingfold: Pingfold) -> None:
-    """Statement 2: a state that no fold has made is found. Last of all, since it damages the states."""
+    """Statement 2: a state that no fold has made is found. Last of all, since it damages the states.
+
+    The two copies of the test before stand there still.
+    """
     check = pingfold.create("forged")
     (state,) = [one for one in pingfold.values(CHECK_STATES, check) if one["type"] == "check-state"]
     pingfold.produce(
@@ -35,5 +73,8 @@ def test_verify_sees_what_is_different(pingfold: Pingfold) -> None:
     assert done.returncode == 1, done.stderr
     outcome = json.loads(done.stdout)
     assert outcome["equal"] is False
-    assert len(outcome["differences"]) == 1
-    assert check in outcome["differences"][0]
+    (difference,) = [one for one in outcome["differences"] if one["kind"] == "state"]
+    assert (difference["topic"], difference["key"]) == (CHECK_STATES.name, check)
+    told = pingfold.command("replay", "--verify").stdout
+    assert f"{CHECK_STATES}/{difference['partition']} {check}: replay" in told
+    assert "3 places" in told

@@ -1,0 +1,79 @@
+"""What a replay asks of the log, and Kafka's answers. All calls block; each of them ends within a bound."""
+
+import time
+from collections.abc import Iterator, Mapping
+from typing import Protocol
+
+from confluent_kafka import IsolationLevel, TopicPartition
+from confluent_kafka.admin import OffsetSpec
+
+from infra.log.admin import admin_client, end_offsets
+from infra.log.reading import NotRead, Stored, read_partition
+from schemas.topics import Topic
+
+# The transaction of a worker that is frozen is aborted by the broker after 60 s.
+_SETTLE_SECONDS = 90.0
+_ASK_SECONDS = 10.0
+
+
+class Log(Protocol):
+    """Offsets and records of topics, as a `read_committed` reader sees them. Raises `NotRead`."""
+
+    def begins(self, topic: Topic) -> Mapping[int, int]:
+        """By partition, the offset of the first record that is kept."""
+
+    def ends(self, topic: Topic) -> Mapping[int, int]:
+        """By partition, the offset after the last record that can be read now."""
+
+    def settle(self, topic: Topic) -> Mapping[int, int]:
+        """The same, as soon as every transaction that has written to the topic before the call is over.
+
+        Markers of one transaction reach its partitions one after the other: what is visible in one partition may not be
+        visible in another yet. After this call it is.
+        """
+
+    def read(self, topic: Topic, partition: int, start: int, end: int) -> Iterator[Stored]:
+        """The records from `start` (or the first that is kept) up to `end`, which is not beyond `ends`."""
+
+
+class KafkaLog:
+    """The log in Kafka."""
+
+    def __init__(self, bootstrap: str) -> None:
+        self._bootstrap = bootstrap
+        self._admin = admin_client(bootstrap)
+        self._counts: dict[str, int] = {}  # partitions of topics; they never change
+
+    def begins(self, topic: Topic) -> dict[int, int]:
+        asked = {TopicPartition(*place): OffsetSpec.earliest() for place in self._partitions(topic)}
+        futures = self._admin.list_offsets(asked, request_timeout=_ASK_SECONDS)
+        return {place.partition: int(future.result(_ASK_SECONDS).offset) for place, future in futures.items()}
+
+    def ends(self, topic: Topic) -> dict[int, int]:
+        ends = end_offsets(self._admin, self._partitions(topic), _ASK_SECONDS)
+        return {partition: end for (_, partition), end in ends.items()}
+
+    def settle(self, topic: Topic) -> dict[int, int]:
+        written = end_offsets(
+            self._admin, self._partitions(topic), _ASK_SECONDS, isolation=IsolationLevel.READ_UNCOMMITTED
+        )
+        deadline = time.monotonic() + _SETTLE_SECONDS
+        while True:
+            ends = self.ends(topic)
+            waiting = [partition for (_, partition), end in written.items() if ends[partition] < end]
+            if not waiting:
+                return ends
+            if time.monotonic() > deadline:
+                raise NotRead(f"{topic}/{waiting[0]}: a transaction has been open for {_SETTLE_SECONDS:.0f} s")
+            time.sleep(0.1)
+
+    def read(self, topic: Topic, partition: int, start: int, end: int) -> Iterator[Stored]:
+        return read_partition(self._bootstrap, topic, partition, end, start=start)
+
+    def _partitions(self, topic: Topic) -> list[tuple[str, int]]:
+        if topic.name not in self._counts:
+            known = self._admin.list_topics(topic.name, timeout=_ASK_SECONDS).topics[topic.name]
+            if known.error is not None or not known.partitions:
+                raise NotRead(f"topic {topic} is not there: run `pingfold migrate` first")
+            self._counts[topic.name] = len(known.partitions)
+        return [(topic.name, number) for number in range(self._counts[topic.name])]

@@ -1,0 +1,101 @@
+"""Which records of a topic only folds can have made. Pure.
+
+Streams (`transitions`, `decisions`, `dead-letters`) hold nothing else. Journals hold what web processes, probers, the
+ticker, the sender and operators append, too: there, the type tells, and for delivery requests the id of the transition,
+which is derived in a fold and random in a test that somebody asks for. A dead letter that was put back is no effect.
+"""
+
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, get_args
+
+import msgspec
+
+from infra.log.reading import Stored
+from processors.fold import Fold
+from schemas.dead_letters import RETRIED_HEADER
+from schemas.deliveries import DeliveryAttempted, DeliveryReplayed, DeliveryRequested
+from schemas.ids import is_derived
+from schemas.pings import CheckPaused, CheckResumed, Ping
+from schemas.probes import ProbeCompleted, RegionTroubled, RegionWell
+from schemas.published import tag_of, types_of
+from schemas.ticks import Tick
+from schemas.topics import DEAD_LETTERS, DECISIONS, DELIVERIES, PINGS, PROBE_RESULTS, TRANSITIONS, Topic
+
+# Whether a record was made by a fold.
+IsMade = Callable[[Stored], bool]
+
+# What others than folds append to the journals that folds append to. All other types are made by folds.
+_OUTSIDERS: dict[Topic, Any] = {
+    PINGS: Ping | CheckPaused | CheckResumed | Tick,
+    PROBE_RESULTS: ProbeCompleted | RegionTroubled | RegionWell | Tick,
+    DELIVERIES: DeliveryAttempted | DeliveryReplayed | Tick,
+}
+
+
+class _Requested(msgspec.Struct):
+    transition: str
+
+
+class _Letter(msgspec.Struct):
+    topic: str
+
+
+_requested = msgspec.json.Decoder(_Requested).decode
+_letter = msgspec.json.Decoder(_Letter).decode
+
+
+def effect_topics() -> dict[Topic, IsMade]:
+    """Every topic to which the folds of Pingfold send effects."""
+    streams: dict[Topic, IsMade] = {topic: any_record for topic in (TRANSITIONS, DECISIONS, DEAD_LETTERS)}
+    journals = {
+        topic: of_types(
+            [tag_of(each) for each in types_of(topic) if each not in get_args(outsiders)],
+            {tag_of(DeliveryRequested): _is_of_a_transition} if topic is DELIVERIES else {},
+        )
+        for topic, outsiders in _OUTSIDERS.items()
+    }
+    return streams | journals
+
+
+def any_record(_: Stored) -> bool:
+    return True
+
+
+def letters_of(folds: Collection[Fold]) -> IsMade:
+    """Dead letters of the journals of these folds."""
+    journals = {fold.journal.name for fold in folds}
+
+    def is_made(stored: Stored) -> bool:
+        try:
+            return _letter(stored.value or b"").topic in journals
+        except msgspec.MsgspecError:
+            return False
+
+    return is_made
+
+
+def of_types(tags: Collection[str], conditions: Mapping[str, Callable[[bytes], bool]] | None = None) -> IsMade:
+    """Records of these types, as a fold writes them; of a type in `conditions`, only those for which it holds."""
+    prefixes = {_prefix(tag): (conditions or {}).get(tag) for tag in tags}
+    any_prefix = tuple(prefixes)
+
+    def is_made(stored: Stored) -> bool:
+        value = stored.value or b""
+        if not value.startswith(any_prefix) or any(name == RETRIED_HEADER for name, _ in stored.headers or ()):
+            return False
+        condition = next(condition for prefix, condition in prefixes.items() if value.startswith(prefix))
+        return condition is None or condition(value)
+
+    return is_made
+
+
+def _prefix(tag: str) -> bytes:
+    # Structs are encoded with their type first, and without spaces.
+    return b'{"type":"%s"' % tag.encode()
+
+
+def _is_of_a_transition(value: bytes) -> bool:
+    try:
+        return is_derived(_requested(value).transition)
+    except msgspec.MsgspecError:
+        return False

@@ -1,0 +1,211 @@
+"""A replay from beginning to end: picture, plan, fold partition after partition, compare, perhaps write a snapshot.
+
+Memory: the states of one partition of one fold (as a worker has them), the caches of the store, 16 MiB of records
+fetched ahead; nothing grows with the number of events or effects. On disk the store takes the size of the states and
+about 70 bytes for each effect.
+"""
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+from infra.log.reading import Stored
+from pingfold.replay.effects import Expected, Judge, Place, Source, Window
+from pingfold.replay.log import Log
+from pingfold.replay.made import IsMade
+from pingfold.replay.outcome import NotComparable, Outcome, Tell
+from pingfold.replay.picture import Kept, Picture, take_picture
+from pingfold.replay.snapshots import Damaged, Snapshot, snapshots_in, write_snapshot
+from pingfold.replay.states import differences
+from pingfold.replay.store import Store
+from pingfold.replay.stretches import Stretch, begins_with, fold_again, stretches_of
+from processors.fold import Effect, Fold
+from schemas.topics import Topic
+
+_TELL_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What is replayed.
+
+    topics: every topic to which the folds send effects. former: folds of older versions that are at hand. snapshots:
+    the folder of snapshots.
+    """
+
+    log: Log
+    folds: Sequence[Fold]
+    topics: Mapping[Topic, IsMade]
+    snapshots: Path
+    former: Sequence[Fold] = field(default=())
+
+
+class Plan(NamedTuple):
+    """How one partition is folded again. blocked: why it cannot be."""
+
+    kept: Kept
+    start: int
+    stretches: list[Stretch]
+    blocked: str = ""
+
+    @property
+    def doubts(self) -> list[str]:
+        return [f"{each.first} to {each.last}: {each.doubt}" for each in self.stretches if each.doubt]
+
+    @property
+    def sure(self) -> bool:
+        return not self.blocked and not self.doubts
+
+
+def run(scope: Scope, verify: bool, snapshot: bool, unverified: bool, tell: Tell) -> Outcome:
+    """Fold everything again; `verify`: compare; `snapshot`: then write one, if all is equal.
+
+    `unverified`: write it also when something cannot be compared. Raises `NotRead`, `NewerStates`.
+    """
+    store = Store()
+    try:
+        return _Run(scope, store, tell).run(verify or snapshot, snapshot, unverified)
+    finally:
+        store.close()
+
+
+class _Run:
+    def __init__(self, scope: Scope, store: Store, tell: Tell) -> None:
+        self._scope, self._store, self._tell = scope, store, _now_and_then(tell)
+        self._outcome = Outcome()
+
+    def run(self, verify: bool, snapshot: bool, unverified: bool) -> Outcome:
+        scope, outcome = self._scope, self._outcome
+        picture = take_picture(scope.log, self._store, scope.folds, scope.topics, self._tell)
+        plans, begin = self._plan(picture)
+        counts: dict[str, int] = {}
+        for name, partition in picture.lower:
+            counts[name] = max(counts.get(name, 0), partition + 1)
+        expected = Expected(self._store, counts)
+        for plan in plans:
+            fold, partition, progress, _ = plan.kept
+            source = Source(fold.journal.name, partition, plan.start, progress.applied, plan.sure)
+            expected.sources.append(source)
+            self._fold(plan, begin, expected, len(expected.sources) - 1, verify)
+        if not verify:
+            return outcome
+        judge = Judge(scope.log, self._store, expected, outcome)
+        by_place = _windows(picture, begin)
+        for topic, is_made in scope.topics.items():
+            for partition in range(counts[topic.name]):
+                self._tell(f"{topic}/{partition}: comparing effects")
+                judge.judge(topic, partition, is_made, by_place[topic.name, partition])
+        if snapshot and (outcome.verdict == "equal" or (outcome.verdict == "not comparable" and unverified)):
+            reasons = list(map(str, outcome.not_comparable))
+            outcome.written = write_snapshot(scope.snapshots, self._store, picture, judge.accounted, reasons)
+        return outcome
+
+    def _plan(self, picture: Picture) -> tuple[list[Plan], Snapshot | None]:
+        """From the beginning of the journals if all of it is comparable, else from the newest snapshot that fits."""
+        log, former = self._scope.log, self._scope.former
+        begins = {fold.name: log.begins(fold.journal) for fold in self._scope.folds}
+        ends = {fold.name: log.ends(fold.journal) for fold in self._scope.folds}
+
+        def plan(kept: Kept, snapshot: Snapshot | None) -> Plan:
+            fold, partition, progress, _ = kept
+            start = 0 if snapshot is None else snapshot.applied(fold.name, partition) + 1
+            begin, end = begins[fold.name][partition], ends[fold.name][partition]
+            blocked, first = "", max(start, begins_with(progress))
+            if progress.truncated is not None and (
+                snapshot is None or snapshot.truncated(fold.name, partition) is None
+            ):
+                blocked = f"the journal had lost what was folded from {progress.truncated} on; the states hold it"
+            elif first <= progress.applied and begin > first:
+                blocked = f"the journal begins at {begin}; what was folded from {first} on is gone"
+            elif start <= progress.applied and end <= progress.applied:
+                blocked = f"the journal ends at {end}, before {progress.applied}, which the states have folded"
+            return Plan(kept, start, [] if blocked else stretches_of(progress, start, fold, former), blocked)
+
+        plans = [plan(kept, None) for kept in picture.kept]
+        if all(each.sure for each in plans):
+            return plans, None
+        if (snapshot := self._usable_snapshot(picture)) is None:
+            return plans, None
+        outcome, manifest = self._outcome, snapshot.manifest
+        outcome.snapshot = snapshot.name
+        outcome.notes.append(f"begins with snapshot {snapshot.name}: from the beginning not all of it is comparable")
+        outcome.notes += [f"the snapshot was not verified: {line}" for line in manifest.unverified]
+        return [plan(kept, snapshot) for kept in picture.kept], snapshot
+
+    def _usable_snapshot(self, picture: Picture) -> Snapshot | None:
+        for snapshot in snapshots_in(self._scope.snapshots, self._outcome.notes):
+            for fold, partition, progress, _ in picture.kept:
+                if snapshot.applied(fold.name, partition) > progress.applied:
+                    self._outcome.notes.append(f"snapshot {snapshot.name} is newer than the states: not used")
+                    break
+                if snapshot.truncated(fold.name, partition) != progress.truncated:
+                    self._outcome.notes.append(
+                        f"snapshot {snapshot.name} is older than a loss of the journal: not used"
+                    )
+                    break
+                if snapshot.version(fold.name, partition) > fold.version:
+                    self._outcome.notes.append(f"snapshot {snapshot.name} is of a newer version: not used")
+                    break
+            else:
+                try:
+                    snapshot.check()
+                except Damaged as error:
+                    self._outcome.notes.append(f"{error}: not used")
+                else:
+                    return snapshot
+        return None
+
+    def _fold(self, plan: Plan, begin: Snapshot | None, expected: Expected, source: int, verify: bool) -> None:
+        outcome, (fold, partition, progress, _) = self._outcome, plan.kept
+        if plan.blocked:
+            outcome.not_comparable.append(NotComparable(fold.journal.name, partition, plan.blocked))
+            return
+
+        def take(effects: Sequence[Effect], first: int, last: int) -> None:
+            outcome.effects += len(effects)
+            if verify:
+                expected.add(effects, source, first, last)
+
+        states = {} if begin is None else begin.load(fold, partition)
+        place = f"{fold.journal}/{partition}"
+        journal: Iterator[Stored] = self._scope.log.read(fold.journal, partition, plan.start, progress.applied + 1)
+        view, events = fold_again(
+            fold, partition, plan.stretches, states, journal, take,
+            lambda offset: self._tell(f"{place}: folded up to {offset} of {progress.applied}"),
+        )  # fmt: skip
+        outcome.events += events
+        outcome.states += len(view)
+        if verify:
+            found = differences(self._store, plan.kept, view)
+            if plan.sure:
+                for difference in found:
+                    outcome.differs(difference)
+            elif first := next(found, None):
+                why = f"{'; '.join(plan.doubts)}; {1 + sum(1 for _ in found)} states differ, such as {first}"
+                outcome.not_comparable.append(NotComparable(fold.journal.name, partition, why))
+            else:
+                outcome.notes.append(f"{place}: {'; '.join(plan.doubts)}; the states are equal all the same")
+
+
+def _windows(picture: Picture, begin: Snapshot | None) -> dict[Place, Window]:
+    windows = {place: Window(lower, picture.upper[place]) for place, lower in picture.lower.items()}
+    for place, since in (begin.effects() if begin is not None else {}).items():
+        if place in windows:
+            window = windows[place]
+            window.start, window.doubtful, window.accounted = since.start, since.doubtful, frozenset(since.accounted)
+    return windows
+
+
+def _now_and_then(tell: Tell) -> Tell:
+    """At most one line in so many seconds."""
+    told_at = time.monotonic()
+
+    def now_and_then(line: str) -> None:
+        nonlocal told_at
+        if time.monotonic() - told_at >= _TELL_SECONDS:
+            told_at = time.monotonic()
+            tell(line)
+
+    return now_and_then

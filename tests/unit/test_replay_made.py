@@ -1,0 +1,71 @@
+"""Which records only folds can have made: every type of every topic of effects is one or the other."""
+
+import pytest
+
+from infra.log.reading import Stored
+from pingfold.replay.made import effect_topics, letters_of
+from schemas.base import encode
+from schemas.dead_letters import RETRIED_HEADER, DeadLetter
+from schemas.deliveries import DeliveryRequested
+from schemas.ids import derived_id, is_derived, new_id
+from schemas.published import kind_of, tag_of, types_of
+from schemas.topics import DEAD_LETTERS, DELIVERIES, PINGS, PROBE_RESULTS, TOPICS, Topic
+from tests.recorded import recorded
+from tests.toy_fold import Toy
+
+BY_OTHERS = {
+    PINGS: {"ping.received", "check.paused", "check.resumed", "tick"},
+    PROBE_RESULTS: {"probe.completed", "region.troubled", "region.well", "tick"},
+    DELIVERIES: {"delivery.attempted", "delivery.replayed", "tick"},
+}
+
+
+def stored(value: bytes, headers: list[tuple[str, bytes]] | None = None) -> Stored:
+    return Stored(0, 0, 0, b"key", value, headers)
+
+
+def test_topics_of_effects() -> None:
+    """All streams, and the journals to which folds send."""
+    assert set(effect_topics()) == {topic for topic in TOPICS if kind_of(topic) == "stream"} | set(BY_OTHERS)
+
+
+@pytest.mark.parametrize("topic", effect_topics(), ids=str)
+def test_every_type_is_by_a_fold_or_by_others(topic: Topic) -> None:
+    is_made = effect_topics()[topic]
+    for value_type in types_of(topic):
+        for one in recorded(topic):
+            if one.tag == tag_of(value_type) and value_type is not DeliveryRequested and one.canonical:
+                record = one.value if isinstance(one.value, bytes) else bytes(one.value)
+                compact = record.replace(b'": ', b'":')
+                assert is_made(stored(compact)) == (one.tag not in BY_OTHERS.get(topic, ())), one.what
+
+
+def test_a_delivery_that_somebody_asked_for_is_not_made_by_a_fold() -> None:
+    is_made = effect_topics()[DELIVERIES]
+    request = DeliveryRequested(transition=derived_id("thing", "change", 1), at=1, notices=("monitor.down",), data={})
+    assert is_made(stored(encode(request)))
+    test = DeliveryRequested(transition=new_id(), at=1, notices=("monitor.down",), data={})
+    assert not is_made(stored(encode(test)))
+    assert not is_made(stored(b'{"type":"delivery.requested"}'))
+    assert not is_made(stored(b'{"type":"delivery.requested","transition":3'))
+    assert is_derived(derived_id("a"))
+    assert not is_derived(new_id())
+    assert not is_derived("5")
+
+
+def test_a_dead_letter_that_was_put_back_is_not_made_by_a_fold() -> None:
+    is_made = effect_topics()[PINGS]
+    value = b'{"type":"check.removed","at":1}'
+    assert is_made(stored(value))
+    assert not is_made(stored(value, [(RETRIED_HEADER, b"pings/0/1")]))
+    assert not is_made(stored(b""))
+    assert not is_made(Stored(0, 0, 0, None, None, None))
+
+
+def test_dead_letters_of_other_folds() -> None:
+    toy = Toy("toy")
+    letter = DeadLetter(topic="toy-journal", partition=0, offset=1, key="", value=b"", reason="r", at=1)
+    assert letters_of(toy.folds)(stored(encode(letter)))
+    assert not letters_of(Toy("other").folds)(stored(encode(letter)))
+    assert not letters_of(toy.folds)(stored(b"{"))
+    assert effect_topics()[DEAD_LETTERS](stored(encode(letter)))
