@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 import msgspec
 
 from schemas import topics
-from schemas.base import Micros
+from schemas.base import SECOND, Micros
 from schemas.ticks import PROGRESS_KEY, Progress
 from schemas.topics import Topic
 
@@ -51,6 +51,19 @@ class FoldProgress:
         for journal in JOURNALS.values():
             for partition in range(self._partitions):
                 yield journal.name, partition, self._known.get((journal.name, partition))
+
+    def wrong(self, now: Micros, limit: Micros) -> list[str]:
+        """What is wrong with the time of partitions: one that has run ahead of `now`, ticks that are refused."""
+        told = []
+        for journal, partition, progress in self:
+            if progress is None:
+                continue
+            if progress.time > now + limit:
+                told.append(f"{journal}/{partition}: its time is {(progress.time - now) // SECOND} s ahead")
+            for slot, ahead in sorted(progress.refused.items()):
+                where = f"{abs(ahead) // SECOND} s {'ahead of' if ahead > 0 else 'behind'}"
+                told.append(f"{journal}/{partition}: ticks of {slot} do not count, which are {where} Kafka's clock")
+        return told
 
     def behind(self, now: Micros, limit: Micros) -> list[str]:
         """The partitions whose time is more than `limit` before `now` or was only loaded, as `journal/partition`."""

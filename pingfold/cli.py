@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from infra import logs
 from infra.settings import Settings, wrong_settings
-from pingfold import operate, talk
+from pingfold import operate, talk, time_commands
 from pingfold.addresses import NotRunning
 from pingfold.credentials import NoCredentials
 
@@ -22,6 +22,7 @@ app = typer.Typer(
 app.add_typer(operate.projects, name="project")
 app.add_typer(operate.keys, name="key")
 app.add_typer(operate.dead_letters, name="dead-letters")
+app.add_typer(time_commands.times, name="time")
 app.add_typer(talk.channels, name="channel")
 app.command()(talk.ping)
 

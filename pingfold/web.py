@@ -25,6 +25,7 @@ from infra.log.sink import Sink
 from infra.progress import FoldProgress
 from infra.secrets import Vault
 from infra.settings import Settings
+from infra.time_watch import keep_telling
 from ingest.clock import Clock
 from ingest.ping.app import PingApp
 from ingest.ping.measures import keep_measuring
@@ -77,6 +78,8 @@ async def serve(settings: Settings, slot: str, pings: bool, api: bool) -> None:
         stack.push_async_callback(decisions.close)
         await asyncio.gather(definitions.start(), decisions.start(), running.start())
         progress.loaded()
+        telling = asyncio.create_task(keep_telling(progress, clock, operations.AHEAD), name="time-watch")
+        stack.callback(telling.cancel)
         installation = await asyncio.to_thread(cluster_id, bootstrap)
         source = Source(settings, clock, sink, slot, partitions, installation) if pings else None
         clickhouse = ClickHouse(Address.parse(clickhouse_of(settings)))

@@ -22,6 +22,7 @@ from processors.check_rules import Moment, next_moment, set_overdue
 from processors.fold import SAME, Context, Effect, View
 from processors.gap_records import GapRecords, gap_key
 from processors.partition_time import fold_tick, open_gap
+from processors.time_correction import correct_check, correct_gaps, correct_time
 from processors.wheel import Wheel
 from schemas.base import Micros, encode
 from schemas.check_states import CheckState, DefinitionCopy
@@ -75,9 +76,19 @@ class CheckClock:
         if _is_awaiting(state):
             self._awaiting.add(key)
 
+    def correct(self, context: Context) -> None:
+        """The time has run ahead and is taken back."""
+        time = correct_time(self._view, context)
+        if time is None:
+            return
+        correct_gaps(self._view, time)
+        for key in sorted(key for key, record in self._view.items() if isinstance(record, CheckState)):
+            correct_check(self._view.edit(CheckState, key), time)
+            self._wheel.set(key, time)
+
     def tick(self, tick: Tick, context: Context) -> list[Effect]:
         """Move the partition's time, tell of gaps, judge what is due."""
-        progress, gaps = fold_tick(self._view.get(PROGRESS_KEY), tick)
+        progress, gaps = fold_tick(self._view.get(PROGRESS_KEY), tick, context.at)
         self._view.put(PROGRESS_KEY, progress)
         effects = [self._seen(gap, progress.time) for gap in gaps]
         ends = [gap.end for gap in gaps if gap.end is not None]

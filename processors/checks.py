@@ -20,14 +20,14 @@ from processors.check_clock import CheckClock, check_of, definition_key, time_of
 from processors.check_notices import failed
 from processors.check_rules import LONGEST_DURATION, counts_as, end_run, run_limit, start_run
 from processors.fold import SAME, Context, Effect, Refused, View
-from processors.partition_time import newest
+from processors.partition_time import newest, vouched
 from processors.ping_copies import identity, remember
 from schemas.base import SECOND, Micros
 from schemas.check_states import CheckState, CheckStatesRecord, DefinitionCopy
 from schemas.definitions import Check
 from schemas.ids import is_uuid
 from schemas.pings import CheckDefined, CheckPaused, CheckRemoved, CheckResumed, Ping, PingsEvent
-from schemas.ticks import PROGRESS_KEY, Progress, Tick
+from schemas.ticks import PROGRESS_KEY, Progress, Tick, TimeCorrected
 from schemas.topics import CHECK_STATES, PINGS, TRANSITIONS
 from schemas.transitions import JournalTruncated, PingFolded
 
@@ -68,6 +68,9 @@ class ChecksPartition:
             return self._defined(event, context)
         if type(event) is CheckRemoved:
             return self._removed(event, context)
+        if type(event) is TimeCorrected:
+            self._clock.correct(context)
+            return ()
         assert isinstance(event, CheckPaused | CheckResumed)
         return self._paused_or_resumed(event, context)
 
@@ -78,12 +81,12 @@ class ChecksPartition:
     def _ping(self, ping: Ping, context: Context) -> Sequence[Effect]:
         view, key = self._view, context.key
         time = time_of(view)
-        said = context.at if ping.at is None else ping.at
+        said = context.at + progress_of(view).offset if ping.at is None else ping.at
         at = said
         if at < time:
             at = time
         elif at - time > AHEAD:
-            self._refuse_if_ahead(at)
+            self._refuse_if_ahead(at, context)
         # Any text may be the key of a record from outside: only a check's own id leads to its state.
         known, seen = view.get(key), None if context.retried else identity(ping)
         if type(known) is not CheckState or seen in known.recent:
@@ -128,10 +131,11 @@ class ChecksPartition:
         state.last_success = state.base = at
         return effects
 
-    def _refuse_if_ahead(self, at: Micros) -> None:
-        """Sources tick one after the other: what one of them has told by its tick is not ahead."""
+    def _refuse_if_ahead(self, at: Micros, context: Context) -> None:
+        """What a source has told by its tick is not ahead, nor what was past by Kafka's clock."""
         progress: Progress = self._view.get(PROGRESS_KEY)
-        if at > END_OF_TIME or (progress.time and at > newest(progress) + AHEAD):
+        told = max(newest(progress), vouched(progress, context.at))
+        if at > END_OF_TIME or (progress.time and at > told + AHEAD):
             ahead = (at - progress.time) // SECOND
             raise Refused(f"dated {ahead} s ahead of the partition's time; at most {AHEAD // SECOND} s are accepted")
 
@@ -190,6 +194,12 @@ class ChecksPartition:
         if at > END_OF_TIME:
             raise Refused("dated after the year 9999")
         return max(at, time_of(self._view))
+
+
+def progress_of(view: View) -> Progress:
+    """The partition's own record."""
+    progress: Progress = view.get(PROGRESS_KEY)
+    return progress
 
 
 def _folded(folded: PingFolded) -> Effect:

@@ -27,8 +27,9 @@ from typing import Any
 import msgspec
 
 from processors.fold import SAME, Context, Effect, Partition, Refused, View
-from processors.partition_time import fold_plain_tick
+from processors.partition_time import fold_plain_tick, vouched
 from processors.retry_policy import WARNINGS, delivered, gone, retry_delay, to_be_disabled
+from processors.time_correction import correct_deliveries, correct_time
 from processors.wheel import Wheel
 from schemas.base import SECOND, Micros
 from schemas.definitions import Notice
@@ -46,7 +47,7 @@ from schemas.deliveries import (
     delivery_id,
     event_id,
 )
-from schemas.ticks import PROGRESS_KEY, Progress, Tick
+from schemas.ticks import PROGRESS_KEY, Progress, Tick, TimeCorrected
 from schemas.topics import DELIVERIES, DELIVERY_STATES, TRANSITIONS, Topic
 from schemas.transitions import ChannelTroubled, DeliveryFinished, JournalTruncated, Outcome
 
@@ -87,7 +88,7 @@ class DeliveriesFold:
     """Plugs the fold into the runtime."""
 
     name = "deliveries"
-    version = 2
+    version = 3
     journal: Topic = DELIVERIES
     states: Topic = DELIVERY_STATES
 
@@ -137,21 +138,26 @@ class _Deliveries:
     def apply(self, event: Any, context: Context) -> Iterable[Effect]:
         """Fold one event. The key of every event but a tick is the channel."""
         channel = context.key
+        if isinstance(event, TimeCorrected):
+            before = self._progress.time
+            if (time := correct_time(self._view, context)) is not None:
+                correct_deliveries(self._view, before, time)
+            return ()
         if not 0 <= (event.now if isinstance(event, Tick) else event.at) <= _LAST_MOMENT:
             raise Refused("its time is not a time")
         if isinstance(event, Tick):
-            self._tick(event)
+            self._tick(event, context)
             return ()
         if not channel:
             raise Refused("the key, a channel id, is missing")
         if context.retried and not isinstance(event, DeliveryRequested | DeliveryReplayed):
             return ()
         if isinstance(event, DeliveryAttempted):
-            return self._attempted(channel, event)
+            return self._attempted(channel, event, context)
         if isinstance(event, DeliveryRequested):
-            return self._requested(channel, event)
+            return self._requested(channel, event, context)
         if isinstance(event, DeliveryReplayed):
-            return self._replayed(channel, event)
+            return self._replayed(channel, event, context)
         if isinstance(event, EndpointDefined):
             if event.endpoint.id != channel:
                 raise Refused("the endpoint is not the one of the key")
@@ -161,19 +167,25 @@ class _Deliveries:
         assert isinstance(event, EndpointRemoved)
         self._view.delete(endpoint_key(channel))
         self._view.delete(health_key(channel))
-        return self._end_all(channel, "the channel was removed", self._moment(event.at))
+        return self._end_all(channel, "the channel was removed", self._moment(event.at, context))
 
     def truncated(self, event: JournalTruncated) -> Iterable[Effect]:
         """What is pending is sent; what was reported and is lost may be sent once more, under the same id."""
         return ()
 
-    def _moment(self, at: Micros) -> Micros:
-        """The time at which an event counts: never before the partition's time, nor far ahead of it."""
+    @property
+    def _progress(self) -> Progress:
         progress: Progress = self._view.get(PROGRESS_KEY)
-        return min(max(at, progress.time), progress.time + _AHEAD) if progress.time else at
+        return progress
 
-    def _tick(self, tick: Tick) -> None:
-        progress = fold_plain_tick(self._view.get(PROGRESS_KEY), tick)
+    def _moment(self, at: Micros, context: Context) -> Micros:
+        """The time at which an event counts: never before the partition's time, nor far ahead of what is known."""
+        progress = self._progress
+        latest = vouched(progress, context.at) + _AHEAD
+        return min(max(at, progress.time), latest) if progress.time else at
+
+    def _tick(self, tick: Tick, context: Context) -> None:
+        progress = fold_plain_tick(self._progress, tick, context.at)
         self._view.put(PROGRESS_KEY, progress)
         for key in self._wheel.due(progress.time):
             record = self._view.get(key)
@@ -184,9 +196,9 @@ class _Deliveries:
                 else:
                     self._wheel.set(key, record.due)
 
-    def _requested(self, channel: str, event: DeliveryRequested) -> list[Effect]:
+    def _requested(self, channel: str, event: DeliveryRequested, context: Context) -> list[Effect]:
         endpoint: Endpoint | None = self._view.get(endpoint_key(channel))
-        now = self._moment(event.at)
+        now = self._moment(event.at, context)
         effects: list[Effect] = []
         for notice in dict.fromkeys(event.notices):
             if endpoint is not None and notice not in endpoint.notices:
@@ -204,8 +216,8 @@ class _Deliveries:
                 effects += self._begin(delivery, now)
         return effects
 
-    def _replayed(self, channel: str, event: DeliveryReplayed) -> list[Effect]:
-        now = self._moment(event.at)
+    def _replayed(self, channel: str, event: DeliveryReplayed, context: Context) -> list[Effect]:
+        now = self._moment(event.at, context)
         pending = self._view.get(delivery_key(delivery_id(event.event, channel)))
         if isinstance(pending, Delivery):
             if pending.due is not None:
@@ -238,7 +250,7 @@ class _Deliveries:
             delivery_key(waiting.id), msgspec.structs.replace(waiting, attempt=waiting.attempt + 1, due=None)
         )
 
-    def _attempted(self, channel: str, event: DeliveryAttempted) -> list[Effect]:
+    def _attempted(self, channel: str, event: DeliveryAttempted, context: Context) -> list[Effect]:
         key = delivery_key(event.delivery)
         delivery = self._view.get(key)
         if not isinstance(delivery, Delivery) or delivery.due is not None:
@@ -247,7 +259,7 @@ class _Deliveries:
             return []
         if delivery.channel != channel:
             raise Refused("the delivery is not of the channel of the key")
-        now = self._moment(event.at)
+        now = self._moment(event.at, context)
         health = self._view.edit(EndpointHealth, health_key(channel))
         if delivered(event):
             health.failures, health.failing_since, health.last_success = 0, None, now

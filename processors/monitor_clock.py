@@ -26,8 +26,9 @@ from processors.monitor_rules import (
     slot_deadline,
     worn_out,
 )
-from processors.partition_time import fold_plain_tick
+from processors.partition_time import fold_plain_tick, vouched
 from processors.region_records import RegionRecords
+from processors.time_correction import correct_monitors, correct_time
 from processors.wheel import Wheel
 from schemas.base import SECOND, Micros, encode
 from schemas.dead_letters import DeadLetter
@@ -44,7 +45,7 @@ END_OF_TIME: Micros = 253_402_300_799 * SECOND
 
 def must_be_past(at: Micros, view: View, context: Context) -> None:
     """Refuse an event that tells of a time which nobody can have seen."""
-    if not 0 <= at <= min(max(time_of(view), context.at) + AHEAD, END_OF_TIME):
+    if not 0 <= at <= min(vouched(view.get(PROGRESS_KEY), context.at) + AHEAD, END_OF_TIME):
         raise Refused(f"dated more than {AHEAD // SECOND} s ahead of the partition's time, or before 1970")
 
 
@@ -85,9 +86,16 @@ class MonitorClock:
         state.parked = None
         self._wheel.set(key, time_of(self._view))
 
+    def correct(self, context: Context) -> None:
+        """The time has run ahead and is taken back."""
+        time = correct_time(self._view, context)
+        if time is not None:
+            for key in correct_monitors(self._view, time):
+                self._wheel.set(key, time)
+
     def tick(self, tick: Tick, context: Context) -> list[Effect]:
         """Move the partition's time, judge what is due."""
-        progress = fold_plain_tick(self._view.get(PROGRESS_KEY), tick)
+        progress = fold_plain_tick(self._view.get(PROGRESS_KEY), tick, context.at)
         self._view.put(PROGRESS_KEY, progress)
         due = self._wheel.due(progress.time)
         try:

@@ -58,6 +58,7 @@ from processors.monitor_rules import (
     vote,
     worn_out,
 )
+from processors.partition_time import fold_plain_tick
 from processors.region_records import RegionRecords
 from schemas.base import Micros
 from schemas.ids import is_uuid
@@ -75,7 +76,7 @@ from schemas.probes import (
     RegionWell,
 )
 from schemas.slots import confirming_region, is_slot, region_of
-from schemas.ticks import Tick
+from schemas.ticks import PROGRESS_KEY, Tick, TimeCorrected
 from schemas.topics import MONITOR_STATES, PROBE_RESULTS
 from schemas.transitions import JournalTruncated
 
@@ -114,6 +115,10 @@ class MonitorsPartition:
                 return self._completed(event, context)
             case Tick():
                 return self._tick(event, context)
+            case TimeCorrected():
+                self._clock.correct(context)
+                self._maintenance.look_again()
+                return ()
             case MonitorDefined():
                 return self._defined(event, context)
             case MonitorRemoved():
@@ -230,7 +235,7 @@ class MonitorsPartition:
             raise Refused("a tick must tell a time between the years 1970 and 9999")
         if not context.retried:
             try:
-                time = max(tick.now, time_of(self._view))
+                time = fold_plain_tick(self._view.get(PROGRESS_KEY), tick, context.at).time
                 opened = self._maintenance.tick(time)
                 return [*opened, *self._clock.tick(tick, context), *self._regions.tick(time)]
             except BaseException:

@@ -8,6 +8,11 @@ A gap is a span in which a ping may have been refused or lost. It begins at the 
 what came earlier is known to be in the log, and ends at the `now` of the tick that ends it: a source that was frozen
 may still owe an answer to a ping from before, so that its `at` would say too little.
 
+A tick is compared with the time at which its record was appended, by Kafka's clock: one that is more than `BOUND` ahead
+of it is refused, so that no wrong clock takes the time ahead and keeps deadlines from passing. Nor does one count in
+`pings` that is so far behind: its source, whose clock is wrong or whose ticks wait for Kafka, is silent like one that
+sends nothing, and holds up nobody. Where a record does not tell its time, nothing is refused.
+
 Silence is real time (`now` less the test clock's `offset`), so that a step of the test clock is no gap. A source's own
 return is measured by its own clock; the silence of the others by the partition's `clock`, from when they were heard.
 """
@@ -17,6 +22,7 @@ from msgspec.structs import replace
 from schemas.base import SECOND, Micros
 from schemas.ticks import Gap, GapCause, Progress, Source, Tick
 
+BOUND: Micros = 10 * SECOND
 SILENT: Micros = 2 * SECOND
 NOT_COUNTED: Micros = 10 * SECOND
 RETIRED: Micros = 60 * SECOND
@@ -24,16 +30,28 @@ RETIRED: Micros = 60 * SECOND
 FORGOTTEN: Micros = 86_400 * SECOND
 
 
-def fold_plain_tick(progress: Progress, tick: Tick) -> Progress:
-    """The time of a journal that a ticker ticks."""
-    return replace(progress, time=max(progress.time, tick.now))
+def vouched(progress: Progress, appended: Micros) -> Micros:
+    """The latest moment that is known to have come when a record was appended: by the ticks, or by Kafka's clock."""
+    return max(progress.time, appended + progress.offset)
 
 
-def fold_tick(progress: Progress, tick: Tick) -> tuple[Progress, list[Gap]]:
+def fold_plain_tick(progress: Progress, tick: Tick, appended: Micros = 0) -> Progress:
+    """The time of a journal that a ticker ticks. `appended`: the time of the tick's record, 0 when it tells none."""
+    ahead = _ahead(tick, appended)
+    if ahead > BOUND:
+        return _refuse(progress, tick, ahead)
+    return replace(_accept(progress, tick), time=max(progress.time, tick.now), offset=tick.offset)
+
+
+def fold_tick(progress: Progress, tick: Tick, appended: Micros = 0) -> tuple[Progress, list[Gap]]:
     """The time of a partition of `pings` after a tick, and the gaps that it closed and opened (`end` None)."""
     known = progress.sources.get(tick.slot)
     if known is not None and tick.epoch < known.epoch:
         return progress, []
+    ahead = _ahead(tick, appended)
+    if abs(ahead) > BOUND:
+        return _refuse(progress, tick, ahead), []
+    progress = _accept(progress, tick)
     clock = max(progress.clock, tick.now - tick.offset)
     gaps = _Gaps(progress.gaps, tick.now)
     gaps.close("no source")
@@ -64,6 +82,7 @@ def fold_tick(progress: Progress, tick: Tick) -> tuple[Progress, list[Gap]]:
         progress,
         time=max(progress.time, watermark),
         clock=clock,
+        offset=tick.offset,
         sources=sources,
         gaps=gaps.still_open(),
         stopped_at=None if live else tick.at,
@@ -76,6 +95,21 @@ def open_gap(progress: Progress, cause: GapCause, start: Micros) -> tuple[Progre
     gaps = _Gaps(progress.gaps, start)
     gaps.open(cause, "", start)
     return replace(progress, gaps=gaps.still_open()), gaps.changes()
+
+
+def _ahead(tick: Tick, appended: Micros) -> Micros:
+    """How far the clock of a tick was ahead of Kafka's; behind says less: it may have been on its way for a while."""
+    return tick.now - tick.offset - appended if appended else 0
+
+
+def _refuse(progress: Progress, tick: Tick, ahead: Micros) -> Progress:
+    return replace(progress, refused={**progress.refused, tick.slot: ahead})
+
+
+def _accept(progress: Progress, tick: Tick) -> Progress:
+    if tick.slot not in progress.refused:
+        return progress
+    return replace(progress, refused={slot: by for slot, by in progress.refused.items() if slot != tick.slot})
 
 
 def newest(progress: Progress) -> Micros:

@@ -15,11 +15,13 @@ from msgspec import UNSET
 from msgspec.structs import asdict, replace
 
 from processors.fold import Context, Effect, Refused, View
+from processors.partition_time import fold_plain_tick, vouched
 from processors.project_index import Denied, ProjectIndex, must_have_uuid
 from processors.project_maintenance import ProjectMaintenance
 from processors.project_monitors import ProjectMonitors
 from processors.project_pages import ProjectPages
 from processors.project_verdicts import verdict
+from processors.time_correction import correct_time
 from schemas.base import SECOND, Micros
 from schemas.definitions import Channel, Check, Definition, Project, definition_key
 from schemas.deliveries import Endpoint, EndpointDefined, EndpointRemoved
@@ -48,7 +50,7 @@ from schemas.requests import (
     StatusPageUpdate,
 )
 from schemas.schedules import BadSchedule, BadTimezone, Schedule, Simple, parse_schedule
-from schemas.ticks import PROGRESS_KEY, Progress, Tick
+from schemas.ticks import PROGRESS_KEY, Progress, Tick, TimeCorrected
 from schemas.topics import DEFINITIONS, DELIVERIES, PINGS, PROJECTS
 from schemas.transitions import JournalTruncated
 
@@ -71,7 +73,7 @@ class Projects:
     version = 2
     journal = PROJECTS
     states = DEFINITIONS
-    events: msgspec.json.Decoder[Any] = msgspec.json.Decoder(ProjectsRequest | Tick)
+    events: msgspec.json.Decoder[Any] = msgspec.json.Decoder(ProjectsRequest | Tick | TimeCorrected)
     records: msgspec.json.Decoder[Any] = msgspec.json.Decoder(Definition | Progress)
 
     def owner(self, view: View, key: str) -> str:
@@ -96,29 +98,35 @@ class ProjectsPartition:
         """Nothing: a request is answered only when it has been folded, and the states are kept."""
         return ()
 
-    def apply(self, event: ProjectsRequest | Tick, context: Context) -> Iterable[Effect]:
+    def apply(self, event: ProjectsRequest | Tick | TimeCorrected, context: Context) -> Iterable[Effect]:
         """Decide one request, or take the time from a tick."""
         if isinstance(event, Tick):
-            self._tick(event)
+            self._tick(event, context)
+            return []
+        if isinstance(event, TimeCorrected):
+            correct_time(self._view, context)
             return []
         try:
             return self._decide(event, context.key, self._time_of(event, context))
         except Denied as denied:
             return [verdict(event, "refused", reason=str(denied))]
 
-    def _tick(self, tick: Tick) -> None:
+    def _tick(self, tick: Tick, context: Context) -> None:
         if tick.now > _BEYOND:
             raise Refused("a tick of a time that no clock tells")
-        if tick.now > self._view.get(PROGRESS_KEY).time:
-            self._view.edit(Progress, PROGRESS_KEY).time = tick.now
-            self._maintenance.tick(tick.now)
+        before: Progress = self._view.get(PROGRESS_KEY)
+        after = fold_plain_tick(before, tick, context.at)
+        self._view.put(PROGRESS_KEY, after)
+        if after.time > before.time:
+            self._maintenance.tick(after.time)
 
     def _time_of(self, request: ProjectsRequest, context: Context) -> Micros:
         """When a request counts. After a stop the first requests come before the first tick: their records vouch."""
-        time: Micros = self._view.get(PROGRESS_KEY).time
+        progress: Progress = self._view.get(PROGRESS_KEY)
+        time = progress.time
         if request.at < 0:
             raise Refused("dated before 1970")
-        if request.at > (min(max(time, context.at) + AHEAD, _BEYOND) if time else _BEYOND):
+        if request.at > (min(vouched(progress, context.at) + AHEAD, _BEYOND) if time else _BEYOND):
             raise Refused(f"dated more than {AHEAD // SECOND} s ahead")
         return max(request.at, time)
 

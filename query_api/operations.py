@@ -25,6 +25,8 @@ from schemas.base import SECOND
 
 # Partitions without events commit their time every 5 s; what is older than this is not being folded.
 _LIMIT = 20 * SECOND
+# A time that is so far ahead of the clock was told by a clock that is wrong, or that was.
+AHEAD = 10 * SECOND
 
 
 class _Lags(Collector):
@@ -53,6 +55,11 @@ class _Lags(Collector):
             ends = end_offsets(self._admin, [(journal, partition) for journal, partition, _ in known], timeout=3.0)
         except Exception:  # Kafka does not answer: then there is no figure, and /readyz says the rest
             ends = {}
+        ahead = GaugeMetricFamily(
+            "pingfold_fold_time_ahead_seconds",
+            "How far the partition's time is ahead of the clock; `pingfold time mend` takes it back",
+            labels=["journal", "partition"],
+        )
         now = self._clock.now()
         for journal, partition, progress in known:
             labels = [journal, str(partition)]
@@ -60,11 +67,13 @@ class _Lags(Collector):
                 age.add_metric(labels, max(0.0, (now - progress.time) / SECOND))
                 if progress.truncated is not None:
                     truncated.add_metric(labels, progress.truncated)
+                ahead.add_metric(labels, max(0.0, (progress.time - now) / SECOND))
             if (journal, partition) in ends:
                 lag.add_metric(labels, max(0, ends[journal, partition] - (progress.applied if progress else -1) - 1))
         yield lag
         yield age
         yield truncated
+        yield ahead
 
 
 def router(progress: FoldProgress, bootstrap: str, clock: Clock, disk: Disk) -> APIRouter:
@@ -85,8 +94,9 @@ def router(progress: FoldProgress, bootstrap: str, clock: Clock, disk: Disk) -> 
             response.status_code = 503
             response.headers["Retry-After"] = "1"
         catching_up = await _catching_up(backlog) if behind else []
+        wrong = _wrong(progress.wrong(clock.now(), AHEAD))
         status = "ready" if response.status_code != 503 else "catching up" if catching_up else "not ready"
-        return {"status": status, "not_folded": behind, "catching_up": catching_up} | _room(disk)
+        return {"status": status, "not_folded": behind, "catching_up": catching_up} | wrong | _room(disk)
 
     @api.get("/metrics")
     async def metrics() -> Response:
@@ -94,6 +104,11 @@ def router(progress: FoldProgress, bootstrap: str, clock: Clock, disk: Disk) -> 
         return Response(text, media_type=CONTENT_TYPE_LATEST)
 
     return api
+
+
+def _wrong(told: list[str]) -> dict[str, Any]:
+    """What is wrong with the time of partitions: pings are taken, but deadlines may pass unseen."""
+    return {"wrong_time": told} if told else {}
 
 
 def _room(disk: Disk) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from msgspec import Meta
 from schemas.base import Fact, Micros, Value
 from schemas.definitions import Addresses, ChannelKind, Notice
 from schemas.ids import derived_id
-from schemas.ticks import Progress, Tick
+from schemas.ticks import Progress, Tick, TimeCorrected
 
 
 class Endpoint(Fact, tag="endpoint", frozen=True):
@@ -86,7 +86,9 @@ class DeliveryAttempted(Fact, tag="delivery.attempted", frozen=True):
     again: Addresses = ()
 
 
-DeliveriesEvent = EndpointDefined | EndpointRemoved | DeliveryRequested | DeliveryReplayed | DeliveryAttempted | Tick
+DeliveriesEvent = (
+    EndpointDefined | EndpointRemoved | DeliveryRequested | DeliveryReplayed | DeliveryAttempted | Tick | TimeCorrected
+)
 
 
 class EndpointHealth(Value, tag="endpoint-health"):

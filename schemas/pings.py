@@ -9,7 +9,7 @@ from msgspec import Meta
 
 from schemas.base import Fact, Micros
 from schemas.definitions import Check
-from schemas.ticks import Tick
+from schemas.ticks import Tick, TimeCorrected
 
 Kind = Literal["success", "start", "fail", "log"]
 ExitStatus = Annotated[int, Meta(ge=0, le=255)]
@@ -55,4 +55,4 @@ class CheckResumed(Fact, tag="check.resumed", frozen=True):
     at: Micros
 
 
-PingsEvent = Ping | Tick | CheckDefined | CheckRemoved | CheckPaused | CheckResumed
+PingsEvent = Ping | Tick | CheckDefined | CheckRemoved | CheckPaused | CheckResumed | TimeCorrected

@@ -7,7 +7,7 @@ from msgspec import Meta, Struct
 from schemas.base import Fact, Micros
 from schemas.maintenance import Maintenance
 from schemas.monitors import Monitor, Region
-from schemas.ticks import Tick
+from schemas.ticks import Tick, TimeCorrected
 
 # Why a probe failed. `ours`: the prober itself could not (no sockets, no resolver): says nothing about the target.
 Failure = Literal[
@@ -132,4 +132,5 @@ ProbeResultsEvent = (
     | RegionWell
     | DependencyChanged
     | Tick
+    | TimeCorrected
 )

@@ -22,7 +22,7 @@ from schemas.monitor_states import MonitorStatesRecord
 from schemas.pings import PingsEvent
 from schemas.probes import ProbeResultsEvent
 from schemas.requests import Decision, ProjectsRequest
-from schemas.ticks import Gap, Progress, Tick
+from schemas.ticks import Gap, Heartbeat, Progress, Tick, TimeCorrected
 from schemas.topics import Cleanup, Topic
 from schemas.transitions import Transition
 
@@ -30,7 +30,7 @@ Kind: TypeAlias = Literal["journal", "state", "stream"]
 
 # Unions, as a decoder takes them.
 CARRIES: dict[Topic, Any] = {
-    topics.PROJECTS: ProjectsRequest | Tick,
+    topics.PROJECTS: ProjectsRequest | Tick | TimeCorrected,
     topics.PINGS: PingsEvent,
     topics.PROBE_RESULTS: ProbeResultsEvent,
     topics.DELIVERIES: DeliveriesEvent,
@@ -41,6 +41,7 @@ CARRIES: dict[Topic, Any] = {
     topics.TRANSITIONS: Transition,
     topics.DECISIONS: Decision,
     topics.DEAD_LETTERS: DeadLetter,
+    topics.HEARTBEATS: Heartbeat,
 }
 
 INDEX = "index.json"

@@ -32,6 +32,32 @@ class Tick(Fact, tag="tick", frozen=True):
     unreachable_since: Micros | None = None
 
 
+class TimeCorrected(Fact, tag="time.corrected", frozen=True):
+    """An operator's word that the partition's time, which has run ahead, is to go back to that of Kafka's clock: the
+    time of this record. States that tell of later moments are taken back with it. Nothing happens to a partition whose
+    time is not later. `reason`: for whoever reads the log.
+    """
+
+    reason: str = ""
+
+
+class Heartbeat(Fact, tag="heartbeat", frozen=True):
+    """A process that makes events lives, and what it takes the time to be; the time of the record is Kafka's.
+
+    role, slot, epoch: which process; a higher epoch is a later one in the same slot.
+    at: of a source, everything that it acknowledged or had to tell from before is in the log. now: its clock, `offset`
+    included. closing: its last one.
+    """
+
+    role: str
+    slot: str
+    epoch: int
+    at: Micros
+    now: Micros
+    offset: Micros = 0
+    closing: bool = False
+
+
 class Source(Value, tag="source"):
     """What a partition knows of a source: its newest tick, and whether it still counts for the partition's time.
 
@@ -85,6 +111,8 @@ class Progress(Value, tag="partition"):
     time: the partition's time, 0 before the first tick; never goes back.
     clock: the newest real time (test offset taken off) that any tick told; silence is measured against it.
     stopped_at: when the last source closed in good order, while there is none.
+    offset: what the test clock added to the newest tick. The time of a record and this, together, are a time, too.
+    refused: by slot, how far the newest tick was from the time of its record, when it was so far that it was refused.
     epochs: which versions folded which part of the journal, oldest first; one is added when a version changes.
     fold, tzdata: the versions of the last event folded, in records that were written before there were epochs.
     last: a checksum of the record at `applied`, 0 when it is not known; newest: the newest time in Kafka of a record
@@ -99,6 +127,8 @@ class Progress(Value, tag="partition"):
     sources: dict[str, Source] = field(default_factory=dict)
     gaps: tuple[Gap, ...] = ()
     stopped_at: Micros | None = None
+    offset: Micros = 0
+    refused: dict[str, Micros] = field(default_factory=dict)
     fold: int = 0
     tzdata: str = ""
     epochs: tuple[Epoch, ...] = ()

@@ -37,10 +37,10 @@ class Topic:
 
 
 # Journals.
-PROJECTS = Topic("projects", key="project id")
-PINGS = Topic("pings", key="check id")
+PROJECTS = Topic("projects", key="project id", stamped=True)
+PINGS = Topic("pings", key="check id", stamped=True)
 PROBE_RESULTS = Topic("probe-results", key="monitor id", stamped=True)
-DELIVERIES = Topic("deliveries", key="channel id")
+DELIVERIES = Topic("deliveries", key="channel id", stamped=True)
 
 # State topics: record N of a journal's partition P is folded into partition P here. The newest segment of a partition
 # is never compacted, and whoever starts reads all of it: small ones keep that short.
@@ -56,6 +56,7 @@ DELIVERY_STATES = Topic("delivery-states", key="kind/id", cleanup=Cleanup.COMPAC
 TRANSITIONS = Topic("transitions", key="thing id")
 DECISIONS = Topic("decisions", key="request id", retention_ms=DAY_MS // 24, segment_bytes=16 * 2**20)
 DEAD_LETTERS = Topic("dead-letters", key="key of the refused record")
+HEARTBEATS = Topic("heartbeats", key="slot", retention_ms=DAY_MS // 24, segment_bytes=2**20, stamped=True)
 
 TOPICS = (
     PROJECTS,
@@ -69,6 +70,7 @@ TOPICS = (
     TRANSITIONS,
     DECISIONS,
     DEAD_LETTERS,
+    HEARTBEATS,
 )
 
 # A commit record of a compacted topic must outlive the reading of a snapshot (`pingfold replay --verify`).

@@ -22,6 +22,7 @@ class Journal:
 
     def __init__(self) -> None:
         self.records: list[Record] = []
+        self._offset: Micros = 0
 
     def __iter__(self) -> Iterator[Record]:
         return iter(self.records)
@@ -33,7 +34,10 @@ class Journal:
         return self.records[part]
 
     def add(self, key: str, event: msgspec.Struct | bytes, at: Micros, *, retried: bool = False) -> Record:
-        """Append an event; `at` is the Kafka time of its record."""
+        """Append an event; `at` is the Kafka time of its record, as the newest tick's test clock would show it."""
+        if isinstance(event, Tick):
+            self._offset, at = event.offset, event.now
+        at -= self._offset
         value = event if isinstance(event, bytes) else encode(event)
         record = Record(len(self.records), at, key.encode(), value, retried)
         self.records.append(record)

@@ -30,7 +30,7 @@ from schemas.probes import (
     RegionWell,
 )
 from schemas.slots import confirming_region, first_slot, region_of, step, time_limit
-from schemas.ticks import PROGRESS_KEY, Tick
+from schemas.ticks import PROGRESS_KEY, Tick, TimeCorrected
 from schemas.transitions import RegionDisregarded, StatusChanged
 from tests.check_story import MIDNIGHT
 from tests.folding import Folding, Journal, of_type, told
@@ -302,7 +302,7 @@ def passes_nothing(folding: Folding, at: Micros, coming: Iterable[Record]) -> bo
             continue
         if isinstance(event, ProbeCompleted) and event.at + MARGIN < at:
             return False
-        if not isinstance(event, ProbeCompleted | Tick) and event.at < at:
+        if not isinstance(event, ProbeCompleted | Tick | TimeCorrected) and event.at < at:
             return False
     return True
 

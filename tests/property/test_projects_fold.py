@@ -42,7 +42,7 @@ from schemas.requests import (
 )
 from schemas.schedules import Cron, Simple
 from schemas.status_pages import Component
-from schemas.ticks import PROGRESS_KEY, Tick
+from schemas.ticks import PROGRESS_KEY, Tick, TimeCorrected
 from schemas.topics import DEAD_LETTERS, DECISIONS, PINGS
 
 Event = tuple[str, ProjectsRequest | Tick]
@@ -61,7 +61,7 @@ class Watched(Projects):
         fold, self.view = self, view
 
         class Watching(ProjectsPartition):
-            def apply(self, event: ProjectsRequest | Tick, context: Context) -> Iterable[Effect]:
+            def apply(self, event: ProjectsRequest | Tick | TimeCorrected, context: Context) -> Iterable[Effect]:
                 effects = super().apply(event, context)
                 if context.offset in fold.failing:
                     raise RuntimeError("after all was done")

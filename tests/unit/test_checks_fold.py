@@ -631,7 +631,7 @@ def test_a_ping_from_before_the_partitions_time_counts_at_that_time() -> None:
 def test_a_ping_more_than_a_minute_ahead_is_refused(ahead: float, accepted: bool) -> None:
     story = told_as("up")
     before = story.state
-    effects = story.ping_at_once(NOW + ahead)
+    effects = story.tell(Ping(kind="success", at=t(NOW + ahead)), NOW)
     if accepted:
         assert effects == []
         assert story.state.last_ping == t(NOW + ahead)
@@ -639,6 +639,14 @@ def test_a_ping_more_than_a_minute_ahead_is_refused(ahead: float, accepted: bool
         [letter] = of_type(effects, DeadLetter)
         assert "ahead of the partition's time" in letter.reason
         assert story.state == before
+
+
+def test_a_ping_that_is_past_by_kafkas_clock_is_not_ahead() -> None:
+    """No tick has come for a while, or the clock of its source has been set right: the time of its record vouches."""
+    story = told_as("up")
+    effects = story.tell(Ping(kind="success", at=t(NOW + 600)), NOW + 599)
+    assert of_type(effects, DeadLetter) == []
+    assert story.state.last_ping == t(NOW + 600)
 
 
 def test_before_the_first_tick_any_time_is_taken_that_can_be_a_date() -> None:

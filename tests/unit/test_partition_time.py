@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from processors.partition_time import fold_plain_tick, fold_tick
+from processors.partition_time import fold_plain_tick, fold_tick, vouched
 from schemas.base import SECOND
 from schemas.ticks import Progress, Tick
 
@@ -27,6 +27,7 @@ class Ticks:
         refused_since: float | None = None,
         unreachable_since: float | None = None,
         closing: bool = False,
+        appended: float | None = None,
     ) -> list[Told]:
         def micros(seconds: float) -> int:
             return round((1000 + seconds) * SECOND)
@@ -41,7 +42,7 @@ class Ticks:
             refused_since=None if refused_since is None else micros(refused_since),
             unreachable_since=None if unreachable_since is None else micros(unreachable_since),
         )
-        self.progress, gaps = fold_tick(self.progress, tick)
+        self.progress, gaps = fold_tick(self.progress, tick, 0 if appended is None else micros(appended))
         return [(g.cause, self._seconds(g.start), None if g.end is None else self._seconds(g.end)) for g in gaps]
 
     @staticmethod
@@ -288,6 +289,65 @@ def test_what_a_tick_leaves_does_not_share_with_what_was_before(tick: Ticks) -> 
     tick(2, "b")
     assert set(before.sources) == {"a"}
     assert before.sources["a"].at == 1001 * SECOND
+
+
+@pytest.mark.parametrize("wrong", [10.001, 7_200, -10.001, -7_200])
+def test_a_tick_far_from_its_records_time_does_not_count(tick: Ticks, wrong: float) -> None:
+    """One source's clock is wrong; the other's goes on, and the time with it."""
+    for second in range(5):
+        tick(second, "a", appended=second)
+        tick(second, "b", appended=second)
+    told = []
+    for second in range(5, 17):
+        told += tick(second + wrong, "a", appended=second)
+        told += tick(second, "b", appended=second)
+    assert told == [("silent source", 4, None)]
+    assert tick.time == 16
+    assert tick.progress.refused == {"a": round(wrong * SECOND)}
+    assert tick(17, "a", appended=17) == [("silent source", 4, 17)]
+    assert tick.progress.refused == {}
+
+
+def test_a_single_source_with_a_wrong_clock_stops_the_time_and_makes_a_gap(tick: Ticks) -> None:
+    tick(1, appended=1)
+    assert tick(7_202, appended=2) == []
+    assert tick.time == 1
+    assert tick(12, appended=12) == [("silent source", 1, 12)]
+    assert tick.time == 12
+
+
+@pytest.mark.parametrize("wrong", [10, -10])
+def test_a_small_difference_of_clocks_is_nothing(tick: Ticks, wrong: float) -> None:
+    for second in range(20, 25):
+        assert tick(second + wrong, appended=second) == []
+    assert tick.time == 24 + wrong
+
+
+def test_the_test_clock_is_taken_off(tick: Ticks) -> None:
+    tick(1, appended=1)
+    assert tick(3_602, offset=3_600, appended=2) == []
+    assert tick.time == 3_602
+    assert tick.progress.offset == 3_600 * SECOND
+
+
+def test_what_a_records_time_vouches_for() -> None:
+    assert vouched(Progress(time=7), 9) == 9
+    assert vouched(Progress(time=7), 0) == 7
+    assert vouched(Progress(time=7, offset=5), 3) == 8
+
+
+def test_a_plain_tick_that_is_ahead_is_refused_and_one_that_is_late_is_not() -> None:
+    progress: Any = Progress()
+    for at, appended, expected in [
+        (1_000, 1_000, 1_000),
+        (1_010 + 7_200, 1_010, 1_000),
+        (1_011, 1_021, 1_011),
+        (1_012, 1_100, 1_012),
+    ]:
+        tick = Tick(slot="ticker", epoch=1, at=at * SECOND, now=at * SECOND)
+        progress = fold_plain_tick(progress, tick, appended * SECOND)
+        assert progress.time == expected * SECOND
+        assert bool(progress.refused) is (at > appended + 10)
 
 
 def test_the_plain_time_of_other_journals(tick: Ticks) -> None:

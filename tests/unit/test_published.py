@@ -40,6 +40,7 @@ def test_index_tells_every_topic() -> None:
         "transitions": "stream",
         "decisions": "stream",
         "dead-letters": "stream",
+        "heartbeats": "stream",
     }
     assert {"type": "ping.received", "schema": "ping.received.json"} in told["pings"]["carries"]
     assert {"type": "gap", "schema": "gap.json"} in told["transitions"]["carries"]

@@ -81,7 +81,7 @@ def test_the_segments_of_what_is_not_kept_are_small_enough_to_go() -> None:
 
 def test_every_journal_and_stream_has_a_setting_and_keeps_everything_without() -> None:
     kept = topic_retention(Settings())
-    assert set(kept) == {topic.name for topic in TOPICS if kind_of(topic) != "state"} - {"decisions"}
+    assert set(kept) == {topic.name for topic in TOPICS if kind_of(topic) != "state"} - {"decisions", "heartbeats"}
     assert set(kept.values()) == {-1}
     limited = Settings(retention_pings="90d", history_pings="12h")
     assert topic_retention(limited) == kept | {"pings": 90 * 86_400_000}
@@ -100,7 +100,7 @@ def test_a_verdict_outlives_the_wait_for_it() -> None:
 
 
 @each_topic
-def test_the_broker_stamps_just_the_results_of_probers(topic: Topic) -> None:
-    """Their hosts are anywhere, and so are their clocks; pings without a time of their own count at their record's."""
+def test_the_broker_stamps_what_others_than_folds_append(topic: Topic) -> None:
+    """Their hosts are anywhere, and so are their clocks: the time of the record is what they are compared with."""
     stamped = topic_config(topic).get("message.timestamp.type") == "LogAppendTime"
-    assert stamped is (topic.name == "probe-results")
+    assert stamped is (kind_of(topic) == "journal" or topic.name == "heartbeats")
