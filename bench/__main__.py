@@ -18,6 +18,7 @@ from bench.load_states import load_states
 from bench.prober import prober
 from bench.processes import ending, module, running, spawn
 from bench.report import say
+from bench.sender import sender
 from bench.slow_receivers import slow_receivers
 from bench.startup import startup
 from bench.uptime import uptime
@@ -36,6 +37,7 @@ _COMMANDS = (
     get_monitor,
     expiry_storm,
     slow_receivers,
+    sender,
     prober,
     startup,
     idle,

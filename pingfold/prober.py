@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import gc
-import resource
 import signal
 import time
 
@@ -21,9 +20,9 @@ from ingest.prober.names import Names
 from ingest.prober.prober import Prober
 from ingest.prober.rdap import Rdap
 from pingfold.addresses import kafka_of
+from pingfold.open_files import connections
 
 # File descriptors for everything but probes; and what probes may need of memory bounds them, too.
-_OTHER_FILES = 256
 _MOST = 16_384
 
 
@@ -43,10 +42,8 @@ async def serve_prober(settings: Settings, region: str, slot: str) -> None:
         stack.push_async_callback(connector.close)
         domains = await _domains(settings, guard, stack)
         decrypt = Vault.open(settings).decrypt
-        disk = Disk(settings, "nothing is probed")
-        prober = Prober(
-            region, connector, sink, Clock(settings), partitions, decrypt, _most(), domains=domains, disk=disk
-        )
+        disk, most = Disk(settings, "nothing is probed"), connections(_MOST)
+        prober = Prober(region, connector, sink, Clock(settings), partitions, decrypt, most, domains=domains, disk=disk)
         assignment = Assignment(bootstrap, region, slot, prober.heard, prober.whole, prober.lost)
         gc.collect()
         gc.freeze()  # what is loaded by now is no garbage: walking through it would delay every probe
@@ -61,13 +58,3 @@ async def _domains(settings: Settings, guard: Guard, stack: contextlib.AsyncExit
     domains = Domains((await stack.enter_async_context(Rdap(settings.rdap, guard))).expires, time.monotonic)
     stack.push_async_callback(domains.close)
     return domains
-
-
-def _most() -> int:
-    """So many probes may be under way: each holds a socket. Takes all the file descriptors that this process may."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = _MOST + _OTHER_FILES
-    files = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-    if soft != resource.RLIM_INFINITY and soft < files:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (files, hard))
-    return max(1, files - _OTHER_FILES)

@@ -9,10 +9,11 @@ from infra.targets import Guard
 from ingest.clock import Clock
 from pingfold.addresses import kafka_of
 from pingfold.folds import FOLDS
+from pingfold.open_files import connections
 from processors.mail import MailClient
 from processors.runtime.runner import Follower
 from processors.runtime.worker import run_worker
-from processors.sender import Sender
+from processors.sender import CEILING, Sender
 from processors.webhooks import WebhookClient
 from schemas.base import encode
 from schemas.deliveries import DeliveryAttempted
@@ -33,7 +34,10 @@ def work(settings: Settings, slot: str) -> None:
 
         client = WebhookClient(Guard(settings.private_targets))
         mail = MailClient(settings)
-        sender = Sender(client.post, report, Vault.open(settings).decrypt, mail=mail.send, clock=clock.now)
+        decrypt, ceiling = Vault.open(settings).decrypt, connections(CEILING)
+        sender = Sender(
+            client.post, report, decrypt, mail=mail.send, clock=clock.now, pool=ceiling // 4, ceiling=ceiling
+        )
         return {"deliveries": sender}
 
     run_worker(settings, bootstrap, slot, FOLDS, followers)
