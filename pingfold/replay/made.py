@@ -13,22 +13,21 @@ import msgspec
 from infra.log.reading import Stored
 from processors.fold import Fold
 from schemas.dead_letters import RETRIED_HEADER
-from schemas.deliveries import DeliveryAttempted, DeliveryReplayed, DeliveryRequested
+from schemas.deliveries import DeliveryRequested, EndpointDefined, EndpointRemoved
 from schemas.ids import is_derived
-from schemas.pings import CheckPaused, CheckResumed, Ping
-from schemas.probes import ProbeCompleted, RegionTroubled, RegionWell
-from schemas.published import tag_of, types_of
-from schemas.ticks import Tick
+from schemas.pings import CheckDefined, CheckRemoved
+from schemas.probes import DependencyChanged, MaintenanceDefined, MaintenanceRemoved, MonitorDefined, MonitorRemoved
+from schemas.published import tag_of
 from schemas.topics import DEAD_LETTERS, DECISIONS, DELIVERIES, PINGS, PROBE_RESULTS, TRANSITIONS, Topic
 
 # Whether a record was made by a fold.
 IsMade = Callable[[Stored], bool]
 
-# What others than folds append to the journals that folds append to. All other types are made by folds.
-_OUTSIDERS: dict[Topic, Any] = {
-    PINGS: Ping | CheckPaused | CheckResumed | Tick,
-    PROBE_RESULTS: ProbeCompleted | RegionTroubled | RegionWell | Tick,
-    DELIVERIES: DeliveryAttempted | DeliveryReplayed | Tick,
+# What folds append to journals; all other types come from others.
+_IN_JOURNALS: dict[Topic, Any] = {
+    PINGS: CheckDefined | CheckRemoved,
+    PROBE_RESULTS: MonitorDefined | MonitorRemoved | MaintenanceDefined | MaintenanceRemoved | DependencyChanged,
+    DELIVERIES: EndpointDefined | EndpointRemoved | DeliveryRequested,
 }
 
 
@@ -49,10 +48,10 @@ def effect_topics() -> dict[Topic, IsMade]:
     streams: dict[Topic, IsMade] = {topic: any_record for topic in (TRANSITIONS, DECISIONS, DEAD_LETTERS)}
     journals = {
         topic: of_types(
-            [tag_of(each) for each in types_of(topic) if each not in get_args(outsiders)],
+            [tag_of(each) for each in get_args(types)],
             {tag_of(DeliveryRequested): _is_of_a_transition} if topic is DELIVERIES else {},
         )
-        for topic, outsiders in _OUTSIDERS.items()
+        for topic, types in _IN_JOURNALS.items()
     }
     return streams | journals
 

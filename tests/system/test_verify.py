@@ -8,7 +8,7 @@ import pytest
 from infra.log.partitioner import partition_of
 from infra.log.reading import Stored
 from schemas.topics import CHECK_STATES, PINGS, TRANSITIONS, Topic
-from tests.pingfold_process import Pingfold, wait_until
+from tests.pingfold_process import Load, Pingfold, wait_until
 from tests.system.test_monitors import call
 
 pytestmark = pytest.mark.system
@@ -21,6 +21,18 @@ def test_all_of_it_is_equal_to_one_pure_pass(pingfold: Pingfold) -> None:
     """
     pingfold.create("one-more")
     call(pingfold, "POST", "/maintenance-windows", {"name": "w", "schedule": "0 2 * * 0", "duration_minutes": 5})
+    pingfold.verify()
+
+
+def test_verify_beside_a_system_at_work(pingfold: Pingfold) -> None:
+    """Statement 2: pings and alerts that come while it runs are neither missing nor too much."""
+    steady = [pingfold.create(f"beside-{number}") for number in range(8)]
+    flapping = [pingfold.create(f"flapping-{number}") for number in range(8)]
+    with Load(pingfold, steady, flapping, per_second=60.0) as load:
+        for _ in range(2):
+            pingfold.verify()
+            load.wait_for(1)
+    assert not load.wrong
     pingfold.verify()
 
 
