@@ -20,9 +20,9 @@ MADE = {
     DELIVERIES: {"endpoint.defined", "endpoint.removed", "delivery.requested"},
 }  # fmt: skip
 BY_OTHERS = {
-    PINGS: {"ping.received", "check.paused", "check.resumed", "tick"},
-    PROBE_RESULTS: {"probe.completed", "region.troubled", "region.well", "tick"},
-    DELIVERIES: {"delivery.attempted", "delivery.replayed", "tick"},
+    PINGS: {"ping.received", "check.paused", "check.resumed", "tick", "time.corrected"},
+    PROBE_RESULTS: {"probe.completed", "region.troubled", "region.well", "tick", "time.corrected"},
+    DELIVERIES: {"delivery.attempted", "delivery.replayed", "tick", "time.corrected"},
 }
 
 
