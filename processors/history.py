@@ -22,6 +22,7 @@ from infra.disk import Disk
 from infra.settings import Settings
 from processors.history_hours import HourKeeper
 from processors.history_rows import (
+    LOST_RECORDS,
     PING_FACTS,
     PINGS,
     PROBES,
@@ -33,6 +34,7 @@ from processors.history_rows import (
     refused_row,
     transition_row,
 )
+from processors.history_start import Starts
 from schemas import topics
 
 log = structlog.get_logger(__name__)
@@ -101,6 +103,7 @@ class HistoryWriter:
         self._client: Client | None = None
         self._take = _FIRST_TAKE
         self._block = Block()
+        self._starts = Starts()
         self._reached: dict[tuple[str, int], int] = {}  # what is inserted and not yet committed
         self._committed_at = 0.0
         self._newest_ms = 0  # Kafka's time of the newest record inserted
@@ -131,6 +134,8 @@ class HistoryWriter:
         try:
             while not stop.is_set():
                 block = self._block = Block()
+                for lost in self._starts.settle(consumer):
+                    block.add(LOST_RECORDS, lost)
                 self._gather(consumer, stop)
                 if self._insert(block, stop):
                     self._reached.update(block.positions)
@@ -153,7 +158,7 @@ class HistoryWriter:
             "isolation.level": "read_committed",
             "enable.auto.commit": False,
             "enable.partition.eof": True,
-            "auto.offset.reset": "earliest",
+            "auto.offset.reset": "error",  # never in silence to another place: see `history_start`
             # The queue counts bytes after decompression, but a fetch is unpacked whole, and bodies may well shrink to a
             # hundredth in Kafka: keep fetches small.
             "queued.max.messages.kbytes": 16_384,
@@ -174,6 +179,7 @@ class HistoryWriter:
         for tp in partitions:
             self._block.positions.pop((tp.topic, tp.partition), None)
             self._reached.pop((tp.topic, tp.partition), None)
+            self._starts.gave_up(tp.topic, tp.partition)
 
     def _gather(self, consumer: Consumer, stop: threading.Event) -> None:
         block = self._block
@@ -226,11 +232,14 @@ class HistoryWriter:
         if block.count:
             block.told_more = True
 
-    def _heard(self, error: KafkaError, topic: str | None, part: int, off: int) -> None:
+    def _heard(self, error: KafkaError, topic: str | None, part: int, off: int | None) -> None:
         if error.code() == KafkaError._PARTITION_EOF:
             # Past the markers of the last transactions, too: without that no reader could know that all is read.
-            self._block.positions[topic or "", part] = off
+            self._block.positions[topic or "", part] = off or 0
             self._block.told_more |= topic not in (self._sources.pings, self._sources.probes)
+            return
+        if error.code() == KafkaError._AUTO_OFFSET_RESET:
+            self._starts.astray(topic or "", part, off)
             return
         _ERRORS.labels("kafka").inc()
         # As a message, the error of a client that is done for has a code of its own and does not count as fatal.

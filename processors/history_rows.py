@@ -57,8 +57,10 @@ PROBES = _table(
     address="String", maintenance="UInt8",
 )  # fmt: skip
 
+LOST_RECORDS = _table("lost_records", topic=_WORD, part="UInt16", since="UInt64", until="UInt64")
+
 # Facts stand before the pings they belong to: who sees a ping then sees what was folded with it.
-TABLES = (PING_FACTS, SPANS, GAPS, DELIVERIES_FINISHED, PINGS, PROBES)
+TABLES = (PING_FACTS, SPANS, GAPS, DELIVERIES_FINISHED, PINGS, PROBES, LOST_RECORDS)
 
 # What every time column holds (an hour is a 32-bit DateTime). A time outside was never real.
 _LAST_TIME: Micros = 4_102_444_800_000_000  # 2100-01-01

@@ -21,11 +21,12 @@ from typing import Any, TypeVar
 from uuid import uuid4
 
 import pytest
-from confluent_kafka import Producer
+from confluent_kafka import Producer, TopicPartition
 from confluent_kafka.admin import NewTopic
 
 from infra.clickhouse import Address, ClickHouse, Unavailable, connect
 from infra.clickhouse_migrations import migrate
+from infra.disk import Disk
 from infra.log.admin import admin_client
 from infra.log.group_progress import GroupProgress
 from infra.log.sink import producer_config
@@ -71,7 +72,7 @@ class Line:
             made.result(20)
         self.bootstrap, self.url = bootstrap, f"{clickhouse}/{self.name}"
         self.settings = Settings(kafka_bootstrap_servers=bootstrap, clickhouse_url=self.url)
-        self.fold = Producer(producer_config(bootstrap) | {"transactional.id": self.name})
+        self.fold = Producer(producer_config(bootstrap) | {"transactional.id": self.name, "message.timeout.ms": 30_000})
         self.fold.init_transactions(20)
         self.plain = Producer(producer_config(bootstrap))
 
@@ -145,6 +146,21 @@ class Line:
 
     def has_more_than(self, rows: int) -> bool:
         return self.count("count() FROM pings") > rows
+
+    def delete_before(self, partition: int, offset: int) -> None:
+        """Delete the pings of a partition before an offset, as retention does."""
+        admin = admin_client(self.bootstrap)
+        for done in admin.delete_records([TopicPartition(self.sources.pings, partition, offset)]).values():
+            assert done.result(20).low_watermark == offset
+
+    def lost(self) -> list[tuple[Any, ...]]:
+        """What history says that it never got."""
+        client = connect(Address.parse(self.url))
+        try:
+            found = client.query("SELECT topic, part, since, until FROM lost_records FINAL ORDER BY ALL").result_rows
+            return [tuple(row) for row in found]
+        finally:
+            client.close()
 
     def until(self, what: str, expected: int, timeout: float = 30.0) -> None:
         deadline = time.monotonic() + timeout
@@ -424,6 +440,56 @@ async def _patiently(ask: Callable[[], Awaitable[T]]) -> T:
             return await ask()
         except Behind:
             assert time.monotonic() < deadline, "history stays behind"
+
+
+class TestWhatIsGone:
+    """Records deleted before the writer has read them are said and written down; reading goes on after them."""
+
+    def test_while_the_writer_was_away(self, line: Line) -> None:
+        check = str(uuid4())
+        partition, first = line.ping(check, Ping(kind="success", at=T0))
+        with line.writing():
+            line.until(DISTINCT, 1)
+        for number in range(1, 6):
+            line.ping(check, Ping(kind="success", at=T0 + number))
+        line.delete_before(partition, first + 4)
+        with line.writing():
+            line.until(DISTINCT, 3)
+        assert line.lost() == [(line.sources.pings, partition, first + 1, first + 4)]
+
+    def test_a_partition_that_begins_later_and_was_never_read(self, line: Line) -> None:
+        check = str(uuid4())
+        for number in range(3):
+            partition, offset = line.ping(check, Ping(kind="success", at=T0 + number))
+        line.delete_before(partition, offset)
+        with line.writing():
+            line.until(DISTINCT, 1)
+        assert line.lost() == [(line.sources.pings, partition, 0, offset)]
+
+    def test_under_the_feet_of_a_writer_that_waits(self, line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+        """ClickHouse is away so long that the journal is cut past what the writer would read next."""
+        check = str(uuid4())
+        away = threading.Event()
+        away.set()
+        monkeypatch.setattr(Disk, "has_room", property(lambda _: not away.is_set()))
+        monkeypatch.setattr(history_writer, "_LONGEST_PAUSE", 0.1)
+        monkeypatch.setattr(history_writer, "_BLOCK_ROWS", 5)
+        big = "x" * 30_000
+        with line.writing():
+            partition, first = line.ping(check, Ping(kind="success", at=T0))
+            for number in range(1, 3_000):
+                line.plain.produce(line.sources.pings, encode(Ping(kind="success", at=T0 + number, body=big)), check)
+                line.plain.poll(0)
+                if number % 500 == 0:
+                    line.plain.flush(20)
+            assert line.plain.flush(20) == 0
+            line.delete_before(partition, first + 2_990)
+            away.clear()
+            line.until("max(off) FROM pings", first + 2_999)
+        ((topic, part, since, until),) = line.lost()
+        assert (topic, part, until) == (line.sources.pings, partition, first + 2_990)
+        assert first < since < until
+        assert line.count(DISTINCT) == 3_000 - (until - since)
 
 
 async def _all_read(line: Line, group: str) -> None:
