@@ -22,12 +22,16 @@ PARTITIONS = 3
 
 
 class MemoryLog:
-    """`when_settling`: called once, after the ends of the topics of effects were taken: a live system goes on."""
+    """`when_settling`: called once, after the ends of the topics of effects were taken: a live system goes on.
+
+    when_read: called after each reading of a partition.
+    """
 
     def __init__(self) -> None:
         self.records: dict[tuple[str, int], list[Stored]] = defaultdict(list)
         self.begin: dict[tuple[str, int], int] = defaultdict(int)
         self.when_settling: Callable[[], None] = lambda: None
+        self.when_read: Callable[[Topic], None] = lambda _: None
 
     def append(self, topic: Topic, partition: int, key: str, value: bytes | None) -> None:
         records = self.records[topic.name, partition]
@@ -50,13 +54,15 @@ class MemoryLog:
 
     def read(self, topic: Topic, partition: int, start: int, end: int) -> Iterator[Stored]:
         yield from self.records[topic.name, partition][max(start, self.begin[topic.name, partition]) : end]
+        self.when_read(topic)
 
 
 class ReplayWorld:
-    """Toy folds and what they have written. `version`: of the folds that work from now on."""
+    """Toy folds and what they have written. `version`, `tzdata`: of what works from now on."""
 
     def __init__(self, folder: Path) -> None:
         self.log, self.version, self.folder = MemoryLog(), 1, folder
+        self.tzdata = TZDATA_VERSION
         self.number = 0
 
     @property
@@ -90,7 +96,7 @@ class ReplayWorld:
             else:
                 states[key] = stored.value
         view = View({key: fold.records.decode(value) for key, value in states.items()})
-        session = Session(fold, partition, view, TZDATA_VERSION)
+        session = Session(fold, partition, view, self.tzdata)
         journal = self.log.records[fold.journal.name, partition]
         batch = session.run([Record(one.offset, one.timestamp, one.key, one.value) for one in journal])
         for key, record in batch.changes.items():

@@ -9,7 +9,7 @@ where it came from. Then each partition of each topic is read once (`judge`), an
 
 Sources (partitions of journals) that could not be replayed by the versions that folded them are not `sure`: what
 differs because of them is not comparable, and no difference. Where retention has deleted the beginning of a partition,
-an effect is expected only if a later or equal one of its source is found first: effects of one source keep their order.
+an effect is due only if one that its source made before is still there: effects of one source keep their order.
 
 What an outsider appended to a journal, of a type that only folds make, and the fold refused, stands in the dead letters
 and is not told again; what is not folded yet may still be refused.
@@ -18,7 +18,7 @@ and is not told again; what is not folded yet may still be refused.
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from hashlib import blake2b
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from infra.log.partitioner import partition_of
 from pingfold.replay.log import Log
@@ -33,6 +33,8 @@ from schemas.topics import Topic
 # So many differences of one partition are looked at one by one; all are counted.
 _LOOKED_AT = 50
 _VALUE_SHOWN = 300
+
+_MADE = "digest, key, source, first, last, due"
 
 Place = tuple[str, int]  # topic, partition
 
@@ -67,9 +69,13 @@ class Window:
 
 
 class _Row(NamedTuple):
+    """Counts of one effect. due: made, and not deleted by retention perhaps. sure: made by sources that are sure."""
+
     digest: bytes
     made: int
     sure: int
+    due: int
+    sure_due: int
     found: int
     early: int
 
@@ -93,8 +99,8 @@ class Expected:
             for partition in self._partitions(effect, key, self.sources[source].partition):
                 place = effect.topic.name, partition
                 if place not in self._made:
-                    self._made[place] = self._store.table("digest, key, source, first, last")
-                self._made[place].add(digest, effect.key, source, first, last)
+                    self._made[place] = self._store.table(_MADE)
+                self._made[place].add(digest, effect.key, source, first, last, 1)
 
     def _partitions(self, effect: Effect, key: bytes, own: int) -> Iterable[int]:
         count = self._counts[effect.topic.name]
@@ -111,7 +117,7 @@ class Expected:
     def take(self, topic: Topic, partition: int) -> Rows:
         """What was made for a partition; to be dropped by the caller."""
         place = topic.name, partition
-        made = self._made.pop(place, None) or self._store.table("digest, key, source, first, last")
+        made = self._made.pop(place, None) or self._store.table(_MADE)
         made.flush()
         return made
 
@@ -151,10 +157,10 @@ class Judge:
         looked_at: list[_Row] = []
         missing = surplus = unknown = 0
         for row in map(_Row._make, self._unequal(made, found, window)):
-            if row.made > row.found:
-                known = max(0, row.sure - row.found)
+            if row.due > row.found:
+                known = max(0, row.sure_due - row.found)
                 missing += known
-                unknown += row.made - row.found - known
+                unknown += row.due - row.found - known
             else:
                 too_many = row.early - row.made
                 known = too_many if row.sure or self._all_sure else 0
@@ -164,7 +170,7 @@ class Judge:
                 looked_at.append(row)
         told = 0
         for row in looked_at:
-            differences = self._missing if row.made > row.found else self._surplus
+            differences = self._missing if row.due > row.found else self._surplus
             for difference in differences(topic, partition, made, found, row, window):
                 self._outcome.differs(difference)
                 told += 1
@@ -173,14 +179,14 @@ class Judge:
             text = f"{unknown} effects differ, which may come of events that another version folded"
             self._outcome.not_comparable.append(NotComparable(topic.name, partition, text))
 
-    def _unequal(self, made: Rows, found: Rows, window: Window) -> Iterator[tuple[bytes, int, int, int, int]]:
+    def _unequal(self, made: Rows, found: Rows, window: Window) -> Iterator[tuple[Any, ...]]:
         return self._store.query(
             f"""
-            SELECT digest, SUM(made), SUM(sure), SUM(found), SUM(early) FROM (
-                SELECT digest, 1 AS made, source IN {self._sure} AS sure, 0 AS found, 0 AS early FROM {made.name}
+            SELECT digest, SUM(made), SUM(sure), SUM(due), SUM(sure AND due), SUM(found), SUM(early) FROM (
+                SELECT digest, 1 AS made, source IN {self._sure} AS sure, due, 0 AS found, 0 AS early FROM {made.name}
                 UNION ALL
-                SELECT digest, 0, 0, 1, offset >= ? AND offset < ? FROM {found.name}
-            ) GROUP BY digest HAVING SUM(made) > SUM(found) OR SUM(early) > SUM(made)
+                SELECT digest, 0, 0, 0, 1, offset >= ? AND offset < ? FROM {found.name}
+            ) GROUP BY digest HAVING SUM(due) > SUM(found) OR SUM(early) > SUM(made)
             """,
             window.doubtful,
             window.lower,
@@ -190,10 +196,10 @@ class Judge:
         self, topic: Topic, partition: int, made: Rows, _found: Rows, row: _Row, _window: Window
     ) -> Iterator[Difference]:
         rows = self._store.query(
-            f"SELECT key, source, first, last FROM {made.name} WHERE digest = ? AND source IN {self._sure}"
+            f"SELECT key, source, first, last FROM {made.name} WHERE digest = ? AND due AND source IN {self._sure}"
             " ORDER BY rowid DESC LIMIT ?",
             row.digest,
-            row.sure - row.found,
+            row.sure_due - row.found,
         )
         for key, number, first, last in rows:
             source = self._expected.sources[number]
@@ -220,12 +226,16 @@ class Judge:
             )
 
     def _forget_deleted(self, made: Rows, found: Rows) -> None:
-        """Of each source, expect only what comes after the first of its effects that is still there."""
+        """Of each source, only what comes after the first of its effects that is still there is due.
+
+        An effect that several sources make does not tell whose it is.
+        """
         self._store.query(f"CREATE INDEX {made.name}_digest ON {made.name} (digest)")
         firsts = dict(
             self._store.query(
-                f"SELECT source, MIN(offset) FROM {found.name} AS f JOIN {made.name} AS m ON m.digest = f.digest"
-                " GROUP BY source"
+                f"SELECT m.source, MIN(f.offset) FROM {found.name} AS f JOIN {made.name} AS m ON m.digest = f.digest"
+                f" WHERE NOT EXISTS (SELECT 1 FROM {made.name} AS o WHERE o.digest = m.digest AND o.source != m.source)"
+                " GROUP BY m.source"
             )
         )
         for number in range(len(self._expected.sources)):
@@ -238,7 +248,7 @@ class Judge:
                     number,
                 )
             self._store.query(
-                f"DELETE FROM {made.name} WHERE source = ? AND (? IS NULL OR rowid < ?)", number, begin, begin
+                f"UPDATE {made.name} SET due = 0 WHERE source = ? AND (? IS NULL OR rowid < ?)", number, begin, begin
             )
 
     def _forget_refused(self, topic: Topic, partition: int, made: Rows, found: Rows) -> None:

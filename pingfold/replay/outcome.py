@@ -99,6 +99,11 @@ class Outcome:
             + (f": {verdict}" if verified else "")
             + (f" ({more} more not shown)" if more else "")
         )
+        if verified and self.verdict == "not comparable" and not self.written:
+            yield (
+                "`pingfold replay --snapshot` before an upgrade keeps what the older version folded comparable; "
+                "`--snapshot --unverified` begins anew from here"
+            )
         if self.written:
             yield f"snapshot {self.written} written"
 

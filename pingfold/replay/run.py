@@ -88,7 +88,8 @@ class _Run:
             fold, partition, progress, _ = plan.kept
             source = Source(fold.journal.name, partition, plan.start, progress.applied, plan.sure)
             expected.sources.append(source)
-            self._fold(plan, begin, expected, len(expected.sources) - 1, verify)
+            if not self._fold(plan, begin, expected, verify):
+                expected.sources[-1] = source._replace(sure=False)
         if not verify:
             return outcome
         judge = Judge(scope.log, self._store, expected, outcome)
@@ -157,11 +158,13 @@ class _Run:
                     return snapshot
         return None
 
-    def _fold(self, plan: Plan, begin: Snapshot | None, expected: Expected, source: int, verify: bool) -> None:
+    def _fold(self, plan: Plan, begin: Snapshot | None, expected: Expected, verify: bool) -> bool:
+        """Fold a partition, the last source of `expected`, and compare its states. Whether its effects are sure."""
         outcome, (fold, partition, progress, _) = self._outcome, plan.kept
         if plan.blocked:
             outcome.not_comparable.append(NotComparable(fold.journal.name, partition, plan.blocked))
-            return
+            return False
+        source = len(expected.sources) - 1
 
         def take(effects: Sequence[Effect], first: int, last: int) -> None:
             outcome.effects += len(effects)
@@ -177,16 +180,23 @@ class _Run:
         )  # fmt: skip
         outcome.events += events
         outcome.states += len(view)
+        if (first := max(plan.start, begins_with(progress))) <= progress.applied:
+            cut = self._scope.log.begins(fold.journal)[partition]
+            if cut > first:
+                why = f"retention deleted what stood before {cut} while it was read"
+                outcome.not_comparable.append(NotComparable(fold.journal.name, partition, why))
+                return False
         if verify:
             found = differences(self._store, plan.kept, view)
             if plan.sure:
                 for difference in found:
                     outcome.differs(difference)
-            elif first := next(found, None):
-                why = f"{'; '.join(plan.doubts)}; {1 + sum(1 for _ in found)} states differ, such as {first}"
+            elif one := next(found, None):
+                why = f"{'; '.join(plan.doubts)}; {1 + sum(1 for _ in found)} states differ, such as {one}"
                 outcome.not_comparable.append(NotComparable(fold.journal.name, partition, why))
             else:
                 outcome.notes.append(f"{place}: {'; '.join(plan.doubts)}; the states are equal all the same")
+        return plan.sure
 
 
 def _windows(picture: Picture, begin: Snapshot | None) -> dict[Place, Window]:
