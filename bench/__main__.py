@@ -15,6 +15,7 @@ from bench.get_monitor import get_monitor
 from bench.idle import idle
 from bench.ingest import ingest
 from bench.load_states import load_states
+from bench.memory import memory
 from bench.prober import prober
 from bench.processes import ending, module, running, spawn
 from bench.report import say
@@ -42,6 +43,7 @@ _COMMANDS = (
     startup,
     idle,
     load_states,
+    memory,
     uptime,
     disk,
 )

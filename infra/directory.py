@@ -1,19 +1,41 @@
 """The directory: the newest definitions, found by id, by ping key and slug, by API key; kept from `definitions`.
 
-Records stay packed as the bytes that Kafka holds; they are decoded when somebody asks (DESIGN section 5).
+Checks, of which there may be very many, are kept packed, and unpacked when somebody asks.
 """
 
 from collections.abc import Iterator
 
 import msgspec
 
+from infra.packing import Packing
 from schemas.definitions import ApiKey, Channel, Check, Definition, Project
 from schemas.maintenance import Maintenance
 from schemas.monitors import Monitor
 from schemas.status_pages import StatusPage
 
 _decode = msgspec.json.Decoder(Definition).decode
-_NOTHING: dict[str, None] = {}
+_checks = Packing(Check, ids=("project", "channels"), without=("id",))
+_NO_SLUGS: dict[str, str | tuple[str, ...]] = {}
+
+
+class _Members:
+    """Ids in the order in which they came. What has left keeps its place until half of all has."""
+
+    def __init__(self) -> None:
+        self.ids: list[str] = []
+        self._left: set[str] = set()
+
+    def add(self, id: str) -> None:
+        if id in self._left:
+            self._left.discard(id)
+            self.ids = [other for other in self.ids if other != id]
+        self.ids.append(id)
+
+    def remove(self, id: str) -> None:
+        self._left.add(id)
+        if 2 * len(self._left) > len(self.ids):
+            self.ids = [other for other in self.ids if other not in self._left]
+            self._left.clear()
 
 
 class Directory:
@@ -23,9 +45,8 @@ class Directory:
         self.projects: dict[str, Project] = {}
         self.project_of_ping_key: dict[str, str] = {}
         self._checks: dict[str, bytes] = {}
-        self._where: dict[str, tuple[str, str]] = {}  # check id -> (project, slug)
-        self._slugs: dict[tuple[str, str], tuple[str, ...]] = {}
-        self._checks_of: dict[str, dict[str, None]] = {}
+        self._slugs: dict[str, dict[str, str | tuple[str, ...]]] = {}  # by project and slug: an id, or several
+        self._checks_of: dict[str, _Members] = {}
         self._monitors: dict[str, Monitor] = {}
         self._windows: dict[str, Maintenance] = {}
         self._channels: dict[str, Channel] = {}
@@ -43,27 +64,38 @@ class Directory:
             self._apply_other(kind, id, None if value is None else _decode(value))
 
     def _apply_check(self, id: str, value: bytes | None) -> None:
-        check = None if value is None else _decode(value)
-        now = (check.project, check.slug) if isinstance(check, Check) else None
-        before = self._where.get(id)
-        if before != now:
+        before, check = self.check(id), None if value is None else _decode(value)
+        after = check if isinstance(check, Check) else None
+        was = None if before is None else (before.project, before.slug)
+        now = None if after is None else (after.project, after.slug)
+        if was != now:
             if before is not None:
-                left = tuple(other for other in self._slugs.get(before, ()) if other != id)
-                if left:
-                    self._slugs[before] = left
-                else:
-                    self._slugs.pop(before, None)
-                self._checks_of.get(before[0], {}).pop(id, None)
-                self._where.pop(id, None)
-            if now is not None:
-                self._where[id] = now
-                if now[1]:
-                    self._slugs[now] = (*self._slugs.get(now, ()), id)
-                self._checks_of.setdefault(now[0], {})[id] = None
-        if value is None:
+                self._remove_slug(before)
+            if after is not None:
+                self._add_slug(after, id)
+        if before is not None and (after is None or after.project != before.project):
+            self._checks_of[before.project].remove(id)
+        if after is None:
             self._checks.pop(id, None)
+            return
+        self._checks[id] = _checks.pack(after)
+        if before is None or after.project != before.project:
+            self._checks_of.setdefault(after.project, _Members()).add(id)
+
+    def _remove_slug(self, check: Check) -> None:
+        slugs = self._slugs.get(check.project, _NO_SLUGS)
+        left = tuple(other for other in self.by_slug(check.project, check.slug) if other != check.id)
+        if left:
+            slugs[check.slug] = left[0] if len(left) == 1 else left
         else:
-            self._checks[id] = value
+            slugs.pop(check.slug, None)
+
+    def _add_slug(self, check: Check, id: str) -> None:
+        """`id` is the very text that is the key of the check: one for all tables."""
+        if check.slug:
+            there = self.by_slug(check.project, check.slug)
+            slugs = self._slugs.setdefault(check.project, {})
+            slugs[check.slug] = (*there, id) if there else id
 
     def _apply_other(self, kind: str, id: str, definition: Definition | None) -> None:
         match definition:
@@ -116,19 +148,19 @@ class Directory:
         packed = self._checks.get(id)
         if packed is None:
             return None
-        check = _decode(packed)
-        assert isinstance(check, Check)
-        return check
+        return _checks.unpack(packed, id=id)
 
     def by_slug(self, project: str, slug: str) -> tuple[str, ...]:
         """Ids of the checks of a project with this slug, oldest position first; more than one is ambiguous."""
-        return self._slugs.get((project, slug), ())
+        found = self._slugs.get(project, _NO_SLUGS).get(slug, ())
+        return (found,) if isinstance(found, str) else found
 
     def checks_of(self, project: str) -> Iterator[Check]:
         """All checks of a project, in the order of their making."""
-        for id in list(self._checks_of.get(project, _NOTHING)):
+        members = self._checks_of.get(project)
+        for id in list(members.ids) if members is not None else ():
             check = self.check(id)
-            if check is not None:
+            if check is not None and check.project == project:
                 yield check
 
     def monitor(self, id: str) -> Monitor | None:

@@ -8,6 +8,8 @@ above 0 is a failure whatever the ping calls itself. `late_limit` and `run_limit
 
 from typing import Literal, NamedTuple
 
+from msgspec import Struct, json
+
 from schemas.base import SECOND, Micros
 from schemas.check_states import WATCHED_RUNS, CheckState, Run
 from schemas.definitions import Check
@@ -31,7 +33,31 @@ def run_limit(check: Check) -> Micros:
 # ---- pings
 
 
-def counts_as(ping: Ping, check: Check, state: CheckState) -> Counted:
+class PingRules(Struct, gc=False):
+    """The part of a definition that says what a ping counts as: all that most pings need of it."""
+
+    manual_resume: bool = False
+    methods: str = ""
+    start_kw: str = ""
+    success_kw: str = ""
+    failure_kw: str = ""
+    filter_http_body: bool = False
+    filter_default_fail: bool = False
+
+
+class _Copy(Struct, gc=False):
+    check: PingRules
+
+
+_decode_copy = json.Decoder(_Copy).decode
+
+
+def rules_in(packed: bytes) -> PingRules:
+    """The rules in the JSON of a `DefinitionCopy`, read without the rest."""
+    return _decode_copy(packed).check
+
+
+def counts_as(ping: Ping, check: PingRules, state: CheckState) -> Counted:
     """The action of a ping: its own, unless the check ignores it or filters by keywords."""
     if check.manual_resume and state.status == "paused":
         return "ign"
@@ -45,7 +71,7 @@ def counts_as(ping: Ping, check: Check, state: CheckState) -> Counted:
     return ping.kind
 
 
-def _by_keywords(body: str, check: Check) -> Counted:
+def _by_keywords(body: str, check: PingRules) -> Counted:
     """The filter replaces the action of the URL, whatever that was."""
     if _contains(body, check.failure_kw):
         return "fail"

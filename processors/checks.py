@@ -18,13 +18,12 @@ import msgspec
 from processors.check_changes import go_down, go_up, pause, remove, resume
 from processors.check_clock import CheckClock, check_of, definition_key, time_of
 from processors.check_notices import failed
-from processors.check_rules import LONGEST_DURATION, counts_as, end_run, run_limit, start_run
+from processors.check_rules import LONGEST_DURATION, counts_as, end_run, rules_in, run_limit, start_run
 from processors.fold import SAME, Context, Effect, Refused, View
 from processors.partition_time import newest, vouched
 from processors.ping_copies import identity, remember
 from schemas.base import SECOND, Micros
 from schemas.check_states import CheckState, CheckStatesRecord, DefinitionCopy
-from schemas.definitions import Check
 from schemas.ids import is_uuid
 from schemas.pings import CheckDefined, CheckPaused, CheckRemoved, CheckResumed, Ping, PingsEvent
 from schemas.ticks import PROGRESS_KEY, Progress, Tick, TimeCorrected
@@ -91,13 +90,13 @@ class ChecksPartition:
         known, seen = view.get(key), None if context.retried else identity(ping)
         if type(known) is not CheckState or seen in known.recent:
             return [_folded(PingFolded(thing=key, offset=context.offset, at=at, counted=False))]
-        check = check_of(view, key)
+        rules = rules_in(view.packed(definition_key(key)))
         state = view.edit(CheckState, key)
         if seen is not None:
             remember(state, seen)
         state.pings += 1
         state.offset = context.offset
-        kind = counts_as(ping, check, state)
+        kind = counts_as(ping, rules, state)
         duration: Micros | None = None
         effects: list[Effect] = []
         if not context.retried:
@@ -109,12 +108,12 @@ class ChecksPartition:
                 duration = end_run(state, ping.rid, at)
                 state.last_exitstatus, state.last_ping = ping.exitstatus, at
                 if kind == "success":
-                    effects = self._success(state, check, at, time)
+                    effects = self._success(state, key, at, time)
                 elif state.status != "down":
-                    effects = go_down(state, check, at, time, "fail", failed(ping))
+                    effects = go_down(state, check_of(view, key), at, time, "fail", failed(ping))
             elif kind == "start":
                 start_run(state, ping.rid, at)
-                self._clock.look_at(key, at + run_limit(check))
+                self._clock.look_at(key, at + run_limit(check_of(view, key)))
         if duration is not None and duration >= LONGEST_DURATION:
             duration = None
         if kind != ping.kind or duration is not None or at != said:
@@ -123,11 +122,11 @@ class ChecksPartition:
             return [_folded(folded), *effects]
         return effects
 
-    def _success(self, state: CheckState, check: Check, at: Micros, time: Micros) -> list[Effect]:
+    def _success(self, state: CheckState, key: str, at: Micros, time: Micros) -> list[Effect]:
         effects: list[Effect] = []
         if state.status != "up" or state.late or state.unobserved:
-            effects = go_up(state, check, at, time)
-            self._clock.look_at(check.id, time)
+            effects = go_up(state, check_of(self._view, key), at, time)
+            self._clock.look_at(key, time)
         state.last_success = state.base = at
         return effects
 

@@ -16,7 +16,7 @@ import msgspec
 from processors.defects import Heard
 from processors.epochs import Versions, begun, must_not_be_newer
 from processors.stretches import sorted_in_stretches
-from schemas.base import SECOND, Micros, Value
+from schemas.base import SECOND, Micros, Value, encode
 from schemas.dead_letters import DeadLetter
 from schemas.ticks import PROGRESS_KEY, Progress, Tick
 from schemas.topics import DEAD_LETTERS, TRANSITIONS, Topic
@@ -78,25 +78,45 @@ class Refused(Exception):
 class View:
     """The states of one partition: a mapping that notes what changed and can undo the event in hand.
 
-    Records are never changed in place: `edit` hands out a copy that already stands in the view.
+    Records are never changed in place: `edit` hands out a copy that already stands in the view. Those of a type that
+    says `kept_packed` stand here as their JSON, and are decoded each time they are asked for; they cannot be edited.
     """
 
-    def __init__(self, records: Mapping[str, msgspec.Struct] | None = None) -> None:
-        self._records: dict[str, msgspec.Struct] = dict(records or {})
+    def __init__(self, records: Mapping[str, msgspec.Struct | bytes] | None = None) -> None:
+        """`records` may hold the JSON of those that are kept packed."""
+        given = (records or {}).items()
+        self._records: dict[str, msgspec.Struct | bytes] = {key: _kept(record) for key, record in given}
         self._changed: set[str] = set()
-        self._before: dict[str, tuple[msgspec.Struct | None, bool]] = {}
+        self._before: dict[str, tuple[msgspec.Struct | bytes | None, bool]] = {}
+        self._decode: Callable[[bytes], msgspec.Struct] = _no_decoder
         self.listeners: list[Callable[[str, msgspec.Struct | None, msgspec.Struct | None], None]] = []
+
+    def unpack_with(self, decode: Callable[[bytes], Any]) -> None:
+        """How records that are kept packed are decoded. To be told before the first is asked for."""
+        self._decode = decode
 
     def get(self, key: str) -> Any:
         """The record under `key`, or None. To be read only."""
-        return self._records.get(key)
+        record = self._records.get(key)
+        return self._decode(record) if type(record) is bytes else record
+
+    def packed(self, key: str) -> bytes:
+        """The JSON of a record that is kept packed."""
+        record = self._records[key]
+        assert isinstance(record, bytes)
+        return record
+
+    def _unpacked(self, record: msgspec.Struct | bytes | None) -> msgspec.Struct | None:
+        return self._decode(record) if isinstance(record, bytes) else record
 
     def __len__(self) -> int:
         return len(self._records)
 
     def items(self) -> Iterator[tuple[str, msgspec.Struct]]:
         """All records; the view must not change meanwhile."""
-        return iter(self._records.items())
+        decode = self._decode
+        for key, record in self._records.items():
+            yield key, decode(record) if isinstance(record, bytes) else record
 
     def edit(self, record_type: type[V], key: str) -> V:
         """A copy of the record under `key` to be changed; it is in the view at once."""
@@ -113,9 +133,9 @@ class View:
         """Set the record under `key`."""
         old = self._records.get(key)
         self._note(key, old)
-        self._records[key] = record
+        self._records[key] = _kept(record)
         for listener in self.listeners:
-            listener(key, old, record)
+            listener(key, self._unpacked(old), record)
 
     def delete(self, key: str) -> None:
         """Remove the record under `key`, if there is one."""
@@ -125,9 +145,9 @@ class View:
         self._note(key, old)
         del self._records[key]
         for listener in self.listeners:
-            listener(key, old, None)
+            listener(key, self._unpacked(old), None)
 
-    def _note(self, key: str, old: msgspec.Struct | None) -> None:
+    def _note(self, key: str, old: msgspec.Struct | bytes | None) -> None:
         if key not in self._before:
             self._before[key] = (old, key in self._changed)
         self._changed.add(key)
@@ -147,7 +167,7 @@ class View:
             if not was_changed:
                 self._changed.discard(key)
             for listener in self.listeners:
-                listener(key, new, old)
+                listener(key, self._unpacked(new), self._unpacked(old))
         self._before.clear()
 
     @property
@@ -163,9 +183,20 @@ class View:
         keys = sorted_in_stretches(self._changed - {PROGRESS_KEY})
         if PROGRESS_KEY in self._changed:
             keys.append(PROGRESS_KEY)
-        changes = {key: self._records.get(key) for key in keys}
+        changes = {key: self._unpacked(self._records.get(key)) for key in keys}
         self._changed.clear()
         return changes
+
+
+def _no_decoder(packed: bytes) -> msgspec.Struct:
+    raise LookupError("the view has not been told how to decode the records that it keeps packed")
+
+
+def _kept(record: msgspec.Struct | bytes) -> msgspec.Struct | bytes:
+    """A record as it stands in the view; JSON without the room that the encoder leaves behind what it has written."""
+    if isinstance(record, bytes) or not getattr(record, "kept_packed", False):
+        return record
+    return bytes(memoryview(encode(record)))
 
 
 class Partition(Protocol):
@@ -225,6 +256,7 @@ class Session:
             view.put(PROGRESS_KEY, Progress())
             view.keep()
             view.take_changes()
+        view.unpack_with(fold.records.decode)
         must_not_be_newer(f"{fold.states}/{partition}", self.progress, fold.version)
         self._versions = Versions(fold.version, tzdata)
         self._decode = fold.events.decode

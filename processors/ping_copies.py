@@ -18,6 +18,7 @@ MOST = 16
 # 11 of its run id, which tell it from others received in the very same microsecond.
 _TIME = (1 << 50) - 1
 _SHIFT = 13
+_LONG = REMEMBERED << _SHIFT
 _KINDS = {"success": 0, "start": 1, "fail": 2, "log": 3}
 
 
@@ -32,9 +33,10 @@ def identity(ping: Ping) -> int | None:
 def remember(state: CheckState, known: int) -> None:
     """Note that a ping was counted, and forget those received long before it."""
     recent = state.recent
-    if recent:
-        oldest, first = (known >> _SHIFT) - REMEMBERED, max(0, len(recent) + 1 - MOST)
-        while first < len(recent) and recent[first] >> _SHIFT < oldest:
-            first += 1
-        recent = recent[first:]
-    state.recent = (*recent, known)
+    if not recent or known - recent[-1] > _LONG:
+        state.recent = (known,)
+        return
+    first = max(0, len(recent) + 1 - MOST)
+    while known - recent[first] > _LONG:  # not of the last
+        first += 1
+    state.recent = (*recent[first:], known) if first else (*recent, known)

@@ -9,11 +9,15 @@ from typing import Generic, TypeVar
 
 import msgspec
 
+from infra.packing import Packing, id_key
 from schemas.check_states import CheckState
 from schemas.monitor_states import MonitorState
 from schemas.ticks import PROGRESS_KEY, Progress
 
 S = TypeVar("S", CheckState, MonitorState)
+
+# Fields that nobody but the fold reads.
+_FOR_THE_FOLD = ("recent",)
 
 _progress = msgspec.json.Decoder(Progress).decode
 
@@ -23,7 +27,8 @@ class States(Generic[S]):
 
     def __init__(self, kind: type[S]) -> None:
         self._decode: Callable[[bytes], S] = msgspec.json.Decoder(kind).decode
-        self._states: dict[str, bytes] = {}
+        self._packing: Packing[S] = Packing(kind, without=_FOR_THE_FOLD)
+        self._states: dict[int | str, bytes] = {}
         self._progress: dict[int, Progress] = {}
 
     def apply(self, partition: int, key: str, value: bytes | None) -> None:
@@ -36,17 +41,17 @@ class States(Generic[S]):
         elif "/" in key:
             return
         elif value is None:
-            self._states.pop(key, None)
+            self._states.pop(id_key(key), None)
         else:
-            self._states[key] = value
+            self._states[id_key(key)] = self._packing.pack(self._decode(value))
 
     def __len__(self) -> int:
         return len(self._states)
 
     def state(self, id: str) -> S | None:
         """The running state of a thing; None before the fold has seen it."""
-        packed = self._states.get(id)
-        return None if packed is None else self._decode(packed)
+        packed = self._states.get(id_key(id))
+        return None if packed is None else self._packing.unpack(packed)
 
     def version(self, id: str) -> int:
         """The version of the definition that the fold has folded; 0 before the first."""

@@ -4,7 +4,7 @@ Keys: the check's id for its running state, `definition/<check id>` for the fold
 `gap/<start>/<cause>` for closed gaps, `partition` for the partition's own record.
 """
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from msgspec import Struct
 
@@ -74,7 +74,9 @@ def shown(state: CheckState) -> Shown:
 
 
 class DefinitionCopy(Fact, tag="definition", frozen=True):
-    """The `checks` fold's own copy of a definition."""
+    """The `checks` fold's own copy of a definition. There are many, and most events need little of them."""
+
+    kept_packed: ClassVar[bool] = True
 
     check: Check
 

@@ -38,11 +38,12 @@ def load_states(
     end: int | None = None,
     version: int | None = None,
     loading: "Loading | None" = None,
-) -> dict[str, msgspec.Struct]:
+) -> dict[str, Any]:
     """The newest record of every key before the offset `end`; without it, all that is committed now.
 
     `version`: of the fold that is going to write them; raises `processors.epochs.NewerStates` when it would lose some
-    of what stands there. Raises `infra.log.reading.NotRead` when Kafka does not give it. `loading` is kept current.
+    of what stands there. What a view keeps packed is then given as its JSON. Raises `infra.log.reading.NotRead` when
+    Kafka does not give it. `loading` is kept current.
     """
     if end is None:
         end = _end(bootstrap, topic, partition)
@@ -61,27 +62,29 @@ def load_states(
     loading.reading.moved(end)
     if version is None:
         return {key: records.decode(value) for key, value in packed.items()}
-    return _decoded(f"{topic}/{partition}", packed, records, version, loading)
+    return decoded(f"{topic}/{partition}", packed, records, version, loading)
 
 
-def _decoded(
+def decoded(
     states: str, packed: dict[str, bytes], records: msgspec.json.Decoder[Any], version: int, loading: "Loading"
-) -> dict[str, msgspec.Struct]:
-    """The records, if `version` of the fold knows all that is in them."""
+) -> dict[str, msgspec.Struct | bytes]:
+    """The records as a view takes them, if `version` of the fold knows all that is in them; empties `packed`."""
     progress = records.decode(packed[PROGRESS_KEY]) if PROGRESS_KEY in packed else Progress()
     must_not_be_newer(states, progress, version)
     epochs = epochs_of(progress)
     same = bool(epochs) and epochs[-1].fold == version
-    decoded: dict[str, msgspec.Struct] = {}
-    for key, value in packed.items():
+    found: dict[str, msgspec.Struct | bytes] = {}
+    for key in list(packed):
+        value = packed.pop(key)
         loading.steps += 1
         try:
-            decoded[key] = record = records.decode(value)
+            record = records.decode(value)
         except msgspec.MsgspecError as error:
             raise NewerStates(f"{states} holds, under {key}, what this program cannot read: {error}") from error
         if same:
             must_be_known(states, key, value, record)
-    return decoded
+        found[key] = value if getattr(record, "kept_packed", False) else record
+    return found
 
 
 def _end(bootstrap: str, topic: Topic, partition: int) -> int:

@@ -201,7 +201,7 @@ class OwnedPartition:
         applied = self._session.progress.applied
         self.committed = applied + 1 if applied >= 0 else None
         if follower is not None:
-            follower.assigned(self.number, records)
+            follower.assigned(self.number, {key: self._session.view.get(key) for key in records})
         self._joining = Joining(
             f"{fold.journal}/{self.number}",
             applied + 1,

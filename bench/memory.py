@@ -1,0 +1,146 @@
+"""Memory that a check takes: in a worker, which folds it, and in a web process, which looks it up.
+
+Each side is a process of its own that takes the records of its checks as Kafka would hand them over, one by one, and
+tells how much its resident memory has grown by. A worker holds states, copies of definitions and the wheel; a web
+process the directory and the states. Every check is up, has been pinged and has limits; names and slugs are its own.
+"""
+
+import gc
+import json
+import os
+import sys
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from msgspec import Struct
+
+from bench.processes import answer_of, module
+from bench.report import Report, say
+from infra.directory import Directory
+from processors.checks import Checks
+from processors.fold import Record, Session, View
+from processors.runtime.loading import Loading, decoded
+from query_api.states import States
+from schemas.base import SECOND, encode
+from schemas.check_states import CheckState, DefinitionCopy
+from schemas.definitions import Check, definition_key
+from schemas.schedules import Simple
+from schemas.ticks import PROGRESS_KEY, Progress, Tick
+from schemas.topics import CHECK_STATES
+
+_AT = 1_795_000_000 * SECOND
+_PARTITIONS = 8
+_PATIENCE_SECONDS = 300.0
+
+
+def memory(checks: Annotated[int, typer.Option(help="Checks that each process holds.")] = 100_000) -> None:
+    """Memory of a worker and of a web process for each check."""
+    report = Report("memory", {"checks": checks})
+    for side, asked in (("worker", 1_500), ("web", 700)):
+        say(f"a {side} with {checks} checks")
+        measured = answer_of(_PATIENCE_SECONDS, {"side": side, "checks": checks}, *module("bench.memory"))
+        report.measured[side] = measured
+        report.ask(f"bytes for each check, {side}", measured["bytes_per_check"], "<=", asked)
+    report.publish()
+
+
+def measure(side: str, count: int) -> dict[str, Any]:
+    """In the process that is measured."""
+    hold = {"worker": _worker, "web": _web}[side]
+    hold(1)  # what is imported and made once
+    gc.collect()
+    before = resident()
+    held = hold(count)
+    gc.collect()
+    after = resident()
+    assert held
+    return {"bytes_per_check": round((after - before) / count, 1), "resident_mib": round(after / 2**20, 1)}
+
+
+def resident() -> int:
+    """Bytes of this process in memory."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def records(count: int) -> Iterator[tuple[Check, CheckState]]:
+    """Checks as they are made by hand, and the state of each after some pings."""
+    for number in range(count):
+        id = str(uuid.uuid5(uuid.NAMESPACE_OID, f"check {number}"))
+        check = Check(
+            id=id,
+            project=str(uuid.uuid5(uuid.NAMESPACE_OID, f"project {number % 20}")),
+            version=1,
+            created=_AT - number,
+            name=f"Nightly backup {number}",
+            slug=f"nightly-backup-{number}",
+            tags="production backup",
+            schedule=Simple(period=3_600),
+            grace=900,
+            late_limit=1_800,
+            run_limit=600,
+            channels=(str(uuid.uuid5(uuid.NAMESPACE_OID, f"channel {number % 20}")),),
+        )
+        at = _AT + number * 7
+        state = CheckState(
+            version=1,
+            status="up",
+            base=at,
+            pings=1_000 + number,
+            changes=1,
+            since=_AT - number,
+            offset=500_000 + number,
+            recent=((at & (1 << 50) - 1) << 13,),
+            last_ping=at,
+            last_success=at,
+            last_start=at - SECOND,
+            last_duration=SECOND,
+            last_exitstatus=0,
+        )
+        yield check, state
+
+
+def received(record: Struct) -> bytes:
+    """A record's value as the Kafka client gives it: no longer than it is."""
+    return bytes(memoryview(encode(record)))
+
+
+def _worker(count: int) -> object:
+    """Eight partitions of the fold, as they are after loading."""
+    fold, tables = Checks(), [dict[str, bytes]() for _ in range(_PARTITIONS)]
+    for number, (check, state) in enumerate(records(count)):
+        table = tables[number * _PARTITIONS // count]
+        for key, record in ((f"definition/{check.id}", DefinitionCopy(check=check)), (check.id, state)):
+            table[key.encode().decode()] = received(record)
+    sessions = []
+    for number, table in enumerate(tables):
+        table[PROGRESS_KEY] = encode(Progress(applied=10, time=_AT))
+        loading = Loading(CHECK_STATES, number)
+        view = View(decoded(fold.states.name, table, fold.records, fold.version, loading))
+        sessions.append(Session(fold, number, view, "2026a"))
+    for session in sessions:  # every check has been looked at once: the wheel knows its true deadline
+        tick = Tick(slot="web-0", epoch=1, at=_AT, now=_AT)
+        session.step([Record(11, _AT, b"", encode(tick))])
+        session.view.take_changes()
+    return sessions
+
+
+def _web(count: int) -> object:
+    """The replicas, as they are after loading."""
+    directory, states = Directory(), States(CheckState)
+    applies: list[tuple[Callable[[int, str, bytes | None], None], Callable[[Check, CheckState], tuple[str, bytes]]]] = [
+        (directory.apply, lambda check, _: (definition_key(check), received(check))),
+        (states.apply, lambda check, state: (check.id, received(state))),
+    ]
+    for apply, made in applies:
+        for number, (check, state) in enumerate(records(count)):
+            key, value = made(check, state)
+            apply(number % _PARTITIONS, key.encode().decode(), value)
+    return directory, states
+
+
+if __name__ == "__main__":
+    task = json.load(sys.stdin)
+    print(json.dumps(measure(task["side"], task["checks"])))
