@@ -13,6 +13,7 @@ from schemas.transitions import GapSeen
 
 _EVENTS = Counter("pingfold_fold_events_total", "Journal records folded", ["fold"])
 _FOLD_SECONDS = Counter("pingfold_fold_seconds_total", "Time spent in pure fold code", ["fold"])
+_GONE = Counter("pingfold_fold_events_gone_total", "Journal records that were deleted unread", ["journal"])
 _COMMIT_SECONDS = Histogram(
     "pingfold_fold_commit_seconds",
     "How long a transaction takes",
@@ -45,6 +46,11 @@ _EFFECTS = Counter("pingfold_fold_effects_total", "Effects committed", ["fold", 
 
 
 _loading: set[tuple[str, int]] = set()
+
+
+def events_gone(journal: str, count: int) -> None:
+    """Records of a partition (`topic/number`) were deleted before they were folded."""
+    _GONE.labels(journal.partition("/")[0]).inc(count)
 
 
 def loading(left: Mapping[tuple[str, int], int]) -> None:

@@ -1,12 +1,14 @@
 """Requests per minute: a sliding window of 60 s for each key in each process, told on every answer (seed 001).
 
 An ASGI layer around the application, so that refusals of every kind carry the headers, too. A key that is shown is
-counted whether or not it is valid; requests without one share a window. Windows without a recent request are dropped.
+counted whether or not it is valid; requests without one share a window. Windows without a recent request are dropped,
+and there are never more than `_MOST_WINDOWS`.
 """
 
 import math
 from collections import deque
 from collections.abc import Callable
+from hashlib import sha256
 
 import msgspec
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -18,6 +20,8 @@ WINDOW: Micros = 60 * SECOND
 # What is told where nothing is limited: clients compute with it.
 UNLIMITED = 1_000_000
 _MOST_WINDOWS = 10_000
+# Longer than any key of ours; what is longer is kept as a digest.
+_LONGEST_KEY = 200
 
 
 class RateLimits:
@@ -61,8 +65,12 @@ class RateLimits:
             return deque()
         shown = {name: value.decode("latin-1") for name, value in scope["headers"]}
         key = key_text(shown.get(b"authorization"), shown.get(b"x-api-key")) or ""
-        if len(self._windows) >= _MOST_WINDOWS:
-            self._windows = {one: kept for one, kept in self._windows.items() if kept and now - kept[-1] < WINDOW}
+        if len(key) > _LONGEST_KEY:
+            key = sha256(key.encode()).hexdigest()
+        if key not in self._windows and len(self._windows) >= _MOST_WINDOWS:
+            recent = [(one, kept) for one, kept in self._windows.items() if kept and now - kept[-1] < WINDOW]
+            # Whoever shows ever new keys makes room for them: the windows that were begun first begin anew.
+            self._windows = dict(recent[-(_MOST_WINDOWS // 2) :])
         window = self._windows.setdefault(key, deque())
         while window and not 0 <= now - window[0] < WINDOW:
             window.popleft()
