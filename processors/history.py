@@ -21,6 +21,7 @@ from infra.clickhouse import Address, Unavailable, connect, told_apart
 from infra.disk import Disk
 from infra.settings import Settings
 from processors.history_hours import HourKeeper
+from processors.history_marks import Marks, begin
 from processors.history_rows import (
     LOST_RECORDS,
     PING_FACTS,
@@ -105,6 +106,7 @@ class HistoryWriter:
         self._block = Block()
         self._starts = Starts()
         self._reached: dict[tuple[str, int], int] = {}  # what is inserted and not yet committed
+        self._marks = Marks()
         self._committed_at = 0.0
         self._newest_ms = 0  # Kafka's time of the newest record inserted
 
@@ -126,6 +128,7 @@ class HistoryWriter:
         sources = self._sources
         consumer.subscribe(
             [sources.pings, sources.probes, sources.transitions, sources.dead_letters],
+            on_assign=self._took_over,
             on_revoke=self._gave_up,
             on_lost=self._gave_up,
         )
@@ -174,12 +177,16 @@ class HistoryWriter:
             "log_level": 2,
         }
 
+    def _took_over(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        begin(consumer, self._bootstrap, partitions)
+
     def _gave_up(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         # Rows in hand are inserted all the same (the next owner inserts them again); the offsets are no more ours.
         for tp in partitions:
             self._block.positions.pop((tp.topic, tp.partition), None)
             self._reached.pop((tp.topic, tp.partition), None)
             self._starts.gave_up(tp.topic, tp.partition)
+            self._marks.forget((tp.topic, tp.partition))
 
     def _gather(self, consumer: Consumer, stop: threading.Event) -> None:
         block = self._block
@@ -199,7 +206,7 @@ class HistoryWriter:
                 return
 
     def _add(self, messages: list[Any]) -> None:
-        block, sources = self._block, self._sources
+        block, sources, marks = self._block, self._sources, self._marks
         pings, positions = block.rows[PINGS], block.positions
         pings_topic, transitions_topic = sources.pings, sources.transitions
         rows_before = len(pings)
@@ -211,6 +218,7 @@ class HistoryWriter:
                 continue
             value, timestamp_ms = message.value(), message.timestamp()[1]
             positions[topic, part] = off + 1
+            marks.note((topic, part), off, timestamp_ms, message.key(), value)
             block.bytes += len(value or b"")
             block.newest_ms = max(block.newest_ms, timestamp_ms)
             if topic == pings_topic:
@@ -290,7 +298,7 @@ class HistoryWriter:
         now = time.monotonic()
         if not self._reached or not (urgent or now - self._committed_at >= _COMMIT_SECONDS):
             return
-        offsets = [TopicPartition(topic, part, off) for (topic, part), off in self._reached.items()]
+        offsets = [TopicPartition(*place, off, metadata=self._marks.of(place)) for place, off in self._reached.items()]
         try:
             consumer.commit(offsets=offsets, asynchronous=False)
         except KafkaException as error:  # the rows will come again, which is harmless

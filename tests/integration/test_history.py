@@ -74,7 +74,11 @@ class Line:
         self.settings = Settings(kafka_bootstrap_servers=bootstrap, clickhouse_url=self.url)
         self.fold = Producer(producer_config(bootstrap) | {"transactional.id": self.name, "message.timeout.ms": 30_000})
         self.fold.init_transactions(20)
-        self.plain = Producer(producer_config(bootstrap))
+        self.connect()
+
+    def connect(self) -> None:
+        """Begin a new producer of pings: one whose topic loses records is refused."""
+        self.plain = Producer(producer_config(self.bootstrap))
 
     def ping(self, check: str, ping: Ping) -> tuple[int, int]:
         """Produce a ping; its partition and offset."""
