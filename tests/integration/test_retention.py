@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 from clickhouse_connect.driver.client import Client
-from confluent_kafka.admin import ConfigResource, ResourceType
+from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
 
 from infra.clickhouse import Address, ClickHouse, connect
 from infra.clickhouse_migrations import migrate as migrate_tables
@@ -19,7 +19,7 @@ from processors.ping_hours import PING_HOURS
 from processors.probe_hours import PROBE_HOURS
 from processors.roll_ups import roll_up
 from query_api.history import Behind, History
-from schemas.topics import TOPICS
+from schemas.topics import CHECK_STATES, TOPICS
 from tests.pingfold_process import wait_until
 
 pytestmark = pytest.mark.stack
@@ -48,6 +48,38 @@ def test_existing_topics_are_altered_and_altered_back(kafka_bootstrap: str) -> N
     finally:
         migrate(kafka_bootstrap, 8)
     expect_retention(kafka_bootstrap, before)
+
+
+def test_state_topics_of_an_older_version_get_small_segments(kafka_bootstrap: str) -> None:
+    migrate(kafka_bootstrap, 8)
+    admin = admin_client(kafka_bootstrap)
+    place = ConfigResource(ResourceType.TOPIC, CHECK_STATES.name)
+
+    def settings() -> tuple[str, str]:
+        [found] = admin.describe_configs([place]).values()
+        config = found.result(10)
+        return config["segment.bytes"].value, config["max.compaction.lag.ms"].value
+
+    today = settings()
+    older = {"segment.bytes": str(64 * 2**20), "max.compaction.lag.ms": "9223372036854775807"}
+    entries = [ConfigEntry(name, value, incremental_operation=AlterConfigOpType.SET) for name, value in older.items()]
+    changed = ConfigResource(ResourceType.TOPIC, CHECK_STATES.name, incremental_configs=entries)
+    for altered in admin.incremental_alter_configs([changed]).values():
+        altered.result(10)
+    wait_until(lambda: settings() == tuple(older.values()), 20.0, "the settings of an older version stand")
+    migrate(kafka_bootstrap, 8)
+    wait_until(lambda: settings() == today, 20.0, "the settings of today stand")
+    assert today == (str(8 * 2**20), str(12 * 3_600_000))
+
+
+def test_what_is_acknowledged_reaches_the_disk_within_a_second(kafka_bootstrap: str) -> None:
+    """So the broker was told: each log is written out half a second after a change, looked at twice a second."""
+    migrate(kafka_bootstrap, 8)
+    admin = admin_client(kafka_bootstrap)
+    [found] = admin.describe_configs([ConfigResource(ResourceType.TOPIC, "pings")]).values()
+    assert int(found.result(10)["flush.ms"].value) == 500
+    [found] = admin.describe_configs([ConfigResource(ResourceType.BROKER, "1")]).values()
+    assert int(found.result(10)["log.flush.scheduler.interval.ms"].value) == 500
 
 
 @pytest.fixture

@@ -71,6 +71,15 @@ def test_the_broker_is_told_the_contract(topic: Topic) -> None:
     assert config.get("min.compaction.lag.ms") == (str(COMPACTION_LAG_MS) if compacted else None)
 
 
+@each_topic
+def test_what_is_loaded_at_a_start_is_bounded(topic: Topic) -> None:
+    """The newest segment is never compacted: a start reads all of it."""
+    if topic.cleanup is Cleanup.COMPACT:
+        config = topic_config(topic)
+        assert int(config["segment.bytes"]) <= 16 * 2**20
+        assert int(config["max.compaction.lag.ms"]) <= 86_400_000
+
+
 def test_the_segments_of_what_is_not_kept_are_small_enough_to_go() -> None:
     """A segment is deleted as a whole, and never while it is written."""
     hour = 3_600_000
