@@ -11,10 +11,11 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from confluent_kafka.admin import ConfigResource, ResourceType
 
 from infra import clickhouse_migrations
 from infra.clickhouse import Address, connect
-from infra.log.admin import migrate, partition_count
+from infra.log.admin import admin_client, migrate, partition_count
 from infra.log.reading import read_to_end
 from infra.log.sink import Sink
 from infra.settings import Settings
@@ -23,6 +24,7 @@ from schemas.base import SECOND, encode
 from schemas.pings import Ping
 from schemas.topics import PINGS
 from tests.containers.compose import Service, restart, services
+from tests.containers.settings_of_kafka import COMPOSE_KAFKA, EMBEDDED_KAFKA, OF_THE_MACHINE
 from tests.toy_world import World
 
 pytestmark = pytest.mark.docker
@@ -49,6 +51,14 @@ def test_topics_are_made_and_a_ping_is_kept(kafka: Service) -> None:
     check = str(uuid4())
     store_ping(kafka.address, check)
     assert _stored(kafka.address, check) == 1
+
+
+def test_the_broker_took_every_setting(kafka: Service) -> None:
+    """Those that the embedded Kafka has too; a name that the image does not understand would leave the default."""
+    admin, broker = admin_client(kafka.address), ConfigResource(ResourceType.BROKER, "1")
+    found = admin.describe_configs([broker])[broker].result(20)
+    shared = {name: COMPOSE_KAFKA[name] for name in EMBEDDED_KAFKA.keys() - OF_THE_MACHINE}
+    assert {name: found[name].value for name in shared} == shared
 
 
 def test_folds_write_transactions_that_readers_see_whole(kafka: Service, tmp_path: Path) -> None:
