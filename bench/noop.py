@@ -5,8 +5,8 @@
 
 from typing import Any
 
-import uvloop
-
+from infra.listening import bind
+from infra.process import Stop, run_role
 from infra.settings import Settings
 from ingest.ping.answers import Answers
 from pingfold.web import _listen
@@ -20,7 +20,10 @@ def main() -> None:
         await send(answer.start)
         await send(answer.body)
 
-    uvloop.run(_listen(settings, app))
+    async def serve(stop: Stop) -> None:
+        await _listen(settings, bind(settings.host, settings.port), app, stop)
+
+    run_role("noop", settings.data, serve, {})
 
 
 if __name__ == "__main__":

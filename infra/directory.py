@@ -167,6 +167,11 @@ class Directory:
         """The monitor with this id."""
         return self._monitors.get(id)
 
+    @property
+    def has_monitors(self) -> bool:
+        """Whether there is any monitor."""
+        return bool(self._monitors)
+
     def monitors_of(self, project: str) -> list[Monitor]:
         """All monitors of a project, oldest first."""
         found = (monitor for monitor in list(self._monitors.values()) if monitor.project == project)

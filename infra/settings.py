@@ -124,6 +124,11 @@ class Settings(BaseSettings):
     history_transitions: Retention = None
     history_deliveries: Retention = None
     history_roll_ups: Retention = None
+    # Asked so often, while everything makes progress: the address of a check in a second Pingfold.
+    heartbeat_url: Annotated[str | None, Field(pattern=r"^https?://[!-~]+$", repr=False)] = None
+    heartbeat_seconds: float = Field(20.0, ge=1.0, le=3_600.0)
+    # Given by `pingfold up` to its roles: by this it knows whether it is its own web process that answers.
+    instance: str | None = None
     # Ports of the embedded servers; 0 picks a free one at the first start and keeps it.
     kafka_port: int = Field(0, ge=0, le=65535)
     clickhouse_port: int = Field(0, ge=0, le=65535)
@@ -167,7 +172,7 @@ class Settings(BaseSettings):
         return value
 
     @field_validator(
-        *("kafka_bootstrap_servers", "clickhouse_url", "public_url", "ping_endpoint", "url", "key"),
+        *("kafka_bootstrap_servers", "clickhouse_url", "public_url", "ping_endpoint", "url", "key", "heartbeat_url"),
         *("smtp_host", "smtp_port", "smtp_user", "smtp_password", "smtp_from"),
         mode="before",
     )

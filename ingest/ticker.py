@@ -7,6 +7,7 @@ import time
 import structlog
 
 from infra.disk import Disk
+from infra.liveness import LIVENESS
 from infra.log.sink import NotStored, Position
 from infra.settings import Settings
 from ingest.clock import Clock
@@ -32,6 +33,7 @@ class Ticker:
         self._partitions = partitions
         self._epoch = time.time_ns() // 1000
         self.acknowledged = 0
+        self._reports = LIVENESS.activity("ticks", needs=("kafka",))
 
     async def run(self, stop: asyncio.Event) -> None:
         """Tick until `stop` is set."""
@@ -41,6 +43,8 @@ class Ticker:
             try:
                 if self._disk.may_tick:
                     self._tick()
+                else:
+                    self._reports.beat()
             except NotStored as error:
                 log.warning("ticker.not_stored", error=str(error))
             except Exception:
@@ -58,6 +62,8 @@ class Ticker:
                 self._sink.put(journal, None, value, partition).add_done_callback(self._settled)
 
     def _settled(self, stored: "asyncio.Future[Position]") -> None:
+        # Stored or not: a producer that no longer reports at all is one that hangs.
+        self._reports.beat()
         if stored.cancelled():
             return
         error = stored.exception()

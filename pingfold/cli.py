@@ -1,17 +1,27 @@
 """The command line `pingfold`: start Pingfold or one of its roles, look after it, talk to a running one."""
 
-import asyncio
 import sys
-from typing import Annotated
+from collections.abc import Mapping
+from functools import partial
+from typing import Annotated, NoReturn
 
 import typer
 from pydantic import ValidationError
 
 from infra import logs
+from infra.availability import clickhouse_answers, kafka_answers
+from infra.clickhouse import Address
+from infra.listening import CannotListen, bind
+from infra.liveness import Check
+from infra.log.admin import WrongPartitionCount
+from infra.process import Role, run_role
 from infra.settings import Settings, wrong_settings
 from pingfold import operate, talk, time_commands
-from pingfold.addresses import NotRunning
+from pingfold.addresses import NotRunning, clickhouse_of, kafka_of
 from pingfold.credentials import NoCredentials
+
+# Faults that the operator can mend: told in one line, exit status 1.
+MENDABLE = (NotRunning, NoCredentials, CannotListen, WrongPartitionCount, talk.Failed, operate.Failed)
 
 app = typer.Typer(
     help="Uptime and cron monitor on a Kafka log. Settings are environment variables; docs/operations.md lists them.",
@@ -35,7 +45,7 @@ def main() -> None:
         app()
     except ValidationError as error:
         sys.exit("\n".join(f"pingfold: {line}" for line in wrong_settings(error)))
-    except (NotRunning, NoCredentials, talk.Failed, operate.Failed) as error:
+    except MENDABLE as error:
         sys.exit(f"pingfold: {error}")
 
 
@@ -44,16 +54,26 @@ def up() -> None:
     """Start the whole of Pingfold on this machine, in the foreground."""
     from pingfold.up import up as start
 
-    raise typer.Exit(start(Settings()))
+    logs.configure("up")
+    start(Settings())
 
 
-def _serve(role: str, slot: str, pings: bool, api: bool) -> None:
-    import uvloop
+def _run(role: str, slot: str, serve: Role, checks: Mapping[str, Check]) -> NoReturn:
+    """Run a role of its own until it is stopped. Ends the process. checks: of the servers that it may wait for."""
+    run_role(f"{role}-{slot}", Settings().data, serve, checks, plain=MENDABLE)
 
+
+def _kafka() -> dict[str, Check]:
+    return {"kafka": partial(kafka_answers, kafka_of(Settings()))}
+
+
+def _serve(role: str, slot: str, pings: bool, api: bool) -> NoReturn:
     from pingfold.web import serve
 
     logs.configure(f"{role}-{slot}")
-    uvloop.run(serve(Settings(), f"{role}-{slot}", pings, api))
+    settings = Settings()
+    listener = bind(settings.host, settings.port)
+    _run(role, slot, partial(serve, settings, listener, f"{role}-{slot}", pings, api), _kafka())
 
 
 @app.command()
@@ -87,7 +107,7 @@ def worker(slot: Slot = "0") -> None:
 def ticker(slot: Slot = "0") -> None:
     """Tell the journals the time."""
     logs.configure(f"ticker-{slot}")
-    asyncio.run(operate.tick(Settings()))
+    _run("ticker", slot, partial(operate.tick, Settings()), _kafka())
 
 
 @app.command()
@@ -95,19 +115,18 @@ def prober(
     slot: Slot = "0", region: Annotated[str, typer.Option(help="Where this process probes from.")] = "local"
 ) -> None:
     """Probe web services."""
-    import uvloop
-
     from pingfold.prober import serve_prober
 
     logs.configure(f"prober-{slot}")
-    uvloop.run(serve_prober(Settings(), region, slot))
+    _run("prober", slot, partial(serve_prober, Settings(), region, slot), _kafka())
 
 
 @app.command()
 def writer(slot: Slot = "0") -> None:
     """Write history into ClickHouse."""
     logs.configure(f"writer-{slot}")
-    asyncio.run(operate.write_history(Settings()))
+    clickhouse = partial(clickhouse_answers, Address.parse(clickhouse_of(Settings())))
+    _run("writer", slot, partial(operate.write_history, Settings(), slot), {**_kafka(), "clickhouse": clickhouse})
 
 
 @app.command()

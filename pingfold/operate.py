@@ -2,7 +2,6 @@
 
 import asyncio
 import json as json_module
-import signal
 import time
 from typing import Annotated, Any, get_args
 
@@ -17,6 +16,7 @@ from infra.decisions import Decisions, NoVerdict
 from infra.log import admin
 from infra.log.reading import read_to_end
 from infra.log.sink import Sink
+from infra.process import Stop
 from infra.retention import retention_in_words, topic_retention
 from infra.secrets import (
     Vault,
@@ -51,30 +51,25 @@ class Failed(Exception):
     """The command could not be carried out; the message says why."""
 
 
-def _stop_event() -> asyncio.Event:
-    stop = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    return stop
-
-
-async def tick(settings: Settings) -> None:
+async def tick(settings: Settings, stop: Stop) -> None:
     """The ticker process."""
     bootstrap = kafka_of(settings)
     sink = Sink(bootstrap)
     ticker = Ticker(settings, Clock(settings), sink, await asyncio.to_thread(admin.partition_count, bootstrap))
-    await ticker.run(_stop_event())
+    stop.started()
+    await ticker.run(stop)
     await sink.close()
 
 
-async def write_history(settings: Settings) -> None:
+async def write_history(settings: Settings, slot: str, stop: Stop) -> None:
     """The history writer process."""
     from processors.history import HistoryWriter
 
     located = settings.model_copy(
         update={"kafka_bootstrap_servers": kafka_of(settings), "clickhouse_url": clickhouse_of(settings)}
     )
-    await HistoryWriter(located).run(_stop_event())
+    stop.started()
+    await HistoryWriter(located, slot).run(stop)
 
 
 def migrate(settings: Settings) -> None:

@@ -3,12 +3,12 @@
 import asyncio
 import contextlib
 import gc
-import signal
 import time
 
 from infra.disk import Disk
 from infra.log.admin import partition_count
 from infra.log.sink import Sink
+from infra.process import Stop
 from infra.secrets import Vault
 from infra.settings import Settings
 from infra.targets import Guard
@@ -26,13 +26,9 @@ from pingfold.open_files import connections
 _MOST = 16_384
 
 
-async def serve_prober(settings: Settings, region: str, slot: str) -> None:
-    """Probe until SIGTERM or SIGINT."""
+async def serve_prober(settings: Settings, region: str, slot: str, stop: Stop) -> None:
+    """Probe until `stop` is set."""
     bootstrap = kafka_of(settings)
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
     partitions = await asyncio.to_thread(partition_count, bootstrap)
     async with contextlib.AsyncExitStack() as stack:
         sink = Sink(bootstrap)
@@ -49,6 +45,7 @@ async def serve_prober(settings: Settings, region: str, slot: str) -> None:
         gc.freeze()  # what is loaded by now is no garbage: walking through it would delay every probe
         assignment.start()
         stack.push_async_callback(assignment.close)
+        stop.started()
         await prober.run(stop)
 
 

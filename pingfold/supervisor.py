@@ -1,13 +1,18 @@
-"""The supervisor: starts every role of one machine in order, restarts what dies, stops all of it cleanly.
+"""The supervisor: starts every role of one machine in order, restarts what dies or hangs, stops all of it cleanly.
 
 Order: Kafka and ClickHouse (unless settings name existing ones), topics and tables, the default project's credentials,
 then workers, ticker, writer and web. Each role's process id stands in `data/run/ROLE-SLOT.pid`; each of its lines is
 prefixed with its name. A role that dies is started again after a pause that grows from 0.2 s to 10 s.
+
+A role that makes no progress for `STALL_SECONDS` is replaced: one of ours by the progress that it publishes
+(`infra/liveness.py`), a server by the answers to a bounded question. What the supervisor knows of all roles stands in
+`data/run/supervisor.json`, which moves once a second.
 """
 
 import asyncio
 import contextlib
 import ctypes
+import itertools
 import os
 import shutil
 import signal
@@ -18,10 +23,24 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from infra.liveness import STALL_SECONDS, publish
+from infra.process import progress_file
 from infra.settings import Settings
 from pingfold import metrics_folder
+from pingfold.progress_signs import Answers, Published
 
-STOP_SECONDS = 8.0
+# All of a stop, and what of it is left to the servers at the end.
+STOP_SECONDS = 9.0
+_SERVERS_SECONDS = 3.0
+# Later stages are given so much of it before the next stage is told to stop beside them.
+_STAGE_SECONDS = 3.0
+# A role that hangs is asked to end, and killed after this.
+_REPLACE_SECONDS = 3.0
+_KILLED_SECONDS = 0.5
+# A server may have to recover what it keeps before it answers; while it does, its process lives.
+_SERVER_STARTING_SECONDS = 1_800.0
+_LOOK_SECONDS = 1.0
+_STANDSTILL_SECONDS = 5.0
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 10.0
 # A role that ran for so long is taken to be well: its next pause is the first one again.
 _WELL_SECONDS = 30.0
@@ -33,6 +52,8 @@ class Role:
 
     stage: stages stop in falling order, all of one stage at once.
     nice: how much it yields to the others when the processors are busy, as nice(1) counts.
+    answers: for a server, whether it answers a question, which must be bounded and may block; None: one of our own
+    roles, which publishes its progress.
     """
 
     name: str
@@ -40,6 +61,7 @@ class Role:
     command: tuple[str, ...]
     stage: int
     nice: int = 0
+    answers: Callable[[], bool] | None = None
 
     def __str__(self) -> str:
         return f"{self.name}-{self.slot}"
@@ -53,18 +75,30 @@ def _before_exec(role: Role) -> None:
     """A role never outlives its supervisor, even one that was killed (Linux; elsewhere this does nothing)."""
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(1, signal.SIGTERM)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())  # the supervisor's own threads block stop signals
     os.nice(role.nice)
 
 
+@dataclass
+class _Kept:
+    """What is known of a role that is kept running."""
+
+    process: asyncio.subprocess.Process | None = None
+    starts: int = 0
+    deaths: int = 0
+    replaced: int = 0
+    ended: str | None = None  # how it ended last
+
+
 class Supervisor:
-    """Keeps roles running. `say` takes the lines meant for people."""
+    """Keeps roles running. `say` takes the lines meant for people; it must not block."""
 
     def __init__(self, settings: Settings, environment: dict[str, str], say: Callable[[str, str], None]) -> None:
         self._run = settings.data / "run"
         self._environment = environment
         self._say = say
         self._keepers: dict[Role, asyncio.Task[None]] = {}
-        self._processes: dict[Role, asyncio.subprocess.Process] = {}
+        self._kept: dict[Role, _Kept] = {}
         self._stopping: set[Role] = set()
 
     def clear(self) -> None:
@@ -75,47 +109,99 @@ class Supervisor:
 
     def keep(self, role: Role) -> None:
         """Start a role and keep it running."""
+        self._kept[role] = _Kept()
         self._keepers[role] = asyncio.create_task(self._keep(role), name=str(role))
+
+    async def publish(self) -> None:
+        """Keep `data/run/supervisor.json` current, for ever: for `/readyz` and `/metrics`."""
+        for turn in itertools.count():
+            report = {
+                "pid": os.getpid(),
+                "counter": turn,
+                "roles": {
+                    str(role): {
+                        "pid": self.process_id(role),
+                        "restarts": max(0, kept.starts - 1),
+                        "replaced": kept.replaced,
+                        "ended": kept.ended,
+                    }
+                    for role, kept in self._kept.items()
+                },
+            }
+            with contextlib.suppress(OSError):
+                publish(self._run / "supervisor.json", report)
+            await asyncio.sleep(_LOOK_SECONDS)
 
     def process_id(self, role: Role) -> int | None:
         """The process id of a role that runs now."""
-        process = self._processes.get(role)
+        process = self._kept[role].process if role in self._kept else None
         return None if process is None or process.returncode is not None else process.pid
 
-    async def stop(self) -> None:
-        """Stop everything, later stages first; what does not stop in time is killed."""
-        for stage in sorted({role.stage for role in self._keepers}, reverse=True):
-            roles = [role for role in self._keepers if role.stage == stage]
-            self._stopping.update(roles)
-            await asyncio.gather(*(self._stop(role) for role in roles))
+    def deaths(self, role: Role) -> int:
+        """How often a role has ended since it was first started."""
+        return self._kept[role].deaths
 
-    async def _stop(self, role: Role) -> None:
-        process = self._processes.get(role)
+    async def stop(self) -> None:
+        """Stop everything within `STOP_SECONDS`, later stages first; what does not stop in time is killed."""
+        deadline = time.monotonic() + STOP_SECONDS
+        stages = sorted({role.stage for role in self._keepers}, reverse=True)
+        self._stopping.update(self._keepers)
+        ending: list[asyncio.Task[None]] = []
+        for stage in stages:
+            # The servers end last of all: the others still tell them what they have.
+            until = deadline - (0 if stage == 0 else _SERVERS_SECONDS / 2)
+            stopping = [
+                asyncio.create_task(self._stop(role, until), name=f"stop {role}")
+                for role in self._keepers
+                if role.stage == stage
+            ]
+            ending += stopping
+            patience = _STAGE_SECONDS if stage > 1 else max(0.0, deadline - _SERVERS_SECONDS - time.monotonic())
+            if stopping:
+                await asyncio.wait(ending, timeout=patience)
+        await asyncio.gather(*ending)
+
+    async def _stop(self, role: Role, deadline: float) -> None:
+        process = self._kept[role].process
         keeper = self._keepers[role]
         if process is not None and process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                process.terminate()
-            try:
-                async with asyncio.timeout(STOP_SECONDS if role.stage else STOP_SECONDS / 2):
-                    await process.wait()
-            except TimeoutError:
-                self._say(str(role), "does not stop: killed")
-                with contextlib.suppress(ProcessLookupError):
-                    process.kill()
+            await self._end(role, process, max(0.1, deadline - time.monotonic()))
+        # It ends by itself when it has read what the process said last.
+        await asyncio.wait([keeper], timeout=_KILLED_SECONDS if process is not None else 0.0)
         keeper.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await keeper
+
+    async def _end(self, role: Role, process: asyncio.subprocess.Process, patience: float) -> None:
+        """Ask a process to end; kill it when it does not."""
+        with contextlib.suppress(ProcessLookupError):
+            process.terminate()
+        try:
+            async with asyncio.timeout(patience):
+                await process.wait()
+        except TimeoutError:
+            self._say(str(role), "does not stop: killed")
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_KILLED_SECONDS):
+                    await process.wait()
 
     async def _keep(self, role: Role) -> None:
         pause = _FIRST_PAUSE
         while True:
             began = time.monotonic()
-            status = await self._once(role)
+            try:
+                how = f"ended with status {await self._once(role)}"
+            except OSError as error:  # no process, no memory, no room on the disk: for now
+                how = f"cannot be started ({error})"
+            self._kept[role].ended = how
+            self._kept[role].deaths += 1
             if role in self._stopping:
                 return
             if time.monotonic() - began > _WELL_SECONDS:
                 pause = _FIRST_PAUSE
-            self._say(str(role), f"ended with status {status}; starting it again in {pause:.1f} s")
+            self._say(str(role), f"{how}; starting it again in {pause:.1f} s")
             await asyncio.sleep(pause)
             pause = min(pause * 2, _LONGEST_PAUSE)
 
@@ -130,20 +216,45 @@ class Supervisor:
             start_new_session=True,  # Ctrl-C reaches the supervisor alone; it stops the others in order
             limit=2**20,
         )
-        self._processes[role] = process
+        kept = self._kept[role]
+        kept.process = process
+        kept.starts += 1
         pid_file = self._run / f"{role}.pid"
+        watching = asyncio.create_task(self._watch(role, process), name=f"watch {role}")
         try:
-            _write_atomically(pid_file, f"{process.pid}\n")
-        except OSError as error:  # a full disk; the role runs all the same
-            self._say(str(role), f"cannot write {pid_file}: {error.strerror}")
-        try:
+            with contextlib.suppress(OSError):  # a full disk: the role runs all the same
+                _write_atomically(pid_file, f"{process.pid}\n")
             assert process.stdout is not None
             async for line in _lines(process.stdout):
                 self._say(str(role), line)
             return await process.wait()
         finally:
-            pid_file.unlink(missing_ok=True)
-            metrics_folder.add_up(self._run / "metrics", process.pid)
+            watching.cancel()
+            with contextlib.suppress(OSError):
+                pid_file.unlink(missing_ok=True)
+                progress_file(self._run.parent, str(role)).unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                metrics_folder.add_up(self._run / "metrics", process.pid)
+
+    async def _watch(self, role: Role, process: asyncio.subprocess.Process) -> None:
+        """End the process when it has made no progress for too long; its keeper starts it again."""
+        sign = Answers(role.answers) if role.answers else Published(progress_file(self._run.parent, str(role)))
+        looked = moved = time.monotonic()
+        limit = _SERVER_STARTING_SECONDS if role.answers else STALL_SECONDS
+        while True:
+            await asyncio.sleep(_LOOK_SECONDS)
+            now = time.monotonic()
+            if now - looked > _STANDSTILL_SECONDS:  # we ourselves stood still: what they did meanwhile is not known
+                moved = now
+            looked = now
+            if await sign.moved():
+                moved, limit = time.monotonic(), STALL_SECONDS
+            elif now - moved >= limit:
+                break
+            looked = time.monotonic()
+        self._kept[role].replaced += 1
+        self._say(str(role), f"made no progress for {now - moved:.0f} s{sign.why()}: replaced")
+        await self._end(role, process, _REPLACE_SECONDS)
 
 
 async def _lines(stream: asyncio.StreamReader) -> AsyncIterator[str]:
@@ -170,13 +281,14 @@ def python_role(name: str, slot: int, stage: int, *arguments: str, nice: int = 0
     return Role(name, slot, command, stage, nice)
 
 
-def environment_for(settings: Settings, bootstrap: str, clickhouse: str) -> dict[str, str]:
-    """What the roles inherit: our own environment, and the addresses of the servers."""
+def environment_for(settings: Settings, bootstrap: str, clickhouse: str, instance: str = "") -> dict[str, str]:
+    """What the roles inherit: our own environment, the addresses of the servers, and whose roles they are."""
     return os.environ | {
         "KAFKA_BOOTSTRAP_SERVERS": bootstrap,
         "CLICKHOUSE_URL": clickhouse,
         "PINGFOLD_DATA": str(settings.data.resolve()),
         "PROMETHEUS_MULTIPROC_DIR": str((settings.data / "run" / "metrics").resolve()),
+        "PINGFOLD_INSTANCE": instance,
         "PYTHONUNBUFFERED": "1",
         "MALLOC_ARENA_MAX": "2",
     }

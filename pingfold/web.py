@@ -7,12 +7,13 @@ A dispatcher hands ping paths to the ping application and the rest to FastAPI: t
 import asyncio
 import contextlib
 import gc
-import signal
 import socket
+from dataclasses import astuple
 from typing import Any
 
 import structlog
 import uvicorn
+from fastapi import FastAPI
 
 from infra.clickhouse import Address, ClickHouse
 from infra.decisions import Decisions
@@ -22,6 +23,7 @@ from infra.log.admin import cluster_id, partition_count
 from infra.log.group_progress import GroupProgress
 from infra.log.replica import Replica
 from infra.log.sink import Sink
+from infra.process import Stop
 from infra.progress import FoldProgress
 from infra.secrets import Vault
 from infra.settings import Settings
@@ -31,9 +33,10 @@ from ingest.ping.app import PingApp
 from ingest.ping.measures import keep_measuring
 from ingest.ping.source import Source
 from ingest.ping.urls import is_ping
+from ingest.prober.assignment import group_of
 from pingfold import credentials
 from pingfold.addresses import clickhouse_of, kafka_of
-from processors.history import GROUP
+from processors.history import GROUP, Sources
 from query_api import operations
 from query_api.app import create_app
 from query_api.delivery_history import DeliveryHistory
@@ -42,6 +45,7 @@ from query_api.history import History
 from query_api.monitor_history import MonitorHistory
 from query_api.page_history import PageHistory
 from query_api.parts import Parts
+from query_api.readiness import Readiness
 from query_api.states import States
 from schemas.check_states import CheckState
 from schemas.monitor_states import MonitorState
@@ -49,11 +53,11 @@ from schemas.topics import CHECK_STATES, DEFINITIONS, DELIVERY_STATES, MONITOR_S
 
 log = structlog.get_logger(__name__)
 
-_GRACE_SECONDS = 4
+_GRACE_SECONDS = 2
 
 
-async def serve(settings: Settings, slot: str, pings: bool, api: bool) -> None:
-    """Serve until SIGTERM or SIGINT."""
+async def serve(settings: Settings, listener: socket.socket, slot: str, pings: bool, api: bool, stop: Stop) -> None:
+    """Serve on `listener` until `stop` is set."""
     bootstrap = kafka_of(settings)
     partitions = await asyncio.to_thread(partition_count, bootstrap)
     clock = Clock(settings)
@@ -111,9 +115,23 @@ async def serve(settings: Settings, slot: str, pings: bool, api: bool) -> None:
             page_history=PageHistory(clickhouse),
         )
         disk = Disk(settings)
-        rest = create_app(parts) if api else _Operations(progress, bootstrap, clock, disk)
-        if api:
-            rest.include_router(operations.router(progress, bootstrap, clock, disk))
+        readiness = Readiness(
+            settings,
+            bootstrap,
+            partitions,
+            clock,
+            progress,
+            clickhouse,
+            delivery_states,
+            disk,
+            history=(GROUP, astuple(Sources())),
+            prober_groups={region: group_of(region) for region in settings.regions},
+            has_monitors=lambda: directory.has_monitors,
+        )
+        looking = asyncio.create_task(readiness.keep_looking(), name="readiness")
+        stack.callback(looking.cancel)
+        rest = create_app(parts) if api else FastAPI(openapi_url=None)
+        rest.include_router(operations.router(readiness, progress, bootstrap, clock, disk, settings.instance))
         ping_app = None
         if source is not None:
             ping_app = PingApp(settings, clock, sink, directory, definitions, decisions, source)
@@ -124,7 +142,7 @@ async def serve(settings: Settings, slot: str, pings: bool, api: bool) -> None:
         # What is loaded stays: walking through it again and again would hold up every request for a tenth of a second.
         gc.collect()
         gc.freeze()
-        await _listen(settings, _dispatch(ping_app, rest))
+        await _listen(settings, listener, _dispatch(ping_app, rest), stop)
 
 
 def _admin_password(settings: Settings) -> str | None:
@@ -149,15 +167,6 @@ def _dispatch(ping_app: PingApp | None, rest: Any) -> Any:
     return dispatch
 
 
-def _Operations(progress: FoldProgress, bootstrap: str, clock: Clock, disk: Disk) -> Any:
-    """What a process without the API still tells its operator."""
-    from fastapi import FastAPI
-
-    app = FastAPI(openapi_url=None)
-    app.include_router(operations.router(progress, bootstrap, clock, disk))
-    return app
-
-
 class _Server(uvicorn.Server):
     """Leaves signals to us: the source has to close after the last request, before the process ends."""
 
@@ -166,7 +175,7 @@ class _Server(uvicorn.Server):
         yield
 
 
-async def _listen(settings: Settings, app: Any) -> None:
+async def _listen(settings: Settings, listener: socket.socket, app: Any, stop: Stop) -> None:
     config = uvicorn.Config(
         app,
         http="httptools",
@@ -182,19 +191,15 @@ async def _listen(settings: Settings, app: Any) -> None:
         h11_max_incomplete_event_size=64 * 1024,
     )
     server = _Server(config)
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, setattr, server, "should_exit", True)
-    listener = _socket(settings)
-    log.info("web.listening", url=settings.local_url)
-    await server.serve(sockets=[listener])
 
+    async def heed() -> None:
+        await stop.wait()
+        server.should_exit = True
 
-def _socket(settings: Settings) -> socket.socket:
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    if family == socket.AF_INET6 and settings.host == "::":
-        listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)  # one socket for both
-    listener.bind((settings.host, settings.port))
-    return listener
+    heeding = asyncio.create_task(heed(), name="stop")
+    stop.started()
+    log.info("web.listening", url=settings.base_url)
+    try:
+        await server.serve(sockets=[listener])
+    finally:
+        heeding.cancel()

@@ -15,10 +15,12 @@ from typing import Any
 import structlog
 from clickhouse_connect.driver.client import Client
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
-from prometheus_client import Counter, Gauge
+from prometheus_client import Counter
 
 from infra.clickhouse import Address, Unavailable, connect, told_apart
 from infra.disk import Disk
+from infra.liveness import LIVENESS
+from infra.log.clients import close_consumer, raise_if_lost
 from infra.settings import Settings
 from processors.history_hours import HourKeeper
 from processors.history_marks import Marks, begin
@@ -52,13 +54,14 @@ _BLOCK_BYTES = 8 * 2**20
 _FIRST_TAKE, _LARGEST_TAKE = 50, 1_000
 # Positions that moved without a row (ticks) are committed so often.
 _COMMIT_SECONDS = 5.0
+# A commit without an answer after so long is given up and made anew: the client may have lost it with a connection.
+_COMMIT_PATIENCE = 5.0
+_LAST_COMMIT_SECONDS = 2.0
 _LONGEST_PAUSE = 5.0
+_INSERT_SECONDS = 30.0
 
 _ROWS = Counter("pingfold_history_rows_total", "Rows inserted into ClickHouse.", ["table"])
 _ERRORS = Counter("pingfold_history_errors_total", "Attempts that failed, by what failed.", ["what"])
-_LAG = Gauge(
-    "pingfold_history_lag_seconds", "Age of the newest record that is in ClickHouse.", multiprocess_mode="livemax"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +83,6 @@ class Block:
         self.bytes = 0
         self.positions: dict[tuple[str, int], int] = {}
         self.told_more = False  # more than the time has passed: readers wait for these positions
-        self.newest_ms = 0  # Kafka's time of its newest record
 
     def add(self, table: Table, row: Row) -> None:
         self.rows[table].append(row)
@@ -94,7 +96,9 @@ class Block:
 class HistoryWriter:
     """One writer; several share the partitions. `slot` names it, so that its successor takes over at once."""
 
-    def __init__(self, settings: Settings, slot: int = 0, group: str = GROUP, sources: Sources = Sources()) -> None:
+    def __init__(
+        self, settings: Settings, slot: int | str = 0, group: str = GROUP, sources: Sources = Sources()
+    ) -> None:
         if settings.kafka_bootstrap_servers is None or settings.clickhouse_url is None:
             raise ValueError("the history writer needs KAFKA_BOOTSTRAP_SERVERS and CLICKHOUSE_URL")
         self._bootstrap = settings.kafka_bootstrap_servers
@@ -108,7 +112,9 @@ class HistoryWriter:
         self._reached: dict[tuple[str, int], int] = {}  # what is inserted and not yet committed
         self._marks = Marks()
         self._committed_at = 0.0
-        self._newest_ms = 0  # Kafka's time of the newest record inserted
+        self._commit_since: float | None = None  # when the commit that is not answered yet was made
+        self._activity = LIVENESS.activity("history", needs=("kafka", "clickhouse"))
+        self._commits = LIVENESS.activity("history commits", needs=("kafka", "clickhouse"))
 
     async def run(self, stop: asyncio.Event) -> None:
         """Write, in a thread of its own, until `stop` is set. Raises what `write` raises."""
@@ -123,7 +129,7 @@ class HistoryWriter:
             await work
 
     def write(self, stop: threading.Event) -> None:
-        """Write until `stop` is set. Raises `KafkaException` only when Kafka says that this client is done for good."""
+        """Write until `stop` is set. Raises `ClientLost` when Kafka says that this client is done for good."""
         consumer = Consumer(self._config())
         sources = self._sources
         consumer.subscribe(
@@ -142,14 +148,17 @@ class HistoryWriter:
                 self._gather(consumer, stop)
                 if self._insert(block, stop):
                     self._reached.update(block.positions)
-                    self._newest_ms = max(self._newest_ms, block.newest_ms)
                     self._commit(consumer, urgent=block.told_more)
                     if block.count:
                         hours.tell()
-                self._tell_lag()
+                self._activity.beat()
+            self._finish_commits(consumer)
         finally:
             hours.close()
-            consumer.close()
+            LIVENESS.end(self._activity)
+            LIVENESS.end(self._commits)
+            if not close_consumer(consumer):
+                log.warning("history.not_closed", why="the broker does not answer")
             self._disconnect()
 
     def _config(self) -> dict[str, Any]:
@@ -160,6 +169,7 @@ class HistoryWriter:
             "session.timeout.ms": 10_000,
             "isolation.level": "read_committed",
             "enable.auto.commit": False,
+            "on_commit": self._commit_answered,
             "enable.partition.eof": True,
             "auto.offset.reset": "error",  # never in silence to another place: see `history_start`
             # The queue counts bytes after decompression, but a fetch is unpacked whole, and bodies may well shrink to a
@@ -220,7 +230,6 @@ class HistoryWriter:
             positions[topic, part] = off + 1
             marks.note((topic, part), off, timestamp_ms, message.key(), value)
             block.bytes += len(value or b"")
-            block.newest_ms = max(block.newest_ms, timestamp_ms)
             if topic == pings_topic:
                 row = ping_row(part, off, timestamp_ms, message.key(), value)
                 if row is not None:
@@ -250,9 +259,7 @@ class HistoryWriter:
             self._starts.astray(topic or "", part, off)
             return
         _ERRORS.labels("kafka").inc()
-        # As a message, the error of a client that is done for has a code of its own and does not count as fatal.
-        if error.fatal() or error.code() == KafkaError._FATAL:
-            raise KafkaException(error)
+        raise_if_lost(error, self._group)
         log.warning("history.kafka", error=error.str(), topic=topic)
 
     def _insert(self, block: Block, stop: threading.Event) -> bool:
@@ -268,7 +275,7 @@ class HistoryWriter:
                     if not self._disk.has_room:
                         raise Unavailable("the disk is full")
                     if self._client is None:
-                        self._client = connect(self._address)
+                        self._client = connect(self._address, timeout=_INSERT_SECONDS)
                     self._client.insert(
                         table.name,
                         columns,
@@ -284,7 +291,8 @@ class HistoryWriter:
                     "history.insert", table=table.name, error=str(error), passing=isinstance(error, Unavailable)
                 )
                 self._disconnect()
-                self._tell_lag()
+                self._activity.beat()
+                self._commits.beat()  # nothing is committed meanwhile
                 if stop.wait(pause):
                     return False
                 pause = min(2 * pause, _LONGEST_PAUSE)
@@ -295,24 +303,52 @@ class HistoryWriter:
                 return True
 
     def _commit(self, consumer: Consumer, urgent: bool) -> None:
+        """Commit what is inserted, one commit at a time, without waiting: a synchronous commit never returns when the
+        coordinator's connection breaks at the wrong moment."""
         now = time.monotonic()
-        if not self._reached or not (urgent or now - self._committed_at >= _COMMIT_SECONDS):
-            return
-        offsets = [TopicPartition(*place, off, metadata=self._marks.of(place)) for place, off in self._reached.items()]
-        try:
-            consumer.commit(offsets=offsets, asynchronous=False)
-        except KafkaException as error:  # the rows will come again, which is harmless
+        if self._commit_since is not None:
+            if now - self._commit_since < _COMMIT_PATIENCE:
+                return
             _ERRORS.labels("commit").inc()
-            log.warning("history.commit", error=str(error))
-        else:
-            self._committed_at = now
-            self._reached.clear()
+            log.warning("history.commit", error=f"no answer within {_COMMIT_PATIENCE:.0f} s")
+            self._commit_since = None
+        if not self._reached:
+            self._commits.beat()
+        elif urgent or now - self._committed_at >= _COMMIT_SECONDS:
+            reached, marks = self._reached, self._marks
+            offsets = [TopicPartition(*place, off, metadata=marks.of(place)) for place, off in reached.items()]
+            try:
+                consumer.commit(offsets=offsets, asynchronous=True)
+            except KafkaException as error:  # the rows will come again, which is harmless
+                self._commit_failed(error.args[0])
+            else:
+                self._commit_since = now
+
+    def _commit_answered(self, error: KafkaError | None, partitions: list[TopicPartition]) -> None:
+        """Called by the client, while it is asked for messages. An answer may come after its commit was given up."""
+        self._commit_since = None
+        self._commits.beat()
+        failed = error or next((tp.error for tp in partitions if tp.error is not None), None)
+        if failed is not None:
+            self._commit_failed(failed)
+            return
+        self._committed_at = time.monotonic()
+        for tp in partitions:
+            if self._reached.get((tp.topic, tp.partition)) == tp.offset:
+                del self._reached[tp.topic, tp.partition]
+
+    def _commit_failed(self, error: KafkaError) -> None:
+        _ERRORS.labels("commit").inc()
+        log.warning("history.commit", error=error.str())
+
+    def _finish_commits(self, consumer: Consumer) -> None:
+        """The last commit before an end in good order. What is not committed is inserted again, and counts once."""
+        deadline = time.monotonic() + _LAST_COMMIT_SECONDS
+        while self._reached and time.monotonic() < deadline:
+            self._commit(consumer, urgent=True)
+            consumer.poll(0.05)
 
     def _disconnect(self) -> None:
         client, self._client = self._client, None
         if client is not None:
             client.close()
-
-    def _tell_lag(self) -> None:
-        if self._newest_ms:
-            _LAG.set(max(0.0, time.time() - self._newest_ms / 1000))

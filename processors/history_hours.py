@@ -7,6 +7,7 @@ import structlog
 from prometheus_client import Counter
 
 from infra.clickhouse import Address, connect
+from infra.liveness import LIVENESS
 from processors.ping_hours import PING_HOURS
 from processors.probe_hours import PROBE_HOURS
 from processors.roll_ups import RollUp, roll_up
@@ -19,6 +20,7 @@ _EVERY_SECONDS = 60.0
 # An hour is read again each time: where there is much to read, do so less often.
 _DUTY = 0.1
 _LONGEST = 600.0
+_TURN_SECONDS = 1.0
 
 _ROLL_UPS = Counter("pingfold_history_rollups_total", "Roll-ups of one kind of row, by how they ended.", ["outcome"])
 
@@ -31,6 +33,8 @@ class HourKeeper:
         self._news = threading.Event()
         self._news.set()  # the process before may have left something
         self._stop = threading.Event()
+        # One query may well take as long as ClickHouse lets it.
+        self._activity = LIVENESS.activity("roll-ups", needs=("clickhouse",), limit=2 * _LONGEST)
         self._thread = threading.Thread(target=self._work, name="history-hours", daemon=True)
 
     def start(self) -> None:
@@ -45,21 +49,23 @@ class HourKeeper:
         self._news.set()
 
     def _work(self) -> None:
-        pause = _EVERY_SECONDS
-        while not self._stop.wait(pause):
-            if not self._news.is_set():
+        due = time.monotonic() + _EVERY_SECONDS
+        while not self._stop.wait(_TURN_SECONDS):
+            self._activity.beat()
+            if time.monotonic() < due or not self._news.is_set():
                 continue
             self._news.clear()
             began = time.monotonic()
             for kind in _KINDS:
                 self._roll_up(kind)
-            pause = max(_EVERY_SECONDS, (time.monotonic() - began) / _DUTY)
+            due = time.monotonic() + max(_EVERY_SECONDS, (time.monotonic() - began) / _DUTY)
+        LIVENESS.end(self._activity)
 
     def _roll_up(self, kind: RollUp) -> None:
         try:
             client = connect(self._address, timeout=_LONGEST)
             try:
-                roll_up(client, kind)
+                roll_up(client, kind, self._activity.beat)
             finally:
                 client.close()
         except Exception as error:

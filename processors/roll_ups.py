@@ -4,7 +4,7 @@ ClickHouse itself knows what is new (`inserted_at`), so a roll-up that was misse
 one that is made twice changes nothing. How one kind of row is rolled up is a `RollUp`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -40,8 +40,9 @@ class RollUp(NamedTuple):
     steps: tuple[str, ...]
 
 
-def roll_up(client: Client, kind: RollUp) -> None:
-    """Bring the roll-ups of one kind up to what its rows hold. Raises `Unavailable`."""
+def roll_up(client: Client, kind: RollUp, beat: Callable[[], None] = lambda: None) -> None:
+    """Bring the roll-ups of one kind up to what its rows hold; `beat` is called after each query. Raises
+    `Unavailable`."""
     with told_apart():
         source = {"source": kind.source}
         done_to, rolled_to = client.query(_BEGIN, parameters=source).result_rows[0]
@@ -49,6 +50,7 @@ def roll_up(client: Client, kind: RollUp) -> None:
         for first, last in _chunks(client, kind, since):
             for step in kind.steps:
                 client.command(step, parameters={"since": since, "first": first, "last": last})
+                beat()
         client.command(_END, parameters=source | {"done_to": done_to})
 
 

@@ -4,6 +4,8 @@ Fed by a replica's thread, read by the event loop. A fold writes a partition's o
 whoever sees `applied` at an offset sees the deliveries, too.
 """
 
+import time
+from collections.abc import Callable
 from typing import NamedTuple
 
 import msgspec
@@ -16,6 +18,7 @@ from schemas.ticks import PROGRESS_KEY, Progress
 class _Of(msgspec.Struct):
     channel: str
     first_due: Micros
+    due: Micros | None = None
     replay: str = ""
 
 
@@ -41,7 +44,10 @@ _progress = msgspec.json.Decoder(Progress).decode
 class DeliveryStates:
     """What is pending of each channel, how each channel does, and how far each partition has been folded."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._to_send: set[str] = set()  # deliveries that the sender is to attempt now
+        self._attempted_at = clock()  # when the last of them was attempted, or the first of them came
         self._pending: dict[str, dict[str, Pending]] = {}
         self._channel_of: dict[str, str] = {}
         self._health: dict[str, bytes] = {}
@@ -51,8 +57,9 @@ class DeliveryStates:
         """Take one record."""
         kind, _, id = key.partition("/")
         if kind == "delivery":
-            if value is not None:
-                of = _of(value)
+            of = None if value is None else _of(value)
+            self._note_attempt(id, of is not None and of.due is None)
+            if of is not None and value is not None:
                 self._channel_of[id] = of.channel
                 self._pending.setdefault(of.channel, {})[id] = Pending(of.first_due, id, of.replay, value)
             elif (ended := self._channel_of.pop(id, None)) is not None:
@@ -60,11 +67,23 @@ class DeliveryStates:
         elif kind == "health":
             if value is None:
                 self._health.pop(id, None)
-                self._pending.pop(id, None)
+                self._to_send.difference_update(self._pending.pop(id, ()))
             else:
                 self._health[id] = value
         elif key == PROGRESS_KEY and value is not None:
             self._applied[partition] = _progress(value).applied
+
+    def _note_attempt(self, id: str, to_send: bool) -> None:
+        if id in self._to_send or not self._to_send:
+            self._attempted_at = self._clock()
+        if to_send:
+            self._to_send.add(id)
+        else:
+            self._to_send.discard(id)
+
+    def unattempted(self, now: float) -> float:
+        """Seconds for which deliveries have been due without a single attempt; 0: none is due."""
+        return now - self._attempted_at if self._to_send else 0.0
 
     def pending(self, channel: str) -> list[Pending]:
         """What is not finished, newest first."""

@@ -1,8 +1,8 @@
 """For operators: `/healthz`, `/readyz` and `/metrics`.
 
-`/healthz` says that this process serves. `/readyz` says that Pingfold works: the time of every partition of every fold
-moves, so pings are being folded and deadlines will expire, and there is room on the disk. `/metrics` gathers the
-figures of all processes.
+`/healthz` says that this process serves: for load balancers, which should go on sending pings to it while history is
+away. `/readyz` says that all of Pingfold works, and what does not (`readiness.py`): for who watches it. `/metrics`
+gathers the figures of all processes, and what only who looks from outside can tell of them.
 """
 
 import asyncio
@@ -13,94 +13,115 @@ from typing import Any
 
 from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest, multiprocess
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from infra.disk import Disk, DiskFigures
-from infra.log.admin import admin_client, end_offsets
 from infra.progress import FoldProgress
 from query_api.backlog import Backlog
 from query_api.parts import Clock
+from query_api.readiness import Readiness, Report
 from schemas.base import SECOND
 
-# Partitions without events commit their time every 5 s; what is older than this is not being folded.
-_LIMIT = 20 * SECOND
 # A time that is so far ahead of the clock was told by a clock that is wrong, or that was.
 AHEAD = 10 * SECOND
 
 
-class _Lags(Collector):
-    """Records of each journal that are committed and not folded, and how old the folds' time is."""
+class _Seen(Collector):
+    """What the newest look has found. A figure that is not known is left out."""
 
-    def __init__(self, progress: FoldProgress, bootstrap: str, clock: Clock) -> None:
-        self._progress, self._clock = progress, clock
-        self._admin = admin_client(bootstrap)
+    def __init__(self, readiness: Readiness, progress: FoldProgress, clock: Clock) -> None:
+        self._readiness, self._progress, self._clock = readiness, progress, clock
 
     def collect(self) -> Iterator[Any]:
-        known = list(self._progress)
-        lag = GaugeMetricFamily(
-            "pingfold_fold_lag_events", "Journal records not folded yet", labels=["journal", "partition"]
-        )
+        report = self._readiness.report
+        yield from self._folds(report)
+        yield from _history(report)
+        yield GaugeMetricFamily("pingfold_problems", "Parts that /readyz finds not well", len(report.problems))
+        for name, text, field in (
+            ("pingfold_role_restarts", "Starts of a role after the first", "restarts"),
+            ("pingfold_role_replaced", "Restarts of a role because it made no progress", "replaced"),
+        ):
+            family = CounterMetricFamily(name, text, labels=["role"])
+            for role, restarts in report.restarts.items():
+                family.add_metric([role], getattr(restarts, field))
+            yield family
+
+    def _folds(self, report: Report) -> Iterator[Any]:
+        places = ["journal", "partition"]
+        lag = GaugeMetricFamily("pingfold_fold_lag_events", "Journal records not folded yet", labels=places)
+        for (journal, number), records in report.fold_lag.items():
+            lag.add_metric([journal, str(number)], records)
         age = GaugeMetricFamily(
-            "pingfold_fold_time_age_seconds",
-            "How far the partition's time is behind the clock",
-            labels=["journal", "partition"],
+            "pingfold_fold_time_age_seconds", "How far the partition's time is behind the clock", labels=places
         )
         truncated = GaugeMetricFamily(
             "pingfold_journal_truncated_offset",
             "Where a journal was last found to have lost events that had been folded",
-            labels=["journal", "partition"],
+            labels=places,
         )
-        try:
-            ends = end_offsets(self._admin, [(journal, partition) for journal, partition, _ in known], timeout=3.0)
-        except Exception:  # Kafka does not answer: then there is no figure, and /readyz says the rest
-            ends = {}
         ahead = GaugeMetricFamily(
             "pingfold_fold_time_ahead_seconds",
             "How far the partition's time is ahead of the clock; `pingfold time mend` takes it back",
-            labels=["journal", "partition"],
+            labels=places,
         )
         now = self._clock.now()
-        for journal, partition, progress in known:
-            labels = [journal, str(partition)]
+        for journal, number, progress in self._progress:
             if progress is not None:
-                age.add_metric(labels, max(0.0, (now - progress.time) / SECOND))
+                age.add_metric([journal, str(number)], max(0.0, (now - progress.time) / SECOND))
                 if progress.truncated is not None:
-                    truncated.add_metric(labels, progress.truncated)
-                ahead.add_metric(labels, max(0.0, (progress.time - now) / SECOND))
-            if (journal, partition) in ends:
-                lag.add_metric(labels, max(0, ends[journal, partition] - (progress.applied if progress else -1) - 1))
+                    truncated.add_metric([journal, str(number)], progress.truncated)
+                ahead.add_metric([journal, str(number)], max(0.0, (progress.time - now) / SECOND))
         yield lag
         yield age
         yield truncated
         yield ahead
 
 
-def router(progress: FoldProgress, bootstrap: str, clock: Clock, disk: Disk) -> APIRouter:
-    """The routes of this module."""
+def _history(report: Report) -> Iterator[Any]:
+    if report.history_records is not None:
+        yield GaugeMetricFamily(
+            "pingfold_history_lag_records", "Records that are not in ClickHouse yet", report.history_records
+        )
+    if report.history_seconds is not None:
+        yield GaugeMetricFamily(
+            "pingfold_history_lag_seconds", "How long the oldest of them has been waiting", report.history_seconds
+        )
+
+
+def router(
+    readiness: Readiness, progress: FoldProgress, bootstrap: str, clock: Clock, disk: Disk, instance: str | None
+) -> APIRouter:
+    """The routes of this module. instance: whose process this is, for whoever asks at an address."""
     api = APIRouter(include_in_schema=False)
-    lags, backlog = CollectorRegistry(), Backlog(progress, bootstrap)
-    lags.register(_Lags(progress, bootstrap, clock))
-    lags.register(DiskFigures(disk))
+    whose = {"instance": instance} if instance else {}
+    seen, backlog = CollectorRegistry(), Backlog(progress, bootstrap)
+    seen.register(_Seen(readiness, progress, clock))
+    seen.register(DiskFigures(disk))
 
     @api.get("/healthz")
     async def healthz() -> dict[str, str]:
-        return {"status": "ok"}
+        return {"status": "ok"} | whose
 
     @api.get("/readyz")
     async def readyz(response: Response) -> dict[str, Any]:
-        behind = progress.behind(clock.now(), _LIMIT)
-        if behind or not disk.has_room:
+        report = await readiness.look()
+        if report.problems:
             response.status_code = 503
             response.headers["Retry-After"] = "1"
-        catching_up = await _catching_up(backlog) if behind else []
-        wrong = _wrong(progress.wrong(clock.now(), AHEAD))
-        status = "ready" if response.status_code != 503 else "catching up" if catching_up else "not ready"
-        return {"status": status, "not_folded": behind, "catching_up": catching_up} | wrong | _room(disk)
+        catching_up = await _catching_up(backlog) if report.not_folded else []
+        answer = {
+            "status": "catching up" if catching_up else "not ready" if report.problems else "ready",
+            "not_folded": report.not_folded,
+            "catching_up": catching_up,
+            "problems": [problem._asdict() for problem in report.problems],
+        }
+        return answer | _wrong(progress.wrong(clock.now(), AHEAD)) | _room(disk) | whose
 
     @api.get("/metrics")
     async def metrics() -> Response:
-        text = await asyncio.to_thread(_gather, lags)
+        await readiness.look()
+        text = await asyncio.to_thread(_gather, seen)
         return Response(text, media_type=CONTENT_TYPE_LATEST)
 
     return api
@@ -127,13 +148,13 @@ async def _catching_up(backlog: Backlog) -> list[dict[str, Any]]:
         return []
 
 
-def _gather(lags: CollectorRegistry) -> bytes:
+def _gather(seen: CollectorRegistry) -> bytes:
     folder = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
     if not (folder and Path(folder).is_dir()):
-        return generate_latest(REGISTRY) + generate_latest(lags)
+        return generate_latest(REGISTRY) + generate_latest(seen)
     registry = CollectorRegistry()
     multiprocess.MultiProcessCollector(registry, path=folder)  # type: ignore[no-untyped-call]
     try:
-        return generate_latest(registry) + generate_latest(lags)
+        return generate_latest(registry) + generate_latest(seen)
     except FileNotFoundError:  # of a process that has just ended: what it counted stands in another file by now
-        return generate_latest(registry) + generate_latest(lags)
+        return generate_latest(registry) + generate_latest(seen)

@@ -126,7 +126,12 @@ class Pingfold:
     def wait_ready(self, timeout: float = _READY_SECONDS) -> None:
         """Wait until `/readyz` says so; fails at once when the supervisor has ended."""
 
-        wait_until(lambda: self._answers("/readyz"), timeout, "/readyz answers 200", pause=0.1)
+        try:
+            wait_until(lambda: self._answers("/readyz"), timeout, "/readyz answers 200", pause=0.1)
+        except AssertionError as error:
+            with contextlib.suppress(httpx.HTTPError):
+                error.add_note(self.get("/readyz").text)
+            raise
 
     def wait_working(self, timeout: float = _READY_SECONDS) -> None:
         """Wait until everything is folded up to now, give or take a few ticks.

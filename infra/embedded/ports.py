@@ -12,6 +12,8 @@ import socket
 from pathlib import Path
 
 HOST = "127.0.0.1"
+# Servers whose port may be given by a setting.
+SETTABLE = ("kafka", "clickhouse")
 _LOWEST = 15_000
 _LOCAL_RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
 
@@ -29,10 +31,10 @@ def remembered(data: Path, name: str, wanted: int = 0) -> int:
     known: dict[str, int] = json.loads(file.read_bytes()) if file.exists() else {}
     port = wanted or known.get(name) or free_port(taken=frozenset(known.values()))
     if not _is_free(port):
-        raise PortTaken(
-            f"port {port} of the embedded {name} (kept in {file}) is in use by another program: "
-            f"stop that program, or Pingfold if it still runs"
-        )
+        setting = f"PINGFOLD_{name.upper()}_PORT"
+        where = f"given by {setting}" if wanted else f"kept in {file}"
+        what = "stop that program" + ("" if name not in SETTABLE else f", or set {setting}")
+        raise PortTaken(f"port {port} of the embedded {name} ({where}) is taken by another program: {what}")
     if known.get(name) != port:
         data.mkdir(parents=True, exist_ok=True)
         draft = file.with_name(f"{file.name}.{os.getpid()}")

@@ -8,9 +8,10 @@ import contextlib
 from collections.abc import Callable, Iterable
 
 import structlog
-from confluent_kafka import Consumer, IsolationLevel, KafkaException, TopicPartition
+from confluent_kafka import IsolationLevel, KafkaException
 
 from infra.log.admin import admin_client, end_offsets
+from infra.log.groups import GroupOffsets
 
 log = structlog.get_logger(__name__)
 
@@ -24,18 +25,7 @@ class GroupProgress:
 
     def __init__(self, bootstrap: str, group: str, partitions: Iterable[tuple[str, int]]) -> None:
         self._admin = admin_client(bootstrap)
-        # Asked as a member of the group would ask, which never joins it. The admin client's way to the same answer ends
-        # in timeouts for ever once the broker was killed, and in a crash of the process while the group's coordinator
-        # is still being chosen (confluent-kafka 2.16).
-        self._member = Consumer(
-            {
-                "bootstrap.servers": bootstrap,
-                "group.id": group,
-                "enable.auto.commit": False,
-                "reconnect.backoff.max.ms": 1_000,
-                "log_level": 2,
-            }
-        )
+        self._offsets = GroupOffsets(bootstrap, group)
         self._group = group
         self._partitions = list(partitions)
         self._written = _Shared(self._high_watermarks)
@@ -75,9 +65,8 @@ class GroupProgress:
         return end_offsets(self._admin, self._partitions, _LOOK_SECONDS, IsolationLevel.READ_UNCOMMITTED)
 
     def _committed(self) -> dict[tuple[str, int], int]:
-        asked = [TopicPartition(*tp) for tp in self._partitions]
-        found = self._member.committed(asked, timeout=_LOOK_SECONDS)
-        return {(tp.topic, tp.partition): tp.offset for tp in found if tp.error is None and tp.offset >= 0}
+        found = self._offsets.committed(self._partitions, _LOOK_SECONDS)
+        return {tp: committed.offset for tp, committed in found.items()}
 
 
 class _Shared:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from confluent_kafka import TIMESTAMP_NOT_AVAILABLE, Consumer, KafkaError, Message, TopicPartition
 
 from infra.log.admin import admin_client, end_offsets, partition_count
+from infra.log.clients import close_consumer
 from schemas.base import Micros
 from schemas.topics import Topic
 
@@ -24,6 +25,18 @@ class Stored(NamedTuple):
 
 class NotRead(Exception):
     """The topic could not be read to its end."""
+
+
+_CONFIG = {
+    "group.id": "pingfold-reading",  # never joined: the partition is assigned by hand
+    "enable.auto.commit": False,
+    "enable.partition.eof": True,
+    "isolation.level": "read_committed",
+    "auto.offset.reset": "earliest",
+    "fetch.wait.max.ms": 10,  # the end is told by a fetch that came back empty
+    "queued.max.messages.kbytes": 16_384,  # several partitions may be read side by side
+    "log_level": 0,
+}
 
 
 def arrived(consumer: Consumer, patience: float, most: int = 5_000) -> list[Message]:
@@ -53,6 +66,26 @@ def read_to_end(
             yield from read_partition(bootstrap, topic, partition, end, stall=stall)
 
 
+def any_record(bootstrap: str, partition: tuple[str, int], first: int, end: int, timeout: float) -> bool:
+    """Whether a record stands in a partition from offset `first` up to `end`; markers of transactions are none.
+
+    Raises `NotRead` when that is not known within `timeout` seconds.
+    """
+    consumer = Consumer(_CONFIG | {"bootstrap.servers": bootstrap})
+    deadline = time.monotonic() + timeout
+    try:
+        consumer.assign([TopicPartition(*partition, first)])
+        while time.monotonic() < deadline:
+            for message in arrived(consumer, 0.1, 100):
+                if message.error() is None:
+                    return bool(message.offset() < end)
+                if message.error().code() == KafkaError._PARTITION_EOF and message.offset() >= end:
+                    return False
+    finally:
+        close_consumer(consumer)
+    raise NotRead(f"{partition[0]}/{partition[1]}: not known within {timeout:.0f} s")
+
+
 def read_partition(
     bootstrap: str,
     topic: Topic,
@@ -68,19 +101,7 @@ def read_partition(
     """
     if start >= end:
         return
-    consumer = Consumer(
-        {
-            "bootstrap.servers": bootstrap,
-            "group.id": "pingfold-reading",  # never joined: the partition is assigned by hand
-            "enable.auto.commit": False,
-            "enable.partition.eof": True,
-            "isolation.level": "read_committed",
-            "auto.offset.reset": "earliest",
-            "fetch.wait.max.ms": 10,  # the end is told by a fetch that came back empty
-            "queued.max.messages.kbytes": 16_384,  # several partitions may be read side by side
-            "log_level": 0,
-        }
-    )
+    consumer = Consumer(_CONFIG | {"bootstrap.servers": bootstrap})
     try:
         # 0 is found at once, or reset to the earliest; asking for "the beginning" costs half a second.
         consumer.assign([TopicPartition(topic.name, partition, start)])
@@ -103,4 +124,4 @@ def read_partition(
                 timestamp = 0 if kind == TIMESTAMP_NOT_AVAILABLE else millis * 1_000
                 yield Stored(partition, message.offset(), timestamp, message.key(), message.value(), message.headers())
     finally:
-        consumer.close()
+        close_consumer(consumer)

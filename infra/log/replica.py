@@ -9,12 +9,15 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 import structlog
 from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 
+from infra.liveness import LIVENESS
 from infra.log.admin import admin_client, end_offsets
 from infra.log.catching_up import CatchingUp
+from infra.log.clients import close_consumer, is_lost
 from infra.log.reading import arrived
 from schemas.topics import Topic
 
@@ -25,6 +28,7 @@ log = structlog.get_logger(__name__)
 Apply = Callable[[int, str, bytes | None], None]
 
 _LOOK_SECONDS = 2.0
+_CLOSE_SECONDS = 2.5
 
 
 class Replica:
@@ -43,23 +47,23 @@ class Replica:
         self._waiters: set[asyncio.Event] = set()
         self._look: asyncio.Future[dict[tuple[str, int], int]] | None = None
         self._closing = False
-        self._consumer = Consumer(
-            {
-                "bootstrap.servers": bootstrap,
-                "group.id": "pingfold-replica",  # never joined: partitions are assigned by hand
-                "enable.auto.commit": False,
-                "enable.partition.eof": True,
-                "isolation.level": "read_committed",
-                "auto.offset.reset": "earliest",
-                # The end of a partition is told by a fetch that came back empty: this long after a last commit marker.
-                "fetch.wait.max.ms": 50,
-                "fetch.message.max.bytes": 4 * 2**20,
-                "queued.max.messages.kbytes": 65_536,
-                "queued.min.messages": 10_000,
-                "reconnect.backoff.max.ms": 1_000,
-                "log_level": 2,
-            }
-        )
+        self._activity = LIVENESS.activity(f"replica of {', '.join(self._applies)}", needs=("kafka",))
+        self._config: dict[str, Any] = {
+            "bootstrap.servers": bootstrap,
+            "group.id": "pingfold-replica",  # never joined: partitions are assigned by hand
+            "enable.auto.commit": False,
+            "enable.partition.eof": True,
+            "isolation.level": "read_committed",
+            "auto.offset.reset": "earliest",
+            # The end of a partition is told by a fetch that came back empty: this long after a last commit marker.
+            "fetch.wait.max.ms": 50,
+            "fetch.message.max.bytes": 4 * 2**20,
+            "queued.max.messages.kbytes": 65_536,
+            "queued.min.messages": 10_000,
+            "reconnect.backoff.max.ms": 1_000,
+            "log_level": 2,
+        }
+        self._consumer = Consumer(self._config)
         self._thread = threading.Thread(target=self._follow, name="replica", daemon=True)
 
     async def start(self, stall: float = 60.0) -> None:
@@ -89,7 +93,7 @@ class Replica:
         """Stop following."""
         self._closing = True
         if self._thread.is_alive():
-            await asyncio.to_thread(self._thread.join, 3.0)
+            await asyncio.to_thread(self._thread.join, _CLOSE_SECONDS + 0.5)
 
     async def caught_up(self, timeout: float) -> bool:
         """Wait until the replica holds everything committed before this call; False when that takes longer.
@@ -143,7 +147,16 @@ class Replica:
     def _follow(self) -> None:
         while not self._closing:
             self._apply(arrived(self._consumer, 0.25))
-        self._consumer.close()
+            self._activity.beat()
+        LIVENESS.end(self._activity)
+        close_consumer(self._consumer, _CLOSE_SECONDS)
+
+    def _renew(self, error: KafkaError) -> None:
+        """The consumer will never read again: go on with a new one, from where this one stood."""
+        log.error("replica.renewed", topics=sorted(self._applies), error=error.str())
+        close_consumer(self._consumer, _CLOSE_SECONDS)
+        self._consumer = Consumer(self._config)
+        self._consumer.assign([TopicPartition(*tp, max(0, offset)) for tp, offset in self.positions.items()])
 
     def _apply(self, messages: Iterable[Message]) -> None:
         any_read = False
@@ -154,6 +167,8 @@ class Replica:
                 if error.code() == KafkaError._PARTITION_EOF:
                     self.positions[topic, partition] = offset
                     any_read = True
+                elif is_lost(error):
+                    self._renew(error)
                 elif not error.retriable():
                     log.warning("replica.error", topic=topic, error=error.str())
                 continue

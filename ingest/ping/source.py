@@ -15,6 +15,7 @@ import time
 import structlog
 
 from infra.disk import Disk
+from infra.liveness import LIVENESS
 from infra.log.sink import NotStored, Position
 from infra.settings import Settings
 from ingest.clock import Clock
@@ -82,6 +83,7 @@ class Source:
         self._stored = asyncio.Event()  # set by the first one after a while without
         self._reached: Micros | None = None  # when the newest successful probe began
         self._tasks: list[asyncio.Task[None]] = []
+        self._reports = LIVENESS.activity("ticks", needs=("kafka",))
 
     # What the ping application tells.
 
@@ -161,6 +163,7 @@ class Source:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._public is not None:
             self._public.close()
+        LIVENESS.end(self._reports)
         self._closing = True
         try:
             async with asyncio.timeout(_CLOSE_SECONDS):
@@ -193,6 +196,8 @@ class Source:
         ended: asyncio.Future[BaseException | None] = asyncio.get_running_loop().create_future()
 
         def settle(stored: "asyncio.Future[Position]") -> None:
+            # Stored or not: a producer that no longer reports at all is one that hangs.
+            self._reports.beat()
             error = asyncio.CancelledError() if stored.cancelled() else stored.exception()
             if error is None:
                 self._told(partition, round)
@@ -232,6 +237,7 @@ class Source:
             due = max(due + TICK_SECONDS, loop.time())
             await asyncio.sleep(due - loop.time())
             if not self._disk.may_tick:  # no pings are taken, either: when there is room the silence becomes a gap
+                self._reports.beat()
                 continue
             try:
                 self._tick().add_done_callback(self._note_failures)

@@ -6,10 +6,8 @@ committed has not happened.
 """
 
 import asyncio
-import contextlib
 import gc
 import os
-import sys
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -20,6 +18,9 @@ import structlog
 import uvloop
 from faust.types import TP
 
+from infra.availability import kafka_answers
+from infra.liveness import LIVENESS
+from infra.process import EXIT_FAULT, keep_beating, leave, on_stop_signal, progress_file
 from infra.settings import Settings
 from processors.defects import Defects
 from processors.epochs import NewerStates
@@ -41,8 +42,6 @@ _OFFSETS_SECONDS = 5.0
 _STOP_SECONDS = 5.0
 _COMMITS_AT_ONCE = 16
 _LOADS_AT_ONCE = 12
-# Exit status after a fault on a partition that is ours.
-EXIT_FAULT = 70
 # Exit status when a newer version has written the states: until that is started again, nothing can be folded.
 EXIT_NEWER_STATES = 78
 # Exit status of a fold that refuses so much that the fault must be its own.
@@ -80,6 +79,12 @@ def build_app(settings: Settings, bootstrap: str, slot: str, group: str, session
     )
 
 
+class _Worker(faust.Worker):  # type: ignore[misc]
+    """Leaves signals to `infra.process`, which heeds them whatever the event loop does."""
+
+    def install_signal_handlers(self) -> None: ...
+
+
 def run_worker(
     settings: Settings,
     bootstrap: str,
@@ -92,6 +97,17 @@ def run_worker(
     """Run until SIGTERM or SIGINT, or until a fold cannot go on; ends the process."""
     loop = uvloop.new_event_loop()
     asyncio.set_event_loop(loop)
+    stopping: list[_Worker] = []
+
+    def stop() -> None:
+        if not stopping:  # nothing has been begun
+            leave(0, file)
+        loop.call_soon_threadsafe(stopping[0]._on_sigterm)
+
+    name = f"worker-{slot}"
+    file = progress_file(settings.data, name)
+    on_stop_signal(stop)
+    LIVENESS.watch(file, name, {"kafka": partial(kafka_answers, bootstrap)})
     app = build_app(settings, bootstrap, slot, group, session)
     pool = ThreadPoolExecutor(_COMMITS_AT_ONCE, thread_name_prefix="commit")
     runners: dict[str, Runner] = {}  # by journal
@@ -176,10 +192,15 @@ def run_worker(
         )
         app.agent(topic, name=f"fold-{runner.fold.name}")(agent)
 
+    @app.task  # type: ignore[untyped-decorator]
+    async def liveness() -> None:
+        await keep_beating()
+
     loop.run_until_complete(begin())
     for runner in runners.values():
         add_agent(runner)
-    worker = faust.Worker(app, loop=loop, loglevel="WARN", quiet=True, override_logging=False)
+    worker = _Worker(app, loop=loop, loglevel="WARN", quiet=True, override_logging=False)
+    stopping.append(worker)
     worker.spinner = None  # it writes escape sequences for terminals
     # What is loaded stays: walking through it again and again would hold up every fold for a tenth of a second.
     gc.collect()
@@ -192,7 +213,4 @@ def run_worker(
     except Exception as error:  # Faust itself has crashed
         failed(error)
     # At once: threads and Kafka clients would wait for brokers that may be gone.
-    with contextlib.suppress(OSError):
-        sys.stdout.flush()
-        sys.stderr.flush()
-    os._exit(status)
+    leave(status, file)

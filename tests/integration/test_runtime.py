@@ -13,8 +13,8 @@ from confluent_kafka import Producer
 
 from infra.log.reading import read_to_end
 from infra.log.sink import producer_config
+from infra.process import EXIT_FAULT
 from processors.fold import LARGEST_EVENT, LONGEST_KEY
-from processors.runtime.worker import EXIT_FAULT
 from schemas.base import encode
 from schemas.ticks import PROGRESS_KEY, Tick
 from tests.toy_fold import Added, Explode, Third, Trouble

@@ -119,7 +119,7 @@ def test_a_second_start_on_the_same_data_is_refused(pingfold: Pingfold) -> None:
     """Statement 2: two supervisors never share a folder; the second says so, and the first goes on."""
     done = pingfold.command("up", timeout=60.0)
     assert done.returncode == 1
-    assert "another Pingfold runs" in done.stderr
+    assert f"another Pingfold (process {pingfold.supervisor}) runs" in done.stderr
     pingfold.pass_time(pingfold.now - SECOND)
 
 

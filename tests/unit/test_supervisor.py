@@ -1,4 +1,4 @@
-"""The supervisor: what a role measured ends with it, what it counted stays."""
+"""The supervisor: what a role measured ends with it, what it counted stays; what hangs is replaced."""
 
 import asyncio
 import os
@@ -6,8 +6,10 @@ import signal
 import sys
 from pathlib import Path
 
+import pytest
 from prometheus_client import CollectorRegistry, multiprocess
 
+import pingfold.supervisor as supervisor_module
 from infra.settings import Settings
 from pingfold.supervisor import Role, Supervisor, environment_for
 
@@ -48,3 +50,76 @@ def _told(data: Path) -> dict[str, float]:
     registry = CollectorRegistry()
     multiprocess.MultiProcessCollector(registry, str(data / "run" / "metrics"))  # type: ignore[no-untyped-call]
     return {sample.name: sample.value for metric in registry.collect() for sample in metric.samples}
+
+
+_HANGING = """
+import itertools, sys, time
+from pathlib import Path
+from infra.liveness import publish
+from infra.process import progress_file
+name, turns = sys.argv[1], int(sys.argv[2])
+print("runs", flush=True)
+for turn in range(turns):
+    publish(progress_file(Path(sys.argv[3]), name), {"counter": turn, "slowest": {"activity": "the loop"}})
+    time.sleep(0.2)
+time.sleep(60)
+"""
+
+
+async def test_what_makes_no_progress_is_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that publishes no more, one that never does, one that is frozen, a server that does not answer."""
+    monkeypatch.setattr(supervisor_module, "STALL_SECONDS", 4.0)
+    monkeypatch.setattr(supervisor_module, "_REPLACE_SECONDS", 0.5)
+    settings = Settings(_env_file=None, data=tmp_path)
+    said: list[tuple[str, str]] = []
+    supervisor = Supervisor(settings, environment_for(settings, "", ""), lambda role, line: said.append((role, line)))
+    supervisor.clear()
+    answers = [True]
+
+    def role(name: str, turns: int) -> Role:
+        return Role(name, 0, (sys.executable, "-c", _HANGING, f"{name}-0", str(turns), str(tmp_path)), stage=1)
+
+    stops, never, works, freezes = role("stops", 5), role("never", 0), role("works", 1_000), role("freezes", 1_000)
+    server = Role("server", 0, (sys.executable, "-c", "import time; time.sleep(90)"), 0, answers=lambda: answers[0])
+    roles = (stops, never, works, freezes, server)
+    for one in roles:
+        supervisor.keep(one)
+    try:
+        async with asyncio.timeout(60):
+            while len([line for _, line in said if line == "runs"]) < 4:
+                await asyncio.sleep(0.1)
+            await asyncio.sleep(2.5)  # the server has answered
+            answers[0] = False
+            first = {one: supervisor.process_id(one) for one in roles}
+            frozen = first[freezes]
+            assert frozen is not None
+            os.kill(frozen, signal.SIGSTOP)
+            while sum("made no progress" in line for _, line in said) < 4:
+                await asyncio.sleep(0.1)
+            answers[0] = True
+            await asyncio.sleep(1.0)
+        replaced = {role for role, line in said if "made no progress" in line}
+        assert replaced == {"stops-0", "never-0", "freezes-0", "server-0"}
+        assert ("freezes-0", "does not stop: killed") in said
+        assert supervisor.process_id(works) == first[works]
+        assert any("(the loop)" in line for role, line in said if role == "stops-0")
+    finally:
+        await supervisor.stop()
+
+
+async def test_a_stop_is_over_in_time_whatever_ignores_it(tmp_path: Path) -> None:
+    settings = Settings(_env_file=None, data=tmp_path)
+    said: asyncio.Queue[str] = asyncio.Queue()
+    supervisor = Supervisor(settings, environment_for(settings, "", ""), lambda role, line: said.put_nowait(line))
+    supervisor.clear()
+    deaf = (
+        "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); time.sleep(90)"
+    )
+    for name, stage in (("web", 2), ("worker", 1), ("kafka", 0)):
+        supervisor.keep(Role(name, 0, (sys.executable, "-c", deaf), stage, answers=lambda: True))
+    async with asyncio.timeout(30):
+        for _ in range(3):
+            assert await said.get() == "deaf"
+    began = asyncio.get_running_loop().time()
+    await supervisor.stop()
+    assert asyncio.get_running_loop().time() - began < 10.0

@@ -1,0 +1,47 @@
+"""The socket of a server of ours, or one line that says why there is none."""
+
+import errno
+import socket
+
+
+class CannotListen(Exception):
+    """Nobody can listen there; the message says why and what to do."""
+
+
+def bind(host: str, port: int, setting: str = "PINGFOLD_PORT", host_setting: str = "PINGFOLD_HOST") -> socket.socket:
+    """A socket bound to host and port, not listening yet. Raises `CannotListen`, which names the settings."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6 and host == "::":
+            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)  # one socket for both
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise CannotListen(_reason(error, host, port, setting, host_setting)) from error
+    return listener
+
+
+def check_free(host: str, port: int, setting: str, host_setting: str = "PINGFOLD_HOST") -> None:
+    """Raise `CannotListen` when nobody could listen there now."""
+    with bind(host, port, setting, host_setting) as listener:
+        try:
+            # A port that another socket is bound to, and does not listen on yet, shows only here.
+            listener.listen()
+        except OSError as error:
+            raise CannotListen(_reason(error, host, port, setting, host_setting)) from error
+
+
+def _reason(error: OSError, host: str, port: int, setting: str, host_setting: str) -> str:
+    match error.errno:
+        case errno.EADDRINUSE:
+            return f"port {port} on {host} is taken by another program; set {setting} or stop it"
+        case errno.EACCES:
+            return f"port {port} on {host} needs permissions that this user lacks; set {setting} to one above 1023"
+        case errno.EADDRNOTAVAIL:
+            return f"this machine has no address {host}; set {host_setting}"
+        case _:
+            return (
+                f"cannot listen on port {port} of {host} ({error.strerror or error}); set {host_setting} or {setting}"
+            )

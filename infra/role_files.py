@@ -1,0 +1,84 @@
+"""What the roles of this machine and their supervisor publish under `data/run`, as read by who judges them."""
+
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+# Of a role that makes progress the file moves once a second.
+_QUIET_SECONDS = 15.0
+# A role that died is started again within seconds.
+_GONE_SECONDS = 10.0
+
+
+class Restarts(NamedTuple):
+    """Of a role since `pingfold up` was started: starts after the first, and how many of them because it hung."""
+
+    restarts: int
+    replaced: int
+
+
+class RoleFiles:
+    """Reads them at each look, and remembers what has not moved since. Clocks are monotonic seconds."""
+
+    def __init__(self, data: Path) -> None:
+        self._run = data / "run"
+        self._moved: dict[str, tuple[int, float]] = {}
+        self._gone: dict[str, float] = {}
+        self.restarts: dict[str, Restarts] = {}
+
+    def look(self, now: float) -> dict[str, str]:
+        """What is wrong, by the role's name. Roles that run elsewhere, or alone and have ended, are not known here."""
+        wrong: dict[str, str] = {}
+        supervised = self._supervised(now, wrong)
+        files = {file.stem: file for file in self._run.glob("*.progress")}
+        for name in set(self._moved) - set(files) - {"supervisor"}:
+            del self._moved[name]
+        for name, file in files.items():
+            if (quiet := self._quiet(name, file, now)) >= _QUIET_SECONDS:
+                report = _read(file)
+                if name in supervised or _runs(report.get("pid")):
+                    slowest = report.get("slowest") or {}
+                    doing = f" ({slowest['activity']})" if slowest.get("activity") else ""
+                    wrong[name] = f"makes no progress for {quiet:.0f} s{doing}"
+        return wrong
+
+    def _supervised(self, now: float, wrong: dict[str, str]) -> dict[str, Any]:
+        file = self._run / "supervisor.json"
+        report = _read(file)
+        roles = report.get("roles") or {}
+        if not _runs(report.get("pid")):
+            self.restarts = {}
+            return {}
+        if (quiet := self._quiet("supervisor", file, now)) >= _QUIET_SECONDS:
+            wrong["supervisor"] = f"makes no progress for {quiet:.0f} s"
+        self.restarts = {name: Restarts(role["restarts"], role["replaced"]) for name, role in roles.items()}
+        for name, role in roles.items():
+            if role["pid"] is not None:
+                self._gone.pop(name, None)
+            elif now - self._gone.setdefault(name, now) >= _GONE_SECONDS:
+                wrong[name] = f"does not run ({role['ended'] or 'it was never started'})"
+        return dict(roles)
+
+    def _quiet(self, name: str, file: Path, now: float) -> float:
+        """Seconds since the file has moved, as far as we have seen."""
+        try:
+            at = file.stat().st_mtime_ns
+        except OSError:
+            return 0.0
+        last = self._moved.get(name)
+        if last is None or last[0] != at:
+            self._moved[name] = (at, now)
+            return 0.0
+        return now - last[1]
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(file.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _runs(pid: object) -> bool:
+    return isinstance(pid, int) and Path(f"/proc/{pid}").exists()

@@ -1,0 +1,271 @@
+"""Whether everything makes progress, and what does not: the judgement behind `/readyz`, the lags and the heartbeat.
+
+Nobody is asked about himself. Folds and the history writer are judged by offsets: how far they have committed, against
+the ends of what they read. Probers are judged by what they commit as members of their group, the sender by deliveries
+that are due and not attempted, roles of this machine by what moves under `data/run`, servers by whether they answer.
+
+A look is shared by all who ask within a second, and every question in it is bounded. A question whose answer does not
+come is not asked again until it does; until then its server does not answer.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Protocol, TypeVar
+
+import structlog
+
+from infra.disk import Disk
+from infra.log.admin import admin_client, end_offsets
+from infra.log.groups import Committed, GroupOffsets
+from infra.log.reading import any_record
+from infra.progress import JOURNALS, FoldProgress
+from infra.role_files import Restarts, RoleFiles
+from infra.settings import Settings
+from infra.waiting import Partition, Waiting
+from query_api.delivery_states import DeliveryStates
+from query_api.parts import Clock
+from schemas.base import SECOND
+from schemas.topics import MONITOR_STATES
+
+log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
+
+# A look is good for so long.
+FRESH_SECONDS = 1.0
+# Looks are taken at least so often: how long something has been waiting is known only to who looks regularly.
+EVERY_SECONDS = 5.0
+_QUESTION_SECONDS = 2.0
+# Without progress for so long something stands still.
+STANDING_SECONDS = 30.0
+# Partitions without events commit their time every 5 s; what is older than this is not being folded.
+_TIME_LIMIT = 20 * SECOND
+# After so long without movement, what waits in a journal is looked at: it may be markers of transactions alone.
+_MARKERS_SECONDS = 5.0
+# Attempts take up to 15 s; one of all that are under way ends within this.
+_SENDER_SECONDS = 60.0
+
+
+class Problem(NamedTuple):
+    """part: what is not well. reason: why, for people."""
+
+    part: str
+    reason: str
+
+
+@dataclass
+class Report:
+    """What a look has found. Lags are None while they are not known."""
+
+    problems: list[Problem] = field(default_factory=list)
+    not_folded: list[str] = field(default_factory=list)
+    fold_lag: dict[Partition, int] = field(default_factory=dict)
+    history_records: int | None = None
+    history_seconds: float | None = None
+    restarts: Mapping[str, Restarts] = field(default_factory=dict)
+
+
+class Queries(Protocol):
+    """infra.clickhouse.ClickHouse, as far as it is needed here."""
+
+    async def rows(self, sql: str) -> list[tuple[Any, ...]]: ...
+
+
+class Question:
+    """A question that is put in bounded time: `ask` gives None when no answer comes, and does not put it twice."""
+
+    def __init__(self) -> None:
+        self._asking: asyncio.Future[Any] | None = None
+
+    async def ask(self, put: Callable[[], Awaitable[T]]) -> T | None:
+        if self._asking is None:
+            self._asking = asyncio.ensure_future(put())
+        await asyncio.wait([self._asking], timeout=_QUESTION_SECONDS)
+        if not self._asking.done():
+            return None
+        asked, self._asking = self._asking, None
+        if asked.cancelled() or (error := asked.exception()) is not None:
+            log.info("readiness.no_answer", error="cancelled" if asked.cancelled() else str(error))
+            return None
+        found: T = asked.result()
+        return found
+
+
+class Readiness:
+    """To be made inside a running event loop.
+
+    history: the writer's group, and the topics that it reads. prober_groups: by region. has_monitors: whether anything
+    is to be probed at all.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        bootstrap: str,
+        partitions: int,
+        clock: Clock,
+        progress: FoldProgress,
+        clickhouse: Queries,
+        deliveries: DeliveryStates,
+        disk: Disk,
+        history: tuple[str, Sequence[str]],
+        prober_groups: Mapping[str, str],
+        has_monitors: Callable[[], bool],
+    ) -> None:
+        self._settings, self._bootstrap, self._clock, self._progress = settings, bootstrap, clock, progress
+        self._clickhouse, self._deliveries, self._has_monitors = clickhouse, deliveries, has_monitors
+        self._disk = disk
+        self._admin = admin_client(bootstrap)
+        numbers = range(partitions)
+        self._journals = [(journal.name, number) for journal in JOURNALS.values() for number in numbers]
+        self._history = [(topic, number) for topic in history[1] for number in numbers]
+        self._probed = [(MONITOR_STATES.name, number) for number in numbers]
+        self._writer = GroupOffsets(bootstrap, history[0])
+        self._probers = {region: GroupOffsets(bootstrap, group) for region, group in prober_groups.items()}
+        self._folds, self._written = Waiting(), Waiting()
+        self._markers: dict[Partition, int] = {}  # only markers stand before this offset
+        began = time.monotonic()
+        # By region and partition: what its prober committed last, and when that changed.
+        self._sign: dict[tuple[str, int], tuple[str, float]] = {
+            (region, number): ("", began) for region in prober_groups for number in numbers
+        }
+        self._roles = RoleFiles(settings.data)
+        self._ends, self._offsets, self._regions = Question(), Question(), Question()
+        self._answers, self._tail = Question(), Question()
+        self._report, self._looked_at = Report(), 0.0
+        self._looking: asyncio.Task[Report] | None = None
+
+    @property
+    def report(self) -> Report:
+        """The newest look."""
+        return self._report
+
+    async def keep_looking(self) -> None:
+        """Look regularly, for ever."""
+        while True:
+            try:
+                await self.look()
+            except Exception:
+                log.exception("readiness.failed")
+            await asyncio.sleep(EVERY_SECONDS)
+
+    async def look(self) -> Report:
+        """A look that is not older than `FRESH_SECONDS`."""
+        if self._looking is None and time.monotonic() - self._looked_at < FRESH_SECONDS:
+            return self._report
+        if self._looking is None:
+            self._looking = asyncio.create_task(self._look(), name="readiness")
+            self._looking.add_done_callback(self._looked)
+        return await asyncio.shield(self._looking)
+
+    def _looked(self, look: "asyncio.Task[Report]") -> None:
+        self._looking = None
+        if not look.cancelled() and look.exception() is None:
+            self._report, self._looked_at = look.result(), time.monotonic()
+
+    async def _look(self) -> Report:
+        report = Report()
+        ends, written, regions, answered = await asyncio.gather(
+            self._ends.ask(self._ask_ends),
+            self._offsets.ask(self._ask_written),
+            self._regions.ask(self._ask_regions),
+            self._answers.ask(lambda: self._clickhouse.rows("SELECT 1")),
+        )
+        now = time.monotonic()
+        if ends is None:
+            report.problems.append(Problem("kafka", "does not answer"))
+        if not self._disk.has_room:
+            report.problems.append(Problem("disk", f"is full: {self._disk.state.words}"))
+        if answered is None:
+            report.problems.append(Problem("clickhouse", "does not answer"))
+        await self._judge_folds(report, now, ends)
+        self._judge_history(report, now, ends, written)
+        self._judge_probers(report, now, regions)
+        waiting = self._deliveries.unattempted(now)
+        if waiting >= _SENDER_SECONDS:
+            report.problems.append(Problem("sender", f"notices are due, and none was attempted for {waiting:.0f} s"))
+        wrong = await asyncio.to_thread(self._roles.look, now)
+        report.restarts = dict(self._roles.restarts)
+        report.problems += [Problem(role, reason) for role, reason in sorted(wrong.items())]
+        return report
+
+    async def _ask_ends(self) -> dict[Partition, int]:
+        asked = {*self._journals, *self._history}
+        return await asyncio.to_thread(end_offsets, self._admin, asked, _QUESTION_SECONDS)
+
+    async def _ask_written(self) -> dict[Partition, Committed]:
+        return await asyncio.to_thread(self._writer.committed, self._history, _QUESTION_SECONDS)
+
+    async def _ask_regions(self) -> dict[str, dict[Partition, Committed]]:
+        def ask() -> dict[str, dict[Partition, Committed]]:
+            return {region: group.committed(self._probed, _QUESTION_SECONDS) for region, group in self._probers.items()}
+
+        return await asyncio.to_thread(ask)
+
+    async def _judge_folds(self, report: Report, now: float, ends: Mapping[Partition, int] | None) -> None:
+        behind = set(self._progress.behind(self._clock.now(), _TIME_LIMIT))
+        if ends is not None:
+            done = self._folded()
+            mine = {tp: ends[tp] for tp in self._journals if tp in ends}
+            report.fold_lag = {tp: max(0, end - done[tp]) for tp, end in mine.items()}
+            self._folds.note(now, mine, done)
+            if standing := self._folds.standing(now, _MARKERS_SECONDS):
+                await self._look_at_tail(standing[0], done[standing[0]], mine[standing[0]])
+            behind |= {f"{topic}/{number}" for topic, number in self._folds.standing(now, _TIME_LIMIT / SECOND)}
+        report.not_folded = sorted(behind)
+        if behind:
+            first = ", ".join(report.not_folded[:3]) + (", ..." if len(behind) > 3 else "")
+            report.problems.append(Problem("folds", f"{len(behind)} partitions are not folded up to now: {first}"))
+
+    def _folded(self) -> dict[Partition, int]:
+        """By partition of a journal, the offset after all that is folded, markers of transactions included."""
+        done = {}
+        for journal, number, progress in self._progress:
+            applied = progress.applied + 1 if progress is not None else 0
+            done[journal, number] = max(applied, self._markers.get((journal, number), 0))
+        return done
+
+    async def _look_at_tail(self, tp: Partition, since: int, end: int) -> None:
+        """Whether anything but markers of transactions, which no fold ever sees, stands between the two offsets."""
+        found = await self._tail.ask(
+            lambda: asyncio.to_thread(any_record, self._bootstrap, tp, since, end, _QUESTION_SECONDS)
+        )
+        if found is False:
+            self._markers[tp] = end
+
+    def _judge_history(
+        self,
+        report: Report,
+        now: float,
+        ends: Mapping[Partition, int] | None,
+        written: Mapping[Partition, Committed] | None,
+    ) -> None:
+        if ends is None or written is None:
+            return
+        done = {tp: committed.offset for tp, committed in written.items()}
+        self._written.note(now, {tp: ends[tp] for tp in self._history if tp in ends}, done)
+        report.history_records, report.history_seconds = self._written.records, self._written.age(now)
+        if standing := self._written.standing(now, STANDING_SECONDS):
+            topic, number = standing[0]
+            reason = f"{self._written.records} records wait, and {topic}/{number} has not moved for 30 s"
+            report.problems.append(Problem("history", reason))
+
+    def _judge_probers(
+        self, report: Report, now: float, regions: Mapping[str, Mapping[Partition, Committed]] | None
+    ) -> None:
+        if not self._settings.probers and not self._has_monitors():
+            return  # probers may run elsewhere, but there is nothing for them
+        for region in self._probers:
+            found = {} if regions is None else regions[region]
+            for tp in self._probed:
+                sign = found[tp].metadata if tp in found else ""
+                if sign != self._sign[region, tp[1]][0] and sign:
+                    self._sign[region, tp[1]] = (sign, now)
+            stale = [n for _, n in self._probed if now - self._sign[region, n][1] >= STANDING_SECONDS]
+            if len(stale) == len(self._probed):
+                report.problems.append(Problem(f"probers of {region}", "none makes progress"))
+            elif stale:
+                which = ", ".join(map(str, stale))
+                report.problems.append(Problem(f"probers of {region}", f"none has partitions {which}"))

@@ -1,0 +1,85 @@
+"""No role stops in silence: servers that flap, freeze and stay away, roles that hang, a stop while nothing answers."""
+
+import os
+import signal
+import time
+
+import pytest
+
+from schemas.topics import PROBE_RESULTS
+from tests.pingfold_process import Load, Pingfold, is_running, wait_until
+from tests.system.test_kills import assert_counted_once, make_checks
+from tests.system.test_monitors import call, make
+from tests.website import Website
+
+pytestmark = pytest.mark.system
+
+# What Pingfold promises: it goes on by itself within this time. Machines on which tests run may be slower.
+GOES_ON_SECONDS = 30.0
+SLOWER = 3
+
+
+def probed_since(pingfold: Pingfold, monitor: str, moment: int) -> bool:
+    """Whether a result of a slot after `moment` stands in the log."""
+    return any(
+        value["type"] == "probe.completed" and value["slot"] > moment
+        for value in pingfold.values(PROBE_RESULTS, monitor)
+    )
+
+
+def test_the_broker_flaps_and_stays_away(pingfold: Pingfold) -> None:
+    """Stopped for 3 s and continued for 0.3 s, again and again, then stopped for longer than any session lasts."""
+    checks = make_checks(pingfold, "flapping-kafka", 4)
+    with Website() as site:
+        monitor = make(pingfold, site)
+        wait_until(lambda: probed_since(pingfold, monitor, 0), 30.0, "the monitor is probed")
+        with Load(pingfold, checks, per_second=60) as load:
+            broker = pingfold.pid("kafka")
+            for _ in range(5):
+                os.kill(broker, signal.SIGSTOP)
+                time.sleep(3.0)
+                os.kill(broker, signal.SIGCONT)
+                time.sleep(0.3)
+            with pingfold.frozen("kafka"):
+                time.sleep(18.0)
+            assert pingfold.pid("kafka") == broker, "a broker that is away for less than 30 s is left alone"
+            thawed = pingfold.now
+            load.wait_for(5, GOES_ON_SECONDS * SLOWER)
+        wait_until(
+            lambda: probed_since(pingfold, monitor, thawed), GOES_ON_SECONDS * SLOWER, "the monitor is probed again"
+        )
+        pingfold.wait_ready(GOES_ON_SECONDS * SLOWER)
+        call(pingfold, "DELETE", f"/monitors/{monitor}")
+    assert_counted_once(pingfold, load, stored_once=False)
+    for check in checks:
+        assert len(pingfold.pings(check)) == pingfold.check(check)["n_pings"]
+
+
+def test_roles_end_in_time_and_are_replaced_when_they_hang(pingfold: Pingfold) -> None:
+    """While the broker hangs, SIGTERM ends every role within 10 s; everything that hangs is replaced."""
+    check = pingfold.create("hanging")
+    pingfold.good_ping(check)
+    before = pingfold.pids()
+    roles = {name: pid for name, pid in before.items() if not name.startswith(("kafka", "clickhouse"))}
+    os.kill(before["kafka-0"], signal.SIGSTOP)
+    for pid in roles.values():
+        os.kill(pid, signal.SIGTERM)
+    began = time.monotonic()
+    wait_until(lambda: not any(map(is_running, roles.values())), 20.0, "every role has ended")
+    assert time.monotonic() - began < 10.0
+    wait_until(lambda: set(roles) <= set(pingfold.pids()), 30.0, "all of them are started again")
+    # Whatever hangs: the servers, and the roles that were started while there was no broker.
+    hanging = pingfold.pids()
+    for pid in hanging.values():
+        os.kill(pid, signal.SIGSTOP)
+
+    def all_replaced() -> bool:
+        now = pingfold.pids()
+        return set(now) == set(hanging) and not set(now.values()) & set(hanging.values())
+
+    wait_until(all_replaced, 2 * GOES_ON_SECONDS * SLOWER, "every role is replaced")
+    pingfold.wait_ready(GOES_ON_SECONDS * SLOWER)
+    assert "made no progress" in pingfold.said()
+    pingfold.good_ping(check)
+    assert len(pingfold.pings(check)) == 2
+    pingfold.verify()

@@ -1,0 +1,62 @@
+"""What is wrong with the roles of this machine, by the files that they and their supervisor keep moving."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from infra.liveness import publish
+from infra.role_files import Restarts, RoleFiles
+
+
+def supervise(data: Path, turn: int, **roles: int | None) -> None:
+    known: dict[str, Any] = {
+        name: {"pid": pid, "restarts": 2, "replaced": 1, "ended": "ended with status 70"} for name, pid in roles.items()
+    }
+    publish(data / "run" / "supervisor.json", {"pid": os.getpid(), "counter": turn, "roles": known})
+
+
+def work(data: Path, name: str, pid: int | None = None, activity: str | None = None) -> None:
+    slowest = activity and {"activity": activity, "seconds": 9.0}
+    publish(data / "run" / f"{name}.progress", {"pid": pid or os.getpid(), "slowest": slowest})
+
+
+def test_who_moves_is_well(tmp_path: Path) -> None:
+    files = RoleFiles(tmp_path)
+    for turn in range(4):
+        supervise(tmp_path, turn, **{"worker-0": 1})
+        work(tmp_path, "worker-0")
+        assert files.look(20.0 * turn) == {}
+    assert files.restarts == {"worker-0": Restarts(2, 1)}
+
+
+def test_who_does_not_move_is_told_with_what_holds_it_up(tmp_path: Path) -> None:
+    files = RoleFiles(tmp_path)
+    work(tmp_path, "worker-0", activity="event loop")
+    for now, wrong in ((0.0, {}), (14.0, {}), (16.0, {"worker-0": "makes no progress for 16 s (event loop)"})):
+        supervise(tmp_path, int(now), **{"worker-0": 1})
+        assert files.look(now) == wrong
+
+
+def test_who_does_not_run_is_told_with_how_it_ended(tmp_path: Path) -> None:
+    files = RoleFiles(tmp_path)
+    for now, wrong in ((0.0, {}), (11.0, {"prober-0": "does not run (ended with status 70)"})):
+        supervise(tmp_path, int(now), **{"prober-0": None})
+        assert files.look(now) == wrong
+    supervise(tmp_path, 99, **{"prober-0": 1})
+    assert files.look(30.0) == {}
+
+
+def test_a_supervisor_that_hangs(tmp_path: Path) -> None:
+    files = RoleFiles(tmp_path)
+    supervise(tmp_path, 0)
+    assert files.look(0.0) == {}
+    assert files.look(15.0) == {"supervisor": "makes no progress for 15 s"}
+
+
+def test_what_nobody_supervises_and_has_ended_is_nobodys_fault(tmp_path: Path) -> None:
+    files = RoleFiles(tmp_path)
+    work(tmp_path, "worker-7", pid=2**30)
+    assert files.look(0.0) == {}
+    assert files.look(60.0) == {}
+    (tmp_path / "run" / "supervisor.json").write_text("{")
+    assert files.look(61.0) == {}
