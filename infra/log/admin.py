@@ -3,8 +3,10 @@
 The partition count is fixed by the first start; it is recorded in Kafka itself, as the count of the topics.
 """
 
+import threading
 import time
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import structlog
 from confluent_kafka import IsolationLevel, KafkaError, KafkaException, TopicPartition
@@ -45,13 +47,48 @@ _PASSING = frozenset(
 _SEGMENT_MS, _SHORTEST_SEGMENT_MS = 604_800_000, 600_000
 
 
+# A client is not replaced more often: making one takes threads and connections.
+_RENEW_SECONDS = 10.0
+
+
 class WrongPartitionCount(Exception):
     """A topic has another partition count than the deployment."""
 
 
-def admin_client(bootstrap: str) -> AdminClient:
+class Admin:
+    """confluent-kafka's AdminClient, with `renew`.
+
+    After its broker was away for some seconds, again and again, a client may answer "broker transport failure" for
+    ever, although the broker is there: then only a new one helps.
+    """
+
+    def __init__(self, bootstrap: str) -> None:
+        self._config = {
+            "bootstrap.servers": bootstrap,
+            "socket.timeout.ms": 10_000,
+            "reconnect.backoff.max.ms": 1_000,
+            "log_level": 2,
+        }
+        self._client = AdminClient(self._config)
+        self._renewed = time.monotonic()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._client, name)
+
+    def renew(self) -> None:
+        """Go on with a new client, if this one is not new itself."""
+        now = time.monotonic()
+        if now - self._renewed < _RENEW_SECONDS:
+            return
+        old = [self._client]
+        self._renewed, self._client = now, AdminClient(self._config)
+        # Its end waits for its threads, which may wait for the broker.
+        threading.Thread(target=old.clear, name="admin-end", daemon=True).start()
+
+
+def admin_client(bootstrap: str) -> Admin:
     """An admin client that gives up after seconds, not minutes."""
-    return AdminClient({"bootstrap.servers": bootstrap, "socket.timeout.ms": 10_000, "log_level": 2})
+    return Admin(bootstrap)
 
 
 def topic_config(topic: Topic, retention_ms: int | None = None) -> dict[str, str]:
@@ -111,7 +148,7 @@ def migrate(
     return count
 
 
-def _alter(admin: AdminClient, wanted: Mapping[str, dict[str, str]], timeout: float = 30.0) -> None:
+def _alter(admin: Admin, wanted: Mapping[str, dict[str, str]], timeout: float = 30.0) -> None:
     """Give existing topics the settings that they lack; what nobody here speaks of stays as an operator has set it."""
     if not wanted:
         return
@@ -146,15 +183,26 @@ def cluster_id(bootstrap: str, timeout: float = 10.0) -> str:
 
 
 def end_offsets(
-    admin: AdminClient,
+    admin: Admin,
     partitions: Iterable[tuple[str, int]],
     timeout: float = 10.0,
     isolation: IsolationLevel = IsolationLevel.READ_COMMITTED,
 ) -> dict[tuple[str, int], int]:
     """The `read_committed` end of each (topic, partition): the offset after the last one that a reader can reach.
 
-    A partition whose leader is only just being chosen, or was chosen anew, is asked again, within `timeout`.
+    A partition whose leader is only just being chosen, or was chosen anew, is asked again, within `timeout`. A client
+    that fails otherwise is renewed for the next call.
     """
+    try:
+        return _end_offsets(admin, partitions, timeout, isolation)
+    except (KafkaException, TimeoutError):
+        admin.renew()
+        raise
+
+
+def _end_offsets(
+    admin: Admin, partitions: Iterable[tuple[str, int]], timeout: float, isolation: IsolationLevel
+) -> dict[tuple[str, int], int]:
     deadline = time.monotonic() + timeout
     ends: dict[tuple[str, int], int] = {}
     missing = {TopicPartition(topic, number) for topic, number in partitions}
