@@ -28,6 +28,8 @@ NOT_COUNTED: Micros = 10 * SECOND
 RETIRED: Micros = 60 * SECOND
 # So long the epoch of a closed source is kept, against late ticks of older epochs.
 FORGOTTEN: Micros = 86_400 * SECOND
+# Operators are told the newest slots whose ticks were refused: one that never comes back must not be kept for ever.
+MOST_REFUSED = 16
 
 
 def vouched(progress: Progress, appended: Micros) -> Micros:
@@ -103,7 +105,8 @@ def _ahead(tick: Tick, appended: Micros) -> Micros:
 
 
 def _refuse(progress: Progress, tick: Tick, ahead: Micros) -> Progress:
-    return replace(progress, refused={**progress.refused, tick.slot: ahead})
+    others = [(slot, by) for slot, by in progress.refused.items() if slot != tick.slot]
+    return replace(progress, refused=dict([*others, (tick.slot, ahead)][-MOST_REFUSED:]))
 
 
 def _accept(progress: Progress, tick: Tick) -> Progress:

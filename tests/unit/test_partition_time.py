@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from processors.partition_time import fold_plain_tick, fold_tick, vouched
+from processors.partition_time import MOST_REFUSED, fold_plain_tick, fold_tick, vouched
 from schemas.base import SECOND
 from schemas.ticks import Progress, Tick
 
@@ -348,6 +348,13 @@ def test_a_plain_tick_that_is_ahead_is_refused_and_one_that_is_late_is_not() -> 
         progress = fold_plain_tick(progress, tick, appended * SECOND)
         assert progress.time == expected * SECOND
         assert bool(progress.refused) is (at > appended + 10)
+
+
+def test_only_the_newest_refused_slots_are_kept(tick: Ticks) -> None:
+    tick(1, appended=1)
+    for number in range(3 * MOST_REFUSED):
+        tick(7_200, f"pod-{number}", appended=2)
+    assert list(tick.progress.refused) == [f"pod-{number}" for number in range(2 * MOST_REFUSED, 3 * MOST_REFUSED)]
 
 
 def test_the_plain_time_of_other_journals(tick: Ticks) -> None:
