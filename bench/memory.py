@@ -92,7 +92,7 @@ def records(count: int) -> Iterator[tuple[Check, CheckState]]:
             changes=1,
             since=_AT - number,
             offset=500_000 + number,
-            recent=((at & (1 << 50) - 1) << 13,),
+            stamped=(_AT - 7, at),
             last_ping=at,
             last_success=at,
             last_start=at - SECOND,

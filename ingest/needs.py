@@ -22,6 +22,13 @@ class Log(Protocol):
     ) -> asyncio.Future[Position]: ...
 
 
+class OrderedLog(Log, Protocol):
+    """A log that says how far it keeps order: records of one generation and partition stand in the order of putting."""
+
+    @property
+    def generation(self) -> int: ...
+
+
 class Freshness(Protocol):
     """`infra.log.replica.Replica` of `definitions`: whether the directory knows all that was committed before."""
 

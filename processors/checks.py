@@ -21,7 +21,7 @@ from processors.check_notices import failed
 from processors.check_rules import LONGEST_DURATION, counts_as, end_run, rules_in, run_limit, start_run
 from processors.fold import SAME, Context, Effect, Refused, View
 from processors.partition_time import newest, vouched
-from processors.ping_copies import identity, remember
+from processors.ping_copies import is_copy, remember
 from schemas.base import SECOND, Micros
 from schemas.check_states import CheckState, CheckStatesRecord, DefinitionCopy
 from schemas.ids import is_uuid
@@ -39,7 +39,7 @@ class Checks:
     """The fold; see `processors.fold.Fold`."""
 
     name = "checks"
-    version = 2
+    version = 3
     journal = PINGS
     states = CHECK_STATES
     events: msgspec.json.Decoder[PingsEvent] = msgspec.json.Decoder(PingsEvent)
@@ -87,13 +87,13 @@ class ChecksPartition:
         elif at - time > AHEAD:
             self._refuse_if_ahead(at, context)
         # Any text may be the key of a record from outside: only a check's own id leads to its state.
-        known, seen = view.get(key), None if context.retried else identity(ping)
-        if type(known) is not CheckState or seen in known.recent:
+        known = view.get(key)
+        if type(known) is not CheckState or (is_copy(ping, known) and not context.retried):
             return [_folded(PingFolded(thing=key, offset=context.offset, at=at, counted=False))]
         rules = rules_in(view.packed(definition_key(key)))
         state = view.edit(CheckState, key)
-        if seen is not None:
-            remember(state, seen)
+        if not context.retried:
+            remember(ping, state)
         state.pings += 1
         state.offset = context.offset
         kind = counts_as(ping, rules, state)

@@ -17,7 +17,7 @@ from schemas.ticks import PROGRESS_KEY, Progress
 S = TypeVar("S", CheckState, MonitorState)
 
 # Fields that nobody but the fold reads.
-_FOR_THE_FOLD = ("recent",)
+_FOR_THE_FOLD = ("stamped",)
 
 _progress = msgspec.json.Decoder(Progress).decode
 

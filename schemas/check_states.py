@@ -37,7 +37,7 @@ class CheckState(Value, tag="check-state"):
     runs: open runs, in the order in which they were started.
     pings, changes: counters; the serial of the newest ping, the number of transitions so far.
     since: when the span shown now began. offset: of the newest ping counted, -1 before.
-    recent: what tells copies of the pings counted in the last minutes (`processors.ping_copies`), in their order.
+    stamped: who stamped the newest pings, and the stamp of each one's newest, in turn (`processors.ping_copies`).
     last_ping: of a success or failure; last_start: the newest start signal, None after a pause or a resumption.
     last_duration, last_exitstatus: of the newest success or failure, None when it had none.
     incident: id of the open incident, while down; down_since: its start; cause: why, in words.
@@ -54,7 +54,7 @@ class CheckState(Value, tag="check-state"):
     changes: int = 0
     since: Micros = 0
     offset: int = -1
-    recent: tuple[int, ...] = ()
+    stamped: tuple[int, ...] = ()
     last_ping: Micros | None = None
     last_success: Micros | None = None
     last_start: Micros | None = None

@@ -20,6 +20,8 @@ class Ping(Fact, tag="ping.received", frozen=True):
     """A signal of a job.
 
     `at`: when its body was complete; without it, the time of its Kafka record.
+    `by`: who received it and stamped it, a number of that process. It stamps no two pings alike, and the log has them
+    in the order of their stamps: so a copy, written again by a producer that heard nothing, is known.
     `body`: the kept prefix when it is UTF-8, else `body_base64` holds its bytes.
     The fields below `body_base64` are what the pinging API records of a request (reference/pinging-api.md section 8).
     """
@@ -34,6 +36,7 @@ class Ping(Fact, tag="ping.received", frozen=True):
     method: str = ""
     remote_addr: str = ""
     ua: str = ""
+    by: int | None = None
 
 
 class CheckDefined(Fact, tag="check.defined", frozen=True):

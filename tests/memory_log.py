@@ -37,6 +37,7 @@ class MemorySink:
 
     def __init__(self, partitions: int = 8) -> None:
         self.partitions = partitions
+        self.generation = 0
         self.logs: dict[tuple[str, int], list[Stored]] = {}
         self.order: list[Stored] = []  # over all partitions, as they came
         self.full = False

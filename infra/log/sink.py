@@ -78,6 +78,9 @@ class Sink:
 
     Every future of `put` ends within `patience` and a tenth of a second, and at the latest when `close` ends: also when
     the producer met a fatal error and was replaced, or reports nothing any more.
+
+    generation: grows when the producer is replaced, never within `put` before it has refused. Records of one generation
+    and partition stand in the log in the order of putting (a copy of one may come later); those of two may not.
     """
 
     def __init__(
@@ -97,6 +100,7 @@ class Sink:
         self._sweep: asyncio.TimerHandle | None = None
         self._former: list[tuple[Producer, float]] = []  # replaced; what they still report until then counts
         self._renewed_at = 0.0
+        self.generation = 0
         self._closed = False
         self._stopping = threading.Event()
         self._producer = producer(self._config)
@@ -122,12 +126,9 @@ class Sink:
         except BufferError:
             raise NotStored("the queue to Kafka is full") from None
         except KafkaException as error:
-            if not (_is_fatal(error.args[0]) and self._renew(error.args[0])):
-                raise NotStored(str(error)) from error
-            try:
-                self._produce(name, value, key, partition, delivered, headers)
-            except (BufferError, KafkaException) as again:
-                raise NotStored(str(again)) from again
+            if _is_fatal(error.args[0]):
+                self._renew(error.args[0])
+            raise NotStored(str(error)) from error
         self._waiting.append((self._loop.time() + self._patience, future))
         if self._sweep is None:
             self._sweep = self._loop.call_later(_SWEEP_SECONDS, self._expire)
@@ -237,15 +238,15 @@ class Sink:
         if _is_fatal(error) and failed is self._producer:  # else it has been replaced already
             self._renew(error)
 
-    def _renew(self, error: KafkaError) -> bool:
-        """Go on with a new producer; False when one was made a moment ago, or none is needed any more."""
+    def _renew(self, error: KafkaError) -> None:
+        """Go on with a new producer, unless one was made a moment ago, or none is needed any more."""
         now = time.monotonic()
         if self._closed or now - self._renewed_at < _RENEWAL_SECONDS:
-            return False
+            return
         log.error("sink.renewed", error=error.str(), queued=len(self._producer))
         former, self._producer, self._renewed_at = self._producer, self._make(self._config), now
         self._former.append((former, now + self._patience))
-        return True
+        self.generation += 1
 
 
 def _is_fatal(error: KafkaError) -> bool:

@@ -179,7 +179,7 @@ class PingApp:
                     self._limiter.forget(check, place)
             elif place is None and not self._limiter.admit(check, at):
                 return self._answers.ok_rate_limited if target.check else self._answers.rate_limited
-            event = self._events.encode(target, at, scope, headers, body)
+            event = self._events.encode(target, at, source.by, scope, headers, body)
             source.precede(partition, at)
             position = await self._sink.put(PINGS, check, event)
         except (NotStored, asyncio.CancelledError) as error:

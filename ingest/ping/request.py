@@ -99,7 +99,7 @@ class Events:
         self._trusted = trusted
         self._is_trusted = lru_cache(4096)(self._look_up_trust)
 
-    def encode(self, target: Target, at: Micros, scope: Scope, headers: Headers, body: bytes) -> bytes:
+    def encode(self, target: Target, at: Micros, by: int, scope: Scope, headers: Headers, body: bytes) -> bytes:
         """The event of a ping, as it stands in Kafka."""
         client = scope.get("client")
         peer = client[0] if client else ""
@@ -116,6 +116,7 @@ class Events:
             method=scope["method"],
             remote_addr=peer,
             ua=headers.get(b"user-agent", b"").decode(errors="replace")[:UA_LENGTH],
+            by=by,
         )
         return encode(event) if not body else _encode_with_body(event, body)
 

@@ -19,7 +19,7 @@ from infra.liveness import LIVENESS
 from infra.log.sink import NotStored, Position
 from infra.settings import Settings
 from ingest.clock import Clock
-from ingest.needs import Log
+from ingest.needs import OrderedLog
 from ingest.ping import measures
 from ingest.ping.public_url import PublicUrl, proof_of
 from schemas.base import SECOND, Micros, encode
@@ -53,7 +53,7 @@ class Source:
         self,
         settings: Settings,
         clock: Clock,
-        sink: Log,
+        sink: OrderedLog,
         slot: str,
         partitions: int,
         installation: str | None,
@@ -68,6 +68,8 @@ class Source:
         self._sink = sink
         self._disk = disk or Disk(settings)
         self._received = 0
+        self.by = self.epoch  # of the pings that this process stamps; see `receive`
+        self._generation = sink.generation
         self._stamped: Micros = 0
         self._in_flight: dict[int, Micros] = {}
         self._idle = asyncio.Event()
@@ -95,12 +97,20 @@ class Source:
     def receive(self) -> tuple[int, Micros]:
         """Stamp a ping whose body is complete. It holds the source's time back until `answered` with its number.
 
-        No two pings have one stamp, however coarse the clock is: a copy of a ping is known by it.
+        Pings that are handed to the sink in the order of receiving stand in the log in the order of their stamps as
+        long as `by` is the same: it changes when the clock is set back, and with the sink's producer. No two have one
+        stamp, however coarse the clock is.
         """
         number = self._received = self._received + 1
         at = self._clock.now()
-        if self._stamped - _COARSE < at <= self._stamped:
-            at = self._stamped + 1
+        if at <= self._stamped:
+            if at > self._stamped - _COARSE:
+                at = self._stamped + 1
+            else:
+                self.by += 1
+        if self._generation != self._sink.generation:
+            self._generation = self._sink.generation
+            self.by += 1
         self._stamped = self._in_flight[number] = at
         return number, at
 

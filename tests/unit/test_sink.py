@@ -148,9 +148,13 @@ async def test_after_a_fatal_error_it_goes_on_with_a_new_producer() -> None:
     await log.close()
 
 
-async def test_a_put_that_meets_the_fatal_error_goes_to_the_new_producer() -> None:
+async def test_a_put_that_meets_the_fatal_error_is_refused_and_the_next_one_is_not() -> None:
+    """It may have been made in the belief that it follows what the former producer has in hand."""
     log = sink()
     FakeProducer.made[0].broken = True  # nobody has heard of it yet
+    with pytest.raises(NotStored):
+        log.put("t", "k", b"v")
+    assert log.generation == 1
     future = log.put("t", "k", b"v")
     FakeProducer.made[1].report(5)
     assert await ended(future) == Position(3, 5)
@@ -185,15 +189,15 @@ async def test_a_former_producer_that_reports_nothing_is_let_go() -> None:
 
 async def test_renewals_are_a_second_apart() -> None:
     log = sink()
-    FakeProducer.made[0].broken = True
-    log.put("t", "k", b"v")
-    FakeProducer.made[1].broken = True
+    for broken, made in ((0, 2), (1, 2)):
+        FakeProducer.made[broken].broken = True
+        with pytest.raises(NotStored):
+            log.put("t", "k", b"v")
+        assert len(FakeProducer.made) == made
+    log._renewed_at -= 1.0
     with pytest.raises(NotStored):
         log.put("t", "k", b"v")
-    assert len(FakeProducer.made) == 2
-    log._renewed_at -= 1.0
-    log.put("t", "k", b"v")
-    assert len(FakeProducer.made) == 3
+    assert (len(FakeProducer.made), log.generation) == (3, 2)
     await log.close()
 
 

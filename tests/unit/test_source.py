@@ -297,13 +297,24 @@ async def test_the_ticker_tells_plain_time_to_the_other_journals(monkeypatch: py
 
 
 async def test_no_two_pings_have_one_stamp() -> None:
-    """However coarse the clock is; one that was set back is believed."""
+    """However coarse the clock is. Where stamps do not grow in the log, they are another receiver's."""
     world = World()
-    stamps = [world.source.receive()[1] for _ in range(3)]
+    source, by = world.source, world.source.by
+    stamps = [source.receive()[1] for _ in range(3)]
     world.clock.time += 1
-    stamps.append(world.source.receive()[1])
-    assert stamps == [NOON, NOON + 1, NOON + 2, NOON + 3]
-    world.clock.time = NOON - SECOND
-    assert world.source.receive()[1] == NOON - SECOND
+    stamps.append(source.receive()[1])
+    assert (stamps, source.by) == ([NOON, NOON + 1, NOON + 2, NOON + 3], by)
+    world.clock.time = NOON - SECOND  # set back, and believed
+    assert (source.receive()[1], source.by) == (NOON - SECOND, by + 1)
     world.clock.time = NOON + SECOND
-    assert world.source.receive()[1] == NOON + SECOND
+    assert (source.receive()[1], source.by) == (NOON + SECOND, by + 1)
+    world.sink.generation = 1  # a new producer: what the former one has in hand may come later
+    assert (source.receive()[1], source.by) == (NOON + SECOND + 1, by + 2)
+    assert (source.receive()[1], source.by) == (NOON + SECOND + 2, by + 2)
+
+
+async def test_pings_tell_who_stamped_them() -> None:
+    world = World()
+    await world.ask(BY_UUID)
+    ((_, ping),) = world.sink.pings
+    assert (ping.by, ping.at) == (world.source.by, NOON)
