@@ -147,6 +147,8 @@ class StartUp:
             return f"the web process does not answer on {self._settings.local_url}"
         if status == 200:
             return True
+        if catching_up := answer.get("catching_up"):
+            return ", ".join(map(_backlog, catching_up))
         problems = answer.get("problems") or []
         return "; ".join(f"{one.get('part')}: {one.get('reason')}" for one in problems)
 
@@ -161,3 +163,8 @@ class StartUp:
                 return answer.status_code, answer.json()
         except (httpx.HTTPError, TimeoutError, ValueError):
             return 0, None
+
+
+def _backlog(of: dict[str, Any]) -> str:
+    seconds = of.get("about_seconds")
+    return f"{of['events']} events of {of['journal']} to fold" + (f", about {seconds} s" if seconds is not None else "")
