@@ -35,6 +35,7 @@ _CONFIG = {
     "auto.offset.reset": "earliest",
     "fetch.wait.max.ms": 10,  # the end is told by a fetch that came back empty
     "queued.max.messages.kbytes": 16_384,  # several partitions may be read side by side
+    "queued.min.messages": 10_000,  # and each record weighs more in the queue than it says
     "log_level": 0,
 }
 

@@ -1,7 +1,7 @@
 """`pingfold replay`: fold the journals again, in one pure pass, and compare with what stands in Kafka.
 
-Beside a live system or a stopped one whose Kafka runs. States and effects must be equal up to the offsets that are
-applied when it begins.
+Beside a live system or a stopped one, whose Kafka is started meanwhile. States and effects must be equal up to the
+offsets that are applied when it begins.
 """
 
 import json
@@ -11,13 +11,14 @@ import typer
 
 from infra.log.reading import NotRead
 from infra.settings import Settings
-from pingfold.addresses import NotRunning, kafka_of
+from pingfold.addresses import NotRunning
 from pingfold.folds import FOLDS, FORMER_FOLDS
 from pingfold.replay.log import KafkaLog
 from pingfold.replay.made import effect_topics
 from pingfold.replay.outcome import COULD_NOT_RUN, EQUAL, Outcome
 from pingfold.replay.run import Scope, run
 from pingfold.replay.snapshots import Damaged
+from pingfold.replay.stopped import running_kafka
 from processors.epochs import NewerStates
 
 __all__ = ["Scope", "replay", "run"]
@@ -26,9 +27,9 @@ __all__ = ["Scope", "replay", "run"]
 def replay(settings: Settings, *, verify: bool, snapshot: bool, unverified: bool, as_json: bool) -> int:
     """Run; returns the exit status. Progress goes to standard error, the outcome to standard output."""
     try:
-        log = KafkaLog(kafka_of(settings))
-        scope = Scope(log, FOLDS, effect_topics(), settings.data / "snapshots", FORMER_FOLDS)
-        outcome = run(scope, verify, snapshot, unverified, _tell)
+        with running_kafka(settings, _tell) as bootstrap:
+            scope = Scope(KafkaLog(bootstrap), FOLDS, effect_topics(), settings.data / "snapshots", FORMER_FOLDS)
+            outcome = run(scope, verify, snapshot, unverified, _tell)
     except (NotRead, NotRunning, NewerStates, Damaged, OSError, RuntimeError) as error:
         return _could_not_run(str(error))
     except Exception as error:  # whatever it was, nothing has been compared

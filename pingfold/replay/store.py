@@ -33,7 +33,9 @@ class Rows:
     def flush(self) -> None:
         """Needed before any query."""
         if self._waiting:
+            self._database.execute("BEGIN")
             self._database.executemany(self._insert, self._waiting)
+            self._database.execute("COMMIT")
             self._waiting.clear()
 
     def drop(self) -> None:

@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -118,3 +119,30 @@ def test_a_snapshot_before_an_upgrade(world: World) -> None:
     (difference,) = outcome.differences
     assert (difference.kind, difference.partition) == ("duplicate", double.partition)
     assert (difference.offset or 0) > double.offset
+
+
+def test_a_transaction_that_is_under_way_is_awaited(world: World) -> None:
+    """What it has written is not there yet; it may be in one topic and not in another. `settle` waits for its end."""
+    log, topic = KafkaLog(world.bootstrap), world.toy.states
+    producer = Producer(
+        producer_config(world.bootstrap) | {"transactional.id": world.toy.name, "message.timeout.ms": 10_000}
+    )
+    producer.init_transactions(10)
+    for commit in (True, False):
+        before = log.settle(topic)
+        producer.begin_transaction()
+        producer.produce(topic.name, b"{}", b"key", 0)
+        producer.flush(10)
+        assert log.ends(topic) == before
+        with ThreadPoolExecutor(1) as thread:
+            settled = thread.submit(log.settle, topic)
+            with pytest.raises(TimeoutError):
+                settled.result(1.0)
+            if commit:
+                producer.commit_transaction(10)
+            else:
+                producer.abort_transaction(10)
+            assert settled.result(30)[0] > before[0]
+    assert [stored.value for stored in log.read(topic, 0, 0, log.ends(topic)[0])] == [b"{}"]
+    assert list(log.read(topic, 0, 1, log.ends(topic)[0])) == []
+    assert log.begins(topic) == dict.fromkeys(before, 0)
