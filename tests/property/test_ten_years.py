@@ -11,6 +11,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from processors.partition_time import MOST_REFUSED
 from schemas.base import SECOND, Micros
 from schemas.definitions import Channel, Project
 from schemas.deliveries import Delivery, DeliveryAttempted
@@ -62,6 +63,7 @@ class Years:
     world: Installation = field(default_factory=lambda: Installation(START))
     day: int = 0
     _requests: int = 0
+    _ahead: Micros = 0
     _source: Source = field(default_factory=lambda: Source("web-0", real=START))
 
     def begin(self) -> None:
@@ -76,6 +78,11 @@ class Years:
         self.monitor("gateway")
         for number in range(3):
             self.monitor(f"monitor-{number}", depends_on=(name_of("gateway"),))
+
+    @property
+    def time(self) -> Micros:
+        """The time of the partition that is furthest behind."""
+        return min(session.progress.time for session in self.world.sessions.values())
 
     # ---- what can happen
 
@@ -112,12 +119,18 @@ class Years:
         plain = Tick(slot="ticker", epoch=1, at=now, now=now)
         for journal in (PROJECTS, PROBE_RESULTS, DELIVERIES):
             self.world.everywhere(journal, "", plain)
-        self.world.everywhere(PINGS, "", self._source.tick(now, **ping_fields))
+        tick = self._source.tick(now, **ping_fields)
+        self._ahead = tick.offset
+        self.world.everywhere(PINGS, "", tick)
 
     def restart(self) -> None:
         """The process of ingest is killed, and another one begins a day later under a name that was never used."""
         self._source = Source(f"pod-{self.day}", epoch=self.world.now, real=self._source.real + DAY)
         self.tick(0.1)
+        # One whose clock is an hour ahead, under another name each day.
+        ahead = self.world.now + 3_600 * SECOND
+        wrong = Tick(slot=f"wrong-{self.day}", epoch=self.world.now, at=ahead, now=ahead, offset=self._ahead)
+        self.world.everywhere(PINGS, "", wrong)
 
     def probe_all(self, failing: frozenset[str] = frozenset()) -> None:
         """Each monitor gets the result of the slot that it expects, and of the confirmations that it asks for."""
@@ -260,6 +273,9 @@ def test_what_is_kept_does_not_grow_over_ten_years() -> None:
     records, held = years.world.records(), years.world.held()
     years.live(DAYS - 3 * 365)
     assert years.world.letters == []
+    assert years.time == years.world.now, "time has passed in every partition"
+    refused = {len(session.progress.refused) for session in years.world.sessions.values()}
+    assert refused == {0, MOST_REFUSED}
     assert more_than(years.world.records(), records, 1.1, 12) == {}
     assert more_than(years.world.held(), held, 1.3, 300) == {}
     # Whoever takes the partitions over holds no more, and goes on.

@@ -364,3 +364,12 @@ def test_the_plain_time_of_other_journals(tick: Ticks) -> None:
         assert progress.time == expected
     assert progress.gaps == ()
     assert progress.sources == {}
+
+
+def test_ever_new_sources_with_wrong_clocks_are_not_all_remembered() -> None:
+    ticks = Ticks()
+    for number in range(3 * MOST_REFUSED):
+        ticks(3600, slot=f"pod-{number}", appended=0)
+    assert list(ticks.progress.refused) == [f"pod-{number}" for number in range(2 * MOST_REFUSED, 3 * MOST_REFUSED)]
+    ticks(0, slot=f"pod-{2 * MOST_REFUSED}", appended=0)
+    assert len(ticks.progress.refused) == MOST_REFUSED - 1
