@@ -1,5 +1,6 @@
 """Stopped cleanly, or killed whole, and started again on the same data (DESIGN section 9, statements 1 to 4 and 7)."""
 
+import signal
 import stat
 
 import pytest
@@ -102,6 +103,7 @@ def _after_a_clean_stop(pingfold: Pingfold, receiver: Receiver) -> None:
     wait_until(refusals, 20.0, "the private address is refused, by the name of the setting")
     assert len(receiver.received) == count
     pingfold.verify()
+    pingfold.kill("kafka", number=signal.SIGSTOP)  # nobody can close what he holds there, and all end in time
     assert pingfold.stop() < 10.0
 
 
