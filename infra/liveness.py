@@ -193,7 +193,7 @@ def publish(file: Path, report: Mapping[str, Any]) -> None:
     """Replace `file` by the report, atomically. On a full disk only the file's time moves: it needs no room."""
     draft = file.with_suffix(f"{file.suffix}.new")
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
+        file.parent.mkdir(exist_ok=True)  # and no data folder that somebody has just removed
         draft.write_text(json.dumps(report))
         draft.replace(file)
     except OSError:

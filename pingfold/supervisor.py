@@ -30,7 +30,7 @@ from pingfold import metrics_folder
 from pingfold.progress_signs import Answers, Published
 
 # All of a stop, and what of it is left to the servers at the end.
-STOP_SECONDS = 9.0
+STOP_SECONDS = 8.5
 _SERVERS_SECONDS = 3.0
 # Later stages are given so much of it before the next stage is told to stop beside them.
 _STAGE_SECONDS = 3.0

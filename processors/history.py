@@ -20,7 +20,7 @@ from prometheus_client import Counter
 from infra.clickhouse import Address, Unavailable, connect, told_apart
 from infra.disk import Disk
 from infra.liveness import LIVENESS
-from infra.log.clients import close_consumer, raise_if_lost
+from infra.log.clients import Pulse, close_consumer, raise_if_lost
 from infra.settings import Settings
 from processors.history_hours import HourKeeper
 from processors.history_marks import Marks, begin
@@ -140,6 +140,7 @@ class HistoryWriter:
         )
         hours = HourKeeper(self._address)
         hours.start()
+        pulse = Pulse(self._activity, sources.pings)
         try:
             while not stop.is_set():
                 block = self._block = Block()
@@ -151,7 +152,7 @@ class HistoryWriter:
                     self._commit(consumer, urgent=block.told_more)
                     if block.count:
                         hours.tell()
-                self._activity.beat()
+                pulse.turn(consumer, bool(block.positions))
             self._finish_commits(consumer)
         finally:
             hours.close()

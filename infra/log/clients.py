@@ -5,10 +5,17 @@ end with the reason, so that the supervisor starts it again. It is never left st
 """
 
 import threading
+import time
+from collections.abc import Callable
 
-from confluent_kafka import Consumer, KafkaError
+from confluent_kafka import Consumer, KafkaError, KafkaException
+
+from infra.liveness import Activity
 
 _CLOSE_SECONDS = 3.0
+# A consumer to which nothing comes is asked so often whether it still finds its broker, and given so long to answer.
+_ASK_SECONDS = 10.0
+_ANSWER_SECONDS = 5.0
 
 # As a message, the error of a client that is lost has a code of its own and does not count as fatal.
 _LOST = frozenset({KafkaError._FATAL, KafkaError._FENCED, KafkaError.FENCED_INSTANCE_ID})
@@ -35,3 +42,33 @@ def close_consumer(consumer: Consumer, seconds: float = _CLOSE_SECONDS) -> bool:
     closing.start()
     closing.join(seconds)
     return not closing.is_alive()
+
+
+class Pulse:
+    """Beats `activity` as long as a consumer works: something comes, or it still finds its broker when asked.
+
+    After its broker was away again and again a client may fail to find it for ever, and say nothing: to whoever polls
+    it looks idle. The activity must need "kafka", so that only the time counts in which the broker is there.
+    """
+
+    def __init__(self, activity: Activity, topic: str, clock: Callable[[], float] = time.monotonic) -> None:
+        self._activity, self._topic, self._clock = activity, topic, clock
+        self._asked_at = clock()
+        self._works = True
+
+    def turn(self, consumer: Consumer, came: bool) -> None:
+        """To be called after each poll; `came`: it brought something."""
+        now = self._clock()
+        if came:
+            self._works, self._asked_at = True, now
+        elif now - self._asked_at >= _ASK_SECONDS:
+            self._works, self._asked_at = self._finds_broker(consumer), self._clock()
+        if self._works:
+            self._activity.beat()
+
+    def _finds_broker(self, consumer: Consumer) -> bool:
+        try:
+            consumer.list_topics(self._topic, _ANSWER_SECONDS)
+        except KafkaException:
+            return False
+        return True

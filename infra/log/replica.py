@@ -17,7 +17,7 @@ from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 from infra.liveness import LIVENESS
 from infra.log.admin import admin_client, end_offsets
 from infra.log.catching_up import CatchingUp
-from infra.log.clients import close_consumer, is_lost
+from infra.log.clients import Pulse, close_consumer, is_lost
 from infra.log.reading import arrived
 from schemas.topics import Topic
 
@@ -145,9 +145,11 @@ class Replica:
             changed.set()
 
     def _follow(self) -> None:
+        pulse = Pulse(self._activity, next(iter(self._applies)))
         while not self._closing:
-            self._apply(arrived(self._consumer, 0.25))
-            self._activity.beat()
+            messages = arrived(self._consumer, 0.25)
+            self._apply(messages)
+            pulse.turn(self._consumer, bool(messages))
         LIVENESS.end(self._activity)
         close_consumer(self._consumer, _CLOSE_SECONDS)
 

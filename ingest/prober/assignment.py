@@ -20,7 +20,7 @@ import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from infra.liveness import LIVENESS
-from infra.log.clients import ClientLost, close_consumer, raise_if_lost
+from infra.log.clients import ClientLost, Pulse, close_consumer, raise_if_lost
 from infra.log.reading import arrived
 from schemas.topics import MONITOR_STATES
 
@@ -96,10 +96,12 @@ class Assignment:
                 consumer.subscribe(
                     [MONITOR_STATES.name], on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._revoked
                 )
+                pulse = Pulse(self._activity, MONITOR_STATES.name)
                 while not self._closing.is_set():
-                    self._hand_over(arrived(consumer, 0.25))
+                    messages = arrived(consumer, 0.25)
+                    self._hand_over(messages)
                     self._sign(consumer)
-                    self._activity.beat()
+                    pulse.turn(consumer, bool(messages))
             except ClientLost as error:
                 log.warning("prober.membership_lost", error=str(error))
             finally:
