@@ -10,6 +10,7 @@ the watchdog's own, never taken from the activity, which may be wrong or unable 
 whole process stood still (SIGSTOP, suspended machine): the watchdog notices that by its own turns.
 """
 
+import contextlib
 import itertools
 import json
 import os
@@ -157,6 +158,8 @@ class Liveness:
         """Start the watchdog: keep `file` current, end the process when an activity is stalled."""
         self._checks = dict(checks)
         self._looked_at = self._clock()
+        with contextlib.suppress(OSError):
+            file.parent.mkdir(parents=True, exist_ok=True)
         threading.Thread(target=self._watch, args=(file, role), name="liveness", daemon=True).start()
 
     def _watch(self, file: Path, role: str) -> None:
@@ -197,9 +200,7 @@ def publish(file: Path, report: Mapping[str, Any]) -> None:
         draft.write_text(json.dumps(report))
         draft.replace(file)
     except OSError:
-        try:
-            os.utime(file)
-        except OSError:
+        with contextlib.suppress(OSError):
             file.touch()
 
 
