@@ -1,13 +1,20 @@
 """How far every fold has come, heard from the partition records of the state topics: for readiness, lags, metrics."""
 
+import time
 from collections.abc import Callable, Iterator
+from typing import Protocol
 
 import msgspec
 
 from schemas import topics
 from schemas.base import SECOND, Micros
-from schemas.ticks import PROGRESS_KEY, Progress
+from schemas.ticks import PROGRESS_KEY, Progress, speaks_until
 from schemas.topics import Topic
+
+# A fold that is heard of no more for so long, though ticks come every 80 s, may have more due than is known.
+FORGOTTEN_SECONDS = 200.0
+# So old the time of a partition may be in which nothing is due: a tick every 80 s, and some time to fold it.
+_SELDOM: Micros = 100 * SECOND
 
 _decode = msgspec.json.Decoder(Progress).decode
 
@@ -20,6 +27,12 @@ JOURNALS: dict[Topic, Topic] = {
 }
 
 
+class Dues(Protocol):
+    """What those who tick ask."""
+
+    def due(self, journal: Topic, partition: int) -> Micros | None: ...
+
+
 class FoldProgress:
     """The newest `Progress` of each (journal, partition). Fed by replicas' threads, read by the event loop."""
 
@@ -27,6 +40,7 @@ class FoldProgress:
         self._partitions = partitions
         self._known: dict[tuple[str, int], Progress] = {}
         self._loaded: dict[tuple[str, int], Progress] = {}
+        self._heard: dict[tuple[str, int], float] = {}  # when, by the monotonic clock
 
     def listen(
         self, states: Topic, then: Callable[[int, str, bytes | None], None] | None = None
@@ -37,10 +51,17 @@ class FoldProgress:
         def apply(partition: int, key: str, value: bytes | None) -> None:
             if key == PROGRESS_KEY and value is not None:
                 self._known[journal, partition] = _decode(value)
+                self._heard[journal, partition] = time.monotonic()
             if then is not None:
                 then(partition, key, value)
 
         return apply
+
+    def due(self, journal: Topic, partition: int) -> Micros | None:
+        """When a tick may have something to do in a partition; None when that is not known, or no more."""
+        place = journal.name, partition
+        progress, heard = self._known.get(place), self._heard.get(place, 0.0)
+        return progress.due if progress is not None and time.monotonic() - heard < FORGOTTEN_SECONDS else None
 
     def loaded(self) -> None:
         """What is known now was there before: it does not tell that anything is being folded."""
@@ -66,9 +87,14 @@ class FoldProgress:
         return told
 
     def behind(self, now: Micros, limit: Micros) -> list[str]:
-        """The partitions whose time is more than `limit` before `now` or was only loaded, as `journal/partition`."""
+        """The partitions whose states speak of no time later than `limit` before `now`, as `journal/partition`.
+
+        Where nothing is due ticks come seldom, and the time is as old as that. What was only loaded tells nothing.
+        """
         return [
             f"{journal}/{partition}"
             for journal, partition, progress in self
-            if progress is None or progress is self._loaded.get((journal, partition)) or progress.time < now - limit
+            if progress is None
+            or progress is self._loaded.get((journal, partition))
+            or min(speaks_until(progress), progress.time + _SELDOM) < now - limit
         ]

@@ -1,4 +1,9 @@
-"""The ticker: plain time for the journals that are not `pings` (DESIGN section 2). Two at once are harmless."""
+"""The ticker: plain time for the journals that are not `pings` (docs/decisions/0026). Two at once are harmless.
+
+A partition is ticked once a second while something may be due in it, and seldom otherwise. Its fold publishes with the
+states when something is due next (`Progress.due`), at or before the truth. Where that is not known, or has not been
+heard of for long, a tick a second is the safe side. Whatever the clock of the tests does is told at once.
+"""
 
 import asyncio
 import contextlib
@@ -9,30 +14,48 @@ import structlog
 from infra.disk import Disk
 from infra.liveness import LIVENESS
 from infra.log.sink import NotStored, Position
+from infra.progress import Dues
 from infra.settings import Settings
 from ingest.clock import Clock
 from ingest.needs import Log
-from schemas.base import encode
+from schemas.base import Micros, encode
 from schemas.ticks import Tick
-from schemas.topics import DELIVERIES, PROBE_RESULTS, PROJECTS
+from schemas.topics import DELIVERIES, PROBE_RESULTS, PROJECTS, Topic
 
 log = structlog.get_logger(__name__)
 
 TICK_SECONDS = 1.0
+# A partition in which nothing is due is ticked this often, so that its time is never older.
+SELDOM_SECONDS = 80.0
 SLOT = "ticker"
 JOURNALS = (PROJECTS, PROBE_RESULTS, DELIVERIES)
 
 
 class Ticker:
-    """Appends a tick to every partition of the journals once a second, whether or not Kafka took the last one."""
+    """Appends ticks to the partitions of the journals, whether or not Kafka took the last ones.
 
-    def __init__(self, settings: Settings, clock: Clock, sink: Log, partitions: int, disk: Disk | None = None) -> None:
+    `dues`: what is known of the next deadline of each partition; None: nothing.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        clock: Clock,
+        sink: Log,
+        partitions: int,
+        dues: Dues | None = None,
+        disk: Disk | None = None,
+    ) -> None:
         self._disk = disk or Disk(settings, "nothing is taken, and time stops below half of it")
         self._clock = clock
         self._sink = sink
-        self._partitions = partitions
+        self._dues = dues
+        self._places = [(journal, partition) for journal in JOURNALS for partition in range(partitions)]
+        self._ticked: dict[tuple[Topic, int], float] = {}  # when, by the monotonic clock; those that Kafka has
+        self._offset: Micros | None = None
         self._epoch = time.time_ns() // 1000
         self.acknowledged = 0
+        self._unreported = 0
         self._reports = LIVENESS.activity("ticks", needs=("kafka",))
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -42,7 +65,7 @@ class Ticker:
         while not stop.is_set():
             try:
                 if self._disk.may_tick:
-                    self._tick()
+                    self._round()
                 else:
                     self._reports.beat()
             except NotStored as error:
@@ -53,21 +76,43 @@ class Ticker:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), due - loop.time())
 
-    def _tick(self) -> None:
+    def _round(self) -> None:
         self._clock.refresh()
-        now = self._clock.now()
-        value = encode(Tick(slot=SLOT, epoch=self._epoch, at=now, now=now, offset=self._clock.offset))
-        for journal in JOURNALS:
-            for partition in range(self._partitions):
-                self._sink.put(journal, None, value, partition).add_done_callback(self._settled)
+        now, beat = self._clock.now(), time.monotonic()
+        stepped, self._offset = self._offset != self._clock.offset, self._clock.offset
+        value = encode(Tick(slot=SLOT, epoch=self._epoch, at=now, now=now, offset=self._offset))
+        if stepped:
+            self._ticked.clear()
+        for place in self._places:
+            if self._is_to_be_ticked(place, now, beat):
+                self._append(place, value, beat)
+        if not self._unreported:  # there was nothing to tick
+            self._reports.beat()
 
-    def _settled(self, stored: "asyncio.Future[Position]") -> None:
-        # Stored or not: a producer that no longer reports at all is one that hangs.
-        self._reports.beat()
-        if stored.cancelled():
-            return
-        error = stored.exception()
-        if error is None:
-            self.acknowledged += 1
-        else:
-            log.warning("ticker.not_stored", error=str(error))
+    def _is_to_be_ticked(self, place: tuple[Topic, int], now: Micros, beat: float) -> bool:
+        ticked = self._ticked.get(place)
+        if ticked is None or beat - ticked >= SELDOM_SECONDS:
+            return True
+        due = None if self._dues is None else self._dues.due(*place)
+        return due is None or due <= now
+
+    def _append(self, place: tuple[Topic, int], value: bytes, beat: float) -> None:
+        offset = self._offset
+
+        def settle(stored: "asyncio.Future[Position]") -> None:
+            # Stored or not: a producer that no longer reports at all is one that hangs.
+            self._unreported -= 1
+            self._reports.beat()
+            if stored.cancelled():
+                return
+            error = stored.exception()
+            if error is None:
+                self.acknowledged += 1
+                if offset == self._offset:
+                    self._ticked[place] = beat
+            else:
+                log.warning("ticker.not_stored", error=str(error))
+
+        journal, partition = place
+        self._sink.put(journal, None, value, partition).add_done_callback(settle)
+        self._unreported += 1

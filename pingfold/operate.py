@@ -15,8 +15,10 @@ from infra import clickhouse_migrations, clickhouse_retention
 from infra.decisions import Decisions, NoVerdict
 from infra.log import admin
 from infra.log.reading import read_to_end
+from infra.log.replica import Replica
 from infra.log.sink import Sink
 from infra.process import Stop
+from infra.progress import FoldProgress
 from infra.retention import retention_in_words, topic_retention
 from infra.secrets import (
     Vault,
@@ -35,7 +37,7 @@ from schemas.dead_letters import RETRIED_HEADER, DeadLetter
 from schemas.definitions import KeyKind, KeyScope, Project
 from schemas.ids import new_id
 from schemas.requests import Decision, KeyCreate, KeyRevoke, ProjectCreate, ProjectsRequest
-from schemas.topics import DEAD_LETTERS
+from schemas.topics import DEAD_LETTERS, DEFINITIONS, DELIVERY_STATES, MONITOR_STATES
 
 projects = typer.Typer(help="Projects: each has its own checks, channels and keys.", no_args_is_help=True)
 keys = typer.Typer(help="API keys of a project.", no_args_is_help=True)
@@ -54,10 +56,24 @@ class Failed(Exception):
 async def tick(settings: Settings, stop: Stop) -> None:
     """The ticker process."""
     bootstrap = kafka_of(settings)
-    sink = Sink(bootstrap)
-    ticker = Ticker(settings, Clock(settings), sink, await asyncio.to_thread(admin.partition_count, bootstrap))
+    partitions = await asyncio.to_thread(admin.partition_count, bootstrap)
+    sink, dues = Sink(bootstrap), FoldProgress(partitions)
+    states = Replica(
+        bootstrap,
+        partitions,
+        {topic: dues.listen(topic) for topic in (DEFINITIONS, MONITOR_STATES, DELIVERY_STATES)},
+        from_end=True,
+        wait_ms=500,
+    )
     stop.started()
-    await ticker.run(stop)
+    # Ticks do not wait for it: while nothing is known of a partition it is ticked every second.
+    starting = asyncio.create_task(states.start())
+    starting.add_done_callback(lambda task: stop.set() if not task.cancelled() and task.exception() else None)
+    await Ticker(settings, Clock(settings), sink, partitions, dues).run(stop)
+    if starting.done():
+        starting.result()  # the process ends with its fault, and is started again
+    starting.cancel()
+    await states.close()
     await sink.close()
 
 

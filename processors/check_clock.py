@@ -65,6 +65,10 @@ class CheckClock:
                 if _is_awaiting(state):
                     self._awaiting.add(key)
 
+    def due(self) -> Micros:
+        """When a tick may have a check to judge."""
+        return self._wheel.earliest()
+
     def look_at(self, key: str, at: Micros) -> None:
         """The next moment of a check may be as early as `at`: a tick that passes it looks at the check."""
         self._wheel.set(key, at)

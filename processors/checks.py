@@ -77,6 +77,9 @@ class ChecksPartition:
         """Runs that were due since then are judged neither way."""
         return self._clock.truncated(event.since)
 
+    def due(self) -> Micros:
+        return self._clock.due()
+
     def _ping(self, ping: Ping, context: Context) -> Sequence[Effect]:
         view, key = self._view, context.key
         time = time_of(view)

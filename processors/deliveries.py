@@ -173,6 +173,9 @@ class _Deliveries:
         """What is pending is sent; what was reported and is lost may be sent once more, under the same id."""
         return ()
 
+    def due(self) -> Micros:
+        return self._wheel.earliest()
+
     @property
     def _progress(self) -> Progress:
         progress: Progress = self._view.get(PROGRESS_KEY)

@@ -209,6 +209,9 @@ class Partition(Protocol):
         Indexes and wheels beside the view must stand that (listen to the view, or check against it when used).
         """
 
+    def due(self) -> Micros:
+        """No tick before then does anything but move the time (`schemas.ticks.NEVER`: none does). May be too early."""
+
     def truncated(self, event: JournalTruncated) -> Iterable[Effect]:
         """Journal records that were folded, and perhaps others after them, are lost: accuse nobody for want of them."""
 
@@ -349,6 +352,10 @@ class Session:
     def _is_believed(self, timestamp: Micros) -> bool:
         time = self.progress.time
         return not time or timestamp <= time + _BELIEVED
+
+    def due(self) -> Micros:
+        """When the next tick may have something to do; see `Partition.due`."""
+        return self._partition.due()
 
     def run(self, records: Iterable[Record]) -> Batch:
         """`step`, and take what changed: the content of one transaction."""

@@ -75,6 +75,10 @@ class MonitorClock:
             if isinstance(state, MonitorState) and state.parked is None and state.status != "paused":
                 self._wheel.set(key, time)
 
+    def due(self) -> Micros:
+        """When a tick may have a monitor to judge."""
+        return self._wheel.earliest()
+
     def look_at(self, key: str, state: MonitorState, monitor: Monitor) -> None:
         """A monitor has been moved: a tick that passes its next deadline looks at it."""
         deadline = next_deadline(state, monitor, self._dependencies.explain(monitor))

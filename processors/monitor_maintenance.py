@@ -23,6 +23,7 @@ from schemas.base import SECOND, Micros
 from schemas.maintenance import Maintenance, Once, Window, covers, fault_of, is_over, open_until, opens_after
 from schemas.monitor_states import MaintenanceCopy, MonitorState
 from schemas.monitors import Monitor
+from schemas.ticks import NEVER
 
 
 def maintenance_key(id: str) -> str:
@@ -44,6 +45,10 @@ class MonitorMaintenance:
             self._known[key] = new
         else:
             self._known.pop(key, None)
+
+    def due(self) -> Micros:
+        """When a tick may have a window to open or to close."""
+        return min(self._next, NEVER)
 
     def tick(self, time: Micros) -> list[Effect]:
         """Close what has ended, open what has begun."""
@@ -136,10 +141,7 @@ class MonitorMaintenance:
             for copy in self._copies()
             if (moment := copy.until or opens_after(copy.maintenance.window, time)) is not None
         ]
-        self._next = min(moments, default=_NEVER)
-
-
-_NEVER: Micros = 2**62
+        self._next = min(moments, default=NEVER)
 
 
 def _opened(window: Window, until: Micros) -> Micros:

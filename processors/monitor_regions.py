@@ -65,6 +65,10 @@ class MonitorRegions:
         self._records.delete(region)
         return [self._told(region, known.start, min(at, known.until))]
 
+    def due(self) -> Micros:
+        """When a region may count again."""
+        return self._records.next_end()
+
     def tick(self, time: Micros) -> list[Effect]:
         """Nothing has been heard for long enough."""
         effects = []

@@ -138,6 +138,9 @@ class MonitorsPartition:
         """Slots whose results are lost stay empty, which accuses nobody. That a dependency is back may be lost, too."""
         return self._dependencies.forget(event.since)
 
+    def due(self) -> Micros:
+        return min(self._clock.due(), self._maintenance.due(), self._regions.due())
+
     # ---- results
 
     def _completed(self, result: ProbeCompleted, context: Context) -> Sequence[Effect]:

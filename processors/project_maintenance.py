@@ -18,11 +18,11 @@ from schemas.definitions import Project, definition_key
 from schemas.maintenance import Maintenance, Once, fault_of
 from schemas.probes import MaintenanceDefined, MaintenanceRemoved
 from schemas.requests import MaintenanceCreate, MaintenanceDelete, MaintenanceFields, MaintenanceUpdate
+from schemas.ticks import NEVER
 from schemas.topics import PROBE_RESULTS
 
 # So long a window that is over is still shown.
 SHOWN: Micros = 90 * 86_400 * SECOND
-_NEVER: Micros = 2**62
 
 
 class ProjectMaintenance:
@@ -32,7 +32,7 @@ class ProjectMaintenance:
         self._view, self._index = view, index
         # When each window that will be over is to be forgotten, by key: an index that follows the view.
         self._forget: dict[str, Micros] = {}
-        self._next = _NEVER
+        self._next = NEVER
         for key, record in view.items():
             self._changed(key, None, record)
         view.listeners.append(self._changed)
@@ -44,6 +44,10 @@ class ProjectMaintenance:
         else:
             self._forget.pop(key, None)
 
+    def due(self) -> Micros:
+        """When a window is to be forgotten."""
+        return min(self._next, NEVER)
+
     def tick(self, time: Micros) -> None:
         """Forget what has been over for long."""
         if time < self._next:
@@ -51,7 +55,7 @@ class ProjectMaintenance:
         for key, moment in sorted(self._forget.items()):
             if moment <= time:
                 self._view.delete(key)
-        self._next = min(self._forget.values(), default=_NEVER)
+        self._next = min(self._forget.values(), default=NEVER)
 
     def create(self, request: MaintenanceCreate, project: Project, at: Micros) -> list[Effect]:
         wanted = self._wanted(request.fields, project.id)

@@ -111,6 +111,9 @@ class ProjectsPartition:
         except Denied as denied:
             return [verdict(event, "refused", reason=str(denied))]
 
+    def due(self) -> Micros:
+        return self._maintenance.due()
+
     def _tick(self, tick: Tick, context: Context) -> None:
         if tick.now > _BEYOND:
             raise Refused("a tick of a time that no clock tells")

@@ -7,6 +7,7 @@ import msgspec
 from processors.fold import View
 from schemas.base import Micros
 from schemas.monitor_states import RegionOut
+from schemas.ticks import NEVER
 
 _NONE: AbstractSet[str] = frozenset()
 
@@ -31,6 +32,10 @@ class RegionRecords:
     def over(self, at: Micros) -> list[RegionOut]:
         """The records whose time is over then, in the order in which they ended."""
         return sorted((record for record in self._out.values() if record.until <= at), key=_end)
+
+    def next_end(self) -> Micros:
+        """When the first of the regions counts again."""
+        return min((record.until for record in self._out.values()), default=NEVER)
 
     def get(self, region: str) -> RegionOut | None:
         """The record of a region that is disregarded."""

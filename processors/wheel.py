@@ -18,6 +18,7 @@ from collections.abc import Callable
 
 from processors.stretches import sorted_in_stretches
 from schemas.base import SECOND, Micros
+from schemas.ticks import NEVER
 
 # So much may be left behind in any wheel.
 _LEFT_BEHIND = 1_000
@@ -55,6 +56,10 @@ class Wheel:
             heapq.heappush(self._seconds, second)
         else:
             bucket.append((deadline, key))
+
+    def earliest(self) -> Micros:
+        """Nothing comes due before; early by less than a second, or by what was left behind, and never late."""
+        return self._seconds[0] * SECOND if self._seconds else NEVER
 
     def due(self, now: Micros) -> list[str]:
         """Take out the things whose entry is at or before `now`, in the order of (deadline, id)."""

@@ -14,6 +14,7 @@ from query_api.states import States
 from schemas.base import SECOND, Micros
 from schemas.check_states import CheckState
 from schemas.definitions import Check
+from schemas.ticks import speaks_until
 
 PATIENCE = 1.0
 STALE_HEADER = "Pingfold-Stale"
@@ -60,7 +61,7 @@ class Freshness:
         """
         progress = self._states.progress(self.partition(check_id))
         now = self._clock.now()
-        return now if progress is None else min(now, progress.time + _TIME_COMES_WITHIN)
+        return now if progress is None else min(now, speaks_until(progress) + _TIME_COMES_WITHIN)
 
     async def _wait(self, checks: Sequence[Check], partitions: Iterable[int]) -> int:
         states = self._states

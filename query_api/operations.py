@@ -22,6 +22,7 @@ from query_api.backlog import Backlog
 from query_api.parts import Clock
 from query_api.readiness import Readiness, Report
 from schemas.base import SECOND
+from schemas.ticks import speaks_until
 
 # A time that is so far ahead of the clock was told by a clock that is wrong, or that was.
 AHEAD = 10 * SECOND
@@ -53,7 +54,9 @@ class _Seen(Collector):
         for (journal, number), records in report.fold_lag.items():
             lag.add_metric([journal, str(number)], records)
         age = GaugeMetricFamily(
-            "pingfold_fold_time_age_seconds", "How far the partition's time is behind the clock", labels=places
+            "pingfold_fold_time_age_seconds",
+            "How long ago the partition's states were last known to tell how things are",
+            labels=places,
         )
         truncated = GaugeMetricFamily(
             "pingfold_journal_truncated_offset",
@@ -68,7 +71,7 @@ class _Seen(Collector):
         now = self._clock.now()
         for journal, number, progress in self._progress:
             if progress is not None:
-                age.add_metric([journal, str(number)], max(0.0, (now - progress.time) / SECOND))
+                age.add_metric([journal, str(number)], max(0.0, (now - speaks_until(progress)) / SECOND))
                 if progress.truncated is not None:
                     truncated.add_metric([journal, str(number)], progress.truncated)
                 ahead.add_metric([journal, str(number)], max(0.0, (progress.time - now) / SECOND))

@@ -18,6 +18,7 @@ from schemas import check_states, monitor_states
 from schemas.base import SECOND, Micros
 from schemas.ids import derived_id
 from schemas.status_pages import ComponentKind, StatusPage
+from schemas.ticks import speaks_until
 from schemas.transitions import Shown
 
 Status = Literal["up", "down", "paused", "pending", "maintenance", "unknown"]
@@ -233,7 +234,7 @@ def _behind(parts: Parts, components: list[Component]) -> Micros | None:
         states = parts.monitor_states if component.kind == "monitor" else parts.states
         progress = states.progress(partition)
         if progress is not None:
-            times.append(progress.time)
+            times.append(speaks_until(progress))
     oldest = min(times, default=None)
     return oldest if oldest is not None and parts.clock.now() - oldest > _BEHIND else None
 

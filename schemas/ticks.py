@@ -8,7 +8,21 @@ from typing import Literal
 
 from msgspec import Struct, field
 
-from schemas.base import Fact, Micros, Value
+from schemas.base import SECOND, Fact, Micros, Value
+
+
+class Relayed(Struct, omit_defaults=True, kw_only=True, frozen=True, gc=False):
+    """What a source has heard of another one, or of the one before it in its slot, by its newest heartbeat.
+
+    slot, epoch, at, now, offset: as in the heartbeat. age: how long ago it was heard.
+    """
+
+    slot: str
+    epoch: int
+    at: Micros
+    now: Micros
+    offset: Micros = 0
+    age: Micros = 0
 
 
 class Tick(Fact, tag="tick", frozen=True):
@@ -20,6 +34,9 @@ class Tick(Fact, tag="tick", frozen=True):
     closing: the source's last tick, after its last ping.
     refused_since: a ping of this partition has been answered 503 since then (sent in the next tick, once).
     unreachable_since: a synthetic ping through the public URL has been failing since then (sent until one succeeds).
+    beats: the source appends heartbeats to a topic of their own, so that the time from tick to tick is no silence.
+    silent_since: nothing was heard of the source from then on until now (sent in the next tick, once).
+    heard: of the other sources; what they acknowledged from before their `at` is in the log ahead of this tick, too.
     """
 
     slot: str
@@ -30,6 +47,9 @@ class Tick(Fact, tag="tick", frozen=True):
     closing: bool = False
     refused_since: Micros | None = None
     unreachable_since: Micros | None = None
+    beats: bool = False
+    silent_since: Micros | None = None
+    heard: tuple[Relayed, ...] = ()
 
 
 class TimeCorrected(Fact, tag="time.corrected", frozen=True):
@@ -113,6 +133,8 @@ class Progress(Value, tag="partition"):
     stopped_at: when the last source closed in good order, while there is none.
     offset: what the test clock added to the newest tick. The time of a record and this, together, are a time, too.
     refused: by slot, how far the newest tick was from the time of its record, when it was so far that it was refused.
+    due: nothing is to be done by a tick before then, as far as was known when this was written; it may be too early,
+    and is never too late. None: not known. A hint for those who tick, and no part of what is folded.
     epochs: which versions folded which part of the journal, oldest first; one is added when a version changes.
     fold, tzdata: the versions of the last event folded, in records that were written before there were epochs.
     last: a checksum of the record at `applied`, 0 when it is not known; newest: the newest time in Kafka of a record
@@ -129,6 +151,7 @@ class Progress(Value, tag="partition"):
     stopped_at: Micros | None = None
     offset: Micros = 0
     refused: dict[str, Micros] = field(default_factory=dict)
+    due: Micros | None = None
     fold: int = 0
     tzdata: str = ""
     epochs: tuple[Epoch, ...] = ()
@@ -137,4 +160,11 @@ class Progress(Value, tag="partition"):
     truncated: int | None = None
 
 
+def speaks_until(progress: Progress) -> Micros:
+    """Up to when the states beside a partition's record tell how things are, if no event comes."""
+    return progress.time if progress.due is None else max(progress.time, progress.due)
+
+
 PROGRESS_KEY = "partition"
+# As `due`: nothing is to be done by any tick. A time that no clock tells, and that fits into any JSON (the year 2255).
+NEVER: Micros = 9_000_000_000 * SECOND

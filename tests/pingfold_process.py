@@ -95,7 +95,7 @@ class Pingfold:
             "PINGFOLD_TEST_CLOCK": "1",
             **(settings or {}),
         }
-        self.offset = 0.0
+        self.offset, self._nudged = 0.0, 0.0
         self._process: subprocess.Popen[bytes] | None = None
         self._http = httpx.Client(timeout=15.0, trust_env=False, limits=httpx.Limits(max_keepalive_connections=0))
 
@@ -139,9 +139,10 @@ class Pingfold:
         After a step of the clock this is known seconds sooner than by `/readyz`, which looks at committed times.
         """
         wait_until(
-            lambda: self._answers("/healthz") and self.folded_time() > self.now - 5 * SECOND,
+            lambda: self._answers("/healthz") and self._is_past(self.now - 5 * SECOND),
             timeout,
             "every partition is folded up to now",
+            pause=0.2,
         )
 
     def _answers(self, path: str) -> bool:
@@ -307,8 +308,17 @@ class Pingfold:
 
     def pass_time(self, moment: Micros, timeout: float = 30.0) -> Micros:
         """Wait until the time of all partitions of all folds is past `moment`."""
-        wait_until(lambda: self.folded_time() > moment, timeout, "the time of every partition has passed")
+        wait_until(lambda: self._is_past(moment), timeout, "the time of every partition has passed", pause=0.1)
         return moment
+
+    def _is_past(self, moment: Micros) -> bool:
+        """Whether all partitions are past it. Where nothing is due ticks come seldom: a step of the clock brings one."""
+        if self.folded_time() > moment:
+            return True
+        if time.monotonic() - self._nudged >= 2.0:
+            self._nudged = time.monotonic()
+            self.set_clock(self.offset + 0.001)
+        return False
 
     def folded_time(self) -> Micros:
         """The time of the partition that is furthest behind; 0 while one has none."""

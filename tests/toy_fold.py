@@ -19,7 +19,7 @@ from infra.settings import Settings
 from processors.fold import EVERY, Context, Effect, Fold, Partition, Refused, View
 from processors.runtime.worker import run_worker
 from schemas.base import Fact, Value
-from schemas.ticks import PROGRESS_KEY, Progress, Tick
+from schemas.ticks import NEVER, PROGRESS_KEY, Progress, Tick
 from schemas.topics import Cleanup, Topic
 from schemas.transitions import JournalTruncated
 
@@ -110,6 +110,9 @@ class Counting:
 class _Counting:
     def __init__(self, view: View, second: Topic, version: int) -> None:
         self._view, self._second, self._version = view, second, version
+
+    def due(self) -> int:
+        return NEVER
 
     def apply(self, event: Any, context: Context) -> list[Effect]:
         view, key = self._view, context.key

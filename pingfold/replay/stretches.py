@@ -131,12 +131,14 @@ def _batches(stretches: Sequence[Stretch], journal: Iterable[Stored]) -> Iterato
 
 
 def same_but_for_versions(one: Progress, other: Progress) -> bool:
-    """Whether two records of a partition agree. Which versions folded it is told apart, and is no difference."""
+    """Whether two records of a partition agree. Which versions folded it is told apart, and is no difference.
+
+    Nor is a hint for those who tick."""
     return encode(_without_versions(one)) == encode(_without_versions(other))
 
 
 def _without_versions(progress: Progress) -> Progress:
-    return msgspec.structs.replace(progress, epochs=(), fold=0, tzdata="")
+    return msgspec.structs.replace(progress, epochs=(), fold=0, tzdata="", due=None)
 
 
 def begins_with(progress: Progress) -> int:

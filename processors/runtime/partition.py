@@ -27,7 +27,7 @@ from processors.runtime.stream import Span
 from processors.runtime.transactions import Fenced, PartitionProducer
 from processors.runtime.truncation import truncated_at
 from schemas.schedules import TZDATA_VERSION
-from schemas.ticks import PROGRESS_KEY
+from schemas.ticks import PROGRESS_KEY, Progress
 from schemas.topics import TRANSITIONS
 
 log = structlog.get_logger(__name__)
@@ -319,6 +319,8 @@ class OwnedPartition:
     def _write(self, effects: list[Effect]) -> dict[str, msgspec.Struct | None]:
         """One transaction; what of the states it changed. Blocks."""
         changes = self._session.view.take_changes()
+        if isinstance(progress := changes.get(PROGRESS_KEY), Progress):
+            changes[PROGRESS_KEY] = msgspec.structs.replace(progress, due=self._session.due())
         began = time.perf_counter()
         self._producer.commit(changes, effects)
         measures.committed(self._place.fold.name, effects, time.perf_counter() - began)

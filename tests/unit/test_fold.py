@@ -11,7 +11,7 @@ from processors.fold import LARGEST_EVENT, LONGEST_KEY, SAME, Context, Effect, R
 from schemas.base import SECOND, Fact, Value, encode
 from schemas.dead_letters import DeadLetter
 from schemas.schedules import SCHEDULES_VERSION
-from schemas.ticks import PROGRESS_KEY, Epoch, Progress
+from schemas.ticks import NEVER, PROGRESS_KEY, Epoch, Progress
 from schemas.topics import DEAD_LETTERS, TRANSITIONS, Cleanup, Topic
 from schemas.transitions import JournalTruncated
 from tests.folding import Journal
@@ -66,6 +66,9 @@ class Acting:
             case what:
                 raise RuntimeError(what)
         return [Effect(TRANSITIONS, context.key, event, SAME)]
+
+    def due(self) -> int:
+        return NEVER
 
     def truncated(self, event: JournalTruncated) -> list[Effect]:
         self.view.put("truncated", Number(value=event.end))

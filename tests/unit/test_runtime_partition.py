@@ -25,7 +25,7 @@ from processors.runtime.stream import Span
 from processors.runtime.transactions import Fenced, NotCommitted
 from processors.runtime.watchdog import Stuck, watch
 from schemas.base import encode
-from schemas.ticks import PROGRESS_KEY, Progress, Tick
+from schemas.ticks import NEVER, PROGRESS_KEY, Progress, Tick
 from schemas.transitions import JournalTruncated
 from tests.toy_fold import GROUPS, Added, Total, Toy
 
@@ -426,6 +426,9 @@ class Slow:
             def apply(self, event: Any, context: Context) -> Iterable[Effect]:
                 slow.wait("apply")
                 return opened.apply(event, context)
+
+            def due(self) -> int:
+                return NEVER
 
             def truncated(self, event: JournalTruncated) -> Iterable[Effect]:
                 return ()
