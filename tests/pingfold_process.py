@@ -312,7 +312,7 @@ class Pingfold:
         return moment
 
     def _is_past(self, moment: Micros) -> bool:
-        """Whether all partitions are past it. Where nothing is due ticks come seldom: a step of the clock brings one."""
+        """Whether all partitions are past it. Ticks may come seldom where nothing is due: a step of the clock does."""
         if self.folded_time() > moment:
             return True
         if time.monotonic() - self._nudged >= 2.0:
