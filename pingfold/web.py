@@ -31,6 +31,7 @@ from infra.time_watch import keep_telling
 from ingest.clock import Clock
 from ingest.ping.app import PingApp
 from ingest.ping.measures import keep_measuring
+from ingest.ping.peers import Peers
 from ingest.ping.source import Source
 from ingest.ping.urls import is_ping
 from ingest.prober.assignment import group_of
@@ -49,7 +50,7 @@ from query_api.readiness import Readiness
 from query_api.states import States
 from schemas.check_states import CheckState
 from schemas.monitor_states import MonitorState
-from schemas.topics import CHECK_STATES, DEFINITIONS, DELIVERY_STATES, MONITOR_STATES, PINGS, TRANSITIONS
+from schemas.topics import CHECK_STATES, DEFINITIONS, DELIVERY_STATES, HEARTBEATS, MONITOR_STATES, PINGS, TRANSITIONS
 
 log = structlog.get_logger(__name__)
 
@@ -85,7 +86,14 @@ async def serve(settings: Settings, listener: socket.socket, slot: str, pings: b
         telling = asyncio.create_task(keep_telling(progress, clock, operations.AHEAD), name="time-watch")
         stack.callback(telling.cancel)
         installation = await asyncio.to_thread(cluster_id, bootstrap)
-        source = Source(settings, clock, sink, slot, partitions, installation) if pings else None
+        source = None
+        if pings:
+            peers = Peers(slot)
+            beats = Replica(bootstrap, partitions, {HEARTBEATS: peers.apply}, wait_ms=500)
+            stack.push_async_callback(beats.close)
+            await beats.start()
+            peers.begin(clock.now() - clock.offset)
+            source = Source(settings, clock, sink, slot, partitions, installation, dues=progress, peers=peers)
         clickhouse = ClickHouse(Address.parse(clickhouse_of(settings)))
         stack.push_async_callback(clickhouse.close)
         written = GroupProgress(bootstrap, GROUP, [(TRANSITIONS.name, number) for number in range(partitions)])

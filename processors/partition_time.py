@@ -14,8 +14,12 @@ of it is refused, so that no wrong clock takes the time ahead and keeps deadline
 sends nothing, and holds up nobody. Where a record does not tell its time, nothing is refused.
 
 Silence is real time (`now` less the test clock's `offset`), so that a step of the test clock is no gap. A source's own
-return is measured by its own clock; the silence of the others by the partition's `clock`, from when they were heard.
+return is measured by its own clock, or told by itself where its ticks are seldom (`Tick.beats`). The silence of the
+others is measured by the partition's `clock`, from when they were heard: by a tick of theirs, or by a heartbeat that
+another source has heard and tells of in its own tick.
 """
+
+from collections.abc import Mapping
 
 from msgspec.structs import replace
 
@@ -55,6 +59,8 @@ def fold_tick(progress: Progress, tick: Tick, appended: Micros = 0) -> tuple[Pro
         return _refuse(progress, tick, ahead), []
     progress = _accept(progress, tick)
     clock = max(progress.clock, tick.now - tick.offset)
+    heard = _hear(progress.sources, tick, clock, appended)
+    known = heard.get(tick.slot)
     gaps = _Gaps(progress.gaps, tick.now)
     gaps.close("no source")
     gaps.close("journal truncated")
@@ -69,7 +75,7 @@ def fold_tick(progress: Progress, tick: Tick, appended: Micros = 0) -> tuple[Pro
 
     sources = {
         slot: _silence(slot, source, clock, gaps)
-        for slot, source in progress.sources.items()
+        for slot, source in heard.items()
         if slot != tick.slot and not (source.closed and clock - source.heard > FORGOTTEN)
     }
     sources[tick.slot] = Source(
@@ -90,6 +96,29 @@ def fold_tick(progress: Progress, tick: Tick, appended: Micros = 0) -> tuple[Pro
         stopped_at=None if live else tick.at,
     )
     return after, gaps.changes()
+
+
+def _hear(sources: Mapping[str, Source], tick: Tick, clock: Micros, appended: Micros) -> Mapping[str, Source]:
+    """The sources as if those that the tick's source has heard of had ticked themselves, so long ago.
+
+    That is true to what a tick means: their heartbeats stood in the log before this tick was made, and what they
+    acknowledged from before stood there before those. One whose clock is wrong is not believed, as its tick is not.
+    """
+    told: dict[str, Source] = {}
+    for relayed in tick.heard:
+        source = sources.get(relayed.slot)
+        if source is None or source.closed or source.epoch != relayed.epoch:
+            continue
+        if appended and abs(relayed.now - relayed.offset + relayed.age - appended) > BOUND:
+            continue
+        told[relayed.slot] = replace(
+            source,
+            at=max(source.at, relayed.at),
+            now=max(source.now, relayed.now),
+            offset=relayed.offset,
+            heard=max(source.heard, clock - relayed.age),
+        )
+    return {**sources, **told} if told else sources
 
 
 def open_gap(progress: Progress, cause: GapCause, start: Micros) -> tuple[Progress, list[Gap]]:
@@ -126,6 +155,9 @@ def _end_of_silence(known: Source, tick: Tick, gaps: "_Gaps") -> None:
         return
     if tick.epoch > known.epoch:
         gaps.span("lost source", tick.slot, known.at)
+    elif tick.beats:  # it says itself when it was silent; ticks may be far apart
+        if tick.silent_since is not None:
+            gaps.span("silent source", tick.slot, tick.silent_since)
     elif (tick.now - tick.offset) - (known.now - known.offset) > SILENT:
         gaps.span("silent source", tick.slot, known.at)
 
@@ -133,8 +165,11 @@ def _end_of_silence(known: Source, tick: Tick, gaps: "_Gaps") -> None:
 def _silence(slot: str, source: Source, clock: Micros, gaps: "_Gaps") -> Source:
     """What becomes of a source that is not the one that ticks."""
     quiet = clock - source.heard
-    if source.closed or quiet <= SILENT:
+    if source.closed:
         return source
+    if quiet <= SILENT:  # it may be another one that has told of its return
+        gaps.close("silent source", slot)
+        return replace(source, silent=False) if source.silent else source
     if quiet > RETIRED:
         if not gaps.close("silent source", slot):
             gaps.span("silent source", slot, source.at)

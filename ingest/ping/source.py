@@ -1,11 +1,12 @@
-"""A source of pings and of the time in `pings` (DESIGN section 2): one per ingest process, named by slot and epoch.
+"""A source of pings and of the time in `pings`: one per ingest process, named by slot and epoch.
 
-Once a second it appends a tick to every partition, through the sink of its pings. A tick is a low watermark: its `at`
-is the receipt time of the oldest ping not yet answered, or now, so whatever was acknowledged from before is in the log
-ahead of it. Ticks also carry what makes a gap: refused pings of the partition, a public URL that does not answer.
+Its ticks (`ticking`) are low watermarks: their `at` is the receipt time of the oldest ping not yet answered, or now,
+so whatever was acknowledged from before is in the log ahead of them. They also carry what makes a gap: refused pings of
+the partition, a silence of ours, a public URL that does not answer.
 
 The time of a partition goes ahead of its pings: before a ping whose stamp is far from the newest tick of its partition
-(the clock has stepped, or no tick came for a while) another tick is appended (`precede`).
+(the clock has stepped, or no tick came for a while) another tick is appended (`precede`). So a deadline is judged where
+it would have been with a tick a second.
 """
 
 import asyncio
@@ -17,14 +18,15 @@ import structlog
 from infra.disk import Disk
 from infra.liveness import LIVENESS
 from infra.log.sink import NotStored, Position
+from infra.progress import Dues
 from infra.settings import Settings
 from ingest.clock import Clock
 from ingest.needs import OrderedLog
 from ingest.ping import measures
+from ingest.ping.peers import Peers
 from ingest.ping.public_url import PublicUrl, proof_of
-from schemas.base import SECOND, Micros, encode
-from schemas.ticks import Tick
-from schemas.topics import PINGS
+from ingest.ping.ticking import Ticking, note_failures
+from schemas.base import Micros
 
 log = structlog.get_logger(__name__)
 
@@ -34,17 +36,13 @@ PROBE_SECONDS = 5.0
 _PROBE_AGAIN_SECONDS = 0.1  # while the public URL has never answered, and then ever more slowly
 _BEGIN_SECONDS = 30.0
 _CLOSE_SECONDS = 5.0
-# A process whose ticks have not been acknowledged for so long does not lead to the log.
-_LOG_SECONDS = 10.0
-# A ping whose stamp is further than this from the newest tick of its partition has a tick put before it. A little more
-# than the time from tick to tick, so that a late round does not make each ping cost a tick of its own.
-_NEAR: Micros = SECOND + SECOND // 4
 
 
 class Source:
     """To be made inside a running event loop. `begin` before listening; `close` after the last request is answered.
 
     acked: per partition, the newest offset of a ping that this process has acknowledged; -1 before.
+    `dues`, `peers`: see `Ticking`; without them every partition is ticked every second.
     `installation`: the id of the Kafka cluster, which answers to synthetic pings prove; None: none are sent, none
     answered (tests).
     """
@@ -58,12 +56,13 @@ class Source:
         partitions: int,
         installation: str | None,
         disk: Disk | None = None,
+        dues: Dues | None = None,
+        peers: Peers | None = None,
     ) -> None:
         self.slot = slot
         self.epoch = time.time_ns() // 1000  # of the real clock: it must grow, whatever a test does to time
         self.partitions = partitions
         self.acked = [-1] * partitions
-        self.unreachable_since: Micros | None = None
         self._clock = clock
         self._sink = sink
         self._disk = disk or Disk(settings)
@@ -74,18 +73,24 @@ class Source:
         self._in_flight: dict[int, Micros] = {}
         self._idle = asyncio.Event()
         self._closing = False
-        self._round = 0
-        # What the newest tick of each partition told as now; 0 before `begin`.
-        self._told_now: list[Micros] = [0] * partitions
-        # partition -> (since, the newest round of ticks begun before the newest refusal)
-        self._refused: dict[int, tuple[Micros, int]] = {}
+        self._reports = LIVENESS.activity("ticks", needs=("kafka",))
+        self._ticking = Ticking(
+            slot, self.epoch, partitions, clock, sink, self._watermark, dues, peers, reported=self._reports.beat
+        )
+        self._untold = self._ticking.untold
         self._installation = installation
         self._public = None if installation is None else PublicUrl(settings, installation, f"{slot}-{self.epoch}")
-        self._stored_at = -_LOG_SECONDS  # when a tick was acknowledged last, on the loop's clock
-        self._stored = asyncio.Event()  # set by the first one after a while without
         self._reached: Micros | None = None  # when the newest successful probe began
         self._tasks: list[asyncio.Task[None]] = []
-        self._reports = LIVENESS.activity("ticks", needs=("kafka",))
+
+    @property
+    def unreachable_since(self) -> Micros | None:
+        """Since when synthetic pings through the public URL have been failing."""
+        return self._untold.unreachable_since
+
+    @unreachable_since.setter
+    def unreachable_since(self, since: Micros | None) -> None:
+        self._untold.unreachable_since = since
 
     # What the ping application tells.
 
@@ -126,9 +131,7 @@ class Source:
         Both go through the same producer, so they stand in the log in this order. Raises `NotStored` when the sink is
         full, as it would be for the ping.
         """
-        told = self._told_now[partition]
-        if told and abs(at - told) > _NEAR:
-            self._append(partition, self._round).add_done_callback(self._note_failure)
+        self._ticking.precede(partition, at)
 
     def acknowledge(self, position: Position) -> None:
         """Note where an acknowledged ping stands, for reads after it."""
@@ -137,14 +140,11 @@ class Source:
 
     def refuse(self, partition: int | None, since: Micros | None = None) -> None:
         """A ping of this partition (None: of any) is answered 503. Told in every tick until one is acknowledged."""
-        since = self._clock.now() if since is None else since
-        for number in range(self.partitions) if partition is None else (partition,):
-            before, _ = self._refused.get(number, (since, 0))
-            self._refused[number] = (min(before, since), self._round)
+        self._untold.refuse(partition, self._clock.now() if since is None else since)
 
     def prove(self, name: str) -> str | None:
         """The answer to the synthetic ping `name` of any process; None when a ping would not get into the log here."""
-        if self._installation is None or asyncio.get_running_loop().time() - self._stored_at > _LOG_SECONDS:
+        if self._installation is None or not self._ticking.leads_to_the_log:
             return None
         return proof_of(self._installation, name)
 
@@ -158,10 +158,11 @@ class Source:
         if self._public is not None and await self._probe(self._public, first=True):
             self.unreachable_since = self._clock.now()
         deadline = time.monotonic() + _BEGIN_SECONDS
-        while failed := [error for error in await self._tick() if error is not None]:
+        while failed := [error for error in await self._ticking.everywhere() if error is not None]:
             if time.monotonic() > deadline:
                 raise NotStored(f"the first tick of source {self.slot} is not acknowledged: {failed[0]}")
             await asyncio.sleep(0.2)
+        self._ticking.begun()
         self._tasks.append(asyncio.create_task(self._keep_ticking(), name="source-ticks"))
         if self._public is not None:
             self._tasks.append(asyncio.create_task(self._keep_probing(self._public), name="source-probes"))
@@ -179,7 +180,9 @@ class Source:
             async with asyncio.timeout(_CLOSE_SECONDS):
                 if self._in_flight:
                     await self._idle.wait()
-                failed = [error for error in await self._tick(closing=True) if error is not None]
+                failed = [error for error in await self._ticking.everywhere(closing=True) if error is not None]
+                if not failed and (last := self._ticking.closed()) is not None:
+                    await last
         except TimeoutError:
             failed = [NotStored(f"not within {_CLOSE_SECONDS:.0f} s")]
         if failed:
@@ -187,58 +190,8 @@ class Source:
 
     # Ticks.
 
-    def _tick(self, closing: bool = False) -> "asyncio.Future[list[BaseException | None]]":
-        """Append a tick to every partition now; the future tells how each ended and never fails."""
-        self._clock.refresh()
-        self._round += 1
-        return asyncio.gather(*(self._try(partition, closing) for partition in range(self.partitions)))
-
-    def _try(self, partition: int, closing: bool) -> "asyncio.Future[BaseException | None]":
-        try:
-            return self._append(partition, self._round, closing)
-        except NotStored as error:
-            failed: asyncio.Future[BaseException | None] = asyncio.get_running_loop().create_future()
-            failed.set_result(error)
-            return failed
-
-    def _append(self, partition: int, round: int, closing: bool = False) -> "asyncio.Future[BaseException | None]":
-        """Append a tick to one partition; the future tells how it ended. Raises `NotStored` when the sink is full."""
-        ended: asyncio.Future[BaseException | None] = asyncio.get_running_loop().create_future()
-
-        def settle(stored: "asyncio.Future[Position]") -> None:
-            # Stored or not: a producer that no longer reports at all is one that hangs.
-            self._reports.beat()
-            error = asyncio.CancelledError() if stored.cancelled() else stored.exception()
-            if error is None:
-                self._told(partition, round)
-            if not ended.done():
-                ended.set_result(error)
-
-        now = self._clock.now()
-        refused = self._refused.get(partition)
-        tick = Tick(
-            slot=self.slot,
-            epoch=self.epoch,
-            at=min(now, next(iter(self._in_flight.values()), now)),
-            now=now,
-            offset=self._clock.offset,
-            closing=closing,
-            refused_since=refused[0] if refused else None,
-            unreachable_since=self.unreachable_since,
-        )
-        self._sink.put(PINGS, None, encode(tick), partition).add_done_callback(settle)
-        self._told_now[partition] = now
-        return ended
-
-    def _told(self, partition: int, round: int) -> None:
-        """A tick of this round is in the log: with it, every refusal from before the round."""
-        now = asyncio.get_running_loop().time()
-        if now - self._stored_at > _LOG_SECONDS:
-            self._stored.set()
-        self._stored_at = now
-        refused = self._refused.get(partition)
-        if refused is not None and refused[1] < round:
-            del self._refused[partition]
+    def _watermark(self, now: Micros) -> Micros:
+        return next(iter(self._in_flight.values()), now)
 
     async def _keep_ticking(self) -> None:
         loop = asyncio.get_running_loop()
@@ -250,28 +203,19 @@ class Source:
                 self._reports.beat()
                 continue
             try:
-                self._tick().add_done_callback(self._note_failures)
+                self._ticking.where_needed().add_done_callback(note_failures)
             except Exception:
                 log.exception("source.tick_failed")
-
-    def _note_failure(self, ended: "asyncio.Future[BaseException | None]") -> None:
-        if (error := ended.result()) is not None:
-            log.warning("source.tick_not_stored", partitions=1, error=str(error))
-
-    def _note_failures(self, ended: "asyncio.Future[list[BaseException | None]]") -> None:
-        failed = [] if ended.cancelled() else [error for error in ended.result() if error is not None]
-        if failed:
-            log.warning("source.tick_not_stored", partitions=len(failed), error=str(failed[0]))
 
     # Synthetic pings.
 
     async def _keep_probing(self, public: PublicUrl) -> None:
         pause = _PROBE_AGAIN_SECONDS
         while True:
-            self._stored.clear()
+            self._ticking.stored.clear()
             with contextlib.suppress(TimeoutError):  # when the log is back, pings may get through again
                 async with asyncio.timeout(PROBE_SECONDS if self.unreachable_since is None else pause):
-                    await self._stored.wait()
+                    await self._ticking.stored.wait()
             began = self._clock.now()
             fault = await self._probe(public)
             measures.reachable(not fault)
@@ -279,7 +223,7 @@ class Source:
                 log.info("source.reachable", url=public.url)
                 self.unreachable_since, pause = None, _PROBE_AGAIN_SECONDS
                 with contextlib.suppress(Exception):
-                    self._tick()  # at once, so that the gap ends here
+                    self._ticking.everywhere()  # at once, so that the gap ends here
             elif fault:
                 pause = min(pause * 1.5, PROBE_SECONDS)
                 if self.unreachable_since is None:

@@ -77,7 +77,7 @@ async def test_refused_records_nothing_and_makes_nothing(url: str, line: str, me
     assert reply.line == (line if method != "HEAD" else line[:4])
     assert world.sink.order == []
     assert world.projects.asked == []
-    assert world.source._refused == {}
+    assert world.source._untold._refused == {}
 
 
 # Headers, and the deployments of the three seeds.
@@ -303,7 +303,7 @@ async def test_create_without_a_verdict(makes: bool, fresh: bool, status: int, r
     world.projects.silent, world.projects.makes, world.replica.fresh = True, makes, fresh
     reply = await world.ask(f"/{KEY}/new?create=1")
     assert reply.status == status
-    assert len(world.source._refused) == (8 if refused else 0)
+    assert len(world.source._untold._refused) == (8 if refused else 0)
     if status == 503:
         assert reply.headers["retry-after"] == "1"
 
@@ -327,7 +327,7 @@ async def test_without_a_look_at_the_end_nothing_is_not_found(url: str, partitio
     reply = await world.ask(url)
     assert (reply.status, reply.headers["retry-after"]) == (503, "1")
     assert reply.headers["access-control-allow-origin"] == "*"
-    assert len(world.source._refused) == partitions
+    assert len(world.source._untold._refused) == partitions
 
 
 @pytest.mark.parametrize("full", [True, False])
@@ -338,7 +338,7 @@ async def test_what_kafka_does_not_confirm_is_not_claimed(full: bool) -> None:
     assert (reply.status, reply.headers["retry-after"]) == (503, "1")
     world.sink.full, world.sink.fails = False, lambda record: False
     await world.ask(BY_UUID)
-    (partition,) = world.source._refused
+    (partition,) = world.source._untold._refused
     assert partition == world.sink.order[0].partition  # of the same check
     assert world.source.in_flight == 0
 
@@ -350,7 +350,7 @@ async def test_overload_is_refused_inside_the_application() -> None:
     await asyncio.sleep(0)
     assert world.source.in_flight == 2
     assert (await world.ask(BY_SLUG)).status == 503
-    assert len(world.source._refused) == 1
+    assert len(world.source._untold._refused) == 1
     world.sink.release()
     assert {(await task).line for task in waiting} == {"200 OK"}
     assert (await world.ask(BY_UUID)).status == 200
@@ -364,11 +364,11 @@ async def test_a_ping_that_is_abandoned_counts_as_refused() -> None:
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert (world.source.in_flight, len(world.source._refused)) == (0, 1)
+    assert (world.source.in_flight, len(world.source._untold._refused)) == (0, 1)
 
 
 async def test_a_defect_is_a_503_and_never_a_500(monkeypatch: pytest.MonkeyPatch) -> None:
     world = World()
     monkeypatch.setattr(world.app._events, "encode", lambda *args: 1 / 0)
     assert (await world.ask(BY_UUID)).status == 503
-    assert (world.source.in_flight, len(world.source._refused)) == (0, 8)
+    assert (world.source.in_flight, len(world.source._untold._refused)) == (0, 8)

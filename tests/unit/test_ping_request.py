@@ -92,7 +92,7 @@ async def test_an_endless_body_is_answered_and_closed() -> None:
 async def test_too_many_bytes_of_unfinished_bodies() -> None:
     world = World(Limits(held=10))
     assert (await world.ask(BY_UUID, "POST", body=[b"x" * 11, b"y"])).status == 503
-    assert (len(world.source._refused), world.app._bodies.held) == (1, 0)
+    assert (len(world.source._untold._refused), world.app._bodies.held) == (1, 0)
 
 
 # What is recorded of a request, and the defects of section 13.
