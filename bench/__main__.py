@@ -13,6 +13,7 @@ from bench.fail_to_webhook import fail_to_webhook
 from bench.fold import fold
 from bench.get_monitor import get_monitor
 from bench.idle import idle
+from bench.idle_growth import idle_growth
 from bench.ingest import ingest
 from bench.load_states import load_states
 from bench.memory import memory
@@ -42,6 +43,7 @@ _COMMANDS = (
     prober,
     startup,
     idle,
+    idle_growth,
     load_states,
     memory,
     uptime,

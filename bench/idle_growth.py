@@ -1,0 +1,61 @@
+"""What an idle Pingfold writes: bytes of Kafka's log files that came into being while nothing happens, by topic.
+
+A fresh Pingfold with some checks that are up and not due. After it has settled (a new source ticks every second for a
+while), the size of every segment of Kafka is looked at twice; what has come in between is carried on to a day. What is
+kept is that of topics that are neither compacted nor short-lived.
+"""
+
+import re
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bench.checks import make_checks, ping_events, produce, wait_folded
+from bench.report import Report, say
+from bench.stack import pingfold
+from schemas.topics import PINGS, TOPICS, Cleanup
+
+_DAY = 86_400
+_PARTITION = re.compile(r"(.+)-\d+")
+_KEPT = {topic.name for topic in TOPICS if topic.cleanup is Cleanup.DELETE and topic.retention_ms == -1}
+
+
+def idle_growth(
+    seconds: Annotated[float, typer.Option(help="How long to look.")] = 160.0,
+    settle: Annotated[float, typer.Option(help="Seconds after the start before the look begins.")] = 100.0,
+    checks: Annotated[int, typer.Option(help="Checks that are up.")] = 100,
+    url: Annotated[str | None, typer.Option(help="Measure the Pingfold that runs there.")] = None,
+) -> None:
+    """What an idle Pingfold writes and keeps in a day."""
+    report = Report("idle-growth", {"seconds": seconds, "settle": settle, "checks": checks})
+    with pingfold(url) as stack:
+        if checks:
+            ids = make_checks(stack, checks)
+            produce(stack.credentials.kafka, PINGS, ping_events(ids, time.time_ns() // 1000))
+            wait_folded(stack, "checks", PINGS)
+        say(f"settling for {settle:.0f} s")
+        time.sleep(settle)
+        before, began = _sizes(stack.data), time.monotonic()
+        say(f"looking for {seconds:.0f} s")
+        time.sleep(seconds)
+        after, lasted = _sizes(stack.data), time.monotonic() - began
+    grown = {topic: size - before[topic] for topic, size in after.items() if size > before[topic]}
+    a_day = {topic: round(size / lasted * _DAY / 1e6, 2) for topic, size in sorted(grown.items())}
+    kept = round(sum(size for topic, size in a_day.items() if topic in _KEPT), 2)
+    passing = round(sum(size for topic, size in a_day.items() if topic not in _KEPT), 2)
+    report.measured |= {"mb_a_day_by_topic": a_day, "kept_mb_a_day": kept, "passing_mb_a_day": passing}
+    report.ask("kept, MB a day", kept, "<=", 10)
+    report.ask("written in what is compacted or short-lived, MB a day", passing, "<=", 100)
+    report.publish()
+
+
+def _sizes(data: Path) -> Counter[str]:
+    """Bytes of all segments, by topic. Segments of deleted topics and snapshots are none of them."""
+    sizes: Counter[str] = Counter()
+    for folder in data.glob("kafka/**/*-[0-9]*"):
+        if (match := _PARTITION.fullmatch(folder.name)) is not None and folder.is_dir():
+            sizes[match[1]] += sum(file.stat().st_size for file in folder.glob("*.log"))
+    return sizes
