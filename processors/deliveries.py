@@ -5,7 +5,10 @@ when it is requested, and kept as text: every attempt sends the same bytes, or t
 attempt is outstanding (`due` None: the sender owes it) or waits for a tick to pass `due`. A report counts only for the
 attempt that is outstanding: doubles, and reports of workers that woke up late, change nothing. Each delivery ends in
 exactly one `DeliveryFinished`: delivered, exhausted, gone (410) or removed (its channel was removed or disabled, or was
-so when it was requested); the figures are in `retry_policy`.
+so when it was requested); the figures are in `retry_policy`. Exhausted is one that ran out of attempts; one that has
+been due for days during which nothing was delivered, whether its attempts were made or it waited behind others; and the
+oldest of a channel of which too much is pending. So what is pending is bounded, in number and by age, whatever a
+receiver does. Each of them is a reason to look whether the channel is to be disabled.
 
 `data` goes into the body as the fold that asked for it made it, but for `monitor.url`: where that is the path of a page
 of ours (`/...`), the channel's `site` comes before it. No fold may know a setting; a definition may carry one.
@@ -28,7 +31,20 @@ import msgspec
 
 from processors.fold import SAME, Context, Effect, Partition, Refused, View
 from processors.partition_time import fold_plain_tick, vouched
-from processors.retry_policy import WARNINGS, delivered, gone, retry_delay, to_be_disabled
+from processors.pending_deliveries import PendingDeliveries
+from processors.retry_policy import (
+    DAY,
+    DISABLE_AFTER,
+    MAX_AGE,
+    MOST_PENDING,
+    MOST_PENDING_SIZE,
+    WARNINGS,
+    delivered,
+    gone,
+    retry_delay,
+    to_be_disabled,
+    too_old_at,
+)
 from processors.time_correction import correct_deliveries, correct_time
 from processors.wheel import Wheel
 from schemas.base import SECOND, Micros
@@ -58,6 +74,9 @@ _AHEAD: Micros = 60 * SECOND
 # The last moment that can be written as a date of four digits; beyond it nothing is a time.
 _LAST_MOMENT: Micros = 253_402_300_799 * SECOND
 _DETAIL = 200
+_HEALTH = "health"
+# So many deliveries are ended by age, or as surplus, in one event, so that it fits into a transaction.
+_MOST_ENDED = 1_000
 
 
 def endpoint_key(channel: str) -> str:
@@ -67,7 +86,7 @@ def endpoint_key(channel: str) -> str:
 
 def health_key(channel: str) -> str:
     """The key of a channel's counters."""
-    return f"health/{channel}"
+    return f"{_HEALTH}/{channel}"
 
 
 def delivery_key(delivery: str) -> str:
@@ -88,7 +107,7 @@ class DeliveriesFold:
     """Plugs the fold into the runtime."""
 
     name = "deliveries"
-    version = 3
+    version = 4
     journal: Topic = DELIVERIES
     states: Topic = DELIVERY_STATES
 
@@ -110,30 +129,31 @@ class DeliveriesFold:
 
 
 class _Deliveries:
-    """One partition. Beside the view: pending deliveries by channel, and a wheel of those that wait.
+    """One partition. Beside the view: an index of what is pending, and a wheel of what waits or may be too old.
 
     Delivery records are only ever put and deleted, never edited, so the listener sees every change and every undo.
     """
 
     def __init__(self, view: View) -> None:
         self._view = view
-        self._pending: dict[str, set[str]] = {}
-        self._wheel = Wheel(lambda key: view.get(key) is not None)
+        self._pending = PendingDeliveries(view)
+        self._wheel = Wheel(self._is_there)
         for key, record in view.items():
             self._follow(key, None, record)
         view.listeners.append(self._follow)
 
+    def _is_there(self, key: str) -> bool:
+        kind, _, channel = key.partition("/")
+        return channel in self._pending if kind == _HEALTH else self._view.get(key) is not None
+
     def _follow(self, key: str, old: msgspec.Struct | None, new: msgspec.Struct | None) -> None:
+        """The wheel has each delivery that waits, and by the key of its counters each channel, for the oldest of it."""
+        if isinstance(new, Delivery) or isinstance(old, Delivery):
+            self._pending.follow(key, old, new)
         if isinstance(new, Delivery):
-            if old is None:
-                self._pending.setdefault(new.channel, set()).add(key)
+            self._wheel.set(health_key(new.channel), new.first_due + MAX_AGE)
             if new.due is not None:
                 self._wheel.set(key, new.due)
-        elif isinstance(old, Delivery):
-            pending = self._pending[old.channel]
-            pending.discard(key)
-            if not pending:
-                del self._pending[old.channel]
 
     def apply(self, event: Any, context: Context) -> Iterable[Effect]:
         """Fold one event. The key of every event but a tick is the channel."""
@@ -146,8 +166,7 @@ class _Deliveries:
         if not 0 <= (event.now if isinstance(event, Tick) else event.at) <= _LAST_MOMENT:
             raise Refused("its time is not a time")
         if isinstance(event, Tick):
-            self._tick(event, context)
-            return ()
+            return self._tick(event, context)
         if not channel:
             raise Refused("the key, a channel id, is missing")
         if context.retried and not isinstance(event, DeliveryRequested | DeliveryReplayed):
@@ -187,10 +206,15 @@ class _Deliveries:
         latest = vouched(progress, context.at) + _AHEAD
         return min(max(at, progress.time), latest) if progress.time else at
 
-    def _tick(self, tick: Tick, context: Context) -> None:
+    def _tick(self, tick: Tick, context: Context) -> list[Effect]:
         progress = fold_plain_tick(self._progress, tick, context.at)
         self._view.put(PROGRESS_KEY, progress)
-        for key in self._wheel.due(progress.time):
+        due = self._wheel.due(progress.time)
+        # In this order, whatever the wheel had: what has become too old is not tried again.
+        effects: list[Effect] = []
+        for key in sorted(key for key in due if key.startswith(f"{_HEALTH}/")):
+            effects += self._end_old(key.partition("/")[2], progress.time, _MOST_ENDED - len(effects))
+        for key in due:
             record = self._view.get(key)
             # The wheel may be behind the view, never ahead: what it names is looked at again.
             if isinstance(record, Delivery) and record.due is not None:
@@ -198,6 +222,50 @@ class _Deliveries:
                     self._try_again(record)
                 else:
                     self._wheel.set(key, record.due)
+        return effects
+
+    def _end_old(self, channel: str, now: Micros, most: int) -> list[Effect]:
+        """End what the receiver has not taken for too long; of a channel that does not fail nothing is too old.
+
+        What is beyond `most` ends at the next tick.
+        """
+        health: EndpointHealth | None = self._view.get(health_key(channel))
+        effects: list[Effect] = []
+        while health is not None and (oldest := self._pending.oldest(channel)) is not None:
+            until = too_old_at(oldest, health.failing_since)
+            if until is None or until > now or len(effects) >= most:
+                self._wheel.set(health_key(channel), now + MAX_AGE if until is None else until)
+                break
+            effects.append(self._exhaust(oldest, now, f"not delivered within {MAX_AGE // DAY} days"))
+        return effects + self._disable_if_dead(channel, now) if effects else []
+
+    def _end_surplus(self, channel: str, now: Micros) -> list[Effect]:
+        """End the oldest while too much is pending. That counts as a failure of the channel: it does not keep up."""
+        effects: list[Effect] = []
+        while len(effects) < _MOST_ENDED and self._has_surplus(channel):
+            oldest = self._pending.oldest(channel)
+            assert oldest is not None
+            effects.append(self._exhaust(oldest, now, "too many deliveries were pending, and this was the oldest"))
+        if effects:
+            health = self._view.edit(EndpointHealth, health_key(channel))
+            if health.failing_since is None:
+                health.failing_since = now
+        return effects + self._disable_if_dead(channel, now) if effects else []
+
+    def _has_surplus(self, channel: str) -> bool:
+        return len(self._pending.of(channel)) > MOST_PENDING or self._pending.size(channel) > MOST_PENDING_SIZE
+
+    def _exhaust(self, delivery: Delivery, now: Micros, why: str) -> Effect:
+        self._view.delete(delivery_key(delivery.id))
+        detail = f"{why}; last: {delivery.error}" if delivery.error else why
+        return _finished(delivery, "exhausted", _reported(delivery), now, detail)
+
+    def _disable_if_dead(self, channel: str, now: Micros) -> list[Effect]:
+        """A delivery has just ended without success: give the channel up if none has succeeded for days."""
+        health: EndpointHealth = self._view.get(health_key(channel))
+        if not to_be_disabled(health.failing_since, now):
+            return []
+        return self._disable(channel, f"nothing delivered for {DISABLE_AFTER // DAY} days", now)
 
     def _requested(self, channel: str, event: DeliveryRequested, context: Context) -> list[Effect]:
         endpoint: Endpoint | None = self._view.get(endpoint_key(channel))
@@ -246,7 +314,7 @@ class _Deliveries:
             detail = "the channel does not exist" if health is None else "the channel is disabled"
             return [_finished(delivery, "removed", 0, now, detail)]
         self._view.put(delivery_key(delivery.id), delivery)
-        return []
+        return self._end_surplus(delivery.channel, now)
 
     def _try_again(self, waiting: Delivery) -> None:
         self._view.put(
@@ -271,14 +339,14 @@ class _Deliveries:
 
         # A mail server that took it for some of the recipients refused the others with an error, not with a status.
         detail = f"HTTP {event.status}" if event.status and not event.again else event.error[:_DETAIL]
-        if health.failures == 0:
+        if health.failing_since is None:
             health.failing_since = now
         health.failures += 1
         effects: list[Effect] = []
         if gone(event):
             self._view.delete(key)
             effects.append(_finished(delivery, "gone", event.attempt, now, detail))
-            effects += self._disable(channel, health, "answered 410 Gone", now)
+            effects += self._disable(channel, "answered 410 Gone", now)
             return effects
         delay = retry_delay(event)
         if delay is not None:
@@ -288,26 +356,33 @@ class _Deliveries:
             self._view.delete(key)
             effects.append(_finished(delivery, "exhausted", event.attempt, now, detail))
             if to_be_disabled(health.failing_since, now):
-                effects += self._disable(channel, health, f"nothing delivered for days; last: {detail}", now)
+                effects += self._disable(
+                    channel, f"nothing delivered for {DISABLE_AFTER // DAY} days; last: {detail}", now
+                )
                 return effects
         if health.failures in WARNINGS:
             effects.append(_troubled(channel, health, detail, now))
         return effects
 
-    def _disable(self, channel: str, health: EndpointHealth, detail: str, now: Micros) -> list[Effect]:
-        health.disabled = True
+    def _disable(self, channel: str, detail: str, now: Micros) -> list[Effect]:
+        health = self._view.edit(EndpointHealth, health_key(channel))
+        health.disabled, health.disabled_at, health.disabled_because = True, now, detail
         ended = self._end_all(channel, f"the channel was disabled: {detail}", now)
         return [_troubled(channel, health, detail, now), *ended]
 
     def _end_all(self, channel: str, detail: str, now: Micros) -> list[Effect]:
         """End every pending delivery of a channel, in the order of their keys."""
         effects: list[Effect] = []
-        for key in sorted(self._pending.get(channel, ())):
+        for key in sorted(self._pending.of(channel)):
             delivery: Delivery = self._view.get(key)
             self._view.delete(key)
-            reported = delivery.attempt - (delivery.due is None)
-            effects.append(_finished(delivery, "removed", reported, now, detail))
+            effects.append(_finished(delivery, "removed", _reported(delivery), now, detail))
         return effects
+
+
+def _reported(delivery: Delivery) -> int:
+    """How many attempts were reported."""
+    return delivery.attempt - (delivery.due is None)
 
 
 def _finished(delivery: Delivery, outcome: Outcome, attempts: int, now: Micros, detail: str = "") -> Effect:

@@ -5,15 +5,21 @@ attempt, so that ten thousand deliveries which failed together do not come back 
 gives the same times. `Retry-After` is honoured between one and two times the delay that would have been: a receiver
 can ask for patience, not for silence. A receiver that says 429 or answers too late gets at least a minute.
 
-A channel is disabled at once by 410 Gone; else only when a delivery ran out of attempts and nothing has succeeded for
-more than 5 days. Both a long time and a delivery tried over days are needed, so an outage of some hours under a storm
-of notices, however many attempts fail in it, disables nothing and ends nothing.
+A delivery that is tried so has ended after 3.9 days at the latest. One that waits behind others of a receiver that
+times out, or whose receiver asks for patience again and again, ends when it has been due for 4 days during which
+nothing was delivered to the channel. (Days in which a channel did not fail do not count: then it was Pingfold that did
+not send.) Of a channel at most so many deliveries, with bodies of so many characters, are pending; beyond that the
+oldest ends.
+
+A channel is disabled at once by 410 Gone; else only when a delivery ends without success and nothing has succeeded for
+more than 5 days. Both a long time and a delivery that ended are needed, so an outage of some hours under a storm
+of notices, however many attempts fail in it, disables nothing.
 """
 
 import hashlib
 
 from schemas.base import SECOND, Micros
-from schemas.deliveries import DeliveryAttempted
+from schemas.deliveries import Delivery, DeliveryAttempted
 
 _DELAYS = (5, 30, 120, 600, 1800, 3600, 7200, 18_000, 36_000, 50_400, 72_000, 86_400)
 ATTEMPTS = len(_DELAYS) + 1
@@ -22,7 +28,11 @@ _SPREAD = 0.2
 
 # Failed attempts in a row that are worth a warning.
 WARNINGS = frozenset((10, 100, 900))
-DISABLE_AFTER: Micros = 5 * 86_400 * SECOND
+DAY: Micros = 86_400 * SECOND
+MAX_AGE: Micros = 4 * DAY
+DISABLE_AFTER: Micros = 5 * DAY
+MOST_PENDING = 10_000
+MOST_PENDING_SIZE = 32 * 2**20
 
 
 def delivered(attempt: DeliveryAttempted) -> bool:
@@ -54,5 +64,10 @@ def retry_delay(attempt: DeliveryAttempted) -> Micros | None:
 
 
 def to_be_disabled(failing_since: Micros | None, now: Micros) -> bool:
-    """Whether a channel whose delivery has just run out of attempts is given up."""
+    """Whether a channel is given up, a delivery of which has just ended without success."""
     return failing_since is not None and now - failing_since > DISABLE_AFTER
+
+
+def too_old_at(delivery: Delivery, failing_since: Micros | None) -> Micros | None:
+    """When a pending delivery of a channel that has been failing since then is given up; None: it does not fail."""
+    return None if failing_since is None else max(delivery.first_due, failing_since) + MAX_AGE

@@ -94,7 +94,7 @@ class Sender:
             owned.reader.result()  # it has failed: nothing would be sent any more
         for key, record in changes.items():
             if isinstance(record, EndpointHealth) and record.disabled:
-                log.warning("channel.disabled", channel=key.partition("/")[2], failures=record.failures)
+                log.warning("channel.disabled", channel=key.partition("/")[2], because=record.disabled_because)
         if owned.reader is None and len(changes) <= STRETCH:
             self._note(owned, changes.items())
             self._dispatcher.start()

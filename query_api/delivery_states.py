@@ -63,7 +63,10 @@ class DeliveryStates:
                 self._channel_of[id] = of.channel
                 self._pending.setdefault(of.channel, {})[id] = Pending(of.first_due, id, of.replay, value)
             elif (ended := self._channel_of.pop(id, None)) is not None:
-                self._pending.get(ended, {}).pop(id, None)
+                pending = self._pending.get(ended, {})
+                pending.pop(id, None)
+                if not pending:
+                    self._pending.pop(ended, None)
         elif kind == "health":
             if value is None:
                 self._health.pop(id, None)
@@ -88,6 +91,10 @@ class DeliveryStates:
     def pending(self, channel: str) -> list[Pending]:
         """What is not finished, newest first."""
         return sorted(list(self._pending.get(channel, {}).values()), reverse=True)
+
+    def count(self, channel: str) -> int:
+        """How many are not finished."""
+        return len(self._pending.get(channel, ()))
 
     def delivery(self, channel: str, id: str) -> Delivery | None:
         """The delivery of a channel with this id, if it is not finished."""

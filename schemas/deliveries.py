@@ -92,12 +92,17 @@ DeliveriesEvent = (
 
 
 class EndpointHealth(Value, tag="endpoint-health"):
-    """Counters of a channel. failures: attempts that failed since the last success, the first at `failing_since`."""
+    """Counters of a channel. failures: attempts that failed since the last success, the first at `failing_since`.
+
+    disabled_at, disabled_because: not told by versions before 4 of the fold.
+    """
 
     failures: int = 0
     failing_since: Micros | None = None
     last_success: Micros | None = None
     disabled: bool = False
+    disabled_at: Micros | None = None
+    disabled_because: str = ""
 
 
 class Delivery(Value, tag="delivery"):

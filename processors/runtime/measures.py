@@ -9,7 +9,7 @@ from prometheus_client import Counter, Gauge, Histogram
 from processors.fold import Effect
 from schemas.dead_letters import DeadLetter
 from schemas.ticks import Progress
-from schemas.transitions import GapSeen
+from schemas.transitions import ChannelTroubled, DeliveryFinished, GapSeen
 
 _EVENTS = Counter("pingfold_fold_events_total", "Journal records folded", ["fold"])
 _FOLD_SECONDS = Counter("pingfold_fold_seconds_total", "Time spent in pure fold code", ["fold"])
@@ -40,6 +40,8 @@ _LOADING = Gauge(
     multiprocess_mode="mostrecent",
 )
 _GAPS = Counter("pingfold_gaps_total", "Gaps that have closed", ["cause"])
+_ENDED = Counter("pingfold_deliveries_ended_total", "Deliveries that have ended", ["outcome"])
+_DISABLED = Counter("pingfold_channels_disabled_total", "Channels disabled because nothing could be delivered")
 _DEAD_LETTERS = Counter("pingfold_dead_letters_total", "Records put into dead-letters", ["topic"])
 _STOPS = Counter("pingfold_fold_defective_total", "Times that a fold stopped because it refused too much", ["fold"])
 _EFFECTS = Counter("pingfold_fold_effects_total", "Effects committed", ["fold", "topic"])
@@ -88,6 +90,10 @@ def committed(fold: str, effects: Sequence[Effect], seconds: float) -> None:
         match effect.value:
             case DeadLetter(topic=topic):
                 _DEAD_LETTERS.labels(topic).inc()
+            case DeliveryFinished(outcome=outcome):
+                _ENDED.labels(outcome).inc()
+            case ChannelTroubled(disabled=True):
+                _DISABLED.inc()
             case GapSeen(cause=cause, end=int()):
                 _GAPS.labels(cause).inc()
             case _:

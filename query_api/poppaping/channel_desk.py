@@ -19,6 +19,8 @@ from schemas.deliveries import DeliveryReplayed, DeliveryRequested
 from schemas.topics import DELIVERIES
 
 _STORED_WITHIN = 5.0
+# Test sends and replays are refused while so much is pending: the fold ends the oldest beyond 10,000.
+MOST_ASKED_FOR = 9_000
 
 
 class ChannelDesk(Desk):
@@ -30,6 +32,15 @@ class ChannelDesk(Desk):
         """Nothing is sent to a channel that was disabled."""
         if self.parts.delivery_states.health(channel.id).disabled:
             raise Fault(409, "The alert channel is disabled: change it (PATCH), and it is enabled.", "channel_disabled")
+
+    def must_have_room(self, channel: Channel) -> None:
+        """What somebody asks for may not push out what has happened: beyond so much only events are put in."""
+        if self.room(channel) <= 0:
+            raise Fault(429, "Too many deliveries of the alert channel are pending.", "too_many_pending")
+
+    def room(self, channel: Channel) -> int:
+        """So many deliveries may be asked for, beside those that are pending."""
+        return MOST_ASKED_FOR - self.parts.delivery_states.count(channel.id)
 
     async def put(self, channel: Channel, *events: DeliveryRequested | DeliveryReplayed) -> int:
         """Put events into the channel's deliveries; the offset of the last."""
@@ -59,6 +70,8 @@ class ChannelDesk(Desk):
             "events": list(channel.notices),
             "created_at": time(channel.created),
             "disabled": health.disabled,
+            "disabled_at": time(health.disabled_at),
+            "disabled_because": health.disabled_because or None,
             "failures": health.failures,
             "last_success_at": time(health.last_success),
         }

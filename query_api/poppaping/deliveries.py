@@ -28,8 +28,7 @@ from schemas.ids import new_id
 
 router = APIRouter(tags=["alerts"], responses=ERRORS)
 
-# So many are sent again by one request, so many of their bodies are held at once.
-_MOST_REPLAYED = 10_000
+# So many bodies are held at once when many are sent again.
 _AT_ONCE = 100
 _EPOCH, _MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
 
@@ -47,6 +46,7 @@ async def send_test(desk: Channels, key: AlertsWriter, id: str) -> Response:
     """Send a test: an event that the channel takes, whose data say `"test": true`."""
     channel = await desk.channel(key, id)
     desk.must_be_served(channel)
+    desk.must_have_room(channel)
     if not channel.notices:
         raise Fault(409, "The alert channel takes no events.", "no_events")
     notice, now = channel.notices[0], desk.parts.clock.now()
@@ -87,7 +87,8 @@ async def list_deliveries(
 async def replay_many(desk: Channels, key: AlertsWriter, id: str, body: JsonObject) -> Response:
     """Send again what ended in `{"from": TIME, "to": TIME}`, or what failed since `{"failed_since": TIME}`.
 
-    What is pending is left alone. At most 10,000 at once, the oldest: `more` tells that there are others.
+    What is pending is left alone. At most 9,000 at once, less what is pending, the oldest: `more` tells that there are
+    others.
     """
     channel = await desk.channel(key, id)
     now = desk.parts.clock.now()
@@ -95,7 +96,8 @@ async def replay_many(desk: Channels, key: AlertsWriter, id: str, body: JsonObje
     desk.must_be_served(channel)
     history = _history(desk.parts)
     pending = {each.id for each in desk.parts.delivery_states.pending(channel.id)}
-    most = _MOST_REPLAYED + len(pending) + 1
+    room = max(0, desk.room(channel))
+    most = room + len(pending) + 1
     try:
         await history.caught_up(channel.id)
         if end is None:
@@ -104,8 +106,8 @@ async def replay_many(desk: Channels, key: AlertsWriter, id: str, body: JsonObje
             found = await history.ended(channel.id, start, end, most)
         wanted = [delivery for delivery in found if delivery not in pending]
         replayed, last = 0, -1
-        for begin in range(0, min(len(wanted), _MOST_REPLAYED), _AT_ONCE):
-            chosen = wanted[begin : begin + _AT_ONCE]
+        for begin in range(0, min(len(wanted), room), _AT_ONCE):
+            chosen = wanted[begin : min(begin + _AT_ONCE, room)]
             sent = await history.sent(channel.id, chosen)
             events = [_again(sent[id], now) for id in chosen if id in sent and sent[id].body]
             if events:
@@ -114,7 +116,7 @@ async def replay_many(desk: Channels, key: AlertsWriter, id: str, body: JsonObje
     except Unavailable:
         raise unavailable() from None
     await desk.folded(channel, last)
-    return one({"replayed": replayed, "more": len(wanted) > _MOST_REPLAYED}, 202)
+    return one({"replayed": replayed, "more": len(wanted) > room}, 202)
 
 
 @router.post(
@@ -126,6 +128,8 @@ async def replay_one(desk: Channels, key: AlertsWriter, id: str, delivery: str) 
     """Send a delivery again, delivered or not; one that waits for its next attempt is tried at once."""
     channel = await desk.channel(key, id)
     desk.must_be_served(channel)
+    if desk.parts.delivery_states.delivery(channel.id, delivery) is None:
+        desk.must_have_room(channel)
     sent = await _sent(desk, channel, delivery)
     if not sent.body:
         raise Fault(409, "What was to be sent was not kept.", "not_kept")

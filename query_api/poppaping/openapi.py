@@ -144,6 +144,8 @@ CHANNEL = _object(
     events=_told(_list(_NOTICE), "What the channel takes."),
     created_at=_TIME,
     disabled=_told(_FLAG, "Nothing is sent any more: it failed for too long, or said that it is gone."),
+    disabled_at=_TIME_OR_NULL,
+    disabled_because=_told(_TEXT_OR_NULL, "Why it was disabled."),
     failures=_told(_COUNT, "Attempts that failed since the last success."),
     last_success_at=_TIME_OR_NULL,
 )

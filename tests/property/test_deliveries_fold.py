@@ -1,15 +1,20 @@
 """Properties of the deliveries fold, over any course of requests, reports, removals and time."""
 
-from collections import Counter
+import itertools
+from collections import Counter, deque
 from itertools import pairwise
 from typing import Any
+from unittest import mock
 
 import msgspec
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from processors import deliveries
 from processors.deliveries import DeliveriesFold, delivery_key
 from processors.fold import Record, Session, View
+from processors.retry_policy import DAY, MOST_PENDING
 from schemas.base import SECOND, Micros, encode
 from schemas.definitions import NOTICES
 from schemas.deliveries import (
@@ -23,7 +28,7 @@ from schemas.deliveries import (
 )
 from schemas.ids import derived_id
 from schemas.ticks import Tick
-from schemas.transitions import DeliveryFinished
+from schemas.transitions import ChannelTroubled, DeliveryFinished
 
 T0: Micros = 1_740_148_320 * SECOND
 CHANNELS = ("a", "b", "c")
@@ -105,10 +110,17 @@ def run(records: Journal) -> tuple[dict[str, msgspec.Struct], list[Any]]:
     return {key: record for key, record in view.items() if key != "partition"}, [effect.value for effect in effects]
 
 
+@pytest.mark.parametrize("most", [2, 10_000])
 @given(course=steps, cuts=st.sets(st.integers(0, 70)), repeats=st.integers(0, 5))
-@settings(max_examples=150, deadline=None)
-def test_any_split_repetition_and_restart_gives_the_same(course: list[Step], cuts: set[int], repeats: int) -> None:
-    records = journal(course)
+@settings(max_examples=100, deadline=None)
+def test_any_split_repetition_and_restart_gives_the_same(
+    most: int, course: list[Step], cuts: set[int], repeats: int
+) -> None:
+    with mock.patch.object(deliveries, "MOST_PENDING", most):
+        _compare_split(journal(course), cuts, repeats)
+
+
+def _compare_split(records: Journal, cuts: set[int], repeats: int) -> None:
     expected = run(records)
     stored: dict[str, msgspec.Struct] = {}
     effects: list[Any] = []
@@ -127,9 +139,15 @@ def test_any_split_repetition_and_restart_gives_the_same(course: list[Step], cut
     assert (stored, effects) == expected
 
 
+@pytest.mark.parametrize("most", [2, 10_000])
 @given(course=steps)
-@settings(max_examples=150, deadline=None)
-def test_every_delivery_ends_in_exactly_one_final_state(course: list[Step]) -> None:
+@settings(max_examples=100, deadline=None)
+def test_every_delivery_ends_in_exactly_one_final_state(most: int, course: list[Step]) -> None:
+    with mock.patch.object(deliveries, "MOST_PENDING", most):
+        _count_ends(course, most)
+
+
+def _count_ends(course: list[Step], most: int) -> None:
     """Counted over the course: begun = ended + pending, for every id, and the end comes at most once per beginning."""
     view = View()
     session = Session(FOLD, 0, view)
@@ -143,14 +161,15 @@ def test_every_delivery_ends_in_exactly_one_final_state(course: list[Step]) -> N
         begun.update(after - before)
         for value in finished:
             key = delivery_key(value.id)
-            if key not in before:  # refused at once, for want of a channel
-                assert value.outcome == "removed"
+            if key not in before:  # refused at once, for want of a channel, or the oldest of too many
+                assert value.outcome == "removed" or (value.outcome == "exhausted" and len(after) >= most)
                 begun[key] += 1
             ended[key] += 1
         assert before - after == {delivery_key(value.id) for value in finished} & before
     for key, count in begun.items():
         assert count == ended[key] + (view.get(key) is not None)
     pending = [value for _, value in view.items() if isinstance(value, Delivery)]
+    assert max(Counter(delivery.channel for delivery in pending).values(), default=0) <= most
     for channel in CHANNELS:  # and removing the channels ends the rest: the index beside the view is right
         record = Record(10_000 + CHANNELS.index(channel), 0, channel.encode(), encode(EndpointRemoved(at=T0)))
         left = {effect.value.id for effect in session.step([record]) if isinstance(effect.value, DeliveryFinished)}
@@ -215,3 +234,48 @@ def test_an_outage_ends_and_everything_is_delivered(course: list[Step]) -> None:
         assert isinstance(effect.value, DeliveryFinished)
         assert effect.value.outcome == "delivered"
     assert not [value for _, value in view.items() if isinstance(value, Delivery)]
+
+
+def test_ten_days_of_a_receiver_that_times_out_are_bounded_and_end() -> None:
+    """A notice a second for half a day, then one a minute; one attempt at a time, each of which takes ten seconds."""
+    view = View()
+    session = Session(FOLD, 0, view)
+    offset = itertools.count()
+    now, most, busy_until, under_way = T0, 0, T0, None
+    queue: deque[tuple[str, int]] = deque()
+    ended: Counter[str] = Counter()
+    disabled: list[float] = []
+
+    def fold(key: str, event: msgspec.Struct) -> None:
+        nonlocal most
+        for effect in session.step([Record(next(offset), now, key.encode(), encode(event))]):
+            if isinstance(effect.value, DeliveryFinished):
+                ended[effect.value.outcome] += 1
+            elif isinstance(effect.value, ChannelTroubled) and effect.value.disabled:
+                disabled.append((now - T0) / DAY)
+        for name, record in view.take_changes().items():
+            if isinstance(record, Delivery) and record.due is None:
+                queue.append((name, record.attempt))
+        most = max(most, len(view))
+
+    fold("", Tick(slot="ticker", epoch=1, at=now, now=now))
+    fold("a", EndpointDefined(at=now, endpoint=endpoint("a")))
+    asked = 0
+    while now < T0 + 10 * DAY:
+        now += SECOND if now < T0 + DAY // 2 else 60 * SECOND
+        fold("", Tick(slot="ticker", epoch=1, at=now, now=now))
+        fold("a", DeliveryRequested(transition=f"t{asked}", at=now, notices=("monitor.down",), data={}))
+        asked += 1
+        if under_way is not None and now >= busy_until:
+            name, attempt = under_way
+            fold("a", DeliveryAttempted(delivery=name, attempt=attempt, at=now, timed_out=True, error="no answer"))
+            under_way = None
+        while under_way is None and queue:
+            key, attempt = queue.popleft()
+            delivery = view.get(key)
+            if isinstance(delivery, Delivery) and delivery.due is None and delivery.attempt == attempt:
+                under_way, busy_until = (delivery.id, attempt), now + 10 * SECOND
+    assert most <= MOST_PENDING + 3  # the channel's two records, and that of the partition
+    assert disabled == [pytest.approx(5, abs=0.01)]
+    assert ended == {"exhausted": ended["exhausted"], "removed": asked - ended["exhausted"]}
+    assert len(view) == 3

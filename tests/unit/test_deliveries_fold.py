@@ -9,7 +9,7 @@ import pytest
 
 from processors.deliveries import BODY_LIMIT, DeliveriesFold, delivery_key, endpoint_key, health_key
 from processors.fold import Effect, Record, Session, View
-from processors.retry_policy import ATTEMPTS, retry_delay
+from processors.retry_policy import ATTEMPTS, MAX_AGE, MOST_PENDING, MOST_PENDING_SIZE, retry_delay
 from schemas.base import SECOND, Micros, encode
 from schemas.dead_letters import DeadLetter
 from schemas.definitions import NOTICES, Notice
@@ -413,3 +413,121 @@ def test_recipients_that_were_refused_for_now_are_tried_again_and_no_others(driv
     driver.tick(waiting.due or 0)
     [finished] = driver.attempt(driver.pending()[0], 250, error="c@x: 550 unknown")
     assert (finished.outcome, finished.attempts, finished.detail) == ("delivered", 3, "c@x: 550 unknown")
+
+
+def test_what_waits_behind_a_receiver_that_times_out_ends_by_age(driver: Driver) -> None:
+    for n in range(3):
+        driver.request(f"t{n}")
+    first, *waiting = driver.pending()
+    driver.tick(T0 + DAY)
+    driver.attempt(first, None, timed_out=True, error="no answer within 10 s")
+    # Four days from the first failure on nothing came through; before that it was not the receiver that was asked.
+    assert driver.tick(T0 + DAY + MAX_AGE - 1) == []
+    ended = driver.tick(T0 + DAY + MAX_AGE)
+    assert {(one.id, one.outcome, one.at) for one in ended} == {
+        (one.id, "exhausted", T0 + DAY + MAX_AGE) for one in (first, *waiting)
+    }
+    details = {one.id: (one.attempts, one.detail) for one in ended}
+    assert details[first.id] == (1, "not delivered within 4 days; last: no answer within 10 s")
+    assert details[waiting[0].id] == (0, "not delivered within 4 days")
+    assert not driver.health().disabled
+    # A late report counts for nothing.
+    assert driver.attempt(waiting[0], 200) == []
+    driver.request("t4")
+    driver.tick(T0 + 5 * DAY)
+    driver.tick(T0 + 5 * DAY + MAX_AGE - SECOND)
+    assert len(driver.pending()) == 1
+    finished, troubled = driver.tick(T0 + 5 * DAY + MAX_AGE)
+    assert (finished.outcome, troubled.disabled) == ("exhausted", True)
+    health = driver.health()
+    assert (health.disabled, health.disabled_at) == (True, T0 + 5 * DAY + MAX_AGE)
+    assert health.disabled_because == troubled.detail == "nothing delivered for 5 days"
+    driver.define()
+    assert driver.health() == EndpointHealth()
+
+
+def test_a_success_gives_what_waits_its_time_again_and_without_failures_nothing_is_too_old(driver: Driver) -> None:
+    driver.request("t1")
+    driver.request("t2")
+    first, second = driver.pending()
+    driver.attempt(first, 500)
+    driver.tick(T0 + DAY)
+    driver.attempt(second, 200)
+    assert driver.tick(T0 + MAX_AGE + SECOND) == []
+    # The worker was away for weeks: what it owes is still sent.
+    assert driver.tick(T0 + 30 * DAY) == []
+    [pending] = driver.pending()
+    assert (pending.id, pending.due) == (first.id, None)
+    driver.attempt(pending, 500)
+    assert driver.tick(T0 + 30 * DAY + MAX_AGE - SECOND) == []
+    [finished] = driver.tick(T0 + 30 * DAY + MAX_AGE)
+    assert finished.outcome == "exhausted"
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_no_answer_keeps_a_delivery_for_ever(driver: Driver, status: int) -> None:
+    driver.request("t1")
+    effects: list[Any] = []
+    for _ in range(40):
+        for delivery in driver.pending():
+            if delivery.due is None:
+                effects += driver.attempt(delivery, status, retry_after=10**9)
+        effects += driver.tick(driver.now + DAY // 4)
+    [finished] = [effect for effect in effects if isinstance(effect, DeliveryFinished)]
+    assert (finished.outcome, finished.attempts < ATTEMPTS) == ("exhausted", True)
+    assert finished.at <= T0 + MAX_AGE + DAY // 4
+
+
+def test_of_too_many_the_oldest_end_and_are_told(driver: Driver) -> None:
+    driver.define("other")
+    driver.request("other", "other")
+    for n in range(MOST_PENDING):
+        if n % 100 == 0:
+            driver.tick(T0 + n * SECOND)
+        assert driver.request(f"t{n}") == []
+    # The oldest, whatever order the states come in after a restart.
+    driver.view = View({key: msgspec.structs.replace(record) for key, record in sorted(driver.view.items())})
+    driver.session = Session(DeliveriesFold(), 0, driver.view)
+    oldest = min(driver.pending(), key=lambda delivery: (delivery.first_due, delivery.id))
+    [ended] = driver.request("one more")
+    assert (ended.id, ended.outcome, ended.attempts) == (oldest.id, "exhausted", 0)
+    assert ended.detail == "too many deliveries were pending, and this was the oldest"
+    assert ended.body == oldest.body
+    assert len(driver.pending()) == MOST_PENDING
+    assert len(driver.pending("other")) == 1
+    assert driver.health().failing_since == driver.now
+    # That goes on for days: the channel is given up.
+    effects = driver.tick(driver.now + 5 * DAY + SECOND)
+    assert [effect.disabled for effect in effects if isinstance(effect, ChannelTroubled)] == [True]
+    outcomes = [effect.outcome for effect in effects if isinstance(effect, DeliveryFinished)]
+    assert (outcomes.count("exhausted"), outcomes.count("removed")) == (1_000, MOST_PENDING - 1_000)
+    assert driver.pending() == []
+
+
+def test_bodies_are_bounded_too(driver: Driver) -> None:
+    body = "x" * BODY_LIMIT
+    for n in range(2 * MOST_PENDING_SIZE // BODY_LIMIT):
+        again = DeliveryReplayed(replay=f"r{n}", at=T0, event=f"e{n}", notice="monitor.down", body=body)
+        driver.feed("c", again)
+    assert sum(len(delivery.body) for delivery in driver.pending()) == MOST_PENDING_SIZE
+
+
+def test_states_of_a_version_that_knew_no_bound_are_brought_down_by_steps(driver: Driver) -> None:
+    many = {
+        delivery_key(f"d{n}"): Delivery(
+            id=f"d{n}", event=f"d{n}", channel="c", notice="monitor.down", body="", first_due=T0 - 1
+        )
+        for n in range(MOST_PENDING + 2_500)
+    }
+    driver.view = View(dict(driver.view.items()) | many)
+    driver.session = Session(DeliveriesFold(), 0, driver.view)
+    ended = [len(driver.request(f"t{n}")) for n in range(4)]
+    assert ended == [1_000, 1_000, 503, 1]
+    assert len(driver.pending()) == MOST_PENDING
+
+
+def test_states_and_events_of_older_versions_are_read() -> None:
+    decode = DeliveriesFold().records.decode
+    old = decode(b'{"type":"endpoint-health","failures":3,"failing_since":7,"disabled":true}')
+    assert old == EndpointHealth(failures=3, failing_since=7, disabled=True)
+    assert encode(old) == b'{"type":"endpoint-health","failures":3,"failing_since":7,"disabled":true}'

@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from infra.secrets import hash_api_key
+from query_api.poppaping import channel_desk
 from schemas.base import SECOND, encode
 from schemas.definitions import ApiKey
 from schemas.deliveries import DeliveryAttempted
@@ -177,12 +178,15 @@ async def test_a_channel_that_was_disabled_says_so_and_is_enabled_by_a_change(ap
     id = await made(api)
     data(await api.client.post(f"{CHANNELS}/{id}/test"), 202)
     report(api, id, 410)
-    assert data(await api.client.get(f"{CHANNELS}/{id}"))["disabled"] is True
+    shown = data(await api.client.get(f"{CHANNELS}/{id}"))
+    assert (shown["disabled"], shown["disabled_because"]) == (True, "answered 410 Gone")
+    assert shown["disabled_at"] is not None
     for path in ("test", "deliveries/replay", f"deliveries/{UNKNOWN}/replay"):
         body = {"failed_since": "2020-01-01T00:00:00Z"} if path == "deliveries/replay" else None
         answer = await api.client.post(f"{CHANNELS}/{id}/{path}", json=body)
         assert (answer.status_code, answer.json()["error"]) == (409, "channel_disabled"), path
-    assert data(await api.client.patch(f"{CHANNELS}/{id}", json={}))["disabled"] is False
+    shown = data(await api.client.patch(f"{CHANNELS}/{id}", json={}))
+    assert (shown["disabled"], shown["disabled_at"], shown["disabled_because"]) == (False, None, None)
     data(await api.client.post(f"{CHANNELS}/{id}/test"), 202)
 
 
@@ -208,6 +212,31 @@ async def test_a_test_is_an_event_of_the_journal_that_says_so(api: Harness) -> N
 async def test_a_channel_without_events_cannot_be_tested(api: Harness) -> None:
     id = await made(api, events=[])
     assert reasons(await api.client.post(f"{CHANNELS}/{id}/test"))[0] == 409
+
+
+async def test_tests_and_replays_never_push_out_what_has_happened(
+    api: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(channel_desk, "MOST_ASKED_FOR", 3)
+    id = await made(api)
+    ended = []
+    for _ in range(4):
+        ended.append(data(await api.client.post(f"{CHANNELS}/{id}/test"), 202)["id"])
+        report(api, id)
+    started = iso(api.log.time, -60)
+    data(await api.client.post(f"{CHANNELS}/{id}/test"), 202)
+    answer = await api.client.post(f"{CHANNELS}/{id}/deliveries/replay", json={"from": started})
+    assert data(answer, 202) == {"replayed": 2, "more": True}
+    for path in ("test", f"deliveries/{ended[-1]}/replay"):
+        answer = await api.client.post(f"{CHANNELS}/{id}/{path}")
+        assert (answer.status_code, answer.json()["error"]) == (429, "too_many_pending")
+    answer = await api.client.post(f"{CHANNELS}/{id}/deliveries/replay", json={"from": started})
+    assert data(answer, 202) == {"replayed": 0, "more": True}
+    # One that is pending is hurried all the same, since that makes no other.
+    [waiting, *_] = api.log.delivery_states.pending(id)
+    data(await api.client.post(f"{CHANNELS}/{id}/deliveries/{waiting.id}/replay"), 202)
+    report(api, id)
+    data(await api.client.post(f"{CHANNELS}/{id}/test"), 202)
 
 
 # ---- the log
