@@ -9,7 +9,7 @@ from processors.slots import SLOW, Kind, Pool, pools
 from schemas.deliveries import Delivery
 
 # So many requests of each kind that may hang are begun in one turn of the loop.
-BURST = 16
+BURST = 64
 # After `close` has cancelled what was under way.
 _END_SECONDS = 1.0
 

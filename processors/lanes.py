@@ -23,7 +23,7 @@ PROBE = 1
 # Failed attempts in a row after which a channel gets only what is granted.
 FAILING = 5
 # A channel may have this part of what is free in its pool.
-_SHARES = 16
+_SHARES = 14
 _WIDEST = 1_000_000
 
 
@@ -140,10 +140,10 @@ class Owned:
     unread: what is still to be taken in, in order; None stands for the beginning of sending.
     """
 
-    __slots__ = ("begun", "lanes", "queued", "reader", "sending", "unread")
+    __slots__ = ("begun", "begun_sending", "lanes", "queued", "reader", "sending", "unread")
 
     def __init__(self) -> None:
-        self.sending = False
+        self.sending = self.begun_sending = False
         self.lanes: dict[str, Lane] = {}
         self.queued: dict[str, Delivery] = {}
         self.begun: dict[str, Attempt] = {}

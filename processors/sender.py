@@ -100,8 +100,7 @@ class Sender:
             self._dispatcher.start()
         else:
             self._read(owned, sorted(changes.items(), key=_first_due))
-        if not owned.sending:
-            self._begin(owned)
+        self._begin(owned)
 
     def revoked(self, partition: int) -> None:
         """The partition is another's: drop what has not begun. What has goes on within its time limit, and reports."""
@@ -146,12 +145,13 @@ class Sender:
         owned.reader = None
 
     def _begin(self, owned: Owned) -> None:
-        if not owned.sending:
-            owned.sending = True
+        if not owned.begun_sending:
+            owned.begun_sending = True
             self._read(owned, None)
 
     async def _begin_lanes(self, owned: Owned) -> None:
         """Records came by their keys, by stretches: now by their times, as they would have come one by one."""
+        owned.sending = True  # not before all was taken in: a delivery comes before its endpoint
         oldest: list[tuple[Micros, int, Lane]] = []
         for number, lane in enumerate(tuple(owned.lanes.values())):
             if number % STRETCH == 0:

@@ -17,8 +17,8 @@ from processors.webhooks import Answer
 from schemas.definitions import NOTICES
 from schemas.deliveries import Delivery, DeliveryAttempted, Endpoint, EndpointHealth
 
-# A healthy receiver is asked for 0.5 s; a machine may be three times slower.
-SOON = 1.5
+# A healthy receiver is asked for 0.5 s; a machine may be four times slower.
+SOON = 2.0
 
 
 WORLDS: list["World"] = []
@@ -211,7 +211,7 @@ async def test_the_cost_of_many_channels_is_linear() -> None:
         return took
 
     await cost(500)
-    few, many = await cost(3_000), await cost(24_000)
+    few, many = await cost(2_000), await cost(16_000)
     assert many < 16 * few + 0.5  # eight times as many; the square would be 64 times
 
 
@@ -219,8 +219,8 @@ async def test_a_partition_with_very_many_deliveries_is_taken_over_in_stretches(
     world = World()
     channels = names("ok", 100)
     records: dict[str, msgspec.Struct] = {}
-    for number in range(100_000):
-        id = f"{(number * 7919) % 100_000:08d}"
+    for number in range(40_000):
+        id = f"{(number * 7919) % 40_000:08d}"
         records[f"delivery/{id}"] = Delivery(
             id=id, event=id, channel=channels[number % 100], notice="monitor.down", body="{}", first_due=number
         )
@@ -241,11 +241,11 @@ async def test_a_partition_with_very_many_deliveries_is_taken_over_in_stretches(
     counting = asyncio.create_task(count_turns())
     world.sender.assigned(0, records)
     world.sender.committed(0, {})
-    await until(lambda: bool(world.asked), 30)
-    assert turns >= 200
+    await until(lambda: bool(world.asked), 60)
+    assert turns >= 80
     # Each channel begins with its oldest, whatever the order of the keys.
     assert {url.split("/")[2] for url in world.asked[:20]} <= set(channels[:40])
-    await until(lambda: len(world.reports) > 1_000, 30)
+    await until(lambda: len(world.reports) > 1_000, 60)
     counting.cancel()
     assert not any(lane.waiting for owned in world.sender._owned.values() for lane in owned.lanes.values())
 

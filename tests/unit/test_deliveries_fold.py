@@ -513,7 +513,7 @@ def test_bodies_are_bounded_too(driver: Driver) -> None:
 
 
 def test_states_of_a_version_that_knew_no_bound_are_brought_down_by_steps(driver: Driver) -> None:
-    many = {
+    many: dict[str, msgspec.Struct] = {
         delivery_key(f"d{n}"): Delivery(
             id=f"d{n}", event=f"d{n}", channel="c", notice="monitor.down", body="", first_due=T0 - 1
         )
