@@ -19,7 +19,14 @@ pytestmark = pytest.mark.system
 MIB = 2**20
 _DISK = 700 * MIB
 _RESERVE = 100 * MIB
-_AGAIN_SECONDS = 30.0
+# Everything goes on so soon after there is room, on a machine that starts Pingfold in this time; on a slower one later.
+_AGAIN_SECONDS, _START_SECONDS = 30.0, 15.0
+
+
+class Small(Pingfold):
+    """again: seconds after which everything must have gone on."""
+
+    again = _AGAIN_SECONDS
 
 
 @contextlib.contextmanager
@@ -38,12 +45,12 @@ def mounted(folder: Path) -> Iterator[None]:
 
 
 @pytest.fixture
-def small(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Pingfold]:
+def small(tmp_path: Path) -> Iterator[Small]:
     """A Pingfold with all its data on the small file system."""
     with mounted(tmp_path / "data"):
-        one = Pingfold(tmp_path, settings={"PINGFOLD_DISK_RESERVE": str(_RESERVE)})
+        one = Small(tmp_path, settings={"PINGFOLD_DISK_RESERVE": str(_RESERVE)})
         try:
-            one.start()
+            one.again = _AGAIN_SECONDS * max(1.0, one.start() / _START_SECONDS)
             yield one
         finally:
             (tmp_path / "data" / "ballast").unlink(missing_ok=True)
@@ -74,7 +81,7 @@ def not_taken(load: Load) -> int:
     return refused(load) + sum(map(len, load.unknown.values()))
 
 
-def test_a_disk_that_fills_up_refuses_and_goes_on_by_itself(small: Pingfold) -> None:
+def test_a_disk_that_fills_up_refuses_and_goes_on_by_itself(small: Small) -> None:
     checks = make_checks(small, "full-disk", 4)
     pids = small.pids()
     with Load(small, checks) as load:
@@ -93,8 +100,8 @@ def test_a_disk_that_fills_up_refuses_and_goes_on_by_itself(small: Pingfold) -> 
         small.pass_time(small.now, timeout=60.0)  # time goes on
         assert load.total == taken
         make_room(small)
-        wait_until(lambda: small.get("/readyz").status_code == 200, _AGAIN_SECONDS, "it is ready again")
-        load.wait_for(10, timeout=_AGAIN_SECONDS)
+        wait_until(lambda: small.get("/readyz").status_code == 200, small.again, "it is ready again")
+        load.wait_for(10, timeout=small.again)
     assert small.pids() == pids, "no process has ended"
     small.wait_working()
     assert_counted_once(small, load)
@@ -104,7 +111,7 @@ def test_a_disk_that_fills_up_refuses_and_goes_on_by_itself(small: Pingfold) -> 
     small.verify()
 
 
-def test_a_disk_without_any_room_at_all_breaks_nothing(small: Pingfold) -> None:
+def test_a_disk_without_any_room_at_all_breaks_nothing(small: Small) -> None:
     checks = make_checks(small, "no-room", 4)
     with Load(small, checks) as load:
         load.wait_for(10)
@@ -116,8 +123,9 @@ def test_a_disk_without_any_room_at_all_breaks_nothing(small: Pingfold) -> None:
             wait_until(lambda goal=goal: not_taken(load) > goal, 60.0, "pings are not taken")  # type: ignore[misc]
         assert load.total == taken
         make_room(small)
-        wait_until(lambda: small._answers("/readyz"), _AGAIN_SECONDS, "it is ready again")
-        load.wait_for(10, timeout=_AGAIN_SECONDS)
+        # The broker has ended in the midst of transactions: it may take it a minute to abort what was left open.
+        wait_until(lambda: small._answers("/readyz"), small.again + 60.0, "it is ready again")
+        load.wait_for(10, timeout=small.again)
     small.wait_working()
     assert_counted_once(small, load)
     assert all(small.pings(check) for check in checks)
