@@ -247,7 +247,6 @@ async def test_a_partition_with_very_many_deliveries_is_taken_over_in_stretches(
     assert {url.split("/")[2] for url in world.asked[:20]} <= set(channels[:40])
     await until(lambda: len(world.reports) > 1_000, 60)
     counting.cancel()
-    assert not any(lane.waiting for owned in world.sender._owned.values() for lane in owned.lanes.values())
 
 
 async def test_closing_with_thousands_under_way_takes_little_time() -> None:
