@@ -89,12 +89,11 @@ class FoldProgress:
     def behind(self, now: Micros, limit: Micros) -> list[str]:
         """The partitions whose states speak of no time later than `limit` before `now`, as `journal/partition`.
 
-        Where nothing is due ticks come seldom, and the time is as old as that. What was only loaded tells nothing.
+        Where nothing is due ticks come seldom, and the time is as old as that: what was there when this process began
+        counts, too, or a process that starts would not be ready until the next tick.
         """
         return [
             f"{journal}/{partition}"
             for journal, partition, progress in self
-            if progress is None
-            or progress is self._loaded.get((journal, partition))
-            or min(speaks_until(progress), progress.time + _SELDOM) < now - limit
+            if progress is None or min(speaks_until(progress), progress.time + _SELDOM) < now - limit
         ]
