@@ -27,6 +27,8 @@ STOP_SECONDS = 8.0
 # Exit status of a process that could not stop in good order.
 EXIT_NOT_STOPPED = 75
 EXIT_FAULT = 70
+# A fold refuses so much of what it reads that the fault must be its own.
+EXIT_DEFECTIVE = 79
 
 _SIGNALS = frozenset({signal.SIGTERM, signal.SIGINT})
 _BEAT_SECONDS = 0.5

@@ -4,10 +4,15 @@ import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from infra.process import EXIT_DEFECTIVE
+
 # Of a role that makes progress the file moves once a second.
 _QUIET_SECONDS = 15.0
 # A role that died is started again within seconds.
 _GONE_SECONDS = 10.0
+# One that has stopped itself, and is started again and again, is wrong as long as it did so within this.
+_STOPPED_SECONDS = 60.0
+_DEFECTIVE = f"ended with status {EXIT_DEFECTIVE}"
 
 
 class Restarts(NamedTuple):
@@ -24,6 +29,7 @@ class RoleFiles:
         self._run = data / "run"
         self._moved: dict[str, tuple[int, float]] = {}
         self._gone: dict[str, float] = {}
+        self._stopped: dict[str, tuple[int, float]] = {}
         self.restarts: dict[str, Restarts] = {}
 
     def look(self, now: float) -> dict[str, str]:
@@ -53,11 +59,19 @@ class RoleFiles:
             wrong["supervisor"] = f"makes no progress for {quiet:.0f} s"
         self.restarts = {name: Restarts(role["restarts"], role["replaced"]) for name, role in roles.items()}
         for name, role in roles.items():
-            if role["pid"] is not None:
+            if role["ended"] == _DEFECTIVE and now - self._stopped_at(name, role["restarts"], now) < _STOPPED_SECONDS:
+                wrong[name] = "stops itself, because it cannot fold most of what it reads (fold.defective in its log)"
+            elif role["pid"] is not None:
                 self._gone.pop(name, None)
             elif now - self._gone.setdefault(name, now) >= _GONE_SECONDS:
                 wrong[name] = f"does not run ({role['ended'] or 'it was never started'})"
         return dict(roles)
+
+    def _stopped_at(self, name: str, restarts: int, now: float) -> float:
+        """When a role that has stopped itself did so last."""
+        if name not in self._stopped or self._stopped[name][0] != restarts:
+            self._stopped[name] = restarts, now
+        return self._stopped[name][1]
 
     def _quiet(self, name: str, file: Path, now: float) -> float:
         """Seconds since the file has moved, as far as we have seen."""

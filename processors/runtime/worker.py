@@ -20,7 +20,7 @@ from faust.types import TP
 
 from infra.availability import kafka_answers
 from infra.liveness import LIVENESS
-from infra.process import EXIT_FAULT, keep_beating, leave, on_stop_signal, progress_file
+from infra.process import EXIT_DEFECTIVE, EXIT_FAULT, keep_beating, leave, on_stop_signal, progress_file
 from infra.settings import Settings
 from processors.defects import Defects
 from processors.epochs import NewerStates
@@ -44,8 +44,6 @@ _COMMITS_AT_ONCE = 16
 _LOADS_AT_ONCE = 12
 # Exit status when a newer version has written the states: until that is started again, nothing can be folded.
 EXIT_NEWER_STATES = 78
-# Exit status of a fold that refuses so much that the fault must be its own.
-EXIT_DEFECTIVE = 79
 
 # Made when the loop runs: the followers of the folds that have one, by the fold's name.
 Followers = Callable[[], Mapping[str, Follower]]

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from infra.liveness import publish
+from infra.process import EXIT_DEFECTIVE
 from infra.role_files import Restarts, RoleFiles
 
 
@@ -44,6 +45,19 @@ def test_who_does_not_run_is_told_with_how_it_ended(tmp_path: Path) -> None:
         assert files.look(now) == wrong
     supervise(tmp_path, 99, **{"prober-0": 1})
     assert files.look(30.0) == {}
+
+
+def test_who_stops_itself_is_told_until_it_has_run_for_a_while(tmp_path: Path) -> None:
+    files = RoleFiles(tmp_path)
+    reason = "stops itself, because it cannot fold most of what it reads (fold.defective in its log)"
+    looks = ((0.0, 1, True), (30.0, 1, True), (50.0, 2, True), (100.0, 2, True), (111.0, 2, False), (120.0, 3, True))
+    for turn, (now, restarts, told) in enumerate(looks):
+        role = {"pid": os.getpid(), "restarts": restarts, "replaced": 0, "ended": f"ended with status {EXIT_DEFECTIVE}"}
+        report = {"pid": os.getpid(), "counter": turn, "roles": {"worker-0": role}}
+        publish(tmp_path / "run" / "supervisor.json", report)
+        found = files.look(now)
+        found.pop("supervisor", None)
+        assert found == ({"worker-0": reason} if told else {})
 
 
 def test_a_supervisor_that_hangs(tmp_path: Path) -> None:
