@@ -19,7 +19,7 @@ from schemas.schedules import TZDATA_VERSION
 from schemas.ticks import PROGRESS_KEY, Progress, Tick
 from schemas.topics import DEAD_LETTERS
 from tests.toy_fold import Added, Announced, Explode, Toy
-from tests.toy_world import PARTITIONS, World, counted
+from tests.toy_world import PARTITIONS, World, counted, without_hints
 
 States = Mapping[tuple[int, str], bytes]
 
@@ -213,7 +213,7 @@ def test_a_fold_may_rely_on_this(line: Line) -> None:
 
     # The states are those of one pure pass over the journals.
     for fold in line.toy.folds:
-        assert newest(line.log(fold)) == pure(fold, line.journal(fold))
+        assert without_hints(newest(line.log(fold))) == pure(fold, line.journal(fold))
 
     # Whoever has read a partition's own record has read what it speaks of: it is the last of its transaction.
     for fold in line.toy.folds:
@@ -225,7 +225,7 @@ def test_a_fold_may_rely_on_this(line: Line) -> None:
             for cut in cuts[:: max(1, len(cuts) // 5)]:
                 progress = msgspec.json.decode(log[cut].value or b"", type=Progress)
                 until = [s for s in journal if s.partition == partition and s.offset <= progress.applied]
-                assert newest(log[: cut + 1]) == pure(fold, until)
+                assert without_hints(newest(log[: cut + 1])) == pure(fold, until)
 
 
 def things(states: States) -> dict[str, Any]:
