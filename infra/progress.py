@@ -67,6 +67,10 @@ class FoldProgress:
         """What is known now was there before: it does not tell that anything is being folded."""
         self._loaded = dict(self._known)
 
+    def only_loaded(self) -> set[tuple[str, int]]:
+        """The partitions of which nothing has been heard since `loaded`: whether anybody folds them is not known."""
+        return {place for place, progress in self._loaded.items() if self._known.get(place) is progress}
+
     def __iter__(self) -> Iterator[tuple[str, int, Progress | None]]:
         """Every (journal, partition) with its progress, None for one that has never been folded."""
         for journal in JOURNALS.values():

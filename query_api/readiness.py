@@ -210,6 +210,13 @@ class Readiness:
             done = self._folded()
             mine = {tp: ends[tp] for tp in self._journals if tp in ends}
             report.fold_lag = {tp: max(0, end - done[tp]) for tp, end in mine.items()}
+            # Ticks may be far apart, so what was loaded may be all there is; not where there is more to fold.
+            unheard = self._progress.only_loaded()
+            behind |= {
+                f"{topic}/{number}"
+                for (topic, number), lag in report.fold_lag.items()
+                if lag and (topic, number) in unheard
+            }
             self._folds.note(now, mine, done)
             if standing := self._folds.standing(now, _MARKERS_SECONDS):
                 await self._look_at_tail(standing[0], done[standing[0]], mine[standing[0]])
