@@ -241,7 +241,11 @@ class OwnedPartition:
 
     async def _something_to_do(self) -> None:
         """Until records have come, or what was stepped has waited long enough."""
-        left = max(self._next_commit_at, self._held_until or 0.0) - time.monotonic() if self._uncommitted else None
+        left = None
+        if self._uncommitted:
+            left = max(self._next_commit_at, self._held_until or 0.0) - time.monotonic()
+        elif self._session.view.changed:  # ticks that changed nothing: there may be no next one for a while
+            left = self._committed_at + IDLE_SECONDS - time.monotonic()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(left):
                 await self._arrived.wait()
