@@ -2,9 +2,10 @@
 
 The contract:
 
-- A ping counts at its own time, or at the partition's when that is later; one dated more than 60 s ahead of every clock
-  that the partition has heard of is refused. An unknown or removed check takes no ping. A dead letter put back gets its
-  serial and enters history, and moves nothing else.
+- A ping counts at its own time, or at the partition's when that is later. One dated more than 60 s ahead of every clock
+  that the partition has heard of counts when Kafka took it, if a source stamped it, and is refused otherwise. An
+  unknown or removed check takes no ping. A dead letter put back gets its serial and enters history, and moves nothing
+  else.
 - A copy of a ping that has been counted (see `ping_copies`) changes nothing; history is told that it does not count.
 - What a ping does: reference/pinging-api.md section 9, reference/check-state.md sections 4 to 6; see `check_rules`.
 - A definition takes the place of an older version and moves no status: what follows from it, the clock does.
@@ -88,7 +89,7 @@ class ChecksPartition:
         if at < time:
             at = time
         elif at - time > AHEAD:
-            self._refuse_if_ahead(at, context)
+            at = self._not_ahead(ping, at, context)
         # Any text may be the key of a record from outside: only a check's own id leads to its state.
         known = view.get(key)
         if type(known) is not CheckState or (is_copy(ping, known) and not context.retried):
@@ -133,13 +134,20 @@ class ChecksPartition:
         state.last_success = state.base = at
         return effects
 
-    def _refuse_if_ahead(self, at: Micros, context: Context) -> None:
-        """What a source has told by its tick is not ahead, nor what was past by Kafka's clock."""
+    def _not_ahead(self, ping: Ping, at: Micros, context: Context) -> Micros:
+        """When a ping counts that may be dated ahead of all clocks that the partition has heard of.
+
+        What a source has told by its tick is not ahead, nor what was past by Kafka's clock. A ping that was
+        acknowledged by a source whose clock is wrong must not be lost for it: it counts when Kafka took it.
+        """
         progress: Progress = self._view.get(PROGRESS_KEY)
         told = max(newest(progress), vouched(progress, context.at))
-        if at > END_OF_TIME or (progress.time and at > told + AHEAD):
-            ahead = (at - progress.time) // SECOND
-            raise Refused(f"dated {ahead} s ahead of the partition's time; at most {AHEAD // SECOND} s are accepted")
+        if at <= END_OF_TIME and (not progress.time or at <= told + AHEAD):
+            return at
+        if ping.by is not None:
+            return max(progress.time, vouched(progress, context.at))
+        ahead = (at - progress.time) // SECOND
+        raise Refused(f"dated {ahead} s ahead of the partition's time; at most {AHEAD // SECOND} s are accepted")
 
     def _tick(self, tick: Tick, context: Context) -> Sequence[Effect]:
         if not 0 < tick.at <= END_OF_TIME or not 0 < tick.now <= END_OF_TIME:

@@ -641,6 +641,15 @@ def test_a_ping_more_than_a_minute_ahead_is_refused(ahead: float, accepted: bool
         assert story.state == before
 
 
+@pytest.mark.parametrize("ahead", [7_200, 1e9])
+def test_an_acknowledged_ping_of_a_wrong_clock_counts_when_kafka_took_it(ahead: float) -> None:
+    """Its source was told that it is in the log: it may not become a dead letter because that clock is wrong."""
+    story = told_as("up")
+    effects = story.tell(Ping(kind="success", at=t(NOW + ahead), by=7), NOW + 1)
+    assert folded(effects) == [PingFolded(thing=CHECK, offset=len(story.journal) - 1, at=t(NOW + 1))]
+    assert story.state.last_ping == t(NOW + 1)
+
+
 def test_a_ping_that_is_past_by_kafkas_clock_is_not_ahead() -> None:
     """No tick has come for a while, or the clock of its source has been set right: the time of its record vouches."""
     story = told_as("up")
