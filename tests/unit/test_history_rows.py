@@ -210,7 +210,7 @@ class TestTables:
             for added in re.findall(rf"ALTER TABLE {table.name}\n(.*?CODEC\S*\)\)(?!,))", made, re.DOTALL):
                 columns |= dict(re.findall(r"ADD COLUMN IF NOT EXISTS (\w+) (\w+(?:\([^)]*\))?) CODEC", added))
             assert {name: columns[name] for name in table.columns} == dict(zip(table.columns, table.types, strict=True))
-            assert columns.keys() - set(table.columns) <= {"inserted_at"}
+            assert columns.keys() - set(table.columns) <= {"inserted_at", "found_at"}  # the time of the insert
 
     def test_statements_are_told_apart(self) -> None:
         assert statements("-- a; b\nSELECT ';',\n  1;\n\nSELECT 2;") == ["SELECT ';',\n  1", "SELECT 2"]
