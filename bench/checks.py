@@ -103,6 +103,16 @@ def wait_folded(stack: Stack, fold: str, journal: Topic) -> None:
     wait_until(lambda: folds.reached(fold, ends), _PATIENCE_SECONDS, f"the fold of {journal} has caught up", 0.25)
 
 
+def settle_with(stack: Stack, checks: int, seconds: float) -> None:
+    """Have so many checks that are up, and wait until what their making set off is over."""
+    if checks:
+        ids = make_checks(stack, checks)
+        produce(stack.credentials.kafka, PINGS, ping_events(ids, time.time_ns() // 1000))
+        wait_folded(stack, "checks", PINGS)
+    say(f"settling for {seconds:.0f} s")
+    time.sleep(seconds)
+
+
 def ping_events(ids: Sequence[str], at: Micros, spread: Micros = 0) -> Iterable[tuple[str, bytes, int]]:
     """A ping for each check, as records for `produce`; their times fill the span from `at` to `at` + `spread`."""
     for number, id in enumerate(ids):

@@ -9,11 +9,10 @@ from typing import Annotated
 
 import typer
 
-from bench.checks import make_checks, ping_events, produce, wait_folded
+from bench.checks import settle_with
 from bench.processes import Usage, memory_mib
 from bench.report import Report, say
 from bench.stack import pingfold
-from schemas.topics import PINGS
 
 
 def idle(
@@ -25,12 +24,7 @@ def idle(
     """Processor time and memory of an idle Pingfold."""
     report = Report("idle", {"seconds": seconds, "settle": settle, "checks": checks})
     with pingfold(url) as stack:
-        if checks:
-            ids = make_checks(stack, checks)
-            produce(stack.credentials.kafka, PINGS, ping_events(ids, time.time_ns() // 1000))
-            wait_folded(stack, "checks", PINGS)
-        say(f"settling for {settle:.0f} s")
-        time.sleep(settle)
+        settle_with(stack, checks, settle)
         usage = Usage(stack.pids())
         say(f"looking for {seconds:.0f} s")
         time.sleep(seconds)

@@ -13,10 +13,10 @@ from typing import Annotated
 
 import typer
 
-from bench.checks import make_checks, ping_events, produce, wait_folded
+from bench.checks import settle_with
 from bench.report import Report, say
 from bench.stack import pingfold
-from schemas.topics import PINGS, TOPICS, Cleanup
+from schemas.topics import TOPICS, Cleanup
 
 _DAY = 86_400
 _PARTITION = re.compile(r"(.+)-\d+")
@@ -32,12 +32,7 @@ def idle_growth(
     """What an idle Pingfold writes and keeps in a day."""
     report = Report("idle-growth", {"seconds": seconds, "settle": settle, "checks": checks})
     with pingfold(url) as stack:
-        if checks:
-            ids = make_checks(stack, checks)
-            produce(stack.credentials.kafka, PINGS, ping_events(ids, time.time_ns() // 1000))
-            wait_folded(stack, "checks", PINGS)
-        say(f"settling for {settle:.0f} s")
-        time.sleep(settle)
+        settle_with(stack, checks, settle)
         before, began = _sizes(stack.data), time.monotonic()
         say(f"looking for {seconds:.0f} s")
         time.sleep(seconds)

@@ -11,7 +11,6 @@ A role that makes no progress for `STALL_SECONDS` is replaced: one of ours by th
 
 import asyncio
 import contextlib
-import ctypes
 import itertools
 import os
 import shutil
@@ -24,7 +23,7 @@ from functools import partial
 from pathlib import Path
 
 from infra.liveness import STALL_SECONDS, publish
-from infra.process import progress_file
+from infra.process import end_with_parent, progress_file
 from infra.settings import Settings
 from pingfold import metrics_folder
 from pingfold.progress_signs import Answers, Published
@@ -73,8 +72,7 @@ PATIENT = 10
 
 def _before_exec(role: Role) -> None:
     """A role never outlives its supervisor, even one that was killed (Linux; elsewhere this does nothing)."""
-    with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None).prctl(1, signal.SIGTERM)
+    end_with_parent()
     signal.pthread_sigmask(signal.SIG_SETMASK, ())  # the supervisor's own threads block stop signals
     os.nice(role.nice)
 

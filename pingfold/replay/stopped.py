@@ -5,14 +5,13 @@ leaves no event that only the older one could judge. Meanwhile `pingfold up` fin
 """
 
 import contextlib
-import ctypes
 import fcntl
-import signal
 import subprocess
 import time
 from collections.abc import Iterator
 
 from infra.embedded import kafka
+from infra.process import end_with_parent
 from infra.settings import Settings
 from pingfold.addresses import kafka_of
 from pingfold.replay.outcome import Tell
@@ -55,7 +54,7 @@ def _started(settings: Settings, port: int) -> Iterator[None]:
             stdout=sink,
             stderr=subprocess.STDOUT,
             start_new_session=True,  # Ctrl-C reaches us alone, and it is stopped in order
-            preexec_fn=_end_with_parent,
+            preexec_fn=end_with_parent,
         )
     try:
         deadline = time.monotonic() + _START_SECONDS
@@ -71,8 +70,3 @@ def _started(settings: Settings, port: int) -> Iterator[None]:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-
-
-def _end_with_parent() -> None:
-    with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None).prctl(1, signal.SIGTERM)
