@@ -28,5 +28,9 @@ check: install
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# Most tests wait for other processes: three at a time keep two cores busy. A file stays in one process, and each process
+# starts servers of its own.
+TEST_PROCESSES ?= 3
+
 test: check
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder

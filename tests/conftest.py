@@ -1,4 +1,4 @@
-"""Fixtures for every test: the real servers, started at most once for a run and only when a test asks for them.
+"""Fixtures for every test: the real servers, started at most once in a test process, when a test asks for them.
 
 `KAFKA_BOOTSTRAP_SERVERS` and `CLICKHOUSE_URL` make the tests use running servers instead. Tests share the servers, so
 each makes topics, groups and tables under names of its own.

@@ -5,6 +5,8 @@ the program to run, `answers` says whether it serves. Who runs the process, and 
 Everything it keeps lies under `data/kafka`; it may be killed at any moment and started again on the same folder.
 """
 
+import contextlib
+import fcntl
 import functools
 import hashlib
 import os
@@ -17,6 +19,7 @@ import tempfile
 import time
 import uuid
 from base64 import urlsafe_b64encode
+from collections.abc import Iterator
 from pathlib import Path
 
 from confluent_kafka import KafkaException
@@ -67,7 +70,31 @@ def install(cache: Path) -> Path:
     if maven is None:
         raise MissingPrerequisite("Maven (mvn) fetches Kafka's jars and was not found", "maven")
     cache.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=cache, prefix="kafka-fetch-") as draft:
+    # Maven's own repository does not stand two that write to it, and one of them would fetch for nothing.
+    with _alone(cache / "kafka.lock"):
+        if not jars.is_dir():
+            _fetch(maven, jars)
+    return jars
+
+
+@contextlib.contextmanager
+def _alone(lock: Path) -> Iterator[None]:
+    """Hold a lock file; it is free when its holder ends, however that is."""
+    deadline = time.monotonic() + _INSTALL_SECONDS + _TRAIN_SECONDS
+    with lock.open("w") as held:
+        while True:
+            try:
+                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise KafkaNotReady(f"another process fetches Kafka's jars and does not end: {lock}") from None
+                time.sleep(0.2)
+        yield
+
+
+def _fetch(maven: str, jars: Path) -> None:
+    with tempfile.TemporaryDirectory(dir=jars.parent, prefix="kafka-fetch-") as draft:
         fetched = Path(draft, "jars")
         done = _run(
             [
@@ -78,15 +105,8 @@ def install(cache: Path) -> Path:
         )  # fmt: skip
         if done.returncode != 0 or not any(fetched.glob("kafka_*.jar")):
             raise KafkaNotReady(f"Maven could not fetch Kafka's jars: {_last_lines(done)}")
-        try:
-            fetched.rename(jars)
-        except OSError:
-            # Another process was first: its folder is as good as ours.
-            if not jars.is_dir():
-                raise
-            return jars
+        fetched.rename(jars)
     _archive_classes(jars)
-    return jars
 
 
 @functools.cache

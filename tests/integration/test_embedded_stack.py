@@ -2,7 +2,10 @@
 
 import asyncio
 import json
+import os
 import socket
+import subprocess
+import sys
 import time
 import uuid
 from collections.abc import Iterator
@@ -308,6 +311,30 @@ def test_a_port_is_remembered_and_refused_when_taken(tmp_path: Path) -> None:
     with socket.create_server((HOST, port)), pytest.raises(PortTaken, match=f"port {port} of the embedded kafka"):
         remembered(tmp_path, "kafka")
     assert remembered(tmp_path, "kafka", wanted=free_port()) == remembered(tmp_path, "kafka") != port
+
+
+def test_processes_that_start_at_once_fetch_the_jars_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    maven = tmp_path / "bin" / "mvn"
+    maven.parent.mkdir()
+    maven.write_text(
+        f"""#!/bin/sh
+        echo fetch >> {tmp_path}/calls
+        sleep 0.5
+        for argument in "$@"; do case $argument in
+            -DoutputDirectory=*) mkdir -p "${{argument#*=}}" && touch "${{argument#*=}}/kafka_2.13.jar";;
+        esac; done
+        """
+    )
+    maven.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{maven.parent}:{os.environ['PATH']}")
+    install = (
+        "from pathlib import Path; from infra.embedded import kafka;"
+        f"print(kafka.install(Path({str(tmp_path / 'cache')!r})))"
+    )
+    both = [subprocess.Popen([sys.executable, "-c", install], stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    (folder,) = {process.communicate(timeout=60)[0].strip() for process in both}
+    assert Path(folder, "kafka_2.13.jar").exists()
+    assert (tmp_path / "calls").read_text() == "fetch\n"
 
 
 def test_a_missing_program_is_told_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
