@@ -4,7 +4,8 @@ Every event that cannot be folded becomes a dead letter, so that no bad event st
 fold what others could would so drain its journal into dead letters. This tells one from the other:
 
 - An event counts as a defect when folding it failed in a way that the fold does not know of. What it refuses with a
-  reason (`processors.fold.Refused`) is the producer's fault and counts for nothing.
+  reason (`processors.fold.Refused`) is the producer's fault and counts for nothing. So is what cannot even be decoded,
+  if anybody may have produced it: a script that quotes its JSON wrongly must not look like a bad release.
 - Nobody stops a partition alone. Each key counts once, by its newest event, and each project once, by the share of its
   keys; more than half of the projects heard must be hit, at least two, or the only one that there is, with
   `FEWEST_KEYS` of its keys. Events of things that are not known can never stop it.
@@ -13,7 +14,11 @@ fold what others could would so drain its journal into dead letters. This tells 
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple, get_args
+
+import msgspec
+
+from schemas.pings import Ping
 
 EVENTS = 200
 FEWEST_KEYS = 5
@@ -22,6 +27,27 @@ TICKS = 10
 _MOST_KEYS = 1_000
 # While fewer keys than this are hit nothing waits.
 _SUSPECT_KEYS = 2
+
+
+class _Said(msgspec.Struct):
+    """What tells where an event comes from: its type, and the process that stamped it."""
+
+    type: str = ""
+    by: int | None = None
+
+
+def made_here(events: Any) -> frozenset[str]:
+    """The types of those events of a union that only Pingfold itself appends. Pings may come from any Kafka tool."""
+    return frozenset(str(one.__struct_config__.tag) for one in get_args(events) or (events,) if one is not Ping)
+
+
+def is_made_here(value: bytes, types: frozenset[str]) -> bool:
+    """Whether an event that cannot be decoded was appended by Pingfold itself, as far as it tells."""
+    try:
+        said = msgspec.json.decode(value, type=_Said)
+    except msgspec.MsgspecError:
+        return False
+    return said.by is not None or said.type in types
 
 
 class Heard(NamedTuple):

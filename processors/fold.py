@@ -13,7 +13,7 @@ from zlib import crc32
 
 import msgspec
 
-from processors.defects import Heard
+from processors.defects import Heard, is_made_here, made_here
 from processors.epochs import Versions, begun, must_not_be_newer
 from processors.stretches import sorted_in_stretches
 from schemas.base import SECOND, Micros, Value, encode
@@ -263,6 +263,7 @@ class Session:
         must_not_be_newer(f"{fold.states}/{partition}", self.progress, fold.version)
         self._versions = Versions(fold.version, tzdata)
         self._decode = fold.events.decode
+        self._made_here = made_here(fold.events.type)
         self._partition = fold.open(view, partition)
         view.keep()
         # For whoever looks out for a bad release (`processors.defects`): what was heard since the first defect, ticks
@@ -299,7 +300,7 @@ class Session:
                 view.undo()
                 effects.append(self._dead_letter(record, error))
                 if not isinstance(error, Refused):
-                    self._defect(record)
+                    self._defect(record, error)
             else:
                 view.keep()
                 if self.watching:
@@ -334,9 +335,11 @@ class Session:
         of = self.fold.owner
         return all(of(self.view, key.rpartition("/")[2]) in ("", owner) for key, _ in self.view.items())
 
-    def _defect(self, record: Record) -> None:
-        self.watching = True
+    def _defect(self, record: Record, error: Exception) -> None:
         value = record.value or b""
+        if isinstance(error, msgspec.MsgspecError | UnicodeDecodeError) and not is_made_here(value, self._made_here):
+            return
+        self.watching = True
         if value.startswith(_TICK):
             self.failed_ticks += 1
             return

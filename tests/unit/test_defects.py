@@ -4,7 +4,9 @@ import random
 
 import pytest
 
-from processors.defects import EVENTS, FEWEST_KEYS, Defects, Heard
+from processors.checks import Checks
+from processors.defects import EVENTS, FEWEST_KEYS, Defects, Heard, is_made_here, made_here
+from processors.fold import Record, Session, View
 
 
 def hear(defects: Defects, owner: str, key: str, defect: bool, times: int = 1) -> None:
@@ -96,3 +98,36 @@ def test_what_is_kept_is_bounded(seed: int) -> None:
         hear(defects, f"p{chance.randrange(9)}", f"c{chance.randrange(4_000)}", chance.random() < 0.3)
     assert len(defects._keys) <= 1_000
     assert defects._hit == sum(defect for _, defect in defects._keys.values())
+
+
+@pytest.mark.parametrize(
+    ("value", "is_ours"),
+    [
+        (b"", False),
+        (b"not json", False),
+        (b"{\"type\":'ping.received'}", False),
+        (b"\xff\xfe", False),
+        (b"[1]", False),
+        (b'{"type":"ping.received","kind":"sucess"}', False),
+        (b'{"type":"ping.recieved","kind":"success"}', False),
+        (b'{"kind":"success"}', False),
+        (b'{"type":"ping.received","kind":"success","rid":"x","by":"me"}', False),
+        (b'{"type":"ping.received","kind":"success","rid":"x","by":7}', True),
+        (b'{"type":"ping.renamed","kind":"success","by":7}', True),
+        (b'{"type":"check.defined","at":1}', True),
+    ],
+)
+def test_what_cannot_be_decoded_counts_only_if_pingfold_wrote_it(value: bytes, is_ours: bool) -> None:
+    """The README tells how to write pings with Kafka's tools: whoever quotes them wrongly harms himself alone."""
+    assert is_made_here(value, made_here(Checks.events.type)) is is_ours
+    session = Session(Checks(), 0, View())
+    (letter,) = session.step([Record(1, 1, b"key", value)])
+    assert letter.topic.name == "dead-letters"
+    assert session.watching is is_ours
+    assert [heard.key for heard in session.heard] == (["key"] if is_ours else [])
+
+
+def test_a_key_that_is_no_text_is_its_producers_fault() -> None:
+    session = Session(Checks(), 0, View())
+    session.step([Record(1, 1, b"\xff", b'{"type":"ping.received","kind":"success"}')])
+    assert not session.watching
