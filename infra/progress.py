@@ -13,8 +13,6 @@ from schemas.topics import Topic
 
 # A fold that is heard of no more for so long, though ticks come every 80 s, may have more due than is known.
 FORGOTTEN_SECONDS = 200.0
-# So old the time of a partition may be in which nothing is due: a tick every 80 s, and some time to fold it.
-_SELDOM: Micros = 100 * SECOND
 
 _decode = msgspec.json.Decoder(Progress).decode
 
@@ -99,5 +97,5 @@ class FoldProgress:
         return [
             f"{journal}/{partition}"
             for journal, partition, progress in self
-            if progress is None or min(speaks_until(progress), progress.time + _SELDOM) < now - limit
+            if progress is None or speaks_until(progress) < now - limit
         ]

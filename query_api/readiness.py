@@ -19,7 +19,7 @@ import structlog
 from infra.disk import Disk
 from infra.log.admin import admin_client, end_offsets
 from infra.log.groups import Committed, GroupOffsets
-from infra.log.reading import any_record
+from infra.log.reading import holding_records
 from infra.progress import JOURNALS, FoldProgress
 from infra.role_files import Restarts, RoleFiles
 from infra.settings import Settings
@@ -219,12 +219,17 @@ class Readiness:
             }
             self._folds.note(now, mine, done)
             if standing := self._folds.standing(now, _MARKERS_SECONDS):
-                await self._look_at_tail(standing[0], done[standing[0]], mine[standing[0]])
-            behind |= {f"{topic}/{number}" for topic, number in self._folds.standing(now, _TIME_LIMIT / SECOND)}
+                await self._look_at_tails({tp: (done[tp], mine[tp]) for tp in standing})
+            behind |= {
+                f"{topic}/{number}"
+                for topic, number in self._folds.standing(now, _TIME_LIMIT / SECOND)
+                if self._markers.get((topic, number), 0) < mine[topic, number]
+            }
         report.not_folded = sorted(behind)
         if behind:
             first = ", ".join(report.not_folded[:3]) + (", ..." if len(behind) > 3 else "")
-            report.problems.append(Problem("folds", f"{len(behind)} partitions are not folded up to now: {first}"))
+            which = "1 partition is" if len(behind) == 1 else f"{len(behind)} partitions are"
+            report.problems.append(Problem("folds", f"{which} not folded up to now: {first}"))
 
     def _folded(self) -> dict[Partition, int]:
         """By partition of a journal, the offset after all that is folded, markers of transactions included."""
@@ -234,13 +239,15 @@ class Readiness:
             done[journal, number] = max(applied, self._markers.get((journal, number), 0))
         return done
 
-    async def _look_at_tail(self, tp: Partition, since: int, end: int) -> None:
-        """Whether anything but markers of transactions, which no fold ever sees, stands between the two offsets."""
-        found = await self._tail.ask(
-            lambda: asyncio.to_thread(any_record, self._bootstrap, tp, since, end, _QUESTION_SECONDS)
-        )
-        if found is False:
-            self._markers[tp] = end
+    async def _look_at_tails(self, tails: Mapping[Partition, tuple[int, int]]) -> None:
+        """Whether anything but markers of transactions, which no fold ever sees, stands between two offsets of each."""
+
+        def ends_of_markers() -> dict[Partition, int]:
+            holding = holding_records(self._bootstrap, tails, _QUESTION_SECONDS)
+            return {tp: tails[tp][1] for tp, holds in holding.items() if not holds}
+
+        # An answer that comes late is that of an earlier look: it brings its own ends.
+        self._markers |= await self._tail.ask(lambda: asyncio.to_thread(ends_of_markers)) or {}
 
     def _judge_history(
         self,

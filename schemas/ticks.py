@@ -160,9 +160,16 @@ class Progress(Value, tag="partition"):
     truncated: int | None = None
 
 
+# Where nothing is due a tick comes every 80 s, and some time is needed to fold it. A time older than this tells of a
+# fold that is behind, even where nothing was due: events may wait in its journal.
+OLDEST_TIME: Micros = 100 * SECOND
+
+
 def speaks_until(progress: Progress) -> Micros:
     """Up to when the states beside a partition's record tell how things are, if no event comes."""
-    return progress.time if progress.due is None else max(progress.time, progress.due)
+    if progress.due is None:
+        return progress.time
+    return max(progress.time, min(progress.due, progress.time + OLDEST_TIME))
 
 
 PROGRESS_KEY = "partition"

@@ -67,24 +67,30 @@ def read_to_end(
             yield from read_partition(bootstrap, topic, partition, end, stall=stall)
 
 
-def any_record(bootstrap: str, partition: tuple[str, int], first: int, end: int, timeout: float) -> bool:
-    """Whether a record stands in a partition from offset `first` up to `end`; markers of transactions are none.
+def holding_records(
+    bootstrap: str, stretches: Mapping[tuple[str, int], tuple[int, int]], timeout: float
+) -> dict[tuple[str, int], bool]:
+    """Whether a record stands in a partition from the first offset up to the second; markers of transactions are none.
 
-    Raises `NotRead` when that is not known within `timeout` seconds.
+    What is not known of a partition within `timeout` seconds for all of them is left out.
     """
     consumer = Consumer(_CONFIG | {"bootstrap.servers": bootstrap})
     deadline = time.monotonic() + timeout
+    found: dict[tuple[str, int], bool] = {}
     try:
-        consumer.assign([TopicPartition(*partition, first)])
-        while time.monotonic() < deadline:
+        consumer.assign([TopicPartition(*place, first) for place, (first, _) in stretches.items()])
+        while len(found) < len(stretches) and time.monotonic() < deadline:
             for message in arrived(consumer, 0.1, 100):
-                if message.error() is None:
-                    return bool(message.offset() < end)
-                if message.error().code() == KafkaError._PARTITION_EOF and message.offset() >= end:
-                    return False
+                place, offset, error = (message.topic(), message.partition()), message.offset(), message.error()
+                if place in found:
+                    continue
+                if error is None:
+                    found[place] = offset < stretches[place][1]
+                elif error.code() == KafkaError._PARTITION_EOF and offset >= stretches[place][1]:
+                    found[place] = False
     finally:
         close_consumer(consumer)
-    raise NotRead(f"{partition[0]}/{partition[1]}: not known within {timeout:.0f} s")
+    return found
 
 
 def read_partition(

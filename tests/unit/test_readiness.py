@@ -1,0 +1,178 @@
+"""What a look at everything finds, with the answers of Kafka and ClickHouse given by hand."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from confluent_kafka import KafkaException
+
+from infra.disk import Disk
+from infra.log.groups import Committed
+from infra.progress import JOURNALS, FoldProgress
+from infra.settings import Settings
+from infra.waiting import Partition
+from query_api import readiness
+from query_api.delivery_states import DeliveryStates
+from query_api.readiness import Readiness
+from schemas.base import SECOND, Micros, encode
+from schemas.ticks import PROGRESS_KEY, Progress
+from schemas.topics import MONITOR_STATES, PINGS, TRANSITIONS
+
+PARTITIONS = 4
+START: Micros = 1_800_000_000 * SECOND
+
+
+class World:
+    """Kafka and ClickHouse, as far as they are asked. markers: partitions whose tails are markers of transactions."""
+
+    def __init__(self) -> None:
+        self.ends: dict[Partition, int] = {
+            (journal.name, number): 10 for journal in JOURNALS.values() for number in range(PARTITIONS)
+        }
+        self.ends |= {(TRANSITIONS.name, number): 10 for number in range(PARTITIONS)}
+        self.committed: dict[str, dict[Partition, Committed]] = {
+            "writer": {(TRANSITIONS.name, number): Committed(10, "") for number in range(PARTITIONS)},
+            "probers": {},
+        }
+        self.markers: set[Partition] = set()
+        self.clickhouse_answers = True
+        self.tails_asked: list[set[Partition]] = []
+
+    def end_offsets(self, _: Any, partitions: Iterable[Partition], timeout: float) -> dict[Partition, int]:
+        assert timeout < 5
+        return {tp: self.ends[tp] for tp in partitions}
+
+    def holding_records(
+        self, _: str, stretches: Mapping[Partition, tuple[int, int]], timeout: float
+    ) -> dict[Partition, bool]:
+        self.tails_asked.append(set(stretches))
+        return {tp: tp not in self.markers for tp in stretches}
+
+    async def rows(self, sql: str) -> list[tuple[Any, ...]]:
+        if not self.clickhouse_answers:
+            raise OSError("connection refused")
+        return [(1,)]
+
+
+class Looking:
+    """A `Readiness` whose clock is moved by hand; every partition is folded up to its end when it begins."""
+
+    def __init__(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.world, self.seconds = World(), 1_000.0
+        world = self.world
+
+        class Offsets:
+            def __init__(self, _: str, group: str) -> None:
+                self._group = group
+
+            def committed(self, partitions: Iterable[Partition], timeout: float) -> dict[Partition, Committed]:
+                if self._group not in world.committed:
+                    raise KafkaException("no coordinator")
+                return world.committed[self._group]
+
+        monkeypatch.setattr(readiness, "GroupOffsets", Offsets)
+        monkeypatch.setattr(readiness, "end_offsets", world.end_offsets)
+        monkeypatch.setattr(readiness, "holding_records", world.holding_records)
+        monkeypatch.setattr(readiness, "time", SimpleNamespace(monotonic=lambda: self.seconds))
+        settings = Settings(data=tmp_path, probers=0)
+        self.progress = FoldProgress(PARTITIONS)
+        self._heard = {journal.name: self.progress.listen(states) for states, journal in JOURNALS.items()}
+        clock = SimpleNamespace(now=lambda: START + round((self.seconds - 1_000) * SECOND))
+        self.readiness = Readiness(
+            settings,
+            "127.0.0.1:1",
+            PARTITIONS,
+            clock,
+            self.progress,
+            world,
+            DeliveryStates(),
+            Disk(settings),
+            history=("writer", [TRANSITIONS.name]),
+            prober_groups={"local": "probers"},
+            has_monitors=lambda: self.has_monitors,
+        )
+        self.has_monitors = False
+        self.fold()
+
+    def fold(self, up_to: int = 9) -> None:
+        """All folds have done what is before that offset, and the time is that of the clock."""
+        time = START + round((self.seconds - 1_000) * SECOND)
+        for heard in self._heard.values():
+            for number in range(PARTITIONS):
+                heard(number, PROGRESS_KEY, encode(Progress(applied=up_to, time=time, due=time + 3_600 * SECOND)))
+
+    async def after(self, seconds: float) -> list[tuple[str, str]]:
+        """Time goes on, with looks on the way; the problems of the last one."""
+        end = self.seconds + seconds
+        while self.seconds < end:
+            self.seconds = min(end, self.seconds + 2.0)
+            await self.readiness.look()
+        return [(problem.part, problem.reason) for problem in self.readiness.report.problems]
+
+
+@pytest.fixture
+def looking(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Looking:
+    return Looking(tmp_path, monkeypatch)
+
+
+async def test_nothing_is_wrong(looking: Looking) -> None:
+    assert await looking.after(90.0) == []
+
+
+async def test_markers_of_transactions_in_every_partition_are_no_events(looking: Looking) -> None:
+    """A definition that goes to every partition leaves them everywhere, and no tick comes for 80 s."""
+    for number in range(PARTITIONS):
+        looking.world.ends[PINGS.name, number] += 2
+        looking.world.markers.add((PINGS.name, number))
+    for _ in range(40):
+        assert await looking.after(2.0) == []
+    assert looking.world.tails_asked == [looking.world.markers]
+
+
+async def test_events_that_nobody_folds_are_told(looking: Looking) -> None:
+    await looking.after(2.0)
+    for number in range(PARTITIONS):
+        looking.world.ends[PINGS.name, number] += 2
+    looking.world.markers = {(PINGS.name, number) for number in range(1, PARTITIONS)}
+    assert await looking.after(18.0) == []
+    assert await looking.after(6.0) == [("folds", "1 partition is not folded up to now: pings/0")]
+    assert looking.readiness.report.fold_lag[PINGS.name, 0] == 2
+    looking.fold(up_to=11)
+    assert await looking.after(2.0) == []
+
+
+async def test_a_time_that_stands_is_told_though_nothing_is_due(looking: Looking) -> None:
+    assert await looking.after(118.0) == []
+    assert [part for part, _ in await looking.after(4.0)] == ["folds"]
+
+
+async def test_history_that_does_not_move(looking: Looking) -> None:
+    await looking.after(2.0)
+    looking.world.ends[TRANSITIONS.name, 1] += 5
+    assert await looking.after(28.0) == []
+    assert await looking.after(6.0) == [("history", "5 records wait, and transitions/1 has not moved for 30 s")]
+    assert looking.readiness.report.history_records == 5
+
+
+async def test_probers_are_judged_by_what_they_commit(looking: Looking) -> None:
+    looking.has_monitors = True
+    assert await looking.after(28.0) == []
+    assert await looking.after(4.0) == [("probers of local", "none makes progress")]
+    looking.world.committed["probers"] = {
+        (MONITOR_STATES.name, number): Committed(1, "a sign") for number in range(PARTITIONS - 1)
+    }
+    assert await looking.after(2.0) == [("probers of local", "none has partitions 3")]
+
+
+async def test_servers_that_do_not_answer(looking: Looking, monkeypatch: pytest.MonkeyPatch) -> None:
+    looking.world.clickhouse_answers = False
+    assert await looking.after(2.0) == [("clickhouse", "does not answer")]
+    looking.world.clickhouse_answers = True
+
+    def no_broker(*_: Any) -> dict[Partition, int]:
+        raise KafkaException("all brokers are down")
+
+    monkeypatch.setattr(readiness, "end_offsets", no_broker)
+    assert await looking.after(2.0) == [("kafka", "does not answer")]
