@@ -5,11 +5,12 @@
 
 from typing import Any
 
+from infra.http_server.room import Room
+from infra.http_server.serve import serve as serve_http
 from infra.listening import bind
 from infra.process import Stop, run_role
 from infra.settings import Settings
 from ingest.ping.answers import Answers
-from pingfold.web import _listen
 
 
 def main() -> None:
@@ -21,7 +22,7 @@ def main() -> None:
         await send(answer.body)
 
     async def serve(stop: Stop) -> None:
-        await _listen(settings, bind(settings.host, settings.port), app, stop)
+        await serve_http(app, bind(settings.host, settings.port), Room(), stop)
 
     run_role("noop", settings.data, serve, {})
 

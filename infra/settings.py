@@ -78,6 +78,10 @@ class Settings(BaseSettings):
     private_targets: Annotated[tuple[Network, ...], NoDecode] = ()
     # Proxies whose X-Forwarded-For and X-Forwarded-Proto are believed; anybody else's are ignored.
     trusted_proxies: Annotated[tuple[Network, ...], NoDecode] = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
+    # Connections that a web process holds at most, of all and of one address (0: no bound of its own); by default an
+    # address may have a quarter. Of trusted proxies only the first counts.
+    connections: int = Field(16_384, ge=16)
+    connections_per_peer: int | None = Field(None, ge=0)
     workers: int = Field(1, ge=1)
     # Where probes come from: every monitor that names no region is probed from all of these in turn. `pingfold up`
     # starts so many probers for each of them.
@@ -173,7 +177,7 @@ class Settings(BaseSettings):
 
     @field_validator(
         *("kafka_bootstrap_servers", "clickhouse_url", "public_url", "ping_endpoint", "url", "key", "heartbeat_url"),
-        *("smtp_host", "smtp_port", "smtp_user", "smtp_password", "smtp_from"),
+        *("smtp_host", "smtp_port", "smtp_user", "smtp_password", "smtp_from", "connections_per_peer"),
         mode="before",
     )
     @classmethod

@@ -9,16 +9,20 @@ import contextlib
 import gc
 import socket
 from dataclasses import astuple
+from functools import partial
 from typing import Any
 
 import structlog
-import uvicorn
 from fastapi import FastAPI
 
 from infra.clickhouse import Address, ClickHouse
 from infra.decisions import Decisions
 from infra.directory import Directory
 from infra.disk import Disk
+from infra.http_server.bounds import BOUNDS
+from infra.http_server.room import Room
+from infra.http_server.serve import BACKLOG
+from infra.http_server.serve import serve as serve_http
 from infra.log.admin import cluster_id, partition_count
 from infra.log.group_progress import GroupProgress
 from infra.log.replica import Replica
@@ -37,6 +41,7 @@ from ingest.ping.urls import is_ping
 from ingest.prober.assignment import group_of
 from pingfold import credentials
 from pingfold.addresses import clickhouse_of, kafka_of
+from pingfold.open_files import connections
 from processors.history import GROUP, Sources
 from query_api import operations
 from query_api.app import create_app
@@ -53,8 +58,6 @@ from schemas.monitor_states import MonitorState
 from schemas.topics import CHECK_STATES, DEFINITIONS, DELIVERY_STATES, HEARTBEATS, MONITOR_STATES, PINGS, TRANSITIONS
 
 log = structlog.get_logger(__name__)
-
-_GRACE_SECONDS = 2
 
 
 async def serve(settings: Settings, listener: socket.socket, slot: str, pings: bool, api: bool, stop: Stop) -> None:
@@ -150,7 +153,18 @@ async def serve(settings: Settings, listener: socket.socket, slot: str, pings: b
         # What is loaded stays: walking through it again and again would hold up every request for a tenth of a second.
         gc.collect()
         gc.freeze()
-        await _listen(settings, listener, _dispatch(ping_app, rest), stop)
+        log.info("web.listening", url=settings.base_url)
+        await serve_http(_dispatch(ping_app, rest), listener, _room(settings, source), stop)
+
+
+def _room(settings: Settings, source: Source | None) -> Room:
+    """Room for as many connections as settings and the limit of open files allow."""
+    allowed = connections(settings.connections + BACKLOG)
+    most = min(settings.connections, max(allowed - BACKLOG, allowed // 2))
+    of_peer = settings.connections_per_peer
+    most_per_peer = max(1, most // 4) if of_peer is None else of_peer or most
+    refuse = None if source is None else partial(source.refuse, None)
+    return Room(BOUNDS._replace(most=most, most_per_peer=most_per_peer), settings.trusted_proxies, refuse)
 
 
 def _admin_password(settings: Settings) -> str | None:
@@ -173,41 +187,3 @@ def _dispatch(ping_app: PingApp | None, rest: Any) -> Any:
             await rest(scope, receive, send)
 
     return dispatch
-
-
-class _Server(uvicorn.Server):
-    """Leaves signals to us: the source has to close after the last request, before the process ends."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Any:
-        yield
-
-
-async def _listen(settings: Settings, listener: socket.socket, app: Any, stop: Stop) -> None:
-    config = uvicorn.Config(
-        app,
-        http="httptools",
-        loop="none",
-        lifespan="off",
-        access_log=False,
-        log_config=None,
-        server_header=False,
-        proxy_headers=False,  # whom to believe is a setting of ours
-        backlog=4096,
-        timeout_keep_alive=75,
-        timeout_graceful_shutdown=_GRACE_SECONDS,
-        h11_max_incomplete_event_size=64 * 1024,
-    )
-    server = _Server(config)
-
-    async def heed() -> None:
-        await stop.wait()
-        server.should_exit = True
-
-    heeding = asyncio.create_task(heed(), name="stop")
-    stop.started()
-    log.info("web.listening", url=settings.base_url)
-    try:
-        await server.serve(sockets=[listener])
-    finally:
-        heeding.cancel()

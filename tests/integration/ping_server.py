@@ -5,15 +5,18 @@ import socket
 import threading
 import time
 from concurrent.futures import Future
+from functools import partial
 from types import TracebackType
 from typing import Any
 
-import uvicorn
 import uvloop
 from confluent_kafka import KafkaException
 
 from infra.decisions import Decisions
 from infra.directory import Directory
+from infra.http_server.bounds import BOUNDS, Bounds
+from infra.http_server.room import Room
+from infra.http_server.serve import keep_looking, server_of
 from infra.log.admin import admin_client, end_offsets, migrate
 from infra.log.replica import Replica
 from infra.log.sink import Sink
@@ -46,13 +49,18 @@ class PingServer:
     """A running server with a project (`key`) and a check (`check`, slug `job`) of its own."""
 
     def __init__(
-        self, bootstrap: str, limits: Limits = LIMITS, host: str = "127.0.0.1", sink: dict[str, Any] | None = None
+        self,
+        bootstrap: str,
+        limits: Limits = LIMITS,
+        host: str = "127.0.0.1",
+        sink: dict[str, Any] | None = None,
+        bounds: Bounds = BOUNDS,
     ) -> None:
         self.socket = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)  # uvicorn listens, later
         self.socket.bind((host, 0))
         self.host, self.port = host, int(self.socket.getsockname()[1])
         self.check, self.key = new_id(), new_id()[:22]
-        self._bootstrap, self._limits, self._sink = bootstrap, limits, sink or {}
+        self._bootstrap, self._limits, self._sink, self._bounds = bootstrap, limits, sink or {}, bounds
         self._ready: Future[None] = Future()
         self._thread = threading.Thread(target=self._run, name="ping-server")
 
@@ -97,19 +105,12 @@ class PingServer:
         self.source = Source(settings, clock, sink, f"test-{self.port}", partitions, "test")
         await self.source.begin()
         app = PingApp(settings, clock, sink, directory, replica, decisions, self.source, self._limits)
-        self._server = uvicorn.Server(
-            uvicorn.Config(
-                app,
-                http="httptools",
-                lifespan="off",
-                access_log=False,
-                log_level="critical",
-                proxy_headers=False,
-                timeout_graceful_shutdown=3,
-            )
-        )
+        room = Room(self._bounds, overloaded=partial(self.source.refuse, None))
+        self._server = server_of(app, room)
+        looking = asyncio.create_task(keep_looking(self._server, room))
         asyncio.get_running_loop().call_soon(self._ready.set_result, None)
         await self._server.serve(sockets=[self.socket])
+        looking.cancel()
         await self.source.close()
         await decisions.close()
         await replica.close()

@@ -1,0 +1,1 @@
+"""The HTTP server of the web process: uvicorn with httptools, and bounds on everything that comes before a request."""

@@ -1,0 +1,57 @@
+"""What one connection may use, and how a request is refused that uses more. Sizes in bytes, times in seconds."""
+
+from http import HTTPStatus
+from typing import NamedTuple
+
+
+class Bounds(NamedTuple):
+    """The defaults are those of the web process; tests take others.
+
+    most, most_per_peer: connections, of all and of one address. head: taken at least; one slice more at most.
+    head_time: from the first byte of a request, or from the connection, to the end of the head. body_time: from there
+    to the end of the body; longer than the ping application waits, which answers a slow body itself. answer_time: for a
+    client that reads nothing. idle_time: between two requests. linger: for a client that is sent an error to read it.
+    unwanted: bytes of a body that are read after its answer. pipelined: requests that wait for an earlier one.
+    """
+
+    most: int = 16_384
+    most_per_peer: int = 4_096
+    head: int = 32 * 2**10
+    headers: int = 100
+    url: int = 8 * 2**10
+    head_time: float = 10.0
+    body_time: float = 35.0
+    answer_time: float = 30.0
+    idle_time: float = 75.0
+    linger: float = 2.0
+    unwanted: int = 2**20
+    pipelined: int = 32
+
+
+BOUNDS = Bounds()
+
+
+class Refusal:
+    """Why a request, or a connection, is not served. answer: what the client is told, whole."""
+
+    def __init__(self, status: HTTPStatus, words: str) -> None:
+        self.status, self.words = status, words
+        retry = "retry-after: 1\r\n" if status in (429, 503) else ""
+        self.answer = (
+            f"HTTP/1.1 {status.value} {status.phrase}\r\ncontent-type: text/plain; charset=utf-8\r\n"
+            f"content-length: {len(words)}\r\naccess-control-allow-origin: *\r\n{retry}connection: close\r\n\r\n{words}"
+        ).encode()
+
+
+INVALID = Refusal(HTTPStatus.BAD_REQUEST, "invalid HTTP request")
+HEAD_TOO_LARGE = Refusal(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "the request has too many or too large headers")
+URL_TOO_LONG = Refusal(HTTPStatus.REQUEST_URI_TOO_LONG, "the URL is too long")
+HEAD_TOO_SLOW = Refusal(HTTPStatus.REQUEST_TIMEOUT, "the request headers came too slowly")
+BODY_TOO_SLOW = Refusal(HTTPStatus.REQUEST_TIMEOUT, "the request body came too slowly")
+TOO_MANY_PIPELINED = Refusal(HTTPStatus.TOO_MANY_REQUESTS, "too many requests were sent ahead of their answers")
+TOO_MANY_OF_PEER = Refusal(HTTPStatus.TOO_MANY_REQUESTS, "too many connections from your address")
+TOO_MANY = Refusal(HTTPStatus.SERVICE_UNAVAILABLE, "too many connections, try again")
+EVERY = (
+    *(INVALID, HEAD_TOO_LARGE, URL_TOO_LONG, HEAD_TOO_SLOW, BODY_TOO_SLOW),
+    *(TOO_MANY_PIPELINED, TOO_MANY_OF_PEER, TOO_MANY),
+)

@@ -1,0 +1,267 @@
+"""A connection of uvicorn's with bounds: on heads, on the time to the end of head and body, on what it is waited for.
+
+uvicorn parses and answers; here is what it leaves open. Nothing that a client does, or leaves undone, keeps a
+connection for longer than the bounds say, and each request beyond them gets a clear answer: 431 and 414 for a head, 408
+for what comes too slowly, 429 and 503 for too many connections, 400 for what is no HTTP. Where earlier requests of the
+connection are still being answered, theirs come first and then the connection ends.
+
+The usual request costs two entries in a table and no timer: `look` is called for every connection about twice a second,
+and does what is due. What comes in large pieces is parsed in slices, so that a bound is noticed before much is parsed.
+"""
+
+import asyncio
+from enum import Enum
+from typing import Any
+
+import httptools
+from uvicorn.config import Config
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.server import ServerState
+
+from infra.http_server.bounds import (
+    BODY_TOO_SLOW,
+    HEAD_TOO_LARGE,
+    HEAD_TOO_SLOW,
+    INVALID,
+    TOO_MANY_PIPELINED,
+    URL_TOO_LONG,
+    Refusal,
+)
+from infra.http_server.room import Peer, Room
+
+_SLICE = 16 * 2**10
+
+
+class _Part(Enum):
+    """The part of a request that is expected next."""
+
+    NONE = 0  # between two requests
+    HEAD = 1
+    BODY = 2
+    OVER = 3  # nothing more is read; the client is left some time to read our answer
+
+
+class _Refused(Exception):
+    """Raised out of a callback of the parser, to end its work."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal.words)
+        self.refusal = refusal
+
+
+class Connection(HttpToolsProtocol):
+    """To be made by uvicorn, as the protocol of its `Config`, with a `room` that all of them share."""
+
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+        *,
+        room: Room,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        self.peer: Peer | None = None
+        self._room, self._bounds = room, room.bounds
+        self._part = _Part.HEAD
+        self._since = room.now  # this part has been expected
+        self._head = 0  # bytes of a head that has not ended
+        self._unwanted = 0
+        self._ending = False  # what comes is not read any more
+        self._stalled: float | None = None  # since when the client has not read what it was sent
+        self._closing: float | None = None
+
+    # ---- uvicorn's callbacks
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        refusal = self._room.enter(self, self.client[0] if self.client else "")
+        if refusal is not None:
+            self._ending = True
+            transport.write(refusal.answer)
+            transport.close()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._room.leave(self)
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if len(data) <= _SLICE:
+            self._feed(data)
+            return
+        view = memoryview(data)
+        for start in range(0, len(data), _SLICE):
+            self._feed(view[start : start + _SLICE])
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._part, self._head, self._since = _Part.HEAD, 0, self._room.now
+
+    def on_headers_complete(self) -> None:
+        if len(self.headers) > self._bounds.headers:
+            raise _Refused(HEAD_TOO_LARGE)
+        if len(self.url) > self._bounds.url:
+            raise _Refused(URL_TOO_LONG)
+        if len(self.pipeline) >= self._bounds.pipelined:
+            raise _Refused(TOO_MANY_PIPELINED)
+        super().on_headers_complete()
+        self._part, self._unwanted, self._since = _Part.BODY, 0, self._room.now
+
+    def on_body(self, body: bytes) -> None:
+        if self.cycle.response_complete:
+            self._throw_away(len(body))
+        else:
+            super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        super().on_message_complete()
+        self._part, self._since = _Part.NONE, self._room.now
+        if not self.cycle.response_complete:
+            self._room.serves(self)
+
+    def on_response_complete(self) -> None:
+        """As uvicorn's, without a timer for each request."""
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        if not self._ending:
+            self.flow.resume_reading()
+        if self.pipeline:
+            cycle, app = self.pipeline.pop()
+            self._start_asgi_task(cycle, app)
+            self._since = self._room.now
+            return
+        if self._part is _Part.NONE:
+            self._since = self._room.now
+        self._room.waits(self)
+
+    def pause_writing(self) -> None:
+        self._stalled = self._room.now
+        super().pause_writing()
+
+    def resume_writing(self) -> None:
+        self._stalled = None
+        super().resume_writing()
+
+    # ---- bounds
+
+    def _feed(self, data: bytes | memoryview) -> None:
+        if self._ending:
+            self._throw_away(len(data))
+            return
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            # Answered as if nothing else than HTTP/1.1 had been asked for; what follows is of another protocol.
+            self._ending = True
+            self.cycle.keep_alive = False
+            return
+        except httptools.HttpParserError as error:
+            why = error.__context__
+            self._refuse(why.refusal if isinstance(why, _Refused) else INVALID)
+            return
+        if self._part is _Part.HEAD:
+            if not self._head:
+                self._room.moves(self)
+            self._head += len(data)
+            # The first slice may hold the end of the request before.
+            if self._head >= self._bounds.head + _SLICE or len(self.headers) > self._bounds.headers:
+                self._refuse(HEAD_TOO_LARGE)
+
+    def _throw_away(self, size: int) -> None:
+        self._unwanted += size
+        if self._unwanted > self._bounds.unwanted:
+            if self._part is _Part.OVER:
+                self.transport.abort()
+            elif not self._is_busy():
+                self.transport.close()
+
+    def _is_busy(self) -> bool:
+        """Whether a request is being answered, or waits for that."""
+        return self.cycle is not None and not self.cycle.response_complete
+
+    def _refuse(self, why: Refusal) -> None:
+        """End the connection: after the answers to the requests before, or with this one."""
+        self._ending = True
+        self._room.count(why)
+        if not self._is_busy():
+            if self._part is _Part.BODY:
+                self.transport.close()  # it was answered before its body had ended
+            else:
+                self._tell(why)
+        elif self._part is not _Part.BODY or self.pipeline:
+            # The newest of those that are whole is the last that is answered.
+            self.cycle.keep_alive = False
+            if self._part is _Part.BODY:
+                self._give_up_request()
+        else:
+            started = self.cycle.response_started
+            self._give_up_request()
+            if started:
+                self.transport.close()
+            else:
+                self._tell(why)
+
+    def _give_up_request(self) -> None:
+        """Tell the application that the rest of the body will not come."""
+        self.cycle.disconnected = True
+        self.cycle.message_event.set()
+
+    def _tell(self, why: Refusal) -> None:
+        """Send an error and leave the client some time to read it: closing at once might take it away again."""
+        if self.transport.is_closing():
+            return
+        self._part, self._since = _Part.OVER, self._room.now
+        self.transport.write(why.answer)
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        self._room.waits(self)
+
+    def give_way(self, refusal: Refusal) -> bool:
+        """Closed to make room for others; whether a part of a request was lost by that. See `Room`."""
+        if self._part is _Part.OVER:
+            self.transport.abort()
+            return False
+        lost = self._part is _Part.BODY or (self._part is _Part.HEAD and self._head > 0)
+        busy = self._is_busy()
+        if not self._ending and lost and not (busy and self.cycle.response_started):
+            self.transport.write(refusal.answer)
+        self._ending = True
+        if busy:
+            self._give_up_request()
+        self.transport.close()
+        return lost
+
+    def look(self) -> None:
+        """Do what is due by the time of the room."""
+        now, bounds = self._room.now, self._bounds
+        age = now - self._since
+        if self.transport.is_closing():
+            if self._closing is None:
+                self._closing = now
+            elif now - self._closing > bounds.linger:
+                self.transport.abort()  # the client does not read what it was sent last
+        elif self._stalled is not None and now - self._stalled > bounds.answer_time:
+            self.transport.abort()
+        elif self._part is _Part.OVER:
+            if age > bounds.linger:
+                self.transport.abort()
+        elif self._part is _Part.BODY:
+            # A request that waits for an earlier one is not read on.
+            if age > bounds.body_time and not self.pipeline:
+                self._end_slow(BODY_TOO_SLOW)
+        elif self._is_busy():
+            return
+        elif self._part is _Part.HEAD:
+            if age > bounds.head_time:
+                self._end_slow(HEAD_TOO_SLOW)
+        elif age > bounds.idle_time:
+            self.transport.close()
+
+    def _end_slow(self, why: Refusal) -> None:
+        # Browsers open connections ahead of requests, and take an answer there for one to their next request.
+        if self._part is _Part.HEAD and not self._head:
+            self.transport.close()
+        else:
+            self._refuse(why)

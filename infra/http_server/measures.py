@@ -1,0 +1,27 @@
+"""What the HTTP server tells Prometheus: its connections, and what it refused before any application saw it."""
+
+from prometheus_client import Counter, Gauge
+
+from infra.http_server.bounds import EVERY
+from infra.http_server.room import Room
+
+_CONNECTIONS = Gauge("pingfold_http_connections", "Connections of clients", multiprocess_mode="livesum")
+_REFUSED = Counter(
+    "pingfold_http_refused_total", "Requests and connections refused by the HTTP server", ["status", "text"]
+)
+
+
+class Measures:
+    """Tells what has come since the last time."""
+
+    def __init__(self, room: Room) -> None:
+        self._room = room
+        self._told = dict.fromkeys(EVERY, 0)
+
+    def tell(self) -> None:
+        for refused in EVERY:
+            new = self._room.refused[refused] - self._told[refused]
+            if new:
+                self._told[refused] += new
+                _REFUSED.labels(str(refused.status.value), refused.words).inc(new)
+        _CONNECTIONS.set(len(self._room.members))

@@ -1,0 +1,80 @@
+"""Serve an ASGI application over HTTP/1.1 until told to stop."""
+
+import asyncio
+import contextlib
+from collections.abc import Iterator
+from functools import partial
+from socket import socket
+from typing import Any, cast
+
+import uvicorn
+
+from infra.http_server.connection import Connection
+from infra.http_server.measures import Measures
+from infra.http_server.room import Room
+from infra.process import Stop
+
+_GRACE_SECONDS = 2
+_LOOK_SECONDS = 0.5
+# Connections that the kernel takes ahead of us. All of them may come between two looks at how many there are.
+BACKLOG = 4_096
+
+
+class _Server(uvicorn.Server):
+    """Leaves signals to us: the source has to close after the last request, before the process ends."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def server_of(app: Any, room: Room) -> uvicorn.Server:
+    """A server whose connections share `room`; `keep_looking` has to run beside it."""
+    config = uvicorn.Config(
+        app,
+        http=cast("type[asyncio.Protocol]", partial(Connection, room=room)),
+        ws="none",
+        loop="none",
+        lifespan="off",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        proxy_headers=False,  # whom to believe is a setting of ours
+        backlog=BACKLOG,
+        timeout_graceful_shutdown=_GRACE_SECONDS,
+    )
+    return _Server(config)
+
+
+async def keep_looking(server: uvicorn.Server, room: Room) -> None:
+    """Let every connection do what is due, for ever."""
+    loop, measures = asyncio.get_running_loop(), Measures(room)
+    before = loop.time()
+    while True:
+        await asyncio.sleep(_LOOK_SECONDS)
+        now = loop.time()
+        room.pass_time(now - before)
+        before = now
+        for connection in list(server.server_state.connections):
+            cast(Connection, connection).look()
+        measures.tell()
+
+
+async def serve(app: Any, listener: socket, room: Room, stop: Stop) -> None:
+    """Serve on `listener` until `stop` is set; requests under way are answered first, for a moment."""
+    server = server_of(app, room)
+
+    async def heed() -> None:
+        await stop.wait()
+        server.should_exit = True
+
+    tasks = [
+        asyncio.create_task(heed(), name="stop"),
+        asyncio.create_task(keep_looking(server, room), name="connections"),
+    ]
+    stop.started()
+    try:
+        await server.serve(sockets=[listener])
+    finally:
+        for task in tasks:
+            task.cancel()
