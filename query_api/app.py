@@ -12,6 +12,7 @@ from starlette.routing import Route
 
 from infra.disk import Disk
 from query_api import healthchecks, poppaping, refusals
+from query_api.bodies import BodiesInBounds
 from query_api.freshness import STALE_HEADER, Freshness
 from query_api.pages import badges, dashboard, status
 from query_api.parts import Parts
@@ -47,6 +48,7 @@ def create_app(parts: Parts) -> FastAPI:
     status.install(app, parts)
     app.router.routes.insert(0, Table(app.routes))
     routes = [route for router in healthchecks.ROUTERS for route in router.routes if isinstance(route, Route)]
+    app.add_middleware(partial(BodiesInBounds, parts=parts, forms=forms))
     disk = parts.disk or Disk(parts.settings, "changes are answered 503")
     app.add_middleware(partial(WritesNeedRoom, disk=disk, forms=forms))
     app.add_middleware(partial(Verbs, routes=routes, prefixes=healthchecks.PREFIXES, exposed=STALE_HEADER))

@@ -1,8 +1,7 @@
 """Who asks, in the Healthchecks Management API: the key in `X-Api-Key`, or `api_key` in the JSON body of a POST.
 
-The header wins when both are there. A read-only key opens only what says so. Errors are those of
-reference/management-api.md section 1; those of the body come before those of the key. A key is called wrong only when
-the directory has seen every key made before the request came.
+The header wins when both are there, and is judged before the body is looked at. A read-only key opens only what says
+so. A key is called wrong only when the directory has seen every key made before the request came.
 """
 
 from typing import Annotated, Any, NamedTuple
@@ -36,19 +35,30 @@ class Caller(NamedTuple):
     read_only: bool
 
 
-async def json_body(request: Request) -> dict[str, Any]:
-    """The JSON object that a POST carries; an empty body is an empty object."""
+async def _said(request: Request) -> dict[str, Any]:
+    """The JSON object that a POST carries, parsed once; an empty body is an empty object."""
     if request.method != "POST":
         return {}
+    kept: dict[str, Any] | None = getattr(request.state, "said", None)
+    if kept is None:
+        kept = request.state.said = _object(await _bounded(request))
+    return kept
+
+
+async def _bounded(request: Request) -> bytes:
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
         if len(body) > BODY_LIMIT:
             raise Refusal(413, "request body is too large")
+    return bytes(body)
+
+
+def _object(body: bytes) -> dict[str, Any]:
     if not body:
         return {}
     try:
-        value = msgspec.json.decode(bytes(body))
+        value = msgspec.json.decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         raise Refusal(400, "could not parse request body") from None
     if not isinstance(value, dict):
@@ -56,13 +66,12 @@ async def json_body(request: Request) -> dict[str, Any]:
     return value
 
 
-Body = Annotated[dict[str, Any], Depends(json_body)]
 Header = Annotated[str | None, Security(_header)]
 
 
-async def reader(request: Request, body: Body, header: Header) -> Caller:
-    """The caller; a read-only key suffices."""
-    text = header if header is not None else body.get("api_key")
+async def reader(request: Request, header: Header) -> Caller:
+    """The caller; a read-only key suffices. Only without a key in the header is one looked for in the body."""
+    text = header if header is not None else (await _said(request)).get("api_key")
     if not isinstance(text, str) or len(text) != _KEY_LENGTH:
         raise Refusal(401, "missing api key")
     key = await _find(parts_of(request), hash_api_key(text))
@@ -87,5 +96,11 @@ async def writer(caller: Annotated[Caller, Depends(reader)]) -> Caller:
     return caller
 
 
+async def json_body(request: Request, _: Annotated[Caller, Depends(reader)]) -> dict[str, Any]:
+    """The JSON object that a POST carries, of somebody who has a key: others' is not parsed."""
+    return await _said(request)
+
+
+Body = Annotated[dict[str, Any], Depends(json_body)]
 Reader = Annotated[Caller, Depends(reader)]
 Writer = Annotated[Caller, Depends(writer)]

@@ -22,6 +22,7 @@ _CODES = {
     403: "insufficient_scope",
     404: "not_found",
     405: "method_not_allowed",
+    408: "request_timeout",
     413: "validation_error",
     429: "rate_limit_exceeded",
     503: "unavailable",

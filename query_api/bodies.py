@@ -1,0 +1,142 @@
+"""Bodies of requests to the API: bounded in size, time and memory, before anything is parsed. An ASGI layer.
+
+Whoever shows a key that is known may send as much as a change can need, everybody else little: a key in the JSON body
+(Healthchecks) still fits. A body that comes in one piece, as nearly all do, costs nothing here. Others are held in
+bounds of their own for each key, so that one who sends halves of bodies takes no room from others.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from infra.secrets import hash_api_key
+from query_api.auth import BODY_LIMIT, LOOK
+from query_api.parts import Parts
+from query_api.poppaping.auth import key_text
+from query_api.refusals import ErrorForm, error_answer
+
+_LONGEST_KEY = 200
+
+
+class Limits(NamedTuple):
+    """Sizes in bytes, times in seconds. held: of unfinished bodies, all together and of one key (or of all without)."""
+
+    known: int = BODY_LIMIT
+    strangers: int = 16 * 2**10
+    held: int = 64 * 2**20
+    held_of_one: int = 16 * 2**20
+    time: float = 30.0
+
+
+LIMITS = Limits()
+
+
+class _Refused(Exception):
+    def __init__(self, status: int, words: str, retry: bool = False) -> None:
+        super().__init__(words)
+        self.status, self.words, self.retry = status, words, retry
+
+
+class BodiesInBounds:
+    """`forms`: for the paths that a function takes, an API's own form of errors, as in `refusals.install`."""
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        parts: Parts,
+        forms: Mapping[Callable[[str], bool], ErrorForm],
+        limits: Limits = LIMITS,
+    ) -> None:
+        self._app, self._parts, self._forms, self._limits = app, parts, forms, limits
+        self._held: Counter[str] = Counter()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Read the body and hand on, or answer 408, 413 or 503."""
+        headers = dict(scope["headers"]) if scope["type"] == "http" else {}
+        length = headers.get(b"content-length", b"0")
+        if length == b"0" and b"transfer-encoding" not in headers:
+            await self._app(scope, receive, send)
+            return
+        try:
+            message = await self._read(headers, int(length), receive)
+        except _Refused as refused:
+            more = {"Retry-After": "1"} if refused.retry else {}
+            if b"expect" in headers:  # the client may leave the body out, or send it: what comes next is not clear
+                more["Connection"] = "close"
+            path = Request(scope).url.path
+            form = next((form for speaks, form in self._forms.items() if speaks(path)), error_answer)
+            await form(refused.status, refused.words, more or None)(scope, receive, send)
+            return
+        given = False
+
+        async def giving() -> Message:
+            nonlocal given
+            if given:
+                return await receive()
+            given = True
+            return message
+
+        await self._app(scope, giving, send)
+
+    async def _read(self, headers: Mapping[bytes, bytes], length: int, receive: Receive) -> Message:
+        key = _key_of(headers)
+        chunked = b"transfer-encoding" in headers
+        known = (chunked or length > self._limits.strangers) and await self._is_known(key)
+        most = self._limits.known if known else self._limits.strangers
+        if length > most:
+            raise _too_large(known)
+        try:
+            async with asyncio.timeout(self._limits.time):
+                message = await receive()
+                body = message.get("body", b"")
+                if message["type"] == "http.request" and message.get("more_body"):
+                    whose = key if known or self._knows(key) else ""
+                    return await self._read_on(bytearray(body), whose, most, known, receive)
+        except TimeoutError:
+            raise _Refused(408, "the request body came too slowly") from None
+        if len(body) > most:
+            raise _too_large(known)
+        return message
+
+    async def _read_on(self, body: bytearray, whose: str, most: int, known: bool, receive: Receive) -> Message:
+        held = 0
+        try:
+            while True:
+                if len(body) > most:
+                    raise _too_large(known)
+                self._held[whose] += len(body) - held
+                held = len(body)
+                if self._held[whose] > self._limits.held_of_one or self._held.total() > self._limits.held:
+                    raise _Refused(503, "too many unfinished request bodies, try again", retry=True)
+                message = await receive()
+                if message["type"] != "http.request":
+                    return message
+                body += message.get("body", b"")
+                if not message.get("more_body"):
+                    if len(body) > most:
+                        raise _too_large(known)
+                    return {"type": "http.request", "body": bytes(body)}
+        finally:
+            self._held[whose] -= held
+            if not self._held[whose]:
+                del self._held[whose]
+
+    async def _is_known(self, key: str) -> bool:
+        """Whether there is such a key, whatever it opens; a key made a moment ago elsewhere is waited for."""
+        return self._knows(key) or (await self._parts.definitions_replica.caught_up(LOOK) and self._knows(key))
+
+    def _knows(self, key: str) -> bool:
+        return 0 < len(key) <= _LONGEST_KEY and self._parts.directory.api_key(hash_api_key(key)) is not None
+
+
+def _key_of(headers: Mapping[bytes, bytes]) -> str:
+    shown = {name: headers.get(name, b"").decode("latin-1") for name in (b"authorization", b"x-api-key")}
+    return key_text(shown[b"authorization"] or None, shown[b"x-api-key"]) or ""
+
+
+def _too_large(known: bool) -> _Refused:
+    return _Refused(413, f"request body is too large{'' if known else ' for a request without a valid api key'}")
