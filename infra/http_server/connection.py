@@ -62,6 +62,7 @@ class Connection(HttpToolsProtocol):
         room: Room,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
+        self.headers = []  # before a request begins, there may be empty lines
         self.peer: Peer | None = None
         self._room, self._bounds = room, room.bounds
         self._part = _Part.HEAD

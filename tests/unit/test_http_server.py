@@ -63,8 +63,10 @@ def test_heads_are_taken_up_to_the_bound(server: HttpServer) -> None:
         assert status(server.ask(b"GET / HTTP/1.1\r\n" + lines + b"\r\n")) == wanted, number
     for long, wanted in ((8_000, 200), (9_000, 414), (200_000, 431)):
         assert status(server.ask(b"GET /" + b"a" * long + b" HTTP/1.1\r\n\r\n")) == wanted, long
+    for empty, wanted in ((100, 200), (50_000, 431)):
+        assert status(server.ask(b"\r\n" * empty + GET)) == wanted, empty
     assert status(server.ask()) == 200
-    assert server.room.refused.total() == 6
+    assert server.room.refused.total() == 7
 
 
 def test_a_head_that_never_ends_costs_what_is_sent_of_it_and_no_more(server: HttpServer) -> None:
