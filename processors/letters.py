@@ -1,22 +1,24 @@
 """What a mail of a notice looks like: plain text and HTML from the same facts, made from the body that webhooks get.
 
 The same delivery always gives the same bytes, `Message-ID`, date and boundary among them, so that mail programs see a
-retry as the mail that they have; all mails of an incident belong to one conversation. Whatever a notice holds, it ends
-no header: controls and line breaks become spaces there, and the HTML is escaped.
+retry as the mail that they have; all mails of an incident belong to one conversation. Whatever a notice holds, it makes
+no header (`processors.mail_headers`), and the HTML is escaped.
 """
 
 import re
 from collections.abc import Mapping
 from datetime import datetime
-from email.headerregistry import Address
-from email.message import EmailMessage
-from email.policy import SMTP
+from email.charset import QP, Charset
+from email.mime.multipart import MIMEMultipart
+from email.mime.text import MIMEText
+from email.policy import compat32
 from email.utils import format_datetime, parseaddr
 from typing import Any
 
 import msgspec
 from jinja2 import Environment, PackageLoader, select_autoescape
 
+from processors.mail_headers import address_header, one_line, text_header, verified
 from schemas.deliveries import Delivery, Endpoint
 
 _templates = Environment(
@@ -34,7 +36,9 @@ _SAYS = {
     "monitor.not_observed": "{} was not observed",
 }
 # Not every server takes eight bits.
-_POLICY = SMTP.clone(cte_type="7bit")
+_UTF8 = Charset("utf-8")
+_UTF8.body_encoding = QP
+_BODY = compat32.clone(linesep="\r\n", cte_type="7bit")
 _LONGEST_SUBJECT = 200
 _RESULTS = 10
 _ID = re.compile(r"[^0-9A-Za-z-]")
@@ -46,7 +50,7 @@ class Letters:
     def __init__(self, site_name: str, sender: str) -> None:
         name, address = parseaddr(sender)
         self._site_name = site_name
-        self._from = Address(_header(name or site_name), addr_spec=address) if address else None
+        self._from = one_line(name) or site_name, address
         self._domain = address.rpartition("@")[2] or "localhost"
 
     def write(self, delivery: Delivery, endpoint: Endpoint) -> bytes:
@@ -54,26 +58,31 @@ class Letters:
         notice = msgspec.json.decode(delivery.body)
         moment, data = datetime.fromisoformat(notice["timestamp"]), _object(notice["data"])
         facts = self._facts(delivery, endpoint, data) | {"at": _moment(moment.isoformat())}
-        mail = EmailMessage(_POLICY)
-        mail["From"] = self._from
-        mail["To"] = [Address(addr_spec=address) for address in endpoint.addresses]
-        mail["Subject"] = _header(f"[{self._site_name}] {facts['says']}")[:_LONGEST_SUBJECT]
-        mail["Date"] = format_datetime(moment)
-        mail["Message-ID"] = self._id(delivery.event)
+        head = {
+            "From": address_header("From", [self._from]),
+            "To": address_header("To", [("", address) for address in endpoint.addresses]),
+            "Subject": text_header("Subject", one_line(f"[{self._site_name}] {facts['says']}")[:_LONGEST_SUBJECT]),
+            "Date": text_header("Date", format_datetime(moment)),
+            "Message-ID": text_header("Message-ID", self._id(delivery.event)),
+            "Auto-Submitted": text_header("Auto-Submitted", "auto-generated"),
+        }
         if incident := _text(_object(data.get("incident")), "id"):
-            mail["References"] = self._id(f"incident-{incident}")
-        mail["Auto-Submitted"] = "auto-generated"
-        mail.set_content(_templates.get_template("mail.txt").render(facts))
-        mail.add_alternative(_templates.get_template("mail.html").render(facts), subtype="html")
-        mail.set_boundary(f"pingfold-{_ID.sub('', delivery.event)}")
-        return mail.as_bytes()
+            head["References"] = text_header("References", self._id(f"incident-{incident}"))
+        # Quoted-printable text holds no "=_": no text can end its part.
+        body = MIMEMultipart("alternative", boundary=f"=_pingfold-{_ID.sub('', delivery.event)}")
+        for kind in ("plain", "html"):
+            text = _templates.get_template(f"mail.{'txt' if kind == 'plain' else kind}").render(facts)
+            text = text.encode("utf-8", "replace").decode()
+            body.attach(MIMEText(text, kind, _UTF8))  # type: ignore[arg-type]  # typeshed knows of names only
+        mail = "".join(head.values()).encode("ascii") + body.as_bytes(policy=_BODY)
+        return verified(mail, [*head, *body.keys()])
 
     def _id(self, name: str) -> str:
         return f"<{_ID.sub('', name)[:80]}@{self._domain}>"
 
     def _facts(self, delivery: Delivery, endpoint: Endpoint, data: dict[str, Any]) -> dict[str, Any]:
         monitor, incident = _object(data.get("monitor")), _object(data.get("incident"))
-        name = _text(monitor, "name") or _text(monitor, "url") or _text(monitor, "id") or "A monitor"
+        name = one_line(_text(monitor, "name")) or _text(monitor, "url") or _text(monitor, "id") or "A monitor"
         says = _SAYS[delivery.notice].format(name)
         url = _text(monitor, "url")
         page = url if monitor.get("kind") == "heartbeat" else f"{endpoint.site}/"
@@ -112,8 +121,3 @@ def _text(values: Mapping[str, Any], name: str) -> str:
 def _moment(text: str) -> str:
     """`2025-02-21 14:32:00 UTC`, as people read it."""
     return text.replace("T", " ").replace("+00:00", " UTC")
-
-
-def _header(text: str) -> str:
-    """Text without anything that could end a header."""
-    return " ".join("".join(character if character.isprintable() else " " for character in text).split())

@@ -71,6 +71,8 @@ def checked_addresses(addresses: Iterable[str]) -> Addresses:
     chosen = tuple(dict.fromkeys(addresses))
     try:
         msgspec.convert(chosen, Addresses)
+        if any("=?" in address for address in chosen):
+            raise BadField("addresses", "must not hold =?, which mail programs take for the beginning of other text")
     except msgspec.ValidationError:
         raise BadField("addresses", "must be at most 20 e-mail addresses, such as ops@example.org") from None
     if not chosen:

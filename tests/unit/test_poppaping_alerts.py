@@ -99,6 +99,7 @@ async def test_an_email_channel_is_made_and_listed(api: Harness, body: dict[str,
     [
         ({"email": "nobody"}, "'addresses' must be"),
         ({"email": "a@b\r\nRCPT TO:<x@y>"}, "'addresses' must be"),
+        ({"email": "=?utf-8?q?a?=@b"}, "'addresses' must not hold"),
         ({"email": "a@b", "addresses": ["a@b"]}, "'email'"),
         ({"addresses": []}, "'addresses' must name"),
         ({"addresses": [f"a{n}@b" for n in range(21)]}, "'addresses' must be"),
