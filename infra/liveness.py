@@ -11,8 +11,8 @@ whole process stood still (SIGSTOP, suspended machine): the watchdog notices tha
 """
 
 import contextlib
-import itertools
 import json
+import math
 import os
 import threading
 import time
@@ -72,13 +72,21 @@ class Activity:
 class Outlook(NamedTuple):
     """What one look at all activities found.
 
-    late: the activity without a beat for the longest time that counts, and that time. waiting: a server that somebody
-    waits for, and since when (monotonic). stalled: the activity that has to end the process.
+    late: the activity that will reach its limit first, and its time without a beat that counts. waiting: a server that
+    somebody waits for, and since when (monotonic). stalled: the activity that has to end the process. left: seconds
+    until `late` is stalled.
     """
 
     late: tuple[str, float] | None
     waiting: tuple[str, float] | None
     stalled: tuple[str, float] | None
+    left: float = math.inf
+
+    @property
+    def moves(self) -> bool:
+        """Whether the published progress moves. It stands still before an activity reaches its limit, so that others
+        can tell of it: of an ordinary one after 10 s, of one with a longer limit as long before its end."""
+        return self.left > STALL_SECONDS * 2 / 3
 
 
 class Liveness:
@@ -86,24 +94,22 @@ class Liveness:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._activities: dict[int, Activity] = {}
-        self._numbers = itertools.count()
+        self._activities: dict[int, Activity] = {}  # by identity
         self._checks: dict[str, Check] = {}
         self._checking: dict[str, threading.Thread] = {}
         self._waiting: tuple[str, float] | None = None
         self._looked_at = clock()
+        self._published = 0
 
     def activity(self, name: str, needs: Iterable[str] = (), limit: float = STALL_SECONDS) -> Activity:
         """A new activity, which is expected to beat from now on until `end`."""
         one = Activity(name, tuple(needs), limit, self._clock())
-        self._activities[next(self._numbers)] = one
+        self._activities[id(one)] = one
         return one
 
     def end(self, activity: Activity) -> None:
         """The activity has ended in good order."""
-        for number, one in list(self._activities.items()):
-            if one is activity:
-                self._activities.pop(number, None)
+        self._activities.pop(id(activity), None)
 
     def look(self) -> Outlook:
         """Look at all activities, once."""
@@ -121,11 +127,12 @@ class Liveness:
             if away & set(one.needs):
                 one._excuse(now)
         self._note_waiting(min(away, default=None), now)
-        slowest = max(late, key=lambda one: one._stalled_for(now) / one.limit, default=None)
+        slowest = min(late, key=lambda one: one.limit - one._stalled_for(now), default=None)
         if slowest is None:
             return Outlook(None, self._waiting, None)
         found = (slowest.name, slowest._stalled_for(now))
-        return Outlook(found, self._waiting, found if found[1] >= slowest.limit else None)
+        left = slowest.limit - found[1]
+        return Outlook(found, self._waiting, found if left <= 0 else None, left)
 
     def _note_waiting(self, server: str | None, now: float) -> None:
         if server is None:
@@ -163,20 +170,21 @@ class Liveness:
         threading.Thread(target=self._watch, args=(file, role), name="liveness", daemon=True).start()
 
     def _watch(self, file: Path, role: str) -> None:
-        counter = 0
         while True:
             try:
-                outlook = self.look()
-                # What others look at stands still as soon as an activity is clearly late, and moves while it waits.
-                if outlook.late is None or outlook.late[1] < STALL_SECONDS / 3:
-                    counter += 1
-                    publish(file, _report(role, counter, outlook))
-                if outlook.stalled is not None:
-                    name, seconds = outlook.stalled
-                    end_process(EXIT_STALLED, "process.stalled", activity=name, seconds=round(seconds))
+                self._turn(file, role)
             except Exception as error:  # no defect of the watchdog may stop it
                 log.warning("liveness.failed", error=str(error))
             time.sleep(_TURN_SECONDS)
+
+    def _turn(self, file: Path, role: str) -> None:
+        outlook = self.look()
+        if outlook.moves:
+            self._published += 1
+            publish(file, _report(role, self._published, outlook))
+        if outlook.stalled is not None:
+            name, seconds = outlook.stalled
+            end_process(EXIT_STALLED, "process.stalled", activity=name, seconds=round(seconds))
 
 
 def _report(role: str, counter: int, outlook: Outlook) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from prometheus_client import Counter
 
 from infra.clickhouse import Address, Unavailable, connect, told_apart
 from infra.disk import Disk
-from infra.liveness import LIVENESS
+from infra.liveness import LIVENESS, STALL_SECONDS
 from infra.log.clients import Pulse, close_consumer, raise_if_lost
 from infra.settings import Settings
 from processors.history_hours import HourKeeper
@@ -58,7 +58,8 @@ _COMMIT_SECONDS = 5.0
 _COMMIT_PATIENCE = 5.0
 _LAST_COMMIT_SECONDS = 2.0
 _LONGEST_PAUSE = 5.0
-_INSERT_SECONDS = 30.0
+# An insert is given up in half the time in which a thread without a beat ends the process: it can then be tried again.
+_INSERT_SECONDS = STALL_SECONDS / 2
 
 _ROWS = Counter("pingfold_history_rows_total", "Rows inserted into ClickHouse.", ["table"])
 _ERRORS = Counter("pingfold_history_errors_total", "Attempts that failed, by what failed.", ["what"])
@@ -189,7 +190,7 @@ class HistoryWriter:
         }
 
     def _took_over(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        begin(consumer, self._bootstrap, partitions)
+        begin(consumer, self._bootstrap, partitions, self._beat)
 
     def _gave_up(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         # Rows in hand are inserted all the same (the next owner inserts them again); the offsets are no more ours.
@@ -277,6 +278,7 @@ class HistoryWriter:
                         raise Unavailable("the disk is full")
                     if self._client is None:
                         self._client = connect(self._address, timeout=_INSERT_SECONDS)
+                        self._beat()
                     self._client.insert(
                         table.name,
                         columns,
@@ -292,16 +294,21 @@ class HistoryWriter:
                     "history.insert", table=table.name, error=str(error), passing=isinstance(error, Unavailable)
                 )
                 self._disconnect()
-                self._activity.beat()
-                self._commits.beat()  # nothing is committed meanwhile
+                self._beat()
                 if stop.wait(pause):
                     return False
                 pause = min(2 * pause, _LONGEST_PAUSE)
             else:
                 # The client's own context refers to itself and would keep the block until some garbage collection.
                 columns.clear()
+                self._beat()
                 _ROWS.labels(table.name).inc(len(rows))
                 return True
+
+    def _beat(self) -> None:
+        """ClickHouse has answered, or was given up for now."""
+        self._activity.beat()
+        self._commits.beat()  # nothing is committed meanwhile
 
     def _commit(self, consumer: Consumer, urgent: bool) -> None:
         """Commit what is inserted, one commit at a time, without waiting: a synchronous commit never returns when the

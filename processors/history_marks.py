@@ -6,7 +6,7 @@ whoever takes a partition over compares, as the folds do (`processors.runtime.tr
 """
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -57,12 +57,17 @@ class Marks:
         self._newest.pop(place, None)
 
 
-def begin(consumer: Consumer, bootstrap: str, partitions: Iterable[TopicPartition]) -> None:
-    """Assign these partitions, from where they were committed, or from where they hold something else by now."""
+def begin(
+    consumer: Consumer, bootstrap: str, partitions: Iterable[TopicPartition], beat: Callable[[], None] = lambda: None
+) -> None:
+    """Assign these partitions, from where they were committed, or from where they hold something else by now.
+
+    `beat` is called while the answers are waited for.
+    """
     asked = list(partitions)
     committed = consumer.committed(asked, timeout=_CALL_SECONDS) if asked else []
     with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="marks") as pool:
-        found = list(pool.map(lambda tp: _differs_at(bootstrap, tp), committed))
+        found = list(pool.map(lambda tp: _differs_at(bootstrap, tp, beat), committed))
     consumer.assign(
         [
             TopicPartition(tp.topic, tp.partition, tp.offset if differs is None else differs)
@@ -71,12 +76,12 @@ def begin(consumer: Consumer, bootstrap: str, partitions: Iterable[TopicPartitio
     )
 
 
-def _differs_at(bootstrap: str, committed: Any) -> int | None:
+def _differs_at(bootstrap: str, committed: Any, beat: Callable[[], None]) -> int | None:
     progress = _progress(committed.metadata or "") if committed.offset >= 0 else None
     if progress is None:
         return None
     try:
-        offset = truncated_at(bootstrap, Topic(committed.topic, key=""), committed.partition, progress)
+        offset = truncated_at(bootstrap, Topic(committed.topic, key=""), committed.partition, progress, beat)
     except NotRead as error:
         log.warning("history.not_compared", topic=committed.topic, partition=committed.partition, error=str(error))
         return None

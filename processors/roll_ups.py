@@ -47,19 +47,20 @@ def roll_up(client: Client, kind: RollUp, beat: Callable[[], None] = lambda: Non
         source = {"source": kind.source}
         done_to, rolled_to = client.query(_BEGIN, parameters=source).result_rows[0]
         since = rolled_to.replace(tzinfo=UTC)
-        for first, last in _chunks(client, kind, since):
+        for first, last in _chunks(client, kind, since, beat):
             for step in kind.steps:
                 client.command(step, parameters={"since": since, "first": first, "last": last})
                 beat()
         client.command(_END, parameters=source | {"done_to": done_to})
 
 
-def _chunks(client: Client, kind: RollUp, since: datetime) -> Iterator[tuple[str, str]]:
+def _chunks(client: Client, kind: RollUp, since: datetime, beat: Callable[[], None]) -> Iterator[tuple[str, str]]:
     """First and last thing of each chunk; neither what is new nor what must be read again is ever asked of all at
     once when there is much of it."""
 
     def counted(sql: str, first: str, last: str) -> list[tuple[str, int]]:
         rows = client.query(sql, parameters={"since": since, "first": first, "last": last}).result_rows
+        beat()
         return [(row[0], row[1]) for row in rows]
 
     for first, last in chunks_of(counted(kind.new, "", _AFTER_ALL)):

@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
+from infra.log.clients import close_consumer
 from infra.log.reading import NotRead
 from processors.fold import Record, checksum
 from schemas.ticks import Progress
@@ -26,14 +27,17 @@ _CALL_SECONDS = 10.0
 _LOOK_BACK = 1_000
 
 
-def truncated_at(bootstrap: str, journal: Topic, partition: int, progress: Progress) -> int | None:
+def truncated_at(
+    bootstrap: str, journal: Topic, partition: int, progress: Progress, beat: Callable[[], None] = lambda: None
+) -> int | None:
     """None while the journal holds what was applied; else the offset from which on it holds something else, or nothing.
 
-    What retention has taken is not missed. Raises `NotRead` when Kafka does not tell.
+    What retention has taken is not missed. `beat` is called while an answer is waited for, at least every
+    `_CALL_SECONDS`. Raises `NotRead` when Kafka does not tell.
     """
     if progress.applied < 0:
         return None
-    reader = _Reader(bootstrap, journal, partition)
+    reader = _Reader(bootstrap, journal, partition, beat)
     try:
         return _truncated_at(reader, progress)
     finally:
@@ -61,7 +65,8 @@ def _truncated_at(reader: "_Reader", progress: Progress) -> int | None:
 class _Reader:
     """Looks at one partition, uncommitted records among it."""
 
-    def __init__(self, bootstrap: str, topic: Topic, partition: int) -> None:
+    def __init__(self, bootstrap: str, topic: Topic, partition: int, beat: Callable[[], None]) -> None:
+        self._beat = beat
         self._place = f"{topic}/{partition}"
         self._topic, self._partition = topic.name, partition
         self._deadline = time.monotonic() + _PATIENCE_SECONDS
@@ -79,7 +84,7 @@ class _Reader:
         )
 
     def close(self) -> None:
-        self._consumer.close()
+        close_consumer(self._consumer)
 
     def bounds(self) -> tuple[int, int]:
         """The first offset and the one after the last record."""
@@ -120,6 +125,7 @@ class _Reader:
         self._consumer.assign([self._at(offset)])
         while time.monotonic() < self._deadline:
             message = self._consumer.poll(0.5)
+            self._beat()
             if message is None:
                 continue
             error = message.error()
@@ -144,6 +150,7 @@ class _Reader:
                     return answer
             except KafkaException as error:
                 failure = error
+            self._beat()
             if time.monotonic() > self._deadline:
                 raise NotRead(f"{self._place}: its bounds are not known: {failure}")
             time.sleep(0.2)

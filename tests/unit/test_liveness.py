@@ -98,12 +98,34 @@ def test_a_check_that_does_not_come_back_counts_as_no_answer_and_is_not_asked_tw
     released.set()
 
 
-def test_a_longer_limit() -> None:
+def test_a_longer_limit(tmp_path: Path) -> None:
+    """What an activity is given, nobody who looks at the file takes away: it moves until the limit is near."""
+    clock, file = Clock(), tmp_path / "writer-0.progress"
+    liveness = made(clock)
+    liveness.activity("roll-ups", limit=600.0)
+    moved = []
+    for second in range(1, 600):
+        clock.now += 1.0
+        before = liveness._published
+        liveness._turn(file, "writer-0")
+        if liveness._published > before:
+            moved.append(second)
+    assert moved == list(range(1, 580))
+    assert json.loads(file.read_text())["slowest"] == {"activity": "roll-ups", "seconds": 579.0}
+    assert pass_time(liveness, clock, 1) == ["roll-ups"]
+
+
+def test_the_file_stands_still_for_whoever_is_late_whatever_others_are_given(tmp_path: Path) -> None:
     clock = Clock()
     liveness = made(clock)
     liveness.activity("roll-ups", limit=600.0)
-    assert pass_time(liveness, clock, 599) == []
-    assert pass_time(liveness, clock, 1) == ["roll-ups"]
+    pass_time(liveness, clock, 400)
+    liveness.activity("event loop")
+    pass_time(liveness, clock, 9)
+    assert liveness.look().moves
+    pass_time(liveness, clock, 1)
+    assert liveness.look().late == ("event loop", 10.0)
+    assert not liveness.look().moves
 
 
 def test_on_a_full_disk_the_file_moves_all_the_same(tmp_path: Path) -> None:
