@@ -25,6 +25,8 @@ import structlog
 log = structlog.get_logger(__name__)
 
 STALL_SECONDS = 30.0
+# Exit status of a process in which something failed that must not.
+EXIT_FAULT = 70
 # Exit status of a process that one of its activities has held up.
 EXIT_STALLED = 71
 

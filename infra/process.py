@@ -20,14 +20,14 @@ from typing import Any, NoReturn
 import structlog
 import uvloop
 
-from infra.liveness import LIVENESS, Check, end_process
+from infra.liveness import EXIT_FAULT, LIVENESS, Check, end_process
+from infra.tasks import vital
 
 log = structlog.get_logger(__name__)
 
 STOP_SECONDS = 8.0
 # Exit status of a process that could not stop in good order.
 EXIT_NOT_STOPPED = 75
-EXIT_FAULT = 70
 # A fold refuses so much of what it reads that the fault must be its own.
 EXIT_DEFECTIVE = 79
 
@@ -43,6 +43,20 @@ def end_with_parent() -> None:
     (Linux; elsewhere this does nothing)."""
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(1, signal.SIGTERM)
+
+
+def birth_of(pid: int) -> str | None:
+    """What tells a process from a later one with the same number: the boot and the moment of its beginning (Linux).
+
+    None when there is no such process, or that is not known.
+    """
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        status = Path(f"/proc/{pid}/stat").read_text(errors="replace")
+    except OSError:
+        return None
+    # After the program's name, which stands in brackets and may hold anything, the 20th is the moment.
+    return f"{boot}/{status.rpartition(')')[2].split()[19]}"
 
 
 class Stop(asyncio.Event):
@@ -115,7 +129,7 @@ def run_role(
 
     async def main() -> None:
         nonlocal work
-        beating = asyncio.create_task(keep_beating(), name="beating")
+        beating = vital(keep_beating(), name="beating")
         work = asyncio.create_task(role(stop), name=name)
         if stop.is_set():
             work.cancel()

@@ -39,8 +39,11 @@ async def _beat(url: str, readyz: str, instance: str | None) -> str | None:
             httpx.AsyncClient(timeout=_TIMEOUT, trust_env=False, follow_redirects=False) as client,
         ):
             answer = await client.get(readyz)
-            if answer.status_code != 200 or (instance is not None and answer.json().get("instance") != instance):
+            if answer.status_code != 200:
                 return f"/readyz answers {answer.status_code}"
+            told = answer.json()
+            if instance is not None and not (isinstance(told, dict) and told.get("instance") == instance):
+                return "/readyz is answered by another program"
             # The body is of no interest, and of any length.
             async with client.stream("GET", url) as taken:
                 return None if taken.status_code < 400 else f"the heartbeat is answered {taken.status_code}"

@@ -3,6 +3,7 @@
 import asyncio
 import secrets
 import time
+from functools import partial
 from typing import NoReturn
 
 from confluent_kafka import KafkaException
@@ -16,6 +17,7 @@ from infra.log.admin import WrongPartitionCount
 from infra.log.sink import NotStored
 from infra.process import keep_beating, leave, on_stop_signal, progress_file
 from infra.settings import Settings
+from infra.tasks import persistent, vital
 from pingfold import metrics_folder
 from pingfold.claim import CannotStart, claim_ports, data_folder, end_former_roles
 from pingfold.credentials import NoCredentials
@@ -74,8 +76,8 @@ def up(settings: Settings) -> NoReturn:
 async def _up(settings: Settings, say: Say, stop: asyncio.Event) -> None:
     instance = secrets.token_hex(8)
     tasks = [
-        asyncio.create_task(keep_beating(), name="beating"),
-        asyncio.create_task(_watch_disk(settings, say), name="disk"),
+        vital(keep_beating(), name="beating"),
+        persistent(lambda: _watch_disk(settings, say), "the watch over the disk", partial(say, "pingfold")),
     ]
     stopped = asyncio.create_task(stop.wait(), name="stop")
     supervisors: list[Supervisor] = []
@@ -124,7 +126,8 @@ async def _start(
     supervisor = Supervisor(settings, environment_for(settings, bootstrap, clickhouse, instance), say)
     supervisor.clear()
     supervisors.append(supervisor)
-    tasks.append(asyncio.create_task(supervisor.publish(), name="supervisor.json"))
+    tell = partial(say, "pingfold")
+    tasks.append(persistent(supervisor.publish, "supervisor.json", tell))
     if settings.heartbeat_url is not None:
-        tasks.append(asyncio.create_task(send_heartbeats(settings, instance), name="heartbeats"))
+        tasks.append(persistent(lambda: send_heartbeats(settings, instance), "the heartbeat", tell))
     await StartUp(settings, supervisor, say, instance, bootstrap, clickhouse).run(servers)

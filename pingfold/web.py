@@ -31,6 +31,7 @@ from infra.process import Stop
 from infra.progress import FoldProgress
 from infra.secrets import Vault
 from infra.settings import Settings
+from infra.tasks import vital
 from infra.time_watch import keep_telling
 from ingest.clock import Clock
 from ingest.ping.app import PingApp
@@ -86,7 +87,7 @@ async def serve(settings: Settings, listener: socket.socket, slot: str, pings: b
         stack.push_async_callback(decisions.close)
         await asyncio.gather(definitions.start(), decisions.start(), running.start())
         progress.loaded()
-        telling = asyncio.create_task(keep_telling(progress, clock, operations.AHEAD), name="time-watch")
+        telling = vital(keep_telling(progress, clock, operations.AHEAD), name="time-watch")
         stack.callback(telling.cancel)
         installation = await asyncio.to_thread(cluster_id, bootstrap)
         source = None
@@ -139,7 +140,7 @@ async def serve(settings: Settings, listener: socket.socket, slot: str, pings: b
             prober_groups={region: group_of(region) for region in settings.regions},
             has_monitors=lambda: directory.has_monitors,
         )
-        looking = asyncio.create_task(readiness.keep_looking(), name="readiness")
+        looking = vital(readiness.keep_looking(), name="readiness")
         stack.callback(looking.cancel)
         rest = create_app(parts) if api else FastAPI(openapi_url=None)
         rest.include_router(operations.router(readiness, progress, bootstrap, clock, disk, settings.instance))
@@ -148,7 +149,7 @@ async def serve(settings: Settings, listener: socket.socket, slot: str, pings: b
             ping_app = PingApp(settings, clock, sink, directory, definitions, decisions, source)
             await source.begin()
             stack.push_async_callback(source.close)
-            measuring = asyncio.create_task(keep_measuring(ping_app, source), name="ping-measures")
+            measuring = vital(keep_measuring(ping_app, source), name="ping-measures")
             stack.callback(measuring.cancel)
         # What is loaded stays: walking through it again and again would hold up every request for a tenth of a second.
         gc.collect()

@@ -23,6 +23,7 @@ from itertools import islice
 import msgspec
 import structlog
 
+from infra.tasks import vital
 from processors.attempts import Attempts, Mail, Post, Report
 from processors.dispatcher import Dispatcher
 from processors.lanes import Change, Lane, Owned, attempt_of
@@ -90,8 +91,6 @@ class Sender:
         owned = self._owned.get(partition)
         if owned is None:
             return
-        if owned.reader is not None and owned.reader.done():
-            owned.reader.result()  # it has failed: nothing would be sent any more
         for key, record in changes.items():
             if isinstance(record, EndpointHealth) and record.disabled:
                 log.warning("channel.disabled", channel=key.partition("/")[2], because=record.disabled_because)
@@ -130,7 +129,7 @@ class Sender:
         """Take records in (None: begin to send), after all that came before them, by stretches."""
         owned.unread.append(records)
         if owned.reader is None:
-            owned.reader = asyncio.create_task(self._reading(owned))
+            owned.reader = vital(self._reading(owned), name="sender reads states")
 
     async def _reading(self, owned: Owned) -> None:
         while owned.unread:

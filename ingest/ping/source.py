@@ -20,6 +20,7 @@ from infra.liveness import LIVENESS
 from infra.log.sink import NotStored, Position
 from infra.progress import Dues
 from infra.settings import Settings
+from infra.tasks import vital
 from ingest.clock import Clock
 from ingest.needs import OrderedLog
 from ingest.ping import measures
@@ -163,9 +164,9 @@ class Source:
                 raise NotStored(f"the first tick of source {self.slot} is not acknowledged: {failed[0]}")
             await asyncio.sleep(0.2)
         self._ticking.begun()
-        self._tasks.append(asyncio.create_task(self._keep_ticking(), name="source-ticks"))
+        self._tasks.append(vital(self._keep_ticking(), name="source-ticks"))
         if self._public is not None:
-            self._tasks.append(asyncio.create_task(self._keep_probing(self._public), name="source-probes"))
+            self._tasks.append(vital(self._keep_probing(self._public), name="source-probes"))
 
     async def close(self) -> None:
         """Wait for the pings in flight and append the closing tick. Without it our end will count as a loss."""

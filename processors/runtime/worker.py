@@ -19,8 +19,8 @@ import uvloop
 from faust.types import TP
 
 from infra.availability import kafka_answers
-from infra.liveness import LIVENESS
-from infra.process import EXIT_DEFECTIVE, EXIT_FAULT, keep_beating, leave, on_stop_signal, progress_file
+from infra.liveness import EXIT_FAULT, LIVENESS
+from infra.process import EXIT_DEFECTIVE, keep_beating, leave, on_stop_signal, progress_file
 from infra.settings import Settings
 from processors.defects import Defects
 from processors.epochs import NewerStates

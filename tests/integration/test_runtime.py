@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from confluent_kafka import Producer
 
+from infra.liveness import EXIT_FAULT
 from infra.log.reading import read_to_end
 from infra.log.sink import producer_config
-from infra.process import EXIT_FAULT
 from processors.fold import LARGEST_EVENT, LONGEST_KEY
 from schemas.base import encode
 from schemas.ticks import PROGRESS_KEY, Tick

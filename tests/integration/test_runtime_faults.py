@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.process import EXIT_FAULT
+from infra.liveness import EXIT_FAULT
 from tests.stack import Server, start_kafka
 from tests.toy_world import Process, World
 

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 from aiohttp import web
 
@@ -17,11 +18,13 @@ class World:
 
     def __init__(self) -> None:
         self.status, self.instance = 200, "mine"
+        self.answer: Any = None
         self.asked = self.beats = 0
 
     async def readyz(self, _: web.Request) -> web.Response:
         self.asked += 1
-        return web.json_response({"instance": self.instance}, status=self.status)
+        answer = {"instance": self.instance} if self.answer is None else self.answer
+        return web.json_response(answer, status=self.status)
 
     async def ping(self, request: web.Request) -> web.Response:
         assert not await request.read()
@@ -70,6 +73,12 @@ async def test_it_is_sent_while_all_is_well_and_only_then(tmp_path: Path) -> Non
         world.instance = "of another program on our port"
         await world.looks(1)
         assert await world.looks() == 0
+        for world.answer in ([], 7):  # and one that answers anything
+            await world.looks(1)
+            assert await world.looks(1) == 0
+        world.answer, world.instance = None, "mine"
+        await world.looks(1)
+        assert await world.looks() >= 2
 
 
 async def test_nobody_answers(tmp_path: Path) -> None:

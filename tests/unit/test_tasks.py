@@ -1,0 +1,62 @@
+"""Background tasks do not end in silence."""
+
+import asyncio
+import subprocess
+import sys
+
+from infra.liveness import EXIT_FAULT
+from infra.tasks import persistent, vital
+
+_FAILS = """
+import asyncio
+from infra.tasks import vital
+
+async def fail():
+    await asyncio.sleep(0.1)
+    raise ValueError("a defect")
+
+async def main():
+    vital(fail(), "watching the world")
+    await asyncio.Event().wait()
+
+asyncio.run(main())
+"""
+
+
+def test_a_vital_task_that_fails_is_told_and_ends_its_process() -> None:
+    done = subprocess.run([sys.executable, "-c", _FAILS], capture_output=True, text=True, timeout=60.0)
+    assert done.returncode == EXIT_FAULT
+    said = done.stdout + done.stderr
+    assert "watching the world" in said
+    assert "a defect" in said
+
+
+async def test_a_vital_task_may_end_and_be_cancelled() -> None:
+    async def end() -> None: ...
+
+    async def wait() -> None:
+        await asyncio.Event().wait()
+
+    ends, waits = vital(end(), "ends"), vital(wait(), "waits")
+    await ends
+    waits.cancel()
+    await asyncio.wait([waits])
+
+
+async def test_a_persistent_task_that_fails_is_told_and_begun_anew() -> None:
+    begun, said, done = 0, list[str](), asyncio.Event()
+
+    async def work() -> None:
+        nonlocal begun
+        begun += 1
+        if begun < 3:
+            raise ValueError("a defect")
+        done.set()
+        await asyncio.Event().wait()
+
+    task = persistent(work, "the work", said.append)
+    async with asyncio.timeout(30):
+        await done.wait()
+    assert said == ["the work failed (ValueError('a defect')); it is begun anew"] * 2
+    task.cancel()
+    await asyncio.wait([task])
