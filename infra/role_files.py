@@ -10,7 +10,9 @@ from infra.process import EXIT_DEFECTIVE
 _QUIET_SECONDS = 15.0
 # A role that died is started again within seconds.
 _GONE_SECONDS = 10.0
-# One that has stopped itself, and is started again and again, is wrong as long as it did so within this.
+# One that publishes nothing after so long is still starting, or hangs.
+_STARTING_SECONDS = 30.0
+# One that has stopped itself, and is started again and again, is wrong until it has been running for so long.
 _STOPPED_SECONDS = 60.0
 _DEFECTIVE = f"ended with status {EXIT_DEFECTIVE}"
 
@@ -29,7 +31,6 @@ class RoleFiles:
         self._run = data / "run"
         self._moved: dict[str, tuple[int, float]] = {}
         self._gone: dict[str, float] = {}
-        self._stopped: dict[str, tuple[int, float]] = {}
         self.restarts: dict[str, Restarts] = {}
 
     def look(self, now: float) -> dict[str, str]:
@@ -46,6 +47,10 @@ class RoleFiles:
                     slowest = report.get("slowest") or {}
                     doing = f" ({slowest['activity']})" if slowest.get("activity") else ""
                     wrong[name] = f"makes no progress for {quiet:.0f} s{doing}"
+        for name, role in supervised.items():
+            seconds = role.get("seconds") or 0.0
+            if role.get("publishes") and name not in files and seconds >= _STARTING_SECONDS:
+                wrong.setdefault(name, f"has been starting for {seconds:.0f} s")
         return wrong
 
     def _supervised(self, now: float, wrong: dict[str, str]) -> dict[str, Any]:
@@ -58,20 +63,15 @@ class RoleFiles:
         if (quiet := self._quiet("supervisor", file, now)) >= _QUIET_SECONDS:
             wrong["supervisor"] = f"makes no progress for {quiet:.0f} s"
         self.restarts = {name: Restarts(role["restarts"], role["replaced"]) for name, role in roles.items()}
+        wrong.update(report.get("problems") or {})
         for name, role in roles.items():
-            if role["ended"] == _DEFECTIVE and now - self._stopped_at(name, role["restarts"], now) < _STOPPED_SECONDS:
+            if role["ended"] == _DEFECTIVE and (role.get("seconds") or 0.0) < _STOPPED_SECONDS:
                 wrong[name] = "stops itself, because it cannot fold most of what it reads (fold.defective in its log)"
             elif role["pid"] is not None:
                 self._gone.pop(name, None)
             elif now - self._gone.setdefault(name, now) >= _GONE_SECONDS:
                 wrong[name] = f"does not run ({role['ended'] or 'it was never started'})"
         return dict(roles)
-
-    def _stopped_at(self, name: str, restarts: int, now: float) -> float:
-        """When a role that has stopped itself did so last."""
-        if name not in self._stopped or self._stopped[name][0] != restarts:
-            self._stopped[name] = restarts, now
-        return self._stopped[name][1]
 
     def _quiet(self, name: str, file: Path, now: float) -> float:
         """Seconds since the file has moved, as far as we have seen."""

@@ -1,6 +1,7 @@
 """What `pingfold up` claims before it starts anything: its data folder and its ports. A refusal is one line."""
 
 import fcntl
+import json
 import os
 import signal
 import time
@@ -10,11 +11,11 @@ from pathlib import Path
 
 from infra.embedded import ports
 from infra.listening import check_free
+from infra.process import birth_of
 from infra.settings import Settings
 
 # A killed supervisor's roles are told by the kernel to end; so long they may take.
 _FORMER_SECONDS = 10.0
-_OURS = (b"pingfold", b"infra.embedded", b"kafka.Kafka")
 
 
 class CannotStart(Exception):
@@ -70,23 +71,43 @@ def claim_ports(settings: Settings) -> None:
 def end_former_roles(data: Path, say: Callable[[str, str], None]) -> None:
     """Roles of a supervisor that was killed still hold their ports: let them end, and kill those that do not."""
     deadline = time.monotonic() + _FORMER_SECONDS
-    while (left := _left_behind(data / "run")) and time.monotonic() < deadline:
+    while (left := _left_behind(data)) and time.monotonic() < deadline:
         time.sleep(0.1)
     for pid, role in left.items():
         say("pingfold", f"{role} (process {pid}) was left behind by a former run: killed")
-        os.kill(pid, signal.SIGKILL)
-    while left and _left_behind(data / "run") and time.monotonic() < deadline + _FORMER_SECONDS:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    while left and _left_behind(data) and time.monotonic() < deadline + _FORMER_SECONDS:
         time.sleep(0.1)
 
 
-def _left_behind(run: Path) -> dict[int, str]:
+def _left_behind(data: Path) -> dict[int, str]:
+    """The roles of this data folder that a former supervisor started and that still run, by their process ids.
+
+    A number that was written down may be anybody's by now: after a reboot, or when the process ended long ago. A role
+    is known by what only a supervisor gives it (the data folder and the name of a run), and by when it began.
+    """
+    births = _births(data / "run" / "supervisor.json")
     found = {}
-    for file in run.glob("*.pid"):
+    for file in (data / "run").glob("*.pid"):
         try:
             pid = int(file.read_text())
-            command = Path(f"/proc/{pid}/cmdline").read_bytes()
+            environment = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
         except (OSError, ValueError):
             continue
-        if any(word in command for word in _OURS):  # and no stranger that was given the number since
+        known = births.get((file.stem, pid))
+        is_role = os.fsencode(f"PINGFOLD_DATA={data.resolve()}") in environment and any(
+            line.startswith(b"PINGFOLD_INSTANCE=") and not line.endswith(b"=") for line in environment
+        )
+        if pid != os.getpid() and is_role and (known is None or known == birth_of(pid)):
             found[pid] = file.stem
     return found
+
+
+def _births(report: Path) -> dict[tuple[str, int], str]:
+    """When the roles began that the last supervisor knew of, by role and process id."""
+    try:
+        roles = json.loads(report.read_bytes())["roles"]
+        return {(role, known["pid"]): known["birth"] for role, known in roles.items() if known.get("birth")}
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        return {}

@@ -5,8 +5,10 @@ then workers, ticker, writer and web. Each role's process id stands in `data/run
 prefixed with its name. A role that dies is started again after a pause that grows from 0.2 s to 10 s.
 
 A role that makes no progress for `STALL_SECONDS` is replaced: one of ours by the progress that it publishes
-(`infra/liveness.py`), a server by the answers to a bounded question. What the supervisor knows of all roles stands in
-`data/run/supervisor.json`, which moves once a second.
+(`infra/liveness.py`), a server by the answers to a bounded question. Until the first sign of it a role has minutes:
+on a busy machine the programs alone take long to load, and a server may recover what it keeps.
+
+What the supervisor knows of all roles stands in `data/run/supervisor.json`, which moves once a second.
 """
 
 import asyncio
@@ -23,8 +25,9 @@ from functools import partial
 from pathlib import Path
 
 from infra.liveness import STALL_SECONDS, publish
-from infra.process import end_with_parent, progress_file
+from infra.process import birth_of, end_with_parent, progress_file
 from infra.settings import Settings
+from infra.tasks import persistent
 from pingfold import metrics_folder
 from pingfold.progress_signs import Answers, Published
 
@@ -36,8 +39,8 @@ _STAGE_SECONDS = 3.0
 # A role that hangs is asked to end, and killed after this.
 _REPLACE_SECONDS = 3.0
 _KILLED_SECONDS = 0.5
-# A server may have to recover what it keeps before it answers; while it does, its process lives.
-_SERVER_STARTING_SECONDS = 1_800.0
+# Until its first sign of progress. A server may have to recover what it keeps before it answers.
+_STARTING_SECONDS, _SERVER_STARTING_SECONDS = 300.0, 1_800.0
 _LOOK_SECONDS = 1.0
 _STANDSTILL_SECONDS = 5.0
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 10.0
@@ -86,6 +89,8 @@ class _Kept:
     deaths: int = 0
     replaced: int = 0
     ended: str | None = None  # how it ended last
+    began: float = 0.0  # the process that runs now; monotonic
+    birth: str | None = None
 
 
 class Supervisor:
@@ -98,6 +103,8 @@ class Supervisor:
         self._keepers: dict[Role, asyncio.Task[None]] = {}
         self._kept: dict[Role, _Kept] = {}
         self._stopping: set[Role] = set()
+        # What is not well besides the roles, by what it concerns: told by `/readyz`.
+        self.problems: dict[str, str] = {}
 
     def clear(self) -> None:
         """Remove what a killed run has left behind: stale process ids and metrics."""
@@ -122,9 +129,13 @@ class Supervisor:
                         "restarts": max(0, kept.starts - 1),
                         "replaced": kept.replaced,
                         "ended": kept.ended,
+                        "birth": kept.birth,
+                        "seconds": self._seconds(role),
+                        "publishes": role.answers is None,
                     }
                     for role, kept in self._kept.items()
                 },
+                "problems": self.problems,
             }
             with contextlib.suppress(OSError):
                 publish(self._run / "supervisor.json", report)
@@ -134,6 +145,11 @@ class Supervisor:
         """The process id of a role that runs now."""
         process = self._kept[role].process if role in self._kept else None
         return None if process is None or process.returncode is not None else process.pid
+
+    def _seconds(self, role: Role) -> float | None:
+        """For how long the process of a role has been running."""
+        running = self.process_id(role) is not None
+        return round(time.monotonic() - self._kept[role].began, 1) if running else None
 
     def deaths(self, role: Role) -> int:
         """How often a role has ended since it was first started."""
@@ -191,8 +207,8 @@ class Supervisor:
             began = time.monotonic()
             try:
                 how = f"ended with status {await self._once(role)}"
-            except OSError as error:  # no process, no memory, no room on the disk: for now
-                how = f"cannot be started ({error})"
+            except Exception as error:  # no process, no memory, no room on the disk: for now
+                how = f"cannot be kept running ({error})"
             self._kept[role].ended = how
             self._kept[role].deaths += 1
             if role in self._stopping:
@@ -217,8 +233,11 @@ class Supervisor:
         kept = self._kept[role]
         kept.process = process
         kept.starts += 1
+        kept.began, kept.birth = time.monotonic(), birth_of(process.pid)
         pid_file = self._run / f"{role}.pid"
-        watching = asyncio.create_task(self._watch(role, process), name=f"watch {role}")
+        watching = persistent(
+            lambda: self._watch(role, process), f"the watch over {role}", lambda why: self._say("pingfold", why)
+        )
         try:
             with contextlib.suppress(OSError):  # a full disk: the role runs all the same
                 _write_atomically(pid_file, f"{process.pid}\n")
@@ -228,6 +247,9 @@ class Supervisor:
             return await process.wait()
         finally:
             watching.cancel()
+            if process.returncode is None:  # and no second one beside it
+                with contextlib.suppress(ProcessLookupError):
+                    process.kill()
             with contextlib.suppress(OSError):
                 pid_file.unlink(missing_ok=True)
                 progress_file(self._run.parent, str(role)).unlink(missing_ok=True)
@@ -238,7 +260,7 @@ class Supervisor:
         """End the process when it has made no progress for too long; its keeper starts it again."""
         sign = Answers(role.answers) if role.answers else Published(progress_file(self._run.parent, str(role)))
         looked = moved = time.monotonic()
-        limit = _SERVER_STARTING_SECONDS if role.answers else STALL_SECONDS
+        limit = _SERVER_STARTING_SECONDS if role.answers else _STARTING_SECONDS
         while True:
             await asyncio.sleep(_LOOK_SECONDS)
             now = time.monotonic()

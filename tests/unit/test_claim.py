@@ -1,19 +1,24 @@
 """What cannot be had is told in one line, at once, before anything is started."""
 
+import json
 import os
+import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from infra.embedded.ports import HOST, free_port
 from infra.listening import CannotListen, bind, check_free
+from infra.process import birth_of
 from infra.settings import Settings
-from pingfold.claim import CannotStart, claim_ports, data_folder
+from pingfold import claim
+from pingfold.claim import CannotStart, claim_ports, data_folder, end_former_roles
 
 
 @pytest.fixture
@@ -104,3 +109,78 @@ def test_a_data_folder_that_is_none(tmp_path: Path) -> None:
     status, lines, _ = pingfold("up", PINGFOLD_DATA=str(tmp_path / "file" / "data"))
     assert (status, len(lines)) == (1, 1)
     assert "set PINGFOLD_DATA" in lines[0]
+
+
+_ROLE = "import time; print('runs', flush=True); time.sleep(100)  # pingfold kafka.Kafka"
+
+
+@contextmanager
+def stranger(data: Path, role: str, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A process whose number is written down for a role."""
+    command = [sys.executable, "-c", _ROLE]
+    with subprocess.Popen(command, env=os.environ | environment, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"runs\n"
+        (data / "run").mkdir(parents=True, exist_ok=True)
+        (data / "run" / f"{role}.pid").write_text(f"{process.pid}\n")
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def publish_births(data: Path, **births: tuple[int, str | None]) -> None:
+    roles = {role: {"pid": pid, "birth": birth} for role, (pid, birth) in births.items()}
+    (data / "run" / "supervisor.json").write_text(json.dumps({"roles": roles}))
+
+
+def test_only_the_roles_of_this_data_folder_are_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Numbers of processes that were left behind by a reboot or a kill may be anybody's by now."""
+    monkeypatch.setattr(claim, "_FORMER_SECONDS", 0.3)
+    data, said = tmp_path / "data", list[str]()
+    mine = {"PINGFOLD_DATA": str(data.resolve()), "PINGFOLD_INSTANCE": "of-the-former-run"}
+    with (
+        stranger(data, "web-0", PINGFOLD_DATA=mine["PINGFOLD_DATA"], PINGFOLD_INSTANCE="") as in_a_shell,
+        stranger(data, "kafka-0", PINGFOLD_DATA=str(tmp_path / "another"), PINGFOLD_INSTANCE="other") as another,
+        stranger(data, "worker-0", **mine) as later,
+        stranger(data, "writer-0", **mine) as left_behind,
+        stranger(data, "ticker-0", **mine) as not_written_down,
+    ):
+        (data / "run" / "prober-0.pid").write_text(f"{os.getpid()}\n")
+        monkeypatch.setenv("PINGFOLD_DATA", mine["PINGFOLD_DATA"])
+        publish_births(
+            data,
+            **{
+                "worker-0": (later.pid, "another-boot/17"),
+                "writer-0": (left_behind.pid, birth_of(left_behind.pid)),
+                "ticker-0": (1, "another-boot/17"),  # the supervisor was killed before it told of the newest one
+            },
+        )
+        end_former_roles(data, lambda _, line: said.append(line))
+        assert left_behind.wait(30) == -signal.SIGKILL
+        assert not_written_down.wait(30) == -signal.SIGKILL
+        assert [one.poll() for one in (in_a_shell, another, later)] == [None] * 3
+    assert sorted(line.split()[0] for line in said) == ["ticker-0", "writer-0"]
+
+
+def test_our_own_number_may_be_written_down(tmp_path: Path) -> None:
+    """In a container every start has the same numbers."""
+    program = (
+        "import os, sys; from pathlib import Path; from pingfold import claim; claim._FORMER_SECONDS = 0.2;"
+        "data = Path(sys.argv[1]); (data / 'run').mkdir();"
+        "(data / 'run' / 'web-0.pid').write_text(str(os.getpid()));"
+        "claim.end_former_roles(data, print); print('lives')"
+    )
+    environment = os.environ | {"PINGFOLD_DATA": str(tmp_path.resolve()), "PINGFOLD_INSTANCE": "1"}
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path)], env=environment, capture_output=True, text=True, timeout=60.0
+    )
+    assert (done.returncode, done.stdout) == (0, "lives\n")
+
+
+def test_a_report_that_makes_no_sense(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(claim, "_FORMER_SECONDS", 0.3)
+    (tmp_path / "run").mkdir()
+    for report in ("", "[]", "{", '{"roles": []}', '{"roles": {"web-0": 7}}', '{"roles": {"web-0": {"birth": "x"}}}'):
+        (tmp_path / "run" / "supervisor.json").write_text(report)
+        end_former_roles(tmp_path, lambda *_: None)

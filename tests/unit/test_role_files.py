@@ -50,14 +50,33 @@ def test_who_does_not_run_is_told_with_how_it_ended(tmp_path: Path) -> None:
 def test_who_stops_itself_is_told_until_it_has_run_for_a_while(tmp_path: Path) -> None:
     files = RoleFiles(tmp_path)
     reason = "stops itself, because it cannot fold most of what it reads (fold.defective in its log)"
-    looks = ((0.0, 1, True), (30.0, 1, True), (50.0, 2, True), (100.0, 2, True), (111.0, 2, False), (120.0, 3, True))
-    for turn, (now, restarts, told) in enumerate(looks):
-        role = {"pid": os.getpid(), "restarts": restarts, "replaced": 0, "ended": f"ended with status {EXIT_DEFECTIVE}"}
-        report = {"pid": os.getpid(), "counter": turn, "roles": {"worker-0": role}}
+    runs_for = ((None, True), (30.0, True), (None, True), (59.0, True), (61.0, False), (None, True))
+    for turn, (seconds, told) in enumerate(runs_for):
+        now, pid = 20.0 * turn, None if seconds is None else os.getpid()
+        role = {"pid": pid, "restarts": 1, "replaced": 0, "ended": f"ended with status {EXIT_DEFECTIVE}"}
+        report = {"pid": os.getpid(), "counter": turn, "roles": {"worker-0": role | {"seconds": seconds}}}
         publish(tmp_path / "run" / "supervisor.json", report)
         found = files.look(now)
         found.pop("supervisor", None)
         assert found == ({"worker-0": reason} if told else {})
+
+
+def test_a_role_that_stopped_itself_days_ago_is_no_news(tmp_path: Path) -> None:
+    """Whoever has just begun to look does not know when that was; the supervisor knows how long it has been well."""
+    ended = f"ended with status {EXIT_DEFECTIVE}"
+    role = {"pid": os.getpid(), "restarts": 1, "replaced": 0, "ended": ended, "seconds": 200_000.0}
+    publish(tmp_path / "run" / "supervisor.json", {"pid": os.getpid(), "counter": 1, "roles": {"worker-0": role}})
+    assert RoleFiles(tmp_path).look(0.0) == {}
+
+
+def test_a_role_that_publishes_nothing_and_what_else_the_supervisor_tells(tmp_path: Path) -> None:
+    files = RoleFiles(tmp_path)
+    for seconds, wrong in ((29.0, {}), (31.0, {"writer-0": "has been starting for 31 s"})):
+        known = {"pid": os.getpid(), "restarts": 0, "replaced": 0, "ended": None, "seconds": seconds}
+        roles = {"writer-0": known | {"publishes": True}, "kafka-0": known | {"publishes": False}}
+        report = {"pid": os.getpid(), "counter": seconds, "roles": roles, "problems": {"history": "has no tables yet"}}
+        publish(tmp_path / "run" / "supervisor.json", report)
+        assert files.look(seconds) == {"history": "has no tables yet"} | wrong
 
 
 def test_a_supervisor_that_hangs(tmp_path: Path) -> None:

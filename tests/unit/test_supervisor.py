@@ -68,41 +68,96 @@ time.sleep(60)
 
 async def test_what_makes_no_progress_is_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One that publishes no more, one that never does, one that is frozen, a server that does not answer."""
-    monkeypatch.setattr(supervisor_module, "STALL_SECONDS", 4.0)
+    monkeypatch.setattr(supervisor_module, "STALL_SECONDS", 8.0)
+    monkeypatch.setattr(supervisor_module, "_STARTING_SECONDS", 20.0)
     monkeypatch.setattr(supervisor_module, "_REPLACE_SECONDS", 0.5)
     settings = Settings(_env_file=None, data=tmp_path)
     said: list[tuple[str, str]] = []
     supervisor = Supervisor(settings, environment_for(settings, "", ""), lambda role, line: said.append((role, line)))
     supervisor.clear()
-    answers = [True]
+    answers, asked = [True], [0]
+
+    def answer() -> bool:
+        asked[0] += 1
+        return answers[0]
+
+    def replaced() -> set[str]:
+        return {role for role, line in said if "made no progress" in line}
 
     def role(name: str, turns: int) -> Role:
         return Role(name, 0, (sys.executable, "-c", _HANGING, f"{name}-0", str(turns), str(tmp_path)), stage=1)
 
     stops, never, works, freezes = role("stops", 5), role("never", 0), role("works", 1_000), role("freezes", 1_000)
-    server = Role("server", 0, (sys.executable, "-c", "import time; time.sleep(90)"), 0, answers=lambda: answers[0])
+    server = Role("server", 0, (sys.executable, "-c", "import time; time.sleep(90)"), 0, answers=answer)
     roles = (stops, never, works, freezes, server)
     for one in roles:
         supervisor.keep(one)
     try:
-        async with asyncio.timeout(60):
-            while len([line for _, line in said if line == "runs"]) < 4:
+        async with asyncio.timeout(120):
+            while len({role for role, line in said if line == "runs"}) < 4 or asked[0] < 2:
                 await asyncio.sleep(0.1)
-            await asyncio.sleep(2.5)  # the server has answered
             answers[0] = False
             first = {one: supervisor.process_id(one) for one in roles}
             frozen = first[freezes]
             assert frozen is not None
             os.kill(frozen, signal.SIGSTOP)
-            while sum("made no progress" in line for _, line in said) < 4:
+            while len(replaced()) < 4:
                 await asyncio.sleep(0.1)
             answers[0] = True
-            await asyncio.sleep(1.0)
-        replaced = {role for role, line in said if "made no progress" in line}
-        assert replaced == {"stops-0", "never-0", "freezes-0", "server-0"}
-        assert ("freezes-0", "does not stop: killed") in said
+            while ("freezes-0", "does not stop: killed") not in said:
+                await asyncio.sleep(0.1)
+        assert replaced() == {"stops-0", "never-0", "freezes-0", "server-0"}
         assert supervisor.process_id(works) == first[works]
         assert any("(the loop)" in line for role, line in said if role == "stops-0")
+    finally:
+        await supervisor.stop()
+
+
+async def test_a_slow_start_is_no_standstill(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The time in which nothing may stand still begins with the first sign of progress."""
+    monkeypatch.setattr(supervisor_module, "STALL_SECONDS", 0.5)
+    monkeypatch.setattr(supervisor_module, "_STARTING_SECONDS", 100.0)
+    settings = Settings(_env_file=None, data=tmp_path)
+    said: list[str] = []
+    supervisor = Supervisor(settings, environment_for(settings, "", ""), lambda _, line: said.append(line))
+    supervisor.clear()
+    slow = f"import time; time.sleep(5); {_HANGING}"
+    role = Role("slow", 0, (sys.executable, "-c", slow, "slow-0", "1", str(tmp_path)), stage=1)
+    supervisor.keep(role)
+    try:
+        async with asyncio.timeout(60):
+            while "runs" not in said:
+                await asyncio.sleep(0.1)
+            assert not any("replaced" in line for line in said)
+            while not any("replaced" in line for line in said):  # and from then on it counts
+                await asyncio.sleep(0.1)
+    finally:
+        await supervisor.stop()
+
+
+async def test_a_keeper_that_meets_a_defect_keeps_its_role_running(tmp_path: Path) -> None:
+    """Whatever goes wrong between the supervisor and its role, one process of it runs, and is watched."""
+    settings = Settings(_env_file=None, data=tmp_path)
+    broken, said = [True, True], list[str]()
+
+    def say(role: str, line: str) -> None:
+        if line == "runs" and broken:
+            broken.pop()
+            raise RuntimeError("a defect")
+        said.append(line)
+
+    supervisor = Supervisor(settings, environment_for(settings, "", ""), say)
+    supervisor.clear()
+    role = Role("one", 0, (sys.executable, "-c", _HANGING, "one-0", "1000", str(tmp_path)), stage=1)
+    supervisor.keep(role)
+    try:
+        async with asyncio.timeout(60):
+            while "runs" not in said:
+                await asyncio.sleep(0.1)
+        assert [line.partition(";")[0] for line in said[:-1]] == ["cannot be kept running (a defect)"] * 2
+        pid = supervisor.process_id(role)
+        assert pid is not None
+        assert (tmp_path / "run" / "one-0.pid").read_text() == f"{pid}\n"
     finally:
         await supervisor.stop()
 
