@@ -25,7 +25,9 @@ from bench.report import Report, percentile, say, spread
 from bench.stack import Stack, pingfold
 from infra.clickhouse import Address, connect
 from infra.clickhouse_migrations import migrate
+from infra.embedded.logins import login_file, made_login
 from infra.embedded.ports import HOST, free_port
+from pingfold.addresses import clickhouse_url
 from processors.probe_hours import PROBE_HOURS
 from processors.roll_ups import roll_up
 from schemas.base import SECOND, encode
@@ -113,8 +115,11 @@ def _now() -> int:
 @contextlib.contextmanager
 def _clickhouse(folder: Path) -> Iterator[tuple[str, int]]:
     """The embedded ClickHouse on data of its own: URL and process id."""
-    port = free_port()
-    command = module("infra.embedded.clickhouse", "--data", str(folder / "clickhouse"), "--port", str(port))
+    port, login = free_port(), made_login(folder, "clickhouse")
+    command = module(
+        *("infra.embedded.clickhouse", "--data", str(folder / "clickhouse"), "--port", str(port)),
+        *("--login", str(login_file(folder, "clickhouse"))),
+    )
     with running(spawn(*command)) as process:
         url = f"http://{HOST}:{port}"
 
@@ -124,7 +129,7 @@ def _clickhouse(folder: Path) -> Iterator[tuple[str, int]]:
             return False
 
         wait_until(answers, 30.0, "ClickHouse answers")
-        yield f"{url}/bench", process.pid
+        yield f"{clickhouse_url(f'{HOST}:{port}', login)}/bench", process.pid
 
 
 def _fill(client: Client, ids: Sequence[str], each: int) -> dict[str, float]:

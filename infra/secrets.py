@@ -6,14 +6,13 @@ first start. No error message here holds a secret.
 """
 
 import hashlib
-import os
 import secrets
 from base64 import b64decode, b64encode, urlsafe_b64encode
-from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from infra.private_files import write_once
 from infra.settings import Settings
 from schemas.base import Micros
 from schemas.definitions import ApiKey, KeyKind
@@ -135,30 +134,3 @@ def _key_bytes(text: str, source: str) -> bytes:
     if len(key) != _KEY_BYTES:
         raise SecretError(f"{source} is not a key: {_KEY_BYTES} bytes in base64 are expected (openssl rand -base64 32)")
     return key
-
-
-def write_once(path: Path, content: bytes) -> bool:
-    """Make a file that only its owner reads, whole and durable, unless it exists. False when it does.
-
-    Of several processes that do this at once, one wins, and none ever sees a part of the file.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-    try:
-        with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        try:
-            # Unlike a rename, a link never replaces what is there.
-            os.link(draft, path)
-        except FileExistsError:
-            return False
-    finally:
-        draft.unlink(missing_ok=True)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
-    return True

@@ -1,7 +1,12 @@
-"""Where this process finds Kafka and ClickHouse: as the settings say, else the embedded servers of the data folder."""
+"""Where this process finds Kafka and ClickHouse: as the settings say, else the embedded servers of the data folder.
+
+`pingfold up` tells its roles the addresses of the embedded servers, and nothing secret: they read the logins from the
+data folder.
+"""
 
 import json
 
+from infra.embedded.logins import Login, login_file, read_login
 from infra.embedded.ports import HOST
 from infra.settings import Settings
 
@@ -12,19 +17,33 @@ class NotRunning(Exception):
 
 def kafka_of(settings: Settings) -> str:
     """Kafka's bootstrap address."""
-    return settings.kafka_bootstrap_servers or f"{HOST}:{_port(settings, 'kafka', 'KAFKA_BOOTSTRAP_SERVERS')}"
+    return settings.kafka_bootstrap_servers or _embedded(settings, "kafka", "KAFKA_BOOTSTRAP_SERVERS")
 
 
 def clickhouse_of(settings: Settings) -> str:
-    """ClickHouse's URL."""
-    return settings.clickhouse_url or f"http://{HOST}:{_port(settings, 'clickhouse', 'CLICKHOUSE_URL')}"
+    """ClickHouse's URL; that of the embedded server with user and password. Raises `NotRunning` and `NoLogin`."""
+    url = settings.clickhouse_url
+    address = f"{HOST}:{_ports(settings).get('clickhouse')}"
+    if url is not None and url.rstrip("/") != f"http://{address}":
+        return url
+    address = _embedded(settings, "clickhouse", "CLICKHOUSE_URL")
+    return clickhouse_url(address, read_login(login_file(settings.data, "clickhouse")))
 
 
-def _port(settings: Settings, name: str, variable: str) -> int:
-    file = settings.data / "ports.json"
-    ports = json.loads(file.read_bytes()) if file.exists() else {}
+def clickhouse_url(address: str, login: Login) -> str:
+    """The URL of the embedded ClickHouse at host:port. Nothing in a login needs quoting."""
+    return f"http://{login.user}:{login.password}@{address}"
+
+
+def _embedded(settings: Settings, name: str, variable: str) -> str:
+    ports = _ports(settings)
     if name not in ports:
         raise NotRunning(
             f"no embedded {name} under {settings.data}: start Pingfold there (`make run`), or set {variable}"
         )
-    return int(ports[name])
+    return f"{HOST}:{ports[name]}"
+
+
+def _ports(settings: Settings) -> dict[str, int]:
+    file = settings.data / "ports.json"
+    return dict(json.loads(file.read_bytes())) if file.exists() else {}

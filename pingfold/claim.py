@@ -11,6 +11,7 @@ from pathlib import Path
 
 from infra.embedded import ports
 from infra.listening import check_free
+from infra.private_files import private_folder
 from infra.process import birth_of
 from infra.settings import Settings
 
@@ -27,7 +28,7 @@ def data_folder(settings: Settings) -> Iterator[None]:
     """Hold the data folder, against another `pingfold up`. Raises `CannotStart`."""
     path = settings.data / "lock"
     try:
-        settings.data.mkdir(parents=True, exist_ok=True)
+        private_folder(settings.data)
         lock = path.open("a+")
     except OSError as error:
         raise CannotStart(

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from infra import logs
 from infra.availability import clickhouse_answers, kafka_answers
 from infra.clickhouse import Address
+from infra.embedded.logins import NoLogin
 from infra.listening import CannotListen, bind
 from infra.liveness import Check
 from infra.log.admin import WrongPartitionCount
@@ -21,7 +22,7 @@ from pingfold.addresses import NotRunning, clickhouse_of, kafka_of
 from pingfold.credentials import NoCredentials
 
 # Faults that the operator can mend: told in one line, exit status 1.
-MENDABLE = (NotRunning, NoCredentials, CannotListen, WrongPartitionCount, talk.Failed, operate.Failed)
+MENDABLE = (NotRunning, NoLogin, NoCredentials, CannotListen, WrongPartitionCount, talk.Failed, operate.Failed)
 
 app = typer.Typer(
     help="Uptime and cron monitor on a Kafka log. Settings are environment variables; docs/operations.md lists them.",

@@ -1,14 +1,15 @@
-"""`credentials.json` in the data folder: how people and tests reach this Pingfold (DESIGN section 8).
+"""`credentials.json` in the data folder: how people and tests reach this Pingfold (docs/operations.md).
 
-Written once, by the first embedded start, mode 0600; never changed after. It is written before the default project is
-asked for: should the start die in between, the next one derives the very same project from the file, and asking twice
-does no harm (the second time it `exists`).
+Written by the first embedded start, mode 0600; later starts change nothing in it but where the servers are and how to
+log in there. It is written before the default project is asked for: should the start die in between, the next one
+derives the very same project from the file, and asking twice does no harm (the second time it `exists`).
 """
 
 from pathlib import Path
 
 import msgspec
 
+from infra.private_files import replace_whole, write_once
 from infra.secrets import (
     Vault,
     new_api_key,
@@ -16,7 +17,6 @@ from infra.secrets import (
     new_ping_key,
     new_webhook_secret,
     stored_api_key,
-    write_once,
 )
 from infra.settings import Settings
 from schemas.base import Micros
@@ -33,7 +33,8 @@ class NoCredentials(Exception):
 
 
 class Credentials(msgspec.Struct, frozen=True, kw_only=True):
-    """What the file holds. kafka: bootstrap address; clickhouse: its URL; project: id of the default project."""
+    """What the file holds. kafka: bootstrap address; clickhouse: its URL, with user and password; project: id of the
+    default project."""
 
     url: str
     kafka: str
@@ -105,8 +106,22 @@ def path_of(settings: Settings) -> Path:
 
 def save_once(path: Path, credentials: Credentials) -> Credentials:
     """Write the file unless there is one; gives what the file holds, which counts."""
-    write_once(path, msgspec.json.format(msgspec.json.encode(credentials), indent=2) + b"\n")
+    write_once(path, _written(credentials))
     return load(path)
+
+
+def with_servers(path: Path, *, kafka: str, clickhouse: str) -> Credentials:
+    """The credentials in the file, which is brought up to date when the servers are elsewhere or have another login.
+    Raises `NoCredentials`."""
+    known = load(path)
+    current = msgspec.structs.replace(known, kafka=kafka, clickhouse=clickhouse)
+    if current != known:
+        replace_whole(path, _written(current))
+    return current
+
+
+def _written(credentials: Credentials) -> bytes:
+    return msgspec.json.format(msgspec.json.encode(credentials), indent=2) + b"\n"
 
 
 def load(path: Path) -> Credentials:

@@ -17,6 +17,7 @@ from infra import clickhouse_migrations, clickhouse_retention
 from infra.availability import clickhouse_answers, kafka_answers
 from infra.clickhouse import Address
 from infra.embedded import kafka, ports
+from infra.embedded.logins import login_file, made_login
 from infra.log import admin
 from infra.log.sink import Sink
 from infra.retention import retention_in_words, topic_retention
@@ -36,7 +37,7 @@ _DEATHS = 3
 
 
 class Server(NamedTuple):
-    """An embedded server: how it is run, and its address."""
+    """An embedded server: how it is run, and its address, in which nothing is secret."""
 
     role: Role
     address: str
@@ -58,8 +59,13 @@ def prepare_kafka(settings: Settings, say: Say) -> Server:
 def prepare_clickhouse(settings: Settings) -> Server:
     """The embedded ClickHouse."""
     port = ports.remembered(settings.data, "clickhouse", settings.clickhouse_port)
-    folder, url = str((settings.data / "clickhouse").resolve()), f"http://{ports.HOST}:{port}"
-    command = (sys.executable, "-m", "infra.embedded.clickhouse", "--data", folder, "--port", str(port))
+    made_login(settings.data, "clickhouse")
+    folder, login = (settings.data / "clickhouse").resolve(), login_file(settings.data, "clickhouse").resolve()
+    url = f"http://{ports.HOST}:{port}"
+    command = (
+        *(sys.executable, "-m", "infra.embedded.clickhouse"),
+        *("--data", str(folder), "--port", str(port), "--login", str(login)),
+    )
     answers = partial(clickhouse_answers, Address.parse(url))
     return Server(Role("clickhouse", 0, command, stage=0, nice=PATIENT, answers=answers), url)
 
@@ -67,6 +73,7 @@ def prepare_clickhouse(settings: Settings) -> Server:
 class StartUp:
     """One start. `servers`: the embedded ones among Kafka and ClickHouse, which are started first."""
 
+    # kafka, clickhouse: bootstrap address and URL, with user and password.
     def __init__(
         self, settings: Settings, supervisor: Supervisor, say: Say, instance: str, kafka: str, clickhouse: str
     ) -> None:
@@ -113,7 +120,7 @@ class StartUp:
         harm."""
         settings, path = self._settings, credentials.path_of(self._settings)
         if path.exists():
-            known = credentials.load(path)
+            known = credentials.with_servers(path, kafka=self._kafka, clickhouse=self._clickhouse)
         else:
             fresh = credentials.new_credentials(url=settings.local_url, kafka=self._kafka, clickhouse=self._clickhouse)
             known = credentials.save_once(path, fresh)

@@ -11,6 +11,7 @@ from confluent_kafka import KafkaException
 from infra.clickhouse import Unavailable
 from infra.disk import Disk, Level
 from infra.embedded import kafka, ports
+from infra.embedded.logins import NoLogin
 from infra.listening import CannotListen
 from infra.liveness import LIVENESS
 from infra.log.admin import WrongPartitionCount
@@ -19,6 +20,7 @@ from infra.process import keep_beating, leave, on_stop_signal, progress_file
 from infra.settings import Settings
 from infra.tasks import persistent, vital
 from pingfold import metrics_folder
+from pingfold.addresses import clickhouse_of
 from pingfold.claim import CannotStart, claim_ports, data_folder, end_former_roles
 from pingfold.credentials import NoCredentials
 from pingfold.heartbeat import send_heartbeats
@@ -39,7 +41,7 @@ _CONSEQUENCES = {
 # What keeps a Pingfold from starting and is told in one line.
 _FAULTS = (
     *(CannotStart, CannotListen, NoCredentials, WrongPartitionCount, NotStored, Unavailable),
-    *(kafka.MissingPrerequisite, kafka.KafkaNotReady, ports.PortTaken),
+    *(NoLogin, kafka.MissingPrerequisite, kafka.KafkaNotReady, ports.PortTaken),
 )
 
 
@@ -130,4 +132,5 @@ async def _start(
     tasks.append(persistent(supervisor.publish, "supervisor.json", tell))
     if settings.heartbeat_url is not None:
         tasks.append(persistent(lambda: send_heartbeats(settings, instance), "the heartbeat", tell))
-    await StartUp(settings, supervisor, say, instance, bootstrap, clickhouse).run(servers)
+    with_login = clickhouse_of(settings.model_copy(update={"clickhouse_url": clickhouse}))
+    await StartUp(settings, supervisor, say, instance, bootstrap, with_login).run(servers)

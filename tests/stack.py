@@ -15,7 +15,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from infra.embedded import kafka
+from infra.embedded.logins import login_file, made_login
 from infra.embedded.ports import HOST, remembered
+from pingfold.addresses import clickhouse_url
 
 _START_SECONDS = 60.0
 _STOP_SECONDS = 15.0
@@ -96,16 +98,16 @@ def start_kafka(data: Path, heap: str = "384m") -> Server:
 
 
 def start_clickhouse(data: Path) -> Server:
-    """A ClickHouse that keeps its data under `data/clickhouse`; `address` is its URL."""
+    """A ClickHouse that keeps its data under `data/clickhouse`; `address` is its URL, with user and password."""
     data.mkdir(parents=True, exist_ok=True)
     port = remembered(data, "clickhouse")
     url = f"http://{HOST}:{port}"
     return Server(
         name="clickhouse",
-        address=url,
+        address=clickhouse_url(f"{HOST}:{port}", made_login(data, "clickhouse")),
         command=[
             sys.executable, "-m", "infra.embedded.clickhouse",
-            "--data", str(data / "clickhouse"), "--port", str(port),
+            "--data", str(data / "clickhouse"), "--port", str(port), "--login", str(login_file(data, "clickhouse")),
         ],
         answers=lambda: _pings(url),
         output=data / "clickhouse.out",

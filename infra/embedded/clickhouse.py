@@ -1,9 +1,11 @@
 """The embedded ClickHouse: its engine (chDB) behind a small server that speaks the ClickHouse HTTP protocol.
 
-`python -m infra.embedded.clickhouse --data DIR --port N` serves on loopback only, without users or passwords, until
-SIGTERM, at which it ends within 3 s. An answered INSERT survives SIGKILL. clickhouse-connect's ordinary clients work
-unchanged, but it is not a whole ClickHouse server: no sessions and temporary tables, no external data, no cancelling
-of queries, and results are complete in memory before they are sent (at most 512 MiB).
+`python -m infra.embedded.clickhouse --data DIR --port N --login FILE` serves on loopback only until SIGTERM, at which
+it ends within 3 s. FILE holds the user and the password that it asks for (infra/embedded/logins.py); `GET /ping` needs
+none. It answers no web page, and no statement reaches files, programs or the network (clickhouse_statements.py). An
+answered INSERT survives SIGKILL. clickhouse-connect's ordinary clients work unchanged, but it is not a whole ClickHouse
+server: no sessions and temporary tables, no external data, no cancelling of queries, and results are complete in memory
+before they are sent (at most 512 MiB).
 """
 
 import argparse
@@ -19,8 +21,10 @@ from typing import Any
 import uvicorn
 
 from infra.embedded.clickhouse_codec import BadCompression
+from infra.embedded.clickhouse_door import check_caller, check_login
 from infra.embedded.clickhouse_engine import MIB, Engine
 from infra.embedded.clickhouse_http import Refused, Response, answer, decode, failure
+from infra.embedded.logins import Login, NoLogin, read_login
 from infra.embedded.ports import HOST
 
 _THREADS = 8
@@ -35,21 +39,18 @@ Message = dict[str, Any]
 class Application:
     """The ASGI application: reads a request, runs it on a thread, answers."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    def __init__(self, engine: Engine, login: Login) -> None:
+        self._engine, self._login = engine, login
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="query")
         self._pending = 0
 
     async def __call__(self, scope: Message, receive: Any, send: Any) -> None:
         method: str = scope["method"]
-        path: str = scope["path"]
-        if path in ("/ping", "/replicas_status") or (path == "/" and method == "GET" and not scope["query_string"]):
-            response = Response(200, b"Ok.\n")
-        elif path != "/":
-            response = Response(404, b"There is no such page: queries go to /\n")
-        else:
-            body = await _body(receive)
-            response = await self._respond(method, scope["query_string"], _headers(scope), body)
+        try:
+            response = await self._answer(method, scope, receive)
+        except Refused as error:  # before the body was read
+            response = failure(str(error), self._engine.version)
+            response.headers["Connection"] = "close"
         headers = {"Content-Length": str(len(response.body)), "X-ClickHouse-Server-Display-Name": "embedded"}
         await send(
             {
@@ -61,6 +62,17 @@ class Application:
             }
         )
         await send({"type": "http.response.body", "body": b"" if method == "HEAD" else response.body})
+
+    async def _answer(self, method: str, scope: Message, receive: Any) -> Response:
+        path: str = scope["path"]
+        check_caller(_pairs(scope))
+        if path in ("/ping", "/replicas_status") or (path == "/" and method == "GET" and not scope["query_string"]):
+            return Response(200, b"Ok.\n")
+        if path != "/":
+            return Response(404, b"There is no such page: queries go to /\n")
+        headers = dict(_pairs(scope))
+        check_login(headers, self._login)
+        return await self._respond(method, scope["query_string"], headers, await _body(receive))
 
     async def _respond(self, method: str, query: bytes, headers: dict[str, str], body: bytes | None) -> Response:
         if body is None:
@@ -104,22 +116,27 @@ async def _body(receive: Any) -> bytes | None:
             return bytes(body) if fits else None
 
 
-def _headers(scope: Message) -> dict[str, str]:
-    return {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+def _pairs(scope: Message) -> list[tuple[str, str]]:
+    return [(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="infra.embedded.clickhouse", description="ClickHouse's engine over HTTP")
     parser.add_argument("--data", type=Path, required=True, help="folder that keeps the tables")
     parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--login", type=Path, required=True, help="file with the user and password to ask for")
     parser.add_argument("--memory", type=int, default=1536, help="MiB that the engine may use (%(default)s)")
     arguments = parser.parse_args()
+    try:
+        login = read_login(arguments.login)
+    except NoLogin as error:
+        parser.error(str(error))
     # uvicorn raises the signal that ended it once more when it is done: by then it has been heeded.
     for ending in (signal.SIGTERM, signal.SIGINT):
         signal.signal(ending, lambda *_: None)
     server = uvicorn.Server(
         uvicorn.Config(
-            Application(Engine(arguments.data, arguments.memory * MIB)),
+            Application(Engine(arguments.data, arguments.memory * MIB), login),
             host=HOST,
             port=arguments.port,
             http="httptools",

@@ -2,19 +2,36 @@
 
 A connection keeps the database and settings of the last call on it and changes only what differs, so settings that a
 client always sends cost nothing after the first call. What a statement itself changes (SET, USE) does not outlive it.
+
+A statement runs only as far as clickhouse_users.xml grants it and clickhouse_statements.py lets it pass. The engine's
+own database `default` shows files as tables: `default` means another one here, called `main`.
 """
 
 import threading
+from collections import OrderedDict
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 from chdb.state import connect
 
-from infra.embedded.clickhouse_http import Call, Outcome, first_word
+from infra.embedded.clickhouse_http import Call, Outcome, Refused, first_word
+from infra.embedded.clickhouse_statements import (
+    check_no_rows,
+    check_statement,
+    insert_head,
+    refused_table_functions,
+)
 
 MIB = 1 << 20
+
+# Statements that were judged are remembered: clients send the same few again and again, with other parameters.
+_MOST_KEPT, _LARGEST_KEPT = 512, 16_384
+
+_CONFIG = Path(__file__).with_name("clickhouse_config.xml")
+_DATABASE = "main"
 
 # Small for a small machine: caches in MiB instead of ClickHouse's GiB, two threads for merges.
 _SERVER = {
@@ -43,7 +60,7 @@ class _Connection:
     def __init__(self, address: str, base: Mapping[str, str]) -> None:
         self._chdb: Any = connect(address)
         self._base = base
-        self._database = "default"
+        self._database = ""
         self._settings: dict[str, str] = {}
         self._set(dict(base))
 
@@ -74,6 +91,7 @@ class _Connection:
 
     def adopt(self, database: str, settings: Mapping[str, str]) -> None:
         """Take over the database and settings of the next call."""
+        database = _DATABASE if database == "default" else database
         if database != self._database:
             self._chdb.query("USE `{}`".format(database.replace("\\", "\\\\").replace("`", "\\`")))
             self._database = database
@@ -84,9 +102,21 @@ class _Connection:
         self._set(gone | new)
         self._settings = dict(settings)
 
+    def written_down(self, statement: str) -> str:
+        """A statement as the engine writes it down again. Raises RuntimeError with ClickHouse's text for bad syntax."""
+        given = "".join(_ESCAPES.get(sign, sign) for sign in statement)
+        result = self._chdb.query(
+            "SELECT formatQuerySingleLine({statement:String})", "TabSeparatedRaw", params={"statement": given}
+        )
+        return str((result.bytes() or b"").decode()).removesuffix("\n")
+
     def _set(self, values: Mapping[str, str | None]) -> None:
         if values:
             self._chdb.query("SET " + ", ".join(f"{name} = {_literal(value)}" for name, value in values.items()))
+
+
+# How the value of a parameter is written.
+_ESCAPES = {"\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r"}
 
 
 def _literal(value: str | None) -> str:
@@ -98,24 +128,56 @@ class Engine:
 
     def __init__(self, folder: Path, memory: int) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        options = _SERVER | {"max_server_memory_usage": memory}
+        options = _SERVER | {"max_server_memory_usage": memory, "config-file": str(_CONFIG)}
         self._address = f"{folder.resolve()}?{urlencode(options)}"
         # A single query may not take what the others and the merges need.
         self._base = _BASE | {"max_memory_usage": str(memory * 2 // 3)}
         self._own = threading.local()
         # Held open from start to end: the engine lives as long as any connection does.
         self._anchor = _Connection(self._address, self._base)
+        self._judging = threading.Lock()
+        self._judged: OrderedDict[tuple[bytes, str | None], bytes] = OrderedDict()
+        self._ask(f"CREATE DATABASE IF NOT EXISTS {_DATABASE} ENGINE = Atomic")
         about = self._ask("SELECT version(), timezone()").split("\t")
         self.version, self.timezone = about[0], about[1]
+        known = self._ask("SELECT name FROM system.table_functions").split()
+        self._refused = refused_table_functions(frozenset(known))
 
     def run(self, call: Call) -> Outcome:
         """Run a call on this thread's connection. Raises what chDB raises: RuntimeError with ClickHouse's text."""
+        call = replace(call, statement=self._judge(call))
         connection = self._ready(call)
         try:
             return connection.run(call)
         finally:
             if (call.parameters and call.insert_format) or first_word(call.statement) in (b"SET", b"USE"):
                 self._drop()
+
+    def _judge(self, call: Call) -> bytes:
+        """The statement as it is to be run. Raises `Refused`, and what the engine raises for bad syntax."""
+        asked = (call.statement, call.insert_format)
+        with self._judging:
+            if asked in self._judged:
+                self._judged.move_to_end(asked)
+                return self._judged[asked]
+            try:
+                text = call.statement.decode()
+            except UnicodeDecodeError:
+                raise Refused(62, "Syntax error: the statement is not UTF-8. (SYNTAX_ERROR)") from None
+            if "\0" in text:
+                raise Refused(62, "Syntax error: a NUL character in the statement. (SYNTAX_ERROR)")
+            if call.insert_format is None:
+                text = self._anchor.written_down(text)
+                check_no_rows(text)
+            else:
+                text = insert_head(self._anchor.written_down(f"{text} FORMAT {call.insert_format}"), call.insert_format)
+            check_statement(text, self._refused)
+            judged = text.encode()
+            if len(call.statement) <= _LARGEST_KEPT:
+                self._judged[asked] = judged
+                if len(self._judged) > _MOST_KEPT:
+                    self._judged.popitem(last=False)
+            return judged
 
     def _ready(self, call: Call) -> _Connection:
         connection: _Connection | None = getattr(self._own, "connection", None)

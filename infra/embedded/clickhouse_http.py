@@ -45,7 +45,7 @@ _STATUS = {
         (6, 8, 15, 25, 26, 27, 36, 37, 38, 41, 44, 53, 62, 72, 117, 123, 167, 168, 223, 321, 376, 427), 400
     ),
     **dict.fromkeys((441, 675, 676), 400),
-    497: 403,
+    **dict.fromkeys((497, 516), 403),
     **dict.fromkeys((46, 47, 50, 56, 60, 63, 73, 78, 81, 115, 152, 336, 511), 404),
     159: 408,
     229: 413,
@@ -130,7 +130,7 @@ def decode(method: str, query_string: bytes, headers: Mapping[str, str], body: b
         insert_format=insert_format,
         data=data,
         database=arguments.get("database") or "default",
-        parameters={name.removeprefix("param_"): v for name, v in arguments.items() if name.startswith("param_")},
+        parameters={_parameter(name): value for name, value in arguments.items() if name.startswith("param_")},
         settings=settings,
         default_format=arguments.get("default_format") or headers.get("x-clickhouse-format") or "TabSeparated",
         query_id=arguments.get("query_id", ""),
@@ -144,6 +144,12 @@ def _is_setting(name: str) -> bool:
     if not _NAME.match(name):
         raise Refused(115, f"Unknown setting '{name}'")
     return True
+
+
+def _parameter(name: str) -> str:
+    if not _NAME.match(name):
+        raise Refused(36, f"'{name}' is not the name of a parameter")
+    return name.removeprefix("param_")
 
 
 def _form(kind: str, body: bytes) -> dict[str, str]:
@@ -182,6 +188,7 @@ def _joined(text: bytes, pieces: Iterator[bytes]) -> bytes:
 
 def insert_cut(text: bytes) -> tuple[bytes, str, bytes] | None:
     """`INSERT ... FORMAT X` cut into the statement before FORMAT, X, and the data after it; None for other INSERTs.
+    VALUES is FORMAT Values.
 
     The data may be binary, so nothing behind the FORMAT is looked at.
     """
@@ -201,8 +208,10 @@ def insert_cut(text: bytes) -> tuple[bytes, str, bytes] | None:
             depth += (token[0] == b"(") - (token[0] == b")")
         elif token.lastgroup == "word" and depth == 0:
             word = token[0].upper()
-            if word in (b"SELECT", b"WITH", b"VALUES", b"INFILE"):
+            if word in (b"SELECT", b"WITH", b"INFILE"):
                 return None
+            if word == b"VALUES":
+                return text[: token.start()], "Values", text[token.end() :]
             if word == b"FORMAT":
                 wanted = token
     return None

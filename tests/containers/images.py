@@ -35,7 +35,7 @@ _IMAGES = Path(__file__).with_name("images")
 # For Kafka, for the embedded ClickHouse and its relay, and for the health checks of the compose file.
 _PACKAGES = ("default-jre-headless", "netcat-openbsd", "python3-minimal", "python3", "socat", "wget")
 # What infra.embedded.clickhouse imports. Not all that chdb-core asks for: its data frames are not used.
-_SITE = ("chdb-core", "click", "h11", "httptools", "lz4", "uvicorn", "uvloop", "zstandard")
+_SITE = ("chdb-core", "click", "h11", "httptools", "lz4", "msgspec", "uvicorn", "uvloop", "zstandard")
 # The label that says which Python a base has.
 _PYTHON = "pingfold.python"
 _USUAL_ENGINE = "unix:///var/run/docker.sock"
@@ -118,7 +118,8 @@ def _kafka_context(context: Path, python: str) -> None:
 def _clickhouse_context(context: Path, python: str) -> None:
     package = context / "infra"
     package.mkdir()
-    shutil.copy(_ROOT / "infra/__init__.py", package)
+    for module in ("__init__.py", "private_files.py"):
+        shutil.copy(_ROOT / "infra" / module, package)
     shutil.copytree(_ROOT / "infra/embedded", package / "embedded", ignore=shutil.ignore_patterns("__pycache__"))
     machine = platform.machine()
     _run(

@@ -262,7 +262,7 @@ class TestRollUps:
         ):  # fmt: skip
             store.client.command(statement)
         store.expire(MIDNIGHT + 2 * HOUR)
-        migrate(f"http://{address.host}:{address.port}/{address.database}")
+        migrate(f"http://{address.user}:{address.password}@{address.host}:{address.port}/{address.database}")
         for _ in range(2):
             assert await history.counts("a", MIDNIGHT) == counted(results, "a", MIDNIGHT)
             assert await history.counts("a", MIDNIGHT + 2 * HOUR) == counted(results, "a", MIDNIGHT + 2 * HOUR)

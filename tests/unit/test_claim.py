@@ -184,3 +184,12 @@ def test_a_report_that_makes_no_sense(tmp_path: Path, monkeypatch: pytest.Monkey
     for report in ("", "[]", "{", '{"roles": []}', '{"roles": {"web-0": 7}}', '{"roles": {"web-0": {"birth": "x"}}}'):
         (tmp_path / "run" / "supervisor.json").write_text(report)
         end_former_roles(tmp_path, lambda *_: None)
+
+
+def test_a_data_folder_is_closed_to_others(tmp_path: Path) -> None:
+    """Also one that an earlier version left open."""
+    for folder in (tmp_path / "new", tmp_path / "old"):
+        if folder.name == "old":
+            folder.mkdir(mode=0o755)
+        with data_folder(Settings(_env_file=None, data=folder)):
+            assert folder.stat().st_mode & 0o777 == 0o700

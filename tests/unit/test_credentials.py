@@ -17,6 +17,7 @@ from pingfold.credentials import (
     path_of,
     project_request,
     save_once,
+    with_servers,
 )
 from processors.fold import Record, Session, View
 from processors.projects import Projects
@@ -67,6 +68,20 @@ def test_the_first_file_counts(tmp_path: Path) -> None:
     first = make()
     save_once(path, first)
     assert save_once(path, make()) == first
+
+
+def test_where_the_servers_are_follows_the_installation_and_nothing_else_does(tmp_path: Path) -> None:
+    """As in a data folder of a version whose servers asked for no password."""
+    path = tmp_path / "credentials.json"
+    first = save_once(path, make())
+    url = "http://pingfold:secret@127.0.0.1:8123"
+    known = with_servers(path, kafka=first.kafka, clickhouse=url)
+    assert known == load(path) == msgspec.structs.replace(first, clickhouse=url)
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert "secret" not in repr(known)
+    before = path.stat().st_ino
+    assert with_servers(path, kafka=first.kafka, clickhouse=url) == known
+    assert path.stat().st_ino == before
 
 
 def test_a_missing_or_damaged_file_says_where_and_what(tmp_path: Path) -> None:

@@ -85,7 +85,7 @@ def test_urlencoded_fields_are_arguments() -> None:
         (b"insert into t(format)format TSV\n\n1", (b"insert into t(format)", "TSV", b"\n1")),
         (b"INSERT INTO t -- FORMAT Native\nFORMAT CSV", (b"INSERT INTO t -- FORMAT Native\n", "CSV", b"")),
         (b"INSERT INTO t SETTINGS a='FORMAT X' FORMAT CSV 1", (b"INSERT INTO t SETTINGS a='FORMAT X' ", "CSV", b"1")),
-        (b"INSERT INTO t VALUES (1, 'FORMAT CSV')", None),
+        (b"INSERT INTO t VALUES (1, 'FORMAT CSV')", (b"INSERT INTO t ", "Values", b" (1, 'FORMAT CSV')")),
         (b"INSERT INTO t SELECT 1 FORMAT CSV", None),
         (b"INSERT INTO t FORMAT", None),
         (b"INSERT INTO t", None),
@@ -103,9 +103,15 @@ def test_an_insert_may_lie_wholly_in_the_body_or_half_in_the_argument() -> None:
         assert b"".join(read.data) == b"1\n2\n"
 
 
-def test_an_insert_of_values_is_one_text() -> None:
-    read = call(b"(1)", query="INSERT INTO t VALUES")
-    assert (read.statement, read.insert_format) == (b"INSERT INTO t VALUES\n(1)", None)
+def test_values_may_stand_in_the_argument_and_in_the_body() -> None:
+    read = call(b"(2)", query="INSERT INTO t VALUES (1),")
+    assert (read.statement, read.insert_format) == (b"INSERT INTO t ", "Values")
+    assert b"".join(read.data) == b" (1),(2)"
+
+
+def test_a_parameter_whose_name_is_no_name_is_refused() -> None:
+    with pytest.raises(Refused, match=r"Code: 36\."):
+        decode("POST", urlencode({"param_a = 1, b": "2"}).encode(), TEXT, b"SELECT 1")
 
 
 @pytest.mark.parametrize(

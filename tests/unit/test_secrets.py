@@ -9,6 +9,7 @@ from typing import get_args
 
 import pytest
 
+from infra.private_files import write_once
 from infra.secrets import (
     KEY_FILE,
     SecretError,
@@ -18,7 +19,6 @@ from infra.secrets import (
     new_ping_key,
     new_webhook_secret,
     stored_api_key,
-    write_once,
 )
 from infra.settings import Settings
 from schemas.base import encode

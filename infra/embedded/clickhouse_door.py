@@ -1,0 +1,55 @@
+"""Who may speak to the embedded ClickHouse: its own user, with the password, and no web page. Pure.
+
+A web page can make a browser send requests to loopback: under a name of its own that resolves to it (so `Host` is
+checked), or across origins (which browsers tell by `Origin`, so whatever has one is refused).
+"""
+
+import base64
+import binascii
+import hmac
+from collections.abc import Iterable, Mapping
+
+from infra.embedded.clickhouse_http import Refused
+from infra.embedded.logins import Login
+
+_HOSTS = frozenset({"127.0.0.1", "localhost", "[::1]"})
+
+
+def check_caller(headers: Iterable[tuple[str, str]]) -> None:
+    """Raise `Refused` for what a web page may have sent; names of headers are in lower case."""
+    hosts = [value for name, value in headers if name == "host"]
+    if len(hosts) != 1 or _host_of(hosts[0]) not in _HOSTS:
+        raise Refused(497, "this server is called by 127.0.0.1 or localhost only. (ACCESS_DENIED)")
+    if any(name == "origin" for name, _ in headers):
+        raise Refused(497, "this server does not talk to web pages. (ACCESS_DENIED)")
+
+
+def check_login(headers: Mapping[str, str], login: Login) -> None:
+    """Raise `Refused` unless the request carries the user and password, by Basic authentication or ClickHouse's own
+    headers."""
+    user, password = _given(headers)
+    # Both are always compared, in a time that tells nothing.
+    right_user = hmac.compare_digest(user, login.user.encode())
+    right_password = hmac.compare_digest(password, login.password.encode())
+    if not (right_user and right_password):
+        raise Refused(
+            516, "Authentication failed: user and password stand in credentials.json. (AUTHENTICATION_FAILED)"
+        )
+
+
+def _given(headers: Mapping[str, str]) -> tuple[bytes, bytes]:
+    kind, _, encoded = headers.get("authorization", "").partition(" ")
+    if kind.lower() == "basic":
+        try:
+            user, _, password = base64.b64decode(encoded.strip(), validate=True).partition(b":")
+        except (binascii.Error, ValueError):
+            return b"", b""
+        return user, password
+    return headers.get("x-clickhouse-user", "").encode(), headers.get("x-clickhouse-key", "").encode()
+
+
+def _host_of(text: str) -> str:
+    """A Host header without its port, in small letters."""
+    if text.startswith("["):
+        return text.partition("]")[0] + "]"
+    return text.rpartition(":")[0].lower() if ":" in text else text.lower()

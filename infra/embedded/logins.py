@@ -1,0 +1,53 @@
+"""User and password of an embedded server: made at the first start, kept in the data folder, readable by its owner.
+
+`data/clickhouse-login.json` and the like. Whoever needs one reads the file; it is never an argument of a program, nor a
+variable of its environment.
+"""
+
+import secrets
+from pathlib import Path
+
+import msgspec
+
+from infra.private_files import write_once
+
+_USER = "pingfold"
+_PASSWORD_BYTES = 24
+
+
+class NoLogin(Exception):
+    """The file is missing or damaged; the message says which and what to do."""
+
+
+class Login(msgspec.Struct, frozen=True):
+    """Who may use a server."""
+
+    user: str
+    password: str
+
+    def __repr__(self) -> str:
+        return f"Login(user={self.user!r})"  # the rest must not end up in a log
+
+
+def login_file(data: Path, server: str) -> Path:
+    """Where the login of an embedded server stands."""
+    return data / f"{server}-login.json"
+
+
+def made_login(data: Path, server: str) -> Login:
+    """The login of an embedded server; it is made when there is none yet."""
+    file = login_file(data, server)
+    if not file.exists():
+        fresh = Login(_USER, secrets.token_urlsafe(_PASSWORD_BYTES))
+        write_once(file, msgspec.json.format(msgspec.json.encode(fresh), indent=2) + b"\n")
+    return read_login(file)
+
+
+def read_login(file: Path) -> Login:
+    """The login in a file. Raises `NoLogin`."""
+    try:
+        return msgspec.json.decode(file.read_bytes(), type=Login)
+    except OSError as error:
+        raise NoLogin(f"{file} cannot be read ({error.strerror}): the next start of Pingfold makes it") from error
+    except msgspec.MsgspecError as error:
+        raise NoLogin(f"{file} is damaged ({error}): remove it, the next start of Pingfold makes another") from error
