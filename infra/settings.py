@@ -20,12 +20,18 @@ from schemas.definitions import Address
 
 Network = IPv4Network | IPv6Network
 RegionName = Annotated[str, Field(pattern=r"^[a-z0-9-]{1,40}$")]
+# A server that takes connections, or what this host itself depends on.
+ControlTarget = Server | Literal["resolver", "gateway"]
 
 # What `PINGFOLD_PING_BODY_LIMIT=none` still keeps of a body: no limit is announced, but one event must fit in Kafka.
 UNANNOUNCED_BODY_LIMIT = 1_000_000
 
 # IANA's list of the RDAP servers of all registries.
 _RDAP_BOOTSTRAP = "https://data.iana.org/rdap/dns.json"
+
+# Asked by probers whether their own network is there.
+_CONTROL_TARGETS: tuple[ControlTarget, ...] = ("resolver", "gateway")
+_CONTROL_PORT = 443
 
 # Shorter than this, a restart of a role would already lose events that it has not read.
 _SHORTEST_RETENTION = 3_600
@@ -42,6 +48,13 @@ def _retention(value: object) -> object:
 
 def _reserve(value: object) -> object:
     return reserve_of(value) if isinstance(value, str) else value
+
+
+def _control(text: str) -> Server:
+    try:
+        return server_of(text, _CONTROL_PORT)
+    except ValueError:
+        raise ValueError(f"{text} is none of these: resolver, gateway, an IP address such as 192.0.2.1:443") from None
 
 
 # Seconds, or None: keep for ever.
@@ -89,6 +102,8 @@ class Settings(BaseSettings):
     probers: int = Field(1, ge=0)
     # Resolvers that probers ask for the names of targets; none: those of the host.
     resolvers: Annotated[tuple[Server, ...], NoDecode] = ()
+    # What probers ask to learn whether their own network is there, when a target does not answer.
+    control_targets: Annotated[tuple[ControlTarget, ...], NoDecode] = _CONTROL_TARGETS
     # Where probers learn which RDAP server to ask when a domain expires; None: they ask nobody.
     rdap: Annotated[str | None, Field(pattern=r"^https?://[!-~]+$")] = _RDAP_BOOTSTRAP
     # Limits of the PoppaPing API: those of one of its plans, or none.
@@ -167,6 +182,20 @@ class Settings(BaseSettings):
         if isinstance(value, str):
             return tuple(server_of(part.strip(), 53) for part in value.split(",") if part.strip())
         return value
+
+    @field_validator("control_targets", mode="before")
+    @classmethod
+    def _controls(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        parts = [part.strip() for part in value.split(",") if part.strip()]
+        if not parts:
+            return _CONTROL_TARGETS
+        if [part.lower() for part in parts] == ["none"]:
+            return ()
+        return tuple(
+            part.lower() if part.lower() in ("resolver", "gateway") else _control(part) for part in dict.fromkeys(parts)
+        )
 
     @field_validator("regions", mode="before")
     @classmethod

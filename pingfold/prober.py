@@ -15,6 +15,7 @@ from infra.targets import Guard
 from ingest.clock import Clock
 from ingest.prober.assignment import Assignment
 from ingest.prober.connection import Connector
+from ingest.prober.controls import control_targets
 from ingest.prober.domains import Domains
 from ingest.prober.names import Names
 from ingest.prober.prober import Prober
@@ -39,7 +40,13 @@ async def serve_prober(settings: Settings, region: str, slot: str, stop: Stop) -
         domains = await _domains(settings, guard, stack)
         decrypt = Vault.open(settings).decrypt
         disk, most = Disk(settings, "nothing is probed"), connections(_MOST)
-        prober = Prober(region, connector, sink, Clock(settings), partitions, decrypt, most, domains=domains, disk=disk)
+        controls = control_targets(settings.control_targets, settings.resolvers, connector.echoes)
+        prober = Prober(
+            *(region, connector, sink, Clock(settings), partitions, decrypt, most),
+            domains=domains,
+            disk=disk,
+            controls=controls,
+        )
         assignment = Assignment(bootstrap, region, slot, prober.heard, prober.whole, prober.lost)
         gc.collect()
         gc.freeze()  # what is loaded by now is no garbage: walking through it would delay every probe

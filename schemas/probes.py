@@ -27,10 +27,6 @@ Failure = Literal[
 ]
 
 
-# Reasons for which a probe fails when the network that it is made from is out.
-OF_THE_NETWORK: frozenset[Failure] = frozenset({"name", "connect", "timeout"})
-
-
 class Phases(Struct, frozen=True, omit_defaults=True, gc=False):
     """How long each part of a probe took, in microseconds; None for one that it did not get to or does not have."""
 
@@ -98,11 +94,14 @@ class MaintenanceRemoved(Fact, tag="maintenance.removed", frozen=True):
 class RegionTroubled(Fact, tag="region.troubled", frozen=True):
     """The own network of a region is out, says a prober of it, and says it again while it lasts. In every partition.
 
-    failing of hosts: so many of those that it probed last failed for reasons of the network.
+    since: nothing has answered that was asked from then on. controls: so many control targets were asked.
+    failing, hosts: of older probers; so many of those that they probed last failed for reasons of the network.
     """
 
     region: Region
     at: Micros
+    since: Micros = 0
+    controls: Annotated[int, Meta(ge=0)] = 0
     failing: Annotated[int, Meta(ge=0)] = 0
     hosts: Annotated[int, Meta(ge=0)] = 0
 

@@ -92,6 +92,7 @@ class Pingfold:
             "PINGFOLD_PINGS_PER_MINUTE": str(pings_per_minute),
             "PINGFOLD_PRIVATE_TARGETS": "127.0.0.0/8",
             "PINGFOLD_RDAP": "none",
+            "PINGFOLD_CONTROL_TARGETS": "none",
             "PINGFOLD_TEST_CLOCK": "1",
             **(settings or {}),
         }

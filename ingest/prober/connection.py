@@ -83,10 +83,14 @@ class Connector:
                     async with asyncio.timeout(_TRY_SECONDS):
                         opened, protocol = await self._connect(address, port, make, tls)
             except OSError as error:
+                failed = because(error, "connect")
+                if failed.answered:
+                    trace.answered = time.perf_counter_ns()
                 if last:
-                    raise because(error, "connect") from None
+                    raise failed from None
                 continue
-            trace.connect = (time.perf_counter_ns() - began) // 1_000
+            trace.answered = time.perf_counter_ns()
+            trace.connect = (trace.answered - began) // 1_000
             if isinstance(opened, socket.socket):
                 try:
                     return await self._secure(opened, make, host, trace)

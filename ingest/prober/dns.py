@@ -64,6 +64,7 @@ async def _ask(connector: Connector, named: Resolver | None, host: str, kind: st
     if named is not None:
         resolver = named
         answer, server = await over_udp(named, asked)
+        trace.answered = time.perf_counter_ns()
     else:
         names = connector.names
         resolver = Resolver(names.servers or system_servers(), ours=True)

@@ -34,7 +34,7 @@ class Resolver(NamedTuple):
         if self.ours:
             return Failed("ours", "the resolver of this host cannot be reached")
         fault = because(error, "connect")
-        return Failed(fault.failure, f"the resolver cannot be reached: {fault.detail}")
+        return Failed(fault.failure, f"the resolver cannot be reached: {fault.detail}", fault.answered)
 
 
 def question(host: str, record: str) -> bytes:

@@ -23,6 +23,7 @@ async def probe_icmp(connector: Connector, target: Target, trace: Trace) -> None
             if answer.done():
                 break
         await answer
-        trace.first_byte = (time.perf_counter_ns() - began) // 1_000
+        trace.answered = time.perf_counter_ns()
+        trace.first_byte = (trace.answered - began) // 1_000
     finally:
         answer.cancel()

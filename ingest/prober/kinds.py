@@ -18,10 +18,17 @@ from schemas.slots import time_limit
 
 
 async def probe(
-    connector: Connector, monitor: Monitor, sealed: Sealed, slot: Micros, confirm: int, region: str, at: Micros
+    connector: Connector,
+    monitor: Monitor,
+    sealed: Sealed,
+    slot: Micros,
+    confirm: int,
+    region: str,
+    at: Micros,
+    trace: Trace | None = None,
 ) -> ProbeCompleted:
-    """The result of probing `monitor` now."""
-    trace, detail = Trace(), ""
+    """The result of probing `monitor` now. `trace`: takes what is seen on the way."""
+    trace, detail = Trace() if trace is None else trace, ""
     failure: Failure = ""
     limit = time_limit(monitor) / SECOND
     began = time.perf_counter_ns()
@@ -30,6 +37,8 @@ async def probe(
             await _probe(connector, monitor, sealed, trace)
     except Failed as failed:
         failure, detail = failed.failure, failed.detail
+        if failed.answered:
+            trace.answered = time.perf_counter_ns()
     except TimeoutError:
         if trace.failed is not None:
             failure, detail = trace.failed.failure, trace.failed.detail

@@ -10,6 +10,12 @@ _MISSED = Counter("pingfold_probe_slots_missed_total", "Slots that had passed be
 _TROUBLED = Gauge(
     "pingfold_region_troubled", "1 while the own network of a region is out", ["region"], multiprocess_mode="mostrecent"
 )
+_CONTROLS = Gauge(
+    "pingfold_control_targets_answering",
+    "Control targets that answered when they were asked last",
+    ["region"],
+    multiprocess_mode="mostrecent",
+)
 _DELAY = Histogram(
     "pingfold_probe_start_delay_seconds",
     "From a slot to the start of its probe",
@@ -30,6 +36,11 @@ def missed(slots: int) -> None:
 def troubled(region: str, is_out: bool) -> None:
     """The own network of a region is out, or not."""
     _TROUBLED.labels(region).set(is_out)
+
+
+def controls(region: str, answering: int) -> None:
+    """So many control targets have answered."""
+    _CONTROLS.labels(region).set(answering)
 
 
 def completed(result: ProbeCompleted) -> None:

@@ -11,11 +11,11 @@ _OURS = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOT
 
 
 class Failed(Exception):
-    """Ends a probe: the target is not well, and `failure` and the text say how."""
+    """Ends a probe: the target is not well, and `failure` and the text say how. answered: the network told so."""
 
-    def __init__(self, failure: Failure, detail: str = "") -> None:
+    def __init__(self, failure: Failure, detail: str = "", answered: bool = False) -> None:
         super().__init__(detail)
-        self.failure, self.detail = failure, detail[:200]
+        self.failure, self.detail, self.answered = failure, detail[:200], answered
 
 
 def because(error: OSError, failure: Failure) -> Failed:
@@ -26,7 +26,8 @@ def because(error: OSError, failure: Failure) -> Failed:
             words = "connection refused"
         case ConnectionResetError():
             words = "connection reset"
-    return Failed("ours" if error.errno in _OURS else failure, words.lower())
+    answered = isinstance(error, ConnectionRefusedError | ConnectionResetError)
+    return Failed("ours" if error.errno in _OURS else failure, words.lower(), answered)
 
 
 @dataclass
@@ -35,6 +36,7 @@ class Trace:
 
     asked: since when it has been waiting for a resolver (`time.monotonic`), None while it is not.
     failed: how it has failed, while more is being learnt of that.
+    answered: when the network last answered, be it by a refusal (`time.perf_counter_ns`); the resolver's word is none.
     """
 
     address: str = ""
@@ -46,6 +48,7 @@ class Trace:
     expires: Micros | None = None
     asked: float | None = None
     failed: Failed | None = None
+    answered: int | None = None
 
     @property
     def phases(self) -> Phases:

@@ -1,13 +1,19 @@
 """The network of a prober's own region: while it is out nothing that it finds failing is told against a target.
 
-A prober that finds its region in trouble (`region_watch`) says so to every partition of `probe-results`, at once and
-again every 10 s, and says it when that is over. From its finding on it reports what fails for reasons of the network as
-`ours`, so that nothing counts before the fold disregards the region; and what began before the end of the trouble, so
-that nothing counts after it.
+The contract:
+
+- A failure that may be of the own network (nothing answered) is held until something shows that the network was there
+  after it: an answer of any target, or of a control target, which are asked at once for its sake. When these answer no
+  more although they did a short time ago (`region_watch`) it is told as `ours`. So nobody is accused in the first
+  seconds either. It is held for `HELD` seconds at most, whatever others do, and not at all where nothing can tell.
+- The prober says that its region is in trouble to every partition of `probe-results`, at once and again every 10 s, and
+  says it when that is over: as soon as anything answers. What began before the end is told as `ours`, too.
+- Control targets are asked every 20 s, and every second while the network is out.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Sequence
 
 import structlog
 from msgspec.structs import replace
@@ -16,63 +22,175 @@ from infra.log.sink import NotStored, Position
 from ingest.clock import Clock
 from ingest.needs import Log
 from ingest.prober import measures
-from ingest.prober.hosts import host_of
+from ingest.prober.controls import PATIENCE, Control, ask
 from ingest.prober.region_watch import RegionWatch
-from schemas.base import encode
-from schemas.monitors import Monitor
-from schemas.probes import OF_THE_NETWORK, ProbeCompleted, RegionTroubled, RegionWell
+from schemas.base import SECOND, encode
+from schemas.probes import ProbeCompleted, RegionTroubled, RegionWell
 from schemas.topics import PROBE_RESULTS
 
 log = structlog.get_logger(__name__)
 
 _REPEAT_SECONDS = 10.0
-# What such a result says of the network is nothing: no probe was made.
+_ASK_SECONDS = 20.0
+_ASK_AGAIN_SECONDS = 1.0
+# Between the beginnings of two rounds of questions at least.
+_GAP_SECONDS = 0.5
+# A round begins, and ends.
+HELD = _GAP_SECONDS + PATIENCE + 0.5
+# Such a result says nothing of the network: no probe was made.
 _NO_PROBE = frozenset({"ours", "refused target"})
 
 
 class OwnNetwork:
-    """To be used inside a running event loop. monotonic: what the results are dated by here."""
+    """To be used inside a running event loop. monotonic: what answers and failures are dated by here."""
 
-    def __init__(self, region: str, sink: Log, clock: Clock, partitions: int, monotonic: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        region: str,
+        sink: Log,
+        clock: Clock,
+        partitions: int,
+        monotonic: Callable[[], float],
+        controls: Sequence[Control] = (),
+    ) -> None:
         self._region, self._sink, self._clock = region, sink, clock
         self._partitions, self._monotonic = partitions, monotonic
-        self._watch = RegionWatch()
+        self._controls = controls
+        self._watch = RegionWatch([control.beyond for control in controls])
+        self._rounds: set[asyncio.Task[None]] = set()
+        self._began = float("-inf")
+        self._next: asyncio.TimerHandle | None = None
+        # Failures that are held, the oldest first: when each was found, and who waits.
+        self._held: deque[tuple[float, asyncio.Future[None]]] = deque()
         self._said_at: float | None = None
-        self._out_until = 0.0
+        self._was_out = False
+        self._out_until = float("-inf")
         measures.troubled(region, False)
 
-    def judge(self, monitor: Monitor, result: ProbeCompleted, began: float) -> ProbeCompleted:
-        """The result, of a probe that began then, as it is to be told."""
+    async def judge(self, result: ProbeCompleted, began: float, answered: float | None) -> ProbeCompleted:
+        """The result, of a probe that began then, as it is to be told. answered: when the network last answered it."""
         if result.failure in _NO_PROBE:
             return result
-        failing = _is_of_the_network(result)
-        if not result.confirm:
-            self._watch.saw(host_of(monitor), result.address, failing, self._monotonic())
+        if answered is not None:
+            self._answered(began, answered)
+            if result.failure != "timeout":  # one that was connected may have lost the network since
+                return result
+        elif result.ok:  # as far as a resolver knows, which need not ask anybody
+            return result
+        if self._watch.out_since is None and self._watch.may_tell(now := self._monotonic()):
+            await self._hold(now)
+        if self._watch.out_since is not None:
             self._say()
-        if failing and (self._watch.troubled or began < self._out_until):
-            return replace(result, failure="ours", detail="the network of this region is out")
-        return result
+        elif began >= self._out_until:
+            return result
+        return replace(result, failure="ours", detail="the network of this region is out")
 
     def beat(self) -> None:
         """To be called often."""
-        if self._watch.troubled:
-            self._watch.look(self._monotonic())
+        if not self._controls:
+            return
+        if self._watch.out_since is not None and self._said_at is not None:
             self._say()
+        pause = _ASK_SECONDS if self._watch.out_since is None else _ASK_AGAIN_SECONDS
+        if self._monotonic() - self._began >= pause:
+            self._ask()
+
+    async def close(self) -> None:
+        """Ask nobody any more."""
+        if self._next is not None:
+            self._next.cancel()
+        for asking in self._rounds:
+            asking.cancel()
+        if self._rounds:
+            await asyncio.wait(self._rounds)
+
+    # ---- what is held
+
+    async def _hold(self, found: float) -> None:
+        """Until more is known of the network after `found`."""
+        known: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._held.append((found, known))
+        self._ask()
+        await asyncio.wait({known}, timeout=HELD)
+
+    def _release(self, sent: float) -> None:
+        """What was found to fail up to `sent` can be told."""
+        while self._held and self._held[0][0] <= sent:
+            _, known = self._held.popleft()
+            if not known.done():
+                known.set_result(None)
+
+    def _answered(self, sent: float, at: float) -> None:
+        """Something that was sent at `sent` has been answered at `at`."""
+        self._watch.answered(at)
+        if self._held:
+            self._release(sent)
+        if self._was_out:
+            self._look()
+
+    # ---- the questions
+
+    def _ask(self) -> None:
+        """A round of questions begins, now or soon."""
+        if self._next is None:
+            pause = max(0.0, self._began + _GAP_SECONDS - self._monotonic())
+            self._next = asyncio.get_running_loop().call_later(pause, self._begin)
+
+    def _begin(self) -> None:
+        self._next, self._began = None, self._monotonic()
+        asking = asyncio.create_task(self._asking(self._began))
+        self._rounds.add(asking)
+        asking.add_done_callback(self._rounds.discard)
+
+    async def _asking(self, began: float) -> None:
+        answering: set[int] = set()
+
+        def answered(number: int) -> None:
+            answering.add(number)
+            if self._watch.control_answered(number, self._monotonic()):
+                self._release(began)
+                self._look()
+
+        try:
+            await ask(self._controls, answered)
+        except Exception:
+            log.exception("prober.controls_failed")
+        if not answering and self._watch.asked_at < 0:
+            log.warning("prober.controls_silent", controls=[one.name for one in self._controls])
+        self._watch.asked(began)
+        measures.controls(self._region, len(answering))
+        self._look()
+        self._release(began)
+
+    # ---- what is said
+
+    def _look(self) -> None:
+        """The verdict may be another one."""
+        is_out = self._watch.out_since is not None
+        if is_out == self._was_out:
+            return
+        self._was_out = is_out
+        if is_out:
+            self._release(float("inf"))
+            log.warning("prober.nothing_answers", region=self._region, controls=[one.name for one in self._controls])
+            return
+        self._out_until = self._monotonic()
+        if self._said_at is not None:
+            self._said_at = None
+            log.warning("prober.region_well", region=self._region)
+            measures.troubled(self._region, False)
+            self._broadcast(RegionWell(region=self._region, at=self._clock.now()))
 
     def _say(self) -> None:
-        watch, now = self._watch, self._monotonic()
-        if not watch.troubled:
-            if self._said_at is not None:
-                self._said_at, self._out_until = None, now
-                log.warning("prober.region_well", region=self._region)
-                measures.troubled(self._region, False)
-                self._broadcast(RegionWell(region=self._region, at=self._clock.now()))
-        elif self._said_at is None or now - self._said_at >= _REPEAT_SECONDS:
-            self._said_at = now
-            log.warning("prober.region_troubled", region=self._region, failing=watch.failing, hosts=watch.hosts)
+        now, out_since = self._monotonic(), self._watch.out_since
+        if out_since is None or (self._said_at is not None and now - self._said_at < _REPEAT_SECONDS):
+            return
+        if self._said_at is None:
+            log.warning("prober.region_troubled", region=self._region)
             measures.troubled(self._region, True)
-            at = self._clock.now()
-            self._broadcast(RegionTroubled(region=self._region, at=at, failing=watch.failing, hosts=watch.hosts))
+        self._said_at, at = now, self._clock.now()
+        since = max(0, at - round((now - out_since) * SECOND))
+        self._broadcast(RegionTroubled(region=self._region, at=at, since=since, controls=len(self._controls)))
 
     def _broadcast(self, event: RegionTroubled | RegionWell) -> None:
         value = encode(event)
@@ -81,11 +199,6 @@ class OwnNetwork:
                 self._sink.put(PROBE_RESULTS, self._region, value, partition).add_done_callback(_settled)
         except NotStored as error:
             log.warning("prober.region_not_stored", error=str(error))
-
-
-def _is_of_the_network(result: ProbeCompleted) -> bool:
-    """Whether a probe failed as all would without a network; one that was connected ran out of time elsewhere."""
-    return result.failure in OF_THE_NETWORK and result.phases.connect is None
 
 
 def _settled(stored: asyncio.Future[Position]) -> None:

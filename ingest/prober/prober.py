@@ -8,7 +8,7 @@
 import asyncio
 import heapq
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import msgspec
 import structlog
@@ -19,6 +19,7 @@ from ingest.clock import Clock
 from ingest.needs import Log
 from ingest.prober import measures
 from ingest.prober.connection import Connector
+from ingest.prober.controls import Control
 from ingest.prober.domains import Domains
 from ingest.prober.running import Running
 from schemas.base import SECOND, Micros
@@ -58,7 +59,8 @@ class Prober:
 
     partitions: of the journals. decrypt: opens what is sealed in a definition. most: probes under way at once.
     monotonic: what a standstill of this process is seen by, and the age of what was found. domains: None when nobody is
-    to be asked when they expire. disk: where Kafka writes, if that is on this machine.
+    to be asked when they expire. disk: where Kafka writes, if that is on this machine. controls: what tells whether the
+    own network is there.
     """
 
     def __init__(
@@ -73,9 +75,10 @@ class Prober:
         monotonic: Callable[[], float] = time.monotonic,
         domains: Domains | None = None,
         disk: Disk | None = None,
+        controls: Sequence[Control] = (),
     ) -> None:
         self._region, self._clock, self._decrypt = region, clock, decrypt
-        self._running = Running(region, connector, sink, clock, partitions, most, monotonic, domains, disk)
+        self._running = Running(region, connector, sink, clock, partitions, most, monotonic, domains, disk, controls)
         self._known: dict[int, dict[str, _Watched]] = {}
         self._whole: set[int] = set()
         # (when, monitor, partition, confirmation): lazy, a watched monitor says itself whether an entry still counts.

@@ -1,53 +1,68 @@
-"""Whether the own network of a region is out, judged by what a prober saw last: pure, no I/O, no clock.
+"""Whether the own network of a region is out, judged by control targets: pure, no I/O, no clock.
 
 The contract:
 
-- What counts is the newest regular result of each host in the last `SPAN` seconds, of so many hosts at most that a busy
-  prober knows within a moment. Confirmations do not: they are asked for where something fails, and would be no fair
-  sample. Hosts at one address count as one: a server that is down with all the sites on it is no trouble of ours.
-- In trouble: at least `FEWEST` of them, and `TROUBLED` of those fail for reasons of the network. Well again: less than
-  `WELL` of them do, or there is nothing that says so any more.
+- Whatever answers, a target or a control target, shows that the network is there. What stays silent shows nothing by
+  itself, be it ever so much: the silence of targets counts against nobody but themselves, so neither the targets of one
+  project nor those that have been dead for long can make a region seem out.
+- Out: control targets that answered a short time ago (`SHORT` before the question) answer no more, and nothing else has
+  answered since they were asked. If one that lies beyond the local network may be judged by, those that lie within
+  (the gateway) may not: they answer as well when the way out is cut.
+- Well again: as soon as any target, or such a control target, answers. However long that takes: nothing is known of any
+  target meanwhile, which is what people are told then.
+- With no control target that answered a short time ago nothing is judged.
+
+Times are seconds of any steady clock.
 """
 
-SPAN = 30.0
-MOST_HOSTS = 30
-FEWEST = 5
-TROUBLED = 0.8
-WELL = 0.5
+from collections.abc import Sequence
 
-# Of so many hosts the address is remembered that they were at: a name that cannot be resolved has none.
-_ADDRESSES = 10_000
+SHORT = 90.0
+_NEVER = float("-inf")
 
 
 class RegionWatch:
-    def __init__(self) -> None:
-        self.troubled = False
-        self.failing = self.hosts = 0
-        # By host, the oldest first: when, its address or else itself, whether the network failed.
-        self._seen: dict[str, tuple[float, str, bool]] = {}
-        self._addresses: dict[str, str] = {}
+    """beyond: of each control target, whether its answer shows that the way out of the local network is there.
 
-    def saw(self, host: str, address: str, failing: bool, at: float) -> None:
-        """A regular probe of `host` has ended. address: the one it was at, if it came so far; at: seconds."""
-        if address:
-            self._addresses.pop(host, None)
-            self._addresses[host] = address
-            if len(self._addresses) > _ADDRESSES:
-                del self._addresses[next(iter(self._addresses))]
-        self._seen.pop(host, None)
-        self._seen[host] = (at, self._addresses.get(host, host), failing)
-        if len(self._seen) > MOST_HOSTS:
-            del self._seen[next(iter(self._seen))]
-        if self.troubled or failing:  # nothing else can change the verdict for the worse
-            self.look(at)
+    heard: when anything answered last. out_since: when the questions were asked that found the network to be out, None
+    while it is not. asked_at: when the newest questions were asked.
+    """
 
-    def look(self, at: float) -> None:
-        """Time has passed."""
-        while self._seen and self._seen[oldest := next(iter(self._seen))][0] < at - SPAN:
-            del self._seen[oldest]
-        places = {place: failing for _, place, failing in self._seen.values()}
-        self.hosts, self.failing = len(places), sum(places.values())
-        if self.troubled:
-            self.troubled = self.hosts > 0 and self.failing >= WELL * self.hosts
-        else:
-            self.troubled = self.hosts >= FEWEST and self.failing >= TROUBLED * self.hosts
+    def __init__(self, beyond: Sequence[bool] = ()) -> None:
+        self.heard = self.asked_at = _NEVER
+        self.out_since: float | None = None
+        self._beyond = tuple(beyond)
+        self._well = [_NEVER] * len(self._beyond)
+        self._judged_by_beyond = False
+
+    def may_tell(self, at: float) -> bool:
+        """Whether questions asked at `at` can tell that the network is out; or they were never asked before."""
+        return bool(self._well) and (self.asked_at == _NEVER or max(self._well) >= at - SHORT)
+
+    def answered(self, at: float) -> None:
+        """A target has answered, at `at`."""
+        self.heard = max(self.heard, at)
+        if self.out_since is not None and at > self.out_since:
+            self.out_since = None
+
+    def control_answered(self, number: int, at: float) -> bool:
+        """A control target has answered. Returns whether that shows that the network is there, as far as is judged."""
+        self._well[number] = at
+        by_beyond = self._beyond_well(at) if self.out_since is None else self._judged_by_beyond
+        if by_beyond and not self._beyond[number]:
+            return False
+        self.answered(at)
+        return True
+
+    def asked(self, began: float) -> None:
+        """All questions that were asked at `began` have been answered, or will not be."""
+        self.asked_at = began
+        if self.out_since is not None or self.heard >= began:
+            return
+        if any(well >= began - SHORT for well in self._well):
+            self._judged_by_beyond = self._beyond_well(began)
+            self.out_since = began
+
+    def _beyond_well(self, at: float) -> bool:
+        """Whether a control target beyond the local network answered a short time before."""
+        return any(far and well >= at - SHORT for far, well in zip(self._beyond, self._well, strict=True))

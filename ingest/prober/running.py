@@ -8,8 +8,9 @@
 """
 
 import asyncio
+import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import structlog
 from msgspec.structs import replace
@@ -20,8 +21,10 @@ from ingest.clock import Clock
 from ingest.needs import Log
 from ingest.prober import measures
 from ingest.prober.connection import Connector
+from ingest.prober.controls import Control
 from ingest.prober.domains import Domains
 from ingest.prober.kinds import probe
+from ingest.prober.outcome import Trace
 from ingest.prober.own_network import OwnNetwork
 from schemas.base import Micros, encode
 from schemas.monitors import Monitor, Sealed
@@ -38,6 +41,7 @@ class Running:
     """To be made inside a running event loop. most: probes under way at once. monotonic: tells of a standstill.
 
     domains: None when nobody is to be asked when they expire. disk: where Kafka writes, if that is on this machine.
+    controls: what tells whether the own network is there.
     """
 
     def __init__(
@@ -51,11 +55,12 @@ class Running:
         monotonic: Callable[[], float],
         domains: Domains | None = None,
         disk: Disk | None = None,
+        controls: Sequence[Control] = (),
     ) -> None:
         self._region, self._connector, self._sink, self._clock = region, connector, sink, clock
         self._domains, self._disk = domains, disk
         self._most, self._monotonic = most, monotonic
-        self._network = OwnNetwork(region, sink, clock, partitions, monotonic)
+        self._network = OwnNetwork(region, sink, clock, partitions, monotonic, controls)
         self._beat_at = monotonic()
         self._stood_until = 0.0
         self._under_way = 0
@@ -96,11 +101,12 @@ class Running:
         """Give what is under way a moment to end."""
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=_ENDING_SECONDS)
+        await self._network.close()
 
     async def _probe(self, monitor: Monitor, sealed: Sealed, slot: Micros, confirm: int, maintained: bool) -> None:
-        began, at = self._monotonic(), max(slot, self._clock.now())
+        began, at, trace = self._monotonic(), max(slot, self._clock.now()), Trace()
         try:
-            result = await probe(self._connector, monitor, sealed, slot, confirm, self._region, at)
+            result = await probe(self._connector, monitor, sealed, slot, confirm, self._region, at, trace)
         except Exception:
             log.exception("prober.failed", monitor=monitor.id)
             await self._refuse(monitor, slot, confirm, "this prober failed")
@@ -113,7 +119,10 @@ class Running:
             result = replace(result, domain_expires=expires)
         if maintained:
             result = replace(result, maintenance=True)
-        await self._report(monitor, self._network.judge(monitor, result, began))
+        answered = None
+        if trace.answered is not None:
+            answered = self._monotonic() - (time.perf_counter_ns() - trace.answered) / 1e9
+        await self._report(monitor, await self._network.judge(result, began, answered))
 
     def _leave(self, project: str) -> None:
         self._under_way -= 1

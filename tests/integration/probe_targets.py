@@ -2,8 +2,9 @@
 
 import asyncio
 import contextlib
+import socket
 import ssl
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
 from ipaddress import ip_network
 from typing import Any
 
@@ -65,6 +66,27 @@ async def serving(talk: Talk, host: str = V4, tls: ssl.SSLContext | None = None)
         async with asyncio.timeout(5.0):
             while listening.open:
                 await asyncio.sleep(0)
+
+
+@contextlib.contextmanager
+def unanswered(host: str = V4, port: int = 0) -> Iterator[int]:
+    """A port of which nothing answers, as where a network is cut: its queue is full, so the kernel drops what comes."""
+    with contextlib.ExitStack() as stack:
+        full = stack.enter_context(socket.socket())
+        full.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        full.bind((host, port))
+        full.listen(0)
+        filled = False
+        for _ in range(10):
+            waiting = stack.enter_context(socket.socket())
+            waiting.settimeout(0.1)
+            try:
+                waiting.connect(full.getsockname())
+            except TimeoutError:
+                filled = True
+                break
+        assert filled, "the kernel takes more connections than the queue has room for"
+        yield full.getsockname()[1]
 
 
 async def head_of(reader: asyncio.StreamReader) -> bytes:

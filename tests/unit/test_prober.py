@@ -5,7 +5,7 @@ Most targets are private addresses that are refused at once: a probe needs no ne
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,17 +16,17 @@ from prometheus_client import REGISTRY
 from infra.secrets import SecretError
 from infra.settings import Settings
 from ingest.prober.connection import Connector
+from ingest.prober.controls import Control
 from ingest.prober.own_network import OwnNetwork
 from ingest.prober.prober import Prober
-from ingest.prober.region_watch import SPAN
 from ingest.prober.running import STANDSTILL
 from schemas.base import SECOND, Micros, encode
 from schemas.monitor_states import Doubt, MonitorCopy, MonitorState, Seen
 from schemas.monitors import Monitor, Target
-from schemas.probes import Phases, ProbeCompleted, ProbeResultsEvent, RegionTroubled, RegionWell
+from schemas.probes import Failure, ProbeCompleted, ProbeResultsEvent, RegionTroubled, RegionWell
 from schemas.slots import first_slot
 from schemas.topics import PROBE_RESULTS
-from tests.integration.probe_targets import LOOPBACK, V4, answering, serving, silent
+from tests.integration.probe_targets import LOOPBACK, V4, answering, serving, silent, unanswered
 from tests.memory_log import MemorySink
 from tests.unit.ping_world import NOON, HandClock
 
@@ -54,12 +54,13 @@ def running(**changes: Any) -> MonitorState:
 class World:
     """A prober of the region `here` that owns partition 0. `pulse`: its monotonic clock."""
 
-    def __init__(self, connector: Connector, settings: Settings, most: int) -> None:
+    def __init__(self, connector: Connector, settings: Settings, most: int, controls: "Sequence[Asked]" = ()) -> None:
         self.clock = HandClock(settings)
         self.sink = MemorySink()
         self.pulse = 1_000.0
         self.prober = Prober(
-            HERE, connector, self.sink, self.clock, PARTITIONS, self._decrypt, most, lambda: self.pulse
+            *(HERE, connector, self.sink, self.clock, PARTITIONS, self._decrypt, most, lambda: self.pulse),
+            controls=[asked.control for asked in controls],
         )
         self._told = 0
 
@@ -105,11 +106,14 @@ class World:
 
 @contextlib.asynccontextmanager
 async def world(
-    *known: Monitor | MonitorState, settings: Settings | None = None, most: int = 100
+    *known: Monitor | MonitorState,
+    settings: Settings | None = None,
+    most: int = 100,
+    controls: "Sequence[Asked]" = (),
 ) -> AsyncIterator[World]:
     connector = Connector(LOOPBACK)
     try:
-        made = World(connector, settings or Settings(), most)
+        made = World(connector, settings or Settings(), most, controls)
         made.hear(*known)
         made.prober.whole(0)
         yield made
@@ -438,15 +442,27 @@ async def test_run_probes_until_it_is_stopped_and_lets_probes_end() -> None:
 
 # ---- the own network of the region
 
-TROUBLED = "pingfold_region_troubled"
+TROUBLED, CONTROLS = "pingfold_region_troubled", "pingfold_control_targets_answering"
 
 
-def sites(count: int, failing: int, port: int) -> list[Monitor]:
-    """Monitors of as many hosts, all addresses of this machine; so many of them are on a port where nobody listens."""
-    return [
-        monitor(f"s{n}", kind="tcp", target=Target(host=f"127.0.0.{n + 1}", port=1 if n < failing else port))
-        for n in range(count)
-    ]
+class Asked:
+    """A control target. answers: whether it does."""
+
+    def __init__(self) -> None:
+        self.answers, self.times = True, 0
+
+    @property
+    def control(self) -> Control:
+        return Control("control", True, self._ask)
+
+    async def _ask(self) -> bool:
+        self.times += 1
+        return self.answers
+
+
+def sites(count: int, port: int = 1) -> list[Monitor]:
+    """Monitors of as many hosts, all addresses of this machine; nobody listens on port 1."""
+    return [monitor(f"s{n}", kind="tcp", target=Target(host=f"127.0.0.{n + 1}", port=port)) for n in range(count)]
 
 
 async def probe_all(here: World, wanted: list[Monitor], begun: Micros) -> list[ProbeCompleted]:
@@ -472,92 +488,245 @@ def words(here: World) -> list[tuple[int, type[Any]]]:
     return [(at, type(event)) for at, event in said]
 
 
+TROUBLE = [(partition, RegionTroubled) for partition in range(PARTITIONS)]
+WELL = [(partition, RegionWell) for partition in range(PARTITIONS)]
+
+
+def failed(failure: Failure = "timeout", **fields: Any) -> ProbeCompleted:
+    return ProbeCompleted(slot=0, region=HERE, at=0, took=0, ok=not failure, failure=failure, **fields)
+
+
+class Network:
+    """The network of a region as its prober judges it, by one control target."""
+
+    def __init__(self, here: World) -> None:
+        self.here, self.control = here, Asked()
+        self.judge = OwnNetwork(HERE, here.sink, here.clock, PARTITIONS, lambda: here.pulse, [self.control.control])
+
+    async def told(self, result: ProbeCompleted, began: float | None = None, answered: float | None = None) -> str:
+        """As what the result of a probe that ends now is told."""
+        async with asyncio.timeout(5.0):
+            return (await self.judge.judge(result, self.here.pulse if began is None else began, answered)).failure
+
+    async def later(self, seconds: float, rounds: int = 1) -> None:
+        """Time passes, and so many questions are asked."""
+        self.here.pulse += seconds
+        times = self.control.times
+        self.judge.beat()
+        async with asyncio.timeout(5.0):
+            while self.control.times < times + rounds:
+                await asyncio.sleep(0.001)
+        await self.here.told()
+
+
+@contextlib.asynccontextmanager
+async def network() -> AsyncIterator[Network]:
+    """One whose control target answered a second ago."""
+    async with world() as here:
+        made = Network(here)
+        try:
+            await made.later(0.0)
+            here.pulse += 1.0
+            yield made
+        finally:
+            await made.judge.close()
+
+
 async def test_a_region_whose_network_is_out_says_so_and_accuses_nobody() -> None:
-    troubled = [(partition, RegionTroubled) for partition in range(PARTITIONS)]
-    async with serving(silent, "0.0.0.0") as server, world() as here:
-        results = await probe_all(here, sites(10, 10, server.port), NOON)
-        found = [result.failure for result in results]
-        assert found == ["connect"] * 4 + ["ours"] * 6
-        assert results[-1].detail == "the network of this region is out"
-        assert words(here) == troubled
+    async with network() as here:
+        begun = here.here.pulse
+        here.control.answers = False
+        here.here.pulse += 1.0
+        results = await asyncio.gather(*(here.judge.judge(failed(), here.here.pulse, None) for _ in range(10)))
+        assert {(result.failure, result.detail) for result in results} == {
+            ("ours", "the network of this region is out")
+        }
+        await here.here.told()
+        assert words(here.here) == TROUBLE
         assert REGISTRY.get_sample_value(TROUBLED, {"region": HERE}) == 1
-        [said] = [event for at, event in events(here) if isinstance(event, RegionTroubled) and at == 0]
-        assert (said.failing, said.hosts, said.at) == (5, 5, NOON)
+        assert REGISTRY.get_sample_value(CONTROLS, {"region": HERE}) == 0
+        [said] = [event for at, event in events(here.here) if isinstance(event, RegionTroubled) and at == 0]
+        assert (said.at, said.since, said.controls) == (NOON, NOON, 1)
         # It says so again while it lasts.
-        here.pulse += 9.5
-        here.prober.turn()
-        assert words(here) == troubled
-        here.pulse += 0.5
-        here.prober.turn()
-        await here.told()
-        assert words(here) == troubled * 2
-        # Most of the hosts are reached again.
-        results = await probe_all(here, sites(10, 4, server.port)[4:9], NOON - 1)
-        assert [result.failure for result in results] == [""] * 5
-        assert words(here) == troubled * 2
-        await probe_all(here, sites(10, 4, server.port)[9:], NOON - 1)
-        assert words(here) == troubled * 2 + [(partition, RegionWell) for partition in range(PARTITIONS)]
+        await here.later(9.5)
+        assert words(here.here) == TROUBLE
+        await here.later(1.0)
+        assert words(here.here) == TROUBLE * 2
+        assert await here.told(failed(confirm=1)) == "ours"
+        assert await here.told(failed("connect")) == "ours"
+        assert await here.told(failed("name")) == "ours"
+        # A single answer ends it.
+        here.here.pulse += 1.0
+        assert await here.told(failed(""), answered=here.here.pulse) == ""
+        await here.here.told()
+        assert words(here.here) == TROUBLE * 2 + WELL
         assert REGISTRY.get_sample_value(TROUBLED, {"region": HERE}) == 0
+        # What ran through it is still ours.
+        assert await here.told(failed(), began=begun) == "ours"
+        here.control.answers = True
+        here.here.pulse += 1.0
+        assert await here.told(failed()) == "timeout"
 
 
-async def test_a_trouble_of_which_nothing_is_seen_any_more_is_over() -> None:
+async def test_it_is_over_when_the_control_target_answers() -> None:
+    async with network() as here:
+        here.control.answers = False
+        assert await here.told(failed()) == "ours"
+        here.control.answers = True
+        await here.later(1.0)
+        assert words(here.here) == TROUBLE + WELL
+
+
+@pytest.mark.parametrize("answer", ["status", "tls", "closed", "protocol", "connect", "keyword"])
+async def test_whatever_answers_is_told_at_once_and_ends_it(answer: Failure) -> None:
+    """A refused connection is an answer, a broken one too."""
+    async with network() as here:
+        here.control.answers = False
+        assert await here.told(failed()) == "ours"
+        here.here.pulse += 1.0
+        times = here.control.times
+        assert await here.told(failed(answer), answered=here.here.pulse) == answer
+        assert here.control.times == times
+        await here.here.told()
+        assert words(here.here) == TROUBLE + WELL
+
+
+async def test_what_was_answered_before_does_not_end_it() -> None:
+    """A connection that was made while the network was there, and a probe that ran out of time after its end."""
+    async with network() as here:
+        connected = here.here.pulse
+        here.control.answers = False
+        here.here.pulse += 5.0
+        assert await here.told(failed(), began=connected, answered=connected) == "ours"
+        assert await here.told(failed("status"), began=connected, answered=connected) == "status"
+        await here.here.told()
+        assert words(here.here) == TROUBLE
+
+
+async def test_what_says_nothing_of_the_network_is_told_as_it_is() -> None:
+    async with network() as here:
+        here.control.answers = False
+        assert await here.told(failed("refused target")) == "refused target"
+        assert await here.told(failed("ours")) == "ours"
+        assert await here.told(failed("")) == ""  # of a name that the resolver of this host knows
+        assert words(here.here) == []
+
+
+async def test_a_failure_is_held_until_the_control_target_has_answered_and_no_longer() -> None:
+    async with network() as here:
+        here.here.pulse += 1.0
+        times = here.control.times
+        assert await here.told(failed()) == "timeout"
+        assert here.control.times == times + 1
+        await here.here.told()
+        assert words(here.here) == []
+
+
+async def test_the_answer_of_any_target_that_was_asked_later_is_enough() -> None:
+    async with network() as here:
+        asking = asyncio.Event()
+
+        async def never() -> bool:
+            asking.set()
+            return await asyncio.Event().wait()
+
+        watched = OwnNetwork(
+            *(HERE, here.here.sink, here.here.clock, PARTITIONS, lambda: here.here.pulse),
+            [Control("control", True, never)],
+        )
+        held = asyncio.create_task(watched.judge(failed(), here.here.pulse, None))
+        async with asyncio.timeout(5.0):
+            await asking.wait()
+        before, here.here.pulse = here.here.pulse - 1.0, here.here.pulse + 1.0
+        await watched.judge(failed(""), before, here.here.pulse)  # was asked before
+        await here.here.told()
+        assert not held.done()
+        await watched.judge(failed(""), here.here.pulse, here.here.pulse)
+        async with asyncio.timeout(1.0):
+            assert (await held).failure == "timeout"
+        await watched.close()
+
+
+async def test_without_control_targets_that_ever_answered_nothing_is_held() -> None:
+    async with network() as here:
+        here.control.answers = False
+        none = OwnNetwork(HERE, here.here.sink, here.here.clock, PARTITIONS, lambda: here.here.pulse)
+        dead = OwnNetwork(
+            *(HERE, here.here.sink, here.here.clock, PARTITIONS, lambda: here.here.pulse), [here.control.control]
+        )
+        for one in (none, dead, none, dead):
+            assert (await one.judge(failed(), here.here.pulse, None)).failure == "timeout"
+        assert words(here.here) == []
+        await dead.close()
+
+
+async def test_a_control_target_that_fails_in_an_odd_way_is_silent() -> None:
     async with world() as here:
-        await probe_all(here, sites(5, 5, 1), NOON)
-        here.pulse += SPAN + 1
-        here.prober.turn()
-        await here.told()
-        assert words(here)[-1] == (PARTITIONS - 1, RegionWell)
-        told = len(words(here))
-        here.prober.turn()
-        await here.told()
-        assert len(words(here)) == told
+
+        async def odd() -> bool:
+            raise ValueError("odd")
+
+        watched = OwnNetwork(
+            *(HERE, here.sink, here.clock, PARTITIONS, lambda: here.pulse), [Control("odd", True, odd)]
+        )
+        async with asyncio.timeout(2.0):
+            assert (await watched.judge(failed(), here.pulse, None)).failure == "timeout"
+        await watched.close()
 
 
-async def test_what_began_before_the_trouble_was_over_is_ours() -> None:
-    async with world() as here:
-        network = OwnNetwork(HERE, here.sink, here.clock, PARTITIONS, lambda: here.pulse)
-        failed = ProbeCompleted(slot=0, region=HERE, at=0, took=0, ok=False, failure="timeout")
-        one, *others = sites(7, 7, 1)
-
-        def told(began: float, result: ProbeCompleted = failed, confirm: int = 0) -> str:
-            return network.judge(one, msgspec.structs.replace(result, confirm=confirm), began).failure
-
-        for other in others:
-            network.judge(other, failed, here.pulse)
-        assert told(here.pulse, confirm=1) == "ours"
-        broken = msgspec.structs.replace(failed, failure="status")
-        assert told(here.pulse, broken, confirm=1) == "status"
-        slow = msgspec.structs.replace(failed, phases=Phases(connect=5))  # it was reached
-        assert told(here.pulse, slow, confirm=1) == "timeout"
-        here.pulse += 1
-        for other in others:
-            network.judge(other, msgspec.structs.replace(failed, ok=True, failure=""), here.pulse)
-        assert told(here.pulse - 0.1) == "ours"
-        assert told(here.pulse) == "timeout"
+async def test_they_are_asked_now_and_then_and_often_while_it_is_out() -> None:
+    async with network() as here:
+        times = here.control.times
+        here.here.pulse += 18.0
+        here.judge.beat()
+        await here.here.told()
+        assert here.control.times == times
+        await here.later(1.0)
+        assert here.control.times == times + 1
+        here.control.answers = False
+        await here.later(20.0)  # nobody has failed yet, so nothing is said
+        await here.here.told()
+        assert words(here.here) == []
+        await here.later(1.0)
+        assert await here.told(failed()) == "ours"
+        await here.here.told()
+        assert words(here.here) == TROUBLE
 
 
 async def test_one_that_cannot_say_so_still_accuses_nobody() -> None:
-    async with world() as here:
-        here.sink.fails = lambda record: b"region." in (record.value or b"")
-        results = await probe_all(here, sites(8, 8, 1), NOON)
-        assert [result.failure for result in results][4:] == ["ours"] * 4
-        assert words(here) == []
+    async with network() as here:
+        here.here.sink.fails = lambda record: b"region." in (record.value or b"")
+        here.control.answers = False
+        assert await here.told(failed()) == "ours"
+        await here.here.told()
+        assert words(here.here) == []
 
 
-async def test_targets_that_answer_wrongly_or_are_refused_are_no_trouble_of_the_region() -> None:
-    async with serving(answering(b"HTTP/1.1 500 Oh\r\n\r\n"), "0.0.0.0") as server, world() as here:
+async def test_targets_that_refuse_or_answer_wrongly_show_that_the_network_is_there() -> None:
+    """However many they are, and without asking anybody."""
+    asked = Asked()
+    asked.answers = False
+    async with serving(answering(b"HTTP/1.1 500 Oh\r\n\r\n"), "0.0.0.0") as server, world(controls=[asked]) as here:
         broken = [monitor(f"b{n}", target=Target(url=f"http://127.0.0.{n + 1}:{server.port}/")) for n in range(10)]
-        refused = [monitor(f"r{n}", target=Target(url=f"http://10.0.0.{n + 1}/")) for n in range(10)]
+        private = [monitor(f"r{n}", target=Target(url=f"http://10.0.0.{n + 1}/")) for n in range(10)]
         assert {result.failure for result in await probe_all(here, broken, NOON)} == {"status"}
-        assert {result.failure for result in await probe_all(here, refused, NOON)} == {"refused target"}
-        assert words(here) == []
+        assert {result.failure for result in await probe_all(here, private, NOON)} == {"refused target"}
+        assert {result.failure for result in await probe_all(here, sites(10), NOON)} == {"connect"}
+        assert (words(here), asked.times) == ([], 0)
 
 
-async def test_a_server_that_is_down_with_all_its_sites_is_its_own_trouble() -> None:
-    async with world() as here:
-        down = [monitor(f"d{n}", target=Target(url=f"http://{V4}:1/{n}")) for n in range(10)]
-        assert {result.failure for result in await probe_all(here, down, NOON)} == {"connect"}
-        assert words(here) == []
+async def test_a_target_that_is_silent_is_told_of_while_the_control_target_answers() -> None:
+    asked = Asked()
+    with unanswered() as port:
+        one, other = (monitor(id, target=Target(url=f"http://{V4}:{port}/"), timeout=1) for id in ("m", "n"))
+        async with world(controls=[asked]) as here:
+            [result] = await probe_all(here, [one], NOON)
+            assert (result.failure, asked.times) == ("timeout", 1)
+            asked.answers = False
+            here.pulse += 0.5
+            [result] = await probe_all(here, [other], NOON)
+            assert result.failure == "ours"
+            assert words(here) == TROUBLE
 
 
 async def test_a_url_that_is_none_is_still_told_of() -> None:

@@ -1,107 +1,112 @@
-"""When a prober finds that the network of its own region is out."""
+"""When control targets show that the network of a prober's own region is out."""
 
-from hypothesis import given
-from hypothesis import strategies as st
+import pytest
 
-from ingest.prober.region_watch import FEWEST, MOST_HOSTS, SPAN, RegionWatch
+from ingest.prober.region_watch import SHORT, RegionWatch
+
+GATEWAY, RESOLVER, OTHER = 0, 1, 2
 
 
-def watch(*failing: bool, at: float = 0.0) -> RegionWatch:
-    """Each result is of a host of its own."""
-    made = RegionWatch()
-    for n, one in enumerate(failing):
-        made.saw(f"h{n}", "", one, at)
+def watch(*well: int) -> RegionWatch:
+    """A gateway, a resolver and one more beyond it; these of them answered at second 0."""
+    made = RegionWatch([False, True, True])
+    ask(made, 0.0, *well)
     return made
 
 
-def test_most_hosts_fail_at_once() -> None:
-    assert watch(*[True] * 4).troubled is False
-    assert watch(*[True] * 5).troubled is True
-    assert watch(*[False] * 2, *[True] * 7).troubled is False
-    assert watch(*[False] * 2, *[True] * 8).troubled is True
-    assert watch(*[False] * 50).troubled is False
+def ask(here: RegionWatch, at: float, *answering: int) -> bool:
+    """These answer what is asked at `at`; whether the network is out then."""
+    for number in answering:
+        here.control_answered(number, at + 0.1)
+    here.asked(at)
+    return here.out_since is not None
 
 
-def test_it_is_over_when_less_than_half_of_them_fail() -> None:
-    here = watch(*[True] * 10)
-    for n in range(5):
-        here.saw(f"h{n}", "", False, 1.0)
-    assert (here.troubled, here.failing, here.hosts) == (True, 5, 10)
-    here.saw("h5", "", False, 1.0)
-    assert (here.troubled, here.failing, here.hosts) == (False, 4, 10)
+@pytest.mark.parametrize(
+    ("well", "answering", "out"),
+    [
+        ((GATEWAY, RESOLVER, OTHER), (), True),
+        ((GATEWAY, RESOLVER, OTHER), (GATEWAY,), True),  # the way out is cut behind it
+        ((GATEWAY, RESOLVER, OTHER), (RESOLVER,), False),
+        ((GATEWAY, RESOLVER, OTHER), (OTHER,), False),
+        ((RESOLVER,), (), True),
+        ((RESOLVER,), (GATEWAY,), True),
+        ((RESOLVER,), (OTHER,), False),
+        ((GATEWAY,), (), True),
+        ((GATEWAY,), (GATEWAY,), False),  # nothing beyond it ever answered
+        ((), (), False),
+        ((), (GATEWAY,), False),
+    ],
+)
+def test_what_control_targets_show(well: tuple[int, ...], answering: tuple[int, ...], out: bool) -> None:
+    assert ask(watch(*well), 20.0, *answering) is out
 
 
-def test_what_is_old_says_nothing() -> None:
-    here = watch(*[True] * 4)
-    here.saw("late", "", True, SPAN + 1)
-    assert here.troubled is False
-    here = watch(*[True] * 5)
-    here.look(SPAN)
-    assert here.troubled is True
-    here.look(SPAN + 1)
-    assert (here.troubled, here.hosts) == (False, 0)
+def test_what_has_been_silent_for_long_testifies_to_nothing() -> None:
+    here = watch(RESOLVER)
+    here.answered(20.5)
+    assert not ask(here, 20.0)
+    here.answered(SHORT + 1.0)  # meanwhile targets answered
+    assert not ask(here, SHORT + 1.0)
+    assert not ask(here, SHORT + 30.0)
+    assert not here.may_tell(SHORT + 30.0)
+    here = watch(GATEWAY, RESOLVER)
+    ask(here, 80.0, GATEWAY)
+    here.answered(150.0)
+    assert not ask(here, 150.0, GATEWAY)
+    assert here.out_since is None
 
 
-def test_of_a_host_the_newest_result_counts() -> None:
+def test_without_control_targets_nothing_is_judged() -> None:
     here = RegionWatch()
-    for _ in range(50):
-        here.saw("one", "", True, 0.0)
-    assert here.troubled is False
-    here = watch(*[True] * 4, False)
-    here.saw("h4", "", True, 1.0)
-    assert here.troubled is True
+    assert not here.may_tell(0.0)
+    assert not ask(here, 0.0)
+    assert not ask(here, 500.0)
 
 
-def test_hosts_at_one_address_are_one_also_when_their_names_are_gone() -> None:
-    here = RegionWatch()
-    for n in range(10):
-        here.saw(f"h{n}", "192.0.2.1", False, 0.0)
-    for n in range(10):
-        here.saw(f"h{n}", "192.0.2.1" if n % 2 else "", True, 1.0)
-    assert (here.troubled, here.hosts) == (False, 1)
+def test_they_are_asked_before_anything_is_told_for_the_first_time() -> None:
+    here = RegionWatch([True])
+    assert here.may_tell(0.0)
+    ask(here, 0.0)
+    assert not here.may_tell(1.0)
 
 
-def test_a_host_at_many_addresses_is_one() -> None:
-    here = RegionWatch()
-    for n in range(20):
-        here.saw("one", f"192.0.2.{n}", True, 0.0)
-    assert (here.troubled, here.hosts) == (False, 1)
+def test_a_target_that_answers_meanwhile_shows_that_the_network_is_there() -> None:
+    here = watch(RESOLVER)
+    here.answered(20.0)
+    assert not ask(here, 20.0)
+    assert ask(here, 25.0)
 
 
-def test_a_busy_prober_knows_at_once() -> None:
-    here = watch(*[False] * 1_000)
-    n = 0
-    while not here.troubled:
-        here.saw(f"n{n}", "", True, 0.1)
-        n += 1
-    assert n < MOST_HOSTS
-
-
-seen = st.tuples(st.integers(0, 40), st.integers(0, 12), st.booleans(), st.sampled_from([0.0, 0.1, 5.0, 40.0]))
-
-
-@given(st.lists(seen, max_size=200))
-def test_the_verdict_is_that_of_the_results_that_count(course: list[tuple[int, int, bool, float]]) -> None:
-    """Against the definition, reckoned anew from all results: address 0 is none."""
-    here, now, troubled = RegionWatch(), 0.0, False
-    results: list[tuple[float, str, str, bool]] = []
-    addresses: dict[str, str] = {}
-    for number, address, failing, wait in course:
-        now += wait
-        host = f"h{number}"
-        if address:
-            addresses[host] = f"192.0.2.{address}"
-        results.append((now, host, addresses.get(host, host), failing))
-        here.saw(host, f"192.0.2.{address}" if address else "", failing, now)
-        newest = {host: (when, place, bad) for when, host, place, bad in results}
-        order = sorted(newest, key=lambda one: max(n for n, result in enumerate(results) if result[1] == one))
-        counting = [newest[one] for one in order[-MOST_HOSTS:] if newest[one][0] >= now - SPAN]
-        places = {place: bad for _, place, bad in counting}
-        bad = sum(places.values())
-        if troubled:
-            troubled = bool(places) and 2 * bad >= len(places)
+def test_it_ends_as_soon_as_anything_answers() -> None:
+    for answers in range(3):
+        here = watch(GATEWAY, RESOLVER)
+        assert ask(here, 20.0, GATEWAY)
+        assert ask(here, 30.0, GATEWAY)
+        here.answered(19.9)  # what was answered before it began comes late
+        assert here.out_since == 20.0
+        if answers == 0:
+            here.answered(31.0)
+        elif answers == 1:
+            assert here.control_answered(RESOLVER, 31.0)
         else:
-            troubled = len(places) >= FEWEST and 5 * bad >= 4 * len(places)
-        if here.troubled is not troubled:  # it may have been looked at only now
-            here.look(now)
-        assert here.troubled is troubled
+            assert here.control_answered(OTHER, 31.0)
+        assert here.out_since is None
+
+
+def test_it_ends_with_the_answer_of_the_gateway_when_that_is_what_it_was_judged_by() -> None:
+    here = watch(GATEWAY)
+    assert ask(here, 20.0)
+    assert here.control_answered(GATEWAY, 21.0)
+    assert here.out_since is None
+
+
+def test_it_lasts_while_nothing_answers_however_long_that_is() -> None:
+    """Otherwise a long outage would accuse everybody at its end."""
+    here = watch(GATEWAY, RESOLVER)
+    assert ask(here, 20.0)
+    for at in range(21, 10_000, 10):
+        assert ask(here, float(at), GATEWAY)
+    assert not ask(here, 10_000.0, RESOLVER)
+    # What it was judged by then can be silent again.
+    assert ask(here, 10_010.0)

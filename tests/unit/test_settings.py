@@ -120,6 +120,23 @@ def test_resolvers(given: Given, text: str, servers: tuple[tuple[str, int], ...]
 
 
 @pytest.mark.parametrize(
+    ("text", "targets"),
+    [
+        ("", ("resolver", "gateway")),
+        (" None ", ()),
+        ("gateway", ("gateway",)),
+        (
+            "Resolver, 192.0.2.1,192.0.2.1,[2001:db8::1]:53",
+            ("resolver", ("192.0.2.1", 443), ("2001:db8::1", 53)),
+        ),
+    ],
+)
+def test_what_probers_ask_about_their_own_network(given: Given, text: str, targets: tuple[object, ...]) -> None:
+    assert given().control_targets == ("resolver", "gateway")
+    assert given(PINGFOLD_CONTROL_TARGETS=text).control_targets == targets
+
+
+@pytest.mark.parametrize(
     ("text", "url"),
     [
         ("", "https://data.iana.org/rdap/dns.json"),
@@ -159,6 +176,8 @@ def test_networks(given: Given, text: str, networks: list[str]) -> None:
         ("PINGFOLD_WORKERS", "0", "workers"),
         ("PINGFOLD_RDAP", "ftp://example.org/", "rdap"),
         ("PINGFOLD_RESOLVERS", "dns.example.org", "resolvers"),
+        ("PINGFOLD_CONTROL_TARGETS", "router", "router is none of these: resolver, gateway, an IP address"),
+        ("PINGFOLD_CONTROL_TARGETS", "none,gateway", "none is none of these"),
         ("PINGFOLD_PARTITIONS", "0", "partitions"),
         ("PINGFOLD_RETENTION_PINGS", "90", "a duration is expected, such as 90d, 12h or forever"),
         ("PINGFOLD_HISTORY_PINGS", "30m", "at least 1h is expected"),

@@ -1,0 +1,151 @@
+"""Control targets: what a prober asks to learn whether its own network is there. The operator's choice, no project's.
+
+The contract:
+
+- A connection that is accepted, refused or reset is an answer; so is any reply of a gateway, and of a resolver the
+  answer to a question that it cannot know without asking others. Everything else is silence.
+- Questions are asked all at once, again where one gets lost, and end after `PATIENCE` seconds.
+"""
+
+import asyncio
+import contextlib
+import secrets
+import socket
+import struct
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from ipaddress import ip_address
+from pathlib import Path
+from typing import NamedTuple
+
+from dnslib import RCODE
+
+from infra.servers import Server, text_of
+from infra.settings import ControlTarget
+from ingest.prober.dns import DNS_PORT, system_servers
+from ingest.prober.dns_question import Resolver, over_udp, question
+from ingest.prober.echoes import Echoes
+from ingest.prober.outcome import Failed
+
+PATIENCE = 3.0
+_TRIES = 3
+# The sink of the DNS for questions that nobody can answer (RFC 7535): anycast, unsigned, so no resolver can make up the
+# answer; each name is asked for once, so none can remember it.
+_NOWHERE = "empty.as112.arpa"
+# Nobody need listen there: a refusal is an answer.
+_GATEWAY_PORT = 53
+_TOLD = frozenset({RCODE.NOERROR, RCODE.NXDOMAIN})
+
+
+class Control(NamedTuple):
+    """ask: returns whether it answers. beyond: an answer shows that the way out of the local network is there."""
+
+    name: str
+    beyond: bool
+    ask: Callable[[], Awaitable[bool]]
+
+
+async def ask(controls: Sequence[Control], answered: Callable[[int], None]) -> None:
+    """Ask all of them; `answered` is called with the number of each that answers, at once."""
+
+    async def one(number: int, control: Control) -> None:
+        with contextlib.suppress(OSError):  # a timeout is one
+            async with asyncio.timeout(PATIENCE):
+                if await control.ask():
+                    answered(number)
+
+    await asyncio.gather(*(one(number, control) for number, control in enumerate(controls)))
+
+
+def control_targets(chosen: Iterable[ControlTarget], resolvers: Sequence[Server], echoes: Echoes) -> list[Control]:
+    """What is chosen by the setting. resolvers: those that probers ask; none: those of the host."""
+    made: list[Control] = []
+    for one in chosen:
+        if one == "resolver":
+            made += [_resolver(server) for server in resolvers or system_servers()]
+        elif one == "gateway":
+            made += [_gateway(address, echoes) for address in gateways()]
+        else:
+            made.append(_connection(one))
+    return made
+
+
+def _resolver(server: Server) -> Control:
+    async def asked() -> bool:
+        packed = question(f"{secrets.token_hex(8)}.{_NOWHERE}", "A")
+        for _ in range(_TRIES):
+            with contextlib.suppress(TimeoutError, Failed):
+                async with asyncio.timeout(PATIENCE / _TRIES):
+                    answer, _ = await over_udp(Resolver([server], ours=True), packed)
+                    return answer.header.rcode in _TOLD
+        return False
+
+    return Control(f"resolver {text_of(server, DNS_PORT)}", True, asked)
+
+
+def _connection(server: Server) -> Control:
+    return Control(text_of(server, 0), True, lambda: _connects(server))
+
+
+def _gateway(address: str, echoes: Echoes) -> Control:
+    async def asked() -> bool:
+        """Whichever it does: answer echoes, or accept or refuse a connection."""
+        ways = [asyncio.create_task(_echoes(address, echoes)), asyncio.create_task(_connects((address, _GATEWAY_PORT)))]
+        try:
+            for way in asyncio.as_completed(ways):
+                if await way:
+                    return True
+            return False
+        finally:
+            for one in ways:
+                one.cancel()
+
+    return Control(f"gateway {address}", False, asked)
+
+
+async def _connects(server: Server) -> bool:
+    try:
+        with socket.socket(socket.AF_INET6 if ":" in server[0] else socket.AF_INET) as opened:
+            opened.setblocking(False)
+            await asyncio.get_running_loop().sock_connect(opened, server)
+    except (ConnectionRefusedError, ConnectionResetError):
+        return True
+    except OSError:
+        return False
+    return True
+
+
+async def _echoes(address: str, echoes: Echoes) -> bool:
+    answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    try:
+        for _ in range(_TRIES):
+            echoes.send(address, answer)
+            await asyncio.wait({answer}, timeout=PATIENCE / _TRIES)
+            if answer.done():
+                await answer
+                return True
+    except Failed:  # not permitted, or told to be unreachable
+        pass
+    finally:
+        answer.cancel()
+    return False
+
+
+def gateways(folder: Path = Path("/proc/net")) -> list[str]:
+    """The default gateways of this host, where the kernel tells them (Linux)."""
+    found = []
+    for line in _lines(folder / "route"):  # interface, destination, gateway, flags, ...
+        if len(line) > 7 and line[1] == line[7] == "00000000" and line[2] != "00000000":
+            found.append(socket.inet_ntoa(struct.pack("=I", int(line[2], 16))))
+    for line in _lines(folder / "ipv6_route"):  # destination, length, source, length, gateway, ...
+        if len(line) > 9 and line[1] == "00" and line[4].strip("0") and line[9] != "lo":
+            address = ip_address(bytes.fromhex(line[4]))
+            if not address.is_link_local:  # to be reached by an interface that is named, which no socket here does
+                found.append(str(address))
+    return list(dict.fromkeys(found))
+
+
+def _lines(path: Path) -> list[list[str]]:
+    try:
+        return [line.split() for line in path.read_text().splitlines()]
+    except OSError:
+        return []

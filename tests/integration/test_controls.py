@@ -1,0 +1,145 @@
+"""Control targets, asked for real: on loopback, with a resolver and a server of the test's own."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from infra.servers import Server
+from infra.settings import ControlTarget
+from ingest.prober import controls
+from ingest.prober.controls import Control, ask, control_targets, gateways
+from ingest.prober.echoes import Echoes
+from ingest.prober.outcome import Failed
+from tests.integration.probe_targets import V4, V6, Resolving, resolving, serving, silent, unanswered
+
+ROUTES = """Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT
+eth0\t00000000\t{}\t0003\t0\t0\t0\t00000000\t0\t0\t0
+eth0\t000200C0\t00000000\t0001\t0\t0\t0\t00FFFFFF\t0\t0\t0
+"""
+ROUTES_6 = (
+    "00000000000000000000000000000000 00 00000000000000000000000000000000 00 {} 00000400 1 0 450003 eth0\n"
+    "20010db8000000000000000000000000 40 00000000000000000000000000000000 00 {} 00000100 1 0 1 eth0\n"
+    "00000000000000000000000000000000 00 00000000000000000000000000000000 00 {} ffffffff 1 0 200200 lo\n"
+)
+NONE = "0" * 32
+
+
+async def answering(some: list[Control]) -> list[int]:
+    """The numbers of those that answer."""
+    heard: list[int] = []
+    async with asyncio.timeout(controls.PATIENCE + 5.0):
+        await ask(some, heard.append)
+    return sorted(heard)
+
+
+def connections(*servers: ControlTarget) -> list[Control]:
+    return control_targets(servers, (), Echoes())
+
+
+def resolver(told: Resolving) -> list[Control]:
+    return control_targets(["resolver"], [told.server], Echoes())
+
+
+async def test_a_connection_that_is_accepted_or_refused_is_an_answer() -> None:
+    async with serving(silent) as server, serving(silent, V6) as other:
+        some = connections((V4, server.port), (V4, 1), (V6, other.port))
+        assert [one.beyond for one in some] == [True] * 3
+        assert await answering(some) == [0, 1, 2]
+
+
+async def test_what_does_not_answer_keeps_nothing_waiting_for_long() -> None:
+    with unanswered() as port:
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        heard: list[int] = []
+        some = connections((V4, port), (V4, 1))
+        asking = asyncio.create_task(ask(some, heard.append))
+        while not heard:
+            await asyncio.sleep(0.01)
+        assert heard == [1]
+        assert not asking.done()  # what answers is heard of at once
+        await asking
+        assert loop.time() - began >= controls.PATIENCE
+        assert heard == [1]
+
+
+@pytest.mark.parametrize(("says", "counts"), [("NXDOMAIN", True), ("SERVFAIL", False), ("REFUSED", False)])
+async def test_a_resolver_answers_when_it_has_asked_others(says: str, counts: bool) -> None:
+    class Everything(dict[str, str]):
+        def get(self, key: str, default: object = None) -> str:
+            return says
+
+    async with resolving(Everything()) as told:
+        [one] = some = resolver(told)
+        assert one.beyond
+        assert await answering(some) == [0] * counts
+        names = {name for _, name, _ in told.asked}
+        assert all(name.endswith(".empty.as112.arpa") for name in names)
+        await answering(some)
+        assert len({name for _, name, _ in told.asked} - names) == 1  # another one each time
+
+
+async def test_a_question_that_gets_lost_is_asked_again() -> None:
+    class Lossy(Resolving):
+        def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+            self.lost = getattr(self, "lost", 0) + 1
+            if self.lost > 1:
+                super().datagram_received(data, addr)
+
+    told = Lossy({})
+    transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(lambda: told, local_addr=(V4, 0))
+    told.server = transport.get_extra_info("sockname")[:2]
+    assert await answering(resolver(told)) == [0]
+    assert told.lost == 2
+    transport.close()
+
+
+async def test_a_resolver_that_is_away_does_not_answer() -> None:
+    async with resolving({}) as told:
+        told.silent = True
+        assert await answering(resolver(told)) == []
+    assert await answering(resolver(told)) == []  # nobody listens there any more
+
+
+async def test_a_gateway_answers_in_whatever_way_it_can(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(controls, "gateways", lambda: [V4])
+    echoes = Echoes()
+    [one] = some = control_targets(["gateway"], (), echoes)
+    assert not one.beyond
+    assert await answering(some) == [0]
+    with unanswered() as port:  # it may drop connections
+        monkeypatch.setattr(controls, "_GATEWAY_PORT", port)
+        try:
+            echoes.send(V4, asyncio.get_running_loop().create_future())
+        except Failed:  # no echoes here either
+            assert await answering(some) == []
+        else:
+            assert await answering(some) == [0]
+    echoes.close()
+
+
+def test_the_gateways_are_read_from_the_kernel(tmp_path: Path) -> None:
+    assert gateways(tmp_path) == []
+    (tmp_path / "route").write_text(ROUTES.format("010200C0"))
+    assert gateways(tmp_path) == ["192.0.2.1"]
+    (tmp_path / "ipv6_route").write_text(ROUTES_6.format("20010db8000000000000000000000001", NONE, NONE))
+    assert gateways(tmp_path) == ["192.0.2.1", "2001:db8::1"]
+    (tmp_path / "route").write_text(ROUTES.format("00000000"))  # a link without a gateway
+    (tmp_path / "ipv6_route").write_text(ROUTES_6.format("fe80" + "0" * 27 + "1", NONE, NONE))
+    assert gateways(tmp_path) == []
+    (tmp_path / "route").write_text("nonsense\n\n")
+    assert gateways(tmp_path) == []
+
+
+def test_the_resolvers_are_those_of_probers_or_else_of_the_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[Server] = [(V4, 53), (V6, 5353)]
+    assert [one.name for one in control_targets(["resolver"], given, Echoes())] == [
+        f"resolver {V4}",
+        f"resolver [{V6}]:5353",
+    ]
+    monkeypatch.setattr(controls, "system_servers", lambda: [("192.0.2.53", 53)])
+    assert [one.name for one in control_targets(["resolver", (V4, 443)], (), Echoes())] == [
+        "resolver 192.0.2.53",
+        f"{V4}:443",
+    ]
