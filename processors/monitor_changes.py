@@ -5,6 +5,7 @@ one that confirmed it. Pausing and removing end an incident without a word. Two 
 down that depends on others (`monitor_dependencies`), and that one is not observed, which is told only when it lasts.
 """
 
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 from processors.fold import EVERY, Effect
@@ -95,14 +96,16 @@ def go_down(
     return told + _to_dependents(monitor, True, teller.at)
 
 
-def go_unobserved(state: MonitorState, monitor: Monitor, at: Micros, time: Micros) -> list[Effect]:
+def go_unobserved(
+    state: MonitorState, monitor: Monitor, at: Micros, time: Micros, disregarded: AbstractSet[str]
+) -> list[Effect]:
     """A slot stayed empty: nothing is known, and nobody is accused. While it is down, it stays shown as down."""
     if state.status == "down":
         state.unobserved = True
         return []
     teller = _teller(state, monitor, at, time)
     state.unobserved, state.notice_at = True, time + BLIND
-    return teller.tell("not_observed", "gap", unseen(state))
+    return teller.tell("not_observed", "gap", unseen(state, monitor, disregarded))
 
 
 def go_observed(state: MonitorState, monitor: Monitor, at: Micros, time: Micros) -> list[Effect]:
@@ -116,20 +119,20 @@ def go_observed(state: MonitorState, monitor: Monitor, at: Micros, time: Micros)
     return teller.tell(state.status, "probe")
 
 
-def tell_held_back(state: MonitorState, monitor: Monitor) -> list[Effect]:
+def tell_held_back(state: MonitorState, monitor: Monitor, disregarded: AbstractSet[str]) -> list[Effect]:
     """The notice of what the monitor is now, which was held back, goes out."""
     state.notice_at = None
     if state.incident is None or state.down_since is None:
-        data = notice_data(state, monitor, None) | {"detail": unseen(state)}
+        data = notice_data(state, monitor, None) | {"detail": unseen(state, monitor, disregarded)}
         return notify(_told(monitor), state.changes, state.since, _NOT_OBSERVED, data)
     incident = incident_data(state.incident, state.down_since, None, state.cause)
     data = down_data(state, monitor, incident, state.seen)
     return notify(_told(monitor), state.changes, state.since, _DOWN, data)
 
 
-def tell_empty(state: MonitorState, monitor: Monitor, time: Micros) -> list[Effect]:
+def tell_empty(state: MonitorState, monitor: Monitor, time: Micros, disregarded: AbstractSet[str]) -> list[Effect]:
     """The slot that was expected stayed empty: nothing is known until the next one of which there is a result."""
-    effects = go_unobserved(state, monitor, state.expected, time)
+    effects = go_unobserved(state, monitor, state.expected, time, disregarded)
     if state.early:
         back = state.early[0]
         effects += go_observed(state, monitor, back, time)

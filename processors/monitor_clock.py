@@ -170,10 +170,10 @@ class _Expiry:
             if region_of(monitor, state.expected) in out and not all_out(monitor, out):
                 expect_after(state, monitor, state.expected)
                 return []
-            return tell_empty(state, monitor, self._time)
+            return tell_empty(state, monitor, self._time, out)
         if state.doubt is None or doubt_deadline(state.doubt, monitor) != deadline:
             assert state.notice_at == deadline
-            return tell_held_back(state, monitor)
+            return tell_held_back(state, monitor, out)
         asked = ask_next(monitor, state.doubt, self._time, out)
         state.doubt = None if worn_out(monitor, asked, going_down=state.status != "down") else asked
         return []

@@ -187,7 +187,13 @@ def expect_after(state: MonitorState, monitor: Monitor, at: Micros) -> None:
         state.early = state.early[1:]
 
 
-def unseen(state: MonitorState) -> str:
-    """What is known of a monitor whose slots stay empty."""
+def unseen(state: MonitorState, monitor: Monitor, disregarded: AbstractSet[str]) -> str:
+    """What is known, and what is not, of a monitor whose slots stay empty."""
     known = "no result yet" if state.last_at is None else f"no result since {iso(state.last_at)}"
-    return f"{known}; no prober has reported"
+    out = [region for region in monitor.probed_from if region in disregarded]
+    if not out:
+        return f"{known}; no prober has reported"
+    return (
+        f"{known}; nothing answers in {', '.join(out)}, control targets neither: "
+        "whether this is down, or only the network there, is not known"
+    )

@@ -85,7 +85,7 @@ class Monitors:
     """The fold; see `processors.fold.Fold`."""
 
     name = "monitors"
-    version = 3
+    version = 4
     journal = PROBE_RESULTS
     states = MONITOR_STATES
     events: msgspec.json.Decoder[ProbeResultsEvent] = msgspec.json.Decoder(ProbeResultsEvent)
@@ -171,7 +171,7 @@ class MonitorsPartition:
         effects: list[Effect] = []
         if not result.confirm:
             if len(state.early) >= MOST_EARLY:
-                effects = tell_empty(state, monitor, time)
+                effects = tell_empty(state, monitor, time, out)
             note(state, monitor, result.slot)
         elif state.unobserved:
             expect_after(state, monitor, max(result.at, state.expected))

@@ -7,11 +7,13 @@ from msgspec.structs import replace
 
 from processors.monitor_regions import QUIET
 from processors.region_records import region_key
+from processors.telling import iso
 from schemas.base import SECOND
 from schemas.dead_letters import DeadLetter
+from schemas.deliveries import DeliveryRequested
 from schemas.monitor_states import RegionOut, shown
 from schemas.probes import RegionTroubled, RegionWell
-from schemas.transitions import RegionDisregarded
+from schemas.transitions import RegionDisregarded, StatusChanged
 from tests.folding import of_type
 from tests.monitor_story import MONITOR, Story, changes, notices, seconds, t
 
@@ -157,6 +159,22 @@ def test_with_no_region_left_nothing_is_judged_and_nothing_is_known() -> None:
     assert "down" not in [change[1] for change in changes(story.effects)]
     # It is well as soon as it is seen to be.
     assert [change[:2] for change in changes(story.probe(n + 3))] == [("not_observed", "up")]
+
+
+def test_people_are_told_what_is_known_of_a_monitor_without_another_region_and_what_is_not() -> None:
+    story = up_story("a")
+    since = story.time
+    begin = story.slot(next_slot(story))
+    for second in range(0, 600, 10):
+        out(story, "a", begin + second)
+        story.tick(begin + second)
+    [change] = [one for one in of_type(story.effects, StatusChanged) if one.now == "not_observed"]
+    known = f"no result since {iso(t(since))}; nothing answers in a, control targets neither: "
+    assert change.detail == f"{known}whether this is down, or only the network there, is not known"
+    [told] = [one for one in of_type(story.effects, DeliveryRequested) if one.notices == ("monitor.not_observed",)]
+    assert told.data["detail"] == change.detail
+    # In time, be there an end of it or not.
+    assert seconds(change.at) == begin
 
 
 def test_a_monitor_that_is_down_is_not_judged_either() -> None:

@@ -1,5 +1,6 @@
 """What results, time and people do to a monitor (the `monitors` fold; reference/poppaping-api.md sections 5 and 6)."""
 
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 import pytest
@@ -860,8 +861,8 @@ def broken(monkeypatch: pytest.MonkeyPatch) -> set[str]:
     """Monitors of which nothing can be said in words."""
     ids: set[str] = set()
 
-    def fails(state: MonitorState, monitor: Monitor, time: Micros) -> list[Effect]:
-        effects = tell_empty(state, monitor, time)
+    def fails(state: MonitorState, monitor: Monitor, time: Micros, out: AbstractSet[str]) -> list[Effect]:
+        effects = tell_empty(state, monitor, time, out)
         if monitor.id in ids:
             raise OverflowError("no such date")
         return effects
