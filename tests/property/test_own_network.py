@@ -73,7 +73,7 @@ def within(plan: Plan) -> float:
     return plan.interval + plan.confirmations * (plan.timeout + 5.0 + 1.0) + 2.0
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(victims, attackers, controls, failing, st.booleans())
 def test_no_targets_of_a_project_hide_or_delay_an_outage_of_anothers(
     victims: list[Plan], attackers: list[Plan], controls: tuple[tuple[bool, Plan], ...], how: str, all_at_once: bool
@@ -93,7 +93,7 @@ def test_no_targets_of_a_project_hide_or_delay_an_outage_of_anothers(
     assert of_type_in(beside) == []
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(victims, dead_ones, controls)
 def test_no_targets_that_have_been_dead_for_long_hide_a_new_outage(
     victims: list[Plan], dead: list[Plan], controls: tuple[tuple[bool, Plan], ...]
@@ -105,7 +105,7 @@ def test_no_targets_that_have_been_dead_for_long_hide_a_new_outage(
         assert down[plan.name][1] <= BEGIN + within(plan)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(
     plans("many", 1, 8, confirmations=one_or_two),
     telling,
@@ -128,7 +128,7 @@ def test_an_outage_of_the_network_accuses_nobody(
     assert again.outcome() == world.folding.outcome()
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(plans("many", 1, 8), st.floats(BEGIN, BEGIN + 30), st.floats(30, 500), attackers)
 def test_an_outage_behind_the_gateway_accuses_nobody_that_was_well(
     monitors: list[Plan], begin: float, lasts: float, attackers: list[Plan]
@@ -142,7 +142,7 @@ def test_an_outage_behind_the_gateway_accuses_nobody_that_was_well(
     assert set(world.went("down")).isdisjoint(plan.name for plan in cut)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(victims, telling, plans("other", 0, 3))
 def test_what_is_really_down_after_an_outage_of_the_network_is_told(
     victims: list[Plan], controls: tuple[tuple[bool, Plan], ...], others: list[Plan]
