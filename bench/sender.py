@@ -4,7 +4,9 @@ First, in this process: a receiver that answers after 5 ms, every channel new, e
 as many channels before it, so that the same run shows whether the cost is linear. Then over HTTP: dead receivers
 (connections succeed, and nothing is ever answered) with a queue each, all in one project, and ten healthy ones beside
 them, in a process of their own, which are sent a notice again and again; how long each notice took to arrive and to
-be reported is measured. All of them are new to the sender when it begins.
+be reported is measured. All of them are new to the sender when it begins. Last, channels that are known to be dead,
+whose receivers neither take nor refuse a connection: how long it takes until each was tried once, with the time to
+connect that every receiver has, and with that of the dead.
 """
 
 import asyncio
@@ -25,8 +27,9 @@ from bench.receiver import Receiver, receiver
 from bench.report import Report, say, spread
 from infra.embedded.ports import HOST
 from infra.targets import Guard
+from processors.lanes import FAILING
 from processors.sender import Sender
-from processors.webhooks import Answer, WebhookClient
+from processors.webhooks import CONNECT, CONNECT_DEAD, Answer, WebhookClient
 from schemas.base import SECOND
 from schemas.definitions import NOTICES
 from schemas.deliveries import Delivery, DeliveryAttempted, Endpoint, EndpointHealth
@@ -37,6 +40,8 @@ _BODY = '{"event":"monitor.down","timestamp":"","data":{"monitor":{"id":""}}}'
 _DEAD_HOSTS = 10
 _ANSWER_SECONDS = 0.005
 _RETRY: int = 60 * SECOND
+# Of dead channels so many are tried at once in the last part.
+_DEAD_SLOTS = 64
 
 
 class _Fold:
@@ -48,13 +53,13 @@ class _Fold:
         sender.assigned(0, {})
         sender.committed(0, {})
 
-    def channels(self, urls: Mapping[str, str], project: str = "p") -> None:
-        """Define channels."""
+    def channels(self, urls: Mapping[str, str], project: str = "p", failures: int = 0) -> None:
+        """Define channels; `failures`: attempts in a row that have failed."""
         records: dict[str, msgspec.Struct] = {}
         for channel, url in urls.items():
             endpoint = Endpoint(id=channel, project=project, url=url, notices=NOTICES, secret=_SECRET)
             records[f"endpoint/{channel}"] = endpoint
-            records[f"health/{channel}"] = EndpointHealth()
+            records[f"health/{channel}"] = EndpointHealth(failures=failures)
         self._sender.committed(0, records)
 
     def request(self, *channels: str) -> list[str]:
@@ -88,7 +93,7 @@ async def _alone(channels: int) -> dict[str, float]:
     done, all_done = 0, asyncio.Event()
     order: list[str] = []
 
-    async def post(url: str, _body: bytes, _headers: Mapping[str, str]) -> Answer:
+    async def post(url: str, _body: bytes, _headers: Mapping[str, str], _dead: bool = False) -> Answer:
         order.append(url)
         await asyncio.sleep(_ANSWER_SECONDS)
         return Answer(200)
@@ -170,12 +175,49 @@ async def _beside(
     }
 
 
+@contextlib.contextmanager
+def _unreachable() -> Iterator[str]:
+    """A URL whose port neither takes nor refuses connections: the queue of those to be accepted is full."""
+    with contextlib.ExitStack() as stack:
+        listening = stack.enter_context(socket.create_server((HOST, 0), backlog=0))
+        for _ in range(8):
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(listening.getsockname())
+        yield f"http://{HOST}:{listening.getsockname()[1]}"
+
+
+async def _all_dead_tried(channels: int, url: str, connect_dead: float) -> float:
+    tried, all_tried = 0, asyncio.Event()
+
+    async def report(_channel: str, attempted: DeliveryAttempted) -> None:
+        nonlocal tried
+        fold.attempted(attempted)
+        tried += 1
+        if tried == channels:
+            all_tried.set()
+
+    async with WebhookClient(Guard([ip_network("127.0.0.0/8")]), connect_dead=connect_dead) as client:
+        sender = Sender(client.post, report, lambda secret: secret, pool=_DEAD_SLOTS)
+        fold = _Fold(sender)
+        names = [f"d{number}" for number in range(channels)]
+        fold.channels({name: f"{url}/{name}" for name in names}, failures=FAILING)
+        began = time.perf_counter()
+        fold.request(*names)
+        async with asyncio.timeout(_LONGEST_SECONDS):
+            await all_tried.wait()
+        took = time.perf_counter() - began
+        await sender.close(0.0)
+    return took
+
+
 def sender(
     channels: Annotated[int, typer.Option(help="Channels with one delivery each.")] = 20_000,
     dead: Annotated[int, typer.Option(help="Receivers that accept and never answer.")] = 1_090,
     queue: Annotated[int, typer.Option(help="Deliveries that each of them has.")] = 40,
     healthy: Annotated[int, typer.Option(help="Receivers that answer at once, beside them.")] = 10,
     seconds: Annotated[float, typer.Option(help="How long the healthy ones are sent notices.")] = 25.0,
+    unreachable: Annotated[int, typer.Option(help="Dead receivers that cannot be connected.")] = 240,
 ) -> None:
     """Processor time of the sender with many channels, and the wait of healthy receivers beside dead ones."""
     report = Report(
@@ -190,7 +232,12 @@ def sender(
     ratio = whole["cpu_s"] / half["cpu_s"]
     with receiver() as receives, _dead_hosts() as hosts:
         beside = uvloop.run(_beside(receives, hosts, dead, queue, healthy, seconds))
+    with _unreachable() as url:
+        say(f"{unreachable} dead channels that cannot be connected")
+        patient = uvloop.run(_all_dead_tried(unreachable, url, CONNECT))
+        brief = uvloop.run(_all_dead_tried(unreachable, url, CONNECT_DEAD))
     report.measured |= {
+        "unreachable_s": {"time of all": round(patient, 1), "time of the dead": round(brief, 1)},
         "cpu_s": round(whole["cpu_s"], 3),
         "wall_s": round(whole["wall_s"], 3),
         "half_cpu_s": round(half["cpu_s"], 3),
@@ -201,6 +248,7 @@ def sender(
     report.ratios["cpu of all to cpu of half"] = round(ratio, 2)
     report.ask("processor time, s", round(whole["cpu_s"], 3), "<=", channels * 250e-6)
     report.ask("the same as a ratio to half the channels", round(ratio, 2), "<=", 2.5)
+    report.ask("all dead tried, as a ratio to the time with the usual limit", round(brief / patient, 2), "<=", 0.75)
     report.ask("lanes served out of their order", whole["out_of_order"], "<=", 0)
     longest = beside["healthy_s"]
     assert isinstance(longest, dict)

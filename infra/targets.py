@@ -7,16 +7,15 @@ factory sees the one address that is about to be dialled, which is the only plac
 Redirects are the caller's part: they must not be followed (`allow_redirects=False`).
 """
 
-import asyncio
 import socket
 from collections.abc import Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.client import DEFAULT_TIMEOUT
 
+from infra.resolver import SystemResolver
 from infra.settings import Network
 
 _REFUSED: tuple[Network, ...] = tuple(
@@ -37,9 +36,6 @@ _REFUSED: tuple[Network, ...] = tuple(
 # In IPv6 everything else outside these two is refused: ::, ::1, fc00::/7, fe80::/10, ff00::/8, 64:ff9b:1::/48, ...
 _GLOBAL_UNICAST = IPv6Network("2000::/3")
 _NAT64 = IPv6Network("64:ff9b::/96")
-
-# Look-ups that hang each hold a thread; with the loop's default of a few threads they would hold up every other name.
-_LOOKUPS_AT_ONCE = 32
 
 
 class TargetRefused(OSError):
@@ -80,35 +76,6 @@ class Guard:
             raise TargetRefused(f"{text} is a private or reserved address (PINGFOLD_PRIVATE_TARGETS can allow it)")
 
 
-class _SystemResolver(AbstractResolver):
-    """The host's own resolver, in threads of its own. It also turns odd literals (`0x7f.1`) into addresses."""
-
-    def __init__(self) -> None:
-        self._threads = ThreadPoolExecutor(_LOOKUPS_AT_ONCE, thread_name_prefix="resolve")
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
-    ) -> list[ResolveResult]:
-        found = await asyncio.get_running_loop().run_in_executor(
-            self._threads, lambda: socket.getaddrinfo(host, port, family=family, type=socket.SOCK_STREAM)
-        )
-        # The zone of a link-local address is lost here, on purpose: such an address is refused or explicitly allowed.
-        return [
-            ResolveResult(
-                hostname=host,
-                host=str(address[0]),
-                port=port,
-                family=kind,
-                proto=proto,
-                flags=socket.AI_NUMERICHOST | socket.AI_NUMERICSERV,
-            )
-            for kind, _, proto, _, address in found
-        ]
-
-    async def close(self) -> None:
-        self._threads.shutdown(wait=False, cancel_futures=True)
-
-
 class GuardedResolver(AbstractResolver):
     """A resolver that refuses a name when any of its addresses is refused.
 
@@ -116,15 +83,12 @@ class GuardedResolver(AbstractResolver):
     """
 
     def __init__(self, guard: Guard, inner: AbstractResolver | None = None) -> None:
-        self._guard, self._resolver = guard, inner or _SystemResolver()
+        self._guard, self._resolver = guard, inner or SystemResolver()
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
     ) -> list[ResolveResult]:
-        try:
-            found = await self._resolver.resolve(host, port, family)
-        except UnicodeError as error:  # what the idna codec of getaddrinfo raises for labels that are too long
-            raise OSError(f"not a host name: {error}") from error
+        found = await self._resolver.resolve(host, port, family)
         for result in found:
             try:
                 self._guard.check(result["host"])

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from infra.log.sink import Sink
+from infra.resolver import SystemResolver
 from infra.secrets import Vault
 from infra.settings import Settings
 from infra.targets import Guard
@@ -32,8 +33,9 @@ def work(settings: Settings, slot: str) -> None:
             clock.refresh()
             await sink.put(DELIVERIES, channel, encode(attempted))
 
-        client = WebhookClient(Guard(settings.private_targets))
-        mail = MailClient(settings)
+        resolver = SystemResolver()
+        client = WebhookClient(Guard(settings.private_targets), resolver=resolver)
+        mail = MailClient(settings, resolver)
         decrypt, ceiling = Vault.open(settings).decrypt, connections(CEILING)
         sender = Sender(
             client.post, report, decrypt, mail=mail.send, clock=clock.now, pool=ceiling // 4, ceiling=ceiling

@@ -4,11 +4,12 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from itertools import chain, repeat
-from typing import Final
+from typing import Final, Protocol
 
 import structlog
 from prometheus_client import Counter, Histogram
 
+from infra.resolver import ASKER
 from processors.lanes import Attempt, Lane
 from processors.signatures import signature_headers
 from processors.slots import Kind, Pool
@@ -28,9 +29,15 @@ HURRIED_TOTAL: Final = Counter(
     "pingfold_deliveries_hurried_total", "Attempts given up early, because too many receivers of a project hang."
 )
 
-Post = Callable[[str, bytes, Mapping[str, str]], Awaitable[Answer]]
 Mail = Callable[[Endpoint, Delivery], Awaitable[Answer]]
 Report = Callable[[str, DeliveryAttempted], Awaitable[None]]
+
+
+class Post(Protocol):
+    """`WebhookClient.post`."""
+
+    async def __call__(self, url: str, body: bytes, headers: Mapping[str, str], dead: bool = False, /) -> Answer: ...
+
 
 # A slow request beyond the share of its project is given up after so many seconds.
 PATIENCE = 1.0
@@ -172,7 +179,8 @@ class Attempts:
             headers = signature_headers(lane.secret, delivery.event, time.time_ns() // 10**9, body)
         except Exception:
             return Answer(error="the secret of the channel cannot be decrypted")
-        return await self._post(endpoint.url, body, headers)
+        ASKER.set(endpoint.project)
+        return await self._post(endpoint.url, body, headers, lane.is_hopeless())
 
     async def _mailed(self, endpoint: Endpoint, delivery: Delivery) -> Answer:
         if self._mail is None:

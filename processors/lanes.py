@@ -22,6 +22,9 @@ GRANTED = 2
 PROBE = 1
 # Failed attempts in a row after which a channel gets only what is granted.
 FAILING = 5
+# Of the attempts at a dead channel every so many-th has the usual limit for its connection, so that a receiver which
+# needs longer than the dead are given is found again.
+_PATIENT_EVERY = 4
 # A channel may have this part of what is free in its pool.
 _SHARES = 14
 _WIDEST = 1_000_000
@@ -117,6 +120,10 @@ class Lane:
         """A request under way has become slow."""
         self.overdue, self.seen = self.overdue + 1, True
         self.kind = Kind.SLOW if self.works else Kind.DEAD
+
+    def is_hopeless(self) -> bool:
+        """Whether an attempt made now is to find out soon that there is no connection."""
+        return self.kind is Kind.DEAD and self.failures % _PATIENT_EVERY != 0
 
     def allowance(self, pool: Pool[Self], limit: int) -> int:
         """How many requests it may have under way, as things stand."""

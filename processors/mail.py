@@ -11,9 +11,12 @@ import errno
 import socket
 import ssl
 from collections.abc import Mapping
+from ipaddress import ip_address
 
 import aiosmtplib
+from aiohttp.abc import AbstractResolver
 
+from infra.resolver import ASKER, LookupTimedOut, NotResolved
 from infra.settings import Settings
 from processors.letters import Letters
 from processors.webhooks import Answer
@@ -22,6 +25,8 @@ from schemas.deliveries import Delivery, Endpoint
 ACCEPTED = 250
 _ERROR = 300
 _QUIT_SECONDS = 2.0
+# The usual port of each TLS mode.
+_PORTS = {"starttls": 587, "tls": 465, "none": 25}
 
 _Refusals = Mapping[str, tuple[int, str]]
 
@@ -29,14 +34,22 @@ _Refusals = Mapping[str, tuple[int, str]]
 class MailClient:
     """Sends mail through the server that the settings name; without one every attempt fails and says so.
 
-    seconds: limit of a whole mail. connect: limit of look-up, connection and TLS handshake, inside the former.
-    tls: what certificates of the server are trusted, the system's when not given.
+    resolver: asked for the name of the server; the caller's to close. seconds: limit of a whole mail. connect: limit of
+    look-up and connection, and of the TLS handshake, inside the former. tls: what certificates of the server are
+    trusted, the system's when not given.
     """
 
     def __init__(
-        self, settings: Settings, *, seconds: float = 30.0, connect: float = 10.0, tls: ssl.SSLContext | None = None
+        self,
+        settings: Settings,
+        resolver: AbstractResolver,
+        *,
+        seconds: float = 30.0,
+        connect: float = 10.0,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
-        self._settings, self._seconds, self._connect, self._tls = settings, seconds, connect, tls
+        self._settings, self._resolver = settings, resolver
+        self._seconds, self._connect, self._tls = seconds, connect, tls
         self._letters = Letters(settings.site_name, settings.smtp_from or "")
         name = socket.gethostname()
         self._name = name if "." in name else "[127.0.0.1]"
@@ -62,10 +75,24 @@ class MailClient:
 
     async def _talk(self, recipients: list[str], letter: bytes) -> _Refusals:
         """Hand the mail over; the recipients that were refused, when some were not."""
+        client = self._client(await self._connected())
+        try:
+            await client.connect()
+            refused, _ = await client.sendmail(
+                self._settings.smtp_from or "", recipients, letter, timeout=self._seconds
+            )
+            # The mail is the server's now: however the farewell goes.
+            with contextlib.suppress(aiosmtplib.SMTPException, OSError):
+                await client.quit(timeout=_QUIT_SECONDS)
+        finally:
+            client.close()
+        return {address: (response.code, response.message) for address, response in refused.items()}
+
+    def _client(self, opened: socket.socket) -> aiosmtplib.SMTP:
         settings = self._settings
-        client = aiosmtplib.SMTP(
+        return aiosmtplib.SMTP(
             hostname=settings.smtp_host,
-            port=settings.smtp_port,
+            sock=opened,
             username=settings.smtp_user,
             password=settings.smtp_password,
             use_tls=settings.smtp_tls == "tls",
@@ -74,15 +101,31 @@ class MailClient:
             local_hostname=self._name,
             timeout=self._connect,
         )
+
+    async def _connected(self) -> socket.socket:
+        """A connection to the first address of the server that takes it; each but the last has its part of the time."""
+        settings = self._settings
+        host, port = settings.smtp_host or "", settings.smtp_port or _PORTS[settings.smtp_tls]
         try:
-            await client.connect()
-            refused, _ = await client.sendmail(settings.smtp_from or "", recipients, letter, timeout=self._seconds)
-            # The mail is the server's now: however the farewell goes.
-            with contextlib.suppress(aiosmtplib.SMTPException, OSError):
-                await client.quit(timeout=_QUIT_SECONDS)
-        finally:
-            client.close()
-        return {address: (response.code, response.message) for address, response in refused.items()}
+            async with asyncio.timeout(self._connect):
+                addresses = await self._addresses(host, port)
+                for left in range(len(addresses) - 1, -1, -1):
+                    try:
+                        async with asyncio.timeout(self._connect / len(addresses) if left else None):
+                            return await _connect(addresses[-1 - left], port)
+                    except OSError:  # a timeout is one
+                        if not left:
+                            raise
+        except TimeoutError:
+            raise aiosmtplib.SMTPConnectTimeoutError("") from None
+        raise NotResolved("no address")
+
+    async def _addresses(self, host: str, port: int) -> list[str]:
+        try:
+            return [str(ip_address(host))]
+        except ValueError:
+            ASKER.set("")  # the name of all projects' server
+            return [result["host"] for result in await self._resolver.resolve(host, port)]
 
     def _failure(self, error: Exception) -> Answer:
         """Short texts: those of the server are cut, those of libraries are not passed on."""
@@ -99,8 +142,9 @@ class MailClient:
             return Answer(error=f"the certificate of the mail server was refused: {cause.verify_message}")
         if isinstance(cause, ssl.SSLError):
             return Answer(error="the TLS handshake with the mail server failed")
-        if isinstance(cause, socket.gaierror):
-            return Answer(error="the name of the mail server cannot be resolved")
+        if isinstance(cause, NotResolved):
+            late = isinstance(cause, LookupTimedOut)
+            return Answer(error="the name of the mail server cannot be resolved", timed_out=late)
         if isinstance(error, aiosmtplib.SMTPServerDisconnected):
             return Answer(error="the mail server closed the connection")
         if isinstance(cause, OSError):
@@ -109,6 +153,17 @@ class MailClient:
         if isinstance(error, aiosmtplib.SMTPException):
             return Answer(error=_line(f"the mail server cannot do what is asked of it: {error.message}"))
         return Answer(error=f"the mail failed ({type(error).__name__})")
+
+
+async def _connect(address: str, port: int) -> socket.socket:
+    opened = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
+    try:
+        opened.setblocking(False)
+        await asyncio.get_running_loop().sock_connect(opened, (address, port))
+    except BaseException:
+        opened.close()
+        raise
+    return opened
 
 
 def _answer(refused: _Refusals) -> Answer:

@@ -20,11 +20,15 @@ import aiohttp
 from aiohttp.abc import AbstractResolver
 from yarl import URL
 
+from infra.resolver import LookupTimedOut
 from infra.targets import Guard, GuardedConnector, TargetRefused, guarded_session
 
 BODY_READ = 64 * 1024
 _BODY_SECONDS = 1.0
 _LONGEST_RETRY_AFTER = 10**9
+CONNECT = 5.0
+# Long enough for one packet that is lost and sent again.
+CONNECT_DEAD = 2.0
 # Nobody wants the time limit rounded up to whole seconds, which aiohttp does above this many.
 _NEVER_CEIL = 1e9
 
@@ -48,6 +52,7 @@ class WebhookClient:
     """Connections to receivers, kept alive and used again. Made in a running event loop; to be closed (`async with`).
 
     seconds: limit of a whole request. connect: limit of look-up, connection and TLS handshake, inside the former.
+    connect_dead: the same for receivers that are believed dead, which would hold a slot that long for nothing.
     """
 
     def __init__(
@@ -55,18 +60,20 @@ class WebhookClient:
         guard: Guard,
         *,
         seconds: float = 10.0,
-        connect: float = 5.0,
+        connect: float = CONNECT,
+        connect_dead: float = CONNECT_DEAD,
         resolver: AbstractResolver | None = None,
     ) -> None:
-        self._seconds, self._connect = seconds, connect
+        self._seconds, self._connect, self._connect_dead = seconds, connect, min(connect, connect_dead)
         self._session = guarded_session(
             GuardedConnector(guard, resolver),
             {
                 "User-Agent": f"Pingfold/{importlib.metadata.version('pingfold')} (webhook)",
                 "Content-Type": "application/json",
             },
-            aiohttp.ClientTimeout(total=seconds, connect=connect, ceil_threshold=_NEVER_CEIL),
+            _limits(seconds, connect),
         )
+        self._limits_of_dead = _limits(seconds, self._connect_dead)
 
     async def __aenter__(self) -> Self:
         return self
@@ -80,29 +87,33 @@ class WebhookClient:
         """Close every connection."""
         await self._session.close()
 
-    async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
-        """Send `body`; the headers come on top of those that every webhook has."""
+    async def post(self, url: str, body: bytes, headers: Mapping[str, str], dead: bool = False) -> Answer:
+        """Send `body`; the headers come on top of those that every webhook has. dead: connect soon or not at all."""
+        limits = self._limits_of_dead if dead else self._session.timeout
         try:
             target = _parsed(url)
-            async with self._session.post(target, data=body, headers=headers, allow_redirects=False) as response:
+            async with self._session.post(
+                target, data=body, headers=headers, allow_redirects=False, timeout=limits
+            ) as response:
                 if not response.content.is_eof():
                     await _drain(response)
                 asked = response.headers.get("Retry-After")
                 return Answer(response.status, retry_after=None if asked is None else _seconds_asked(asked))
         except Exception as error:
-            return self._failure(error)
+            return self._failure(error, self._connect_dead if dead else self._connect)
 
-    def _failure(self, error: Exception) -> Answer:
+    def _failure(self, error: Exception, connect: float) -> Answer:
         """Short texts of our own: those of libraries may tell the URL, and with it a secret."""
         cause = getattr(error, "os_error", None) or error
         if isinstance(cause, TargetRefused):
             return Answer(error=str(cause))
         if isinstance(error, aiohttp.ConnectionTimeoutError):
-            return Answer(error=f"no connection within {self._connect:g} s", timed_out=True)
+            return Answer(error=f"no connection within {connect:g} s", timed_out=True)
         if isinstance(error, TimeoutError):
             return Answer(error=f"no answer within {self._seconds:g} s", timed_out=True)
         if isinstance(error, aiohttp.ClientConnectorDNSError):
-            return Answer(error="the host name cannot be resolved")
+            late = isinstance(cause, LookupTimedOut)
+            return Answer(error=f"the host name cannot be resolved{f': {cause}' if late else ''}", timed_out=late)
         if isinstance(error, aiohttp.ClientConnectorCertificateError):
             reason = error.certificate_error
             detail = reason.verify_message if isinstance(reason, ssl.SSLCertVerificationError) else "not valid"
@@ -119,6 +130,10 @@ class WebhookClient:
             ours = cause.errno in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS)
             return Answer(error=cause.strerror or "the connection failed", ours=ours)
         return Answer(error=f"the request failed ({type(error).__name__})")
+
+
+def _limits(seconds: float, connect: float) -> aiohttp.ClientTimeout:
+    return aiohttp.ClientTimeout(total=seconds, connect=connect, ceil_threshold=_NEVER_CEIL)
 
 
 @lru_cache(maxsize=4096)

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
+from infra.resolver import SystemResolver
 from infra.settings import Settings
 from infra.targets import Guard
 from processors.mail import MailClient
@@ -112,8 +113,9 @@ class MailBench(Bench):
 
 @contextlib.asynccontextmanager
 async def bench(settings: Settings, **client: Any) -> AsyncIterator[MailBench]:
-    async with WebhookClient(Guard(settings.private_targets)) as webhooks:
-        run = MailBench(webhooks, mail=MailClient(settings, **client).send)
+    resolver = client.pop("resolver", None) or SystemResolver()
+    async with WebhookClient(Guard(settings.private_targets), resolver=resolver) as webhooks:
+        run = MailBench(webhooks, mail=MailClient(settings, resolver, **client).send)
         try:
             yield run
         finally:

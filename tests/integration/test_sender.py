@@ -25,7 +25,7 @@ from processors.deliveries import DeliveriesFold
 from processors.fold import Record, Session, View
 from processors.sender import Sender
 from processors.signatures import poppaping_signature
-from processors.webhooks import Answer, WebhookClient
+from processors.webhooks import CONNECT_DEAD, Answer, WebhookClient
 from schemas.base import SECOND, Micros, encode
 from schemas.definitions import NOTICES
 from schemas.deliveries import (
@@ -148,9 +148,18 @@ class Bench:
 
 @contextlib.asynccontextmanager
 async def bench(
-    *, guard: Guard = LOOPBACK, seconds: float = 10, resolver: AbstractResolver | None = None, **limits: Any
+    *,
+    guard: Guard = LOOPBACK,
+    seconds: float = 10,
+    connect: float = 5,
+    connect_dead: float = CONNECT_DEAD,
+    resolver: AbstractResolver | None = None,
+    **limits: Any,
 ) -> AsyncIterator[Bench]:
-    async with WebhookClient(guard, seconds=seconds, connect=min(5, seconds), resolver=resolver) as client:
+    connect = min(connect, seconds)
+    async with WebhookClient(
+        guard, seconds=seconds, connect=connect, connect_dead=connect_dead, resolver=resolver
+    ) as client:
         bench = Bench(client, **limits)
         try:
             yield bench
@@ -542,7 +551,7 @@ async def test_a_want_of_sockets_is_not_held_against_the_receiver() -> None:
     answers = [Answer(error="Too many open files", ours=True), Answer(200)]
     reports: list[DeliveryAttempted] = []
 
-    async def post(_: str, __: bytes, ___: Mapping[str, str]) -> Answer:
+    async def post(_: str, __: bytes, ___: Mapping[str, str], ____: bool = False) -> Answer:
         return answers.pop(0)
 
     async def report(_: str, attempt: DeliveryAttempted) -> None:
@@ -564,7 +573,7 @@ async def test_a_replay_that_is_committed_together_with_the_end_before_it_is_sen
     async def report(_: str, attempt: DeliveryAttempted) -> None:
         reports.append(attempt)
 
-    async def post(_: str, __: bytes, ___: Mapping[str, str]) -> Answer:
+    async def post(_: str, __: bytes, ___: Mapping[str, str], ____: bool = False) -> Answer:
         return Answer(200)
 
     sender = Sender(post, report, lambda secret: secret)

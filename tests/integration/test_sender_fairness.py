@@ -47,7 +47,7 @@ class World:
         self.sender.assigned(0, {})
         self.sender.committed(0, {})
 
-    async def post(self, url: str, _body: bytes, _headers: Mapping[str, str]) -> Answer:
+    async def post(self, url: str, _body: bytes, _headers: Mapping[str, str], _dead: bool = False) -> Answer:
         host = url.split("/")[2]
         self.asked.append(url)
         self.at_once[host[:4]] += 1
@@ -149,7 +149,7 @@ async def test_a_project_whose_receivers_worked_and_all_hang_at_once_holds_up_no
     # From now on every one of them has another receiver, of the same name, that hangs: the sender cannot know.
     original = world.post
 
-    async def post(url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+    async def post(url: str, body: bytes, headers: Mapping[str, str], _dead: bool = False) -> Answer:
         return await original(url if "elsewhere" in url else url.replace("ok", "dead"), body, headers)
 
     world.sender._dispatcher._attempts._post = post
