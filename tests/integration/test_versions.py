@@ -13,7 +13,7 @@ from pingfold.replay.log import KafkaLog
 from pingfold.replay.made import letters_of, of_types
 from pingfold.replay.outcome import DIFFERENT, EQUAL, NOT_COMPARABLE, Outcome
 from pingfold.replay.run import Scope, run
-from processors.runtime.worker import EXIT_NEWER_STATES
+from processors.runtime.faults import EXIT_NEWER_STATES
 from schemas.base import encode
 from schemas.ticks import PROGRESS_KEY, Progress
 from schemas.topics import DEAD_LETTERS

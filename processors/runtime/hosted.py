@@ -1,0 +1,109 @@
+"""The folds of one worker process: a runner and an agent for each, bound to the events of one Faust app."""
+
+import asyncio
+from collections.abc import Callable, Collection, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any
+
+import structlog
+from faust.types import TP
+
+from processors.defects import Defects
+from processors.fold import Fold
+from processors.runtime.runner import Follower, Runner
+from processors.runtime.stream import FoldApp, SpanStream
+from processors.runtime.watchdog import watch
+
+log = structlog.get_logger(__name__)
+
+# How often the group's offsets follow the committed ones; they only say where a restart begins to read.
+_OFFSETS_SECONDS = 5.0
+# A stop waits so long for batches in hand. What is not committed then, the next owner folds again.
+_STOP_SECONDS = 5.0
+_COMMITS_AT_ONCE = 16
+_LOADS_AT_ONCE = 12
+
+# Made when the loop runs: the followers of the folds that have one, by the fold's name.
+Followers = Callable[[], Mapping[str, Follower]]
+
+
+class HostedFolds:
+    """To be begun inside the event loop of the app, before the app is started. `failed` ends the process."""
+
+    def __init__(
+        self, app: FoldApp, bootstrap: str, slot: str, failed: Callable[[BaseException], None], accept_defects: bool
+    ) -> None:
+        self._app, self._bootstrap, self._slot, self._failed = app, bootstrap, slot, failed
+        self._accept_defects = accept_defects
+        self._runners: dict[str, Runner] = {}  # by journal
+        self._following: list[Follower] = []
+
+    async def begin(self, folds: tuple[Fold, ...], followers: Followers) -> None:
+        """Make the runners and what follows them, and let the app drive them."""
+        made, loads = followers(), asyncio.Semaphore(_LOADS_AT_ONCE)
+        self._following.extend(made.values())
+        pool = ThreadPoolExecutor(_COMMITS_AT_ONCE, thread_name_prefix="commit")
+        for fold in folds:
+            defects = None if self._accept_defects else Defects()
+            rewind = partial(self._app.rewind, fold.journal.name)
+            runner = Runner(
+                self._bootstrap, fold, pool, self._app.room.set, self._failed, rewind, loads, defects,
+                made.get(fold.name),
+            )  # fmt: skip
+            self._runners[fold.journal.name] = runner
+            self._add_agent(runner)
+        self._bind()
+
+    def _bind(self) -> None:
+        app = self._app
+        app.ready, app.finish = self._ready, self._finish
+        app.timer(_OFFSETS_SECONDS)(self._commit_offsets)
+
+        @app.on_partitions_assigned.connect  # type: ignore[untyped-decorator]
+        async def assigned(_app: Any, partitions: set[Any], **_: Any) -> None:
+            for journal, runner in self._runners.items():
+                await runner.assign({tp.partition for tp in partitions if tp.topic == journal})
+            log.info("worker.assigned", partitions=sorted(f"{tp.topic}/{tp.partition}" for tp in partitions))
+
+        @app.on_partitions_revoked.connect  # type: ignore[untyped-decorator]
+        async def revoked(_app: Any, partitions: set[Any], **_: Any) -> None:
+            await asyncio.gather(*(runner.revoke() for runner in self._runners.values()))
+
+        @app.task  # type: ignore[untyped-decorator]
+        async def watchdog() -> None:
+            await watch(self._bootstrap, list(self._runners.values()), self._failed)
+
+    def _add_agent(self, runner: Runner) -> None:
+        async def agent(stream: SpanStream) -> None:
+            async for span in stream.spans():
+                runner.offer(span)
+
+        topic = self._app.topic(
+            runner.fold.journal.name,
+            key_type=bytes,
+            value_type=bytes,
+            key_serializer="raw",
+            value_serializer="raw",
+            acks=False,
+        )
+        self._app.agent(topic, name=f"fold-{runner.fold.name}")(agent)
+
+    def _ready(self, partitions: Collection[TP]) -> set[TP]:
+        return {tp for tp in partitions if not self._runners[tp.topic].full(tp.partition)}
+
+    async def _commit_offsets(self) -> None:
+        runners = self._runners.items()
+        offsets = {TP(journal, n): at for journal, runner in runners for n, at in runner.committed().items()}
+        if offsets:
+            await self._app.consumer._commit(offsets)
+
+    async def _finish(self) -> None:
+        try:
+            async with asyncio.timeout(_STOP_SECONDS):
+                # What they report at the end is in the journal before we go: nothing sent is sent again.
+                await asyncio.gather(*(follower.close() for follower in self._following))
+                await asyncio.gather(*(runner.revoke() for runner in self._runners.values()))
+                await self._commit_offsets()
+        except TimeoutError:
+            log.warning("worker.not_finished", slot=self._slot)
