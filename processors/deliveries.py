@@ -23,33 +23,31 @@ of date.
 """
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
 import msgspec
 
-from processors.fold import SAME, Context, Effect, Partition, Refused, View
+from processors.delivery_ends import MOST_ENDED, DeliveryEnds, finished, troubled
+from processors.fold import Context, Effect, Partition, Refused, View
+from processors.notice_body import BODY_LIMIT, render_body
 from processors.partition_time import fold_plain_tick, vouched
 from processors.pending_deliveries import PendingDeliveries
 from processors.retry_policy import (
     DAY,
     DISABLE_AFTER,
     MAX_AGE,
-    MOST_PENDING,
-    MOST_PENDING_SIZE,
     WARNINGS,
     delivered,
     gone,
     retry_delay,
     to_be_disabled,
-    too_old_at,
 )
 from processors.time_correction import correct_deliveries, correct_time
 from processors.wheel import Wheel
 from schemas.base import SECOND, Micros
-from schemas.definitions import Notice
 from schemas.deliveries import (
+    HEALTH,
     DeliveriesEvent,
     Delivery,
     DeliveryAttempted,
@@ -61,46 +59,20 @@ from schemas.deliveries import (
     EndpointHealth,
     EndpointRemoved,
     delivery_id,
+    delivery_key,
+    endpoint_key,
     event_id,
+    health_key,
 )
 from schemas.ticks import PROGRESS_KEY, Progress, Tick, TimeCorrected
-from schemas.topics import DELIVERIES, DELIVERY_STATES, TRANSITIONS, Topic
-from schemas.transitions import ChannelTroubled, DeliveryFinished, JournalTruncated, Outcome
+from schemas.topics import DELIVERIES, DELIVERY_STATES, Topic
+from schemas.transitions import JournalTruncated
 
-# A body must fit into a record of a state topic, with room to spare (Kafka takes 1 MB).
-BODY_LIMIT = 256 * 1024
 # Reports come from clocks of other machines: one that is further ahead of the ticks than this counts at this much.
 _AHEAD: Micros = 60 * SECOND
 # The last moment that can be written as a date of four digits; beyond it nothing is a time.
 _LAST_MOMENT: Micros = 253_402_300_799 * SECOND
 _DETAIL = 200
-_HEALTH = "health"
-# So many deliveries are ended by age, or as surplus, in one event, so that it fits into a transaction.
-_MOST_ENDED = 1_000
-
-
-def endpoint_key(channel: str) -> str:
-    """The key of a channel's definition."""
-    return f"endpoint/{channel}"
-
-
-def health_key(channel: str) -> str:
-    """The key of a channel's counters."""
-    return f"{_HEALTH}/{channel}"
-
-
-def delivery_key(delivery: str) -> str:
-    """The key of a pending delivery."""
-    return f"delivery/{delivery}"
-
-
-def render_body(notice: Notice, at: Micros, data: dict[str, Any], site: str = "") -> str:
-    """The body of a notice, reference/poppaping-api.md section 6; a page of ours is made a whole URL below `site`."""
-    monitor = data.get("monitor")
-    if isinstance(monitor, dict) and isinstance(url := monitor.get("url"), str) and url.startswith("/"):
-        data = {**data, "monitor": {**monitor, "url": f"{site}{url}"}}
-    timestamp = datetime.fromtimestamp(at // SECOND, UTC).isoformat()
-    return msgspec.json.encode({"event": notice, "timestamp": timestamp, "data": data}).decode()
 
 
 class DeliveriesFold:
@@ -138,13 +110,14 @@ class _Deliveries:
         self._view = view
         self._pending = PendingDeliveries(view)
         self._wheel = Wheel(self._is_there)
+        self._ends = DeliveryEnds(view, self._pending, self._wheel)
         for key, record in view.items():
             self._follow(key, None, record)
         view.listeners.append(self._follow)
 
     def _is_there(self, key: str) -> bool:
         kind, _, channel = key.partition("/")
-        return channel in self._pending if kind == _HEALTH else self._view.get(key) is not None
+        return channel in self._pending if kind == HEALTH else self._view.get(key) is not None
 
     def _follow(self, key: str, old: msgspec.Struct | None, new: msgspec.Struct | None) -> None:
         """The wheel has each delivery that waits, and by the key of its counters each channel, for the oldest of it."""
@@ -186,7 +159,7 @@ class _Deliveries:
         assert isinstance(event, EndpointRemoved)
         self._view.delete(endpoint_key(channel))
         self._view.delete(health_key(channel))
-        return self._end_all(channel, "the channel was removed", self._moment(event.at, context))
+        return self._ends.end_all(channel, "the channel was removed", self._moment(event.at, context))
 
     def truncated(self, event: JournalTruncated) -> Iterable[Effect]:
         """What is pending is sent; what was reported and is lost may be sent once more, under the same id."""
@@ -212,8 +185,8 @@ class _Deliveries:
         due = self._wheel.due(progress.time)
         # In this order, whatever the wheel had: what has become too old is not tried again.
         effects: list[Effect] = []
-        for key in sorted(key for key in due if key.startswith(f"{_HEALTH}/")):
-            effects += self._end_old(key.partition("/")[2], progress.time, _MOST_ENDED - len(effects))
+        for key in sorted(key for key in due if key.startswith(f"{HEALTH}/")):
+            effects += self._ends.end_old(key.partition("/")[2], progress.time, MOST_ENDED - len(effects))
         for key in due:
             record = self._view.get(key)
             # The wheel may be behind the view, never ahead: what it names is looked at again.
@@ -223,49 +196,6 @@ class _Deliveries:
                 else:
                     self._wheel.set(key, record.due)
         return effects
-
-    def _end_old(self, channel: str, now: Micros, most: int) -> list[Effect]:
-        """End what the receiver has not taken for too long; of a channel that does not fail nothing is too old.
-
-        What is beyond `most` ends at the next tick.
-        """
-        health: EndpointHealth | None = self._view.get(health_key(channel))
-        effects: list[Effect] = []
-        while health is not None and (oldest := self._pending.oldest(channel)) is not None:
-            until = too_old_at(oldest, health.failing_since)
-            if until is None or until > now or len(effects) >= most:
-                self._wheel.set(health_key(channel), now + MAX_AGE if until is None else until)
-                break
-            effects.append(self._exhaust(oldest, now, f"not delivered within {MAX_AGE // DAY} days"))
-        return effects + self._disable_if_dead(channel, now) if effects else []
-
-    def _end_surplus(self, channel: str, now: Micros) -> list[Effect]:
-        """End the oldest while too much is pending. That counts as a failure of the channel: it does not keep up."""
-        effects: list[Effect] = []
-        while len(effects) < _MOST_ENDED and self._has_surplus(channel):
-            oldest = self._pending.oldest(channel)
-            assert oldest is not None
-            effects.append(self._exhaust(oldest, now, "too many deliveries were pending, and this was the oldest"))
-        if effects:
-            health = self._view.edit(EndpointHealth, health_key(channel))
-            if health.failing_since is None:
-                health.failing_since = now
-        return effects + self._disable_if_dead(channel, now) if effects else []
-
-    def _has_surplus(self, channel: str) -> bool:
-        return len(self._pending.of(channel)) > MOST_PENDING or self._pending.size(channel) > MOST_PENDING_SIZE
-
-    def _exhaust(self, delivery: Delivery, now: Micros, why: str) -> Effect:
-        self._view.delete(delivery_key(delivery.id))
-        detail = f"{why}; last: {delivery.error}" if delivery.error else why
-        return _finished(delivery, "exhausted", _reported(delivery), now, detail)
-
-    def _disable_if_dead(self, channel: str, now: Micros) -> list[Effect]:
-        """A delivery has just ended without success: give the channel up if none has succeeded for days."""
-        health: EndpointHealth = self._view.get(health_key(channel))
-        if not to_be_disabled(health.failing_since, now):
-            return []
-        return self._disable(channel, f"nothing delivered for {DISABLE_AFTER // DAY} days", now)
 
     def _requested(self, channel: str, event: DeliveryRequested, context: Context) -> list[Effect]:
         endpoint: Endpoint | None = self._view.get(endpoint_key(channel))
@@ -312,9 +242,9 @@ class _Deliveries:
         health: EndpointHealth | None = self._view.get(health_key(delivery.channel))
         if health is None or health.disabled:
             detail = "the channel does not exist" if health is None else "the channel is disabled"
-            return [_finished(delivery, "removed", 0, now, detail)]
+            return [finished(delivery, "removed", 0, now, detail)]
         self._view.put(delivery_key(delivery.id), delivery)
-        return self._end_surplus(delivery.channel, now)
+        return self._ends.end_surplus(delivery.channel, now)
 
     def _try_again(self, waiting: Delivery) -> None:
         self._view.put(
@@ -335,7 +265,7 @@ class _Deliveries:
         if delivered(event):
             health.failures, health.failing_since, health.last_success = 0, None, now
             self._view.delete(key)
-            return [_finished(delivery, "delivered", event.attempt, now, event.error[:_DETAIL])]
+            return [finished(delivery, "delivered", event.attempt, now, event.error[:_DETAIL])]
 
         # A mail server that took it for some of the recipients refused the others with an error, not with a status.
         detail = f"HTTP {event.status}" if event.status and not event.again else event.error[:_DETAIL]
@@ -345,8 +275,8 @@ class _Deliveries:
         effects: list[Effect] = []
         if gone(event):
             self._view.delete(key)
-            effects.append(_finished(delivery, "gone", event.attempt, now, detail))
-            effects += self._disable(channel, "answered 410 Gone", now)
+            effects.append(finished(delivery, "gone", event.attempt, now, detail))
+            effects += self._ends.disable(channel, "answered 410 Gone", now)
             return effects
         delay = retry_delay(event)
         if delay is not None:
@@ -354,54 +284,12 @@ class _Deliveries:
             self._view.put(key, msgspec.structs.replace(delivery, due=now + delay, error=detail, to=to))
         else:
             self._view.delete(key)
-            effects.append(_finished(delivery, "exhausted", event.attempt, now, detail))
+            effects.append(finished(delivery, "exhausted", event.attempt, now, detail))
             if to_be_disabled(health.failing_since, now):
-                effects += self._disable(
+                effects += self._ends.disable(
                     channel, f"nothing delivered for {DISABLE_AFTER // DAY} days; last: {detail}", now
                 )
                 return effects
         if health.failures in WARNINGS:
-            effects.append(_troubled(channel, health, detail, now))
+            effects.append(troubled(channel, health, detail, now))
         return effects
-
-    def _disable(self, channel: str, detail: str, now: Micros) -> list[Effect]:
-        health = self._view.edit(EndpointHealth, health_key(channel))
-        health.disabled, health.disabled_at, health.disabled_because = True, now, detail
-        ended = self._end_all(channel, f"the channel was disabled: {detail}", now)
-        return [_troubled(channel, health, detail, now), *ended]
-
-    def _end_all(self, channel: str, detail: str, now: Micros) -> list[Effect]:
-        """End every pending delivery of a channel, in the order of their keys."""
-        effects: list[Effect] = []
-        for key in sorted(self._pending.of(channel)):
-            delivery: Delivery = self._view.get(key)
-            self._view.delete(key)
-            effects.append(_finished(delivery, "removed", _reported(delivery), now, detail))
-        return effects
-
-
-def _reported(delivery: Delivery) -> int:
-    """How many attempts were reported."""
-    return delivery.attempt - (delivery.due is None)
-
-
-def _finished(delivery: Delivery, outcome: Outcome, attempts: int, now: Micros, detail: str = "") -> Effect:
-    value = DeliveryFinished(
-        id=delivery.id,
-        channel=delivery.channel,
-        notice=delivery.notice,
-        outcome=outcome,
-        attempts=attempts,
-        at=now,
-        detail=detail,
-        event=delivery.event,
-        body=delivery.body,
-        began=delivery.first_due,
-        replay=delivery.replay,
-    )
-    return Effect(TRANSITIONS, delivery.channel, value, SAME)
-
-
-def _troubled(channel: str, health: EndpointHealth, detail: str, now: Micros) -> Effect:
-    value = ChannelTroubled(channel=channel, at=now, failures=health.failures, disabled=health.disabled, detail=detail)
-    return Effect(TRANSITIONS, channel, value, SAME)

@@ -13,6 +13,9 @@ from schemas.definitions import Addresses, ChannelKind, Notice
 from schemas.ids import derived_id
 from schemas.ticks import Progress, Tick, TimeCorrected
 
+# The kind of a key: that of the counters of a channel.
+HEALTH = "health"
+
 
 class Endpoint(Fact, tag="endpoint", frozen=True):
     """A channel as its deliveries need it: a webhook has `url` and `secret` (encrypted), e-mail has `addresses`.
@@ -139,3 +142,18 @@ def event_id(transition: str, notice: Notice) -> str:
 def delivery_id(event: str, channel: str) -> str:
     """The id of the delivery of an event to a channel."""
     return derived_id(event, channel)
+
+
+def endpoint_key(channel: str) -> str:
+    """The key of a channel's definition."""
+    return f"endpoint/{channel}"
+
+
+def health_key(channel: str) -> str:
+    """The key of a channel's counters."""
+    return f"{HEALTH}/{channel}"
+
+
+def delivery_key(delivery: str) -> str:
+    """The key of a pending delivery."""
+    return f"delivery/{delivery}"

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from processors import deliveries
-from processors.deliveries import DeliveriesFold, delivery_key
+from processors import delivery_ends
+from processors.deliveries import DeliveriesFold
 from processors.fold import Record, Session, View
 from processors.retry_policy import DAY, MOST_PENDING
 from schemas.base import SECOND, Micros, encode
@@ -25,6 +25,7 @@ from schemas.deliveries import (
     Endpoint,
     EndpointDefined,
     EndpointRemoved,
+    delivery_key,
 )
 from schemas.ids import derived_id
 from schemas.ticks import Tick
@@ -116,7 +117,7 @@ def run(records: Journal) -> tuple[dict[str, msgspec.Struct], list[Any]]:
 def test_any_split_repetition_and_restart_gives_the_same(
     most: int, course: list[Step], cuts: set[int], repeats: int
 ) -> None:
-    with mock.patch.object(deliveries, "MOST_PENDING", most):
+    with mock.patch.object(delivery_ends, "MOST_PENDING", most):
         _compare_split(journal(course), cuts, repeats)
 
 
@@ -143,7 +144,7 @@ def _compare_split(records: Journal, cuts: set[int], repeats: int) -> None:
 @given(course=steps)
 @settings(max_examples=100, deadline=None)
 def test_every_delivery_ends_in_exactly_one_final_state(most: int, course: list[Step]) -> None:
-    with mock.patch.object(deliveries, "MOST_PENDING", most):
+    with mock.patch.object(delivery_ends, "MOST_PENDING", most):
         _count_ends(course, most)
 
 

@@ -7,8 +7,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from processors.deliveries import BODY_LIMIT, DeliveriesFold, delivery_key, endpoint_key, health_key
+from processors.deliveries import DeliveriesFold
 from processors.fold import Effect, Record, Session, View
+from processors.notice_body import BODY_LIMIT
 from processors.retry_policy import ATTEMPTS, MAX_AGE, MOST_PENDING, MOST_PENDING_SIZE, retry_delay
 from schemas.base import SECOND, Micros, encode
 from schemas.dead_letters import DeadLetter
@@ -22,6 +23,9 @@ from schemas.deliveries import (
     EndpointDefined,
     EndpointHealth,
     EndpointRemoved,
+    delivery_key,
+    endpoint_key,
+    health_key,
 )
 from schemas.ids import derived_id
 from schemas.ticks import Tick

@@ -1,0 +1,120 @@
+"""How deliveries end that the receiver did not take, and how a channel is given up. Pure.
+
+A delivery ends when it has been due for too long, as the oldest of a channel of which too much is pending, or with its
+channel. Each of the first two is a reason to look whether the channel is to be disabled.
+"""
+
+from processors.fold import SAME, Effect, View
+from processors.pending_deliveries import PendingDeliveries
+from processors.retry_policy import (
+    DAY,
+    DISABLE_AFTER,
+    MAX_AGE,
+    MOST_PENDING,
+    MOST_PENDING_SIZE,
+    to_be_disabled,
+    too_old_at,
+)
+from processors.wheel import Wheel
+from schemas.base import Micros
+from schemas.deliveries import Delivery, EndpointHealth, delivery_key, health_key
+from schemas.topics import TRANSITIONS
+from schemas.transitions import ChannelTroubled, DeliveryFinished, Outcome
+
+# So many deliveries are ended by age, or as surplus, in one event, so that it fits into a transaction.
+MOST_ENDED = 1_000
+
+
+class DeliveryEnds:
+    """Of one partition. Each method changes the view and returns the effects of that."""
+
+    def __init__(self, view: View, pending: PendingDeliveries, wheel: Wheel) -> None:
+        self._view, self._pending, self._wheel = view, pending, wheel
+
+    def end_old(self, channel: str, now: Micros, most: int) -> list[Effect]:
+        """End what the receiver has not taken for too long; of a channel that does not fail nothing is too old.
+
+        What is beyond `most` ends at the next tick.
+        """
+        health: EndpointHealth | None = self._view.get(health_key(channel))
+        effects: list[Effect] = []
+        while health is not None and (oldest := self._pending.oldest(channel)) is not None:
+            until = too_old_at(oldest, health.failing_since)
+            if until is None or until > now or len(effects) >= most:
+                self._wheel.set(health_key(channel), now + MAX_AGE if until is None else until)
+                break
+            effects.append(self._exhaust(oldest, now, f"not delivered within {MAX_AGE // DAY} days"))
+        return effects + self._disable_if_dead(channel, now) if effects else []
+
+    def end_surplus(self, channel: str, now: Micros) -> list[Effect]:
+        """End the oldest while too much is pending. That counts as a failure of the channel: it does not keep up."""
+        effects: list[Effect] = []
+        while len(effects) < MOST_ENDED and self._has_surplus(channel):
+            oldest = self._pending.oldest(channel)
+            assert oldest is not None
+            effects.append(self._exhaust(oldest, now, "too many deliveries were pending, and this was the oldest"))
+        if effects:
+            health = self._view.edit(EndpointHealth, health_key(channel))
+            if health.failing_since is None:
+                health.failing_since = now
+        return effects + self._disable_if_dead(channel, now) if effects else []
+
+    def end_all(self, channel: str, detail: str, now: Micros) -> list[Effect]:
+        """End every pending delivery of a channel, in the order of their keys."""
+        effects: list[Effect] = []
+        for key in sorted(self._pending.of(channel)):
+            delivery: Delivery = self._view.get(key)
+            self._view.delete(key)
+            effects.append(finished(delivery, "removed", _reported(delivery), now, detail))
+        return effects
+
+    def disable(self, channel: str, detail: str, now: Micros) -> list[Effect]:
+        """Give the channel up, and what is pending with it."""
+        health = self._view.edit(EndpointHealth, health_key(channel))
+        health.disabled, health.disabled_at, health.disabled_because = True, now, detail
+        ended = self.end_all(channel, f"the channel was disabled: {detail}", now)
+        return [troubled(channel, health, detail, now), *ended]
+
+    def _has_surplus(self, channel: str) -> bool:
+        return len(self._pending.of(channel)) > MOST_PENDING or self._pending.size(channel) > MOST_PENDING_SIZE
+
+    def _exhaust(self, delivery: Delivery, now: Micros, why: str) -> Effect:
+        self._view.delete(delivery_key(delivery.id))
+        detail = f"{why}; last: {delivery.error}" if delivery.error else why
+        return finished(delivery, "exhausted", _reported(delivery), now, detail)
+
+    def _disable_if_dead(self, channel: str, now: Micros) -> list[Effect]:
+        """A delivery has just ended without success: give the channel up if none has succeeded for days."""
+        health: EndpointHealth = self._view.get(health_key(channel))
+        if not to_be_disabled(health.failing_since, now):
+            return []
+        return self.disable(channel, f"nothing delivered for {DISABLE_AFTER // DAY} days", now)
+
+
+def _reported(delivery: Delivery) -> int:
+    """How many attempts were reported."""
+    return delivery.attempt - (delivery.due is None)
+
+
+def finished(delivery: Delivery, outcome: Outcome, attempts: int, now: Micros, detail: str = "") -> Effect:
+    """A delivery has ended: its outcome, and what is needed to send it again."""
+    value = DeliveryFinished(
+        id=delivery.id,
+        channel=delivery.channel,
+        notice=delivery.notice,
+        outcome=outcome,
+        attempts=attempts,
+        at=now,
+        detail=detail,
+        event=delivery.event,
+        body=delivery.body,
+        began=delivery.first_due,
+        replay=delivery.replay,
+    )
+    return Effect(TRANSITIONS, delivery.channel, value, SAME)
+
+
+def troubled(channel: str, health: EndpointHealth, detail: str, now: Micros) -> Effect:
+    """The channel's failures are worth a warning, or it was disabled."""
+    value = ChannelTroubled(channel=channel, at=now, failures=health.failures, disabled=health.disabled, detail=detail)
+    return Effect(TRANSITIONS, channel, value, SAME)

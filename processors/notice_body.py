@@ -1,0 +1,20 @@
+"""The body of a notice, as webhooks get it, and as mails are made of it. Pure."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from schemas.base import SECOND, Micros
+
+# A body must fit into a record of a state topic, with room to spare (Kafka takes 1 MB).
+BODY_LIMIT = 256 * 1024
+
+
+def render_body(notice: str, at: Micros, data: dict[str, Any], site: str = "") -> str:
+    """PoppaPing's form: event, timestamp, data; a page of ours is made a whole URL below `site`."""
+    monitor = data.get("monitor")
+    if isinstance(monitor, dict) and isinstance(url := monitor.get("url"), str) and url.startswith("/"):
+        data = {**data, "monitor": {**monitor, "url": f"{site}{url}"}}
+    timestamp = datetime.fromtimestamp(at // SECOND, UTC).isoformat()
+    return msgspec.json.encode({"event": notice, "timestamp": timestamp, "data": data}).decode()
