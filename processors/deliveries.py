@@ -46,6 +46,7 @@ from processors.retry_policy import (
 from processors.time_correction import correct_deliveries, correct_time
 from processors.wheel import Wheel
 from schemas.base import SECOND, Micros
+from schemas.definitions import TO_EVERY_CHANNEL
 from schemas.deliveries import (
     HEALTH,
     DeliveriesEvent,
@@ -79,7 +80,7 @@ class DeliveriesFold:
     """Plugs the fold into the runtime."""
 
     name = "deliveries"
-    version = 4
+    version = 5
     journal: Topic = DELIVERIES
     states: Topic = DELIVERY_STATES
 
@@ -202,7 +203,7 @@ class _Deliveries:
         now = self._moment(event.at, context)
         effects: list[Effect] = []
         for notice in dict.fromkeys(event.notices):
-            if endpoint is not None and notice not in endpoint.notices:
+            if endpoint is not None and notice not in endpoint.notices and notice not in TO_EVERY_CHANNEL:
                 continue
             name = event_id(event.transition, notice)
             delivery = Delivery(

@@ -17,8 +17,9 @@ from processors.retry_policy import (
 )
 from processors.wheel import Wheel
 from schemas.base import Micros
-from schemas.deliveries import Delivery, EndpointHealth, delivery_key, health_key
-from schemas.topics import TRANSITIONS
+from schemas.deliveries import Delivery, Endpoint, EndpointHealth, delivery_key, endpoint_key, health_key
+from schemas.requests import ChannelDisabled
+from schemas.topics import PROJECTS, TRANSITIONS
 from schemas.transitions import ChannelTroubled, DeliveryFinished, Outcome
 
 # So many deliveries are ended by age, or as surplus, in one event, so that it fits into a transaction.
@@ -73,7 +74,15 @@ class DeliveryEnds:
         health = self._view.edit(EndpointHealth, health_key(channel))
         health.disabled, health.disabled_at, health.disabled_because = True, now, detail
         ended = self.end_all(channel, f"the channel was disabled: {detail}", now)
-        return [troubled(channel, health, detail, now), *ended]
+        return [troubled(channel, health, detail, now), *self._tell_project(channel, health, detail, now), *ended]
+
+    def _tell_project(self, channel: str, health: EndpointHealth, detail: str, now: Micros) -> list[Effect]:
+        """Other channels may stand in other partitions; the fold of projects knows them."""
+        endpoint: Endpoint | None = self._view.get(endpoint_key(channel))
+        if endpoint is None:
+            return []
+        event = ChannelDisabled(channel=channel, at=now, because=detail, failures=health.failures)
+        return [Effect(PROJECTS, endpoint.project, event)]
 
     def _has_surplus(self, channel: str) -> bool:
         return len(self._pending.of(channel)) > MOST_PENDING or self._pending.size(channel) > MOST_PENDING_SIZE

@@ -34,6 +34,7 @@ _SAYS = {
     "incident.created": "Incident opened: {}",
     "incident.resolved": "Incident resolved: {}",
     "monitor.not_observed": "{} was not observed",
+    "channel.disabled": "{} was disabled: nothing is sent to it any more",
 }
 # Not every server takes eight bits.
 _UTF8 = Charset("utf-8")
@@ -85,7 +86,7 @@ class Letters:
         name = one_line(_text(monitor, "name")) or _text(monitor, "url") or _text(monitor, "id") or "A monitor"
         says = _SAYS[delivery.notice].format(name)
         url = _text(monitor, "url")
-        page = url if monitor.get("kind") == "heartbeat" else f"{endpoint.site}/"
+        page = url if monitor.get("kind") in ("heartbeat", "channel") else f"{endpoint.site}/"
         results = monitor.get("last_results")
         return {
             "site_name": self._site_name,

@@ -14,6 +14,7 @@ import msgspec
 from msgspec import UNSET
 from msgspec.structs import asdict, replace
 
+from processors.channel_news import tell_of_disabled
 from processors.fold import Context, Effect, Refused, View
 from processors.partition_time import fold_plain_tick, vouched
 from processors.project_index import Denied, ProjectIndex, must_have_uuid
@@ -29,6 +30,7 @@ from schemas.pings import CheckDefined, CheckRemoved
 from schemas.requests import (
     ChannelCreate,
     ChannelDelete,
+    ChannelDisabled,
     ChannelFields,
     ChannelUpdate,
     CheckCreate,
@@ -44,6 +46,7 @@ from schemas.requests import (
     MonitorDelete,
     MonitorUpdate,
     ProjectCreate,
+    ProjectsEvent,
     ProjectsRequest,
     StatusPageCreate,
     StatusPageDelete,
@@ -70,10 +73,10 @@ class Projects:
     """The fold itself (see processors.fold.Fold)."""
 
     name = "projects"
-    version = 2
+    version = 3
     journal = PROJECTS
     states = DEFINITIONS
-    events: msgspec.json.Decoder[Any] = msgspec.json.Decoder(ProjectsRequest | Tick | TimeCorrected)
+    events: msgspec.json.Decoder[Any] = msgspec.json.Decoder(ProjectsEvent | Tick | TimeCorrected)
     records: msgspec.json.Decoder[Any] = msgspec.json.Decoder(Definition | Progress)
 
     def owner(self, view: View, key: str) -> str:
@@ -98,7 +101,7 @@ class ProjectsPartition:
         """Nothing: a request is answered only when it has been folded, and the states are kept."""
         return ()
 
-    def apply(self, event: ProjectsRequest | Tick | TimeCorrected, context: Context) -> Iterable[Effect]:
+    def apply(self, event: ProjectsEvent | Tick | TimeCorrected, context: Context) -> Iterable[Effect]:
         """Decide one request, or take the time from a tick."""
         if isinstance(event, Tick):
             self._tick(event, context)
@@ -106,6 +109,8 @@ class ProjectsPartition:
         if isinstance(event, TimeCorrected):
             correct_time(self._view, context)
             return []
+        if isinstance(event, ChannelDisabled):
+            return self._channel_disabled(event, context)
         try:
             return self._decide(event, context.key, self._time_of(event, context))
         except Denied as denied:
@@ -113,6 +118,11 @@ class ProjectsPartition:
 
     def due(self) -> Micros:
         return self._maintenance.due()
+
+    def _channel_disabled(self, event: ChannelDisabled, context: Context) -> list[Effect]:
+        if not 0 <= event.at <= _BEYOND:
+            raise Refused("its time is not a time")
+        return tell_of_disabled(self._view, self.index, context.key, event)
 
     def _tick(self, tick: Tick, context: Context) -> None:
         if tick.now > _BEYOND:
@@ -199,7 +209,7 @@ class ProjectsPartition:
             raise Refused("keyed by another project")
         if self.index.is_there(request.channel):
             return [verdict(request, "found", request.channel.id)]
-        channel = replace(request.channel, created=at)
+        channel = replace(request.channel, created=at, disabled_at=None)
         if channel.kind == "email" and not channel.addresses:
             raise Refused("an e-mail channel without addresses")
         effects = [self._define_channel(channel, project, at)]
@@ -213,7 +223,7 @@ class ProjectsPartition:
         wanted = _chosen(request.fields)
         if wanted.keys() & ({"url", "secret"} if channel.kind == "email" else {"addresses"}):
             raise Denied("wrong kind of channel")
-        defined = self._define_channel(replace(channel, **wanted), project, at)
+        defined = self._define_channel(replace(channel, disabled_at=None, **wanted), project, at)
         return [defined, verdict(request, "updated", channel.id)]
 
     def _define_channel(self, channel: Channel, project: Project, at: Micros) -> Effect:

@@ -26,6 +26,11 @@ NOTICES: tuple[Notice, ...] = (
     "monitor.not_observed",
 )
 
+# What notices there are: those of a monitor or check, which a channel chooses from, and those about Pingfold itself,
+# which every channel gets.
+AnyNotice = Literal[Notice, "channel.disabled"]
+TO_EVERY_CHANNEL: frozenset[AnyNotice] = frozenset(("channel.disabled",))
+
 ChannelKind = Literal["webhook", "email"]
 
 # An address of plain ASCII (RFC 5321), without quotes, comments or names: nothing in it can end a header or a command.
@@ -87,6 +92,7 @@ class Channel(Fact, tag="channel", frozen=True):
 
     secret: signs webhooks; encrypted, None means the project's.
     site: where this Pingfold was reached when the channel was made; pages named in notices are found below it.
+    disabled_at: when it was given up; None again with every change. Its deliveries know why.
     """
 
     id: str
@@ -99,6 +105,7 @@ class Channel(Fact, tag="channel", frozen=True):
     secret: str | None = None
     site: str = ""
     addresses: Addresses = ()
+    disabled_at: Micros | None = None
 
 
 class Check(Fact, tag="check", frozen=True):

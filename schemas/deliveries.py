@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from msgspec import Meta
 
 from schemas.base import Fact, Micros, Value
-from schemas.definitions import Addresses, ChannelKind, Notice
+from schemas.definitions import Addresses, AnyNotice, ChannelKind, Notice
 from schemas.ids import derived_id
 from schemas.ticks import Progress, Tick, TimeCorrected
 
@@ -45,13 +45,15 @@ class EndpointRemoved(Fact, tag="endpoint.removed", frozen=True):
 class DeliveryRequested(Fact, tag="delivery.requested", frozen=True):
     """A transition that a channel may want to hear of: one delivery for each of `notices` that the channel takes.
 
+    Those about Pingfold itself (`channel.disabled`) every channel takes.
+
     transition: id of the transition. at: its time, which the body tells, however late it is sent.
     data: the `data` object of the body (`monitor`, `incident`), reference/poppaping-api.md section 6.
     """
 
     transition: str
     at: Micros
-    notices: tuple[Notice, ...]
+    notices: tuple[AnyNotice, ...]
     data: dict[str, Any]
 
 
@@ -64,7 +66,7 @@ class DeliveryReplayed(Fact, tag="delivery.replayed", frozen=True):
     replay: str
     at: Micros
     event: str
-    notice: Notice
+    notice: AnyNotice
     body: str
 
 
@@ -121,7 +123,7 @@ class Delivery(Value, tag="delivery"):
     id: str
     event: str
     channel: str
-    notice: Notice
+    notice: AnyNotice
     body: str
     first_due: Micros
     attempt: int = 1
@@ -134,7 +136,7 @@ class Delivery(Value, tag="delivery"):
 DeliveryStatesRecord = Endpoint | EndpointHealth | Delivery | Progress
 
 
-def event_id(transition: str, notice: Notice) -> str:
+def event_id(transition: str, notice: AnyNotice) -> str:
     """The id of the event that a notice of a transition is."""
     return derived_id(transition, notice)
 

@@ -21,7 +21,7 @@ from schemas.deliveries import DeliveriesEvent, DeliveryStatesRecord
 from schemas.monitor_states import MonitorStatesRecord
 from schemas.pings import PingsEvent
 from schemas.probes import ProbeResultsEvent
-from schemas.requests import Decision, ProjectsRequest
+from schemas.requests import Decision, ProjectsEvent
 from schemas.ticks import Gap, Heartbeat, Progress, Tick, TimeCorrected
 from schemas.topics import Cleanup, Topic
 from schemas.transitions import Transition
@@ -30,7 +30,7 @@ Kind: TypeAlias = Literal["journal", "state", "stream"]
 
 # Unions, as a decoder takes them.
 CARRIES: dict[Topic, Any] = {
-    topics.PROJECTS: ProjectsRequest | Tick | TimeCorrected,
+    topics.PROJECTS: ProjectsEvent | Tick | TimeCorrected,
     topics.PINGS: PingsEvent,
     topics.PROBE_RESULTS: ProbeResultsEvent,
     topics.DELIVERIES: DeliveriesEvent,

@@ -1,4 +1,5 @@
-"""The `projects` journal: requests to create, change or delete, and the verdicts on them (topic `decisions`).
+"""The `projects` journal: requests to create, change or delete, and the verdicts on them (topic `decisions`); and what
+the channels of a project are to be told.
 
 Every request names itself (`request`, a random UUID) and its time; its verdict carries the same name. A request that
 makes something carries a random candidate id; the fold decides whether that id comes into being.
@@ -111,6 +112,18 @@ class ChannelUpdate(Request, tag="channel.update", frozen=True):
 
 class ChannelDelete(Request, tag="channel.delete", frozen=True):
     id: str
+
+
+class ChannelDisabled(Fact, tag="channel.disabled", frozen=True):
+    """The fold of deliveries has given a channel up: the other channels of the project are told. No request.
+
+    because: what people are told. failures: attempts that failed in a row.
+    """
+
+    channel: str
+    at: Micros
+    because: str
+    failures: int = 0
 
 
 class CheckCreate(Request, tag="check.create", frozen=True):
@@ -252,6 +265,10 @@ ProjectsRequest = (
     | StatusPageUpdate
     | StatusPageDelete
 )
+
+
+# The journal `projects`, besides ticks.
+ProjectsEvent = ProjectsRequest | ChannelDisabled
 
 
 class Decision(Fact, tag="decision", frozen=True):

@@ -6,7 +6,6 @@ which is derived in a fold and random in a test that somebody asks for. A dead l
 """
 
 from collections.abc import Callable, Collection, Mapping
-from typing import Any, get_args
 
 import msgspec
 
@@ -18,16 +17,18 @@ from schemas.ids import is_derived
 from schemas.pings import CheckDefined, CheckRemoved
 from schemas.probes import DependencyChanged, MaintenanceDefined, MaintenanceRemoved, MonitorDefined, MonitorRemoved
 from schemas.published import tag_of
-from schemas.topics import DEAD_LETTERS, DECISIONS, DELIVERIES, PINGS, PROBE_RESULTS, TRANSITIONS, Topic
+from schemas.requests import ChannelDisabled
+from schemas.topics import DEAD_LETTERS, DECISIONS, DELIVERIES, PINGS, PROBE_RESULTS, PROJECTS, TRANSITIONS, Topic
 
 # Whether a record was made by a fold.
 IsMade = Callable[[Stored], bool]
 
 # What folds append to journals; all other types come from others.
-_IN_JOURNALS: dict[Topic, Any] = {
-    PINGS: CheckDefined | CheckRemoved,
-    PROBE_RESULTS: MonitorDefined | MonitorRemoved | MaintenanceDefined | MaintenanceRemoved | DependencyChanged,
-    DELIVERIES: EndpointDefined | EndpointRemoved | DeliveryRequested,
+_IN_JOURNALS: dict[Topic, tuple[type[msgspec.Struct], ...]] = {
+    PROJECTS: (ChannelDisabled,),
+    PINGS: (CheckDefined, CheckRemoved),
+    PROBE_RESULTS: (MonitorDefined, MonitorRemoved, MaintenanceDefined, MaintenanceRemoved, DependencyChanged),
+    DELIVERIES: (EndpointDefined, EndpointRemoved, DeliveryRequested),
 }
 
 
@@ -48,7 +49,7 @@ def effect_topics() -> dict[Topic, IsMade]:
     streams: dict[Topic, IsMade] = {topic: any_record for topic in (TRANSITIONS, DECISIONS, DEAD_LETTERS)}
     journals = {
         topic: of_types(
-            [tag_of(each) for each in get_args(types)],
+            [tag_of(each) for each in types],
             {tag_of(DeliveryRequested): _is_of_a_transition} if topic is DELIVERIES else {},
         )
         for topic, types in _IN_JOURNALS.items()

@@ -22,7 +22,7 @@ from query_api.poppaping.bodies import judged
 from query_api.poppaping.channel_desk import ChannelDesk, Channels
 from query_api.poppaping.results import unavailable
 from schemas.base import Micros
-from schemas.definitions import Channel, Notice
+from schemas.definitions import AnyNotice, Channel, Notice
 from schemas.deliveries import Delivery, DeliveryReplayed, DeliveryRequested, delivery_id, event_id
 from schemas.ids import new_id
 
@@ -160,7 +160,7 @@ def _history(parts: Parts) -> DeliveryHistoryReads:
 
 
 def _again(sent: SentRow, now: Micros) -> DeliveryReplayed:
-    notice: Notice = msgspec.convert(sent.notice, Notice)
+    notice: AnyNotice = msgspec.convert(sent.notice, AnyNotice)
     return DeliveryReplayed(replay=new_id(), at=now, event=sent.event, notice=notice, body=sent.body)
 
 
@@ -179,7 +179,7 @@ def _micros(moment: datetime) -> Micros:
     return min(max(0, (moment - _EPOCH) // _MICROSECOND), FOREVER)
 
 
-def _begun(id: str, event: str, notice: Notice) -> dict[str, Any]:
+def _begun(id: str, event: str, notice: AnyNotice) -> dict[str, Any]:
     return {"id": id, "event": notice, "event_id": event, "status": "pending"}
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from query_api.poppaping.answers import RATE_HEADERS
-from schemas.definitions import NOTICES
+from schemas.definitions import NOTICES, TO_EVERY_CHANNEL
 from schemas.published import portable
 
 Schema = dict[str, Any]
@@ -19,6 +19,7 @@ _ID_OR_NULL: Schema = {"anyOf": [_ID, {"type": "null"}]}
 _COUNT: Schema = {"type": "integer", "minimum": 0}
 _COUNT_OR_NULL: Schema = {"anyOf": [_COUNT, {"type": "null"}]}
 _NOTICE: Schema = {"type": "string", "enum": list(NOTICES)}
+_SENT: Schema = {"type": "string", "enum": [*NOTICES, *sorted(TO_EVERY_CHANNEL)]}
 _NUMBER_OR_NULL: Schema = {"type": ["number", "null"]}
 _FLAG: Schema = {"type": "boolean"}
 
@@ -151,7 +152,7 @@ CHANNEL = _object(
 )
 _BEGUN: dict[str, Schema] = {
     "id": _ID,
-    "event": _NOTICE,
+    "event": _SENT,
     "event_id": _told(_ID, "The `webhook-id`."),
     "status": _one_of("pending"),
 }
@@ -160,7 +161,7 @@ REPLAYED = _object(**_BEGUN, replay_id=_told(_ID, "Of this sending again."))
 REPLAYED_MANY = _object(replayed=_COUNT, more=_told(_FLAG, "There are others, which were not sent again."))
 DELIVERY = _object(
     id=_ID,
-    event=_NOTICE,
+    event=_SENT,
     event_id=_told(_ID_OR_NULL, "The `webhook-id`, equal over retries, replays and channels."),
     replay_id=_told(_ID_OR_NULL, "Which sending again this is; null: the first sending."),
     status=_one_of("pending", "delivered", "exhausted", "gone", "removed"),

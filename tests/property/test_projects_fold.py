@@ -34,6 +34,7 @@ from schemas.requests import (
     MonitorFields,
     MonitorUpdate,
     ProjectCreate,
+    ProjectsEvent,
     ProjectsRequest,
     StatusPageCreate,
     StatusPageDelete,
@@ -61,7 +62,7 @@ class Watched(Projects):
         fold, self.view = self, view
 
         class Watching(ProjectsPartition):
-            def apply(self, event: ProjectsRequest | Tick | TimeCorrected, context: Context) -> Iterable[Effect]:
+            def apply(self, event: ProjectsEvent | Tick | TimeCorrected, context: Context) -> Iterable[Effect]:
                 effects = super().apply(event, context)
                 if context.offset in fold.failing:
                     raise RuntimeError("after all was done")

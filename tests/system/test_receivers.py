@@ -74,8 +74,8 @@ def receiver_id(receiver: Receiver, check: str, taken: bool) -> str:
     return receiver.wait(check, "monitor.down", taken=taken).id
 
 
-def test_a_receiver_that_is_gone_is_not_called_again(pingfold: Pingfold, other: Receiver) -> None:
-    """Statement 4: 410 ends the delivery and disables the channel, which is recorded."""
+def test_a_receiver_that_is_gone_is_not_called_again(pingfold: Pingfold, receiver: Receiver, other: Receiver) -> None:
+    """Statement 4: 410 ends the delivery and disables the channel, which is recorded, and told to the other channel."""
     other.answer = 410
     other.start()
     channel = pingfold.channel(other.url, events=["monitor.down"])
@@ -83,6 +83,7 @@ def test_a_receiver_that_is_gone_is_not_called_again(pingfold: Pingfold, other: 
     pingfold.good_ping(check, "fail")
     wait_until(lambda: finished(pingfold, channel), 15.0, "it is recorded")
     assert [one["outcome"] for one in finished(pingfold, channel)] == ["gone"]
+    receiver.wait(channel, "channel.disabled")
     pingfold.good_ping(check)
     pingfold.good_ping(check, "fail")
     wait_until(lambda: len(finished(pingfold, channel)) == 2, 15.0, "the second one is recorded")

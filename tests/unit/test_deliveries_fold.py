@@ -28,6 +28,7 @@ from schemas.deliveries import (
     health_key,
 )
 from schemas.ids import derived_id
+from schemas.requests import ChannelDisabled
 from schemas.ticks import Tick
 from schemas.transitions import ChannelTroubled, DeliveryFinished
 
@@ -226,10 +227,11 @@ def test_410_disables_the_channel_and_ends_what_is_pending(driver: Driver) -> No
     driver.request("t1")
     driver.request("t2")
     first, second = driver.pending()
-    finished, troubled, removed = driver.attempt(first, 410)
+    finished, troubled, told, removed = driver.attempt(first, 410)
     assert (finished.id, finished.outcome, finished.attempts) == (first.id, "gone", 1)
     assert isinstance(troubled, ChannelTroubled)
     assert troubled.disabled
+    assert told == ChannelDisabled(channel="c", at=driver.now, because="answered 410 Gone", failures=1)
     assert (removed.id, removed.outcome, removed.attempts) == (second.id, "removed", 0)
     assert "410" in removed.detail
     assert driver.pending() == []
@@ -381,7 +383,7 @@ def test_a_replay_of_what_is_pending_only_hurries_it(driver: Driver) -> None:
 
 def test_a_replay_to_a_channel_that_is_not_served_ends_at_once(driver: Driver) -> None:
     driver.request("t1")
-    [finished, troubled] = driver.attempt(driver.pending()[0], 410)
+    [finished, troubled, _] = driver.attempt(driver.pending()[0], 410)
     assert isinstance(troubled, ChannelTroubled)
     [removed] = driver.replay(finished)
     assert (removed.outcome, removed.detail, removed.replay) == ("removed", "the channel is disabled", "r1")
@@ -441,7 +443,8 @@ def test_what_waits_behind_a_receiver_that_times_out_ends_by_age(driver: Driver)
     driver.tick(T0 + 5 * DAY)
     driver.tick(T0 + 5 * DAY + MAX_AGE - SECOND)
     assert len(driver.pending()) == 1
-    finished, troubled = driver.tick(T0 + 5 * DAY + MAX_AGE)
+    finished, troubled, told = driver.tick(T0 + 5 * DAY + MAX_AGE)
+    assert isinstance(told, ChannelDisabled)
     assert (finished.outcome, troubled.disabled) == ("exhausted", True)
     health = driver.health()
     assert (health.disabled, health.disabled_at) == (True, T0 + 5 * DAY + MAX_AGE)

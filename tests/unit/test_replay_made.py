@@ -1,5 +1,7 @@
 """Which records only folds can have made: every type of every topic of effects is one or the other."""
 
+from typing import get_args
+
 import pytest
 
 from infra.log.reading import Stored
@@ -9,7 +11,8 @@ from schemas.dead_letters import RETRIED_HEADER, DeadLetter
 from schemas.deliveries import DeliveryRequested
 from schemas.ids import derived_id, is_derived, new_id
 from schemas.published import kind_of, tag_of, types_of
-from schemas.topics import DEAD_LETTERS, DECISIONS, DELIVERIES, PINGS, PROBE_RESULTS, TRANSITIONS, Topic
+from schemas.requests import ProjectsRequest
+from schemas.topics import DEAD_LETTERS, DECISIONS, DELIVERIES, PINGS, PROBE_RESULTS, PROJECTS, TRANSITIONS, Topic
 from tests.toy_fold import Toy
 
 MADE = {
@@ -18,11 +21,13 @@ MADE = {
         "monitor.defined", "monitor.removed", "maintenance.defined", "maintenance.removed", "dependency.changed",
     },
     DELIVERIES: {"endpoint.defined", "endpoint.removed", "delivery.requested"},
+    PROJECTS: {"channel.disabled"},
 }  # fmt: skip
 BY_OTHERS = {
     PINGS: {"ping.received", "check.paused", "check.resumed", "tick", "time.corrected"},
     PROBE_RESULTS: {"probe.completed", "region.troubled", "region.well", "tick", "time.corrected"},
     DELIVERIES: {"delivery.attempted", "delivery.replayed", "tick", "time.corrected"},
+    PROJECTS: {tag_of(each) for each in get_args(ProjectsRequest)} | {"tick", "time.corrected"},
 }
 
 
