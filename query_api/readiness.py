@@ -12,6 +12,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 import structlog
@@ -44,6 +45,8 @@ STANDING_SECONDS = 30.0
 _TIME_LIMIT = 20 * SECOND
 # After so long without movement, what waits in a journal is looked at: it may be markers of transactions alone.
 _MARKERS_SECONDS = 5.0
+# Looks further apart than this were not answered in between.
+_UNKNOWN_SECONDS = 2 * EVERY_SECONDS
 # Attempts take up to 15 s; one of all that are under way ends within this.
 _SENDER_SECONDS = 60.0
 
@@ -132,7 +135,11 @@ class Readiness:
             (region, number): ("", began) for region in prober_groups for number in numbers
         }
         self._roles = RoleFiles(settings.data)
-        self._ends, self._offsets, self._regions = Question(), Question(), Question()
+        # When it was last known what the writer and the probers of each region have committed.
+        self._written_known_at = began
+        self._signs_known_at = dict.fromkeys(prober_groups, began)
+        self._ends, self._offsets = Question(), Question()
+        self._regions = {region: Question() for region in prober_groups}
         self._answers, self._tail = Question(), Question()
         self._report, self._looked_at = Report(), 0.0
         self._looking: asyncio.Task[Report] | None = None
@@ -167,11 +174,11 @@ class Readiness:
 
     async def _look(self) -> Report:
         report = Report()
-        ends, written, regions, answered = await asyncio.gather(
+        ends, written, answered, *signs = await asyncio.gather(
             self._ends.ask(self._ask_ends),
             self._offsets.ask(self._ask_written),
-            self._regions.ask(self._ask_regions),
             self._answers.ask(lambda: self._clickhouse.rows("SELECT 1")),
+            *(self._regions[region].ask(partial(self._ask_signs, region)) for region in self._probers),
         )
         now = time.monotonic()
         if ends is None:
@@ -182,7 +189,7 @@ class Readiness:
             report.problems.append(Problem("clickhouse", "does not answer"))
         await self._judge_folds(report, now, ends)
         self._judge_history(report, now, ends, written)
-        self._judge_probers(report, now, regions)
+        self._judge_probers(report, now, dict(zip(self._probers, signs, strict=True)))
         waiting = self._deliveries.unattempted(now)
         if waiting >= _SENDER_SECONDS:
             report.problems.append(Problem("sender", f"notices are due, and none was attempted for {waiting:.0f} s"))
@@ -198,11 +205,8 @@ class Readiness:
     async def _ask_written(self) -> dict[Partition, Committed]:
         return await asyncio.to_thread(self._writer.committed, self._history, _QUESTION_SECONDS)
 
-    async def _ask_regions(self) -> dict[str, dict[Partition, Committed]]:
-        def ask() -> dict[str, dict[Partition, Committed]]:
-            return {region: group.committed(self._probed, _QUESTION_SECONDS) for region, group in self._probers.items()}
-
-        return await asyncio.to_thread(ask)
+    async def _ask_signs(self, region: str) -> dict[Partition, Committed]:
+        return await asyncio.to_thread(self._probers[region].committed, self._probed, _QUESTION_SECONDS)
 
     async def _judge_folds(self, report: Report, now: float, ends: Mapping[Partition, int] | None) -> None:
         behind = set(self._progress.behind(self._clock.now(), _TIME_LIMIT))
@@ -256,6 +260,11 @@ class Readiness:
         ends: Mapping[Partition, int] | None,
         written: Mapping[Partition, Committed] | None,
     ) -> None:
+        if written is not None:
+            self._written_known_at = now
+        elif (unknown := now - self._written_known_at) >= STANDING_SECONDS:
+            reason = f"Kafka has not told for {unknown:.0f} s how far the writer is"
+            report.problems.append(Problem("history", reason))
         if ends is None or written is None:
             return
         done = {tp: committed.offset for tp, committed in written.items()}
@@ -267,12 +276,18 @@ class Readiness:
             report.problems.append(Problem("history", reason))
 
     def _judge_probers(
-        self, report: Report, now: float, regions: Mapping[str, Mapping[Partition, Committed]] | None
+        self, report: Report, now: float, signs: Mapping[str, Mapping[Partition, Committed] | None]
     ) -> None:
         if not self._settings.probers and not self._has_monitors():
             return  # probers may run elsewhere, but there is nothing for them
-        for region in self._probers:
-            found = {} if regions is None else regions[region]
+        for region, found in signs.items():
+            unknown = now - self._signs_known_at[region]
+            if found is None:  # that nobody tells is not the probers' fault
+                if unknown >= STANDING_SECONDS:
+                    reason = f"Kafka has not told for {unknown:.0f} s whether they make progress"
+                    report.problems.append(Problem(f"probers of {region}", reason))
+                continue
+            self._note_known(region, now, unknown)
             for tp in self._probed:
                 sign = found[tp].metadata if tp in found else ""
                 if sign != self._sign[region, tp[1]][0] and sign:
@@ -283,3 +298,12 @@ class Readiness:
             elif stale:
                 which = ", ".join(map(str, stale))
                 report.problems.append(Problem(f"probers of {region}", f"none has partitions {which}"))
+
+    def _note_known(self, region: str, now: float, unknown: float) -> None:
+        """The signs of a region are known. Time in which they were not does not count against its probers."""
+        self._signs_known_at[region] = now
+        if unknown < _UNKNOWN_SECONDS:
+            return
+        for _, number in self._probed:
+            sign, since = self._sign[region, number]
+            self._sign[region, number] = sign, since + unknown

@@ -8,6 +8,9 @@ reported as stored that is not. Two patiences, and why they differ:
   librdkafka take a new epoch, and every message whose answer was lost is then written once more. So the client must
   outlast an outage; a record that its caller has given up may still be written when Kafka is back.
 
+A producer that confirms nothing for 30 s although a broker answers does not find it any more, as happens after the
+broker was away again and again; like one that met a fatal error, it is replaced.
+
 What is queued is bounded by the client's own limits: a full queue refuses at once.
 """
 
@@ -23,6 +26,7 @@ from typing import Any, NamedTuple
 import structlog
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
+from infra.availability import kafka_answers
 from schemas.topics import Topic
 
 log = structlog.get_logger(__name__)
@@ -34,6 +38,9 @@ _POLL_SECONDS = 0.5
 _FORMER_POLL_SECONDS = 0.05
 _RENEWAL_SECONDS = 1.0
 _JOIN_SECONDS = 2.0
+# Whoever gets no confirmation asks so often whether a broker is there, and after so many seconds of yes is replaced.
+_ASK_SECONDS = 5.0
+_BLIND_SECONDS = 20.0
 
 
 class Position(NamedTuple):
@@ -88,8 +95,10 @@ class Sink:
         bootstrap: str,
         patience: float = PATIENCE_SECONDS,
         producer: Callable[[dict[str, Any]], Producer] = Producer,
+        answers: Callable[[], bool] | None = None,
         **overrides: Any,
     ) -> None:
+        """`answers`: whether a broker is there; None: it is asked without this producer."""
         self._loop = asyncio.get_running_loop()
         self._patience = patience
         self._make = producer
@@ -100,6 +109,11 @@ class Sink:
         self._sweep: asyncio.TimerHandle | None = None
         self._former: list[tuple[Producer, float]] = []  # replaced; what they still report until then counts
         self._renewed_at = 0.0
+        self._answers = answers or partial(kafka_answers, bootstrap)
+        # Since when nothing handed over was confirmed; since when a broker has nevertheless been there.
+        self._unconfirmed_since: float | None = None
+        self._blind_since: float | None = None
+        self._asked_at = 0.0
         self.generation = 0
         self._closed = False
         self._stopping = threading.Event()
@@ -121,13 +135,15 @@ class Sink:
         future: asyncio.Future[Position] = self._loop.create_future()
         delivered = partial(self._delivered, future)
         name = topic if isinstance(topic, str) else topic.name
+        if self._unconfirmed_since is None:
+            self._unconfirmed_since = time.monotonic()
         try:
             self._produce(name, value, key, partition, delivered, headers)
         except BufferError:
             raise NotStored("the queue to Kafka is full") from None
         except KafkaException as error:
             if _is_fatal(error.args[0]):
-                self._renew(error.args[0])
+                self._renew(error.args[0].str())
             raise NotStored(str(error)) from error
         self._waiting.append((self._loop.time() + self._patience, future))
         if self._sweep is None:
@@ -178,6 +194,7 @@ class Sink:
         while not self._stopping.is_set():
             self._hear(self._producer, _FORMER_POLL_SECONDS if self._former else _POLL_SECONDS)
             self._hear_former()
+            self._look_whether_blind()
 
     def _hear(self, producer: Producer, timeout: float) -> None:
         """Hear reports. Whatever goes wrong with one of them, the others must be heard, too."""
@@ -205,7 +222,24 @@ class Sink:
             self._hear(producer, 0)
             self._former.remove(former)
 
+    def _look_whether_blind(self) -> None:
+        """Replace a producer that does not find its broker, which is there. Blocks for some seconds at most."""
+        now, since = time.monotonic(), self._unconfirmed_since
+        if since is None or now - since < _ASK_SECONDS:
+            self._blind_since = None
+        elif now - self._asked_at >= _ASK_SECONDS:
+            self._asked_at = now
+            if not self._answers():
+                self._blind_since = None
+            elif self._blind_since is None:
+                self._blind_since = now
+            elif now - self._blind_since >= _BLIND_SECONDS:
+                self._unconfirmed_since = self._blind_since = None
+                self._call(self._renew, f"nothing was confirmed for {now - since:.0f} s, although a broker answers")
+
     def _delivered(self, future: asyncio.Future[Position], error: KafkaError | None, message: Message) -> None:
+        if error is None or error.code() > 0:  # else it is the client's own: the broker has said nothing
+            self._unconfirmed_since = None
         position = Position(message.partition(), -1 if error is not None else message.offset())
         with self._lock:
             first = not self._done
@@ -232,18 +266,18 @@ class Sink:
             _fail(waiting.popleft()[1], f"Kafka did not confirm the record within {self._patience:g} s")
         self._sweep = self._loop.call_later(_SWEEP_SECONDS, self._expire) if waiting else None
 
-    # ---- renewal: an idempotent producer that met a fatal error never produces again
+    # ---- renewal: a producer that met a fatal error, or lost its broker, never produces again
 
     def _replace(self, failed: Producer, error: KafkaError) -> None:
         if _is_fatal(error) and failed is self._producer:  # else it has been replaced already
-            self._renew(error)
+            self._renew(error.str())
 
-    def _renew(self, error: KafkaError) -> None:
+    def _renew(self, why: str) -> None:
         """Go on with a new producer, unless one was made a moment ago, or none is needed any more."""
         now = time.monotonic()
         if self._closed or now - self._renewed_at < _RENEWAL_SECONDS:
             return
-        log.error("sink.renewed", error=error.str(), queued=len(self._producer))
+        log.error("sink.renewed", error=why, queued=len(self._producer))
         former, self._producer, self._renewed_at = self._producer, self._make(self._config), now
         self._former.append((former, now + self._patience))
         self.generation += 1

@@ -59,7 +59,9 @@ class World:
 class Looking:
     """A `Readiness` whose clock is moved by hand; every partition is folded up to its end when it begins."""
 
-    def __init__(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, regions: Mapping[str, str] = {"local": "probers"}
+    ) -> None:
         self.world, self.seconds = World(), 1_000.0
         world = self.world
 
@@ -90,7 +92,7 @@ class Looking:
             DeliveryStates(),
             Disk(settings),
             history=("writer", [TRANSITIONS.name]),
-            prober_groups={"local": "probers"},
+            prober_groups=regions,
             has_monitors=lambda: self.has_monitors,
         )
         self.has_monitors = False
@@ -164,6 +166,40 @@ async def test_probers_are_judged_by_what_they_commit(looking: Looking) -> None:
         (MONITOR_STATES.name, number): Committed(1, "a sign") for number in range(PARTITIONS - 1)
     }
     assert await looking.after(2.0) == [("probers of local", "none has partitions 3")]
+
+
+async def test_what_kafka_does_not_tell_is_told_and_nobody_is_accused(looking: Looking) -> None:
+    looking.has_monitors = True
+    committed = looking.world.committed
+
+    def sign(text: str) -> dict[Partition, Committed]:
+        return {(MONITOR_STATES.name, number): Committed(1, text) for number in range(PARTITIONS)}
+
+    committed["probers"] = sign("1")
+    assert await looking.after(2.0) == []
+    writer = committed.pop("writer")
+    committed.pop("probers")
+    assert await looking.after(28.0) == []
+    assert await looking.after(2.0) == [
+        ("history", "Kafka has not told for 30 s how far the writer is"),
+        ("probers of local", "Kafka has not told for 30 s whether they make progress"),
+    ]
+    await looking.after(60.0)
+    looking.fold()
+    committed |= {"writer": writer, "probers": sign("1")}
+    assert await looking.after(20.0) == [], "their next sign may not have been due"
+    assert await looking.after(12.0) == [("probers of local", "none makes progress")]
+    committed["probers"] = sign("2")
+    assert await looking.after(2.0) == []
+
+
+async def test_one_region_of_which_nothing_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    looking = Looking(tmp_path, monkeypatch, regions={"local": "probers", "far": "away"})
+    looking.has_monitors = True
+    assert await looking.after(32.0) == [
+        ("probers of local", "none makes progress"),
+        ("probers of far", "Kafka has not told for 32 s whether they make progress"),
+    ]
 
 
 async def test_servers_that_do_not_answer(looking: Looking, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import pytest
 from confluent_kafka import KafkaError, KafkaException
 
+from infra.log import sink as sink_module
 from infra.log.sink import NotStored, Position, Sink
 from infra.settings import Settings
 from ingest.ping.source import Source
@@ -90,8 +91,8 @@ def forget_producers() -> None:
     FakeProducer.made.clear()
 
 
-def sink(patience: float = PATIENCE) -> Sink:
-    return Sink("nowhere.invalid:9092", patience, FakeProducer)
+def sink(patience: float = PATIENCE, answers: Callable[[], bool] | None = None) -> Sink:
+    return Sink("nowhere.invalid:9092", patience, FakeProducer, answers)
 
 
 async def until(condition: Callable[[], bool]) -> None:
@@ -237,6 +238,52 @@ async def test_reports_that_wait_are_heard_before_anything_is_given_up() -> None
     FakeProducer.made[0].report(4)
     time.sleep(0.5)  # noqa: ASYNC251
     assert await ended(future) == Position(3, 4)
+    await log.close()
+
+
+async def test_a_producer_that_does_not_find_its_broker_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever is in hand gets no confirmation for long, and says nothing; whoever else asks gets an answer."""
+    monkeypatch.setattr(sink_module, "_ASK_SECONDS", 0.1)
+    monkeypatch.setattr(sink_module, "_BLIND_SECONDS", 0.3)
+    there, asked = [False], [0]
+
+    def answers() -> bool:
+        asked[0] += 1
+        return there[0]
+
+    log = sink(answers=answers)
+    timed_out = KafkaError(KafkaError._MSG_TIMED_OUT)
+    for _ in range(3):  # the client's own errors are no sign of a broker
+        with pytest.raises(NotStored):
+            await ended(log.put("t", "k", b"v"))
+        FakeProducer.made[0].report(error=timed_out)
+    await until(lambda: asked[0] >= 8)
+    assert len(FakeProducer.made) == 1, "a broker that is away is waited for"
+    there[0] = True
+    await until(lambda: len(FakeProducer.made) == 2)
+    future = log.put("t", "k", b"v")
+    FakeProducer.made[1].report(5)
+    assert await ended(future) == Position(3, 5)
+    before = asked[0]
+    await asyncio.sleep(0.5)
+    assert asked[0] == before, "while all is confirmed nobody is asked"
+    await log.close()
+
+
+async def test_a_broker_that_refuses_is_no_broker_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sink_module, "_ASK_SECONDS", 0.2)
+    asked = [0]
+
+    def answers() -> bool:
+        asked[0] += 1
+        return True
+
+    log = sink(answers=answers)
+    future = log.put("t", "k", b"v")
+    FakeProducer.made[0].report(error=KafkaError(KafkaError.MSG_SIZE_TOO_LARGE))
+    with pytest.raises(NotStored):
+        await ended(future)
+    assert log._unconfirmed_since is None
     await log.close()
 
 
