@@ -15,6 +15,7 @@ import signal
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,8 @@ import uvicorn
 from infra.embedded.clickhouse_codec import BadCompression
 from infra.embedded.clickhouse_door import check_caller, check_login
 from infra.embedded.clickhouse_engine import MIB, Engine
-from infra.embedded.clickhouse_http import Refused, Response, answer, decode, failure
+from infra.embedded.clickhouse_health import Health
+from infra.embedded.clickhouse_http import Call, Refused, Response, answer, decode, failure
 from infra.embedded.logins import Login, NoLogin, read_login
 from infra.embedded.ports import HOST
 
@@ -32,6 +34,7 @@ _THREADS = 8
 _WAITING = 256
 _LARGEST_BODY = 512 * MIB
 _STOP_SECONDS = 2
+_SELECT_ONE = Call(b"SELECT 1", None, (), "default", {}, {}, "TabSeparated", "")
 
 Message = dict[str, Any]
 
@@ -43,6 +46,7 @@ class Application:
         self._engine, self._login = engine, login
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="query")
         self._pending = 0
+        self._health = Health(partial(engine.run, _SELECT_ONE), _THREADS)
 
     async def __call__(self, scope: Message, receive: Any, send: Any) -> None:
         method: str = scope["method"]
@@ -66,7 +70,10 @@ class Application:
     async def _answer(self, method: str, scope: Message, receive: Any) -> Response:
         path: str = scope["path"]
         check_caller(_pairs(scope))
-        if path in ("/ping", "/replicas_status") or (path == "/" and method == "GET" and not scope["query_string"]):
+        if path in ("/ping", "/replicas_status"):
+            well = await self._health.is_well()
+            return Response(200, b"Ok.\n") if well else Response(503, b"The engine does not answer\n")
+        if path == "/" and method == "GET" and not scope["query_string"]:
             return Response(200, b"Ok.\n")
         if path != "/":
             return Response(404, b"There is no such page: queries go to /\n")
@@ -80,11 +87,13 @@ class Application:
         if self._pending >= _THREADS + _WAITING:
             return failure(str(Refused(202, "Too many simultaneous queries")), self._engine.version)
         self._pending += 1
+        self._health.begins()
         try:
             work = asyncio.get_running_loop().run_in_executor(self._pool, self._run, method, query, headers, body)
             return await work
         finally:
             self._pending -= 1
+            self._health.ended()
 
     def _run(self, method: str, query: bytes, headers: dict[str, str], body: bytes) -> Response:
         try:
