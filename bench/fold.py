@@ -20,7 +20,7 @@ from bench.checks import count_states, create_requests, ends_of, ping_events, pr
 from bench.processes import Usage, answer_of, module, wait_until
 from bench.report import Report, say
 from bench.stack import read_metrics
-from infra.secrets import Vault, new_ping_key
+from infra.secrets import Vault, new_ping_key, of_project
 from infra.settings import Settings
 from schemas.base import SECOND, Micros, encode
 from schemas.definitions import Project
@@ -77,9 +77,9 @@ def _checks(kafka: Broker, count: int) -> list[str]:
     """A project with checks, each of which is up."""
     vault = Vault.open(Settings(data=kafka.data))
     now = kafka_time()
-    project = Project(
-        id=new_id(), name="bench", ping_key=new_ping_key(), created=now, webhook_secret=vault.encrypt("whsec_YmVuY2g=")
-    )
+    id = new_id()
+    secret = vault.encrypt("whsec_YmVuY2g=", of_project(id))
+    project = Project(id=id, name="bench", ping_key=new_ping_key(), created=now, webhook_secret=secret)
     ids, requests = create_requests(count, 3600, 3600)
     made = [encode(ProjectCreate(request=new_id(), at=now, project=project)), *requests]
     with kafka.role("worker"):

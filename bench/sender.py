@@ -105,7 +105,7 @@ async def _alone(channels: int) -> dict[str, float]:
         if done == channels:
             all_done.set()
 
-    sender = Sender(post, report, lambda secret: secret)
+    sender = Sender(post, report, lambda secret, *_: secret)
     fold = _Fold(sender)
     names = [f"c{number}" for number in range(channels)]
     fold.channels({name: f"http://receiver.example/{name}" for name in names})
@@ -149,7 +149,7 @@ async def _beside(
         fold.attempted(attempted)
 
     async with WebhookClient(Guard([ip_network("127.0.0.0/8")])) as client:
-        sender = Sender(client.post, report, lambda secret: secret)
+        sender = Sender(client.post, report, lambda secret, *_: secret)
         fold = _Fold(sender)
         dying = [f"d{number}" for number in range(dead)]
         well = [f"h{number}" for number in range(healthy)]
@@ -198,7 +198,7 @@ async def _all_dead_tried(channels: int, url: str, connect_dead: float) -> float
             all_tried.set()
 
     async with WebhookClient(Guard([ip_network("127.0.0.0/8")]), connect_dead=connect_dead) as client:
-        sender = Sender(client.post, report, lambda secret: secret, pool=_DEAD_SLOTS)
+        sender = Sender(client.post, report, lambda secret, *_: secret, pool=_DEAD_SLOTS)
         fold = _Fold(sender)
         names = [f"d{number}" for number in range(channels)]
         fold.channels({name: f"{url}/{name}" for name in names}, failures=FAILING)

@@ -2,12 +2,15 @@
 
 Keys are random with at least 120 bits, so a plain SHA-256 is all that their hash needs. A `Vault` encrypts with
 AES-256-GCM under a key that never enters Kafka: `PINGFOLD_SECRET_KEY`, or `secret.key` in the data folder, made at the
-first start. No error message here holds a secret.
+first start. Each stored secret is bound to its place, the thing and the field it was given for: moved to another, it
+does not open. No error message here holds a secret.
 """
 
+import contextlib
 import hashlib
 import secrets
 from base64 import b64decode, b64encode, urlsafe_b64encode
+from typing import Protocol
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -79,8 +82,32 @@ def new_password() -> str:
     return secrets.token_urlsafe(18)
 
 
+def of_monitor(id: str) -> str:
+    """The place of what the probes of a monitor send."""
+    return f"monitor/{id}/sealed"
+
+
+def of_channel(id: str) -> str:
+    """The place of a channel's own secret."""
+    return f"channel/{id}/secret"
+
+
+def of_project(id: str) -> str:
+    """The place of the secret that signs the webhooks of a project."""
+    return f"project/{id}/webhook_secret"
+
+
+class Decrypts(Protocol):
+    """`Vault.decrypt`."""
+
+    def __call__(self, stored: str, /, *places: str) -> str: ...
+
+
 class Vault:
-    """Encrypts secrets for storing, and back. A stored secret names its key by a fingerprint: `v1.<key>.<base64>`."""
+    """Encrypts secrets for storing, and back. A stored secret names its key by a fingerprint: `v2.<key>.<base64>`.
+
+    Those of `v1`, which former versions wrote, are bound to no place.
+    """
 
     def __init__(self, key: bytes, source: str) -> None:
         self._cipher = AESGCM(key)
@@ -101,17 +128,20 @@ class Vault:
             raise SecretError(f"{path} cannot be read: {type(error).__name__}") from error
         return cls(_key_bytes(text, str(path)), str(path))
 
-    def encrypt(self, secret: str) -> str:
+    def encrypt(self, secret: str, place: str) -> str:
         """The secret as it may stand in Kafka; another text each time."""
         nonce = secrets.token_bytes(_NONCE_BYTES)
-        sealed = nonce + self._cipher.encrypt(nonce, secret.encode(), None)
-        return f"v1.{self._fingerprint}.{urlsafe_b64encode(sealed).decode()}"
+        sealed = nonce + self._cipher.encrypt(nonce, secret.encode(), place.encode())
+        return f"v2.{self._fingerprint}.{urlsafe_b64encode(sealed).decode()}"
 
-    def decrypt(self, stored: str) -> str:
-        """The secret that `encrypt` was given. Raises `SecretError` for another key's or a damaged one."""
+    def decrypt(self, stored: str, *places: str) -> str:
+        """The secret that `encrypt` was given for one of the places.
+
+        Raises `SecretError` for another key's, another place's or a damaged one.
+        """
         version, _, rest = stored.partition(".")
         fingerprint, _, text = rest.partition(".")
-        if version != "v1":
+        if version not in ("v1", "v2"):
             raise SecretError("a stored secret is not in the form that this version of Pingfold writes")
         if fingerprint != self._fingerprint:
             raise SecretError(
@@ -120,9 +150,13 @@ class Vault:
             )
         try:
             sealed = b64decode(text, altchars=b"-_", validate=True)
-            return self._cipher.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], None).decode()
-        except (InvalidTag, ValueError) as error:
+        except ValueError as error:
             raise SecretError(f"a stored secret is damaged (key from {self._source})") from error
+        for place in places if version == "v2" else (None,):
+            with contextlib.suppress(InvalidTag, ValueError):
+                bound = None if place is None else place.encode()
+                return self._cipher.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], bound).decode()
+        raise SecretError(f"a stored secret is damaged, or was moved here from elsewhere (key from {self._source})")
 
 
 def _key_bytes(text: str, source: str) -> bytes:

@@ -16,6 +16,7 @@ from infra.secrets import (
     new_password,
     new_ping_key,
     new_webhook_secret,
+    of_project,
     stored_api_key,
 )
 from infra.settings import Settings
@@ -85,7 +86,7 @@ def project_request(credentials: Credentials, at: Micros, vault: Vault) -> Proje
         name=PROJECT_NAME,
         ping_key=credentials.ping_key,
         created=at,
-        webhook_secret=vault.encrypt(credentials.webhook_secret),
+        webhook_secret=vault.encrypt(credentials.webhook_secret, of_project(credentials.project)),
     )
     return ProjectCreate(
         request=new_id(),

@@ -25,6 +25,7 @@ from infra.secrets import (
     new_api_key,
     new_ping_key,
     new_webhook_secret,
+    of_project,
     stored_api_key,
 )
 from infra.settings import Settings
@@ -124,7 +125,11 @@ def create_project(name: str, json: Json = False) -> None:
     settings, now = Settings(), time.time_ns() // 1000
     id, ping_key, api_key, secret = new_id(), new_ping_key(), new_api_key("healthchecks"), new_webhook_secret()
     project = Project(
-        id=id, name=name, ping_key=ping_key, created=now, webhook_secret=Vault.open(settings).encrypt(secret)
+        id=id,
+        name=name,
+        ping_key=ping_key,
+        created=now,
+        webhook_secret=Vault.open(settings).encrypt(secret, of_project(id)),
     )
     key = stored_api_key(api_key, "healthchecks", id, now, name="first key")
     asyncio.run(_ask(settings, id, ProjectCreate(request=new_id(), at=now, project=project, keys=(key,))))

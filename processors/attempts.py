@@ -10,6 +10,7 @@ import structlog
 from prometheus_client import Counter, Histogram
 
 from infra.resolver import ASKER
+from infra.secrets import Decrypts, of_channel, of_project
 from processors.lanes import Attempt, Lane
 from processors.signatures import signature_headers
 from processors.slots import Kind, Pool
@@ -96,7 +97,7 @@ class Attempts:
         post: Post,
         mail: Mail | None,
         append: Report,
-        decrypt: Callable[[str], str],
+        decrypt: Decrypts,
         clock: Callable[[], Micros],
         limit: int,
     ) -> None:
@@ -175,7 +176,8 @@ class Attempts:
     async def _posted(self, lane: Lane, endpoint: Endpoint, delivery: Delivery) -> Answer:
         body = delivery.body.encode()
         try:
-            lane.secret = lane.secret or self._decrypt(endpoint.secret)
+            places = of_channel(endpoint.id), of_project(endpoint.project)
+            lane.secret = lane.secret or self._decrypt(endpoint.secret, *places)
             headers = signature_headers(lane.secret, delivery.event, time.time_ns() // 10**9, body)
         except Exception:
             return Answer(error="the secret of the channel cannot be decrypted")

@@ -23,6 +23,7 @@ from itertools import islice
 import msgspec
 import structlog
 
+from infra.secrets import Decrypts
 from infra.tasks import vital
 from processors.attempts import Attempts, Mail, Post, Report
 from processors.dispatcher import Dispatcher
@@ -64,7 +65,7 @@ class Sender:
         self,
         post: Post,
         report: Report,
-        decrypt: Callable[[str], str],
+        decrypt: Decrypts,
         *,
         mail: Mail | None = None,
         clock: Callable[[], Micros] = _now,

@@ -10,6 +10,7 @@ from fastapi import Depends, Request
 from infra.directory import Directory
 from infra.disk import Disk
 from infra.log.sink import Position
+from infra.secrets import Decrypts
 from infra.settings import Settings
 from query_api.delivery_history import FinishedRow, SentRow
 from query_api.delivery_states import DeliveryStates
@@ -119,7 +120,7 @@ class DeliveryHistoryReads(Protocol):
 class Parts:
     """What `create_app` is given.
 
-    encrypt: makes a secret fit for storing; decrypt: reads it again.
+    encrypt: makes a secret fit for storing at its place; decrypt: reads it again there.
     admin_password: opens the pages; None: there are no pages.
     disk: where changes are written; None: as the settings say.
     source: None where no pings are received. history: None without ClickHouse.
@@ -136,8 +137,8 @@ class Parts:
     monitor_states: States[MonitorState]
     delivery_states: DeliveryStates
     states_replica: Follows
-    encrypt: Callable[[str], str]
-    decrypt: Callable[[str], str]
+    encrypt: Callable[[str, str], str]
+    decrypt: Decrypts
     admin_password: str | None = None
     disk: Disk | None = None
     source: Acknowledges | None = None

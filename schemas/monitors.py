@@ -53,11 +53,24 @@ class Target(Struct, frozen=True, omit_defaults=True, gc=False):
     expected: str = ""
 
 
+# They belong to the connection or say where a message ends: a request that names them itself may become two.
+FRAMING_HEADERS = frozenset(
+    {
+        "connection", "content-length", "expect", "keep-alive", "proxy-connection", "te", "trailer",
+        "transfer-encoding", "upgrade",
+    }
+)  # fmt: skip
+
+
 class Sealed(Struct, frozen=True, omit_defaults=True, gc=False):
-    """What a probe sends besides its URL."""
+    """What a probe sends besides its URL.
+
+    origin: for which it was given, and to which alone it is sent; versions before wrote none.
+    """
 
     headers: dict[str, str] = {}
     body: str = ""
+    origin: str = ""
 
 
 class Monitor(Fact, tag="monitor", frozen=True):

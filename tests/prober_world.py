@@ -114,7 +114,14 @@ class World:
             for beyond, plan in self.controls
         ]
         self._prober = Prober(
-            REGION, connector, self, clock, 1, str, monotonic=lambda: 1_000.0 + loop.time(), controls=controls
+            REGION,
+            connector,
+            self,
+            clock,
+            1,
+            lambda sealed, *_: sealed,
+            monotonic=lambda: 1_000.0 + loop.time(),
+            controls=controls,
         )
         self._prober.whole(0)
         self._tell(self.folding.committed)

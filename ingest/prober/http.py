@@ -9,10 +9,11 @@ import time
 from collections.abc import Mapping
 from urllib.parse import SplitResult, quote, urljoin, urlsplit
 
+from infra.origins import may_be_sent_to, origin_of
 from ingest.prober.answer import Answer, Exchange
 from ingest.prober.connection import Connector
 from ingest.prober.outcome import Failed, Trace
-from schemas.monitors import Sealed, Target
+from schemas.monitors import FRAMING_HEADERS, Sealed, Target
 
 _REDIRECTS = 5
 _REDIRECTING = (301, 302, 303, 307, 308)
@@ -34,12 +35,14 @@ async def probe_http(connector: Connector, target: Target, sealed: Sealed, trace
         if not _goes_on(target, answer.status, answer.location):
             _judge(target, answer)
             return
-        before, url = parts, _joined(url, answer.location)
+        origin, url = origin_of(url), _joined(url, answer.location)
         parts = _split(url)
-        if not _is_same(before, parts):
-            headers = {}  # they may hold credentials
         if answer.status == 303 or (answer.status in (301, 302) and method == "POST"):
             method, body = ("HEAD" if method == "HEAD" else "GET"), ""
+        if not may_be_sent_to(origin, url):
+            headers = {}  # they may hold credentials, and so may the body
+            if body:
+                raise Failed("protocol", "redirected to another origin, which the body of the request is not meant for")
     raise Failed("redirects", f"more than {_REDIRECTS}")
 
 
@@ -72,6 +75,8 @@ async def _exchange(
 def _request(parts: SplitResult, method: str, headers: Mapping[str, str], body: str) -> bytes:
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     content = body.encode()
+    # Definitions of former versions may name what we refuse today.
+    headers = {name: value for name, value in headers.items() if name.lower() not in FRAMING_HEADERS}
     said = {name.lower() for name in headers}
     lines = [f"{method} {path} HTTP/1.1"]
     for name, value in (
@@ -84,7 +89,7 @@ def _request(parts: SplitResult, method: str, headers: Mapping[str, str], body: 
         if name.lower() not in said:
             lines.append(f"{name}: {value}")
     lines += [f"{name}: {value}" for name, value in headers.items()]
-    if (content or method in _WITH_BODY) and "content-length" not in said:
+    if content or method in _WITH_BODY:
         lines.append(f"Content-Length: {len(content)}")
     return "\r\n".join([*lines, "", ""]).encode("latin-1", "replace") + content
 
@@ -115,13 +120,6 @@ def _split(url: str) -> SplitResult:
     if not valid or not _PRINTABLE.fullmatch(url):
         raise Failed("protocol", "redirected to what is no http URL")
     return parts
-
-
-def _is_same(one: SplitResult, other: SplitResult) -> bool:
-    """Whether two URLs are of one origin, or the second is the first with TLS."""
-    ports = one.port, other.port
-    upgraded = (one.scheme, other.scheme) == ("http", "https") and ports in ((None, None), (80, 443), (None, 443))
-    return one.hostname == other.hostname and (upgraded or (one.scheme == other.scheme and ports[0] == ports[1]))
 
 
 def _goes_on(target: Target, status: int, location: bytes) -> bool:

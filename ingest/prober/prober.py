@@ -14,7 +14,8 @@ import msgspec
 import structlog
 
 from infra.disk import Disk
-from infra.secrets import SecretError
+from infra.origins import may_be_sent_to
+from infra.secrets import Decrypts, SecretError, of_monitor
 from ingest.clock import Clock
 from ingest.needs import Log
 from ingest.prober import measures
@@ -70,7 +71,7 @@ class Prober:
         sink: Log,
         clock: Clock,
         partitions: int,
-        decrypt: Callable[[str], str],
+        decrypt: Decrypts,
         most: int = 4_096,
         monotonic: Callable[[], float] = time.monotonic,
         domains: Domains | None = None,
@@ -131,10 +132,18 @@ class Prober:
         watched = known.setdefault(monitor.id, _Watched())
         watched.monitor, watched.due = monitor, 0
         try:
-            watched.sealed = _sealed(self._decrypt(monitor.target.sealed)) if monitor.target.sealed else Sealed()
+            watched.sealed = self._opened(monitor)
         except (SecretError, msgspec.MsgspecError) as error:
             watched.sealed = None
             log.error("prober.sealed", monitor=monitor.id, error=str(error))
+
+    def _opened(self, monitor: Monitor) -> Sealed:
+        if not (stored := monitor.target.sealed):
+            return Sealed()
+        sealed = _sealed(self._decrypt(stored, of_monitor(monitor.id)))
+        if sealed.origin and not may_be_sent_to(sealed.origin, monitor.target.url):
+            raise SecretError("what is sealed was given for another origin than the URL's")
+        return sealed
 
     # ---- what is due
 

@@ -11,6 +11,7 @@ from fastapi import APIRouter, Response
 from msgspec import UNSET, Meta, UnsetType
 from msgspec.structs import replace
 
+from infra.secrets import of_channel
 from query_api.auth import Body, Writer
 from query_api.channel_fields import BadField, mailbox, webhook
 from query_api.healthchecks import openapi
@@ -59,7 +60,8 @@ async def create_channel(desk: TheDesk, body: Body, caller: Writer) -> Response:
             raise BadField("kind", "must be webhook or email")
     except BadField as bad:
         raise Refusal(400, f"json validation error: {bad}") from None
-    secret = desk.parts.encrypt(wanted.secret) if isinstance(wanted.secret, str) else None
+    place = of_channel(channel.id)
+    secret = desk.parts.encrypt(wanted.secret, place) if isinstance(wanted.secret, str) else None
     channel = replace(channel, name=wanted.name, secret=secret if channel.kind == "webhook" else None)
     request = ChannelCreate(request=new_id(), at=now, channel=channel, on_every_check=wanted.on_every_check)
     await desk.ask(caller.project, request)

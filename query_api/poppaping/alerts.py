@@ -8,6 +8,7 @@ from fastapi import APIRouter, Response
 from msgspec import UNSET, Meta, UnsetType
 from msgspec.structs import replace
 
+from infra.secrets import of_channel
 from query_api.channel_fields import KINDS, BadField, checked_addresses, checked_url, in_order, mailbox, webhook
 from query_api.poppaping import openapi
 from query_api.poppaping.answers import ERRORS, MOST_PER_PAGE, Fault, Page, PerPage, cut, listed, one
@@ -84,7 +85,7 @@ async def create_channel(desk: Channels, key: AlertsWriter, body: JsonObject) ->
             channel = webhook(key.project, parts.settings, now, wanted.url, wanted.events)
     except BadField as bad:
         raise _fault(bad) from None
-    secret = None if wanted.secret is None else parts.encrypt(wanted.secret)
+    secret = None if wanted.secret is None else parts.encrypt(wanted.secret, of_channel(channel.id))
     channel = replace(channel, name=wanted.name, secret=secret)
     request = ChannelCreate(request=new_id(), at=now, channel=channel, on_every_check=wanted.on_every_monitor)
     await desk.ask(key, request)
@@ -105,7 +106,7 @@ async def change_channel(desk: Channels, key: AlertsWriter, id: str, body: JsonO
     changes = judged(body, Changes)
     try:
         _must_fit(channel.kind, body)
-        fields = _fields(changes, parts.encrypt)
+        fields = _fields(changes, parts.encrypt, channel.id)
     except BadField as bad:
         raise _fault(bad) from None
     await desk.ask(key, ChannelUpdate(request=new_id(), at=parts.clock.now(), id=id, fields=fields))
@@ -147,13 +148,13 @@ def _addresses(wanted: Wanted | Changes) -> list[str]:
     return [] if wanted.addresses is UNSET else wanted.addresses
 
 
-def _fields(changes: Changes, encrypt: Callable[[str], str]) -> ChannelFields:
+def _fields(changes: Changes, encrypt: Callable[[str, str], str], channel: str) -> ChannelFields:
     moved = changes.email is not UNSET or changes.addresses is not UNSET
     return ChannelFields(
         name=changes.name,
         notices=UNSET if changes.events is UNSET else in_order(changes.events),
         url=UNSET if changes.url is UNSET else checked_url(changes.url),
-        secret=encrypt(changes.secret) if isinstance(changes.secret, str) else changes.secret,
+        secret=encrypt(changes.secret, of_channel(channel)) if isinstance(changes.secret, str) else changes.secret,
         addresses=checked_addresses(_addresses(changes)) if moved else UNSET,
     )
 

@@ -11,6 +11,7 @@ import msgspec
 from fastapi import Depends, Request, Response
 
 from infra.decisions import NoVerdict
+from infra.secrets import of_monitor
 from query_api.auth import LOOK
 from query_api.parts import Parts, parts_of
 from query_api.poppaping.answers import Fault, one
@@ -93,7 +94,7 @@ class Desk:
     def sealed(self, monitor: Monitor) -> Sealed:
         """What a monitor's probes send."""
         secret = monitor.target.sealed
-        return _sealed(self.parts.decrypt(secret)) if secret else Sealed()
+        return _sealed(self.parts.decrypt(secret, of_monitor(monitor.id))) if secret else Sealed()
 
     def shown(self, monitor: Monitor) -> dict[str, Any]:
         """The monitor as this process can show it now."""

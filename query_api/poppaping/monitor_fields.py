@@ -11,13 +11,14 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from infra.origins import may_be_sent_to, origin_of
 from query_api.poppaping.answers import Fault
 from query_api.poppaping.bodies import judged
 from query_api.poppaping.dns_fields import expected_of, resolver_of
 from query_api.poppaping.monitor_object import HIDDEN
 from query_api.poppaping.plans import Plan
 from schemas.base import encode
-from schemas.monitors import DnsRecord, Method, Monitor, MonitorKind, Sealed, Target
+from schemas.monitors import FRAMING_HEADERS, DnsRecord, Method, Monitor, MonitorKind, Sealed, Target
 from schemas.requests import MonitorFields
 
 _Header = Annotated[str, Meta(max_length=4_000, pattern=r"^[^\x00-\x1f\x7f]*\Z")]
@@ -25,6 +26,12 @@ _HeaderName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}\Z
 _Host = Annotated[str, Meta(min_length=1, max_length=253, pattern=r"^[A-Za-z0-9._:-]+\Z")]
 _Line = Annotated[str, Meta(max_length=1_000, pattern=r"^[^\x00-\x1f\x7f]*\Z")]
 _Status = Annotated[int, Meta(ge=100, le=599)]
+
+
+_MOVED = (
+    "Fields 'headers' and 'body' must be given anew when the scheme, host or port of the URL changes: "
+    "what is stored is not sent to another address."
+)
 
 
 class Wanted(msgspec.Struct, forbid_unknown_fields=True):
@@ -111,17 +118,12 @@ def _target(wanted: Wanted, kind: MonitorKind, before: Target, sealed: Sealed, e
         if kind in ("tcp", "tls") and not port:
             raise Fault(400, f"Field 'port' is required for a monitor of type '{kind}'.")
     resolver, record, expected = _dns(wanted, kind, before)
-    secret = before.sealed
-    if wanted.headers is not UNSET or wanted.body is not UNSET:
-        headers = sealed.headers if wanted.headers is UNSET else _unhidden(wanted.headers or {}, sealed)
-        content = Sealed(headers=headers, body=_or(wanted.body, sealed.body))
-        secret = encrypt(encode(content).decode()) if content.headers or content.body else ""
     return Target(
         url=url,
         host=host,
         port=port,
         method=_or(wanted.method, before.method),
-        sealed=secret,
+        sealed=_resealed(wanted, before, sealed, url, encrypt),
         statuses=before.statuses
         if wanted.expected_statuses is UNSET
         else tuple(sorted(set(wanted.expected_statuses or ()))),
@@ -144,6 +146,27 @@ def _dns(wanted: Wanted, kind: MonitorKind, before: Target) -> tuple[str, DnsRec
     record = before.record if wanted.dns_record is UNSET else wanted.dns_record or ""
     expected = before.expected if wanted.dns_expected is UNSET else wanted.dns_expected or ""
     return resolver, record, expected_of(expected, record)
+
+
+def _resealed(wanted: Wanted, before: Target, sealed: Sealed, url: str, encrypt: Callable[[str], str]) -> str:
+    """What probes send, encrypted: bound to the origin of `url`. What is stored is kept for the origin it has."""
+    given = wanted.headers if isinstance(wanted.headers, dict) else {}
+    for name in given:
+        if name.lower() in FRAMING_HEADERS:
+            raise Fault(400, f"Field 'headers' must not hold {name}: Pingfold sets it itself.")
+    stored = {name.lower() for name in sealed.headers}
+    keeps_headers = sealed.headers and wanted.headers is UNSET and before.sealed
+    keeps_one = any(value == HIDDEN and name.lower() in stored for name, value in given.items())
+    keeps_body = sealed.body and wanted.body is UNSET and before.sealed
+    moved = not may_be_sent_to(sealed.origin or origin_of(before.url), url)
+    if moved and (keeps_headers or keeps_one or keeps_body):
+        raise Fault(400, _MOVED)
+    if wanted.headers is UNSET and wanted.body is UNSET and before.sealed and origin_of(url) == sealed.origin:
+        return before.sealed
+    headers = (sealed.headers if before.sealed else {}) if wanted.headers is UNSET else _unhidden(given, sealed)
+    body = _or(wanted.body, sealed.body if before.sealed else "")
+    content = Sealed(headers=headers, body=body, origin=origin_of(url))
+    return encrypt(encode(content).decode()) if headers or body else ""
 
 
 def _unhidden(headers: Mapping[str, str], sealed: Sealed) -> dict[str, str]:

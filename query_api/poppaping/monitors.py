@@ -1,10 +1,12 @@
 """Monitors: list, create, read, change, delete, pause, resume, uptime and results (seed 001)."""
 
+from collections.abc import Callable
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
 from infra.clickhouse import Unavailable
+from infra.secrets import of_monitor
 from query_api.poppaping import openapi
 from query_api.poppaping.answers import ERRORS, MOST_PER_PAGE, Fault, Page, PerPage, cut, listed, one
 from query_api.poppaping.auth import JsonObject, MonitorsReader, MonitorsWriter
@@ -36,10 +38,9 @@ async def list_monitors(desk: TheDesk, key: MonitorsReader, page: Page = 1, per_
 )
 async def create_monitor(desk: TheDesk, key: MonitorsWriter, body: JsonObject) -> Response:
     """Make a monitor; it is probed at once."""
-    fields = fields_of(body, None, Sealed(), desk.parts.settings.regions, desk.plan, desk.parts.encrypt)
-    request = MonitorCreate(
-        request=new_id(), at=desk.parts.clock.now(), id=new_id(), fields=fields, most=desk.plan.monitors
-    )
+    id = new_id()
+    fields = fields_of(body, None, Sealed(), desk.parts.settings.regions, desk.plan, _encrypting(desk, id))
+    request = MonitorCreate(request=new_id(), at=desk.parts.clock.now(), id=id, fields=fields, most=desk.plan.monitors)
     return desk.answer(await desk.result(await desk.ask(key, request)), 201)
 
 
@@ -58,7 +59,8 @@ async def read_monitor(desk: TheDesk, key: MonitorsReader, id: str) -> Response:
 async def change_monitor(desk: TheDesk, key: MonitorsWriter, id: str, body: JsonObject) -> Response:
     """Change the fields that are given."""
     monitor = await desk.monitor(key, id)
-    fields = fields_of(body, monitor, desk.sealed(monitor), desk.parts.settings.regions, desk.plan, desk.parts.encrypt)
+    sealed, regions = desk.sealed(monitor), desk.parts.settings.regions
+    fields = fields_of(body, monitor, sealed, regions, desk.plan, _encrypting(desk, id))
     return await _changed(desk, key, monitor, fields)
 
 
@@ -114,6 +116,10 @@ async def list_results(
     except Unavailable:
         raise unavailable() from None
     return listed([result_object(row) for row in rows], page, per_page, total)
+
+
+def _encrypting(desk: Desk, id: str) -> Callable[[str], str]:
+    return lambda secret: desk.parts.encrypt(secret, of_monitor(id))
 
 
 async def _changed(desk: Desk, key: ApiKey, monitor: Monitor, fields: MonitorFields) -> Response:

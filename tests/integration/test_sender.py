@@ -91,7 +91,7 @@ class Bench:
         self.now: Micros = time.time_ns() // 1000
         self.view = View()
         self.session = Session(DeliveriesFold(), 0, self.view)
-        self.sender = Sender(client.post, self.report, lambda secret: secret, clock=lambda: self.now, **limits)
+        self.sender = Sender(client.post, self.report, lambda secret, *_: secret, clock=lambda: self.now, **limits)
         self.offset = -1
         self.reports: list[DeliveryAttempted] = []
         self.finished: list[DeliveryFinished] = []
@@ -530,7 +530,7 @@ async def test_a_report_that_is_not_taken_is_tried_again_and_a_secret_that_is_lo
             raise refusal
         taken.append(attempt)
 
-    def decrypt(_: str) -> str:
+    def decrypt(_: str, *places: str) -> str:
         raise ValueError("another key")
 
     async with WebhookClient(LOOPBACK) as client:
@@ -557,7 +557,7 @@ async def test_a_want_of_sockets_is_not_held_against_the_receiver() -> None:
     async def report(_: str, attempt: DeliveryAttempted) -> None:
         reports.append(attempt)
 
-    sender = Sender(post, report, lambda secret: secret)
+    sender = Sender(post, report, lambda secret, *_: secret)
     delivery = Delivery(id="d", event="e", channel="c", notice="monitor.down", body="{}", first_due=0)
     endpoint = Endpoint(id="c", project="p", url="http://127.0.0.1:1/", notices=NOTICES, secret="s")
     sender.assigned(0, {"delivery/d": delivery, "endpoint/c": endpoint})
@@ -576,7 +576,7 @@ async def test_a_replay_that_is_committed_together_with_the_end_before_it_is_sen
     async def post(_: str, __: bytes, ___: Mapping[str, str], ____: bool = False) -> Answer:
         return Answer(200)
 
-    sender = Sender(post, report, lambda secret: secret)
+    sender = Sender(post, report, lambda secret, *_: secret)
     delivery = Delivery(id="d", event="e", channel="c", notice="monitor.down", body="{}", first_due=0)
     endpoint = Endpoint(id="c", project="p", url="http://127.0.0.1:1/", notices=NOTICES, secret="s")
     sender.assigned(0, {"delivery/d": delivery, "endpoint/c": endpoint})

@@ -42,7 +42,7 @@ class World:
         self.reports: dict[str, DeliveryAttempted] = {}
         self.pending: dict[str, Delivery] = {}
         self.numbers = itertools.count()
-        self.sender = Sender(self.post, self.report, lambda secret: secret, mail=self.mail, **limits)
+        self.sender = Sender(self.post, self.report, lambda secret, *_: secret, mail=self.mail, **limits)
         WORLDS.append(self)
         self.sender.assigned(0, {})
         self.sender.committed(0, {})

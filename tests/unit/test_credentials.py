@@ -7,7 +7,7 @@ from typing import get_args
 import msgspec
 import pytest
 
-from infra.secrets import Vault, hash_api_key
+from infra.secrets import Vault, hash_api_key, of_project
 from infra.settings import Settings
 from pingfold.credentials import (
     Credentials,
@@ -116,7 +116,7 @@ def test_nothing_secret_goes_into_the_request(vault: Vault) -> None:
     secret = {name: value for name, value in msgspec.to_builtins(credentials).items() if name not in public}
     assert not [name for name, value in secret.items() if value in text]
     assert not [name for name, value in secret.items() if value in repr(credentials)]
-    assert vault.decrypt(request.project.webhook_secret) == credentials.webhook_secret
+    assert vault.decrypt(request.project.webhook_secret, of_project(request.project.id)) == credentials.webhook_secret
     assert request.project.ping_key == credentials.ping_key
     assert {key.kind: key.hash for key in request.keys} == {
         "healthchecks": hash_api_key(credentials.healthchecks_key),

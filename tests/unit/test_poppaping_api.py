@@ -198,6 +198,68 @@ async def test_only_the_fields_given_change(harness: Harness) -> None:
     assert (await seen(harness, monitor["id"]))["headers"] == {}
 
 
+STORED = {"headers": {"Authorization": "Bearer s3cret"}, "body": "s3cret", "url": "http://a.test/x"}
+
+
+@pytest.mark.parametrize(
+    "moved",
+    [
+        {"url": "http://evil.test/x"},
+        {"url": "http://a.test:8080/x"},
+        {"url": "https://a.test:8443/x"},
+        {"url": "http://a.test.evil.test/x"},
+        {"url": "http://evil.test/", "headers": {"Authorization": "[hidden]"}, "body": "new"},
+        {"url": "http://evil.test/", "headers": {"authorization": "[hidden]"}, "body": ""},
+        {"url": "http://evil.test/", "headers": {}},
+        {"url": "http://evil.test/", "body": "new"},
+        {"type": "tcp", "host": "a.test", "port": 80, "headers": {"Authorization": "[hidden]"}},
+    ],
+)
+async def test_what_is_stored_is_not_sent_elsewhere(harness: Harness, moved: dict[str, Any]) -> None:
+    """Whoever may change a monitor cannot read its credentials by sending them to himself."""
+    monitor = await made(harness, **STORED)
+    before = harness.log.directory.monitor(monitor["id"])
+    answer = await harness.client.patch(f"{V1}/monitors/{monitor['id']}", json=moved)
+    assert fault(answer) == (400, "validation_error")
+    assert "must be given anew" in answer.json()["message"]
+    assert harness.log.directory.monitor(monitor["id"]) == before
+
+
+@pytest.mark.parametrize(
+    ("changes", "origin", "headers", "body"),
+    [
+        ({"url": "http://a.test/y?z"}, "http://a.test", {"Authorization": "Bearer s3cret"}, "s3cret"),
+        ({"url": "HTTP://A.test:80/"}, "http://a.test", {"Authorization": "Bearer s3cret"}, "s3cret"),
+        ({"url": "https://a.test/"}, "https://a.test", {"Authorization": "Bearer s3cret"}, "s3cret"),
+        ({"url": "http://b.test/", "headers": {"X": "y"}, "body": "n"}, "http://b.test", {"X": "y"}, "n"),
+        ({"url": "http://b.test/", "headers": {"X": "[hidden]"}, "body": "n"}, "http://b.test", {"X": ""}, "n"),
+    ],
+)
+async def test_what_is_sealed_belongs_to_an_origin(
+    harness: Harness, changes: dict[str, Any], origin: str, headers: dict[str, str], body: str
+) -> None:
+    monitor = await made(harness, **STORED)
+    answer = await harness.client.patch(f"{V1}/monitors/{monitor['id']}", json=changes)
+    assert answer.status_code == 200, answer.text
+    definition = harness.log.directory.monitor(monitor["id"])
+    assert definition is not None
+    sealed = json.loads(definition.target.sealed.removeprefix("sealed ")[::-1])
+    assert sealed == {"headers": headers, "body": body, "origin": origin}
+
+
+async def test_what_is_sealed_goes_with_its_kind(harness: Harness) -> None:
+    """By way of another kind nothing comes back for another address."""
+    path = f"{V1}/monitors/{(await made(harness, **STORED))['id']}"
+    assert (await harness.client.patch(path, json={"type": "tcp", "host": "a.test", "port": 80})).status_code == 200
+    answer = await harness.client.patch(
+        path, json={"type": "http", "url": "http://evil.test/", "headers": {"Authorization": "[hidden]"}}
+    )
+    assert answer.status_code == 200, answer.text
+    definition = harness.log.directory.monitor(path.rpartition("/")[2])
+    assert definition is not None
+    assert "s3cret" not in definition.target.sealed[::-1]
+
+
 async def test_pause_resume_and_delete(harness: Harness) -> None:
     id = (await made(harness))["id"]
     harness.log.probe(id)
@@ -243,6 +305,8 @@ async def test_nobody_sees_the_monitors_of_others(harness: Harness) -> None:
         ({"method": "BREW"}, "'method'"),
         ({"headers": {"a b": "c"}}, "'headers'"),
         ({"headers": {"X-A": "b\r\nX-B: c"}}, "'headers"),
+        ({"headers": {"Transfer-Encoding": "chunked"}}, "must not hold Transfer-Encoding"),
+        ({"headers": {"content-length": "5"}}, "must not hold content-length"),
         ({"regions": ["mars"]}, "Unknown region 'mars'"),
         ({"expected_statuses": [42]}, "'expected_statuses"),
         ({"alert_channel_ids": ["nobody"]}, "'alert_channel_ids'"),

@@ -64,7 +64,7 @@ class World:
         )
         self._told = 0
 
-    def _decrypt(self, sealed: str) -> str:
+    def _decrypt(self, sealed: str, *_: str) -> str:
         if sealed == "unreadable":
             raise SecretError("no key")
         return sealed

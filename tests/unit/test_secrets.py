@@ -2,12 +2,13 @@
 
 import hashlib
 import re
-from base64 import b64decode, b64encode
+from base64 import b64decode, b64encode, urlsafe_b64decode, urlsafe_b64encode
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import get_args
 
 import pytest
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from infra.private_files import write_once
 from infra.secrets import (
@@ -18,6 +19,9 @@ from infra.secrets import (
     new_api_key,
     new_ping_key,
     new_webhook_secret,
+    of_channel,
+    of_monitor,
+    of_project,
     stored_api_key,
 )
 from infra.settings import Settings
@@ -66,11 +70,30 @@ def test_a_stored_key_is_only_a_hash_and_a_few_characters(kind: KeyKind) -> None
 def test_the_vault_gives_back_what_it_took(settings: Settings) -> None:
     vault = Vault.open(settings)
     for secret in ("", "whsec_x", "pässwörd \N{KEY}" * 100):
-        stored = vault.encrypt(secret)
+        stored = vault.encrypt(secret, "here")
         assert secret == "" or secret not in stored
-        assert vault.decrypt(stored) == secret
-        assert vault.encrypt(secret) != stored
-        assert Vault.open(settings).decrypt(stored) == secret
+        assert vault.decrypt(stored, "here") == secret
+        assert vault.encrypt(secret, "here") != stored
+        assert Vault.open(settings).decrypt(stored, "here") == secret
+
+
+def test_a_stored_secret_opens_at_its_place_only(settings: Settings) -> None:
+    vault = Vault.open(settings)
+    stored = vault.encrypt("x", of_monitor("a"))
+    assert vault.decrypt(stored, of_channel("a"), of_monitor("a")) == "x"
+    for places in ((of_monitor("b"),), (of_channel("a"), of_project("a")), ()):
+        with pytest.raises(SecretError, match="moved here from elsewhere"):
+            vault.decrypt(stored, *places)
+
+
+def test_what_former_versions_stored_opens_anywhere(settings: Settings) -> None:
+    vault, nonce = Vault.open(settings), b"n" * 12
+    fingerprint = vault.encrypt("x", "here").split(".")[1]
+    key = urlsafe_b64decode((settings.data / KEY_FILE).read_bytes())
+    sealed = urlsafe_b64encode(nonce + AESGCM(key).encrypt(nonce, b"secret", None)).decode()
+    assert vault.decrypt(f"v1.{fingerprint}.{sealed}", of_project("p")) == "secret"
+    with pytest.raises(SecretError, match="moved here"):
+        vault.decrypt(f"v2.{fingerprint}.{sealed}", of_project("p"))
 
 
 def test_the_key_file_is_made_once_and_for_its_owner_only(settings: Settings) -> None:
@@ -79,14 +102,14 @@ def test_the_key_file_is_made_once_and_for_its_owner_only(settings: Settings) ->
     path = settings.data / KEY_FILE
     assert path.stat().st_mode & 0o777 == 0o600
     assert [entry.name for entry in settings.data.iterdir()] == [KEY_FILE]
-    stored = vaults[0].encrypt("x")
-    assert [vault.decrypt(stored) for vault in vaults] == ["x"] * 32
+    stored = vaults[0].encrypt("x", "here")
+    assert [vault.decrypt(stored, "here") for vault in vaults] == ["x"] * 32
 
 
 def test_a_given_key_leaves_no_file(settings: Settings) -> None:
     for key in (b64encode(b"\xff" * 32), b64encode(b"\xff" * 32, altchars=b"-_")):
         vault = Vault.open(settings.model_copy(update={"secret_key": key.decode()}))
-        assert vault.decrypt(vault.encrypt("x")) == "x"
+        assert vault.decrypt(vault.encrypt("x", "here"), "here") == "x"
     assert not settings.data.exists()
 
 
@@ -102,21 +125,21 @@ def test_a_key_that_is_none_names_its_setting_or_file(settings: Settings, key: s
 
 def test_another_key_is_told_apart_from_damage(settings: Settings) -> None:
     vault = Vault.open(settings)
-    stored = vault.encrypt("x")
+    stored = vault.encrypt("x", "here")
     other = Vault.open(settings.model_copy(update={"secret_key": b64encode(b"k" * 32).decode()}))
     with pytest.raises(SecretError, match=r"another key .* PINGFOLD_SECRET_KEY"):
-        other.decrypt(stored)
+        other.decrypt(stored, "here")
     # The last character of the base64 text may hold bits that do not count.
     at = len(stored) // 2
     damaged = stored[:at] + ("A" if stored[at] != "A" else "B") + stored[at + 1 :]
-    with pytest.raises(SecretError, match=r"damaged .*secret\.key"):
-        vault.decrypt(damaged)
+    with pytest.raises(SecretError, match=r"damaged.*secret\.key"):
+        vault.decrypt(damaged, "here")
     for text in (stored.rpartition(".")[0] + ".", stored[:-5], stored + "!"):
         with pytest.raises(SecretError, match="damaged"):
-            vault.decrypt(text)
-    for text in ("", "whsec_plain", "v2" + stored[2:]):
+            vault.decrypt(text, "here")
+    for text in ("", "whsec_plain", "v3" + stored[2:]):
         with pytest.raises(SecretError, match="form"):
-            vault.decrypt(text)
+            vault.decrypt(text, "here")
 
 
 def test_write_once_never_replaces(tmp_path: Path) -> None:

@@ -1,0 +1,29 @@
+"""Origins of URLs: what is given to one origin is not meant for another (RFC 6454). Pure."""
+
+from urllib.parse import SplitResult, urlsplit
+
+_DEFAULT = {"http": 80, "https": 443}
+
+
+def origin_of(url: str) -> str:
+    """`scheme://host`, with the port unless it is the scheme's own; "" for what is no http URL."""
+    try:
+        parts = urlsplit(url)
+        port = _port(parts)
+    except ValueError:
+        return ""
+    if parts.scheme not in _DEFAULT or not parts.hostname:
+        return ""
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    return f"{parts.scheme}://{host}" + ("" if port == _DEFAULT[parts.scheme] else f":{port}")
+
+
+def may_be_sent_to(origin: str, url: str) -> bool:
+    """Whether what was meant for `origin` may be sent to `url`: the same origin, or it with TLS on its own port."""
+    other = origin_of(url)
+    upgrades = origin.startswith("http://") and urlsplit(origin).port is None
+    return other == origin or (upgrades and other == origin.replace("http", "https", 1))
+
+
+def _port(parts: SplitResult) -> int:
+    return parts.port if parts.port is not None else _DEFAULT.get(parts.scheme, 0)
