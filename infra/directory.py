@@ -139,6 +139,11 @@ class Directory:
     def __len__(self) -> int:
         return len(self._checks)
 
+    @property
+    def newest_check(self) -> str | None:
+        """The id of the check that came to be known last."""
+        return next(reversed(self._checks), None)
+
     def check_ids(self) -> list[str]:
         """The ids of all checks, in the order in which they came to be known."""
         return list(self._checks)

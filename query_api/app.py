@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from starlette.routing import Route
 
 from infra.disk import Disk
-from query_api import healthchecks, poppaping, refusals
+from query_api import described, healthchecks, poppaping, refusals
 from query_api.bodies import BodiesInBounds
 from query_api.freshness import STALE_HEADER, Freshness
 from query_api.pages import badges, dashboard, status
@@ -29,6 +29,7 @@ def create_app(parts: Parts) -> FastAPI:
         summary="Uptime and cron monitor in which every status is a pure function of a Kafka log",
         version="1",
         redirect_slashes=False,
+        openapi_url=None,  # `described` serves it
         docs_url=None,
         redoc_url=None,
     )
@@ -46,6 +47,7 @@ def create_app(parts: Parts) -> FastAPI:
     include(app, dashboard.router)
     badges.install(app, parts)
     status.install(app, parts)
+    described.install(app)
     app.router.routes.insert(0, Table(app.routes))
     routes = [route for router in healthchecks.ROUTERS for route in router.routes if isinstance(route, Route)]
     app.add_middleware(partial(BodiesInBounds, parts=parts, forms=forms))

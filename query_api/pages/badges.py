@@ -5,6 +5,7 @@ three statuses, `late` is one; of two, what is late is up. A check that is new o
 badge for 15 s.
 """
 
+import asyncio
 from typing import Literal
 
 from fastapi import APIRouter, FastAPI, Request, Response
@@ -23,6 +24,7 @@ from schemas.ids import is_uuid
 router = APIRouter(include_in_schema=False)
 
 _MAX_AGE = 15
+_AT_ONCE = 64
 _MOST_GONE = 1_000  # keys of checks that are gone are forgotten now and then
 
 Word = Literal["up", "late", "down"]
@@ -42,23 +44,33 @@ class BadgeKeys:
         self._directory = directory
         self._ids: dict[str, str] = {}
         self._known: set[str] = set()
+        self._learning: asyncio.Task[None] | None = None
 
-    def check(self, key: str) -> Check | None:
+    async def check(self, key: str) -> Check | None:
         """The check whose badge has this key."""
-        if key not in self._ids:
-            self._learn()
+        if key not in self._ids and self._directory.newest_check not in self._known:
+            if self._learning is None or self._learning.done():
+                self._learning = asyncio.create_task(self._learn(), name="badge-keys")
+            await asyncio.shield(self._learning)
         return self._directory.check(self._ids.get(key, ""))
 
-    def _learn(self) -> None:
+    async def _learn(self) -> None:
+        """Reckon the keys of all checks that are new here, few at a time: others get their turn in between."""
         if len(self._known) > 2 * len(self._directory) + _MOST_GONE:
             self._known.clear()
             self._ids.clear()
         # The newest come last: those before one that is known are known.
+        new: list[str] = []
         for id in reversed(self._directory.check_ids()):
             if id in self._known:
-                return
-            self._known.add(id)
+                break
+            new.append(id)
+        # The oldest first, so that this still holds when it ends halfway.
+        for number, id in enumerate(reversed(new), 1):
             self._ids[badge_key(id)] = id
+            self._known.add(id)
+            if number % _AT_ONCE == 0:
+                await asyncio.sleep(0)
 
 
 @router.api_route("/b/{states}/{key}.{form}", methods=["GET", "HEAD"])
@@ -86,11 +98,11 @@ async def check_badge(request: Request, states: str, key: str, form: str) -> Res
 async def _find(request: Request, key: str) -> Check:
     """Unknown only when the directory has seen everything committed before the request came."""
     keys: BadgeKeys = request.app.state.badge_keys
-    check = keys.check(key)
+    check = await keys.check(key)
     if check is None and is_uuid(key):
         if not await parts_of(request).definitions_replica.caught_up(LOOK):
             raise Unavailable("the check cannot be looked up now")
-        check = keys.check(key)
+        check = await keys.check(key)
     if check is None:
         raise Refusal(404, "not found")
     return check

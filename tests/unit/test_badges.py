@@ -1,12 +1,15 @@
 """Badges of checks, over the real folds, in memory."""
 
-from typing import Any
+import asyncio
+from typing import Any, cast
 from xml.etree import ElementTree
 
 import httpx
 import pytest
 
 from ingest.ping.urls import is_ping
+from query_api.healthchecks.check_object import badge_key
+from query_api.pages.badges import BadgeKeys
 from schemas.base import SECOND
 from tests.harness import Harness
 
@@ -97,3 +100,49 @@ async def test_a_fold_that_stands_calls_nobody_late(harness: Harness) -> None:
     harness.log.held = {"pings"}
     harness.log.time += 2 * MINUTE * SECOND
     assert await both(harness, path) == ("up", "up")
+
+
+class Directory:
+    """Checks that are asked for by their ids; how often all of them were."""
+
+    def __init__(self, ids: list[str]) -> None:
+        self.ids, self.asked = ids, 0
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @property
+    def newest_check(self) -> str | None:
+        return self.ids[-1] if self.ids else None
+
+    def check_ids(self) -> list[str]:
+        self.asked += 1
+        return list(self.ids)
+
+    def check(self, id: str) -> Any:
+        return id or None
+
+
+async def test_the_keys_of_many_checks_are_reckoned_while_others_get_their_turn() -> None:
+    """The first badge of 200,000 checks held up every ping for seconds, each unknown one for milliseconds."""
+    directory = Directory([f"check {number}" for number in range(5_000)])
+    keys = BadgeKeys(cast(Any, directory))
+    turns = 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    task = asyncio.create_task(others())
+    found = await asyncio.gather(*(keys.check(badge_key(f"check {number}")) for number in (0, 17, 4_999)))
+    task.cancel()
+    assert cast(Any, found) == ["check 0", "check 17", "check 4999"]
+    assert turns > 50
+    for _ in range(100):
+        assert await keys.check("unknown") is None
+    assert directory.asked == 1
+    directory.ids.append("new")
+    assert cast(Any, await keys.check(badge_key("new"))) == "new"
+    assert directory.asked == 2
