@@ -116,6 +116,8 @@ class Settings(BaseSettings):
     secret_key: str | None = Field(None, repr=False)
     # Opens the dashboard; without it the one in credentials.json does.
     admin_password: str | None = Field(None, repr=False)
+    # Opens /metrics and the details of /readyz; made under `data` when it is not given.
+    metrics_key: Annotated[str | None, Field(pattern=r"^[!-~]{16,200}$", repr=False)] = None
     # Admin commands and REST clients started by hand find a running Pingfold by these two.
     url: str | None = None
     key: str | None = Field(None, repr=False)
@@ -207,6 +209,7 @@ class Settings(BaseSettings):
     @field_validator(
         *("kafka_bootstrap_servers", "clickhouse_url", "public_url", "ping_endpoint", "url", "key", "heartbeat_url"),
         *("smtp_host", "smtp_port", "smtp_user", "smtp_password", "smtp_from", "connections_per_peer"),
+        "metrics_key",
         mode="before",
     )
     @classmethod

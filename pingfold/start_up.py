@@ -20,6 +20,7 @@ from infra.embedded import kafka, ports
 from infra.embedded.logins import login_file, made_login
 from infra.log import admin
 from infra.log.sink import Sink
+from infra.metrics_key import bearer, metrics_key
 from infra.retention import retention_in_words, topic_retention
 from infra.secrets import Vault
 from infra.settings import Settings
@@ -166,7 +167,9 @@ class StartUp:
     async def _ask(self, path: str) -> tuple[int, Any]:
         try:
             async with asyncio.timeout(5.0), httpx.AsyncClient(timeout=3.0, trust_env=False) as client:
-                answer = await client.get(f"{self._settings.local_url}{path}")
+                # With the key it tells what is waited for.
+                shown = bearer(metrics_key(self._settings))
+                answer = await client.get(f"{self._settings.local_url}{path}", headers=shown)
                 return answer.status_code, answer.json()
         except (httpx.HTTPError, TimeoutError, ValueError):
             return 0, None

@@ -27,6 +27,7 @@ from infra.log.admin import cluster_id, partition_count
 from infra.log.group_progress import GroupProgress
 from infra.log.replica import Replica
 from infra.log.sink import Sink
+from infra.metrics_key import metrics_key
 from infra.process import Stop
 from infra.progress import FoldProgress
 from infra.secrets import Vault
@@ -143,7 +144,8 @@ async def serve(settings: Settings, listener: socket.socket, slot: str, pings: b
         looking = vital(readiness.keep_looking(), name="readiness")
         stack.callback(looking.cancel)
         rest = create_app(parts) if api else FastAPI(openapi_url=None)
-        rest.include_router(operations.router(readiness, progress, bootstrap, clock, disk, settings.instance))
+        key = metrics_key(settings)
+        rest.include_router(operations.router(readiness, progress, bootstrap, clock, disk, settings.instance, key))
         ping_app = None
         if source is not None:
             ping_app = PingApp(settings, clock, sink, directory, definitions, decisions, source)

@@ -1,8 +1,9 @@
 """For operators: `/healthz`, `/readyz` and `/metrics`.
 
 `/healthz` says that this process serves: for load balancers, which should go on sending pings to it while history is
-away. `/readyz` says that all of Pingfold works, and what does not (`readiness.py`): for who watches it. `/metrics`
-gathers the figures of all processes, and what only who looks from outside can tell of them.
+away. `/readyz` says that all of Pingfold works: for who watches it. What does not (`readiness.py`), it tells only who
+shows the key of `infra.metrics_key`, and so does `/metrics`, which gathers the figures of all processes, and what only
+who looks from outside can tell of them.
 """
 
 import asyncio
@@ -11,19 +12,22 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest, multiprocess
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from infra.disk import Disk, DiskFigures
+from infra.metrics_key import KEY_FILE, shows
 from infra.progress import FoldProgress
 from query_api.backlog import Backlog
 from query_api.parts import Clock
 from query_api.readiness import Readiness, Report
+from query_api.refusals import error_answer
 from schemas.base import SECOND
 from schemas.ticks import speaks_until
 
+_ASK = f"the key of the figures is needed: Authorization: Bearer KEY, as in {KEY_FILE} or PINGFOLD_METRICS_KEY"
 # A time that is so far ahead of the clock was told by a clock that is wrong, or that was.
 AHEAD = 10 * SECOND
 
@@ -93,9 +97,16 @@ def _history(report: Report) -> Iterator[Any]:
 
 
 def router(
-    readiness: Readiness, progress: FoldProgress, bootstrap: str, clock: Clock, disk: Disk, instance: str | None
+    readiness: Readiness,
+    progress: FoldProgress,
+    bootstrap: str,
+    clock: Clock,
+    disk: Disk,
+    instance: str | None,
+    key: str,
 ) -> APIRouter:
-    """The routes of this module. instance: whose process this is, for whoever asks at an address."""
+    """The routes of this module. instance: whose process this is, for whoever asks at an address. key: opens details
+    and figures."""
     api = APIRouter(include_in_schema=False)
     whose = {"instance": instance} if instance else {}
     seen, backlog = CollectorRegistry(), Backlog(progress, bootstrap)
@@ -107,11 +118,13 @@ def router(
         return {"status": "ok"} | whose
 
     @api.get("/readyz")
-    async def readyz(response: Response) -> dict[str, Any]:
+    async def readyz(request: Request, response: Response) -> dict[str, Any]:
         report = await readiness.look()
         if report.problems:
             response.status_code = 503
             response.headers["Retry-After"] = "1"
+        if not shows(request.headers, key):
+            return {"status": "not ready" if report.problems else "ready"} | whose
         catching_up = await _catching_up(backlog) if report.not_folded else []
         answer = {
             "status": "catching up" if catching_up else "not ready" if report.problems else "ready",
@@ -122,7 +135,9 @@ def router(
         return answer | _wrong(progress.wrong(clock.now(), AHEAD)) | _room(disk) | whose
 
     @api.get("/metrics")
-    async def metrics() -> Response:
+    async def metrics(request: Request) -> Response:
+        if not shows(request.headers, key):
+            return error_answer(401, _ASK, {"WWW-Authenticate": 'Bearer realm="Pingfold metrics"'})
         await readiness.look()
         text = await asyncio.to_thread(_gather, seen)
         return Response(text, media_type=CONTENT_TYPE_LATEST)

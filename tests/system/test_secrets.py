@@ -3,6 +3,7 @@
 import base64
 import gzip
 
+import httpx
 import pytest
 
 from schemas.topics import TOPICS
@@ -31,6 +32,7 @@ def test_nothing_secret_is_in_kafka_or_in_the_logs(pingfold: Pingfold, receiver:
     secrets = {name: getattr(known, name) for name in (*names, "webhook_secret", "admin_password")}
     secrets |= {"new key": new_key, "wrong key": wrong_key, "own secret": own}
     secrets["vault key"] = (pingfold.data / "secret.key").read_text().strip()
+    secrets["metrics key"] = (pingfold.data / "metrics.key").read_text().strip()
     # The bytes behind `whsec_` would do as well.
     decoded = {f"decoded {name}": base64.b64decode(secrets[name][6:]) for name in ("webhook_secret", "own secret")}
     needles = {name: text.encode() for name, text in secrets.items()} | decoded
@@ -48,8 +50,8 @@ def test_nothing_secret_is_in_kafka_or_in_the_logs(pingfold: Pingfold, receiver:
     said = pingfold.output.read_bytes()
     assert [name for name, needle in needles.items() if needle in said] == []
     assert known.ping_key.encode() not in said
-    # Kafka's own logs and everything else under the data folder, but for the two files made to hold secrets.
-    kept = {pingfold.data / "credentials.json", pingfold.data / "secret.key"}
+    # Kafka's own logs and everything else under the data folder, but for the files made to hold secrets.
+    kept = {pingfold.data / name for name in ("credentials.json", "secret.key", "metrics.key")}
     for path in sorted(pingfold.data.rglob("*")):
         if path.is_file() and path not in kept and path.stat().st_size < 64 * 2**20:
             content = path.read_bytes()
@@ -62,10 +64,15 @@ def test_answers_show_no_secret(pingfold: Pingfold) -> None:
     """Statement 7: neither lists nor metrics nor the description of the API tell a key or a secret."""
     known = pingfold.credentials
     secrets = [known.webhook_secret, known.healthchecks_key, known.healthchecks_key_readonly, known.admin_password]
+    secrets.append((pingfold.data / "metrics.key").read_text())
     key = {"X-Api-Key": known.healthchecks_key}
     for path in ("/api/v3/checks/", "/api/v3/channels/", "/metrics", "/openapi.json", "/readyz", "/healthz", "/"):
         text = pingfold.get(path, headers=key).text
         assert [secret for secret in secrets if secret in text] == [], path
+    # Strangers learn whether it is ready, and nothing of how it does.
+    assert httpx.get(f"{pingfold.url}/metrics", trust_env=False).status_code == 401
+    assert set(httpx.get(f"{pingfold.url}/readyz", trust_env=False).json()) == {"status", "instance"}
+    assert "pingfold_ping_answers_total" in pingfold.get("/metrics").text
     # What only reads sees no id by which one could ping.
     check = pingfold.create("read-only")
     shown = pingfold.api("GET", "/checks/?slug=read-only", key=known.healthchecks_key_readonly).text

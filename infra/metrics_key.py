@@ -1,0 +1,49 @@
+"""The key that opens figures and the details of readiness: `PINGFOLD_METRICS_KEY`, or `metrics.key` in the data folder.
+
+The file is made by whoever needs it first, mode 0600, and holds nothing else, so that Prometheus takes it as it is
+(`credentials_file`). The key opens nothing else: it may be given to whoever gathers figures.
+"""
+
+import hmac
+from base64 import b64decode
+from collections.abc import Mapping
+
+from infra.secrets import SecretError, new_password, write_once
+from infra.settings import Settings
+
+KEY_FILE = "metrics.key"
+
+
+def metrics_key(settings: Settings) -> str:
+    """The key. Raises `SecretError` when the file cannot be read."""
+    if settings.metrics_key is not None:
+        return settings.metrics_key
+    path = settings.data / KEY_FILE
+    try:
+        if not path.exists():
+            write_once(path, new_password().encode())
+        key = path.read_text().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SecretError(f"{path} cannot be read ({error}); mend it or set PINGFOLD_METRICS_KEY") from error
+    if not key:
+        raise SecretError(f"{path} is empty; remove it, or set PINGFOLD_METRICS_KEY")
+    return key
+
+
+def bearer(key: str) -> dict[str, str]:
+    """The header that shows a key."""
+    return {"Authorization": f"Bearer {key}"}
+
+
+def shows(headers: Mapping[str, str], key: str) -> bool:
+    """Whether a request shows the key: as a bearer token, or as the password of HTTP Basic, whatever the user."""
+    scheme, _, text = headers.get("authorization", "").partition(" ")
+    shown = text.strip()
+    if scheme.lower() == "basic":
+        try:
+            shown = b64decode(shown, validate=True).decode().partition(":")[2]
+        except ValueError:
+            return False
+    elif scheme.lower() != "bearer":
+        return False
+    return hmac.compare_digest(shown.encode(), key.encode())
