@@ -8,7 +8,8 @@ import hmac
 from base64 import b64decode
 from collections.abc import Mapping
 
-from infra.secrets import SecretError, new_password, write_once
+from infra.private_files import write_once
+from infra.secrets import SecretError, new_password
 from infra.settings import Settings
 
 KEY_FILE = "metrics.key"

@@ -13,6 +13,7 @@ from infra.http_server.connection import Connection
 from infra.http_server.measures import Measures
 from infra.http_server.room import Room
 from infra.process import Stop
+from infra.tasks import persistent, vital
 
 _GRACE_SECONDS = 2
 _LOOK_SECONDS = 0.5
@@ -69,8 +70,8 @@ async def serve(app: Any, listener: socket, room: Room, stop: Stop) -> None:
         server.should_exit = True
 
     tasks = [
-        asyncio.create_task(heed(), name="stop"),
-        asyncio.create_task(keep_looking(server, room), name="connections"),
+        vital(heed(), name="stop"),
+        persistent(lambda: keep_looking(server, room), name="connections"),
     ]
     stop.started()
     try:
