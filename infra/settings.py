@@ -5,7 +5,7 @@ Names are those of the table in docs/operations.md. Roles never read `os.environ
 
 import re
 from functools import cached_property
-from ipaddress import IPv4Network, IPv6Network, ip_network
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -13,12 +13,12 @@ import msgspec
 from pydantic import BeforeValidator, Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from infra.allowed import Allowed, Network, allowed_of
 from infra.durations import seconds_of
 from infra.servers import Server, server_of
 from infra.sizes import Reserve, reserve_of
 from schemas.definitions import Address
 
-Network = IPv4Network | IPv6Network
 RegionName = Annotated[str, Field(pattern=r"^[a-z0-9-]{1,40}$")]
 # A server that takes connections, or what this host itself depends on.
 ControlTarget = Server | Literal["resolver", "gateway"]
@@ -88,7 +88,7 @@ class Settings(BaseSettings):
     ping_body_limit: Annotated[int | None, Field(ge=0, le=UNANNOUNCED_BODY_LIMIT)] = 100_000
     slugs: Literal["chosen", "from-name"] = "chosen"
     pings_per_minute: int = Field(5, ge=0)
-    private_targets: Annotated[tuple[Network, ...], NoDecode] = ()
+    private_targets: Annotated[tuple[Allowed, ...], NoDecode] = ()
     # Proxies whose X-Forwarded-For and X-Forwarded-Proto are believed; anybody else's are ignored.
     trusted_proxies: Annotated[tuple[Network, ...], NoDecode] = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
     # Connections that a web process holds at most, of all and of one address (0: no bound of its own); by default an
@@ -171,7 +171,14 @@ class Settings(BaseSettings):
             return _RDAP_BOOTSTRAP
         return None if isinstance(value, str) and value.strip().lower() == "none" else value
 
-    @field_validator("private_targets", "trusted_proxies", mode="before")
+    @field_validator("private_targets", mode="before")
+    @classmethod
+    def _allowed(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(allowed_of(part.strip()) for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("trusted_proxies", mode="before")
     @classmethod
     def _networks(cls, value: object) -> object:
         if isinstance(value, str):

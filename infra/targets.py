@@ -4,19 +4,21 @@ A name is resolved once, EVERY address of it is checked, and the connection goes
 second look-up that could answer otherwise (DNS rebinding). The name itself is kept for Host and SNI. The check stands
 in two places, because each sees what the other cannot: `GuardedResolver` sees all addresses of a name, the socket
 factory sees the one address that is about to be dialled, which is the only place that sees literal addresses.
+Pingfold's own servers are refused there, too, whatever is allowed.
 Redirects are the caller's part: they must not be followed (`allow_redirects=False`).
 """
 
 import socket
 from collections.abc import Iterable, Mapping
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
+from typing import Protocol
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.client import DEFAULT_TIMEOUT
 
+from infra.allowed import Allowed, Network
 from infra.resolver import SystemResolver
-from infra.settings import Network
 
 _REFUSED: tuple[Network, ...] = tuple(
     ip_network(text)
@@ -42,7 +44,7 @@ class TargetRefused(OSError):
     """The target is an address not to be reached. An OSError: aiohttp treats it as a failed connection."""
 
 
-def _inner(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
+def inner_address(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
     """The IPv4 address that packets to an IPv6 address end at: v4-mapped, NAT64 and 6to4; else the address itself."""
     if isinstance(address, IPv4Address):
         return address
@@ -51,28 +53,48 @@ def _inner(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
     return address.ipv4_mapped or address.sixtofour or address
 
 
+class Own(Protocol):
+    """`infra.own_servers.OwnServers`."""
+
+    def holds(self, address: IPv4Address | IPv6Address, port: int) -> bool: ...
+
+
 class Guard:
-    """Says whether an address may be reached. `allowed`: networks that may be, although they are private."""
+    """Says whether an address may be reached. `allowed`: what may be, although it is private. `own`: never."""
 
-    def __init__(self, allowed: Iterable[Network] = ()) -> None:
-        self._allowed = tuple(allowed)
+    def __init__(self, allowed: Iterable[Network | Allowed] = (), own: Own | None = None) -> None:
+        self._given = tuple(one if isinstance(one, Allowed) else Allowed(one) for one in allowed)
+        self._allowed = tuple(one for one in self._given if one.project is None)
+        self._own = own
+        self._of_project: dict[str, Guard] = {}
+        for project in {one.project for one in self._given} - {None}:
+            assert project is not None
+            narrowed = Guard((), own)
+            narrowed._allowed = tuple(one for one in self._given if one.project in (None, project))
+            self._of_project[project] = narrowed
 
-    def permits(self, address: IPv4Address | IPv6Address) -> bool:
-        """Whether `address` is public, or in a network that is allowed."""
-        inner = _inner(address)
-        if any(candidate in network for candidate in (address, inner) for network in self._allowed):
+    def of(self, project: str) -> "Guard":
+        """The guard of a project's targets; the same object for all projects for which nothing special is allowed."""
+        return self._of_project.get(project, self)
+
+    def permits(self, address: IPv4Address | IPv6Address, port: int | None = None) -> bool:
+        """Whether `address` is public or allowed; `port` None: no port is meant."""
+        inner = inner_address(address)
+        if any(one.holds(candidate, port) for candidate in (address, inner) for one in self._allowed):
             return True
         if isinstance(inner, IPv6Address) and inner not in _GLOBAL_UNICAST:
             return False
         return not any(inner in network for network in _REFUSED)
 
-    def check(self, text: str) -> None:
+    def check(self, text: str, port: int | None = None) -> None:
         """Raise `TargetRefused` unless the address `text` (canonical, an IPv6 zone is ignored) may be reached."""
         try:
             address = ip_address(text.partition("%")[0])
         except ValueError:
             raise TargetRefused(f"{text} is not an IP address") from None
-        if not self.permits(address):
+        if port is not None and self._own is not None and self._own.holds(address, port):
+            raise TargetRefused(f"port {port} of {text} is Pingfold's own, which is never probed or called")
+        if not self.permits(address, port):
             raise TargetRefused(f"{text} is a private or reserved address (PINGFOLD_PRIVATE_TARGETS can allow it)")
 
 
@@ -91,7 +113,7 @@ class GuardedResolver(AbstractResolver):
         found = await self._resolver.resolve(host, port, family)
         for result in found:
             try:
-                self._guard.check(result["host"])
+                self._guard.check(result["host"], port)
             except TargetRefused as error:
                 raise TargetRefused(f"{host} resolves to {error}") from None
         return found
@@ -112,7 +134,7 @@ class GuardedConnector(aiohttp.TCPConnector):
     ) -> None:
         def open_socket(info: aiohttp.AddrInfoType) -> socket.socket:
             family, kind, proto, _, address = info
-            guard.check(str(address[0]))
+            guard.check(str(address[0]), int(address[1]))
             return socket.socket(family, kind, proto)
 
         self._guarded = GuardedResolver(guard, resolver)

@@ -8,6 +8,7 @@ import time
 from infra.disk import Disk
 from infra.log.admin import partition_count
 from infra.log.sink import Sink
+from infra.own_servers import guard_of
 from infra.process import Stop
 from infra.secrets import Vault
 from infra.settings import Settings
@@ -34,7 +35,7 @@ async def serve_prober(settings: Settings, region: str, slot: str, stop: Stop) -
     async with contextlib.AsyncExitStack() as stack:
         sink = Sink(bootstrap)
         stack.push_async_callback(sink.close)
-        guard = Guard(settings.private_targets)
+        guard = await asyncio.to_thread(guard_of, settings)
         connector = Connector(guard, Names(settings.resolvers))
         stack.push_async_callback(connector.close)
         domains = await _domains(settings, guard, stack)

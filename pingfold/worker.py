@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 
 from infra.log.sink import Sink
+from infra.own_servers import guard_of
 from infra.resolver import SystemResolver
 from infra.secrets import Vault
 from infra.settings import Settings
-from infra.targets import Guard
 from ingest.clock import Clock
 from pingfold.addresses import kafka_of
 from pingfold.folds import FOLDS
@@ -34,7 +34,7 @@ def work(settings: Settings, slot: str) -> None:
             await sink.put(DELIVERIES, channel, encode(attempted))
 
         resolver = SystemResolver()
-        client = WebhookClient(Guard(settings.private_targets), resolver=resolver)
+        client = WebhookClient(guard_of(settings), resolver=resolver)
         mail = MailClient(settings, resolver)
         decrypt, ceiling = Vault.open(settings).decrypt, connections(CEILING)
         sender = Sender(

@@ -20,7 +20,7 @@ import aiohttp
 from aiohttp.abc import AbstractResolver
 from yarl import URL
 
-from infra.resolver import LookupTimedOut
+from infra.resolver import ASKER, LookupTimedOut
 from infra.targets import Guard, GuardedConnector, TargetRefused, guarded_session
 
 BODY_READ = 64 * 1024
@@ -52,6 +52,7 @@ class WebhookClient:
     """Connections to receivers, kept alive and used again. Made in a running event loop; to be closed (`async with`).
 
     seconds: limit of a whole request. connect: limit of look-up, connection and TLS handshake, inside the former.
+    What may be reached is that of the project in `infra.resolver.ASKER`.
     connect_dead: the same for receivers that are believed dead, which would hold a slot that long for nothing.
     """
 
@@ -65,14 +66,9 @@ class WebhookClient:
         resolver: AbstractResolver | None = None,
     ) -> None:
         self._seconds, self._connect, self._connect_dead = seconds, connect, min(connect, connect_dead)
-        self._session = guarded_session(
-            GuardedConnector(guard, resolver),
-            {
-                "User-Agent": f"Pingfold/{importlib.metadata.version('pingfold')} (webhook)",
-                "Content-Type": "application/json",
-            },
-            _limits(seconds, connect),
-        )
+        self._guard, self._resolver = guard, resolver
+        self._sessions: dict[Guard, aiohttp.ClientSession] = {}
+        self._limits = _limits(seconds, connect)
         self._limits_of_dead = _limits(seconds, self._connect_dead)
 
     async def __aenter__(self) -> Self:
@@ -85,14 +81,30 @@ class WebhookClient:
 
     async def close(self) -> None:
         """Close every connection."""
-        await self._session.close()
+        for session in self._sessions.values():
+            await session.close()
+
+    def _session(self) -> aiohttp.ClientSession:
+        """Of the project that asks. One that may reach more than others shares no connection with them: they would be
+        used again without another look."""
+        guard = self._guard.of(ASKER.get())
+        if guard not in self._sessions:
+            self._sessions[guard] = guarded_session(
+                GuardedConnector(guard, self._resolver),
+                {
+                    "User-Agent": f"Pingfold/{importlib.metadata.version('pingfold')} (webhook)",
+                    "Content-Type": "application/json",
+                },
+                self._limits,
+            )
+        return self._sessions[guard]
 
     async def post(self, url: str, body: bytes, headers: Mapping[str, str], dead: bool = False) -> Answer:
         """Send `body`; the headers come on top of those that every webhook has. dead: connect soon or not at all."""
-        limits = self._limits_of_dead if dead else self._session.timeout
+        limits = self._limits_of_dead if dead else self._limits
         try:
             target = _parsed(url)
-            async with self._session.post(
+            async with self._session().post(
                 target, data=body, headers=headers, allow_redirects=False, timeout=limits
             ) as response:
                 if not response.content.is_eof():

@@ -11,7 +11,7 @@ from functools import lru_cache
 from ipaddress import ip_address
 from typing import Any, NamedTuple
 
-from infra.settings import Network
+from infra.allowed import Network
 from ingest.ping.answers import Receive, Scope
 from ingest.ping.urls import Target
 from schemas.base import Micros, encode

@@ -13,6 +13,7 @@ import socket
 import ssl
 import time
 from collections.abc import Callable
+from copy import copy
 from ipaddress import ip_address
 from typing import TypeVar
 
@@ -67,11 +68,20 @@ class Connector:
         self.echoes = Echoes()
         self._verify, self._trusting = verify or tls_context(), _trusting_context()
 
+    def of(self, project: str) -> "Connector":
+        """The connector of a project: it reaches what that project may, and shares all else with this one."""
+        guard = self._guard.of(project)
+        if guard is self._guard:
+            return self
+        narrowed = copy(self)
+        narrowed._guard = guard
+        return narrowed
+
     async def open(
         self, host: str, port: int, make: Callable[[], P], trace: Trace, tls: bool = False
     ) -> tuple[asyncio.Transport, P]:
         """A connection to `host`, with its protocol. Raises `Failed`."""
-        addresses = (await self.addresses(host, trace))[:_TRIED]
+        addresses = (await self.addresses(host, trace, port))[:_TRIED]
         began = time.perf_counter_ns()
         for number, address in enumerate(addresses, 1):
             trace.address = address
@@ -102,8 +112,8 @@ class Connector:
             return opened, protocol
         raise Failed("name", "no address")
 
-    async def addresses(self, host: str, trace: Trace) -> list[str]:
-        """The addresses of `host`, all of them checked. Raises `Failed`."""
+    async def addresses(self, host: str, trace: Trace, port: int | None = None) -> list[str]:
+        """The addresses of `host`, all of them checked, for this port or for none. Raises `Failed`."""
         try:
             found = [str(ip_address(host))]
         except ValueError:
@@ -113,13 +123,13 @@ class Connector:
             trace.asked = None
             trace.lookup = (time.perf_counter_ns() - began) // 1_000
         for address in found:
-            self.check(address)
+            self.check(address, port)
         return found
 
-    def check(self, address: str) -> None:
-        """Raise `Failed` unless the address may be reached."""
+    def check(self, address: str, port: int | None = None) -> None:
+        """Raise `Failed` unless the address may be reached, at this port if one is meant."""
         try:
-            self._guard.check(address)
+            self._guard.check(address, port)
         except TargetRefused as refused:
             raise Failed("refused target", str(refused)) from None
 

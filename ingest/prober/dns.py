@@ -54,7 +54,7 @@ def _named(connector: Connector, text: str) -> Resolver:
         server = server_of(text, DNS_PORT)
     except ValueError:
         raise Failed("refused target", "not the address of a resolver") from None
-    connector.check(server[0])
+    connector.check(*server)
     return Resolver([server])
 
 

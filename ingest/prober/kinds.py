@@ -34,7 +34,7 @@ async def probe(
     began = time.perf_counter_ns()
     try:
         async with asyncio.timeout(limit):
-            await _probe(connector, monitor, sealed, trace)
+            await _probe(connector.of(monitor.project), monitor, sealed, trace)
     except Failed as failed:
         failure, detail = failed.failure, failed.detail
         if failed.answered:

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
+from infra.own_servers import guard_of
 from infra.resolver import SystemResolver
 from infra.settings import Settings
-from infra.targets import Guard
 from processors.mail import MailClient
 from processors.webhooks import WebhookClient
 from schemas.definitions import NOTICES, Notice
@@ -114,7 +114,7 @@ class MailBench(Bench):
 @contextlib.asynccontextmanager
 async def bench(settings: Settings, **client: Any) -> AsyncIterator[MailBench]:
     resolver = client.pop("resolver", None) or SystemResolver()
-    async with WebhookClient(Guard(settings.private_targets), resolver=resolver) as webhooks:
+    async with WebhookClient(guard_of(settings), resolver=resolver) as webhooks:
         run = MailBench(webhooks, mail=MailClient(settings, resolver, **client).send)
         try:
             yield run

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from infra.allowed import Allowed, allowed_of
 from infra.settings import UNANNOUNCED_BODY_LIMIT, Settings, wrong_settings
 
 Given = Callable[..., Settings]
@@ -159,7 +160,28 @@ def test_whom_probers_ask_when_domains_expire(given: Given, text: str, url: str 
 )
 def test_networks(given: Given, text: str, networks: list[str]) -> None:
     settings = given(PINGFOLD_PRIVATE_TARGETS=text, PINGFOLD_TRUSTED_PROXIES=text)
-    assert settings.private_targets == settings.trusted_proxies == tuple(map(ip_network, networks))
+    assert settings.trusted_proxies == tuple(map(ip_network, networks))
+    assert settings.private_targets == tuple(Allowed(ip_network(network)) for network in networks)
+
+
+PROJECT = "6f1c4f5e-8b9d-4c6e-9a53-2c1d1f0f4a11"
+
+
+@pytest.mark.parametrize(
+    ("text", "allowed"),
+    [
+        ("127.0.0.1:9000", Allowed(ip_network("127.0.0.1/32"), 9000)),
+        ("10.0.0.0/8:443", Allowed(ip_network("10.0.0.0/8"), 443)),
+        ("[::1]:9000", Allowed(ip_network("::1/128"), 9000)),
+        ("[fd00::/8]:443", Allowed(ip_network("fd00::/8"), 443)),
+        ("hooks.internal:8080", Allowed(None, 8080, name="hooks.internal")),
+        (f"10.1.0.0/16@{PROJECT}", Allowed(ip_network("10.1.0.0/16"), None, PROJECT)),
+        (f"127.0.0.1:9000@{PROJECT}", Allowed(ip_network("127.0.0.1/32"), 9000, PROJECT)),
+    ],
+)
+def test_private_targets_with_a_port_or_of_a_project(given: Given, text: str, allowed: Allowed) -> None:
+    assert allowed_of(text) == allowed
+    assert given(PINGFOLD_PRIVATE_TARGETS=f"192.168.0.0/16, {text}").private_targets[1] == allowed
 
 
 @pytest.mark.parametrize(
@@ -184,6 +206,9 @@ def test_networks(given: Given, text: str, networks: list[str]) -> None:
         ("PINGFOLD_PRIVATE_TARGETS", "10.0.0.1/8", "10.0.0.1/8 has host bits set"),
         ("PINGFOLD_PRIVATE_TARGETS", "127.0.0.0/8;10.0.0.0/8", "private_targets"),
         ("PINGFOLD_PRIVATE_TARGETS", "localhost", "'localhost' does not appear to be an IPv4 or IPv6 network"),
+        ("PINGFOLD_PRIVATE_TARGETS", "127.0.0.1:65536", "has no port that there can be"),
+        ("PINGFOLD_PRIVATE_TARGETS", "127.0.0:80", "does not appear to be an IPv4 or IPv6 network"),
+        ("PINGFOLD_PRIVATE_TARGETS", "10.0.0.0/8@ops", "'ops' is not the id of a project"),
     ],
 )
 def test_a_refusal_names_the_setting_and_only_that(given: Given, name: str, text: str, told: str) -> None:

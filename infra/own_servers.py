@@ -1,0 +1,94 @@
+"""The addresses of Pingfold's own servers, which no probe and no webhook ever reaches, and the guard that knows them.
+
+On this host: the ports of the web process and of the embedded servers, at every address of this host. Elsewhere: the
+Kafka and ClickHouse that the settings name. Brokers that are not among the bootstrap servers are not known here.
+"""
+
+import json
+import socket
+from collections.abc import Iterator
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from urllib.parse import urlsplit
+
+import structlog
+
+from infra.allowed import Allowed
+from infra.settings import Settings
+from infra.targets import Guard, inner_address
+
+log = structlog.get_logger(__name__)
+
+Address = IPv4Address | IPv6Address
+
+
+class OwnServers:
+    """Says whether an address and port are Pingfold's own. ports: at every address of this host."""
+
+    def __init__(self, ports: frozenset[int], elsewhere: frozenset[tuple[Address, int]]) -> None:
+        self._ports, self._elsewhere = ports, elsewhere
+
+    def holds(self, address: Address, port: int) -> bool:
+        """Whether one of them is there."""
+        inner = inner_address(address)
+        return (inner, port) in self._elsewhere or (port in self._ports and _is_this_host(inner))
+
+
+def _is_this_host(address: Address) -> bool:
+    if address.is_loopback or address.is_unspecified or str(address).startswith("0."):
+        return True
+    # Nobody may listen on an address that is another host's: that costs less than to list those of all interfaces.
+    with socket.socket(socket.AF_INET6 if address.version == 6 else socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind((str(address), 0))
+        except OSError:
+            return False
+    return True
+
+
+def guard_of(settings: Settings) -> Guard:
+    """The guard of this process. Names are looked up now; one that does not resolve allows, or closes, nothing."""
+    return Guard(tuple(_resolved(settings.private_targets)), own_servers(settings))
+
+
+def own_servers(settings: Settings) -> OwnServers:
+    """What is known of them when a process starts."""
+    ports = {settings.port, settings.kafka_port, settings.clickhouse_port}
+    kept = settings.data / "ports.json"
+    if kept.exists():
+        ports.update(json.loads(kept.read_bytes()).values())
+    elsewhere = frozenset(
+        (inner_address(address), port) for host, port in _named(settings) for address in _addresses(host)
+    )
+    return OwnServers(frozenset(ports - {0}), elsewhere)
+
+
+def _named(settings: Settings) -> Iterator[tuple[str, int]]:
+    for server in (settings.kafka_bootstrap_servers or "").split(","):
+        parts = urlsplit(f"//{server.strip()}")
+        if parts.hostname:
+            yield parts.hostname, parts.port or 9092
+    if settings.clickhouse_url is not None:
+        parts = urlsplit(settings.clickhouse_url)
+        if parts.hostname:
+            yield parts.hostname, parts.port or (8443 if parts.scheme == "https" else 8123)
+
+
+def _resolved(targets: tuple[Allowed, ...]) -> Iterator[Allowed]:
+    for target in targets:
+        if target.network is not None:
+            yield target
+        for address in _addresses(target.name) if target.name else ():
+            yield target._replace(network=ip_network(str(address)))
+
+
+def _addresses(host: str) -> list[Address]:
+    try:
+        return [ip_address(host)]
+    except ValueError:
+        pass
+    try:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        log.warning("targets.name_unknown", name=host, error=str(error))
+        return []
+    return [ip_address(str(one[4][0]).partition("%")[0]) for one in found]
