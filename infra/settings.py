@@ -88,6 +88,8 @@ class Settings(BaseSettings):
     ping_body_limit: Annotated[int | None, Field(ge=0, le=UNANNOUNCED_BODY_LIMIT)] = 100_000
     slugs: Literal["chosen", "from-name"] = "chosen"
     pings_per_minute: int = Field(5, ge=0)
+    # Test notifications of a project; 0: no limit.
+    test_sends_per_hour: int = Field(30, ge=0)
     private_targets: Annotated[tuple[Allowed, ...], NoDecode] = ()
     # Proxies whose X-Forwarded-For and X-Forwarded-Proto are believed; anybody else's are ignored.
     trusted_proxies: Annotated[tuple[Network, ...], NoDecode] = (ip_network("127.0.0.0/8"), ip_network("::1/128"))

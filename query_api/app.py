@@ -23,7 +23,7 @@ from query_api.verbs import Verbs
 
 def create_app(parts: Parts) -> FastAPI:
     """The application. `app.state.parts` holds what it stands on, `app.state.freshness` what its reads wait for,
-    `app.state.uptimes` what was asked of history a moment ago."""
+    `app.state.uptimes` what was asked of history a moment ago, `app.state.tests` how many tests may still be sent."""
     app = FastAPI(
         title=parts.settings.site_name,
         summary="Uptime and cron monitor in which every status is a pure function of a Kafka log",
@@ -36,6 +36,7 @@ def create_app(parts: Parts) -> FastAPI:
     app.state.parts = parts
     app.state.freshness = Freshness(parts.states, parts.states_replica, parts.partitions, parts.clock, parts.source)
     app.state.uptimes = poppaping.RecentUptimes(parts)
+    app.state.tests = poppaping.Allowance(parts.settings.test_sends_per_hour)
     forms: dict[Callable[[str], bool], refusals.ErrorForm] = {poppaping.speaks: poppaping.fault_answer}
     refusals.install(app, forms)
     app.add_exception_handler(poppaping.Fault, poppaping.on_fault)

@@ -1,6 +1,7 @@
 """The PoppaPing REST API v1 (seed 001, reference/poppaping-api.md)."""
 
 from query_api.poppaping import account, alerts, deliveries, incidents, maintenance, monitors, status_pages
+from query_api.poppaping.allowance import Allowance
 from query_api.poppaping.answers import Fault, fault_answer, on_fault
 from query_api.poppaping.limits import RateLimits
 from query_api.poppaping.plans import PLANS
@@ -18,7 +19,18 @@ ROUTERS = (
 )
 _ROOMS = ("account", "monitors", "incidents", "status-pages", "alerts", "alert-channels", "maintenance-windows")
 
-__all__ = ["PLANS", "PREFIX", "ROUTERS", "Fault", "RateLimits", "RecentUptimes", "fault_answer", "on_fault", "speaks"]
+__all__ = [
+    "PLANS",
+    "PREFIX",
+    "ROUTERS",
+    "Allowance",
+    "Fault",
+    "RateLimits",
+    "RecentUptimes",
+    "fault_answer",
+    "on_fault",
+    "speaks",
+]
 
 
 def speaks(path: str) -> bool:

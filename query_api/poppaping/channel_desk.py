@@ -10,9 +10,11 @@ from fastapi import Depends, Request
 
 from infra.log.partitioner import partition_of
 from infra.log.sink import NotStored
-from query_api.parts import parts_of
+from query_api.parts import Parts, parts_of
+from query_api.poppaping.allowance import Allowance
 from query_api.poppaping.answers import Fault, time
 from query_api.poppaping.desk import VISIBLE_WITHIN, Desk
+from query_api.poppaping.uptimes import RecentUptimes
 from schemas.base import encode
 from schemas.definitions import ApiKey, Channel
 from schemas.deliveries import DeliveryReplayed, DeliveryRequested
@@ -24,6 +26,12 @@ MOST_ASKED_FOR = 9_000
 
 
 class ChannelDesk(Desk):
+    """tests: how many tests may still be sent."""
+
+    def __init__(self, parts: Parts, uptimes: RecentUptimes, tests: Allowance) -> None:
+        super().__init__(parts, uptimes)
+        self.tests = tests
+
     async def channel(self, key: ApiKey, id: str) -> Channel:
         """The caller's channel with this id."""
         return await self.owned(key, id, self.parts.directory.channel, "alert channel")
@@ -36,7 +44,12 @@ class ChannelDesk(Desk):
     def must_have_room(self, channel: Channel) -> None:
         """What somebody asks for may not push out what has happened: beyond so much only events are put in."""
         if self.room(channel) <= 0:
-            raise Fault(429, "Too many deliveries of the alert channel are pending.", "too_many_pending")
+            raise Fault(
+                429,
+                f"{MOST_ASKED_FOR} deliveries of the alert channel are pending: tests and replays have to wait.",
+                "too_many_pending",
+                headers={"Retry-After": "60"},
+            )
 
     def room(self, channel: Channel) -> int:
         """So many deliveries may be asked for, beside those that are pending."""
@@ -78,7 +91,8 @@ class ChannelDesk(Desk):
 
 
 async def _channels(request: Request) -> ChannelDesk:
-    return ChannelDesk(parts_of(request), request.app.state.uptimes)
+    state = request.app.state
+    return ChannelDesk(parts_of(request), state.uptimes, state.tests)
 
 
 Channels = Annotated[ChannelDesk, Depends(_channels)]

@@ -4,6 +4,7 @@ Whatever is sent from here is an event in the journal `deliveries`, and its fold
 keeps its ids and its body. Times in requests are ISO 8601; without an offset they are UTC.
 """
 
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -41,15 +42,27 @@ class Range(msgspec.Struct, forbid_unknown_fields=True):
     failed_since: datetime | UnsetType = UNSET
 
 
+class _Data(msgspec.Struct):
+    test: object = None
+
+
+class _Body(msgspec.Struct):
+    data: _Data
+
+
+_body = msgspec.json.Decoder(_Body).decode
+
+
 @router.post("/alert-channels/{id}/test", status_code=202, responses=openapi.one_of(openapi.TEST_SENT, 202))
 async def send_test(desk: Channels, key: AlertsWriter, id: str) -> Response:
-    """Send a test: an event that the channel takes, whose data say `"test": true`."""
+    """Send a test: an event that the channel takes, whose data say `"test": true`. So many in an hour of a project."""
     channel = await desk.channel(key, id)
     desk.must_be_served(channel)
     desk.must_have_room(channel)
     if not channel.notices:
         raise Fault(409, "The alert channel takes no events.", "no_events")
     notice, now = channel.notices[0], desk.parts.clock.now()
+    desk.tests.take(key.project, now)
     request = DeliveryRequested(transition=new_id(), at=now, notices=(notice,), data=_test_data(notice, now))
     await desk.folded(channel, await desk.put(channel, request))
     event = event_id(request.transition, notice)
@@ -88,7 +101,7 @@ async def replay_many(desk: Channels, key: AlertsWriter, id: str, body: JsonObje
     """Send again what ended in `{"from": TIME, "to": TIME}`, or what failed since `{"failed_since": TIME}`.
 
     What is pending is left alone. At most 9,000 at once, less what is pending, the oldest: `more` tells that there are
-    others.
+    others. Tests among them count as test sends; those beyond the limit are left out.
     """
     channel = await desk.channel(key, id)
     now = desk.parts.clock.now()
@@ -105,18 +118,22 @@ async def replay_many(desk: Channels, key: AlertsWriter, id: str, body: JsonObje
         else:
             found = await history.ended(channel.id, start, end, most)
         wanted = [delivery for delivery in found if delivery not in pending]
-        replayed, last = 0, -1
+        replayed, last, more = 0, -1, len(wanted) > room
         for begin in range(0, min(len(wanted), room), _AT_ONCE):
             chosen = wanted[begin : min(begin + _AT_ONCE, room)]
             sent = await history.sent(channel.id, chosen)
-            events = [_again(sent[id], now) for id in chosen if id in sent and sent[id].body]
-            if events:
-                last = await desk.put(channel, *events)
-            replayed += len(events)
+            there = [sent[id] for id in chosen if id in sent and sent[id].body]
+            if (left := desk.tests.left(key.project, now)) is not None:
+                there, held_back = _with_tests(there, left)
+                more = more or held_back
+            desk.tests.take(key.project, now, sum(map(_is_test, there)))
+            if there:
+                last = await desk.put(channel, *(_again(each, now) for each in there))
+            replayed += len(there)
     except Unavailable:
         raise unavailable() from None
     await desk.folded(channel, last)
-    return one({"replayed": replayed, "more": len(wanted) > room}, 202)
+    return one({"replayed": replayed, "more": more}, 202)
 
 
 @router.post(
@@ -133,7 +150,10 @@ async def replay_one(desk: Channels, key: AlertsWriter, id: str, delivery: str) 
     sent = await _sent(desk, channel, delivery)
     if not sent.body:
         raise Fault(409, "What was to be sent was not kept.", "not_kept")
-    again = _again(sent, desk.parts.clock.now())
+    now = desk.parts.clock.now()
+    if _is_test(sent):
+        desk.tests.take(key.project, now)
+    again = _again(sent, now)
     await desk.folded(channel, await desk.put(channel, again))
     return one(_begun(delivery, again.event, again.notice) | {"replay_id": again.replay}, 202)
 
@@ -157,6 +177,28 @@ def _history(parts: Parts) -> DeliveryHistoryReads:
     if parts.delivery_history is None:
         raise unavailable()
     return parts.delivery_history
+
+
+def _is_test(sent: SentRow) -> bool:
+    """Whether it was a test that somebody asked for."""
+    try:
+        return _body(sent.body).data.test is True
+    except msgspec.MsgspecError:
+        return False
+
+
+def _with_tests(sent: Iterable[SentRow], most: int) -> tuple[list[SentRow], bool]:
+    """All but the tests beyond `most`, and whether there were such."""
+    taken: list[SentRow] = []
+    left_out = False
+    for each in sent:
+        if _is_test(each):
+            if most <= 0:
+                left_out = True
+                continue
+            most -= 1
+        taken.append(each)
+    return taken, left_out
 
 
 def _again(sent: SentRow, now: Micros) -> DeliveryReplayed:
