@@ -1,7 +1,8 @@
 """The order in which `pingfold up` starts the roles, and what each of them waits for.
 
-Only what can never work ends a start (a server that dies again and again). What takes long is said and waited for:
-a server that recovers its data, folds that catch up.
+Only what can never work ends a start: an embedded Kafka that ends again and again before it has answered once, topics
+of another installation. What is away or takes long is said and waited for: a Kafka of others, a server that recovers
+its data, folds that catch up. Nothing that works is stopped, and nothing waits for history (`history_start`).
 """
 
 import asyncio
@@ -9,32 +10,49 @@ import sys
 import time
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import httpx
+from confluent_kafka import KafkaError, KafkaException
 
-from infra import clickhouse_migrations, clickhouse_retention
 from infra.availability import clickhouse_answers, kafka_answers
 from infra.clickhouse import Address
 from infra.embedded import kafka, ports
 from infra.embedded.logins import login_file, made_login
 from infra.log import admin
-from infra.log.sink import Sink
+from infra.log.sink import NotStored, Sink
 from infra.metrics_key import bearer, metrics_key
-from infra.retention import retention_in_words, topic_retention
+from infra.retention import topic_retention
 from infra.secrets import Vault
 from infra.settings import Settings
+from infra.tasks import persistent
 from pingfold import credentials
 from pingfold.claim import CannotStart
+from pingfold.history_start import HistoryStart
 from pingfold.supervisor import PATIENT, Role, Supervisor, python_role
 from schemas.base import encode
 from schemas.topics import PROJECTS
 
 Say = Callable[[str, str], None]
+T = TypeVar("T")
 
 _SAY_SECONDS = 10.0
 # A part that dies so often before it answers for the first time never will.
 _DEATHS = 3
+_AGAIN_SECONDS = 1.0
+# What says that Kafka cannot be reached now; whatever else it answers does not pass by itself.
+_PASSING = frozenset(
+    {
+        KafkaError._TRANSPORT,
+        KafkaError._ALL_BROKERS_DOWN,
+        KafkaError._TIMED_OUT,
+        KafkaError._TIMED_OUT_QUEUE,
+        KafkaError._RESOLVE,
+        KafkaError.REQUEST_TIMED_OUT,
+        KafkaError.BROKER_NOT_AVAILABLE,
+        KafkaError.NETWORK_EXCEPTION,
+    }
+)
 
 
 class Server(NamedTuple):
@@ -72,18 +90,29 @@ def prepare_clickhouse(settings: Settings) -> Server:
 
 
 class StartUp:
-    """One start. `servers`: the embedded ones among Kafka and ClickHouse, which are started first."""
+    """One start. `servers`: the embedded ones among Kafka and ClickHouse, which are started first.
 
-    # kafka, clickhouse: bootstrap address and URL, with user and password.
+    kafka, clickhouse: bootstrap address and URL, with user and password. tasks: gets what goes on beside the start.
+    """
+
     def __init__(
-        self, settings: Settings, supervisor: Supervisor, say: Say, instance: str, kafka: str, clickhouse: str
+        self,
+        settings: Settings,
+        supervisor: Supervisor,
+        say: Say,
+        instance: str,
+        kafka: str,
+        clickhouse: str,
+        tasks: "list[asyncio.Task[None]]",
     ) -> None:
+        self._tasks = tasks
         self._settings, self._supervisor, self._say = settings, supervisor, say
         self._instance, self._kafka, self._clickhouse = instance, kafka, clickhouse
         self._began = time.monotonic()
 
     async def run(self, servers: dict[str, Server]) -> None:
-        """Start everything; returns when all of it works. Raises `CannotStart`, and what migrations raise."""
+        """Start everything; returns when all of it works. Raises `CannotStart`, `WrongPartitionCount`, and
+        `KafkaException` for what does not pass."""
         settings, supervisor, say = self._settings, self._supervisor, self._say
         for name, server in servers.items():
             say("pingfold", f"starting {name} on {server.address}")
@@ -91,24 +120,20 @@ class StartUp:
         if "Kafka" in servers:
             port = int(self._kafka.rpartition(":")[2])
             await self._until("Kafka", lambda: asyncio.to_thread(kafka.answers, port), servers["Kafka"].role)
-        count = await asyncio.to_thread(
-            admin.migrate, self._kafka, settings.partitions, retention_ms=topic_retention(settings)
-        )
+        else:
+            await self._until("Kafka", lambda: asyncio.to_thread(kafka_answers, self._kafka))
+        migrate = partial(admin.migrate, self._kafka, settings.partitions, retention_ms=topic_retention(settings))
+        count = await self._insist(partial(asyncio.to_thread, migrate))
         say("pingfold", f"Kafka is ready; {count} partitions")
-        await self._first_project()
+        await self._insist(self._first_project)
+        history = HistoryStart(settings, self._clickhouse, supervisor, say)
+        self._tasks.append(persistent(history.run, "the start of history", partial(say, "pingfold")))
         for slot in range(settings.workers):
             supervisor.keep(python_role("worker", slot, 1))
         supervisor.keep(python_role("ticker", 0, 1))
-        web = python_role("web", 0, 2)
-        supervisor.keep(web)
-        if "ClickHouse" in servers:
-            await self._until("ClickHouse", self._clickhouse_answers, servers["ClickHouse"].role)
-        await asyncio.to_thread(clickhouse_migrations.migrate, self._clickhouse)
-        await asyncio.to_thread(clickhouse_retention.apply, self._clickhouse, settings)
-        say("pingfold", f"kept: {retention_in_words(settings)}")
-        supervisor.keep(python_role("writer", 0, 1, nice=PATIENT))
+        supervisor.keep(python_role("web", 0, 2))
         # Probers begin when pings are taken: what they need of the processor would only delay that.
-        await self._until("the web process", self._web_answers, web)
+        await self._until("the web process", self._web_answers)
         for slot, region in enumerate(region for region in settings.regions for _ in range(settings.probers)):
             supervisor.keep(python_role("prober", slot, 1, "--region", region))
         await self._until("Pingfold", self._is_ready)
@@ -128,11 +153,28 @@ class StartUp:
             self._say("pingfold", f"first start: made {path}")
         sink = Sink(self._kafka)
         request = credentials.project_request(known, time.time_ns() // 1000, Vault.open(settings))
-        await sink.put(PROJECTS, known.project, encode(request))
-        await sink.close()
+        try:
+            await sink.put(PROJECTS, known.project, encode(request))
+        finally:
+            await sink.close()
+
+    async def _insist(self, do: Callable[[], Awaitable[T]]) -> T:
+        """Do what needs Kafka, as often as it takes while Kafka cannot be reached. Raises what does not pass."""
+        while True:
+            try:
+                return await do()
+            except (KafkaException, NotStored, TimeoutError) as error:
+                cause = error.args[0] if error.args else "no answer in time"
+                if isinstance(cause, KafkaError) and not (cause.retriable() or cause.code() in _PASSING):
+                    raise
+                self._say("pingfold", f"Kafka does not answer: {cause}; trying again")
+                await asyncio.sleep(_AGAIN_SECONDS)
 
     async def _until(self, what: str, answers: Callable[[], Awaitable[bool | str]], role: Role | None = None) -> None:
-        """Wait until it answers True; says now and then that it is waited for, and what the answer was instead."""
+        """Wait until it answers True; says now and then that it is waited for, and what the answer was instead.
+
+        Raises `CannotStart` when `role` has ended several times meanwhile.
+        """
         told = time.monotonic()
         while (found := await answers()) is not True:
             if role is not None and self._supervisor.deaths(role) >= _DEATHS:
@@ -141,9 +183,6 @@ class StartUp:
                 told = time.monotonic()
                 self._say("pingfold", f"waiting for {what}{f': {found}' if found else ''}")
             await asyncio.sleep(0.1)
-
-    async def _clickhouse_answers(self) -> bool:
-        return await asyncio.to_thread(clickhouse_answers, Address.parse(self._clickhouse))
 
     async def _web_answers(self) -> bool | str:
         status, answer = await self._ask("/healthz")

@@ -103,8 +103,8 @@ class Supervisor:
         self._keepers: dict[Role, asyncio.Task[None]] = {}
         self._kept: dict[Role, _Kept] = {}
         self._stopping: set[Role] = set()
-        # What is not well besides the roles, by what it concerns: told by `/readyz`.
-        self.problems: dict[str, str] = {}
+        self._problems: dict[str, str] = {}
+        self._told = asyncio.Event()  # something has changed that is worth publishing at once
 
     def clear(self) -> None:
         """Remove what a killed run has left behind: stale process ids and metrics."""
@@ -135,11 +135,22 @@ class Supervisor:
                     }
                     for role, kept in self._kept.items()
                 },
-                "problems": self.problems,
+                "problems": self._problems,
             }
+            self._told.clear()
             with contextlib.suppress(OSError):
                 publish(self._run / "supervisor.json", report)
-            await asyncio.sleep(_LOOK_SECONDS)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_LOOK_SECONDS):
+                    await self._told.wait()
+
+    def tell(self, part: str, problem: str | None) -> None:
+        """Have `/readyz` tell what is not well with a part that is no role; None: nothing any more."""
+        if problem is None:
+            self._problems.pop(part, None)
+        else:
+            self._problems[part] = problem
+        self._told.set()
 
     def process_id(self, role: Role) -> int | None:
         """The process id of a role that runs now."""

@@ -8,14 +8,12 @@ from typing import NoReturn
 
 from confluent_kafka import KafkaException
 
-from infra.clickhouse import Unavailable
 from infra.disk import Disk, Level
 from infra.embedded import kafka, ports
 from infra.embedded.logins import NoLogin
 from infra.listening import CannotListen
 from infra.liveness import LIVENESS
 from infra.log.admin import WrongPartitionCount
-from infra.log.sink import NotStored
 from infra.process import keep_beating, leave, on_stop_signal, progress_file
 from infra.settings import Settings
 from infra.tasks import persistent, vital
@@ -40,7 +38,7 @@ _CONSEQUENCES = {
 
 # What keeps a Pingfold from starting and is told in one line.
 _FAULTS = (
-    *(CannotStart, CannotListen, NoCredentials, WrongPartitionCount, NotStored, Unavailable),
+    *(CannotStart, CannotListen, NoCredentials, WrongPartitionCount),
     *(NoLogin, kafka.MissingPrerequisite, kafka.KafkaNotReady, ports.PortTaken),
 )
 
@@ -133,4 +131,4 @@ async def _start(
     if settings.heartbeat_url is not None:
         tasks.append(persistent(lambda: send_heartbeats(settings, instance), "the heartbeat", tell))
     with_login = clickhouse_of(settings.model_copy(update={"clickhouse_url": clickhouse}))
-    await StartUp(settings, supervisor, say, instance, bootstrap, with_login).run(servers)
+    await StartUp(settings, supervisor, say, instance, bootstrap, with_login, tasks).run(servers)

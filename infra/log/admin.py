@@ -143,7 +143,8 @@ def migrate(
                 made.result(timeout)
             except KafkaException as error:
                 if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
-                    raise RuntimeError(f"cannot make topic {name}: {error}") from error
+                    log.error("topic.not_made", topic=name, error=str(error))
+                    raise
     _alter(admin, {topic.name: topic_config(topic, kept.get(topic.name)) for topic in TOPICS if topic.name in existing})
     return count
 

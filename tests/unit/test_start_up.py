@@ -1,0 +1,157 @@
+"""A start: what is away for now is waited for, and keeps nothing else from working."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from confluent_kafka import KafkaError, KafkaException
+
+from infra import clickhouse_migrations, clickhouse_retention
+from infra.clickhouse import Unavailable
+from infra.log import admin
+from infra.log.admin import WrongPartitionCount
+from infra.log.sink import NotStored
+from infra.settings import Settings
+from pingfold import history_start, start_up
+from pingfold.start_up import StartUp
+from pingfold.supervisor import Role
+
+BEFORE_HISTORY = {"worker-0", "ticker-0", "web-0", "prober-0"}
+
+
+class World:
+    """Kafka, ClickHouse and the roles, as far as a start deals with them."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.kafka_answers = self.clickhouse_answers = True
+        self.migrations: list[Exception] = []  # of Kafka, one for each try that fails
+        self.puts: list[Exception] = []
+        self.tables: Exception | None = None
+        self.kept: set[str] = set()
+        self.problems: dict[str, str] = {}
+        self.said: list[str] = []
+        monkeypatch.setattr(start_up, "kafka_answers", lambda _: self.kafka_answers)
+        monkeypatch.setattr(admin, "migrate", lambda *_, **__: self._fail(self.migrations))
+        monkeypatch.setattr(StartUp, "_first_project", self._first_project)
+        monkeypatch.setattr(StartUp, "_ask", self._ask)
+        monkeypatch.setattr(start_up, "_AGAIN_SECONDS", 0.01)
+        monkeypatch.setattr(start_up, "_SAY_SECONDS", 0.0)
+        monkeypatch.setattr(history_start, "clickhouse_answers", lambda _: self.clickhouse_answers)
+        monkeypatch.setattr(clickhouse_migrations, "migrate", self._migrate_tables)
+        monkeypatch.setattr(clickhouse_retention, "apply", lambda *_: None)
+        monkeypatch.setattr(history_start, "_LONGEST_PAUSE", 0.01)
+        monkeypatch.setattr(history_start, "_SAY_SECONDS", 0.0)
+
+    def _fail(self, errors: list[Exception]) -> int:
+        if errors:
+            raise errors.pop()
+        return 8
+
+    async def _first_project(self, *_: Any) -> None:
+        self._fail(self.puts)
+
+    def _migrate_tables(self, _: str) -> None:
+        if self.tables is not None:
+            raise self.tables
+
+    async def _ask(self, path: str) -> tuple[int, Any]:
+        if "web-0" not in self.kept:
+            return 0, None
+        problems = [{"part": part, "reason": reason} for part, reason in self.problems.items()]
+        return 503 if path == "/readyz" and problems else 200, {"instance": "this", "problems": problems}
+
+    # As a supervisor.
+
+    def keep(self, role: Role) -> None:
+        self.kept.add(str(role))
+
+    def tell(self, part: str, problem: str | None) -> None:
+        if problem is None:
+            self.problems.pop(part)
+        else:
+            self.problems[part] = problem
+
+    async def until(self, condition: Callable[[], object]) -> None:
+        async with asyncio.timeout(30):
+            while not condition():
+                await asyncio.sleep(0.01)
+
+
+@asynccontextmanager
+async def starting(world: World, data: Path) -> AsyncIterator["asyncio.Task[None]"]:
+    settings = Settings(
+        _env_file=None, data=data, kafka_bootstrap_servers="nowhere.invalid:1", clickhouse_url="http://nowhere.invalid"
+    )
+    tasks: list[asyncio.Task[None]] = []
+    supervisor: Any = world
+    start = StartUp(
+        settings, supervisor, lambda _, line: world.said.append(line), "this", "nowhere.invalid:1",
+        "http://nowhere.invalid", tasks,
+    )  # fmt: skip
+    task = asyncio.create_task(start.run({}))
+    try:
+        yield task
+    finally:
+        for one in (task, *tasks):
+            one.cancel()
+        await asyncio.wait([task, *tasks])
+
+
+async def test_a_clickhouse_that_is_away_keeps_nothing_else_from_working(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = World(monkeypatch)
+    world.clickhouse_answers = False
+    async with starting(world, tmp_path) as start:
+        await world.until(lambda: world.kept >= BEFORE_HISTORY)
+        reason = "its tables are not ready: ClickHouse does not answer"
+        await world.until(lambda: world.problems == {"history": reason})
+        await world.until(lambda: "no history yet: ClickHouse does not answer; trying again" in world.said)
+        assert not start.done()
+        assert "writer-0" not in world.kept
+        for error in (Unavailable("connection refused"), RuntimeError("migration 0001 was applied with another text")):
+            world.clickhouse_answers, world.tables = True, error
+            await world.until(lambda error=error: str(error) in world.problems["history"])  # type: ignore[misc]
+        world.tables = None
+        async with asyncio.timeout(30):
+            await start
+        assert world.kept == {*BEFORE_HISTORY, "writer-0"}
+        assert world.problems == {}
+
+
+async def test_a_kafka_that_is_away_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World(monkeypatch)
+    world.kafka_answers = False
+    world.migrations = [KafkaException(KafkaError(code)) for code in (KafkaError._TRANSPORT, KafkaError._TIMED_OUT)]
+    world.migrations.append(TimeoutError())
+    world.puts = [NotStored("Kafka did not confirm the record within 8 s")]
+    async with starting(world, tmp_path) as start:
+        await world.until(lambda: any(line.startswith("waiting for Kafka") for line in world.said))
+        assert not world.kept
+        world.kafka_answers = True
+        async with asyncio.timeout(30):
+            await start
+        assert world.migrations == world.puts == []
+        assert world.kept == {*BEFORE_HISTORY, "writer-0"}
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        KafkaException(KafkaError(KafkaError.TOPIC_AUTHORIZATION_FAILED)),
+        KafkaException(KafkaError(KafkaError._AUTHENTICATION)),
+        WrongPartitionCount("this deployment has 8 partitions"),
+    ],
+)
+async def test_what_can_never_work_ends_the_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    world = World(monkeypatch)
+    world.migrations = [error]
+    async with starting(world, tmp_path) as start:
+        with pytest.raises(type(error)):
+            await start
+        assert not world.kept
