@@ -98,13 +98,9 @@ class CheckClock:
         ends = [gap.end for gap in gaps if gap.end is not None]
         if ends and not progress.gaps:
             self._expect_after(max(ends), progress.time)
-        due = self._wheel.due(progress.time)
-        try:
+        # The session undoes a tick that fails in the view; the wheel must not lose what it gave.
+        with self._wheel.taking(progress.time) as due:
             effects.extend(_Expiry(self, progress.time, tick, context).run(due))
-        except BaseException:
-            for key in due:  # the session undoes the tick in the view; the wheel must not lose what it gave
-                self._wheel.set(key, progress.time)
-            raise
         return effects
 
     def truncated(self, since: Micros) -> list[Effect]:

@@ -183,16 +183,20 @@ class _Deliveries:
     def _tick(self, tick: Tick, context: Context) -> list[Effect]:
         progress = fold_plain_tick(self._progress, tick, context.at)
         self._view.put(PROGRESS_KEY, progress)
-        due = self._wheel.due(progress.time)
+        # The session undoes a tick that fails in the view; the wheel must not lose what it gave.
+        with self._wheel.taking(progress.time) as due:
+            return self._expire(due, progress.time)
+
+    def _expire(self, due: list[str], now: Micros) -> list[Effect]:
         # In this order, whatever the wheel had: what has become too old is not tried again.
         effects: list[Effect] = []
         for key in sorted(key for key in due if key.startswith(f"{HEALTH}/")):
-            effects += self._ends.end_old(key.partition("/")[2], progress.time, MOST_ENDED - len(effects))
+            effects += self._ends.end_old(key.partition("/")[2], now, MOST_ENDED - len(effects))
         for key in due:
             record = self._view.get(key)
             # The wheel may be behind the view, never ahead: what it names is looked at again.
             if isinstance(record, Delivery) and record.due is not None:
-                if record.due <= progress.time:
+                if record.due <= now:
                     self._try_again(record)
                 else:
                     self._wheel.set(key, record.due)

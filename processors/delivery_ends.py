@@ -12,6 +12,7 @@ from processors.retry_policy import (
     MAX_AGE,
     MOST_PENDING,
     MOST_PENDING_SIZE,
+    MOST_UNTRIED,
     to_be_disabled,
     too_old_at,
 )
@@ -48,13 +49,16 @@ class DeliveryEnds:
         return effects + self._disable_if_dead(channel, now) if effects else []
 
     def end_surplus(self, channel: str, now: Micros) -> list[Effect]:
-        """End the oldest while too much is pending. That counts as a failure of the channel: it does not keep up."""
+        """End the oldest while too much is pending.
+
+        Where the oldest was tried, that counts as a failure of the channel: it does not keep up.
+        """
         effects: list[Effect] = []
-        while len(effects) < MOST_ENDED and self._has_surplus(channel):
-            oldest = self._pending.oldest(channel)
-            assert oldest is not None
+        tried = False
+        while len(effects) < MOST_ENDED and (oldest := self._surplus(channel)) is not None:
+            tried |= _reported(oldest) > 0
             effects.append(self._exhaust(oldest, now, "too many deliveries were pending, and this was the oldest"))
-        if effects:
+        if tried:
             health = self._view.edit(EndpointHealth, health_key(channel))
             if health.failing_since is None:
                 health.failing_since = now
@@ -84,8 +88,17 @@ class DeliveryEnds:
         event = ChannelDisabled(channel=channel, at=now, because=detail, failures=health.failures)
         return [Effect(PROJECTS, endpoint.project, event)]
 
-    def _has_surplus(self, channel: str) -> bool:
-        return len(self._pending.of(channel)) > MOST_PENDING or self._pending.size(channel) > MOST_PENDING_SIZE
+    def _surplus(self, channel: str) -> Delivery | None:
+        """The oldest delivery of a channel, if that is to end because too much is pending."""
+        count = len(self._pending.of(channel))
+        if count <= MOST_PENDING and self._pending.size(channel) <= MOST_PENDING_SIZE:
+            return None
+        oldest = self._pending.oldest(channel)
+        assert oldest is not None
+        health: EndpointHealth = self._view.get(health_key(channel))
+        fails = health.failing_since is not None or _reported(oldest) > 0
+        too_many = count > (MOST_PENDING if fails else MOST_UNTRIED)
+        return oldest if too_many or self._pending.size(channel) > MOST_PENDING_SIZE else None
 
     def _exhaust(self, delivery: Delivery, now: Micros, why: str) -> Effect:
         self._view.delete(delivery_key(delivery.id))

@@ -13,6 +13,7 @@ The contract:
 
 import copy
 import heapq
+from collections.abc import Callable, Iterable
 
 from processors.dependency_records import DependencyRecords
 from processors.fold import Context, Effect, Refused, View
@@ -97,19 +98,14 @@ class MonitorClock:
             for key in correct_monitors(self._view, time):
                 self._wheel.set(key, time)
 
-    def tick(self, tick: Tick, context: Context) -> list[Effect]:
-        """Move the partition's time, judge what is due."""
+    def tick(self, tick: Tick, context: Context, then: Callable[[Micros], Iterable[Effect]]) -> list[Effect]:
+        """Move the partition's time, judge what is due, and do with that time what comes after it."""
         progress = fold_plain_tick(self._view.get(PROGRESS_KEY), tick, context.at)
         self._view.put(PROGRESS_KEY, progress)
-        due = self._wheel.due(progress.time)
-        try:
-            return _Expiry(
-                self._view, self._regions, self._dependencies, self._wheel, progress.time, tick, context
-            ).run(due)
-        except BaseException:
-            for key in due:  # the session undoes the tick in the view; the wheel must not lose what it gave
-                self._wheel.set(key, progress.time)
-            raise
+        # The session undoes a tick that fails in the view; the wheel must not lose what it gave.
+        with self._wheel.taking(progress.time) as due:
+            expiry = _Expiry(self._view, self._regions, self._dependencies, self._wheel, progress.time, tick, context)
+            return [*expiry.run(due), *then(progress.time)]
 
 
 class _Expiry:

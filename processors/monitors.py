@@ -240,7 +240,7 @@ class MonitorsPartition:
             try:
                 time = fold_plain_tick(self._view.get(PROGRESS_KEY), tick, context.at).time
                 opened = self._maintenance.tick(time)
-                return [*opened, *self._clock.tick(tick, context), *self._regions.tick(time)]
+                return [*opened, *self._clock.tick(tick, context, self._regions.tick)]
             except BaseException:
                 self._maintenance.look_again()  # the session undoes what the tick changed
                 raise

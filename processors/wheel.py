@@ -14,7 +14,8 @@ Nothing here is kept: the wheel is built anew from the states when a partition i
 """
 
 import heapq
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from processors.stretches import sorted_in_stretches
 from schemas.base import SECOND, Micros
@@ -82,6 +83,17 @@ class Wheel:
             if later:
                 break
         return found
+
+    @contextmanager
+    def taking(self, now: Micros) -> Iterator[list[str]]:
+        """`due`, for a piece of work that may fail and be undone: what it has taken is then put back."""
+        taken = self.due(now)
+        try:
+            yield taken
+        except BaseException:
+            for key in taken:
+                self.set(key, now)
+            raise
 
     def _sweep(self) -> None:
         self._entries = {key: deadline for key, deadline in self._entries.items() if self._is_there(key)}

@@ -20,8 +20,8 @@ MAY_IMPORT = {
 
 # What pure modules may import that is not ours. A list of what is allowed, since that of what does I/O has no end.
 ALLOWED = {
-    "base64", "bisect", "calendar", "collections", "collections.abc", "copy", "dataclasses", "datetime", "enum",
-    "functools", "hashlib", "heapq", "itertools", "math", "operator", "re", "typing",
+    "base64", "bisect", "calendar", "collections", "collections.abc", "contextlib", "copy", "dataclasses", "datetime",
+    "enum", "functools", "hashlib", "heapq", "itertools", "math", "operator", "re", "typing",
     "msgspec", "msgspec.structs",
 }  # fmt: skip
 ALLOWED_ALSO = {

@@ -906,10 +906,11 @@ def test_the_next_event_of_a_parked_monitor_takes_it_up_again(broken: set[str], 
     assert shown(story.state) == ("up" if by == "result" else "not_observed")
 
 
-def test_the_wheel_loses_nothing_when_a_tick_is_undone(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("where", ["monitor_clock._Expiry.run", "monitor_regions.MonitorRegions.tick"])
+def test_the_wheel_loses_nothing_when_a_tick_is_undone(monkeypatch: pytest.MonkeyPatch, where: str) -> None:
     story = told_as("up")
     with monkeypatch.context() as patched:
-        patched.setattr("processors.monitor_clock._Expiry.run", lambda *_: 1 / 0)
+        patched.setattr(f"processors.{where}", lambda *_: 1 / 0)
         assert len(of_type(story.tick(1_000), DeadLetter)) == 1
     assert story.time < 1_000
     assert moves(story.tick(1_001)) == ["up>not_observed"]

@@ -2,6 +2,7 @@
 
 from time import perf_counter
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -90,3 +91,22 @@ def test_what_is_left_behind_is_swept_out() -> None:
     last = 20_000 * SECOND + 2 * YEAR
     assert {key for key in wheel.due(last) if key in there} == there, "what is there is not lost"
     assert wheel.scheduled == len(wheel) == 0
+
+
+def test_what_was_taken_for_work_that_fails_is_put_back() -> None:
+    wheel = Wheel(lambda _: True)
+    for name in "abc":
+        wheel.set(name, SECOND)
+
+    def fail() -> None:
+        with wheel.taking(2 * SECOND) as taken:
+            assert taken == ["a", "b", "c"]
+            wheel.set("a", YEAR)  # as the work would have it, had it not failed
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
+    assert wheel.earliest() <= 2 * SECOND
+    with wheel.taking(3 * SECOND) as again:
+        assert again == ["a", "b", "c"]
+    assert wheel.due(4 * SECOND) == []
