@@ -8,10 +8,10 @@ A gap is a span in which a ping may have been refused or lost. It begins at the 
 what came earlier is known to be in the log, and ends at the `now` of the tick that ends it: a source that was frozen
 may still owe an answer to a ping from before, so that its `at` would say too little.
 
-A tick is compared with the time at which its record was appended, by Kafka's clock: one that is more than `BOUND` ahead
-of it is refused, so that no wrong clock takes the time ahead and keeps deadlines from passing. Nor does one count in
-`pings` that is so far behind: its source, whose clock is wrong or whose ticks wait for Kafka, is silent like one that
-sends nothing, and holds up nobody. Where a record does not tell its time, nothing is refused.
+A tick is compared with the time at which its record was appended, by Kafka's clock: one that is more than `CLOCK_BOUND`
+ahead of it is refused, so that no wrong clock takes the time ahead and keeps deadlines from passing. Nor does one count
+in `pings` that is so far behind: its source, whose clock is wrong or whose ticks wait for Kafka, is silent like one
+that sends nothing, and holds up nobody. Where a record does not tell its time, nothing is refused.
 
 Silence is real time (`now` less the test clock's `offset`), so that a step of the test clock is no gap. A source's own
 return is measured by its own clock, or told by itself where its ticks are seldom (`Tick.beats`). The silence of the
@@ -24,9 +24,8 @@ from collections.abc import Mapping
 from msgspec.structs import replace
 
 from schemas.base import SECOND, Micros
-from schemas.ticks import Gap, GapCause, Progress, Source, Tick
+from schemas.ticks import CLOCK_BOUND, Gap, GapCause, Progress, Source, Tick, ahead_of_kafka
 
-BOUND: Micros = 10 * SECOND
 SILENT: Micros = 2 * SECOND
 NOT_COUNTED: Micros = 10 * SECOND
 RETIRED: Micros = 60 * SECOND
@@ -43,8 +42,8 @@ def vouched(progress: Progress, appended: Micros) -> Micros:
 
 def fold_plain_tick(progress: Progress, tick: Tick, appended: Micros = 0) -> Progress:
     """The time of a journal that a ticker ticks. `appended`: the time of the tick's record, 0 when it tells none."""
-    ahead = _ahead(tick, appended)
-    if ahead > BOUND:
+    ahead = ahead_of_kafka(tick, appended)
+    if ahead > CLOCK_BOUND:
         return _refuse(progress, tick, ahead)
     return replace(_accept(progress, tick), time=max(progress.time, tick.now), offset=tick.offset)
 
@@ -54,8 +53,8 @@ def fold_tick(progress: Progress, tick: Tick, appended: Micros = 0) -> tuple[Pro
     known = progress.sources.get(tick.slot)
     if known is not None and tick.epoch < known.epoch:
         return progress, []
-    ahead = _ahead(tick, appended)
-    if abs(ahead) > BOUND:
+    ahead = ahead_of_kafka(tick, appended)
+    if abs(ahead) > CLOCK_BOUND:
         return _refuse(progress, tick, ahead), []
     progress = _accept(progress, tick)
     clock = max(progress.clock, tick.now - tick.offset)
@@ -109,7 +108,7 @@ def _hear(sources: Mapping[str, Source], tick: Tick, clock: Micros, appended: Mi
         source = sources.get(relayed.slot)
         if source is None or source.closed or source.epoch != relayed.epoch:
             continue
-        if appended and abs(relayed.now - relayed.offset + relayed.age - appended) > BOUND:
+        if appended and abs(relayed.now - relayed.offset + relayed.age - appended) > CLOCK_BOUND:
             continue
         told[relayed.slot] = replace(
             source,
@@ -126,11 +125,6 @@ def open_gap(progress: Progress, cause: GapCause, start: Micros) -> tuple[Progre
     gaps = _Gaps(progress.gaps, start)
     gaps.open(cause, "", start)
     return replace(progress, gaps=gaps.still_open()), gaps.changes()
-
-
-def _ahead(tick: Tick, appended: Micros) -> Micros:
-    """How far the clock of a tick was ahead of Kafka's; behind says less: it may have been on its way for a while."""
-    return tick.now - tick.offset - appended if appended else 0
 
 
 def _refuse(progress: Progress, tick: Tick, ahead: Micros) -> Progress:

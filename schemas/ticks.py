@@ -78,6 +78,18 @@ class Heartbeat(Fact, tag="heartbeat", frozen=True):
     closing: bool = False
 
 
+# What a clock told that was further than this from Kafka's when it was appended does not count.
+CLOCK_BOUND: Micros = 10 * SECOND
+
+
+def ahead_of_kafka(told: Tick | Heartbeat, appended: Micros) -> Micros:
+    """How far the clock that made it was ahead of Kafka's when the record was appended; 0 when `appended` is not known.
+
+    Negative: that clock is behind, or the record was on its way for so long.
+    """
+    return told.now - told.offset - appended if appended else 0
+
+
 class Source(Value, tag="source"):
     """What a partition knows of a source: its newest tick, and whether it still counts for the partition's time.
 

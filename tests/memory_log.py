@@ -13,7 +13,7 @@ from infra.directory import Directory
 from infra.log.admin import MAX_MESSAGE_BYTES
 from infra.log.partitioner import partition_of
 from infra.log.sink import NotStored, Position
-from schemas.base import encode
+from schemas.base import Micros, encode
 from schemas.definitions import Check, definition_key
 from schemas.pings import Ping, PingsEvent
 from schemas.requests import CheckCreate, Decision, ProjectsRequest
@@ -33,7 +33,10 @@ class Stored(NamedTuple):
 
 
 class MemorySink:
-    """`full`: put raises at once. `fails`: records for which the report is an error. `hold`: no reports come."""
+    """`full`: put raises at once. `fails`: records for which the report is an error. `hold`: no reports come.
+
+    `kafka_clock`: tells when a record is appended; 0: records do not tell it.
+    """
 
     def __init__(self, partitions: int = 8) -> None:
         self.partitions = partitions
@@ -42,6 +45,7 @@ class MemorySink:
         self.order: list[Stored] = []  # over all partitions, as they came
         self.full = False
         self.fails: Callable[[Stored], bool] = lambda record: False
+        self.kafka_clock: Callable[[], Micros] = lambda: 0
         self._held: list[Callable[[], None]] | None = None
 
     def put(
@@ -73,7 +77,7 @@ class MemorySink:
             if failed:
                 stored.set_exception(NotStored("not confirmed in time"))
             else:
-                stored.set_result(Position(partition, record.offset))
+                stored.set_result(Position(partition, record.offset, self.kafka_clock()))
 
         if self._held is None:
             asyncio.get_running_loop().call_soon(report)

@@ -24,9 +24,10 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import structlog
-from confluent_kafka import KafkaError, KafkaException, Message, Producer
+from confluent_kafka import TIMESTAMP_LOG_APPEND_TIME, KafkaError, KafkaException, Message, Producer
 
 from infra.availability import kafka_answers
+from schemas.base import Micros
 from schemas.topics import Topic
 
 log = structlog.get_logger(__name__)
@@ -44,10 +45,11 @@ _BLIND_SECONDS = 20.0
 
 
 class Position(NamedTuple):
-    """Where a record stands."""
+    """Where a record stands. appended: when the broker appended it, by the broker's clock; 0 if it does not say so."""
 
     partition: int
     offset: int
+    appended: Micros = 0
 
 
 class NotStored(Exception):
@@ -240,7 +242,7 @@ class Sink:
     def _delivered(self, future: asyncio.Future[Position], error: KafkaError | None, message: Message) -> None:
         if error is None or error.code() > 0:  # else it is the client's own: the broker has said nothing
             self._unconfirmed_since = None
-        position = Position(message.partition(), -1 if error is not None else message.offset())
+        position = Position(message.partition(), -1) if error is not None else _position(message)
         with self._lock:
             first = not self._done
             self._done.append((future, error, position))
@@ -281,6 +283,12 @@ class Sink:
         former, self._producer, self._renewed_at = self._producer, self._make(self._config), now
         self._former.append((former, now + self._patience))
         self.generation += 1
+
+
+def _position(message: Message) -> Position:
+    kind, milliseconds = message.timestamp()
+    appended = milliseconds * 1_000 if kind == TIMESTAMP_LOG_APPEND_TIME else 0
+    return Position(message.partition(), message.offset(), appended)
 
 
 def _is_fatal(error: KafkaError) -> bool:

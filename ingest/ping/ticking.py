@@ -7,7 +7,9 @@ The contract:
   no tick came for `SELDOM_SECONDS`. Without `peers` every partition is ticked every second, and no heartbeat is made.
 - A heartbeat is a low watermark as a tick is: its `at` is before every ping not answered and every gap not told yet.
 - A silence is told to every partition, in the very next tick, whatever that is made for: heartbeats that were made more
-  than 2 s apart (the process stood still), or that are known not to be in the log.
+  than 2 s apart (the process stood still), or that are known not to be in the log, or not to count there.
+- A tick does not count that was appended more than `CLOCK_BOUND` before or after what our clock said when it was made.
+  What it told is told again. While our heartbeats do not count, a tick would not either: they come seldom then.
 """
 
 import asyncio
@@ -24,7 +26,7 @@ from ingest.needs import Log
 from ingest.ping.peers import ROLE, Peers
 from ingest.ping.untold import Untold
 from schemas.base import SECOND, Micros, encode
-from schemas.ticks import Heartbeat, Relayed, Tick
+from schemas.ticks import CLOCK_BOUND, Heartbeat, Relayed, Tick, ahead_of_kafka
 from schemas.topics import HEARTBEATS, PINGS
 
 log = structlog.get_logger(__name__)
@@ -80,6 +82,8 @@ class Ticking:
         self._made: tuple[Micros, Micros] | None = None
         self._kept: Micros | None = None
         self._lost = False
+        self._counts = True  # what our clock says, by that heartbeat
+        self._set_back = clock.set_back
 
     @property
     def leads_to_the_log(self) -> bool:
@@ -105,7 +109,7 @@ class Ticking:
         self._open_round()
         self._beat()
         now, beat = self._clock.now(), self._monotonic()
-        all_of_them = self._are_all_needed(beat)
+        all_of_them = self._counts and self._are_all_needed(beat)
         needed = [number for number in range(self._partitions) if all_of_them or self._is_needed(number, now, beat)]
         return asyncio.gather(*(self._try(partition, False) for partition in needed))
 
@@ -117,6 +121,9 @@ class Ticking:
 
     def _open_round(self) -> None:
         self._clock.refresh()
+        if by := self._clock.set_back - self._set_back:
+            self._set_back += by
+            self.untold.set_back(by, self._clock.now())
         self.untold.round += 1
         self._look_for_silence()
 
@@ -130,6 +137,8 @@ class Ticking:
         ticked = self._ticked[partition]
         if ticked is None or beat - ticked[0] >= SELDOM_SECONDS or ticked[1] != self._clock.offset:
             return True
+        if not self._counts:
+            return False
         due = None if self._dues is None else self._dues.due(PINGS, partition)
         return due is None or due <= now or self.untold.is_there(partition)
 
@@ -162,9 +171,10 @@ class Ticking:
             heard=() if self._peers is None else self._heard(self._peers),
         )
 
-        def stored() -> None:
-            untold.stored(partition, round, unreachable)
+        def stored(position: Position) -> None:
             self._ticked[partition] = beat, offset
+            if _counts(tick, position):
+                untold.stored(partition, round, unreachable)
 
         ended = self._put(PINGS.name, None, encode(tick), partition, stored)
         self._told_now[partition] = now
@@ -183,8 +193,14 @@ class Ticking:
         beat = Heartbeat(role=ROLE, slot=self._slot, epoch=self._epoch, at=at, now=now, offset=offset, closing=closing)
         self._made = now - offset, at
 
-        def stored() -> None:
+        def stored(position: Position) -> None:
+            counted, self._counts = self._counts, _counts(beat, position)
+            if not self._counts:
+                self._lost = True
+                return
             self._kept, self._lost = at, False
+            if not counted:  # every partition is to know soon
+                self._ticked = [None] * self._partitions
 
         with contextlib.suppress(NotStored):
             ended = self._put(HEARTBEATS.name, self._slot, encode(beat), 0, stored)
@@ -203,12 +219,14 @@ class Ticking:
             return
         real, at = self._made
         if self._clock.now() - self._clock.offset - real > _SILENT:
-            self.untold.be_silent(at if self._kept is None else min(at, self._kept))
+            if self._kept is not None:
+                at = min(at, self._kept) if self._counts else self._kept
+            self.untold.be_silent(at)
         elif self._lost and self._kept is not None:
             self.untold.be_silent(self._kept)
 
     def _put(
-        self, topic: str, key: str | None, value: bytes, partition: int, then: Callable[[], None]
+        self, topic: str, key: str | None, value: bytes, partition: int, then: Callable[[Position], None]
     ) -> "asyncio.Future[BaseException | None]":
         ended: asyncio.Future[BaseException | None] = asyncio.get_running_loop().create_future()
 
@@ -218,7 +236,7 @@ class Ticking:
             error = asyncio.CancelledError() if stored.cancelled() else stored.exception()
             if error is None:
                 self._note_stored()
-                then()
+                then(stored.result())
             if not ended.done():
                 ended.set_result(error)
 
@@ -229,6 +247,10 @@ class Ticking:
         if not self.leads_to_the_log:
             self.stored.set()
         self._stored_at = self._monotonic()
+
+
+def _counts(told: Tick | Heartbeat, position: Position) -> bool:
+    return abs(ahead_of_kafka(told, position.appended)) <= CLOCK_BOUND
 
 
 def note_failures(ended: Ends) -> None:

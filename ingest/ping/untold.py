@@ -1,7 +1,8 @@
 """What a source has to tell the partitions of `pings`, until a tick that says so is in the log. Pure.
 
-A span is told from `since`; it is done with when a tick is acknowledged that was made after the newest news of it. So
-nothing is lost when ticks overtake each other's reports, and what Kafka never confirmed is told again.
+A span is told from `since`; it is done with when a tick that counts is acknowledged and was made after the newest news
+of it. So nothing is lost when ticks overtake each other's reports, and what Kafka never confirmed, or confirmed so late
+that the tick does not count, is told again.
 """
 
 from schemas.base import Micros
@@ -35,6 +36,13 @@ class Untold:
         before, _ = spans.get(partition, (since, 0))
         spans[partition] = min(before, since), self.round if round is None else round
 
+    def set_back(self, by: Micros, now: Micros) -> None:
+        """The clock was set back by so much, to `now`: what it dated later than that was earlier by as much."""
+        for spans in (self._refused, self._silent):
+            spans |= {number: (since - by, round) for number, (since, round) in spans.items() if since > now}
+        if self.unreachable_since is not None and self.unreachable_since > now:
+            self.unreachable_since -= by
+
     def refused(self, partition: int) -> Micros | None:
         return self._refused[partition][0] if partition in self._refused else None
 
@@ -57,7 +65,7 @@ class Untold:
         return min(begins, default=None)
 
     def stored(self, partition: int, round: int, unreachable_since: Micros | None) -> None:
-        """A tick of this round is in the log, and told this of the public URL."""
+        """A tick of this round is in the log, counts, and told this of the public URL."""
         for spans in (self._refused, self._silent):
             if partition in spans and spans[partition][1] < round:
                 del spans[partition]

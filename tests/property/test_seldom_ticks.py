@@ -52,17 +52,17 @@ class Log:
         partition: int = -1,
         headers: list[tuple[str, bytes]] | None = None,
     ) -> asyncio.Future[Position]:
+        at = NOON + round(self.now * SECOND)
         if str(topic) == HEARTBEATS.name:
             for peers in self.listeners:
                 peers.apply(0, str(key), value)
         else:
             self.ticks += key is None
-            at = NOON + round(self.now * SECOND)
             self._waiting.append(Record(self.offset, at, str(key or "").encode(), value))
             self.offset += 1
         self.fold()
         stored: asyncio.Future[Position] = asyncio.get_running_loop().create_future()
-        stored.set_result(Position(0, self.offset))
+        stored.set_result(Position(0, self.offset, at))
         return stored
 
     def fold(self) -> None:

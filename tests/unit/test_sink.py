@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 import pytest
-from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka import TIMESTAMP_NOT_AVAILABLE, KafkaError, KafkaException
 
 from infra.log import sink as sink_module
 from infra.log.sink import NotStored, Position, Sink
@@ -21,14 +21,17 @@ Report = Callable[[KafkaError | None, "FakeMessage"], None]
 
 
 class FakeMessage:
-    def __init__(self, offset: int) -> None:
-        self._offset = offset
+    def __init__(self, offset: int, stamp: tuple[int, int] = (TIMESTAMP_NOT_AVAILABLE, 0)) -> None:
+        self._offset, self._stamp = offset, stamp
 
     def partition(self) -> int:
         return 3
 
     def offset(self) -> int:
         return self._offset
+
+    def timestamp(self) -> tuple[int, int]:
+        return self._stamp
 
 
 def tell_fatal() -> None:

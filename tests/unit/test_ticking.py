@@ -179,6 +179,50 @@ async def test_heartbeats_that_are_lost_are_a_silence(process: Process) -> None:
     assert await process.rounds(10) == {}
 
 
+async def test_a_tick_that_kafka_took_too_late_has_told_nothing(process: Process) -> None:
+    await process.begin()
+    since = process.clock.now()
+    process.ticking.untold.refuse(1, since)
+    process.sink.hold()
+    assert await process.rounds(1) == {}
+    process.sink.kafka_clock = lambda: process.clock.time + 11 * SECOND
+    process.sink.release()
+    await process.settle()
+    assert process.last(1).refused_since == since
+    process.sink.kafka_clock = lambda: process.clock.time
+    assert await process.rounds(2) == dict.fromkeys(range(PARTITIONS), 1), "as soon as a heartbeat counts"
+    assert process.last(1).refused_since == since, "the fold has not counted it"
+    await process.rounds(3)
+    process.ticking.everywhere()
+    await process.settle()
+    assert process.last(1).refused_since is None
+
+
+@pytest.mark.parametrize("wrong", [11, 7_200, -11, -7_200])
+async def test_a_wrong_clock_is_a_silence_that_is_told_when_it_is_right(process: Process, wrong: int) -> None:
+    await process.begin()
+    begun, kept = process.clock.time - round(process.seconds * SECOND), process.beats[-1].at
+    process.sink.kafka_clock = lambda: begun + round(process.seconds * SECOND)
+    process.clock.time += wrong * SECOND
+    for partition in range(PARTITIONS):
+        process.dues.known[partition] = 0
+    await process.rounds(3)
+    refused = process.sink.kafka_clock()
+    process.ticking.untold.refuse(2, process.clock.now())
+    assert await process.rounds(15) == {}, "ticks would not count either"
+    process.clock.time -= wrong * SECOND
+    process.clock.set_back += max(0, wrong * SECOND)
+    await process.rounds(3)
+    for partition in range(PARTITIONS):
+        (told,) = {tick.silent_since for tick in process.sink.ticks(partition) if tick.silent_since is not None}
+        assert told == kept
+    (told,) = {tick.refused_since for tick in process.sink.ticks(2) if tick.refused_since is not None}
+    assert told == (refused if wrong == 7_200 else refused + wrong * SECOND)
+    process.ticking.everywhere()
+    await process.settle()
+    assert {process.last(number).silent_since for number in range(PARTITIONS)} == {None}
+
+
 async def test_another_source_is_relayed_and_ticked_for_while_it_is_silent(process: Process) -> None:
     await process.begin()
     for _ in range(3):
