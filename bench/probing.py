@@ -26,7 +26,7 @@ from infra.targets import Guard
 from ingest.clock import Clock
 from ingest.prober.connection import Connector
 from ingest.prober.prober import Prober
-from schemas.base import SECOND, encode
+from schemas.base import SECOND, Micros, encode
 from schemas.ids import new_id
 from schemas.monitor_states import MonitorCopy, MonitorState, Seen
 from schemas.monitors import Monitor, Target
@@ -64,6 +64,8 @@ class Outcome(msgspec.Struct):
 
 class _Results:
     """Takes what probes say, while it counts."""
+
+    skew: Micros | None = None
 
     def __init__(self) -> None:
         self._counts = False

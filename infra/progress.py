@@ -7,7 +7,7 @@ from typing import Protocol
 import msgspec
 
 from schemas import topics
-from schemas.base import SECOND, Micros
+from schemas.base import Micros
 from schemas.ticks import PROGRESS_KEY, Progress, speaks_until
 from schemas.topics import Topic
 
@@ -39,6 +39,7 @@ class FoldProgress:
         self._known: dict[tuple[str, int], Progress] = {}
         self._loaded: dict[tuple[str, int], Progress] = {}
         self._heard: dict[tuple[str, int], float] = {}  # when, by the monotonic clock
+        self._refused_at: dict[tuple[str, int, str], float] = {}
 
     def listen(
         self, states: Topic, then: Callable[[int, str, bytes | None], None] | None = None
@@ -48,12 +49,19 @@ class FoldProgress:
 
         def apply(partition: int, key: str, value: bytes | None) -> None:
             if key == PROGRESS_KEY and value is not None:
-                self._known[journal, partition] = _decode(value)
-                self._heard[journal, partition] = time.monotonic()
+                self._hear(journal, partition, _decode(value))
             if then is not None:
                 then(partition, key, value)
 
         return apply
+
+    def _hear(self, journal: str, partition: int, progress: Progress) -> None:
+        place, now = (journal, partition), time.monotonic()
+        known = self._known.get(place)
+        for slot, by in progress.refused.items():
+            if known is None or known.refused.get(slot) != by:
+                self._refused_at[journal, partition, slot] = now
+        self._known[place], self._heard[place] = progress, now
 
     def due(self, journal: Topic, partition: int) -> Micros | None:
         """When a tick may have something to do in a partition; None when that is not known, or no more."""
@@ -64,6 +72,7 @@ class FoldProgress:
     def loaded(self) -> None:
         """What is known now was there before: it does not tell that anything is being folded."""
         self._loaded = dict(self._known)
+        self._refused_at.clear()
 
     def only_loaded(self) -> set[tuple[str, int]]:
         """The partitions of which nothing has been heard since `loaded`: whether anybody folds them is not known."""
@@ -75,18 +84,27 @@ class FoldProgress:
             for partition in range(self._partitions):
                 yield journal.name, partition, self._known.get((journal.name, partition))
 
-    def wrong(self, now: Micros, limit: Micros) -> list[str]:
-        """What is wrong with the time of partitions: one that has run ahead of `now`, ticks that are refused."""
-        told = []
-        for journal, partition, progress in self:
-            if progress is None:
-                continue
-            if progress.time > now + limit:
-                told.append(f"{journal}/{partition}: its time is {(progress.time - now) // SECOND} s ahead")
-            for slot, ahead in sorted(progress.refused.items()):
-                where = f"{abs(ahead) // SECOND} s {'ahead of' if ahead > 0 else 'behind'}"
-                told.append(f"{journal}/{partition}: ticks of {slot} do not count, which are {where} Kafka's clock")
-        return told
+    def ahead(self, now: Micros, limit: Micros) -> list[tuple[str, int, Micros]]:
+        """The partitions whose time has run ahead of `now` by more than `limit`, and by how much."""
+        return [
+            (journal, partition, progress.time - now)
+            for journal, partition, progress in self
+            if progress is not None and progress.time > now + limit
+        ]
+
+    def refused(self) -> list[tuple[str, int, str, Micros]]:
+        """Whose ticks are refused in which partition, and how far they are ahead of Kafka's clock (negative: behind).
+
+        A process that has gone away with a wrong clock is remembered by the partition; it is not told of any more when
+        nothing more has been refused for a while, nor when that was before this process began to listen.
+        """
+        since = time.monotonic() - FORGOTTEN_SECONDS
+        return [
+            (journal, partition, slot, by)
+            for journal, partition, progress in self
+            for slot, by in sorted(progress.refused.items() if progress is not None else ())
+            if self._refused_at.get((journal, partition, slot), since) > since
+        ]
 
     def behind(self, now: Micros, limit: Micros) -> list[str]:
         """The partitions whose states speak of no time later than `limit` before `now`, as `journal/partition`.

@@ -2,12 +2,11 @@
 
 import asyncio
 import time
-from typing import Protocol
+from collections.abc import Callable
 
 import structlog
 
-from infra.progress import FoldProgress
-from schemas.base import Micros
+from infra.clocks import Fault
 
 log = structlog.get_logger(__name__)
 
@@ -16,23 +15,17 @@ _AGAIN_SECONDS = 60.0
 _SHOWN = 5
 
 
-class _Clock(Protocol):
-    def now(self) -> Micros: ...
-
-
-async def keep_telling(progress: FoldProgress, clock: _Clock, limit: Micros) -> None:
-    """Until cancelled. `limit`: so far a time may be ahead of the clock."""
+async def keep_telling(look: Callable[[], list[Fault]]) -> None:
+    """Until cancelled. look: what is wrong with the time now."""
     before, told_at = False, 0.0
     while True:
-        wrong = progress.wrong(clock.now(), limit)
-        now = time.monotonic()
+        faults, now = look(), time.monotonic()
+        wrong, late = [fault for fault in faults if fault.grave], [fault for fault in faults if not fault.grave]
+        for fault in late[:_SHOWN]:
+            log.info("time.late", what=fault.what, do=fault.do)
         if wrong and (not before or now - told_at >= _AGAIN_SECONDS):
-            log.warning(
-                "time.wrong",
-                partitions=len(wrong),
-                what=wrong[:_SHOWN],
-                do="set the clocks right; `pingfold time mend` takes a time back that is ahead",
-            )
+            for fault in wrong[:_SHOWN]:
+                log.warning("time.wrong", what=fault.what, do=fault.do)
             told_at = now
         elif before and not wrong:
             log.info("time.right_again")

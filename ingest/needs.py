@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from infra.log.sink import Position
+from schemas.base import Micros
 from schemas.requests import Decision, ProjectsRequest
 from schemas.topics import Topic
 
@@ -27,6 +28,13 @@ class OrderedLog(Log, Protocol):
 
     @property
     def generation(self) -> int: ...
+
+
+class MeasuredLog(Log, Protocol):
+    """A log that knows how far our clock is ahead of Kafka's at least; negative: behind; None: not known."""
+
+    @property
+    def skew(self) -> Micros | None: ...
 
 
 class Freshness(Protocol):

@@ -108,7 +108,7 @@ def worker(slot: Slot = "0") -> None:
 def ticker(slot: Slot = "0") -> None:
     """Tell the journals the time."""
     logs.configure(f"ticker-{slot}")
-    _run("ticker", slot, partial(operate.tick, Settings()), _kafka())
+    _run("ticker", slot, partial(operate.tick, Settings(), slot), _kafka())
 
 
 @app.command()

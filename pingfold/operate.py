@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from infra import clickhouse_migrations, clickhouse_retention
+from infra.clock_watch import ClockWatch
 from infra.decisions import Decisions, NoVerdict
 from infra.log import admin
 from infra.log.reading import read_to_end
@@ -29,6 +30,7 @@ from infra.secrets import (
     stored_api_key,
 )
 from infra.settings import Settings
+from infra.tasks import persistent
 from ingest.clock import Clock
 from ingest.ticker import Ticker
 from pingfold import credentials
@@ -54,7 +56,7 @@ class Failed(Exception):
     """The command could not be carried out; the message says why."""
 
 
-async def tick(settings: Settings, stop: Stop) -> None:
+async def tick(settings: Settings, slot: str, stop: Stop) -> None:
     """The ticker process."""
     bootstrap = kafka_of(settings)
     partitions = await asyncio.to_thread(admin.partition_count, bootstrap)
@@ -70,7 +72,11 @@ async def tick(settings: Settings, stop: Stop) -> None:
     # Ticks do not wait for it: while nothing is known of a partition it is ticked every second.
     starting = asyncio.create_task(states.start())
     starting.add_done_callback(lambda task: stop.set() if not task.cancelled() and task.exception() else None)
-    await Ticker(settings, Clock(settings), sink, partitions, dues).run(stop)
+    clock = Clock(settings)
+    watch = ClockWatch(sink, clock, "ticker", f"ticker-{slot}")
+    watching = persistent(watch.keep_looking, name="clock-watch")
+    await Ticker(settings, clock, sink, partitions, dues).run(stop)
+    watching.cancel()
     if starting.done():
         starting.result()  # the process ends with its fault, and is started again
     starting.cancel()

@@ -5,6 +5,7 @@ import contextlib
 import gc
 import time
 
+from infra.clock_watch import ClockWatch
 from infra.disk import Disk
 from infra.log.admin import partition_count
 from infra.log.sink import Sink
@@ -13,6 +14,7 @@ from infra.process import Stop
 from infra.secrets import Vault
 from infra.settings import Settings
 from infra.targets import Guard
+from infra.tasks import persistent
 from ingest.clock import Clock
 from ingest.prober.assignment import Assignment
 from ingest.prober.connection import Connector
@@ -41,9 +43,10 @@ async def serve_prober(settings: Settings, region: str, slot: str, stop: Stop) -
         domains = await _domains(settings, guard, stack)
         decrypt = Vault.open(settings).decrypt
         disk, most = Disk(settings, "nothing is probed"), connections(_MOST)
+        clock = Clock(settings)
         controls = control_targets(settings.control_targets, settings.resolvers, connector.echoes)
         prober = Prober(
-            *(region, connector, sink, Clock(settings), partitions, decrypt, most),
+            *(region, connector, sink, clock, partitions, decrypt, most),
             domains=domains,
             disk=disk,
             controls=controls,
@@ -53,6 +56,9 @@ async def serve_prober(settings: Settings, region: str, slot: str, stop: Stop) -
         gc.freeze()  # what is loaded by now is no garbage: walking through it would delay every probe
         assignment.start()
         stack.push_async_callback(assignment.close)
+        watch = ClockWatch(sink, clock, "prober", f"prober-{region}-{slot}")
+        watching = persistent(watch.keep_looking, name="clock-watch")
+        stack.callback(watching.cancel)
         stop.started()
         await prober.run(stop)
 

@@ -16,6 +16,8 @@ import structlog
 from fastapi import FastAPI
 
 from infra.clickhouse import Address, ClickHouse
+from infra.clock_watch import ClockWatch
+from infra.clocks import ClockReports, time_faults
 from infra.decisions import Decisions
 from infra.directory import Directory
 from infra.disk import Disk
@@ -32,7 +34,7 @@ from infra.process import Stop
 from infra.progress import FoldProgress
 from infra.secrets import Vault
 from infra.settings import Settings
-from infra.tasks import vital
+from infra.tasks import persistent, vital
 from infra.time_watch import keep_telling
 from ingest.clock import Clock
 from ingest.ping.app import PingApp
@@ -88,15 +90,19 @@ async def serve(settings: Settings, listener: socket.socket, slot: str, pings: b
         stack.push_async_callback(decisions.close)
         await asyncio.gather(definitions.start(), decisions.start(), running.start())
         progress.loaded()
-        telling = vital(keep_telling(progress, clock, operations.AHEAD), name="time-watch")
+        peers, clocks = Peers(slot), ClockReports()
+        beats = Replica(bootstrap, partitions, {HEARTBEATS: clocks.listen(peers.apply)}, wait_ms=500)
+        stack.push_async_callback(beats.close)
+        await beats.start()
+        clocks.begin(clock.now() - clock.offset)
+        telling = vital(keep_telling(lambda: time_faults(progress, clocks, clock.now())), name="time-watch")
         stack.callback(telling.cancel)
+        watch = ClockWatch(sink, clock, "web" if pings else "api", slot)
+        watching = persistent(watch.keep_looking, name="clock-watch")
+        stack.callback(watching.cancel)
         installation = await asyncio.to_thread(cluster_id, bootstrap)
         source = None
         if pings:
-            peers = Peers(slot)
-            beats = Replica(bootstrap, partitions, {HEARTBEATS: peers.apply}, wait_ms=500)
-            stack.push_async_callback(beats.close)
-            await beats.start()
             peers.begin(clock.now() - clock.offset)
             source = Source(settings, clock, sink, slot, partitions, installation, dues=progress, peers=peers)
         clickhouse = ClickHouse(Address.parse(clickhouse_of(settings)))
@@ -140,12 +146,15 @@ async def serve(settings: Settings, listener: socket.socket, slot: str, pings: b
             history=(GROUP, astuple(Sources())),
             prober_groups={region: group_of(region) for region in settings.regions},
             has_monitors=lambda: directory.has_monitors,
+            clocks=clocks,
         )
         looking = vital(readiness.keep_looking(), name="readiness")
         stack.callback(looking.cancel)
         rest = create_app(parts) if api else FastAPI(openapi_url=None)
         key = metrics_key(settings)
-        rest.include_router(operations.router(readiness, progress, bootstrap, clock, disk, settings.instance, key))
+        rest.include_router(
+            operations.router(readiness, progress, clocks, bootstrap, clock, disk, settings.instance, key)
+        )
         ping_app = None
         if source is not None:
             ping_app = PingApp(settings, clock, sink, directory, definitions, decisions, source)

@@ -1,12 +1,15 @@
 """The worker process: every fold, and the sender beside the fold of deliveries."""
 
+import asyncio
 from collections.abc import Mapping
 
+from infra.clock_watch import ClockWatch
 from infra.log.sink import Sink
 from infra.own_servers import guard_of
 from infra.resolver import SystemResolver
 from infra.secrets import Vault
 from infra.settings import Settings
+from infra.tasks import persistent
 from ingest.clock import Clock
 from pingfold.addresses import kafka_of
 from pingfold.folds import FOLDS
@@ -24,6 +27,7 @@ from schemas.topics import DELIVERIES
 def work(settings: Settings, slot: str) -> None:
     """Run until SIGTERM or SIGINT."""
     bootstrap = kafka_of(settings)
+    watching: list[asyncio.Task[None]] = []  # a task that nobody holds may be collected
 
     def followers() -> Mapping[str, Follower]:
         sink = Sink(bootstrap)
@@ -40,6 +44,8 @@ def work(settings: Settings, slot: str) -> None:
         sender = Sender(
             client.post, report, decrypt, mail=mail.send, clock=clock.now, pool=ceiling // 4, ceiling=ceiling
         )
+        watch = ClockWatch(sink, clock, "worker", f"worker-{slot}")
+        watching.append(persistent(watch.keep_looking, name="clock-watch"))
         return {"deliveries": sender}
 
     run_worker(settings, bootstrap, slot, FOLDS, followers)

@@ -17,6 +17,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from infra.clocks import ClockReports
 from infra.disk import Disk, DiskFigures
 from infra.metrics_key import KEY_FILE, shows
 from infra.progress import FoldProgress
@@ -28,20 +29,26 @@ from schemas.base import SECOND
 from schemas.ticks import speaks_until
 
 _ASK = f"the key of the figures is needed: Authorization: Bearer KEY, as in {KEY_FILE} or PINGFOLD_METRICS_KEY"
-# A time that is so far ahead of the clock was told by a clock that is wrong, or that was.
-AHEAD = 10 * SECOND
 
 
 class _Seen(Collector):
     """What the newest look has found. A figure that is not known is left out."""
 
-    def __init__(self, readiness: Readiness, progress: FoldProgress, clock: Clock) -> None:
-        self._readiness, self._progress, self._clock = readiness, progress, clock
+    def __init__(self, readiness: Readiness, progress: FoldProgress, clock: Clock, clocks: ClockReports) -> None:
+        self._readiness, self._progress, self._clock, self._clocks = readiness, progress, clock, clocks
 
     def collect(self) -> Iterator[Any]:
         report = self._readiness.report
         yield from self._folds(report)
         yield from _history(report)
+        skew = GaugeMetricFamily(
+            "pingfold_clock_skew_seconds",
+            "How far a role's clock is ahead of Kafka's at least, as it has measured; negative: behind",
+            labels=["role", "name"],
+        )
+        for role, name, by in self._clocks:
+            skew.add_metric([role, name], by / SECOND)
+        yield skew
         yield GaugeMetricFamily("pingfold_problems", "Parts that /readyz finds not well", len(report.problems))
         for name, text, field in (
             ("pingfold_role_restarts", "Starts of a role after the first", "restarts"),
@@ -99,6 +106,7 @@ def _history(report: Report) -> Iterator[Any]:
 def router(
     readiness: Readiness,
     progress: FoldProgress,
+    clocks: ClockReports,
     bootstrap: str,
     clock: Clock,
     disk: Disk,
@@ -110,7 +118,7 @@ def router(
     api = APIRouter(include_in_schema=False)
     whose = {"instance": instance} if instance else {}
     seen, backlog = CollectorRegistry(), Backlog(progress, bootstrap)
-    seen.register(_Seen(readiness, progress, clock))
+    seen.register(_Seen(readiness, progress, clock, clocks))
     seen.register(DiskFigures(disk))
 
     @api.get("/healthz")
@@ -131,8 +139,10 @@ def router(
             "not_folded": report.not_folded,
             "catching_up": catching_up,
             "problems": [problem._asdict() for problem in report.problems],
+            "warnings": [warning._asdict() for warning in report.warnings],
         }
-        return answer | _wrong(progress.wrong(clock.now(), AHEAD)) | _room(disk) | whose
+        wrong_time = {"wrong_time": report.wrong_time} if report.wrong_time else {}
+        return answer | wrong_time | _room(disk) | whose
 
     @api.get("/metrics")
     async def metrics(request: Request) -> Response:
@@ -143,11 +153,6 @@ def router(
         return Response(text, media_type=CONTENT_TYPE_LATEST)
 
     return api
-
-
-def _wrong(told: list[str]) -> dict[str, Any]:
-    """What is wrong with the time of partitions: pings are taken, but deadlines may pass unseen."""
-    return {"wrong_time": told} if told else {}
 
 
 def _room(disk: Disk) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 
 import structlog
 
+from infra.clocks import ClockReports, time_faults
 from infra.disk import Disk
 from infra.log.admin import admin_client, end_offsets
 from infra.log.groups import Committed, GroupOffsets
@@ -60,9 +61,14 @@ class Problem(NamedTuple):
 
 @dataclass
 class Report:
-    """What a look has found. Lags are None while they are not known."""
+    """What a look has found. Lags are None while they are not known.
+
+    warnings: what an operator should mend although everything works. wrong_time: the problems that are of the time.
+    """
 
     problems: list[Problem] = field(default_factory=list)
+    warnings: list[Problem] = field(default_factory=list)
+    wrong_time: list[str] = field(default_factory=list)
     not_folded: list[str] = field(default_factory=list)
     fold_lag: dict[Partition, int] = field(default_factory=dict)
     history_records: int | None = None
@@ -100,7 +106,7 @@ class Readiness:
     """To be made inside a running event loop.
 
     history: the writer's group, and the topics that it reads. prober_groups: by region. has_monitors: whether anything
-    is to be probed at all.
+    is to be probed at all. clocks: what every role has told of its own.
     """
 
     def __init__(
@@ -116,10 +122,11 @@ class Readiness:
         history: tuple[str, Sequence[str]],
         prober_groups: Mapping[str, str],
         has_monitors: Callable[[], bool],
+        clocks: ClockReports,
     ) -> None:
         self._settings, self._bootstrap, self._clock, self._progress = settings, bootstrap, clock, progress
         self._clickhouse, self._deliveries, self._has_monitors = clickhouse, deliveries, has_monitors
-        self._disk = disk
+        self._disk, self._clocks = disk, clocks
         self._admin = admin_client(bootstrap)
         numbers = range(partitions)
         self._journals = [(journal.name, number) for journal in JOURNALS.values() for number in numbers]
@@ -196,7 +203,15 @@ class Readiness:
         wrong = await asyncio.to_thread(self._roles.look, now)
         report.restarts = dict(self._roles.restarts)
         report.problems += [Problem(role, reason) for role, reason in sorted(wrong.items())]
+        self._judge_clocks(report)
         return report
+
+    def _judge_clocks(self, report: Report) -> None:
+        of_time = time_faults(self._progress, self._clocks, self._clock.now())
+        report.wrong_time = [fault.what for fault in of_time if fault.grave]
+        for fault in [*of_time, *self._clocks.faults()]:
+            told = report.problems if fault.grave else report.warnings
+            told.append(Problem(fault.part, f"{fault.what}; {fault.do}"))
 
     async def _ask_ends(self) -> dict[Partition, int]:
         asked = {*self._journals, *self._history}

@@ -66,7 +66,8 @@ class Heartbeat(Fact, tag="heartbeat", frozen=True):
 
     role, slot, epoch: which process; a higher epoch is a later one in the same slot.
     at: of a source, everything that it acknowledged or had to tell from before is in the log. now: its clock, `offset`
-    included. closing: its last one.
+    included. closing: its last one. skew: how far its clock is ahead of Kafka's at least, as it has measured by its own
+    records; negative: behind; 0: it may be right; None: it does not tell.
     """
 
     role: str
@@ -76,6 +77,7 @@ class Heartbeat(Fact, tag="heartbeat", frozen=True):
     now: Micros
     offset: Micros = 0
     closing: bool = False
+    skew: Micros | None = None
 
 
 # What a clock told that was further than this from Kafka's when it was appended does not count.

@@ -35,7 +35,7 @@ class Stored(NamedTuple):
 class MemorySink:
     """`full`: put raises at once. `fails`: records for which the report is an error. `hold`: no reports come.
 
-    `kafka_clock`: tells when a record is appended; 0: records do not tell it.
+    `kafka_clock`: tells when a record is appended; 0: records do not tell it. `skew`: see `Sink`.
     """
 
     def __init__(self, partitions: int = 8) -> None:
@@ -45,6 +45,7 @@ class MemorySink:
         self.order: list[Stored] = []  # over all partitions, as they came
         self.full = False
         self.fails: Callable[[Stored], bool] = lambda record: False
+        self.skew: Micros | None = None
         self.kafka_clock: Callable[[], Micros] = lambda: 0
         self._held: list[Callable[[], None]] | None = None
 

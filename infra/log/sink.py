@@ -27,6 +27,7 @@ import structlog
 from confluent_kafka import TIMESTAMP_LOG_APPEND_TIME, KafkaError, KafkaException, Message, Producer
 
 from infra.availability import kafka_answers
+from infra.log.skew import Skew, system_time
 from schemas.base import Micros
 from schemas.topics import Topic
 
@@ -90,6 +91,7 @@ class Sink:
 
     generation: grows when the producer is replaced, never within `put` before it has refused. Records of one generation
     and partition stand in the log in the order of putting (a copy of one may come later); those of two may not.
+    now: the system's clock, whose skew is measured.
     """
 
     def __init__(
@@ -98,12 +100,14 @@ class Sink:
         patience: float = PATIENCE_SECONDS,
         producer: Callable[[dict[str, Any]], Producer] = Producer,
         answers: Callable[[], bool] | None = None,
+        now: Callable[[], Micros] = system_time,
         **overrides: Any,
     ) -> None:
         """`answers`: whether a broker is there; None: it is asked without this producer."""
         self._loop = asyncio.get_running_loop()
         self._patience = patience
         self._make = producer
+        self._now, self._skew = now, Skew()
         self._config = producer_config(bootstrap) | _SINK_CONFIG | overrides
         self._lock = threading.Lock()
         self._done: list[tuple[asyncio.Future[Position], KafkaError | None, Position]] = []
@@ -135,7 +139,7 @@ class Sink:
         if self._closed:
             raise NotStored("the sink is closed")
         future: asyncio.Future[Position] = self._loop.create_future()
-        delivered = partial(self._delivered, future)
+        delivered = partial(self._delivered, future, self._now())
         name = topic if isinstance(topic, str) else topic.name
         if self._unconfirmed_since is None:
             self._unconfirmed_since = time.monotonic()
@@ -165,6 +169,11 @@ class Sink:
             self._producer.produce(topic, value, key, partition, delivered)
         else:
             self._producer.produce(topic, value, key, partition, delivered, headers=headers)
+
+    @property
+    def skew(self) -> Micros | None:
+        """How far our clock is ahead of Kafka's at least, by what was acknowledged; negative: behind; None: unknown."""
+        return self._skew.value
 
     @property
     def queued(self) -> int:
@@ -239,15 +248,19 @@ class Sink:
                 self._unconfirmed_since = self._blind_since = None
                 self._call(self._renew, f"nothing was confirmed for {now - since:.0f} s, although a broker answers")
 
-    def _delivered(self, future: asyncio.Future[Position], error: KafkaError | None, message: Message) -> None:
+    def _delivered(
+        self, future: asyncio.Future[Position], handed_over: Micros, error: KafkaError | None, message: Message
+    ) -> None:
         if error is None or error.code() > 0:  # else it is the client's own: the broker has said nothing
             self._unconfirmed_since = None
         position = Position(message.partition(), -1) if error is not None else _position(message)
         with self._lock:
             first = not self._done
             self._done.append((future, error, position))
-        if first:  # one wake-up of the loop per burst of reports
+        if first:  # one wake-up of the loop per burst of reports, and one measurement
             self._call(self._settle)
+            if position.appended:
+                self._skew.note(handed_over, position.appended, self._now())
 
     # ---- futures, in the event loop
 

@@ -2,7 +2,8 @@
 
 - Slots come from the definition alone, confirmations from the state (`schemas.slots`), so probing goes on while nothing
   folds. A slot that was missed is not made up for: the fold notices that it stayed empty.
-- The time of day says what is due. When it is set back, everything is planned anew.
+- The time of day says what is due. When it is set back, everything is planned anew. While our clock is known to be
+  wrong nothing is probed: such results would count for nothing, or be dated ahead of everything.
 """
 
 import asyncio
@@ -17,7 +18,7 @@ from infra.disk import Disk
 from infra.origins import may_be_sent_to
 from infra.secrets import Decrypts, SecretError, of_monitor
 from ingest.clock import Clock
-from ingest.needs import Log
+from ingest.needs import MeasuredLog
 from ingest.prober import measures
 from ingest.prober.connection import Connector
 from ingest.prober.controls import Control
@@ -68,7 +69,7 @@ class Prober:
         self,
         region: str,
         connector: Connector,
-        sink: Log,
+        sink: MeasuredLog,
         clock: Clock,
         partitions: int,
         decrypt: Decrypts,

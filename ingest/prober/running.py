@@ -18,7 +18,7 @@ from msgspec.structs import replace
 from infra.disk import Disk
 from infra.log.sink import NotStored
 from ingest.clock import Clock
-from ingest.needs import Log
+from ingest.needs import MeasuredLog
 from ingest.prober import measures
 from ingest.prober.connection import Connector
 from ingest.prober.controls import Control
@@ -29,6 +29,7 @@ from ingest.prober.own_network import OwnNetwork
 from schemas.base import Micros, encode
 from schemas.monitors import Monitor, Sealed
 from schemas.probes import ProbeCompleted
+from schemas.ticks import CLOCK_BOUND
 from schemas.topics import PROBE_RESULTS
 
 log = structlog.get_logger(__name__)
@@ -48,7 +49,7 @@ class Running:
         self,
         region: str,
         connector: Connector,
-        sink: Log,
+        sink: MeasuredLog,
         clock: Clock,
         partitions: int,
         most: int,
@@ -80,9 +81,10 @@ class Running:
         self, monitor: Monitor, sealed: Sealed | None, slot: Micros, confirm: int, maintained: bool = False
     ) -> None:
         """Probe `monitor` and append the result. `sealed` None: what is sealed cannot be read. `maintained`: it is in
-        maintenance, which the result tells. Nothing is probed while Kafka has no room for results."""
+        maintenance, which the result tells. Nothing is probed while Kafka has no room for results, nor while our clock
+        is known to be so wrong that they would not count."""
         project = monitor.project
-        if self._disk is not None and not self._disk.has_room:
+        if (self._disk is not None and not self._disk.has_room) or abs(self._sink.skew or 0) > CLOCK_BOUND:
             measures.missed(1)
             return
         if sealed is None:

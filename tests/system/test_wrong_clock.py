@@ -1,38 +1,83 @@
 """A clock that is wrong moves no time, and a time that has run ahead is told and taken back."""
 
+import re
 import time
 
 import pytest
 
 from schemas.base import SECOND, encode
-from schemas.ticks import Tick
-from schemas.topics import DEAD_LETTERS, PINGS, PROBE_RESULTS, PROJECTS
+from schemas.ticks import Heartbeat, Tick
+from schemas.topics import DEAD_LETTERS, HEARTBEATS, PINGS, PROBE_RESULTS, PROJECTS
 from tests.pingfold_process import Pingfold, wait_until
 
 pytestmark = pytest.mark.system
 
 HOURS = 7_200
+_SKEW = re.compile(r'^pingfold_clock_skew_seconds\{name="([^"]+)",role="[^"]+"\} (\S+)$', re.M)
 
 
 def test_ticks_of_a_clock_that_is_two_hours_ahead_do_not_count(pingfold: Pingfold) -> None:
     check = pingfold.create("wrong-clock", timeout=3_600, grace=600)
     pingfold.good_ping(check)
     before = pingfold.folded_time()
-    wrong = [
-        Tick(slot=slot, epoch=1, at=pingfold.now + HOURS * SECOND, now=pingfold.now + HOURS * SECOND, offset=offset)
-        for slot in ("web-77", "ticker-77")
-        for offset in [round(pingfold.offset * SECOND)]
-    ]
-    for partition in range(pingfold.partitions):
-        for journal in (PINGS, PROJECTS, PROBE_RESULTS):
-            pingfold.produce(journal, [(None, encode(tick)) for tick in wrong], partition)
+    tick_everywhere(pingfold, HOURS)
     told = wait_until(lambda: pingfold.get("/readyz").json().get("wrong_time"), what="/readyz tells of it")
     assert any("web-77 do not count, which are 7" in line for line in told)
+    assert pingfold.get("/readyz").status_code == 503
     pingfold.pass_time(pingfold.now)
     assert before <= pingfold.folded_time() < pingfold.now + 10 * SECOND
     assert pingfold.status(check) == "up"
     pingfold.good_ping(check)
     assert [letter for letter in pingfold.values(DEAD_LETTERS) if letter.get("key") == check] == []
+
+    def is_right() -> bool:
+        if "wrong_time" not in pingfold.get("/readyz").json():
+            return True
+        tick_everywhere(pingfold, 0, closing=True)
+        return False
+
+    wait_until(is_right, 120.0, "ticks of a right clock count again", pause=6.0)  # who folds commits after 5 s
+
+
+def tick_everywhere(pingfold: Pingfold, ahead: int, closing: bool = False) -> None:
+    """Ticks of a web process and of a ticker that nobody knows, whose clocks are ahead by so many seconds."""
+    for partition in range(pingfold.partitions):
+        for journal in (PINGS, PROJECTS, PROBE_RESULTS):
+            now = pingfold.now + ahead * SECOND
+            ticks = [
+                Tick(slot=slot, epoch=1, at=now, now=now, offset=round(pingfold.offset * SECOND), closing=closing)
+                for slot in ("web-77", "ticker-77")
+            ]
+            pingfold.produce(journal, [(None, encode(tick)) for tick in ticks], partition)
+
+
+def test_every_role_tells_of_its_clock_and_what_is_wrong_with_it_is_told(pingfold: Pingfold) -> None:
+    """The roles of this machine measure their own, which are right; those of other hosts are told of all the same."""
+
+    def skews() -> dict[str, float]:
+        return {name: float(by) for name, by in _SKEW.findall(pingfold.get("/metrics").text)}
+
+    ours = {"web-0", "worker-0", "worker-1", "ticker-0", "prober-local-0"}
+    found = wait_until(lambda: skews() if ours <= set(skews()) else None, 60.0, "every role tells of its clock")
+    assert found is not None
+    assert all(abs(found[name]) < 0.5 for name in ours), "they have one clock, and the broker, too"
+
+    def told(kind: str, skew: float, closing: bool = False) -> list[str]:
+        beat = Heartbeat(
+            role="prober", slot="prober-riga-7", epoch=1, at=pingfold.now, now=pingfold.now,
+            offset=round(pingfold.offset * SECOND), skew=round(skew * SECOND), closing=closing,
+        )  # fmt: skip
+        pingfold.produce(HEARTBEATS, [(None, encode(beat))], 0)
+        return [
+            one["reason"] for one in pingfold.get("/readyz").json()[kind] if one["part"] == "clock of prober-riga-7"
+        ]
+
+    (off,) = wait_until(lambda: told("warnings", -3.0), what="a warning", pause=0.5)
+    assert off.startswith("is 3.0 s behind Kafka's clock: what it dates is off by as much; set the clock")
+    (wrong,) = wait_until(lambda: told("problems", 12.0), what="a problem", pause=0.5)
+    assert wrong.startswith("is 12.0 s ahead of Kafka's clock: it probes nothing")
+    assert skews()["prober-riga-7"] == 12.0
+    wait_until(lambda: not told("problems", 12.0, closing=True), what="it is gone", pause=0.5)
 
 
 def test_a_time_that_stands_ahead_is_told_and_mended(own_pingfold: Pingfold) -> None:
@@ -43,7 +88,7 @@ def test_a_time_that_stands_ahead_is_told_and_mended(own_pingfold: Pingfold) -> 
     own_pingfold.advance(HOURS)
     own_pingfold.set_clock(0)
     told = wait_until(lambda: own_pingfold.get("/readyz").json().get("wrong_time"), what="/readyz tells of it")
-    assert any("its time is 7" in line and "s ahead" in line for line in told)
+    assert any("is up to 7" in line and "s ahead" in line for line in told)
     wait_until(lambda: '"time.wrong"' in own_pingfold.said(), what="the log tells of it")
     assert "pingfold_fold_time_ahead_seconds" in own_pingfold.get("/metrics").text
     # Ticks of the right clock have come, so that the partitions know that nothing is added to it any more.

@@ -146,6 +146,21 @@ async def test_a_result_tells_that_its_monitor_was_in_maintenance() -> None:
         assert [(result.slot, result.maintenance) for result in await here.told(1)] == [(second[0], False)]
 
 
+@pytest.mark.parametrize("skew", [11, -11])
+async def test_with_a_clock_that_is_known_to_be_wrong_nothing_is_probed(skew: int) -> None:
+    """Nor is anything told: results of a clock that is far ahead would all be dead letters."""
+    one = monitor()
+    async with world(one, running()) as here:
+        first, second, third = slots(one, NOON, NOON + 30 * SECOND)
+        assert await here.at(first[0]) == [first]
+        here.sink.skew = skew * SECOND
+        before = missed()
+        assert await here.at(second[0]) == []
+        assert missed() == before + 1
+        here.sink.skew = skew // 2 * SECOND
+        assert await here.at(third[0]) == [third]
+
+
 async def test_slots_are_probed_on_time_and_once() -> None:
     one = monitor()
     async with world(one, running()) as here:

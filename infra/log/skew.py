@@ -1,0 +1,57 @@
+"""How far the clock of a process is from Kafka's, measured by the records that it appends.
+
+A record is appended after it was handed over and before it is reported on. So one report bounds the skew (our clock
+less Kafka's) from both sides, and how long the record waited widens the bounds but moves neither of them to the wrong
+side: a record that waited 40 s for a broker says that our clock may be right, one of a wrong clock says that it is not.
+"""
+
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+from schemas.base import Micros
+
+# A measurement makes room for a less exact one after this long.
+_GOOD_SECONDS = 30.0
+
+
+def system_time() -> Micros:
+    """What the clock of this machine says."""
+    return time.time_ns() // 1_000
+
+
+class _Bounds(NamedTuple):
+    low: Micros
+    high: Micros
+    at: float
+
+
+class Skew:
+    """`note` may be called in any thread. monotonic: in seconds."""
+
+    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._monotonic = monotonic
+        self._bounds: _Bounds | None = None
+
+    def note(self, handed_over: Micros, appended: Micros, reported: Micros) -> None:
+        """A record was handed over and reported on at these times of our clock, and appended at this one of Kafka's."""
+        now, known = self._monotonic(), self._bounds
+        new = _Bounds(handed_over - appended, reported - appended, now)
+        if new.high < new.low:  # our clock was set back in between
+            return
+        if (
+            known is None
+            or new.high - new.low <= known.high - known.low
+            or new.high < known.low  # they contradict each other: a clock was set since
+            or new.low > known.high
+            or now - known.at > _GOOD_SECONDS
+        ):
+            self._bounds = new
+
+    @property
+    def value(self) -> Micros | None:
+        """So far our clock is ahead of Kafka's (negative: behind) at least; 0: it may be right; None: not known."""
+        bounds = self._bounds
+        if bounds is None:
+            return None
+        return max(bounds.low, 0) or min(bounds.high, 0)
