@@ -75,12 +75,13 @@ class Plan:
 @dataclass
 class World:
     """monitors: what is watched. controls: whether each shows the way out, and what it does. outages: of the region's
-    own network, begin and end. All in seconds from the beginning.
+    own network, begin and end. All in seconds from the beginning. skew: of the prober's clock, as it has measured it.
     """
 
     monitors: Sequence[Plan]
     controls: Sequence[tuple[bool, Plan]] = ()
     outages: Sequence[tuple[float, float]] = ()
+    skew: Micros | None = None
     journal: Journal = field(default_factory=Journal)
     folding: Folding = field(default_factory=lambda: Folding(Monitors()))
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from confluent_kafka import KafkaException
 
+from infra.clocks import ClockReports
 from infra.disk import Disk
 from infra.log.groups import Committed
 from infra.progress import JOURNALS, FoldProgress
@@ -17,7 +18,7 @@ from query_api import readiness
 from query_api.delivery_states import DeliveryStates
 from query_api.readiness import Readiness
 from schemas.base import SECOND, Micros, encode
-from schemas.ticks import PROGRESS_KEY, Progress
+from schemas.ticks import PROGRESS_KEY, Heartbeat, Progress
 from schemas.topics import MONITOR_STATES, PINGS, TRANSITIONS
 
 PARTITIONS = 4
@@ -82,6 +83,8 @@ class Looking:
         self.progress = FoldProgress(PARTITIONS)
         self._heard = {journal.name: self.progress.listen(states) for states, journal in JOURNALS.items()}
         clock = SimpleNamespace(now=lambda: START + round((self.seconds - 1_000) * SECOND))
+        clocks = ClockReports(lambda: self.seconds)
+        self._hear_of_clock = clocks.listen(lambda *_: None)
         self.readiness = Readiness(
             settings,
             "127.0.0.1:1",
@@ -94,6 +97,7 @@ class Looking:
             history=("writer", [TRANSITIONS.name]),
             prober_groups=regions,
             has_monitors=lambda: self.has_monitors,
+            clocks=clocks,
         )
         self.has_monitors = False
         self.fold()
@@ -104,6 +108,17 @@ class Looking:
         for heard in self._heard.values():
             for number in range(PARTITIONS):
                 heard(number, PROGRESS_KEY, encode(Progress(applied=up_to, time=time, due=time + 3_600 * SECOND)))
+
+    def tell_clock(self, role: str, name: str, skew: Micros) -> None:
+        """A process tells how far its clock is ahead of Kafka's."""
+        beat = Heartbeat(role=role, slot=name, epoch=1, at=START, now=START, skew=skew)
+        self._hear_of_clock(0, name, encode(beat))
+
+    def refuse(self, slot: str, by: Micros) -> None:
+        """A partition has not counted a tick that was so far ahead of Kafka's clock."""
+        time = START + round((self.seconds - 1_000) * SECOND)
+        progress = Progress(applied=9, time=time, due=time + 3_600 * SECOND, refused={slot: by})
+        self._heard[PINGS.name](0, PROGRESS_KEY, encode(progress))
 
     async def after(self, seconds: float) -> list[tuple[str, str]]:
         """Time goes on, with looks on the way; the problems of the last one."""
@@ -121,6 +136,43 @@ def looking(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Looking:
 
 async def test_nothing_is_wrong(looking: Looking) -> None:
     assert await looking.after(90.0) == []
+
+
+async def test_a_clock_that_is_a_little_off_is_a_warning_and_a_wrong_one_a_problem(looking: Looking) -> None:
+    looking.tell_clock("worker", "worker-0", 2_100_000)
+    looking.tell_clock("prober", "prober-riga-7", -11 * SECOND)
+    ((part, reason),) = await looking.after(2.0)
+    assert part == "clock of prober-riga-7"
+    assert reason.startswith("is 11.0 s behind Kafka's clock: it probes nothing")
+    report = looking.readiness.report
+    assert [warning.part for warning in report.warnings] == ["clock of worker-0"]
+    assert report.wrong_time == []
+    assert [part for part, _ in await looking.after(120.0) if part.startswith("clock")] == []
+    assert looking.readiness.report.warnings == []
+
+
+async def test_ticks_of_a_wrong_clock_are_a_problem_and_ticks_that_came_late_a_warning(looking: Looking) -> None:
+    looking.refuse("web-1", -40 * SECOND)
+    looking.tell_clock("web", "web-1", -40 * SECOND)
+    assert [part for part, _ in await looking.after(2.0)] == ["time", "clock of web-1"]
+    assert len(looking.readiness.report.wrong_time) == 1
+    looking.tell_clock("web", "web-1", 0)
+    assert await looking.after(2.0) == []
+    (late,) = looking.readiness.report.warnings
+    assert "its clock is right" in late.reason
+    assert looking.readiness.report.wrong_time == []
+    looking.fold()
+    await looking.after(2.0)
+    assert looking.readiness.report.warnings == []
+
+
+async def test_a_time_that_stands_ahead_is_a_problem(looking: Looking) -> None:
+    looking.seconds += 7_200
+    looking.fold()
+    looking.seconds -= 7_200
+    ((part, reason),) = await looking.after(2.0)
+    assert part == "time"
+    assert "pingfold time mend" in reason
 
 
 async def test_markers_of_transactions_in_every_partition_are_no_events(looking: Looking) -> None:
