@@ -4,7 +4,9 @@ import re
 import time
 
 import pytest
+from confluent_kafka import Producer
 
+from infra.log.sink import producer_config
 from schemas.base import SECOND, encode
 from schemas.ticks import Heartbeat, Tick
 from schemas.topics import DEAD_LETTERS, HEARTBEATS, PINGS, PROBE_RESULTS, PROJECTS
@@ -41,14 +43,14 @@ def test_ticks_of_a_clock_that_is_two_hours_ahead_do_not_count(pingfold: Pingfol
 
 def tick_everywhere(pingfold: Pingfold, ahead: int, closing: bool = False) -> None:
     """Ticks of a web process and of a ticker that nobody knows, whose clocks are ahead by so many seconds."""
-    for partition in range(pingfold.partitions):
-        for journal in (PINGS, PROJECTS, PROBE_RESULTS):
-            now = pingfold.now + ahead * SECOND
-            ticks = [
-                Tick(slot=slot, epoch=1, at=now, now=now, offset=round(pingfold.offset * SECOND), closing=closing)
-                for slot in ("web-77", "ticker-77")
-            ]
-            pingfold.produce(journal, [(None, encode(tick)) for tick in ticks], partition)
+    producer = Producer(producer_config(pingfold.credentials.kafka))
+    for slot in ("web-77", "ticker-77"):
+        now = pingfold.now + ahead * SECOND
+        tick = Tick(slot=slot, epoch=1, at=now, now=now, offset=round(pingfold.offset * SECOND), closing=closing)
+        for partition in range(pingfold.partitions):
+            for journal in (PINGS, PROJECTS, PROBE_RESULTS):
+                producer.produce(journal.name, encode(tick), partition=partition)
+    assert producer.flush(20.0) == 0
 
 
 def test_every_role_tells_of_its_clock_and_what_is_wrong_with_it_is_told(pingfold: Pingfold) -> None:
