@@ -9,6 +9,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from infra.clocks import ClockReports
 from infra.disk import Disk
 from infra.metrics_key import bearer, metrics_key
 from infra.progress import FoldProgress
@@ -42,7 +43,9 @@ class Served:
         readiness: Any = SimpleNamespace(look=self._look, report=self.report)
         disk, clock = Disk(Settings(data=data)), SimpleNamespace(now=lambda: 0)
         app = FastAPI(openapi_url=None)
-        app.include_router(router(readiness, FoldProgress(1), "127.0.0.1:1", cast(Any, clock), disk, "ours", KEY))
+        app.include_router(
+            router(readiness, FoldProgress(1), ClockReports(), "127.0.0.1:1", cast(Any, clock), disk, "ours", KEY)
+        )
         self.client = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://pingfold.test")
 
     async def _look(self) -> Report:
