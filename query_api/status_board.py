@@ -12,6 +12,7 @@ from typing import Literal, NamedTuple
 from infra.clickhouse import Unavailable
 from infra.log.partitioner import partition_of
 from query_api.page_history import DAY, DayRow, EndedIncident
+from query_api.page_maintenance import Planned, planned
 from query_api.parts import Parts
 from query_api.uptime import UP, of_times
 from schemas import check_states, monitor_states
@@ -22,7 +23,7 @@ from schemas.ticks import speaks_until
 from schemas.transitions import Shown
 
 Status = Literal["up", "down", "paused", "pending", "maintenance", "unknown"]
-Overall = Literal["operational", "partial_outage", "major_outage", "unknown"]
+Overall = Literal["operational", "maintenance", "partial_outage", "major_outage", "unknown"]
 
 DAYS = 90
 PAST: Micros = 14 * DAY
@@ -107,6 +108,7 @@ class Board(NamedTuple):
     lines: tuple[Line, ...]
     open: tuple[Incident, ...]
     past: tuple[Incident, ...]
+    maintenance: tuple[Planned, ...] = ()
 
 
 def address(page: StatusPage) -> str:
@@ -136,14 +138,18 @@ def components_of(parts: Parts, page: StatusPage) -> list[Component]:
 
 
 def overall(components: list[Component]) -> Overall:
-    """The status of all together; what is paused or has not begun counts for nothing."""
-    words = [
-        component.status for component in components if component.status not in ("paused", "pending", "maintenance")
-    ]
+    """The status of all together; what is paused or has not begun counts for nothing, what is in maintenance neither as
+    up nor as down."""
+    statuses = [component.status for component in components]
+    words = [status for status in statuses if status not in ("paused", "pending", "maintenance")]
     down = words.count("down")
     if down:
         return "major_outage" if down == len(words) else "partial_outage"
-    return "operational" if words and words.count("up") == len(words) else "unknown"
+    if words.count("up") < len(words):
+        return "unknown"
+    if "maintenance" in statuses:
+        return "maintenance"
+    return "operational" if words else "unknown"
 
 
 async def board_of(parts: Parts, page: StatusPage, history: bool = True) -> Board:
@@ -171,12 +177,17 @@ async def board_of(parts: Parts, page: StatusPage, history: bool = True) -> Boar
     return Board(
         page=page,
         # Who does not know the newest statuses cannot say that all is well.
-        overall="unknown" if behind is not None and together == "operational" else together,
+        overall="unknown" if behind is not None and together in ("operational", "maintenance") else together,
         behind=behind,
         history=told is not None,
         lines=tuple(_lines(page, components, days, start, now) if told else _bare(page, components)),
         open=tuple(sorted(opened, key=_newest_first)),
         past=tuple(sorted(past, key=_newest_first)),
+        maintenance=planned(
+            parts.directory.windows_of(page.project),
+            {one.thing: derived_id(page.id, one.thing) for one in components if one.kind == "monitor"},
+            parts.clock.now(),
+        ),
     )
 
 

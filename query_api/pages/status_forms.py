@@ -13,6 +13,7 @@ from xml.etree import ElementTree
 import msgspec
 from jinja2 import Environment, PackageLoader
 
+from query_api.page_maintenance import Planned
 from query_api.pages.drawing import AMBER, GREEN, GREY, NOT_XML, RED, drawn
 from query_api.status_board import DAYS, Board, Day, Incident, Line, Overall, Status, address
 from query_api.uptime import shown
@@ -22,12 +23,14 @@ _ATOM = "http://www.w3.org/2005/Atom"
 
 _OVERALL: dict[Overall, str] = {
     "operational": "All systems operational",
+    "maintenance": "Under maintenance",
     "partial_outage": "Partial outage",
     "major_outage": "Major outage",
     "unknown": "Status not fully known",
 }
 _BADGE: dict[Overall, tuple[str, str]] = {
     "operational": ("operational", GREEN),
+    "maintenance": ("maintenance", GREY),
     "partial_outage": ("partial outage", AMBER),
     "major_outage": ("major outage", RED),
     "unknown": ("unknown", GREY),
@@ -37,6 +40,7 @@ _WORDS: dict[Status, str] = {
     "down": "Down",
     "paused": "Paused",
     "pending": "Waiting for first result",
+    "maintenance": "Under maintenance",
     "unknown": "Not observed",
 }
 
@@ -60,6 +64,7 @@ def html(board: Board, site: str, _base: str) -> bytes:
         history=board.history,
         groups=groups,
         open=[_told(incident) for incident in board.open],
+        maintenance=[_announced(board, window) for window in board.maintenance],
         past=[
             {"day": day, "incidents": [_told(incident) for incident in incidents]}
             for day, incidents in groupby(board.past, key=lambda incident: _time(incident.started)[:10])
@@ -106,6 +111,17 @@ def json(board: Board, _site: str, base: str) -> bytes:
                     "resolved_at": None if incident.resolved is None else _iso(incident.resolved),
                 }
                 for incident in (*board.open, *board.past)
+            ],
+            "maintenance": [
+                {
+                    "id": window.id,
+                    "name": window.name,
+                    "status": "active" if window.active else "planned",
+                    "starts_at": _iso(window.starts),
+                    "ends_at": _iso(window.ends),
+                    "component_ids": list(window.components),
+                }
+                for window in board.maintenance
             ],
         }
     )
@@ -199,6 +215,15 @@ def _told(incident: Incident) -> dict[str, str]:
     lasted = _lasted(incident.resolved - incident.started)
     words = f"From {began.removesuffix(' UTC')} to {_time(incident.resolved)}."
     return {"id": incident.id, "name": incident.name, "what": f"was down for {lasted}", "words": words}
+
+
+def _announced(board: Board, window: Planned) -> dict[str, Any]:
+    names = [line.name for line in board.lines if line.id in window.components]
+    return {
+        "name": window.name,
+        "active": window.active,
+        "words": f"From {_time(window.starts).removesuffix(' UTC')} to {_time(window.ends)}: {', '.join(names)}.",
+    }
 
 
 def _changed(incident: Incident) -> Micros:

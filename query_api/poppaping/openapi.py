@@ -192,7 +192,7 @@ _COMPONENT = _object(
 )
 PAGE_WHOLE = _object(
     **PAGE["properties"],
-    status=_one_of("operational", "partial_outage", "major_outage", "unknown"),
+    status=_one_of("operational", "maintenance", "partial_outage", "major_outage", "unknown"),
     components=_list(_COMPONENT),
 )
 WINDOW = _object(

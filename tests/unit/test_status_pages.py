@@ -3,21 +3,37 @@
 import asyncio
 import json
 from base64 import b64encode
-from typing import Any
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, get_args
 from xml.etree import ElementTree
 
 import httpx
+import msgspec
 import pytest
 
 from infra.secrets import hash_api_key
 from ingest.ping.urls import is_ping
+from processors import monitor_rules
+from query_api import status_board
+from query_api.healthchecks.status import StatusWord
+from query_api.page_history import DAY
+from query_api.page_maintenance import AHEAD, planned
+from query_api.pages import status_forms
 from query_api.pages.kept import HOLD
-from query_api.status_board import DAYS
+from query_api.poppaping import openapi
+from query_api.poppaping.monitor_object import _STATUS
+from query_api.status_board import DAYS, Overall, Status
 from schemas.base import SECOND
 from schemas.definitions import ApiKey, KeyScope
 from schemas.ids import new_id
+from schemas.maintenance import Maintenance, Once, Recurring
+from schemas.monitor_states import MonitorStatus
+from schemas.probes import Failure
 from schemas.requests import KeyCreate
+from schemas.schedules import Cron
 from schemas.topics import DEFINITIONS, PROBE_RESULTS, PROJECTS
+from schemas.transitions import Shown
 from tests.harness import POP_KEY, Harness
 
 PAGES = "/api/v1/status-pages"
@@ -565,3 +581,89 @@ async def test_many_wrong_passwords_at_once_are_put_off(harness: Harness) -> Non
     assert set(codes) == {401, 503}
     assert codes.count(401) == 20
     assert (await shown(harness, page, **basic(PASSWORD))).status_code == 200
+
+
+# ---- maintenance
+
+
+def moment(harness: Harness, seconds: int) -> str:
+    return datetime.fromtimestamp(harness.log.now() // SECOND + seconds, UTC).isoformat()
+
+
+async def announce(harness: Harness, **fields: Any) -> dict[str, Any]:
+    answer = await ask(harness, "POST", "/api/v1/maintenance-windows", fields)
+    assert answer.status_code == 201, answer.text
+    window: dict[str, Any] = answer.json()["data"]
+    return window
+
+
+async def test_a_page_tells_of_maintenance_in_every_form(harness: Harness) -> None:
+    page, monitor, _ = await make_full(harness)
+    starts, ends = moment(harness, 600), moment(harness, 1_200)
+    await announce(harness, name=f"Upgrade {HOSTILE}"[:40], starts_at=starts, ends_at=ends, monitor_ids=[monitor])
+
+    told = (await shown(harness, page, ".json")).json()
+    assert (told["status"], told["status_text"]) == ("operational", "All systems operational")
+    (planned,) = told["maintenance"]
+    assert (planned["status"], planned["starts_at"], planned["ends_at"]) == ("planned", starts, ends)
+    assert planned["component_ids"] == [one["id"] for one in told["components"] if one["name"] == "Website"]
+    assert "is planned" in (await shown(harness, page)).text
+    assert monitor not in (await shown(harness, page, ".json")).text
+
+    harness.log.tick(601)
+    for suffix in ("", ".json", ".atom", "/badge.svg"):
+        assert (await shown(harness, page, suffix)).status_code == 200, suffix
+    told = (await shown(harness, page, ".json")).json()
+    assert (told["status"], told["status_text"]) == ("maintenance", "Under maintenance")
+    assert [one["status"] for one in told["maintenance"]] == ["active"]
+    text = (await shown(harness, page)).text
+    assert "Under maintenance" in text
+    assert "is under way" in text
+    assert HOSTILE not in text
+    assert "maintenance" in (await shown(harness, page, "/badge.svg")).text
+    assert (await ask(harness, "GET", f"{PAGES}/{page['id']}")).json()["data"]["status"] == "maintenance"
+
+    harness.log.tick(600 + HOLD / SECOND)
+    assert (await shown(harness, page, ".json")).json()["maintenance"] == []
+
+
+async def test_what_is_down_beside_maintenance_is_an_outage(harness: Harness) -> None:
+    page, monitor, check = await make_full(harness)
+    await announce(
+        harness, name="Upgrade", starts_at=moment(harness, 10), ends_at=moment(harness, 900), monitor_ids=[monitor]
+    )
+    harness.log.tick(11)
+    harness.log.ping(check, "fail")
+    assert (await shown(harness, page, ".json")).json()["status"] == "major_outage"
+
+
+def test_a_window_that_recurs_is_announced_for_its_next_time() -> None:
+    window = Maintenance("w", "p", 1, 0, 0, "Weekly", Recurring(Cron("0 2 * * 0", "UTC"), 3_600))
+    sunday = 3 * DAY + 2 * 3_600 * SECOND  # 1970-01-04 02:00
+    (before,) = planned([window], {"m": "public"}, 0)
+    assert (before.starts, before.ends, before.active) == (sunday, sunday + 3_600 * SECOND, False)
+    (during,) = planned([window], {"m": "public"}, sunday + SECOND)
+    assert (during.starts, during.active, during.components) == (sunday, True, ("public",))
+    assert planned([window], {}, 0) == ()
+    far = msgspec.structs.replace(window, window=Once(AHEAD + 10, AHEAD + 20))
+    assert planned([far], {"m": "public"}, 0) == ()
+    assert len(planned([far], {"m": "public"}, 10)) == 1
+
+
+def test_every_status_has_its_words() -> None:
+    """Tables of words hold a word for each status that there is; what the API says is what its document says."""
+    assert set(status_forms._WORDS) == set(get_args(Status))
+    assert set(status_forms._OVERALL) == set(status_forms._BADGE) == set(get_args(Overall))
+    assert set(status_board._WORDS) == set(get_args(Shown)) - {"not_observed", "removed"}  # these are unknown
+    assert set(monitor_rules._CAUSES) == set(get_args(Failure)) - {"", "ours"}  # what accuses nobody has no cause
+    for schema in (openapi.MONITOR, openapi.PAGE_WHOLE["properties"]["components"]["items"]):
+        assert set(schema["properties"]["current_status"]["enum"]) == set(get_args(Status))
+    assert set(openapi.PAGE_WHOLE["properties"]["status"]["enum"]) == set(get_args(Overall))
+
+    of_monitors = {*get_args(MonitorStatus), "not_observed", "maintenance"}
+    assert {_STATUS.get(status, status) for status in of_monitors} <= set(get_args(Status))
+    templates = Path(status_forms.__file__).parent / "templates"
+    page, dashboard = (templates / "status.html").read_text(), (templates / "base.html").read_text()
+    assert [overall for overall in get_args(Overall) if f".overall.{overall}" not in page] == []
+    shown_there = {*of_monitors, *get_args(StatusWord)} - {"started"}
+    assert [status for status in shown_there if f".{status}" not in dashboard] == []
