@@ -218,7 +218,7 @@ class Settings(BaseSettings):
     @field_validator(
         *("kafka_bootstrap_servers", "clickhouse_url", "public_url", "ping_endpoint", "url", "key", "heartbeat_url"),
         *("smtp_host", "smtp_port", "smtp_user", "smtp_password", "smtp_from", "connections_per_peer"),
-        "metrics_key",
+        *("metrics_key", "admin_password", "secret_key"),
         mode="before",
     )
     @classmethod

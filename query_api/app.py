@@ -45,7 +45,7 @@ def create_app(parts: Parts) -> FastAPI:
             include(app, router, prefix)
     for router in poppaping.ROUTERS:
         include(app, router, poppaping.PREFIX)
-    include(app, dashboard.router)
+    dashboard.install(app, parts)
     badges.install(app, parts)
     status.install(app, parts)
     described.install(app)

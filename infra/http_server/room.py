@@ -11,9 +11,10 @@ peers: whoever stands behind them is not known here, so only the bound on all co
 from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Network, IPv6Network
 from typing import Protocol
 
+from infra.forwarded import Forwarded, customer_of
 from infra.http_server.bounds import BOUNDS, TOO_MANY, TOO_MANY_OF_PEER, Bounds, Refusal
 
 # What takes longer than this from one look to the next is this process's standing still.
@@ -59,7 +60,7 @@ class Room:
         trusted: Sequence[Network] = (),
         overloaded: Callable[[], None] | None = None,
     ) -> None:
-        self.bounds, self._trusted, self._overloaded = bounds, tuple(trusted), overloaded or _nobody
+        self.bounds, self._forwarded, self._overloaded = bounds, Forwarded(trusted), overloaded or _nobody
         self.now = 0.0
         self.members: dict[Member, None] = {}
         self.refused: Counter[Refusal] = Counter()
@@ -147,12 +148,5 @@ class Room:
         return lost
 
     def _look_up_name(self, host: str) -> str | None:
-        try:
-            address = ip_address(host.partition("%")[0])
-        except ValueError:  # a Unix socket: whoever may open it is trusted
-            return None
-        if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
-            address = address.ipv4_mapped
-        if any(address in network for network in self._trusted):
-            return None
-        return str(ip_network(f"{address}/64", strict=False)) if address.version == 6 else str(address)
+        """None: a trusted proxy, or a Unix socket: whoever may open it is trusted."""
+        return None if self._forwarded.is_trusted(host) else customer_of(host)

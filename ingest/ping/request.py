@@ -7,11 +7,10 @@ The first `body_limit` bytes of a body are kept, chunked or not; what comes afte
 import asyncio
 from collections.abc import Mapping
 from enum import Enum
-from functools import lru_cache
-from ipaddress import ip_address
 from typing import Any, NamedTuple
 
 from infra.allowed import Network
+from infra.forwarded import Forwarded
 from ingest.ping.answers import Receive, Scope
 from ingest.ping.urls import Target
 from schemas.base import Micros, encode
@@ -20,7 +19,6 @@ from schemas.pings import Ping
 Headers = Mapping[bytes, bytes]
 
 UA_LENGTH = 200
-SCHEME_LENGTH = 10
 # A text of control characters grows sixfold in JSON; beyond this a body goes as base64, so that an event fits in Kafka.
 _LARGE = 2 * 2**20
 
@@ -96,17 +94,16 @@ class Events:
     """Makes the events of pings. `trusted`: networks of the proxies whose `X-Forwarded-*` headers are believed."""
 
     def __init__(self, trusted: tuple[Network, ...]) -> None:
-        self._trusted = trusted
-        self._is_trusted = lru_cache(4096)(self._look_up_trust)
+        self._forwarded = Forwarded(trusted)
 
     def encode(self, target: Target, at: Micros, by: int, scope: Scope, headers: Headers, body: bytes) -> bytes:
         """The event of a ping, as it stands in Kafka."""
         client = scope.get("client")
         peer = client[0] if client else ""
         scheme = scope.get("scheme", "http")
-        if (b"x-forwarded-for" in headers or b"x-forwarded-proto" in headers) and self._is_trusted(peer):
-            peer = forwarded_for(scope["headers"]) or peer
-            scheme = forwarded_proto(headers) or scheme
+        if b"x-forwarded-for" in headers or b"x-forwarded-proto" in headers:
+            scheme = self._forwarded.scheme(scheme, peer, scope["headers"])
+            peer = self._forwarded.client(peer, scope["headers"])
         event = Ping(
             kind=target.kind,
             at=at,
@@ -120,13 +117,6 @@ class Events:
         )
         return encode(event) if not body else _encode_with_body(event, body)
 
-    def _look_up_trust(self, peer: str) -> bool:
-        try:
-            address = ip_address(peer)
-        except ValueError:  # a Unix socket
-            return False
-        return any(address in network for network in self._trusted)
-
 
 def _encode_with_body(event: Ping, body: bytes) -> bytes:
     fields: dict[str, Any] = {name: getattr(event, name) for name in event.__struct_fields__}
@@ -136,23 +126,3 @@ def _encode_with_body(event: Ping, body: bytes) -> bytes:
     except UnicodeDecodeError:
         value = b""
     return value if 0 < len(value) <= _LARGE else encode(Ping(**fields | {"body_base64": body}))
-
-
-def forwarded_for(headers: list[tuple[bytes, bytes]]) -> str:
-    """The first address of X-Forwarded-For, or an empty string for what is none (section 8; 13, defect 2)."""
-    text = next((value for name, value in headers if name == b"x-forwarded-for"), b"").decode("latin-1")
-    first = text.partition(",")[0]
-    if first.count(".") == 3 and first.count(":") == 1:  # a.b.c.d:port
-        first = first.partition(":")[0]
-    first = first.partition("%")[0].lower()  # without the zone
-    try:
-        ip_address(first)
-    except ValueError:
-        return ""
-    return first
-
-
-def forwarded_proto(headers: Headers) -> str:
-    """The first scheme of X-Forwarded-Proto, cut to what a scheme can be (section 13, defect 3)."""
-    text = headers.get(b"x-forwarded-proto", b"").decode("latin-1")
-    return text.partition(",")[0].strip()[:SCHEME_LENGTH]

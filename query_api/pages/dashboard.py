@@ -7,19 +7,22 @@ The password is `admin_password` of credentials.json, or `PINGFOLD_ADMIN_PASSWOR
 import asyncio
 import hmac
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Depends, FastAPI, Request, Response
 from fastapi.responses import HTMLResponse
-from fastapi.security import HTTPBasic, HTTPBasicCredentials
 from jinja2 import Environment, PackageLoader
 
 from infra.clickhouse import Unavailable as NoClickHouse
+from infra.forwarded import Forwarded
 from query_api.freshness import Freshness
 from query_api.healthchecks.status import shown
 from query_api.history import Behind
+from query_api.pages.guessing import Guesses
+from query_api.pages.page_password import shown_password
 from query_api.parts import Parts, TheParts
 from query_api.refusals import Refusal
+from query_api.table import include
 from schemas import monitor_states
 from schemas.base import SECOND, Micros
 from schemas.definitions import Check
@@ -32,7 +35,7 @@ router = APIRouter(include_in_schema=False)
 
 _templates = Environment(loader=PackageLoader("query_api.pages"), autoescape=True, trim_blocks=True, lstrip_blocks=True)
 _ASK = {"WWW-Authenticate": 'Basic realm="Pingfold", charset="UTF-8"'}
-_basic = HTTPBasic(auto_error=False)
+_NEEDED = "the admin password is needed: admin_password in credentials.json, or PINGFOLD_ADMIN_PASSWORD"
 _PINGS = 50
 # So many rows are made in one go, before other requests get their turn.
 _AT_ONCE = 64
@@ -41,13 +44,25 @@ _ORDER = {"down": 0, "grace": 1, "not_observed": 1, "new": 3, "maintenance": 3, 
 _WORDS = {"new": "pending", "not_observed": "unknown"}
 
 
-async def admin(parts: TheParts, given: Annotated[HTTPBasicCredentials | None, Depends(_basic)]) -> None:
-    """Lets in who knows the admin password."""
-    wanted = parts.admin_password
-    if wanted is None:
+def install(app: FastAPI, parts: Parts) -> None:
+    """Put the pages into the application."""
+    app.state.admin_guesses = Guesses("dashboard", Forwarded(parts.settings.trusted_proxies))
+    include(app, router)
+
+
+async def admin(request: Request, parts: TheParts) -> None:
+    """Lets in who knows the admin password; after too many that were wrong nobody of that address for a while."""
+    wanted, guesses = parts.admin_password, request.app.state.admin_guesses
+    if not wanted:
         raise Refusal(404, "not found")
-    if given is None or not hmac.compare_digest(given.password.encode(), wanted.encode()):
-        raise Refusal(401, "the admin password is needed", _ASK)
+    given = shown_password(request.headers.get("authorization"))
+    if given is None:
+        raise Refusal(401, _NEEDED, _ASK)
+    guesses.must_wait("dashboard", request)
+    if not hmac.compare_digest(given.encode(), wanted.encode()):
+        guesses.wrong("dashboard", request)
+        raise Refusal(401, _NEEDED, _ASK)
+    guesses.right("dashboard", request)
 
 
 @router.get("/", dependencies=[Depends(admin)])

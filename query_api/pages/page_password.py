@@ -1,62 +1,44 @@
 """The password of a status page: HTTP Basic, any user name. Browsers, feed readers and scripts all speak it.
 
-Looking at a password takes a tenth of a second of a core, which is done in a thread, by few at once; one that was right
-is remembered, as a digest that only this process can make.
+A page that asks for none is open; a password that was right once is known at once from then on.
 """
 
-import asyncio
-import hmac
-import secrets
 from base64 import b64decode
 
 from fastapi import Request
 
-from infra.passwords import is_password
+from infra.forwarded import Forwarded
+from query_api.pages.guessing import Guesses, Hashes
 from query_api.refusals import Refusal
 from schemas.status_pages import StatusPage
 
 LONGEST_PASSWORD = 200
 
-_AT_ONCE, _MOST_WAITING = 2, 20
-_MOST_REMEMBERED = 1_000
 _ASK = {"WWW-Authenticate": 'Basic realm="Status page", charset="UTF-8"', "Cache-Control": "no-store"}
 
 
 class Doorkeeper:
     """Lets in who knows the password of a page."""
 
-    def __init__(self) -> None:
-        self._secret = secrets.token_bytes(32)
-        self._remembered: dict[bytes, None] = {}
-        self._turns = asyncio.Semaphore(_AT_ONCE)
-        self._waiting = 0
+    def __init__(self, forwarded: Forwarded) -> None:
+        self._hashes, self._guesses = Hashes(), Guesses("status page", forwarded)
 
     async def must_know(self, page: StatusPage, request: Request) -> None:
-        """Ends the request with 401 unless it shows the password."""
-        password = _password(request.headers.get("authorization"))
-        if password is None or not await self._is_right(password, page.password):
+        """Ends the request with 401 unless it shows the password, with 429 after too many that were wrong."""
+        password = shown_password(request.headers.get("authorization"))
+        if password is None:
             raise Refusal(401, "the password of the page is needed", _ASK)
-
-    async def _is_right(self, password: str, stored: str) -> bool:
-        digest = hmac.digest(self._secret, f"{stored}\n{password}".encode(), "sha256")
-        if digest in self._remembered:
-            return True
-        if self._waiting >= _MOST_WAITING:
-            raise Refusal(503, "too many passwords to look at", {"Retry-After": "2"})
-        self._waiting += 1
-        try:
-            async with self._turns:
-                right = await asyncio.to_thread(is_password, password, stored)
-        finally:
-            self._waiting -= 1
-        if right:
-            if len(self._remembered) >= _MOST_REMEMBERED:
-                del self._remembered[next(iter(self._remembered))]
-            self._remembered[digest] = None
-        return right
+        if self._hashes.remembers(password, page.password):
+            return
+        self._guesses.must_wait(page.id, request)
+        if not await self._hashes.is_right(page.id, password, page.password):
+            self._guesses.wrong(page.id, request)
+            raise Refusal(401, "the password of the page is needed", _ASK)
+        self._guesses.right(page.id, request)
 
 
-def _password(authorization: str | None) -> str | None:
+def shown_password(authorization: str | None) -> str | None:
+    """The password of HTTP Basic; None when there is none, or one that nobody has."""
     scheme, _, text = (authorization or "").partition(" ")
     if scheme.lower() != "basic":
         return None

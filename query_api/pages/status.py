@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from fastapi import APIRouter, FastAPI, Request, Response
 
+from infra.forwarded import Forwarded
 from query_api.auth import LOOK
 from query_api.pages import status_forms
 from query_api.pages.drawing import SAFE, SVG
@@ -49,7 +50,7 @@ class StatusPages:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
-        self._kept, self._door = Kept(parts.clock.now), Doorkeeper()
+        self._kept, self._door = Kept(parts.clock.now), Doorkeeper(Forwarded(parts.settings.trusted_proxies))
 
     async def answer(self, request: Request, ref: str, form: Form) -> Response:
         """The page at an address in one of its forms, for whoever may see it."""
