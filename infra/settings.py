@@ -113,6 +113,9 @@ class Settings(BaseSettings):
     test_clock: bool = False
     # Fold on although much of what is read cannot be folded, which is put into dead-letters.
     accept_defects: bool = False
+    # Workers compare what they have folded with what others know, since the logs may have lost their ends: after a
+    # restored copy, or a power cut. `pingfold up` gives it when its Kafka was not stopped in good order.
+    reconcile: bool = False
     partitions: int = Field(8, ge=1, le=1024)
     # The key that encrypts reusable secrets, base64 of 32 bytes; made under `data` when it is not given.
     secret_key: str | None = Field(None, repr=False)

@@ -11,12 +11,13 @@ from typing import Any
 
 from processors.check_notices import notice_data, unjudgeable
 from processors.fold import Effect
-from processors.telling import Teller, Told, settle
+from processors.telling import DOWN, NOT_OBSERVED, RECOVERED, Teller, Told, incident_again, notices_of, settle
 from schemas.base import Micros
 from schemas.check_states import CheckState, Run, shown
 from schemas.definitions import Check, Notice
+from schemas.deliveries import DeliveryRequested
 from schemas.ticks import Gap
-from schemas.transitions import Reason, Shown
+from schemas.transitions import Reason, Shown, StatusChanged
 
 
 def _teller(state: CheckState, check: Check, at: Micros, time: Micros) -> Teller:
@@ -48,7 +49,7 @@ def go_up(state: CheckState, check: Check, at: Micros, time: Micros) -> list[Eff
     incident = teller.resolved_incident()
     if incident is None:
         return _tell(teller, state, check, "up", "ping")
-    return _tell(teller, state, check, "up", "ping", "", ("monitor.recovered", "incident.resolved"), incident)
+    return _tell(teller, state, check, "up", "ping", "", RECOVERED, incident)
 
 
 def go_down(state: CheckState, check: Check, at: Micros, time: Micros, reason: Reason, cause: str) -> list[Effect]:
@@ -57,7 +58,7 @@ def go_down(state: CheckState, check: Check, at: Micros, time: Micros, reason: R
     _settle(state)
     state.status, state.base = "down", None
     incident = teller.open_incident(state, cause)
-    return _tell(teller, state, check, "down", reason, cause, ("monitor.down", "incident.created"), incident)
+    return _tell(teller, state, check, "down", reason, cause, DOWN, incident)
 
 
 def go_late(state: CheckState, check: Check, expected: Micros, time: Micros) -> list[Effect]:
@@ -99,7 +100,7 @@ def go_unobserved(
         teller = _teller(state, check, at, time)
         state.unobserved = True
         detail = unjudgeable(state, run, gaps)
-        effects = _tell(teller, state, check, "not_observed", "gap", detail, ("monitor.not_observed",))
+        effects = _tell(teller, state, check, "not_observed", "gap", detail, NOT_OBSERVED)
     if state.status == "up" and state.base is not None:
         state.base = None if over is None else max(state.base, over)
     return effects
@@ -123,6 +124,21 @@ def resume(state: CheckState, check: Check, at: Micros, time: Micros) -> list[Ef
 def remove(state: CheckState, check: Check, at: Micros, time: Micros) -> list[Effect]:
     """The last change of a check; ends its incident without a word."""
     return _tell(_teller(state, check, at, time), state, check, "removed", "removed")
+
+
+def request_again(change: StatusChanged, cause: str, state: CheckState, check: Check) -> DeliveryRequested | None:
+    """The request that went to the channels with a change that was told; None when there was none.
+
+    `cause`: of the incident that the change ended. What the notice says beside the incident is as it is now.
+    """
+    incident = incident_again(change, cause)
+    data = notice_data(state, check, incident)
+    if incident is not None:
+        return DeliveryRequested(transition=change.id, at=change.at, notices=notices_of(change), data=data)
+    if change.now == "not_observed":
+        data["detail"] = change.detail
+        return DeliveryRequested(transition=change.id, at=change.at, notices=NOT_OBSERVED, data=data)
+    return None
 
 
 def _settle(state: CheckState) -> None:

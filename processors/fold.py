@@ -313,8 +313,12 @@ class Session:
         view.keep()
         return effects
 
-    def truncate(self, end: int) -> list[Effect]:
-        """The journal holds what was applied only before `end`: keep the states, and go on from there."""
+    def truncate(self, end: int, missed: Iterable[tuple[str, msgspec.Struct]] = ()) -> list[Effect]:
+        """The journal holds what was applied only before `end`: keep the states, and go on from there.
+
+        `missed`: events, each with its key, that others had sent to the journal and that were lost before they were
+        folded. They are folded now, ahead of what the journal holds from `end` on.
+        """
         progress = self.progress
         event = JournalTruncated(
             partition=self.number,
@@ -327,6 +331,21 @@ class Session:
         progress = self.view.edit(Progress, PROGRESS_KEY)
         progress.applied, progress.last, progress.truncated = end - 1, 0, end
         progress.epochs = tuple(epoch for epoch in progress.epochs if epoch.offset < end)
+        self.view.keep()
+        for key, missing in missed:
+            effects += self._make_good(Record(end - 1, progress.newest, key.encode(), encode(missing)), missing)
+        return effects
+
+    def _make_good(self, record: Record, event: msgspec.Struct) -> list[Effect]:
+        """Fold an event that the journal has lost; `record` is how it would stand there."""
+        context = Context(self.number, record.offset, (record.key or b"").decode(), record.timestamp, False)
+        try:
+            effects = list(self._partition.apply(event, context))
+        except MemoryError:
+            raise
+        except Exception as error:
+            self.view.undo()
+            return [self._dead_letter(record, error)]
         self.view.keep()
         return effects
 

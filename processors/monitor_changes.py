@@ -10,17 +10,26 @@ from typing import Any
 
 from processors.fold import EVERY, Effect
 from processors.monitor_rules import begin, expect_after, unseen
-from processors.telling import Teller, Told, incident_data, iso, notify, settle
+from processors.telling import (
+    DOWN,
+    NOT_OBSERVED,
+    RECOVERED,
+    Teller,
+    Told,
+    incident_again,
+    incident_data,
+    iso,
+    notices_of,
+    notify,
+    settle,
+)
 from schemas.base import SECOND, Micros
-from schemas.definitions import Notice
+from schemas.deliveries import DeliveryRequested
 from schemas.monitor_states import Doubt, MonitorState, Seen, shown
 from schemas.monitors import Monitor
 from schemas.probes import DependencyChanged
 from schemas.topics import PROBE_RESULTS
-
-_DOWN: tuple[Notice, ...] = ("monitor.down", "incident.created")
-_RECOVERED: tuple[Notice, ...] = ("monitor.recovered", "incident.resolved")
-_NOT_OBSERVED: tuple[Notice, ...] = ("monitor.not_observed",)
+from schemas.transitions import StatusChanged
 
 # So long nothing must be known of a monitor before people are told: a prober that is started anew is no news.
 BLIND: Micros = 300 * SECOND
@@ -76,7 +85,7 @@ def go_up(state: MonitorState, monitor: Monitor, at: Micros, time: Micros) -> li
     incident = teller.resolved_incident()
     if incident is None:
         return teller.tell("up", "probe")
-    notices = () if nobody_knows else _RECOVERED
+    notices = () if nobody_knows else RECOVERED
     told = teller.tell("up", "probe", "", notices, lambda: notice_data(state, monitor, incident))
     return told + _to_dependents(monitor, False, teller.at)
 
@@ -89,7 +98,7 @@ def go_down(
     settle(state)
     state.status, state.doubt, state.unobserved, state.notice_at = "down", None, False, None
     incident = teller.open_incident(state, doubt.cause)
-    notices = _DOWN
+    notices = DOWN
     if monitor.depends_on:
         notices, state.notice_at = (), believed + monitor.dependency_wait * SECOND
     told = teller.tell("down", "probe", doubt.cause, notices, lambda: down_data(state, monitor, incident, doubt.votes))
@@ -124,10 +133,10 @@ def tell_held_back(state: MonitorState, monitor: Monitor, disregarded: AbstractS
     state.notice_at = None
     if state.incident is None or state.down_since is None:
         data = notice_data(state, monitor, None) | {"detail": unseen(state, monitor, disregarded)}
-        return notify(_told(monitor), state.changes, state.since, _NOT_OBSERVED, data)
+        return notify(_told(monitor), state.changes, state.since, NOT_OBSERVED, data)
     incident = incident_data(state.incident, state.down_since, None, state.cause)
     data = down_data(state, monitor, incident, state.seen)
-    return notify(_told(monitor), state.changes, state.since, _DOWN, data)
+    return notify(_told(monitor), state.changes, state.since, DOWN, data)
 
 
 def tell_empty(state: MonitorState, monitor: Monitor, time: Micros, disregarded: AbstractSet[str]) -> list[Effect]:
@@ -182,3 +191,16 @@ def begin_as_dependency(state: MonitorState, monitor: Monitor, at: Micros) -> li
 def end_as_dependency(state: MonitorState, monitor: Monitor, at: Micros) -> list[Effect]:
     """It can no more be what explains that others are down."""
     return _to_dependents(monitor, False, at) if state.status == "down" else []
+
+
+def request_again(change: StatusChanged, cause: str, state: MonitorState, monitor: Monitor) -> DeliveryRequested | None:
+    """The request that went to the channels with a change that was told; None when there was none, or none for certain.
+
+    `cause`: of the incident that the change ended. What the notice says beside the incident is as it is now.
+    """
+    incident = incident_again(change, cause)
+    if incident is None or monitor.depends_on:
+        return None
+    down = change.now == "down"
+    data = down_data(state, monitor, incident, state.seen) if down else notice_data(state, monitor, incident)
+    return DeliveryRequested(transition=change.id, at=change.at, notices=notices_of(change), data=data)

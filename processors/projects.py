@@ -17,6 +17,7 @@ from msgspec.structs import asdict, replace
 from processors.channel_news import tell_of_disabled
 from processors.fold import Context, Effect, Refused, View
 from processors.partition_time import fold_plain_tick, vouched
+from processors.project_channels import endpoint_of
 from processors.project_index import Denied, ProjectIndex, must_have_uuid
 from processors.project_maintenance import ProjectMaintenance
 from processors.project_monitors import ProjectMonitors
@@ -25,7 +26,7 @@ from processors.project_verdicts import verdict
 from processors.time_correction import correct_time
 from schemas.base import SECOND, Micros
 from schemas.definitions import Channel, Check, Definition, Project, definition_key
-from schemas.deliveries import Endpoint, EndpointDefined, EndpointRemoved
+from schemas.deliveries import EndpointDefined, EndpointRemoved
 from schemas.pings import CheckDefined, CheckRemoved
 from schemas.requests import (
     ChannelCreate,
@@ -228,17 +229,7 @@ class ProjectsPartition:
 
     def _define_channel(self, channel: Channel, project: Project, at: Micros) -> Effect:
         self._view.put(definition_key(channel), channel)
-        secret = project.webhook_secret if channel.secret is None else channel.secret
-        endpoint = Endpoint(
-            id=channel.id,
-            project=project.id,
-            url=channel.url,
-            notices=channel.notices,
-            secret=secret if channel.kind == "webhook" else "",
-            site=channel.site,
-            kind=channel.kind,
-            addresses=channel.addresses,
-        )
+        endpoint = endpoint_of(channel, project)
         return Effect(DELIVERIES, channel.id, EndpointDefined(at=at, endpoint=endpoint))
 
     def _delete_channel(self, request: ChannelDelete, channel: Channel, at: Micros) -> list[Effect]:

@@ -17,6 +17,10 @@ from schemas.ids import derived_id
 from schemas.topics import DELIVERIES, TRANSITIONS
 from schemas.transitions import Reason, Shown, StatusChanged
 
+DOWN: tuple[Notice, ...] = ("monitor.down", "incident.created")
+RECOVERED: tuple[Notice, ...] = ("monitor.recovered", "incident.resolved")
+NOT_OBSERVED: tuple[Notice, ...] = ("monitor.not_observed",)
+
 
 class Told(NamedTuple):
     """The thing of which is told: its id, its project, and the channels that hear of it."""
@@ -122,3 +126,22 @@ def incident_data(id: str, started: Micros, resolved: Micros | None, cause: str)
         "cause": cause,
         "status": "open" if resolved is None else "resolved",
     }
+
+
+def incident_again(change: StatusChanged, cause: str) -> dict[str, Any] | None:
+    """What a notice said of the incident that a change began or ended; None when it did neither, or told nobody.
+
+    `cause`: of the incident, where the change ended it.
+    """
+    if change.incident is None:
+        return None
+    if change.now == "down":
+        return incident_data(change.incident, change.at, None, change.detail)
+    if change.was == "down" and change.now == "up":
+        return incident_data(change.incident, change.since, change.at, cause)
+    return None
+
+
+def notices_of(change: StatusChanged) -> tuple[Notice, ...]:
+    """The notices of a change that began or ended an incident."""
+    return DOWN if change.now == "down" else RECOVERED

@@ -101,14 +101,18 @@ def read_partition(
     stall: float = 30.0,
     *,
     start: int = 0,
+    uncommitted: bool = False,
 ) -> Iterator[Stored]:
     """Every record from `start`, or the first one that is kept, up to `end`, which is not beyond the committed end.
+
+    `uncommitted`: those of transactions that are open, or were aborted, as well; `end` is then not beyond the last one.
 
     16 MiB of them may have been fetched ahead. Raises `NotRead` when nothing comes for `stall` seconds.
     """
     if start >= end:
         return
-    consumer = Consumer(_CONFIG | {"bootstrap.servers": bootstrap})
+    isolation = {"isolation.level": "read_uncommitted"} if uncommitted else {}
+    consumer = Consumer(_CONFIG | {"bootstrap.servers": bootstrap} | isolation)
     try:
         # 0 is found at once, or reset to the earliest; asking for "the beginning" costs half a second.
         consumer.assign([TopicPartition(topic.name, partition, start)])

@@ -32,10 +32,16 @@ class HostedFolds:
     """To be begun inside the event loop of the app, before the app is started. `failed` ends the process."""
 
     def __init__(
-        self, app: FoldApp, bootstrap: str, slot: str, failed: Callable[[BaseException], None], accept_defects: bool
+        self,
+        app: FoldApp,
+        bootstrap: str,
+        slot: str,
+        failed: Callable[[BaseException], None],
+        accept_defects: bool,
+        reconcile: bool,
     ) -> None:
         self._app, self._bootstrap, self._slot, self._failed = app, bootstrap, slot, failed
-        self._accept_defects = accept_defects
+        self._accept_defects, self._reconcile = accept_defects, reconcile
         self._runners: dict[str, Runner] = {}  # by journal
         self._following: list[Follower] = []
 
@@ -49,7 +55,7 @@ class HostedFolds:
             rewind = partial(self._app.rewind, fold.journal.name)
             runner = Runner(
                 self._bootstrap, fold, pool, self._app.room.set, self._failed, rewind, loads, defects,
-                made.get(fold.name),
+                made.get(fold.name), self._reconcile,
             )  # fmt: skip
             self._runners[fold.journal.name] = runner
             self._add_agent(runner)

@@ -20,9 +20,11 @@ import structlog
 
 from processors.defects import TICKS, Defects
 from processors.fold import Effect, Fold, Record, Session, View
+from processors.reconciliation import Missed
 from processors.runtime import measures
 from processors.runtime.joining import Joining
 from processors.runtime.loading import Loading, first_offset, load_states
+from processors.runtime.reconciling import missed_by
 from processors.runtime.stream import Span
 from processors.runtime.transactions import Fenced, PartitionProducer
 from processors.runtime.truncation import truncated_at
@@ -83,7 +85,7 @@ class Place(NamedTuple):
 
     moved: told after each batch. rewind: has the consumer read a partition again from an offset.
     loads: held while states are loaded, so that the pool has room for commits meanwhile. defects: None when the
-    operator has decided that the fold is to go on whatever it refuses.
+    operator has decided that the fold is to go on whatever it refuses. doubtful: the logs may have lost their ends.
     """
 
     bootstrap: str
@@ -94,6 +96,7 @@ class Place(NamedTuple):
     rewind: Callable[[int, int], Awaitable[None]]
     loads: asyncio.Semaphore
     defects: Defects | None
+    doubtful: bool = False
 
 
 class OwnedPartition:
@@ -196,12 +199,14 @@ class OwnedPartition:
             lambda: Session(fold, self.number, View(records), TZDATA_VERSION)  # its indexes and wheels are built
         )
         end = await self._in_thread(truncated_at, bootstrap, fold.journal, self.number, self._session.progress)
+        end, missed = await self._lost(end)
         if end is not None:
-            await self._go_on_from(end)
+            await self._go_on_from(end, missed)
         applied = self._session.progress.applied
         self.committed = applied + 1 if applied >= 0 else None
         if follower is not None:
-            follower.assigned(self.number, {key: self._session.view.get(key) for key in records})
+            keys = records if end is None else [key for key, _ in self._session.view.items()]
+            follower.assigned(self.number, {key: self._session.view.get(key) for key in keys})
         self._joining = Joining(
             f"{fold.journal}/{self.number}",
             applied + 1,
@@ -219,10 +224,26 @@ class OwnedPartition:
             seconds=round(time.monotonic() - began, 3),
         )
 
-    async def _go_on_from(self, end: int) -> None:
+    async def _lost(self, end: int | None) -> tuple[int | None, list[Missed]]:
+        """What others had sent and the journal has lost before it was folded; and the end of what it still holds.
+
+        `end`: None when all that was folded is there. Then records that were not folded may be gone all the same, which
+        only a comparison shows: it is made when the logs may have lost their ends.
+        """
+        place, session = self._place, self._session
+        applied = session.progress.applied
+        if end is None and (applied < 0 or not place.doubtful):
+            return None, []
+        start = applied + 1 if end is None else None
+        missed = await self._in_thread(
+            missed_by, place.bootstrap, place.fold, self.number, session.view, self.loading, start
+        )
+        return (start if end is None and missed else end), missed
+
+    async def _go_on_from(self, end: int, missed: list[Missed]) -> None:
         """The journal has lost what was applied from `end` on, and perhaps more: say so, and skip nothing of the rest.
 
-        It is committed before anything is folded, so that it is said once.
+        What is `missed` is folded now. All of it is committed before anything else is folded, so that it is said once.
         """
         fold, applied = self._place.fold, self._session.progress.applied
         log.error(
@@ -231,10 +252,10 @@ class OwnedPartition:
             applied=applied,
             end=end,
             lost=applied + 1 - end,
-            why="the journal no longer holds events that were folded: a power cut, or a restored copy of the data",
+            why="the journal no longer holds events that it has held: a power cut, or a restored copy of the data",
             what="their states are kept; what was due since then counts as not observed; folding goes on from the end",
         )
-        effects = self._session.truncate(end)
+        effects = await self._in_thread(self._session.truncate, end, missed)
         await self._ours.wait()
         async with self._hand:
             await self._in_thread(self._write, effects)

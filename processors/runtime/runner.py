@@ -36,9 +36,10 @@ class Runner:
         loads: asyncio.Semaphore,
         defects: Defects | None,
         follower: Follower | None = None,
+        doubtful: bool = False,
     ) -> None:
         self.fold = fold
-        self._place = Place(bootstrap, fold, pool, follower, moved, rewind, loads, defects)
+        self._place = Place(bootstrap, fold, pool, follower, moved, rewind, loads, defects, doubtful)
         self._failed = failed
         self._owned: dict[int, OwnedPartition] = {}
         self._tasks: dict[int, asyncio.Task[None]] = {}

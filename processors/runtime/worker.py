@@ -86,7 +86,7 @@ def run_worker(
     LIVENESS.watch(file, name, {"kafka": partial(kafka_answers, bootstrap)})
     app = build_app(settings, bootstrap, slot, group, session)
     failed = partial(end_worker, slot)
-    hosted = HostedFolds(app, bootstrap, slot, failed, settings.accept_defects)
+    hosted = HostedFolds(app, bootstrap, slot, failed, settings.accept_defects, settings.reconcile)
 
     @app.task  # type: ignore[untyped-decorator]
     async def liveness() -> None:

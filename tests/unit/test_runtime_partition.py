@@ -89,7 +89,14 @@ class Heard:
 
 
 class World:
-    def __init__(self, kafka: Kafka, pool: ThreadPoolExecutor, follower: Heard | None, fold: Any = FOLD) -> None:
+    def __init__(
+        self,
+        kafka: Kafka,
+        pool: ThreadPoolExecutor,
+        follower: Heard | None,
+        fold: Any = FOLD,
+        doubtful: bool = False,
+    ) -> None:
         self.kafka, self.heard, self.failures = kafka, follower or Heard(), list[BaseException]()
         self.rewound: list[int] = []
         self.runner = Runner(
@@ -102,6 +109,7 @@ class World:
             asyncio.Semaphore(1),
             Defects(),
             follower,
+            doubtful,
         )
         self.next = 0
 
@@ -278,6 +286,33 @@ async def test_a_journal_that_has_lost_what_was_folded(kafka: Kafka, pool: Threa
     assert isinstance(total, Total)
     assert (progress.truncated, total.count) == (40, 7)
     assert len(kafka.effects) == 1
+
+
+@pytest.mark.parametrize("missing", [True, False])
+async def test_a_journal_that_lost_only_what_was_not_folded(
+    kafka: Kafka, pool: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch, missing: bool
+) -> None:
+    """Looked for when the logs may have lost their ends; what the journal holds from there on is not missing."""
+    asked: list[int | None] = []
+
+    def missed_by(*arguments: Any) -> list[Any]:
+        asked.append(arguments[-1])
+        return [("thing", ONE)] if missing else []
+
+    monkeypatch.setattr(module, "missed_by", missed_by)
+    kafka.states = {PROGRESS_KEY: Progress(applied=6), "thing": Total(count=5)}
+    for doubtful in (False, True):
+        world = World(kafka, pool, None, doubtful=doubtful)
+        await world.runner.assign({2})
+        await world.until(lambda world=world: world.runner.stepped() == {2: 7})  # type: ignore[misc]
+        assert asked == ([7] if doubtful else [])
+        await world.runner.assign(set())
+        assert world.failures == []
+    progress, total = kafka.states[PROGRESS_KEY], kafka.states["thing"]
+    assert isinstance(progress, Progress)
+    assert isinstance(total, Total)
+    assert (progress.applied, progress.truncated, total.count) == ((6, 7, 6) if missing else (6, None, 5))
+    assert len([effect for effect in kafka.effects if isinstance(effect.value, JournalTruncated)]) == missing
 
 
 async def test_what_a_journal_has_lost_is_no_fault(world: World) -> None:

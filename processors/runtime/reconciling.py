@@ -1,0 +1,269 @@
+"""Reading what the others know, for the partition of a truncated journal (`processors.reconciliation`). Blocks.
+
+It reads all of `definitions` and, for deliveries, the newest part of `transitions` and the states of the things told of
+there. That takes as long as loading those topics does, once for each partition that lost something.
+"""
+
+import contextlib
+import time
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
+
+import msgspec
+import structlog
+from confluent_kafka import IsolationLevel, KafkaException, TopicPartition
+from confluent_kafka.admin import OffsetSpec
+
+from infra.log.admin import admin_client, end_offsets, partition_count
+from infra.log.partitioner import partition_of
+from infra.log.reading import NotRead, ends_of, read_partition, read_to_end
+from processors.check_clock import definition_key
+from processors.fold import Fold, View
+from processors.reconciliation import (
+    Defined,
+    Missed,
+    Thing,
+    missed_by_checks,
+    missed_by_deliveries,
+    missed_by_monitors,
+    missed_requests,
+)
+from processors.runtime.loading import Loading
+from schemas.base import SECOND, Micros, encode
+from schemas.check_states import CheckState, CheckStatesRecord, DefinitionCopy
+from schemas.definitions import Channel, Check, Definition, Project
+from schemas.deliveries import DeliveryRequested, EndpointDefined, EndpointRemoved
+from schemas.maintenance import Maintenance
+from schemas.monitor_states import MonitorCopy, MonitorState, MonitorStatesRecord
+from schemas.monitors import Monitor
+from schemas.pings import CheckDefined, CheckRemoved
+from schemas.probes import MaintenanceDefined, MaintenanceRemoved, MonitorDefined, MonitorRemoved
+from schemas.ticks import PROGRESS_KEY, Progress
+from schemas.topics import (
+    CHECK_STATES,
+    DEFINITIONS,
+    DELIVERIES,
+    MONITOR_STATES,
+    PINGS,
+    PROBE_RESULTS,
+    PROJECTS,
+    TRANSITIONS,
+    Topic,
+)
+from schemas.transitions import DeliveryFinished, StatusChanged
+
+log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
+
+# What was folded last and what was told in `transitions` bear the times of two hosts' clocks.
+_MARGIN: Micros = 60 * SECOND
+_CALL_SECONDS = 10.0
+_PATIENCE_SECONDS = 30.0
+_TICK = b'{"type":"tick"'
+_CHANGED, _FINISHED = b'{"type":"status.changed"', b'{"type":"delivery.finished"'
+
+_definitions: msgspec.json.Decoder[Any] = msgspec.json.Decoder(Definition | Progress)
+_sent: msgspec.json.Decoder[Any] = msgspec.json.Decoder(
+    CheckDefined
+    | CheckRemoved
+    | MonitorDefined
+    | MonitorRemoved
+    | MaintenanceDefined
+    | MaintenanceRemoved
+    | EndpointDefined
+    | EndpointRemoved
+    | DeliveryRequested
+)
+_told: msgspec.json.Decoder[StatusChanged | DeliveryFinished] = msgspec.json.Decoder(StatusChanged | DeliveryFinished)
+_states: dict[Topic, msgspec.json.Decoder[Any]] = {
+    CHECK_STATES: msgspec.json.Decoder(CheckStatesRecord),
+    MONITOR_STATES: msgspec.json.Decoder(MonitorStatesRecord),
+}
+
+
+def missed_by(
+    bootstrap: str, fold: Fold, partition: int, view: View, loading: Loading, start: int | None = None
+) -> list[Missed]:
+    """The events that the partition's journal has lost before they were folded, as far as others know of them.
+
+    `view`: the states as they were loaded. `loading` grows while it is read. `start`: what the journal holds from this
+    offset on is not missed; None: all of it is new. Raises `infra.log.reading.NotRead` when Kafka does not give it.
+    """
+    if fold.journal not in (PINGS, PROBE_RESULTS, DELIVERIES):
+        return []
+    place = f"{fold.journal}/{partition}"
+
+    def read() -> list[Missed]:
+        reader = _Reader(bootstrap, partition, loading)
+        missed = _missed_by(reader, fold.journal, view)
+        return missed if start is None else reader.without_those_in(fold.journal, start, missed)
+
+    try:
+        missed = _patiently(place, read)
+    except msgspec.MsgspecError as error:  # it will not be readable another time: what can be folded is
+        log.error("fold.not_reconciled", journal=place, error=str(error), what="events that it has lost are missing")
+        return []
+    if not missed:
+        return []
+    kinds = [event.__struct_config__.tag for _, event in missed]
+    log.warning(
+        "fold.reconciled",
+        journal=place,
+        missed={str(kind): kinds.count(kind) for kind in sorted(set(kinds), key=str)},
+        what="events that others had sent and the journal has lost are folded from what the others know",
+    )
+    return missed
+
+
+def _missed_by(reader: "_Reader", journal: Topic, view: View) -> list[Missed]:
+    if journal == PINGS:
+        return list(missed_by_checks(view, reader.defined("check")))
+    if journal == PROBE_RESULTS:
+        return list(missed_by_monitors(view, reader.defined("monitor", "maintenance")))
+    defined = reader.defined("channel", "project")
+    changes, finished = reader.told_since(view.get(PROGRESS_KEY).newest)
+    things = reader.things({change.thing for change in changes})
+    requests = missed_requests(view, defined.channels.keys(), changes, things, finished)
+    return [*missed_by_deliveries(view, defined), *requests]
+
+
+def _identity(event: msgspec.Struct) -> bytes:
+    """What makes two events of one key the same, whenever they were sent."""
+    match event:
+        case CheckDefined():
+            return encode(event.check)
+        case MonitorDefined():
+            return encode(event.monitor)
+        case MaintenanceDefined():
+            return encode(event.maintenance)
+        case EndpointDefined():
+            return encode(event.endpoint)
+        case DeliveryRequested():
+            return event.transition.encode()
+    return str(event.__struct_config__.tag).encode()
+
+
+def _patiently(place: str, read: Callable[[], T]) -> T:
+    """Read again while a broker that has just started does not know its partitions yet."""
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while True:
+        try:
+            return read()
+        except (KafkaException, TimeoutError) as error:
+            if time.monotonic() > deadline:
+                raise NotRead(f"{place}: what it has lost is not known: {error}") from error
+            time.sleep(0.2)
+
+
+class _Reader:
+    def __init__(self, bootstrap: str, partition: int, loading: Loading) -> None:
+        self._bootstrap, self._partition, self._loading = bootstrap, partition, loading
+        self._count = partition_count(bootstrap)
+
+    def defined(self, *kinds: str) -> Defined:
+        """The definitions of these kinds, of checks, monitors and channels those of our partition."""
+        newest: dict[str, bytes] = {}
+        applied = dict.fromkeys(range(self._count), -1)
+        for stored in read_to_end(self._bootstrap, DEFINITIONS):
+            self._loading.steps += 1
+            key = (stored.key or b"").decode()
+            kind, _, id = key.partition("/")
+            if key == PROGRESS_KEY and stored.value is not None:
+                applied[stored.partition] = _definitions.decode(stored.value).applied
+            elif kind not in kinds or not (kind in ("project", "maintenance") or self._is_ours(id)):
+                continue
+            elif stored.value is None:
+                newest.pop(key, None)
+            else:
+                newest[key] = stored.value
+        found: dict[type[msgspec.Struct], dict[str, Any]] = {}
+        for value in newest.values():
+            definition = _definitions.decode(value)
+            found.setdefault(type(definition), {})[definition.id] = definition
+        return Defined(
+            checks=found.get(Check, {}),
+            monitors=found.get(Monitor, {}),
+            channels=found.get(Channel, {}),
+            projects=found.get(Project, {}),
+            windows=found.get(Maintenance, {}),
+            complete=not any(self._has_requests(number, at + 1) for number, at in applied.items()),
+        )
+
+    def told_since(self, newest: Micros) -> tuple[list[StatusChanged], set[str]]:
+        """What was told from a moment before `newest` on: the changes of status, and the deliveries that ended."""
+        changes: dict[str, StatusChanged] = {}
+        finished: set[str] = set()
+        for number, start in self._offsets_at(TRANSITIONS, max(0, newest - _MARGIN)).items():
+            end = ends_of(self._bootstrap, TRANSITIONS)[number]
+            for stored in read_partition(self._bootstrap, TRANSITIONS, number, end, start=start):
+                self._loading.steps += 1
+                if not (stored.value or b"").startswith((_CHANGED, _FINISHED)):
+                    continue
+                told = _told.decode(stored.value or b"")
+                if isinstance(told, StatusChanged):
+                    changes[told.id] = told
+                else:
+                    finished.add(told.id)
+        return list(changes.values()), finished
+
+    def things(self, ids: Iterable[str]) -> dict[str, Thing]:
+        """Those of the checks and monitors with these ids that are there."""
+        ids = set(ids)
+        partitions = {partition_of(id.encode(), self._count) for id in ids}
+        things: dict[str, Thing] = {}
+        for topic in (CHECK_STATES, MONITOR_STATES) if ids else ():
+            keys = {*ids, *map(definition_key, ids)}
+            ends = {number: end for number, end in ends_of(self._bootstrap, topic).items() if number in partitions}
+            newest: dict[str, bytes | None] = {}
+            for stored in read_to_end(self._bootstrap, topic, ends):
+                self._loading.steps += 1
+                if (key := (stored.key or b"").decode()) in keys:
+                    newest[key] = stored.value
+            records = {key: _states[topic].decode(value) for key, value in newest.items() if value is not None}
+            for id in ids:
+                state, copy = records.get(id), records.get(definition_key(id))
+                if isinstance(state, CheckState) and isinstance(copy, DefinitionCopy):
+                    things[id] = Thing(state, copy.check)
+                elif isinstance(state, MonitorState) and isinstance(copy, MonitorCopy):
+                    things[id] = Thing(state, copy.monitor)
+        return things
+
+    def without_those_in(self, journal: Topic, start: int, missed: list[Missed]) -> list[Missed]:
+        """Those that the journal does not hold from `start` on.
+
+        Uncommitted records count as well: `definitions` may show a transaction a moment before the journal does.
+        """
+        if not missed:
+            return []
+        place = (journal.name, self._partition)
+        admin, isolation = admin_client(self._bootstrap), IsolationLevel.READ_UNCOMMITTED
+        end = end_offsets(admin, [place], _CALL_SECONDS, isolation)[place]
+        kinds = tuple({b'{"type":"%s"' % str(event.__struct_config__.tag).encode() for _, event in missed})
+        there: set[tuple[str, bytes]] = set()
+        for stored in read_partition(self._bootstrap, journal, self._partition, end, start=start, uncommitted=True):
+            self._loading.steps += 1
+            if (stored.value or b"").startswith(kinds):
+                with contextlib.suppress(msgspec.MsgspecError):  # not one of ours
+                    there.add(((stored.key or b"").decode(), _identity(_sent.decode(stored.value or b""))))
+        return [(key, event) for key, event in missed if (key, _identity(event)) not in there]
+
+    def _is_ours(self, id: str) -> bool:
+        return partition_of(id.encode(), self._count) == self._partition
+
+    def _has_requests(self, number: int, start: int) -> bool:
+        """Whether requests wait to be folded."""
+        end = ends_of(self._bootstrap, PROJECTS)[number]
+        for stored in read_partition(self._bootstrap, PROJECTS, number, end, start=start):
+            if not (stored.value or b"").startswith(_TICK):
+                return True
+        return False
+
+    def _offsets_at(self, topic: Topic, at: Micros) -> dict[int, int]:
+        """Where in each partition the first record from that time on stands, of those that have one."""
+        spec = OffsetSpec.for_timestamp(at // 1_000)
+        asked = {TopicPartition(topic.name, number): spec for number in range(self._count)}
+        admin = admin_client(self._bootstrap)  # while it is gone nothing is answered
+        futures = admin.list_offsets(asked, request_timeout=_CALL_SECONDS)
+        found = {tp.partition: int(future.result(_CALL_SECONDS).offset) for tp, future in futures.items()}
+        return {number: offset for number, offset in found.items() if offset >= 0}

@@ -1,0 +1,235 @@
+"""What a truncated journal has lost before it was folded is found by comparing states with what others know."""
+
+from collections.abc import Callable, Iterable
+
+import msgspec
+import pytest
+
+from processors import check_changes, monitor_changes
+from processors.deliveries import DeliveriesFold
+from processors.fold import Effect
+from processors.project_channels import endpoint_of
+from processors.reconciliation import (
+    Defined,
+    Missed,
+    Thing,
+    missed_by_checks,
+    missed_by_deliveries,
+    missed_by_monitors,
+    missed_requests,
+)
+from schemas.definitions import Channel, Check, Project
+from schemas.deliveries import Delivery, DeliveryAttempted, DeliveryRequested, EndpointDefined, EndpointHealth
+from schemas.ids import derived_id
+from schemas.maintenance import Maintenance, Once
+from schemas.monitor_states import MaintenanceCopy
+from schemas.pings import CheckDefined, CheckRemoved
+from schemas.probes import MaintenanceDefined, MaintenanceRemoved, MonitorDefined, MonitorRemoved
+from schemas.schedules import Simple
+from schemas.ticks import Tick
+from schemas.transitions import DeliveryFinished, StatusChanged
+from tests import monitor_story
+from tests.check_story import CHECK, Story, t
+from tests.folding import Folding, Journal, of_type
+
+OTHER = derived_id("test", "other")
+PROJECT = Project(id="p", name="p", ping_key="k", created=0, webhook_secret="sealed")
+HOOK = Channel(id="hook", project="p", kind="webhook", url="https://example.com/", created=0)
+NEW = Check(id=OTHER, project="p", version=1, created=t(1), schedule=Simple(60), grace=60)
+
+
+def check_of(story: Story) -> Check:
+    return Check(id=CHECK, project="p", version=story.version, created=t(0), name="Backup", **story.definition)
+
+
+def kinds(missed: Iterable[Missed]) -> list[tuple[str, type[msgspec.Struct]]]:
+    return [(key, type(event)) for key, event in missed]
+
+
+# ---- definitions
+
+
+def test_a_check_whose_definition_was_lost_takes_pings() -> None:
+    story = Story()
+    story.ping(5)
+    defined = Defined(checks={CHECK: check_of(story), OTHER: NEW})
+    missed = list(missed_by_checks(story.folding.session.view, defined))
+    assert missed == [(OTHER, CheckDefined(at=t(1), check=NEW))]
+    del story.journal.records[-1:]
+    story.folding.restart()
+    story.folding.session.truncate(len(story.journal), missed)
+    assert list(missed_by_checks(story.folding.session.view, defined)) == []
+    assert story.folding.session.view.get(OTHER).version == 1
+
+
+def test_a_newer_version_of_a_definition_and_a_removal() -> None:
+    story = Story()
+    view = story.folding.session.view
+    newer = msgspec.structs.replace(check_of(story), version=2, grace=7)
+    assert kinds(missed_by_checks(view, Defined(checks={CHECK: newer}))) == [(CHECK, CheckDefined)]
+    assert kinds(missed_by_checks(view, Defined())) == [(CHECK, CheckRemoved)]
+
+
+def test_nothing_is_removed_while_requests_wait_to_be_folded() -> None:
+    """Definitions may have lost their end, too: folding the requests again brings them back."""
+    story, monitors = Story(), monitor_story.Story()
+    deliveries = Deliveries()
+    unsure = Defined(complete=False)
+    assert list(missed_by_checks(story.folding.session.view, unsure)) == []
+    assert list(missed_by_monitors(monitors.folding.session.view, unsure)) == []
+    assert list(missed_by_deliveries(deliveries.folding.session.view, unsure)) == []
+
+
+def test_monitors_and_windows_of_maintenance() -> None:
+    story = monitor_story.Story()
+    story.tick(100)
+    window = Maintenance(
+        id=OTHER, project="p", version=1, created=t(1), revised=t(1), name="m", window=Once(t(50), t(200))
+    )
+    over = msgspec.structs.replace(window, id="over", window=Once(t(1), t(99)))
+    newer = msgspec.structs.replace(story.monitor, version=2)
+    view = story.folding.session.view
+    defined = Defined(monitors={newer.id: newer}, windows={OTHER: window, "over": over})
+    missed = list(missed_by_monitors(view, defined))
+    assert kinds(missed) == [(OTHER, MaintenanceDefined), (newer.id, MonitorDefined)]
+    story.folding.session.truncate(len(story.journal), missed)
+    assert list(missed_by_monitors(view, defined)) == []
+    assert isinstance(view.get(f"maintenance/{OTHER}"), MaintenanceCopy)
+    assert kinds(missed_by_monitors(view, Defined())) == [(newer.id, MonitorRemoved), (OTHER, MaintenanceRemoved)]
+
+
+class Deliveries:
+    """A partition of the fold, with the channel `hook`."""
+
+    def __init__(self) -> None:
+        self.folding, self.journal = Folding(DeliveriesFold()), Journal()
+        self.tell("tick", Tick(slot="ticker", epoch=1, at=t(0), now=t(0)))
+        self.tell("hook", EndpointDefined(at=t(0), endpoint=endpoint_of(HOOK, PROJECT)))
+
+    def tell(self, key: str, event: msgspec.Struct) -> list[Effect]:
+        return self.folding.feed([self.journal.add(key, event, t(0))])
+
+    @property
+    def pending(self) -> list[Delivery]:
+        return [record for _, record in self.folding.session.view.items() if isinstance(record, Delivery)]
+
+
+def test_channels() -> None:
+    deliveries = Deliveries()
+    view = deliveries.folding.session.view
+    assert list(missed_by_deliveries(view, Defined(channels={"hook": HOOK}, projects={"p": PROJECT}))) == []
+    moved = msgspec.structs.replace(HOOK, url="https://example.org/")
+    new = msgspec.structs.replace(HOOK, id="new")
+    missed = list(missed_by_deliveries(view, Defined(channels={"hook": moved, "new": new}, projects={"p": PROJECT})))
+    assert missed == [
+        ("hook", EndpointDefined(at=0, endpoint=endpoint_of(moved, PROJECT))),
+        ("new", EndpointDefined(at=0, endpoint=endpoint_of(new, PROJECT))),
+    ]
+    deliveries.folding.session.truncate(len(deliveries.journal), missed)
+    assert isinstance(view.get("health/new"), EndpointHealth)
+    assert [key for key, _ in missed_by_deliveries(view, Defined())] == ["hook", "new"]
+
+
+# ---- requests for deliveries
+
+
+def test_a_request_is_made_again_as_it_was() -> None:
+    """Of a check that goes down by a deadline and by a failure, comes back, and is not observed."""
+    story = Story(schedule=Simple(60), grace=60)
+    steps: list[Callable[[], list[Effect]]] = [
+        lambda: story.ping(1),
+        lambda: story.tick(200),
+        lambda: story.ping(201),
+        lambda: story.ping(202, "fail"),
+        lambda: story.ping(203),
+        lambda: story.gap(204, 230),
+        lambda: story.tick(330),
+        lambda: story.tick(600),
+    ]
+    cause, seen = "", list[str]()
+    for step in steps:
+        effects = step()
+        requested = of_type(effects, DeliveryRequested)
+        seen += [notice for request in requested for notice in request.notices]
+        for change in of_type(effects, StatusChanged)[-1:]:
+            cause = change.detail if change.now == "down" else cause
+            again = check_changes.request_again(change, cause, story.state, check_of(story))
+            assert ([] if again is None else [again]) == requested[-1:]
+    assert set(seen) == {
+        "monitor.down", "incident.created", "monitor.recovered", "incident.resolved", "monitor.not_observed",
+    }  # fmt: skip
+
+
+def test_a_request_about_a_monitor_is_made_again_as_it_was() -> None:
+    story = monitor_story.Story()
+    cause, told = "", 0
+    for n, ok in enumerate((True, False, True)):
+        effects = story.probe(n, ok)
+        [change] = of_type(effects, StatusChanged)
+        cause = change.detail if change.now == "down" else cause
+        again = monitor_changes.request_again(change, cause, story.state, story.monitor)
+        requested = of_type(effects, DeliveryRequested)
+        assert ([] if again is None else [again]) == requested
+        told += len(requested)
+    assert told == 2
+
+
+def test_a_notice_that_may_be_held_back_is_not_made_up() -> None:
+    story = monitor_story.Story(depends_on=(OTHER,), dependency_wait=60)
+    for n, ok in enumerate((True, False)):
+        [change] = of_type(story.probe(n, ok), StatusChanged)
+        assert monitor_changes.request_again(change, "", story.state, story.monitor) is None
+
+
+@pytest.fixture
+def down() -> tuple[list[StatusChanged], dict[str, Thing]]:
+    """A check that went down and came back, as `transitions` and its state tell it."""
+    story = Story(schedule=Simple(60), grace=60, channels=("hook", "elsewhere"))
+    effects = [*story.ping(1), *story.tick(200), *story.ping(201)]
+    return of_type(effects, StatusChanged), {CHECK: Thing(story.state, check_of(story))}
+
+
+def test_a_lost_request_is_sent_once(down: tuple[list[StatusChanged], dict[str, Thing]]) -> None:
+    changes, things = down
+    deliveries = Deliveries()
+    view = deliveries.folding.session.view
+    missed = list(missed_requests(view, {"hook"}, reversed(changes), things, set()))
+    assert [(key, event.notices) for key, event in missed if isinstance(event, DeliveryRequested)] == [
+        ("hook", ("monitor.down", "incident.created")),
+        ("hook", ("monitor.recovered", "incident.resolved")),
+    ]
+    assert all("No ping" in event.data["incident"]["cause"] for _, event in missed)  # type: ignore[attr-defined]
+    deliveries.folding.session.truncate(len(deliveries.journal), missed)
+    assert sorted(delivery.notice for delivery in deliveries.pending) == [
+        "incident.created", "incident.resolved", "monitor.down", "monitor.recovered",
+    ]  # fmt: skip
+    assert list(missed_requests(view, {"hook"}, changes, things, set())) == [], "all of it is pending"
+
+
+def test_what_was_delivered_is_not_sent_again(down: tuple[list[StatusChanged], dict[str, Thing]]) -> None:
+    changes, things = down
+    deliveries = Deliveries()
+    view = deliveries.folding.session.view
+    deliveries.folding.session.truncate(
+        len(deliveries.journal), missed_requests(view, {"hook"}, changes, things, set())
+    )
+    [first] = [one for one in deliveries.pending if one.notice == "monitor.down"]
+    effects = deliveries.tell("hook", DeliveryAttempted(delivery=first.id, attempt=1, at=t(300), status=200))
+    finished = {told.id for told in of_type(effects, DeliveryFinished)}
+    assert list(missed_requests(view, {"hook"}, changes, things, finished)) == []
+    fresh = Deliveries().folding.session.view
+    [(_, one), _] = missed_requests(fresh, {"hook"}, changes, things, finished)
+    assert isinstance(one, DeliveryRequested)
+    assert one.notices == ("incident.created",)
+
+
+def test_a_check_that_is_gone_is_told_of_no_more(down: tuple[list[StatusChanged], dict[str, Thing]]) -> None:
+    changes, _ = down
+    assert list(missed_requests(Deliveries().folding.session.view, {"hook"}, changes, {}, set())) == []
+
+
+def test_what_cannot_be_folded_is_a_dead_letter() -> None:
+    story = Story()
+    effects = story.folding.session.truncate(len(story.journal) - 1, [("not the id", CheckDefined(at=1, check=NEW))])
+    assert [effect.topic.name for effect in effects] == ["transitions", "transitions", "dead-letters"]
+    assert story.folding.session.view.get("not the id") is None
