@@ -1,7 +1,7 @@
 """Who asks, in the Healthchecks Management API: the key in `X-Api-Key`, or `api_key` in the JSON body of a POST.
 
 The header wins when both are there, and is judged before the body is looked at. A read-only key opens only what says
-so. A key is called wrong only when the directory has seen every key made before the request came.
+so.
 """
 
 from typing import Annotated, Any, NamedTuple
@@ -10,20 +10,15 @@ import msgspec
 from fastapi import Depends, Request, Security
 from fastapi.security import APIKeyHeader
 
-from infra.secrets import hash_api_key
-from query_api.parts import Parts, parts_of
+from query_api.keys import NoSuchKey, NotKnownNow, find_key
+from query_api.parts import parts_of
 from query_api.refusals import Refusal, Unavailable
-from schemas.definitions import ApiKey
 
 # Keys of the anchor have this length, and so do ours; any other text is no key at all.
 _KEY_LENGTH = 32
 
 # No field of a check needs more, and one request must fit in one event.
 BODY_LIMIT = 2**20
-
-# How long a look at the end of the log may take before something is called unknown. A replica learns of the commit
-# marker at the end of a partition with its next fetch, which may take half a second; twice that is never too short.
-LOOK = 1.0
 
 _header = APIKeyHeader(name="X-Api-Key", scheme_name="ApiKey", auto_error=False)
 
@@ -74,19 +69,13 @@ async def reader(request: Request, header: Header) -> Caller:
     text = header if header is not None else (await _said(request)).get("api_key")
     if not isinstance(text, str) or len(text) != _KEY_LENGTH:
         raise Refusal(401, "missing api key")
-    key = await _find(parts_of(request), hash_api_key(text))
-    if key is None or key.kind not in ("healthchecks", "healthchecks-readonly"):
-        raise Refusal(401, "wrong api key")
+    try:
+        key = await find_key(parts_of(request), text, ("healthchecks", "healthchecks-readonly"))
+    except NoSuchKey:
+        raise Refusal(401, "wrong api key") from None
+    except NotKnownNow:
+        raise Unavailable("the key cannot be looked up now") from None
     return Caller(key.project, key.kind == "healthchecks-readonly")
-
-
-async def _find(parts: Parts, hash: str) -> ApiKey | None:
-    key = parts.directory.api_key(hash)
-    if key is None:
-        if not await parts.definitions_replica.caught_up(LOOK):
-            raise Unavailable("the key cannot be looked up now")
-        key = parts.directory.api_key(hash)
-    return key
 
 
 async def writer(caller: Annotated[Caller, Depends(reader)]) -> Caller:

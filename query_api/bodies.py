@@ -8,18 +8,17 @@ bounds of their own for each key, so that one who sends halves of bodies takes n
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from infra.secrets import hash_api_key
-from query_api.auth import BODY_LIMIT, LOOK
+from query_api.auth import BODY_LIMIT
+from query_api.keys import NoSuchKey, NotKnownNow, find_key, known_key
 from query_api.parts import Parts
 from query_api.poppaping.auth import key_text
 from query_api.refusals import ErrorForm, error_answer
-
-_LONGEST_KEY = 200
+from schemas.definitions import KeyKind
 
 
 class Limits(NamedTuple):
@@ -94,7 +93,7 @@ class BodiesInBounds:
                 message = await receive()
                 body = message.get("body", b"")
                 if message["type"] == "http.request" and message.get("more_body"):
-                    whose = key if known or self._knows(key) else ""
+                    whose = key if known or known_key(self._parts, key) is not None else ""
                     return await self._read_on(bytearray(body), whose, most, known, receive)
         except TimeoutError:
             raise _Refused(408, "the request body came too slowly") from None
@@ -127,10 +126,11 @@ class BodiesInBounds:
 
     async def _is_known(self, key: str) -> bool:
         """Whether there is such a key, whatever it opens; a key made a moment ago elsewhere is waited for."""
-        return self._knows(key) or (await self._parts.definitions_replica.caught_up(LOOK) and self._knows(key))
-
-    def _knows(self, key: str) -> bool:
-        return 0 < len(key) <= _LONGEST_KEY and self._parts.directory.api_key(hash_api_key(key)) is not None
+        try:
+            await find_key(self._parts, key, get_args(KeyKind))
+        except (NoSuchKey, NotKnownNow):
+            return False
+        return True
 
 
 def _key_of(headers: Mapping[bytes, bytes]) -> str:

@@ -14,9 +14,10 @@ from fastapi import Depends, Request, Response
 
 from infra.decisions import NoVerdict
 from infra.log.sink import NotStored
-from query_api.auth import LOOK, Caller
+from query_api.auth import Caller
 from query_api.freshness import STALE_HEADER, Freshness
 from query_api.healthchecks.check_object import Urls, check_object, unique_key
+from query_api.keys import LOOK
 from query_api.parts import Parts, parts_of
 from query_api.refusals import Refusal, Unavailable, json_answer
 from schemas.base import encode

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from fastapi import APIRouter, FastAPI, Request, Response
 
 from infra.forwarded import Forwarded
-from query_api.auth import LOOK
+from query_api.keys import LOOK
 from query_api.pages import status_forms
 from query_api.pages.drawing import SAFE, SVG
 from query_api.pages.kept import Answer, Kept

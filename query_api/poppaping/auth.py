@@ -1,7 +1,6 @@
 """Who asks, in the PoppaPing API: `Authorization: Bearer KEY` or `X-API-Key: KEY`; scopes and expiry of keys.
 
-A key of another kind than `poppaping` is no key here. A key that names no scopes has all of them. A key is called wrong
-only when the directory has seen every key made before the request came.
+A key of another kind than `poppaping` is no key here. A key that names no scopes has all of them.
 """
 
 from typing import Annotated
@@ -11,13 +10,11 @@ from fastapi import Depends, Request, Security
 from fastapi.openapi.models import HTTPBearer
 from fastapi.security.base import SecurityBase
 
-from infra.secrets import hash_api_key
-from query_api.auth import BODY_LIMIT, LOOK
-from query_api.parts import Parts, parts_of
+from query_api.auth import BODY_LIMIT
+from query_api.keys import LONGEST_KEY, KeyExpired, NoSuchKey, NotKnownNow, find_key
+from query_api.parts import parts_of
 from query_api.poppaping.answers import Fault
 from schemas.definitions import ApiKey, KeyScope
-
-_LONGEST_KEY = 200
 
 
 def key_text(authorization: str | None, x_api_key: str | None) -> str | None:
@@ -33,23 +30,16 @@ async def caller(request: Request) -> ApiKey:
     """The key of whoever asks, whatever its scopes."""
     parts = parts_of(request)
     text = key_text(request.headers.get("authorization"), request.headers.get("x-api-key"))
-    if not text or len(text) > _LONGEST_KEY:
+    if not text or len(text) > LONGEST_KEY:
         raise Fault(401, "Missing API key. Pass it as 'Authorization: Bearer KEY' or 'X-API-Key: KEY'.")
-    key = await _find(parts, hash_api_key(text))
-    if key is None or key.kind != "poppaping":
-        raise Fault(401, "Invalid API key.")
-    if key.expires is not None and key.expires <= parts.clock.now():
-        raise Fault(401, "API key has expired.", "key_expired")
-    return key
-
-
-async def _find(parts: Parts, hash: str) -> ApiKey | None:
-    key = parts.directory.api_key(hash)
-    if key is None:
-        if not await parts.definitions_replica.caught_up(LOOK):
-            raise Fault(503, "The key cannot be looked up now.", headers={"Retry-After": "1"})
-        key = parts.directory.api_key(hash)
-    return key
+    try:
+        return await find_key(parts, text, ("poppaping",))
+    except KeyExpired:
+        raise Fault(401, "API key has expired.", "key_expired") from None
+    except NoSuchKey:
+        raise Fault(401, "Invalid API key.") from None
+    except NotKnownNow:
+        raise Fault(503, "The key cannot be looked up now.", headers={"Retry-After": "1"}) from None
 
 
 class _Key(SecurityBase):

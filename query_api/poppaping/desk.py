@@ -12,7 +12,7 @@ from fastapi import Depends, Request, Response
 
 from infra.decisions import NoVerdict
 from infra.secrets import of_monitor
-from query_api.auth import LOOK
+from query_api.keys import LOOK
 from query_api.parts import Parts, parts_of
 from query_api.poppaping.answers import Fault, one
 from query_api.poppaping.monitor_object import monitor_object

@@ -9,7 +9,7 @@ import pytest
 from infra.secrets import hash_api_key
 from query_api.poppaping.plans import PLANS
 from schemas.base import SECOND
-from schemas.definitions import ApiKey, KeyScope
+from schemas.definitions import ApiKey, KeyKind, KeyScope
 from schemas.ids import new_id
 from schemas.requests import KeyCreate
 from schemas.topics import PROBE_RESULTS, PROJECTS
@@ -54,11 +54,17 @@ def fault(answer: httpx.Response) -> tuple[int, str]:
     return answer.status_code, body["error"]
 
 
-def add_key(harness: Harness, text: str, scopes: tuple[KeyScope, ...] = (), expires: int | None = None) -> str:
+def add_key(
+    harness: Harness,
+    text: str,
+    scopes: tuple[KeyScope, ...] = (),
+    expires: int | None = None,
+    kind: KeyKind = "poppaping",
+) -> str:
     key = ApiKey(
         id=new_id(),
         project=harness.project,
-        kind="poppaping",
+        kind=kind,
         hash=hash_api_key(text),
         prefix=text[:4],
         created=0,
@@ -104,6 +110,23 @@ async def test_an_expired_and_a_revoked_key(harness: Harness) -> None:
     assert (await harness.client.get(f"{V1}/account", headers=headers)).is_success
     harness.log.tick(10)
     assert fault(await harness.client.get(f"{V1}/account", headers=headers)) == (401, "key_expired")
+
+
+@pytest.mark.parametrize("kind", ["healthchecks", "healthchecks-readonly", "poppaping"])
+async def test_an_expired_key_opens_nothing_in_any_api(harness: Harness, kind: KeyKind) -> None:
+    del harness.client.headers["Authorization"]
+    key = "soon-over".ljust(32, "-")
+    add_key(harness, key, expires=harness.log.time + 10 * SECOND, kind=kind)
+    paths = ["/api/v1/checks/", "/api/v2/checks/", "/api/v3/checks/", f"{V1}/monitors"]
+
+    async def opened() -> set[str]:
+        answers = {path: await harness.client.get(path, headers={"X-Api-Key": key}) for path in paths}
+        assert all(answer.status_code in (200, 401) for answer in answers.values())
+        return {path for path, answer in answers.items() if answer.status_code == 200}
+
+    assert await opened() == ({paths[-1]} if kind == "poppaping" else set(paths[:-1]))
+    harness.log.tick(10)
+    assert await opened() == set()
 
 
 NEEDS: list[tuple[str, str, KeyScope]] = [

@@ -1,0 +1,52 @@
+"""The one place where a key that somebody shows becomes a key of a project, for every API.
+
+A key counts while its definition stands and has not expired, and only in the API of its kind. It is called wrong only
+when the directory has seen every key made before the request came. Which header or field it stands in, what its scopes
+open, and how a refusal looks, is each API's own.
+"""
+
+from collections.abc import Container
+
+from infra.secrets import hash_api_key
+from query_api.parts import Parts
+from schemas.definitions import ApiKey, KeyKind
+
+# Longer than any key of ours: not worth a hash.
+LONGEST_KEY = 200
+
+# How long a look at the end of the log may take before something is called unknown. A replica learns of the commit
+# marker at the end of a partition with its next fetch, which may take half a second; twice that is never too short.
+LOOK = 1.0
+
+
+class NoSuchKey(Exception):
+    """The text is no key that opens this API."""
+
+
+class KeyExpired(NoSuchKey):
+    """It was one until a moment ago."""
+
+
+class NotKnownNow(Exception):
+    """Whether there is such a key cannot be told now; a moment later it can."""
+
+
+def known_key(parts: Parts, text: str) -> ApiKey | None:
+    """The key that `text` is, as far as this process knows now, expired or not, of any kind."""
+    return parts.directory.api_key(hash_api_key(text)) if 0 < len(text) <= LONGEST_KEY else None
+
+
+async def find_key(parts: Parts, text: str, kinds: Container[KeyKind]) -> ApiKey:
+    """The key that `text` is. Raises `NoSuchKey`, `KeyExpired`, `NotKnownNow`."""
+    if not 0 < len(text) <= LONGEST_KEY:
+        raise NoSuchKey
+    key = known_key(parts, text)
+    if key is None:
+        if not await parts.definitions_replica.caught_up(LOOK):
+            raise NotKnownNow
+        key = known_key(parts, text)
+    if key is None or key.kind not in kinds:
+        raise NoSuchKey
+    if key.expires is not None and key.expires <= parts.clock.now():
+        raise KeyExpired
+    return key
