@@ -49,7 +49,7 @@ class ClockWatch:
     def __init__(self, sink: Measured, clock: Clock, role: str, name: str) -> None:
         self._sink, self._clock, self._role, self._name = sink, clock, role, name
         self._epoch = time.time_ns() // 1000
-        self._level = Level.FINE
+        self._level, self._is_known = Level.FINE, False
         self._told_at = self._warned_at = -_AGAIN_SECONDS
 
     async def keep_looking(self) -> None:
@@ -62,11 +62,12 @@ class ClockWatch:
             self._tell(closing=True)
 
     def look(self, now: float) -> None:
-        """Tell of our clock when it is time to, or when it has become wrong or right. now: of a monotonic clock."""
+        """Tell of our clock when it is time to, and when that is news. now: of a monotonic clock."""
         skew = self._sink.skew
         before, self._level = self._level, level_of(skew)
-        if self._level is not before or now - self._told_at >= TELL_SECONDS:
-            self._told_at = now
+        is_news = self._level is not before or self._is_known is (skew is None)
+        if is_news or now - self._told_at >= TELL_SECONDS:
+            self._told_at, self._is_known = now, skew is not None
             self._tell()
         if self._level is Level.FINE:
             if before is not Level.FINE:

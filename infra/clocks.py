@@ -25,7 +25,7 @@ _SET_IT = "set the clock of its host right (NTP), or that of the broker if every
 _LOST = {
     "web": "its ticks do not count, and what is due meanwhile becomes not observed",
     "ticker": "monitors and deliveries are judged late",
-    "prober": "it probes nothing, and its monitors become not observed unless another region probes them",
+    "prober": "it probes nothing, and its monitors become not observed unless other probers have them",
     "worker": "attempts of deliveries are dated wrong",
     "api": "changes are dated wrong",
 }
@@ -46,6 +46,11 @@ def level_of(skew: Micros | None) -> Level:
     if skew is None or abs(skew) <= WORTH_TELLING:
         return Level.FINE
     return Level.OFF if abs(skew) <= CLOCK_BOUND else Level.WRONG
+
+
+def may_probe(skew: Micros | None) -> bool:
+    """Whether what a prober with that skew finds counts for anything."""
+    return level_of(skew) is not Level.WRONG
 
 
 class Fault(NamedTuple):

@@ -6,6 +6,7 @@ import gc
 import time
 
 from infra.clock_watch import ClockWatch
+from infra.clocks import may_probe
 from infra.disk import Disk
 from infra.log.admin import partition_count
 from infra.log.sink import Sink
@@ -51,7 +52,9 @@ async def serve_prober(settings: Settings, region: str, slot: str, stop: Stop) -
             disk=disk,
             controls=controls,
         )
-        assignment = Assignment(bootstrap, region, slot, prober.heard, prober.whole, prober.lost)
+        assignment = Assignment(
+            bootstrap, region, slot, prober.heard, prober.whole, prober.lost, is_fit=lambda: may_probe(sink.skew)
+        )
         gc.collect()
         gc.freeze()  # what is loaded by now is no garbage: walking through it would delay every probe
         assignment.start()

@@ -7,7 +7,8 @@ was read is handed to the event loop in order; a partition counts only once it h
 long paused or removed is not probed again.
 
 A membership that is fenced (the broker was away for longer than the session, another process uses the same slot) can
-not be kept: its partitions are given up, and a new consumer joins.
+not be kept: its partitions are given up, and a new consumer joins. A prober that is not fit to probe gives its
+partitions up, too, so that the others of its region get them, and joins again when it is.
 """
 
 import asyncio
@@ -44,7 +45,10 @@ def group_of(region: str) -> str:
 
 
 class Assignment:
-    """heard: new records of a partition of ours. whole: it has been read to its end. lost: it is no longer ours."""
+    """heard: new records of a partition of ours. whole: it has been read to its end. lost: it is no longer ours.
+
+    is_fit: whether we may have any; asked again and again, in another thread.
+    """
 
     def __init__(
         self,
@@ -54,9 +58,10 @@ class Assignment:
         heard: Heard,
         whole: Callable[[int], None],
         lost: Callable[[int], None],
+        is_fit: Callable[[], bool] = lambda: True,
     ) -> None:
         self._loop = asyncio.get_running_loop()
-        self._heard, self._whole, self._lost = heard, whole, lost
+        self._heard, self._whole, self._lost, self._is_fit = heard, whole, lost, is_fit
         self._name = f"{group_of(region)}/{slot}"
         self._config: dict[str, Any] = {
             "bootstrap.servers": bootstrap,
@@ -91,25 +96,30 @@ class Assignment:
 
     def _follow(self) -> None:
         while not self._closing.is_set():
-            consumer = Consumer(self._config)
-            try:
-                consumer.subscribe(
-                    [MONITOR_STATES.name], on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._revoked
-                )
-                pulse = Pulse(self._activity, MONITOR_STATES.name)
-                while not self._closing.is_set():
-                    messages = arrived(consumer, 0.25)
-                    self._hand_over(messages)
-                    self._sign(consumer)
-                    pulse.turn(consumer, bool(messages))
-            except ClientLost as error:
-                log.warning("prober.membership_lost", error=str(error))
-            finally:
-                self._give_up(self._owned)
-                close_consumer(consumer, _CLOSE_SECONDS)
+            if self._is_fit():
+                self._be_member()
             self._closing.wait(_RENEW_SECONDS)
             self._activity.beat()
         LIVENESS.end(self._activity)
+
+    def _be_member(self) -> None:
+        """Until we are to close, are not fit any more, or our membership is lost."""
+        consumer = Consumer(self._config)
+        try:
+            consumer.subscribe(
+                [MONITOR_STATES.name], on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._revoked
+            )
+            pulse = Pulse(self._activity, MONITOR_STATES.name)
+            while not self._closing.is_set() and self._is_fit():
+                messages = arrived(consumer, 0.25)
+                self._hand_over(messages)
+                self._sign(consumer)
+                pulse.turn(consumer, bool(messages))
+        except ClientLost as error:
+            log.warning("prober.membership_lost", error=str(error))
+        finally:
+            self._give_up(self._owned)
+            close_consumer(consumer, _CLOSE_SECONDS)
 
     def _hand_over(self, messages: list[Message]) -> None:
         records: dict[int, list[tuple[str, bytes | None]]] = {}

@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 import structlog
 from msgspec.structs import replace
 
+from infra.clocks import may_probe
 from infra.disk import Disk
 from infra.log.sink import NotStored
 from ingest.clock import Clock
@@ -29,7 +30,6 @@ from ingest.prober.own_network import OwnNetwork
 from schemas.base import Micros, encode
 from schemas.monitors import Monitor, Sealed
 from schemas.probes import ProbeCompleted
-from schemas.ticks import CLOCK_BOUND
 from schemas.topics import PROBE_RESULTS
 
 log = structlog.get_logger(__name__)
@@ -84,7 +84,7 @@ class Running:
         maintenance, which the result tells. Nothing is probed while Kafka has no room for results, nor while our clock
         is known to be so wrong that they would not count."""
         project = monitor.project
-        if (self._disk is not None and not self._disk.has_room) or abs(self._sink.skew or 0) > CLOCK_BOUND:
+        if (self._disk is not None and not self._disk.has_room) or not may_probe(self._sink.skew):
             measures.missed(1)
             return
         if sealed is None:

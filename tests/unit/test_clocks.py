@@ -168,18 +168,18 @@ async def test_a_process_tells_of_its_clock_regularly_and_when_it_changes() -> N
     process = Watched()
     assert process.look(None) == []
     assert await process.told() == [None], "at once: the report on it is the first measurement"
-    for _ in range(29):
-        assert process.look(300) == []
-    assert await process.told() == [None]
+    for _ in range(30):
+        assert process.look(200) == []
+    assert await process.told() == [None, 200]
     process.look(300)
-    assert await process.told() == [None, 300]
+    assert await process.told() == [None, 200, 300]
     assert process.look(3 * SECOND) == ["warning clock.wrong"]
     assert process.look(3 * SECOND) == []
     assert process.look(-11 * SECOND) == ["error clock.wrong"]
     assert process.look(-11 * SECOND, 30.0) == []
     assert process.look(-11 * SECOND, 30.0) == ["error clock.wrong"]
     assert process.look(0) == ["info clock.right_again"]
-    assert await process.told() == [None, 300, 3 * SECOND, -11 * SECOND, -11 * SECOND, -11 * SECOND, 0]
+    assert await process.told() == [None, 200, 300, 3 * SECOND, -11 * SECOND, -11 * SECOND, -11 * SECOND, 0]
 
 
 async def test_a_full_queue_to_kafka_stops_nothing() -> None:
