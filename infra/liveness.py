@@ -16,7 +16,7 @@ import math
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
@@ -44,12 +44,17 @@ Check = Callable[[], bool]
 
 
 class Activity:
-    """One thread or loop of this process. `needs` names the servers without which it cannot make progress."""
+    """One thread or loop of this process. `needs` names the servers without which it cannot make progress.
 
-    __slots__ = ("_excused", "_seen", "_since", "beats", "limit", "name", "needs")
+    progress: tells a number that changes with progress, besides `beat`; called by the watchdog, so it must be quick.
+    """
 
-    def __init__(self, name: str, needs: tuple[str, ...], limit: float, now: float) -> None:
-        self.name, self.needs, self.limit = name, needs, limit
+    __slots__ = ("_excused", "_progress", "_seen", "_since", "beats", "limit", "name", "needs")
+
+    def __init__(
+        self, name: str, needs: tuple[str, ...], limit: float, now: float, progress: Callable[[], int] | None
+    ) -> None:
+        self.name, self.needs, self.limit, self._progress = name, needs, limit, progress
         self.beats = 0
         self._seen, self._since, self._excused = 0, now, now
 
@@ -59,8 +64,9 @@ class Activity:
 
     def _look(self, now: float) -> float:
         """Seconds without a beat."""
-        if self.beats != self._seen:
-            self._seen, self._since = self.beats, now
+        seen = self.beats + (self._progress() if self._progress is not None else 0)
+        if seen != self._seen:
+            self._seen, self._since = seen, now
         return now - self._since
 
     def _excuse(self, now: float) -> None:
@@ -103,11 +109,28 @@ class Liveness:
         self._looked_at = clock()
         self._published = 0
 
-    def activity(self, name: str, needs: Iterable[str] = (), limit: float = STALL_SECONDS) -> Activity:
-        """A new activity, which is expected to beat from now on until `end`."""
-        one = Activity(name, tuple(needs), limit, self._clock())
+    def activity(
+        self,
+        name: str,
+        needs: Iterable[str] = (),
+        limit: float = STALL_SECONDS,
+        progress: Callable[[], int] | None = None,
+    ) -> Activity:
+        """A new activity, which is expected to beat, or to make other `progress`, from now on until `end`."""
+        one = Activity(name, tuple(needs), limit, self._clock(), progress)
         self._activities[id(one)] = one
         return one
+
+    @contextlib.contextmanager
+    def during(
+        self, name: str, needs: Iterable[str] = (), progress: Callable[[], int] | None = None
+    ) -> Iterator[Activity]:
+        """An activity for one piece of work."""
+        activity = self.activity(name, needs, progress=progress)
+        try:
+            yield activity
+        finally:
+            self.end(activity)
 
     def end(self, activity: Activity) -> None:
         """The activity has ended in good order."""

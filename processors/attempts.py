@@ -49,7 +49,8 @@ LONGEST = 60.0
 class Request:
     """An attempt under way. `pool`: whose slot it has, None when it is hurried; the place is that of its beginning.
 
-    answered: the receiver is done; what is left is to report it. overdue: it counts in the lane as slow.
+    turned: when it was last begun, answered or reported. answered: the receiver is done; what is left is to report it.
+    overdue: it counts in the lane as slow.
     limit: when the attempt is given up.
     """
 
@@ -65,6 +66,7 @@ class Request:
         "overdue",
         "pool",
         "project",
+        "turned",
     )
 
     def __init__(self, lane: Lane, key: str, attempt: Attempt, pool: Pool[Lane], began: float) -> None:
@@ -74,6 +76,11 @@ class Request:
         self.limit: asyncio.Timeout | None = None
         self.by_mail = lane.kind is Kind.MAIL
         self.answered = self.overdue = False
+        self.turned = began
+
+    def turn(self) -> None:
+        """It gets on: something that is bounded in time begins."""
+        self.turned = asyncio.get_running_loop().time()
 
     def settle(self) -> None:
         """The receiver is done with it, whatever came of it."""
@@ -124,6 +131,7 @@ class Attempts:
             if endpoint is None:
                 return None
             began = time.perf_counter()
+            request.turn()
             try:
                 async with asyncio.timeout(LONGEST if request.pool is not None else PATIENCE) as request.limit:
                     if request.by_mail:
@@ -167,6 +175,7 @@ class Attempts:
             again=answer.again,
         )
         for pause in _pauses():
+            request.turn()
             try:
                 return await self._append(delivery.channel, report)
             except Exception as error:

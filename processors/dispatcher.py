@@ -3,13 +3,15 @@
 import asyncio
 from collections import deque
 
-from processors.attempts import PATIENCE, Attempts, Request
+from processors.attempts import LONGEST, PATIENCE, Attempts, Request
 from processors.lanes import Attempt, Lane, attempt_of
 from processors.slots import SLOW, Kind, Pool, pools
 from schemas.deliveries import Delivery
 
 # So many requests of each kind that may hang are begun in one turn of the loop.
 BURST = 64
+# An attempt whose limit has passed by so much does not heed it.
+_LATE_SECONDS = 15.0
 # After `close` has cancelled what was under way.
 _END_SECONDS = 1.0
 
@@ -25,7 +27,7 @@ class Dispatcher:
         # Of what is not known to be quick so much at once: the rest is kept for what is.
         self._ceiling_of_others = max(1, ceiling - ceiling // 8)
         self._pools: dict[Kind, Pool[Lane]] = pools(ceiling, hanging, mails)
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: dict[asyncio.Task[None], Request] = {}
         self.under_way: dict[str, Attempt] = {}
         self._running = 0  # those that hold a socket
         # Requests that were quick when they began, oldest first, until they are done or slow.
@@ -45,6 +47,11 @@ class Dispatcher:
         for handle in (self._watch, self._turn):
             if handle is not None:
                 handle.cancel()
+
+    def works(self) -> bool:
+        """Whether every attempt under way gets on: each of its steps has a limit."""
+        earliest = asyncio.get_running_loop().time() - LONGEST - _LATE_SECONDS
+        return all(request.turned > earliest for request in self._tasks.values())
 
     def want(self, lane: Lane) -> None:
         """Let the lane wait for a slot of its kind if it has something to send and may, and nowhere else."""
@@ -107,8 +114,8 @@ class Dispatcher:
                     self._watch = asyncio.get_running_loop().call_later(SLOW, self._move_slow)
             self.under_way[key] = request.attempt
             task = asyncio.create_task(self._make(request, delivery))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._tasks[task] = request
+            task.add_done_callback(self._tasks.pop)
             break
         self.want(lane)
 

@@ -106,6 +106,10 @@ class Sender:
         """The partition is another's: drop what has not begun. What has goes on within its time limit, and reports."""
         self._drop(partition)
 
+    def works(self) -> bool:
+        """Whether every attempt under way gets on."""
+        return self._dispatcher.works()
+
     async def close(self, patience: float = 2.0) -> None:
         """End all work; requests that take longer are given up, and are sent again by the next owner."""
         for partition in tuple(self._owned):

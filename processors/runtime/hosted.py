@@ -9,6 +9,9 @@ from typing import Any
 import structlog
 from faust.types import TP
 
+from infra.liveness import LIVENESS, STALL_SECONDS
+from infra.process import keep_beating
+from infra.tasks import vital
 from processors.defects import Defects
 from processors.fold import Fold
 from processors.runtime.runner import Follower, Runner
@@ -19,6 +22,9 @@ log = structlog.get_logger(__name__)
 
 # How often the group's offsets follow the committed ones; they only say where a restart begins to read.
 _OFFSETS_SECONDS = 5.0
+# A rebalance takes up to 30 s, while the others have not let go of what they had.
+_JOIN_SECONDS = 2 * STALL_SECONDS
+_ASK_SECONDS = 1.0
 # A stop waits so long for batches in hand. What is not committed then, the next owner folds again.
 _STOP_SECONDS = 5.0
 _COMMITS_AT_ONCE = 16
@@ -44,11 +50,17 @@ class HostedFolds:
         self._accept_defects, self._reconcile = accept_defects, reconcile
         self._runners: dict[str, Runner] = {}  # by journal
         self._following: list[Follower] = []
+        self._beating: list[asyncio.Task[None]] = []
+        # From the beginning: a worker that never gets its partitions makes no progress.
+        self._consumer = LIVENESS.activity("consumer", needs=("kafka",), limit=_JOIN_SECONDS)
 
     async def begin(self, folds: tuple[Fold, ...], followers: Followers) -> None:
         """Make the runners and what follows them, and let the app drive them."""
         made, loads = followers(), asyncio.Semaphore(_LOADS_AT_ONCE)
         self._following.extend(made.values())
+        self._beating.append(vital(keep_beating(), "beating"))
+        for name, follower in made.items():
+            self._beating.append(vital(_keep_asking(name, follower), f"the look at what follows {name}"))
         pool = ThreadPoolExecutor(_COMMITS_AT_ONCE, thread_name_prefix="commit")
         for fold in folds:
             defects = None if self._accept_defects else Defects()
@@ -61,9 +73,15 @@ class HostedFolds:
             self._add_agent(runner)
         self._bind()
 
+    def end(self) -> None:
+        """The event loop is about to end."""
+        LIVENESS.end(self._consumer)
+        for beating in self._beating:
+            beating.cancel()
+
     def _bind(self) -> None:
         app = self._app
-        app.ready, app.finish = self._ready, self._finish
+        app.ready, app.finish, app.turned = self._ready, self._finish, self._consumer.beat
         app.timer(_OFFSETS_SECONDS)(self._commit_offsets)
 
         @app.on_partitions_assigned.connect  # type: ignore[untyped-decorator]
@@ -113,3 +131,12 @@ class HostedFolds:
                 await self._commit_offsets()
         except TimeoutError:
             log.warning("worker.not_finished", slot=self._slot)
+
+
+async def _keep_asking(fold: str, follower: Follower) -> None:
+    """The activity of what follows a fold, such as the sender. Its reports go into Kafka."""
+    activity = LIVENESS.activity(f"what follows {fold}", needs=("kafka",))
+    while True:
+        if follower.works():
+            activity.beat()
+        await asyncio.sleep(_ASK_SECONDS)

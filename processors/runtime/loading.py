@@ -1,6 +1,7 @@
 """Loading the states of one partition from its compacted topic, up to the `read_committed` end. Blocks."""
 
 import time
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -11,6 +12,7 @@ from infra.log.admin import admin_client, end_offsets
 from infra.log.catching_up import CatchingUp
 from infra.log.reading import NotRead, read_to_end
 from processors.epochs import NewerStates, epochs_of, must_be_known, must_not_be_newer
+from processors.fold import View
 from schemas.ticks import PROGRESS_KEY, Progress
 from schemas.topics import Topic
 
@@ -19,15 +21,39 @@ _PATIENCE_SECONDS = 30.0
 _LOOK_RECORDS = 5_000
 
 
+class Abandoned(Exception):
+    """Nobody wants the states any more."""
+
+
 class Loading:
     """How far the loading of one partition's states has come: written by the thread that loads, read by any.
 
     steps: grows with everything that is done, so who does not see it grow sees that nothing is done.
+    abandoned: set by whoever does not want the states any more; the thread ends soon, with `Abandoned`.
     """
 
     def __init__(self, topic: Topic, partition: int) -> None:
         self.steps = 0
+        self.abandoned = False
         self.reading = CatchingUp("fold.loading", states=f"{topic}/{partition}")
+
+    def look(self) -> None:
+        """Raise `Abandoned` if it is."""
+        if self.abandoned:
+            raise Abandoned
+
+
+class CountedView(View):
+    """A view whose walks through all its records are steps of its loading: indexes and wheels are built by them."""
+
+    def __init__(self, records: Mapping[str, msgspec.Struct | bytes], loading: Loading) -> None:
+        super().__init__(records)
+        self._loading = loading
+
+    def items(self) -> Iterator[tuple[str, msgspec.Struct]]:
+        for item in super().items():
+            self._loading.steps += 1
+            yield item
 
 
 def load_states(
@@ -43,17 +69,18 @@ def load_states(
 
     `version`: of the fold that is going to write them; raises `processors.epochs.NewerStates` when it would lose some
     of what stands there. What a view keeps packed is then given as its JSON. Raises `infra.log.reading.NotRead` when
-    Kafka does not give it. `loading` is kept current.
+    Kafka does not give it, `Abandoned` when `loading`, which is kept current, says so.
     """
-    if end is None:
-        end = _end(bootstrap, topic, partition)
     loading = loading or Loading(topic, partition)
+    if end is None:
+        end = _end(bootstrap, topic, partition, loading)
     loading.reading.expect(end)
     packed: dict[str, bytes] = {}
     for stored in read_to_end(bootstrap, topic, {partition: end}):
         loading.steps += 1
         if loading.steps % _LOOK_RECORDS == 0:
             loading.reading.moved(stored.offset + 1)
+            loading.look()
         key = (stored.key or b"").decode()
         if stored.value is None:
             packed.pop(key, None)
@@ -77,6 +104,8 @@ def decoded(
     for key in list(packed):
         value = packed.pop(key)
         loading.steps += 1
+        if loading.steps % _LOOK_RECORDS == 0:
+            loading.look()
         try:
             record = records.decode(value)
         except msgspec.MsgspecError as error:
@@ -87,9 +116,10 @@ def decoded(
     return found
 
 
-def _end(bootstrap: str, topic: Topic, partition: int) -> int:
+def _end(bootstrap: str, topic: Topic, partition: int, loading: Loading) -> int:
     admin, deadline = admin_client(bootstrap), time.monotonic() + _PATIENCE_SECONDS
     while True:
+        loading.steps += 1
         try:
             return end_offsets(admin, [(topic.name, partition)])[topic.name, partition]
         except KafkaException as error:

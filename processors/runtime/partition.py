@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from concurrent.futures import Executor
 from typing import Any, NamedTuple, Protocol, TypeVar
 
@@ -19,11 +19,12 @@ import msgspec
 import structlog
 
 from processors.defects import TICKS, Defects
-from processors.fold import Effect, Fold, Record, Session, View
+from processors.fold import Effect, Fold, Record, Session
 from processors.reconciliation import Missed
 from processors.runtime import measures
+from processors.runtime.calls import Calls
 from processors.runtime.joining import Joining
-from processors.runtime.loading import Loading, first_offset, load_states
+from processors.runtime.loading import CountedView, Loading, first_offset, load_states
 from processors.runtime.reconciling import missed_by
 from processors.runtime.stream import Span
 from processors.runtime.transactions import Fenced, PartitionProducer
@@ -67,6 +68,9 @@ class Follower(Protocol):
 
     def revoked(self, partition: int) -> None:
         """The partition is no longer ours."""
+
+    def works(self) -> bool:
+        """Whether what is under way gets on; asked every second or so."""
 
     async def close(self) -> None:
         """The process ends: finish what is under way within seconds, and take on nothing more."""
@@ -115,6 +119,7 @@ class OwnedPartition:
         self._session: Session
         self._joining: Joining | None = None  # None until the states are there
         self.loading = Loading(place.fold.states, number)
+        self._calls = Calls(f"fold {place.fold.name}/{number}", place.pool, place.loads, self.loading)
         self._producer: PartitionProducer
         # What was stepped and is not committed: its effects, how many records (ticks that change nothing aside),
         # and whether somebody waits for it.
@@ -191,14 +196,14 @@ class OwnedPartition:
         # The fence comes first: after it nobody but us can change what is loaded.
         await self._ours.wait()
         async with self._hand:
-            self._producer = await self._in_thread(PartitionProducer, bootstrap, fold, self.number)
+            beat = self._calls.beat
+            self._producer = await self._in_thread(lambda: PartitionProducer(bootstrap, fold, self.number, beat=beat))
         states = fold.states, self.number, fold.records
-        async with self._place.loads:
-            records = await self._in_thread(load_states, bootstrap, *states, None, fold.version, self.loading)
-        self._session = await self._in_thread(
-            lambda: Session(fold, self.number, View(records), TZDATA_VERSION)  # its indexes and wheels are built
-        )
-        end = await self._in_thread(truncated_at, bootstrap, fold.journal, self.number, self._session.progress)
+        records = await self._calls.load(load_states, bootstrap, *states, None, fold.version, self.loading)
+        view = CountedView(records, self.loading)
+        # Its indexes and wheels are built, from all records.
+        self._session = await self._calls.compute(Session, fold, self.number, view, TZDATA_VERSION)
+        end = await self._in_thread(truncated_at, bootstrap, fold.journal, self.number, self._session.progress, beat)
         end, missed = await self._lost(end)
         if end is not None:
             await self._go_on_from(end, missed)
@@ -255,7 +260,7 @@ class OwnedPartition:
             why="the journal no longer holds events that it has held: a power cut, or a restored copy of the data",
             what="their states are kept; what was due since then counts as not observed; folding goes on from the end",
         )
-        effects = await self._in_thread(self._session.truncate, end, missed)
+        effects = await self._calls.compute(self._session.truncate, end, missed)
         await self._ours.wait()
         async with self._hand:
             await self._in_thread(self._write, effects)
@@ -303,7 +308,7 @@ class OwnedPartition:
             return
         # In a thread: a tick may find a hundred thousand checks due, and the event loop has others to serve meanwhile.
         # Nobody looks at the session until it is back.
-        effects, seconds = await self._in_thread(_timed, session.step, records)
+        effects, seconds = await self._calls.compute(_timed, session.step, self._calls.counted(records))
         self._look_for_defects()
         if effects or not (session.view.changed <= {PROGRESS_KEY} and all(_is_tick(record) for record in records)):
             self._effects += effects
@@ -358,10 +363,10 @@ class OwnedPartition:
         self._records, self._seconds = 0, 0.0
 
     async def _in_thread(self, call: Callable[..., T], *arguments: Any) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._place.pool, call, *arguments)
+        return await self._calls.ask(call, *arguments)
 
 
-def _timed(step: Callable[[list[Record]], list[Effect]], records: list[Record]) -> tuple[list[Effect], float]:
+def _timed(step: Callable[[Iterable[Record]], list[Effect]], records: Iterable[Record]) -> tuple[list[Effect], float]:
     began = time.perf_counter()
     effects = step(records)
     return effects, time.perf_counter() - began

@@ -212,6 +212,7 @@ class SpanConsumer(Consumer):  # type: ignore[misc]
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[Any, Any]]:
         """As Faust's, with one message for each span instead of one for each record."""
         spans, _ = await self._wait_next_records(timeout)
+        self.app.turned()
         if spans is None or self.should_stop:
             return
         if not self.flow_active:
@@ -243,10 +244,12 @@ class FoldApp(faust.App):  # type: ignore[misc]
 
     ready: of these partitions, the ones that may be fetched now; `room` is set when it may answer more.
     finish: to be done before a stop, while the consumer can still commit.
+    turned: told at each turn of the consumer, about once a second whether or not anything came.
     """
 
     ready: Callable[[Collection[Any]], set[Any]] = set
     finish: Callable[[], Awaitable[None]]
+    turned: Callable[[], None] = staticmethod(lambda: None)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -40,7 +40,16 @@ class _Aborted(Exception):
 class PartitionProducer:
     """Begins with the fence: once made, no former owner can commit any more."""
 
-    def __init__(self, bootstrap: str, fold: Fold, partition: int, patience: float = PATIENCE_SECONDS) -> None:
+    def __init__(
+        self,
+        bootstrap: str,
+        fold: Fold,
+        partition: int,
+        patience: float = PATIENCE_SECONDS,
+        beat: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`beat` is called as often as the client answers, whatever it says: at least every 10 s, unless it hangs."""
+        self._beat = beat
         self._states, self._partition, self._patience = fold.states.name, partition, patience
         self._counts: dict[str, int] = {}  # partitions of topics; they never change
         self._producer = Producer(
@@ -81,6 +90,7 @@ class PartitionProducer:
     def _insist(self, call: Callable[[float], None], deadline: float) -> None:
         """Call until the outcome is known."""
         while True:
+            self._beat()
             try:
                 call(_CALL_SECONDS)
                 return
@@ -122,6 +132,7 @@ class PartitionProducer:
                 if time.monotonic() > deadline:
                     raise NotCommitted("the queue to Kafka stays full") from None
                 self._producer.poll(0.05)
+                self._beat()
 
 
 def _raise_if_over(failure: KafkaException) -> None:

@@ -8,14 +8,14 @@ committed has not happened.
 import asyncio
 import gc
 from functools import partial
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import faust
 import uvloop
 
 from infra.availability import kafka_answers
 from infra.liveness import LIVENESS
-from infra.process import keep_beating, leave, on_stop_signal, progress_file
+from infra.process import leave, on_stop_signal, progress_file
 from infra.settings import Settings
 from processors.fold import Fold
 from processors.runtime.faults import end_worker
@@ -58,7 +58,15 @@ def build_app(settings: Settings, bootstrap: str, slot: str, group: str, session
 class _Worker(faust.Worker):  # type: ignore[misc]
     """Leaves signals to `infra.process`, which heeds them whatever the event loop does."""
 
+    def __init__(self, app: FoldApp, hosted: HostedFolds, **options: Any) -> None:
+        self._hosted = hosted
+        super().__init__(app, **options)
+
     def install_signal_handlers(self) -> None: ...
+
+    def _gather_all(self) -> None:
+        self._hosted.end()  # or it would be waited for
+        super()._gather_all()
 
 
 def run_worker(
@@ -88,12 +96,9 @@ def run_worker(
     failed = partial(end_worker, slot)
     hosted = HostedFolds(app, bootstrap, slot, failed, settings.accept_defects, settings.reconcile)
 
-    @app.task  # type: ignore[untyped-decorator]
-    async def liveness() -> None:
-        await keep_beating()
-
     loop.run_until_complete(hosted.begin(folds, followers))
-    worker = _Worker(app, loop=loop, loglevel="WARN", quiet=True, override_logging=False)
+    # Beating begins here: tasks of the app itself are begun only when it has its partitions.
+    worker = _Worker(app, hosted, loop=loop, loglevel="WARN", quiet=True, override_logging=False)
     stopping.append(worker)
     worker.spinner = None  # it writes escape sequences for terminals
     # What is loaded stays: walking through it again and again would hold up every fold for a tenth of a second.

@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from standardwebhooks import Webhook
 
 from infra.targets import Guard
+from processors import attempts, dispatcher
 from processors.deliveries import DeliveriesFold
 from processors.fold import Record, Session, View
 from processors.sender import Sender
@@ -589,3 +590,31 @@ async def test_a_replay_that_is_committed_together_with_the_end_before_it_is_sen
                 await asyncio.sleep(0.001)
     await sender.close()
     assert [(attempt.replay, attempt.attempt) for attempt in reports] == [("", 1), ("r1", 1), ("r2", 1)]
+
+
+class HangingClient:
+    """A request that heeds no time limit."""
+
+    def __init__(self) -> None:
+        self.released = asyncio.Event()
+
+    async def post(self, *_: Any) -> Answer:
+        while not self.released.is_set():
+            with contextlib.suppress(asyncio.CancelledError):
+                await self.released.wait()
+        return Answer(status=200)
+
+
+async def test_an_attempt_that_heeds_no_limit_is_no_progress(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(attempts, "LONGEST", 0.05)
+    monkeypatch.setattr(dispatcher, "LONGEST", 0.05)
+    monkeypatch.setattr(dispatcher, "_LATE_SECONDS", 0.3)
+    client: Any = HangingClient()
+    world = Bench(client)
+    assert world.sender.works()
+    world.define("c", "http://127.0.0.1:1/")
+    world.request("c", "t")
+    await world.until(lambda: not world.sender.works(), 30)
+    client.released.set()
+    await world.until(lambda: world.sender.works(), 30)
+    await world.sender.close()

@@ -14,9 +14,10 @@ import msgspec
 import pytest
 from aiokafka import ConsumerRecord
 
+from infra.liveness import Liveness
 from processors.defects import Defects
-from processors.fold import Context, Effect, Partition, View
-from processors.runtime import joining, watchdog
+from processors.fold import Context, Effect, Partition, Record, Session, View
+from processors.runtime import calls, joining, watchdog
 from processors.runtime import partition as module
 from processors.runtime.joining import Hole
 from processors.runtime.loading import Loading
@@ -48,7 +49,8 @@ class Kafka:
         self.first_offset = 0
         self.truncated_at: int | None = None
 
-    def producer(self, bootstrap: str, fold: Any, partition: int) -> "Kafka":
+    def producer(self, bootstrap: str, fold: Any, partition: int, beat: Callable[[], None]) -> "Kafka":
+        beat()
         self.fences += 1
         return self
 
@@ -83,6 +85,9 @@ class Heard:
 
     def revoked(self, partition: int) -> None:
         self.told.append(("revoked", partition))
+
+    def works(self) -> bool:
+        return True
 
     async def close(self) -> None:
         self.told.append(("closed", 0))
@@ -353,6 +358,125 @@ async def test_a_batch_that_is_given_up_is_a_fault(world: World) -> None:
     await world.until(lambda: world.failures)
     assert world.failures == [world.kafka.error]
     assert ("committed", 2) not in world.heard.told
+
+
+class Watchdog:
+    """Looks once a second, as time goes on by hand."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now, self.kafka_answers = 0.0, True
+        self.liveness = Liveness(lambda: self.now)
+        self.liveness._checks = {"kafka": lambda: self.kafka_answers}
+        monkeypatch.setattr(calls, "LIVENESS", self.liveness)
+
+    def stalled_after(self, seconds: int) -> str | None:
+        for _ in range(seconds):
+            self.now += 1.0
+            outlook = self.liveness.look()
+        return None if outlook.stalled is None else outlook.stalled[0]
+
+
+async def test_a_commit_that_hangs_is_stalled_unless_kafka_is_away(
+    kafka: Kafka, pool: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watchdog = Watchdog(monkeypatch)
+    async with taken(kafka, pool, Heard()) as world:
+        await world.add()
+        await world.until(lambda: kafka.commits)
+        assert watchdog.stalled_after(100) is None, "nobody is in a thread"
+        kafka.open.clear()
+        await world.add()
+        await world.until(lambda: kafka.begun == 2)
+        watchdog.kafka_answers = False
+        assert watchdog.stalled_after(100) is None
+        watchdog.kafka_answers = True
+        assert watchdog.stalled_after(29) is None
+        assert watchdog.stalled_after(2) == "fold toy/2"
+        kafka.open.set()
+        await world.until(lambda: len(kafka.commits) == 2)
+        assert watchdog.stalled_after(100) is None
+
+
+async def test_a_step_that_hangs_is_stalled_whether_or_not_kafka_is_there(
+    kafka: Kafka, pool: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And one that gets on, record by record, is not."""
+    watchdog, turn, stepping = Watchdog(monkeypatch), Event(), list[int]()
+
+    def slow(session: Session, records: Iterable[Record]) -> list[Effect]:
+        for one in records:
+            stepping.append(one.offset)
+            assert turn.wait(SOON)
+            turn.clear()
+        return []
+
+    monkeypatch.setattr(Session, "step", slow)
+    async with taken(kafka, pool, Heard()) as world:
+        await world.add(3)
+        watchdog.kafka_answers = False
+        for number in range(3):
+            await world.until(lambda: len(stepping) == number + 1)  # noqa: B023
+            assert watchdog.stalled_after(29) is None
+            if number < 2:
+                turn.set()
+        assert watchdog.stalled_after(2) == "fold toy/2"
+        turn.set()
+
+
+async def test_a_long_load_that_gets_on_is_not_stalled(
+    kafka: Kafka, pool: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watchdog, release, loads = Watchdog(monkeypatch), Event(), list[Loading]()
+
+    def load(*arguments: Any) -> dict[str, Any]:
+        loads.append(arguments[-1])
+        assert release.wait(SOON)
+        return {}
+
+    monkeypatch.setattr(module, "load_states", load)
+    async with taken(kafka, pool, Heard()) as world:
+        await world.until(lambda: loads)
+        for _ in range(10):
+            loads[0].steps += 1
+            assert watchdog.stalled_after(29) is None
+        assert watchdog.stalled_after(2) == "fold toy/2"
+        release.set()
+        await world.until(lambda: world.runner.stepped()[2] is not None)
+
+
+async def test_a_load_that_nobody_wants_any_more_counts_until_it_ends(
+    kafka: Kafka, pool: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However often partitions come and go, loads never take all threads: here one may run at once."""
+    running, most = 0, 0
+    release = Event()
+
+    def load(*arguments: Any) -> dict[str, Any]:
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        loading: Loading = arguments[-1]
+        try:
+            while not release.wait(0.01):
+                pass
+            loading.look()
+        finally:
+            running -= 1
+        return {}
+
+    monkeypatch.setattr(module, "load_states", load)
+    async with taken(kafka, pool, Heard()) as world:
+        for _ in range(6):
+            await world.until(lambda: running)
+            await world.runner.assign(set())
+            await world.runner.assign({2})
+            await asyncio.sleep(0.01)
+        release.set()
+        await world.until(lambda: world.runner.stepped()[2] is not None)
+        await world.add()
+        await world.until(lambda: kafka.commits)
+        assert most == 1
+        assert world.failures == []
 
 
 async def test_fenced_on_a_partition_that_is_ours_is_a_fault(world: World) -> None:
