@@ -16,13 +16,13 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from infra.private_files import write_once
+from infra.secret_key import KEY_BYTES, key_bytes
 from infra.settings import Settings
 from schemas.base import Micros
 from schemas.definitions import ApiKey, KeyKind
 from schemas.ids import new_id
 
 KEY_FILE = "secret.key"
-_KEY_BYTES = 32
 _NONCE_BYTES = 12
 
 # So many random characters of a key are kept readable, for people to tell their keys apart.
@@ -121,7 +121,7 @@ class Vault:
             return cls(_key_bytes(settings.secret_key, "PINGFOLD_SECRET_KEY"), "PINGFOLD_SECRET_KEY")
         path = settings.data / KEY_FILE
         if not path.exists():
-            write_once(path, urlsafe_b64encode(secrets.token_bytes(_KEY_BYTES)) + b"\n")
+            write_once(path, urlsafe_b64encode(secrets.token_bytes(KEY_BYTES)) + b"\n")
         try:
             text = path.read_text(encoding="ascii")
         except (OSError, UnicodeDecodeError) as error:
@@ -161,10 +161,6 @@ class Vault:
 
 def _key_bytes(text: str, source: str) -> bytes:
     try:
-        # Both alphabets of base64 are accepted: ours, and that of `openssl rand -base64 32`.
-        key = b64decode(text.strip().replace("-", "+").replace("_", "/"), validate=True)
-    except ValueError:
-        key = b""
-    if len(key) != _KEY_BYTES:
-        raise SecretError(f"{source} is not a key: {_KEY_BYTES} bytes in base64 are expected (openssl rand -base64 32)")
-    return key
+        return key_bytes(text)
+    except ValueError as error:
+        raise SecretError(f"{source} is not a key: {error}") from None

@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import msgspec
-from pydantic import BeforeValidator, Field, ValidationError, field_validator
+from pydantic import BeforeValidator, Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from infra.allowed import Allowed, Network, allowed_of
 from infra.durations import seconds_of
+from infra.secret_key import key_bytes
 from infra.servers import Server, server_of
 from infra.sizes import Reserve, reserve_of
 from schemas.definitions import Address
@@ -62,15 +63,6 @@ Retention = Annotated[int | None, BeforeValidator(_retention)]
 
 _PUBLIC_URL = re.compile(r"https?://(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(:[0-9]{1,5})?(/[^\s?#]*)?", re.ASCII)
 _SENDER = re.compile(r"[^<>@\r\n]*<([^<>\s]+)>|([^<>\s]+)")
-
-
-def wrong_settings(error: ValidationError) -> list[str]:
-    """What is wrong with the environment, a line for each variable; values are not repeated."""
-    lines = []
-    for fault in error.errors(include_url=False, include_input=False):
-        name = str(fault["loc"][0]) if fault["loc"] else ""
-        lines.append(f"{name if name.isupper() else f'PINGFOLD_{name.upper()}'}: {fault['msg']}")
-    return lines
 
 
 class Settings(BaseSettings):
@@ -227,6 +219,13 @@ class Settings(BaseSettings):
     @classmethod
     def _empty_is_unset(cls, value: object) -> object:
         return None if value == "" else value
+
+    @field_validator("secret_key")
+    @classmethod
+    def _key(cls, value: str | None) -> str | None:
+        if value:
+            key_bytes(value)
+        return value or None
 
     @field_validator("public_url")
     @classmethod

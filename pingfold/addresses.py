@@ -6,9 +6,13 @@ data folder.
 
 import json
 
+from infra.availability import kafka_answers
 from infra.embedded.logins import Login, login_file, read_login
 from infra.embedded.ports import HOST
 from infra.settings import Settings
+
+# A broker that is there answers at once; on a busy machine it may take a while.
+_PATIENCE_SECONDS = 10.0
 
 
 class NotRunning(Exception):
@@ -18,6 +22,21 @@ class NotRunning(Exception):
 def kafka_of(settings: Settings) -> str:
     """Kafka's bootstrap address."""
     return settings.kafka_bootstrap_servers or _embedded(settings, "kafka", "KAFKA_BOOTSTRAP_SERVERS")
+
+
+def answering_kafka_of(settings: Settings) -> str:
+    """Kafka's bootstrap address, for a command that cannot wait. Raises `NotRunning` when nobody answers there."""
+    bootstrap = kafka_of(settings)
+    if not kafka_answers(bootstrap, _PATIENCE_SECONDS):
+        raise NotRunning(f"Kafka does not answer at {bootstrap}: {what_to_do(settings)}")
+    return bootstrap
+
+
+def what_to_do(settings: Settings) -> str:
+    """What mends that Kafka does not answer."""
+    if settings.kafka_bootstrap_servers is not None:
+        return "start it, or set KAFKA_BOOTSTRAP_SERVERS to where it is"
+    return f"start Pingfold on {settings.data} (`make run`), or set PINGFOLD_DATA or KAFKA_BOOTSTRAP_SERVERS"
 
 
 def clickhouse_of(settings: Settings) -> str:

@@ -1,5 +1,6 @@
 """The command line `pingfold`: start Pingfold or one of its roles, look after it, talk to a running one."""
 
+import os
 import sys
 from collections.abc import Mapping
 from functools import partial
@@ -11,18 +12,14 @@ from pydantic import ValidationError
 from infra import logs
 from infra.availability import clickhouse_answers, kafka_answers
 from infra.clickhouse import Address
-from infra.embedded.logins import NoLogin
-from infra.listening import CannotListen, bind
+from infra.listening import bind
 from infra.liveness import Check
-from infra.log.admin import WrongPartitionCount
 from infra.process import Role, run_role
-from infra.settings import Settings, wrong_settings
+from infra.setting_errors import unknown_settings, wrong_settings
+from infra.settings import Settings
 from pingfold import operate, talk, time_commands
-from pingfold.addresses import NotRunning, clickhouse_of, kafka_of
-from pingfold.credentials import NoCredentials
-
-# Faults that the operator can mend: told in one line, exit status 1.
-MENDABLE = (NotRunning, NoLogin, NoCredentials, CannotListen, WrongPartitionCount, talk.Failed, operate.Failed)
+from pingfold.addresses import clickhouse_of, kafka_of
+from pingfold.faults import MENDABLE, line_of
 
 app = typer.Typer(
     help="Uptime and cron monitor on a Kafka log. Settings are environment variables; docs/operations.md lists them.",
@@ -41,13 +38,24 @@ Slot = Annotated[str, typer.Option(help="Name of this process among those of its
 
 
 def main() -> None:
-    """Entry point; faults that people can mend are told in one line."""
+    """Entry point; faults that people can mend are told in one line, and the exit status is 1."""
+    if "--help" not in sys.argv:
+        _refuse(unknown_settings(os.environ))
     try:
         app()
     except ValidationError as error:
-        sys.exit("\n".join(f"pingfold: {line}" for line in wrong_settings(error)))
-    except MENDABLE as error:
-        sys.exit(f"pingfold: {error}")
+        _refuse(wrong_settings(error))
+        raise
+    except Exception as error:
+        line = line_of(error, Settings())
+        if line is None:
+            raise
+        _refuse([line])
+
+
+def _refuse(lines: list[str]) -> None:
+    if lines:
+        sys.exit("\n".join(f"pingfold: {line}" for line in lines))
 
 
 @app.command()

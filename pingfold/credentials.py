@@ -1,8 +1,8 @@
 """`credentials.json` in the data folder: how people and tests reach this Pingfold (docs/operations.md).
 
-Written by the first embedded start, mode 0600; later starts change nothing in it but where the servers are and how to
-log in there. It is written before the default project is asked for: should the start die in between, the next one
-derives the very same project from the file, and asking twice does no harm (the second time it `exists`).
+Written by the first embedded start, mode 0600; later starts change nothing in it but where Pingfold and its servers
+are, and how to log in there. It is written before the default project is asked for: should the start die in between,
+the next one derives the very same project from the file, and asking twice does no harm (the second time it `exists`).
 """
 
 from pathlib import Path
@@ -111,11 +111,11 @@ def save_once(path: Path, credentials: Credentials) -> Credentials:
     return load(path)
 
 
-def with_servers(path: Path, *, kafka: str, clickhouse: str) -> Credentials:
-    """The credentials in the file, which is brought up to date when the servers are elsewhere or have another login.
-    Raises `NoCredentials`."""
+def with_servers(path: Path, *, url: str, kafka: str, clickhouse: str) -> Credentials:
+    """The credentials in the file, which is brought up to date when Pingfold or its servers are elsewhere, or have
+    another login. Raises `NoCredentials`."""
     known = load(path)
-    current = msgspec.structs.replace(known, kafka=kafka, clickhouse=clickhouse)
+    current = msgspec.structs.replace(known, url=url, kafka=kafka, clickhouse=clickhouse)
     if current != known:
         replace_whole(path, _written(current))
     return current

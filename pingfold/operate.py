@@ -31,15 +31,16 @@ from infra.secrets import (
 )
 from infra.settings import Settings
 from infra.tasks import persistent
+from infra.unheeded import fixed_partitions
 from ingest.clock import Clock
 from ingest.ticker import Ticker
 from pingfold import credentials
-from pingfold.addresses import clickhouse_of, kafka_of
+from pingfold.addresses import answering_kafka_of, clickhouse_of, kafka_of
 from schemas.base import SECOND
 from schemas.dead_letters import RETRIED_HEADER, DeadLetter
 from schemas.definitions import KeyKind, KeyScope, Project
 from schemas.ids import new_id
-from schemas.requests import Decision, KeyCreate, KeyRevoke, ProjectCreate, ProjectsRequest
+from schemas.requests import KeyCreate, KeyRevoke, ProjectCreate, ProjectsRequest
 from schemas.topics import DEAD_LETTERS, DEFINITIONS, DELIVERY_STATES, MONITOR_STATES
 
 projects = typer.Typer(help="Projects: each has its own checks, channels and keys.", no_args_is_help=True)
@@ -97,15 +98,20 @@ async def write_history(settings: Settings, slot: str, stop: Stop) -> None:
 
 def migrate(settings: Settings) -> None:
     """Topics and tables."""
-    count = admin.migrate(kafka_of(settings), settings.partitions, retention_ms=topic_retention(settings))
+    count = admin.migrate(answering_kafka_of(settings), settings.partitions, retention_ms=topic_retention(settings))
+    if remark := fixed_partitions(settings, count):
+        typer.echo(remark)
     applied = clickhouse_migrations.migrate(clickhouse_of(settings))
     clickhouse_retention.apply(clickhouse_of(settings), settings)
     typer.echo(f"topics: {count} partitions each; tables: {', '.join(applied) or 'up to date'}")
     typer.echo(f"kept: {retention_in_words(settings)}")
 
 
-async def _ask(settings: Settings, project: str, request: ProjectsRequest) -> Decision:
-    bootstrap = kafka_of(settings)
+def _ask(settings: Settings, project: str, request: ProjectsRequest) -> None:
+    asyncio.run(_verdict(answering_kafka_of(settings), project, request))
+
+
+async def _verdict(bootstrap: str, project: str, request: ProjectsRequest) -> None:
     sink = Sink(bootstrap)
     decisions = Decisions(bootstrap, await asyncio.to_thread(admin.partition_count, bootstrap), sink)
     try:
@@ -118,7 +124,6 @@ async def _ask(settings: Settings, project: str, request: ProjectsRequest) -> De
         await sink.close()
     if decision.outcome == "refused":
         raise Failed(decision.reason)
-    return decision
 
 
 def _project(settings: Settings, given: str | None) -> str:
@@ -129,6 +134,7 @@ def _project(settings: Settings, given: str | None) -> str:
 def create_project(name: str, json: Json = False) -> None:
     """Make a project with its ping key and a Healthchecks API key; both are shown only now."""
     settings, now = Settings(), time.time_ns() // 1000
+    answering_kafka_of(settings)  # before a key is made in a folder that is not that of a Pingfold
     id, ping_key, api_key, secret = new_id(), new_ping_key(), new_api_key("healthchecks"), new_webhook_secret()
     project = Project(
         id=id,
@@ -138,7 +144,7 @@ def create_project(name: str, json: Json = False) -> None:
         webhook_secret=Vault.open(settings).encrypt(secret, of_project(id)),
     )
     key = stored_api_key(api_key, "healthchecks", id, now, name="first key")
-    asyncio.run(_ask(settings, id, ProjectCreate(request=new_id(), at=now, project=project, keys=(key,))))
+    _ask(settings, id, ProjectCreate(request=new_id(), at=now, project=project, keys=(key,)))
     _show({"id": id, "name": name, "ping_key": ping_key, "healthchecks_key": api_key, "webhook_secret": secret}, json)
 
 
@@ -167,7 +173,7 @@ def create_key(
         scopes=tuple(one for one in known if one in (scope or ())),
         expires=expires,
     )
-    asyncio.run(_ask(settings, id, KeyCreate(request=new_id(), at=now, key=key)))
+    _ask(settings, id, KeyCreate(request=new_id(), at=now, key=key))
     _show({"id": key.id, "kind": kind, "key": secret}, json)
 
 
@@ -176,7 +182,7 @@ def revoke_key(id: str, project: ProjectOption = None) -> None:
     """Take an API key away."""
     settings = Settings()
     request = KeyRevoke(request=new_id(), at=time.time_ns() // 1000, id=id)
-    asyncio.run(_ask(settings, _project(settings, project), request))
+    _ask(settings, _project(settings, project), request)
 
 
 @dead_letters.command("list")
@@ -225,7 +231,9 @@ def _where(letter: DeadLetter) -> str:
 
 def _dead_letters(settings: Settings) -> list[DeadLetter]:
     decode = msgspec.json.Decoder(DeadLetter).decode
-    letters = [decode(record.value) for record in read_to_end(kafka_of(settings), DEAD_LETTERS) if record.value]
+    letters = [
+        decode(record.value) for record in read_to_end(answering_kafka_of(settings), DEAD_LETTERS) if record.value
+    ]
     return sorted(letters, key=lambda letter: (letter.at, letter.topic, letter.partition, letter.offset))
 
 

@@ -26,6 +26,7 @@ from infra.retention import topic_retention
 from infra.secrets import Vault
 from infra.settings import Settings
 from infra.tasks import persistent
+from infra.unheeded import fixed_partitions
 from pingfold import credentials
 from pingfold.claim import CannotStart
 from pingfold.history_start import HistoryStart
@@ -125,6 +126,8 @@ class StartUp:
         migrate = partial(admin.migrate, self._kafka, settings.partitions, retention_ms=topic_retention(settings))
         count = await self._insist(partial(asyncio.to_thread, migrate))
         say("pingfold", f"Kafka is ready; {count} partitions")
+        if remark := fixed_partitions(settings, count):
+            say("pingfold", remark)
         await self._insist(self._first_project)
         history = HistoryStart(settings, self._clickhouse, supervisor, say)
         self._tasks.append(persistent(history.run, "the start of history", partial(say, "pingfold")))
@@ -146,7 +149,9 @@ class StartUp:
         harm."""
         settings, path = self._settings, credentials.path_of(self._settings)
         if path.exists():
-            known = credentials.with_servers(path, kafka=self._kafka, clickhouse=self._clickhouse)
+            known = credentials.with_servers(
+                path, url=settings.local_url, kafka=self._kafka, clickhouse=self._clickhouse
+            )
         else:
             fresh = credentials.new_credentials(url=settings.local_url, kafka=self._kafka, clickhouse=self._clickhouse)
             known = credentials.save_once(path, fresh)

@@ -24,26 +24,39 @@ class Failed(Exception):
     """The command could not be carried out; the message says why."""
 
 
+def _place(settings: Settings) -> tuple[str, str]:
+    """The address of the running Pingfold, and where that is from."""
+    if settings.url:
+        return settings.url.rstrip("/"), "PINGFOLD_URL"
+    file = credentials.path_of(settings)
+    return credentials.load(
+        file
+    ).url, f"{file}, which each start of Pingfold brings up to date; PINGFOLD_URL goes first"
+
+
+def _request(settings: Settings, method: str, path: str, **what: Any) -> httpx.Response:
+    url, origin = _place(settings)
+    try:
+        return httpx.request(method, f"{url}{path}", timeout=15.0, trust_env=False, **what)
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        raise Failed(f"{url} does not answer ({error}): is Pingfold running there? (address from {origin})") from error
+
+
 def _call(method: str, path: str, body: dict[str, Any] | None = None) -> Any:
     settings = Settings()
-    if settings.url and settings.key:
-        url, key = settings.url.rstrip("/"), settings.key
-    else:
-        known = credentials.load(credentials.path_of(settings))
-        url, key = known.url, known.healthchecks_key
-    try:
-        answer = httpx.request(
-            method, f"{url}{path}", json=body, headers={"X-Api-Key": key}, timeout=15.0, trust_env=False
-        )
-    except httpx.HTTPError as error:
-        raise Failed(f"{url} does not answer ({error}): is Pingfold running there?") from error
+    key = settings.key or credentials.load(credentials.path_of(settings)).healthchecks_key
+    answer = _request(settings, method, path, json=body, headers={"X-Api-Key": key})
     if answer.is_error:
         try:
             why = answer.json()["error"]
         except (ValueError, KeyError, TypeError):
             why = answer.text or answer.reason_phrase
         raise Failed(f"{answer.status_code} {why}")
-    return answer.json() if answer.content else None
+    try:
+        return answer.json() if answer.content else None
+    except ValueError:
+        url, origin = _place(settings)
+        raise Failed(f"what answers at {url} is not Pingfold (address from {origin})") from None
 
 
 @channels.command("create")
@@ -97,19 +110,10 @@ def ping(
     """Send a ping, as a job would with curl."""
     settings = Settings()
     known = credentials.load(credentials.path_of(settings))
-    base = settings.url.rstrip("/") if settings.url else known.url
     target = check if is_uuid(check) else f"{known.ping_key}/{check}"
     end = "" if kind == "success" else f"/{kind}"
-    try:
-        answer = httpx.post(
-            f"{base}/ping/{target}{end}",
-            params={"create": "1"} if create else None,
-            content=body,
-            timeout=15.0,
-            trust_env=False,
-        )
-    except httpx.HTTPError as error:
-        raise Failed(f"{base} does not answer ({error}): is Pingfold running there?") from error
+    params = {"create": "1"} if create else None
+    answer = _request(settings, "POST", f"/ping/{target}{end}", params=params, content=body)
     if answer.is_error or answer.text.startswith("OK ("):
         raise Failed(f"{answer.status_code} {answer.text}")
     typer.echo(answer.text)

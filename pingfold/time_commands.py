@@ -9,7 +9,7 @@ from infra.log.admin import partition_count
 from infra.log.sink import Sink
 from infra.progress import JOURNALS
 from infra.settings import Settings
-from pingfold.addresses import kafka_of
+from pingfold.addresses import answering_kafka_of
 from schemas.base import encode
 from schemas.ticks import TimeCorrected
 
@@ -27,7 +27,7 @@ def mend(reason: Annotated[str, typer.Option(help="Kept in the log, for whoever 
 
     Moments in the states that would still lie ahead become that time. Partitions whose time is right stay as they are.
     """
-    count = asyncio.run(_mend(kafka_of(Settings()), reason))
+    count = asyncio.run(_mend(answering_kafka_of(Settings()), reason))
     typer.echo(f"told {count} partitions: where the time was ahead of Kafka's clock it goes back to it")
 
 

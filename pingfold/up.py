@@ -15,8 +15,10 @@ from infra.listening import CannotListen
 from infra.liveness import LIVENESS
 from infra.log.admin import WrongPartitionCount
 from infra.process import keep_beating, leave, on_stop_signal, progress_file
+from infra.secrets import SecretError, Vault
 from infra.settings import Settings
 from infra.tasks import persistent, vital
+from infra.unheeded import unheeded
 from pingfold import metrics_folder
 from pingfold.addresses import clickhouse_of
 from pingfold.claim import CannotStart, claim_ports, data_folder, end_former_roles
@@ -38,7 +40,7 @@ _CONSEQUENCES = {
 
 # What keeps a Pingfold from starting and is told in one line.
 _FAULTS = (
-    *(CannotStart, CannotListen, NoCredentials, WrongPartitionCount),
+    *(CannotStart, CannotListen, NoCredentials, WrongPartitionCount, SecretError),
     *(NoLogin, kafka.MissingPrerequisite, kafka.KafkaNotReady, ports.PortTaken),
 )
 
@@ -60,6 +62,9 @@ def up(settings: Settings) -> NoReturn:
         with data_folder(settings):
             end_former_roles(settings.data, lines.say)
             claim_ports(settings)
+            Vault.open(settings)  # a key that is none is told before anything starts
+            for line in unheeded(settings):
+                lines.say("pingfold", line)
             LIVENESS.watch(file, "up", {})
             loop.run_until_complete(_up(settings, lines.say, stop))
     except _FAULTS as error:

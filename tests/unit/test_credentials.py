@@ -75,12 +75,13 @@ def test_where_the_servers_are_follows_the_installation_and_nothing_else_does(tm
     path = tmp_path / "credentials.json"
     first = save_once(path, make())
     url = "http://pingfold:secret@127.0.0.1:8123"
-    known = with_servers(path, kafka=first.kafka, clickhouse=url)
-    assert known == load(path) == msgspec.structs.replace(first, clickhouse=url)
+    moved = "http://127.0.0.1:8123"
+    known = with_servers(path, url=moved, kafka=first.kafka, clickhouse=url)
+    assert known == load(path) == msgspec.structs.replace(first, url=moved, clickhouse=url)
     assert path.stat().st_mode & 0o777 == 0o600
     assert "secret" not in repr(known)
     before = path.stat().st_ino
-    assert with_servers(path, kafka=first.kafka, clickhouse=url) == known
+    assert with_servers(path, url=moved, kafka=first.kafka, clickhouse=url) == known
     assert path.stat().st_ino == before
 
 

@@ -1,0 +1,36 @@
+"""Settings that are given and have no effect: what is said of them at a start. Pure."""
+
+from infra.settings import Settings
+
+_MAIL = ("smtp_from", "smtp_user", "smtp_password", "smtp_port")
+
+
+def unheeded(settings: Settings) -> list[str]:
+    """A line for each, with what is missing."""
+    lines = []
+    given = [f"PINGFOLD_{name.upper()}" for name in _MAIL if getattr(settings, name) is not None]
+    if settings.smtp_host is not None and settings.smtp_from is None:
+        lines.append("PINGFOLD_SMTP_HOST is set and PINGFOLD_SMTP_FROM is not: no e-mail can be sent")
+    elif settings.smtp_host is None and given:
+        lines.append(f"{given[0]} is set and PINGFOLD_SMTP_HOST is not: no e-mail can be sent")
+    if (settings.smtp_user is None) != (settings.smtp_password is None):
+        there, missing = ("USER", "PASSWORD") if settings.smtp_password is None else ("PASSWORD", "USER")
+        lines.append(
+            f"PINGFOLD_SMTP_{there} is set and PINGFOLD_SMTP_{missing} is not: nobody logs in to the mail server"
+        )
+    elsewhere = {"KAFKA_BOOTSTRAP_SERVERS": ("kafka_port", "kafka_heap"), "CLICKHOUSE_URL": ("clickhouse_port",)}
+    for server, names in elsewhere.items():
+        for name in names:
+            if getattr(settings, server.lower()) is not None and name in settings.model_fields_set:
+                lines.append(f"PINGFOLD_{name.upper()} is of the embedded server, and {server} names another one")
+    return lines
+
+
+def fixed_partitions(settings: Settings, count: int) -> str | None:
+    """What is said when another partition count is set than the deployment has."""
+    if "partitions" not in settings.model_fields_set or settings.partitions == count:
+        return None
+    return (
+        f"PINGFOLD_PARTITIONS={settings.partitions} has no effect: this deployment was made with {count} partitions, "
+        "which can never change"
+    )

@@ -1,0 +1,39 @@
+"""What a command says, in one line, when it cannot be carried out for a reason that people can mend."""
+
+from pathlib import Path
+
+from confluent_kafka import KafkaException
+
+from infra.clickhouse import Unavailable
+from infra.clickhouse_migrations import Changed
+from infra.embedded.logins import NoLogin
+from infra.listening import CannotListen
+from infra.log.admin import WrongPartitionCount
+from infra.log.reading import NotRead
+from infra.log.sink import NotStored
+from infra.secrets import SecretError
+from infra.settings import Settings
+from pingfold import operate, talk
+from pingfold.addresses import NotRunning, what_to_do
+from pingfold.credentials import NoCredentials
+
+# They say themselves what is to be done.
+MENDABLE = (
+    *(NotRunning, NoLogin, NoCredentials, CannotListen, WrongPartitionCount, SecretError, Changed),
+    *(talk.Failed, operate.Failed),
+)
+
+
+def line_of(error: Exception, settings: Settings) -> str | None:
+    """What to tell of a fault that ended a command; None: it is a defect, and a traceback is due."""
+    match error:
+        case KafkaException():
+            cause = error.args[0] if error.args else error
+            return f"Kafka does not answer as it should ({cause}): {what_to_do(settings)}"
+        case NotStored() | NotRead() | TimeoutError():
+            return f"Kafka does not answer ({str(error) or 'no answer in time'}): {what_to_do(settings)}"
+        case Unavailable():
+            return f"ClickHouse does not answer ({error}): start Pingfold, or set CLICKHOUSE_URL to where it is"
+        case OSError(filename=str() as file) if Path(file).is_relative_to(settings.data):
+            return f"{file}: {error.strerror}; PINGFOLD_DATA says where the data folder is"
+    return str(error) if isinstance(error, MENDABLE) else None

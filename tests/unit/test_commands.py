@@ -1,0 +1,131 @@
+"""Commands at everyday mistakes: one line that says what to do, exit status 1, and no traceback."""
+
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from confluent_kafka import KafkaError, KafkaException
+
+from infra import logs
+from infra.clickhouse import Unavailable
+from infra.log.reading import NotRead
+from infra.log.sink import NotStored
+from infra.secrets import SecretError
+from infra.settings import Settings
+from pingfold import addresses, cli, credentials
+from pingfold.faults import line_of
+
+Run = Callable[..., str]
+
+
+@pytest.fixture
+def dead_port() -> Iterator[int]:
+    """A port on which nobody answers: bound, and never listened on."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield taken.getsockname()[1]
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, dead_port: int) -> Run:
+    """Run a command that fails, on the data folder of a Pingfold that is stopped; gives what it says."""
+    url = f"http://127.0.0.1:{dead_port}"
+    known = credentials.new_credentials(url=url, kafka=f"127.0.0.1:{dead_port}", clickhouse=url)
+    credentials.save_once(tmp_path / "credentials.json", known)
+    (tmp_path / "ports.json").write_text(f'{{"kafka": {dead_port}, "clickhouse": {dead_port}}}')
+    monkeypatch.setenv("PINGFOLD_DATA", str(tmp_path))
+    monkeypatch.setattr(logs, "configure", lambda _: None)
+    for name in ("KAFKA_BOOTSTRAP_SERVERS", "CLICKHOUSE_URL", "PINGFOLD_URL", "PINGFOLD_KEY"):
+        monkeypatch.delenv(name, raising=False)
+
+    def go(*arguments: str, **environment: str) -> str:
+        with monkeypatch.context() as patched:
+            for name, value in environment.items():
+                patched.setenv(name, value)
+            patched.setattr(sys, "argv", ["pingfold", *arguments])
+            with pytest.raises(SystemExit) as ended:
+                cli.main()
+        assert isinstance(ended.value.code, str)  # told on standard error, with status 1
+        assert ended.value.code.startswith("pingfold: ")
+        return ended.value.code
+
+    return go
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("dead-letters", "list"),
+        ("dead-letters", "retry", "all"),
+        ("time", "mend"),
+        ("key", "create", "healthchecks"),
+        ("key", "revoke", "x"),
+        ("project", "create", "Backups"),
+        ("migrate",),
+    ],
+)
+def test_while_pingfold_is_stopped_a_command_says_what_to_start(run: Run, arguments: tuple[str, ...]) -> None:
+    told = run(*arguments)
+    assert "Kafka does not answer at 127.0.0.1:" in told
+    assert "start Pingfold on" in told
+    assert "\n" not in told
+
+
+@pytest.mark.parametrize("arguments", [("ping", "backup"), ("channel", "list"), ("channel", "create", "webhook", "x")])
+def test_a_command_says_where_the_address_that_does_not_answer_is_from(
+    run: Run, tmp_path: Path, dead_port: int, arguments: tuple[str, ...]
+) -> None:
+    told = run(*arguments)
+    assert f"http://127.0.0.1:{dead_port} does not answer" in told
+    assert f"{tmp_path}/credentials.json" in told
+    assert "PINGFOLD_URL" in told
+    # The address alone is heeded, too; the key is that of the file.
+    told = run(*arguments, PINGFOLD_URL="http://127.0.0.1:1")
+    assert "http://127.0.0.1:1 does not answer" in told
+    assert "(address from PINGFOLD_URL)" in told
+    assert "nonsense://x does not answer" in run(*arguments, PINGFOLD_URL="nonsense://x")
+
+
+@pytest.mark.parametrize(
+    "arguments", [("up",), ("web",), ("worker",), ("writer",), ("migrate",), ("dead-letters", "list")]
+)
+def test_wrong_settings_end_every_command_before_anything_starts(run: Run, arguments: tuple[str, ...]) -> None:
+    assert run(*arguments, PINGFOLD_SECRET_KEY="abc").startswith("pingfold: PINGFOLD_SECRET_KEY: 32 bytes in base64")
+    told = run(*arguments, PINGFOLD_RETENTION_PINGZ="90d", PINGFOLD_WORKER="2").splitlines()
+    assert [line.partition("is no")[0] for line in told] == [
+        "pingfold: PINGFOLD_RETENTION_PINGZ ",
+        "pingfold: PINGFOLD_WORKER ",
+    ]
+
+
+def test_a_data_folder_without_pingfold_gets_no_key(run: Run, tmp_path: Path) -> None:
+    run("project", "create", "Backups")
+    assert not (tmp_path / "secret.key").exists()
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (KafkaException(KafkaError(KafkaError._TRANSPORT, "Failed to get metadata")), "Failed to get metadata"),
+        (KafkaException(KafkaError(KafkaError.TOPIC_AUTHORIZATION_FAILED)), "Kafka does not answer as it should"),
+        (NotStored("queue full"), "queue full"),
+        (NotRead("pings/0: nothing came"), "nothing came"),
+        (TimeoutError(), "no answer in time"),
+        (Unavailable("connection refused"), "ClickHouse does not answer (connection refused)"),
+        (SecretError("secret.key is not a key"), "secret.key is not a key"),
+        (PermissionError(13, "Permission denied", "data/ports.json"), "data/ports.json: Permission denied"),
+        (addresses.NotRunning("no embedded kafka"), "no embedded kafka"),
+    ],
+)
+def test_a_fault_that_people_can_mend_is_one_line(error: Exception, words: str) -> None:
+    line = line_of(error, Settings(data=Path("data")))
+    assert line is not None
+    assert words in line
+    assert "\n" not in line
+
+
+@pytest.mark.parametrize("error", [ValueError("x"), KeyError("x"), OSError(2, "No such file", "/usr/bin/java")])
+def test_a_defect_keeps_its_traceback(error: Exception) -> None:
+    assert line_of(error, Settings(data=Path("data"))) is None
