@@ -8,8 +8,11 @@ from infra.process import EXIT_DEFECTIVE
 
 # Of a role that makes progress the file moves once a second.
 _QUIET_SECONDS = 15.0
-# A role that died is started again within seconds.
+# A role that was never started is waited for.
 _GONE_SECONDS = 10.0
+# One that has ended is told at once, and until its next process has had the time to take up the work: after that what
+# is not done is judged by its signs.
+_RECOVERING_SECONDS = 15.0
 # One that publishes nothing after so long is still starting, or hangs.
 _STARTING_SECONDS = 30.0
 # One that has stopped itself, and is started again and again, is wrong until it has been running for so long.
@@ -69,8 +72,13 @@ class RoleFiles:
                 wrong[name] = "stops itself, because it cannot fold most of what it reads (fold.defective in its log)"
             elif role["pid"] is not None:
                 self._gone.pop(name, None)
+                seconds = role.get("seconds")
+                if role["ended"] and seconds is not None and seconds < _RECOVERING_SECONDS:
+                    wrong[name] = f"{role['ended']}, and was started again {seconds:.0f} s ago"
+            elif role["ended"]:
+                wrong[name] = f"does not run ({role['ended']})"
             elif now - self._gone.setdefault(name, now) >= _GONE_SECONDS:
-                wrong[name] = f"does not run ({role['ended'] or 'it was never started'})"
+                wrong[name] = "does not run (it was never started)"
         return dict(roles)
 
     def _quiet(self, name: str, file: Path, now: float) -> float:

@@ -31,6 +31,7 @@ from pingfold import credentials
 from pingfold.claim import CannotStart
 from pingfold.history_start import HistoryStart
 from pingfold.supervisor import PATIENT, Role, Supervisor, python_role
+from query_api.readiness import PUBLIC_ADDRESS
 from schemas.base import encode
 from schemas.topics import PROJECTS
 
@@ -41,6 +42,8 @@ _SAY_SECONDS = 10.0
 # A part that dies so often before it answers for the first time never will.
 _DEATHS = 3
 _AGAIN_SECONDS = 1.0
+# Whether the public address leads here is known some seconds after the web process listens.
+_PUBLIC_LOOKS, _PUBLIC_LOOK_SECONDS = 15, 1.0
 # What says that Kafka cannot be reached now; whatever else it answers does not pass by itself.
 _PASSING = frozenset(
     {
@@ -141,6 +144,8 @@ class StartUp:
             supervisor.keep(python_role("prober", slot, 1, "--region", region))
         await self._until("Pingfold", self._is_ready)
         say("pingfold", f"ready at {settings.base_url} after {time.monotonic() - self._began:.1f} s")
+        public = persistent(self._tell_of_public_address, "the look at the public address", partial(say, "pingfold"))
+        self._tasks.append(public)
         file = credentials.path_of(settings)
         say("pingfold", f"keys: {file}; try: curl {settings.ping_base}$(jq -r .ping_key {file})/backup?create=1")
 
@@ -203,6 +208,17 @@ class StartUp:
             return ", ".join(map(_backlog, catching_up))
         problems = answer.get("problems") or []
         return "; ".join(f"{one.get('part')}: {one.get('reason')}" for one in problems)
+
+    async def _tell_of_public_address(self) -> None:
+        """Say so when the address that is shown to people does not lead here: once, soon after the start."""
+        for _ in range(_PUBLIC_LOOKS):
+            _, answer = await self._ask("/readyz")
+            warnings = answer.get("warnings") or [] if self._is_ours(answer) else []
+            for warning in warnings:
+                if warning.get("part") == PUBLIC_ADDRESS:
+                    self._say("pingfold", f"{warning['reason']} (PINGFOLD_BASE_URL, PINGFOLD_PING_ENDPOINT)")
+                    return
+            await asyncio.sleep(_PUBLIC_LOOK_SECONDS)
 
     def _is_ours(self, answer: Any) -> bool:
         """Another program may hold the port, and answer anything."""

@@ -222,6 +222,7 @@ class Supervisor:
                 how = f"cannot be kept running ({error})"
             self._kept[role].ended = how
             self._kept[role].deaths += 1
+            self._told.set()
             if role in self._stopping:
                 return
             if time.monotonic() - began > _WELL_SECONDS:
@@ -245,6 +246,7 @@ class Supervisor:
         kept.process = process
         kept.starts += 1
         kept.began, kept.birth = time.monotonic(), birth_of(process.pid)
+        self._told.set()
         pid_file = self._run / f"{role}.pid"
         watching = persistent(
             lambda: self._watch(role, process), f"the watch over {role}", lambda why: self._say("pingfold", why)

@@ -147,6 +147,7 @@ async def serve(settings: Settings, listener: socket.socket, slot: str, pings: b
             prober_groups={region: group_of(region) for region in settings.regions},
             has_monitors=lambda: directory.has_monitors,
             clocks=clocks,
+            public_fault=lambda: "" if source is None else source.public_fault,
         )
         looking = vital(readiness.keep_looking(), name="readiness")
         stack.callback(looking.cancel)

@@ -52,6 +52,10 @@ _UNKNOWN_SECONDS = 2 * EVERY_SECONDS
 _SENDER_SECONDS = 60.0
 
 
+# The part that is named when nobody can come by the address that the world uses.
+PUBLIC_ADDRESS = "public address"
+
+
 class Problem(NamedTuple):
     """part: what is not well. reason: why, for people."""
 
@@ -106,7 +110,8 @@ class Readiness:
     """To be made inside a running event loop.
 
     history: the writer's group, and the topics that it reads. prober_groups: by region. has_monitors: whether anything
-    is to be probed at all. clocks: what every role has told of its own.
+    is to be probed at all. clocks: what every role has told of its own. public_fault: why no ping gets through the
+    public address; empty when one does.
     """
 
     def __init__(
@@ -123,10 +128,11 @@ class Readiness:
         prober_groups: Mapping[str, str],
         has_monitors: Callable[[], bool],
         clocks: ClockReports,
+        public_fault: Callable[[], str] = lambda: "",
     ) -> None:
         self._settings, self._bootstrap, self._clock, self._progress = settings, bootstrap, clock, progress
         self._clickhouse, self._deliveries, self._has_monitors = clickhouse, deliveries, has_monitors
-        self._disk, self._clocks = disk, clocks
+        self._disk, self._clocks, self._public_fault = disk, clocks, public_fault
         self._admin = admin_client(bootstrap)
         numbers = range(partitions)
         self._journals = [(journal.name, number) for journal in JOURNALS.values() for number in numbers]
@@ -204,6 +210,9 @@ class Readiness:
         report.restarts = dict(self._roles.restarts)
         report.problems += [Problem(role, reason) for role, reason in sorted(wrong.items())]
         self._judge_clocks(report)
+        if fault := self._public_fault():
+            reason = f"no ping gets through {self._settings.ping_base}: {fault}; runs due meanwhile are not observed"
+            report.warnings.append(Problem(PUBLIC_ADDRESS, reason))
         return report
 
     def _judge_clocks(self, report: Report) -> None:

@@ -35,6 +35,8 @@ TICK_SECONDS = 1.0
 _COARSE: Micros = 20_000  # no clock is coarser than this; one that was set back by more is believed
 PROBE_SECONDS = 5.0
 _PROBE_AGAIN_SECONDS = 0.1  # while the public URL has never answered, and then ever more slowly
+# So long after its beginning this process may not listen yet, or a proxy not know of it: people are not told before.
+_FIRST_PATIENCE_SECONDS = 3.0
 _BEGIN_SECONDS = 30.0
 _CLOSE_SECONDS = 5.0
 
@@ -82,6 +84,8 @@ class Source:
         self._installation = installation
         self._public = None if installation is None else PublicUrl(settings, installation, f"{slot}-{self.epoch}")
         self._reached: Micros | None = None  # when the newest successful probe began
+        # Why synthetic pings do not get through the public URL, once people are told; empty: they do, or may soon.
+        self.public_fault = ""
         self._tasks: list[asyncio.Task[None]] = []
 
     @property
@@ -211,7 +215,7 @@ class Source:
     # Synthetic pings.
 
     async def _keep_probing(self, public: PublicUrl) -> None:
-        pause = _PROBE_AGAIN_SECONDS
+        pause, patient_until = _PROBE_AGAIN_SECONDS, time.monotonic() + _FIRST_PATIENCE_SECONDS
         while True:
             self._ticking.stored.clear()
             with contextlib.suppress(TimeoutError):  # when the log is back, pings may get through again
@@ -222,7 +226,7 @@ class Source:
             measures.reachable(not fault)
             if not fault and self.unreachable_since is not None:
                 log.info("source.reachable", url=public.url)
-                self.unreachable_since, pause = None, _PROBE_AGAIN_SECONDS
+                self.unreachable_since, pause, self.public_fault = None, _PROBE_AGAIN_SECONDS, ""
                 with contextlib.suppress(Exception):
                     self._ticking.everywhere()  # at once, so that the gap ends here
             elif fault:
@@ -230,7 +234,10 @@ class Source:
                 if self.unreachable_since is None:
                     # Since the last one that did get through, anybody's ping may have been lost.
                     self.unreachable_since = began if self._reached is None else min(began, self._reached)
-                    log.warning("source.unreachable", url=public.url, reason=fault)
+                if self._reached is not None or time.monotonic() >= patient_until:
+                    if not self.public_fault:
+                        log.warning("source.unreachable", url=public.url, reason=fault)
+                    self.public_fault = fault
 
     async def _probe(self, public: PublicUrl, first: bool = False) -> str:
         """Why a ping of ours does not get through the public URL, empty when it does; by a connection of its own."""

@@ -98,8 +98,9 @@ class Looking:
             prober_groups=regions,
             has_monitors=lambda: self.has_monitors,
             clocks=clocks,
+            public_fault=lambda: self.public_fault,
         )
-        self.has_monitors = False
+        self.has_monitors, self.public_fault = False, ""
         self.fold()
 
     def fold(self, up_to: int = 9) -> None:
@@ -264,3 +265,18 @@ async def test_servers_that_do_not_answer(looking: Looking, monkeypatch: pytest.
 
     monkeypatch.setattr(readiness, "end_offsets", no_broker)
     assert await looking.after(2.0) == [("kafka", "does not answer")]
+
+
+async def test_a_public_address_that_does_not_answer_is_a_warning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Everything works here; a proxy that asks whether it may let people in must not be told no."""
+    looking = Looking(tmp_path, monkeypatch)
+    looking.public_fault = "connection refused"
+    assert await looking.after(2.0) == []
+    (warning,) = looking.readiness.report.warnings
+    assert warning.part == "public address"
+    assert warning.reason.startswith("no ping gets through http://127.0.0.1:8000/ping/: connection refused;")
+    looking.public_fault = ""
+    await looking.after(2.0)
+    assert looking.readiness.report.warnings == []

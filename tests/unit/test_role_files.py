@@ -40,11 +40,27 @@ def test_who_does_not_move_is_told_with_what_holds_it_up(tmp_path: Path) -> None
 
 def test_who_does_not_run_is_told_with_how_it_ended(tmp_path: Path) -> None:
     files = RoleFiles(tmp_path)
-    for now, wrong in ((0.0, {}), (11.0, {"prober-0": "does not run (ended with status 70)"})):
-        supervise(tmp_path, int(now), **{"prober-0": None})
+    role: dict[str, Any] = {"restarts": 1, "replaced": 0, "ended": "ended with status -9"}
+    again = "ended with status -9, and was started again {} s ago"
+    for turn, (pid, seconds, wrong) in enumerate(
+        [(None, None, "does not run (ended with status -9)"), (1, 0.2, again.format(0)), (1, 14.0, again.format(14))]
+    ):
+        told = role | {"pid": pid, "seconds": seconds}
+        publish(
+            tmp_path / "run" / "supervisor.json", {"pid": os.getpid(), "counter": turn, "roles": {"worker-0": told}}
+        )
+        assert files.look(float(turn)) == {"worker-0": wrong}
+    told = role | {"pid": 1, "seconds": 15.5}
+    publish(tmp_path / "run" / "supervisor.json", {"pid": os.getpid(), "counter": 9, "roles": {"worker-0": told}})
+    assert files.look(16.0) == {}
+
+
+def test_who_was_never_started_is_waited_for(tmp_path: Path) -> None:
+    files = RoleFiles(tmp_path)
+    role = {"pid": None, "restarts": 0, "replaced": 0, "ended": None, "seconds": None}
+    for now, wrong in ((0.0, {}), (11.0, {"prober-0": "does not run (it was never started)"})):
+        publish(tmp_path / "run" / "supervisor.json", {"pid": os.getpid(), "counter": now, "roles": {"prober-0": role}})
         assert files.look(now) == wrong
-    supervise(tmp_path, 99, **{"prober-0": 1})
-    assert files.look(30.0) == {}
 
 
 def test_who_stops_itself_is_told_until_it_has_run_for_a_while(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from infra.log.partitioner import partition_of
 from infra.log.sink import NotStored, Position
@@ -268,6 +269,36 @@ async def test_unreachable_until_the_public_url_answers_and_when_it_ceases_to(
         front.status = 200
         await until(lambda: parts.sink.ticks(0)[-1].unreachable_since is None)
         await parts.source.close()
+
+
+async def test_an_address_that_never_answered_is_told_and_taken_back_when_it_does(
+    unused_tcp_port: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_FIRST_PATIENCE_SECONDS", 0.05)
+    parts = Parts(Settings(data=tmp_path, public_url=f"http://127.0.0.1:{unused_tcp_port}/up"), "a cluster")
+    with capture_logs() as logs:
+        await parts.source.begin()
+        assert parts.source.public_fault == ""  # it may be that nobody knows of this process yet
+        await until(lambda: parts.source.public_fault != "")
+        await asyncio.sleep(0.1)
+        assert [one["log_level"] for one in logs if one["event"] == "source.unreachable"] == ["warning"]
+        assert parts.sink.ticks(0)[-1].unreachable_since == NOON
+        async with Front(unused_tcp_port, "a cluster"):
+            await until(lambda: parts.source.public_fault == "")
+        await parts.source.close()
+
+
+async def test_an_address_that_answers_late_is_not_told(
+    unused_tcp_port: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_FIRST_PATIENCE_SECONDS", 600.0)
+    parts = Parts(Settings(data=tmp_path, port=unused_tcp_port), "a cluster")
+    with capture_logs() as logs:
+        await parts.source.begin()
+        async with Front(unused_tcp_port, "a cluster"):
+            await until(lambda: parts.source.unreachable_since is None)
+            await parts.source.close()
+    assert [one["event"] for one in logs if "reachable" in one["event"]] == ["source.reachable"]
 
 
 async def until(condition: Callable[[], bool]) -> None:

@@ -32,6 +32,7 @@ class World:
         self.tables: Exception | None = None
         self.kept: set[str] = set()
         self.problems: dict[str, str] = {}
+        self.warnings: list[dict[str, str]] = []
         self.said: list[str] = []
         monkeypatch.setattr(start_up, "kafka_answers", lambda _: self.kafka_answers)
         monkeypatch.setattr(admin, "migrate", lambda *_, **__: self._fail(self.migrations))
@@ -61,7 +62,8 @@ class World:
         if "web-0" not in self.kept:
             return 0, None
         problems = [{"part": part, "reason": reason} for part, reason in self.problems.items()]
-        return 503 if path == "/readyz" and problems else 200, {"instance": "this", "problems": problems}
+        status = 503 if path == "/readyz" and problems else 200
+        return status, {"instance": "this", "problems": problems, "warnings": self.warnings}
 
     # As a supervisor.
 
@@ -155,3 +157,21 @@ async def test_what_can_never_work_ends_the_start(
         with pytest.raises(type(error)):
             await start
         assert not world.kept
+
+
+async def test_a_public_address_that_does_not_answer_is_said_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = World(monkeypatch)
+    monkeypatch.setattr(start_up, "_PUBLIC_LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(start_up, "_PUBLIC_LOOKS", 1_000)
+    async with starting(world, tmp_path) as start:
+        async with asyncio.timeout(30):
+            await start
+        reason = "no ping gets through http://up.example.org/ping/: connection refused"
+        world.warnings = [{"part": "clock", "reason": "late"}, {"part": "public address", "reason": reason}]
+        await world.until(lambda: any("up.example.org" in line for line in world.said))
+        await asyncio.sleep(0.05)
+    assert [line for line in world.said if "up.example.org" in line] == [
+        f"{reason} (PINGFOLD_BASE_URL, PINGFOLD_PING_ENDPOINT)"
+    ]
