@@ -17,6 +17,7 @@ from query_api.freshness import STALE_HEADER, Freshness
 from query_api.pages import badges, dashboard, status
 from query_api.parts import Parts
 from query_api.room import WritesNeedRoom
+from query_api.safe_headers import SafeHeaders
 from query_api.table import Table, include
 from query_api.verbs import Verbs
 
@@ -57,4 +58,5 @@ def create_app(parts: Parts) -> FastAPI:
     app.add_middleware(partial(Verbs, routes=routes, prefixes=healthchecks.PREFIXES, exposed=STALE_HEADER))
     plan = poppaping.PLANS[parts.settings.plan]
     app.add_middleware(partial(poppaping.RateLimits, most=plan.requests, now=parts.clock.now, speaks=poppaping.speaks))
+    app.add_middleware(SafeHeaders)
     return app

@@ -35,6 +35,7 @@ router = APIRouter(include_in_schema=False)
 
 _templates = Environment(loader=PackageLoader("query_api.pages"), autoescape=True, trim_blocks=True, lstrip_blocks=True)
 _ASK = {"WWW-Authenticate": 'Basic realm="Pingfold", charset="UTF-8"'}
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 _NEEDED = "the admin password is needed: admin_password in credentials.json, or PINGFOLD_ADMIN_PASSWORD"
 _PINGS = 50
 # So many rows are made in one go, before other requests get their turn.
@@ -157,5 +158,5 @@ async def _page(template: str, parts: Parts, **values: Any) -> HTMLResponse:
     # In a thread: a page of 100,000 checks takes seconds, in which pings go on.
     made = _templates.get_template(template)
     text = await asyncio.to_thread(made.render, site=parts.settings.site_name, **values)
-    headers = {"Cache-Control": "no-store", "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"}
+    headers = {"Cache-Control": "no-store", "Content-Security-Policy": _POLICY}
     return HTMLResponse(text, headers=headers)

@@ -5,9 +5,12 @@ import re
 from jinja2 import Environment, PackageLoader
 
 SVG = "image/svg+xml; charset=utf-8"
-# Headers of what strangers open: nothing in it runs, nothing is loaded.
+# Headers of what strangers open: nothing in it runs, nothing is loaded. It may stand in a frame of any page: there is
+# nothing on it that a click could do.
 SAFE = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'",
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors *"
+    ),
     "X-Content-Type-Options": "nosniff",
 }
 GREEN, AMBER, RED, GREY = "#2b8a3e", "#b35c00", "#c92a2a", "#667383"
