@@ -6,6 +6,7 @@ import sys
 
 import typer
 
+from bench.attacks import attacks
 from bench.disk import disk
 from bench.expiry_storm import expiry_storm
 from bench.fail_to_incident import fail_to_incident
@@ -47,6 +48,7 @@ _COMMANDS = (
     load_states,
     memory,
     uptime,
+    attacks,
     disk,
 )
 _LONGEST_SECONDS = 1_200.0
