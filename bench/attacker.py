@@ -1,7 +1,8 @@
 """Clients that keep a server busy or waiting, in a process of their own: `python -m bench.attacker`, task on stdin.
 
-Each attack is what one peer can do without a key. What the server closes is begun again a moment later, so that as many
-as asked for are under way all the time. It yields to everybody else (nice): an attacker has a machine of its own.
+Each attack is what one peer can do without a key. Its connections begin one after the other within two seconds; what
+the server closes is begun again a moment later, so that as many as asked for are under way all the time. The process
+yields to everybody else (nice): an attacker has a machine of its own.
 """
 
 import asyncio
@@ -20,6 +21,7 @@ from pingfold.open_files import connections
 _PIECE = b"x" * 2**16
 _PAUSE_SECONDS = 0.2
 _TRICKLE_SECONDS = 1.0
+_BEGIN_SECONDS = 2.0
 _NICE = 19
 
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
@@ -56,11 +58,12 @@ class Attacker:
         number, attack = ATTACKS[self._task.attack]
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._task.seconds):
-                await asyncio.gather(*(self._again_and_again(attack) for _ in range(number)))
+                await asyncio.gather(*(self._again_and_again(attack, one / number) for one in range(number)))
         self._outcome.ended = dict(self._ended)
         return self._outcome
 
-    async def _again_and_again(self, attack: "Attack") -> None:
+    async def _again_and_again(self, attack: "Attack", begin: float) -> None:
+        await asyncio.sleep(begin * _BEGIN_SECONDS)
         while time.monotonic() < self._ends:
             writer = None
             try:
@@ -131,7 +134,7 @@ async def _ask_again(attacker: Attacker, streams: Streams) -> None:
     """Asks for it and reads it, five times a second."""
     for _ in range(100):
         await attacker.send(streams[1], b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n")
-        head = await streams[0].readuntil(b"\r\n\r\n")
+        head = (await streams[0].readuntil(b"\r\n\r\n")).lower()
         length = next(line for line in head.split(b"\r\n") if line.startswith(b"content-length: "))
         await streams[0].readexactly(int(length.partition(b": ")[2]))
         await asyncio.sleep(_PAUSE_SECONDS)

@@ -1,20 +1,28 @@
-"""`/openapi.json`: what the API says of itself. Made once, when it is first asked for, and then only sent."""
+"""`/openapi.json`: what the API says of itself. Made once, when it is first asked for, and then only sent.
+
+It is the largest answer that strangers get, so unpacked it is sent only so often in a second; packed it is small.
+"""
 
 import asyncio
 import gzip
 import hashlib
+import time
+from collections.abc import Callable
 from typing import NamedTuple
 
 import msgspec
 from fastapi import APIRouter, FastAPI, Request, Response
 
-from query_api.refusals import JSON
+from query_api.refusals import JSON, error_answer
 from query_api.table import include
 
 PATH = "/openapi.json"
 
 router = APIRouter(include_in_schema=False)
 _MAX_AGE = 300
+# Of the unpacked document in a second: 15 MB.
+_MOST_PLAIN = 50
+_WAIT = "asked for too often: wait a second, or accept gzip"
 
 
 class _Made(NamedTuple):
@@ -24,11 +32,12 @@ class _Made(NamedTuple):
 
 
 class Description:
-    """The document of an application, as bytes."""
+    """The document of an application, as bytes. `now`: monotonic seconds."""
 
-    def __init__(self, app: FastAPI) -> None:
-        self._app = app
+    def __init__(self, app: FastAPI, now: Callable[[], float] = time.monotonic) -> None:
+        self._app, self._now = app, now
         self._making: asyncio.Future[_Made] | None = None
+        self._second, self._sent = 0, 0
 
     async def answer(self, request: Request) -> Response:
         """The document, packed for who takes that; 304 for who has it."""
@@ -41,7 +50,16 @@ class Description:
             return Response(status_code=304, headers=headers)
         if "gzip" in request.headers.get("accept-encoding", ""):
             return Response(made.packed, headers=headers | {"Content-Encoding": "gzip"}, media_type=JSON)
+        if not self._may_send():
+            return error_answer(429, _WAIT, {"Retry-After": "1"})
         return Response(made.plain, headers=headers, media_type=JSON)
+
+    def _may_send(self) -> bool:
+        second = int(self._now())
+        if second != self._second:
+            self._second, self._sent = second, 0
+        self._sent += 1
+        return self._sent <= _MOST_PLAIN
 
     def _make(self) -> _Made:
         plain = msgspec.json.encode(self._app.openapi())

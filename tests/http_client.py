@@ -44,6 +44,10 @@ class HttpServer:
     def __exit__(self, *_: object) -> None:
         for connection in self._connections:
             connection.close()
+        self.stop()
+
+    def stop(self) -> None:
+        """Stop serving; requests under way have a moment to end."""
         self._server.should_exit = True
         self._thread.join(20)
         assert not self._thread.is_alive(), "the server did not stop"

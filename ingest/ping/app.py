@@ -101,7 +101,7 @@ class PingApp:
         headers: Headers = dict(scope["headers"])
         body, end = b"", End.COMPLETE
         if has_body(headers):
-            body, end = await self._bodies.read(receive)
+            body, end = await self._bodies.read(receive, lambda: self._whose(scope))
             if end is End.GONE:
                 return
         try:
@@ -123,6 +123,8 @@ class PingApp:
             return answers.invalid_url if name is None else self._prove(name)
         if end is End.SLOW:
             return answers.too_slow
+        if end is End.SHARE:
+            return answers.too_many_bodies  # told to nobody else: it is the doing of whoever sends them
         found = self._find(target)
         if end is End.OVERLOAD:
             return self._refuse(found[0] if len(found) == 1 else None)
@@ -147,6 +149,14 @@ class PingApp:
             return (target.check,) if target.check in directory else ()
         project = directory.project_of_ping_key.get(target.ping_key)
         return () if project is None else directory.by_slug(project, target.slug)
+
+    def _whose(self, scope: Scope) -> str:
+        """The project that a request is for; empty: nobody's."""
+        target = parse(scope["path"], scope["query_string"])
+        if target is None:
+            return ""
+        check = self._directory.check(target.check) if target.check else None
+        return self._directory.project_of_ping_key.get(target.ping_key, "") if check is None else check.project
 
     def _prove(self, name: str) -> Answer:
         """Answer a synthetic ping, of this process or another one: it got as far as a ping would."""

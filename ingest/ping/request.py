@@ -5,7 +5,8 @@ The first `body_limit` bytes of a body are kept, chunked or not; what comes afte
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping
 from enum import Enum
 from typing import Any, NamedTuple
 
@@ -28,6 +29,7 @@ class Limits(NamedTuple):
 
     in_flight: int = 5_000  # pings handed to Kafka and not yet answered
     held: int = 128 * 2**20  # bytes of unfinished bodies in memory
+    held_of_one: int = 32 * 2**20  # of those, of one project, or of all that is sent to nobody's checks
     body_time: float = 30.0
     body_size: int = 100_000_000
 
@@ -43,46 +45,59 @@ class End(Enum):
     SLOW = "slow"
     GONE = "gone"
     OVERLOAD = "overload"
+    SHARE = "share"  # one project has more unfinished bodies than are held for one
 
 
 class Bodies:
-    """Reads bodies, `keep` bytes of each. `held` is what unfinished ones use of the memory."""
+    """Reads bodies, `keep` bytes of each. `held` is what unfinished ones use of the memory, by whose they are."""
 
     def __init__(self, keep: int, limits: Limits) -> None:
         self._keep = keep
         self._limits = limits
-        self.held = 0
+        self.held: Counter[str] = Counter()
 
-    async def read(self, receive: Receive) -> tuple[bytes, End]:
-        """The kept prefix of a body. It is worth something after COMPLETE and CUT only."""
+    async def read(self, receive: Receive, whose: Callable[[], str]) -> tuple[bytes, End]:
+        """The kept prefix of a body. It is worth something after COMPLETE and CUT only.
+
+        whose: the project that a body is for, or nobody's; asked only when it does not come in one piece.
+        """
         kept = bytearray()
         try:
             async with asyncio.timeout(self._limits.body_time):
-                end = await self._read(receive, kept)
+                end = await self._read(receive, kept, whose)
         except TimeoutError:
             end = End.CUT if len(kept) >= self._keep else End.SLOW
-        finally:
-            self.held -= len(kept)
         return bytes(kept), end
 
-    async def _read(self, receive: Receive, kept: bytearray) -> End:
-        size = 0
-        while True:
-            message = await receive()
-            if message["type"] != "http.request":
-                return End.GONE
-            part = message.get("body", b"")
-            size += len(part)
-            if len(kept) < self._keep:
-                part = part[: self._keep - len(kept)]
-                kept += part
-                self.held += len(part)
-            if not message.get("more_body", False):
-                return End.COMPLETE
-            if size > self._limits.body_size:
-                return End.CUT
-            if self.held > self._limits.held:
-                return End.OVERLOAD
+    async def _read(self, receive: Receive, kept: bytearray, whose: Callable[[], str]) -> End:
+        size = held = 0
+        owner: str | None = None
+        try:
+            while True:
+                message = await receive()
+                if message["type"] != "http.request":
+                    return End.GONE
+                part = message.get("body", b"")
+                size += len(part)
+                if len(kept) < self._keep:
+                    kept += part[: self._keep - len(kept)]
+                if not message.get("more_body", False):
+                    return End.COMPLETE
+                if size > self._limits.body_size:
+                    return End.CUT
+                if owner is None:
+                    owner = whose()
+                self.held[owner] += len(kept) - held
+                held = len(kept)
+                if self.held.total() > self._limits.held:
+                    return End.OVERLOAD
+                if self.held[owner] > self._limits.held_of_one:
+                    return End.SHARE
+        finally:
+            if owner is not None:
+                self.held[owner] -= held
+                if not self.held[owner]:
+                    del self.held[owner]
 
 
 def has_body(headers: Headers) -> bool:

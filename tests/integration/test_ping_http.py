@@ -10,6 +10,7 @@ import msgspec
 import pytest
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
+from infra.http_server.bounds import BOUNDS
 from infra.log.admin import partition_count
 from infra.log.partitioner import partition_of
 from ingest.ping.request import Limits
@@ -212,6 +213,23 @@ def test_ipv6_and_the_life_of_a_source(kafka_bootstrap: str) -> None:
     pings, ticks = journal.read()
     assert [ping.remote_addr for ping in pings] == ["::1"]
     assert [tick for tick in ticks if tick.slot == f"test-{server.port}"][-1].closing
+
+
+def test_when_it_is_full_pings_are_taken_and_what_may_be_lost_is_told(kafka_bootstrap: str) -> None:
+    """Half requests from many addresses take all the room there is: they make room for a ping, and a gap tells it."""
+    with PingServer(kafka_bootstrap, bounds=BOUNDS._replace(most=20)) as server, contextlib.ExitStack() as stack:
+        journal = Journal(kafka_bootstrap, server)
+        for number in range(2, 42):
+            half = socket.create_connection((server.host, server.port), 15.0, source_address=(f"127.0.0.{number}", 0))
+            stack.enter_context(half).sendall(b"GET / HTTP/1.1\r\nX: half")
+        for _ in range(3):
+            assert ask(server, f"GET /{server.check} HTTP/1.1\nHost: x")[0] == "200 OK"
+        deadline = time.monotonic() + 30
+        while not (told := [tick for tick in journal.read()[1] if tick.refused_since]):
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        assert told
+        assert len(journal.pings()) == 3
 
 
 def test_kafka_frozen(tmp_path: Path) -> None:

@@ -2,10 +2,13 @@
 
 import asyncio
 import json
+from collections import Counter
 from typing import Any
 
 import pytest
+from starlette.requests import Request
 
+from query_api.described import Description
 from tests.harness import Harness
 
 
@@ -35,3 +38,21 @@ async def test_the_document_is_made_once(monkeypatch: pytest.MonkeyPatch) -> Non
     assert (known.status_code, known.content) == (304, b"")
     assert (await harness.client.head("/openapi.json")).status_code == 200
     assert made == 1
+
+
+async def test_unpacked_it_is_sent_so_often_in_a_second_and_no_more() -> None:
+    """It is large: whoever asks for it again and again takes the server's time from pings."""
+    second = 0.0
+    description = Description(Harness().app, lambda: second)
+
+    async def ask(*accepted: bytes) -> int:
+        headers = [(b"accept-encoding", encoding) for encoding in accepted]
+        answer = await description.answer(Request({"type": "http", "method": "GET", "headers": headers}))
+        return answer.status_code
+
+    assert Counter([await ask() for _ in range(60)]) == {200: 50, 429: 10}
+    assert await ask(b"gzip") == 200
+    second = 0.9
+    assert await ask() == 429
+    second = 1.0
+    assert await ask() == 200

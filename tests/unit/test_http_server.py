@@ -254,3 +254,15 @@ def test_more_connections_than_the_usual_limit_of_files_take_nothing_from_others
         for connection in half:
             connection.close()
         wait_until(lambda: not server.room.members)
+
+
+def test_half_requests_do_not_hold_up_a_stop() -> None:
+    server = HttpServer(app, PATIENT)
+    with server:
+        half = [server.connect() for _ in range(20)]
+        for connection in half[:10]:
+            connection.sendall(b"GET / HTTP/1.1\r\nX: ")
+        for connection in half[10:]:
+            connection.sendall(b"POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\nhalf")
+        wait_until(lambda: len(server.room.members) == 20)
+        server.stop()  # fails when it takes long

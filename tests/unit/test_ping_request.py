@@ -6,7 +6,7 @@ import pytest
 
 from ingest.ping.request import Limits
 from schemas.pings import Ping
-from tests.unit.ping_world import BY_UUID, STALL, World, receiver
+from tests.unit.ping_world import BY_UUID, KEY, PROJECT, SLUG, STALL, UNKNOWN, World, receiver
 
 
 async def recorded(world: World) -> Ping:
@@ -30,7 +30,7 @@ async def test_a_long_body_is_cut(pieces: int) -> None:
         await world.ask(BY_UUID, "POST", body=[sent[i : i + step] for i in range(0, len(sent), step)])
     ).status == 200
     assert (await recorded(world)).body == sent[:100].decode()
-    assert world.app._bodies.held == 0
+    assert not world.app._bodies.held
 
 
 @pytest.mark.parametrize(
@@ -66,10 +66,14 @@ async def test_a_limit_of_nothing_keeps_nothing() -> None:
 async def test_a_client_that_goes_away_leaves_nothing() -> None:
     world = World()
     reply = await asyncio.wait_for(
-        world.call({"type": "http", "headers": [(b"transfer-encoding", b"chunked")]}, receiver([b"hel", None])), 1
+        world.call(
+            {"type": "http", "path": BY_UUID, "query_string": b"", "headers": [(b"transfer-encoding", b"chunked")]},
+            receiver([b"hel", None]),
+        ),
+        1,
     )
     assert reply is None
-    assert (world.sink.order, world.app._bodies.held) == ([], 0)
+    assert (world.sink.order, world.app._bodies.held.total()) == ([], 0)
 
 
 async def test_a_slow_body_is_told_so_unless_what_is_kept_is_here() -> None:
@@ -92,7 +96,31 @@ async def test_an_endless_body_is_answered_and_closed() -> None:
 async def test_too_many_bytes_of_unfinished_bodies() -> None:
     world = World(Limits(held=10))
     assert (await world.ask(BY_UUID, "POST", body=[b"x" * 11, b"y"])).status == 503
-    assert (len(world.source._untold._refused), world.app._bodies.held) == (1, 0)
+    assert (len(world.source._untold._refused), world.app._bodies.held.total()) == (1, 0)
+
+
+async def test_unfinished_bodies_of_one_take_no_room_from_others() -> None:
+    """What nobody's URLs, or one project's, hold back is theirs: others are taken, and no gap is made of it."""
+    world = World(Limits(held=100, held_of_one=30, body_time=600.0))
+    held = [asyncio.create_task(world.ask(f"/ping/{UNKNOWN}", "POST", body=[b"x" * 10, STALL])) for _ in range(3)]
+    held.append(asyncio.create_task(world.ask("/nobody/any", "POST", body=[b"", STALL])))
+    while world.app._bodies.held[""] < 30:
+        await asyncio.sleep(0)
+    reply = await world.ask("/wrong/key", "POST", body=[b"x", b"y"])
+    assert (reply.status, reply.headers["retry-after"], reply.headers["connection"]) == (429, "1", "close")
+    for url in (BY_UUID, f"/{KEY}/{SLUG}"):
+        assert (await world.ask(url, "POST", body=[b"x" * 10, b"y"])).status == 200
+        held.append(asyncio.create_task(world.ask(url, "POST", body=[b"x" * 15, STALL])))
+        while world.app._bodies.held[PROJECT] < 15 * (len(held) - 4):
+            await asyncio.sleep(0)
+    assert world.app._bodies.held == {"": 30, PROJECT: 30}
+    assert (await world.ask(BY_UUID, "POST", body=[b"x", b"y"])).status == 429
+    assert (await world.ask(BY_UUID, "POST", body=b"in one piece")).status == 200
+    assert not world.source._untold._refused
+    for one in held:
+        one.cancel()
+    await asyncio.gather(*held, return_exceptions=True)
+    assert not world.app._bodies.held
 
 
 # What is recorded of a request, and the defects of section 13.
