@@ -18,6 +18,7 @@ from bench.idle_growth import idle_growth
 from bench.ingest import ingest
 from bench.load_states import load_states
 from bench.memory import memory
+from bench.pending import pending
 from bench.prober import prober
 from bench.processes import ending, module, running, spawn
 from bench.report import say
@@ -47,6 +48,7 @@ _COMMANDS = (
     idle_growth,
     load_states,
     memory,
+    pending,
     uptime,
     attacks,
     disk,
