@@ -3,7 +3,8 @@
 import asyncio
 import socket
 from collections.abc import AsyncIterator
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -86,6 +87,26 @@ async def test_a_look_up_ends_in_time_and_says_why(silent_first: Any) -> None:
     [found] = await resolver.resolve("GOOD.test", 80, socket.AF_INET)
     assert (found["host"], found["port"], found["hostname"]) == (V4, 80, "GOOD.test")
     await resolver.close()
+
+
+def hosts() -> dict[str, set[str]]:
+    """The addresses of each name in /etc/hosts."""
+    there: dict[str, set[str]] = {}
+    for line in Path("/etc/hosts").read_text().splitlines():
+        address, *names = line.partition("#")[0].split() or [""]
+        for name in names:
+            there.setdefault(name, set()).add(str(ip_address(address.partition("%")[0])))
+    return there
+
+
+async def test_the_hosts_file_is_read_before_anybody_is_asked(silent_first: Any) -> None:
+    silent_first.silent = True
+    resolver = SystemResolver([silent_first.server], seconds=10.0)
+    assert hosts()
+    for name, addresses in hosts().items():
+        assert addresses & {result["host"] for result in await resolver.resolve(name)}
+    await resolver.close()
+    assert not silent_first.asked
 
 
 async def test_a_name_that_is_not_answered_counts_as_an_answer_too_late() -> None:
