@@ -75,12 +75,14 @@ class Plan:
 @dataclass
 class World:
     """monitors: what is watched. controls: whether each shows the way out, and what it does. outages: of the region's
-    own network, begin and end. All in seconds from the beginning. skew: of the prober's clock, as it has measured it.
+    own network, begin and end. restarts: of the prober. All in seconds from the beginning. skew: of the prober's clock,
+    as it has measured it.
     """
 
     monitors: Sequence[Plan]
     controls: Sequence[tuple[bool, Plan]] = ()
     outages: Sequence[tuple[float, float]] = ()
+    restarts: Sequence[float] = ()
     skew: Micros | None = None
     journal: Journal = field(default_factory=Journal)
     folding: Folding = field(default_factory=lambda: Folding(Monitors()))
@@ -114,25 +116,26 @@ class World:
             Control(plan.name, beyond, lambda plan=plan: self._control(plan))  # type: ignore[misc]
             for beyond, plan in self.controls
         ]
-        self._prober = Prober(
-            REGION,
-            connector,
-            self,
-            clock,
-            1,
-            lambda sealed, *_: sealed,
-            monotonic=lambda: 1_000.0 + loop.time(),
-            controls=controls,
-        )
-        self._prober.whole(0)
-        self._tell(self.folding.committed)
-        stop = asyncio.Event()
-        probing = asyncio.create_task(self._prober.run(stop))
-        while loop.time() < seconds:
-            await asyncio.sleep(1.0)
-            self._tick()
-        stop.set()
-        await probing
+        for end in (*self.restarts, seconds):
+            self._prober = Prober(
+                REGION,
+                connector,
+                self,
+                clock,
+                1,
+                lambda sealed, *_: sealed,
+                monotonic=lambda: 1_000.0 + loop.time(),
+                controls=controls,
+            )
+            self._prober.whole(0)
+            self._tell(self.folding.committed)
+            stop = asyncio.Event()
+            probing = asyncio.create_task(self._prober.run(stop))
+            while loop.time() < end:
+                await asyncio.sleep(1.0)
+                self._tick()
+            stop.set()
+            await probing
         await connector.close()
 
     # ---- the log, and what follows it

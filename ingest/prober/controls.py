@@ -12,16 +12,16 @@ import contextlib
 import secrets
 import socket
 import struct
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from ipaddress import ip_address
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from dnslib import RCODE
 
 from infra.servers import Server, text_of
 from infra.settings import ControlTarget
-from ingest.prober.dns import DNS_PORT, system_servers
+from ingest.prober.dns import system_servers
 from ingest.prober.dns_question import Resolver, over_udp, question
 from ingest.prober.echoes import Echoes
 from ingest.prober.outcome import Failed
@@ -57,49 +57,48 @@ async def ask(controls: Sequence[Control], answered: Callable[[int], None]) -> N
 
 
 def control_targets(chosen: Iterable[ControlTarget], resolvers: Sequence[Server], echoes: Echoes) -> list[Control]:
-    """What is chosen by the setting. resolvers: those that probers ask; none: those of the host."""
-    made: list[Control] = []
-    for one in chosen:
-        if one == "resolver":
-            made += [_resolver(server) for server in resolvers or system_servers()]
-        elif one == "gateway":
-            made += [_gateway(address, echoes) for address in gateways()]
-        else:
-            made.append(_connection(one))
-    return made
+    """What is chosen by the setting. resolvers: those that probers ask; none: those of the host, as it knows them when
+    they are asked; the gateways, too, may change."""
 
-
-def _resolver(server: Server) -> Control:
-    async def asked() -> bool:
+    async def any_resolver() -> bool:
         packed = question(f"{secrets.token_hex(8)}.{_NOWHERE}", "A")
-        for _ in range(_TRIES):
-            with contextlib.suppress(TimeoutError, Failed):
-                async with asyncio.timeout(PATIENCE / _TRIES):
-                    answer, _ = await over_udp(Resolver([server], ours=True), packed)
-                    return answer.header.rcode in _TOLD
-        return False
+        return await _any(_tells(server, packed) for server in resolvers or system_servers())
 
-    return Control(f"resolver {text_of(server, DNS_PORT)}", True, asked)
+    async def any_gateway() -> bool:
+        """Whichever it does: answer echoes, or accept or refuse a connection."""
+        found = gateways()
+        echoing = [_echoes(address, echoes) for address in found]
+        return await _any([*echoing, *(_connects((address, _GATEWAY_PORT)) for address in found)])
+
+    own = {"resolver": Control("resolver", True, any_resolver), "gateway": Control("gateway", False, any_gateway)}
+    return [own[one] if isinstance(one, str) else _connection(one) for one in chosen]
 
 
 def _connection(server: Server) -> Control:
     return Control(text_of(server, 0), True, lambda: _connects(server))
 
 
-def _gateway(address: str, echoes: Echoes) -> Control:
-    async def asked() -> bool:
-        """Whichever it does: answer echoes, or accept or refuse a connection."""
-        ways = [asyncio.create_task(_echoes(address, echoes)), asyncio.create_task(_connects((address, _GATEWAY_PORT)))]
-        try:
-            for way in asyncio.as_completed(ways):
-                if await way:
-                    return True
-            return False
-        finally:
-            for one in ways:
-                one.cancel()
+async def _any(ways: Iterable[Coroutine[Any, Any, bool]]) -> bool:
+    """Whether one of them says yes; the others are not waited for."""
+    tasks = [asyncio.create_task(way) for way in ways]
+    try:
+        for way in asyncio.as_completed(tasks):
+            if await way:
+                return True
+        return False
+    finally:
+        for task in tasks:
+            task.cancel()
 
-    return Control(f"gateway {address}", False, asked)
+
+async def _tells(server: Server, packed: bytes) -> bool:
+    """Whether a resolver has asked others."""
+    for _ in range(_TRIES):
+        with contextlib.suppress(TimeoutError, Failed):
+            async with asyncio.timeout(PATIENCE / _TRIES):
+                answer, _ = await over_udp(Resolver([server], ours=True), packed)
+                return answer.header.rcode in _TOLD
+    return False
 
 
 async def _connects(server: Server) -> bool:

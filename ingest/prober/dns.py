@@ -20,6 +20,8 @@ from ingest.prober.outcome import Failed, Trace
 from schemas.monitors import Target
 
 DNS_PORT = 53
+# What a resolver says that can learn nothing of a name.
+UNKNOWN = str(RCODE.get(RCODE.SERVFAIL))
 _ADDRESSES = ("A", "AAAA")
 # So many of the records that were found are told.
 _TOLD = 5

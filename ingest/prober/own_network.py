@@ -8,6 +8,8 @@ The contract:
   seconds either. It is held for `HELD` seconds at most, whatever others do, and not at all where nothing can tell.
 - The prober says that its region is in trouble to every partition of `probe-results`, at once and again every 10 s, and
   says it when that is over: as soon as anything answers. What began before the end is told as `ours`, too.
+- So it does where nothing has answered since it was started, when a monitor that was up is silent. A machine that is
+  back before its network, after a power cut, accuses nobody.
 - Control targets are asked every 20 s, and every second while the network is out.
 """
 
@@ -23,6 +25,7 @@ from ingest.clock import Clock
 from ingest.needs import Log
 from ingest.prober import measures
 from ingest.prober.controls import PATIENCE, Control, ask
+from ingest.prober.dns import UNKNOWN
 from ingest.prober.region_watch import RegionWatch
 from schemas.base import SECOND, encode
 from schemas.probes import ProbeCompleted, RegionTroubled, RegionWell
@@ -67,18 +70,24 @@ class OwnNetwork:
         self._out_until = float("-inf")
         measures.troubled(region, False)
 
-    async def judge(self, result: ProbeCompleted, began: float, answered: float | None) -> ProbeCompleted:
-        """The result, of a probe that began then, as it is to be told. answered: when the network last answered it."""
+    async def judge(
+        self, result: ProbeCompleted, began: float, answered: float | None, was_up: bool = False
+    ) -> ProbeCompleted:
+        """The result, of a probe that began then, as it is to be told. answered: when the network last answered it.
+        was_up: the monitor was up."""
         if result.failure in _NO_PROBE:
             return result
         if answered is not None:
             self._answered(began, answered)
             if result.failure != "timeout":  # one that was connected may have lost the network since
                 return result
-        elif result.ok:  # as far as a resolver knows, which need not ask anybody
-            return result
+        elif result.ok or (result.failure == "answer" and result.detail != UNKNOWN):
+            return result  # so the resolver of this host says, which need not ask anybody
         if self._watch.out_since is None and self._watch.may_tell(now := self._monotonic()):
             await self._hold(now)
+        if was_up:
+            self._watch.was_well()
+            self._look()
         if self._watch.out_since is not None:
             self._say()
         elif began >= self._out_until:
@@ -94,6 +103,10 @@ class OwnNetwork:
         pause = _ASK_SECONDS if self._watch.out_since is None else _ASK_AGAIN_SECONDS
         if self._monotonic() - self._began >= pause:
             self._ask()
+
+    def stood_still(self, seconds: float) -> None:
+        """This process did, for so long."""
+        self._watch.stood_still(seconds)
 
     async def close(self) -> None:
         """Ask nobody any more."""

@@ -175,7 +175,7 @@ class Prober:
             self._push(begun, monitor.id, partition, _FIRST)
             return
         watched.asked = (begun, 0)
-        self._running.begin(monitor, watched.sealed, begun, 0, state.maintained)
+        self._running.begin(monitor, watched.sealed, begun, 0, state)
 
     def _plan_confirmation(self, partition: int, watched: _Watched, monitor: Monitor, doubt: Doubt | None) -> None:
         if doubt is None or watched.asked == (doubt.since, doubt.asked):
@@ -244,15 +244,14 @@ class Prober:
             doubt = watched.state.doubt if watched.state is not None else None
             if doubt is not None and doubt.asked == confirm and watched.asked != (doubt.since, confirm):
                 watched.asked = (doubt.since, confirm)
-                self._running.begin(monitor, watched.sealed, doubt.since, confirm)
+                self._running.begin(monitor, watched.sealed, doubt.since, confirm, watched.state)
             return
         if watched.due != at:  # another definition has been heard since
             return
         watched.due = self._next_slot(monitor, now)
         if now - at < step(monitor):
             measures.started(now - at)
-            maintained = watched.state is not None and watched.state.maintained
-            self._running.begin(monitor, watched.sealed, at, 0, maintained)
+            self._running.begin(monitor, watched.sealed, at, 0, watched.state)
         else:
             measures.missed((watched.due - at) // (step(monitor) * len(monitor.probed_from)))
         self._push(watched.due, id, partition, 0)

@@ -10,7 +10,8 @@ The contract:
   (the gateway) may not: they answer as well when the way out is cut.
 - Well again: as soon as any target, or such a control target, answers. However long that takes: nothing is known of any
   target meanwhile, which is what people are told then.
-- With no control target that answered a short time ago nothing is judged.
+- With no control target that answered a short time ago nothing is judged, but for one case: nothing has ever answered
+  (the prober was started while its network was out), and now a target is silent that was well before.
 
 Times are seconds of any steady clock.
 """
@@ -24,8 +25,8 @@ _NEVER = float("-inf")
 class RegionWatch:
     """beyond: of each control target, whether its answer shows that the way out of the local network is there.
 
-    heard: when anything answered last. out_since: when the questions were asked that found the network to be out, None
-    while it is not. asked_at: when the newest questions were asked.
+    heard: when anything answered last, but for a gateway before all else. out_since: when the questions were asked that
+    found the network to be out, None while it is not. asked_at: when the newest questions were asked.
     """
 
     def __init__(self, beyond: Sequence[bool] = ()) -> None:
@@ -48,7 +49,10 @@ class RegionWatch:
     def control_answered(self, number: int, at: float) -> bool:
         """A control target has answered. Returns whether that shows that the network is there, as far as is judged."""
         self._well[number] = at
-        by_beyond = self._beyond_well(at) if self.out_since is None else self._judged_by_beyond
+        if self.out_since is not None:
+            by_beyond = self._judged_by_beyond
+        else:
+            by_beyond = self._beyond_well(at) or (self.heard == _NEVER and any(self._beyond))
         if by_beyond and not self._beyond[number]:
             return False
         self.answered(at)
@@ -59,9 +63,21 @@ class RegionWatch:
         self.asked_at = began
         if self.out_since is not None or self.heard >= began:
             return
-        if any(well >= began - SHORT for well in self._well):
-            self._judged_by_beyond = self._beyond_well(began)
-            self.out_since = began
+        by_beyond = self._beyond_well(began)
+        newest = max(
+            (well for far, well in zip(self._beyond, self._well, strict=True) if far is by_beyond), default=_NEVER
+        )
+        if began - SHORT <= newest < began:
+            self._judged_by_beyond, self.out_since = by_beyond, began
+
+    def was_well(self) -> None:
+        """A target is silent that was well before this prober started, or since."""
+        if self.heard == _NEVER and self.out_since is None and self.asked_at != _NEVER and self._well:
+            self._judged_by_beyond, self.out_since = any(self._beyond), self.asked_at
+
+    def stood_still(self, seconds: float) -> None:
+        """So much time has passed in which nothing was asked or heard."""
+        self._well = [well + seconds for well in self._well]
 
     def _beyond_well(self, at: float) -> bool:
         """Whether a control target beyond the local network answered a short time before."""

@@ -28,6 +28,7 @@ from ingest.prober.kinds import probe
 from ingest.prober.outcome import Trace
 from ingest.prober.own_network import OwnNetwork
 from schemas.base import Micros, encode
+from schemas.monitor_states import MonitorState
 from schemas.monitors import Monitor, Sealed
 from schemas.probes import ProbeCompleted
 from schemas.topics import PROBE_RESULTS
@@ -74,15 +75,16 @@ class Running:
         if now - self._beat_at > STANDSTILL:
             self._stood_until = now
             log.warning("prober.stood_still", seconds=round(now - self._beat_at, 1))
+            self._network.stood_still(now - self._beat_at)
         self._beat_at = now
         self._network.beat()
 
     def begin(
-        self, monitor: Monitor, sealed: Sealed | None, slot: Micros, confirm: int, maintained: bool = False
+        self, monitor: Monitor, sealed: Sealed | None, slot: Micros, confirm: int, state: MonitorState | None = None
     ) -> None:
-        """Probe `monitor` and append the result. `sealed` None: what is sealed cannot be read. `maintained`: it is in
-        maintenance, which the result tells. Nothing is probed while Kafka has no room for results, nor while our clock
-        is known to be so wrong that they would not count."""
+        """Probe `monitor` and append the result. `sealed` None: what is sealed cannot be read. `state`: as far as it is
+        known; that it is in maintenance the result tells. Nothing is probed while Kafka has no room for results, nor
+        while our clock is known to be so wrong that they would not count."""
         project = monitor.project
         if (self._disk is not None and not self._disk.has_room) or not may_probe(self._sink.skew):
             measures.missed(1)
@@ -94,7 +96,7 @@ class Running:
         else:
             self._under_way += 1
             self._of_project[project] += 1
-            work = self._probe(monitor, sealed, slot, confirm, maintained)
+            work = self._probe(monitor, sealed, slot, confirm, state)
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -105,7 +107,9 @@ class Running:
             await asyncio.wait(self._tasks, timeout=_ENDING_SECONDS)
         await self._network.close()
 
-    async def _probe(self, monitor: Monitor, sealed: Sealed, slot: Micros, confirm: int, maintained: bool) -> None:
+    async def _probe(
+        self, monitor: Monitor, sealed: Sealed, slot: Micros, confirm: int, state: MonitorState | None
+    ) -> None:
         began, at, trace = self._monotonic(), max(slot, self._clock.now()), Trace()
         try:
             result = await probe(self._connector, monitor, sealed, slot, confirm, self._region, at, trace)
@@ -119,12 +123,13 @@ class Running:
             result = replace(result, failure="ours", detail="this prober stood still")
         if self._domains is not None and (expires := self._domains.expires(monitor)) is not None:
             result = replace(result, domain_expires=expires)
-        if maintained:
+        if state is not None and state.maintained and not confirm:
             result = replace(result, maintenance=True)
         answered = None
         if trace.answered is not None:
             answered = self._monotonic() - (time.perf_counter_ns() - trace.answered) / 1e9
-        await self._report(monitor, await self._network.judge(result, began, answered))
+        was_up = state is not None and state.status == "up"
+        await self._report(monitor, await self._network.judge(result, began, answered, was_up))
 
     def _leave(self, project: str) -> None:
         self._under_way -= 1

@@ -132,14 +132,16 @@ def test_the_gateways_are_read_from_the_kernel(tmp_path: Path) -> None:
     assert gateways(tmp_path) == []
 
 
-def test_the_resolvers_are_those_of_probers_or_else_of_the_host(monkeypatch: pytest.MonkeyPatch) -> None:
-    given: list[Server] = [(V4, 53), (V6, 5353)]
-    assert [one.name for one in control_targets(["resolver"], given, Echoes())] == [
-        f"resolver {V4}",
-        f"resolver [{V6}]:5353",
-    ]
-    monkeypatch.setattr(controls, "system_servers", lambda: [("192.0.2.53", 53)])
-    assert [one.name for one in control_targets(["resolver", (V4, 443)], (), Echoes())] == [
-        "resolver 192.0.2.53",
-        f"{V4}:443",
-    ]
+async def test_the_resolvers_are_those_of_probers_or_else_of_the_host_as_it_knows_them_now(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    of_host: list[Server] = []
+    monkeypatch.setattr(controls, "system_servers", lambda: of_host)
+    some = control_targets(["resolver", (V4, 1)], (), Echoes())
+    assert [one.name for one in some] == ["resolver", f"{V4}:1"]
+    assert await answering(some) == [1]
+    async with resolving({}) as told, resolving({}) as away:
+        away.silent = True
+        of_host[:] = [away.server, told.server]  # one that answers is enough
+        assert await answering(some) == [0, 1]
+        assert await answering(control_targets(["resolver"], [away.server], Echoes())) == []

@@ -5,13 +5,18 @@ in virtual time, in every installation that hypothesis can think of.
 from dataclasses import replace
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from processors.monitors import Monitors
 from schemas.probes import RegionTroubled
 from tests.folding import Folding
 from tests.prober_world import Plan, World
+
+# What fails is told as it is: to make it smaller would take minutes.
+_PHASES = (Phase.explicit, Phase.reuse, Phase.generate)
+many = settings(max_examples=30, deadline=None, phases=_PHASES)
+some = settings(max_examples=20, deadline=None, phases=_PHASES)
 
 # From here on something happens; before, everything has been seen as it was.
 BEGIN = 60.0
@@ -73,7 +78,7 @@ def within(plan: Plan) -> float:
     return plan.interval + plan.confirmations * (plan.timeout + 5.0 + 1.0) + 2.0
 
 
-@settings(max_examples=30, deadline=None)
+@many
 @given(victims, attackers, controls, failing, st.booleans())
 def test_no_targets_of_a_project_hide_or_delay_an_outage_of_anothers(
     victims: list[Plan], attackers: list[Plan], controls: tuple[tuple[bool, Plan], ...], how: str, all_at_once: bool
@@ -86,14 +91,14 @@ def test_no_targets_of_a_project_hide_or_delay_an_outage_of_anothers(
     down = beside.went("down")
     for plan in victims:
         since, detected = down[plan.name]
-        assert since == alone[plan.name][0]
+        assert abs(since - alone[plan.name][0]) < 0.1
         # A question about the network is asked at most twice a second, whoever it is asked for.
         assert detected - alone[plan.name][1] <= 1.0 + plan.confirmations
         assert detected <= BEGIN + within(plan)
     assert of_type_in(beside) == []
 
 
-@settings(max_examples=20, deadline=None)
+@some
 @given(victims, dead_ones, controls)
 def test_no_targets_that_have_been_dead_for_long_hide_a_new_outage(
     victims: list[Plan], dead: list[Plan], controls: tuple[tuple[bool, Plan], ...]
@@ -105,30 +110,36 @@ def test_no_targets_that_have_been_dead_for_long_hide_a_new_outage(
         assert down[plan.name][1] <= BEGIN + within(plan)
 
 
-@settings(max_examples=30, deadline=None)
+@many
 @given(
     plans("many", 1, 8, confirmations=one_or_two),
     telling,
     st.floats(BEGIN, BEGIN + 30),
     st.floats(30, 500),
+    st.lists(st.floats(BEGIN, BEGIN + 200), max_size=2).map(sorted),
 )
 def test_an_outage_of_the_network_accuses_nobody(
-    monitors: list[Plan], controls: tuple[tuple[bool, Plan], ...], begin: float, lasts: float
+    monitors: list[Plan],
+    controls: tuple[tuple[bool, Plan], ...],
+    begin: float,
+    lasts: float,
+    restarts: list[float],
 ) -> None:
-    """From its first second to its last, and one target is enough to see it."""
-    world = World(monitors, controls, [(begin, begin + lasts)]).run(begin + lasts + 60)
+    """From its first second to its last, and one target is enough to see it; whenever the prober is started."""
+    restarts = [at for at in restarts if at < begin + lasts]
+    world = World(monitors, controls, [(begin, begin + lasts)], restarts).run(begin + lasts + 60)
     assert world.went("down") == {}
-    assert of_type_in(world) != []
     unknown = world.went("not_observed")
     for plan in monitors:  # people are told by that what is known, and when it lasts
-        if lasts > 30 + plan.interval + plan.timeout:
+        if lasts > (1 + len(restarts)) * plan.interval + plan.timeout + 10:  # a whole probe fell into it
+            assert of_type_in(world) != []
             assert plan.name in unknown
     again = Folding(Monitors())
     again.feed(world.journal)
     assert again.outcome() == world.folding.outcome()
 
 
-@settings(max_examples=20, deadline=None)
+@some
 @given(plans("many", 1, 8), st.floats(BEGIN, BEGIN + 30), st.floats(30, 500), attackers)
 def test_an_outage_behind_the_gateway_accuses_nobody_that_was_well(
     monitors: list[Plan], begin: float, lasts: float, attackers: list[Plan]
@@ -142,7 +153,7 @@ def test_an_outage_behind_the_gateway_accuses_nobody_that_was_well(
     assert set(world.went("down")).isdisjoint(plan.name for plan in cut)
 
 
-@settings(max_examples=20, deadline=None)
+@some
 @given(victims, telling, plans("other", 0, 3))
 def test_what_is_really_down_after_an_outage_of_the_network_is_told(
     victims: list[Plan], controls: tuple[tuple[bool, Plan], ...], others: list[Plan]

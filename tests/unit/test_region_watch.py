@@ -110,3 +110,37 @@ def test_it_lasts_while_nothing_answers_however_long_that_is() -> None:
     assert not ask(here, 10_000.0, RESOLVER)
     # What it was judged by then can be silent again.
     assert ask(here, 10_010.0)
+
+
+def is_out(here: RegionWatch) -> bool:
+    """After a target was silent that was well before."""
+    here.was_well()
+    return here.out_since is not None
+
+
+def test_a_network_that_was_never_there_since_the_start_is_out_for_what_was_well_before() -> None:
+    for answers in (RESOLVER, OTHER, None):
+        here = watch()
+        assert not ask(here, 1.0)
+        assert is_out(here)
+        assert ask(here, 5.0, GATEWAY)
+        if answers is None:
+            here.answered(6.0)
+        else:
+            here.control_answered(answers, 6.0)
+        assert not is_out(here)  # something has answered, so it is the target
+
+
+def test_the_gateway_alone_does_not_show_a_way_out_that_was_never_there() -> None:
+    assert is_out(watch(GATEWAY))
+    only = RegionWatch([False])
+    assert not is_out(only)  # it has not been asked yet
+    ask(only, 0.0, GATEWAY)
+    assert not is_out(only)
+
+
+def test_time_that_this_process_stood_still_makes_nothing_old() -> None:
+    here = watch(RESOLVER)
+    here.stood_still(3_600.0)
+    assert here.may_tell(3_620.0)
+    assert ask(here, 3_620.0)
