@@ -69,6 +69,11 @@ class FoldProgress:
         progress, heard = self._known.get(place), self._heard.get(place, 0.0)
         return progress.due if progress is not None and time.monotonic() - heard < FORGOTTEN_SECONDS else None
 
+    def newest_epoch(self, slot: str) -> int:
+        """The newest epoch of a source of pings in a slot that a partition knows of, 0 when none does."""
+        sources = [progress.sources.get(slot) for progress in self._known.copy().values()]
+        return max((source.epoch for source in sources if source is not None), default=0)
+
     def loaded(self) -> None:
         """What is known now was there before: it does not tell that anything is being folded."""
         self._loaded = dict(self._known)

@@ -104,7 +104,8 @@ async def serve(settings: Settings, listener: socket.socket, slot: str, pings: b
         source = None
         if pings:
             peers.begin(clock.now() - clock.offset)
-            source = Source(settings, clock, sink, slot, partitions, installation, dues=progress, peers=peers)
+            after = max(peers.newest_epoch, progress.newest_epoch(slot))
+            source = Source(settings, clock, sink, slot, partitions, installation, None, progress, peers, after)
         clickhouse = ClickHouse(Address.parse(clickhouse_of(settings)))
         stack.push_async_callback(clickhouse.close)
         written = GroupProgress(bootstrap, GROUP, [(TRANSITIONS.name, number) for number in range(partitions)])

@@ -33,6 +33,8 @@ RETIRED: Micros = 60 * SECOND
 FORGOTTEN: Micros = 86_400 * SECOND
 # Operators are told the newest slots whose ticks were refused: one that never comes back must not be kept for ever.
 MOST_REFUSED = 16
+# After the newest refusal they are told for so long.
+REFUSED_KEPT: Micros = 86_400 * SECOND
 
 
 def vouched(progress: Progress, appended: Micros) -> Micros:
@@ -44,8 +46,8 @@ def fold_plain_tick(progress: Progress, tick: Tick, appended: Micros = 0) -> Pro
     """The time of a journal that a ticker ticks. `appended`: the time of the tick's record, 0 when it tells none."""
     ahead = ahead_of_kafka(tick, appended)
     if ahead > CLOCK_BOUND:
-        return _refuse(progress, tick, ahead)
-    return replace(_accept(progress, tick), time=max(progress.time, tick.now), offset=tick.offset)
+        return _refuse(progress, tick, ahead, appended)
+    return replace(_accept(progress, tick, appended), time=max(progress.time, tick.now), offset=tick.offset)
 
 
 def fold_tick(progress: Progress, tick: Tick, appended: Micros = 0) -> tuple[Progress, list[Gap]]:
@@ -55,8 +57,8 @@ def fold_tick(progress: Progress, tick: Tick, appended: Micros = 0) -> tuple[Pro
         return progress, []
     ahead = ahead_of_kafka(tick, appended)
     if abs(ahead) > CLOCK_BOUND:
-        return _refuse(progress, tick, ahead), []
-    progress = _accept(progress, tick)
+        return _refuse(progress, tick, ahead, appended), []
+    progress = _accept(progress, tick, appended)
     clock = max(progress.clock, tick.now - tick.offset)
     heard = _hear(progress.sources, tick, clock, appended)
     known = heard.get(tick.slot)
@@ -127,15 +129,19 @@ def open_gap(progress: Progress, cause: GapCause, start: Micros) -> tuple[Progre
     return replace(progress, gaps=gaps.still_open()), gaps.changes()
 
 
-def _refuse(progress: Progress, tick: Tick, ahead: Micros) -> Progress:
+def _refuse(progress: Progress, tick: Tick, ahead: Micros, appended: Micros) -> Progress:
     others = [(slot, by) for slot, by in progress.refused.items() if slot != tick.slot]
-    return replace(progress, refused=dict([*others, (tick.slot, ahead)][-MOST_REFUSED:]))
+    refused = dict([*others, (tick.slot, ahead)][-MOST_REFUSED:])
+    return replace(progress, refused=refused, refused_at=max(progress.refused_at, appended))
 
 
-def _accept(progress: Progress, tick: Tick) -> Progress:
-    if tick.slot not in progress.refused:
+def _accept(progress: Progress, tick: Tick, appended: Micros) -> Progress:
+    if not progress.refused:
         return progress
-    return replace(progress, refused={slot: by for slot, by in progress.refused.items() if slot != tick.slot})
+    # A host that was taken away never sends the tick that would end it.
+    is_old = appended - progress.refused_at > REFUSED_KEPT
+    refused = {} if is_old else {slot: by for slot, by in progress.refused.items() if slot != tick.slot}
+    return progress if len(refused) == len(progress.refused) else replace(progress, refused=refused)
 
 
 def newest(progress: Progress) -> Micros:

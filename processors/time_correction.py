@@ -23,12 +23,18 @@ def correct_time(view: View, context: Context) -> Micros | None:
     """Set the partition's time back to that of the record in hand; that time, or None when it is not ahead."""
     progress: Progress = view.get(PROGRESS_KEY)
     time = context.at + progress.offset
-    if not context.at or context.retried or progress.time <= time:
+    if not context.at or context.retried:
+        return None
+    if progress.time <= time:
+        if progress.refused:  # whoever corrects the time has looked at what was refused
+            view.put(PROGRESS_KEY, replace(progress, refused={}))
         return None
     clock = min(progress.clock, context.at)
     sources = {
         slot: replace(
             source,
+            # An epoch is its process's clock at the start. After one that was ahead, no later one would count.
+            epoch=source.epoch if source.epoch <= context.at else 0,
             at=min(source.at, time),
             now=min(source.now, context.at + source.offset),
             heard=min(source.heard, clock),

@@ -147,6 +147,7 @@ class Progress(Value, tag="partition"):
     stopped_at: when the last source closed in good order, while there is none.
     offset: what the test clock added to the newest tick. The time of a record and this, together, are a time, too.
     refused: by slot, how far the newest tick was from the time of its record, when it was so far that it was refused.
+    refused_at: when the newest of them was refused, by Kafka's clock; a day later they are forgotten.
     due: nothing is to be done by a tick before then, as far as was known when this was written; it may be too early,
     and is never too late. None: not known. A hint for those who tick, and no part of what is folded.
     epochs: which versions folded which part of the journal, oldest first; one is added when a version changes.
@@ -165,6 +166,7 @@ class Progress(Value, tag="partition"):
     stopped_at: Micros | None = None
     offset: Micros = 0
     refused: dict[str, Micros] = field(default_factory=dict)
+    refused_at: Micros = 0
     due: Micros | None = None
     fold: int = 0
     tzdata: str = ""

@@ -61,6 +61,12 @@ class Peers:
             self._last[slot] = _Last(beat, now - max(0, real - (beat.now - beat.offset)) / SECOND)
         self._before = self._last.get(self._slot)
 
+    @property
+    def newest_epoch(self) -> int:
+        """The newest epoch of a source in our slot, 0 when none is known."""
+        last = self._last.get(self._slot)
+        return 0 if last is None else last.beat.epoch
+
     def predecessor(self, epoch: int) -> Relayed | None:
         """How far the source before `epoch` came in the same slot; None when it is not known, or has closed."""
         before = self._before

@@ -45,7 +45,8 @@ class Source:
     """To be made inside a running event loop. `begin` before listening; `close` after the last request is answered.
 
     acked: per partition, the newest offset of a ping that this process has acknowledged; -1 before.
-    `dues`, `peers`: see `Ticking`; without them every partition is ticked every second.
+    `dues`, `peers`: see `Ticking`; without them every partition is ticked every second. after: the newest epoch that
+    is known of the slot.
     `installation`: the id of the Kafka cluster, which answers to synthetic pings prove; None: none are sent, none
     answered (tests).
     """
@@ -61,9 +62,11 @@ class Source:
         disk: Disk | None = None,
         dues: Dues | None = None,
         peers: Peers | None = None,
+        after: int = 0,
     ) -> None:
         self.slot = slot
-        self.epoch = time.time_ns() // 1000  # of the real clock: it must grow, whatever a test does to time
+        # Of the real clock, and it must grow, also when that clock was set back: ticks of an older epoch count nothing.
+        self.epoch = max(time.time_ns() // 1000, after + 1)
         self.partitions = partitions
         self.acked = [-1] * partitions
         self._clock = clock

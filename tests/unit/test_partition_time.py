@@ -373,3 +373,16 @@ def test_ever_new_sources_with_wrong_clocks_are_not_all_remembered() -> None:
     assert list(ticks.progress.refused) == [f"pod-{number}" for number in range(2 * MOST_REFUSED, 3 * MOST_REFUSED)]
     ticks(0, slot=f"pod-{2 * MOST_REFUSED}", appended=0)
     assert len(ticks.progress.refused) == MOST_REFUSED - 1
+
+
+def test_what_was_refused_is_forgotten_a_day_later(tick: Ticks) -> None:
+    """Also of a host that was taken away for good, and never sends the tick that would end it."""
+    day = 86_400
+    tick(1, appended=1)
+    tick(500, "gone", appended=2)
+    tick(3, appended=3)
+    assert list(tick.progress.refused) == ["gone"]
+    tick(day + 1, appended=day + 1)
+    assert list(tick.progress.refused) == ["gone"]
+    tick(day + 3, appended=day + 3)
+    assert tick.progress.refused == {}

@@ -1,6 +1,7 @@
 """The source: ticks as low watermarks, and what they tell of refused pings and of the public URL (DESIGN section 2)."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -418,3 +419,16 @@ async def test_pings_tell_who_stamped_them() -> None:
     await world.ask(BY_UUID)
     ((_, ping),) = world.sink.pings
     assert (ping.by, ping.at) == (world.source.by, NOON)
+
+
+async def test_an_epoch_is_above_every_one_before(tmp_path: Path) -> None:
+    """A clock that was set back between two starts would make every tick count nothing."""
+    ahead = time.time_ns() // 1000 + 7_200 * SECOND
+    settings = Settings(data=tmp_path)
+    sources = [
+        Source(settings, Clock(settings), MemorySink(), "web-0", 1, None, after=after)
+        for after in (0, ahead, ahead + 1)
+    ]
+    assert sources[0].epoch < ahead
+    assert [source.epoch for source in sources[1:]] == [ahead + 1, ahead + 2]
+    assert sources[1].by == sources[1].epoch

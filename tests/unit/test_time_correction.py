@@ -170,3 +170,28 @@ def test_one_that_is_put_back_from_the_dead_letters_does_nothing() -> None:
     one.tell(plain(NOW), NOW)
     one.folding.feed([Record(5, NOW - SECOND, b"", encode(TimeCorrected()), retried=True)])
     assert one.folding.progress.time == NOW
+
+
+def test_a_source_that_began_in_the_future_is_followed_by_one_of_today() -> None:
+    """The whole host was ahead, so its ticks counted; its epochs would have outlived the mending of the time."""
+    one = a_check()
+    late = seconds(HOURS)
+    one.tell(Tick(slot="web-0", epoch=late, at=late, now=late), late)
+    # The clock is right again, and so is the next process; its ticks count nothing until the time is mended.
+    today = Tick(slot="web-0", epoch=seconds(20), at=seconds(20), now=seconds(20))
+    one.tell(today, seconds(20))
+    one.tell(TimeCorrected(), seconds(21))
+    assert one.folding.progress.time == seconds(21)
+    # Deadlines pass with its ticks again, be it that it was started before.
+    for second in range(22, 30):
+        one.tell(Tick(slot="web-0", epoch=seconds(20), at=seconds(second), now=seconds(second)), seconds(second))
+    assert one.folding.progress.time == seconds(29)
+
+
+def test_mending_forgets_what_was_refused_also_when_no_time_is_ahead() -> None:
+    one = a_check()
+    one.tell(Tick(slot="web-9", epoch=1, at=seconds(HOURS), now=seconds(HOURS)), seconds(2))
+    assert one.folding.progress.refused == {"web-9": (HOURS - 2) * SECOND}
+    one.tell(TimeCorrected(), seconds(3))
+    assert one.folding.progress.refused == {}
+    assert one.folding.progress.time == seconds(1)
