@@ -32,7 +32,7 @@ from tests.toy_fold import GROUPS, Added, Total, Toy
 
 FOLD = Toy("toy").folds[0]
 ONE = Added(number=1)
-SOON = 5.0
+SOON = 30.0
 
 
 class Kafka:

@@ -99,14 +99,14 @@ def sink(patience: float = PATIENCE, answers: Callable[[], bool] | None = None) 
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not condition():
             await asyncio.sleep(0.005)
 
 
 async def ended(future: "asyncio.Future[Position]") -> Position:
     """The future's outcome; it must come, at the latest, long after the sink's patience."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         return await future
 
 
