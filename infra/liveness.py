@@ -22,6 +22,8 @@ from typing import Any, NamedTuple, NoReturn
 
 import structlog
 
+from infra.births import birth_of
+
 log = structlog.get_logger(__name__)
 
 STALL_SECONDS = 30.0
@@ -217,6 +219,7 @@ def _report(role: str, counter: int, outlook: Outlook) -> dict[str, Any]:
     return {
         "role": role,
         "pid": os.getpid(),
+        "birth": birth_of(os.getpid()),
         "counter": counter,
         "at": round(time.time(), 3),
         "waiting": waiting and waiting[0],

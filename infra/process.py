@@ -45,20 +45,6 @@ def end_with_parent() -> None:
         ctypes.CDLL(None).prctl(1, signal.SIGTERM)
 
 
-def birth_of(pid: int) -> str | None:
-    """What tells a process from a later one with the same number: the boot and the moment of its beginning (Linux).
-
-    None when there is no such process, or that is not known.
-    """
-    try:
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-        status = Path(f"/proc/{pid}/stat").read_text(errors="replace")
-    except OSError:
-        return None
-    # After the program's name, which stands in brackets and may hold anything, the 20th is the moment.
-    return f"{boot}/{status.rpartition(')')[2].split()[19]}"
-
-
 class Stop(asyncio.Event):
     """Set by SIGTERM and SIGINT. A role that has not called `started` by then is cancelled, wherever it waits."""
 

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from infra.births import birth_of
 from infra.process import EXIT_DEFECTIVE
 
 # Of a role that makes progress the file moves once a second.
@@ -46,7 +47,7 @@ class RoleFiles:
         for name, file in files.items():
             if (quiet := self._quiet(name, file, now)) >= _QUIET_SECONDS:
                 report = _read(file)
-                if name in supervised or _runs(report.get("pid")):
+                if name in supervised or _runs(report):
                     slowest = report.get("slowest") or {}
                     doing = f" ({slowest['activity']})" if slowest.get("activity") else ""
                     wrong[name] = f"makes no progress for {quiet:.0f} s{doing}"
@@ -60,7 +61,7 @@ class RoleFiles:
         file = self._run / "supervisor.json"
         report = _read(file)
         roles = report.get("roles") or {}
-        if not _runs(report.get("pid")):
+        if not _runs(report):
             self.restarts = {}
             return {}
         if (quiet := self._quiet("supervisor", file, now)) >= _QUIET_SECONDS:
@@ -102,5 +103,9 @@ def _read(file: Path) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _runs(pid: object) -> bool:
-    return isinstance(pid, int) and Path(f"/proc/{pid}").exists()
+def _runs(report: dict[str, Any]) -> bool:
+    """Whether the process that wrote the report still runs, and no other has its number."""
+    pid, birth = report.get("pid"), report.get("birth")
+    if not isinstance(pid, int):
+        return False
+    return birth_of(pid) == birth if birth else Path(f"/proc/{pid}").exists()

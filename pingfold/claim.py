@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from infra.births import birth_of
 from infra.embedded import ports
 from infra.listening import check_free
 from infra.private_files import private_folder
-from infra.process import birth_of
 from infra.settings import Settings
 
 # A killed supervisor's roles are told by the kernel to end; so long they may take.

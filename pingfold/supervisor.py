@@ -24,8 +24,9 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from infra.births import birth_of
 from infra.liveness import STALL_SECONDS, publish
-from infra.process import birth_of, end_with_parent, progress_file
+from infra.process import end_with_parent, progress_file
 from infra.settings import Settings
 from infra.tasks import persistent
 from pingfold import metrics_folder
@@ -119,9 +120,11 @@ class Supervisor:
 
     async def publish(self) -> None:
         """Keep `data/run/supervisor.json` current, for ever: for `/readyz` and `/metrics`."""
+        birth = birth_of(os.getpid())
         for turn in itertools.count():
             report = {
                 "pid": os.getpid(),
+                "birth": birth,
                 "counter": turn,
                 "roles": {
                     str(role): {

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from infra.births import birth_of
 from infra.embedded.ports import HOST, free_port
 from infra.listening import CannotListen, bind, check_free
-from infra.process import birth_of
 from infra.settings import Settings
 from pingfold import claim
 from pingfold.claim import CannotStart, claim_ports, data_folder, end_former_roles

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from infra.births import birth_of
 from infra.liveness import publish
 from infra.process import EXIT_DEFECTIVE
 from infra.role_files import Restarts, RoleFiles
@@ -109,3 +110,16 @@ def test_what_nobody_supervises_and_has_ended_is_nobodys_fault(tmp_path: Path) -
     assert files.look(60.0) == {}
     (tmp_path / "run" / "supervisor.json").write_text("{")
     assert files.look(61.0) == {}
+
+
+def test_a_number_that_another_process_has_by_now_is_nobodys_fault(tmp_path: Path) -> None:
+    """Files that a killed run or another boot has left behind: the number that they name is ours."""
+    files, birth = RoleFiles(tmp_path), birth_of(os.getpid())
+    roles = {"worker-0": {"pid": None, "restarts": 0, "replaced": 0, "ended": None}}
+    for written, wrong in (("another-boot/17", set()), (birth, {"supervisor", "writer-0"})):
+        progress = {"pid": os.getpid(), "birth": written, "slowest": None}
+        publish(tmp_path / "run" / "writer-0.progress", progress)
+        publish(tmp_path / "run" / "supervisor.json", {"pid": os.getpid(), "birth": written, "roles": roles})
+        first = 0.0 if wrong else 100.0
+        files.look(first)
+        assert set(files.look(first + 60.0)) - {"worker-0"} == wrong

@@ -1,0 +1,17 @@
+"""When a process began: a process id that was written down may be another's by the time it is read."""
+
+from pathlib import Path
+
+
+def birth_of(pid: int) -> str | None:
+    """What tells a process from a later one with the same number: the boot and the moment of its beginning (Linux).
+
+    None when there is no such process, or that is not known.
+    """
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        status = Path(f"/proc/{pid}/stat").read_text(errors="replace")
+    except OSError:
+        return None
+    # After the program's name, which stands in brackets and may hold anything, the 20th is the moment.
+    return f"{boot}/{status.rpartition(')')[2].split()[19]}"
