@@ -167,8 +167,9 @@ async def serve(settings: Settings, listener: socket.socket, slot: str, pings: b
         # What is loaded stays: walking through it again and again would hold up every request for a tenth of a second.
         gc.collect()
         gc.freeze()
-        log.info("web.listening", url=settings.base_url)
-        await serve_http(_dispatch(ping_app, rest), listener, _room(settings, source), stop)
+        room = _room(settings, source)
+        log.info("web.listening", url=settings.base_url, connections=room.bounds.most)
+        await serve_http(_dispatch(ping_app, rest), listener, room, stop)
 
 
 def _room(settings: Settings, source: Source | None) -> Room:
