@@ -80,6 +80,11 @@ class Settings(BaseSettings):
     ping_body_limit: Annotated[int | None, Field(ge=0, le=UNANNOUNCED_BODY_LIMIT)] = 100_000
     slugs: Literal["chosen", "from-name"] = "chosen"
     pings_per_minute: int = Field(5, ge=0)
+    # Log signals of a check in a minute, bytes of ping bodies of a project in a day, checks that its pings make in an
+    # hour; 0 is no limit. Each process counts for itself.
+    logs_per_minute: int = Field(60, ge=0)
+    bytes_per_day: int = Field(2**30, ge=0)
+    new_checks_per_hour: int = Field(1_000, ge=0)
     # Test notifications of a project; 0: no limit.
     test_sends_per_hour: int = Field(30, ge=0)
     private_targets: Annotated[tuple[Allowed, ...], NoDecode] = ()

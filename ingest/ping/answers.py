@@ -65,6 +65,7 @@ class Answers:
         self.not_found = Answer(404, "not found")
         self.ambiguous = Answer(409, "ambiguous slug")
         self.rate_limited = Answer(429, "rate limit exceeded")
+        self.too_many_checks = Answer(429, "too many new checks in this hour", (b"retry-after", b"600"))
         self.invalid_url = Answer(400, "invalid url format")
         self.invalid_uuid = Answer(400, "invalid uuid format")
         self.too_slow = Answer(408, "the request body came too slowly")

@@ -27,6 +27,7 @@ from infra.log.sink import NotStored
 from infra.settings import Settings
 from ingest.clock import Clock
 from ingest.needs import Freshness, Log, Verdicts
+from ingest.ping.allowance import DAY, HOUR, Allowance
 from ingest.ping.answers import Answer, Answers, Receive, Scope, Send
 from ingest.ping.limiter import Limiter
 from ingest.ping.public_url import PROOF_HEADER, synthetic_name
@@ -87,7 +88,9 @@ class PingApp:
         self._answers = Answers(settings)
         self._bodies = Bodies(settings.body_limit, limits)
         self._events = Events(settings.trusted_proxies)
-        self._limiter = Limiter(settings.pings_per_minute)
+        self._limiter, self._logs = Limiter(settings.pings_per_minute), Limiter(settings.logs_per_minute)
+        self._bytes = Allowance(settings.bytes_per_day, DAY)
+        self._new_checks = Allowance(settings.new_checks_per_hour, HOUR)
         self._making: dict[tuple[str, str], _Making] = {}
 
     @property
@@ -184,11 +187,10 @@ class PingApp:
         number, at = source.receive()
         partition = partition_of(check.encode(), source.partitions)
         try:
-            if target.kind == "log":
-                if place is not None:  # log signals do not count
-                    self._limiter.forget(check, place)
-            elif place is None and not self._limiter.admit(check, at):
+            if not self._is_admitted(check, target, place, at, body):
                 return self._answers.ok_rate_limited if target.check else self._answers.rate_limited
+            if body and target.kind != "log" and not self._has_bytes(check, body, at):
+                body = b""
             event = self._events.encode(target, at, source.by, scope, headers, body)
             source.precede(partition, at)
             position = await self._sink.put(PINGS, check, event)
@@ -203,6 +205,19 @@ class PingApp:
             source.answered(number)
         source.acknowledge(position)
         return self._answers.ok if place is None else self._answers.created
+
+    def _is_admitted(self, check: str, target: Target, place: Micros | None, at: Micros, body: bytes) -> bool:
+        """Whether the limits leave room for a ping. Log signals have a limit of their own, and need room for a body."""
+        if target.kind != "log":
+            return place is not None or self._limiter.admit(check, at)
+        if place is not None:
+            self._limiter.forget(check, place)
+        return self._logs.admit(check, at) and (not body or self._has_bytes(check, body, at))
+
+    def _has_bytes(self, check: str, body: bytes, at: Micros) -> bool:
+        """Whether a body may be kept. One by which a check is judged always may."""
+        known = self._directory.check(check)
+        return known is None or self._bytes.spend(known.project, len(body), at) or known.filter_http_body
 
     async def _unknown(self, target: Target) -> Answer | tuple[str, Micros | None]:
         """What to do about a check that the directory does not know: an answer, or its id.
@@ -234,6 +249,8 @@ class PingApp:
         making = self._making.get((project, slug))
         if making is None:
             candidate, now = new_id(), self._clock.now()
+            if not self._new_checks.spend(project, 1, now):
+                return self._answers.too_many_checks
             self._limiter.admit(candidate, now)
             asking = asyncio.create_task(self._ask(project, slug, candidate, now))
             making = self._making[project, slug] = _Making(now, asking)

@@ -168,6 +168,46 @@ async def test_the_rate_limit_is_per_check_and_slides() -> None:
     assert [key for key, ping in world.sink.pings if ping.kind != "log"].count(UUID) == 6
 
 
+async def test_log_signals_have_a_limit_of_their_own() -> None:
+    world = World(pings_per_minute=1, logs_per_minute=2)
+    assert [(await world.ask(f"{BY_UUID}/log")).line for _ in range(3)] == ["200 OK", "200 OK", "200 OK (rate limited)"]
+    assert (await world.ask(f"{BY_SLUG}/log")).line == "429 rate limit exceeded"
+    assert (await world.ask(BY_UUID)).line == "200 OK"
+    world.clock.time += 60_000_000
+    assert (await world.ask(f"{BY_UUID}/log")).line == "200 OK"
+
+
+async def test_over_the_bytes_of_a_day_signals_are_kept_without_their_bodies() -> None:
+    """What costs disk is refused; what tells how a job is never."""
+    world = World(pings_per_minute=0, bytes_per_day=100)
+    for body in (b"a" * 60, b"b" * 60, b"c" * 40, b"d"):
+        assert (await world.ask(f"{BY_UUID}/fail", "POST", body=body)).line == "200 OK"
+    assert (await world.ask(f"{BY_UUID}/log", "POST", body=b"e")).line == "200 OK (rate limited)"
+    assert (await world.ask(f"{BY_UUID}/log")).line == "200 OK"
+    assert [len(ping.body or "") for _, ping in world.sink.pings] == [60, 0, 40, 0, 0]
+    assert [ping.kind for _, ping in world.sink.pings] == ["fail"] * 4 + ["log"]
+    world.clock.time += 86_400_000_000
+    assert (await world.ask(f"{BY_UUID}/log", "POST", body=b"f")).line == "200 OK"
+    assert world.sink.pings[-1][1].body == "f"
+
+
+async def test_a_body_by_which_a_check_is_judged_is_kept() -> None:
+    world = World(bytes_per_day=1)
+    judged = Check(id=UUID, project=PROJECT, version=2, created=0, slug=SLUG, filter_http_body=True, failure_kw="sad")
+    add(world.directory, judged)
+    assert (await world.ask(BY_UUID, "POST", body=b"so sad")).line == "200 OK"
+    assert [ping.body for _, ping in world.sink.pings] == ["so sad"]
+
+
+async def test_pings_make_so_many_checks_an_hour() -> None:
+    world = World(new_checks_per_hour=2)
+    lines = [(await world.ask(f"/{KEY}/new-{number}?create=1")).line for number in range(3)]
+    assert lines == ["201 Created", "201 Created", "429 too many new checks in this hour"]
+    assert (await world.ask(f"/{KEY}/new-1?create=1")).line == "200 OK"
+    world.clock.time += 3_600_000_000
+    assert (await world.ask(f"/{KEY}/new-3?create=1")).line == "201 Created"
+
+
 async def test_only_accepted_requests_count() -> None:
     world = World(pings_per_minute=1)
     assert (await world.ask(f"{BY_UUID}?rid=bad")).status == 400
