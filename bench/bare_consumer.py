@@ -12,13 +12,16 @@ import aiokafka
 import msgspec
 import uvloop
 
+from infra.log.cluster import Cluster, aiokafka_config
+
 _BATCH = 4_000  # as large as the batches of a fold
 
 
 class Task(msgspec.Struct):
-    """partitions: number -> (first offset, end)."""
+    """security: as librdkafka names it. partitions: number -> (first offset, end)."""
 
     bootstrap: str
+    security: dict[str, str]
     topic: str
     partitions: dict[int, tuple[int, int]]
     timeout: float = 120.0
@@ -26,7 +29,7 @@ class Task(msgspec.Struct):
 
 async def read(task: Task) -> dict[str, float]:
     consumer = aiokafka.AIOKafkaConsumer(
-        bootstrap_servers=task.bootstrap,
+        **aiokafka_config(Cluster(task.bootstrap, task.security)),
         enable_auto_commit=False,
         isolation_level="read_committed",
         max_partition_fetch_bytes=2**20,

@@ -12,6 +12,7 @@ from bench.stack import clean_environment
 from infra.embedded import kafka
 from infra.embedded.ports import HOST, remembered
 from infra.log.admin import migrate
+from infra.log.cluster import Cluster, embedded_cluster
 
 _START_SECONDS = 60.0
 
@@ -20,7 +21,7 @@ _START_SECONDS = 60.0
 class Broker:
     """A running Kafka with the topics of Pingfold. `data`: the data folder of the roles started beside it."""
 
-    bootstrap: str
+    bootstrap: Cluster
     data: Path
     partitions: int
 
@@ -55,9 +56,10 @@ def broker(partitions: int = 8, heap: str = "384m") -> Iterator[Broker]:
         data.mkdir()
         jars = kafka.install(kafka.default_cache())
         port = remembered(data, "kafka")
-        kafka.prepare(jars, data, port, remembered(data, "kafka-controller"))
+        login = kafka.prepare(jars, data, port, remembered(data, "kafka-controller"))
+        bootstrap = embedded_cluster(f"{HOST}:{port}", login)
         with running(spawn(*kafka.command(jars, data, heap), output=Path(folder, "kafka.out"))):
-            wait_until(lambda: kafka.answers(port), _START_SECONDS, "Kafka answers")
-            count = migrate(f"{HOST}:{port}", partitions)
+            wait_until(lambda: kafka.answers(bootstrap), _START_SECONDS, "Kafka answers")
+            count = migrate(bootstrap, partitions)
             say(f"Kafka is ready with {count} partitions")
-            yield Broker(f"{HOST}:{port}", data, count)
+            yield Broker(bootstrap, data, count)

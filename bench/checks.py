@@ -15,6 +15,7 @@ from bench.processes import NotInTime, wait_until
 from bench.report import say
 from bench.stack import Stack, read_metrics
 from infra.log.admin import admin_client, end_offsets, partition_count
+from infra.log.cluster import client_config
 from infra.log.sink import producer_config
 from processors.history import GROUP as HISTORY_GROUP
 from processors.runtime.loading import load_states
@@ -83,7 +84,7 @@ def make_checks(stack: Stack, count: int, *, period: int = 3600, grace: int = 36
     known = stack.credentials
     ids, requests = create_requests(count, period, grace, channels)
     began = time.monotonic()
-    produce(known.kafka, PROJECTS, ((known.project, request, -1) for request in requests))
+    produce(known.cluster, PROJECTS, ((known.project, request, -1) for request in requests))
     wait_folded(stack, "projects", PROJECTS)
     wait_folded(stack, "checks", PINGS)
     headers = {"X-Api-Key": known.healthchecks_key}
@@ -99,7 +100,7 @@ def make_checks(stack: Stack, count: int, *, period: int = 3600, grace: int = 36
 
 def wait_folded(stack: Stack, fold: str, journal: Topic) -> None:
     """Wait until a fold has committed everything that is in its journal now."""
-    ends, folds = ends_of(stack.credentials.kafka, journal), Folds(stack)
+    ends, folds = ends_of(stack.credentials.cluster, journal), Folds(stack)
     wait_until(lambda: folds.reached(fold, ends), _PATIENCE_SECONDS, f"the fold of {journal} has caught up", 0.25)
 
 
@@ -107,7 +108,7 @@ def settle_with(stack: Stack, checks: int, seconds: float) -> None:
     """Have so many checks that are up, and wait until what their making set off is over."""
     if checks:
         ids = make_checks(stack, checks)
-        produce(stack.credentials.kafka, PINGS, ping_events(ids, time.time_ns() // 1000))
+        produce(stack.credentials.cluster, PINGS, ping_events(ids, time.time_ns() // 1000))
         wait_folded(stack, "checks", PINGS)
     say(f"settling for {seconds:.0f} s")
     time.sleep(seconds)
@@ -168,7 +169,7 @@ def age_of_next(bootstrap: str, topic: Topic, applied: dict[int, int], ends: dic
 
 
 def _timestamp(bootstrap: str, topic: Topic, partition: int, offset: int) -> float | None:
-    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "pingfold-bench", "enable.auto.commit": False})
+    consumer = Consumer({**client_config(bootstrap), "group.id": "pingfold-bench", "enable.auto.commit": False})
     try:
         consumer.assign([TopicPartition(topic.name, partition, offset)])
         message = consumer.poll(5.0)

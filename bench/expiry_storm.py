@@ -62,7 +62,7 @@ def _ping(stack: Stack, ids: list[str]) -> dict[str, Micros]:
     The pings are dated a little ahead, which is allowed, so that none is older than the time of its partition.
     """
     at = time.time_ns() // 1000 + _AHEAD_SECONDS * SECOND
-    produce(stack.credentials.kafka, PINGS, ping_events(ids, at, SECOND))
+    produce(stack.credentials.cluster, PINGS, ping_events(ids, at, SECOND))
     wait_folded(stack, "checks", PINGS)
     return {id: at + SECOND * number // len(ids) + (_PERIOD + _GRACE) * SECOND for number, id in enumerate(ids)}
 

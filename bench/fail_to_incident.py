@@ -46,7 +46,7 @@ def fail_to_incident(trials: Annotated[int, typer.Option(help="How many incident
 
 
 async def _measure(stack: Stack, receives: Any, target: str, channel: str, trials: int) -> list[float]:
-    sink = Sink(stack.credentials.kafka)
+    sink = Sink(stack.credentials.cluster)
     wanted = {"interval_seconds": _INTERVAL, "confirmations": 1, "alert_channel_ids": [channel]}
     ids = make_monitors(stack, trials, url="http://127.0.0.1/", **wanted)
     await asyncio.sleep(_SETTLE_SECONDS)
@@ -77,7 +77,7 @@ async def _measure(stack: Stack, receives: Any, target: str, channel: str, trial
 
 
 def _first_slots(stack: Stack) -> dict[str, Micros]:
-    records = read_to_end(stack.credentials.kafka, MONITOR_STATES)
+    records = read_to_end(stack.credentials.cluster, MONITOR_STATES)
     states = ((record.key, _record(record.value)) for record in records if record.value is not None)
     return {(key or b"").decode(): state.begun for key, state in states if isinstance(state, MonitorState)}
 

@@ -32,7 +32,7 @@ def fail_to_webhook(
     with receiver() as receives, pingfold(url) as stack:
         target = receives.fast("fail")
         ids = make_checks(stack, trials, channels=stack.channel(target, "monitor.down"))
-        produce(stack.credentials.kafka, PINGS, ping_events(ids, time.time_ns() // 1000))
+        produce(stack.credentials.cluster, PINGS, ping_events(ids, time.time_ns() // 1000))
         wait_folded(stack, "checks", PINGS)
         time.sleep(_SETTLE_SECONDS)
         whole, answered = [], []

@@ -54,7 +54,8 @@ def fold(
         bare = answer_of(
             200.0,
             {
-                "bootstrap": kafka.bootstrap,
+                "bootstrap": str(kafka.bootstrap),
+                "security": dict(kafka.bootstrap.security),
                 "topic": PINGS.name,
                 "partitions": {str(number): (began[number], end) for number, end in ends.items()},
             },

@@ -60,7 +60,7 @@ def ingest(
         paths = Path(folder, "paths")
         with pingfold(url) as stack:
             ids = make_checks(stack, checks)
-            before = produce(stack.credentials.kafka, PINGS, ping_events(ids, time.time_ns() // 1000))
+            before = produce(stack.credentials.cluster, PINGS, ping_events(ids, time.time_ns() // 1000))
             wait_folded(stack, "checks", PINGS)
             paths.write_text("\n".join(f"/ping/{id}" for id in ids))
             load = _Load(stack.url, paths, before)
@@ -136,7 +136,7 @@ def _with_costs(stack: Stack, run: Callable[[], dict[str, Any]]) -> dict[str, An
 
 def _lags(stack: Stack) -> dict[str, dict[str, float | None]]:
     """When each reader of `pings` had dealt with all of it, and how far it was behind 10 s after the end."""
-    bootstrap = stack.credentials.kafka
+    bootstrap = stack.credentials.cluster
     ended = time.monotonic()
     ends = ends_of(bootstrap, PINGS)
     folds, writer = Folds(stack), Writer(bootstrap, ends)
@@ -168,7 +168,7 @@ def _lags(stack: Stack) -> dict[str, dict[str, float | None]]:
 def _counted(stack: Stack, load: _Load, checks: int) -> dict[str, int]:
     """What the states and the history have counted, against what was answered."""
     known = stack.credentials
-    found = count_states(known.kafka)
+    found = count_states(known.cluster)
     say(f"states: {found}; acknowledged: {load.acknowledged}, without an answer: {load.unsure}")
     rows = connect(Address.parse(known.clickhouse)).query("SELECT uniqExact(part, off) FROM pings").result_rows[0][0]
     return {

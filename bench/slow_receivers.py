@@ -34,7 +34,7 @@ def slow_receivers(
         healthy = receives.fast("healthy")
         channels = [stack.channel(target, "monitor.down") for target in (*hanging, healthy)]
         ids = make_checks(stack, trials + 1, channels=",".join(channels))
-        produce(stack.credentials.kafka, PINGS, ping_events(ids, time.time_ns() // 1000))
+        produce(stack.credentials.cluster, PINGS, ping_events(ids, time.time_ns() // 1000))
         wait_folded(stack, "checks", PINGS)
         stack.http.get(f"/ping/{ids[0]}/fail").raise_for_status()
         for target in hanging:

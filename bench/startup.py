@@ -41,7 +41,7 @@ def startup(
             answers = _kill_under_load(stack, Path(folder, "paths"), ids, connections, load)
             killed = _start(stack, "start after the kill")
             wait_folded(stack, "checks", PINGS)
-            counted = count_states(stack.credentials.kafka).pings
+            counted = count_states(stack.credentials.cluster).pings
         except BaseException:
             say(f"what Pingfold said last:\n{stack.tail()}")
             raise

@@ -171,7 +171,7 @@ def _define(stack: Stack, ids: Sequence[str]) -> None:
     known = stack.credentials
     fields = MonitorFields(name="bench", target=Target(url="https://example.com/"), paused=True)
     requests = (MonitorCreate(request=new_id(), at=_now(), id=id, fields=fields) for id in ids)
-    produce(known.kafka, PROJECTS, ((known.project, encode(request), -1) for request in requests))
+    produce(known.cluster, PROJECTS, ((known.project, encode(request), -1) for request in requests))
     wait_folded(stack, "projects", PROJECTS)
     wait_folded(stack, "monitors", PROBE_RESULTS)
     stack.http.headers["Authorization"] = f"Bearer {known.poppaping_key}"

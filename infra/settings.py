@@ -58,6 +58,10 @@ def _control(text: str) -> Server:
         raise ValueError(f"{text} is none of these: resolver, gateway, an IP address such as 192.0.2.1:443") from None
 
 
+def _capitals(value: object) -> object:
+    return value.strip().upper() or None if isinstance(value, str) else value
+
+
 # Seconds, or None: keep for ever.
 Retention = Annotated[int | None, BeforeValidator(_retention)]
 
@@ -156,6 +160,20 @@ class Settings(BaseSettings):
     kafka_port: int = Field(0, ge=0, le=65535)
     clickhouse_port: int = Field(0, ge=0, le=65535)
     kafka_heap: str = "384m"
+    # How to log in to an existing Kafka: librdkafka's settings of these names, with underscores for dots.
+    kafka_security_protocol: Annotated[
+        Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] | None, BeforeValidator(_capitals)
+    ] = None
+    kafka_sasl_mechanism: Annotated[
+        Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None, BeforeValidator(_capitals)
+    ] = None
+    kafka_sasl_username: str | None = None
+    kafka_sasl_password: str | None = Field(None, repr=False)
+    kafka_ssl_ca_location: str | None = None
+    kafka_ssl_certificate_location: str | None = None
+    kafka_ssl_key_location: str | None = None
+    kafka_ssl_key_password: str | None = Field(None, repr=False)
+    kafka_ssl_endpoint_identification_algorithm: Literal["https", "none"] | None = None
     kafka_bootstrap_servers: str | None = Field(None, validation_alias="KAFKA_BOOTSTRAP_SERVERS")
     clickhouse_url: str | None = Field(None, validation_alias="CLICKHOUSE_URL", repr=False)
 
@@ -252,6 +270,17 @@ class Settings(BaseSettings):
         except msgspec.ValidationError:
             raise ValueError("an address is expected, such as Pingfold <pingfold@example.org>") from None
         return value.strip()
+
+    @cached_property
+    def kafka_security(self) -> dict[str, str]:
+        """How to log in to an existing Kafka, as librdkafka names it."""
+        names = (
+            *("security_protocol", "sasl_mechanism", "sasl_username", "sasl_password", "ssl_ca_location"),
+            *("ssl_certificate_location", "ssl_key_location", "ssl_key_password"),
+            "ssl_endpoint_identification_algorithm",
+        )
+        found = {name.replace("_", "."): getattr(self, f"kafka_{name}") for name in names}
+        return {name: value for name, value in found.items() if value is not None}
 
     @cached_property
     def local_url(self) -> str:

@@ -9,6 +9,7 @@ import json
 from infra.availability import kafka_answers
 from infra.embedded.logins import Login, login_file, read_login
 from infra.embedded.ports import HOST
+from infra.log.cluster import Cluster, cluster_of, embedded_cluster
 from infra.settings import Settings
 
 # A broker that is there answers at once; on a busy machine it may take a while.
@@ -19,9 +20,13 @@ class NotRunning(Exception):
     """Nothing to talk to; the message says what to start or set."""
 
 
-def kafka_of(settings: Settings) -> str:
-    """Kafka's bootstrap address."""
-    return settings.kafka_bootstrap_servers or _embedded(settings, "kafka", "KAFKA_BOOTSTRAP_SERVERS")
+def kafka_of(settings: Settings) -> Cluster:
+    """Kafka, and how to log in there. Raises `NotRunning` and `NoLogin`."""
+    servers = settings.kafka_bootstrap_servers
+    if servers is not None and servers != f"{HOST}:{_ports(settings).get('kafka')}":
+        return cluster_of(settings, servers)
+    address = _embedded(settings, "kafka", "KAFKA_BOOTSTRAP_SERVERS")
+    return embedded_cluster(address, read_login(login_file(settings.data, "kafka")))
 
 
 def answering_kafka_of(settings: Settings) -> str:

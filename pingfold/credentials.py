@@ -9,6 +9,8 @@ from pathlib import Path
 
 import msgspec
 
+from infra.embedded.logins import Login
+from infra.log.cluster import Cluster, embedded_cluster, security_of
 from infra.private_files import replace_whole, write_once
 from infra.secrets import (
     Vault,
@@ -34,11 +36,13 @@ class NoCredentials(Exception):
 
 
 class Credentials(msgspec.Struct, frozen=True, kw_only=True):
-    """What the file holds. kafka: bootstrap address; clickhouse: its URL, with user and password; project: id of the
-    default project."""
+    """What the file holds. kafka: bootstrap address; kafka_user, kafka_password: of the embedded one; clickhouse: its
+    URL, with user and password; project: id of the default project."""
 
     url: str
     kafka: str
+    kafka_user: str = ""
+    kafka_password: str = ""
     clickhouse: str
     project: str
     ping_key: str
@@ -50,15 +54,22 @@ class Credentials(msgspec.Struct, frozen=True, kw_only=True):
     webhook_secret: str
     admin_password: str
 
+    @property
+    def cluster(self) -> Cluster:
+        """Kafka, for clients."""
+        if not self.kafka_user:
+            return Cluster(self.kafka)
+        return embedded_cluster(self.kafka, Login(self.kafka_user, self.kafka_password))
+
     def __repr__(self) -> str:
         return f"Credentials(url={self.url!r}, project={self.project!r})"  # the rest must not end up in a log
 
 
-def new_credentials(*, url: str, kafka: str, clickhouse: str) -> Credentials:
+def new_credentials(url: str, kafka: str, clickhouse: str) -> Credentials:
     """Fresh credentials of a default project that is still to be made."""
     return Credentials(
         url=url,
-        kafka=kafka,
+        **_of_kafka(kafka),
         clickhouse=clickhouse,
         project=new_id(),
         ping_key=new_ping_key(),
@@ -111,14 +122,20 @@ def save_once(path: Path, credentials: Credentials) -> Credentials:
     return load(path)
 
 
-def with_servers(path: Path, *, url: str, kafka: str, clickhouse: str) -> Credentials:
+def with_servers(path: Path, url: str, kafka: str, clickhouse: str) -> Credentials:
     """The credentials in the file, which is brought up to date when Pingfold or its servers are elsewhere, or have
     another login. Raises `NoCredentials`."""
     known = load(path)
-    current = msgspec.structs.replace(known, url=url, kafka=kafka, clickhouse=clickhouse)
+    current = msgspec.structs.replace(known, url=url, **_of_kafka(kafka), clickhouse=clickhouse)
     if current != known:
         replace_whole(path, _written(current))
     return current
+
+
+def _of_kafka(kafka: str) -> dict[str, str]:
+    login = security_of(kafka)
+    user, password = login.get("sasl.username", ""), login.get("sasl.password", "")
+    return {"kafka": str(kafka), "kafka_user": user, "kafka_password": password}
 
 
 def _written(credentials: Credentials) -> bytes:

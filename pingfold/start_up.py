@@ -96,7 +96,7 @@ def prepare_clickhouse(settings: Settings) -> Server:
 class StartUp:
     """One start. `servers`: the embedded ones among Kafka and ClickHouse, which are started first.
 
-    kafka, clickhouse: bootstrap address and URL, with user and password. tasks: gets what goes on beside the start.
+    clickhouse: its URL, with user and password. tasks: gets what goes on beside the start.
     """
 
     def __init__(
@@ -122,8 +122,7 @@ class StartUp:
             say("pingfold", f"starting {name} on {server.address}")
             supervisor.keep(server.role)
         if "Kafka" in servers:
-            port = int(self._kafka.rpartition(":")[2])
-            await self._until("Kafka", lambda: asyncio.to_thread(kafka.answers, port), servers["Kafka"].role)
+            await self._until("Kafka", lambda: asyncio.to_thread(kafka.answers, self._kafka), servers["Kafka"].role)
         else:
             await self._until("Kafka", lambda: asyncio.to_thread(kafka_answers, self._kafka))
         migrate = partial(admin.migrate, self._kafka, settings.partitions, retention_ms=topic_retention(settings))
@@ -154,11 +153,9 @@ class StartUp:
         harm."""
         settings, path = self._settings, credentials.path_of(self._settings)
         if path.exists():
-            known = credentials.with_servers(
-                path, url=settings.local_url, kafka=self._kafka, clickhouse=self._clickhouse
-            )
+            known = credentials.with_servers(path, settings.local_url, self._kafka, self._clickhouse)
         else:
-            fresh = credentials.new_credentials(url=settings.local_url, kafka=self._kafka, clickhouse=self._clickhouse)
+            fresh = credentials.new_credentials(settings.local_url, self._kafka, self._clickhouse)
             known = credentials.save_once(path, fresh)
             self._say("pingfold", f"first start: made {path}")
         sink = Sink(self._kafka)

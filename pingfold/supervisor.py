@@ -30,6 +30,7 @@ from infra.process import end_with_parent, progress_file
 from infra.settings import Settings
 from infra.tasks import persistent
 from pingfold import metrics_folder
+from pingfold.environments import environment_of
 from pingfold.progress_signs import Answers, Published
 
 # All of a stop, and what of it is left to the servers at the end.
@@ -240,7 +241,7 @@ class Supervisor:
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
-            env=self._environment,
+            env=environment_of(role.name, self._environment),
             preexec_fn=partial(_before_exec, role),
             start_new_session=True,  # Ctrl-C reaches the supervisor alone; it stops the others in order
             limit=2**20,
@@ -315,16 +316,3 @@ def python_role(name: str, slot: int, stage: int, *arguments: str, nice: int = 0
     """A role that is one of our own commands: `pingfold NAME --slot SLOT`."""
     command = (sys.executable, "-m", "pingfold", name, "--slot", str(slot), *arguments)
     return Role(name, slot, command, stage, nice)
-
-
-def environment_for(settings: Settings, bootstrap: str, clickhouse: str, instance: str = "") -> dict[str, str]:
-    """What the roles inherit: our own environment, the addresses of the servers, and whose roles they are."""
-    return os.environ | {
-        "KAFKA_BOOTSTRAP_SERVERS": bootstrap,
-        "CLICKHOUSE_URL": clickhouse,
-        "PINGFOLD_DATA": str(settings.data.resolve()),
-        "PROMETHEUS_MULTIPROC_DIR": str((settings.data / "run" / "metrics").resolve()),
-        "PINGFOLD_INSTANCE": instance,
-        "PYTHONUNBUFFERED": "1",
-        "MALLOC_ARENA_MAX": "2",
-    }

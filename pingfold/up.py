@@ -20,13 +20,14 @@ from infra.settings import Settings
 from infra.tasks import persistent, vital
 from infra.unheeded import unheeded
 from pingfold import metrics_folder
-from pingfold.addresses import clickhouse_of
+from pingfold.addresses import clickhouse_of, kafka_of
 from pingfold.claim import CannotStart, claim_ports, data_folder, end_former_roles
 from pingfold.credentials import NoCredentials
+from pingfold.environments import environment_for
 from pingfold.heartbeat import send_heartbeats
 from pingfold.lines import Lines
 from pingfold.start_up import Say, Server, StartUp, prepare_clickhouse, prepare_kafka
-from pingfold.supervisor import Supervisor, environment_for
+from pingfold.supervisor import Supervisor
 
 # From a stop signal to the end, whatever hangs.
 _STOP_SECONDS = 9.8
@@ -135,5 +136,6 @@ async def _start(
     tasks.append(persistent(supervisor.publish, "supervisor.json", tell))
     if settings.heartbeat_url is not None:
         tasks.append(persistent(lambda: send_heartbeats(settings, instance), "the heartbeat", tell))
-    with_login = clickhouse_of(settings.model_copy(update={"clickhouse_url": clickhouse}))
-    await StartUp(settings, supervisor, say, instance, bootstrap, with_login, tasks).run(servers)
+    located = settings.model_copy(update={"kafka_bootstrap_servers": bootstrap, "clickhouse_url": clickhouse})
+    start_up = StartUp(settings, supervisor, say, instance, kafka_of(located), clickhouse_of(located), tasks)
+    await start_up.run(servers)

@@ -21,6 +21,7 @@ from infra.clickhouse import Address, Unavailable, connect, told_apart
 from infra.disk import Disk
 from infra.liveness import LIVENESS, STALL_SECONDS
 from infra.log.clients import Pulse, close_consumer, raise_if_lost
+from infra.log.cluster import client_config, cluster_of
 from infra.settings import Settings
 from processors.history_hours import HourKeeper
 from processors.history_marks import Marks, begin
@@ -102,7 +103,7 @@ class HistoryWriter:
     ) -> None:
         if settings.kafka_bootstrap_servers is None or settings.clickhouse_url is None:
             raise ValueError("the history writer needs KAFKA_BOOTSTRAP_SERVERS and CLICKHOUSE_URL")
-        self._bootstrap = settings.kafka_bootstrap_servers
+        self._bootstrap = cluster_of(settings, settings.kafka_bootstrap_servers)
         self._address = Address.parse(settings.clickhouse_url)
         self._slot, self._group, self._sources = slot, group, sources
         self._disk = Disk(settings, "history is not written")
@@ -165,7 +166,7 @@ class HistoryWriter:
 
     def _config(self) -> dict[str, Any]:
         return {
-            "bootstrap.servers": self._bootstrap,
+            **client_config(self._bootstrap),
             "group.id": self._group,
             "group.instance.id": f"{self._group}-{self._slot}",
             "session.timeout.ms": 10_000,

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from infra.log.cluster import cluster_of
+from infra.settings import Settings
 from tests.stack import start_clickhouse, start_kafka
 
 
@@ -20,9 +22,9 @@ def stack_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def kafka_bootstrap(stack_data: Path) -> Iterator[str]:
-    """The bootstrap servers of a running Kafka."""
+    """A running Kafka (`infra.log.cluster.Cluster`)."""
     if given := os.environ.get("KAFKA_BOOTSTRAP_SERVERS"):
-        yield given
+        yield cluster_of(Settings(), given)
         return
     server = start_kafka(stack_data)
     yield server.address

@@ -15,6 +15,8 @@ import struct
 import threading
 from types import TracebackType
 
+from infra.log.cluster import Cluster
+
 # Keys of Kafka's protocol (https://kafka.apache.org/protocol#protocol_api_keys).
 PRODUCE, FETCH, METADATA, OFFSET_COMMIT, FIND_COORDINATOR, HEARTBEAT, END_TXN = 0, 1, 3, 8, 10, 12, 26
 
@@ -34,6 +36,8 @@ class KafkaProxy:
         self._listener = socket.create_server(("127.0.0.1", 0))
         own: tuple[str, int] = self._listener.getsockname()
         self.address = f"{own[0]}:{own[1]}"
+        if isinstance(broker, Cluster):
+            self.address = broker.at(self.address)
         # An address is a string and 32 bits of port, so replacing it moves nothing as long as the strings are as long.
         self._theirs = self._broker[0].encode() + struct.pack(">i", self._broker[1])
         self._ours = own[0].encode() + struct.pack(">i", own[1])

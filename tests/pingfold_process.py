@@ -395,7 +395,7 @@ class Pingfold:
 
     def _about_history(self, id: str) -> str:
         """What decides whether the pings of a check can be listed: what Kafka, the writer and ClickHouse have."""
-        bootstrap, own_id = self.credentials.kafka, f"'{id}'"
+        bootstrap, own_id = self.credentials.cluster, f"'{id}'"
         partitions = [(t.name, n) for t in (PINGS, TRANSITIONS, DEAD_LETTERS) for n in range(self.partitions)]
         asked = ConsumerGroupTopicPartitions(GROUP, [TopicPartition(*tp) for tp in partitions])
         admin = admin_client(bootstrap)
@@ -448,7 +448,7 @@ class Pingfold:
 
     def records(self, topic: Topic) -> list[Stored]:
         """Everything committed in a topic."""
-        return list(read_to_end(self.credentials.kafka, topic))
+        return list(read_to_end(self.credentials.cluster, topic))
 
     def values(self, topic: Topic, key: str | None = None) -> list[dict[str, Any]]:
         """The JSON objects in a topic, of one key perhaps; what is none is left out."""
@@ -462,7 +462,7 @@ class Pingfold:
 
     def produce(self, topic: Topic, values: Sequence[tuple[bytes | None, bytes | None]], partition: int = -1) -> None:
         """Put (key, value) records into a topic, as an operator's tool would."""
-        producer = Producer(producer_config(self.credentials.kafka))
+        producer = Producer(producer_config(self.credentials.cluster))
         failed: list[str] = []
         for key, value in values:
             producer.produce(

@@ -10,13 +10,14 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from infra.embedded import kafka
-from infra.embedded.logins import login_file, made_login
+from infra.embedded.logins import Login, login_file, made_login
 from infra.embedded.ports import HOST, remembered
+from infra.log.cluster import embedded_cluster, security_of
 from pingfold.addresses import clickhouse_url
 
 _START_SECONDS = 60.0
@@ -82,19 +83,25 @@ class Server:
         self.start()
 
 
-def start_kafka(data: Path, heap: str = "384m") -> Server:
-    """A Kafka that keeps its data under `data/kafka`; `address` is the bootstrap server."""
+def start_kafka(data: Path, heap: str = "384m", others: Sequence[Login] = ()) -> Server:
+    """A Kafka that keeps its data under `data/kafka`; `address` is a `Cluster`. others: users who may do little."""
     data.mkdir(parents=True, exist_ok=True)
     jars = kafka.install(kafka.default_cache())
     port, controller_port = remembered(data, "kafka"), remembered(data, "kafka-controller")
-    kafka.prepare(jars, data, port, controller_port)
+    cluster = embedded_cluster(f"{HOST}:{port}", kafka.prepare(jars, data, port, controller_port, others))
     return Server(
         name="kafka",
-        address=f"{HOST}:{port}",
+        address=cluster,
         command=kafka.command(jars, data, heap),
-        answers=lambda: kafka.answers(port),
+        answers=lambda: kafka.answers(cluster),
         output=data / "kafka.out",
     )
+
+
+def environment_of(bootstrap: str) -> dict[str, str]:
+    """How another process is told of a Kafka: settings, as for an existing one."""
+    security = {f"PINGFOLD_KAFKA_{name.replace('.', '_').upper()}": v for name, v in security_of(bootstrap).items()}
+    return {"KAFKA_BOOTSTRAP_SERVERS": str(bootstrap), **security}
 
 
 def start_clickhouse(data: Path) -> Server:

@@ -14,6 +14,7 @@ from zlib import crc32
 
 import msgspec
 
+from infra.log.cluster import cluster_of
 from infra.logs import configure
 from infra.settings import Settings
 from processors.fold import EVERY, Context, Effect, Fold, Partition, Refused, View
@@ -178,7 +179,8 @@ def main() -> None:
     bootstrap, slot, data, name, session, version = sys.argv[1:]
     configure("toy")
     folds = Toy(name, int(version)).folds
-    run_worker(Settings(data=Path(data)), bootstrap, slot, folds, group=name, session=float(session))
+    settings = Settings(data=Path(data))
+    run_worker(settings, cluster_of(settings, bootstrap), slot, folds, group=name, session=float(session))
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@
 acknowledged, and one pure pass of `Session` over the journals.
 """
 
+import os
 import re
 import signal
 import subprocess
@@ -22,6 +23,7 @@ from confluent_kafka.admin import NewTopic
 from msgspec.structs import replace
 
 from infra.log.admin import admin_client, end_offsets, migrate, topic_config
+from infra.log.cluster import client_config
 from infra.log.reading import Stored, arrived
 from infra.log.sink import producer_config
 from processors.fold import Fold, Record, Session, View
@@ -30,6 +32,7 @@ from schemas.dead_letters import DeadLetter
 from schemas.schedules import TZDATA_VERSION
 from schemas.ticks import PROGRESS_KEY, Progress
 from schemas.topics import DEAD_LETTERS, Topic
+from tests.stack import environment_of
 from tests.toy_fold import Added, Removal, Third, Total, Toy
 
 PARTITIONS = 4
@@ -47,6 +50,7 @@ class Process:
                     bootstrap, str(slot), str(data), name, str(session), str(version),
                 ],
                 stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
+                env=os.environ | environment_of(bootstrap),
             )  # fmt: skip
 
     @property
@@ -203,7 +207,7 @@ class World:
         """What arrives, from the beginning on; errors tell the ends of partitions. An empty list now and then."""
         consumer = Consumer(
             {
-                "bootstrap.servers": self.bootstrap,
+                **client_config(self.bootstrap),
                 "group.id": "toy-reading",
                 "isolation.level": "read_committed",
                 "auto.offset.reset": "earliest",

@@ -19,13 +19,16 @@ import tempfile
 import time
 import uuid
 from base64 import urlsafe_b64encode
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
+from infra.embedded.logins import Login, made_login
 from infra.embedded.ports import HOST, PortTaken, free_port
+from infra.log.cluster import client_config, embedded_cluster
+from infra.private_files import replace_whole
 
 POM = Path(__file__).with_name("pom.xml")
 BROKER_PROPERTIES = Path(__file__).with_name("broker.properties")
@@ -36,6 +39,7 @@ _INSTALL_SECONDS = 600
 _FORMAT_SECONDS = 60
 _TRAIN_SECONDS = 30
 _CLASSES = "classes.jsa"
+_PLAIN = "org.apache.kafka.common.security.plain.PlainLoginModule"
 
 
 class MissingPrerequisite(Exception):
@@ -124,19 +128,26 @@ def java() -> str:
     return program
 
 
-def prepare(jars: Path, data: Path, port: int, controller_port: int) -> None:
-    """Write the configuration (at every start, so that it follows this code) and format the storage (once)."""
+def prepare(jars: Path, data: Path, port: int, controller_port: int, others: Sequence[Login] = ()) -> Login:
+    """Write the configuration (at every start, so that it follows this code) and format the storage (once).
+
+    The login of its clients, who may do everything; it is made when there is none yet. others: users who may do only
+    what is granted to them.
+    """
+    login = made_login(data, "kafka")
     home = data.resolve() / "kafka"
     logs = home / "log"
     home.mkdir(parents=True, exist_ok=True)
     (home / "log4j2.xml").write_text(LOG4J.read_text())
-    _write_properties(home / "server.properties", logs, port, controller_port)
+    access = _access(login, others)
+    _write_properties(home / "server.properties", logs, port, controller_port, access)
+    _write_client_files(data, f"{HOST}:{port}", login)
     if logs.exists():
-        return
+        return login
     # Formatted beside its place and then renamed, so that a kill half-way leaves nothing half formatted.
     draft = home / "log.new"
     shutil.rmtree(draft, ignore_errors=True)
-    _write_properties(home / "format.properties", draft, port, controller_port)
+    _write_properties(home / "format.properties", draft, port, controller_port, access)
     done = _run(
         [
             *_jvm(jars, home, "128m"), "kafka.tools.StorageTool", "format", "--standalone",
@@ -146,7 +157,9 @@ def prepare(jars: Path, data: Path, port: int, controller_port: int) -> None:
     )  # fmt: skip
     if done.returncode != 0:
         raise KafkaNotReady(f"Kafka's storage could not be formatted: {_last_lines(done)}")
+    (home / "format.properties").unlink()
     draft.rename(logs)
+    return login
 
 
 def command(jars: Path, data: Path, heap: str) -> list[str]:
@@ -155,14 +168,15 @@ def command(jars: Path, data: Path, heap: str) -> list[str]:
     return [*_jvm(jars, home, heap), "kafka.Kafka", str(home / "server.properties")]
 
 
-def answers(port: int, seconds: float = 2.0) -> bool:
-    """Whether the broker on this loopback port serves requests and leads every partition."""
+def answers(bootstrap: str, seconds: float = 2.0) -> bool:
+    """Whether the embedded broker serves requests and leads every partition."""
+    port = int(bootstrap.rpartition(":")[2])
     with socket.socket() as probe:
         probe.settimeout(seconds)
         # Most often nothing listens yet; no need to wake a whole client for that.
         if probe.connect_ex((HOST, port)) != 0:
             return False
-    client = AdminClient({"bootstrap.servers": f"{HOST}:{port}", "log_level": 0, "socket.timeout.ms": 1000})
+    client = AdminClient({**client_config(bootstrap), "log_level": 0, "socket.timeout.ms": 1000})
     try:
         found = client.list_topics(timeout=seconds)
     except KafkaException:
@@ -180,7 +194,8 @@ def _archive_classes(jars: Path) -> None:
         data, draft = Path(scratch), Path(scratch, _CLASSES)
         try:
             port = free_port()
-            prepare(jars, data, port, free_port(taken=frozenset({port})))
+            login = prepare(jars, data, port, free_port(taken=frozenset({port})))
+            bootstrap = embedded_cluster(f"{HOST}:{port}", login)
             program, *arguments = command(jars, data, "256m")
             with subprocess.Popen(
                 [program, f"-XX:ArchiveClassesAtExit={draft}", *arguments],
@@ -188,7 +203,7 @@ def _archive_classes(jars: Path) -> None:
             ) as broker:  # fmt: skip
                 try:
                     deadline = time.monotonic() + _TRAIN_SECONDS
-                    while not answers(port) and broker.poll() is None and time.monotonic() < deadline:
+                    while not answers(bootstrap) and broker.poll() is None and time.monotonic() < deadline:
                         time.sleep(0.1)
                     broker.terminate()
                     ended = broker.wait(_TRAIN_SECONDS)
@@ -218,14 +233,49 @@ def _jvm(jars: Path, home: Path, heap: str) -> list[str]:
     ]  # fmt: skip
 
 
-def _write_properties(file: Path, logs: Path, port: int, controller_port: int) -> None:
-    file.write_text(
+def _access(login: Login, others: Sequence[Login]) -> str:
+    """Who may log in, as properties."""
+    users = " ".join(f'user_{one.user}="{one.password}"' for one in (login, *others))
+    jaas = f'{_PLAIN} required username="{login.user}" password="{login.password}" {users};'
+    return "".join(f"listener.name.{name}.plain.sasl.jaas.config={jaas}\n" for name in ("broker", "controller")) + (
+        f"super.users=User:{login.user}\n"
+    )
+
+
+def _write_client_files(data: Path, address: str, login: Login) -> None:
+    """What kcat and Kafka's console tools need: `kcat -F`, `--command-config` and the like."""
+    kcat = {
+        "bootstrap.servers": address,
+        "security.protocol": "SASL_PLAINTEXT",
+        "sasl.mechanisms": "PLAIN",
+        "sasl.username": login.user,
+        "sasl.password": login.password,
+        # That of the Java tools and of Pingfold: the same key goes to the same partition.
+        "partitioner": "murmur2_random",
+    }
+    tools = {
+        "bootstrap.servers": address,
+        "security.protocol": "SASL_PLAINTEXT",
+        "sasl.mechanism": "PLAIN",
+        "sasl.jaas.config": f'{_PLAIN} required username="{login.user}" password="{login.password}";',
+    }
+    for name, content in (("kcat.conf", kcat), ("kafka-client.properties", tools)):
+        text = "".join(f"{key}={value}\n" for key, value in content.items()).encode()
+        file = data / name
+        if not file.exists() or file.read_bytes() != text:
+            replace_whole(file, text)
+
+
+def _write_properties(file: Path, logs: Path, port: int, controller_port: int, access: str) -> None:
+    text = (
         BROKER_PROPERTIES.read_text()
         + f"log.dirs={logs}\n"
         + f"listeners=BROKER://{HOST}:{port},CONTROLLER://{HOST}:{controller_port}\n"
         + f"advertised.listeners=BROKER://{HOST}:{port},CONTROLLER://{HOST}:{controller_port}\n"
         + f"controller.quorum.bootstrap.servers={HOST}:{controller_port}\n"
+        + access
     )
+    replace_whole(file, text.encode())
 
 
 def _cluster_id(home: Path) -> str:

@@ -20,6 +20,7 @@ from confluent_kafka.admin import (
     ResourceType,
 )
 
+from infra.log.cluster import client_config
 from schemas.topics import COMPACTION_LAG_MS, LONGEST_COMPACTION_LAG_MS, PINGS, TOPICS, Cleanup, Topic
 
 log = structlog.get_logger(__name__)
@@ -64,7 +65,7 @@ class Admin:
 
     def __init__(self, bootstrap: str) -> None:
         self._config = {
-            "bootstrap.servers": bootstrap,
+            **client_config(bootstrap),
             "socket.timeout.ms": 10_000,
             "reconnect.backoff.max.ms": 1_000,
             "log_level": 2,

@@ -13,6 +13,7 @@ import structlog
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from infra.log.clients import is_lost
+from infra.log.cluster import client_config
 
 log = structlog.get_logger(__name__)
 
@@ -33,7 +34,7 @@ class GroupOffsets:
 
     def __init__(self, bootstrap: str, group: str) -> None:
         self._config = {
-            "bootstrap.servers": bootstrap,
+            **client_config(bootstrap),
             "group.id": group,
             "enable.auto.commit": False,
             "reconnect.backoff.max.ms": 1_000,

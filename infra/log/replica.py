@@ -18,6 +18,7 @@ from infra.liveness import LIVENESS
 from infra.log.admin import admin_client, end_offsets
 from infra.log.catching_up import CatchingUp
 from infra.log.clients import Pulse, close_consumer, is_lost
+from infra.log.cluster import client_config
 from infra.log.reading import arrived
 from schemas.topics import Topic
 
@@ -57,7 +58,7 @@ class Replica:
         self._closing = False
         self._activity = LIVENESS.activity(f"replica of {', '.join(self._applies)}", needs=("kafka",))
         self._config: dict[str, Any] = {
-            "bootstrap.servers": bootstrap,
+            **client_config(bootstrap),
             "group.id": "pingfold-replica",  # never joined: partitions are assigned by hand
             "enable.auto.commit": False,
             "enable.partition.eof": True,

@@ -27,6 +27,7 @@ import structlog
 from confluent_kafka import TIMESTAMP_LOG_APPEND_TIME, KafkaError, KafkaException, Message, Producer
 
 from infra.availability import kafka_answers
+from infra.log.cluster import client_config
 from infra.log.skew import Skew, system_time
 from schemas.base import Micros
 from schemas.topics import Topic
@@ -60,7 +61,7 @@ class NotStored(Exception):
 def producer_config(bootstrap: str) -> dict[str, Any]:
     """What all our producers share. The partitioner is that of the Java tools, so that both agree on partitions."""
     return {
-        "bootstrap.servers": bootstrap,
+        **client_config(bootstrap),
         "acks": "all",
         "enable.idempotence": True,
         "partitioner": "murmur2_random",

@@ -22,6 +22,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 
 from infra.liveness import LIVENESS
 from infra.log.clients import ClientLost, Pulse, close_consumer, raise_if_lost
+from infra.log.cluster import client_config
 from infra.log.reading import arrived
 from schemas.topics import MONITOR_STATES
 
@@ -64,7 +65,7 @@ class Assignment:
         self._heard, self._whole, self._lost, self._is_fit = heard, whole, lost, is_fit
         self._name = f"{group_of(region)}/{slot}"
         self._config: dict[str, Any] = {
-            "bootstrap.servers": bootstrap,
+            **client_config(bootstrap),
             "group.id": group_of(region),
             "group.instance.id": f"{region}-{slot}",
             "session.timeout.ms": int(SESSION_SECONDS * 1_000),

@@ -27,23 +27,22 @@ def running_kafka(settings: Settings, tell: Tell) -> Iterator[str]:
     if settings.kafka_bootstrap_servers:
         yield bootstrap
         return
-    port = int(bootstrap.rpartition(":")[2])
     with (settings.data / "lock").open("a") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:  # Pingfold runs
             yield bootstrap
             return
-        if kafka.answers(port):
+        if kafka.answers(bootstrap):
             yield bootstrap
             return
         tell(f"Pingfold is stopped: starting Kafka on {bootstrap} meanwhile")
-        with _started(settings, port):
+        with _started(settings, bootstrap):
             yield bootstrap
 
 
 @contextlib.contextmanager
-def _started(settings: Settings, port: int) -> Iterator[None]:
+def _started(settings: Settings, bootstrap: str) -> Iterator[None]:
     jars = kafka.install(kafka.default_cache())
     output = settings.data / "run" / "kafka-replay.out"
     output.parent.mkdir(parents=True, exist_ok=True)
@@ -58,7 +57,7 @@ def _started(settings: Settings, port: int) -> Iterator[None]:
         )
     try:
         deadline = time.monotonic() + _START_SECONDS
-        while not kafka.answers(port):
+        while not kafka.answers(bootstrap):
             if process.poll() is not None or time.monotonic() > deadline:
                 raise kafka.KafkaNotReady(f"Kafka did not start within {_START_SECONDS:.0f} s: see {output}")
             time.sleep(0.1)

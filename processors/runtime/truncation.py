@@ -13,6 +13,7 @@ from typing import TypeVar
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from infra.log.clients import close_consumer
+from infra.log.cluster import client_config
 from infra.log.reading import NotRead
 from processors.fold import Record, checksum
 from schemas.ticks import Progress
@@ -72,7 +73,7 @@ class _Reader:
         self._deadline = time.monotonic() + _PATIENCE_SECONDS
         self._consumer = Consumer(
             {
-                "bootstrap.servers": bootstrap,
+                **client_config(bootstrap),
                 "group.id": "pingfold-reading",  # never joined: the partition is assigned by hand
                 "enable.auto.commit": False,
                 "enable.partition.eof": True,

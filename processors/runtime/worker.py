@@ -18,6 +18,7 @@ from infra.liveness import LIVENESS
 from infra.process import leave, on_stop_signal, progress_file
 from infra.settings import Settings
 from processors.fold import Fold
+from processors.runtime.access import faust_credentials
 from processors.runtime.faults import end_worker
 from processors.runtime.hosted import Followers, HostedFolds
 from processors.runtime.stream import FoldApp, QuietMonitor, SpanStream
@@ -34,6 +35,7 @@ def build_app(settings: Settings, bootstrap: str, slot: str, group: str, session
     return FoldApp(
         group,
         broker=";".join(f"kafka://{address}" for address in bootstrap.split(",")),
+        broker_credentials=faust_credentials(bootstrap),
         datadir=folder,
         store="memory://",
         topic_allow_declare=False,

@@ -13,6 +13,7 @@ from confluent_kafka import Consumer, TopicPartition
 from confluent_kafka.admin import NewTopic
 
 from infra.log.admin import MAX_MESSAGE_BYTES, admin_client
+from infra.log.cluster import client_config
 from infra.log.partitioner import murmur2, partition_of
 from infra.log.sink import NotStored, Position, Sink
 from ingest.needs import Log
@@ -55,7 +56,7 @@ class InKafka:
         self.sink = Sink(bootstrap)
 
     def read(self, partition: int) -> Pairs:
-        consumer = Consumer({"bootstrap.servers": self.bootstrap, "group.id": "none", "enable.auto.commit": False})
+        consumer = Consumer({**client_config(self.bootstrap), "group.id": "none", "enable.auto.commit": False})
         tp = TopicPartition(self.topic, partition, 0)
         _, end = consumer.get_watermark_offsets(tp, timeout=10)
         consumer.assign([tp])

@@ -12,6 +12,7 @@ from confluent_kafka import Consumer, TopicPartition
 from confluent_kafka.admin import NewTopic
 
 from infra.log.admin import admin_client
+from infra.log.cluster import client_config
 from infra.log.sink import NotStored, Position, Sink
 from tests.kafka_proxy import PRODUCE, KafkaProxy
 
@@ -43,7 +44,7 @@ def make_topic(bootstrap: str, **config: str) -> str:
 
 def stored(bootstrap: str, topic: str) -> Counter[bytes]:
     """How often each value stands in the topic."""
-    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "none", "enable.auto.commit": False})
+    consumer = Consumer({**client_config(bootstrap), "group.id": "none", "enable.auto.commit": False})
     found: Counter[bytes] = Counter()
     for partition in range(PARTITIONS):
         tp = TopicPartition(topic, partition, 0)

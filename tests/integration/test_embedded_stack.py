@@ -22,6 +22,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 from infra.embedded import kafka
 from infra.embedded.ports import HOST, PortTaken, free_port, remembered
+from infra.log.cluster import aiokafka_config, client_config
 from tests.stack import start_clickhouse, start_kafka
 
 pytestmark = pytest.mark.stack
@@ -217,9 +218,7 @@ def test_clickhouse_stops_while_a_query_runs(tmp_path: Path) -> None:
 
 
 def produce(bootstrap: str, topic: str, values: list[bytes], commit: bool = True) -> None:
-    producer = Producer(
-        {"bootstrap.servers": bootstrap, "transactional.id": name("tx"), "transaction.timeout.ms": 10_000}
-    )
+    producer = Producer({**client_config(bootstrap), "transactional.id": name("tx"), "transaction.timeout.ms": 10_000})
     producer.init_transactions(30)
     producer.begin_transaction()
     for value in values:
@@ -232,7 +231,7 @@ def produce(bootstrap: str, topic: str, values: list[bytes], commit: bool = True
 
 
 def make_topic(bootstrap: str, topic: str) -> None:
-    admin = AdminClient({"bootstrap.servers": bootstrap})
+    admin = AdminClient({**client_config(bootstrap)})
     for made in admin.create_topics([NewTopic(topic, 4, 1)]).values():
         made.result(20)
 
@@ -241,7 +240,7 @@ def consume(bootstrap: str, topic: str, count: int) -> list[bytes]:
     """What a read_committed consumer sees: `count` values, and whatever else comes soon after."""
     consumer = Consumer(
         {
-            "bootstrap.servers": bootstrap,
+            **client_config(bootstrap),
             "group.id": name("g"),
             "auto.offset.reset": "earliest",
             "isolation.level": "read_committed",
@@ -272,7 +271,7 @@ async def test_kafka_transactions_are_read_by_both_clients(kafka_bootstrap: str)
     assert sorted(await asyncio.to_thread(consume, kafka_bootstrap, topic, 1000)) == sorted(expected)
 
     consumer = AIOKafkaConsumer(
-        topic, bootstrap_servers=kafka_bootstrap, auto_offset_reset="earliest", isolation_level="read_committed"
+        topic, **aiokafka_config(kafka_bootstrap), auto_offset_reset="earliest", isolation_level="read_committed"
     )
     await consumer.start()
     try:

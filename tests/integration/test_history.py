@@ -43,7 +43,7 @@ from schemas.dead_letters import DeadLetter
 from schemas.pings import Ping
 from schemas.ticks import Tick
 from schemas.transitions import PingFolded, Shown, StatusChanged
-from tests.stack import start_clickhouse
+from tests.stack import environment_of, start_clickhouse
 
 pytestmark = pytest.mark.stack
 
@@ -71,7 +71,7 @@ class Line:
         for made in admin.create_topics(new).values():
             made.result(20)
         self.bootstrap, self.url = bootstrap, f"{clickhouse}/{self.name}"
-        self.settings = Settings(kafka_bootstrap_servers=bootstrap, clickhouse_url=self.url)
+        self.settings = Settings(clickhouse_url=self.url).model_copy(update={"kafka_bootstrap_servers": bootstrap})
         self.fold = Producer(producer_config(bootstrap) | {"transactional.id": self.name, "message.timeout.ms": 30_000})
         self.fold.init_transactions(20)
         self.connect()
@@ -128,7 +128,7 @@ class Line:
         """The writer at work, as a process; it must end well, unless it has ended before."""
         writer = subprocess.Popen(
             [sys.executable, "-m", "tests.integration.test_history", self.name],
-            env=os.environ | {"KAFKA_BOOTSTRAP_SERVERS": self.bootstrap, "CLICKHOUSE_URL": self.url},
+            env=os.environ | environment_of(self.bootstrap) | {"CLICKHOUSE_URL": self.url},
         )
         try:
             yield writer

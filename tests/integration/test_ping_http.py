@@ -12,6 +12,7 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from infra.http_server.bounds import BOUNDS
 from infra.log.admin import partition_count
+from infra.log.cluster import client_config
 from infra.log.partitioner import partition_of
 from ingest.ping.request import Limits
 from schemas.pings import Ping, PingsEvent
@@ -44,7 +45,7 @@ class Journal:
         self._server = server
         number = partition_of(server.check.encode(), partition_count(bootstrap))
         self._consumer = Consumer(
-            {"bootstrap.servers": bootstrap, "group.id": "none", "enable.auto.commit": False, "log_level": 0}
+            {**client_config(bootstrap), "group.id": "none", "enable.auto.commit": False, "log_level": 0}
         )
         self._from = TopicPartition(PINGS.name, number)
         self._from.offset = self._end()

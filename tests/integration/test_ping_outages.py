@@ -12,6 +12,7 @@ import pytest
 from confluent_kafka import Consumer, TopicPartition
 
 from infra.log.admin import partition_count
+from infra.log.cluster import client_config
 from infra.log.partitioner import partition_of
 from ingest.ping.request import Limits
 from processors.checks import Checks
@@ -52,7 +53,7 @@ async def ping_for(server: PingServer, seconds: float) -> dict[str, int]:
 def records(bootstrap: str, server: PingServer) -> list[Record]:
     """The pings of the server's check as they stand in the journal."""
     tp = TopicPartition(PINGS.name, partition_of(server.check.encode(), partition_count(bootstrap)), 0)
-    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "none", "enable.auto.commit": False})
+    consumer = Consumer({**client_config(bootstrap), "group.id": "none", "enable.auto.commit": False})
     _, end = consumer.get_watermark_offsets(tp, timeout=10)
     consumer.assign([tp])
     messages: list[Any] = []

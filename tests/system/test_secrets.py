@@ -2,6 +2,8 @@
 
 import base64
 import gzip
+from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -29,7 +31,8 @@ def test_nothing_secret_is_in_kafka_or_in_the_logs(pingfold: Pingfold, receiver:
 
     known = pingfold.credentials
     names = ("healthchecks_key", "healthchecks_key_readonly", "updown_key", "updown_key_readonly", "poppaping_key")
-    secrets = {name: getattr(known, name) for name in (*names, "webhook_secret", "admin_password")}
+    secrets = {name: getattr(known, name) for name in (*names, "webhook_secret", "admin_password", "kafka_password")}
+    secrets["clickhouse password"] = urlsplit(known.clickhouse).password or ""
     secrets |= {"new key": new_key, "wrong key": wrong_key, "own secret": own}
     secrets["vault key"] = (pingfold.data / "secret.key").read_text().strip()
     secrets["metrics key"] = (pingfold.data / "metrics.key").read_text().strip()
@@ -50,8 +53,15 @@ def test_nothing_secret_is_in_kafka_or_in_the_logs(pingfold: Pingfold, receiver:
     said = pingfold.output.read_bytes()
     assert [name for name, needle in needles.items() if needle in said] == []
     assert known.ping_key.encode() not in said
+    files = ("credentials.json", "secret.key", "metrics.key", "clickhouse-login.json", "kafka-login.json", "kcat.conf")
+    kept = {pingfold.data / name for name in (*files, "kafka-client.properties", "kafka/server.properties")}
+    for pid in (pingfold.supervisor, *pingfold.pids().values()):
+        for of_process in ("cmdline", "environ"):
+            content = Path(f"/proc/{pid}/{of_process}").read_bytes()
+            assert [name for name, needle in needles.items() if needle in content] == [], (pid, of_process)
+    assert pingfold.data.stat().st_mode & 0o777 == 0o700
+    assert [path for path in kept if path.stat().st_mode & 0o777 != 0o600] == []
     # Kafka's own logs and everything else under the data folder, but for the files made to hold secrets.
-    kept = {pingfold.data / name for name in ("credentials.json", "secret.key", "metrics.key")}
     for path in sorted(pingfold.data.rglob("*")):
         if path.is_file() and path not in kept and path.stat().st_size < 64 * 2**20:
             content = path.read_bytes()
@@ -64,6 +74,7 @@ def test_answers_show_no_secret(pingfold: Pingfold) -> None:
     """Statement 7: neither lists nor metrics nor the description of the API tell a key or a secret."""
     known = pingfold.credentials
     secrets = [known.webhook_secret, known.healthchecks_key, known.healthchecks_key_readonly, known.admin_password]
+    secrets += [known.kafka_password, urlsplit(known.clickhouse).password or ""]
     secrets.append((pingfold.data / "metrics.key").read_text())
     key = {"X-Api-Key": known.healthchecks_key}
     for path in ("/api/v3/checks/", "/api/v3/channels/", "/metrics", "/openapi.json", "/readyz", "/healthz", "/"):

@@ -25,7 +25,7 @@ def test_a_stopped_pingfold_is_verified_and_put_aside(own_pingfold: Pingfold) ->
     assert outcome["verdict"] == "equal"
     assert outcome["events"] > 0
     assert (own_pingfold.data / "snapshots" / outcome["written"] / "manifest.json").exists()
-    host, _, port = own_pingfold.credentials.kafka.rpartition(":")
+    host, _, port = own_pingfold.credentials.cluster.rpartition(":")
     assert host == HOST
     with socket.socket() as probe:
         assert probe.connect_ex((HOST, int(port))) != 0, "Kafka is stopped again"

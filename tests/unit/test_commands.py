@@ -10,6 +10,7 @@ from confluent_kafka import KafkaError, KafkaException
 
 from infra import logs
 from infra.clickhouse import Unavailable
+from infra.embedded.logins import made_login
 from infra.log.reading import NotRead
 from infra.log.sink import NotStored
 from infra.secrets import SecretError
@@ -34,6 +35,8 @@ def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, dead_port: int) -> Run:
     url = f"http://127.0.0.1:{dead_port}"
     known = credentials.new_credentials(url=url, kafka=f"127.0.0.1:{dead_port}", clickhouse=url)
     credentials.save_once(tmp_path / "credentials.json", known)
+    for server in ("kafka", "clickhouse"):
+        made_login(tmp_path, server)
     (tmp_path / "ports.json").write_text(f'{{"kafka": {dead_port}, "clickhouse": {dead_port}}}')
     monkeypatch.setenv("PINGFOLD_DATA", str(tmp_path))
     monkeypatch.setattr(logs, "configure", lambda _: None)

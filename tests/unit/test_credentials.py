@@ -7,6 +7,8 @@ from typing import get_args
 import msgspec
 import pytest
 
+from infra.embedded.logins import Login
+from infra.log.cluster import embedded_cluster
 from infra.secrets import Vault, hash_api_key, of_project
 from infra.settings import Settings
 from pingfold.credentials import (
@@ -29,6 +31,8 @@ from schemas.requests import Decision
 CONTRACT = {
     "url",
     "kafka",
+    "kafka_user",
+    "kafka_password",
     "clickhouse",
     "ping_key",
     "healthchecks_key",
@@ -42,13 +46,16 @@ CONTRACT = {
 }
 
 
+KAFKA = embedded_cluster("127.0.0.1:9092", Login("pingfold", "first"))
+
+
 @pytest.fixture
 def vault() -> Vault:
     return Vault(b"k" * 32, "a test")
 
 
 def make() -> Credentials:
-    return new_credentials(url="http://127.0.0.1:8000", kafka="127.0.0.1:9092", clickhouse="http://127.0.0.1:8123")
+    return new_credentials("http://127.0.0.1:8000", KAFKA, "http://127.0.0.1:8123")
 
 
 def test_the_file_holds_the_contract(tmp_path: Path) -> None:
@@ -75,14 +82,26 @@ def test_where_the_servers_are_follows_the_installation_and_nothing_else_does(tm
     path = tmp_path / "credentials.json"
     first = save_once(path, make())
     url = "http://pingfold:secret@127.0.0.1:8123"
+    assert first.cluster == "127.0.0.1:9092"
+    assert first.cluster.security["sasl.username"] == "pingfold"
     moved = "http://127.0.0.1:8123"
-    known = with_servers(path, url=moved, kafka=first.kafka, clickhouse=url)
-    assert known == load(path) == msgspec.structs.replace(first, url=moved, clickhouse=url)
+    elsewhere = embedded_cluster("127.0.0.1:9093", Login("pingfold", "hush"))
+    known = with_servers(path, moved, elsewhere, url)
+    expected = {"url": moved, "kafka": "127.0.0.1:9093", "kafka_password": "hush", "clickhouse": url}
+    assert known == load(path) == msgspec.structs.replace(first, **expected)
     assert path.stat().st_mode & 0o777 == 0o600
     assert "secret" not in repr(known)
     before = path.stat().st_ino
-    assert with_servers(path, url=moved, kafka=first.kafka, clickhouse=url) == known
+    assert with_servers(path, moved, elsewhere, url) == known
     assert path.stat().st_ino == before
+    assert load(path).cluster.security == elsewhere.security
+
+
+def test_a_file_of_a_version_without_logins_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "credentials.json"
+    content = {name: "x" for name in CONTRACT - {"kafka_user", "kafka_password"}}
+    path.write_text(json.dumps(content))
+    assert load(path).cluster.security == {}
 
 
 def test_a_missing_or_damaged_file_says_where_and_what(tmp_path: Path) -> None:
@@ -113,7 +132,7 @@ def test_nothing_secret_goes_into_the_request(vault: Vault) -> None:
     credentials = make()
     request = project_request(credentials, 5, vault)
     text = encode(request).decode()
-    public = {"url", "kafka", "clickhouse", "project", "ping_key"}
+    public = {"url", "kafka", "kafka_user", "clickhouse", "project", "ping_key"}
     secret = {name: value for name, value in msgspec.to_builtins(credentials).items() if name not in public}
     assert not [name for name, value in secret.items() if value in text]
     assert not [name for name, value in secret.items() if value in repr(credentials)]

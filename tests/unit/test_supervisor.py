@@ -11,7 +11,8 @@ from prometheus_client import CollectorRegistry, multiprocess
 
 import pingfold.supervisor as supervisor_module
 from infra.settings import Settings
-from pingfold.supervisor import Role, Supervisor, environment_for
+from pingfold.environments import environment_for
+from pingfold.supervisor import Role, Supervisor
 
 _MEASURES = """
 import time
