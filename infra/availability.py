@@ -43,9 +43,10 @@ def _left(deadline: float) -> float:
 
 def clickhouse_answers(address: Address, timeout: float = _TIMEOUT) -> bool:
     """Whether the ClickHouse server answers `GET /ping`."""
-    kind = http.client.HTTPSConnection if address.secure else http.client.HTTPConnection
-    connection = kind(address.host, address.port, timeout=timeout)
+    connection = http.client.HTTPConnection(address.host, address.port, timeout=timeout)
     try:
+        if (context := address.tls_context()) is not None:
+            connection = http.client.HTTPSConnection(address.host, address.port, timeout=timeout, context=context)
         connection.request("GET", "/ping")
         return connection.getresponse().status == 200
     except (OSError, http.client.HTTPException):

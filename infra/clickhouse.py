@@ -5,11 +5,12 @@ yet) is raised as `Unavailable`; anything else is a defect and keeps its own typ
 """
 
 import asyncio
+import ssl
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 import aiohttp
 import clickhouse_connect
@@ -28,13 +29,20 @@ Row = TypeVar("Row", bound=tuple[Any, ...])
 _PASSING = frozenset({60, 81, 159, 201, 202, 203, 209, 210, 242, 243, 241, 252, 279, 319, 394, 425, 999})
 
 
+# TLS files, named as clickhouse-connect names them.
+_FILES = ("ca_cert", "client_cert", "client_cert_key")
+
+
 class Unavailable(Exception):
     """ClickHouse cannot do this now; the same call may succeed later."""
 
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where ClickHouse is: what stands in `http://user:password@host:port/database`."""
+    """Where ClickHouse is: what stands in `https://user:password@host:port/database?ca_cert=FILE`.
+
+    ca_cert: authorities to trust instead of the system's; client_cert, client_cert_key: who we are, where it is asked.
+    """
 
     host: str
     port: int
@@ -42,6 +50,9 @@ class Address:
     user: str = "default"
     password: str = field(default="", repr=False)
     secure: bool = False
+    ca_cert: str | None = None
+    client_cert: str | None = None
+    client_cert_key: str | None = None
 
     @classmethod
     def parse(cls, url: str) -> "Address":
@@ -49,7 +60,9 @@ class Address:
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError("CLICKHOUSE_URL must look like http://user:password@host:port/database")
-        secure = parts.scheme == "https"
+        secure, files = parts.scheme == "https", dict(parse_qsl(parts.query, keep_blank_values=True))
+        if files.keys() - _FILES or (files and not secure):
+            raise ValueError(f"CLICKHOUSE_URL may have only {', '.join(_FILES)} behind the ?, and those with https")
         database = unquote(parts.path.strip("/")) or DEFAULT_DATABASE
         if not database.replace("_", "").isalnum() or not database.isascii():
             raise ValueError("the database named in CLICKHOUSE_URL may have letters, digits and _ only")
@@ -60,7 +73,19 @@ class Address:
             user=unquote(parts.username or "default"),
             password=unquote(parts.password or ""),
             secure=secure,
+            ca_cert=files.get("ca_cert"),
+            client_cert=files.get("client_cert"),
+            client_cert_key=files.get("client_cert_key"),
         )
+
+    def tls_context(self) -> ssl.SSLContext | None:
+        """For clients of our own; None without TLS. Raises `OSError` when a file cannot be read."""
+        if not self.secure:
+            return None
+        context = ssl.create_default_context(cafile=self.ca_cert)
+        if self.client_cert:
+            context.load_cert_chain(self.client_cert, self.client_cert_key)
+        return context
 
 
 @contextmanager
@@ -84,6 +109,7 @@ def _options(address: Address, database: str | None, timeout: float) -> dict[str
         "password": address.password,
         "database": database or address.database,
         "secure": address.secure,
+        **{name: value for name in _FILES if (value := getattr(address, name))},
         "connect_timeout": 3.0,
         "send_receive_timeout": timeout,
         "autogenerate_session_id": False,  # no session: calls may run beside each other

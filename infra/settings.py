@@ -175,6 +175,9 @@ class Settings(BaseSettings):
     kafka_ssl_key_password: str | None = Field(None, repr=False)
     kafka_ssl_endpoint_identification_algorithm: Literal["https", "none"] | None = None
     kafka_bootstrap_servers: str | None = Field(None, validation_alias="KAFKA_BOOTSTRAP_SERVERS")
+    # Instead of those in CLICKHOUSE_URL, for whoever keeps secrets apart from addresses.
+    clickhouse_user: str | None = None
+    clickhouse_password: str | None = Field(None, repr=False)
     clickhouse_url: str | None = Field(None, validation_alias="CLICKHOUSE_URL", repr=False)
 
     @field_validator("ping_body_limit", mode="before")

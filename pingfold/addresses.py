@@ -5,6 +5,7 @@ data folder.
 """
 
 import json
+from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 from infra.availability import kafka_answers
 from infra.embedded.logins import Login, login_file, read_login
@@ -49,7 +50,7 @@ def clickhouse_of(settings: Settings) -> str:
     url = settings.clickhouse_url
     address = f"{HOST}:{_ports(settings).get('clickhouse')}"
     if url is not None and url.rstrip("/") != f"http://{address}":
-        return url
+        return _with_login(url, settings)
     address = _embedded(settings, "clickhouse", "CLICKHOUSE_URL")
     return clickhouse_url(address, read_login(login_file(settings.data, "clickhouse")))
 
@@ -57,6 +58,17 @@ def clickhouse_of(settings: Settings) -> str:
 def clickhouse_url(address: str, login: Login) -> str:
     """The URL of the embedded ClickHouse at host:port. Nothing in a login needs quoting."""
     return f"http://{login.user}:{login.password}@{address}"
+
+
+def _with_login(url: str, settings: Settings) -> str:
+    """An existing server's URL, with the user and password that the settings tell apart from it."""
+    if settings.clickhouse_user is None and settings.clickhouse_password is None:
+        return url
+    parts = urlsplit(url)
+    user = settings.clickhouse_user or unquote(parts.username or "default")
+    password = unquote(parts.password or "") if settings.clickhouse_password is None else settings.clickhouse_password
+    place = parts.netloc.rpartition("@")[2]
+    return urlunsplit(parts._replace(netloc=f"{quote(user, safe='')}:{quote(password, safe='')}@{place}"))
 
 
 def _embedded(settings: Settings, name: str, variable: str) -> str:

@@ -13,6 +13,7 @@ SECRETS = {
     "PINGFOLD_SMTP_PASSWORD": "smtp",
     "PINGFOLD_HEARTBEAT_URL": "http://heartbeat",
     "PINGFOLD_KAFKA_SASL_PASSWORD": "sasl",
+    "PINGFOLD_CLICKHOUSE_PASSWORD": "hush",
     "PINGFOLD_KAFKA_SSL_KEY_PASSWORD": "ssl",
     "CLICKHOUSE_URL": "https://user:clickhouse@db.example:8443/pingfold",
 }
@@ -24,11 +25,11 @@ OTHERS = {"PATH": "/bin", "PINGFOLD_DATA": "/data", "PINGFOLD_INSTANCE": "i", "K
     [
         ("kafka", set()),
         ("clickhouse", set()),
-        ("web", {"vault", "admin", "metrics", "sasl", "ssl", "clickhouse"}),
+        ("web", {"vault", "admin", "metrics", "sasl", "ssl", "hush", "clickhouse"}),
         ("worker", {"vault", "smtp", "sasl", "ssl"}),
         ("prober", {"vault", "sasl", "ssl"}),
         ("ticker", {"sasl", "ssl"}),
-        ("writer", {"sasl", "ssl", "clickhouse"}),
+        ("writer", {"sasl", "ssl", "hush", "clickhouse"}),
     ],
 )
 def test_a_role_knows_what_it_needs(role: str, known: set[str]) -> None:
