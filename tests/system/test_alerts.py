@@ -12,8 +12,8 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from infra.embedded.ports import HOST, free_port
-from schemas.topics import DELIVERIES
-from tests.pingfold_process import Pingfold, wait_until
+from schemas.topics import DELIVERIES, PROJECTS
+from tests.pingfold_process import Pingfold, Receiver, wait_until
 
 pytestmark = pytest.mark.system
 
@@ -42,7 +42,15 @@ def mails() -> Iterator[tuple[Mails, int]]:
     controller.stop()
 
 
-def test_a_mail_its_log_and_sending_it_again(tmp_path: Path, mails: tuple[Mails, int]) -> None:
+@pytest.fixture
+def gone() -> Iterator[Receiver]:
+    """A webhook receiver, down until it is started."""
+    one = Receiver()
+    yield one
+    one.stop()
+
+
+def test_a_mail_its_log_and_sending_it_again(tmp_path: Path, mails: tuple[Mails, int], gone: Receiver) -> None:
     taken, port = mails
     settings = {
         "PINGFOLD_SMTP_HOST": "127.0.0.1",
@@ -83,6 +91,18 @@ def test_a_mail_its_log_and_sending_it_again(tmp_path: Path, mails: tuple[Mails,
         assert (newest["id"], newest["replay_id"]) == (lines[1]["id"], again["replay_id"])
         assert sum(event["type"] == "delivery.replayed" for event in one.values(DELIVERIES)) == 1
         assert len(taken.taken) == 3
+
+        # A channel that is given up is told to the other one, by way of two folds; a replay makes the same.
+        gone.answer = 410
+        gone.start()
+        dead = one.channel(gone.url)
+        pop(one, "POST", f"{V1}/{dead}/test")
+        wait_until(lambda: len(taken.taken) == 4, 30.0, "the mail about the other channel")
+        told = taken.taken[3].get_body(("plain",))
+        assert told is not None
+        assert "was disabled" in told.get_content()
+        assert "answered 410 Gone" in told.get_content()
+        assert [event["channel"] for event in one.values(PROJECTS) if event["type"] == "channel.disabled"] == [dead]
         one.verify()
     finally:
         one.close()
