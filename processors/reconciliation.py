@@ -26,7 +26,7 @@ from processors.monitor_maintenance import maintenance_key
 from processors.project_channels import endpoint_of
 from schemas.base import Micros
 from schemas.check_states import CheckState
-from schemas.definitions import Channel, Check, Project
+from schemas.definitions import Channel, Check, Notice, Project
 from schemas.deliveries import (
     DeliveryRequested,
     Endpoint,
@@ -114,7 +114,7 @@ def missed_by_deliveries(view: View, defined: Defined) -> Iterator[Missed]:
 
 def missed_requests(
     view: View,
-    channels: AbstractSet[str],
+    channels: Mapping[str, Channel],
     changes: Iterable[StatusChanged],
     things: Mapping[str, Thing],
     finished: AbstractSet[str],
@@ -142,14 +142,22 @@ def missed_requests(
             request = monitor_request(change, cause, state, definition)
         if request is None:
             continue
-        for channel in definition.channels:
-            if channel in channels and (notices := _unsent(view, channel, request, finished)):
-                yield channel, msgspec.structs.replace(request, notices=notices)
+        for id in definition.channels:
+            channel = channels.get(id)
+            if channel is None or channel.created > change.detected_at:  # another partition's, or not there then
+                continue
+            if notices := _unsent(view, channel, request, finished):
+                yield id, msgspec.structs.replace(request, notices=notices)
 
 
-def _unsent(view: View, channel: str, request: DeliveryRequested, finished: AbstractSet[str]) -> tuple[str, ...]:
-    ids = {notice: delivery_id(event_id(request.transition, notice), channel) for notice in request.notices}
-    return tuple(notice for notice, id in ids.items() if id not in finished and view.get(delivery_key(id)) is None)
+def _unsent(view: View, channel: Channel, request: DeliveryRequested, finished: AbstractSet[str]) -> tuple[Notice, ...]:
+    """Of the notices that the channel takes, those whose deliveries are neither pending nor finished."""
+
+    def is_there(notice: Notice) -> bool:
+        id = delivery_id(event_id(request.transition, notice), channel.id)
+        return id in finished or view.get(delivery_key(id)) is not None
+
+    return tuple(notice for notice in request.notices if notice in channel.notices and not is_there(notice))
 
 
 def _removed(

@@ -124,7 +124,7 @@ def _missed_by(reader: "_Reader", journal: Topic, view: View) -> list[Missed]:
     defined = reader.defined("channel", "project")
     changes, finished = reader.told_since(view.get(PROGRESS_KEY).newest)
     things = reader.things({change.thing for change in changes})
-    requests = missed_requests(view, defined.channels.keys(), changes, things, finished)
+    requests = missed_requests(view, defined.channels, changes, things, finished)
     return [*missed_by_deliveries(view, defined), *requests]
 
 

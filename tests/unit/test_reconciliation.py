@@ -35,6 +35,7 @@ from tests.folding import Folding, Journal, of_type
 OTHER = derived_id("test", "other")
 PROJECT = Project(id="p", name="p", ping_key="k", created=0, webhook_secret="sealed")
 HOOK = Channel(id="hook", project="p", kind="webhook", url="https://example.com/", created=0)
+HOOKS = {"hook": HOOK}
 NEW = Check(id=OTHER, project="p", version=1, created=t(1), schedule=Simple(60), grace=60)
 
 
@@ -193,7 +194,7 @@ def test_a_lost_request_is_sent_once(down: tuple[list[StatusChanged], dict[str, 
     changes, things = down
     deliveries = Deliveries()
     view = deliveries.folding.session.view
-    missed = list(missed_requests(view, {"hook"}, reversed(changes), things, set()))
+    missed = list(missed_requests(view, HOOKS, reversed(changes), things, set()))
     assert [(key, event.notices) for key, event in missed if isinstance(event, DeliveryRequested)] == [
         ("hook", ("monitor.down", "incident.created")),
         ("hook", ("monitor.recovered", "incident.resolved")),
@@ -203,29 +204,39 @@ def test_a_lost_request_is_sent_once(down: tuple[list[StatusChanged], dict[str, 
     assert sorted(delivery.notice for delivery in deliveries.pending) == [
         "incident.created", "incident.resolved", "monitor.down", "monitor.recovered",
     ]  # fmt: skip
-    assert list(missed_requests(view, {"hook"}, changes, things, set())) == [], "all of it is pending"
+    assert list(missed_requests(view, HOOKS, changes, things, set())) == [], "all of it is pending"
 
 
 def test_what_was_delivered_is_not_sent_again(down: tuple[list[StatusChanged], dict[str, Thing]]) -> None:
     changes, things = down
     deliveries = Deliveries()
     view = deliveries.folding.session.view
-    deliveries.folding.session.truncate(
-        len(deliveries.journal), missed_requests(view, {"hook"}, changes, things, set())
-    )
+    deliveries.folding.session.truncate(len(deliveries.journal), missed_requests(view, HOOKS, changes, things, set()))
     [first] = [one for one in deliveries.pending if one.notice == "monitor.down"]
     effects = deliveries.tell("hook", DeliveryAttempted(delivery=first.id, attempt=1, at=t(300), status=200))
     finished = {told.id for told in of_type(effects, DeliveryFinished)}
-    assert list(missed_requests(view, {"hook"}, changes, things, finished)) == []
+    assert list(missed_requests(view, HOOKS, changes, things, finished)) == []
     fresh = Deliveries().folding.session.view
-    [(_, one), _] = missed_requests(fresh, {"hook"}, changes, things, finished)
+    [(_, one), _] = missed_requests(fresh, HOOKS, changes, things, finished)
     assert isinstance(one, DeliveryRequested)
     assert one.notices == ("incident.created",)
 
 
+def test_what_a_channel_never_had_is_not_sent(down: tuple[list[StatusChanged], dict[str, Thing]]) -> None:
+    """Notices that it does not take, and those of changes that were seen before it was made."""
+    changes, things = down
+    view = Deliveries().folding.session.view
+    few = msgspec.structs.replace(HOOK, notices=("monitor.recovered",))
+    missed = list(missed_requests(view, {"hook": few}, changes, things, set()))
+    assert [event.notices for _, event in missed if isinstance(event, DeliveryRequested)] == [("monitor.recovered",)]
+    late = msgspec.structs.replace(HOOK, created=t(200.5))
+    missed = list(missed_requests(view, {"hook": late}, changes, things, set()))
+    assert [event.notices[0] for _, event in missed if isinstance(event, DeliveryRequested)] == ["monitor.recovered"]
+
+
 def test_a_check_that_is_gone_is_told_of_no_more(down: tuple[list[StatusChanged], dict[str, Thing]]) -> None:
     changes, _ = down
-    assert list(missed_requests(Deliveries().folding.session.view, {"hook"}, changes, {}, set())) == []
+    assert list(missed_requests(Deliveries().folding.session.view, HOOKS, changes, {}, set())) == []
 
 
 def test_what_cannot_be_folded_is_a_dead_letter() -> None:
