@@ -32,6 +32,8 @@ from pingfold.supervisor import Supervisor
 # From a stop signal to the end, whatever hangs.
 _STOP_SECONDS = 9.8
 _DISK_SECONDS = 1.0
+# The setting by which workers are told to compare what they have folded with what others know.
+_RECONCILE = "PINGFOLD_RECONCILE"
 _CONSEQUENCES = {
     Level.OK: "there is room",
     Level.LOW: "make room: below the reserve pings and changes are refused",
@@ -129,7 +131,12 @@ async def _start(
         servers["ClickHouse"] = prepare_clickhouse(settings)
     bootstrap = settings.kafka_bootstrap_servers or servers["Kafka"].address
     clickhouse = settings.clickhouse_url or servers["ClickHouse"].address
-    supervisor = Supervisor(settings, environment_for(settings, bootstrap, clickhouse, instance), say)
+    environment = environment_for(settings, bootstrap, clickhouse, instance)
+    doubtful = "Kafka" in servers and kafka.may_have_lost_ends(settings.data)
+    if doubtful:
+        say("pingfold", "Kafka was not stopped in good order: what its logs may have lost is looked for")
+        environment[_RECONCILE] = "1"
+    supervisor = Supervisor(settings, environment, say)
     supervisor.clear()
     supervisors.append(supervisor)
     tell = partial(say, "pingfold")
@@ -139,3 +146,5 @@ async def _start(
     located = settings.model_copy(update={"kafka_bootstrap_servers": bootstrap, "clickhouse_url": clickhouse})
     start_up = StartUp(settings, supervisor, say, instance, kafka_of(located), clickhouse_of(located), tasks)
     await start_up.run(servers)
+    if doubtful:  # a worker that is started again later need not look again
+        del environment[_RECONCILE]

@@ -29,6 +29,7 @@ from infra.embedded.logins import Login, made_login
 from infra.embedded.ports import HOST, PortTaken, free_port
 from infra.log.cluster import client_config, embedded_cluster
 from infra.private_files import replace_whole
+from schemas.topics import PINGS
 
 POM = Path(__file__).with_name("pom.xml")
 BROKER_PROPERTIES = Path(__file__).with_name("broker.properties")
@@ -38,6 +39,8 @@ _OLDEST_JAVA = 17
 _INSTALL_SECONDS = 600
 _FORMAT_SECONDS = 60
 _TRAIN_SECONDS = 30
+# The broker makes this file when it has closed every log, and removes it at its start.
+_STOPPED_WELL = ".kafka_cleanshutdown"
 _CLASSES = "classes.jsa"
 _PLAIN = "org.apache.kafka.common.security.plain.PlainLoginModule"
 
@@ -166,6 +169,15 @@ def command(jars: Path, data: Path, heap: str) -> list[str]:
     """The program that serves what `prepare` has set up; SIGTERM stops it cleanly."""
     home = data.resolve() / "kafka"
     return [*_jvm(jars, home, heap), "kafka.Kafka", str(home / "server.properties")]
+
+
+def may_have_lost_ends(data: Path) -> bool:
+    """Whether the broker of this data was not stopped in good order: killed, cut off, or copied while it ran.
+
+    To be asked before it is started. False when it never ran.
+    """
+    logs = data / "kafka" / "log"
+    return any(logs.glob(f"{PINGS}-*")) and not (logs / _STOPPED_WELL).exists()
 
 
 def answers(bootstrap: str, seconds: float = 2.0) -> bool:

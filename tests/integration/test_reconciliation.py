@@ -73,7 +73,7 @@ class World:
             self.worker.wait(10)
         self.kafka.stop()
 
-    def start_worker(self) -> None:
+    def start_worker(self, **more: str) -> None:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("PINGFOLD_")}
         settings = {
             "PINGFOLD_DATA": str(self.data),
@@ -83,7 +83,7 @@ class World:
         with (self.data / "worker.out").open("ab") as output:
             self.worker = subprocess.Popen(
                 [sys.executable, "-m", "pingfold", "worker"],
-                stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, env=environment | settings,
+                stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, env=environment | settings | more,
             )  # fmt: skip
 
     def stop_worker(self) -> None:
@@ -219,6 +219,24 @@ def test_definitions_and_removals(world: World, tmp_path: Path) -> None:
     wait_until(lambda: world.counts(first) == 4, 60, "the other one counts", pause=0.2)
     wait_until(lambda: world.counts(gone) is None, 60, "the check whose removal was lost is gone", pause=0.2)
     assert "fold.reconciled" in world.said()
+
+
+def test_a_journal_that_lost_only_what_was_not_folded(world: World, tmp_path: Path) -> None:
+    """All that was folded is there, so no offset shows it: it is looked for when the logs may have lost their ends."""
+    kept = world.make_check("kept")
+    world.copy(tmp_path, CHECK_STATES)
+    world.copy(tmp_path, PINGS)
+    lost = world.make_check("lost-too")
+    world.stop_worker()
+    world.restore(tmp_path, PINGS, CHECK_STATES)
+    before = len(world.told("journal.truncated"))
+    assert (world.counts(kept), world.counts(lost)) == (0, None)
+    for check in (kept, lost, lost):
+        world.ping(check)
+    world.start_worker(PINGFOLD_RECONCILE="1")
+    wait_until(lambda: world.counts(lost) == 2, 60, "the check whose definition was lost counts", pause=0.2)
+    wait_until(lambda: world.counts(kept) == 1, 60, "the other one counts", pause=0.2)
+    assert len(world.told("journal.truncated")) == before + 1, "one partition has lost something, and tells it"
 
 
 def test_notices_and_channels(world: World, tmp_path: Path) -> None:
