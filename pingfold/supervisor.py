@@ -2,7 +2,8 @@
 
 Order: Kafka and ClickHouse (unless settings name existing ones), topics and tables, the default project's credentials,
 then workers, ticker, writer and web. Each role's process id stands in `data/run/ROLE-SLOT.pid`; each of its lines is
-prefixed with its name. A role that dies is started again after a pause that grows from 0.2 s to 10 s.
+prefixed with its name. A role that dies is started again after a pause that grows from 0.2 s to 10 s, or when `hurry`
+says that what kept it from running is over.
 
 A role that makes no progress for `STALL_SECONDS` is replaced: one of ours by the progress that it publishes
 (`infra/liveness.py`), a server by the answers to a bounded question. Until the first sign of it a role has minutes:
@@ -107,6 +108,7 @@ class Supervisor:
         self._stopping: set[Role] = set()
         self._problems: dict[str, str] = {}
         self._told = asyncio.Event()  # something has changed that is worth publishing at once
+        self._hurried = asyncio.Event()  # another one after each hurry
 
     def clear(self) -> None:
         """Remove what a killed run has left behind: stale process ids and metrics."""
@@ -118,6 +120,14 @@ class Supervisor:
         """Start a role and keep it running."""
         self._kept[role] = _Kept()
         self._keepers[role] = asyncio.create_task(self._keep(role), name=str(role))
+
+    def hurry(self) -> None:
+        """What has kept roles from running is over: those that wait to be started again are started now.
+
+        One that is just dying of it is started again soon, too.
+        """
+        self._hurried.set()
+        self._hurried = asyncio.Event()
 
     async def publish(self) -> None:
         """Keep `data/run/supervisor.json` current, for ever: for `/readyz` and `/metrics`."""
@@ -219,7 +229,7 @@ class Supervisor:
     async def _keep(self, role: Role) -> None:
         pause = _FIRST_PAUSE
         while True:
-            began = time.monotonic()
+            began, hurried = time.monotonic(), self._hurried
             try:
                 how = f"ended with status {await self._once(role)}"
             except Exception as error:  # no process, no memory, no room on the disk: for now
@@ -229,11 +239,15 @@ class Supervisor:
             self._told.set()
             if role in self._stopping:
                 return
-            if time.monotonic() - began > _WELL_SECONDS:
+            if time.monotonic() - began > _WELL_SECONDS or hurried.is_set():
                 pause = _FIRST_PAUSE
             self._say(str(role), f"{how}; starting it again in {pause:.1f} s")
-            await asyncio.sleep(pause)
-            pause = min(pause * 2, _LONGEST_PAUSE)
+            try:
+                async with asyncio.timeout(pause):
+                    await self._hurried.wait()
+                pause = _FIRST_PAUSE
+            except TimeoutError:
+                pause = min(pause * 2, _LONGEST_PAUSE)
 
     async def _once(self, role: Role) -> int:
         process = await asyncio.create_subprocess_exec(

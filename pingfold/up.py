@@ -83,12 +83,14 @@ def up(settings: Settings) -> NoReturn:
 
 async def _up(settings: Settings, say: Say, stop: asyncio.Event) -> None:
     instance = secrets.token_hex(8)
+    supervisors: list[Supervisor] = []
     tasks = [
         vital(keep_beating(), name="beating"),
-        persistent(lambda: _watch_disk(settings, say), "the watch over the disk", partial(say, "pingfold")),
+        persistent(
+            lambda: _watch_disk(settings, say, supervisors), "the watch over the disk", partial(say, "pingfold")
+        ),
     ]
     stopped = asyncio.create_task(stop.wait(), name="stop")
-    supervisors: list[Supervisor] = []
     work = asyncio.create_task(_start(settings, say, instance, supervisors, tasks), name="start")
     try:
         await asyncio.wait({work, stopped}, return_when=asyncio.FIRST_COMPLETED)
@@ -106,12 +108,15 @@ async def _up(settings: Settings, say: Say, stop: asyncio.Event) -> None:
         say("pingfold", f"stopped in {time.monotonic() - ended:.1f} s")
 
 
-async def _watch_disk(settings: Settings, say: Say) -> None:
-    """Tell people when the disk fills up, and when there is room again."""
+async def _watch_disk(settings: Settings, say: Say, supervisors: list[Supervisor]) -> None:
+    """Tell people when the disk fills up, and when there is room again; what has ended meanwhile is started then."""
     disk, before = Disk(settings), Level.OK
     while True:
         state = disk.state
         if state.level != before:
+            if state.level < Level.FULL <= before:
+                for supervisor in supervisors:
+                    supervisor.hurry()
             before = state.level
             say("pingfold", f"disk: {state.words if state.room else 'not there'}; {_CONSEQUENCES[before]}")
         await asyncio.sleep(_DISK_SECONDS)

@@ -123,8 +123,9 @@ def test_a_disk_without_any_room_at_all_breaks_nothing(small: Small) -> None:
             wait_until(lambda goal=goal: not_taken(load) > goal, 60.0, "pings are not taken")  # type: ignore[misc]
         assert load.total == taken
         make_room(small)
-        # The broker has ended in the midst of transactions: it may take it a minute to abort what was left open.
-        wait_until(lambda: small._answers("/readyz"), small.again + 60.0, "it is ready again")
+        # The broker has ended in the midst of transactions. When it is back, a worker whose commit was under way may
+        # not learn what became of it, and has to start, too.
+        wait_until(lambda: small._answers("/readyz"), 2 * small.again, "it is ready again")
         load.wait_for(10, timeout=small.again)
     small.wait_working()
     assert_counted_once(small, load)

@@ -53,6 +53,65 @@ def _told(data: Path) -> dict[str, float]:
     return {sample.name: sample.value for metric in registry.collect() for sample in metric.samples}
 
 
+async def test_what_waits_to_be_started_again_need_not_wait_any_longer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when a broker could not start for want of room, and now there is some."""
+    monkeypatch.setattr(supervisor_module, "_FIRST_PAUSE", 60.0)
+    settings = Settings(_env_file=None, data=tmp_path)
+    said: asyncio.Queue[str] = asyncio.Queue()
+    supervisor = Supervisor(settings, environment_for(settings, "", ""), lambda role, line: said.put_nowait(line))
+    supervisor.clear()
+    role = Role("ends", 0, (sys.executable, "-c", "print('runs', flush=True)"), stage=1)
+    supervisor.keep(role)
+    try:
+        async with asyncio.timeout(30):
+            for number in range(3):
+                if number:
+                    supervisor.hurry()
+                assert await said.get() == "runs"
+                assert "starting it again in 60.0 s" in await said.get()
+    finally:
+        await supervisor.stop()
+
+
+_ENDS_WHEN_TOLD = """
+import sys, time
+from pathlib import Path
+print("runs", flush=True)
+while not Path(sys.argv[1]).exists():
+    time.sleep(0.01)
+Path(sys.argv[1]).unlink()
+"""
+
+
+async def test_what_is_dying_when_it_need_not_any_longer_is_started_again_soon(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A broker that began to start before there was room."""
+    monkeypatch.setattr(supervisor_module, "_FIRST_PAUSE", 0.1)
+    settings = Settings(_env_file=None, data=tmp_path)
+    said: asyncio.Queue[str] = asyncio.Queue()
+    supervisor = Supervisor(settings, environment_for(settings, "", ""), lambda role, line: said.put_nowait(line))
+    supervisor.clear()
+    go = tmp_path / "go"
+    role = Role("ends", 0, (sys.executable, "-c", _ENDS_WHEN_TOLD, str(go)), stage=1)
+    supervisor.keep(role)
+    pauses = []
+    try:
+        async with asyncio.timeout(60):
+            for number in range(4):
+                assert await said.get() == "runs"
+                if number == 3:
+                    supervisor.hurry()
+                go.touch()
+                pauses.append((await said.get()).rpartition(" in ")[2])
+            assert await said.get() == "runs"
+    finally:
+        await supervisor.stop()
+    assert pauses == ["0.1 s", "0.2 s", "0.4 s", "0.1 s"]
+
+
 _HANGING = """
 import itertools, sys, time
 from pathlib import Path
