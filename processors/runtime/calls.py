@@ -1,7 +1,8 @@
 """What blocks of one partition, in threads of the worker's pool, each call under the eyes of the watchdog.
 
 A call that neither returns nor makes progress within the watchdog's time ends the process. Progress of a load is what
-it has read and decoded, of a batch each record stepped, of a commit each answer of the client, good or bad.
+it has read and decoded, of a batch each record stepped and each state changed, of a commit each answer of
+the client, good or bad.
 """
 
 import asyncio
@@ -11,6 +12,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from infra.liveness import LIVENESS
+from processors.fold import View
 from processors.runtime.loading import Abandoned, Loading
 
 T = TypeVar("T")
@@ -22,6 +24,8 @@ class Calls:
     def __init__(self, name: str, pool: Executor, loads: asyncio.Semaphore, loading: Loading) -> None:
         self._name, self._pool, self._loads, self._loading = name, pool, loads, loading
         self._steps = 0
+        # The states, once they are loaded: one tick may change a hundred thousand of them.
+        self.view: View | None = None
 
     def beat(self) -> None:
         """The call under way has made progress."""
@@ -67,7 +71,8 @@ class Calls:
             return call()
 
     def _progress(self) -> int:
-        return self._steps + self._loading.steps
+        changed = 0 if self.view is None else len(self.view.changed)
+        return self._steps + self._loading.steps + changed
 
 
 def _forget(loading: "asyncio.Future[Any]") -> None:

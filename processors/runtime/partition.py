@@ -203,6 +203,7 @@ class OwnedPartition:
         view = CountedView(records, self.loading)
         # Its indexes and wheels are built, from all records.
         self._session = await self._calls.compute(Session, fold, self.number, view, TZDATA_VERSION)
+        self._calls.view = view
         end = await self._in_thread(truncated_at, bootstrap, fold.journal, self.number, self._session.progress, beat)
         end, missed = await self._lost(end)
         if end is not None:

@@ -423,6 +423,30 @@ async def test_a_step_that_hangs_is_stalled_whether_or_not_kafka_is_there(
         turn.set()
 
 
+async def test_one_record_that_changes_many_states_is_not_stalled(
+    kafka: Kafka, pool: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A tick at which very much is due."""
+    watchdog, turn, changed = Watchdog(monkeypatch), Event(), list[int]()
+
+    def slow(session: Session, records: Iterable[Record]) -> list[Effect]:
+        for number in range(5):
+            session.view.put(f"thing-{number}", Total())
+            changed.append(number)
+            assert turn.wait(SOON)
+            turn.clear()
+        return []
+
+    monkeypatch.setattr(Session, "step", slow)
+    async with taken(kafka, pool, Heard()) as world:
+        await world.add(1)
+        for number in range(5):
+            await world.until(lambda: len(changed) == number + 1)  # noqa: B023
+            assert watchdog.stalled_after(29) is None
+            turn.set()
+            await world.until(lambda: not turn.is_set())
+
+
 async def test_a_long_load_that_gets_on_is_not_stalled(
     kafka: Kafka, pool: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
