@@ -18,6 +18,12 @@ def origin_of(url: str) -> str:
     return f"{parts.scheme}://{host}" + ("" if port == _DEFAULT[parts.scheme] else f":{port}")
 
 
+def host_and_port(url: str) -> tuple[str, int]:
+    """Host and port of a valid http URL, the scheme's own port where it names none."""
+    parts = urlsplit(url)
+    return parts.hostname or "", _port(parts)
+
+
 def may_be_sent_to(origin: str, url: str) -> bool:
     """Whether what was meant for `origin` may be sent to `url`: the same origin, or it with TLS on its own port."""
     other = origin_of(url)

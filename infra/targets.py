@@ -86,6 +86,22 @@ class Guard:
             return False
         return not any(inner in network for network in _REFUSED)
 
+    def check_host(self, host: str, port: int | None = None) -> None:
+        """Raise `TargetRefused` when `host` is an address that may not be reached. Names are not looked up here; what
+        they mean is seen when they are connected, except of `localhost`, which is this host everywhere."""
+        if host.rstrip(".").lower() == "localhost":
+            try:
+                self.check("127.0.0.1", port)
+            except TargetRefused as error:
+                if not self.permits(IPv6Address("::1"), port):
+                    raise TargetRefused(f"{host} resolves to {error}") from None
+            return
+        try:
+            address = ip_address(host.partition("%")[0])
+        except ValueError:
+            return
+        self.check(str(address), port)
+
     def check(self, text: str, port: int | None = None) -> None:
         """Raise `TargetRefused` unless the address `text` (canonical, an IPv6 zone is ignored) may be reached."""
         try:

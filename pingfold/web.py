@@ -30,6 +30,7 @@ from infra.log.group_progress import GroupProgress
 from infra.log.replica import Replica
 from infra.log.sink import Sink
 from infra.metrics_key import metrics_key
+from infra.own_servers import guard_of
 from infra.process import Stop
 from infra.progress import FoldProgress
 from infra.secrets import Vault
@@ -128,6 +129,7 @@ async def serve(settings: Settings, listener: socket.socket, slot: str, pings: b
             encrypt=vault.encrypt,
             decrypt=vault.decrypt,
             admin_password=_admin_password(settings),
+            guard=await asyncio.to_thread(guard_of, settings),
             source=source,
             history=History(clickhouse, written, pings_written),
             monitor_history=MonitorHistory(clickhouse),

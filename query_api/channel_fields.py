@@ -5,7 +5,9 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from infra.origins import host_and_port
 from infra.settings import Settings
+from infra.targets import Guard, TargetRefused
 from schemas.base import Micros
 from schemas.definitions import NOTICES, Addresses, Channel, ChannelKind, Notice
 from schemas.ids import new_id
@@ -23,13 +25,15 @@ class BadField(Exception):
         self.field, self.problem = field, problem
 
 
-def webhook(project: str, settings: Settings, now: Micros, url: str, events: Iterable[Notice] | None) -> Channel:
+def webhook(
+    project: str, settings: Settings, now: Micros, url: str, events: Iterable[Notice] | None, guard: Guard
+) -> Channel:
     """A new webhook without a name and without a secret of its own."""
     return Channel(
         id=new_id(),
         project=project,
         kind="webhook",
-        url=checked_url(url),
+        url=checked_url(url, guard.of(project)),
         created=now,
         notices=NOTICES if events is None else in_order(events),
         site=settings.base_url,
@@ -54,8 +58,9 @@ def mailbox(
     )
 
 
-def checked_url(url: str) -> str:
-    """An address that a webhook may be posted to; whether it may be reached is seen when it is."""
+def checked_url(url: str, guard: Guard) -> str:
+    """The URL of a webhook. Whether an address may be reached is told at once; what a name means is seen when it is
+    posted to."""
     try:
         parts = urlsplit(url)
         valid = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
@@ -63,6 +68,10 @@ def checked_url(url: str) -> str:
         valid = False
     if not valid or any(ord(character) <= 32 for character in url):
         raise BadField("url", "must be an http or https URL")
+    try:
+        guard.check_host(*host_and_port(url))
+    except TargetRefused as error:
+        raise BadField("url", f"may not be called: {error}") from None
     return url
 
 

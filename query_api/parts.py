@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Protocol
 
 from fastapi import Depends, Request
@@ -12,6 +12,7 @@ from infra.disk import Disk
 from infra.log.sink import Position
 from infra.secrets import Decrypts
 from infra.settings import Settings
+from infra.targets import Guard
 from query_api.delivery_history import FinishedRow, SentRow
 from query_api.delivery_states import DeliveryStates
 from query_api.history import Flip, PingRow, Transition
@@ -122,7 +123,7 @@ class Parts:
 
     encrypt: makes a secret fit for storing at its place; decrypt: reads it again there.
     admin_password: opens the pages; None: there are no pages.
-    disk: where changes are written; None: as the settings say.
+    disk: where changes are written; None: as the settings say. guard: what probes and webhooks may reach.
     source: None where no pings are received. history: None without ClickHouse.
     """
 
@@ -141,6 +142,7 @@ class Parts:
     decrypt: Decrypts
     admin_password: str | None = None
     disk: Disk | None = None
+    guard: Guard = field(default_factory=Guard)
     source: Acknowledges | None = None
     history: HistoryReads | None = None
     monitor_history: MonitorHistoryReads | None = None

@@ -19,6 +19,7 @@ from infra.decisions import NoVerdict
 from infra.directory import Directory
 from infra.log.partitioner import partition_of
 from infra.log.sink import NotStored, Position
+from infra.own_servers import guard_of
 from infra.secrets import hash_api_key
 from infra.settings import Settings
 from processors.checks import Checks
@@ -488,6 +489,7 @@ class Harness:
                 delivery_history=MemoryDeliveryHistory(self.log) if history else None,
                 page_history=self.page_history if history else None,
                 admin_password=ADMIN_PASSWORD,
+                guard=guard_of(self.settings),
             )
         )
         self.client = httpx.AsyncClient(

@@ -4,7 +4,8 @@
   always room for those of others. One that finds none is told as `ours`.
 - After a standstill of this process (it was frozen, or starved) no failure that it thinks it saw counts: what was under
   way is told as `ours`.
-- What fails while the own network of the region is out is told as `ours`, too; see `own_network`.
+- What fails while the own network of the region is out is told as `ours`, too; see `own_network`. So is a target that
+  may not be probed: nothing was asked, so nothing is known.
 """
 
 import asyncio
@@ -121,6 +122,9 @@ class Running:
             self._leave(monitor.project)
         if not result.ok and (self._stood_until > began or self._monotonic() - self._beat_at > STANDSTILL):
             result = replace(result, failure="ours", detail="this prober stood still")
+        # A target that answered, and leads to what may not be probed, has a status: that is a fault of its own.
+        if result.failure == "refused target" and result.status is None:
+            result = replace(result, failure="ours")
         if self._domains is not None and (expires := self._domains.expires(monitor)) is not None:
             result = replace(result, domain_expires=expires)
         if state is not None and state.maintained and not confirm:

@@ -52,7 +52,7 @@ async def create_channel(desk: TheDesk, body: Body, caller: Writer) -> Response:
     events = None if wanted.events is UNSET else wanted.events
     try:
         if wanted.kind == "webhook":
-            channel = webhook(caller.project, settings, now, wanted.url, events)
+            channel = webhook(caller.project, settings, now, wanted.url, events, desk.parts.guard)
         elif wanted.kind == "email":
             addresses = [address.strip() for address in wanted.email.split(",")]
             channel = mailbox(caller.project, settings, now, addresses, events)

@@ -9,6 +9,7 @@ from msgspec import UNSET, Meta, UnsetType
 from msgspec.structs import replace
 
 from infra.secrets import of_channel
+from infra.targets import Guard
 from query_api.channel_fields import KINDS, BadField, checked_addresses, checked_url, in_order, mailbox, webhook
 from query_api.poppaping import openapi
 from query_api.poppaping.answers import ERRORS, MOST_PER_PAGE, Fault, Page, PerPage, cut, listed, one
@@ -82,7 +83,7 @@ async def create_channel(desk: Channels, key: AlertsWriter, body: JsonObject) ->
         if wanted.channel_type == "email":
             channel = mailbox(key.project, parts.settings, now, _addresses(wanted), wanted.events)
         else:
-            channel = webhook(key.project, parts.settings, now, wanted.url, wanted.events)
+            channel = webhook(key.project, parts.settings, now, wanted.url, wanted.events, parts.guard)
     except BadField as bad:
         raise _fault(bad) from None
     secret = None if wanted.secret is None else parts.encrypt(wanted.secret, of_channel(channel.id))
@@ -106,7 +107,7 @@ async def change_channel(desk: Channels, key: AlertsWriter, id: str, body: JsonO
     changes = judged(body, Changes)
     try:
         _must_fit(channel.kind, body)
-        fields = _fields(changes, parts.encrypt, channel.id)
+        fields = _fields(changes, parts.encrypt, channel.id, parts.guard.of(key.project))
     except BadField as bad:
         raise _fault(bad) from None
     await desk.ask(key, ChannelUpdate(request=new_id(), at=parts.clock.now(), id=id, fields=fields))
@@ -148,12 +149,12 @@ def _addresses(wanted: Wanted | Changes) -> list[str]:
     return [] if wanted.addresses is UNSET else wanted.addresses
 
 
-def _fields(changes: Changes, encrypt: Callable[[str, str], str], channel: str) -> ChannelFields:
+def _fields(changes: Changes, encrypt: Callable[[str, str], str], channel: str, guard: Guard) -> ChannelFields:
     moved = changes.email is not UNSET or changes.addresses is not UNSET
     return ChannelFields(
         name=changes.name,
         notices=UNSET if changes.events is UNSET else in_order(changes.events),
-        url=UNSET if changes.url is UNSET else checked_url(changes.url),
+        url=UNSET if changes.url is UNSET else checked_url(changes.url, guard),
         secret=encrypt(changes.secret, of_channel(channel)) if isinstance(changes.secret, str) else changes.secret,
         addresses=checked_addresses(_addresses(changes)) if moved else UNSET,
     )

@@ -5,14 +5,14 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from infra.servers import server_of, text_of
 from query_api.poppaping.answers import Fault
 
-_PORT = 53
+DNS_PORT = 53
 _VERSIONS = {"A": (IPv4Address,), "AAAA": (IPv6Address,), "": (IPv4Address, IPv6Address)}
 
 
 def resolver_of(text: str) -> str:
     """The address of a resolver, in one form; empty: that of the prober's host. Raises `Fault` 400."""
     try:
-        return text_of(server_of(text, _PORT), _PORT) if text else ""
+        return text_of(server_of(text, DNS_PORT), DNS_PORT) if text else ""
     except ValueError:
         raise Fault(
             400,

@@ -11,10 +11,12 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from infra.origins import may_be_sent_to, origin_of
+from infra.origins import host_and_port, may_be_sent_to, origin_of
+from infra.servers import server_of
+from infra.targets import Guard, TargetRefused
 from query_api.poppaping.answers import Fault
 from query_api.poppaping.bodies import judged
-from query_api.poppaping.dns_fields import expected_of, resolver_of
+from query_api.poppaping.dns_fields import DNS_PORT, expected_of, resolver_of
 from query_api.poppaping.monitor_object import HIDDEN
 from query_api.poppaping.plans import Plan
 from schemas.base import encode
@@ -70,13 +72,17 @@ def fields_of(
     known_regions: tuple[str, ...],
     plan: Plan,
     encrypt: Callable[[str], str],
+    guard: Guard,
 ) -> MonitorFields:
-    """What a request changes. `current` None: a new monitor. Raises `Fault` 400 and says what is wrong."""
+    """What a request changes. `current` None: a new monitor. `guard`: of the project, says what may be probed. Raises
+    `Fault` 400 and says what is wrong."""
     wanted = judged(body, Wanted)
     if current is None and wanted.name is UNSET:
         raise Fault(400, "Field 'name' is required.")
     kind = _or(wanted.type, current.kind if current else "http")
     target = _target(wanted, kind, current.target if current and current.kind == kind else Target(), sealed, encrypt)
+    if current is None or _place(target) != _place(current.target):
+        _must_be_allowed(target, guard)
     regions = _or(None if wanted.regions is None else wanted.regions, UNSET)
     interval = _or(wanted.interval_seconds, UNSET)
     if isinstance(interval, int) and interval < plan.interval:
@@ -134,6 +140,26 @@ def _target(wanted: Wanted, kind: MonitorKind, before: Target, sealed: Sealed, e
         record=record,
         expected=expected,
     )
+
+
+def _place(target: Target) -> tuple[str, str, int, str]:
+    return target.url, target.host, target.port, target.resolver
+
+
+def _must_be_allowed(target: Target, guard: Guard) -> None:
+    """Whether an address may be probed is told at once; what a name means is seen when it is probed."""
+    try:
+        if target.url:
+            field = "url"
+            guard.check_host(*host_and_port(target.url))
+        elif target.resolver:
+            field = "dns_resolver"
+            guard.check_host(*server_of(target.resolver, DNS_PORT))
+        else:
+            field = "host"
+            guard.check_host(target.host, target.port or None)
+    except TargetRefused as error:
+        raise Fault(400, f"Field '{field}': {error}.") from None
 
 
 def _dns(wanted: Wanted, kind: MonitorKind, before: Target) -> tuple[str, DnsRecord, str]:

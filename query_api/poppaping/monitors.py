@@ -39,7 +39,8 @@ async def list_monitors(desk: TheDesk, key: MonitorsReader, page: Page = 1, per_
 async def create_monitor(desk: TheDesk, key: MonitorsWriter, body: JsonObject) -> Response:
     """Make a monitor; it is probed at once."""
     id = new_id()
-    fields = fields_of(body, None, Sealed(), desk.parts.settings.regions, desk.plan, _encrypting(desk, id))
+    parts, guard = desk.parts, desk.parts.guard.of(key.project)
+    fields = fields_of(body, None, Sealed(), parts.settings.regions, desk.plan, _encrypting(desk, id), guard)
     request = MonitorCreate(request=new_id(), at=desk.parts.clock.now(), id=id, fields=fields, most=desk.plan.monitors)
     return desk.answer(await desk.result(await desk.ask(key, request)), 201)
 
@@ -60,7 +61,8 @@ async def change_monitor(desk: TheDesk, key: MonitorsWriter, id: str, body: Json
     """Change the fields that are given."""
     monitor = await desk.monitor(key, id)
     sealed, regions = desk.sealed(monitor), desk.parts.settings.regions
-    fields = fields_of(body, monitor, sealed, regions, desk.plan, _encrypting(desk, id))
+    guard = desk.parts.guard.of(key.project)
+    fields = fields_of(body, monitor, sealed, regions, desk.plan, _encrypting(desk, id), guard)
     return await _changed(desk, key, monitor, fields)
 
 

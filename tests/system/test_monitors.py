@@ -103,13 +103,21 @@ def test_a_site_goes_down_and_comes_back(pingfold: Pingfold, receiver: Receiver)
 
 
 def test_what_is_private_is_not_probed_unless_allowed(own_pingfold: Pingfold) -> None:
-    """Statement 7. The refusal says which setting allows it; it is a fault of the target, so it is told."""
+    """Statement 7. An address is refused at once; a name that leads to one is not probed, so nothing is known of it.
+    Both say which setting allows it."""
     own_pingfold.settings["PINGFOLD_PRIVATE_TARGETS"] = ""
     own_pingfold.start()
     with Website() as site:
-        id = make(own_pingfold, site, confirmations=1)
-        await_status(own_pingfold, id, "down")
-        assert "PINGFOLD_PRIVATE_TARGETS" in call(own_pingfold, "GET", f"/monitors/{id}")["last_error"]
+        headers = {"Authorization": f"Bearer {own_pingfold.credentials.poppaping_key}"}
+        refused = own_pingfold.request(
+            "POST", "/api/v1/monitors", headers=headers, json={"name": "Private", "url": site.url}
+        )
+        assert (refused.status_code, "PINGFOLD_PRIVATE_TARGETS" in refused.text) == (400, True)
+        name = site.url.replace("127.0.0.1", "site.localhost")
+        id = make(own_pingfold, site, url=name, confirmations=1)
+        await_status(own_pingfold, id, "unknown", 60.0)
+        results = wait_until(lambda: call(own_pingfold, "GET", f"/monitors/{id}/checks"), 30.0, "results are written")
+        assert all("PINGFOLD_PRIVATE_TARGETS" in one["error"] for one in results)
         assert site.requests == 0
 
 

@@ -17,7 +17,7 @@ def asked(monitor: dict[str, Any]) -> tuple[str | None, str | None, str | None]:
 
 @pytest.fixture
 def harness() -> Harness:
-    return with_key(Harness())
+    return with_key(Harness(private_targets="192.0.2.0/24,2001:db8::/32"))
 
 
 async def make(harness: Harness, **fields: Any) -> dict[str, Any]:

@@ -172,7 +172,7 @@ async def test_slots_are_probed_on_time_and_once() -> None:
             result for result in here.sink.order if _result(result.value or b"").slot == slots(one, NOON, end)[3][0]
         ]
         told = _result(result.value or b"")
-        assert (told.region, told.failure, told.version) == (HERE, "refused target", 1)
+        assert (told.region, told.failure, told.version) == (HERE, "ours", 1)
         assert 0 <= told.at - told.slot <= SECOND // 4
         assert result.key == b"m"
         assert {topic for topic, _ in here.sink.logs} == {PROBE_RESULTS.name}
@@ -394,7 +394,7 @@ async def test_a_failure_that_is_seen_before_the_standstill_is_noticed_is_ours()
         here.clock.time = first_slot(one, here.clock.time)
         here.prober.turn()
         [result] = await here.told(1)
-        assert result.failure == "refused target"  # it runs again
+        assert "private or reserved address" in result.detail  # it runs again
 
 
 async def test_a_success_counts_over_a_standstill() -> None:
@@ -421,7 +421,7 @@ async def test_nobodys_probes_take_all_there_is() -> None:
                 ("ours", "too many probes are under way")
             }
             here.hear(MonitorState(version=1, begun=NOON), id="modest")
-            assert [result.failure for result in await here.told(1)] == ["refused target"]
+            assert ["private or reserved" in result.detail for result in await here.told(1)] == [True]
             assert [result.failure for result in await here.told(5)] == ["timeout"] * 5
             here.hear(MonitorState(version=1, begun=NOON - 1), id="g0")  # there is room again
             assert [result.failure for result in await here.told(1)] == ["timeout"]
@@ -734,7 +734,7 @@ async def test_targets_that_refuse_or_answer_wrongly_show_that_the_network_is_th
         broken = [monitor(f"b{n}", target=Target(url=f"http://127.0.0.{n + 1}:{server.port}/")) for n in range(10)]
         private = [monitor(f"r{n}", target=Target(url=f"http://10.0.0.{n + 1}/")) for n in range(10)]
         assert {result.failure for result in await probe_all(here, broken, NOON)} == {"status"}
-        assert {result.failure for result in await probe_all(here, private, NOON)} == {"refused target"}
+        assert {result.failure for result in await probe_all(here, private, NOON)} == {"ours"}
         assert {result.failure for result in await probe_all(here, sites(10), NOON)} == {"connect"}
         assert (words(here), asked.times) == ([], 0)
 
@@ -757,3 +757,17 @@ async def test_a_url_that_is_none_is_still_told_of() -> None:
     async with world() as here:
         [result] = await probe_all(here, [monitor(target=Target(url="http://[x/"))], NOON)
         assert result.failure not in ("", "ours")
+
+
+async def test_what_may_not_be_probed_is_not_known_and_what_leads_there_fails() -> None:
+    """Nothing was asked of the first two; the third answered, and sends its visitors where nobody may go."""
+    away = answering(b"HTTP/1.1 302 Go\r\nLocation: http://10.0.0.1/\r\nContent-Length: 0\r\n\r\n")
+    async with serving(away) as server:
+        refused = [monitor("a", target=REFUSED), monitor("b", kind="tcp", target=Target(host="10.0.0.1", port=1))]
+        leading = monitor("c", target=Target(url=f"http://{V4}:{server.port}/"))
+        async with world(*refused, leading) as here:
+            results = await probe_all(here, refused, NOON)
+            assert [result.failure for result in results] == ["ours", "ours"]
+            assert all("PINGFOLD_PRIVATE_TARGETS" in result.detail for result in results)
+            [result] = await probe_all(here, [leading], NOON)
+            assert (result.failure, result.status) == ("refused target", 302)

@@ -110,3 +110,24 @@ async def test_a_label_that_is_too_long_is_an_ordinary_failure() -> None:
     with pytest.raises(OSError, match="not a host name"):
         await resolver.resolve("x" * 70 + ".example", 80)
     await resolver.close()
+
+
+@pytest.mark.parametrize(
+    "host", ["10.0.0.1", "127.0.0.1", "::1", "fe80::1%eth0", "::ffff:10.0.0.1", "localhost", "LOCALHOST."]
+)
+def test_a_host_that_is_a_refused_address_is_refused_before_anything_is_connected(host: str) -> None:
+    with pytest.raises(TargetRefused, match="PINGFOLD_PRIVATE_TARGETS"):
+        Guard().check_host(host, 80)
+    Guard([ip_network("0.0.0.0/0"), ip_network("::/0")]).check_host(host, 80)
+
+
+@pytest.mark.parametrize(
+    "host", ["example.org", "1.1.1.1", "2606:4700::1111", "localhost.example.org", "10.0.0.1.example"]
+)
+def test_a_host_that_is_a_name_or_public_is_let_be(host: str) -> None:
+    Guard().check_host(host, 80)
+
+
+def test_localhost_is_let_be_when_either_of_its_addresses_may_be_reached() -> None:
+    Guard([ip_network("::1/128")]).check_host("localhost", 80)
+    Guard([ip_network("127.0.0.1/32")]).check_host("localhost", 80)
