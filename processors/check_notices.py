@@ -16,7 +16,9 @@ from schemas.definitions import Check
 from schemas.pings import Ping
 from schemas.ticks import Gap
 
-# So many gaps are named one by one.
+# A span in which Pingfold could not be reached; `end` None: it lasts.
+_Span = tuple[Micros, Micros | None]
+# So many spans are named one by one.
 NAMED_GAPS = 3
 
 
@@ -44,12 +46,25 @@ def unjudgeable(state: CheckState, run: Run | None, gaps: Sequence[Gap]) -> str:
         known = "no ping yet"
     else:
         known = f"no ping since {iso(state.last_ping)}"
-    spans = ", ".join(
-        f"from {iso(gap.start)} to {iso(gap.end)}" if gap.end is not None else f"from {iso(gap.start)} on"
-        for gap in gaps[:NAMED_GAPS]
+    spans = _joined(gaps)
+    named = ", ".join(
+        f"from {iso(start)} to {iso(end)}" if end is not None else f"from {iso(start)} on"
+        for start, end in spans[:NAMED_GAPS]
     )
-    more = f" and {len(gaps) - NAMED_GAPS} more times" if len(gaps) > NAMED_GAPS else ""
-    return f"{known}; Pingfold could not be reached {spans}{more}"
+    more = f" and {len(spans) - NAMED_GAPS} more times" if len(spans) > NAMED_GAPS else ""
+    return f"{known}; Pingfold could not be reached {named}{more}"
+
+
+def _joined(gaps: Sequence[Gap]) -> list[_Span]:
+    """The spans of gaps, oldest first; those that overlap, or follow each other within the same second, are one."""
+    spans: list[_Span] = []
+    for gap in sorted(gaps, key=lambda gap: gap.start):
+        start, end = spans[-1] if spans else (0, 0)
+        if not spans or (end is not None and end // SECOND < gap.start // SECOND):
+            spans.append((gap.start, gap.end))
+        elif end is not None:
+            spans[-1] = (start, None if gap.end is None else max(end, gap.end))
+    return spans
 
 
 def notice_data(state: CheckState, check: Check, incident: dict[str, Any] | None) -> dict[str, Any]:

@@ -40,7 +40,7 @@ class Checks:
     """The fold; see `processors.fold.Fold`."""
 
     name = "checks"
-    version = 3
+    version = 4
     journal = PINGS
     states = CHECK_STATES
     events: msgspec.json.Decoder[PingsEvent] = msgspec.json.Decoder(PingsEvent)

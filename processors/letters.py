@@ -43,6 +43,7 @@ _BODY = compat32.clone(linesep="\r\n", cte_type="7bit")
 _LONGEST_SUBJECT = 200
 _RESULTS = 10
 _ID = re.compile(r"[^0-9A-Za-z-]")
+_ISO = re.compile(r"(\d{4}-\d{2}-\d{2})T(\d{2}:\d{2}:\d{2})\+00:00", re.ASCII)
 
 
 class Letters:
@@ -94,7 +95,7 @@ class Letters:
             "test": data.get("test") is True,
             "name": name,
             "url": "" if url == page else url,
-            "cause": _text(incident, "cause") or _text(data, "detail"),
+            "cause": _moments(_text(incident, "cause") or _text(data, "detail")),
             "started": _moment(_text(incident, "started_at")),
             "resolved": _moment(_text(incident, "resolved_at")),
             "last_ping": _moment(_text(monitor, "last_ping")),
@@ -122,3 +123,8 @@ def _text(values: Mapping[str, Any], name: str) -> str:
 def _moment(text: str) -> str:
     """`2025-02-21 14:32:00 UTC`, as people read it."""
     return text.replace("T", " ").replace("+00:00", " UTC")
+
+
+def _moments(text: str) -> str:
+    """A text whose moments are written as all others of a mail are."""
+    return _ISO.sub(r"\1 \2 UTC", text)

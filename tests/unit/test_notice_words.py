@@ -1,0 +1,64 @@
+"""How notices put what is known into words: gaps that are joined, and moments in one form."""
+
+import json
+
+import pytest
+
+from processors.check_notices import unjudgeable
+from processors.letters import Letters
+from schemas.base import SECOND
+from schemas.check_states import CheckState
+from schemas.deliveries import Delivery, Endpoint
+from schemas.ticks import Gap
+
+
+def gap(start: float, end: float | None) -> Gap:
+    return Gap(start=int(start * SECOND), cause="unreachable", end=None if end is None else int(end * SECOND))
+
+
+def told(*gaps: Gap) -> str:
+    """What is told, with seconds instead of moments of the first minute of 1970."""
+    words = unjudgeable(CheckState(version=1), None, gaps)
+    assert words.startswith("no ping yet; Pingfold could not be reached from ")
+    return words.partition("reached ")[2].replace("1970-01-01T00:00:", "").replace("+00:00", "")
+
+
+@pytest.mark.parametrize(
+    ("gaps", "words"),
+    [
+        ([gap(1, 2)], "from 01 to 02"),
+        ([gap(10, 40), gap(15, 40)], "from 10 to 40"),
+        ([gap(10, 40), gap(15, 20), gap(30, 50)], "from 10 to 50"),
+        ([gap(10, 20.2), gap(20.9, 30)], "from 10 to 30"),
+        ([gap(10, 20), gap(21, 30)], "from 10 to 20, from 21 to 30"),
+        ([gap(10, 20), gap(30, 40), gap(15, None)], "from 10 on"),
+        ([gap(10, 20), gap(30, None)], "from 10 to 20, from 30 on"),
+        ([gap(at, at + 1) for at in range(10, 30, 5)], "from 10 to 11, from 15 to 16, from 20 to 21 and 1 more times"),
+        ([gap(at, at + 9) for at in range(10, 40, 5)], "from 10 to 44"),
+    ],
+)
+def test_gaps_that_overlap_are_one(gaps: list[Gap], words: str) -> None:
+    assert told(*gaps) == words
+
+
+def test_a_mail_writes_all_moments_alike() -> None:
+    detail = "no ping since 2026-01-15T01:00:00+00:00; Pingfold could not be reached from 2026-01-15T01:10:00+00:00 on"
+    body = {
+        "event": "monitor.not_observed",
+        "timestamp": "2026-01-15T02:00:00+00:00",
+        "data": {
+            "monitor": {"id": "m", "name": "T+00:00", "last_ping": "2026-01-15T01:00:00+00:00"},
+            "incident": None,
+            "detail": detail,
+        },
+    }
+    delivery = Delivery(
+        id="d", event="e", channel="c", notice="monitor.not_observed", body=json.dumps(body), first_due=0
+    )
+    endpoint = Endpoint(id="c", project="p", url="", notices=(), secret="", kind="email", addresses=("a@b.c",))
+    mail = Letters("Pingfold", "watch@example.org").write(delivery, endpoint).decode().replace("=\r\n", "")
+    assert (
+        "Cause: no ping since 2026-01-15 01:00:00 UTC; Pingfold could not be reached from 2026-01-15 01:10:00" in mail
+    )
+    assert "Last ping: 2026-01-15 01:00:00 UTC" in mail
+    assert "T01:" not in mail
