@@ -200,6 +200,12 @@ class Directory:
         found = (channel for channel in list(self._channels.values()) if channel.project == project)
         return sorted(found, key=lambda channel: (channel.created, channel.id))
 
+    def secrets(self) -> Iterator[str]:
+        """Everything that is stored encrypted. May be called in another thread."""
+        yield from [project.webhook_secret for project in list(self.projects.values())]
+        yield from [channel.secret for channel in list(self._channels.values()) if channel.secret is not None]
+        yield from [monitor.target.sealed for monitor in list(self._monitors.values()) if monitor.target.sealed]
+
     def page(self, id: str) -> StatusPage | None:
         """The status page with this id."""
         return self._pages.get(id)

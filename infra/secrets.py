@@ -10,6 +10,8 @@ import contextlib
 import hashlib
 import secrets
 from base64 import b64decode, b64encode, urlsafe_b64encode
+from collections import Counter
+from collections.abc import Iterable
 from typing import Protocol
 
 from cryptography.exceptions import InvalidTag
@@ -127,6 +129,18 @@ class Vault:
         except (OSError, UnicodeDecodeError) as error:
             raise SecretError(f"{path} cannot be read: {type(error).__name__}") from error
         return cls(_key_bytes(text, str(path)), str(path))
+
+    def strangers(self, stored: Iterable[str]) -> str:
+        """What is wrong when any of the stored secrets was encrypted with another key; empty when none was."""
+        others = Counter(one.split(".")[1] for one in stored if one.count(".") >= 2)
+        del others[self._fingerprint]
+        if not others:
+            return ""
+        which = ", ".join(f"{key[:8]}: {count}" for key, count in others.most_common(3))
+        return (
+            f"{others.total()} stored secrets were encrypted with another key (fingerprint {which}) than that of "
+            f"{self._source} (fingerprint {self._fingerprint}) and cannot be read: put the former key back"
+        )
 
     def encrypt(self, secret: str, place: str) -> str:
         """The secret as it may stand in Kafka; another text each time."""

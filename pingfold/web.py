@@ -150,6 +150,7 @@ async def serve(settings: Settings, listener: socket.socket, slot: str, pings: b
             prober_groups={region: group_of(region) for region in settings.regions},
             has_monitors=lambda: directory.has_monitors,
             clocks=clocks,
+            secrets_fault=lambda: vault.strangers(directory.secrets()),
             public_fault=lambda: "" if source is None else source.public_fault,
         )
         looking = vital(readiness.keep_looking(), name="readiness")

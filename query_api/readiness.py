@@ -48,6 +48,8 @@ _TIME_LIMIT = 20 * SECOND
 _MARKERS_SECONDS = 5.0
 # Looks further apart than this were not answered in between.
 _UNKNOWN_SECONDS = 2 * EVERY_SECONDS
+# Walking through all that is stored costs some milliseconds.
+_SECRETS_SECONDS = 30.0
 # Attempts take up to 15 s; one of all that are under way ends within this.
 _SENDER_SECONDS = 60.0
 
@@ -111,7 +113,8 @@ class Readiness:
 
     history: the writer's group, and the topics that it reads. prober_groups: by region. has_monitors: whether anything
     is to be probed at all. clocks: what every role has told of its own. public_fault: why no ping gets through the
-    public address; empty when one does.
+    public address; empty when one does. secrets_fault: why stored secrets cannot be read, empty when they can; it may
+    take a moment, and is asked in a thread.
     """
 
     def __init__(
@@ -129,10 +132,12 @@ class Readiness:
         has_monitors: Callable[[], bool],
         clocks: ClockReports,
         public_fault: Callable[[], str] = lambda: "",
+        secrets_fault: Callable[[], str] = lambda: "",
     ) -> None:
         self._settings, self._bootstrap, self._clock, self._progress = settings, bootstrap, clock, progress
         self._clickhouse, self._deliveries, self._has_monitors = clickhouse, deliveries, has_monitors
         self._disk, self._clocks, self._public_fault = disk, clocks, public_fault
+        self._secrets_fault, self._secrets, self._secrets_at = secrets_fault, "", -_SECRETS_SECONDS
         self._admin = admin_client(bootstrap)
         numbers = range(partitions)
         self._journals = [(journal.name, number) for journal in JOURNALS.values() for number in numbers]
@@ -209,11 +214,18 @@ class Readiness:
         wrong = await asyncio.to_thread(self._roles.look, now)
         report.restarts = dict(self._roles.restarts)
         report.problems += [Problem(role, reason) for role, reason in sorted(wrong.items())]
+        await self._judge_secrets(report, now)
         self._judge_clocks(report)
         if fault := self._public_fault():
             reason = f"no ping gets through {self._settings.ping_base}: {fault}; runs due meanwhile are not observed"
             report.warnings.append(Problem(PUBLIC_ADDRESS, reason))
         return report
+
+    async def _judge_secrets(self, report: Report, now: float) -> None:
+        if now - self._secrets_at >= _SECRETS_SECONDS:
+            self._secrets, self._secrets_at = await asyncio.to_thread(self._secrets_fault), now
+        if self._secrets:
+            report.problems.append(Problem("secrets", self._secrets))
 
     def _judge_clocks(self, report: Report) -> None:
         of_time = time_faults(self._progress, self._clocks, self._clock.now())

@@ -11,7 +11,7 @@ import msgspec
 from fastapi import Depends, Request, Response
 
 from infra.decisions import NoVerdict
-from infra.secrets import of_monitor
+from infra.secrets import SecretError, of_monitor
 from query_api.keys import LOOK
 from query_api.parts import Parts, parts_of
 from query_api.poppaping.answers import Fault, one
@@ -92,13 +92,20 @@ class Desk:
         return monitor
 
     def sealed(self, monitor: Monitor) -> Sealed:
-        """What a monitor's probes send."""
+        """What a monitor's probes send. Raises `Fault` 503 when that was encrypted with another key."""
         secret = monitor.target.sealed
-        return _sealed(self.parts.decrypt(secret, of_monitor(monitor.id))) if secret else Sealed()
+        try:
+            return _sealed(self.parts.decrypt(secret, of_monitor(monitor.id))) if secret else Sealed()
+        except SecretError:
+            raise Fault(503, "The headers and body that are stored cannot be read; /readyz tells why.") from None
 
     def shown(self, monitor: Monitor) -> dict[str, Any]:
-        """The monitor as this process can show it now."""
-        return monitor_object(monitor, self.parts.monitor_states.state(monitor.id), self.sealed(monitor))
+        """The monitor as this process can show it now; without its headers when they cannot be read."""
+        try:
+            sealed = self.sealed(monitor)
+        except Fault:
+            sealed = Sealed()
+        return monitor_object(monitor, self.parts.monitor_states.state(monitor.id), sealed)
 
     def answer(self, monitor: Monitor, status: int = 200, **more: object) -> Response:
         """The answer with one monitor."""

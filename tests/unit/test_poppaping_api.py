@@ -1,12 +1,13 @@
 """The PoppaPing API v1 over the real folds, in memory (seed 001, reference/poppaping-api.md)."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import httpx
 import pytest
 
-from infra.secrets import hash_api_key
+from infra.secrets import SecretError, hash_api_key
 from query_api.poppaping.plans import PLANS
 from schemas.base import SECOND
 from schemas.definitions import ApiKey, KeyKind, KeyScope
@@ -551,3 +552,18 @@ async def test_the_published_description_is_true(harness: Harness) -> None:
         body["properties"]
     )
     assert "422" not in json.dumps(described[f"{V1}/monitors"])
+
+
+async def test_what_was_sealed_with_another_key_is_no_fault_of_the_server(harness: Harness) -> None:
+    monitor = await made(harness, headers={"X-Token": "hush"})
+    parts = harness.app.state.parts
+
+    def unreadable(*_: str) -> str:
+        raise SecretError("a stored secret was encrypted with another key")
+
+    harness.app.state.parts = replace(parts, decrypt=unreadable)
+    path = f"{V1}/monitors/{monitor['id']}"
+    shown = await harness.client.get(path)
+    assert (shown.status_code, shown.json()["data"]["headers"]) == (200, {})
+    refused = await harness.client.patch(path, json={"name": "other"})
+    assert (refused.status_code, "cannot be read" in refused.text) == (503, True)

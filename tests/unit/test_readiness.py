@@ -99,8 +99,9 @@ class Looking:
             has_monitors=lambda: self.has_monitors,
             clocks=clocks,
             public_fault=lambda: self.public_fault,
+            secrets_fault=lambda: self.secrets_fault,
         )
-        self.has_monitors, self.public_fault = False, ""
+        self.has_monitors, self.public_fault, self.secrets_fault = False, "", ""
         self.fold()
 
     def fold(self, up_to: int = 9) -> None:
@@ -280,3 +281,12 @@ async def test_a_public_address_that_does_not_answer_is_a_warning(
     looking.public_fault = ""
     await looking.after(2.0)
     assert looking.readiness.report.warnings == []
+
+
+async def test_secrets_that_cannot_be_read_are_a_problem(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    looking = Looking(tmp_path, monkeypatch)
+    looking.secrets_fault = "1 stored secrets were encrypted with another key"
+    assert await looking.after(2.0) == [("secrets", looking.secrets_fault)]
+    looking.secrets_fault = ""
+    looking.fold()
+    assert [part for part, _ in await looking.after(32.0) if part == "secrets"] == []

@@ -10,6 +10,7 @@ from typing import get_args
 import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from infra.directory import Directory
 from infra.private_files import write_once
 from infra.secrets import (
     KEY_FILE,
@@ -26,7 +27,8 @@ from infra.secrets import (
 )
 from infra.settings import Settings
 from schemas.base import encode
-from schemas.definitions import KeyKind
+from schemas.definitions import Channel, KeyKind, Project
+from schemas.monitors import Monitor, Target
 
 SHAPES: dict[KeyKind, str] = {
     "healthchecks": r"hcw_[\w-]{28}",
@@ -148,3 +150,26 @@ def test_write_once_never_replaces(tmp_path: Path) -> None:
     assert not write_once(path, b"2")
     assert path.read_bytes() == b"1"
     assert list(path.parent.iterdir()) == [path]
+
+
+def test_what_was_encrypted_with_another_key_is_told_with_both_fingerprints() -> None:
+    ours, other = Vault(b"k" * 32, "PINGFOLD_SECRET_KEY"), Vault(b"o" * 32, "data/secret.key")
+    place = of_project("p")
+    mine, foreign = ours.encrypt("hush", place), other.encrypt("hush", place)
+    assert ours.strangers([mine, mine, ""]) == ours.strangers([]) == ""
+    told = ours.strangers([mine, foreign, foreign.replace("v2.", "v1.")])
+    assert told.startswith("2 stored secrets were encrypted with another key")
+    assert foreign.split(".")[1] in told
+    assert mine.split(".")[1] in told
+    assert "PINGFOLD_SECRET_KEY" in told
+    assert "hush" not in told
+
+
+def test_every_stored_secret_is_looked_at() -> None:
+    directory = Directory()
+    project = Project(id="p", name="", ping_key="k", created=0, webhook_secret="v2.a.x")
+    channel = Channel(id="c", project="p", kind="webhook", url="https://a.test/", created=0, secret="v2.b.x")
+    monitor = Monitor(id="m", project="p", version=1, created=0, revised=0, name="", target=Target(sealed="v2.c.x"))
+    for key, one in (("project/p", project), ("channel/c", channel), ("monitor/m", monitor)):
+        directory.apply(0, key, encode(one))
+    assert sorted(directory.secrets()) == ["v2.a.x", "v2.b.x", "v2.c.x"]
