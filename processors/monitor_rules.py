@@ -56,6 +56,11 @@ def cause_of(result: ProbeCompleted) -> str:
     return f"{cause}: {result.detail[:_LONGEST_DETAIL]}" if result.detail else cause
 
 
+def unprobed(result: ProbeCompleted) -> str:
+    """Why a prober could not probe, in words."""
+    return result.detail[:_LONGEST_DETAIL]
+
+
 def ended(monitor: Monitor, result: ProbeCompleted) -> Micros:
     """When a probe was over. One that took longer than it may was held up by its prober."""
     return result.at + min(result.took, time_limit(monitor))
@@ -63,7 +68,7 @@ def ended(monitor: Monitor, result: ProbeCompleted) -> Micros:
 
 def begin(state: MonitorState, monitor: Monitor, at: Micros) -> None:
     """From `at` on results count anew; it is the first slot itself."""
-    state.doubt, state.seen, state.early = None, (), ()
+    state.doubt, state.seen, state.early, state.unprobed = None, (), (), ""
     state.begun = state.expected = at
     state.oldest = monitor.version
 
@@ -192,7 +197,7 @@ def unseen(state: MonitorState, monitor: Monitor, disregarded: AbstractSet[str])
     known = "no result yet" if state.last_at is None else f"no result since {iso(state.last_at)}"
     out = [region for region in monitor.probed_from if region in disregarded]
     if not out:
-        return f"{known}; no prober has reported"
+        return f"{known}; {f'it could not be probed: {state.unprobed}' if state.unprobed else 'no prober has reported'}"
     return (
         f"{known}; nothing answers in {', '.join(out)}, control targets neither: "
         "whether this is down, or only the network there, is not known"

@@ -4,7 +4,7 @@ The contract:
 
 - A regular result counts once: of each region only one newer than the newest counts, of a confirmation only the one
   that is asked for. One that comes twice or late, is of a former definition, or of a region that is not asked, moves
-  nothing. One that says that the prober itself could not probe is no result.
+  nothing. One that says that the prober itself could not probe is no result; why it could not is kept, for people.
 - When a change is believed: `monitor_rules`. An incident begins with the first result that told of it; with the newest
   one, when nothing was known in between.
 - Only ticks move the clock; see `monitor_clock`. A slot that stays empty makes a monitor not observed, never down; a
@@ -54,6 +54,7 @@ from processors.monitor_rules import (
     expect_after,
     is_missing,
     note,
+    unprobed,
     verdict,
     vote,
     worn_out,
@@ -152,9 +153,12 @@ class MonitorsPartition:
         if not isinstance(state, MonitorState) or context.retried:
             return ()
         out = self._out.out(time)
-        if result.failure == "ours" and result.region not in out:
-            return ()
         monitor = monitor_of(view, key)
+        if result.failure == "ours" and result.region not in out:
+            why = unprobed(result)
+            if state.unprobed != why and not monitor.paused and _is_asked_for(state, monitor, result):
+                view.edit(MonitorState, key).unprobed = why
+            return ()
         # One that took longer to get here than a tick waits for it says nothing about now.
         late = ended(monitor, result) + MARGIN < time
         if late or monitor.paused or not _is_asked_for(state, monitor, result):
@@ -182,6 +186,7 @@ class MonitorsPartition:
 
     def _count(self, state: MonitorState, monitor: Monitor, result: ProbeCompleted, time: Micros) -> list[Effect]:
         state.results += 1
+        state.unprobed = ""
         if state.last_at is None or result.at >= state.last_at:
             state.last_at, state.last_ok = result.at, result.ok
             state.last_ms = round(result.took / 1_000, 1) if result.ok else None

@@ -57,6 +57,7 @@ class MonitorState(Value, tag="monitor-state"):
     seen: per region, the newest regular result, against those that come twice or late.
     results, changes: counters; since: when the span shown now began.
     last_at, last_ok, last_ms: the newest result; last_detail: why it failed.
+    unprobed: why a prober could not probe it, since the newest result; says nothing about the target.
     doubt: a change that waits for confirmation. expires: of the certificate seen last; domain_expires: of the domain.
     incident: id of the open incident, while down; down_since: its start; cause: why, in words.
     notice_at: until then a notice is held back: of being down, since what it depends on may be down as well; of not
@@ -89,6 +90,7 @@ class MonitorState(Value, tag="monitor-state"):
     cause: str = ""
     notice_at: Micros | None = None
     parked: str | None = None
+    unprobed: str = ""
 
 
 def shown(state: MonitorState) -> Shown:

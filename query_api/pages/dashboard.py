@@ -140,7 +140,7 @@ def _monitor_row(parts: Parts, monitor: Monitor) -> dict[str, Any]:
         "interval": monitor.interval,
         "last_result": _time(state.last_at),
         "took": "" if state.last_ms is None else f"{state.last_ms:g} ms",
-        "error": state.cause or state.last_detail,
+        "error": state.cause or (state.unprobed if state.unobserved else "") or state.last_detail,
     }
 
 

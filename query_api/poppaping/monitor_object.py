@@ -46,7 +46,7 @@ def monitor_object(monitor: Monitor, state: MonitorState | None, sealed: Sealed)
         "current_status": _STATUS.get(status, status),
         "response_time_ms": None if state.last_ms is None else round(state.last_ms),
         "last_checked_at": time(state.last_at),
-        "last_error": state.last_detail or None,
+        "last_error": (state.unprobed if state.unobserved else "") or state.last_detail or None,
         "incident_id": state.incident,
         "alert_held_back": state.incident is not None and state.notice_at is not None,
         "tls_expires_at": time(state.expires),

@@ -580,6 +580,18 @@ def test_what_the_prober_could_not_probe_leaves_the_slot_empty() -> None:
     assert moves(story.tick(story.slot(3) + LIMIT)) == ["up>not_observed"]
 
 
+def test_why_it_could_not_be_probed_is_told_and_forgotten_with_the_next_result() -> None:
+    story = told_as("up")
+    why = "10.0.0.1 is a private or reserved address"
+    story.probe(3, ok=False, failure="ours", detail=why)
+    assert (story.state.unprobed, story.state.last_ok) == (why, True)
+    effects = story.tick(story.slot(3) + LIMIT)
+    assert moves(effects) == ["up>not_observed"]
+    assert of_type(effects, StatusChanged)[0].detail.endswith(f"; it could not be probed: {why}")
+    story.probe(6)
+    assert (story.state.unprobed, story.state.unobserved) == ("", False)
+
+
 def test_an_empty_slot_is_found_behind_a_later_result() -> None:
     """The interval is shorter than a slot is waited for."""
     story = told_as("up", interval=10)
