@@ -30,7 +30,7 @@ def kafka_of(settings: Settings) -> Cluster:
     return embedded_cluster(address, read_login(login_file(settings.data, "kafka")))
 
 
-def answering_kafka_of(settings: Settings) -> str:
+def answering_kafka_of(settings: Settings) -> Cluster:
     """Kafka's bootstrap address, for a command that cannot wait. Raises `NotRunning` when nobody answers there."""
     bootstrap = kafka_of(settings)
     if not kafka_answers(bootstrap, _PATIENCE_SECONDS):
