@@ -1,0 +1,133 @@
+"""Each role alone, with a user of its own that may do what docs/operations.md says and no more, on the real Kafka."""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from confluent_kafka import KafkaError, Producer
+from confluent_kafka.admin import AdminClient
+
+from infra.clickhouse_migrations import migrate as migrate_tables
+from infra.embedded.logins import Login
+from infra.embedded.ports import HOST, free_port
+from infra.log.admin import migrate
+from infra.log.cluster import client_config, embedded_cluster
+from infra.log.rights import ROLES, bindings
+from infra.log.sink import Sink
+from infra.secrets import Vault
+from infra.settings import Settings
+from pingfold import credentials
+from schemas.base import encode
+from schemas.topics import PROJECTS, TOPICS, Topic
+from tests.pingfold_process import wait_until
+from tests.stack import environment_of, start_clickhouse, start_kafka
+
+pytestmark = pytest.mark.system
+
+LOGINS = {role: Login(f"of-{role}", f"password-of-{role}") for role in ROLES}
+
+
+@contextlib.contextmanager
+def running(roles: dict[str, dict[str, str]], output: Path) -> Iterator[None]:
+    """Processes of `pingfold ROLE`, each with its environment."""
+    plain = {n: v for n, v in os.environ.items() if not n.startswith(("PINGFOLD_", "KAFKA_", "CLICKHOUSE_"))}
+    with output.open("ab") as said, contextlib.ExitStack() as stack:
+        for role, environment in roles.items():
+            process = subprocess.Popen(
+                [sys.executable, "-m", "pingfold", role], env=plain | environment, stdout=said, stderr=said
+            )
+            stack.callback(process.wait, 15)
+            stack.callback(process.send_signal, signal.SIGTERM)
+        yield
+
+
+async def test_roles_work_with_the_rights_that_are_written_down(tmp_path: Path) -> None:
+    kafka = start_kafka(tmp_path / "servers", others=list(LOGINS.values()))
+    clickhouse = start_clickhouse(tmp_path / "servers")
+    try:
+        migrate(kafka.address, 4)
+        migrate_tables(clickhouse.address)
+        admin = AdminClient(client_config(kafka.address))
+        wanted = [binding for role, login in LOGINS.items() for binding in bindings(role, login.user)]
+        for granted in admin.create_acls(wanted).values():
+            granted.result(20)
+        settings = Settings(_env_file=None, data=tmp_path / "data")
+        url = f"http://{HOST}:{free_port()}"
+        known = credentials.new_credentials(url=url, kafka=kafka.address, clickhouse=clickhouse.address)
+        sink = Sink(kafka.address)
+        request = credentials.project_request(known, time.time_ns() // 1000, Vault.open(settings))
+        await sink.put(PROJECTS, known.project, encode(request))
+        await sink.close()
+        common = environment_of(kafka.address) | {
+            "PINGFOLD_DATA": str(settings.data),
+            "PINGFOLD_PORT": url.rpartition(":")[2],
+            "PINGFOLD_RDAP": "none",
+            "CLICKHOUSE_URL": clickhouse.address,
+        }
+        environments = {
+            role: common | {"PINGFOLD_KAFKA_SASL_USERNAME": login.user, "PINGFOLD_KAFKA_SASL_PASSWORD": login.password}
+            for role, login in LOGINS.items()
+        }
+        output = tmp_path / "said"
+        with running(environments, output):
+            _work(url, known, output)
+        for role, login in LOGINS.items():
+            refused = {topic.name for topic in TOPICS if _is_refused(kafka.address, login, topic)}
+            assert refused == {topic.name for topic in set(TOPICS) - set(ROLES[role].writes)}, role
+        said = output.read_text()
+        assert "AUTHORIZATION" not in said.upper(), said[-5_000:]
+        assert [login.password for login in LOGINS.values() if login.password in said] == []
+    finally:
+        clickhouse.stop()
+        kafka.stop()
+
+
+def _is_refused(address: str, login: Login, topic: Topic) -> bool:
+    """Whether the user may not write to a topic. The record is harmless: nobody has this partition's key."""
+    config = client_config(embedded_cluster(address, login)) | {"log_level": 0, "message.timeout.ms": 20_000}
+    producer, errors = Producer(config), list[KafkaError | None]()
+    producer.produce(topic.name, b"", key=b"nobody", on_delivery=lambda error, _: errors.append(error))
+    assert producer.flush(30) == 0
+    assert errors[0] is None or errors[0].code() == KafkaError.TOPIC_AUTHORIZATION_FAILED, errors
+    return errors[0] is not None
+
+
+def _work(url: str, known: credentials.Credentials, output: Path) -> None:
+    """All of it makes progress, as `/readyz` looks; a check comes into being, and its ping into history."""
+    client = httpx.Client(base_url=url, trust_env=False, timeout=20)
+
+    def ready() -> bool:
+        with contextlib.suppress(httpx.HTTPError):
+            return client.get("/readyz").status_code == 200
+        return False
+
+    try:
+        wait_until(ready, 180, "/readyz answers 200", pause=0.5)
+        path = f"/ping/{known.ping_key}/of-rights"
+        wait_until(lambda: client.post(f"{path}?create=1", content=b"x").status_code == 201, 60, "a check is made")
+        key = {"X-Api-Key": known.healthchecks_key}
+
+        def pinged() -> bool:
+            found = client.get("/api/v3/checks/?slug=of-rights", headers=key).json()["checks"]
+            return bool(found) and found[0]["status"] == "up"
+
+        wait_until(pinged, 60, "its ping is folded")
+        uuid = client.get("/api/v3/checks/?slug=of-rights", headers=key).json()["checks"][0]["uuid"]
+        pings = f"/api/v3/checks/{uuid}/pings/"
+        wait_until(lambda: client.get(pings, headers=key).status_code == 200, 60, "its ping is in history")
+        assert json.loads(client.get(pings, headers=key).text)["pings"]
+    except AssertionError as error:
+        with contextlib.suppress(httpx.HTTPError):
+            error.add_note(client.get("/readyz").text)
+        error.add_note(output.read_text()[-6_000:])
+        raise
+    finally:
+        client.close()
