@@ -27,6 +27,8 @@ _REFUSED: tuple[Network, ...] = tuple(
         *("0.0.0.0/8", "10.0.0.0/8", "127.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"),
         # Link-local (the metadata services of clouds), shared address space of carriers.
         *("169.254.0.0/16", "100.64.0.0/10"),
+        # Azure's own services, which answer every machine there although the address is a public one.
+        "168.63.129.16/32",
         # Protocol assignments, documentation, the old 6to4 relays, benchmarks.
         *("192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24"),
         # Multicast, reserved, broadcast.
