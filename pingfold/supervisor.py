@@ -279,8 +279,10 @@ class Supervisor:
         finally:
             watching.cancel()
             if process.returncode is None:  # and no second one beside it
-                with contextlib.suppress(ProcessLookupError):
+                with contextlib.suppress(ProcessLookupError, TimeoutError):
                     process.kill()
+                    async with asyncio.timeout(_REPLACE_SECONDS):
+                        await process.communicate()  # to the end of what it says, or its pipe would stay open
             with contextlib.suppress(OSError):
                 pid_file.unlink(missing_ok=True)
                 progress_file(self._run.parent, str(role)).unlink(missing_ok=True)
