@@ -28,9 +28,8 @@ check: install
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# Most tests wait for other processes: three at a time keep two cores busy. A file stays in one process, and each process
-# starts servers of its own.
-TEST_PROCESSES ?= 3
+# Most tests wait for other processes: two at a time keep two cores busy. tests/grouping.py says which stay together.
+TEST_PROCESSES ?= 2
 
 test: check
-	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadgroup --no-loadscope-reorder

@@ -17,152 +17,68 @@ from fastapi import FastAPI
 
 from infra.clickhouse import Address, ClickHouse
 from infra.clock_watch import ClockWatch
-from infra.clocks import ClockReports, time_faults
-from infra.decisions import Decisions
-from infra.directory import Directory
+from infra.clocks import time_faults
 from infra.disk import Disk
 from infra.http_server.bounds import BOUNDS
 from infra.http_server.room import Room
 from infra.http_server.serve import BACKLOG
 from infra.http_server.serve import serve as serve_http
-from infra.log.admin import cluster_id, partition_count
 from infra.log.group_progress import GroupProgress
-from infra.log.replica import Replica
-from infra.log.sink import Sink
 from infra.metrics_key import metrics_key
 from infra.own_servers import guard_of
 from infra.process import Stop
-from infra.progress import FoldProgress
 from infra.secrets import Vault
 from infra.settings import Settings
 from infra.tasks import persistent, vital
 from infra.time_watch import keep_telling
-from ingest.clock import Clock
 from ingest.ping.app import PingApp
 from ingest.ping.measures import keep_measuring
-from ingest.ping.peers import Peers
 from ingest.ping.source import Source
 from ingest.ping.urls import is_ping
 from ingest.prober.assignment import group_of
 from pingfold import credentials
-from pingfold.addresses import clickhouse_of, kafka_of
+from pingfold.addresses import clickhouse_of
+from pingfold.followed import Followed, follow
 from pingfold.open_files import connections
 from processors.history import GROUP, Sources
 from query_api import operations
 from query_api.app import create_app
 from query_api.delivery_history import DeliveryHistory
-from query_api.delivery_states import DeliveryStates
 from query_api.history import History
 from query_api.monitor_history import MonitorHistory
 from query_api.page_history import PageHistory
 from query_api.parts import Parts
 from query_api.readiness import Readiness
-from query_api.states import States
-from schemas.check_states import CheckState
-from schemas.monitor_states import MonitorState
-from schemas.topics import CHECK_STATES, DEFINITIONS, DELIVERY_STATES, HEARTBEATS, MONITOR_STATES, PINGS, TRANSITIONS
+from schemas.topics import PINGS, TRANSITIONS
 
 log = structlog.get_logger(__name__)
 
 
 async def serve(settings: Settings, listener: socket.socket, slot: str, pings: bool, api: bool, stop: Stop) -> None:
     """Serve on `listener` until `stop` is set."""
-    bootstrap = kafka_of(settings)
-    partitions = await asyncio.to_thread(partition_count, bootstrap)
-    clock = Clock(settings)
-    directory, progress = Directory(), FoldProgress(partitions)
-    states, monitor_states, delivery_states = States(CheckState), States(MonitorState), DeliveryStates()
     async with contextlib.AsyncExitStack() as stack:
-        sink = Sink(bootstrap)
-        stack.push_async_callback(sink.close)
-        definitions = Replica(bootstrap, partitions, {DEFINITIONS: progress.listen(DEFINITIONS, directory.apply)})
-        stack.push_async_callback(definitions.close)
-        running = Replica(
-            bootstrap,
-            partitions,
-            {
-                CHECK_STATES: progress.listen(CHECK_STATES, states.apply),
-                MONITOR_STATES: progress.listen(MONITOR_STATES, monitor_states.apply),
-                DELIVERY_STATES: progress.listen(DELIVERY_STATES, delivery_states.apply),
-            },
-        )
-        stack.push_async_callback(running.close)
-        decisions = Decisions(bootstrap, partitions, sink)
-        stack.push_async_callback(decisions.close)
-        await asyncio.gather(definitions.start(), decisions.start(), running.start())
-        progress.loaded()
-        peers, clocks = Peers(slot), ClockReports()
-        beats = Replica(bootstrap, partitions, {HEARTBEATS: clocks.listen(peers.apply)}, wait_ms=500)
-        stack.push_async_callback(beats.close)
-        await beats.start()
-        clocks.begin(clock.now() - clock.offset)
-        telling = vital(keep_telling(lambda: time_faults(progress, clocks, clock.now())), name="time-watch")
-        stack.callback(telling.cancel)
-        watch = ClockWatch(sink, clock, "web" if pings else "api", slot)
-        watching = persistent(watch.keep_looking, name="clock-watch")
-        stack.callback(watching.cancel)
-        installation = await asyncio.to_thread(cluster_id, bootstrap)
-        source = None
-        if pings:
-            peers.begin(clock.now() - clock.offset)
-            after = max(peers.newest_epoch, progress.newest_epoch(slot))
-            source = Source(settings, clock, sink, slot, partitions, installation, None, progress, peers, after)
+        followed = await follow(stack, settings, slot)
+        _watch_clocks(stack, followed, "web" if pings else "api", slot)
+        source = _source(settings, followed, slot) if pings else None
         clickhouse = ClickHouse(Address.parse(clickhouse_of(settings)))
         stack.push_async_callback(clickhouse.close)
-        written = GroupProgress(bootstrap, GROUP, [(TRANSITIONS.name, number) for number in range(partitions)])
-        pings_written = None
-        if settings.history_pings is not None:
-            pings_written = GroupProgress(bootstrap, GROUP, [(PINGS.name, number) for number in range(partitions)])
-        vault = Vault.open(settings)
-        parts = Parts(
-            settings=settings,
-            clock=clock,
-            partitions=partitions,
-            sink=sink,
-            decisions=decisions,
-            directory=directory,
-            definitions_replica=definitions,
-            states=states,
-            monitor_states=monitor_states,
-            delivery_states=delivery_states,
-            states_replica=running,
-            encrypt=vault.encrypt,
-            decrypt=vault.decrypt,
-            admin_password=_admin_password(settings),
-            guard=await asyncio.to_thread(guard_of, settings),
-            source=source,
-            history=History(clickhouse, written, pings_written),
-            monitor_history=MonitorHistory(clickhouse),
-            delivery_history=DeliveryHistory(clickhouse, partitions, written),
-            page_history=PageHistory(clickhouse),
-        )
-        disk = Disk(settings)
-        readiness = Readiness(
-            settings,
-            bootstrap,
-            partitions,
-            clock,
-            progress,
-            clickhouse,
-            delivery_states,
-            disk,
-            history=(GROUP, astuple(Sources())),
-            prober_groups={region: group_of(region) for region in settings.regions},
-            has_monitors=lambda: directory.has_monitors,
-            clocks=clocks,
-            secrets_fault=lambda: vault.strangers(directory.secrets()),
-            public_fault=lambda: "" if source is None else source.public_fault,
-        )
+        vault, disk = Vault.open(settings), Disk(settings)
+        readiness = _readiness(settings, followed, clickhouse, vault, disk, source)
         looking = vital(readiness.keep_looking(), name="readiness")
         stack.callback(looking.cancel)
-        rest = create_app(parts) if api else FastAPI(openapi_url=None)
-        key = metrics_key(settings)
+        rest = FastAPI(openapi_url=None)
+        if api:
+            rest = create_app(await asyncio.to_thread(_parts, settings, followed, clickhouse, vault, source))
+        key, clock, clocks = metrics_key(settings), followed.clock, followed.clocks
         rest.include_router(
-            operations.router(readiness, progress, clocks, bootstrap, clock, disk, settings.instance, key)
+            operations.router(
+                readiness, followed.progress, clocks, followed.bootstrap, clock, disk, settings.instance, key
+            )
         )
         ping_app = None
         if source is not None:
-            ping_app = PingApp(settings, clock, sink, directory, definitions, decisions, source)
+            definitions, decisions = followed.definitions, followed.decisions
+            ping_app = PingApp(settings, clock, followed.sink, followed.directory, definitions, decisions, source)
             await source.begin()
             stack.push_async_callback(source.close)
             measuring = vital(keep_measuring(ping_app, source), name="ping-measures")
@@ -173,6 +89,86 @@ async def serve(settings: Settings, listener: socket.socket, slot: str, pings: b
         room = _room(settings, source)
         log.info("web.listening", url=settings.base_url, connections=room.bounds.most)
         await serve_http(_dispatch(ping_app, rest), listener, room, stop)
+
+
+def _watch_clocks(stack: contextlib.AsyncExitStack, followed: Followed, role: str, slot: str) -> None:
+    """Measure our own clock, and tell what is wrong with anybody's."""
+    clock, progress, clocks = followed.clock, followed.progress, followed.clocks
+    telling = vital(keep_telling(lambda: time_faults(progress, clocks, clock.now())), name="time-watch")
+    stack.callback(telling.cancel)
+    watch = ClockWatch(followed.sink, clock, role, slot)
+    watching = persistent(watch.keep_looking, name="clock-watch")
+    stack.callback(watching.cancel)
+
+
+def _source(settings: Settings, followed: Followed, slot: str) -> Source:
+    after = max(followed.peers.newest_epoch, followed.progress.newest_epoch(slot))
+    return Source(
+        settings,
+        followed.clock,
+        followed.sink,
+        slot,
+        followed.partitions,
+        followed.installation,
+        dues=followed.progress,
+        peers=followed.peers,
+        after=after,
+    )
+
+
+def _parts(
+    settings: Settings, followed: Followed, clickhouse: ClickHouse, vault: Vault, source: Source | None
+) -> Parts:
+    """Blocks while names of settings are resolved: for a thread."""
+    bootstrap, numbers = followed.bootstrap, range(followed.partitions)
+    written = GroupProgress(bootstrap, GROUP, [(TRANSITIONS.name, number) for number in numbers])
+    pings_written = None
+    if settings.history_pings is not None:
+        pings_written = GroupProgress(bootstrap, GROUP, [(PINGS.name, number) for number in numbers])
+    return Parts(
+        settings=settings,
+        clock=followed.clock,
+        partitions=followed.partitions,
+        sink=followed.sink,
+        decisions=followed.decisions,
+        directory=followed.directory,
+        definitions_replica=followed.definitions,
+        states=followed.states,
+        monitor_states=followed.monitor_states,
+        delivery_states=followed.delivery_states,
+        states_replica=followed.running,
+        encrypt=vault.encrypt,
+        decrypt=vault.decrypt,
+        admin_password=_admin_password(settings),
+        guard=guard_of(settings),
+        source=source,
+        history=History(clickhouse, written, pings_written),
+        monitor_history=MonitorHistory(clickhouse),
+        delivery_history=DeliveryHistory(clickhouse, followed.partitions, written),
+        page_history=PageHistory(clickhouse),
+    )
+
+
+def _readiness(
+    settings: Settings, followed: Followed, clickhouse: ClickHouse, vault: Vault, disk: Disk, source: Source | None
+) -> Readiness:
+    directory = followed.directory
+    return Readiness(
+        settings,
+        followed.bootstrap,
+        followed.partitions,
+        followed.clock,
+        followed.progress,
+        clickhouse,
+        followed.delivery_states,
+        disk,
+        history=(GROUP, astuple(Sources())),
+        prober_groups={region: group_of(region) for region in settings.regions},
+        has_monitors=lambda: directory.has_monitors,
+        clocks=followed.clocks,
+        secrets_fault=lambda: vault.strangers(directory.secrets()),
+        public_fault=lambda: "" if source is None else source.public_fault,
+    )
 
 
 def _room(settings: Settings, source: Source | None) -> Room:

@@ -12,7 +12,14 @@ import pytest
 
 from infra.log.cluster import cluster_of
 from infra.settings import Settings
+from tests.grouping import group
 from tests.stack import start_clickhouse, start_kafka
+
+
+@pytest.hookimpl(tryfirst=True)  # before xdist looks at the groups
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.pluginmanager.has_plugin("xdist"):
+        items[:] = group(items)
 
 
 @pytest.fixture(scope="session")

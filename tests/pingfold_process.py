@@ -121,6 +121,11 @@ class Pingfold:
             raise
         return time.monotonic() - began
 
+    @property
+    def is_started(self) -> bool:
+        """Whether it was started, and neither stopped nor killed since."""
+        return self._process is not None
+
     def _environment(self) -> dict[str, str]:
         ours = ("PINGFOLD_", "KAFKA_BOOTSTRAP_SERVERS", "CLICKHOUSE_URL", "PROMETHEUS_MULTIPROC_DIR")
         return {name: value for name, value in os.environ.items() if not name.startswith(ours)} | self.settings

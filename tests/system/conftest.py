@@ -5,9 +5,11 @@ from typing import Any
 
 import pytest
 
+from tests.grouping import uses_shared_pingfold
 from tests.pingfold_process import Pingfold, Receiver
 
 _SAID: pytest.StashKey[Pingfold] = pytest.StashKey()
+_IS_FOLLOWED: pytest.StashKey[bool] = pytest.StashKey()
 
 
 @pytest.fixture(scope="session")
@@ -27,17 +29,30 @@ def shared_pingfold(tmp_path_factory: pytest.TempPathFactory, receiver: Receiver
     one.channel(receiver.url)
     yield one
     try:
-        one.stop()
+        if one.is_started:
+            one.stop()
     finally:
         one.close()
 
 
 @pytest.fixture
-def pingfold(request: pytest.FixtureRequest, shared_pingfold: Pingfold) -> Pingfold:
-    """The shared Pingfold; it works when the test begins, whatever the one before did to it."""
+def pingfold(request: pytest.FixtureRequest, shared_pingfold: Pingfold) -> Iterator[Pingfold]:
+    """The shared Pingfold; it works when the test begins, whatever the one before did to it.
+
+    When the next test has no use for it, it is stopped: a Pingfold takes a quarter of a core also when nothing happens.
+    """
     request.node.stash[_SAID] = shared_pingfold
+    if not shared_pingfold.is_started:
+        shared_pingfold.start()
     shared_pingfold.wait_working()
-    return shared_pingfold
+    yield shared_pingfold
+    if not request.node.stash[_IS_FOLLOWED]:
+        shared_pingfold.stop()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    item.stash[_IS_FOLLOWED] = nextitem is not None and uses_shared_pingfold(nextitem)
 
 
 @pytest.fixture

@@ -1,0 +1,94 @@
+"""What a web process follows of the log, loaded and kept up to date: definitions, states, decisions, heartbeats.
+
+All of it is read at once at the start, which is what a start takes. When it is closed nothing is followed any more.
+"""
+
+import asyncio
+import contextlib
+from dataclasses import dataclass
+
+from infra.clocks import ClockReports
+from infra.decisions import Decisions
+from infra.directory import Directory
+from infra.log.admin import cluster_id, partition_count
+from infra.log.replica import Replica
+from infra.log.sink import Sink
+from infra.progress import FoldProgress
+from infra.settings import Settings
+from ingest.clock import Clock
+from ingest.ping.peers import Peers
+from pingfold.addresses import kafka_of
+from query_api.delivery_states import DeliveryStates
+from query_api.states import States
+from schemas.check_states import CheckState
+from schemas.monitor_states import MonitorState
+from schemas.topics import CHECK_STATES, DEFINITIONS, DELIVERY_STATES, HEARTBEATS, MONITOR_STATES
+
+
+@dataclass(frozen=True, kw_only=True)
+class Followed:
+    """`installation`: the id of the Kafka cluster."""
+
+    bootstrap: str
+    installation: str | None
+    partitions: int
+    clock: Clock
+    sink: Sink
+    directory: Directory
+    definitions: Replica
+    states: States[CheckState]
+    monitor_states: States[MonitorState]
+    delivery_states: DeliveryStates
+    running: Replica
+    decisions: Decisions
+    progress: FoldProgress
+    peers: Peers
+    clocks: ClockReports
+
+
+async def follow(stack: contextlib.AsyncExitStack, settings: Settings, slot: str) -> Followed:
+    """Load everything; `stack` closes it."""
+    bootstrap = kafka_of(settings)
+    partitions = await asyncio.to_thread(partition_count, bootstrap)
+    directory, progress = Directory(), FoldProgress(partitions)
+    states, monitor_states, delivery_states = States(CheckState), States(MonitorState), DeliveryStates()
+    peers, clocks, clock = Peers(slot), ClockReports(), Clock(settings)
+    sink = Sink(bootstrap)
+    stack.push_async_callback(sink.close)
+    definitions = Replica(bootstrap, partitions, {DEFINITIONS: progress.listen(DEFINITIONS, directory.apply)})
+    running = Replica(
+        bootstrap,
+        partitions,
+        {
+            CHECK_STATES: progress.listen(CHECK_STATES, states.apply),
+            MONITOR_STATES: progress.listen(MONITOR_STATES, monitor_states.apply),
+            DELIVERY_STATES: progress.listen(DELIVERY_STATES, delivery_states.apply),
+        },
+    )
+    beats = Replica(bootstrap, partitions, {HEARTBEATS: clocks.listen(peers.apply)}, wait_ms=500)
+    decisions = Decisions(bootstrap, partitions, sink)
+    for one in (definitions, running, beats, decisions):
+        stack.push_async_callback(one.close)
+    *_, installation = await asyncio.gather(
+        *(one.start() for one in (definitions, running, beats, decisions)), asyncio.to_thread(cluster_id, bootstrap)
+    )
+    progress.loaded()
+    clocks.begin(clock.now() - clock.offset)
+    peers.begin(clock.now() - clock.offset)
+    return Followed(
+        bootstrap=bootstrap,
+        installation=installation,
+        partitions=partitions,
+        clock=clock,
+        sink=sink,
+        directory=directory,
+        definitions=definitions,
+        states=states,
+        monitor_states=monitor_states,
+        delivery_states=delivery_states,
+        running=running,
+        decisions=decisions,
+        progress=progress,
+        peers=peers,
+        clocks=clocks,
+    )
