@@ -32,4 +32,4 @@ check: install
 TEST_PROCESSES ?= 2
 
 test: check
-	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadgroup --no-loadscope-reorder
+	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadscope --no-loadscope-reorder

@@ -43,7 +43,7 @@ def test_ticks_of_a_clock_that_is_two_hours_ahead_do_not_count(pingfold: Pingfol
 
 def tick_everywhere(pingfold: Pingfold, ahead: int, closing: bool = False) -> None:
     """Ticks of a web process and of a ticker that nobody knows, whose clocks are ahead by so many seconds."""
-    producer = Producer(producer_config(pingfold.credentials.kafka))
+    producer = Producer(producer_config(pingfold.credentials.cluster))
     for slot in ("web-77", "ticker-77"):
         now = pingfold.now + ahead * SECOND
         tick = Tick(slot=slot, epoch=1, at=now, now=now, offset=round(pingfold.offset * SECOND), closing=closing)
