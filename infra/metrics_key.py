@@ -5,9 +5,9 @@ The file is made by whoever needs it first, mode 0600, and holds nothing else, s
 """
 
 import hmac
-from base64 import b64decode
 from collections.abc import Mapping
 
+from infra.basic_auth import basic_password
 from infra.private_files import write_once
 from infra.secrets import SecretError, new_password
 from infra.settings import Settings
@@ -38,13 +38,7 @@ def bearer(key: str) -> dict[str, str]:
 
 def shows(headers: Mapping[str, str], key: str) -> bool:
     """Whether a request shows the key: as a bearer token, or as the password of HTTP Basic, whatever the user."""
-    scheme, _, text = headers.get("authorization", "").partition(" ")
-    shown = text.strip()
-    if scheme.lower() == "basic":
-        try:
-            shown = b64decode(shown, validate=True).decode().partition(":")[2]
-        except ValueError:
-            return False
-    elif scheme.lower() != "bearer":
-        return False
-    return hmac.compare_digest(shown.encode(), key.encode())
+    authorization = headers.get("authorization", "")
+    scheme, _, text = authorization.partition(" ")
+    shown = text.strip() if scheme.lower() == "bearer" else basic_password(authorization)
+    return shown is not None and hmac.compare_digest(shown.encode(), key.encode())

@@ -3,10 +3,9 @@
 A page that asks for none is open; a password that was right once is known at once from then on.
 """
 
-from base64 import b64decode
-
 from fastapi import Request
 
+from infra.basic_auth import basic_password
 from infra.forwarded import Forwarded
 from query_api.pages.guessing import Guesses, Hashes
 from query_api.refusals import Refusal
@@ -39,11 +38,5 @@ class Doorkeeper:
 
 def shown_password(authorization: str | None) -> str | None:
     """The password of HTTP Basic; None when there is none, or one that nobody has."""
-    scheme, _, text = (authorization or "").partition(" ")
-    if scheme.lower() != "basic":
-        return None
-    try:
-        password = b64decode(text.strip(), validate=True).decode().partition(":")[2]
-    except ValueError:
-        return None
-    return password if 0 < len(password) <= LONGEST_PASSWORD else None
+    password = basic_password(authorization)
+    return password if password and len(password) <= LONGEST_PASSWORD else None
