@@ -19,14 +19,12 @@ from infra.settings import Settings
 from ingest.clock import Clock
 from ingest.needs import Log
 from schemas.base import Micros, encode
-from schemas.ticks import Tick
+from schemas.ticks import SELDOM_SECONDS, Tick
 from schemas.topics import DELIVERIES, PROBE_RESULTS, PROJECTS, Topic
 
 log = structlog.get_logger(__name__)
 
 TICK_SECONDS = 1.0
-# A partition in which nothing is due is ticked this often, so that its time is never older.
-SELDOM_SECONDS = 80.0
 SLOT = "ticker"
 JOURNALS = (PROJECTS, PROBE_RESULTS, DELIVERIES)
 

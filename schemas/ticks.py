@@ -176,7 +176,9 @@ class Progress(Value, tag="partition"):
     truncated: int | None = None
 
 
-# Where nothing is due a tick comes every 80 s, and some time is needed to fold it. A time older than this tells of a
+# A partition in which nothing is due is ticked this often, so that its time is never older.
+SELDOM_SECONDS = 80.0
+# Where nothing is due a tick comes so seldom, and some time is needed to fold it. A time older than this tells of a
 # fold that is behind, even where nothing was due: events may wait in its journal.
 OLDEST_TIME: Micros = 100 * SECOND
 

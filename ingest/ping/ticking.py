@@ -26,13 +26,11 @@ from ingest.needs import Log
 from ingest.ping.peers import ROLE, Peers
 from ingest.ping.untold import Untold
 from schemas.base import SECOND, Micros, encode
-from schemas.ticks import CLOCK_BOUND, Heartbeat, Relayed, Tick, ahead_of_kafka
+from schemas.ticks import CLOCK_BOUND, SELDOM_SECONDS, Heartbeat, Relayed, Tick, ahead_of_kafka
 from schemas.topics import HEARTBEATS, PINGS
 
 log = structlog.get_logger(__name__)
 
-# A partition in which nothing is due is ticked this often.
-SELDOM_SECONDS = 80.0
 # So long after the start every partition is ticked in each round: what was before us is retired meanwhile.
 EAGER_SECONDS = 70.0
 _SILENT: Micros = 2 * SECOND
