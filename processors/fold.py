@@ -8,6 +8,7 @@ it with what was committed, tests look at it. All three step the very same code.
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
+from math import inf
 from typing import Any, NamedTuple, Protocol, TypeVar
 from zlib import crc32
 
@@ -283,13 +284,18 @@ class Session:
         effects: list[Effect] = []
         view, number, apply, decode = self.view, self.number, self._partition.apply, self._decode
         applied, newest, first, last = self.progress.applied, self.progress.newest, None, None
+        # The partition's record and what follows from it, until an event replaces it.
+        progress: Progress | None = None
+        believed: float = inf
         for record in records:
             if record.offset <= applied:
                 continue
             applied, last = record.offset, record
             first = applied if first is None else first
-            if record.timestamp > newest and self._is_believed(record.timestamp):
-                newest = record.timestamp
+            if record.timestamp > newest:
+                if (current := view.get(PROGRESS_KEY)) is not progress:
+                    progress, believed = current, _believed_until(current.time)
+                newest = record.timestamp if record.timestamp <= believed else newest
             try:
                 key, value = _taken(record)
                 event = decode(value)
@@ -305,11 +311,11 @@ class Session:
                 view.keep()
                 if self.watching:
                     self._well(key, event)
-        progress = view.edit(Progress, PROGRESS_KEY)
+        own = view.edit(Progress, PROGRESS_KEY)
         if first is not None and last is not None:
-            progress.epochs = begun(progress, first, self._versions)
-            progress.last, progress.newest = checksum(last), newest
-        progress.applied, progress.fold, progress.tzdata = applied, 0, ""
+            own.epochs = begun(own, first, self._versions)
+            own.last, own.newest = checksum(last), newest
+        own.applied, own.fold, own.tzdata = applied, 0, ""
         view.keep()
         return effects
 
@@ -371,10 +377,6 @@ class Session:
         else:
             self.heard.append(Heard(self.fold.owner(self.view, key), key, defect=False))
 
-    def _is_believed(self, timestamp: Micros) -> bool:
-        time = self.progress.time
-        return not time or timestamp <= time + _BELIEVED
-
     def due(self) -> Micros:
         """When the next tick may have something to do; see `Partition.due`."""
         return self._partition.due()
@@ -398,6 +400,11 @@ class Session:
             at=record.timestamp,
         )
         return Effect(DEAD_LETTERS, key, letter)
+
+
+def _believed_until(time: Micros) -> float:
+    """The latest time of a record that says when it was written, at this time of its partition."""
+    return time + _BELIEVED if time else inf
 
 
 def checksum(record: Record) -> int:
