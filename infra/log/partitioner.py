@@ -4,6 +4,7 @@ librdkafka computes the same inside the producer; this is for those who must kno
 as a source that has refused a ping of it. Pure.
 """
 
+from functools import lru_cache
 from struct import unpack_from
 
 _SEED, _MULTIPLIER, _MASK = 0x9747B28C, 0x5BD1E995, 0xFFFFFFFF
@@ -27,6 +28,7 @@ def murmur2(data: bytes) -> int:
     return hash ^ (hash >> 15)
 
 
+@lru_cache(32_768)  # some 7 MB; a busy installation asks the same keys again and again
 def partition_of(key: bytes, count: int) -> int:
     """The partition, of `count`, that every producer of ours and of the Java tools gives to `key`."""
     return (murmur2(key) & 0x7FFFFFFF) % count

@@ -185,13 +185,13 @@ class PingApp:
         if source.in_flight >= self._most_in_flight:
             return self._refuse(check)
         number, at = source.receive()
-        partition = partition_of(check.encode(), source.partitions)
         try:
             if not self._is_admitted(check, target, place, at, body):
                 return self._answers.ok_rate_limited if target.check else self._answers.rate_limited
             if body and target.kind != "log" and not self._has_bytes(check, body, at):
                 body = b""
             event = self._events.encode(target, at, source.by, scope, headers, body)
+            partition = partition_of(check.encode(), source.partitions)
             source.precede(partition, at)
             position = await self._sink.put(PINGS, check, event)
         except (NotStored, asyncio.CancelledError) as error:
