@@ -298,7 +298,7 @@ class Settings(BaseSettings):
 
     @cached_property
     def ping_base(self) -> str:
-        """What comes before `<uuid>` in a displayed ping URL; ends with a slash (seed 004, PING_ENDPOINT)."""
+        """What comes before `<uuid>` in a displayed ping URL; ends with a slash."""
         return self.ping_endpoint or f"{self.base_url}/ping/"
 
     @cached_property

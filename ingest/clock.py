@@ -1,4 +1,4 @@
-"""The clock of a process that makes events: Micros since the epoch, moved by tests of the whole system (DESIGN 2).
+"""The clock of a process that makes events: Micros since the epoch, moved by tests of the whole system.
 
 Only ingest, probers and the ticker read a clock; folds learn the time from ticks.
 """

@@ -1,7 +1,7 @@
 """The web process: ping URLs and REST on one port, over one replica of definitions and states.
 
 A dispatcher hands ping paths to the ping application and the rest to FastAPI: the hot path pays for no framework
-(reference/http-ingest.md section 1). `pings` and `api` choose what a process serves; `pingfold web` serves both.
+(a FastAPI route costs four times as much). `pings` and `api` choose what a process serves; `pingfold web` serves both.
 """
 
 import asyncio

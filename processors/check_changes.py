@@ -2,8 +2,8 @@
 
 Every change is one `StatusChanged` with an id from the check's own counter. Going down opens the one incident of that
 span, and only what ends the span closes it. Notices go to the channels of the definition when a check goes down, comes
-back from down, or could not be observed; never for new -> up, paused -> up, late, pausing or removing
-(reference/check-state.md section 4). Spans never overlap: a change is not dated before the span that it ends began.
+back from down, or could not be observed; never for new -> up, paused -> up, late, pausing or removing. Spans
+never overlap: a change is not dated before the span that it ends began.
 """
 
 from collections.abc import Sequence

@@ -1,6 +1,6 @@
 """What people are told of a check, in words and as the `data` of a notice.
 
-The shape of `data` is that of reference/poppaping-api.md section 6. A fold knows no settings, so `monitor.url` is the
+The shape of `data`: docs/compatibility/poppaping.md, "Webhooks". A fold knows no settings, so `monitor.url` is the
 path of the check's page, `/checks/<id>`; whoever renders the body puts the site's URL before it.
 """
 

@@ -1,9 +1,9 @@
 """What a ping counts as, what runs are open, and what a check waits for next: pure rules, no effects.
 
-Sources: reference/pinging-api.md sections 9, 10 and 13, reference/check-state.md sections 2, 5 and 6 (the columns
-"Pingfold must"). Three of the rules are our own: a run is known by its id, and no id is one of them, so a ping without
-one ends the run without one; only when there is none, it ends the run started last, without a duration. An exit status
-above 0 is a failure whatever the ping calls itself. `late_limit` and `run_limit` default to `grace`.
+See docs/compatibility/pinging.md, "What a signal does" and the sections after it. Three of the rules are our own: a run
+is known by its id, and no id is one of them, so a ping without one ends the run without one; only when there is none,
+it ends the run started last, without a duration. An exit status above 0 is a failure whatever the ping calls itself.
+`late_limit` and `run_limit` default to `grace`.
 """
 
 from typing import Literal, NamedTuple

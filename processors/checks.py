@@ -1,4 +1,4 @@
-"""The fold `checks`: the journal `pings` decides the status of heartbeat checks (DESIGN sections 1 and 2).
+"""The fold `checks`: the journal `pings` decides the status of heartbeat checks.
 
 The contract:
 
@@ -7,7 +7,7 @@ The contract:
   unknown or removed check takes no ping. A dead letter put back gets its serial and enters history, and moves nothing
   else.
 - A copy of a ping that has been counted (see `ping_copies`) changes nothing; history is told that it does not count.
-- What a ping does: reference/pinging-api.md section 9, reference/check-state.md sections 4 to 6; see `check_rules`.
+- What a ping does: docs/compatibility/pinging.md, "What a signal does"; see `check_rules`.
 - A definition takes the place of an older version and moves no status: what follows from it, the clock does.
 - Only ticks move the clock; see `check_clock`. A plain success neither computes a schedule nor touches the wheel.
 """

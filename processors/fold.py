@@ -1,4 +1,4 @@
-"""What a fold is, and how one partition of it is stepped: pure, no I/O, no clock, no randomness (DESIGN section 1).
+"""What a fold is, and how one partition of it is stepped: pure, no I/O, no clock, no randomness.
 
 A `Fold` names its journal and its state topic and opens a `Partition` on a `View`. `Session` applies the records of one
 partition in order and gathers what they change; the runtime commits that in one transaction, `pingfold replay` compares

@@ -44,7 +44,7 @@ def _teller(state: MonitorState, monitor: Monitor, at: Micros, time: Micros) -> 
 
 
 def notice_data(state: MonitorState, monitor: Monitor, incident: dict[str, Any] | None) -> dict[str, Any]:
-    """The `data` of a notice, reference/poppaping-api.md section 6."""
+    """The `data` of a notice (docs/compatibility/poppaping.md, "Webhooks")."""
     target = monitor.target
     return {
         "monitor": {

@@ -1,4 +1,4 @@
-"""The fold `monitors`: the journal `probe-results` decides the status of monitors (DESIGN sections 1 and 4).
+"""The fold `monitors`: the journal `probe-results` decides the status of monitors.
 
 The contract:
 

@@ -1,4 +1,4 @@
-"""The time of a partition, and the gaps in it, as a pure function of its ticks (DESIGN section 2).
+"""The time of a partition, and the gaps in it, as a pure function of its ticks (docs/design.md, "Time").
 
 In `pings` a tick is a low watermark: whatever its source acknowledged from before `at` is already in the log ahead of
 it. So the time of a partition is the least `at` of the sources that count, and a deadline that it has passed can be

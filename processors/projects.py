@@ -66,7 +66,7 @@ _BEYOND: Micros = 9_000_000_000 * SECOND
 # A year, in seconds, as for every limit.
 _LONGEST_PERIOD = 31_536_000
 
-# Checks may come into being by pings until this many times the project's limit (reference/pinging-api.md section 11).
+# Checks may come into being by pings until this many times the project's limit, as with Healthchecks.
 _PROVISIONED_LIMIT = 2
 
 

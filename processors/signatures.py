@@ -1,7 +1,8 @@
 """Signatures of webhooks: PoppaPing's and Standard Webhooks', both over the exact bytes of the body. Pure.
 
-One secret text serves both, as DESIGN section 6 says: PoppaPing's key is the whole text in UTF-8; Standard Webhooks'
-is the base64 after `whsec_`, decoded. A secret in another form is used as its UTF-8 bytes by both.
+One secret text serves both (docs/compatibility/poppaping.md, "Webhooks"): PoppaPing's key is the whole text in UTF-8;
+that of Standard Webhooks is the base64 after `whsec_`, decoded. A secret in another form is used as its UTF-8 bytes
+by both.
 """
 
 import base64

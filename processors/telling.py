@@ -118,7 +118,7 @@ def iso(at: Micros) -> str:
 
 
 def incident_data(id: str, started: Micros, resolved: Micros | None, cause: str) -> dict[str, Any]:
-    """What a notice says of an incident, reference/poppaping-api.md section 6."""
+    """What a notice says of an incident (docs/compatibility/poppaping.md, "Webhooks")."""
     return {
         "id": id,
         "started_at": iso(started),

@@ -1,4 +1,4 @@
-"""Deadlines of one partition, in memory: a lazy bucket wheel with a bucket for each second (DESIGN section 2).
+"""Deadlines of one partition, in memory: a lazy bucket wheel with a bucket for each second.
 
 The contract:
 

@@ -14,7 +14,7 @@ from query_api.keys import NoSuchKey, NotKnownNow, find_key
 from query_api.parts import parts_of
 from query_api.refusals import Refusal, Unavailable
 
-# Keys of the anchor have this length, and so do ours; any other text is no key at all.
+# Keys of Healthchecks have this length, and so do ours; any other text is no key at all.
 _KEY_LENGTH = 32
 
 # No field of a check needs more, and one request must fit in one event.

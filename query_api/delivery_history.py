@@ -1,4 +1,4 @@
-"""Questions to history about deliveries that are finished, each counted once (DESIGN section 5).
+"""Questions to history about deliveries that are finished, each counted once.
 
 A delivery that was sent again has a row for each sending. Raises `infra.clickhouse.Unavailable` when ClickHouse does
 not answer, or does not yet hold what the fold has said.

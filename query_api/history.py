@@ -1,4 +1,4 @@
-"""Questions to history: pings, bodies, flips and spans of one check, each fact counted once (DESIGN section 5).
+"""Questions to history: pings, bodies, flips and spans of one check, each fact counted once.
 
 ClickHouse holds rows at least once and a little late. Every read here drops copies, and lists of pings wait until the
 newest ping that the caller's state knows is in; they end in `Behind` when it does not come, because serials could only
@@ -139,7 +139,7 @@ class History:
         return [_transition(row) for row in rows]
 
     async def flips(self, check_id: str, start: Micros = 0, end: Micros = FOREVER) -> list[Flip]:
-        """Changes of the stored status within [start, end), newest first: the anchor's flips.
+        """Changes of the stored status within [start, end), newest first: the flips of the Management API.
 
         Stored is what `_STORED` maps the shown status to, so late and not observed come and go without a flip, and the
         removal of the check is none.

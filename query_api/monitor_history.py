@@ -1,4 +1,4 @@
-"""Questions to history about monitors: results, counts and incidents, each fact counted once (DESIGN section 5).
+"""Questions to history about monitors: results, counts and incidents, each fact counted once.
 
 A result that two probers had is one; a transition that was inserted twice is one. Raises
 `infra.clickhouse.Unavailable` when ClickHouse does not answer.

@@ -1,4 +1,4 @@
-"""Uptime from spans, by arithmetic on whole microseconds (reference/uptime-definitions.md sections 4 and 5). Pure.
+"""Uptime from spans, by arithmetic on whole microseconds. Pure.
 
 Three figures that must never be mixed, each named:
 

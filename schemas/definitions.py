@@ -47,7 +47,7 @@ Addresses = Annotated[tuple[Address, ...], Meta(max_length=20)]
 KeyKind = Literal["healthchecks", "healthchecks-readonly", "updown", "updown-readonly", "poppaping"]
 
 
-# Those of seed 001, and the two that it lacks for what it lets nobody change.
+# PoppaPing's, and two of our own for what PoppaPing lets nobody change.
 KeyScope = Literal[
     "monitors:read",
     "monitors:write",
@@ -111,7 +111,7 @@ class Channel(Fact, tag="channel", frozen=True):
 class Check(Fact, tag="check", frozen=True):
     """A heartbeat check. Limits in seconds; `late_limit` and `run_limit` default to `grace`.
 
-    Field names and rules: reference/management-api.md section 3; `version` grows by one with each change.
+    Field names and rules: docs/compatibility/management.md; `version` grows by one with each change.
     """
 
     id: str

@@ -48,7 +48,7 @@ class DeliveryRequested(Fact, tag="delivery.requested", frozen=True):
     Those about Pingfold itself (`channel.disabled`) every channel takes.
 
     transition: id of the transition. at: its time, which the body tells, however late it is sent.
-    data: the `data` object of the body (`monitor`, `incident`), reference/poppaping-api.md section 6.
+    data: the `data` object of the body (`monitor`, `incident`): docs/compatibility/poppaping.md, "Webhooks".
     """
 
     transition: str

@@ -1,7 +1,7 @@
 """Identifiers: random ones for what people make, derived ones for what folds make.
 
 A derived id depends on nothing but the thing and its own counters, so one pass over the journals gives the same ids
-however often the work was interrupted (DESIGN section 3).
+however often the work was interrupted.
 """
 
 import re

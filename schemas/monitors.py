@@ -1,7 +1,7 @@
 """Monitors of web services: what is probed, how often, from where, and when a failure is believed.
 
 A monitor's definition stands under `monitor/<id>` in `definitions`; its time is cut into slots (`schemas.slots`).
-Names and defaults: reference/poppaping-api.md section 5.2 (seed 001); those it lacks are Pingfold's own.
+Names and defaults: docs/compatibility/poppaping.md, "Fields of a monitor".
 """
 
 from typing import Annotated, Literal

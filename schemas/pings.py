@@ -23,7 +23,7 @@ class Ping(Fact, tag="ping.received", frozen=True):
     `by`: who received it and stamped it, a number of that process. It stamps no two pings alike, and the log has them
     in the order of their stamps: so a copy, written again by a producer that heard nothing, is known.
     `body`: the kept prefix when it is UTF-8, else `body_base64` holds its bytes.
-    The fields below `body_base64` are what the pinging API records of a request (reference/pinging-api.md section 8).
+    The fields below `body_base64` are what the pinging API records of a request (docs/compatibility/pinging.md).
     """
 
     kind: Kind

@@ -1,4 +1,4 @@
-"""Time as an event (DESIGN section 2), and what a partition remembers of its time.
+"""Time as an event (docs/design.md, "Time"), and what a partition remembers of its time.
 
 In `pings` a tick is a low watermark of one source: whatever the source acknowledged from before `at` is already in the
 log ahead of it. The other journals are ticked by a ticker with the plain time (`at` = `now`).

@@ -42,7 +42,7 @@ from schemas.topics import CHECK_STATES, DEAD_LETTERS, PINGS, TRANSITIONS, Topic
 T = TypeVar("T")
 
 _READY_SECONDS = 90.0
-_STOP_SECONDS = 10.0  # DESIGN section 8: stops cleanly within 10 s
+_STOP_SECONDS = 10.0  # every role stops within 10 s
 _FOLDS = ("projects", "checks", "monitors", "deliveries")
 _PARTITION_TIME = re.compile(r'^pingfold_partition_time_seconds\{fold="(\w+)",partition="(\d+)"\} (\S+)$', re.MULTILINE)
 

@@ -1,4 +1,4 @@
-"""Which partition a key belongs to: the murmur2 of Java's default partitioner (DESIGN section 8, `murmur2_random`).
+"""Which partition a key belongs to: the murmur2 of Java's default partitioner (`murmur2_random`).
 
 librdkafka computes the same inside the producer; this is for those who must know the partition without producing, such
 as a source that has refused a ping of it. Pure.

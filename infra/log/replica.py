@@ -1,7 +1,7 @@
 """A replica: the newest record of every key of some topics, followed live in a thread, with its positions known.
 
 Readers of transactional topics know that commit markers use up offsets: "caught up" means that the position at the end
-of the partition has reached the `read_committed` end offset, never "last record + 1" (DESIGN section 3).
+of the partition has reached the `read_committed` end offset, never "last record + 1".
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""The answers of the pinging API, as exact bytes, built once (seeds 002 to 004; reference/pinging-api.md 5, 6).
+"""The answers of the pinging API, as exact bytes, built once (docs/compatibility/pinging.md, "Answers").
 
 Plain text without a newline, with its length and `Access-Control-Allow-Origin: *` on every answer, errors too, so that
 code in browsers can read them. `Ping-Body-Limit` stands on 200 and 201 only, and only when the setting has a limit.

@@ -1,6 +1,6 @@
-"""The ping endpoint: a bare ASGI application that answers when Kafka has the ping (DESIGN section 4).
+"""The ping endpoint: a bare ASGI application that answers when Kafka has the ping.
 
-Contract: seeds 002 to 004, reference/pinging-api.md. The order in which a request is judged:
+Contract: docs/compatibility/pinging.md. The order in which a request is judged:
 
 1. the body is read (bounded; a client that goes away leaves nothing behind);
 2. the verb: HEAD, GET and POST are pings; OPTIONS is a browser's pre-flight, 204 and not recorded; any other is 405;
@@ -43,7 +43,7 @@ log = structlog.get_logger(__name__)
 
 PROOF = PROOF_HEADER.lower().encode()
 _PINGS = ("GET", "HEAD", "POST")
-_FRESH_SECONDS = 0.5  # DESIGN section 4: one look at the end offsets, at most 500 ms
+_FRESH_SECONDS = 0.5  # one look at the end offsets, which all who ask share
 _VERDICT_SECONDS = 3.0  # a client in the field gives up after 5 s
 _KNOWN_SECONDS = 1.0
 
@@ -236,7 +236,7 @@ class PingApp:
                 return self._refuse(target.check or None)
             project = self._directory.project_of_ping_key.get(target.ping_key)
             if not target.create or project is None:
-                gentle = target.check and target.kind != "log"  # section 2 rows 1 and 2
+                gentle = target.check and target.kind != "log"  # as on Healthchecks.io
                 return self._answers.ok_not_found if gentle else self._answers.not_found
         if target.fault:
             return self._fault(target)

@@ -1,4 +1,4 @@
-"""The rate limit of pings: so many per check in any 60 s, in one process (seed 002; DESIGN section 4).
+"""The rate limit of pings: so many per check in any 60 s, in one process.
 
 Only requests that were accepted count. Memory is bounded by the checks pinged within the last two minutes: two
 generations of the table, the older of which is dropped as a whole. Stamps are tuples of numbers, which Python's garbage

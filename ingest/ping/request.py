@@ -1,4 +1,4 @@
-"""From an HTTP request to the bytes of a `ping.received` event (reference/pinging-api.md sections 7, 8 and 13).
+"""From an HTTP request to the bytes of a `ping.received` event (docs/compatibility/pinging.md).
 
 The first `body_limit` bytes of a body are kept, chunked or not; what comes after is read and thrown away, in bounds.
 `remote_addr`, `scheme` and `ua` are never null, whatever the headers hold.

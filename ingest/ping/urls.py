@@ -1,10 +1,10 @@
 """Ping URLs: what a path and a query string ask for. Pure; never raises, whatever the bytes.
 
-Contract: seed 002 and reference/pinging-api.md sections 1, 3 and 5. Both prefixes are served, `/` and `/ping/`.
+Contract: docs/compatibility/pinging.md, "URLs". Both prefixes are served, `/` and `/ping/`.
 Harmless liberties, which clients in the field need: upper-case UUIDs, slashes at the end, doubled slashes.
 
 What is wrong with the form of a path is known at once (`parse` gives None: 400 `invalid url format`). An exit status
-over 255 and a bad `rid` are told only after the check has been looked up (section 3.3): they are the target's `fault`.
+over 255 and a bad `rid` are told only after the check has been looked up: they are the target's `fault`.
 """
 
 import re
@@ -73,7 +73,7 @@ def _parse_segments(segments: list[str]) -> Target | None:
     match segments:
         case [uuid] if _is_uuid(uuid):
             return Target("success", uuid.lower())
-        # A uuid is a legal ping key too: what is not an action behind it is a slug (section 3.2).
+        # A uuid is a legal ping key too: what is not an action behind it is a slug.
         case [uuid, action] if _is_uuid(uuid) and (signal := _signal(action)):
             return signal._replace(check=uuid.lower())
         case [key, slug] if _is_key(key) and _is_slug(slug):
@@ -98,7 +98,7 @@ def _signal(action: str) -> Target | None:
 
 
 def _with_query(target: Target, query: bytes) -> Target:
-    """Names are case sensitive, the last value counts, only the literal `create=1` acts (sections 2, 3.3)."""
+    """Names are case sensitive, the last value counts, only the literal `create=1` acts."""
     values = dict(parse_qsl(query.decode("latin-1"), keep_blank_values=True))
     create = not target.check and values.get("create") == "1"
     rid, fault = values.get("rid"), target.fault

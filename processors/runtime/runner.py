@@ -1,7 +1,7 @@
 """The partitions of one fold that this process owns: given and taken by the consumer group, each run by a task.
 
 What goes wrong on a partition that is ours ends the process: the supervisor starts it again, and nothing that was not
-committed has happened (DESIGN section 3). Over a rebalance a partition keeps its states and its producer when it stays
+committed has happened. Over a rebalance a partition keeps its states and its producer when it stays
 with us; had another process owned it in between, the fence would show it.
 """
 

@@ -1,4 +1,4 @@
-"""Faust, hardened by subclasses (no monkeypatching); reference/faust-on-kafka.md tells why each is needed.
+"""Faust, hardened by subclasses, without monkeypatching.
 
 What travels through Faust is not a record but a `Span`: all that was fetched of a partition, and the offsets where it
 begins and ends. So Faust's costs (four asyncio tasks a message) are paid once per fetch, and whoever folds can see that
@@ -7,8 +7,8 @@ verified, not trusted. A span may hold no records: markers of transactions use u
 
 - `SpanThread` fetches spans, `read_committed` (Faust alone would read aborted effects), bounded in bytes and records.
 - `SpanConsumer` hands each span to Faust as one message, and fetches nothing for a partition that is full.
-- `SpanStream` yields spans. Nothing is acknowledged to Faust: the worker commits offsets after the transactions, so
-  that no event in hand can be skipped (section 4).
+- `SpanStream` yields spans. Nothing is acknowledged to Faust, which takes an event for done also when its agent has
+  failed or is cancelled, and would lose the one in hand. The worker commits offsets after the transactions instead.
 """
 
 import asyncio

@@ -1,7 +1,7 @@
 """One partition's transactional producer: the fence against former owners, and the only writer of its states.
 
 `transactional.id` is fold + partition, so that whoever takes the partition over fences whoever had it: a frozen worker
-that wakes up can write nothing (DESIGN section 3). All calls block and belong into a thread.
+that wakes up can write nothing. All calls block and belong into a thread.
 
 How a batch fares when the broker does not answer: the same call is made again until it tells the outcome (librdkafka
 resumes it), a transaction that cannot be committed is aborted and written anew, and after `PATIENCE_SECONDS` the batch

@@ -1,4 +1,4 @@
-"""The Healthchecks Management API, v1 to v3 (reference/management-api.md)."""
+"""The Healthchecks Management API, v1 to v3 (docs/compatibility/management.md)."""
 
 from query_api.healthchecks import channel_routes, history_routes, routes
 

@@ -1,6 +1,6 @@
 """Making and removing channels: Pingfold's own addition to the Management API, in its style.
 
-The anchor only lists channels. Here a webhook or an e-mail channel can be made by `POST channels/` and removed by
+Healthchecks only lists channels. Here a webhook or an e-mail channel can be made by `POST channels/` and removed by
 `DELETE channels/<id>`.
 """
 

@@ -1,4 +1,4 @@
-"""The check object of the Management API: the 29 keys of the anchor (24 for a read-only key) and ours. Pure.
+"""The check object of the Management API: the 29 keys of Healthchecks (24 for a read-only key) and ours. Pure.
 
 Ours, which clients must tolerate: `last_success`, `last_exitstatus`, `late_limit`, `run_limit`, `not_observed`.
 """

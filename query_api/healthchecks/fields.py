@@ -1,9 +1,9 @@
 """What a create or update request may say, and what it comes to. Pure.
 
-`read` judges a JSON object by the table `RULES`, in the anchor's order, and gives up at the first error, whose text is
-the anchor's (reference/management-api.md section 4). `wanted` turns what was said into the fields of a request to the
-`projects` fold; for that it must know the check as it is now, because a schedule without a time zone keeps the one it
-has, and so on. Unknown fields are ignored; `null` is an error where it has no meaning.
+`read` judges a JSON object by the table `RULES`, in the order of Healthchecks, and gives up at the first error, whose
+text is that of Healthchecks (docs/compatibility/management.md). `wanted` turns what was said into the fields of a
+request to the `projects` fold; for that it must know the check as it is now, because a schedule without a time zone
+keeps the one it has, and so on. Unknown fields are ignored; `null` is an error where it has no meaning.
 """
 
 from collections.abc import Callable, Mapping
@@ -56,7 +56,7 @@ def _slug(value: object) -> str:
 
 
 def _seconds(value: object) -> int:
-    # As in the anchor, `true` is an integer; as one, it is too small.
+    # As with Healthchecks, `true` is an integer; as one, it is too small.
     if not isinstance(value, int):
         raise _Wrong("is not a number")
     if value < SHORTEST:
@@ -187,7 +187,7 @@ def _wanted_schedule(said: Mapping[str, Any], current: Check | None) -> Schedule
 def _subjects(said: Mapping[str, Any], current: Check | None) -> dict[str, Any]:
     """The deprecated aliases: they set a keyword and turn the filter on while there is any keyword.
 
-    Like the anchor: what is also said by its own name wins.
+    As with Healthchecks: what is also said by its own name wins.
     """
     if "subject" not in said and "subject_fail" not in said:
         return {}
@@ -202,7 +202,7 @@ def _subjects(said: Mapping[str, Any], current: Check | None) -> dict[str, Any]:
 
 
 def with_derived_slug(said: Mapping[str, Any]) -> dict[str, Any]:
-    """What was said, where slugs are always made from names: a given slug does not count (seeds 003 and 004)."""
+    """What was said, where slugs are always made from names: a given slug does not count."""
     derived = {name: value for name, value in said.items() if name != "slug"}
     if "name" in said:
         derived["slug"] = slugify(said["name"])

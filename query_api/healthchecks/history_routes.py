@@ -1,4 +1,4 @@
-"""Pings, their bodies, and flips of a check: what history knows (reference/management-api.md sections 2 and 3).
+"""Pings, their bodies, and flips of a check: what history knows (docs/compatibility/management.md).
 
 A list of pings goes up to the newest ping that the check's state knows, so it is as fresh as the state. A list of flips
 waits for the newest change that the state knows; when that takes long, it is answered without, and says so.

@@ -1,4 +1,4 @@
-"""Checks and channels: list, create, read, update, delete, pause, resume (reference/management-api.md section 2).
+"""Checks and channels: list, create, read, update, delete, pause, resume (docs/compatibility/management.md).
 
 Collections answer with and without the final slash; a single check has none.
 """

@@ -1,4 +1,4 @@
-"""Slugs made from names, as Django's `slugify` makes them (seeds 003 and 004)."""
+"""Slugs made from names, as Django's `slugify` makes them: the slugs of Upmon and of self-hosted copies."""
 
 import re
 import unicodedata

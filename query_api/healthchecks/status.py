@@ -1,6 +1,6 @@
 """What a check shows at a moment: status word, `started`, next ping. Pure.
 
-The stored status is the fold's. A check is down only when the fold has said so (DESIGN section 2); lateness is told
+The stored status is the fold's. A check is down only when the fold has said so; lateness is told
 from the schedule, exactly at the expected moment. A check whose state is not folded yet is new.
 """
 
@@ -15,7 +15,7 @@ StatusWord = Literal["new", "up", "grace", "down", "paused", "started"]
 
 
 class Shown(NamedTuple):
-    """`next_ping`: when the next ping is expected; while a run is open, when it started (the anchor's jump)."""
+    """`next_ping`: when the next ping is expected; while a run is open, when it started, as with Healthchecks."""
 
     status: StatusWord
     started: bool

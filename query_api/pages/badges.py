@@ -1,4 +1,4 @@
-"""Badges of checks for everybody: `/b/<2 or 3>/KEY.svg`, `.json` and `.shields` (reference/management-api.md, 5).
+"""Badges of checks for everybody: `/b/<2 or 3>/KEY.svg`, `.json` and `.shields` (docs/compatibility/management.md).
 
 KEY is told by the management API as `badge_url`; neither it nor a badge tells the check's id, which is its ping URL. Of
 three statuses, `late` is one; of two, what is late is up. A check that is new or paused is up. Any cache may keep a

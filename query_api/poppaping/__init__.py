@@ -1,4 +1,4 @@
-"""The PoppaPing REST API v1 (seed 001, reference/poppaping-api.md)."""
+"""The PoppaPing REST API v1 (docs/compatibility/poppaping.md)."""
 
 from query_api.poppaping import account, alerts, deliveries, incidents, maintenance, monitors, status_pages
 from query_api.poppaping.allowance import Allowance

@@ -1,4 +1,4 @@
-"""The account: what the project is, and what it uses. Any valid key may ask (seed 001)."""
+"""The account: what the project is, and what it uses. Any valid key may ask."""
 
 from fastapi import APIRouter, Response
 
@@ -42,7 +42,7 @@ async def read_account(desk: TheDesk, key: Anyone) -> Response:
 
 @router.get("/account/usage", responses=openapi.answers(openapi.USAGE))
 async def read_usage(desk: TheDesk, key: Anyone) -> Response:
-    """How much of the plan is used: a bare object, as the page of seed 001 shows it."""
+    """How much of the plan is used: a bare object, as on PoppaPing's page."""
     monitors = desk.parts.directory.monitors_of(key.project)
     since = desk.parts.clock.now() - 86_400 * SECOND
     try:

@@ -1,4 +1,4 @@
-"""Alert channels: list, as seed 001 has it, and make; reading, changing and deleting one is Pingfold's own."""
+"""Alert channels: list and make, as PoppaPing has it; reading, changing and deleting one is Pingfold's own."""
 
 from collections.abc import Callable, Iterable
 from typing import Annotated

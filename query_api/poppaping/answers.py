@@ -1,4 +1,4 @@
-"""The form of PoppaPing's answers: `{"data": ...}`, lists with `meta`, errors with `error` and `message` (seed 001).
+"""The form of PoppaPing's answers: `{"data": ...}`, lists with `meta`, errors with `error` and `message`.
 
 Times are ISO 8601 with `+00:00`, whole seconds. A page beyond the end is empty; `page` and `per_page` that are no
 positive numbers are 400, a `per_page` above the most there is counts as the most.

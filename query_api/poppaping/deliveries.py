@@ -1,4 +1,4 @@
-"""The deliveries of an alert channel: test sends, the log, and sending again. Pingfold's own, in the style of seed 001.
+"""The deliveries of an alert channel: test sends, the log, and sending again. Pingfold's own, in the style of the API.
 
 Whatever is sent from here is an event in the journal `deliveries`, and its fold decides. A delivery that is sent again
 keeps its ids and its body. Times in requests are ISO 8601; without an offset they are UTC.

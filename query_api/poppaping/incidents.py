@@ -1,4 +1,4 @@
-"""Incidents of monitors: list and read, with the results during one as its timeline (seed 001).
+"""Incidents of monitors: list and read, with the results during one as its timeline.
 
 What is open, the states know; what was, history knows. History may be a moment behind: an incident that the states know
 is never missing, and one that they say is over is never shown as open.

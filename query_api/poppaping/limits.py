@@ -1,4 +1,4 @@
-"""Requests per minute: a sliding window of 60 s for each key in each process, told on every answer (seed 001).
+"""Requests per minute: a sliding window of 60 s for each key in each process, told on every answer.
 
 An ASGI layer around the application, so that refusals of every kind carry the headers, too. A key that is shown is
 counted whether or not it is valid; requests without one share a window. Windows without a recent request are dropped,

@@ -1,7 +1,7 @@
 """The body of a request about a monitor, judged: what people may ask for, with errors that say what to do.
 
-Fields and defaults of seed 001; `type`, `host`, `port` and `alert_channel_ids` as its clients send them; the rest is
-Pingfold's own. Unknown fields are refused: a misspelled one would otherwise be silently ignored.
+Fields and defaults: docs/compatibility/poppaping.md, "Fields of a monitor". Unknown fields are refused: a misspelled
+one would otherwise be silently ignored.
 """
 
 from collections.abc import Callable, Mapping

@@ -1,4 +1,4 @@
-"""A monitor as the PoppaPing API shows it: the fields of seed 001, and Pingfold's own behind them."""
+"""A monitor as the PoppaPing API shows it: PoppaPing's fields, and Pingfold's own behind them."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Monitors: list, create, read, change, delete, pause, resume, uptime and results (seed 001)."""
+"""Monitors: list, create, read, change, delete, pause, resume, uptime and results."""
 
 from collections.abc import Callable
 from typing import Annotated

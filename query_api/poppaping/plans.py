@@ -1,6 +1,6 @@
 """Plans: how many requests a minute, how many monitors, how often they may be probed.
 
-Requests per minute are those of seed 001; it names no other quota, so the rest are Pingfold's own. A self-hosted
+Requests per minute are PoppaPing's; its page names no other quota, so the rest are Pingfold's own. A self-hosted
 Pingfold has no limits unless `PINGFOLD_PLAN` names a plan.
 """
 

@@ -1,4 +1,4 @@
-"""Status pages: list and read, as seed 001 has it; making, changing and deleting them is Pingfold's own."""
+"""Status pages: list and read, as PoppaPing has it; making, changing and deleting them is Pingfold's own."""
 
 import asyncio
 from collections.abc import Sequence

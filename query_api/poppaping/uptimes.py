@@ -1,4 +1,4 @@
-"""The uptime of a monitor over a period, by count as seed 001 has it, and by time; the two are never mixed.
+"""The uptime of a monitor over a period, by count as PoppaPing has it, and by time; the two are never mixed.
 
 By count: results that were well among all regular ones. By time: how long it was up of the time in which it was
 watched. What was in maintenance is in neither. Without any, null.
@@ -56,7 +56,7 @@ class RecentUptimes:
 
 
 async def uptime_object(parts: Parts, monitor: Monitor, period: Period) -> dict[str, Any]:
-    """All that is told of an uptime; what seed 001 does not have is Pingfold's own. Raises `Fault` 503."""
+    """All that is told of an uptime; percentiles and the uptime by time are Pingfold's own. Raises `Fault` 503."""
     now = parts.clock.now()
     start, history = now - _PERIODS[period], history_of(parts)
     try:

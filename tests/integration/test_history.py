@@ -1,6 +1,6 @@
 """The history writer and the questions to history, on the real Kafka and ClickHouse.
 
-What they must keep true (DESIGN section 9, number 5): each event counts once in every answer, whatever dies in
+What they must keep true (docs/design.md, statement 5): each event counts once in every answer, whatever dies in
 mid-insert. Every test has topics, a consumer group and a database of its own.
 """
 

@@ -136,7 +136,7 @@ def test_chunked(server: PingServer, journal: Journal) -> None:
 
 
 def test_a_body_over_the_cap_is_kept_in_part(server: PingServer, journal: Journal) -> None:
-    sent = b"0123456789" * 280_000  # more than the anchor takes
+    sent = b"0123456789" * 280_000  # more than Healthchecks takes
     status, _, body = ask(server, f"POST /{server.check} HTTP/1.1\nHost: x\nContent-Length: {len(sent)}", sent)
     assert (status, body) == ("200 OK", "OK")
     assert [ping.body for ping in journal.pings()] == [sent[:100_000].decode()]

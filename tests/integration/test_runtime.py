@@ -148,7 +148,7 @@ def test_events_that_cannot_be_folded_become_dead_letters(world: World) -> None:
 
 
 def test_trouble_in_the_middle_of_a_batch(world: World) -> None:
-    """The rows of reference/faust-on-kafka.md section 4: the event in hand is folded in the end, and once."""
+    """Wherever the process is killed: the event in hand is folded in the end, and once."""
     kinds = {"raise": EXIT_FAULT, "exit": 1, "SIGKILL": -signal.SIGKILL, "SIGTERM": 0}
     for number, kind in enumerate(kinds):
         flag = world.data / kind

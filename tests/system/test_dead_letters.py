@@ -1,4 +1,4 @@
-"""Events that others put straight into the journals (DESIGN section 9, statements 1 and 6)."""
+"""Events that others put straight into the journals (docs/design.md, statements 1 and 6)."""
 
 import base64
 import json

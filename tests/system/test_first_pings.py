@@ -1,4 +1,4 @@
-"""Checks that come into being by a ping (DESIGN section 9, statements 1 and 6)."""
+"""Checks that come into being by a ping (docs/design.md, statements 1 and 6)."""
 
 import asyncio
 from collections import Counter

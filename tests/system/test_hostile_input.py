@@ -1,4 +1,4 @@
-"""Whatever comes by HTTP: a clear answer or a closed connection, never a 5xx, and Pingfold goes on (DESIGN section 9,
+"""Whatever comes by HTTP: a clear answer or a closed connection, never a 5xx, and Pingfold goes on (docs/design.md,
 statement 6)."""
 
 import json

@@ -1,4 +1,4 @@
-"""Killed or frozen under load: the outcome is that of one pure pass (DESIGN section 9, statements 1 to 5)."""
+"""Killed or frozen under load: the outcome is that of one pure pass (docs/design.md, statements 1 to 5)."""
 
 import json
 import os

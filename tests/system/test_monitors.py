@@ -17,7 +17,7 @@ from tests.website import Website
 
 pytestmark = pytest.mark.system
 
-# The seed's own snippet (seed 001), letter by letter, and a way to call it.
+# The snippet of PoppaPing's page, letter by letter, and a way to call it.
 NODE = """
 const crypto = require('crypto');
 

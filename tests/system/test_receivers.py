@@ -1,4 +1,4 @@
-"""Receivers that are slow, down, gone or private (DESIGN section 9, statements 4 and 7)."""
+"""Receivers that are slow, down, gone or private (docs/design.md, statements 4 and 7)."""
 
 import time
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Stopped cleanly, or killed whole, and started again on the same data (DESIGN section 9, statements 1 to 4 and 7)."""
+"""Stopped cleanly, or killed whole, and started again on the same data (docs/design.md, statements 1 to 4 and 7)."""
 
 import signal
 import stat

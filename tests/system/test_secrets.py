@@ -1,4 +1,4 @@
-"""Nothing secret in Kafka, in the logs or in answers (DESIGN section 9, statement 7)."""
+"""Nothing secret in Kafka, in the logs or in answers (docs/design.md, statement 7)."""
 
 import base64
 import gzip

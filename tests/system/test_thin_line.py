@@ -1,4 +1,4 @@
-"""The thin line: a ping goes in, an answer and a signed webhook come out (DESIGN section 9, statements 1, 4 and 7)."""
+"""The thin line: a ping goes in, an answer and a signed webhook come out (docs/design.md, statements 1, 4 and 7)."""
 
 import hashlib
 import hmac
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.system
 
 
 def verify_signature(body: bytes, signature: str, secret: str) -> bool:
-    """The seed's own snippet (seed 001), letter by letter."""
+    """The snippet of PoppaPing's page, letter by letter."""
     expected = hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
     return hmac.compare_digest(f"sha256={expected}", signature)
 

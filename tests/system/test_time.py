@@ -1,4 +1,4 @@
-"""Time is an event: deadlines, gaps and runs end to end, with the clock moved (DESIGN section 9, statement 3)."""
+"""Time is an event: deadlines, gaps and runs end to end, with the clock moved (docs/design.md, statement 3)."""
 
 import uuid
 from datetime import UTC, datetime, timedelta

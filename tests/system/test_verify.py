@@ -1,4 +1,4 @@
-"""After all that the other tests have done to one Pingfold (DESIGN section 9, statement 2). Comes last by its name."""
+"""After all that the other tests have done to one Pingfold (docs/design.md, statement 2). Comes last by its name."""
 
 import json
 from functools import partial

@@ -1,4 +1,4 @@
-"""What time does to checks: deadlines, gaps of every cause, parking (DESIGN section 2)."""
+"""What time does to checks: deadlines, gaps of every cause, parking (docs/design.md, "Time")."""
 
 from collections.abc import Callable
 from typing import Any
@@ -134,7 +134,7 @@ def test_things_expire_in_the_order_of_deadline_and_id() -> None:
     ]
 
 
-# ---- the table of DESIGN section 2, for gaps of every cause
+# ---- the table of docs/design.md, "A run that was due in a gap", for gaps of every cause
 
 Making = Callable[[Story, float, float], list[Effect]]
 

@@ -1,4 +1,4 @@
-"""What pings and people do to a check (reference/pinging-api.md sections 9 and 10, check-state.md sections 4 to 6)."""
+"""What pings and people do to a check (docs/compatibility/pinging.md, "What a signal does")."""
 
 from typing import Any
 

@@ -27,7 +27,7 @@ from schemas.base import encode
 from schemas.definitions import KeyKind
 from schemas.requests import Decision
 
-# DESIGN section 8, and the project.
+# The names that people and scripts use, and the project.
 CONTRACT = {
     "url",
     "kafka",

@@ -1,4 +1,4 @@
-"""The Management API over the real folds, in memory (reference/management-api.md)."""
+"""The Management API over the real folds, in memory (docs/compatibility/management.md)."""
 
 import asyncio
 import hashlib

@@ -25,7 +25,7 @@ CHECK = Check(id=ID, project="p", version=1, created=0, schedule=Simple(60), gra
 UP = CheckState(version=1, status="up", base=NOW)
 URLS = Urls("https://hc-ping.com/", "http://localhost:8000")
 
-# reference/management-api.md section 3
+# docs/compatibility/management.md, "The check"
 SHARED_KEYS = {
     "name", "slug", "tags", "desc", "grace", "n_pings", "status", "started", "last_ping", "next_ping",
     "manual_resume", "methods", "subject", "subject_fail", "start_kw", "success_kw", "failure_kw",

@@ -1,4 +1,4 @@
-"""What the Management API takes and refuses, with the texts of reference/management-api.md section 4."""
+"""What the Management API takes and refuses, with the texts of docs/compatibility/management.md."""
 
 from typing import Any
 

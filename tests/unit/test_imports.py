@@ -1,4 +1,4 @@
-"""Imports go one way, and what must be pure is pure (DESIGN sections 1, 7 and 9, statement 8)."""
+"""Imports go one way, and what must be pure is pure (docs/design.md, statement 8)."""
 
 import ast
 import builtins

@@ -1,4 +1,4 @@
-"""What results, time and people do to a monitor (the `monitors` fold; reference/poppaping-api.md sections 5 and 6)."""
+"""What results, time and people do to a monitor (the `monitors` fold)."""
 
 from collections.abc import Set as AbstractSet
 from typing import Any

@@ -1,4 +1,4 @@
-"""Whatever the OpenAPI document allows, and much that it does not: never a 5xx (schemathesis; DESIGN section 9, 6).
+"""Whatever the OpenAPI document allows, and much that it does not: never a 5xx (docs/design.md, statement 6).
 
 Each answer is as the document says, too. Ids that schemathesis makes up are nobody's: each request is also made of
 something that is there.

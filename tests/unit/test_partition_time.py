@@ -1,4 +1,4 @@
-"""The time of a partition and its gaps, tick by tick (DESIGN section 2)."""
+"""The time of a partition and its gaps, tick by tick (docs/design.md, "Time")."""
 
 from typing import Any
 

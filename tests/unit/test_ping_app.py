@@ -1,4 +1,4 @@
-"""The answers of the ping endpoint, row by row: seeds 002 to 004, reference/pinging-api.md sections 4 to 6 and 11."""
+"""The answers of the ping endpoint, row by row (docs/compatibility/pinging.md)."""
 
 import asyncio
 from collections import Counter
@@ -41,7 +41,7 @@ async def test_accepted(url: str, tail: str, method: str) -> None:
         (f"/{UNKNOWN}/fail", "200 OK (not found)"),
         (f"/{UNKNOWN}/3", "200 OK (not found)"),
         (f"/{UNKNOWN}/log", "404 not found"),
-        (f"/{UNKNOWN}?rid=bad", "200 OK (not found)"),  # the look-up comes first (section 3.3)
+        (f"/{UNKNOWN}?rid=bad", "200 OK (not found)"),  # the look-up comes first
         (f"/{UNKNOWN}?create=1", "200 OK (not found)"),
         (f"/{UUID}/abc", "404 not found"),
         (f"/{KEY}/nothing", "404 not found"),
@@ -80,13 +80,13 @@ async def test_refused_records_nothing_and_makes_nothing(url: str, line: str, me
     assert world.source._untold._refused == {}
 
 
-# Headers, and the deployments of the three seeds.
+# Headers, and the three deployments.
 
 
 @pytest.mark.parametrize(
     ("settings", "limit"),
     [({}, "100000"), ({"ping_body_limit": 10_000}, "10000"), ({"ping_body_limit": "none"}, None)],
-    ids=["seed 002", "seed 003", "seed 004"],
+    ids=["Healthchecks.io", "Upmon", "self-hosted"],
 )
 async def test_headers_of_the_three_deployments(settings: dict[str, Any], limit: str | None) -> None:
     world = World(pings_per_minute=7, **settings)

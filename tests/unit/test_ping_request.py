@@ -1,4 +1,4 @@
-"""Bodies and headers of pings: reference/pinging-api.md sections 7, 8 and 13 (the defects not to have)."""
+"""Bodies and headers of pings (docs/compatibility/pinging.md, "Bodies" and "What is recorded")."""
 
 import asyncio
 
@@ -123,7 +123,7 @@ async def test_unfinished_bodies_of_one_take_no_room_from_others() -> None:
     assert not world.app._bodies.held
 
 
-# What is recorded of a request, and the defects of section 13.
+# What is recorded of a request.
 
 
 async def test_what_is_recorded() -> None:

@@ -1,4 +1,4 @@
-"""Ping URLs: the tables of reference/pinging-api.md sections 1, 3 and 5."""
+"""Ping URLs (docs/compatibility/pinging.md, "URLs")."""
 
 import pytest
 

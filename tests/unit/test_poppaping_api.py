@@ -1,4 +1,4 @@
-"""The PoppaPing API v1 over the real folds, in memory (seed 001, reference/poppaping-api.md)."""
+"""The PoppaPing API v1 over the real folds, in memory (docs/compatibility/poppaping.md)."""
 
 import json
 from dataclasses import replace
@@ -166,7 +166,7 @@ async def test_any_key_sees_the_account(harness: Harness) -> None:
     await made(harness)
     paused = await made(harness, paused=True)
     assert paused["current_status"] == "paused"
-    # A bare object, as the page of the seed shows it.
+    # A bare object, as on PoppaPing's page.
     assert (await harness.client.get(f"{V1}/account/usage", headers=headers)).json() == {
         "monitors_used": 2,
         "monitors_active": 1,

@@ -1,4 +1,4 @@
-"""The schedule of a check: the oracles of reference/check-state.md section 3, and properties against a plain scan."""
+"""The schedule of a check: moments of the peers, and properties against a plain scan."""
 
 import contextlib
 import itertools

@@ -1,4 +1,4 @@
-"""Signatures: the vectors of reference/webhook-delivery.md section 4, and an independent verifier."""
+"""Signatures: published and computed vectors, and an independent verifier."""
 
 import base64
 import json

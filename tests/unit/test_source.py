@@ -1,4 +1,4 @@
-"""The source: ticks as low watermarks, and what they tell of refused pings and of the public URL (DESIGN section 2)."""
+"""The source: ticks as low watermarks (docs/design.md, "Time"); refused pings and the public URL are told in them."""
 
 import asyncio
 import time

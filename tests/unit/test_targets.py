@@ -1,4 +1,4 @@
-"""The SSRF guard: the list of reference/webhook-delivery.md section 3, and the resolver that applies it to names."""
+"""The SSRF guard: every class of address that is not public, and the resolver that applies it to names."""
 
 import socket
 from ipaddress import ip_address, ip_network
