@@ -1,11 +1,14 @@
 # make run    start the whole of Pingfold on this machine; Ctrl-C stops it
 # make test   lint, types and every test, on the real Kafka and the embedded ClickHouse
 # make check  lint and types only
+# make unit   the tests that need neither Java nor Kafka
+# make fmt    lint that mends, and the format
+# make docs   write the generated pages
 
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test check install
+.PHONY: run test check unit fmt docs install
 .DEFAULT_GOAL := run
 
 # Installed when the files that say what to install have changed since.
@@ -33,3 +36,14 @@ TEST_PROCESSES ?= 2
 
 test: check
 	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadscope --no-loadscope-reorder
+
+unit: install
+	$(BIN)/python -m pytest -q -n auto tests/unit
+
+fmt: install
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+docs: install
+	$(BIN)/python -m infra.schema_files
+	$(BIN)/python -m tests.events_page
