@@ -1,4 +1,4 @@
-"""What the folds tell Prometheus. All processes together are served by the web process (`infra/metrics.py`)."""
+"""What the folds tell Prometheus. All processes together are served by the web process (`query_api/operations.py`)."""
 
 import time
 from collections import Counter as Counted

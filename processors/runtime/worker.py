@@ -31,10 +31,10 @@ SESSION_SECONDS = 10.0
 def build_app(settings: Settings, bootstrap: str, slot: str, group: str, session: float) -> FoldApp:
     """The Faust app of one worker slot.
 
-    An agent that fails ends the process (`CrashingSupervisor`): Faust's usual supervisor would go on with the next event
-    and lose the one in hand. A stop does not wait for streams to be empty, since nothing is acknowledged to Faust: an
-    agent that died would hold it up for ever. Faust makes no topics, has no leader, no tables and no web server. A worker
-    that comes back within the session timeout keeps its partitions, by its instance id.
+    An agent that fails ends the process (`CrashingSupervisor`): Faust's usual supervisor would go on with the next
+    event and lose the one in hand. A stop does not wait for streams to be empty, since nothing is acknowledged to
+    Faust: an agent that died would hold it up for ever. Faust makes no topics, has no leader, no tables and no web
+    server. A worker that comes back within the session timeout keeps its partitions, by its instance id.
     """
     folder = settings.data / "run" / f"faust-{slot}"
     folder.mkdir(parents=True, exist_ok=True)

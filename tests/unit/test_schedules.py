@@ -382,7 +382,7 @@ def test_strictly_after_monotone_and_without_memory(text: str, tz: str, times: l
 
 
 def cron_scan(expression: str, tz: str, begin: int, end: int) -> list[int]:
-    """All runs in (begin, end], minute by minute, from the rules as they are written in check-state.md."""
+    """All runs in (begin, end], minute by minute, from the rules of docs/compatibility/pinging.md, "Deadlines"."""
     local, run = zone(tz), set()
     walk = CronSim(expression, datetime(2000, 1, 1))  # noqa: DTZ001 - only for the fields
     stepped = expression[0] == "*" or expression.split()[1][0] == "*"
