@@ -11,6 +11,7 @@ from infra.packing import Packing
 from schemas.definitions import ApiKey, Channel, Check, Definition, Project
 from schemas.maintenance import Maintenance
 from schemas.monitors import Monitor
+from schemas.recipients import Recipient
 from schemas.status_pages import StatusPage
 
 _decode = msgspec.json.Decoder(Definition).decode
@@ -50,6 +51,7 @@ class Directory:
         self._monitors: dict[str, Monitor] = {}
         self._windows: dict[str, Maintenance] = {}
         self._channels: dict[str, Channel] = {}
+        self._recipients: dict[str, Recipient] = {}
         self._pages: dict[str, StatusPage] = {}
         self._pages_at: dict[str, tuple[str, ...]] = {}  # first 8 of a page's id -> ids
         self._keys: dict[str, ApiKey] = {}
@@ -60,7 +62,7 @@ class Directory:
         kind, _, id = key.partition("/")
         if kind == "check":
             self._apply_check(id, value)
-        elif kind in ("project", "key", "channel", "monitor", "maintenance", "status-page"):
+        elif kind in ("project", "key", "channel", "monitor", "maintenance", "status-page", "recipient"):
             self._apply_other(kind, id, None if value is None else _decode(value))
 
     def _apply_check(self, id: str, value: bytes | None) -> None:
@@ -111,6 +113,10 @@ class Directory:
                 self._monitors[id] = definition
             case Maintenance():
                 self._windows[id] = definition
+            case Recipient():
+                self._recipients[id] = definition
+            case None if kind == "recipient":
+                self._recipients.pop(id, None)
             case None if kind == "key" and id in self._keys:
                 self._keys_by_hash.pop(self._keys.pop(id).hash, None)
             case None if kind == "maintenance":
@@ -199,6 +205,10 @@ class Directory:
         """All channels of a project, oldest first."""
         found = (channel for channel in list(self._channels.values()) if channel.project == project)
         return sorted(found, key=lambda channel: (channel.created, channel.id))
+
+    def recipient(self, id: str) -> Recipient | None:
+        """The recipient of mail with this id."""
+        return self._recipients.get(id)
 
     def secrets(self) -> Iterator[str]:
         """Everything that is stored encrypted. May be called in another thread."""

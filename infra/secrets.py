@@ -8,6 +8,7 @@ does not open. No error message here holds a secret.
 
 import contextlib
 import hashlib
+import hmac
 import secrets
 from base64 import b64decode, b64encode, urlsafe_b64encode
 from collections import Counter
@@ -112,7 +113,7 @@ class Vault:
     """
 
     def __init__(self, key: bytes, source: str) -> None:
-        self._cipher = AESGCM(key)
+        self._cipher, self._key = AESGCM(key), key
         self._fingerprint = hashlib.sha256(b"pingfold vault key " + key).hexdigest()[:8]
         self._source = source
 
@@ -141,6 +142,10 @@ class Vault:
             f"{others.total()} stored secrets were encrypted with another key (fingerprint {which}) than that of "
             f"{self._source} (fingerprint {self._fingerprint}) and cannot be read: put the former key back"
         )
+
+    def derived_key(self, purpose: str) -> bytes:
+        """A key for one other purpose, the same in every process; it tells nothing of the vault's."""
+        return hmac.digest(self._key, f"pingfold {purpose}".encode(), "sha256")
 
     def encrypt(self, secret: str, place: str) -> str:
         """The secret as it may stand in Kafka; another text each time."""

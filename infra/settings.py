@@ -135,6 +135,8 @@ class Settings(BaseSettings):
     smtp_password: str | None = Field(None, repr=False)
     smtp_tls: Literal["starttls", "tls", "none"] = "starttls"
     smtp_from: str | None = None
+    # Whether the owner of an address is asked before mail is sent there; for closed installations: off.
+    mail_confirmation: Literal["on", "off"] = "on"
     # With less room than this on the disk of the embedded servers, nothing new is taken.
     disk_reserve: Annotated[Reserve, NoDecode, BeforeValidator(_reserve)] = Reserve()
     # How long each journal and stream in Kafka is kept. A replay from the beginning needs the journals for ever.

@@ -19,6 +19,8 @@ channels = typer.Typer(help="Channels: where notices go.", no_args_is_help=True)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
+_ASKED = "a request to confirm was mailed there"
+
 
 class Failed(Exception):
     """The command could not be carried out; the message says why."""
@@ -80,6 +82,8 @@ def create_channel(
         body["secret"] = secret
     made = _call("POST", "/api/v3/channels/", body)
     typer.echo(json_module.dumps(made) if json else f"channel {made['id']} made")
+    if unconfirmed := made.get("unconfirmed"):
+        typer.echo(f"nothing is sent to {', '.join(unconfirmed)} until its owner has confirmed it: {_ASKED}", err=True)
 
 
 @channels.command("list")
@@ -89,10 +93,17 @@ def list_channels(json: Json = False) -> None:
     if json:
         typer.echo(json_module.dumps(found, indent=2))
         return
-    table = Table("id", "kind", "name")
+    table = Table("id", "kind", "name", "unconfirmed")
     for channel in found:
-        table.add_row(channel["id"], channel["kind"], channel["name"])
+        table.add_row(channel["id"], channel["kind"], channel["name"], ", ".join(channel.get("unconfirmed", ())))
     Console().print(table)
+
+
+@channels.command("request-confirmation")
+def request_confirmation(id: str) -> None:
+    """Mail another request to confirm to the addresses of an e-mail channel that nobody has confirmed."""
+    asked = _call("POST", f"/api/v3/channels/{id}/confirmation")
+    typer.echo(f"{', '.join(asked['unconfirmed'])}: {_ASKED}")
 
 
 @channels.command("delete")

@@ -18,6 +18,7 @@ from fastapi import FastAPI
 from infra.clickhouse import Address, ClickHouse
 from infra.clock_watch import ClockWatch
 from infra.clocks import time_faults
+from infra.confirmation_links import confirmation_links
 from infra.disk import Disk
 from infra.http_server.bounds import BOUNDS
 from infra.http_server.room import Room
@@ -139,6 +140,7 @@ def _parts(
         states_replica=followed.running,
         encrypt=vault.encrypt,
         decrypt=vault.decrypt,
+        links=confirmation_links(vault),
         admin_password=_admin_password(settings),
         guard=guard_of(settings),
         source=source,

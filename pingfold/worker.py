@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Mapping
 
 from infra.clock_watch import ClockWatch
+from infra.confirmation_links import confirmation_links
 from infra.log.sink import Sink
 from infra.own_servers import guard_of
 from infra.resolver import SystemResolver
@@ -39,8 +40,9 @@ def work(settings: Settings, slot: str) -> None:
 
         resolver = SystemResolver()
         client = WebhookClient(guard_of(settings), resolver=resolver)
-        mail = MailClient(settings, resolver)
-        decrypt, ceiling = Vault.open(settings).decrypt, connections(CEILING)
+        vault = Vault.open(settings)
+        mail = MailClient(settings, resolver, links=confirmation_links(vault))
+        decrypt, ceiling = vault.decrypt, connections(CEILING)
         sender = Sender(
             client.post, report, decrypt, mail=mail.send, clock=clock.now, pool=ceiling // 4, ceiling=ceiling
         )

@@ -4,11 +4,12 @@ A delivery is one event for one channel, by webhook or by mail: the fold knows n
 when it is requested, and kept as text: every attempt sends the same bytes, or the mail that is made of them. Its newest
 attempt is outstanding (`due` None: the sender owes it) or waits for a tick to pass `due`. A report counts only for the
 attempt that is outstanding: doubles, and reports of workers that woke up late, change nothing. Each delivery ends in
-exactly one `DeliveryFinished`: delivered, exhausted, gone (410) or removed (its channel was removed or disabled, or was
-so when it was requested); the figures are in `retry_policy`. Exhausted is one that ran out of attempts; one that has
-been due for days during which nothing was delivered, whether its attempts were made or it waited behind others; and the
-oldest of a channel of which too much is pending. So what is pending is bounded, in number and by age, whatever a
-receiver does. Each of them is a reason to look whether the channel is to be disabled.
+exactly one `DeliveryFinished`: delivered, exhausted, gone (410), removed (its channel was removed or disabled, or was
+so when it was requested) or unconfirmed (no owner of an address of the channel has confirmed that mail may be sent
+there); the figures are in `retry_policy`. Exhausted is one that ran out of attempts; one that has been due for days
+during which nothing was delivered, whether its attempts were made or it waited behind others; and the oldest of a
+channel of which too much is pending. So what is pending is bounded, in number and by age, whatever a receiver does.
+Each of them is a reason to look whether the channel is to be disabled. `confirmations` has the requests to confirm.
 
 `data` goes into the body as the fold that asked for it made it, but for `monitor.url`: where that is the path of a page
 of ours (`/...`), the channel's `site` comes before it. No fold may know a setting; a definition may carry one.
@@ -28,6 +29,7 @@ from typing import Any
 
 import msgspec
 
+from processors.confirmations import NOT_CONFIRMED, Confirmations, waits_for_confirmation
 from processors.delivery_ends import MOST_ENDED, DeliveryEnds, finished, troubled
 from processors.fold import Context, Effect, Partition, Refused, View
 from processors.notice_body import BODY_LIMIT, render_body
@@ -49,6 +51,7 @@ from schemas.base import SECOND, Micros
 from schemas.definitions import TO_EVERY_CHANNEL
 from schemas.deliveries import (
     HEALTH,
+    ConfirmationRequested,
     DeliveriesEvent,
     Delivery,
     DeliveryAttempted,
@@ -59,6 +62,7 @@ from schemas.deliveries import (
     EndpointDefined,
     EndpointHealth,
     EndpointRemoved,
+    MailboxAnswered,
     delivery_id,
     delivery_key,
     endpoint_key,
@@ -80,7 +84,7 @@ class DeliveriesFold:
     """Plugs the fold into the runtime."""
 
     name = "deliveries"
-    version = 5
+    version = 6
     journal: Topic = DELIVERIES
     states: Topic = DELIVERY_STATES
 
@@ -112,6 +116,7 @@ class _Deliveries:
         self._pending = PendingDeliveries(view)
         self._wheel = Wheel(self._is_there)
         self._ends = DeliveryEnds(view, self._pending, self._wheel)
+        self._confirmations = Confirmations(view, self._ends)
         for key, record in view.items():
             self._follow(key, None, record)
         view.listeners.append(self._follow)
@@ -156,7 +161,13 @@ class _Deliveries:
                 raise Refused("the endpoint is not the one of the key")
             self._view.put(endpoint_key(channel), event.endpoint)
             self._view.put(health_key(channel), EndpointHealth())
-            return ()
+            if not waits_for_confirmation(event.endpoint):
+                return ()
+            return self._ends.end_all(channel, NOT_CONFIRMED, self._moment(event.at, context), "unconfirmed")
+        if isinstance(event, ConfirmationRequested):
+            return self._confirmations.requested(channel, event, self._moment(event.at, context))
+        if isinstance(event, MailboxAnswered):
+            return self._confirmations.answered(channel, event, self._moment(event.at, context))
         assert isinstance(event, EndpointRemoved)
         self._view.delete(endpoint_key(channel))
         self._view.delete(health_key(channel))
@@ -248,6 +259,8 @@ class _Deliveries:
         if health is None or health.disabled:
             detail = "the channel does not exist" if health is None else "the channel is disabled"
             return [finished(delivery, "removed", 0, now, detail)]
+        if waits_for_confirmation(self._view.get(endpoint_key(delivery.channel))):
+            return [finished(delivery, "unconfirmed", 0, now, NOT_CONFIRMED)]
         self._view.put(delivery_key(delivery.id), delivery)
         return self._ends.end_surplus(delivery.channel, now)
 

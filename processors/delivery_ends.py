@@ -64,13 +64,13 @@ class DeliveryEnds:
                 health.failing_since = now
         return effects + self._disable_if_dead(channel, now) if effects else []
 
-    def end_all(self, channel: str, detail: str, now: Micros) -> list[Effect]:
+    def end_all(self, channel: str, detail: str, now: Micros, outcome: Outcome = "removed") -> list[Effect]:
         """End every pending delivery of a channel, in the order of their keys."""
         effects: list[Effect] = []
         for key in sorted(self._pending.of(channel)):
             delivery: Delivery = self._view.get(key)
             self._view.delete(key)
-            effects.append(finished(delivery, "removed", _reported(delivery), now, detail))
+            effects.append(finished(delivery, outcome, _reported(delivery), now, detail))
         return effects
 
     def disable(self, channel: str, detail: str, now: Micros) -> list[Effect]:

@@ -7,7 +7,7 @@ no header (`processors.mail_headers`), and the HTML is escaped.
 
 import re
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from email.charset import QP, Charset
 from email.mime.multipart import MIMEMultipart
 from email.mime.text import MIMEText
@@ -18,7 +18,9 @@ from typing import Any
 import msgspec
 from jinja2 import Environment, PackageLoader, select_autoescape
 
+from infra.confirmation_links import PATH, ConfirmationLinks
 from processors.mail_headers import address_header, one_line, text_header, verified
+from schemas.base import SECOND
 from schemas.deliveries import Delivery, Endpoint
 
 _templates = Environment(
@@ -42,16 +44,18 @@ _UTF8.body_encoding = QP
 _BODY = compat32.clone(linesep="\r\n", cte_type="7bit")
 _LONGEST_SUBJECT = 200
 _RESULTS = 10
+# Nothing that mail programs make a link of, nor anything that looks like more than a name.
+_NOT_IN_A_NAME = re.compile(r"[^\w -]")
 _ID = re.compile(r"[^0-9A-Za-z-]")
 _ISO = re.compile(r"(\d{4}-\d{2}-\d{2})T(\d{2}:\d{2}:\d{2})\+00:00", re.ASCII)
 
 
 class Letters:
-    """Writes mails. `sender`: an address, with or without a name."""
+    """Writes mails. `sender`: an address, with or without a name. links: those of requests to confirm."""
 
-    def __init__(self, site_name: str, sender: str) -> None:
+    def __init__(self, site_name: str, sender: str, links: ConfirmationLinks | None = None) -> None:
         name, address = parseaddr(sender)
-        self._site_name = site_name
+        self._site_name, self._links = site_name, links
         self._from = one_line(name) or site_name, address
         self._domain = address.rpartition("@")[2] or "localhost"
 
@@ -59,10 +63,13 @@ class Letters:
         """The mail of a delivery, as it goes to the server. Raises when its body is no notice."""
         notice = msgspec.json.decode(delivery.body)
         moment, data = datetime.fromisoformat(notice["timestamp"]), _object(notice["data"])
-        facts = self._facts(delivery, endpoint, data) | {"at": _moment(moment.isoformat())}
+        if delivery.notice == "recipient.confirmation":
+            template, facts = "confirmation", self._request_to_confirm(endpoint, data)
+        else:
+            template, facts = "mail", self._facts(delivery, endpoint, data) | {"at": _moment(moment.isoformat())}
         head = {
             "From": address_header("From", [self._from]),
-            "To": address_header("To", [("", address) for address in endpoint.addresses]),
+            "To": address_header("To", [("", address) for address in facts.get("to", endpoint.confirmed)]),
             "Subject": text_header("Subject", one_line(f"[{self._site_name}] {facts['says']}")[:_LONGEST_SUBJECT]),
             "Date": text_header("Date", format_datetime(moment)),
             "Message-ID": text_header("Message-ID", self._id(delivery.event)),
@@ -73,7 +80,7 @@ class Letters:
         # Quoted-printable text holds no "=_": no text can end its part.
         body = MIMEMultipart("alternative", boundary=f"=_pingfold-{_ID.sub('', delivery.event)}")
         for kind in ("plain", "html"):
-            text = _templates.get_template(f"mail.{'txt' if kind == 'plain' else kind}").render(facts)
+            text = _templates.get_template(f"{template}.{'txt' if kind == 'plain' else kind}").render(facts)
             text = text.encode("utf-8", "replace").decode()
             body.attach(MIMEText(text, kind, _UTF8))  # type: ignore[arg-type]  # typeshed knows of names only
         mail = "".join(head.values()).encode("ascii") + body.as_bytes(policy=_BODY)
@@ -81,6 +88,21 @@ class Letters:
 
     def _id(self, name: str) -> str:
         return f"<{_ID.sub('', name)[:80]}@{self._domain}>"
+
+    def _request_to_confirm(self, endpoint: Endpoint, data: dict[str, Any]) -> dict[str, Any]:
+        """The recipient has not agreed to anything: of what people choose it sees its address and a harmless name."""
+        recipient, expires = _object(data["recipient"]), data["recipient"]["expires"]
+        if self._links is None:
+            raise LookupError("no links can be made here")
+        until = datetime.fromtimestamp(expires // SECOND, UTC)
+        return {
+            "site_name": self._site_name,
+            "says": "Please confirm: may alerts be sent to this address?",
+            "to": [_text(recipient, "address")],
+            "project": " ".join(_NOT_IN_A_NAME.sub(" ", _text(_object(data.get("project")), "name")).split())[:40],
+            "link": f"{endpoint.site}{PATH}{self._links.token(_text(recipient, 'id'), expires)}",
+            "until": f"{until:%Y-%m-%d %H:%M} UTC",
+        }
 
     def _facts(self, delivery: Delivery, endpoint: Endpoint, data: dict[str, Any]) -> dict[str, Any]:
         monitor, incident = _object(data.get("monitor")), _object(data.get("incident"))

@@ -10,12 +10,13 @@ import contextlib
 import errno
 import socket
 import ssl
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from ipaddress import ip_address
 
 import aiosmtplib
 from aiohttp.abc import AbstractResolver
 
+from infra.confirmation_links import ConfirmationLinks
 from infra.resolver import ASKER, LookupTimedOut, NotResolved
 from infra.settings import Settings
 from processors.letters import Letters
@@ -36,7 +37,7 @@ class MailClient:
 
     resolver: asked for the name of the server; the caller's to close. seconds: limit of a whole mail. connect: limit of
     look-up and connection, and of the TLS handshake, inside the former. tls: what certificates of the server are
-    trusted, the system's when not given.
+    trusted, the system's when not given. links: makes those of requests to confirm; without it none can be sent.
     """
 
     def __init__(
@@ -47,10 +48,11 @@ class MailClient:
         seconds: float = 30.0,
         connect: float = 10.0,
         tls: ssl.SSLContext | None = None,
+        links: ConfirmationLinks | None = None,
     ) -> None:
         self._settings, self._resolver = settings, resolver
         self._seconds, self._connect, self._tls = seconds, connect, tls
-        self._letters = Letters(settings.site_name, settings.smtp_from or "")
+        self._letters = Letters(settings.site_name, settings.smtp_from or "", links)
         name = socket.gethostname()
         self._name = name if "." in name else "[127.0.0.1]"
 
@@ -63,13 +65,18 @@ class MailClient:
         except Exception as error:  # a notice may hold anything
             return Answer(error=f"the notice cannot be made a mail ({type(error).__name__})")
         # Whom the channel has lost meanwhile gets nothing; when it has lost all that were left, it is another channel.
-        recipients = [address for address in delivery.to if address in endpoint.addresses] or list(endpoint.addresses)
+        left = [address for address in delivery.to if address in endpoint.addresses] or list(endpoint.addresses)
+        recipients = [address for address in left if address not in endpoint.unconfirmed]
+        unconfirmed = [address for address in left if address in endpoint.unconfirmed]
+        if not recipients:
+            # The others have it: what was left is done with.
+            return _answer({}, unconfirmed)._replace(status=ACCEPTED if delivery.to else None)
         try:
             async with asyncio.timeout(self._seconds):
-                return _answer(await self._talk(recipients, letter))
+                return _answer(await self._talk(recipients, letter), unconfirmed)
         except aiosmtplib.SMTPRecipientsRefused as error:
             refused = {one.recipient: (one.code, one.message) for one in error.recipients}
-            return _answer(refused)._replace(status=None)
+            return _answer(refused, unconfirmed)._replace(status=None)
         except Exception as error:
             return self._failure(error)
 
@@ -166,10 +173,12 @@ async def _connect(address: str, port: int) -> socket.socket:
     return opened
 
 
-def _answer(refused: _Refusals) -> Answer:
+def _answer(refused: _Refusals, unconfirmed: Iterable[str]) -> Answer:
+    """Names the recipients that the server refused, and those to which nothing was sent."""
     again = tuple(address for address, (code, _) in refused.items() if code < 500)
-    told = "; ".join(f"{address}: {code} {text}" for address, (code, text) in refused.items())
-    return Answer(ACCEPTED, error=_line(told), again=again)
+    told = [f"{address}: {code} {text}" for address, (code, text) in refused.items()]
+    told += [f"{address}: not confirmed" for address in unconfirmed]
+    return Answer(ACCEPTED, error=_line("; ".join(told)), again=again)
 
 
 def _line(text: str) -> str:

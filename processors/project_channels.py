@@ -1,7 +1,16 @@
 """What a channel is to its deliveries. Pure."""
 
-from schemas.definitions import Channel, Project
-from schemas.deliveries import Endpoint
+from processors.fold import Effect, View
+from schemas.base import Micros
+from schemas.definitions import Channel, Project, definition_key
+from schemas.deliveries import Endpoint, EndpointDefined
+from schemas.topics import DELIVERIES
+
+
+def define_channel(view: View, channel: Channel, project: Project, at: Micros) -> Effect:
+    """Put the definition of a channel into the view of the `projects` fold; the event that tells its deliveries."""
+    view.put(definition_key(channel), channel)
+    return Effect(DELIVERIES, channel.id, EndpointDefined(at=at, endpoint=endpoint_of(channel, project)))
 
 
 def endpoint_of(channel: Channel, project: Project) -> Endpoint:
@@ -16,4 +25,5 @@ def endpoint_of(channel: Channel, project: Project) -> Endpoint:
         site=channel.site,
         kind=channel.kind,
         addresses=channel.addresses,
+        unconfirmed=channel.unconfirmed,
     )

@@ -19,13 +19,14 @@ from schemas.definitions import ApiKey, Channel, Check, Definition, Project, def
 from schemas.ids import is_uuid
 from schemas.maintenance import Maintenance
 from schemas.monitors import Monitor
+from schemas.recipients import Recipient, normalized
 from schemas.requests import CheckFields, UniqueField
 from schemas.schedules import Simple
 from schemas.status_pages import StatusPage
 
 Age = tuple[Micros, str]
 E = TypeVar("E", str, Age)
-Owned = TypeVar("Owned", ApiKey, Channel, Check, Monitor, StatusPage, Maintenance)
+Owned = TypeVar("Owned", ApiKey, Channel, Check, Monitor, StatusPage, Maintenance, Recipient)
 
 
 class Denied(Exception):
@@ -73,6 +74,8 @@ class ProjectIndex:
         self._slugs: Groups[Age] = Groups()
         self._monitors: Groups[Age] = Groups()
         self._dependents: Groups[str] = Groups()
+        self._channels_with: Groups[str] = Groups()
+        self._asked: Groups[Age] = Groups()
         self._channels: Groups[str] = Groups()
         self._channel_names: Groups[str] = Groups()
         # Oldest first: each entry then goes to the end of its groups, whatever the order of the state topic.
@@ -85,6 +88,8 @@ class ProjectIndex:
                 self._add_channel(record)
             elif isinstance(record, Monitor):
                 self._add_monitor(record)
+            elif isinstance(record, Recipient):
+                self._add_recipient(record)
         view.listeners.append(self._changed)
 
     def __eq__(self, other: object) -> bool:
@@ -99,6 +104,8 @@ class ProjectIndex:
             self._dependents,
             self._channels,
             self._channel_names,
+            self._channels_with,
+            self._asked,
         )
 
     def _changed(self, _key: str, old: msgspec.Struct | None, new: msgspec.Struct | None) -> None:
@@ -109,16 +116,22 @@ class ProjectIndex:
         elif isinstance(old, Channel):
             self._channels.remove(old.project, old.id)
             self._channel_names.remove((old.project, old.name), old.id)
+            for address in _addresses(old):
+                self._channels_with.remove((old.project, address), old.id)
         elif isinstance(old, Monitor):
             self._monitors.remove(old.project, (old.created, old.id))
             for id in old.depends_on:
                 self._dependents.remove(id, old.id)
+        elif isinstance(old, Recipient) and _is_open(old):
+            self._asked.remove(old.project, (old.asked[-1], old.id))
         if isinstance(new, Check):
             self._add_check(new)
         elif isinstance(new, Channel):
             self._add_channel(new)
         elif isinstance(new, Monitor):
             self._add_monitor(new)
+        elif isinstance(new, Recipient):
+            self._add_recipient(new)
 
     def _add_check(self, check: Check) -> None:
         age = (check.created, check.id)
@@ -140,6 +153,12 @@ class ProjectIndex:
     def _add_channel(self, channel: Channel) -> None:
         self._channels.add(channel.project, channel.id)
         self._channel_names.add((channel.project, channel.name), channel.id)
+        for address in _addresses(channel):
+            self._channels_with.add((channel.project, address), channel.id)
+
+    def _add_recipient(self, recipient: Recipient) -> None:
+        if _is_open(recipient):
+            self._asked.add(recipient.project, (recipient.asked[-1], recipient.id))
 
     def project(self, id: str) -> Project:
         """The project with this id."""
@@ -172,6 +191,10 @@ class ProjectIndex:
     def window(self, project: str, id: str) -> Maintenance:
         """The project's window of maintenance with this id."""
         return self._owned(Maintenance, project, id, "window")
+
+    def recipient(self, project: str, id: str) -> Recipient:
+        """The project's recipient of mail with this id."""
+        return self._owned(Recipient, project, id, "recipient")
 
     def _owned(self, kind: type[Owned], project: str, id: str, what: str) -> Owned:
         record = self._view.get(f"{kind.__struct_config__.tag}/{id}")
@@ -235,6 +258,15 @@ class ProjectIndex:
         """Ids of the project's channels, in order."""
         return tuple(self._channels.get(project))
 
+    def channels_with(self, project: str, address: str) -> tuple[str, ...]:
+        """Ids of the project's channels that have an address, however it is spelled, in order."""
+        return tuple(self._channels_with.get((project, normalized(address))))
+
+    def asked_between(self, project: str, start: Micros, end: Micros) -> set[str]:
+        """Ids of the recipients asked after `start`, at the latest at `end`, but for those that have confirmed."""
+        asked = self._asked.get(project)
+        return {id for _, id in asked[bisect_left(asked, (start + 1, "")) : bisect_left(asked, (end + 1, ""))]}
+
     def named_channels(self, project: str, text: str) -> tuple[str, ...]:
         """Ids of the channels that a request's text means: `*`, nothing, or a comma list of ids or exact names."""
         if text == "*":
@@ -265,6 +297,14 @@ def must_have_uuid(candidate: Definition) -> None:
     """Candidate ids come from outside."""
     if not is_uuid(candidate.id):
         raise Refused(f"the candidate id of a {candidate.__struct_config__.tag} is not a UUID")
+
+
+def _addresses(channel: Channel) -> set[str]:
+    return set(map(normalized, channel.addresses)) if channel.kind == "email" else set()
+
+
+def _is_open(recipient: Recipient) -> bool:
+    return bool(recipient.asked) and recipient.confirmed_at is None
 
 
 def _places(check: Check) -> tuple[object, ...]:

@@ -17,16 +17,17 @@ from msgspec.structs import asdict, replace
 from processors.channel_news import tell_of_disabled
 from processors.fold import Context, Effect, Refused, View
 from processors.partition_time import fold_plain_tick, vouched
-from processors.project_channels import endpoint_of
+from processors.project_channels import define_channel
 from processors.project_index import Denied, ProjectIndex, must_have_uuid
 from processors.project_maintenance import ProjectMaintenance
 from processors.project_monitors import ProjectMonitors
 from processors.project_pages import ProjectPages
+from processors.project_recipients import ProjectRecipients
 from processors.project_verdicts import verdict
 from processors.time_correction import correct_time
 from schemas.base import SECOND, Micros
 from schemas.definitions import Channel, Check, Definition, Project, definition_key
-from schemas.deliveries import EndpointDefined, EndpointRemoved
+from schemas.deliveries import EndpointRemoved
 from schemas.pings import CheckDefined, CheckRemoved
 from schemas.requests import (
     ChannelCreate,
@@ -38,6 +39,7 @@ from schemas.requests import (
     CheckDelete,
     CheckFields,
     CheckUpdate,
+    ConfirmationResend,
     KeyCreate,
     KeyRevoke,
     MaintenanceCreate,
@@ -49,6 +51,8 @@ from schemas.requests import (
     ProjectCreate,
     ProjectsEvent,
     ProjectsRequest,
+    RecipientBlock,
+    RecipientConfirm,
     StatusPageCreate,
     StatusPageDelete,
     StatusPageUpdate,
@@ -74,7 +78,7 @@ class Projects:
     """The fold itself (see processors.fold.Fold)."""
 
     name = "projects"
-    version = 3
+    version = 4
     journal = PROJECTS
     states = DEFINITIONS
     events: msgspec.json.Decoder[Any] = msgspec.json.Decoder(ProjectsEvent | Tick | TimeCorrected)
@@ -97,6 +101,7 @@ class ProjectsPartition:
         self._monitors = ProjectMonitors(view, self.index)
         self._maintenance = ProjectMaintenance(view, self.index)
         self._pages = ProjectPages(view, self.index)
+        self._recipients = ProjectRecipients(view, self.index)
 
     def truncated(self, event: JournalTruncated) -> Iterable[Effect]:
         """Nothing: a request is answered only when it has been folded, and the states are kept."""
@@ -161,6 +166,12 @@ class ProjectsPartition:
                 return self._change_channel(request, self.index.channel(owner, request.id), project, at)
             case ChannelDelete():
                 return self._delete_channel(request, self.index.channel(owner, request.id), at)
+            case ConfirmationResend():
+                return self._recipients.ask_again(request, self.index.channel(owner, request.id), project, at)
+            case RecipientConfirm():
+                return self._recipients.confirm(request, self.index.recipient(owner, request.id), project, at)
+            case RecipientBlock():
+                return self._recipients.block(request, self.index.recipient(owner, request.id), project, at)
             case MonitorCreate():
                 return self._monitors.create(request, project, at)
             case MonitorUpdate():
@@ -210,10 +221,12 @@ class ProjectsPartition:
             raise Refused("keyed by another project")
         if self.index.is_there(request.channel):
             return [verdict(request, "found", request.channel.id)]
-        channel = replace(request.channel, created=at, disabled_at=None)
-        if channel.kind == "email" and not channel.addresses:
+        if request.channel.kind == "email" and not request.channel.addresses:
             raise Refused("an e-mail channel without addresses")
-        effects = [self._define_channel(channel, project, at)]
+        given = replace(request.channel, created=at, disabled_at=None)
+        channel = self._recipients.judged(given, request.confirm)
+        asked = self._recipients.ask(channel, project, at)
+        effects = [define_channel(self._view, channel, project, at), *asked]
         if request.on_every_check:
             for check in self.index.checks(project.id):
                 effects.append(self._redefine(check, at, channels=tuple(sorted((*check.channels, channel.id)))))
@@ -224,13 +237,9 @@ class ProjectsPartition:
         wanted = _chosen(request.fields)
         if wanted.keys() & ({"url", "secret"} if channel.kind == "email" else {"addresses"}):
             raise Denied("wrong kind of channel")
-        defined = self._define_channel(replace(channel, disabled_at=None, **wanted), project, at)
-        return [defined, verdict(request, "updated", channel.id)]
-
-    def _define_channel(self, channel: Channel, project: Project, at: Micros) -> Effect:
-        self._view.put(definition_key(channel), channel)
-        endpoint = endpoint_of(channel, project)
-        return Effect(DELIVERIES, channel.id, EndpointDefined(at=at, endpoint=endpoint))
+        changed = self._recipients.judged(replace(channel, disabled_at=None, **wanted), request.confirm)
+        asked = self._recipients.ask(changed, project, at)
+        return [define_channel(self._view, changed, project, at), *asked, verdict(request, "updated", channel.id)]
 
     def _delete_channel(self, request: ChannelDelete, channel: Channel, at: Micros) -> list[Effect]:
         self._view.delete(definition_key(channel))

@@ -36,6 +36,7 @@ from schemas.deliveries import (
     delivery_key,
     endpoint_key,
     event_id,
+    mailbox_key,
 )
 from schemas.maintenance import Maintenance, is_over
 from schemas.monitor_states import MaintenanceCopy, MonitorState
@@ -107,7 +108,9 @@ def missed_by_deliveries(view: View, defined: Defined) -> Iterator[Missed]:
         if view.get(endpoint_key(id)) != endpoint:
             yield id, EndpointDefined(at=channel.created, endpoint=endpoint)
     if defined.complete:
-        known = [record.id for _, record in view.items() if isinstance(record, Endpoint)]
+        # Those of mailboxes that were asked for a confirmation have no definition.
+        endpoints = (record for _, record in view.items() if isinstance(record, Endpoint))
+        known = [endpoint.id for endpoint in endpoints if view.get(mailbox_key(endpoint.id)) is None]
         gone = EndpointRemoved(at=_time(view))
         yield from ((id, gone) for id in sorted(known) if id not in defined.channels)
 

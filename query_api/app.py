@@ -14,7 +14,7 @@ from infra.disk import Disk
 from query_api import described, healthchecks, poppaping, refusals
 from query_api.bodies import BodiesInBounds
 from query_api.freshness import STALE_HEADER, Freshness
-from query_api.pages import badges, dashboard, status
+from query_api.pages import badges, dashboard, recipients, status
 from query_api.parts import Parts
 from query_api.room import WritesNeedRoom
 from query_api.safe_headers import SafeHeaders
@@ -49,6 +49,7 @@ def create_app(parts: Parts) -> FastAPI:
     dashboard.install(app, parts)
     badges.install(app, parts)
     status.install(app, parts)
+    recipients.install(app, parts)
     described.install(app)
     app.router.routes.insert(0, Table(app.routes))
     routes = [route for router in healthchecks.ROUTERS for route in router.routes if isinstance(route, Route)]

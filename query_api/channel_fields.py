@@ -8,9 +8,11 @@ import msgspec
 from infra.origins import host_and_port
 from infra.settings import Settings
 from infra.targets import Guard, TargetRefused
+from query_api.parts import Parts
 from schemas.base import Micros
 from schemas.definitions import NOTICES, Addresses, Channel, ChannelKind, Notice
 from schemas.ids import new_id
+from schemas.recipients import mailbox_id, recipient_id
 
 KINDS: tuple[ChannelKind, ...] = ("webhook", "email")
 # A webhook hears of the monitor and of its incident; people would get two mails of every fault.
@@ -93,3 +95,20 @@ def in_order(events: Iterable[Notice]) -> tuple[Notice, ...]:
     """Each event once, in the order in which Pingfold names them."""
     chosen = set(events)
     return tuple(notice for notice in NOTICES if notice in chosen)
+
+
+def must_be_confirmed(channel: Channel, settings: Settings) -> bool:
+    """Whether the owners of its addresses are asked before anything is sent to them."""
+    return channel.kind == "email" and settings.mail_confirmation == "on"
+
+
+def blocked_addresses(parts: Parts, channel: Channel) -> list[str]:
+    """Those of the unconfirmed addresses of a channel whose owners want no request to confirm."""
+
+    def is_blocked(address: str) -> bool:
+        recipient = parts.directory.recipient(recipient_id(channel.project, address))
+        if recipient is not None and recipient.blocked_at is not None:
+            return True
+        return parts.delivery_states.is_blocked(mailbox_id(address))
+
+    return [address for address in channel.unconfirmed if is_blocked(address)]

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import msgspec
 
 from schemas.base import Micros
-from schemas.deliveries import Delivery, EndpointHealth
+from schemas.deliveries import MAILBOX, Delivery, EndpointHealth, Mailbox
 from schemas.ticks import PROGRESS_KEY, Progress
 
 
@@ -38,6 +38,7 @@ class Pending(NamedTuple):
 _of = msgspec.json.Decoder(_Of).decode
 _delivery = msgspec.json.Decoder(Delivery).decode
 _health = msgspec.json.Decoder(EndpointHealth).decode
+_mailbox = msgspec.json.Decoder(Mailbox).decode
 _progress = msgspec.json.Decoder(Progress).decode
 
 
@@ -51,6 +52,7 @@ class DeliveryStates:
         self._pending: dict[str, dict[str, Pending]] = {}
         self._channel_of: dict[str, str] = {}
         self._health: dict[str, bytes] = {}
+        self._blocked: set[str] = set()
         self._applied: dict[int, int] = {}
 
     def apply(self, partition: int, key: str, value: bytes | None) -> None:
@@ -73,6 +75,11 @@ class DeliveryStates:
                 self._to_send.difference_update(self._pending.pop(id, ()))
             else:
                 self._health[id] = value
+        elif kind == MAILBOX:
+            if value is not None and _mailbox(value).blocked_at is not None:
+                self._blocked.add(id)
+            else:
+                self._blocked.discard(id)
         elif key == PROGRESS_KEY and value is not None:
             self._applied[partition] = _progress(value).applied
 
@@ -105,6 +112,10 @@ class DeliveryStates:
         """The counters of a channel; those of a new one before the fold has seen it."""
         value = self._health.get(channel)
         return EndpointHealth() if value is None else _health(value)
+
+    def is_blocked(self, mailbox: str) -> bool:
+        """Whether the owner of a mailbox wants no request to confirm."""
+        return mailbox in self._blocked
 
     def applied(self, partition: int) -> int:
         """Offset of the last event of the journal that is in the states of this partition; -1 before the first."""

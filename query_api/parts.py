@@ -7,6 +7,7 @@ from typing import Annotated, Protocol
 
 from fastapi import Depends, Request
 
+from infra.confirmation_links import ConfirmationLinks
 from infra.directory import Directory
 from infra.disk import Disk
 from infra.log.sink import Position
@@ -121,7 +122,8 @@ class DeliveryHistoryReads(Protocol):
 class Parts:
     """What `create_app` is given.
 
-    encrypt: makes a secret fit for storing at its place; decrypt: reads it again there.
+    encrypt: makes a secret fit for storing at its place; decrypt: reads it again there. links: those of mails that ask
+    for a confirmation.
     admin_password: opens the pages; None: there are no pages.
     disk: where changes are written; None: as the settings say. guard: what probes and webhooks may reach.
     source: None where no pings are received. history: None without ClickHouse.
@@ -140,6 +142,7 @@ class Parts:
     states_replica: Follows
     encrypt: Callable[[str, str], str]
     decrypt: Decrypts
+    links: ConfirmationLinks
     admin_password: str | None = None
     disk: Disk | None = None
     guard: Guard = field(default_factory=Guard)

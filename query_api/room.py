@@ -12,7 +12,7 @@ from infra.disk import Disk
 from query_api.refusals import ErrorForm, error_answer
 
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
-_API = "/api/"
+_CHANGING = ("/api/", "/recipients/")
 _WORDS = "the disk of this Pingfold is full: nothing can be changed now, try again later"
 _RETRY = {"Retry-After": "10"}
 
@@ -28,7 +28,7 @@ class WritesNeedRoom:
         if (
             scope["type"] != "http"
             or scope["method"] in _READING
-            or not scope["path"].startswith(_API)
+            or not scope["path"].startswith(_CHANGING)
             or self._disk.has_room
         ):
             await self._app(scope, receive, send)

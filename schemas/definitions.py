@@ -1,7 +1,7 @@
 """Definitions: what people decided. The records of the `definitions` topic, written only by the `projects` fold.
 
 Keys are `project/<id>`, `key/<id>`, `channel/<id>`, `check/<id>`, `monitor/<id>`, `maintenance/<id>`,
-`status-page/<id>`.
+`status-page/<id>`, `recipient/<id>`.
 """
 
 from typing import Annotated, Literal
@@ -11,6 +11,7 @@ from msgspec import Meta
 from schemas.base import Fact, Micros
 from schemas.maintenance import Maintenance
 from schemas.monitors import Monitor
+from schemas.recipients import Recipient
 from schemas.schedules import Schedule, Simple
 from schemas.status_pages import StatusPage
 
@@ -27,8 +28,8 @@ NOTICES: tuple[Notice, ...] = (
 )
 
 # What notices there are: those of a monitor or check, which a channel chooses from, and those about Pingfold itself,
-# which every channel gets.
-AnyNotice = Literal[Notice, "channel.disabled"]
+# which every channel gets. A request to confirm goes to an address, to no channel.
+AnyNotice = Literal[Notice, "channel.disabled", "recipient.confirmation"]
 TO_EVERY_CHANNEL: frozenset[AnyNotice] = frozenset(("channel.disabled",))
 
 ChannelKind = Literal["webhook", "email"]
@@ -93,6 +94,7 @@ class Channel(Fact, tag="channel", frozen=True):
     secret: signs webhooks; encrypted, None means the project's.
     site: where this Pingfold was reached when the channel was made; pages named in notices are found below it.
     disabled_at: when it was given up; None again with every change. Its deliveries know why.
+    unconfirmed: those of the addresses that get nothing, since their owners have not confirmed that they want it.
     """
 
     id: str
@@ -106,6 +108,7 @@ class Channel(Fact, tag="channel", frozen=True):
     site: str = ""
     addresses: Addresses = ()
     disabled_at: Micros | None = None
+    unconfirmed: Addresses = ()
 
 
 class Check(Fact, tag="check", frozen=True):
@@ -138,7 +141,7 @@ class Check(Fact, tag="check", frozen=True):
     channels: tuple[str, ...] = ()
 
 
-Definition = Project | ApiKey | Channel | Check | Monitor | StatusPage | Maintenance
+Definition = Project | ApiKey | Channel | Check | Monitor | StatusPage | Maintenance | Recipient
 
 
 def definition_key(definition: Definition) -> str:

@@ -1,7 +1,10 @@
 """The `deliveries` journal and the records of `delivery-states`, both keyed so that one channel is one partition.
 
 State keys: `endpoint/<channel id>` (definition), `health/<channel id>` (counters), `delivery/<id>` (one that is not
-finished), `partition`.
+finished), `mailbox/<mailbox id>` (requests to confirm that were mailed to it), `partition`.
+
+A request to confirm is keyed by the mailbox that it goes to, in place of a channel: `endpoint/` and `health/` of that
+id are those of the mailbox.
 """
 
 from typing import Annotated, Any
@@ -9,18 +12,20 @@ from typing import Annotated, Any
 from msgspec import Meta
 
 from schemas.base import Fact, Micros, Value
-from schemas.definitions import Addresses, AnyNotice, ChannelKind, Notice
+from schemas.definitions import Address, Addresses, AnyNotice, ChannelKind, Notice
 from schemas.ids import derived_id
 from schemas.ticks import Progress, Tick, TimeCorrected
 
 # The kind of a key: that of the counters of a channel.
 HEALTH = "health"
+# The kind of a key: that of what is known of a mailbox.
+MAILBOX = "mailbox"
 
 
 class Endpoint(Fact, tag="endpoint", frozen=True):
     """A channel as its deliveries need it: a webhook has `url` and `secret` (encrypted), e-mail has `addresses`.
 
-    site: stands before the paths in a notice.
+    site: stands before the paths in a notice. unconfirmed: those of the addresses to which nothing is sent.
     """
 
     id: str
@@ -31,6 +36,12 @@ class Endpoint(Fact, tag="endpoint", frozen=True):
     site: str = ""
     kind: ChannelKind = "webhook"
     addresses: Addresses = ()
+    unconfirmed: Addresses = ()
+
+    @property
+    def confirmed(self) -> Addresses:
+        """The addresses to which mail is sent."""
+        return tuple(address for address in self.addresses if address not in self.unconfirmed)
 
 
 class EndpointDefined(Fact, tag="endpoint.defined", frozen=True):
@@ -55,6 +66,33 @@ class DeliveryRequested(Fact, tag="delivery.requested", frozen=True):
     at: Micros
     notices: tuple[AnyNotice, ...]
     data: dict[str, Any]
+
+
+class ConfirmationRequested(Fact, tag="confirmation.requested", frozen=True):
+    """A project wants to know whether it may send mail to an address. Keyed by the mailbox.
+
+    recipient: its id. n: how often the project has asked, this time counted. name: of the project.
+    expires: until then the link is valid. site: the link begins with it.
+    """
+
+    at: Micros
+    recipient: str
+    project: str
+    address: Address
+    n: int
+    expires: Micros
+    name: str = ""
+    site: str = ""
+
+
+class MailboxAnswered(Fact, tag="mailbox.answered", frozen=True):
+    """The owner of a mailbox has answered a request to confirm. Keyed by the mailbox.
+
+    blocked: no further request is mailed to it, whichever project asks, until the owner confirms one.
+    """
+
+    at: Micros
+    blocked: bool
 
 
 class DeliveryReplayed(Fact, tag="delivery.replayed", frozen=True):
@@ -92,7 +130,15 @@ class DeliveryAttempted(Fact, tag="delivery.attempted", frozen=True):
 
 
 DeliveriesEvent = (
-    EndpointDefined | EndpointRemoved | DeliveryRequested | DeliveryReplayed | DeliveryAttempted | Tick | TimeCorrected
+    EndpointDefined
+    | EndpointRemoved
+    | DeliveryRequested
+    | ConfirmationRequested
+    | MailboxAnswered
+    | DeliveryReplayed
+    | DeliveryAttempted
+    | Tick
+    | TimeCorrected
 )
 
 
@@ -133,7 +179,17 @@ class Delivery(Value, tag="delivery"):
     to: Addresses = ()
 
 
-DeliveryStatesRecord = Endpoint | EndpointHealth | Delivery | Progress
+class Mailbox(Value, tag="mailbox"):
+    """A mailbox that was asked. requested: when the newest requests were mailed to it, the oldest first.
+
+    blocked_at: when its owner said that no further request is to be mailed.
+    """
+
+    requested: tuple[Micros, ...] = ()
+    blocked_at: Micros | None = None
+
+
+DeliveryStatesRecord = Endpoint | EndpointHealth | Delivery | Mailbox | Progress
 
 
 def event_id(transition: str, notice: AnyNotice) -> str:
@@ -154,6 +210,11 @@ def endpoint_key(channel: str) -> str:
 def health_key(channel: str) -> str:
     """The key of a channel's counters."""
     return f"{HEALTH}/{channel}"
+
+
+def mailbox_key(mailbox: str) -> str:
+    """The key of what is known of a mailbox."""
+    return f"{MAILBOX}/{mailbox}"
 
 
 def delivery_key(delivery: str) -> str:

@@ -84,10 +84,15 @@ class KeyRevoke(Request, tag="key.revoke", frozen=True):
 
 
 class ChannelCreate(Request, tag="channel.create", frozen=True):
-    """`on_every_check`: put it on every existing check and monitor of the project, too."""
+    """`on_every_check`: put it on every existing check and monitor of the project, too.
+
+    confirm: the owners of its addresses must confirm them, unless they have for this project. Without it, as in
+    requests of versions that knew no confirmation, all of them count as confirmed.
+    """
 
     channel: Channel
     on_every_check: bool = False
+    confirm: bool = False
 
 
 class ChannelFields(Fact, tag=False, frozen=True):
@@ -104,13 +109,35 @@ class ChannelFields(Fact, tag=False, frozen=True):
 
 
 class ChannelUpdate(Request, tag="channel.update", frozen=True):
-    """Changes a channel. Its deliveries start afresh, even when nothing changes: a disabled channel is enabled."""
+    """Changes a channel. Its deliveries start afresh, even when nothing changes: a disabled channel is enabled.
+
+    confirm: as of a new channel; addresses of it that counted as confirmed still do.
+    """
 
     id: str
     fields: ChannelFields
+    confirm: bool = False
 
 
 class ChannelDelete(Request, tag="channel.delete", frozen=True):
+    id: str
+
+
+class ConfirmationResend(Request, tag="confirmation.resend", frozen=True):
+    """Asks the owners of a channel's unconfirmed addresses once more. Refused beyond the limits of asking."""
+
+    id: str
+
+
+class RecipientConfirm(Request, tag="recipient.confirm", frozen=True):
+    """The owner of an address wants the mail of the project. `id`: of the recipient."""
+
+    id: str
+
+
+class RecipientBlock(Request, tag="recipient.block", frozen=True):
+    """The owner of an address wants no mail of the project, and no request to confirm of any project."""
+
     id: str
 
 
@@ -252,6 +279,9 @@ ProjectsRequest = (
     | ChannelCreate
     | ChannelUpdate
     | ChannelDelete
+    | ConfirmationResend
+    | RecipientConfirm
+    | RecipientBlock
     | CheckCreate
     | CheckUpdate
     | CheckDelete
@@ -277,7 +307,7 @@ class Decision(Fact, tag="decision", frozen=True):
     `refused` reasons: `no such project`, `no such check`, `no such monitor`, `no such window`, `no such channel`,
     `no such key`, `wrong kind of channel`, `no such status page`, `no such component: x`, `exists`, `limit reached`,
     `ambiguous slug`, `depends on itself: x`, `depends on no such monitor: x`, `invalid channel identifier: x`,
-    `non-unique channel identifier: x`, `empty channel identifier`.
+    `non-unique channel identifier: x`, `empty channel identifier`, `no such recipient`, `too many requests to confirm`.
     """
 
     request: str

@@ -88,7 +88,8 @@ class JournalTruncated(Fact, tag="journal.truncated", frozen=True):
     since: Micros
 
 
-Outcome = Literal["delivered", "exhausted", "gone", "removed"]
+# `unconfirmed`: a mail that was not sent, since nobody had confirmed an address of the channel.
+Outcome = Literal["delivered", "exhausted", "gone", "removed", "unconfirmed"]
 
 
 class DeliveryFinished(Fact, tag="delivery.finished", frozen=True):

@@ -15,6 +15,7 @@ from fastapi import FastAPI
 from msgspec.structs import replace
 
 from infra.clickhouse import Unavailable
+from infra.confirmation_links import ConfirmationLinks
 from infra.decisions import NoVerdict
 from infra.directory import Directory
 from infra.log.partitioner import partition_of
@@ -464,6 +465,7 @@ class Harness:
         self.history = MemoryHistory(self.log)
         self.page_history = MemoryPageHistory(self.log)
         self.settings = Settings(_env_file=None, **settings)
+        self.links = ConfirmationLinks(b"a key of links")
         self.project = self.make_project(
             "main", {WRITE_KEY: "healthchecks", READ_KEY: "healthchecks-readonly", POP_KEY: "poppaping"}
         )
@@ -483,6 +485,7 @@ class Harness:
                 states_replica=self.log,
                 encrypt=lambda secret, _: f"sealed {secret[::-1]}",
                 decrypt=lambda secret, *_: secret.removeprefix("sealed ")[::-1],
+                links=self.links,
                 source=self.log,
                 history=self.history if history else None,
                 monitor_history=MemoryMonitorHistory(self.log) if history else None,

@@ -12,7 +12,13 @@ import msgspec
 from infra.log.reading import Stored
 from processors.fold import Fold
 from schemas.dead_letters import RETRIED_HEADER
-from schemas.deliveries import DeliveryRequested, EndpointDefined, EndpointRemoved
+from schemas.deliveries import (
+    ConfirmationRequested,
+    DeliveryRequested,
+    EndpointDefined,
+    EndpointRemoved,
+    MailboxAnswered,
+)
 from schemas.ids import is_derived
 from schemas.pings import CheckDefined, CheckRemoved
 from schemas.probes import DependencyChanged, MaintenanceDefined, MaintenanceRemoved, MonitorDefined, MonitorRemoved
@@ -28,7 +34,7 @@ _IN_JOURNALS: dict[Topic, tuple[type[msgspec.Struct], ...]] = {
     PROJECTS: (ChannelDisabled,),
     PINGS: (CheckDefined, CheckRemoved),
     PROBE_RESULTS: (MonitorDefined, MonitorRemoved, MaintenanceDefined, MaintenanceRemoved, DependencyChanged),
-    DELIVERIES: (EndpointDefined, EndpointRemoved, DeliveryRequested),
+    DELIVERIES: (EndpointDefined, EndpointRemoved, DeliveryRequested, ConfirmationRequested, MailboxAnswered),
 }
 
 

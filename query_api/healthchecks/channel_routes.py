@@ -1,7 +1,7 @@
 """Making and removing channels: Pingfold's own addition to the Management API, in its style.
 
-Healthchecks only lists channels. Here a webhook or an e-mail channel can be made by `POST channels/` and removed by
-`DELETE channels/<id>`.
+Healthchecks only lists channels. Here a webhook or an e-mail channel can be made by `POST channels/`, removed by
+`DELETE channels/<id>`, and the owners of its addresses asked again by `POST channels/<id>/confirmation`.
 """
 
 from typing import Annotated
@@ -13,13 +13,13 @@ from msgspec.structs import replace
 
 from infra.secrets import of_channel
 from query_api.auth import Body, Writer
-from query_api.channel_fields import BadField, mailbox, webhook
+from query_api.channel_fields import BadField, blocked_addresses, mailbox, must_be_confirmed, webhook
 from query_api.healthchecks import openapi
-from query_api.healthchecks.desk import TheDesk
+from query_api.healthchecks.desk import Desk, TheDesk
 from query_api.refusals import Refusal, json_answer
 from schemas.definitions import Channel, Notice
 from schemas.ids import new_id
-from schemas.requests import ChannelCreate, ChannelDelete
+from schemas.requests import ChannelCreate, ChannelDelete, ConfirmationResend
 
 router = APIRouter(tags=["channels"], responses=openapi.ERRORS)
 
@@ -63,27 +63,53 @@ async def create_channel(desk: TheDesk, body: Body, caller: Writer) -> Response:
     place = of_channel(channel.id)
     secret = desk.parts.encrypt(wanted.secret, place) if isinstance(wanted.secret, str) else None
     channel = replace(channel, name=wanted.name, secret=secret if channel.kind == "webhook" else None)
-    request = ChannelCreate(request=new_id(), at=now, channel=channel, on_every_check=wanted.on_every_check)
+    request = ChannelCreate(
+        request=new_id(),
+        at=now,
+        channel=channel,
+        on_every_check=wanted.on_every_check,
+        confirm=must_be_confirmed(channel, settings),
+    )
     await desk.ask(caller.project, request)
     directory = desk.parts.directory
     await desk.parts.definitions_replica.wait(lambda: directory.channel(channel.id) is not None, 3.0)
-    return json_answer(_object(channel), 201)
+    return json_answer(_object(directory.channel(channel.id) or channel), 201)
+
+
+@router.post("/channels/{code}/confirmation", status_code=202, responses={202: openapi.CHANNEL})
+async def request_confirmation(desk: TheDesk, caller: Writer, code: str) -> Response:
+    """Mail another request to confirm to the addresses of a channel that nobody has confirmed. Few in a week."""
+    channel, parts = _owned(desk, caller.project, code), desk.parts
+    if not channel.unconfirmed:
+        raise Refusal(409, "no address of the channel waits for a confirmation")
+    if len(blocked_addresses(parts, channel)) == len(channel.unconfirmed):
+        raise Refusal(409, "the owners of the addresses want no mail from here")
+    await desk.ask(caller.project, ConfirmationResend(request=new_id(), at=parts.clock.now(), id=code))
+    return json_answer(_object(channel), 202)
 
 
 @router.delete("/channels/{code}", responses={200: openapi.CHANNEL})
 async def delete_channel(desk: TheDesk, caller: Writer, code: str) -> Response:
     """Remove a channel: it is taken off every check; what it has not got yet is given up."""
-    channel = desk.parts.directory.channel(code)
-    if channel is None:
-        raise Refusal(404, "not found")
-    if channel.project != caller.project:
-        raise Refusal(403)
+    channel = _owned(desk, caller.project, code)
     await desk.ask(caller.project, ChannelDelete(request=new_id(), at=desk.parts.clock.now(), id=code))
     directory = desk.parts.directory
     await desk.parts.definitions_replica.wait(lambda: directory.channel(code) is None, 3.0)
     return json_answer(_object(channel))
 
 
+def _owned(desk: Desk, project: str, code: str) -> Channel:
+    """The project's channel with this id."""
+    channel = desk.parts.directory.channel(code)
+    if channel is None:
+        raise Refusal(404, "not found")
+    if channel.project != project:
+        raise Refusal(403)
+    return channel
+
+
 def _object(channel: Channel) -> dict[str, object]:
-    where = {"url": channel.url} if channel.kind == "webhook" else {"email": ",".join(channel.addresses)}
+    where: dict[str, object] = {"url": channel.url}
+    if channel.kind == "email":
+        where = {"email": ",".join(channel.addresses), "unconfirmed": list(channel.unconfirmed)}
     return {"id": channel.id, "name": channel.name, "kind": channel.kind, **where, "events": list(channel.notices)}

@@ -156,5 +156,7 @@ def _refusal(reason: str) -> Refusal:
             return Refusal(404, "not found")
         case "no such project":
             return Refusal(401, "wrong api key")
+        case "too many requests to confirm":
+            return Refusal(429, reason, {"Retry-After": "3600"})
         case _:
             return Refusal(409, reason)

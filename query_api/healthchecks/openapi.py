@@ -106,7 +106,16 @@ _PING: dict[str, Schema] = {
     "duration": {"type": "number", "description": "Seconds; only when known."},
 }
 _FLIP: dict[str, Schema] = {"timestamp": _TIME, "up": {"type": "integer", "enum": [0, 1]}}
-_CHANNEL: dict[str, Schema] = {"id": _UUID, "name": _text(), "kind": _text()}
+_CHANNEL: dict[str, Schema] = {
+    "id": _UUID,
+    "name": _text(),
+    "kind": _text(),
+    "unconfirmed": {
+        "type": "array",
+        "items": _text(),
+        "description": "Of e-mail: addresses that get nothing, since their owners have not confirmed them.",
+    },
+}
 _CHANNEL_WHOLE: dict[str, Schema] = _CHANNEL | {
     "url": _text(description="Of a webhook."),
     "email": _text(description="Of e-mail; several with commas."),
@@ -145,8 +154,8 @@ CREATED: Responses = {
     201: _json("The check that was made.", _CHECK),
 }
 CHECKS: Responses = {200: _json("The checks.", _list_of("checks", _CHECK))}
-CHANNEL = _json("The channel.", _all_of(_CHANNEL_WHOLE, "url", "email"))
-CHANNELS: Responses = {200: _json("The channels.", _list_of("channels", _all_of(_CHANNEL)))}
+CHANNEL = _json("The channel.", _all_of(_CHANNEL_WHOLE, "url", "email", "unconfirmed"))
+CHANNELS: Responses = {200: _json("The channels.", _list_of("channels", _all_of(_CHANNEL, "unconfirmed")))}
 PINGS: Responses = {200: _json("The newest pings, newest first.", _list_of("pings", _all_of(_PING, "duration")))}
 PING_BODY: Responses = {
     200: {"description": "The body as it was kept.", "content": {"text/plain": {"schema": _text(format="binary")}}}

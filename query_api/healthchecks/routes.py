@@ -22,7 +22,7 @@ from query_api.healthchecks.fields import (
 )
 from query_api.parts import TheParts
 from query_api.refusals import Refusal, json_answer
-from schemas.definitions import Check
+from schemas.definitions import Channel, Check
 from schemas.ids import new_id
 from schemas.pings import CheckPaused, CheckResumed
 from schemas.requests import CheckCreate, CheckDelete, CheckFields, CheckUpdate, UniqueField
@@ -129,7 +129,13 @@ async def resume_check(desk: TheDesk, _body: Body, caller: Writer, code: str) ->
 async def list_channels(parts: TheParts, caller: Writer) -> Response:
     """The channels of the project."""
     channels = parts.directory.channels_of(caller.project)
-    return json_answer({"channels": [{"id": one.id, "name": one.name, "kind": one.kind} for one in channels]})
+    return json_answer({"channels": [_listed(one) for one in channels]})
+
+
+def _listed(channel: Channel) -> dict[str, object]:
+    """As the anchor has it; e-mail channels also name the addresses that nobody has confirmed."""
+    more = {"unconfirmed": list(channel.unconfirmed)} if channel.kind == "email" else {}
+    return {"id": channel.id, "name": channel.name, "kind": channel.kind, **more}
 
 
 def _tags(check: Check) -> set[str]:

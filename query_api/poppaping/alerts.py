@@ -10,7 +10,17 @@ from msgspec.structs import replace
 
 from infra.secrets import of_channel
 from infra.targets import Guard
-from query_api.channel_fields import KINDS, BadField, checked_addresses, checked_url, in_order, mailbox, webhook
+from query_api.channel_fields import (
+    KINDS,
+    BadField,
+    blocked_addresses,
+    checked_addresses,
+    checked_url,
+    in_order,
+    mailbox,
+    must_be_confirmed,
+    webhook,
+)
 from query_api.poppaping import openapi
 from query_api.poppaping.answers import ERRORS, MOST_PER_PAGE, Fault, Page, PerPage, cut, listed, one
 from query_api.poppaping.auth import AlertsReader, AlertsWriter, JsonObject
@@ -19,7 +29,7 @@ from query_api.poppaping.channel_desk import Channels
 from query_api.poppaping.desk import VISIBLE_WITHIN
 from schemas.definitions import Notice
 from schemas.ids import new_id
-from schemas.requests import ChannelCreate, ChannelDelete, ChannelFields, ChannelUpdate
+from schemas.requests import ChannelCreate, ChannelDelete, ChannelFields, ChannelUpdate, ConfirmationResend
 
 router = APIRouter(tags=["alerts"], responses=ERRORS)
 
@@ -88,10 +98,16 @@ async def create_channel(desk: Channels, key: AlertsWriter, body: JsonObject) ->
         raise _fault(bad) from None
     secret = None if wanted.secret is None else parts.encrypt(wanted.secret, of_channel(channel.id))
     channel = replace(channel, name=wanted.name, secret=secret)
-    request = ChannelCreate(request=new_id(), at=now, channel=channel, on_every_check=wanted.on_every_monitor)
+    request = ChannelCreate(
+        request=new_id(),
+        at=now,
+        channel=channel,
+        on_every_check=wanted.on_every_monitor,
+        confirm=must_be_confirmed(channel, parts.settings),
+    )
     await desk.ask(key, request)
     await parts.definitions_replica.wait(lambda: parts.directory.channel(channel.id) is not None, VISIBLE_WITHIN)
-    return one(desk.channel_object(channel), 201)
+    return one(desk.channel_object(parts.directory.channel(channel.id) or channel), 201)
 
 
 @router.get("/alert-channels/{id}", responses=openapi.one_of(openapi.CHANNEL))
@@ -110,7 +126,8 @@ async def change_channel(desk: Channels, key: AlertsWriter, id: str, body: JsonO
         fields = _fields(changes, parts.encrypt, channel.id, parts.guard.of(key.project))
     except BadField as bad:
         raise _fault(bad) from None
-    await desk.ask(key, ChannelUpdate(request=new_id(), at=parts.clock.now(), id=id, fields=fields))
+    confirm = must_be_confirmed(channel, parts.settings)
+    await desk.ask(key, ChannelUpdate(request=new_id(), at=parts.clock.now(), id=id, fields=fields, confirm=confirm))
     wanted = {name: value for name, value in msgspec.structs.asdict(fields).items() if value is not UNSET}
 
     def changed() -> bool:
@@ -120,6 +137,18 @@ async def change_channel(desk: Channels, key: AlertsWriter, id: str, body: JsonO
     await parts.definitions_replica.wait(changed, VISIBLE_WITHIN)
     await parts.states_replica.wait(lambda: not parts.delivery_states.health(id).disabled, VISIBLE_WITHIN)
     return one(desk.channel_object(await desk.channel(key, id)))
+
+
+@router.post("/alert-channels/{id}/confirmation", status_code=202, responses=openapi.one_of(openapi.CHANNEL, 202))
+async def request_confirmation(desk: Channels, key: AlertsWriter, id: str) -> Response:
+    """Mail another request to confirm to the addresses of a channel that nobody has confirmed. Few in a week."""
+    channel, parts = await desk.channel(key, id), desk.parts
+    if not channel.unconfirmed:
+        raise Fault(409, "No address of the alert channel waits for a confirmation.", "nothing_to_confirm")
+    if len(blocked_addresses(parts, channel)) == len(channel.unconfirmed):
+        raise Fault(409, "The owners of the addresses want no mail from here.", "recipients_blocked")
+    await desk.ask(key, ConfirmationResend(request=new_id(), at=parts.clock.now(), id=id))
+    return one(desk.channel_object(channel), 202)
 
 
 @router.delete("/alert-channels/{id}", responses=openapi.one_of(openapi.DELETED))

@@ -10,6 +10,7 @@ from fastapi import Depends, Request
 
 from infra.log.partitioner import partition_of
 from infra.log.sink import NotStored
+from query_api.channel_fields import blocked_addresses
 from query_api.parts import Parts, parts_of
 from query_api.poppaping.allowance import Allowance
 from query_api.poppaping.answers import Fault, time
@@ -37,9 +38,16 @@ class ChannelDesk(Desk):
         return await self.owned(key, id, self.parts.directory.channel, "alert channel")
 
     def must_be_served(self, channel: Channel) -> None:
-        """Nothing is sent to a channel that was disabled."""
+        """Nothing is sent to a channel that was disabled, or of which no address is confirmed."""
         if self.parts.delivery_states.health(channel.id).disabled:
             raise Fault(409, "The alert channel is disabled: change it (PATCH), and it is enabled.", "channel_disabled")
+        if channel.unconfirmed and set(channel.addresses) <= set(channel.unconfirmed):
+            raise Fault(
+                409,
+                f"Nothing is sent to {', '.join(channel.addresses)}: a request to confirm was mailed there, and nobody "
+                "has confirmed it. POST .../confirmation mails another.",
+                "channel_unconfirmed",
+            )
 
     def must_have_room(self, channel: Channel) -> None:
         """What somebody asks for may not push out what has happened: beyond so much only events are put in."""
@@ -81,6 +89,8 @@ class ChannelDesk(Desk):
             "channel_type": channel.kind,
             "config": {"url": channel.url} if channel.kind == "webhook" else {"addresses": list(channel.addresses)},
             "events": list(channel.notices),
+            "unconfirmed": list(channel.unconfirmed),
+            "blocked": blocked_addresses(self.parts, channel),
             "created_at": time(channel.created),
             "disabled": health.disabled,
             "disabled_at": time(health.disabled_at),

@@ -22,6 +22,7 @@ from schemas.definitions import ApiKey, Channel
 from schemas.ids import is_uuid
 from schemas.maintenance import Maintenance
 from schemas.monitors import Monitor, Sealed
+from schemas.recipients import MOST_ADDRESSES, MOST_REQUESTS
 from schemas.requests import Decision, ProjectsRequest
 from schemas.status_pages import StatusPage
 
@@ -127,6 +128,14 @@ def _fault(reason: str) -> Fault:
             return Fault(404, "Monitor not found.")
         case "no such channel":
             return Fault(404, "Alert channel not found.")
+        case "too many requests to confirm":
+            return Fault(
+                429,
+                f"Too many requests to confirm: a project asks {MOST_ADDRESSES} addresses a day, and each of them "
+                f"{MOST_REQUESTS} times a week.",
+                "too_many_confirmations",
+                headers={"Retry-After": "3600"},
+            )
         case "no such status page":
             return Fault(404, "Status page not found.")
         case _ if reason.startswith("no such component"):

@@ -13,13 +13,23 @@ from typing import Any
 import pytest
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
+from infra.confirmation_links import ConfirmationLinks
 from infra.own_servers import guard_of
 from infra.resolver import SystemResolver
 from infra.settings import Settings
 from processors.mail import MailClient
 from processors.webhooks import WebhookClient
 from schemas.definitions import NOTICES, Notice
-from schemas.deliveries import Delivery, DeliveryReplayed, DeliveryRequested, Endpoint, EndpointDefined
+from schemas.deliveries import (
+    ConfirmationRequested,
+    Delivery,
+    DeliveryReplayed,
+    DeliveryRequested,
+    Endpoint,
+    EndpointDefined,
+)
+from schemas.ids import derived_id
+from schemas.recipients import LINK_VALID, mailbox_id
 from tests.integration.test_sender import Bench, Receiver, receiver, self_signed
 
 SITE = "https://ping.example.org"
@@ -99,9 +109,17 @@ def settings_of(port: int, **more: Any) -> Settings:
 class MailBench(Bench):
     """The fold and the sender, with a channel `c` that goes to these addresses."""
 
-    def mail_to(self, *addresses: str, channel: str = "c") -> None:
+    def mail_to(self, *addresses: str, channel: str = "c", unconfirmed: tuple[str, ...] = ()) -> None:
         endpoint = Endpoint(
-            id=channel, project="p", url="", notices=NOTICES, secret="", site=SITE, kind="email", addresses=addresses
+            id=channel,
+            project="p",
+            url="",
+            notices=NOTICES,
+            secret="",
+            site=SITE,
+            kind="email",
+            addresses=addresses,
+            unconfirmed=unconfirmed,
         )
         self.feed((channel, EndpointDefined(at=self.now, endpoint=endpoint)))
 
@@ -406,3 +424,93 @@ async def test_a_slow_mail_server_holds_up_no_webhook() -> None:
         run.request("hook", *(f"t{i}" for i in range(300)))
         assert await run.until(lambda: len(run.finished) == 300) < 2
         assert server.most_at_once == 16
+
+
+# ---- recipients that confirm
+
+
+def ask(run: MailBench, n: int = 1, name: str = "Shop", address: str = "A+x@example.org") -> str:
+    """A request to confirm an address; the token that its mail should hold."""
+    recipient, expires = derived_id("recipient", "p", address), run.now + LINK_VALID
+    request = ConfirmationRequested(
+        at=run.now, recipient=recipient, project="p", address=address, n=n, expires=expires, name=name, site=SITE
+    )
+    run.feed((mailbox_id(address), request))
+    return LINKS.token(recipient, expires)
+
+
+LINKS = ConfirmationLinks(b"key")
+
+
+async def test_a_request_to_confirm_holds_the_link_and_nothing_that_others_can_make_of_it() -> None:
+    server = Server()
+    async with smtp(server) as port, bench(settings_of(port), links=LINKS) as run:
+        token = ask(run, name="Buy <b>now</b> at https://evil.example/x\r\nBcc: c@example.org")
+        await run.until(lambda: bool(run.finished))
+    [(recipients, mail, content)] = server.mails
+    assert recipients == ["A+x@example.org"]
+    assert mail["To"] == "A+x@example.org"
+    assert mail["Subject"] == "[Pingfold] Please confirm: may alerts be sent to this address?"
+    assert "Bcc" not in mail
+    for kind in ("plain", "html"):
+        said = text_of(mail, kind)
+        assert f"{SITE}/recipients/{token}" in said
+        assert "evil.example" not in said
+        assert "://evil" not in said
+    assert content.isascii()
+    [done] = run.finished
+    assert (done.outcome, done.notice) == ("delivered", "recipient.confirmation")
+    assert token not in done.body  # the link stands in the mail, and nowhere else
+
+
+async def test_requests_to_one_mailbox_reach_the_addresses_that_were_asked_and_a_retry_holds_the_same_link() -> None:
+    server = Server()
+    server.data = "451 4.3.0 later"
+    async with smtp(server) as port, bench(settings_of(port), links=LINKS) as run:
+        first = ask(run, address="a+1@example.org")
+        await run.until(lambda: len(run.reports) == 1)
+        second = ask(run, address="A+2@example.org")
+        await run.until(lambda: len(run.reports) == 2)
+        server.data = "250 OK"
+        run.tick(3600)
+        await run.until(lambda: len(run.finished) == 2)
+    sent = {recipients[0]: text_of(mail) for recipients, mail, _ in server.mails}
+    assert set(sent) == {"a+1@example.org", "A+2@example.org"}
+    assert first in sent["a+1@example.org"]
+    assert second in sent["A+2@example.org"]
+
+
+async def test_without_a_key_for_links_a_request_to_confirm_fails() -> None:
+    server = Server()
+    async with smtp(server) as port, bench(settings_of(port)) as run:
+        ask(run)
+        await run.until(lambda: bool(run.reports))
+    assert "cannot be made a mail" in run.reports[0].error
+    assert server.mails == []
+
+
+async def test_mail_goes_to_those_who_have_confirmed_and_says_who_has_not() -> None:
+    server = Server()
+    async with smtp(server) as port, bench(settings_of(port)) as run:
+        run.mail_to("a@example.org", "b@example.org", unconfirmed=("b@example.org",))
+        run.tell(n="t1")
+        await run.until(lambda: bool(run.finished))
+        assert (run.finished[0].outcome, run.finished[0].detail) == ("delivered", "b@example.org: not confirmed")
+        # Refused for now; when it is tried again, its owner has blocked it.
+        server.refuse = {"b@example.org": "450 4.2.0 greylisted"}
+        run.mail_to("a@example.org", "b@example.org")
+        run.tell(n="t2")
+        await run.until(lambda: len(run.reports) == 2)
+        run.mail_to("a@example.org", "b@example.org", unconfirmed=("b@example.org",))
+        server.refuse = {}
+        run.tick(3600)
+        await run.until(lambda: len(run.finished) == 2)
+        run.mail_to("b@example.org", unconfirmed=("b@example.org",))
+        run.tell(n="t3")
+        await run.until(lambda: len(run.finished) == 3)
+    assert [(recipients, mail["To"]) for recipients, mail, _ in server.mails] == [
+        (["a@example.org"], "a@example.org"),
+        (["a@example.org"], "a@example.org, b@example.org"),
+    ]
+    assert (run.finished[1].outcome, run.finished[1].detail) == ("delivered", "b@example.org: not confirmed")
+    assert (run.finished[2].outcome, run.finished[2].attempts) == ("unconfirmed", 0)

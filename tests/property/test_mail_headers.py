@@ -10,9 +10,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from infra.confirmation_links import ConfirmationLinks
 from processors.letters import Letters
 from processors.mail_headers import NotThatHead, address_header, one_line, text_header, verified
 from schemas.deliveries import Delivery, Endpoint
+from schemas.ids import derived_id
 
 HEADERS = [
     "Auto-Submitted", "Content-Type", "Date", "From", "MIME-Version", "Message-ID", "References", "Subject", "To",
@@ -100,3 +102,21 @@ def test_a_mail_with_other_headers_is_not_sent() -> None:
     with pytest.raises(NotThatHead):
         verified(content, ["Subject", "Bcc", "To"])
     assert verified(content, ["Bcc", "Subject"]) == content
+
+
+@given(name=hostile, site=hostile)
+def test_a_request_to_confirm_has_its_headers_and_no_others(name: str, site: str) -> None:
+    name = name.encode("utf-8", "replace").decode()
+    recipient = {"id": derived_id("r"), "address": "a@example.org", "expires": 1_800_000_000_000_000}
+    body = msgspec.json.encode(
+        {"timestamp": "2026-01-02T03:04:05+00:00", "data": {"recipient": recipient, "project": {"name": name}}}
+    ).decode()
+    delivery = Delivery(id="d", event="0e1", channel="m", notice="recipient.confirmation", body=body, first_due=0)
+    endpoint = Endpoint(
+        id="m", project="p", url="", notices=(), secret="", kind="email", addresses=("a@example.org", "b@example.org")
+    )
+    content = Letters(site, "Watch <watch@example.org>", ConfirmationLinks(b"key")).write(delivery, endpoint)
+    assert content.isascii()
+    parsed = email.message_from_bytes(content, policy=email.policy.SMTP)
+    assert sorted(parsed.keys()) == [header for header in HEADERS if header != "References"]
+    assert [str(one) for one in parsed["To"].addresses] == ["a@example.org"]

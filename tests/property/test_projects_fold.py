@@ -15,10 +15,12 @@ from processors.project_index import ProjectIndex
 from processors.projects import Projects, ProjectsPartition
 from schemas.base import SECOND, encode
 from schemas.definitions import Channel, Check, Project, definition_key
+from schemas.deliveries import ConfirmationRequested, EndpointDefined, EndpointRemoved
 from schemas.ids import derived_id
 from schemas.monitors import Monitor
 from schemas.pings import CheckDefined, CheckRemoved
 from schemas.probes import MonitorDefined, MonitorRemoved
+from schemas.recipients import MOST_REQUESTS, Recipient, normalized, recipient_id
 from schemas.requests import (
     ChannelCreate,
     ChannelDelete,
@@ -28,6 +30,7 @@ from schemas.requests import (
     CheckDelete,
     CheckFields,
     CheckUpdate,
+    ConfirmationResend,
     Decision,
     MonitorCreate,
     MonitorDelete,
@@ -36,6 +39,8 @@ from schemas.requests import (
     ProjectCreate,
     ProjectsEvent,
     ProjectsRequest,
+    RecipientBlock,
+    RecipientConfirm,
     StatusPageCreate,
     StatusPageDelete,
     StatusPageFields,
@@ -44,7 +49,7 @@ from schemas.requests import (
 from schemas.schedules import Cron, Simple
 from schemas.status_pages import Component
 from schemas.ticks import PROGRESS_KEY, Tick, TimeCorrected
-from schemas.topics import DEAD_LETTERS, DECISIONS, PINGS
+from schemas.topics import DEAD_LETTERS, DECISIONS, DELIVERIES, PINGS
 
 Event = tuple[str, ProjectsRequest | Tick]
 States = dict[str, msgspec.Struct]
@@ -79,6 +84,9 @@ class Watched(Projects):
 projects = st.sampled_from([str(UUID(int=n)) for n in (1, 2)])
 check_ids = st.sampled_from([str(UUID(int=n)) for n in range(10, 18)])
 channel_ids = st.sampled_from([str(UUID(int=n)) for n in range(20, 23)])
+mail_ids = st.sampled_from([str(UUID(int=n)) for n in range(50, 53)])
+addresses = st.sampled_from(["a@example.org", "A@example.org", "b@example.org", "c+d@example.org"])
+address_lists = st.lists(addresses, min_size=1, max_size=3).map(tuple)
 monitor_ids = st.sampled_from([str(UUID(int=n)) for n in range(40, 44)])
 page_ids = st.sampled_from([str(UUID(int=n)) for n in (30, 31)])
 words = st.sampled_from(["", "a", "b"])
@@ -125,6 +133,18 @@ def owned(owner: str) -> st.SearchStrategy[Event]:
         created=st.just(0),
         name=words,
     )
+    mails = st.builds(
+        Channel,
+        id=mail_ids,
+        project=st.just(owner),
+        kind=st.just("email"),
+        url=st.just(""),
+        created=st.just(0),
+        name=words,
+        addresses=address_lists,
+    )
+    recipients = addresses.map(lambda address: recipient_id(owner, address))
+    readdressed = st.builds(ChannelFields, addresses=address_lists)
     create = st.builds(CheckCreate, **request, id=check_ids, fields=fields, unique=uniques, provision=st.booleans())
     events: st.SearchStrategy[Any] = st.one_of(
         create,
@@ -134,7 +154,12 @@ def owned(owner: str) -> st.SearchStrategy[Event]:
         st.builds(CheckDelete, **request, id=check_ids),
         st.builds(ChannelCreate, **request, channel=channels, on_every_check=st.booleans()),
         st.builds(ChannelUpdate, **request, id=channel_ids, fields=st.builds(ChannelFields, name=words)),
-        st.builds(ChannelDelete, **request, id=channel_ids),
+        st.builds(ChannelDelete, **request, id=channel_ids | mail_ids),
+        st.builds(ChannelCreate, **request, channel=mails, confirm=st.booleans()),
+        st.builds(ChannelUpdate, **request, id=mail_ids, fields=readdressed, confirm=st.booleans()),
+        st.builds(ConfirmationResend, **request, id=channel_ids | mail_ids),
+        st.builds(RecipientConfirm, **request, id=recipients),
+        st.builds(RecipientBlock, **request, id=recipients),
         st.builds(ProjectCreate, **request, project=st.just(project)),
         st.builds(StatusPageCreate, **request, id=page_ids, fields=pages),
         st.builds(StatusPageUpdate, **request, id=page_ids, fields=pages),
@@ -292,6 +317,36 @@ def test_no_monitor_depends_on_itself_and_those_that_others_depend_on_know(event
         elif isinstance(effect.value, MonitorDefined):
             told[effect.key] = effect.value.monitor
     assert told == monitors
+
+
+@given(histories)
+def test_the_owner_of_an_address_has_the_last_word(events: list[Event]) -> None:
+    final, effects, _ = single_pass(records(events))
+    recipients = {record.id: record for record in final.values() if isinstance(record, Recipient)}
+    channels = {record.id: record for record in final.values() if isinstance(record, Channel)}
+    for channel in channels.values():
+        assert set(channel.unconfirmed) <= set(channel.addresses)
+        for address in channel.addresses:
+            recipient = recipients.get(recipient_id(channel.project, address))
+            if recipient is not None and recipient.blocked_at is not None:
+                assert address in channel.unconfirmed
+            if recipient is not None and recipient.confirmed_at is not None:
+                assert address not in channel.unconfirmed
+    # What the deliveries were told is what stands in the definitions, and nobody was asked too often.
+    told: dict[str, Any] = {}
+    asked: Counter[str] = Counter()
+    for effect in effects:
+        if isinstance(effect.value, EndpointDefined):
+            told[effect.key] = effect.value.endpoint.unconfirmed
+        elif isinstance(effect.value, EndpointRemoved):
+            del told[effect.key]
+        elif isinstance(effect.value, ConfirmationRequested):
+            assert effect.topic is DELIVERIES
+            asked[effect.value.recipient] += 1
+            assert effect.value.n == asked[effect.value.recipient]
+            assert recipients[effect.value.recipient].address == normalized(effect.value.address)
+    assert told == {id: channel.unconfirmed for id, channel in channels.items()}
+    assert max(asked.values(), default=0) <= MOST_REQUESTS
 
 
 def expected_target(view: View, owner: str, create: CheckCreate) -> list[Check]:

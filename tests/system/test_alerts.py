@@ -2,11 +2,14 @@
 
 import email
 import email.policy
+import json
+import re
 from collections.abc import Iterator
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
@@ -66,6 +69,7 @@ def test_a_mail_its_log_and_sending_it_again(tmp_path: Path, mails: tuple[Mails,
         [channel] = pop(one, "GET", "/api/v1/alerts")
         assert channel["config"] == {"addresses": ["ops@example.org"]}
         path = f"{V1}/{channel['id']}"
+        confirm(one, taken, path)
 
         check = one.create("backup", channels="*")
         one.good_ping(check, "fail")
@@ -118,3 +122,27 @@ def ended(one: Pingfold, path: str, count: int) -> list[dict[str, Any]]:
     """The log, once it has so many lines and none is pending."""
     lines: list[dict[str, Any]] = pop(one, "GET", f"{path}/deliveries")
     return lines if len(lines) == count and all(line["status"] != "pending" for line in lines) else []
+
+
+def confirm(one: Pingfold, taken: Mails, path: str) -> None:
+    """Nothing is sent before the owner of the address has agreed, by the form that the link in the first mail opens."""
+    wait_until(lambda: len(taken.taken) == 1, what="the request to confirm")
+    text = taken.taken[0].get_body(("plain",))
+    assert text is not None
+    [link] = re.findall(r"^http\S+$", text.get_content(), re.MULTILINE)
+    assert link.startswith(f"{one.url}/recipients/")
+    assert (
+        "default-src 'none'" in httpx.get(link, trust_env=False).headers["Content-Security-Policy"]
+    )  # as a scanner of mails does
+    assert pop(one, "GET", path)["unconfirmed"] == ["ops@example.org"]
+    refused = one.request("POST", f"{path}/test", headers={"X-API-Key": one.credentials.poppaping_key})
+    assert (refused.status_code, refused.json()["error"]) == (409, "channel_unconfirmed")
+    page = httpx.post(link, data={"answer": "confirm"}, trust_env=False)
+    assert "Confirmed." in page.text, page.text
+    assert pop(one, "GET", path)["unconfirmed"] == []
+    one.kill_and_wait("worker")  # the answer is an event, and outlives whoever took it
+    assert [event["type"] for event in one.values(PROJECTS)].count("recipient.confirm") == 1
+    again = one.command("channel", "create", "email", "Ops@example.org", "--json")
+    assert json.loads(again.stdout)["unconfirmed"] == []
+    assert one.command("channel", "delete", json.loads(again.stdout)["id"]).returncode == 0
+    taken.taken.clear()

@@ -4,6 +4,7 @@ import socket
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from confluent_kafka import KafkaError, KafkaException
@@ -15,7 +16,7 @@ from infra.log.reading import NotRead
 from infra.log.sink import NotStored
 from infra.secrets import SecretError
 from infra.settings import Settings
-from pingfold import addresses, cli, credentials
+from pingfold import addresses, cli, credentials, talk
 from pingfold.faults import line_of
 
 Run = Callable[..., str]
@@ -132,3 +133,23 @@ def test_a_fault_that_people_can_mend_is_one_line(error: Exception, words: str) 
 @pytest.mark.parametrize("error", [ValueError("x"), KeyError("x"), OSError(2, "No such file", "/usr/bin/java")])
 def test_a_defect_keeps_its_traceback(error: Exception) -> None:
     assert line_of(error, Settings(data=Path("data"))) is None
+
+
+def test_channels_say_which_of_their_addresses_nobody_has_confirmed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = []
+    mail = {"id": "c", "kind": "email", "name": "", "unconfirmed": ["ops@example.org"]}
+
+    def call(method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+        asked.append((method, path))
+        return {"channels": [mail, {"id": "w", "kind": "webhook", "name": ""}]} if method == "GET" else mail
+
+    monkeypatch.setattr(talk, "_call", call)
+    talk.list_channels()
+    assert "ops@example.org" in capsys.readouterr().out
+    talk.create_channel("email", "ops@example.org")
+    assert "nothing is sent to ops@example.org" in capsys.readouterr().err
+    talk.request_confirmation("c")
+    assert "ops@example.org" in capsys.readouterr().out
+    assert asked[-1] == ("POST", "/api/v3/channels/c/confirmation")

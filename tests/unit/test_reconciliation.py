@@ -19,12 +19,20 @@ from processors.reconciliation import (
     missed_requests,
 )
 from schemas.definitions import Channel, Check, Project
-from schemas.deliveries import Delivery, DeliveryAttempted, DeliveryRequested, EndpointDefined, EndpointHealth
+from schemas.deliveries import (
+    ConfirmationRequested,
+    Delivery,
+    DeliveryAttempted,
+    DeliveryRequested,
+    EndpointDefined,
+    EndpointHealth,
+)
 from schemas.ids import derived_id
 from schemas.maintenance import Maintenance, Once
 from schemas.monitor_states import MaintenanceCopy
 from schemas.pings import CheckDefined, CheckRemoved
 from schemas.probes import MaintenanceDefined, MaintenanceRemoved, MonitorDefined, MonitorRemoved
+from schemas.recipients import mailbox_id
 from schemas.schedules import Simple
 from schemas.ticks import Tick
 from schemas.transitions import DeliveryFinished, StatusChanged
@@ -244,3 +252,14 @@ def test_what_cannot_be_folded_is_a_dead_letter() -> None:
     effects = story.folding.session.truncate(len(story.journal) - 1, [("not the id", CheckDefined(at=1, check=NEW))])
     assert [effect.topic.name for effect in effects] == ["transitions", "transitions", "dead-letters"]
     assert story.folding.session.view.get("not the id") is None
+
+
+def test_a_mailbox_that_was_asked_is_no_channel_that_was_removed() -> None:
+    deliveries = Deliveries()
+    mailbox = mailbox_id("a@example.org")
+    request = ConfirmationRequested(
+        at=t(0), recipient="r", project="p", address="a@example.org", n=1, expires=t(60), site="https://x"
+    )
+    deliveries.tell(mailbox, request)
+    assert len(deliveries.pending) == 1
+    assert [key for key, _ in missed_by_deliveries(deliveries.folding.session.view, Defined())] == ["hook"]

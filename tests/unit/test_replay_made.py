@@ -20,7 +20,9 @@ MADE = {
     PROBE_RESULTS: {
         "monitor.defined", "monitor.removed", "maintenance.defined", "maintenance.removed", "dependency.changed",
     },
-    DELIVERIES: {"endpoint.defined", "endpoint.removed", "delivery.requested"},
+    DELIVERIES: {
+        "endpoint.defined", "endpoint.removed", "delivery.requested", "confirmation.requested", "mailbox.answered",
+    },
     PROJECTS: {"channel.disabled"},
 }  # fmt: skip
 BY_OTHERS = {

@@ -1,0 +1,197 @@
+"""`/recipients/TOKEN`: where the owner of an address answers whether a project may send mail there.
+
+The link stands in a mail, and whatever looks at mails follows links: reading the page changes nothing, only the form on
+it does (POST). The token is all that is needed, and it opens nothing else. The page is not kept by caches, tells its
+address to nobody, and runs nothing. The owner's newest answer counts, as long as the link is valid.
+"""
+
+import asyncio
+import time
+from collections.abc import Iterator
+from typing import Annotated, Literal
+from urllib.parse import parse_qs
+
+from fastapi import APIRouter, Depends, FastAPI, Request, Response
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment, PackageLoader
+
+from infra.confirmation_links import PATH
+from infra.decisions import NoVerdict
+from query_api.keys import LOOK
+from query_api.pages.guessing import Budget, Budgets
+from query_api.parts import Parts
+from query_api.table import include
+from schemas.definitions import Channel
+from schemas.ids import new_id
+from schemas.recipients import Recipient, normalized
+from schemas.requests import RecipientBlock, RecipientConfirm
+
+router = APIRouter(include_in_schema=False)
+
+Wish = Literal["confirm", "block"]
+
+_templates = Environment(loader=PackageLoader("query_api.pages"), autoescape=True, trim_blocks=True, lstrip_blocks=True)
+_HEADERS = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'self'; "
+    "frame-ancestors 'none'",
+    "X-Robots-Tag": "noindex",
+}
+_VISIBLE_WITHIN = 3.0
+# Each change of mind is an event, so few are taken: so many at once of a recipient, and one more every so many seconds.
+_CHANGES = Budget(10, 60.0)
+# So many things that are down are named, of so many that are looked at before others have their turn.
+_MOST_DOWN = 50
+_AT_ONCE = 200
+
+
+class _NoPage(Exception):
+    """There is nothing to answer here: the status, and what people are told."""
+
+    def __init__(self, status: int, words: str) -> None:
+        super().__init__(words)
+        self.status, self.words = status, words
+
+
+class Recipients:
+    """What the routes share: `app.state.recipients`."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._changes = Budgets(_CHANGES, time.monotonic)
+
+    async def find(self, token: str) -> Recipient:
+        """The recipient that a token names. Raises `_NoPage`."""
+        parts, link = self._parts, self._parts.links.read(token)
+        if link is None:
+            raise _NoPage(404, "This link is not valid. Please check that it is complete.")
+        if link.expires <= parts.clock.now():
+            raise _NoPage(410, "This link has expired. Whoever wants to send you alerts can ask for a new one.")
+        recipient = parts.directory.recipient(link.recipient)
+        if recipient is None:
+            if not await parts.definitions_replica.caught_up(LOOK):
+                raise _NoPage(503, "This cannot be looked up now. Please try again in a moment.")
+            recipient = parts.directory.recipient(link.recipient)
+        if recipient is None:
+            raise _NoPage(404, "Nobody here wants to send alerts to this address any more.")
+        return recipient
+
+    async def answer(self, recipient: Recipient, wish: Wish) -> Recipient:
+        """Take the owner's answer; the recipient as it is then. Raises `_NoPage`."""
+        if _answer(recipient) == wish:
+            return recipient
+        if self._changes.wait(recipient.id) > 0:
+            raise _NoPage(429, "You have changed your mind too often. Please try again in some minutes.")
+        self._changes.spend(recipient.id)
+        parts, request = self._parts, RecipientConfirm if wish == "confirm" else RecipientBlock
+        try:
+            asked = request(request=new_id(), at=parts.clock.now(), id=recipient.id)
+            decision = await parts.decisions.ask(recipient.project, asked)
+        except NoVerdict:
+            raise _NoPage(503, "Your answer could not be recorded in time. Please try again in a moment.") from None
+        if decision.outcome == "refused":
+            raise _NoPage(404, "Nobody here wants to send alerts to this address any more.")
+
+        def answered() -> Recipient:
+            return parts.directory.recipient(recipient.id) or recipient
+
+        await parts.definitions_replica.wait(lambda: _answer(answered()) == wish, _VISIBLE_WITHIN)
+        return answered()
+
+    async def down(self, recipient: Recipient) -> list[str]:
+        """The names of what is down, among that of which the recipient is told from now on."""
+        address, found = recipient.address, list[str]()
+        channels = self._parts.directory.channels_of(recipient.project)
+        told = {channel.id for channel in channels if _has(channel, address)}
+        for number, (name, status, theirs) in enumerate(self._things(recipient.project), 1):
+            if status == "down" and not told.isdisjoint(theirs):
+                found.append(name)
+            if len(found) == _MOST_DOWN:
+                break
+            if number % _AT_ONCE == 0:
+                await asyncio.sleep(0)
+        return found
+
+    def _things(self, project: str) -> Iterator[tuple[str, str, tuple[str, ...]]]:
+        """Name, status and channels of every monitor and check."""
+        parts = self._parts
+        for monitor in parts.directory.monitors_of(project):
+            running = parts.monitor_states.state(monitor.id)
+            yield monitor.name, "new" if running is None else running.status, monitor.channels
+        for check in parts.directory.checks_of(project):
+            state = parts.states.state(check.id)
+            yield check.name or check.slug or check.id, "new" if state is None else state.status, check.channels
+
+    def page(self, recipient: Recipient, down: list[str] | None = None) -> HTMLResponse:
+        """The page of a recipient. `down`: what is down now, after an answer."""
+        project = self._parts.directory.projects.get(recipient.project)
+        return self._page(
+            200, address=recipient.address, project=project and project.name, answer=_answer(recipient), down=down
+        )
+
+    def no_page(self, none: _NoPage) -> HTMLResponse:
+        """The page that says why there is nothing to answer."""
+        return self._page(none.status, problem=none.words)
+
+    def _page(self, status: int, **values: object) -> HTMLResponse:
+        text = _templates.get_template("recipient.html").render(site=self._parts.settings.site_name, **values)
+        return HTMLResponse(text, status, _HEADERS)
+
+
+async def _recipients(request: Request) -> Recipients:
+    recipients: Recipients = request.app.state.recipients
+    return recipients
+
+
+TheRecipients = Annotated[Recipients, Depends(_recipients)]
+
+
+def install(app: FastAPI, parts: Parts) -> None:
+    """Put the pages into the application."""
+    app.state.recipients = Recipients(parts)
+    include(app, router)
+
+
+@router.api_route(f"{PATH}{{token}}", methods=["GET", "HEAD"])
+async def show(recipients: TheRecipients, token: str) -> Response:
+    """The form, and what was answered last."""
+    try:
+        return recipients.page(await recipients.find(token))
+    except _NoPage as none:
+        return recipients.no_page(none)
+
+
+@router.post(f"{PATH}{{token}}")
+async def answer(request: Request, recipients: TheRecipients, token: str) -> Response:
+    """Take the answer: `answer=confirm` or `answer=block`, as the form sends it."""
+    try:
+        recipient = await recipients.find(token)
+        wish = _wish(await request.body())
+        recipient = await recipients.answer(recipient, wish)
+        return recipients.page(recipient, await recipients.down(recipient) if wish == "confirm" else [])
+    except _NoPage as none:
+        return recipients.no_page(none)
+
+
+def _wish(body: bytes) -> Wish:
+    try:
+        given = parse_qs(body.decode("ascii"), max_num_fields=4).get("answer", [])
+    except ValueError:
+        given = []
+    match given:
+        case ["confirm"]:
+            return "confirm"
+        case ["block"]:
+            return "block"
+        case _:
+            raise _NoPage(400, "No answer was chosen. Please go back and press one of the buttons.")
+
+
+def _answer(recipient: Recipient) -> Wish | None:
+    if recipient.confirmed_at is not None:
+        return "confirm"
+    return None if recipient.blocked_at is None else "block"
+
+
+def _has(channel: Channel, address: str) -> bool:
+    return channel.kind == "email" and address in map(normalized, channel.addresses)
