@@ -129,7 +129,7 @@ def confirm(one: Pingfold, taken: Mails, path: str) -> None:
     wait_until(lambda: len(taken.taken) == 1, what="the request to confirm")
     text = taken.taken[0].get_body(("plain",))
     assert text is not None
-    [link] = re.findall(r"^http\S+$", text.get_content(), re.MULTILINE)
+    [link] = re.findall(r"^http\S+", text.get_content(), re.MULTILINE)
     assert link.startswith(f"{one.url}/recipients/")
     assert (
         "default-src 'none'" in httpx.get(link, trust_env=False).headers["Content-Security-Policy"]
