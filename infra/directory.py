@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import msgspec
 
 from infra.packing import Packing
+from schemas.base import Micros
 from schemas.definitions import ApiKey, Channel, Check, Definition, Project
 from schemas.maintenance import Maintenance
 from schemas.monitors import Monitor
@@ -16,6 +17,7 @@ from schemas.status_pages import StatusPage
 
 _decode = msgspec.json.Decoder(Definition).decode
 _checks = Packing(Check, ids=("project", "channels"), without=("id",))
+_NOBODYS: tuple[None, None] = (None, None)
 _NO_SLUGS: dict[str, str | tuple[str, ...]] = {}
 
 
@@ -44,7 +46,7 @@ class Directory:
 
     def __init__(self) -> None:
         self.projects: dict[str, Project] = {}
-        self.project_of_ping_key: dict[str, str] = {}
+        self._ping_keys: dict[str, tuple[str, Micros | None]] = {}  # the project, and until when
         self._checks: dict[str, bytes] = {}
         self._slugs: dict[str, dict[str, str | tuple[str, ...]]] = {}  # by project and slug: an id, or several
         self._checks_of: dict[str, _Members] = {}
@@ -102,8 +104,7 @@ class Directory:
     def _apply_other(self, kind: str, id: str, definition: Definition | None) -> None:
         match definition:
             case Project():
-                self.projects[id] = definition
-                self.project_of_ping_key[definition.ping_key] = id
+                self._apply_project(definition)
             case ApiKey():
                 self._keys[id] = definition
                 self._keys_by_hash[definition.hash] = definition
@@ -138,6 +139,22 @@ class Directory:
                 self._channels.pop(id, None)
             case _:
                 pass
+
+    def _apply_project(self, project: Project) -> None:
+        before = self.projects.get(project.id)
+        self.projects[project.id] = project
+        keys: dict[str, Micros | None] = {former.key: former.until for former in project.former_ping_keys}
+        keys[project.ping_key] = None
+        for key, until in keys.items():
+            self._ping_keys[key] = project.id, until
+        if before is not None:
+            for key in {before.ping_key, *(former.key for former in before.former_ping_keys)} - keys.keys():
+                self._ping_keys.pop(key, None)
+
+    def project_of_ping_key(self, key: str, moment: Micros) -> str | None:
+        """The project whose ping key this is at that moment: its newest one, or one whose overlap has not ended."""
+        project, until = self._ping_keys.get(key, _NOBODYS)
+        return project if until is None or moment < until else None
 
     def __contains__(self, check_id: str) -> bool:
         return check_id in self._checks

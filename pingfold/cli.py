@@ -17,6 +17,7 @@ from infra.liveness import Check
 from infra.process import Role, run_role
 from infra.setting_errors import unknown_settings, wrong_settings
 from infra.settings import Settings
+from pingfold import key_commands as key_commands  # adds to the commands of `operate`
 from pingfold import operate, talk, time_commands
 from pingfold.addresses import clickhouse_of, kafka_of
 from pingfold.faults import MENDABLE, line_of

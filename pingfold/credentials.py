@@ -1,10 +1,12 @@
 """`credentials.json` in the data folder: how people and tests reach this Pingfold (docs/operations.md).
 
 Written by the first embedded start, mode 0600; later starts change nothing in it but where Pingfold and its servers
-are, and how to log in there. It is written before the default project is asked for: should the start die in between,
+are, and how to log in there; commands that rotate a key or secret of its project write the new one.
+It is written before the default project is asked for: should the start die in between,
 the next one derives the very same project from the file, and asking twice does no harm (the second time it `exists`).
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
@@ -27,6 +29,7 @@ from schemas.definitions import ApiKey, KeyKind, Project
 from schemas.ids import derived_id, new_id
 from schemas.requests import ProjectCreate
 
+KEY_FIELDS = ("healthchecks_key", "healthchecks_key_readonly", "updown_key", "updown_key_readonly", "poppaping_key")
 FILE_NAME = "credentials.json"
 PROJECT_NAME = "Default"
 
@@ -130,6 +133,17 @@ def with_servers(path: Path, url: str, kafka: str, clickhouse: str) -> Credentia
     if current != known:
         replace_whole(path, _written(current))
     return current
+
+
+def replace_values(path: Path, project: str, values: Mapping[str, str]) -> bool:
+    """Write new values into the file if there is one and it is of this project; whether that is so."""
+    try:
+        known = load(path)
+    except NoCredentials:
+        return False
+    if known.project == project:
+        replace_whole(path, _written(msgspec.structs.replace(known, **values)))
+    return known.project == project
 
 
 def _of_kafka(kafka: str) -> dict[str, str]:

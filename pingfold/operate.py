@@ -107,7 +107,8 @@ def migrate(settings: Settings) -> None:
     typer.echo(f"kept: {retention_in_words(settings)}")
 
 
-def _ask(settings: Settings, project: str, request: ProjectsRequest) -> None:
+def ask(settings: Settings, project: str, request: ProjectsRequest) -> None:
+    """Have the `projects` fold carry out a request. Raises `Failed` when it does not."""
     asyncio.run(_verdict(answering_kafka_of(settings), project, request))
 
 
@@ -126,7 +127,8 @@ async def _verdict(bootstrap: str, project: str, request: ProjectsRequest) -> No
         raise Failed(decision.reason)
 
 
-def _project(settings: Settings, given: str | None) -> str:
+def project_of(settings: Settings, given: str | None) -> str:
+    """The project that a command is about: the one that is named, else that of `credentials.json`."""
     return given or credentials.load(credentials.path_of(settings)).project
 
 
@@ -144,8 +146,8 @@ def create_project(name: str, json: Json = False) -> None:
         webhook_secret=Vault.open(settings).encrypt(secret, of_project(id)),
     )
     key = stored_api_key(api_key, "healthchecks", id, now, name="first key")
-    _ask(settings, id, ProjectCreate(request=new_id(), at=now, project=project, keys=(key,)))
-    _show({"id": id, "name": name, "ping_key": ping_key, "healthchecks_key": api_key, "webhook_secret": secret}, json)
+    ask(settings, id, ProjectCreate(request=new_id(), at=now, project=project, keys=(key,)))
+    show({"id": id, "name": name, "ping_key": ping_key, "healthchecks_key": api_key, "webhook_secret": secret}, json)
 
 
 @keys.command("create")
@@ -166,15 +168,15 @@ def create_key(
     if strangers := set(scope or ()) - set(known):
         raise Failed(f"there is no scope {', '.join(sorted(strangers))}; there are {', '.join(known)}")
     settings, now = Settings(), time.time_ns() // 1000
-    id, secret = _project(settings, project), new_api_key(kind)
+    id, secret = project_of(settings, project), new_api_key(kind)
     expires = None if days is None else now + days * 86_400 * SECOND
     key = replace(
         stored_api_key(secret, kind, id, now, name=name),
         scopes=tuple(one for one in known if one in (scope or ())),
         expires=expires,
     )
-    _ask(settings, id, KeyCreate(request=new_id(), at=now, key=key))
-    _show({"id": key.id, "kind": kind, "key": secret}, json)
+    ask(settings, id, KeyCreate(request=new_id(), at=now, key=key))
+    show({"id": key.id, "kind": kind, "key": secret}, json)
 
 
 @keys.command("revoke")
@@ -182,7 +184,7 @@ def revoke_key(id: str, project: ProjectOption = None) -> None:
     """Take an API key away."""
     settings = Settings()
     request = KeyRevoke(request=new_id(), at=time.time_ns() // 1000, id=id)
-    _ask(settings, _project(settings, project), request)
+    ask(settings, project_of(settings, project), request)
 
 
 @dead_letters.command("list")
@@ -237,5 +239,6 @@ def _dead_letters(settings: Settings) -> list[DeadLetter]:
     return sorted(letters, key=lambda letter: (letter.at, letter.topic, letter.partition, letter.offset))
 
 
-def _show(made: dict[str, Any], as_json: bool) -> None:
+def show(made: Any, as_json: bool) -> None:
+    """Print the values of a mapping, a line each; or anything as JSON."""
     typer.echo(json_module.dumps(made) if as_json else "\n".join(f"{name}: {value}" for name, value in made.items()))

@@ -8,11 +8,11 @@ from typing import Annotated, Any
 
 import httpx
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from infra.settings import Settings
 from pingfold import credentials
+from pingfold.overlap import Overlap, overlap_seconds
+from pingfold.tables import print_table
 from schemas.ids import is_uuid
 
 channels = typer.Typer(help="Channels: where notices go.", no_args_is_help=True)
@@ -88,15 +88,54 @@ def create_channel(
 
 @channels.command("list")
 def list_channels(json: Json = False) -> None:
-    """The channels of the default project."""
-    found = _call("GET", "/api/v3/channels/")["channels"]
+    """The channels of the default project: where they lead, and how they do."""
+    found = _call("GET", "/api/v3/channels/?details=1")["channels"]
     if json:
         typer.echo(json_module.dumps(found, indent=2))
         return
-    table = Table("id", "kind", "name", "unconfirmed")
-    for channel in found:
-        table.add_row(channel["id"], channel["kind"], channel["name"], ", ".join(channel.get("unconfirmed", ())))
-    Console().print(table)
+    head = ("id", "kind", "name", "to", "state", "last success (UTC)", "events")
+    rows = [
+        (
+            *(one["id"], one["kind"], one["name"], _to(one), _state(one)),
+            *(_minute(one["last_success"]), ",".join(one["events"])),
+        )
+        for one in found
+    ]
+    print_table(head, rows)
+
+
+@channels.command("rotate-secret")
+def rotate_secret(
+    id: str,
+    overlap: Overlap = "24h",
+    secret: Annotated[str | None, typer.Option(help="The new one; made by Pingfold if left out.")] = None,
+    json: Json = False,
+) -> None:
+    """Give a webhook another secret, its own; it is shown only now."""
+    body = {"overlap": overlap_seconds(overlap)} | ({} if secret is None else {"secret": secret})
+    made = _call("POST", f"/api/v3/channels/{id}/rotate-secret", body)
+    if json:
+        typer.echo(json_module.dumps(made))
+    else:
+        typer.echo(f"secret: {made['secret']}\nformer one until: {made['former_until'] or 'now'}")
+
+
+def _to(channel: dict[str, Any]) -> str:
+    if channel["kind"] == "webhook":
+        return str(channel["url"])
+    waiting = channel.get("unconfirmed", ())
+    told = (f"{one} (unconfirmed)" if one in waiting else one for one in channel["email"].split(","))
+    return ", ".join(told)
+
+
+def _state(channel: dict[str, Any]) -> str:
+    if channel["disabled"]:
+        return f"disabled since {_minute(channel['disabled_at'])}: {channel['disabled_because'] or 'not known why'}"
+    return f"{channel['failures']} failures in a row" if channel["failures"] else "enabled"
+
+
+def _minute(time: str | None) -> str:
+    return "-" if time is None else time[:16].replace("T", " ")
 
 
 @channels.command("request-confirmation")

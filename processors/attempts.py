@@ -10,8 +10,8 @@ import structlog
 from prometheus_client import Counter, Histogram
 
 from infra.resolver import ASKER
-from infra.secrets import Decrypts, of_channel, of_project
-from processors.lanes import Attempt, Lane
+from infra.secrets import Decrypts, SecretError, of_channel, of_project
+from processors.lanes import Attempt, Lane, Secrets
 from processors.signatures import signature_headers
 from processors.slots import Kind, Pool
 from processors.webhooks import Answer
@@ -185,13 +185,24 @@ class Attempts:
     async def _posted(self, lane: Lane, endpoint: Endpoint, delivery: Delivery) -> Answer:
         body = delivery.body.encode()
         try:
-            places = of_channel(endpoint.id), of_project(endpoint.project)
-            lane.secret = lane.secret or self._decrypt(endpoint.secret, *places)
-            headers = signature_headers(lane.secret, delivery.event, time.time_ns() // 10**9, body)
+            secrets = lane.secrets = lane.secrets or self._secrets_of(endpoint)
+            formers = secrets.formers_at(self._clock())
+            headers = signature_headers(secrets.current, delivery.event, time.time_ns() // 10**9, body, formers)
         except Exception:
             return Answer(error="the secret of the channel cannot be decrypted")
         ASKER.set(endpoint.project)
         return await self._post(endpoint.url, body, headers, lane.is_hopeless())
+
+    def _secrets_of(self, endpoint: Endpoint) -> Secrets:
+        """Raises when the current secret cannot be decrypted; a former one that cannot be is left out."""
+        places = of_channel(endpoint.id), of_project(endpoint.project)
+        formers = []
+        for former in endpoint.former_secrets:
+            try:
+                formers.append((self._decrypt(former.secret, *places), former.until))
+            except SecretError as error:
+                log.warning("a former secret cannot be decrypted", channel=endpoint.id, error=str(error))
+        return Secrets(self._decrypt(endpoint.secret, *places), tuple(formers))
 
     async def _mailed(self, endpoint: Endpoint, delivery: Delivery) -> Answer:
         if self._mail is None:

@@ -18,9 +18,9 @@ What is finished leaves the states; its `DeliveryFinished` holds the body for hi
 back, and becomes a delivery with the same id under a name of its own (`replay`), which its reports must tell, too. Of
 one that is pending it makes the next attempt due at once.
 
-A channel that is defined again starts afresh: enabled, no failures; its pending deliveries go to the new address. Of
-dead letters put back only requests and replays count, since they can still be served; definitions and reports are out
-of date.
+A channel that is defined again starts afresh: enabled, no failures; its pending deliveries go to the new address. It
+goes on as it was when only its secrets changed. Of dead letters put back only requests and replays count, since they
+can still be served; definitions and reports are out of date.
 """
 
 from collections.abc import Iterable
@@ -160,7 +160,8 @@ class _Deliveries:
             if event.endpoint.id != channel:
                 raise Refused("the endpoint is not the one of the key")
             self._view.put(endpoint_key(channel), event.endpoint)
-            self._view.put(health_key(channel), EndpointHealth())
+            if not event.secret_only or self._view.get(health_key(channel)) is None:
+                self._view.put(health_key(channel), EndpointHealth())
             if not waits_for_confirmation(event.endpoint):
                 return ()
             return self._ends.end_all(channel, NOT_CONFIRMED, self._moment(event.at, context), "unconfirmed")

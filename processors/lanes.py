@@ -4,12 +4,13 @@ import asyncio
 from collections import deque
 from collections.abc import Iterable
 from functools import lru_cache
-from typing import Self
+from typing import NamedTuple, Self
 from urllib.parse import urlsplit
 
 import msgspec
 
 from processors.slots import SLOW, Kind, Pool
+from schemas.base import Micros
 from schemas.deliveries import Delivery, Endpoint
 
 # Which attempt of a delivery: the sending that it is of, and its number.
@@ -40,6 +41,17 @@ def attempt_of(delivery: Delivery) -> Attempt:
     return (delivery.replay, delivery.attempt) if delivery.replay else _first_sending(delivery.attempt)
 
 
+class Secrets(NamedTuple):
+    """What signs the webhooks of a channel, decrypted. formers: those that were rotated out, each until when."""
+
+    current: str
+    formers: tuple[tuple[str, Micros], ...] = ()
+
+    def formers_at(self, moment: Micros) -> list[str]:
+        """Those that still count, oldest first."""
+        return [secret for secret, until in self.formers if moment < until]
+
+
 class Lane:
     """One channel: its endpoint, and the keys of the deliveries to be sent, in the order of their sending.
 
@@ -58,7 +70,7 @@ class Lane:
         "project",
         "queue",
         "running",
-        "secret",
+        "secrets",
         "seen",
         "waiting",
         "window",
@@ -68,7 +80,7 @@ class Lane:
     def __init__(self, owner: "Owned") -> None:
         self.owner = owner
         self.endpoint: Endpoint | None = None
-        self.secret: str | None = None
+        self.secrets: Secrets | None = None
         self.queue: deque[str] = deque()
         self.waiting: Pool[Self] | None = None
         self.running = self.overdue = 0
@@ -81,7 +93,7 @@ class Lane:
 
     def redefine(self, endpoint: Endpoint | None) -> None:
         """The channel was made, changed or removed. A change of where it sends to makes it new."""
-        before, self.endpoint, self.secret = self.endpoint, endpoint, None
+        before, self.endpoint, self.secrets = self.endpoint, endpoint, None
         if endpoint is None:
             return
         if before is None or (before.kind, before.url) != (endpoint.kind, endpoint.url):

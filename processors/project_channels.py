@@ -7,15 +7,18 @@ from schemas.deliveries import Endpoint, EndpointDefined
 from schemas.topics import DELIVERIES
 
 
-def define_channel(view: View, channel: Channel, project: Project, at: Micros) -> Effect:
-    """Put the definition of a channel into the view of the `projects` fold; the event that tells its deliveries."""
+def define_channel(view: View, channel: Channel, project: Project, at: Micros, *, secret_only: bool = False) -> Effect:
+    """Put the definition into the view; its deliveries are told by the effect. secret_only: they go on as they were."""
     view.put(definition_key(channel), channel)
-    return Effect(DELIVERIES, channel.id, EndpointDefined(at=at, endpoint=endpoint_of(channel, project)))
+    defined = EndpointDefined(at=at, endpoint=endpoint_of(channel, project), secret_only=secret_only)
+    return Effect(DELIVERIES, channel.id, defined)
 
 
 def endpoint_of(channel: Channel, project: Project) -> Endpoint:
     """The endpoint that the definition of a channel stands for; a webhook without a secret has its project's."""
-    secret = project.webhook_secret if channel.secret is None else channel.secret
+    secret, formers = channel.secret, channel.former_secrets
+    if secret is None:
+        secret, formers = project.webhook_secret, project.former_webhook_secrets
     return Endpoint(
         id=channel.id,
         project=project.id,
@@ -26,4 +29,5 @@ def endpoint_of(channel: Channel, project: Project) -> Endpoint:
         kind=channel.kind,
         addresses=channel.addresses,
         unconfirmed=channel.unconfirmed,
+        former_secrets=formers if channel.kind == "webhook" else (),
     )

@@ -15,7 +15,7 @@ from msgspec import UNSET
 
 from processors.fold import Refused, View
 from schemas.base import Micros
-from schemas.definitions import ApiKey, Channel, Check, Definition, Project, definition_key
+from schemas.definitions import ApiKey, Channel, Check, Definition, Project, RevokedKey, definition_key
 from schemas.ids import is_uuid
 from schemas.maintenance import Maintenance
 from schemas.monitors import Monitor
@@ -78,6 +78,7 @@ class ProjectIndex:
         self._asked: Groups[Age] = Groups()
         self._channels: Groups[str] = Groups()
         self._channel_names: Groups[str] = Groups()
+        self._revoked: Groups[Age] = Groups()
         # Oldest first: each entry then goes to the end of its groups, whatever the order of the state topic.
         checks = [record for _, record in view.items() if isinstance(record, Check)]
         checks.sort(key=lambda check: (check.created, check.id))
@@ -90,6 +91,8 @@ class ProjectIndex:
                 self._add_monitor(record)
             elif isinstance(record, Recipient):
                 self._add_recipient(record)
+            elif isinstance(record, RevokedKey):
+                self._revoked.add(record.project, (record.revoked, record.id))
         view.listeners.append(self._changed)
 
     def __eq__(self, other: object) -> bool:
@@ -106,6 +109,7 @@ class ProjectIndex:
             self._channel_names,
             self._channels_with,
             self._asked,
+            self._revoked,
         )
 
     def _changed(self, _key: str, old: msgspec.Struct | None, new: msgspec.Struct | None) -> None:
@@ -124,6 +128,8 @@ class ProjectIndex:
                 self._dependents.remove(id, old.id)
         elif isinstance(old, Recipient) and _is_open(old):
             self._asked.remove(old.project, (old.asked[-1], old.id))
+        elif isinstance(old, RevokedKey):
+            self._revoked.remove(old.project, (old.revoked, old.id))
         if isinstance(new, Check):
             self._add_check(new)
         elif isinstance(new, Channel):
@@ -132,6 +138,8 @@ class ProjectIndex:
             self._add_monitor(new)
         elif isinstance(new, Recipient):
             self._add_recipient(new)
+        elif isinstance(new, RevokedKey):
+            self._revoked.add(new.project, (new.revoked, new.id))
 
     def _add_check(self, check: Check) -> None:
         age = (check.created, check.id)
@@ -171,6 +179,10 @@ class ProjectIndex:
     def key(self, project: str, id: str) -> ApiKey:
         """The project's API key with this id."""
         return self._owned(ApiKey, project, id, "key")
+
+    def revoked_keys(self, project: str) -> list[str]:
+        """Ids of the project's API keys that were revoked, in the order of their revocation."""
+        return [id for _, id in self._revoked.get(project)]
 
     def channel(self, project: str, id: str) -> Channel:
         """The project's channel with this id."""

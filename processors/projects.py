@@ -19,10 +19,12 @@ from processors.fold import Context, Effect, Refused, View
 from processors.partition_time import fold_plain_tick, vouched
 from processors.project_channels import define_channel
 from processors.project_index import Denied, ProjectIndex, must_have_uuid
+from processors.project_keys import ProjectKeys
 from processors.project_maintenance import ProjectMaintenance
 from processors.project_monitors import ProjectMonitors
 from processors.project_pages import ProjectPages
 from processors.project_recipients import ProjectRecipients
+from processors.project_rotations import ProjectRotations
 from processors.project_verdicts import verdict
 from processors.time_correction import correct_time
 from schemas.base import SECOND, Micros
@@ -34,6 +36,7 @@ from schemas.requests import (
     ChannelDelete,
     ChannelDisabled,
     ChannelFields,
+    ChannelRotateSecret,
     ChannelUpdate,
     CheckCreate,
     CheckDelete,
@@ -42,6 +45,7 @@ from schemas.requests import (
     ConfirmationResend,
     KeyCreate,
     KeyRevoke,
+    KeyRotate,
     MaintenanceCreate,
     MaintenanceDelete,
     MaintenanceUpdate,
@@ -49,6 +53,8 @@ from schemas.requests import (
     MonitorDelete,
     MonitorUpdate,
     ProjectCreate,
+    ProjectRotatePingKey,
+    ProjectRotateWebhookSecret,
     ProjectsEvent,
     ProjectsRequest,
     RecipientBlock,
@@ -102,6 +108,8 @@ class ProjectsPartition:
         self._maintenance = ProjectMaintenance(view, self.index)
         self._pages = ProjectPages(view, self.index)
         self._recipients = ProjectRecipients(view, self.index)
+        self._keys = ProjectKeys(view, self.index)
+        self._rotations = ProjectRotations(view, self.index)
 
     def truncated(self, event: JournalTruncated) -> Iterable[Effect]:
         """Nothing: a request is answered only when it has been folded, and the states are kept."""
@@ -191,10 +199,18 @@ class ProjectsPartition:
             case MaintenanceDelete():
                 return self._maintenance.delete(request, owner, at)
             case KeyCreate():
-                return self._create_key(request, project, at)
+                return self._keys.create(request, project, at)
+            case KeyRotate():
+                return self._keys.rotate(request, project, at)
             case KeyRevoke():
-                self._view.delete(definition_key(self.index.key(owner, request.id)))
-                return [verdict(request, "removed", request.id)]
+                return self._keys.revoke(request, self.index.key(owner, request.id), at)
+            case ProjectRotatePingKey():
+                return self._rotations.ping_key(request, project, at)
+            case ProjectRotateWebhookSecret():
+                return self._rotations.webhook_secret(request, project, at)
+            case ChannelRotateSecret():
+                channel = self.index.channel(owner, request.id)
+                return self._rotations.channel_secret(request, channel, project, at)
 
     def _create_project(self, request: ProjectCreate, owner: str, at: Micros) -> list[Effect]:
         made: list[Definition] = [request.project, *request.keys]
@@ -207,14 +223,6 @@ class ProjectsPartition:
         for definition in made:
             self._view.put(definition_key(definition), replace(definition, created=at))
         return [verdict(request, "made", owner)]
-
-    def _create_key(self, request: KeyCreate, project: Project, at: Micros) -> list[Effect]:
-        if request.key.project != project.id:
-            raise Refused("keyed by another project")
-        if self.index.is_there(request.key):
-            return [verdict(request, "found", request.key.id)]
-        self._view.put(definition_key(request.key), replace(request.key, created=at))
-        return [verdict(request, "made", request.key.id)]
 
     def _create_channel(self, request: ChannelCreate, project: Project, at: Micros) -> list[Effect]:
         if request.channel.project != project.id:
@@ -237,6 +245,8 @@ class ProjectsPartition:
         wanted = _chosen(request.fields)
         if wanted.keys() & ({"url", "secret"} if channel.kind == "email" else {"addresses"}):
             raise Denied("wrong kind of channel")
+        if "secret" in wanted:
+            wanted["former_secrets"] = ()
         changed = self._recipients.judged(replace(channel, disabled_at=None, **wanted), request.confirm)
         asked = self._recipients.ask(changed, project, at)
         return [define_channel(self._view, changed, project, at), *asked, verdict(request, "updated", channel.id)]

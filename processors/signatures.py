@@ -8,6 +8,7 @@ by both.
 import base64
 import binascii
 import hmac
+from collections.abc import Sequence
 
 _PREFIX = "whsec_"
 
@@ -36,11 +37,20 @@ def standard_signature(secret: str, event: str, timestamp: int, body: bytes) -> 
     return "v1," + base64.b64encode(signed).decode()
 
 
-def signature_headers(secret: str, event: str, timestamp: int, body: bytes) -> dict[str, str]:
-    """Every header that identifies and signs one attempt. `event`: the `webhook-id`, equal over retries."""
+def signature_headers(
+    secret: str, event: str, timestamp: int, body: bytes, formers: Sequence[str] = ()
+) -> dict[str, str]:
+    """Every header that identifies and signs one attempt. `event`: the `webhook-id`, equal over retries.
+
+    formers: secrets that were rotated out and still count, oldest first. Standard Webhooks takes a signature by each.
+    PoppaPing's header holds only one, which is compared as a whole: it stays that of the oldest, which its receivers
+    know, until that has ended.
+    """
     return {
         "webhook-id": event,
         "webhook-timestamp": str(timestamp),
-        "webhook-signature": standard_signature(secret, event, timestamp, body),
-        "X-PoppaPing-Signature": poppaping_signature(secret, body),
+        "webhook-signature": " ".join(
+            standard_signature(each, event, timestamp, body) for each in (secret, *reversed(formers))
+        ),
+        "X-PoppaPing-Signature": poppaping_signature(next(iter(formers), secret), body),
     }

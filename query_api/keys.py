@@ -2,7 +2,10 @@
 
 A key counts while its definition stands and has not expired, and only in the API of its kind. It is called wrong only
 when the directory has seen every key made before the request came. Which header or field it stands in, what its scopes
-open, and how a refusal looks, is each API's own.
+open, and how a refusal looks, is each API's own. That a key was used is told to Kafka (`query_api.key_uses`).
+
+A revoked key is refused as soon as this process has read that it was revoked: no key is remembered anywhere but in the
+directory. A process that is cut off from Kafka reads it when it is back; until then it can change nothing.
 """
 
 from collections.abc import Container
@@ -47,6 +50,8 @@ async def find_key(parts: Parts, text: str, kinds: Container[KeyKind]) -> ApiKey
         key = known_key(parts, text)
     if key is None or key.kind not in kinds:
         raise NoSuchKey
-    if key.expires is not None and key.expires <= parts.clock.now():
+    now = parts.clock.now()
+    if key.expires is not None and key.expires <= now:
         raise KeyExpired
+    parts.key_uses.note(key, now)
     return key

@@ -1,6 +1,5 @@
 """The parts that the API stands on, as it sees them. `pingfold` puts the real ones together, tests put in their own."""
 
-import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Protocol
@@ -10,13 +9,13 @@ from fastapi import Depends, Request
 from infra.confirmation_links import ConfirmationLinks
 from infra.directory import Directory
 from infra.disk import Disk
-from infra.log.sink import Position
 from infra.secrets import Decrypts
 from infra.settings import Settings
 from infra.targets import Guard
 from query_api.delivery_history import FinishedRow, SentRow
 from query_api.delivery_states import DeliveryStates
 from query_api.history import Flip, PingRow, Transition
+from query_api.key_uses import KeyUses, Puts
 from query_api.monitor_history import Counts, IncidentRow, Observed, ResultRow, Which
 from query_api.page_history import DayRow, EndedIncident
 from query_api.states import States
@@ -24,19 +23,12 @@ from schemas.base import Micros
 from schemas.check_states import CheckState
 from schemas.monitor_states import MonitorState
 from schemas.requests import Decision, ProjectsRequest
-from schemas.topics import Topic
 
 
 class Clock(Protocol):
     """The time of this process, the test clock's offset included."""
 
     def now(self) -> Micros: ...
-
-
-class Puts(Protocol):
-    """infra.log.sink.Sink, as far as the API needs it."""
-
-    def put(self, topic: Topic | str, key: str | bytes | None, value: bytes | None) -> asyncio.Future[Position]: ...
 
 
 class Asks(Protocol):
@@ -146,11 +138,15 @@ class Parts:
     admin_password: str | None = None
     disk: Disk | None = None
     guard: Guard = field(default_factory=Guard)
+    key_uses: KeyUses = field(init=False)
     source: Acknowledges | None = None
     history: HistoryReads | None = None
     monitor_history: MonitorHistoryReads | None = None
     delivery_history: DeliveryHistoryReads | None = None
     page_history: PageHistoryReads | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "key_uses", KeyUses(self.sink))
 
 
 def parts_of(request: Request) -> Parts:

@@ -1,7 +1,7 @@
 """Definitions: what people decided. The records of the `definitions` topic, written only by the `projects` fold.
 
-Keys are `project/<id>`, `key/<id>`, `channel/<id>`, `check/<id>`, `monitor/<id>`, `maintenance/<id>`,
-`status-page/<id>`, `recipient/<id>`.
+Keys are `project/<id>`, `key/<id>`, `revoked-key/<id>`, `channel/<id>`, `check/<id>`, `monitor/<id>`,
+`maintenance/<id>`, `status-page/<id>`, `recipient/<id>`.
 """
 
 from typing import Annotated, Literal
@@ -60,8 +60,25 @@ KeyScope = Literal[
 ]
 
 
+class FormerPingKey(Fact, tag=False, frozen=True):
+    """A ping key that was replaced: pings received before `until` are accepted under it."""
+
+    key: str
+    until: Micros
+
+
+class FormerSecret(Fact, tag=False, frozen=True):
+    """A webhook secret that was replaced, encrypted: attempts made before `until` are signed with it, too."""
+
+    secret: str
+    until: Micros
+
+
 class Project(Fact, tag="project", frozen=True):
-    """The tenant. `webhook_secret` is encrypted; it signs every channel that has no secret of its own."""
+    """The tenant. `webhook_secret` is encrypted; it signs every channel that has no secret of its own.
+
+    former_ping_keys, former_webhook_secrets: what was rotated out, oldest first; some may have ended.
+    """
 
     id: str
     name: str
@@ -69,6 +86,8 @@ class Project(Fact, tag="project", frozen=True):
     created: Micros
     webhook_secret: str
     check_limit: Annotated[int, Meta(ge=0, le=100_000_000)] | None = None
+    former_ping_keys: tuple[FormerPingKey, ...] = ()
+    former_webhook_secrets: tuple[FormerSecret, ...] = ()
 
 
 class ApiKey(Fact, tag="key", frozen=True):
@@ -88,6 +107,20 @@ class ApiKey(Fact, tag="key", frozen=True):
     expires: Micros | None = None
 
 
+class RevokedKey(Fact, tag="revoked-key", frozen=True):
+    """An API key that was revoked, for people who look back. It opens nothing: even its hash is gone."""
+
+    id: str
+    project: str
+    kind: KeyKind
+    prefix: str
+    created: Micros
+    revoked: Micros
+    name: str = ""
+    scopes: tuple[KeyScope, ...] = ()
+    expires: Micros | None = None
+
+
 class Channel(Fact, tag="channel", frozen=True):
     """Where notices go: to the `url` of a webhook, or to every one of `addresses` of an e-mail channel (`url` is "").
 
@@ -95,6 +128,7 @@ class Channel(Fact, tag="channel", frozen=True):
     site: where this Pingfold was reached when the channel was made; pages named in notices are found below it.
     disabled_at: when it was given up; None again with every change. Its deliveries know why.
     unconfirmed: those of the addresses that get nothing, since their owners have not confirmed that they want it.
+    former_secrets: what `secret` was before it was rotated, oldest first; some may have ended.
     """
 
     id: str
@@ -109,6 +143,7 @@ class Channel(Fact, tag="channel", frozen=True):
     addresses: Addresses = ()
     disabled_at: Micros | None = None
     unconfirmed: Addresses = ()
+    former_secrets: tuple[FormerSecret, ...] = ()
 
 
 class Check(Fact, tag="check", frozen=True):
@@ -141,7 +176,7 @@ class Check(Fact, tag="check", frozen=True):
     channels: tuple[str, ...] = ()
 
 
-Definition = Project | ApiKey | Channel | Check | Monitor | StatusPage | Maintenance | Recipient
+Definition = Project | ApiKey | RevokedKey | Channel | Check | Monitor | StatusPage | Maintenance | Recipient
 
 
 def definition_key(definition: Definition) -> str:

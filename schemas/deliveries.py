@@ -12,7 +12,7 @@ from typing import Annotated, Any
 from msgspec import Meta
 
 from schemas.base import Fact, Micros, Value
-from schemas.definitions import Address, Addresses, AnyNotice, ChannelKind, Notice
+from schemas.definitions import Address, Addresses, AnyNotice, ChannelKind, FormerSecret, Notice
 from schemas.ids import derived_id
 from schemas.ticks import Progress, Tick, TimeCorrected
 
@@ -26,6 +26,7 @@ class Endpoint(Fact, tag="endpoint", frozen=True):
     """A channel as its deliveries need it: a webhook has `url` and `secret` (encrypted), e-mail has `addresses`.
 
     site: stands before the paths in a notice. unconfirmed: those of the addresses to which nothing is sent.
+    former_secrets: attempts made before their `until` are signed with them, too.
     """
 
     id: str
@@ -37,6 +38,7 @@ class Endpoint(Fact, tag="endpoint", frozen=True):
     kind: ChannelKind = "webhook"
     addresses: Addresses = ()
     unconfirmed: Addresses = ()
+    former_secrets: tuple[FormerSecret, ...] = ()
 
     @property
     def confirmed(self) -> Addresses:
@@ -45,8 +47,14 @@ class Endpoint(Fact, tag="endpoint", frozen=True):
 
 
 class EndpointDefined(Fact, tag="endpoint.defined", frozen=True):
+    """A channel was made or changed, and starts afresh: enabled, without failures.
+
+    secret_only: only its secrets have changed; it goes on as it was.
+    """
+
     at: Micros
     endpoint: Endpoint
+    secret_only: bool = False
 
 
 class EndpointRemoved(Fact, tag="endpoint.removed", frozen=True):

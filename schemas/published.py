@@ -18,6 +18,7 @@ from schemas.check_states import CheckStatesRecord
 from schemas.dead_letters import DeadLetter
 from schemas.definitions import Definition
 from schemas.deliveries import DeliveriesEvent, DeliveryStatesRecord
+from schemas.key_uses import KeyUsed
 from schemas.monitor_states import MonitorStatesRecord
 from schemas.pings import PingsEvent
 from schemas.probes import ProbeResultsEvent
@@ -38,6 +39,7 @@ CARRIES: dict[Topic, Any] = {
     topics.CHECK_STATES: CheckStatesRecord,
     topics.MONITOR_STATES: MonitorStatesRecord,
     topics.DELIVERY_STATES: DeliveryStatesRecord,
+    topics.KEY_USES: KeyUsed,
     topics.TRANSITIONS: Transition,
     topics.DECISIONS: Decision,
     topics.DEAD_LETTERS: DeadLetter,

@@ -29,6 +29,11 @@ Limit = Annotated[int, Meta(ge=60, le=31_536_000)]
 Name = Annotated[str, Meta(max_length=100)]
 Slug = Annotated[str, Meta(max_length=100, pattern=r"^[a-z0-9_-]*\Z")]
 Tags = Annotated[str, Meta(max_length=500)]
+PingKey = Annotated[str, Meta(pattern=r"^[-a-zA-Z0-9_]{16,100}\Z")]
+# Seconds.
+DAY = 86_400
+LONGEST_OVERLAP = 30 * DAY
+Overlap = Annotated[int, Meta(ge=0, le=LONGEST_OVERLAP)]
 Keywords = Annotated[str, Meta(max_length=200)]
 
 UniqueField = Literal["name", "slug", "tags", "timeout", "grace"]
@@ -81,6 +86,39 @@ class KeyCreate(Request, tag="key.create", frozen=True):
 
 class KeyRevoke(Request, tag="key.revoke", frozen=True):
     id: str
+
+
+class KeyRotate(Request, tag="key.rotate", frozen=True):
+    """Makes `key`, which opens what the key `id` opens (its name and scopes are taken over).
+
+    The old key is good for `overlap` more seconds, or as long as it would have been; without overlap it is revoked.
+    """
+
+    id: str
+    key: ApiKey
+    overlap: Overlap = DAY
+
+
+class ProjectRotatePingKey(Request, tag="project.rotate-ping-key", frozen=True):
+    """Gives the project another ping key; pings under the old one are accepted for `overlap` more seconds."""
+
+    ping_key: PingKey
+    overlap: Overlap = DAY
+
+
+class ProjectRotateWebhookSecret(Request, tag="project.rotate-webhook-secret", frozen=True):
+    """Gives the project another secret (encrypted) for webhooks; the old one signs, too, for `overlap` more seconds."""
+
+    secret: str
+    overlap: Overlap = DAY
+
+
+class ChannelRotateSecret(Request, tag="channel.rotate-secret", frozen=True):
+    """Gives a webhook another secret (encrypted), its own; what signed it signs, too, for `overlap` more seconds."""
+
+    id: str
+    secret: str
+    overlap: Overlap = DAY
 
 
 class ChannelCreate(Request, tag="channel.create", frozen=True):
@@ -276,6 +314,10 @@ ProjectsRequest = (
     ProjectCreate
     | KeyCreate
     | KeyRevoke
+    | KeyRotate
+    | ProjectRotatePingKey
+    | ProjectRotateWebhookSecret
+    | ChannelRotateSecret
     | ChannelCreate
     | ChannelUpdate
     | ChannelDelete
@@ -305,7 +347,8 @@ class Decision(Fact, tag="decision", frozen=True):
     """The verdict on a request. `id` and `version` name what was made, found or changed; `reason` says why refused.
 
     `refused` reasons: `no such project`, `no such check`, `no such monitor`, `no such window`, `no such channel`,
-    `no such key`, `wrong kind of channel`, `no such status page`, `no such component: x`, `exists`, `limit reached`,
+    `no such key`, `wrong kind of channel`, `wrong kind of key`, `rotated too often`, `no such status page`,
+    `no such component: x`, `exists`, `limit reached`,
     `ambiguous slug`, `depends on itself: x`, `depends on no such monitor: x`, `invalid channel identifier: x`,
     `non-unique channel identifier: x`, `empty channel identifier`, `no such recipient`, `too many requests to confirm`.
     """

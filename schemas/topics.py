@@ -52,6 +52,9 @@ MONITOR_STATES = Topic(
 )
 DELIVERY_STATES = Topic("delivery-states", key="kind/id", cleanup=Cleanup.COMPACT, segment_bytes=_STATES_SEGMENT)
 
+# A compacted topic that no fold writes: when each API key was last used.
+KEY_USES = Topic("key-uses", key="key id", cleanup=Cleanup.COMPACT, segment_bytes=2**20)
+
 # Streams.
 TRANSITIONS = Topic("transitions", key="thing id")
 DECISIONS = Topic("decisions", key="request id", retention_ms=DAY_MS // 24, segment_bytes=16 * 2**20)
@@ -67,6 +70,7 @@ TOPICS = (
     CHECK_STATES,
     MONITOR_STATES,
     DELIVERY_STATES,
+    KEY_USES,
     TRANSITIONS,
     DECISIONS,
     DEAD_LETTERS,

@@ -14,7 +14,7 @@ from infra.log.admin import MAX_MESSAGE_BYTES
 from infra.log.partitioner import partition_of
 from infra.log.sink import NotStored, Position
 from schemas.base import Micros, encode
-from schemas.definitions import Check, definition_key
+from schemas.definitions import Check, Definition, definition_key
 from schemas.pings import Ping, PingsEvent
 from schemas.requests import CheckCreate, Decision, ProjectsRequest
 from schemas.ticks import Tick
@@ -117,7 +117,7 @@ class MemoryReplica:
 
     def __init__(self, directory: Directory) -> None:
         self.fresh = True
-        self.ahead: list[Check] = []
+        self.ahead: list[Definition] = []
         self.looks = 0
         self._directory = directory
 
@@ -163,6 +163,6 @@ class MemoryProjects:
         return Decision(request=request.request, outcome="made", id=request.id, version=1)
 
 
-def add(directory: Directory, check: Check) -> None:
-    """Let a directory know a check."""
-    directory.apply(0, definition_key(check), encode(check))
+def add(directory: Directory, definition: Definition) -> None:
+    """Let a directory know a check, or whatever else."""
+    directory.apply(0, definition_key(definition), encode(definition))

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from confluent_kafka.admin import AclBinding, AclOperation, AclPermissionType, ResourcePatternType, ResourceType
 
-from schemas.topics import DELIVERIES, HEARTBEATS, PINGS, PROBE_RESULTS, PROJECTS, TOPICS, Topic
+from schemas.topics import DELIVERIES, HEARTBEATS, KEY_USES, PINGS, PROBE_RESULTS, PROJECTS, TOPICS, Topic
 
 
 class Rights(NamedTuple):
@@ -21,7 +21,7 @@ class Rights(NamedTuple):
 
 
 ROLES: dict[str, Rights] = {
-    "web": Rights((PROJECTS, PINGS, DELIVERIES, HEARTBEATS)),
+    "web": Rights((PROJECTS, PINGS, DELIVERIES, HEARTBEATS, KEY_USES)),
     "worker": Rights(TOPICS, ("pingfold-fold",), transactional=True),
     "ticker": Rights((PROJECTS, PROBE_RESULTS, DELIVERIES)),
     "prober": Rights((PROBE_RESULTS,), ("pingfold-probers-",)),

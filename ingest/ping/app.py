@@ -150,8 +150,12 @@ class PingApp:
         directory = self._directory
         if target.check:
             return (target.check,) if target.check in directory else ()
-        project = directory.project_of_ping_key.get(target.ping_key)
+        project = self._project_of(target)
         return () if project is None else directory.by_slug(project, target.slug)
+
+    def _project_of(self, target: Target) -> str | None:
+        """The project of the ping key in a target, which counts at the moment of the ping."""
+        return self._directory.project_of_ping_key(target.ping_key, self._clock.now())
 
     def _whose(self, scope: Scope) -> str:
         """The project that a request is for; empty: nobody's."""
@@ -159,7 +163,7 @@ class PingApp:
         if target is None:
             return ""
         check = self._directory.check(target.check) if target.check else None
-        return self._directory.project_of_ping_key.get(target.ping_key, "") if check is None else check.project
+        return self._project_of(target) or "" if check is None else check.project
 
     def _prove(self, name: str) -> Answer:
         """Answer a synthetic ping, of this process or another one: it got as far as a ping would."""
@@ -224,7 +228,7 @@ class PingApp:
 
         With the id comes the place in the rate limit, if it was made by this request, else None.
         """
-        project = self._directory.project_of_ping_key.get(target.ping_key)
+        project = self._project_of(target)
         if not (target.create and project is not None):
             fresh = await self._replica.caught_up(_FRESH_SECONDS)
             found = self._find(target)
@@ -234,7 +238,7 @@ class PingApp:
                 return self._answers.ambiguous
             if not fresh:
                 return self._refuse(target.check or None)
-            project = self._directory.project_of_ping_key.get(target.ping_key)
+            project = self._project_of(target)
             if not target.create or project is None:
                 gentle = target.check and target.kind != "log"  # as on Healthchecks.io
                 return self._answers.ok_not_found if gentle else self._answers.not_found

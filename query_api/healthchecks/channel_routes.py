@@ -1,13 +1,15 @@
-"""Making and removing channels: Pingfold's own addition to the Management API, in its style.
+"""Channels in the Management API: the list that Healthchecks has, and Pingfold's own additions, in its style.
 
-Healthchecks only lists channels. Here a webhook or an e-mail channel can be made by `POST channels/`, removed by
-`DELETE channels/<id>`, and the owners of its addresses asked again by `POST channels/<id>/confirmation`.
+Healthchecks only lists channels, with id, name and kind; `details=1` tells more. Here a webhook or an e-mail channel is
+made by `POST channels/`, its secret rotated by `POST channels/<id>/rotate-secret`, the owners of its addresses asked
+again by `POST channels/<id>/confirmation`, and it is removed by `DELETE channels/<id>`.
 """
 
+from functools import partial
 from typing import Annotated
 
 import msgspec
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Query, Response
 from msgspec import UNSET, Meta, UnsetType
 from msgspec.structs import replace
 
@@ -15,8 +17,11 @@ from infra.secrets import of_channel
 from query_api.auth import Body, Writer
 from query_api.channel_fields import BadField, blocked_addresses, mailbox, must_be_confirmed, webhook
 from query_api.healthchecks import openapi
+from query_api.healthchecks.check_object import isostring
 from query_api.healthchecks.desk import Desk, TheDesk
+from query_api.healthchecks.project_routes import SecretBody, judged
 from query_api.refusals import Refusal, json_answer
+from query_api.rotation import rotate_channel_secret
 from schemas.definitions import Channel, Notice
 from schemas.ids import new_id
 from schemas.requests import ChannelCreate, ChannelDelete, ConfirmationResend
@@ -38,6 +43,24 @@ class Wanted(msgspec.Struct, forbid_unknown_fields=True):
     secret: Annotated[str, Meta(min_length=8, max_length=200)] | UnsetType | None = UNSET
     on_every_check: bool = False
     api_key: str = ""
+
+
+@router.get("/channels/", responses=openapi.CHANNELS)
+@router.get("/channels", include_in_schema=False)
+async def list_channels(
+    desk: TheDesk, caller: Writer, details: Annotated[str, Query(description="1: everything there is to tell.")] = ""
+) -> Response:
+    """The channels of the project."""
+    channels = desk.parts.directory.channels_of(caller.project)
+    if details == "1":
+        return json_answer({"channels": [_detailed(desk, one) for one in channels]})
+    return json_answer({"channels": [_listed(one) for one in channels]})
+
+
+def _listed(channel: Channel) -> dict[str, object]:
+    """As Healthchecks has it; e-mail channels also name the addresses that nobody has confirmed."""
+    more = {"unconfirmed": list(channel.unconfirmed)} if channel.kind == "email" else {}
+    return {"id": channel.id, "name": channel.name, "kind": channel.kind, **more}
 
 
 @router.post("/channels/", status_code=201, responses={201: openapi.CHANNEL})
@@ -98,6 +121,15 @@ async def delete_channel(desk: TheDesk, caller: Writer, code: str) -> Response:
     return json_answer(_object(channel))
 
 
+@router.post("/channels/{code}/rotate-secret", responses=openapi.SECRET, openapi_extra=openapi.SECRET_FIELDS)
+async def rotate_secret(desk: TheDesk, body: Body, caller: Writer, code: str) -> Response:
+    """Give a webhook another secret, its own. What signed it so far signs, too, until the overlap has ended."""
+    channel, wanted = _owned(desk, caller.project, code), judged(body, SecretBody)
+    ask = partial(desk.ask, caller.project)
+    made = await rotate_channel_secret(desk.parts, ask, channel, wanted.overlap, wanted.secret)
+    return json_answer({"secret": made.value, "former_until": isostring(made.former_until)})
+
+
 def _owned(desk: Desk, project: str, code: str) -> Channel:
     """The project's channel with this id."""
     channel = desk.parts.directory.channel(code)
@@ -106,6 +138,19 @@ def _owned(desk: Desk, project: str, code: str) -> Channel:
     if channel.project != project:
         raise Refusal(403)
     return channel
+
+
+def _detailed(desk: Desk, channel: Channel) -> dict[str, object]:
+    health = desk.parts.delivery_states.health(channel.id)
+    return {
+        **_object(channel),
+        "created": isostring(channel.created),
+        "disabled": health.disabled,
+        "disabled_at": isostring(health.disabled_at),
+        "disabled_because": health.disabled_because or None,
+        "failures": health.failures,
+        "last_success": isostring(health.last_success),
+    }
 
 
 def _object(channel: Channel) -> dict[str, object]:

@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 from query_api.healthchecks.fields import LONGEST, SHORTEST, UNIQUE_FIELDS
 from query_api.healthchecks.slugs import MAX_SLUG
 from schemas.definitions import NOTICES
+from schemas.requests import DAY, LONGEST_OVERLAP
 
 Schema: TypeAlias = dict[str, Any]
 Responses: TypeAlias = dict[int | str, dict[str, Any]]
@@ -123,6 +124,17 @@ _CHANNEL_WHOLE: dict[str, Schema] = _CHANNEL | {
 }
 
 
+# What is told of a channel to whoever asks for details.
+_CHANNEL_DETAILS: dict[str, Schema] = _CHANNEL_WHOLE | {
+    "created": _TIME,
+    "disabled": _FLAG | {"description": "Nothing is sent any more: it failed for too long, or said that it is gone."},
+    "disabled_at": _null_or(_TIME),
+    "disabled_because": _null_or(_text()),
+    "failures": _COUNT | {"description": "Attempts that failed since the last success."},
+    "last_success": _null_or(_TIME),
+}
+
+
 def _all_of(properties: dict[str, Schema], *optional: str) -> Schema:
     required = [name for name in properties if name not in optional]
     return {"type": "object", "properties": properties, "required": required}
@@ -155,7 +167,17 @@ CREATED: Responses = {
 }
 CHECKS: Responses = {200: _json("The checks.", _list_of("checks", _CHECK))}
 CHANNEL = _json("The channel.", _all_of(_CHANNEL_WHOLE, "url", "email", "unconfirmed"))
-CHANNELS: Responses = {200: _json("The channels.", _list_of("channels", _all_of(_CHANNEL, "unconfirmed")))}
+CHANNELS: Responses = {
+    200: _json(
+        "The channels; `details=1` tells all fields.",
+        _list_of("channels", _all_of(_CHANNEL_DETAILS, *(_CHANNEL_DETAILS.keys() - {"id", "name", "kind"}))),
+    )
+}
+_FORMER_UNTIL = _null_or(_TIME | {"description": "Until then the former one counts, too; null: it does not."})
+PING_KEY: Responses = {200: _json("The new ping key.", _all_of({"ping_key": _text(), "former_until": _FORMER_UNTIL}))}
+SECRET: Responses = {
+    200: _json("The new secret, told only now.", _all_of({"secret": _text(), "former_until": _FORMER_UNTIL}))
+}
 PINGS: Responses = {200: _json("The newest pings, newest first.", _list_of("pings", _all_of(_PING, "duration")))}
 PING_BODY: Responses = {
     200: {"description": "The body as it was kept.", "content": {"text/plain": {"schema": _text(format="binary")}}}
@@ -165,3 +187,26 @@ NOT_PAUSED: Responses = {
     409: {"description": "The check is not paused.", "content": {"text/plain": {"schema": _text()}}}
 }
 CHECK_FIELDS: Schema = {"requestBody": {"content": {"application/json": {"schema": REQUEST}}}}
+
+_OVERLAP: dict[str, Schema] = {
+    "overlap": {
+        "type": "integer",
+        "minimum": 0,
+        "maximum": LONGEST_OVERLAP,
+        "default": DAY,
+        "description": "So many seconds the former one counts, too.",
+    },
+    "api_key": REQUEST["properties"]["api_key"],
+}
+_SECRET: dict[str, Schema] = {
+    "secret": _null_or({"type": "string", "minLength": 8, "maxLength": 200, "description": "Made if left out."})
+}
+
+
+def _body(properties: dict[str, Schema]) -> Schema:
+    schema = {"type": "object", "properties": properties}
+    return {"requestBody": {"content": {"application/json": {"schema": schema}}}}
+
+
+OVERLAP_FIELDS = _body(_OVERLAP)
+SECRET_FIELDS = _body(_OVERLAP | _SECRET)

@@ -1,4 +1,4 @@
-"""Checks and channels: list, create, read, update, delete, pause, resume (docs/compatibility/management.md).
+"""Checks: list, create, read, update, delete, pause, resume (docs/compatibility/management.md).
 
 Collections answer with and without the final slash; a single check has none.
 """
@@ -20,9 +20,8 @@ from query_api.healthchecks.fields import (
     wanted,
     with_derived_slug,
 )
-from query_api.parts import TheParts
 from query_api.refusals import Refusal, json_answer
-from schemas.definitions import Channel, Check
+from schemas.definitions import Check
 from schemas.ids import new_id
 from schemas.pings import CheckPaused, CheckResumed
 from schemas.requests import CheckCreate, CheckDelete, CheckFields, CheckUpdate, UniqueField
@@ -122,20 +121,6 @@ async def resume_check(desk: TheDesk, _body: Body, caller: Writer, code: str) ->
         return Response("check is not paused", 409, media_type="text/plain")
     await desk.command(check, CheckResumed(at=desk.parts.clock.now()))
     return await desk.answer(check)
-
-
-@router.get("/channels/", tags=["channels"], responses=openapi.CHANNELS)
-@router.get("/channels", include_in_schema=False)
-async def list_channels(parts: TheParts, caller: Writer) -> Response:
-    """The channels of the project."""
-    channels = parts.directory.channels_of(caller.project)
-    return json_answer({"channels": [_listed(one) for one in channels]})
-
-
-def _listed(channel: Channel) -> dict[str, object]:
-    """As the anchor has it; e-mail channels also name the addresses that nobody has confirmed."""
-    more = {"unconfirmed": list(channel.unconfirmed)} if channel.kind == "email" else {}
-    return {"id": channel.id, "name": channel.name, "kind": channel.kind, **more}
 
 
 def _tags(check: Check) -> set[str]:

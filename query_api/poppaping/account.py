@@ -1,14 +1,19 @@
 """The account: what the project is, and what it uses. Any valid key may ask."""
 
+from functools import partial
+
 from fastapi import APIRouter, Response
 
 from infra.clickhouse import Unavailable
 from query_api.poppaping import openapi
+from query_api.poppaping.alerts import Rotation
 from query_api.poppaping.answers import ERRORS, one, time
-from query_api.poppaping.auth import Anyone
+from query_api.poppaping.auth import AlertsWriter, Anyone, JsonObject
+from query_api.poppaping.bodies import judged
 from query_api.poppaping.desk import TheDesk
 from query_api.poppaping.results import history_of, unavailable
 from query_api.refusals import json_answer
+from query_api.rotation import rotate_webhook_secret
 from schemas.base import SECOND
 
 router = APIRouter(tags=["account"], responses=ERRORS)
@@ -38,6 +43,18 @@ async def read_account(desk: TheDesk, key: Anyone) -> Response:
             },
         }
     )
+
+
+@router.post(
+    "/account/rotate-webhook-secret",
+    responses=openapi.one_of(openapi.SECRET),
+    openapi_extra=openapi.body_of(Rotation),
+)
+async def rotate_secret(desk: TheDesk, key: AlertsWriter, body: JsonObject) -> Response:
+    """Give the project another webhook secret (Pingfold's own). The former one signs, too, until the overlap ends."""
+    wanted, ask = judged(body, Rotation), partial(desk.ask, key)
+    made = await rotate_webhook_secret(desk.parts, ask, key.project, wanted.overlap_seconds, wanted.secret)
+    return one({"secret": made.value, "former_until": time(made.former_until)})
 
 
 @router.get("/account/usage", responses=openapi.answers(openapi.USAGE))

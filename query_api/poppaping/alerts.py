@@ -1,6 +1,7 @@
 """Alert channels: list and make, as PoppaPing has it; reading, changing and deleting one is Pingfold's own."""
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Annotated
 
 import msgspec
@@ -22,20 +23,28 @@ from query_api.channel_fields import (
     webhook,
 )
 from query_api.poppaping import openapi
-from query_api.poppaping.answers import ERRORS, MOST_PER_PAGE, Fault, Page, PerPage, cut, listed, one
+from query_api.poppaping.answers import ERRORS, MOST_PER_PAGE, Fault, Page, PerPage, cut, listed, one, time
 from query_api.poppaping.auth import AlertsReader, AlertsWriter, JsonObject
 from query_api.poppaping.bodies import judged
 from query_api.poppaping.channel_desk import Channels
 from query_api.poppaping.desk import VISIBLE_WITHIN
+from query_api.rotation import Secret, rotate_channel_secret
 from schemas.definitions import Notice
 from schemas.ids import new_id
-from schemas.requests import ChannelCreate, ChannelDelete, ChannelFields, ChannelUpdate, ConfirmationResend
+from schemas.requests import (
+    DAY,
+    ChannelCreate,
+    ChannelDelete,
+    ChannelFields,
+    ChannelUpdate,
+    ConfirmationResend,
+    Overlap,
+)
 
 router = APIRouter(tags=["alerts"], responses=ERRORS)
 
 _Url = Annotated[str, Meta(max_length=2_000)]
 _Name = Annotated[str, Meta(max_length=100)]
-_Secret = Annotated[str, Meta(min_length=8, max_length=200)]
 
 
 class Wanted(msgspec.Struct, forbid_unknown_fields=True):
@@ -50,7 +59,7 @@ class Wanted(msgspec.Struct, forbid_unknown_fields=True):
     addresses: list[str] | UnsetType = UNSET
     name: _Name = ""
     events: tuple[Notice, ...] | None = None
-    secret: _Secret | None = None
+    secret: Secret | None = None
     on_every_monitor: bool = False
 
 
@@ -60,9 +69,16 @@ class Changes(msgspec.Struct, forbid_unknown_fields=True):
     name: _Name | UnsetType = UNSET
     events: tuple[Notice, ...] | UnsetType = UNSET
     url: _Url | UnsetType = UNSET
-    secret: _Secret | UnsetType | None = UNSET
+    secret: Secret | UnsetType | None = UNSET
     email: str | UnsetType = UNSET
     addresses: list[str] | UnsetType = UNSET
+
+
+class Rotation(msgspec.Struct, forbid_unknown_fields=True):
+    """secret: the new one; made by Pingfold if left out. overlap_seconds: so long the former one signs, too."""
+
+    secret: Secret | None = None
+    overlap_seconds: Overlap = DAY
 
 
 @router.get("/alerts", responses=openapi.list_of(openapi.CHANNEL))
@@ -149,6 +165,19 @@ async def request_confirmation(desk: Channels, key: AlertsWriter, id: str) -> Re
         raise Fault(409, "The owners of the addresses want no mail from here.", "recipients_blocked")
     await desk.ask(key, ConfirmationResend(request=new_id(), at=parts.clock.now(), id=id))
     return one(desk.channel_object(channel), 202)
+
+
+@router.post(
+    "/alert-channels/{id}/rotate-secret",
+    responses=openapi.one_of(openapi.SECRET),
+    openapi_extra=openapi.body_of(Rotation),
+)
+async def rotate_secret(desk: Channels, key: AlertsWriter, id: str, body: JsonObject) -> Response:
+    """Give a webhook another secret, its own. What signed it so far signs, too, until the overlap has ended."""
+    channel, wanted = await desk.channel(key, id), judged(body, Rotation)
+    ask = partial(desk.ask, key)
+    made = await rotate_channel_secret(desk.parts, ask, channel, wanted.overlap_seconds, wanted.secret)
+    return one({"secret": made.value, "former_until": time(made.former_until)})
 
 
 @router.delete("/alert-channels/{id}", responses=openapi.one_of(openapi.DELETED))

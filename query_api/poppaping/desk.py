@@ -140,6 +140,8 @@ def _fault(reason: str) -> Fault:
             return Fault(404, "Status page not found.")
         case _ if reason.startswith("no such component"):
             return Fault(400, f"Field 'components': {reason}.")
+        case "rotated too often":
+            return Fault(409, "Rotated too often: too many former ones still count.", "conflict")
         case "no such project":
             return Fault(401, "Invalid API key.")
         case _ if reason.startswith("depends on"):

@@ -135,6 +135,10 @@ ACCOUNT = _object(
         expires_at=_told(_TIME_OR_NULL, "Null: never."),
     ),
 )
+SECRET = _object(
+    secret=_told(_TEXT, "The new one, told only now."),
+    former_until=_told(_TIME_OR_NULL, "Until then the former one signs, too; null: it does not."),
+)
 DELETED = _object(id=_ID, deleted=_FLAG)
 
 CHANNEL = _object(

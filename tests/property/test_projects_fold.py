@@ -14,7 +14,7 @@ from processors.fold import Context, Effect, Record, Session, View
 from processors.project_index import ProjectIndex
 from processors.projects import Projects, ProjectsPartition
 from schemas.base import SECOND, encode
-from schemas.definitions import Channel, Check, Project, definition_key
+from schemas.definitions import ApiKey, Channel, Check, Project, definition_key
 from schemas.deliveries import ConfirmationRequested, EndpointDefined, EndpointRemoved
 from schemas.ids import derived_id
 from schemas.monitors import Monitor
@@ -25,6 +25,7 @@ from schemas.requests import (
     ChannelCreate,
     ChannelDelete,
     ChannelFields,
+    ChannelRotateSecret,
     ChannelUpdate,
     CheckCreate,
     CheckDelete,
@@ -32,11 +33,16 @@ from schemas.requests import (
     CheckUpdate,
     ConfirmationResend,
     Decision,
+    KeyCreate,
+    KeyRevoke,
+    KeyRotate,
     MonitorCreate,
     MonitorDelete,
     MonitorFields,
     MonitorUpdate,
     ProjectCreate,
+    ProjectRotatePingKey,
+    ProjectRotateWebhookSecret,
     ProjectsEvent,
     ProjectsRequest,
     RecipientBlock,
@@ -88,6 +94,8 @@ mail_ids = st.sampled_from([str(UUID(int=n)) for n in range(50, 53)])
 addresses = st.sampled_from(["a@example.org", "A@example.org", "b@example.org", "c+d@example.org"])
 address_lists = st.lists(addresses, min_size=1, max_size=3).map(tuple)
 monitor_ids = st.sampled_from([str(UUID(int=n)) for n in range(40, 44)])
+key_ids = st.sampled_from([str(UUID(int=n)) for n in (50, 51, 52)])
+overlaps = st.sampled_from([0, 10, 60])
 page_ids = st.sampled_from([str(UUID(int=n)) for n in (30, 31)])
 words = st.sampled_from(["", "a", "b"])
 times = st.integers(0, 70).map(lambda seconds: START + seconds * SECOND)
@@ -146,6 +154,15 @@ def owned(owner: str) -> st.SearchStrategy[Event]:
     recipients = addresses.map(lambda address: recipient_id(owner, address))
     readdressed = st.builds(ChannelFields, addresses=address_lists)
     create = st.builds(CheckCreate, **request, id=check_ids, fields=fields, unique=uniques, provision=st.booleans())
+    keys = st.builds(
+        ApiKey,
+        id=key_ids,
+        project=st.just(owner),
+        kind=st.just("poppaping"),
+        hash=st.just("h"),
+        prefix=st.just("p"),
+        created=st.just(0),
+    )
     events: st.SearchStrategy[Any] = st.one_of(
         create,
         create,
@@ -161,6 +178,12 @@ def owned(owner: str) -> st.SearchStrategy[Event]:
         st.builds(RecipientConfirm, **request, id=recipients),
         st.builds(RecipientBlock, **request, id=recipients),
         st.builds(ProjectCreate, **request, project=st.just(project)),
+        st.builds(KeyCreate, **request, key=keys),
+        st.builds(KeyRevoke, **request, id=key_ids),
+        st.builds(KeyRotate, **request, id=key_ids, key=keys, overlap=overlaps),
+        st.builds(ProjectRotatePingKey, **request, ping_key=st.sampled_from(["a" * 16, "b" * 16]), overlap=overlaps),
+        st.builds(ProjectRotateWebhookSecret, **request, secret=words, overlap=overlaps),
+        st.builds(ChannelRotateSecret, **request, id=channel_ids, secret=words, overlap=overlaps),
         st.builds(StatusPageCreate, **request, id=page_ids, fields=pages),
         st.builds(StatusPageUpdate, **request, id=page_ids, fields=pages),
         st.builds(StatusPageDelete, **request, id=page_ids),

@@ -66,6 +66,11 @@ def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, dead_port: int) -> Run:
         ("time", "mend"),
         ("key", "create", "healthchecks"),
         ("key", "revoke", "x"),
+        ("key", "list"),
+        ("key", "rotate", "x"),
+        ("project", "list"),
+        ("project", "rotate-ping-key"),
+        ("project", "rotate-webhook-secret"),
         ("project", "create", "Backups"),
         ("migrate",),
     ],
@@ -77,7 +82,10 @@ def test_while_pingfold_is_stopped_a_command_says_what_to_start(run: Run, argume
     assert "\n" not in told
 
 
-@pytest.mark.parametrize("arguments", [("ping", "backup"), ("channel", "list"), ("channel", "create", "webhook", "x")])
+@pytest.mark.parametrize(
+    "arguments",
+    [("ping", "backup"), ("channel", "list"), ("channel", "create", "webhook", "x"), ("channel", "rotate-secret", "x")],
+)
 def test_a_command_says_where_the_address_that_does_not_answer_is_from(
     run: Run, tmp_path: Path, dead_port: int, arguments: tuple[str, ...]
 ) -> None:

@@ -37,6 +37,7 @@ def test_index_tells_every_topic() -> None:
         "check-states": "state",
         "monitor-states": "state",
         "delivery-states": "state",
+        "key-uses": "state",
         "transitions": "stream",
         "decisions": "stream",
         "dead-letters": "stream",

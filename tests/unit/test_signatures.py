@@ -41,3 +41,13 @@ def test_poppaping_signs_with_the_whole_text() -> None:
 def test_any_other_text_is_its_own_key(secret: str) -> None:
     assert standard_key(secret) == secret.encode()
     assert standard_signature(secret, "id", 1, b"{}").startswith("v1,")
+
+
+def test_while_a_secret_is_rotated_the_headers_are_signed_with_both() -> None:
+    body, other, third = b'{"event":"monitor.down"}', "whsec_" + base64.b64encode(bytes(range(24))).decode(), "a word"
+    headers = signature_headers(SECRET, "d1b0f0d2", int(time.time()), body, (other, third))
+    for secret in (SECRET, other):
+        assert Webhook(secret).verify(body, headers) == {"event": "monitor.down"}
+    assert len(headers["webhook-signature"].split(" ")) == 3
+    # PoppaPing's header is compared as a whole: it is that of the receivers that know the oldest.
+    assert headers["X-PoppaPing-Signature"] == poppaping_signature(other, body)

@@ -1,0 +1,30 @@
+"""Tables and times as commands print them: plain lines that a terminal can show and other tools can cut."""
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+
+import typer
+
+from schemas.base import SECOND, Micros
+
+
+def print_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Columns as wide as they need to be, two blanks between. What cannot be printed is replaced."""
+    lines = [tuple(head), *(tuple(_printable(cell) for cell in row) for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    for line in lines:
+        typer.echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+
+
+def minute(at: Micros | None) -> str:
+    """A time for people, UTC; a dash when there is none."""
+    return "-" if at is None else datetime.fromtimestamp(at // SECOND, UTC).strftime("%Y-%m-%d %H:%M")
+
+
+def iso(at: Micros | None) -> str | None:
+    """A time for programs."""
+    return None if at is None else datetime.fromtimestamp(at // SECOND, UTC).isoformat()
+
+
+def _printable(text: str) -> str:
+    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)

@@ -1,0 +1,108 @@
+"""Rotating ping keys and webhook secrets, in whatever API: what is asked of the `projects` fold, and what is answered.
+
+What is new is made here unless it is given, and is told once, in the answer. A secret that was encrypted with a key
+which is lost can be rotated like any other; as nobody can sign with it, there is no overlap then.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Annotated, NamedTuple
+
+from msgspec import Meta
+
+from infra.secrets import SecretError, new_ping_key, new_webhook_secret, of_channel, of_project
+from query_api.parts import Parts
+from schemas.base import SECOND, Micros
+from schemas.definitions import Channel, FormerPingKey, FormerSecret
+from schemas.ids import new_id
+from schemas.requests import (
+    ChannelRotateSecret,
+    Decision,
+    Overlap,
+    ProjectRotatePingKey,
+    ProjectRotateWebhookSecret,
+    ProjectsRequest,
+)
+
+VISIBLE_WITHIN = 3.0
+
+# A secret as people may choose it.
+Secret = Annotated[str, Meta(min_length=8, max_length=200)]
+# How an API asks the fold; a refusal ends the request in the form of that API.
+Ask = Callable[[ProjectsRequest], Awaitable[Decision]]
+# The former values in a definition that has the new one; None: this process has not read it.
+Formers = Callable[[], Sequence[FormerPingKey | FormerSecret] | None]
+
+
+class Rotated(NamedTuple):
+    """What counts from now on, and until when the former one does, too; None: it does not."""
+
+    value: str
+    former_until: Micros | None
+
+
+async def rotate_ping_key(parts: Parts, ask: Ask, project: str, overlap: Overlap) -> Rotated:
+    """Another ping key for a project."""
+    key, at = new_ping_key(), parts.clock.now()
+    await ask(ProjectRotatePingKey(request=new_id(), at=at, ping_key=key, overlap=overlap))
+
+    def formers() -> Sequence[FormerPingKey] | None:
+        now = parts.directory.projects.get(project)
+        return now.former_ping_keys if now is not None and now.ping_key == key else None
+
+    return Rotated(key, await _until(parts, formers, at, overlap))
+
+
+async def rotate_webhook_secret(
+    parts: Parts, ask: Ask, project: str, overlap: Overlap, secret: str | None = None
+) -> Rotated:
+    """Another secret for the webhooks of a project that have none of their own."""
+    secret, place, at = secret or new_webhook_secret(), of_project(project), parts.clock.now()
+    sealed, before = parts.encrypt(secret, place), parts.directory.projects.get(project)
+    if before is None or not _can_be_read(parts, before.webhook_secret, place):
+        overlap = 0
+    await ask(ProjectRotateWebhookSecret(request=new_id(), at=at, secret=sealed, overlap=overlap))
+
+    def formers() -> Sequence[FormerSecret] | None:
+        now = parts.directory.projects.get(project)
+        return now.former_webhook_secrets if now is not None and now.webhook_secret == sealed else None
+
+    return Rotated(secret, await _until(parts, formers, at, overlap))
+
+
+async def rotate_channel_secret(
+    parts: Parts, ask: Ask, channel: Channel, overlap: Overlap, secret: str | None = None
+) -> Rotated:
+    """Another secret for one webhook, its own from now on."""
+    secret, places, at = secret or new_webhook_secret(), signing_places(channel), parts.clock.now()
+    sealed, project = parts.encrypt(secret, of_channel(channel.id)), parts.directory.projects.get(channel.project)
+    before = channel.secret or ("" if project is None else project.webhook_secret)
+    if not _can_be_read(parts, before, *places):
+        overlap = 0
+    await ask(ChannelRotateSecret(request=new_id(), at=at, id=channel.id, secret=sealed, overlap=overlap))
+
+    def formers() -> Sequence[FormerSecret] | None:
+        now = parts.directory.channel(channel.id)
+        return now.former_secrets if now is not None and now.secret == sealed else None
+
+    return Rotated(secret, await _until(parts, formers, at, overlap))
+
+
+def signing_places(channel: Channel) -> tuple[str, str]:
+    """Where a secret that signs the webhooks of a channel may have been given."""
+    return of_channel(channel.id), of_project(channel.project)
+
+
+def _can_be_read(parts: Parts, sealed: str, *places: str) -> bool:
+    try:
+        parts.decrypt(sealed, *places)
+    except SecretError:
+        return False
+    return True
+
+
+async def _until(parts: Parts, formers: Formers, at: Micros, overlap: Overlap) -> Micros | None:
+    """When the overlap ends. Waits until this process has read what the fold made; what is new is told in any case."""
+    await parts.definitions_replica.wait(lambda: formers() is not None, VISIBLE_WITHIN)
+    if overlap == 0:
+        return None
+    return max((former.until for former in formers() or ()), default=at + overlap * SECOND)

@@ -1,0 +1,60 @@
+"""Keys of a real Pingfold: rotated with an overlap, listed with their last use, revoked for every API."""
+
+import json
+from typing import Any
+
+import pytest
+from standardwebhooks import Webhook
+
+from schemas.topics import KEY_USES
+from tests.pingfold_process import Pingfold, Receiver, wait_until
+
+pytestmark = pytest.mark.system
+
+
+def made(pingfold: Pingfold, *arguments: str) -> Any:
+    """What a command has made."""
+    done = pingfold.command(*arguments, "--json")
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_the_life_of_keys(pingfold: Pingfold, receiver: Receiver) -> None:
+    project = made(pingfold, "project", "create", "Rotating")
+    of, first = ("--project", project["id"]), project["healthchecks_key"]
+
+    # Ping keys: the former one is accepted beside the new one.
+    check = pingfold.api("POST", "/checks/", {"name": "job", "slug": "job"}, key=first)
+    assert check.status_code == 201, check.text
+    new_ping_key = made(pingfold, "project", "rotate-ping-key", *of)["ping_key"]
+    for key in (project["ping_key"], new_ping_key):
+        assert wait_until(lambda key=key: pingfold.get(f"/ping/{key}/job").text == "OK", what=key)  # type: ignore[misc]
+    assert pingfold.credentials.ping_key not in (project["ping_key"], new_ping_key)  # another project's
+
+    # Webhook secrets: what is sent during the overlap is signed with both.
+    channel = pingfold.api("POST", "/channels/", {"url": receiver.url, "on_every_check": True}, key=first).json()
+    rotated = pingfold.api("POST", f"/channels/{channel['id']}/rotate-secret", {}, key=first)
+    assert rotated.status_code == 200, rotated.text
+    id = check.json()["uuid"]
+    pingfold.good_ping(id, "fail")
+    notice = receiver.wait(id, "monitor.down", timeout=30.0)
+    for secret in (project["webhook_secret"], rotated.json()["secret"]):
+        assert Webhook(secret).verify(notice.body, {name.lower(): value for name, value in notice.headers.items()})
+
+    # API keys: both work until the old one expires; a revoked one is refused; both are listed, with their last use.
+    [listed] = made(pingfold, "key", "list", *of)
+    assert listed["prefix"] == first[:8]
+    new = made(pingfold, "key", "rotate", listed["id"], *of)
+    wait_until(lambda: pingfold.api("GET", "/checks/", key=new["key"]).status_code == 200, what="the new key works")
+    assert pingfold.api("GET", "/checks/", key=first).status_code == 200
+    wait_until(lambda: {one["key"] for one in pingfold.values(KEY_USES)} >= {listed["id"], new["id"]}, what="uses")
+    revoked = pingfold.command("key", "revoke", new["id"], *of)
+    assert revoked.returncode == 0, revoked.stderr
+    wait_until(lambda: pingfold.api("GET", "/checks/", key=new["key"]).status_code == 401, what="it is refused")
+    told = {one["id"]: one for one in made(pingfold, "key", "list", *of)}
+    assert set(told) == {listed["id"], new["id"]}
+    assert told[new["id"]]["revoked"]
+    assert told[listed["id"]]["expires"]
+    assert all(one["last_used"] for one in told.values())
+    # Seldom, however many requests there were.
+    assert len([one for one in pingfold.values(KEY_USES) if one["key"] == listed["id"]]) <= 2
