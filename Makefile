@@ -1,7 +1,7 @@
 # make run    start the whole of Pingfold on this machine; Ctrl-C stops it
 # make test   lint, types and every test, on the real Kafka and the embedded ClickHouse
 # make check  lint and types only
-# make unit   the tests that need neither Java nor Kafka
+# make unit   the quick tests: neither Java nor Kafka is needed, and less than a minute
 # make fmt    lint that mends, and the format
 # make docs   write the generated pages
 
@@ -38,7 +38,7 @@ test: check
 	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadscope --no-loadscope-reorder
 
 unit: install
-	$(BIN)/python -m pytest -q -n auto tests/unit
+	$(BIN)/python -m pytest -q -n auto -m 'not slow' tests/unit
 
 fmt: install
 	$(BIN)/ruff check --fix .

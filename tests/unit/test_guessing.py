@@ -127,6 +127,7 @@ def test_budgets_are_bounded_and_fill_up(monkeypatch: pytest.MonkeyPatch) -> Non
     assert 0 < budgets.wait("a") <= 10.0
 
 
+@pytest.mark.slow
 async def test_guesses_at_one_page_keep_no_other_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     hashes, stored = Hashes(), hash_password("the right one")
     guesses = [hashes.is_right("attacked", f"guess {n}", stored) for n in range(40)]

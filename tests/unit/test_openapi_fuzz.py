@@ -42,6 +42,7 @@ _MAKE: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # of the library itself
 @SCHEMA.parametrize()  # type: ignore[untyped-decorator]
 @settings(max_examples=10, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
+import pytest
+
 from infra.log.reading import Stored
 from pingfold.replay.made import of_types
 from pingfold.replay.outcome import EQUAL
@@ -80,6 +82,7 @@ def peak(events: int, folder: Path) -> int:
     return most
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_journal(tmp_path: Path) -> None:
     """100,000 events and 33,334 effects, each of which would take some 300 bytes if it were kept."""
     few, many = peak(10_000, tmp_path), peak(100_000, tmp_path)

@@ -574,6 +574,7 @@ async def test_a_password_is_nowhere_in_the_log(harness: Harness) -> None:
     assert "scrypt" not in answer.text
 
 
+@pytest.mark.slow
 async def test_many_wrong_passwords_at_once_are_put_off(harness: Harness) -> None:
     page = await make(harness, password=PASSWORD)
     answers = await asyncio.gather(*(shown(harness, page, **basic(f"guess {n}")) for n in range(30)))
