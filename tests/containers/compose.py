@@ -4,6 +4,7 @@ Where the engine has a bridge network a container's port is published on loopbac
 has none (an engine started with `--bridge=none`) the container shares the host's network and listens on loopback.
 """
 
+import re
 import resource
 import time
 from collections.abc import Iterator, Mapping
@@ -19,6 +20,12 @@ from testcontainers.core.container import DockerContainer
 from infra.embedded.ports import HOST
 
 COMPOSE = Path(__file__).resolve().parents[2] / "infra/compose/docker-compose.yml"
+# What the compose file wants from the environment. No digits: ports are exchanged in its texts.
+GIVEN = {
+    "PINGFOLD_KAFKA_SASL_PASSWORD": "of-kafka-in-a-test",
+    "PINGFOLD_CLICKHOUSE_PASSWORD": "of-clickhouse-in-a-test",
+}
+_ASKED = re.compile(r"\$\{(\w+)(?::\?[^}]*)?\}")
 _HEALTHY_SECONDS = 120
 _SECOND = 1_000_000_000  # Docker counts in nanoseconds
 
@@ -34,9 +41,18 @@ class Service(NamedTuple):
 
 
 def services() -> dict[str, dict[str, Any]]:
-    """What the compose file says, by the names of the services."""
+    """What the compose file says, by the names of the services, with `GIVEN` put in where it asks for it."""
     found: dict[str, dict[str, Any]] = yaml.safe_load(COMPOSE.read_text())["services"]
+    for service in found.values():
+        written = service["environment"].items()
+        service["environment"] = {
+            name: _ASKED.sub(lambda asked: GIVEN[asked[1]], str(value)) for name, value in written
+        }
     return found
+
+
+def _given(asked: "re.Match[str]") -> str:
+    return GIVEN[asked[1]]
 
 
 def has_bridge(client: Any) -> bool:

@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
+from infra.embedded.logins import Login
 from infra.embedded.ports import HOST, free_port
-from tests.containers.compose import Service, has_bridge, running, services
+from infra.log.cluster import embedded_cluster
+from tests.containers.compose import GIVEN, Service, has_bridge, running, services
 from tests.containers.images import OWN, NotToBeHad, connected, image_for
 
 
@@ -25,13 +27,14 @@ def engine() -> Iterator[Any]:
 
 @pytest.fixture(scope="session")
 def kafka(engine: Any) -> Iterator[Service]:
-    """Its address: bootstrap servers."""
+    """Its address: a cluster with its login."""
     image, bridged = _image(engine, "kafka"), has_bridge(engine)
     port = free_port()
     # The broker calls itself by the address that it tells its clients: its port is the same inside and outside.
     inside = {9092: port, 9093: free_port(taken=frozenset({port}))}
     with running(image, services()["kafka"], bridged, inside, published={port: port}, more={}) as container:
-        yield Service(f"{HOST}:{port}", container)
+        login = Login("pingfold", GIVEN["PINGFOLD_KAFKA_SASL_PASSWORD"])
+        yield Service(embedded_cluster(f"{HOST}:{port}", login), container)
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,7 @@ from infra.embedded.kafka import BROKER_PROPERTIES
 from tests.containers.compose import services
 
 # What fits the embedded broker to one small machine (threads, heap, how soon it is back after a kill) or to tests; and
-# how one logs in there: the container is for this host alone, and whoever opens it to others chooses their own.
+# its authorizer, which tells apart users: the container has one.
 OF_THE_MACHINE = frozenset(
     {
         "authorizer.class.name",
@@ -17,16 +17,12 @@ OF_THE_MACHINE = frozenset(
         "log.cleaner.dedupe.buffer.size",
         "log.cleaner.io.buffer.size",
         "log.cleaner.threads",
-        "listener.security.protocol.map",
         "log.index.size.max.bytes",
         "metadata.max.idle.interval.ms",
         "num.io.threads",
         "num.network.threads",
         "num.recovery.threads.per.data.dir",
         "offsets.topic.num.partitions",
-        "sasl.enabled.mechanisms",
-        "sasl.mechanism.controller.protocol",
-        "sasl.mechanism.inter.broker.protocol",
         "share.coordinator.state.topic.num.partitions",
         "share.coordinator.threads",
         "transaction.state.log.num.partitions",
