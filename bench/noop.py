@@ -22,6 +22,7 @@ def main() -> None:
         await send(answer.body)
 
     async def serve(stop: Stop) -> None:
+        stop.started()
         await serve_http(app, bind(settings.host, settings.port), Room(), stop)
 
     run_role("noop", settings.data, serve, {})

@@ -7,7 +7,7 @@ data folder.
 import json
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
-from infra.availability import kafka_answers
+from infra.availability import kafka_fault
 from infra.embedded.logins import Login, login_file, read_login
 from infra.embedded.ports import HOST
 from infra.log.cluster import Cluster, cluster_of, embedded_cluster
@@ -27,14 +27,14 @@ def kafka_of(settings: Settings) -> Cluster:
     if servers is not None and servers != f"{HOST}:{_ports(settings).get('kafka')}":
         return cluster_of(settings, servers)
     address = _embedded(settings, "kafka", "KAFKA_BOOTSTRAP_SERVERS")
-    return embedded_cluster(address, read_login(login_file(settings.data, "kafka")))
+    return embedded_cluster(address, read_login(login_file(settings.data, "kafka")), settings.kafka_prefix)
 
 
 def answering_kafka_of(settings: Settings) -> Cluster:
     """Kafka's bootstrap address, for a command that cannot wait. Raises `NotRunning` when nobody answers there."""
     bootstrap = kafka_of(settings)
-    if not kafka_answers(bootstrap, _PATIENCE_SECONDS):
-        raise NotRunning(f"Kafka does not answer at {bootstrap}: {what_to_do(settings)}")
+    if fault := kafka_fault(bootstrap, _PATIENCE_SECONDS):
+        raise NotRunning(f"Kafka does not answer at {bootstrap} ({fault}): {what_to_do(settings)}")
     return bootstrap
 
 

@@ -5,12 +5,16 @@ All of it is read at once at the start, which is what a start takes. When it is 
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 from dataclasses import dataclass
+
+from confluent_kafka import KafkaException
 
 from infra.clocks import ClockReports
 from infra.decisions import Decisions
 from infra.directory import Directory
-from infra.log.admin import cluster_id, partition_count
+from infra.log.admin import installation_id
+from infra.log.arrival import Waiting
 from infra.log.replica import Replica
 from infra.log.sink import Sink
 from infra.progress import FoldProgress
@@ -27,7 +31,7 @@ from schemas.topics import CHECK_STATES, DEFINITIONS, DELIVERY_STATES, HEARTBEAT
 
 @dataclass(frozen=True, kw_only=True)
 class Followed:
-    """`installation`: the id of the Kafka cluster."""
+    """`installation`: see `infra.log.admin.installation_id`."""
 
     bootstrap: str
     installation: str | None
@@ -46,10 +50,28 @@ class Followed:
     clocks: ClockReports
 
 
-async def follow(stack: contextlib.AsyncExitStack, settings: Settings, slot: str) -> Followed:
-    """Load everything; `stack` closes it."""
+async def follow_when_there(
+    stack: contextlib.AsyncExitStack, settings: Settings, slot: str, waits: Callable[[str], None]
+) -> Followed:
+    """Load everything, however long Kafka is away; `waits` is told why, each time. `stack` closes it."""
     bootstrap = kafka_of(settings)
-    partitions = await asyncio.to_thread(partition_count, bootstrap)
+    waiting = Waiting(bootstrap, waits)
+    while True:
+        partitions = await waiting.partitions()
+        async with contextlib.AsyncExitStack() as trying:
+            try:
+                followed = await _follow(trying, settings, bootstrap, partitions, slot)
+            except (KafkaException, TimeoutError) as error:  # it has gone away again
+                why = waiting.passing(error)
+            else:
+                stack.push_async_exit(trying.pop_all())
+                return followed
+        await waiting.pause(why)
+
+
+async def _follow(
+    stack: contextlib.AsyncExitStack, settings: Settings, bootstrap: str, partitions: int, slot: str
+) -> Followed:
     directory, progress = Directory(), FoldProgress(partitions)
     states, monitor_states, delivery_states = States(CheckState), States(MonitorState), DeliveryStates()
     peers, clocks, clock = Peers(slot), ClockReports(), Clock(settings)
@@ -70,7 +92,8 @@ async def follow(stack: contextlib.AsyncExitStack, settings: Settings, slot: str
     for one in (definitions, running, beats, decisions):
         stack.push_async_callback(one.close)
     *_, installation = await asyncio.gather(
-        *(one.start() for one in (definitions, running, beats, decisions)), asyncio.to_thread(cluster_id, bootstrap)
+        *(one.start() for one in (definitions, running, beats, decisions)),
+        asyncio.to_thread(installation_id, bootstrap),
     )
     progress.loaded()
     clocks.begin(clock.now() - clock.offset)

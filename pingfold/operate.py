@@ -15,6 +15,7 @@ from infra import clickhouse_migrations, clickhouse_retention
 from infra.clock_watch import ClockWatch
 from infra.decisions import Decisions, NoVerdict
 from infra.log import admin
+from infra.log.arrival import Waiting
 from infra.log.reading import read_to_end
 from infra.log.replica import Replica
 from infra.log.sink import Sink
@@ -60,7 +61,7 @@ class Failed(Exception):
 async def tick(settings: Settings, slot: str, stop: Stop) -> None:
     """The ticker process."""
     bootstrap = kafka_of(settings)
-    partitions = await asyncio.to_thread(admin.partition_count, bootstrap)
+    partitions = await Waiting(bootstrap).partitions()
     sink, dues = Sink(bootstrap), FoldProgress(partitions)
     states = Replica(
         bootstrap,

@@ -8,7 +8,7 @@ import time
 from infra.clock_watch import ClockWatch
 from infra.clocks import may_probe
 from infra.disk import Disk
-from infra.log.admin import partition_count
+from infra.log.arrival import Waiting
 from infra.log.sink import Sink
 from infra.own_servers import guard_of
 from infra.process import Stop
@@ -34,7 +34,7 @@ _MOST = 16_384
 async def serve_prober(settings: Settings, region: str, slot: str, stop: Stop) -> None:
     """Probe until `stop` is set."""
     bootstrap = kafka_of(settings)
-    partitions = await asyncio.to_thread(partition_count, bootstrap)
+    partitions = await Waiting(bootstrap).partitions()
     async with contextlib.AsyncExitStack() as stack:
         sink = Sink(bootstrap)
         stack.push_async_callback(sink.close)

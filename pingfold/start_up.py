@@ -15,11 +15,12 @@ from typing import Any, NamedTuple, TypeVar
 import httpx
 from confluent_kafka import KafkaError, KafkaException
 
-from infra.availability import clickhouse_answers, kafka_answers
+from infra.availability import clickhouse_answers, kafka_answers, kafka_fault
 from infra.clickhouse import Address
 from infra.embedded import kafka, ports
 from infra.embedded.logins import login_file, made_login
 from infra.log import admin
+from infra.log.clients import passes
 from infra.log.sink import NotStored, Sink
 from infra.metrics_key import bearer, metrics_key
 from infra.retention import topic_retention
@@ -44,19 +45,6 @@ _DEATHS = 3
 _AGAIN_SECONDS = 1.0
 # Whether the public address leads here is known some seconds after the web process listens.
 _PUBLIC_LOOKS, _PUBLIC_LOOK_SECONDS = 15, 1.0
-# What says that Kafka cannot be reached now; whatever else it answers does not pass by itself.
-_PASSING = frozenset(
-    {
-        KafkaError._TRANSPORT,
-        KafkaError._ALL_BROKERS_DOWN,
-        KafkaError._TIMED_OUT,
-        KafkaError._TIMED_OUT_QUEUE,
-        KafkaError._RESOLVE,
-        KafkaError.REQUEST_TIMED_OUT,
-        KafkaError.BROKER_NOT_AVAILABLE,
-        KafkaError.NETWORK_EXCEPTION,
-    }
-)
 
 
 class Server(NamedTuple):
@@ -124,7 +112,7 @@ class StartUp:
         if "Kafka" in servers:
             await self._until("Kafka", lambda: asyncio.to_thread(kafka.answers, self._kafka), servers["Kafka"].role)
         else:
-            await self._until("Kafka", lambda: asyncio.to_thread(kafka_answers, self._kafka))
+            await self._until("Kafka", self._kafka_answers)
         migrate = partial(admin.migrate, self._kafka, settings.partitions, retention_ms=topic_retention(settings))
         count = await self._insist(partial(asyncio.to_thread, migrate))
         say("pingfold", f"Kafka is ready; {count} partitions")
@@ -165,6 +153,9 @@ class StartUp:
         finally:
             await sink.close()
 
+    async def _kafka_answers(self) -> bool | str:
+        return await asyncio.to_thread(kafka_fault, self._kafka) or True
+
     async def _insist(self, do: Callable[[], Awaitable[T]]) -> T:
         """Do what needs Kafka, as often as it takes while Kafka cannot be reached. Raises what does not pass."""
         while True:
@@ -172,7 +163,7 @@ class StartUp:
                 return await do()
             except (KafkaException, NotStored, TimeoutError) as error:
                 cause = error.args[0] if error.args else "no answer in time"
-                if isinstance(cause, KafkaError) and not (cause.retriable() or cause.code() in _PASSING):
+                if isinstance(cause, KafkaError) and not passes(cause):
                     raise
                 self._say("pingfold", f"Kafka does not answer: {cause}; trying again")
                 await asyncio.sleep(_AGAIN_SECONDS)

@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import gc
 import socket
+from collections.abc import Callable
 from dataclasses import astuple
 from functools import partial
 from typing import Any
@@ -25,6 +26,7 @@ from infra.http_server.room import Room
 from infra.http_server.serve import BACKLOG
 from infra.http_server.serve import serve as serve_http
 from infra.log.group_progress import GroupProgress
+from infra.log.sink import NotStored
 from infra.metrics_key import metrics_key
 from infra.own_servers import guard_of
 from infra.process import Stop
@@ -32,6 +34,7 @@ from infra.secrets import Vault
 from infra.settings import Settings
 from infra.tasks import persistent, vital
 from infra.time_watch import keep_telling
+from ingest.clock import Clock
 from ingest.ping.app import PingApp
 from ingest.ping.measures import keep_measuring
 from ingest.ping.source import Source
@@ -39,7 +42,8 @@ from ingest.ping.urls import is_ping
 from ingest.prober.assignment import group_of
 from pingfold import credentials
 from pingfold.addresses import clickhouse_of
-from pingfold.followed import Followed, follow
+from pingfold.door import Door
+from pingfold.followed import Followed, follow_when_there
 from pingfold.open_files import connections
 from processors.history import GROUP, Sources
 from query_api import operations
@@ -56,40 +60,79 @@ log = structlog.get_logger(__name__)
 
 
 async def serve(settings: Settings, listener: socket.socket, slot: str, pings: bool, api: bool, stop: Stop) -> None:
-    """Serve on `listener` until `stop` is set."""
+    """Serve on `listener` until `stop` is set. While Kafka is away at the start, everything is answered 503."""
     async with contextlib.AsyncExitStack() as stack:
-        followed = await follow(stack, settings, slot)
-        _watch_clocks(stack, followed, "web" if pings else "api", slot)
-        source = _source(settings, followed, slot) if pings else None
-        clickhouse = ClickHouse(Address.parse(clickhouse_of(settings)))
-        stack.push_async_callback(clickhouse.close)
-        vault, disk = Vault.open(settings), Disk(settings)
-        readiness = _readiness(settings, followed, clickhouse, vault, disk, source)
-        looking = vital(readiness.keep_looking(), name="readiness")
-        stack.callback(looking.cancel)
-        rest = FastAPI(openapi_url=None)
-        if api:
-            rest = create_app(await asyncio.to_thread(_parts, settings, followed, clickhouse, vault, source))
-        key, clock, clocks = metrics_key(settings), followed.clock, followed.clocks
-        rest.include_router(
-            operations.router(
-                readiness, followed.progress, clocks, followed.bootstrap, clock, disk, settings.instance, key
-            )
-        )
-        ping_app = None
+        key = metrics_key(settings)
+        door = Door(Clock(settings), {"instance": settings.instance} if settings.instance else {}, key)
+        room = _room(settings, door.refuse)
+        serving: list[asyncio.Task[None]] = []
+
+        def open_door(why: str = "") -> None:
+            door.why = why
+            if not serving:
+                serving.append(vital(serve_http(door, listener, room, stop), name="http"))
+                stack.callback(serving[0].cancel)
+
+        followed = await follow_when_there(stack, settings, slot, open_door)
+        app, source = await _application(stack, settings, followed, slot, pings, api, key, door)
         if source is not None:
-            definitions, decisions = followed.definitions, followed.decisions
-            ping_app = PingApp(settings, clock, followed.sink, followed.directory, definitions, decisions, source)
-            await source.begin()
+            await _begin(source, open_door)
             stack.push_async_callback(source.close)
-            measuring = vital(keep_measuring(ping_app, source), name="ping-measures")
-            stack.callback(measuring.cancel)
         # What is loaded stays: walking through it again and again would hold up every request for a tenth of a second.
         gc.collect()
         gc.freeze()
-        room = _room(settings, source)
         log.info("web.listening", url=settings.base_url, connections=room.bounds.most)
-        await serve_http(_dispatch(ping_app, rest), listener, room, stop)
+        door.lead_to(app)
+        stop.started()
+        open_door()
+        await serving[0]
+
+
+async def _begin(source: Source, waits: Callable[[str], None]) -> None:
+    """Begin the source, however long Kafka takes."""
+    while True:
+        try:
+            return await source.begin()
+        except NotStored as error:  # it has gone away again
+            log.warning("kafka.awaited", why=str(error))
+            waits(str(error))
+
+
+async def _application(
+    stack: contextlib.AsyncExitStack,
+    settings: Settings,
+    followed: Followed,
+    slot: str,
+    pings: bool,
+    api: bool,
+    key: str,
+    door: Door,
+) -> tuple[Any, Source | None]:
+    """What answers, and the source of pings, which has still to begin."""
+    _watch_clocks(stack, followed, "web" if pings else "api", slot)
+    source = _source(settings, followed, slot) if pings else None
+    if source is not None:
+        door.tell(partial(source.refuse, None))
+    clickhouse = ClickHouse(Address.parse(clickhouse_of(settings)))
+    stack.push_async_callback(clickhouse.close)
+    vault, disk = Vault.open(settings), Disk(settings)
+    readiness = _readiness(settings, followed, clickhouse, vault, disk, source)
+    looking = vital(readiness.keep_looking(), name="readiness")
+    stack.callback(looking.cancel)
+    rest = FastAPI(openapi_url=None)
+    if api:
+        rest = create_app(await asyncio.to_thread(_parts, settings, followed, clickhouse, vault, source))
+    clock, clocks = followed.clock, followed.clocks
+    rest.include_router(
+        operations.router(readiness, followed.progress, clocks, followed.bootstrap, clock, disk, settings.instance, key)
+    )
+    if source is None:
+        return rest, None
+    definitions, decisions = followed.definitions, followed.decisions
+    ping_app = PingApp(settings, clock, followed.sink, followed.directory, definitions, decisions, source)
+    measuring = vital(keep_measuring(ping_app, source), name="ping-measures")
+    stack.callback(measuring.cancel)
+    return _dispatch(ping_app, rest), source
 
 
 def _watch_clocks(stack: contextlib.AsyncExitStack, followed: Followed, role: str, slot: str) -> None:
@@ -173,13 +216,12 @@ def _readiness(
     )
 
 
-def _room(settings: Settings, source: Source | None) -> Room:
+def _room(settings: Settings, refuse: Callable[[], None] | None) -> Room:
     """Room for as many connections as settings and the limit of open files allow."""
     allowed = connections(settings.connections + BACKLOG)
     most = min(settings.connections, max(allowed - BACKLOG, allowed // 2))
     of_peer = settings.connections_per_peer
     most_per_peer = max(1, most // 4) if of_peer is None else of_peer or most
-    refuse = None if source is None else partial(source.refuse, None)
     return Room(BOUNDS._replace(most=most, most_per_peer=most_per_peer), settings.trusted_proxies, refuse)
 
 
@@ -192,10 +234,7 @@ def _admin_password(settings: Settings) -> str | None:
         return None
 
 
-def _dispatch(ping_app: PingApp | None, rest: Any) -> Any:
-    if ping_app is None:
-        return rest
-
+def _dispatch(ping_app: PingApp, rest: Any) -> Any:
     async def dispatch(scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "http" and is_ping(scope["path"]):
             await ping_app(scope, receive, send)

@@ -73,7 +73,6 @@ async def serve(app: Any, listener: socket, room: Room, stop: Stop) -> None:
         vital(heed(), name="stop"),
         persistent(lambda: keep_looking(server, room), name="connections"),
     ]
-    stop.started()
     try:
         await server.serve(sockets=[listener])
     finally:

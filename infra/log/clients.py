@@ -13,6 +13,19 @@ from confluent_kafka import Consumer, KafkaError, KafkaException
 from infra.liveness import Activity
 
 _CLOSE_SECONDS = 3.0
+# What says that Kafka cannot be reached now; whatever else it answers does not pass by itself.
+_PASSING = frozenset(
+    {
+        KafkaError._TRANSPORT,
+        KafkaError._ALL_BROKERS_DOWN,
+        KafkaError._TIMED_OUT,
+        KafkaError._TIMED_OUT_QUEUE,
+        KafkaError._RESOLVE,
+        KafkaError.REQUEST_TIMED_OUT,
+        KafkaError.BROKER_NOT_AVAILABLE,
+        KafkaError.NETWORK_EXCEPTION,
+    }
+)
 # A consumer to which nothing comes is asked so often whether it still finds its broker, and given so long to answer.
 _ASK_SECONDS = 10.0
 _ANSWER_SECONDS = 5.0
@@ -28,6 +41,11 @@ class ClientLost(Exception):
 def is_lost(error: KafkaError) -> bool:
     """Whether the client that reports this error will never work again."""
     return error.fatal() or error.code() in _LOST
+
+
+def passes(error: KafkaError) -> bool:
+    """Whether the same question may be answered in a while, with nothing changed by anybody."""
+    return bool(error.retriable()) or error.code() in _PASSING
 
 
 def raise_if_lost(error: KafkaError, client: str) -> None:

@@ -34,7 +34,7 @@ class World:
         self.problems: dict[str, str] = {}
         self.warnings: list[dict[str, str]] = []
         self.said: list[str] = []
-        monkeypatch.setattr(start_up, "kafka_answers", lambda _: self.kafka_answers)
+        monkeypatch.setattr(start_up, "kafka_fault", lambda _: "" if self.kafka_answers else "it is away")
         monkeypatch.setattr(admin, "migrate", lambda *_, **__: self._fail(self.migrations))
         monkeypatch.setattr(StartUp, "_first_project", self._first_project)
         monkeypatch.setattr(StartUp, "_ask", self._ask)
@@ -131,7 +131,7 @@ async def test_a_kafka_that_is_away_is_waited_for(tmp_path: Path, monkeypatch: p
     world.migrations.append(TimeoutError())
     world.puts = [NotStored("Kafka did not confirm the record within 8 s")]
     async with starting(world, tmp_path) as start:
-        await world.until(lambda: any(line.startswith("waiting for Kafka") for line in world.said))
+        await world.until(lambda: "waiting for Kafka: it is away" in world.said)
         assert not world.kept
         world.kafka_answers = True
         async with asyncio.timeout(30):

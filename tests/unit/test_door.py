@@ -1,0 +1,128 @@
+"""What a web process answers before it can serve, and how long a role waits for Kafka at its start."""
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+from confluent_kafka import KafkaError, KafkaException
+
+from infra.log import arrival
+from infra.log.admin import WrongPartitionCount
+from infra.log.arrival import Waiting
+from infra.settings import Settings
+from ingest.clock import Clock
+from pingfold.door import Door
+
+KEY = "a key of figures"
+
+
+def door() -> Door:
+    return Door(Clock(Settings()), {"instance": "this"}, KEY)
+
+
+async def ask(app: Any, path: str, method: str = "GET", **headers: str) -> tuple[int, dict[str, str], bytes]:
+    """Status, headers, body."""
+    sent: list[Any] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    given = [(name.encode(), value.encode()) for name, value in headers.items()]
+    await app({"type": "http", "path": path, "method": method, "headers": given}, None, send)
+    start, body = sent
+    return start["status"], {n.decode(): v.decode() for n, v in start["headers"]}, body["body"]
+
+
+async def test_nothing_is_served_and_everybody_is_told_when_to_come_again() -> None:
+    one = door()
+    one.why = "127.0.0.1:9092: connection refused"
+    for path in ("/healthz", "/readyz", "/api/v3/checks/", "/ping/key/job", "/", "/metrics"):
+        status, headers, _ = await ask(one, path)
+        assert (status, headers["retry-after"], headers["connection"]) == (503, "5", "close"), path
+    status, _, body = await ask(one, "/ping/key/job", "POST")
+    assert (status, body) == (503, b"not recorded: Pingfold is starting and waits for Kafka, try again later")
+    assert (await ask(one, "/ping/key/job", "HEAD"))[2] == b""
+
+
+async def test_health_and_readiness() -> None:
+    one = door()
+    one.why = "127.0.0.1:9092: connection refused"
+    for path in ("/healthz", "/readyz"):
+        _, headers, body = await ask(one, path)
+        assert headers["content-type"] == "application/json"
+        assert json.loads(body) == {"status": "starting", "instance": "this"}
+    _, _, body = await ask(one, "/readyz", authorization=f"Bearer {KEY}")
+    assert json.loads(body)["problems"] == [{"part": "Kafka", "reason": one.why}]
+
+
+async def test_refused_pings_are_told_from_the_first_on() -> None:
+    one, told = door(), list[int]()
+    before = Clock(Settings()).now()
+    await ask(one, "/ping/~synthetic/web-1-7-abc")
+    await ask(one, "/healthz")
+    one.tell(told.append)
+    assert not told, "nobody's ping was refused"
+    one = door()
+    await ask(one, "/ping/key/job")
+    first = Clock(Settings()).now()
+    await ask(one, "/ping/key/job")
+    one.tell(told.append)
+    assert len(told) == 1
+    assert before <= told[0] <= first
+    await ask(one, "/ping/key/job")
+    assert len(told) == 2
+    assert told[1] >= first
+
+
+async def test_it_leads_to_the_application() -> None:
+    one = door()
+
+    async def app(scope: Any, _receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": scope["path"].encode()})
+
+    one.lead_to(app)
+    assert await ask(one, "/healthz") == (200, {}, b"/healthz")
+
+
+class Kafka:
+    """What it answers, one after the other: why nobody is there, an error of the question, or the count."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *answers: str | Exception | int) -> None:
+        self.answers = list(answers)
+        monkeypatch.setattr(arrival, "kafka_fault", lambda _: self.fault())
+        monkeypatch.setattr(arrival, "partition_count", lambda _: self.count())
+        monkeypatch.setattr(arrival, "_AGAIN_SECONDS", 0.0)
+
+    def fault(self) -> str:
+        return str(self.answers.pop(0)) if isinstance(self.answers[0], str) else ""
+
+    def count(self) -> int:
+        answer = self.answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return int(answer)
+
+
+async def test_a_kafka_that_is_away_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    away = KafkaException(KafkaError(KafkaError._TRANSPORT, "nobody is there"))
+    Kafka(monkeypatch, "connection refused", "connection refused", away, 8)
+    why: list[str] = []
+    assert await asyncio.wait_for(Waiting("nowhere", why.append).partitions(), 30) == 8
+    assert why == ["connection refused", "connection refused", "nobody is there"]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        WrongPartitionCount("topic pings is not there"),
+        KafkaException(KafkaError(KafkaError._AUTHENTICATION, "no")),
+    ],
+)
+async def test_what_does_not_pass_by_itself_is_not_waited_for(
+    monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    Kafka(monkeypatch, "connection refused", error)
+    with pytest.raises(type(error)):
+        await asyncio.wait_for(Waiting("nowhere").partitions(), 30)
