@@ -14,6 +14,7 @@ _LONGEST = 100
 _PATTERNS = {
     "rdap": "a URL is expected, such as https://data.iana.org/rdap/dns.json, or none",
     "heartbeat_url": "a URL is expected, such as https://pingfold.example.org/ping/<uuid>",
+    "kafka_prefix": "at most 100 letters, digits, dots, underscores and hyphens are expected",
     "metrics_key": "16 to 200 letters, digits and signs without blanks are expected",
     "regions": "a name of at most 40 lower-case letters, digits and hyphens is expected",
 }

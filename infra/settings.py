@@ -176,6 +176,8 @@ class Settings(BaseSettings):
     kafka_ssl_key_location: str | None = None
     kafka_ssl_key_password: str | None = Field(None, repr=False)
     kafka_ssl_endpoint_identification_algorithm: Literal["https", "none"] | None = None
+    # Stands before the names of topics, consumer groups and transactional ids, so that a cluster can be shared.
+    kafka_prefix: str = Field("", pattern=r"^[A-Za-z0-9._-]{0,100}$")
     kafka_bootstrap_servers: str | None = Field(None, validation_alias="KAFKA_BOOTSTRAP_SERVERS")
     # Instead of those in CLICKHOUSE_URL, for whoever keeps secrets apart from addresses.
     clickhouse_user: str | None = None

@@ -23,6 +23,24 @@ def unheeded(settings: Settings) -> list[str]:
         for name in names:
             if getattr(settings, server.lower()) is not None and name in settings.model_fields_set:
                 lines.append(f"PINGFOLD_{name.upper()} is of the embedded server, and {server} names another one")
+    return [*lines, *_unheeded_logins(settings)]
+
+
+def _unheeded_logins(settings: Settings) -> list[str]:
+    """What is said of how to log in to Kafka, and does nothing."""
+    given = settings.kafka_security
+    names = {name: f"PINGFOLD_KAFKA_{name.replace('.', '_').upper()}" for name in given}
+    if given and settings.kafka_bootstrap_servers is None:
+        first = next(iter(names.values()))
+        return [f"{first} is set and KAFKA_BOOTSTRAP_SERVERS is not: the embedded Kafka has a login of its own"]
+    protocol = given.get("security.protocol", "PLAINTEXT")
+    lines = []
+    for kind, works, wanted in (
+        ("sasl.", protocol.startswith("SASL_"), "sasl_plaintext or sasl_ssl: nobody logs in"),
+        ("ssl.", protocol.endswith("SSL"), "ssl or sasl_ssl: nothing is encrypted"),
+    ):
+        if not works and (useless := [name for name in names if name.startswith(kind)]):
+            lines.append(f"{names[useless[0]]} is set and PINGFOLD_KAFKA_SECURITY_PROTOCOL is not {wanted}")
     return lines
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 
 from infra.embedded.logins import Login
-from infra.log.cluster import Cluster, embedded_cluster, security_of
+from infra.log.cluster import Cluster, embedded_cluster, prefix_of, security_of
 from infra.private_files import replace_whole, write_once
 from infra.secrets import (
     Vault,
@@ -39,13 +39,14 @@ class NoCredentials(Exception):
 
 
 class Credentials(msgspec.Struct, frozen=True, kw_only=True):
-    """What the file holds. kafka: bootstrap address; kafka_user, kafka_password: of the embedded one; clickhouse: its
-    URL, with user and password; project: id of the default project."""
+    """What the file holds. kafka: bootstrap address; kafka_user, kafka_password: of the embedded one; kafka_prefix:
+    of all our names there; clickhouse: its URL, with user and password; project: id of the default project."""
 
     url: str
     kafka: str
     kafka_user: str = ""
     kafka_password: str = ""
+    kafka_prefix: str = ""
     clickhouse: str
     project: str
     ping_key: str
@@ -61,8 +62,8 @@ class Credentials(msgspec.Struct, frozen=True, kw_only=True):
     def cluster(self) -> Cluster:
         """Kafka, for clients."""
         if not self.kafka_user:
-            return Cluster(self.kafka)
-        return embedded_cluster(self.kafka, Login(self.kafka_user, self.kafka_password))
+            return Cluster(self.kafka, prefix=self.kafka_prefix)
+        return embedded_cluster(self.kafka, Login(self.kafka_user, self.kafka_password), self.kafka_prefix)
 
     def __repr__(self) -> str:
         return f"Credentials(url={self.url!r}, project={self.project!r})"  # the rest must not end up in a log
@@ -129,6 +130,12 @@ def with_servers(path: Path, url: str, kafka: str, clickhouse: str) -> Credentia
     """The credentials in the file, which is brought up to date when Pingfold or its servers are elsewhere, or have
     another login. Raises `NoCredentials`."""
     known = load(path)
+    if known.kafka_prefix != prefix_of(kafka):
+        raise NoCredentials(
+            f"{path} is of the Pingfold whose names in Kafka begin with '{known.kafka_prefix}', and "
+            f"PINGFOLD_KAFKA_PREFIX is '{prefix_of(kafka)}': that is another Pingfold, with nothing in it. Set it "
+            "back, or give that one another PINGFOLD_DATA"
+        )
     current = msgspec.structs.replace(known, url=url, **_of_kafka(kafka), clickhouse=clickhouse)
     if current != known:
         replace_whole(path, _written(current))
@@ -149,7 +156,7 @@ def replace_values(path: Path, project: str, values: Mapping[str, str]) -> bool:
 def _of_kafka(kafka: str) -> dict[str, str]:
     login = security_of(kafka)
     user, password = login.get("sasl.username", ""), login.get("sasl.password", "")
-    return {"kafka": str(kafka), "kafka_user": user, "kafka_password": password}
+    return {"kafka": str(kafka), "kafka_user": user, "kafka_password": password, "kafka_prefix": prefix_of(kafka)}
 
 
 def _written(credentials: Credentials) -> bytes:

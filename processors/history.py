@@ -21,7 +21,8 @@ from infra.clickhouse import Address, Unavailable, connect, told_apart
 from infra.disk import Disk
 from infra.liveness import LIVENESS, STALL_SECONDS
 from infra.log.clients import Pulse, close_consumer, raise_if_lost
-from infra.log.cluster import client_config, cluster_of
+from infra.log.cluster import cluster_of
+from infra.log.connect import new_consumer
 from infra.settings import Settings
 from processors.history_hours import HourKeeper
 from processors.history_marks import Marks, begin
@@ -132,7 +133,7 @@ class HistoryWriter:
 
     def write(self, stop: threading.Event) -> None:
         """Write until `stop` is set. Raises `ClientLost` when Kafka says that this client is done for good."""
-        consumer = Consumer(self._config())
+        consumer = new_consumer(self._bootstrap, self._config())
         sources = self._sources
         consumer.subscribe(
             [sources.pings, sources.probes, sources.transitions, sources.dead_letters],
@@ -166,7 +167,6 @@ class HistoryWriter:
 
     def _config(self) -> dict[str, Any]:
         return {
-            **client_config(self._bootstrap),
             "group.id": self._group,
             "group.instance.id": f"{self._group}-{self._slot}",
             "session.timeout.ms": 10_000,

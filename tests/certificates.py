@@ -26,20 +26,27 @@ class Authority:
 
     def server(self, *names: str, expires: datetime | None = None, self_signed: bool = False) -> ssl.SSLContext:
         """A server's context with a certificate for `names`, host names or addresses."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self.pair("Server of a test", *names, expires=expires, self_signed=self_signed))
+        return context
+
+    def pair(
+        self, subject: str, *names: str, expires: datetime | None = None, self_signed: bool = False, password: str = ""
+    ) -> Path:
+        """A file (PEM) with a key and its certificate. password: of the key."""
         key = ec.generate_private_key(ec.SECP256R1())
-        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Server of a test")])
         until = expires or datetime.now(UTC) + 90 * DAY
-        certificate = self._sign(subject, key, until, names, key if self_signed else None)
+        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, subject)])
+        certificate = self._sign(name, key, until, names, key if self_signed else None)
         file = self._folder / f"{certificate.serial_number:x}.pem"
+        encryption: serialization.KeySerializationEncryption = serialization.NoEncryption()
+        if password:
+            encryption = serialization.BestAvailableEncryption(password.encode())
         file.write_bytes(
-            key.private_bytes(
-                serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-            )
+            key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption)
             + certificate.public_bytes(serialization.Encoding.PEM)
         )
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(file)
-        return context
+        return file
 
     def _sign(
         self,

@@ -17,7 +17,7 @@ from pathlib import Path
 from infra.embedded import kafka
 from infra.embedded.logins import Login, login_file, made_login
 from infra.embedded.ports import HOST, remembered
-from infra.log.cluster import embedded_cluster, security_of
+from infra.log.cluster import embedded_cluster, prefix_of, security_of
 from pingfold.addresses import clickhouse_url
 
 _START_SECONDS = 60.0
@@ -83,12 +83,17 @@ class Server:
         self.start()
 
 
-def start_kafka(data: Path, heap: str = "384m", others: Sequence[Login] = ()) -> Server:
-    """A Kafka that keeps its data under `data/kafka`; `address` is a `Cluster`. others: users who may do little."""
+def start_kafka(data: Path, heap: str = "384m", others: Sequence[Login] = (), more: str = "") -> Server:
+    """A Kafka that keeps its data under `data/kafka`; `address` is a `Cluster`.
+
+    others: users who may do little. more: properties of the broker besides, and instead of, those that it always has.
+    """
     data.mkdir(parents=True, exist_ok=True)
     jars = kafka.install(kafka.default_cache())
     port, controller_port = remembered(data, "kafka"), remembered(data, "kafka-controller")
     cluster = embedded_cluster(f"{HOST}:{port}", kafka.prepare(jars, data, port, controller_port, others))
+    with (data / "kafka" / "server.properties").open("a") as properties:
+        properties.write(more)
     return Server(
         name="kafka",
         address=cluster,
@@ -101,7 +106,7 @@ def start_kafka(data: Path, heap: str = "384m", others: Sequence[Login] = ()) ->
 def environment_of(bootstrap: str) -> dict[str, str]:
     """How another process is told of a Kafka: settings, as for an existing one."""
     security = {f"PINGFOLD_KAFKA_{name.replace('.', '_').upper()}": v for name, v in security_of(bootstrap).items()}
-    return {"KAFKA_BOOTSTRAP_SERVERS": str(bootstrap), **security}
+    return {"KAFKA_BOOTSTRAP_SERVERS": str(bootstrap), "PINGFOLD_KAFKA_PREFIX": prefix_of(bootstrap), **security}
 
 
 def start_clickhouse(data: Path) -> Server:

@@ -18,12 +18,12 @@ from typing import Any
 from zlib import crc32
 
 import msgspec
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 from confluent_kafka.admin import NewTopic
 from msgspec.structs import replace
 
 from infra.log.admin import admin_client, end_offsets, migrate, topic_config
-from infra.log.cluster import client_config
+from infra.log.connect import new_consumer, new_producer
 from infra.log.reading import Stored, arrived
 from infra.log.sink import producer_config
 from processors.fold import Fold, Record, Session, View
@@ -85,14 +85,14 @@ class Process:
 class World:
     """The topics and the workers of one `Toy`."""
 
-    def __init__(self, bootstrap: str, name: str, data: Path, session: float = 10.0) -> None:
+    def __init__(self, bootstrap: str, name: str, data: Path, session: float = 10.0, count: int = 8) -> None:
         self.bootstrap, self.toy, self.data, self.session = bootstrap, Toy(name), data, session
         self.workers: list[Process] = []
         # What Kafka has acknowledged, in order per key.
         self.acknowledged: dict[str, list[int]] = defaultdict(list)
         self.connect()
         data.mkdir(parents=True, exist_ok=True)
-        migrate(bootstrap, 8)  # dead-letters; the tests that share this Kafka agree on the deployment's count
+        migrate(bootstrap, count)  # dead-letters; the tests that share a Kafka agree on the deployment's count
         admin = admin_client(bootstrap)
         there = admin.list_topics(timeout=10).topics
         wanted = [topic for topic in self.toy.topics if topic.name not in there]
@@ -103,7 +103,9 @@ class World:
 
     def connect(self) -> None:
         """Begin a new producer: one whose journal loses records goes on as if they were there, and is refused."""
-        self._producer = Producer(producer_config(self.bootstrap) | {"message.timeout.ms": 60_000, "log_level": 0})
+        self._producer = new_producer(
+            self.bootstrap, producer_config(self.bootstrap) | {"message.timeout.ms": 60_000, "log_level": 0}
+        )
 
     def start(self, slot: int = 0, version: int = 1) -> Process:
         process = Process(self.bootstrap, slot, self.data, self.toy.name, self.session, version)
@@ -205,9 +207,9 @@ class World:
 
     def _follow(self, topic: Topic, partitions: int) -> Generator[list[Message], None, None]:
         """What arrives, from the beginning on; errors tell the ends of partitions. An empty list now and then."""
-        consumer = Consumer(
+        consumer = new_consumer(
+            self.bootstrap,
             {
-                **client_config(self.bootstrap),
                 "group.id": "toy-reading",
                 "isolation.level": "read_committed",
                 "auto.offset.reset": "earliest",
@@ -215,7 +217,7 @@ class World:
                 "enable.partition.eof": True,
                 "fetch.wait.max.ms": 10,
                 "log_level": 0,
-            }
+            },
         )
         consumer.assign([TopicPartition(topic.name, number, 0) for number in range(partitions)])
         try:

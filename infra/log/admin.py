@@ -11,7 +11,6 @@ from typing import Any
 import structlog
 from confluent_kafka import IsolationLevel, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import (
-    AdminClient,
     AlterConfigOpType,
     ConfigEntry,
     ConfigResource,
@@ -20,7 +19,8 @@ from confluent_kafka.admin import (
     ResourceType,
 )
 
-from infra.log.cluster import client_config
+from infra.log.cluster import prefix_of
+from infra.log.connect import new_admin
 from schemas.topics import COMPACTION_LAG_MS, LONGEST_COMPACTION_LAG_MS, PINGS, TOPICS, Cleanup, Topic
 
 log = structlog.get_logger(__name__)
@@ -64,13 +64,13 @@ class Admin:
     """
 
     def __init__(self, bootstrap: str) -> None:
+        self._bootstrap = bootstrap
         self._config = {
-            **client_config(bootstrap),
             "socket.timeout.ms": 10_000,
             "reconnect.backoff.max.ms": 1_000,
             "log_level": 2,
         }
-        self._client = AdminClient(self._config)
+        self._client = new_admin(bootstrap, self._config)
         self._renewed = time.monotonic()
 
     def __getattr__(self, name: str) -> Any:
@@ -82,7 +82,7 @@ class Admin:
         if now - self._renewed < _RENEW_SECONDS:
             return
         old = [self._client]
-        self._renewed, self._client = now, AdminClient(self._config)
+        self._renewed, self._client = now, new_admin(self._bootstrap, self._config)
         # Its end waits for its threads, which may wait for the broker.
         threading.Thread(target=old.clear, name="admin-end", daemon=True).start()
 
@@ -127,11 +127,14 @@ def migrate(
     existing = {name: len(meta.partitions) for name, meta in admin.list_topics(timeout=timeout).topics.items()}
     brokers = len(admin.list_topics(timeout=timeout).brokers)
     count = existing.get(PINGS.name, partitions)
-    wrong = [f"{topic} has {existing[topic.name]}" for topic in TOPICS if existing.get(topic.name, count) != count]
+    prefix = prefix_of(bootstrap)
+    wrong = [
+        f"{prefix}{topic} has {existing[topic.name]}" for topic in TOPICS if existing.get(topic.name, count) != count
+    ]
     if wrong:
         raise WrongPartitionCount(
             f"this deployment has {count} partitions, but {', '.join(wrong)}: the count can never change; "
-            "remove the topics that differ, or use another cluster"
+            "remove those that differ; if they are not Pingfold's, set PINGFOLD_KAFKA_PREFIX, or use another cluster"
         )
     missing = [
         NewTopic(topic.name, count, min(3, brokers), config=topic_config(topic, kept.get(topic.name)))
@@ -144,7 +147,7 @@ def migrate(
                 made.result(timeout)
             except KafkaException as error:
                 if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
-                    log.error("topic.not_made", topic=name, error=str(error))
+                    log.error("topic.not_made", topic=f"{prefix}{name}", error=str(error))
                     raise
     _alter(admin, {topic.name: topic_config(topic, kept.get(topic.name)) for topic in TOPICS if topic.name in existing})
     return count
@@ -175,13 +178,22 @@ def partition_count(bootstrap: str, timeout: float = 10.0) -> int:
     """The deployment's partition count, from Kafka. Raises `WrongPartitionCount` when the topics are not there."""
     topics = admin_client(bootstrap).list_topics(timeout=timeout).topics
     if PINGS.name not in topics:
-        raise WrongPartitionCount(f"topic {PINGS} is not there: run `pingfold migrate` first")
+        raise WrongPartitionCount(no_topic(bootstrap, PINGS))
     return len(topics[PINGS.name].partitions)
 
 
-def cluster_id(bootstrap: str, timeout: float = 10.0) -> str:
-    """The id that the Kafka cluster gave itself when it was made: the same for every process of an installation."""
-    return str(admin_client(bootstrap).list_topics(timeout=timeout).cluster_id)
+def no_topic(bootstrap: str, topic: Topic) -> str:
+    """What is said when a topic is not there, or may not be seen."""
+    return (
+        f"topic {prefix_of(bootstrap)}{topic} is not there: run `pingfold migrate` first"
+        " (PINGFOLD_KAFKA_PREFIX must be the same everywhere)"
+    )
+
+
+def installation_id(bootstrap: str, timeout: float = 10.0) -> str:
+    """What is the same for every process of an installation, and for no other: the id that the Kafka cluster gave
+    itself when it was made, and the prefix."""
+    return prefix_of(bootstrap) + str(admin_client(bootstrap).list_topics(timeout=timeout).cluster_id)
 
 
 def end_offsets(

@@ -1,7 +1,8 @@
-"""A Kafka cluster as our clients are given it: bootstrap servers, and how to log in there.
+"""A Kafka cluster as our clients are given it: bootstrap servers, how to log in there, and what is ours on it.
 
 `Cluster` is the text of the bootstrap servers, so that it may stand wherever these are wanted, and be told to people;
-what is secret stays beside it, under librdkafka's names. Each client takes its configuration from here.
+what is secret stays beside it, under librdkafka's names, and so does the prefix of our names. Clients are made of it in
+`infra.log.connect`, where the names are translated.
 """
 
 import ssl
@@ -13,22 +14,27 @@ from infra.settings import Settings
 
 
 class Cluster(str):
-    """Bootstrap servers (`host:port`, separated by commas); `security`: settings of librdkafka."""
+    """Bootstrap servers (`host:port`, separated by commas). security: settings of librdkafka.
 
-    __slots__ = ("security",)
+    prefix: stands before the names of our topics, consumer groups and transactional ids in the cluster.
+    """
+
+    __slots__ = ("prefix", "security")
     security: Mapping[str, str]
+    prefix: str
 
-    def __new__(cls, servers: str, security: Mapping[str, str] | None = None) -> "Cluster":
+    def __new__(cls, servers: str, security: Mapping[str, str] | None = None, prefix: str = "") -> "Cluster":
         made = super().__new__(cls, servers)
         made.security = dict(security or {})
+        made.prefix = prefix
         return made
 
     def at(self, servers: str) -> "Cluster":
         """The same cluster by another address."""
-        return Cluster(servers, self.security)
+        return Cluster(servers, self.security, self.prefix)
 
 
-def embedded_cluster(address: str, login: Login) -> Cluster:
+def embedded_cluster(address: str, login: Login, prefix: str = "") -> Cluster:
     """The embedded broker at host:port."""
     return Cluster(
         address,
@@ -38,6 +44,7 @@ def embedded_cluster(address: str, login: Login) -> Cluster:
             "sasl.username": login.user,
             "sasl.password": login.password,
         },
+        prefix,
     )
 
 
@@ -45,12 +52,17 @@ def cluster_of(settings: Settings, servers: str) -> Cluster:
     """An existing cluster, as the settings `PINGFOLD_KAFKA_...` say."""
     if isinstance(servers, Cluster):
         return servers
-    return Cluster(servers, settings.kafka_security)
+    return Cluster(servers, settings.kafka_security, settings.kafka_prefix)
 
 
 def security_of(bootstrap: str) -> Mapping[str, str]:
     """librdkafka's settings of how to log in; none for plain text."""
     return bootstrap.security if isinstance(bootstrap, Cluster) else {}
+
+
+def prefix_of(bootstrap: str) -> str:
+    """What stands before the names of our topics, consumer groups and transactional ids in the cluster."""
+    return bootstrap.prefix if isinstance(bootstrap, Cluster) else ""
 
 
 def client_config(bootstrap: str) -> dict[str, Any]:
@@ -72,7 +84,7 @@ def aiokafka_config(bootstrap: str) -> dict[str, Any]:
 
 
 def tls_context(bootstrap: str) -> ssl.SSLContext | None:
-    """For clients that are no librdkafka; None without TLS."""
+    """For clients that are no librdkafka; None without TLS. Raises `OSError` when a file cannot be read."""
     security = security_of(bootstrap)
     if not security.get("security.protocol", "").endswith("SSL"):
         return None

@@ -13,7 +13,7 @@ import structlog
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from infra.log.clients import is_lost
-from infra.log.cluster import client_config
+from infra.log.connect import new_consumer
 
 log = structlog.get_logger(__name__)
 
@@ -33,8 +33,8 @@ class GroupOffsets:
     """
 
     def __init__(self, bootstrap: str, group: str) -> None:
+        self._bootstrap = bootstrap
         self._config = {
-            **client_config(bootstrap),
             "group.id": group,
             "enable.auto.commit": False,
             "reconnect.backoff.max.ms": 1_000,
@@ -46,7 +46,7 @@ class GroupOffsets:
     def committed(self, partitions: Iterable[tuple[str, int]], timeout: float) -> dict[tuple[str, int], Committed]:
         """By (topic, partition), those of which something is committed. Raises `KafkaException`."""
         if self._member is None:
-            self._member, self._made_at = Consumer(self._config), time.monotonic()
+            self._member, self._made_at = new_consumer(self._bootstrap, self._config), time.monotonic()
         try:
             found = self._member.committed([TopicPartition(*tp) for tp in partitions], timeout=timeout)
         except KafkaException as error:

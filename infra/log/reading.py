@@ -8,7 +8,7 @@ from confluent_kafka import TIMESTAMP_NOT_AVAILABLE, Consumer, KafkaError, Messa
 
 from infra.log.admin import admin_client, end_offsets, partition_count
 from infra.log.clients import close_consumer
-from infra.log.cluster import client_config
+from infra.log.connect import new_consumer
 from schemas.base import Micros
 from schemas.topics import Topic
 
@@ -75,7 +75,7 @@ def holding_records(
 
     What is not known of a partition within `timeout` seconds for all of them is left out.
     """
-    consumer = Consumer(_CONFIG | client_config(bootstrap))
+    consumer = new_consumer(bootstrap, _CONFIG)
     deadline = time.monotonic() + timeout
     found: dict[tuple[str, int], bool] = {}
     try:
@@ -113,7 +113,7 @@ def read_partition(
     if start >= end:
         return
     isolation = {"isolation.level": "read_uncommitted"} if uncommitted else {}
-    consumer = Consumer(_CONFIG | client_config(bootstrap) | isolation)
+    consumer = new_consumer(bootstrap, _CONFIG | isolation)
     try:
         # 0 is found at once, or reset to the earliest; asking for "the beginning" costs half a second.
         consumer.assign([TopicPartition(topic.name, partition, start)])

@@ -12,13 +12,13 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import structlog
-from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
+from confluent_kafka import KafkaError, Message, TopicPartition
 
 from infra.liveness import LIVENESS
 from infra.log.admin import admin_client, end_offsets
 from infra.log.catching_up import CatchingUp
 from infra.log.clients import Pulse, close_consumer, is_lost
-from infra.log.cluster import client_config
+from infra.log.connect import new_consumer
 from infra.log.reading import arrived
 from schemas.topics import Topic
 
@@ -57,8 +57,8 @@ class Replica:
         self._look: asyncio.Future[dict[tuple[str, int], int]] | None = None
         self._closing = False
         self._activity = LIVENESS.activity(f"replica of {', '.join(self._applies)}", needs=("kafka",))
+        self._bootstrap = bootstrap
         self._config: dict[str, Any] = {
-            **client_config(bootstrap),
             "group.id": "pingfold-replica",  # never joined: partitions are assigned by hand
             "enable.auto.commit": False,
             "enable.partition.eof": True,
@@ -72,7 +72,7 @@ class Replica:
             "reconnect.backoff.max.ms": 1_000,
             "log_level": 2,
         }
-        self._consumer = Consumer(self._config)
+        self._consumer = new_consumer(self._bootstrap, self._config)
         self._thread = threading.Thread(target=self._follow, name="replica", daemon=True)
 
     async def start(self, stall: float = 60.0) -> None:
@@ -103,6 +103,8 @@ class Replica:
         self._closing = True
         if self._thread.is_alive():
             await asyncio.to_thread(self._thread.join, _CLOSE_SECONDS + 0.5)
+        else:
+            LIVENESS.end(self._activity)
 
     async def caught_up(self, timeout: float) -> bool:
         """Wait until the replica holds everything committed before this call; False when that takes longer.
@@ -166,7 +168,7 @@ class Replica:
         """The consumer will never read again: go on with a new one, from where this one stood."""
         log.error("replica.renewed", topics=sorted(self._applies), error=error.str())
         close_consumer(self._consumer, _CLOSE_SECONDS)
-        self._consumer = Consumer(self._config)
+        self._consumer = new_consumer(self._bootstrap, self._config)
         self._consumer.assign([TopicPartition(*tp, max(0, offset)) for tp, offset in self.positions.items()])
 
     def _apply(self, messages: Iterable[Message]) -> None:

@@ -1,7 +1,8 @@
 """What each role must be allowed to do in Kafka, for clusters with ACLs. docs/operations.md says the same for people.
 
 Every role reads every topic of Pingfold, for no topic holds what another role may not know. What differs is what they
-write, and the groups and transactional ids that they use. Who makes the topics (`pingfold migrate`) needs more.
+write, and the groups and transactional ids that they use. `migrate`, which makes the topics, sees no record. `commands`
+are `pingfold key`, `project`, `dead-letters`, `time` and `replay`. `pingfold up` makes topics and writes `projects`.
 """
 
 from collections.abc import Iterator
@@ -13,40 +14,53 @@ from schemas.topics import DELIVERIES, HEARTBEATS, KEY_USES, PINGS, PROBE_RESULT
 
 
 class Rights(NamedTuple):
-    """writes: topics. groups: prefixes of the consumer groups that it joins. transactional: writes in transactions."""
+    """writes: topics. groups: prefixes of the consumer groups that it joins. transactional: writes in transactions.
+
+    reads: every topic. makes: topics, and alters their settings.
+    """
 
     writes: tuple[Topic, ...] = ()
     groups: tuple[str, ...] = ()
     transactional: bool = False
+    reads: bool = True
+    makes: bool = False
 
 
 ROLES: dict[str, Rights] = {
     "web": Rights((PROJECTS, PINGS, DELIVERIES, HEARTBEATS, KEY_USES)),
     "worker": Rights(TOPICS, ("pingfold-fold",), transactional=True),
-    "ticker": Rights((PROJECTS, PROBE_RESULTS, DELIVERIES)),
-    "prober": Rights((PROBE_RESULTS,), ("pingfold-probers-",)),
+    "ticker": Rights((PROJECTS, PROBE_RESULTS, DELIVERIES, HEARTBEATS)),
+    "prober": Rights((PROBE_RESULTS, HEARTBEATS), ("pingfold-probers-",)),
     "writer": Rights((), ("pingfold-history",)),
+    "commands": Rights((PROJECTS, PINGS, PROBE_RESULTS, DELIVERIES)),
+    "migrate": Rights(reads=False, makes=True),
 }
 _GROUPS = "pingfold-"
 
 
-def bindings(role: str, user: str) -> list[AclBinding]:
-    """The ACLs that let `User:<user>` be a role."""
-    return list(_bindings(ROLES[role], f"User:{user}"))
+def bindings(role: str, user: str, prefix: str = "") -> list[AclBinding]:
+    """The ACLs that let `User:<user>` be a role. prefix: `PINGFOLD_KAFKA_PREFIX`."""
+    return list(_bindings(ROLES[role], f"User:{user}", prefix))
 
 
-def _bindings(rights: Rights, principal: str) -> Iterator[AclBinding]:
-    def allowed(kind: ResourceType, name: str, operation: AclOperation, *, prefix: bool = False) -> AclBinding:
-        pattern = ResourcePatternType.PREFIXED if prefix else ResourcePatternType.LITERAL
-        return AclBinding(kind, name, pattern, principal, "*", operation, AclPermissionType.ALLOW)
+def _bindings(rights: Rights, principal: str, prefix: str) -> Iterator[AclBinding]:
+    def allowed(kind: ResourceType, name: str, operation: AclOperation, *, begins: bool = False) -> AclBinding:
+        pattern = ResourcePatternType.PREFIXED if begins else ResourcePatternType.LITERAL
+        return AclBinding(kind, prefix + name, pattern, principal, "*", operation, AclPermissionType.ALLOW)
 
     for topic in TOPICS:
-        yield allowed(ResourceType.TOPIC, topic.name, AclOperation.READ)
+        if rights.reads:
+            yield allowed(ResourceType.TOPIC, topic.name, AclOperation.READ)
+        if rights.makes:
+            yield allowed(ResourceType.TOPIC, topic.name, AclOperation.CREATE)
+            yield allowed(ResourceType.TOPIC, topic.name, AclOperation.DESCRIBE)
+            yield allowed(ResourceType.TOPIC, topic.name, AclOperation.ALTER_CONFIGS)
+            yield allowed(ResourceType.TOPIC, topic.name, AclOperation.DESCRIBE_CONFIGS)
     for topic in rights.writes:
         yield allowed(ResourceType.TOPIC, topic.name, AclOperation.WRITE)
-    # Whoever looks at the progress of others asks for what their groups have committed.
-    yield allowed(ResourceType.GROUP, _GROUPS, AclOperation.DESCRIBE, prefix=True)
+    if rights.reads:  # whoever looks at the progress of others asks for what their groups have committed
+        yield allowed(ResourceType.GROUP, _GROUPS, AclOperation.DESCRIBE, begins=True)
     for group in rights.groups:
-        yield allowed(ResourceType.GROUP, group, AclOperation.READ, prefix=True)
+        yield allowed(ResourceType.GROUP, group, AclOperation.READ, begins=True)
     if rights.transactional:
-        yield allowed(ResourceType.TRANSACTIONAL_ID, _GROUPS, AclOperation.WRITE, prefix=True)
+        yield allowed(ResourceType.TRANSACTIONAL_ID, _GROUPS, AclOperation.WRITE, begins=True)

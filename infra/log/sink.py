@@ -28,6 +28,7 @@ from confluent_kafka import TIMESTAMP_LOG_APPEND_TIME, KafkaError, KafkaExceptio
 
 from infra.availability import kafka_answers
 from infra.log.cluster import client_config
+from infra.log.connect import new_producer
 from infra.log.skew import Skew, system_time
 from schemas.base import Micros
 from schemas.topics import Topic
@@ -99,15 +100,16 @@ class Sink:
         self,
         bootstrap: str,
         patience: float = PATIENCE_SECONDS,
-        producer: Callable[[dict[str, Any]], Producer] = Producer,
+        producer: Callable[[dict[str, Any]], Producer] | None = None,
         answers: Callable[[], bool] | None = None,
         now: Callable[[], Micros] = system_time,
         **overrides: Any,
     ) -> None:
-        """`answers`: whether a broker is there; None: it is asked without this producer."""
+        """producer: makes one, to be given by tests. answers: whether a broker is there; None: it is asked without this
+        producer."""
         self._loop = asyncio.get_running_loop()
         self._patience = patience
-        self._make = producer
+        self._make = producer or partial(new_producer, bootstrap)
         self._now, self._skew = now, Skew()
         self._config = producer_config(bootstrap) | _SINK_CONFIG | overrides
         self._lock = threading.Lock()
@@ -124,7 +126,7 @@ class Sink:
         self.generation = 0
         self._closed = False
         self._stopping = threading.Event()
-        self._producer = producer(self._config)
+        self._producer = self._make(self._config)
         self._thread = threading.Thread(target=self._poll, name="sink", daemon=True)
         self._thread.start()
 

@@ -47,8 +47,8 @@ class Source:
     acked: per partition, the newest offset of a ping that this process has acknowledged; -1 before.
     `dues`, `peers`: see `Ticking`; without them every partition is ticked every second. after: the newest epoch that
     is known of the slot.
-    `installation`: the id of the Kafka cluster, which answers to synthetic pings prove; None: none are sent, none
-    answered (tests).
+    `installation`: the id of the Kafka cluster with our prefix, which answers to synthetic pings prove; None: none are
+    sent, none answered (tests).
     """
 
     def __init__(

@@ -22,7 +22,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 
 from infra.liveness import LIVENESS
 from infra.log.clients import ClientLost, Pulse, close_consumer, raise_if_lost
-from infra.log.cluster import client_config
+from infra.log.connect import new_consumer
 from infra.log.reading import arrived
 from schemas.topics import MONITOR_STATES
 
@@ -64,8 +64,8 @@ class Assignment:
         self._loop = asyncio.get_running_loop()
         self._heard, self._whole, self._lost, self._is_fit = heard, whole, lost, is_fit
         self._name = f"{group_of(region)}/{slot}"
+        self._bootstrap = bootstrap
         self._config: dict[str, Any] = {
-            **client_config(bootstrap),
             "group.id": group_of(region),
             "group.instance.id": f"{region}-{slot}",
             "session.timeout.ms": int(SESSION_SECONDS * 1_000),
@@ -105,7 +105,7 @@ class Assignment:
 
     def _be_member(self) -> None:
         """Until we are to close, are not fit any more, or our membership is lost."""
-        consumer = Consumer(self._config)
+        consumer = new_consumer(self._bootstrap, self._config)
         try:
             consumer.subscribe(
                 [MONITOR_STATES.name], on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._revoked

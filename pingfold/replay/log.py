@@ -7,7 +7,7 @@ from typing import Protocol
 from confluent_kafka import IsolationLevel, TopicPartition
 from confluent_kafka.admin import OffsetSpec
 
-from infra.log.admin import admin_client, end_offsets
+from infra.log.admin import admin_client, end_offsets, no_topic
 from infra.log.reading import NotRead, Stored, read_partition
 from schemas.topics import Topic
 
@@ -74,6 +74,6 @@ class KafkaLog:
         if topic.name not in self._counts:
             known = self._admin.list_topics(topic.name, timeout=_ASK_SECONDS).topics[topic.name]
             if known.error is not None or not known.partitions:
-                raise NotRead(f"topic {topic} is not there: run `pingfold migrate` first")
+                raise NotRead(no_topic(self._bootstrap, topic))
             self._counts[topic.name] = len(known.partitions)
         return [(topic.name, number) for number in range(self._counts[topic.name])]

@@ -10,6 +10,7 @@ import structlog
 from faust.types import TP
 
 from infra.liveness import LIVENESS, STALL_SECONDS
+from infra.log.cluster import prefix_of
 from infra.process import keep_beating
 from infra.tasks import vital
 from processors.defects import Defects
@@ -48,7 +49,7 @@ class HostedFolds:
     ) -> None:
         self._app, self._bootstrap, self._slot, self._failed = app, bootstrap, slot, failed
         self._accept_defects, self._reconcile = accept_defects, reconcile
-        self._runners: dict[str, Runner] = {}  # by journal
+        self._runners: dict[str, Runner] = {}  # by the name of the journal in the cluster, as Faust knows it
         self._following: list[Follower] = []
         self._beating: list[asyncio.Task[None]] = []
         # From the beginning: a worker that never gets its partitions makes no progress.
@@ -64,13 +65,14 @@ class HostedFolds:
         pool = ThreadPoolExecutor(_COMMITS_AT_ONCE, thread_name_prefix="commit")
         for fold in folds:
             defects = None if self._accept_defects else Defects()
-            rewind = partial(self._app.rewind, fold.journal.name)
+            journal = prefix_of(self._bootstrap) + fold.journal.name
+            rewind = partial(self._app.rewind, journal)
             runner = Runner(
                 self._bootstrap, fold, pool, self._app.room.set, self._failed, rewind, loads, defects,
                 made.get(fold.name), self._reconcile,
             )  # fmt: skip
-            self._runners[fold.journal.name] = runner
-            self._add_agent(runner)
+            self._runners[journal] = runner
+            self._add_agent(journal, runner)
         self._bind()
 
     def end(self) -> None:
@@ -98,13 +100,13 @@ class HostedFolds:
         async def watchdog() -> None:
             await watch(self._bootstrap, list(self._runners.values()), self._failed)
 
-    def _add_agent(self, runner: Runner) -> None:
+    def _add_agent(self, journal: str, runner: Runner) -> None:
         async def agent(stream: SpanStream) -> None:
             async for span in stream.spans():
                 runner.offer(span)
 
         topic = self._app.topic(
-            runner.fold.journal.name,
+            journal,
             key_type=bytes,
             value_type=bytes,
             key_serializer="raw",

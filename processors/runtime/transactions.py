@@ -12,8 +12,9 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import msgspec
-from confluent_kafka import KafkaError, KafkaException, Producer
+from confluent_kafka import KafkaError, KafkaException
 
+from infra.log.connect import new_producer
 from infra.log.sink import producer_config
 from processors.fold import EVERY, SAME, Effect, Fold
 from schemas.base import encode
@@ -52,14 +53,15 @@ class PartitionProducer:
         self._beat = beat
         self._states, self._partition, self._patience = fold.states.name, partition, patience
         self._counts: dict[str, int] = {}  # partitions of topics; they never change
-        self._producer = Producer(
+        self._producer = new_producer(
+            bootstrap,
             producer_config(bootstrap)
             | {
                 "transactional.id": f"pingfold-{fold.name}-{partition}",
                 "transaction.timeout.ms": int(_TRANSACTION_SECONDS * 1_000),
                 "message.timeout.ms": int(_TRANSACTION_SECONDS * 500),
                 "linger.ms": 5,  # a commit flushes at once; this only fills batches while a large one is handed over
-            }
+            },
         )
         self._insist(self._producer.init_transactions, time.monotonic() + patience)
 

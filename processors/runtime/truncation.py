@@ -10,10 +10,10 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 
 from infra.log.clients import close_consumer
-from infra.log.cluster import client_config
+from infra.log.connect import new_consumer
 from infra.log.reading import NotRead
 from processors.fold import Record, checksum
 from schemas.ticks import Progress
@@ -71,9 +71,9 @@ class _Reader:
         self._place = f"{topic}/{partition}"
         self._topic, self._partition = topic.name, partition
         self._deadline = time.monotonic() + _PATIENCE_SECONDS
-        self._consumer = Consumer(
+        self._consumer = new_consumer(
+            bootstrap,
             {
-                **client_config(bootstrap),
                 "group.id": "pingfold-reading",  # never joined: the partition is assigned by hand
                 "enable.auto.commit": False,
                 "enable.partition.eof": True,
@@ -81,7 +81,7 @@ class _Reader:
                 "auto.offset.reset": "error",
                 "fetch.wait.max.ms": 10,
                 "log_level": 0,
-            }
+            },
         )
 
     def close(self) -> None:

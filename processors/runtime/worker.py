@@ -15,6 +15,8 @@ import uvloop
 
 from infra.availability import kafka_answers
 from infra.liveness import LIVENESS
+from infra.log.arrival import Waiting
+from infra.log.cluster import prefix_of
 from infra.process import leave, on_stop_signal, progress_file
 from infra.settings import Settings
 from processors.fold import Fold
@@ -39,7 +41,7 @@ def build_app(settings: Settings, bootstrap: str, slot: str, group: str, session
     folder = settings.data / "run" / f"faust-{slot}"
     folder.mkdir(parents=True, exist_ok=True)
     return FoldApp(
-        group,
+        prefix_of(bootstrap) + group,
         broker=";".join(f"kafka://{address}" for address in bootstrap.split(",")),
         broker_credentials=faust_credentials(bootstrap),
         datadir=folder,
@@ -86,7 +88,10 @@ def run_worker(
     group: str = GROUP,
     session: float = SESSION_SECONDS,
 ) -> NoReturn:
-    """Run until SIGTERM or SIGINT, or until a fold cannot go on; ends the process."""
+    """Run until SIGTERM or SIGINT, or until a fold cannot go on; ends the process. Kafka is waited for at the start.
+
+    Raises `WrongPartitionCount` when there are no topics.
+    """
     loop = uvloop.new_event_loop()
     asyncio.set_event_loop(loop)
     stopping: list[_Worker] = []
@@ -100,6 +105,7 @@ def run_worker(
     file = progress_file(settings.data, name)
     on_stop_signal(stop)
     LIVENESS.watch(file, name, {"kafka": partial(kafka_answers, bootstrap)})
+    loop.run_until_complete(Waiting(bootstrap).partitions())
     app = build_app(settings, bootstrap, slot, group, session)
     failed = partial(end_worker, slot)
     hosted = HostedFolds(app, bootstrap, slot, failed, settings.accept_defects, settings.reconcile)

@@ -1,4 +1,7 @@
-"""Each role alone, with a user of its own that may do what docs/operations.md says and no more, on the real Kafka."""
+"""Each role alone, with a user of its own that may do what docs/operations.md says and no more, on the real Kafka.
+
+The cluster is a shared one: all names of this Pingfold have a prefix. Kafka comes after the roles, as after a reboot.
+"""
 
 import contextlib
 import json
@@ -12,61 +15,74 @@ from pathlib import Path
 
 import httpx
 import pytest
-from confluent_kafka import KafkaError, Producer
+from confluent_kafka import KafkaError
 from confluent_kafka.admin import AdminClient
 
 from infra.clickhouse_migrations import migrate as migrate_tables
 from infra.embedded.logins import Login
 from infra.embedded.ports import HOST, free_port
 from infra.log.admin import migrate
-from infra.log.cluster import client_config, embedded_cluster
+from infra.log.cluster import Cluster, client_config, embedded_cluster
+from infra.log.connect import new_producer
+from infra.log.reading import read_to_end
 from infra.log.rights import ROLES, bindings
 from infra.log.sink import Sink
 from infra.secrets import Vault
 from infra.settings import Settings
 from pingfold import credentials
 from schemas.base import encode
-from schemas.topics import PROJECTS, TOPICS, Topic
+from schemas.topics import DEAD_LETTERS, HEARTBEATS, PROJECTS, TOPICS, Topic
 from tests.pingfold_process import wait_until
 from tests.stack import environment_of, start_clickhouse, start_kafka
 
 pytestmark = pytest.mark.system
 
 LOGINS = {role: Login(f"of-{role}", f"password-of-{role}") for role in ROLES}
+PREFIX = "team-a."
+# Those that are processes.
+RUNNING = [role for role in ROLES if role not in ("commands", "migrate")]
 
 
 @contextlib.contextmanager
-def running(roles: dict[str, dict[str, str]], output: Path) -> Iterator[None]:
+def running(roles: dict[str, dict[str, str]], output: Path) -> Iterator[dict[str, "subprocess.Popen[bytes]"]]:
     """Processes of `pingfold ROLE`, each with its environment."""
-    plain = {n: v for n, v in os.environ.items() if not n.startswith(("PINGFOLD_", "KAFKA_", "CLICKHOUSE_"))}
+    processes = {}
     with output.open("ab") as said, contextlib.ExitStack() as stack:
         for role, environment in roles.items():
             process = subprocess.Popen(
-                [sys.executable, "-m", "pingfold", role], env=plain | environment, stdout=said, stderr=said
+                [sys.executable, "-m", "pingfold", role], env=_plain() | environment, stdout=said, stderr=said
             )
+            processes[role] = process
             stack.callback(process.wait, 15)
             stack.callback(process.send_signal, signal.SIGTERM)
-        yield
+        yield processes
+
+
+def _plain() -> dict[str, str]:
+    return {n: v for n, v in os.environ.items() if not n.startswith(("PINGFOLD_", "KAFKA_", "CLICKHOUSE_"))}
 
 
 async def test_roles_work_with_the_rights_that_are_written_down(tmp_path: Path) -> None:
     kafka = start_kafka(tmp_path / "servers", others=list(LOGINS.values()))
     clickhouse = start_clickhouse(tmp_path / "servers")
     try:
-        migrate(kafka.address, 4)
-        migrate_tables(clickhouse.address)
         admin = AdminClient(client_config(kafka.address))
-        wanted = [binding for role, login in LOGINS.items() for binding in bindings(role, login.user)]
+        wanted = [binding for role, login in LOGINS.items() for binding in bindings(role, login.user, PREFIX)]
         for granted in admin.create_acls(wanted).values():
             granted.result(20)
+        as_role = {role: embedded_cluster(kafka.address, login, PREFIX) for role, login in LOGINS.items()}
+        migrate(as_role["migrate"], 4)
+        migrate(as_role["migrate"], 4, retention_ms={DEAD_LETTERS.name: 86_400_000})
+        migrate_tables(clickhouse.address)
         settings = Settings(_env_file=None, data=tmp_path / "data")
         url = f"http://{HOST}:{free_port()}"
         known = credentials.new_credentials(url=url, kafka=kafka.address, clickhouse=clickhouse.address)
-        sink = Sink(kafka.address)
+        sink = Sink(as_role["commands"])
         request = credentials.project_request(known, time.time_ns() // 1000, Vault.open(settings))
         await sink.put(PROJECTS, known.project, encode(request))
         await sink.close()
         common = environment_of(kafka.address) | {
+            "PINGFOLD_KAFKA_PREFIX": PREFIX,
             "PINGFOLD_DATA": str(settings.data),
             "PINGFOLD_PORT": url.rpartition(":")[2],
             "PINGFOLD_RDAP": "none",
@@ -77,10 +93,20 @@ async def test_roles_work_with_the_rights_that_are_written_down(tmp_path: Path) 
             for role, login in LOGINS.items()
         }
         output = tmp_path / "said"
-        with running(environments, output):
+        kafka.stop()
+        with running({role: environments[role] for role in RUNNING}, output) as processes:
+            _wait_for_kafka(url, processes, output)
+            kafka.start()
             _work(url, known, output)
-        for role, login in LOGINS.items():
-            refused = {topic.name for topic in TOPICS if _is_refused(kafka.address, login, topic)}
+            ended = {role: process.poll() for role, process in processes.items()}
+            assert ended == dict.fromkeys(RUNNING), "no role has ended"
+            _command(["key", "create", "poppaping", "--project", known.project], environments["commands"])
+            _command(["dead-letters", "list"], environments["commands"])
+        _expect_names(kafka.address)
+        beats = {one.key for one in read_to_end(as_role["commands"], HEARTBEATS)}
+        assert beats >= {b"web-0", b"ticker-0", b"worker-0", b"prober-local-0"}, "each tells of its clock"
+        for role in ROLES:
+            refused = {topic.name for topic in TOPICS if _is_refused(as_role[role], topic)}
             assert refused == {topic.name for topic in set(TOPICS) - set(ROLES[role].writes)}, role
         said = output.read_text()
         assert "AUTHORIZATION" not in said.upper(), said[-5_000:]
@@ -90,14 +116,49 @@ async def test_roles_work_with_the_rights_that_are_written_down(tmp_path: Path) 
         kafka.stop()
 
 
-def _is_refused(address: str, login: Login, topic: Topic) -> bool:
+def _is_refused(cluster: Cluster, topic: Topic) -> bool:
     """Whether the user may not write to a topic. The record is harmless: nobody has this partition's key."""
-    config = client_config(embedded_cluster(address, login)) | {"log_level": 0, "message.timeout.ms": 20_000}
-    producer, errors = Producer(config), list[KafkaError | None]()
+    producer = new_producer(cluster, {"log_level": 0, "message.timeout.ms": 20_000})
+    errors = list[KafkaError | None]()
     producer.produce(topic.name, b"", key=b"nobody", on_delivery=lambda error, _: errors.append(error))
     assert producer.flush(30) == 0
     assert errors[0] is None or errors[0].code() == KafkaError.TOPIC_AUTHORIZATION_FAILED, errors
     return errors[0] is not None
+
+
+def _wait_for_kafka(url: str, processes: dict[str, "subprocess.Popen[bytes]"], output: Path) -> None:
+    """No role ends; the web process says that it cannot serve yet, and what is not well."""
+
+    def answers() -> bool:
+        with contextlib.suppress(httpx.HTTPError):
+            return httpx.get(f"{url}/healthz", trust_env=False).status_code == 503
+        return False
+
+    try:
+        wait_until(answers, 120, "/healthz answers 503")
+        ping = httpx.post(f"{url}/ping/of-nobody/job", content=b"x", trust_env=False)
+        assert (ping.status_code, ping.headers["retry-after"]) == (503, "5")
+        told = "web, worker, ticker and prober say that they wait"
+        wait_until(lambda: output.read_text().count("kafka.awaited") >= 4, 120, told)
+        assert {role: process.poll() for role, process in processes.items()} == dict.fromkeys(RUNNING)
+    except AssertionError as error:
+        error.add_note(output.read_text()[-6_000:])
+        raise
+
+
+def _command(arguments: list[str], environment: dict[str, str]) -> None:
+    command = [sys.executable, "-m", "pingfold", *arguments]
+    done = subprocess.run(command, env=_plain() | environment, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+
+
+def _expect_names(address: str) -> None:
+    """Whatever this Pingfold has made on the cluster has its prefix."""
+    admin = AdminClient(client_config(address))
+    topics = {name for name in admin.list_topics(timeout=20).topics if not name.startswith("__")}
+    assert topics == {f"{PREFIX}{topic}" for topic in TOPICS}
+    groups = {found.group_id for found in admin.list_consumer_groups(request_timeout=20).result(20).valid}
+    assert groups == {f"{PREFIX}pingfold-{name}" for name in ("fold", "history", "probers-local")}
 
 
 def _work(url: str, known: credentials.Credentials, output: Path) -> None:

@@ -33,6 +33,7 @@ CONTRACT = {
     "kafka",
     "kafka_user",
     "kafka_password",
+    "kafka_prefix",
     "clickhouse",
     "ping_key",
     "healthchecks_key",
@@ -46,7 +47,7 @@ CONTRACT = {
 }
 
 
-KAFKA = embedded_cluster("127.0.0.1:9092", Login("pingfold", "first"))
+KAFKA = embedded_cluster("127.0.0.1:9092", Login("pingfold", "first"), "team.")
 
 
 @pytest.fixture
@@ -85,7 +86,7 @@ def test_where_the_servers_are_follows_the_installation_and_nothing_else_does(tm
     assert first.cluster == "127.0.0.1:9092"
     assert first.cluster.security["sasl.username"] == "pingfold"
     moved = "http://127.0.0.1:8123"
-    elsewhere = embedded_cluster("127.0.0.1:9093", Login("pingfold", "hush"))
+    elsewhere = embedded_cluster("127.0.0.1:9093", Login("pingfold", "hush"), "team.")
     known = with_servers(path, moved, elsewhere, url)
     expected = {"url": moved, "kafka": "127.0.0.1:9093", "kafka_password": "hush", "clickhouse": url}
     assert known == load(path) == msgspec.structs.replace(first, **expected)
@@ -95,11 +96,22 @@ def test_where_the_servers_are_follows_the_installation_and_nothing_else_does(tm
     assert with_servers(path, moved, elsewhere, url) == known
     assert path.stat().st_ino == before
     assert load(path).cluster.security == elsewhere.security
+    assert load(path).cluster.prefix == "team."
+
+
+def test_another_prefix_is_another_pingfold(tmp_path: Path) -> None:
+    path = tmp_path / "credentials.json"
+    first = save_once(path, make())
+    for prefix in ("", "team-b."):
+        elsewhere = embedded_cluster("127.0.0.1:9092", Login("pingfold", "first"), prefix)
+        with pytest.raises(NoCredentials, match=r"begin with 'team\.', and PINGFOLD_KAFKA_PREFIX is"):
+            with_servers(path, "http://127.0.0.1:8000", elsewhere, "http://127.0.0.1:8123")
+    assert load(path) == first
 
 
 def test_a_file_of_a_version_without_logins_is_read(tmp_path: Path) -> None:
     path = tmp_path / "credentials.json"
-    content = {name: "x" for name in CONTRACT - {"kafka_user", "kafka_password"}}
+    content = {name: "x" for name in CONTRACT - {"kafka_user", "kafka_password", "kafka_prefix"}}
     path.write_text(json.dumps(content))
     assert load(path).cluster.security == {}
 
@@ -132,7 +144,7 @@ def test_nothing_secret_goes_into_the_request(vault: Vault) -> None:
     credentials = make()
     request = project_request(credentials, 5, vault)
     text = encode(request).decode()
-    public = {"url", "kafka", "kafka_user", "clickhouse", "project", "ping_key"}
+    public = {"url", "kafka", "kafka_user", "kafka_prefix", "clickhouse", "project", "ping_key"}
     secret = {name: value for name, value in msgspec.to_builtins(credentials).items() if name not in public}
     assert not [name for name, value in secret.items() if value in text]
     assert not [name for name, value in secret.items() if value in repr(credentials)]

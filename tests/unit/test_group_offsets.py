@@ -13,7 +13,7 @@ from infra.log.groups import Committed, GroupOffsets
 class FakeConsumer:
     made: ClassVar[list["FakeConsumer"]] = []
 
-    def __init__(self, config: dict[str, Any]) -> None:
+    def __init__(self, bootstrap: str, config: dict[str, Any]) -> None:
         self.error: KafkaError | None = None
         FakeConsumer.made.append(self)
 
@@ -27,7 +27,7 @@ class FakeConsumer:
 def test_a_client_that_fails_for_long_is_replaced(monkeypatch: pytest.MonkeyPatch, code: int) -> None:
     now = [100.0]
     FakeConsumer.made.clear()
-    monkeypatch.setattr(groups, "Consumer", FakeConsumer)
+    monkeypatch.setattr(groups, "new_consumer", FakeConsumer)
     monkeypatch.setattr(groups, "time", SimpleNamespace(monotonic=lambda: now[0]))
     offsets = GroupOffsets("nowhere.invalid:9092", "group")
     assert offsets.committed([("t", 1)], 1.0) == {("t", 1): Committed(7, "sign")}

@@ -40,7 +40,7 @@ class Consumer:
 
     until = 0
 
-    def __init__(self, _config: dict[str, Any]) -> None:
+    def __init__(self, _bootstrap: str, _config: dict[str, Any]) -> None:
         self.read = 0
 
     def assign(self, _places: Any) -> None: ...
@@ -56,7 +56,7 @@ class Consumer:
 
 @pytest.fixture(autouse=True)
 def fakes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "Consumer", Consumer)
+    monkeypatch.setattr(module, "new_consumer", Consumer)
     monkeypatch.setattr(module, "arrived", lambda consumer, patience: consumer.next(patience))
     monkeypatch.setattr(module, "end_offsets", lambda *_: {PLACE: 60})
     monkeypatch.setattr(module, "_LOOK_SECONDS", 0.1)

@@ -87,7 +87,7 @@ class Broker:
 @pytest.fixture
 def broker(monkeypatch: pytest.MonkeyPatch) -> Broker:
     broker = Broker()
-    monkeypatch.setattr(transactions, "Producer", lambda config: broker)
+    monkeypatch.setattr(transactions, "new_producer", lambda bootstrap, config: broker)
     now = itertools.count()
     clock = SimpleNamespace(monotonic=lambda: float(next(now)), sleep=lambda seconds: None)
     monkeypatch.setattr("processors.runtime.transactions.time", clock)

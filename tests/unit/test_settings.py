@@ -377,6 +377,22 @@ def test_a_name_that_is_no_setting_is_told_with_the_nearest_one(name: str, line:
             {"PINGFOLD_KAFKA_HEAP": "1g", "KAFKA_BOOTSTRAP_SERVERS": "kafka:9092"},
             ["PINGFOLD_KAFKA_HEAP is of the embedded server, and KAFKA_BOOTSTRAP_SERVERS names another one"],
         ),
+        (
+            {"PINGFOLD_KAFKA_SASL_PASSWORD": "hush", "KAFKA_BOOTSTRAP_SERVERS": "kafka:9092"},
+            ["PINGFOLD_KAFKA_SASL_PASSWORD is set and PINGFOLD_KAFKA_SECURITY_PROTOCOL is not sasl_plaintext or"],
+        ),
+        (
+            {
+                "PINGFOLD_KAFKA_SSL_CA_LOCATION": "ca.pem",
+                "PINGFOLD_KAFKA_SECURITY_PROTOCOL": "sasl_plaintext",
+                "KAFKA_BOOTSTRAP_SERVERS": "kafka:9092",
+            },
+            ["PINGFOLD_KAFKA_SSL_CA_LOCATION is set and PINGFOLD_KAFKA_SECURITY_PROTOCOL is not ssl or sasl_ssl"],
+        ),
+        (
+            {"PINGFOLD_KAFKA_SASL_USERNAME": "me", "PINGFOLD_KAFKA_SASL_PASSWORD": "hush"},
+            ["PINGFOLD_KAFKA_SASL_USERNAME is set and KAFKA_BOOTSTRAP_SERVERS is not"],
+        ),
     ],
 )
 def test_what_is_set_and_has_no_effect_is_told(given: Given, environment: dict[str, str], lines: list[str]) -> None:

@@ -1,0 +1,31 @@
+"""Where Kafka's clients are made: all of them know how to log in, and what stands before our names in the cluster.
+
+Without a prefix these are the library's own classes. Faust's clients are made by `processors.runtime`.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from confluent_kafka import Consumer, Producer
+from confluent_kafka.admin import AdminClient
+
+from infra.log.cluster import client_config, prefix_of
+from infra.log.prefixed import PrefixedAdmin, PrefixedConsumer, PrefixedProducer
+
+
+def new_consumer(bootstrap: str, config: Mapping[str, Any]) -> Consumer:
+    """config: what it needs besides the way to the cluster; its group id without prefix."""
+    given, prefix = {**client_config(bootstrap), **config}, prefix_of(bootstrap)
+    return PrefixedConsumer(prefix, given) if prefix else Consumer(given)
+
+
+def new_producer(bootstrap: str, config: Mapping[str, Any]) -> Producer:
+    """config: what it needs besides the way to the cluster; its transactional id, if any, without prefix."""
+    given, prefix = {**client_config(bootstrap), **config}, prefix_of(bootstrap)
+    return PrefixedProducer(prefix, given) if prefix else Producer(given)
+
+
+def new_admin(bootstrap: str, config: Mapping[str, Any]) -> AdminClient | PrefixedAdmin:
+    """config: what it needs besides the way to the cluster."""
+    given, prefix = {**client_config(bootstrap), **config}, prefix_of(bootstrap)
+    return PrefixedAdmin(prefix, given) if prefix else AdminClient(given)
