@@ -28,12 +28,19 @@ _TABLE_FUNCTIONS = frozenset(
     }
 )  # fmt: skip
 
+# A parameter of this type becomes a name after the statement has been judged.
+_NAME_TYPE = "identifier"
+
+# The engine's own database: it shows files as tables.
+_FILES = "default"
+
 # Disks of a table's own: the engine makes their folders before it refuses them.
 _DISK = "disk"
 
 _TOKEN = re.compile(
     r"""'(?:[^'\\]|\\.)*'
-        |(?:(?P<word>[A-Za-z_][A-Za-z0-9_]*)|`(?P<quoted>(?:[^`\\]|\\.)*)`)(?P<call>\()?
+        |\{[^{}:]*:(?P<parameter>[^{}]*)\}
+        |(?:(?P<word>[A-Za-z_][A-Za-z0-9_]*)|`(?P<quoted>(?:[^`\\]|\\.)*)`)(?:(?P<call>\()|(?P<part>\.))?
         |.""",
     re.VERBOSE | re.DOTALL,
 )
@@ -50,6 +57,8 @@ def check_statement(text: str, refused: frozenset[str]) -> None:
     functions, in small letters."""
     before = ""
     for token in _TOKEN.finditer(text):
+        if _NAME_TYPE in (token["parameter"] or "").lower():
+            raise _not_allowed("a parameter of type Identifier")
         name = (token["word"] or token["quoted"] or "").lower()
         if not name:
             continue
@@ -57,6 +66,10 @@ def check_statement(text: str, refused: frozenset[str]) -> None:
             raise _not_allowed(f"the name '{name}'")
         if token["call"] and name in refused:
             raise _not_allowed(f"'{name}(...)'")
+        if name == _FILES and (token["part"] or before in ("use", "from", "in")):
+            raise _not_allowed(
+                f"the database '{_FILES}', which shows files (leave it out: tables are found without it),"
+            )
         if (before, name) in (("into", "outfile"), ("from", "infile")):
             raise _not_allowed(f"{before} {name}".upper())
         before = name

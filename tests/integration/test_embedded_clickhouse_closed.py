@@ -142,6 +142,12 @@ REACHING_FILES = [
     "WITH file('{file}') AS x SELECT x",
     "SELECT * FROM numbers(1) QUALIFY file('{file}') != ''",
     "SELECT * FROM view(SELECT file('{file}'))",
+    "EXISTS TABLE default.`{file}`",
+    "EXISTS TABLE `default`.`{file}`",
+    "SELECT * FROM default.`{file}`",
+    "DESCRIBE TABLE default.`{file}`",
+    "SHOW TABLES FROM default",
+    "USE default",
     "SELECT * FROM file('{file}', 'LineAsString')",
     "SELECT * FROM FILE('{file}', 'LineAsString')",
     "SELECT * FROM `{file}`",
@@ -254,6 +260,21 @@ def test_no_statement_reaches_a_file(server: Server, client: Client, lines: None
     assert SECRET not in httpx.post(plain(server), content=rows, auth=login, trust_env=False, timeout=30).text
     assert SECRET not in str(client.query("SELECT * FROM lines").result_rows)
     assert sorted(data.iterdir()) == before
+
+
+def test_no_parameter_becomes_a_name(server: Server, data: Path) -> None:
+    """What is put in after a statement has been judged is text, never a function, a table or a database."""
+    login = dict(zip(("X-ClickHouse-User", "X-ClickHouse-Key"), basic(server), strict=True))
+    file = str(data / "credentials.json")
+    for statement, parameters in (
+        (f"SELECT arrayMap({{f:Identifier}}, ['{file}'])", {"f": "file"}),
+        (f"SELECT * APPLY {{f : Identifier}} FROM (SELECT '{file}' AS x)", {"f": "file"}),
+        ("SELECT * FROM {d:Identifier}.{f:Identifier}", {"d": "default", "f": file}),
+        ("EXISTS TABLE {d:IDENTIFIER}.{f:Identifier}", {"d": "default", "f": file}),
+    ):
+        answer = ask(server, statement, login, **{f"param_{name}": value for name, value in parameters.items()})
+        assert answer.status_code != 200, statement
+        assert SECRET not in answer.text
 
 
 def test_no_statement_reaches_the_network(
