@@ -1,12 +1,16 @@
 """The addresses of Pingfold's own servers, which no probe and no webhook ever reaches, and the guard that knows them.
 
-On this host: the ports of the web process and of the embedded servers, at every address of this host. Elsewhere: the
-Kafka and ClickHouse that the settings name. Brokers that are not among the bootstrap servers are not known here.
+On this host: the ports of the web process, of the embedded servers, and of the Kafka and ClickHouse that the settings
+name at an address of this host, all of them at every address of this host. Elsewhere: the Kafka and ClickHouse that the
+settings name. As long as such a name does not resolve (containers start together), its port is refused at every address
+that is not public. Brokers that are not among the bootstrap servers are not known here.
 """
 
 import json
 import socket
-from collections.abc import Iterator
+import threading
+import time
+from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from urllib.parse import urlsplit
 
@@ -21,16 +25,49 @@ log = structlog.get_logger(__name__)
 Address = IPv4Address | IPv6Address
 
 
-class OwnServers:
-    """Says whether an address and port are Pingfold's own. ports: at every address of this host."""
+# A name that does not resolve is looked up again no more often than this.
+_AGAIN_SECONDS = 10.0
 
-    def __init__(self, ports: frozenset[int], elsewhere: frozenset[tuple[Address, int]]) -> None:
-        self._ports, self._elsewhere = ports, elsewhere
+
+class OwnServers:
+    """Says whether an address and port are Pingfold's own. Never blocks: names are looked up in a thread.
+
+    ports: at every address of this host. named: servers by name or address; they are looked up once now.
+    """
+
+    def __init__(self, ports: Iterable[int], named: Iterable[tuple[str, int]]) -> None:
+        self._ports, self._elsewhere = frozenset(ports), frozenset[tuple[Address, int]]()
+        self._unknown = frozenset(named)
+        self._looking = threading.Lock()
+        self._looked_at = 0.0
+        self._look()
 
     def holds(self, address: Address, port: int) -> bool:
-        """Whether one of them is there."""
+        """Whether one of them is there, or may be."""
         inner = inner_address(address)
-        return (inner, port) in self._elsewhere or (port in self._ports and _is_this_host(inner))
+        if (inner, port) in self._elsewhere or (port in self._ports and _is_this_host(inner)):
+            return True
+        if any(port == of for _, of in self._unknown) and not inner.is_global:
+            if time.monotonic() - self._looked_at >= _AGAIN_SECONDS:
+                threading.Thread(target=self._look, name="own-servers", daemon=True).start()
+            return True
+        return False
+
+    def _look(self) -> None:
+        """Look up the names that are not known yet."""
+        if not self._looking.acquire(blocking=False):
+            return
+        try:
+            self._looked_at = time.monotonic()
+            for host, port in self._unknown:
+                if found := [inner_address(address) for address in _addresses(host)]:
+                    here = [address for address in found if _is_this_host(address)]
+                    self._ports |= {port} if here else set()
+                    self._elsewhere |= {(address, port) for address in found}
+                    self._unknown -= {(host, port)}
+            self._looked_at = time.monotonic()
+        finally:
+            self._looking.release()
 
 
 def _is_this_host(address: Address) -> bool:
@@ -56,10 +93,7 @@ def own_servers(settings: Settings) -> OwnServers:
     kept = settings.data / "ports.json"
     if kept.exists():
         ports.update(json.loads(kept.read_bytes()).values())
-    elsewhere = frozenset(
-        (inner_address(address), port) for host, port in _named(settings) for address in _addresses(host)
-    )
-    return OwnServers(frozenset(ports - {0}), elsewhere)
+    return OwnServers(ports - {0}, _named(settings))
 
 
 def _named(settings: Settings) -> Iterator[tuple[str, int]]:

@@ -5,14 +5,17 @@ import asyncio
 import contextlib
 import json
 import socket
+import threading
+import time
 from collections.abc import AsyncIterator
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
-from infra.own_servers import guard_of
+from infra.own_servers import guard_of, own_servers
 from infra.resolver import ASKER
 from infra.settings import Settings
 from infra.targets import Guard, TargetRefused
@@ -146,6 +149,44 @@ def test_what_the_settings_name_is_their_own_too(tmp_path: Path) -> None:
             guard.check(address, port)
     for address, port in ((V4, 18_002), ("192.0.2.5", 9093), ("192.0.2.6", 443), ("192.0.2.9", 18_000)):
         guard.check(address, port)
+
+
+def test_one_named_at_this_host_is_own_at_every_address_of_it(tmp_path: Path) -> None:
+    settings = Settings(
+        _env_file=None, data=tmp_path, private_targets=EVERYTHING,
+        kafka_bootstrap_servers="localhost:9094", clickhouse_url="http://127.0.0.1:8125",
+    )  # fmt: skip
+    guard = guard_of(settings)
+    for address in (V4, "127.0.0.2", V6, "0.0.0.0"):
+        for port in (9094, 8125):
+            with pytest.raises(TargetRefused, match="Pingfold's own"):
+                guard.check(address, port)
+    guard.check("192.0.2.5", 9094)
+
+
+def test_one_whose_name_is_not_known_yet_is_closed_until_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    known = threading.Event()
+    look_up = socket.getaddrinfo
+
+    def names(host: str, *arguments: Any, **options: Any) -> Any:
+        if host == "kafka.invalid" and known.is_set():
+            return look_up("192.0.2.7", *arguments, **options)
+        return look_up(host, *arguments, **options)
+
+    monkeypatch.setattr("infra.own_servers.socket.getaddrinfo", names)
+    monkeypatch.setattr("infra.own_servers._AGAIN_SECONDS", 0.0)
+    servers = own_servers(Settings(_env_file=None, data=tmp_path, kafka_bootstrap_servers="kafka.invalid:9099"))
+    private, public = ip_address("10.0.0.7"), ip_address("1.1.1.1")
+    assert servers.holds(private, 9099)
+    assert not servers.holds(private, 9098)
+    assert not servers.holds(public, 9099)
+    known.set()
+    for _ in range(500):
+        if not servers.holds(private, 9099):
+            break
+        time.sleep(0.02)
+    assert not servers.holds(private, 9099)
+    assert servers.holds(ip_address("192.0.2.7"), 9099)
 
 
 def test_a_port_may_be_allowed_alone(tmp_path: Path) -> None:
