@@ -17,7 +17,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from dnslib import RCODE
+from dnslib import QTYPE, RCODE, DNSRecord
 
 from infra.servers import Server, text_of
 from infra.settings import ControlTarget
@@ -29,8 +29,10 @@ from ingest.prober.outcome import Failed
 PATIENCE = 3.0
 _TRIES = 3
 # The sink of the DNS for questions that nobody can answer (RFC 7535): anycast, unsigned, so no resolver can make up the
-# answer; each name is asked for once, so none can remember it.
+# answer; each name is asked for once, so none can remember it. A resolver may serve the zone itself, as BIND does unless
+# told otherwise: then it says that it is the authority, or names another server than the zone's.
 _NOWHERE = "empty.as112.arpa"
+_SERVER_OF_NOWHERE = "blackhole.as112.arpa"
 # Nobody need listen there: a refusal is an answer.
 _GATEWAY_PORT = 53
 _TOLD = frozenset({RCODE.NOERROR, RCODE.NXDOMAIN})
@@ -97,8 +99,14 @@ async def _tells(server: Server, packed: bytes) -> bool:
         with contextlib.suppress(TimeoutError, Failed):
             async with asyncio.timeout(PATIENCE / _TRIES):
                 answer, _ = await over_udp(Resolver([server], ours=True), packed)
-                return answer.header.rcode in _TOLD
+                return answer.header.rcode in _TOLD and not _is_its_own(answer)
     return False
+
+
+def _is_its_own(answer: DNSRecord) -> bool:
+    """Whether the resolver has answered by itself. One that leaves out whose answer it was cannot be seen through."""
+    servers = (str(one.rdata.mname).rstrip(".").lower() for one in answer.auth if one.rtype == QTYPE.SOA)
+    return bool(answer.header.aa) or any(server != _SERVER_OF_NOWHERE for server in servers)
 
 
 async def _connects(server: Server) -> bool:

@@ -171,7 +171,7 @@ class Resolving(asyncio.DatagramProtocol):
 
     def _reply(self, protocol: str, data: bytes) -> DNSRecord | None:
         request = DNSRecord.parse(data)
-        reply, name, kind = request.reply(), str(request.q.qname).rstrip(".").lower(), QTYPE[request.q.qtype]
+        reply, name, kind = request.reply(aa=0), str(request.q.qname).rstrip(".").lower(), QTYPE[request.q.qtype]
         self.asked.append((protocol, name, kind))
         if self.silent or name.startswith("silent"):
             return None

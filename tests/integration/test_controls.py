@@ -4,6 +4,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from dnslib import RCODE, RR, DNSRecord
 
 from infra.servers import Server
 from infra.settings import ControlTarget
@@ -85,6 +86,33 @@ async def test_a_resolver_answers_when_it_has_asked_others(says: str, counts: bo
         assert all(name.endswith(".empty.as112.arpa") for name in names)
         await answering(some)
         assert len({name for _, name, _ in told.asked} - names) == 1  # another one each time
+
+
+NAMED, BLACKHOLE = "empty.as112.arpa. .", "blackhole.as112.arpa. hostmaster.as112.arpa."
+
+
+@pytest.mark.parametrize(
+    ("authority", "server", "counts"),
+    [(1, NAMED, False), (0, NAMED, False), (1, BLACKHOLE, False), (0, BLACKHOLE, True), (0, None, True)],
+)
+async def test_a_resolver_that_serves_the_zone_itself_shows_nothing(
+    authority: int, server: str | None, counts: bool
+) -> None:
+    """BIND does, with an empty zone of its own: it answers while the way out is cut."""
+
+    class Serving(Resolving):
+        def _reply(self, protocol: str, data: bytes) -> DNSRecord:
+            reply = DNSRecord.parse(data).reply(aa=authority)
+            reply.header.rcode = RCODE.NXDOMAIN
+            if server is not None:
+                reply.add_auth(*RR.fromZone(f"EMPTY.AS112.ARPA. 86400 IN SOA {server} 0 28800 7200 604800 86400"))
+            return reply
+
+    told = Serving({})
+    transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(lambda: told, local_addr=(V4, 0))
+    told.server = transport.get_extra_info("sockname")[:2]
+    assert await answering(resolver(told)) == [0] * counts
+    transport.close()
 
 
 async def test_a_question_that_gets_lost_is_asked_again() -> None:
