@@ -125,7 +125,7 @@ async def probe(task: Task) -> Outcome:
     """The prober's figures."""
     results = _Results()
     connector = Connector(Guard([ip_network("127.0.0.0/8")]))
-    prober = Prober(_REGION, connector, results, Clock(Settings()), 1, lambda sealed, *_: sealed, _MOST)
+    prober = Prober(_REGION, connector, results, Clock(Settings()), lambda sealed, *_: sealed, _MOST)
     prober.heard(0, [record for number in range(task.monitors) for record in _monitor(task, number)])
     prober.whole(0)
     stop = asyncio.Event()

@@ -34,7 +34,7 @@ _MOST = 16_384
 async def serve_prober(settings: Settings, region: str, slot: str, stop: Stop) -> None:
     """Probe until `stop` is set."""
     bootstrap = kafka_of(settings)
-    partitions = await Waiting(bootstrap).partitions()
+    await Waiting(bootstrap).partitions()
     async with contextlib.AsyncExitStack() as stack:
         sink = Sink(bootstrap)
         stack.push_async_callback(sink.close)
@@ -47,7 +47,7 @@ async def serve_prober(settings: Settings, region: str, slot: str, stop: Stop) -
         clock = Clock(settings)
         controls = control_targets(settings.control_targets, settings.resolvers, connector.echoes)
         prober = Prober(
-            *(region, connector, sink, clock, partitions, decrypt, most),
+            *(region, connector, sink, clock, decrypt, most),
             domains=domains,
             disk=disk,
             controls=controls,

@@ -45,7 +45,7 @@ _SENT_AGAIN = (0.0, 1.0, 3.0, 7.0, 15.0, 31.0)
 class Plan:
     """What a target, or a control target, does: from each second on, until the next one.
 
-    name: of a monitor, unique. before: from the beginning.
+    name: of a monitor, unique. before: from the beginning. near: within the local network, which is never out.
     """
 
     name: str
@@ -55,6 +55,7 @@ class Plan:
     interval: int = 10
     timeout: int = 5
     confirmations: int = 2
+    near: bool = False
 
     def at(self, second: float) -> Behaviour:
         done = [what for since, what in self.turns if since <= second]
@@ -122,7 +123,6 @@ class World:
                 connector,
                 self,
                 clock,
-                1,
                 lambda sealed, *_: sealed,
                 monotonic=lambda: 1_000.0 + loop.time(),
                 controls=controls,
@@ -175,7 +175,7 @@ class World:
         now = asyncio.get_running_loop().time()
         return any(begin <= now < end for begin, end in self.outages)
 
-    async def _reaches(self, what: Callable[[float], Behaviour], limit: float) -> Behaviour:
+    async def _reaches(self, what: Callable[[float], Behaviour], limit: float, near: bool = False) -> Behaviour:
         """What comes of packets that are sent again and again while nothing answers."""
         loop = asyncio.get_running_loop()
         began = loop.time()
@@ -183,10 +183,10 @@ class World:
             if after >= limit:
                 break
             await asyncio.sleep(began + after - loop.time())
-            behaviour = "silent" if self._is_cut() else what(loop.time())
+            behaviour = "silent" if self._is_cut() and not near else what(loop.time())
             if behaviour != "silent":
                 await asyncio.sleep(ROUND_TRIP)
-                if not self._is_cut():
+                if near or not self._is_cut():
                     return behaviour
         await asyncio.sleep(max(0.0, began + limit - loop.time()))
         return "silent"
@@ -209,7 +209,7 @@ class World:
         loop = asyncio.get_running_loop()
         began, limit = loop.time(), time_limit(monitor) / SECOND
         plan = next(plan for plan in self.monitors if plan.id == monitor.id)
-        behaviour, failure = await self._reaches(plan.at, limit), "timeout"
+        behaviour, failure = await self._reaches(plan.at, limit, plan.near), "timeout"
         connected = loop.time()
         if behaviour == "no name":  # says the resolver, as far as it can be asked
             failure = "name"
@@ -221,7 +221,7 @@ class World:
             trace.answered = time.perf_counter_ns()
         return ProbeCompleted(
             slot=slot, confirm=confirm, version=1, region=region, at=at, took=round((loop.time() - began) * SECOND),
-            ok=not failure, failure=_failure(failure),
+            ok=not failure, failure=_failure(failure), address="192.168.1.9" if plan.near else "192.0.2.9",
         )  # fmt: skip
 
 

@@ -29,8 +29,8 @@ from ingest.prober.outcome import Failed
 PATIENCE = 3.0
 _TRIES = 3
 # The sink of the DNS for questions that nobody can answer (RFC 7535): anycast, unsigned, so no resolver can make up the
-# answer; each name is asked for once, so none can remember it. A resolver may serve the zone itself, as BIND does unless
-# told otherwise: then it says that it is the authority, or names another server than the zone's.
+# answer; each name is asked for once, so none can remember it. A resolver may serve the zone itself, as BIND does if it
+# is not told otherwise: then it says that it is the authority, or names another server than the zone's.
 _NOWHERE = "empty.as112.arpa"
 _SERVER_OF_NOWHERE = "blackhole.as112.arpa"
 # Nobody need listen there: a refusal is an answer.

@@ -3,11 +3,13 @@
 The contract:
 
 - A failure that may be of the own network (nothing answered) is held until something shows that the network was there
-  after it: an answer of any target, or of a control target, which are asked at once for its sake. When these answer no
-  more although they did a short time ago (`region_watch`) it is told as `ours`. So nobody is accused in the first
-  seconds either. It is held for `HELD` seconds at most, whatever others do, and not at all where nothing can tell.
-- The prober says that its region is in trouble to every partition of `probe-results`, at once and again every 10 s, and
-  says it when that is over: as soon as anything answers. What began before the end is told as `ours`, too.
+  after it: an answer of a target, or of a control target, which are asked at once for its sake (`region_watch` says
+  which of them show it). When these answer no more although they did a short time ago it is told as `ours`. So nobody
+  is accused in the first seconds either. It is held for `HELD` seconds at most, whatever others do, and not at all
+  where nothing can tell.
+- The prober says that its region is in trouble to the partitions of `probe-results` whose monitors it probes, at once
+  and again every 10 s, and says it when that is over: as soon as anything answers. What began before the end is told as
+  `ours`, too. Other probers of the region, which may run elsewhere, speak for the other partitions.
 - So it does where nothing has answered since it was started, when a monitor that was up is silent. A machine that is
   back before its network, after a power cut, accuses nobody.
 - Control targets are asked every 20 s, and every second while the network is out.
@@ -15,12 +17,15 @@ The contract:
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
+from ipaddress import ip_address, ip_network
 
 import structlog
 from msgspec.structs import replace
 
 from infra.log.sink import NotStored, Position
+from infra.targets import inner_address
 from ingest.clock import Clock
 from ingest.needs import Log
 from ingest.prober import measures
@@ -44,15 +49,35 @@ HELD = _GAP_SECONDS + PATIENCE + 0.5
 _NO_PROBE = frozenset({"ours", "refused target"})
 
 
+# Addresses that are nobody's in the internet: RFC 1918, 6598, 3927, 4193, 4291; this host's own.
+_LOCAL = tuple(
+    ip_network(text)
+    for text in (
+        *("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "169.254.0.0/16", "127.0.0.0/8"),
+        *("fc00::/7", "fe80::/10", "::1/128"),
+    )
+)
+
+
+@lru_cache(4_096)
+def is_local(address: str) -> bool:
+    """Whether an address lies within the local network. "": it is not known, and then not said."""
+    if not address:
+        return False
+    found = inner_address(ip_address(address.partition("%")[0]))
+    return any(found in network for network in _LOCAL)
+
+
 class OwnNetwork:
-    """To be used inside a running event loop. monotonic: what answers and failures are dated by here."""
+    """To be used inside a running event loop. partitions: those whose monitors this prober has now. monotonic: what
+    answers and failures are dated by here."""
 
     def __init__(
         self,
         region: str,
         sink: Log,
         clock: Clock,
-        partitions: int,
+        partitions: Callable[[], Iterable[int]],
         monotonic: Callable[[], float],
         controls: Sequence[Control] = (),
     ) -> None:
@@ -66,6 +91,7 @@ class OwnNetwork:
         # Failures that are held, the oldest first: when each was found, and who waits.
         self._held: deque[tuple[float, asyncio.Future[None]]] = deque()
         self._said_at: float | None = None
+        self._said_to: set[int] = set()
         self._was_out = False
         self._out_until = float("-inf")
         measures.troubled(region, False)
@@ -78,7 +104,7 @@ class OwnNetwork:
         if result.failure in _NO_PROBE:
             return result
         if answered is not None:
-            self._answered(began, answered)
+            self._answered(began, answered, not is_local(result.address))
             if result.failure != "timeout":  # one that was connected may have lost the network since
                 return result
         elif result.ok or (result.failure == "answer" and result.detail != UNKNOWN):
@@ -133,10 +159,9 @@ class OwnNetwork:
             if not known.done():
                 known.set_result(None)
 
-    def _answered(self, sent: float, at: float) -> None:
-        """Something that was sent at `sent` has been answered at `at`."""
-        self._watch.answered(at)
-        if self._held:
+    def _answered(self, sent: float, at: float, beyond: bool) -> None:
+        """Something that was sent at `sent` has been answered at `at`. beyond: from beyond the local network."""
+        if self._watch.answered(at, beyond) and self._held:
             self._release(sent)
         if self._was_out:
             self._look()
@@ -192,7 +217,8 @@ class OwnNetwork:
             self._said_at = None
             log.warning("prober.region_well", region=self._region)
             measures.troubled(self._region, False)
-            self._broadcast(RegionWell(region=self._region, at=self._clock.now()))
+            self._tell(RegionWell(region=self._region, at=self._clock.now()), self._said_to)
+            self._said_to = set()
 
     def _say(self) -> None:
         now, out_since = self._monotonic(), self._watch.out_since
@@ -203,12 +229,14 @@ class OwnNetwork:
             measures.troubled(self._region, True)
         self._said_at, at = now, self._clock.now()
         since = max(0, at - round((now - out_since) * SECOND))
-        self._broadcast(RegionTroubled(region=self._region, at=at, since=since, controls=len(self._controls)))
+        mine = set(self._partitions())
+        self._said_to |= mine
+        self._tell(RegionTroubled(region=self._region, at=at, since=since, controls=len(self._controls)), mine)
 
-    def _broadcast(self, event: RegionTroubled | RegionWell) -> None:
+    def _tell(self, event: RegionTroubled | RegionWell, partitions: set[int]) -> None:
         value = encode(event)
         try:
-            for partition in range(self._partitions):
+            for partition in sorted(partitions):
                 self._sink.put(PROBE_RESULTS, self._region, value, partition).add_done_callback(_settled)
         except NotStored as error:
             log.warning("prober.region_not_stored", error=str(error))

@@ -59,7 +59,7 @@ class _Watched:
 class Prober:
     """To be made inside a running event loop.
 
-    partitions: of the journals. decrypt: opens what is sealed in a definition. most: probes under way at once.
+    decrypt: opens what is sealed in a definition. most: probes under way at once.
     monotonic: what a standstill of this process is seen by, and the age of what was found. domains: None when nobody is
     to be asked when they expire. disk: where Kafka writes, if that is on this machine. controls: what tells whether the
     own network is there.
@@ -71,7 +71,6 @@ class Prober:
         connector: Connector,
         sink: MeasuredLog,
         clock: Clock,
-        partitions: int,
         decrypt: Decrypts,
         most: int = 4_096,
         monotonic: Callable[[], float] = time.monotonic,
@@ -80,7 +79,9 @@ class Prober:
         controls: Sequence[Control] = (),
     ) -> None:
         self._region, self._clock, self._decrypt = region, clock, decrypt
-        self._running = Running(region, connector, sink, clock, partitions, most, monotonic, domains, disk, controls)
+        self._running = Running(
+            region, connector, sink, clock, lambda: self._known, most, monotonic, domains, disk, controls
+        )
         self._known: dict[int, dict[str, _Watched]] = {}
         self._whole: set[int] = set()
         # (when, monitor, partition, confirmation): lazy, a watched monitor says itself whether an entry still counts.

@@ -6,9 +6,9 @@ The contract:
   itself, be it ever so much: the silence of targets counts against nobody but themselves, so neither the targets of one
   project nor those that have been dead for long can make a region seem out.
 - Out: control targets that answered a short time ago (`SHORT` before the question) answer no more, and nothing else has
-  answered since they were asked. If one that lies beyond the local network may be judged by, those that lie within
-  (the gateway) may not: they answer as well when the way out is cut.
-- Well again: as soon as any target, or such a control target, answers. However long that takes: nothing is known of any
+  answered since they were asked. If one that lies beyond the local network may be judged by, what lies within (the
+  gateway, targets with local addresses) may not: it answers as well when the way out is cut.
+- Well again: as soon as any such target or control target answers. However long that takes: nothing is known of any
   target meanwhile, which is what people are told then.
 - With no control target that answered a short time ago nothing is judged, but for one case: nothing has ever answered
   (the prober was started while its network was out), and now a target is silent that was well before.
@@ -40,23 +40,26 @@ class RegionWatch:
         """Whether questions asked at `at` can tell that the network is out; or they were never asked before."""
         return bool(self._well) and (self.asked_at == _NEVER or max(self._well) >= at - SHORT)
 
-    def answered(self, at: float) -> None:
-        """A target has answered, at `at`."""
+    def answered(self, at: float, beyond: bool = True) -> bool:
+        """A target has answered, at `at`; `beyond`: one beyond the local network. Returns whether that shows that the
+        network is there, as far as is judged."""
+        if not beyond and self._is_judged_by_beyond(at):
+            return False
         self.heard = max(self.heard, at)
         if self.out_since is not None and at > self.out_since:
             self.out_since = None
+        return True
 
     def control_answered(self, number: int, at: float) -> bool:
         """A control target has answered. Returns whether that shows that the network is there, as far as is judged."""
         self._well[number] = at
+        return self.answered(at, self._beyond[number])
+
+    def _is_judged_by_beyond(self, at: float) -> bool:
+        """Whether only what lies beyond the local network shows anything."""
         if self.out_since is not None:
-            by_beyond = self._judged_by_beyond
-        else:
-            by_beyond = self._beyond_well(at) or (self.heard == _NEVER and any(self._beyond))
-        if by_beyond and not self._beyond[number]:
-            return False
-        self.answered(at)
-        return True
+            return self._judged_by_beyond
+        return self._beyond_well(at) or (self.heard == _NEVER and any(self._beyond))
 
     def asked(self, began: float) -> None:
         """All questions that were asked at `began` have been answered, or will not be."""

@@ -11,7 +11,7 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import structlog
 from msgspec.structs import replace
@@ -53,7 +53,7 @@ class Running:
         connector: Connector,
         sink: MeasuredLog,
         clock: Clock,
-        partitions: int,
+        partitions: Callable[[], Iterable[int]],
         most: int,
         monotonic: Callable[[], float],
         domains: Domains | None = None,

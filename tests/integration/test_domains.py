@@ -406,7 +406,7 @@ async def test_results_tell_what_is_known_and_never_wait_for_it() -> None:
     ):
         clock, sink = HandClock(Settings()), MemorySink()
         prober = Prober(
-            "local", connector, sink, clock, 1, lambda sealed, *_: sealed, 9, lambda: one.now, domains=here.domains
+            "local", connector, sink, clock, lambda sealed, *_: sealed, 9, lambda: one.now, domains=here.domains
         )
         watched = monitor(url=f"http://www.example.com:{site.port}/")
         prober.heard(0, [("definition/m", msgspec.json.encode(MonitorCopy(monitor=watched)))])

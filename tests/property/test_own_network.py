@@ -140,6 +140,29 @@ def test_an_outage_of_the_network_accuses_nobody(
 
 
 @some
+@given(
+    plans("many", 1, 8, confirmations=one_or_two),
+    plans("near", 1, 3, near=st.just(True)),
+    st.sampled_from([((True, RESOLVER),), ((False, GATEWAY), (True, RESOLVER)), ((False, DEAD), (True, RESOLVER))]),
+    st.floats(BEGIN, BEGIN + 30),
+    st.floats(30, 300),
+    st.lists(st.floats(BEGIN, BEGIN + 200), max_size=1),
+)
+def test_a_near_target_that_answers_does_not_make_the_others_accused(
+    monitors: list[Plan],
+    near: list[Plan],
+    controls: tuple[tuple[bool, Plan], ...],
+    begin: float,
+    lasts: float,
+    restarts: list[float],
+) -> None:
+    """The way out is cut; what lies within the local network, whoever's it is, goes on answering."""
+    restarts = [at for at in restarts if at < begin + lasts]
+    world = World([*monitors, *near], controls, [(begin, begin + lasts)], restarts).run(begin + lasts + 60)
+    assert world.went("down") == {}
+
+
+@some
 @given(plans("many", 1, 8), st.floats(BEGIN, BEGIN + 30), st.floats(30, 500), attackers)
 def test_an_outage_behind_the_gateway_accuses_nobody_that_was_well(
     monitors: list[Plan], begin: float, lasts: float, attackers: list[Plan]

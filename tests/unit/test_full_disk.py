@@ -110,7 +110,7 @@ async def test_time_stops_only_at_the_lower_mark(given: Given, level: Level, mon
 async def test_nothing_is_probed_until_there_is_room(given: Given) -> None:
     settings = given(Level.FULL)
     clock, sink, connector = HandClock(settings), MemorySink(), Connector(LOOPBACK)
-    prober = Prober(HERE, connector, sink, clock, 1, lambda sealed, *_: sealed, 100, lambda: 0.0, disk=Disk(settings))
+    prober = Prober(HERE, connector, sink, clock, lambda sealed, *_: sealed, 100, lambda: 0.0, disk=Disk(settings))
     try:
         prober.heard(0, [(f"definition/{one.id}", _encoded(one)) for one in (monitor(),)])
         prober.whole(0)

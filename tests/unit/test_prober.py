@@ -60,7 +60,7 @@ class World:
         self.sink = MemorySink()
         self.pulse = 1_000.0
         self.prober = Prober(
-            *(HERE, connector, self.sink, self.clock, PARTITIONS, self._decrypt, most, lambda: self.pulse),
+            *(HERE, connector, self.sink, self.clock, self._decrypt, most, lambda: self.pulse),
             controls=[asked.control for asked in controls],
         )
         self._told = 0
@@ -517,7 +517,9 @@ class Network:
 
     def __init__(self, here: World) -> None:
         self.here, self.control = here, Asked()
-        self.judge = OwnNetwork(HERE, here.sink, here.clock, PARTITIONS, lambda: here.pulse, [self.control.control])
+        self.judge = OwnNetwork(
+            HERE, here.sink, here.clock, lambda: range(PARTITIONS), lambda: here.pulse, [self.control.control]
+        )
 
     async def told(self, result: ProbeCompleted, began: float | None = None, answered: float | None = None) -> str:
         """As what the result of a probe that ends now is told."""
@@ -590,6 +592,31 @@ async def test_a_region_whose_network_is_out_says_so_and_accuses_nobody() -> Non
         assert await here.told(failed()) == "timeout"
 
 
+async def test_it_is_said_only_where_its_own_monitors_are() -> None:
+    """Another prober of the region may run elsewhere: what that finds failing is not made meaningless."""
+    async with network() as here:
+        mine = {0, 2}
+        here.judge = OwnNetwork(
+            *(HERE, here.here.sink, here.here.clock, lambda: mine, lambda: here.here.pulse), [here.control.control]
+        )
+        here.judge.beat()
+        await here.later(0.0)
+        here.control.answers = False
+        here.here.pulse += 1.0
+        assert await here.told(failed()) == "ours"
+        await here.here.told()
+        assert words(here.here) == [(0, RegionTroubled), (2, RegionTroubled)]
+        # One that comes to it hears of it with the next word; one that went to another hears the end, too.
+        mine.clear()
+        mine.add(1)
+        await here.later(10.5)
+        assert words(here.here)[2:] == [(1, RegionTroubled)]
+        here.here.pulse += 1.0
+        assert await here.told(failed(""), answered=here.here.pulse) == ""
+        await here.here.told()
+        assert words(here.here)[3:] == WELL
+
+
 async def test_it_is_over_when_the_control_target_answers() -> None:
     async with network() as here:
         here.control.answers = False
@@ -654,7 +681,7 @@ async def test_the_answer_of_any_target_that_was_asked_later_is_enough() -> None
             return await asyncio.Event().wait()
 
         watched = OwnNetwork(
-            *(HERE, here.here.sink, here.here.clock, PARTITIONS, lambda: here.here.pulse),
+            *(HERE, here.here.sink, here.here.clock, lambda: range(PARTITIONS), lambda: here.here.pulse),
             [Control("control", True, never)],
         )
         held = asyncio.create_task(watched.judge(failed(), here.here.pulse, None))
@@ -673,9 +700,10 @@ async def test_the_answer_of_any_target_that_was_asked_later_is_enough() -> None
 async def test_without_control_targets_that_ever_answered_nothing_is_held() -> None:
     async with network() as here:
         here.control.answers = False
-        none = OwnNetwork(HERE, here.here.sink, here.here.clock, PARTITIONS, lambda: here.here.pulse)
+        none = OwnNetwork(HERE, here.here.sink, here.here.clock, lambda: range(PARTITIONS), lambda: here.here.pulse)
         dead = OwnNetwork(
-            *(HERE, here.here.sink, here.here.clock, PARTITIONS, lambda: here.here.pulse), [here.control.control]
+            *(HERE, here.here.sink, here.here.clock, lambda: range(PARTITIONS), lambda: here.here.pulse),
+            [here.control.control],
         )
         for one in (none, dead, none, dead):
             assert (await one.judge(failed(), here.here.pulse, None)).failure == "timeout"
@@ -691,7 +719,7 @@ async def test_a_control_target_that_fails_in_an_odd_way_is_silent() -> None:
             raise ValueError("odd")
 
         watched = OwnNetwork(
-            *(HERE, here.sink, here.clock, PARTITIONS, lambda: here.pulse), [Control("odd", True, odd)]
+            *(HERE, here.sink, here.clock, lambda: range(PARTITIONS), lambda: here.pulse), [Control("odd", True, odd)]
         )
         async with asyncio.timeout(30.0):
             assert (await watched.judge(failed(), here.pulse, None)).failure == "timeout"
@@ -750,7 +778,7 @@ async def test_a_target_that_is_silent_is_told_of_while_the_control_target_answe
             here.pulse += 0.5
             [result] = await probe_all(here, [other], NOON)
             assert result.failure == "ours"
-            assert words(here) == TROUBLE
+            assert words(here) == TROUBLE[:1]
 
 
 async def test_a_url_that_is_none_is_still_told_of() -> None:

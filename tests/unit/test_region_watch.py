@@ -94,6 +94,21 @@ def test_it_ends_as_soon_as_anything_answers() -> None:
         assert here.out_since is None
 
 
+def test_a_near_target_shows_no_way_out() -> None:
+    here = watch(GATEWAY, RESOLVER)
+    assert not here.answered(20.0, beyond=False)
+    assert ask(here, 20.0, GATEWAY)
+    assert not here.answered(31.0, beyond=False)
+    assert ask(here, 31.5, GATEWAY)
+    assert here.answered(32.0)
+    assert not ask(here, 31.9, GATEWAY)
+    # Where nothing else can be judged by, it shows that the local network is there.
+    here = watch(GATEWAY)
+    assert ask(here, 20.0)
+    assert here.answered(31.0, beyond=False)
+    assert here.out_since is None
+
+
 def test_it_ends_with_the_answer_of_the_gateway_when_that_is_what_it_was_judged_by() -> None:
     here = watch(GATEWAY)
     assert ask(here, 20.0)
