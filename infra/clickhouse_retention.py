@@ -33,6 +33,7 @@ def table_ttls(settings: Settings) -> dict[str, str]:
         "gaps": "".join(_ttl("toDateTime(since)", transitions)),
         # By the beginning, which all rows of an incident share: none of them may go before the others.
         "incidents": "".join(_ttl("toDateTime(started)", transitions)),
+        "audit": "".join(_ttl("toDateTime(at)", settings.history_audit)),
         "deliveries_finished": "".join(_ttl("toDateTime(at)", settings.history_deliveries)),
         "ping_hours": "".join(_ttl("hour", roll_ups)),
         "uptime_pieces": ", ".join(pieces),

@@ -153,6 +153,7 @@ class Settings(BaseSettings):
     history_transitions: Retention = None
     history_deliveries: Retention = None
     history_roll_ups: Retention = None
+    history_audit: Retention = None
     # Asked so often, while everything makes progress: the address of a check in a second Pingfold.
     heartbeat_url: Annotated[str | None, Field(pattern=r"^https?://[!-~]+$", repr=False)] = None
     heartbeat_seconds: float = Field(20.0, ge=1.0, le=3_600.0)

@@ -17,8 +17,8 @@ from infra.liveness import Check
 from infra.process import Role, run_role
 from infra.setting_errors import unknown_settings, wrong_settings
 from infra.settings import Settings
+from pingfold import audit, operate, talk, time_commands
 from pingfold import key_commands as key_commands  # adds to the commands of `operate`
-from pingfold import operate, talk, time_commands
 from pingfold.addresses import clickhouse_of, kafka_of
 from pingfold.faults import MENDABLE, line_of
 
@@ -34,6 +34,7 @@ app.add_typer(operate.dead_letters, name="dead-letters")
 app.add_typer(time_commands.times, name="time")
 app.add_typer(talk.channels, name="channel")
 app.command()(talk.ping)
+app.command()(audit.audit)
 
 Slot = Annotated[str, typer.Option(help="Name of this process among those of its role; stays the same over restarts.")]
 

@@ -24,6 +24,7 @@ from infra.secrets import (
     stored_api_key,
 )
 from infra.settings import Settings
+from schemas.actors import SYSTEM
 from schemas.base import Micros
 from schemas.definitions import ApiKey, KeyKind, Project
 from schemas.ids import derived_id, new_id
@@ -106,6 +107,7 @@ def project_request(credentials: Credentials, at: Micros, vault: Vault) -> Proje
     return ProjectCreate(
         request=new_id(),
         at=at,
+        actor=SYSTEM,
         project=project,
         keys=tuple(_stored(project.id, kind, key, at) for kind, key in keys.items()),
     )

@@ -37,6 +37,7 @@ from ingest.clock import Clock
 from ingest.ticker import Ticker
 from pingfold import credentials
 from pingfold.addresses import answering_kafka_of, clickhouse_of, kafka_of
+from pingfold.os_user import operator
 from schemas.base import SECOND
 from schemas.dead_letters import RETRIED_HEADER, DeadLetter
 from schemas.definitions import KeyKind, KeyScope, Project
@@ -110,7 +111,8 @@ def migrate(settings: Settings) -> None:
 
 def ask(settings: Settings, project: str, request: ProjectsRequest) -> None:
     """Have the `projects` fold carry out a request. Raises `Failed` when it does not."""
-    asyncio.run(_verdict(answering_kafka_of(settings), project, request))
+    asked = replace(request, actor=operator())
+    asyncio.run(_verdict(answering_kafka_of(settings), project, asked))
 
 
 async def _verdict(bootstrap: str, project: str, request: ProjectsRequest) -> None:

@@ -10,6 +10,7 @@ from infra.log.sink import Sink
 from infra.progress import JOURNALS
 from infra.settings import Settings
 from pingfold.addresses import answering_kafka_of
+from pingfold.os_user import operator
 from schemas.base import encode
 from schemas.ticks import TimeCorrected
 
@@ -35,7 +36,7 @@ async def _mend(bootstrap: str, reason: str) -> int:
     partitions = await asyncio.to_thread(partition_count, bootstrap)
     sink = Sink(bootstrap)
     try:
-        value = encode(TimeCorrected(reason=reason))
+        value = encode(TimeCorrected(reason=reason, actor=operator()))
         places = [(journal, number) for journal in JOURNALS.values() for number in range(partitions)]
         await asyncio.gather(*(sink.put(journal, None, value, number) for journal, number in places))
         return len(places)

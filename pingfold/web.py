@@ -48,6 +48,7 @@ from pingfold.open_files import connections
 from processors.history import GROUP, Sources
 from query_api import operations
 from query_api.app import create_app
+from query_api.audit_history import AuditHistory
 from query_api.delivery_history import DeliveryHistory
 from query_api.history import History
 from query_api.monitor_history import MonitorHistory
@@ -191,6 +192,7 @@ def _parts(
         monitor_history=MonitorHistory(clickhouse),
         delivery_history=DeliveryHistory(clickhouse, followed.partitions, written),
         page_history=PageHistory(clickhouse),
+        audit_history=AuditHistory(clickhouse, written),
     )
 
 

@@ -16,6 +16,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from processors.audit import command_of, entry
 from processors.check_changes import go_down, go_up, pause, remove, resume
 from processors.check_clock import CheckClock, check_of, definition_key, time_of
 from processors.check_notices import failed
@@ -29,7 +30,7 @@ from schemas.ids import is_uuid
 from schemas.pings import CheckDefined, CheckPaused, CheckRemoved, CheckResumed, Ping, PingsEvent
 from schemas.ticks import PROGRESS_KEY, Progress, Tick, TimeCorrected
 from schemas.topics import CHECK_STATES, PINGS, TRANSITIONS
-from schemas.transitions import JournalTruncated, PingFolded
+from schemas.transitions import Action, JournalTruncated, PingFolded
 
 AHEAD: Micros = 60 * SECOND
 # The last moment that can be written as a date.
@@ -40,7 +41,7 @@ class Checks:
     """The fold; see `processors.fold.Fold`."""
 
     name = "checks"
-    version = 4
+    version = 5
     journal = PINGS
     states = CHECK_STATES
     events: msgspec.json.Decoder[PingsEvent] = msgspec.json.Decoder(PingsEvent)
@@ -196,8 +197,13 @@ class ChecksPartition:
             return ()
         state = view.edit(CheckState, key)
         self._clock.unpark(key, state)
-        move = pause if pausing else resume
-        return move(state, check_of(view, key), self._at(event.at), time_of(view))
+        move, check, at = pause if pausing else resume, check_of(view, key), self._at(event.at)
+        changed = move(state, check, at, time_of(view))
+        command = command_of(event, event.actor, key, at)
+        action: Action = "paused" if pausing else "resumed"
+        name = check.name or check.slug
+        told = entry(command, context, PINGS, action, project=check.project, kind="check", name=name)
+        return [*changed, told]
 
     def _at(self, at: Micros) -> Micros:
         """The time at which a decision counts. Its journal may be ahead of this one, whose sources may all be gone."""

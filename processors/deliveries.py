@@ -30,6 +30,7 @@ from typing import Any
 import msgspec
 
 from processors.confirmations import NOT_CONFIRMED, Confirmations, waits_for_confirmation
+from processors.delivery_audit import asked_for
 from processors.delivery_ends import MOST_ENDED, DeliveryEnds, finished, troubled
 from processors.fold import Context, Effect, Partition, Refused, View
 from processors.notice_body import BODY_LIMIT, render_body
@@ -232,15 +233,18 @@ class _Deliveries:
             )
             if self._view.get(delivery_key(delivery.id)) is None:
                 effects += self._begin(delivery, now)
+                if event.actor is not None:  # a fold names nobody
+                    effects += asked_for(self._view, event, "tested", delivery, now, context)
         return effects
 
     def _replayed(self, channel: str, event: DeliveryReplayed, context: Context) -> list[Effect]:
         now = self._moment(event.at, context)
         pending = self._view.get(delivery_key(delivery_id(event.event, channel)))
         if isinstance(pending, Delivery):
-            if pending.due is not None:
-                self._try_again(pending)
-            return []
+            if pending.due is None:
+                return []
+            self._try_again(pending)
+            return asked_for(self._view, event, "replayed", pending, now, context)
         delivery = Delivery(
             id=delivery_id(event.event, channel),
             event=event.event,
@@ -250,7 +254,8 @@ class _Deliveries:
             first_due=now,
             replay=event.replay,
         )
-        return self._begin(delivery, now)
+        begun = self._begin(delivery, now)
+        return [*begun, *asked_for(self._view, event, "replayed", delivery, now, context)]
 
     def _begin(self, delivery: Delivery, now: Micros) -> list[Effect]:
         """Its first attempt is due, or there is nobody to send it to."""

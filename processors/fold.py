@@ -171,6 +171,10 @@ class View:
                 listener(key, self._unpacked(new), self._unpacked(old))
         self._before.clear()
 
+    def touched(self) -> dict[str, msgspec.Struct | None]:
+        """The records that the event in hand has set, changed or removed, by key, as they were before it."""
+        return {key: self._unpacked(old) for key, (old, _) in self._before.items()}
+
     @property
     def changed(self) -> AbstractSet[str]:
         """Keys of the records changed since `take_changes`."""

@@ -12,7 +12,7 @@ from schemas.base import Micros
 from schemas.dead_letters import DeadLetter
 from schemas.pings import Ping, PingsEvent
 from schemas.probes import ProbeCompleted, ProbeResultsEvent
-from schemas.transitions import DeliveryFinished, GapSeen, PingFolded, StatusChanged, Transition
+from schemas.transitions import DeliveryFinished, GapSeen, PingFolded, StatusChanged, ThingChanged, Transition
 
 Row = tuple[Any, ...]
 
@@ -57,10 +57,16 @@ PROBES = _table(
     address="String", maintenance="UInt8",
 )  # fmt: skip
 
+AUDIT = _table(
+    "audit", project="String", at=_TIME, part="UInt16", off="UInt64", id="String", command=_WORD, action=_WORD,
+    kind=_WORD, thing="String", thing_name="String", actor=_WORD, key_id="String", user="String", address="String",
+    changes="String", others="UInt32", retried="UInt8",
+)  # fmt: skip
+
 LOST_RECORDS = _table("lost_records", topic=_WORD, part="UInt16", since="UInt64", until="UInt64")
 
 # Facts stand before the pings they belong to: who sees a ping then sees what was folded with it.
-TABLES = (PING_FACTS, SPANS, GAPS, DELIVERIES_FINISHED, PINGS, PROBES, LOST_RECORDS)
+TABLES = (PING_FACTS, SPANS, GAPS, DELIVERIES_FINISHED, PINGS, PROBES, AUDIT, LOST_RECORDS)
 
 # What every time column holds (an hour is a 32-bit DateTime). A time outside was never real.
 _LAST_TIME: Micros = 4_102_444_800_000_000  # 2100-01-01
@@ -162,6 +168,12 @@ def transition_row(part: int, off: int, value: bytes | None) -> tuple[Table, Row
             return DELIVERIES_FINISHED, (
                 event.channel, _time(event.at), event.id, event.notice, event.outcome, _count(event.attempts, 32),
                 event.detail, event.event, event.body, _time(event.began or 0), event.replay,
+            )  # fmt: skip
+        case ThingChanged(actor=actor):
+            return AUDIT, (
+                event.project, _time(event.at), part, off, event.id, event.command, event.action, event.kind,
+                event.thing, event.name, actor.kind, actor.key, actor.user, actor.address,
+                msgspec.json.encode(event.changes), _count(event.others, 32), int(event.retried),
             )  # fmt: skip
         case _:
             return None

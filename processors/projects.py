@@ -2,9 +2,10 @@
 
 Journal `projects`, keyed by project; states `definitions`. Every request gets exactly one verdict in `decisions`. What
 is made, changed or removed goes as an effect into the journal that works with it: checks into `pings`, monitors into
-`probe-results`, channels into `deliveries`. A request counts at its own time or the partition's, whichever is later;
-one dated more than `AHEAD` past both the partition's time and that of its Kafka record is a dead letter. A dead letter
-put back is decided like any other request: it is in order now.
+`probe-results`, channels into `deliveries`; and, with who asked for it, into `transitions` (`processors/audit.py`). A
+request counts at its own time or the partition's, whichever is later; one dated more than `AHEAD` past both the
+partition's time and that of its Kafka record is a dead letter. A dead letter put back is decided like any other
+request: it is in order now.
 """
 
 from collections.abc import Iterable
@@ -14,6 +15,7 @@ import msgspec
 from msgspec import UNSET
 from msgspec.structs import asdict, replace
 
+from processors.audit import changes_of, command_of
 from processors.channel_news import tell_of_disabled
 from processors.fold import Context, Effect, Refused, View
 from processors.partition_time import fold_plain_tick, vouched
@@ -27,6 +29,7 @@ from processors.project_recipients import ProjectRecipients
 from processors.project_rotations import ProjectRotations
 from processors.project_verdicts import verdict
 from processors.time_correction import correct_time
+from schemas.actors import SYSTEM
 from schemas.base import SECOND, Micros
 from schemas.definitions import Channel, Check, Definition, Project, definition_key
 from schemas.deliveries import EndpointRemoved
@@ -43,6 +46,7 @@ from schemas.requests import (
     CheckFields,
     CheckUpdate,
     ConfirmationResend,
+    Decision,
     KeyCreate,
     KeyRevoke,
     KeyRotate,
@@ -126,9 +130,12 @@ class ProjectsPartition:
         if isinstance(event, ChannelDisabled):
             return self._channel_disabled(event, context)
         try:
-            return self._decide(event, context.key, self._time_of(event, context))
+            at = self._time_of(event, context)
+            effects = self._decide(event, context.key, at)
         except Denied as denied:
             return [verdict(event, "refused", reason=str(denied))]
+        command = command_of(event, event.actor, _decided(effects), at)
+        return [*effects, *changes_of(self._view, command, context)]
 
     def due(self) -> Micros:
         return self._maintenance.due()
@@ -136,7 +143,9 @@ class ProjectsPartition:
     def _channel_disabled(self, event: ChannelDisabled, context: Context) -> list[Effect]:
         if not 0 <= event.at <= _BEYOND:
             raise Refused("its time is not a time")
-        return tell_of_disabled(self._view, self.index, context.key, event)
+        effects = tell_of_disabled(self._view, self.index, context.key, event)
+        command = command_of(event, SYSTEM, event.channel, event.at)
+        return [*effects, *changes_of(self._view, command, context)]
 
     def _tick(self, tick: Tick, context: Context) -> None:
         if tick.now > _BEYOND:
@@ -322,6 +331,11 @@ class ProjectsPartition:
     def _must_have_room(self, project: Project, times: int) -> None:
         if project.check_limit is not None and self.index.count(project.id) >= times * project.check_limit:
             raise Denied("limit reached")
+
+
+def _decided(effects: Iterable[Effect]) -> str:
+    """The id of the thing that a verdict names."""
+    return next((effect.value.id for effect in effects if isinstance(effect.value, Decision)), "")
 
 
 def _chosen(fields: CheckFields | ChannelFields) -> dict[str, Any]:

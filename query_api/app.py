@@ -11,6 +11,7 @@ from fastapi import FastAPI
 from starlette.routing import Route
 
 from infra.disk import Disk
+from infra.forwarded import Forwarded
 from query_api import described, healthchecks, poppaping, refusals
 from query_api.bodies import BodiesInBounds
 from query_api.freshness import STALE_HEADER, Freshness
@@ -24,6 +25,7 @@ from query_api.verbs import Verbs
 
 def create_app(parts: Parts) -> FastAPI:
     """The application. `app.state.parts` holds what it stands on, `app.state.freshness` what its reads wait for,
+    `app.state.forwarded` finds clients behind proxies,
     `app.state.uptimes` what was asked of history a moment ago, `app.state.tests` how many tests may still be sent."""
     app = FastAPI(
         title=parts.settings.site_name,
@@ -35,6 +37,7 @@ def create_app(parts: Parts) -> FastAPI:
         redoc_url=None,
     )
     app.state.parts = parts
+    app.state.forwarded = Forwarded(parts.settings.trusted_proxies)
     app.state.freshness = Freshness(parts.states, parts.states_replica, parts.partitions, parts.clock, parts.source)
     app.state.uptimes = poppaping.RecentUptimes(parts)
     app.state.tests = poppaping.Allowance(parts.settings.test_sends_per_hour)

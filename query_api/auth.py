@@ -24,10 +24,11 @@ _header = APIKeyHeader(name="X-Api-Key", scheme_name="ApiKey", auto_error=False)
 
 
 class Caller(NamedTuple):
-    """Who asks: a project, with a key that may write or not."""
+    """Who asks: a project, with a key that may write or not; `key` is its id."""
 
     project: str
     read_only: bool
+    key: str
 
 
 async def _said(request: Request) -> dict[str, Any]:
@@ -75,7 +76,7 @@ async def reader(request: Request, header: Header) -> Caller:
         raise Refusal(401, "wrong api key") from None
     except NotKnownNow:
         raise Unavailable("the key cannot be looked up now") from None
-    return Caller(key.project, key.kind == "healthchecks-readonly")
+    return Caller(key.project, key.kind == "healthchecks-readonly", key.id)
 
 
 async def writer(caller: Annotated[Caller, Depends(reader)]) -> Caller:

@@ -12,6 +12,8 @@ from infra.disk import Disk
 from infra.secrets import Decrypts
 from infra.settings import Settings
 from infra.targets import Guard
+from query_api import audit_history
+from query_api.audit_history import AuditRow
 from query_api.delivery_history import FinishedRow, SentRow
 from query_api.delivery_states import DeliveryStates
 from query_api.history import Flip, PingRow, Transition
@@ -110,6 +112,14 @@ class DeliveryHistoryReads(Protocol):
     async def sent(self, channel: str, deliveries: list[str]) -> dict[str, SentRow]: ...
 
 
+class AuditReads(Protocol):
+    """query_api.audit_history.AuditHistory."""
+
+    async def caught_up(self) -> bool: ...
+
+    async def entries(self, which: audit_history.Which) -> list[AuditRow]: ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class Parts:
     """What `create_app` is given.
@@ -144,6 +154,7 @@ class Parts:
     monitor_history: MonitorHistoryReads | None = None
     delivery_history: DeliveryHistoryReads | None = None
     page_history: PageHistoryReads | None = None
+    audit_history: AuditReads | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "key_uses", KeyUses(self.sink))

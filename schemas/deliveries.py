@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 from msgspec import Meta
 
+from schemas.actors import Actor
 from schemas.base import Fact, Micros, Value
 from schemas.definitions import Address, Addresses, AnyNotice, ChannelKind, FormerSecret, Notice
 from schemas.ids import derived_id
@@ -68,12 +69,14 @@ class DeliveryRequested(Fact, tag="delivery.requested", frozen=True):
 
     transition: id of the transition. at: its time, which the body tells, however late it is sent.
     data: the `data` object of the body (`monitor`, `incident`): docs/compatibility/poppaping.md, "Webhooks".
+    actor: who asks for a test; no fold sets it.
     """
 
     transition: str
     at: Micros
     notices: tuple[AnyNotice, ...]
     data: dict[str, Any]
+    actor: Actor | None = None
 
 
 class ConfirmationRequested(Fact, tag="confirmation.requested", frozen=True):
@@ -106,7 +109,7 @@ class MailboxAnswered(Fact, tag="mailbox.answered", frozen=True):
 class DeliveryReplayed(Fact, tag="delivery.replayed", frozen=True):
     """What was sent, or not, is to be sent again: the same event with the same body, whatever the channel takes now.
 
-    replay: a random id of this sending. event, notice, body: as of the delivery that is sent again.
+    replay: a random id of this sending. event, notice, body: as of the delivery that is sent again. actor: who asks.
     """
 
     replay: str
@@ -114,6 +117,7 @@ class DeliveryReplayed(Fact, tag="delivery.replayed", frozen=True):
     event: str
     notice: AnyNotice
     body: str
+    actor: Actor | None = None
 
 
 class DeliveryAttempted(Fact, tag="delivery.attempted", frozen=True):

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
+from schemas.actors import Actor
 from schemas.base import Fact, Micros
 from schemas.definitions import Check
 from schemas.ticks import Tick, TimeCorrected
@@ -52,10 +53,12 @@ class CheckRemoved(Fact, tag="check.removed", frozen=True):
 
 class CheckPaused(Fact, tag="check.paused", frozen=True):
     at: Micros
+    actor: Actor | None = None
 
 
 class CheckResumed(Fact, tag="check.resumed", frozen=True):
     at: Micros
+    actor: Actor | None = None
 
 
 PingsEvent = Ping | Tick | CheckDefined | CheckRemoved | CheckPaused | CheckResumed | TimeCorrected

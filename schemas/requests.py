@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, UnsetType
 
+from schemas.actors import Actor
 from schemas.base import Fact, Micros
 from schemas.definitions import Addresses, ApiKey, Channel, Notice, Project
 from schemas.maintenance import Window
@@ -66,8 +67,13 @@ class CheckFields(Fact, tag=False, frozen=True):
     channels: str | UnsetType = UNSET
 
 
-class Request(Fact, frozen=True):
-    """What every request has. `at`: when it was asked."""
+class _Asked(Fact, frozen=True, kw_only=True):
+    # Apart from `Request`: what may be left out comes behind what each request needs.
+    actor: Actor | None = None
+
+
+class Request(_Asked, frozen=True):
+    """What every request has. `at`: when it was asked. actor: who asks."""
 
     request: str
     at: Micros

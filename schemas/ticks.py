@@ -8,6 +8,7 @@ from typing import Literal
 
 from msgspec import Struct, field
 
+from schemas.actors import Actor
 from schemas.base import SECOND, Fact, Micros, Value
 
 
@@ -55,10 +56,11 @@ class Tick(Fact, tag="tick", frozen=True):
 class TimeCorrected(Fact, tag="time.corrected", frozen=True):
     """An operator's word that the partition's time, which has run ahead, is to go back to that of Kafka's clock: the
     time of this record. States that tell of later moments are taken back with it. Nothing happens to a partition whose
-    time is not later. `reason`: for whoever reads the log.
+    time is not later. `reason`, `actor`: for whoever reads the log.
     """
 
     reason: str = ""
+    actor: Actor | None = None
 
 
 class Heartbeat(Fact, tag="heartbeat", frozen=True):

@@ -1,10 +1,12 @@
-"""The `transitions` stream: what changed, when and why; and what only a fold knows of an event, for history.
+"""The `transitions` stream: what changed, when and why; and what only a fold knows of an event, for history. It holds
+the audit trail, too: what people changed, and who it was.
 
 Records stand in the partition number of the journal they come from. Keyed by the id of the thing.
 """
 
-from typing import Literal
+from typing import Any, Literal
 
+from schemas.actors import Actor
 from schemas.base import Fact, Micros
 from schemas.ticks import GapCause
 
@@ -122,6 +124,53 @@ class ChannelTroubled(Fact, tag="channel.troubled", frozen=True):
     detail: str = ""
 
 
+class FieldChange(Fact, tag=False, frozen=True):
+    """A field of a definition that changed. `target.url` is the field `url` of `target`.
+
+    old, new: its values, left out where there are none: nothing was there, or it is a secret. Long ones are cut.
+    hidden: that it changed is told, and what it holds is not, or only in part: a secret.
+    """
+
+    field: str
+    old: Any = None
+    new: Any = None
+    hidden: bool = False
+
+
+Action = Literal["created", "updated", "deleted", "disabled", "paused", "resumed", "tested", "replayed"]
+
+
+class ThingChanged(Fact, tag="thing.changed", frozen=True):
+    """An entry of the audit trail: somebody changed a thing of a project. A command that was refused, or that changed
+    nothing, has none.
+
+    id: derived from where the command stands in its journal. at: when the command counted. command: its `type`.
+    action: `tested`: a test notice of a channel was asked for; `replayed`: a delivery was to be sent again;
+    `disabled`: a channel was given up. kind, thing: `check`, `channel` and so on, and its id. name: as it was called
+    then. others: so many other things changed with it. retried: the command was a dead letter that was put back.
+    """
+
+    id: str
+    project: str
+    at: Micros
+    actor: Actor
+    command: str
+    action: Action
+    kind: str
+    thing: str
+    name: str = ""
+    changes: tuple[FieldChange, ...] = ()
+    others: int = 0
+    retried: bool = False
+
+
 Transition = (
-    StatusChanged | PingFolded | GapSeen | RegionDisregarded | JournalTruncated | DeliveryFinished | ChannelTroubled
+    StatusChanged
+    | PingFolded
+    | GapSeen
+    | RegionDisregarded
+    | JournalTruncated
+    | DeliveryFinished
+    | ChannelTroubled
+    | ThingChanged
 )

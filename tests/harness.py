@@ -29,6 +29,8 @@ from processors.fold import EVERY, SAME, Effect, Record, Session, View
 from processors.monitors import Monitors
 from processors.projects import Projects
 from query_api.app import create_app
+from query_api.audit_history import AuditRow, Place
+from query_api.audit_history import Which as AuditWhich
 from query_api.delivery_history import FinishedRow, SentRow
 from query_api.delivery_states import DeliveryStates
 from query_api.history import Flip, PingRow, Transition
@@ -59,7 +61,7 @@ from schemas.topics import (
     TRANSITIONS,
     Topic,
 )
-from schemas.transitions import DeliveryFinished, StatusChanged
+from schemas.transitions import DeliveryFinished, StatusChanged, ThingChanged
 from tests.conformance import Document
 
 START: Micros = 1_750_000_000 * SECOND
@@ -222,6 +224,7 @@ class Memory:
     async def ask(self, project: str, request: ProjectsRequest, timeout: float = 5.0) -> Decision:
         """As `infra.decisions.Decisions.ask`."""
         await asyncio.sleep(0)
+        assert request.actor is not None, "a change says who makes it"
         if self.broken:
             raise NoVerdict("Kafka is away")
         self._send(PROJECTS.name, project, encode(request))
@@ -329,7 +332,8 @@ class MemoryMonitorHistory:
         up = sorted(row.took for row in rows if row.ok)
         spread = Percentiles(*(up[int(share * (len(up) - 1))] for share in (0.5, 0.95, 0.99))) if up else None
         told = (value for key, value in self._log.of(TRANSITIONS) if key == monitor)
-        spans = [Span(one["since"], one["at"], one["was"]) for one in told if one["at"] > start]
+        told = (one for one in told if one["type"] == "status.changed" and one["at"] > start)
+        spans = [Span(one["since"], one["at"], one["was"]) for one in told]
         return Observed(await self.counts(monitor, start), spread, spans)
 
     async def incidents(self, which: Which, skip: int, limit: int) -> list[IncidentRow]:
@@ -457,6 +461,46 @@ class MemoryPageHistory:
         return [msgspec.convert(value, StatusChanged) for value in told if value["type"] == "status.changed"]
 
 
+class MemoryAuditHistory:
+    """Entries of the audit trail read back from the log; as `query_api.audit_history.AuditHistory`."""
+
+    def __init__(self, log: Memory) -> None:
+        self._log = log
+        self.behind = False
+
+    async def caught_up(self) -> bool:
+        await asyncio.sleep(0)
+        return not self.behind
+
+    async def entries(self, which: AuditWhich) -> list[AuditRow]:
+        found: list[AuditRow] = []
+        for part in range(self._log.partitions):
+            for off, (_, value) in enumerate(self._log.records.get((TRANSITIONS.name, part), [])):
+                if b'"type":"thing.changed"' in value:
+                    found += self._row(part, off, msgspec.json.decode(value, type=ThingChanged), which)
+        found.sort(key=lambda row: row.place, reverse=True)
+        return found[: which.limit]
+
+    def _row(self, part: int, off: int, one: ThingChanged, which: AuditWhich) -> list[AuditRow]:
+        place, by = Place(one.at, part, off), one.actor
+        wanted = (
+            one.project == which.project
+            and which.start <= one.at < which.end
+            and which.kind in ("", one.kind)
+            and which.thing in ("", one.thing)
+            and which.actor in ("", by.kind, by.key, by.user, by.address)
+            and (which.before is None or place < which.before)
+        )
+        if not wanted:
+            return []
+        return [
+            AuditRow(
+                place, one.id, one.command, one.action, one.kind, one.thing, one.name, by.kind, by.key, by.user,
+                by.address, one.changes, one.others, one.retried,
+            )
+        ]  # fmt: skip
+
+
 class Harness:
     """Two projects with keys, and the API over them; each answer must be as the API's own document says."""
 
@@ -464,6 +508,7 @@ class Harness:
         self.log = Memory()
         self.history = MemoryHistory(self.log)
         self.page_history = MemoryPageHistory(self.log)
+        self.audit_history = MemoryAuditHistory(self.log)
         self.settings = Settings(_env_file=None, **settings)
         self.links = ConfirmationLinks(b"a key of links")
         self.project = self.make_project(
@@ -491,6 +536,7 @@ class Harness:
                 monitor_history=MemoryMonitorHistory(self.log) if history else None,
                 delivery_history=MemoryDeliveryHistory(self.log) if history else None,
                 page_history=self.page_history if history else None,
+                audit_history=self.audit_history if history else None,
                 admin_password=ADMIN_PASSWORD,
                 guard=guard_of(self.settings),
             )

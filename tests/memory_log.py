@@ -147,6 +147,8 @@ class MemoryProjects:
     async def ask(self, project: str, request: ProjectsRequest, timeout: float = 5.0) -> Decision:
         assert isinstance(request, CheckCreate)
         assert request.provision
+        assert request.actor is not None
+        assert request.actor.kind == "ping_key"
         self.asked.append(request)
         await asyncio.sleep(0.01)
         slug = request.fields.slug

@@ -34,6 +34,7 @@ from ingest.ping.public_url import PROOF_HEADER, synthetic_name
 from ingest.ping.request import LIMITS, Bodies, End, Events, Headers, Limits, has_body
 from ingest.ping.source import Source
 from ingest.ping.urls import Target, parse
+from schemas.actors import Actor
 from schemas.base import Micros
 from schemas.ids import new_id
 from schemas.requests import CheckCreate, CheckFields, Decision
@@ -133,7 +134,7 @@ class PingApp:
             return self._refuse(found[0] if len(found) == 1 else None)
         place: Micros | None = None
         if not found:
-            settled = await self._unknown(target)
+            settled = await self._unknown(target, scope)
             if isinstance(settled, Answer):
                 return settled
             check, place = settled
@@ -223,7 +224,7 @@ class PingApp:
         known = self._directory.check(check)
         return known is None or self._bytes.spend(known.project, len(body), at) or known.filter_http_body
 
-    async def _unknown(self, target: Target) -> Answer | tuple[str, Micros | None]:
+    async def _unknown(self, target: Target, scope: Scope) -> Answer | tuple[str, Micros | None]:
         """What to do about a check that the directory does not know: an answer, or its id.
 
         With the id comes the place in the rate limit, if it was made by this request, else None.
@@ -244,9 +245,9 @@ class PingApp:
                 return self._answers.ok_not_found if gentle else self._answers.not_found
         if target.fault:
             return self._fault(target)
-        return await self._provision(project, target.slug)
+        return await self._provision(project, target.slug, scope)
 
-    async def _provision(self, project: str, slug: str) -> Answer | tuple[str, Micros | None]:
+    async def _provision(self, project: str, slug: str, scope: Scope) -> Answer | tuple[str, Micros | None]:
         """Have the check made. First pings that come at once share one question; one of them made it."""
         if not self._disk.has_room:
             return self._refuse(None, self._answers.no_room)
@@ -256,7 +257,8 @@ class PingApp:
             if not self._new_checks.spend(project, 1, now):
                 return self._answers.too_many_checks
             self._limiter.admit(candidate, now)
-            asking = asyncio.create_task(self._ask(project, slug, candidate, now))
+            actor = Actor(kind="ping_key", address=self._events.client(scope))
+            asking = asyncio.create_task(self._ask(project, slug, candidate, now, actor))
             making = self._making[project, slug] = _Making(now, asking)
             asking.add_done_callback(lambda _: self._making.pop((project, slug), None))
         decision = await asyncio.shield(making.asking)
@@ -266,22 +268,23 @@ class PingApp:
             return self._answers.ambiguous if decision.reason == "ambiguous slug" else self._answers.not_found
         return decision.id, making.place if decision.outcome == "made" and making.claim() else None
 
-    async def _ask(self, project: str, slug: str, candidate: str, place: Micros) -> Decision | None:
+    async def _ask(self, project: str, slug: str, candidate: str, place: Micros, actor: Actor) -> Decision | None:
         """The decision on a new check. The place of a candidate that did not become the check is free again."""
         decision = None
         try:
-            decision = await self._decide(project, slug, candidate)
+            decision = await self._decide(project, slug, candidate, actor)
         finally:
             if decision is None or decision.outcome != "made":
                 self._limiter.forget(candidate, place)
         return decision
 
-    async def _decide(self, project: str, slug: str, candidate: str) -> Decision | None:
+    async def _decide(self, project: str, slug: str, candidate: str, actor: Actor) -> Decision | None:
         """The verdict on a new check; None when there is none, and nobody knows whether the check is there."""
         directory = self._directory
         request = CheckCreate(
             request=new_id(),
             at=self._clock.now(),
+            actor=actor,
             id=candidate,
             fields=CheckFields(name=slug, slug=slug),
             provision=True,

@@ -111,6 +111,11 @@ class Events:
     def __init__(self, trusted: tuple[Network, ...]) -> None:
         self._forwarded = Forwarded(trusted)
 
+    def client(self, scope: Scope) -> str:
+        """The address of whoever sent a request."""
+        peer = scope["client"][0] if scope.get("client") else ""
+        return self._forwarded.client(peer, scope["headers"])
+
     def encode(self, target: Target, at: Micros, by: int, scope: Scope, headers: Headers, body: bytes) -> bytes:
         """The event of a ping, as it stands in Kafka."""
         client = scope.get("client")

@@ -5,12 +5,12 @@ ticker, the sender and operators append, too: there, the type tells, and for del
 which is derived in a fold and random in a test that somebody asks for. A dead letter that was put back is no effect.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 import msgspec
 
 from infra.log.reading import Stored
-from processors.fold import Fold
+from processors.fold import Effect, Fold
 from schemas.dead_letters import RETRIED_HEADER
 from schemas.deliveries import (
     ConfirmationRequested,
@@ -25,6 +25,7 @@ from schemas.probes import DependencyChanged, MaintenanceDefined, MaintenanceRem
 from schemas.published import tag_of
 from schemas.requests import ChannelDisabled
 from schemas.topics import DEAD_LETTERS, DECISIONS, DELIVERIES, PINGS, PROBE_RESULTS, PROJECTS, TRANSITIONS, Topic
+from schemas.transitions import ThingChanged
 
 # Whether a record was made by a fold.
 IsMade = Callable[[Stored], bool]
@@ -50,6 +51,10 @@ _requested = msgspec.json.Decoder(_Requested).decode
 _letter = msgspec.json.Decoder(_Letter).decode
 
 
+# Effects that older versions of a fold did not make, and the first version that does.
+_SINCE: dict[type[msgspec.Struct], Mapping[str, int]] = {ThingChanged: {"projects": 4, "checks": 5, "deliveries": 6}}
+
+
 def effect_topics() -> dict[Topic, IsMade]:
     """Every topic to which the folds of Pingfold send effects."""
     streams: dict[Topic, IsMade] = {topic: any_record for topic in (TRANSITIONS, DECISIONS, DEAD_LETTERS)}
@@ -61,6 +66,12 @@ def effect_topics() -> dict[Topic, IsMade]:
         for topic, types in _IN_JOURNALS.items()
     }
     return streams | journals
+
+
+def made_by(fold: str, version: int, effects: Sequence[Effect]) -> Sequence[Effect]:
+    """Without those that this version of a fold did not make yet; 0: the version is not known."""
+    missing = tuple(kind for kind, since in _SINCE.items() if 0 < version < since.get(fold, 0))
+    return [effect for effect in effects if not isinstance(effect.value, missing)] if missing else effects
 
 
 def any_record(_: Stored) -> bool:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import msgspec
 
 from infra.log.reading import Stored
+from pingfold.replay.made import made_by
 from processors.epochs import MOST_EPOCHS, Versions, epochs_of, versions_of
 from processors.fold import Effect, Fold, Record, Session, View
 from schemas.base import encode
@@ -26,12 +27,16 @@ TakeEffects = Callable[[Sequence[Effect], int, int], None]
 
 
 class Stretch(NamedTuple):
-    """Events `first` to `last` of a journal, and the fold that folds them again. doubt: why it may not be the same."""
+    """Events `first` to `last` of a journal, and the fold that folds them again.
+
+    doubt: why it may not be the same. version: of the fold that folded them first, 0 when it is not known.
+    """
 
     first: int
     last: int
     fold: Fold
     doubt: str = ""
+    version: int = 0
 
 
 def stretches_of(progress: Progress, start: int, fold: Fold, former: Iterable[Fold]) -> list[Stretch]:
@@ -52,7 +57,8 @@ def stretches_of(progress: Progress, start: int, fold: Fold, former: Iterable[Fo
             continue
         used = at_hand.get(epoch.fold, fold)
         now, then = Versions(used.version, TZDATA_VERSION, SCHEDULES_VERSION), versions_of(epoch)
-        stretches.append(Stretch(first, last, used, "" if now.explains(then) else _doubt(now, then)))
+        doubt = "" if now.explains(then) else _doubt(now, then)
+        stretches.append(Stretch(first, last, used, doubt, epoch.fold))
     return stretches
 
 
@@ -94,7 +100,7 @@ def fold_again(
             if session is not None:
                 view = View(_decoded_by(stretch.fold, view))
             session = Session(stretch.fold, partition, view, TZDATA_VERSION)
-        if effects := session.step(batch):
+        if effects := made_by(fold.name, stretch.version, session.step(batch)):
             take(effects, batch[0].offset, batch[-1].offset)
         view.take_changes()
         events += len(batch)

@@ -93,7 +93,7 @@ async def create_channel(desk: TheDesk, body: Body, caller: Writer) -> Response:
         on_every_check=wanted.on_every_check,
         confirm=must_be_confirmed(channel, settings),
     )
-    await desk.ask(caller.project, request)
+    await desk.ask(caller, request)
     directory = desk.parts.directory
     await desk.parts.definitions_replica.wait(lambda: directory.channel(channel.id) is not None, 3.0)
     return json_answer(_object(directory.channel(channel.id) or channel), 201)
@@ -107,7 +107,7 @@ async def request_confirmation(desk: TheDesk, caller: Writer, code: str) -> Resp
         raise Refusal(409, "no address of the channel waits for a confirmation")
     if len(blocked_addresses(parts, channel)) == len(channel.unconfirmed):
         raise Refusal(409, "the owners of the addresses want no mail from here")
-    await desk.ask(caller.project, ConfirmationResend(request=new_id(), at=parts.clock.now(), id=code))
+    await desk.ask(caller, ConfirmationResend(request=new_id(), at=parts.clock.now(), id=code))
     return json_answer(_object(channel), 202)
 
 
@@ -115,7 +115,7 @@ async def request_confirmation(desk: TheDesk, caller: Writer, code: str) -> Resp
 async def delete_channel(desk: TheDesk, caller: Writer, code: str) -> Response:
     """Remove a channel: it is taken off every check; what it has not got yet is given up."""
     channel = _owned(desk, caller.project, code)
-    await desk.ask(caller.project, ChannelDelete(request=new_id(), at=desk.parts.clock.now(), id=code))
+    await desk.ask(caller, ChannelDelete(request=new_id(), at=desk.parts.clock.now(), id=code))
     directory = desk.parts.directory
     await desk.parts.definitions_replica.wait(lambda: directory.channel(code) is None, 3.0)
     return json_answer(_object(channel))
@@ -125,7 +125,7 @@ async def delete_channel(desk: TheDesk, caller: Writer, code: str) -> Response:
 async def rotate_secret(desk: TheDesk, body: Body, caller: Writer, code: str) -> Response:
     """Give a webhook another secret, its own. What signed it so far signs, too, until the overlap has ended."""
     channel, wanted = _owned(desk, caller.project, code), judged(body, SecretBody)
-    ask = partial(desk.ask, caller.project)
+    ask = partial(desk.ask, caller)
     made = await rotate_channel_secret(desk.parts, ask, channel, wanted.overlap, wanted.secret)
     return json_answer({"secret": made.value, "former_until": isostring(made.former_until)})
 

@@ -11,15 +11,18 @@ from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
 from fastapi import Depends, Request, Response
+from msgspec.structs import replace
 
 from infra.decisions import NoVerdict
 from infra.log.sink import NotStored
+from query_api.actors import address_of, with_key
 from query_api.auth import Caller
 from query_api.freshness import STALE_HEADER, Freshness
 from query_api.healthchecks.check_object import Urls, check_object, unique_key
 from query_api.keys import LOOK
 from query_api.parts import Parts, parts_of
 from query_api.refusals import Refusal, Unavailable, json_answer
+from schemas.actors import Actor
 from schemas.base import encode
 from schemas.definitions import Check
 from schemas.ids import is_uuid
@@ -45,6 +48,7 @@ class Desk:
         self.parts = parts
         self.freshness: Freshness = request.app.state.freshness
         self.version = int(request.scope["path"].removeprefix("/api/v")[0])
+        self._request = request
         self.urls = Urls(parts.settings.ping_base, parts.settings.base_url, self.version)
 
     # ---- finding
@@ -80,10 +84,15 @@ class Desk:
 
     # ---- changing
 
-    async def ask(self, project: str, request: ProjectsRequest) -> Decision:
-        """The verdict of the `projects` fold; a refusal ends the request in the form of the API."""
+    def actor(self, caller: Caller) -> Actor:
+        """The caller, as the audit trail tells of them."""
+        return with_key(caller.key, address_of(self._request))
+
+    async def ask(self, caller: Caller, request: ProjectsRequest) -> Decision:
+        """The verdict of the `projects` fold on what the caller asks; a refusal is told in the form of the API."""
+        asked = replace(request, actor=self.actor(caller))
         try:
-            decision = await self.parts.decisions.ask(project, request)
+            decision = await self.parts.decisions.ask(caller.project, asked)
         except NoVerdict:
             raise Unavailable("no decision in time; the change may still be made") from None
         if decision.outcome == "refused":
@@ -107,11 +116,12 @@ class Desk:
         """Wait until a check that was removed is out of the directory."""
         await self.parts.definitions_replica.wait(lambda: id not in self.parts.directory, _VISIBLE_WITHIN)
 
-    async def command(self, check: Check, event: CheckPaused | CheckResumed) -> None:
+    async def command(self, caller: Caller, check: Check, event: CheckPaused | CheckResumed) -> None:
         """Put an event of a check into the journal; the reads that follow show it."""
+        asked = encode(replace(event, actor=self.actor(caller)))
         try:
             async with asyncio.timeout(_STORED_WITHIN):
-                position = await self.parts.sink.put(PINGS, check.id, encode(event))
+                position = await self.parts.sink.put(PINGS, check.id, asked)
         except (NotStored, TimeoutError):
             raise Unavailable("the change could not be stored in time; it may still be made") from None
         self.freshness.wrote(position)

@@ -16,10 +16,11 @@ from query_api.auth import Reader, Writer
 from query_api.healthchecks import openapi
 from query_api.healthchecks.check_object import exact_isostring, isostring
 from query_api.healthchecks.desk import Desk, TheDesk, stale_header
+from query_api.healthchecks.parameters import LAST_TIMESTAMP, LONGEST_SECONDS, number, parameter
 from query_api.history import FOREVER, Behind, Flip, PingRow
 from query_api.parts import HistoryReads
 from query_api.refusals import Refusal, Unavailable, json_answer
-from schemas.base import SECOND, Micros
+from schemas.base import SECOND
 from schemas.definitions import Check
 
 T = TypeVar("T")
@@ -30,9 +31,6 @@ PING_LOG_LIMIT = 1000
 # How long a list of flips waits for history, and how often it looks.
 _FLIPS_WITHIN = 1.0
 _LOOK_AGAIN = 0.05
-
-_LONGEST_SECONDS = 31_536_000
-_LAST_TIMESTAMP = 10_000_000_000
 
 router = APIRouter(tags=["history"], responses=openapi.ERRORS)
 
@@ -55,7 +53,7 @@ async def read_body(desk: TheDesk, caller: Writer, code: str, n: str) -> Respons
     check = await desk.check(caller, code)
     stale = await desk.freshness.of_check(check)
     last, total = _newest(desk, check)
-    serial = _number(n, total)
+    serial = number(n, total)
     if serial is None or serial <= total - PING_LOG_LIMIT:
         raise Refusal(404, "not found")
     body = await _asked(_history(desk).body(check.id, serial, last, total))
@@ -77,9 +75,9 @@ async def list_flips(
 ) -> Response:
     """Status changes of a check, newest first."""
     check = await desk.check_by_any_key(caller, code)
-    since = _parameter(seconds, _LONGEST_SECONDS)
-    first = _parameter(start, _LAST_TIMESTAMP) * SECOND
-    until = _parameter(end, _LAST_TIMESTAMP) * SECOND
+    since = parameter(seconds, LONGEST_SECONDS)
+    first = parameter(start, LAST_TIMESTAMP) * SECOND
+    until = parameter(end, LAST_TIMESTAMP) * SECOND
     if since:
         first = max(first, desk.parts.clock.now() - since * SECOND)
     stale = await desk.freshness.of_check(check)
@@ -144,19 +142,3 @@ def _ping_object(ping: PingRow, body_base: str) -> dict[str, Any]:
 
 def _flip_object(flip: Flip) -> dict[str, Any]:
     return {"timestamp": isostring(flip.at), "up": int(flip.now == "up")}
-
-
-def _parameter(text: str | None, largest: int) -> Micros:
-    """A number of a query; 0 when it is not given, which means no limit, as an explicit 0 does."""
-    number = 0 if text is None else _number(text, largest)
-    if number is None:
-        raise Refusal(400)
-    return number
-
-
-def _number(text: str, largest: int) -> int | None:
-    """A whole number up to `largest`, in plain digits; None for any other text, however long."""
-    if not (text.isascii() and text.isdigit()) or len(text.lstrip("0")) > len(str(largest)):
-        return None
-    number = int(text)
-    return number if number <= largest else None

@@ -3,12 +3,14 @@
 Requests are judged by `fields.RULES`, a test compares the two tables.
 """
 
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, get_args
 
 from query_api.healthchecks.fields import LONGEST, SHORTEST, UNIQUE_FIELDS
 from query_api.healthchecks.slugs import MAX_SLUG
+from schemas.actors import ActorKind
 from schemas.definitions import NOTICES
 from schemas.requests import DAY, LONGEST_OVERLAP
+from schemas.transitions import Action
 
 Schema: TypeAlias = dict[str, Any]
 Responses: TypeAlias = dict[int | str, dict[str, Any]]
@@ -107,6 +109,13 @@ _PING: dict[str, Schema] = {
     "duration": {"type": "number", "description": "Seconds; only when known."},
 }
 _FLIP: dict[str, Schema] = {"timestamp": _TIME, "up": {"type": "integer", "enum": [0, 1]}}
+_VALUE: Schema = {"type": ["null", "boolean", "integer", "string", "array", "object"]}
+_CHANGE: dict[str, Schema] = {
+    "field": _text(description="`target.url`: the field `url` of `target`."),
+    "old": _VALUE,
+    "new": _VALUE,
+    "hidden": _FLAG | {"description": "It holds a secret, or a part that may be one, which is not told."},
+}
 _CHANNEL: dict[str, Schema] = {
     "id": _UUID,
     "name": _text(),
@@ -181,6 +190,37 @@ SECRET: Responses = {
 PINGS: Responses = {200: _json("The newest pings, newest first.", _list_of("pings", _all_of(_PING, "duration")))}
 PING_BODY: Responses = {
     200: {"description": "The body as it was kept.", "content": {"text/plain": {"schema": _text(format="binary")}}}
+}
+_ACTOR: dict[str, Schema] = {
+    "kind": {"type": "string", "enum": list(get_args(ActorKind))},
+    "key": _null_or(_text(description="The id of the API key, never the key.")),
+    "user": _null_or(_text(description="Of the operating system.")),
+    "address": _null_or(_text(description="Of the client; of a command, the name of the host.")),
+}
+_ENTRY: dict[str, Schema] = {
+    "id": _UUID,
+    "date": _TIME,
+    "action": {"type": "string", "enum": list(get_args(Action))},
+    "kind": _text(description="Of the thing: check, monitor, channel, key, ..."),
+    "thing": _text(description="Its id."),
+    "name": _text(description="As it was called then."),
+    "actor": _all_of(_ACTOR),
+    "command": _text(description="The type of the command in the log."),
+    "changes": {"type": "array", "items": _all_of(_CHANGE)},
+    "others": _COUNT | {"description": "So many other things changed with it."},
+    "retried": _FLAG | {"description": "The command was a dead letter that was put back."},
+}
+AUDIT: Responses = {
+    200: _json(
+        "Changes, newest first.",
+        _all_of(
+            {
+                "entries": {"type": "array", "items": _all_of(_ENTRY)},
+                "next": _null_or(_text(description="`before` of the next page; null: this is the last one.")),
+                "complete": _FLAG | {"description": "False: the newest changes may still be missing."},
+            }
+        ),
+    )
 }
 FLIPS: Responses = {200: _json("Status changes, newest first.", _list_of("flips", _all_of(_FLIP)))}
 NOT_PAUSED: Responses = {

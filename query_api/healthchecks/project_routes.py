@@ -45,7 +45,7 @@ def judged(body: dict[str, Any], wanted: type[W]) -> W:
 async def rotate_project_ping_key(desk: TheDesk, body: Body, caller: Writer) -> Response:
     """Give the project another ping key. The former one is accepted until the overlap has ended."""
     wanted, project = judged(body, PingKeyBody), caller.project
-    made = await rotate_ping_key(desk.parts, partial(desk.ask, project), project, wanted.overlap)
+    made = await rotate_ping_key(desk.parts, partial(desk.ask, caller), project, wanted.overlap)
     return json_answer({"ping_key": made.value, "former_until": isostring(made.former_until)})
 
 
@@ -53,6 +53,6 @@ async def rotate_project_ping_key(desk: TheDesk, body: Body, caller: Writer) -> 
 async def rotate_project_webhook_secret(desk: TheDesk, body: Body, caller: Writer) -> Response:
     """Give the project another webhook secret. The former one signs, too, until the overlap has ended."""
     wanted, project = judged(body, SecretBody), caller.project
-    ask = partial(desk.ask, project)
+    ask = partial(desk.ask, caller)
     made = await rotate_webhook_secret(desk.parts, ask, project, wanted.overlap, wanted.secret)
     return json_answer({"secret": made.value, "former_until": isostring(made.former_until)})

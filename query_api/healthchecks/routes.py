@@ -65,7 +65,7 @@ async def create_check(desk: TheDesk, body: Body, caller: Writer) -> Response:
     unique = unique_fields(said)
     current = await _upserted(desk, caller, said, unique) if unique else None
     decision = await desk.ask(
-        caller.project,
+        caller,
         CheckCreate(
             request=new_id(),
             at=desk.parts.clock.now(),
@@ -89,7 +89,7 @@ async def update_check(desk: TheDesk, body: Body, caller: Writer, code: str) -> 
     check = await _changeable(desk, caller, code)
     fields = _wanted(desk, _said(desk, body), check)
     request = CheckUpdate(request=new_id(), at=desk.parts.clock.now(), id=check.id, fields=fields)
-    return await desk.answer(await desk.result(await desk.ask(caller.project, request)))
+    return await desk.answer(await desk.result(await desk.ask(caller, request)))
 
 
 @router.delete("/checks/{code}", responses=openapi.CHECK)
@@ -98,7 +98,7 @@ async def delete_check(desk: TheDesk, caller: Writer, code: str) -> Response:
     check = await _changeable(desk, caller, code)
     stale = await desk.freshness.of_check(check)
     last = desk.object(check)
-    await desk.ask(caller.project, CheckDelete(request=new_id(), at=desk.parts.clock.now(), id=check.id))
+    await desk.ask(caller, CheckDelete(request=new_id(), at=desk.parts.clock.now(), id=check.id))
     await desk.gone(check.id)
     return json_answer(last, headers=stale_header(stale))
 
@@ -107,7 +107,7 @@ async def delete_check(desk: TheDesk, caller: Writer, code: str) -> Response:
 async def pause_check(desk: TheDesk, _body: Body, caller: Writer, code: str) -> Response:
     """Stop watching a check until its next ping, or with `manual_resume`, until it is resumed."""
     check = await desk.check(caller, code)
-    await desk.command(check, CheckPaused(at=desk.parts.clock.now()))
+    await desk.command(caller, check, CheckPaused(at=desk.parts.clock.now()))
     return await desk.answer(check)
 
 
@@ -119,7 +119,7 @@ async def resume_check(desk: TheDesk, _body: Body, caller: Writer, code: str) ->
     state = desk.parts.states.state(check.id)
     if state is None or state.status != "paused":
         return Response("check is not paused", 409, media_type="text/plain")
-    await desk.command(check, CheckResumed(at=desk.parts.clock.now()))
+    await desk.command(caller, check, CheckResumed(at=desk.parts.clock.now()))
     return await desk.answer(check)
 
 

@@ -17,10 +17,12 @@ from jinja2 import Environment, PackageLoader
 
 from infra.confirmation_links import PATH
 from infra.decisions import NoVerdict
+from query_api.actors import by_link
 from query_api.keys import LOOK
 from query_api.pages.guessing import Budget, Budgets
 from query_api.parts import Parts
 from query_api.table import include
+from schemas.actors import Actor
 from schemas.definitions import Channel
 from schemas.ids import new_id
 from schemas.recipients import Recipient, normalized
@@ -76,7 +78,7 @@ class Recipients:
             raise _NoPage(404, "Nobody here wants to send alerts to this address any more.")
         return recipient
 
-    async def answer(self, recipient: Recipient, wish: Wish) -> Recipient:
+    async def answer(self, recipient: Recipient, wish: Wish, actor: Actor) -> Recipient:
         """Take the owner's answer; the recipient as it is then. Raises `_NoPage`."""
         if _answer(recipient) == wish:
             return recipient
@@ -85,7 +87,7 @@ class Recipients:
         self._changes.spend(recipient.id)
         parts, request = self._parts, RecipientConfirm if wish == "confirm" else RecipientBlock
         try:
-            asked = request(request=new_id(), at=parts.clock.now(), id=recipient.id)
+            asked = request(request=new_id(), at=parts.clock.now(), actor=actor, id=recipient.id)
             decision = await parts.decisions.ask(recipient.project, asked)
         except NoVerdict:
             raise _NoPage(503, "Your answer could not be recorded in time. Please try again in a moment.") from None
@@ -167,7 +169,7 @@ async def answer(request: Request, recipients: TheRecipients, token: str) -> Res
     try:
         recipient = await recipients.find(token)
         wish = _wish(await request.body())
-        recipient = await recipients.answer(recipient, wish)
+        recipient = await recipients.answer(recipient, wish, by_link(request))
         return recipients.page(recipient, await recipients.down(recipient) if wish == "confirm" else [])
     except _NoPage as none:
         return recipients.no_page(none)

@@ -7,6 +7,7 @@ import asyncio
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
+from msgspec.structs import replace
 
 from infra.log.partitioner import partition_of
 from infra.log.sink import NotStored
@@ -29,8 +30,8 @@ MOST_ASKED_FOR = 9_000
 class ChannelDesk(Desk):
     """tests: how many tests may still be sent."""
 
-    def __init__(self, parts: Parts, uptimes: RecentUptimes, tests: Allowance) -> None:
-        super().__init__(parts, uptimes)
+    def __init__(self, request: Request, parts: Parts, uptimes: RecentUptimes, tests: Allowance) -> None:
+        super().__init__(request, parts, uptimes)
         self.tests = tests
 
     async def channel(self, key: ApiKey, id: str) -> Channel:
@@ -63,12 +64,14 @@ class ChannelDesk(Desk):
         """So many deliveries may be asked for, beside those that are pending."""
         return MOST_ASKED_FOR - self.parts.delivery_states.count(channel.id)
 
-    async def put(self, channel: Channel, *events: DeliveryRequested | DeliveryReplayed) -> int:
-        """Put events into the channel's deliveries; the offset of the last."""
+    async def put(self, key: ApiKey, channel: Channel, *events: DeliveryRequested | DeliveryReplayed) -> int:
+        """Put events that the key asks for into the channel's deliveries; the offset of the last."""
+        actor = self.actor(key)
+        asked = [encode(replace(event, actor=actor)) for event in events]
         try:
             async with asyncio.timeout(_STORED_WITHIN):
                 positions = await asyncio.gather(
-                    *(self.parts.sink.put(DELIVERIES, channel.id, encode(event)) for event in events)
+                    *(self.parts.sink.put(DELIVERIES, channel.id, event) for event in asked)
                 )
         except (NotStored, TimeoutError):
             raise Fault(503, "Not stored in time; it may still be sent.", headers={"Retry-After": "1"}) from None
@@ -102,7 +105,7 @@ class ChannelDesk(Desk):
 
 async def _channels(request: Request) -> ChannelDesk:
     state = request.app.state
-    return ChannelDesk(parts_of(request), state.uptimes, state.tests)
+    return ChannelDesk(request, parts_of(request), state.uptimes, state.tests)
 
 
 Channels = Annotated[ChannelDesk, Depends(_channels)]

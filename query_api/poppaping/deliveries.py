@@ -64,7 +64,7 @@ async def send_test(desk: Channels, key: AlertsWriter, id: str) -> Response:
     notice, now = channel.notices[0], desk.parts.clock.now()
     desk.tests.take(key.project, now)
     request = DeliveryRequested(transition=new_id(), at=now, notices=(notice,), data=_test_data(notice, now))
-    await desk.folded(channel, await desk.put(channel, request))
+    await desk.folded(channel, await desk.put(key, channel, request))
     event = event_id(request.transition, notice)
     return one(_begun(delivery_id(event, channel.id), event, notice), 202)
 
@@ -128,7 +128,7 @@ async def replay_many(desk: Channels, key: AlertsWriter, id: str, body: JsonObje
                 more = more or held_back
             desk.tests.take(key.project, now, sum(map(_is_test, there)))
             if there:
-                last = await desk.put(channel, *(_again(each, now) for each in there))
+                last = await desk.put(key, channel, *(_again(each, now) for each in there))
             replayed += len(there)
     except Unavailable:
         raise unavailable() from None
@@ -154,7 +154,7 @@ async def replay_one(desk: Channels, key: AlertsWriter, id: str, delivery: str) 
     if _is_test(sent):
         desk.tests.take(key.project, now)
     again = _again(sent, now)
-    await desk.folded(channel, await desk.put(channel, again))
+    await desk.folded(channel, await desk.put(key, channel, again))
     return one(_begun(delivery, again.event, again.notice) | {"replay_id": again.replay}, 202)
 
 

@@ -9,15 +9,18 @@ from typing import Annotated, Any, TypeVar
 
 import msgspec
 from fastapi import Depends, Request, Response
+from msgspec.structs import replace
 
 from infra.decisions import NoVerdict
 from infra.secrets import SecretError, of_monitor
+from query_api.actors import address_of, with_key
 from query_api.keys import LOOK
 from query_api.parts import Parts, parts_of
 from query_api.poppaping.answers import Fault, one
 from query_api.poppaping.monitor_object import monitor_object
 from query_api.poppaping.plans import PLANS, Plan
 from query_api.poppaping.uptimes import RecentUptimes
+from schemas.actors import Actor
 from schemas.definitions import ApiKey, Channel
 from schemas.ids import is_uuid
 from schemas.maintenance import Maintenance
@@ -37,7 +40,8 @@ _sealed = msgspec.json.Decoder(Sealed).decode
 class Desk:
     """One request: the parts, and the uptimes that monitors are shown with."""
 
-    def __init__(self, parts: Parts, uptimes: RecentUptimes) -> None:
+    def __init__(self, request: Request, parts: Parts, uptimes: RecentUptimes) -> None:
+        self._request = request
         self.parts, self.uptimes = parts, uptimes
 
     @property
@@ -72,10 +76,15 @@ class Desk:
         """The caller's monitor with this id."""
         return await self.owned(key, id, self.parts.directory.monitor, "monitor")
 
+    def actor(self, key: ApiKey) -> Actor:
+        """Who asks, as the audit trail tells of them."""
+        return with_key(key.id, address_of(self._request))
+
     async def ask(self, key: ApiKey, request: ProjectsRequest) -> Decision:
         """The verdict of the `projects` fold; a refusal ends the request in the form of the API."""
+        asked = replace(request, actor=self.actor(key))
         try:
-            decision = await self.parts.decisions.ask(key.project, request)
+            decision = await self.parts.decisions.ask(key.project, asked)
         except NoVerdict:
             raise Fault(
                 503, "No decision in time; the change may still be made.", headers={"Retry-After": "1"}
@@ -114,7 +123,7 @@ class Desk:
 
 
 async def _desk(request: Request) -> Desk:
-    return Desk(parts_of(request), request.app.state.uptimes)
+    return Desk(request, parts_of(request), request.app.state.uptimes)
 
 
 TheDesk = Annotated[Desk, Depends(_desk)]

@@ -107,15 +107,16 @@ LIMITS: dict[str, Any] = {
     "history_transitions": "400d",
     "history_deliveries": "10d",
     "history_roll_ups": "800d",
+    "history_audit": "400d",
 }
 
 
 def test_tables_are_altered_where_they_differ(url: str) -> None:
     assert apply(url, Settings()) == [], "what migrations make is what the defaults say"
-    assert len(apply(url, Settings(**LIMITS))) == 11
+    assert len(apply(url, Settings(**LIMITS))) == 12
     assert apply(url, Settings(**LIMITS)) == []
     assert apply(url, Settings(**LIMITS | {"history_ping_bodies": "3d"})) == ["pings.body"]
-    assert len(apply(url, Settings())) == 11
+    assert len(apply(url, Settings())) == 12
     assert apply(url, Settings()) == []
 
 

@@ -64,6 +64,7 @@ def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, dead_port: int) -> Run:
         ("dead-letters", "list"),
         ("dead-letters", "retry", "all"),
         ("time", "mend"),
+        ("audit",),
         ("key", "create", "healthchecks"),
         ("key", "revoke", "x"),
         ("key", "list"),

@@ -29,7 +29,7 @@ from schemas.requests import (
 )
 from schemas.schedules import Cron, Simple
 from schemas.ticks import Tick
-from schemas.topics import DEAD_LETTERS, DECISIONS, DELIVERIES, PINGS
+from schemas.topics import DEAD_LETTERS, DECISIONS, DELIVERIES, PINGS, TRANSITIONS
 
 NOW = 1_700_000_000 * SECOND
 
@@ -480,7 +480,7 @@ def test_after_a_stop_the_first_request_need_not_wait_for_a_tick(desk: Desk) -> 
     next_day = NOW + 86_400 * SECOND
     request = CheckCreate(request="r", at=next_day, id=new_id())
     effects = desk.session.step([Record(desk.offset, next_day + SECOND, desk.project.encode(), encode(request))])
-    assert [effect.topic for effect in effects] == [PINGS, DECISIONS]
+    assert [effect.topic for effect in effects] == [PINGS, DECISIONS, TRANSITIONS]
     assert desk.check(request.id).created == next_day
 
 

@@ -239,6 +239,17 @@ async def test_the_newest_answer_counts(api: Harness) -> None:
     assert answers(api) == ["recipient.confirm", "recipient.block", "recipient.confirm"]
 
 
+async def test_the_audit_trail_tells_of_the_answer_and_not_of_the_link(api: Harness) -> None:
+    await mail(api)
+    await api.client.post(link(api), data={"answer": "confirm"}, headers={"X-Forwarded-For": "203.0.113.9"})
+    entries = [one for _, one in api.log.of(TRANSITIONS) if one["type"] == "thing.changed"]
+    answered = entries[-1]
+    assert answered["actor"] == {"kind": "page", "address": "203.0.113.9"}
+    assert (answered["kind"], answered["name"], answered["others"]) == ("recipient", OPS, 1)
+    assert [change["field"] for change in answered["changes"]] == ["confirmed_at"]
+    assert link(api).removeprefix(PATH) not in repr(entries)
+
+
 async def test_minds_are_not_changed_without_end(api: Harness) -> None:
     api.app.state.recipients._changes = Budgets(Budget(10, 60.0), lambda: 0.0)
     await mail(api)

@@ -1,0 +1,101 @@
+"""Questions to history about the audit trail: who changed what of a project, each entry once, newest first.
+
+An entry is written when the fold has decided the command, and is in ClickHouse a few hundred milliseconds later. A read
+waits for it (`caught_up`). Raises `infra.clickhouse.Unavailable` when ClickHouse does not answer.
+"""
+
+from typing import Any, NamedTuple
+
+import msgspec
+
+from infra.clickhouse import ClickHouse
+from infra.log.group_progress import GroupProgress
+from query_api.history import FOREVER
+from schemas.base import Micros
+from schemas.transitions import FieldChange
+
+_WAIT_SECONDS = 1.5
+
+
+class Place(NamedTuple):
+    """Where an entry stands among those of its project; a page ends with one, and the next begins after it."""
+
+    at: Micros
+    part: int
+    off: int
+
+
+class Which(NamedTuple):
+    """Which entries: of `project`, within [start, end), older than `before`, at most `limit`.
+
+    kind: of the thing; thing: its id; actor: the kind of actor, the id of an API key, a user or an address. Empty: any.
+    """
+
+    project: str
+    start: Micros = 0
+    end: Micros = FOREVER
+    kind: str = ""
+    thing: str = ""
+    actor: str = ""
+    before: Place | None = None
+    limit: int = 100
+
+
+class AuditRow(NamedTuple):
+    """An entry; see `schemas.transitions.ThingChanged`. key_id: of an API key, never the key."""
+
+    place: Place
+    id: str
+    command: str
+    action: str
+    kind: str
+    thing: str
+    name: str
+    actor: str
+    key_id: str
+    user: str
+    address: str
+    changes: tuple[FieldChange, ...]
+    others: int
+    retried: bool
+
+
+_WORDS = ", ".join(f"CAST({name}, 'String')" for name in ("command", "action", "kind"))
+_FROM, _TO, _AT = (f"fromUnixTimestamp64Micro({{{name}:Int64}}, 'UTC')" for name in ("start", "end", "at"))
+_ENTRIES = f"""
+SELECT at, part, off, id, {_WORDS}, thing, thing_name, CAST(actor, 'String'), key_id, user, address,
+  changes, others, retried
+FROM audit
+WHERE project = {{project:String}} AND at >= {_FROM} AND at < {_TO}
+  AND (at < {_AT} OR (at = {_AT} AND (part, off) < ({{part:UInt16}}, {{off:UInt64}})))
+  AND ({{kind:String}} = '' OR kind = {{kind:String}})
+  AND ({{thing:String}} = '' OR thing = {{thing:String}})
+  AND ({{actor:String}} = '' OR actor = {{actor:String}} OR key_id = {{actor:String}} OR user = {{actor:String}}
+       OR address = {{actor:String}})
+ORDER BY at DESC, part DESC, off DESC, id LIMIT 1 BY at, part, off, id LIMIT {{limit:UInt32}}
+"""
+
+_decode = msgspec.json.Decoder(tuple[FieldChange, ...]).decode
+
+
+class AuditHistory:
+    """`facts` tells whether all that the folds said before a moment has been written."""
+
+    def __init__(self, clickhouse: ClickHouse, facts: GroupProgress | None = None) -> None:
+        self._rows, self._facts = clickhouse.rows, facts
+
+    async def caught_up(self) -> bool:
+        """Wait until all that was decided before this call can be read; False when that takes longer than 1.5 s."""
+        return self._facts is None or await self._facts.reached(_WAIT_SECONDS)
+
+    async def entries(self, which: Which) -> list[AuditRow]:
+        """The newest of these entries, newest first."""
+        at, part, off = which.before or Place(FOREVER + 1, 0, 0)
+        asked = which._asdict() | {"at": at, "part": part, "off": off}
+        del asked["before"]
+        return [_entry(row) for row in await self._rows(_ENTRIES, asked)]
+
+
+def _entry(row: tuple[Any, ...]) -> AuditRow:
+    changes, others, retried = row[-3:]
+    return AuditRow._make((Place(*row[:3]), *row[3:-3], _decode(changes), others, bool(retried)))

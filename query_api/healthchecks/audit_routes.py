@@ -1,0 +1,69 @@
+"""The audit trail of a project: who changed what, newest first. Pingfold's own addition to the Management API, in its
+style. A read-only key does not open it.
+
+An answer holds every change that was answered before it was asked for; when history does not get there within 1.5 s,
+`complete` is false.
+"""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Response
+
+from infra.clickhouse import Unavailable as NoClickHouse
+from query_api.audit_history import Which
+from query_api.audit_object import audit_object, cursor_of, place_of
+from query_api.auth import Writer
+from query_api.healthchecks import openapi
+from query_api.healthchecks.parameters import LAST_TIMESTAMP, LONGEST_SECONDS, parameter
+from query_api.history import FOREVER
+from query_api.parts import TheParts
+from query_api.refusals import Refusal, Unavailable, json_answer
+from schemas.base import SECOND
+
+MOST_ENTRIES = 1_000
+_USUAL_ENTRIES = 100
+
+router = APIRouter(tags=["audit"], responses=openapi.ERRORS)
+
+_LONGEST = 200
+
+
+@router.get("/audit/", responses=openapi.AUDIT)
+@router.get("/audit", include_in_schema=False)
+async def list_entries(
+    parts: TheParts,
+    caller: Writer,
+    seconds: Annotated[str | None, Query(description="Only of the last so many seconds.")] = None,
+    start: Annotated[str | None, Query(description="Only from this Unix time on.")] = None,
+    end: Annotated[str | None, Query(description="Only before this Unix time.")] = None,
+    kind: Annotated[
+        str, Query(max_length=_LONGEST, description="Only of things of this kind: check, monitor, channel, key ...")
+    ] = "",
+    thing: Annotated[str, Query(max_length=_LONGEST, description="Only of the thing with this id.")] = "",
+    actor: Annotated[
+        str, Query(max_length=_LONGEST, description="Only by this kind of actor, API key (its id), user, or address.")
+    ] = "",
+    limit: Annotated[str | None, Query(description="So many entries at most; 1000 at the most.")] = None,
+    before: Annotated[str, Query(max_length=_LONGEST, description="The `next` of the page before.")] = "",
+) -> Response:
+    """Changes of the project, each with who made it, newest first. Refused requests are no changes."""
+    if parts.audit_history is None:
+        raise Unavailable("history is not available")
+    place = place_of(before) if before else None
+    if before and place is None:
+        raise Refusal(400, "before must be the `next` of another page")
+    first, until = (parameter(text, LAST_TIMESTAMP) * SECOND for text in (start, end))
+    if since := parameter(seconds, LONGEST_SECONDS):
+        first = max(first, parts.clock.now() - since * SECOND)
+    most = parameter(limit, MOST_ENTRIES) or _USUAL_ENTRIES
+    which = Which(
+        caller.project, min(first, FOREVER), min(until or FOREVER, FOREVER), kind, thing, actor, place, most + 1
+    )
+    try:
+        complete = await parts.audit_history.caught_up()
+        rows = await parts.audit_history.entries(which)
+    except NoClickHouse:
+        raise Unavailable("history is not available") from None
+    entries = [audit_object(row) for row in rows[:most]]
+    following = cursor_of(rows[most - 1].place) if len(rows) > most else None
+    return json_answer({"entries": entries, "next": following, "complete": complete})

@@ -1,0 +1,287 @@
+"""The audit trail by REST, over the real folds, in memory: every route that changes something leaves an entry that says
+who it was; and how it is read."""
+
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import httpx
+import pytest
+
+from query_api.audit_object import cursor_of, place_of
+from query_api.history import FOREVER
+from schemas.base import encode
+from schemas.deliveries import DeliveryAttempted
+from schemas.recipients import recipient_id
+from schemas.topics import DELIVERIES
+from tests.harness import OTHER_KEY, POP_KEY, READ_KEY, WRITE_KEY, Harness
+
+AUDIT = "/api/v3/audit/"
+CLIENT = "203.0.113.9"
+BEARER = {"Authorization": f"Bearer {POP_KEY}", "X-Forwarded-For": CLIENT}
+KEY = {"X-Api-Key": WRITE_KEY, "X-Forwarded-For": CLIENT}
+
+
+@pytest.fixture
+def harness() -> Harness:
+    return Harness(test_sends_per_hour=0, smtp_host="mail.example.org", smtp_from="a@example.org")
+
+
+async def trail(harness: Harness, key: str = WRITE_KEY, **query: Any) -> list[dict[str, Any]]:
+    answer = await harness.client.get(AUDIT, params=query, headers={"X-Api-Key": key})
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["complete"] is True
+    entries: list[dict[str, Any]] = answer.json()["entries"]
+    return entries
+
+
+class Changes:
+    """Makes changes, and knows what entry each must leave: `expected` holds (action, kind, thing), oldest first."""
+
+    def __init__(self, harness: Harness) -> None:
+        self.harness = harness
+        self.calls: list[tuple[str, str]] = []
+        self.secrets: list[str] = []
+        self.expected: list[tuple[str, str, str]] = []
+
+    async def call(self, verb: str, route: str, entry: str, body: Any = None, **ids: str) -> Any:
+        """Ask for a change by a route of /openapi.json. entry: the action and the kind that it must leave."""
+        self.harness.log.tick(1)  # entries of one moment stand in no order
+        path = route.format(**ids)
+        headers = KEY if "/api/v3/" in path else BEARER
+        answer = await self.harness.client.request(verb, path, json=body, headers=headers)
+        assert answer.status_code in (200, 201, 202), f"{verb} {path}: {answer.text}"
+        self.calls.append((verb, route))
+        told = answer.json()
+        told = told.get("data", told)
+        action, _, kind = entry.partition(" ")
+        thing = ids.pop("thing", "") or ids.get("id") or ids.get("code") or told.get("uuid") or told.get("id")
+        self.expected.append((action, kind, str(thing)))
+        return told
+
+
+async def all_changes(changes: Changes) -> None:
+    call, v1, v3 = changes.call, "/api/v1", "/api/v3"
+    check = (await call("POST", f"{v3}/checks/", "created check", {"name": "Backup"}))["uuid"]
+    await call("POST", f"{v3}/checks/{{code}}", "updated check", {"grace": 120}, code=check)
+    await call("POST", f"{v3}/checks/{{code}}/pause", "paused check", {}, code=check)
+    await call("POST", f"{v3}/checks/{{code}}/resume", "resumed check", {}, code=check)
+    await call("DELETE", f"{v3}/checks/{{code}}", "deleted check", code=check)
+    hook = {"kind": "webhook", "url": "https://hooks.test/x"}
+    channel = (await call("POST", f"{v3}/channels/", "created channel", hook))["id"]
+    await call("DELETE", f"{v3}/channels/{{code}}", "deleted channel", code=channel)
+
+    target = {"name": "Shop", "url": "https://shop.test/"}
+    monitor = (await call("POST", f"{v1}/monitors", "created monitor", target))["id"]
+    await call("PATCH", f"{v1}/monitors/{{id}}", "updated monitor", {"interval_seconds": 90}, id=monitor)
+    await call("POST", f"{v1}/monitors/{{id}}/pause", "updated monitor", id=monitor)
+    await call("POST", f"{v1}/monitors/{{id}}/resume", "updated monitor", id=monitor)
+    window = {"name": "W", "starts_at": "2030-01-01T00:00:00Z", "ends_at": "2030-01-01T01:00:00Z"}
+    maintenance = (await call("POST", f"{v1}/maintenance-windows", "created maintenance", window))["id"]
+    await call("PATCH", f"{v1}/maintenance-windows/{{id}}", "updated maintenance", {"name": "V"}, id=maintenance)
+    await call("DELETE", f"{v1}/maintenance-windows/{{id}}", "deleted maintenance", id=maintenance)
+    page = (await call("POST", f"{v1}/status-pages", "created status-page", {"title": "Shop"}))["id"]
+    await call("PATCH", f"{v1}/status-pages/{{id}}", "updated status-page", {"title": "The shop"}, id=page)
+    await call("DELETE", f"{v1}/status-pages/{{id}}", "deleted status-page", id=page)
+    await call("DELETE", f"{v1}/monitors/{{id}}", "deleted monitor", id=monitor)
+
+    hook = {"channel_type": "webhook", "url": "https://hooks.test/x"}
+    channel = (await call("POST", f"{v1}/alert-channels", "created channel", hook))["id"]
+    await call("PATCH", f"{v1}/alert-channels/{{id}}", "updated channel", {"name": "ops"}, id=channel)
+    delivery = (await call("POST", f"{v1}/alert-channels/{{id}}/test", "tested channel", id=channel))["id"]
+    report = DeliveryAttempted(delivery=delivery, attempt=1, at=changes.harness.log.time, status=200)
+    changes.harness.log._send(DELIVERIES.name, channel, encode(report))
+    again = f"{v1}/alert-channels/{{id}}/deliveries/{{delivery}}/replay"
+    await call("POST", again, "replayed channel", id=channel, delivery=delivery)
+    changes.harness.log._send(
+        DELIVERIES.name, channel, encode(report).replace(b"}", b',"replay":"%s"}' % _replay(changes, channel))
+    )
+    since = {"from": "2020-01-01T00:00:00Z", "to": "2100-01-01T00:00:00Z"}
+    await call("POST", f"{v1}/alert-channels/{{id}}/deliveries/replay", "replayed channel", since, id=channel)
+    await call("DELETE", f"{v1}/alert-channels/{{id}}", "deleted channel", id=channel)
+
+
+async def confirmations(changes: Changes) -> None:
+    """Owners of addresses are asked again; the entry tells of the address."""
+    mail = {"kind": "email", "email": "ops@example.org"}
+    channel = (await changes.call("POST", "/api/v3/channels/", "created channel", mail))["id"]
+    owner = {"thing": recipient_id(changes.harness.project, "ops@example.org")}
+    await changes.call("POST", "/api/v3/channels/{code}/confirmation", "updated recipient", code=channel, **owner)
+    await changes.call("POST", "/api/v1/alert-channels/{id}/confirmation", "updated recipient", id=channel, **owner)
+
+
+async def rotations(changes: Changes) -> None:
+    """Keys and secrets are rotated; the entry says so and tells none of them."""
+    hook = {"kind": "webhook", "url": "https://hooks.test/x"}
+    channel = (await changes.call("POST", "/api/v3/channels/", "created channel", hook))["id"]
+    await changes.call("POST", "/api/v3/channels/{code}/rotate-secret", "updated channel", {}, code=channel)
+    await changes.call("POST", "/api/v1/alert-channels/{id}/rotate-secret", "updated channel", {}, id=channel)
+    routes = ("/api/v3/project/rotate-ping-key", "/api/v3/project/rotate-webhook-secret")
+    for route in (*routes, "/api/v1/account/rotate-webhook-secret"):
+        made = await changes.call("POST", route, "updated project", {}, thing=changes.harness.project)
+        changes.secrets.append(made.get("ping_key") or made["secret"])
+
+
+def _replay(changes: Changes, channel: str) -> bytes:
+    [pending] = changes.harness.log.delivery_states.pending(channel)
+    return pending.delivery.replay.encode()
+
+
+async def test_every_route_that_changes_something_leaves_an_entry_with_who_it_was(harness: Harness) -> None:
+    changes = Changes(harness)
+    await all_changes(changes)
+    await confirmations(changes)
+    await rotations(changes)
+    entries = [entry for entry in reversed(await trail(harness, limit="1000")) if entry["actor"]["kind"] != "unknown"]
+    assert [(entry["action"], entry["kind"], entry["thing"]) for entry in entries] == changes.expected
+    directory = harness.log.directory
+    known = {key.id: key.kind for key in directory.keys_of(harness.project)}
+    for entry in entries:
+        by = entry["actor"]
+        assert (by["kind"], by["user"], by["address"]) == ("api_key", None, CLIENT)
+    routes = [route for _, route in changes.calls]
+    for entry, route in zip(entries, routes, strict=True):
+        management = route.startswith("/api/v3/")
+        assert known[entry["actor"]["key"]] == ("healthchecks" if management else "poppaping")
+    text = repr(entries)
+    assert len(changes.secrets) == 3
+    assert [secret for secret in changes.secrets if secret in text] == []
+    assert POP_KEY not in text
+    assert WRITE_KEY not in text
+
+
+async def test_no_route_that_changes_something_is_forgotten(harness: Harness) -> None:
+    """A new route that changes something belongs into `all_changes`."""
+    changes = Changes(harness)
+    await all_changes(changes)
+    await confirmations(changes)
+    await rotations(changes)
+    told = harness.app.openapi()["paths"]
+    routes = {(verb.upper(), path) for path, verbs in told.items() for verb in verbs if verb not in ("get", "head")}
+    # Versions 1 and 2 of the Management API are the same routes.
+    repeated = ("/api/v1/checks", "/api/v1/channels", "/api/v1/project", "/api/v2/")
+    routes = {(verb, path) for verb, path in routes if not path.startswith(repeated)}
+    assert routes == set(changes.calls)
+
+
+async def test_refused_and_void_requests_leave_none(harness: Harness) -> None:
+    before = await trail(harness)
+    client = harness.client
+    check = (await client.post("/api/v3/checks/", json={"name": "x", "grace": 60})).json()["uuid"]
+    refused: list[Callable[[], Coroutine[Any, Any, httpx.Response]]] = [
+        lambda: client.post("/api/v3/checks/", json={"name": "x", "grace": 1}),
+        lambda: client.post(f"/api/v3/checks/{check}", json={"channels": "nobody"}),
+        lambda: client.post(f"/api/v3/checks/{check}", json={"grace": 61}, headers={"X-Api-Key": READ_KEY}),
+        lambda: client.delete(f"/api/v3/checks/{check}", headers={"X-Api-Key": OTHER_KEY}),
+        lambda: client.post(f"/api/v3/checks/{check}/resume"),
+        lambda: client.post("/api/v1/monitors", json={}, headers=BEARER),
+    ]
+    for ask in refused:
+        assert (await ask()).status_code >= 400
+    assert (await client.post(f"/api/v3/checks/{check}", json={"grace": 60})).status_code == 200
+    assert [entry["action"] for entry in await trail(harness)] == ["created", *(one["action"] for one in before)]
+
+
+# ---- reading
+
+
+async def test_only_a_key_of_full_scope_reads_it_and_only_of_its_own_project(harness: Harness) -> None:
+    await harness.client.post("/api/v3/checks/", json={"name": "mine"})
+    for path in ("/api/v1/audit/", "/api/v2/audit", AUDIT):
+        assert (await harness.client.get(path)).status_code == 200
+        for key, error in ((READ_KEY, "wrong api key"), (POP_KEY[:32], "wrong api key"), ("", "missing api key")):
+            answer = await harness.client.get(path, headers={"X-Api-Key": key})
+            assert (answer.status_code, answer.json()["error"]) == (401, error)
+    names = [entry["name"] for entry in await trail(harness, OTHER_KEY)]
+    assert "mine" not in names
+    assert "other" in names  # that it was made
+
+
+async def made(harness: Harness, count: int) -> list[str]:
+    """So many checks, a second apart; newest first."""
+    ids = []
+    for number in range(count):
+        harness.log.tick(1)
+        answer = await harness.client.post("/api/v3/checks/", json={"name": f"c{number}"})
+        ids.append(answer.json()["uuid"])
+    return ids[::-1]
+
+
+async def test_pages_hold_each_entry_once_newest_first(harness: Harness) -> None:
+    ids = await made(harness, 7)
+    found: list[str] = []
+    query: dict[str, Any] = {"kind": "check", "limit": "3"}
+    pages = 0
+    while pages < 10:
+        pages += 1
+        page = (await harness.client.get(AUDIT, params=query)).json()
+        found += [entry["thing"] for entry in page["entries"]]
+        if page["next"] is None:
+            break
+        # What comes meanwhile moves nothing.
+        await harness.client.post("/api/v3/checks/", json={"name": "later"})
+        query["before"] = page["next"]
+    assert (found, pages) == (ids, 3)
+    assert [entry["thing"] for entry in await trail(harness, kind="check", limit="1000")][3 - 1 :] == ids
+
+
+async def test_filters(harness: Harness) -> None:
+    begin = harness.log.now()
+    newest, middle, oldest = await made(harness, 3)
+    answer = await harness.client.post("/api/v1/monitors", json={"name": "m", "url": "https://a.test/"}, headers=BEARER)
+    monitor = answer.json()["data"]["id"]
+    second = 1_000_000
+
+    async def things(**query: Any) -> list[str]:
+        return [entry["thing"] for entry in await trail(harness, **query)]
+
+    assert await things(kind="check") == [newest, middle, oldest]
+    assert await things(kind="monitor") == [monitor]
+    assert await things(thing=middle) == [middle]
+    assert await things(actor=CLIENT) == [monitor]
+    assert await things(actor="api_key") == [monitor, newest, middle, oldest]
+    [by_pop] = [key.id for key in harness.log.directory.keys_of(harness.project) if key.kind == "poppaping"]
+    assert await things(actor=by_pop) == [monitor]
+    assert await things(actor="nobody") == []
+    start = begin // second + 2
+    assert await things(kind="check", start=str(start)) == [newest, middle]
+    assert await things(kind="check", end=str(start)) == [oldest]
+    assert await things(kind="check", start=str(start), end=str(start + 1)) == [middle]
+    assert await things(kind="check", seconds="1") == [newest, middle]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        *({name: value} for name in ("seconds", "start", "end", "limit") for value in ("-1", "x", "9" * 40)),
+        {"limit": "1001"},
+        *({"before": value} for value in ("x", "1", "1-2", "-1-0-0", "1-2-3-4", "1-70000-1", "²-1-1")),
+        {"before": f"1-2-{'9' * 30}"},
+        {"kind": "k" * 201},
+    ],
+)
+async def test_what_cannot_be_read_is_refused(harness: Harness, query: dict[str, str]) -> None:
+    assert (await harness.client.get(AUDIT, params=query)).status_code == 400
+
+
+async def test_it_says_when_the_newest_changes_may_be_missing(harness: Harness) -> None:
+    harness.audit_history.behind = True
+    assert (await harness.client.get(AUDIT)).json()["complete"] is False
+
+
+async def test_without_history_it_is_not_available() -> None:
+    answer = await Harness(history=False).client.get(AUDIT)
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")
+
+
+async def test_an_address_is_believed_of_trusted_proxies_only() -> None:
+    harness = Harness(trusted_proxies="192.0.2.0/24")
+    await harness.client.post("/api/v3/checks/", json={"name": "x"}, headers={"X-Forwarded-For": CLIENT})
+    assert (await trail(harness))[0]["actor"]["address"] == "127.0.0.1"
+
+
+def test_places_and_their_text() -> None:
+    for place in ((0, 0, 0), (FOREVER, 65_535, 2**63 - 1)):
+        found = place_of("-".join(map(str, place)))
+        assert found == place
+        assert found is not None
+        assert place_of(cursor_of(found)) == found
