@@ -106,6 +106,27 @@ async def _many_headers(attacker: Attacker, streams: Streams) -> None:
         await attacker.send(streams[1], b"a:b\r\n" * 20_000)
 
 
+_CHUNKED = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+async def _large_trailer(attacker: Attacker, streams: Streams) -> None:
+    await attacker.send(streams[1], _CHUNKED + b"0\r\nX: ")
+    for _ in range(160 * 2**20 // len(_PIECE)):
+        await attacker.send(streams[1], _PIECE)
+
+
+async def _many_trailers(attacker: Attacker, streams: Streams) -> None:
+    await attacker.send(streams[1], _CHUNKED + b"0\r\n")
+    for _ in range(32):
+        await attacker.send(streams[1], b"a:b\r\n" * 20_000)
+
+
+async def _chunk_extension(attacker: Attacker, streams: Streams) -> None:
+    await attacker.send(streams[1], _CHUNKED + b"5;")
+    for _ in range(160 * 2**20 // len(_PIECE)):
+        await attacker.send(streams[1], _PIECE)
+
+
 async def _half_head(attacker: Attacker, streams: Streams) -> None:
     await attacker.send(streams[1], b"GET / HTTP/1.1\r\nX: y")
 
@@ -144,6 +165,9 @@ async def _ask_again(attacker: Attacker, streams: Streams) -> None:
 ATTACKS: dict[str, tuple[int, Attack]] = {
     "head of 160 MiB": (2, _large_head),
     "640,000 headers": (2, _many_headers),
+    "trailer of 160 MiB": (2, _large_trailer),
+    "640,000 trailers": (2, _many_trailers),
+    "chunk extension of 160 MiB": (2, _chunk_extension),
     "1,100 half heads": (1_100, _half_head),
     "1,100 half API bodies": (1_100, _half_body),
     "slowloris, 1,100": (1_100, _slowly),

@@ -7,7 +7,8 @@ from typing import NamedTuple
 class Bounds(NamedTuple):
     """The defaults are those of the web process; tests take others.
 
-    most, most_per_peer: connections, of all and of one address. head: taken at least; one slice more at most.
+    most, most_per_peer: connections, of all and of one address. head: of a request, all but its body; taken at least,
+    one slice more at most. headers: and as many trailers.
     head_time: from the first byte of a request, or from the connection, to the end of the head. body_time: from there
     to the end of the body; longer than the ping application waits, which answers a slow body itself. answer_time: for a
     client that reads nothing. idle_time: between two requests. linger: for a client that is sent an error to read it.

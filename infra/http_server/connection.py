@@ -5,6 +5,9 @@ connection for longer than the bounds say, and each request beyond them gets a c
 for what comes too slowly, 429 and 503 for too many connections, 400 for what is no HTTP. Where earlier requests of the
 connection are still being answered, theirs come first and then the connection ends.
 
+What comes behind a body (trailers, RFC 9112 section 7.1.2) is read and dropped: it is no header of the request. All
+that is not body counts as head: chunk extensions and trailers as well.
+
 The usual request costs two entries in a table and no timer: `look` is called for every connection about twice a second,
 and does what is due. What comes in large pieces is parsed in slices, so that a bound is noticed before much is parsed.
 """
@@ -30,6 +33,8 @@ from infra.http_server.bounds import (
 from infra.http_server.room import Peer, Room
 
 _SLICE = 16 * 2**10
+# A body in chunks of a hundred bytes or more may be of any length; the sizes of smaller chunks count as head.
+_BODY_FOR_A_BYTE_OF_FRAMING = 16
 
 
 class _Part(Enum):
@@ -67,7 +72,9 @@ class Connection(HttpToolsProtocol):
         self._room, self._bounds = room, room.bounds
         self._part = _Part.HEAD
         self._since = room.now  # this part has been expected
-        self._head = 0  # bytes of a head that has not ended
+        self._head = 0  # bytes of a request that are not body, as far as they count
+        self._body = 0  # bytes of a body that have come with this slice
+        self._trailers = 0
         self._unwanted = 0
         self._ending = False  # what comes is not read any more
         self._stalled: float | None = None  # since when the client has not read what it was sent
@@ -98,6 +105,13 @@ class Connection(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self._part, self._head, self._since = _Part.HEAD, 0, self._room.now
+        self._trailers = 0
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if self._part is _Part.BODY:
+            self._trailers += 1  # the application has its headers
+        else:
+            super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
         if len(self.headers) > self._bounds.headers:
@@ -110,6 +124,7 @@ class Connection(HttpToolsProtocol):
         self._part, self._unwanted, self._since = _Part.BODY, 0, self._room.now
 
     def on_body(self, body: bytes) -> None:
+        self._body += len(body)
         if self.cycle.response_complete:
             self._throw_away(len(body))
         else:
@@ -162,13 +177,24 @@ class Connection(HttpToolsProtocol):
             why = error.__context__
             self._refuse(why.refusal if isinstance(why, _Refused) else INVALID)
             return
-        if self._part is _Part.HEAD:
-            if not self._head:
-                self._room.moves(self)
-            self._head += len(data)
-            # The first slice may hold the end of the request before.
-            if self._head >= self._bounds.head + _SLICE or len(self.headers) > self._bounds.headers:
-                self._refuse(HEAD_TOO_LARGE)
+        self._weigh(len(data))
+
+    def _weigh(self, size: int) -> None:
+        """Judge how much of the request so far, `size` bytes more than before, is not body."""
+        if self._part is _Part.HEAD and not self._head:
+            self._room.moves(self)
+        body, self._body = self._body, 0
+        # What large chunks leave over is not saved up for trailers.
+        self._head = max(1, self._head + size - body - body // _BODY_FOR_A_BYTE_OF_FRAMING)
+        if self._part is _Part.NONE:
+            return
+        # The first slice may hold the end of the request before.
+        if (
+            self._head >= self._bounds.head + _SLICE
+            or (self._part is _Part.HEAD and len(self.headers) > self._bounds.headers)
+            or self._trailers > self._bounds.headers
+        ):
+            self._refuse(HEAD_TOO_LARGE)
 
     def _throw_away(self, size: int) -> None:
         self._unwanted += size
@@ -214,6 +240,7 @@ class Connection(HttpToolsProtocol):
         if self.transport.is_closing():
             return
         self._part, self._since = _Part.OVER, self._room.now
+        self.flow.resume_reading()  # of a body that came fast; else its end would not be noticed
         self.transport.write(why.answer)
         if self.transport.can_write_eof():
             self.transport.write_eof()

@@ -12,19 +12,25 @@ from infra.http_server.bounds import BOUNDS
 from infra.http_server.connection import Connection
 from infra.http_server.room import Room
 
+_CHUNKED = b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
 _WHOLE = [
     b"GET / HTTP/1.1\r\nHost: x\r\n\r\n",
     b"HEAD / HTTP/1.0\r\n\r\n",
     b"POST / HTTP/1.1\r\nContent-Length: 5\r\n\r\nhello",
     b"POST /early HTTP/1.1\r\nContent-Length: 5\r\n\r\nhello",
-    b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+    _CHUNKED + b"5\r\nhello\r\n0\r\n\r\n",
+    _CHUNKED + b"5;x=y\r\nhello\r\n0\r\nX-Forwarded-For: 192.0.2.9\r\n\r\n",
     b"GET / HTTP/1.1\r\nConnection: close\r\n\r\n",
 ]
 _BROKEN = [
     *(b"\r\n", b"\r\n\r\n", b"GET", b" / HTTP/1.1\r\n", b"X: y\r\n", b"\x00\xff", b"5\r\nhell", b"x" * 5_000),
     b"POST / HTTP/1.1\r\nContent-Length: 50\r\n\r\nhalf",
     b"POST /early HTTP/1.1\r\nContent-Length: 3000000\r\n\r\n" + b"z" * 60_000,
-    b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+    _CHUNKED + b"zz\r\n",
+    _CHUNKED + b"0\r\nX: " + b"y" * 70_000,
+    _CHUNKED + b"0\r\n" + b"X: y\r\n" * 200,
+    _CHUNKED + b"5;" + b"x" * 70_000 + b"\r\nhello\r\n",
+    _CHUNKED + b"1\r\nz\r\n" * 10_000,
     b"GET / HTTP/1.1\r\nConnection: upgrade\r\nUpgrade: h2c\r\n\r\n",
     b"CONNECT x:1 HTTP/1.1\r\n\r\n",
     b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * 200,
@@ -42,6 +48,7 @@ async def app(scope: Any, receive: Any, send: Any) -> None:
             return
         if not message.get("more_body"):
             break
+    assert b"x-forwarded-for" not in dict(scope["headers"])
     await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"0")]})
     await send({"type": "http.response.body", "body": b""})
 

@@ -80,6 +80,66 @@ def test_a_head_that_never_ends_costs_what_is_sent_of_it_and_no_more(server: Htt
     assert status(server.ask()) == 200
 
 
+CHUNKED = b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("body", "taken", "refused"),
+    [
+        (b"0\r\nX: %b\r\n\r\n", 32_000, 80_000),
+        (b"0\r\n%b\r\n", b"X: y\r\n" * 99, b"X: y\r\n" * 20_000),
+        (b"5;%b\r\nhello\r\n0\r\n\r\n", 32_000, 80_000),
+        (b"5\r\nhello\r\n0;%b\r\n\r\n", 32_000, 80_000),
+        (b"%b0\r\n\r\n", b"1\r\nz\r\n" * 5_000, b"1\r\nz\r\n" * 20_000),
+        # However much has come in large chunks, no more is taken behind them.
+        (b"%x\r\n%b\r\n0\r\nX: %%b\r\n\r\n" % (2**21, b"z" * 2**21), 32_000, 80_000),
+    ],
+    ids=["a trailer", "trailers", "an extension", "an extension of the last chunk", "chunks", "a trailer behind much"],
+)
+def test_what_is_no_body_is_bounded_as_heads_are(
+    server: HttpServer, body: bytes, taken: int | bytes, refused: int | bytes
+) -> None:
+    for what, wanted in ((taken, 200), (refused, 431)):
+        filled = body % (b"x" * what if isinstance(what, int) else what)
+        assert status(server.ask(CHUNKED + filled)) == wanted
+    # Chunks of a hundred bytes or more may be as many as they like.
+    assert status(server.ask(CHUNKED + (b"64\r\n" + b"z" * 100 + b"\r\n") * 20_000 + b"0\r\n\r\n")) == 200
+
+
+def test_trailers_that_never_end_cost_what_is_sent_of_them_and_no_more(server: HttpServer) -> None:
+    began = time.process_time()
+    with server.connect() as connection:
+        connection.sendall(CHUNKED + b"0\r\nX: ")
+        assert send_in_vain(connection, 160 * 2**20) < 32 * 2**20
+    assert time.process_time() - began < 5.0  # joining 32 MiB took 18 s
+    assert status(server.ask()) == 200
+
+
+@pytest.mark.parametrize("pieces", [1, 3])
+def test_trailers_are_no_headers(pieces: int) -> None:
+    """Who may say for whom a request comes, or with which key, headers say; no proxy looks at trailers."""
+    seen: list[tuple[bytes, bytes]] = []
+
+    async def noting(scope: Any, receive: Any, send: Any) -> None:
+        await app(scope, receive, send)
+        seen.extend(scope["headers"])
+
+    trailers = b"X-Forwarded-For: 203.0.113.66\r\nX-Api-Key: other\r\nExpect: 100-continue\r\n\r\n"
+    sent = CHUNKED[:-2] + b"X-Forwarded-For: 198.51.100.9\r\n\r\n5\r\nhello\r\n0\r\n" + trailers
+    with HttpServer(noting, PATIENT) as server, server.connect() as connection:
+        size = len(sent) // pieces + 1
+        for start in range(0, len(sent), size):
+            connection.sendall(sent[start : start + size])
+            wait_until(lambda: server.room.members)
+        answer = answer_of(connection)
+        assert status(answer) == 200
+        assert answer.endswith(b"5")
+        connection.sendall(GET)  # the next request has headers again
+        assert status(answer_of(connection)) == 200
+        wait_until(lambda: len(seen) == 3)
+    assert seen == [(b"transfer-encoding", b"chunked"), (b"x-forwarded-for", b"198.51.100.9"), (b"host", b"x")]
+
+
 def test_a_head_byte_by_byte_is_a_head(server: HttpServer) -> None:
     with server.connect() as connection:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
