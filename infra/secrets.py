@@ -140,7 +140,8 @@ class Vault:
         which = ", ".join(f"{key[:8]}: {count}" for key, count in others.most_common(3))
         return (
             f"{others.total()} stored secrets were encrypted with another key (fingerprint {which}) than that of "
-            f"{self._source} (fingerprint {self._fingerprint}) and cannot be read: put the former key back"
+            f"{self._source} (fingerprint {self._fingerprint}) and cannot be read: put the former key back, or, if it "
+            "is lost, rotate the webhook secrets and give the monitors their headers again"
         )
 
     def derived_key(self, purpose: str) -> bytes:

@@ -1,11 +1,14 @@
 """Keys of a real Pingfold: rotated with an overlap, listed with their last use, revoked for every API."""
 
 import json
+from collections.abc import Iterable
 from typing import Any
 
+import httpx
 import pytest
 from standardwebhooks import Webhook
 
+from infra.embedded.ports import HOST, free_port
 from schemas.topics import KEY_USES
 from tests.pingfold_process import Pingfold, Receiver, wait_until
 
@@ -17,6 +20,19 @@ def made(pingfold: Pingfold, *arguments: str) -> Any:
     done = pingfold.command(*arguments, "--json")
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
+
+
+def answers(urls: Iterable[str], key: str) -> list[int]:
+    """What each process answers to whoever shows the key; 0 while it does not listen."""
+    found = []
+    for url in urls:
+        try:
+            answer = httpx.get(f"{url}/api/v3/checks/", headers={"X-Api-Key": key}, timeout=15.0, trust_env=False)
+        except httpx.TransportError:
+            found.append(0)
+        else:
+            found.append(answer.status_code)
+    return found
 
 
 def test_the_life_of_keys(pingfold: Pingfold, receiver: Receiver) -> None:
@@ -48,13 +64,19 @@ def test_the_life_of_keys(pingfold: Pingfold, receiver: Receiver) -> None:
     wait_until(lambda: pingfold.api("GET", "/checks/", key=new["key"]).status_code == 200, what="the new key works")
     assert pingfold.api("GET", "/checks/", key=first).status_code == 200
     wait_until(lambda: {one["key"] for one in pingfold.values(KEY_USES)} >= {listed["id"], new["id"]}, what="uses")
-    revoked = pingfold.command("key", "revoke", new["id"], *of)
-    assert revoked.returncode == 0, revoked.stderr
-    wait_until(lambda: pingfold.api("GET", "/checks/", key=new["key"]).status_code == 401, what="it is refused")
+    port = free_port()
+    with pingfold.beside("api", "--slot", "9", PINGFOLD_PORT=str(port)):
+        # Whoever serves it: this process, and one that has shown nothing to anybody yet.
+        both = pingfold.url, f"http://{HOST}:{port}"
+        wait_until(lambda: answers(both, new["key"]) == [200, 200], 60.0, "it opens both")
+        revoked = pingfold.command("key", "revoke", new["id"], *of)
+        assert revoked.returncode == 0, revoked.stderr
+        wait_until(lambda: answers(both, new["key"]) == [401, 401], what="it is refused by both")
+        assert answers(both, first) == [200, 200]
     told = {one["id"]: one for one in made(pingfold, "key", "list", *of)}
     assert set(told) == {listed["id"], new["id"]}
     assert told[new["id"]]["revoked"]
     assert told[listed["id"]]["expires"]
     assert all(one["last_used"] for one in told.values())
     # Seldom, however many requests there were.
-    assert len([one for one in pingfold.values(KEY_USES) if one["key"] == listed["id"]]) <= 2
+    assert len([one for one in pingfold.values(KEY_USES) if one["key"] == listed["id"]]) <= 3

@@ -1,11 +1,13 @@
 """Rotating by REST, in the style of each API: who may, what is answered, and that a lost sealing key is no obstacle."""
 
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from infra.secrets import SecretError
+from infra.secrets import SecretError, Vault, of_channel, of_project
+from infra.settings import Settings
 from schemas.base import SECOND
 from schemas.definitions import Project
 from schemas.ids import new_id
@@ -104,6 +106,23 @@ async def test_what_was_sealed_with_a_lost_key_is_replaced_at_once(
     for style in ("v1", "v3"):
         status, told = await post(api, channel_path(api, style))
         assert (status, told["former_until"]) == (200, None)
+
+
+async def test_once_all_is_rotated_nothing_is_left_of_a_lost_sealing_key(api: Harness, tmp_path: Path) -> None:
+    """With real vaults: what /readyz looks at finds nothing of the lost key, and the new secrets can be read."""
+    lost, ours = (Vault.open(Settings(_env_file=None, data=tmp_path / name)) for name in ("lost", "ours"))
+    paths = SECRETS[0], channel_path(api, "v3")
+    for vault in (lost, ours):
+        for name in ("encrypt", "decrypt"):
+            object.__setattr__(api.app.state.parts, name, getattr(vault, name))
+        told = [(await post(api, path))[1] for path in paths]
+        assert vault.strangers(api.log.directory.secrets()) == ""
+    assert lost.strangers(api.log.directory.secrets()).startswith("2 stored secrets were encrypted with another key")
+    assert [one["former_until"] for one in told] == [None, None]
+    [channel] = api.log.directory.channels_of(api.project)
+    assert channel.secret is not None
+    assert ours.decrypt(project(api).webhook_secret, of_project(api.project)) == told[0]["secret"]
+    assert ours.decrypt(channel.secret, of_channel(channel.id)) == told[1]["secret"]
 
 
 async def test_who_may_not(api: Harness, path: str) -> None:
