@@ -20,6 +20,7 @@ from query_api.history import Flip, PingRow, Transition
 from query_api.key_uses import KeyUses, Puts
 from query_api.monitor_history import Counts, IncidentRow, Observed, ResultRow, Which
 from query_api.page_history import DayRow, EndedIncident
+from query_api.password_pool import PasswordPool
 from query_api.states import States
 from schemas.base import Micros
 from schemas.check_states import CheckState
@@ -149,6 +150,7 @@ class Parts:
     disk: Disk | None = None
     guard: Guard = field(default_factory=Guard)
     key_uses: KeyUses = field(init=False)
+    password_pool: PasswordPool = field(default_factory=PasswordPool)
     source: Acknowledges | None = None
     history: HistoryReads | None = None
     monitor_history: MonitorHistoryReads | None = None

@@ -59,7 +59,7 @@ async def admin(request: Request, parts: TheParts) -> None:
     given = shown_password(request.headers.get("authorization"))
     if given is None:
         raise Refusal(401, _NEEDED, _ASK)
-    guesses.must_wait("dashboard", request)
+    guesses.begin("dashboard", request)
     if not hmac.compare_digest(given.encode(), wanted.encode()):
         guesses.wrong("dashboard", request)
         raise Refusal(401, _NEEDED, _ASK)

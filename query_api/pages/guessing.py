@@ -5,22 +5,18 @@ Each has a budget that fills up again with time; an empty one makes the next ans
 or wrong. The thing's own budget is larger: who guesses from many addresses at once is slowed down, too, and then so are
 new visitors of that thing, but nobody from where the right password came before, and nobody at another thing.
 
-A look at a hash takes a tenth of a second of a core. It is taken in a pool of its own at low priority, so that pings go
-on; of one thing only a few wait, so that guesses at one do not keep others waiting.
+Looks at hashes are taken in `query_api.password_pool`. Peers that are known are remembered for each thing, so that no
+visitors of other things push them out.
 """
 
-import asyncio
-import contextlib
 import hmac
-import os
 import secrets
-import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from math import ceil
+from typing import TypeVar
 
 import structlog
 from fastapi import Request
@@ -28,14 +24,15 @@ from prometheus_client import Counter
 
 from infra.forwarded import Forwarded, customer_of
 from infra.passwords import is_password
+from query_api.password_pool import PasswordPool
 from query_api.refusals import Refusal
 
 log = structlog.get_logger(__name__)
 
-_NICENESS = 10
-_THREADS = 2
-_MOST_WAITING_AT_ONE = 10
+K = TypeVar("K")
+
 _MOST_REMEMBERED = 1_000
+_MOST_KNOWN_AT_ONE = 100
 _MOST_BUDGETS = 20_000
 # A wrong password is logged, then no other of the same door for so long; the counter has them all.
 _LOG_SECONDS = 10.0
@@ -67,11 +64,18 @@ class Budgets:
         return max(0.0, self._spent_now(key) - self._budget.most + 1) * self._budget.seconds
 
     def spend(self, key: str) -> None:
-        """A wrong one was shown."""
+        """One is shown."""
         self._spent[key] = (min(float(self._budget.most), self._spent_now(key) + 1), self._monotonic())
         self._spent.move_to_end(key)
         if len(self._spent) > _MOST_BUDGETS:
             self._spent.popitem(last=False)
+
+    def give_back(self, key: str) -> None:
+        """One that was spent was not needed."""
+        if (spent := self._spent_now(key)) > 1:
+            self._spent[key] = (spent - 1, self._monotonic())
+        else:
+            self._spent.pop(key, None)
 
     def forgive(self, key: str) -> None:
         """The right one was shown."""
@@ -83,27 +87,34 @@ class Budgets:
 
 
 class Guesses:
-    """The brakes of one kind of things. `door`: its name in logs and figures."""
+    """The brakes of one kind of things. `door`: its name in logs and figures.
+
+    Every look at a password `begin`s, and ends as `wrong`, `right` or `unseen`. It is paid for when it begins: many
+    that are taken at once are as dear as one after the other.
+    """
 
     def __init__(self, door: str, forwarded: Forwarded, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._door, self._forwarded, self._monotonic = door, forwarded, monotonic
         self._of_peer, self._of_thing = Budgets(OF_PEER, monotonic), Budgets(OF_THING, monotonic)
-        self._known: OrderedDict[str, None] = OrderedDict()  # peers that have shown the right one
+        # Peers that have shown the right one, of each thing; the last to do so last.
+        self._known: OrderedDict[str, OrderedDict[str, None]] = OrderedDict()
         self._logged_at = float("-inf")
 
-    def must_wait(self, thing: str, request: Request) -> None:
+    def begin(self, thing: str, request: Request) -> None:
         """Ends the request with 429 when too many wrong passwords were shown."""
-        peer = self._peer(thing, request)
-        seconds = max(self._of_peer.wait(peer), 0.0 if peer in self._known else self._of_thing.wait(thing))
+        client = self._customer(request)
+        peer = f"{client} {thing}"
+        is_known = client in self._known.get(thing, ())
+        seconds = max(self._of_peer.wait(peer), 0.0 if is_known else self._of_thing.wait(thing))
         if seconds > 0:
             _WRONG.labels(self._door, "refused").inc()
             wait = {"Retry-After": str(ceil(seconds)), "Cache-Control": "no-store"}
             raise Refusal(429, f"too many wrong passwords; try again in {ceil(seconds)} s", wait)
+        self._of_peer.spend(peer)
+        self._of_thing.spend(thing)
 
     def wrong(self, thing: str, request: Request) -> None:
         """A wrong password was shown."""
-        self._of_peer.spend(self._peer(thing, request))
-        self._of_thing.spend(thing)
         _WRONG.labels(self._door, "wrong").inc()
         if self._monotonic() - self._logged_at >= _LOG_SECONDS:
             self._logged_at = self._monotonic()
@@ -111,28 +122,42 @@ class Guesses:
 
     def right(self, thing: str, request: Request) -> None:
         """The right password was shown: what this peer got wrong before was forgetfulness."""
-        peer = self._peer(thing, request)
-        self._of_peer.forgive(peer)
-        self._known[peer] = None
+        client = self._customer(request)
+        self._of_peer.forgive(f"{client} {thing}")
+        self._of_thing.give_back(thing)
+        known = self._known.setdefault(thing, OrderedDict())
+        self._known.move_to_end(thing)
+        _remember(known, client, _MOST_KNOWN_AT_ONE)
         if len(self._known) > _MOST_REMEMBERED:
             self._known.popitem(last=False)
+
+    def unseen(self, thing: str, request: Request) -> None:
+        """The password was not looked at."""
+        self._of_peer.give_back(f"{self._customer(request)} {thing}")
+        self._of_thing.give_back(thing)
 
     def _client(self, request: Request) -> str:
         return self._forwarded.client(request.client.host if request.client else "", request.headers.raw)
 
-    def _peer(self, thing: str, request: Request) -> str:
+    def _customer(self, request: Request) -> str:
         client = self._client(request)
-        return f"{customer_of(client) or client} {thing}"
+        return customer_of(client) or client
+
+
+def _remember(known: OrderedDict[K, None], one: K, most: int) -> None:
+    known[one] = None
+    known.move_to_end(one)
+    if len(known) > most:
+        known.popitem(last=False)
 
 
 class Hashes:
-    """Looks at passwords of stored hashes, few at once; remembers which were right, as digests of this process only."""
+    """Looks at passwords of stored hashes; remembers which were right, as digests of this process only."""
 
-    def __init__(self) -> None:
+    def __init__(self, pool: PasswordPool) -> None:
         self._secret = secrets.token_bytes(32)
         self._remembered: OrderedDict[bytes, None] = OrderedDict()
-        self._pool = ThreadPoolExecutor(_THREADS, "passwords", initializer=_lower_priority)
-        self._waiting: dict[str, int] = {}
+        self._pool = pool
 
     def remembers(self, password: str, stored: str) -> bool:
         """Whether this password was right before; takes no time."""
@@ -140,25 +165,10 @@ class Hashes:
 
     async def is_right(self, thing: str, password: str, stored: str) -> bool:
         """Whether it is the password. Raises `Refusal` 503 while many of this thing are looked at."""
-        if self._waiting.get(thing, 0) >= _MOST_WAITING_AT_ONE:
-            raise Refusal(503, "too many passwords to look at", {"Retry-After": "2", "Cache-Control": "no-store"})
-        self._waiting[thing] = self._waiting.get(thing, 0) + 1
-        try:
-            right = await asyncio.get_running_loop().run_in_executor(self._pool, is_password, password, stored)
-        finally:
-            self._waiting[thing] -= 1
-            if not self._waiting[thing]:
-                del self._waiting[thing]
+        right = await self._pool.run(thing, is_password, password, stored)
         if right:
-            self._remembered[self._digest(password, stored)] = None
-            if len(self._remembered) > _MOST_REMEMBERED:
-                self._remembered.popitem(last=False)
+            _remember(self._remembered, self._digest(password, stored), _MOST_REMEMBERED)
         return right
 
     def _digest(self, password: str, stored: str) -> bytes:
         return hmac.digest(self._secret, f"{stored}\n{password}".encode(), "sha256")
-
-
-def _lower_priority() -> None:
-    with contextlib.suppress(OSError, AttributeError):  # Linux knows the priority of a thread
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)

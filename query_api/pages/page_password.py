@@ -8,6 +8,7 @@ from fastapi import Request
 from infra.basic_auth import basic_password
 from infra.forwarded import Forwarded
 from query_api.pages.guessing import Guesses, Hashes
+from query_api.password_pool import PasswordPool
 from query_api.refusals import Refusal
 from schemas.status_pages import StatusPage
 
@@ -19,8 +20,8 @@ _ASK = {"WWW-Authenticate": 'Basic realm="Status page", charset="UTF-8"', "Cache
 class Doorkeeper:
     """Lets in who knows the password of a page."""
 
-    def __init__(self, forwarded: Forwarded) -> None:
-        self._hashes, self._guesses = Hashes(), Guesses("status page", forwarded)
+    def __init__(self, forwarded: Forwarded, pool: PasswordPool) -> None:
+        self._hashes, self._guesses = Hashes(pool), Guesses("status page", forwarded)
 
     async def must_know(self, page: StatusPage, request: Request) -> None:
         """Ends the request with 401 unless it shows the password, with 429 after too many that were wrong."""
@@ -29,8 +30,13 @@ class Doorkeeper:
             raise Refusal(401, "the password of the page is needed", _ASK)
         if self._hashes.remembers(password, page.password):
             return
-        self._guesses.must_wait(page.id, request)
-        if not await self._hashes.is_right(page.id, password, page.password):
+        self._guesses.begin(page.id, request)
+        try:
+            is_right = await self._hashes.is_right(page.id, password, page.password)
+        except BaseException:
+            self._guesses.unseen(page.id, request)
+            raise
+        if not is_right:
             self._guesses.wrong(page.id, request)
             raise Refusal(401, "the password of the page is needed", _ASK)
         self._guesses.right(page.id, request)

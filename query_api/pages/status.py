@@ -50,7 +50,10 @@ class StatusPages:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
-        self._kept, self._door = Kept(parts.clock.now), Doorkeeper(Forwarded(parts.settings.trusted_proxies))
+        self._kept, self._door = (
+            Kept(parts.clock.now),
+            Doorkeeper(Forwarded(parts.settings.trusted_proxies), parts.password_pool),
+        )
 
     async def answer(self, request: Request, ref: str, form: Form) -> Response:
         """The page at an address in one of its forms, for whoever may see it."""

@@ -1,6 +1,5 @@
 """Status pages: list and read, as PoppaPing has it; making, changing and deleting them is Pingfold's own."""
 
-import asyncio
 from collections.abc import Sequence
 from typing import Annotated, Any
 
@@ -76,7 +75,9 @@ async def create_page(desk: TheDesk, key: PagesWriter, body: JsonObject) -> Resp
         raise Fault(400, "Field 'title' is required.")
     if wanted.slug is UNSET:
         wanted.slug = slugify(wanted.title).replace("_", "-")[:_LONGEST_SLUG].strip("-")
-    request = StatusPageCreate(request=new_id(), at=desk.parts.clock.now(), id=new_id(), fields=await _fields(wanted))
+    request = StatusPageCreate(
+        request=new_id(), at=desk.parts.clock.now(), id=new_id(), fields=await _fields(desk, key, wanted)
+    )
     return one(_object(desk, await desk.read_back(await desk.ask(key, request), desk.parts.directory.page)), 201)
 
 
@@ -95,7 +96,7 @@ async def read_page(desk: TheDesk, key: PagesReader, id: str) -> Response:
 async def change_page(desk: TheDesk, key: PagesWriter, id: str, body: JsonObject) -> Response:
     """Change the fields that are given; `components` replaces them all."""
     page = await _page(desk, key, id)
-    fields = await _fields(judged(body, Wanted))
+    fields = await _fields(desk, key, judged(body, Wanted))
     request = StatusPageUpdate(request=new_id(), at=desk.parts.clock.now(), id=page.id, fields=fields)
     return one(_object(desk, await desk.read_back(await desk.ask(key, request), desk.parts.directory.page)))
 
@@ -113,10 +114,10 @@ async def _page(desk: Desk, key: ApiKey, id: str) -> StatusPage:
     return await desk.owned(key, id, desk.parts.directory.page, "status page")
 
 
-async def _fields(wanted: Wanted) -> StatusPageFields:
+async def _fields(desk: Desk, key: ApiKey, wanted: Wanted) -> StatusPageFields:
     password: str | UnsetType = UNSET
     if isinstance(wanted.password, str):
-        password = await asyncio.to_thread(hash_password, wanted.password)
+        password = await desk.parts.password_pool.run(key.project, hash_password, wanted.password)
     elif wanted.password is None:
         password = ""
     return StatusPageFields(

@@ -16,7 +16,8 @@ from infra.passwords import hash_password
 from infra.settings import Settings
 from query_api.pages import guessing
 from query_api.pages.guessing import OF_PEER, OF_THING, Budget, Budgets, Guesses, Hashes
-from query_api.pages.page_password import shown_password
+from query_api.pages.page_password import Doorkeeper, shown_password
+from query_api.password_pool import PasswordPool
 from query_api.refusals import Refusal
 from tests.harness import ADMIN_PASSWORD, Harness
 
@@ -85,14 +86,73 @@ def test_a_guesser_with_many_addresses_shuts_out_no_known_one() -> None:
 
     guesses.right("page", asked("192.0.2.1"))
     for number in range(OF_THING.most):
-        guesses.must_wait("page", asked(f"198.51.100.{number}"))
+        guesses.begin("page", asked(f"198.51.100.{number}"))
         guesses.wrong("page", asked(f"198.51.100.{number}"))
     with pytest.raises(Refusal, match="too many wrong passwords"):
-        guesses.must_wait("page", asked("203.0.113.1"))
-    guesses.must_wait("page", asked("192.0.2.1"))
-    guesses.must_wait("another", asked("203.0.113.1"))
+        guesses.begin("page", asked("203.0.113.1"))
+    guesses.begin("page", asked("192.0.2.1"))
+    guesses.begin("another", asked("203.0.113.1"))
     clock.seconds += OF_THING.seconds
-    guesses.must_wait("page", asked("203.0.113.1"))
+    guesses.begin("page", asked("203.0.113.1"))
+
+
+async def test_guesses_at_once_are_as_dear_as_one_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked_at: list[str] = []
+
+    def wrong(password: str, stored: str) -> bool:
+        looked_at.append(password)
+        return False
+
+    monkeypatch.setattr(guessing, "is_password", wrong)
+    clock, door = Moving(), Doorkeeper(Forwarded([]), PasswordPool())
+    door._guesses = Guesses("status page", Forwarded([]), clock)
+    page: Any = type("Page", (), {"id": "page", "password": "scrypt$"})()
+
+    def asked(number: int) -> Any:
+        request: Any = type("Asked", (), {})()
+        request.client = httpx.URL("http://192.0.2.1/")
+        request.headers = httpx.Headers({"authorization": "Basic " + b64encode(f"u:{number}".encode()).decode()})
+        return request
+
+    for step in range(10):
+        tries = [door.must_know(page, asked(10 * step + n)) for n in range(10)]
+        found = await asyncio.gather(*tries, return_exceptions=True)
+        assert all(isinstance(one, Refusal) for one in found)
+        clock.seconds += OF_PEER.seconds
+    assert len(looked_at) == OF_PEER.most + 9
+
+
+async def test_what_was_not_looked_at_costs_nothing() -> None:
+    class Full(PasswordPool):
+        async def run(self, owner: str, call: Any, *arguments: Any) -> Any:
+            raise Refusal(503, "too many")
+
+    door = Doorkeeper(Forwarded([]), Full())
+    page: Any = type("Page", (), {"id": "page", "password": "scrypt$"})()
+    request: Any = type("Asked", (), {})()
+    request.client = httpx.URL("http://192.0.2.1/")
+    request.headers = httpx.Headers({"authorization": "Basic " + b64encode(b"u:p").decode()})
+    for _ in range(2 * OF_PEER.most):
+        with pytest.raises(Refusal) as refused:
+            await door.must_know(page, request)
+        assert refused.value.status == 503
+
+
+def test_visitors_of_one_page_push_out_nobody_known_at_another() -> None:
+    guesses = Guesses("status page", Forwarded([]), Moving())
+
+    def asked(address: str) -> Any:
+        request: Any = type("Asked", (), {})()
+        request.client = type("Client", (), {"host": address})()
+        request.headers = httpx.Headers()
+        return request
+
+    guesses.right("victim", asked("192.0.2.1"))
+    for number in range(3_000):
+        guesses.right("attacker", asked(f"2001:db8:{number:x}::1"))
+    for number in range(OF_THING.most):
+        guesses.begin("victim", asked(f"2001:db8:{number:x}::1"))
+    guesses.begin("victim", asked("192.0.2.1"))
 
 
 def test_one_customer_of_ipv6_is_one_peer() -> None:
@@ -105,10 +165,10 @@ def test_one_customer_of_ipv6_is_one_peer() -> None:
         return request
 
     for number in range(OF_PEER.most):
-        guesses.wrong("page", asked(f"2001:db8::{number:x}"))
+        guesses.begin("page", asked(f"2001:db8::{number:x}"))
     with pytest.raises(Refusal):
-        guesses.must_wait("page", asked("2001:db8::ffff:1"))
-    guesses.must_wait("page", asked("2001:db8:0:1::1"))
+        guesses.begin("page", asked("2001:db8::ffff:1"))
+    guesses.begin("page", asked("2001:db8:0:1::1"))
 
 
 def test_budgets_are_bounded_and_fill_up(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -129,7 +189,8 @@ def test_budgets_are_bounded_and_fill_up(monkeypatch: pytest.MonkeyPatch) -> Non
 
 @pytest.mark.slow
 async def test_guesses_at_one_page_keep_no_other_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    hashes, stored = Hashes(), hash_password("the right one")
+    pool = PasswordPool()
+    hashes, stored = Hashes(pool), hash_password("the right one")
     guesses = [hashes.is_right("attacked", f"guess {n}", stored) for n in range(40)]
     ends = asyncio.gather(*guesses, return_exceptions=True)
     await asyncio.sleep(0)
@@ -141,7 +202,7 @@ async def test_guesses_at_one_page_keep_no_other_waiting(monkeypatch: pytest.Mon
     assert len(put_off) == 30
     assert {one.status for one in put_off} == {503}
     assert [one for one in found if not isinstance(one, Refusal)] == [False] * 10
-    assert hashes._waiting == {}
+    assert pool.waiting == {}
 
 
 def test_a_basic_header_holds_a_password_or_none() -> None:
