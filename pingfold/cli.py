@@ -30,6 +30,7 @@ app = typer.Typer(
 )
 app.add_typer(operate.projects, name="project")
 app.add_typer(operate.keys, name="key")
+app.add_typer(operate.recipients, name="recipient")
 app.add_typer(operate.dead_letters, name="dead-letters")
 app.add_typer(time_commands.times, name="time")
 app.add_typer(talk.channels, name="channel")

@@ -40,13 +40,14 @@ from pingfold.addresses import answering_kafka_of, clickhouse_of, kafka_of
 from pingfold.os_user import operator
 from schemas.base import SECOND
 from schemas.dead_letters import RETRIED_HEADER, DeadLetter
-from schemas.definitions import KeyKind, KeyScope, Project
+from schemas.definitions import Address, KeyKind, KeyScope, Project
 from schemas.ids import new_id
-from schemas.requests import KeyCreate, KeyRevoke, ProjectCreate, ProjectsRequest
+from schemas.requests import KeyCreate, KeyRevoke, ProjectCreate, ProjectsRequest, RecipientUnblock
 from schemas.topics import DEAD_LETTERS, DEFINITIONS, DELIVERY_STATES, MONITOR_STATES
 
 projects = typer.Typer(help="Projects: each has its own checks, channels and keys.", no_args_is_help=True)
 keys = typer.Typer(help="API keys of a project.", no_args_is_help=True)
+recipients = typer.Typer(help="Recipients of mail.", no_args_is_help=True)
 dead_letters = typer.Typer(help="Events that could not be folded.", no_args_is_help=True)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -187,6 +188,21 @@ def revoke_key(id: str, project: ProjectOption = None) -> None:
     """Take an API key away."""
     settings = Settings()
     request = KeyRevoke(request=new_id(), at=time.time_ns() // 1000, id=id)
+    ask(settings, project_of(settings, project), request)
+
+
+@recipients.command("unblock")
+def unblock_recipient(
+    address: Annotated[str, typer.Argument(help="An e-mail address whose owner wants to be asked again.")],
+    project: ProjectOption = None,
+) -> None:
+    """Let projects ask the owner of an address again, who had said that no mail is wanted."""
+    settings = Settings()
+    try:
+        wanted = msgspec.convert(address, Address)
+    except msgspec.ValidationError:
+        raise Failed(f"{address} is no e-mail address") from None
+    request = RecipientUnblock(request=new_id(), at=time.time_ns() // 1000, address=wanted)
     ask(settings, project_of(settings, project), request)
 
 

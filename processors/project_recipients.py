@@ -26,7 +26,7 @@ from schemas.recipients import (
     normalized,
     recipient_id,
 )
-from schemas.requests import ConfirmationResend, RecipientBlock, RecipientConfirm
+from schemas.requests import ConfirmationResend, RecipientBlock, RecipientConfirm, RecipientUnblock
 from schemas.topics import DELIVERIES
 
 _TOO_MANY = "too many requests to confirm"
@@ -66,6 +66,14 @@ class ProjectRecipients:
     def block(self, request: RecipientBlock, recipient: Recipient, project: Project, at: Micros) -> list[Effect]:
         self._view.put(definition_key(recipient), replace(recipient, confirmed_at=None, blocked_at=at))
         return self._answered(request, recipient, project, at)
+
+    def unblock(self, request: RecipientUnblock, project: Project, at: Micros) -> list[Effect]:
+        """The address is as one that was not answered for: it gets nothing, and may be asked."""
+        recipient = self._recipient(project.id, request.address)
+        if recipient is not None and recipient.blocked_at is not None:
+            self._view.put(definition_key(recipient), replace(recipient, blocked_at=None))
+        answered = Effect(DELIVERIES, mailbox_id(request.address), MailboxAnswered(at=at, blocked=False))
+        return [answered, verdict(request, "updated", recipient_id(project.id, request.address))]
 
     def _answered(
         self, request: RecipientConfirm | RecipientBlock, recipient: Recipient, project: Project, at: Micros

@@ -63,6 +63,7 @@ from schemas.requests import (
     ProjectsRequest,
     RecipientBlock,
     RecipientConfirm,
+    RecipientUnblock,
     StatusPageCreate,
     StatusPageDelete,
     StatusPageUpdate,
@@ -189,6 +190,8 @@ class ProjectsPartition:
                 return self._recipients.confirm(request, self.index.recipient(owner, request.id), project, at)
             case RecipientBlock():
                 return self._recipients.block(request, self.index.recipient(owner, request.id), project, at)
+            case RecipientUnblock():
+                return self._recipients.unblock(request, project, at)
             case MonitorCreate():
                 return self._monitors.create(request, project, at)
             case MonitorUpdate():

@@ -97,9 +97,9 @@ class ConfirmationRequested(Fact, tag="confirmation.requested", frozen=True):
 
 
 class MailboxAnswered(Fact, tag="mailbox.answered", frozen=True):
-    """The owner of a mailbox has answered a request to confirm. Keyed by the mailbox.
+    """The owner of a mailbox has answered a request to confirm, or has told an operator. Keyed by the mailbox.
 
-    blocked: no further request is mailed to it, whichever project asks, until the owner confirms one.
+    blocked: no further request is mailed to it, whichever project asks, until the owner changes their mind.
     """
 
     at: Micros

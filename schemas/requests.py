@@ -11,7 +11,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from schemas.actors import Actor
 from schemas.base import Fact, Micros
-from schemas.definitions import Addresses, ApiKey, Channel, Notice, Project
+from schemas.definitions import Address, Addresses, ApiKey, Channel, Notice, Project
 from schemas.maintenance import Window
 from schemas.monitors import (
     Confirmations,
@@ -185,6 +185,12 @@ class RecipientBlock(Request, tag="recipient.block", frozen=True):
     id: str
 
 
+class RecipientUnblock(Request, tag="recipient.unblock", frozen=True):
+    """An operator was told by the owner of an address that it may be asked again, by this project and others."""
+
+    address: Address
+
+
 class ChannelDisabled(Fact, tag="channel.disabled", frozen=True):
     """The fold of deliveries has given a channel up: the other channels of the project are told. No request.
 
@@ -330,6 +336,7 @@ ProjectsRequest = (
     | ConfirmationResend
     | RecipientConfirm
     | RecipientBlock
+    | RecipientUnblock
     | CheckCreate
     | CheckUpdate
     | CheckDelete

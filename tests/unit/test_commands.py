@@ -148,15 +148,18 @@ def test_channels_say_which_of_their_addresses_nobody_has_confirmed(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     asked = []
-    mail = {"id": "c", "kind": "email", "name": "", "unconfirmed": ["ops@example.org"]}
+    rest = {"name": "", "events": [], "disabled": False, "failures": 0, "last_success": None}
+    mail = {"id": "c", "kind": "email", "email": "ops@example.org", "unconfirmed": ["ops@example.org"]} | rest
 
     def call(method: str, path: str, body: dict[str, Any] | None = None) -> Any:
         asked.append((method, path))
-        return {"channels": [mail, {"id": "w", "kind": "webhook", "name": ""}]} if method == "GET" else mail
+        return (
+            {"channels": [mail, {"id": "w", "kind": "webhook", "url": "http://x/"} | rest]} if method == "GET" else mail
+        )
 
     monkeypatch.setattr(talk, "_call", call)
     talk.list_channels()
-    assert "ops@example.org" in capsys.readouterr().out
+    assert "ops@example.org (unconfirmed)" in capsys.readouterr().out
     talk.create_channel("email", "ops@example.org")
     assert "nothing is sent to ops@example.org" in capsys.readouterr().err
     talk.request_confirmation("c")

@@ -19,7 +19,7 @@ from schemas.recipients import (
     mailbox_id,
     recipient_id,
 )
-from schemas.requests import ChannelCreate, ChannelFields, ChannelUpdate
+from schemas.requests import ChannelCreate, ChannelFields, ChannelUpdate, RecipientUnblock
 from schemas.topics import DELIVERIES, PROJECTS, TRANSITIONS
 from tests.harness import POP_KEY, WRITE_KEY, Harness
 
@@ -40,9 +40,10 @@ def open_api(**settings: Any) -> Harness:
     return api
 
 
-def data(answer: httpx.Response, status: int = 200) -> Any:
+def data(answer: httpx.Response, status: int = 200, error: str | None = None) -> Any:
     assert answer.status_code == status, answer.text
-    return answer.json()["data"]
+    assert answer.json().get("error") == error
+    return answer.json().get("data")
 
 
 async def mail(api: Harness, *addresses: str, **fields: Any) -> dict[str, Any]:
@@ -248,6 +249,26 @@ async def test_the_audit_trail_tells_of_the_answer_and_not_of_the_link(api: Harn
     assert (answered["kind"], answered["name"], answered["others"]) == ("recipient", OPS, 1)
     assert [change["field"] for change in answered["changes"]] == ["confirmed_at"]
     assert link(api).removeprefix(PATH) not in repr(entries)
+
+
+async def test_an_operator_lets_projects_ask_again(api: Harness) -> None:
+    channel = await mail(api)
+    api.client.headers["Authorization"] = f"Bearer {'p' * 32}"
+    theirs = await mail(api)
+    await press(api, "block")
+    assert (await shown(api, theirs))["blocked"] == [OPS]
+    data(await api.client.post(f"{CHANNELS}/{theirs['id']}/confirmation"), 409, error="recipients_blocked")
+    unblock = RecipientUnblock(request="u", at=api.log.time, address="OPS@example.org")
+    api.log._send(PROJECTS.name, api.project, encode(unblock))
+    assert api.log.decisions["u"].outcome == "updated"
+    for one, key in ((theirs, "p" * 32), (channel, POP_KEY)):
+        api.client.headers["Authorization"] = f"Bearer {key}"
+        now = await shown(api, one)
+        assert (now["unconfirmed"], now["blocked"]) == ([OPS], [])
+        data(await api.client.post(f"{CHANNELS}/{one['id']}/confirmation"), 202)
+    assert mailed(api) == 2
+    await press(api, "confirm")
+    assert (await shown(api, channel))["unconfirmed"] == []
 
 
 async def test_minds_are_not_changed_without_end(api: Harness) -> None:
