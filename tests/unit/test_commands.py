@@ -150,12 +150,11 @@ def test_channels_say_which_of_their_addresses_nobody_has_confirmed(
     asked = []
     rest = {"name": "", "events": [], "disabled": False, "failures": 0, "last_success": None}
     mail = {"id": "c", "kind": "email", "email": "ops@example.org", "unconfirmed": ["ops@example.org"]} | rest
+    hook = {"id": "w", "kind": "webhook", "url": "http://x/"} | rest
 
     def call(method: str, path: str, body: dict[str, Any] | None = None) -> Any:
         asked.append((method, path))
-        return (
-            {"channels": [mail, {"id": "w", "kind": "webhook", "url": "http://x/"} | rest]} if method == "GET" else mail
-        )
+        return {"channels": [mail, hook]} if method == "GET" else mail
 
     monkeypatch.setattr(talk, "_call", call)
     talk.list_channels()
