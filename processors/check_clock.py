@@ -104,7 +104,12 @@ class CheckClock:
         return effects
 
     def truncated(self, since: Micros) -> list[Effect]:
-        """Pings acknowledged after `since` may have gone with the end of the journal: a gap, until the next tick."""
+        """Pings acknowledged after `since` may have gone with the end of the journal: a gap, until the next tick.
+
+        Before the first tick there is no time, and nothing was due.
+        """
+        if not since:
+            return []
         progress, gaps = open_gap(self._view.get(PROGRESS_KEY), "journal truncated", since)
         self._view.put(PROGRESS_KEY, progress)
         return [self._seen(gap, progress.time) for gap in gaps]

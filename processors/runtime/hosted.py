@@ -15,6 +15,7 @@ from infra.process import keep_beating
 from infra.tasks import vital
 from processors.defects import Defects
 from processors.fold import Fold
+from processors.runtime.ends import watch_ends
 from processors.runtime.runner import Follower, Runner
 from processors.runtime.stream import FoldApp, SpanStream
 from processors.runtime.watchdog import watch
@@ -99,6 +100,10 @@ class HostedFolds:
         @app.task  # type: ignore[untyped-decorator]
         async def watchdog() -> None:
             await watch(self._bootstrap, list(self._runners.values()), self._failed)
+
+        @app.task  # type: ignore[untyped-decorator]
+        async def ends() -> None:
+            await watch_ends(self._bootstrap, list(self._runners.values()))
 
     def _add_agent(self, journal: str, runner: Runner) -> None:
         async def agent(stream: SpanStream) -> None:

@@ -3,8 +3,8 @@
 Taking it over: fence the former owner, load the states, skip what is applied. Then, one after the other: all that has
 arrived is stepped through the pure fold, and what was stepped is committed with its effects and the partition's own
 record, at once or, under load, a moment later; only after that may the group's offset move. Spans must join
-(`joining`), and the journal must be the one that was folded (`truncation`). Each partition works by itself and holds up
-no other.
+(`joining`), and the journal must be the one that was folded (`truncation`): when it has lost its end, or the log of the
+states has, the partition is taken over anew. Each partition works by itself and holds up no other.
 """
 
 import asyncio
@@ -13,6 +13,7 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from concurrent.futures import Executor
+from enum import IntEnum
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 import msgspec
@@ -27,7 +28,7 @@ from processors.runtime.joining import Joining
 from processors.runtime.loading import CountedView, Loading, first_offset, load_states
 from processors.runtime.reconciling import missed_by
 from processors.runtime.stream import Span
-from processors.runtime.transactions import Fenced, PartitionProducer
+from processors.runtime.transactions import Fenced, PartitionProducer, Unsettled
 from processors.runtime.truncation import truncated_at
 from schemas.schedules import TZDATA_VERSION
 from schemas.ticks import PROGRESS_KEY, Progress
@@ -54,6 +55,8 @@ _GOLDEN = 0.618  # multiples of it are spread evenly, however many there are
 # While the fold looks defective, what it has folded waits so long for more to be known before it is committed. It is
 # no longer: whoever makes it look so may not delay the alerts of others.
 SUSPICIOUS_SECONDS = 5.0
+# So often in a row what became of a batch is looked up; then the process ends, as for any other fault.
+_MOST_UNSETTLED = 3
 _TICK = b'{"type":"tick"'
 
 
@@ -74,6 +77,13 @@ class Follower(Protocol):
 
     async def close(self) -> None:
         """The process ends: finish what is under way within seconds, and take on nothing more."""
+
+
+class Shorter(IntEnum):
+    """Which log of a partition has lost its end; the graver one counts: what both have lost is folded anew."""
+
+    JOURNAL = 1
+    STATES = 2
 
 
 class DefectiveFold(Exception):
@@ -130,6 +140,11 @@ class OwnedPartition:
         self._committed_at = 0.0
         self._next_commit_at = 0.0
         self._held_until: float | None = None  # the fold looks defective: no commit before that
+        self._doubtful = place.doubtful
+        self._shorter: Shorter | None = None  # a log that has lost its end while this was ours
+        self._unsure = False  # spans that were unsure have been forgotten
+        self._taken_before = False
+        self._unsettled = 0  # so often in a row the outcome of a batch was not known
         # Offset after the last event that is committed, where the next owner's states will say that they stand.
         self.committed: int | None = None
         # Another process has taken it over while it was not ours: to be taken anew if it comes back.
@@ -139,6 +154,11 @@ class OwnedPartition:
     def stepped(self) -> int | None:
         """Offset after all that was stepped, markers of transactions included; None until the states are there."""
         return None if self._joining is None else self._joining.next
+
+    @property
+    def written(self) -> int:
+        """Offset after the last record that was written to the states since they were loaded."""
+        return 0 if self._joining is None else self._producer.written
 
     @property
     def full(self) -> bool:
@@ -151,6 +171,11 @@ class OwnedPartition:
             self._inbox_bytes += span.size
             self._arrived.set()
 
+    def take_anew(self, shorter: Shorter) -> None:
+        """A log that it works on has lost its end."""
+        self._shorter = max(shorter, self._shorter or shorter)
+        self._arrived.set()
+
     def resume(self) -> None:
         """Assigned again. Spans begin at the group's offset, so some of them are repeated."""
         self._ours.set()
@@ -158,6 +183,7 @@ class OwnedPartition:
     async def pause(self) -> None:
         """Revoked, perhaps to be assigned again: forget what waits, and return when nothing is in hand."""
         self._ours.clear()
+        self._unsure |= any(span.unsure for span in self._inbox)
         self._inbox.clear()
         self._inbox_bytes = 0
         async with self._hand:
@@ -166,21 +192,12 @@ class OwnedPartition:
     async def run(self) -> None:
         """Own the partition until cancelled; what it raises must end the process."""
         try:
-            await self._take()
             while True:
-                await self._something_to_do()
-                await self._ours.wait()
-                async with self._hand:
-                    self._arrived.clear()
-                    if spans := self._gather():
-                        await self._fold(spans)
-                    if self._ours.is_set() and self._is_commit_due():
-                        await self._commit()
-                    if not self._uncommitted:
-                        self._tell()
-                    self._place.moved()
-                    if self._inbox:
-                        self._arrived.set()
+                await self._take()
+                try:
+                    await self._work()
+                except Unsettled as error:
+                    await self._look_again(error)
         except Fenced as error:
             if self._ours.is_set():
                 raise
@@ -219,7 +236,7 @@ class OwnedPartition:
             lambda: self._in_thread(first_offset, bootstrap, fold.journal, self.number),
             lambda offset: self._place.rewind(self.number, offset),
         )
-        if end is not None:
+        if end is not None or self._taken_before:  # what was read before is forgotten
             await self._joining.go_back()
         log.info(
             "fold.taken",
@@ -237,10 +254,9 @@ class OwnedPartition:
         only a comparison shows: it is made when the logs may have lost their ends.
         """
         place, session = self._place, self._session
-        applied = session.progress.applied
-        if end is None and (applied < 0 or not place.doubtful):
+        if end is None and not self._doubtful:
             return None, []
-        start = applied + 1 if end is None else None
+        start = session.progress.applied + 1 if end is None else None
         missed = await self._in_thread(
             missed_by, place.bootstrap, place.fold, self.number, session.view, self.loading, start
         )
@@ -265,6 +281,81 @@ class OwnedPartition:
         await self._ours.wait()
         async with self._hand:
             await self._in_thread(self._write, effects)
+
+    async def _work(self) -> None:
+        """Fold what comes; returns when a log that it works on has lost its end."""
+        while True:
+            await self._something_to_do()
+            await self._ours.wait()
+            async with self._hand:
+                self._arrived.clear()
+                if await self._is_shorter():
+                    await self._let_go()
+                    return
+                if spans := self._gather():
+                    await self._fold(spans)
+                if self._ours.is_set() and self._is_commit_due():
+                    await self._commit()
+                if not self._uncommitted:
+                    self._tell()
+                self._place.moved()
+                if self._inbox:
+                    self._arrived.set()
+
+    async def _is_shorter(self) -> bool:
+        """Whether a log has lost its end. What may have come after that is not folded before it is known."""
+        if self._shorter is None and self._inbox and (self._unsure or self._inbox[0].unsure):
+            place, progress = self._place, self._session.progress
+            asked = place.bootstrap, place.fold.journal, self.number, progress, self._calls.beat
+            if await self._in_thread(truncated_at, *asked) is not None:
+                self._shorter = Shorter.JOURNAL
+            self._unsure = False
+            if self._inbox:
+                self._inbox[0] = self._inbox[0]._replace(unsure=False)
+        return self._shorter is not None
+
+    async def _let_go(self) -> None:
+        """Take leave of the partition, to take it over anew as if another process had had it.
+
+        What was stepped is committed before, where that does not hide what the states have lost.
+        """
+        place, shorter = self._place, self._shorter
+        log.error(
+            "fold.log_shorter",
+            fold=place.fold.name,
+            partition=self.number,
+            log="states" if shorter is Shorter.STATES else "journal",
+            why="it no longer holds what it has held: the broker came back with less, or the topic was made anew",
+            what="the partition is taken over anew",
+        )
+        self._doubtful = True
+        if shorter is Shorter.JOURNAL and self._session.view.changed:
+            await self._commit()
+        await self._forget()
+
+    async def _look_again(self, error: Unsettled) -> None:
+        """What became of a batch only the states tell: load them again, and go on from there."""
+        self._unsettled += 1
+        if self._unsettled > _MOST_UNSETTLED:
+            raise error
+        log.warning("fold.unsettled", fold=self._place.fold.name, partition=self.number, error=str(error))
+        await self._forget()
+
+    async def _forget(self) -> None:
+        """Nothing of the partition is known any more."""
+        place = self._place
+        if place.follower is not None:
+            place.follower.revoked(self.number)
+        producers = [self._producer]
+        del self._producer
+        await self._in_thread(producers.clear)  # its end waits for its threads
+        self._inbox.clear()
+        self._inbox_bytes = 0
+        self._effects, self._uncommitted, self._urgent = [], 0, False
+        self._held_until = self._joining = self._shorter = self.committed = None
+        self._unsure, self._taken_before = False, True
+        self.loading = Loading(place.fold.states, self.number)
+        self._calls = Calls(f"fold {place.fold.name}/{self.number}", place.pool, place.loads, self.loading)
 
     async def _something_to_do(self) -> None:
         """Until records have come, or what was stepped has waited long enough."""
@@ -294,6 +385,8 @@ class OwnedPartition:
         spans: list[Span] = []
         records = size = 0
         while self._inbox and records < BATCH_RECORDS and size < BATCH_BYTES:
+            if spans and self._inbox[0].unsure:
+                break
             span = self._inbox.popleft()
             spans.append(span)
             records += len(span.records)
@@ -341,7 +434,7 @@ class OwnedPartition:
         self._effects, self._uncommitted, self._urgent = [], 0, False
         # Records are copied on write and the session stands still, so the thread reads settled values.
         changes = await self._in_thread(self._write, effects)
-        self._committed_at = time.monotonic()
+        self._committed_at, self._unsettled = time.monotonic(), 0
         self._next_commit_at = self._next_turn() if records >= _BUSY_RECORDS else 0.0
         self.committed = self._session.progress.applied + 1
         if self._place.follower is not None:

@@ -14,7 +14,7 @@ import structlog
 from processors.defects import Defects
 from processors.fold import Fold
 from processors.runtime.loading import Loading
-from processors.runtime.partition import Follower, OwnedPartition, Place
+from processors.runtime.partition import Follower, OwnedPartition, Place, Shorter
 from processors.runtime.stream import Span
 
 __all__ = ["Follower", "Runner"]
@@ -67,6 +67,11 @@ class Runner:
         if (owned := self._owned.get(span.partition)) is not None:
             owned.offer(span)
 
+    def take_anew(self, partition: int, shorter: Shorter) -> None:
+        """A log of a partition has lost its end."""
+        if (owned := self._owned.get(partition)) is not None:
+            owned.take_anew(shorter)
+
     def full(self, partition: int) -> bool:
         """Whether so much of a partition waits that no more should be fetched."""
         owned = self._owned.get(partition)
@@ -79,6 +84,10 @@ class Runner:
     def stepped(self) -> dict[int, int | None]:
         """By partition, the offset after all that was folded, None while its states are loaded."""
         return {number: owned.stepped for number, owned in self._owned.items()}
+
+    def written(self) -> dict[int, int]:
+        """By partition, the offset after the last record written to its states."""
+        return {number: owned.written for number, owned in self._owned.items()}
 
     def loading(self) -> dict[int, Loading]:
         """By partition, how far the states are that are not loaded yet."""

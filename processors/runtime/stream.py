@@ -20,9 +20,12 @@ from typing import Any, NamedTuple
 import aiokafka
 import faust
 import structlog
+from aiokafka.client import ConnectionGroup
 from faust.sensors import Monitor
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, Transport
 from faust.types import TP, ConsumerMessage
+
+from processors.runtime.continuity import Continuity
 
 log = structlog.get_logger(__name__)
 
@@ -42,7 +45,10 @@ _QUIET_WAIT_MS, _QUIET_MIN_BYTES = 500, 1
 
 
 class Span(NamedTuple):
-    """Records of one partition, whole: everything committed from offset `start` up to, not including, `next`."""
+    """Records of one partition, whole: everything committed from offset `start` up to, not including, `next`.
+
+    unsure: the log may have lost its end since the span before (`processors.runtime.continuity`).
+    """
 
     topic: str
     partition: int
@@ -51,9 +57,11 @@ class Span(NamedTuple):
     next: int
     records: list[aiokafka.ConsumerRecord[bytes, bytes]]
     size: int
+    unsure: bool = False
 
     def with_more(self, more: "Span") -> "Span":
-        return self._replace(next=more.next, records=self.records + more.records, size=self.size + more.size)
+        records, size = self.records + more.records, self.size + more.size
+        return self._replace(next=more.next, records=records, size=size, unsure=self.unsure or more.unsure)
 
 
 class SpanThread(AIOKafkaConsumerThread):  # type: ignore[misc]
@@ -61,7 +69,7 @@ class SpanThread(AIOKafkaConsumerThread):  # type: ignore[misc]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._pace = _Pace()
+        self._pace, self._continuity = _Pace(), Continuity()
 
     def _create_worker_consumer(self, transport: Any) -> Any:
         consumer = super()._create_worker_consumer(transport)
@@ -76,6 +84,7 @@ class SpanThread(AIOKafkaConsumerThread):  # type: ignore[misc]
         """
         consumer = self._ensure_consumer()
         committed: dict[Any, int] = dict(await super().seek_to_committed())
+        self._continuity.sought()
         if new := [tp for tp, offset in committed.items() if not offset]:
             await self.call_thread(consumer.seek_to_beginning, *new)
         known = [tp for tp, offset in committed.items() if offset]
@@ -89,6 +98,7 @@ class SpanThread(AIOKafkaConsumerThread):  # type: ignore[misc]
     async def _go_to(self, tp: Any, offset: int) -> None:
         async def seek() -> None:
             self._ensure_consumer().seek(tp, offset)
+            self._continuity.sought(tp)
 
         await self.call_thread(seek)
 
@@ -109,10 +119,13 @@ class SpanThread(AIOKafkaConsumerThread):  # type: ignore[misc]
         return spans
 
     async def _take(self, consumer: Any, active: Any) -> dict[Any, Span]:
-        """What has been fetched. Does not wait, so that positions move by what is taken here and by nothing else."""
-        fetcher, spans = consumer._fetcher, dict[Any, Span]()
+        """What has been fetched, of each partition at most one answer of the broker.
+
+        Does not wait, so that positions move by what is taken here and by nothing else.
+        """
+        fetcher, spans, active = consumer._fetcher, dict[Any, Span](), set(active)
         taken = records = 0
-        while taken < _FETCH_BYTES and records < _FETCH_RECORDS:
+        while active and taken < _FETCH_BYTES and records < _FETCH_RECORDS:
             subscription = fetcher._subscriptions
             if subscription.reassignment_in_progress:
                 break
@@ -129,13 +142,17 @@ class SpanThread(AIOKafkaConsumerThread):  # type: ignore[misc]
                 taken += span.size
                 records += len(span.records)
                 spans[tp] = spans[tp].with_more(span) if tp in spans else span
+                if tp not in fetcher._records:
+                    active.discard(tp)
             if not moved:
                 break
         return spans
 
     def _span(self, consumer: Any, tp: Any, start: int, end: int, records: list[Any]) -> Span:
         size = sum(len(r.key or b"") + len(r.value or b"") + _RECORD_BYTES for r in records)
-        return Span(tp.topic, tp.partition, consumer._coordinator.generation, start, end, records, size)
+        generation, more = consumer._coordinator.generation, tp in consumer._fetcher._records
+        unsure = self._continuity.is_unsure(tp, generation, start, end, _connection(consumer, tp), more)
+        return Span(tp.topic, tp.partition, generation, start, end, records, size, unsure)
 
     async def _commit(self, offsets: Mapping[Any, int]) -> bool:
         """The group's offsets only say where a restart begins to read: that they cannot be committed is no fault."""
@@ -151,6 +168,12 @@ class SpanThread(AIOKafkaConsumerThread):  # type: ignore[misc]
 
     def verify_event_path(self, now: float, tp: Any) -> None:
         """Faust's own warnings compare with acknowledgements, which we do not make; see `watchdog`."""
+
+
+def _connection(consumer: Any, tp: Any) -> object:
+    """The connection over which a partition is fetched; None while there is none."""
+    client = consumer._client
+    return client._conns.get((client.cluster.leader_for_partition(tp), ConnectionGroup.DEFAULT))
 
 
 class _Pace:
@@ -224,6 +247,8 @@ class SpanConsumer(Consumer):  # type: ignore[misc]
         for tp, span in spans.items():
             if not self.flow_active:
                 return
+            if span.unsure:  # it may begin anew, and Faust leaves out what it believes to have read
+                self._read_offset[tp] = None
             yield tp, _message(tp, span)
 
 

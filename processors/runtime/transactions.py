@@ -6,24 +6,39 @@ that wakes up can write nothing. All calls block and belong into a thread.
 How a batch fares when the broker does not answer: the same call is made again until it tells the outcome (librdkafka
 resumes it), a transaction that cannot be committed is aborted and written anew, and after `PATIENCE_SECONDS` the batch
 is given up. That never means "not written" for certain, so whoever gives up must forget what it holds in memory.
+Where the broker knows nothing of the transaction any more, the same holds at once (`Unsettled`): a new producer ends
+whatever was left open.
 """
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import msgspec
-from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka import KafkaError, KafkaException, Message
 
 from infra.log.connect import new_producer
 from infra.log.sink import producer_config
 from processors.fold import EVERY, SAME, Effect, Fold
 from schemas.base import encode
+from schemas.ticks import PROGRESS_KEY
 
 # How long a batch is tried while the broker cannot take it; then the process ends and is started anew.
 PATIENCE_SECONDS = 120.0
 # After so long the broker aborts the transaction of a process that is frozen: readers of its topics wait for that.
 _TRANSACTION_SECONDS = 60.0
 _CALL_SECONDS = 10.0
+# What is said to a producer by a broker that has another idea of its transaction. Nobody else need be writing.
+_LOST_TRACK = frozenset(
+    {
+        KafkaError.INVALID_TXN_STATE,
+        KafkaError.INVALID_PRODUCER_ID_MAPPING,
+        KafkaError.OUT_OF_ORDER_SEQUENCE_NUMBER,
+        KafkaError.UNKNOWN_PRODUCER_ID,
+    }
+)
+
+
+_Told = Callable[[KafkaError | None, Message], None]
 
 
 class Fenced(Exception):
@@ -32,6 +47,13 @@ class Fenced(Exception):
 
 class NotCommitted(Exception):
     """The batch was given up; the outcome in memory must be thrown away."""
+
+
+class Unsettled(Exception):
+    """This producer can do nothing more, and whether the batch was written is not known: the states tell.
+
+    As when the broker ended in the midst of a commit, and the one that came back knows nothing of it.
+    """
 
 
 class _Aborted(Exception):
@@ -53,6 +75,8 @@ class PartitionProducer:
         self._beat = beat
         self._states, self._partition, self._patience = fold.states.name, partition, patience
         self._counts: dict[str, int] = {}  # partitions of topics; they never change
+        # Offset after the last of our records in the states.
+        self.written = 0
         self._producer = new_producer(
             bootstrap,
             producer_config(bootstrap)
@@ -66,7 +90,7 @@ class PartitionProducer:
         self._insist(self._producer.init_transactions, time.monotonic() + patience)
 
     def commit(self, changes: Mapping[str, msgspec.Struct | None], effects: Sequence[Effect]) -> None:
-        """Write states and effects in one transaction. Raises `Fenced` or `NotCommitted`."""
+        """Write states and effects in one transaction. Raises `Fenced`, `NotCommitted` or `Unsettled`."""
         deadline = time.monotonic() + self._patience
         while True:
             try:
@@ -111,7 +135,8 @@ class PartitionProducer:
     ) -> None:
         topic, partition = self._states, self._partition
         for key, record in changes.items():
-            self._put(topic, key, None if record is None else encode(record), partition, deadline)
+            told = self._stored if key == PROGRESS_KEY else None  # it comes last
+            self._put(topic, key, None if record is None else encode(record), partition, deadline, told)
         for effect in effects:
             name, value = effect.topic.name, encode(effect.value)
             for number in self._places(name, effect.partition):
@@ -125,10 +150,16 @@ class PartitionProducer:
             return range(self._counts[topic])
         return (self._partition if partition == SAME else -1 if partition is None else partition,)
 
-    def _put(self, topic: str, key: str, value: bytes | None, partition: int, deadline: float) -> None:
+    def _stored(self, error: KafkaError | None, message: Message) -> None:
+        if error is None:
+            self.written = max(self.written, (message.offset() or 0) + 1)
+
+    def _put(
+        self, topic: str, key: str, value: bytes | None, partition: int, deadline: float, told: _Told | None = None
+    ) -> None:
         while True:
             try:
-                self._producer.produce(topic, value, key, partition)
+                self._producer.produce(topic, value, key, partition, told)
                 return
             except BufferError:  # a large batch: let some of it go first
                 if time.monotonic() > deadline:
@@ -139,5 +170,7 @@ class PartitionProducer:
 
 def _raise_if_over(failure: KafkaException) -> None:
     error = failure.args[0]
+    if error.code() in _LOST_TRACK and not (error.txn_requires_abort() or error.retriable()):
+        raise Unsettled(error.str()) from failure
     if error.fatal() or error.code() == KafkaError._FENCED:
         raise Fenced(error.str()) from failure

@@ -11,10 +11,13 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from confluent_kafka import TopicPartition
 
+from infra.log.admin import admin_client
 from schemas.ticks import PROGRESS_KEY, Progress
 from schemas.topics import TRANSITIONS, Topic
 from schemas.transitions import JournalTruncated
+from tests.pingfold_process import wait_until
 from tests.stack import Server, start_kafka
 from tests.toy_world import PARTITIONS, World, counted, packed, things
 
@@ -139,3 +142,92 @@ def test_older_states_than_their_journal(world: World, kafka: Server, data: Path
     assert things(world.states(fold)) == packed(counted(world.acknowledged)[0])
     assert truncations(world, world.toy.journal) == []
     assert worker.stop() == 0, world.said()
+
+
+def wait_told(world: World, topic: Topic) -> list[JournalTruncated]:
+    """What is told of a journal, as soon as every partition of it is taken over anew."""
+
+    def noticed() -> bool:
+        return len(truncations(world, topic)) >= PARTITIONS
+
+    wait_until(noticed, 60.0, "every partition has noticed it", pause=0.2)
+    return truncations(world, topic)
+
+
+@pytest.mark.parametrize("at_once", [0, 150, 2_000], ids=["nothing", "less than was lost", "more than was lost"])
+def test_a_journal_that_loses_its_end_while_its_worker_lives(
+    world: World, kafka: Server, data: Path, tmp_path: Path, at_once: int
+) -> None:
+    """Noticed within seconds by the worker that has it, whatever was written before it has connected again."""
+    fold, journal = world.toy.folds[0], world.toy.journal
+    worker = world.start()
+    add(world, 0, 400)
+    world.settle()
+    ends = world.ends(journal)
+    kafka.stop()
+    put_back = keep(data, journal, tmp_path)
+    kafka.start()
+    add(world, 400, 1_000)
+    world.settle()
+    lost = world.ends(journal)
+    kafka.stop()
+    put_back()
+    kafka.start()
+    world.connect()
+    add(world, 1_000, 1_000 + at_once)
+    told = wait_told(world, journal)
+    assert [(one.partition, one.end, one.applied + 1) for one in told] == [
+        (number, ends[number], lost[number]) for number in range(PARTITIONS)
+    ]
+    add(world, 3_000, 3_400)
+    world.settle()
+    assert things(world.states(fold)) == packed(counted(world.acknowledged)[0])
+    assert truncations(world, journal) == told
+    assert worker.ended is None, world.said()
+
+
+def test_states_that_lose_their_end_while_their_worker_lives(
+    world: World, kafka: Server, data: Path, tmp_path: Path
+) -> None:
+    """What they have lost is folded again, instead of being missing at some later start."""
+    fold = world.toy.folds[0]
+    worker = world.start()
+    add(world, 0, 400)
+    world.settle()
+    kafka.stop()
+    put_back = keep(data, world.toy.states, tmp_path)
+    kafka.start()
+    add(world, 400, 1_000)
+    world.settle()
+    taken = world.taken()
+    kafka.stop()
+    put_back()
+    kafka.start()
+    wait_until(lambda: world.taken() >= taken + PARTITIONS, 60.0, "they are taken over anew", pause=0.2)
+    world.connect()
+    add(world, 1_000, 1_040)  # one more of each
+    world.settle()
+    assert worker.stop() == 0, world.said()
+    assert things(world.states(fold)) == packed(counted(world.acknowledged)[0])
+    assert truncations(world, world.toy.journal) == []
+
+
+def test_what_is_deleted_from_the_beginning_is_not_lost(world: World) -> None:
+    """As by retention: the beginning moves, the end does not."""
+    fold, journal = world.toy.folds[0], world.toy.journal
+    worker = world.start()
+    add(world, 0, 400)
+    world.settle()
+    asked = [TopicPartition(journal.name, number, end) for number, end in world.ends(journal).items()]
+    admin = admin_client(world.bootstrap)  # while it is gone nothing is answered
+    for deleted in admin.delete_records(asked).values():
+        deleted.result(30)
+    add(world, 400, 800)
+    world.settle()
+    assert worker.ended is None, world.said()
+    assert worker.stop() == 0
+    worker = world.start()
+    add(world, 800, 1_200)
+    world.settle()
+    assert things(world.states(fold)) == packed(counted(world.acknowledged)[0])
+    assert truncations(world, journal) == []

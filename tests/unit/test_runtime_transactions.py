@@ -10,7 +10,7 @@ from confluent_kafka import KafkaError, KafkaException
 
 from processors.fold import EVERY, SAME, Effect
 from processors.runtime import transactions
-from processors.runtime.transactions import Fenced, NotCommitted, PartitionProducer
+from processors.runtime.transactions import Fenced, NotCommitted, PartitionProducer, Unsettled
 from schemas.ticks import PROGRESS_KEY, Progress
 from tests.toy_fold import Third, Total, Toy
 
@@ -35,6 +35,7 @@ RETRIABLE = KafkaError(KafkaError._TIMED_OUT, "try again", retriable=True)
 ABORT = KafkaError(KafkaError._MSG_TIMED_OUT, "abort it", txn_requires_abort=True)
 FATAL = KafkaError(KafkaError._FENCED, "fenced", fatal=True)
 FENCED = KafkaError(KafkaError._FENCED, "fenced")
+LOST_TRACK = KafkaError(KafkaError.INVALID_TXN_STATE, "invalid state", fatal=True)
 OTHER = KafkaError(KafkaError.TOPIC_AUTHORIZATION_FAILED, "not allowed")
 
 
@@ -47,6 +48,7 @@ class Broker:
         self.open: list[Any] = []
         self.committed: list[Any] = []
         self.full = 0
+        self.told: list[Any] = []
 
     def _call(self, name: str) -> None:
         self.calls.append(name)
@@ -60,13 +62,15 @@ class Broker:
         assert not self.open
         self._call("begin")
 
-    def produce(self, topic: str, value: bytes | None, key: str, partition: int) -> None:
+    def produce(self, topic: str, value: bytes | None, key: str, partition: int, told: Any) -> None:
         if self.full:
             self.full -= 1
             raise BufferError
         if self.errors.get("produce") and (error := next(self.errors["produce"], None)) is not None:
             raise KafkaException(error)
         self.open.append((topic, key, value, partition))
+        if told is not None:
+            self.told.append((key, told))
 
     def list_topics(self, topic: str, timeout: float) -> Any:
         return SimpleNamespace(topics={topic: SimpleNamespace(partitions=dict.fromkeys(range(3)))})
@@ -107,6 +111,16 @@ def test_a_batch_is_one_transaction(broker: Broker) -> None:
     assert broker.committed == WRITTEN
 
 
+def test_how_far_the_states_are_written(broker: Broker) -> None:
+    producer = producer_of(broker)
+    producer.commit(CHANGES, EFFECTS)
+    [(key, told)] = broker.told
+    assert (key, producer.written) == (PROGRESS_KEY, 0)
+    told(None, SimpleNamespace(offset=lambda: 41))
+    told(ABORT, SimpleNamespace(offset=lambda: 99))
+    assert producer.written == 42
+
+
 @pytest.mark.parametrize(
     ("errors", "calls"),
     [
@@ -137,6 +151,16 @@ def test_fenced(broker: Broker, call: str, error: KafkaError) -> None:
     with pytest.raises(Fenced):
         producer.commit(CHANGES, EFFECTS)
     assert broker.committed == []
+
+
+@pytest.mark.parametrize("call", ["begin", "produce", "commit", "abort"])
+def test_a_broker_that_knows_nothing_of_the_transaction(broker: Broker, call: str) -> None:
+    producer = producer_of(broker)
+    broker.errors = {"commit": iter([ABORT])} if call == "abort" else {}
+    broker.errors[call] = iter([LOST_TRACK])
+    with pytest.raises(Unsettled):
+        producer.commit(CHANGES, EFFECTS)
+    assert broker.calls.count(call) == (call != "produce")
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ otherwise fails these tests before it loses an event.
 """
 
 import asyncio
+import inspect
 from collections.abc import AsyncIterator, Collection, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,12 +13,14 @@ from typing import Any
 
 import pytest
 from aiokafka import ConsumerRecord, TopicPartition
+from aiokafka.client import AIOKafkaClient, ConnectionGroup
 from aiokafka.consumer.fetcher import FetchResult, PartitionRecords
 from aiokafka.consumer.subscription_state import SubscriptionState
 from faust.types import TP
 
 from infra.settings import Settings
 from processors.runtime import stream
+from processors.runtime.continuity import Continuity
 from processors.runtime.stream import FoldApp, Span, SpanConsumer, SpanThread
 from processors.runtime.worker import build_app
 
@@ -139,16 +142,21 @@ class Fetcher:
 
     def __init__(self, *fetched: tuple[int, list[Any], int]) -> None:
         self.fetched = list(fetched)  # (partition, records, position after them)
+        self.continuity, self.connection = Continuity(), object()
         self.states = {TopicPartition(JOURNAL, number): SimpleNamespace(_position=0) for number in range(3)}
         assignment = SimpleNamespace(state_value=self.states.get)
         self._subscriptions = SimpleNamespace(
             reassignment_in_progress=False, subscription=SimpleNamespace(assignment=assignment)
         )
 
+    @property
+    def _records(self) -> set[Any]:
+        return {TopicPartition(JOURNAL, partition) for partition, _, _ in self.fetched}
+
     async def fetched_records(self, partitions: Any, timeout: float, most: int) -> dict[Any, Any]:
         assert timeout == 0
         assert partitions
-        if not self.fetched:
+        if not self.fetched or TopicPartition(JOURNAL, self.fetched[0][0]) not in partitions:
             return {}
         partition, found, position = self.fetched[0]
         taken, rest = found[:most], found[most:]
@@ -164,7 +172,10 @@ class Fetcher:
 
 async def take(fetcher: Fetcher) -> dict[int, Span]:
     thread = SpanThread.__new__(SpanThread)
-    consumer = SimpleNamespace(_fetcher=fetcher, _coordinator=SimpleNamespace(generation=9))
+    thread._continuity = fetcher.continuity
+    cluster = SimpleNamespace(leader_for_partition=lambda tp: 1)
+    client = SimpleNamespace(cluster=cluster, _conns={(1, ConnectionGroup.DEFAULT): fetcher.connection})
+    consumer = SimpleNamespace(_fetcher=fetcher, _coordinator=SimpleNamespace(generation=9), _client=client)
     spans = await thread._take(consumer, set(fetcher.states))
     return {tp.partition: span for tp, span in spans.items()}
 
@@ -263,3 +274,34 @@ def test_while_much_comes_the_broker_is_asked_less_often(monkeypatch: pytest.Mon
     # A second's ticks, all at once, are not much.
     pace.follow(fetcher, 24)
     assert for_a_second(0) == quiet
+
+
+async def test_a_consumer_that_was_set_back_is_not_sure(app: FoldApp) -> None:
+    """Beyond the end of a log that has become shorter aiokafka begins anew; Faust would leave out all that comes."""
+    fetcher = Fetcher((0, records(0, 0, 50), 50))
+    first = (await take(fetcher))[0]
+    fetcher.states[TopicPartition(JOURNAL, 0)]._position = 0
+    fetcher.fetched = [(0, records(0, 0, 20), 20)]
+    second = (await take(fetcher))[0]
+    fetcher.connection = object()
+    fetcher.fetched = [(0, records(0, 20, 10), 30)]
+    third = (await take(fetcher))[0]
+    assert [span.unsure for span in (first, second, third)] == [False, True, True]
+    got: list[Span] = []
+
+    async def callback(message: Any) -> None:
+        got.append(message.value)
+
+    consumer = consumer_of(app, Fed, callback)
+    consumer.fetched = [{TopicPartition(JOURNAL, 0): span} for span in (first, second, third)]
+    await consumer._drain_messages(SimpleNamespace(_stopped=asyncio.Event()))
+    assert got == [first, second, third]
+
+
+async def test_aiokafka_keeps_connections_as_we_think(app: FoldApp) -> None:
+    """One object for each connection, under the node and its group; those of fetches are in the default one."""
+    client = AIOKafkaClient(bootstrap_servers="localhost:1")
+    assert client._conns == {}
+    assert inspect.signature(client.send).parameters["group"].default is ConnectionGroup.DEFAULT
+    assert client.cluster.leader_for_partition(TopicPartition(JOURNAL, 0)) is None
+    await client.close()

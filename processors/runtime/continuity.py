@@ -1,0 +1,45 @@
+"""Whether what is fetched of a partition certainly follows what was fetched before it.
+
+A broker may come back with less than it had: after a power cut without a second replica, with a restored copy, with a
+topic that was made anew. A consumer does not notice: where it stands beyond the end aiokafka begins at the beginning
+again, and where the log has grown past it meanwhile it goes on there, over records that it has never read. So a span is
+unsure when it begins before the end of the last one, and when the connection is another one than that of the last one:
+whoever folds it looks first whether the journal is still the one that was folded (`processors.runtime.truncation`).
+"""
+
+from typing import Any
+
+# What was fetched over a former connection may wait to be taken when the new one is noticed: that, and what follows it.
+_SPANS = 2
+
+
+class Continuity:
+    """Of the partitions of one consumer; for its thread alone."""
+
+    def __init__(self) -> None:
+        self._ends: dict[Any, tuple[int, int]] = {}  # generation of the assignment, and offset after the last span
+        self._connections: dict[Any, object] = {}
+        self._unsure: dict[Any, int] = {}  # so many more spans are unsure
+
+    def is_unsure(self, tp: Any, generation: int, start: int, end: int, connection: object, more: bool) -> bool:
+        """Note a span, from `start` up to `end`.
+
+        connection: the one to the leader of the partition after the span was taken, None while there is none. more:
+        whether some of what came with it, in one answer of the broker, is still to be taken.
+        """
+        last = self._ends.get(tp)
+        went_back = last is not None and last[0] == generation and start < last[1]
+        self._ends[tp] = generation, end
+        if connection is not None and self._connections.setdefault(tp, connection) is not connection:
+            self._connections[tp], self._unsure[tp] = connection, _SPANS
+        left = self._unsure.get(tp, 0)
+        if left and not more:
+            self._unsure[tp] = left - 1
+        return went_back or left > 0
+
+    def sought(self, tp: Any = None) -> None:
+        """The consumer was sent to another place in a partition, or in all: it may begin before where it was."""
+        if tp is None:
+            self._ends.clear()
+        else:
+            self._ends.pop(tp, None)
