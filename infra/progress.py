@@ -69,6 +69,12 @@ class FoldProgress:
         progress, heard = self._known.get(place), self._heard.get(place, 0.0)
         return progress.due if progress is not None and time.monotonic() - heard < FORGOTTEN_SECONDS else None
 
+    def applied(self, journal: Topic) -> Iterator[tuple[int, int]]:
+        """Every partition of a journal with the offset of the last event folded, -1 while there is none."""
+        for number in range(self._partitions):
+            progress = self._known.get((journal.name, number))
+            yield number, -1 if progress is None else progress.applied
+
     def newest_epoch(self, slot: str) -> int:
         """The newest epoch of a source of pings in a slot that a partition knows of, 0 when none does."""
         sources = [progress.sources.get(slot) for progress in self._known.copy().values()]

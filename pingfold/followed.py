@@ -12,6 +12,7 @@ from confluent_kafka import KafkaException
 
 from infra.clocks import ClockReports
 from infra.decisions import Decisions
+from infra.definitions import Definitions
 from infra.directory import Directory
 from infra.log.admin import installation_id
 from infra.log.arrival import Waiting
@@ -19,6 +20,7 @@ from infra.log.replica import Replica
 from infra.log.sink import Sink
 from infra.progress import FoldProgress
 from infra.settings import Settings
+from infra.tasks import persistent
 from ingest.clock import Clock
 from ingest.ping.peers import Peers
 from pingfold.addresses import kafka_of
@@ -39,7 +41,7 @@ class Followed:
     clock: Clock
     sink: Sink
     directory: Directory
-    definitions: Replica
+    definitions: Definitions
     states: States[CheckState]
     monitor_states: States[MonitorState]
     delivery_states: DeliveryStates
@@ -77,7 +79,7 @@ async def _follow(
     peers, clocks, clock = Peers(slot), ClockReports(), Clock(settings)
     sink = Sink(bootstrap)
     stack.push_async_callback(sink.close)
-    definitions = Replica(bootstrap, partitions, {DEFINITIONS: progress.listen(DEFINITIONS, directory.apply)})
+    defined = Replica(bootstrap, partitions, {DEFINITIONS: progress.listen(DEFINITIONS, directory.apply)})
     running = Replica(
         bootstrap,
         partitions,
@@ -89,13 +91,16 @@ async def _follow(
     )
     beats = Replica(bootstrap, partitions, {HEARTBEATS: clocks.listen(peers.apply)}, wait_ms=500)
     decisions = Decisions(bootstrap, partitions, sink)
-    for one in (definitions, running, beats, decisions):
+    for one in (defined, running, beats, decisions):
         stack.push_async_callback(one.close)
     *_, installation = await asyncio.gather(
-        *(one.start() for one in (definitions, running, beats, decisions)),
+        *(one.start() for one in (defined, running, beats, decisions)),
         asyncio.to_thread(installation_id, bootstrap),
     )
     progress.loaded()
+    definitions = Definitions(defined, progress)
+    learning = persistent(lambda: definitions.learn(bootstrap), "the look at requests")
+    stack.callback(learning.cancel)
     clocks.begin(clock.now() - clock.offset)
     peers.begin(clock.now() - clock.offset)
     return Followed(

@@ -189,7 +189,7 @@ def _parts(
         guard=guard_of(settings),
         source=source,
         history=History(clickhouse, written, pings_written),
-        monitor_history=MonitorHistory(clickhouse),
+        monitor_history=MonitorHistory(clickhouse, written),
         delivery_history=DeliveryHistory(clickhouse, followed.partitions, written),
         page_history=PageHistory(clickhouse),
         audit_history=AuditHistory(clickhouse, written),

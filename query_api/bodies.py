@@ -128,8 +128,10 @@ class BodiesInBounds:
         """Whether there is such a key, whatever it opens; a key made a moment ago elsewhere is waited for."""
         try:
             await find_key(self._parts, key, get_args(KeyKind))
-        except (NoSuchKey, NotKnownNow):
+        except NoSuchKey:
             return False
+        except NotKnownNow:
+            raise _Refused(503, "the key cannot be looked up now", retry=True) from None
         return True
 
 

@@ -7,12 +7,15 @@ A result that two probers had is one; a transition that was inserted twice is on
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from infra.clickhouse import ClickHouse
+from infra.clickhouse import ClickHouse, Unavailable
+from infra.log.group_progress import GroupProgress
 from query_api.probe_windows import ProbeWindows
 from query_api.uptime import Span
 from schemas.base import Micros
 
 _Row = tuple[Any, ...]
+
+_WAIT_SECONDS = 1.5
 
 
 class ResultRow(NamedTuple):
@@ -121,9 +124,16 @@ class Which(NamedTuple):
 
 
 class MonitorHistory:
-    def __init__(self, clickhouse: ClickHouse) -> None:
-        self._rows, self._plain_rows = clickhouse.rows, clickhouse.plain_rows
+    """`facts` tells whether all that the folds said before a moment has been written."""
+
+    def __init__(self, clickhouse: ClickHouse, facts: GroupProgress | None = None) -> None:
+        self._rows, self._plain_rows, self._facts = clickhouse.rows, clickhouse.plain_rows, facts
         self._windows = ProbeWindows(clickhouse)
+
+    async def caught_up(self) -> None:
+        """Wait until all that the folds have said is written."""
+        if self._facts is not None and not await self._facts.reached(_WAIT_SECONDS):
+            raise Unavailable("history is being written")
 
     async def results(self, monitor: str, skip: int, limit: int) -> list[ResultRow]:
         """Results, newest first, after the first `skip`."""

@@ -310,6 +310,9 @@ class MemoryMonitorHistory:
     def __init__(self, log: Memory) -> None:
         self._log = log
 
+    async def caught_up(self) -> None:
+        return None
+
     async def results(self, monitor: str, skip: int, limit: int) -> list[ResultRow]:
         return self._results(monitor)[::-1][skip : skip + limit]
 

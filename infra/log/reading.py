@@ -1,7 +1,7 @@
 """Reading a topic from its beginning to the `read_committed` end of the moment: for commands, not for services."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
 from confluent_kafka import TIMESTAMP_NOT_AVAILABLE, Consumer, KafkaError, Message, TopicPartition
@@ -137,3 +137,41 @@ def read_partition(
                 yield Stored(partition, message.offset(), timestamp, message.key(), message.value(), message.headers())
     finally:
         close_consumer(consumer)
+
+
+def last_records(
+    bootstrap: str,
+    topic: Topic,
+    stretches: Mapping[int, tuple[int, int]],
+    counts: Callable[[bytes], bool],
+    stall: float = 30.0,
+) -> dict[int, int]:
+    """By partition, the offset of the last record that counts from the first offset up to the second, if there is one.
+
+    Those of transactions that are open, or were aborted, too. Raises `NotRead` when nothing comes for `stall` seconds.
+    """
+    left = {number: stretch for number, stretch in stretches.items() if stretch[0] < stretch[1]}
+    found: dict[int, int] = {}
+    if not left:
+        return found
+    consumer = Consumer(_CONFIG | client_config(bootstrap) | {"isolation.level": "read_uncommitted"})
+    try:
+        consumer.assign([TopicPartition(topic.name, number, first) for number, (first, _) in left.items()])
+        heard = time.monotonic()
+        while left:
+            messages = arrived(consumer, 0.5)
+            if messages:
+                heard = time.monotonic()
+            elif time.monotonic() - heard > stall:
+                raise NotRead(f"{topic}: nothing came for {stall:.0f} s of partitions {sorted(left)}")
+            for message in messages:
+                number, offset, error = message.partition(), message.offset(), message.error()
+                if number not in left or (error is not None and error.code() != KafkaError._PARTITION_EOF):
+                    continue
+                if error is None and offset < left[number][1] and counts(message.value() or b""):
+                    found[number] = offset
+                if offset + (error is None) >= left[number][1]:
+                    del left[number]
+    finally:
+        close_consumer(consumer)
+    return found

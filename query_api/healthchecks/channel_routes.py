@@ -23,7 +23,7 @@ from query_api.healthchecks.project_routes import SecretBody, judged
 from query_api.refusals import Refusal, json_answer
 from query_api.rotation import rotate_channel_secret
 from schemas.definitions import Channel, Notice
-from schemas.ids import new_id
+from schemas.ids import is_uuid, new_id
 from schemas.requests import ChannelCreate, ChannelDelete, ConfirmationResend
 
 router = APIRouter(tags=["channels"], responses=openapi.ERRORS)
@@ -102,7 +102,7 @@ async def create_channel(desk: TheDesk, body: Body, caller: Writer) -> Response:
 @router.post("/channels/{code}/confirmation", status_code=202, responses={202: openapi.CHANNEL})
 async def request_confirmation(desk: TheDesk, caller: Writer, code: str) -> Response:
     """Mail another request to confirm to the addresses of a channel that nobody has confirmed. Few in a week."""
-    channel, parts = _owned(desk, caller.project, code), desk.parts
+    channel, parts = await _owned(desk, caller.project, code), desk.parts
     if not channel.unconfirmed:
         raise Refusal(409, "no address of the channel waits for a confirmation")
     if len(blocked_addresses(parts, channel)) == len(channel.unconfirmed):
@@ -114,7 +114,7 @@ async def request_confirmation(desk: TheDesk, caller: Writer, code: str) -> Resp
 @router.delete("/channels/{code}", responses={200: openapi.CHANNEL})
 async def delete_channel(desk: TheDesk, caller: Writer, code: str) -> Response:
     """Remove a channel: it is taken off every check; what it has not got yet is given up."""
-    channel = _owned(desk, caller.project, code)
+    channel = await _owned(desk, caller.project, code)
     await desk.ask(caller, ChannelDelete(request=new_id(), at=desk.parts.clock.now(), id=code))
     directory = desk.parts.directory
     await desk.parts.definitions_replica.wait(lambda: directory.channel(code) is None, 3.0)
@@ -124,15 +124,18 @@ async def delete_channel(desk: TheDesk, caller: Writer, code: str) -> Response:
 @router.post("/channels/{code}/rotate-secret", responses=openapi.SECRET, openapi_extra=openapi.SECRET_FIELDS)
 async def rotate_secret(desk: TheDesk, body: Body, caller: Writer, code: str) -> Response:
     """Give a webhook another secret, its own. What signed it so far signs, too, until the overlap has ended."""
-    channel, wanted = _owned(desk, caller.project, code), judged(body, SecretBody)
+    channel, wanted = await _owned(desk, caller.project, code), judged(body, SecretBody)
     ask = partial(desk.ask, caller)
     made = await rotate_channel_secret(desk.parts, ask, channel, wanted.overlap, wanted.secret)
     return json_answer({"secret": made.value, "former_until": isostring(made.former_until)})
 
 
-def _owned(desk: Desk, project: str, code: str) -> Channel:
+async def _owned(desk: Desk, project: str, code: str) -> Channel:
     """The project's channel with this id."""
     channel = desk.parts.directory.channel(code)
+    if channel is None and is_uuid(code):
+        await desk.must_know("the channel")
+        channel = desk.parts.directory.channel(code)
     if channel is None:
         raise Refusal(404, "not found")
     if channel.project != project:

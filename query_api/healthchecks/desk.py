@@ -57,8 +57,7 @@ class Desk:
         """The caller's check with this id."""
         check = self.parts.directory.check(id) if is_uuid(id) else None
         if check is None and is_uuid(id):
-            if not await self.parts.definitions_replica.caught_up(LOOK):
-                raise Unavailable("the check cannot be looked up now")
+            await self.must_know("the check")
             check = self.parts.directory.check(id)
         if check is None:
             raise Refusal(404, "not found")
@@ -70,10 +69,23 @@ class Desk:
         """The caller's check with this id or unique key."""
         if not is_unique_key(key):
             return await self.check(caller, key)
+        if (found := await self._by_unique_key(caller, key)) is None:
+            await self.must_know("the check")
+            found = await self._by_unique_key(caller, key)
+        if found is None:
+            raise Refusal(404)
+        return found
+
+    async def _by_unique_key(self, caller: Caller, key: str) -> Check | None:
         async for check in self.checks(caller):
             if unique_key(check.id) == key:
                 return check
-        raise Refusal(404)
+        return None
+
+    async def must_know(self, what: str) -> None:
+        """Nothing is called unknown before the directory has seen everything committed before the request came."""
+        if not await self.parts.definitions_replica.caught_up(LOOK):
+            raise Unavailable(f"{what} cannot be looked up now")
 
     async def checks(self, caller: Caller) -> AsyncIterator[Check]:
         """The caller's checks in no order; long lists let other requests through."""

@@ -18,10 +18,11 @@ from infra.forwarded import Forwarded
 from query_api.freshness import Freshness
 from query_api.healthchecks.status import shown
 from query_api.history import Behind
+from query_api.keys import LOOK
 from query_api.pages.guessing import Guesses
 from query_api.pages.page_password import shown_password
 from query_api.parts import Parts, TheParts
-from query_api.refusals import Refusal
+from query_api.refusals import Refusal, Unavailable
 from query_api.table import include
 from schemas import monitor_states
 from schemas.base import SECOND, Micros
@@ -86,6 +87,10 @@ async def dashboard(request: Request, parts: TheParts) -> Response:
 async def check_page(request: Request, parts: TheParts, code: str) -> Response:
     """One check: its state, its newest pings, its newest flips."""
     check = parts.directory.check(code) if is_uuid(code) else None
+    if check is None and is_uuid(code):
+        if not await parts.definitions_replica.caught_up(LOOK):
+            raise Unavailable("the check cannot be looked up now")
+        check = parts.directory.check(code)
     if check is None:
         raise Refusal(404, "not found")
     freshness: Freshness = request.app.state.freshness

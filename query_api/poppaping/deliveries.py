@@ -15,6 +15,7 @@ from msgspec import UNSET, UnsetType
 from infra.clickhouse import Unavailable
 from query_api.delivery_history import FinishedRow, SentRow
 from query_api.history import FOREVER
+from query_api.keys import LOOK
 from query_api.parts import DeliveryHistoryReads, Parts
 from query_api.poppaping import openapi
 from query_api.poppaping.answers import ERRORS, MOST_PER_PAGE, Fault, Page, PerPage, listed, one, time
@@ -159,11 +160,15 @@ async def replay_one(desk: Channels, key: AlertsWriter, id: str, delivery: str) 
 
 
 async def _sent(desk: ChannelDesk, channel: Channel, delivery: str) -> SentRow:
-    pending = desk.parts.delivery_states.delivery(channel.id, delivery)
-    if pending is not None:
-        return SentRow(pending.id, pending.event, pending.notice, pending.body)
+    if (sent := _unfinished(desk.parts, channel, delivery)) is not None:
+        return sent
     history = _history(desk.parts)
     try:
+        # Another process may have shown it a moment ago.
+        if not await desk.parts.states_replica.caught_up(LOOK):
+            raise Fault(503, "The delivery cannot be looked up now.", headers={"Retry-After": "1"})
+        if (sent := _unfinished(desk.parts, channel, delivery)) is not None:
+            return sent
         await history.caught_up(channel.id)
         found = (await history.sent(channel.id, [delivery])).get(delivery)
     except Unavailable:
@@ -171,6 +176,11 @@ async def _sent(desk: ChannelDesk, channel: Channel, delivery: str) -> SentRow:
     if found is None:
         raise Fault(404, "Delivery not found.")
     return found
+
+
+def _unfinished(parts: Parts, channel: Channel, delivery: str) -> SentRow | None:
+    pending = parts.delivery_states.delivery(channel.id, delivery)
+    return None if pending is None else SentRow(pending.id, pending.event, pending.notice, pending.body)
 
 
 def _history(parts: Parts) -> DeliveryHistoryReads:

@@ -52,12 +52,16 @@ class Desk:
         """The caller's definition with this id; `what` it is called in errors."""
         found = look_up(id)
         if found is None and is_uuid(id):
-            if not await self.parts.definitions_replica.caught_up(LOOK):
-                raise Fault(503, f"The {what} cannot be looked up now.", headers={"Retry-After": "1"})
+            await self.must_know(what)
             found = look_up(id)
         if found is None or found.project != key.project:
             raise Fault(404, f"{what.capitalize()} not found.")
         return found
+
+    async def must_know(self, what: str) -> None:
+        """Nothing is called unknown before the directory has seen everything committed before the request came."""
+        if not await self.parts.definitions_replica.caught_up(LOOK):
+            raise Fault(503, f"The {what} cannot be looked up now.", headers={"Retry-After": "1"})
 
     async def read_back(self, decision: Decision, look_up: Callable[[str], D | None]) -> D:
         """The definition that a verdict names."""

@@ -53,11 +53,12 @@ async def list_incidents(
 async def read_incident(desk: TheDesk, key: IncidentsReader, id: str) -> Response:
     """One incident, with the results from its first failing one to the one that ended it."""
     history = history_of(desk.parts)
-    monitors = {monitor.id for monitor in desk.parts.directory.monitors_of(key.project)}
     try:
-        incident = next((row for row in _open(desk.parts, monitors) if row.id == id), None)
-        incident = incident or await history.incident(key.project, id)
-        if incident is None or incident.thing not in monitors:
+        if (incident := await _known(desk.parts, key.project, id)) is None and is_uuid(id):
+            await desk.must_know("incident")
+            await history.caught_up()
+            incident = await _known(desk.parts, key.project, id)
+        if incident is None:
             raise Fault(404, "Incident not found.")
         end = desk.parts.clock.now() if incident.resolved is None else incident.resolved
         rows = await history.between(incident.thing, incident.started, end, _TIMELINE)
@@ -65,6 +66,14 @@ async def read_incident(desk: TheDesk, key: IncidentsReader, id: str) -> Respons
         raise unavailable() from None
     incident = _as_the_states_say(desk.parts, incident)
     return one(_object(incident) | {"timeline": [result_object(row) for row in rows]})
+
+
+async def _known(parts: Parts, project: str, id: str) -> IncidentRow | None:
+    """The incident with this id of a monitor of the project, by the states or by history."""
+    monitors = {monitor.id for monitor in parts.directory.monitors_of(project)}
+    incident = next((row for row in _open(parts, monitors) if row.id == id), None)
+    incident = incident or await history_of(parts).incident(project, id)
+    return None if incident is None or incident.thing not in monitors else incident
 
 
 def _open(parts: Parts, monitors: Iterable[str]) -> Iterator[IncidentRow]:

@@ -18,7 +18,7 @@ from query_api.poppaping.bodies import judged
 from query_api.poppaping.desk import VISIBLE_WITHIN, Desk, TheDesk
 from schemas.base import SECOND, Micros
 from schemas.definitions import ApiKey
-from schemas.ids import new_id
+from schemas.ids import is_uuid, new_id
 from schemas.maintenance import Maintenance, Once, Recurring, Window, fault_of, open_until, opens_after
 from schemas.requests import (
     MaintenanceCreate,
@@ -76,7 +76,7 @@ async def create_window(desk: TheDesk, key: MonitorsWriter, body: JsonObject) ->
         at=desk.parts.clock.now(),
         id=new_id(),
         partitions=desk.parts.partitions,
-        fields=_fields(desk, key, wanted, window),
+        fields=await _fields(desk, key, wanted, window),
     )
     return one(_object(desk, await desk.read_back(await desk.ask(key, request), desk.parts.directory.window)), 201)
 
@@ -105,7 +105,7 @@ async def change_window(desk: TheDesk, key: MonitorsWriter, id: str, body: JsonO
         at=desk.parts.clock.now(),
         id=known.id,
         partitions=desk.parts.partitions,
-        fields=_fields(desk, key, wanted, _window(wanted)),
+        fields=await _fields(desk, key, wanted, _window(wanted)),
     )
     return one(_object(desk, await desk.read_back(await desk.ask(key, request), desk.parts.directory.window)))
 
@@ -131,12 +131,14 @@ async def _find(desk: Desk, key: ApiKey, id: str) -> Maintenance:
     return await desk.owned(key, id, desk.parts.directory.window, "maintenance window")
 
 
-def _fields(desk: Desk, key: ApiKey, wanted: Wanted, window: Window | UnsetType) -> MaintenanceFields:
+async def _fields(desk: Desk, key: ApiKey, wanted: Wanted, window: Window | UnsetType) -> MaintenanceFields:
     monitors: tuple[str, ...] | UnsetType = UNSET
     if wanted.monitor_ids is not UNSET:
         monitors = tuple(sorted(set(wanted.monitor_ids)))
         for id in monitors:
-            monitor = desk.parts.directory.monitor(id)
+            if (monitor := desk.parts.directory.monitor(id)) is None and is_uuid(id):
+                await desk.must_know("monitor")
+                monitor = desk.parts.directory.monitor(id)
             if monitor is None or monitor.project != key.project:
                 raise Fault(400, f"Field 'monitor_ids': there is no monitor '{id}'.")
     return MaintenanceFields(name=wanted.name, window=window, monitors=monitors)
