@@ -19,7 +19,8 @@ back, and becomes a delivery with the same id under a name of its own (`replay`)
 one that is pending it makes the next attempt due at once.
 
 A channel that is defined again starts afresh: enabled, no failures; its pending deliveries go to the new address. It
-goes on as it was when only its secrets changed. Of dead letters put back only requests and replays count, since they
+goes on as it was when only its secrets changed. One that is known to have been disabled, when its deliveries had lost
+that, stays so, and nobody is told a second time. Of dead letters put back only requests and replays count, since they
 can still be served; definitions and reports are out of date.
 """
 
@@ -161,6 +162,8 @@ class _Deliveries:
             if event.endpoint.id != channel:
                 raise Refused("the endpoint is not the one of the key")
             self._view.put(endpoint_key(channel), event.endpoint)
+            if event.disabled_at is not None:
+                return self._ends.stay_disabled(channel, event.disabled_at, self._moment(event.at, context))
             if not event.secret_only or self._view.get(health_key(channel)) is None:
                 self._view.put(health_key(channel), EndpointHealth())
             if not waits_for_confirmation(event.endpoint):

@@ -25,6 +25,8 @@ from schemas.transitions import ChannelTroubled, DeliveryFinished, Outcome
 
 # So many deliveries are ended by age, or as surplus, in one event, so that it fits into a transaction.
 MOST_ENDED = 1_000
+# Why a channel was disabled that its project tells of, and the states do not.
+_NOT_KNOWN = "it was given up before; why is no longer known"
 
 
 class DeliveryEnds:
@@ -79,6 +81,14 @@ class DeliveryEnds:
         health.disabled, health.disabled_at, health.disabled_because = True, now, detail
         ended = self.end_all(channel, f"the channel was disabled: {detail}", now)
         return [troubled(channel, health, detail, now), *self._tell_project(channel, health, detail, now), *ended]
+
+    def stay_disabled(self, channel: str, since: Micros, now: Micros) -> list[Effect]:
+        """The channel was given up before, which its project knows, and the states may not: nothing is sent to it."""
+        known: EndpointHealth | None = self._view.get(health_key(channel))
+        if known is None or not known.disabled:
+            health = EndpointHealth(disabled=True, disabled_at=since, disabled_because=_NOT_KNOWN)
+            self._view.put(health_key(channel), health)
+        return self.end_all(channel, "the channel is disabled", now)
 
     def _tell_project(self, channel: str, health: EndpointHealth, detail: str, now: Micros) -> list[Effect]:
         """Other channels may stand in other partitions; the fold of projects knows them."""

@@ -31,11 +31,13 @@ from schemas.deliveries import (
     DeliveryRequested,
     Endpoint,
     EndpointDefined,
+    EndpointHealth,
     EndpointRemoved,
     delivery_id,
     delivery_key,
     endpoint_key,
     event_id,
+    health_key,
     mailbox_key,
 )
 from schemas.maintenance import Maintenance, is_over
@@ -105,14 +107,25 @@ def missed_by_deliveries(view: View, defined: Defined) -> Iterator[Missed]:
         if project is None:
             continue
         endpoint = endpoint_of(channel, project)
-        if view.get(endpoint_key(id)) != endpoint:
-            yield id, EndpointDefined(at=channel.created, endpoint=endpoint)
+        if view.get(endpoint_key(id)) != endpoint or (defined.complete and _differs(view.get(health_key(id)), channel)):
+            yield id, EndpointDefined(at=channel.created, endpoint=endpoint, disabled_at=channel.disabled_at)
     if defined.complete:
         # Those of mailboxes that were asked for a confirmation have no definition.
         endpoints = (record for _, record in view.items() if isinstance(record, Endpoint))
         known = [endpoint.id for endpoint in endpoints if view.get(mailbox_key(endpoint.id)) is None]
         gone = EndpointRemoved(at=_time(view))
         yield from ((id, gone) for id in sorted(known) if id not in defined.channels)
+
+
+def _differs(health: EndpointHealth | None, channel: Channel) -> bool:
+    """Whether the states tell otherwise than the definition whether the channel was given up.
+
+    It counts: what gives a channel up is told to its project, and a change that enables it again comes from there. Not
+    where something has been delivered since.
+    """
+    if health is None or health.disabled == (channel.disabled_at is not None):
+        return False
+    return health.disabled or (health.last_success or 0) <= (channel.disabled_at or 0)
 
 
 def missed_requests(

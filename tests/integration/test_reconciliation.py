@@ -183,8 +183,14 @@ def now() -> int:
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("empty")
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory, empty: Path) -> Iterator[World]:
     world = World(tmp_path_factory.mktemp("reconciliation"))
+    world.copy(empty, PINGS, CHECK_STATES)
     world.start_worker()
     yield world
     world.close()
@@ -233,7 +239,6 @@ def test_a_journal_that_lost_only_what_was_not_folded(world: World, tmp_path: Pa
     kept = world.make_check("kept")
     world.copy(tmp_path, CHECK_STATES)
     world.copy(tmp_path, PINGS)
-    # Of a partition in which nothing was ever folded it is not looked for.
     lost = world.make_check("lost-too", beside=kept)
     world.stop_worker()
     world.restore(tmp_path, PINGS, CHECK_STATES)
@@ -245,6 +250,17 @@ def test_a_journal_that_lost_only_what_was_not_folded(world: World, tmp_path: Pa
     wait_until(lambda: world.counts(lost) == 2, 60, "the check whose definition was lost counts", pause=0.2)
     wait_until(lambda: world.counts(kept) == 1, 60, "the other one counts", pause=0.2)
     assert len(world.told("journal.truncated")) == before + 1, "one partition has lost something, and tells it"
+
+
+def test_a_journal_that_lost_all_before_anything_was_folded(world: World, empty: Path) -> None:
+    """As when the power fails right after a first start."""
+    lost = world.make_check("lost-all")
+    world.stop_worker()
+    world.restore(empty, PINGS, CHECK_STATES)
+    assert world.states(CHECK_STATES) == {}
+    world.ping(lost)
+    world.start_worker(PINGFOLD_RECONCILE="1")
+    wait_until(lambda: world.counts(lost) == 1, 60, "the check whose definition was lost counts", pause=0.2)
 
 
 def test_notices_and_channels(world: World, tmp_path: Path) -> None:

@@ -26,6 +26,7 @@ from schemas.deliveries import (
     DeliveryRequested,
     EndpointDefined,
     EndpointHealth,
+    EndpointRemoved,
 )
 from schemas.ids import derived_id
 from schemas.maintenance import Maintenance, Once
@@ -33,6 +34,7 @@ from schemas.monitor_states import MaintenanceCopy
 from schemas.pings import CheckDefined, CheckRemoved
 from schemas.probes import MaintenanceDefined, MaintenanceRemoved, MonitorDefined, MonitorRemoved
 from schemas.recipients import mailbox_id
+from schemas.requests import ChannelDisabled
 from schemas.schedules import Simple
 from schemas.ticks import Tick
 from schemas.transitions import DeliveryFinished, StatusChanged
@@ -137,6 +139,76 @@ def test_channels() -> None:
     deliveries.folding.session.truncate(len(deliveries.journal), missed)
     assert isinstance(view.get("health/new"), EndpointHealth)
     assert [key for key, _ in missed_by_deliveries(view, Defined())] == ["hook", "new"]
+
+
+DISABLED = msgspec.structs.replace(HOOK, disabled_at=t(5))
+
+
+def given_up(deliveries: "Deliveries") -> None:
+    """The channel answers that it is gone."""
+    request = DeliveryRequested(transition="a", at=t(1), notices=("monitor.down",), data={"monitor": {}})
+    deliveries.tell("hook", request)
+    [pending] = deliveries.pending
+    deliveries.tell("hook", DeliveryAttempted(delivery=pending.id, attempt=1, at=t(5), status=410))
+
+
+def reconciled(deliveries: "Deliveries", channel: Channel, complete: bool = True) -> EndpointHealth:
+    """The counters of the channel after a comparison with its definition, and that there is nothing more to be done."""
+    view = deliveries.folding.session.view
+    defined = Defined(channels={"hook": channel}, projects={"p": PROJECT}, complete=complete)
+    missed = list(missed_by_deliveries(view, defined))
+    effects = deliveries.folding.session.truncate(len(deliveries.journal), missed)
+    assert not of_type(effects, ChannelDisabled), "who is to know of it knows"
+    if complete:
+        assert list(missed_by_deliveries(view, defined)) == []
+    health: EndpointHealth = view.get("health/hook")
+    return health
+
+
+def test_a_channel_that_was_given_up_stays_so() -> None:
+    """Whether its deliveries have lost all of it, or only that."""
+    lost = Deliveries()
+    lost.tell("hook", EndpointRemoved(at=t(1)))
+    health = reconciled(lost, DISABLED)
+    assert (health.disabled, health.disabled_at, bool(health.disabled_because)) == (True, t(5), True)
+    older = Deliveries()
+    older.tell("hook", DeliveryRequested(transition="b", at=t(6), notices=("monitor.down",), data={"monitor": {}}))
+    assert reconciled(older, DISABLED).disabled
+    assert older.pending == []
+    told = older.tell(
+        "hook", DeliveryRequested(transition="c", at=t(7), notices=("monitor.down",), data={"monitor": {}})
+    )
+    assert [one.outcome for one in of_type(told, DeliveryFinished)] == ["removed"]
+
+
+def test_a_channel_that_was_given_up_and_is_changed_otherwise_tells_why() -> None:
+    deliveries = Deliveries()
+    given_up(deliveries)
+    moved = msgspec.structs.replace(DISABLED, url="https://example.org/")
+    assert reconciled(deliveries, moved).disabled_because == "answered 410 Gone"
+
+
+def test_a_channel_that_was_enabled_again_is_so() -> None:
+    """The change that enabled it was lost on its way."""
+    deliveries = Deliveries()
+    given_up(deliveries)
+    assert reconciled(deliveries, HOOK) == EndpointHealth()
+
+
+def test_while_requests_wait_nobody_is_enabled_or_disabled() -> None:
+    """That it was given up may stand there."""
+    deliveries = Deliveries()
+    given_up(deliveries)
+    assert reconciled(deliveries, HOOK, complete=False).disabled
+    assert not reconciled(Deliveries(), DISABLED, complete=False).disabled
+
+
+def test_a_channel_that_has_delivered_since_is_not_given_up() -> None:
+    deliveries = Deliveries()
+    deliveries.tell("hook", DeliveryRequested(transition="d", at=t(6), notices=("monitor.down",), data={"monitor": {}}))
+    [pending] = deliveries.pending
+    deliveries.tell("hook", DeliveryAttempted(delivery=pending.id, attempt=1, at=t(7), status=200))
+    assert not reconciled(deliveries, DISABLED).disabled
 
 
 # ---- requests for deliveries
