@@ -45,6 +45,7 @@ _KILLED_SECONDS = 0.5
 # Until its first sign of progress. A server may have to recover what it keeps before it answers.
 _STARTING_SECONDS, _SERVER_STARTING_SECONDS = 120.0, 1_800.0
 _LOOK_SECONDS = 1.0
+_END_LOOK_SECONDS = 0.02
 _STANDSTILL_SECONDS = 5.0
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 10.0
 # A role that ran for so long is taken to be well: its next pause is the first one again.
@@ -217,14 +218,14 @@ class Supervisor:
             process.terminate()
         try:
             async with asyncio.timeout(patience):
-                await process.wait()
+                await _ended(process)
         except TimeoutError:
             self._say(str(role), "does not stop: killed")
             with contextlib.suppress(ProcessLookupError):
                 process.kill()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_KILLED_SECONDS):
-                    await process.wait()
+                    await _ended(process)
 
     async def _keep(self, role: Role) -> None:
         pause = _FIRST_PAUSE
@@ -272,9 +273,7 @@ class Supervisor:
         try:
             with contextlib.suppress(OSError):  # a full disk: the role runs all the same
                 _write_atomically(pid_file, f"{process.pid}\n")
-            assert process.stdout is not None
-            async for line in _lines(process.stdout):
-                self._say(str(role), line)
+            await self._hear(role, process)
             return await process.wait()
         finally:
             watching.cancel()
@@ -282,12 +281,33 @@ class Supervisor:
                 with contextlib.suppress(ProcessLookupError, TimeoutError):
                     process.kill()
                     async with asyncio.timeout(_REPLACE_SECONDS):
-                        await process.communicate()  # to the end of what it says, or its pipe would stay open
+                        await _ended(process)
+            # A child that it leaves behind may hold its pipe open.
+            process._transport.close()  # type: ignore[attr-defined]
             with contextlib.suppress(OSError):
                 pid_file.unlink(missing_ok=True)
                 progress_file(self._run.parent, str(role)).unlink(missing_ok=True)
             with contextlib.suppress(OSError):
                 metrics_folder.add_up(self._run / "metrics", process.pid)
+
+    async def _hear(self, role: Role, process: asyncio.subprocess.Process) -> None:
+        """Hand on the lines of a process until it has ended, whoever else has its pipe."""
+        assert process.stdout is not None
+        telling = asyncio.create_task(self._tell_lines(role, process.stdout), name=f"lines of {role}")
+        try:
+            while not telling.done():
+                ended = process.returncode is not None
+                await asyncio.wait({telling}, timeout=_LOOK_SECONDS)
+                if ended:
+                    break
+            if telling.done():
+                telling.result()
+        finally:
+            telling.cancel()
+
+    async def _tell_lines(self, role: Role, stream: asyncio.StreamReader) -> None:
+        async for line in _lines(stream):
+            self._say(str(role), line)
 
     async def _watch(self, role: Role, process: asyncio.subprocess.Process) -> None:
         """End the process when it has made no progress for too long; its keeper starts it again."""
@@ -308,6 +328,12 @@ class Supervisor:
         self._kept[role].replaced += 1
         self._say(str(role), f"made no progress for {now - moved:.0f} s{sign.why()}: replaced")
         await self._end(role, process, _REPLACE_SECONDS)
+
+
+async def _ended(process: asyncio.subprocess.Process) -> None:
+    """Until a process has ended; its own `wait` waits for whoever has its pipe, too."""
+    while process.returncode is None:  # noqa: ASYNC110  (nothing else tells it)
+        await asyncio.sleep(_END_LOOK_SECONDS)
 
 
 async def _lines(stream: asyncio.StreamReader) -> AsyncIterator[str]:

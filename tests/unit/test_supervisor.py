@@ -1,10 +1,13 @@
 """The supervisor: what a role measured ends with it, what it counted stays; what hangs is replaced."""
 
 import asyncio
+import contextlib
 import os
 import signal
 import sys
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from prometheus_client import CollectorRegistry, multiprocess
@@ -12,7 +15,63 @@ from prometheus_client import CollectorRegistry, multiprocess
 import pingfold.supervisor as supervisor_module
 from infra.settings import Settings
 from pingfold.environments import environment_for
-from pingfold.supervisor import Role, Supervisor
+from pingfold.supervisor import STOP_SECONDS, Role, Supervisor
+
+# On the slowest machine; nothing here depends on how long it takes.
+SOON = 120.0
+
+Said = list[tuple[str, str]]
+
+
+class Supervised:
+    """A supervisor of its own; `said` is what was meant for people: role and line."""
+
+    def __init__(self, data: Path) -> None:
+        self.data, self.said, self._read = data, Said(), 0
+        self.broken = 0  # so many lines meet a defect
+        settings = Settings(_env_file=None, data=data)
+        self.supervisor = Supervisor(settings, environment_for(settings, "", ""), self._say)
+        self.supervisor.clear()
+
+    def _say(self, role: str, line: str) -> None:
+        if line == "runs" and self.broken:
+            self.broken -= 1
+            raise RuntimeError("a defect")
+        self.said.append((role, line))
+
+    def keep(self, name: str, program: str, *arguments: str, stage: int = 1, **more: Any) -> Role:
+        """Keep a program in Python running."""
+        role = Role(name, 0, (sys.executable, "-c", program, *arguments), stage, **more)
+        self.supervisor.keep(role)
+        return role
+
+    def pid(self, role: Role) -> int:
+        """The process that runs now."""
+        pid = self.supervisor.process_id(role)
+        assert pid is not None
+        return pid
+
+    async def line(self) -> str:
+        """The next line that was not asked for yet."""
+        await self.until(lambda: len(self.said) > self._read)
+        self._read += 1
+        return self.said[self._read - 1][1]
+
+    async def until(self, condition: Callable[[], object]) -> None:
+        async with asyncio.timeout(SOON):
+            while not condition():
+                await asyncio.sleep(0.02)
+
+    def replaced(self) -> set[str]:
+        return {role for role, line in self.said if "made no progress" in line}
+
+
+@pytest.fixture
+async def supervised(tmp_path: Path) -> AsyncIterator[Supervised]:
+    one = Supervised(tmp_path)
+    yield one
+    await one.supervisor.stop()
+
 
 _MEASURES = """
 import time
@@ -20,31 +79,25 @@ from prometheus_client import Counter, Gauge
 Counter("taken", "...").inc(3)
 Gauge("in_flight", "...", multiprocess_mode="livesum").set(7)
 print("measured", flush=True)
-time.sleep(60)
+time.sleep(600)
 """
 
 
-async def test_what_a_dead_process_measured_is_not_told(tmp_path: Path) -> None:
-    settings = Settings(_env_file=None, data=tmp_path)
-    said: asyncio.Queue[str] = asyncio.Queue()
-    supervisor = Supervisor(settings, environment_for(settings, "", ""), lambda role, line: said.put_nowait(line))
-    supervisor.clear()
-    role = Role("measuring", 0, (sys.executable, "-c", _MEASURES), stage=1)
-    supervisor.keep(role)
-    try:
-        async with asyncio.timeout(30):
-            assert await said.get() == "measured"
-            assert _told(tmp_path) == {"taken_total": 3, "in_flight": 7}
-            process = supervisor.process_id(role)
-            assert process is not None
-            os.kill(process, signal.SIGKILL)
-            assert "ended with status -9" in await said.get()
-            assert _told(tmp_path) == {"taken_total": 3}
-            assert await said.get() == "measured"
-            assert _told(tmp_path) == {"taken_total": 6, "in_flight": 7}
-    finally:
-        await supervisor.stop()
-    assert _told(tmp_path) == {"taken_total": 6}
+async def test_what_a_dead_process_measured_is_not_told(
+    supervised: Supervised, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supervisor_module, "_FIRST_PAUSE", 600.0)
+    role = supervised.keep("measuring", _MEASURES)
+    assert await supervised.line() == "measured"
+    assert _told(supervised.data) == {"taken_total": 3, "in_flight": 7}
+    os.kill(supervised.pid(role), signal.SIGKILL)
+    assert "ended with status -9" in await supervised.line()
+    assert _told(supervised.data) == {"taken_total": 3}
+    supervised.supervisor.hurry()
+    assert await supervised.line() == "measured"
+    assert _told(supervised.data) == {"taken_total": 6, "in_flight": 7}
+    await supervised.supervisor.stop()
+    assert _told(supervised.data) == {"taken_total": 6}
 
 
 def _told(data: Path) -> dict[str, float]:
@@ -54,25 +107,16 @@ def _told(data: Path) -> dict[str, float]:
 
 
 async def test_what_waits_to_be_started_again_need_not_wait_any_longer(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    supervised: Supervised, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As when a broker could not start for want of room, and now there is some."""
-    monkeypatch.setattr(supervisor_module, "_FIRST_PAUSE", 60.0)
-    settings = Settings(_env_file=None, data=tmp_path)
-    said: asyncio.Queue[str] = asyncio.Queue()
-    supervisor = Supervisor(settings, environment_for(settings, "", ""), lambda role, line: said.put_nowait(line))
-    supervisor.clear()
-    role = Role("ends", 0, (sys.executable, "-c", "print('runs', flush=True)"), stage=1)
-    supervisor.keep(role)
-    try:
-        async with asyncio.timeout(30):
-            for number in range(3):
-                if number:
-                    supervisor.hurry()
-                assert await said.get() == "runs"
-                assert "starting it again in 60.0 s" in await said.get()
-    finally:
-        await supervisor.stop()
+    monkeypatch.setattr(supervisor_module, "_FIRST_PAUSE", 600.0)
+    supervised.keep("ends", "print('runs', flush=True)")
+    for number in range(3):
+        if number:
+            supervised.supervisor.hurry()
+        assert await supervised.line() == "runs"
+        assert "starting it again in 600.0 s" in await supervised.line()
 
 
 _ENDS_WHEN_TOLD = """
@@ -86,29 +130,21 @@ Path(sys.argv[1]).unlink()
 
 
 async def test_what_is_dying_when_it_need_not_any_longer_is_started_again_soon(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    supervised: Supervised, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A broker that began to start before there was room."""
     monkeypatch.setattr(supervisor_module, "_FIRST_PAUSE", 0.1)
-    settings = Settings(_env_file=None, data=tmp_path)
-    said: asyncio.Queue[str] = asyncio.Queue()
-    supervisor = Supervisor(settings, environment_for(settings, "", ""), lambda role, line: said.put_nowait(line))
-    supervisor.clear()
-    go = tmp_path / "go"
-    role = Role("ends", 0, (sys.executable, "-c", _ENDS_WHEN_TOLD, str(go)), stage=1)
-    supervisor.keep(role)
+    monkeypatch.setattr(supervisor_module, "_WELL_SECONDS", 10 * SOON)
+    go = supervised.data / "go"
+    supervised.keep("ends", _ENDS_WHEN_TOLD, str(go))
     pauses = []
-    try:
-        async with asyncio.timeout(60):
-            for number in range(4):
-                assert await said.get() == "runs"
-                if number == 3:
-                    supervisor.hurry()
-                go.touch()
-                pauses.append((await said.get()).rpartition(" in ")[2])
-            assert await said.get() == "runs"
-    finally:
-        await supervisor.stop()
+    for number in range(4):
+        assert await supervised.line() == "runs"
+        if number == 3:
+            supervised.supervisor.hurry()
+        go.touch()
+        pauses.append((await supervised.line()).rpartition(" in ")[2])
+    assert await supervised.line() == "runs"
     assert pauses == ["0.1 s", "0.2 s", "0.4 s", "0.1 s"]
 
 
@@ -122,119 +158,105 @@ print("runs", flush=True)
 for turn in range(turns):
     publish(progress_file(Path(sys.argv[3]), name), {"counter": turn, "slowest": {"activity": "the loop"}})
     time.sleep(0.2)
-time.sleep(60)
+time.sleep(600)
 """
 
 
-async def test_what_makes_no_progress_is_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_what_makes_no_progress_is_replaced(supervised: Supervised, monkeypatch: pytest.MonkeyPatch) -> None:
     """One that publishes no more, one that never does, one that is frozen, a server that does not answer."""
     monkeypatch.setattr(supervisor_module, "STALL_SECONDS", 8.0)
     monkeypatch.setattr(supervisor_module, "_STARTING_SECONDS", 20.0)
     monkeypatch.setattr(supervisor_module, "_REPLACE_SECONDS", 0.5)
-    settings = Settings(_env_file=None, data=tmp_path)
-    said: list[tuple[str, str]] = []
-    supervisor = Supervisor(settings, environment_for(settings, "", ""), lambda role, line: said.append((role, line)))
-    supervisor.clear()
     answers, asked = [True], [0]
 
     def answer() -> bool:
         asked[0] += 1
         return answers[0]
 
-    def replaced() -> set[str]:
-        return {role for role, line in said if "made no progress" in line}
-
     def role(name: str, turns: int) -> Role:
-        return Role(name, 0, (sys.executable, "-c", _HANGING, f"{name}-0", str(turns), str(tmp_path)), stage=1)
+        return supervised.keep(name, _HANGING, f"{name}-0", str(turns), str(supervised.data))
 
-    stops, never, works, freezes = role("stops", 5), role("never", 0), role("works", 1_000), role("freezes", 1_000)
-    server = Role("server", 0, (sys.executable, "-c", "import time; time.sleep(90)"), 0, answers=answer)
-    roles = (stops, never, works, freezes, server)
-    for one in roles:
-        supervisor.keep(one)
-    try:
-        async with asyncio.timeout(120):
-            while len({role for role, line in said if line == "runs"}) < 4 or asked[0] < 2:
-                await asyncio.sleep(0.1)
-            answers[0] = False
-            first = {one: supervisor.process_id(one) for one in roles}
-            frozen = first[freezes]
-            assert frozen is not None
-            os.kill(frozen, signal.SIGSTOP)
-            while len(replaced()) < 4:
-                await asyncio.sleep(0.1)
-            answers[0] = True
-            while ("freezes-0", "does not stop: killed") not in said:
-                await asyncio.sleep(0.1)
-        assert replaced() == {"stops-0", "never-0", "freezes-0", "server-0"}
-        assert supervisor.process_id(works) == first[works]
-        assert any("(the loop)" in line for role, line in said if role == "stops-0")
-    finally:
-        await supervisor.stop()
+    works, freezes = role("works", 3_000), role("freezes", 3_000)
+    roles = role("stops", 5), role("never", 0), works, freezes
+    server = supervised.keep("server", "import time; time.sleep(600)", stage=0, answers=answer)
+    await supervised.until(
+        lambda: len({role for role, line in supervised.said if line == "runs"}) == 4 and asked[0] >= 2
+    )
+    answers[0] = False
+    first = {one: supervised.pid(one) for one in (*roles, server)}
+    os.kill(first[freezes], signal.SIGSTOP)
+    await supervised.until(lambda: len(supervised.replaced()) == 4)
+    answers[0] = True
+    await supervised.until(lambda: ("freezes-0", "does not stop: killed") in supervised.said)
+    assert supervised.replaced() == {"stops-0", "never-0", "freezes-0", "server-0"}
+    assert supervised.pid(works) == first[works]
+    assert any("(the loop)" in line for role, line in supervised.said if role == "stops-0")
 
 
-async def test_a_slow_start_is_no_standstill(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_slow_start_is_no_standstill(supervised: Supervised, monkeypatch: pytest.MonkeyPatch) -> None:
     """The time in which nothing may stand still begins with the first sign of progress."""
     monkeypatch.setattr(supervisor_module, "STALL_SECONDS", 0.5)
-    monkeypatch.setattr(supervisor_module, "_STARTING_SECONDS", 100.0)
-    settings = Settings(_env_file=None, data=tmp_path)
-    said: list[str] = []
-    supervisor = Supervisor(settings, environment_for(settings, "", ""), lambda _, line: said.append(line))
-    supervisor.clear()
-    slow = f"import time; time.sleep(5); {_HANGING}"
-    role = Role("slow", 0, (sys.executable, "-c", slow, "slow-0", "1", str(tmp_path)), stage=1)
-    supervisor.keep(role)
-    try:
-        async with asyncio.timeout(60):
-            while "runs" not in said:
-                await asyncio.sleep(0.1)
-            assert not any("replaced" in line for line in said)
-            while not any("replaced" in line for line in said):  # and from then on it counts
-                await asyncio.sleep(0.1)
-    finally:
-        await supervisor.stop()
+    monkeypatch.setattr(supervisor_module, "_STARTING_SECONDS", 10 * SOON)
+    supervised.keep("slow", f"import time; time.sleep(5); {_HANGING}", "slow-0", "1", str(supervised.data))
+    assert await supervised.line() == "runs"
+    assert "replaced" in await supervised.line()  # and from then on it counts
 
 
-async def test_a_keeper_that_meets_a_defect_keeps_its_role_running(tmp_path: Path) -> None:
+async def test_a_keeper_that_meets_a_defect_keeps_its_role_running(supervised: Supervised) -> None:
     """Whatever goes wrong between the supervisor and its role, one process of it runs, and is watched."""
-    settings = Settings(_env_file=None, data=tmp_path)
-    broken, said = [True, True], list[str]()
-
-    def say(role: str, line: str) -> None:
-        if line == "runs" and broken:
-            broken.pop()
-            raise RuntimeError("a defect")
-        said.append(line)
-
-    supervisor = Supervisor(settings, environment_for(settings, "", ""), say)
-    supervisor.clear()
-    role = Role("one", 0, (sys.executable, "-c", _HANGING, "one-0", "1000", str(tmp_path)), stage=1)
-    supervisor.keep(role)
-    try:
-        async with asyncio.timeout(60):
-            while "runs" not in said:
-                await asyncio.sleep(0.1)
-        assert [line.partition(";")[0] for line in said[:-1]] == ["cannot be kept running (a defect)"] * 2
-        pid = supervisor.process_id(role)
-        assert pid is not None
-        assert (tmp_path / "run" / "one-0.pid").read_text() == f"{pid}\n"
-    finally:
-        await supervisor.stop()
+    supervised.broken = 2
+    role = supervised.keep("one", _HANGING, "one-0", "3000", str(supervised.data))
+    said = [(await supervised.line()).partition(";")[0] for _ in range(3)]
+    assert said == ["cannot be kept running (a defect)", "cannot be kept running (a defect)", "runs"]
+    assert (supervised.data / "run" / "one-0.pid").read_text() == f"{supervised.pid(role)}\n"
 
 
-async def test_a_stop_is_over_in_time_whatever_ignores_it(tmp_path: Path) -> None:
-    settings = Settings(_env_file=None, data=tmp_path)
-    said: asyncio.Queue[str] = asyncio.Queue()
-    supervisor = Supervisor(settings, environment_for(settings, "", ""), lambda role, line: said.put_nowait(line))
-    supervisor.clear()
-    deaf = (
-        "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); time.sleep(90)"
-    )
+_DEAF = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); time.sleep(600)"
+
+
+async def test_a_stop_is_over_in_time_whatever_ignores_it(supervised: Supervised) -> None:
     for name, stage in (("web", 2), ("worker", 1), ("kafka", 0)):
-        supervisor.keep(Role(name, 0, (sys.executable, "-c", deaf), stage, answers=lambda: True))
-    async with asyncio.timeout(30):
-        for _ in range(3):
-            assert await said.get() == "deaf"
+        supervised.keep(name, _DEAF, stage=stage, answers=lambda: True)
+    for _ in range(3):
+        assert await supervised.line() == "deaf"
     began = asyncio.get_running_loop().time()
-    await supervisor.stop()
-    assert asyncio.get_running_loop().time() - began < 10.0
+    await supervised.supervisor.stop()
+    assert STOP_SECONDS < 10.0
+    assert asyncio.get_running_loop().time() - began < 3 * STOP_SECONDS  # the machine may be busy
+
+
+_HAS_A_CHILD = """
+import subprocess, sys, time
+child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+print(child.pid, flush=True)
+time.sleep(600)
+"""
+
+
+async def test_a_child_that_outlives_its_role_holds_up_nothing(supervised: Supervised) -> None:
+    """It has the pipe of the role, whose end is then never read; neither a restart nor a stop leaves it open."""
+    before = _pipes()
+    role = supervised.keep("parent", _HAS_A_CHILD)
+    children = [int(await supervised.line())]
+    try:
+        assert len(_pipes() - before) == 1
+        os.kill(supervised.pid(role), signal.SIGKILL)
+        assert "ended with status -9" in await supervised.line()
+        children.append(int(await supervised.line()))
+        assert len(_pipes() - before) == 1
+        await supervised.supervisor.stop()
+        assert _pipes() == before
+    finally:
+        for child in children:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(child, signal.SIGKILL)
+
+
+def _pipes() -> set[str]:
+    """The pipes that this process has open."""
+    found = set()
+    for file in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            if (target := str(file.readlink())).startswith("pipe:"):
+                found.add(target)
+    return found
