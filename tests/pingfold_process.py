@@ -47,7 +47,7 @@ _FOLDS = ("projects", "checks", "monitors", "deliveries")
 _PARTITION_TIME = re.compile(r'^pingfold_partition_time_seconds\{fold="(\w+)",partition="(\d+)"\} (\S+)$', re.MULTILINE)
 
 
-def wait_until(condition: Callable[[], T], timeout: float = 15.0, what: str = "", pause: float = 0.05) -> T:
+def wait_until(condition: Callable[[], T], timeout: float = 45.0, what: str = "", pause: float = 0.05) -> T:
     """The first true value of `condition`; fails when there is none within `timeout` seconds."""
     deadline = time.monotonic() + timeout
     while not (value := condition()):
@@ -659,7 +659,7 @@ class Receiver:
             and (not taken or (one.answered is not None and one.answered < 300))
         ]
 
-    def wait(self, check: str, event: str, timeout: float = 15.0, taken: bool = True) -> Received:
+    def wait(self, check: str, event: str, timeout: float = 45.0, taken: bool = True) -> Received:
         """The first request for this event of a check."""
         found = wait_until(
             lambda: self.of(check, event, taken),

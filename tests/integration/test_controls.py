@@ -29,7 +29,7 @@ NONE = "0" * 32
 async def answering(some: list[Control]) -> list[int]:
     """The numbers of those that answer."""
     heard: list[int] = []
-    async with asyncio.timeout(controls.PATIENCE + 5.0):
+    async with asyncio.timeout(controls.PATIENCE + 60.0):
         await ask(some, heard.append)
     return sorted(heard)
 

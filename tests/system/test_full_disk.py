@@ -4,7 +4,9 @@ nothing is corrupt, and everything goes on by itself when there is room.
 
 import contextlib
 import os
+import re
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,6 +23,9 @@ _DISK = 700 * MIB
 _RESERVE = 100 * MIB
 # Everything goes on so soon after there is room, on a machine that starts Pingfold in this time; on a slower one later.
 _AGAIN_SECONDS, _START_SECONDS = 30.0, 15.0
+
+# What ends and begins while there is room again.
+_TOLD = re.compile("starting it again|fold.unsettled|fold.fault|fold.fenced|kafka.*started|disk:")
 
 
 class Small(Pingfold):
@@ -111,7 +116,7 @@ def test_a_disk_that_fills_up_refuses_and_goes_on_by_itself(small: Small) -> Non
     small.verify()
 
 
-def test_a_disk_without_any_room_at_all_breaks_nothing(small: Small) -> None:
+def test_a_disk_without_any_room_at_all_breaks_nothing(small: Small, capsys: pytest.CaptureFixture[str]) -> None:
     checks = make_checks(small, "no-room", 4)
     with Load(small, checks) as load:
         load.wait_for(10)
@@ -122,12 +127,18 @@ def test_a_disk_without_any_room_at_all_breaks_nothing(small: Small) -> None:
             leave_free(small, 0)
             wait_until(lambda goal=goal: not_taken(load) > goal, 60.0, "pings are not taken")  # type: ignore[misc]
         assert load.total == taken
+        before, made = len(small.said()), time.monotonic()
         make_room(small)
-        # The broker has ended in the midst of transactions. When it is back, a worker whose commit was under way may
-        # not learn what became of it, and has to start, too.
+        wait_until(lambda: load.total > taken, 2 * small.again, "pings are taken again")
+        pings_after = time.monotonic() - made
+        # The broker has ended in the midst of transactions: what became of a commit that was under way is looked up.
         wait_until(lambda: small._answers("/readyz"), 2 * small.again, "it is ready again")
+        ready_after = time.monotonic() - made
         load.wait_for(10, timeout=small.again)
     small.wait_working()
     assert_counted_once(small, load)
+    with capsys.disabled():
+        print(f"\nseconds until pings were taken {pings_after:.1f}, until all was well {ready_after:.1f}; meanwhile:")
+        print("\n".join(line for line in small.said()[before:].splitlines() if _TOLD.search(line)))
     assert all(small.pings(check) for check in checks)
     small.verify()

@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from infra.availability import kafka_answers
 from infra.liveness import _LAST_WORDS_SECONDS
 from infra.process import STOP_SECONDS
 from schemas.topics import PROBE_RESULTS
@@ -34,14 +35,18 @@ def test_the_broker_flaps_and_stays_away(pingfold: Pingfold) -> None:
     checks = make_checks(pingfold, "flapping-kafka", 4)
     with Website() as site:
         monitor = make(pingfold, site)
-        wait_until(lambda: probed_since(pingfold, monitor, 0), 30.0, "the monitor is probed")
+        wait_until(lambda: probed_since(pingfold, monitor, 0), 30.0 * SLOWER, "the monitor is probed")
         with Load(pingfold, checks, per_second=60) as load:
-            broker = pingfold.pid("kafka")
+            broker, address = pingfold.pid("kafka"), str(pingfold.credentials.kafka)
             for _ in range(5):
                 os.kill(broker, signal.SIGSTOP)
                 time.sleep(3.0)
                 os.kill(broker, signal.SIGCONT)
                 time.sleep(0.3)
+            # Whoever looks once a second has seen it in between, or it would have been away for longer than 30 s.
+            for _ in range(3):
+                wait_until(lambda: kafka_answers(address), 30.0 * SLOWER, "the broker answers")
+                time.sleep(1.1)
             with pingfold.frozen("kafka"):
                 time.sleep(18.0)
             assert pingfold.pid("kafka") == broker, "a broker that is away for less than 30 s is left alone"
@@ -55,7 +60,7 @@ def test_the_broker_flaps_and_stays_away(pingfold: Pingfold) -> None:
     assert_counted_once(pingfold, load, stored_once=False)
     for check in checks:
         count = pingfold.check(check)["n_pings"]
-        wait_until(lambda check=check, count=count: len(pingfold.pings(check)) == count)  # type: ignore[misc]
+        wait_until(lambda check=check, count=count: len(pingfold.pings(check)) == count, GOES_ON_SECONDS * SLOWER)  # type: ignore[misc]
 
 
 def test_roles_end_in_time_and_are_replaced_when_they_hang(pingfold: Pingfold) -> None:
