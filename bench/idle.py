@@ -14,13 +14,14 @@ from bench.processes import Usage, memory_mib
 from bench.report import Report, say
 from bench.stack import pingfold
 
+# The options of both looks at an idle Pingfold.
+Seconds = Annotated[float, typer.Option(help="How long to look.")]
+Settle = Annotated[float, typer.Option(help="Seconds after the start before the look begins.")]
+Checks = Annotated[int, typer.Option(help="Checks that are up.")]
+Url = Annotated[str | None, typer.Option(help="Measure the Pingfold that runs there.")]
 
-def idle(
-    seconds: Annotated[float, typer.Option(help="How long to look.")] = 60.0,
-    settle: Annotated[float, typer.Option(help="Seconds after the start before the look begins.")] = 30.0,
-    checks: Annotated[int, typer.Option(help="Checks that are up.")] = 1_000,
-    url: Annotated[str | None, typer.Option(help="Measure the Pingfold that runs there.")] = None,
-) -> None:
+
+def idle(seconds: Seconds = 60.0, settle: Settle = 30.0, checks: Checks = 1_000, url: Url = None) -> None:
     """Processor time and memory of an idle Pingfold."""
     report = Report("idle", {"seconds": seconds, "settle": settle, "checks": checks})
     with pingfold(url) as stack:

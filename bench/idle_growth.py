@@ -9,11 +9,9 @@ import re
 import time
 from collections import Counter
 from pathlib import Path
-from typing import Annotated
-
-import typer
 
 from bench.checks import settle_with
+from bench.idle import Checks, Seconds, Settle, Url
 from bench.report import Report, say
 from bench.stack import pingfold
 from schemas.topics import TOPICS, Cleanup
@@ -23,12 +21,7 @@ _PARTITION = re.compile(r"(.+)-\d+")
 _KEPT = {topic.name for topic in TOPICS if topic.cleanup is Cleanup.DELETE and topic.retention_ms == -1}
 
 
-def idle_growth(
-    seconds: Annotated[float, typer.Option(help="How long to look.")] = 160.0,
-    settle: Annotated[float, typer.Option(help="Seconds after the start before the look begins.")] = 100.0,
-    checks: Annotated[int, typer.Option(help="Checks that are up.")] = 100,
-    url: Annotated[str | None, typer.Option(help="Measure the Pingfold that runs there.")] = None,
-) -> None:
+def idle_growth(seconds: Seconds = 160.0, settle: Settle = 100.0, checks: Checks = 100, url: Url = None) -> None:
     """What an idle Pingfold writes and keeps in a day."""
     report = Report("idle-growth", {"seconds": seconds, "settle": settle, "checks": checks})
     with pingfold(url) as stack:
