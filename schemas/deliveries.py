@@ -50,8 +50,8 @@ class Endpoint(Fact, tag="endpoint", frozen=True):
 class EndpointDefined(Fact, tag="endpoint.defined", frozen=True):
     """A channel was made or changed, and starts afresh: enabled, without failures.
 
-    secret_only: only its secrets have changed; it goes on as it was. disabled_at: it was given up then, and has not been
-    changed since; told only where its deliveries may have lost that.
+    secret_only: only its secrets have changed; it goes on as it was.
+    disabled_at: it was given up then, and has not been changed since; told where its deliveries may have lost that.
     """
 
     at: Micros

@@ -154,7 +154,7 @@ def last_records(
     found: dict[int, int] = {}
     if not left:
         return found
-    consumer = Consumer(_CONFIG | client_config(bootstrap) | {"isolation.level": "read_uncommitted"})
+    consumer = new_consumer(bootstrap, _CONFIG | {"isolation.level": "read_uncommitted"})
     try:
         consumer.assign([TopicPartition(topic.name, number, first) for number, (first, _) in left.items()])
         heard = time.monotonic()
