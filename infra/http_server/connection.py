@@ -18,7 +18,7 @@ from typing import Any
 
 import httptools
 from uvicorn.config import Config
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
 from infra.http_server.bounds import (
@@ -30,7 +30,8 @@ from infra.http_server.bounds import (
     URL_TOO_LONG,
     Refusal,
 )
-from infra.http_server.room import Peer, Room
+from infra.http_server.peers import Peer
+from infra.http_server.room import Room
 
 _SLICE = 16 * 2**10
 # A body in chunks of a hundred bytes or more may be of any length; the sizes of smaller chunks count as head.
@@ -74,8 +75,8 @@ class Connection(HttpToolsProtocol):
         self._since = room.now  # this part has been expected
         self._head = 0  # bytes of a request that are not body, as far as they count
         self._body = 0  # bytes of a body that have come with this slice
-        self._trailers = 0
         self._unwanted = 0
+        self._answering: RequestResponseCycle | None = None  # the oldest that is not answered; `cycle` is the newest
         self._ending = False  # what comes is not read any more
         self._stalled: float | None = None  # since when the client has not read what it was sent
         self._closing: float | None = None
@@ -92,6 +93,7 @@ class Connection(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._room.leave(self)
+        self._give_up()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -105,13 +107,8 @@ class Connection(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self._part, self._head, self._since = _Part.HEAD, 0, self._room.now
-        self._trailers = 0
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        if self._part is _Part.BODY:
-            self._trailers += 1  # the application has its headers
-        else:
-            super().on_header(name, value)
+        if self._is_busy():
+            self._room.waits(self)  # for the rest of this request, although one before is being answered
 
     def on_headers_complete(self) -> None:
         if len(self.headers) > self._bounds.headers:
@@ -121,6 +118,7 @@ class Connection(HttpToolsProtocol):
         if len(self.pipeline) >= self._bounds.pipelined:
             raise _Refused(TOO_MANY_PIPELINED)
         super().on_headers_complete()
+        self.headers = []  # for trailers; the application has the headers
         self._part, self._unwanted, self._since = _Part.BODY, 0, self._room.now
 
     def on_body(self, body: bytes) -> None:
@@ -147,18 +145,25 @@ class Connection(HttpToolsProtocol):
             cycle, app = self.pipeline.pop()
             self._start_asgi_task(cycle, app)
             self._since = self._room.now
-            return
+            return  # it waits for its client already if the newest request is not whole
         if self._part is _Part.NONE:
             self._since = self._room.now
         self._room.waits(self)
 
     def pause_writing(self) -> None:
         self._stalled = self._room.now
+        self._room.waits(self)  # for the client, to read
         super().pause_writing()
 
     def resume_writing(self) -> None:
         self._stalled = None
+        if self._part is _Part.NONE and self._is_busy():
+            self._room.serves(self)
         super().resume_writing()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        self._answering = cycle
+        super()._start_asgi_task(cycle, app)
 
     # ---- bounds
 
@@ -189,11 +194,7 @@ class Connection(HttpToolsProtocol):
         if self._part is _Part.NONE:
             return
         # The first slice may hold the end of the request before.
-        if (
-            self._head >= self._bounds.head + _SLICE
-            or (self._part is _Part.HEAD and len(self.headers) > self._bounds.headers)
-            or self._trailers > self._bounds.headers
-        ):
+        if self._head >= self._bounds.head + _SLICE or len(self.headers) > self._bounds.headers:
             self._refuse(HEAD_TOO_LARGE)
 
     def _throw_away(self, size: int) -> None:
@@ -235,6 +236,13 @@ class Connection(HttpToolsProtocol):
         self.cycle.disconnected = True
         self.cycle.message_event.set()
 
+    def _give_up(self) -> None:
+        """Tell the application that nobody waits for answers any more; uvicorn tells only the newest request."""
+        for cycle in (self._answering, self.cycle):
+            if cycle is not None and not cycle.response_complete:
+                cycle.disconnected = True
+                cycle.message_event.set()
+
     def _tell(self, why: Refusal) -> None:
         """Send an error and leave the client some time to read it: closing at once might take it away again."""
         if self.transport.is_closing():
@@ -251,13 +259,17 @@ class Connection(HttpToolsProtocol):
         if self._part is _Part.OVER:
             self.transport.abort()
             return False
-        lost = self._part is _Part.BODY or (self._part is _Part.HEAD and self._head > 0)
         busy = self._is_busy()
-        if not self._ending and lost and not (busy and self.cycle.response_started):
+        lost = self._part is _Part.BODY or (self._part is _Part.HEAD and self._head > 0)
+        if self._stalled is not None:
+            self.transport.abort()  # who does not read could keep it for long
+            lost = lost or busy
+        elif busy and (self._part is not _Part.BODY or self.pipeline or self.cycle.response_started):
+            pass  # an answer would be taken for that to a request before
+        elif lost and not self._ending:
             self.transport.write(refusal.answer)
         self._ending = True
-        if busy:
-            self._give_up_request()
+        self._give_up()
         self.transport.close()
         return lost
 

@@ -1,24 +1,31 @@
 """Room for connections: how many there are, of whom, and which of them wait for their client.
 
-A connection waits for its client until a whole request has come, and again from its answer on. Only such connections
-are closed to make room, the one that has waited longest first: one of the peer's own when a peer has too many, else
-any. A connection whose request is being answered is never closed for others.
+A connection waits for its client while its newest request is not whole, while an answer is not read, and between two
+requests. Only such connections are closed to make room, the one that has waited longest first. A connection all of
+whose requests are whole is never closed for others.
+
+A peer may have as many connections as it has left free, and `most_per_peer` at most: so a few peers, however much they
+ask for, leave room for as many again. Beyond that it makes room itself. When the room is full, the peer that has most
+makes room, and if it has more than a fair share, what it loses by that is its own doing: nobody else is told of a gap.
 
 A peer is an IPv4 address, or a network of IPv6 as providers give it to one customer (/64). Trusted proxies are no
-peers: whoever stands behind them is not known here, so only the bound on all connections holds for them.
+peers: whoever stands behind them is not known here, so only the bound on all connections holds for them, and a gap is
+told for each request that they lose. Where peers have no bound of their own, nobody is blamed, either.
 """
 
 from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network
-from typing import Protocol
 
 from infra.forwarded import Forwarded, customer_of
 from infra.http_server.bounds import BOUNDS, TOO_MANY, TOO_MANY_OF_PEER, Bounds, Refusal
+from infra.http_server.peers import Member, Peer, Peers
 
 # What takes longer than this from one look to the next is this process's standing still.
 _LONGEST_STEP = 1.0
+# However full it is, a peer may have one of so many connections.
+_LEAST_SHARE = 1_024
 
 Network = IPv4Network | IPv6Network
 
@@ -27,27 +34,8 @@ def _nobody() -> None:
     """Nobody wants to know."""
 
 
-class Member(Protocol):
-    """A connection, as far as it is known here."""
-
-    peer: "Peer | None"
-
-    def give_way(self, refusal: Refusal) -> bool:
-        """Close it. Whether a part of a request was lost by that."""
-
-
-class Peer:
-    """One address: how many connections it has, and those that wait for it, the longest first."""
-
-    __slots__ = ("count", "name", "waiting")
-
-    def __init__(self, name: str) -> None:
-        self.name, self.count = name, 0
-        self.waiting: dict[Member, None] = {}
-
-
 class Room:
-    """`overloaded` is called whenever a request may have been lost because all there is room for are connected.
+    """`overloaded` is called whenever a request may have been lost by others' number: see above.
 
     now: the time by which connections judge how long they have been waiting, in seconds. It stands still while this
     process does, so that nobody is charged for that. `pass_time` moves it.
@@ -65,28 +53,25 @@ class Room:
         self.members: dict[Member, None] = {}
         self.refused: Counter[Refusal] = Counter()
         self._waiting: dict[Member, None] = {}
-        self._peers: dict[str, Peer] = {}
+        self._peers = Peers()
+        self._shared = bounds.most_per_peer < bounds.most
         self._name_of = lru_cache(4_096)(self._look_up_name)
 
     def enter(self, member: Member, host: str) -> Refusal | None:
         """Let a connection in, which waits from now on; or why there is no room for it."""
-        name = self._name_of(host)
-        peer = None if name is None else self._peers.get(name) or Peer(name)
-        if peer is not None and peer.count >= self.bounds.most_per_peer:
+        peer = self._peers.named(self._name_of(host))
+        if peer.name is not None and peer.count >= self._most_of_peer():
             if not peer.waiting:
                 return self._refuse(TOO_MANY_OF_PEER)
-            self._make_room(peer.waiting, TOO_MANY_OF_PEER)
-        if len(self.members) >= self.bounds.most:
-            if not self._waiting:
-                self._overloaded()
-                return self._refuse(TOO_MANY)
-            if self._make_room(self._waiting, TOO_MANY):
-                self._overloaded()
+            self._close(next(iter(peer.waiting)), TOO_MANY_OF_PEER)
         member.peer = peer
         self.members[member] = None
-        if peer is not None:
-            peer.count += 1
-            self._peers[peer.name] = peer
+        self._peers.gain(peer)
+        if len(self.members) > self.bounds.most:
+            refusal = self._make_room(peer)
+            if refusal is not None:
+                self.leave(member)
+                return refusal
         self.waits(member)
         return None
 
@@ -96,11 +81,8 @@ class Room:
             return
         del self.members[member]
         self.serves(member)
-        peer = member.peer
-        if peer is not None:
-            peer.count -= 1
-            if not peer.count:
-                self._peers.pop(peer.name, None)
+        if member.peer is not None:
+            self._peers.lose(member.peer)
 
     def waits(self, member: Member) -> None:
         """It waits for its client from now on; one that waits already keeps its place."""
@@ -139,10 +121,42 @@ class Room:
         self.refused[refusal] += 1
         return refusal
 
-    def _make_room(self, waiting: dict[Member, None], why: Refusal) -> bool:
-        oldest = next(iter(waiting))
-        self.leave(oldest)
-        lost = oldest.give_way(why)
+    def _most_of_peer(self) -> int:
+        bounds = self.bounds
+        if not self._shared:
+            return bounds.most_per_peer
+        free = bounds.most - len(self.members)
+        return min(bounds.most_per_peer, max(free, bounds.most // _LEAST_SHARE, 1))
+
+    def _make_room(self, newcomer: Peer) -> Refusal | None:
+        """Close one of those that wait; when there is none, why the newcomer, who is counted already, has no room."""
+        fair = max(1, self.bounds.most // len(self._peers))
+        if not self._waiting:
+            why = self._reason(newcomer, fair)
+            if why is TOO_MANY:
+                self._overloaded()
+            return self._refuse(why)
+        victim = self._victim(fair)
+        why = TOO_MANY if victim.peer is None else self._reason(victim.peer, fair)
+        if self._close(victim, why) and why is TOO_MANY:
+            self._overloaded()
+        return None
+
+    def _victim(self, fair: int) -> Member:
+        if self._shared:
+            for peer in self._peers.largest(fair):
+                if peer.waiting:
+                    return next(iter(peer.waiting))
+        return next(iter(self._waiting))
+
+    def _reason(self, peer: Peer, fair: int) -> Refusal:
+        """What a peer is told whose connection is closed: that it has too many, or that there are."""
+        own_doing = self._shared and peer.name is not None and peer.count > fair
+        return TOO_MANY_OF_PEER if own_doing else TOO_MANY
+
+    def _close(self, member: Member, why: Refusal) -> bool:
+        self.leave(member)
+        lost = member.give_way(why)
         if lost:
             self.refused[why] += 1
         return lost

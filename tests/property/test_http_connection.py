@@ -60,11 +60,11 @@ _CONFIG.load()
 class Wire:
     """A transport that remembers what was written, and whether it was closed."""
 
-    def __init__(self) -> None:
-        self.written, self.closed = b"", False
+    def __init__(self, host: str = "192.0.2.7") -> None:
+        self.host, self.written, self.closed = host, b"", False
 
     def get_extra_info(self, name: str, _default: Any = None) -> Any:
-        return {"peername": ("192.0.2.7", 50_000), "sockname": ("127.0.0.1", 8_000)}.get(name)
+        return {"peername": (self.host, 50_000), "sockname": ("127.0.0.1", 8_000)}.get(name)
 
     def is_closing(self) -> bool:
         return self.closed
