@@ -11,21 +11,29 @@ import errno
 import socket
 import ssl
 from collections.abc import Iterable, Mapping
+from email.utils import parseaddr
 from ipaddress import ip_address
 
 import aiosmtplib
+import structlog
 from aiohttp.abc import AbstractResolver
 
 from infra.confirmation_links import ConfirmationLinks
+from infra.os_errors import words_of
 from infra.resolver import ASKER, LookupTimedOut, NotResolved
 from infra.settings import Settings
 from processors.letters import Letters
+from processors.mail_answers import meaning_of
 from processors.webhooks import Answer
 from schemas.deliveries import Delivery, Endpoint
+
+log = structlog.get_logger(__name__)
 
 ACCEPTED = 250
 _ERROR = 300
 _QUIT_SECONDS = 2.0
+# X509_V_ERR_HOSTNAME_MISMATCH, X509_V_ERR_IP_ADDRESS_MISMATCH.
+_OTHER_NAME = (62, 64)
 # The usual port of each TLS mode.
 _PORTS = {"starttls": 587, "tls": 465, "none": 25}
 
@@ -53,8 +61,8 @@ class MailClient:
         self._settings, self._resolver = settings, resolver
         self._seconds, self._connect, self._tls = seconds, connect, tls
         self._letters = Letters(settings.site_name, settings.smtp_from or "", links)
-        name = socket.gethostname()
-        self._name = name if "." in name else "[127.0.0.1]"
+        # Who we are to the server stands in what recipients get: not the name of this host.
+        self._name = parseaddr(settings.smtp_from or "")[1].rpartition("@")[2] or "[127.0.0.1]"
 
     async def send(self, endpoint: Endpoint, delivery: Delivery) -> Answer:
         """Send the mail of a delivery to those of the channel's addresses that it still has to reach."""
@@ -135,18 +143,21 @@ class MailClient:
             return [result["host"] for result in await self._resolver.resolve(host, port)]
 
     def _failure(self, error: Exception) -> Answer:
-        """Short texts: those of the server are cut, those of libraries are not passed on."""
+        """Short texts of our own: those of servers and libraries may tell hosts and addresses, and are logged."""
         cause = error
         while cause.__cause__ is not None and isinstance(cause.__cause__, OSError):
             cause = cause.__cause__
         if isinstance(error, aiosmtplib.SMTPResponseException):
-            return Answer(error=_line(f"the mail server answered {error.code} {error.message}"))
+            log.warning("mail.refused", code=error.code, words=_line(error.message))
+            return Answer(error=f"the mail server answered {meaning_of(error.code, error.message)}")
         if isinstance(error, aiosmtplib.SMTPConnectTimeoutError):
             return Answer(error=f"no connection to the mail server within {self._connect:g} s", timed_out=True)
         if isinstance(error, TimeoutError):
             return Answer(error=f"no answer of the mail server within {self._seconds:g} s", timed_out=True)
         if isinstance(cause, ssl.SSLCertVerificationError):
-            return Answer(error=f"the certificate of the mail server was refused: {cause.verify_message}")
+            # The library names the host there.
+            words = "it is for another name" if cause.verify_code in _OTHER_NAME else cause.verify_message
+            return Answer(error=f"the certificate of the mail server was refused: {words}")
         if isinstance(cause, ssl.SSLError):
             return Answer(error="the TLS handshake with the mail server failed")
         if isinstance(cause, NotResolved):
@@ -156,7 +167,7 @@ class MailClient:
             return Answer(error="the mail server closed the connection")
         if isinstance(cause, OSError):
             ours = cause.errno in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS)
-            return Answer(error=f"no connection to the mail server: {cause.strerror or 'refused'}", ours=ours)
+            return Answer(error=f"no connection to the mail server: {words_of(cause, 'refused')}", ours=ours)
         if isinstance(error, aiosmtplib.SMTPException):
             return Answer(error=_line(f"the mail server cannot do what is asked of it: {error.message}"))
         return Answer(error=f"the mail failed ({type(error).__name__})")
@@ -176,7 +187,9 @@ async def _connect(address: str, port: int) -> socket.socket:
 def _answer(refused: _Refusals, unconfirmed: Iterable[str]) -> Answer:
     """Names the recipients that the server refused, and those to which nothing was sent."""
     again = tuple(address for address, (code, _) in refused.items() if code < 500)
-    told = [f"{address}: {code} {text}" for address, (code, text) in refused.items()]
+    for code, text in refused.values():
+        log.warning("mail.refused", code=code, words=_line(text))
+    told = [f"{address}: {meaning_of(code, text)}" for address, (code, text) in refused.items()]
     told += [f"{address}: not confirmed" for address in unconfirmed]
     return Answer(ACCEPTED, error=_line("; ".join(told)), again=again)
 

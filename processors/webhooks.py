@@ -20,6 +20,7 @@ import aiohttp
 from aiohttp.abc import AbstractResolver
 from yarl import URL
 
+from infra.os_errors import words_of
 from infra.resolver import ASKER, LookupTimedOut
 from infra.targets import Guard, GuardedConnector, TargetRefused, guarded_session
 
@@ -140,7 +141,7 @@ class WebhookClient:
             return Answer(error="the URL is not valid")
         if isinstance(cause, OSError):
             ours = cause.errno in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS)
-            return Answer(error=cause.strerror or "the connection failed", ours=ours)
+            return Answer(error=words_of(cause, "the connection failed"), ours=ours)
         return Answer(error=f"the request failed ({type(error).__name__})")
 
 

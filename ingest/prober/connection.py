@@ -19,7 +19,7 @@ from typing import TypeVar
 
 from cryptography import x509
 
-from infra.targets import Guard, TargetRefused
+from infra.targets import Guard, TargetRefused, tell_operator
 from ingest.prober.echoes import Echoes
 from ingest.prober.names import Names
 from ingest.prober.outcome import Failed, Trace, because
@@ -115,23 +115,27 @@ class Connector:
     async def addresses(self, host: str, trace: Trace, port: int | None = None) -> list[str]:
         """The addresses of `host`, all of them checked, for this port or for none. Raises `Failed`."""
         try:
-            found = [str(ip_address(host))]
+            found, name = [str(ip_address(host))], ""
         except ValueError:
             began = time.perf_counter_ns()
             trace.asked = time.monotonic()
-            found = await self.names.addresses(host)
+            found, name = await self.names.addresses(host), host
             trace.asked = None
             trace.lookup = (time.perf_counter_ns() - began) // 1_000
         for address in found:
-            self.check(address, port)
+            self.check(address, port, name)
         return found
 
-    def check(self, address: str, port: int | None = None) -> None:
-        """Raise `Failed` unless the address may be reached, at this port if one is meant."""
+    def check(self, address: str, port: int | None = None, name: str = "") -> None:
+        """Raise `Failed` unless the address may be reached, at this port if one is meant.
+
+        The address is not told, whether a `name` led to it or a redirect: the operator finds it in the log.
+        """
         try:
             self._guard.check(address, port)
         except TargetRefused as refused:
-            raise Failed("refused target", str(refused)) from None
+            tell_operator(name or address, refused.detail)
+            raise Failed("refused target", f"{'resolves to ' if name else ''}{refused.reason}") from None
 
     async def _connect(
         self, address: str, port: int, make: Callable[[], P], tls: bool

@@ -14,6 +14,7 @@ from typing import Any
 from dnslib import QTYPE, RCODE, TXT
 
 from infra.servers import Server, server_of
+from infra.targets import public_or_empty
 from ingest.prober.connection import Connector
 from ingest.prober.dns_question import Resolver, over_tcp, over_udp, question
 from ingest.prober.outcome import Failed, Trace
@@ -43,7 +44,7 @@ async def probe_dns(connector: Connector, target: Target, trace: Trace) -> None:
     ]
     for kind, text in found:
         if kind in _ADDRESSES:
-            connector.check(text)
+            connector.check(text, name=target.host)
     failed = next((answer for answer in answers if isinstance(answer, BaseException)), None)
     if not found:
         raise failed or Failed("answer", f"no {target.record} record" if target.record else "no address")
@@ -77,8 +78,7 @@ async def _ask(connector: Connector, named: Resolver | None, host: str, kind: st
             names.heard()
         finally:
             doubt.cancel()
-        trace.asked = None
-        trace.address = server[0]
+        trace.asked = None  # which resolver of this host it was is told to nobody
     if answer.header.tc:
         answer = await over_tcp(resolver, server, asked)
     if answer.header.rcode != RCODE.NOERROR:
@@ -110,8 +110,12 @@ def _is_expected(expected: str, kind: str, found: str) -> bool:
 
 
 def _unexpected(target: Target, found: list[str]) -> str:
-    """What is there instead: addresses are public; what else the resolver of this host knows is for nobody's eyes."""
-    if target.resolver or target.record in ("", *_ADDRESSES):
+    """What is there instead: public addresses, and what a resolver says that the monitor names. What else the resolver
+    of this host knows is for nobody's eyes."""
+    if target.record in ("", *_ADDRESSES):
+        told = [public_or_empty(address) or "a private address" for address in sorted(found)]
+        return f"found {', '.join(dict.fromkeys(told[:_TOLD]))}"
+    if target.resolver:
         return f"found {', '.join(sorted(found)[:_TOLD])}"
     return f"none of {len(found)} records is the expected one"
 

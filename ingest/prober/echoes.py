@@ -9,10 +9,13 @@ import contextlib
 import random
 from typing import Any
 
+import structlog
 from icmplib import ICMPRequest, ICMPv4Socket, ICMPv6Socket
 from icmplib.exceptions import ICMPLibError, SocketPermissionError
 
 from ingest.prober.outcome import Failed
+
+log = structlog.get_logger(__name__)
 
 # A socket is only read when there is something; a wait would be for what turns out to be no answer at all.
 _WAIT_SECONDS = 0.001
@@ -41,7 +44,8 @@ class Echoes:
         except SocketPermissionError:
             raise Failed("ours", _NOT_PERMITTED) from None
         except ICMPLibError as error:
-            raise Failed("connect", str(error).lower()) from None
+            log.warning("prober.no_echo", address=address, error=str(error))
+            raise Failed("connect", "no echo could be sent") from None
         key = (family, request.id, request.sequence)
         self._waiting[key] = address, answer
         answer.add_done_callback(lambda _: self._waiting.pop(key, None))
@@ -66,7 +70,7 @@ class Echoes:
             if reply.type == _ANSWERS[family] and reply.source.partition("%")[0] == address:
                 answer.set_result(None)
             elif reply.type == _UNREACHABLE[family]:
-                answer.set_exception(Failed("connect", f"unreachable, says {reply.source}"))
+                answer.set_exception(Failed("connect", "unreachable, says a router on the way"))
 
     def close(self) -> None:
         """Close the sockets."""

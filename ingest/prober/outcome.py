@@ -3,6 +3,7 @@
 import errno
 from dataclasses import dataclass
 
+from infra.os_errors import words_of
 from schemas.base import Micros
 from schemas.probes import Failure, Phases
 
@@ -20,14 +21,15 @@ class Failed(Exception):
 
 def because(error: OSError, failure: Failure) -> Failed:
     """`failure` in words, or that it is ours."""
-    words = error.strerror or "no connection"
     match error:
         case ConnectionRefusedError():
             words = "connection refused"
         case ConnectionResetError():
             words = "connection reset"
+        case _:
+            words = words_of(error)
     answered = isinstance(error, ConnectionRefusedError | ConnectionResetError)
-    return Failed("ours" if error.errno in _OURS else failure, words.lower(), answered)
+    return Failed("ours" if error.errno in _OURS else failure, words, answered)
 
 
 @dataclass

@@ -152,12 +152,12 @@ def _must_be_allowed(target: Target, guard: Guard) -> None:
         if target.url:
             field = "url"
             guard.check_host(*host_and_port(target.url))
-        elif target.resolver:
-            field = "dns_resolver"
-            guard.check_host(*server_of(target.resolver, DNS_PORT))
         else:
             field = "host"
             guard.check_host(target.host, target.port or None)
+        if target.resolver:
+            field = "dns_resolver"
+            guard.check_host(*server_of(target.resolver, DNS_PORT))
     except TargetRefused as error:
         raise Fault(400, f"Field '{field}': {error}.") from None
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from infra.targets import public_or_empty
 from query_api.monitor_history import ResultRow
 from query_api.parts import MonitorHistoryReads, Parts
 from query_api.poppaping.answers import Fault, time
@@ -29,7 +30,8 @@ def result_object(row: ResultRow) -> dict[str, Any]:
         "response_time_ms": round(row.took / 1_000, 1),
         "status_code": row.status,
         "error": None if row.ok else f"{row.failure}: {row.detail}".removesuffix(": "),
-        "address": row.address or None,
+        # Those of private networks are for the operator, who finds them in the journal.
+        "address": public_or_empty(row.address) or None,
         "confirmation": row.confirm > 0,
         "in_maintenance": row.maintenance,
     }

@@ -269,8 +269,8 @@ async def test_who_is_refused_for_now_is_tried_again_and_nobody_else() -> None:
         await run.until(lambda: bool(run.reports))
         [report] = run.reports
         assert report.again == ("b@example.org",)
-        assert "450 4.2.0 greylisted" in report.error
-        assert "550 5.1.1 no such user" in report.error
+        assert "b@example.org: 450 4.2.0: the mailbox does not accept mail" in report.error
+        assert "c@example.org: 550 5.1.1: there is no such mailbox" in report.error
         await run.until(lambda: any(isinstance(one, Delivery) and one.due for _, one in run.view.items()))
         assert run.finished == []
         server.refuse = {}
@@ -288,13 +288,13 @@ async def test_some_refused_for_good_is_delivered_and_all_is_a_failure() -> None
         run.tell(n="t1")
         await run.until(lambda: bool(run.finished))
         assert (run.finished[0].outcome, run.finished[0].detail) == (
-            "delivered", "b@example.org: 550 5.1.1 no such user",
+            "delivered", "b@example.org: 550 5.1.1: there is no such mailbox",
         )  # fmt: skip
         run.mail_to("b@example.org")
         run.tell(n="t2")
         await run.until(lambda: len(run.reports) == 2)
     assert (run.reports[1].status, run.reports[1].again) == (None, ())
-    assert run.reports[1].error == "b@example.org: 550 5.1.1 no such user"
+    assert run.reports[1].error == "b@example.org: 550 5.1.1: there is no such mailbox"
     assert len(run.finished) == 1
 
 

@@ -647,7 +647,7 @@ async def test_dns() -> None:
         ]:
             names.asked.clear()
             result = await probed(connector, "dns", host=host)
-            assert (seen(result), result.detail, result.address) == (outcome, words, V4), result
+            assert (seen(result), result.detail, result.address) == (outcome, words, ""), result
             assert {kind for _, _, kind in names.asked} == {"A", "AAAA"}
             assert ("tcp" in {protocol for protocol, _, _ in names.asked}) is (host == "many.test")
 
@@ -666,8 +666,8 @@ EXPECTED: list[tuple[str, str, str, str]] = [  # host, record, expected, what is
     ("a.test", "", V4, "ok"),
     ("a.test", "", "0:0::1", "ok"),
     ("a.test", "AAAA", "::0001", "ok"),
-    ("a.test", "A", "127.0.0.2", "found 127.0.0.1, 127.0.0.9"),
-    ("a.test", "AAAA", V4, "found ::1"),
+    ("a.test", "A", "127.0.0.2", "found a private address"),
+    ("a.test", "AAAA", V4, "found a private address"),
     ("a.test", "MX", "", "ok"),
     ("a.test", "MX", "10 MAIL.a.test", "ok"),
     ("a.test", "MX", "10   mail.a.test.", "ok"),
@@ -684,7 +684,7 @@ EXPECTED: list[tuple[str, str, str, str]] = [  # host, record, expected, what is
     ("zone.test", "SOA", "ns1.zone.test. admin.zone.test. 7 2 3 4 5", "ok"),
     ("zone.test", "SOA", "ns1.zone.test. admin.zone.test. 8 2 3 4 5", "found ns1.zone.test admin.zone.test 7 2 3 4 5"),
     ("gone.test", "TXT", "x", "NXDOMAIN"),
-    ("private.test", "A", "10.0.0.1", "10.0.0.1 is a private or reserved address"),
+    ("private.test", "A", "10.0.0.1", "resolves to a private or reserved address"),
 ]
 
 

@@ -329,7 +329,7 @@ async def test_a_private_target_is_refused_before_a_connection_is_made(host: str
         ("http://127.1/", "the URL is not valid"),
         ("http://127.0.0.1./", "the URL is not valid"),
         ("http://" + "x" * 300 + ".example/", "the host name cannot be resolved"),
-        ("http://127.0.0.1:1/", "Connect call failed"),
+        ("http://127.0.0.1:1/", "connection refused"),
     ],
 )
 async def test_targets_that_cannot_be_reached_are_failures_like_any_other(url: str, error: str) -> None:

@@ -121,7 +121,7 @@ async def test_what_a_name_resolves_to_is_checked() -> None:
         resolver = SystemResolver([names.server])
         async with bench(resolver=resolver) as run:
             report = await run.attempt("http://both.test/")
-    assert report.error.startswith("both.test resolves to 10.0.0.1")
+    assert report.error.startswith("both.test resolves to a private or reserved address")
 
 
 async def test_names_that_change_are_dialled_as_they_were_checked() -> None:
@@ -135,7 +135,7 @@ async def test_names_that_change_are_dialled_as_they_were_checked() -> None:
         report = await run.attempt(url.replace("127.0.0.1", "changing.test"))
     # A and AAAA are two questions: either the first answer was dialled, or the second was seen and refused.
     assert (report.status, len(got.requests)) in ((200, 1), (None, 0))
-    assert report.status == 200 or "10.0.0.1" in report.error
+    assert report.status == 200 or "resolves to a private" in report.error
 
 
 async def test_the_mail_server_is_found_by_its_name_whatever_hangs() -> None:

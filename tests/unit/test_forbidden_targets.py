@@ -53,7 +53,7 @@ async def test_localhost_is_refused_and_pingfold_itself_whatever_is_allowed() ->
     answer = await pop(
         Harness(private_targets="127.0.0.0/8"), "POST", "/monitors", {"name": "m", "url": "http://127.0.0.1:8000/"}
     )
-    assert (answer.status_code, "Pingfold's own" in answer.text) == (400, True)
+    assert (answer.status_code, "closed to probes and webhooks" in answer.text) == (400, True)
 
 
 async def test_a_monitor_that_was_allowed_once_can_still_be_changed_otherwise() -> None:
@@ -80,3 +80,30 @@ async def test_a_webhook_to_such_an_address_is_refused_in_both_apis() -> None:
     assert (await pop(allowing, "POST", "/alert-channels", body)).status_code == 201
     assert (await allowing.client.post("/api/v3/channels/", json={"url": url})).status_code == 201
     must_be_refused(await pop(allowing, "POST", "/alert-channels", body | {"url": "http://10.1.2.3:81/"}), "'url'")
+
+
+@pytest.mark.parametrize("host", ["127.1", "0x7f000001", "2130706433", "0177.0.0.1", "127.0.0.1.", "1.1.1.1.1"])
+async def test_an_address_in_disguise_is_refused_by_every_api_whatever_is_allowed(host: str) -> None:
+    harness = Harness(private_targets="0.0.0.0/0,::/0")
+    url = f"https://{host}:8443/x"
+    monitor = await pop(harness, "POST", "/monitors", {"name": "m", "url": "https://example.org/"})
+    channel = await pop(
+        harness, "POST", "/alert-channels", {"channel_type": "webhook", "url": "https://hooks.example.org/"}
+    )
+    answers = [
+        await pop(harness, "POST", "/monitors", {"name": "m", "url": url}),
+        await pop(harness, "POST", "/monitors", {"name": "m", "type": "tcp", "host": host, "port": 443}),
+        await pop(harness, "POST", "/monitors", {"name": "m", "type": "tls", "host": host, "port": 443}),
+        await pop(harness, "POST", "/monitors", {"name": "m", "type": "icmp", "host": host}),
+        await pop(harness, "POST", "/monitors", {"name": "m", "type": "dns", "host": host}),
+        await pop(harness, "POST", "/monitors", {"name": "m", "type": "dns", "host": host, "dns_resolver": "1.1.1.1"}),
+        await pop(harness, "PATCH", f"/monitors/{monitor.json()['data']['id']}", {"url": url}),
+        await pop(harness, "POST", "/alert-channels", {"channel_type": "webhook", "url": url}),
+        await pop(harness, "PATCH", f"/alert-channels/{channel.json()['data']['id']}", {"url": url}),
+        await harness.client.post("/api/v3/channels/", json={"kind": "webhook", "url": url}),
+    ]
+    for answer in answers:
+        assert answer.status_code == 400, answer.text
+        assert f"'{host}' is no host name, nor an IP address in its usual form" in answer.text
+    resolver = {"name": "m", "type": "dns", "host": "example.org", "dns_resolver": host}
+    assert (await pop(harness, "POST", "/monitors", resolver)).status_code == 400
