@@ -40,7 +40,7 @@ def create_app(parts: Parts) -> FastAPI:
     app.state.forwarded = Forwarded(parts.settings.trusted_proxies)
     app.state.freshness = Freshness(parts.states, parts.states_replica, parts.partitions, parts.clock, parts.source)
     app.state.uptimes = poppaping.RecentUptimes(parts)
-    app.state.tests = poppaping.Allowance(parts.settings.test_sends_per_hour)
+    app.state.tests = poppaping.HourlySendLimiter(parts.settings.test_sends_per_hour)
     forms: dict[Callable[[str], bool], refusals.ErrorForm] = {poppaping.speaks: poppaping.fault_answer}
     refusals.install(app, forms)
     app.add_exception_handler(poppaping.Fault, poppaping.on_fault)

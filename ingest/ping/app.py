@@ -27,10 +27,10 @@ from infra.log.sink import NotStored
 from infra.settings import Settings
 from ingest.clock import Clock
 from ingest.needs import Freshness, Log, Verdicts
-from ingest.ping.allowance import DAY, HOUR, Allowance
 from ingest.ping.answers import Answer, Answers, Receive, Scope, Send
 from ingest.ping.limiter import Limiter
 from ingest.ping.public_url import PROOF_HEADER, synthetic_name
+from ingest.ping.quota import DAY, HOUR, CalendarQuota
 from ingest.ping.request import LIMITS, Bodies, End, Events, Headers, Limits, has_body
 from ingest.ping.source import Source
 from ingest.ping.urls import Target, parse
@@ -90,8 +90,8 @@ class PingApp:
         self._bodies = Bodies(settings.body_limit, limits)
         self._events = Events(settings.trusted_proxies)
         self._limiter, self._logs = Limiter(settings.pings_per_minute), Limiter(settings.logs_per_minute)
-        self._bytes = Allowance(settings.bytes_per_day, DAY)
-        self._new_checks = Allowance(settings.new_checks_per_hour, HOUR)
+        self._bytes = CalendarQuota(settings.bytes_per_day, DAY)
+        self._new_checks = CalendarQuota(settings.new_checks_per_hour, HOUR)
         self._making: dict[tuple[str, str], _Making] = {}
 
     @property

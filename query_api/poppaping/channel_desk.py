@@ -13,9 +13,9 @@ from infra.log.partitioner import partition_of
 from infra.log.sink import NotStored
 from query_api.channel_fields import blocked_addresses
 from query_api.parts import Parts, parts_of
-from query_api.poppaping.allowance import Allowance
 from query_api.poppaping.answers import Fault, time
 from query_api.poppaping.desk import VISIBLE_WITHIN, Desk
+from query_api.poppaping.send_limiter import HourlySendLimiter
 from query_api.poppaping.uptimes import RecentUptimes
 from schemas.base import encode
 from schemas.definitions import ApiKey, Channel
@@ -30,7 +30,7 @@ MOST_ASKED_FOR = 9_000
 class ChannelDesk(Desk):
     """tests: how many tests may still be sent."""
 
-    def __init__(self, request: Request, parts: Parts, uptimes: RecentUptimes, tests: Allowance) -> None:
+    def __init__(self, request: Request, parts: Parts, uptimes: RecentUptimes, tests: HourlySendLimiter) -> None:
         super().__init__(request, parts, uptimes)
         self.tests = tests
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from query_api.poppaping.allowance import HOUR, Allowance
 from query_api.poppaping.answers import Fault
+from query_api.poppaping.send_limiter import HOUR, HourlySendLimiter
 from schemas.base import SECOND, encode
 from schemas.deliveries import DeliveryRequested
 from schemas.ids import derived_id
@@ -80,13 +80,13 @@ async def test_no_limit_is_no_limit() -> None:
 
 
 def test_projects_are_counted_apart_and_forgotten() -> None:
-    allowance = Allowance(1)
-    allowance.take("nothing", 0, 0)
+    limiter = HourlySendLimiter(1)
+    limiter.take("nothing", 0, 0)
     for number in range(3_000):
-        allowance.take(f"p{number}", number * SECOND)
+        limiter.take(f"p{number}", number * SECOND)
     with pytest.raises(Fault):
-        allowance.take("p2999", 3_000 * SECOND)
-    assert allowance.left("p2999", 3_000 * SECOND) == 0
-    allowance.take("late", 3_000 * SECOND + 2 * HOUR)
-    assert list(allowance._sent) == ["late"]
-    allowance.take("late", 1_000 * SECOND)  # a clock that was set back
+        limiter.take("p2999", 3_000 * SECOND)
+    assert limiter.left("p2999", 3_000 * SECOND) == 0
+    limiter.take("late", 3_000 * SECOND + 2 * HOUR)
+    assert list(limiter._sent) == ["late"]
+    limiter.take("late", 1_000 * SECOND)  # a clock that was set back

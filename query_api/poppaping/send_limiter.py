@@ -1,4 +1,4 @@
-"""How many tests a project may have sent: a sliding window of an hour, in each web process.
+"""The rate limit of test sends: so many of a project in any hour (a sliding window), in each web process.
 
 A test reaches people who have not asked for it, as often as whoever holds a key likes; so does a test that is sent
 again. What has really happened is not counted. Projects without a recent test are forgotten.
@@ -14,8 +14,8 @@ HOUR: Micros = 3_600 * SECOND
 _FORGET_BEYOND = 1_000
 
 
-class Allowance:
-    """`most`: tests in an hour of a project; 0: as many as it likes."""
+class HourlySendLimiter:
+    """At most `most` test sends of each project in any 60 minutes; 0 is no limit."""
 
     def __init__(self, most: int) -> None:
         self._most = most

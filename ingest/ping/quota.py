@@ -1,4 +1,4 @@
-"""What one project may have written in a day, and how many checks its pings may make in an hour, in one process.
+"""Quotas of a project: bytes of ping bodies in a day, checks made by pings in an hour, in one process.
 
 Both are there so that one who sends without end fills nobody's disk. A status signal is never refused for them: over
 the bytes of a day it is kept without its body. Memory is bounded by the projects that sent in the day.
@@ -10,8 +10,8 @@ HOUR: Micros = 3_600 * SECOND
 DAY: Micros = 24 * HOUR
 
 
-class Allowance:
-    """`most` units for each project in a `span` (UTC); 0 is no limit."""
+class CalendarQuota:
+    """At most `most` units of each project in each calendar day or hour (`span`, UTC); 0 is no limit."""
 
     def __init__(self, most: int, span: Micros) -> None:
         self._most, self._span = most, span
