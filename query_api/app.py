@@ -61,6 +61,6 @@ def create_app(parts: Parts) -> FastAPI:
     app.add_middleware(partial(WritesNeedRoom, disk=disk, forms=forms))
     app.add_middleware(partial(Verbs, routes=routes, prefixes=healthchecks.PREFIXES, exposed=STALE_HEADER))
     plan = poppaping.PLANS[parts.settings.plan]
-    app.add_middleware(partial(poppaping.RateLimits, most=plan.requests, now=parts.clock.now, speaks=poppaping.speaks))
+    app.add_middleware(partial(poppaping.RateLimits, parts=parts, most=plan.requests, speaks=poppaping.speaks))
     app.add_middleware(SafeHeaders)
     return app

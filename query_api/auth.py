@@ -13,6 +13,7 @@ from fastapi.security import APIKeyHeader
 from query_api.keys import NoSuchKey, NotKnownNow, find_key
 from query_api.parts import parts_of
 from query_api.refusals import Refusal, Unavailable
+from query_api.wrong_keys import TooManyWrongKeys
 
 # Keys of Healthchecks have this length, and so do ours; any other text is no key at all.
 _KEY_LENGTH = 32
@@ -71,11 +72,13 @@ async def reader(request: Request, header: Header) -> Caller:
     if not isinstance(text, str) or len(text) != _KEY_LENGTH:
         raise Refusal(401, "missing api key")
     try:
-        key = await find_key(parts_of(request), text, ("healthchecks", "healthchecks-readonly"))
+        key = await find_key(parts_of(request), request.scope, text, ("healthchecks", "healthchecks-readonly"))
     except NoSuchKey:
         raise Refusal(401, "wrong api key") from None
     except NotKnownNow:
         raise Unavailable("the key cannot be looked up now") from None
+    except TooManyWrongKeys as brake:
+        raise Refusal(429, str(brake), {"Retry-After": str(brake.seconds)}) from None
     return Caller(key.project, key.kind == "healthchecks-readonly", key.id)
 
 

@@ -18,6 +18,7 @@ from query_api.keys import NoSuchKey, NotKnownNow, find_key, known_key
 from query_api.parts import Parts
 from query_api.poppaping.auth import key_text
 from query_api.refusals import ErrorForm, error_answer
+from query_api.wrong_keys import TooManyWrongKeys
 from schemas.definitions import KeyKind
 
 
@@ -61,7 +62,7 @@ class BodiesInBounds:
             await self._app(scope, receive, send)
             return
         try:
-            message = await self._read(headers, int(length), receive)
+            message = await self._read(scope, headers, int(length), receive)
         except _Refused as refused:
             more = {"Retry-After": "1"} if refused.retry else {}
             if b"expect" in headers:  # the client may leave the body out, or send it: what comes next is not clear
@@ -81,10 +82,10 @@ class BodiesInBounds:
 
         await self._app(scope, giving, send)
 
-    async def _read(self, headers: Mapping[bytes, bytes], length: int, receive: Receive) -> Message:
+    async def _read(self, scope: Scope, headers: Mapping[bytes, bytes], length: int, receive: Receive) -> Message:
         key = _key_of(headers)
         chunked = b"transfer-encoding" in headers
-        known = (chunked or length > self._limits.strangers) and await self._is_known(key)
+        known = (chunked or length > self._limits.strangers) and await self._is_known(scope, key)
         most = self._limits.known if known else self._limits.strangers
         if length > most:
             raise _too_large(known)
@@ -124,11 +125,11 @@ class BodiesInBounds:
             if not self._held[whose]:
                 del self._held[whose]
 
-    async def _is_known(self, key: str) -> bool:
+    async def _is_known(self, scope: Scope, key: str) -> bool:
         """Whether there is such a key, whatever it opens; a key made a moment ago elsewhere is waited for."""
         try:
-            await find_key(self._parts, key, get_args(KeyKind))
-        except NoSuchKey:
+            await find_key(self._parts, scope, key, get_args(KeyKind))
+        except (NoSuchKey, TooManyWrongKeys):
             return False
         except NotKnownNow:
             raise _Refused(503, "the key cannot be looked up now", retry=True) from None

@@ -10,6 +10,8 @@ directory. A process that is cut off from Kafka reads it when it is back; until 
 
 from collections.abc import Container
 
+from starlette.types import Scope
+
 from infra.secrets import hash_api_key
 from query_api.parts import Parts
 from schemas.definitions import ApiKey, KeyKind
@@ -39,15 +41,19 @@ def known_key(parts: Parts, text: str) -> ApiKey | None:
     return parts.directory.api_key(hash_api_key(text)) if 0 < len(text) <= LONGEST_KEY else None
 
 
-async def find_key(parts: Parts, text: str, kinds: Container[KeyKind]) -> ApiKey:
-    """The key that `text` is. Raises `NoSuchKey`, `KeyExpired`, `NotKnownNow`."""
+async def find_key(parts: Parts, scope: Scope, text: str, kinds: Container[KeyKind]) -> ApiKey:
+    """The key that `text` is, which a request shows. Raises `NoSuchKey`, `KeyExpired`, `NotKnownNow`, and
+    `TooManyWrongKeys` when its address has shown too many that are none."""
     if not 0 < len(text) <= LONGEST_KEY:
         raise NoSuchKey
     key = known_key(parts, text)
     if key is None:
+        parts.wrong_keys.must_wait(scope)
         if not await parts.definitions_replica.caught_up(LOOK):
             raise NotKnownNow
         key = known_key(parts, text)
+        if key is None:
+            parts.wrong_keys.count(scope)
     if key is None or key.kind not in kinds:
         raise NoSuchKey
     now = parts.clock.now()

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Annotated, Protocol
 
 from fastapi import Depends, Request
@@ -9,6 +10,7 @@ from fastapi import Depends, Request
 from infra.confirmation_links import ConfirmationLinks
 from infra.directory import Directory
 from infra.disk import Disk
+from infra.forwarded import Forwarded
 from infra.secrets import Decrypts
 from infra.settings import Settings
 from infra.targets import Guard
@@ -22,6 +24,7 @@ from query_api.monitor_history import Counts, IncidentRow, Observed, ResultRow, 
 from query_api.page_history import DayRow, EndedIncident
 from query_api.password_pool import PasswordPool
 from query_api.states import States
+from query_api.wrong_keys import WrongKeys
 from schemas.base import Micros
 from schemas.check_states import CheckState
 from schemas.monitor_states import MonitorState
@@ -162,6 +165,11 @@ class Parts:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "key_uses", KeyUses(self.sink))
+
+    @cached_property
+    def wrong_keys(self) -> WrongKeys:
+        """The brake on wrong API keys, for all APIs of this process."""
+        return WrongKeys(Forwarded(self.settings.trusted_proxies))
 
 
 def parts_of(request: Request) -> Parts:

@@ -14,7 +14,6 @@ import secrets
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
 from math import ceil
 from typing import TypeVar
 
@@ -24,6 +23,7 @@ from prometheus_client import Counter
 
 from infra.forwarded import Forwarded, customer_of
 from infra.passwords import is_password
+from query_api.budgets import Budget, Budgets
 from query_api.password_pool import PasswordPool
 from query_api.refusals import Refusal
 
@@ -33,57 +33,14 @@ K = TypeVar("K")
 
 _MOST_REMEMBERED = 1_000
 _MOST_KNOWN_AT_ONE = 100
-_MOST_BUDGETS = 20_000
 # A wrong password is logged, then no other of the same door for so long; the counter has them all.
 _LOG_SECONDS = 10.0
 
 _WRONG = Counter("pingfold_wrong_passwords_total", "Wrong passwords shown, and refused unseen", ["door", "outcome"])
 
 
-@dataclass(frozen=True)
-class Budget:
-    """So many wrong passwords at once, and one more every `seconds`."""
-
-    most: int
-    seconds: float
-
-
 OF_PEER = Budget(10, 30.0)
 OF_THING = Budget(100, 2.0)
-
-
-class Budgets:
-    """What is spent, by key: at most `_MOST_BUDGETS`, those that were touched longest ago forgotten first."""
-
-    def __init__(self, budget: Budget, monotonic: Callable[[], float]) -> None:
-        self._budget, self._monotonic = budget, monotonic
-        self._spent: OrderedDict[str, tuple[float, float]] = OrderedDict()
-
-    def wait(self, key: str) -> float:
-        """Seconds until one more may be shown; 0 at once."""
-        return max(0.0, self._spent_now(key) - self._budget.most + 1) * self._budget.seconds
-
-    def spend(self, key: str) -> None:
-        """One is shown."""
-        self._spent[key] = (min(float(self._budget.most), self._spent_now(key) + 1), self._monotonic())
-        self._spent.move_to_end(key)
-        if len(self._spent) > _MOST_BUDGETS:
-            self._spent.popitem(last=False)
-
-    def give_back(self, key: str) -> None:
-        """One that was spent was not needed."""
-        if (spent := self._spent_now(key)) > 1:
-            self._spent[key] = (spent - 1, self._monotonic())
-        else:
-            self._spent.pop(key, None)
-
-    def forgive(self, key: str) -> None:
-        """The right one was shown."""
-        self._spent.pop(key, None)
-
-    def _spent_now(self, key: str) -> float:
-        spent, at = self._spent.get(key, (0.0, 0.0))
-        return max(0.0, spent - (self._monotonic() - at) / self._budget.seconds)
 
 
 class Guesses:

@@ -14,6 +14,7 @@ from query_api.auth import BODY_LIMIT
 from query_api.keys import LONGEST_KEY, KeyExpired, NoSuchKey, NotKnownNow, find_key
 from query_api.parts import parts_of
 from query_api.poppaping.answers import Fault
+from query_api.wrong_keys import TooManyWrongKeys
 from schemas.definitions import ApiKey, KeyScope
 
 
@@ -33,13 +34,15 @@ async def caller(request: Request) -> ApiKey:
     if not text or len(text) > LONGEST_KEY:
         raise Fault(401, "Missing API key. Pass it as 'Authorization: Bearer KEY' or 'X-API-Key: KEY'.")
     try:
-        return await find_key(parts, text, ("poppaping",))
+        return await find_key(parts, request.scope, text, ("poppaping",))
     except KeyExpired:
         raise Fault(401, "API key has expired.", "key_expired") from None
     except NoSuchKey:
         raise Fault(401, "Invalid API key.") from None
     except NotKnownNow:
         raise Fault(503, "The key cannot be looked up now.", headers={"Retry-After": "1"}) from None
+    except TooManyWrongKeys as brake:
+        raise Fault(429, f"{str(brake).capitalize()}.", headers={"Retry-After": str(brake.seconds)}) from None
 
 
 class _Key(SecurityBase):

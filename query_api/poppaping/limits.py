@@ -1,43 +1,47 @@
-"""Requests per minute: a sliding window of 60 s for each key in each process, told on every answer.
+"""Requests per minute: a sliding window of 60 s for each caller in each process, told on every answer.
 
-An ASGI layer around the application, so that refusals of every kind carry the headers, too. A key that is shown is
-counted whether or not it is valid; requests without one share a window. Windows without a recent request are dropped,
-and there are never more than `_MOST_WINDOWS`.
+An ASGI layer around the application, so that refusals of every kind carry the headers, too. A caller is a key of a
+project, wherever it is shown from. Requests without a key, and with what is none, count for the address that they come
+from (of IPv6 the /64 that one customer has): ever new keys are no new callers, and use up nobody's window but their
+own. Windows without a recent request are dropped, and of addresses there are never more than `MOST_ADDRESSES`.
 """
 
 import math
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable
-from hashlib import sha256
 
 import msgspec
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from query_api.keys import known_key
+from query_api.parts import Parts
 from query_api.poppaping.auth import key_text
 from schemas.base import SECOND, Micros
 
 WINDOW: Micros = 60 * SECOND
 # What is told where nothing is limited: clients compute with it.
 UNLIMITED = 1_000_000
-_MOST_WINDOWS = 10_000
-# Longer than any key of ours; what is longer is kept as a digest.
-_LONGEST_KEY = 200
+MOST_ADDRESSES = 10_000
+# Windows of keys are looked through for old ones when there are twice as many as were left the last time.
+_FEW_KEYS = 1_000
+
+_Window = deque[Micros]
 
 
 class RateLimits:
     """`most`: requests in a window, None without limit. `speaks`: whether a path is of this API."""
 
-    def __init__(
-        self, app: ASGIApp, most: int | None, now: Callable[[], Micros], speaks: Callable[[str], bool]
-    ) -> None:
-        self._app, self._most, self._now, self._speaks = app, most, now, speaks
-        self._windows: dict[str, deque[Micros]] = {}
+    def __init__(self, app: ASGIApp, parts: Parts, most: int | None, speaks: Callable[[str], bool]) -> None:
+        self._app, self._parts, self._most, self._speaks = app, parts, most, speaks
+        self._of_keys: dict[str, _Window] = {}
+        self._look_at = _FEW_KEYS
+        self._of_addresses: OrderedDict[str, _Window] = OrderedDict()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or not self._speaks(scope["path"]):
             await self._app(scope, receive, send)
             return
-        now = self._now()
+        now = self._parts.clock.now()
         window = self._window(scope, now)
         most = UNLIMITED if self._most is None else self._most
         refused = self._most is not None and len(window) >= most
@@ -60,21 +64,37 @@ class RateLimits:
 
         await self._app(scope, receive, sending)
 
-    def _window(self, scope: Scope, now: Micros) -> deque[Micros]:
+    def _window(self, scope: Scope, now: Micros) -> _Window:
         if self._most is None:
             return deque()
         shown = {name: value.decode("latin-1") for name, value in scope["headers"]}
-        key = key_text(shown.get(b"authorization"), shown.get(b"x-api-key")) or ""
-        if len(key) > _LONGEST_KEY:
-            key = sha256(key.encode()).hexdigest()
-        if key not in self._windows and len(self._windows) >= _MOST_WINDOWS:
-            recent = [(one, kept) for one, kept in self._windows.items() if kept and now - kept[-1] < WINDOW]
-            # Whoever shows ever new keys makes room for them: the windows that were begun first begin anew.
-            self._windows = dict(recent[-(_MOST_WINDOWS // 2) :])
-        window = self._windows.setdefault(key, deque())
-        while window and not 0 <= now - window[0] < WINDOW:
-            window.popleft()
+        key = known_key(self._parts, key_text(shown.get(b"authorization"), shown.get(b"x-api-key")) or "")
+        window = self._of_address(self._parts.wrong_keys.caller(scope)) if key is None else self._of_key(key.id, now)
+        _forget(window, now)
         return window
+
+    def _of_key(self, id: str, now: Micros) -> _Window:
+        if id not in self._of_keys and len(self._of_keys) >= self._look_at:
+            self._of_keys = {one: window for one, window in self._of_keys.items() if _is_recent(window, now)}
+            self._look_at = max(_FEW_KEYS, 2 * len(self._of_keys))
+        return self._of_keys.setdefault(id, deque())
+
+    def _of_address(self, address: str) -> _Window:
+        window = self._of_addresses.setdefault(address, deque())
+        self._of_addresses.move_to_end(address)
+        if len(self._of_addresses) > MOST_ADDRESSES:
+            self._of_addresses.popitem(last=False)
+        return window
+
+
+def _is_recent(window: _Window, now: Micros) -> bool:
+    return bool(window) and 0 <= now - window[-1] < WINDOW
+
+
+def _forget(window: _Window, now: Micros) -> None:
+    """Drop what is no longer in the window; a stamp that lies ahead is of a clock that was set back since."""
+    while window and not 0 <= now - window[0] < WINDOW:
+        window.popleft()
 
 
 async def _refuse(send: Send, headers: list[tuple[bytes, bytes]], seconds: int) -> None:

@@ -14,8 +14,8 @@ from structlog.testing import capture_logs
 from infra.forwarded import Forwarded
 from infra.passwords import hash_password
 from infra.settings import Settings
-from query_api.pages import guessing
-from query_api.pages.guessing import OF_PEER, OF_THING, Budget, Budgets, Guesses, Hashes
+from query_api.budgets import Budget, Budgets
+from query_api.pages.guessing import OF_PEER, OF_THING, Guesses, Hashes
 from query_api.pages.page_password import Doorkeeper, shown_password
 from query_api.password_pool import PasswordPool
 from query_api.refusals import Refusal
@@ -171,13 +171,12 @@ def test_one_customer_of_ipv6_is_one_peer() -> None:
     guesses.begin("page", asked("2001:db8:0:1::1"))
 
 
-def test_budgets_are_bounded_and_fill_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(guessing, "_MOST_BUDGETS", 100)
+def test_budgets_are_bounded_and_fill_up() -> None:
     clock = Moving()
-    budgets = Budgets(Budget(3, 10.0), clock)
+    budgets = Budgets(Budget(3, 10.0), clock, 100)
     for number in range(1_000):
         budgets.spend(str(number))
-    assert len(budgets._spent) == 100
+    assert len(budgets) == 100
     for _ in range(50):
         budgets.spend("a")
     assert budgets.wait("a") == 10.0

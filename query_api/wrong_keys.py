@@ -1,0 +1,64 @@
+"""How many wrong API keys an address may show, whatever they are.
+
+Ever new keys are no new callers: what no key of a project is counts for the address that shows it (of IPv6 the /64 that
+one customer has). Beyond its budget a wrong key is refused without a look at Kafka, which is what one costs. A key that
+this process knows is neither counted nor refused: keys have 120 random bits and more, so nobody guesses one, and the
+brake need lock nobody out.
+"""
+
+import time
+from collections.abc import Callable
+from math import ceil
+
+import structlog
+from prometheus_client import Counter
+from starlette.types import Scope
+
+from infra.forwarded import Forwarded, customer_of
+from query_api.budgets import Budget, Budgets
+
+log = structlog.get_logger(__name__)
+
+OF_ADDRESS = Budget(100, 1.0)
+# A wrong key is logged, then no other for so long; the counter has them all.
+_LOG_SECONDS = 10.0
+
+_WRONG = Counter("pingfold_wrong_api_keys_total", "Wrong API keys shown, and refused unseen.", ["outcome"])
+
+
+class TooManyWrongKeys(Exception):
+    """The address has shown so many that the next one has to wait; `seconds` for how long."""
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__(f"too many wrong API keys from your address; try again in {seconds} s")
+        self.seconds = seconds
+
+
+class WrongKeys:
+    """The brake of one process."""
+
+    def __init__(self, forwarded: Forwarded, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._forwarded, self._monotonic = forwarded, monotonic
+        self._budgets = Budgets(OF_ADDRESS, monotonic)
+        self._logged_at = float("-inf")
+
+    def must_wait(self, scope: Scope) -> None:
+        """Raises `TooManyWrongKeys` when the budget of the address is spent."""
+        seconds = ceil(self._budgets.wait(self.caller(scope)))
+        if seconds > 0:
+            _WRONG.labels("refused").inc()
+            raise TooManyWrongKeys(seconds)
+
+    def count(self, scope: Scope) -> None:
+        """A wrong key was shown."""
+        caller = self.caller(scope)
+        self._budgets.spend(caller)
+        _WRONG.labels("wrong").inc()
+        if self._monotonic() - self._logged_at >= _LOG_SECONDS:
+            self._logged_at = self._monotonic()
+            log.warning("key.wrong", address=caller)
+
+    def caller(self, scope: Scope) -> str:
+        """Whom a request is counted for when it shows no key that is known: an address, or a network of IPv6."""
+        client = self._forwarded.client((scope.get("client") or ("", 0))[0], scope["headers"])
+        return customer_of(client) or client
