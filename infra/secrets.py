@@ -27,6 +27,7 @@ from schemas.ids import new_id
 
 KEY_FILE = "secret.key"
 _NONCE_BYTES = 12
+_OR_SET = "or set PINGFOLD_SECRET_KEY"
 
 # So many random characters of a key are kept readable, for people to tell their keys apart.
 _SHOWN = 4
@@ -123,13 +124,15 @@ class Vault:
         if settings.secret_key:
             return cls(_key_bytes(settings.secret_key, "PINGFOLD_SECRET_KEY"), "PINGFOLD_SECRET_KEY")
         path = settings.data / KEY_FILE
-        if not path.exists():
-            write_once(path, urlsafe_b64encode(secrets.token_bytes(KEY_BYTES)) + b"\n")
         try:
+            if not path.exists():
+                write_once(path, urlsafe_b64encode(secrets.token_bytes(KEY_BYTES)) + b"\n")
             text = path.read_text(encoding="ascii")
-        except (OSError, UnicodeDecodeError) as error:
-            raise SecretError(f"{path} cannot be read: {type(error).__name__}") from error
-        return cls(_key_bytes(text, str(path)), str(path))
+        except OSError as error:
+            raise SecretError(f"{path} cannot be read or made ({error.strerror}): mend that, {_OR_SET}") from error
+        except UnicodeDecodeError:
+            text = ""
+        return cls(_key_bytes(text, str(path), f": put the former key back, {_OR_SET}"), str(path))
 
     def strangers(self, stored: Iterable[str]) -> str:
         """What is wrong when any of the stored secrets was encrypted with another key; empty when none was."""
@@ -179,8 +182,8 @@ class Vault:
         raise SecretError(f"a stored secret is damaged, or was moved here from elsewhere (key from {self._source})")
 
 
-def _key_bytes(text: str, source: str) -> bytes:
+def _key_bytes(text: str, source: str, do: str = "") -> bytes:
     try:
         return key_bytes(text)
     except ValueError as error:
-        raise SecretError(f"{source} is not a key: {error}") from None
+        raise SecretError(f"{source} is not a key: {error}{do}") from None

@@ -33,7 +33,7 @@ _MOST = 16_384
 
 async def serve_prober(settings: Settings, region: str, slot: str, stop: Stop) -> None:
     """Probe until `stop` is set."""
-    bootstrap = kafka_of(settings)
+    bootstrap, decrypt = kafka_of(settings), Vault.open(settings).decrypt
     await Waiting(bootstrap).partitions()
     async with contextlib.AsyncExitStack() as stack:
         sink = Sink(bootstrap)
@@ -42,7 +42,6 @@ async def serve_prober(settings: Settings, region: str, slot: str, stop: Stop) -
         connector = Connector(guard, Names(settings.resolvers))
         stack.push_async_callback(connector.close)
         domains = await _domains(settings, guard, stack)
-        decrypt = Vault.open(settings).decrypt
         disk, most = Disk(settings, "nothing is probed"), connections(_MOST)
         clock = Clock(settings)
         controls = control_targets(settings.control_targets, settings.resolvers, connector.echoes)

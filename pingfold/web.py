@@ -62,8 +62,9 @@ log = structlog.get_logger(__name__)
 
 async def serve(settings: Settings, listener: socket.socket, slot: str, pings: bool, api: bool, stop: Stop) -> None:
     """Serve on `listener` until `stop` is set. While Kafka is away at the start, everything is answered 503."""
+    # Keys that cannot be read are told before Kafka is waited for.
+    key, vault = metrics_key(settings), Vault.open(settings)
     async with contextlib.AsyncExitStack() as stack:
-        key = metrics_key(settings)
         door = Door(Clock(settings), {"instance": settings.instance} if settings.instance else {}, key)
         room = _room(settings, door.refuse)
         serving: list[asyncio.Task[None]] = []
@@ -75,7 +76,7 @@ async def serve(settings: Settings, listener: socket.socket, slot: str, pings: b
                 stack.callback(serving[0].cancel)
 
         followed = await follow_when_there(stack, settings, slot, open_door)
-        app, source = await _application(stack, settings, followed, slot, pings, api, key, door)
+        app, source = await _application(stack, settings, followed, slot, pings, api, key, vault, door)
         if source is not None:
             await _begin(source, open_door)
             stack.push_async_callback(source.close)
@@ -107,6 +108,7 @@ async def _application(
     pings: bool,
     api: bool,
     key: str,
+    vault: Vault,
     door: Door,
 ) -> tuple[Any, Source | None]:
     """What answers, and the source of pings, which has still to begin."""
@@ -116,7 +118,7 @@ async def _application(
         door.tell(partial(source.refuse, None))
     clickhouse = ClickHouse(Address.parse(clickhouse_of(settings)))
     stack.push_async_callback(clickhouse.close)
-    vault, disk = Vault.open(settings), Disk(settings)
+    disk = Disk(settings)
     readiness = _readiness(settings, followed, clickhouse, vault, disk, source)
     looking = vital(readiness.keep_looking(), name="readiness")
     stack.callback(looking.cancel)

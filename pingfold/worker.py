@@ -27,7 +27,7 @@ from schemas.topics import DELIVERIES
 
 def work(settings: Settings, slot: str) -> None:
     """Run until SIGTERM or SIGINT."""
-    bootstrap = kafka_of(settings)
+    bootstrap, vault = kafka_of(settings), Vault.open(settings)
     watching: list[asyncio.Task[None]] = []  # a task that nobody holds may be collected
 
     def followers() -> Mapping[str, Follower]:
@@ -40,7 +40,6 @@ def work(settings: Settings, slot: str) -> None:
 
         resolver = SystemResolver()
         client = WebhookClient(guard_of(settings), resolver=resolver)
-        vault = Vault.open(settings)
         mail = MailClient(settings, resolver, links=confirmation_links(vault))
         decrypt, ceiling = vault.decrypt, connections(CEILING)
         sender = Sender(

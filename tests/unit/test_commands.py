@@ -1,6 +1,8 @@
 """Commands at everyday mistakes: one line that says what to do, exit status 1, and no traceback."""
 
+import os
 import socket
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -164,3 +166,45 @@ def test_channels_say_which_of_their_addresses_nobody_has_confirmed(
     talk.request_confirmation("c")
     assert "ops@example.org" in capsys.readouterr().out
     assert asked[-1] == ("POST", "/api/v3/channels/c/confirmation")
+
+
+def test_a_key_that_cannot_be_read_ends_commands_before_kafka_is_waited_for(
+    run: Run, tmp_path: Path, dead_port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pingfold.operate.answering_kafka_of", lambda _: "127.0.0.1:1")
+    key = tmp_path / "secret.key"
+    for spoil in (lambda: key.write_text("short\n"), lambda: key.write_bytes(b"\xff\xfe"), lambda: _folder(key)):
+        spoil()
+        for command in (("worker",), ("project", "create", "Backups")):
+            told = run(*command)
+            assert str(key) in told
+            assert "PINGFOLD_SECRET_KEY" in told
+            assert "\n" not in told
+
+
+def _folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+@pytest.mark.parametrize("role", ["web", "prober", "up"])
+def test_roles_say_so_too_in_one_line_with_status_1(tmp_path: Path, dead_port: int, role: str) -> None:
+    """They end their process themselves, so each has one of its own; `ingest` and `api` start as `web` does."""
+    (tmp_path / "secret.key").write_text("no key at all\n")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("PINGFOLD_", "KAFKA_"))}
+    servers = (
+        {} if role == "up" else {"KAFKA_BOOTSTRAP_SERVERS": f"127.0.0.1:{dead_port}", "CLICKHOUSE_URL": "http://x"}
+    )
+    ended = subprocess.run(
+        [sys.executable, "-m", "pingfold", role],
+        env=environment | servers | {"PINGFOLD_DATA": str(tmp_path), "PINGFOLD_PORT": str(port)},
+        capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert ended.returncode == 1, ended
+    said = ended.stdout + ended.stderr
+    assert f"{tmp_path}/secret.key is not a key" in said
+    assert "Traceback" not in said
+    assert "no key at all" not in said
