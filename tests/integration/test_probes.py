@@ -727,7 +727,7 @@ async def test_a_resolver_that_is_named_is_a_target_like_others() -> None:
         named.asked.clear()
         for guarded, resolver, timeout, failure, words in [
             (connector, nobody, 5, "connect", "the resolver cannot be reached: connection refused"),
-            (connector, "10.0.0.1", 5, "refused target", "10.0.0.1 is a private"),
+            (connector, "10.0.0.1", 5, "refused target", "a private or reserved"),
             (connector, "[::ffff:10.0.0.1]:53", 5, "refused target", "private"),
             (connector, "resolver.test", 5, "refused target", "not the address of a resolver"),
             (strict, listening, 5, "refused target", "private"),
