@@ -18,8 +18,8 @@ from jinja2 import Environment, PackageLoader
 from infra.confirmation_links import PATH
 from infra.decisions import NoVerdict
 from query_api.actors import by_link
+from query_api.budgets import Budget, Budgets
 from query_api.keys import LOOK
-from query_api.pages.guessing import Budget, Budgets
 from query_api.parts import Parts
 from query_api.table import include
 from schemas.actors import Actor

@@ -15,6 +15,7 @@ from infra.forwarded import Forwarded
 from infra.passwords import hash_password
 from infra.settings import Settings
 from query_api.budgets import Budget, Budgets
+from query_api.pages import guessing
 from query_api.pages.guessing import OF_PEER, OF_THING, Guesses, Hashes
 from query_api.pages.page_password import Doorkeeper, shown_password
 from query_api.password_pool import PasswordPool

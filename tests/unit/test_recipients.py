@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from infra.confirmation_links import PATH
-from query_api.pages.guessing import Budget, Budgets
+from query_api.budgets import Budget, Budgets
 from schemas.base import SECOND, encode
 from schemas.definitions import Channel
 from schemas.deliveries import DeliveryAttempted, DeliveryRequested, Endpoint
