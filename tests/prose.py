@@ -11,7 +11,7 @@ from tests.source_tree import BESIDE, PACKAGES, ROOT
 FOLDERS = (*PACKAGES, *BESIDE, "docs", ".ci")
 SUFFIXES = {".py", ".md", ".sql", ".yml", ".yaml", ".xml", ".properties", ".html", ".txt", ".toml", ".sh", ".svg"}
 # The text of a migration that was applied never changes, its comments neither.
-_FROZEN = "infra/migrations/"
+_FROZEN = re.compile(r"/\d{4}_\w+\.sql$")
 _STRING = r'"""(?:[^\\]|\\.)*?"""|\'\'\'(?:[^\\]|\\.)*?\'\'\'|"(?:[^"\\\n]|\\.)*"|\'(?:[^\'\\\n]|\\.)*\''
 _TOKEN = re.compile(rf"(?P<string>[rRbBfF]{{0,2}}(?:{_STRING}))|(?P<comment>\#[^\n]*)", re.DOTALL)
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -124,7 +124,7 @@ def repository() -> Tree:
 
 def _is_read(name: str) -> bool:
     is_text = PurePosixPath(name).suffix in SUFFIXES or name == "Makefile" or name.startswith(".ci/")
-    return is_text and not name.startswith(_FROZEN)
+    return is_text and _FROZEN.search(name) is None
 
 
 def prose_of(path: str, source: str) -> Iterator[Prose]:

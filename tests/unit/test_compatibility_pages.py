@@ -1,0 +1,77 @@
+"""The pages in docs/compatibility/ name what the APIs have: answers, fields, routes, codes of errors, plans."""
+
+import ast
+import re
+from itertools import chain
+
+import pytest
+
+from infra.settings import Settings
+from ingest.ping.answers import Answers
+from query_api import healthchecks, poppaping
+from query_api.healthchecks import openapi as checks
+from query_api.healthchecks.fields import RULES
+from query_api.poppaping import openapi as monitors
+from query_api.poppaping.plans import PLANS
+from tests.source_tree import ROOT
+
+PAGES = ROOT / "docs" / "compatibility"
+
+
+def page(name: str) -> str:
+    return (PAGES / f"{name}.md").read_text()
+
+
+def named(name: str) -> set[str]:
+    """The words that a page has as code."""
+    return {word for span in re.findall(r"`([^`]+)`", page(name)) for word in re.findall(r"[A-Za-z_][\w-]*", span)}
+
+
+def test_every_answer_to_a_ping() -> None:
+    texts = {f"{answer.status} `{answer.text}`" for answer in Answers(Settings(_env_file=None)).all() if answer.text}
+    missing = sorted(text for text in texts if text not in page("pinging"))
+    assert not missing, f"name in docs/compatibility/pinging.md: {missing}"
+
+
+def _of_items(schema: checks.Schema) -> set[str]:
+    (listed,) = schema["properties"].values()
+    return set(listed["items"]["properties"])
+
+
+def test_every_field_of_the_management_api() -> None:
+    schemas = [of[200]["content"]["application/json"]["schema"] for of in (checks.CHECK, checks.PINGS, checks.FLIPS)]
+    shown = set(schemas[0]["properties"]).union(*(_of_items(schema) for schema in schemas[1:]))
+    missing = sorted((shown | set(RULES)) - named("management"))
+    assert not missing, f"name in docs/compatibility/management.md: {missing}"
+
+
+def test_every_field_of_the_poppaping_api() -> None:
+    schemas = (schema for schema in vars(monitors).values() if isinstance(schema, dict) and "properties" in schema)
+    missing = sorted(set(chain.from_iterable(schema["properties"] for schema in schemas)) - named("poppaping"))
+    assert not missing, f"name in docs/compatibility/poppaping.md: {missing}"
+
+
+@pytest.mark.parametrize(("api", "name"), [(healthchecks, "management"), (poppaping, "poppaping")])
+def test_every_route(api: object, name: str) -> None:
+    paths = {route.path for router in api.ROUTERS for route in router.routes}  # type: ignore[attr-defined]
+    missing = sorted(path for path in paths if not set(re.findall(r"[a-z][a-z-]+(?![^{]*\})", path)) <= named(name))
+    assert paths
+    assert not missing, f"name in docs/compatibility/{name}.md: {missing}"
+
+
+def test_every_code_of_an_error() -> None:
+    codes = set()
+    for path in (ROOT / "query_api" / "poppaping").glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            match node:
+                case ast.Call(func=ast.Name(id="Fault"), args=[_, _, ast.Constant(value=str(code)), *_]):
+                    codes.add(code)
+    assert {"key_expired", "plan_limit_reached"} <= codes
+    missing = sorted(codes - named("poppaping"))
+    assert not missing, f"name in docs/compatibility/poppaping.md: {missing}"
+
+
+def test_the_plans() -> None:
+    for name, plan in PLANS.items():
+        requests, most = (limit or "no limit" for limit in (plan.requests, plan.monitors))
+        assert f"| `{name}` | {requests} | {most} | {plan.interval} s |" in page("poppaping")
