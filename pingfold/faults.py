@@ -2,13 +2,14 @@
 
 from pathlib import Path
 
-from confluent_kafka import KafkaException
+from confluent_kafka import KafkaError, KafkaException
 
 from infra.clickhouse import Unavailable
 from infra.clickhouse_migrations import Changed
 from infra.embedded.logins import NoLogin
 from infra.listening import CannotListen
 from infra.log.admin import WrongPartitionCount
+from infra.log.arrival import KafkaRefuses
 from infra.log.reading import NotRead
 from infra.log.sink import NotStored
 from infra.secrets import SecretError
@@ -19,7 +20,7 @@ from pingfold.credentials import NoCredentials
 
 # They say themselves what is to be done.
 MENDABLE = (
-    *(NotRunning, NoLogin, NoCredentials, CannotListen, WrongPartitionCount, SecretError, Changed),
+    *(NotRunning, NoLogin, NoCredentials, CannotListen, WrongPartitionCount, SecretError, Changed, KafkaRefuses),
     *(talk.Failed, operate.Failed),
 )
 
@@ -29,7 +30,11 @@ def line_of(error: Exception, settings: Settings) -> str | None:
     match error:
         case KafkaException():
             cause = error.args[0] if error.args else error
-            return f"Kafka does not answer as it should ({cause}): {what_to_do(settings)}"
+            told = cause.str() if isinstance(cause, KafkaError) else cause
+            do = what_to_do(settings)
+            if isinstance(cause, KafkaError) and cause.code() == KafkaError._AUTHENTICATION:
+                do = "PINGFOLD_KAFKA_... say how to log in (docs/operations.md)"
+            return f"Kafka does not answer as it should ({told}): {do}"
         case NotStored() | NotRead() | TimeoutError():
             return f"Kafka does not answer ({str(error) or 'no answer in time'}): {what_to_do(settings)}"
         case Unavailable():

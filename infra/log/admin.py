@@ -5,7 +5,8 @@ The partition count is fixed by the first start; it is recorded in Kafka itself,
 
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import structlog
@@ -65,7 +66,10 @@ class Admin:
 
     def __init__(self, bootstrap: str) -> None:
         self._bootstrap = bootstrap
+        # A broker tells only so that it refuses the login; a question then ends like one that nobody answers.
+        self._refusals = deque[KafkaError](maxlen=1)
         self._config = {
+            "error_cb": _refusals_into(self._refusals),
             "socket.timeout.ms": 10_000,
             "reconnect.backoff.max.ms": 1_000,
             "log_level": 2,
@@ -76,6 +80,18 @@ class Admin:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._client, name)
 
+    def list_topics(self, topic: str | None = None, timeout: float = -1) -> Any:
+        """As the library's. Raises `KafkaException` with the broker's own words when it refuses the login."""
+        asked: dict[str, Any] = {"timeout": timeout} if topic is None else {"topic": topic, "timeout": timeout}
+        self._refusals.clear()
+        try:
+            return self._client.list_topics(**asked)
+        except KafkaException as error:
+            self._client.poll(0)
+            if self._refusals:
+                raise KafkaException(self._refusals[0]) from error
+            raise
+
     def renew(self) -> None:
         """Go on with a new client, if this one is not new itself."""
         now = time.monotonic()
@@ -85,6 +101,16 @@ class Admin:
         self._renewed, self._client = now, new_admin(self._bootstrap, self._config)
         # Its end waits for its threads, which may wait for the broker.
         threading.Thread(target=old.clear, name="admin-end", daemon=True).start()
+
+
+def _refusals_into(refusals: "deque[KafkaError]") -> Callable[[KafkaError], None]:
+    """Hears a client's errors. It must not refer to the client, which would then outlive its last user."""
+
+    def hear(error: KafkaError) -> None:
+        if error.code() == KafkaError._AUTHENTICATION:
+            refusals.append(error)
+
+    return hear
 
 
 def admin_client(bootstrap: str) -> Admin:

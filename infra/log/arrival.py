@@ -17,6 +17,10 @@ _AGAIN_SECONDS = 1.0
 _SAY_SECONDS = 10.0
 
 
+class KafkaRefuses(Exception):
+    """Kafka is there and does not let us in, or something is wrong that does not pass by itself."""
+
+
 class Waiting:
     """`waits` is told why, each time that Kafka could not be used."""
 
@@ -28,7 +32,7 @@ class Waiting:
     async def partitions(self) -> int:
         """The deployment's partition count, as soon as Kafka tells it.
 
-        Raises `WrongPartitionCount` when the topics are not there, and what Kafka answers that does not pass by itself.
+        Raises `WrongPartitionCount` when the topics are not there, and `KafkaRefuses`.
         """
         while True:
             fault = await asyncio.to_thread(kafka_fault, self._bootstrap)
@@ -41,11 +45,13 @@ class Waiting:
 
     @staticmethod
     def passing(error: Exception) -> str:
-        """What is said of a fault of Kafka's that passes by itself. Raises any other."""
+        """What is said of a fault of Kafka's that passes by itself. Raises `KafkaRefuses` for any other."""
         cause = error.args[0] if error.args else None
         if isinstance(cause, KafkaError):
             if not passes(cause):
-                raise error
+                raise KafkaRefuses(
+                    f"Kafka refuses this: {cause.str()} (PINGFOLD_KAFKA_... say how to log in: docs/operations.md)"
+                ) from error
             return str(cause.str())
         return str(error) or "no answer in time"
 

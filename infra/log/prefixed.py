@@ -195,6 +195,10 @@ class PrefixedAdmin:
         asked = (timeout,) if topic is None else (self._names.outer(topic), timeout)
         return self._names.inner_metadata(_listed(self._client.list_topics, *asked))
 
+    def poll(self, timeout: float = -1) -> Any:
+        """See `AdminClient`."""
+        return self._client.poll(timeout)
+
     def create_topics(self, topics: Sequence[NewTopic], **options: Any) -> dict[str, "Future[None]"]:
         """See `AdminClient`."""
         outer = [

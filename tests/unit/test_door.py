@@ -9,7 +9,7 @@ from confluent_kafka import KafkaError, KafkaException
 
 from infra.log import arrival
 from infra.log.admin import WrongPartitionCount
-from infra.log.arrival import Waiting
+from infra.log.arrival import KafkaRefuses, Waiting
 from infra.settings import Settings
 from ingest.clock import Clock
 from pingfold.door import Door
@@ -114,15 +114,15 @@ async def test_a_kafka_that_is_away_is_waited_for(monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.parametrize(
-    "error",
+    ("error", "raised"),
     [
-        WrongPartitionCount("topic pings is not there"),
-        KafkaException(KafkaError(KafkaError._AUTHENTICATION, "no")),
+        (WrongPartitionCount("topic pings is not there"), WrongPartitionCount),
+        (KafkaException(KafkaError(KafkaError._AUTHENTICATION, "Invalid username")), KafkaRefuses),
     ],
 )
 async def test_what_does_not_pass_by_itself_is_not_waited_for(
-    monkeypatch: pytest.MonkeyPatch, error: Exception
+    monkeypatch: pytest.MonkeyPatch, error: Exception, raised: type[Exception]
 ) -> None:
     Kafka(monkeypatch, "connection refused", error)
-    with pytest.raises(type(error)):
+    with pytest.raises(raised, match=r"not there|Invalid username"):
         await asyncio.wait_for(Waiting("nowhere").partitions(), 30)
