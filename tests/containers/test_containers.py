@@ -88,7 +88,7 @@ def test_the_history_writer_inserts_what_the_log_holds(kafka: Service, clickhous
     clickhouse_migrations.migrate(url)
     check = str(uuid4())
     store_ping(kafka.address, check)
-    settings = Settings(kafka_bootstrap_servers=kafka.address, clickhouse_url=url)
+    settings = Settings(clickhouse_url=url).model_copy(update={"kafka_bootstrap_servers": kafka.address})
     writer, stop = HistoryWriter(settings, group=f"history-{uuid4().hex[:8]}"), threading.Event()
     thread = threading.Thread(target=writer.write, args=[stop])
     thread.start()
