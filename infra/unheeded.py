@@ -13,6 +13,11 @@ def unheeded(settings: Settings) -> list[str]:
         lines.append("PINGFOLD_SMTP_HOST is set and PINGFOLD_SMTP_FROM is not: no e-mail can be sent")
     elif settings.smtp_host is None and given:
         lines.append(f"{given[0]} is set and PINGFOLD_SMTP_HOST is not: no e-mail can be sent")
+    elif settings.mail_needs is None and settings.public_url is None and settings.mail_confirmation == "on":
+        lines.append(
+            "PINGFOLD_SMTP_HOST is set and PINGFOLD_BASE_URL is not: recipients are asked to confirm by a link to "
+            f"{settings.base_url}, which they must be able to open (PINGFOLD_MAIL_CONFIRMATION=off asks nobody)"
+        )
     if (settings.smtp_user is None) != (settings.smtp_password is None):
         there, missing = ("USER", "PASSWORD") if settings.smtp_password is None else ("PASSWORD", "USER")
         lines.append(

@@ -17,6 +17,8 @@ from infra.unheeded import fixed_partitions, unheeded
 
 Given = Callable[..., Settings]
 
+MAIL = {"PINGFOLD_SMTP_HOST": "mail", "PINGFOLD_SMTP_FROM": "a@example.org"}
+
 
 @pytest.fixture
 def given(monkeypatch: pytest.MonkeyPatch) -> Given:
@@ -366,11 +368,13 @@ def test_a_name_that_is_no_setting_is_told_with_the_nearest_one(name: str, line:
     ("environment", "lines"),
     [
         ({}, []),
-        ({"PINGFOLD_SMTP_HOST": "mail", "PINGFOLD_SMTP_FROM": "a@example.org"}, []),
+        (MAIL, ["PINGFOLD_SMTP_HOST is set and PINGFOLD_BASE_URL is not: recipients are asked to confirm"]),
+        (MAIL | {"PINGFOLD_BASE_URL": "https://ping.example.org"}, []),
+        (MAIL | {"PINGFOLD_MAIL_CONFIRMATION": "off"}, []),
         ({"PINGFOLD_SMTP_HOST": "mail"}, ["PINGFOLD_SMTP_HOST is set and PINGFOLD_SMTP_FROM is not"]),
         ({"PINGFOLD_SMTP_FROM": "a@example.org"}, ["PINGFOLD_SMTP_FROM is set and PINGFOLD_SMTP_HOST is not"]),
         (
-            {"PINGFOLD_SMTP_HOST": "mail", "PINGFOLD_SMTP_FROM": "a@example.org", "PINGFOLD_SMTP_PASSWORD": "hush"},
+            MAIL | {"PINGFOLD_BASE_URL": "https://ping.example.org", "PINGFOLD_SMTP_PASSWORD": "hush"},
             ["PINGFOLD_SMTP_PASSWORD is set and PINGFOLD_SMTP_USER is not"],
         ),
         (
