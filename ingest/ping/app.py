@@ -47,6 +47,8 @@ _PINGS = ("GET", "HEAD", "POST")
 _FRESH_SECONDS = 0.5  # one look at the end offsets, which all who ask share
 _VERDICT_SECONDS = 3.0  # a client in the field gives up after 5 s
 _KNOWN_SECONDS = 1.0
+# Bytes of a body that are kept of a check that is judged by it when the bytes of the day are used up.
+_JUDGED = 2_048
 
 
 class _Making:
@@ -91,6 +93,8 @@ class PingApp:
         self._events = Events(settings.trusted_proxies)
         self._limiter, self._logs = Limiter(settings.pings_per_minute), Limiter(settings.logs_per_minute)
         self._bytes = CalendarQuota(settings.bytes_per_day, DAY)
+        # A ping URL that has leaked must not use up what the other checks of its project need.
+        self._bytes_of_check = CalendarQuota(settings.bytes_per_day // 2, DAY)
         self._new_checks = CalendarQuota(settings.new_checks_per_hour, HOUR)
         self._making: dict[tuple[str, str], _Making] = {}
 
@@ -194,7 +198,7 @@ class PingApp:
             if not self._is_admitted(check, target, place, at, body):
                 return self._answers.ok_rate_limited if target.check else self._answers.rate_limited
             if body and target.kind != "log" and not self._has_bytes(check, body, at):
-                body = b""
+                body = body[: self._without_bytes(check)]
             event = self._events.encode(target, at, source.by, scope, headers, body)
             partition = partition_of(check.encode(), source.partitions)
             source.precede(partition, at)
@@ -220,9 +224,16 @@ class PingApp:
         return self._logs.admit(check, at) and (not body or self._has_bytes(check, body, at))
 
     def _has_bytes(self, check: str, body: bytes, at: Micros) -> bool:
-        """Whether a body may be kept. One by which a check is judged always may."""
+        """Whether the quotas of the check and of its project leave room for a body."""
         known = self._directory.check(check)
-        return known is None or self._bytes.spend(known.project, len(body), at) or known.filter_http_body
+        return known is None or (
+            self._bytes_of_check.spend(check, len(body), at) and self._bytes.spend(known.project, len(body), at)
+        )
+
+    def _without_bytes(self, check: str) -> int:
+        """How much of a body is kept for which there is no room: a check may be judged by the beginning of it."""
+        known = self._directory.check(check)
+        return _JUDGED if known is not None and known.filter_http_body else 0
 
     async def _unknown(self, target: Target, scope: Scope) -> Answer | tuple[str, Micros | None]:
         """What to do about a check that the directory does not know: an answer, or its id.

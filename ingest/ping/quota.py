@@ -1,7 +1,7 @@
-"""Quotas of a project: bytes of ping bodies in a day, checks made by pings in an hour, in one process.
+"""Quotas of a project or a check: bytes of ping bodies in a day, checks made by pings in an hour, in one process.
 
-Both are there so that one who sends without end fills nobody's disk. A status signal is never refused for them: over
-the bytes of a day it is kept without its body. Memory is bounded by the projects that sent in the day.
+They are there so that one who sends without end fills nobody's disk. A status signal is never refused for them: over
+the bytes of a day it is kept without its body. Memory is bounded by the projects and checks that sent in the day.
 """
 
 from schemas.base import SECOND, Micros
@@ -11,21 +11,21 @@ DAY: Micros = 24 * HOUR
 
 
 class CalendarQuota:
-    """At most `most` units of each project in each calendar day or hour (`span`, UTC); 0 is no limit."""
+    """At most `most` units of each owner in each calendar day or hour (`span`, UTC); 0 is no limit."""
 
     def __init__(self, most: int, span: Micros) -> None:
         self._most, self._span = most, span
         self._spent: dict[str, int] = {}
         self._current: Micros = 0
 
-    def spend(self, project: str, units: int, now: Micros) -> bool:
+    def spend(self, owner: str, units: int, now: Micros) -> bool:
         """Whether so much may still be used; it is counted if so."""
         if not self._most:
             return True
         if now // self._span != self._current:
             self._spent, self._current = {}, now // self._span
-        spent = self._spent.get(project, 0)
+        spent = self._spent.get(owner, 0)
         if spent + units > self._most:
             return False
-        self._spent[project] = spent + units
+        self._spent[owner] = spent + units
         return True

@@ -179,7 +179,7 @@ async def test_log_signals_have_a_limit_of_their_own() -> None:
 
 async def test_over_the_bytes_of_a_day_signals_are_kept_without_their_bodies() -> None:
     """What costs disk is refused; what tells how a job is never."""
-    world = World(pings_per_minute=0, bytes_per_day=100)
+    world = World(pings_per_minute=0, bytes_per_day=200)  # of which a check may use half
     for body in (b"a" * 60, b"b" * 60, b"c" * 40, b"d"):
         assert (await world.ask(f"{BY_UUID}/fail", "POST", body=body)).line == "200 OK"
     assert (await world.ask(f"{BY_UUID}/log", "POST", body=b"e")).line == "200 OK (rate limited)"
@@ -191,12 +191,25 @@ async def test_over_the_bytes_of_a_day_signals_are_kept_without_their_bodies() -
     assert world.sink.pings[-1][1].body == "f"
 
 
-async def test_a_body_by_which_a_check_is_judged_is_kept() -> None:
-    world = World(bytes_per_day=1)
+async def test_a_check_leaves_half_of_the_day_to_the_others_of_its_project() -> None:
+    """Its ping URL may have leaked."""
+    world = World(pings_per_minute=0, logs_per_minute=0, bytes_per_day=200)
+    other = f"{1:08d}-0000-4000-8000-000000000000"
+    for _ in range(5):
+        await world.ask(f"{BY_UUID}/log", "POST", body=b"x" * 30)
+    for _ in range(5):
+        assert (await world.ask(f"/ping/{other}", "POST", body=b"y" * 30)).line == "200 OK"
+    assert [len(ping.body or "") for id, ping in world.sink.pings if id == UUID] == [30] * 3
+    assert [len(ping.body or "") for id, ping in world.sink.pings if id == other] == [30, 30, 30, 0, 0]
+
+
+async def test_a_body_by_which_a_check_is_judged_is_kept_in_part() -> None:
+    world = World(bytes_per_day=2)
     judged = Check(id=UUID, project=PROJECT, version=2, created=0, slug=SLUG, filter_http_body=True, failure_kw="sad")
     add(world.directory, judged)
-    assert (await world.ask(BY_UUID, "POST", body=b"so sad")).line == "200 OK"
-    assert [ping.body for _, ping in world.sink.pings] == ["so sad"]
+    assert (await world.ask(BY_UUID, "POST", body=b"so sad" + b"." * 10_000)).line == "200 OK"
+    [(_, ping)] = world.sink.pings
+    assert ping.body == "so sad" + "." * 2_042
 
 
 async def test_pings_make_so_many_checks_an_hour() -> None:
