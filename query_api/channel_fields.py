@@ -102,6 +102,17 @@ def must_be_confirmed(channel: Channel, settings: Settings) -> bool:
     return channel.kind == "email" and settings.mail_confirmation == "on"
 
 
+def confirmation_error(parts: Parts, channel: Channel) -> str | None:
+    """Why the newest request to confirm an address of a channel could not be mailed yet."""
+    for address in channel.unconfirmed:
+        asked = recipient_id(channel.project, address)
+        for pending in parts.delivery_states.pending(mailbox_id(address)):
+            delivery = pending.delivery
+            if delivery.error and asked in delivery.body:  # other projects may have asked, too
+                return delivery.error
+    return None
+
+
 def blocked_addresses(parts: Parts, channel: Channel) -> list[str]:
     """Those of the unconfirmed addresses of a channel whose owners want no request to confirm."""
 

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from infra.log.partitioner import partition_of
 from infra.log.sink import NotStored
-from query_api.channel_fields import blocked_addresses
+from query_api.channel_fields import blocked_addresses, confirmation_error
 from query_api.parts import Parts, parts_of
 from query_api.poppaping.answers import Fault, time
 from query_api.poppaping.desk import VISIBLE_WITHIN, Desk
@@ -43,12 +43,13 @@ class ChannelDesk(Desk):
         if self.parts.delivery_states.health(channel.id).disabled:
             raise Fault(409, "The alert channel is disabled: change it (PATCH), and it is enabled.", "channel_disabled")
         if channel.unconfirmed and set(channel.addresses) <= set(channel.unconfirmed):
-            raise Fault(
-                409,
-                f"Nothing is sent to {', '.join(channel.addresses)}: a request to confirm was mailed there, and nobody "
-                "has confirmed it. POST .../confirmation mails another.",
-                "channel_unconfirmed",
+            blocked = len(blocked_addresses(self.parts, channel)) == len(channel.unconfirmed)
+            why = (
+                "its owner wants no mail from here."
+                if blocked
+                else "nobody has confirmed the request that was mailed there. POST .../confirmation mails another."
             )
+            raise Fault(409, f"Nothing is sent to {', '.join(channel.addresses)}: {why}", "channel_unconfirmed")
 
     def must_have_room(self, channel: Channel) -> None:
         """What somebody asks for may not push out what has happened: beyond so much only events are put in."""
@@ -94,6 +95,7 @@ class ChannelDesk(Desk):
             "events": list(channel.notices),
             "unconfirmed": list(channel.unconfirmed),
             "blocked": blocked_addresses(self.parts, channel),
+            "confirmation_error": confirmation_error(self.parts, channel),
             "created_at": time(channel.created),
             "disabled": health.disabled,
             "disabled_at": time(health.disabled_at),

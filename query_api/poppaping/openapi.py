@@ -149,6 +149,7 @@ CHANNEL = _object(
     events=_told(_list(_NOTICE), "What the channel takes."),
     unconfirmed=_told(_list(_TEXT), "Addresses that get nothing: their owners have not confirmed them."),
     blocked=_told(_list(_TEXT), "Those of them whose owners want no request to confirm."),
+    confirmation_error=_told(_TEXT_OR_NULL, "Why a request to confirm could not be mailed yet; it is tried again."),
     created_at=_TIME,
     disabled=_told(_FLAG, "Nothing is sent any more: it failed for too long, or said that it is gone."),
     disabled_at=_TIME_OR_NULL,

@@ -196,6 +196,9 @@ async def test_who_blocks_gets_no_request_again_of_any_project(api: Harness) -> 
     assert (now["unconfirmed"], now["blocked"]) == ([OPS], [OPS])
     answer = await api.client.post(f"{CHANNELS}/{channel['id']}/confirmation")
     assert (answer.status_code, answer.json()["error"]) == (409, "recipients_blocked")
+    answer = await api.client.post(f"{CHANNELS}/{channel['id']}/test")
+    assert (answer.status_code, answer.json()["error"]) == (409, "channel_unconfirmed")
+    assert "wants no mail" in answer.json()["message"]
     again = await mail(api)
     assert (again["unconfirmed"], len(asked(api))) == ([OPS], 1)
     api.client.headers["Authorization"] = f"Bearer {'p' * 32}"
@@ -249,6 +252,18 @@ async def test_the_audit_trail_tells_of_the_answer_and_not_of_the_link(api: Harn
     assert (answered["kind"], answered["name"], answered["others"]) == ("recipient", OPS, 1)
     assert [change["field"] for change in answered["changes"]] == ["confirmed_at"]
     assert link(api).removeprefix(PATH) not in repr(entries)
+
+
+async def test_a_channel_says_why_its_owner_was_not_reached(api: Harness) -> None:
+    channel = await mail(api)
+    assert channel["confirmation_error"] is None
+    deliver(api, OPS, None, f"{OPS}: 550 no such user")
+    assert (await shown(api, channel))["confirmation_error"] == f"{OPS}: 550 no such user"
+    api.client.headers["Authorization"] = f"Bearer {'p' * 32}"
+    assert (await mail(api))["confirmation_error"] is None
+    api.client.headers["Authorization"] = f"Bearer {POP_KEY}"
+    await press(api, "confirm")
+    assert (await shown(api, channel))["confirmation_error"] is None
 
 
 async def test_an_operator_lets_projects_ask_again(api: Harness) -> None:
@@ -478,9 +493,11 @@ def jump(api: Harness, seconds: int) -> None:
     api.log.tick(1)
 
 
-def deliver(api: Harness, address: str) -> None:
+def deliver(api: Harness, address: str, status: int | None = 250, error: str = "") -> None:
+    """What the sender reports of the requests to an address."""
     for pending in api.log.delivery_states.pending(mailbox_id(address)):
-        done = DeliveryAttempted(delivery=pending.id, attempt=pending.delivery.attempt, at=api.log.time, status=250)
+        attempt = pending.delivery.attempt
+        done = DeliveryAttempted(delivery=pending.id, attempt=attempt, at=api.log.time, status=status, error=error)
         api.log._send(DELIVERIES.name, mailbox_id(address), encode(done))
 
 
