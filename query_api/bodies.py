@@ -2,17 +2,18 @@
 
 Whoever shows a key that is known may send as much as a change can need, everybody else little: a key in the JSON body
 (Healthchecks) still fits. A body that comes in one piece, as nearly all do, costs nothing here. Others are held in
-bounds of their own for each key, so that one who sends halves of bodies takes no room from others.
+bounds for each project, whichever of its keys are shown, so that one who sends halves of bodies takes no room from
+others.
 """
 
 import asyncio
-from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import NamedTuple, get_args
 
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from infra.shares import Fit, Shares
 from query_api.auth import BODY_LIMIT
 from query_api.keys import NoSuchKey, NotKnownNow, find_key, known_key
 from query_api.parts import Parts
@@ -23,7 +24,7 @@ from schemas.definitions import KeyKind
 
 
 class Limits(NamedTuple):
-    """Sizes in bytes, times in seconds. held: of unfinished bodies, all together and of one key (or of all without)."""
+    """Sizes in bytes, times in seconds. held: of unfinished bodies, of all, of one project (or all strangers)."""
 
     known: int = BODY_LIMIT
     strangers: int = 16 * 2**10
@@ -52,10 +53,10 @@ class BodiesInBounds:
         limits: Limits = LIMITS,
     ) -> None:
         self._app, self._parts, self._forms, self._limits = app, parts, forms, limits
-        self._held: Counter[str] = Counter()
+        self._shares = Shares(limits.held, limits.held_of_one)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Read the body and hand on, or answer 408, 413 or 503."""
+        """Read the body and hand on, or answer 408, 413, 429 or 503."""
         headers = dict(scope["headers"]) if scope["type"] == "http" else {}
         length = headers.get(b"content-length", b"0")
         if length == b"0" and b"transfer-encoding" not in headers:
@@ -85,7 +86,8 @@ class BodiesInBounds:
     async def _read(self, scope: Scope, headers: Mapping[bytes, bytes], length: int, receive: Receive) -> Message:
         key = _key_of(headers)
         chunked = b"transfer-encoding" in headers
-        known = (chunked or length > self._limits.strangers) and await self._is_known(scope, key)
+        project = await self._project_of(scope, key) if chunked or length > self._limits.strangers else ""
+        known = bool(project)
         most = self._limits.known if known else self._limits.strangers
         if length > most:
             raise _too_large(known)
@@ -94,7 +96,7 @@ class BodiesInBounds:
                 message = await receive()
                 body = message.get("body", b"")
                 if message["type"] == "http.request" and message.get("more_body"):
-                    whose = key if known or known_key(self._parts, key) is not None else ""
+                    whose = project or self._project_known_of(key)
                     return await self._read_on(bytearray(body), whose, most, known, receive)
         except TimeoutError:
             raise _Refused(408, "the request body came too slowly") from None
@@ -108,10 +110,12 @@ class BodiesInBounds:
             while True:
                 if len(body) > most:
                     raise _too_large(known)
-                self._held[whose] += len(body) - held
+                self._shares.take(whose, len(body) - held)
                 held = len(body)
-                if self._held[whose] > self._limits.held_of_one or self._held.total() > self._limits.held:
-                    raise _Refused(503, "too many unfinished request bodies, try again", retry=True)
+                fit = self._shares.fit(whose)
+                if fit is not Fit.YES:
+                    status = 429 if fit is Fit.TOO_MUCH_OF_ONE else 503
+                    raise _Refused(status, "too many unfinished request bodies, try again", retry=True)
                 message = await receive()
                 if message["type"] != "http.request":
                     return message
@@ -121,19 +125,22 @@ class BodiesInBounds:
                         raise _too_large(known)
                     return {"type": "http.request", "body": bytes(body)}
         finally:
-            self._held[whose] -= held
-            if not self._held[whose]:
-                del self._held[whose]
+            self._shares.take(whose, -held)
 
-    async def _is_known(self, scope: Scope, key: str) -> bool:
-        """Whether there is such a key, whatever it opens; a key made a moment ago elsewhere is waited for."""
+    async def _project_of(self, scope: Scope, key: str) -> str:
+        """The project of a key, whatever it opens; empty: there is no such key. One made elsewhere is waited for."""
         try:
-            await find_key(self._parts, scope, key, get_args(KeyKind))
+            return (await find_key(self._parts, scope, key, get_args(KeyKind))).project
         except (NoSuchKey, TooManyWrongKeys):
-            return False
+            return ""
         except NotKnownNow:
             raise _Refused(503, "the key cannot be looked up now", retry=True) from None
-        return True
+
+    def _project_known_of(self, key: str) -> str:
+        """The same as far as this process knows now."""
+        found = known_key(self._parts, key)
+        expired = found is not None and found.expires is not None and found.expires <= self._parts.clock.now()
+        return "" if found is None or expired else found.project
 
 
 def _key_of(headers: Mapping[bytes, bytes]) -> str:

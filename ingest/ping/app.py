@@ -135,7 +135,8 @@ class PingApp:
             return answers.too_many_bodies  # told to nobody else: it is the doing of whoever sends them
         found = self._find(target)
         if end is End.OVERLOAD:
-            return self._refuse(found[0] if len(found) == 1 else None)
+            # Nobody is accused for the want of a ping of a check that is not there yet, or that nobody can tell.
+            return self._refuse(found[0]) if len(found) == 1 else answers.too_many_bodies
         place: Micros | None = None
         if not found:
             settled = await self._unknown(target, scope)

@@ -5,13 +5,13 @@ The first `body_limit` bytes of a body are kept, chunked or not; what comes afte
 """
 
 import asyncio
-from collections import Counter
 from collections.abc import Callable, Mapping
 from enum import Enum
 from typing import Any, NamedTuple
 
 from infra.allowed import Network
 from infra.forwarded import Forwarded
+from infra.shares import Fit, Shares
 from ingest.ping.answers import Receive, Scope
 from ingest.ping.urls import Target
 from schemas.base import Micros, encode
@@ -29,7 +29,7 @@ class Limits(NamedTuple):
 
     in_flight: int = 5_000  # pings handed to Kafka and not yet answered
     held: int = 128 * 2**20  # bytes of unfinished bodies in memory
-    held_of_one: int = 32 * 2**20  # of those, of one project, or of all that is sent to nobody's checks
+    held_of_one: int = 32 * 2**20  # of those, of one project, or of all that is sent to nobody's checks; see `Shares`
     body_time: float = 30.0
     body_size: int = 100_000_000
 
@@ -45,16 +45,16 @@ class End(Enum):
     SLOW = "slow"
     GONE = "gone"
     OVERLOAD = "overload"
-    SHARE = "share"  # one project has more unfinished bodies than are held for one
+    SHARE = "share"  # its project has more unfinished bodies than it may have
 
 
 class Bodies:
-    """Reads bodies, `keep` bytes of each. `held` is what unfinished ones use of the memory, by whose they are."""
+    """Reads bodies, `keep` bytes of each. `shares`: the memory that unfinished ones use, by whose they are."""
 
     def __init__(self, keep: int, limits: Limits) -> None:
         self._keep = keep
         self._limits = limits
-        self.held: Counter[str] = Counter()
+        self.shares = Shares(limits.held, limits.held_of_one)
 
     async def read(self, receive: Receive, whose: Callable[[], str]) -> tuple[bytes, End]:
         """The kept prefix of a body. It is worth something after COMPLETE and CUT only.
@@ -87,17 +87,14 @@ class Bodies:
                     return End.CUT
                 if owner is None:
                     owner = whose()
-                self.held[owner] += len(kept) - held
+                self.shares.take(owner, len(kept) - held)
                 held = len(kept)
-                if self.held.total() > self._limits.held:
-                    return End.OVERLOAD
-                if self.held[owner] > self._limits.held_of_one:
-                    return End.SHARE
+                fit = self.shares.fit(owner)
+                if fit is not Fit.YES:
+                    return End.SHARE if fit is Fit.TOO_MUCH_OF_ONE else End.OVERLOAD
         finally:
             if owner is not None:
-                self.held[owner] -= held
-                if not self.held[owner]:
-                    del self.held[owner]
+                self.shares.take(owner, -held)
 
 
 def has_body(headers: Headers) -> bool:

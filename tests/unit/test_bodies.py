@@ -4,12 +4,15 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
+import msgspec
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
+from infra.secrets import new_api_key, stored_api_key
 from query_api import poppaping
 from query_api.bodies import LIMITS, BodiesInBounds, Limits
-from tests.harness import POP_KEY, WRITE_KEY, Harness
+from schemas.base import encode
+from tests.harness import OTHER_KEY, POP_KEY, READ_KEY, WRITE_KEY, Harness
 
 CHECKS = "/api/v3/checks/"
 SMALL = LIMITS.strangers
@@ -111,24 +114,62 @@ async def test_a_body_that_does_not_come_is_answered(harness: Harness) -> None:
         assert b"the request body came too slowly" in half.answer[1]["body"]
 
 
-async def test_unfinished_bodies_take_no_room_from_those_of_others(harness: Harness) -> None:
-    """A stranger, and who has a key, may have as much as there is for one; everybody else has as much."""
-    layer = layer_of(harness, time=600.0, held_of_one=100_000, held=250_000)
-    mine = [Half(layer, 10_000, "no key") for _ in range(15)]
-    for one in mine[:10]:
-        await asyncio.wait_for(one.waits.wait(), 20.0)
-    await asyncio.wait_for(asyncio.gather(*(one.task for one in mine[10:])), 20.0)
-    assert {one.status for one in mine[10:]} == {503}
-    assert any(name == b"retry-after" for name, _ in mine[10].answer[0]["headers"])
-    other = Half(layer, 90_000, WRITE_KEY)
-    await asyncio.wait_for(other.waits.wait(), 20.0)
-    # All together have a bound, too.
-    third = Half(layer, 90_000, POP_KEY)
-    await asyncio.wait_for(third.task, 20.0)
-    assert third.status == 503
-    for one in (*mine[:10], other):
+async def held_of(layer: BodiesInBounds, keys: list[str], size: int) -> list[Half]:
+    """Halves of bodies with these keys in turn; each waits for its rest, or is answered."""
+    halves = [Half(layer, size, key) for key in keys]
+    for one in halves:
+        await asyncio.wait({one.task, asyncio.create_task(one.waits.wait())}, return_when="FIRST_COMPLETED")
+    return halves
+
+
+async def end(*halves: Half) -> None:
+    for one in halves:
         one.task.cancel()
-    await asyncio.gather(*(one.task for one in (*mine[:10], other)), return_exceptions=True)
-    again = Half(layer, 90_000, POP_KEY)
-    await asyncio.wait_for(again.waits.wait(), 20.0)
-    again.task.cancel()
+    await asyncio.gather(*(one.task for one in halves), return_exceptions=True)
+    for one in halves:
+        one.waits.set()
+    await asyncio.sleep(0)
+
+
+async def test_unfinished_bodies_take_no_room_from_those_of_others(harness: Harness) -> None:
+    """Strangers, and a project by all of its keys, may have as much as there is for one; others have as much."""
+    layer = layer_of(harness, time=600.0, held_of_one=100_000, held=250_000)
+    strange = await held_of(layer, ["no key"] * 15, 10_000)
+    refused = [one for one in strange if one.answer]
+    assert {one.status for one in refused} == {429}
+    assert len(refused) == 5
+    assert any(name == b"retry-after" for name, _ in refused[0].answer[0]["headers"])
+    mine = await held_of(layer, [WRITE_KEY, READ_KEY, POP_KEY, *keys_of(harness, 3)] * 5, 10_000)
+    assert {one.status for one in mine if one.answer} == {429}
+    assert 60_000 <= layer._shares.held[harness.project] <= 100_000
+    other = await held_of(layer, [OTHER_KEY], 30_000)
+    assert not other[0].answer
+    await end(*strange, *mine, *other)
+    assert not layer._shares.held
+
+
+async def test_an_expired_key_is_a_strangers(harness: Harness) -> None:
+    layer = layer_of(harness, time=600.0)
+    halves = await held_of(layer, keys_of(harness, 1, expires=1), 10_000)
+    assert layer._shares.held == {"": 10_000}
+    await end(*halves)
+
+
+async def test_when_all_is_full_it_is_nobodys_fault(harness: Harness) -> None:
+    layer = layer_of(harness, time=600.0, held_of_one=100_000, held=250_000)
+    for number in range(20):
+        layer._shares.take(f"p-{number}", 12_000)
+    halves = await held_of(layer, [OTHER_KEY], 11_000)
+    assert halves[0].status == 503
+    await end(*halves)
+
+
+def keys_of(harness: Harness, number: int, expires: int | None = None) -> list[str]:
+    """New keys of the harness's project for the API of updown."""
+    directory = harness.app.state.parts.directory
+    keys = []
+    for one in range(number):
+        keys.append(new_api_key("updown"))
+        stored = stored_api_key(keys[-1], "updown", harness.project, 0, id=f"key-{one}")
+        directory.apply(0, f"key/{one}", encode(msgspec.structs.replace(stored, expires=expires)))
+    return keys

@@ -5,7 +5,10 @@ import asyncio
 import pytest
 
 from ingest.ping.request import Limits
+from schemas.base import encode
+from schemas.definitions import Check, Project
 from schemas.pings import Ping
+from tests.memory_log import add
 from tests.unit.ping_world import BY_UUID, KEY, PROJECT, SLUG, STALL, UNKNOWN, World, receiver
 
 
@@ -30,7 +33,7 @@ async def test_a_long_body_is_cut(pieces: int) -> None:
         await world.ask(BY_UUID, "POST", body=[sent[i : i + step] for i in range(0, len(sent), step)])
     ).status == 200
     assert (await recorded(world)).body == sent[:100].decode()
-    assert not world.app._bodies.held
+    assert not world.app._bodies.shares.held
 
 
 @pytest.mark.parametrize(
@@ -73,7 +76,7 @@ async def test_a_client_that_goes_away_leaves_nothing() -> None:
         1,
     )
     assert reply is None
-    assert (world.sink.order, world.app._bodies.held.total()) == ([], 0)
+    assert (world.sink.order, world.app._bodies.shares.held.total()) == ([], 0)
 
 
 async def test_a_slow_body_is_told_so_unless_what_is_kept_is_here() -> None:
@@ -94,9 +97,48 @@ async def test_an_endless_body_is_answered_and_closed() -> None:
 
 
 async def test_too_many_bytes_of_unfinished_bodies() -> None:
-    world = World(Limits(held=10))
-    assert (await world.ask(BY_UUID, "POST", body=[b"x" * 11, b"y"])).status == 503
-    assert (len(world.source._untold._refused), world.app._bodies.held.total()) == (1, 0)
+    """Told as a gap of the one check whose ping is refused, and only when its project holds no more than others."""
+    world = World(Limits(held=60, held_of_one=50))
+    shares = world.app._bodies.shares
+    for project in "abcde":
+        shares.take(project, 11)
+    refused = world.source._untold._refused
+    assert (await world.ask(BY_UUID, "POST", body=[b"x" * 20, b"y"])).status == 429
+    assert not refused
+    for nobodys in (f"/ping/{UNKNOWN}", "/no-such-key/x", f"/{KEY}/no-such-slug", f"/{KEY}/twin"):
+        assert (await world.ask(nobodys, "POST", body=[b"x" * 6, b"y"])).status == 429
+    assert not refused
+    assert (await world.ask(BY_UUID, "POST", body=[b"x" * 6, b"y"])).status == 503
+    assert (len(refused), shares.held.total()) == (1, 55)
+
+
+@pytest.mark.parametrize("attackers", [1, 4, 6])
+async def test_a_few_projects_take_no_room_from_others(attackers: int) -> None:
+    """What they hold back leaves room for a project more, and for strangers; no gap is made of it."""
+    world = World(Limits(held=128 * 1024, held_of_one=32 * 1024, body_time=600.0))
+    ids = []
+    for number in range(attackers):
+        project = Project(id=f"q-{number}", name="q", ping_key=f"key{number}", created=0, webhook_secret="")
+        world.directory.apply(0, f"project/{project.id}", encode(project))
+        ids.append(f"{number + 5:08d}-0000-4000-8000-000000000000")
+        add(world.directory, Check(id=ids[-1], project=project.id, version=1, created=0, name="x", slug="x"))
+    held = [
+        asyncio.create_task(world.ask(f"/ping/{id}", "POST", body=[b"x" * 1024] * 8 + [STALL]))
+        for _ in range(40)
+        for id in ids
+    ]
+    for _ in range(1_000):  # all of them are refused by then, or wait
+        await asyncio.sleep(0)
+    refused = [task.result().status for task in held if task.done()]
+    assert len(refused) > 20
+    assert set(refused) == {429}
+    for url, answer in ((BY_UUID, "200 OK"), (f"/{KEY}/{SLUG}", "200 OK"), ("/nobody/any", "404 not found")):
+        assert (await world.ask(url, "POST", body=[b"x" * 500, b"y"])).line == answer
+    assert not world.source._untold._refused
+    for one in held:
+        one.cancel()
+    await asyncio.gather(*held, return_exceptions=True)
+    assert not world.app._bodies.shares.held
 
 
 async def test_unfinished_bodies_of_one_take_no_room_from_others() -> None:
@@ -104,23 +146,23 @@ async def test_unfinished_bodies_of_one_take_no_room_from_others() -> None:
     world = World(Limits(held=100, held_of_one=30, body_time=600.0))
     held = [asyncio.create_task(world.ask(f"/ping/{UNKNOWN}", "POST", body=[b"x" * 10, STALL])) for _ in range(3)]
     held.append(asyncio.create_task(world.ask("/nobody/any", "POST", body=[b"", STALL])))
-    while world.app._bodies.held[""] < 30:
+    while world.app._bodies.shares.held[""] < 30:
         await asyncio.sleep(0)
     reply = await world.ask("/wrong/key", "POST", body=[b"x", b"y"])
     assert (reply.status, reply.headers["retry-after"], reply.headers["connection"]) == (429, "1", "close")
     for url in (BY_UUID, f"/{KEY}/{SLUG}"):
         assert (await world.ask(url, "POST", body=[b"x" * 10, b"y"])).status == 200
         held.append(asyncio.create_task(world.ask(url, "POST", body=[b"x" * 15, STALL])))
-        while world.app._bodies.held[PROJECT] < 15 * (len(held) - 4):
+        while world.app._bodies.shares.held[PROJECT] < 15 * (len(held) - 4):
             await asyncio.sleep(0)
-    assert world.app._bodies.held == {"": 30, PROJECT: 30}
+    assert world.app._bodies.shares.held == {"": 30, PROJECT: 30}
     assert (await world.ask(BY_UUID, "POST", body=[b"x", b"y"])).status == 429
     assert (await world.ask(BY_UUID, "POST", body=b"in one piece")).status == 200
     assert not world.source._untold._refused
     for one in held:
         one.cancel()
     await asyncio.gather(*held, return_exceptions=True)
-    assert not world.app._bodies.held
+    assert not world.app._bodies.shares.held
 
 
 # What is recorded of a request.
