@@ -4,26 +4,36 @@
 # make unit   the quick tests: neither Java nor Kafka is needed, and less than a minute
 # make fmt    lint that mends, and the format
 # make docs   write the generated pages
+# make lock   pin again what is installed, after a change of pyproject.toml; make lock UPGRADE=1: the newest of all
 
 PYTHON ?= python3
 BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+LOCKED := --require-hashes --no-deps
 
-.PHONY: run test check unit fmt docs install
+.PHONY: run test check unit fmt docs install lock
 .DEFAULT_GOAL := run
 
-# Installed when the files that say what to install have changed since.
-install: .venv/.installed
+# Everything, what tests need too.
+install: .venv/.dev
 
-.venv/.installed: pyproject.toml constraints.txt
+# What running needs: installed when the files that say what that is have changed since.
+.venv/.run: pyproject.toml requirements/build.txt requirements/run.txt
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Pingfold needs Python 3.11 or newer: install the Debian package python3.11, or say make PYTHON=/path/to/python3.11")'
 	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "Python cannot make a virtual environment: install the Debian package python3-venv"; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	$(PIP) install $(LOCKED) -r requirements/build.txt
+	$(PIP) install $(LOCKED) --no-build-isolation -r requirements/run.txt
+	$(PIP) install --no-index --no-deps --no-build-isolation -e .
 	@# Or five processes would each do it for themselves at the first start.
 	@$(BIN)/python -m compileall -q schemas infra ingest processors query_api pingfold
 	@touch $@
 
-run: install
+.venv/.dev: .venv/.run requirements/dev.txt
+	$(PIP) install $(LOCKED) --no-build-isolation -r requirements/dev.txt
+	@touch $@
+
+run: .venv/.run
 	@exec $(BIN)/python -m pingfold up
 
 check: install
@@ -47,3 +57,15 @@ fmt: install
 docs: install
 	$(BIN)/python -m infra.schema_files
 	$(BIN)/python -m tests.events_page
+
+# The lock files hold every file of each release, for any platform. No address of an index gets into them.
+UV := .cache/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header
+UV += $(if $(UPGRADE),--upgrade) --overrides requirements/overrides.txt
+# What the overrides leave out.
+UV += --no-emit-package pandas --no-emit-package pyarrow --no-emit-package numpy
+
+lock:
+	@test -x .cache/lock/bin/uv || { $(PYTHON) -m venv .cache/lock && .cache/lock/bin/python -m pip install --quiet --require-hashes -r requirements/uv.txt; }
+	$(UV) -o requirements/run.txt pyproject.toml
+	$(UV) -c requirements/run.txt -o requirements/build.txt requirements/build.in
+	$(UV) -c requirements/run.txt -o requirements/dev.txt --extra dev pyproject.toml $$(sed -n 's/^\([A-Za-z0-9._-]*\)==.*/--no-emit-package \1/p' requirements/run.txt)

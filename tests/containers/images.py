@@ -126,7 +126,7 @@ def _clickhouse_context(context: Path, python: str) -> None:
         [
             sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile",
             "--target", str(context / "site"), "--no-deps", "--only-binary=:all:",
-            "--constraint", str(_ROOT / "constraints.txt"),
+            "--constraint", str(_ROOT / "requirements/run.txt"),
             "--implementation", "cp", "--python-version", python,
             *(part for tag in ("2_28", "2_17", "2014") for part in ("--platform", _manylinux(tag, machine))),
             *_SITE,

@@ -18,6 +18,8 @@ def needed() -> set[str]:
     """Names of all packages that are installed for running, in their normal form."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     left = [Requirement(text) for text in project["dependencies"]]
+    overrides = (ROOT / "requirements" / "overrides.txt").read_text().splitlines()
+    left_out = {Requirement(line).name for line in overrides if line and not line.startswith("#")}
     seen: set[tuple[str, frozenset[str]]] = set()
     while left:
         one = left.pop()
@@ -25,7 +27,7 @@ def needed() -> set[str]:
         if known not in seen:
             seen.add(known)
             asked = (Requirement(text) for text in metadata.requires(one.name) or ())
-            left += [each for each in asked if _applies(each, one.extras)]
+            left += [each for each in asked if _applies(each, one.extras) and each.name not in left_out]
     return {name for name, _ in seen}
 
 
