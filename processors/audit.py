@@ -101,6 +101,12 @@ def changes_of(view: View, command: Command, context: Context) -> list[Effect]:
     return effects
 
 
+def entry_without_changes(command: Command, context: Context, name: str) -> Effect:
+    """The entry for a command to the projects that changed none of their definitions."""
+    kind = command.type.partition(".")[0]
+    return entry(command, context, PROJECTS, "updated", project=context.key, kind=kind, name=name)
+
+
 def entry(command: Command, context: Context, journal: Topic, action: Action, **more: Any) -> Effect:
     """The entry for a command that changes no definition. more: `project`, `kind` and further fields."""
     id = derived_id("change", journal.name, context.partition, context.offset, command.thing, command.at)

@@ -15,7 +15,7 @@ import msgspec
 from msgspec import UNSET
 from msgspec.structs import asdict, replace
 
-from processors.audit import changes_of, command_of
+from processors.audit import changes_of, command_of, entry_without_changes
 from processors.channel_news import tell_of_disabled
 from processors.fold import Context, Effect, Refused, View
 from processors.partition_time import fold_plain_tick, vouched
@@ -136,7 +136,10 @@ class ProjectsPartition:
         except Denied as denied:
             return [verdict(event, "refused", reason=str(denied))]
         command = command_of(event, event.actor, _decided(effects), at)
-        return [*effects, *changes_of(self._view, command, context)]
+        told = changes_of(self._view, command, context)
+        if not told and len(effects) > 1:  # no definition changed, but what another journal works with
+            told = [entry_without_changes(command, context, getattr(event, "address", ""))]
+        return [*effects, *told]
 
     def due(self) -> Micros:
         return self._maintenance.due()

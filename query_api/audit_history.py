@@ -15,6 +15,8 @@ from schemas.base import Micros
 from schemas.transitions import FieldChange
 
 _WAIT_SECONDS = 1.5
+# A page has so many rows more than are wanted, for copies.
+_COPIES = 20
 
 
 class Place(NamedTuple):
@@ -62,6 +64,7 @@ class AuditRow(NamedTuple):
 
 _WORDS = ", ".join(f"CAST({name}, 'String')" for name in ("command", "action", "kind"))
 _FROM, _TO, _AT = (f"fromUnixTimestamp64Micro({{{name}:Int64}}, 'UTC')" for name in ("start", "end", "at"))
+# A plain LIMIT in the order of the table stops reading early, which LIMIT BY does not: copies are dropped here.
 _ENTRIES = f"""
 SELECT at, part, off, id, {_WORDS}, thing, thing_name, CAST(actor, 'String'), key_id, user, address,
   changes, others, retried
@@ -72,7 +75,7 @@ WHERE project = {{project:String}} AND at >= {_FROM} AND at < {_TO}
   AND ({{thing:String}} = '' OR thing = {{thing:String}})
   AND ({{actor:String}} = '' OR actor = {{actor:String}} OR key_id = {{actor:String}} OR user = {{actor:String}}
        OR address = {{actor:String}})
-ORDER BY at DESC, part DESC, off DESC, id LIMIT 1 BY at, part, off, id LIMIT {{limit:UInt32}}
+ORDER BY at DESC, part DESC, off DESC, id DESC LIMIT {{size:UInt32}}
 """
 
 _decode = msgspec.json.Decoder(tuple[FieldChange, ...]).decode
@@ -90,9 +93,19 @@ class AuditHistory:
 
     async def entries(self, which: Which) -> list[AuditRow]:
         """The newest of these entries, newest first."""
-        at, part, off = which.before or Place(FOREVER + 1, 0, 0)
-        asked = which._asdict() | {"at": at, "part": part, "off": off}
-        del asked["before"]
+        found: dict[tuple[Place, str], AuditRow] = {}
+        before, size = which.before or Place(FOREVER + 1, 0, 0), which.limit + _COPIES
+        while True:
+            page = await self._page(which, before, size)
+            for row in page:
+                found.setdefault((row.place, row.id), row)
+            if len(found) >= which.limit or len(page) < size:
+                return list(found.values())[: which.limit]
+            before, size = page[-1].place, 2 * size
+
+    async def _page(self, which: Which, before: Place, size: int) -> list[AuditRow]:
+        asked = which._asdict() | before._asdict() | {"size": size}
+        del asked["before"], asked["limit"]
         return [_entry(row) for row in await self._rows(_ENTRIES, asked)]
 
 

@@ -88,6 +88,15 @@ async def test_entries_come_newest_first_in_pages_and_each_once(trail: Trail) ->
     assert [found.id for page in pages for found in page] == expected
 
 
+async def test_many_copies_hide_no_entry(trail: Trail) -> None:
+    rows = [row(n, at=n) for n in range(4)]
+    for _ in range(10):  # each writes two
+        trail.write(*rows[1:], *rows[1:3])
+    trail.write(rows[0])
+    assert await trail.ids(limit=4) == ["e3", "e2", "e1", "e0"]
+    assert await trail.ids(limit=2) == ["e3", "e2"]
+
+
 async def test_filters(trail: Trail) -> None:
     trail.write(*(row(n, at=n) for n in range(4)), row(4, at=4, who="cli", key=""))
     assert await trail.ids(start=T0 + SECOND, end=T0 + 3 * SECOND) == ["e2", "e1"]

@@ -21,6 +21,7 @@ from schemas.ids import derived_id, new_id
 from schemas.maintenance import Once
 from schemas.monitors import Target
 from schemas.pings import CheckDefined, CheckPaused, CheckResumed
+from schemas.recipients import recipient_id
 from schemas.requests import (
     ChannelCreate,
     ChannelDelete,
@@ -41,6 +42,7 @@ from schemas.requests import (
     MonitorUpdate,
     ProjectCreate,
     ProjectRotatePingKey,
+    RecipientUnblock,
     StatusPageCreate,
     StatusPageFields,
     StatusPageUpdate,
@@ -315,6 +317,12 @@ def test_long_values_are_cut(desk: AuditDesk) -> None:
     assert len(told(entry)["desc"][1]) == 301
     assert len(told(entry)["channels"][1]) == 101
     assert told(entry)["channels"][1][-1] == "… and 50 more"
+
+
+def test_a_command_that_changes_no_definition_but_what_comes_of_them_is_told(desk: AuditDesk) -> None:
+    entry = desk.entry(RecipientUnblock(**asked(address="ops@example.org")))
+    assert (entry.kind, entry.action, entry.name, entry.changes) == ("recipient", "updated", "ops@example.org", ())
+    assert entry.thing == recipient_id(desk.project, "ops@example.org")
 
 
 # ---- the same again
