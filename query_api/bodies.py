@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from infra.shares import Fit, Shares
 from query_api.auth import BODY_LIMIT
-from query_api.keys import NoSuchKey, NotKnownNow, find_key, known_key
+from query_api.keys import NoSuchKey, NotKnownNow, find_key, first_values, known_key
 from query_api.parts import Parts
 from query_api.poppaping.auth import key_text
 from query_api.refusals import ErrorForm, error_answer
@@ -57,7 +57,7 @@ class BodiesInBounds:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Read the body and hand on, or answer 408, 413, 429 or 503."""
-        headers = dict(scope["headers"]) if scope["type"] == "http" else {}
+        headers = first_values(scope) if scope["type"] == "http" else {}
         length = headers.get(b"content-length", b"0")
         if length == b"0" and b"transfer-encoding" not in headers:
             await self._app(scope, receive, send)

@@ -36,6 +36,12 @@ class NotKnownNow(Exception):
     """Whether there is such a key cannot be told now; a moment later it can."""
 
 
+def first_values(scope: Scope) -> dict[bytes, bytes]:
+    """The headers of a request by name. Of one that stands more than once the first counts, as for the routes: a second
+    key must not be looked at by those who count requests, and the first by those who answer them."""
+    return dict(reversed(scope["headers"]))
+
+
 def known_key(parts: Parts, text: str) -> ApiKey | None:
     """The key that `text` is, as far as this process knows now, expired or not, of any kind."""
     return parts.directory.api_key(hash_api_key(text)) if 0 < len(text) <= LONGEST_KEY else None

@@ -13,7 +13,7 @@ from collections.abc import Callable
 import msgspec
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from query_api.keys import known_key
+from query_api.keys import first_values, known_key
 from query_api.parts import Parts
 from query_api.poppaping.auth import key_text
 from schemas.base import SECOND, Micros
@@ -24,6 +24,8 @@ UNLIMITED = 1_000_000
 MOST_ADDRESSES = 10_000
 # Windows of keys are looked through for old ones when there are twice as many as were left the last time.
 _FEW_KEYS = 1_000
+
+_KEY_HEADERS = (b"authorization", b"x-api-key")
 
 _Window = deque[Micros]
 
@@ -67,8 +69,9 @@ class RateLimits:
     def _window(self, scope: Scope, now: Micros) -> _Window:
         if self._most is None:
             return deque()
-        shown = {name: value.decode("latin-1") for name, value in scope["headers"]}
-        key = known_key(self._parts, key_text(shown.get(b"authorization"), shown.get(b"x-api-key")) or "")
+        headers = first_values(scope)
+        shown = (headers[name].decode("latin-1") if name in headers else None for name in _KEY_HEADERS)
+        key = known_key(self._parts, key_text(*shown) or "")
         window = self._of_address(self._parts.wrong_keys.caller(scope)) if key is None else self._of_key(key.id, now)
         _forget(window, now)
         return window

@@ -60,6 +60,20 @@ async def test_a_key_counts_for_itself_wherever_it_is_shown_and_whatever_others_
     assert await world.ask(WRITE_KEY), "another key is another caller"
 
 
+async def test_a_second_key_makes_no_other_caller() -> None:
+    """The routes take the first of two; so must what counts."""
+    harness = Harness(plan="free")
+    del harness.client.headers["X-Api-Key"]
+    for first in (("x-api-key", POP_KEY), ("authorization", f"Bearer {POP_KEY}")):
+        harness.log.time += 61 * SECOND
+        answers = [
+            (await harness.client.get("/api/v1/monitors", headers=[first, (first[0], f"Bearer other-{n}")])).status_code
+            for n in range(62)
+        ]
+        assert answers[-2:] == [429, 429], first
+        assert 401 not in answers
+
+
 @pytest.mark.parametrize(
     ("one", "other", "same"),
     [
