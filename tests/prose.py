@@ -119,7 +119,7 @@ def repository() -> Tree:
     for folder in FOLDERS:
         paths += [path for path in (ROOT / folder).rglob("*") if "__pycache__" not in path.parts]
     files = {path.relative_to(ROOT).as_posix(): path for path in sorted(paths) if path.is_file()}
-    return Tree({name: path.read_text() if _is_read(name) else "" for name, path in files.items()})
+    return Tree({name: path.read_text("utf-8") if _is_read(name) else "" for name, path in files.items()})
 
 
 def _is_read(name: str) -> bool:

@@ -224,7 +224,7 @@ MONITOR_WHOLE = _object(**MONITOR["properties"], uptime_percentage=_NUMBER_OR_NU
 def answers(schema: Schema, status: int = 200) -> dict[int | str, dict[str, Any]]:
     """A bare answer."""
     content = {"application/json": {"schema": schema}}
-    return {status: {"description": "As asked.", "headers": RATE_HEADERS, "content": content}}
+    return {status: {"description": "The answer.", "headers": RATE_HEADERS, "content": content}}
 
 
 def one_of(schema: Schema, status: int = 200) -> dict[int | str, dict[str, Any]]:

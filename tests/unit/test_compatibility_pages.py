@@ -19,7 +19,7 @@ PAGES = ROOT / "docs" / "compatibility"
 
 
 def page(name: str) -> str:
-    return (PAGES / f"{name}.md").read_text()
+    return (PAGES / f"{name}.md").read_text("utf-8")
 
 
 def named(name: str) -> set[str]:
