@@ -14,8 +14,8 @@ import structlog
 from prometheus_client import Counter
 from starlette.types import Scope
 
+from infra.budgets import Budget, Budgets
 from infra.forwarded import Forwarded, customer_of
-from query_api.budgets import Budget, Budgets
 
 log = structlog.get_logger(__name__)
 

@@ -12,6 +12,7 @@ from confluent_kafka import IsolationLevel, KafkaException
 
 from infra.log.admin import admin_client, end_offsets
 from infra.log.groups import GroupOffsets
+from infra.log.looks import take_look
 
 log = structlog.get_logger(__name__)
 
@@ -57,7 +58,7 @@ class GroupProgress:
                     await asyncio.sleep(_POLL_SECONDS)
         # A transaction open for so long is that of a process that died or hangs: nobody has seen anything of it.
         with contextlib.suppress(KafkaException, TimeoutError):
-            committed = await asyncio.to_thread(end_offsets, self._admin, looked_at, _LAST_LOOK_SECONDS)
+            committed = await take_look(end_offsets, self._admin, looked_at, _LAST_LOOK_SECONDS)
             return ends is not None and all(done.get(tp, 0) >= end for tp, end in committed.items())
         return False
 
@@ -81,7 +82,7 @@ class _Shared:
             with contextlib.suppress(Exception):
                 await asyncio.shield(self._now)
         if self._now is None:
-            self._now = asyncio.ensure_future(asyncio.to_thread(self._look))
+            self._now = take_look(self._look)
             self._now.add_done_callback(self._looked)
         return await asyncio.shield(self._now)
 

@@ -19,6 +19,7 @@ from infra.log.admin import admin_client, end_offsets
 from infra.log.catching_up import CatchingUp
 from infra.log.clients import Pulse, close_consumer, is_lost
 from infra.log.connect import new_consumer
+from infra.log.looks import take_look
 from infra.log.reading import arrived
 from schemas.topics import Topic
 
@@ -80,7 +81,7 @@ class Replica:
 
         Raises `TimeoutError` when nothing comes for `stall` seconds.
         """
-        ends = await asyncio.to_thread(end_offsets, self._admin, self._assigned)
+        ends = await take_look(end_offsets, self._admin, self._assigned)
         # 0 is found at once, or reset to the earliest; asking for "the beginning" costs half a second.
         begin = {tp: ends[tp] if self._from_end else 0 for tp in self._assigned}
         self._consumer.assign([TopicPartition(*tp, offset) for tp, offset in begin.items()])
@@ -118,7 +119,7 @@ class Replica:
                     with contextlib.suppress(Exception):
                         await asyncio.shield(self._look)
                 if self._look is None:
-                    self._look = asyncio.ensure_future(asyncio.to_thread(end_offsets, self._admin, self._assigned))
+                    self._look = take_look(end_offsets, self._admin, self._assigned)
                     self._look.add_done_callback(self._looked)
                 ends = await asyncio.shield(self._look)
         except Exception as error:

@@ -70,6 +70,7 @@ class Answers:
         self.invalid_uuid = Answer(400, "invalid uuid format")
         self.too_slow = Answer(408, "the request body came too slowly")
         self.too_many_bodies = Answer(429, "too many unfinished request bodies, try again", _RETRY)
+        self.too_many_unknown = Answer(429, "too many requests for checks that are not known, try again", _RETRY)
         self.not_allowed = Answer(405, "method not allowed", _ALLOW)
         self.unavailable = Answer(503, "not recorded, try again", _RETRY)
         self.no_room = Answer(503, "not recorded: Pingfold's disk is full, try again later", (b"retry-after", b"10"))

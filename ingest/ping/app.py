@@ -5,7 +5,8 @@ Contract: docs/compatibility/pinging.md. The order in which a request is judged:
 1. the body is read (bounded; a client that goes away leaves nothing behind);
 2. the verb: HEAD, GET and POST are pings; OPTIONS is a browser's pre-flight, 204 and not recorded; any other is 405;
 3. the form of the URL: 400;
-4. the check: unknown (only when the directory has seen everything committed before; else 503), or ambiguous, 409;
+4. the check: unknown (only when the directory has seen everything committed before; else 503; 429 for an address that
+   asks for too many), or ambiguous, 409;
 5. an exit status over 255, a bad `rid`: 400. A request refused so far has made no check, `create=1` or not;
 6. `create=1`: the fold of projects decides, one question per slug at a time in this process; the ping that is answered
    201 has its place in the rate limit from the moment of the question, so that pings that find the check before it
@@ -22,6 +23,7 @@ import structlog
 from infra.decisions import NoVerdict
 from infra.directory import Directory
 from infra.disk import Disk
+from infra.forwarded import Forwarded
 from infra.log.partitioner import partition_of
 from infra.log.sink import NotStored
 from infra.settings import Settings
@@ -33,6 +35,7 @@ from ingest.ping.public_url import PROOF_HEADER, synthetic_name
 from ingest.ping.quota import DAY, HOUR, CalendarQuota
 from ingest.ping.request import LIMITS, Bodies, End, Events, Headers, Limits, has_body
 from ingest.ping.source import Source
+from ingest.ping.strangers import Strangers
 from ingest.ping.urls import Target, parse
 from schemas.actors import Actor
 from schemas.base import Micros
@@ -91,6 +94,7 @@ class PingApp:
         self._answers = Answers(settings)
         self._bodies = Bodies(settings.body_limit, limits)
         self._events = Events(settings.trusted_proxies)
+        self._strangers = Strangers(Forwarded(settings.trusted_proxies))
         self._limiter, self._logs = Limiter(settings.pings_per_minute), Limiter(settings.logs_per_minute)
         self._bytes = CalendarQuota(settings.bytes_per_day, DAY)
         # A ping URL that has leaked must not use up what the other checks of its project need.
@@ -243,14 +247,18 @@ class PingApp:
         """
         project = self._project_of(target)
         if not (target.create and project is not None):
-            fresh = await self._replica.caught_up(_FRESH_SECONDS)
+            if self._strangers.must_wait(scope):
+                return self._answers.too_many_unknown
+            with self._strangers.ask() as asking:
+                fresh = await self._replica.caught_up(_FRESH_SECONDS)
             found = self._find(target)
             if len(found) == 1:
                 return found[0], None
             if found:
                 return self._answers.ambiguous
+            self._strangers.count(scope)
             if not fresh:
-                return self._refuse(target.check or None)
+                return self._answers.too_many_unknown if asking.among_many else self._refuse(target.check or None)
             project = self._project_of(target)
             if not target.create or project is None:
                 gentle = target.check and target.kind != "log"  # as on Healthchecks.io

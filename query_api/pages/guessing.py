@@ -21,9 +21,9 @@ import structlog
 from fastapi import Request
 from prometheus_client import Counter
 
+from infra.budgets import Budget, Budgets
 from infra.forwarded import Forwarded, customer_of
 from infra.passwords import is_password
-from query_api.budgets import Budget, Budgets
 from query_api.password_pool import PasswordPool
 from query_api.refusals import Refusal
 

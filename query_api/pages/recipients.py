@@ -15,10 +15,10 @@ from fastapi import APIRouter, Depends, FastAPI, Request, Response
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader
 
+from infra.budgets import Budget, Budgets
 from infra.confirmation_links import PATH
 from infra.decisions import NoVerdict
 from query_api.actors import by_link
-from query_api.budgets import Budget, Budgets
 from query_api.keys import LOOK
 from query_api.parts import Parts
 from query_api.table import include

@@ -11,10 +11,10 @@ import httpx
 import pytest
 from structlog.testing import capture_logs
 
+from infra.budgets import Budget, Budgets
 from infra.forwarded import Forwarded
 from infra.passwords import hash_password
 from infra.settings import Settings
-from query_api.budgets import Budget, Budgets
 from query_api.pages import guessing
 from query_api.pages.guessing import OF_PEER, OF_THING, Guesses, Hashes
 from query_api.pages.page_password import Doorkeeper, shown_password

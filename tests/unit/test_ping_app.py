@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
+from infra.forwarded import Forwarded
 from ingest.ping.public_url import proof_of
 from ingest.ping.request import Limits
+from ingest.ping.strangers import MANY, OF_ADDRESS, Strangers
 from schemas.definitions import Check
 from schemas.requests import Decision, ProjectsRequest
 from tests.memory_log import MemoryProjects, add
@@ -381,6 +383,60 @@ async def test_without_a_look_at_the_end_nothing_is_not_found(url: str, partitio
     assert (reply.status, reply.headers["retry-after"]) == (503, "1")
     assert reply.headers["access-control-allow-origin"] == "*"
     assert len(world.source._untold._refused) == partitions
+
+
+def nobodys(number: int) -> str:
+    """A URL of a check that is not there: by a wrong key, by a wrong id, by a slug that the project has not."""
+    id = f"{number:08x}-0000-4000-9000-000000000000"
+    return (f"/no-such-key-{number}/x", f"/{id}", f"/{KEY}/nothing-{number}")[number % 3]
+
+
+@pytest.mark.parametrize("fresh", [True, False])
+async def test_an_address_asks_for_so_many_that_are_not_known(fresh: bool) -> None:
+    """Then it waits, and costs neither a look at the log nor a gap; others, and what is known, are served as ever."""
+    world, now = World(), 0.0
+    world.app._strangers = Strangers(Forwarded(world.settings.trusted_proxies), lambda: now)
+    world.replica.fresh = fresh
+    for number in range(OF_ADDRESS.most):
+        assert (await world.ask(nobodys(number))).status in ((200, 404) if fresh else (503,))
+    looks = world.replica.looks
+    world.source._untold._refused.clear()
+    for number in range(50):
+        reply = await world.ask(nobodys(number))
+        assert reply.line == "429 too many requests for checks that are not known, try again"
+        assert reply.headers["retry-after"] == "1"
+    assert world.replica.looks == looks
+    assert not world.source._untold._refused
+    assert (await world.ask(BY_UUID)).line == "200 OK"
+    assert (await world.ask(f"/{KEY}/new?create=1")).line == "201 Created"
+    for client in ("198.51.100.1", "127.0.0.1"):
+        assert (await world.ask(nobodys(0), client=(client, 1))).status == (404 if fresh else 503)
+    now += OF_ADDRESS.seconds * 1.01
+    assert (await world.ask(nobodys(0))).status == (404 if fresh else 503)
+    assert (await world.ask(nobodys(0))).status == 429
+
+
+async def test_the_number_of_strangers_makes_no_gap() -> None:
+    """A look that is late while many wait for it: it may be they who made it late."""
+    world = World()
+    late = asyncio.Event()
+
+    async def caught_up(_: float) -> bool:
+        await late.wait()
+        return False
+
+    world.replica.caught_up = caught_up  # type: ignore[method-assign,assignment]
+    asking = [
+        asyncio.create_task(world.ask(nobodys(number), client=(f"198.51.{number >> 8}.{number & 255}", 1)))
+        for number in range(2 * MANY)
+    ]
+    for _ in range(5):
+        await asyncio.sleep(0)
+    late.set()
+    assert {reply.status for reply in await asyncio.gather(*asking)} == {429}
+    assert not world.source._untold._refused
+    assert (await world.ask(nobodys(0))).status == 503  # alone it is what it seems: the log cannot be looked at
+    assert len(world.source._untold._refused) == 8
 
 
 @pytest.mark.parametrize("full", [True, False])

@@ -5,8 +5,8 @@ from typing import Any
 import httpx
 import pytest
 
+from infra.budgets import Budget, Budgets
 from infra.confirmation_links import PATH
-from query_api.budgets import Budget, Budgets
 from schemas.base import SECOND, encode
 from schemas.definitions import Channel
 from schemas.deliveries import DeliveryAttempted, DeliveryRequested, Endpoint

@@ -1,6 +1,9 @@
 """A replica that has much to read is waited for as long as it reads; one that reads nothing is given up."""
 
+import asyncio
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -82,3 +85,28 @@ async def test_it_takes_as_long_as_it_takes() -> None:
 async def test_it_is_given_up_when_nothing_comes_any_more() -> None:
     with pytest.raises(TimeoutError, match=r"nothing came for 0 s|nothing came for 1 s"):
         await start(20)
+
+
+async def test_a_look_at_the_log_waits_for_nobody_elses_threads() -> None:
+    """Whoever keeps all of asyncio's threads busy (password hashes, renderings) makes nothing unknown."""
+    Consumer.until = 60
+    replica = Replica("127.0.0.1:1", 1, {CHECK_STATES: lambda *_: None})
+    await replica.start()
+    done = threading.Event()
+    started: list[int] = []
+
+    def busy() -> None:
+        started.append(threading.get_ident())
+        done.wait(60.0)
+
+    loop = asyncio.get_running_loop()
+    loop.set_default_executor(ThreadPoolExecutor(2))
+    tasks = [asyncio.ensure_future(asyncio.to_thread(busy)) for _ in range(4)]
+    try:
+        while len(started) < 2:
+            await asyncio.sleep(0.01)
+        assert await replica.caught_up(20.0)
+    finally:
+        done.set()
+        await asyncio.gather(*tasks)
+        await replica.close()
