@@ -132,12 +132,7 @@ def with_servers(path: Path, url: str, kafka: str, clickhouse: str) -> Credentia
     """The credentials in the file, which is brought up to date when Pingfold or its servers are elsewhere, or have
     another login. Raises `NoCredentials`."""
     known = load(path)
-    if known.kafka_prefix != prefix_of(kafka):
-        raise NoCredentials(
-            f"{path} is of the Pingfold whose names in Kafka begin with '{known.kafka_prefix}', and "
-            f"PINGFOLD_KAFKA_PREFIX is '{prefix_of(kafka)}': that is another Pingfold, with nothing in it. Set it "
-            "back, or give that one another PINGFOLD_DATA"
-        )
+    _check_prefix(path, known, kafka)
     current = msgspec.structs.replace(known, url=url, **_of_kafka(kafka), clickhouse=clickhouse)
     if current != known:
         replace_whole(path, _written(current))
@@ -153,6 +148,21 @@ def replace_values(path: Path, project: str, values: Mapping[str, str]) -> bool:
     if known.project == project:
         replace_whole(path, _written(msgspec.structs.replace(known, **values)))
     return known.project == project
+
+
+def check_prefix(path: Path, kafka: str) -> None:
+    """Raise `NoCredentials` when the file is there and of a Pingfold with another prefix in Kafka."""
+    if path.exists():
+        _check_prefix(path, load(path), kafka)
+
+
+def _check_prefix(path: Path, known: Credentials, kafka: str) -> None:
+    if known.kafka_prefix != prefix_of(kafka):
+        raise NoCredentials(
+            f"{path} is of the Pingfold whose names in Kafka begin with '{known.kafka_prefix}', and "
+            f"PINGFOLD_KAFKA_PREFIX is '{prefix_of(kafka)}': that is another Pingfold, with nothing in it. Set it "
+            "back, or give that one another PINGFOLD_DATA"
+        )
 
 
 def _of_kafka(kafka: str) -> dict[str, str]:

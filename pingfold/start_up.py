@@ -103,9 +103,10 @@ class StartUp:
         self._began = time.monotonic()
 
     async def run(self, servers: dict[str, Server]) -> None:
-        """Start everything; returns when all of it works. Raises `CannotStart`, `WrongPartitionCount`, and
-        `KafkaException` for what does not pass."""
+        """Start everything; returns when all of it works. Raises `CannotStart`, `NoCredentials`, `WrongPartitionCount`,
+        and `KafkaException` for what does not pass."""
         settings, supervisor, say = self._settings, self._supervisor, self._say
+        credentials.check_prefix(credentials.path_of(settings), self._kafka)  # before topics are made under it
         for name, server in servers.items():
             say("pingfold", f"starting {name} on {server.address}")
             supervisor.keep(server.role)

@@ -13,9 +13,10 @@ from infra import clickhouse_migrations, clickhouse_retention
 from infra.clickhouse import Unavailable
 from infra.log import admin
 from infra.log.admin import WrongPartitionCount
+from infra.log.cluster import Cluster
 from infra.log.sink import NotStored
 from infra.settings import Settings
-from pingfold import history_start, start_up
+from pingfold import credentials, history_start, start_up
 from pingfold.start_up import StartUp
 from pingfold.supervisor import Role
 
@@ -175,3 +176,18 @@ async def test_a_public_address_that_does_not_answer_is_said_once(
     assert [line for line in world.said if "up.example.org" in line] == [
         f"{reason} (PINGFOLD_BASE_URL, PINGFOLD_PING_ENDPOINT)"
     ]
+
+
+async def test_a_prefix_that_is_not_that_of_the_data_folder_makes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = World(monkeypatch)
+    world.migrations = [AssertionError("topics were made")]
+    other = Cluster("nowhere.invalid:1", prefix="team.")
+    known = credentials.new_credentials("http://127.0.0.1:1", other, "http://nowhere.invalid")
+    credentials.save_once(tmp_path / credentials.FILE_NAME, known)
+    async with starting(world, tmp_path) as start:
+        with pytest.raises(credentials.NoCredentials, match="PINGFOLD_KAFKA_PREFIX"):
+            await start
+    assert world.migrations
+    assert not world.kept
