@@ -9,6 +9,7 @@ themselves need no network. Every step is bounded; `NotToBeHad` tells why there 
 import hashlib
 import os
 import platform
+import re
 import shutil
 import signal
 import socket
@@ -122,17 +123,25 @@ def _clickhouse_context(context: Path, python: str) -> None:
         shutil.copy(_ROOT / "infra" / module, package)
     shutil.copytree(_ROOT / "infra/embedded", package / "embedded", ignore=shutil.ignore_patterns("__pycache__"))
     machine = platform.machine()
+    locked = context / "locked.txt"
+    locked.write_text(_locked(_SITE))
     _run(
         [
             sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile",
             "--target", str(context / "site"), "--no-deps", "--only-binary=:all:",
-            "--constraint", str(_ROOT / "requirements/run.txt"),
+            "--require-hashes", "--requirement", str(locked),
             "--implementation", "cp", "--python-version", python,
             *(part for tag in ("2_28", "2_17", "2014") for part in ("--platform", _manylinux(tag, machine))),
-            *_SITE,
         ],
         _PIP_SECONDS,
     )  # fmt: skip
+
+
+def _locked(names: tuple[str, ...]) -> str:
+    """What requirements/run.txt pins of these packages, with the hashes."""
+    each = re.split(r"\n(?! )", (_ROOT / "requirements/run.txt").read_text())
+    found = {one.partition("==")[0]: one for one in each}
+    return "\n".join(found[name] for name in names) + "\n"
 
 
 def _manylinux(tag: str, machine: str) -> str:
