@@ -21,8 +21,9 @@ from bench.processes import answer_of, module
 from bench.report import Report, say
 from infra.directory import Directory
 from processors.checks import Checks
-from processors.fold import Record, Session, View
+from processors.fold import Record, Session
 from processors.runtime.loading import Loading, decoded
+from processors.view import View
 from query_api.states import States
 from schemas.base import SECOND, encode
 from schemas.check_states import CheckState, DefinitionCopy

@@ -20,11 +20,12 @@ from bench.memory import received, resident
 from bench.processes import answer_of, module
 from bench.report import Report, say
 from processors.deliveries import DeliveriesFold
-from processors.fold import Record, Session, View
+from processors.fold import Record, Session
 from processors.notice_body import render_body
 from processors.retry_policy import DAY, MAX_AGE
 from processors.runtime.loading import Loading, decoded
 from processors.sender import Sender
+from processors.view import View
 from processors.webhooks import Answer
 from query_api.delivery_states import DeliveryStates
 from schemas.base import SECOND, encode

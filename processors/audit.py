@@ -13,7 +13,8 @@ import msgspec
 from msgspec import NODEFAULT, structs
 
 from processors.audit_values import Told, told_of
-from processors.fold import SAME, Context, Effect, View
+from processors.fold import SAME, Context, Effect
+from processors.view import View
 from schemas.actors import UNKNOWN, Actor
 from schemas.base import Micros
 from schemas.definitions import ApiKey, Channel, Check, Project

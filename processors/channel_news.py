@@ -9,8 +9,9 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from processors.fold import Effect, View
+from processors.fold import Effect
 from processors.project_index import ProjectIndex
+from processors.view import View
 from schemas.base import SECOND, Micros
 from schemas.definitions import Channel, definition_key
 from schemas.deliveries import DeliveryRequested

@@ -19,10 +19,11 @@ import heapq
 from processors.check_changes import go_down, go_late, go_not_late, go_unobserved
 from processors.check_notices import missed, overrun
 from processors.check_rules import Moment, next_moment, set_overdue
-from processors.fold import SAME, Context, Effect, View
+from processors.fold import SAME, Context, Effect
 from processors.gap_records import GapRecords, gap_key
 from processors.partition_time import fold_tick, open_gap
 from processors.time_correction import correct_check, correct_gaps, correct_time
+from processors.view import View
 from processors.wheel import Wheel
 from schemas.base import Micros, encode
 from schemas.check_states import CheckState, DefinitionCopy

@@ -21,9 +21,10 @@ from processors.check_changes import go_down, go_up, pause, remove, resume
 from processors.check_clock import CheckClock, check_of, definition_key, time_of
 from processors.check_notices import failed
 from processors.check_rules import LONGEST_DURATION, counts_as, end_run, rules_in, run_limit, start_run
-from processors.fold import SAME, Context, Effect, Refused, View
+from processors.fold import SAME, Context, Effect, Refused
 from processors.partition_time import newest, vouched
 from processors.ping_copies import is_copy, remember
+from processors.view import View
 from schemas.base import SECOND, Micros
 from schemas.check_states import CheckState, CheckStatesRecord, DefinitionCopy
 from schemas.ids import is_uuid

@@ -6,8 +6,9 @@ owner wants no more of them, is recorded and not sent.
 """
 
 from processors.delivery_ends import DeliveryEnds, finished
-from processors.fold import Effect, Refused, View
+from processors.fold import Effect, Refused
 from processors.notice_body import render_body
+from processors.view import View
 from schemas.base import Micros
 from schemas.deliveries import (
     ConfirmationRequested,

@@ -33,7 +33,7 @@ import msgspec
 from processors.confirmations import NOT_CONFIRMED, Confirmations, waits_for_confirmation
 from processors.delivery_audit import asked_for
 from processors.delivery_ends import MOST_ENDED, DeliveryEnds, finished, troubled
-from processors.fold import Context, Effect, Partition, Refused, View
+from processors.fold import Context, Effect, Partition, Refused
 from processors.notice_body import BODY_LIMIT, render_body
 from processors.partition_time import fold_plain_tick, vouched
 from processors.pending_deliveries import PendingDeliveries
@@ -48,6 +48,7 @@ from processors.retry_policy import (
     to_be_disabled,
 )
 from processors.time_correction import correct_deliveries, correct_time
+from processors.view import View
 from processors.wheel import Wheel
 from schemas.base import SECOND, Micros
 from schemas.definitions import TO_EVERY_CHANNEL

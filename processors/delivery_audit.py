@@ -3,7 +3,8 @@
 from typing import Literal
 
 from processors.audit import command_of, entry
-from processors.fold import Context, Effect, View
+from processors.fold import Context, Effect
+from processors.view import View
 from schemas.base import Micros
 from schemas.deliveries import Delivery, DeliveryReplayed, DeliveryRequested, Endpoint, delivery_key, endpoint_key
 from schemas.topics import DELIVERIES

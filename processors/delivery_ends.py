@@ -4,7 +4,7 @@ A delivery ends when it has been due for too long, as the oldest of a channel of
 channel. Each of the first two is a reason to look whether the channel is to be disabled.
 """
 
-from processors.fold import SAME, Effect, View
+from processors.fold import SAME, Effect
 from processors.pending_deliveries import PendingDeliveries
 from processors.retry_policy import (
     DAY,
@@ -16,6 +16,7 @@ from processors.retry_policy import (
     to_be_disabled,
     too_old_at,
 )
+from processors.view import View
 from processors.wheel import Wheel
 from schemas.base import Micros
 from schemas.deliveries import Delivery, Endpoint, EndpointHealth, delivery_key, endpoint_key, health_key

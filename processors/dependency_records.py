@@ -5,7 +5,7 @@ A monitor that others depend on may stand in any partition; that it is down is a
 
 import msgspec
 
-from processors.fold import View
+from processors.view import View
 from schemas.base import Micros
 from schemas.monitor_states import DependencyDown, MonitorCopy
 from schemas.monitors import Monitor

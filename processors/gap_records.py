@@ -10,7 +10,7 @@ from itertools import accumulate
 
 import msgspec
 
-from processors.fold import View
+from processors.view import View
 from schemas.base import SECOND, Micros
 from schemas.ticks import PROGRESS_KEY, Gap, Progress
 

@@ -16,7 +16,7 @@ import heapq
 from collections.abc import Callable, Iterable
 
 from processors.dependency_records import DependencyRecords
-from processors.fold import Context, Effect, Refused, View
+from processors.fold import Context, Effect, Refused
 from processors.monitor_changes import tell_empty, tell_held_back
 from processors.monitor_rules import (
     all_out,
@@ -30,6 +30,7 @@ from processors.monitor_rules import (
 from processors.partition_time import fold_plain_tick, vouched
 from processors.region_records import RegionRecords
 from processors.time_correction import correct_monitors, correct_time
+from processors.view import View
 from processors.wheel import Wheel
 from schemas.base import SECOND, Micros, encode
 from schemas.dead_letters import DeadLetter

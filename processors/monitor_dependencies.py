@@ -13,8 +13,9 @@ The contract:
 from collections.abc import Sequence
 
 from processors.dependency_records import DependencyRecords
-from processors.fold import Context, Effect, Refused, View
+from processors.fold import Context, Effect, Refused
 from processors.monitor_clock import MonitorClock, monitor_of, must_be_past
+from processors.view import View
 from schemas.base import SECOND, Micros
 from schemas.monitor_states import MonitorState
 from schemas.probes import DependencyChanged

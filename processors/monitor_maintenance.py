@@ -16,9 +16,10 @@ from collections.abc import Iterable
 import msgspec
 from msgspec.structs import replace
 
-from processors.fold import Effect, Refused, View
+from processors.fold import Effect, Refused
 from processors.monitor_changes import enter_maintenance, leave_maintenance
 from processors.monitor_clock import MonitorClock, monitor_of, time_of
+from processors.view import View
 from schemas.base import SECOND, Micros
 from schemas.maintenance import Maintenance, Once, Window, covers, fault_of, is_over, open_until, opens_after
 from schemas.monitor_states import MaintenanceCopy, MonitorState

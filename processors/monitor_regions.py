@@ -15,10 +15,11 @@ The contract:
 
 from collections.abc import Sequence
 
-from processors.fold import SAME, Context, Effect, Refused, View
+from processors.fold import SAME, Context, Effect, Refused
 from processors.monitor_clock import MonitorClock, monitor_of, must_be_past, time_of
 from processors.monitor_rules import all_out, ask_next, without, worn_out
 from processors.region_records import RegionRecords, region_key
+from processors.view import View
 from schemas.base import SECOND, Micros
 from schemas.monitor_states import MonitorState, RegionOut
 from schemas.monitors import Monitor

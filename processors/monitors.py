@@ -20,7 +20,7 @@ from collections.abc import Sequence
 import msgspec
 
 from processors.dependency_records import DependencyRecords
-from processors.fold import Context, Effect, Refused, View
+from processors.fold import Context, Effect, Refused
 from processors.monitor_changes import (
     begin_as_dependency,
     end_as_dependency,
@@ -61,6 +61,7 @@ from processors.monitor_rules import (
 )
 from processors.partition_time import fold_plain_tick
 from processors.region_records import RegionRecords
+from processors.view import View
 from schemas.base import Micros
 from schemas.ids import is_uuid
 from schemas.monitor_states import MonitorCopy, MonitorState, MonitorStatesRecord, Seen

@@ -5,7 +5,7 @@ from collections.abc import Set as AbstractSet
 
 import msgspec
 
-from processors.fold import View
+from processors.view import View
 from schemas.base import Micros
 from schemas.deliveries import Delivery
 

@@ -1,6 +1,7 @@
 """What a channel is to its deliveries. Pure."""
 
-from processors.fold import Effect, View
+from processors.fold import Effect
+from processors.view import View
 from schemas.base import Micros
 from schemas.definitions import Channel, Project, definition_key
 from schemas.deliveries import Endpoint, EndpointDefined

@@ -13,7 +13,8 @@ from typing import Generic, TypeVar
 import msgspec
 from msgspec import UNSET
 
-from processors.fold import Refused, View
+from processors.fold import Refused
+from processors.view import View
 from schemas.base import Micros
 from schemas.definitions import ApiKey, Channel, Check, Definition, Project, RevokedKey, definition_key
 from schemas.ids import is_uuid

@@ -5,9 +5,10 @@ What was revoked is remembered, without its hash, for whoever looks back: the ne
 
 from msgspec.structs import replace
 
-from processors.fold import Effect, Refused, View
+from processors.fold import Effect, Refused
 from processors.project_index import Denied, ProjectIndex
 from processors.project_verdicts import verdict
+from processors.view import View
 from schemas.base import SECOND, Micros
 from schemas.definitions import ApiKey, Project, RevokedKey, definition_key
 from schemas.requests import KeyCreate, KeyRevoke, KeyRotate

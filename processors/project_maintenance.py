@@ -10,9 +10,10 @@ import msgspec
 from msgspec import UNSET
 from msgspec.structs import asdict, replace
 
-from processors.fold import Effect, Refused, View
+from processors.fold import Effect, Refused
 from processors.project_index import ProjectIndex
 from processors.project_verdicts import verdict
+from processors.view import View
 from schemas.base import SECOND, Micros
 from schemas.definitions import Project, definition_key
 from schemas.maintenance import Maintenance, Once, fault_of

@@ -9,9 +9,10 @@ from typing import Any
 from msgspec import UNSET
 from msgspec.structs import asdict, replace
 
-from processors.fold import Effect, Refused, View
+from processors.fold import Effect, Refused
 from processors.project_index import Denied, ProjectIndex
 from processors.project_verdicts import verdict
+from processors.view import View
 from schemas.base import Micros
 from schemas.definitions import Project, definition_key
 from schemas.requests import StatusPageCreate, StatusPageDelete, StatusPageFields, StatusPageUpdate

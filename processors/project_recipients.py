@@ -9,10 +9,11 @@ decided where the mailbox is known, in `deliveries`, since other projects may ha
 
 from msgspec.structs import replace
 
-from processors.fold import Effect, View
+from processors.fold import Effect
 from processors.project_channels import define_channel
 from processors.project_index import Denied, ProjectIndex
 from processors.project_verdicts import verdict
+from processors.view import View
 from schemas.base import Micros
 from schemas.definitions import Addresses, Channel, Project, definition_key
 from schemas.deliveries import ConfirmationRequested, MailboxAnswered

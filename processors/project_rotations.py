@@ -10,10 +10,11 @@ from typing import TypeVar
 
 from msgspec.structs import replace
 
-from processors.fold import Effect, View
+from processors.fold import Effect
 from processors.project_channels import define_channel, endpoint_of
 from processors.project_index import Denied, ProjectIndex
 from processors.project_verdicts import verdict
+from processors.view import View
 from schemas.base import SECOND, Micros
 from schemas.definitions import Channel, FormerPingKey, FormerSecret, Project, definition_key
 from schemas.requests import ChannelRotateSecret, ProjectRotatePingKey, ProjectRotateWebhookSecret

@@ -17,7 +17,7 @@ from msgspec.structs import asdict, replace
 
 from processors.audit import changes_of, command_of, entry_without_changes
 from processors.channel_news import tell_of_disabled
-from processors.fold import Context, Effect, Refused, View
+from processors.fold import Context, Effect, Refused
 from processors.partition_time import fold_plain_tick, vouched
 from processors.project_channels import define_channel
 from processors.project_index import Denied, ProjectIndex, must_have_uuid
@@ -29,6 +29,7 @@ from processors.project_recipients import ProjectRecipients
 from processors.project_rotations import ProjectRotations
 from processors.project_verdicts import verdict
 from processors.time_correction import correct_time
+from processors.view import View
 from schemas.actors import SYSTEM
 from schemas.base import SECOND, Micros
 from schemas.definitions import Channel, Check, Definition, Project, definition_key

@@ -20,10 +20,10 @@ from typing import NamedTuple
 import msgspec
 
 from processors.check_changes import request_again as check_request
-from processors.fold import View
 from processors.monitor_changes import request_again as monitor_request
 from processors.monitor_maintenance import maintenance_key
 from processors.project_channels import endpoint_of
+from processors.view import View
 from schemas.base import Micros
 from schemas.check_states import CheckState
 from schemas.definitions import Channel, Check, Notice, Project

@@ -4,7 +4,7 @@ from collections.abc import Set as AbstractSet
 
 import msgspec
 
-from processors.fold import View
+from processors.view import View
 from schemas.base import Micros
 from schemas.monitor_states import RegionOut
 from schemas.ticks import NEVER

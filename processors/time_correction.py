@@ -9,8 +9,9 @@ stays told.
 
 from msgspec.structs import replace
 
-from processors.fold import Context, View
+from processors.fold import Context
 from processors.monitor_rules import begin
+from processors.view import View
 from schemas.base import Micros
 from schemas.check_states import CheckState
 from schemas.deliveries import Delivery, EndpointHealth

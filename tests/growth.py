@@ -14,9 +14,10 @@ import msgspec
 from infra.log.partitioner import partition_of
 from processors.checks import Checks
 from processors.deliveries import DeliveriesFold
-from processors.fold import EVERY, SAME, Effect, Fold, Record, Session, View
+from processors.fold import EVERY, SAME, Effect, Fold, Record, Session
 from processors.monitors import Monitors
 from processors.projects import Projects
+from processors.view import View
 from schemas.base import Micros, encode
 from schemas.dead_letters import DeadLetter
 from schemas.requests import Decision

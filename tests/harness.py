@@ -25,9 +25,10 @@ from infra.secrets import hash_api_key
 from infra.settings import Settings
 from processors.checks import Checks
 from processors.deliveries import DeliveriesFold
-from processors.fold import EVERY, SAME, Effect, Record, Session, View
+from processors.fold import EVERY, SAME, Effect, Record, Session
 from processors.monitors import Monitors
 from processors.projects import Projects
+from processors.view import View
 from query_api.app import create_app
 from query_api.audit_history import AuditRow, Place
 from query_api.audit_history import Which as AuditWhich

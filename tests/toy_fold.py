@@ -17,8 +17,9 @@ import msgspec
 from infra.log.cluster import cluster_of
 from infra.logs import configure
 from infra.settings import Settings
-from processors.fold import EVERY, Context, Effect, Fold, Partition, Refused, View
+from processors.fold import EVERY, Context, Effect, Fold, Partition, Refused
 from processors.runtime.worker import run_worker
+from processors.view import View
 from schemas.base import Fact, Value
 from schemas.ticks import NEVER, PROGRESS_KEY, Progress, Tick
 from schemas.topics import Cleanup, Topic

@@ -13,7 +13,8 @@ import msgspec
 from infra.log.reading import Stored
 from pingfold.replay.made import made_by
 from processors.epochs import MOST_EPOCHS, Versions, epochs_of, versions_of
-from processors.fold import Effect, Fold, Record, Session, View
+from processors.fold import Effect, Fold, Record, Session
+from processors.view import View
 from schemas.base import encode
 from schemas.dead_letters import RETRIED_HEADER
 from schemas.schedules import SCHEDULES_VERSION, TZDATA_VERSION

@@ -12,8 +12,8 @@ from functools import partial
 from typing import Any, TypeVar
 
 from infra.liveness import LIVENESS
-from processors.fold import View
 from processors.runtime.loading import Abandoned, Loading
+from processors.view import View
 
 T = TypeVar("T")
 

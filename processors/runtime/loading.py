@@ -12,7 +12,7 @@ from infra.log.admin import admin_client, end_offsets
 from infra.log.catching_up import CatchingUp
 from infra.log.reading import NotRead, read_to_end
 from processors.epochs import NewerStates, epochs_of, must_be_known, must_not_be_newer
-from processors.fold import View
+from processors.view import View
 from schemas.ticks import PROGRESS_KEY, Progress
 from schemas.topics import Topic
 

@@ -18,7 +18,7 @@ from infra.log.admin import admin_client, end_offsets, partition_count
 from infra.log.partitioner import partition_of
 from infra.log.reading import NotRead, ends_of, read_partition, read_to_end
 from processors.check_clock import definition_key
-from processors.fold import Fold, View
+from processors.fold import Fold
 from processors.reconciliation import (
     Defined,
     Missed,
@@ -29,6 +29,7 @@ from processors.reconciliation import (
     missed_requests,
 )
 from processors.runtime.loading import Loading
+from processors.view import View
 from schemas.base import SECOND, Micros, encode
 from schemas.check_states import CheckState, CheckStatesRecord, DefinitionCopy
 from schemas.definitions import Channel, Check, Definition, Project

@@ -23,10 +23,11 @@ from standardwebhooks import Webhook
 from infra.targets import Guard
 from processors import attempts, dispatcher
 from processors.deliveries import DeliveriesFold
-from processors.fold import Record, Session, View
+from processors.fold import Record, Session
 from processors.sender import Sender
 from processors.signatures import poppaping_signature
 from processors.slots import Kind
+from processors.view import View
 from processors.webhooks import CONNECT_DEAD, Answer, WebhookClient
 from schemas.base import SECOND, Micros, encode
 from schemas.definitions import NOTICES

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from msgspec import UNSET, structs
 
 from processors.audit import changes_of, command_of
-from processors.fold import Context, Record, Session, View
+from processors.fold import Context, Record, Session
 from processors.projects import Projects
+from processors.view import View
 from schemas.actors import Actor
 from schemas.base import SECOND, Fact, encode
 from schemas.definitions import ApiKey, Channel, Definition, Project

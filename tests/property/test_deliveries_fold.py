@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from processors import delivery_ends
 from processors.deliveries import DeliveriesFold
-from processors.fold import Record, Session, View
+from processors.fold import Record, Session
 from processors.retry_policy import DAY, MOST_PENDING
+from processors.view import View
 from schemas.base import SECOND, Micros, encode
 from schemas.definitions import NOTICES
 from schemas.deliveries import (

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from processors.deliveries import DeliveriesFold
-from processors.fold import Record, Session, View
+from processors.fold import Record, Session
+from processors.view import View
 from schemas.base import SECOND, Micros, encode
 from schemas.deliveries import ConfirmationRequested, Delivery, DeliveryAttempted, MailboxAnswered
 from schemas.ids import derived_id

@@ -11,8 +11,9 @@ from pingfold.replay.made import made_by
 from pingfold.replay.stretches import fold_again, stretches_of
 from processors.checks import Checks
 from processors.deliveries import DeliveriesFold
-from processors.fold import SAME, Context, Effect, Record, Session, View
+from processors.fold import SAME, Context, Effect, Record, Session
 from processors.projects import Projects, ProjectsPartition
+from processors.view import View
 from schemas.actors import SYSTEM, UNKNOWN, Actor
 from schemas.base import SECOND, encode
 from schemas.definitions import ApiKey, Channel, Check, Project

@@ -21,8 +21,9 @@ from pingfold.credentials import (
     save_once,
     with_servers,
 )
-from processors.fold import Record, Session, View
+from processors.fold import Record, Session
 from processors.projects import Projects
+from processors.view import View
 from schemas.base import encode
 from schemas.definitions import KeyKind
 from schemas.requests import Decision

@@ -6,7 +6,8 @@ import pytest
 
 from processors.checks import Checks
 from processors.defects import EVENTS, FEWEST_KEYS, Defects, Heard, is_made_here, made_here
-from processors.fold import Record, Session, View
+from processors.fold import Record, Session
+from processors.view import View
 
 
 def hear(defects: Defects, owner: str, key: str, defect: bool, times: int = 1) -> None:

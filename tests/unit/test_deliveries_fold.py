@@ -8,9 +8,10 @@ import msgspec
 import pytest
 
 from processors.deliveries import DeliveriesFold
-from processors.fold import Effect, Record, Session, View
+from processors.fold import Effect, Record, Session
 from processors.notice_body import BODY_LIMIT
 from processors.retry_policy import ATTEMPTS, MAX_AGE, MOST_PENDING, MOST_PENDING_SIZE, MOST_UNTRIED, retry_delay
+from processors.view import View
 from schemas.base import SECOND, Micros, encode
 from schemas.dead_letters import DeadLetter
 from schemas.definitions import NOTICES, Notice

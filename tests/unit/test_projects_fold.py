@@ -6,8 +6,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from processors.fold import SAME, Effect, Record, Session, View
+from processors.fold import SAME, Effect, Record, Session
 from processors.projects import Projects
+from processors.view import View
 from schemas.base import SECOND, encode
 from schemas.dead_letters import DeadLetter
 from schemas.definitions import ApiKey, Channel, Check, Project, definition_key

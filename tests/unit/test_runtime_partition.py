@@ -16,7 +16,7 @@ from aiokafka import ConsumerRecord
 
 from infra.liveness import Liveness
 from processors.defects import Defects
-from processors.fold import Context, Effect, Partition, Record, Session, View
+from processors.fold import Context, Effect, Partition, Record, Session
 from processors.runtime import calls, joining, watchdog
 from processors.runtime import partition as module
 from processors.runtime.joining import Hole
@@ -26,6 +26,7 @@ from processors.runtime.runner import Runner
 from processors.runtime.stream import Span
 from processors.runtime.transactions import Fenced, NotCommitted, Unsettled
 from processors.runtime.watchdog import Stuck, watch
+from processors.view import View
 from schemas.base import encode
 from schemas.ticks import NEVER, PROGRESS_KEY, Progress, Tick
 from schemas.transitions import JournalTruncated
