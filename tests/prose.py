@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from tests.source_tree import BESIDE, PACKAGES, ROOT
 
-FOLDERS = (*PACKAGES, *BESIDE, "docs", ".ci")
+FOLDERS = (*PACKAGES, *BESIDE, "docs", "requirements", ".ci")
 SUFFIXES = {".py", ".md", ".sql", ".yml", ".yaml", ".xml", ".properties", ".html", ".txt", ".toml", ".sh", ".svg"}
 # The text of a migration that was applied never changes, its comments neither.
 _FROZEN = re.compile(r"/\d{4}_\w+\.sql$")
@@ -124,7 +124,7 @@ def repository() -> Tree:
 
 def _is_read(name: str) -> bool:
     is_text = PurePosixPath(name).suffix in SUFFIXES or name == "Makefile" or name.startswith(".ci/")
-    return is_text and _FROZEN.search(name) is None
+    return is_text and _FROZEN.search(name) is None and not name.startswith("requirements/")
 
 
 def prose_of(path: str, source: str) -> Iterator[Prose]:
