@@ -55,6 +55,8 @@ def build_app(settings: Settings, bootstrap: str, slot: str, group: str, session
         broker_heartbeat_interval=session / 5,
         broker_rebalance_timeout=30.0,
         broker_request_timeout=40.0,
+        # A topic that was removed and made anew is looked for this often.
+        consumer_metadata_max_age_ms=10_000,
         consumer_max_fetch_size=2**20,
         stream_wait_empty=False,
         Stream=SpanStream,

@@ -12,8 +12,9 @@ from pathlib import Path
 import msgspec
 import pytest
 from confluent_kafka import TopicPartition
+from confluent_kafka.admin import NewTopic
 
-from infra.log.admin import admin_client
+from infra.log.admin import admin_client, topic_config
 from schemas.ticks import PROGRESS_KEY, Progress
 from schemas.topics import TRANSITIONS, Topic
 from schemas.transitions import JournalTruncated
@@ -210,6 +211,26 @@ def test_states_that_lose_their_end_while_their_worker_lives(
     assert worker.stop() == 0, world.said()
     assert things(world.states(fold)) == packed(counted(world.acknowledged)[0])
     assert truncations(world, world.toy.journal) == []
+
+
+def test_a_journal_that_is_made_anew_while_its_worker_lives(world: World) -> None:
+    """Its topic was removed and made again: it begins at its beginning."""
+    fold, journal = world.toy.folds[0], world.toy.journal
+    world.start()
+    add(world, 0, 400)
+    world.settle()
+    lost = world.ends(journal)
+    admin = admin_client(world.bootstrap)
+    admin.delete_topics([journal.name])[journal.name].result(30)
+    wait_until(lambda: journal.name not in admin.list_topics(timeout=10).topics, 30.0, "the topic is gone")
+    new = NewTopic(journal.name, PARTITIONS, 1, config=topic_config(journal))
+    admin.create_topics([new])[journal.name].result(30)
+    told = wait_told(world, journal)
+    assert [(one.partition, one.end, one.applied + 1) for one in told] == [(n, 0, lost[n]) for n in range(PARTITIONS)]
+    world.connect()
+    add(world, 400, 800)
+    world.settle()
+    assert things(world.states(fold)) == packed(counted(world.acknowledged)[0])
 
 
 def test_what_is_deleted_from_the_beginning_is_not_lost(world: World) -> None:
