@@ -10,11 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from infra.log.cluster import cluster_of
 from infra.settings import Settings
 from tests.grouping import longest_first, scheduler
 from tests.stack import start_clickhouse, start_kafka
+
+# How long an example takes is the machine's doing, and decides nothing. A failure tells how to run it again.
+settings.register_profile("pingfold", deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("pingfold")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -131,30 +131,31 @@ uniques = st.lists(st.sampled_from(["name", "slug", "tags", "timeout", "grace"])
 request: dict[str, Any] = {"request": st.just("r"), "at": times}
 
 
+def channels_of(owner: str, kind: str, ids: st.SearchStrategy[str], **fields: Any) -> st.SearchStrategy[Channel]:
+    """Channels of one kind that this project may make."""
+    fixed = {"project": st.just(owner), "kind": st.just(kind), "created": st.just(0)}
+    return st.builds(Channel, id=ids, name=words, **fixed, **fields)
+
+
+def mail_events(owner: str) -> list[st.SearchStrategy[Any]]:
+    """What may happen to channels of mail and to their recipients."""
+    mails = channels_of(owner, "email", mail_ids, url=st.just(""), addresses=address_lists)
+    readdressed = st.builds(ChannelFields, addresses=address_lists)
+    recipients = addresses.map(lambda address: recipient_id(owner, address))
+    return [
+        st.builds(ChannelCreate, **request, channel=mails, confirm=st.booleans()),
+        st.builds(ChannelUpdate, **request, id=mail_ids, fields=readdressed, confirm=st.booleans()),
+        st.builds(ConfirmationResend, **request, id=channel_ids | mail_ids),
+        st.builds(RecipientConfirm, **request, id=recipients),
+        st.builds(RecipientBlock, **request, id=recipients),
+        st.builds(RecipientUnblock, **request, address=addresses),
+    ]
+
+
 def owned(owner: str) -> st.SearchStrategy[Event]:
     """An event that may happen to this project."""
     project = Project(id=owner, name="", ping_key="k", created=0, webhook_secret="s", check_limit=4)
-    channels = st.builds(
-        Channel,
-        id=channel_ids,
-        project=st.just(owner),
-        kind=st.just("webhook"),
-        url=st.just("http://x/"),
-        created=st.just(0),
-        name=words,
-    )
-    mails = st.builds(
-        Channel,
-        id=mail_ids,
-        project=st.just(owner),
-        kind=st.just("email"),
-        url=st.just(""),
-        created=st.just(0),
-        name=words,
-        addresses=address_lists,
-    )
-    recipients = addresses.map(lambda address: recipient_id(owner, address))
-    readdressed = st.builds(ChannelFields, addresses=address_lists)
+    channels = channels_of(owner, "webhook", channel_ids, url=st.just("http://x/"))
     create = st.builds(CheckCreate, **request, id=check_ids, fields=fields, unique=uniques, provision=st.booleans())
     keys = st.builds(
         ApiKey,
@@ -174,12 +175,7 @@ def owned(owner: str) -> st.SearchStrategy[Event]:
         st.builds(ChannelCreate, **request, channel=channels, on_every_check=st.booleans()),
         st.builds(ChannelUpdate, **request, id=channel_ids, fields=st.builds(ChannelFields, name=words)),
         st.builds(ChannelDelete, **request, id=channel_ids | mail_ids),
-        st.builds(ChannelCreate, **request, channel=mails, confirm=st.booleans()),
-        st.builds(ChannelUpdate, **request, id=mail_ids, fields=readdressed, confirm=st.booleans()),
-        st.builds(ConfirmationResend, **request, id=channel_ids | mail_ids),
-        st.builds(RecipientConfirm, **request, id=recipients),
-        st.builds(RecipientBlock, **request, id=recipients),
-        st.builds(RecipientUnblock, **request, address=addresses),
+        *mail_events(owner),
         st.builds(ProjectCreate, **request, project=st.just(project)),
         st.builds(KeyCreate, **request, key=keys),
         st.builds(KeyRevoke, **request, id=key_ids),
@@ -213,7 +209,7 @@ FIRST: list[Event] = [
     first_channel(20, "b"),
     first_channel(21, "a"),
 ]
-histories = st.lists(projects.flatmap(owned), max_size=40).map(lambda events: FIRST + events)
+histories = st.lists(projects.flatmap(owned), max_size=25).map(lambda events: FIRST + events)
 
 
 def records(events: Sequence[Event]) -> list[Record]:
