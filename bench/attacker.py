@@ -16,7 +16,7 @@ from collections.abc import Awaitable, Callable
 import msgspec
 import uvloop
 
-from pingfold.open_files import connections
+from pingfold.roles.open_files import connections
 
 _PIECE = b"x" * 2**16
 _PAUSE_SECONDS = 0.2

@@ -17,7 +17,7 @@ from bench.stack import Stack, read_metrics
 from infra.log.admin import admin_client, end_offsets, partition_count
 from infra.log.cluster import client_config
 from infra.log.sink import producer_config
-from processors.history import GROUP as HISTORY_GROUP
+from processors.history.writer import GROUP as HISTORY_GROUP
 from processors.runtime.loading import load_states
 from schemas.base import Micros, encode
 from schemas.check_states import CheckState, CheckStatesRecord

@@ -20,8 +20,8 @@ from bench.checks import count_states, create_requests, ends_of, ping_events, pr
 from bench.processes import Usage, answer_of, module, wait_until
 from bench.report import Report, say
 from bench.stack import read_metrics
-from infra.secrets import Vault, new_ping_key, of_project
-from infra.settings import Settings
+from infra.secrets.secrets import Vault, new_ping_key, of_project
+from infra.settings.settings import Settings
 from schemas.base import SECOND, Micros, encode
 from schemas.definitions import Project
 from schemas.ids import new_id

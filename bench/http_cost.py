@@ -15,7 +15,7 @@ from uvicorn.server import ServerState
 
 from infra.http_server.connection import Connection
 from infra.http_server.room import Room
-from infra.settings import Settings
+from infra.settings.settings import Settings
 from ingest.ping.answers import Answers
 
 _REQUESTS, _ROUNDS = 5_000, 12

@@ -20,7 +20,7 @@ from bench.report import Report, say
 from infra.log.admin import admin_client, end_offsets, topic_config
 from infra.log.replica import Replica
 from infra.log.sink import producer_config
-from processors.checks import Checks
+from processors.checks.fold import Checks
 from processors.runtime import loading as runtime
 from processors.runtime.loading import Loading
 from schemas.base import encode

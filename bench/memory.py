@@ -19,12 +19,12 @@ from msgspec import Struct
 
 from bench.processes import answer_of, module
 from bench.report import Report, say
-from infra.directory import Directory
-from processors.checks import Checks
-from processors.fold import Record, Session
+from infra.log.directory import Directory
+from processors.checks.fold import Checks
+from processors.fold.contract import Record, Session
+from processors.fold.view import View
 from processors.runtime.loading import Loading, decoded
-from processors.view import View
-from query_api.states import States
+from query_api.state.states import States
 from schemas.base import SECOND, encode
 from schemas.check_states import CheckState, DefinitionCopy
 from schemas.definitions import Check, definition_key

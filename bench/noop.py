@@ -5,11 +5,11 @@
 
 from typing import Any
 
+from infra.http_server.listening import bind
 from infra.http_server.room import Room
 from infra.http_server.serve import serve as serve_http
-from infra.listening import bind
-from infra.process import Stop, run_role
-from infra.settings import Settings
+from infra.process.lifecycle import Stop, run_role
+from infra.settings.settings import Settings
 from ingest.ping.answers import Answers
 
 

@@ -19,15 +19,15 @@ from msgspec import Struct
 from bench.memory import received, resident
 from bench.processes import answer_of, module
 from bench.report import Report, say
-from processors.deliveries import DeliveriesFold
-from processors.fold import Record, Session
-from processors.notice_body import render_body
-from processors.retry_policy import DAY, MAX_AGE
+from processors.deliveries.fold import DeliveriesFold
+from processors.deliveries.retry_policy import DAY, MAX_AGE
+from processors.fold.contract import Record, Session
+from processors.fold.view import View
 from processors.runtime.loading import Loading, decoded
-from processors.sender import Sender
-from processors.view import View
-from processors.webhooks import Answer
-from query_api.delivery_states import DeliveryStates
+from processors.sender.notice_body import render_body
+from processors.sender.sender import Sender
+from processors.sender.webhooks import Answer
+from query_api.state.delivery_states import DeliveryStates
 from schemas.base import SECOND, encode
 from schemas.definitions import NOTICES
 from schemas.deliveries import (

@@ -19,13 +19,13 @@ import uvloop
 
 from bench.probe_target import HOSTS
 from bench.report import spread
-from infra import logs
+from infra.egress.targets import Guard
 from infra.log.sink import Position
-from infra.settings import Settings
-from infra.targets import Guard
+from infra.process import logs
+from infra.settings.settings import Settings
 from ingest.clock import Clock
-from ingest.prober.connection import Connector
 from ingest.prober.prober import Prober
+from ingest.prober.probes.connection import Connector
 from schemas.base import SECOND, Micros, encode
 from schemas.ids import new_id
 from schemas.monitor_states import MonitorCopy, MonitorState, Seen

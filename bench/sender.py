@@ -25,11 +25,11 @@ import uvloop
 
 from bench.receiver import Receiver, receiver
 from bench.report import Report, say, spread
+from infra.egress.targets import Guard
 from infra.embedded.ports import HOST
-from infra.targets import Guard
-from processors.lanes import FAILING
-from processors.sender import Sender
-from processors.webhooks import CONNECT, CONNECT_DEAD, Answer, WebhookClient
+from processors.sender.lanes import FAILING
+from processors.sender.sender import Sender
+from processors.sender.webhooks import CONNECT, CONNECT_DEAD, Answer, WebhookClient
 from schemas.base import SECOND
 from schemas.definitions import NOTICES
 from schemas.deliveries import Delivery, DeliveryAttempted, Endpoint, EndpointHealth

@@ -22,7 +22,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from bench.processes import is_running, module, spawn, stop, wait_until
 from bench.report import say
 from infra.embedded.ports import HOST, free_port
-from infra.settings import Settings
+from infra.settings.settings import Settings
 from pingfold.credentials import Credentials, load, path_of
 
 _READY_SECONDS = 120.0

@@ -23,13 +23,13 @@ from bench.checks import produce, wait_folded
 from bench.processes import NotInTime, Usage, memory_mib, module, running, spawn, wait_until
 from bench.report import Report, percentile, say, spread
 from bench.stack import Stack, pingfold
-from infra.clickhouse import Address, connect
-from infra.clickhouse_migrations import migrate
+from infra.clickhouse.client import Address, connect
+from infra.clickhouse.migrations import migrate
 from infra.embedded.logins import login_file, made_login
 from infra.embedded.ports import HOST, free_port
 from pingfold.addresses import clickhouse_url
-from processors.probe_hours import PROBE_HOURS
-from processors.roll_ups import roll_up
+from processors.history.probe_hours import PROBE_HOURS
+from processors.history.roll_ups import roll_up
 from schemas.base import SECOND, encode
 from schemas.ids import new_id
 from schemas.monitors import Target

@@ -20,7 +20,7 @@ import structlog
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from infra.settings import Settings
+from infra.settings.settings import Settings
 
 log = structlog.get_logger(__name__)
 

@@ -5,7 +5,7 @@ Only ingest, probers and the ticker read a clock; folds learn the time from tick
 
 import time
 
-from infra.settings import Settings
+from infra.settings.settings import Settings
 from schemas.base import SECOND, Micros
 
 CLOCK_FILE = "clock"

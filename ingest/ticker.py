@@ -12,12 +12,12 @@ import time
 import structlog
 
 from infra.disk import Disk
-from infra.liveness import LIVENESS
+from infra.log.progress import Dues
 from infra.log.sink import NotStored, Position
-from infra.progress import Dues
-from infra.settings import Settings
+from infra.process.liveness import LIVENESS
+from infra.settings.settings import Settings
 from ingest.clock import Clock
-from ingest.needs import Log
+from ingest.ports import Log
 from schemas.base import Micros, encode
 from schemas.ticks import SELDOM_SECONDS, Tick
 from schemas.topics import DELIVERIES, PROBE_RESULTS, PROJECTS, Topic

@@ -11,7 +11,7 @@ from infra.availability import kafka_fault
 from infra.embedded.logins import Login, login_file, read_login
 from infra.embedded.ports import HOST
 from infra.log.cluster import Cluster, cluster_of, embedded_cluster
-from infra.settings import Settings
+from infra.settings.settings import Settings
 
 # A broker that is there answers at once; on a busy machine it may take a while.
 _PATIENCE_SECONDS = 10.0

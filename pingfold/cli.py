@@ -9,17 +9,19 @@ from typing import Annotated, NoReturn
 import typer
 from pydantic import ValidationError
 
-from infra import logs
 from infra.availability import clickhouse_answers, kafka_answers
-from infra.clickhouse import Address
-from infra.listening import bind
-from infra.liveness import Check
-from infra.process import Role, run_role
-from infra.setting_errors import unknown_settings, wrong_settings
-from infra.settings import Settings
-from pingfold import audit, operate, talk, time_commands
-from pingfold import key_commands as key_commands  # adds to the commands of `operate`
+from infra.clickhouse.client import Address
+from infra.http_server.listening import bind
+from infra.process import logs
+from infra.process.lifecycle import Role, run_role
+from infra.process.liveness import Check
+from infra.settings.errors import unknown_settings, wrong_settings
+from infra.settings.settings import Settings
 from pingfold.addresses import clickhouse_of, kafka_of
+from pingfold.commands import admin as operate
+from pingfold.commands import audit
+from pingfold.commands import client as talk
+from pingfold.commands import time as time_commands
 from pingfold.faults import MENDABLE, line_of
 
 app = typer.Typer(
@@ -64,7 +66,7 @@ def _refuse(lines: list[str]) -> None:
 @app.command()
 def up() -> None:
     """Start the whole of Pingfold on this machine, in the foreground."""
-    from pingfold.up import up as start
+    from pingfold.supervisor.up import up as start
 
     logs.configure("up")
     start(Settings())
@@ -80,7 +82,7 @@ def _kafka() -> dict[str, Check]:
 
 
 def _serve(role: str, slot: str, pings: bool, api: bool) -> NoReturn:
-    from pingfold.web import serve
+    from pingfold.roles.web import serve
 
     logs.configure(f"{role}-{slot}")
     settings = Settings()
@@ -109,7 +111,7 @@ def api(slot: Slot = "0") -> None:
 @app.command()
 def worker(slot: Slot = "0") -> None:
     """Fold journals and send notices."""
-    from pingfold.worker import work
+    from pingfold.roles.worker import work
 
     logs.configure(f"worker-{slot}")
     work(Settings(), slot)
@@ -127,7 +129,7 @@ def prober(
     slot: Slot = "0", region: Annotated[str, typer.Option(help="Where this process probes from.")] = "local"
 ) -> None:
     """Probe web services."""
-    from pingfold.prober import serve_prober
+    from pingfold.roles.prober import serve_prober
 
     logs.configure(f"prober-{slot}")
     _run("prober", slot, partial(serve_prober, Settings(), region, slot), _kafka())

@@ -13,8 +13,8 @@ import msgspec
 
 from infra.embedded.logins import Login
 from infra.log.cluster import Cluster, embedded_cluster, prefix_of, security_of
-from infra.private_files import replace_whole, write_once
-from infra.secrets import (
+from infra.secrets.private_files import replace_whole, write_once
+from infra.secrets.secrets import (
     Vault,
     new_api_key,
     new_password,
@@ -23,7 +23,7 @@ from infra.secrets import (
     of_project,
     stored_api_key,
 )
-from infra.settings import Settings
+from infra.settings.settings import Settings
 from schemas.actors import SYSTEM
 from schemas.base import Micros
 from schemas.definitions import ApiKey, KeyKind, Project

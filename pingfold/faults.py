@@ -4,18 +4,19 @@ from pathlib import Path
 
 from confluent_kafka import KafkaError, KafkaException
 
-from infra.clickhouse import Unavailable
-from infra.clickhouse_migrations import Changed
+from infra.clickhouse.client import Unavailable
+from infra.clickhouse.migrations import Changed
 from infra.embedded.logins import NoLogin
-from infra.listening import CannotListen
+from infra.http_server.listening import CannotListen
 from infra.log.admin import WrongPartitionCount
 from infra.log.arrival import KafkaRefuses
 from infra.log.reading import NotRead
 from infra.log.sink import NotStored
-from infra.secrets import SecretError
-from infra.settings import Settings
-from pingfold import operate, talk
+from infra.secrets.secrets import SecretError
+from infra.settings.settings import Settings
 from pingfold.addresses import NotRunning, what_to_do
+from pingfold.commands import admin as operate
+from pingfold.commands import client as talk
 from pingfold.credentials import NoCredentials
 
 # They say themselves what is to be done.

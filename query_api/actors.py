@@ -2,7 +2,7 @@
 
 from fastapi import Request
 
-from infra.forwarded import Forwarded
+from infra.http_server.forwarded import Forwarded
 from schemas.actors import Actor
 
 

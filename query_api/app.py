@@ -11,16 +11,17 @@ from fastapi import FastAPI
 from starlette.routing import Route
 
 from infra.disk import Disk
-from infra.forwarded import Forwarded
-from query_api import described, healthchecks, poppaping, refusals
-from query_api.bodies import BodiesInBounds
-from query_api.freshness import STALE_HEADER, Freshness
+from infra.http_server.forwarded import Forwarded
+from query_api import healthchecks, poppaping
+from query_api.dependencies import Parts
+from query_api.http import described, refusals
+from query_api.http.bodies import BodiesInBounds
+from query_api.http.cors import Verbs
+from query_api.http.room import WritesNeedRoom
+from query_api.http.route_index import Table, include
+from query_api.http.safe_headers import SafeHeaders
 from query_api.pages import badges, dashboard, recipients, status
-from query_api.parts import Parts
-from query_api.room import WritesNeedRoom
-from query_api.safe_headers import SafeHeaders
-from query_api.table import Table, include
-from query_api.verbs import Verbs
+from query_api.state.freshness import STALE_HEADER, Freshness
 
 
 def create_app(parts: Parts) -> FastAPI:

@@ -5,10 +5,10 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from infra.origins import host_and_port
-from infra.settings import Settings
-from infra.targets import Guard, TargetRefused
-from query_api.parts import Parts
+from infra.egress.origins import host_and_port
+from infra.egress.targets import Guard, TargetRefused
+from infra.settings.settings import Settings
+from query_api.dependencies import Parts
 from schemas.base import Micros
 from schemas.definitions import NOTICES, Addresses, Channel, ChannelKind, Notice
 from schemas.ids import new_id

@@ -2,7 +2,7 @@
 
 A key counts while its definition stands and has not expired, and only in the API of its kind. It is called wrong only
 when the directory has seen every key made before the request came. Which header or field it stands in, what its scopes
-open, and how a refusal looks, is each API's own. That a key was used is told to Kafka (`query_api.key_uses`).
+open, and how a refusal looks, is each API's own. That a key was used is told to Kafka (`query_api.state.key_uses`).
 
 A revoked key is refused as soon as this process has read that it was revoked: no key is remembered anywhere but in the
 directory. A process that is cut off from Kafka reads it when it is back; until then it can change nothing.
@@ -12,8 +12,8 @@ from collections.abc import Container
 
 from starlette.types import Scope
 
-from infra.secrets import hash_api_key
-from query_api.parts import Parts
+from infra.secrets.secrets import hash_api_key
+from query_api.dependencies import Parts
 from schemas.definitions import ApiKey, KeyKind
 
 # Longer than any key of ours: not worth a hash.

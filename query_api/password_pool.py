@@ -13,7 +13,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
-from query_api.refusals import Refusal
+from query_api.http.refusals import Refusal
 
 T = TypeVar("T")
 

@@ -9,8 +9,8 @@ from typing import Annotated, NamedTuple
 
 from msgspec import Meta
 
-from infra.secrets import SecretError, new_ping_key, new_webhook_secret, of_channel, of_project
-from query_api.parts import Parts
+from infra.secrets.secrets import SecretError, new_ping_key, new_webhook_secret, of_channel, of_project
+from query_api.dependencies import Parts
 from schemas.base import SECOND, Micros
 from schemas.definitions import Channel, FormerPingKey, FormerSecret
 from schemas.ids import new_id

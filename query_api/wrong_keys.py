@@ -15,7 +15,7 @@ from prometheus_client import Counter
 from starlette.types import Scope
 
 from infra.budgets import Budget, Budgets
-from infra.forwarded import Forwarded, customer_of
+from infra.http_server.forwarded import Forwarded, customer_of
 
 log = structlog.get_logger(__name__)
 

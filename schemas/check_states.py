@@ -37,7 +37,8 @@ class CheckState(Value, tag="check-state"):
     runs: open runs, in the order in which they were started.
     pings, changes: counters; the serial of the newest ping, the number of transitions so far.
     since: when the span shown now began. offset: of the newest ping counted, -1 before.
-    stamped: who stamped the newest pings, and the stamp of each one's newest, in turn (`processors.ping_copies`).
+    stamped: who stamped the newest pings, and the stamp of each one's newest, in turn
+    (`processors.checks.ping_copies`).
     last_ping: of a success or failure; last_start: the newest start signal, None after a pause or a resumption.
     last_duration, last_exitstatus: of the newest success or failure, None when it had none.
     incident: id of the open incident, while down; down_since: its start; cause: why, in words.

@@ -16,7 +16,7 @@ PageSlug = Annotated[str, Meta(max_length=60, pattern=r"^[a-z0-9-]*\Z")]
 Title = Annotated[str, Meta(min_length=1, max_length=200)]
 Description = Annotated[str, Meta(max_length=2_000)]
 Words = Annotated[str, Meta(max_length=200)]
-# The hash of a password, in the form of `infra.passwords`; empty: the page is public.
+# The hash of a password, in the form of `infra.secrets.passwords`; empty: the page is public.
 PasswordHash = Annotated[str, Meta(max_length=300)]
 
 MOST_COMPONENTS = 100

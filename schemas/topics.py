@@ -19,7 +19,7 @@ DAY_MS = 86_400_000
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """A topic's contract. `retention_ms` -1 keeps for ever, unless a setting says otherwise (`infra/retention.py`);
+    """A topic's contract. `retention_ms` -1 keeps for ever, unless a setting says otherwise (`infra/log/retention.py`);
     every topic has the deployment's partition count.
 
     stamped: the time of a record is the broker's, whatever clock its producer has.

@@ -9,8 +9,8 @@ from typing import Any
 
 import msgspec
 
-from processors.checks import Checks
-from processors.fold import Effect
+from processors.checks.fold import Checks
+from processors.fold.contract import Effect
 from schemas.base import SECOND, Micros
 from schemas.check_states import CheckState
 from schemas.definitions import Check

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from infra.log.cluster import cluster_of
-from infra.settings import Settings
+from infra.settings.settings import Settings
 from tests.grouping import longest_first, scheduler
 from tests.stack import start_clickhouse, start_kafka
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import PurePosixPath
 
-from infra.setting_errors import unknown_settings
+from infra.settings.errors import unknown_settings
 from tests.prose import FENCE, FOLDERS, SUFFIXES, Prose, Tree, anchor, headings, module_path
 from tests.source_tree import BESIDE, PACKAGES
 

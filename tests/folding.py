@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from processors.fold import Effect, Fold, Record, Session
-from processors.view import View
+from processors.fold.contract import Effect, Fold, Record, Session
+from processors.fold.view import View
 from schemas.base import SECOND, Micros, encode
 from schemas.ticks import Progress, Tick
 

@@ -12,12 +12,12 @@ from typing import Any
 import msgspec
 
 from infra.log.partitioner import partition_of
-from processors.checks import Checks
-from processors.deliveries import DeliveriesFold
-from processors.fold import EVERY, SAME, Effect, Fold, Record, Session
-from processors.monitors import Monitors
-from processors.projects import Projects
-from processors.view import View
+from processors.checks.fold import Checks
+from processors.deliveries.fold import DeliveriesFold
+from processors.fold.contract import EVERY, SAME, Effect, Fold, Record, Session
+from processors.fold.view import View
+from processors.monitors.fold import Monitors
+from processors.projects.fold import Projects
 from schemas.base import Micros, encode
 from schemas.dead_letters import DeadLetter
 from schemas.requests import Decision

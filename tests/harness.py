@@ -14,32 +14,32 @@ import msgspec
 from fastapi import FastAPI
 from msgspec.structs import replace
 
-from infra.clickhouse import Unavailable
-from infra.confirmation_links import ConfirmationLinks
-from infra.decisions import NoVerdict
-from infra.directory import Directory
+from infra.clickhouse.client import Unavailable
+from infra.egress.own_servers import guard_of
+from infra.log.decisions import NoVerdict
+from infra.log.directory import Directory
 from infra.log.partitioner import partition_of
 from infra.log.sink import NotStored, Position
-from infra.own_servers import guard_of
-from infra.secrets import hash_api_key
-from infra.settings import Settings
-from processors.checks import Checks
-from processors.deliveries import DeliveriesFold
-from processors.fold import EVERY, SAME, Effect, Record, Session
-from processors.monitors import Monitors
-from processors.projects import Projects
-from processors.view import View
+from infra.secrets.confirmation_links import ConfirmationLinks
+from infra.secrets.secrets import hash_api_key
+from infra.settings.settings import Settings
+from processors.checks.fold import Checks
+from processors.deliveries.fold import DeliveriesFold
+from processors.fold.contract import EVERY, SAME, Effect, Record, Session
+from processors.fold.view import View
+from processors.monitors.fold import Monitors
+from processors.projects.fold import Projects
 from query_api.app import create_app
-from query_api.audit_history import AuditRow, Place
-from query_api.audit_history import Which as AuditWhich
-from query_api.delivery_history import FinishedRow, SentRow
-from query_api.delivery_states import DeliveryStates
-from query_api.history import Flip, PingRow, Transition
-from query_api.monitor_history import Counts, IncidentRow, Observed, Percentiles, ResultRow, Which
-from query_api.page_history import DAY, DayRow, EndedIncident
-from query_api.parts import Parts
-from query_api.states import States
-from query_api.uptime import UP, Span, time_in_states
+from query_api.dependencies import Parts
+from query_api.history.audit import AuditRow, Place
+from query_api.history.audit import Which as AuditWhich
+from query_api.history.checks import Flip, PingRow, Transition
+from query_api.history.deliveries import FinishedRow, SentRow
+from query_api.history.monitors import Counts, IncidentRow, Observed, Percentiles, ResultRow, Which
+from query_api.history.status_pages import DAY, DayRow, EndedIncident
+from query_api.history.uptime import UP, Span, time_in_states
+from query_api.state.delivery_states import DeliveryStates
+from query_api.state.states import States
 from schemas.base import SECOND, Micros, encode
 from schemas.check_states import CheckState
 from schemas.definitions import ApiKey, Channel, KeyKind, Project
@@ -223,7 +223,7 @@ class Memory:
         return not self.broken
 
     async def ask(self, project: str, request: ProjectsRequest, timeout: float = 5.0) -> Decision:
-        """As `infra.decisions.Decisions.ask`."""
+        """As `infra.log.decisions.Decisions.ask`."""
         await asyncio.sleep(0)
         assert request.actor is not None, "a change says who makes it"
         if self.broken:
@@ -235,7 +235,7 @@ class Memory:
 
 
 class MemoryHistory:
-    """Pings and changes read back from the log; as `query_api.history.History`.
+    """Pings and changes read back from the log; as `query_api.history.checks.History`.
 
     late: so many questions for changes are answered as if the newest change were not written yet.
     """
@@ -306,7 +306,7 @@ class MemoryHistory:
 
 
 class MemoryMonitorHistory:
-    """Results and incidents read back from the log; as `query_api.monitor_history.MonitorHistory`."""
+    """Results and incidents read back from the log; as `query_api.history.monitors.MonitorHistory`."""
 
     def __init__(self, log: Memory) -> None:
         self._log = log
@@ -389,7 +389,7 @@ class MemoryMonitorHistory:
 
 
 class MemoryDeliveryHistory:
-    """Finished deliveries read back from the log; as `query_api.delivery_history.DeliveryHistory`."""
+    """Finished deliveries read back from the log; as `query_api.history.deliveries.DeliveryHistory`."""
 
     def __init__(self, log: Memory) -> None:
         self._log = log
@@ -427,7 +427,7 @@ class MemoryDeliveryHistory:
 
 
 class MemoryPageHistory:
-    """Days and incidents read back from the log; as `query_api.page_history.PageHistory`. away: it does not answer."""
+    """Days and incidents read back from the log; as `query_api.history.status_pages` does. away: it does not answer."""
 
     def __init__(self, log: Memory) -> None:
         self._log = log
@@ -466,7 +466,7 @@ class MemoryPageHistory:
 
 
 class MemoryAuditHistory:
-    """Entries of the audit trail read back from the log; as `query_api.audit_history.AuditHistory`."""
+    """Entries of the audit trail read back from the log; as `query_api.history.audit.AuditHistory`."""
 
     def __init__(self, log: Memory) -> None:
         self._log = log

@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 import msgspec
 
-from infra.decisions import NoVerdict
-from infra.directory import Directory
 from infra.log.admin import MAX_MESSAGE_BYTES
+from infra.log.decisions import NoVerdict
+from infra.log.directory import Directory
 from infra.log.partitioner import partition_of
 from infra.log.sink import NotStored, Position
 from schemas.base import Micros, encode

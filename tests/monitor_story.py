@@ -9,8 +9,8 @@ from typing import Any
 
 import msgspec
 
-from processors.fold import Effect
-from processors.monitors import Monitors
+from processors.fold.contract import Effect
+from processors.monitors.fold import Monitors
 from schemas.base import SECOND
 from schemas.ids import derived_id
 from schemas.monitor_states import MonitorState

@@ -32,10 +32,10 @@ from infra.embedded.ports import HOST, free_port
 from infra.log.admin import admin_client, end_offsets
 from infra.log.reading import Stored, read_to_end
 from infra.log.sink import producer_config
-from infra.metrics_key import KEY_FILE, bearer
+from infra.secrets.metrics_key import KEY_FILE, bearer
 from pingfold import metrics_folder
 from pingfold.credentials import Credentials, load
-from processors.history import GROUP
+from processors.history.writer import GROUP
 from schemas.base import SECOND, Micros
 from schemas.topics import CHECK_STATES, DEAD_LETTERS, PINGS, TRANSITIONS, Topic
 

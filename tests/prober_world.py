@@ -10,16 +10,16 @@ from typing import Any
 
 import pytest
 
+from infra.egress.targets import Guard
 from infra.log.sink import Position
-from infra.settings import Settings
-from infra.targets import Guard
+from infra.settings.settings import Settings
 from ingest.clock import Clock
 from ingest.prober import running
-from ingest.prober.connection import Connector
-from ingest.prober.controls import PATIENCE, Control
-from ingest.prober.outcome import Trace
 from ingest.prober.prober import Prober
-from processors.monitors import Monitors
+from ingest.prober.probes.connection import Connector
+from ingest.prober.probes.outcome import Trace
+from ingest.prober.region.controls import PATIENCE, Control
+from processors.monitors.fold import Monitors
 from schemas.base import SECOND, Micros
 from schemas.ids import derived_id
 from schemas.monitors import Monitor, Sealed
@@ -205,7 +205,7 @@ class World:
         at: Micros,
         trace: Trace,
     ) -> ProbeCompleted:
-        """As `ingest.prober.kinds.probe`."""
+        """As `ingest.prober.probes.kinds.probe`."""
         loop = asyncio.get_running_loop()
         began, limit = loop.time(), time_limit(monitor) / SECOND
         plan = next(plan for plan in self.monitors if plan.id == monitor.id)

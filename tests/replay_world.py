@@ -11,8 +11,8 @@ from infra.log.reading import Stored
 from pingfold.replay.made import any_record, of_types
 from pingfold.replay.outcome import Outcome
 from pingfold.replay.run import Scope, run
-from processors.fold import EVERY, SAME, Effect, Fold, Record, Session
-from processors.view import View
+from processors.fold.contract import EVERY, SAME, Effect, Fold, Record, Session
+from processors.fold.view import View
 from schemas.base import encode
 from schemas.schedules import TZDATA_VERSION
 from schemas.ticks import PROGRESS_KEY

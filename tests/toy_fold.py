@@ -15,11 +15,11 @@ from zlib import crc32
 import msgspec
 
 from infra.log.cluster import cluster_of
-from infra.logs import configure
-from infra.settings import Settings
-from processors.fold import EVERY, Context, Effect, Fold, Partition, Refused
+from infra.process.logs import configure
+from infra.settings.settings import Settings
+from processors.fold.contract import EVERY, Context, Effect, Fold, Partition, Refused
+from processors.fold.view import View
 from processors.runtime.worker import run_worker
-from processors.view import View
 from schemas.base import Fact, Value
 from schemas.ticks import NEVER, PROGRESS_KEY, Progress, Tick
 from schemas.topics import Cleanup, Topic

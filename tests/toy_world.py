@@ -26,8 +26,8 @@ from infra.log.admin import admin_client, end_offsets, migrate, topic_config
 from infra.log.connect import new_consumer, new_producer
 from infra.log.reading import Stored, arrived
 from infra.log.sink import producer_config
-from processors.fold import Fold, Record, Session
-from processors.view import View
+from processors.fold.contract import Fold, Record, Session
+from processors.fold.view import View
 from schemas.base import encode
 from schemas.dead_letters import DeadLetter
 from schemas.schedules import TZDATA_VERSION

@@ -28,7 +28,7 @@ from confluent_kafka.admin import AdminClient
 from infra.embedded.logins import Login, made_login
 from infra.embedded.ports import HOST, PortTaken, free_port
 from infra.log.cluster import client_config, embedded_cluster
-from infra.private_files import replace_whole
+from infra.secrets.private_files import replace_whole
 from schemas.topics import PINGS
 
 POM = Path(__file__).with_name("pom.xml")

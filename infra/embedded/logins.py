@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from infra.private_files import write_once
+from infra.secrets.private_files import write_once
 
 _USER = "pingfold"
 _PASSWORD_BYTES = 24

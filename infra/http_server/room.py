@@ -18,8 +18,8 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network
 
-from infra.forwarded import Forwarded, customer_of
 from infra.http_server.bounds import BOUNDS, TOO_MANY, TOO_MANY_OF_PEER, Bounds, Refusal
+from infra.http_server.forwarded import Forwarded, customer_of
 from infra.http_server.peers import Member, Peer, Peers
 
 # What takes longer than this from one look to the next is this process's standing still.

@@ -12,8 +12,8 @@ import uvicorn
 from infra.http_server.connection import Connection
 from infra.http_server.measures import Measures
 from infra.http_server.room import Room
-from infra.process import Stop
-from infra.tasks import persistent, vital
+from infra.process.lifecycle import Stop
+from infra.process.tasks import persistent, vital
 
 _GRACE_SECONDS = 2
 _LOOK_SECONDS = 0.5

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from confluent_kafka import Consumer, KafkaError, KafkaException
 
-from infra.liveness import Activity
+from infra.process.liveness import Activity
 
 _CLOSE_SECONDS = 3.0
 # What says that Kafka cannot be reached now; whatever else it answers does not pass by itself.

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from infra.embedded.logins import Login
-from infra.settings import Settings
+from infra.settings.settings import Settings
 
 
 class Cluster(str):

@@ -14,13 +14,13 @@ from typing import Any
 import structlog
 from confluent_kafka import KafkaError, Message, TopicPartition
 
-from infra.liveness import LIVENESS
 from infra.log.admin import admin_client, end_offsets
 from infra.log.catching_up import CatchingUp
 from infra.log.clients import Pulse, close_consumer, is_lost
 from infra.log.connect import new_consumer
 from infra.log.looks import take_look
 from infra.log.reading import arrived
+from infra.process.liveness import LIVENESS
 from schemas.topics import Topic
 
 log = structlog.get_logger(__name__)

@@ -7,7 +7,7 @@ code in browsers can read them. `Ping-Body-Limit` stands on 200 and 201 only, an
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-from infra.settings import Settings
+from infra.settings.settings import Settings
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]

@@ -20,15 +20,14 @@ import asyncio
 
 import structlog
 
-from infra.decisions import NoVerdict
-from infra.directory import Directory
 from infra.disk import Disk
-from infra.forwarded import Forwarded
+from infra.http_server.forwarded import Forwarded
+from infra.log.decisions import NoVerdict
+from infra.log.directory import Directory
 from infra.log.partitioner import partition_of
 from infra.log.sink import NotStored
-from infra.settings import Settings
+from infra.settings.settings import Settings
 from ingest.clock import Clock
-from ingest.needs import Freshness, Log, Verdicts
 from ingest.ping.answers import Answer, Answers, Receive, Scope, Send
 from ingest.ping.limiter import Limiter
 from ingest.ping.public_url import PROOF_HEADER, synthetic_name
@@ -37,6 +36,7 @@ from ingest.ping.request import LIMITS, Bodies, End, Events, Headers, Limits, ha
 from ingest.ping.source import Source
 from ingest.ping.strangers import Strangers
 from ingest.ping.urls import Target, parse
+from ingest.ports import Freshness, Log, Verdicts
 from schemas.actors import Actor
 from schemas.base import Micros
 from schemas.ids import new_id

@@ -21,7 +21,7 @@ from typing import Any
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 
-from infra.settings import Settings
+from infra.settings.settings import Settings
 
 SYNTHETIC = "~synthetic/"  # `~` occurs in no ping key
 PROOF_HEADER = "Pingfold-Proof"

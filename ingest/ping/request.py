@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping
 from enum import Enum
 from typing import Any, NamedTuple
 
-from infra.allowed import Network
-from infra.forwarded import Forwarded
+from infra.egress.allowed import Network
+from infra.http_server.forwarded import Forwarded
 from infra.shares import Fit, Shares
 from ingest.ping.answers import Receive, Scope
 from ingest.ping.urls import Target

@@ -16,17 +16,17 @@ import time
 import structlog
 
 from infra.disk import Disk
-from infra.liveness import LIVENESS
+from infra.log.progress import Dues
 from infra.log.sink import NotStored, Position
-from infra.progress import Dues
-from infra.settings import Settings
-from infra.tasks import vital
+from infra.process.liveness import LIVENESS
+from infra.process.tasks import vital
+from infra.settings.settings import Settings
 from ingest.clock import Clock
-from ingest.needs import OrderedLog
 from ingest.ping import measures
 from ingest.ping.peers import Peers
 from ingest.ping.public_url import PublicUrl, proof_of
 from ingest.ping.ticking import Ticking, note_failures
+from ingest.ports import OrderedLog
 from schemas.base import Micros
 
 log = structlog.get_logger(__name__)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from infra.budgets import Budget, Budgets
-from infra.forwarded import Forwarded, customer_of
+from infra.http_server.forwarded import Forwarded, customer_of
 from ingest.ping.answers import Scope
 
 OF_ADDRESS = Budget(300, 0.2)

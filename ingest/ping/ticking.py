@@ -19,12 +19,12 @@ from collections.abc import Callable
 
 import structlog
 
+from infra.log.progress import Dues
 from infra.log.sink import NotStored, Position
-from infra.progress import Dues
 from ingest.clock import Clock
-from ingest.needs import Log
 from ingest.ping.peers import ROLE, Peers
 from ingest.ping.untold import Untold
+from ingest.ports import Log
 from schemas.base import SECOND, Micros, encode
 from schemas.ticks import CLOCK_BOUND, SELDOM_SECONDS, Heartbeat, Relayed, Tick, ahead_of_kafka
 from schemas.topics import HEARTBEATS, PINGS

@@ -20,10 +20,10 @@ from typing import Any
 import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from infra.liveness import LIVENESS
 from infra.log.clients import ClientLost, Pulse, close_consumer, raise_if_lost
 from infra.log.connect import new_consumer
 from infra.log.reading import arrived
+from infra.process.liveness import LIVENESS
 from schemas.topics import MONITOR_STATES
 
 log = structlog.get_logger(__name__)

@@ -15,14 +15,14 @@ import msgspec
 import structlog
 
 from infra.disk import Disk
-from infra.origins import may_be_sent_to
-from infra.secrets import Decrypts, SecretError, of_monitor
+from infra.egress.origins import may_be_sent_to
+from infra.secrets.secrets import Decrypts, SecretError, of_monitor
 from ingest.clock import Clock
-from ingest.needs import MeasuredLog
+from ingest.ports import MeasuredLog
 from ingest.prober import measures
-from ingest.prober.connection import Connector
-from ingest.prober.controls import Control
-from ingest.prober.domains import Domains
+from ingest.prober.domains.expiry import Domains
+from ingest.prober.probes.connection import Connector
+from ingest.prober.region.controls import Control
 from ingest.prober.running import Running
 from schemas.base import SECOND, Micros
 from schemas.monitor_states import Doubt, MonitorCopy, MonitorState, MonitorStatesRecord

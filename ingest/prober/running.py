@@ -16,18 +16,18 @@ from collections.abc import Callable, Iterable, Sequence
 import structlog
 from msgspec.structs import replace
 
-from infra.clocks import may_probe
+from infra.clocks.measured import may_probe
 from infra.disk import Disk
 from infra.log.sink import NotStored
 from ingest.clock import Clock
-from ingest.needs import MeasuredLog
+from ingest.ports import MeasuredLog
 from ingest.prober import measures
-from ingest.prober.connection import Connector
-from ingest.prober.controls import Control
-from ingest.prober.domains import Domains
-from ingest.prober.kinds import probe
-from ingest.prober.outcome import Trace
-from ingest.prober.own_network import OwnNetwork
+from ingest.prober.domains.expiry import Domains
+from ingest.prober.probes.connection import Connector
+from ingest.prober.probes.kinds import probe
+from ingest.prober.probes.outcome import Trace
+from ingest.prober.region.controls import Control
+from ingest.prober.region.own_network import OwnNetwork
 from schemas.base import Micros, encode
 from schemas.monitor_states import MonitorState
 from schemas.monitors import Monitor, Sealed

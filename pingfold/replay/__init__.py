@@ -10,7 +10,7 @@ import sys
 import typer
 
 from infra.log.reading import NotRead
-from infra.settings import Settings
+from infra.settings.settings import Settings
 from pingfold.addresses import NotRunning
 from pingfold.folds import FOLDS, FORMER_FOLDS
 from pingfold.replay.log import KafkaLog
@@ -19,7 +19,7 @@ from pingfold.replay.outcome import COULD_NOT_RUN, EQUAL, Outcome
 from pingfold.replay.run import Scope, run
 from pingfold.replay.snapshots import Damaged
 from pingfold.replay.stopped import running_kafka
-from processors.epochs import NewerStates
+from processors.fold.epochs import NewerStates
 
 __all__ = ["Scope", "replay", "run"]
 

@@ -25,7 +25,7 @@ from pingfold.replay.log import Log
 from pingfold.replay.made import IsMade
 from pingfold.replay.outcome import Difference, NotComparable, Outcome
 from pingfold.replay.store import Rows, Store
-from processors.fold import EVERY, SAME, Effect
+from processors.fold.contract import EVERY, SAME, Effect
 from schemas.base import encode
 from schemas.dead_letters import DeadLetter
 from schemas.topics import Topic

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 import msgspec
 
 from infra.log.reading import Stored
-from processors.fold import Effect, Fold
+from processors.fold.contract import Effect, Fold
 from schemas.dead_letters import RETRIED_HEADER
 from schemas.deliveries import (
     ConfirmationRequested,

@@ -19,8 +19,8 @@ from pingfold.replay.effects import Place
 from pingfold.replay.log import Log
 from pingfold.replay.outcome import Tell
 from pingfold.replay.store import Rows, Store
-from processors.epochs import must_not_be_newer
-from processors.fold import Fold
+from processors.fold.contract import Fold
+from processors.fold.epochs import must_not_be_newer
 from schemas.ticks import PROGRESS_KEY, Progress
 from schemas.topics import COMPACTION_LAG_MS, Topic
 

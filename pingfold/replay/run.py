@@ -21,7 +21,7 @@ from pingfold.replay.snapshots import Damaged, Snapshot, snapshots_in, write_sna
 from pingfold.replay.states import differences
 from pingfold.replay.store import Store
 from pingfold.replay.stretches import Stretch, begins_with, fold_again, stretches_of
-from processors.fold import Effect, Fold
+from processors.fold.contract import Effect, Fold
 from schemas.topics import Topic
 
 _TELL_SECONDS = 5.0

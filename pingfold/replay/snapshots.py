@@ -25,8 +25,8 @@ import msgspec
 from pingfold.replay.effects import Place
 from pingfold.replay.picture import Kept, Picture
 from pingfold.replay.store import Store
-from processors.epochs import epochs_of
-from processors.fold import Fold
+from processors.fold.contract import Fold
+from processors.fold.epochs import epochs_of
 
 _MANIFEST = "manifest.json"
 _DRAFT = ".new"

@@ -8,7 +8,7 @@ from pingfold.replay.outcome import Difference
 from pingfold.replay.picture import Kept
 from pingfold.replay.store import Store
 from pingfold.replay.stretches import same_but_for_versions
-from processors.view import View
+from processors.fold.view import View
 from schemas.base import encode
 from schemas.ticks import PROGRESS_KEY, Progress
 

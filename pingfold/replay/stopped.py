@@ -11,8 +11,8 @@ import time
 from collections.abc import Iterator
 
 from infra.embedded import kafka
-from infra.process import end_with_parent
-from infra.settings import Settings
+from infra.process.lifecycle import end_with_parent
+from infra.settings.settings import Settings
 from pingfold.addresses import kafka_of
 from pingfold.replay.outcome import Tell
 

@@ -12,9 +12,9 @@ import msgspec
 
 from infra.log.reading import Stored
 from pingfold.replay.made import made_by
-from processors.epochs import MOST_EPOCHS, Versions, epochs_of, versions_of
-from processors.fold import Effect, Fold, Record, Session
-from processors.view import View
+from processors.fold.contract import Effect, Fold, Record, Session
+from processors.fold.epochs import MOST_EPOCHS, Versions, epochs_of, versions_of
+from processors.fold.view import View
 from schemas.base import encode
 from schemas.dead_letters import RETRIED_HEADER
 from schemas.schedules import SCHEDULES_VERSION, TZDATA_VERSION

@@ -11,9 +11,9 @@ from concurrent.futures import Executor
 from functools import partial
 from typing import Any, TypeVar
 
-from infra.liveness import LIVENESS
+from infra.process.liveness import LIVENESS
+from processors.fold.view import View
 from processors.runtime.loading import Abandoned, Loading
-from processors.view import View
 
 T = TypeVar("T")
 

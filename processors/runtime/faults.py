@@ -5,9 +5,9 @@ from typing import NoReturn
 
 import structlog
 
-from infra.liveness import EXIT_FAULT
-from infra.process import EXIT_DEFECTIVE
-from processors.epochs import NewerStates
+from infra.process.lifecycle import EXIT_DEFECTIVE
+from infra.process.liveness import EXIT_FAULT
+from processors.fold.epochs import NewerStates
 from processors.runtime import measures
 from processors.runtime.partition import DefectiveFold
 

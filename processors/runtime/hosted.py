@@ -9,12 +9,12 @@ from typing import Any
 import structlog
 from faust.types import TP
 
-from infra.liveness import LIVENESS, STALL_SECONDS
 from infra.log.cluster import prefix_of
-from infra.process import keep_beating
-from infra.tasks import vital
-from processors.defects import Defects
-from processors.fold import Fold
+from infra.process.lifecycle import keep_beating
+from infra.process.liveness import LIVENESS, STALL_SECONDS
+from infra.process.tasks import vital
+from processors.fold.contract import Fold
+from processors.fold.defects import Defects
 from processors.runtime.ends import watch_ends
 from processors.runtime.runner import Follower, Runner
 from processors.runtime.stream import FoldApp, SpanStream

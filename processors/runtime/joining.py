@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
-from processors.fold import Record
+from processors.fold.contract import Record
 from processors.runtime import measures
 from processors.runtime.stream import Span
 from schemas.dead_letters import RETRIED_HEADER

@@ -11,8 +11,8 @@ from confluent_kafka.admin import OffsetSpec
 from infra.log.admin import admin_client, end_offsets
 from infra.log.catching_up import CatchingUp
 from infra.log.reading import NotRead, read_to_end
-from processors.epochs import NewerStates, epochs_of, must_be_known, must_not_be_newer
-from processors.view import View
+from processors.fold.epochs import NewerStates, epochs_of, must_be_known, must_not_be_newer
+from processors.fold.view import View
 from schemas.ticks import PROGRESS_KEY, Progress
 from schemas.topics import Topic
 
@@ -67,9 +67,9 @@ def load_states(
 ) -> dict[str, Any]:
     """The newest record of every key before the offset `end`; without it, all that is committed now.
 
-    `version`: of the fold that is going to write them; raises `processors.epochs.NewerStates` when it would lose some
-    of what stands there. What a view keeps packed is then given as its JSON. Raises `infra.log.reading.NotRead` when
-    Kafka does not give it, `Abandoned` when `loading`, which is kept current, says so.
+    `version`: of the fold that is going to write them; raises `processors.fold.epochs.NewerStates` when it would lose
+    some of what stands there. What a view keeps packed is then given as its JSON. Raises `infra.log.reading.NotRead`
+    when Kafka does not give it, `Abandoned` when `loading`, which is kept current, says so.
     """
     loading = loading or Loading(topic, partition)
     if end is None:

@@ -1,4 +1,4 @@
-"""What the folds tell Prometheus. All processes together are served by the web process (`query_api/operations.py`)."""
+"""What the folds tell Prometheus. The web process serves those of all (`query_api/ops/operations.py`)."""
 
 import time
 from collections import Counter as Counted
@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from prometheus_client import Counter, Gauge, Histogram
 
-from processors.fold import Effect
+from processors.fold.contract import Effect
 from schemas.dead_letters import DeadLetter
 from schemas.ticks import Progress
 from schemas.transitions import ChannelTroubled, DeliveryFinished, GapSeen

@@ -19,9 +19,9 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 import msgspec
 import structlog
 
-from processors.defects import TICKS, Defects
-from processors.fold import Effect, Fold, Record, Session
-from processors.reconciliation import Missed
+from processors.fold.contract import Effect, Fold, Record, Session
+from processors.fold.defects import TICKS, Defects
+from processors.fold.reconciliation import Missed
 from processors.runtime import measures
 from processors.runtime.calls import Calls
 from processors.runtime.joining import Joining

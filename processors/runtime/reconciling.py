@@ -1,4 +1,4 @@
-"""Reading what the others know, for the partition of a truncated journal (`processors.reconciliation`). Blocks.
+"""Reading what the others know, for the partition of a truncated journal (`processors.fold.reconciliation`). Blocks.
 
 It reads all of `definitions` and, for deliveries, the newest part of `transitions` and the states of the things told of
 there. That takes as long as loading those topics does, once for each partition that lost something.
@@ -17,9 +17,9 @@ from confluent_kafka.admin import OffsetSpec
 from infra.log.admin import admin_client, end_offsets, partition_count
 from infra.log.partitioner import partition_of
 from infra.log.reading import NotRead, ends_of, read_partition, read_to_end
-from processors.check_clock import definition_key
-from processors.fold import Fold
-from processors.reconciliation import (
+from processors.checks.clock import definition_key
+from processors.fold.contract import Fold
+from processors.fold.reconciliation import (
     Defined,
     Missed,
     Thing,
@@ -28,8 +28,8 @@ from processors.reconciliation import (
     missed_by_monitors,
     missed_requests,
 )
+from processors.fold.view import View
 from processors.runtime.loading import Loading
-from processors.view import View
 from schemas.base import SECOND, Micros, encode
 from schemas.check_states import CheckState, CheckStatesRecord, DefinitionCopy
 from schemas.definitions import Channel, Check, Definition, Project

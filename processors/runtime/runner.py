@@ -11,8 +11,8 @@ from concurrent.futures import Executor
 
 import structlog
 
-from processors.defects import Defects
-from processors.fold import Fold
+from processors.fold.contract import Fold
+from processors.fold.defects import Defects
 from processors.runtime.loading import Loading
 from processors.runtime.partition import Follower, OwnedPartition, Place, Shorter
 from processors.runtime.stream import Span

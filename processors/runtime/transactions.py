@@ -18,7 +18,7 @@ from confluent_kafka import KafkaError, KafkaException, Message
 
 from infra.log.connect import new_producer
 from infra.log.sink import producer_config
-from processors.fold import EVERY, SAME, Effect, Fold
+from processors.fold.contract import EVERY, SAME, Effect, Fold
 from schemas.base import encode
 from schemas.ticks import PROGRESS_KEY
 

@@ -15,7 +15,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 from infra.log.clients import close_consumer
 from infra.log.connect import new_consumer
 from infra.log.reading import NotRead
-from processors.fold import Record, checksum
+from processors.fold.contract import Record, checksum
 from schemas.ticks import Progress
 from schemas.topics import Topic
 

@@ -14,12 +14,12 @@ import faust
 import uvloop
 
 from infra.availability import kafka_answers
-from infra.liveness import LIVENESS
 from infra.log.arrival import Waiting
 from infra.log.cluster import prefix_of
-from infra.process import leave, on_stop_signal, progress_file
-from infra.settings import Settings
-from processors.fold import Fold
+from infra.process.lifecycle import leave, on_stop_signal, progress_file
+from infra.process.liveness import LIVENESS
+from infra.settings.settings import Settings
+from processors.fold.contract import Fold
 from processors.runtime.access import faust_credentials
 from processors.runtime.faults import end_worker
 from processors.runtime.hosted import Followers, HostedFolds
@@ -68,7 +68,7 @@ def build_app(settings: Settings, bootstrap: str, slot: str, group: str, session
 
 
 class _Worker(faust.Worker):  # type: ignore[misc]
-    """Leaves signals to `infra.process`, which heeds them whatever the event loop does."""
+    """Leaves signals to `infra.process.lifecycle`, which heeds them whatever the event loop does."""
 
     def __init__(self, app: FoldApp, hosted: HostedFolds, **options: Any) -> None:
         self._hosted = hosted

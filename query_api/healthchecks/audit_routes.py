@@ -9,15 +9,15 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
-from infra.clickhouse import Unavailable as NoClickHouse
-from query_api.audit_history import Which
-from query_api.audit_object import audit_object, cursor_of, place_of
-from query_api.auth import Writer
+from infra.clickhouse.client import Unavailable as NoClickHouse
+from query_api.dependencies import TheParts
 from query_api.healthchecks import openapi
+from query_api.healthchecks.auth import Writer
 from query_api.healthchecks.parameters import LAST_TIMESTAMP, LONGEST_SECONDS, parameter
-from query_api.history import FOREVER
-from query_api.parts import TheParts
-from query_api.refusals import Refusal, Unavailable, json_answer
+from query_api.history.audit import Which
+from query_api.history.audit_object import audit_object, cursor_of, place_of
+from query_api.history.checks import FOREVER
+from query_api.http.refusals import Refusal, Unavailable, json_answer
 from schemas.base import SECOND
 
 MOST_ENTRIES = 1_000

@@ -13,14 +13,14 @@ from fastapi import APIRouter, Query, Response
 from msgspec import UNSET, Meta, UnsetType
 from msgspec.structs import replace
 
-from infra.secrets import of_channel
-from query_api.auth import Body, Writer
+from infra.secrets.secrets import of_channel
 from query_api.channel_fields import BadField, blocked_addresses, mailbox, must_be_confirmed, webhook
 from query_api.healthchecks import openapi
+from query_api.healthchecks.auth import Body, Writer
 from query_api.healthchecks.check_object import isostring
 from query_api.healthchecks.desk import Desk, TheDesk
 from query_api.healthchecks.project_routes import SecretBody, judged
-from query_api.refusals import Refusal, json_answer
+from query_api.http.refusals import Refusal, json_answer
 from query_api.rotation import rotate_channel_secret
 from schemas.definitions import Channel, Notice
 from schemas.ids import is_uuid, new_id

@@ -13,15 +13,15 @@ from typing import Annotated, Any
 from fastapi import Depends, Request, Response
 from msgspec.structs import replace
 
-from infra.decisions import NoVerdict
+from infra.log.decisions import NoVerdict
 from infra.log.sink import NotStored
 from query_api.actors import address_of, with_key
-from query_api.auth import Caller
-from query_api.freshness import STALE_HEADER, Freshness
+from query_api.dependencies import Parts, parts_of
+from query_api.healthchecks.auth import Caller
 from query_api.healthchecks.check_object import Urls, check_object, unique_key
+from query_api.http.refusals import Refusal, Unavailable, json_answer
 from query_api.keys import LOOK
-from query_api.parts import Parts, parts_of
-from query_api.refusals import Refusal, Unavailable, json_answer
+from query_api.state.freshness import STALE_HEADER, Freshness
 from schemas.actors import Actor
 from schemas.base import encode
 from schemas.definitions import Check

@@ -11,15 +11,15 @@ from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Query, Response
 
-from infra.clickhouse import Unavailable as NoClickHouse
-from query_api.auth import Reader, Writer
+from infra.clickhouse.client import Unavailable as NoClickHouse
+from query_api.dependencies import HistoryReads
 from query_api.healthchecks import openapi
+from query_api.healthchecks.auth import Reader, Writer
 from query_api.healthchecks.check_object import exact_isostring, isostring
 from query_api.healthchecks.desk import Desk, TheDesk, stale_header
 from query_api.healthchecks.parameters import LAST_TIMESTAMP, LONGEST_SECONDS, number, parameter
-from query_api.history import FOREVER, Behind, Flip, PingRow
-from query_api.parts import HistoryReads
-from query_api.refusals import Refusal, Unavailable, json_answer
+from query_api.history.checks import FOREVER, Behind, Flip, PingRow
+from query_api.http.refusals import Refusal, Unavailable, json_answer
 from schemas.base import SECOND
 from schemas.definitions import Check
 

@@ -1,6 +1,6 @@
 """Numbers in the query of a request, judged."""
 
-from query_api.refusals import Refusal
+from query_api.http.refusals import Refusal
 
 LONGEST_SECONDS = 31_536_000
 LAST_TIMESTAMP = 10_000_000_000

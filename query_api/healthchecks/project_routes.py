@@ -6,11 +6,11 @@ from typing import Any, TypeVar
 import msgspec
 from fastapi import APIRouter, Response
 
-from query_api.auth import Body, Writer
 from query_api.healthchecks import openapi
+from query_api.healthchecks.auth import Body, Writer
 from query_api.healthchecks.check_object import isostring
 from query_api.healthchecks.desk import TheDesk
-from query_api.refusals import Refusal, json_answer
+from query_api.http.refusals import Refusal, json_answer
 from query_api.rotation import Secret, rotate_ping_key, rotate_webhook_secret
 from schemas.requests import DAY, Overlap
 

@@ -9,8 +9,8 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
 
-from query_api.auth import Body, Caller, Reader, Writer
 from query_api.healthchecks import openapi
+from query_api.healthchecks.auth import Body, Caller, Reader, Writer
 from query_api.healthchecks.desk import Desk, TheDesk, is_unique_key, stale_header
 from query_api.healthchecks.fields import (
     Invalid,
@@ -20,7 +20,7 @@ from query_api.healthchecks.fields import (
     wanted,
     with_derived_slug,
 )
-from query_api.refusals import Refusal, json_answer
+from query_api.http.refusals import Refusal, json_answer
 from schemas.definitions import Check
 from schemas.ids import new_id
 from schemas.pings import CheckPaused, CheckResumed

@@ -10,14 +10,14 @@ from typing import Literal
 
 from fastapi import APIRouter, FastAPI, Request, Response
 
-from infra.directory import Directory
+from infra.log.directory import Directory
+from query_api.dependencies import Parts, parts_of
 from query_api.healthchecks.check_object import badge_key
 from query_api.healthchecks.status import shown
+from query_api.http.refusals import Refusal, Unavailable, json_answer
+from query_api.http.route_index import include
 from query_api.keys import LOOK
 from query_api.pages.drawing import AMBER, GREEN, RED, SAFE, SVG, drawn
-from query_api.parts import Parts, parts_of
-from query_api.refusals import Refusal, Unavailable, json_answer
-from query_api.table import include
 from schemas.definitions import Check
 from schemas.ids import is_uuid
 

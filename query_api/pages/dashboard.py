@@ -13,17 +13,17 @@ from fastapi import APIRouter, Depends, FastAPI, Request, Response
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader
 
-from infra.clickhouse import Unavailable as NoClickHouse
-from infra.forwarded import Forwarded
-from query_api.freshness import Freshness
+from infra.clickhouse.client import Unavailable as NoClickHouse
+from infra.http_server.forwarded import Forwarded
+from query_api.dependencies import Parts, TheParts
 from query_api.healthchecks.status import shown
-from query_api.history import Behind
+from query_api.history.checks import Behind
+from query_api.http.refusals import Refusal, Unavailable
+from query_api.http.route_index import include
 from query_api.keys import LOOK
 from query_api.pages.guessing import Guesses
 from query_api.pages.page_password import shown_password
-from query_api.parts import Parts, TheParts
-from query_api.refusals import Refusal, Unavailable
-from query_api.table import include
+from query_api.state.freshness import Freshness
 from schemas import monitor_states
 from schemas.base import SECOND, Micros
 from schemas.definitions import Check

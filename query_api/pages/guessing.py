@@ -22,10 +22,10 @@ from fastapi import Request
 from prometheus_client import Counter
 
 from infra.budgets import Budget, Budgets
-from infra.forwarded import Forwarded, customer_of
-from infra.passwords import is_password
+from infra.http_server.forwarded import Forwarded, customer_of
+from infra.secrets.passwords import is_password
+from query_api.http.refusals import Refusal
 from query_api.password_pool import PasswordPool
-from query_api.refusals import Refusal
 
 log = structlog.get_logger(__name__)
 

@@ -5,11 +5,11 @@ A page that asks for none is open; a password that was right once is known at on
 
 from fastapi import Request
 
-from infra.basic_auth import basic_password
-from infra.forwarded import Forwarded
+from infra.http_server.forwarded import Forwarded
+from infra.secrets.basic_auth import basic_password
+from query_api.http.refusals import Refusal
 from query_api.pages.guessing import Guesses, Hashes
 from query_api.password_pool import PasswordPool
-from query_api.refusals import Refusal
 from schemas.status_pages import StatusPage
 
 LONGEST_PASSWORD = 200

@@ -16,12 +16,12 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader
 
 from infra.budgets import Budget, Budgets
-from infra.confirmation_links import PATH
-from infra.decisions import NoVerdict
+from infra.log.decisions import NoVerdict
+from infra.secrets.confirmation_links import PATH
 from query_api.actors import by_link
+from query_api.dependencies import Parts
+from query_api.http.route_index import include
 from query_api.keys import LOOK
-from query_api.parts import Parts
-from query_api.table import include
 from schemas.actors import Actor
 from schemas.definitions import Channel
 from schemas.ids import new_id

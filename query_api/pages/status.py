@@ -11,16 +11,16 @@ from typing import NamedTuple
 
 from fastapi import APIRouter, FastAPI, Request, Response
 
-from infra.forwarded import Forwarded
+from infra.http_server.forwarded import Forwarded
+from query_api.dependencies import Parts
+from query_api.http.refusals import JSON, Refusal, Unavailable
+from query_api.http.route_index import include
 from query_api.keys import LOOK
 from query_api.pages import status_forms
 from query_api.pages.drawing import SAFE, SVG
 from query_api.pages.kept import Answer, Kept
 from query_api.pages.page_password import Doorkeeper
-from query_api.parts import Parts
-from query_api.refusals import JSON, Refusal, Unavailable
-from query_api.status_board import Board, address, board_of
-from query_api.table import include
+from query_api.pages.status_board import Board, address, board_of
 from schemas.base import SECOND, Micros
 from schemas.ids import is_uuid
 from schemas.status_pages import StatusPage

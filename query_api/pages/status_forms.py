@@ -13,10 +13,10 @@ from xml.etree import ElementTree
 import msgspec
 from jinja2 import Environment, PackageLoader
 
-from query_api.page_maintenance import Planned
+from query_api.history.uptime import shown
 from query_api.pages.drawing import AMBER, GREEN, GREY, NOT_XML, RED, drawn
-from query_api.status_board import DAYS, Board, Day, Incident, Line, Overall, Status, address
-from query_api.uptime import shown
+from query_api.pages.maintenance import Planned
+from query_api.pages.status_board import DAYS, Board, Day, Incident, Line, Overall, Status, address
 from schemas.base import SECOND, Micros
 
 _ATOM = "http://www.w3.org/2005/Atom"

@@ -4,7 +4,8 @@ from functools import partial
 
 from fastapi import APIRouter, Response
 
-from infra.clickhouse import Unavailable
+from infra.clickhouse.client import Unavailable
+from query_api.http.refusals import json_answer
 from query_api.poppaping import openapi
 from query_api.poppaping.alerts import Rotation
 from query_api.poppaping.answers import ERRORS, one, time
@@ -12,7 +13,6 @@ from query_api.poppaping.auth import AlertsWriter, Anyone, JsonObject
 from query_api.poppaping.bodies import judged
 from query_api.poppaping.desk import TheDesk
 from query_api.poppaping.results import history_of, unavailable
-from query_api.refusals import json_answer
 from query_api.rotation import rotate_webhook_secret
 from schemas.base import SECOND
 

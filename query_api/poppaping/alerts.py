@@ -9,8 +9,8 @@ from fastapi import APIRouter, Response
 from msgspec import UNSET, Meta, UnsetType
 from msgspec.structs import replace
 
-from infra.secrets import of_channel
-from infra.targets import Guard
+from infra.egress.targets import Guard
+from infra.secrets.secrets import of_channel
 from query_api.channel_fields import (
     KINDS,
     BadField,

@@ -11,7 +11,7 @@ from typing import Annotated, Any, TypeVar
 
 from fastapi import Query, Request, Response
 
-from query_api.refusals import json_answer
+from query_api.http.refusals import json_answer
 from schemas.base import SECOND, Micros
 
 T = TypeVar("T")

@@ -10,9 +10,9 @@ from fastapi import Depends, Request, Security
 from fastapi.openapi.models import HTTPBearer
 from fastapi.security.base import SecurityBase
 
-from query_api.auth import BODY_LIMIT
+from query_api.dependencies import parts_of
+from query_api.healthchecks.auth import BODY_LIMIT
 from query_api.keys import LONGEST_KEY, KeyExpired, NoSuchKey, NotKnownNow, find_key
-from query_api.parts import parts_of
 from query_api.poppaping.answers import Fault
 from query_api.wrong_keys import TooManyWrongKeys
 from schemas.definitions import ApiKey, KeyScope

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from infra.log.partitioner import partition_of
 from infra.log.sink import NotStored
 from query_api.channel_fields import blocked_addresses, confirmation_error
-from query_api.parts import Parts, parts_of
+from query_api.dependencies import Parts, parts_of
 from query_api.poppaping.answers import Fault, time
 from query_api.poppaping.desk import VISIBLE_WITHIN, Desk
 from query_api.poppaping.send_limiter import HourlySendLimiter

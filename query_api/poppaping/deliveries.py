@@ -12,11 +12,11 @@ import msgspec
 from fastapi import APIRouter, Response
 from msgspec import UNSET, UnsetType
 
-from infra.clickhouse import Unavailable
-from query_api.delivery_history import FinishedRow, SentRow
-from query_api.history import FOREVER
+from infra.clickhouse.client import Unavailable
+from query_api.dependencies import DeliveryHistoryReads, Parts
+from query_api.history.checks import FOREVER
+from query_api.history.deliveries import FinishedRow, SentRow
 from query_api.keys import LOOK
-from query_api.parts import DeliveryHistoryReads, Parts
 from query_api.poppaping import openapi
 from query_api.poppaping.answers import ERRORS, MOST_PER_PAGE, Fault, Page, PerPage, listed, one, time
 from query_api.poppaping.auth import AlertsReader, AlertsWriter, JsonObject

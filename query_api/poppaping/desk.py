@@ -11,11 +11,11 @@ import msgspec
 from fastapi import Depends, Request, Response
 from msgspec.structs import replace
 
-from infra.decisions import NoVerdict
-from infra.secrets import SecretError, of_monitor
+from infra.log.decisions import NoVerdict
+from infra.secrets.secrets import SecretError, of_monitor
 from query_api.actors import address_of, with_key
+from query_api.dependencies import Parts, parts_of
 from query_api.keys import LOOK
-from query_api.parts import Parts, parts_of
 from query_api.poppaping.answers import Fault, one
 from query_api.poppaping.monitor_object import monitor_object
 from query_api.poppaping.plans import PLANS, Plan

@@ -2,7 +2,7 @@
 
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
-from infra.servers import server_of, text_of
+from infra.settings.servers import server_of, text_of
 from query_api.poppaping.answers import Fault
 
 DNS_PORT = 53

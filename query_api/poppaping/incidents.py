@@ -10,9 +10,9 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Response
 
-from infra.clickhouse import Unavailable
-from query_api.monitor_history import IncidentRow, Which
-from query_api.parts import Parts
+from infra.clickhouse.client import Unavailable
+from query_api.dependencies import Parts
+from query_api.history.monitors import IncidentRow, Which
 from query_api.poppaping import openapi
 from query_api.poppaping.answers import ERRORS, MOST_PER_PAGE, Fault, Page, PerPage, cut, listed, one, time
 from query_api.poppaping.auth import IncidentsReader

@@ -13,8 +13,8 @@ from collections.abc import Callable
 import msgspec
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from query_api.dependencies import Parts
 from query_api.keys import first_values, known_key
-from query_api.parts import Parts
 from query_api.poppaping.auth import key_text
 from schemas.base import SECOND, Micros
 

@@ -11,9 +11,9 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from infra.origins import host_and_port, may_be_sent_to, origin_of
-from infra.servers import server_of
-from infra.targets import Guard, TargetRefused
+from infra.egress.origins import host_and_port, may_be_sent_to, origin_of
+from infra.egress.targets import Guard, TargetRefused
+from infra.settings.servers import server_of
 from query_api.poppaping.answers import Fault
 from query_api.poppaping.bodies import judged
 from query_api.poppaping.dns_fields import DNS_PORT, expected_of, resolver_of

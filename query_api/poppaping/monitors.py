@@ -5,8 +5,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
-from infra.clickhouse import Unavailable
-from infra.secrets import of_monitor
+from infra.clickhouse.client import Unavailable
+from infra.secrets.secrets import of_monitor
 from query_api.poppaping import openapi
 from query_api.poppaping.answers import ERRORS, MOST_PER_PAGE, Fault, Page, PerPage, cut, listed, one
 from query_api.poppaping.auth import JsonObject, MonitorsReader, MonitorsWriter

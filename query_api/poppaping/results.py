@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from infra.targets import public_or_empty
-from query_api.monitor_history import ResultRow
-from query_api.parts import MonitorHistoryReads, Parts
+from infra.egress.targets import public_or_empty
+from query_api.dependencies import MonitorHistoryReads, Parts
+from query_api.history.monitors import ResultRow
 from query_api.poppaping.answers import Fault, time
 
 

@@ -7,14 +7,14 @@ import msgspec
 from fastapi import APIRouter, Response
 from msgspec import UNSET, Meta, UnsetType
 
-from infra.passwords import hash_password
+from infra.secrets.passwords import hash_password
 from query_api.healthchecks.slugs import slugify
+from query_api.pages.status_board import address, components_of, overall
 from query_api.poppaping import openapi
 from query_api.poppaping.answers import ERRORS, MOST_PER_PAGE, Fault, Page, PerPage, cut, listed, one, time
 from query_api.poppaping.auth import JsonObject, PagesReader, PagesWriter
 from query_api.poppaping.bodies import judged
 from query_api.poppaping.desk import VISIBLE_WITHIN, Desk, TheDesk
-from query_api.status_board import address, components_of, overall
 from schemas.definitions import ApiKey
 from schemas.ids import new_id
 from schemas.requests import StatusPageCreate, StatusPageDelete, StatusPageFields, StatusPageUpdate

@@ -7,11 +7,11 @@ watched. What was in maintenance is in neither. Without any, null.
 import asyncio
 from typing import Any, Literal
 
-from infra.clickhouse import Unavailable
-from query_api.monitor_history import Counts
-from query_api.parts import Parts
+from infra.clickhouse.client import Unavailable
+from query_api.dependencies import Parts
+from query_api.history.monitors import Counts
+from query_api.history.uptime import Span, of_counts, of_observed, shown
 from query_api.poppaping.results import history_of, unavailable
-from query_api.uptime import Span, of_counts, of_observed, shown
 from schemas import monitor_states
 from schemas.base import SECOND, Micros
 from schemas.monitors import Monitor

@@ -13,13 +13,13 @@ from uuid import uuid4
 import pytest
 from confluent_kafka.admin import ConfigResource, ResourceType
 
-from infra import clickhouse_migrations
-from infra.clickhouse import Address, connect
+from infra.clickhouse import migrations as clickhouse_migrations
+from infra.clickhouse.client import Address, connect
 from infra.log.admin import admin_client, migrate, partition_count
 from infra.log.reading import read_to_end
 from infra.log.sink import Sink
-from infra.settings import Settings
-from processors.history import HistoryWriter
+from infra.settings.settings import Settings
+from processors.history.writer import HistoryWriter
 from schemas.base import SECOND, encode
 from schemas.pings import Ping
 from schemas.topics import PINGS

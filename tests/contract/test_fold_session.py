@@ -12,8 +12,8 @@ import pytest
 
 from infra.log.partitioner import partition_of
 from infra.log.reading import Stored
-from processors.fold import EVERY, Effect, Fold, Record, Session
-from processors.view import View
+from processors.fold.contract import EVERY, Effect, Fold, Record, Session
+from processors.fold.view import View
 from schemas.base import encode
 from schemas.dead_letters import DeadLetter
 from schemas.schedules import TZDATA_VERSION

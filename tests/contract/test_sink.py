@@ -16,7 +16,7 @@ from infra.log.admin import MAX_MESSAGE_BYTES, admin_client
 from infra.log.cluster import client_config
 from infra.log.partitioner import murmur2, partition_of
 from infra.log.sink import NotStored, Position, Sink
-from ingest.needs import Log
+from ingest.ports import Log
 from tests.memory_log import MemorySink
 
 PARTITIONS = 5

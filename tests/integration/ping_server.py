@@ -12,15 +12,15 @@ from typing import Any
 import uvloop
 from confluent_kafka import KafkaException
 
-from infra.decisions import Decisions
-from infra.directory import Directory
 from infra.http_server.bounds import BOUNDS, Bounds
 from infra.http_server.room import Room
 from infra.http_server.serve import keep_looking, server_of
 from infra.log.admin import admin_client, end_offsets, migrate
+from infra.log.decisions import Decisions
+from infra.log.directory import Directory
 from infra.log.replica import Replica
 from infra.log.sink import Sink
-from infra.settings import Settings
+from infra.settings.settings import Settings
 from ingest.clock import Clock
 from ingest.ping.app import PingApp
 from ingest.ping.request import LIMITS, Limits

@@ -10,11 +10,11 @@ from typing import Any
 
 from dnslib import QTYPE, RCODE, RR, DNSRecord
 
-from infra.servers import Server
-from infra.targets import Guard
-from ingest.prober.connection import Connector
-from ingest.prober.kinds import probe
-from ingest.prober.names import Names
+from infra.egress.targets import Guard
+from infra.settings.servers import Server
+from ingest.prober.probes.connection import Connector
+from ingest.prober.probes.kinds import probe
+from ingest.prober.probes.names import Names
 from schemas.monitors import Monitor, MonitorKind, Sealed, Target
 from schemas.probes import ProbeCompleted
 

@@ -7,10 +7,10 @@ from uuid import uuid4
 
 import pytest
 
-from infra.clickhouse import Address, ClickHouse, connect
-from infra.clickhouse_migrations import migrate
-from processors.history_rows import AUDIT, Row, transition_row
-from query_api.audit_history import AuditHistory, AuditRow, Place, Which
+from infra.clickhouse.client import Address, ClickHouse, connect
+from infra.clickhouse.migrations import migrate
+from processors.history.rows import AUDIT, Row, transition_row
+from query_api.history.audit import AuditHistory, AuditRow, Place, Which
 from schemas.actors import Actor, ActorKind
 from schemas.base import SECOND, Micros, encode
 from schemas.transitions import FieldChange, ThingChanged

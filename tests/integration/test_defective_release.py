@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.process import EXIT_DEFECTIVE
+from infra.process.lifecycle import EXIT_DEFECTIVE
 from schemas.base import encode
 from tests.toy_fold import DEFECTIVE, Explode
 from tests.toy_world import World

@@ -6,10 +6,10 @@ from uuid import uuid4
 
 import pytest
 
-from infra.clickhouse import Address, ClickHouse, connect
-from infra.clickhouse_migrations import migrate
-from processors.history_rows import DELIVERIES_FINISHED, transition_row
-from query_api.delivery_history import DeliveryHistory, SentRow
+from infra.clickhouse.client import Address, ClickHouse, connect
+from infra.clickhouse.migrations import migrate
+from processors.history.rows import DELIVERIES_FINISHED, transition_row
+from query_api.history.deliveries import DeliveryHistory, SentRow
 from schemas.base import SECOND, Micros, encode
 from schemas.transitions import DeliveryFinished, Outcome
 

@@ -10,11 +10,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from infra.settings import Settings
-from infra.targets import Guard
-from ingest.prober.domains import AGAIN, AGAIN_WITHIN, AT_ONCE, FIRST_WITHIN, RETRY, Domains
+from infra.egress.targets import Guard
+from infra.settings.settings import Settings
+from ingest.prober.domains.expiry import AGAIN, AGAIN_WITHIN, AT_ONCE, FIRST_WITHIN, RETRY, Domains
+from ingest.prober.domains.rdap import ANSWER_READ, NotAnswered, Rdap
 from ingest.prober.prober import Prober
-from ingest.prober.rdap import ANSWER_READ, NotAnswered, Rdap
 from schemas.base import SECOND, Micros
 from schemas.monitor_states import MonitorCopy, MonitorState
 from schemas.monitors import MonitorKind

@@ -24,20 +24,20 @@ import pytest
 from confluent_kafka import Producer, TopicPartition
 from confluent_kafka.admin import NewTopic
 
-from infra.clickhouse import Address, ClickHouse, Unavailable, connect
-from infra.clickhouse_migrations import migrate
+from infra.clickhouse.client import Address, ClickHouse, Unavailable, connect
+from infra.clickhouse.migrations import migrate
 from infra.disk import Disk
 from infra.log.admin import admin_client
 from infra.log.group_progress import GroupProgress
 from infra.log.sink import producer_config
-from infra.settings import Settings
-from processors import history as history_writer
-from processors.history import HistoryWriter, Sources
-from processors.history_rows import Row, Table
-from processors.ping_hours import PING_HOURS
-from processors.roll_ups import roll_up
-from query_api.history import Behind, Flip, History
-from query_api.uptime import Span
+from infra.settings.settings import Settings
+from processors.history import writer as history_writer
+from processors.history.ping_hours import PING_HOURS
+from processors.history.roll_ups import roll_up
+from processors.history.rows import Row, Table
+from processors.history.writer import HistoryWriter, Sources
+from query_api.history.checks import Behind, Flip, History
+from query_api.history.uptime import Span
 from schemas.base import SECOND, encode
 from schemas.dead_letters import DeadLetter
 from schemas.pings import Ping

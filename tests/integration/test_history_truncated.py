@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 
-from infra.clickhouse_migrations import migrate
+from infra.clickhouse.migrations import migrate
 from schemas.base import SECOND, encode
 from schemas.pings import Ping
 from tests.integration.test_history import DISTINCT, PARTITIONS, T0, Line

@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
-from infra.confirmation_links import ConfirmationLinks
-from infra.own_servers import guard_of
-from infra.resolver import SystemResolver
-from infra.settings import Settings
-from processors.mail import MailClient
-from processors.webhooks import WebhookClient
+from infra.egress.own_servers import guard_of
+from infra.egress.resolver import SystemResolver
+from infra.secrets.confirmation_links import ConfirmationLinks
+from infra.settings.settings import Settings
+from processors.sender.mail import MailClient
+from processors.sender.webhooks import WebhookClient
 from schemas.definitions import NOTICES, Notice
 from schemas.deliveries import (
     ConfirmationRequested,

@@ -15,13 +15,13 @@ from uuid import uuid4
 import pytest
 from clickhouse_connect.driver.client import Client
 
-from infra.clickhouse import Address, ClickHouse, connect
-from infra.clickhouse_migrations import migrate
-from processors.history_rows import PROBES, SPANS, probe_row, transition_row
-from processors.probe_hours import PROBE_HOURS
-from processors.roll_ups import roll_up
-from query_api.monitor_history import Counts, IncidentRow, MonitorHistory, Which
-from query_api.probe_windows import DAY, HOUR
+from infra.clickhouse.client import Address, ClickHouse, connect
+from infra.clickhouse.migrations import migrate
+from processors.history.probe_hours import PROBE_HOURS
+from processors.history.roll_ups import roll_up
+from processors.history.rows import PROBES, SPANS, probe_row, transition_row
+from query_api.history.monitors import Counts, IncidentRow, MonitorHistory, Which
+from query_api.history.windows import DAY, HOUR
 from schemas.base import SECOND, Micros, encode
 from schemas.probes import Failure, ProbeCompleted
 from schemas.transitions import Shown, StatusChanged
@@ -140,7 +140,7 @@ class TestCounts:
     ) -> None:
         """Random results, doubles, late ones and some in maintenance among them, come in between roll-ups: such as
         are few enough to be counted here, and such as are not."""
-        monkeypatch.setattr("query_api.probe_windows._FEW_WITHIN", few_within)
+        monkeypatch.setattr("query_api.history.windows._FEW_WITHIN", few_within)
         random = Random(seed)
         known: list[Result] = []
         for stage in range(4):
@@ -241,7 +241,7 @@ class TestRollUps:
         assert store.number("sum(results) FROM uptime_pieces FINAL WHERE kind = 1") == 120
 
     async def test_many_monitors_are_rolled_up_in_chunks(self, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("processors.roll_ups._CHUNK", 100)
+        monkeypatch.setattr("processors.history.roll_ups._CHUNK", 100)
         store.insert([one for name in range(20) for one in minutes(30, monitor=f"m{name:02}")])
         store.roll_up()
         assert store.number("countIf(results = 30) FROM uptime_pieces FINAL WHERE kind = 2") == 20

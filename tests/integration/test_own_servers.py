@@ -15,12 +15,12 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from infra.own_servers import guard_of, own_servers
-from infra.resolver import ASKER
-from infra.settings import Settings
-from infra.targets import Guard, TargetRefused
-from ingest.prober.kinds import probe
-from processors.webhooks import WebhookClient
+from infra.egress.own_servers import guard_of, own_servers
+from infra.egress.resolver import ASKER
+from infra.egress.targets import Guard, TargetRefused
+from infra.settings.settings import Settings
+from ingest.prober.probes.kinds import probe
+from processors.sender.webhooks import WebhookClient
 from schemas.monitors import Sealed
 from tests.integration.probe_targets import (
     V4,
@@ -173,8 +173,8 @@ def test_one_whose_name_is_not_known_yet_is_closed_until_it_is(tmp_path: Path, m
             return look_up("192.0.2.7", *arguments, **options)
         return look_up(host, *arguments, **options)
 
-    monkeypatch.setattr("infra.own_servers.socket.getaddrinfo", names)
-    monkeypatch.setattr("infra.own_servers._AGAIN_SECONDS", 0.0)
+    monkeypatch.setattr("infra.egress.own_servers.socket.getaddrinfo", names)
+    monkeypatch.setattr("infra.egress.own_servers._AGAIN_SECONDS", 0.0)
     servers = own_servers(Settings(_env_file=None, data=tmp_path, kafka_bootstrap_servers="kafka.invalid:9099"))
     private, public = ip_address("10.0.0.7"), ip_address("1.1.1.1")
     assert servers.holds(private, 9099)

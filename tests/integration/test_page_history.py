@@ -7,11 +7,11 @@ from uuid import uuid4
 
 import pytest
 
-from infra.clickhouse import Address, ClickHouse, connect
-from infra.clickhouse_migrations import migrate
-from processors.history_rows import SPANS, transition_row
-from query_api.page_history import DAY, DayRow, EndedIncident, PageHistory
-from query_api.uptime import UP, Span, time_in_states
+from infra.clickhouse.client import Address, ClickHouse, connect
+from infra.clickhouse.migrations import migrate
+from processors.history.rows import SPANS, transition_row
+from query_api.history.status_pages import DAY, DayRow, EndedIncident, PageHistory
+from query_api.history.uptime import UP, Span, time_in_states
 from schemas.base import SECOND, Micros, encode
 from schemas.transitions import Shown, StatusChanged
 

@@ -15,9 +15,9 @@ from infra.log.admin import partition_count
 from infra.log.cluster import client_config
 from infra.log.partitioner import partition_of
 from ingest.ping.request import Limits
-from processors.checks import Checks
-from processors.fold import Record, Session
-from processors.view import View
+from processors.checks.fold import Checks
+from processors.fold.contract import Record, Session
+from processors.fold.view import View
 from schemas.base import encode
 from schemas.check_states import CheckState
 from schemas.definitions import Check

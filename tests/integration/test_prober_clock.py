@@ -7,13 +7,13 @@ from uuid import uuid4
 
 import pytest
 
-from infra.clock_watch import ClockWatch
-from infra.clocks import ClockReports, may_probe
+from infra.clocks.measured import ClockReports, may_probe
+from infra.clocks.watch import ClockWatch
 from infra.log.admin import migrate
 from infra.log.replica import Replica
 from infra.log.sink import Sink
 from infra.log.skew import system_time
-from infra.settings import Settings
+from infra.settings.settings import Settings
 from ingest.prober.assignment import Assignment
 from schemas.base import SECOND
 from schemas.topics import HEARTBEATS

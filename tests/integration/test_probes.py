@@ -18,8 +18,8 @@ from typing import Any, ParamSpec
 import pytest
 import uvloop
 
-from infra.targets import Guard
-from ingest.prober.connection import tls_context
+from infra.egress.targets import Guard
+from ingest.prober.probes.connection import tls_context
 from schemas.base import SECOND
 from schemas.monitors import MonitorKind, Sealed
 from schemas.probes import ProbeCompleted

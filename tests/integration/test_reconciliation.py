@@ -22,8 +22,8 @@ from infra.log.admin import migrate
 from infra.log.partitioner import partition_of
 from infra.log.reading import read_to_end
 from infra.log.sink import producer_config
-from infra.secrets import Vault, new_webhook_secret, of_project
-from infra.settings import Settings
+from infra.secrets.secrets import Vault, new_webhook_secret, of_project
+from infra.settings.settings import Settings
 from schemas.base import encode
 from schemas.definitions import Channel, Project
 from schemas.ids import new_id

@@ -9,16 +9,16 @@ import pytest
 from clickhouse_connect.driver.client import Client
 from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
 
-from infra.clickhouse import Address, ClickHouse, connect
-from infra.clickhouse_migrations import migrate as migrate_tables
-from infra.clickhouse_retention import apply
+from infra.clickhouse.client import Address, ClickHouse, connect
+from infra.clickhouse.migrations import migrate as migrate_tables
+from infra.clickhouse.retention import apply
 from infra.log.admin import admin_client, migrate
 from infra.log.group_progress import GroupProgress
-from infra.settings import Settings
-from processors.ping_hours import PING_HOURS
-from processors.probe_hours import PROBE_HOURS
-from processors.roll_ups import roll_up
-from query_api.history import Behind, History
+from infra.settings.settings import Settings
+from processors.history.ping_hours import PING_HOURS
+from processors.history.probe_hours import PROBE_HOURS
+from processors.history.roll_ups import roll_up
+from query_api.history.checks import Behind, History
 from schemas.topics import CHECK_STATES, TOPICS
 from tests.pingfold_process import wait_until
 

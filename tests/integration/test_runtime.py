@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from confluent_kafka import Producer
 
-from infra.liveness import EXIT_FAULT
 from infra.log.reading import read_to_end
 from infra.log.sink import producer_config
-from processors.fold import LARGEST_EVENT, LONGEST_KEY
+from infra.process.liveness import EXIT_FAULT
+from processors.fold.contract import LARGEST_EVENT, LONGEST_KEY
 from schemas.base import encode
 from schemas.ticks import PROGRESS_KEY, Tick
 from tests.toy_fold import Added, Explode, Third, Trouble

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.liveness import EXIT_FAULT
+from infra.process.liveness import EXIT_FAULT
 from tests.stack import Server, start_kafka
 from tests.toy_world import Process, World
 

@@ -20,15 +20,15 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from standardwebhooks import Webhook
 
-from infra.targets import Guard
-from processors import attempts, dispatcher
-from processors.deliveries import DeliveriesFold
-from processors.fold import Record, Session
-from processors.sender import Sender
-from processors.signatures import poppaping_signature
-from processors.slots import Kind
-from processors.view import View
-from processors.webhooks import CONNECT_DEAD, Answer, WebhookClient
+from infra.egress.targets import Guard
+from processors.deliveries.fold import DeliveriesFold
+from processors.fold.contract import Record, Session
+from processors.fold.view import View
+from processors.sender import attempts, dispatcher
+from processors.sender.sender import Sender
+from processors.sender.signatures import poppaping_signature
+from processors.sender.slots import Kind
+from processors.sender.webhooks import CONNECT_DEAD, Answer, WebhookClient
 from schemas.base import SECOND, Micros, encode
 from schemas.definitions import NOTICES
 from schemas.deliveries import (

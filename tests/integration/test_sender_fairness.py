@@ -10,10 +10,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from processors.fair_queue import FairQueue
-from processors.sender import Sender
-from processors.slots import Kind, pools
-from processors.webhooks import Answer
+from processors.sender.fair_queue import FairQueue
+from processors.sender.sender import Sender
+from processors.sender.slots import Kind, pools
+from processors.sender.webhooks import Answer
 from schemas.definitions import NOTICES
 from schemas.deliveries import Delivery, DeliveryAttempted, Endpoint, EndpointHealth
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from infra.resolver import ASKER, LookupTimedOut, NotResolved, SystemResolver
-from infra.targets import Guard
-from processors.webhooks import CONNECT_DEAD
+from infra.egress.resolver import ASKER, LookupTimedOut, NotResolved, SystemResolver
+from infra.egress.targets import Guard
+from processors.sender.webhooks import CONNECT_DEAD
 from schemas.definitions import NOTICES
 from schemas.deliveries import Endpoint, EndpointDefined
 from tests.integration.probe_targets import V4, resolving

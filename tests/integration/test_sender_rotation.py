@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from aiohttp import web
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from infra.secrets import SecretError
-from processors.sender import Sender
-from processors.signatures import poppaping_signature
-from processors.webhooks import WebhookClient
+from infra.secrets.secrets import SecretError
+from processors.sender.sender import Sender
+from processors.sender.signatures import poppaping_signature
+from processors.sender.webhooks import WebhookClient
 from schemas.base import SECOND
 from schemas.definitions import NOTICES, FormerSecret
 from schemas.deliveries import Endpoint, EndpointDefined

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import UNSET, structs
 
-from processors.audit import changes_of, command_of
-from processors.fold import Context, Record, Session
-from processors.projects import Projects
-from processors.view import View
+from processors.fold.audit import changes_of, command_of
+from processors.fold.contract import Context, Record, Session
+from processors.fold.view import View
+from processors.projects.fold import Projects
 from schemas.actors import Actor
 from schemas.base import SECOND, Fact, encode
 from schemas.definitions import ApiKey, Channel, Definition, Project

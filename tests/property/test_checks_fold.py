@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from processors.checks import Checks
-from processors.fold import Record
+from processors.checks.fold import Checks
+from processors.fold.contract import Record
 from schemas.base import SECOND, Micros, encode
 from schemas.check_states import CheckState, shown
 from schemas.definitions import Check

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from processors import delivery_ends
-from processors.deliveries import DeliveriesFold
-from processors.fold import Record, Session
-from processors.retry_policy import DAY, MOST_PENDING
-from processors.view import View
+from processors.deliveries import ends as delivery_ends
+from processors.deliveries.fold import DeliveriesFold
+from processors.deliveries.retry_policy import DAY, MOST_PENDING
+from processors.fold.contract import Record, Session
+from processors.fold.view import View
 from schemas.base import SECOND, Micros, encode
 from schemas.definitions import NOTICES
 from schemas.deliveries import (

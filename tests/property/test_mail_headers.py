@@ -10,9 +10,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from infra.confirmation_links import ConfirmationLinks
-from processors.letters import Letters
-from processors.mail_headers import NotThatHead, address_header, one_line, text_header, verified
+from infra.secrets.confirmation_links import ConfirmationLinks
+from processors.sender.letters import Letters
+from processors.sender.mail_headers import NotThatHead, address_header, one_line, text_header, verified
 from schemas.deliveries import Delivery, Endpoint
 from schemas.ids import derived_id
 

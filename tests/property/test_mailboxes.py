@@ -8,9 +8,9 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from processors.deliveries import DeliveriesFold
-from processors.fold import Record, Session
-from processors.view import View
+from processors.deliveries.fold import DeliveriesFold
+from processors.fold.contract import Record, Session
+from processors.fold.view import View
 from schemas.base import SECOND, Micros, encode
 from schemas.deliveries import ConfirmationRequested, Delivery, DeliveryAttempted, MailboxAnswered
 from schemas.ids import derived_id

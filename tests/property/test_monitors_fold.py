@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import asdict, replace
 
-from processors.fold import Record
-from processors.monitor_clock import definition_key
-from processors.monitor_rules import MARGIN, MOST_EARLY
-from processors.monitors import Monitors
+from processors.fold.contract import Record
+from processors.monitors.clock import definition_key
+from processors.monitors.fold import Monitors
+from processors.monitors.rules import MARGIN, MOST_EARLY
 from schemas.base import SECOND, Micros, encode
 from schemas.ids import derived_id
 from schemas.monitor_states import MonitorCopy, MonitorState, shown

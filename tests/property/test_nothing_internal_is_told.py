@@ -15,16 +15,16 @@ from aiohttp.client_reqrep import ConnectionKey
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infra.own_servers import OwnServers
-from infra.resolver import NotResolved, SystemResolver
-from infra.settings import Settings
-from infra.targets import Guard, GuardedResolver, TargetRefused
-from ingest.prober.connection import Connector
-from ingest.prober.outcome import Failed, because
-from processors.mail import MailClient
-from processors.mail_answers import meaning_of
-from processors.webhooks import WebhookClient
-from query_api.monitor_history import ResultRow
+from infra.egress.own_servers import OwnServers
+from infra.egress.resolver import NotResolved, SystemResolver
+from infra.egress.targets import Guard, GuardedResolver, TargetRefused
+from infra.settings.settings import Settings
+from ingest.prober.probes.connection import Connector
+from ingest.prober.probes.outcome import Failed, because
+from processors.sender.mail import MailClient
+from processors.sender.mail_answers import meaning_of
+from processors.sender.webhooks import WebhookClient
+from query_api.history.monitors import ResultRow
 from query_api.poppaping.results import result_object
 
 HOST = "db7.corp.internal"

@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from processors.monitors import Monitors
+from processors.monitors.fold import Monitors
 from schemas.probes import RegionTroubled
 from tests.folding import Folding
 from tests.prober_world import Plan, World

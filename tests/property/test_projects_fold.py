@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import UNSET
 
-from processors.fold import Context, Effect, Record, Session
-from processors.project_index import ProjectIndex
-from processors.projects import Projects, ProjectsPartition
-from processors.view import View
+from processors.fold.contract import Context, Effect, Record, Session
+from processors.fold.view import View
+from processors.projects.fold import Projects, ProjectsPartition
+from processors.projects.index import ProjectIndex
 from schemas.base import SECOND, encode
 from schemas.definitions import ApiKey, Channel, Check, Project, definition_key
 from schemas.deliveries import ConfirmationRequested, EndpointDefined, EndpointRemoved

@@ -12,7 +12,7 @@ from pingfold.replay.effects import Expected, Judge, Source, Window
 from pingfold.replay.made import any_record
 from pingfold.replay.outcome import Outcome
 from pingfold.replay.store import Store
-from processors.fold import Effect
+from processors.fold.contract import Effect
 from schemas.base import encode
 from schemas.topics import TRANSITIONS, Topic
 from tests.toy_fold import Added

@@ -12,11 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from infra.log.sink import Position
-from infra.settings import Settings
+from infra.settings.settings import Settings
 from ingest.ping.peers import Peers
 from ingest.ping.ticking import Ticking
-from processors.checks import Checks
-from processors.fold import Record
+from processors.checks.fold import Checks
+from processors.fold.contract import Record
 from schemas.base import SECOND, Micros, encode
 from schemas.definitions import Check
 from schemas.pings import CheckDefined, Ping

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from processors.fold import LARGEST_EVENT
+from processors.fold.contract import LARGEST_EVENT
 from schemas.base import SECOND
 from schemas.topics import DEAD_LETTERS, DELIVERIES, PINGS, PROJECTS, Topic
 from tests.pingfold_process import Pingfold, Receiver, wait_until

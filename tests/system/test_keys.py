@@ -9,7 +9,7 @@ import pytest
 from standardwebhooks import Webhook
 
 from infra.embedded.ports import HOST, free_port
-from infra.secrets import hash_api_key
+from infra.secrets.secrets import hash_api_key
 from schemas.topics import DEFINITIONS, KEY_USES
 from tests.pingfold_process import Pingfold, Receiver, wait_until
 

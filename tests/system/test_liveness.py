@@ -7,8 +7,8 @@ import time
 import pytest
 
 from infra.availability import kafka_answers
-from infra.liveness import _LAST_WORDS_SECONDS
-from infra.process import STOP_SECONDS
+from infra.process.lifecycle import STOP_SECONDS
+from infra.process.liveness import _LAST_WORDS_SECONDS
 from schemas.topics import PROBE_RESULTS
 from tests.pingfold_process import Load, Pingfold, is_running, wait_until
 from tests.system.test_kills import assert_counted_once, make_checks

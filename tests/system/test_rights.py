@@ -18,7 +18,7 @@ import pytest
 from confluent_kafka import KafkaError
 from confluent_kafka.admin import AdminClient
 
-from infra.clickhouse_migrations import migrate as migrate_tables
+from infra.clickhouse.migrations import migrate as migrate_tables
 from infra.embedded.logins import Login
 from infra.embedded.ports import HOST, free_port
 from infra.log.admin import migrate
@@ -27,8 +27,8 @@ from infra.log.connect import new_producer
 from infra.log.reading import read_to_end
 from infra.log.rights import ROLES, bindings
 from infra.log.sink import Sink
-from infra.secrets import Vault
-from infra.settings import Settings
+from infra.secrets.secrets import Vault
+from infra.settings.settings import Settings
 from pingfold import credentials
 from schemas.base import encode
 from schemas.topics import DEAD_LETTERS, HEARTBEATS, PROJECTS, TOPICS, Topic

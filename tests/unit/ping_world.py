@@ -5,8 +5,8 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from infra.directory import Directory
-from infra.settings import Settings
+from infra.log.directory import Directory
+from infra.settings.settings import Settings
 from ingest.clock import Clock
 from ingest.ping.app import PingApp
 from ingest.ping.request import LIMITS, Limits

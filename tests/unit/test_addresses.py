@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from infra.clickhouse import Address
+from infra.clickhouse.client import Address
 from infra.embedded.logins import NoLogin, made_login
-from infra.settings import Settings
+from infra.settings.settings import Settings
 from pingfold.addresses import NotRunning, clickhouse_of, kafka_of
 
 KAFKA, CLICKHOUSE = 19_092, 18_123

@@ -9,11 +9,11 @@ import pytest
 from infra.log.reading import Stored
 from pingfold.replay.made import made_by
 from pingfold.replay.stretches import fold_again, stretches_of
-from processors.checks import Checks
-from processors.deliveries import DeliveriesFold
-from processors.fold import SAME, Context, Effect, Record, Session
-from processors.projects import Projects, ProjectsPartition
-from processors.view import View
+from processors.checks.fold import Checks
+from processors.deliveries.fold import DeliveriesFold
+from processors.fold.contract import SAME, Context, Effect, Record, Session
+from processors.fold.view import View
+from processors.projects.fold import Projects, ProjectsPartition
 from schemas.actors import SYSTEM, UNKNOWN, Actor
 from schemas.base import SECOND, encode
 from schemas.definitions import ApiKey, Channel, Check, Project

@@ -7,8 +7,8 @@ from typing import Any
 import httpx
 import pytest
 
-from query_api.audit_object import cursor_of, place_of
-from query_api.history import FOREVER
+from query_api.history.audit_object import cursor_of, place_of
+from query_api.history.checks import FOREVER
 from schemas.base import encode
 from schemas.deliveries import DeliveryAttempted
 from schemas.recipients import recipient_id

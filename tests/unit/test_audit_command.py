@@ -5,11 +5,11 @@ import pwd
 
 import pytest
 
-from pingfold.audit import _by, _line, _plain, moment_of
-from pingfold.operate import Failed
-from pingfold.os_user import operator
-from query_api.audit_history import AuditRow, Place
-from query_api.audit_object import audit_object
+from pingfold.commands.admin import Failed
+from pingfold.commands.audit import _by, _line, _plain, moment_of
+from pingfold.commands.os_user import operator
+from query_api.history.audit import AuditRow, Place
+from query_api.history.audit_object import audit_object
 from schemas.base import SECOND
 from schemas.transitions import FieldChange
 

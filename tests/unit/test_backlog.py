@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from infra.progress import JOURNALS, FoldProgress
-from query_api import backlog
-from query_api.backlog import Backlog
+from infra.log.progress import JOURNALS, FoldProgress
+from query_api.state import backlog
+from query_api.state.backlog import Backlog
 from schemas.base import encode
 from schemas.ticks import PROGRESS_KEY, Progress
 from schemas.topics import CHECK_STATES

@@ -8,9 +8,9 @@ import msgspec
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
-from infra.secrets import new_api_key, stored_api_key
+from infra.secrets.secrets import new_api_key, stored_api_key
 from query_api import poppaping
-from query_api.bodies import LIMITS, BodiesInBounds, Limits
+from query_api.http.bodies import LIMITS, BodiesInBounds, Limits
 from schemas.base import encode
 from tests.harness import OTHER_KEY, POP_KEY, READ_KEY, WRITE_KEY, Harness
 

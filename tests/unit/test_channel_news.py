@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from processors.channel_news import MOST_A_DAY, MOST_TOLD
-from processors.letters import Letters
+from processors.deliveries.channel_news import MOST_A_DAY, MOST_TOLD
+from processors.sender.letters import Letters
 from schemas.base import SECOND, encode
 from schemas.definitions import Channel
 from schemas.deliveries import Delivery, DeliveryAttempted, Endpoint

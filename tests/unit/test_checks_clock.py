@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from processors import check_rules
-from processors.fold import Effect
-from processors.gap_records import KEPT, REACH, GapRecords
-from processors.partition_time import RETIRED
+from processors.checks import rules as check_rules
+from processors.fold.contract import Effect
+from processors.fold.gap_records import KEPT, REACH, GapRecords
+from processors.fold.partition_time import RETIRED
 from schemas.base import SECOND, Micros, encode
 from schemas.check_states import CheckState
 from schemas.dead_letters import DeadLetter
@@ -529,7 +529,7 @@ def test_what_fails_half_way_leaves_the_state_as_it_was(monkeypatch: pytest.Monk
     def fails(*_: Any) -> str:
         raise OverflowError("no such date")
 
-    monkeypatch.setattr("processors.check_clock.missed", fails)
+    monkeypatch.setattr("processors.checks.clock.missed", fails)
     story.tick(HOUR + 10)
     before = story.state
     story.tick(2 * HOUR)

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from processors.checks import Checks
-from processors.fold import SAME
-from processors.telling import iso
+from processors.checks.fold import Checks
+from processors.fold.contract import SAME
+from processors.fold.telling import iso
 from schemas.base import SECOND
 from schemas.check_states import WATCHED_RUNS, CheckState
 from schemas.dead_letters import DeadLetter

@@ -13,12 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from infra.births import birth_of
 from infra.embedded.ports import HOST, free_port
-from infra.listening import CannotListen, bind, check_free
-from infra.settings import Settings
-from pingfold import claim
-from pingfold.claim import CannotStart, claim_ports, data_folder, end_former_roles
+from infra.http_server.listening import CannotListen, bind, check_free
+from infra.process.births import birth_of
+from infra.settings.settings import Settings
+from pingfold.supervisor import claim
+from pingfold.supervisor.claim import CannotStart, claim_ports, data_folder, end_former_roles
 
 
 @pytest.fixture
@@ -166,7 +166,7 @@ def test_only_the_roles_of_this_data_folder_are_ended(tmp_path: Path, monkeypatc
 def test_our_own_number_may_be_written_down(tmp_path: Path) -> None:
     """In a container every start has the same numbers."""
     program = (
-        "import os, sys; from pathlib import Path; from pingfold import claim; claim._FORMER_SECONDS = 0.2;"
+        "import os, sys; from pathlib import Path; from pingfold.supervisor import claim; claim._FORMER_SECONDS = 0.2;"
         "data = Path(sys.argv[1]); (data / 'run').mkdir();"
         "(data / 'run' / 'web-0.pid').write_text(str(os.getpid()));"
         "claim.end_former_roles(data, print); print('lives')"

@@ -6,10 +6,10 @@ import msgspec
 import pytest
 from structlog.testing import capture_logs
 
-from infra.clock_watch import ClockWatch
-from infra.clocks import ClockReports, Fault, Level, clock_fault, level_of, time_faults
-from infra.progress import FoldProgress
-from infra.settings import Settings
+from infra.clocks.measured import ClockReports, Fault, Level, clock_fault, level_of, time_faults
+from infra.clocks.watch import ClockWatch
+from infra.log.progress import FoldProgress
+from infra.settings.settings import Settings
 from schemas.base import SECOND, Micros, encode
 from schemas.ticks import PROGRESS_KEY, Heartbeat, Progress
 from schemas.topics import CHECK_STATES, DEFINITIONS, HEARTBEATS
@@ -129,7 +129,7 @@ def test_ticks_that_waited_for_kafka_are_told_from_those_of_a_wrong_clock(slot: 
 
 def test_refusals_of_processes_that_are_gone_are_not_told_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     seconds = 500.0
-    monkeypatch.setattr("infra.progress.time.monotonic", lambda: seconds)
+    monkeypatch.setattr("infra.log.progress.time.monotonic", lambda: seconds)
     progress, hear = listening()
     hear(0, PROGRESS_KEY, encode(Progress(refused={"gone": 9})))
     progress.loaded()

@@ -11,14 +11,15 @@ from typing import Any
 import pytest
 from confluent_kafka import KafkaError, KafkaException
 
-from infra import logs
-from infra.clickhouse import Unavailable
+from infra.clickhouse.client import Unavailable
 from infra.embedded.logins import made_login
 from infra.log.reading import NotRead
 from infra.log.sink import NotStored
-from infra.secrets import SecretError
-from infra.settings import Settings
-from pingfold import addresses, cli, credentials, talk
+from infra.process import logs
+from infra.secrets.secrets import SecretError
+from infra.settings.settings import Settings
+from pingfold import addresses, cli, credentials
+from pingfold.commands import client as talk
 from pingfold.faults import line_of
 
 Run = Callable[..., str]
@@ -171,7 +172,7 @@ def test_channels_say_which_of_their_addresses_nobody_has_confirmed(
 def test_a_key_that_cannot_be_read_ends_commands_before_kafka_is_waited_for(
     run: Run, tmp_path: Path, dead_port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pingfold.operate.answering_kafka_of", lambda _: "127.0.0.1:1")
+    monkeypatch.setattr("pingfold.commands.admin.answering_kafka_of", lambda _: "127.0.0.1:1")
     key = tmp_path / "secret.key"
     for spoil in (lambda: key.write_text("short\n"), lambda: key.write_bytes(b"\xff\xfe"), lambda: _folder(key)):
         spoil()

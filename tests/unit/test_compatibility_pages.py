@@ -6,7 +6,7 @@ from itertools import chain
 
 import pytest
 
-from infra.settings import Settings
+from infra.settings.settings import Settings
 from ingest.ping.answers import Answers
 from query_api import healthchecks, poppaping
 from query_api.healthchecks import openapi as checks

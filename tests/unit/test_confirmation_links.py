@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infra.confirmation_links import ConfirmationLinks, Link
-from infra.secrets import Vault
+from infra.secrets.confirmation_links import ConfirmationLinks, Link
+from infra.secrets.secrets import Vault
 from schemas.base import SECOND
 from schemas.ids import derived_id
 

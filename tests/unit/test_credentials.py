@@ -9,8 +9,8 @@ import pytest
 
 from infra.embedded.logins import Login
 from infra.log.cluster import embedded_cluster
-from infra.secrets import Vault, hash_api_key, of_project
-from infra.settings import Settings
+from infra.secrets.secrets import Vault, hash_api_key, of_project
+from infra.settings.settings import Settings
 from pingfold.credentials import (
     Credentials,
     NoCredentials,
@@ -21,9 +21,9 @@ from pingfold.credentials import (
     save_once,
     with_servers,
 )
-from processors.fold import Record, Session
-from processors.projects import Projects
-from processors.view import View
+from processors.fold.contract import Record, Session
+from processors.fold.view import View
+from processors.projects.fold import Projects
 from schemas.base import encode
 from schemas.definitions import KeyKind
 from schemas.requests import Decision

@@ -4,10 +4,10 @@ import random
 
 import pytest
 
-from processors.checks import Checks
-from processors.defects import EVENTS, FEWEST_KEYS, Defects, Heard, is_made_here, made_here
-from processors.fold import Record, Session
-from processors.view import View
+from processors.checks.fold import Checks
+from processors.fold.contract import Record, Session
+from processors.fold.defects import EVENTS, FEWEST_KEYS, Defects, Heard, is_made_here, made_here
+from processors.fold.view import View
 
 
 def hear(defects: Defects, owner: str, key: str, defect: bool, times: int = 1) -> None:

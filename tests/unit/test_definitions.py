@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from infra import definitions as module
-from infra.definitions import Definitions
-from infra.progress import FoldProgress
+from infra.log import definitions as module
+from infra.log.definitions import Definitions
+from infra.log.progress import FoldProgress
 from schemas.base import encode
 from schemas.ticks import PROGRESS_KEY, Progress
 from schemas.topics import DEFINITIONS

@@ -7,11 +7,18 @@ from typing import Any
 import msgspec
 import pytest
 
-from processors.deliveries import DeliveriesFold
-from processors.fold import Effect, Record, Session
-from processors.notice_body import BODY_LIMIT
-from processors.retry_policy import ATTEMPTS, MAX_AGE, MOST_PENDING, MOST_PENDING_SIZE, MOST_UNTRIED, retry_delay
-from processors.view import View
+from processors.deliveries.fold import DeliveriesFold
+from processors.deliveries.retry_policy import (
+    ATTEMPTS,
+    MAX_AGE,
+    MOST_PENDING,
+    MOST_PENDING_SIZE,
+    MOST_UNTRIED,
+    retry_delay,
+)
+from processors.fold.contract import Effect, Record, Session
+from processors.fold.view import View
+from processors.sender.notice_body import BODY_LIMIT
 from schemas.base import SECOND, Micros, encode
 from schemas.dead_letters import DeadLetter
 from schemas.definitions import NOTICES, Notice
@@ -511,7 +518,7 @@ def test_a_tick_that_fails_loses_nothing_that_was_due(driver: Driver, monkeypatc
         driver.attempt(delivery, 500)
     due = driver.session.due()
     with monkeypatch.context() as failing:
-        failing.setattr("processors.deliveries._Deliveries._try_again", _raise)
+        failing.setattr("processors.deliveries.fold._Deliveries._try_again", _raise)
         driver.tick(driver.now + 60 * SECOND)
     assert driver.session.due() <= due + 60 * SECOND
     driver.tick(driver.now + SECOND)

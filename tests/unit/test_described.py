@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from starlette.requests import Request
 
-from query_api.described import Description
+from query_api.http.described import Description
 from tests.harness import Harness
 
 

@@ -5,7 +5,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infra.directory import Directory
+from infra.log.directory import Directory
 from schemas.base import encode
 from schemas.definitions import Check, definition_key
 from schemas.ids import derived_id

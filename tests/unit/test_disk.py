@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from infra.disk import Disk, DiskFigures, Level, Room
-from infra.settings import Settings
-from infra.sizes import Reserve, reserve_of
+from infra.settings.settings import Settings
+from infra.settings.sizes import Reserve, reserve_of
 
 MIB, GIB = 2**20, 2**30
 

@@ -10,9 +10,9 @@ from confluent_kafka import KafkaError, KafkaException
 from infra.log import arrival
 from infra.log.admin import WrongPartitionCount
 from infra.log.arrival import KafkaRefuses, Waiting
-from infra.settings import Settings
+from infra.settings.settings import Settings
 from ingest.clock import Clock
-from pingfold.door import Door
+from pingfold.roles.door import Door
 
 KEY = "a key of figures"
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from infra.durations import seconds_of, words_of
+from infra.settings.durations import seconds_of, words_of
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,8 @@
 
 import pytest
 
-from infra.settings import Settings
-from pingfold.environments import SERVERS, environment_of
+from infra.settings.settings import Settings
+from pingfold.supervisor.environments import SERVERS, environment_of
 
 SECRETS = {
     "PINGFOLD_SECRET_KEY": "vault",

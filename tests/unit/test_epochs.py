@@ -7,10 +7,10 @@ import pytest
 
 from infra.log.reading import Stored
 from pingfold.folds import FOLDS
-from processors.epochs import MOST_EPOCHS, NewerStates, Versions, begun, epochs_of, must_be_known
-from processors.fold import Fold, Record, Session
+from processors.fold.contract import Fold, Record, Session
+from processors.fold.epochs import MOST_EPOCHS, NewerStates, Versions, begun, epochs_of, must_be_known
+from processors.fold.view import View
 from processors.runtime import loading
-from processors.view import View
 from schemas.base import Value, encode
 from schemas.schedules import SCHEDULES_VERSION
 from schemas.ticks import PROGRESS_KEY, Epoch, Progress

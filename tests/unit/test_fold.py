@@ -7,8 +7,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from processors.fold import LARGEST_EVENT, LONGEST_KEY, SAME, Context, Effect, Record, Refused, Session, checksum
-from processors.view import View
+from processors.fold.contract import (
+    LARGEST_EVENT,
+    LONGEST_KEY,
+    SAME,
+    Context,
+    Effect,
+    Record,
+    Refused,
+    Session,
+    checksum,
+)
+from processors.fold.view import View
 from schemas.base import SECOND, Fact, Value, encode
 from schemas.dead_letters import DeadLetter
 from schemas.schedules import SCHEDULES_VERSION

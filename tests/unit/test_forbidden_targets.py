@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from infra.targets import Guard
+from infra.egress.targets import Guard
 from tests.harness import POP_KEY, Harness
 
 ALLOWED = "10.0.0.0/8"

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from infra.disk import Disk, Level, room_at
-from infra.settings import Settings
-from infra.sizes import Reserve
+from infra.settings.settings import Settings
+from infra.settings.sizes import Reserve
 from ingest.ping.source import Source
-from ingest.prober.connection import Connector
 from ingest.prober.prober import Prober
+from ingest.prober.probes.connection import Connector
 from ingest.ticker import Ticker
 from schemas.base import SECOND, encode
 from schemas.monitor_states import MonitorCopy

@@ -12,14 +12,14 @@ import pytest
 from structlog.testing import capture_logs
 
 from infra.budgets import Budget, Budgets
-from infra.forwarded import Forwarded
-from infra.passwords import hash_password
-from infra.settings import Settings
+from infra.http_server.forwarded import Forwarded
+from infra.secrets.passwords import hash_password
+from infra.settings.settings import Settings
+from query_api.http.refusals import Refusal
 from query_api.pages import guessing
 from query_api.pages.guessing import OF_PEER, OF_THING, Guesses, Hashes
 from query_api.pages.page_password import Doorkeeper, shown_password
 from query_api.password_pool import PasswordPool
-from query_api.refusals import Refusal
 from tests.harness import ADMIN_PASSWORD, Harness
 
 

@@ -9,8 +9,8 @@ from typing import Any
 from aiohttp import web
 
 from infra.embedded.ports import HOST, free_port
-from infra.settings import Settings
-from pingfold.heartbeat import send_heartbeats
+from infra.settings.settings import Settings
+from pingfold.roles.heartbeat import send_heartbeats
 
 
 class World:

@@ -13,9 +13,10 @@ from clickhouse_connect.driver.transform import NativeTransform
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from infra.clickhouse import Address
-from infra.clickhouse_migrations import all_migrations, statements
-from processors.history_rows import (
+from infra.clickhouse.client import Address
+from infra.clickhouse.migrations import all_migrations, statements
+from processors.history.roll_ups import chunks_of
+from processors.history.rows import (
     DELIVERIES_FINISHED,
     GAPS,
     PING_FACTS,
@@ -28,7 +29,6 @@ from processors.history_rows import (
     refused_row,
     transition_row,
 )
-from processors.roll_ups import chunks_of
 from schemas.base import Fact, encode
 from schemas.dead_letters import DeadLetter
 from schemas.pings import CheckRemoved, Ping, PingsEvent

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from clickhouse_connect.driver.exceptions import OperationalError
 
-from infra.liveness import Liveness
-from infra.settings import Settings
-from processors import history
-from processors.history import Block, HistoryWriter
-from processors.history_rows import TABLES
+from infra.process.liveness import Liveness
+from infra.settings.settings import Settings
+from processors.history import writer as history
+from processors.history.rows import TABLES
+from processors.history.writer import Block, HistoryWriter
 
 
 class SlowClickHouse:

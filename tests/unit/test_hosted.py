@@ -8,9 +8,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from infra import process
-from infra.liveness import Liveness
-from infra.settings import Settings
+from infra.process import lifecycle as process
+from infra.process.liveness import Liveness
+from infra.settings.settings import Settings
 from processors.runtime import hosted
 from processors.runtime.hosted import HostedFolds
 from processors.runtime.worker import build_app

@@ -6,9 +6,9 @@ from collections.abc import Callable
 import pytest
 from typer.testing import CliRunner
 
-from pingfold import key_commands
 from pingfold.cli import app
-from pingfold.inventory import Inventory
+from pingfold.commands import keys as key_commands
+from pingfold.commands.inventory import Inventory
 from schemas.base import SECOND, Micros, encode
 from schemas.definitions import (
     ApiKey,

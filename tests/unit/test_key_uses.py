@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from infra.secrets import hash_api_key
+from infra.secrets.secrets import hash_api_key
 from schemas.actors import SYSTEM
 from schemas.base import SECOND
 from schemas.definitions import ApiKey, KeyKind

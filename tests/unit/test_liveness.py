@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from infra.liveness import EXIT_STALLED, STALL_SECONDS, Liveness, publish
+from infra.process.liveness import EXIT_STALLED, STALL_SECONDS, Liveness, publish
 
 
 class Clock:
@@ -141,9 +141,9 @@ def test_on_a_full_disk_the_file_moves_all_the_same(tmp_path: Path) -> None:
 _HANGS = """
 import sys, threading, time
 from pathlib import Path
-import infra.liveness
-from infra.liveness import LIVENESS
-infra.liveness.STALL_SECONDS = 1.0
+import infra.process.liveness
+from infra.process.liveness import LIVENESS
+infra.process.liveness.STALL_SECONDS = 1.0
 LIVENESS.activity("stuck", limit=4.0)
 LIVENESS.watch(Path(sys.argv[1]), "hangs-0", {})
 threading.Event().wait()

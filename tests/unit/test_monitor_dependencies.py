@@ -2,8 +2,8 @@
 
 from msgspec.structs import replace
 
-from processors.dependency_records import dependency_key
-from processors.fold import EVERY, Effect
+from processors.fold.contract import EVERY, Effect
+from processors.monitors.dependency_records import dependency_key
 from schemas.base import SECOND
 from schemas.deliveries import DeliveryRequested
 from schemas.ids import derived_id

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from processors.monitor_regions import QUIET
-from processors.region_records import region_key
-from processors.telling import iso
+from processors.fold.telling import iso
+from processors.monitors.region_records import region_key
+from processors.monitors.regions import QUIET
 from schemas.base import SECOND
 from schemas.dead_letters import DeadLetter
 from schemas.deliveries import DeliveryRequested

@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 from msgspec.structs import asdict, replace
 
-from processors import monitor_clock
-from processors.fold import SAME, Effect
-from processors.monitor_changes import BLIND, tell_empty
-from processors.monitor_clock import END_OF_TIME
-from processors.monitor_rules import MARGIN, MOST_EARLY
+from processors.fold.contract import SAME, Effect
+from processors.monitors import clock as monitor_clock
+from processors.monitors.changes import BLIND, tell_empty
+from processors.monitors.clock import END_OF_TIME
+from processors.monitors.rules import MARGIN, MOST_EARLY
 from schemas.base import SECOND, Micros, encode
 from schemas.dead_letters import DeadLetter
 from schemas.deliveries import DeliveryRequested
@@ -918,11 +918,11 @@ def test_the_next_event_of_a_parked_monitor_takes_it_up_again(broken: set[str], 
     assert shown(story.state) == ("up" if by == "result" else "not_observed")
 
 
-@pytest.mark.parametrize("where", ["monitor_clock._Expiry.run", "monitor_regions.MonitorRegions.tick"])
+@pytest.mark.parametrize("where", ["clock._Expiry.run", "regions.MonitorRegions.tick"])
 def test_the_wheel_loses_nothing_when_a_tick_is_undone(monkeypatch: pytest.MonkeyPatch, where: str) -> None:
     story = told_as("up")
     with monkeypatch.context() as patched:
-        patched.setattr(f"processors.{where}", lambda *_: 1 / 0)
+        patched.setattr(f"processors.monitors.{where}", lambda *_: 1 / 0)
         assert len(of_type(story.tick(1_000), DeadLetter)) == 1
     assert story.time < 1_000
     assert moves(story.tick(1_001)) == ["up>not_observed"]

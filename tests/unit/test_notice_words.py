@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from processors.check_notices import unjudgeable
-from processors.letters import Letters
+from processors.checks.notices import unjudgeable
+from processors.sender.letters import Letters
 from schemas.base import SECOND
 from schemas.check_states import CheckState
 from schemas.deliveries import Delivery, Endpoint

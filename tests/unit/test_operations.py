@@ -9,14 +9,14 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from infra.clocks import ClockReports
+from infra.clocks.measured import ClockReports
 from infra.disk import Disk
-from infra.metrics_key import bearer, metrics_key
-from infra.progress import FoldProgress
-from infra.secrets import SecretError
-from infra.settings import Settings
-from query_api.operations import router
-from query_api.readiness import Problem, Report
+from infra.log.progress import FoldProgress
+from infra.secrets.metrics_key import bearer, metrics_key
+from infra.secrets.secrets import SecretError
+from infra.settings.settings import Settings
+from query_api.ops.operations import router
+from query_api.ops.readiness import Problem, Report
 
 KEY = "a key for figures alone"
 NO_KEYS: list[dict[str, str]] = [

@@ -2,7 +2,7 @@
 
 import pytest
 
-from infra.origins import may_be_sent_to, origin_of
+from infra.egress.origins import may_be_sent_to, origin_of
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from processors.partition_time import MOST_REFUSED, fold_plain_tick, fold_tick, vouched
+from processors.fold.partition_time import MOST_REFUSED, fold_plain_tick, fold_tick, vouched
 from schemas.base import SECOND
 from schemas.ticks import Progress, Tick
 

@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from infra.passwords import hash_password, is_password
+from infra.secrets.passwords import hash_password, is_password
 from schemas.requests import StatusPageFields
 
 

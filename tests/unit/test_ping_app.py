@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from infra.forwarded import Forwarded
+from infra.http_server.forwarded import Forwarded
 from ingest.ping.public_url import proof_of
 from ingest.ping.request import Limits
 from ingest.ping.strangers import MANY, OF_ADDRESS, Strangers

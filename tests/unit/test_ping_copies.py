@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from processors.fold import Record
-from processors.ping_copies import MOST
+from processors.checks.ping_copies import MOST
+from processors.fold.contract import Record
 from schemas.base import SECOND, encode
 from schemas.check_states import CheckState
 from schemas.pings import Kind, Ping

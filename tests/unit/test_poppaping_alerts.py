@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from infra.secrets import hash_api_key
+from infra.secrets.secrets import hash_api_key
 from query_api.poppaping import channel_desk
 from schemas.base import SECOND, encode
 from schemas.definitions import ApiKey

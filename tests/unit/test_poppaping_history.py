@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from query_api.monitor_history import IncidentRow
+from query_api.history.monitors import IncidentRow
 from tests.harness import Harness, MemoryMonitorHistory
 from tests.unit.test_poppaping_api import V1, fault, made, with_key
 

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from infra.log.cluster import Cluster, cluster_of, prefix_of
 from infra.log.connect import new_admin, new_consumer, new_producer
 from infra.log.prefixed import _FIELDS, Names, PrefixedAdmin, PrefixedConsumer, PrefixedProducer
-from infra.settings import Settings
+from infra.settings.settings import Settings
 from schemas.topics import TOPICS
 from tests.source_tree import modules
 

@@ -13,13 +13,13 @@ import msgspec
 import pytest
 from prometheus_client import REGISTRY
 
-from infra.secrets import SecretError
-from infra.settings import Settings
-from ingest.prober import own_network
-from ingest.prober.connection import Connector
-from ingest.prober.controls import Control
-from ingest.prober.own_network import OwnNetwork
+from infra.secrets.secrets import SecretError
+from infra.settings.settings import Settings
 from ingest.prober.prober import Prober
+from ingest.prober.probes.connection import Connector
+from ingest.prober.region import own_network
+from ingest.prober.region.controls import Control
+from ingest.prober.region.own_network import OwnNetwork
 from ingest.prober.running import STANDSTILL
 from schemas.base import SECOND, Micros, encode
 from schemas.monitor_states import Doubt, MonitorCopy, MonitorState, Seen

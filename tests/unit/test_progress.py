@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from infra import time_watch
-from infra.clocks import Fault
+from infra.clocks import time_watch
+from infra.clocks.measured import Fault
 
 
 async def test_it_is_said_once_a_minute_and_when_it_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -23,7 +23,7 @@ async def test_it_is_said_once_a_minute_and_when_it_is_over(monkeypatch: pytest.
         if looks == 5:
             raise InterruptedError
 
-    monkeypatch.setattr("infra.time_watch.asyncio.sleep", look)
+    monkeypatch.setattr("infra.clocks.time_watch.asyncio.sleep", look)
     said: list[Any]
     with capture_logs() as said, pytest.raises(InterruptedError):
         await time_watch.keep_telling(lambda: list(found))

@@ -3,8 +3,8 @@
 import pytest
 from msgspec.structs import replace
 
-from infra.directory import Directory
-from processors.project_keys import MOST_REVOKED
+from infra.log.directory import Directory
+from processors.projects.keys import MOST_REVOKED
 from schemas.base import SECOND, Micros, encode
 from schemas.definitions import ApiKey, KeyKind, RevokedKey
 from schemas.ids import derived_id, new_id

@@ -1,9 +1,9 @@
 """Windows of maintenance that are over are forgotten by the `projects` fold, after they have been shown for a while."""
 
-from processors.fold import Session
-from processors.project_maintenance import SHOWN
-from processors.projects import Projects
-from processors.view import View
+from processors.fold.contract import Session
+from processors.fold.view import View
+from processors.projects.fold import Projects
+from processors.projects.maintenance import SHOWN
 from schemas.base import SECOND
 from schemas.ids import new_id
 from schemas.maintenance import Once, Recurring, Window

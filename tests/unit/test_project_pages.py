@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from infra.directory import Directory
+from infra.log.directory import Directory
 from schemas.base import SECOND, encode
 from schemas.definitions import Project, definition_key
 from schemas.ids import new_id

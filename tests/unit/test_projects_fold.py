@@ -6,9 +6,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from processors.fold import SAME, Effect, Record, Session
-from processors.projects import Projects
-from processors.view import View
+from processors.fold.contract import SAME, Effect, Record, Session
+from processors.fold.view import View
+from processors.projects.fold import Projects
 from schemas.base import SECOND, encode
 from schemas.dead_letters import DeadLetter
 from schemas.definitions import ApiKey, Channel, Check, Project, definition_key

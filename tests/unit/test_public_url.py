@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.settings import Settings
+from infra.settings.settings import Settings
 from ingest.ping import public_url as module
 from ingest.ping.public_url import PublicUrl, proof_of, synthetic_name
 from tests.certificates import Authority

@@ -4,8 +4,8 @@ from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException
 
-from infra.liveness import Liveness
 from infra.log.clients import Pulse
+from infra.process.liveness import Liveness
 
 
 class Asked:

@@ -8,15 +8,15 @@ from typing import Any
 import pytest
 from confluent_kafka import KafkaException
 
-from infra.clocks import ClockReports
+from infra.clocks.measured import ClockReports
 from infra.disk import Disk
 from infra.log.groups import Committed
-from infra.progress import JOURNALS, FoldProgress
-from infra.settings import Settings
-from infra.waiting import Partition
-from query_api import readiness
-from query_api.delivery_states import DeliveryStates
-from query_api.readiness import Readiness
+from infra.log.progress import JOURNALS, FoldProgress
+from infra.log.waiting import Partition
+from infra.settings.settings import Settings
+from query_api.ops import readiness
+from query_api.ops.readiness import Readiness
+from query_api.state.delivery_states import DeliveryStates
 from schemas.base import SECOND, Micros, encode
 from schemas.ticks import PROGRESS_KEY, Heartbeat, Progress
 from schemas.topics import MONITOR_STATES, PINGS, TRANSITIONS

@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from infra.budgets import Budget, Budgets
-from infra.confirmation_links import PATH
+from infra.secrets.confirmation_links import PATH
 from schemas.base import SECOND, encode
 from schemas.definitions import Channel
 from schemas.deliveries import DeliveryAttempted, DeliveryRequested, Endpoint

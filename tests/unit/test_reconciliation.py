@@ -5,11 +5,10 @@ from collections.abc import Callable, Iterable
 import msgspec
 import pytest
 
-from processors import check_changes, monitor_changes
-from processors.deliveries import DeliveriesFold
-from processors.fold import Effect
-from processors.project_channels import endpoint_of
-from processors.reconciliation import (
+from processors.checks import changes as check_changes
+from processors.deliveries.fold import DeliveriesFold
+from processors.fold.contract import Effect
+from processors.fold.reconciliation import (
     Defined,
     Missed,
     Thing,
@@ -18,6 +17,8 @@ from processors.reconciliation import (
     missed_by_monitors,
     missed_requests,
 )
+from processors.monitors import changes as monitor_changes
+from processors.projects.channels import endpoint_of
 from schemas.definitions import Channel, Check, Project
 from schemas.deliveries import (
     ConfirmationRequested,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ingest.prober.region_watch import SHORT, RegionWatch
+from ingest.prober.region.watch import SHORT, RegionWatch
 
 GATEWAY, RESOLVER, OTHER = 0, 1, 2
 

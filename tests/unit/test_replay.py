@@ -9,7 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from pingfold.replay.outcome import DIFFERENT, EQUAL, NOT_COMPARABLE, Outcome
-from processors.epochs import NewerStates
+from processors.fold.epochs import NewerStates
 from schemas.base import encode
 from schemas.schedules import TZDATA_VERSION
 from schemas.ticks import PROGRESS_KEY

@@ -12,7 +12,7 @@ import pingfold.replay as module
 from infra.log.reading import NotRead
 from pingfold.cli import app
 from pingfold.replay.outcome import Difference, NotComparable, Outcome
-from processors.epochs import NewerStates
+from processors.fold.epochs import NewerStates
 
 DIFFERENCE = Difference("duplicate", "transitions", 3, "key", "written 2 times, made 1 times: {}", 812)
 

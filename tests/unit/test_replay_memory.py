@@ -11,8 +11,8 @@ from infra.log.reading import Stored
 from pingfold.replay.made import of_types
 from pingfold.replay.outcome import EQUAL
 from pingfold.replay.run import Scope, run
-from processors.fold import Record, Session
-from processors.view import View
+from processors.fold.contract import Record, Session
+from processors.fold.view import View
 from schemas.base import encode
 from schemas.schedules import TZDATA_VERSION
 from schemas.topics import Topic

@@ -4,10 +4,10 @@ import os
 from pathlib import Path
 from typing import Any
 
-from infra.births import birth_of
-from infra.liveness import publish
-from infra.process import EXIT_DEFECTIVE
-from infra.role_files import Restarts, RoleFiles
+from infra.process.births import birth_of
+from infra.process.lifecycle import EXIT_DEFECTIVE
+from infra.process.liveness import publish
+from infra.process.role_files import Restarts, RoleFiles
 
 
 def supervise(data: Path, turn: int, **roles: int | None) -> None:

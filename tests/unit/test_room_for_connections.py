@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from infra.settings import Settings
-from pingfold import web
+from infra.settings.settings import Settings
+from pingfold.roles import web
 
 
 @pytest.mark.parametrize(

@@ -8,12 +8,14 @@ import pytest
 from msgspec.structs import asdict, replace
 from typer.testing import CliRunner
 
-from infra.secrets import Vault, hash_api_key, of_project
-from infra.settings import Settings
-from pingfold import credentials, key_commands, talk
+from infra.secrets.secrets import Vault, hash_api_key, of_project
+from infra.settings.settings import Settings
+from pingfold import credentials
 from pingfold.cli import app
-from pingfold.inventory import Inventory
-from pingfold.operate import Failed
+from pingfold.commands import client as talk
+from pingfold.commands import keys as key_commands
+from pingfold.commands.admin import Failed
+from pingfold.commands.inventory import Inventory
 from schemas.base import SECOND, Micros, encode
 from schemas.definitions import ApiKey, Definition, definition_key
 from schemas.ids import new_id

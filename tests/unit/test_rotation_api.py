@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from infra.secrets import SecretError, Vault, of_channel, of_project
-from infra.settings import Settings
+from infra.secrets.secrets import SecretError, Vault, of_channel, of_project
+from infra.settings.settings import Settings
 from schemas.base import SECOND
 from schemas.definitions import Project
 from schemas.ids import new_id

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from infra.directory import Directory
-from processors.project_rotations import MOST_FORMER
+from infra.log.directory import Directory
+from processors.projects.rotations import MOST_FORMER
 from schemas.base import SECOND, Micros, encode
 from schemas.definitions import Channel, FormerPingKey, FormerSecret, Project
 from schemas.deliveries import EndpointDefined

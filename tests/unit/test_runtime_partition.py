@@ -14,9 +14,10 @@ import msgspec
 import pytest
 from aiokafka import ConsumerRecord
 
-from infra.liveness import Liveness
-from processors.defects import Defects
-from processors.fold import Context, Effect, Partition, Record, Session
+from infra.process.liveness import Liveness
+from processors.fold.contract import Context, Effect, Partition, Record, Session
+from processors.fold.defects import Defects
+from processors.fold.view import View
 from processors.runtime import calls, joining, watchdog
 from processors.runtime import partition as module
 from processors.runtime.joining import Hole
@@ -26,7 +27,6 @@ from processors.runtime.runner import Runner
 from processors.runtime.stream import Span
 from processors.runtime.transactions import Fenced, NotCommitted, Unsettled
 from processors.runtime.watchdog import Stuck, watch
-from processors.view import View
 from schemas.base import encode
 from schemas.ticks import NEVER, PROGRESS_KEY, Progress, Tick
 from schemas.transitions import JournalTruncated

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from confluent_kafka import KafkaError, KafkaException
 
-from processors.fold import EVERY, SAME, Effect
+from processors.fold.contract import EVERY, SAME, Effect
 from processors.runtime import transactions
 from processors.runtime.transactions import Fenced, NotCommitted, PartitionProducer, Unsettled
 from schemas.ticks import PROGRESS_KEY, Progress

@@ -10,9 +10,9 @@ from typing import get_args
 import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from infra.directory import Directory
-from infra.private_files import write_once
-from infra.secrets import (
+from infra.log.directory import Directory
+from infra.secrets.private_files import write_once
+from infra.secrets.secrets import (
     KEY_FILE,
     SecretError,
     Vault,
@@ -25,7 +25,7 @@ from infra.secrets import (
     of_project,
     stored_api_key,
 )
-from infra.settings import Settings
+from infra.settings.settings import Settings
 from schemas.base import encode
 from schemas.definitions import Channel, KeyKind, Project
 from schemas.monitors import Monitor, Target

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from infra.allowed import Allowed, allowed_of
-from infra.setting_errors import unknown_settings, wrong_settings
-from infra.settings import UNANNOUNCED_BODY_LIMIT, Settings
-from infra.unheeded import fixed_partitions, unheeded
+from infra.egress.allowed import Allowed, allowed_of
+from infra.settings.errors import unknown_settings, wrong_settings
+from infra.settings.settings import UNANNOUNCED_BODY_LIMIT, Settings
+from infra.settings.unheeded import fixed_partitions, unheeded
 
 Given = Callable[..., Settings]
 

@@ -7,7 +7,7 @@ import time
 import pytest
 from standardwebhooks import Webhook
 
-from processors.signatures import poppaping_signature, signature_headers, standard_key, standard_signature
+from processors.sender.signatures import poppaping_signature, signature_headers, standard_key, standard_signature
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 

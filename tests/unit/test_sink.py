@@ -10,7 +10,7 @@ from confluent_kafka import TIMESTAMP_NOT_AVAILABLE, KafkaError, KafkaException
 
 from infra.log import sink as sink_module
 from infra.log.sink import NotStored, Position, Sink
-from infra.settings import Settings
+from infra.settings.settings import Settings
 from ingest.ping.source import Source
 from tests.unit.ping_world import HandClock
 

@@ -10,12 +10,12 @@ from structlog.testing import capture_logs
 
 from infra.log.partitioner import partition_of
 from infra.log.sink import NotStored, Position
-from infra.settings import Settings
+from infra.settings.settings import Settings
 from ingest.clock import Clock
 from ingest.ping import source as module
 from ingest.ping.source import Source
 from ingest.ticker import JOURNALS, Ticker
-from processors.checks import Checks
+from processors.checks.fold import Checks
 from schemas.base import SECOND, Micros
 from schemas.check_states import CheckState
 from schemas.dead_letters import DeadLetter

@@ -9,16 +9,19 @@ from typing import Any
 import pytest
 from confluent_kafka import KafkaError, KafkaException
 
-from infra import clickhouse_migrations, clickhouse_retention
-from infra.clickhouse import Unavailable
+from infra.clickhouse import migrations as clickhouse_migrations
+from infra.clickhouse import retention as clickhouse_retention
+from infra.clickhouse.client import Unavailable
 from infra.log import admin
 from infra.log.admin import WrongPartitionCount
 from infra.log.cluster import Cluster
 from infra.log.sink import NotStored
-from infra.settings import Settings
-from pingfold import credentials, history_start, start_up
-from pingfold.start_up import StartUp
-from pingfold.supervisor import Role
+from infra.settings.settings import Settings
+from pingfold import credentials
+from pingfold.roles import history_start
+from pingfold.supervisor import start_up
+from pingfold.supervisor.start_up import StartUp
+from pingfold.supervisor.supervisor import Role
 
 BEFORE_HISTORY = {"worker-0", "ticker-0", "web-0", "prober-0"}
 

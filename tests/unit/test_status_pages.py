@@ -12,18 +12,17 @@ import httpx
 import msgspec
 import pytest
 
-from infra.secrets import hash_api_key
+from infra.secrets.secrets import hash_api_key
 from ingest.ping.urls import is_ping
-from processors import monitor_rules
-from query_api import status_board
+from processors.monitors import rules as monitor_rules
 from query_api.healthchecks.status import StatusWord
-from query_api.page_history import DAY
-from query_api.page_maintenance import AHEAD, planned
-from query_api.pages import status_forms
+from query_api.history.status_pages import DAY
+from query_api.pages import status_board, status_forms
 from query_api.pages.kept import HOLD
+from query_api.pages.maintenance import AHEAD, planned
+from query_api.pages.status_board import DAYS, Overall, Status
 from query_api.poppaping import openapi
 from query_api.poppaping.monitor_object import _STATUS
-from query_api.status_board import DAYS, Overall, Status
 from schemas.base import SECOND
 from schemas.definitions import ApiKey, KeyScope
 from schemas.ids import new_id

@@ -18,7 +18,7 @@ from aiokafka.consumer.fetcher import FetchResult, PartitionRecords
 from aiokafka.consumer.subscription_state import SubscriptionState
 from faust.types import TP
 
-from infra.settings import Settings
+from infra.settings.settings import Settings
 from processors.runtime import stream
 from processors.runtime.continuity import Continuity
 from processors.runtime.stream import FoldApp, Span, SpanConsumer, SpanThread

@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from processors import stretches
-from processors.stretches import sorted_in_stretches
+from processors.fold import stretches
+from processors.fold.stretches import sorted_in_stretches
 
 
 @given(st.lists(st.tuples(st.integers(0, 20), st.text(max_size=3)), max_size=60), st.integers(1, 30))

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 from prometheus_client import CollectorRegistry, multiprocess
 
-import pingfold.supervisor as supervisor_module
-from infra.settings import Settings
-from pingfold.environments import environment_for
-from pingfold.supervisor import STOP_SECONDS, Role, Supervisor
+import pingfold.supervisor.supervisor as supervisor_module
+from infra.settings.settings import Settings
+from pingfold.supervisor.environments import environment_for
+from pingfold.supervisor.supervisor import STOP_SECONDS, Role, Supervisor
 
 # On the slowest machine; nothing here depends on how long it takes.
 SOON = 120.0
@@ -151,8 +151,8 @@ async def test_what_is_dying_when_it_need_not_any_longer_is_started_again_soon(
 _HANGING = """
 import itertools, sys, time
 from pathlib import Path
-from infra.liveness import publish
-from infra.process import progress_file
+from infra.process.liveness import publish
+from infra.process.lifecycle import progress_file
 name, turns = sys.argv[1], int(sys.argv[2])
 print("runs", flush=True)
 for turn in range(turns):

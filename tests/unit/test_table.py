@@ -5,7 +5,7 @@ import re
 from fastapi.routing import APIRoute
 from starlette.routing import Match
 
-from query_api.table import Table
+from query_api.http.route_index import Table
 from tests.harness import Harness
 
 ROUTES = Harness().app.routes

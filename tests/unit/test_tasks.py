@@ -4,12 +4,12 @@ import asyncio
 import subprocess
 import sys
 
-from infra.liveness import EXIT_FAULT
-from infra.tasks import persistent, vital
+from infra.process.liveness import EXIT_FAULT
+from infra.process.tasks import persistent, vital
 
 _FAILS = """
 import asyncio
-from infra.tasks import vital
+from infra.process.tasks import vital
 
 async def fail():
     await asyncio.sleep(0.1)

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from infra.settings import Settings
+from infra.settings.settings import Settings
 from ingest.ping.peers import Peers
 from ingest.ping.ticking import Ticking
 from schemas.base import SECOND, Micros, encode

@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from processors.checks import Checks
-from processors.deliveries import DeliveriesFold
-from processors.fold import Record
-from processors.monitors import Monitors
-from processors.projects import Projects
+from processors.checks.fold import Checks
+from processors.deliveries.fold import DeliveriesFold
+from processors.fold.contract import Record
+from processors.monitors.fold import Monitors
+from processors.projects.fold import Projects
 from schemas.base import SECOND, Micros, encode
 from schemas.check_states import CheckState
 from schemas.definitions import Check

@@ -3,10 +3,10 @@
 import pytest
 
 from infra.log.admin import MAX_MESSAGE_BYTES, topic_config
-from infra.retention import retention_in_words, topic_retention
-from infra.settings import UNANNOUNCED_BODY_LIMIT, Settings
+from infra.log.retention import retention_in_words, topic_retention
+from infra.settings.settings import UNANNOUNCED_BODY_LIMIT, Settings
 from pingfold.folds import FOLDS
-from processors.fold import Fold
+from processors.fold.contract import Fold
 from schemas import topics
 from schemas.published import CARRIES, kind_of
 from schemas.ticks import Progress, Tick

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from query_api.uptime import Span, of_counts, of_observed, of_window, shown, time_in_states
+from query_api.history.uptime import Span, of_counts, of_observed, of_window, shown, time_in_states
 from schemas.base import SECOND
 from schemas.transitions import Shown
 

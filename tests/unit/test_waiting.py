@@ -1,6 +1,6 @@
 """Lags as seen by who looks: what waits, for how long, and whether it is being worked off."""
 
-from infra.waiting import Waiting
+from infra.log.waiting import Waiting
 
 A, B = ("pings", 0), ("pings", 1)
 

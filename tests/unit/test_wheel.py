@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from processors.wheel import Wheel
+from processors.fold.wheel import Wheel
 from schemas.base import SECOND
 
 YEAR = 366 * 86_400 * SECOND

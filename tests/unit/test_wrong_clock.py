@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.settings import Settings
+from infra.settings.settings import Settings
 from ingest import clock as module
 from ingest.clock import Clock
 from schemas.base import SECOND, encode

@@ -6,7 +6,7 @@ import httpx
 import pytest
 from structlog.testing import capture_logs
 
-from infra.forwarded import Forwarded
+from infra.http_server.forwarded import Forwarded
 from query_api.wrong_keys import OF_ADDRESS, WrongKeys
 from tests.harness import POP_KEY, WRITE_KEY, Harness
 

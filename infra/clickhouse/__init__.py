@@ -1,0 +1,1 @@
+"""ClickHouse as a client sees it: connection, tables and their migrations, retention."""

@@ -1,0 +1,81 @@
+"""How long the tables of history keep their rows: the TTL of each, altered at start where it differs from the settings.
+
+Rows of pings and probes go by when they were inserted, so that no time that a producer claims deletes anything, and
+rows that are written again are kept as long as others. What is rolled up from rows outlives them: an hour is replaced
+only by a fuller one (infra/clickhouse/tables/0001_history.sql).
+"""
+
+import re
+from collections.abc import Iterator
+
+import structlog
+
+from infra.clickhouse.client import Address, connect, told_apart
+from infra.settings.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+_TABLES = "SELECT name, engine_full, create_table_query FROM system.tables WHERE database = currentDatabase()"
+_TABLE_TTL = re.compile(r" TTL (.+?)(?: SETTINGS |$)")
+_BODY_TTL = re.compile(r"`body` String CODEC\(ZSTD\(1\)\)(?: TTL ([^`]+?))?, `")
+
+
+def table_ttls(settings: Settings) -> dict[str, str]:
+    """The TTL of each table that has a setting, as ClickHouse writes it; '' keeps rows for ever."""
+    transitions, roll_ups = settings.history_transitions, settings.history_roll_ups
+    pieces = ["forget", *_ttl("toDateTime(at)", roll_ups, "kind IN (1, 2)")]
+    pieces += _ttl("toDateTime(at)", transitions, "kind = 3")
+    return {
+        "pings": "".join(_ttl("inserted_at", settings.history_pings)),
+        "ping_facts": "".join(_ttl("inserted_at", settings.history_pings)),
+        "probe_results": "".join(_ttl("inserted_at", settings.history_probes)),
+        "spans": "".join(_ttl("toDateTime(at)", transitions)),
+        "gaps": "".join(_ttl("toDateTime(since)", transitions)),
+        # By the beginning, which all rows of an incident share: none of them may go before the others.
+        "incidents": "".join(_ttl("toDateTime(started)", transitions)),
+        "audit": "".join(_ttl("toDateTime(at)", settings.history_audit)),
+        "deliveries_finished": "".join(_ttl("toDateTime(at)", settings.history_deliveries)),
+        "ping_hours": "".join(_ttl("hour", roll_ups)),
+        "uptime_pieces": ", ".join(pieces),
+    }
+
+
+def _ttl(time: str, seconds: int | None, which: str = "") -> Iterator[str]:
+    if seconds is not None:
+        yield f"{time} + toIntervalSecond({seconds})" + (f" WHERE {which}" if which else "")
+
+
+def apply(url: str, settings: Settings) -> list[str]:
+    """Alter the tables whose retention differs; return what was altered. Raises `infra.clickhouse.client.Unavailable`.
+
+    Rows that have expired are removed by ClickHouse's merges, within hours; this does not wait for it.
+    """
+    with told_apart():
+        client = connect(Address.parse(url))
+        try:
+            found = {row[0]: (row[1], row[2]) for row in client.query(_TABLES).result_rows}
+            statements = dict(_alterations(settings, found))
+            for what, statement in statements.items():
+                client.command(statement)
+                log.info("clickhouse.retention", what=what, statement=statement)
+            return list(statements)
+        finally:
+            client.close()
+
+
+def _alterations(settings: Settings, found: dict[str, tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    for table, wanted in table_ttls(settings).items():
+        engine, _ = found[table]
+        match = _TABLE_TTL.search(engine)
+        if (match[1] if match else "") == wanted:
+            continue
+        if table == "uptime_pieces":
+            # Its parts hold hours that are forgotten as a whole; rows that go one by one need the other way.
+            whole = int(wanted == "forget")
+            yield f"{table} settings", f"ALTER TABLE {table} MODIFY SETTING ttl_only_drop_parts = {whole}"
+        yield table, f"ALTER TABLE {table} " + (f"MODIFY TTL {wanted}" if wanted else "REMOVE TTL")
+    _, made = found["pings"]
+    match, wanted = _BODY_TTL.search(made), "".join(_ttl("inserted_at", settings.history_ping_bodies))
+    if ((match and match[1]) or "") != wanted:
+        change = f"TTL {wanted}" if wanted else "REMOVE TTL"
+        yield "pings.body", f"ALTER TABLE pings MODIFY COLUMN body {change}"

@@ -1,0 +1,1 @@
+"""How far the clocks of this Pingfold's processes are from Kafka's."""

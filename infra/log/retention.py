@@ -1,0 +1,33 @@
+"""How long what is kept: which setting speaks of which topic.
+
+Journals are kept for ever unless set otherwise: a replay from the beginning needs every event, and nothing that was
+acknowledged is thrown away unasked. State topics have no retention: a state stands until it is replaced.
+"""
+
+from infra.settings.durations import words_of
+from infra.settings.settings import Settings
+from schemas.topics import DEAD_LETTERS, DELIVERIES, PINGS, PROBE_RESULTS, PROJECTS, TRANSITIONS
+
+_TOPICS = {
+    "retention_projects": PROJECTS,
+    "retention_pings": PINGS,
+    "retention_probe_results": PROBE_RESULTS,
+    "retention_deliveries": DELIVERIES,
+    "retention_transitions": TRANSITIONS,
+    "retention_dead_letters": DEAD_LETTERS,
+}
+_HISTORY = "history_"
+
+
+def topic_retention(settings: Settings) -> dict[str, int]:
+    """The milliseconds for which each topic that a setting speaks of keeps its records; -1: for ever."""
+    kept = {topic.name: getattr(settings, field) for field, topic in _TOPICS.items()}
+    return {name: -1 if seconds is None else seconds * 1_000 for name, seconds in kept.items()}
+
+
+def retention_in_words(settings: Settings) -> str:
+    """What is not kept for ever, for people."""
+    fields = [name for name in type(settings).model_fields if name in _TOPICS or name.startswith(_HISTORY)]
+    limited = [(name, seconds) for name in fields if (seconds := getattr(settings, name)) is not None]
+    told = [f"{name.replace('_', ' ', 1).replace('_', '-')} {words_of(seconds)}" for name, seconds in limited]
+    return f"{', '.join(told)}; all else forever" if told else "everything, forever (docs/operations.md, Disk)"

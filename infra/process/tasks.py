@@ -1,0 +1,47 @@
+"""Background tasks that nobody awaits: one that ends by an exception is told, and ends its process or is begun anew.
+
+A task whose outcome nobody looks at ends in silence, and what it did is no longer done.
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import structlog
+
+from infra.process.liveness import EXIT_FAULT, end_process
+
+log = structlog.get_logger(__name__)
+
+_AGAIN_SECONDS = 1.0
+
+
+def vital(work: Coroutine[Any, Any, None], name: str) -> "asyncio.Task[None]":
+    """A task without which the process must not go on: an exception ends the process, to be started again."""
+    task = asyncio.create_task(work, name=name)
+    task.add_done_callback(_look)
+    return task
+
+
+def _look(task: "asyncio.Task[None]") -> None:
+    if task.cancelled() or (error := task.exception()) is None:
+        return
+    log.error("process.task_failed", task=task.get_name(), exc_info=error)
+    end_process(EXIT_FAULT, "process.failed", task=task.get_name(), error=str(error) or type(error).__name__)
+
+
+def persistent(
+    begin: Callable[[], Coroutine[Any, Any, None]], name: str, failed: Callable[[str], None] = lambda why: None
+) -> "asyncio.Task[None]":
+    """A task that runs what `begin` makes; when that raises, it is told (`failed` gets one line) and begun anew."""
+
+    async def run() -> None:
+        while True:
+            try:
+                return await begin()
+            except Exception as error:
+                log.exception("task.begun_anew", task=name)
+                failed(f"{name} failed ({error!r}); it is begun anew")
+                await asyncio.sleep(_AGAIN_SECONDS)
+
+    return asyncio.create_task(run(), name=name)

@@ -1,0 +1,1 @@
+"""Keys, passwords and sealed values, and the files that hold them."""

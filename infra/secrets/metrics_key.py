@@ -1,0 +1,44 @@
+"""The key that opens figures and the details of readiness: `PINGFOLD_METRICS_KEY`, or `metrics.key` in the data folder.
+
+The file is made by whoever needs it first, mode 0600, and holds nothing else, so that Prometheus takes it as it is
+(`credentials_file`). The key opens nothing else: it may be given to whoever gathers figures.
+"""
+
+import hmac
+from collections.abc import Mapping
+
+from infra.secrets.basic_auth import basic_password
+from infra.secrets.private_files import write_once
+from infra.secrets.secrets import SecretError, new_password
+from infra.settings.settings import Settings
+
+KEY_FILE = "metrics.key"
+
+
+def metrics_key(settings: Settings) -> str:
+    """The key. Raises `SecretError` when the file cannot be read."""
+    if settings.metrics_key is not None:
+        return settings.metrics_key
+    path = settings.data / KEY_FILE
+    try:
+        if not path.exists():
+            write_once(path, new_password().encode())
+        key = path.read_text().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SecretError(f"{path} cannot be read ({error}); mend it or set PINGFOLD_METRICS_KEY") from error
+    if not key:
+        raise SecretError(f"{path} is empty; remove it, or set PINGFOLD_METRICS_KEY")
+    return key
+
+
+def bearer(key: str) -> dict[str, str]:
+    """The header that shows a key."""
+    return {"Authorization": f"Bearer {key}"}
+
+
+def shows(headers: Mapping[str, str], key: str) -> bool:
+    """Whether a request shows the key: as a bearer token, or as the password of HTTP Basic, whatever the user."""
+    authorization = headers.get("authorization", "")
+    scheme, _, text = authorization.partition(" ")
+    shown = text.strip() if scheme.lower() == "bearer" else basic_password(authorization)
+    return shown is not None and hmac.compare_digest(shown.encode(), key.encode())

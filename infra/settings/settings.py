@@ -1,0 +1,319 @@
+"""Every setting of Pingfold, read from environment variables (and nowhere else).
+
+Names are those of the table in docs/operations.md. Roles never read `os.environ` themselves: they take a `Settings`.
+"""
+
+import re
+from functools import cached_property
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+from pydantic import BeforeValidator, Field, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from infra.egress.allowed import Allowed, Network, allowed_of
+from infra.secrets.secret_key import key_bytes
+from infra.settings.durations import seconds_of
+from infra.settings.servers import Server, server_of
+from infra.settings.sizes import Reserve, reserve_of
+from schemas.definitions import Address
+
+RegionName = Annotated[str, Field(pattern=r"^[a-z0-9-]{1,40}$")]
+# A server that takes connections, or what this host itself depends on.
+ControlTarget = Server | Literal["resolver", "gateway"]
+
+# What `PINGFOLD_PING_BODY_LIMIT=none` still keeps of a body: no limit is announced, but one event must fit in Kafka.
+UNANNOUNCED_BODY_LIMIT = 1_000_000
+
+# IANA's list of the RDAP servers of all registries.
+_RDAP_BOOTSTRAP = "https://data.iana.org/rdap/dns.json"
+
+# Asked by probers whether their own network is there.
+_CONTROL_TARGETS: tuple[ControlTarget, ...] = ("resolver", "gateway")
+_CONTROL_PORT = 443
+
+# Shorter than this, a restart of a role would already lose events that it has not read.
+_SHORTEST_RETENTION = 3_600
+
+
+def _retention(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    seconds = seconds_of(value) if value.strip() else None
+    if seconds is not None and seconds < _SHORTEST_RETENTION:
+        raise ValueError("at least 1h is expected: what is deleted sooner may not have been read yet")
+    return seconds
+
+
+def _reserve(value: object) -> object:
+    return reserve_of(value) if isinstance(value, str) else value
+
+
+def _control(text: str) -> Server:
+    try:
+        return server_of(text, _CONTROL_PORT)
+    except ValueError:
+        raise ValueError(f"{text} is none of these: resolver, gateway, an IP address such as 192.0.2.1:443") from None
+
+
+def _capitals(value: object) -> object:
+    return value.strip().upper() or None if isinstance(value, str) else value
+
+
+# Seconds, or None: keep for ever.
+Retention = Annotated[int | None, BeforeValidator(_retention)]
+
+_PUBLIC_URL = re.compile(r"https?://(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(:[0-9]{1,5})?(/[^\s?#]*)?", re.ASCII)
+_SENDER = re.compile(r"[^<>@\r\n]*<([^<>\s]+)>|([^<>\s]+)")
+
+
+class Settings(BaseSettings):
+    """Settings of one Pingfold process. Times in seconds, sizes in bytes."""
+
+    model_config = SettingsConfigDict(env_prefix="PINGFOLD_", extra="ignore", frozen=True, populate_by_name=True)
+
+    host: str = "127.0.0.1"
+    port: int = Field(8000, ge=1, le=65535)
+    data: Path = Path("data")
+    site_name: str = "Pingfold"
+    # What the world calls us, without a slash at the end; a path prefix may be in it, which the proxy takes away.
+    public_url: Annotated[str | None, Field(validation_alias="PINGFOLD_BASE_URL")] = None
+    ping_endpoint: str | None = None
+    ping_body_limit: Annotated[int | None, Field(ge=0, le=UNANNOUNCED_BODY_LIMIT)] = 100_000
+    slugs: Literal["chosen", "from-name"] = "chosen"
+    pings_per_minute: int = Field(5, ge=0)
+    # Log signals of a check in a minute, bytes of ping bodies of a project in a day, checks that its pings make in an
+    # hour; 0 is no limit. Each process counts for itself.
+    logs_per_minute: int = Field(60, ge=0)
+    bytes_per_day: int = Field(2**30, ge=0)
+    new_checks_per_hour: int = Field(1_000, ge=0)
+    # Test notifications of a project; 0: no limit.
+    test_sends_per_hour: int = Field(30, ge=0)
+    private_targets: Annotated[tuple[Allowed, ...], NoDecode] = ()
+    # Proxies whose X-Forwarded-For and X-Forwarded-Proto are believed; anybody else's are ignored.
+    trusted_proxies: Annotated[tuple[Network, ...], NoDecode] = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
+    # Connections that a web process holds at most, of all and of one address (0: no bound of its own); by default an
+    # address may have a quarter. Of trusted proxies only the first counts.
+    connections: int = Field(16_384, ge=16)
+    connections_per_peer: int | None = Field(None, ge=0)
+    workers: int = Field(1, ge=1)
+    # Where probes come from: every monitor that names no region is probed from all of these in turn. `pingfold up`
+    # starts so many probers for each of them.
+    regions: Annotated[tuple[RegionName, ...], NoDecode, Field(min_length=1)] = ("local",)
+    probers: int = Field(1, ge=0)
+    # Resolvers that probers ask for the names of targets; none: those of the host.
+    resolvers: Annotated[tuple[Server, ...], NoDecode] = ()
+    # What probers ask to learn whether their own network is there, when a target does not answer.
+    control_targets: Annotated[tuple[ControlTarget, ...], NoDecode] = _CONTROL_TARGETS
+    # Where probers learn which RDAP server to ask when a domain expires; None: they ask nobody.
+    rdap: Annotated[str | None, Field(pattern=r"^https?://[!-~]+$")] = _RDAP_BOOTSTRAP
+    # Limits of the PoppaPing API: those of one of its plans, or none.
+    plan: Literal["free", "starter", "growth", "pro", "business", "self-hosted"] = "self-hosted"
+    test_clock: bool = False
+    # Fold on although much of what is read cannot be folded, which is put into dead-letters.
+    accept_defects: bool = False
+    # Workers compare what they have folded with what others know, since the logs may have lost their ends: after a
+    # restored copy, or a power cut. `pingfold up` gives it when its Kafka was not stopped in good order.
+    reconcile: bool = False
+    partitions: int = Field(8, ge=1, le=1024)
+    # The key that encrypts reusable secrets, base64 of 32 bytes; made under `data` when it is not given.
+    secret_key: str | None = Field(None, repr=False)
+    # Opens the dashboard; without it the one in credentials.json does.
+    admin_password: str | None = Field(None, repr=False)
+    # Opens /metrics and the details of /readyz; made under `data` when it is not given.
+    metrics_key: Annotated[str | None, Field(pattern=r"^[!-~]{16,200}$", repr=False)] = None
+    # Admin commands and REST clients started by hand find a running Pingfold by these two.
+    url: str | None = None
+    key: str | None = Field(None, repr=False)
+    # The mail server of e-mail channels; without host and sender there are no such channels. The port is the usual one
+    # of the TLS mode when it is not given: 587, 465 or 25.
+    smtp_host: str | None = None
+    smtp_port: int | None = Field(None, ge=1, le=65535)
+    smtp_user: str | None = None
+    smtp_password: str | None = Field(None, repr=False)
+    smtp_tls: Literal["starttls", "tls", "none"] = "starttls"
+    smtp_from: str | None = None
+    # Whether the owner of an address is asked before mail is sent there; for closed installations: off.
+    mail_confirmation: Literal["on", "off"] = "on"
+    # With less room than this on the disk of the embedded servers, nothing new is taken.
+    disk_reserve: Annotated[Reserve, NoDecode, BeforeValidator(_reserve)] = Reserve()
+    # How long each journal and stream in Kafka is kept. A replay from the beginning needs the journals for ever.
+    retention_projects: Retention = None
+    retention_pings: Retention = None
+    retention_probe_results: Retention = None
+    retention_deliveries: Retention = None
+    retention_transitions: Retention = None
+    retention_dead_letters: Retention = None
+    # How long history in ClickHouse is kept: rows of each kind, and what is rolled up from them by hour and day.
+    history_pings: Retention = None
+    history_ping_bodies: Retention = None
+    history_probes: Retention = None
+    history_transitions: Retention = None
+    history_deliveries: Retention = None
+    history_roll_ups: Retention = None
+    history_audit: Retention = None
+    # Asked so often, while everything makes progress: the address of a check in a second Pingfold.
+    heartbeat_url: Annotated[str | None, Field(pattern=r"^https?://[!-~]+$", repr=False)] = None
+    heartbeat_seconds: float = Field(20.0, ge=1.0, le=3_600.0)
+    # Given by `pingfold up` to its roles: by this it knows whether it is its own web process that answers.
+    instance: str | None = None
+    # Ports of the embedded servers; 0 picks a free one at the first start and keeps it.
+    kafka_port: int = Field(0, ge=0, le=65535)
+    clickhouse_port: int = Field(0, ge=0, le=65535)
+    kafka_heap: str = "384m"
+    # How to log in to an existing Kafka: librdkafka's settings of these names, with underscores for dots.
+    kafka_security_protocol: Annotated[
+        Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] | None, BeforeValidator(_capitals)
+    ] = None
+    kafka_sasl_mechanism: Annotated[
+        Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None, BeforeValidator(_capitals)
+    ] = None
+    kafka_sasl_username: str | None = None
+    kafka_sasl_password: str | None = Field(None, repr=False)
+    kafka_ssl_ca_location: str | None = None
+    kafka_ssl_certificate_location: str | None = None
+    kafka_ssl_key_location: str | None = None
+    kafka_ssl_key_password: str | None = Field(None, repr=False)
+    kafka_ssl_endpoint_identification_algorithm: Literal["https", "none"] | None = None
+    # Stands before the names of topics, consumer groups and transactional ids, so that a cluster can be shared.
+    kafka_prefix: str = Field("", pattern=r"^[A-Za-z0-9._-]{0,100}$")
+    kafka_bootstrap_servers: str | None = Field(None, validation_alias="KAFKA_BOOTSTRAP_SERVERS")
+    # Instead of those in CLICKHOUSE_URL, for whoever keeps secrets apart from addresses.
+    clickhouse_user: str | None = None
+    clickhouse_password: str | None = Field(None, repr=False)
+    clickhouse_url: str | None = Field(None, validation_alias="CLICKHOUSE_URL", repr=False)
+
+    @field_validator("ping_body_limit", mode="before")
+    @classmethod
+    def _body_limit(cls, value: object) -> object:
+        if value == "":
+            return 100_000
+        return None if isinstance(value, str) and value.strip().lower() == "none" else value
+
+    @field_validator("rdap", mode="before")
+    @classmethod
+    def _bootstrap(cls, value: object) -> object:
+        if value == "":
+            return _RDAP_BOOTSTRAP
+        return None if isinstance(value, str) and value.strip().lower() == "none" else value
+
+    @field_validator("private_targets", mode="before")
+    @classmethod
+    def _allowed(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(allowed_of(part.strip()) for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("trusted_proxies", mode="before")
+    @classmethod
+    def _networks(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(ip_network(part.strip()) for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("resolvers", mode="before")
+    @classmethod
+    def _servers(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(server_of(part.strip(), 53) for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("control_targets", mode="before")
+    @classmethod
+    def _controls(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        parts = [part.strip() for part in value.split(",") if part.strip()]
+        if not parts:
+            return _CONTROL_TARGETS
+        if [part.lower() for part in parts] == ["none"]:
+            return ()
+        return tuple(
+            part.lower() if part.lower() in ("resolver", "gateway") else _control(part) for part in dict.fromkeys(parts)
+        )
+
+    @field_validator("regions", mode="before")
+    @classmethod
+    def _names(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator(
+        *("kafka_bootstrap_servers", "clickhouse_url", "public_url", "ping_endpoint", "url", "key", "heartbeat_url"),
+        *("smtp_host", "smtp_port", "smtp_user", "smtp_password", "smtp_from", "connections_per_peer"),
+        *("metrics_key", "admin_password", "secret_key"),
+        mode="before",
+    )
+    @classmethod
+    def _empty_is_unset(cls, value: object) -> object:
+        return None if value == "" else value
+
+    @field_validator("secret_key")
+    @classmethod
+    def _key(cls, value: str | None) -> str | None:
+        if value:
+            key_bytes(value)
+        return value or None
+
+    @field_validator("public_url")
+    @classmethod
+    def _public(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        if _PUBLIC_URL.fullmatch(value) is None:
+            raise ValueError("an address is expected, such as https://pingfold.example.org or https://example.org/up")
+        return value.rstrip("/")
+
+    @field_validator("smtp_from")
+    @classmethod
+    def _sender(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        match = _SENDER.fullmatch(value.strip())
+        try:
+            msgspec.convert(match and (match[1] or match[2]), Address)
+        except msgspec.ValidationError:
+            raise ValueError("an address is expected, such as Pingfold <pingfold@example.org>") from None
+        return value.strip()
+
+    @cached_property
+    def kafka_security(self) -> dict[str, str]:
+        """How to log in to an existing Kafka, as librdkafka names it."""
+        names = (
+            *("security_protocol", "sasl_mechanism", "sasl_username", "sasl_password", "ssl_ca_location"),
+            *("ssl_certificate_location", "ssl_key_location", "ssl_key_password"),
+            "ssl_endpoint_identification_algorithm",
+        )
+        found = {name.replace("_", "."): getattr(self, f"kafka_{name}") for name in names}
+        return {name: value for name, value in found.items() if value is not None}
+
+    @cached_property
+    def local_url(self) -> str:
+        """The address of the web process on its own host, without a slash at the end."""
+        host = "127.0.0.1" if self.host in ("0.0.0.0", "::") else self.host
+        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
+
+    @property
+    def base_url(self) -> str:
+        """The address people use, without a slash at the end."""
+        return self.public_url or self.local_url
+
+    @cached_property
+    def ping_base(self) -> str:
+        """What comes before `<uuid>` in a displayed ping URL; ends with a slash."""
+        return self.ping_endpoint or f"{self.base_url}/ping/"
+
+    @cached_property
+    def mail_needs(self) -> str | None:
+        """The name of a setting without which no mail can be sent; None when nothing is wanting."""
+        if self.smtp_host is None:
+            return "PINGFOLD_SMTP_HOST"
+        return "PINGFOLD_SMTP_FROM" if self.smtp_from is None else None
+
+    @cached_property
+    def body_limit(self) -> int:
+        """How many bytes of a ping's body are kept, announced or not."""
+        return UNANNOUNCED_BODY_LIMIT if self.ping_body_limit is None else self.ping_body_limit

@@ -1,0 +1,1 @@
+"""When the domains of monitors expire, asked of their registries."""

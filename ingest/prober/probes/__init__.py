@@ -1,0 +1,1 @@
+"""One probe of each kind: http, tcp, tls, icmp and dns, and the connections they use."""

@@ -1,0 +1,209 @@
+"""Connections of probes: the name is looked up once, every address of it checked, a checked address is connected.
+
+Each connection is new, so that what a probe measures is what a new visitor gets. A refusal, a name that does not
+resolve and a handshake that fails are told apart (`Failed`); the time limit is the caller's. Faults of this host (no
+sockets left, a silent resolver) are told as `ours`: they say nothing about the target.
+
+When a certificate that is refused expires is told, too. Its handshake ends before that can be read, so there is another
+one with the same address that accepts anything, learns the date, sends nothing and closes.
+"""
+
+import asyncio
+import socket
+import ssl
+import time
+from collections.abc import Callable
+from copy import copy
+from ipaddress import ip_address
+from typing import TypeVar
+
+from cryptography import x509
+
+from infra.egress.targets import Guard, TargetRefused, tell_operator
+from ingest.prober.probes.echoes import Echoes
+from ingest.prober.probes.names import Names
+from ingest.prober.probes.outcome import Failed, Trace, because
+from schemas.base import SECOND, Micros
+
+P = TypeVar("P", bound=asyncio.BaseProtocol)
+
+# So many addresses of a name are tried, as visitors do; each but the last for so long.
+_TRIED = 4
+_TRY_SECONDS = 2.0
+# The caller's time limit is shorter.
+_HANDSHAKE_SECONDS = 300.0
+# For the date of a certificate that was refused.
+_DATE_SECONDS = 3.0
+
+
+def tls_context(authorities: str | None = None) -> ssl.SSLContext:
+    """How certificates are verified. `authorities`: a file of those to trust instead of the system's.
+
+    What costs this process much at a server's wish is left out: renegotiation, and key exchange in groups of the
+    server's choice, which browsers do not speak either.
+    """
+    context = ssl.create_default_context(cafile=authorities)
+    context.options |= ssl.OP_NO_RENEGOTIATION
+    context.set_ciphers("ECDHE+AESGCM:ECDHE+CHACHA20:ECDHE+AES:RSA+AESGCM:RSA+AES:!aNULL:!aDSS")
+    return context
+
+
+def _trusting_context() -> ssl.SSLContext:
+    """Accepts every certificate: only for reading its date."""
+    context = tls_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context
+
+
+class CertificateRefused(Failed):
+    """The handshake failed because of the certificate."""
+
+
+class Connector:
+    """Opens connections for probes. To be made inside a running event loop."""
+
+    def __init__(self, guard: Guard, names: Names | None = None, verify: ssl.SSLContext | None = None) -> None:
+        self._guard = guard
+        self.names = names or Names()
+        self.echoes = Echoes()
+        self._verify, self._trusting = verify or tls_context(), _trusting_context()
+
+    def of(self, project: str) -> "Connector":
+        """The connector of a project: it reaches what that project may, and shares all else with this one."""
+        guard = self._guard.of(project)
+        if guard is self._guard:
+            return self
+        narrowed = copy(self)
+        narrowed._guard = guard
+        return narrowed
+
+    async def open(
+        self, host: str, port: int, make: Callable[[], P], trace: Trace, tls: bool = False
+    ) -> tuple[asyncio.Transport, P]:
+        """A connection to `host`, with its protocol. Raises `Failed`."""
+        addresses = (await self.addresses(host, trace, port))[:_TRIED]
+        began = time.perf_counter_ns()
+        for number, address in enumerate(addresses, 1):
+            trace.address = address
+            last = number == len(addresses)
+            try:
+                if last:
+                    opened, protocol = await self._connect(address, port, make, tls)
+                else:
+                    async with asyncio.timeout(_TRY_SECONDS):
+                        opened, protocol = await self._connect(address, port, make, tls)
+            except OSError as error:
+                failed = because(error, "connect")
+                if failed.answered:
+                    trace.answered = time.perf_counter_ns()
+                if last:
+                    raise failed from None
+                continue
+            trace.answered = time.perf_counter_ns()
+            trace.connect = (trace.answered - began) // 1_000
+            if isinstance(opened, socket.socket):
+                try:
+                    return await self._secure(opened, make, host, trace)
+                except CertificateRefused as refused:
+                    trace.failed = refused
+                    trace.expires = await self._date(address, port, host)
+                    raise
+            assert protocol is not None
+            return opened, protocol
+        raise Failed("name", "no address")
+
+    async def addresses(self, host: str, trace: Trace, port: int | None = None) -> list[str]:
+        """The addresses of `host`, all of them checked, for this port or for none. Raises `Failed`."""
+        try:
+            found, name = [str(ip_address(host))], ""
+        except ValueError:
+            began = time.perf_counter_ns()
+            trace.asked = time.monotonic()
+            found, name = await self.names.addresses(host), host
+            trace.asked = None
+            trace.lookup = (time.perf_counter_ns() - began) // 1_000
+        for address in found:
+            self.check(address, port, name)
+        return found
+
+    def check(self, address: str, port: int | None = None, name: str = "") -> None:
+        """Raise `Failed` unless the address may be reached, at this port if one is meant.
+
+        The address is not told, whether a `name` led to it or a redirect: the operator finds it in the log.
+        """
+        try:
+            self._guard.check(address, port)
+        except TargetRefused as refused:
+            tell_operator(name or address, refused.detail)
+            raise Failed("refused target", f"{'resolves to ' if name else ''}{refused.reason}") from None
+
+    async def _connect(
+        self, address: str, port: int, make: Callable[[], P], tls: bool
+    ) -> tuple[asyncio.Transport, P] | tuple[socket.socket, None]:
+        """A connection; with `tls` only its socket, so that the protocol hears nothing before the handshake is done."""
+        loop = asyncio.get_running_loop()
+        if not tls:
+            return await loop.create_connection(make, address, port)
+        opened = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
+        try:
+            opened.setblocking(False)
+            await loop.sock_connect(opened, (address, port))
+        except BaseException:
+            opened.close()
+            raise
+        return opened, None
+
+    async def _secure(
+        self, opened: socket.socket, make: Callable[[], P], host: str, trace: Trace
+    ) -> tuple[asyncio.Transport, P]:
+        began = time.perf_counter_ns()
+        try:
+            transport, protocol = await asyncio.get_running_loop().create_connection(
+                make,
+                sock=opened,
+                ssl=self._verify,
+                server_hostname=host,
+                ssl_handshake_timeout=_HANDSHAKE_SECONDS,
+            )
+        except ssl.SSLCertVerificationError as error:
+            raise CertificateRefused("tls", f"certificate refused: {error.verify_message}") from None
+        except OSError as error:
+            reason = getattr(error, "reason", None)
+            raise Failed("tls", f"handshake failed ({reason})" if reason else "handshake failed") from None
+        except ValueError:  # a name that cannot stand in a certificate, or in the handshake
+            opened.close()
+            raise Failed("tls", "not a name for a certificate") from None
+        finally:
+            trace.tls = (time.perf_counter_ns() - began) // 1_000
+        certificate = transport.get_extra_info("peercert") or {}
+        if "notAfter" in certificate:
+            trace.expires = int(ssl.cert_time_to_seconds(certificate["notAfter"])) * SECOND
+        return transport, protocol
+
+    async def _date(self, address: str, port: int, host: str) -> Micros | None:
+        """When the certificate expires that was refused; None when it is not shown again."""
+        try:
+            async with asyncio.timeout(_DATE_SECONDS):
+                opened, _ = await self._connect(address, port, asyncio.Protocol, tls=True)
+                assert isinstance(opened, socket.socket)
+                transport, _ = await asyncio.get_running_loop().create_connection(
+                    asyncio.Protocol,
+                    sock=opened,
+                    ssl=self._trusting,
+                    server_hostname=host,
+                    ssl_handshake_timeout=_HANDSHAKE_SECONDS,
+                )
+        except OSError:  # a timeout is one
+            return None
+        try:
+            shown = transport.get_extra_info("ssl_object").getpeercert(binary_form=True)
+            return int(x509.load_der_x509_certificate(shown).not_valid_after_utc.timestamp()) * SECOND
+        except ValueError:
+            return None
+        finally:
+            transport.abort()
+
+    async def close(self) -> None:
+        """Let go of resolver and sockets."""
+        self.echoes.close()
+        await self.names.close()

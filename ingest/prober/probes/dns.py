@@ -1,0 +1,132 @@
+"""Probes of DNS: well is a name of which a resolver tells a record of the kind that is asked for, or just an address.
+
+The resolver is that of this host, or one that the monitor names, which must be reachable as any target must. With
+`expected`, one of the records must be that. Names that lead to private addresses are refused as they are for other
+probes, so that nobody explores the networks of this host through it.
+"""
+
+import asyncio
+import time
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
+
+from dnslib import QTYPE, RCODE, TXT
+
+from infra.egress.targets import public_or_empty
+from infra.settings.servers import Server, server_of
+from ingest.prober.probes.connection import Connector
+from ingest.prober.probes.dns_question import Resolver, over_tcp, over_udp, question
+from ingest.prober.probes.outcome import Failed, Trace
+from schemas.monitors import Target
+
+DNS_PORT = 53
+# What a resolver says that can learn nothing of a name.
+UNKNOWN = str(RCODE.get(RCODE.SERVFAIL))
+_ADDRESSES = ("A", "AAAA")
+# So many of the records that were found are told.
+_TOLD = 5
+
+
+async def probe_dns(connector: Connector, target: Target, trace: Trace) -> None:
+    """Returns when the answer is well; raises `Failed` when it is not. The time limit is the caller's."""
+    kinds = (target.record,) if target.record else _ADDRESSES
+    named = _named(connector, target.resolver) if target.resolver else None
+    if named is not None:
+        trace.address = named.servers[0][0]
+    began = time.perf_counter_ns()
+    answers = await asyncio.gather(
+        *(_ask(connector, named, target.host, kind, trace) for kind in kinds), return_exceptions=True
+    )
+    trace.lookup = (time.perf_counter_ns() - began) // 1_000
+    found = [
+        (kind, text) for kind, texts in zip(kinds, answers, strict=True) if isinstance(texts, list) for text in texts
+    ]
+    for kind, text in found:
+        if kind in _ADDRESSES:
+            connector.check(text, name=target.host)
+    failed = next((answer for answer in answers if isinstance(answer, BaseException)), None)
+    if not found:
+        raise failed or Failed("answer", f"no {target.record} record" if target.record else "no address")
+    if target.expected and not any(_is_expected(target.expected, kind, text) for kind, text in found):
+        raise failed or Failed("answer", _unexpected(target, [text for _, text in found]))
+
+
+def _named(connector: Connector, text: str) -> Resolver:
+    try:
+        server = server_of(text, DNS_PORT)
+    except ValueError:
+        raise Failed("refused target", "not the address of a resolver") from None
+    connector.check(*server)
+    return Resolver([server])
+
+
+async def _ask(connector: Connector, named: Resolver | None, host: str, kind: str, trace: Trace) -> list[str]:
+    """The records of one kind, in one form."""
+    asked = question(host, kind)
+    if named is not None:
+        resolver = named
+        answer, server = await over_udp(named, asked)
+        trace.answered = time.perf_counter_ns()
+    else:
+        names = connector.names
+        resolver = Resolver(names.servers or system_servers(), ours=True)
+        trace.asked = time.monotonic()
+        doubt = names.doubt_soon()
+        try:
+            answer, server = await over_udp(resolver, asked)
+            names.heard()
+        finally:
+            doubt.cancel()
+        trace.asked = None  # which resolver of this host it was is told to nobody
+    if answer.header.tc:
+        answer = await over_tcp(resolver, server, asked)
+    if answer.header.rcode != RCODE.NOERROR:
+        raise Failed("answer", str(RCODE.get(answer.header.rcode)))
+    return [_normal(kind, _text(record.rdata)) for record in answer.rr if record.rtype == getattr(QTYPE, kind)]
+
+
+def _text(data: Any) -> str:
+    """What a record holds; the parts of a long text are one."""
+    return b"".join(data.data).decode(errors="replace") if isinstance(data, TXT) else str(data)
+
+
+def _normal(kind: str, text: str) -> str:
+    """What is the same to DNS, written the same: addresses, names in any case and with a dot at the end or without."""
+    if kind == "TXT":
+        return text
+    if kind in _ADDRESSES:
+        try:
+            return str(ip_address(text.strip()))
+        except ValueError:
+            return text
+    return " ".join(word.rstrip(".").lower() or word for word in text.replace('"', "").split())
+
+
+def _is_expected(expected: str, kind: str, found: str) -> bool:
+    """Whether a record is the expected one; a mail server may be expected whatever its preference."""
+    wanted = _normal(kind, expected)
+    return found == wanted or (kind == "MX" and found.partition(" ")[2] == wanted)
+
+
+def _unexpected(target: Target, found: list[str]) -> str:
+    """What is there instead: public addresses, and what a resolver says that the monitor names. What else the resolver
+    of this host knows is for nobody's eyes."""
+    if target.record in ("", *_ADDRESSES):
+        told = [public_or_empty(address) or "a private address" for address in sorted(found)]
+        return f"found {', '.join(dict.fromkeys(told[:_TOLD]))}"
+    if target.resolver:
+        return f"found {', '.join(sorted(found)[:_TOLD])}"
+    return f"none of {len(found)} records is the expected one"
+
+
+def system_servers() -> list[Server]:
+    """The resolvers that `/etc/resolv.conf` names; as the system does, this host when it names none."""
+    try:
+        lines = Path("/etc/resolv.conf").read_text().splitlines()
+    except OSError:
+        lines = []
+    words = [line.split() for line in lines]
+    return [(line[1], DNS_PORT) for line in words if len(line) > 1 and line[0] == "nameserver"] or [
+        ("127.0.0.1", DNS_PORT)
+    ]

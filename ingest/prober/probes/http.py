@@ -1,0 +1,138 @@
+"""Probes of http and https: one request, or a few when the target redirects, each over a new connection.
+
+A probe is decided by the status as soon as the head of the answer is there; only a keyword needs the body
+(`ingest.prober.probes.answer`), so an endless, slow or exploding one harms nobody.
+"""
+
+import re
+import time
+from collections.abc import Mapping
+from urllib.parse import SplitResult, quote, urljoin, urlsplit
+
+from infra.egress.origins import may_be_sent_to, origin_of
+from ingest.prober.probes.answer import Answer, Exchange
+from ingest.prober.probes.connection import Connector
+from ingest.prober.probes.outcome import Failed, Trace
+from schemas.monitors import FRAMING_HEADERS, Sealed, Target
+
+_REDIRECTS = 5
+_REDIRECTING = (301, 302, 303, 307, 308)
+_AGENT = "Pingfold (prober)"
+# Methods of which servers want to be told that there is no body.
+_WITH_BODY = ("POST", "PUT", "PATCH")
+# Everything else that a Location holds is left as it is; what is not ASCII is meant to be percent-encoded.
+_ASCII = "".join(map(chr, range(33, 127)))
+_PRINTABLE = re.compile("[!-~]+")
+
+
+async def probe_http(connector: Connector, target: Target, sealed: Sealed, trace: Trace) -> None:
+    """Returns when the target is well; raises `Failed` when it is not. The time limit is the caller's."""
+    url, method, headers, body = target.url, target.method, sealed.headers, sealed.body
+    parts = _split(url)
+    for _ in range(_REDIRECTS + 1):
+        answer = await _exchange(connector, target, parts, _request(parts, method, headers, body), method, trace)
+        trace.status = answer.status
+        if not _goes_on(target, answer.status, answer.location):
+            _judge(target, answer)
+            return
+        origin, url = origin_of(url), _joined(url, answer.location)
+        parts = _split(url)
+        if answer.status == 303 or (answer.status in (301, 302) and method == "POST"):
+            method, body = ("HEAD" if method == "HEAD" else "GET"), ""
+        if not may_be_sent_to(origin, url):
+            headers = {}  # they may hold credentials, and so may the body
+            if body:
+                raise Failed("protocol", "redirected to another origin, which the body of the request is not meant for")
+    raise Failed("redirects", f"more than {_REDIRECTS}")
+
+
+async def _exchange(
+    connector: Connector, target: Target, parts: SplitResult, request: bytes, method: str, trace: Trace
+) -> Answer:
+    tls = parts.scheme == "https"
+    keyword = bool(target.keyword) and method != "HEAD"
+
+    def needs_body(status: int, location: bytes) -> bool:
+        return keyword and _is_wanted(target, status) and not _goes_on(target, status, location)
+
+    transport, exchange = await connector.open(
+        parts.hostname or "",
+        parts.port or (443 if tls else 80),
+        lambda: Exchange(needs_body),
+        trace,
+        tls,
+    )
+    began = time.perf_counter_ns()
+    try:
+        transport.write(request)
+        return await exchange.answer
+    finally:
+        if exchange.first_byte is not None:
+            trace.first_byte = max(0, exchange.first_byte - began) // 1_000
+        transport.abort()
+
+
+def _request(parts: SplitResult, method: str, headers: Mapping[str, str], body: str) -> bytes:
+    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    content = body.encode()
+    # Definitions of former versions may name what we refuse today.
+    headers = {name: value for name, value in headers.items() if name.lower() not in FRAMING_HEADERS}
+    said = {name.lower() for name in headers}
+    lines = [f"{method} {path} HTTP/1.1"]
+    for name, value in (
+        ("Host", _host(parts)),
+        ("User-Agent", _AGENT),
+        ("Accept", "*/*"),
+        ("Accept-Encoding", "identity"),
+        ("Connection", "close"),
+    ):
+        if name.lower() not in said:
+            lines.append(f"{name}: {value}")
+    lines += [f"{name}: {value}" for name, value in headers.items()]
+    if content or method in _WITH_BODY:
+        lines.append(f"Content-Length: {len(content)}")
+    return "\r\n".join([*lines, "", ""]).encode("latin-1", "replace") + content
+
+
+def _host(parts: SplitResult) -> str:
+    host = parts.hostname or ""
+    host = f"[{host}]" if ":" in host else host
+    default = 443 if parts.scheme == "https" else 80
+    return host if parts.port in (None, default) else f"{host}:{parts.port}"
+
+
+def _joined(url: str, location: bytes) -> str:
+    try:
+        return urljoin(url, quote(location.strip(b" \t"), safe=_ASCII))
+    except ValueError:
+        raise Failed("protocol", "redirected to what is no http URL") from None
+
+
+def _split(url: str) -> SplitResult:
+    """The parts of a URL that can be requested: ASCII only, and no control character that could end a line."""
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+        valid = parts.scheme in ("http", "https") and bool(host) and "%" not in host and parts.port != 0
+    except ValueError:
+        valid = False
+        parts = SplitResult("", "", "", "", "")
+    if not valid or not _PRINTABLE.fullmatch(url):
+        raise Failed("protocol", "redirected to what is no http URL")
+    return parts
+
+
+def _goes_on(target: Target, status: int, location: bytes) -> bool:
+    return target.follow_redirects and status in _REDIRECTING and bool(location)
+
+
+def _is_wanted(target: Target, status: int) -> bool:
+    """Whether an answer with this status can be well."""
+    return status in target.statuses if target.statuses else 200 <= status < 400
+
+
+def _judge(target: Target, answer: Answer) -> None:
+    if not _is_wanted(target, answer.status):
+        raise Failed("status", str(answer.status))
+    if target.keyword and (target.keyword.encode() in answer.body) is target.keyword_absent:
+        raise Failed("keyword", "found" if target.keyword_absent else "not found")

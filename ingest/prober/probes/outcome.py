@@ -1,0 +1,57 @@
+"""What came of a probe, before it becomes an event."""
+
+import errno
+from dataclasses import dataclass
+
+from infra.egress.os_errors import words_of
+from schemas.base import Micros
+from schemas.probes import Failure, Phases
+
+# What this host has run out of; it says nothing about the target.
+_OURS = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL)
+
+
+class Failed(Exception):
+    """Ends a probe: the target is not well, and `failure` and the text say how. answered: the network told so."""
+
+    def __init__(self, failure: Failure, detail: str = "", answered: bool = False) -> None:
+        super().__init__(detail)
+        self.failure, self.detail, self.answered = failure, detail[:200], answered
+
+
+def because(error: OSError, failure: Failure) -> Failed:
+    """`failure` in words, or that it is ours."""
+    match error:
+        case ConnectionRefusedError():
+            words = "connection refused"
+        case ConnectionResetError():
+            words = "connection reset"
+        case _:
+            words = words_of(error)
+    answered = isinstance(error, ConnectionRefusedError | ConnectionResetError)
+    return Failed("ours" if error.errno in _OURS else failure, words, answered)
+
+
+@dataclass
+class Trace:
+    """What a probe has seen so far; times in microseconds, of the last connection it made. Kept when it fails.
+
+    asked: since when it has been waiting for a resolver (`time.monotonic`), None while it is not.
+    failed: how it has failed, while more is being learnt of that.
+    answered: when the network last answered, be it by a refusal (`time.perf_counter_ns`); the resolver's word is none.
+    """
+
+    address: str = ""
+    lookup: int | None = None
+    connect: int | None = None
+    tls: int | None = None
+    first_byte: int | None = None
+    status: int | None = None
+    expires: Micros | None = None
+    asked: float | None = None
+    failed: Failed | None = None
+    answered: int | None = None
+
+    @property
+    def phases(self) -> Phases:
+        return Phases(lookup=self.lookup, connect=self.connect, tls=self.tls, first_byte=self.first_byte)

@@ -1,0 +1,16 @@
+"""Probes of TLS: well is whoever ends a handshake with a certificate that holds for the name now.
+
+When the certificate expires is in the trace, for those who want to be told before.
+"""
+
+import asyncio
+
+from ingest.prober.probes.connection import Connector
+from ingest.prober.probes.outcome import Trace
+from schemas.monitors import Target
+
+
+async def probe_tls(connector: Connector, target: Target, trace: Trace) -> None:
+    """Returns when the handshake is done; raises `Failed` when it fails. The time limit is the caller's."""
+    transport, _ = await connector.open(target.host, target.port, asyncio.Protocol, trace, tls=True)
+    transport.abort()

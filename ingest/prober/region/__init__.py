@@ -1,0 +1,1 @@
+"""Whether the network of a prober's own region is out."""

@@ -1,0 +1,1 @@
+"""Commands of the command line: those for operators, and those that talk to a running Pingfold."""

@@ -1,0 +1,264 @@
+"""Commands for operators, who reach Kafka itself: roles without a port, migrations, projects, keys, dead letters."""
+
+import asyncio
+import json as json_module
+import time
+from typing import Annotated, Any, get_args
+
+import msgspec
+import typer
+from msgspec.structs import replace
+from rich.console import Console
+from rich.table import Table
+
+from infra.clickhouse import migrations as clickhouse_migrations
+from infra.clickhouse import retention as clickhouse_retention
+from infra.clocks.watch import ClockWatch
+from infra.log import admin
+from infra.log.arrival import Waiting
+from infra.log.decisions import Decisions, NoVerdict
+from infra.log.progress import FoldProgress
+from infra.log.reading import read_to_end
+from infra.log.replica import Replica
+from infra.log.retention import retention_in_words, topic_retention
+from infra.log.sink import Sink
+from infra.process.lifecycle import Stop
+from infra.process.tasks import persistent
+from infra.secrets.secrets import (
+    Vault,
+    new_api_key,
+    new_ping_key,
+    new_webhook_secret,
+    of_project,
+    stored_api_key,
+)
+from infra.settings.settings import Settings
+from infra.settings.unheeded import fixed_partitions
+from ingest.clock import Clock
+from ingest.ticker import Ticker
+from pingfold import credentials
+from pingfold.addresses import answering_kafka_of, clickhouse_of, kafka_of
+from pingfold.commands.os_user import operator
+from schemas.base import SECOND
+from schemas.dead_letters import RETRIED_HEADER, DeadLetter
+from schemas.definitions import Address, KeyKind, KeyScope, Project
+from schemas.ids import new_id
+from schemas.requests import KeyCreate, KeyRevoke, ProjectCreate, ProjectsRequest, RecipientUnblock
+from schemas.topics import DEAD_LETTERS, DEFINITIONS, DELIVERY_STATES, MONITOR_STATES
+
+projects = typer.Typer(help="Projects: each has its own checks, channels and keys.", no_args_is_help=True)
+keys = typer.Typer(help="API keys of a project.", no_args_is_help=True)
+recipients = typer.Typer(help="Recipients of mail.", no_args_is_help=True)
+dead_letters = typer.Typer(help="Events that could not be folded.", no_args_is_help=True)
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+ProjectOption = Annotated[
+    str | None, typer.Option("--project", help="Id of the project; the default project if left out.")
+]
+
+
+class Failed(Exception):
+    """The command could not be carried out; the message says why."""
+
+
+async def tick(settings: Settings, slot: str, stop: Stop) -> None:
+    """The ticker process."""
+    bootstrap = kafka_of(settings)
+    partitions = await Waiting(bootstrap).partitions()
+    sink, dues = Sink(bootstrap), FoldProgress(partitions)
+    states = Replica(
+        bootstrap,
+        partitions,
+        {topic: dues.listen(topic) for topic in (DEFINITIONS, MONITOR_STATES, DELIVERY_STATES)},
+        from_end=True,
+        wait_ms=500,
+    )
+    stop.started()
+    # Ticks do not wait for it: while nothing is known of a partition it is ticked every second.
+    starting = asyncio.create_task(states.start())
+    starting.add_done_callback(lambda task: stop.set() if not task.cancelled() and task.exception() else None)
+    clock = Clock(settings)
+    watch = ClockWatch(sink, clock, "ticker", f"ticker-{slot}")
+    watching = persistent(watch.keep_looking, name="clock-watch")
+    await Ticker(settings, clock, sink, partitions, dues).run(stop)
+    watching.cancel()
+    if starting.done():
+        starting.result()  # the process ends with its fault, and is started again
+    starting.cancel()
+    await states.close()
+    await sink.close()
+
+
+async def write_history(settings: Settings, slot: str, stop: Stop) -> None:
+    """The history writer process."""
+    from processors.history.writer import HistoryWriter
+
+    located = settings.model_copy(
+        update={"kafka_bootstrap_servers": kafka_of(settings), "clickhouse_url": clickhouse_of(settings)}
+    )
+    stop.started()
+    await HistoryWriter(located, slot).run(stop)
+
+
+def migrate(settings: Settings) -> None:
+    """Topics and tables."""
+    count = admin.migrate(answering_kafka_of(settings), settings.partitions, retention_ms=topic_retention(settings))
+    if remark := fixed_partitions(settings, count):
+        typer.echo(remark)
+    applied = clickhouse_migrations.migrate(clickhouse_of(settings))
+    clickhouse_retention.apply(clickhouse_of(settings), settings)
+    typer.echo(f"topics: {count} partitions each; tables: {', '.join(applied) or 'up to date'}")
+    typer.echo(f"kept: {retention_in_words(settings)}")
+
+
+def ask(settings: Settings, project: str, request: ProjectsRequest) -> None:
+    """Have the `projects` fold carry out a request. Raises `Failed` when it does not."""
+    asked = replace(request, actor=operator())
+    asyncio.run(_verdict(answering_kafka_of(settings), project, asked))
+
+
+async def _verdict(bootstrap: str, project: str, request: ProjectsRequest) -> None:
+    sink = Sink(bootstrap)
+    decisions = Decisions(bootstrap, await asyncio.to_thread(admin.partition_count, bootstrap), sink)
+    try:
+        await decisions.start()
+        decision = await decisions.ask(project, request, timeout=10.0)
+    except NoVerdict as error:
+        raise Failed(f"no answer ({error}): is a worker running?") from error
+    finally:
+        await decisions.close()
+        await sink.close()
+    if decision.outcome == "refused":
+        raise Failed(decision.reason)
+
+
+def project_of(settings: Settings, given: str | None) -> str:
+    """The project that a command is about: the one that is named, else that of `credentials.json`."""
+    return given or credentials.load(credentials.path_of(settings)).project
+
+
+@projects.command("create")
+def create_project(name: str, json: Json = False) -> None:
+    """Make a project with its ping key and a Healthchecks API key; both are shown only now."""
+    settings, now = Settings(), time.time_ns() // 1000
+    answering_kafka_of(settings)  # before a key is made in a folder that is not that of a Pingfold
+    id, ping_key, api_key, secret = new_id(), new_ping_key(), new_api_key("healthchecks"), new_webhook_secret()
+    project = Project(
+        id=id,
+        name=name,
+        ping_key=ping_key,
+        created=now,
+        webhook_secret=Vault.open(settings).encrypt(secret, of_project(id)),
+    )
+    key = stored_api_key(api_key, "healthchecks", id, now, name="first key")
+    ask(settings, id, ProjectCreate(request=new_id(), at=now, project=project, keys=(key,)))
+    show({"id": id, "name": name, "ping_key": ping_key, "healthchecks_key": api_key, "webhook_secret": secret}, json)
+
+
+@keys.command("create")
+def create_key(
+    kind: KeyKind,
+    name: str = "",
+    scope: Annotated[
+        list[str] | None, typer.Option(help="Of a poppaping key; may be repeated. All if left out.")
+    ] = None,
+    days: Annotated[int | None, typer.Option(help="For how many days it is good.", min=1, max=36_500)] = None,
+    project: ProjectOption = None,
+    json: Json = False,
+) -> None:
+    """Make an API key; it is shown only now."""
+    if scope and kind != "poppaping":
+        raise Failed("only keys of the kind poppaping have scopes")
+    known = get_args(KeyScope)
+    if strangers := set(scope or ()) - set(known):
+        raise Failed(f"there is no scope {', '.join(sorted(strangers))}; there are {', '.join(known)}")
+    settings, now = Settings(), time.time_ns() // 1000
+    id, secret = project_of(settings, project), new_api_key(kind)
+    expires = None if days is None else now + days * 86_400 * SECOND
+    key = replace(
+        stored_api_key(secret, kind, id, now, name=name),
+        scopes=tuple(one for one in known if one in (scope or ())),
+        expires=expires,
+    )
+    ask(settings, id, KeyCreate(request=new_id(), at=now, key=key))
+    show({"id": key.id, "kind": kind, "key": secret}, json)
+
+
+@keys.command("revoke")
+def revoke_key(id: str, project: ProjectOption = None) -> None:
+    """Take an API key away."""
+    settings = Settings()
+    request = KeyRevoke(request=new_id(), at=time.time_ns() // 1000, id=id)
+    ask(settings, project_of(settings, project), request)
+
+
+@recipients.command("unblock")
+def unblock_recipient(
+    address: Annotated[str, typer.Argument(help="An e-mail address whose owner wants to be asked again.")],
+    project: ProjectOption = None,
+) -> None:
+    """Let projects ask the owner of an address again, who had said that no mail is wanted."""
+    settings = Settings()
+    try:
+        wanted = msgspec.convert(address, Address)
+    except msgspec.ValidationError:
+        raise Failed(f"{address} is no e-mail address") from None
+    request = RecipientUnblock(request=new_id(), at=time.time_ns() // 1000, address=wanted)
+    ask(settings, project_of(settings, project), request)
+
+
+@dead_letters.command("list")
+def list_dead_letters(json: Json = False) -> None:
+    """What could not be folded, and why; oldest first."""
+    letters = _dead_letters(Settings())
+    if json:
+        typer.echo(json_module.dumps([msgspec.to_builtins(letter) for letter in letters], indent=2))
+        return
+    table = Table("topic", "partition", "offset", "key", "reason", "value")
+    for letter in letters:
+        value = letter.value.decode(errors="replace")
+        shown = value if len(value) <= 60 else f"{value[:60]}…"
+        table.add_row(letter.topic, str(letter.partition), str(letter.offset), letter.key, letter.reason, shown)
+    Console().print(table)
+
+
+@dead_letters.command("retry")
+def retry_dead_letters(
+    where: Annotated[str, typer.Argument(help="topic/partition/offset of one, or `all`.")],
+) -> None:
+    """Append the original event to its topic again: it enters history and moves no state."""
+    settings = Settings()
+    chosen = [letter for letter in _dead_letters(settings) if where in ("all", _where(letter))]
+    if not chosen:
+        raise Failed(f"no dead letter {where}; `pingfold dead-letters list` shows them")
+
+    async def put_back() -> None:
+        sink = Sink(kafka_of(settings))
+        headers = [[(RETRIED_HEADER, _where(letter).encode())] for letter in chosen]
+        await asyncio.gather(
+            *(
+                sink.put(letter.topic, letter.key, letter.value, letter.partition, header)
+                for letter, header in zip(chosen, headers, strict=True)
+            )
+        )
+        await sink.close()
+
+    asyncio.run(put_back())
+    typer.echo(f"{len(chosen)} put back")
+
+
+def _where(letter: DeadLetter) -> str:
+    return f"{letter.topic}/{letter.partition}/{letter.offset}"
+
+
+def _dead_letters(settings: Settings) -> list[DeadLetter]:
+    decode = msgspec.json.Decoder(DeadLetter).decode
+    letters = [
+        decode(record.value) for record in read_to_end(answering_kafka_of(settings), DEAD_LETTERS) if record.value
+    ]
+    return sorted(letters, key=lambda letter: (letter.at, letter.topic, letter.partition, letter.offset))
+
+
+def show(made: Any, as_json: bool) -> None:
+    """Print the values of a mapping, a line each; or anything as JSON."""
+    typer.echo(json_module.dumps(made) if as_json else "\n".join(f"{name}: {value}" for name, value in made.items()))

@@ -1,0 +1,169 @@
+"""Commands that talk to a running Pingfold over HTTP, as its clients do.
+
+They find it by `PINGFOLD_URL` and `PINGFOLD_KEY`, else by `credentials.json` under `PINGFOLD_DATA`.
+"""
+
+import json as json_module
+from typing import Annotated, Any
+
+import httpx
+import typer
+
+from infra.settings.settings import Settings
+from pingfold import credentials
+from pingfold.commands.overlap import Overlap, overlap_seconds
+from pingfold.commands.tables import print_table
+from schemas.ids import is_uuid
+
+channels = typer.Typer(help="Channels: where notices go.", no_args_is_help=True)
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+_ASKED = "a request to confirm was mailed there"
+
+
+class Failed(Exception):
+    """The command could not be carried out; the message says why."""
+
+
+def _place(settings: Settings) -> tuple[str, str]:
+    """The address of the running Pingfold, and where that is from."""
+    if settings.url:
+        return settings.url.rstrip("/"), "PINGFOLD_URL"
+    file = credentials.path_of(settings)
+    return credentials.load(
+        file
+    ).url, f"{file}, which each start of Pingfold brings up to date; PINGFOLD_URL goes first"
+
+
+def _request(settings: Settings, method: str, path: str, **what: Any) -> httpx.Response:
+    url, origin = _place(settings)
+    try:
+        return httpx.request(method, f"{url}{path}", timeout=15.0, trust_env=False, **what)
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        raise Failed(f"{url} does not answer ({error}): is Pingfold running there? (address from {origin})") from error
+
+
+def _call(method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+    settings = Settings()
+    key = settings.key or credentials.load(credentials.path_of(settings)).healthchecks_key
+    answer = _request(settings, method, path, json=body, headers={"X-Api-Key": key})
+    if answer.is_error:
+        try:
+            why = answer.json()["error"]
+        except (ValueError, KeyError, TypeError):
+            why = answer.text or answer.reason_phrase
+        raise Failed(f"{answer.status_code} {why}")
+    try:
+        return answer.json() if answer.content else None
+    except ValueError:
+        url, origin = _place(settings)
+        raise Failed(f"what answers at {url} is not Pingfold (address from {origin})") from None
+
+
+@channels.command("create")
+def create_channel(
+    kind: Annotated[str, typer.Argument(help="webhook or email")],
+    target: Annotated[str, typer.Argument(help="The URL of a webhook; an e-mail address, or several with commas.")],
+    event: Annotated[
+        list[str] | None, typer.Option(help="An event it takes; may be repeated. All if left out.")
+    ] = None,
+    name: str = "",
+    secret: Annotated[str | None, typer.Option(help="A webhook's own secret; the project's if left out.")] = None,
+    all: Annotated[bool, typer.Option("--all", help="Put it on every existing check, too.")] = False,
+    json: Json = False,
+) -> None:
+    """Add a channel to the default project."""
+    where = "email" if kind == "email" else "url"
+    body: dict[str, Any] = {"kind": kind, where: target, "name": name, "on_every_check": all}
+    if event:
+        body["events"] = event
+    if secret is not None:
+        body["secret"] = secret
+    made = _call("POST", "/api/v3/channels/", body)
+    typer.echo(json_module.dumps(made) if json else f"channel {made['id']} made")
+    if unconfirmed := made.get("unconfirmed"):
+        typer.echo(f"nothing is sent to {', '.join(unconfirmed)} until its owner has confirmed it: {_ASKED}", err=True)
+
+
+@channels.command("list")
+def list_channels(json: Json = False) -> None:
+    """The channels of the default project: where they lead, and how they do."""
+    found = _call("GET", "/api/v3/channels/?details=1")["channels"]
+    if json:
+        typer.echo(json_module.dumps(found, indent=2))
+        return
+    head = ("id", "kind", "name", "to", "state", "last success (UTC)", "events")
+    rows = [
+        (
+            *(one["id"], one["kind"], one["name"], _to(one), _state(one)),
+            *(_minute(one["last_success"]), ",".join(one["events"])),
+        )
+        for one in found
+    ]
+    print_table(head, rows)
+
+
+@channels.command("rotate-secret")
+def rotate_secret(
+    id: str,
+    overlap: Overlap = "24h",
+    secret: Annotated[str | None, typer.Option(help="The new one; made by Pingfold if left out.")] = None,
+    json: Json = False,
+) -> None:
+    """Give a webhook another secret, its own; it is shown only now."""
+    body = {"overlap": overlap_seconds(overlap)} | ({} if secret is None else {"secret": secret})
+    made = _call("POST", f"/api/v3/channels/{id}/rotate-secret", body)
+    if json:
+        typer.echo(json_module.dumps(made))
+    else:
+        typer.echo(f"secret: {made['secret']}\nformer one until: {made['former_until'] or 'now'}")
+
+
+def _to(channel: dict[str, Any]) -> str:
+    if channel["kind"] == "webhook":
+        return str(channel["url"])
+    waiting = channel.get("unconfirmed", ())
+    told = (f"{one} (unconfirmed)" if one in waiting else one for one in channel["email"].split(","))
+    return ", ".join(told)
+
+
+def _state(channel: dict[str, Any]) -> str:
+    if channel["disabled"]:
+        return f"disabled since {_minute(channel['disabled_at'])}: {channel['disabled_because'] or 'not known why'}"
+    return f"{channel['failures']} failures in a row" if channel["failures"] else "enabled"
+
+
+def _minute(time: str | None) -> str:
+    return "-" if time is None else time[:16].replace("T", " ")
+
+
+@channels.command("request-confirmation")
+def request_confirmation(id: str) -> None:
+    """Mail another request to confirm to the addresses of an e-mail channel that nobody has confirmed."""
+    asked = _call("POST", f"/api/v3/channels/{id}/confirmation")
+    typer.echo(f"{', '.join(asked['unconfirmed'])}: {_ASKED}")
+
+
+@channels.command("delete")
+def delete_channel(id: str) -> None:
+    """Remove a channel; it is taken off every check, and what it has not got yet is given up."""
+    _call("DELETE", f"/api/v3/channels/{id}")
+
+
+def ping(
+    check: Annotated[str, typer.Argument(help="The check's UUID, or its slug in the default project.")],
+    kind: Annotated[str, typer.Option(help="success, start, fail, log, or an exit status")] = "success",
+    body: str = "",
+    create: Annotated[bool, typer.Option("--create", help="Make the check if there is none with this slug.")] = False,
+) -> None:
+    """Send a ping, as a job would with curl."""
+    settings = Settings()
+    known = credentials.load(credentials.path_of(settings))
+    target = check if is_uuid(check) else f"{known.ping_key}/{check}"
+    end = "" if kind == "success" else f"/{kind}"
+    params = {"create": "1"} if create else None
+    answer = _request(settings, "POST", f"/ping/{target}{end}", params=params, content=body)
+    if answer.is_error or answer.text.startswith("OK ("):
+        raise Failed(f"{answer.status_code} {answer.text}")
+    typer.echo(answer.text)

@@ -1,0 +1,44 @@
+"""`pingfold time`: for operators whose clocks were wrong."""
+
+import asyncio
+from typing import Annotated
+
+import typer
+
+from infra.log.admin import partition_count
+from infra.log.progress import JOURNALS
+from infra.log.sink import Sink
+from infra.settings.settings import Settings
+from pingfold.addresses import answering_kafka_of
+from pingfold.commands.os_user import operator
+from schemas.base import encode
+from schemas.ticks import TimeCorrected
+
+times = typer.Typer(help="The time that Pingfold works by.", no_args_is_help=True)
+
+
+@times.callback()
+def _group() -> None:
+    """So that a single command has a name of its own."""
+
+
+@times.command("mend")
+def mend(reason: Annotated[str, typer.Option(help="Kept in the log, for whoever reads it.")] = "") -> None:
+    """Take the time of partitions back that has run ahead: to Kafka's clock, which must be right by now.
+
+    Moments in the states that would still lie ahead become that time. Partitions whose time is right stay as they are.
+    """
+    count = asyncio.run(_mend(answering_kafka_of(Settings()), reason))
+    typer.echo(f"told {count} partitions: where the time was ahead of Kafka's clock it goes back to it")
+
+
+async def _mend(bootstrap: str, reason: str) -> int:
+    partitions = await asyncio.to_thread(partition_count, bootstrap)
+    sink = Sink(bootstrap)
+    try:
+        value = encode(TimeCorrected(reason=reason, actor=operator()))
+        places = [(journal, number) for journal in JOURNALS.values() for number in range(partitions)]
+        await asyncio.gather(*(sink.put(journal, None, value, number) for journal, number in places))
+        return len(places)
+    finally:
+        await sink.close()

@@ -1,0 +1,84 @@
+"""What a web process answers while it waits for Kafka before it can serve: 503, and when to come again.
+
+It listens only when Kafka is away at the start, so that a proxy in front goes to another process while this one merely
+loads. `/healthz` answers 503, too: nothing is served yet. A ping that is refused here may have gone past a process that
+could have taken it, so it is told as a gap, as every other.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from infra.secrets.metrics_key import shows
+from ingest.clock import Clock
+from ingest.ping.answers import Answer
+from ingest.ping.public_url import SYNTHETIC
+from ingest.ping.urls import is_ping
+from schemas.base import Micros
+
+_RETRY = (b"retry-after", b"5")
+_NOT_RECORDED = Answer(503, "not recorded: Pingfold is starting and waits for Kafka, try again later", _RETRY)
+
+
+class Door:
+    """An ASGI application: that of `lead_to`, as soon as there is one.
+
+    whose: what `/healthz` and `/readyz` tell of this process. key: opens the details of `/readyz`.
+    """
+
+    def __init__(self, clock: Clock, whose: Mapping[str, str], key: str) -> None:
+        self._clock, self._whose, self._key = clock, whose, key
+        self._app: Any = None
+        self._tell: Callable[[Micros], None] | None = None
+        self._refused_since: Micros | None = None
+        self.why = ""  # Kafka is waited for
+
+    def tell(self, tell: Callable[[Micros], None]) -> None:
+        """Whoever is to know since when pings were refused is there: what was refused before is told now."""
+        self._tell = tell
+        if self._refused_since is not None:
+            tell(self._refused_since)
+
+    def lead_to(self, app: Any) -> None:
+        """From now on this answers."""
+        self._app = app
+
+    def refuse(self) -> None:
+        """A ping may have been lost."""
+        now = self._clock.now()
+        if self._tell is not None:
+            self._tell(now)
+        elif self._refused_since is None:
+            self._refused_since = now
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if self._app is not None:
+            await self._app(scope, receive, send)
+        elif scope["type"] == "http":
+            await self._refuse(scope, send)
+
+    async def _refuse(self, scope: Any, send: Any) -> None:
+        path = scope["path"]
+        if is_ping(path):
+            if SYNTHETIC not in path:
+                self.refuse()
+            answer = _NOT_RECORDED
+        else:
+            answer = _json(self._status(scope) if path in ("/healthz", "/readyz") else _ERROR)
+        await answer.send(send, scope["method"], close=True)
+
+    def _status(self, scope: Any) -> dict[str, Any]:
+        told: dict[str, Any] = {"status": "starting", **self._whose}
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        if scope["path"] == "/readyz" and shows(headers, self._key):
+            told["problems"] = [{"part": "Kafka", "reason": self.why}]
+        return told
+
+
+_ERROR = {"error": "Pingfold is starting and waits for Kafka"}
+
+
+def _json(body: Mapping[str, Any]) -> Answer:
+    answer = Answer(503, json.dumps(body), _RETRY)
+    answer.start["headers"][0] = (b"content-type", b"application/json")
+    return answer

@@ -1,0 +1,122 @@
+"""What a web process follows of the log, loaded and kept up to date: definitions, states, decisions, heartbeats.
+
+All of it is read at once at the start, which is what a start takes. When it is closed nothing is followed any more.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from confluent_kafka import KafkaException
+
+from infra.clocks.measured import ClockReports
+from infra.log.admin import installation_id
+from infra.log.arrival import Waiting
+from infra.log.decisions import Decisions
+from infra.log.definitions import Definitions
+from infra.log.directory import Directory
+from infra.log.progress import FoldProgress
+from infra.log.replica import Replica
+from infra.log.sink import Sink
+from infra.process.tasks import persistent
+from infra.settings.settings import Settings
+from ingest.clock import Clock
+from ingest.ping.peers import Peers
+from pingfold.addresses import kafka_of
+from query_api.state.delivery_states import DeliveryStates
+from query_api.state.states import States
+from schemas.check_states import CheckState
+from schemas.monitor_states import MonitorState
+from schemas.topics import CHECK_STATES, DEFINITIONS, DELIVERY_STATES, HEARTBEATS, MONITOR_STATES
+
+
+@dataclass(frozen=True, kw_only=True)
+class Followed:
+    """`installation`: see `infra.log.admin.installation_id`."""
+
+    bootstrap: str
+    installation: str | None
+    partitions: int
+    clock: Clock
+    sink: Sink
+    directory: Directory
+    definitions: Definitions
+    states: States[CheckState]
+    monitor_states: States[MonitorState]
+    delivery_states: DeliveryStates
+    running: Replica
+    decisions: Decisions
+    progress: FoldProgress
+    peers: Peers
+    clocks: ClockReports
+
+
+async def follow_when_there(
+    stack: contextlib.AsyncExitStack, settings: Settings, slot: str, waits: Callable[[str], None]
+) -> Followed:
+    """Load everything, however long Kafka is away; `waits` is told why, each time. `stack` closes it."""
+    bootstrap = kafka_of(settings)
+    waiting = Waiting(bootstrap, waits)
+    while True:
+        partitions = await waiting.partitions()
+        async with contextlib.AsyncExitStack() as trying:
+            try:
+                followed = await _follow(trying, settings, bootstrap, partitions, slot)
+            except (KafkaException, TimeoutError) as error:  # it has gone away again
+                why = waiting.passing(error)
+            else:
+                stack.push_async_exit(trying.pop_all())
+                return followed
+        await waiting.pause(why)
+
+
+async def _follow(
+    stack: contextlib.AsyncExitStack, settings: Settings, bootstrap: str, partitions: int, slot: str
+) -> Followed:
+    directory, progress = Directory(), FoldProgress(partitions)
+    states, monitor_states, delivery_states = States(CheckState), States(MonitorState), DeliveryStates()
+    peers, clocks, clock = Peers(slot), ClockReports(), Clock(settings)
+    sink = Sink(bootstrap)
+    stack.push_async_callback(sink.close)
+    defined = Replica(bootstrap, partitions, {DEFINITIONS: progress.listen(DEFINITIONS, directory.apply)})
+    running = Replica(
+        bootstrap,
+        partitions,
+        {
+            CHECK_STATES: progress.listen(CHECK_STATES, states.apply),
+            MONITOR_STATES: progress.listen(MONITOR_STATES, monitor_states.apply),
+            DELIVERY_STATES: progress.listen(DELIVERY_STATES, delivery_states.apply),
+        },
+    )
+    beats = Replica(bootstrap, partitions, {HEARTBEATS: clocks.listen(peers.apply)}, wait_ms=500)
+    decisions = Decisions(bootstrap, partitions, sink)
+    for one in (defined, running, beats, decisions):
+        stack.push_async_callback(one.close)
+    *_, installation = await asyncio.gather(
+        *(one.start() for one in (defined, running, beats, decisions)),
+        asyncio.to_thread(installation_id, bootstrap),
+    )
+    progress.loaded()
+    definitions = Definitions(defined, progress)
+    learning = persistent(lambda: definitions.learn(bootstrap), "the look at requests")
+    stack.callback(learning.cancel)
+    clocks.begin(clock.now() - clock.offset)
+    peers.begin(clock.now() - clock.offset)
+    return Followed(
+        bootstrap=bootstrap,
+        installation=installation,
+        partitions=partitions,
+        clock=clock,
+        sink=sink,
+        directory=directory,
+        definitions=definitions,
+        states=states,
+        monitor_states=monitor_states,
+        delivery_states=delivery_states,
+        running=running,
+        decisions=decisions,
+        progress=progress,
+        peers=peers,
+        clocks=clocks,
+    )

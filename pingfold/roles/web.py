@@ -1,0 +1,248 @@
+"""The web process: ping URLs and REST on one port, over one replica of definitions and states.
+
+A dispatcher hands ping paths to the ping application and the rest to FastAPI: the hot path pays for no framework
+(a FastAPI route costs four times as much). `pings` and `api` choose what a process serves; `pingfold web` serves both.
+"""
+
+import asyncio
+import contextlib
+import gc
+import socket
+from collections.abc import Callable
+from dataclasses import astuple
+from functools import partial
+from typing import Any
+
+import structlog
+from fastapi import FastAPI
+
+from infra.clickhouse.client import Address, ClickHouse
+from infra.clocks.measured import time_faults
+from infra.clocks.time_watch import keep_telling
+from infra.clocks.watch import ClockWatch
+from infra.disk import Disk
+from infra.egress.own_servers import guard_of
+from infra.http_server.bounds import BOUNDS
+from infra.http_server.room import Room
+from infra.http_server.serve import BACKLOG
+from infra.http_server.serve import serve as serve_http
+from infra.log.group_progress import GroupProgress
+from infra.log.sink import NotStored
+from infra.process.lifecycle import Stop
+from infra.process.tasks import persistent, vital
+from infra.secrets.confirmation_links import confirmation_links
+from infra.secrets.metrics_key import metrics_key
+from infra.secrets.secrets import Vault
+from infra.settings.settings import Settings
+from ingest.clock import Clock
+from ingest.ping.app import PingApp
+from ingest.ping.measures import keep_measuring
+from ingest.ping.source import Source
+from ingest.ping.urls import is_ping
+from ingest.prober.assignment import group_of
+from pingfold import credentials
+from pingfold.addresses import clickhouse_of
+from pingfold.roles.door import Door
+from pingfold.roles.followed import Followed, follow_when_there
+from pingfold.roles.open_files import connections
+from processors.history.writer import GROUP, Sources
+from query_api.app import create_app
+from query_api.dependencies import Parts
+from query_api.history.audit import AuditHistory
+from query_api.history.checks import History
+from query_api.history.deliveries import DeliveryHistory
+from query_api.history.monitors import MonitorHistory
+from query_api.history.status_pages import PageHistory
+from query_api.ops import operations
+from query_api.ops.readiness import Readiness
+from schemas.topics import PINGS, TRANSITIONS
+
+log = structlog.get_logger(__name__)
+
+
+async def serve(settings: Settings, listener: socket.socket, slot: str, pings: bool, api: bool, stop: Stop) -> None:
+    """Serve on `listener` until `stop` is set. While Kafka is away at the start, everything is answered 503."""
+    # Keys that cannot be read are told before Kafka is waited for.
+    key, vault = metrics_key(settings), Vault.open(settings)
+    async with contextlib.AsyncExitStack() as stack:
+        door = Door(Clock(settings), {"instance": settings.instance} if settings.instance else {}, key)
+        room = _room(settings, door.refuse)
+        serving: list[asyncio.Task[None]] = []
+
+        def open_door(why: str = "") -> None:
+            door.why = why
+            if not serving:
+                serving.append(vital(serve_http(door, listener, room, stop), name="http"))
+                stack.callback(serving[0].cancel)
+
+        followed = await follow_when_there(stack, settings, slot, open_door)
+        app, source = await _application(stack, settings, followed, slot, pings, api, key, vault, door)
+        if source is not None:
+            await _begin(source, open_door)
+            stack.push_async_callback(source.close)
+        # What is loaded stays: walking through it again and again would hold up every request for a tenth of a second.
+        gc.collect()
+        gc.freeze()
+        log.info("web.listening", url=settings.base_url, connections=room.bounds.most)
+        door.lead_to(app)
+        stop.started()
+        open_door()
+        await serving[0]
+
+
+async def _begin(source: Source, waits: Callable[[str], None]) -> None:
+    """Begin the source, however long Kafka takes."""
+    while True:
+        try:
+            return await source.begin()
+        except NotStored as error:  # it has gone away again
+            log.warning("kafka.awaited", why=str(error))
+            waits(str(error))
+
+
+async def _application(
+    stack: contextlib.AsyncExitStack,
+    settings: Settings,
+    followed: Followed,
+    slot: str,
+    pings: bool,
+    api: bool,
+    key: str,
+    vault: Vault,
+    door: Door,
+) -> tuple[Any, Source | None]:
+    """What answers, and the source of pings, which has still to begin."""
+    _watch_clocks(stack, followed, "web" if pings else "api", slot)
+    source = _source(settings, followed, slot) if pings else None
+    if source is not None:
+        door.tell(partial(source.refuse, None))
+    clickhouse = ClickHouse(Address.parse(clickhouse_of(settings)))
+    stack.push_async_callback(clickhouse.close)
+    disk = Disk(settings)
+    readiness = _readiness(settings, followed, clickhouse, vault, disk, source)
+    looking = vital(readiness.keep_looking(), name="readiness")
+    stack.callback(looking.cancel)
+    rest = FastAPI(openapi_url=None)
+    if api:
+        rest = create_app(await asyncio.to_thread(_parts, settings, followed, clickhouse, vault, source))
+    clock, clocks = followed.clock, followed.clocks
+    rest.include_router(
+        operations.router(readiness, followed.progress, clocks, followed.bootstrap, clock, disk, settings.instance, key)
+    )
+    if source is None:
+        return rest, None
+    definitions, decisions = followed.definitions, followed.decisions
+    ping_app = PingApp(settings, clock, followed.sink, followed.directory, definitions, decisions, source)
+    measuring = vital(keep_measuring(ping_app, source), name="ping-measures")
+    stack.callback(measuring.cancel)
+    return _dispatch(ping_app, rest), source
+
+
+def _watch_clocks(stack: contextlib.AsyncExitStack, followed: Followed, role: str, slot: str) -> None:
+    """Measure our own clock, and tell what is wrong with anybody's."""
+    clock, progress, clocks = followed.clock, followed.progress, followed.clocks
+    telling = vital(keep_telling(lambda: time_faults(progress, clocks, clock.now())), name="time-watch")
+    stack.callback(telling.cancel)
+    watch = ClockWatch(followed.sink, clock, role, slot)
+    watching = persistent(watch.keep_looking, name="clock-watch")
+    stack.callback(watching.cancel)
+
+
+def _source(settings: Settings, followed: Followed, slot: str) -> Source:
+    after = max(followed.peers.newest_epoch, followed.progress.newest_epoch(slot))
+    return Source(
+        settings,
+        followed.clock,
+        followed.sink,
+        slot,
+        followed.partitions,
+        followed.installation,
+        dues=followed.progress,
+        peers=followed.peers,
+        after=after,
+    )
+
+
+def _parts(
+    settings: Settings, followed: Followed, clickhouse: ClickHouse, vault: Vault, source: Source | None
+) -> Parts:
+    """Blocks while names of settings are resolved: for a thread."""
+    bootstrap, numbers = followed.bootstrap, range(followed.partitions)
+    written = GroupProgress(bootstrap, GROUP, [(TRANSITIONS.name, number) for number in numbers])
+    pings_written = None
+    if settings.history_pings is not None:
+        pings_written = GroupProgress(bootstrap, GROUP, [(PINGS.name, number) for number in numbers])
+    return Parts(
+        settings=settings,
+        clock=followed.clock,
+        partitions=followed.partitions,
+        sink=followed.sink,
+        decisions=followed.decisions,
+        directory=followed.directory,
+        definitions_replica=followed.definitions,
+        states=followed.states,
+        monitor_states=followed.monitor_states,
+        delivery_states=followed.delivery_states,
+        states_replica=followed.running,
+        encrypt=vault.encrypt,
+        decrypt=vault.decrypt,
+        links=confirmation_links(vault),
+        admin_password=_admin_password(settings),
+        guard=guard_of(settings),
+        source=source,
+        history=History(clickhouse, written, pings_written),
+        monitor_history=MonitorHistory(clickhouse, written),
+        delivery_history=DeliveryHistory(clickhouse, followed.partitions, written),
+        page_history=PageHistory(clickhouse),
+        audit_history=AuditHistory(clickhouse, written),
+    )
+
+
+def _readiness(
+    settings: Settings, followed: Followed, clickhouse: ClickHouse, vault: Vault, disk: Disk, source: Source | None
+) -> Readiness:
+    directory = followed.directory
+    return Readiness(
+        settings,
+        followed.bootstrap,
+        followed.partitions,
+        followed.clock,
+        followed.progress,
+        clickhouse,
+        followed.delivery_states,
+        disk,
+        history=(GROUP, astuple(Sources())),
+        prober_groups={region: group_of(region) for region in settings.regions},
+        has_monitors=lambda: directory.has_monitors,
+        clocks=followed.clocks,
+        secrets_fault=lambda: vault.strangers(directory.secrets()),
+        public_fault=lambda: "" if source is None else source.public_fault,
+    )
+
+
+def _room(settings: Settings, refuse: Callable[[], None] | None) -> Room:
+    """Room for as many connections as settings and the limit of open files allow."""
+    allowed = connections(settings.connections + BACKLOG)
+    most = min(settings.connections, max(allowed - BACKLOG, allowed // 2))
+    of_peer = settings.connections_per_peer
+    most_per_peer = max(1, most // 4) if of_peer is None else of_peer or most
+    return Room(BOUNDS._replace(most=most, most_per_peer=most_per_peer), settings.trusted_proxies, refuse)
+
+
+def _admin_password(settings: Settings) -> str | None:
+    if settings.admin_password is not None:
+        return settings.admin_password
+    try:
+        return credentials.load(credentials.path_of(settings)).admin_password
+    except credentials.NoCredentials:
+        return None
+
+
+def _dispatch(ping_app: PingApp, rest: Any) -> Any:
+    async def dispatch(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "http" and is_ping(scope["path"]):
+            await ping_app(scope, receive, send)
+        else:
+            await rest(scope, receive, send)
+
+    return dispatch

@@ -1,0 +1,52 @@
+"""The worker process: every fold, and the sender beside the fold of deliveries."""
+
+import asyncio
+from collections.abc import Mapping
+
+from infra.clocks.watch import ClockWatch
+from infra.egress.own_servers import guard_of
+from infra.egress.resolver import SystemResolver
+from infra.log.sink import Sink
+from infra.process.tasks import persistent
+from infra.secrets.confirmation_links import confirmation_links
+from infra.secrets.secrets import Vault
+from infra.settings.settings import Settings
+from ingest.clock import Clock
+from pingfold.addresses import kafka_of
+from pingfold.folds import FOLDS
+from pingfold.roles.open_files import connections
+from processors.runtime.runner import Follower
+from processors.runtime.worker import run_worker
+from processors.sender.mail import MailClient
+from processors.sender.sender import CEILING, Sender
+from processors.sender.webhooks import WebhookClient
+from schemas.base import encode
+from schemas.deliveries import DeliveryAttempted
+from schemas.topics import DELIVERIES
+
+
+def work(settings: Settings, slot: str) -> None:
+    """Run until SIGTERM or SIGINT."""
+    bootstrap, vault = kafka_of(settings), Vault.open(settings)
+    watching: list[asyncio.Task[None]] = []  # a task that nobody holds may be collected
+
+    def followers() -> Mapping[str, Follower]:
+        sink = Sink(bootstrap)
+        clock = Clock(settings)
+
+        async def report(channel: str, attempted: DeliveryAttempted) -> None:
+            clock.refresh()
+            await sink.put(DELIVERIES, channel, encode(attempted))
+
+        resolver = SystemResolver()
+        client = WebhookClient(guard_of(settings), resolver=resolver)
+        mail = MailClient(settings, resolver, links=confirmation_links(vault))
+        decrypt, ceiling = vault.decrypt, connections(CEILING)
+        sender = Sender(
+            client.post, report, decrypt, mail=mail.send, clock=clock.now, pool=ceiling // 4, ceiling=ceiling
+        )
+        watch = ClockWatch(sink, clock, "worker", f"worker-{slot}")
+        watching.append(persistent(watch.keep_looking, name="clock-watch"))
+        return {"deliveries": sender}
+
+    run_worker(settings, bootstrap, slot, FOLDS, followers)

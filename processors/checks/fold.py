@@ -1,0 +1,223 @@
+"""The fold `checks`: the journal `pings` decides the status of heartbeat checks.
+
+The contract:
+
+- A ping counts at its own time, or at the partition's when that is later. One dated more than 60 s ahead of every clock
+  that the partition has heard of counts when Kafka took it, if a source stamped it, and is refused otherwise. An
+  unknown or removed check takes no ping. A dead letter put back gets its serial and enters history, and moves nothing
+  else.
+- A copy of a ping that has been counted (see `ping_copies`) changes nothing; history is told that it does not count.
+- What a ping does: docs/compatibility/pinging.md, "What a signal does"; see `rules`.
+- A definition takes the place of an older version and moves no status: what follows from it, the clock does.
+- Only ticks move the clock; see `clock`. A plain success neither computes a schedule nor touches the wheel.
+"""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from processors.checks.changes import go_down, go_up, pause, remove, resume
+from processors.checks.clock import CheckClock, check_of, definition_key, time_of
+from processors.checks.notices import failed
+from processors.checks.ping_copies import is_copy, remember
+from processors.checks.rules import LONGEST_DURATION, counts_as, end_run, rules_in, run_limit, start_run
+from processors.fold.audit import command_of, entry
+from processors.fold.contract import SAME, Context, Effect, Refused
+from processors.fold.partition_time import newest, vouched
+from processors.fold.view import View
+from schemas.base import SECOND, Micros
+from schemas.check_states import CheckState, CheckStatesRecord, DefinitionCopy
+from schemas.ids import is_uuid
+from schemas.pings import CheckDefined, CheckPaused, CheckRemoved, CheckResumed, Ping, PingsEvent
+from schemas.ticks import PROGRESS_KEY, Progress, Tick, TimeCorrected
+from schemas.topics import CHECK_STATES, PINGS, TRANSITIONS
+from schemas.transitions import Action, JournalTruncated, PingFolded
+
+AHEAD: Micros = 60 * SECOND
+# The last moment that can be written as a date.
+END_OF_TIME: Micros = 253_402_300_799 * SECOND
+
+
+class Checks:
+    """The fold; see `processors.fold.contract.Fold`."""
+
+    name = "checks"
+    version = 5
+    journal = PINGS
+    states = CHECK_STATES
+    events: msgspec.json.Decoder[PingsEvent] = msgspec.json.Decoder(PingsEvent)
+    records: msgspec.json.Decoder[CheckStatesRecord] = msgspec.json.Decoder(CheckStatesRecord)
+
+    def owner(self, view: View, key: str) -> str:
+        copy = view.get(definition_key(key))
+        return copy.check.project if isinstance(copy, DefinitionCopy) else ""
+
+    def open(self, view: View, partition: int) -> "ChecksPartition":
+        return ChecksPartition(view, partition)
+
+
+class ChecksPartition:
+    def __init__(self, view: View, partition: int) -> None:
+        self._view = view
+        self._clock = CheckClock(view, partition)
+
+    def apply(self, event: PingsEvent, context: Context) -> Sequence[Effect]:
+        if type(event) is Ping:
+            return self._ping(event, context)
+        if type(event) is Tick:
+            return self._tick(event, context)
+        if type(event) is CheckDefined:
+            return self._defined(event, context)
+        if type(event) is CheckRemoved:
+            return self._removed(event, context)
+        if type(event) is TimeCorrected:
+            self._clock.correct(context)
+            return ()
+        assert isinstance(event, CheckPaused | CheckResumed)
+        return self._paused_or_resumed(event, context)
+
+    def truncated(self, event: JournalTruncated) -> Sequence[Effect]:
+        """Runs that were due since then are judged neither way."""
+        return self._clock.truncated(event.since)
+
+    def due(self) -> Micros:
+        return self._clock.due()
+
+    def _ping(self, ping: Ping, context: Context) -> Sequence[Effect]:
+        view, key = self._view, context.key
+        time = time_of(view)
+        said = context.at + progress_of(view).offset if ping.at is None else ping.at
+        at = said
+        if at < time:
+            at = time
+        elif at - time > AHEAD:
+            at = self._not_ahead(ping, at, context)
+        # Any text may be the key of a record from outside: only a check's own id leads to its state.
+        known = view.get(key)
+        if type(known) is not CheckState or (is_copy(ping, known) and not context.retried):
+            return [_folded(PingFolded(thing=key, offset=context.offset, at=at, counted=False))]
+        rules = rules_in(view.packed(definition_key(key)))
+        state = view.edit(CheckState, key)
+        if not context.retried:
+            remember(ping, state)
+        state.pings += 1
+        state.offset = context.offset
+        kind = counts_as(ping, rules, state)
+        duration: Micros | None = None
+        effects: list[Effect] = []
+        if not context.retried:
+            if state.parked is not None:
+                self._clock.unpark(key, state)
+            if state.last_ping is not None and state.last_ping > at:
+                at = state.last_ping  # from two sources, both ahead of the partition's time: the log's order counts
+            if kind == "success" or kind == "fail":
+                duration = end_run(state, ping.rid, at)
+                state.last_exitstatus, state.last_ping = ping.exitstatus, at
+                if kind == "success":
+                    effects = self._success(state, key, at, time)
+                elif state.status != "down":
+                    effects = go_down(state, check_of(view, key), at, time, "fail", failed(ping))
+            elif kind == "start":
+                start_run(state, ping.rid, at)
+                self._clock.look_at(key, at + run_limit(check_of(view, key)))
+        if duration is not None and duration >= LONGEST_DURATION:
+            duration = None
+        if kind != ping.kind or duration is not None or at != said:
+            counted = None if kind == ping.kind else kind
+            folded = PingFolded(thing=key, offset=context.offset, at=at, kind=counted, duration=duration)
+            return [_folded(folded), *effects]
+        return effects
+
+    def _success(self, state: CheckState, key: str, at: Micros, time: Micros) -> list[Effect]:
+        effects: list[Effect] = []
+        if state.status != "up" or state.late or state.unobserved:
+            effects = go_up(state, check_of(self._view, key), at, time)
+            self._clock.look_at(key, time)
+        state.last_success = state.base = at
+        return effects
+
+    def _not_ahead(self, ping: Ping, at: Micros, context: Context) -> Micros:
+        """When a ping counts that may be dated ahead of all clocks that the partition has heard of.
+
+        What a source has told by its tick is not ahead, nor what was past by Kafka's clock. A ping that was
+        acknowledged by a source whose clock is wrong must not be lost for it: it counts when Kafka took it.
+        """
+        progress: Progress = self._view.get(PROGRESS_KEY)
+        told = max(newest(progress), vouched(progress, context.at))
+        if at <= END_OF_TIME and (not progress.time or at <= told + AHEAD):
+            return at
+        if ping.by is not None:
+            return max(progress.time, vouched(progress, context.at))
+        ahead = (at - progress.time) // SECOND
+        raise Refused(f"dated {ahead} s ahead of the partition's time; at most {AHEAD // SECOND} s are accepted")
+
+    def _tick(self, tick: Tick, context: Context) -> Sequence[Effect]:
+        if not 0 < tick.at <= END_OF_TIME or not 0 < tick.now <= END_OF_TIME:
+            raise Refused("a tick must tell a time between the years 1970 and 9999")
+        if not context.retried:
+            return self._clock.tick(tick, context)
+        # A dead letter that told of a parked check: the check is taken up again.
+        state = self._view.get(context.key)
+        if isinstance(state, CheckState) and state.parked is not None:
+            self._clock.unpark(context.key, self._view.edit(CheckState, context.key))
+        return ()
+
+    def _defined(self, event: CheckDefined, context: Context) -> Sequence[Effect]:
+        view, key, check = self._view, context.key, event.check
+        if key != check.id or not is_uuid(key):
+            raise Refused("the key of a definition must be the id of its check")
+        known = view.get(key)
+        if known is None:
+            view.put(key, CheckState(version=check.version, since=self._at(event.at)))
+        elif check.version > known.version:
+            state = view.edit(CheckState, key)
+            state.version = check.version
+            self._clock.unpark(key, state)
+        else:
+            return ()
+        view.put(definition_key(key), DefinitionCopy(check=check))
+        return ()
+
+    def _removed(self, event: CheckRemoved, context: Context) -> Sequence[Effect]:
+        view, key = self._view, context.key
+        if not isinstance(view.get(key), CheckState):
+            return ()
+        state = view.edit(CheckState, key)
+        effects = remove(state, check_of(view, key), self._at(event.at), time_of(view))
+        view.delete(key)
+        view.delete(definition_key(key))
+        return effects
+
+    def _paused_or_resumed(self, event: CheckPaused | CheckResumed, context: Context) -> Sequence[Effect]:
+        view, key = self._view, context.key
+        state = view.get(key)
+        if context.retried or not isinstance(state, CheckState):
+            return ()
+        pausing = isinstance(event, CheckPaused)
+        if (state.status == "paused") is pausing:
+            return ()
+        state = view.edit(CheckState, key)
+        self._clock.unpark(key, state)
+        move, check, at = pause if pausing else resume, check_of(view, key), self._at(event.at)
+        changed = move(state, check, at, time_of(view))
+        command = command_of(event, event.actor, key, at)
+        action: Action = "paused" if pausing else "resumed"
+        name = check.name or check.slug
+        told = entry(command, context, PINGS, action, project=check.project, kind="check", name=name)
+        return [*changed, told]
+
+    def _at(self, at: Micros) -> Micros:
+        """The time at which a decision counts. Its journal may be ahead of this one, whose sources may all be gone."""
+        if at > END_OF_TIME:
+            raise Refused("dated after the year 9999")
+        return max(at, time_of(self._view))
+
+
+def progress_of(view: View) -> Progress:
+    """The partition's own record."""
+    progress: Progress = view.get(PROGRESS_KEY)
+    return progress
+
+
+def _folded(folded: PingFolded) -> Effect:
+    return Effect(TRANSITIONS, folded.thing, folded, SAME)

@@ -1,0 +1,93 @@
+"""What people are told of a check, in words and as the `data` of a notice.
+
+The shape of `data`: docs/compatibility/poppaping.md, "Webhooks". A fold knows no settings, so `monitor.url` is the
+path of the check's page, `/checks/<id>`; whoever renders the body puts the site's URL before it.
+"""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+from processors.checks.rules import late_limit, run_limit
+from processors.fold.telling import iso
+from schemas.base import SECOND, Micros
+from schemas.check_states import CheckState, Run, shown
+from schemas.definitions import Check
+from schemas.pings import Ping
+from schemas.ticks import Gap
+
+# A span in which Pingfold could not be reached; `end` None: it lasts.
+_Span = tuple[Micros, Micros | None]
+# So many spans are named one by one.
+NAMED_GAPS = 3
+
+
+def missed(state: CheckState, check: Check, expected: Micros, deadline: Micros) -> str:
+    """Why a check is down whose ping did not come."""
+    silence = "No ping" if state.last_ping is None else f"No ping for {_span(deadline - state.last_ping)}"
+    return f"{silence} (expected at {iso(expected)}, late limit {_span(late_limit(check))})"
+
+
+def overrun(run: Run, check: Check) -> str:
+    """Why a check is down whose run did not end."""
+    return f"{_run(run)} exceeded its limit of {_span(run_limit(check))} (started at {iso(run.started)})"
+
+
+def failed(ping: Ping) -> str:
+    """Why a check is down that reported a failure."""
+    return f"Exit status {ping.exitstatus}" if ping.exitstatus else "Reported failure"
+
+
+def unjudgeable(state: CheckState, run: Run | None, gaps: Sequence[Gap]) -> str:
+    """What is known of a run that was due, or open, in gaps."""
+    if run is not None:
+        known = f"{_run(run).lower()} started at {iso(run.started)}, no end seen"
+    elif state.last_ping is None:
+        known = "no ping yet"
+    else:
+        known = f"no ping since {iso(state.last_ping)}"
+    spans = _joined(gaps)
+    named = ", ".join(
+        f"from {iso(start)} to {iso(end)}" if end is not None else f"from {iso(start)} on"
+        for start, end in spans[:NAMED_GAPS]
+    )
+    more = f" and {len(spans) - NAMED_GAPS} more times" if len(spans) > NAMED_GAPS else ""
+    return f"{known}; Pingfold could not be reached {named}{more}"
+
+
+def _joined(gaps: Sequence[Gap]) -> list[_Span]:
+    """The spans of gaps, oldest first; those that overlap, or follow each other within the same second, are one."""
+    spans: list[_Span] = []
+    for gap in sorted(gaps, key=lambda gap: gap.start):
+        start, end = spans[-1] if spans else (0, 0)
+        if not spans or (end is not None and end // SECOND < gap.start // SECOND):
+            spans.append((gap.start, gap.end))
+        elif end is not None:
+            spans[-1] = (start, None if gap.end is None else max(end, gap.end))
+    return spans
+
+
+def notice_data(state: CheckState, check: Check, incident: dict[str, Any] | None) -> dict[str, Any]:
+    """The `data` of a notice. One that was not observed is shown as late: nothing is known against it."""
+    status = shown(state)
+    return {
+        "monitor": {
+            "id": check.id,
+            "name": check.name,
+            "url": f"/checks/{check.id}",
+            "kind": "heartbeat",
+            "current_status": "late" if status == "not_observed" else status,
+            "slug": check.slug,
+            "tags": check.tags,
+            "last_ping": None if state.last_ping is None else iso(state.last_ping),
+        },
+        "incident": incident,
+    }
+
+
+def _span(micros: Micros) -> str:
+    return str(timedelta(seconds=micros // SECOND))
+
+
+def _run(run: Run) -> str:
+    return "Run" if run.rid is None else f"Run {run.rid}"

@@ -1,0 +1,1 @@
+"""The fold of deliveries: what is sent to which channel and when, and how it ends. Pure."""

@@ -1,0 +1,104 @@
+"""Requests to confirm an address: which of them are mailed, and what is not sent for want of a confirmation. Pure.
+
+A request is a delivery to a mailbox: it is tried again, ends and is recorded like one to a channel. The limit of a
+mailbox holds over all projects, whatever spelling of its address they know. A request beyond it, or to a mailbox whose
+owner wants no more of them, is recorded and not sent.
+"""
+
+from processors.deliveries.ends import DeliveryEnds, finished
+from processors.fold.contract import Effect, Refused
+from processors.fold.view import View
+from processors.sender.notice_body import render_body
+from schemas.base import Micros
+from schemas.deliveries import (
+    ConfirmationRequested,
+    Delivery,
+    Endpoint,
+    EndpointHealth,
+    Mailbox,
+    MailboxAnswered,
+    delivery_id,
+    delivery_key,
+    endpoint_key,
+    health_key,
+    mailbox_key,
+)
+from schemas.ids import derived_id
+from schemas.recipients import LINK_VALID, MAILBOX_SPAN, MOST_MAILS, mailbox_id
+
+# Of the addresses of a mailbox so many are remembered: no more requests can be pending.
+_MOST_ADDRESSES = 20
+_BLOCKED = "the owner of the address wants no mail from here"
+_TOO_MANY = f"{MOST_MAILS} requests to confirm were mailed to this mailbox within a day"
+NOT_CONFIRMED = "nobody has confirmed an address of the channel"
+
+
+def waits_for_confirmation(endpoint: Endpoint | None) -> bool:
+    """Whether a channel has no address to which mail may be sent."""
+    return endpoint is not None and endpoint.kind == "email" and not endpoint.confirmed
+
+
+class Confirmations:
+    """The mailboxes of one partition."""
+
+    def __init__(self, view: View, ends: DeliveryEnds) -> None:
+        self._view, self._ends = view, ends
+
+    def requested(self, key: str, event: ConfirmationRequested, now: Micros) -> list[Effect]:
+        """Mail a request to confirm, or record why not."""
+        if mailbox_id(event.address) != key:
+            raise Refused("the address is not of the mailbox of the key")
+        mailbox: Mailbox = self._view.get(mailbox_key(key)) or Mailbox()
+        recent = tuple(at for at in mailbox.requested if now - MAILBOX_SPAN < at <= now)
+        delivery = _delivery(key, event, now)
+        if self._view.get(delivery_key(delivery.id)) is not None:
+            return []
+        if mailbox.blocked_at is not None:
+            return [finished(delivery, "removed", 0, now, _BLOCKED)]
+        if len(recent) >= MOST_MAILS:
+            return [finished(delivery, "removed", 0, now, _TOO_MANY)]
+        self._view.put(mailbox_key(key), Mailbox(requested=(*recent, now)))
+        self._view.put(endpoint_key(key), self._endpoint(key, event))
+        self._view.put(health_key(key), EndpointHealth())
+        self._view.put(delivery_key(delivery.id), delivery)
+        return []
+
+    def answered(self, key: str, event: MailboxAnswered, now: Micros) -> list[Effect]:
+        """Remember whether the owner of a mailbox wants requests; those that are pending end if not."""
+        mailbox: Mailbox = self._view.get(mailbox_key(key)) or Mailbox()
+        blocked_at = now if event.blocked else None
+        self._view.put(mailbox_key(key), Mailbox(requested=mailbox.requested, blocked_at=blocked_at))
+        return self._ends.end_all(key, _BLOCKED, now) if event.blocked else []
+
+    def _endpoint(self, key: str, event: ConfirmationRequested) -> Endpoint:
+        """Where the sender finds the addresses: the new one, and those to which requests may be pending."""
+        before: Endpoint | None = self._view.get(endpoint_key(key))
+        known = before.addresses if before is not None else ()
+        addresses = tuple(dict.fromkeys((event.address, *known)))[:_MOST_ADDRESSES]
+        return Endpoint(
+            id=key,
+            project=event.project,
+            url="",
+            notices=(),
+            secret="",
+            site=event.site,
+            kind="email",
+            addresses=addresses,
+        )
+
+
+def _delivery(key: str, event: ConfirmationRequested, now: Micros) -> Delivery:
+    name = derived_id(event.recipient, "confirmation", event.n)
+    data = {
+        "recipient": {"id": event.recipient, "address": event.address, "expires": min(event.expires, now + LINK_VALID)},
+        "project": {"id": event.project, "name": event.name},
+    }
+    return Delivery(
+        id=delivery_id(name, key),
+        event=name,
+        channel=key,
+        notice="recipient.confirmation",
+        body=render_body("recipient.confirmation", event.at, data),
+        first_due=now,
+        to=(event.address,),
+    )

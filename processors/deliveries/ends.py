@@ -1,0 +1,153 @@
+"""How deliveries end that the receiver did not take, and how a channel is given up. Pure.
+
+A delivery ends when it has been due for too long, as the oldest of a channel of which too much is pending, or with its
+channel. Each of the first two is a reason to look whether the channel is to be disabled.
+"""
+
+from processors.deliveries.pending import PendingDeliveries
+from processors.deliveries.retry_policy import (
+    DAY,
+    DISABLE_AFTER,
+    MAX_AGE,
+    MOST_PENDING,
+    MOST_PENDING_SIZE,
+    MOST_UNTRIED,
+    to_be_disabled,
+    too_old_at,
+)
+from processors.fold.contract import SAME, Effect
+from processors.fold.view import View
+from processors.fold.wheel import Wheel
+from schemas.base import Micros
+from schemas.deliveries import Delivery, Endpoint, EndpointHealth, delivery_key, endpoint_key, health_key
+from schemas.requests import ChannelDisabled
+from schemas.topics import PROJECTS, TRANSITIONS
+from schemas.transitions import ChannelTroubled, DeliveryFinished, Outcome
+
+# So many deliveries are ended by age, or as surplus, in one event, so that it fits into a transaction.
+MOST_ENDED = 1_000
+# Why a channel was disabled that its project tells of, and the states do not.
+_NOT_KNOWN = "it was given up before; why is no longer known"
+
+
+class DeliveryEnds:
+    """Of one partition. Each method changes the view and returns the effects of that."""
+
+    def __init__(self, view: View, pending: PendingDeliveries, wheel: Wheel) -> None:
+        self._view, self._pending, self._wheel = view, pending, wheel
+
+    def end_old(self, channel: str, now: Micros, most: int) -> list[Effect]:
+        """End what the receiver has not taken for too long; of a channel that does not fail nothing is too old.
+
+        What is beyond `most` ends at the next tick.
+        """
+        health: EndpointHealth | None = self._view.get(health_key(channel))
+        effects: list[Effect] = []
+        while health is not None and (oldest := self._pending.oldest(channel)) is not None:
+            until = too_old_at(oldest, health.failing_since)
+            if until is None or until > now or len(effects) >= most:
+                self._wheel.set(health_key(channel), now + MAX_AGE if until is None else until)
+                break
+            effects.append(self._exhaust(oldest, now, f"not delivered within {MAX_AGE // DAY} days"))
+        return effects + self._disable_if_dead(channel, now) if effects else []
+
+    def end_surplus(self, channel: str, now: Micros) -> list[Effect]:
+        """End the oldest while too much is pending.
+
+        Where the oldest was tried, that counts as a failure of the channel: it does not keep up.
+        """
+        effects: list[Effect] = []
+        tried = False
+        while len(effects) < MOST_ENDED and (oldest := self._surplus(channel)) is not None:
+            tried |= _reported(oldest) > 0
+            effects.append(self._exhaust(oldest, now, "too many deliveries were pending, and this was the oldest"))
+        if tried:
+            health = self._view.edit(EndpointHealth, health_key(channel))
+            if health.failing_since is None:
+                health.failing_since = now
+        return effects + self._disable_if_dead(channel, now) if effects else []
+
+    def end_all(self, channel: str, detail: str, now: Micros, outcome: Outcome = "removed") -> list[Effect]:
+        """End every pending delivery of a channel, in the order of their keys."""
+        effects: list[Effect] = []
+        for key in sorted(self._pending.of(channel)):
+            delivery: Delivery = self._view.get(key)
+            self._view.delete(key)
+            effects.append(finished(delivery, outcome, _reported(delivery), now, detail))
+        return effects
+
+    def disable(self, channel: str, detail: str, now: Micros) -> list[Effect]:
+        """Give the channel up, and what is pending with it."""
+        health = self._view.edit(EndpointHealth, health_key(channel))
+        health.disabled, health.disabled_at, health.disabled_because = True, now, detail
+        ended = self.end_all(channel, f"the channel was disabled: {detail}", now)
+        return [troubled(channel, health, detail, now), *self._tell_project(channel, health, detail, now), *ended]
+
+    def stay_disabled(self, channel: str, since: Micros, now: Micros) -> list[Effect]:
+        """The channel was given up before, which its project knows, and the states may not: nothing is sent to it."""
+        known: EndpointHealth | None = self._view.get(health_key(channel))
+        if known is None or not known.disabled:
+            health = EndpointHealth(disabled=True, disabled_at=since, disabled_because=_NOT_KNOWN)
+            self._view.put(health_key(channel), health)
+        return self.end_all(channel, "the channel is disabled", now)
+
+    def _tell_project(self, channel: str, health: EndpointHealth, detail: str, now: Micros) -> list[Effect]:
+        """Other channels may stand in other partitions; the fold of projects knows them."""
+        endpoint: Endpoint | None = self._view.get(endpoint_key(channel))
+        if endpoint is None:
+            return []
+        event = ChannelDisabled(channel=channel, at=now, because=detail, failures=health.failures)
+        return [Effect(PROJECTS, endpoint.project, event)]
+
+    def _surplus(self, channel: str) -> Delivery | None:
+        """The oldest delivery of a channel, if that is to end because too much is pending."""
+        count = len(self._pending.of(channel))
+        if count <= MOST_PENDING and self._pending.size(channel) <= MOST_PENDING_SIZE:
+            return None
+        oldest = self._pending.oldest(channel)
+        assert oldest is not None
+        health: EndpointHealth = self._view.get(health_key(channel))
+        fails = health.failing_since is not None or _reported(oldest) > 0
+        too_many = count > (MOST_PENDING if fails else MOST_UNTRIED)
+        return oldest if too_many or self._pending.size(channel) > MOST_PENDING_SIZE else None
+
+    def _exhaust(self, delivery: Delivery, now: Micros, why: str) -> Effect:
+        self._view.delete(delivery_key(delivery.id))
+        detail = f"{why}; last: {delivery.error}" if delivery.error else why
+        return finished(delivery, "exhausted", _reported(delivery), now, detail)
+
+    def _disable_if_dead(self, channel: str, now: Micros) -> list[Effect]:
+        """A delivery has just ended without success: give the channel up if none has succeeded for days."""
+        health: EndpointHealth = self._view.get(health_key(channel))
+        if not to_be_disabled(health.failing_since, now):
+            return []
+        return self.disable(channel, f"nothing delivered for {DISABLE_AFTER // DAY} days", now)
+
+
+def _reported(delivery: Delivery) -> int:
+    """How many attempts were reported."""
+    return delivery.attempt - (delivery.due is None)
+
+
+def finished(delivery: Delivery, outcome: Outcome, attempts: int, now: Micros, detail: str = "") -> Effect:
+    """A delivery has ended: its outcome, and what is needed to send it again."""
+    value = DeliveryFinished(
+        id=delivery.id,
+        channel=delivery.channel,
+        notice=delivery.notice,
+        outcome=outcome,
+        attempts=attempts,
+        at=now,
+        detail=detail,
+        event=delivery.event,
+        body=delivery.body,
+        began=delivery.first_due,
+        replay=delivery.replay,
+    )
+    return Effect(TRANSITIONS, delivery.channel, value, SAME)
+
+
+def troubled(channel: str, health: EndpointHealth, detail: str, now: Micros) -> Effect:
+    """The channel's failures are worth a warning, or it was disabled."""
+    value = ChannelTroubled(channel=channel, at=now, failures=health.failures, disabled=health.disabled, detail=detail)
+    return Effect(TRANSITIONS, channel, value, SAME)

@@ -1,0 +1,323 @@
+"""The `deliveries` fold: what is to be sent to which channel and when, and how each delivery ends. Pure.
+
+A delivery is one event for one channel, by webhook or by mail: the fold knows no difference. Its body is rendered once,
+when it is requested, and kept as text: every attempt sends the same bytes, or the mail that is made of them. Its newest
+attempt is outstanding (`due` None: the sender owes it) or waits for a tick to pass `due`. A report counts only for the
+attempt that is outstanding: doubles, and reports of workers that woke up late, change nothing. Each delivery ends in
+exactly one `DeliveryFinished`: delivered, exhausted, gone (410), removed (its channel was removed or disabled, or was
+so when it was requested) or unconfirmed (no owner of an address of the channel has confirmed that mail may be sent
+there); the figures are in `retry_policy`. Exhausted is one that ran out of attempts; one that has been due for days
+during which nothing was delivered, whether its attempts were made or it waited behind others; and the oldest of a
+channel of which too much is pending. So what is pending is bounded, in number and by age, whatever a receiver does.
+Each of them is a reason to look whether the channel is to be disabled. `confirmations` has the requests to confirm.
+
+`data` goes into the body as the fold that asked for it made it, but for `monitor.url`: where that is the path of a page
+of ours (`/...`), the channel's `site` comes before it. No fold may know a setting; a definition may carry one.
+
+What is finished leaves the states; its `DeliveryFinished` holds the body for history. A replay brings event and body
+back, and becomes a delivery with the same id under a name of its own (`replay`), which its reports must tell, too. Of
+one that is pending it makes the next attempt due at once.
+
+A channel that is defined again starts afresh: enabled, no failures; its pending deliveries go to the new address. It
+goes on as it was when only its secrets changed. One that is known to have been disabled, when its deliveries had lost
+that, stays so, and nobody is told a second time. Of dead letters put back only requests and replays count, since they
+can still be served; definitions and reports are out of date.
+"""
+
+from collections.abc import Iterable
+from functools import cached_property
+from typing import Any
+
+import msgspec
+
+from processors.deliveries.audit import asked_for
+from processors.deliveries.confirmations import NOT_CONFIRMED, Confirmations, waits_for_confirmation
+from processors.deliveries.ends import MOST_ENDED, DeliveryEnds, finished, troubled
+from processors.deliveries.pending import PendingDeliveries
+from processors.deliveries.retry_policy import (
+    DAY,
+    DISABLE_AFTER,
+    MAX_AGE,
+    WARNINGS,
+    delivered,
+    gone,
+    retry_delay,
+    to_be_disabled,
+)
+from processors.fold.contract import Context, Effect, Partition, Refused
+from processors.fold.partition_time import fold_plain_tick, vouched
+from processors.fold.time_correction import correct_deliveries, correct_time
+from processors.fold.view import View
+from processors.fold.wheel import Wheel
+from processors.sender.notice_body import BODY_LIMIT, render_body
+from schemas.base import SECOND, Micros
+from schemas.definitions import TO_EVERY_CHANNEL
+from schemas.deliveries import (
+    HEALTH,
+    ConfirmationRequested,
+    DeliveriesEvent,
+    Delivery,
+    DeliveryAttempted,
+    DeliveryReplayed,
+    DeliveryRequested,
+    DeliveryStatesRecord,
+    Endpoint,
+    EndpointDefined,
+    EndpointHealth,
+    EndpointRemoved,
+    MailboxAnswered,
+    delivery_id,
+    delivery_key,
+    endpoint_key,
+    event_id,
+    health_key,
+)
+from schemas.ticks import PROGRESS_KEY, Progress, Tick, TimeCorrected
+from schemas.topics import DELIVERIES, DELIVERY_STATES, Topic
+from schemas.transitions import JournalTruncated
+
+# Reports come from clocks of other machines: one that is further ahead of the ticks than this counts at this much.
+_AHEAD: Micros = 60 * SECOND
+# The last moment that can be written as a date of four digits; beyond it nothing is a time.
+_LAST_MOMENT: Micros = 253_402_300_799 * SECOND
+_DETAIL = 200
+
+
+class DeliveriesFold:
+    """Plugs the fold into the runtime."""
+
+    name = "deliveries"
+    version = 6
+    journal: Topic = DELIVERIES
+    states: Topic = DELIVERY_STATES
+
+    @cached_property
+    def events(self) -> msgspec.json.Decoder[Any]:
+        return msgspec.json.Decoder(DeliveriesEvent)
+
+    @cached_property
+    def records(self) -> msgspec.json.Decoder[Any]:
+        return msgspec.json.Decoder(DeliveryStatesRecord)
+
+    def owner(self, view: View, key: str) -> str:
+        endpoint = view.get(endpoint_key(key))
+        return endpoint.project if isinstance(endpoint, Endpoint) else ""
+
+    def open(self, view: View, partition: int) -> Partition:
+        """Begin work on a partition."""
+        return _Deliveries(view)
+
+
+class _Deliveries:
+    """One partition. Beside the view: an index of what is pending, and a wheel of what waits or may be too old.
+
+    Delivery records are only ever put and deleted, never edited, so the listener sees every change and every undo.
+    """
+
+    def __init__(self, view: View) -> None:
+        self._view = view
+        self._pending = PendingDeliveries(view)
+        self._wheel = Wheel(self._is_there)
+        self._ends = DeliveryEnds(view, self._pending, self._wheel)
+        self._confirmations = Confirmations(view, self._ends)
+        for key, record in view.items():
+            self._follow(key, None, record)
+        view.listeners.append(self._follow)
+
+    def _is_there(self, key: str) -> bool:
+        kind, _, channel = key.partition("/")
+        return channel in self._pending if kind == HEALTH else self._view.get(key) is not None
+
+    def _follow(self, key: str, old: msgspec.Struct | None, new: msgspec.Struct | None) -> None:
+        """The wheel has each delivery that waits, and by the key of its counters each channel, for the oldest of it."""
+        if isinstance(new, Delivery) or isinstance(old, Delivery):
+            self._pending.follow(key, old, new)
+        if isinstance(new, Delivery):
+            self._wheel.set(health_key(new.channel), new.first_due + MAX_AGE)
+            if new.due is not None:
+                self._wheel.set(key, new.due)
+
+    def apply(self, event: Any, context: Context) -> Iterable[Effect]:
+        """Fold one event. The key of every event but a tick is the channel."""
+        channel = context.key
+        if isinstance(event, TimeCorrected):
+            before = self._progress.time
+            if (time := correct_time(self._view, context)) is not None:
+                correct_deliveries(self._view, before, time)
+            return ()
+        if not 0 <= (event.now if isinstance(event, Tick) else event.at) <= _LAST_MOMENT:
+            raise Refused("its time is not a time")
+        if isinstance(event, Tick):
+            return self._tick(event, context)
+        if not channel:
+            raise Refused("the key, a channel id, is missing")
+        if context.retried and not isinstance(event, DeliveryRequested | DeliveryReplayed):
+            return ()
+        if isinstance(event, DeliveryAttempted):
+            return self._attempted(channel, event, context)
+        if isinstance(event, DeliveryRequested):
+            return self._requested(channel, event, context)
+        if isinstance(event, DeliveryReplayed):
+            return self._replayed(channel, event, context)
+        if isinstance(event, EndpointDefined):
+            if event.endpoint.id != channel:
+                raise Refused("the endpoint is not the one of the key")
+            self._view.put(endpoint_key(channel), event.endpoint)
+            if event.disabled_at is not None:
+                return self._ends.stay_disabled(channel, event.disabled_at, self._moment(event.at, context))
+            if not event.secret_only or self._view.get(health_key(channel)) is None:
+                self._view.put(health_key(channel), EndpointHealth())
+            if not waits_for_confirmation(event.endpoint):
+                return ()
+            return self._ends.end_all(channel, NOT_CONFIRMED, self._moment(event.at, context), "unconfirmed")
+        if isinstance(event, ConfirmationRequested):
+            return self._confirmations.requested(channel, event, self._moment(event.at, context))
+        if isinstance(event, MailboxAnswered):
+            return self._confirmations.answered(channel, event, self._moment(event.at, context))
+        assert isinstance(event, EndpointRemoved)
+        self._view.delete(endpoint_key(channel))
+        self._view.delete(health_key(channel))
+        return self._ends.end_all(channel, "the channel was removed", self._moment(event.at, context))
+
+    def truncated(self, event: JournalTruncated) -> Iterable[Effect]:
+        """What is pending is sent; what was reported and is lost may be sent once more, under the same id."""
+        return ()
+
+    def due(self) -> Micros:
+        return self._wheel.earliest()
+
+    @property
+    def _progress(self) -> Progress:
+        progress: Progress = self._view.get(PROGRESS_KEY)
+        return progress
+
+    def _moment(self, at: Micros, context: Context) -> Micros:
+        """The time at which an event counts: never before the partition's time, nor far ahead of what is known."""
+        progress = self._progress
+        latest = vouched(progress, context.at) + _AHEAD
+        return min(max(at, progress.time), latest) if progress.time else at
+
+    def _tick(self, tick: Tick, context: Context) -> list[Effect]:
+        progress = fold_plain_tick(self._progress, tick, context.at)
+        self._view.put(PROGRESS_KEY, progress)
+        # The session undoes a tick that fails in the view; the wheel must not lose what it gave.
+        with self._wheel.taking(progress.time) as due:
+            return self._expire(due, progress.time)
+
+    def _expire(self, due: list[str], now: Micros) -> list[Effect]:
+        # In this order, whatever the wheel had: what has become too old is not tried again.
+        effects: list[Effect] = []
+        for key in sorted(key for key in due if key.startswith(f"{HEALTH}/")):
+            effects += self._ends.end_old(key.partition("/")[2], now, MOST_ENDED - len(effects))
+        for key in due:
+            record = self._view.get(key)
+            # The wheel may be behind the view, never ahead: what it names is looked at again.
+            if isinstance(record, Delivery) and record.due is not None:
+                if record.due <= now:
+                    self._try_again(record)
+                else:
+                    self._wheel.set(key, record.due)
+        return effects
+
+    def _requested(self, channel: str, event: DeliveryRequested, context: Context) -> list[Effect]:
+        endpoint: Endpoint | None = self._view.get(endpoint_key(channel))
+        now = self._moment(event.at, context)
+        effects: list[Effect] = []
+        for notice in dict.fromkeys(event.notices):
+            if endpoint is not None and notice not in endpoint.notices and notice not in TO_EVERY_CHANNEL:
+                continue
+            name = event_id(event.transition, notice)
+            delivery = Delivery(
+                id=delivery_id(name, channel),
+                event=name,
+                channel=channel,
+                notice=notice,
+                body="" if endpoint is None else render_body(notice, event.at, event.data, endpoint.site),
+                first_due=now,
+            )
+            if self._view.get(delivery_key(delivery.id)) is None:
+                effects += self._begin(delivery, now)
+                if event.actor is not None:  # a fold names nobody
+                    effects += asked_for(self._view, event, "tested", delivery, now, context)
+        return effects
+
+    def _replayed(self, channel: str, event: DeliveryReplayed, context: Context) -> list[Effect]:
+        now = self._moment(event.at, context)
+        pending = self._view.get(delivery_key(delivery_id(event.event, channel)))
+        if isinstance(pending, Delivery):
+            if pending.due is None:
+                return []
+            self._try_again(pending)
+            return asked_for(self._view, event, "replayed", pending, now, context)
+        delivery = Delivery(
+            id=delivery_id(event.event, channel),
+            event=event.event,
+            channel=channel,
+            notice=event.notice,
+            body=event.body,
+            first_due=now,
+            replay=event.replay,
+        )
+        begun = self._begin(delivery, now)
+        return [*begun, *asked_for(self._view, event, "replayed", delivery, now, context)]
+
+    def _begin(self, delivery: Delivery, now: Micros) -> list[Effect]:
+        """Its first attempt is due, or there is nobody to send it to."""
+        if len(delivery.body.encode()) > BODY_LIMIT:
+            raise Refused(f"the body is larger than {BODY_LIMIT} bytes")
+        health: EndpointHealth | None = self._view.get(health_key(delivery.channel))
+        if health is None or health.disabled:
+            detail = "the channel does not exist" if health is None else "the channel is disabled"
+            return [finished(delivery, "removed", 0, now, detail)]
+        if waits_for_confirmation(self._view.get(endpoint_key(delivery.channel))):
+            return [finished(delivery, "unconfirmed", 0, now, NOT_CONFIRMED)]
+        self._view.put(delivery_key(delivery.id), delivery)
+        return self._ends.end_surplus(delivery.channel, now)
+
+    def _try_again(self, waiting: Delivery) -> None:
+        self._view.put(
+            delivery_key(waiting.id), msgspec.structs.replace(waiting, attempt=waiting.attempt + 1, due=None)
+        )
+
+    def _attempted(self, channel: str, event: DeliveryAttempted, context: Context) -> list[Effect]:
+        key = delivery_key(event.delivery)
+        delivery = self._view.get(key)
+        if not isinstance(delivery, Delivery) or delivery.due is not None:
+            return []
+        if (delivery.replay, delivery.attempt) != (event.replay, event.attempt):
+            return []
+        if delivery.channel != channel:
+            raise Refused("the delivery is not of the channel of the key")
+        now = self._moment(event.at, context)
+        health = self._view.edit(EndpointHealth, health_key(channel))
+        if delivered(event):
+            health.failures, health.failing_since, health.last_success = 0, None, now
+            self._view.delete(key)
+            return [finished(delivery, "delivered", event.attempt, now, event.error[:_DETAIL])]
+
+        # A mail server that took it for some of the recipients refused the others with an error, not with a status.
+        detail = f"HTTP {event.status}" if event.status and not event.again else event.error[:_DETAIL]
+        if health.failing_since is None:
+            health.failing_since = now
+        health.failures += 1
+        effects: list[Effect] = []
+        if gone(event):
+            self._view.delete(key)
+            effects.append(finished(delivery, "gone", event.attempt, now, detail))
+            effects += self._ends.disable(channel, "answered 410 Gone", now)
+            return effects
+        delay = retry_delay(event)
+        if delay is not None:
+            to = event.again or delivery.to
+            self._view.put(key, msgspec.structs.replace(delivery, due=now + delay, error=detail, to=to))
+        else:
+            self._view.delete(key)
+            effects.append(finished(delivery, "exhausted", event.attempt, now, detail))
+            if to_be_disabled(health.failing_since, now):
+                effects += self._ends.disable(
+                    channel, f"nothing delivered for {DISABLE_AFTER // DAY} days; last: {detail}", now
+                )
+                return effects
+        if health.failures in WARNINGS:
+            effects.append(troubled(channel, health, detail, now))
+        return effects

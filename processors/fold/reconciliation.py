@@ -1,0 +1,190 @@
+"""What a journal should have told a partition and did not, because the journal lost its end: found by comparison. Pure.
+
+Effects of one fold are events in the journal of another. When that journal loses its end before they are folded (a
+power cut, a restored copy), the fold that made them has moved on and never sends them again. So whoever takes over the
+partition of a truncated journal compares its states with what the others know:
+
+- with the definitions: those that the states do not have, or have in an older version, are defined now; what the states
+  have and no definition stands for is removed now;
+- with the changes told in `transitions` since the newest record that was folded: deliveries of them that are neither
+  pending nor finished are requested now.
+
+The events that come of it are those that were lost, and folding one that was not lost changes nothing: a definition
+that is known changes nothing, a delivery has the same id.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
+from typing import NamedTuple
+
+import msgspec
+
+from processors.checks.changes import request_again as check_request
+from processors.fold.view import View
+from processors.monitors.changes import request_again as monitor_request
+from processors.monitors.maintenance import maintenance_key
+from processors.projects.channels import endpoint_of
+from schemas.base import Micros
+from schemas.check_states import CheckState
+from schemas.definitions import Channel, Check, Notice, Project
+from schemas.deliveries import (
+    DeliveryRequested,
+    Endpoint,
+    EndpointDefined,
+    EndpointHealth,
+    EndpointRemoved,
+    delivery_id,
+    delivery_key,
+    endpoint_key,
+    event_id,
+    health_key,
+    mailbox_key,
+)
+from schemas.maintenance import Maintenance, is_over
+from schemas.monitor_states import MaintenanceCopy, MonitorState
+from schemas.monitors import Monitor
+from schemas.pings import CheckDefined, CheckRemoved
+from schemas.probes import MaintenanceDefined, MaintenanceRemoved, MonitorDefined, MonitorRemoved
+from schemas.ticks import PROGRESS_KEY
+from schemas.transitions import StatusChanged
+
+# An event and its key.
+Missed = tuple[str, msgspec.Struct]
+
+
+class Defined(NamedTuple):
+    """What `definitions` says, by id: all projects and windows of maintenance; of the others those of one partition.
+
+    complete: every request was folded when it was read, so that what does not stand here does not exist.
+    """
+
+    checks: Mapping[str, Check] = {}
+    monitors: Mapping[str, Monitor] = {}
+    channels: Mapping[str, Channel] = {}
+    projects: Mapping[str, Project] = {}
+    windows: Mapping[str, Maintenance] = {}
+    complete: bool = True
+
+
+class Thing(NamedTuple):
+    """A check or a monitor: its running state and its definition."""
+
+    state: CheckState | MonitorState
+    definition: Check | Monitor
+
+
+def missed_by_checks(view: View, defined: Defined) -> Iterator[Missed]:
+    """What `pings` should have told of the checks of a partition."""
+    for id, check in sorted(defined.checks.items()):
+        state = view.get(id)
+        if not isinstance(state, CheckState) or state.version < check.version:
+            yield id, CheckDefined(at=check.created, check=check)
+    yield from _removed(view, CheckState, defined.checks, defined, CheckRemoved(at=_time(view)))
+
+
+def missed_by_monitors(view: View, defined: Defined) -> Iterator[Missed]:
+    """What `probe-results` should have told of the monitors of a partition, and of windows of maintenance."""
+    time = _time(view)
+    for id, window in sorted(defined.windows.items()):
+        copy = view.get(maintenance_key(id))
+        known = isinstance(copy, MaintenanceCopy) and copy.maintenance.version >= window.version
+        if not known and not is_over(window.window, time):
+            yield id, MaintenanceDefined(at=window.revised, maintenance=window)
+    for id, monitor in sorted(defined.monitors.items()):
+        state = view.get(id)
+        if not isinstance(state, MonitorState) or state.version < monitor.version:
+            yield id, MonitorDefined(at=monitor.revised, monitor=monitor)
+    yield from _removed(view, MonitorState, defined.monitors, defined, MonitorRemoved(at=time))
+    if defined.complete:
+        copies = [record.maintenance.id for _, record in view.items() if isinstance(record, MaintenanceCopy)]
+        yield from ((id, MaintenanceRemoved(at=time, id=id)) for id in sorted(copies) if id not in defined.windows)
+
+
+def missed_by_deliveries(view: View, defined: Defined) -> Iterator[Missed]:
+    """What `deliveries` should have told of the channels of a partition."""
+    for id, channel in sorted(defined.channels.items()):
+        project = defined.projects.get(channel.project)
+        if project is None:
+            continue
+        endpoint = endpoint_of(channel, project)
+        if view.get(endpoint_key(id)) != endpoint or (defined.complete and _differs(view.get(health_key(id)), channel)):
+            yield id, EndpointDefined(at=channel.created, endpoint=endpoint, disabled_at=channel.disabled_at)
+    if defined.complete:
+        # Those of mailboxes that were asked for a confirmation have no definition.
+        endpoints = (record for _, record in view.items() if isinstance(record, Endpoint))
+        known = [endpoint.id for endpoint in endpoints if view.get(mailbox_key(endpoint.id)) is None]
+        gone = EndpointRemoved(at=_time(view))
+        yield from ((id, gone) for id in sorted(known) if id not in defined.channels)
+
+
+def _differs(health: EndpointHealth | None, channel: Channel) -> bool:
+    """Whether the states tell otherwise than the definition whether the channel was given up.
+
+    It counts: what gives a channel up is told to its project, and a change that enables it again comes from there. Not
+    where something has been delivered since.
+    """
+    if health is None or health.disabled == (channel.disabled_at is not None):
+        return False
+    return health.disabled or (health.last_success or 0) <= (channel.disabled_at or 0)
+
+
+def missed_requests(
+    view: View,
+    channels: Mapping[str, Channel],
+    changes: Iterable[StatusChanged],
+    things: Mapping[str, Thing],
+    finished: AbstractSet[str],
+) -> Iterator[Missed]:
+    """The requests for deliveries about `changes` that these channels should have had, as far as they are not there.
+
+    finished: ids of deliveries that have ended. Notices that are held back at first (of monitors that depend on others,
+    and of those not observed) are not among them: whether they were due cannot be told from a change.
+    """
+    changes = sorted(changes, key=lambda change: (change.at, change.thing, change.n))
+    causes = {change.incident: change.detail for change in changes if change.now == "down"}
+    for change in changes:
+        thing = things.get(change.thing)
+        if thing is None:
+            continue
+        state, definition = thing
+        if change.n > state.changes:  # its fold has lost it, too, and folds it again
+            continue
+        cause = causes.get(change.incident, "")
+        if isinstance(state, CheckState):
+            assert isinstance(definition, Check)
+            request = check_request(change, cause, state, definition)
+        else:
+            assert isinstance(definition, Monitor)
+            request = monitor_request(change, cause, state, definition)
+        if request is None:
+            continue
+        for id in definition.channels:
+            channel = channels.get(id)
+            if channel is None or channel.created > change.detected_at:  # another partition's, or not there then
+                continue
+            if notices := _unsent(view, channel, request, finished):
+                yield id, msgspec.structs.replace(request, notices=notices)
+
+
+def _unsent(view: View, channel: Channel, request: DeliveryRequested, finished: AbstractSet[str]) -> tuple[Notice, ...]:
+    """Of the notices that the channel takes, those whose deliveries are neither pending nor finished."""
+
+    def is_there(notice: Notice) -> bool:
+        id = delivery_id(event_id(request.transition, notice), channel.id)
+        return id in finished or view.get(delivery_key(id)) is not None
+
+    return tuple(notice for notice in request.notices if notice in channel.notices and not is_there(notice))
+
+
+def _removed(
+    view: View, kind: type[msgspec.Struct], known: Mapping[str, object], defined: Defined, removed: msgspec.Struct
+) -> Iterator[Missed]:
+    """The things of a kind that no definition stands for, if that is certain."""
+    if defined.complete:
+        there = [key for key, record in view.items() if isinstance(record, kind)]
+        yield from ((key, removed) for key in sorted(there) if key not in known)
+
+
+def _time(view: View) -> Micros:
+    time: Micros = view.get(PROGRESS_KEY).time
+    return time

@@ -1,0 +1,147 @@
+"""How a fold tells that a thing's shown status changed: one `StatusChanged`, and a request to each channel that hears.
+
+Every change has an id from the thing's own counter. Spans never overlap: a change is not dated before the span that it
+ends began. An incident is the down span: going down opens it, and only what ends the span closes it. Generic over the
+kind of thing: a fold says what its thing shows and what a notice is to hold.
+"""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, NamedTuple, Protocol
+
+from processors.fold.contract import SAME, Effect
+from schemas.base import SECOND, Micros
+from schemas.definitions import Notice
+from schemas.deliveries import DeliveryRequested
+from schemas.ids import derived_id
+from schemas.topics import DELIVERIES, TRANSITIONS
+from schemas.transitions import Reason, Shown, StatusChanged
+
+DOWN: tuple[Notice, ...] = ("monitor.down", "incident.created")
+RECOVERED: tuple[Notice, ...] = ("monitor.recovered", "incident.resolved")
+NOT_OBSERVED: tuple[Notice, ...] = ("monitor.not_observed",)
+
+
+class Told(NamedTuple):
+    """The thing of which is told: its id, its project, and the channels that hear of it."""
+
+    thing: str
+    project: str
+    channels: tuple[str, ...]
+
+
+class Changing(Protocol):
+    """What the states of things that change have in common. A caller's own copy, never one that stands in a view."""
+
+    changes: int
+    since: Micros
+    incident: str | None
+    down_since: Micros | None
+    cause: str
+
+
+class Teller:
+    """Writes down one change of a state: made before the state is moved, used after.
+
+    at: when the thing became what it is now; time: the partition's time, when the fold saw it.
+    """
+
+    def __init__(self, state: Changing, told: Told, was: Shown, at: Micros, time: Micros) -> None:
+        self.told, self.was = told, was
+        self.since = state.since
+        self.at = max(at, state.since)
+        self.detected_at = max(time, self.at)
+        self.incident, self._began, self._cause = state.incident, state.down_since, state.cause
+        self.n = state.changes + 1
+        state.changes, state.since = self.n, self.at
+
+    def open_incident(self, state: Changing, cause: str) -> dict[str, Any]:
+        """Open the incident of the down span that begins; what a notice says of it."""
+        self.incident = state.incident = derived_id(self.told.thing, "incident", self.n)
+        state.down_since, state.cause = self.at, cause
+        return incident_data(state.incident, self.at, None, cause)
+
+    def resolved_incident(self) -> dict[str, Any] | None:
+        """What a notice says of the incident that ends with this change; None when there is none."""
+        if self.incident is None or self._began is None:
+            return None
+        return incident_data(self.incident, self._began, self.at, self._cause)
+
+    def tell(
+        self,
+        now: Shown,
+        reason: Reason,
+        detail: str = "",
+        notices: tuple[Notice, ...] = (),
+        data: Callable[[], dict[str, Any]] = dict,
+    ) -> list[Effect]:
+        """The change, and for each channel the request to send `notices` about `data`, made only if it is needed."""
+        thing, project, channels = self.told
+        change = StatusChanged(
+            id=_change_id(self.told, self.n),
+            n=self.n,
+            thing=thing,
+            project=project,
+            at=self.at,
+            detected_at=self.detected_at,
+            since=self.since,
+            was=self.was,
+            now=now,
+            reason=reason,
+            incident=self.incident,
+            detail=detail,
+        )
+        effects = [Effect(TRANSITIONS, thing, change, SAME)]
+        if notices and channels:
+            effects += notify(self.told, self.n, self.at, notices, data())
+        return effects
+
+
+def notify(told: Told, n: int, at: Micros, notices: tuple[Notice, ...], data: dict[str, Any]) -> list[Effect]:
+    """The requests to send `notices` about `data`, of the thing's change `n`, which was at `at`."""
+    request = DeliveryRequested(transition=_change_id(told, n), at=at, notices=notices, data=data)
+    return [Effect(DELIVERIES, channel, request) for channel in told.channels]
+
+
+def _change_id(told: Told, n: int) -> str:
+    return derived_id(told.thing, "change", n)
+
+
+def settle(state: Changing) -> None:
+    """The incident, if there was one, is over."""
+    state.incident, state.down_since, state.cause = None, None, ""
+
+
+def iso(at: Micros) -> str:
+    """`2025-02-21T14:32:00+00:00`."""
+    return datetime.fromtimestamp(at // SECOND, UTC).isoformat()
+
+
+def incident_data(id: str, started: Micros, resolved: Micros | None, cause: str) -> dict[str, Any]:
+    """What a notice says of an incident (docs/compatibility/poppaping.md, "Webhooks")."""
+    return {
+        "id": id,
+        "started_at": iso(started),
+        "resolved_at": None if resolved is None else iso(resolved),
+        "cause": cause,
+        "status": "open" if resolved is None else "resolved",
+    }
+
+
+def incident_again(change: StatusChanged, cause: str) -> dict[str, Any] | None:
+    """What a notice said of the incident that a change began or ended; None when it did neither, or told nobody.
+
+    `cause`: of the incident, where the change ended it.
+    """
+    if change.incident is None:
+        return None
+    if change.now == "down":
+        return incident_data(change.incident, change.at, None, change.detail)
+    if change.was == "down" and change.now == "up":
+        return incident_data(change.incident, change.since, change.at, cause)
+    return None
+
+
+def notices_of(change: StatusChanged) -> tuple[Notice, ...]:
+    """The notices of a change that began or ended an incident."""
+    return DOWN if change.now == "down" else RECOVERED

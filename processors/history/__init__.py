@@ -1,0 +1,1 @@
+"""Writes history from Kafka into ClickHouse, and keeps its roll-ups."""

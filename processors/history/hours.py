@@ -1,0 +1,76 @@
+"""Keeps the roll-ups of history: pings by hour, results of probes by hour and day."""
+
+import threading
+import time
+
+import structlog
+from prometheus_client import Counter
+
+from infra.clickhouse.client import Address, connect
+from infra.process.liveness import LIVENESS
+from processors.history.ping_hours import PING_HOURS
+from processors.history.probe_hours import PROBE_HOURS
+from processors.history.roll_ups import RollUp, roll_up
+
+log = structlog.get_logger(__name__)
+
+_KINDS = (PING_HOURS, PROBE_HOURS)
+
+_EVERY_SECONDS = 60.0
+# An hour is read again each time: where there is much to read, do so less often.
+_DUTY = 0.1
+_LONGEST = 600.0
+_TURN_SECONDS = 1.0
+
+_ROLL_UPS = Counter("pingfold_history_rollups_total", "Roll-ups of one kind of row, by how they ended.", ["outcome"])
+
+
+class HourKeeper:
+    """Rolls up what is new about every minute, in a thread and on a connection of its own."""
+
+    def __init__(self, address: Address) -> None:
+        self._address = address
+        self._news = threading.Event()
+        self._news.set()  # the process before may have left something
+        self._stop = threading.Event()
+        # One query may well take as long as ClickHouse lets it.
+        self._activity = LIVENESS.activity("roll-ups", needs=("clickhouse",), limit=2 * _LONGEST)
+        self._thread = threading.Thread(target=self._work, name="history-hours", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def close(self) -> None:
+        """Ask it to end. A roll-up under way may be cut off; the next process makes it up."""
+        self._stop.set()
+
+    def tell(self) -> None:
+        """There are new rows."""
+        self._news.set()
+
+    def _work(self) -> None:
+        due = time.monotonic() + _EVERY_SECONDS
+        while not self._stop.wait(_TURN_SECONDS):
+            self._activity.beat()
+            if time.monotonic() < due or not self._news.is_set():
+                continue
+            self._news.clear()
+            began = time.monotonic()
+            for kind in _KINDS:
+                self._roll_up(kind)
+            due = time.monotonic() + max(_EVERY_SECONDS, (time.monotonic() - began) / _DUTY)
+        LIVENESS.end(self._activity)
+
+    def _roll_up(self, kind: RollUp) -> None:
+        try:
+            client = connect(self._address, timeout=_LONGEST)
+            try:
+                roll_up(client, kind, self._activity.beat)
+            finally:
+                client.close()
+        except Exception as error:
+            self._news.set()
+            _ROLL_UPS.labels("failed").inc()
+            log.warning("history.rollup", source=kind.source, error=str(error))
+        else:
+            _ROLL_UPS.labels("done").inc()

@@ -1,0 +1,1 @@
+"""The fold of monitors: results of probes and time decide their status. Pure."""

@@ -1,0 +1,350 @@
+"""The fold `monitors`: the journal `probe-results` decides the status of monitors.
+
+The contract:
+
+- A regular result counts once: of each region only one newer than the newest counts, of a confirmation only the one
+  that is asked for. One that comes twice or late, is of a former definition, or of a region that is not asked, moves
+  nothing. One that says that the prober itself could not probe is no result; why it could not is kept, for people.
+- When a change is believed: `rules`. An incident begins with the first result that told of it; with the newest
+  one, when nothing was known in between.
+- Only ticks move the clock; see `clock`. A slot that stays empty makes a monitor not observed, never down; a
+  confirmation that does not come is asked of the next region.
+- While the network of a region is out, what it finds failing is no result either; see `regions`.
+- While what a monitor depends on is down, nobody is told that it is, too; see `dependencies`.
+- While a window of maintenance is open, results are kept and judged by nobody; see `maintenance`.
+- A definition takes the place of an older version. When it changes what is probed or when, it begins anew to count.
+"""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from processors.fold.contract import Context, Effect, Refused
+from processors.fold.partition_time import fold_plain_tick
+from processors.fold.view import View
+from processors.monitors.changes import (
+    begin_as_dependency,
+    end_as_dependency,
+    go_down,
+    go_observed,
+    go_up,
+    pause,
+    remove,
+    resume,
+    tell_empty,
+)
+from processors.monitors.clock import (
+    END_OF_TIME,
+    MonitorClock,
+    definition_key,
+    monitor_of,
+    must_be_past,
+    time_of,
+)
+from processors.monitors.dependencies import MonitorDependencies
+from processors.monitors.dependency_records import DependencyRecords
+from processors.monitors.maintenance import MonitorMaintenance
+from processors.monitors.region_records import RegionRecords
+from processors.monitors.regions import MonitorRegions
+from processors.monitors.rules import (
+    MARGIN,
+    MOST_EARLY,
+    all_out,
+    begin,
+    begin_doubt,
+    cause_of,
+    ended,
+    expect_after,
+    is_missing,
+    note,
+    unprobed,
+    verdict,
+    vote,
+    worn_out,
+)
+from schemas.base import Micros
+from schemas.ids import is_uuid
+from schemas.monitor_states import MonitorCopy, MonitorState, MonitorStatesRecord, Seen
+from schemas.monitors import Monitor
+from schemas.probes import (
+    DependencyChanged,
+    MaintenanceDefined,
+    MaintenanceRemoved,
+    MonitorDefined,
+    MonitorRemoved,
+    ProbeCompleted,
+    ProbeResultsEvent,
+    RegionTroubled,
+    RegionWell,
+)
+from schemas.slots import confirming_region, is_slot, region_of
+from schemas.ticks import PROGRESS_KEY, Tick, TimeCorrected
+from schemas.topics import MONITOR_STATES, PROBE_RESULTS
+from schemas.transitions import JournalTruncated
+
+
+class Monitors:
+    """The fold; see `processors.fold.contract.Fold`."""
+
+    name = "monitors"
+    version = 4
+    journal = PROBE_RESULTS
+    states = MONITOR_STATES
+    events: msgspec.json.Decoder[ProbeResultsEvent] = msgspec.json.Decoder(ProbeResultsEvent)
+    records: msgspec.json.Decoder[MonitorStatesRecord] = msgspec.json.Decoder(MonitorStatesRecord)
+
+    def owner(self, view: View, key: str) -> str:
+        copy = view.get(definition_key(key))
+        return copy.monitor.project if isinstance(copy, MonitorCopy) else ""
+
+    def open(self, view: View, partition: int) -> "MonitorsPartition":
+        return MonitorsPartition(view, partition)
+
+
+class MonitorsPartition:
+    def __init__(self, view: View, partition: int) -> None:
+        self._view = view
+        self._out = RegionRecords(view)
+        known = DependencyRecords(view)
+        self._clock = MonitorClock(view, self._out, known)
+        self._dependencies = MonitorDependencies(view, self._clock, known)
+        self._regions = MonitorRegions(view, self._clock, self._out, partition)
+        self._maintenance = MonitorMaintenance(view, self._clock)
+
+    def apply(self, event: ProbeResultsEvent, context: Context) -> Sequence[Effect]:
+        match event:
+            case ProbeCompleted():
+                return self._completed(event, context)
+            case Tick():
+                return self._tick(event, context)
+            case TimeCorrected():
+                self._clock.correct(context)
+                self._maintenance.look_again()
+                return ()
+            case MonitorDefined():
+                return self._defined(event, context)
+            case MonitorRemoved():
+                return self._removed(event, context)
+            case MaintenanceDefined():
+                if context.key != event.maintenance.id:
+                    raise Refused("the key of a window of maintenance must be its id")
+                return self._maintenance.defined(event.maintenance, self._at(event.at))
+            case MaintenanceRemoved():
+                return self._maintenance.removed(event.id, self._at(event.at))
+            case RegionTroubled() | RegionWell():
+                return self._regions.heard(event, context)
+            case DependencyChanged():
+                return self._dependencies.heard(event, context)
+
+    def truncated(self, event: JournalTruncated) -> Sequence[Effect]:
+        """Slots whose results are lost stay empty, which accuses nobody. That a dependency is back may be lost, too."""
+        return self._dependencies.forget(event.since)
+
+    def due(self) -> Micros:
+        return min(self._clock.due(), self._maintenance.due(), self._regions.due())
+
+    # ---- results
+
+    def _completed(self, result: ProbeCompleted, context: Context) -> Sequence[Effect]:
+        view, key, time = self._view, context.key, time_of(self._view)
+        must_be_past(result.at, view, context)
+        if not 0 <= result.slot <= result.at:
+            raise Refused("a probe cannot begin before its slot")
+        state = view.get(key)
+        if not isinstance(state, MonitorState) or context.retried:
+            return ()
+        out = self._out.out(time)
+        monitor = monitor_of(view, key)
+        if result.failure == "ours" and result.region not in out:
+            why = unprobed(result)
+            if state.unprobed != why and not monitor.paused and _is_asked_for(state, monitor, result):
+                view.edit(MonitorState, key).unprobed = why
+            return ()
+        # One that took longer to get here than a tick waits for it says nothing about now.
+        late = ended(monitor, result) + MARGIN < time
+        if late or monitor.paused or not _is_asked_for(state, monitor, result):
+            return ()
+        if not result.confirm and not is_missing(state, result.slot):
+            return ()
+        means_nothing = not result.ok and result.region in out
+        # Its slot need not be waited for, as long as another region can tell how the monitor is.
+        if means_nothing and (result.confirm or state.unobserved or all_out(monitor, out)):
+            return ()
+        state = view.edit(MonitorState, key)
+        if state.parked is not None:
+            self._clock.unpark(key, state)
+        effects: list[Effect] = []
+        if not result.confirm:
+            if len(state.early) >= MOST_EARLY:
+                effects = tell_empty(state, monitor, time, out)
+            note(state, monitor, result.slot)
+        elif state.unobserved:
+            expect_after(state, monitor, max(result.at, state.expected))
+        if not means_nothing and (result.confirm or _is_newest(state, result)):
+            effects += self._count(state, monitor, result, time)
+        self._clock.look_at(key, state, monitor)
+        return effects
+
+    def _count(self, state: MonitorState, monitor: Monitor, result: ProbeCompleted, time: Micros) -> list[Effect]:
+        state.results += 1
+        state.unprobed = ""
+        if state.last_at is None or result.at >= state.last_at:
+            state.last_at, state.last_ok = result.at, result.ok
+            state.last_ms = round(result.took / 1_000, 1) if result.ok else None
+            state.last_detail = "" if result.ok else cause_of(result)
+            state.expires = _newest_date(state.expires, result.expires)
+            state.domain_expires = _newest_date(state.domain_expires, result.domain_expires)
+        if not result.confirm:
+            state.seen = (
+                *(seen for seen in state.seen if seen.region != result.region),
+                Seen(result.region, result.slot, result.ok),
+            )
+            state.slot = max(state.slot, result.slot)
+        if state.maintained:
+            return []
+        was_down = state.status == "down"
+        effects = self._judge(state, monitor, result, time)
+        if was_down and state.status == "up":
+            effects += self._maintenance.look_at(state, monitor, result.at)
+        if state.unobserved:
+            effects += go_observed(state, monitor, result.at, time)
+        return effects
+
+    def _judge(self, state: MonitorState, monitor: Monitor, result: ProbeCompleted, time: Micros) -> list[Effect]:
+        going_down = state.status != "down"
+        out = self._out.out(time)
+        if all_out(monitor, out):
+            return []
+        if not result.confirm and _began_before(state, result):
+            return []
+        if state.doubt is None:
+            if result.ok == going_down:  # as it was
+                return go_up(state, monitor, result.at, time) if state.status == "new" else []
+            doubt = begin_doubt(monitor, result, out)
+        else:
+            doubt = vote(monitor, state.doubt, result, going_down, out)
+        state.doubt = doubt
+        match verdict(monitor, doubt, going_down, out):
+            case "believed" if going_down:
+                # What was between the doubt and an empty slot is not known.
+                since = result.at if state.unobserved else doubt.at
+                return go_down(state, monitor, doubt, since, result.at, time)
+            case "believed":
+                return go_up(state, monitor, doubt.at, time)
+            case "dismissed":
+                state.doubt = None
+                return go_up(state, monitor, result.at, time) if state.status == "new" else []
+            case "open":
+                if worn_out(monitor, doubt, going_down):
+                    state.doubt = None
+                return []
+
+    def _tick(self, tick: Tick, context: Context) -> Sequence[Effect]:
+        if not 0 < tick.now <= END_OF_TIME:
+            raise Refused("a tick must tell a time between the years 1970 and 9999")
+        if not context.retried:
+            try:
+                time = fold_plain_tick(self._view.get(PROGRESS_KEY), tick, context.at).time
+                opened = self._maintenance.tick(time)
+                return [*opened, *self._clock.tick(tick, context, self._regions.tick)]
+            except BaseException:
+                self._maintenance.look_again()  # the session undoes what the tick changed
+                raise
+        # A dead letter that told of a parked monitor: it is taken up again.
+        state = self._view.get(context.key)
+        if isinstance(state, MonitorState) and state.parked is not None:
+            self._clock.unpark(context.key, self._view.edit(MonitorState, context.key))
+        return ()
+
+    # ---- definitions
+
+    def _defined(self, event: MonitorDefined, context: Context) -> Sequence[Effect]:
+        view, key, monitor = self._view, context.key, event.monitor
+        if key != monitor.id or not is_uuid(key):
+            raise Refused("the key of a definition must be the id of its monitor")
+        if not monitor.probed_from:
+            raise Refused("a monitor needs a region to be probed from")
+        at, time = self._at(event.at), time_of(view)
+        known = view.get(key)
+        effects: list[Effect] = []
+        if known is None:
+            state = MonitorState(version=monitor.version, status="paused" if monitor.paused else "new", since=at)
+            begin(state, monitor, at)
+            view.put(key, state)
+        elif monitor.version > known.version:
+            state = view.edit(MonitorState, key)
+            state.version = monitor.version
+            if state.parked is not None:
+                self._clock.unpark(key, state)
+            effects = self._redefine(state, monitor_of(view, key), monitor, at, time)
+        else:
+            return ()
+        view.put(definition_key(key), MonitorCopy(monitor=monitor))
+        effects += self._maintenance.look_at(state, monitor, at)
+        self._clock.look_at(key, state, monitor)
+        return effects
+
+    def _redefine(self, state: MonitorState, old: Monitor, new: Monitor, at: Micros, time: Micros) -> list[Effect]:
+        if (old.kind, old.target) != (new.kind, new.target):  # it may be another host, which has others
+            state.expires = state.domain_expires = None
+        if old.paused != new.paused:
+            begin(state, new, at)
+            return pause(state, new, at, time) if new.paused else resume(state, new, at, time)
+        if _probing(old) != _probing(new):
+            begin(state, new, at)
+        if old.depended_on and not new.depended_on:
+            return end_as_dependency(state, old, at)
+        return begin_as_dependency(state, new, at) if new.depended_on and not old.depended_on else []
+
+    def _removed(self, event: MonitorRemoved, context: Context) -> Sequence[Effect]:
+        view, key = self._view, context.key
+        if not isinstance(view.get(key), MonitorState):
+            return ()
+        state = view.edit(MonitorState, key)
+        effects = remove(state, monitor_of(view, key), self._at(event.at), time_of(view))
+        view.delete(key)
+        view.delete(definition_key(key))
+        return effects
+
+    def _at(self, at: Micros) -> Micros:
+        """The time at which a decision counts; its journal may be behind this one, or ahead of it."""
+        if at > END_OF_TIME:
+            raise Refused("dated after the year 9999")
+        return max(at, time_of(self._view))
+
+
+def _is_asked_for(state: MonitorState, monitor: Monitor, result: ProbeCompleted) -> bool:
+    """Whether a result is of a slot, or the confirmation, that its region is to probe now."""
+    slot, region = result.slot, result.region
+    if 0 < result.version < state.oldest:
+        return False
+    if result.confirm:
+        doubt = state.doubt
+        return (
+            doubt is not None
+            and (slot, result.confirm) == (doubt.since, doubt.asked)
+            and region == confirming_region(monitor, doubt.region, doubt.asked)
+        )
+    return slot >= state.begun and is_slot(monitor, slot, state.begun) and region_of(monitor, slot) == region
+
+
+def _newest_date(known: Micros | None, told: Micros | None) -> Micros | None:
+    """What a result tells, if it tells any, as a time that can be shown."""
+    return known if told is None else max(0, min(told, END_OF_TIME))
+
+
+def _is_newest(state: MonitorState, result: ProbeCompleted) -> bool:
+    """Whether a regular result is newer than all that its region has seen."""
+    return all(seen.slot < result.slot for seen in state.seen if seen.region == result.region)
+
+
+def _began_before(state: MonitorState, result: ProbeCompleted) -> bool:
+    """Whether a probe began before what is known now, of the doubt or else of the status, did."""
+    if state.doubt is not None:
+        return result.at < state.doubt.at
+    return state.status != "new" and result.at < state.since
+
+
+def _probing(monitor: Monitor) -> tuple[object, ...]:
+    """What must not change for results to be comparable."""
+    return monitor.kind, monitor.target, monitor.interval, monitor.timeout, monitor.probed_from

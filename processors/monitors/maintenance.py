@@ -1,0 +1,149 @@
+"""What maintenance does to the monitors of a partition: while a window is open, those it covers are not judged.
+
+The contract:
+
+- Windows reach every partition as broadcast events; each keeps a copy, which says whether the window is open.
+- Only ticks and definitions open and close windows. A monitor is shown as in maintenance from the opening on, and as
+  it was before from the close on, when it is probed at once. Results in between are kept, and judged by nobody.
+- A monitor that is down when a window opens stays down, with its incident, until it comes back; then it is in
+  maintenance, too. A paused one is paused.
+- A window that opened and closed between two ticks moved nothing.
+- The copy of a window that is over is dropped; were its definition to come again, it would be dropped again.
+"""
+
+from collections.abc import Iterable
+
+import msgspec
+from msgspec.structs import replace
+
+from processors.fold.contract import Effect, Refused
+from processors.fold.view import View
+from processors.monitors.changes import enter_maintenance, leave_maintenance
+from processors.monitors.clock import MonitorClock, monitor_of, time_of
+from schemas.base import SECOND, Micros
+from schemas.maintenance import Maintenance, Once, Window, covers, fault_of, is_over, open_until, opens_after
+from schemas.monitor_states import MaintenanceCopy, MonitorState
+from schemas.monitors import Monitor
+from schemas.ticks import NEVER
+
+
+def maintenance_key(id: str) -> str:
+    """The key of the fold's own copy of a window."""
+    return "maintenance/" + id
+
+
+class MonitorMaintenance:
+    def __init__(self, view: View, clock: MonitorClock) -> None:
+        self._view, self._clock = view, clock
+        # The copies in the view, by key: an index that follows it.
+        self._known = {key: record for key, record in view.items() if isinstance(record, MaintenanceCopy)}
+        view.listeners.append(self._changed)
+        # When a tick has something to open or close, at the earliest: a hint.
+        self._next: Micros = 0
+
+    def _changed(self, key: str, _: msgspec.Struct | None, new: msgspec.Struct | None) -> None:
+        if isinstance(new, MaintenanceCopy):
+            self._known[key] = new
+        else:
+            self._known.pop(key, None)
+
+    def due(self) -> Micros:
+        """When a tick may have a window to open or to close."""
+        return min(self._next, NEVER)
+
+    def tick(self, time: Micros) -> list[Effect]:
+        """Close what has ended, open what has begun."""
+        if time < self._next:
+            return []
+        effects: list[Effect] = []
+        for copy in self._copies():
+            until = copy.until
+            if until is not None and until <= time:
+                self._put(replace(copy, until=None))
+                effects += self._refresh(self._covered(copy.maintenance), until)
+                copy = replace(copy, until=None)
+            if copy.until is None and (until := open_until(copy.maintenance.window, time)) is not None:
+                self._put(replace(copy, until=until))
+                effects += self._refresh(self._covered(copy.maintenance), _opened(copy.maintenance.window, until))
+        for copy in self._copies():
+            if copy.until is None and is_over(copy.maintenance.window, time):
+                self._view.delete(maintenance_key(copy.maintenance.id))
+        self._look_ahead(time)
+        return effects
+
+    def defined(self, maintenance: Maintenance, at: Micros) -> list[Effect]:
+        """A window was made or changed. Raises `Refused` for a schedule that nobody could follow."""
+        if fault := fault_of(maintenance.window):
+            raise Refused(fault)
+        known = self._view.get(maintenance_key(maintenance.id))
+        touched: dict[str, None] = {}
+        if isinstance(known, MaintenanceCopy):
+            if known.maintenance.version >= maintenance.version:
+                return []
+            touched |= dict.fromkeys(self._covered(known.maintenance))
+        self._put(MaintenanceCopy(maintenance=maintenance, until=open_until(maintenance.window, at)))
+        self._next = 0
+        return self._refresh(touched | dict.fromkeys(self._covered(maintenance)), at)
+
+    def removed(self, id: str, at: Micros) -> list[Effect]:
+        """A window is gone, perhaps while it was open."""
+        known = self._view.get(maintenance_key(id))
+        if not isinstance(known, MaintenanceCopy):
+            return []
+        covered = list(self._covered(known.maintenance))
+        self._view.delete(maintenance_key(id))
+        return self._refresh(covered, at)
+
+    def look_at(self, state: MonitorState, monitor: Monitor, at: Micros) -> list[Effect]:
+        """A monitor was defined, or is no longer down: it may be in a window. `state`: the caller's own copy."""
+        return self._settle(state, monitor, at, self._copies())
+
+    def look_again(self) -> None:
+        """What the last tick did was undone."""
+        self._next = 0
+
+    def _refresh(self, keys: Iterable[str], at: Micros) -> list[Effect]:
+        copies = self._copies()
+        effects: list[Effect] = []
+        for key in sorted(keys):
+            if isinstance(self._view.get(key), MonitorState):
+                state, monitor = self._view.edit(MonitorState, key), monitor_of(self._view, key)
+                effects += self._settle(state, monitor, at, copies)
+                self._clock.look_at(key, state, monitor)
+        return effects
+
+    def _settle(self, state: MonitorState, monitor: Monitor, at: Micros, copies: list[MaintenanceCopy]) -> list[Effect]:
+        inside = any(
+            copy.until is not None and covers(copy.maintenance, monitor.project, monitor.id) for copy in copies
+        )
+        time = time_of(self._view)
+        if state.maintained and not inside:
+            return leave_maintenance(state, monitor, at, time)
+        if inside and not state.maintained and state.status in ("new", "up"):
+            return enter_maintenance(state, monitor, at, time)
+        return []
+
+    def _copies(self) -> list[MaintenanceCopy]:
+        return sorted(self._known.values(), key=lambda copy: copy.maintenance.id)
+
+    def _covered(self, maintenance: Maintenance) -> list[str]:
+        if maintenance.monitors:
+            keys = [key for key in maintenance.monitors if isinstance(self._view.get(key), MonitorState)]
+        else:
+            keys = [key for key, record in self._view.items() if isinstance(record, MonitorState)]
+        return [key for key in keys if covers(maintenance, monitor_of(self._view, key).project, key)]
+
+    def _put(self, copy: MaintenanceCopy) -> None:
+        self._view.put(maintenance_key(copy.maintenance.id), copy)
+
+    def _look_ahead(self, time: Micros) -> None:
+        moments = [
+            moment
+            for copy in self._copies()
+            if (moment := copy.until or opens_after(copy.maintenance.window, time)) is not None
+        ]
+        self._next = min(moments, default=NEVER)
+
+
+def _opened(window: Window, until: Micros) -> Micros:
+    return window.start if isinstance(window, Once) else until - window.duration * SECOND

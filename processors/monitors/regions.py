@@ -1,0 +1,107 @@
+"""Regions whose own network is out: while one is, what it finds failing says nothing about any target.
+
+The contract:
+
+- A prober says so to every partition, again and again while it lasts. A region is disregarded until `QUIET` after the
+  newest such word, or until it is said to be well: one whose probers die in trouble is not silenced for ever.
+- While it is disregarded its failing results mean nothing, it is asked for no confirmation and is none of those whose
+  majority decides; nor are its slots waited for, as long as another region of the monitor counts. Results that are
+  well still count.
+- A doubt that such a region began is dropped, and its votes for failing in others are. A doubt that goes on needs as
+  many results that agree as if those that are left were all there ever were.
+- While no region of a monitor counts nothing is judged; its slots that stay empty say that nothing is known.
+- It is told in `transitions` by each partition, when it begins and when it is over.
+"""
+
+from collections.abc import Sequence
+
+from processors.fold.contract import SAME, Context, Effect, Refused
+from processors.fold.view import View
+from processors.monitors.clock import MonitorClock, monitor_of, must_be_past, time_of
+from processors.monitors.region_records import RegionRecords, region_key
+from processors.monitors.rules import all_out, ask_next, without, worn_out
+from schemas.base import SECOND, Micros
+from schemas.monitor_states import MonitorState, RegionOut
+from schemas.monitors import Monitor
+from schemas.probes import RegionTroubled, RegionWell
+from schemas.slots import confirming_region
+from schemas.topics import TRANSITIONS
+from schemas.transitions import RegionDisregarded
+
+# So long after the newest word that its network is out a region counts again.
+QUIET: Micros = 60 * SECOND
+
+
+class MonitorRegions:
+    def __init__(self, view: View, clock: MonitorClock, records: RegionRecords, partition: int) -> None:
+        self._view, self._clock, self._records, self._partition = view, clock, records, partition
+
+    def heard(self, event: RegionTroubled | RegionWell, context: Context) -> Sequence[Effect]:
+        """A prober says how the network of its region is."""
+        if context.key != event.region:
+            raise Refused("the key of what is said of a region must be its name")
+        must_be_past(event.at, self._view, context)
+        if context.retried:
+            return ()
+        if isinstance(event, RegionTroubled):
+            return self._troubled(event.region, event.at)
+        return self._well(event.region, event.at)
+
+    def _troubled(self, region: str, at: Micros) -> list[Effect]:
+        known = self._records.get(region)
+        until = at + QUIET
+        if until <= (time_of(self._view) if known is None else known.until):
+            return []
+        if known is not None:
+            self._records.put(RegionOut(region=region, start=known.start, until=until))
+            return []
+        self._records.put(RegionOut(region=region, start=at, until=until))
+        self._clear_doubts(region)
+        return [self._told(region, at, None)]
+
+    def _well(self, region: str, at: Micros) -> list[Effect]:
+        known = self._records.get(region)
+        if known is None or at < known.until - QUIET:  # another prober of the region knows better since
+            return []
+        self._records.delete(region)
+        return [self._told(region, known.start, min(at, known.until))]
+
+    def due(self) -> Micros:
+        """When a region may count again."""
+        return self._records.next_end()
+
+    def tick(self, time: Micros) -> list[Effect]:
+        """Nothing has been heard for long enough."""
+        effects = []
+        for record in self._records.over(time):
+            self._records.delete(record.region)
+            effects.append(self._told(record.region, record.start, record.until))
+        return effects
+
+    def _told(self, region: str, start: Micros, end: Micros | None) -> Effect:
+        told = RegionDisregarded(partition=self._partition, region=region, start=start, end=end)
+        return Effect(TRANSITIONS, region_key(region), told, SAME)
+
+    def _clear_doubts(self, region: str) -> None:
+        doubted = [
+            key
+            for key, record in self._view.items()
+            if isinstance(record, MonitorState)
+            and record.doubt is not None
+            and region in monitor_of(self._view, key).probed_from
+        ]
+        for key in sorted(doubted):
+            state, monitor = self._view.edit(MonitorState, key), monitor_of(self._view, key)
+            self._clear_doubt(state, monitor, region)
+            self._clock.look_at(key, state, monitor)
+
+    def _clear_doubt(self, state: MonitorState, monitor: Monitor, region: str) -> None:
+        time = time_of(self._view)
+        out = self._records.out(time)
+        going_down = state.status != "down"
+        assert state.doubt is not None
+        doubt = None if all_out(monitor, out) else without(state.doubt, region, going_down)
+        if doubt is not None and confirming_region(monitor, doubt.region, doubt.asked) == region:
+            doubt = ask_next(monitor, doubt, max(time, doubt.asked_at), out)
+            doubt = None if worn_out(monitor, doubt, going_down) else doubt
+        state.doubt = doubt

@@ -1,0 +1,1 @@
+"""The fold of projects: it decides what people ask for. Pure."""

@@ -1,0 +1,34 @@
+"""What a channel is to its deliveries. Pure."""
+
+from processors.fold.contract import Effect
+from processors.fold.view import View
+from schemas.base import Micros
+from schemas.definitions import Channel, Project, definition_key
+from schemas.deliveries import Endpoint, EndpointDefined
+from schemas.topics import DELIVERIES
+
+
+def define_channel(view: View, channel: Channel, project: Project, at: Micros, *, secret_only: bool = False) -> Effect:
+    """Put the definition into the view; its deliveries are told by the effect. secret_only: they go on as they were."""
+    view.put(definition_key(channel), channel)
+    defined = EndpointDefined(at=at, endpoint=endpoint_of(channel, project), secret_only=secret_only)
+    return Effect(DELIVERIES, channel.id, defined)
+
+
+def endpoint_of(channel: Channel, project: Project) -> Endpoint:
+    """The endpoint that the definition of a channel stands for; a webhook without a secret has its project's."""
+    secret, formers = channel.secret, channel.former_secrets
+    if secret is None:
+        secret, formers = project.webhook_secret, project.former_webhook_secrets
+    return Endpoint(
+        id=channel.id,
+        project=project.id,
+        url=channel.url,
+        notices=channel.notices,
+        secret=secret if channel.kind == "webhook" else "",
+        site=channel.site,
+        kind=channel.kind,
+        addresses=channel.addresses,
+        unconfirmed=channel.unconfirmed,
+        former_secrets=formers if channel.kind == "webhook" else (),
+    )

@@ -1,0 +1,324 @@
+"""What belongs to which project, found fast: the view of the `projects` fold seen by owner, name and slug.
+
+Nothing here is state. The index is made from the view and follows it through its listeners, so a record that is undone
+leaves the index, too, and a restart builds the same one. Order never depends on how the view was loaded: checks come
+oldest first by (created, id), channels by id.
+"""
+
+from bisect import bisect_left, insort
+from collections.abc import Hashable, Iterator, Sequence
+from operator import attrgetter
+from typing import Generic, TypeVar
+
+import msgspec
+from msgspec import UNSET
+
+from processors.fold.contract import Refused
+from processors.fold.view import View
+from schemas.base import Micros
+from schemas.definitions import ApiKey, Channel, Check, Definition, Project, RevokedKey, definition_key
+from schemas.ids import is_uuid
+from schemas.maintenance import Maintenance
+from schemas.monitors import Monitor
+from schemas.recipients import Recipient, normalized
+from schemas.requests import CheckFields, UniqueField
+from schemas.schedules import Simple
+from schemas.status_pages import StatusPage
+
+Age = tuple[Micros, str]
+E = TypeVar("E", str, Age)
+Owned = TypeVar("Owned", ApiKey, Channel, Check, Monitor, StatusPage, Maintenance, Recipient)
+
+
+class Denied(Exception):
+    """The request is understood and refused; the text is the reason of its verdict. Raised before any change."""
+
+
+class Groups(Generic[E]):
+    """Sorted entries under a key. A key without entries is not kept, so equal contents are equal groups."""
+
+    def __init__(self) -> None:
+        self._groups: dict[Hashable, list[E]] = {}
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Groups) and self._groups == other._groups
+
+    def get(self, key: Hashable) -> Sequence[E]:
+        """The entries under `key`, in order; to be read only."""
+        return self._groups.get(key, ())
+
+    def add(self, key: Hashable, entry: E) -> None:
+        """Put an entry, not there yet, under `key`."""
+        group = self._groups.get(key)
+        if group is None:
+            self._groups[key] = [entry]
+        else:
+            insort(group, entry)
+
+    def remove(self, key: Hashable, entry: E) -> None:
+        """Take an entry, which is there, from `key`."""
+        group = self._groups[key]
+        if len(group) == 1:
+            del self._groups[key]
+        else:
+            # Not list.remove: 200,000 checks may share one empty slug.
+            del group[bisect_left(group, entry)]
+
+
+class ProjectIndex:
+    """The things of each project in one partition. Looks up slugs, names and ids without a scan."""
+
+    def __init__(self, view: View) -> None:
+        self._view = view
+        self._checks: Groups[Age] = Groups()
+        self._names: Groups[Age] = Groups()
+        self._slugs: Groups[Age] = Groups()
+        self._monitors: Groups[Age] = Groups()
+        self._dependents: Groups[str] = Groups()
+        self._channels_with: Groups[str] = Groups()
+        self._asked: Groups[Age] = Groups()
+        self._channels: Groups[str] = Groups()
+        self._channel_names: Groups[str] = Groups()
+        self._revoked: Groups[Age] = Groups()
+        # Oldest first: each entry then goes to the end of its groups, whatever the order of the state topic.
+        checks = [record for _, record in view.items() if isinstance(record, Check)]
+        checks.sort(key=lambda check: (check.created, check.id))
+        for check in checks:
+            self._add_check(check)
+        for _, record in view.items():
+            if isinstance(record, Channel):
+                self._add_channel(record)
+            elif isinstance(record, Monitor):
+                self._add_monitor(record)
+            elif isinstance(record, Recipient):
+                self._add_recipient(record)
+            elif isinstance(record, RevokedKey):
+                self._revoked.add(record.project, (record.revoked, record.id))
+        view.listeners.append(self._changed)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, ProjectIndex) and self._groups() == other._groups()
+
+    def _groups(self) -> tuple[object, ...]:
+        return (
+            self._checks,
+            self._names,
+            self._slugs,
+            self._monitors,
+            self._dependents,
+            self._channels,
+            self._channel_names,
+            self._channels_with,
+            self._asked,
+            self._revoked,
+        )
+
+    def _changed(self, _key: str, old: msgspec.Struct | None, new: msgspec.Struct | None) -> None:
+        if isinstance(old, Check):
+            if isinstance(new, Check) and _places(old) == _places(new):
+                return
+            self._remove_check(old)
+        elif isinstance(old, Channel):
+            self._channels.remove(old.project, old.id)
+            self._channel_names.remove((old.project, old.name), old.id)
+            for address in _addresses(old):
+                self._channels_with.remove((old.project, address), old.id)
+        elif isinstance(old, Monitor):
+            self._monitors.remove(old.project, (old.created, old.id))
+            for id in old.depends_on:
+                self._dependents.remove(id, old.id)
+        elif isinstance(old, Recipient) and _is_open(old):
+            self._asked.remove(old.project, (old.asked[-1], old.id))
+        elif isinstance(old, RevokedKey):
+            self._revoked.remove(old.project, (old.revoked, old.id))
+        if isinstance(new, Check):
+            self._add_check(new)
+        elif isinstance(new, Channel):
+            self._add_channel(new)
+        elif isinstance(new, Monitor):
+            self._add_monitor(new)
+        elif isinstance(new, Recipient):
+            self._add_recipient(new)
+        elif isinstance(new, RevokedKey):
+            self._revoked.add(new.project, (new.revoked, new.id))
+
+    def _add_check(self, check: Check) -> None:
+        age = (check.created, check.id)
+        self._checks.add(check.project, age)
+        self._names.add((check.project, check.name), age)
+        self._slugs.add((check.project, check.slug), age)
+
+    def _remove_check(self, check: Check) -> None:
+        age = (check.created, check.id)
+        self._checks.remove(check.project, age)
+        self._names.remove((check.project, check.name), age)
+        self._slugs.remove((check.project, check.slug), age)
+
+    def _add_monitor(self, monitor: Monitor) -> None:
+        self._monitors.add(monitor.project, (monitor.created, monitor.id))
+        for id in monitor.depends_on:
+            self._dependents.add(id, monitor.id)
+
+    def _add_channel(self, channel: Channel) -> None:
+        self._channels.add(channel.project, channel.id)
+        self._channel_names.add((channel.project, channel.name), channel.id)
+        for address in _addresses(channel):
+            self._channels_with.add((channel.project, address), channel.id)
+
+    def _add_recipient(self, recipient: Recipient) -> None:
+        if _is_open(recipient):
+            self._asked.add(recipient.project, (recipient.asked[-1], recipient.id))
+
+    def project(self, id: str) -> Project:
+        """The project with this id."""
+        project = self._view.get(f"project/{id}")
+        if project is None:
+            raise Denied("no such project")
+        assert isinstance(project, Project)
+        return project
+
+    def key(self, project: str, id: str) -> ApiKey:
+        """The project's API key with this id."""
+        return self._owned(ApiKey, project, id, "key")
+
+    def revoked_keys(self, project: str) -> list[str]:
+        """Ids of the project's API keys that were revoked, in the order of their revocation."""
+        return [id for _, id in self._revoked.get(project)]
+
+    def channel(self, project: str, id: str) -> Channel:
+        """The project's channel with this id."""
+        return self._owned(Channel, project, id, "channel")
+
+    def check(self, project: str, id: str) -> Check:
+        """The project's check with this id."""
+        return self._owned(Check, project, id, "check")
+
+    def monitor(self, project: str, id: str) -> Monitor:
+        """The project's monitor with this id."""
+        return self._owned(Monitor, project, id, "monitor")
+
+    def page(self, project: str, id: str) -> StatusPage:
+        """The project's status page with this id."""
+        return self._owned(StatusPage, project, id, "status page")
+
+    def window(self, project: str, id: str) -> Maintenance:
+        """The project's window of maintenance with this id."""
+        return self._owned(Maintenance, project, id, "window")
+
+    def recipient(self, project: str, id: str) -> Recipient:
+        """The project's recipient of mail with this id."""
+        return self._owned(Recipient, project, id, "recipient")
+
+    def _owned(self, kind: type[Owned], project: str, id: str, what: str) -> Owned:
+        record = self._view.get(f"{kind.__struct_config__.tag}/{id}")
+        if record is None or record.project != project:
+            raise Denied(f"no such {what}")
+        assert isinstance(record, kind)
+        return record
+
+    def monitors(self, project: str) -> list[Monitor]:
+        """The project's monitors, oldest first."""
+        return [self._view.get(f"monitor/{id}") for _, id in self._monitors.get(project)]
+
+    def dependents(self, monitor: str) -> list[Monitor]:
+        """The monitors that depend on one, in the order of their ids."""
+        return [self._view.get(f"monitor/{id}") for id in self._dependents.get(monitor)]
+
+    def is_there(self, candidate: ApiKey | Channel | Check | Monitor | StatusPage | Maintenance) -> bool:
+        """Whether its owner has it already: the request came twice. Ids are random: no other project may take one."""
+        there = self._view.get(definition_key(candidate))
+        if there is None:
+            must_have_uuid(candidate)
+            return False
+        if there.project != candidate.project:
+            raise Denied("exists")
+        return True
+
+    def count_monitors(self, project: str) -> int:
+        """How many monitors the project has, paused ones too."""
+        return len(self._monitors.get(project))
+
+    def count(self, project: str) -> int:
+        """How many checks the project has."""
+        return len(self._checks.get(project))
+
+    def checks(self, project: str) -> list[Check]:
+        """The project's checks, oldest first."""
+        return list(self._these(self._checks.get(project)))
+
+    def with_slug(self, project: str, slug: str) -> Sequence[Age]:
+        """(created, id) of the project's checks with this slug, oldest first."""
+        return self._slugs.get((project, slug))
+
+    def oldest(self, project: str, fields: CheckFields, unique: Sequence[UniqueField]) -> Check | None:
+        """The project's oldest check that agrees with `fields` in all of `unique`; none when one of them is not set."""
+        # A check and the fields of a request name their attributes alike, so one getter reads both.
+        attributes = ["schedule" if field == "timeout" else field for field in unique]
+        if not unique or any(getattr(fields, attribute) is UNSET for attribute in attributes):
+            return None
+        if "timeout" in unique and not isinstance(fields.schedule, Simple):
+            return None
+        candidates = self._checks.get(project)
+        if "name" in unique:
+            candidates = self._names.get((project, fields.name))
+        if "slug" in unique:
+            candidates = min(candidates, self._slugs.get((project, fields.slug)), key=len)
+        values = attrgetter(*attributes)
+        wanted = values(fields)
+        return next((check for check in self._these(candidates) if values(check) == wanted), None)
+
+    def channels(self, project: str) -> tuple[str, ...]:
+        """Ids of the project's channels, in order."""
+        return tuple(self._channels.get(project))
+
+    def channels_with(self, project: str, address: str) -> tuple[str, ...]:
+        """Ids of the project's channels that have an address, however it is spelled, in order."""
+        return tuple(self._channels_with.get((project, normalized(address))))
+
+    def asked_between(self, project: str, start: Micros, end: Micros) -> set[str]:
+        """Ids of the recipients asked after `start`, at the latest at `end`, but for those that have confirmed."""
+        asked = self._asked.get(project)
+        return {id for _, id in asked[bisect_left(asked, (start + 1, "")) : bisect_left(asked, (end + 1, ""))]}
+
+    def named_channels(self, project: str, text: str) -> tuple[str, ...]:
+        """Ids of the channels that a request's text means: `*`, nothing, or a comma list of ids or exact names."""
+        if text == "*":
+            return self.channels(project)
+        if text == "":
+            return ()
+        return tuple(sorted({self._named_channel(project, identifier) for identifier in text.split(",")}))
+
+    def _named_channel(self, project: str, identifier: str) -> str:
+        if identifier == "":
+            raise Denied("empty channel identifier")
+        matches = set(self._channel_names.get((project, identifier)))
+        channel = self._view.get(f"channel/{identifier}")
+        if channel is not None and channel.project == project:
+            matches.add(identifier)
+        if not matches:
+            raise Denied(f"invalid channel identifier: {identifier}")
+        if len(matches) > 1:
+            raise Denied(f"non-unique channel identifier: {identifier}")
+        return matches.pop()
+
+    def _these(self, ages: Sequence[Age]) -> Iterator[Check]:
+        get = self._view.get
+        return (get(f"check/{id}") for _, id in ages)
+
+
+def must_have_uuid(candidate: Definition) -> None:
+    """Candidate ids come from outside."""
+    if not is_uuid(candidate.id):
+        raise Refused(f"the candidate id of a {candidate.__struct_config__.tag} is not a UUID")
+
+
+def _addresses(channel: Channel) -> set[str]:
+    return set(map(normalized, channel.addresses)) if channel.kind == "email" else set()
+
+
+def _is_open(recipient: Recipient) -> bool:
+    return bool(recipient.asked) and recipient.confirmed_at is None
+
+
+def _places(check: Check) -> tuple[object, ...]:
+    return check.project, check.created, check.name, check.slug

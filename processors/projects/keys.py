@@ -1,0 +1,76 @@
+"""What the `projects` fold decides about API keys: made, rotated, revoked. Pure.
+
+What was revoked is remembered, without its hash, for whoever looks back: the newest `MOST_REVOKED` of each project.
+"""
+
+from msgspec.structs import replace
+
+from processors.fold.contract import Effect, Refused
+from processors.fold.view import View
+from processors.projects.index import Denied, ProjectIndex
+from processors.projects.verdicts import verdict
+from schemas.base import SECOND, Micros
+from schemas.definitions import ApiKey, Project, RevokedKey, definition_key
+from schemas.requests import KeyCreate, KeyRevoke, KeyRotate
+
+MOST_REVOKED = 100
+
+
+class ProjectKeys:
+    """The API keys of one partition's projects."""
+
+    def __init__(self, view: View, index: ProjectIndex) -> None:
+        self._view, self._index = view, index
+
+    def create(self, request: KeyCreate, project: Project, at: Micros) -> list[Effect]:
+        """A new key. One that was revoked does not come back under its id."""
+        if self._is_there(request.key, project):
+            return [verdict(request, "found", request.key.id)]
+        self._view.put(definition_key(request.key), replace(request.key, created=at))
+        return [verdict(request, "made", request.key.id)]
+
+    def rotate(self, request: KeyRotate, project: Project, at: Micros) -> list[Effect]:
+        """A new key that opens what the old one opens; the old one expires when the overlap ends, or is revoked."""
+        if self._is_there(request.key, project):
+            return [verdict(request, "found", request.key.id)]
+        old = self._index.key(project.id, request.id)
+        if request.key.kind != old.kind:
+            raise Denied("wrong kind of key")
+        new = replace(request.key, created=at, name=old.name, scopes=old.scopes)
+        self._view.put(definition_key(new), new)
+        until = at + request.overlap * SECOND
+        if request.overlap == 0:
+            self._revoke(old, at)
+        elif old.expires is None or old.expires > until:
+            self._view.put(definition_key(old), replace(old, expires=until))
+        return [verdict(request, "made", new.id)]
+
+    def revoke(self, request: KeyRevoke, key: ApiKey, at: Micros) -> list[Effect]:
+        """From now on the key opens nothing."""
+        self._revoke(key, at)
+        return [verdict(request, "removed", key.id)]
+
+    def _is_there(self, key: ApiKey, project: Project) -> bool:
+        if key.project != project.id:
+            raise Refused("keyed by another project")
+        if self._view.get(f"revoked-key/{key.id}") is not None:
+            raise Denied("exists")
+        return self._index.is_there(key)
+
+    def _revoke(self, key: ApiKey, at: Micros) -> None:
+        # A record of another kind: whatever looks for keys, in an older process too, finds no key any more.
+        self._view.delete(definition_key(key))
+        revoked = RevokedKey(
+            id=key.id,
+            project=key.project,
+            kind=key.kind,
+            prefix=key.prefix,
+            created=key.created,
+            revoked=at,
+            name=key.name,
+            scopes=key.scopes,
+            expires=key.expires,
+        )
+        self._view.put(definition_key(revoked), revoked)
+        for id in self._index.revoked_keys(key.project)[:-MOST_REVOKED]:
+            self._view.delete(f"revoked-key/{id}")

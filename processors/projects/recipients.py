@@ -1,0 +1,163 @@
+"""What the `projects` fold decides about recipients of mail: which addresses of a channel are confirmed, and asking.
+
+An address of a channel that must be confirmed counts as confirmed when its owner has said so to the project, or when
+another channel of the project has it as confirmed: those made before there was a confirmation, or without one, have
+all of theirs. The owner's newest answer holds for every channel of the project, whenever it was made. An address that
+nobody has confirmed is asked for once, then only when somebody wants it asked again, within limits. The mail itself is
+decided where the mailbox is known, in `deliveries`, since other projects may have asked it, too.
+"""
+
+from msgspec.structs import replace
+
+from processors.fold.contract import Effect
+from processors.fold.view import View
+from processors.projects.channels import define_channel
+from processors.projects.index import Denied, ProjectIndex
+from processors.projects.verdicts import verdict
+from schemas.base import Micros
+from schemas.definitions import Addresses, Channel, Project, definition_key
+from schemas.deliveries import ConfirmationRequested, MailboxAnswered
+from schemas.recipients import (
+    ADDRESSES_SPAN,
+    LINK_VALID,
+    MOST_ADDRESSES,
+    MOST_REQUESTS,
+    Recipient,
+    mailbox_id,
+    normalized,
+    recipient_id,
+)
+from schemas.requests import ConfirmationResend, RecipientBlock, RecipientConfirm, RecipientUnblock
+from schemas.topics import DELIVERIES
+
+_TOO_MANY = "too many requests to confirm"
+
+
+class ProjectRecipients:
+    """The recipients of one partition's projects."""
+
+    def __init__(self, view: View, index: ProjectIndex) -> None:
+        self._view, self._index = view, index
+
+    def judged(self, channel: Channel, confirm: bool) -> Channel:
+        """The channel with those of its addresses marked that are not confirmed. `confirm`: whether they must be."""
+
+        def waits(address: str) -> bool:
+            recipient = self._recipient(channel.project, address)
+            if recipient is not None and recipient.blocked_at is not None:
+                return True
+            if not confirm or (recipient is not None and recipient.confirmed_at is not None):
+                return False
+            return not self._has_confirmed(channel.project, address)
+
+        return replace(channel, unconfirmed=tuple(address for address in channel.addresses if waits(address)))
+
+    def ask(self, channel: Channel, project: Project, at: Micros) -> list[Effect]:
+        """The requests to the owners of unconfirmed addresses that have none that is still valid. Raises `Denied`."""
+        return self._ask(channel, project, at, again=False)
+
+    def ask_again(self, request: ConfirmationResend, channel: Channel, project: Project, at: Micros) -> list[Effect]:
+        effects = self._ask(channel, project, at, again=True)
+        return [*effects, verdict(request, "updated", channel.id)]
+
+    def confirm(self, request: RecipientConfirm, recipient: Recipient, project: Project, at: Micros) -> list[Effect]:
+        self._view.put(definition_key(recipient), replace(recipient, confirmed_at=at, blocked_at=None))
+        return self._answered(request, recipient, project, at)
+
+    def block(self, request: RecipientBlock, recipient: Recipient, project: Project, at: Micros) -> list[Effect]:
+        self._view.put(definition_key(recipient), replace(recipient, confirmed_at=None, blocked_at=at))
+        return self._answered(request, recipient, project, at)
+
+    def unblock(self, request: RecipientUnblock, project: Project, at: Micros) -> list[Effect]:
+        """The address is as one that was not answered for: it gets nothing, and may be asked."""
+        recipient = self._recipient(project.id, request.address)
+        if recipient is not None and recipient.blocked_at is not None:
+            self._view.put(definition_key(recipient), replace(recipient, blocked_at=None))
+        answered = Effect(DELIVERIES, mailbox_id(request.address), MailboxAnswered(at=at, blocked=False))
+        return [answered, verdict(request, "updated", recipient_id(project.id, request.address))]
+
+    def _answered(
+        self, request: RecipientConfirm | RecipientBlock, recipient: Recipient, project: Project, at: Micros
+    ) -> list[Effect]:
+        """Tell the channels that have the address, and whoever asks its mailbox."""
+        blocked = isinstance(request, RecipientBlock)
+        effects: list[Effect] = []
+        for id in self._index.channels_with(project.id, recipient.address):
+            channel: Channel = self._view.get(f"channel/{id}")
+            unconfirmed = _marked(channel, recipient.address, blocked)
+            if unconfirmed != channel.unconfirmed:
+                changed = replace(channel, unconfirmed=unconfirmed, disabled_at=None)
+                effects.append(define_channel(self._view, changed, project, at))
+        answered = MailboxAnswered(at=at, blocked=blocked)
+        effects.append(Effect(DELIVERIES, mailbox_id(recipient.address), answered))
+        return [*effects, verdict(request, "updated", recipient.id)]
+
+    def _ask(self, channel: Channel, project: Project, at: Micros, again: bool) -> list[Effect]:
+        asked: dict[str, Recipient] = {}
+        for address in channel.unconfirmed:
+            recipient = self._known(project.id, address, at)
+            known = {normalized(other) for other in asked}
+            if (
+                recipient.blocked_at is None
+                and _is_to_be_asked(recipient, at, again)
+                and recipient.address not in known
+            ):
+                asked[address] = recipient
+        if any(len(_recent(recipient, at)) >= MOST_REQUESTS for recipient in asked.values()):
+            raise Denied(_TOO_MANY)
+        lately = self._index.asked_between(project.id, at - ADDRESSES_SPAN, at)
+        if asked and len(lately | {recipient.id for recipient in asked.values()}) > MOST_ADDRESSES:
+            raise Denied(_TOO_MANY)
+        return [self._request(asked[address], address, channel, project, at) for address in asked]
+
+    def _request(self, recipient: Recipient, address: str, channel: Channel, project: Project, at: Micros) -> Effect:
+        newest = (*recipient.asked, at)[-MOST_REQUESTS:]
+        recipient = replace(recipient, times=recipient.times + 1, asked=newest)
+        self._view.put(definition_key(recipient), recipient)
+        request = ConfirmationRequested(
+            at=at,
+            recipient=recipient.id,
+            project=project.id,
+            address=address,
+            n=recipient.times,
+            expires=at + LINK_VALID,
+            name=project.name,
+            site=channel.site,
+        )
+        return Effect(DELIVERIES, mailbox_id(recipient.address), request)
+
+    def _known(self, project: str, address: str, at: Micros) -> Recipient:
+        id = recipient_id(project, address)
+        return self._recipient(project, address) or Recipient(
+            id=id, project=project, address=normalized(address), created=at
+        )
+
+    def _recipient(self, project: str, address: str) -> Recipient | None:
+        record: Recipient | None = self._view.get(f"recipient/{recipient_id(project, address)}")
+        return record
+
+    def _has_confirmed(self, project: str, address: str) -> bool:
+        """Whether any channel of the project has the address as confirmed."""
+        same = normalized(address)
+        for id in self._index.channels_with(project, address):
+            channel: Channel = self._view.get(f"channel/{id}")
+            if same not in map(normalized, channel.unconfirmed):
+                return True
+        return False
+
+
+def _is_to_be_asked(recipient: Recipient, at: Micros, again: bool) -> bool:
+    """Whether it has no request whose link is valid, or is to be asked all the same."""
+    return again or not _recent(recipient, at)
+
+
+def _recent(recipient: Recipient, at: Micros) -> list[Micros]:
+    """When it was asked lately; times that a clock told wrong, and which are still to come, do not count."""
+    return [moment for moment in recipient.asked if at - LINK_VALID < moment <= at]
+
+
+def _marked(channel: Channel, same: str, blocked: bool) -> Addresses:
+    """The unconfirmed addresses of a channel after the owner of one has answered."""
+    of_it = {address for address in channel.addresses if normalized(address) == same}
+    waits = set(channel.unconfirmed) | of_it if blocked else set(channel.unconfirmed) - of_it
+    return tuple(address for address in channel.addresses if address in waits)

@@ -1,0 +1,62 @@
+"""What the `projects` fold decides about status pages: making, changing and removing them.
+
+A page is a definition and nothing else: no journal works with it. Its components must be things of its own project when
+they are named; that one of them is removed later changes no page.
+"""
+
+from typing import Any
+
+from msgspec import UNSET
+from msgspec.structs import asdict, replace
+
+from processors.fold.contract import Effect, Refused
+from processors.fold.view import View
+from processors.projects.index import Denied, ProjectIndex
+from processors.projects.verdicts import verdict
+from schemas.base import Micros
+from schemas.definitions import Project, definition_key
+from schemas.requests import StatusPageCreate, StatusPageDelete, StatusPageFields, StatusPageUpdate
+from schemas.status_pages import Component, StatusPage
+
+
+class ProjectPages:
+    """The status pages of one partition's projects."""
+
+    def __init__(self, view: View, index: ProjectIndex) -> None:
+        self._view, self._index = view, index
+
+    def create(self, request: StatusPageCreate, project: Project, at: Micros) -> list[Effect]:
+        wanted = self._wanted(request.fields, project.id)
+        if "title" not in wanted:
+            raise Refused("a status page needs a title")
+        page = StatusPage(id=request.id, project=project.id, version=1, created=at, revised=at, **wanted)
+        if self._index.is_there(page):
+            return [verdict(request, "found", page.id, self._view.get(definition_key(page)).version)]
+        self._view.put(definition_key(page), page)
+        return [verdict(request, "made", page.id, page.version)]
+
+    def change(self, request: StatusPageUpdate, page: StatusPage, at: Micros) -> list[Effect]:
+        wanted = self._wanted(request.fields, page.project)
+        if replace(page, **wanted) != page:
+            page = replace(page, version=page.version + 1, revised=at, **wanted)
+            self._view.put(definition_key(page), page)
+        return [verdict(request, "updated", page.id, page.version)]
+
+    def delete(self, request: StatusPageDelete, page: StatusPage) -> list[Effect]:
+        self._view.delete(definition_key(page))
+        return [verdict(request, "removed", page.id, page.version)]
+
+    def _wanted(self, fields: StatusPageFields, project: str) -> dict[str, Any]:
+        wanted = {name: value for name, value in asdict(fields).items() if value is not UNSET}
+        for component in wanted.get("components", ()):
+            self._must_be_of(project, component)
+        return wanted
+
+    def _must_be_of(self, project: str, component: Component) -> None:
+        try:
+            if component.kind == "monitor":
+                self._index.monitor(project, component.id)
+            else:
+                self._index.check(project, component.id)
+        except Denied:
+            raise Denied(f"no such component: {component.id}") from None

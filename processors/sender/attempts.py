@@ -1,0 +1,215 @@
+"""One attempt of a delivery: the request or the mail, its limit in time, and the report. See `sender`."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from itertools import chain, repeat
+from typing import Final, Protocol
+
+import structlog
+from prometheus_client import Counter, Histogram
+
+from infra.egress.resolver import ASKER
+from infra.secrets.secrets import Decrypts, SecretError, of_channel, of_project
+from processors.sender.lanes import Attempt, Lane, Secrets
+from processors.sender.signatures import signature_headers
+from processors.sender.slots import Kind, Pool
+from processors.sender.webhooks import Answer
+from schemas.base import Micros
+from schemas.deliveries import Delivery, DeliveryAttempted, Endpoint
+
+log = structlog.get_logger(__name__)
+
+DELIVERIES_TOTAL: Final = Counter("pingfold_deliveries_total", "Attempts to deliver a notice.", ["outcome"])
+DELIVERY_SECONDS: Final = Histogram(
+    "pingfold_delivery_seconds",
+    "Time that a receiver took.",
+    buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15),
+)
+HURRIED_TOTAL: Final = Counter(
+    "pingfold_deliveries_hurried_total", "Attempts given up early, because too many receivers of a project hang."
+)
+
+Mail = Callable[[Endpoint, Delivery], Awaitable[Answer]]
+Report = Callable[[str, DeliveryAttempted], Awaitable[None]]
+
+
+class Post(Protocol):
+    """`WebhookClient.post`."""
+
+    async def __call__(self, url: str, body: bytes, headers: Mapping[str, str], dead: bool = False, /) -> Answer: ...
+
+
+# A slow request beyond the share of its project is given up after so many seconds.
+PATIENCE = 1.0
+# The limit of an attempt, should its client not keep its own.
+LONGEST = 60.0
+
+
+class Request:
+    """An attempt under way. `pool`: whose slot it has, None when it is hurried; the place is that of its beginning.
+
+    turned: when it was last begun, answered or reported. answered: the receiver is done; what is left is to report it.
+    overdue: it counts in the lane as slow.
+    limit: when the attempt is given up.
+    """
+
+    __slots__ = (
+        "answered",
+        "attempt",
+        "began",
+        "by_mail",
+        "host",
+        "key",
+        "lane",
+        "limit",
+        "overdue",
+        "pool",
+        "project",
+        "turned",
+    )
+
+    def __init__(self, lane: Lane, key: str, attempt: Attempt, pool: Pool[Lane], began: float) -> None:
+        self.lane, self.key, self.attempt, self.began = lane, key, attempt, began
+        self.project, self.host = lane.project, lane.host
+        self.pool: Pool[Lane] | None = pool
+        self.limit: asyncio.Timeout | None = None
+        self.by_mail = lane.kind is Kind.MAIL
+        self.answered = self.overdue = False
+        self.turned = began
+
+    def turn(self) -> None:
+        """It gets on: something that is bounded in time begins."""
+        self.turned = asyncio.get_running_loop().time()
+
+    def settle(self) -> None:
+        """The receiver is done with it, whatever came of it."""
+        self.answered = True
+        if self.overdue:
+            self.overdue = False
+            self.lane.overdue -= 1
+
+    def hurry(self, seconds: float) -> None:
+        """It has no slot: give it up when it has taken so long."""
+        self.pool = None
+        if self.limit is not None:
+            self.limit.reschedule(self.began + seconds)
+
+
+class Attempts:
+    """Makes attempts with `post` and `mail`, appends reports with `append`. limit: requests at once of a channel."""
+
+    def __init__(
+        self,
+        post: Post,
+        mail: Mail | None,
+        append: Report,
+        decrypt: Decrypts,
+        clock: Callable[[], Micros],
+        limit: int,
+    ) -> None:
+        self._post, self._mail, self._append, self._decrypt, self._clock = post, mail, append, decrypt, clock
+        self.limit = limit
+
+    async def make(self, request: Request, delivery: Delivery) -> None:
+        """Make an attempt and report it. Never raises; cancelled or failed, the attempt stays outstanding."""
+        try:
+            answer = await self._answer(request, delivery)
+            if answer is not None:
+                await self._report(request, delivery, *answer)
+        except Exception:
+            # Nothing that a target does comes here. The next owner tries it again.
+            log.exception("delivery failed unexpectedly", delivery=delivery.id, channel=delivery.channel)
+        finally:
+            request.settle()
+
+    async def _answer(self, request: Request, delivery: Delivery) -> tuple[Answer, float] | None:
+        """What came of it and how long it took, None when the channel is no more; no want of sockets is an answer."""
+        lane = request.lane
+        for pause in _pauses():
+            endpoint = lane.endpoint
+            if endpoint is None:
+                return None
+            began = time.perf_counter()
+            request.turn()
+            try:
+                async with asyncio.timeout(LONGEST if request.pool is not None else PATIENCE) as request.limit:
+                    if request.by_mail:
+                        answer = await self._mailed(endpoint, delivery)
+                    else:
+                        answer = await self._posted(lane, endpoint, delivery)
+            except TimeoutError:
+                answer = self._given_up(request)
+            request.limit = None
+            if not answer.ours:
+                return answer, time.perf_counter() - began
+            log.warning("out of sockets", error=answer.error)
+            await asyncio.sleep(pause)
+        return None
+
+    def _given_up(self, request: Request) -> Answer:
+        if request.pool is not None:
+            return Answer(error=f"no answer within {LONGEST:g} s", timed_out=True)
+        HURRIED_TOTAL.inc()
+        return Answer(error=f"no answer within {PATIENCE:g} s, while too many others did not answer", timed_out=True)
+
+    async def _report(self, request: Request, delivery: Delivery, answer: Answer, took: float) -> None:
+        """Report an attempt, until it is recorded."""
+        outcome = "timed_out" if answer.timed_out else "failed"
+        if answer.status is not None and 200 <= answer.status < 300 and not answer.again:
+            outcome = "delivered"
+        request.settle()
+        request.lane.finished(outcome == "delivered", took, self.limit)
+        DELIVERIES_TOTAL.labels(outcome).inc()
+        DELIVERY_SECONDS.observe(took)
+        report = DeliveryAttempted(
+            delivery=delivery.id,
+            attempt=delivery.attempt,
+            at=self._clock(),
+            status=answer.status,
+            error=answer.error,
+            timed_out=answer.timed_out,
+            retry_after=answer.retry_after,
+            took_ms=round(took * 1000),
+            replay=delivery.replay,
+            again=answer.again,
+        )
+        for pause in _pauses():
+            request.turn()
+            try:
+                return await self._append(delivery.channel, report)
+            except Exception as error:
+                log.warning("report not taken, trying again", channel=delivery.channel, error=repr(error))
+                await asyncio.sleep(pause)
+
+    async def _posted(self, lane: Lane, endpoint: Endpoint, delivery: Delivery) -> Answer:
+        body = delivery.body.encode()
+        try:
+            secrets = lane.secrets = lane.secrets or self._secrets_of(endpoint)
+            formers = secrets.formers_at(self._clock())
+            headers = signature_headers(secrets.current, delivery.event, time.time_ns() // 10**9, body, formers)
+        except Exception:
+            return Answer(error="the secret of the channel cannot be decrypted")
+        ASKER.set(endpoint.project)
+        return await self._post(endpoint.url, body, headers, lane.is_hopeless())
+
+    def _secrets_of(self, endpoint: Endpoint) -> Secrets:
+        """Raises when the current secret cannot be decrypted; a former one that cannot be is left out."""
+        places = of_channel(endpoint.id), of_project(endpoint.project)
+        formers = []
+        for former in endpoint.former_secrets:
+            try:
+                formers.append((self._decrypt(former.secret, *places), former.until))
+            except SecretError as error:
+                log.warning("a former secret cannot be decrypted", channel=endpoint.id, error=str(error))
+        return Secrets(self._decrypt(endpoint.secret, *places), tuple(formers))
+
+    async def _mailed(self, endpoint: Endpoint, delivery: Delivery) -> Answer:
+        if self._mail is None:
+            return Answer(error="no mail is sent here")
+        return await self._mail(endpoint, delivery)
+
+
+def _pauses() -> Iterator[float]:
+    """Seconds between tries of what must succeed in the end, without end."""
+    return chain((0.1, 0.5, 1.0), repeat(5.0))

@@ -1,0 +1,198 @@
+"""One mail to the addresses of a channel by SMTP, and what came of it. Never raises for anything that a server can do.
+
+Each mail has a connection of its own. The server may refuse some of the recipients: for now (4xx), and they are to be
+tried again, or for good (5xx), and they are done with, unless it refused all of them for good, which is a failed
+attempt like any other. So an address is not written to twice because another one is refused.
+"""
+
+import asyncio
+import contextlib
+import errno
+import socket
+import ssl
+from collections.abc import Iterable, Mapping
+from email.utils import parseaddr
+from ipaddress import ip_address
+
+import aiosmtplib
+import structlog
+from aiohttp.abc import AbstractResolver
+
+from infra.egress.os_errors import words_of
+from infra.egress.resolver import ASKER, LookupTimedOut, NotResolved
+from infra.secrets.confirmation_links import ConfirmationLinks
+from infra.settings.settings import Settings
+from processors.sender.letters import Letters
+from processors.sender.mail_answers import meaning_of
+from processors.sender.webhooks import Answer
+from schemas.deliveries import Delivery, Endpoint
+
+log = structlog.get_logger(__name__)
+
+ACCEPTED = 250
+_ERROR = 300
+_QUIT_SECONDS = 2.0
+# X509_V_ERR_HOSTNAME_MISMATCH, X509_V_ERR_IP_ADDRESS_MISMATCH.
+_OTHER_NAME = (62, 64)
+# The usual port of each TLS mode.
+_PORTS = {"starttls": 587, "tls": 465, "none": 25}
+
+_Refusals = Mapping[str, tuple[int, str]]
+
+
+class MailClient:
+    """Sends mail through the server that the settings name; without one every attempt fails and says so.
+
+    resolver: asked for the name of the server; the caller's to close. seconds: limit of a whole mail. connect: limit of
+    look-up and connection, and of the TLS handshake, inside the former. tls: what certificates of the server are
+    trusted, the system's when not given. links: makes those of requests to confirm; without it none can be sent.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        resolver: AbstractResolver,
+        *,
+        seconds: float = 30.0,
+        connect: float = 10.0,
+        tls: ssl.SSLContext | None = None,
+        links: ConfirmationLinks | None = None,
+    ) -> None:
+        self._settings, self._resolver = settings, resolver
+        self._seconds, self._connect, self._tls = seconds, connect, tls
+        self._letters = Letters(settings.site_name, settings.smtp_from or "", links)
+        # Who we are to the server stands in what recipients get: not the name of this host.
+        self._name = parseaddr(settings.smtp_from or "")[1].rpartition("@")[2] or "[127.0.0.1]"
+
+    async def send(self, endpoint: Endpoint, delivery: Delivery) -> Answer:
+        """Send the mail of a delivery to those of the channel's addresses that it still has to reach."""
+        if (missing := self._settings.mail_needs) is not None:
+            return Answer(error=f"{missing} is not set")
+        try:
+            letter = self._letters.write(delivery, endpoint)
+        except Exception as error:  # a notice may hold anything
+            return Answer(error=f"the notice cannot be made a mail ({type(error).__name__})")
+        # Whom the channel has lost meanwhile gets nothing; when it has lost all that were left, it is another channel.
+        left = [address for address in delivery.to if address in endpoint.addresses] or list(endpoint.addresses)
+        recipients = [address for address in left if address not in endpoint.unconfirmed]
+        unconfirmed = [address for address in left if address in endpoint.unconfirmed]
+        if not recipients:
+            # The others have it: what was left is done with.
+            return _answer({}, unconfirmed)._replace(status=ACCEPTED if delivery.to else None)
+        try:
+            async with asyncio.timeout(self._seconds):
+                return _answer(await self._talk(recipients, letter), unconfirmed)
+        except aiosmtplib.SMTPRecipientsRefused as error:
+            refused = {one.recipient: (one.code, one.message) for one in error.recipients}
+            return _answer(refused, unconfirmed)._replace(status=None)
+        except Exception as error:
+            return self._failure(error)
+
+    async def _talk(self, recipients: list[str], letter: bytes) -> _Refusals:
+        """Hand the mail over; the recipients that were refused, when some were not."""
+        client = self._client(await self._connected())
+        try:
+            await client.connect()
+            refused, _ = await client.sendmail(
+                self._settings.smtp_from or "", recipients, letter, timeout=self._seconds
+            )
+            # The mail is the server's now: however the farewell goes.
+            with contextlib.suppress(aiosmtplib.SMTPException, OSError):
+                await client.quit(timeout=_QUIT_SECONDS)
+        finally:
+            client.close()
+        return {address: (response.code, response.message) for address, response in refused.items()}
+
+    def _client(self, opened: socket.socket) -> aiosmtplib.SMTP:
+        settings = self._settings
+        return aiosmtplib.SMTP(
+            hostname=settings.smtp_host,
+            sock=opened,
+            username=settings.smtp_user,
+            password=settings.smtp_password,
+            use_tls=settings.smtp_tls == "tls",
+            start_tls=settings.smtp_tls == "starttls",
+            tls_context=self._tls,
+            local_hostname=self._name,
+            timeout=self._connect,
+        )
+
+    async def _connected(self) -> socket.socket:
+        """A connection to the first address of the server that takes it; each but the last has its part of the time."""
+        settings = self._settings
+        host, port = settings.smtp_host or "", settings.smtp_port or _PORTS[settings.smtp_tls]
+        try:
+            async with asyncio.timeout(self._connect):
+                addresses = await self._addresses(host, port)
+                for left in range(len(addresses) - 1, -1, -1):
+                    try:
+                        async with asyncio.timeout(self._connect / len(addresses) if left else None):
+                            return await _connect(addresses[-1 - left], port)
+                    except OSError:  # a timeout is one
+                        if not left:
+                            raise
+        except TimeoutError:
+            raise aiosmtplib.SMTPConnectTimeoutError("") from None
+        raise NotResolved("no address")
+
+    async def _addresses(self, host: str, port: int) -> list[str]:
+        try:
+            return [str(ip_address(host))]
+        except ValueError:
+            ASKER.set("")  # the name of all projects' server
+            return [result["host"] for result in await self._resolver.resolve(host, port)]
+
+    def _failure(self, error: Exception) -> Answer:
+        """Short texts of our own: those of servers and libraries may tell hosts and addresses, and are logged."""
+        cause = error
+        while cause.__cause__ is not None and isinstance(cause.__cause__, OSError):
+            cause = cause.__cause__
+        if isinstance(error, aiosmtplib.SMTPResponseException):
+            log.warning("mail.refused", code=error.code, words=_line(error.message))
+            return Answer(error=f"the mail server answered {meaning_of(error.code, error.message)}")
+        if isinstance(error, aiosmtplib.SMTPConnectTimeoutError):
+            return Answer(error=f"no connection to the mail server within {self._connect:g} s", timed_out=True)
+        if isinstance(error, TimeoutError):
+            return Answer(error=f"no answer of the mail server within {self._seconds:g} s", timed_out=True)
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            # The library names the host there.
+            words = "it is for another name" if cause.verify_code in _OTHER_NAME else cause.verify_message
+            return Answer(error=f"the certificate of the mail server was refused: {words}")
+        if isinstance(cause, ssl.SSLError):
+            return Answer(error="the TLS handshake with the mail server failed")
+        if isinstance(cause, NotResolved):
+            late = isinstance(cause, LookupTimedOut)
+            return Answer(error="the name of the mail server cannot be resolved", timed_out=late)
+        if isinstance(error, aiosmtplib.SMTPServerDisconnected):
+            return Answer(error="the mail server closed the connection")
+        if isinstance(cause, OSError):
+            ours = cause.errno in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS)
+            return Answer(error=f"no connection to the mail server: {words_of(cause, 'refused')}", ours=ours)
+        if isinstance(error, aiosmtplib.SMTPException):
+            return Answer(error=_line(f"the mail server cannot do what is asked of it: {error.message}"))
+        return Answer(error=f"the mail failed ({type(error).__name__})")
+
+
+async def _connect(address: str, port: int) -> socket.socket:
+    opened = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
+    try:
+        opened.setblocking(False)
+        await asyncio.get_running_loop().sock_connect(opened, (address, port))
+    except BaseException:
+        opened.close()
+        raise
+    return opened
+
+
+def _answer(refused: _Refusals, unconfirmed: Iterable[str]) -> Answer:
+    """Names the recipients that the server refused, and those to which nothing was sent."""
+    again = tuple(address for address, (code, _) in refused.items() if code < 500)
+    for code, text in refused.values():
+        log.warning("mail.refused", code=code, words=_line(text))
+    told = [f"{address}: {meaning_of(code, text)}" for address, (code, text) in refused.items()]
+    told += [f"{address}: not confirmed" for address in unconfirmed]
+    return Answer(ACCEPTED, error=_line("; ".join(told)), again=again)
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())[:_ERROR]

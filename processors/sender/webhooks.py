@@ -1,0 +1,183 @@
+"""One POST to a receiver, and what came of it. Never raises for anything that a target can do.
+
+The status line decides; redirects are answers like any other and are not followed. Of the body at most 64 kB are read,
+for at most a second, only so that the connection can be used again; nothing of it is kept or decompressed.
+"""
+
+import asyncio
+import errno
+import importlib.metadata
+import math
+import ssl
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from functools import lru_cache
+from types import TracebackType
+from typing import NamedTuple, Self
+
+import aiohttp
+from aiohttp.abc import AbstractResolver
+from yarl import URL
+
+from infra.egress.os_errors import words_of
+from infra.egress.resolver import ASKER, LookupTimedOut
+from infra.egress.targets import Guard, GuardedConnector, TargetRefused, guarded_session
+
+BODY_READ = 64 * 1024
+_BODY_SECONDS = 1.0
+_LONGEST_RETRY_AFTER = 10**9
+CONNECT = 5.0
+# Long enough for one packet that is lost and sent again.
+CONNECT_DEAD = 2.0
+# Nobody wants the time limit rounded up to whole seconds, which aiohttp does above this many.
+_NEVER_CEIL = 1e9
+
+
+class Answer(NamedTuple):
+    """What came of a POST, or of a mail. `status` None: no answer, `error` says why.
+
+    again: recipients of a mail that are to be tried again.
+    ours: it failed for want of sockets on this side and says nothing about the receiver.
+    """
+
+    status: int | None = None
+    error: str = ""
+    timed_out: bool = False
+    retry_after: int | None = None
+    ours: bool = False
+    again: tuple[str, ...] = ()
+
+
+class WebhookClient:
+    """Connections to receivers, kept alive and used again. Made in a running event loop; to be closed (`async with`).
+
+    seconds: limit of a whole request. connect: limit of look-up, connection and TLS handshake, inside the former.
+    What may be reached is that of the project in `infra.egress.resolver.ASKER`.
+    connect_dead: the same for receivers that are believed dead, which would hold a slot that long for nothing.
+    """
+
+    def __init__(
+        self,
+        guard: Guard,
+        *,
+        seconds: float = 10.0,
+        connect: float = CONNECT,
+        connect_dead: float = CONNECT_DEAD,
+        resolver: AbstractResolver | None = None,
+    ) -> None:
+        self._seconds, self._connect, self._connect_dead = seconds, connect, min(connect, connect_dead)
+        self._guard, self._resolver = guard, resolver
+        self._sessions: dict[Guard, aiohttp.ClientSession] = {}
+        self._limits = _limits(seconds, connect)
+        self._limits_of_dead = _limits(seconds, self._connect_dead)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close every connection."""
+        for session in self._sessions.values():
+            await session.close()
+
+    def _session(self) -> aiohttp.ClientSession:
+        """Of the project that asks. One that may reach more than others shares no connection with them: they would be
+        used again without another look."""
+        guard = self._guard.of(ASKER.get())
+        if guard not in self._sessions:
+            self._sessions[guard] = guarded_session(
+                GuardedConnector(guard, self._resolver),
+                {
+                    "User-Agent": f"Pingfold/{importlib.metadata.version('pingfold')} (webhook)",
+                    "Content-Type": "application/json",
+                },
+                self._limits,
+            )
+        return self._sessions[guard]
+
+    async def post(self, url: str, body: bytes, headers: Mapping[str, str], dead: bool = False) -> Answer:
+        """Send `body`; the headers come on top of those that every webhook has. dead: connect soon or not at all."""
+        limits = self._limits_of_dead if dead else self._limits
+        try:
+            target = _parsed(url)
+            async with self._session().post(
+                target, data=body, headers=headers, allow_redirects=False, timeout=limits
+            ) as response:
+                if not response.content.is_eof():
+                    await _drain(response)
+                asked = response.headers.get("Retry-After")
+                return Answer(response.status, retry_after=None if asked is None else _seconds_asked(asked))
+        except Exception as error:
+            return self._failure(error, self._connect_dead if dead else self._connect)
+
+    def _failure(self, error: Exception, connect: float) -> Answer:
+        """Short texts of our own: those of libraries may tell the URL, and with it a secret."""
+        cause = getattr(error, "os_error", None) or error
+        if isinstance(cause, TargetRefused):
+            return Answer(error=str(cause))
+        if isinstance(error, aiohttp.ConnectionTimeoutError):
+            return Answer(error=f"no connection within {connect:g} s", timed_out=True)
+        if isinstance(error, TimeoutError):
+            return Answer(error=f"no answer within {self._seconds:g} s", timed_out=True)
+        if isinstance(error, aiohttp.ClientConnectorDNSError):
+            late = isinstance(cause, LookupTimedOut)
+            return Answer(error=f"the host name cannot be resolved{f': {cause}' if late else ''}", timed_out=late)
+        if isinstance(error, aiohttp.ClientConnectorCertificateError):
+            reason = error.certificate_error
+            detail = reason.verify_message if isinstance(reason, ssl.SSLCertVerificationError) else "not valid"
+            return Answer(error=f"TLS certificate refused: {detail}")
+        if isinstance(error, aiohttp.ClientSSLError):
+            return Answer(error="the TLS handshake failed")
+        if isinstance(error, aiohttp.ServerDisconnectedError):
+            return Answer(error="the connection was closed without an answer")
+        if isinstance(error, aiohttp.ClientResponseError | aiohttp.ClientPayloadError):
+            return Answer(error="the answer is not valid HTTP")
+        if isinstance(error, aiohttp.InvalidURL | aiohttp.NonHttpUrlClientError | ValueError):
+            return Answer(error="the URL is not valid")
+        if isinstance(cause, OSError):
+            ours = cause.errno in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS)
+            return Answer(error=words_of(cause, "the connection failed"), ours=ours)
+        return Answer(error=f"the request failed ({type(error).__name__})")
+
+
+def _limits(seconds: float, connect: float) -> aiohttp.ClientTimeout:
+    return aiohttp.ClientTimeout(total=seconds, connect=connect, ceil_threshold=_NEVER_CEIL)
+
+
+@lru_cache(maxsize=4096)
+def _parsed(url: str) -> URL:
+    return URL(url)
+
+
+async def _drain(response: aiohttp.ClientResponse) -> None:
+    left = BODY_READ
+    try:
+        async with asyncio.timeout(_BODY_SECONDS):
+            async for chunk in response.content.iter_any():
+                left -= len(chunk)
+                if left < 0:
+                    break
+            else:
+                return
+    except (TimeoutError, aiohttp.ClientError):
+        pass
+    response.close()
+
+
+def _seconds_asked(text: str) -> int | None:
+    """`Retry-After` in seconds from now, rounded up; None when it is neither a number nor a date."""
+    text = text.strip()
+    if text.isascii() and text.isdigit():
+        return min(int(text[:12]), _LONGEST_RETRY_AFTER)
+    try:
+        date = parsedate_to_datetime(text)
+        if date.tzinfo is None:
+            date = date.replace(tzinfo=UTC)
+        return min(max(math.ceil((date - datetime.now(UTC)).total_seconds()), 0), _LONGEST_RETRY_AFTER)
+    except (ValueError, OverflowError):
+        return None

@@ -1,0 +1,1 @@
+"""Questions to history in ClickHouse: pings, results, deliveries, incidents, uptime."""

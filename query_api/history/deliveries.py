@@ -1,0 +1,112 @@
+"""Questions to history about deliveries that are finished, each counted once.
+
+A delivery that was sent again has a row for each sending. Raises `infra.clickhouse.client.Unavailable` when ClickHouse
+does not answer, or does not yet hold what the fold has said.
+"""
+
+from typing import Any, NamedTuple
+
+from infra.clickhouse.client import ClickHouse, Unavailable
+from infra.log.group_progress import GroupProgress
+from infra.log.partitioner import partition_of
+from schemas.base import Micros
+
+_WAIT_SECONDS = 1.5
+
+
+class FinishedRow(NamedTuple):
+    """A sending that is finished. `began` None: not known (written by an older version)."""
+
+    delivery: str
+    replay: str
+    event: str
+    notice: str
+    outcome: str
+    attempts: int
+    began: Micros | None
+    at: Micros
+    detail: str
+
+
+class SentRow(NamedTuple):
+    """What a delivery sent; an empty body was never made or not kept."""
+
+    delivery: str
+    event: str
+    notice: str
+    body: str
+
+
+_ONCE = "LIMIT 1 BY at, delivery, replay"
+
+_LOG = f"""
+SELECT delivery, replay, event, CAST(notice, 'String'), CAST(outcome, 'String'), attempts, began, at, detail
+FROM deliveries_finished WHERE channel = {{channel:String}}
+ORDER BY at DESC, delivery DESC {_ONCE} LIMIT {{limit:UInt64}} OFFSET {{skip:UInt64}}
+"""
+
+_TOTAL = "SELECT uniqExact(at, delivery, replay) FROM deliveries_finished WHERE channel = {channel:String}"
+
+_ENDED = """
+SELECT delivery FROM deliveries_finished
+WHERE channel = {channel:String} AND at >= fromUnixTimestamp64Micro({start:Int64}, 'UTC')
+  AND at < fromUnixTimestamp64Micro({end:Int64}, 'UTC')
+GROUP BY delivery ORDER BY min(at), delivery LIMIT {limit:UInt64}
+"""
+
+# The newest end of a delivery that has one since `start` is among those rows.
+_FAILED = """
+SELECT delivery FROM deliveries_finished
+WHERE channel = {channel:String} AND at >= fromUnixTimestamp64Micro({start:Int64}, 'UTC')
+GROUP BY delivery HAVING argMax(outcome, (at, replay != '')) != 'delivered'
+ORDER BY min(at), delivery LIMIT {limit:UInt64}
+"""
+
+_BODIES = """
+SELECT delivery, event, CAST(notice, 'String'), body FROM deliveries_finished
+WHERE channel = {channel:String} AND delivery IN {deliveries:Array(String)}
+ORDER BY body != '' DESC LIMIT 1 BY delivery
+"""
+
+
+class DeliveryHistory:
+    """`facts` tells whether all that the folds said before a moment has been written."""
+
+    def __init__(self, clickhouse: ClickHouse, partitions: int, facts: GroupProgress | None = None) -> None:
+        self._rows, self._partitions, self._facts = clickhouse.rows, partitions, facts
+
+    async def caught_up(self, channel: str) -> None:
+        """Wait until all that has finished of the channel is written."""
+        if self._facts is None:
+            return
+        if not await self._facts.reached(_WAIT_SECONDS, partition_of(channel.encode(), self._partitions)):
+            raise Unavailable("history is being written")
+
+    async def log(self, channel: str, skip: int, limit: int) -> list[FinishedRow]:
+        """What is finished, newest first, after the first `skip`."""
+        rows = await self._rows(_LOG, {"channel": channel, "skip": skip, "limit": limit})
+        return [_finished(row) for row in rows]
+
+    async def total(self, channel: str) -> int:
+        """How many sendings are finished."""
+        [(total,)] = await self._rows(_TOTAL, {"channel": channel})
+        return int(total)
+
+    async def ended(self, channel: str, start: Micros, end: Micros, limit: int) -> list[str]:
+        """The deliveries that ended in [start, end), however, oldest first."""
+        asked = {"channel": channel, "start": start, "end": end, "limit": limit}
+        return [id for (id,) in await self._rows(_ENDED, asked)]
+
+    async def failed(self, channel: str, start: Micros, limit: int) -> list[str]:
+        """The deliveries that ended without success since `start` and were not delivered later, oldest first."""
+        return [id for (id,) in await self._rows(_FAILED, {"channel": channel, "start": start, "limit": limit})]
+
+    async def sent(self, channel: str, deliveries: list[str]) -> dict[str, SentRow]:
+        """What these deliveries sent, those that are finished."""
+        rows = await self._rows(_BODIES, {"channel": channel, "deliveries": deliveries})
+        return {row[0]: SentRow(*row) for row in rows}
+
+
+def _finished(row: tuple[Any, ...]) -> FinishedRow:
+    found = FinishedRow(*row)
+    return found._replace(began=found.began or None)

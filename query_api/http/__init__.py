@@ -1,0 +1,1 @@
+"""What every API shares of HTTP: bodies, errors, CORS, headers, routes."""

@@ -1,0 +1,152 @@
+"""Bodies of requests to the API: bounded in size, time and memory, before anything is parsed. An ASGI layer.
+
+Whoever shows a key that is known may send as much as a change can need, everybody else little: a key in the JSON body
+(Healthchecks) still fits. A body that comes in one piece, as nearly all do, costs nothing here. Others are held in
+bounds for each project, whichever of its keys are shown, so that one who sends halves of bodies takes no room from
+others.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import NamedTuple, get_args
+
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from infra.shares import Fit, Shares
+from query_api.dependencies import Parts
+from query_api.healthchecks.auth import BODY_LIMIT
+from query_api.http.refusals import ErrorForm, error_answer
+from query_api.keys import NoSuchKey, NotKnownNow, find_key, first_values, known_key
+from query_api.poppaping.auth import key_text
+from query_api.wrong_keys import TooManyWrongKeys
+from schemas.definitions import KeyKind
+
+
+class Limits(NamedTuple):
+    """Sizes in bytes, times in seconds. held: of unfinished bodies, of all, of one project (or all strangers)."""
+
+    known: int = BODY_LIMIT
+    strangers: int = 16 * 2**10
+    held: int = 64 * 2**20
+    held_of_one: int = 16 * 2**20
+    time: float = 30.0
+
+
+LIMITS = Limits()
+
+
+class _Refused(Exception):
+    def __init__(self, status: int, words: str, retry: bool = False) -> None:
+        super().__init__(words)
+        self.status, self.words, self.retry = status, words, retry
+
+
+class BodiesInBounds:
+    """`forms`: for the paths that a function takes, an API's own form of errors, as in `refusals.install`."""
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        parts: Parts,
+        forms: Mapping[Callable[[str], bool], ErrorForm],
+        limits: Limits = LIMITS,
+    ) -> None:
+        self._app, self._parts, self._forms, self._limits = app, parts, forms, limits
+        self._shares = Shares(limits.held, limits.held_of_one)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Read the body and hand on, or answer 408, 413, 429 or 503."""
+        headers = first_values(scope) if scope["type"] == "http" else {}
+        length = headers.get(b"content-length", b"0")
+        if length == b"0" and b"transfer-encoding" not in headers:
+            await self._app(scope, receive, send)
+            return
+        try:
+            message = await self._read(scope, headers, int(length), receive)
+        except _Refused as refused:
+            more = {"Retry-After": "1"} if refused.retry else {}
+            if b"expect" in headers:  # the client may leave the body out, or send it: what comes next is not clear
+                more["Connection"] = "close"
+            path = Request(scope).url.path
+            form = next((form for speaks, form in self._forms.items() if speaks(path)), error_answer)
+            await form(refused.status, refused.words, more or None)(scope, receive, send)
+            return
+        given = False
+
+        async def giving() -> Message:
+            nonlocal given
+            if given:
+                return await receive()
+            given = True
+            return message
+
+        await self._app(scope, giving, send)
+
+    async def _read(self, scope: Scope, headers: Mapping[bytes, bytes], length: int, receive: Receive) -> Message:
+        key = _key_of(headers)
+        chunked = b"transfer-encoding" in headers
+        project = await self._project_of(scope, key) if chunked or length > self._limits.strangers else ""
+        known = bool(project)
+        most = self._limits.known if known else self._limits.strangers
+        if length > most:
+            raise _too_large(known)
+        try:
+            async with asyncio.timeout(self._limits.time):
+                message = await receive()
+                body = message.get("body", b"")
+                if message["type"] == "http.request" and message.get("more_body"):
+                    whose = project or self._project_known_of(key)
+                    return await self._read_on(bytearray(body), whose, most, known, receive)
+        except TimeoutError:
+            raise _Refused(408, "the request body came too slowly") from None
+        if len(body) > most:
+            raise _too_large(known)
+        return message
+
+    async def _read_on(self, body: bytearray, whose: str, most: int, known: bool, receive: Receive) -> Message:
+        held = 0
+        try:
+            while True:
+                if len(body) > most:
+                    raise _too_large(known)
+                self._shares.take(whose, len(body) - held)
+                held = len(body)
+                fit = self._shares.fit(whose)
+                if fit is not Fit.YES:
+                    status = 429 if fit is Fit.TOO_MUCH_OF_ONE else 503
+                    raise _Refused(status, "too many unfinished request bodies, try again", retry=True)
+                message = await receive()
+                if message["type"] != "http.request":
+                    return message
+                body += message.get("body", b"")
+                if not message.get("more_body"):
+                    if len(body) > most:
+                        raise _too_large(known)
+                    return {"type": "http.request", "body": bytes(body)}
+        finally:
+            self._shares.take(whose, -held)
+
+    async def _project_of(self, scope: Scope, key: str) -> str:
+        """The project of a key, whatever it opens; empty: there is no such key. One made elsewhere is waited for."""
+        try:
+            return (await find_key(self._parts, scope, key, get_args(KeyKind))).project
+        except (NoSuchKey, TooManyWrongKeys):
+            return ""
+        except NotKnownNow:
+            raise _Refused(503, "the key cannot be looked up now", retry=True) from None
+
+    def _project_known_of(self, key: str) -> str:
+        """The same as far as this process knows now."""
+        found = known_key(self._parts, key)
+        expired = found is not None and found.expires is not None and found.expires <= self._parts.clock.now()
+        return "" if found is None or expired else found.project
+
+
+def _key_of(headers: Mapping[bytes, bytes]) -> str:
+    shown = {name: headers.get(name, b"").decode("latin-1") for name in (b"authorization", b"x-api-key")}
+    return key_text(shown[b"authorization"] or None, shown[b"x-api-key"]) or ""
+
+
+def _too_large(known: bool) -> _Refused:
+    return _Refused(413, f"request body is too large{'' if known else ' for a request without a valid api key'}")
