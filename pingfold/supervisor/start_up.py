@@ -6,6 +6,7 @@ its data, folds that catch up. Nothing that works is stopped, and nothing waits 
 """
 
 import asyncio
+import shlex
 import sys
 import time
 from collections.abc import Awaitable, Callable
@@ -81,6 +82,13 @@ def prepare_clickhouse(settings: Settings) -> Server:
     return Server(Role("clickhouse", 0, command, stage=0, nice=PATIENT, answers=answers), url)
 
 
+def first_ping(settings: Settings) -> str:
+    """What to try first. In quotes: a shell may take the `?` for a pattern of file names."""
+    file = credentials.path_of(settings)
+    key = f"$(jq -r .ping_key {shlex.quote(str(file))})"
+    return f'keys: {file}; try: curl "{settings.ping_base}{key}/backup?create=1"'
+
+
 class StartUp:
     """One start. `servers`: the embedded ones among Kafka and ClickHouse, which are started first.
 
@@ -134,8 +142,7 @@ class StartUp:
         say("pingfold", f"ready at {settings.base_url} after {time.monotonic() - self._began:.1f} s")
         public = persistent(self._tell_of_public_address, "the look at the public address", partial(say, "pingfold"))
         self._tasks.append(public)
-        file = credentials.path_of(settings)
-        say("pingfold", f"keys: {file}; try: curl {settings.ping_base}$(jq -r .ping_key {file})/backup?create=1")
+        say("pingfold", first_ping(settings))
 
     async def _first_project(self) -> None:
         """Write the credentials at the first start, and ask for the project they speak of; asking again does no

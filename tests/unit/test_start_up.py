@@ -1,6 +1,7 @@
 """A start: what is away for now is waited for, and keeps nothing else from working."""
 
 import asyncio
+import subprocess
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -20,7 +21,7 @@ from infra.settings.settings import Settings
 from pingfold import credentials
 from pingfold.roles import history_start
 from pingfold.supervisor import start_up
-from pingfold.supervisor.start_up import StartUp
+from pingfold.supervisor.start_up import StartUp, first_ping
 from pingfold.supervisor.supervisor import Role
 
 BEFORE_HISTORY = {"worker-0", "ticker-0", "web-0", "prober-0"}
@@ -194,3 +195,19 @@ async def test_a_prefix_that_is_not_that_of_the_data_folder_makes_nothing(
             await start
     assert world.migrations
     assert not world.kept
+
+
+@pytest.mark.parametrize("data", ["/srv/pingfold", "/srv/my data"])
+def test_what_to_try_is_for_a_shell_to_take_as_it_stands(data: str) -> None:
+    """zsh takes a `?` outside quotes for a pattern of file names, and runs nothing."""
+    command = first_ping(Settings(data=Path(data))).partition("try: ")[2]
+    ended = subprocess.run(
+        ["sh", "-c", f'jq() {{ printf %s "<$3>"; }}; curl() {{ printf "%s|" "$@"; }}; {command}'],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=30,
+    )
+    assert ended.stdout == f"http://127.0.0.1:8000/ping/<{data}/credentials.json>/backup?create=1|"
+    outside_quotes = "".join(command.split('"')[::2])
+    assert outside_quotes == "curl "
