@@ -21,6 +21,7 @@ from pingfold.addresses import clickhouse_of, kafka_of
 from pingfold.commands import admin as operate
 from pingfold.commands import audit
 from pingfold.commands import client as talk
+from pingfold.commands import keys as keys  # adds to the commands of `operate`
 from pingfold.commands import time as time_commands
 from pingfold.faults import MENDABLE, line_of
 
