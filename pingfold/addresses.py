@@ -12,6 +12,7 @@ from infra.embedded.logins import Login, login_file, read_login
 from infra.embedded.ports import HOST
 from infra.log.cluster import Cluster, cluster_of, embedded_cluster
 from infra.settings.settings import Settings
+from pingfold.credentials import check_setting
 
 # A broker that is there answers at once; on a busy machine it may take a while.
 _PATIENCE_SECONDS = 10.0
@@ -31,7 +32,12 @@ def kafka_of(settings: Settings) -> Cluster:
 
 
 def answering_kafka_of(settings: Settings) -> Cluster:
-    """Kafka's bootstrap address, for a command that cannot wait. Raises `NotRunning` when nobody answers there."""
+    """Kafka's bootstrap address, for a command that cannot wait.
+
+    Raises `NotRunning` when nobody answers there, and `NoCredentials` when the data folder is of a Pingfold with
+    another prefix: under the one that is set there would be nothing, or what is another's.
+    """
+    check_setting(settings)
     bootstrap = kafka_of(settings)
     if fault := kafka_fault(bootstrap, _PATIENCE_SECONDS):
         raise NotRunning(f"Kafka does not answer at {bootstrap} ({fault}): {what_to_do(settings)}")

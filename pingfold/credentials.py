@@ -156,6 +156,24 @@ def check_prefix(path: Path, kafka: str) -> None:
         _check_prefix(path, load(path), kafka)
 
 
+def check_setting(settings: Settings) -> None:
+    """Raise `NoCredentials` when the data folder is of a Pingfold with another prefix in Kafka than the setting's.
+
+    For commands. A folder without a readable file says nothing about the prefix.
+    """
+    path = path_of(settings)
+    try:
+        known = load(path)
+    except NoCredentials:
+        return
+    if known.kafka_prefix != settings.kafka_prefix:
+        raise NoCredentials(
+            f"{path} is of the Pingfold whose names in Kafka begin with '{known.kafka_prefix}', and "
+            f"PINGFOLD_KAFKA_PREFIX is '{settings.kafka_prefix}': set it to '{known.kafka_prefix}', or set "
+            "PINGFOLD_DATA to the data folder of the Pingfold that is meant"
+        )
+
+
 def _check_prefix(path: Path, known: Credentials, kafka: str) -> None:
     if known.kafka_prefix != prefix_of(kafka):
         raise NoCredentials(

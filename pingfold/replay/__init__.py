@@ -12,6 +12,7 @@ import typer
 from infra.log.reading import NotRead
 from infra.settings.settings import Settings
 from pingfold.addresses import NotRunning
+from pingfold.credentials import NoCredentials
 from pingfold.folds import FOLDS, FORMER_FOLDS
 from pingfold.replay.log import KafkaLog
 from pingfold.replay.made import effect_topics
@@ -30,7 +31,7 @@ def replay(settings: Settings, *, verify: bool, snapshot: bool, unverified: bool
         with running_kafka(settings, _tell) as bootstrap:
             scope = Scope(KafkaLog(bootstrap), FOLDS, effect_topics(), settings.data / "snapshots", FORMER_FOLDS)
             outcome = run(scope, verify, snapshot, unverified, _tell)
-    except (NotRead, NotRunning, NewerStates, Damaged, OSError, RuntimeError) as error:
+    except (NotRead, NotRunning, NoCredentials, NewerStates, Damaged, OSError, RuntimeError) as error:
         return _could_not_run(str(error))
     except Exception as error:  # whatever it was, nothing has been compared
         return _could_not_run(f"{type(error).__name__}: {error}")

@@ -14,6 +14,7 @@ from infra.embedded import kafka
 from infra.process.lifecycle import end_with_parent
 from infra.settings.settings import Settings
 from pingfold.addresses import kafka_of
+from pingfold.credentials import check_setting
 from pingfold.replay.outcome import Tell
 
 _START_SECONDS = 60.0
@@ -22,7 +23,11 @@ _STOP_SECONDS = 15.0
 
 @contextlib.contextmanager
 def running_kafka(settings: Settings, tell: Tell) -> Iterator[str]:
-    """The bootstrap address of a Kafka that runs while the body does."""
+    """The bootstrap address of a Kafka that runs while the body does.
+
+    Raises `NoCredentials` when the data folder is of a Pingfold with another prefix.
+    """
+    check_setting(settings)
     bootstrap = kafka_of(settings)
     if settings.kafka_bootstrap_servers:
         yield bootstrap

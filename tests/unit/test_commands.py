@@ -10,9 +10,11 @@ from typing import Any
 
 import pytest
 from confluent_kafka import KafkaError, KafkaException
+from typer.testing import CliRunner
 
 from infra.clickhouse.client import Unavailable
 from infra.embedded.logins import made_login
+from infra.log.cluster import Cluster
 from infra.log.reading import NotRead
 from infra.log.sink import NotStored
 from infra.process import logs
@@ -21,6 +23,7 @@ from infra.settings.settings import Settings
 from pingfold import addresses, cli, credentials
 from pingfold.commands import client as talk
 from pingfold.faults import line_of
+from pingfold.replay.outcome import COULD_NOT_RUN
 
 Run = Callable[..., str]
 
@@ -61,7 +64,7 @@ def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, dead_port: int) -> Run:
     return go
 
 
-@pytest.mark.parametrize(
+REACH_KAFKA = pytest.mark.parametrize(
     "arguments",
     [
         ("dead-letters", "list"),
@@ -70,6 +73,7 @@ def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, dead_port: int) -> Run:
         ("audit",),
         ("key", "create", "healthchecks"),
         ("key", "revoke", "x"),
+        ("recipient", "unblock", "ops@example.org"),
         ("key", "list"),
         ("key", "rotate", "x"),
         ("project", "list"),
@@ -79,11 +83,39 @@ def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, dead_port: int) -> Run:
         ("migrate",),
     ],
 )
+
+
+@REACH_KAFKA
 def test_while_pingfold_is_stopped_a_command_says_what_to_start(run: Run, arguments: tuple[str, ...]) -> None:
     told = run(*arguments)
     assert "Kafka does not answer at 127.0.0.1:" in told
     assert "start Pingfold on" in told
     assert "\n" not in told
+
+
+@REACH_KAFKA
+def test_a_command_refuses_another_prefix_than_that_of_its_data_folder(
+    run: Run, tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
+    file = tmp_path / "credentials.json"
+    file.write_bytes(file.read_bytes().replace(b'"kafka_prefix": ""', b'"kafka_prefix": "team."'))
+    for told in (run(*arguments), run(*arguments, PINGFOLD_KAFKA_PREFIX="other.")):
+        assert "begin with 'team.'" in told
+        assert "PINGFOLD_KAFKA_PREFIX is '" in told
+        assert "migrate" not in told
+        assert "\n" not in told
+    assert "Kafka does not answer at 127.0.0.1:" in run(*arguments, PINGFOLD_KAFKA_PREFIX="team.")
+
+
+def test_a_replay_does_so_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    known = credentials.new_credentials("http://127.0.0.1:1", Cluster("127.0.0.1:2", prefix="team."), "http://x")
+    credentials.save_once(tmp_path / "credentials.json", known)
+    monkeypatch.setenv("PINGFOLD_DATA", str(tmp_path))
+    result = CliRunner().invoke(cli.app, ["replay"])
+    assert result.exit_code == COULD_NOT_RUN
+    assert "could not run: " in result.stderr
+    assert "begin with 'team.'" in result.stderr
+    assert result.stderr.count("\n") == 1
 
 
 @pytest.mark.parametrize(
