@@ -38,6 +38,7 @@ from ingest.clock import Clock
 from ingest.ticker import Ticker
 from pingfold import credentials
 from pingfold.addresses import answering_kafka_of, clickhouse_of, kafka_of
+from pingfold.commands.blocks import is_blocked
 from pingfold.commands.os_user import operator
 from schemas.base import SECOND
 from schemas.dead_letters import RETRIED_HEADER, DeadLetter
@@ -197,14 +198,20 @@ def unblock_recipient(
     address: Annotated[str, typer.Argument(help="An e-mail address whose owner wants to be asked again.")],
     project: ProjectOption = None,
 ) -> None:
-    """Let projects ask the owner of an address again, who had said that no mail is wanted."""
+    """Let projects ask the owner of an address again, who had said that no mail is wanted.
+
+    An address that is not blocked stays as it is, which is said.
+    """
     settings = Settings()
     try:
         wanted = msgspec.convert(address, Address)
     except msgspec.ValidationError:
         raise Failed(f"{address} is no e-mail address") from None
+    owner = project_of(settings, project)
+    blocked = is_blocked(answering_kafka_of(settings), owner, wanted)
     request = RecipientUnblock(request=new_id(), at=time.time_ns() // 1000, address=wanted)
-    ask(settings, project_of(settings, project), request)
+    ask(settings, owner, request)
+    typer.echo(f"{address} {'may be asked again' if blocked else 'was not blocked'}")
 
 
 @dead_letters.command("list")
