@@ -26,6 +26,9 @@ class Relayed(Struct, omit_defaults=True, kw_only=True, frozen=True, gc=False):
     age: Micros = 0
 
 
+_TICK = b'{"type":"tick"'
+
+
 class Tick(Fact, tag="tick", frozen=True):
     """`slot` and `epoch` name the source; a higher epoch of a slot closes the one before.
 
@@ -51,6 +54,11 @@ class Tick(Fact, tag="tick", frozen=True):
     beats: bool = False
     silent_since: Micros | None = None
     heard: tuple[Relayed, ...] = ()
+
+
+def is_tick(event: bytes | None) -> bool:
+    """Whether the JSON of an event is that of a tick: its type stands first, as we write it."""
+    return (event or b"").startswith(_TICK)
 
 
 class TimeCorrected(Fact, tag="time.corrected", frozen=True):

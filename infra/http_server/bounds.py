@@ -8,11 +8,12 @@ class Bounds(NamedTuple):
     """The defaults are those of the web process; tests take others.
 
     most, most_per_peer: connections, of all and of one address. head: of a request, all but its body; taken at least,
-    one slice more at most. headers: and as many trailers.
-    head_time: from the first byte of a request, or from the connection, to the end of the head. body_time: from there
-    to the end of the body; longer than the ping application waits, which answers a slow body itself. answer_time: for a
-    client that reads nothing. idle_time: between two requests. linger: for a client that is sent an error to read it.
-    unwanted: bytes of a body that are read after its answer. pipelined: requests that wait for an earlier one.
+    one slice more at most. headers: and as many trailers. head_time: from the first byte of a request, or from the
+    connection, to the end of the head. body_time: from there to the end of the body; longer than the ping application
+    waits, which answers a slow body itself. answer_time: for a client that reads nothing. unread: bytes of answers
+    that clients have not read, of all together. idle_time: between two requests. linger: for a client that is sent an
+    error to read it. unwanted: bytes of a body that are read after its answer. pipelined: requests that wait for an
+    earlier one.
     """
 
     most: int = 16_384
@@ -23,6 +24,7 @@ class Bounds(NamedTuple):
     head_time: float = 10.0
     body_time: float = 35.0
     answer_time: float = 30.0
+    unread: int = 256 * 2**20
     idle_time: float = 75.0
     linger: float = 2.0
     unwanted: int = 2**20

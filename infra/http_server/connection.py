@@ -273,6 +273,11 @@ class Connection(HttpToolsProtocol):
         self.transport.close()
         return lost
 
+    @property
+    def unread(self) -> int:
+        """Bytes of an answer that wait for a client which does not read them now."""
+        return 0 if self._stalled is None else self.transport.get_write_buffer_size()
+
     def look(self) -> None:
         """Do what is due by the time of the room."""
         now, bounds = self._room.now, self._bounds

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import partial
 from socket import socket
 from typing import Any, cast
@@ -21,6 +21,32 @@ _LOOK_SECONDS = 0.5
 BACKLOG = 4_096
 
 
+_STOPPED = b"this process is being stopped, try again"
+
+
+class Ending:
+    """Answers 503 what is cut off when the server stops: an application that is cancelled answers nothing itself."""
+
+    def __init__(self, app: Any) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        try:
+            await self._app(scope, receive, send)
+        except asyncio.CancelledError:
+            headers = [
+                (b"content-type", b"text/plain; charset=utf-8"),
+                (b"content-length", str(len(_STOPPED)).encode()),
+                (b"retry-after", b"5"),
+                (b"connection", b"close"),
+            ]
+            try:
+                await send({"type": "http.response.start", "status": 503, "headers": headers})
+                await send({"type": "http.response.body", "body": _STOPPED if scope["method"] != "HEAD" else b""})
+            except RuntimeError:
+                return  # an answer had begun: it is cut off, and so is the connection
+
+
 class _Server(uvicorn.Server):
     """Leaves signals to us: the source has to close after the last request, before the process ends."""
 
@@ -32,7 +58,7 @@ class _Server(uvicorn.Server):
 def server_of(app: Any, room: Room) -> uvicorn.Server:
     """A server whose connections share `room`; `keep_looking` has to run beside it."""
     config = uvicorn.Config(
-        app,
+        Ending(app),
         http=cast("type[asyncio.Protocol]", partial(Connection, room=room)),
         ws="none",
         loop="none",
@@ -56,9 +82,22 @@ async def keep_looking(server: uvicorn.Server, room: Room) -> None:
         now = loop.time()
         room.pass_time(now - before)
         before = now
-        for connection in list(server.server_state.connections):
-            cast(Connection, connection).look()
+        connections = [cast(Connection, connection) for connection in server.server_state.connections]
+        for connection in connections:
+            connection.look()
+        let_go_of_answers(connections, room.bounds.unread)
         measures.tell()
+
+
+def let_go_of_answers(connections: Iterable[Connection], most: int) -> None:
+    """Cut off those who do not read what they are sent, the largest answers first, until no more is held for them."""
+    unread = sorted(((one.unread, number, one) for number, one in enumerate(connections)), reverse=True)
+    held = sum(size for size, _, _ in unread)
+    for size, _, one in unread:
+        if held <= most:
+            return
+        one.transport.abort()
+        held -= size
 
 
 async def serve(app: Any, listener: socket, room: Room, stop: Stop) -> None:

@@ -18,7 +18,7 @@ from processors.fold.epochs import Versions, begun, must_not_be_newer
 from processors.fold.view import View
 from schemas.base import SECOND, Micros, encode
 from schemas.dead_letters import DeadLetter
-from schemas.ticks import PROGRESS_KEY, Progress, Tick
+from schemas.ticks import PROGRESS_KEY, Progress, Tick, is_tick
 from schemas.topics import DEAD_LETTERS, TRANSITIONS, Topic
 from schemas.transitions import JournalTruncated
 
@@ -32,7 +32,6 @@ EVERY = -2
 LARGEST_EVENT = 3_000_000
 LONGEST_KEY = 1_000
 _KEPT = 1_000
-_TICK = b'{"type":"tick"'
 # More than a batch of the runtime has.
 _MOST_HEARD = 20_000
 
@@ -238,7 +237,7 @@ class Session:
         if isinstance(error, msgspec.MsgspecError | UnicodeDecodeError) and not is_made_here(value, self._made_here):
             return
         self.watching = True
-        if value.startswith(_TICK):
+        if is_tick(value):
             self.failed_ticks += 1
             return
         key = (record.key or b"")[:LONGEST_KEY].decode(errors="replace")

@@ -12,7 +12,7 @@ import structlog
 from confluent_kafka import IsolationLevel
 
 from infra.log.admin import admin_client, end_offsets
-from processors.runtime.partition import Shorter
+from processors.runtime.place import Shorter
 from processors.runtime.runner import Runner
 
 log = structlog.get_logger(__name__)

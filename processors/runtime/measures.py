@@ -2,11 +2,11 @@
 
 import time
 from collections import Counter as Counted
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from prometheus_client import Counter, Gauge, Histogram
 
-from processors.fold.contract import Effect
+from processors.fold.contract import Effect, Record
 from schemas.dead_letters import DeadLetter
 from schemas.ticks import Progress
 from schemas.transitions import ChannelTroubled, DeliveryFinished, GapSeen
@@ -98,3 +98,10 @@ def committed(fold: str, effects: Sequence[Effect], seconds: float) -> None:
                 _GAPS.labels(cause).inc()
             case _:
                 pass
+
+
+def timed(step: Callable[[Iterable[Record]], list[Effect]], records: Iterable[Record]) -> tuple[list[Effect], float]:
+    """The effects of a step, and the seconds that it took."""
+    began = time.perf_counter()
+    effects = step(records)
+    return effects, time.perf_counter() - began

@@ -11,27 +11,26 @@ import asyncio
 import contextlib
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from concurrent.futures import Executor
-from enum import IntEnum
-from typing import Any, NamedTuple, Protocol, TypeVar
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import msgspec
 import structlog
 
-from processors.fold.contract import Effect, Fold, Record, Session
-from processors.fold.defects import TICKS, Defects
+from processors.fold.contract import Effect, Session
+from processors.fold.defects import TICKS
 from processors.fold.reconciliation import Missed
 from processors.runtime import measures
 from processors.runtime.calls import Calls
 from processors.runtime.joining import Joining
 from processors.runtime.loading import CountedView, Loading, first_offset, load_states
+from processors.runtime.place import DefectiveFold, Place, Shorter
 from processors.runtime.reconciling import missed_by
 from processors.runtime.stream import Span
 from processors.runtime.transactions import Fenced, PartitionProducer, Unsettled
 from processors.runtime.truncation import truncated_at
 from schemas.schedules import TZDATA_VERSION
-from schemas.ticks import PROGRESS_KEY, Progress
+from schemas.ticks import PROGRESS_KEY, Progress, is_tick
 from schemas.topics import TRANSITIONS
 
 log = structlog.get_logger(__name__)
@@ -57,60 +56,6 @@ _GOLDEN = 0.618  # multiples of it are spread evenly, however many there are
 SUSPICIOUS_SECONDS = 5.0
 # So often in a row what became of a batch is looked up; then the process ends, as for any other fault.
 _MOST_UNSETTLED = 3
-_TICK = b'{"type":"tick"'
-
-
-class Follower(Protocol):
-    """Acts on committed states, e.g. the sender of webhooks."""
-
-    def assigned(self, partition: int, records: Mapping[str, msgspec.Struct]) -> None:
-        """A partition was taken over with these states."""
-
-    def committed(self, partition: int, changes: Mapping[str, msgspec.Struct | None]) -> None:
-        """These records were committed."""
-
-    def revoked(self, partition: int) -> None:
-        """The partition is no longer ours."""
-
-    def works(self) -> bool:
-        """Whether what is under way gets on; asked every second or so."""
-
-    async def close(self) -> None:
-        """The process ends: finish what is under way within seconds, and take on nothing more."""
-
-
-class Shorter(IntEnum):
-    """Which log of a partition has lost its end; the graver one counts: what both have lost is folded anew."""
-
-    JOURNAL = 1
-    STATES = 2
-
-
-class DefectiveFold(Exception):
-    """The fold refuses so much that it must not go on; nothing of the batch in hand is committed."""
-
-    def __init__(self, fold: str, why: str) -> None:
-        super().__init__(why)
-        self.fold = fold
-
-
-class Place(NamedTuple):
-    """What every partition of a fold in this process shares.
-
-    moved: told after each batch. rewind: has the consumer read a partition again from an offset.
-    loads: held while states are loaded, so that the pool has room for commits meanwhile. defects: None when the
-    operator has decided that the fold is to go on whatever it refuses. doubtful: the logs may have lost their ends.
-    """
-
-    bootstrap: str
-    fold: Fold
-    pool: Executor
-    follower: Follower | None
-    moved: Callable[[], None]
-    rewind: Callable[[int, int], Awaitable[None]]
-    loads: asyncio.Semaphore
-    defects: Defects | None
-    doubtful: bool = False
 
 
 class OwnedPartition:
@@ -402,9 +347,9 @@ class OwnedPartition:
             return
         # In a thread: a tick may find a hundred thousand checks due, and the event loop has others to serve meanwhile.
         # Nobody looks at the session until it is back.
-        effects, seconds = await self._calls.compute(_timed, session.step, self._calls.counted(records))
+        effects, seconds = await self._calls.compute(measures.timed, session.step, self._calls.counted(records))
         self._look_for_defects()
-        if effects or not (session.view.changed <= {PROGRESS_KEY} and all(_is_tick(record) for record in records)):
+        if effects or not (session.view.changed <= {PROGRESS_KEY} and all(is_tick(record.value) for record in records)):
             self._effects += effects
             self._uncommitted += len(records)
             self._urgent |= self._place.follower is not None or any(e.topic is not TRANSITIONS for e in effects)
@@ -458,13 +403,3 @@ class OwnedPartition:
 
     async def _in_thread(self, call: Callable[..., T], *arguments: Any) -> T:
         return await self._calls.ask(call, *arguments)
-
-
-def _timed(step: Callable[[Iterable[Record]], list[Effect]], records: Iterable[Record]) -> tuple[list[Effect], float]:
-    began = time.perf_counter()
-    effects = step(records)
-    return effects, time.perf_counter() - began
-
-
-def _is_tick(record: Record) -> bool:
-    return (record.value or b"").startswith(_TICK)

@@ -14,7 +14,8 @@ import structlog
 from processors.fold.contract import Fold
 from processors.fold.defects import Defects
 from processors.runtime.loading import Loading
-from processors.runtime.partition import Follower, OwnedPartition, Place, Shorter
+from processors.runtime.partition import OwnedPartition
+from processors.runtime.place import Follower, Place, Shorter
 from processors.runtime.stream import Span
 
 __all__ = ["Follower", "Runner"]

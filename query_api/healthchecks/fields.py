@@ -107,10 +107,12 @@ def _unique(value: object) -> tuple[str, ...]:
 
 
 _keywords = partial(_text, longest=200)
+# Healthchecks.io names no limit. Lists show all descriptions of a project, so one is needed.
+LONGEST_DESCRIPTION = 20_000
 
 RULES: Mapping[str, Callable[[object], Any]] = {
     "channels": _text,
-    "desc": _text,
+    "desc": partial(_text, longest=LONGEST_DESCRIPTION),
     "failure_kw": _keywords,
     "filter_subject": _flag,
     "filter_body": _flag,

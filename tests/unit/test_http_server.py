@@ -1,5 +1,6 @@
 """The HTTP server over real sockets, with an application that only reads bodies: what is bounded, and what is said."""
 
+import asyncio
 import contextlib
 import resource
 import socket
@@ -198,6 +199,40 @@ def test_whoever_reads_no_answer_is_cut_off() -> None:
         server.connect().sendall(b"GET /large HTTP/1.1\r\nConnection: close\r\n\r\n")
         wait_until(lambda: len(asked) == 2)
         wait_until(lambda: not server.room.members)
+
+
+def test_so_much_is_held_for_those_who_do_not_read_and_no_more() -> None:
+    """/large is 64 MiB: of ten that ask for it and do not read, some are cut off; who reads has it all."""
+    with HttpServer(app, PATIENT._replace(unread=2**28)) as server:
+        for _ in range(10):
+            server.connect().sendall(b"GET /large HTTP/1.1\r\n\r\n")
+        wait_until(lambda: len(server.room.members) <= 4)
+        assert len(answer_of_large(server)) > 2**26
+        assert status(server.ask()) == 200
+
+
+def answer_of_large(server: HttpServer) -> bytes:
+    return server.ask(b"GET /large HTTP/1.1\r\n\r\n")
+
+
+def test_what_a_stop_cuts_off_is_answered_503() -> None:
+    """Never 500: the client is to try again."""
+    asked = []
+
+    async def waiting(scope: Any, receive: Any, send: Any) -> None:
+        asked.append(scope["path"])
+        await asyncio.Event().wait()
+
+    server = HttpServer(waiting, PATIENT)
+    with server:
+        connection = server.connect()
+        connection.sendall(GET)
+        wait_until(lambda: asked)
+        server.stop()
+        answer = answer_of(connection)
+    assert status(answer) == 503
+    assert b"retry-after: 5" in answer
+    assert answer.endswith(b"this process is being stopped, try again")
 
 
 def test_an_error_leaves_the_client_time_to_read_it_but_not_for_ever() -> None:

@@ -22,7 +22,7 @@ from processors.runtime import calls, joining, watchdog
 from processors.runtime import partition as module
 from processors.runtime.joining import Hole
 from processors.runtime.loading import Loading
-from processors.runtime.partition import Shorter
+from processors.runtime.place import Shorter
 from processors.runtime.runner import Runner
 from processors.runtime.stream import Span
 from processors.runtime.transactions import Fenced, NotCommitted, Unsettled
