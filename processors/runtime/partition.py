@@ -11,8 +11,6 @@ import asyncio
 import contextlib
 import time
 from collections import deque
-from collections.abc import Callable
-from typing import Any, TypeVar
 
 import msgspec
 import structlog
@@ -34,8 +32,6 @@ from schemas.ticks import PROGRESS_KEY, Progress, is_tick
 from schemas.topics import TRANSITIONS
 
 log = structlog.get_logger(__name__)
-
-T = TypeVar("T")
 
 # A batch of ticks that changes nothing is not written more often than this.
 IDLE_SECONDS = 5.0
@@ -159,14 +155,14 @@ class OwnedPartition:
         await self._ours.wait()
         async with self._hand:
             beat = self._calls.beat
-            self._producer = await self._in_thread(lambda: PartitionProducer(bootstrap, fold, self.number, beat=beat))
+            self._producer = await self._calls.ask(lambda: PartitionProducer(bootstrap, fold, self.number, beat=beat))
         states = fold.states, self.number, fold.records
         records = await self._calls.load(load_states, bootstrap, *states, None, fold.version, self.loading)
         view = CountedView(records, self.loading)
         # Its indexes and wheels are built, from all records.
         self._session = await self._calls.compute(Session, fold, self.number, view, TZDATA_VERSION)
         self._calls.view = view
-        end = await self._in_thread(truncated_at, bootstrap, fold.journal, self.number, self._session.progress, beat)
+        end = await self._calls.ask(truncated_at, bootstrap, fold.journal, self.number, self._session.progress, beat)
         end, missed = await self._lost(end)
         if end is not None:
             await self._go_on_from(end, missed)
@@ -178,7 +174,7 @@ class OwnedPartition:
         self._joining = Joining(
             f"{fold.journal}/{self.number}",
             applied + 1,
-            lambda: self._in_thread(first_offset, bootstrap, fold.journal, self.number),
+            lambda: self._calls.ask(first_offset, bootstrap, fold.journal, self.number),
             lambda offset: self._place.rewind(self.number, offset),
         )
         if end is not None or self._taken_before:  # what was read before is forgotten
@@ -202,7 +198,7 @@ class OwnedPartition:
         if end is None and not self._doubtful:
             return None, []
         start = session.progress.applied + 1 if end is None else None
-        missed = await self._in_thread(
+        missed = await self._calls.ask(
             missed_by, place.bootstrap, place.fold, self.number, session.view, self.loading, start
         )
         return (start if end is None and missed else end), missed
@@ -225,7 +221,7 @@ class OwnedPartition:
         effects = await self._calls.compute(self._session.truncate, end, missed)
         await self._ours.wait()
         async with self._hand:
-            await self._in_thread(self._write, effects)
+            await self._calls.ask(self._write, effects)
 
     async def _work(self) -> None:
         """Fold what comes; returns when a log that it works on has lost its end."""
@@ -252,7 +248,7 @@ class OwnedPartition:
         if self._shorter is None and self._inbox and (self._unsure or self._inbox[0].unsure):
             place, progress = self._place, self._session.progress
             asked = place.bootstrap, place.fold.journal, self.number, progress, self._calls.beat
-            if await self._in_thread(truncated_at, *asked) is not None:
+            if await self._calls.ask(truncated_at, *asked) is not None:
                 self._shorter = Shorter.JOURNAL
             self._unsure = False
             if self._inbox:
@@ -293,7 +289,7 @@ class OwnedPartition:
             place.follower.revoked(self.number)
         producers = [self._producer]
         del self._producer
-        await self._in_thread(producers.clear)  # its end waits for its threads
+        await self._calls.ask(producers.clear)  # its end waits for its threads
         self._inbox.clear()
         self._inbox_bytes = 0
         self._effects, self._uncommitted, self._urgent = [], 0, False
@@ -378,7 +374,7 @@ class OwnedPartition:
         effects, records = self._effects, self._uncommitted
         self._effects, self._uncommitted, self._urgent = [], 0, False
         # Records are copied on write and the session stands still, so the thread reads settled values.
-        changes = await self._in_thread(self._write, effects)
+        changes = await self._calls.ask(self._write, effects)
         self._committed_at, self._unsettled = time.monotonic(), 0
         self._next_commit_at = self._next_turn() if records >= _BUSY_RECORDS else 0.0
         self.committed = self._session.progress.applied + 1
@@ -400,6 +396,3 @@ class OwnedPartition:
         name, progress = self._place.fold.name, self._session.progress
         measures.folded(name, self.number, progress, self._records, self._seconds)
         self._records, self._seconds = 0, 0.0
-
-    async def _in_thread(self, call: Callable[..., T], *arguments: Any) -> T:
-        return await self._calls.ask(call, *arguments)
