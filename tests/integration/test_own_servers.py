@@ -176,7 +176,7 @@ def test_one_whose_name_is_not_known_yet_is_closed_until_it_is(tmp_path: Path, m
     monkeypatch.setattr("infra.egress.own_servers.socket.getaddrinfo", names)
     monkeypatch.setattr("infra.egress.own_servers._AGAIN_SECONDS", 0.0)
     servers = own_servers(Settings(_env_file=None, data=tmp_path, kafka_bootstrap_servers="kafka.invalid:9099"))
-    private, public = ip_address("10.0.0.7"), ip_address("1.1.1.1")
+    private, public = ip_address("10.0.0.7"), ip_address("2d00::1")  # of a range that is given to nobody
     assert servers.holds(private, 9099)
     assert not servers.holds(private, 9098)
     assert not servers.holds(public, 9099)
