@@ -139,6 +139,9 @@ class FieldChange(Fact, tag=False, frozen=True):
 
 Action = Literal["created", "updated", "deleted", "disabled", "paused", "resumed", "tested", "replayed"]
 
+# Of what there are entries: the types of definitions; that a key was revoked is told as a change of the `key`.
+ThingKind = Literal["check", "monitor", "channel", "status-page", "maintenance", "project", "key", "recipient"]
+
 
 class ThingChanged(Fact, tag="thing.changed", frozen=True):
     """An entry of the audit trail: somebody changed a thing of a project. A command that was refused, or that changed

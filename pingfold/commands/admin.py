@@ -8,8 +8,6 @@ from typing import Annotated, Any, get_args
 import msgspec
 import typer
 from msgspec.structs import replace
-from rich.console import Console
-from rich.table import Table
 
 from infra.clickhouse import migrations as clickhouse_migrations
 from infra.clickhouse import retention as clickhouse_retention
@@ -40,6 +38,7 @@ from pingfold import credentials
 from pingfold.addresses import answering_kafka_of, clickhouse_of, kafka_of
 from pingfold.commands.blocks import is_blocked
 from pingfold.commands.os_user import operator
+from pingfold.commands.tables import print_table, second
 from schemas.base import SECOND
 from schemas.dead_letters import RETRIED_HEADER, DeadLetter
 from schemas.definitions import Address, KeyKind, KeyScope, Project
@@ -221,12 +220,12 @@ def list_dead_letters(json: Json = False) -> None:
     if json:
         typer.echo(json_module.dumps([msgspec.to_builtins(letter) for letter in letters], indent=2))
         return
-    table = Table("topic", "partition", "offset", "key", "reason", "value")
-    for letter in letters:
-        value = letter.value.decode(errors="replace")
-        shown = value if len(value) <= 60 else f"{value[:60]}…"
-        table.add_row(letter.topic, str(letter.partition), str(letter.offset), letter.key, letter.reason, shown)
-    Console().print(table)
+    head = ("time (UTC)", "topic/partition/offset", "key", "reason", "value")
+    told = (
+        (second(letter.at), _where(letter), letter.key or "-", letter.reason, letter.value.decode(errors="replace"))
+        for letter in letters
+    )
+    print_table(head, told)
 
 
 @dead_letters.command("retry")

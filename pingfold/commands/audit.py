@@ -4,12 +4,9 @@ import asyncio
 import json as json_module
 import time
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 import typer
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from infra.clickhouse.client import Address, ClickHouse
 from infra.log import admin
@@ -19,12 +16,15 @@ from infra.settings.durations import seconds_of
 from infra.settings.settings import Settings
 from pingfold.addresses import answering_kafka_of, clickhouse_of
 from pingfold.commands.admin import Failed, Json, ProjectOption, project_of
-from query_api.history.audit import AuditHistory, AuditRow, Which
+from pingfold.commands.tables import print_table, second
+from query_api.history.audit import AuditHistory, AuditRow, Which, wrong_actor, wrong_kind
 from query_api.history.audit_object import audit_object
+from schemas.actors import ActorKind
 from schemas.base import SECOND, Micros
 from schemas.topics import TRANSITIONS
+from schemas.transitions import ThingKind
 
-_SHOWN = 60  # characters of a value in the table
+_THINGS, _ACTORS = (", ".join(get_args(kinds)) for kinds in (ThingKind, ActorKind))
 _INCOMPLETE = "history is being written: the newest changes may be missing"
 
 
@@ -33,15 +33,18 @@ def audit(
     since: Annotated[
         str | None, typer.Option(help="Only what is newer: a duration such as 7d, or a date such as 2026-11-28T07:30.")
     ] = None,
-    kind: Annotated[str, typer.Option(help="Only things of this kind: check, monitor, channel, key ...")] = "",
+    kind: Annotated[str, typer.Option(help=f"Only things of this kind: {_THINGS}.")] = "",
     thing: Annotated[str, typer.Option(help="Only the thing with this id.")] = "",
     actor: Annotated[
-        str, typer.Option(help="Only changes by this kind of actor, API key (its id), user, or address.")
+        str,
+        typer.Option(help=f"Only changes by this kind of actor ({_ACTORS}), API key (its id), user, or address."),
     ] = "",
     limit: Annotated[int, typer.Option(help="So many entries at most.", min=1, max=100_000)] = 100,
     json: Json = False,
 ) -> None:
     """Who changed what in a project, newest first. Nothing secret is told."""
+    if wrong := wrong_kind(kind) or wrong_actor(actor):
+        raise typer.BadParameter(wrong)
     settings, start = Settings(), 0 if since is None else moment_of(since, time.time_ns() // 1000)
     which = Which(project_of(settings, project), start=start, kind=kind, thing=thing, actor=actor, limit=limit)
     complete, rows = asyncio.run(_entries(answering_kafka_of(settings), clickhouse_of(settings), which))
@@ -50,13 +53,10 @@ def audit(
     if json:
         typer.echo(json_module.dumps([audit_object(row) for row in rows], indent=2))
         return
-    table = Table("date", "by", "action", "thing", "changes")
-    for row in rows:
-        entry = audit_object(row)
-        what = f"{row.kind} {row.name or row.thing}"
-        told = (entry["date"], _by(row), row.action, what, "\n".join(map(_line, entry["changes"])))
-        table.add_row(*map(_plain, told))
-    Console().print(table)
+    if actor and not rows:
+        # Any text may be the name of a user.
+        typer.echo(f"pingfold audit: nothing by {actor}; kinds of actors are {_ACTORS}", err=True)
+    print_table(("time (UTC)", "by", "action", "kind", "id", "name", "changes"), map(_cells, rows))
 
 
 def moment_of(text: str, now: Micros) -> Micros:
@@ -86,19 +86,19 @@ async def _entries(bootstrap: Cluster, url: str, which: Which) -> tuple[bool, li
         await clickhouse.close()
 
 
-def _plain(text: str) -> Text:
-    """Text that people chose, without what a terminal would obey."""
-    return Text("".join(each if each.isprintable() or each == "\n" else "\ufffd" for each in text))
+def _cells(row: AuditRow) -> tuple[str, ...]:
+    changes = "; ".join(map(_line, audit_object(row)["changes"]))
+    return second(row.place.at), _by(row), row.action, row.kind, row.thing, row.name or "-", changes or "-"
 
 
 def _by(row: AuditRow) -> str:
     who = row.key_id or row.user
     where = f" at {row.address}" if row.address else ""
-    return f"{row.actor.replace('_', ' ')}{f' {who}' if who else ''}{where}"
+    return f"{row.actor}{f' {who}' if who else ''}{where}"
 
 
 def _line(change: dict[str, Any]) -> str:
-    """A change in a line of the table."""
+    """A change in words."""
     old, new = (_text(change[side]) for side in ("old", "new"))
     if change["hidden"] and not (old or new):
         return f"{change['field']}: changed (secret)"
@@ -109,5 +109,4 @@ def _line(change: dict[str, Any]) -> str:
 def _text(value: Any) -> str:
     if value is None:
         return ""
-    text = value if isinstance(value, str) else json_module.dumps(value, ensure_ascii=False)
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+    return value if isinstance(value, str) else json_module.dumps(value, ensure_ascii=False)

@@ -21,6 +21,11 @@ def minute(at: Micros | None) -> str:
     return "-" if at is None else datetime.fromtimestamp(at // SECOND, UTC).strftime("%Y-%m-%d %H:%M")
 
 
+def second(at: Micros) -> str:
+    """A time for people to the second, UTC."""
+    return datetime.fromtimestamp(at // SECOND, UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
 def iso(at: Micros | None) -> str | None:
     """A time for programs."""
     return None if at is None else datetime.fromtimestamp(at // SECOND, UTC).isoformat()

@@ -5,7 +5,7 @@ An answer holds every change that was answered before it was asked for; when his
 `complete` is false.
 """
 
-from typing import Annotated
+from typing import Annotated, get_args
 
 from fastapi import APIRouter, Query, Response
 
@@ -13,12 +13,13 @@ from infra.clickhouse.client import Unavailable as NoClickHouse
 from query_api.dependencies import TheParts
 from query_api.healthchecks import openapi
 from query_api.healthchecks.auth import Writer
-from query_api.healthchecks.parameters import LAST_TIMESTAMP, LONGEST_SECONDS, parameter
-from query_api.history.audit import Which
+from query_api.healthchecks.parameters import LAST_TIMESTAMP, LONGEST_SECONDS, number, parameter
+from query_api.history.audit import Which, wrong_actor, wrong_kind
 from query_api.history.audit_object import audit_object, cursor_of, place_of
 from query_api.history.checks import FOREVER
 from query_api.http.refusals import Refusal, Unavailable, json_answer
 from schemas.base import SECOND
+from schemas.transitions import ThingKind
 
 MOST_ENTRIES = 1_000
 _USUAL_ENTRIES = 100
@@ -37,25 +38,34 @@ async def list_entries(
     start: Annotated[str | None, Query(description="Only from this Unix time on.")] = None,
     end: Annotated[str | None, Query(description="Only before this Unix time.")] = None,
     kind: Annotated[
-        str, Query(max_length=_LONGEST, description="Only of things of this kind: check, monitor, channel, key ...")
+        str,
+        Query(
+            max_length=_LONGEST,
+            description="Only of things of this kind.",
+            json_schema_extra={"enum": ["", *get_args(ThingKind)]},
+        ),
     ] = "",
     thing: Annotated[str, Query(max_length=_LONGEST, description="Only of the thing with this id.")] = "",
     actor: Annotated[
         str, Query(max_length=_LONGEST, description="Only by this kind of actor, API key (its id), user, or address.")
     ] = "",
-    limit: Annotated[str | None, Query(description="So many entries at most; 1000 at the most.")] = None,
+    limit: Annotated[str | None, Query(description="So many entries at most, from 1 to 1000.")] = None,
     before: Annotated[str, Query(max_length=_LONGEST, description="The `next` of the page before.")] = "",
 ) -> Response:
     """Changes of the project, each with who made it, newest first. Refused requests are no changes."""
     if parts.audit_history is None:
         raise Unavailable("history is not available")
     place = place_of(before) if before else None
+    if wrong := wrong_kind(kind) or wrong_actor(actor):
+        raise Refusal(400, wrong)
     if before and place is None:
         raise Refusal(400, "before must be the `next` of another page")
     first, until = (parameter(text, LAST_TIMESTAMP) * SECOND for text in (start, end))
     if since := parameter(seconds, LONGEST_SECONDS):
         first = max(first, parts.clock.now() - since * SECOND)
-    most = parameter(limit, MOST_ENTRIES) or _USUAL_ENTRIES
+    most = _USUAL_ENTRIES if limit is None else number(limit, MOST_ENTRIES)
+    if not most:
+        raise Refusal(400, f"limit must be a whole number from 1 to {MOST_ENTRIES}")
     which = Which(
         caller.project, min(first, FOREVER), min(until or FOREVER, FOREVER), kind, thing, actor, place, most + 1
     )

@@ -10,7 +10,7 @@ from query_api.healthchecks.slugs import MAX_SLUG
 from schemas.actors import ActorKind
 from schemas.definitions import NOTICES
 from schemas.requests import DAY, LONGEST_OVERLAP
-from schemas.transitions import Action
+from schemas.transitions import Action, ThingKind
 
 Schema: TypeAlias = dict[str, Any]
 Responses: TypeAlias = dict[int | str, dict[str, Any]]
@@ -201,7 +201,7 @@ _ENTRY: dict[str, Schema] = {
     "id": _UUID,
     "date": _TIME,
     "action": {"type": "string", "enum": list(get_args(Action))},
-    "kind": _text(description="Of the thing: check, monitor, channel, key, ..."),
+    "kind": _text(description=f"Of the thing: {', '.join(get_args(ThingKind))}."),
     "thing": _text(description="Its id."),
     "name": _text(description="As it was called then."),
     "actor": _all_of(_ACTOR),

@@ -4,19 +4,25 @@ An entry is written when the fold has decided the command, and is in ClickHouse 
 waits for it (`caught_up`). Raises `infra.clickhouse.client.Unavailable` when ClickHouse does not answer.
 """
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 import msgspec
 
 from infra.clickhouse.client import ClickHouse
 from infra.log.group_progress import GroupProgress
 from query_api.history.checks import FOREVER
+from schemas.actors import ActorKind
 from schemas.base import Micros
-from schemas.transitions import FieldChange
+from schemas.transitions import FieldChange, ThingKind
 
 _WAIT_SECONDS = 1.5
 # A page has so many rows more than are wanted, for copies.
 _COPIES = 20
+
+
+_THINGS, _ACTORS = get_args(ThingKind), get_args(ActorKind)
+# Other spellings of kinds that two words make. Names of users may be like the others.
+_MISSPELLED = {kind.replace("_", ""): kind for kind in _ACTORS if "_" in kind}
 
 
 class Place(NamedTuple):
@@ -41,6 +47,19 @@ class Which(NamedTuple):
     actor: str = ""
     before: Place | None = None
     limit: int = 100
+
+
+def wrong_kind(kind: str) -> str | None:
+    """What is wrong with a kind of things to ask for; None: nothing, or none is asked for."""
+    return None if kind in ("", *_THINGS) else f"there is no kind {kind!r} of things; there are {', '.join(_THINGS)}"
+
+
+def wrong_actor(actor: str) -> str | None:
+    """What is wrong with an actor to ask for. Only other spellings of a kind: any other text may be a user's name."""
+    meant = _MISSPELLED.get("".join(each for each in actor.casefold() if each not in "-_ "))
+    if meant is None or actor == meant:
+        return None
+    return f"there is no kind {actor!r} of actors; there are {', '.join(_ACTORS)}"
 
 
 class AuditRow(NamedTuple):

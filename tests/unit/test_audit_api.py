@@ -254,6 +254,8 @@ async def test_filters(harness: Harness) -> None:
     [
         *({name: value} for name in ("seconds", "start", "end", "limit") for value in ("-1", "x", "9" * 40)),
         {"limit": "1001"},
+        {"limit": "0"},
+        {"limit": ""},
         *({"before": value} for value in ("x", "1", "1-2", "-1-0-0", "1-2-3-4", "1-70000-1", "²-1-1")),
         {"before": f"1-2-{'9' * 30}"},
         {"kind": "k" * 201},
@@ -261,6 +263,26 @@ async def test_filters(harness: Harness) -> None:
 )
 async def test_what_cannot_be_read_is_refused(harness: Harness, query: dict[str, str]) -> None:
     assert (await harness.client.get(AUDIT, params=query)).status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("query", "error"),
+    [
+        (
+            {"kind": "nonsense"},
+            "there is no kind 'nonsense' of things; there are check, monitor, channel, status-page, maintenance, "
+            "project, key, recipient",
+        ),
+        (
+            {"actor": "api-key"},
+            "there is no kind 'api-key' of actors; there are api_key, ping_key, cli, page, admin, system, unknown",
+        ),
+        ({"limit": "0"}, "limit must be a whole number from 1 to 1000"),
+    ],
+)
+async def test_what_is_refused_says_what_there_is(harness: Harness, query: dict[str, str], error: str) -> None:
+    answer = await harness.client.get(AUDIT, params=query)
+    assert (answer.status_code, answer.json()) == (400, {"error": error})
 
 
 async def test_it_says_when_the_newest_changes_may_be_missing(harness: Harness) -> None:

@@ -2,16 +2,23 @@
 
 import os
 import pwd
+from collections.abc import Callable
+from typing import get_args
 
 import pytest
+from typer.testing import CliRunner
 
+from pingfold.cli import app
+from pingfold.commands import audit
 from pingfold.commands.admin import Failed
-from pingfold.commands.audit import _by, _line, _plain, moment_of
+from pingfold.commands.audit import _by, _line, moment_of
 from pingfold.commands.os_user import operator
-from query_api.history.audit import AuditRow, Place
+from query_api.history.audit import AuditRow, Place, wrong_actor, wrong_kind
 from query_api.history.audit_object import audit_object
+from schemas.actors import ActorKind
 from schemas.base import SECOND
-from schemas.transitions import FieldChange
+from schemas.definitions import Definition
+from schemas.transitions import FieldChange, ThingKind
 
 NOW = 1_700_000_000 * SECOND
 
@@ -56,19 +63,89 @@ def test_changes_in_words() -> None:
         "grace: 60 → 120",
         "secret: changed (secret)",
         "url: https://a → https://b (not all is told)",
-        f"name: {'x' * 60}…",
+        f"name: {'x' * 100}",
         'channels: ["a"] removed',
     ]
 
 
 def test_who_in_words() -> None:
     assert _by(row()) == "cli root at h"
-    assert _by(row(actor="api_key", key="k", user="")) == "api key k at h"
+    assert _by(row(actor="api_key", key="k", user="")) == "api_key k at h"
     assert _by(row(actor="unknown", user="", address="")) == "unknown"
 
 
-def test_a_terminal_obeys_nothing_of_it() -> None:
-    assert str(_plain("a\x1b]0;evil\x07\n[red]b")) == "a\ufffd]0;evil\ufffd\n[red]b"
+@pytest.fixture
+def shown(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[list[str], str]]:
+    """Runs `pingfold audit` over entries; gives the lines that it prints, and what it says beside them."""
+
+    def run(*rows: AuditRow, options: tuple[str, ...] = ()) -> tuple[list[str], str]:
+        async def entries(*_: object) -> tuple[bool, list[AuditRow]]:
+            return True, list(rows)
+
+        for name in ("answering_kafka_of", "clickhouse_of"):
+            monkeypatch.setattr(audit, name, lambda _: "there")
+        monkeypatch.setattr(audit, "_entries", entries)
+        result = CliRunner().invoke(app, ["audit", "--project", "p", *options], env={"COLUMNS": "80"})
+        assert result.exit_code == 0, result.output
+        return result.stdout.splitlines(), result.stderr
+
+    return run
+
+
+def test_an_entry_is_a_line_of_which_nothing_is_cut(shown: Callable[..., tuple[list[str], str]]) -> None:
+    id, key = "0c3a4d9f-6e2b-5d8f-9a5c-3b7e1f0d2c46", "6fa459ea-ee8a-4ca4-894e-db77e160355e"
+    changes = (FieldChange(field="grace", old=60, new=120), FieldChange(field="desc", new=f"{'x' * 200}\nend"))
+    by_key = row(*changes, actor="api_key", key=key, user="", address="203.0.113.9")
+    (head, line, other), beside = shown(by_key._replace(thing=id, name="Backup"), row())
+    assert head.split("  ")[0] == "time (UTC)"
+    assert head.split() == ["time", "(UTC)", "by", "action", "kind", "id", "name", "changes"]
+    told = f"grace: 60 → 120; desc: {'x' * 200}\ufffdend"
+    by = f"api_key {key} at 203.0.113.9"
+    assert line.split("  ") == ["2023-11-14 22:13:20", by, "updated", "check", id, "Backup", told]
+    assert other.split() == ["2023-11-14", "22:13:20", "cli", "root", "at", "h", "updated", "check", "t", "-", "-"]
+    assert beside == ""
+
+
+def test_a_terminal_obeys_nothing_of_it(shown: Callable[..., tuple[list[str], str]]) -> None:
+    lines, _ = shown(row(FieldChange(field="name", new="a\x1b]0;evil\x07\n[red]b")))
+    assert lines[1].endswith("name: a\ufffd]0;evil\ufffd\ufffd[red]b")
+
+
+def test_when_there_is_nothing_by_an_actor_it_says_which_kinds_there_are(
+    shown: Callable[..., tuple[list[str], str]],
+) -> None:
+    lines, beside = shown(options=("--actor", "ada"))
+    assert len(lines) == 1
+    assert "nothing by ada; kinds of actors are api_key, ping_key, cli, page, admin, system, unknown" in beside
+    assert shown()[1] == ""
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "known"),
+    [
+        ("--kind", "nonsense", get_args(ThingKind)),
+        ("--kind", "Check", get_args(ThingKind)),
+        ("--actor", "api-key", get_args(ActorKind)),
+        ("--limit", "0", ()),
+    ],
+)
+def test_what_is_asked_for_wrongly_is_an_error_of_usage(option: str, value: str, known: tuple[str, ...]) -> None:
+    result = CliRunner().invoke(app, ["audit", "--project", "p", option, value], env={"COLUMNS": "300"})
+    assert result.exit_code == 2
+    assert ", ".join(known) in result.stderr
+
+
+def test_the_kinds_of_things_are_those_of_definitions() -> None:
+    tags = {str(kind.__struct_config__.tag) for kind in get_args(Definition)}
+    assert set(get_args(ThingKind)) == tags - {"revoked-key"}
+    assert [wrong_kind(kind) for kind in ("", *get_args(ThingKind))] == [None] * (1 + len(get_args(ThingKind)))
+
+
+def test_an_actor_is_a_kind_or_anything_else_that_is_no_other_spelling_of_one() -> None:
+    for right in ("", *get_args(ActorKind), "ada", "Admin", "203.0.113.9", "apikeys"):
+        assert wrong_actor(right) is None
+    for wrong in ("api-key", "API key", "apikey", "PING_KEY", "ping-key"):
+        assert ", ".join(get_args(ActorKind)) in (wrong_actor(wrong) or "")
 
 
 def test_the_operator_is_whom_the_kernel_names(monkeypatch: pytest.MonkeyPatch) -> None:
