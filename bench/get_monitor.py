@@ -12,9 +12,11 @@ from typing import Annotated, Any
 import typer
 
 from bench.fail_to_incident import make_monitors
-from bench.processes import answer_of, module
+from bench.probe_target import HOSTS
+from bench.processes import answer_of, module, running, spawn
 from bench.report import Report, say
 from bench.stack import Stack, pingfold
+from infra.embedded.ports import free_port
 
 _MONITORS = 100
 _RESULTS_SECONDS = 12.0
@@ -26,8 +28,13 @@ def get_monitor(
 ) -> None:
     """Answers a second to GET one monitor."""
     report = Report("get_monitor", {"seconds": seconds, "connections": connections, "monitors": _MONITORS})
-    with tempfile.TemporaryDirectory(prefix="pingfold-bench-") as folder, pingfold(None) as stack:
-        ids = make_monitors(stack, _MONITORS, url=f"{stack.url}/healthz", interval_seconds=5)
+    port = free_port()
+    with (
+        tempfile.TemporaryDirectory(prefix="pingfold-bench-") as folder,
+        running(spawn(*module("bench.probe_target", str(port)))),
+        pingfold(None) as stack,
+    ):
+        ids = make_monitors(stack, _MONITORS, url=f"http://{HOSTS[0]}:{port}/", interval_seconds=5)
         say(f"{len(ids)} monitors made; they are probed for {_RESULTS_SECONDS:.0f} s")
         time.sleep(_RESULTS_SECONDS)
         for id in ids:
