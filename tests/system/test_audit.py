@@ -7,16 +7,19 @@ from typing import Any
 
 import pytest
 
-from tests.pingfold_process import Pingfold
+from tests.pingfold_process import Pingfold, wait_until
 
 pytestmark = pytest.mark.system
 
 
 def trail(pingfold: Pingfold, query: str) -> list[dict[str, Any]]:
-    """What REST says at once: nothing is waited for."""
-    page = pingfold.ask("GET", f"/audit/?{query}")
-    assert page["complete"] is True
-    entries: list[dict[str, Any]] = page["entries"]
+    """What REST says when it says that all decided before is there, which a busy machine may delay."""
+
+    def complete() -> dict[str, Any]:
+        page: dict[str, Any] = pingfold.ask("GET", f"/audit/?{query}")
+        return page if page["complete"] else {}
+
+    entries: list[dict[str, Any]] = wait_until(complete, 45.0, "history holds all that was decided")["entries"]
     return entries
 
 
