@@ -118,9 +118,9 @@ def _kafka_context(context: Path, python: str) -> None:
 
 def _clickhouse_context(context: Path, python: str) -> None:
     package = context / "infra"
-    package.mkdir()
-    for module in ("__init__.py", "private_files.py"):
-        shutil.copy(_ROOT / "infra" / module, package)
+    for module in ("__init__.py", "secrets/__init__.py", "secrets/private_files.py"):
+        (package / module).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(_ROOT / "infra" / module, package / module)
     shutil.copytree(_ROOT / "infra/embedded", package / "embedded", ignore=shutil.ignore_patterns("__pycache__"))
     machine = platform.machine()
     locked = context / "locked.txt"

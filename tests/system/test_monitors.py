@@ -12,6 +12,8 @@ import pytest
 
 from schemas.base import SECOND
 from schemas.topics import PROBE_RESULTS, TRANSITIONS
+from tests.integration.probe_targets import resolving
+from tests.loop_thread import LoopThread
 from tests.pingfold_process import Pingfold, Received, Receiver, wait_until
 from tests.system.test_thin_line import assert_signed
 from tests.website import Website
@@ -106,15 +108,17 @@ def test_a_site_goes_down_and_comes_back(pingfold: Pingfold, receiver: Receiver)
 def test_what_is_private_is_not_probed_unless_allowed(own_pingfold: Pingfold) -> None:
     """Statement 7. An address is refused at once; a name that leads to one is not probed, so nothing is known of it.
     Both say which setting allows it."""
-    own_pingfold.settings["PINGFOLD_PRIVATE_TARGETS"] = ""
-    own_pingfold.start()
-    with Website() as site:
+    with Website() as site, LoopThread() as servers:
+        names = servers.enter(resolving({"site.test": ["127.0.0.1"]}))
+        own_pingfold.settings["PINGFOLD_PRIVATE_TARGETS"] = ""
+        own_pingfold.settings["PINGFOLD_RESOLVERS"] = "{}:{}".format(*names.server)
+        own_pingfold.start()
         headers = {"Authorization": f"Bearer {own_pingfold.credentials.poppaping_key}"}
         refused = own_pingfold.request(
             "POST", "/api/v1/monitors", headers=headers, json={"name": "Private", "url": site.url}
         )
         assert (refused.status_code, "PINGFOLD_PRIVATE_TARGETS" in refused.text) == (400, True)
-        name = site.url.replace("127.0.0.1", "site.localhost")
+        name = site.url.replace("127.0.0.1", "site.test")
         id = make(own_pingfold, site, url=name, confirmations=1)
         await_status(own_pingfold, id, "unknown", 60.0)
         assert "PINGFOLD_PRIVATE_TARGETS" in call(own_pingfold, "GET", f"/monitors/{id}")["last_error"]
