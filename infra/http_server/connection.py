@@ -78,7 +78,7 @@ class Connection(HttpToolsProtocol):
         self._unwanted = 0
         self._answering: RequestResponseCycle | None = None  # the oldest that is not answered; `cycle` is the newest
         self._ending = False  # what comes is not read any more
-        self._stalled: float | None = None  # since when the client has not read what it was sent
+        self.stalled: float | None = None  # since when the client has not read what it was sent
         self._closing: float | None = None
 
     # ---- uvicorn's callbacks
@@ -151,12 +151,12 @@ class Connection(HttpToolsProtocol):
         self._room.waits(self)
 
     def pause_writing(self) -> None:
-        self._stalled = self._room.now
+        self.stalled = self._room.now
         self._room.waits(self)  # for the client, to read
         super().pause_writing()
 
     def resume_writing(self) -> None:
-        self._stalled = None
+        self.stalled = None
         if self._part is _Part.NONE and self._is_busy():
             self._room.serves(self)
         super().resume_writing()
@@ -261,7 +261,7 @@ class Connection(HttpToolsProtocol):
             return False
         busy = self._is_busy()
         lost = self._part is _Part.BODY or (self._part is _Part.HEAD and self._head > 0)
-        if self._stalled is not None:
+        if self.stalled is not None:
             self.transport.abort()  # who does not read could keep it for long
             lost = lost or busy
         elif busy and (self._part is not _Part.BODY or self.pipeline or self.cycle.response_started):
@@ -276,7 +276,7 @@ class Connection(HttpToolsProtocol):
     @property
     def unread(self) -> int:
         """Bytes of an answer that wait for a client which does not read them now."""
-        return 0 if self._stalled is None else self.transport.get_write_buffer_size()
+        return 0 if self.stalled is None else self.transport.get_write_buffer_size()
 
     def look(self) -> None:
         """Do what is due by the time of the room."""
@@ -287,7 +287,7 @@ class Connection(HttpToolsProtocol):
                 self._closing = now
             elif now - self._closing > bounds.linger:
                 self.transport.abort()  # the client does not read what it was sent last
-        elif self._stalled is not None and now - self._stalled > bounds.answer_time:
+        elif self.stalled is not None and now - self.stalled > bounds.answer_time:
             self.transport.abort()
         elif self._part is _Part.OVER:
             if age > bounds.linger:

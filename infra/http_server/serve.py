@@ -90,14 +90,14 @@ async def keep_looking(server: uvicorn.Server, room: Room) -> None:
 
 
 def let_go_of_answers(connections: Iterable[Connection], most: int) -> None:
-    """Cut off those who do not read what they are sent, the largest answers first, until no more is held for them."""
-    unread = sorted(((one.unread, number, one) for number, one in enumerate(connections)), reverse=True)
-    held = sum(size for size, _, _ in unread)
-    for size, _, one in unread:
+    """Cut off those who do not read what they are sent, for longest first, until no more is held for them."""
+    waiting = sorted((one for one in connections if one.unread), key=lambda one: one.stalled or 0.0)
+    held = sum(one.unread for one in waiting)
+    for one in waiting:
         if held <= most:
             return
+        held -= one.unread
         one.transport.abort()
-        held -= size
 
 
 async def serve(app: Any, listener: socket, room: Room, stop: Stop) -> None:
