@@ -1,7 +1,7 @@
 # make run    start the whole of Pingfold on this machine; Ctrl-C stops it
 # make test   lint, types and every test, on the real Kafka and the embedded ClickHouse
 # make check  lint and types only
-# make unit   the quick tests: neither Java nor Kafka is needed, and less than a minute
+# make unit   the quick tests: neither Java nor Kafka is needed; a few minutes on two cores
 # make fmt    lint that mends, and the format
 # make docs   write the generated pages
 # make lock   pin again what is installed, after a change of pyproject.toml; make lock UPGRADE=1: the newest of all
