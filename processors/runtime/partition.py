@@ -24,6 +24,7 @@ from processors.runtime.joining import Joining
 from processors.runtime.loading import CountedView, Loading, first_offset, load_states
 from processors.runtime.place import DefectiveFold, Place, Shorter
 from processors.runtime.reconciling import missed_by
+from processors.runtime.short_batches import is_short
 from processors.runtime.stream import Span
 from processors.runtime.transactions import Fenced, PartitionProducer, Unsettled
 from processors.runtime.truncation import truncated_at
@@ -341,9 +342,10 @@ class OwnedPartition:
         records = await self._joining.records(spans, session.progress.applied)
         if not records:
             return
-        # In a thread: a tick may find a hundred thousand checks due, and the event loop has others to serve meanwhile.
-        # Nobody looks at the session until it is back.
-        effects, seconds = await self._calls.compute(measures.timed, session.step, self._calls.counted(records))
+        if is_short(records):
+            effects, seconds = measures.timed(session.step, records)
+        else:  # in a thread: a tick may find a hundred thousand checks due; nobody looks at the session meanwhile
+            effects, seconds = await self._calls.compute(measures.timed, session.step, self._calls.counted(records))
         self._look_for_defects()
         if effects or not (session.view.changed <= {PROGRESS_KEY} and all(is_tick(record.value) for record in records)):
             self._effects += effects
