@@ -19,8 +19,8 @@ from schemas.monitors import (
     DependencyWait,
     Interval,
     MonitorKind,
+    ProbeTarget,
     Region,
-    Target,
     Timeout,
 )
 from schemas.schedules import Schedule
@@ -234,7 +234,7 @@ class MonitorFields(Fact, tag=False, frozen=True):
 
     name: Annotated[str, Meta(min_length=1, max_length=200)] | UnsetType = UNSET
     kind: MonitorKind | UnsetType = UNSET
-    target: Target | UnsetType = UNSET
+    target: ProbeTarget | UnsetType = UNSET
     interval: Interval | UnsetType = UNSET
     timeout: Timeout | UnsetType = UNSET
     regions: tuple[Region, ...] | UnsetType = UNSET

@@ -30,7 +30,7 @@ from processors.fold.view import View
 from processors.monitors.fold import Monitors
 from processors.projects.fold import Projects
 from query_api.app import create_app
-from query_api.dependencies import Parts
+from query_api.dependencies import Dependencies
 from query_api.history.audit import AuditRow, Place
 from query_api.history.audit import Which as AuditWhich
 from query_api.history.checks import Flip, PingRow, Transition
@@ -520,7 +520,7 @@ class Harness:
         )
         self.other = self.make_project("other", {OTHER_KEY: "healthchecks", "p" * 32: "poppaping"})
         self.app: FastAPI = create_app(
-            Parts(
+            Dependencies(
                 settings=self.settings,
                 clock=self.log,
                 partitions=self.log.partitions,

@@ -23,6 +23,7 @@ from processors.fold.partition_time import fold_plain_tick, vouched
 from processors.fold.time_correction import correct_time
 from processors.fold.view import View
 from processors.projects.channels import define_channel
+from processors.projects.decisions import decision
 from processors.projects.index import Denied, ProjectIndex, must_have_uuid
 from processors.projects.keys import ProjectKeys
 from processors.projects.maintenance import ProjectMaintenance
@@ -30,7 +31,6 @@ from processors.projects.monitors import ProjectMonitors
 from processors.projects.recipients import ProjectRecipients
 from processors.projects.rotations import ProjectRotations
 from processors.projects.status_pages import ProjectPages
-from processors.projects.verdicts import verdict
 from schemas.actors import SYSTEM
 from schemas.base import SECOND, Micros
 from schemas.definitions import Channel, Check, Definition, Project, definition_key
@@ -136,7 +136,7 @@ class ProjectsPartition:
             at = self._time_of(event, context)
             effects = self._decide(event, context.key, at)
         except Denied as denied:
-            return [verdict(event, "refused", reason=str(denied))]
+            return [decision(event, "refused", reason=str(denied))]
         command = command_of(event, event.actor, _decided(effects), at)
         told = changes_of(self._view, command, context)
         if not told and len(effects) > 1:  # no definition changed, but what another journal works with
@@ -239,13 +239,13 @@ class ProjectsPartition:
                 raise Denied("exists")
         for definition in made:
             self._view.put(definition_key(definition), replace(definition, created=at))
-        return [verdict(request, "made", owner)]
+        return [decision(request, "made", owner)]
 
     def _create_channel(self, request: ChannelCreate, project: Project, at: Micros) -> list[Effect]:
         if request.channel.project != project.id:
             raise Refused("keyed by another project")
         if self.index.is_there(request.channel):
-            return [verdict(request, "found", request.channel.id)]
+            return [decision(request, "found", request.channel.id)]
         if request.channel.kind == "email" and not request.channel.addresses:
             raise Refused("an e-mail channel without addresses")
         given = replace(request.channel, created=at, disabled_at=None)
@@ -256,7 +256,7 @@ class ProjectsPartition:
             for check in self.index.checks(project.id):
                 effects.append(self._redefine(check, at, channels=tuple(sorted((*check.channels, channel.id)))))
             effects += self._monitors.put_on_every(channel, at)
-        return [*effects, verdict(request, "made", channel.id)]
+        return [*effects, decision(request, "made", channel.id)]
 
     def _change_channel(self, request: ChannelUpdate, channel: Channel, project: Project, at: Micros) -> list[Effect]:
         wanted = _chosen(request.fields)
@@ -266,7 +266,7 @@ class ProjectsPartition:
             wanted["former_secrets"] = ()
         changed = self._recipients.judged(replace(channel, disabled_at=None, **wanted), request.confirm)
         asked = self._recipients.ask(changed, project, at)
-        return [define_channel(self._view, changed, project, at), *asked, verdict(request, "updated", channel.id)]
+        return [define_channel(self._view, changed, project, at), *asked, decision(request, "updated", channel.id)]
 
     def _delete_channel(self, request: ChannelDelete, channel: Channel, at: Micros) -> list[Effect]:
         self._view.delete(definition_key(channel))
@@ -276,7 +276,7 @@ class ProjectsPartition:
                 rest = tuple(id for id in check.channels if id != channel.id)
                 effects.append(self._redefine(check, at, channels=rest))
         effects += self._monitors.take_off_every(channel, at)
-        return [*effects, verdict(request, "removed", channel.id)]
+        return [*effects, decision(request, "removed", channel.id)]
 
     def _create_check(self, request: CheckCreate, project: Project, at: Micros) -> list[Effect]:
         if request.provision and not request.fields.slug:
@@ -303,24 +303,24 @@ class ProjectsPartition:
         return self._define_new(request, replace(new, name=slug, slug=slug, channels=self.index.channels(project.id)))
 
     def _found(self, request: CheckCreate, id: str) -> list[Effect]:
-        return [verdict(request, "found", id, self._view.get(f"check/{id}").version)]
+        return [decision(request, "found", id, self._view.get(f"check/{id}").version)]
 
     def _define_new(self, request: CheckCreate, check: Check) -> list[Effect]:
         self._view.put(definition_key(check), check)
         defined = Effect(PINGS, check.id, CheckDefined(at=check.created, check=check))
-        return [defined, verdict(request, "made", check.id, check.version)]
+        return [defined, decision(request, "made", check.id, check.version)]
 
     def _change_check(self, request: CheckCreate | CheckUpdate, check: Check, at: Micros) -> list[Effect]:
         wanted = self._wanted(request.fields, check.project)
         if replace(check, **wanted) == check:
-            return [verdict(request, "updated", check.id, check.version)]
-        return [self._redefine(check, at, **wanted), verdict(request, "updated", check.id, check.version + 1)]
+            return [decision(request, "updated", check.id, check.version)]
+        return [self._redefine(check, at, **wanted), decision(request, "updated", check.id, check.version + 1)]
 
     def _delete_check(self, request: CheckDelete, check: Check, at: Micros) -> list[Effect]:
         self._view.delete(definition_key(check))
         return [
             Effect(PINGS, check.id, CheckRemoved(at=at)),
-            verdict(request, "removed", check.id, check.version),
+            decision(request, "removed", check.id, check.version),
         ]
 
     def _redefine(self, check: Check, at: Micros, **changes: Any) -> Effect:

@@ -7,8 +7,8 @@ from msgspec.structs import replace
 
 from processors.fold.contract import Effect, Refused
 from processors.fold.view import View
+from processors.projects.decisions import decision
 from processors.projects.index import Denied, ProjectIndex
-from processors.projects.verdicts import verdict
 from schemas.base import SECOND, Micros
 from schemas.definitions import ApiKey, Project, RevokedKey, definition_key
 from schemas.requests import KeyCreate, KeyRevoke, KeyRotate
@@ -25,14 +25,14 @@ class ProjectKeys:
     def create(self, request: KeyCreate, project: Project, at: Micros) -> list[Effect]:
         """A new key. One that was revoked does not come back under its id."""
         if self._is_there(request.key, project):
-            return [verdict(request, "found", request.key.id)]
+            return [decision(request, "found", request.key.id)]
         self._view.put(definition_key(request.key), replace(request.key, created=at))
-        return [verdict(request, "made", request.key.id)]
+        return [decision(request, "made", request.key.id)]
 
     def rotate(self, request: KeyRotate, project: Project, at: Micros) -> list[Effect]:
         """A new key that opens what the old one opens; the old one expires when the overlap ends, or is revoked."""
         if self._is_there(request.key, project):
-            return [verdict(request, "found", request.key.id)]
+            return [decision(request, "found", request.key.id)]
         old = self._index.key(project.id, request.id)
         if request.key.kind != old.kind:
             raise Denied("wrong kind of key")
@@ -43,12 +43,12 @@ class ProjectKeys:
             self._revoke(old, at)
         elif old.expires is None or old.expires > until:
             self._view.put(definition_key(old), replace(old, expires=until))
-        return [verdict(request, "made", new.id)]
+        return [decision(request, "made", new.id)]
 
     def revoke(self, request: KeyRevoke, key: ApiKey, at: Micros) -> list[Effect]:
         """From now on the key opens nothing."""
         self._revoke(key, at)
-        return [verdict(request, "removed", key.id)]
+        return [decision(request, "removed", key.id)]
 
     def _is_there(self, key: ApiKey, project: Project) -> bool:
         if key.project != project.id:

@@ -12,8 +12,8 @@ from msgspec.structs import asdict, replace
 
 from processors.fold.contract import Effect, Refused
 from processors.fold.view import View
+from processors.projects.decisions import decision
 from processors.projects.index import ProjectIndex
-from processors.projects.verdicts import verdict
 from schemas.base import SECOND, Micros
 from schemas.definitions import Project, definition_key
 from schemas.maintenance import Maintenance, Once, fault_of
@@ -64,25 +64,25 @@ class ProjectMaintenance:
             raise Refused("maintenance needs a name and a window")
         maintenance = Maintenance(id=request.id, project=project.id, version=1, created=at, revised=at, **wanted)
         if self._index.is_there(maintenance):
-            return [verdict(request, "found", maintenance.id, self._view.get(definition_key(maintenance)).version)]
+            return [decision(request, "found", maintenance.id, self._view.get(definition_key(maintenance)).version)]
         self._view.put(definition_key(maintenance), maintenance)
-        return [*_told(maintenance, request.partitions, at), verdict(request, "made", maintenance.id, 1)]
+        return [*_told(maintenance, request.partitions, at), decision(request, "made", maintenance.id, 1)]
 
     def change(self, request: MaintenanceUpdate, owner: str, at: Micros) -> list[Effect]:
         maintenance = self._index.window(owner, request.id)
         wanted = self._wanted(request.fields, owner)
         if replace(maintenance, **wanted) == maintenance:
-            return [verdict(request, "updated", maintenance.id, maintenance.version)]
+            return [decision(request, "updated", maintenance.id, maintenance.version)]
         changed = replace(maintenance, version=maintenance.version + 1, revised=at, **wanted)
         self._view.put(definition_key(changed), changed)
-        return [*_told(changed, request.partitions, at), verdict(request, "updated", changed.id, changed.version)]
+        return [*_told(changed, request.partitions, at), decision(request, "updated", changed.id, changed.version)]
 
     def delete(self, request: MaintenanceDelete, owner: str, at: Micros) -> list[Effect]:
         maintenance = self._index.window(owner, request.id)
         self._view.delete(definition_key(maintenance))
         removed = MaintenanceRemoved(at=at, id=maintenance.id)
         told = [Effect(PROBE_RESULTS, maintenance.id, removed, number) for number in range(request.partitions)]
-        return [*told, verdict(request, "removed", maintenance.id, maintenance.version)]
+        return [*told, decision(request, "removed", maintenance.id, maintenance.version)]
 
     def _wanted(self, fields: MaintenanceFields, project: str) -> dict[str, Any]:
         wanted = {name: value for name, value in asdict(fields).items() if value is not UNSET}

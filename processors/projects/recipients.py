@@ -12,8 +12,8 @@ from msgspec.structs import replace
 from processors.fold.contract import Effect
 from processors.fold.view import View
 from processors.projects.channels import define_channel
+from processors.projects.decisions import decision
 from processors.projects.index import Denied, ProjectIndex
-from processors.projects.verdicts import verdict
 from schemas.base import Micros
 from schemas.definitions import Addresses, Channel, Project, definition_key
 from schemas.deliveries import ConfirmationRequested, MailboxAnswered
@@ -58,7 +58,7 @@ class ProjectRecipients:
 
     def ask_again(self, request: ConfirmationResend, channel: Channel, project: Project, at: Micros) -> list[Effect]:
         effects = self._ask(channel, project, at, again=True)
-        return [*effects, verdict(request, "updated", channel.id)]
+        return [*effects, decision(request, "updated", channel.id)]
 
     def confirm(self, request: RecipientConfirm, recipient: Recipient, project: Project, at: Micros) -> list[Effect]:
         self._view.put(definition_key(recipient), replace(recipient, confirmed_at=at, blocked_at=None))
@@ -74,7 +74,7 @@ class ProjectRecipients:
         if recipient is not None and recipient.blocked_at is not None:
             self._view.put(definition_key(recipient), replace(recipient, blocked_at=None))
         answered = Effect(DELIVERIES, mailbox_id(request.address), MailboxAnswered(at=at, blocked=False))
-        return [answered, verdict(request, "updated", recipient_id(project.id, request.address))]
+        return [answered, decision(request, "updated", recipient_id(project.id, request.address))]
 
     def _answered(
         self, request: RecipientConfirm | RecipientBlock, recipient: Recipient, project: Project, at: Micros
@@ -90,7 +90,7 @@ class ProjectRecipients:
                 effects.append(define_channel(self._view, changed, project, at))
         answered = MailboxAnswered(at=at, blocked=blocked)
         effects.append(Effect(DELIVERIES, mailbox_id(recipient.address), answered))
-        return [*effects, verdict(request, "updated", recipient.id)]
+        return [*effects, decision(request, "updated", recipient.id)]
 
     def _ask(self, channel: Channel, project: Project, at: Micros, again: bool) -> list[Effect]:
         asked: dict[str, Recipient] = {}

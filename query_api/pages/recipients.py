@@ -19,7 +19,7 @@ from infra.budgets import Budget, Budgets
 from infra.log.decisions import NoVerdict
 from infra.secrets.confirmation_links import PATH
 from query_api.actors import by_link
-from query_api.dependencies import Parts
+from query_api.dependencies import Dependencies
 from query_api.http.route_index import include
 from query_api.keys import LOOK
 from schemas.actors import Actor
@@ -58,22 +58,22 @@ class _NoPage(Exception):
 class Recipients:
     """What the routes share: `app.state.recipients`."""
 
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
+    def __init__(self, deps: Dependencies) -> None:
+        self._deps = deps
         self._changes = Budgets(_CHANGES, time.monotonic)
 
     async def find(self, token: str) -> Recipient:
         """The recipient that a token names. Raises `_NoPage`."""
-        parts, link = self._parts, self._parts.links.read(token)
+        deps, link = self._deps, self._deps.links.read(token)
         if link is None:
             raise _NoPage(404, "This link is not valid. Please check that it is complete.")
-        if link.expires <= parts.clock.now():
+        if link.expires <= deps.clock.now():
             raise _NoPage(410, "This link has expired. Whoever wants to send you alerts can ask for a new one.")
-        recipient = parts.directory.recipient(link.recipient)
+        recipient = deps.directory.recipient(link.recipient)
         if recipient is None:
-            if not await parts.definitions_replica.caught_up(LOOK):
+            if not await deps.definitions_replica.caught_up(LOOK):
                 raise _NoPage(503, "This cannot be looked up now. Please try again in a moment.")
-            recipient = parts.directory.recipient(link.recipient)
+            recipient = deps.directory.recipient(link.recipient)
         if recipient is None:
             raise _NoPage(404, "Nobody here wants to send alerts to this address any more.")
         return recipient
@@ -85,25 +85,25 @@ class Recipients:
         if self._changes.wait(recipient.id) > 0:
             raise _NoPage(429, "You have changed your mind too often. Please try again in some minutes.")
         self._changes.spend(recipient.id)
-        parts, request = self._parts, RecipientConfirm if wish == "confirm" else RecipientBlock
+        deps, request = self._deps, RecipientConfirm if wish == "confirm" else RecipientBlock
         try:
-            asked = request(request=new_id(), at=parts.clock.now(), actor=actor, id=recipient.id)
-            decision = await parts.decisions.ask(recipient.project, asked)
+            asked = request(request=new_id(), at=deps.clock.now(), actor=actor, id=recipient.id)
+            decision = await deps.decisions.ask(recipient.project, asked)
         except NoVerdict:
             raise _NoPage(503, "Your answer could not be recorded in time. Please try again in a moment.") from None
         if decision.outcome == "refused":
             raise _NoPage(404, "Nobody here wants to send alerts to this address any more.")
 
         def answered() -> Recipient:
-            return parts.directory.recipient(recipient.id) or recipient
+            return deps.directory.recipient(recipient.id) or recipient
 
-        await parts.definitions_replica.wait(lambda: _answer(answered()) == wish, _VISIBLE_WITHIN)
+        await deps.definitions_replica.wait(lambda: _answer(answered()) == wish, _VISIBLE_WITHIN)
         return answered()
 
     async def down(self, recipient: Recipient) -> list[str]:
         """The names of what is down, among that of which the recipient is told from now on."""
         address, found = recipient.address, list[str]()
-        channels = self._parts.directory.channels_of(recipient.project)
+        channels = self._deps.directory.channels_of(recipient.project)
         told = {channel.id for channel in channels if _has(channel, address)}
         for number, (name, status, theirs) in enumerate(self._things(recipient.project), 1):
             if status == "down" and not told.isdisjoint(theirs):
@@ -116,17 +116,17 @@ class Recipients:
 
     def _things(self, project: str) -> Iterator[tuple[str, str, tuple[str, ...]]]:
         """Name, status and channels of every monitor and check."""
-        parts = self._parts
-        for monitor in parts.directory.monitors_of(project):
-            running = parts.monitor_states.state(monitor.id)
+        deps = self._deps
+        for monitor in deps.directory.monitors_of(project):
+            running = deps.monitor_states.state(monitor.id)
             yield monitor.name, "new" if running is None else running.status, monitor.channels
-        for check in parts.directory.checks_of(project):
-            state = parts.states.state(check.id)
+        for check in deps.directory.checks_of(project):
+            state = deps.states.state(check.id)
             yield check.name or check.slug or check.id, "new" if state is None else state.status, check.channels
 
     def page(self, recipient: Recipient, down: list[str] | None = None) -> HTMLResponse:
         """The page of a recipient. `down`: what is down now, after an answer."""
-        project = self._parts.directory.projects.get(recipient.project)
+        project = self._deps.directory.projects.get(recipient.project)
         return self._page(
             200, address=recipient.address, project=project and project.name, answer=_answer(recipient), down=down
         )
@@ -136,7 +136,7 @@ class Recipients:
         return self._page(none.status, problem=none.words)
 
     def _page(self, status: int, **values: object) -> HTMLResponse:
-        text = _templates.get_template("recipient.html").render(site=self._parts.settings.site_name, **values)
+        text = _templates.get_template("recipient.html").render(site=self._deps.settings.site_name, **values)
         return HTMLResponse(text, status, _HEADERS)
 
 
@@ -148,9 +148,9 @@ async def _recipients(request: Request) -> Recipients:
 TheRecipients = Annotated[Recipients, Depends(_recipients)]
 
 
-def install(app: FastAPI, parts: Parts) -> None:
+def install(app: FastAPI, deps: Dependencies) -> None:
     """Put the pages into the application."""
-    app.state.recipients = Recipients(parts)
+    app.state.recipients = Recipients(deps)
     include(app, router)
 
 

@@ -9,7 +9,7 @@ import pytest
 from infra.http_server.forwarded import Forwarded
 from ingest.ping.public_url import proof_of
 from ingest.ping.request import Limits
-from ingest.ping.strangers import MANY, OF_ADDRESS, Strangers
+from ingest.ping.unknown_checks import MANY, OF_ADDRESS, UnknownCheckLimiter
 from schemas.definitions import Check
 from schemas.requests import Decision, ProjectsRequest
 from tests.memory_log import MemoryProjects, add
@@ -395,7 +395,7 @@ def nobodys(number: int) -> str:
 async def test_an_address_asks_for_so_many_that_are_not_known(fresh: bool) -> None:
     """Then it waits, and costs neither a look at the log nor a gap; others, and what is known, are served as ever."""
     world, now = World(), 0.0
-    world.app._strangers = Strangers(Forwarded(world.settings.trusted_proxies), lambda: now)
+    world.app._unknown_checks = UnknownCheckLimiter(Forwarded(world.settings.trusted_proxies), lambda: now)
     world.replica.fresh = fresh
     for number in range(OF_ADDRESS.most):
         assert (await world.ask(nobodys(number))).status in ((200, 404) if fresh else (503,))

@@ -7,7 +7,7 @@ from schemas.requests import Decision, ProjectsRequest
 from schemas.topics import DECISIONS
 
 
-def verdict(
+def decision(
     request: ProjectsRequest,
     outcome: Literal["made", "found", "updated", "removed", "refused"],
     id: str = "",

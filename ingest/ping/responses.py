@@ -18,7 +18,7 @@ METHODS = "GET, HEAD, POST, OPTIONS"
 _Headers = list[tuple[bytes, bytes]]
 
 
-class Answer:
+class PingResponse:
     """A status and a text as the two ASGI messages that carry them. `given`: how often it was sent."""
 
     __slots__ = ("body", "given", "start", "status", "text")
@@ -52,29 +52,31 @@ _RETRY = (b"retry-after", b"1")
 _ALLOW = (b"allow", METHODS.encode())
 
 
-class Answers:
+class PingResponses:
     """Every answer there is, with the headers of this deployment."""
 
     def __init__(self, settings: Settings) -> None:
         limit = settings.ping_body_limit
         announced = () if limit is None else ((b"ping-body-limit", str(limit).encode()),)
-        self.ok = Answer(200, "OK", *announced)
-        self.created = Answer(201, "Created", *announced)
-        self.ok_not_found = Answer(200, "OK (not found)", *announced)
-        self.ok_rate_limited = Answer(200, "OK (rate limited)", *announced)
-        self.not_found = Answer(404, "not found")
-        self.ambiguous = Answer(409, "ambiguous slug")
-        self.rate_limited = Answer(429, "rate limit exceeded")
-        self.too_many_checks = Answer(429, "too many new checks in this hour", (b"retry-after", b"600"))
-        self.invalid_url = Answer(400, "invalid url format")
-        self.invalid_uuid = Answer(400, "invalid uuid format")
-        self.too_slow = Answer(408, "the request body came too slowly")
-        self.too_many_bodies = Answer(429, "too many unfinished request bodies, try again", _RETRY)
-        self.too_many_unknown = Answer(429, "too many requests for checks that are not known, try again", _RETRY)
-        self.not_allowed = Answer(405, "method not allowed", _ALLOW)
-        self.unavailable = Answer(503, "not recorded, try again", _RETRY)
-        self.no_room = Answer(503, "not recorded: Pingfold's disk is full, try again later", (b"retry-after", b"10"))
-        self.preflight = Answer(
+        self.ok = PingResponse(200, "OK", *announced)
+        self.created = PingResponse(201, "Created", *announced)
+        self.ok_not_found = PingResponse(200, "OK (not found)", *announced)
+        self.ok_rate_limited = PingResponse(200, "OK (rate limited)", *announced)
+        self.not_found = PingResponse(404, "not found")
+        self.ambiguous = PingResponse(409, "ambiguous slug")
+        self.rate_limited = PingResponse(429, "rate limit exceeded")
+        self.too_many_checks = PingResponse(429, "too many new checks in this hour", (b"retry-after", b"600"))
+        self.invalid_url = PingResponse(400, "invalid url format")
+        self.invalid_uuid = PingResponse(400, "invalid uuid format")
+        self.too_slow = PingResponse(408, "the request body came too slowly")
+        self.too_many_bodies = PingResponse(429, "too many unfinished request bodies, try again", _RETRY)
+        self.too_many_unknown = PingResponse(429, "too many requests for checks that are not known, try again", _RETRY)
+        self.not_allowed = PingResponse(405, "method not allowed", _ALLOW)
+        self.unavailable = PingResponse(503, "not recorded, try again", _RETRY)
+        self.no_room = PingResponse(
+            503, "not recorded: Pingfold's disk is full, try again later", (b"retry-after", b"10")
+        )
+        self.preflight = PingResponse(
             204,
             "",
             _ALLOW,
@@ -83,6 +85,6 @@ class Answers:
             (b"access-control-max-age", b"86400"),
         )
 
-    def all(self) -> list[Answer]:
+    def all(self) -> list[PingResponse]:
         """Each of them."""
-        return [answer for answer in vars(self).values() if isinstance(answer, Answer)]
+        return [response for response in vars(self).values() if isinstance(response, PingResponse)]
