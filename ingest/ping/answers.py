@@ -1,0 +1,126 @@
+"""The answers of the pinging API, as exact bytes, built once (docs/compatibility/pinging.md, "Answers").
+
+Plain text without a newline, with its length and `Access-Control-Allow-Origin: *` on every answer, errors too, so that
+code in browsers can read them. `Ping-Body-Limit` stands on 200 and 201 only, and only when the setting has a limit.
+"""
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any, assert_never
+
+from infra.settings.settings import Settings
+from schemas.rejections import RejectionCode
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+METHODS = "GET, HEAD, POST, OPTIONS"
+_Headers = list[tuple[bytes, bytes]]
+
+
+class Answer:
+    """A status and a text as the two ASGI messages that carry them. `given`: how often it was sent."""
+
+    __slots__ = ("body", "given", "start", "status", "text")
+
+    def __init__(self, status: int, text: str, *extra: tuple[bytes, bytes]) -> None:
+        self.status, self.text, self.given = status, text, 0
+        headers: _Headers = [(b"access-control-allow-origin", b"*"), (b"cache-control", b"no-cache"), *extra]
+        if status != 204:  # which has neither, by RFC 9110
+            headers[:0] = [
+                (b"content-type", b"text/plain; charset=utf-8"),
+                (b"content-length", str(len(text)).encode()),
+            ]
+        self.start: Message = {"type": "http.response.start", "status": status, "headers": headers}
+        self.body: Message = {"type": "http.response.body", "body": text.encode()}
+
+    async def send(self, send: Send, method: str, close: bool) -> None:
+        """Answer a request. `close`: end the connection, whose request has not been read to its end."""
+        self.given += 1
+        start = self.start
+        if close:
+            start = {**start, "headers": [*start["headers"], (b"connection", b"close")]}
+        try:
+            await send(start)
+            await send(_NO_BODY if method == "HEAD" else self.body)
+        except (OSError, RuntimeError):  # the client has gone away: uvloop's transport says so by RuntimeError
+            return
+
+
+_NO_BODY: Message = {"type": "http.response.body", "body": b""}
+_RETRY = (b"retry-after", b"1")
+_ALLOW = (b"allow", METHODS.encode())
+
+
+class Answers:
+    """Every answer there is, with the headers of this deployment."""
+
+    def __init__(self, settings: Settings) -> None:
+        limit = settings.ping_body_limit
+        announced = () if limit is None else ((b"ping-body-limit", str(limit).encode()),)
+        self.ok = Answer(200, "OK", *announced)
+        self.created = Answer(201, "Created", *announced)
+        self.ok_not_found = Answer(200, "OK (not found)", *announced)
+        self.ok_rate_limited = Answer(200, "OK (rate limited)", *announced)
+        self.not_found = Answer(404, "not found")
+        self.ambiguous = Answer(409, "ambiguous slug")
+        self.rate_limited = Answer(429, "rate limit exceeded")
+        self.too_many_checks = Answer(429, "too many new checks in this hour", (b"retry-after", b"600"))
+        self.invalid_url = Answer(400, "invalid url format")
+        self.invalid_uuid = Answer(400, "invalid uuid format")
+        self.too_slow = Answer(408, "the request body came too slowly")
+        self.too_many_bodies = Answer(429, "too many unfinished request bodies, try again", _RETRY)
+        self.too_many_unknown = Answer(429, "too many requests for checks that are not known, try again", _RETRY)
+        self.not_allowed = Answer(405, "method not allowed", _ALLOW)
+        self.unavailable = Answer(503, "not recorded, try again", _RETRY)
+        self.no_room = Answer(503, "not recorded: Pingfold's disk is full, try again later", (b"retry-after", b"10"))
+        self.preflight = Answer(
+            204,
+            "",
+            _ALLOW,
+            (b"access-control-allow-methods", METHODS.encode()),
+            (b"access-control-allow-headers", b"*"),
+            (b"access-control-max-age", b"86400"),
+        )
+
+    def all(self) -> list[Answer]:
+        """Each of them."""
+        return [answer for answer in vars(self).values() if isinstance(answer, Answer)]
+
+    def rejected(self, code: RejectionCode) -> Answer:
+        """The answer to a ping whose check the `projects` fold did not make."""
+        match code:
+            case RejectionCode.AMBIGUOUS_SLUG:
+                return self.ambiguous
+            case RejectionCode.WRONG_TIME | RejectionCode.INVALID_REQUEST:
+                return self.unavailable
+            case (
+                RejectionCode.PROJECT_NOT_FOUND
+                | RejectionCode.CHECK_NOT_FOUND
+                | RejectionCode.MONITOR_NOT_FOUND
+                | RejectionCode.CHANNEL_NOT_FOUND
+                | RejectionCode.STATUS_PAGE_NOT_FOUND
+                | RejectionCode.MAINTENANCE_NOT_FOUND
+                | RejectionCode.KEY_NOT_FOUND
+                | RejectionCode.RECIPIENT_NOT_FOUND
+                | RejectionCode.COMPONENT_NOT_FOUND
+                | RejectionCode.COVERED_MONITOR_NOT_FOUND
+                | RejectionCode.DEPENDENCY_NOT_FOUND
+                | RejectionCode.DEPENDENCY_LOOP
+                | RejectionCode.CHANNEL_IDENTIFIER_EMPTY
+                | RejectionCode.CHANNEL_IDENTIFIER_INVALID
+                | RejectionCode.CHANNEL_IDENTIFIER_AMBIGUOUS
+                | RejectionCode.ALREADY_EXISTS
+                | RejectionCode.LIMIT_REACHED
+                | RejectionCode.CHANGED_MEANWHILE
+                | RejectionCode.WRONG_CHANNEL_KIND
+                | RejectionCode.WRONG_KEY_KIND
+                | RejectionCode.INVALID_SCHEDULE
+                | RejectionCode.ROTATED_TOO_OFTEN
+                | RejectionCode.TOO_MANY_CONFIRMATIONS
+                | RejectionCode.UNKNOWN
+            ):
+                return self.not_found
+            case _:
+                assert_never(code)
