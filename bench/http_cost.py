@@ -16,7 +16,7 @@ from uvicorn.server import ServerState
 from infra.http_server.connection import Connection
 from infra.http_server.room import Room
 from infra.settings.settings import Settings
-from ingest.ping.answers import Answers
+from ingest.ping.responses import PingResponses
 
 _REQUESTS, _ROUNDS = 5_000, 12
 _REQUEST = (
@@ -42,7 +42,7 @@ class _Nowhere:
 
 def cost_of_bounds() -> dict[str, float]:
     """Microseconds of processor time of a request on a connection that is kept: uvicorn's, ours, and the difference."""
-    answer = Answers(Settings()).ok
+    answer = PingResponses(Settings()).ok
 
     async def app(_scope: Any, _receive: Any, send: Any) -> None:
         await send(answer.start)

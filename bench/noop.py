@@ -10,12 +10,12 @@ from infra.http_server.room import Room
 from infra.http_server.serve import serve as serve_http
 from infra.process.lifecycle import Stop, run_role
 from infra.settings.settings import Settings
-from ingest.ping.answers import Answers
+from ingest.ping.responses import PingResponses
 
 
 def main() -> None:
     settings = Settings()
-    answer = Answers(settings).ok
+    answer = PingResponses(settings).ok
 
     async def app(_scope: Any, _receive: Any, send: Any) -> None:
         await send(answer.start)

@@ -26,7 +26,7 @@ from processors.fold.view import View
 from processors.runtime.loading import Loading, decoded
 from processors.sender.notice_body import render_body
 from processors.sender.sender import Sender
-from processors.sender.webhooks import Answer
+from processors.sender.webhooks import DeliveryResult
 from query_api.state.delivery_states import DeliveryStates
 from schemas.base import SECOND, encode
 from schemas.definitions import NOTICES
@@ -119,7 +119,7 @@ def _records(count: int, channels: int) -> Iterator[tuple[str, Struct]]:
         )
 
 
-async def _post(_url: str, _body: bytes, _headers: Mapping[str, str], _dead: bool = False) -> Answer:
+async def _post(_url: str, _body: bytes, _headers: Mapping[str, str], _dead: bool = False) -> DeliveryResult:
     await asyncio.Event().wait()
     raise AssertionError
 

@@ -19,7 +19,7 @@ import uvloop
 
 from bench.probe_target import HOSTS
 from bench.report import spread
-from infra.egress.targets import Guard
+from infra.egress.guard import Guard
 from infra.log.sink import Position
 from infra.process import logs
 from infra.settings.settings import Settings
@@ -29,7 +29,7 @@ from ingest.prober.probes.connection import Connector
 from schemas.base import SECOND, Micros, encode
 from schemas.ids import new_id
 from schemas.monitor_states import MonitorCopy, MonitorState, Seen
-from schemas.monitors import Monitor, Target
+from schemas.monitors import Monitor, ProbeTarget
 from schemas.probes import ProbeCompleted
 from schemas.topics import Topic
 
@@ -147,7 +147,7 @@ def _monitor(task: Task, number: int) -> list[tuple[str, bytes | None]]:
         revised=0,
         name="bench",
         interval=task.interval,
-        target=Target(url=f"http://{HOSTS[number % len(HOSTS)]}:{task.port}/"),
+        target=ProbeTarget(url=f"http://{HOSTS[number % len(HOSTS)]}:{task.port}/"),
         probed_from=(_REGION,),
     )
     state = MonitorState(version=1, status="up", begun=1, seen=(Seen(region=_REGION, slot=1, ok=True),))

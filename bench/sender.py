@@ -25,11 +25,11 @@ import uvloop
 
 from bench.receiver import Receiver, receiver
 from bench.report import Report, say, spread
-from infra.egress.targets import Guard
+from infra.egress.guard import Guard
 from infra.embedded.ports import HOST
 from processors.sender.lanes import FAILING
 from processors.sender.sender import Sender
-from processors.sender.webhooks import CONNECT, CONNECT_DEAD, Answer, WebhookClient
+from processors.sender.webhooks import CONNECT, CONNECT_DEAD, DeliveryResult, WebhookClient
 from schemas.base import SECOND
 from schemas.definitions import NOTICES
 from schemas.deliveries import Delivery, DeliveryAttempted, Endpoint, EndpointHealth
@@ -93,10 +93,10 @@ async def _alone(channels: int) -> dict[str, float]:
     done, all_done = 0, asyncio.Event()
     order: list[str] = []
 
-    async def post(url: str, _body: bytes, _headers: Mapping[str, str], _dead: bool = False) -> Answer:
+    async def post(url: str, _body: bytes, _headers: Mapping[str, str], _dead: bool = False) -> DeliveryResult:
         order.append(url)
         await asyncio.sleep(_ANSWER_SECONDS)
-        return Answer(200)
+        return DeliveryResult(200)
 
     async def report(_channel: str, attempted: DeliveryAttempted) -> None:
         nonlocal done

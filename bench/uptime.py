@@ -32,7 +32,7 @@ from processors.history.probe_hours import PROBE_HOURS
 from processors.history.roll_ups import roll_up
 from schemas.base import SECOND, encode
 from schemas.ids import new_id
-from schemas.monitors import Target
+from schemas.monitors import ProbeTarget
 from schemas.requests import MonitorCreate, MonitorFields
 from schemas.topics import PROBE_RESULTS, PROJECTS
 
@@ -169,7 +169,7 @@ def _is_merged(client: Client) -> bool:
 def _define(stack: Stack, ids: Sequence[str]) -> None:
     """Define monitors under ids of ours, and wait until the API knows them."""
     known = stack.credentials
-    fields = MonitorFields(name="bench", target=Target(url="https://example.com/"), paused=True)
+    fields = MonitorFields(name="bench", target=ProbeTarget(url="https://example.com/"), paused=True)
     requests = (MonitorCreate(request=new_id(), at=_now(), id=id, fields=fields) for id in ids)
     produce(known.cluster, PROJECTS, ((known.project, encode(request), -1) for request in requests))
     wait_folded(stack, "projects", PROJECTS)

@@ -26,7 +26,7 @@ log = structlog.get_logger(__name__)
 
 TICK_SECONDS = 1.0
 SLOT = "ticker"
-JOURNALS = (PROJECTS, PROBE_RESULTS, DELIVERIES)
+TICKED_JOURNALS = (PROJECTS, PROBE_RESULTS, DELIVERIES)
 
 
 class Ticker:
@@ -48,7 +48,7 @@ class Ticker:
         self._clock = clock
         self._sink = sink
         self._dues = dues
-        self._places = [(journal, partition) for journal in JOURNALS for partition in range(partitions)]
+        self._places = [(journal, partition) for journal in TICKED_JOURNALS for partition in range(partitions)]
         self._ticked: dict[tuple[Topic, int], float] = {}  # when, by the monotonic clock; those that Kafka has
         self._offset: Micros | None = None
         self._epoch = time.time_ns() // 1000

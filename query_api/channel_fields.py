@@ -5,10 +5,10 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from infra.egress.guard import Guard, TargetRefused
 from infra.egress.origins import host_and_port
-from infra.egress.targets import Guard, TargetRefused
 from infra.settings.settings import Settings
-from query_api.dependencies import Parts
+from query_api.dependencies import Dependencies
 from schemas.base import Micros
 from schemas.definitions import NOTICES, Addresses, Channel, ChannelKind, Notice
 from schemas.ids import new_id
@@ -64,8 +64,8 @@ def checked_url(url: str, guard: Guard) -> str:
     """The URL of a webhook. Whether an address may be reached is told at once; what a name means is seen when it is
     posted to."""
     try:
-        parts = urlsplit(url)
-        valid = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
+        url_parts = urlsplit(url)
+        valid = url_parts.scheme in ("http", "https") and bool(url_parts.hostname) and (url_parts.port or 1) > 0
     except ValueError:
         valid = False
     if not valid or any(ord(character) <= 32 for character in url):
@@ -102,24 +102,24 @@ def must_be_confirmed(channel: Channel, settings: Settings) -> bool:
     return channel.kind == "email" and settings.mail_confirmation == "on"
 
 
-def confirmation_error(parts: Parts, channel: Channel) -> str | None:
+def confirmation_error(deps: Dependencies, channel: Channel) -> str | None:
     """Why the newest request to confirm an address of a channel could not be mailed yet."""
     for address in channel.unconfirmed:
         asked = recipient_id(channel.project, address)
-        for pending in parts.delivery_states.pending(mailbox_id(address)):
+        for pending in deps.delivery_states.pending(mailbox_id(address)):
             delivery = pending.delivery
             if delivery.error and asked in delivery.body:  # other projects may have asked, too
                 return delivery.error
     return None
 
 
-def blocked_addresses(parts: Parts, channel: Channel) -> list[str]:
+def blocked_addresses(deps: Dependencies, channel: Channel) -> list[str]:
     """Those of the unconfirmed addresses of a channel whose owners want no request to confirm."""
 
     def is_blocked(address: str) -> bool:
-        recipient = parts.directory.recipient(recipient_id(channel.project, address))
+        recipient = deps.directory.recipient(recipient_id(channel.project, address))
         if recipient is not None and recipient.blocked_at is not None:
             return True
-        return parts.delivery_states.is_blocked(mailbox_id(address))
+        return deps.delivery_states.is_blocked(mailbox_id(address))
 
     return [address for address in channel.unconfirmed if is_blocked(address)]

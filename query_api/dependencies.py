@@ -8,7 +8,7 @@ from typing import Annotated, Protocol
 from fastapi import Depends, Request
 
 from infra.disk import Disk
-from infra.egress.targets import Guard
+from infra.egress.guard import Guard
 from infra.http_server.forwarded import Forwarded
 from infra.log.directory import Directory
 from infra.secrets.confirmation_links import ConfirmationLinks
@@ -127,7 +127,7 @@ class AuditReads(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Parts:
+class Dependencies:
     """What `create_app` is given.
 
     encrypt: makes a secret fit for storing at its place; decrypt: reads it again there. links: those of mails that ask
@@ -172,18 +172,18 @@ class Parts:
         return WrongKeys(Forwarded(self.settings.trusted_proxies))
 
 
-def parts_of(request: Request) -> Parts:
-    """The parts of the application that serves a request.
+def dependencies_of(request: Request) -> Dependencies:
+    """The dependencies of the application that serves a request.
 
     Dependencies ask for them here instead of depending on them: FastAPI takes longer to resolve a dependency than most
     answers take to make. For the same reason each is a coroutine: plain functions and classes would run in threads.
     """
-    parts: Parts = request.app.state.parts
-    return parts
+    deps: Dependencies = request.app.state.deps
+    return deps
 
 
-async def _parts(request: Request) -> Parts:
-    return parts_of(request)
+async def _dependencies(request: Request) -> Dependencies:
+    return dependencies_of(request)
 
 
-TheParts = Annotated[Parts, Depends(_parts)]
+DependenciesDep = Annotated[Dependencies, Depends(_dependencies)]

@@ -13,7 +13,7 @@ from collections.abc import Container
 from starlette.types import Scope
 
 from infra.secrets.secrets import hash_api_key
-from query_api.dependencies import Parts
+from query_api.dependencies import Dependencies
 from schemas.definitions import ApiKey, KeyKind
 
 # Longer than any key of ours: not worth a hash.
@@ -42,28 +42,28 @@ def first_values(scope: Scope) -> dict[bytes, bytes]:
     return dict(reversed(scope["headers"]))
 
 
-def known_key(parts: Parts, text: str) -> ApiKey | None:
+def known_key(deps: Dependencies, text: str) -> ApiKey | None:
     """The key that `text` is, as far as this process knows now, expired or not, of any kind."""
-    return parts.directory.api_key(hash_api_key(text)) if 0 < len(text) <= LONGEST_KEY else None
+    return deps.directory.api_key(hash_api_key(text)) if 0 < len(text) <= LONGEST_KEY else None
 
 
-async def find_key(parts: Parts, scope: Scope, text: str, kinds: Container[KeyKind]) -> ApiKey:
+async def find_key(deps: Dependencies, scope: Scope, text: str, kinds: Container[KeyKind]) -> ApiKey:
     """The key that `text` is, which a request shows. Raises `NoSuchKey`, `KeyExpired`, `NotKnownNow`, and
     `TooManyWrongKeys` when its address has shown too many that are none."""
     if not 0 < len(text) <= LONGEST_KEY:
         raise NoSuchKey
-    key = known_key(parts, text)
+    key = known_key(deps, text)
     if key is None:
-        parts.wrong_keys.must_wait(scope)
-        if not await parts.definitions_replica.caught_up(LOOK):
+        deps.wrong_keys.must_wait(scope)
+        if not await deps.definitions_replica.caught_up(LOOK):
             raise NotKnownNow
-        key = known_key(parts, text)
+        key = known_key(deps, text)
         if key is None:
-            parts.wrong_keys.count(scope)
+            deps.wrong_keys.count(scope)
     if key is None or key.kind not in kinds:
         raise NoSuchKey
-    now = parts.clock.now()
+    now = deps.clock.now()
     if key.expires is not None and key.expires <= now:
         raise KeyExpired
-    parts.key_uses.note(key, now)
+    deps.key_uses.note(key, now)
     return key

@@ -5,13 +5,12 @@ which is lost can be rotated like any other; as nobody can sign with it, there i
 """
 
 from collections.abc import Awaitable, Callable, Sequence
-from functools import partial
 from typing import Annotated, NamedTuple
 
 from msgspec import Meta
 
 from infra.secrets.secrets import SecretError, new_ping_key, new_webhook_secret, of_channel, of_project
-from query_api.dependencies import Parts
+from query_api.dependencies import Dependencies
 from schemas.base import SECOND, Micros
 from schemas.definitions import Channel, FormerPingKey, FormerSecret
 from schemas.ids import new_id
@@ -41,78 +40,51 @@ class Rotated(NamedTuple):
     former_until: Micros | None
 
 
-async def rotate_ping_key(parts: Parts, ask: Ask, project: str, overlap: Overlap) -> Rotated:
+async def rotate_ping_key(deps: Dependencies, ask: Ask, project: str, overlap: Overlap) -> Rotated:
     """Another ping key for a project."""
-    key, at = new_ping_key(), parts.clock.now()
+    key, at = new_ping_key(), deps.clock.now()
     await ask(ProjectRotatePingKey(request=new_id(), at=at, ping_key=key, overlap=overlap))
 
     def formers() -> Sequence[FormerPingKey] | None:
-        now = parts.directory.projects.get(project)
+        now = deps.directory.projects.get(project)
         return now.former_ping_keys if now is not None and now.ping_key == key else None
 
-    return Rotated(key, await _until(parts, formers, at, overlap))
+    return Rotated(key, await _until(deps, formers, at, overlap))
 
 
 async def rotate_webhook_secret(
-    parts: Parts, ask: Ask, project: str, overlap: Overlap, secret: str | None = None
+    deps: Dependencies, ask: Ask, project: str, overlap: Overlap, secret: str | None = None
 ) -> Rotated:
     """Another secret for the webhooks of a project that have none of their own."""
+    secret, place, at = secret or new_webhook_secret(), of_project(project), deps.clock.now()
+    sealed, before = deps.encrypt(secret, place), deps.directory.projects.get(project)
+    if before is None or not _can_be_read(deps, before.webhook_secret, place):
+        overlap = 0
+    await ask(ProjectRotateWebhookSecret(request=new_id(), at=at, secret=sealed, overlap=overlap))
 
-    def signing() -> Signing | None:
-        now = parts.directory.projects.get(project)
-        return None if now is None else Signing(now.webhook_secret, now.former_webhook_secrets)
+    def formers() -> Sequence[FormerSecret] | None:
+        now = deps.directory.projects.get(project)
+        return now.former_webhook_secrets if now is not None and now.webhook_secret == sealed else None
 
-    before, places = signing(), (of_project(project),)
-    return await _rotate_secret(
-        parts, ask, ProjectRotateWebhookSecret, before and before.secret, places, signing, overlap, secret
-    )
+    return Rotated(secret, await _until(deps, formers, at, overlap))
 
 
 async def rotate_channel_secret(
-    parts: Parts, ask: Ask, channel: Channel, overlap: Overlap, secret: str | None = None
+    deps: Dependencies, ask: Ask, channel: Channel, overlap: Overlap, secret: str | None = None
 ) -> Rotated:
     """Another secret for one webhook, its own from now on."""
-
-    def signing() -> Signing | None:
-        now = parts.directory.channel(channel.id)
-        return None if now is None else Signing(now.secret, now.former_secrets)
-
-    project, places = parts.directory.projects.get(channel.project), signing_places(channel)
-    before = channel.secret or (None if project is None else project.webhook_secret)
-    request = partial(ChannelRotateSecret, id=channel.id)
-    return await _rotate_secret(parts, ask, request, before, places, signing, overlap, secret)
-
-
-class Signing(NamedTuple):
-    """What signs webhooks, as a definition has it: the secret, encrypted, and the former ones."""
-
-    secret: str | None
-    formers: Sequence[FormerSecret]
-
-
-async def _rotate_secret(
-    parts: Parts,
-    ask: Ask,
-    request: Callable[..., ProjectsRequest],
-    before: str | None,
-    places: tuple[str, ...],
-    signing: Callable[[], Signing | None],
-    overlap: Overlap,
-    secret: str | None,
-) -> Rotated:
-    """before: the secret so far, encrypted for one of `places`; the new one is for the first of them. `signing`: what
-    this process has read of what signs now."""
-    secret, at = secret or new_webhook_secret(), parts.clock.now()
-    sealed = parts.encrypt(secret, places[0])
-    if before is None or not _can_be_read(parts, before, *places):
+    secret, places, at = secret or new_webhook_secret(), signing_places(channel), deps.clock.now()
+    sealed, project = deps.encrypt(secret, of_channel(channel.id)), deps.directory.projects.get(channel.project)
+    before = channel.secret or ("" if project is None else project.webhook_secret)
+    if not _can_be_read(deps, before, *places):
         overlap = 0
-    await ask(request(request=new_id(), at=at, secret=sealed, overlap=overlap))
+    await ask(ChannelRotateSecret(request=new_id(), at=at, id=channel.id, secret=sealed, overlap=overlap))
 
     def formers() -> Sequence[FormerSecret] | None:
-        now = signing()
-        return now.formers if now is not None and now.secret == sealed else None
+        now = deps.directory.channel(channel.id)
+        return now.former_secrets if now is not None and now.secret == sealed else None
 
-    return Rotated(secret, await _until(parts, formers, at, overlap))
+    return Rotated(secret, await _until(deps, formers, at, overlap))
 
 
 def signing_places(channel: Channel) -> tuple[str, str]:
@@ -120,17 +92,17 @@ def signing_places(channel: Channel) -> tuple[str, str]:
     return of_channel(channel.id), of_project(channel.project)
 
 
-def _can_be_read(parts: Parts, sealed: str, *places: str) -> bool:
+def _can_be_read(deps: Dependencies, sealed: str, *places: str) -> bool:
     try:
-        parts.decrypt(sealed, *places)
+        deps.decrypt(sealed, *places)
     except SecretError:
         return False
     return True
 
 
-async def _until(parts: Parts, formers: Formers, at: Micros, overlap: Overlap) -> Micros | None:
+async def _until(deps: Dependencies, formers: Formers, at: Micros, overlap: Overlap) -> Micros | None:
     """When the overlap ends. Waits until this process has read what the fold made; what is new is told in any case."""
-    await parts.definitions_replica.wait(lambda: formers() is not None, VISIBLE_WITHIN)
+    await deps.definitions_replica.wait(lambda: formers() is not None, VISIBLE_WITHIN)
     if overlap == 0:
         return None
     return max((former.until for former in formers() or ()), default=at + overlap * SECOND)

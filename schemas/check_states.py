@@ -11,7 +11,7 @@ from msgspec import Struct
 from schemas.base import Fact, Micros, Value
 from schemas.definitions import Check
 from schemas.ticks import Gap, Progress
-from schemas.transitions import Shown
+from schemas.transitions import VisibleStatus
 
 Status = Literal["new", "up", "down", "paused"]
 
@@ -67,7 +67,7 @@ class CheckState(Value, tag="check-state"):
     parked: str | None = None
 
 
-def shown(state: CheckState) -> Shown:
+def visible_status(state: CheckState) -> VisibleStatus:
     """The status that people see. Readers that have no word for `not_observed` show it as late."""
     if state.unobserved:
         return "not_observed"

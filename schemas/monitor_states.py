@@ -14,7 +14,7 @@ from schemas.base import Fact, Micros, Value
 from schemas.maintenance import Maintenance
 from schemas.monitors import Monitor
 from schemas.ticks import Progress
-from schemas.transitions import Shown
+from schemas.transitions import VisibleStatus
 
 MonitorStatus = Literal["new", "up", "down", "paused"]
 
@@ -93,7 +93,7 @@ class MonitorState(Value, tag="monitor-state"):
     unprobed: str = ""
 
 
-def shown(state: MonitorState) -> Shown:
+def visible_status(state: MonitorState) -> VisibleStatus:
     """The status that people see: nothing is known while slots stay empty, except that it was down before."""
     if state.maintained and state.status in ("new", "up"):
         return "maintenance"

@@ -28,7 +28,7 @@ DEFAULT_CONFIRMATIONS = 2
 DEFAULT_DEPENDENCY_WAIT = 60
 
 
-class Target(Struct, frozen=True, omit_defaults=True, gc=False):
+class ProbeTarget(Struct, frozen=True, omit_defaults=True, gc=False):
     """What a probe does.
 
     url: of an http monitor. host, port: of the other kinds; a dns monitor asks for `host`.
@@ -91,7 +91,7 @@ class Monitor(Fact, tag="monitor", frozen=True):
     revised: Micros
     name: str
     kind: MonitorKind = "http"
-    target: Target = Target()
+    target: ProbeTarget = ProbeTarget()
     interval: Interval = DEFAULT_INTERVAL
     timeout: Timeout = DEFAULT_TIMEOUT
     regions: tuple[str, ...] = ()

@@ -11,7 +11,7 @@ from schemas.base import Fact, Micros
 from schemas.ticks import GapCause
 
 # `removed` closes the last span of a thing that was deleted.
-Shown = Literal["new", "up", "late", "not_observed", "down", "paused", "maintenance", "removed"]
+VisibleStatus = Literal["new", "up", "late", "not_observed", "down", "paused", "maintenance", "removed"]
 Reason = Literal[
     "ping", "probe", "fail", "deadline", "run limit", "gap", "paused", "resumed", "maintenance", "defined", "removed"
 ]
@@ -32,8 +32,8 @@ class StatusChanged(Fact, tag="status.changed", frozen=True):
     at: Micros
     detected_at: Micros
     since: Micros
-    was: Shown
-    now: Shown
+    was: VisibleStatus
+    now: VisibleStatus
     reason: Reason
     incident: str | None = None
     detail: str = ""

@@ -30,7 +30,7 @@ from processors.fold.view import View
 from processors.monitors.fold import Monitors
 from processors.projects.fold import Projects
 from query_api.app import create_app
-from query_api.dependencies import Parts
+from query_api.dependencies import Dependencies
 from query_api.history.audit import AuditRow, Place
 from query_api.history.audit import Which as AuditWhich
 from query_api.history.checks import Flip, PingRow, Transition
@@ -90,8 +90,6 @@ class Memory:
         self.decisions: dict[str, Decision] = {}
         self.held: set[str] = set()
         self.broken = False
-        # Requests of other processes, (project, request), that are decided just before the next one of this process.
-        self.overtaking: list[tuple[str, ProjectsRequest]] = []
         self.acked = [-1] * partitions
         self._sessions = {
             (fold.journal.name, number): Session(fold, number, View())
@@ -230,10 +228,6 @@ class Memory:
         assert request.actor is not None, "a change says who makes it"
         if self.broken:
             raise NoVerdict("Kafka is away")
-        while self.overtaking:
-            owner, faster = self.overtaking.pop(0)
-            self._send(PROJECTS.name, owner, encode(faster))
-            assert self.decisions.pop(faster.request).outcome != "refused"
         self._send(PROJECTS.name, project, encode(request))
         if request.request not in self.decisions:
             raise NoVerdict("no verdict")
@@ -526,7 +520,7 @@ class Harness:
         )
         self.other = self.make_project("other", {OTHER_KEY: "healthchecks", "p" * 32: "poppaping"})
         self.app: FastAPI = create_app(
-            Parts(
+            Dependencies(
                 settings=self.settings,
                 clock=self.log,
                 partitions=self.log.partitions,

@@ -14,7 +14,7 @@ from processors.monitors.fold import Monitors
 from schemas.base import SECOND
 from schemas.ids import derived_id
 from schemas.monitor_states import MonitorState
-from schemas.monitors import Monitor, Target
+from schemas.monitors import Monitor, ProbeTarget
 from schemas.probes import Failure, MonitorDefined, MonitorRemoved, ProbeCompleted
 from schemas.slots import confirming_region, first_slot, region_of
 from schemas.ticks import Tick
@@ -40,7 +40,7 @@ class Story:
             "timeout": 30,
             "confirmations": 1,
             "channels": ("hook",),
-            "target": Target(url="https://api.example.com/health"),
+            "target": ProbeTarget(url="https://api.example.com/health"),
         }
         self.tick(0)
         self.define(1, **definition)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from infra.egress.targets import Guard
+from infra.egress.guard import Guard
 from infra.log.sink import Position
 from infra.settings.settings import Settings
 from ingest.clock import Clock

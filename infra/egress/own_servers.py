@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import structlog
 
 from infra.egress.allowed import Allowed
-from infra.egress.targets import Guard, inner_address
+from infra.egress.guard import Guard, inner_address
 from infra.settings.settings import Settings
 
 log = structlog.get_logger(__name__)

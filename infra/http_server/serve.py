@@ -10,7 +10,7 @@ from typing import Any, cast
 import uvicorn
 
 from infra.http_server.connection import Connection
-from infra.http_server.measures import Measures
+from infra.http_server.metrics import ConnectionMetrics
 from infra.http_server.room import Room
 from infra.process.lifecycle import Stop
 from infra.process.tasks import persistent, vital
@@ -75,7 +75,7 @@ def server_of(app: Any, room: Room) -> uvicorn.Server:
 
 async def keep_looking(server: uvicorn.Server, room: Room) -> None:
     """Let every connection do what is due, for ever."""
-    loop, measures = asyncio.get_running_loop(), Measures(room)
+    loop, metrics = asyncio.get_running_loop(), ConnectionMetrics(room)
     before = loop.time()
     while True:
         await asyncio.sleep(_LOOK_SECONDS)
@@ -86,7 +86,7 @@ async def keep_looking(server: uvicorn.Server, room: Room) -> None:
         for connection in connections:
             connection.look()
         let_go_of_answers(connections, room.bounds.unread)
-        measures.tell()
+        metrics.update()
 
 
 def let_go_of_answers(connections: Iterable[Connection], most: int) -> None:

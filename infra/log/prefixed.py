@@ -28,7 +28,7 @@ class _Found(TopicPartition):  # type: ignore[misc]  # the library tells no type
     error: KafkaError | None = None
 
 
-class Names:
+class PrefixedNames:
     """Our names, and those in the cluster."""
 
     def __init__(self, prefix: str) -> None:
@@ -97,7 +97,7 @@ class PrefixedProducer(Producer):  # type: ignore[misc]
     """A producer. `config` holds our transactional id, if any."""
 
     def __init__(self, prefix: str, config: Mapping[str, Any]) -> None:
-        self._names = Names(prefix)
+        self._names = PrefixedNames(prefix)
         id = config.get("transactional.id")
         super().__init__({**config} if id is None else {**config, "transactional.id": self._names.outer(id)})
 
@@ -115,7 +115,7 @@ class PrefixedConsumer(Consumer):  # type: ignore[misc]
     """A consumer. `config` holds our group id."""
 
     def __init__(self, prefix: str, config: Mapping[str, Any]) -> None:
-        names = self._names = Names(prefix)
+        names = self._names = PrefixedNames(prefix)
         given = {**config, "group.id": names.outer(config["group.id"])}
         told: Committed | None = config.get("on_commit")
         if told is not None:
@@ -187,7 +187,7 @@ class PrefixedAdmin:
     """Of an admin client, what Pingfold uses."""
 
     def __init__(self, prefix: str, config: Mapping[str, Any]) -> None:
-        self._names = Names(prefix)
+        self._names = PrefixedNames(prefix)
         self._client = AdminClient(dict(config))
 
     def list_topics(self, topic: str | None = None, timeout: float = -1) -> Any:

@@ -17,7 +17,7 @@ FORGOTTEN_SECONDS = 200.0
 _decode = msgspec.json.Decoder(Progress).decode
 
 # Every journal and the state topic that its fold writes.
-JOURNALS: dict[Topic, Topic] = {
+JOURNAL_OF: dict[Topic, Topic] = {
     topics.DEFINITIONS: topics.PROJECTS,
     topics.CHECK_STATES: topics.PINGS,
     topics.MONITOR_STATES: topics.PROBE_RESULTS,
@@ -45,7 +45,7 @@ class FoldProgress:
         self, states: Topic, then: Callable[[int, str, bytes | None], None] | None = None
     ) -> Callable[[int, str, bytes | None], None]:
         """What a replica of `states` is to call; everything is handed on to `then`."""
-        journal = JOURNALS[states].name
+        journal = JOURNAL_OF[states].name
 
         def apply(partition: int, key: str, value: bytes | None) -> None:
             if key == PROGRESS_KEY and value is not None:
@@ -91,7 +91,7 @@ class FoldProgress:
 
     def __iter__(self) -> Iterator[tuple[str, int, Progress | None]]:
         """Every (journal, partition) with its progress, None for one that has never been folded."""
-        for journal in JOURNALS.values():
+        for journal in JOURNAL_OF.values():
             for partition in range(self._partitions):
                 yield journal.name, partition, self._known.get((journal.name, partition))
 

@@ -28,19 +28,18 @@ from infra.log.partitioner import partition_of
 from infra.log.sink import NotStored
 from infra.settings.settings import Settings
 from ingest.clock import Clock
-from ingest.ping.answers import Answer, Answers, Receive, Scope, Send
 from ingest.ping.limiter import Limiter
 from ingest.ping.public_url import PROOF_HEADER, synthetic_name
 from ingest.ping.quota import DAY, HOUR, CalendarQuota
 from ingest.ping.request import LIMITS, Bodies, End, Events, Headers, Limits, has_body
+from ingest.ping.responses import PingResponse, PingResponses, Receive, Scope, Send
 from ingest.ping.source import Source
-from ingest.ping.strangers import Strangers
-from ingest.ping.urls import Target, parse
+from ingest.ping.unknown_checks import UnknownCheckLimiter
+from ingest.ping.urls import PingTarget, parse
 from ingest.ports import Freshness, Log, Verdicts
 from schemas.actors import Actor
 from schemas.base import Micros
 from schemas.ids import new_id
-from schemas.rejections import RejectionCode
 from schemas.requests import CheckCreate, CheckFields, Decision
 from schemas.topics import PINGS
 
@@ -51,8 +50,6 @@ _PINGS = ("GET", "HEAD", "POST")
 _FRESH_SECONDS = 0.5  # one look at the end offsets, which all who ask share
 _VERDICT_SECONDS = 3.0  # a client in the field gives up after 5 s
 _KNOWN_SECONDS = 1.0
-# The fold could not judge the request: nothing is known of the slug.
-_NOT_JUDGED = (RejectionCode.WRONG_TIME, RejectionCode.INVALID_REQUEST)
 # Bytes of a body that are kept of a check that is judged by it when the bytes of the day are used up.
 _JUDGED = 2_048
 
@@ -94,10 +91,10 @@ class PingApp:
         self._source = source
         self._disk = disk or Disk(settings, "pings are answered 503")
         self._most_in_flight = limits.in_flight
-        self._answers = Answers(settings)
+        self._responses = PingResponses(settings)
         self._bodies = Bodies(settings.body_limit, limits)
         self._events = Events(settings.trusted_proxies)
-        self._strangers = Strangers(Forwarded(settings.trusted_proxies))
+        self._unknown_checks = UnknownCheckLimiter(Forwarded(settings.trusted_proxies))
         self._limiter, self._logs = Limiter(settings.pings_per_minute), Limiter(settings.logs_per_minute)
         self._bytes = CalendarQuota(settings.bytes_per_day, DAY)
         # A ping URL that has leaked must not use up what the other checks of its project need.
@@ -106,9 +103,9 @@ class PingApp:
         self._making: dict[tuple[str, str], _Making] = {}
 
     @property
-    def answers(self) -> Answers:
+    def responses(self) -> PingResponses:
         """The answers of this process; each knows how often it was given."""
-        return self._answers
+        return self._responses
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -120,45 +117,45 @@ class PingApp:
             if end is End.GONE:
                 return
         try:
-            answer = await self._answer(scope, headers, body, end)
+            response = await self._respond(scope, headers, body, end)
         except Exception:  # a defect of ours is told as what it is for the client: not recorded
             log.exception("ping.failed", method=scope["method"])
             self._source.refuse(None)
-            answer = self._answers.unavailable
-        await answer.send(send, scope["method"], close=end is not End.COMPLETE)
+            response = self._responses.unavailable
+        await response.send(send, scope["method"], close=end is not End.COMPLETE)
 
-    async def _answer(self, scope: Scope, headers: Headers, body: bytes, end: End) -> Answer:
-        answers = self._answers
+    async def _respond(self, scope: Scope, headers: Headers, body: bytes, end: End) -> PingResponse:
+        responses = self._responses
         if scope["method"] not in _PINGS:
-            return answers.preflight if scope["method"] == "OPTIONS" else answers.not_allowed
+            return responses.preflight if scope["method"] == "OPTIONS" else responses.not_allowed
         path = scope["path"]
         target = parse(path, scope["query_string"])
         if target is None:
             name = synthetic_name(path)
-            return answers.invalid_url if name is None else self._prove(name)
+            return responses.invalid_url if name is None else self._prove(name)
         if end is End.SLOW:
-            return answers.too_slow
+            return responses.too_slow
         if end is End.SHARE:
-            return answers.too_many_bodies  # told to nobody else: it is the doing of whoever sends them
+            return responses.too_many_bodies  # told to nobody else: it is the doing of whoever sends them
         found = self._find(target)
         if end is End.OVERLOAD:
             # Nobody is accused for the want of a ping of a check that is not there yet, or that nobody can tell.
-            return self._refuse(found[0]) if len(found) == 1 else answers.too_many_bodies
+            return self._refuse(found[0]) if len(found) == 1 else responses.too_many_bodies
         place: Micros | None = None
         if not found:
             settled = await self._unknown(target, scope)
-            if isinstance(settled, Answer):
+            if isinstance(settled, PingResponse):
                 return settled
             check, place = settled
         elif len(found) > 1:
-            return answers.ambiguous
+            return responses.ambiguous
         else:
             check = found[0]
         if target.fault:
             return self._fault(target)
         return await self._record(check, target, place, scope, headers, body)
 
-    def _find(self, target: Target) -> tuple[str, ...]:
+    def _find(self, target: PingTarget) -> tuple[str, ...]:
         """Ids of the checks that a target means, as far as the directory knows."""
         directory = self._directory
         if target.check:
@@ -166,7 +163,7 @@ class PingApp:
         project = self._project_of(target)
         return () if project is None else directory.by_slug(project, target.slug)
 
-    def _project_of(self, target: Target) -> str | None:
+    def _project_of(self, target: PingTarget) -> str | None:
         """The project of the ping key in a target, which counts at the moment of the ping."""
         return self._directory.project_of_ping_key(target.ping_key, self._clock.now())
 
@@ -178,33 +175,33 @@ class PingApp:
         check = self._directory.check(target.check) if target.check else None
         return self._project_of(target) or "" if check is None else check.project
 
-    def _prove(self, name: str) -> Answer:
+    def _prove(self, name: str) -> PingResponse:
         """Answer a synthetic ping, of this process or another one: it got as far as a ping would."""
         proof = self._source.prove(name)
-        return self._answers.unavailable if proof is None else Answer(200, "OK", (PROOF, proof.encode()))
+        return self._responses.unavailable if proof is None else PingResponse(200, "OK", (PROOF, proof.encode()))
 
-    def _fault(self, target: Target) -> Answer:
+    def _fault(self, target: PingTarget) -> PingResponse:
         url = target.fault == "invalid url format"
-        return self._answers.invalid_url if url else self._answers.invalid_uuid
+        return self._responses.invalid_url if url else self._responses.invalid_uuid
 
-    def _refuse(self, check: str | None, answer: Answer | None = None) -> Answer:
+    def _refuse(self, check: str | None, response: PingResponse | None = None) -> PingResponse:
         """503: it may have been a ping of this check, or of any."""
         self._source.refuse(None if check is None else partition_of(check.encode(), self._source.partitions))
-        return answer or self._answers.unavailable
+        return response or self._responses.unavailable
 
     async def _record(
-        self, check: str, target: Target, place: Micros | None, scope: Scope, headers: Headers, body: bytes
-    ) -> Answer:
+        self, check: str, target: PingTarget, place: Micros | None, scope: Scope, headers: Headers, body: bytes
+    ) -> PingResponse:
         """Append the ping. `place`: this ping made the check; the rate limit has counted it at that time already."""
         source = self._source
         if not self._disk.has_room:
-            return self._refuse(check, self._answers.no_room)
+            return self._refuse(check, self._responses.no_room)
         if source.in_flight >= self._most_in_flight:
             return self._refuse(check)
         number, at = source.receive()
         try:
             if not self._is_admitted(check, target, place, at, body):
-                return self._answers.ok_rate_limited if target.check else self._answers.rate_limited
+                return self._responses.ok_rate_limited if target.check else self._responses.rate_limited
             if body and target.kind != "log" and not self._has_bytes(check, body, at):
                 body = body[: self._without_bytes(check)]
             event = self._events.encode(target, at, source.by, scope, headers, body)
@@ -217,13 +214,13 @@ class PingApp:
             if isinstance(error, asyncio.CancelledError):
                 raise
             self._limiter.forget(check, at if place is None else place)
-            return self._answers.unavailable
+            return self._responses.unavailable
         finally:
             source.answered(number)
         source.acknowledge(position)
-        return self._answers.ok if place is None else self._answers.created
+        return self._responses.ok if place is None else self._responses.created
 
-    def _is_admitted(self, check: str, target: Target, place: Micros | None, at: Micros, body: bytes) -> bool:
+    def _is_admitted(self, check: str, target: PingTarget, place: Micros | None, at: Micros, body: bytes) -> bool:
         """Whether the limits leave room for a ping. Log signals have a limit of their own, and need room for a body."""
         if target.kind != "log":
             return place is not None or self._limiter.admit(check, at)
@@ -243,42 +240,42 @@ class PingApp:
         known = self._directory.check(check)
         return _JUDGED if known is not None and known.filter_http_body else 0
 
-    async def _unknown(self, target: Target, scope: Scope) -> Answer | tuple[str, Micros | None]:
+    async def _unknown(self, target: PingTarget, scope: Scope) -> PingResponse | tuple[str, Micros | None]:
         """What to do about a check that the directory does not know: an answer, or its id.
 
         With the id comes the place in the rate limit, if it was made by this request, else None.
         """
         project = self._project_of(target)
         if not (target.create and project is not None):
-            if self._strangers.must_wait(scope):
-                return self._answers.too_many_unknown
-            with self._strangers.ask() as asking:
+            if self._unknown_checks.must_wait(scope):
+                return self._responses.too_many_unknown
+            with self._unknown_checks.ask() as asking:
                 fresh = await self._replica.caught_up(_FRESH_SECONDS)
             found = self._find(target)
             if len(found) == 1:
                 return found[0], None
             if found:
-                return self._answers.ambiguous
-            self._strangers.count(scope)
+                return self._responses.ambiguous
+            self._unknown_checks.count(scope)
             if not fresh:
-                return self._answers.too_many_unknown if asking.among_many else self._refuse(target.check or None)
+                return self._responses.too_many_unknown if asking.among_many else self._refuse(target.check or None)
             project = self._project_of(target)
             if not target.create or project is None:
                 gentle = target.check and target.kind != "log"  # as on Healthchecks.io
-                return self._answers.ok_not_found if gentle else self._answers.not_found
+                return self._responses.ok_not_found if gentle else self._responses.not_found
         if target.fault:
             return self._fault(target)
         return await self._provision(project, target.slug, scope)
 
-    async def _provision(self, project: str, slug: str, scope: Scope) -> Answer | tuple[str, Micros | None]:
+    async def _provision(self, project: str, slug: str, scope: Scope) -> PingResponse | tuple[str, Micros | None]:
         """Have the check made. First pings that come at once share one question; one of them made it."""
         if not self._disk.has_room:
-            return self._refuse(None, self._answers.no_room)
+            return self._refuse(None, self._responses.no_room)
         making = self._making.get((project, slug))
         if making is None:
             candidate, now = new_id(), self._clock.now()
             if not self._new_checks.spend(project, 1, now):
-                return self._answers.too_many_checks
+                return self._responses.too_many_checks
             self._limiter.admit(candidate, now)
             actor = Actor(kind="ping_key", address=self._events.client(scope))
             asking = asyncio.create_task(self._ask(project, slug, candidate, now, actor))
@@ -286,9 +283,9 @@ class PingApp:
             asking.add_done_callback(lambda _: self._making.pop((project, slug), None))
         decision = await asyncio.shield(making.asking)
         if decision is None:
-            return self._answers.unavailable
-        if (rejection := decision.rejection) is not None:
-            return self._answers.rejected(rejection.code)
+            return self._responses.unavailable
+        if decision.outcome == "refused":
+            return self._responses.ambiguous if decision.reason == "ambiguous slug" else self._responses.not_found
         return decision.id, making.place if decision.outcome == "made" and making.claim() else None
 
     async def _ask(self, project: str, slug: str, candidate: str, place: Micros, actor: Actor) -> Decision | None:
@@ -315,25 +312,19 @@ class PingApp:
         try:
             decision = await self._decisions.ask(project, request, _VERDICT_SECONDS)
         except NoVerdict as silence:
-            return await self._undecided(project, request, str(silence))
-        if (rejection := decision.rejection) is None:
+            log.warning("ping.no_verdict", reason=str(silence))
+            # The verdict may be lost or late, yet its check be there. If it is not, no check has lost a ping by this.
+            fresh = await self._replica.caught_up(_FRESH_SECONDS)
+            found = directory.by_slug(project, slug)
+            if len(found) == 1:
+                ours = found[0] == candidate
+                return Decision(request=request.request, outcome="made" if ours else "found", id=found[0])
+            if found:
+                return Decision(request=request.request, outcome="refused", reason="ambiguous slug")
+            if not fresh:
+                self._source.refuse(None)
+            return None
+        if decision.outcome != "refused":
             # Without it we go on all the same: `check.defined` is in the journal ahead of our ping.
             await self._replica.wait(lambda: decision.id in directory, _KNOWN_SECONDS)
-        elif rejection.code in _NOT_JUDGED:
-            return await self._undecided(project, request, rejection.reason)
         return decision
-
-    async def _undecided(self, project: str, request: CheckCreate, why: str) -> Decision | None:
-        """What the directory says instead of a verdict; None when it does not know the slug."""
-        log.warning("ping.no_verdict", reason=why)
-        # The verdict may be lost or late, yet its check be there. If it is not, no check has lost a ping by this.
-        fresh = await self._replica.caught_up(_FRESH_SECONDS)
-        found = self._directory.by_slug(project, str(request.fields.slug))
-        if len(found) == 1:
-            ours = found[0] == request.id
-            return Decision(request=request.request, outcome="made" if ours else "found", id=found[0])
-        if found:
-            return Decision(request=request.request, outcome="refused", code=RejectionCode.AMBIGUOUS_SLUG)
-        if not fresh:
-            self._source.refuse(None)
-        return None

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 from infra.egress.allowed import Network
 from infra.http_server.forwarded import Forwarded
 from infra.shares import Fit, Shares
-from ingest.ping.answers import Receive, Scope
-from ingest.ping.urls import Target
+from ingest.ping.responses import Receive, Scope
+from ingest.ping.urls import PingTarget
 from schemas.base import Micros, encode
 from schemas.pings import Ping
 
@@ -113,7 +113,7 @@ class Events:
         peer = scope["client"][0] if scope.get("client") else ""
         return self._forwarded.client(peer, scope["headers"])
 
-    def encode(self, target: Target, at: Micros, by: int, scope: Scope, headers: Headers, body: bytes) -> bytes:
+    def encode(self, target: PingTarget, at: Micros, by: int, scope: Scope, headers: Headers, body: bytes) -> bytes:
         """The event of a ping, as it stands in Kafka."""
         client = scope.get("client")
         peer = client[0] if client else ""

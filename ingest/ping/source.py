@@ -22,7 +22,7 @@ from infra.process.liveness import LIVENESS
 from infra.process.tasks import vital
 from infra.settings.settings import Settings
 from ingest.clock import Clock
-from ingest.ping import measures
+from ingest.ping import metrics
 from ingest.ping.peers import Peers
 from ingest.ping.public_url import PublicUrl, proof_of
 from ingest.ping.ticking import Ticking, note_failures
@@ -226,7 +226,7 @@ class Source:
                     await self._ticking.stored.wait()
             began = self._clock.now()
             fault = await self._probe(public)
-            measures.reachable(not fault)
+            metrics.reachable(not fault)
             if not fault and self.unreachable_since is not None:
                 log.info("source.reachable", url=public.url)
                 self.unreachable_since, pause, self.public_fault = None, _PROBE_AGAIN_SECONDS, ""

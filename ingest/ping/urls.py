@@ -38,7 +38,7 @@ _by_uuid = re.compile(rf"(?:/ping)?/({_UUID})(?:/(start|fail|log))?").fullmatch 
 _ACTIONS: dict[str, Kind] = {"start": "start", "fail": "fail", "log": "log"}
 
 
-class Target(NamedTuple):
+class PingTarget(NamedTuple):
     """What a ping URL asks for: a check by its id, or by ping key and slug (then `check` is empty)."""
 
     kind: Kind
@@ -56,48 +56,48 @@ def is_ping(path: str) -> bool:
     return path.startswith("/ping/") or path.lstrip("/").partition("/")[0] not in RESERVED
 
 
-def parse(path: str, query: bytes = b"") -> Target | None:
+def parse(path: str, query: bytes = b"") -> PingTarget | None:
     """The target of a ping URL, or None for a path that has not the form of one."""
     match = _by_uuid(path)
     if match is not None:
         uuid, action = match.groups()
-        target: Target | None = Target(_ACTIONS[action] if action else "success", uuid.lower())
+        target: PingTarget | None = PingTarget(_ACTIONS[action] if action else "success", uuid.lower())
     else:
         target = _parse_segments([segment for segment in path.split("/") if segment])
     return target if target is None or not query else _with_query(target, query)
 
 
-def _parse_segments(segments: list[str]) -> Target | None:
+def _parse_segments(segments: list[str]) -> PingTarget | None:
     if segments and segments[0] == "ping":
         del segments[0]
     match segments:
         case [uuid] if _is_uuid(uuid):
-            return Target("success", uuid.lower())
+            return PingTarget("success", uuid.lower())
         # A uuid is a legal ping key too: what is not an action behind it is a slug.
         case [uuid, action] if _is_uuid(uuid) and (signal := _signal(action)):
             return signal._replace(check=uuid.lower())
         case [key, slug] if _is_key(key) and _is_slug(slug):
-            return Target("success", "", key, slug)
+            return PingTarget("success", "", key, slug)
         case [key, slug, action] if _is_key(key) and _is_slug(slug) and (signal := _signal(action)):
             return signal._replace(ping_key=key, slug=slug)
         case _:
             return None
 
 
-def _signal(action: str) -> Target | None:
+def _signal(action: str) -> PingTarget | None:
     kind = _ACTIONS.get(action)
     if kind is not None:
-        return Target(kind)
+        return PingTarget(kind)
     if not _is_number(action):
         return None
     digits = action.lstrip("0")  # `int` refuses thousands of digits
     status = int(digits or "0") if len(digits) <= 3 else 256
     if status > 255:
-        return Target("fail", fault="invalid url format")
-    return Target("fail" if status else "success", exitstatus=status)
+        return PingTarget("fail", fault="invalid url format")
+    return PingTarget("fail" if status else "success", exitstatus=status)
 
 
-def _with_query(target: Target, query: bytes) -> Target:
+def _with_query(target: PingTarget, query: bytes) -> PingTarget:
     """Names are case sensitive, the last value counts, only the literal `create=1` acts."""
     values = dict(parse_qsl(query.decode("latin-1"), keep_blank_values=True))
     create = not target.check and values.get("create") == "1"

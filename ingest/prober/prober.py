@@ -19,7 +19,7 @@ from infra.egress.origins import may_be_sent_to
 from infra.secrets.secrets import Decrypts, SecretError, of_monitor
 from ingest.clock import Clock
 from ingest.ports import MeasuredLog
-from ingest.prober import measures
+from ingest.prober import metrics
 from ingest.prober.domains.expiry import Domains
 from ingest.prober.probes.connection import Connector
 from ingest.prober.region.controls import Control
@@ -251,8 +251,8 @@ class Prober:
             return
         watched.due = self._next_slot(monitor, now)
         if now - at < step(monitor):
-            measures.started(now - at)
+            metrics.started(now - at)
             self._running.begin(monitor, watched.sealed, at, 0, watched.state)
         else:
-            measures.missed((watched.due - at) // (step(monitor) * len(monitor.probed_from)))
+            metrics.missed((watched.due - at) // (step(monitor) * len(monitor.probed_from)))
         self._push(watched.due, id, partition, 0)

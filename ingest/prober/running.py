@@ -21,7 +21,7 @@ from infra.disk import Disk
 from infra.log.sink import NotStored
 from ingest.clock import Clock
 from ingest.ports import MeasuredLog
-from ingest.prober import measures
+from ingest.prober import metrics
 from ingest.prober.domains.expiry import Domains
 from ingest.prober.probes.connection import Connector
 from ingest.prober.probes.kinds import probe
@@ -88,7 +88,7 @@ class Running:
         while our clock is known to be so wrong that they would not count."""
         project = monitor.project
         if (self._disk is not None and not self._disk.has_room) or not may_probe(self._sink.skew):
-            measures.missed(1)
+            metrics.missed(1)
             return
         if sealed is None:
             work = self._refuse(monitor, slot, confirm, "what is sealed in this monitor cannot be read")
@@ -157,7 +157,7 @@ class Running:
         await self._report(monitor, result)
 
     async def _report(self, monitor: Monitor, result: ProbeCompleted) -> None:
-        measures.completed(result)
+        metrics.completed(result)
         try:
             await self._sink.put(PROBE_RESULTS, monitor.id, encode(result))
         except NotStored as error:

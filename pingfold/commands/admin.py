@@ -38,7 +38,6 @@ from pingfold import credentials
 from pingfold.addresses import answering_kafka_of, clickhouse_of, kafka_of
 from pingfold.commands.blocks import is_blocked
 from pingfold.commands.os_user import operator
-from pingfold.commands.rejections import message_of
 from pingfold.commands.tables import print_table, second
 from schemas.base import SECOND
 from schemas.dead_letters import RETRIED_HEADER, DeadLetter
@@ -129,8 +128,8 @@ async def _verdict(bootstrap: str, project: str, request: ProjectsRequest) -> No
     finally:
         await decisions.close()
         await sink.close()
-    if (rejection := decision.rejection) is not None:
-        raise Failed(message_of(rejection))
+    if decision.outcome == "refused":
+        raise Failed(decision.reason)
 
 
 def project_of(settings: Settings, given: str | None) -> str:

@@ -11,13 +11,13 @@ from typing import Any
 
 from infra.secrets.metrics_key import shows
 from ingest.clock import Clock
-from ingest.ping.answers import Answer
 from ingest.ping.public_url import SYNTHETIC
+from ingest.ping.responses import PingResponse
 from ingest.ping.urls import is_ping
 from schemas.base import Micros
 
 _RETRY = (b"retry-after", b"5")
-_NOT_RECORDED = Answer(503, "not recorded: Pingfold is starting and waits for Kafka, try again later", _RETRY)
+_NOT_RECORDED = PingResponse(503, "not recorded: Pingfold is starting and waits for Kafka, try again later", _RETRY)
 
 
 class Door:
@@ -62,10 +62,10 @@ class Door:
         if is_ping(path):
             if SYNTHETIC not in path:
                 self.refuse()
-            answer = _NOT_RECORDED
+            response = _NOT_RECORDED
         else:
-            answer = _json(self._status(scope) if path in ("/healthz", "/readyz") else _ERROR)
-        await answer.send(send, scope["method"], close=True)
+            response = _json(self._status(scope) if path in ("/healthz", "/readyz") else _ERROR)
+        await response.send(send, scope["method"], close=True)
 
     def _status(self, scope: Any) -> dict[str, Any]:
         told: dict[str, Any] = {"status": "starting", **self._whose}
@@ -78,7 +78,7 @@ class Door:
 _ERROR = {"error": "Pingfold is starting and waits for Kafka"}
 
 
-def _json(body: Mapping[str, Any]) -> Answer:
-    answer = Answer(503, json.dumps(body), _RETRY)
-    answer.start["headers"][0] = (b"content-type", b"application/json")
-    return answer
+def _json(body: Mapping[str, Any]) -> PingResponse:
+    response = PingResponse(503, json.dumps(body), _RETRY)
+    response.start["headers"][0] = (b"content-type", b"application/json")
+    return response

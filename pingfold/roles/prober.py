@@ -8,8 +8,8 @@ import time
 from infra.clocks.measured import may_probe
 from infra.clocks.watch import ClockWatch
 from infra.disk import Disk
+from infra.egress.guard import Guard
 from infra.egress.own_servers import guard_of
-from infra.egress.targets import Guard
 from infra.log.arrival import Waiting
 from infra.log.sink import Sink
 from infra.process.lifecycle import Stop
@@ -22,7 +22,7 @@ from ingest.prober.domains.expiry import Domains
 from ingest.prober.domains.rdap import Rdap
 from ingest.prober.prober import Prober
 from ingest.prober.probes.connection import Connector
-from ingest.prober.probes.names import Names
+from ingest.prober.probes.resolver import Resolver
 from ingest.prober.region.controls import control_targets
 from pingfold.addresses import kafka_of
 from pingfold.roles.open_files import connections
@@ -39,12 +39,12 @@ async def serve_prober(settings: Settings, region: str, slot: str, stop: Stop) -
         sink = Sink(bootstrap)
         stack.push_async_callback(sink.close)
         guard = await asyncio.to_thread(guard_of, settings)
-        connector = Connector(guard, Names(settings.resolvers))
+        connector = Connector(guard, Resolver(settings.resolvers))
         stack.push_async_callback(connector.close)
         domains = await _domains(settings, guard, stack)
         disk, most = Disk(settings, "nothing is probed"), connections(_MOST)
         clock = Clock(settings)
-        controls = control_targets(settings.control_targets, settings.resolvers, connector.echoes)
+        controls = control_targets(settings.control_targets, settings.resolvers, connector.icmp)
         prober = Prober(
             *(region, connector, sink, clock, decrypt, most),
             domains=domains,

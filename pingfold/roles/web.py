@@ -36,7 +36,7 @@ from infra.secrets.secrets import Vault
 from infra.settings.settings import Settings
 from ingest.clock import Clock
 from ingest.ping.app import PingApp
-from ingest.ping.measures import keep_measuring
+from ingest.ping.metrics import keep_measuring
 from ingest.ping.source import Source
 from ingest.ping.urls import is_ping
 from ingest.prober.assignment import group_of
@@ -47,7 +47,7 @@ from pingfold.roles.followed import Followed, follow_when_there
 from pingfold.roles.open_files import connections
 from processors.history.writer import GROUP, Sources
 from query_api.app import create_app
-from query_api.dependencies import Parts
+from query_api.dependencies import Dependencies
 from query_api.history.audit import AuditHistory
 from query_api.history.checks import History
 from query_api.history.deliveries import DeliveryHistory
@@ -124,7 +124,7 @@ async def _application(
     stack.callback(looking.cancel)
     rest = FastAPI(openapi_url=None)
     if api:
-        rest = create_app(await asyncio.to_thread(_parts, settings, followed, clickhouse, vault, source))
+        rest = create_app(await asyncio.to_thread(_dependencies, settings, followed, clickhouse, vault, source))
     clock, clocks = followed.clock, followed.clocks
     rest.include_router(
         operations.router(readiness, followed.progress, clocks, followed.bootstrap, clock, disk, settings.instance, key)
@@ -163,16 +163,16 @@ def _source(settings: Settings, followed: Followed, slot: str) -> Source:
     )
 
 
-def _parts(
+def _dependencies(
     settings: Settings, followed: Followed, clickhouse: ClickHouse, vault: Vault, source: Source | None
-) -> Parts:
+) -> Dependencies:
     """Blocks while names of settings are resolved: for a thread."""
     bootstrap, numbers = followed.bootstrap, range(followed.partitions)
     written = GroupProgress(bootstrap, GROUP, [(TRANSITIONS.name, number) for number in numbers])
     pings_written = None
     if settings.history_pings is not None:
         pings_written = GroupProgress(bootstrap, GROUP, [(PINGS.name, number) for number in numbers])
-    return Parts(
+    return Dependencies(
         settings=settings,
         clock=followed.clock,
         partitions=followed.partitions,

@@ -13,22 +13,22 @@ from processors.checks.notices import notice_data, unjudgeable
 from processors.fold.contract import Effect
 from processors.fold.telling import DOWN, NOT_OBSERVED, RECOVERED, Teller, Told, incident_again, notices_of, settle
 from schemas.base import Micros
-from schemas.check_states import CheckState, Run, shown
+from schemas.check_states import CheckState, Run, visible_status
 from schemas.definitions import Check, Notice
 from schemas.deliveries import DeliveryRequested
 from schemas.ticks import Gap
-from schemas.transitions import Reason, Shown, StatusChanged
+from schemas.transitions import Reason, StatusChanged, VisibleStatus
 
 
 def _teller(state: CheckState, check: Check, at: Micros, time: Micros) -> Teller:
-    return Teller(state, Told(check.id, check.project, check.channels), shown(state), at, time)
+    return Teller(state, Told(check.id, check.project, check.channels), visible_status(state), at, time)
 
 
 def _tell(
     teller: Teller,
     state: CheckState,
     check: Check,
-    now: Shown,
+    now: VisibleStatus,
     reason: Reason,
     detail: str = "",
     notices: tuple[Notice, ...] = (),

@@ -11,7 +11,7 @@ from typing import Any
 from processors.checks.rules import late_limit, run_limit
 from processors.fold.telling import iso
 from schemas.base import SECOND, Micros
-from schemas.check_states import CheckState, Run, shown
+from schemas.check_states import CheckState, Run, visible_status
 from schemas.definitions import Check
 from schemas.pings import Ping
 from schemas.ticks import Gap
@@ -69,7 +69,7 @@ def _joined(gaps: Sequence[Gap]) -> list[_Span]:
 
 def notice_data(state: CheckState, check: Check, incident: dict[str, Any] | None) -> dict[str, Any]:
     """The `data` of a notice. One that was not observed is shown as late: nothing is known against it."""
-    status = shown(state)
+    status = visible_status(state)
     return {
         "monitor": {
             "id": check.id,

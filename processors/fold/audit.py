@@ -20,7 +20,7 @@ from schemas.base import Micros
 from schemas.definitions import ApiKey, Channel, Check, Project
 from schemas.ids import derived_id
 from schemas.maintenance import Maintenance
-from schemas.monitors import Monitor, Target
+from schemas.monitors import Monitor, ProbeTarget
 from schemas.recipients import Recipient
 from schemas.requests import ChannelDisabled
 from schemas.status_pages import StatusPage
@@ -46,7 +46,7 @@ _PLAIN: dict[type[msgspec.Struct], frozenset[str]] = {
             *("paused", "channels", "depends_on", "dependency_wait", "depended_on"),
         }
     ),
-    Target: frozenset(
+    ProbeTarget: frozenset(
         {
             *("url", "host", "port", "method", "statuses", "keyword", "keyword_absent", "follow_redirects"),
             *("resolver", "record", "expected"),
@@ -156,7 +156,7 @@ def _differences(old: Any, new: Any, path: str = "") -> Iterator[FieldChange]:
         after = default if new is None else getattr(new, name)
         if before == after or (name in _SILENT and not path):
             continue
-        if isinstance(before, Target) or isinstance(after, Target):
+        if isinstance(before, ProbeTarget) or isinstance(after, ProbeTarget):
             yield from _differences(None if old is None else before, None if new is None else after, f"{name}.")
         elif name not in _PLAIN.get(kind, ()):
             yield FieldChange(field=f"{path}{name}", hidden=True)

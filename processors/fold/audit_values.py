@@ -10,7 +10,7 @@ import msgspec
 
 from schemas.base import Micros
 from schemas.maintenance import Once
-from schemas.monitors import Target
+from schemas.monitors import ProbeTarget
 
 _LONGEST_TEXT = 300
 _LONGEST_LIST = 100
@@ -31,7 +31,7 @@ class Told(NamedTuple):
 def told_of(owner: type[msgspec.Struct], field: str, value: Any) -> Told:
     """What is told of a value of a field of `owner`."""
     if isinstance(value, str) and field == "url" and value:
-        return _address(value, with_path=owner is Target)
+        return _address(value, with_path=owner is ProbeTarget)
     if field in _TIMES and isinstance(value, int):
         return Told(_date(value))
     if isinstance(value, Once):

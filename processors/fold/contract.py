@@ -6,7 +6,7 @@ it with what was committed, tests look at it. All three step the very same code.
 """
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from math import inf
 from typing import Any, NamedTuple, Protocol
 from zlib import crc32
@@ -69,14 +69,7 @@ class Context(NamedTuple):
 
 
 class Refused(Exception):
-    """The event cannot be folded, for a reason that its producer can mend: it goes to dead-letters with this text.
-
-    effects: what goes out beside the dead letter.
-    """
-
-    def __init__(self, reason: str, effects: Sequence[Effect] = ()) -> None:
-        super().__init__(reason)
-        self.effects = effects
+    """The event cannot be folded, for a reason that its producer can mend: it goes to dead-letters with this text."""
 
 
 class Partition(Protocol):
@@ -184,9 +177,7 @@ class Session:
             except Exception as error:
                 view.undo()
                 effects.append(self._dead_letter(record, error))
-                if isinstance(error, Refused):
-                    effects += error.effects
-                else:
+                if not isinstance(error, Refused):
                     self._defect(record, error)
             else:
                 view.keep()
@@ -232,7 +223,7 @@ class Session:
             raise
         except Exception as error:
             self.view.undo()
-            return [self._dead_letter(record, error), *(error.effects if isinstance(error, Refused) else ())]
+            return [self._dead_letter(record, error)]
         self.view.keep()
         return effects
 

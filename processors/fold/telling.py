@@ -15,7 +15,7 @@ from schemas.definitions import Notice
 from schemas.deliveries import DeliveryRequested
 from schemas.ids import derived_id
 from schemas.topics import DELIVERIES, TRANSITIONS
-from schemas.transitions import Reason, Shown, StatusChanged
+from schemas.transitions import Reason, StatusChanged, VisibleStatus
 
 DOWN: tuple[Notice, ...] = ("monitor.down", "incident.created")
 RECOVERED: tuple[Notice, ...] = ("monitor.recovered", "incident.resolved")
@@ -46,7 +46,7 @@ class Teller:
     at: when the thing became what it is now; time: the partition's time, when the fold saw it.
     """
 
-    def __init__(self, state: Changing, told: Told, was: Shown, at: Micros, time: Micros) -> None:
+    def __init__(self, state: Changing, told: Told, was: VisibleStatus, at: Micros, time: Micros) -> None:
         self.told, self.was = told, was
         self.since = state.since
         self.at = max(at, state.since)
@@ -69,7 +69,7 @@ class Teller:
 
     def tell(
         self,
-        now: Shown,
+        now: VisibleStatus,
         reason: Reason,
         detail: str = "",
         notices: tuple[Notice, ...] = (),

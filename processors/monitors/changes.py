@@ -25,7 +25,7 @@ from processors.fold.telling import (
 from processors.monitors.rules import begin, expect_after, unseen
 from schemas.base import SECOND, Micros
 from schemas.deliveries import DeliveryRequested
-from schemas.monitor_states import Doubt, MonitorState, Seen, shown
+from schemas.monitor_states import Doubt, MonitorState, Seen, visible_status
 from schemas.monitors import Monitor
 from schemas.probes import DependencyChanged
 from schemas.topics import PROBE_RESULTS
@@ -40,7 +40,7 @@ def _told(monitor: Monitor) -> Told:
 
 
 def _teller(state: MonitorState, monitor: Monitor, at: Micros, time: Micros) -> Teller:
-    return Teller(state, _told(monitor), shown(state), at, time)
+    return Teller(state, _told(monitor), visible_status(state), at, time)
 
 
 def notice_data(state: MonitorState, monitor: Monitor, incident: dict[str, Any] | None) -> dict[str, Any]:
@@ -119,7 +119,7 @@ def go_unobserved(
 
 def go_observed(state: MonitorState, monitor: Monitor, at: Micros, time: Micros) -> list[Effect]:
     """Results come again."""
-    was = shown(state)
+    was = visible_status(state)
     if was == "down":
         state.unobserved = False
         return []

@@ -1,11 +1,12 @@
 """The `projects` fold: decides what people ask for; one writer per project, so nothing races.
 
-Journal `projects`, keyed by project; states `definitions`. Every request gets exactly one verdict in `decisions`, also
-one that becomes a dead letter. What is made, changed or removed goes as an effect into the journal that works with it:
-checks into `pings`, monitors into `probe-results`, channels into `deliveries`; and, with who asked for it, into
-`transitions` (`processors/fold/audit.py`). A request counts at its own time or the partition's, whichever is later; one
-dated more than `AHEAD` past both the partition's time and that of its Kafka record is a dead letter. A dead letter put
-back is decided like any other request: it is in order now.
+Journal `projects`, keyed by project; states `definitions`. Every request gets exactly one verdict in `decisions`. What
+is made, changed or removed goes as an effect into the journal that works with it: checks into `pings`, monitors into
+`probe-results`, channels into `deliveries`; and, with who asked for it, into `transitions`
+(`processors/fold/audit.py`). A request counts at its own time or the partition's, whichever is later; one dated more
+than `AHEAD` past both the partition's time and that of its Kafka record is a dead letter. A dead letter put back is
+decided like any other
+request: it is in order now.
 """
 
 from collections.abc import Iterable
@@ -22,20 +23,19 @@ from processors.fold.partition_time import fold_plain_tick, vouched
 from processors.fold.time_correction import correct_time
 from processors.fold.view import View
 from processors.projects.channels import define_channel
-from processors.projects.checks import ProjectChecks
-from processors.projects.index import ProjectIndex, RequestRejected, must_have_uuid
+from processors.projects.decisions import decision
+from processors.projects.index import Denied, ProjectIndex, must_have_uuid
 from processors.projects.keys import ProjectKeys
 from processors.projects.maintenance import ProjectMaintenance
 from processors.projects.monitors import ProjectMonitors
 from processors.projects.recipients import ProjectRecipients
 from processors.projects.rotations import ProjectRotations
 from processors.projects.status_pages import ProjectPages
-from processors.projects.verdicts import rejected, verdict
 from schemas.actors import SYSTEM
 from schemas.base import SECOND, Micros
-from schemas.definitions import Channel, Definition, Project, definition_key
+from schemas.definitions import Channel, Check, Definition, Project, definition_key
 from schemas.deliveries import EndpointRemoved
-from schemas.rejections import Rejection, RejectionCode
+from schemas.pings import CheckDefined, CheckRemoved
 from schemas.requests import (
     ChannelCreate,
     ChannelDelete,
@@ -45,6 +45,7 @@ from schemas.requests import (
     ChannelUpdate,
     CheckCreate,
     CheckDelete,
+    CheckFields,
     CheckUpdate,
     ConfirmationResend,
     Decision,
@@ -69,14 +70,21 @@ from schemas.requests import (
     StatusPageDelete,
     StatusPageUpdate,
 )
+from schemas.schedules import BadSchedule, BadTimezone, Schedule, Simple, parse_schedule
 from schemas.ticks import PROGRESS_KEY, Progress, Tick, TimeCorrected
-from schemas.topics import DEFINITIONS, DELIVERIES, PROJECTS
+from schemas.topics import DEFINITIONS, DELIVERIES, PINGS, PROJECTS
 from schemas.transitions import JournalTruncated
 
 AHEAD = 60 * SECOND
 
 # A time that no clock tells (the year 2255): it would stop the partition's time for ever, or not fit in JSON.
 _BEYOND: Micros = 9_000_000_000 * SECOND
+
+# A year, in seconds, as for every limit.
+_LONGEST_PERIOD = 31_536_000
+
+# Checks may come into being by pings until this many times the project's limit, as with Healthchecks.
+_PROVISIONED_LIMIT = 2
 
 
 class Projects:
@@ -103,7 +111,6 @@ class ProjectsPartition:
     def __init__(self, view: View) -> None:
         self._view = view
         self.index = ProjectIndex(view)
-        self._checks = ProjectChecks(view, self.index)
         self._monitors = ProjectMonitors(view, self.index)
         self._maintenance = ProjectMaintenance(view, self.index)
         self._pages = ProjectPages(view, self.index)
@@ -127,14 +134,9 @@ class ProjectsPartition:
             return self._channel_disabled(event, context)
         try:
             at = self._time_of(event, context)
-        except Refused as refused:
-            raise _answered(event, RejectionCode.WRONG_TIME, refused) from refused
-        try:
             effects = self._decide(event, context.key, at)
-        except RequestRejected as error:
-            return [rejected(event, error.rejection)]
-        except Refused as refused:
-            raise _answered(event, RejectionCode.INVALID_REQUEST, refused) from refused
+        except Denied as denied:
+            return [decision(event, "refused", reason=str(denied))]
         command = command_of(event, event.actor, _decided(effects), at)
         told = changes_of(self._view, command, context)
         if not told and len(effects) > 1:  # no definition changed, but what another journal works with
@@ -176,11 +178,11 @@ class ProjectsPartition:
         project = self.index.project(owner)
         match request:
             case CheckCreate():
-                return self._checks.create(request, project, at)
+                return self._create_check(request, project, at)
             case CheckUpdate():
-                return self._checks.change(request, self.index.check(owner, request.id), at)
+                return self._change_check(request, self.index.check(owner, request.id), at)
             case CheckDelete():
-                return self._checks.delete(request, self.index.check(owner, request.id), at)
+                return self._delete_check(request, self.index.check(owner, request.id), at)
             case ChannelCreate():
                 return self._create_channel(request, project, at)
             case ChannelUpdate():
@@ -234,16 +236,16 @@ class ProjectsPartition:
         for definition in made:
             must_have_uuid(definition)
             if self._view.get(definition_key(definition)) is not None:
-                raise RequestRejected(RejectionCode.ALREADY_EXISTS)
+                raise Denied("exists")
         for definition in made:
             self._view.put(definition_key(definition), replace(definition, created=at))
-        return [verdict(request, "made", owner)]
+        return [decision(request, "made", owner)]
 
     def _create_channel(self, request: ChannelCreate, project: Project, at: Micros) -> list[Effect]:
         if request.channel.project != project.id:
             raise Refused("keyed by another project")
         if self.index.is_there(request.channel):
-            return [verdict(request, "found", request.channel.id)]
+            return [decision(request, "found", request.channel.id)]
         if request.channel.kind == "email" and not request.channel.addresses:
             raise Refused("an e-mail channel without addresses")
         given = replace(request.channel, created=at, disabled_at=None)
@@ -251,31 +253,92 @@ class ProjectsPartition:
         asked = self._recipients.ask(channel, project, at)
         effects = [define_channel(self._view, channel, project, at), *asked]
         if request.on_every_check:
-            effects += self._checks.put_on_every(channel, at)
+            for check in self.index.checks(project.id):
+                effects.append(self._redefine(check, at, channels=tuple(sorted((*check.channels, channel.id)))))
             effects += self._monitors.put_on_every(channel, at)
-        return [*effects, verdict(request, "made", channel.id)]
+        return [*effects, decision(request, "made", channel.id)]
 
     def _change_channel(self, request: ChannelUpdate, channel: Channel, project: Project, at: Micros) -> list[Effect]:
         wanted = _chosen(request.fields)
         if wanted.keys() & ({"url", "secret"} if channel.kind == "email" else {"addresses"}):
-            raise RequestRejected(RejectionCode.WRONG_CHANNEL_KIND)
+            raise Denied("wrong kind of channel")
         if "secret" in wanted:
             wanted["former_secrets"] = ()
         changed = self._recipients.judged(replace(channel, disabled_at=None, **wanted), request.confirm)
         asked = self._recipients.ask(changed, project, at)
-        return [define_channel(self._view, changed, project, at), *asked, verdict(request, "updated", channel.id)]
+        return [define_channel(self._view, changed, project, at), *asked, decision(request, "updated", channel.id)]
 
     def _delete_channel(self, request: ChannelDelete, channel: Channel, at: Micros) -> list[Effect]:
         self._view.delete(definition_key(channel))
         effects = [Effect(DELIVERIES, channel.id, EndpointRemoved(at=at))]
-        effects += self._checks.take_off_every(channel, at)
+        for check in self.index.checks(channel.project):
+            if channel.id in check.channels:
+                rest = tuple(id for id in check.channels if id != channel.id)
+                effects.append(self._redefine(check, at, channels=rest))
         effects += self._monitors.take_off_every(channel, at)
-        return [*effects, verdict(request, "removed", channel.id)]
+        return [*effects, decision(request, "removed", channel.id)]
 
+    def _create_check(self, request: CheckCreate, project: Project, at: Micros) -> list[Effect]:
+        if request.provision and not request.fields.slug:
+            raise Refused("a check made by a ping needs a slug")
+        new = Check(id=request.id, project=project.id, version=1, created=at)
+        if self.index.is_there(new):
+            return self._found(request, request.id)
+        if request.provision:
+            return self._provision(request, project, new)
+        oldest = self.index.oldest(project.id, request.fields, request.unique)
+        if oldest is not None:
+            return self._change_check(request, oldest, at)
+        self._must_have_room(project, 1)
+        return self._define_new(request, replace(new, **self._wanted(request.fields, project.id)))
 
-def _answered(request: ProjectsRequest, code: RejectionCode, refused: Refused) -> Refused:
-    """The dead letter of a request that nobody waits for in vain: its verdict goes out with it."""
-    return Refused(str(refused), [rejected(request, Rejection(code, str(refused)))])
+    def _provision(self, request: CheckCreate, project: Project, new: Check) -> list[Effect]:
+        slug = str(request.fields.slug)
+        there = self.index.with_slug(project.id, slug)
+        if len(there) > 1:
+            raise Denied("ambiguous slug")
+        if there:
+            return self._found(request, there[0][1])
+        self._must_have_room(project, _PROVISIONED_LIMIT)
+        return self._define_new(request, replace(new, name=slug, slug=slug, channels=self.index.channels(project.id)))
+
+    def _found(self, request: CheckCreate, id: str) -> list[Effect]:
+        return [decision(request, "found", id, self._view.get(f"check/{id}").version)]
+
+    def _define_new(self, request: CheckCreate, check: Check) -> list[Effect]:
+        self._view.put(definition_key(check), check)
+        defined = Effect(PINGS, check.id, CheckDefined(at=check.created, check=check))
+        return [defined, decision(request, "made", check.id, check.version)]
+
+    def _change_check(self, request: CheckCreate | CheckUpdate, check: Check, at: Micros) -> list[Effect]:
+        wanted = self._wanted(request.fields, check.project)
+        if replace(check, **wanted) == check:
+            return [decision(request, "updated", check.id, check.version)]
+        return [self._redefine(check, at, **wanted), decision(request, "updated", check.id, check.version + 1)]
+
+    def _delete_check(self, request: CheckDelete, check: Check, at: Micros) -> list[Effect]:
+        self._view.delete(definition_key(check))
+        return [
+            Effect(PINGS, check.id, CheckRemoved(at=at)),
+            decision(request, "removed", check.id, check.version),
+        ]
+
+    def _redefine(self, check: Check, at: Micros, **changes: Any) -> Effect:
+        changed = replace(check, version=check.version + 1, **changes)
+        self._view.put(definition_key(changed), changed)
+        return Effect(PINGS, changed.id, CheckDefined(at=at, check=changed))
+
+    def _wanted(self, fields: CheckFields, project: str) -> dict[str, Any]:
+        wanted = _chosen(fields)
+        if "schedule" in wanted:
+            _must_run(wanted["schedule"])
+        if "channels" in wanted:
+            wanted["channels"] = self.index.named_channels(project, wanted["channels"])
+        return wanted
+
+    def _must_have_room(self, project: Project, times: int) -> None:
+        if project.check_limit is not None and self.index.count(project.id) >= times * project.check_limit:
+            raise Denied("limit reached")
 
 
 def _decided(effects: Iterable[Effect]) -> str:
@@ -283,5 +346,17 @@ def _decided(effects: Iterable[Effect]) -> str:
     return next((effect.value.id for effect in effects if isinstance(effect.value, Decision)), "")
 
 
-def _chosen(fields: ChannelFields) -> dict[str, Any]:
+def _chosen(fields: CheckFields | ChannelFields) -> dict[str, Any]:
     return {name: value for name, value in asdict(fields).items() if value is not UNSET}
+
+
+def _must_run(schedule: Schedule) -> None:
+    """A schedule must be one that the `checks` fold can follow, whoever wrote the request."""
+    if isinstance(schedule, Simple):
+        if schedule.period > _LONGEST_PERIOD:
+            raise Refused("the period is too long")
+        return
+    try:
+        parse_schedule(schedule.expression, schedule.tz)
+    except (BadSchedule, BadTimezone) as error:
+        raise Refused(f"the schedule {error}") from error

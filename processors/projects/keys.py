@@ -7,11 +7,10 @@ from msgspec.structs import replace
 
 from processors.fold.contract import Effect, Refused
 from processors.fold.view import View
-from processors.projects.index import ProjectIndex, RequestRejected
-from processors.projects.verdicts import verdict
+from processors.projects.decisions import decision
+from processors.projects.index import Denied, ProjectIndex
 from schemas.base import SECOND, Micros
 from schemas.definitions import ApiKey, Project, RevokedKey, definition_key
-from schemas.rejections import RejectionCode
 from schemas.requests import KeyCreate, KeyRevoke, KeyRotate
 
 MOST_REVOKED = 100
@@ -26,17 +25,17 @@ class ProjectKeys:
     def create(self, request: KeyCreate, project: Project, at: Micros) -> list[Effect]:
         """A new key. One that was revoked does not come back under its id."""
         if self._is_there(request.key, project):
-            return [verdict(request, "found", request.key.id)]
+            return [decision(request, "found", request.key.id)]
         self._view.put(definition_key(request.key), replace(request.key, created=at))
-        return [verdict(request, "made", request.key.id)]
+        return [decision(request, "made", request.key.id)]
 
     def rotate(self, request: KeyRotate, project: Project, at: Micros) -> list[Effect]:
         """A new key that opens what the old one opens; the old one expires when the overlap ends, or is revoked."""
         if self._is_there(request.key, project):
-            return [verdict(request, "found", request.key.id)]
+            return [decision(request, "found", request.key.id)]
         old = self._index.key(project.id, request.id)
         if request.key.kind != old.kind:
-            raise RequestRejected(RejectionCode.WRONG_KEY_KIND)
+            raise Denied("wrong kind of key")
         new = replace(request.key, created=at, name=old.name, scopes=old.scopes)
         self._view.put(definition_key(new), new)
         until = at + request.overlap * SECOND
@@ -44,18 +43,18 @@ class ProjectKeys:
             self._revoke(old, at)
         elif old.expires is None or old.expires > until:
             self._view.put(definition_key(old), replace(old, expires=until))
-        return [verdict(request, "made", new.id)]
+        return [decision(request, "made", new.id)]
 
     def revoke(self, request: KeyRevoke, key: ApiKey, at: Micros) -> list[Effect]:
         """From now on the key opens nothing."""
         self._revoke(key, at)
-        return [verdict(request, "removed", key.id)]
+        return [decision(request, "removed", key.id)]
 
     def _is_there(self, key: ApiKey, project: Project) -> bool:
         if key.project != project.id:
             raise Refused("keyed by another project")
         if self._view.get(f"revoked-key/{key.id}") is not None:
-            raise RequestRejected(RejectionCode.ALREADY_EXISTS)
+            raise Denied("exists")
         return self._index.is_there(key)
 
     def _revoke(self, key: ApiKey, at: Micros) -> None:

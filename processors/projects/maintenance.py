@@ -12,13 +12,12 @@ from msgspec.structs import asdict, replace
 
 from processors.fold.contract import Effect, Refused
 from processors.fold.view import View
-from processors.projects.index import ProjectIndex, RequestRejected
-from processors.projects.verdicts import verdict
+from processors.projects.decisions import decision
+from processors.projects.index import ProjectIndex
 from schemas.base import SECOND, Micros
 from schemas.definitions import Project, definition_key
 from schemas.maintenance import Maintenance, Once, fault_of
 from schemas.probes import MaintenanceDefined, MaintenanceRemoved
-from schemas.rejections import RejectionCode
 from schemas.requests import MaintenanceCreate, MaintenanceDelete, MaintenanceFields, MaintenanceUpdate
 from schemas.ticks import NEVER
 from schemas.topics import PROBE_RESULTS
@@ -65,39 +64,33 @@ class ProjectMaintenance:
             raise Refused("maintenance needs a name and a window")
         maintenance = Maintenance(id=request.id, project=project.id, version=1, created=at, revised=at, **wanted)
         if self._index.is_there(maintenance):
-            return [verdict(request, "found", maintenance.id, self._view.get(definition_key(maintenance)).version)]
+            return [decision(request, "found", maintenance.id, self._view.get(definition_key(maintenance)).version)]
         self._view.put(definition_key(maintenance), maintenance)
-        return [*_told(maintenance, request.partitions, at), verdict(request, "made", maintenance.id, 1)]
+        return [*_told(maintenance, request.partitions, at), decision(request, "made", maintenance.id, 1)]
 
     def change(self, request: MaintenanceUpdate, owner: str, at: Micros) -> list[Effect]:
         maintenance = self._index.window(owner, request.id)
         wanted = self._wanted(request.fields, owner)
         if replace(maintenance, **wanted) == maintenance:
-            return [verdict(request, "updated", maintenance.id, maintenance.version)]
+            return [decision(request, "updated", maintenance.id, maintenance.version)]
         changed = replace(maintenance, version=maintenance.version + 1, revised=at, **wanted)
         self._view.put(definition_key(changed), changed)
-        return [*_told(changed, request.partitions, at), verdict(request, "updated", changed.id, changed.version)]
+        return [*_told(changed, request.partitions, at), decision(request, "updated", changed.id, changed.version)]
 
     def delete(self, request: MaintenanceDelete, owner: str, at: Micros) -> list[Effect]:
         maintenance = self._index.window(owner, request.id)
         self._view.delete(definition_key(maintenance))
         removed = MaintenanceRemoved(at=at, id=maintenance.id)
         told = [Effect(PROBE_RESULTS, maintenance.id, removed, number) for number in range(request.partitions)]
-        return [*told, verdict(request, "removed", maintenance.id, maintenance.version)]
+        return [*told, decision(request, "removed", maintenance.id, maintenance.version)]
 
     def _wanted(self, fields: MaintenanceFields, project: str) -> dict[str, Any]:
         wanted = {name: value for name, value in asdict(fields).items() if value is not UNSET}
         if "window" in wanted and (fault := fault_of(wanted["window"])):
             raise Refused(fault)
         for monitor in wanted.get("monitors", ()):
-            self._must_be_there(project, monitor)
-        return wanted
-
-    def _must_be_there(self, project: str, monitor: str) -> None:
-        try:
             self._index.monitor(project, monitor)
-        except RequestRejected:
-            raise RequestRejected(RejectionCode.COVERED_MONITOR_NOT_FOUND, monitor) from None
+        return wanted
 
 
 def _told(maintenance: Maintenance, partitions: int, at: Micros) -> list[Effect]:

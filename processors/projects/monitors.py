@@ -12,13 +12,12 @@ from msgspec.structs import asdict, replace
 
 from processors.fold.contract import Effect, Refused
 from processors.fold.view import View
-from processors.projects.index import ProjectIndex, RequestRejected
-from processors.projects.verdicts import verdict
+from processors.projects.decisions import decision
+from processors.projects.index import Denied, ProjectIndex
 from schemas.base import Micros
 from schemas.definitions import Channel, Project, definition_key
 from schemas.monitors import Monitor
 from schemas.probes import MonitorDefined, MonitorRemoved
-from schemas.rejections import RejectionCode
 from schemas.requests import MonitorCreate, MonitorDelete, MonitorFields, MonitorUpdate
 from schemas.topics import PROBE_RESULTS
 
@@ -52,26 +51,24 @@ class ProjectMonitors:
         monitor = Monitor(id=request.id, project=project.id, version=1, created=at, revised=at, **wanted)
         self._must_not_loop(monitor)
         if self._index.is_there(monitor):
-            return [verdict(request, "found", monitor.id, self._view.get(definition_key(monitor)).version)]
+            return [decision(request, "found", monitor.id, self._view.get(definition_key(monitor)).version)]
         if request.most is not None and self._index.count_monitors(project.id) >= request.most:
-            raise RequestRejected(RejectionCode.LIMIT_REACHED)
+            raise Denied("limit reached")
         self._view.put(definition_key(monitor), monitor)
         defined = Effect(PROBE_RESULTS, monitor.id, MonitorDefined(at=at, monitor=monitor))
         marked = self._mark(project.id, monitor.depends_on, at)
-        return [defined, *marked, verdict(request, "made", monitor.id, monitor.version)]
+        return [defined, *marked, decision(request, "made", monitor.id, monitor.version)]
 
     def change(self, request: MonitorUpdate, monitor: Monitor, at: Micros) -> list[Effect]:
-        if request.based_on not in (None, monitor.version):
-            raise RequestRejected(RejectionCode.CHANGED_MEANWHILE)
         wanted = self._wanted(request.fields, monitor.project)
         changed = replace(monitor, **wanted)
         if changed == monitor:
-            return [verdict(request, "updated", monitor.id, monitor.version)]
+            return [decision(request, "updated", monitor.id, monitor.version)]
         self._must_not_loop(changed)
         return [
             self._redefine(monitor, at, **wanted),
             *self._mark(monitor.project, (*monitor.depends_on, *changed.depends_on), at),
-            verdict(request, "updated", monitor.id, monitor.version + 1),
+            decision(request, "updated", monitor.id, monitor.version + 1),
         ]
 
     def delete(self, request: MonitorDelete, monitor: Monitor, at: Micros) -> list[Effect]:
@@ -82,7 +79,7 @@ class ProjectMonitors:
             self._redefine(one, at, depends_on=tuple(id for id in one.depends_on if id != monitor.id))
             for one in self._index.dependents(monitor.id)
         ]
-        return [removed, *marked, *freed, verdict(request, "removed", monitor.id, monitor.version)]
+        return [removed, *marked, *freed, decision(request, "removed", monitor.id, monitor.version)]
 
     def _mark(self, project: str, depended_on: Sequence[str], at: Micros) -> list[Effect]:
         """Have the definitions of monitors say whether others depend on them, as far as they do not."""
@@ -95,13 +92,13 @@ class ProjectMonitors:
         return effects
 
     def _must_not_loop(self, monitor: Monitor) -> None:
-        """Raises `RequestRejected` when a monitor would depend on itself."""
+        """Raises `Denied` when a monitor would depend on itself."""
         seen: set[str] = set()
         above = list(monitor.depends_on)
         while above:
             id = above.pop()
             if id == monitor.id:
-                raise RequestRejected(RejectionCode.DEPENDENCY_LOOP, id)
+                raise Denied(f"depends on itself: {id}")
             if id not in seen:
                 seen.add(id)
                 above += self._index.monitor(monitor.project, id).depends_on
@@ -118,5 +115,5 @@ class ProjectMonitors:
         for id in wanted.get("depends_on", ()):
             known = self._view.get(f"monitor/{id}")
             if known is None or known.project != project:
-                raise RequestRejected(RejectionCode.DEPENDENCY_NOT_FOUND, id)
+                raise Denied(f"depends on no such monitor: {id}")
         return wanted

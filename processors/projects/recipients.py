@@ -12,8 +12,8 @@ from msgspec.structs import replace
 from processors.fold.contract import Effect
 from processors.fold.view import View
 from processors.projects.channels import define_channel
-from processors.projects.index import ProjectIndex, RequestRejected
-from processors.projects.verdicts import verdict
+from processors.projects.decisions import decision
+from processors.projects.index import Denied, ProjectIndex
 from schemas.base import Micros
 from schemas.definitions import Addresses, Channel, Project, definition_key
 from schemas.deliveries import ConfirmationRequested, MailboxAnswered
@@ -27,9 +27,10 @@ from schemas.recipients import (
     normalized,
     recipient_id,
 )
-from schemas.rejections import RejectionCode
 from schemas.requests import ConfirmationResend, RecipientBlock, RecipientConfirm, RecipientUnblock
 from schemas.topics import DELIVERIES
+
+_TOO_MANY = "too many requests to confirm"
 
 
 class ProjectRecipients:
@@ -52,12 +53,12 @@ class ProjectRecipients:
         return replace(channel, unconfirmed=tuple(address for address in channel.addresses if waits(address)))
 
     def ask(self, channel: Channel, project: Project, at: Micros) -> list[Effect]:
-        """The requests to the owners of unconfirmed addresses that have none that is still valid."""
+        """The requests to the owners of unconfirmed addresses that have none that is still valid. Raises `Denied`."""
         return self._ask(channel, project, at, again=False)
 
     def ask_again(self, request: ConfirmationResend, channel: Channel, project: Project, at: Micros) -> list[Effect]:
         effects = self._ask(channel, project, at, again=True)
-        return [*effects, verdict(request, "updated", channel.id)]
+        return [*effects, decision(request, "updated", channel.id)]
 
     def confirm(self, request: RecipientConfirm, recipient: Recipient, project: Project, at: Micros) -> list[Effect]:
         self._view.put(definition_key(recipient), replace(recipient, confirmed_at=at, blocked_at=None))
@@ -73,7 +74,7 @@ class ProjectRecipients:
         if recipient is not None and recipient.blocked_at is not None:
             self._view.put(definition_key(recipient), replace(recipient, blocked_at=None))
         answered = Effect(DELIVERIES, mailbox_id(request.address), MailboxAnswered(at=at, blocked=False))
-        return [answered, verdict(request, "updated", recipient_id(project.id, request.address))]
+        return [answered, decision(request, "updated", recipient_id(project.id, request.address))]
 
     def _answered(
         self, request: RecipientConfirm | RecipientBlock, recipient: Recipient, project: Project, at: Micros
@@ -89,7 +90,7 @@ class ProjectRecipients:
                 effects.append(define_channel(self._view, changed, project, at))
         answered = MailboxAnswered(at=at, blocked=blocked)
         effects.append(Effect(DELIVERIES, mailbox_id(recipient.address), answered))
-        return [*effects, verdict(request, "updated", recipient.id)]
+        return [*effects, decision(request, "updated", recipient.id)]
 
     def _ask(self, channel: Channel, project: Project, at: Micros, again: bool) -> list[Effect]:
         asked: dict[str, Recipient] = {}
@@ -103,10 +104,10 @@ class ProjectRecipients:
             ):
                 asked[address] = recipient
         if any(len(_recent(recipient, at)) >= MOST_REQUESTS for recipient in asked.values()):
-            raise RequestRejected(RejectionCode.TOO_MANY_CONFIRMATIONS)
+            raise Denied(_TOO_MANY)
         lately = self._index.asked_between(project.id, at - ADDRESSES_SPAN, at)
         if asked and len(lately | {recipient.id for recipient in asked.values()}) > MOST_ADDRESSES:
-            raise RequestRejected(RejectionCode.TOO_MANY_CONFIRMATIONS)
+            raise Denied(_TOO_MANY)
         return [self._request(asked[address], address, channel, project, at) for address in asked]
 
     def _request(self, recipient: Recipient, address: str, channel: Channel, project: Project, at: Micros) -> Effect:

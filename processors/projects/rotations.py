@@ -13,11 +13,10 @@ from msgspec.structs import replace
 from processors.fold.contract import Effect
 from processors.fold.view import View
 from processors.projects.channels import define_channel, endpoint_of
-from processors.projects.index import ProjectIndex, RequestRejected
-from processors.projects.verdicts import verdict
+from processors.projects.decisions import decision
+from processors.projects.index import Denied, ProjectIndex
 from schemas.base import SECOND, Micros
 from schemas.definitions import Channel, FormerPingKey, FormerSecret, Project, definition_key
-from schemas.rejections import RejectionCode
 from schemas.requests import ChannelRotateSecret, ProjectRotatePingKey, ProjectRotateWebhookSecret
 
 # So many former values count at once, at most.
@@ -35,16 +34,16 @@ class ProjectRotations:
     def ping_key(self, request: ProjectRotatePingKey, project: Project, at: Micros) -> list[Effect]:
         """Another ping key for the project."""
         if request.ping_key in (project.ping_key, *(former.key for former in project.former_ping_keys)):
-            return [verdict(request, "found", project.id)]
+            return [decision(request, "found", project.id)]
         until = at + request.overlap * SECOND
         formers = _counting((*project.former_ping_keys, FormerPingKey(key=project.ping_key, until=until)), at, until)
         self._view.put(definition_key(project), replace(project, ping_key=request.ping_key, former_ping_keys=formers))
-        return [verdict(request, "updated", project.id)]
+        return [decision(request, "updated", project.id)]
 
     def webhook_secret(self, request: ProjectRotateWebhookSecret, project: Project, at: Micros) -> list[Effect]:
         """Another secret for the project's webhooks that have none of their own."""
         if request.secret in (project.webhook_secret, *(former.secret for former in project.former_webhook_secrets)):
-            return [verdict(request, "found", project.id)]
+            return [decision(request, "found", project.id)]
         until = at + request.overlap * SECOND
         former = FormerSecret(secret=project.webhook_secret, until=until)
         formers = _counting((*project.former_webhook_secrets, former), at, until)
@@ -53,23 +52,23 @@ class ProjectRotations:
         channels = (self._index.channel(project.id, id) for id in self._index.channels(project.id))
         signed = [channel for channel in channels if channel.kind == "webhook" and channel.secret is None]
         defined = [define_channel(self._view, channel, project, at, secret_only=True) for channel in signed]
-        return [*defined, verdict(request, "updated", project.id)]
+        return [*defined, decision(request, "updated", project.id)]
 
     def channel_secret(
         self, request: ChannelRotateSecret, channel: Channel, project: Project, at: Micros
     ) -> list[Effect]:
         """Another secret for one webhook, its own from now on, whatever signed it so far."""
         if channel.kind != "webhook":
-            raise RequestRejected(RejectionCode.WRONG_CHANNEL_KIND)
+            raise Denied("wrong kind of channel")
         before = endpoint_of(channel, project)
         if request.secret in (before.secret, *(former.secret for former in before.former_secrets)):
-            return [verdict(request, "found", channel.id)]
+            return [decision(request, "found", channel.id)]
         until = at + request.overlap * SECOND
         formers = _counting((*before.former_secrets, FormerSecret(secret=before.secret, until=until)), at, until)
         changed = replace(channel, secret=request.secret, former_secrets=formers)
         return [
             define_channel(self._view, changed, project, at, secret_only=True),
-            verdict(request, "updated", channel.id),
+            decision(request, "updated", channel.id),
         ]
 
 
@@ -77,5 +76,5 @@ def _counting(formers: Iterable[F], at: Micros, until: Micros) -> tuple[F, ...]:
     """Those that still count at `at`, none of them after `until`."""
     counting = tuple(replace(one, until=min(one.until, until)) for one in formers if min(one.until, until) > at)
     if len(counting) > MOST_FORMER:
-        raise RequestRejected(RejectionCode.ROTATED_TOO_OFTEN)
+        raise Denied("rotated too often")
     return counting

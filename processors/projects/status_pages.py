@@ -11,11 +11,10 @@ from msgspec.structs import asdict, replace
 
 from processors.fold.contract import Effect, Refused
 from processors.fold.view import View
-from processors.projects.index import ProjectIndex, RequestRejected
-from processors.projects.verdicts import verdict
+from processors.projects.decisions import decision
+from processors.projects.index import Denied, ProjectIndex
 from schemas.base import Micros
 from schemas.definitions import Project, definition_key
-from schemas.rejections import RejectionCode
 from schemas.requests import StatusPageCreate, StatusPageDelete, StatusPageFields, StatusPageUpdate
 from schemas.status_pages import Component, StatusPage
 
@@ -32,20 +31,20 @@ class ProjectPages:
             raise Refused("a status page needs a title")
         page = StatusPage(id=request.id, project=project.id, version=1, created=at, revised=at, **wanted)
         if self._index.is_there(page):
-            return [verdict(request, "found", page.id, self._view.get(definition_key(page)).version)]
+            return [decision(request, "found", page.id, self._view.get(definition_key(page)).version)]
         self._view.put(definition_key(page), page)
-        return [verdict(request, "made", page.id, page.version)]
+        return [decision(request, "made", page.id, page.version)]
 
     def change(self, request: StatusPageUpdate, page: StatusPage, at: Micros) -> list[Effect]:
         wanted = self._wanted(request.fields, page.project)
         if replace(page, **wanted) != page:
             page = replace(page, version=page.version + 1, revised=at, **wanted)
             self._view.put(definition_key(page), page)
-        return [verdict(request, "updated", page.id, page.version)]
+        return [decision(request, "updated", page.id, page.version)]
 
     def delete(self, request: StatusPageDelete, page: StatusPage) -> list[Effect]:
         self._view.delete(definition_key(page))
-        return [verdict(request, "removed", page.id, page.version)]
+        return [decision(request, "removed", page.id, page.version)]
 
     def _wanted(self, fields: StatusPageFields, project: str) -> dict[str, Any]:
         wanted = {name: value for name, value in asdict(fields).items() if value is not UNSET}
@@ -59,5 +58,5 @@ class ProjectPages:
                 self._index.monitor(project, component.id)
             else:
                 self._index.check(project, component.id)
-        except RequestRejected:
-            raise RequestRejected(RejectionCode.COMPONENT_NOT_FOUND, component.id) from None
+        except Denied:
+            raise Denied(f"no such component: {component.id}") from None

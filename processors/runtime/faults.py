@@ -8,7 +8,7 @@ import structlog
 from infra.process.lifecycle import EXIT_DEFECTIVE
 from infra.process.liveness import EXIT_FAULT
 from processors.fold.epochs import NewerStates
-from processors.runtime import measures
+from processors.runtime import metrics
 from processors.runtime.place import DefectiveFold
 
 log = structlog.get_logger(__name__)
@@ -23,7 +23,7 @@ def end_worker(slot: str, error: BaseException) -> NoReturn:
         log.critical("fold.newer_states", slot=slot, error=str(error))
         os._exit(EXIT_NEWER_STATES)
     if isinstance(error, DefectiveFold):
-        measures.defective(error.fold)
+        metrics.defective(error.fold)
         log.critical(
             "fold.defective",
             slot=slot,

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 import structlog
 
 from processors.fold.contract import Record
-from processors.runtime import measures
+from processors.runtime import metrics
 from processors.runtime.stream import Span
 from schemas.dead_letters import RETRIED_HEADER
 
@@ -71,7 +71,7 @@ class Joining:
             return False
         if await self._first() >= until:
             log.error("fold.events_gone", journal=self._place, since=since, until=until, why="the journal begins later")
-            measures.events_gone(self._place, until - since)
+            metrics.events_gone(self._place, until - since)
             return True
         if self._tries >= _TRIES:
             raise Hole(f"{self._place}: {since} to {until - 1} did not come")

@@ -18,12 +18,13 @@ import structlog
 from processors.fold.contract import Effect, Session
 from processors.fold.defects import TICKS
 from processors.fold.reconciliation import Missed
-from processors.runtime import measures
+from processors.runtime import metrics
 from processors.runtime.calls import Calls
 from processors.runtime.joining import Joining
 from processors.runtime.loading import CountedView, Loading, first_offset, load_states
 from processors.runtime.place import DefectiveFold, Place, Shorter
 from processors.runtime.reconciling import missed_by
+from processors.runtime.short_batches import is_short
 from processors.runtime.stream import Span
 from processors.runtime.transactions import Fenced, PartitionProducer, Unsettled
 from processors.runtime.truncation import truncated_at
@@ -341,9 +342,10 @@ class OwnedPartition:
         records = await self._joining.records(spans, session.progress.applied)
         if not records:
             return
-        # In a thread: a tick may find a hundred thousand checks due, and the event loop has others to serve meanwhile.
-        # Nobody looks at the session until it is back.
-        effects, seconds = await self._calls.compute(measures.timed, session.step, self._calls.counted(records))
+        if is_short(records):
+            effects, seconds = metrics.timed(session.step, records)
+        else:  # in a thread: a tick may find a hundred thousand checks due; nobody looks at the session meanwhile
+            effects, seconds = await self._calls.compute(metrics.timed, session.step, self._calls.counted(records))
         self._look_for_defects()
         if effects or not (session.view.changed <= {PROGRESS_KEY} and all(is_tick(record.value) for record in records)):
             self._effects += effects
@@ -388,11 +390,11 @@ class OwnedPartition:
             changes[PROGRESS_KEY] = msgspec.structs.replace(progress, due=self._session.due())
         began = time.perf_counter()
         self._producer.commit(changes, effects)
-        measures.committed(self._place.fold.name, effects, time.perf_counter() - began)
+        metrics.committed(self._place.fold.name, effects, time.perf_counter() - began)
         return changes
 
     def _tell(self) -> None:
         """Let Prometheus know how far the partition is; what a restart would fold anew does not count."""
         name, progress = self._place.fold.name, self._session.progress
-        measures.folded(name, self.number, progress, self._records, self._seconds)
+        metrics.folded(name, self.number, progress, self._records, self._seconds)
         self._records, self._seconds = 0, 0.0

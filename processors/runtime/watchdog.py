@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 import structlog
 
 from infra.log.admin import admin_client, end_offsets
-from processors.runtime import measures
+from processors.runtime import metrics
 from processors.runtime.runner import Runner
 
 log = structlog.get_logger(__name__)
@@ -37,7 +37,7 @@ async def watch(
         await asyncio.sleep(stuck / 6)
         loads = {(runner.fold.name, n): loading for runner in runners for n, loading in runner.loading().items()}
         steps = sum(loading.steps for loading in loads.values())
-        measures.loading({place: loading.reading.left for place, loading in loads.items()})
+        metrics.loading({place: loading.reading.left for place, loading in loads.items()})
         at = {
             (runner.fold.journal.name, n): (offset, 0 if offset is not None else steps)
             for runner in runners

@@ -14,7 +14,7 @@ from infra.secrets.secrets import Decrypts, SecretError, of_channel, of_project
 from processors.sender.lanes import Attempt, Lane, Secrets
 from processors.sender.signatures import signature_headers
 from processors.sender.slots import Kind, Pool
-from processors.sender.webhooks import Answer
+from processors.sender.webhooks import DeliveryResult
 from schemas.base import Micros
 from schemas.deliveries import Delivery, DeliveryAttempted, Endpoint
 
@@ -30,14 +30,16 @@ HURRIED_TOTAL: Final = Counter(
     "pingfold_deliveries_hurried_total", "Attempts given up early, because too many receivers of a project hang."
 )
 
-Mail = Callable[[Endpoint, Delivery], Awaitable[Answer]]
+Mail = Callable[[Endpoint, Delivery], Awaitable[DeliveryResult]]
 Report = Callable[[str, DeliveryAttempted], Awaitable[None]]
 
 
 class Post(Protocol):
     """`WebhookClient.post`."""
 
-    async def __call__(self, url: str, body: bytes, headers: Mapping[str, str], dead: bool = False, /) -> Answer: ...
+    async def __call__(
+        self, url: str, body: bytes, headers: Mapping[str, str], dead: bool = False, /
+    ) -> DeliveryResult: ...
 
 
 # A slow request beyond the share of its project is given up after so many seconds.
@@ -114,16 +116,16 @@ class Attempts:
     async def make(self, request: Request, delivery: Delivery) -> None:
         """Make an attempt and report it. Never raises; cancelled or failed, the attempt stays outstanding."""
         try:
-            answer = await self._answer(request, delivery)
-            if answer is not None:
-                await self._report(request, delivery, *answer)
+            result = await self._attempt(request, delivery)
+            if result is not None:
+                await self._report(request, delivery, *result)
         except Exception:
             # Nothing that a target does comes here. The next owner tries it again.
             log.exception("delivery failed unexpectedly", delivery=delivery.id, channel=delivery.channel)
         finally:
             request.settle()
 
-    async def _answer(self, request: Request, delivery: Delivery) -> tuple[Answer, float] | None:
+    async def _attempt(self, request: Request, delivery: Delivery) -> tuple[DeliveryResult, float] | None:
         """What came of it and how long it took, None when the channel is no more; no want of sockets is an answer."""
         lane = request.lane
         for pause in _pauses():
@@ -135,28 +137,30 @@ class Attempts:
             try:
                 async with asyncio.timeout(LONGEST if request.pool is not None else PATIENCE) as request.limit:
                     if request.by_mail:
-                        answer = await self._mailed(endpoint, delivery)
+                        result = await self._mailed(endpoint, delivery)
                     else:
-                        answer = await self._posted(lane, endpoint, delivery)
+                        result = await self._posted(lane, endpoint, delivery)
             except TimeoutError:
-                answer = self._given_up(request)
+                result = self._given_up(request)
             request.limit = None
-            if not answer.ours:
-                return answer, time.perf_counter() - began
-            log.warning("out of sockets", error=answer.error)
+            if not result.sender_error:
+                return result, time.perf_counter() - began
+            log.warning("out of sockets", error=result.error)
             await asyncio.sleep(pause)
         return None
 
-    def _given_up(self, request: Request) -> Answer:
+    def _given_up(self, request: Request) -> DeliveryResult:
         if request.pool is not None:
-            return Answer(error=f"no answer within {LONGEST:g} s", timed_out=True)
+            return DeliveryResult(error=f"no answer within {LONGEST:g} s", timed_out=True)
         HURRIED_TOTAL.inc()
-        return Answer(error=f"no answer within {PATIENCE:g} s, while too many others did not answer", timed_out=True)
+        return DeliveryResult(
+            error=f"no answer within {PATIENCE:g} s, while too many others did not answer", timed_out=True
+        )
 
-    async def _report(self, request: Request, delivery: Delivery, answer: Answer, took: float) -> None:
+    async def _report(self, request: Request, delivery: Delivery, result: DeliveryResult, took: float) -> None:
         """Report an attempt, until it is recorded."""
-        outcome = "timed_out" if answer.timed_out else "failed"
-        if answer.status is not None and 200 <= answer.status < 300 and not answer.again:
+        outcome = "timed_out" if result.timed_out else "failed"
+        if result.status is not None and 200 <= result.status < 300 and not result.again:
             outcome = "delivered"
         request.settle()
         request.lane.finished(outcome == "delivered", took, self.limit)
@@ -166,13 +170,13 @@ class Attempts:
             delivery=delivery.id,
             attempt=delivery.attempt,
             at=self._clock(),
-            status=answer.status,
-            error=answer.error,
-            timed_out=answer.timed_out,
-            retry_after=answer.retry_after,
+            status=result.status,
+            error=result.error,
+            timed_out=result.timed_out,
+            retry_after=result.retry_after,
             took_ms=round(took * 1000),
             replay=delivery.replay,
-            again=answer.again,
+            again=result.again,
         )
         for pause in _pauses():
             request.turn()
@@ -182,14 +186,14 @@ class Attempts:
                 log.warning("report not taken, trying again", channel=delivery.channel, error=repr(error))
                 await asyncio.sleep(pause)
 
-    async def _posted(self, lane: Lane, endpoint: Endpoint, delivery: Delivery) -> Answer:
+    async def _posted(self, lane: Lane, endpoint: Endpoint, delivery: Delivery) -> DeliveryResult:
         body = delivery.body.encode()
         try:
             secrets = lane.secrets = lane.secrets or self._secrets_of(endpoint)
             formers = secrets.formers_at(self._clock())
             headers = signature_headers(secrets.current, delivery.event, time.time_ns() // 10**9, body, formers)
         except Exception:
-            return Answer(error="the secret of the channel cannot be decrypted")
+            return DeliveryResult(error="the secret of the channel cannot be decrypted")
         ASKER.set(endpoint.project)
         return await self._post(endpoint.url, body, headers, lane.is_hopeless())
 
@@ -204,9 +208,9 @@ class Attempts:
                 log.warning("a former secret cannot be decrypted", channel=endpoint.id, error=str(error))
         return Secrets(self._decrypt(endpoint.secret, *places), tuple(formers))
 
-    async def _mailed(self, endpoint: Endpoint, delivery: Delivery) -> Answer:
+    async def _mailed(self, endpoint: Endpoint, delivery: Delivery) -> DeliveryResult:
         if self._mail is None:
-            return Answer(error="no mail is sent here")
+            return DeliveryResult(error="no mail is sent here")
         return await self._mail(endpoint, delivery)
 
 

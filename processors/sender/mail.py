@@ -22,9 +22,9 @@ from infra.egress.os_errors import words_of
 from infra.egress.resolver import ASKER, LookupTimedOut, NotResolved
 from infra.secrets.confirmation_links import ConfirmationLinks
 from infra.settings.settings import Settings
-from processors.sender.letters import Letters
+from processors.sender.email_renderer import EmailRenderer
 from processors.sender.mail_answers import meaning_of
-from processors.sender.webhooks import Answer
+from processors.sender.webhooks import DeliveryResult
 from schemas.deliveries import Delivery, Endpoint
 
 log = structlog.get_logger(__name__)
@@ -60,18 +60,18 @@ class MailClient:
     ) -> None:
         self._settings, self._resolver = settings, resolver
         self._seconds, self._connect, self._tls = seconds, connect, tls
-        self._letters = Letters(settings.site_name, settings.smtp_from or "", links)
+        self._renderer = EmailRenderer(settings.site_name, settings.smtp_from or "", links)
         # Who we are to the server stands in what recipients get: not the name of this host.
         self._name = parseaddr(settings.smtp_from or "")[1].rpartition("@")[2] or "[127.0.0.1]"
 
-    async def send(self, endpoint: Endpoint, delivery: Delivery) -> Answer:
+    async def send(self, endpoint: Endpoint, delivery: Delivery) -> DeliveryResult:
         """Send the mail of a delivery to those of the channel's addresses that it still has to reach."""
         if (missing := self._settings.mail_needs) is not None:
-            return Answer(error=f"{missing} is not set")
+            return DeliveryResult(error=f"{missing} is not set")
         try:
-            letter = self._letters.write(delivery, endpoint)
+            letter = self._renderer.write(delivery, endpoint)
         except Exception as error:  # a notice may hold anything
-            return Answer(error=f"the notice cannot be made a mail ({type(error).__name__})")
+            return DeliveryResult(error=f"the notice cannot be made a mail ({type(error).__name__})")
         # Whom the channel has lost meanwhile gets nothing; when it has lost all that were left, it is another channel.
         left = [address for address in delivery.to if address in endpoint.addresses] or list(endpoint.addresses)
         recipients = [address for address in left if address not in endpoint.unconfirmed]
@@ -142,35 +142,37 @@ class MailClient:
             ASKER.set("")  # the name of all projects' server
             return [result["host"] for result in await self._resolver.resolve(host, port)]
 
-    def _failure(self, error: Exception) -> Answer:
+    def _failure(self, error: Exception) -> DeliveryResult:
         """Short texts of our own: those of servers and libraries may tell hosts and addresses, and are logged."""
         cause = error
         while cause.__cause__ is not None and isinstance(cause.__cause__, OSError):
             cause = cause.__cause__
         if isinstance(error, aiosmtplib.SMTPResponseException):
             log.warning("mail.refused", code=error.code, words=_line(error.message))
-            return Answer(error=f"the mail server answered {meaning_of(error.code, error.message)}")
+            return DeliveryResult(error=f"the mail server answered {meaning_of(error.code, error.message)}")
         if isinstance(error, aiosmtplib.SMTPConnectTimeoutError):
-            return Answer(error=f"no connection to the mail server within {self._connect:g} s", timed_out=True)
+            return DeliveryResult(error=f"no connection to the mail server within {self._connect:g} s", timed_out=True)
         if isinstance(error, TimeoutError):
-            return Answer(error=f"no answer of the mail server within {self._seconds:g} s", timed_out=True)
+            return DeliveryResult(error=f"no answer of the mail server within {self._seconds:g} s", timed_out=True)
         if isinstance(cause, ssl.SSLCertVerificationError):
             # The library names the host there.
             words = "it is for another name" if cause.verify_code in _OTHER_NAME else cause.verify_message
-            return Answer(error=f"the certificate of the mail server was refused: {words}")
+            return DeliveryResult(error=f"the certificate of the mail server was refused: {words}")
         if isinstance(cause, ssl.SSLError):
-            return Answer(error="the TLS handshake with the mail server failed")
+            return DeliveryResult(error="the TLS handshake with the mail server failed")
         if isinstance(cause, NotResolved):
             late = isinstance(cause, LookupTimedOut)
-            return Answer(error="the name of the mail server cannot be resolved", timed_out=late)
+            return DeliveryResult(error="the name of the mail server cannot be resolved", timed_out=late)
         if isinstance(error, aiosmtplib.SMTPServerDisconnected):
-            return Answer(error="the mail server closed the connection")
+            return DeliveryResult(error="the mail server closed the connection")
         if isinstance(cause, OSError):
-            ours = cause.errno in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS)
-            return Answer(error=f"no connection to the mail server: {words_of(cause, 'refused')}", ours=ours)
+            sender_error = cause.errno in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS)
+            return DeliveryResult(
+                error=f"no connection to the mail server: {words_of(cause, 'refused')}", sender_error=sender_error
+            )
         if isinstance(error, aiosmtplib.SMTPException):
-            return Answer(error=_line(f"the mail server cannot do what is asked of it: {error.message}"))
-        return Answer(error=f"the mail failed ({type(error).__name__})")
+            return DeliveryResult(error=_line(f"the mail server cannot do what is asked of it: {error.message}"))
+        return DeliveryResult(error=f"the mail failed ({type(error).__name__})")
 
 
 async def _connect(address: str, port: int) -> socket.socket:
@@ -184,14 +186,14 @@ async def _connect(address: str, port: int) -> socket.socket:
     return opened
 
 
-def _answer(refused: _Refusals, unconfirmed: Iterable[str]) -> Answer:
+def _answer(refused: _Refusals, unconfirmed: Iterable[str]) -> DeliveryResult:
     """Names the recipients that the server refused, and those to which nothing was sent."""
     again = tuple(address for address, (code, _) in refused.items() if code < 500)
     for code, text in refused.values():
         log.warning("mail.refused", code=code, words=_line(text))
     told = [f"{address}: {meaning_of(code, text)}" for address, (code, text) in refused.items()]
     told += [f"{address}: not confirmed" for address in unconfirmed]
-    return Answer(ACCEPTED, error=_line("; ".join(told)), again=again)
+    return DeliveryResult(ACCEPTED, error=_line("; ".join(told)), again=again)
 
 
 def _line(text: str) -> str:

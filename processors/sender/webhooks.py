@@ -20,9 +20,9 @@ import aiohttp
 from aiohttp.abc import AbstractResolver
 from yarl import URL
 
+from infra.egress.guard import Guard, GuardedConnector, TargetRefused, guarded_session
 from infra.egress.os_errors import words_of
 from infra.egress.resolver import ASKER, LookupTimedOut
-from infra.egress.targets import Guard, GuardedConnector, TargetRefused, guarded_session
 
 BODY_READ = 64 * 1024
 _BODY_SECONDS = 1.0
@@ -34,18 +34,18 @@ CONNECT_DEAD = 2.0
 _NEVER_CEIL = 1e9
 
 
-class Answer(NamedTuple):
+class DeliveryResult(NamedTuple):
     """What came of a POST, or of a mail. `status` None: no answer, `error` says why.
 
     again: recipients of a mail that are to be tried again.
-    ours: it failed for want of sockets on this side and says nothing about the receiver.
+    sender_error: it failed for want of sockets on this side and says nothing about the receiver.
     """
 
     status: int | None = None
     error: str = ""
     timed_out: bool = False
     retry_after: int | None = None
-    ours: bool = False
+    sender_error: bool = False
     again: tuple[str, ...] = ()
 
 
@@ -100,7 +100,7 @@ class WebhookClient:
             )
         return self._sessions[guard]
 
-    async def post(self, url: str, body: bytes, headers: Mapping[str, str], dead: bool = False) -> Answer:
+    async def post(self, url: str, body: bytes, headers: Mapping[str, str], dead: bool = False) -> DeliveryResult:
         """Send `body`; the headers come on top of those that every webhook has. dead: connect soon or not at all."""
         limits = self._limits_of_dead if dead else self._limits
         try:
@@ -111,38 +111,40 @@ class WebhookClient:
                 if not response.content.is_eof():
                     await _drain(response)
                 asked = response.headers.get("Retry-After")
-                return Answer(response.status, retry_after=None if asked is None else _seconds_asked(asked))
+                return DeliveryResult(response.status, retry_after=None if asked is None else _seconds_asked(asked))
         except Exception as error:
             return self._failure(error, self._connect_dead if dead else self._connect)
 
-    def _failure(self, error: Exception, connect: float) -> Answer:
+    def _failure(self, error: Exception, connect: float) -> DeliveryResult:
         """Short texts of our own: those of libraries may tell the URL, and with it a secret."""
         cause = getattr(error, "os_error", None) or error
         if isinstance(cause, TargetRefused):
-            return Answer(error=str(cause))
+            return DeliveryResult(error=str(cause))
         if isinstance(error, aiohttp.ConnectionTimeoutError):
-            return Answer(error=f"no connection within {connect:g} s", timed_out=True)
+            return DeliveryResult(error=f"no connection within {connect:g} s", timed_out=True)
         if isinstance(error, TimeoutError):
-            return Answer(error=f"no answer within {self._seconds:g} s", timed_out=True)
+            return DeliveryResult(error=f"no answer within {self._seconds:g} s", timed_out=True)
         if isinstance(error, aiohttp.ClientConnectorDNSError):
             late = isinstance(cause, LookupTimedOut)
-            return Answer(error=f"the host name cannot be resolved{f': {cause}' if late else ''}", timed_out=late)
+            return DeliveryResult(
+                error=f"the host name cannot be resolved{f': {cause}' if late else ''}", timed_out=late
+            )
         if isinstance(error, aiohttp.ClientConnectorCertificateError):
             reason = error.certificate_error
             detail = reason.verify_message if isinstance(reason, ssl.SSLCertVerificationError) else "not valid"
-            return Answer(error=f"TLS certificate refused: {detail}")
+            return DeliveryResult(error=f"TLS certificate refused: {detail}")
         if isinstance(error, aiohttp.ClientSSLError):
-            return Answer(error="the TLS handshake failed")
+            return DeliveryResult(error="the TLS handshake failed")
         if isinstance(error, aiohttp.ServerDisconnectedError):
-            return Answer(error="the connection was closed without an answer")
+            return DeliveryResult(error="the connection was closed without an answer")
         if isinstance(error, aiohttp.ClientResponseError | aiohttp.ClientPayloadError):
-            return Answer(error="the answer is not valid HTTP")
+            return DeliveryResult(error="the answer is not valid HTTP")
         if isinstance(error, aiohttp.InvalidURL | aiohttp.NonHttpUrlClientError | ValueError):
-            return Answer(error="the URL is not valid")
+            return DeliveryResult(error="the URL is not valid")
         if isinstance(cause, OSError):
-            ours = cause.errno in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS)
-            return Answer(error=words_of(cause, "the connection failed"), ours=ours)
-        return Answer(error=f"the request failed ({type(error).__name__})")
+            sender_error = cause.errno in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS)
+            return DeliveryResult(error=words_of(cause, "the connection failed"), sender_error=sender_error)
+        return DeliveryResult(error=f"the request failed ({type(error).__name__})")
 
 
 def _limits(seconds: float, connect: float) -> aiohttp.ClientTimeout:

@@ -10,7 +10,7 @@ from typing import Annotated, get_args
 from fastapi import APIRouter, Query, Response
 
 from infra.clickhouse.client import Unavailable as NoClickHouse
-from query_api.dependencies import TheParts
+from query_api.dependencies import DependenciesDep
 from query_api.healthchecks import openapi
 from query_api.healthchecks.auth import Writer
 from query_api.healthchecks.parameters import LAST_TIMESTAMP, LONGEST_SECONDS, number, parameter
@@ -32,7 +32,7 @@ _LONGEST = 200
 @router.get("/audit/", responses=openapi.AUDIT)
 @router.get("/audit", include_in_schema=False)
 async def list_entries(
-    parts: TheParts,
+    deps: DependenciesDep,
     caller: Writer,
     seconds: Annotated[str | None, Query(description="Only of the last so many seconds.")] = None,
     start: Annotated[str | None, Query(description="Only from this Unix time on.")] = None,
@@ -53,7 +53,7 @@ async def list_entries(
     before: Annotated[str, Query(max_length=_LONGEST, description="The `next` of the page before.")] = "",
 ) -> Response:
     """Changes of the project, each with who made it, newest first. Refused requests are no changes."""
-    if parts.audit_history is None:
+    if deps.audit_history is None:
         raise Unavailable("history is not available")
     place = place_of(before) if before else None
     if wrong := wrong_kind(kind) or wrong_actor(actor):
@@ -62,7 +62,7 @@ async def list_entries(
         raise Refusal(400, "before must be the `next` of another page")
     first, until = (parameter(text, LAST_TIMESTAMP) * SECOND for text in (start, end))
     if since := parameter(seconds, LONGEST_SECONDS):
-        first = max(first, parts.clock.now() - since * SECOND)
+        first = max(first, deps.clock.now() - since * SECOND)
     most = _USUAL_ENTRIES if limit is None else number(limit, MOST_ENTRIES)
     if not most:
         raise Refusal(400, f"limit must be a whole number from 1 to {MOST_ENTRIES}")
@@ -70,8 +70,8 @@ async def list_entries(
         caller.project, min(first, FOREVER), min(until or FOREVER, FOREVER), kind, thing, actor, place, most + 1
     )
     try:
-        complete = await parts.audit_history.caught_up()
-        rows = await parts.audit_history.entries(which)
+        complete = await deps.audit_history.caught_up()
+        rows = await deps.audit_history.entries(which)
     except NoClickHouse:
         raise Unavailable("history is not available") from None
     entries = [audit_object(row) for row in rows[:most]]

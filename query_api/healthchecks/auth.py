@@ -10,7 +10,7 @@ import msgspec
 from fastapi import Depends, Request, Security
 from fastapi.security import APIKeyHeader
 
-from query_api.dependencies import parts_of
+from query_api.dependencies import dependencies_of
 from query_api.http.refusals import Refusal, Unavailable
 from query_api.keys import NoSuchKey, NotKnownNow, find_key
 from query_api.wrong_keys import TooManyWrongKeys
@@ -72,7 +72,7 @@ async def reader(request: Request, header: Header) -> Caller:
     if not isinstance(text, str) or len(text) != _KEY_LENGTH:
         raise Refusal(401, "missing api key")
     try:
-        key = await find_key(parts_of(request), request.scope, text, ("healthchecks", "healthchecks-readonly"))
+        key = await find_key(dependencies_of(request), request.scope, text, ("healthchecks", "healthchecks-readonly"))
     except NoSuchKey:
         raise Refusal(401, "wrong api key") from None
     except NotKnownNow:

@@ -18,8 +18,8 @@ from query_api.channel_fields import BadField, blocked_addresses, mailbox, must_
 from query_api.healthchecks import openapi
 from query_api.healthchecks.auth import Body, Writer
 from query_api.healthchecks.check_object import isostring
-from query_api.healthchecks.desk import Desk, TheDesk
 from query_api.healthchecks.project_routes import SecretBody, judged
+from query_api.healthchecks.service import Service, ServiceDep
 from query_api.http.refusals import Refusal, json_answer
 from query_api.rotation import rotate_channel_secret
 from schemas.definitions import Channel, Notice
@@ -48,12 +48,14 @@ class Wanted(msgspec.Struct, forbid_unknown_fields=True):
 @router.get("/channels/", responses=openapi.CHANNELS)
 @router.get("/channels", include_in_schema=False)
 async def list_channels(
-    desk: TheDesk, caller: Writer, details: Annotated[str, Query(description="1: everything there is to tell.")] = ""
+    service: ServiceDep,
+    caller: Writer,
+    details: Annotated[str, Query(description="1: everything there is to tell.")] = "",
 ) -> Response:
     """The channels of the project."""
-    channels = desk.parts.directory.channels_of(caller.project)
+    channels = service.deps.directory.channels_of(caller.project)
     if details == "1":
-        return json_answer({"channels": [_detailed(desk, one) for one in channels]})
+        return json_answer({"channels": [_detailed(service, one) for one in channels]})
     return json_answer({"channels": [_listed(one) for one in channels]})
 
 
@@ -65,17 +67,17 @@ def _listed(channel: Channel) -> dict[str, object]:
 
 @router.post("/channels/", status_code=201, responses={201: openapi.CHANNEL})
 @router.post("/channels", include_in_schema=False)
-async def create_channel(desk: TheDesk, body: Body, caller: Writer) -> Response:
+async def create_channel(service: ServiceDep, body: Body, caller: Writer) -> Response:
     """Make a channel. A webhook is signed with its own `secret`, or with the project's."""
     try:
         wanted = msgspec.convert(body, Wanted)
     except msgspec.ValidationError as error:
         raise Refusal(400, f"json validation error: {error}") from None
-    now, settings = desk.parts.clock.now(), desk.parts.settings
+    now, settings = service.deps.clock.now(), service.deps.settings
     events = None if wanted.events is UNSET else wanted.events
     try:
         if wanted.kind == "webhook":
-            channel = webhook(caller.project, settings, now, wanted.url, events, desk.parts.guard)
+            channel = webhook(caller.project, settings, now, wanted.url, events, service.deps.guard)
         elif wanted.kind == "email":
             addresses = [address.strip() for address in wanted.email.split(",")]
             channel = mailbox(caller.project, settings, now, addresses, events)
@@ -84,7 +86,7 @@ async def create_channel(desk: TheDesk, body: Body, caller: Writer) -> Response:
     except BadField as bad:
         raise Refusal(400, f"json validation error: {bad}") from None
     place = of_channel(channel.id)
-    secret = desk.parts.encrypt(wanted.secret, place) if isinstance(wanted.secret, str) else None
+    secret = service.deps.encrypt(wanted.secret, place) if isinstance(wanted.secret, str) else None
     channel = replace(channel, name=wanted.name, secret=secret if channel.kind == "webhook" else None)
     request = ChannelCreate(
         request=new_id(),
@@ -93,49 +95,49 @@ async def create_channel(desk: TheDesk, body: Body, caller: Writer) -> Response:
         on_every_check=wanted.on_every_check,
         confirm=must_be_confirmed(channel, settings),
     )
-    await desk.ask(caller, request)
-    directory = desk.parts.directory
-    await desk.parts.definitions_replica.wait(lambda: directory.channel(channel.id) is not None, 3.0)
+    await service.ask(caller, request)
+    directory = service.deps.directory
+    await service.deps.definitions_replica.wait(lambda: directory.channel(channel.id) is not None, 3.0)
     return json_answer(_object(directory.channel(channel.id) or channel), 201)
 
 
 @router.post("/channels/{code}/confirmation", status_code=202, responses={202: openapi.CHANNEL})
-async def request_confirmation(desk: TheDesk, caller: Writer, code: str) -> Response:
+async def request_confirmation(service: ServiceDep, caller: Writer, code: str) -> Response:
     """Mail another request to confirm to the addresses of a channel that nobody has confirmed. Few in a week."""
-    channel, parts = await _owned(desk, caller.project, code), desk.parts
+    channel, deps = await _owned(service, caller.project, code), service.deps
     if not channel.unconfirmed:
         raise Refusal(409, "no address of the channel waits for a confirmation")
-    if len(blocked_addresses(parts, channel)) == len(channel.unconfirmed):
+    if len(blocked_addresses(deps, channel)) == len(channel.unconfirmed):
         raise Refusal(409, "the owners of the addresses want no mail from here")
-    await desk.ask(caller, ConfirmationResend(request=new_id(), at=parts.clock.now(), id=code))
+    await service.ask(caller, ConfirmationResend(request=new_id(), at=deps.clock.now(), id=code))
     return json_answer(_object(channel), 202)
 
 
 @router.delete("/channels/{code}", responses={200: openapi.CHANNEL})
-async def delete_channel(desk: TheDesk, caller: Writer, code: str) -> Response:
+async def delete_channel(service: ServiceDep, caller: Writer, code: str) -> Response:
     """Remove a channel: it is taken off every check; what it has not got yet is given up."""
-    channel = await _owned(desk, caller.project, code)
-    await desk.ask(caller, ChannelDelete(request=new_id(), at=desk.parts.clock.now(), id=code))
-    directory = desk.parts.directory
-    await desk.parts.definitions_replica.wait(lambda: directory.channel(code) is None, 3.0)
+    channel = await _owned(service, caller.project, code)
+    await service.ask(caller, ChannelDelete(request=new_id(), at=service.deps.clock.now(), id=code))
+    directory = service.deps.directory
+    await service.deps.definitions_replica.wait(lambda: directory.channel(code) is None, 3.0)
     return json_answer(_object(channel))
 
 
 @router.post("/channels/{code}/rotate-secret", responses=openapi.SECRET, openapi_extra=openapi.SECRET_FIELDS)
-async def rotate_secret(desk: TheDesk, body: Body, caller: Writer, code: str) -> Response:
+async def rotate_secret(service: ServiceDep, body: Body, caller: Writer, code: str) -> Response:
     """Give a webhook another secret, its own. What signed it so far signs, too, until the overlap has ended."""
-    channel, wanted = await _owned(desk, caller.project, code), judged(body, SecretBody)
-    ask = partial(desk.ask, caller)
-    made = await rotate_channel_secret(desk.parts, ask, channel, wanted.overlap, wanted.secret)
+    channel, wanted = await _owned(service, caller.project, code), judged(body, SecretBody)
+    ask = partial(service.ask, caller)
+    made = await rotate_channel_secret(service.deps, ask, channel, wanted.overlap, wanted.secret)
     return json_answer({"secret": made.value, "former_until": isostring(made.former_until)})
 
 
-async def _owned(desk: Desk, project: str, code: str) -> Channel:
+async def _owned(service: Service, project: str, code: str) -> Channel:
     """The project's channel with this id."""
-    channel = desk.parts.directory.channel(code)
+    channel = service.deps.directory.channel(code)
     if channel is None and is_uuid(code):
-        await desk.must_know("the channel")
-        channel = desk.parts.directory.channel(code)
+        await service.must_know("the channel")
+        channel = service.deps.directory.channel(code)
     if channel is None:
         raise Refusal(404, "not found")
     if channel.project != project:
@@ -143,8 +145,8 @@ async def _owned(desk: Desk, project: str, code: str) -> Channel:
     return channel
 
 
-def _detailed(desk: Desk, channel: Channel) -> dict[str, object]:
-    health = desk.parts.delivery_states.health(channel.id)
+def _detailed(service: Service, channel: Channel) -> dict[str, object]:
+    health = service.deps.delivery_states.health(channel.id)
     return {
         **_object(channel),
         "created": isostring(channel.created),

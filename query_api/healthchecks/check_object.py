@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from query_api.healthchecks.status import shown
+from query_api.healthchecks.status import present_check
 from schemas.base import SECOND, Micros
 from schemas.check_states import CheckState
 from schemas.definitions import Check
@@ -56,7 +56,7 @@ def check_object(
     check: Check, state: CheckState | None, at: Micros, urls: Urls, read_only: bool = False
 ) -> dict[str, Any]:
     """The object for `check` with the running state `state`, as it stands at `at`."""
-    now = shown(check, state, at, urls.version)
+    now = present_check(check, state, at, urls.version)
     state = state or CheckState(version=0)
     fields: dict[str, Any] = {
         "name": check.name,

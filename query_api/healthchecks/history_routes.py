@@ -16,8 +16,8 @@ from query_api.dependencies import HistoryReads
 from query_api.healthchecks import openapi
 from query_api.healthchecks.auth import Reader, Writer
 from query_api.healthchecks.check_object import exact_isostring, isostring
-from query_api.healthchecks.desk import Desk, TheDesk, stale_header
 from query_api.healthchecks.parameters import LAST_TIMESTAMP, LONGEST_SECONDS, number, parameter
+from query_api.healthchecks.service import Service, ServiceDep, stale_header
 from query_api.history.checks import FOREVER, Behind, Flip, PingRow
 from query_api.http.refusals import Refusal, Unavailable, json_answer
 from schemas.base import SECOND
@@ -37,26 +37,26 @@ router = APIRouter(tags=["history"], responses=openapi.ERRORS)
 
 @router.get("/checks/{code}/pings/", responses=openapi.PINGS)
 @router.get("/checks/{code}/pings", include_in_schema=False)
-async def list_pings(desk: TheDesk, caller: Writer, code: str) -> Response:
+async def list_pings(service: ServiceDep, caller: Writer, code: str) -> Response:
     """The newest pings of a check, newest first."""
-    check = await desk.check(caller, code)
-    stale = await desk.freshness.of_check(check)
-    last, total = _newest(desk, check)
-    pings = await _asked(_history(desk).pings(check.id, last, total, PING_LOG_LIMIT))
-    body_base = f"{desk.urls.check(check.id)}/pings"
+    check = await service.check(caller, code)
+    stale = await service.freshness.of_check(check)
+    last, total = _newest(service, check)
+    pings = await _asked(_history(service).pings(check.id, last, total, PING_LOG_LIMIT))
+    body_base = f"{service.urls.check(check.id)}/pings"
     return json_answer({"pings": [_ping_object(ping, body_base) for ping in pings]}, headers=stale_header(stale))
 
 
 @router.get("/checks/{code}/pings/{n}/body", response_class=Response, responses=openapi.PING_BODY)
-async def read_body(desk: TheDesk, caller: Writer, code: str, n: str) -> Response:
+async def read_body(service: ServiceDep, caller: Writer, code: str, n: str) -> Response:
     """The body of one ping, byte for byte."""
-    check = await desk.check(caller, code)
-    stale = await desk.freshness.of_check(check)
-    last, total = _newest(desk, check)
+    check = await service.check(caller, code)
+    stale = await service.freshness.of_check(check)
+    last, total = _newest(service, check)
     serial = number(n, total)
     if serial is None or serial <= total - PING_LOG_LIMIT:
         raise Refusal(404, "not found")
-    body = await _asked(_history(desk).body(check.id, serial, last, total))
+    body = await _asked(_history(service).body(check.id, serial, last, total))
     if not body:
         raise Refusal(404, "not found")
     headers = {"Content-Type": "text/plain", "X-Content-Type-Options": "nosniff"}
@@ -66,7 +66,7 @@ async def read_body(desk: TheDesk, caller: Writer, code: str, n: str) -> Respons
 @router.get("/checks/{code}/flips/", responses=openapi.FLIPS)
 @router.get("/checks/{code}/flips", include_in_schema=False)
 async def list_flips(
-    desk: TheDesk,
+    service: ServiceDep,
     caller: Reader,
     code: str,
     seconds: Annotated[str | None, Query(description="Only of the last so many seconds.")] = None,
@@ -74,22 +74,22 @@ async def list_flips(
     end: Annotated[str | None, Query(description="Only before this Unix time.")] = None,
 ) -> Response:
     """Status changes of a check, newest first."""
-    check = await desk.check_by_any_key(caller, code)
+    check = await service.check_by_any_key(caller, code)
     since = parameter(seconds, LONGEST_SECONDS)
     first = parameter(start, LAST_TIMESTAMP) * SECOND
     until = parameter(end, LAST_TIMESTAMP) * SECOND
     if since:
-        first = max(first, desk.parts.clock.now() - since * SECOND)
-    stale = await desk.freshness.of_check(check)
-    stale = max(stale, await _asked(_age_of_changes(desk, check)))
-    flips = await _asked(_history(desk).flips(check.id, min(first, FOREVER), min(until or FOREVER, FOREVER)))
+        first = max(first, service.deps.clock.now() - since * SECOND)
+    stale = await service.freshness.of_check(check)
+    stale = max(stale, await _asked(_age_of_changes(service, check)))
+    flips = await _asked(_history(service).flips(check.id, min(first, FOREVER), min(until or FOREVER, FOREVER)))
     return json_answer({"flips": [_flip_object(flip) for flip in flips]}, headers=stale_header(stale))
 
 
-def _history(desk: Desk) -> HistoryReads:
-    if desk.parts.history is None:
+def _history(service: Service) -> HistoryReads:
+    if service.deps.history is None:
         raise Unavailable("history is not available")
-    return desk.parts.history
+    return service.deps.history
 
 
 async def _asked(question: Awaitable[T]) -> T:
@@ -101,24 +101,24 @@ async def _asked(question: Awaitable[T]) -> T:
         raise Unavailable("history is not available") from None
 
 
-async def _age_of_changes(desk: Desk, check: Check) -> int:
+async def _age_of_changes(service: Service, check: Check) -> int:
     """Wait for the newest change that the state knows; for how many seconds history lacks it, 0 when it is in."""
-    state = desk.parts.states.state(check.id)
+    state = service.deps.states.state(check.id)
     if state is None or state.changes == 0:
         return 0
     deadline = time.monotonic() + _FLIPS_WITHIN
     while True:
-        newest = await _history(desk).transitions(check.id, state.since)
+        newest = await _history(service).transitions(check.id, state.since)
         if newest and newest[0].n >= state.changes:
             return 0
         if time.monotonic() > deadline:
-            return max(1, (desk.parts.clock.now() - state.since) // SECOND)
+            return max(1, (service.deps.clock.now() - state.since) // SECOND)
         await asyncio.sleep(_LOOK_AGAIN)
 
 
-def _newest(desk: Desk, check: Check) -> tuple[int, int]:
+def _newest(service: Service, check: Check) -> tuple[int, int]:
     """Offset and serial of the newest ping that the state knows."""
-    state = desk.parts.states.state(check.id)
+    state = service.deps.states.state(check.id)
     return (-1, 0) if state is None else (state.offset, state.pings)
 
 

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Response
 from query_api.healthchecks import openapi
 from query_api.healthchecks.auth import Body, Writer
 from query_api.healthchecks.check_object import isostring
-from query_api.healthchecks.desk import TheDesk
+from query_api.healthchecks.service import ServiceDep
 from query_api.http.refusals import Refusal, json_answer
 from query_api.rotation import Secret, rotate_ping_key, rotate_webhook_secret
 from schemas.requests import DAY, Overlap
@@ -42,17 +42,17 @@ def judged(body: dict[str, Any], wanted: type[W]) -> W:
 
 
 @router.post("/project/rotate-ping-key", responses=openapi.PING_KEY, openapi_extra=openapi.OVERLAP_FIELDS)
-async def rotate_project_ping_key(desk: TheDesk, body: Body, caller: Writer) -> Response:
+async def rotate_project_ping_key(service: ServiceDep, body: Body, caller: Writer) -> Response:
     """Give the project another ping key. The former one is accepted until the overlap has ended."""
     wanted, project = judged(body, PingKeyBody), caller.project
-    made = await rotate_ping_key(desk.parts, partial(desk.ask, caller), project, wanted.overlap)
+    made = await rotate_ping_key(service.deps, partial(service.ask, caller), project, wanted.overlap)
     return json_answer({"ping_key": made.value, "former_until": isostring(made.former_until)})
 
 
 @router.post("/project/rotate-webhook-secret", responses=openapi.SECRET, openapi_extra=openapi.SECRET_FIELDS)
-async def rotate_project_webhook_secret(desk: TheDesk, body: Body, caller: Writer) -> Response:
+async def rotate_project_webhook_secret(service: ServiceDep, body: Body, caller: Writer) -> Response:
     """Give the project another webhook secret. The former one signs, too, until the overlap has ended."""
     wanted, project = judged(body, SecretBody), caller.project
-    ask = partial(desk.ask, caller)
-    made = await rotate_webhook_secret(desk.parts, ask, project, wanted.overlap, wanted.secret)
+    ask = partial(service.ask, caller)
+    made = await rotate_webhook_secret(service.deps, ask, project, wanted.overlap, wanted.secret)
     return json_answer({"secret": made.value, "former_until": isostring(made.former_until)})

@@ -11,19 +11,20 @@ from fastapi import APIRouter, Query, Response
 
 from query_api.healthchecks import openapi
 from query_api.healthchecks.auth import Body, Caller, Reader, Writer
-from query_api.healthchecks.desk import Desk, TheDesk, is_unique_key, stale_header
 from query_api.healthchecks.fields import (
     Invalid,
+    agrees,
     read,
     unique_fields,
     wanted,
     with_derived_slug,
 )
+from query_api.healthchecks.service import Service, ServiceDep, is_unique_key, stale_header
 from query_api.http.refusals import Refusal, json_answer
 from schemas.definitions import Check
 from schemas.ids import new_id
 from schemas.pings import CheckPaused, CheckResumed
-from schemas.requests import CheckCreate, CheckDelete, CheckFields, CheckUpdate
+from schemas.requests import CheckCreate, CheckDelete, CheckFields, CheckUpdate, UniqueField
 
 # So many objects are made in one go, before other requests get their turn.
 _AT_ONCE = 64
@@ -34,7 +35,7 @@ router = APIRouter(tags=["checks"], responses=openapi.ERRORS)
 @router.get("/checks/", responses=openapi.CHECKS)
 @router.get("/checks", include_in_schema=False)
 async def list_checks(
-    desk: TheDesk,
+    service: ServiceDep,
     caller: Reader,
     tag: Annotated[list[str] | None, Query(description="Only checks that have all these tags.")] = None,
     slug: Annotated[str, Query(description="Only checks with this slug.")] = "",
@@ -43,14 +44,14 @@ async def list_checks(
     tags = set(tag or ())
     checks = [
         check
-        async for check in desk.checks(caller)
+        async for check in service.checks(caller)
         if tags <= _tags(check) and (not slug or check.slug == slug)
     ]  # fmt: skip
     checks.sort(key=lambda check: (check.created, check.id))
-    stale = await desk.freshness.of_list(checks)
+    stale = await service.freshness.of_list(checks)
     objects = []
     for number, check in enumerate(checks, 1):
-        objects.append(desk.object(check, caller.read_only))
+        objects.append(service.object(check, caller.read_only))
         if number % _AT_ONCE == 0:
             await asyncio.sleep(0)
     return json_answer({"checks": objects}, headers=stale_header(stale))
@@ -58,90 +59,99 @@ async def list_checks(
 
 @router.post("/checks/", status_code=201, responses=openapi.CREATED, openapi_extra=openapi.CHECK_FIELDS)
 @router.post("/checks", include_in_schema=False)
-async def create_check(desk: TheDesk, body: Body, caller: Writer) -> Response:
+async def create_check(service: ServiceDep, body: Body, caller: Writer) -> Response:
     """Make a check; or, with `unique`, change the oldest one that agrees in those fields."""
-    said = _said(desk, body)
+    said = _said(service, body)
     unique = unique_fields(said)
-    decision = await desk.ask(
+    current = await _upserted(service, caller, said, unique) if unique else None
+    decision = await service.ask(
         caller,
         CheckCreate(
             request=new_id(),
-            at=desk.parts.clock.now(),
+            at=service.deps.clock.now(),
             id=new_id(),
-            fields=_wanted(desk, said, makes=not unique),
+            fields=_wanted(service, said, current),
             unique=unique,
         ),
     )
-    return await desk.answer(await desk.result(decision), 201 if decision.outcome == "made" else 200)
+    return await service.answer(await service.result(decision), 201 if decision.outcome == "made" else 200)
 
 
 @router.get("/checks/{code}", responses=openapi.CHECK)
-async def read_check(desk: TheDesk, caller: Reader, code: str) -> Response:
+async def read_check(service: ServiceDep, caller: Reader, code: str) -> Response:
     """One check, by its UUID or its unique key."""
-    return await desk.answer(await desk.check_by_any_key(caller, code), read_only=caller.read_only)
+    return await service.answer(await service.check_by_any_key(caller, code), read_only=caller.read_only)
 
 
 @router.post("/checks/{code}", responses=openapi.CHECK, openapi_extra=openapi.CHECK_FIELDS)
-async def update_check(desk: TheDesk, body: Body, caller: Writer, code: str) -> Response:
+async def update_check(service: ServiceDep, body: Body, caller: Writer, code: str) -> Response:
     """Change the fields that are given."""
-    check = await _changeable(desk, caller, code)
-    fields = _wanted(desk, _said(desk, body), makes=False)
-    request = CheckUpdate(request=new_id(), at=desk.parts.clock.now(), id=check.id, fields=fields)
-    return await desk.answer(await desk.result(await desk.ask(caller, request)))
+    check = await _changeable(service, caller, code)
+    fields = _wanted(service, _said(service, body), check)
+    request = CheckUpdate(request=new_id(), at=service.deps.clock.now(), id=check.id, fields=fields)
+    return await service.answer(await service.result(await service.ask(caller, request)))
 
 
 @router.delete("/checks/{code}", responses=openapi.CHECK)
-async def delete_check(desk: TheDesk, caller: Writer, code: str) -> Response:
+async def delete_check(service: ServiceDep, caller: Writer, code: str) -> Response:
     """Remove a check; the answer shows it for the last time."""
-    check = await _changeable(desk, caller, code)
-    stale = await desk.freshness.of_check(check)
-    last = desk.object(check)
-    await desk.ask(caller, CheckDelete(request=new_id(), at=desk.parts.clock.now(), id=check.id))
-    await desk.gone(check.id)
+    check = await _changeable(service, caller, code)
+    stale = await service.freshness.of_check(check)
+    last = service.object(check)
+    await service.ask(caller, CheckDelete(request=new_id(), at=service.deps.clock.now(), id=check.id))
+    await service.gone(check.id)
     return json_answer(last, headers=stale_header(stale))
 
 
 @router.post("/checks/{code}/pause", responses=openapi.CHECK)
-async def pause_check(desk: TheDesk, _body: Body, caller: Writer, code: str) -> Response:
+async def pause_check(service: ServiceDep, _body: Body, caller: Writer, code: str) -> Response:
     """Stop watching a check until its next ping, or with `manual_resume`, until it is resumed."""
-    check = await desk.check(caller, code)
-    await desk.command(caller, check, CheckPaused(at=desk.parts.clock.now()))
-    return await desk.answer(check)
+    check = await service.check(caller, code)
+    await service.command(caller, check, CheckPaused(at=service.deps.clock.now()))
+    return await service.answer(check)
 
 
 @router.post("/checks/{code}/resume", responses=openapi.CHECK | openapi.NOT_PAUSED)
-async def resume_check(desk: TheDesk, _body: Body, caller: Writer, code: str) -> Response:
+async def resume_check(service: ServiceDep, _body: Body, caller: Writer, code: str) -> Response:
     """Make a paused check new again."""
-    check = await desk.check(caller, code)
-    await desk.freshness.of_check(check)
-    state = desk.parts.states.state(check.id)
+    check = await service.check(caller, code)
+    await service.freshness.of_check(check)
+    state = service.deps.states.state(check.id)
     if state is None or state.status != "paused":
         return Response("check is not paused", 409, media_type="text/plain")
-    await desk.command(caller, check, CheckResumed(at=desk.parts.clock.now()))
-    return await desk.answer(check)
+    await service.command(caller, check, CheckResumed(at=service.deps.clock.now()))
+    return await service.answer(check)
 
 
 def _tags(check: Check) -> set[str]:
     return {tag for tag in check.tags.split(" ") if tag}
 
 
-def _said(desk: Desk, body: Mapping[str, Any]) -> dict[str, Any]:
+def _said(service: Service, body: Mapping[str, Any]) -> dict[str, Any]:
     try:
         said = read(body)
     except Invalid as invalid:
         raise Refusal(400, str(invalid)) from None
-    return with_derived_slug(said) if desk.parts.settings.slugs == "from-name" else said
+    return with_derived_slug(said) if service.deps.settings.slugs == "from-name" else said
 
 
-def _wanted(desk: Desk, said: Mapping[str, Any], makes: bool) -> CheckFields:
+def _wanted(service: Service, said: Mapping[str, Any], current: Check | None) -> CheckFields:
     try:
-        return wanted(said, makes, name_sets_slug=desk.version < 3)
+        return wanted(said, current, name_sets_slug=service.version < 3)
     except Invalid as invalid:
         raise Refusal(400, str(invalid)) from None
 
 
-async def _changeable(desk: Desk, caller: Caller, code: str) -> Check:
+async def _upserted(
+    service: Service, caller: Caller, said: Mapping[str, Any], unique: tuple[UniqueField, ...]
+) -> Check | None:
+    """The check that an upsert will most likely change: what the request leaves open depends on it."""
+    found = [check async for check in service.checks(caller) if agrees(check, said, unique)]
+    return min(found, key=lambda check: (check.created, check.id), default=None)
+
+
+async def _changeable(service: Service, caller: Caller, code: str) -> Check:
     """A check named by its id; a unique key only reads."""
     if is_unique_key(code):
         raise Refusal(405)
-    return await desk.check(caller, code)
+    return await service.check(caller, code)

@@ -14,7 +14,7 @@ from schemas.schedules import next_after
 StatusWord = Literal["new", "up", "grace", "down", "paused", "started"]
 
 
-class Shown(NamedTuple):
+class PresentedCheck(NamedTuple):
     """`next_ping`: when the next ping is expected; while a run is open, when it started, as with Healthchecks."""
 
     status: StatusWord
@@ -22,10 +22,10 @@ class Shown(NamedTuple):
     next_ping: Micros | None
 
 
-def shown(check: Check, state: CheckState | None, at: Micros, version: int = 3) -> Shown:
+def present_check(check: Check, state: CheckState | None, at: Micros, version: int = 3) -> PresentedCheck:
     """What `check` shows at `at`. Version 1 of the API has `started` as a status word of its own."""
     if state is None:
-        return Shown("new", False, None)
+        return PresentedCheck("new", False, None)
     expected = None
     if state.status == "up" and state.base is not None:
         expected = next_after(check.schedule, state.base)
@@ -33,7 +33,7 @@ def shown(check: Check, state: CheckState | None, at: Micros, version: int = 3) 
     overdue = any(run.overdue for run in state.runs)
     if version == 1 and state.runs and not (state.status == "down" and overdue):
         status = "started"
-    return Shown(status, bool(state.runs), _next_ping(state, expected))
+    return PresentedCheck(status, bool(state.runs), _next_ping(state, expected))
 
 
 def _status(state: CheckState, expected: Micros | None, at: Micros) -> StatusWord:

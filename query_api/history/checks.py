@@ -14,7 +14,7 @@ from infra.log.group_progress import GroupProgress
 from query_api.history.uptime import Span
 from schemas.base import Micros
 from schemas.check_states import Status
-from schemas.transitions import Reason, Shown
+from schemas.transitions import Reason, VisibleStatus
 
 _WAIT_SECONDS = 1.5
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.02, 0.1
@@ -50,8 +50,8 @@ class Transition(NamedTuple):
     n: int
     at: Micros
     since: Micros
-    was: Shown
-    now: Shown
+    was: VisibleStatus
+    now: VisibleStatus
     reason: Reason
     detected_at: Micros
     id: str
@@ -69,7 +69,7 @@ class Flip(NamedTuple):
 
 
 # What is shown as late or not observed is stored as up.
-_STORED: dict[Shown, Status] = {
+_STORED: dict[VisibleStatus, Status] = {
     "new": "new", "up": "up", "late": "up", "not_observed": "up", "down": "down", "paused": "paused",
 }  # fmt: skip
 
@@ -153,7 +153,7 @@ class History:
         ]
 
     async def spans(
-        self, thing: str, start: Micros, end: Micros, current: Shown | None = None, since: Micros = 0
+        self, thing: str, start: Micros, end: Micros, current: VisibleStatus | None = None, since: Micros = 0
     ) -> list[Span]:
         """The spans that overlap [start, end), oldest first, uncut.
 

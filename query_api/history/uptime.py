@@ -7,7 +7,7 @@ Three figures that must never be mixed, each named:
                neither. None when nothing was watched: no data is not 0 % and not 100 %.
 `of_counts`    good / all results. PoppaPing's.
 
-`shown` rounds for people, and never up to 100.
+`format_percent` rounds for people, and never up to 100.
 """
 
 from collections import Counter
@@ -17,7 +17,7 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from schemas.base import Micros
-from schemas.transitions import Shown
+from schemas.transitions import VisibleStatus
 
 
 class Span(NamedTuple):
@@ -25,19 +25,19 @@ class Span(NamedTuple):
 
     start: Micros
     end: Micros
-    state: Shown
+    state: VisibleStatus
 
 
 # A late run may still come: the check is up until its deadline has passed.
-UP: frozenset[Shown] = frozenset({"up", "late"})
+UP: frozenset[VisibleStatus] = frozenset({"up", "late"})
 
 
-def time_in_states(spans: Iterable[Span], start: Micros, end: Micros) -> Counter[Shown]:
+def time_in_states(spans: Iterable[Span], start: Micros, end: Micros) -> Counter[VisibleStatus]:
     """Microseconds spent in each state within [start, end), each moment counted once.
 
     Spans come in the order of their transitions. Where one begins, those before it end, whatever they say.
     """
-    spent: Counter[Shown] = Counter()
+    spent: Counter[VisibleStatus] = Counter()
     taken = end
     for span in reversed(list(spans)):
         if span.end <= span.start:
@@ -72,7 +72,7 @@ def of_counts(good: int, total: int) -> Fraction | None:
     return Fraction(good, total) if total else None
 
 
-def shown(share: Fraction, decimals: int) -> Decimal:
+def format_percent(share: Fraction, decimals: int) -> Decimal:
     """The share in per cent, rounded half up; below 1 it is never shown as 100."""
     step = Decimal(1).scaleb(-decimals)
     exact = Decimal(100) * share.numerator / share.denominator

@@ -22,7 +22,7 @@ from msgspec.structs import astuple
 from infra.clickhouse.client import ClickHouse
 from query_api.history.uptime import Span
 from schemas.base import SECOND, Micros
-from schemas.transitions import Shown
+from schemas.transitions import VisibleStatus
 
 HOUR: Micros = 3_600 * SECOND
 DAY: Micros = 24 * HOUR
@@ -99,7 +99,7 @@ class _Result(Struct, array_like=True, gc=False):
 class _Closed(Struct, array_like=True, gc=False):
     since: Micros
     until: Micros
-    state: Shown | Literal[""]
+    state: VisibleStatus | Literal[""]
 
 
 class _Piece(NamedTuple):

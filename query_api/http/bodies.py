@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from infra.shares import Fit, Shares
-from query_api.dependencies import Parts
+from query_api.dependencies import Dependencies
 from query_api.healthchecks.auth import BODY_LIMIT
 from query_api.http.refusals import ErrorForm, error_answer
 from query_api.keys import NoSuchKey, NotKnownNow, find_key, first_values, known_key
@@ -48,11 +48,11 @@ class BodiesInBounds:
     def __init__(
         self,
         app: ASGIApp,
-        parts: Parts,
+        deps: Dependencies,
         forms: Mapping[Callable[[str], bool], ErrorForm],
         limits: Limits = LIMITS,
     ) -> None:
-        self._app, self._parts, self._forms, self._limits = app, parts, forms, limits
+        self._app, self._deps, self._forms, self._limits = app, deps, forms, limits
         self._shares = Shares(limits.held, limits.held_of_one)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -130,7 +130,7 @@ class BodiesInBounds:
     async def _project_of(self, scope: Scope, key: str) -> str:
         """The project of a key, whatever it opens; empty: there is no such key. One made elsewhere is waited for."""
         try:
-            return (await find_key(self._parts, scope, key, get_args(KeyKind))).project
+            return (await find_key(self._deps, scope, key, get_args(KeyKind))).project
         except (NoSuchKey, TooManyWrongKeys):
             return ""
         except NotKnownNow:
@@ -138,8 +138,8 @@ class BodiesInBounds:
 
     def _project_known_of(self, key: str) -> str:
         """The same as far as this process knows now."""
-        found = known_key(self._parts, key)
-        expired = found is not None and found.expires is not None and found.expires <= self._parts.clock.now()
+        found = known_key(self._deps, key)
+        expired = found is not None and found.expires is not None and found.expires <= self._deps.clock.now()
         return "" if found is None or expired else found.project
 
 

@@ -16,7 +16,7 @@ Headers = list[tuple[bytes, bytes]]
 _ORDER = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 
-class Verbs:
+class Cors:
     """`prefixes`: where the routes are mounted. `exposed`: answer headers that scripts may read."""
 
     def __init__(self, app: ASGIApp, routes: Iterable[Route], prefixes: Iterable[str], exposed: str = "") -> None:

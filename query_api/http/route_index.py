@@ -15,7 +15,7 @@ from starlette.types import Receive, Scope, Send
 _PARTS = 4
 
 
-class Table(BaseRoute):
+class RouteIndex(BaseRoute):
     """The first route of an application. Of two that take a path, the one that spells out more of it is asked first."""
 
     def __init__(self, routes: Iterable[BaseRoute]) -> None:

@@ -11,9 +11,9 @@ from typing import Literal
 from fastapi import APIRouter, FastAPI, Request, Response
 
 from infra.log.directory import Directory
-from query_api.dependencies import Parts, parts_of
+from query_api.dependencies import Dependencies, dependencies_of
 from query_api.healthchecks.check_object import badge_key
-from query_api.healthchecks.status import shown
+from query_api.healthchecks.status import present_check
 from query_api.http.refusals import Refusal, Unavailable, json_answer
 from query_api.http.route_index import include
 from query_api.keys import LOOK
@@ -77,14 +77,14 @@ class BadgeKeys:
 async def check_badge(request: Request, states: str, key: str, form: str) -> Response:
     if states not in ("2", "3") or form not in ("svg", "json", "shields"):
         raise Refusal(404, "not found")
-    parts, check = parts_of(request), await _find(request, key)
+    deps, check = dependencies_of(request), await _find(request, key)
     at = request.app.state.freshness.speaks_of(check.id)
-    status = shown(check, parts.states.state(check.id), at).status
+    status = present_check(check, deps.states.state(check.id), at).status
     late = status == "grace" and states == "3"
     word: Word = "down" if status == "down" else "late" if late else "up"
     colour, shields_colour = _COLOURS[word]
     # Not its id, as elsewhere, when it has no name: that is its ping URL.
-    title = check.name or parts.settings.site_name
+    title = check.name or deps.settings.site_name
     headers = {"Cache-Control": f"public, max-age={_MAX_AGE}", "Access-Control-Allow-Origin": "*"}
     if form == "shields":
         told = {"schemaVersion": 1, "label": title, "message": word, "color": shields_colour}
@@ -100,7 +100,7 @@ async def _find(request: Request, key: str) -> Check:
     keys: BadgeKeys = request.app.state.badge_keys
     check = await keys.check(key)
     if check is None and is_uuid(key):
-        if not await parts_of(request).definitions_replica.caught_up(LOOK):
+        if not await dependencies_of(request).definitions_replica.caught_up(LOOK):
             raise Unavailable("the check cannot be looked up now")
         check = await keys.check(key)
     if check is None:
@@ -108,7 +108,7 @@ async def _find(request: Request, key: str) -> Check:
     return check
 
 
-def install(app: FastAPI, parts: Parts) -> None:
+def install(app: FastAPI, deps: Dependencies) -> None:
     """Put the badges into the application."""
-    app.state.badge_keys = BadgeKeys(parts.directory)
+    app.state.badge_keys = BadgeKeys(deps.directory)
     include(app, router)

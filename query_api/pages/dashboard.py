@@ -15,14 +15,14 @@ from jinja2 import Environment, PackageLoader
 
 from infra.clickhouse.client import Unavailable as NoClickHouse
 from infra.http_server.forwarded import Forwarded
-from query_api.dependencies import Parts, TheParts
-from query_api.healthchecks.status import shown
+from query_api.dependencies import Dependencies, DependenciesDep
+from query_api.healthchecks.status import present_check
 from query_api.history.checks import Behind
 from query_api.http.refusals import Refusal, Unavailable
 from query_api.http.route_index import include
 from query_api.keys import LOOK
-from query_api.pages.guessing import Guesses
-from query_api.pages.page_password import shown_password
+from query_api.pages.guessing import PasswordGuesses
+from query_api.pages.page_password import given_password
 from query_api.state.freshness import Freshness
 from schemas import monitor_states
 from schemas.base import SECOND, Micros
@@ -46,18 +46,18 @@ _ORDER = {"down": 0, "grace": 1, "not_observed": 1, "new": 3, "maintenance": 3, 
 _WORDS = {"new": "pending", "not_observed": "unknown"}
 
 
-def install(app: FastAPI, parts: Parts) -> None:
+def install(app: FastAPI, deps: Dependencies) -> None:
     """Put the pages into the application."""
-    app.state.admin_guesses = Guesses("dashboard", Forwarded(parts.settings.trusted_proxies))
+    app.state.admin_guesses = PasswordGuesses("dashboard", Forwarded(deps.settings.trusted_proxies))
     include(app, router)
 
 
-async def admin(request: Request, parts: TheParts) -> None:
+async def admin(request: Request, deps: DependenciesDep) -> None:
     """Lets in who knows the admin password; after too many that were wrong nobody of that address for a while."""
-    wanted, guesses = parts.admin_password, request.app.state.admin_guesses
+    wanted, guesses = deps.admin_password, request.app.state.admin_guesses
     if not wanted:
         raise Refusal(404, "not found")
-    given = shown_password(request.headers.get("authorization"))
+    given = given_password(request.headers.get("authorization"))
     if given is None:
         raise Refusal(401, _NEEDED, _ASK)
     guesses.begin("dashboard", request)
@@ -68,54 +68,54 @@ async def admin(request: Request, parts: TheParts) -> None:
 
 
 @router.get("/", dependencies=[Depends(admin)])
-async def dashboard(request: Request, parts: TheParts) -> Response:
+async def dashboard(request: Request, deps: DependenciesDep) -> Response:
     """Every check and monitor of every project; what needs attention comes first."""
-    projects = list(parts.directory.projects)
+    projects = list(deps.directory.projects)
     checks: list[dict[str, Any]] = []
     for project in projects:
-        for check in _checks(parts, project):
-            checks.append(_row(request, parts, check))
+        for check in _checks(deps, project):
+            checks.append(_row(request, deps, check))
             if len(checks) % _AT_ONCE == 0:
                 await asyncio.sleep(0)
     checks.sort(key=lambda row: (_ORDER.get(row["status"], 2), row["name"]))
-    monitors = [_monitor_row(parts, one) for project in projects for one in parts.directory.monitors_of(project)]
+    monitors = [_monitor_row(deps, one) for project in projects for one in deps.directory.monitors_of(project)]
     monitors.sort(key=lambda row: (_ORDER.get(row["status"], 2), row["name"]))
-    return await _page("dashboard.html", parts, checks=checks, monitors=monitors)
+    return await _page("dashboard.html", deps, checks=checks, monitors=monitors)
 
 
 @router.get("/checks/{code}", dependencies=[Depends(admin)])
-async def check_page(request: Request, parts: TheParts, code: str) -> Response:
+async def check_page(request: Request, deps: DependenciesDep, code: str) -> Response:
     """One check: its state, its newest pings, its newest flips."""
-    check = parts.directory.check(code) if is_uuid(code) else None
+    check = deps.directory.check(code) if is_uuid(code) else None
     if check is None and is_uuid(code):
-        if not await parts.definitions_replica.caught_up(LOOK):
+        if not await deps.definitions_replica.caught_up(LOOK):
             raise Unavailable("the check cannot be looked up now")
-        check = parts.directory.check(code)
+        check = deps.directory.check(code)
     if check is None:
         raise Refusal(404, "not found")
     freshness: Freshness = request.app.state.freshness
     await freshness.of_check(check)
-    state = parts.states.state(check.id)
+    state = deps.states.state(check.id)
     pings: list[dict[str, Any]] = []
     missing = ""
-    if parts.history is not None and state is not None and state.pings:
+    if deps.history is not None and state is not None and state.pings:
         try:
-            for ping in await parts.history.pings(check.id, state.offset, state.pings, _PINGS):
+            for ping in await deps.history.pings(check.id, state.offset, state.pings, _PINGS):
                 seconds = None if ping.duration is None else f"{ping.duration / SECOND:.2f} s"
                 pings.append({"n": ping.n, "at": _time(ping.at), "kind": ping.kind, "duration": seconds, "ua": ping.ua})
         except (NoClickHouse, Behind):
             missing = "History does not answer now; the state above is current."
-    return await _page("check.html", parts, check=_row(request, parts, check), pings=pings, missing=missing)
+    return await _page("check.html", deps, check=_row(request, deps, check), pings=pings, missing=missing)
 
 
-def _checks(parts: Parts, project: str) -> list[Check]:
-    return list(parts.directory.checks_of(project))
+def _checks(deps: Dependencies, project: str) -> list[Check]:
+    return list(deps.directory.checks_of(project))
 
 
-def _row(request: Request, parts: Parts, check: Check) -> dict[str, Any]:
-    state = parts.states.state(check.id)
+def _row(request: Request, deps: Dependencies, check: Check) -> dict[str, Any]:
+    state = deps.states.state(check.id)
     freshness: Freshness = request.app.state.freshness
-    now = shown(check, state, freshness.speaks_of(check.id))
+    now = present_check(check, state, freshness.speaks_of(check.id))
     return {
         "id": check.id,
         "name": check.name or check.slug or check.id,
@@ -130,13 +130,13 @@ def _row(request: Request, parts: Parts, check: Check) -> dict[str, Any]:
         "last_success": _time(state.last_success) if state is not None else "",
         "next_ping": _time(now.next_ping),
         "pings": state.pings if state is not None else 0,
-        "ping_url": f"{parts.settings.ping_base}{check.id}",
+        "ping_url": f"{deps.settings.ping_base}{check.id}",
     }
 
 
-def _monitor_row(parts: Parts, monitor: Monitor) -> dict[str, Any]:
-    state = parts.monitor_states.state(monitor.id) or MonitorState(version=0)
-    status, target = monitor_states.shown(state), monitor.target
+def _monitor_row(deps: Dependencies, monitor: Monitor) -> dict[str, Any]:
+    state = deps.monitor_states.state(monitor.id) or MonitorState(version=0)
+    status, target = monitor_states.visible_status(state), monitor.target
     return {
         "name": monitor.name,
         "status": status,
@@ -159,9 +159,9 @@ def _time(at: Micros | None) -> str:
     return "" if at is None else datetime.fromtimestamp(at // SECOND, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
-async def _page(template: str, parts: Parts, **values: Any) -> HTMLResponse:
+async def _page(template: str, deps: Dependencies, **values: Any) -> HTMLResponse:
     # In a thread: a page of 100,000 checks takes seconds, in which pings go on.
     made = _templates.get_template(template)
-    text = await asyncio.to_thread(made.render, site=parts.settings.site_name, **values)
+    text = await asyncio.to_thread(made.render, site=deps.settings.site_name, **values)
     headers = {"Cache-Control": "no-store", "Content-Security-Policy": _POLICY}
     return HTMLResponse(text, headers=headers)

@@ -43,7 +43,7 @@ OF_PEER = Budget(10, 30.0)
 OF_THING = Budget(100, 2.0)
 
 
-class Guesses:
+class PasswordGuesses:
     """The brakes of one kind of things. `door`: its name in logs and figures.
 
     Every look at a password `begin`s, and ends as `wrong`, `right` or `unseen`. It is paid for when it begins: many
@@ -108,7 +108,7 @@ def _remember(known: OrderedDict[K, None], one: K, most: int) -> None:
         known.popitem(last=False)
 
 
-class Hashes:
+class PasswordHashes:
     """Looks at passwords of stored hashes; remembers which were right, as digests of this process only."""
 
     def __init__(self, pool: PasswordPool) -> None:

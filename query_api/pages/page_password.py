@@ -8,7 +8,7 @@ from fastapi import Request
 from infra.http_server.forwarded import Forwarded
 from infra.secrets.basic_auth import basic_password
 from query_api.http.refusals import Refusal
-from query_api.pages.guessing import Guesses, Hashes
+from query_api.pages.guessing import PasswordGuesses, PasswordHashes
 from query_api.password_pool import PasswordPool
 from schemas.status_pages import StatusPage
 
@@ -17,15 +17,15 @@ LONGEST_PASSWORD = 200
 _ASK = {"WWW-Authenticate": 'Basic realm="Status page", charset="UTF-8"', "Cache-Control": "no-store"}
 
 
-class Doorkeeper:
+class PagePasswordGuard:
     """Lets in who knows the password of a page."""
 
     def __init__(self, forwarded: Forwarded, pool: PasswordPool) -> None:
-        self._hashes, self._guesses = Hashes(pool), Guesses("status page", forwarded)
+        self._hashes, self._guesses = PasswordHashes(pool), PasswordGuesses("status page", forwarded)
 
     async def must_know(self, page: StatusPage, request: Request) -> None:
         """Ends the request with 401 unless it shows the password, with 429 after too many that were wrong."""
-        password = shown_password(request.headers.get("authorization"))
+        password = given_password(request.headers.get("authorization"))
         if password is None:
             raise Refusal(401, "the password of the page is needed", _ASK)
         if self._hashes.remembers(password, page.password):
@@ -42,7 +42,7 @@ class Doorkeeper:
         self._guesses.right(page.id, request)
 
 
-def shown_password(authorization: str | None) -> str | None:
+def given_password(authorization: str | None) -> str | None:
     """The password of HTTP Basic; None when there is none, or one that nobody has."""
     password = basic_password(authorization)
     return password if password and len(password) <= LONGEST_PASSWORD else None

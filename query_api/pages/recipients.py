@@ -8,7 +8,7 @@ address to nobody, and runs nothing. The owner's newest answer counts, as long a
 import asyncio
 import time
 from collections.abc import Iterator
-from typing import Annotated, Literal, assert_never
+from typing import Annotated, Literal
 from urllib.parse import parse_qs
 
 from fastapi import APIRouter, Depends, FastAPI, Request, Response
@@ -19,14 +19,13 @@ from infra.budgets import Budget, Budgets
 from infra.log.decisions import NoVerdict
 from infra.secrets.confirmation_links import PATH
 from query_api.actors import by_link
-from query_api.dependencies import Parts
+from query_api.dependencies import Dependencies
 from query_api.http.route_index import include
 from query_api.keys import LOOK
 from schemas.actors import Actor
 from schemas.definitions import Channel
 from schemas.ids import new_id
 from schemas.recipients import Recipient, normalized
-from schemas.rejections import RejectionCode
 from schemas.requests import RecipientBlock, RecipientConfirm
 
 router = APIRouter(include_in_schema=False)
@@ -48,10 +47,6 @@ _MOST_DOWN = 50
 _AT_ONCE = 200
 
 
-_UNWANTED = "Nobody here wants to send alerts to this address any more."
-_NOT_RECORDED = "Your answer could not be recorded in time. Please try again in a moment."
-
-
 class _NoPage(Exception):
     """There is nothing to answer here: the status, and what people are told."""
 
@@ -63,24 +58,24 @@ class _NoPage(Exception):
 class Recipients:
     """What the routes share: `app.state.recipients`."""
 
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
+    def __init__(self, deps: Dependencies) -> None:
+        self._deps = deps
         self._changes = Budgets(_CHANGES, time.monotonic)
 
     async def find(self, token: str) -> Recipient:
         """The recipient that a token names. Raises `_NoPage`."""
-        parts, link = self._parts, self._parts.links.read(token)
+        deps, link = self._deps, self._deps.links.read(token)
         if link is None:
             raise _NoPage(404, "This link is not valid. Please check that it is complete.")
-        if link.expires <= parts.clock.now():
+        if link.expires <= deps.clock.now():
             raise _NoPage(410, "This link has expired. Whoever wants to send you alerts can ask for a new one.")
-        recipient = parts.directory.recipient(link.recipient)
+        recipient = deps.directory.recipient(link.recipient)
         if recipient is None:
-            if not await parts.definitions_replica.caught_up(LOOK):
+            if not await deps.definitions_replica.caught_up(LOOK):
                 raise _NoPage(503, "This cannot be looked up now. Please try again in a moment.")
-            recipient = parts.directory.recipient(link.recipient)
+            recipient = deps.directory.recipient(link.recipient)
         if recipient is None:
-            raise _NoPage(404, _UNWANTED)
+            raise _NoPage(404, "Nobody here wants to send alerts to this address any more.")
         return recipient
 
     async def answer(self, recipient: Recipient, wish: Wish, actor: Actor) -> Recipient:
@@ -90,25 +85,25 @@ class Recipients:
         if self._changes.wait(recipient.id) > 0:
             raise _NoPage(429, "You have changed your mind too often. Please try again in some minutes.")
         self._changes.spend(recipient.id)
-        parts, request = self._parts, RecipientConfirm if wish == "confirm" else RecipientBlock
+        deps, request = self._deps, RecipientConfirm if wish == "confirm" else RecipientBlock
         try:
-            asked = request(request=new_id(), at=parts.clock.now(), actor=actor, id=recipient.id)
-            decision = await parts.decisions.ask(recipient.project, asked)
+            asked = request(request=new_id(), at=deps.clock.now(), actor=actor, id=recipient.id)
+            decision = await deps.decisions.ask(recipient.project, asked)
         except NoVerdict:
-            raise _NoPage(503, _NOT_RECORDED) from None
-        if (rejection := decision.rejection) is not None:
-            raise no_page_of(rejection.code)
+            raise _NoPage(503, "Your answer could not be recorded in time. Please try again in a moment.") from None
+        if decision.outcome == "refused":
+            raise _NoPage(404, "Nobody here wants to send alerts to this address any more.")
 
         def answered() -> Recipient:
-            return parts.directory.recipient(recipient.id) or recipient
+            return deps.directory.recipient(recipient.id) or recipient
 
-        await parts.definitions_replica.wait(lambda: _answer(answered()) == wish, _VISIBLE_WITHIN)
+        await deps.definitions_replica.wait(lambda: _answer(answered()) == wish, _VISIBLE_WITHIN)
         return answered()
 
     async def down(self, recipient: Recipient) -> list[str]:
         """The names of what is down, among that of which the recipient is told from now on."""
         address, found = recipient.address, list[str]()
-        channels = self._parts.directory.channels_of(recipient.project)
+        channels = self._deps.directory.channels_of(recipient.project)
         told = {channel.id for channel in channels if _has(channel, address)}
         for number, (name, status, theirs) in enumerate(self._things(recipient.project), 1):
             if status == "down" and not told.isdisjoint(theirs):
@@ -121,17 +116,17 @@ class Recipients:
 
     def _things(self, project: str) -> Iterator[tuple[str, str, tuple[str, ...]]]:
         """Name, status and channels of every monitor and check."""
-        parts = self._parts
-        for monitor in parts.directory.monitors_of(project):
-            running = parts.monitor_states.state(monitor.id)
+        deps = self._deps
+        for monitor in deps.directory.monitors_of(project):
+            running = deps.monitor_states.state(monitor.id)
             yield monitor.name, "new" if running is None else running.status, monitor.channels
-        for check in parts.directory.checks_of(project):
-            state = parts.states.state(check.id)
+        for check in deps.directory.checks_of(project):
+            state = deps.states.state(check.id)
             yield check.name or check.slug or check.id, "new" if state is None else state.status, check.channels
 
     def page(self, recipient: Recipient, down: list[str] | None = None) -> HTMLResponse:
         """The page of a recipient. `down`: what is down now, after an answer."""
-        project = self._parts.directory.projects.get(recipient.project)
+        project = self._deps.directory.projects.get(recipient.project)
         return self._page(
             200, address=recipient.address, project=project and project.name, answer=_answer(recipient), down=down
         )
@@ -141,7 +136,7 @@ class Recipients:
         return self._page(none.status, problem=none.words)
 
     def _page(self, status: int, **values: object) -> HTMLResponse:
-        text = _templates.get_template("recipient.html").render(site=self._parts.settings.site_name, **values)
+        text = _templates.get_template("recipient.html").render(site=self._deps.settings.site_name, **values)
         return HTMLResponse(text, status, _HEADERS)
 
 
@@ -153,9 +148,9 @@ async def _recipients(request: Request) -> Recipients:
 TheRecipients = Annotated[Recipients, Depends(_recipients)]
 
 
-def install(app: FastAPI, parts: Parts) -> None:
+def install(app: FastAPI, deps: Dependencies) -> None:
     """Put the pages into the application."""
-    app.state.recipients = Recipients(parts)
+    app.state.recipients = Recipients(deps)
     include(app, router)
 
 
@@ -178,43 +173,6 @@ async def answer(request: Request, recipients: TheRecipients, token: str) -> Res
         return recipients.page(recipient, await recipients.down(recipient) if wish == "confirm" else [])
     except _NoPage as none:
         return recipients.no_page(none)
-
-
-def no_page_of(code: RejectionCode) -> _NoPage:
-    """The page for an answer that the `projects` fold rejects."""
-    match code:
-        case (
-            RejectionCode.PROJECT_NOT_FOUND
-            | RejectionCode.CHECK_NOT_FOUND
-            | RejectionCode.MONITOR_NOT_FOUND
-            | RejectionCode.CHANNEL_NOT_FOUND
-            | RejectionCode.STATUS_PAGE_NOT_FOUND
-            | RejectionCode.MAINTENANCE_NOT_FOUND
-            | RejectionCode.KEY_NOT_FOUND
-            | RejectionCode.RECIPIENT_NOT_FOUND
-            | RejectionCode.COMPONENT_NOT_FOUND
-            | RejectionCode.COVERED_MONITOR_NOT_FOUND
-            | RejectionCode.DEPENDENCY_NOT_FOUND
-            | RejectionCode.DEPENDENCY_LOOP
-            | RejectionCode.CHANNEL_IDENTIFIER_EMPTY
-            | RejectionCode.CHANNEL_IDENTIFIER_INVALID
-            | RejectionCode.CHANNEL_IDENTIFIER_AMBIGUOUS
-            | RejectionCode.ALREADY_EXISTS
-            | RejectionCode.CHANGED_MEANWHILE
-            | RejectionCode.AMBIGUOUS_SLUG
-            | RejectionCode.LIMIT_REACHED
-            | RejectionCode.WRONG_CHANNEL_KIND
-            | RejectionCode.WRONG_KEY_KIND
-            | RejectionCode.INVALID_SCHEDULE
-            | RejectionCode.ROTATED_TOO_OFTEN
-            | RejectionCode.TOO_MANY_CONFIRMATIONS
-            | RejectionCode.UNKNOWN
-        ):
-            return _NoPage(404, _UNWANTED)
-        case RejectionCode.WRONG_TIME | RejectionCode.INVALID_REQUEST:
-            return _NoPage(503, _NOT_RECORDED)
-        case _:
-            assert_never(code)
 
 
 def _wish(body: bytes) -> Wish:

@@ -12,14 +12,14 @@ from typing import NamedTuple
 from fastapi import APIRouter, FastAPI, Request, Response
 
 from infra.http_server.forwarded import Forwarded
-from query_api.dependencies import Parts
+from query_api.dependencies import Dependencies
 from query_api.http.refusals import JSON, Refusal, Unavailable
 from query_api.http.route_index import include
 from query_api.keys import LOOK
 from query_api.pages import status_forms
 from query_api.pages.drawing import SAFE, SVG
-from query_api.pages.kept import Answer, Kept
-from query_api.pages.page_password import Doorkeeper
+from query_api.pages.page_password import PagePasswordGuard
+from query_api.pages.response_cache import CachedResponse, ResponseCache
 from query_api.pages.status_board import Board, address, board_of
 from schemas.base import SECOND, Micros
 from schemas.ids import is_uuid
@@ -48,11 +48,11 @@ _BADGE = Form(SVG, status_forms.badge, history=False)
 class StatusPages:
     """What the routes share: `app.state.status_pages`."""
 
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
+    def __init__(self, deps: Dependencies) -> None:
+        self._deps = deps
         self._kept, self._door = (
-            Kept(parts.clock.now),
-            Doorkeeper(Forwarded(parts.settings.trusted_proxies), parts.password_pool),
+            ResponseCache(deps.clock.now),
+            PagePasswordGuard(Forwarded(deps.settings.trusted_proxies), deps.password_pool),
         )
 
     async def answer(self, request: Request, ref: str, form: Form) -> Response:
@@ -62,13 +62,13 @@ class StatusPages:
             await self._door.must_know(page, request)
         key = (page.id, page.version, form.media_type)
         answer = await self._kept.get(key, lambda: self._make(page, form))
-        return _response(request, answer, form, bool(page.password), self._parts.clock.now() - answer.made)
+        return _response(request, answer, form, bool(page.password), self._deps.clock.now() - answer.made)
 
     async def _find(self, ref: str) -> StatusPage:
         """Unknown only when the directory has seen everything committed before the request came."""
         page = self._known(ref)
         if page is None and _short(ref):
-            if not await self._parts.definitions_replica.caught_up(LOOK):
+            if not await self._deps.definitions_replica.caught_up(LOOK):
                 raise Unavailable("the page cannot be looked up now")
             page = self._known(ref)
         if page is None:
@@ -77,21 +77,21 @@ class StatusPages:
 
     def _known(self, ref: str) -> StatusPage | None:
         if is_uuid(ref):
-            return self._parts.directory.page(ref)
+            return self._deps.directory.page(ref)
         # Ids rarely begin alike; then the slug decides, and at last the age.
-        pages = self._parts.directory.pages_at(_short(ref))
+        pages = self._deps.directory.pages_at(_short(ref))
         return min(pages, key=lambda page: address(page) != ref, default=None)
 
     async def _make(self, page: StatusPage, form: Form) -> bytes:
-        board = await board_of(self._parts, page, form.history)
-        settings = self._parts.settings
+        board = await board_of(self._deps, page, form.history)
+        settings = self._deps.settings
         # A large page takes some milliseconds: in a thread, they hold up nobody.
         return await asyncio.to_thread(form.make, board, settings.site_name, settings.base_url)
 
 
-def install(app: FastAPI, parts: Parts) -> None:
+def install(app: FastAPI, deps: Dependencies) -> None:
     """Put the pages into the application."""
-    app.state.status_pages = StatusPages(parts)
+    app.state.status_pages = StatusPages(deps)
     include(app, router)
 
 
@@ -120,7 +120,7 @@ def _pages(request: Request) -> StatusPages:
     return pages
 
 
-def _response(request: Request, answer: Answer, form: Form, private: bool, age: Micros) -> Response:
+def _response(request: Request, answer: CachedResponse, form: Form, private: bool, age: Micros) -> Response:
     headers = {"ETag": answer.etag} | SAFE
     if private:
         headers |= {"Cache-Control": "private, no-cache", "Vary": "Authorization"}

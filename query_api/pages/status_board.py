@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple
 
 from infra.clickhouse.client import Unavailable
 from infra.log.partitioner import partition_of
-from query_api.dependencies import Parts
+from query_api.dependencies import Dependencies
 from query_api.history.status_pages import DAY, DayRow, EndedIncident
 from query_api.history.uptime import UP, of_times
 from query_api.pages.maintenance import Planned, planned
@@ -20,7 +20,7 @@ from schemas.base import SECOND, Micros
 from schemas.ids import derived_id
 from schemas.status_pages import ComponentKind, StatusPage
 from schemas.ticks import speaks_until
-from schemas.transitions import Shown
+from schemas.transitions import VisibleStatus
 
 Status = Literal["up", "down", "paused", "pending", "maintenance", "unknown"]
 Overall = Literal["operational", "maintenance", "partial_outage", "major_outage", "unknown"]
@@ -34,7 +34,7 @@ _PATIENCE = 2.0
 # A fold that is so far behind speaks of the past, and the page says so.
 _BEHIND: Micros = 60 * SECOND
 
-_WORDS: dict[Shown, Status] = {
+_WORDS: dict[VisibleStatus, Status] = {
     "up": "up",
     "late": "up",
     "down": "down",
@@ -51,7 +51,7 @@ class Component(NamedTuple):
     thing: str
     name: str
     group: str
-    shown: Shown
+    shown: VisibleStatus
     since: Micros
     incident: str | None = None
     down_since: Micros | None = None
@@ -116,20 +116,22 @@ def address(page: StatusPage) -> str:
     return f"{page.slug}-{page.id[:8]}" if page.slug else page.id
 
 
-def components_of(parts: Parts, page: StatusPage) -> list[Component]:
+def components_of(deps: Dependencies, page: StatusPage) -> list[Component]:
     """The components of a page that are still there, each once, in its order."""
     found: dict[str, Component] = {}
     for wanted in page.components:
-        thing = parts.directory.monitor(wanted.id) if wanted.kind == "monitor" else parts.directory.check(wanted.id)
+        thing = deps.directory.monitor(wanted.id) if wanted.kind == "monitor" else deps.directory.check(wanted.id)
         if thing is None or thing.project != page.project or thing.id in found:
             continue
-        state = parts.monitor_states.state(thing.id) if wanted.kind == "monitor" else parts.states.state(thing.id)
+        state = deps.monitor_states.state(thing.id) if wanted.kind == "monitor" else deps.states.state(thing.id)
         name = wanted.name or thing.name or (wanted.kind.capitalize())
         if state is None:
             found[thing.id] = Component(wanted.kind, thing.id, name, wanted.group, "new", 0)
             continue
         shown = (
-            monitor_states.shown(state) if isinstance(state, monitor_states.MonitorState) else check_states.shown(state)
+            monitor_states.visible_status(state)
+            if isinstance(state, monitor_states.MonitorState)
+            else check_states.visible_status(state)
         )
         found[thing.id] = Component(
             wanted.kind, thing.id, name, wanted.group, shown, state.since, state.incident, state.down_since
@@ -152,14 +154,14 @@ def overall(components: list[Component]) -> Overall:
     return "operational" if words else "unknown"
 
 
-async def board_of(parts: Parts, page: StatusPage, history: bool = True) -> Board:
+async def board_of(deps: Dependencies, page: StatusPage, history: bool = True) -> Board:
     """The page now. `history` False: asks nothing of history, and shows no days and no past."""
-    things = [component.thing for component in components_of(parts, page)]
-    now = parts.clock.now()
+    things = [component.thing for component in components_of(deps, page)]
+    now = deps.clock.now()
     start = (now // DAY - DAYS + 1) * DAY
-    told = await _history(parts, things, start, now) if history else None
+    told = await _history(deps, things, start, now) if history else None
     # History may have taken a moment: statuses are read after it.
-    components = components_of(parts, page)
+    components = components_of(deps, page)
     names = {component.thing: component.name for component in components}
     opened = [
         Incident(component.incident, component.name, component.down_since, None)
@@ -167,7 +169,7 @@ async def board_of(parts: Parts, page: StatusPage, history: bool = True) -> Boar
         if component.incident is not None and component.down_since is not None
     ]
     days, ended = told or ([], [])
-    behind, together = _behind(parts, components), overall(components)
+    behind, together = _behind(deps, components), overall(components)
     still = {incident.id for incident in opened}
     past = [
         Incident(row.id, names[row.thing], row.started, row.resolved)
@@ -184,26 +186,26 @@ async def board_of(parts: Parts, page: StatusPage, history: bool = True) -> Boar
         open=tuple(sorted(opened, key=_newest_first)),
         past=tuple(sorted(past, key=_newest_first)),
         maintenance=planned(
-            parts.directory.windows_of(page.project),
+            deps.directory.windows_of(page.project),
             {one.thing: derived_id(page.id, one.thing) for one in components if one.kind == "monitor"},
-            parts.clock.now(),
+            deps.clock.now(),
         ),
     )
 
 
 async def _history(
-    parts: Parts, things: list[str], start: Micros, now: Micros
+    deps: Dependencies, things: list[str], start: Micros, now: Micros
 ) -> tuple[list[DayRow], list[EndedIncident]] | None:
     """Days and past incidents; None when history does not answer."""
     if not things:
         return [], []
-    if parts.page_history is None:
+    if deps.page_history is None:
         return None
     try:
         async with asyncio.timeout(_PATIENCE):
             days, ended = await asyncio.gather(
-                parts.page_history.days(things, start, now),
-                parts.page_history.ended_incidents(things, now - PAST, MOST_PAST),
+                deps.page_history.days(things, start, now),
+                deps.page_history.ended_incidents(things, now - PAST, MOST_PAST),
             )
     except (Unavailable, TimeoutError):
         return None
@@ -237,17 +239,17 @@ def _lines(page: StatusPage, components: list[Component], rows: list[DayRow], st
     return lines
 
 
-def _behind(parts: Parts, components: list[Component]) -> Micros | None:
+def _behind(deps: Dependencies, components: list[Component]) -> Micros | None:
     """The time of the fold that is furthest behind, when that is far enough to be said."""
     times = []
     for component in components:
-        partition = partition_of(component.thing.encode(), parts.partitions)
-        states = parts.monitor_states if component.kind == "monitor" else parts.states
+        partition = partition_of(component.thing.encode(), deps.partitions)
+        states = deps.monitor_states if component.kind == "monitor" else deps.states
         progress = states.progress(partition)
         if progress is not None:
             times.append(speaks_until(progress))
     oldest = min(times, default=None)
-    return oldest if oldest is not None and parts.clock.now() - oldest > _BEHIND else None
+    return oldest if oldest is not None and deps.clock.now() - oldest > _BEHIND else None
 
 
 def _newest_first(incident: Incident) -> tuple[Micros, str]:

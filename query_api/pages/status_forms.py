@@ -13,7 +13,7 @@ from xml.etree import ElementTree
 import msgspec
 from jinja2 import Environment, PackageLoader
 
-from query_api.history.uptime import shown
+from query_api.history.uptime import format_percent
 from query_api.pages.drawing import AMBER, GREEN, GREY, NOT_XML, RED, drawn
 from query_api.pages.maintenance import Planned
 from query_api.pages.status_board import DAYS, Board, Day, Incident, Line, Overall, Status, address
@@ -200,12 +200,12 @@ def _day_words(day: Day) -> str:
 
 
 def _percent(share: Fraction) -> str:
-    return "100 %" if share == 1 else f"{shown(share, 2)} %"
+    return "100 %" if share == 1 else f"{format_percent(share, 2)} %"
 
 
 def _number(of: Line | Day) -> float | None:
     share = of.uptime
-    return None if share is None else float(shown(share, 2))
+    return None if share is None else float(format_percent(share, 2))
 
 
 def _told(incident: Incident) -> dict[str, str]:

@@ -1,9 +1,9 @@
 """The PoppaPing REST API v1 (docs/compatibility/poppaping.md)."""
 
 from query_api.poppaping import account, alerts, deliveries, incidents, maintenance, monitors, status_pages
-from query_api.poppaping.answers import Fault, fault_answer, on_fault
 from query_api.poppaping.limits import RateLimits
 from query_api.poppaping.plans import PLANS
+from query_api.poppaping.responses import Fault, fault_answer, on_fault
 from query_api.poppaping.send_limiter import HourlySendLimiter
 from query_api.poppaping.uptimes import RecentUptimes
 

@@ -8,11 +8,11 @@ from infra.clickhouse.client import Unavailable
 from query_api.http.refusals import json_answer
 from query_api.poppaping import openapi
 from query_api.poppaping.alerts import Rotation
-from query_api.poppaping.answers import ERRORS, one, time
 from query_api.poppaping.auth import AlertsWriter, Anyone, JsonObject
 from query_api.poppaping.bodies import judged
-from query_api.poppaping.desk import TheDesk
+from query_api.poppaping.responses import ERRORS, one, time
 from query_api.poppaping.results import history_of, unavailable
+from query_api.poppaping.service import ServiceDep
 from query_api.rotation import rotate_webhook_secret
 from schemas.base import SECOND
 
@@ -20,15 +20,15 @@ router = APIRouter(tags=["account"], responses=ERRORS)
 
 
 @router.get("/account", responses=openapi.one_of(openapi.ACCOUNT))
-async def read_account(desk: TheDesk, key: Anyone) -> Response:
+async def read_account(service: ServiceDep, key: Anyone) -> Response:
     """The project of the key and its plan."""
-    project = desk.parts.directory.projects.get(key.project)
-    plan = desk.plan
+    project = service.deps.directory.projects.get(key.project)
+    plan = service.plan
     return one(
         {
             "id": key.project,
             "name": "" if project is None else project.name,
-            "plan": desk.parts.settings.plan,
+            "plan": service.deps.settings.plan,
             "limits": {
                 "monitors": plan.monitors,
                 "min_interval_seconds": plan.interval,
@@ -50,28 +50,28 @@ async def read_account(desk: TheDesk, key: Anyone) -> Response:
     responses=openapi.one_of(openapi.SECRET),
     openapi_extra=openapi.body_of(Rotation),
 )
-async def rotate_secret(desk: TheDesk, key: AlertsWriter, body: JsonObject) -> Response:
+async def rotate_secret(service: ServiceDep, key: AlertsWriter, body: JsonObject) -> Response:
     """Give the project another webhook secret (Pingfold's own). The former one signs, too, until the overlap ends."""
-    wanted, ask = judged(body, Rotation), partial(desk.ask, key)
-    made = await rotate_webhook_secret(desk.parts, ask, key.project, wanted.overlap_seconds, wanted.secret)
+    wanted, ask = judged(body, Rotation), partial(service.ask, key)
+    made = await rotate_webhook_secret(service.deps, ask, key.project, wanted.overlap_seconds, wanted.secret)
     return one({"secret": made.value, "former_until": time(made.former_until)})
 
 
 @router.get("/account/usage", responses=openapi.answers(openapi.USAGE))
-async def read_usage(desk: TheDesk, key: Anyone) -> Response:
+async def read_usage(service: ServiceDep, key: Anyone) -> Response:
     """How much of the plan is used: a bare object, as on PoppaPing's page."""
-    monitors = desk.parts.directory.monitors_of(key.project)
-    since = desk.parts.clock.now() - 86_400 * SECOND
+    monitors = service.deps.directory.monitors_of(key.project)
+    since = service.deps.clock.now() - 86_400 * SECOND
     try:
-        checks = await history_of(desk.parts).counted_since([monitor.id for monitor in monitors], since)
+        checks = await history_of(service.deps).counted_since([monitor.id for monitor in monitors], since)
     except Unavailable:
         raise unavailable() from None
     return json_answer(
         {
             "monitors_used": len(monitors),
             "monitors_active": sum(not monitor.paused for monitor in monitors),
-            "monitors_limit": desk.plan.monitors,
+            "monitors_limit": service.plan.monitors,
             "checks_last_24h": checks,
-            "plan": desk.parts.settings.plan,
+            "plan": service.deps.settings.plan,
         }
     )

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Response
 from msgspec import UNSET, Meta, UnsetType
 from msgspec.structs import replace
 
-from infra.egress.targets import Guard
+from infra.egress.guard import Guard
 from infra.secrets.secrets import of_channel
 from query_api.channel_fields import (
     KINDS,
@@ -23,11 +23,11 @@ from query_api.channel_fields import (
     webhook,
 )
 from query_api.poppaping import openapi
-from query_api.poppaping.answers import ERRORS, MOST_PER_PAGE, Fault, Page, PerPage, cut, listed, one, time
 from query_api.poppaping.auth import AlertsReader, AlertsWriter, JsonObject
 from query_api.poppaping.bodies import judged
-from query_api.poppaping.channel_desk import Channels
-from query_api.poppaping.desk import VISIBLE_WITHIN
+from query_api.poppaping.channel_service import Channels
+from query_api.poppaping.responses import ERRORS, MOST_PER_PAGE, Fault, Page, PerPage, cut, listed, one, time
+from query_api.poppaping.service import VISIBLE_WITHIN
 from query_api.rotation import Secret, rotate_channel_secret
 from schemas.definitions import Notice
 from schemas.ids import new_id
@@ -83,12 +83,12 @@ class Rotation(msgspec.Struct, forbid_unknown_fields=True):
 
 @router.get("/alerts", responses=openapi.list_of(openapi.CHANNEL))
 @router.get("/alert-channels", include_in_schema=False)
-async def list_channels(desk: Channels, key: AlertsReader, page: Page = 1, per_page: PerPage = 25) -> Response:
+async def list_channels(service: Channels, key: AlertsReader, page: Page = 1, per_page: PerPage = 25) -> Response:
     """The alert channels of the project."""
     per_page = min(per_page, MOST_PER_PAGE)
-    channels = desk.parts.directory.channels_of(key.project)
+    channels = service.deps.directory.channels_of(key.project)
     return listed(
-        [desk.channel_object(channel) for channel in cut(channels, page, per_page)], page, per_page, len(channels)
+        [service.channel_object(channel) for channel in cut(channels, page, per_page)], page, per_page, len(channels)
     )
 
 
@@ -98,73 +98,73 @@ async def list_channels(desk: Channels, key: AlertsReader, page: Page = 1, per_p
     responses=openapi.one_of(openapi.CHANNEL, 201),
     openapi_extra=openapi.body_of(Wanted),
 )
-async def create_channel(desk: Channels, key: AlertsWriter, body: JsonObject) -> Response:
+async def create_channel(service: Channels, key: AlertsWriter, body: JsonObject) -> Response:
     """Make a webhook or an e-mail channel. A webhook without a secret of its own is signed with the project's."""
-    wanted, parts = judged(body, Wanted), desk.parts
-    now = parts.clock.now()
+    wanted, deps = judged(body, Wanted), service.deps
+    now = deps.clock.now()
     try:
         if wanted.channel_type not in KINDS:
             raise BadField("channel_type", "must be 'webhook' or 'email'")
         _must_fit(wanted.channel_type, body)
         if wanted.channel_type == "email":
-            channel = mailbox(key.project, parts.settings, now, _addresses(wanted), wanted.events)
+            channel = mailbox(key.project, deps.settings, now, _addresses(wanted), wanted.events)
         else:
-            channel = webhook(key.project, parts.settings, now, wanted.url, wanted.events, parts.guard)
+            channel = webhook(key.project, deps.settings, now, wanted.url, wanted.events, deps.guard)
     except BadField as bad:
         raise _fault(bad) from None
-    secret = None if wanted.secret is None else parts.encrypt(wanted.secret, of_channel(channel.id))
+    secret = None if wanted.secret is None else deps.encrypt(wanted.secret, of_channel(channel.id))
     channel = replace(channel, name=wanted.name, secret=secret)
     request = ChannelCreate(
         request=new_id(),
         at=now,
         channel=channel,
         on_every_check=wanted.on_every_monitor,
-        confirm=must_be_confirmed(channel, parts.settings),
+        confirm=must_be_confirmed(channel, deps.settings),
     )
-    await desk.ask(key, request)
-    await parts.definitions_replica.wait(lambda: parts.directory.channel(channel.id) is not None, VISIBLE_WITHIN)
-    return one(desk.channel_object(parts.directory.channel(channel.id) or channel), 201)
+    await service.ask(key, request)
+    await deps.definitions_replica.wait(lambda: deps.directory.channel(channel.id) is not None, VISIBLE_WITHIN)
+    return one(service.channel_object(deps.directory.channel(channel.id) or channel), 201)
 
 
 @router.get("/alert-channels/{id}", responses=openapi.one_of(openapi.CHANNEL))
-async def read_channel(desk: Channels, key: AlertsReader, id: str) -> Response:
+async def read_channel(service: Channels, key: AlertsReader, id: str) -> Response:
     """One channel, with how it does."""
-    return one(desk.channel_object(await desk.channel(key, id)))
+    return one(service.channel_object(await service.channel(key, id)))
 
 
 @router.patch("/alert-channels/{id}", responses=openapi.one_of(openapi.CHANNEL), openapi_extra=openapi.body_of(Changes))
-async def change_channel(desk: Channels, key: AlertsWriter, id: str, body: JsonObject) -> Response:
+async def change_channel(service: Channels, key: AlertsWriter, id: str, body: JsonObject) -> Response:
     """Change the fields that are given; a channel that was disabled is enabled, even by no change at all."""
-    channel, parts = await desk.channel(key, id), desk.parts
+    channel, deps = await service.channel(key, id), service.deps
     changes = judged(body, Changes)
     try:
         _must_fit(channel.kind, body)
-        fields = _fields(changes, parts.encrypt, channel.id, parts.guard.of(key.project))
+        fields = _fields(changes, deps.encrypt, channel.id, deps.guard.of(key.project))
     except BadField as bad:
         raise _fault(bad) from None
-    confirm = must_be_confirmed(channel, parts.settings)
-    await desk.ask(key, ChannelUpdate(request=new_id(), at=parts.clock.now(), id=id, fields=fields, confirm=confirm))
+    confirm = must_be_confirmed(channel, deps.settings)
+    await service.ask(key, ChannelUpdate(request=new_id(), at=deps.clock.now(), id=id, fields=fields, confirm=confirm))
     wanted = {name: value for name, value in msgspec.structs.asdict(fields).items() if value is not UNSET}
 
     def changed() -> bool:
-        now = parts.directory.channel(id)
+        now = deps.directory.channel(id)
         return now is None or replace(now, **wanted) == now
 
-    await parts.definitions_replica.wait(changed, VISIBLE_WITHIN)
-    await parts.states_replica.wait(lambda: not parts.delivery_states.health(id).disabled, VISIBLE_WITHIN)
-    return one(desk.channel_object(await desk.channel(key, id)))
+    await deps.definitions_replica.wait(changed, VISIBLE_WITHIN)
+    await deps.states_replica.wait(lambda: not deps.delivery_states.health(id).disabled, VISIBLE_WITHIN)
+    return one(service.channel_object(await service.channel(key, id)))
 
 
 @router.post("/alert-channels/{id}/confirmation", status_code=202, responses=openapi.one_of(openapi.CHANNEL, 202))
-async def request_confirmation(desk: Channels, key: AlertsWriter, id: str) -> Response:
+async def request_confirmation(service: Channels, key: AlertsWriter, id: str) -> Response:
     """Mail another request to confirm to the addresses of a channel that nobody has confirmed. Few in a week."""
-    channel, parts = await desk.channel(key, id), desk.parts
+    channel, deps = await service.channel(key, id), service.deps
     if not channel.unconfirmed:
         raise Fault(409, "No address of the alert channel waits for a confirmation.", "nothing_to_confirm")
-    if len(blocked_addresses(parts, channel)) == len(channel.unconfirmed):
+    if len(blocked_addresses(deps, channel)) == len(channel.unconfirmed):
         raise Fault(409, "The owners of the addresses want no mail from here.", "recipients_blocked")
-    await desk.ask(key, ConfirmationResend(request=new_id(), at=parts.clock.now(), id=id))
-    return one(desk.channel_object(channel), 202)
+    await service.ask(key, ConfirmationResend(request=new_id(), at=deps.clock.now(), id=id))
+    return one(service.channel_object(channel), 202)
 
 
 @router.post(
@@ -172,20 +172,20 @@ async def request_confirmation(desk: Channels, key: AlertsWriter, id: str) -> Re
     responses=openapi.one_of(openapi.SECRET),
     openapi_extra=openapi.body_of(Rotation),
 )
-async def rotate_secret(desk: Channels, key: AlertsWriter, id: str, body: JsonObject) -> Response:
+async def rotate_secret(service: Channels, key: AlertsWriter, id: str, body: JsonObject) -> Response:
     """Give a webhook another secret, its own. What signed it so far signs, too, until the overlap has ended."""
-    channel, wanted = await desk.channel(key, id), judged(body, Rotation)
-    ask = partial(desk.ask, key)
-    made = await rotate_channel_secret(desk.parts, ask, channel, wanted.overlap_seconds, wanted.secret)
+    channel, wanted = await service.channel(key, id), judged(body, Rotation)
+    ask = partial(service.ask, key)
+    made = await rotate_channel_secret(service.deps, ask, channel, wanted.overlap_seconds, wanted.secret)
     return one({"secret": made.value, "former_until": time(made.former_until)})
 
 
 @router.delete("/alert-channels/{id}", responses=openapi.one_of(openapi.DELETED))
-async def delete_channel(desk: Channels, key: AlertsWriter, id: str) -> Response:
+async def delete_channel(service: Channels, key: AlertsWriter, id: str) -> Response:
     """Delete a channel: it is taken off every monitor and check."""
-    channel, parts = await desk.channel(key, id), desk.parts
-    await desk.ask(key, ChannelDelete(request=new_id(), at=parts.clock.now(), id=channel.id))
-    await parts.definitions_replica.wait(lambda: parts.directory.channel(id) is None, VISIBLE_WITHIN)
+    channel, deps = await service.channel(key, id), service.deps
+    await service.ask(key, ChannelDelete(request=new_id(), at=deps.clock.now(), id=channel.id))
+    await deps.definitions_replica.wait(lambda: deps.directory.channel(id) is None, VISIBLE_WITHIN)
     return one({"id": id, "deleted": True})
 
 

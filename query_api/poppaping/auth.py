@@ -10,10 +10,10 @@ from fastapi import Depends, Request, Security
 from fastapi.openapi.models import HTTPBearer
 from fastapi.security.base import SecurityBase
 
-from query_api.dependencies import parts_of
+from query_api.dependencies import dependencies_of
 from query_api.healthchecks.auth import BODY_LIMIT
 from query_api.keys import LONGEST_KEY, KeyExpired, NoSuchKey, NotKnownNow, find_key
-from query_api.poppaping.answers import Fault
+from query_api.poppaping.responses import Fault
 from query_api.wrong_keys import TooManyWrongKeys
 from schemas.definitions import ApiKey, KeyScope
 
@@ -29,12 +29,12 @@ def key_text(authorization: str | None, x_api_key: str | None) -> str | None:
 
 async def caller(request: Request) -> ApiKey:
     """The key of whoever asks, whatever its scopes."""
-    parts = parts_of(request)
+    deps = dependencies_of(request)
     text = key_text(request.headers.get("authorization"), request.headers.get("x-api-key"))
     if not text or len(text) > LONGEST_KEY:
         raise Fault(401, "Missing API key. Pass it as 'Authorization: Bearer KEY' or 'X-API-Key: KEY'.")
     try:
-        return await find_key(parts, request.scope, text, ("poppaping",))
+        return await find_key(deps, request.scope, text, ("poppaping",))
     except KeyExpired:
         raise Fault(401, "API key has expired.", "key_expired") from None
     except NoSuchKey:

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 import msgspec
 
-from query_api.poppaping.answers import Fault
+from query_api.poppaping.responses import Fault
 
 W = TypeVar("W", bound=msgspec.Struct)
 

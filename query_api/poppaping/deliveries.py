@@ -13,15 +13,15 @@ from fastapi import APIRouter, Response
 from msgspec import UNSET, UnsetType
 
 from infra.clickhouse.client import Unavailable
-from query_api.dependencies import DeliveryHistoryReads, Parts
+from query_api.dependencies import DeliveryHistoryReads, Dependencies
 from query_api.history.checks import FOREVER
 from query_api.history.deliveries import FinishedRow, SentRow
 from query_api.keys import LOOK
 from query_api.poppaping import openapi
-from query_api.poppaping.answers import ERRORS, MOST_PER_PAGE, Fault, Page, PerPage, listed, one, time
 from query_api.poppaping.auth import AlertsReader, AlertsWriter, JsonObject
 from query_api.poppaping.bodies import judged
-from query_api.poppaping.channel_desk import ChannelDesk, Channels
+from query_api.poppaping.channel_service import Channels, ChannelService
+from query_api.poppaping.responses import ERRORS, MOST_PER_PAGE, Fault, Page, PerPage, listed, one, time
 from query_api.poppaping.results import unavailable
 from schemas.base import Micros
 from schemas.definitions import AnyNotice, Channel, Notice
@@ -55,30 +55,30 @@ _body = msgspec.json.Decoder(_Body).decode
 
 
 @router.post("/alert-channels/{id}/test", status_code=202, responses=openapi.one_of(openapi.TEST_SENT, 202))
-async def send_test(desk: Channels, key: AlertsWriter, id: str) -> Response:
+async def send_test(service: Channels, key: AlertsWriter, id: str) -> Response:
     """Send a test: an event that the channel takes, whose data say `"test": true`. So many in an hour of a project."""
-    channel = await desk.channel(key, id)
-    desk.must_be_served(channel)
-    desk.must_have_room(channel)
+    channel = await service.channel(key, id)
+    service.must_be_served(channel)
+    service.must_have_room(channel)
     if not channel.notices:
         raise Fault(409, "The alert channel takes no events.", "no_events")
-    notice, now = channel.notices[0], desk.parts.clock.now()
-    desk.tests.take(key.project, now)
+    notice, now = channel.notices[0], service.deps.clock.now()
+    service.tests.take(key.project, now)
     request = DeliveryRequested(transition=new_id(), at=now, notices=(notice,), data=_test_data(notice, now))
-    await desk.folded(channel, await desk.put(key, channel, request))
+    await service.folded(channel, await service.put(key, channel, request))
     event = event_id(request.transition, notice)
     return one(_begun(delivery_id(event, channel.id), event, notice), 202)
 
 
 @router.get("/alert-channels/{id}/deliveries", responses=openapi.list_of(openapi.DELIVERY))
 async def list_deliveries(
-    desk: Channels, key: AlertsReader, id: str, page: Page = 1, per_page: PerPage = 25
+    service: Channels, key: AlertsReader, id: str, page: Page = 1, per_page: PerPage = 25
 ) -> Response:
     """The delivery log: first what is pending, then what is finished, each newest first."""
-    channel, per_page = await desk.channel(key, id), min(per_page, MOST_PER_PAGE)
+    channel, per_page = await service.channel(key, id), min(per_page, MOST_PER_PAGE)
     # In this order: what finishes meanwhile is seen twice, and shown once, instead of never.
-    pending = desk.parts.delivery_states.pending(channel.id)
-    history, skip = _history(desk.parts), (page - 1) * per_page
+    pending = service.deps.delivery_states.pending(channel.id)
+    history, skip = _history(service.deps), (page - 1) * per_page
     shown = [_pending(each.delivery) for each in pending[skip : skip + per_page]]
     try:
         await history.caught_up(channel.id)
@@ -98,19 +98,19 @@ async def list_deliveries(
     responses=openapi.one_of(openapi.REPLAYED_MANY, 202),
     openapi_extra=openapi.body_of(Range),
 )
-async def replay_many(desk: Channels, key: AlertsWriter, id: str, body: JsonObject) -> Response:
+async def replay_many(service: Channels, key: AlertsWriter, id: str, body: JsonObject) -> Response:
     """Send again what ended in `{"from": TIME, "to": TIME}`, or what failed since `{"failed_since": TIME}`.
 
     What is pending is left alone. At most 9,000 at once, less what is pending, the oldest: `more` tells that there are
     others. Tests among them count as test sends; those beyond the limit are left out.
     """
-    channel = await desk.channel(key, id)
-    now = desk.parts.clock.now()
+    channel = await service.channel(key, id)
+    now = service.deps.clock.now()
     start, end = _range(body, now)
-    desk.must_be_served(channel)
-    history = _history(desk.parts)
-    pending = {each.id for each in desk.parts.delivery_states.pending(channel.id)}
-    room = max(0, desk.room(channel))
+    service.must_be_served(channel)
+    history = _history(service.deps)
+    pending = {each.id for each in service.deps.delivery_states.pending(channel.id)}
+    room = max(0, service.room(channel))
     most = room + len(pending) + 1
     try:
         await history.caught_up(channel.id)
@@ -124,16 +124,16 @@ async def replay_many(desk: Channels, key: AlertsWriter, id: str, body: JsonObje
             chosen = wanted[begin : min(begin + _AT_ONCE, room)]
             sent = await history.sent(channel.id, chosen)
             there = [sent[id] for id in chosen if id in sent and sent[id].body]
-            if (left := desk.tests.left(key.project, now)) is not None:
+            if (left := service.tests.left(key.project, now)) is not None:
                 there, held_back = _with_tests(there, left)
                 more = more or held_back
-            desk.tests.take(key.project, now, sum(map(_is_test, there)))
+            service.tests.take(key.project, now, sum(map(_is_test, there)))
             if there:
-                last = await desk.put(key, channel, *(_again(each, now) for each in there))
+                last = await service.put(key, channel, *(_again(each, now) for each in there))
             replayed += len(there)
     except Unavailable:
         raise unavailable() from None
-    await desk.folded(channel, last)
+    await service.folded(channel, last)
     return one({"replayed": replayed, "more": more}, 202)
 
 
@@ -142,32 +142,32 @@ async def replay_many(desk: Channels, key: AlertsWriter, id: str, body: JsonObje
     status_code=202,
     responses=openapi.one_of(openapi.REPLAYED, 202),
 )
-async def replay_one(desk: Channels, key: AlertsWriter, id: str, delivery: str) -> Response:
+async def replay_one(service: Channels, key: AlertsWriter, id: str, delivery: str) -> Response:
     """Send a delivery again, delivered or not; one that waits for its next attempt is tried at once."""
-    channel = await desk.channel(key, id)
-    desk.must_be_served(channel)
-    if desk.parts.delivery_states.delivery(channel.id, delivery) is None:
-        desk.must_have_room(channel)
-    sent = await _sent(desk, channel, delivery)
+    channel = await service.channel(key, id)
+    service.must_be_served(channel)
+    if service.deps.delivery_states.delivery(channel.id, delivery) is None:
+        service.must_have_room(channel)
+    sent = await _sent(service, channel, delivery)
     if not sent.body:
         raise Fault(409, "What was to be sent was not kept.", "not_kept")
-    now = desk.parts.clock.now()
+    now = service.deps.clock.now()
     if _is_test(sent):
-        desk.tests.take(key.project, now)
+        service.tests.take(key.project, now)
     again = _again(sent, now)
-    await desk.folded(channel, await desk.put(key, channel, again))
+    await service.folded(channel, await service.put(key, channel, again))
     return one(_begun(delivery, again.event, again.notice) | {"replay_id": again.replay}, 202)
 
 
-async def _sent(desk: ChannelDesk, channel: Channel, delivery: str) -> SentRow:
-    if (sent := _unfinished(desk.parts, channel, delivery)) is not None:
+async def _sent(service: ChannelService, channel: Channel, delivery: str) -> SentRow:
+    if (sent := _unfinished(service.deps, channel, delivery)) is not None:
         return sent
-    history = _history(desk.parts)
+    history = _history(service.deps)
     try:
         # Another process may have shown it a moment ago.
-        if not await desk.parts.states_replica.caught_up(LOOK):
+        if not await service.deps.states_replica.caught_up(LOOK):
             raise Fault(503, "The delivery cannot be looked up now.", headers={"Retry-After": "1"})
-        if (sent := _unfinished(desk.parts, channel, delivery)) is not None:
+        if (sent := _unfinished(service.deps, channel, delivery)) is not None:
             return sent
         await history.caught_up(channel.id)
         found = (await history.sent(channel.id, [delivery])).get(delivery)
@@ -178,15 +178,15 @@ async def _sent(desk: ChannelDesk, channel: Channel, delivery: str) -> SentRow:
     return found
 
 
-def _unfinished(parts: Parts, channel: Channel, delivery: str) -> SentRow | None:
-    pending = parts.delivery_states.delivery(channel.id, delivery)
+def _unfinished(deps: Dependencies, channel: Channel, delivery: str) -> SentRow | None:
+    pending = deps.delivery_states.delivery(channel.id, delivery)
     return None if pending is None else SentRow(pending.id, pending.event, pending.notice, pending.body)
 
 
-def _history(parts: Parts) -> DeliveryHistoryReads:
-    if parts.delivery_history is None:
+def _history(deps: Dependencies) -> DeliveryHistoryReads:
+    if deps.delivery_history is None:
         raise unavailable()
-    return parts.delivery_history
+    return deps.delivery_history
 
 
 def _is_test(sent: SentRow) -> bool:

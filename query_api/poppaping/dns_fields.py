@@ -3,7 +3,7 @@
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from infra.settings.servers import server_of, text_of
-from query_api.poppaping.answers import Fault
+from query_api.poppaping.responses import Fault
 
 DNS_PORT = 53
 _VERSIONS = {"A": (IPv4Address,), "AAAA": (IPv6Address,), "": (IPv4Address, IPv6Address)}

@@ -11,13 +11,13 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query, Response
 
 from infra.clickhouse.client import Unavailable
-from query_api.dependencies import Parts
+from query_api.dependencies import Dependencies
 from query_api.history.monitors import IncidentRow, Which
 from query_api.poppaping import openapi
-from query_api.poppaping.answers import ERRORS, MOST_PER_PAGE, Fault, Page, PerPage, cut, listed, one, time
 from query_api.poppaping.auth import IncidentsReader
-from query_api.poppaping.desk import TheDesk
+from query_api.poppaping.responses import ERRORS, MOST_PER_PAGE, Fault, Page, PerPage, cut, listed, one, time
 from query_api.poppaping.results import history_of, result_object, unavailable
+from query_api.poppaping.service import ServiceDep
 from schemas.ids import is_uuid
 
 _TIMELINE = 500
@@ -27,7 +27,7 @@ router = APIRouter(tags=["incidents"], responses=ERRORS)
 
 @router.get("/incidents", responses=openapi.list_of(openapi.INCIDENT))
 async def list_incidents(
-    desk: TheDesk,
+    service: ServiceDep,
     key: IncidentsReader,
     status: Annotated[Literal["open", "resolved"] | None, Query(description="Only these.")] = None,
     monitor_id: Annotated[str | None, Query(description="Only of this monitor.")] = None,
@@ -38,72 +38,72 @@ async def list_incidents(
     if monitor_id is not None and not is_uuid(monitor_id):
         raise Fault(400, "Field 'monitor_id' must be a UUID.")
     per_page = min(per_page, MOST_PER_PAGE)
-    monitors = [monitor.id for monitor in desk.parts.directory.monitors_of(key.project)]
+    monitors = [monitor.id for monitor in service.deps.directory.monitors_of(key.project)]
     if monitor_id is not None:
         monitors = [id for id in monitors if id == monitor_id]
-    opened = _newest_first(_open(desk.parts, monitors))
+    opened = _newest_first(_open(service.deps, monitors))
     if status == "open":
         return listed([_object(row) for row in cut(opened, page, per_page)], page, per_page, len(opened))
     which = Which(key.project, monitors, status == "resolved", [row.id for row in opened])
-    rows, total = await _merged(desk.parts, which, [] if status else opened, (page - 1) * per_page, per_page)
+    rows, total = await _merged(service.deps, which, [] if status else opened, (page - 1) * per_page, per_page)
     return listed([_object(row) for row in rows], page, per_page, total)
 
 
 @router.get("/incidents/{id}", responses=openapi.one_of(openapi.INCIDENT_WHOLE))
-async def read_incident(desk: TheDesk, key: IncidentsReader, id: str) -> Response:
+async def read_incident(service: ServiceDep, key: IncidentsReader, id: str) -> Response:
     """One incident, with the results from its first failing one to the one that ended it."""
-    history = history_of(desk.parts)
+    history = history_of(service.deps)
     try:
-        if (incident := await _known(desk.parts, key.project, id)) is None and is_uuid(id):
-            await desk.must_know("incident")
+        if (incident := await _known(service.deps, key.project, id)) is None and is_uuid(id):
+            await service.must_know("incident")
             await history.caught_up()
-            incident = await _known(desk.parts, key.project, id)
+            incident = await _known(service.deps, key.project, id)
         if incident is None:
             raise Fault(404, "Incident not found.")
-        end = desk.parts.clock.now() if incident.resolved is None else incident.resolved
+        end = service.deps.clock.now() if incident.resolved is None else incident.resolved
         rows = await history.between(incident.thing, incident.started, end, _TIMELINE)
     except Unavailable:
         raise unavailable() from None
-    incident = _as_the_states_say(desk.parts, incident)
+    incident = _as_the_states_say(service.deps, incident)
     return one(_object(incident) | {"timeline": [result_object(row) for row in rows]})
 
 
-async def _known(parts: Parts, project: str, id: str) -> IncidentRow | None:
+async def _known(deps: Dependencies, project: str, id: str) -> IncidentRow | None:
     """The incident with this id of a monitor of the project, by the states or by history."""
-    monitors = {monitor.id for monitor in parts.directory.monitors_of(project)}
-    incident = next((row for row in _open(parts, monitors) if row.id == id), None)
-    incident = incident or await history_of(parts).incident(project, id)
+    monitors = {monitor.id for monitor in deps.directory.monitors_of(project)}
+    incident = next((row for row in _open(deps, monitors) if row.id == id), None)
+    incident = incident or await history_of(deps).incident(project, id)
     return None if incident is None or incident.thing not in monitors else incident
 
 
-def _open(parts: Parts, monitors: Iterable[str]) -> Iterator[IncidentRow]:
+def _open(deps: Dependencies, monitors: Iterable[str]) -> Iterator[IncidentRow]:
     """The incidents that are open by the states."""
     for id in monitors:
-        state = parts.monitor_states.state(id)
+        state = deps.monitor_states.state(id)
         if state is not None and state.incident is not None and state.down_since is not None:
             yield IncidentRow(state.incident, id, state.down_since, None, state.cause)
 
 
 async def _merged(
-    parts: Parts, which: Which, opened: list[IncidentRow], skip: int, limit: int
+    deps: Dependencies, which: Which, opened: list[IncidentRow], skip: int, limit: int
 ) -> tuple[list[IncidentRow], int]:
     """One page of what history has and what is open besides, and how many there are."""
     # Of the incidents on the pages before this one, at most all that are open are not history's.
     before = max(0, skip - len(opened))
-    history = history_of(parts)
+    history = history_of(deps)
     try:
         written, total = await asyncio.gather(
             history.incidents(which, before, skip - before + limit), history.incidents_total(which)
         )
     except Unavailable:
         raise unavailable() from None
-    found = _newest_first([*(_as_the_states_say(parts, row) for row in written), *opened])
+    found = _newest_first([*(_as_the_states_say(deps, row) for row in written), *opened])
     return found[skip - before : skip - before + limit], total + len(opened)
 
 
-def _as_the_states_say(parts: Parts, incident: IncidentRow) -> IncidentRow:
+def _as_the_states_say(deps: Dependencies, incident: IncidentRow) -> IncidentRow:
     """History learns a moment later that an incident is over: then it ended when what is shown now began."""
-    state = parts.monitor_states.state(incident.thing)
+    state = deps.monitor_states.state(incident.thing)
     if incident.resolved is not None or state is None or state.incident == incident.id:
         return incident
     return incident._replace(resolved=max(incident.started, state.since))

@@ -13,7 +13,7 @@ from collections.abc import Callable
 import msgspec
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from query_api.dependencies import Parts
+from query_api.dependencies import Dependencies
 from query_api.keys import first_values, known_key
 from query_api.poppaping.auth import key_text
 from schemas.base import SECOND, Micros
@@ -33,8 +33,8 @@ _Window = deque[Micros]
 class RateLimits:
     """`most`: requests in a window, None without limit. `speaks`: whether a path is of this API."""
 
-    def __init__(self, app: ASGIApp, parts: Parts, most: int | None, speaks: Callable[[str], bool]) -> None:
-        self._app, self._parts, self._most, self._speaks = app, parts, most, speaks
+    def __init__(self, app: ASGIApp, deps: Dependencies, most: int | None, speaks: Callable[[str], bool]) -> None:
+        self._app, self._deps, self._most, self._speaks = app, deps, most, speaks
         self._of_keys: dict[str, _Window] = {}
         self._look_at = _FEW_KEYS
         self._of_addresses: OrderedDict[str, _Window] = OrderedDict()
@@ -43,7 +43,7 @@ class RateLimits:
         if scope["type"] != "http" or not self._speaks(scope["path"]):
             await self._app(scope, receive, send)
             return
-        now = self._parts.clock.now()
+        now = self._deps.clock.now()
         window = self._window(scope, now)
         most = UNLIMITED if self._most is None else self._most
         refused = self._most is not None and len(window) >= most
@@ -71,8 +71,8 @@ class RateLimits:
             return deque()
         headers = first_values(scope)
         shown = (headers[name].decode("latin-1") if name in headers else None for name in _KEY_HEADERS)
-        key = known_key(self._parts, key_text(*shown) or "")
-        window = self._of_address(self._parts.wrong_keys.caller(scope)) if key is None else self._of_key(key.id, now)
+        key = known_key(self._deps, key_text(*shown) or "")
+        window = self._of_address(self._deps.wrong_keys.caller(scope)) if key is None else self._of_key(key.id, now)
         _forget(window, now)
         return window
 

@@ -12,10 +12,10 @@ from fastapi import APIRouter, Response
 from msgspec import UNSET, Meta, UnsetType
 
 from query_api.poppaping import openapi
-from query_api.poppaping.answers import ERRORS, MOST_PER_PAGE, Fault, Page, PerPage, cut, listed, one, time
 from query_api.poppaping.auth import JsonObject, MonitorsReader, MonitorsWriter
 from query_api.poppaping.bodies import judged
-from query_api.poppaping.desk import VISIBLE_WITHIN, Desk, TheDesk
+from query_api.poppaping.responses import ERRORS, MOST_PER_PAGE, Fault, Page, PerPage, cut, listed, one, time
+from query_api.poppaping.service import VISIBLE_WITHIN, Service, ServiceDep
 from schemas.base import SECOND, Micros
 from schemas.definitions import ApiKey
 from schemas.ids import is_uuid, new_id
@@ -48,11 +48,11 @@ class Wanted(msgspec.Struct, forbid_unknown_fields=True):
     summary="List windows of maintenance (Pingfold's own)",
     responses=openapi.list_of(openapi.WINDOW),
 )
-async def list_windows(desk: TheDesk, key: MonitorsReader, page: Page = 1, per_page: PerPage = 25) -> Response:
+async def list_windows(service: ServiceDep, key: MonitorsReader, page: Page = 1, per_page: PerPage = 25) -> Response:
     """The windows of the project, oldest first, also those that are over."""
     per_page = min(per_page, MOST_PER_PAGE)
-    windows = desk.parts.directory.windows_of(key.project)
-    objects = [_object(desk, window) for window in cut(windows, page, per_page)]
+    windows = service.deps.directory.windows_of(key.project)
+    objects = [_object(service, window) for window in cut(windows, page, per_page)]
     return listed(objects, page, per_page, len(windows))
 
 
@@ -63,7 +63,7 @@ async def list_windows(desk: TheDesk, key: MonitorsReader, page: Page = 1, per_p
     responses=openapi.one_of(openapi.WINDOW, 201),
     openapi_extra=openapi.body_of(Wanted),
 )
-async def create_window(desk: TheDesk, key: MonitorsWriter, body: JsonObject) -> Response:
+async def create_window(service: ServiceDep, key: MonitorsWriter, body: JsonObject) -> Response:
     """Announce a window."""
     wanted = judged(body, Wanted)
     window = _window(wanted)
@@ -73,12 +73,14 @@ async def create_window(desk: TheDesk, key: MonitorsWriter, body: JsonObject) ->
         raise Fault(400, "Give 'starts_at' and 'ends_at', or 'schedule' and 'duration_minutes'.")
     request = MaintenanceCreate(
         request=new_id(),
-        at=desk.parts.clock.now(),
+        at=service.deps.clock.now(),
         id=new_id(),
-        partitions=desk.parts.partitions,
-        fields=await _fields(desk, key, wanted, window),
+        partitions=service.deps.partitions,
+        fields=await _fields(service, key, wanted, window),
     )
-    return one(_object(desk, await desk.read_back(await desk.ask(key, request), desk.parts.directory.window)), 201)
+    return one(
+        _object(service, await service.read_back(await service.ask(key, request), service.deps.directory.window)), 201
+    )
 
 
 @router.get(
@@ -86,9 +88,9 @@ async def create_window(desk: TheDesk, key: MonitorsWriter, body: JsonObject) ->
     summary="Read a window of maintenance (Pingfold's own)",
     responses=openapi.one_of(openapi.WINDOW),
 )
-async def read_window(desk: TheDesk, key: MonitorsReader, id: str) -> Response:
+async def read_window(service: ServiceDep, key: MonitorsReader, id: str) -> Response:
     """One window."""
-    return one(_object(desk, await _find(desk, key, id)))
+    return one(_object(service, await _find(service, key, id)))
 
 
 @router.patch(
@@ -97,17 +99,19 @@ async def read_window(desk: TheDesk, key: MonitorsReader, id: str) -> Response:
     responses=openapi.one_of(openapi.WINDOW),
     openapi_extra=openapi.body_of(Wanted),
 )
-async def change_window(desk: TheDesk, key: MonitorsWriter, id: str, body: JsonObject) -> Response:
+async def change_window(service: ServiceDep, key: MonitorsWriter, id: str, body: JsonObject) -> Response:
     """Change the fields that are given."""
-    known, wanted = await _find(desk, key, id), judged(body, Wanted)
+    known, wanted = await _find(service, key, id), judged(body, Wanted)
     request = MaintenanceUpdate(
         request=new_id(),
-        at=desk.parts.clock.now(),
+        at=service.deps.clock.now(),
         id=known.id,
-        partitions=desk.parts.partitions,
-        fields=await _fields(desk, key, wanted, _window(wanted)),
+        partitions=service.deps.partitions,
+        fields=await _fields(service, key, wanted, _window(wanted)),
     )
-    return one(_object(desk, await desk.read_back(await desk.ask(key, request), desk.parts.directory.window)))
+    return one(
+        _object(service, await service.read_back(await service.ask(key, request), service.deps.directory.window))
+    )
 
 
 @router.delete(
@@ -115,30 +119,30 @@ async def change_window(desk: TheDesk, key: MonitorsWriter, id: str, body: JsonO
     summary="Delete a window of maintenance (Pingfold's own)",
     responses=openapi.one_of(openapi.DELETED),
 )
-async def delete_window(desk: TheDesk, key: MonitorsWriter, id: str) -> Response:
+async def delete_window(service: ServiceDep, key: MonitorsWriter, id: str) -> Response:
     """Delete a window; when it is open, it is over now."""
-    parts = desk.parts
-    known = await _find(desk, key, id)
-    await desk.ask(
+    deps = service.deps
+    known = await _find(service, key, id)
+    await service.ask(
         key,
-        MaintenanceDelete(request=new_id(), at=parts.clock.now(), id=known.id, partitions=parts.partitions),
+        MaintenanceDelete(request=new_id(), at=deps.clock.now(), id=known.id, partitions=deps.partitions),
     )
-    await parts.definitions_replica.wait(lambda: parts.directory.window(known.id) is None, VISIBLE_WITHIN)
+    await deps.definitions_replica.wait(lambda: deps.directory.window(known.id) is None, VISIBLE_WITHIN)
     return one({"id": known.id, "deleted": True})
 
 
-async def _find(desk: Desk, key: ApiKey, id: str) -> Maintenance:
-    return await desk.owned(key, id, desk.parts.directory.window, "maintenance window")
+async def _find(service: Service, key: ApiKey, id: str) -> Maintenance:
+    return await service.owned(key, id, service.deps.directory.window, "maintenance window")
 
 
-async def _fields(desk: Desk, key: ApiKey, wanted: Wanted, window: Window | UnsetType) -> MaintenanceFields:
+async def _fields(service: Service, key: ApiKey, wanted: Wanted, window: Window | UnsetType) -> MaintenanceFields:
     monitors: tuple[str, ...] | UnsetType = UNSET
     if wanted.monitor_ids is not UNSET:
         monitors = tuple(sorted(set(wanted.monitor_ids)))
         for id in monitors:
-            if (monitor := desk.parts.directory.monitor(id)) is None and is_uuid(id):
-                await desk.must_know("monitor")
-                monitor = desk.parts.directory.monitor(id)
+            if (monitor := service.deps.directory.monitor(id)) is None and is_uuid(id):
+                await service.must_know("monitor")
+                monitor = service.deps.directory.monitor(id)
             if monitor is None or monitor.project != key.project:
                 raise Fault(400, f"Field 'monitor_ids': there is no monitor '{id}'.")
     return MaintenanceFields(name=wanted.name, window=window, monitors=monitors)
@@ -177,8 +181,8 @@ def _micros(moment: datetime, field: str) -> Micros:
         raise Fault(400, f"Field '{field}' is out of range.") from None
 
 
-def _object(desk: Desk, maintenance: Maintenance) -> dict[str, Any]:
-    now, window = desk.parts.clock.now(), maintenance.window
+def _object(service: Service, maintenance: Maintenance) -> dict[str, Any]:
+    now, window = service.deps.clock.now(), maintenance.window
     until = open_until(window, now)
     once = window if isinstance(window, Once) else None
     recurring = window if isinstance(window, Recurring) else None

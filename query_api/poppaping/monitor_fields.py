@@ -11,16 +11,16 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from infra.egress.guard import Guard, TargetRefused
 from infra.egress.origins import host_and_port, may_be_sent_to, origin_of
-from infra.egress.targets import Guard, TargetRefused
 from infra.settings.servers import server_of
-from query_api.poppaping.answers import Fault
 from query_api.poppaping.bodies import judged
 from query_api.poppaping.dns_fields import DNS_PORT, expected_of, resolver_of
 from query_api.poppaping.monitor_object import HIDDEN
 from query_api.poppaping.plans import Plan
+from query_api.poppaping.responses import Fault
 from schemas.base import encode
-from schemas.monitors import FRAMING_HEADERS, DnsRecord, Method, Monitor, MonitorKind, Sealed, Target
+from schemas.monitors import FRAMING_HEADERS, DnsRecord, Method, Monitor, MonitorKind, ProbeTarget, Sealed
 from schemas.requests import MonitorFields
 
 _Header = Annotated[str, Meta(max_length=4_000, pattern=r"^[^\x00-\x1f\x7f]*\Z")]
@@ -80,7 +80,9 @@ def fields_of(
     if current is None and wanted.name is UNSET:
         raise Fault(400, "Field 'name' is required.")
     kind = _or(wanted.type, current.kind if current else "http")
-    target = _target(wanted, kind, current.target if current and current.kind == kind else Target(), sealed, encrypt)
+    target = _target(
+        wanted, kind, current.target if current and current.kind == kind else ProbeTarget(), sealed, encrypt
+    )
     if current is None or _place(target) != _place(current.target):
         _must_be_allowed(target, guard)
     regions = _or(None if wanted.regions is None else wanted.regions, UNSET)
@@ -110,7 +112,9 @@ def fields_of(
     return MonitorFields(**said)
 
 
-def _target(wanted: Wanted, kind: MonitorKind, before: Target, sealed: Sealed, encrypt: Callable[[str], str]) -> Target:
+def _target(
+    wanted: Wanted, kind: MonitorKind, before: ProbeTarget, sealed: Sealed, encrypt: Callable[[str], str]
+) -> ProbeTarget:
     if kind == "http":
         url = _or(wanted.url, before.url)
         if not url:
@@ -124,7 +128,7 @@ def _target(wanted: Wanted, kind: MonitorKind, before: Target, sealed: Sealed, e
         if kind in ("tcp", "tls") and not port:
             raise Fault(400, f"Field 'port' is required for a monitor of type '{kind}'.")
     resolver, record, expected = _dns(wanted, kind, before)
-    return Target(
+    return ProbeTarget(
         url=url,
         host=host,
         port=port,
@@ -142,11 +146,11 @@ def _target(wanted: Wanted, kind: MonitorKind, before: Target, sealed: Sealed, e
     )
 
 
-def _place(target: Target) -> tuple[str, str, int, str]:
+def _place(target: ProbeTarget) -> tuple[str, str, int, str]:
     return target.url, target.host, target.port, target.resolver
 
 
-def _must_be_allowed(target: Target, guard: Guard) -> None:
+def _must_be_allowed(target: ProbeTarget, guard: Guard) -> None:
     """Whether an address may be probed is told at once; what a name means is seen when it is probed."""
     try:
         if target.url:
@@ -162,7 +166,7 @@ def _must_be_allowed(target: Target, guard: Guard) -> None:
         raise Fault(400, f"Field '{field}': {error}.") from None
 
 
-def _dns(wanted: Wanted, kind: MonitorKind, before: Target) -> tuple[str, DnsRecord, str]:
+def _dns(wanted: Wanted, kind: MonitorKind, before: ProbeTarget) -> tuple[str, DnsRecord, str]:
     if kind != "dns":
         for name in ("dns_resolver", "dns_record", "dns_expected"):
             if getattr(wanted, name):
@@ -174,7 +178,7 @@ def _dns(wanted: Wanted, kind: MonitorKind, before: Target) -> tuple[str, DnsRec
     return resolver, record, expected_of(expected, record)
 
 
-def _resealed(wanted: Wanted, before: Target, sealed: Sealed, url: str, encrypt: Callable[[str], str]) -> str:
+def _resealed(wanted: Wanted, before: ProbeTarget, sealed: Sealed, url: str, encrypt: Callable[[str], str]) -> str:
     """What probes send, encrypted: bound to the origin of `url`. What is stored is kept for the origin it has."""
     given = wanted.headers if isinstance(wanted.headers, dict) else {}
     for name in given:
@@ -207,15 +211,15 @@ def _or(value: Any, default: Any) -> Any:
 
 def _check_url(url: str) -> None:
     try:
-        parts = urlsplit(url)
-        port = parts.port
+        url_parts = urlsplit(url)
+        port = url_parts.port
     except ValueError:
         raise Fault(400, "Field 'url' is not a valid URL.") from None
-    if parts.scheme not in ("http", "https"):
+    if url_parts.scheme not in ("http", "https"):
         raise Fault(400, "Field 'url' must begin with http:// or https://.")
-    if not parts.hostname or port == 0:
+    if not url_parts.hostname or port == 0:
         raise Fault(400, "Field 'url' is not a valid URL.")
-    if parts.username is not None or parts.password is not None:
+    if url_parts.username is not None or url_parts.password is not None:
         raise Fault(400, "Field 'url' must not hold credentials; send them as 'headers', which are stored encrypted.")
     if any(ord(character) <= 32 or ord(character) >= 127 for character in url):
         raise Fault(400, "Field 'url' must be ASCII without blanks (write other characters percent-encoded).")

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from query_api.poppaping.answers import time
-from schemas.monitor_states import MonitorState, shown
+from query_api.poppaping.responses import time
+from schemas.monitor_states import MonitorState, visible_status
 from schemas.monitors import Monitor, Sealed
 
 # Stands for a header's value, which may be a credential; sent back, it keeps the value that is stored.
@@ -16,7 +16,7 @@ def monitor_object(monitor: Monitor, state: MonitorState | None, sealed: Sealed)
     """`current_status`: `pending` before the first result, `up`, `down`, `paused`; `unknown`: no prober reports."""
     target = monitor.target
     state = state or MonitorState(version=0)
-    status = shown(state)
+    status = visible_status(state)
     return {
         "id": monitor.id,
         "name": monitor.name,

@@ -8,11 +8,11 @@ from fastapi import APIRouter, Query, Response
 from infra.clickhouse.client import Unavailable
 from infra.secrets.secrets import of_monitor
 from query_api.poppaping import openapi
-from query_api.poppaping.answers import ERRORS, MOST_PER_PAGE, Conflict, Fault, Page, PerPage, cut, listed, one
 from query_api.poppaping.auth import JsonObject, MonitorsReader, MonitorsWriter
-from query_api.poppaping.desk import Desk, TheDesk
 from query_api.poppaping.monitor_fields import Wanted, fields_of
+from query_api.poppaping.responses import ERRORS, MOST_PER_PAGE, Fault, Page, PerPage, cut, listed, one
 from query_api.poppaping.results import history_of, result_object, unavailable
+from query_api.poppaping.service import Service, ServiceDep
 from query_api.poppaping.uptimes import Period, uptime_object
 from schemas.definitions import ApiKey
 from schemas.ids import new_id
@@ -20,82 +20,79 @@ from schemas.monitors import Monitor, Sealed
 from schemas.requests import MonitorCreate, MonitorDelete, MonitorFields, MonitorUpdate
 
 _MOST_RESULTS = 500
-# How often a change is made anew when others change the monitor at the same time.
-_TRIES = 5
 
 router = APIRouter(tags=["monitors"], responses=ERRORS)
 
 
 @router.get("/monitors", responses=openapi.list_of(openapi.MONITOR))
-async def list_monitors(desk: TheDesk, key: MonitorsReader, page: Page = 1, per_page: PerPage = 25) -> Response:
+async def list_monitors(service: ServiceDep, key: MonitorsReader, page: Page = 1, per_page: PerPage = 25) -> Response:
     """The monitors of the project, oldest first."""
     per_page = min(per_page, MOST_PER_PAGE)
-    monitors = desk.parts.directory.monitors_of(key.project)
-    objects = [desk.shown(monitor) for monitor in cut(monitors, page, per_page)]
+    monitors = service.deps.directory.monitors_of(key.project)
+    objects = [service.presented(monitor) for monitor in cut(monitors, page, per_page)]
     return listed(objects, page, per_page, len(monitors))
 
 
 @router.post(
     "/monitors", status_code=201, responses=openapi.one_of(openapi.MONITOR, 201), openapi_extra=openapi.body_of(Wanted)
 )
-async def create_monitor(desk: TheDesk, key: MonitorsWriter, body: JsonObject) -> Response:
+async def create_monitor(service: ServiceDep, key: MonitorsWriter, body: JsonObject) -> Response:
     """Make a monitor; it is probed at once."""
     id = new_id()
-    parts, guard = desk.parts, desk.parts.guard.of(key.project)
-    fields = fields_of(body, None, Sealed(), parts.settings.regions, desk.plan, _encrypting(desk, id), guard)
-    request = MonitorCreate(request=new_id(), at=desk.parts.clock.now(), id=id, fields=fields, most=desk.plan.monitors)
-    return desk.answer(await desk.result(await desk.ask(key, request)), 201)
+    deps, guard = service.deps, service.deps.guard.of(key.project)
+    fields = fields_of(body, None, Sealed(), deps.settings.regions, service.plan, _encrypting(service, id), guard)
+    request = MonitorCreate(
+        request=new_id(), at=service.deps.clock.now(), id=id, fields=fields, most=service.plan.monitors
+    )
+    return service.answer(await service.result(await service.ask(key, request)), 201)
 
 
 @router.get("/monitors/{id}", responses=openapi.one_of(openapi.MONITOR_WHOLE))
-async def read_monitor(desk: TheDesk, key: MonitorsReader, id: str) -> Response:
+async def read_monitor(service: ServiceDep, key: MonitorsReader, id: str) -> Response:
     """One monitor, with its uptime of 30 days."""
-    monitor = await desk.monitor(key, id)
+    monitor = await service.monitor(key, id)
     try:
-        uptime = await desk.uptimes.of(monitor)
+        uptime = await service.uptimes.of(monitor)
     except Fault:  # history is away: the monitor itself is not
         uptime = None
-    return desk.answer(monitor, uptime_percentage=uptime)
+    return service.answer(monitor, uptime_percentage=uptime)
 
 
 @router.patch("/monitors/{id}", responses=openapi.one_of(openapi.MONITOR), openapi_extra=openapi.body_of(Wanted))
-async def change_monitor(desk: TheDesk, key: MonitorsWriter, id: str, body: JsonObject) -> Response:
+async def change_monitor(service: ServiceDep, key: MonitorsWriter, id: str, body: JsonObject) -> Response:
     """Change the fields that are given."""
-    for _ in range(_TRIES):
-        monitor = await desk.monitor(key, id)
-        try:
-            return await _changed(desk, key, monitor, _fields(desk, key, monitor, body), based_on=monitor.version)
-        except Conflict as error:
-            conflict = error
-            await desk.wait_for_newer(monitor)
-    raise conflict
+    monitor = await service.monitor(key, id)
+    sealed, regions = service.sealed(monitor), service.deps.settings.regions
+    guard = service.deps.guard.of(key.project)
+    fields = fields_of(body, monitor, sealed, regions, service.plan, _encrypting(service, id), guard)
+    return await _changed(service, key, monitor, fields)
 
 
 @router.delete("/monitors/{id}", responses=openapi.one_of(openapi.DELETED))
-async def delete_monitor(desk: TheDesk, key: MonitorsWriter, id: str) -> Response:
+async def delete_monitor(service: ServiceDep, key: MonitorsWriter, id: str) -> Response:
     """Delete a monitor for good."""
-    monitor = await desk.monitor(key, id)
-    await desk.ask(key, MonitorDelete(request=new_id(), at=desk.parts.clock.now(), id=monitor.id))
-    directory = desk.parts.directory
-    await desk.parts.definitions_replica.wait(lambda: directory.monitor(monitor.id) is None, 3.0)
+    monitor = await service.monitor(key, id)
+    await service.ask(key, MonitorDelete(request=new_id(), at=service.deps.clock.now(), id=monitor.id))
+    directory = service.deps.directory
+    await service.deps.definitions_replica.wait(lambda: directory.monitor(monitor.id) is None, 3.0)
     return one({"id": monitor.id, "deleted": True})
 
 
 @router.post("/monitors/{id}/pause", responses=openapi.one_of(openapi.MONITOR))
-async def pause_monitor(desk: TheDesk, key: MonitorsWriter, id: str) -> Response:
+async def pause_monitor(service: ServiceDep, key: MonitorsWriter, id: str) -> Response:
     """Stop probing."""
-    return await _changed(desk, key, await desk.monitor(key, id), MonitorFields(paused=True))
+    return await _changed(service, key, await service.monitor(key, id), MonitorFields(paused=True))
 
 
 @router.post("/monitors/{id}/resume", responses=openapi.one_of(openapi.MONITOR))
-async def resume_monitor(desk: TheDesk, key: MonitorsWriter, id: str) -> Response:
+async def resume_monitor(service: ServiceDep, key: MonitorsWriter, id: str) -> Response:
     """Probe again, at once."""
-    return await _changed(desk, key, await desk.monitor(key, id), MonitorFields(paused=False))
+    return await _changed(service, key, await service.monitor(key, id), MonitorFields(paused=False))
 
 
 @router.get("/monitors/{id}/uptime", responses=openapi.one_of(openapi.UPTIME))
 async def read_uptime(
-    desk: TheDesk,
+    service: ServiceDep,
     key: MonitorsReader,
     id: str,
     period: Annotated[Period, Query(description="The time before now.")] = "30d",
@@ -106,16 +103,16 @@ async def read_uptime(
 
     The percentiles and `uptime_time_weighted` are Pingfold's own.
     """
-    return one(await uptime_object(desk.parts, await desk.monitor(key, id), period))
+    return one(await uptime_object(service.deps, await service.monitor(key, id), period))
 
 
 @router.get("/monitors/{id}/checks", responses=openapi.list_of(openapi.RESULT))
 async def list_results(
-    desk: TheDesk, key: MonitorsReader, id: str, page: Page = 1, per_page: PerPage = 100
+    service: ServiceDep, key: MonitorsReader, id: str, page: Page = 1, per_page: PerPage = 100
 ) -> Response:
     """Results, newest first."""
-    monitor, per_page = await desk.monitor(key, id), min(per_page, _MOST_RESULTS)
-    history = history_of(desk.parts)
+    monitor, per_page = await service.monitor(key, id), min(per_page, _MOST_RESULTS)
+    history = history_of(service.deps)
     try:
         total = await history.total(monitor.id)
         skip = (page - 1) * per_page
@@ -125,20 +122,10 @@ async def list_results(
     return listed([result_object(row) for row in rows], page, per_page, total)
 
 
-def _encrypting(desk: Desk, id: str) -> Callable[[str], str]:
-    return lambda secret: desk.parts.encrypt(secret, of_monitor(id))
+def _encrypting(service: Service, id: str) -> Callable[[str], str]:
+    return lambda secret: service.deps.encrypt(secret, of_monitor(id))
 
 
-def _fields(desk: Desk, key: ApiKey, monitor: Monitor, body: JsonObject) -> MonitorFields:
-    """What a body changes of a monitor as it is: what is probed is made of what is given and of what is there."""
-    sealed, regions, guard = desk.sealed(monitor), desk.parts.settings.regions, desk.parts.guard.of(key.project)
-    return fields_of(body, monitor, sealed, regions, desk.plan, _encrypting(desk, monitor.id), guard)
-
-
-async def _changed(
-    desk: Desk, key: ApiKey, monitor: Monitor, fields: MonitorFields, based_on: int | None = None
-) -> Response:
-    request = MonitorUpdate(
-        request=new_id(), at=desk.parts.clock.now(), id=monitor.id, fields=fields, based_on=based_on
-    )
-    return desk.answer(await desk.result(await desk.ask(key, request)))
+async def _changed(service: Service, key: ApiKey, monitor: Monitor, fields: MonitorFields) -> Response:
+    request = MonitorUpdate(request=new_id(), at=service.deps.clock.now(), id=monitor.id, fields=fields)
+    return service.answer(await service.result(await service.ask(key, request)))

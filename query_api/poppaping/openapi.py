@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from query_api.poppaping.answers import RATE_HEADERS
+from query_api.poppaping.responses import RATE_HEADERS
 from schemas.definitions import NOTICES, TO_EVERY_CHANNEL
 from schemas.published import portable
 

@@ -2,17 +2,17 @@
 
 from typing import Any
 
-from infra.egress.targets import public_or_empty
-from query_api.dependencies import MonitorHistoryReads, Parts
+from infra.egress.guard import public_or_empty
+from query_api.dependencies import Dependencies, MonitorHistoryReads
 from query_api.history.monitors import ResultRow
-from query_api.poppaping.answers import Fault, time
+from query_api.poppaping.responses import Fault, time
 
 
-def history_of(parts: Parts) -> MonitorHistoryReads:
+def history_of(deps: Dependencies) -> MonitorHistoryReads:
     """The history of monitors. Raises `Fault` 503 where there is none."""
-    if parts.monitor_history is None:
+    if deps.monitor_history is None:
         raise unavailable()
-    return parts.monitor_history
+    return deps.monitor_history
 
 
 def unavailable() -> Fault:

@@ -7,7 +7,7 @@ again. What has really happened is not counted. Projects without a recent test a
 import math
 from collections import deque
 
-from query_api.poppaping.answers import Fault
+from query_api.poppaping.responses import Fault
 from schemas.base import SECOND, Micros
 
 HOUR: Micros = 3_600 * SECOND

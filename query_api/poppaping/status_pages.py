@@ -11,10 +11,10 @@ from infra.secrets.passwords import hash_password
 from query_api.healthchecks.slugs import slugify
 from query_api.pages.status_board import address, components_of, overall
 from query_api.poppaping import openapi
-from query_api.poppaping.answers import ERRORS, MOST_PER_PAGE, Fault, Page, PerPage, cut, listed, one, time
 from query_api.poppaping.auth import JsonObject, PagesReader, PagesWriter
 from query_api.poppaping.bodies import judged
-from query_api.poppaping.desk import VISIBLE_WITHIN, Desk, TheDesk
+from query_api.poppaping.responses import ERRORS, MOST_PER_PAGE, Fault, Page, PerPage, cut, listed, one, time
+from query_api.poppaping.service import VISIBLE_WITHIN, Service, ServiceDep
 from schemas.definitions import ApiKey
 from schemas.ids import new_id
 from schemas.requests import StatusPageCreate, StatusPageDelete, StatusPageFields, StatusPageUpdate
@@ -54,11 +54,11 @@ class Wanted(msgspec.Struct, forbid_unknown_fields=True):
 
 
 @router.get("/status-pages", responses=openapi.list_of(openapi.PAGE))
-async def list_pages(desk: TheDesk, key: PagesReader, page: Page = 1, per_page: PerPage = 25) -> Response:
+async def list_pages(service: ServiceDep, key: PagesReader, page: Page = 1, per_page: PerPage = 25) -> Response:
     """The status pages of the project, oldest first."""
     per_page = min(per_page, MOST_PER_PAGE)
-    pages = desk.parts.directory.pages_of(key.project)
-    return listed([_head(desk, each) for each in cut(pages, page, per_page)], page, per_page, len(pages))
+    pages = service.deps.directory.pages_of(key.project)
+    return listed([_head(service, each) for each in cut(pages, page, per_page)], page, per_page, len(pages))
 
 
 @router.post(
@@ -68,7 +68,7 @@ async def list_pages(desk: TheDesk, key: PagesReader, page: Page = 1, per_page: 
     responses=openapi.one_of(openapi.PAGE_WHOLE, 201),
     openapi_extra=openapi.body_of(Wanted),
 )
-async def create_page(desk: TheDesk, key: PagesWriter, body: JsonObject) -> Response:
+async def create_page(service: ServiceDep, key: PagesWriter, body: JsonObject) -> Response:
     """Make a status page of monitors and checks."""
     wanted = judged(body, Wanted)
     if wanted.title is UNSET:
@@ -76,15 +76,17 @@ async def create_page(desk: TheDesk, key: PagesWriter, body: JsonObject) -> Resp
     if wanted.slug is UNSET:
         wanted.slug = slugify(wanted.title).replace("_", "-")[:_LONGEST_SLUG].strip("-")
     request = StatusPageCreate(
-        request=new_id(), at=desk.parts.clock.now(), id=new_id(), fields=await _fields(desk, key, wanted)
+        request=new_id(), at=service.deps.clock.now(), id=new_id(), fields=await _fields(service, key, wanted)
     )
-    return one(_object(desk, await desk.read_back(await desk.ask(key, request), desk.parts.directory.page)), 201)
+    return one(
+        _object(service, await service.read_back(await service.ask(key, request), service.deps.directory.page)), 201
+    )
 
 
 @router.get("/status-pages/{id}", responses=openapi.one_of(openapi.PAGE_WHOLE))
-async def read_page(desk: TheDesk, key: PagesReader, id: str) -> Response:
+async def read_page(service: ServiceDep, key: PagesReader, id: str) -> Response:
     """One status page, with the current statuses of its components."""
-    return one(_object(desk, await _page(desk, key, id)))
+    return one(_object(service, await _page(service, key, id)))
 
 
 @router.patch(
@@ -93,31 +95,31 @@ async def read_page(desk: TheDesk, key: PagesReader, id: str) -> Response:
     responses=openapi.one_of(openapi.PAGE_WHOLE),
     openapi_extra=openapi.body_of(Wanted),
 )
-async def change_page(desk: TheDesk, key: PagesWriter, id: str, body: JsonObject) -> Response:
+async def change_page(service: ServiceDep, key: PagesWriter, id: str, body: JsonObject) -> Response:
     """Change the fields that are given; `components` replaces them all."""
-    page = await _page(desk, key, id)
-    fields = await _fields(desk, key, judged(body, Wanted))
-    request = StatusPageUpdate(request=new_id(), at=desk.parts.clock.now(), id=page.id, fields=fields)
-    return one(_object(desk, await desk.read_back(await desk.ask(key, request), desk.parts.directory.page)))
+    page = await _page(service, key, id)
+    fields = await _fields(service, key, judged(body, Wanted))
+    request = StatusPageUpdate(request=new_id(), at=service.deps.clock.now(), id=page.id, fields=fields)
+    return one(_object(service, await service.read_back(await service.ask(key, request), service.deps.directory.page)))
 
 
 @router.delete("/status-pages/{id}", summary="Delete Page (Pingfold's own)", responses=openapi.one_of(openapi.DELETED))
-async def delete_page(desk: TheDesk, key: PagesWriter, id: str) -> Response:
+async def delete_page(service: ServiceDep, key: PagesWriter, id: str) -> Response:
     """Delete a status page for good; what it shows is untouched."""
-    page, directory = await _page(desk, key, id), desk.parts.directory
-    await desk.ask(key, StatusPageDelete(request=new_id(), at=desk.parts.clock.now(), id=page.id))
-    await desk.parts.definitions_replica.wait(lambda: directory.page(page.id) is None, VISIBLE_WITHIN)
+    page, directory = await _page(service, key, id), service.deps.directory
+    await service.ask(key, StatusPageDelete(request=new_id(), at=service.deps.clock.now(), id=page.id))
+    await service.deps.definitions_replica.wait(lambda: directory.page(page.id) is None, VISIBLE_WITHIN)
     return one({"id": page.id, "deleted": True})
 
 
-async def _page(desk: Desk, key: ApiKey, id: str) -> StatusPage:
-    return await desk.owned(key, id, desk.parts.directory.page, "status page")
+async def _page(service: Service, key: ApiKey, id: str) -> StatusPage:
+    return await service.owned(key, id, service.deps.directory.page, "status page")
 
 
-async def _fields(desk: Desk, key: ApiKey, wanted: Wanted) -> StatusPageFields:
+async def _fields(service: Service, key: ApiKey, wanted: Wanted) -> StatusPageFields:
     password: str | UnsetType = UNSET
     if isinstance(wanted.password, str):
-        password = await desk.parts.password_pool.run(key.project, hash_password, wanted.password)
+        password = await service.deps.password_pool.run(key.project, hash_password, wanted.password)
     elif wanted.password is None:
         password = ""
     return StatusPageFields(
@@ -136,24 +138,24 @@ def _components(wanted: Sequence[WantedComponent]) -> tuple[Component, ...]:
     return tuple(Component(kind=one.type, id=one.id, name=one.name, group=one.group) for one in wanted)
 
 
-def _head(desk: Desk, page: StatusPage) -> dict[str, Any]:
+def _head(service: Service, page: StatusPage) -> dict[str, Any]:
     return {
         "id": page.id,
         "title": page.title,
         "slug": page.slug,
         "description": page.description,
-        "url": f"{desk.parts.settings.base_url}/status/{address(page)}",
+        "url": f"{service.deps.settings.base_url}/status/{address(page)}",
         "public": not page.password,
         "created_at": time(page.created),
         "updated_at": time(page.revised),
     }
 
 
-def _object(desk: Desk, page: StatusPage) -> dict[str, Any]:
+def _object(service: Service, page: StatusPage) -> dict[str, Any]:
     """A page with what it shows now. `shown_as`: what a component is called there, `name`: when that was chosen."""
     chosen = {component.id: component.name for component in page.components}
-    components = components_of(desk.parts, page)
-    return _head(desk, page) | {
+    components = components_of(service.deps, page)
+    return _head(service, page) | {
         "status": overall(components),
         "components": [
             {

@@ -8,9 +8,9 @@ import asyncio
 from typing import Any, Literal
 
 from infra.clickhouse.client import Unavailable
-from query_api.dependencies import Parts
+from query_api.dependencies import Dependencies
 from query_api.history.monitors import Counts
-from query_api.history.uptime import Span, of_counts, of_observed, shown
+from query_api.history.uptime import Span, format_percent, of_counts, of_observed
 from query_api.poppaping.results import history_of, unavailable
 from schemas import monitor_states
 from schemas.base import SECOND, Micros
@@ -31,13 +31,13 @@ class RecentUptimes:
     Bounded: what was asked for first goes first.
     """
 
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
+    def __init__(self, deps: Dependencies) -> None:
+        self._deps = deps
         self._kept: dict[str, tuple[Micros, asyncio.Task[float | None]]] = {}
 
     async def of(self, monitor: Monitor) -> float | None:
         """Raises `Fault` 503."""
-        now = self._parts.clock.now()
+        now = self._deps.clock.now()
         made, asking = self._kept.get(monitor.id, (0, None))
         if asking is None or not 0 <= now - made < HOLD or (asking.done() and asking.exception() is not None):
             self._kept.pop(monitor.id, None)
@@ -50,15 +50,15 @@ class RecentUptimes:
 
     async def _ask(self, monitor: Monitor, now: Micros) -> float | None:
         try:
-            return _percentage(await history_of(self._parts).counts(monitor.id, now - _PERIODS["30d"]))
+            return _percentage(await history_of(self._deps).counts(monitor.id, now - _PERIODS["30d"]))
         except Unavailable:
             raise unavailable() from None
 
 
-async def uptime_object(parts: Parts, monitor: Monitor, period: Period) -> dict[str, Any]:
+async def uptime_object(deps: Dependencies, monitor: Monitor, period: Period) -> dict[str, Any]:
     """All that is told of an uptime; percentiles and the uptime by time are Pingfold's own. Raises `Fault` 503."""
-    now = parts.clock.now()
-    start, history = now - _PERIODS[period], history_of(parts)
+    now = deps.clock.now()
+    start, history = now - _PERIODS[period], history_of(deps)
     try:
         counts, spread, spans = await history.observed(monitor.id, start)
     except Unavailable:
@@ -74,22 +74,22 @@ async def uptime_object(parts: Parts, monitor: Monitor, period: Period) -> dict[
         "p50_response_time_ms": _ms(spread and spread.p50),
         "p95_response_time_ms": _ms(spread and spread.p95),
         "p99_response_time_ms": _ms(spread and spread.p99),
-        "uptime_time_weighted": _by_time(parts, monitor, spans, start, now),
+        "uptime_time_weighted": _by_time(deps, monitor, spans, start, now),
     }
 
 
-def _by_time(parts: Parts, monitor: Monitor, closed: list[Span], start: Micros, end: Micros) -> float | None:
-    state = parts.monitor_states.state(monitor.id)
+def _by_time(deps: Dependencies, monitor: Monitor, closed: list[Span], start: Micros, end: Micros) -> float | None:
+    state = deps.monitor_states.state(monitor.id)
     if state is None:
         return None
-    spans = [*closed, Span(state.since, end, monitor_states.shown(state))]
+    spans = [*closed, Span(state.since, end, monitor_states.visible_status(state))]
     share = of_observed(spans, start, end)
-    return None if share is None else float(shown(share, 2))
+    return None if share is None else float(format_percent(share, 2))
 
 
 def _percentage(counts: Counts) -> float | None:
     share = of_counts(counts.up, counts.total)
-    return None if share is None else float(shown(share, 2))
+    return None if share is None else float(format_percent(share, 2))
 
 
 def _ms(took: float | None) -> float | None:

@@ -10,12 +10,12 @@ from typing import Any
 
 from dnslib import QTYPE, RCODE, RR, DNSRecord
 
-from infra.egress.targets import Guard
+from infra.egress.guard import Guard
 from infra.settings.servers import Server
 from ingest.prober.probes.connection import Connector
 from ingest.prober.probes.kinds import probe
-from ingest.prober.probes.names import Names
-from schemas.monitors import Monitor, MonitorKind, Sealed, Target
+from ingest.prober.probes.resolver import Resolver
+from schemas.monitors import Monitor, MonitorKind, ProbeTarget, Sealed
 from schemas.probes import ProbeCompleted
 
 V4, V6 = "127.0.0.1", "::1"
@@ -123,7 +123,7 @@ def monitor(kind: MonitorKind = "http", timeout: int = 5, **target: Any) -> Moni
     """A monitor of one region."""
     return Monitor(
         id="m", project="p", version=1, created=0, revised=0, name="m", kind=kind, timeout=timeout,
-        target=Target(**target),
+        target=ProbeTarget(**target),
     )  # fmt: skip
 
 
@@ -204,7 +204,7 @@ async def connecting(
     guard: Guard = LOOPBACK, server: Server | None = None, verify: ssl.SSLContext | None = None
 ) -> AsyncIterator[Connector]:
     """A connector; `server`: the resolver that it asks."""
-    connector = Connector(guard, Names([server]) if server else None, verify)
+    connector = Connector(guard, Resolver([server]) if server else None, verify)
     try:
         yield connector
     finally:

@@ -8,7 +8,7 @@ from dnslib import RCODE, RR, DNSRecord
 
 from infra.settings.servers import Server
 from infra.settings.settings import ControlTarget
-from ingest.prober.probes.echoes import Echoes
+from ingest.prober.probes.icmp_socket import IcmpSocket
 from ingest.prober.probes.outcome import Failed
 from ingest.prober.region import controls
 from ingest.prober.region.controls import Control, ask, control_targets, gateways
@@ -35,11 +35,11 @@ async def answering(some: list[Control]) -> list[int]:
 
 
 def connections(*servers: ControlTarget) -> list[Control]:
-    return control_targets(servers, (), Echoes())
+    return control_targets(servers, (), IcmpSocket())
 
 
 def resolver(told: Resolving) -> list[Control]:
-    return control_targets(["resolver"], [told.server], Echoes())
+    return control_targets(["resolver"], [told.server], IcmpSocket())
 
 
 async def test_a_connection_that_is_accepted_or_refused_is_an_answer() -> None:
@@ -139,7 +139,7 @@ async def test_a_resolver_that_is_away_does_not_answer() -> None:
 
 async def test_a_gateway_answers_in_whatever_way_it_can(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(controls, "gateways", lambda: [V4])
-    echoes = Echoes()
+    echoes = IcmpSocket()
     [one] = some = control_targets(["gateway"], (), echoes)
     assert not one.beyond
     assert await answering(some) == [0]
@@ -172,11 +172,11 @@ async def test_the_resolvers_are_those_of_probers_or_else_of_the_host_as_it_know
 ) -> None:
     of_host: list[Server] = []
     monkeypatch.setattr(controls, "system_servers", lambda: of_host)
-    some = control_targets(["resolver", (V4, 1)], (), Echoes())
+    some = control_targets(["resolver", (V4, 1)], (), IcmpSocket())
     assert [one.name for one in some] == ["resolver", f"{V4}:1"]
     assert await answering(some) == [1]
     async with resolving({}) as told, resolving({}) as away:
         away.silent = True
         of_host[:] = [away.server, told.server]  # one that answers is enough
         assert await answering(some) == [0, 1]
-        assert await answering(control_targets(["resolver"], [away.server], Echoes())) == []
+        assert await answering(control_targets(["resolver"], [away.server], IcmpSocket())) == []

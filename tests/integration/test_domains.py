@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from infra.egress.targets import Guard
+from infra.egress.guard import Guard
 from infra.settings.settings import Settings
 from ingest.prober.domains.expiry import AGAIN, AGAIN_WITHIN, AT_ONCE, FIRST_WITHIN, RETRY, Domains
 from ingest.prober.domains.rdap import ANSWER_READ, NotAnswered, Rdap

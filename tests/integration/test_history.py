@@ -42,7 +42,7 @@ from schemas.base import SECOND, encode
 from schemas.dead_letters import DeadLetter
 from schemas.pings import Ping
 from schemas.ticks import Tick
-from schemas.transitions import PingFolded, Shown, StatusChanged
+from schemas.transitions import PingFolded, StatusChanged, VisibleStatus
 from tests.stack import environment_of, start_clickhouse
 
 pytestmark = pytest.mark.stack
@@ -191,7 +191,7 @@ async def history(line: Line) -> AsyncIterator[History]:
     await clickhouse.close()
 
 
-def changed(check: str, n: int, since: int, at: int, was: Shown, now: Shown) -> StatusChanged:
+def changed(check: str, n: int, since: int, at: int, was: VisibleStatus, now: VisibleStatus) -> StatusChanged:
     return StatusChanged(
         id=f"{check}-{n}", n=n, thing=check, project="p", since=T0 + since, at=T0 + at, detected_at=T0 + at + 1,
         was=was, now=now, reason="ping",
@@ -279,7 +279,19 @@ class TestPings:
 class TestTransitions:
     async def test_flips_are_changes_of_the_stored_status(self, line: Line, history: History) -> None:
         check = str(uuid4())
-        shown: list[Shown] = ["new", "up", "late", "up", "late", "not_observed", "down", "up", "late", "down", "paused"]
+        shown: list[VisibleStatus] = [
+            "new",
+            "up",
+            "late",
+            "up",
+            "late",
+            "not_observed",
+            "down",
+            "up",
+            "late",
+            "down",
+            "paused",
+        ]
         steps = list(pairwise(shown))
         line.say(1, *(changed(check, n, 10 * n, 10 * n + 10, *step) for n, step in enumerate(steps)))
         with line.writing():

@@ -24,7 +24,7 @@ from query_api.history.monitors import Counts, IncidentRow, MonitorHistory, Whic
 from query_api.history.windows import DAY, HOUR
 from schemas.base import SECOND, Micros, encode
 from schemas.probes import Failure, ProbeCompleted
-from schemas.transitions import Shown, StatusChanged
+from schemas.transitions import StatusChanged, VisibleStatus
 
 pytestmark = pytest.mark.stack
 
@@ -381,7 +381,7 @@ def _random_result(random: Random) -> Result:
 def _outage(thing: str, n: int, start: Micros, resolved: bool = True, project: str = "p") -> list[StatusChanged]:
     """The changes of a thing that was up, down, and up again."""
     times = (start - HOUR, start, start + MINUTE)
-    steps: list[tuple[Shown, Shown]] = [("up", "down"), ("down", "up")]
+    steps: list[tuple[VisibleStatus, VisibleStatus]] = [("up", "down"), ("down", "up")]
     return [
         StatusChanged(
             id=f"{thing}{n}{was}", n=2 * n + number, thing=thing, project=project, at=at, detected_at=at, since=since,

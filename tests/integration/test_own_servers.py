@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from infra.egress.guard import Guard, TargetRefused
 from infra.egress.own_servers import guard_of, own_servers
 from infra.egress.resolver import ASKER
-from infra.egress.targets import Guard, TargetRefused
 from infra.settings.settings import Settings
 from ingest.prober.probes.kinds import probe
 from processors.sender.webhooks import WebhookClient

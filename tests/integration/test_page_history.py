@@ -13,12 +13,12 @@ from processors.history.rows import SPANS, transition_row
 from query_api.history.status_pages import DAY, DayRow, EndedIncident, PageHistory
 from query_api.history.uptime import UP, Span, time_in_states
 from schemas.base import SECOND, Micros, encode
-from schemas.transitions import Shown, StatusChanged
+from schemas.transitions import StatusChanged, VisibleStatus
 
 pytestmark = pytest.mark.stack
 
 T0: Micros = 20_600 * DAY  # the beginning of a day
-STATES: tuple[Shown, ...] = ("new", "up", "late", "not_observed", "down", "paused")
+STATES: tuple[VisibleStatus, ...] = ("new", "up", "late", "not_observed", "down", "paused")
 
 
 class Spans:

@@ -18,7 +18,7 @@ from typing import Any, ParamSpec
 import pytest
 import uvloop
 
-from infra.egress.targets import Guard
+from infra.egress.guard import Guard
 from ingest.prober.probes.connection import tls_context
 from schemas.base import SECOND
 from schemas.monitors import MonitorKind, Sealed

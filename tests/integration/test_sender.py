@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from standardwebhooks import Webhook
 
-from infra.egress.targets import Guard
+from infra.egress.guard import Guard
 from processors.deliveries.fold import DeliveriesFold
 from processors.fold.contract import Record, Session
 from processors.fold.view import View
@@ -28,7 +28,7 @@ from processors.sender import attempts, dispatcher
 from processors.sender.sender import Sender
 from processors.sender.signatures import poppaping_signature
 from processors.sender.slots import Kind
-from processors.sender.webhooks import CONNECT_DEAD, Answer, WebhookClient
+from processors.sender.webhooks import CONNECT_DEAD, DeliveryResult, WebhookClient
 from schemas.base import SECOND, Micros, encode
 from schemas.definitions import NOTICES
 from schemas.deliveries import (
@@ -564,10 +564,10 @@ async def test_a_report_that_is_not_taken_is_tried_again_and_a_secret_that_is_lo
 
 
 async def test_a_want_of_sockets_is_not_held_against_the_receiver() -> None:
-    answers = [Answer(error="Too many open files", ours=True), Answer(200)]
+    answers = [DeliveryResult(error="Too many open files", sender_error=True), DeliveryResult(200)]
     reports: list[DeliveryAttempted] = []
 
-    async def post(_: str, __: bytes, ___: Mapping[str, str], ____: bool = False) -> Answer:
+    async def post(_: str, __: bytes, ___: Mapping[str, str], ____: bool = False) -> DeliveryResult:
         return answers.pop(0)
 
     async def report(_: str, attempt: DeliveryAttempted) -> None:
@@ -589,8 +589,8 @@ async def test_a_replay_that_is_committed_together_with_the_end_before_it_is_sen
     async def report(_: str, attempt: DeliveryAttempted) -> None:
         reports.append(attempt)
 
-    async def post(_: str, __: bytes, ___: Mapping[str, str], ____: bool = False) -> Answer:
-        return Answer(200)
+    async def post(_: str, __: bytes, ___: Mapping[str, str], ____: bool = False) -> DeliveryResult:
+        return DeliveryResult(200)
 
     sender = Sender(post, report, lambda secret, *_: secret)
     delivery = Delivery(id="d", event="e", channel="c", notice="monitor.down", body="{}", first_due=0)
@@ -613,11 +613,11 @@ class HangingClient:
     def __init__(self) -> None:
         self.released = asyncio.Event()
 
-    async def post(self, *_: Any) -> Answer:
+    async def post(self, *_: Any) -> DeliveryResult:
         while not self.released.is_set():
             with contextlib.suppress(asyncio.CancelledError):
                 await self.released.wait()
-        return Answer(status=200)
+        return DeliveryResult(status=200)
 
 
 async def test_an_attempt_that_heeds_no_limit_is_no_progress(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ import pytest
 from processors.sender.fair_queue import FairQueue
 from processors.sender.sender import Sender
 from processors.sender.slots import Kind, pools
-from processors.sender.webhooks import Answer
+from processors.sender.webhooks import DeliveryResult
 from schemas.definitions import NOTICES
 from schemas.deliveries import Delivery, DeliveryAttempted, Endpoint, EndpointHealth
 
@@ -47,7 +47,7 @@ class World:
         self.sender.assigned(0, {})
         self.sender.committed(0, {})
 
-    async def post(self, url: str, _body: bytes, _headers: Mapping[str, str], _dead: bool = False) -> Answer:
+    async def post(self, url: str, _body: bytes, _headers: Mapping[str, str], _dead: bool = False) -> DeliveryResult:
         host = url.split("/")[2]
         self.asked.append(url)
         self.at_once[host[:4]] += 1
@@ -55,16 +55,16 @@ class World:
         try:
             if host.startswith("ok"):
                 await asyncio.sleep(0)
-                return Answer(200)
+                return DeliveryResult(200)
             if host.startswith("slow"):
                 await asyncio.sleep(0.4)
-                return Answer(200)
+                return DeliveryResult(200)
             await asyncio.sleep(3)
-            return Answer(error="no answer within 3 s", timed_out=True)
+            return DeliveryResult(error="no answer within 3 s", timed_out=True)
         finally:
             self.at_once[host[:4]] -= 1
 
-    async def mail(self, endpoint: Endpoint, _delivery: Delivery) -> Answer:
+    async def mail(self, endpoint: Endpoint, _delivery: Delivery) -> DeliveryResult:
         return await self.post(f"smtp://{endpoint.addresses[0]}/", b"", {})
 
     async def report(self, channel: str, attempted: DeliveryAttempted) -> None:
@@ -149,7 +149,7 @@ async def test_a_project_whose_receivers_worked_and_all_hang_at_once_holds_up_no
     # From now on every one of them has another receiver, of the same name, that hangs: the sender cannot know.
     original = world.post
 
-    async def post(url: str, body: bytes, headers: Mapping[str, str], _dead: bool = False) -> Answer:
+    async def post(url: str, body: bytes, headers: Mapping[str, str], _dead: bool = False) -> DeliveryResult:
         return await original(url if "elsewhere" in url else url.replace("ok", "dead"), body, headers)
 
     world.sender._dispatcher._attempts._post = post

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from infra.egress.guard import Guard
 from infra.egress.resolver import ASKER, LookupTimedOut, NotResolved, SystemResolver
-from infra.egress.targets import Guard
 from processors.sender.webhooks import CONNECT_DEAD
 from schemas.definitions import NOTICES
 from schemas.deliveries import Endpoint, EndpointDefined

@@ -16,7 +16,7 @@ from processors.projects.fold import Projects
 from schemas.actors import Actor
 from schemas.base import SECOND, Fact, encode
 from schemas.definitions import ApiKey, Channel, Definition, Project
-from schemas.monitors import Monitor, Target
+from schemas.monitors import Monitor, ProbeTarget
 from schemas.requests import (
     ChannelCreate,
     ChannelDelete,
@@ -61,7 +61,7 @@ keys = st.builds(
     ApiKey, id=key_ids, project=st.just(OWNER), kind=st.just("healthchecks"), hash=secrets, prefix=secrets,
     created=st.just(0), name=st.just("CI"),
 )  # fmt: skip
-targets = st.builds(Target, url=probed, sealed=st.one_of(st.just(""), secrets))
+targets = st.builds(ProbeTarget, url=probed, sealed=st.one_of(st.just(""), secrets))
 new_monitors = st.builds(MonitorFields, name=st.sampled_from(["a", "b"]), target=targets)
 pages = st.builds(StatusPageFields, title=st.sampled_from(["a", "b"]), password=st.one_of(st.just(""), secrets))
 channel_fields = st.builds(
@@ -117,7 +117,7 @@ def test_a_field_of_which_nobody_said_that_it_is_none_is_taken_for_a_secret(
     known: dict[str, Any] = {"id": OWNER, "name": "n", "token": MARK, "tokens": (MARK,), "ping_key": MARK}
     known |= {"webhook_secret": MARK, "secret": MARK, "hash": MARK, "prefix": MARK, "password": MARK, "site": MARK}
     known |= {"title": "t", "kind": "k"}
-    known |= {"target": Target(url=data.draw(probed), sealed=MARK), "url": f"https://a.test/{MARK}"}
+    known |= {"target": ProbeTarget(url=data.draw(probed), sealed=MARK), "url": f"https://a.test/{MARK}"}
     fields = {field.name: known.get(field.name, UUID(int=1).hex) for field in structs.fields(kind)
               if field.required or field.name in known}  # fmt: skip
     thing = kind(**fields)

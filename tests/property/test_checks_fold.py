@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from processors.checks.fold import Checks
 from processors.fold.contract import Record
 from schemas.base import SECOND, Micros, encode
-from schemas.check_states import CheckState, shown
+from schemas.check_states import CheckState, visible_status
 from schemas.definitions import Check
 from schemas.ids import derived_id
 from schemas.pings import CheckDefined, CheckPaused, CheckRemoved, CheckResumed, Ping
@@ -238,7 +238,7 @@ def test_changes_make_one_chain_of_spans_with_one_incident_for_each_down_span(
                 assert (change.incident is not None) == ("down" in (change.was, change.now))
         if key in folding.committed:
             state = folding.state(CheckState, key)
-            assert shown(state) == (lives[-1][-1].now if lives[-1] else "new")
+            assert visible_status(state) == (lives[-1][-1].now if lives[-1] else "new")
             assert (state.incident is not None) == (state.status == "down")
 
 

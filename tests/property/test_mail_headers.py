@@ -11,7 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from infra.secrets.confirmation_links import ConfirmationLinks
-from processors.sender.letters import Letters
+from processors.sender.email_renderer import EmailRenderer
 from processors.sender.mail_headers import NotThatHead, address_header, one_line, text_header, verified
 from schemas.deliveries import Delivery, Endpoint
 from schemas.ids import derived_id
@@ -36,7 +36,7 @@ def mail(name: str = "Shop", cause: str = "", site: str = "Pingfold", incident: 
     endpoint = Endpoint(
         id="c", project="p", url="", notices=(), secret="", kind="email", addresses=("a@example.org", "b@example.org")
     )
-    return Letters(site, "Watch <watch@example.org>").write(delivery, endpoint)
+    return EmailRenderer(site, "Watch <watch@example.org>").write(delivery, endpoint)
 
 
 def shown(value: str) -> str:
@@ -115,7 +115,7 @@ def test_a_request_to_confirm_has_its_headers_and_no_others(name: str, site: str
     endpoint = Endpoint(
         id="m", project="p", url="", notices=(), secret="", kind="email", addresses=("a@example.org", "b@example.org")
     )
-    content = Letters(site, "Watch <watch@example.org>", ConfirmationLinks(b"key")).write(delivery, endpoint)
+    content = EmailRenderer(site, "Watch <watch@example.org>", ConfirmationLinks(b"key")).write(delivery, endpoint)
     assert content.isascii()
     parsed = email.message_from_bytes(content, policy=email.policy.SMTP)
     assert sorted(parsed.keys()) == [header for header in HEADERS if header != "References"]

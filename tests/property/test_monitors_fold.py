@@ -18,7 +18,7 @@ from processors.monitors.fold import Monitors
 from processors.monitors.rules import MARGIN, MOST_EARLY
 from schemas.base import SECOND, Micros, encode
 from schemas.ids import derived_id
-from schemas.monitor_states import MonitorCopy, MonitorState, shown
+from schemas.monitor_states import MonitorCopy, MonitorState, visible_status
 from schemas.monitors import Monitor
 from schemas.probes import (
     DependencyChanged,
@@ -400,7 +400,7 @@ def test_changes_make_one_chain_of_spans_with_one_incident_for_each_down_span(
             assert len(set(incidents)) == len(incidents)
         if key in folding.committed:
             state = folding.state(MonitorState, key)
-            assert shown(state) == (lives[-1][-1].now if lives[-1] else first_shown(state))
+            assert visible_status(state) == (lives[-1][-1].now if lives[-1] else first_shown(state))
             assert (state.incident is not None) == (state.status == "down")
 
 

@@ -15,9 +15,9 @@ from aiohttp.client_reqrep import ConnectionKey
 from hypothesis import given
 from hypothesis import strategies as st
 
+from infra.egress.guard import Guard, GuardedResolver, TargetRefused
 from infra.egress.own_servers import OwnServers
 from infra.egress.resolver import NotResolved, SystemResolver
-from infra.egress.targets import Guard, GuardedResolver, TargetRefused
 from infra.settings.settings import Settings
 from ingest.prober.probes.connection import Connector
 from ingest.prober.probes.outcome import Failed, because

@@ -17,7 +17,7 @@ from schemas.deliveries import Delivery, DeliveryAttempted
 from schemas.ids import derived_id
 from schemas.maintenance import Once
 from schemas.monitor_states import MonitorCopy, MonitorState
-from schemas.monitors import Target
+from schemas.monitors import ProbeTarget
 from schemas.pings import Ping
 from schemas.probes import ProbeCompleted, RegionTroubled, RegionWell
 from schemas.requests import (
@@ -103,7 +103,7 @@ class Years:
 
     def monitor(self, name: str, **more: Any) -> None:
         fields = MonitorFields(
-            name=name, target=Target(url=f"https://{name}.test/"), interval=3_600, probed_from=("a", "b"),
+            name=name, target=ProbeTarget(url=f"https://{name}.test/"), interval=3_600, probed_from=("a", "b"),
             confirmations=2, channels="*", **more,
         )  # fmt: skip
         self.ask(MonitorCreate(request="", at=0, id=name_of(name), fields=fields))

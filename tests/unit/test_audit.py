@@ -20,7 +20,7 @@ from schemas.definitions import ApiKey, Channel, Check, Project
 from schemas.deliveries import DeliveryReplayed, DeliveryRequested, Endpoint, EndpointDefined, event_id
 from schemas.ids import derived_id, new_id
 from schemas.maintenance import Once
-from schemas.monitors import Target
+from schemas.monitors import ProbeTarget
 from schemas.pings import CheckDefined, CheckPaused, CheckResumed
 from schemas.recipients import recipient_id
 from schemas.requests import (
@@ -278,7 +278,7 @@ def test_things_that_change_with_another_are_counted(desk: AuditDesk) -> None:
 
 
 def test_what_a_monitor_sends_is_never_told(desk: AuditDesk) -> None:
-    target = Target(url="https://user:pw@shop.test/health?key=abc#part", sealed="sealed", statuses=(200,))
+    target = ProbeTarget(url="https://user:pw@shop.test/health?key=abc#part", sealed="sealed", statuses=(200,))
     request = MonitorCreate(**asked(id=new_id(), fields=MonitorFields(name="Shop", target=target)))
     entry = desk.entry(request)
     assert told(entry) == {

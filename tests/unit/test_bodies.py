@@ -102,7 +102,7 @@ def layer_of(harness: Harness, **limits: Any) -> BodiesInBounds:
         raise AssertionError("half a body was handed on")
 
     forms: Any = {poppaping.speaks: poppaping.fault_answer}
-    return BodiesInBounds(app, harness.app.state.parts, forms, Limits(**limits))
+    return BodiesInBounds(app, harness.app.state.deps, forms, Limits(**limits))
 
 
 async def test_a_body_that_does_not_come_is_answered(harness: Harness) -> None:
@@ -166,7 +166,7 @@ async def test_when_all_is_full_it_is_nobodys_fault(harness: Harness) -> None:
 
 def keys_of(harness: Harness, number: int, expires: int | None = None) -> list[str]:
     """New keys of the harness's project for the API of updown."""
-    directory = harness.app.state.parts.directory
+    directory = harness.app.state.deps.directory
     keys = []
     for one in range(number):
         keys.append(new_api_key("updown"))

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from processors.deliveries.channel_news import MOST_A_DAY, MOST_TOLD
-from processors.sender.letters import Letters
+from processors.sender.email_renderer import EmailRenderer
 from schemas.base import SECOND, encode
 from schemas.definitions import Channel
 from schemas.deliveries import Delivery, DeliveryAttempted, Endpoint
@@ -177,7 +177,7 @@ def test_a_mail_of_it_says_what_happened() -> None:
         kind="email",
         addresses=("a@b.c",),
     )
-    mail = Letters("Pingfold", "watch@example.org").write(delivery, endpoint).decode()
+    mail = EmailRenderer("Pingfold", "watch@example.org").write(delivery, endpoint).decode()
     assert "[Pingfold] Alert channel Pager was disabled" in mail
     assert "Cause: nothing delivered for 5 days; last: HTTP 503" in mail
     assert "https://up.example/" in mail

@@ -7,7 +7,7 @@ from itertools import chain
 import pytest
 
 from infra.settings.settings import Settings
-from ingest.ping.answers import Answers
+from ingest.ping.responses import PingResponses
 from query_api import healthchecks, poppaping
 from query_api.healthchecks import openapi as checks
 from query_api.healthchecks.fields import RULES
@@ -28,7 +28,9 @@ def named(name: str) -> set[str]:
 
 
 def test_every_answer_to_a_ping() -> None:
-    texts = {f"{answer.status} `{answer.text}`" for answer in Answers(Settings(_env_file=None)).all() if answer.text}
+    texts = {
+        f"{answer.status} `{answer.text}`" for answer in PingResponses(Settings(_env_file=None)).all() if answer.text
+    }
     missing = sorted(text for text in texts if text not in page("pinging"))
     assert not missing, f"name in docs/compatibility/pinging.md: {missing}"
 

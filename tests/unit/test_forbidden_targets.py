@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from infra.egress.targets import Guard
+from infra.egress.guard import Guard
 from tests.harness import POP_KEY, Harness
 
 ALLOWED = "10.0.0.0/8"
@@ -60,7 +60,7 @@ async def test_a_monitor_that_was_allowed_once_can_still_be_changed_otherwise() 
     harness = Harness(private_targets=ALLOWED)
     made = await pop(harness, "POST", "/monitors", {"name": "m", "url": "http://10.0.0.1/"})
     path = f"/monitors/{made.json()['data']['id']}"
-    harness.app.state.parts = replace(harness.app.state.parts, guard=Guard())
+    harness.app.state.deps = replace(harness.app.state.deps, guard=Guard())
     assert (await pop(harness, "PATCH", path, {"name": "other", "paused": True})).status_code == 200
     must_be_refused(await pop(harness, "PATCH", path, {"url": "http://10.0.0.2/"}), "'url'")
 

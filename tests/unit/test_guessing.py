@@ -17,8 +17,8 @@ from infra.secrets.passwords import hash_password
 from infra.settings.settings import Settings
 from query_api.http.refusals import Refusal
 from query_api.pages import guessing
-from query_api.pages.guessing import OF_PEER, OF_THING, Guesses, Hashes
-from query_api.pages.page_password import Doorkeeper, shown_password
+from query_api.pages.guessing import OF_PEER, OF_THING, PasswordGuesses, PasswordHashes
+from query_api.pages.page_password import PagePasswordGuard, given_password
 from query_api.password_pool import PasswordPool
 from tests.harness import ADMIN_PASSWORD, Harness
 
@@ -45,7 +45,7 @@ async def look(harness: Harness, address: str, password: str, path: str = "/", *
 async def test_guesses_at_the_dashboard_are_slowed_down(monkeypatch: pytest.MonkeyPatch) -> None:
     harness = Harness()
     clock = Moving()
-    harness.app.state.admin_guesses = Guesses("dashboard", Forwarded([ip_network("127.0.0.0/8")]), clock)
+    harness.app.state.admin_guesses = PasswordGuesses("dashboard", Forwarded([ip_network("127.0.0.0/8")]), clock)
     with capture_logs() as logs:
         answers = [await look(harness, "192.0.2.1", f"guess {n}") for n in range(OF_PEER.most + 5)]
     assert [answer.status_code for answer in answers] == [401] * OF_PEER.most + [429] * 5
@@ -76,7 +76,7 @@ async def test_no_empty_password_opens_the_dashboard(monkeypatch: pytest.MonkeyP
 
 def test_a_guesser_with_many_addresses_shuts_out_no_known_one() -> None:
     clock = Moving()
-    guesses = Guesses("dashboard", Forwarded([]), clock)
+    guesses = PasswordGuesses("dashboard", Forwarded([]), clock)
 
     class Asked:
         def __init__(self, address: str) -> None:
@@ -105,8 +105,8 @@ async def test_guesses_at_once_are_as_dear_as_one_after_the_other(monkeypatch: p
         return False
 
     monkeypatch.setattr(guessing, "is_password", wrong)
-    clock, door = Moving(), Doorkeeper(Forwarded([]), PasswordPool())
-    door._guesses = Guesses("status page", Forwarded([]), clock)
+    clock, door = Moving(), PagePasswordGuard(Forwarded([]), PasswordPool())
+    door._guesses = PasswordGuesses("status page", Forwarded([]), clock)
     page: Any = type("Page", (), {"id": "page", "password": "scrypt$"})()
 
     def asked(number: int) -> Any:
@@ -128,7 +128,7 @@ async def test_what_was_not_looked_at_costs_nothing() -> None:
         async def run(self, owner: str, call: Any, *arguments: Any) -> Any:
             raise Refusal(503, "too many")
 
-    door = Doorkeeper(Forwarded([]), Full())
+    door = PagePasswordGuard(Forwarded([]), Full())
     page: Any = type("Page", (), {"id": "page", "password": "scrypt$"})()
     request: Any = type("Asked", (), {})()
     request.client = httpx.URL("http://192.0.2.1/")
@@ -140,7 +140,7 @@ async def test_what_was_not_looked_at_costs_nothing() -> None:
 
 
 def test_visitors_of_one_page_push_out_nobody_known_at_another() -> None:
-    guesses = Guesses("status page", Forwarded([]), Moving())
+    guesses = PasswordGuesses("status page", Forwarded([]), Moving())
 
     def asked(address: str) -> Any:
         request: Any = type("Asked", (), {})()
@@ -157,7 +157,7 @@ def test_visitors_of_one_page_push_out_nobody_known_at_another() -> None:
 
 
 def test_one_customer_of_ipv6_is_one_peer() -> None:
-    guesses = Guesses("dashboard", Forwarded([ip_network("127.0.0.1/32")]), Moving())
+    guesses = PasswordGuesses("dashboard", Forwarded([ip_network("127.0.0.1/32")]), Moving())
 
     def asked(address: str) -> Any:
         request: Any = type("Asked", (), {})()
@@ -190,7 +190,7 @@ def test_budgets_are_bounded_and_fill_up() -> None:
 @pytest.mark.slow
 async def test_guesses_at_one_page_keep_no_other_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     pool = PasswordPool()
-    hashes, stored = Hashes(pool), hash_password("the right one")
+    hashes, stored = PasswordHashes(pool), hash_password("the right one")
     guesses = [hashes.is_right("attacked", f"guess {n}", stored) for n in range(40)]
     ends = asyncio.gather(*guesses, return_exceptions=True)
     await asyncio.sleep(0)
@@ -206,7 +206,7 @@ async def test_guesses_at_one_page_keep_no_other_waiting(monkeypatch: pytest.Mon
 
 
 def test_a_basic_header_holds_a_password_or_none() -> None:
-    assert shown_password("Basic " + b64encode(b"u:p:q").decode()) == "p:q"
+    assert given_password("Basic " + b64encode(b"u:p:q").decode()) == "p:q"
     empty, no_text = (f"Basic {b64encode(text).decode()}" for text in (b"u:", b"\xff"))
     for text in (None, "", "Bearer x", "Basic !", empty, no_text):
-        assert shown_password(text) is None
+        assert given_password(text) is None

@@ -13,7 +13,7 @@ from query_api.healthchecks.check_object import (
     isostring,
     unique_key,
 )
-from query_api.healthchecks.status import shown
+from query_api.healthchecks.status import present_check
 from schemas.base import SECOND
 from schemas.check_states import CheckState, Run
 from schemas.definitions import Check
@@ -114,51 +114,59 @@ def test_times() -> None:
     [(-SECOND, "up"), (60 * SECOND - 1, "up"), (60 * SECOND, "grace"), (120 * SECOND, "grace"), (10**15, "grace")],
 )
 def test_late_begins_exactly_at_the_expected_moment_and_down_is_the_folds_word(after: int, status: str) -> None:
-    assert shown(CHECK, UP, NOW + after) == (status, False, NOW + 60 * SECOND)
+    assert present_check(CHECK, UP, NOW + after) == (status, False, NOW + 60 * SECOND)
 
 
 def test_stored_statuses() -> None:
-    assert shown(CHECK, None, NOW) == ("new", False, None)
+    assert present_check(CHECK, None, NOW) == ("new", False, None)
     for status in ("new", "down", "paused"):
-        assert shown(CHECK, CheckState(version=1, status=status, base=NOW), NOW + 10**12) == (status, False, None)
+        assert present_check(CHECK, CheckState(version=1, status=status, base=NOW), NOW + 10**12) == (
+            status,
+            False,
+            None,
+        )
 
 
 def test_what_the_fold_calls_late_is_late() -> None:
-    assert shown(CHECK, CheckState(version=1, status="up", base=NOW, late=True), NOW).status == "grace"
+    assert present_check(CHECK, CheckState(version=1, status="up", base=NOW, late=True), NOW).status == "grace"
     unobserved = CheckState(version=1, status="up", base=NOW, unobserved=True)
-    assert shown(CHECK, unobserved, NOW).status == "grace"
+    assert present_check(CHECK, unobserved, NOW).status == "grace"
     assert object_of(state=unobserved)["not_observed"] is True
 
 
 def test_a_schedule_that_has_ended_expects_nothing() -> None:
     ended = replace(CHECK, schedule=OnCalendar("2019-01-01", "UTC"))
-    assert shown(ended, UP, NOW + 10**12) == ("up", False, None)
-    assert shown(CHECK, CheckState(version=1, status="up"), NOW + 10**12) == ("up", False, None)
+    assert present_check(ended, UP, NOW + 10**12) == ("up", False, None)
+    assert present_check(CHECK, CheckState(version=1, status="up"), NOW + 10**12) == ("up", False, None)
 
 
 def test_next_ping_jumps_back_to_the_start_of_an_open_run() -> None:
     run = Run(started=NOW + 10 * SECOND)
-    assert shown(CHECK, replace(UP, runs=(run,)), NOW + 20 * SECOND) == ("up", True, run.started)
+    assert present_check(CHECK, replace(UP, runs=(run,)), NOW + 20 * SECOND) == ("up", True, run.started)
     later = Run(started=NOW + 90 * SECOND)
-    assert shown(CHECK, replace(UP, runs=(later,)), NOW + 100 * SECOND) == ("grace", True, NOW + 60 * SECOND)
+    assert present_check(CHECK, replace(UP, runs=(later,)), NOW + 100 * SECOND) == ("grace", True, NOW + 60 * SECOND)
     two = (run, Run(started=NOW + 20 * SECOND))
-    assert shown(CHECK, replace(UP, runs=two), NOW + 30 * SECOND).next_ping == run.started
+    assert present_check(CHECK, replace(UP, runs=two), NOW + 30 * SECOND).next_ping == run.started
     for status in ("new", "paused"):
-        assert shown(CHECK, CheckState(version=1, status=status, runs=(run,)), NOW) == (status, True, run.started)
+        assert present_check(CHECK, CheckState(version=1, status=status, runs=(run,)), NOW) == (
+            status,
+            True,
+            run.started,
+        )
 
 
 def test_a_run_past_its_limit_is_expected_no_more() -> None:
     overdue = (Run(started=NOW, overdue=True),)
     down = CheckState(version=1, status="down", runs=overdue)
-    assert shown(CHECK, down, NOW) == ("down", True, None)
-    assert shown(CHECK, replace(UP, runs=overdue), NOW) == ("up", True, NOW + 60 * SECOND)
+    assert present_check(CHECK, down, NOW) == ("down", True, None)
+    assert present_check(CHECK, replace(UP, runs=overdue), NOW) == ("up", True, NOW + 60 * SECOND)
 
 
 def test_version_1_has_a_word_for_started() -> None:
     run = (Run(started=NOW),)
     for status in ("new", "up", "down", "paused"):
         state = CheckState(version=1, status=status, base=NOW, runs=run)
-        assert shown(CHECK, state, NOW, version=1).status == "started"
-        assert shown(CHECK, state, NOW, version=2).status == status
+        assert present_check(CHECK, state, NOW, version=1).status == "started"
+        assert present_check(CHECK, state, NOW, version=2).status == status
     hung = CheckState(version=1, status="down", runs=(Run(started=NOW, overdue=True),))
-    assert shown(CHECK, hung, NOW, version=1).status == "down"
+    assert present_check(CHECK, hung, NOW, version=1).status == "down"

@@ -7,7 +7,7 @@ import pytest
 from schemas.dead_letters import DeadLetter
 from schemas.ids import derived_id
 from schemas.maintenance import Maintenance, Once, Recurring, Window
-from schemas.monitor_states import MaintenanceCopy, shown
+from schemas.monitor_states import MaintenanceCopy, visible_status
 from schemas.probes import MaintenanceDefined, MaintenanceRemoved
 from schemas.schedules import Cron
 from tests.folding import of_type
@@ -39,7 +39,7 @@ def test_nothing_is_judged_while_a_window_is_open() -> None:
     assert changes(story.tick(101)) == [("up", "maintenance", "maintenance", 100)]
     for slot in (2, 3, 4):
         assert story.probe(slot, ok=False) == []
-    assert (shown(story.state), story.state.last_ok, story.state.incident) == ("maintenance", False, None)
+    assert (visible_status(story.state), story.state.last_ok, story.state.incident) == ("maintenance", False, None)
     assert changes(story.tick(401)) == [("maintenance", "up", "maintenance", 400)]
     # It is probed at once, and judged again.
     begun = story.state.begun
@@ -64,7 +64,7 @@ def test_one_that_is_down_stays_down_until_it_comes_back() -> None:
     assert story.state.status == "down"
     window(story, 130, once(140, 1000))
     assert story.tick(141) == []
-    assert shown(story.state) == "down"
+    assert visible_status(story.state) == "down"
     effects = story.probe(3)
     assert [one[:2] for one in changes(effects)] == [("down", "up"), ("up", "maintenance")]
     assert notices(effects) == ["monitor.recovered", "incident.resolved"]
@@ -90,9 +90,9 @@ def test_a_window_that_is_removed_or_changed_while_it_is_open() -> None:
 def test_a_monitor_that_is_made_or_resumed_in_a_window_is_in_it() -> None:
     story = Story()
     window(story, 5, once(0, 10_000))
-    assert shown(story.state) == "maintenance"
+    assert visible_status(story.state) == "maintenance"
     story.define(20, paused=True)
-    assert shown(story.state) == "paused"
+    assert visible_status(story.state) == "paused"
     assert changes(story.define(30, paused=False))[-1][:2] == ("new", "maintenance")
 
 

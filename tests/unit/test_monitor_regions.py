@@ -11,7 +11,7 @@ from processors.monitors.regions import QUIET
 from schemas.base import SECOND
 from schemas.dead_letters import DeadLetter
 from schemas.deliveries import DeliveryRequested
-from schemas.monitor_states import RegionOut, shown
+from schemas.monitor_states import RegionOut, visible_status
 from schemas.probes import RegionTroubled, RegionWell
 from schemas.transitions import RegionDisregarded, StatusChanged
 from tests.folding import of_type
@@ -131,7 +131,7 @@ def test_its_empty_slots_are_not_waited_for_while_another_region_counts() -> Non
             out(story, "a", story.slot(n + turn) + moment)
         assert story.probe(n + turn, ok=False) == []
         assert changes(story.probe(n + turn + 1)) == []
-    assert shown(story.state) == "up"
+    assert visible_status(story.state) == "up"
     # Of a region that counts they are.
     assert [change[:2] for change in changes(story.tick(story.time + 600))] == [("up", "not_observed")]
 
@@ -143,7 +143,7 @@ def test_what_its_prober_knows_to_mean_nothing_is_not_waited_for_either() -> Non
     story.probe(n, ok=False, failure="ours")
     well(story, "a", story.slot(n) + 1)
     story.probe(n + 1)
-    assert shown(story.state) == "up"
+    assert visible_status(story.state) == "up"
     assert story.state.expected == t(story.slot(n + 2))
 
 
@@ -155,7 +155,7 @@ def test_with_no_region_left_nothing_is_judged_and_nothing_is_known() -> None:
             out(story, "a", story.slot(n + turn) + moment)
             story.tick(story.slot(n + turn) + moment)
         story.tell(story.result(n + turn, ok=False), story.time)
-    assert shown(story.state) == "not_observed"
+    assert visible_status(story.state) == "not_observed"
     assert "down" not in [change[1] for change in changes(story.effects)]
     # It is well as soon as it is seen to be.
     assert [change[:2] for change in changes(story.probe(n + 3))] == [("not_observed", "up")]

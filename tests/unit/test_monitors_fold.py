@@ -15,8 +15,8 @@ from schemas.base import SECOND, Micros, encode
 from schemas.dead_letters import DeadLetter
 from schemas.deliveries import DeliveryRequested
 from schemas.ids import derived_id
-from schemas.monitor_states import MonitorState, Seen, shown
-from schemas.monitors import Monitor, Target
+from schemas.monitor_states import MonitorState, Seen, visible_status
+from schemas.monitors import Monitor, ProbeTarget
 from schemas.probes import MonitorDefined, ProbeCompleted
 from schemas.slots import confirm_after
 from schemas.topics import DELIVERIES, TRANSITIONS
@@ -72,7 +72,7 @@ def test_a_further_good_result_has_no_effect() -> None:
 def test_a_first_failing_result_is_down_as_soon_as_it_is_confirmed() -> None:
     story = Story(confirmations=2)
     assert story.probe(0, ok=False) == []
-    assert shown(story.state) == "new"
+    assert visible_status(story.state) == "new"
     effects = story.confirm(ok=False)
     assert changes(effects) == [("new", "down", "probe", 1)]
     assert notices(effects) == DOWN
@@ -142,9 +142,12 @@ def test_the_change_and_its_notices() -> None:
 
 @pytest.mark.parametrize(
     ("target", "url"),
-    [(Target(host="mail.example.com", port=993), "mail.example.com:993"), (Target(host="example.com"), "example.com")],
+    [
+        (ProbeTarget(host="mail.example.com", port=993), "mail.example.com:993"),
+        (ProbeTarget(host="example.com"), "example.com"),
+    ],
 )
-def test_what_has_no_url_is_named_by_host_and_port(target: Target, url: str) -> None:
+def test_what_has_no_url_is_named_by_host_and_port(target: ProbeTarget, url: str) -> None:
     story = told_as("down", kind="tcp", target=target)
     [request] = of_type(story.effects, DeliveryRequested)
     assert request.data["monitor"]["url"] == url
@@ -534,7 +537,7 @@ def test_an_empty_slot_is_not_observed_when_its_time_is_over(status: str, was: s
     assert (request.transition, request.at) == (of_type(effects, StatusChanged)[0].id, t(story.slot(n)))
     assert (request.data["detail"], request.data["incident"]) == (detail, None)
     assert story.tick(1_000_000) == []
-    assert shown(story.state) == "not_observed"
+    assert visible_status(story.state) == "not_observed"
 
 
 def test_a_result_ends_it() -> None:
@@ -556,10 +559,10 @@ def test_down_stays_shown_while_nothing_is_known() -> None:
     story = told_as("down")
     assert story.tick(10_000) == []
     state = story.state
-    assert (state.status, state.unobserved, shown(state)) == ("down", True, "down")
+    assert (state.status, state.unobserved, visible_status(state)) == ("down", True, "down")
     assert story.probe(200, ok=False) == []
     state = story.state
-    assert (state.status, state.unobserved, shown(state)) == ("down", False, "down")
+    assert (state.status, state.unobserved, visible_status(state)) == ("down", False, "down")
     story.tick(story.slot(201) + LIMIT)
     assert changes(story.probe(210)) == [("down", "up", "probe", story.slot(210))]
     assert story.tick(story.slot(210) + LIMIT) == []
@@ -741,7 +744,7 @@ def test_a_definition_that_probes_the_same_goes_on(fields: dict[str, Any]) -> No
 
 @pytest.mark.parametrize(
     "fields",
-    [{"target": Target(url="https://other")}, {"interval": 30}, {"timeout": 5}, {"probed_from": ("a", "b")}],
+    [{"target": ProbeTarget(url="https://other")}, {"interval": 30}, {"timeout": 5}, {"probed_from": ("a", "b")}],
     ids=str,
 )
 def test_a_definition_that_probes_otherwise_begins_anew(fields: dict[str, Any]) -> None:
@@ -765,7 +768,7 @@ def test_what_expires_is_that_of_the_target(paused: bool) -> None:
     story.probe(3, expires=t(1000), domain_expires=t(2000))
     story.define(200, interval=30)
     assert (story.state.expires, story.state.domain_expires) == (t(1000), t(2000))
-    story.define(201, paused=paused, target=Target(url="https://other"))
+    story.define(201, paused=paused, target=ProbeTarget(url="https://other"))
     assert (story.state.expires, story.state.domain_expires) == (None, None)
 
 
@@ -915,7 +918,7 @@ def test_the_next_event_of_a_parked_monitor_takes_it_up_again(broken: set[str], 
         assert story.tell(letter.value, 1_100, key=letter.key, retried=True) == []
     assert story.state.parked is None
     assert changes(story.tick(story.time + 1))[0] == ("up", "not_observed", "gap", story.slot(3))
-    assert shown(story.state) == ("up" if by == "result" else "not_observed")
+    assert visible_status(story.state) == ("up" if by == "result" else "not_observed")
 
 
 @pytest.mark.parametrize("where", ["clock._Expiry.run", "regions.MonitorRegions.tick"])

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from processors.checks.notices import unjudgeable
-from processors.sender.letters import Letters
+from processors.sender.email_renderer import EmailRenderer
 from schemas.base import SECOND
 from schemas.check_states import CheckState
 from schemas.deliveries import Delivery, Endpoint
@@ -56,7 +56,7 @@ def test_a_mail_writes_all_moments_alike() -> None:
         id="d", event="e", channel="c", notice="monitor.not_observed", body=json.dumps(body), first_due=0
     )
     endpoint = Endpoint(id="c", project="p", url="", notices=(), secret="", kind="email", addresses=("a@b.c",))
-    mail = Letters("Pingfold", "watch@example.org").write(delivery, endpoint).decode().replace("=\r\n", "")
+    mail = EmailRenderer("Pingfold", "watch@example.org").write(delivery, endpoint).decode().replace("=\r\n", "")
     assert (
         "Cause: no ping since 2026-01-15 01:00:00 UTC; Pingfold could not be reached from 2026-01-15 01:10:00" in mail
     )

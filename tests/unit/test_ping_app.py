@@ -9,9 +9,8 @@ import pytest
 from infra.http_server.forwarded import Forwarded
 from ingest.ping.public_url import proof_of
 from ingest.ping.request import Limits
-from ingest.ping.strangers import MANY, OF_ADDRESS, Strangers
+from ingest.ping.unknown_checks import MANY, OF_ADDRESS, UnknownCheckLimiter
 from schemas.definitions import Check
-from schemas.rejections import RejectionCode
 from schemas.requests import Decision, ProjectsRequest
 from tests.memory_log import MemoryProjects, add
 from tests.unit.ping_world import BY_SLUG, BY_UUID, KEY, NOON, PROJECT, SLUG, UNKNOWN, UUID, World
@@ -340,17 +339,11 @@ async def test_a_check_that_was_made_elsewhere_meanwhile_leaves_no_place_behind(
 
 
 @pytest.mark.parametrize(
-    ("code", "line"),
-    [
-        (RejectionCode.LIMIT_REACHED, "404 not found"),
-        (RejectionCode.AMBIGUOUS_SLUG, "409 ambiguous slug"),
-        (RejectionCode.WRONG_TIME, "503 not recorded, try again"),
-        (RejectionCode.INVALID_REQUEST, "503 not recorded, try again"),
-    ],
+    ("reason", "line"), [("limit reached", "404 not found"), ("ambiguous slug", "409 ambiguous slug")]
 )
-async def test_create_refused(code: RejectionCode, line: str) -> None:
+async def test_create_refused(reason: str, line: str) -> None:
     world = World()
-    world.projects.refusal = code
+    world.projects.refusal = reason
     assert (await world.ask(f"/{KEY}/new?create=1")).line == line
     assert world.sink.order == []
 
@@ -402,7 +395,7 @@ def nobodys(number: int) -> str:
 async def test_an_address_asks_for_so_many_that_are_not_known(fresh: bool) -> None:
     """Then it waits, and costs neither a look at the log nor a gap; others, and what is known, are served as ever."""
     world, now = World(), 0.0
-    world.app._strangers = Strangers(Forwarded(world.settings.trusted_proxies), lambda: now)
+    world.app._unknown_checks = UnknownCheckLimiter(Forwarded(world.settings.trusted_proxies), lambda: now)
     world.replica.fresh = fresh
     for number in range(OF_ADDRESS.most):
         assert (await world.ask(nobodys(number))).status in ((200, 404) if fresh else (503,))

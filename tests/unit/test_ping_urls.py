@@ -2,7 +2,7 @@
 
 import pytest
 
-from ingest.ping.urls import Target, is_ping, parse
+from ingest.ping.urls import PingTarget, is_ping, parse
 
 UUID = "5bf66975-d4c7-4bf5-bcc8-b8d8a82ea278"
 KEY = "fqOOd6-F4MMNuCEnzTU01w"
@@ -27,8 +27,8 @@ SIGNALS: list[tuple[str, str, int | None]] = [
 def test_every_signal_by_both_addresses_under_both_prefixes(
     prefix: str, tail: str, kind: str, status: int | None
 ) -> None:
-    assert parse(f"{prefix}/{UUID}{tail}") == Target(kind, UUID, exitstatus=status)  # type: ignore[arg-type]
-    assert parse(f"{prefix}/{KEY}/database-backup{tail}") == Target(
+    assert parse(f"{prefix}/{UUID}{tail}") == PingTarget(kind, UUID, exitstatus=status)  # type: ignore[arg-type]
+    assert parse(f"{prefix}/{KEY}/database-backup{tail}") == PingTarget(
         kind,  # type: ignore[arg-type]
         ping_key=KEY,
         slug="database-backup",
@@ -43,12 +43,12 @@ def test_every_signal_by_both_addresses_under_both_prefixes(
      (f"/ping/{KEY}/ping", "ping")],
 )  # fmt: skip
 def test_any_slug_is_a_slug(path: str, slug: str) -> None:
-    assert parse(path) == Target("success", ping_key=KEY, slug=slug)
+    assert parse(path) == PingTarget("success", ping_key=KEY, slug=slug)
 
 
 @pytest.mark.parametrize("action", ["abc", "-1", "success", UUID])
 def test_a_uuid_is_a_legal_ping_key(action: str) -> None:
-    assert parse(f"/ping/{UUID}/{action}") == Target("success", ping_key=UUID, slug=action)
+    assert parse(f"/ping/{UUID}/{action}") == PingTarget("success", ping_key=UUID, slug=action)
 
 
 @pytest.mark.parametrize(
@@ -56,17 +56,17 @@ def test_a_uuid_is_a_legal_ping_key(action: str) -> None:
     [f"/{UUID}/", f"//{UUID}", f"/ping//{UUID}", f"/ping/{UUID}//", f"/ping/{UUID.upper()}", f"/{UUID.upper()}/"],
 )
 def test_harmless_spellings_of_a_uuid_url(path: str) -> None:
-    assert parse(path) == Target("success", UUID)
+    assert parse(path) == PingTarget("success", UUID)
 
 
 @pytest.mark.parametrize("path", [f"/{UUID.upper()}/start", f"/{UUID}//start", f"/{UUID}/start/"])
 def test_harmless_spellings_of_a_start_url(path: str) -> None:
-    assert parse(path) == Target("start", UUID)
+    assert parse(path) == PingTarget("start", UUID)
 
 
 @pytest.mark.parametrize("path", [f"/{KEY}/backup/", f"/ping/{KEY}//backup", f"//{KEY}/backup//"])
 def test_harmless_spellings_of_a_slug_url(path: str) -> None:
-    assert parse(path) == Target("success", ping_key=KEY, slug="backup")
+    assert parse(path) == PingTarget("success", ping_key=KEY, slug="backup")
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_an_exit_status_out_of_range_is_told_after_the_look_up(status: str) -> N
     ],
 )
 def test_a_good_rid(query: str, rid: str | None) -> None:
-    assert parse(f"/{UUID}/start", query.encode()) == Target("start", UUID, rid=rid)
+    assert parse(f"/{UUID}/start", query.encode()) == PingTarget("start", UUID, rid=rid)
 
 
 @pytest.mark.parametrize(

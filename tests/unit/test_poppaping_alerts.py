@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from infra.secrets.secrets import hash_api_key
-from query_api.poppaping import channel_desk
+from query_api.poppaping import channel_service
 from schemas.base import SECOND, encode
 from schemas.definitions import ApiKey
 from schemas.deliveries import DeliveryAttempted
@@ -219,7 +219,7 @@ async def test_a_channel_without_events_cannot_be_tested(api: Harness) -> None:
 async def test_tests_and_replays_never_push_out_what_has_happened(
     api: Harness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(channel_desk, "MOST_ASKED_FOR", 3)
+    monkeypatch.setattr(channel_service, "MOST_ASKED_FOR", 3)
     id = await made(api)
     ended = []
     for _ in range(4):

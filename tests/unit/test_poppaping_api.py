@@ -556,12 +556,12 @@ async def test_the_published_description_is_true(harness: Harness) -> None:
 
 async def test_what_was_sealed_with_another_key_is_no_fault_of_the_server(harness: Harness) -> None:
     monitor = await made(harness, headers={"X-Token": "hush"})
-    parts = harness.app.state.parts
+    deps = harness.app.state.deps
 
     def unreadable(*_: str) -> str:
         raise SecretError("a stored secret was encrypted with another key")
 
-    harness.app.state.parts = replace(parts, decrypt=unreadable)
+    harness.app.state.deps = replace(deps, decrypt=unreadable)
     path = f"{V1}/monitors/{monitor['id']}"
     shown = await harness.client.get(path)
     assert (shown.status_code, shown.json()["data"]["headers"]) == (200, {})

@@ -43,7 +43,7 @@ async def listed(harness: Harness, query: str, per_page: int) -> list[dict[str, 
 async def test_every_incident_is_on_one_page_however_far_behind_history_is(harness: Harness, seed: int) -> None:
     random = Random(seed)
     history = BehindHistory(harness.log)
-    harness.app.state.parts = replace(harness.app.state.parts, monitor_history=history)
+    harness.app.state.deps = replace(harness.app.state.deps, monitor_history=history)
     monitors = [(await made(harness, name=f"{n}", confirmations=1))["id"] for n in range(5)]
     for _ in range(12):
         for id in random.sample(monitors, 3):

@@ -17,7 +17,7 @@ class World:
 
     def __init__(self) -> None:
         self.harness, self.asked = Harness(), 0
-        parts = self.harness.app.state.parts
+        parts = self.harness.app.state.deps
         self.limits = RateLimits(self._application, parts, most=2, speaks=lambda _: True)
 
     async def _application(self, scope: Any, receive: Any, send: Any) -> None:

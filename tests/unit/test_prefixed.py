@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from infra.log.cluster import Cluster, cluster_of, prefix_of
 from infra.log.connect import new_admin, new_consumer, new_producer
-from infra.log.prefixed import _FIELDS, Names, PrefixedAdmin, PrefixedConsumer, PrefixedProducer
+from infra.log.prefixed import _FIELDS, PrefixedAdmin, PrefixedConsumer, PrefixedNames, PrefixedProducer
 from infra.settings.settings import Settings
 from schemas.topics import TOPICS
 from tests.source_tree import modules
@@ -83,17 +83,17 @@ def test_a_message_keeps_all_but_its_topic() -> None:
     del given["value"]
     messages += [Message(topic="team.pings", **given), Message(topic="team.pings", error=error)]
     for message in messages:
-        inner = Names("team.").inner_message(message)
+        inner = PrefixedNames("team.").inner_message(message)
         assert inner.topic() == "pings"
         for field in _FIELDS:
             assert getattr(inner, field)() == getattr(message, field)(), field
 
 
 def test_a_partition_keeps_all_but_its_topic() -> None:
-    [inner] = Names("team.").inner_places([TopicPartition("team.pings", 3, 7, "sign", 5)])
+    [inner] = PrefixedNames("team.").inner_places([TopicPartition("team.pings", 3, 7, "sign", 5)])
     known = inner.topic, inner.partition, inner.offset, inner.metadata, inner.leader_epoch, inner.error
     assert known == ("pings", 3, 7, "sign", 5, None)
-    outer = Names("team.").outer_place(inner)
+    outer = PrefixedNames("team.").outer_place(inner)
     assert (type(outer), outer.topic) == (TopicPartition, "team.pings")
     assert (outer.partition, outer.offset, outer.metadata, outer.leader_epoch) == (3, 7, "sign", 5)
 

@@ -23,7 +23,7 @@ from ingest.prober.region.own_network import OwnNetwork
 from ingest.prober.running import STANDSTILL
 from schemas.base import SECOND, Micros, encode
 from schemas.monitor_states import Doubt, MonitorCopy, MonitorState, Seen
-from schemas.monitors import Monitor, Target
+from schemas.monitors import Monitor, ProbeTarget
 from schemas.probes import Failure, ProbeCompleted, ProbeResultsEvent, RegionTroubled, RegionWell
 from schemas.slots import first_slot
 from schemas.topics import PROBE_RESULTS
@@ -35,7 +35,7 @@ HERE, THERE = "here", "there"
 PARTITIONS = 3
 # On the slowest machine; nothing here depends on how long it takes.
 SOON = 120.0
-REFUSED = Target(url="http://10.0.0.1/")
+REFUSED = ProbeTarget(url="http://10.0.0.1/")
 MISSED = "pingfold_probe_slots_missed_total"
 
 _result = msgspec.json.Decoder(ProbeCompleted).decode
@@ -303,7 +303,7 @@ async def test_a_new_definition_counts_at_once() -> None:
     one = monitor()
     async with world(one, running()) as here:
         await here.at(NOON)
-        quick = monitor(interval=2, version=2, target=Target(url="http://10.0.0.2/"))
+        quick = monitor(interval=2, version=2, target=ProbeTarget(url="http://10.0.0.2/"))
         here.hear(quick)
         assert await here.between(NOON, NOON + 20 * SECOND) == slots(quick, NOON, NOON + 20 * SECOND)
         slow = monitor(interval=3_600, version=3)
@@ -371,7 +371,7 @@ async def test_the_clock_of_a_test_is_followed_forth_and_back(tmp_path: Path) ->
 
 async def test_what_was_seen_over_a_standstill_is_ours() -> None:
     async with serving(silent) as server:
-        one = monitor(target=Target(url=f"http://{V4}:{server.port}/"), timeout=1)
+        one = monitor(target=ProbeTarget(url=f"http://{V4}:{server.port}/"), timeout=1)
         async with world(one, running()) as here:
             here.clock.time = first_slot(one, NOON)
             here.prober.turn()
@@ -401,7 +401,7 @@ async def test_a_failure_that_is_seen_before_the_standstill_is_noticed_is_ours()
 
 async def test_a_success_counts_over_a_standstill() -> None:
     async with serving(answering(b"HTTP/1.1 200 OK\r\n\r\n")) as server:
-        one = monitor(target=Target(url=f"http://{V4}:{server.port}/"))
+        one = monitor(target=ProbeTarget(url=f"http://{V4}:{server.port}/"))
         async with world(one, running()) as here:
             here.clock.time = first_slot(one, NOON)
             here.prober.turn()
@@ -412,7 +412,7 @@ async def test_a_success_counts_over_a_standstill() -> None:
 async def test_nobodys_probes_take_all_there_is() -> None:
     async with serving(silent) as server:
         greedy = [
-            monitor(f"g{n}", project="greedy", target=Target(host=V4, port=server.port), kind="tls", timeout=1)
+            monitor(f"g{n}", project="greedy", target=ProbeTarget(host=V4, port=server.port), kind="tls", timeout=1)
             for n in range(20)
         ]
         async with world(*greedy, monitor("modest", project="modest"), most=10) as here:
@@ -430,7 +430,7 @@ async def test_nobodys_probes_take_all_there_is() -> None:
 
 
 async def test_what_is_sealed_and_cannot_be_read_is_our_fault() -> None:
-    async with world(monitor(target=Target(url="http://10.0.0.1/", sealed="unreadable"))) as here:
+    async with world(monitor(target=ProbeTarget(url="http://10.0.0.1/", sealed="unreadable"))) as here:
         here.hear(MonitorState(version=1, begun=NOON))
         assert [result.failure for result in await here.told(1)] == ["ours"]
 
@@ -452,7 +452,7 @@ async def test_run_probes_until_it_is_stopped_and_lets_probes_end() -> None:
     async with serving(answering(b"HTTP/1.1 200 OK\r\n\r\n")) as server, world() as here:
         stop = asyncio.Event()
         run = asyncio.create_task(here.prober.run(stop))
-        here.hear(monitor(target=Target(url=f"http://{V4}:{server.port}/")), MonitorState(version=1, begun=NOON))
+        here.hear(monitor(target=ProbeTarget(url=f"http://{V4}:{server.port}/")), MonitorState(version=1, begun=NOON))
         stop.set()
         await asyncio.wait_for(run, SOON)
         assert [result.ok for result in await here.told(1)] == [True]
@@ -480,7 +480,7 @@ class Asked:
 
 def sites(count: int, port: int = 1) -> list[Monitor]:
     """Monitors of as many hosts, all addresses of this machine; nobody listens on port 1."""
-    return [monitor(f"s{n}", kind="tcp", target=Target(host=f"127.0.0.{n + 1}", port=port)) for n in range(count)]
+    return [monitor(f"s{n}", kind="tcp", target=ProbeTarget(host=f"127.0.0.{n + 1}", port=port)) for n in range(count)]
 
 
 async def probe_all(here: World, wanted: list[Monitor], begun: Micros) -> list[ProbeCompleted]:
@@ -762,8 +762,8 @@ async def test_targets_that_refuse_or_answer_wrongly_show_that_the_network_is_th
     asked = Asked()
     asked.answers = False
     async with serving(answering(b"HTTP/1.1 500 Oh\r\n\r\n"), "0.0.0.0") as server, world(controls=[asked]) as here:
-        broken = [monitor(f"b{n}", target=Target(url=f"http://127.0.0.{n + 1}:{server.port}/")) for n in range(10)]
-        private = [monitor(f"r{n}", target=Target(url=f"http://10.0.0.{n + 1}/")) for n in range(10)]
+        broken = [monitor(f"b{n}", target=ProbeTarget(url=f"http://127.0.0.{n + 1}:{server.port}/")) for n in range(10)]
+        private = [monitor(f"r{n}", target=ProbeTarget(url=f"http://10.0.0.{n + 1}/")) for n in range(10)]
         assert {result.failure for result in await probe_all(here, broken, NOON)} == {"status"}
         assert {result.failure for result in await probe_all(here, private, NOON)} == {"ours"}
         assert {result.failure for result in await probe_all(here, sites(10), NOON)} == {"connect"}
@@ -773,7 +773,7 @@ async def test_targets_that_refuse_or_answer_wrongly_show_that_the_network_is_th
 async def test_a_target_that_is_silent_is_told_of_while_the_control_target_answers() -> None:
     asked = Asked()
     with unanswered() as port:
-        one, other = (monitor(id, target=Target(url=f"http://{V4}:{port}/"), timeout=1) for id in ("m", "n"))
+        one, other = (monitor(id, target=ProbeTarget(url=f"http://{V4}:{port}/"), timeout=1) for id in ("m", "n"))
         async with world(controls=[asked]) as here:
             [result] = await probe_all(here, [one], NOON)
             assert (result.failure, asked.times) == ("timeout", 1)
@@ -786,7 +786,7 @@ async def test_a_target_that_is_silent_is_told_of_while_the_control_target_answe
 
 async def test_a_url_that_is_none_is_still_told_of() -> None:
     async with world() as here:
-        [result] = await probe_all(here, [monitor(target=Target(url="http://[x/"))], NOON)
+        [result] = await probe_all(here, [monitor(target=ProbeTarget(url="http://[x/"))], NOON)
         assert result.failure not in ("", "ours")
 
 
@@ -794,8 +794,8 @@ async def test_what_may_not_be_probed_is_not_known_and_what_leads_there_fails() 
     """Nothing was asked of the first two; the third answered, and sends its visitors where nobody may go."""
     away = answering(b"HTTP/1.1 302 Go\r\nLocation: http://10.0.0.1/\r\nContent-Length: 0\r\n\r\n")
     async with serving(away) as server:
-        refused = [monitor("a", target=REFUSED), monitor("b", kind="tcp", target=Target(host="10.0.0.1", port=1))]
-        leading = monitor("c", target=Target(url=f"http://{V4}:{server.port}/"))
+        refused = [monitor("a", target=REFUSED), monitor("b", kind="tcp", target=ProbeTarget(host="10.0.0.1", port=1))]
+        leading = monitor("c", target=ProbeTarget(url=f"http://{V4}:{server.port}/"))
         async with world(*refused, leading) as here:
             results = await probe_all(here, refused, NOON)
             assert [result.failure for result in results] == ["ours", "ours"]

@@ -8,7 +8,7 @@ from infra.log.directory import Directory
 from schemas.base import SECOND, encode
 from schemas.definitions import Project, definition_key
 from schemas.ids import new_id
-from schemas.monitors import Target
+from schemas.monitors import ProbeTarget
 from schemas.requests import (
     CheckDelete,
     Decision,
@@ -46,7 +46,7 @@ class PagesDesk(Desk):
         return self.ask(StatusPageDelete(request=new_id(), at=self.at, id=id))
 
     def monitor(self) -> str:
-        fields = MonitorFields(name="m", target=Target(url="http://x/"))
+        fields = MonitorFields(name="m", target=ProbeTarget(url="http://x/"))
         return self.ask(MonitorCreate(request=new_id(), at=self.at, id=new_id(), fields=fields)).id
 
 

@@ -11,7 +11,7 @@ from confluent_kafka import KafkaException
 from infra.clocks.measured import ClockReports
 from infra.disk import Disk
 from infra.log.groups import Committed
-from infra.log.progress import JOURNALS, FoldProgress
+from infra.log.progress import JOURNAL_OF, FoldProgress
 from infra.log.waiting import Partition
 from infra.settings.settings import Settings
 from query_api.ops import readiness
@@ -30,7 +30,7 @@ class World:
 
     def __init__(self) -> None:
         self.ends: dict[Partition, int] = {
-            (journal.name, number): 10 for journal in JOURNALS.values() for number in range(PARTITIONS)
+            (journal.name, number): 10 for journal in JOURNAL_OF.values() for number in range(PARTITIONS)
         }
         self.ends |= {(TRANSITIONS.name, number): 10 for number in range(PARTITIONS)}
         self.committed: dict[str, dict[Partition, Committed]] = {
@@ -81,7 +81,7 @@ class Looking:
         monkeypatch.setattr(readiness, "time", SimpleNamespace(monotonic=lambda: self.seconds))
         settings = Settings(data=tmp_path, probers=0)
         self.progress = FoldProgress(PARTITIONS)
-        self._heard = {journal.name: self.progress.listen(states) for states, journal in JOURNALS.items()}
+        self._heard = {journal.name: self.progress.listen(states) for states, journal in JOURNAL_OF.items()}
         clock = SimpleNamespace(now=lambda: START + round((self.seconds - 1_000) * SECOND))
         clocks = ClockReports(lambda: self.seconds)
         self._hear_of_clock = clocks.listen(lambda *_: None)

@@ -98,7 +98,7 @@ async def test_what_was_sealed_with_a_lost_key_is_replaced_at_once(
     def lost(*_: str) -> str:
         raise SecretError("encrypted with another key")
 
-    object.__setattr__(api.app.state.parts, "decrypt", lost)
+    object.__setattr__(api.app.state.deps, "decrypt", lost)
     status, told = await post(api, path)
     assert (status, told["former_until"]) == (200, None)
     assert project(api).former_webhook_secrets == ()
@@ -114,7 +114,7 @@ async def test_once_all_is_rotated_nothing_is_left_of_a_lost_sealing_key(api: Ha
     paths = SECRETS[0], channel_path(api, "v3")
     for vault in (lost, ours):
         for name in ("encrypt", "decrypt"):
-            object.__setattr__(api.app.state.parts, name, getattr(vault, name))
+            object.__setattr__(api.app.state.deps, name, getattr(vault, name))
         told = [(await post(api, path))[1] for path in paths]
         assert vault.strangers(api.log.directory.secrets()) == ""
     assert lost.strangers(api.log.directory.secrets()).startswith("2 stored secrets were encrypted with another key")

@@ -5,6 +5,7 @@ The producer and the loading of states are stand-ins; tests/integration/test_run
 
 import asyncio
 import contextlib
+import threading
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event
@@ -191,6 +192,25 @@ async def test_what_comes_is_committed(world: World) -> None:
     assert world.kafka.states["thing"].count == 6
     assert world.kafka.fences == 1
     assert world.heard.told[0] == ("assigned", 0)
+    assert world.failures == []
+
+
+@pytest.mark.parametrize("short", [True, False])
+async def test_only_short_batches_are_folded_on_the_event_loop(
+    world: World, monkeypatch: pytest.MonkeyPatch, short: bool
+) -> None:
+    threads = set[int]()
+
+    def step(session: Session, records: Iterable[Record]) -> list[Effect]:
+        threads.add(threading.get_ident())
+        return real(session, records)
+
+    real = Session.step
+    monkeypatch.setattr(Session, "step", step)
+    monkeypatch.setattr(module, "is_short", lambda _: short)
+    await world.add(3)
+    await world.until(lambda: world.kafka.commits == [2])
+    assert (threads == {threading.get_ident()}) is short
     assert world.failures == []
 
 

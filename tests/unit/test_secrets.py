@@ -28,7 +28,7 @@ from infra.secrets.secrets import (
 from infra.settings.settings import Settings
 from schemas.base import encode
 from schemas.definitions import Channel, KeyKind, Project
-from schemas.monitors import Monitor, Target
+from schemas.monitors import Monitor, ProbeTarget
 
 SHAPES: dict[KeyKind, str] = {
     "healthchecks": r"hcw_[\w-]{28}",
@@ -169,7 +169,9 @@ def test_every_stored_secret_is_looked_at() -> None:
     directory = Directory()
     project = Project(id="p", name="", ping_key="k", created=0, webhook_secret="v2.a.x")
     channel = Channel(id="c", project="p", kind="webhook", url="https://a.test/", created=0, secret="v2.b.x")
-    monitor = Monitor(id="m", project="p", version=1, created=0, revised=0, name="", target=Target(sealed="v2.c.x"))
+    monitor = Monitor(
+        id="m", project="p", version=1, created=0, revised=0, name="", target=ProbeTarget(sealed="v2.c.x")
+    )
     for key, one in (("project/p", project), ("channel/c", channel), ("monitor/m", monitor)):
         directory.apply(0, key, encode(one))
     assert sorted(directory.secrets()) == ["v2.a.x", "v2.b.x", "v2.c.x"]

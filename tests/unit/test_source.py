@@ -14,7 +14,7 @@ from infra.settings.settings import Settings
 from ingest.clock import Clock
 from ingest.ping import source as module
 from ingest.ping.source import Source
-from ingest.ticker import JOURNALS, Ticker
+from ingest.ticker import TICKED_JOURNALS, Ticker
 from processors.checks.fold import Checks
 from schemas.base import SECOND, Micros
 from schemas.check_states import CheckState
@@ -335,7 +335,7 @@ class Hand:
         self.clock, self.sink, self.dues = HandClock(settings), MemorySink(PARTITIONS), Dues()
         self.ticker = Ticker(settings, self.clock, self.sink, PARTITIONS, self.dues)
         self.folder = tmp_path
-        for journal in JOURNALS:
+        for journal in TICKED_JOURNALS:
             for partition in range(PARTITIONS):
                 self.dues.known[journal.name, partition] = NEVER
 
@@ -380,7 +380,7 @@ async def test_a_step_of_the_test_clock_and_a_failure_are_told_at_once(
     hand.sink.fails = lambda record: record.partition == 1
     assert len(await hand.rounds(3)) == 3 * (PARTITIONS - 1)
     hand.sink.fails = lambda record: False
-    assert set(await hand.rounds(3)) == {(journal.name, 1) for journal in JOURNALS}
+    assert set(await hand.rounds(3)) == {(journal.name, 1) for journal in TICKED_JOURNALS}
 
 
 async def test_the_ticker_tells_plain_time_to_the_other_journals(monkeypatch: pytest.MonkeyPatch) -> None:

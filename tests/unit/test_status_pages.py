@@ -18,8 +18,8 @@ from processors.monitors import rules as monitor_rules
 from query_api.healthchecks.status import StatusWord
 from query_api.history.status_pages import DAY
 from query_api.pages import status_board, status_forms
-from query_api.pages.kept import HOLD
 from query_api.pages.maintenance import AHEAD, planned
+from query_api.pages.response_cache import HOLD
 from query_api.pages.status_board import DAYS, Overall, Status
 from query_api.poppaping import openapi
 from query_api.poppaping.monitor_object import _STATUS
@@ -32,7 +32,7 @@ from schemas.probes import Failure
 from schemas.requests import KeyCreate
 from schemas.schedules import Cron
 from schemas.topics import DEFINITIONS, PROBE_RESULTS, PROJECTS
-from schemas.transitions import Shown
+from schemas.transitions import VisibleStatus
 from tests.harness import POP_KEY, Harness
 
 PAGES = "/api/v1/status-pages"
@@ -658,7 +658,7 @@ def test_every_status_has_its_words() -> None:
     """Tables of words hold a word for each status that there is; what the API says is what its document says."""
     assert set(status_forms._WORDS) == set(get_args(Status))
     assert set(status_forms._OVERALL) == set(status_forms._BADGE) == set(get_args(Overall))
-    assert set(status_board._WORDS) == set(get_args(Shown)) - {"not_observed", "removed"}  # these are unknown
+    assert set(status_board._WORDS) == set(get_args(VisibleStatus)) - {"not_observed", "removed"}  # these are unknown
     assert set(monitor_rules._CAUSES) == set(get_args(Failure)) - {"", "ours"}  # what accuses nobody has no cause
     for schema in (openapi.MONITOR, openapi.PAGE_WHOLE["properties"]["components"]["items"]):
         assert set(schema["properties"]["current_status"]["enum"]) == set(get_args(Status))

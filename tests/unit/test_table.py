@@ -5,7 +5,7 @@ import re
 from fastapi.routing import APIRoute
 from starlette.routing import Match
 
-from query_api.http.route_index import Table
+from query_api.http.route_index import RouteIndex
 from tests.harness import Harness
 
 ROUTES = Harness().app.routes
@@ -20,7 +20,7 @@ def _asked() -> list[tuple[str, str]]:
 
 
 def test_it_is_asked_first() -> None:
-    assert isinstance(TABLE, Table)
+    assert isinstance(TABLE, RouteIndex)
 
 
 def test_it_finds_the_same_routes() -> None:

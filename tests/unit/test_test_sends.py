@@ -2,7 +2,7 @@
 
 import pytest
 
-from query_api.poppaping.answers import Fault
+from query_api.poppaping.responses import Fault
 from query_api.poppaping.send_limiter import HOUR, HourlySendLimiter
 from schemas.base import SECOND, encode
 from schemas.deliveries import DeliveryRequested

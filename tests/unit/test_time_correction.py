@@ -20,7 +20,7 @@ from schemas.deliveries import (
     event_id,
 )
 from schemas.monitor_states import MonitorState
-from schemas.monitors import Monitor, Target
+from schemas.monitors import Monitor, ProbeTarget
 from schemas.pings import CheckDefined, Ping
 from schemas.probes import MonitorDefined, ProbeCompleted
 from schemas.schedules import Simple
@@ -117,7 +117,7 @@ def test_a_monitor_is_judged_again() -> None:
         interval=60,
         timeout=30,
         confirmations=1,
-        target=Target(url="https://api.example.com/health"),
+        target=ProbeTarget(url="https://api.example.com/health"),
     )
     one.tell(MonitorDefined(at=NOW, monitor=monitor), NOW, MONITOR)
     one.tell(plain(seconds(HOURS)), seconds(HOURS))

@@ -8,18 +8,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from query_api.history.uptime import Span, of_counts, of_observed, of_window, shown, time_in_states
+from query_api.history.uptime import Span, format_percent, of_counts, of_observed, of_window, time_in_states
 from schemas.base import SECOND
-from schemas.transitions import Shown
+from schemas.transitions import VisibleStatus
 
-STATES: tuple[Shown, ...] = ("new", "up", "late", "not_observed", "down", "paused", "maintenance")
+STATES: tuple[VisibleStatus, ...] = ("new", "up", "late", "not_observed", "down", "paused", "maintenance")
 
 moments = st.integers(0, 60)
 spans = st.lists(st.builds(Span, moments, moments, st.sampled_from(STATES)), max_size=8)
 windows = st.tuples(moments, moments).filter(lambda window: window[0] < window[1])
 
 
-def state_at(spans: list[Span], moment: int) -> Shown | None:
+def state_at(spans: list[Span], moment: int) -> VisibleStatus | None:
     """The state at a moment: that of the newest span that has begun, if it has not ended."""
     for span in reversed(spans):
         if span.start <= moment and span.end > span.start:
@@ -27,7 +27,7 @@ def state_at(spans: list[Span], moment: int) -> Shown | None:
     return None
 
 
-def unbroken(lengths: list[tuple[int, Shown]]) -> list[Span]:
+def unbroken(lengths: list[tuple[int, VisibleStatus]]) -> list[Span]:
     """Spans as a fold makes them: each begins where the one before ends."""
     made, start = [], 0
     for length, state in lengths:
@@ -43,7 +43,9 @@ class TestTimeInStates:
         assert time_in_states(spans, *window) == {state: seen.count(state) for state in STATES if seen.count(state)}
 
     @given(st.lists(st.tuples(st.integers(0, 20), st.sampled_from(STATES))), windows)
-    def test_unbroken_spans_fill_the_window(self, lengths: list[tuple[int, Shown]], window: tuple[int, int]) -> None:
+    def test_unbroken_spans_fill_the_window(
+        self, lengths: list[tuple[int, VisibleStatus]], window: tuple[int, int]
+    ) -> None:
         spans = unbroken(lengths)
         covered = max(0, min(window[1], sum(length for length, _ in lengths)) - window[0])
         assert time_in_states(spans, *window).total() == covered
@@ -103,7 +105,7 @@ class TestFigures:
     def test_updown_vector_fixed_window_of_30_days_on_a_new_check(self) -> None:
         day = 86_400
         spans = [Span(0, 106, "down"), Span(106, 1_000, "up"), Span(1_000, 1_145, "down"), Span(1_145, 4_000, "up")]
-        assert shown(of_window(spans, 4_000 - 30 * day, 4_000), 2) == Decimal("99.99")
+        assert format_percent(of_window(spans, 4_000 - 30 * day, 4_000), 2) == Decimal("99.99")
 
     def test_nothing_watched_is_no_figure(self) -> None:
         assert of_observed([Span(0, 10, "paused"), Span(10, 20, "not_observed")], 0, 20) is None
@@ -118,7 +120,7 @@ class TestShown:
     def test_poppaping_vector_is_rounded_not_cut(self) -> None:
         share = of_counts(43_187, 43_200)
         assert share is not None
-        assert shown(share, 2) == Decimal("99.97")
+        assert format_percent(share, 2) == Decimal("99.97")
 
     @pytest.mark.parametrize(
         ("share", "decimals", "expected"),
@@ -133,11 +135,11 @@ class TestShown:
         ],
     )
     def test_rounds_but_never_up_to_100(self, share: Fraction, decimals: int, expected: str) -> None:
-        assert str(shown(share, decimals)) == expected
+        assert str(format_percent(share, decimals)) == expected
 
     @given(st.integers(1, 10**9).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))), st.integers(0, 4))
     def test_100_means_no_downtime_at_all(self, counts: tuple[int, int], decimals: int) -> None:
         good, total = counts
-        figure = shown(Fraction(good, total), decimals)
+        figure = format_percent(Fraction(good, total), decimals)
         assert (figure == 100) == (good == total)
         assert abs(figure - Decimal(100 * good) / total) <= Decimal(1).scaleb(-decimals)

@@ -26,8 +26,8 @@ class World:
 
     def __init__(self) -> None:
         self.harness, self.clock, self.looks = Harness(), Moving(), 0
-        parts = self.harness.app.state.parts
-        parts.__dict__["wrong_keys"] = WrongKeys(Forwarded(parts.settings.trusted_proxies), self.clock)
+        deps = self.harness.app.state.deps
+        deps.__dict__["wrong_keys"] = WrongKeys(Forwarded(deps.settings.trusted_proxies), self.clock)
         caught_up = self.harness.log.caught_up
 
         async def counted(timeout: float) -> bool:
@@ -89,7 +89,7 @@ async def test_addresses_are_those_of_customers_and_few_are_remembered() -> None
         await world.ask(rotating(number), address=f"2001:db8::{number + 1:x}")
     assert (await world.ask("x", address="2001:db8::ffff")).status_code == 429
     assert (await world.ask("x", address="2001:db8:0:1::1")).status_code == 401
-    brake = world.harness.app.state.parts.wrong_keys
+    brake = world.harness.app.state.deps.wrong_keys
     for number in range(30_000):
         brake.count({"type": "http", "headers": [], "client": (f"10.0.{number >> 8}.{number & 255}", 1)})
     assert len(brake._budgets) <= 20_000

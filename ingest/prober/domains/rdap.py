@@ -2,7 +2,7 @@
 knows it (RFC 9224).
 
 Servers are not trusted: every connection, those of redirects too, goes to an address that was checked
-(`infra.egress.targets`), and an answer is bounded in time and size. Nothing secret is sent, so redirects may lead
+(`infra.egress.guard`), and an answer is bounded in time and size. Nothing secret is sent, so redirects may lead
 anywhere else.
 """
 
@@ -18,7 +18,7 @@ import msgspec
 from aiohttp.abc import AbstractResolver
 from yarl import URL
 
-from infra.egress.targets import Guard, GuardedConnector, guarded_session
+from infra.egress.guard import Guard, GuardedConnector, guarded_session
 from schemas.base import SECOND, Micros
 
 ANSWER_READ = 256 * 1024

@@ -19,10 +19,10 @@ from typing import TypeVar
 
 from cryptography import x509
 
-from infra.egress.targets import Guard, TargetRefused, tell_operator
-from ingest.prober.probes.echoes import Echoes
-from ingest.prober.probes.names import Names
+from infra.egress.guard import Guard, TargetRefused, tell_operator
+from ingest.prober.probes.icmp_socket import IcmpSocket
 from ingest.prober.probes.outcome import Failed, Trace, because
+from ingest.prober.probes.resolver import Resolver
 from schemas.base import SECOND, Micros
 
 P = TypeVar("P", bound=asyncio.BaseProtocol)
@@ -62,10 +62,10 @@ class CertificateRefused(Failed):
 class Connector:
     """Opens connections for probes. To be made inside a running event loop."""
 
-    def __init__(self, guard: Guard, names: Names | None = None, verify: ssl.SSLContext | None = None) -> None:
+    def __init__(self, guard: Guard, resolver: Resolver | None = None, verify: ssl.SSLContext | None = None) -> None:
         self._guard = guard
-        self.names = names or Names()
-        self.echoes = Echoes()
+        self.resolver = resolver or Resolver()
+        self.icmp = IcmpSocket()
         self._verify, self._trusting = verify or tls_context(), _trusting_context()
 
     def of(self, project: str) -> "Connector":
@@ -119,7 +119,7 @@ class Connector:
         except ValueError:
             began = time.perf_counter_ns()
             trace.asked = time.monotonic()
-            found, name = await self.names.addresses(host), host
+            found, name = await self.resolver.addresses(host), host
             trace.asked = None
             trace.lookup = (time.perf_counter_ns() - began) // 1_000
         for address in found:
@@ -205,5 +205,5 @@ class Connector:
 
     async def close(self) -> None:
         """Let go of resolver and sockets."""
-        self.echoes.close()
-        await self.names.close()
+        self.icmp.close()
+        await self.resolver.close()

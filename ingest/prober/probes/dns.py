@@ -13,12 +13,12 @@ from typing import Any
 
 from dnslib import QTYPE, RCODE, TXT
 
-from infra.egress.targets import public_or_empty
+from infra.egress.guard import public_or_empty
 from infra.settings.servers import Server, server_of
 from ingest.prober.probes.connection import Connector
-from ingest.prober.probes.dns_question import Resolver, over_tcp, over_udp, question
+from ingest.prober.probes.dns_question import Nameservers, over_tcp, over_udp, question
 from ingest.prober.probes.outcome import Failed, Trace
-from schemas.monitors import Target
+from schemas.monitors import ProbeTarget
 
 DNS_PORT = 53
 # What a resolver says that can learn nothing of a name.
@@ -28,7 +28,7 @@ _ADDRESSES = ("A", "AAAA")
 _TOLD = 5
 
 
-async def probe_dns(connector: Connector, target: Target, trace: Trace) -> None:
+async def probe_dns(connector: Connector, target: ProbeTarget, trace: Trace) -> None:
     """Returns when the answer is well; raises `Failed` when it is not. The time limit is the caller's."""
     kinds = (target.record,) if target.record else _ADDRESSES
     named = _named(connector, target.resolver) if target.resolver else None
@@ -52,35 +52,35 @@ async def probe_dns(connector: Connector, target: Target, trace: Trace) -> None:
         raise failed or Failed("answer", _unexpected(target, [text for _, text in found]))
 
 
-def _named(connector: Connector, text: str) -> Resolver:
+def _named(connector: Connector, text: str) -> Nameservers:
     try:
         server = server_of(text, DNS_PORT)
     except ValueError:
         raise Failed("refused target", "not the address of a resolver") from None
     connector.check(*server)
-    return Resolver([server])
+    return Nameservers([server])
 
 
-async def _ask(connector: Connector, named: Resolver | None, host: str, kind: str, trace: Trace) -> list[str]:
+async def _ask(connector: Connector, named: Nameservers | None, host: str, kind: str, trace: Trace) -> list[str]:
     """The records of one kind, in one form."""
     asked = question(host, kind)
     if named is not None:
-        resolver = named
+        nameservers = named
         answer, server = await over_udp(named, asked)
         trace.answered = time.perf_counter_ns()
     else:
-        names = connector.names
-        resolver = Resolver(names.servers or system_servers(), ours=True)
+        resolver = connector.resolver
+        nameservers = Nameservers(resolver.servers or system_servers(), is_local=True)
         trace.asked = time.monotonic()
-        doubt = names.doubt_soon()
+        doubt = resolver.doubt_soon()
         try:
-            answer, server = await over_udp(resolver, asked)
-            names.heard()
+            answer, server = await over_udp(nameservers, asked)
+            resolver.heard()
         finally:
             doubt.cancel()
         trace.asked = None  # which resolver of this host it was is told to nobody
     if answer.header.tc:
-        answer = await over_tcp(resolver, server, asked)
+        answer = await over_tcp(nameservers, server, asked)
     if answer.header.rcode != RCODE.NOERROR:
         raise Failed("answer", str(RCODE.get(answer.header.rcode)))
     return [_normal(kind, _text(record.rdata)) for record in answer.rr if record.rtype == getattr(QTYPE, kind)]
@@ -109,7 +109,7 @@ def _is_expected(expected: str, kind: str, found: str) -> bool:
     return found == wanted or (kind == "MX" and found.partition(" ")[2] == wanted)
 
 
-def _unexpected(target: Target, found: list[str]) -> str:
+def _unexpected(target: ProbeTarget, found: list[str]) -> str:
     """What is there instead: public addresses, and what a resolver says that the monitor names. What else the resolver
     of this host knows is for nobody's eyes."""
     if target.record in ("", *_ADDRESSES):

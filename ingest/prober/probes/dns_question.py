@@ -23,15 +23,15 @@ _LONGEST = 4_096
 _LENGTH = struct.Struct("!H")
 
 
-class Resolver(NamedTuple):
-    """Servers that are asked in turn. ours: they are those of this host."""
+class Nameservers(NamedTuple):
+    """Servers that are asked in turn. is_local: they are those of this host."""
 
     servers: Sequence[Server]
-    ours: bool = False
+    is_local: bool = False
 
     def away(self, error: OSError) -> Failed:
         """Nobody can be asked there."""
-        if self.ours:
+        if self.is_local:
             return Failed("ours", "the resolver of this host cannot be reached")
         fault = because(error, "connect")
         return Failed(fault.failure, f"the resolver cannot be reached: {fault.detail}", fault.answered)
@@ -46,7 +46,7 @@ def question(host: str, record: str) -> bytes:
         raise Failed("name", "not a host name") from None
 
 
-async def over_udp(resolver: Resolver, question: bytes) -> tuple[DNSRecord, Server]:
+async def over_udp(resolver: Nameservers, question: bytes) -> tuple[DNSRecord, Server]:
     """The first answer, and who gave it. Waits for ever while they are silent: the time limit is the caller's."""
     loop, servers = asyncio.get_running_loop(), resolver.servers
     for turn in itertools.count(1):
@@ -68,7 +68,7 @@ async def over_udp(resolver: Resolver, question: bytes) -> tuple[DNSRecord, Serv
     raise AssertionError
 
 
-async def over_tcp(resolver: Resolver, server: Server, question: bytes) -> DNSRecord:
+async def over_tcp(resolver: Nameservers, server: Server, question: bytes) -> DNSRecord:
     """The answer of `server`."""
     try:
         reader, writer = await asyncio.open_connection(*server)

@@ -1,7 +1,7 @@
 """Probes of http and https: one request, or a few when the target redirects, each over a new connection.
 
 A probe is decided by the status as soon as the head of the answer is there; only a keyword needs the body
-(`ingest.prober.probes.answer`), so an endless, slow or exploding one harms nobody.
+(`ingest.prober.probes.http_response`), so an endless, slow or exploding one harms nobody.
 """
 
 import re
@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from urllib.parse import SplitResult, quote, urljoin, urlsplit
 
 from infra.egress.origins import may_be_sent_to, origin_of
-from ingest.prober.probes.answer import Answer, Exchange
 from ingest.prober.probes.connection import Connector
+from ingest.prober.probes.http_response import Exchange, HttpResponse
 from ingest.prober.probes.outcome import Failed, Trace
-from schemas.monitors import FRAMING_HEADERS, Sealed, Target
+from schemas.monitors import FRAMING_HEADERS, ProbeTarget, Sealed
 
 _REDIRECTS = 5
 _REDIRECTING = (301, 302, 303, 307, 308)
@@ -25,7 +25,7 @@ _ASCII = "".join(map(chr, range(33, 127)))
 _PRINTABLE = re.compile("[!-~]+")
 
 
-async def probe_http(connector: Connector, target: Target, sealed: Sealed, trace: Trace) -> None:
+async def probe_http(connector: Connector, target: ProbeTarget, sealed: Sealed, trace: Trace) -> None:
     """Returns when the target is well; raises `Failed` when it is not. The time limit is the caller's."""
     url, method, headers, body = target.url, target.method, sealed.headers, sealed.body
     parts = _split(url)
@@ -47,8 +47,8 @@ async def probe_http(connector: Connector, target: Target, sealed: Sealed, trace
 
 
 async def _exchange(
-    connector: Connector, target: Target, parts: SplitResult, request: bytes, method: str, trace: Trace
-) -> Answer:
+    connector: Connector, target: ProbeTarget, parts: SplitResult, request: bytes, method: str, trace: Trace
+) -> HttpResponse:
     tls = parts.scheme == "https"
     keyword = bool(target.keyword) and method != "HEAD"
 
@@ -122,16 +122,16 @@ def _split(url: str) -> SplitResult:
     return parts
 
 
-def _goes_on(target: Target, status: int, location: bytes) -> bool:
+def _goes_on(target: ProbeTarget, status: int, location: bytes) -> bool:
     return target.follow_redirects and status in _REDIRECTING and bool(location)
 
 
-def _is_wanted(target: Target, status: int) -> bool:
+def _is_wanted(target: ProbeTarget, status: int) -> bool:
     """Whether an answer with this status can be well."""
     return status in target.statuses if target.statuses else 200 <= status < 400
 
 
-def _judge(target: Target, answer: Answer) -> None:
+def _judge(target: ProbeTarget, answer: HttpResponse) -> None:
     if not _is_wanted(target, answer.status):
         raise Failed("status", str(answer.status))
     if target.keyword and (target.keyword.encode() in answer.body) is target.keyword_absent:

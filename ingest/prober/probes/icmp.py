@@ -5,20 +5,20 @@ import time
 
 from ingest.prober.probes.connection import Connector
 from ingest.prober.probes.outcome import Trace
-from schemas.monitors import Target
+from schemas.monitors import ProbeTarget
 
 _ECHOES = 3
 _APART_SECONDS = 1.0
 
 
-async def probe_icmp(connector: Connector, target: Target, trace: Trace) -> None:
+async def probe_icmp(connector: Connector, target: ProbeTarget, trace: Trace) -> None:
     """Returns when the target answers; raises `Failed` when it is told unreachable. The time limit is the caller's."""
     trace.address = address = (await connector.addresses(target.host, trace))[0]
     began = time.perf_counter_ns()
     answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
     try:
         for _ in range(_ECHOES):
-            connector.echoes.send(address, answer)
+            connector.icmp.send(address, answer)
             await asyncio.wait({answer}, timeout=_APART_SECONDS)
             if answer.done():
                 break

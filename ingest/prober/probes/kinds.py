@@ -7,8 +7,8 @@ from ingest.prober.probes.connection import Connector
 from ingest.prober.probes.dns import probe_dns
 from ingest.prober.probes.http import probe_http
 from ingest.prober.probes.icmp import probe_icmp
-from ingest.prober.probes.names import SILENCE
 from ingest.prober.probes.outcome import Failed, Trace, because
+from ingest.prober.probes.resolver import SILENCE
 from ingest.prober.probes.tcp import probe_tcp
 from ingest.prober.probes.tls import probe_tls
 from schemas.base import SECOND, Micros
@@ -42,7 +42,7 @@ async def probe(
     except TimeoutError:
         if trace.failed is not None:
             failure, detail = trace.failed.failure, trace.failed.detail
-        elif trace.asked is not None and not connector.names.heard_since(trace.asked):
+        elif trace.asked is not None and not connector.resolver.heard_since(trace.asked):
             failure, detail = "ours", SILENCE
         else:
             failure, detail = "timeout", f"after {limit:g} s"

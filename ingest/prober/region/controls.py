@@ -22,8 +22,8 @@ from dnslib import QTYPE, RCODE, DNSRecord
 from infra.settings.servers import Server, text_of
 from infra.settings.settings import ControlTarget
 from ingest.prober.probes.dns import system_servers
-from ingest.prober.probes.dns_question import Resolver, over_udp, question
-from ingest.prober.probes.echoes import Echoes
+from ingest.prober.probes.dns_question import Nameservers, over_udp, question
+from ingest.prober.probes.icmp_socket import IcmpSocket
 from ingest.prober.probes.outcome import Failed
 
 PATIENCE = 3.0
@@ -58,7 +58,7 @@ async def ask(controls: Sequence[Control], answered: Callable[[int], None]) -> N
     await asyncio.gather(*(one(number, control) for number, control in enumerate(controls)))
 
 
-def control_targets(chosen: Iterable[ControlTarget], resolvers: Sequence[Server], echoes: Echoes) -> list[Control]:
+def control_targets(chosen: Iterable[ControlTarget], resolvers: Sequence[Server], echoes: IcmpSocket) -> list[Control]:
     """What is chosen by the setting. resolvers: those that probers ask; none: those of the host, as it knows them when
     they are asked; the gateways, too, may change."""
 
@@ -98,7 +98,7 @@ async def _tells(server: Server, packed: bytes) -> bool:
     for _ in range(_TRIES):
         with contextlib.suppress(TimeoutError, Failed):
             async with asyncio.timeout(PATIENCE / _TRIES):
-                answer, _ = await over_udp(Resolver([server], ours=True), packed)
+                answer, _ = await over_udp(Nameservers([server], is_local=True), packed)
                 return answer.header.rcode in _TOLD and not _is_its_own(answer)
     return False
 
@@ -121,7 +121,7 @@ async def _connects(server: Server) -> bool:
     return True
 
 
-async def _echoes(address: str, echoes: Echoes) -> bool:
+async def _echoes(address: str, echoes: IcmpSocket) -> bool:
     answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
     try:
         for _ in range(_TRIES):

@@ -24,11 +24,11 @@ from ipaddress import ip_address, ip_network
 import structlog
 from msgspec.structs import replace
 
-from infra.egress.targets import inner_address
+from infra.egress.guard import inner_address
 from infra.log.sink import NotStored, Position
 from ingest.clock import Clock
 from ingest.ports import Log
-from ingest.prober import measures
+from ingest.prober import metrics
 from ingest.prober.probes.dns import UNKNOWN
 from ingest.prober.region.controls import PATIENCE, Control, ask
 from ingest.prober.region.watch import RegionWatch
@@ -94,7 +94,7 @@ class OwnNetwork:
         self._said_to: set[int] = set()
         self._was_out = False
         self._out_until = float("-inf")
-        measures.troubled(region, False)
+        metrics.troubled(region, False)
 
     async def judge(
         self, result: ProbeCompleted, began: float, answered: float | None, was_up: bool = False
@@ -196,7 +196,7 @@ class OwnNetwork:
         if not answering and self._watch.asked_at < 0:
             log.warning("prober.controls_silent", controls=[one.name for one in self._controls])
         self._watch.asked(began)
-        measures.controls(self._region, len(answering))
+        metrics.controls(self._region, len(answering))
         self._look()
         self._release(began)
 
@@ -216,7 +216,7 @@ class OwnNetwork:
         if self._said_at is not None:
             self._said_at = None
             log.warning("prober.region_well", region=self._region)
-            measures.troubled(self._region, False)
+            metrics.troubled(self._region, False)
             self._tell(RegionWell(region=self._region, at=self._clock.now()), self._said_to)
             self._said_to = set()
 
@@ -226,7 +226,7 @@ class OwnNetwork:
             return
         if self._said_at is None:
             log.warning("prober.region_troubled", region=self._region)
-            measures.troubled(self._region, True)
+            metrics.troubled(self._region, True)
         self._said_at, at = now, self._clock.now()
         since = max(0, at - round((now - out_since) * SECOND))
         mine = set(self._partitions())

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from query_api.pages.kept import HOLD, Kept
+from query_api.pages.response_cache import HOLD, ResponseCache
 
 
 class Maker:
@@ -35,7 +35,7 @@ class Watch:
 
 async def test_an_answer_is_handed_out_while_it_is_young() -> None:
     watch, make = Watch(), Maker()
-    kept = Kept(watch.now)
+    kept = ResponseCache(watch.now)
     first = await kept.get("a", make)
     watch.time += HOLD - 1
     assert await kept.get("a", make) is first
@@ -49,7 +49,7 @@ async def test_an_answer_is_handed_out_while_it_is_young() -> None:
 
 async def test_its_age_counts_from_the_beginning_of_its_making() -> None:
     watch, make = Watch(), Maker()
-    kept = Kept(watch.now)
+    kept = ResponseCache(watch.now)
     make.go.clear()
     asked = asyncio.create_task(kept.get("a", make))
     await make.began.wait()
@@ -63,7 +63,7 @@ async def test_its_age_counts_from_the_beginning_of_its_making() -> None:
 
 async def test_all_wait_for_one_and_outlive_each_other() -> None:
     watch, make = Watch(), Maker()
-    kept = Kept(watch.now)
+    kept = ResponseCache(watch.now)
     make.go.clear()
     asked = [asyncio.create_task(kept.get("a", make)) for _ in range(5)]
     await make.began.wait()
@@ -76,7 +76,7 @@ async def test_all_wait_for_one_and_outlive_each_other() -> None:
 
 async def test_what_fails_is_tried_again() -> None:
     watch, make = Watch(), Maker()
-    kept = Kept(watch.now)
+    kept = ResponseCache(watch.now)
 
     async def fail() -> bytes:
         raise ValueError("broken")
@@ -89,7 +89,7 @@ async def test_what_fails_is_tried_again() -> None:
 
 async def test_those_made_first_go_first_when_there_is_no_room() -> None:
     watch, make = Watch(), Maker(size=10)
-    kept = Kept(watch.now, most_bytes=35)
+    kept = ResponseCache(watch.now, most_bytes=35)
     for key in "abcd":
         await kept.get(key, make)
     for key in "dcb":

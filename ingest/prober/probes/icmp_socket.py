@@ -25,7 +25,7 @@ _ANSWERS = {4: 0, 6: 129}
 _UNREACHABLE = {4: 3, 6: 1}
 
 
-class Echoes:
+class IcmpSocket:
     """The sockets, opened when they are first needed, and who waits for which answer."""
 
     def __init__(self) -> None:

@@ -21,7 +21,7 @@ _WIRE_READ = 2 * BODY_READ
 _PIECES = 50_000
 
 
-class Answer(NamedTuple):
+class HttpResponse(NamedTuple):
     """`body`: what was read of it, unpacked; empty when nobody needs it."""
 
     status: int
@@ -33,7 +33,7 @@ class Exchange(asyncio.Protocol):
     """Reads one answer. `needs_body`: whether the body of an answer with that status and Location is to be read."""
 
     def __init__(self, needs_body: Callable[[int, bytes], bool]) -> None:
-        self.answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self.answer: asyncio.Future[HttpResponse] = asyncio.get_running_loop().create_future()
         self.first_byte: int | None = None
         self._needs_body = needs_body
         self._parser: Any = httptools.HttpResponseParser(self)
@@ -98,7 +98,7 @@ class Exchange(asyncio.Protocol):
     def _finish(self) -> None:
         if not self.answer.done():
             body = unpacked(bytes(self._body), self._headers.get(b"content-encoding", b"").decode("latin-1"))
-            self.answer.set_result(Answer(self._status, self._headers.get(b"location", b""), body))
+            self.answer.set_result(HttpResponse(self._status, self._headers.get(b"location", b""), body))
 
     def _fail(self, failure: Failure, detail: str) -> None:
         if not self.answer.done():

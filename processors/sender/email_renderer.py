@@ -50,7 +50,7 @@ _ID = re.compile(r"[^0-9A-Za-z-]")
 _ISO = re.compile(r"(\d{4}-\d{2}-\d{2})T(\d{2}:\d{2}:\d{2})\+00:00", re.ASCII)
 
 
-class Letters:
+class EmailRenderer:
     """Writes mails. `sender`: an address, with or without a name. links: those of requests to confirm."""
 
     def __init__(self, site_name: str, sender: str, links: ConfirmationLinks | None = None) -> None:

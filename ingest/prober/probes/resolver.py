@@ -25,7 +25,7 @@ SILENCE = "the resolver of this host does not answer"
 _SILENT = (errno.ARES_ETIMEOUT, errno.ARES_ECONNREFUSED)
 
 
-class Names:
+class Resolver:
     """To be made inside a running event loop. `servers`: resolvers to ask; none: those of this host."""
 
     def __init__(self, servers: Sequence[Server] = ()) -> None:

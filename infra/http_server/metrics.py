@@ -11,17 +11,17 @@ _REFUSED = Counter(
 )
 
 
-class Measures:
+class ConnectionMetrics:
     """Tells what has come since the last time."""
 
     def __init__(self, room: Room) -> None:
         self._room = room
-        self._told = dict.fromkeys(EVERY, 0)
+        self._counted = dict.fromkeys(EVERY, 0)
 
-    def tell(self) -> None:
+    def update(self) -> None:
         for refused in EVERY:
-            new = self._room.refused[refused] - self._told[refused]
+            new = self._room.refused[refused] - self._counted[refused]
             if new:
-                self._told[refused] += new
+                self._counted[refused] += new
                 _REFUSED.labels(str(refused.status.value), refused.words).inc(new)
         _CONNECTIONS.set(len(self._room.members))

@@ -16,10 +16,9 @@ from msgspec.structs import replace
 from infra.log.decisions import NoVerdict
 from infra.log.sink import NotStored
 from query_api.actors import address_of, with_key
-from query_api.dependencies import Parts, parts_of
+from query_api.dependencies import Dependencies, dependencies_of
 from query_api.healthchecks.auth import Caller
 from query_api.healthchecks.check_object import Urls, check_object, unique_key
-from query_api.healthchecks.rejections import refusal_of
 from query_api.http.refusals import Refusal, Unavailable, json_answer
 from query_api.keys import LOOK
 from query_api.state.freshness import STALE_HEADER, Freshness
@@ -39,26 +38,27 @@ _STORED_WITHIN = 5.0
 _AT_ONCE = 256
 
 _UNIQUE_KEY = re.compile(r"[A-Za-z0-9]{40}")
+_CHANNEL_ERRORS = ("invalid channel identifier", "non-unique channel identifier", "empty channel identifier")
 
 
-class Desk:
-    """One request: the parts, and the version of the API that was asked."""
+class Service:
+    """One request: the dependencies, and the version of the API that was asked."""
 
-    def __init__(self, request: Request, parts: Parts) -> None:
-        self.parts = parts
+    def __init__(self, request: Request, deps: Dependencies) -> None:
+        self.deps = deps
         self.freshness: Freshness = request.app.state.freshness
         self.version = int(request.scope["path"].removeprefix("/api/v")[0])
         self._request = request
-        self.urls = Urls(parts.settings.ping_base, parts.settings.base_url, self.version)
+        self.urls = Urls(deps.settings.ping_base, deps.settings.base_url, self.version)
 
     # ---- finding
 
     async def check(self, caller: Caller, id: str) -> Check:
         """The caller's check with this id."""
-        check = self.parts.directory.check(id) if is_uuid(id) else None
+        check = self.deps.directory.check(id) if is_uuid(id) else None
         if check is None and is_uuid(id):
             await self.must_know("the check")
-            check = self.parts.directory.check(id)
+            check = self.deps.directory.check(id)
         if check is None:
             raise Refusal(404, "not found")
         if check.project != caller.project:
@@ -84,12 +84,12 @@ class Desk:
 
     async def must_know(self, what: str) -> None:
         """Nothing is called unknown before the directory has seen everything committed before the request came."""
-        if not await self.parts.definitions_replica.caught_up(LOOK):
+        if not await self.deps.definitions_replica.caught_up(LOOK):
             raise Unavailable(f"{what} cannot be looked up now")
 
     async def checks(self, caller: Caller) -> AsyncIterator[Check]:
         """The caller's checks in no order; long lists let other requests through."""
-        for number, check in enumerate(self.parts.directory.checks_of(caller.project), 1):
+        for number, check in enumerate(self.deps.directory.checks_of(caller.project), 1):
             yield check
             if number % _AT_ONCE == 0:
                 await asyncio.sleep(0)
@@ -104,21 +104,21 @@ class Desk:
         """The verdict of the `projects` fold on what the caller asks; a refusal is told in the form of the API."""
         asked = replace(request, actor=self.actor(caller))
         try:
-            decision = await self.parts.decisions.ask(caller.project, asked)
+            decision = await self.deps.decisions.ask(caller.project, asked)
         except NoVerdict:
             raise Unavailable("no decision in time; the change may still be made") from None
-        if (rejection := decision.rejection) is not None:
-            raise refusal_of(rejection)
+        if decision.outcome == "refused":
+            raise _refusal(decision.reason)
         return decision
 
     async def result(self, decision: Decision) -> Check:
         """The check that a verdict names, read back."""
 
         def found() -> Check | None:
-            check = self.parts.directory.check(decision.id)
+            check = self.deps.directory.check(decision.id)
             return check if check is not None and check.version >= decision.version else None
 
-        await self.parts.definitions_replica.wait(lambda: found() is not None, _VISIBLE_WITHIN)
+        await self.deps.definitions_replica.wait(lambda: found() is not None, _VISIBLE_WITHIN)
         check = found()
         if check is None:
             raise Unavailable("the change is made, but cannot be read back yet")
@@ -126,14 +126,14 @@ class Desk:
 
     async def gone(self, id: str) -> None:
         """Wait until a check that was removed is out of the directory."""
-        await self.parts.definitions_replica.wait(lambda: id not in self.parts.directory, _VISIBLE_WITHIN)
+        await self.deps.definitions_replica.wait(lambda: id not in self.deps.directory, _VISIBLE_WITHIN)
 
     async def command(self, caller: Caller, check: Check, event: CheckPaused | CheckResumed) -> None:
         """Put an event of a check into the journal; the reads that follow show it."""
         asked = encode(replace(event, actor=self.actor(caller)))
         try:
             async with asyncio.timeout(_STORED_WITHIN):
-                position = await self.parts.sink.put(PINGS, check.id, asked)
+                position = await self.deps.sink.put(PINGS, check.id, asked)
         except (NotStored, TimeoutError):
             raise Unavailable("the change could not be stored in time; it may still be made") from None
         self.freshness.wrote(position)
@@ -142,7 +142,7 @@ class Desk:
 
     def object(self, check: Check, read_only: bool = False) -> dict[str, Any]:
         """The check as this process can show it now."""
-        state = self.parts.states.state(check.id)
+        state = self.deps.states.state(check.id)
         return check_object(check, state, self.freshness.speaks_of(check.id), self.urls, read_only)
 
     async def answer(self, check: Check, status: int = 200, read_only: bool = False) -> Response:
@@ -151,11 +151,11 @@ class Desk:
         return json_answer(self.object(check, read_only), status, stale_header(stale))
 
 
-async def _desk(request: Request) -> Desk:
-    return Desk(request, parts_of(request))
+async def _service(request: Request) -> Service:
+    return Service(request, dependencies_of(request))
 
 
-TheDesk = Annotated[Desk, Depends(_desk)]
+ServiceDep = Annotated[Service, Depends(_service)]
 
 
 def stale_header(seconds: int) -> dict[str, str]:
@@ -166,3 +166,19 @@ def stale_header(seconds: int) -> dict[str, str]:
 def is_unique_key(key: str) -> bool:
     """Whether `key` has the form of a unique key."""
     return _UNIQUE_KEY.fullmatch(key) is not None
+
+
+def _refusal(reason: str) -> Refusal:
+    if reason.startswith(_CHANNEL_ERRORS):
+        return Refusal(400, reason)
+    match reason:
+        case "limit reached":
+            return Refusal(403)
+        case "no such check":
+            return Refusal(404, "not found")
+        case "no such project":
+            return Refusal(401, "wrong api key")
+        case "too many requests to confirm":
+            return Refusal(429, reason, {"Retry-After": "3600"})
+        case _:
+            return Refusal(409, reason)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
-from infra.egress.targets import Guard, GuardedResolver, TargetRefused, public_or_empty, tell_operator
+from infra.egress.guard import Guard, GuardedResolver, TargetRefused, public_or_empty, tell_operator
 
 
 def words(*lines: str) -> list[str]:

@@ -14,18 +14,18 @@ from msgspec.structs import replace
 from infra.log.decisions import NoVerdict
 from infra.secrets.secrets import SecretError, of_monitor
 from query_api.actors import address_of, with_key
-from query_api.dependencies import Parts, parts_of
+from query_api.dependencies import Dependencies, dependencies_of
 from query_api.keys import LOOK
-from query_api.poppaping.answers import Fault, one
 from query_api.poppaping.monitor_object import monitor_object
 from query_api.poppaping.plans import PLANS, Plan
-from query_api.poppaping.rejections import fault_of
+from query_api.poppaping.responses import Fault, one
 from query_api.poppaping.uptimes import RecentUptimes
 from schemas.actors import Actor
 from schemas.definitions import ApiKey, Channel
 from schemas.ids import is_uuid
 from schemas.maintenance import Maintenance
 from schemas.monitors import Monitor, Sealed
+from schemas.recipients import MOST_ADDRESSES, MOST_REQUESTS
 from schemas.requests import Decision, ProjectsRequest
 from schemas.status_pages import StatusPage
 
@@ -37,16 +37,16 @@ T = TypeVar("T", Monitor, StatusPage, Maintenance, Channel)
 _sealed = msgspec.json.Decoder(Sealed).decode
 
 
-class Desk:
-    """One request: the parts, and the uptimes that monitors are shown with."""
+class Service:
+    """One request: the dependencies, and the uptimes that monitors are shown with."""
 
-    def __init__(self, request: Request, parts: Parts, uptimes: RecentUptimes) -> None:
+    def __init__(self, request: Request, deps: Dependencies, uptimes: RecentUptimes) -> None:
         self._request = request
-        self.parts, self.uptimes = parts, uptimes
+        self.deps, self.uptimes = deps, uptimes
 
     @property
     def plan(self) -> Plan:
-        return PLANS[self.parts.settings.plan]
+        return PLANS[self.deps.settings.plan]
 
     async def owned(self, key: ApiKey, id: str, look_up: Callable[[str], T | None], what: str) -> T:
         """The caller's definition with this id; `what` it is called in errors."""
@@ -60,7 +60,7 @@ class Desk:
 
     async def must_know(self, what: str) -> None:
         """Nothing is called unknown before the directory has seen everything committed before the request came."""
-        if not await self.parts.definitions_replica.caught_up(LOOK):
+        if not await self.deps.definitions_replica.caught_up(LOOK):
             raise Fault(503, f"The {what} cannot be looked up now.", headers={"Retry-After": "1"})
 
     async def read_back(self, decision: Decision, look_up: Callable[[str], D | None]) -> D:
@@ -70,7 +70,7 @@ class Desk:
             definition = look_up(decision.id)
             return definition if definition is not None and definition.version >= decision.version else None
 
-        await self.parts.definitions_replica.wait(lambda: found() is not None, VISIBLE_WITHIN)
+        await self.deps.definitions_replica.wait(lambda: found() is not None, VISIBLE_WITHIN)
         definition = found()
         if definition is None:
             raise Fault(503, "The change is made, but cannot be read back yet.", headers={"Retry-After": "1"})
@@ -78,16 +78,7 @@ class Desk:
 
     async def monitor(self, key: ApiKey, id: str) -> Monitor:
         """The caller's monitor with this id."""
-        return await self.owned(key, id, self.parts.directory.monitor, "monitor")
-
-    async def wait_for_newer(self, monitor: Monitor) -> None:
-        """Wait, for a bounded time, until this process knows of a newer version, or that the monitor is gone."""
-
-        def is_newer() -> bool:
-            now = self.parts.directory.monitor(monitor.id)
-            return now is None or now.version > monitor.version
-
-        await self.parts.definitions_replica.wait(is_newer, VISIBLE_WITHIN)
+        return await self.owned(key, id, self.deps.directory.monitor, "monitor")
 
     def actor(self, key: ApiKey) -> Actor:
         """Who asks, as the audit trail tells of them."""
@@ -97,20 +88,20 @@ class Desk:
         """The verdict of the `projects` fold; a refusal ends the request in the form of the API."""
         asked = replace(request, actor=self.actor(key))
         try:
-            decision = await self.parts.decisions.ask(key.project, asked)
+            decision = await self.deps.decisions.ask(key.project, asked)
         except NoVerdict:
             raise Fault(
                 503, "No decision in time; the change may still be made.", headers={"Retry-After": "1"}
             ) from None
-        if (rejection := decision.rejection) is not None:
-            raise fault_of(rejection)
+        if decision.outcome == "refused":
+            raise _fault(decision.reason)
         return decision
 
     async def result(self, decision: Decision) -> Monitor:
         """The monitor that a verdict names, read back with its running state."""
-        parts, monitor = self.parts, await self.read_back(decision, self.parts.directory.monitor)
-        await parts.states_replica.wait(
-            lambda: parts.monitor_states.version(monitor.id) >= monitor.version, VISIBLE_WITHIN
+        deps, monitor = self.deps, await self.read_back(decision, self.deps.directory.monitor)
+        await deps.states_replica.wait(
+            lambda: deps.monitor_states.version(monitor.id) >= monitor.version, VISIBLE_WITHIN
         )
         return monitor
 
@@ -118,25 +109,57 @@ class Desk:
         """What a monitor's probes send. Raises `Fault` 503 when that was encrypted with another key."""
         secret = monitor.target.sealed
         try:
-            return _sealed(self.parts.decrypt(secret, of_monitor(monitor.id))) if secret else Sealed()
+            return _sealed(self.deps.decrypt(secret, of_monitor(monitor.id))) if secret else Sealed()
         except SecretError:
             raise Fault(503, "The headers and body that are stored cannot be read; /readyz tells why.") from None
 
-    def shown(self, monitor: Monitor) -> dict[str, Any]:
+    def presented(self, monitor: Monitor) -> dict[str, Any]:
         """The monitor as this process can show it now; without its headers when they cannot be read."""
         try:
             sealed = self.sealed(monitor)
         except Fault:
             sealed = Sealed()
-        return monitor_object(monitor, self.parts.monitor_states.state(monitor.id), sealed)
+        return monitor_object(monitor, self.deps.monitor_states.state(monitor.id), sealed)
 
     def answer(self, monitor: Monitor, status: int = 200, **more: object) -> Response:
         """The answer with one monitor."""
-        return one(self.shown(monitor) | more, status)
+        return one(self.presented(monitor) | more, status)
 
 
-async def _desk(request: Request) -> Desk:
-    return Desk(request, parts_of(request), request.app.state.uptimes)
+async def _service(request: Request) -> Service:
+    return Service(request, dependencies_of(request), request.app.state.uptimes)
 
 
-TheDesk = Annotated[Desk, Depends(_desk)]
+ServiceDep = Annotated[Service, Depends(_service)]
+
+
+def _fault(reason: str) -> Fault:
+    match reason:
+        case "limit reached":
+            return Fault(403, "Plan quota exceeded: no further monitor.", "plan_limit_reached")
+        case "no such monitor":
+            return Fault(404, "Monitor not found.")
+        case "no such channel":
+            return Fault(404, "Alert channel not found.")
+        case "too many requests to confirm":
+            return Fault(
+                429,
+                f"Too many requests to confirm: a project asks {MOST_ADDRESSES} addresses a day, and each of them "
+                f"{MOST_REQUESTS} times a week.",
+                "too_many_confirmations",
+                headers={"Retry-After": "3600"},
+            )
+        case "no such status page":
+            return Fault(404, "Status page not found.")
+        case _ if reason.startswith("no such component"):
+            return Fault(400, f"Field 'components': {reason}.")
+        case "rotated too often":
+            return Fault(409, "Rotated too often: too many former ones still count.", "conflict")
+        case "no such project":
+            return Fault(401, "Invalid API key.")
+        case _ if reason.startswith("depends on"):
+            return Fault(400, f"Field 'depends_on': {reason}.")
+        case _ if "channel identifier" in reason:
+            return Fault(400, f"Field 'alert_channel_ids': {reason}.")
+        case _:
+            return Fault(400, f"{reason.capitalize()}.")

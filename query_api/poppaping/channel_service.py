@@ -12,10 +12,10 @@ from msgspec.structs import replace
 from infra.log.partitioner import partition_of
 from infra.log.sink import NotStored
 from query_api.channel_fields import blocked_addresses, confirmation_error
-from query_api.dependencies import Parts, parts_of
-from query_api.poppaping.answers import Fault, time
-from query_api.poppaping.desk import VISIBLE_WITHIN, Desk
+from query_api.dependencies import Dependencies, dependencies_of
+from query_api.poppaping.responses import Fault, time
 from query_api.poppaping.send_limiter import HourlySendLimiter
+from query_api.poppaping.service import VISIBLE_WITHIN, Service
 from query_api.poppaping.uptimes import RecentUptimes
 from schemas.base import encode
 from schemas.definitions import ApiKey, Channel
@@ -27,23 +27,23 @@ _STORED_WITHIN = 5.0
 MOST_ASKED_FOR = 9_000
 
 
-class ChannelDesk(Desk):
+class ChannelService(Service):
     """tests: how many tests may still be sent."""
 
-    def __init__(self, request: Request, parts: Parts, uptimes: RecentUptimes, tests: HourlySendLimiter) -> None:
-        super().__init__(request, parts, uptimes)
+    def __init__(self, request: Request, deps: Dependencies, uptimes: RecentUptimes, tests: HourlySendLimiter) -> None:
+        super().__init__(request, deps, uptimes)
         self.tests = tests
 
     async def channel(self, key: ApiKey, id: str) -> Channel:
         """The caller's channel with this id."""
-        return await self.owned(key, id, self.parts.directory.channel, "alert channel")
+        return await self.owned(key, id, self.deps.directory.channel, "alert channel")
 
     def must_be_served(self, channel: Channel) -> None:
         """Nothing is sent to a channel that was disabled, or of which no address is confirmed."""
-        if self.parts.delivery_states.health(channel.id).disabled:
+        if self.deps.delivery_states.health(channel.id).disabled:
             raise Fault(409, "The alert channel is disabled: change it (PATCH), and it is enabled.", "channel_disabled")
         if channel.unconfirmed and set(channel.addresses) <= set(channel.unconfirmed):
-            blocked = len(blocked_addresses(self.parts, channel)) == len(channel.unconfirmed)
+            blocked = len(blocked_addresses(self.deps, channel)) == len(channel.unconfirmed)
             why = (
                 "its owner wants no mail from here."
                 if blocked
@@ -63,7 +63,7 @@ class ChannelDesk(Desk):
 
     def room(self, channel: Channel) -> int:
         """So many deliveries may be asked for, beside those that are pending."""
-        return MOST_ASKED_FOR - self.parts.delivery_states.count(channel.id)
+        return MOST_ASKED_FOR - self.deps.delivery_states.count(channel.id)
 
     async def put(self, key: ApiKey, channel: Channel, *events: DeliveryRequested | DeliveryReplayed) -> int:
         """Put events that the key asks for into the channel's deliveries; the offset of the last."""
@@ -72,7 +72,7 @@ class ChannelDesk(Desk):
         try:
             async with asyncio.timeout(_STORED_WITHIN):
                 positions = await asyncio.gather(
-                    *(self.parts.sink.put(DELIVERIES, channel.id, event) for event in asked)
+                    *(self.deps.sink.put(DELIVERIES, channel.id, event) for event in asked)
                 )
         except (NotStored, TimeoutError):
             raise Fault(503, "Not stored in time; it may still be sent.", headers={"Retry-After": "1"}) from None
@@ -80,13 +80,13 @@ class ChannelDesk(Desk):
 
     async def folded(self, channel: Channel, offset: int) -> None:
         """Wait for what the fold made of an event of the channel, so that the reads that follow show it."""
-        states = self.parts.delivery_states
-        partition = partition_of(channel.id.encode(), self.parts.partitions)
-        await self.parts.states_replica.wait(lambda: states.applied(partition) >= offset, VISIBLE_WITHIN)
+        states = self.deps.delivery_states
+        partition = partition_of(channel.id.encode(), self.deps.partitions)
+        await self.deps.states_replica.wait(lambda: states.applied(partition) >= offset, VISIBLE_WITHIN)
 
     def channel_object(self, channel: Channel) -> dict[str, Any]:
         """The channel as this process can show it now."""
-        health = self.parts.delivery_states.health(channel.id)
+        health = self.deps.delivery_states.health(channel.id)
         return {
             "id": channel.id,
             "name": channel.name,
@@ -94,8 +94,8 @@ class ChannelDesk(Desk):
             "config": {"url": channel.url} if channel.kind == "webhook" else {"addresses": list(channel.addresses)},
             "events": list(channel.notices),
             "unconfirmed": list(channel.unconfirmed),
-            "blocked": blocked_addresses(self.parts, channel),
-            "confirmation_error": confirmation_error(self.parts, channel),
+            "blocked": blocked_addresses(self.deps, channel),
+            "confirmation_error": confirmation_error(self.deps, channel),
             "created_at": time(channel.created),
             "disabled": health.disabled,
             "disabled_at": time(health.disabled_at),
@@ -105,9 +105,9 @@ class ChannelDesk(Desk):
         }
 
 
-async def _channels(request: Request) -> ChannelDesk:
+async def _channels(request: Request) -> ChannelService:
     state = request.app.state
-    return ChannelDesk(request, parts_of(request), state.uptimes, state.tests)
+    return ChannelService(request, dependencies_of(request), state.uptimes, state.tests)
 
 
-Channels = Annotated[ChannelDesk, Depends(_channels)]
+Channels = Annotated[ChannelService, Depends(_channels)]

@@ -28,12 +28,12 @@ def reachable(is_reached: bool) -> None:
 
 async def keep_measuring(app: "PingApp", source: "Source") -> None:
     """Until cancelled."""
-    told: dict[int, int] = {}
+    counted: dict[int, int] = {}
     while True:
-        for answer in app.answers.all():
-            new = answer.given - told.get(id(answer), 0)
+        for response in app.responses.all():
+            new = response.given - counted.get(id(response), 0)
             if new:
-                told[id(answer)] = answer.given
-                _ANSWERS.labels(str(answer.status), answer.text).inc(new)
+                counted[id(response)] = response.given
+                _ANSWERS.labels(str(response.status), response.text).inc(new)
         _IN_FLIGHT.set(source.in_flight)
         await asyncio.sleep(1.0)

@@ -80,7 +80,7 @@ def inner_address(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Addre
     return address.ipv4_mapped or address.sixtofour or address
 
 
-class Own(Protocol):
+class OwnAddresses(Protocol):
     """`infra.egress.own_servers.OwnServers`."""
 
     def holds(self, address: IPv4Address | IPv6Address, port: int) -> bool: ...
@@ -89,7 +89,7 @@ class Own(Protocol):
 class Guard:
     """Says whether an address may be reached. `allowed`: what may be, although it is private. `own`: never."""
 
-    def __init__(self, allowed: Iterable[Network | Allowed] = (), own: Own | None = None) -> None:
+    def __init__(self, allowed: Iterable[Network | Allowed] = (), own: OwnAddresses | None = None) -> None:
         self._given = tuple(one if isinstance(one, Allowed) else Allowed(one) for one in allowed)
         self._allowed = tuple(one for one in self._given if one.project is None)
         self._own = own

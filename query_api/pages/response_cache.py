@@ -15,7 +15,7 @@ HOLD: Micros = 5 * SECOND
 _MOST_BYTES = 32 * 2**20
 
 
-class Answer(NamedTuple):
+class CachedResponse(NamedTuple):
     """A body and its tag. `made`: nothing in it is older."""
 
     body: bytes
@@ -23,16 +23,16 @@ class Answer(NamedTuple):
     made: Micros
 
 
-class Kept:
+class ResponseCache:
     """Answers by what they answer. `now`: the clock they age by."""
 
     def __init__(self, now: Callable[[], Micros], most_bytes: int = _MOST_BYTES) -> None:
         self._now, self._most = now, most_bytes
-        self._answers: dict[Hashable, Answer] = {}
-        self._making: dict[Hashable, asyncio.Task[Answer]] = {}
+        self._answers: dict[Hashable, CachedResponse] = {}
+        self._making: dict[Hashable, asyncio.Task[CachedResponse]] = {}
         self._bytes = 0
 
-    async def get(self, key: Hashable, make: Callable[[], Awaitable[bytes]]) -> Answer:
+    async def get(self, key: Hashable, make: Callable[[], Awaitable[bytes]]) -> CachedResponse:
         """The answer that is kept under `key`, or the one that `make` makes."""
         answer = self._answers.get(key)
         if answer is not None and 0 <= self._now() - answer.made < HOLD:
@@ -44,10 +44,10 @@ class Kept:
         # One who goes away while waiting leaves the others their answer.
         return await asyncio.shield(making)
 
-    async def _make(self, key: Hashable, make: Callable[[], Awaitable[bytes]]) -> Answer:
+    async def _make(self, key: Hashable, make: Callable[[], Awaitable[bytes]]) -> CachedResponse:
         made = self._now()
         body = await make()
-        answer = Answer(body, f'"{hashlib.sha256(body).hexdigest()[:32]}"', made)
+        answer = CachedResponse(body, f'"{hashlib.sha256(body).hexdigest()[:32]}"', made)
         self._drop(key)
         self._answers[key] = answer
         self._bytes += len(body)

@@ -11,19 +11,19 @@ from contextlib import contextmanager
 
 from infra.budgets import Budget, Budgets
 from infra.http_server.forwarded import Forwarded, customer_of
-from ingest.ping.answers import Scope
+from ingest.ping.responses import Scope
 
 OF_ADDRESS = Budget(300, 0.2)
 MANY = 200  # asking at the same time
 
 
-class Asking:
+class Lookup:
     """One of those who ask. among_many: whether many did, when it began or ended."""
 
     among_many = False
 
 
-class Strangers:
+class UnknownCheckLimiter:
     """Of one process. Trusted proxies that name no client, and Unix sockets, have no bound."""
 
     def __init__(self, forwarded: Forwarded, monotonic: Callable[[], float] = time.monotonic) -> None:
@@ -43,9 +43,9 @@ class Strangers:
             self._budgets.spend(customer)
 
     @contextmanager
-    def ask(self) -> Iterator[Asking]:
+    def ask(self) -> Iterator[Lookup]:
         """While the log is being looked at."""
-        asking = Asking()
+        asking = Lookup()
         self._asking += 1
         asking.among_many = self._asking >= MANY
         try:

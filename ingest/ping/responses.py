@@ -1,0 +1,90 @@
+"""The answers of the pinging API, as exact bytes, built once (docs/compatibility/pinging.md, "Answers").
+
+Plain text without a newline, with its length and `Access-Control-Allow-Origin: *` on every answer, errors too, so that
+code in browsers can read them. `Ping-Body-Limit` stands on 200 and 201 only, and only when the setting has a limit.
+"""
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from infra.settings.settings import Settings
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+METHODS = "GET, HEAD, POST, OPTIONS"
+_Headers = list[tuple[bytes, bytes]]
+
+
+class PingResponse:
+    """A status and a text as the two ASGI messages that carry them. `given`: how often it was sent."""
+
+    __slots__ = ("body", "given", "start", "status", "text")
+
+    def __init__(self, status: int, text: str, *extra: tuple[bytes, bytes]) -> None:
+        self.status, self.text, self.given = status, text, 0
+        headers: _Headers = [(b"access-control-allow-origin", b"*"), (b"cache-control", b"no-cache"), *extra]
+        if status != 204:  # which has neither, by RFC 9110
+            headers[:0] = [
+                (b"content-type", b"text/plain; charset=utf-8"),
+                (b"content-length", str(len(text)).encode()),
+            ]
+        self.start: Message = {"type": "http.response.start", "status": status, "headers": headers}
+        self.body: Message = {"type": "http.response.body", "body": text.encode()}
+
+    async def send(self, send: Send, method: str, close: bool) -> None:
+        """Answer a request. `close`: end the connection, whose request has not been read to its end."""
+        self.given += 1
+        start = self.start
+        if close:
+            start = {**start, "headers": [*start["headers"], (b"connection", b"close")]}
+        try:
+            await send(start)
+            await send(_NO_BODY if method == "HEAD" else self.body)
+        except (OSError, RuntimeError):  # the client has gone away: uvloop's transport says so by RuntimeError
+            return
+
+
+_NO_BODY: Message = {"type": "http.response.body", "body": b""}
+_RETRY = (b"retry-after", b"1")
+_ALLOW = (b"allow", METHODS.encode())
+
+
+class PingResponses:
+    """Every answer there is, with the headers of this deployment."""
+
+    def __init__(self, settings: Settings) -> None:
+        limit = settings.ping_body_limit
+        announced = () if limit is None else ((b"ping-body-limit", str(limit).encode()),)
+        self.ok = PingResponse(200, "OK", *announced)
+        self.created = PingResponse(201, "Created", *announced)
+        self.ok_not_found = PingResponse(200, "OK (not found)", *announced)
+        self.ok_rate_limited = PingResponse(200, "OK (rate limited)", *announced)
+        self.not_found = PingResponse(404, "not found")
+        self.ambiguous = PingResponse(409, "ambiguous slug")
+        self.rate_limited = PingResponse(429, "rate limit exceeded")
+        self.too_many_checks = PingResponse(429, "too many new checks in this hour", (b"retry-after", b"600"))
+        self.invalid_url = PingResponse(400, "invalid url format")
+        self.invalid_uuid = PingResponse(400, "invalid uuid format")
+        self.too_slow = PingResponse(408, "the request body came too slowly")
+        self.too_many_bodies = PingResponse(429, "too many unfinished request bodies, try again", _RETRY)
+        self.too_many_unknown = PingResponse(429, "too many requests for checks that are not known, try again", _RETRY)
+        self.not_allowed = PingResponse(405, "method not allowed", _ALLOW)
+        self.unavailable = PingResponse(503, "not recorded, try again", _RETRY)
+        self.no_room = PingResponse(
+            503, "not recorded: Pingfold's disk is full, try again later", (b"retry-after", b"10")
+        )
+        self.preflight = PingResponse(
+            204,
+            "",
+            _ALLOW,
+            (b"access-control-allow-methods", METHODS.encode()),
+            (b"access-control-allow-headers", b"*"),
+            (b"access-control-max-age", b"86400"),
+        )
+
+    def all(self) -> list[PingResponse]:
+        """Each of them."""
+        return [response for response in vars(self).values() if isinstance(response, PingResponse)]
