@@ -6,7 +6,6 @@ no header (`processors.sender.mail_headers`), and the HTML is escaped.
 """
 
 import re
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.charset import QP, Charset
 from email.mime.multipart import MIMEMultipart
@@ -20,6 +19,7 @@ from jinja2 import Environment, PackageLoader, select_autoescape
 
 from infra.secrets.confirmation_links import PATH, ConfirmationLinks
 from processors.sender.mail_headers import address_header, one_line, text_header, verified
+from processors.sender.notice_facts import facts_of, moment_of, object_of, text_of
 from schemas.base import SECOND
 from schemas.deliveries import Delivery, Endpoint
 
@@ -30,24 +30,14 @@ _templates = Environment(
     lstrip_blocks=True,
 )
 
-_SAYS = {
-    "monitor.down": "{} is down",
-    "monitor.recovered": "{} has recovered",
-    "incident.created": "Incident opened: {}",
-    "incident.resolved": "Incident resolved: {}",
-    "monitor.not_observed": "{} was not observed",
-    "channel.disabled": "{} was disabled: nothing is sent to it any more",
-}
 # Not every server takes eight bits.
 _UTF8 = Charset("utf-8")
 _UTF8.body_encoding = QP
 _BODY = compat32.clone(linesep="\r\n", cte_type="7bit")
 _LONGEST_SUBJECT = 200
-_RESULTS = 10
 # Nothing that mail programs make a link of, nor anything that looks like more than a name.
 _NOT_IN_A_NAME = re.compile(r"[^\w -]")
 _ID = re.compile(r"[^0-9A-Za-z-]")
-_ISO = re.compile(r"(\d{4}-\d{2}-\d{2})T(\d{2}:\d{2}:\d{2})\+00:00", re.ASCII)
 
 
 class EmailRenderer:
@@ -62,11 +52,18 @@ class EmailRenderer:
     def write(self, delivery: Delivery, endpoint: Endpoint) -> bytes:
         """The mail of a delivery, as it goes to the server. Raises when its body is no notice."""
         notice = msgspec.json.decode(delivery.body)
-        moment, data = datetime.fromisoformat(notice["timestamp"]), _object(notice["data"])
+        moment, data = datetime.fromisoformat(notice["timestamp"]), object_of(notice["data"])
         if delivery.notice == "recipient.confirmation":
             template, facts = "confirmation", self._request_to_confirm(endpoint, data)
         else:
-            template, facts = "mail", self._facts(delivery, endpoint, data) | {"at": _moment(moment.isoformat())}
+            template, facts = (
+                "mail",
+                facts_of(delivery.notice, data, endpoint.site)
+                | {
+                    "at": moment_of(moment.isoformat()),
+                    "site_name": self._site_name,
+                },
+            )
         head = {
             "From": address_header("From", [self._from]),
             "To": address_header("To", [("", address) for address in facts.get("to", endpoint.confirmed)]),
@@ -75,7 +72,7 @@ class EmailRenderer:
             "Message-ID": text_header("Message-ID", self._id(delivery.event)),
             "Auto-Submitted": text_header("Auto-Submitted", "auto-generated"),
         }
-        if incident := _text(_object(data.get("incident")), "id"):
+        if incident := text_of(object_of(data.get("incident")), "id"):
             head["References"] = text_header("References", self._id(f"incident-{incident}"))
         # Quoted-printable text holds no "=_": no text can end its part.
         body = MIMEMultipart("alternative", boundary=f"=_pingfold-{_ID.sub('', delivery.event)}")
@@ -91,62 +88,15 @@ class EmailRenderer:
 
     def _request_to_confirm(self, endpoint: Endpoint, data: dict[str, Any]) -> dict[str, Any]:
         """The recipient has not agreed to anything: of what people choose it sees its address and a harmless name."""
-        recipient, expires = _object(data["recipient"]), data["recipient"]["expires"]
+        recipient, expires = object_of(data["recipient"]), data["recipient"]["expires"]
         if self._links is None:
             raise LookupError("no links can be made here")
         until = datetime.fromtimestamp(expires // SECOND, UTC)
         return {
             "site_name": self._site_name,
             "says": "Please confirm: may alerts be sent to this address?",
-            "to": [_text(recipient, "address")],
-            "project": " ".join(_NOT_IN_A_NAME.sub(" ", _text(_object(data.get("project")), "name")).split())[:40],
-            "link": f"{endpoint.site}{PATH}{self._links.token(_text(recipient, 'id'), expires)}",
+            "to": [text_of(recipient, "address")],
+            "project": " ".join(_NOT_IN_A_NAME.sub(" ", text_of(object_of(data.get("project")), "name")).split())[:40],
+            "link": f"{endpoint.site}{PATH}{self._links.token(text_of(recipient, 'id'), expires)}",
             "until": f"{until:%Y-%m-%d %H:%M} UTC",
         }
-
-    def _facts(self, delivery: Delivery, endpoint: Endpoint, data: dict[str, Any]) -> dict[str, Any]:
-        monitor, incident = _object(data.get("monitor")), _object(data.get("incident"))
-        name = one_line(_text(monitor, "name")) or _text(monitor, "url") or _text(monitor, "id") or "A monitor"
-        says = _SAYS[delivery.notice].format(name)
-        url = _text(monitor, "url")
-        page = url if monitor.get("kind") in ("heartbeat", "channel") else f"{endpoint.site}/"
-        results = monitor.get("last_results")
-        return {
-            "site_name": self._site_name,
-            "says": f"Test: {says}" if data.get("test") is True else says,
-            "test": data.get("test") is True,
-            "name": name,
-            "url": "" if url == page else url,
-            "cause": _moments(_text(incident, "cause") or _text(data, "detail")),
-            "started": _moment(_text(incident, "started_at")),
-            "resolved": _moment(_text(incident, "resolved_at")),
-            "last_ping": _moment(_text(monitor, "last_ping")),
-            "results": [_result(one) for one in results[-_RESULTS:]] if isinstance(results, list) else [],
-            "page": page if page.startswith(("http://", "https://")) else "",
-        }
-
-
-def _result(value: object) -> dict[str, str]:
-    result = _object(value)
-    names = ("checked_at", "status", "region", "response_time_ms", "error")
-    found = {name: _text(result, name) for name in names}
-    return found | {"checked_at": _moment(found["checked_at"])}
-
-
-def _object(value: object) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def _text(values: Mapping[str, Any], name: str) -> str:
-    value = values.get(name)
-    return str(value) if isinstance(value, str | int | float) else ""
-
-
-def _moment(text: str) -> str:
-    """`2025-02-21 14:32:00 UTC`, as people read it."""
-    return text.replace("T", " ").replace("+00:00", " UTC")
-
-
-def _moments(text: str) -> str:
-    """A text whose moments are written as all others of a mail are."""
-    return _ISO.sub(r"\1 \2 UTC", text)

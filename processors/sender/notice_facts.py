@@ -1,0 +1,74 @@
+"""What a notice tells people, read from the body that webhooks get: the same facts for every kind of channel. Pure.
+
+Whatever a notice holds, the facts are texts: nothing of it is taken for more.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from processors.sender.mail_headers import one_line
+
+_SAYS = {
+    "monitor.down": "{} is down",
+    "monitor.recovered": "{} has recovered",
+    "incident.created": "Incident opened: {}",
+    "incident.resolved": "Incident resolved: {}",
+    "monitor.not_observed": "{} was not observed",
+    "channel.disabled": "{} was disabled: nothing is sent to it any more",
+}
+_RESULTS = 10
+_ISO = re.compile(r"(\d{4}-\d{2}-\d{2})T(\d{2}:\d{2}:\d{2})\+00:00", re.ASCII)
+
+
+def facts_of(notice: str, data: Mapping[str, Any], site: str) -> dict[str, Any]:
+    """The facts of a notice by its `data`. `site`: below it are the pages of ours.
+
+    Texts that are not known are empty. says: the whole in a line. page: an http URL to look at, or empty.
+    """
+    monitor, incident = object_of(data.get("monitor")), object_of(data.get("incident"))
+    name = one_line(text_of(monitor, "name")) or text_of(monitor, "url") or text_of(monitor, "id") or "A monitor"
+    says = _SAYS[notice].format(name)
+    url = text_of(monitor, "url")
+    page = url if monitor.get("kind") in ("heartbeat", "channel") else f"{site}/"
+    results = monitor.get("last_results")
+    return {
+        "says": f"Test: {says}" if data.get("test") is True else says,
+        "test": data.get("test") is True,
+        "name": name,
+        "url": "" if url == page else url,
+        "cause": _moments(text_of(incident, "cause") or text_of(data, "detail")),
+        "started": moment_of(text_of(incident, "started_at")),
+        "resolved": moment_of(text_of(incident, "resolved_at")),
+        "last_ping": moment_of(text_of(monitor, "last_ping")),
+        "results": [_result(one) for one in results[-_RESULTS:]] if isinstance(results, list) else [],
+        "page": page if page.startswith(("http://", "https://")) else "",
+    }
+
+
+def object_of(value: object) -> dict[str, Any]:
+    """The value, when it is an object; else an empty one."""
+    return value if isinstance(value, dict) else {}
+
+
+def text_of(values: Mapping[str, Any], name: str) -> str:
+    """A field as text; empty when it is neither a text nor a number."""
+    value = values.get(name)
+    return str(value) if isinstance(value, str | int | float) else ""
+
+
+def moment_of(text: str) -> str:
+    """`2025-02-21 14:32:00 UTC`, as people read it."""
+    return text.replace("T", " ").replace("+00:00", " UTC")
+
+
+def _result(value: object) -> dict[str, str]:
+    result = object_of(value)
+    names = ("checked_at", "status", "region", "response_time_ms", "error")
+    found = {name: text_of(result, name) for name in names}
+    return found | {"checked_at": moment_of(found["checked_at"])}
+
+
+def _moments(text: str) -> str:
+    """A text whose moments are written as all others of a notice are."""
+    return _ISO.sub(r"\1 \2 UTC", text)
