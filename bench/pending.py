@@ -29,7 +29,6 @@ from processors.sender.sender import Sender
 from processors.sender.webhooks import DeliveryResult
 from query_api.state.delivery_states import DeliveryStates
 from schemas.base import SECOND, encode
-from schemas.definitions import NOTICES
 from schemas.deliveries import (
     Delivery,
     DeliveryAttempted,
@@ -42,6 +41,7 @@ from schemas.deliveries import (
     health_key,
 )
 from schemas.ids import derived_id
+from schemas.notices import NOTICES
 from schemas.ticks import PROGRESS_KEY, Progress, Tick
 from schemas.topics import DELIVERY_STATES
 

@@ -31,8 +31,8 @@ from processors.sender.lanes import FAILING
 from processors.sender.sender import Sender
 from processors.sender.webhooks import CONNECT, CONNECT_DEAD, DeliveryResult, WebhookClient
 from schemas.base import SECOND
-from schemas.definitions import NOTICES
 from schemas.deliveries import Delivery, DeliveryAttempted, Endpoint, EndpointHealth
+from schemas.notices import NOTICES
 
 _SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 _LONGEST_SECONDS = 600.0

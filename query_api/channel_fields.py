@@ -1,94 +1,121 @@
-"""Channels as people ask for them, in whatever API: what is checked of one before the `projects` fold is asked."""
+"""Channels as people ask for them, in whatever API: what is checked of one before the `projects` fold is asked.
 
-from collections.abc import Iterable
-from urllib.parse import urlsplit
+What a kind of channel is configured by, its own module knows (`schemas.channels`); here is what the installation adds:
+which addresses may be reached, whether there is a mail server, how secrets are stored.
+"""
+
+from collections.abc import Iterable, Mapping
+from functools import cache
+from typing import Any, Literal, TypeVar, cast, get_type_hints
 
 import msgspec
+from msgspec import UNSET
 
-from infra.egress.guard import Guard, TargetRefused
-from infra.egress.origins import host_and_port
-from infra.settings.settings import Settings
+from infra.egress.guard import TargetRefused
+from infra.egress.origins import host_and_port, origin_of
+from infra.secrets.channel_secrets import own_place
 from query_api.dependencies import Dependencies
-from schemas.base import Micros
-from schemas.definitions import NOTICES, Addresses, Channel, ChannelKind, Notice
+from schemas.channels.kind import ChannelKind, InvalidField
+from schemas.channels.kinds import CHANNEL_KINDS
+from schemas.definitions import Channel
 from schemas.ids import new_id
+from schemas.notices import NOTICES, Notice
 from schemas.recipients import mailbox_id, recipient_id
 
-KINDS: tuple[ChannelKind, ...] = ("webhook", "email")
-# A webhook hears of the monitor and of its incident; people would get two mails of every fault.
-_OF_MAIL: tuple[Notice, ...] = ("monitor.down", "monitor.recovered", "monitor.not_observed")
+B = TypeVar("B", bound=msgspec.Struct)
+# How an API names the fields of a kind.
+Style = Literal["config", "form"]
 
 
-class BadField(Exception):
-    """A field that cannot be taken: `field`, and what is wrong with it in words that follow its name."""
+def body_with(base: type[B], style: Style) -> type[B]:
+    """The body of a request: the fields of `base` and those of every kind of channel, each of which may be left out."""
+    fields: dict[str, Any] = {}
+    for kind in CHANNEL_KINDS.values():
+        for name, given in get_type_hints(getattr(kind, style), include_extras=True).items():
+            assert fields.setdefault(name, given) == given, f"kinds of channels differ in what '{name}' is"
+    whole = msgspec.defstruct(
+        base.__name__,
+        [(name, given, UNSET) for name, given in fields.items()],
+        bases=(base,),
+        forbid_unknown_fields=True,
+        kw_only=True,
+        namespace={"__doc__": base.__doc__},
+    )
+    return cast("type[B]", whole)
 
-    def __init__(self, field: str, problem: str) -> None:
-        super().__init__(f"{field} {problem}")
-        self.field, self.problem = field, problem
+
+@cache
+def field_names(kind: ChannelKind, style: Style) -> tuple[str, ...]:
+    """The fields of a kind."""
+    return getattr(kind, style).__struct_fields__  # type: ignore[no-any-return]
 
 
-def webhook(
-    project: str, settings: Settings, now: Micros, url: str, events: Iterable[Notice] | None, guard: Guard
+def given_of(kind: ChannelKind, body: msgspec.Struct, style: Style) -> Mapping[str, Any]:
+    """Those fields of `config` that a body gives; what it gives of other kinds does not count."""
+    found = {name: getattr(body, name) for name in field_names(kind, style)}
+    given = {name: value for name, value in found.items() if value is not UNSET}
+    return given if style == "config" else kind.of_form(given)
+
+
+def must_fit(kind: ChannelKind, given: Iterable[str]) -> None:
+    """Raises `InvalidField` when a field of a body is one that only other kinds have."""
+    of_kinds = {name for each in CHANNEL_KINDS.values() for name in field_names(each, "config")}
+    for field in given:
+        if field in of_kinds and field not in field_names(kind, "config"):
+            raise InvalidField(field, f"is not of a channel of type '{kind.name}'")
+
+
+def new_channel(
+    deps: Dependencies,
+    project: str,
+    kind: ChannelKind,
+    given: Mapping[str, Any],
+    name: str,
+    events: Iterable[Notice] | None,
 ) -> Channel:
-    """A new webhook without a name and without a secret of its own."""
+    """A new channel of a kind. Raises `InvalidField`; an e-mail channel is refused where no mail can be sent."""
+    settings, id = deps.settings, new_id()
+    if kind.by_mail and (missing := settings.mail_needs) is not None:
+        raise InvalidField(kind.name, f"channels need a mail server, and {missing} is not set")
+    fields = {"url": ""} | stored_fields(deps, project, id, kind, given)
     return Channel(
-        id=new_id(),
+        id=id,
         project=project,
-        kind="webhook",
-        url=checked_url(url, guard.of(project)),
-        created=now,
-        notices=NOTICES if events is None else in_order(events),
+        kind=kind.name,
+        created=deps.clock.now(),
+        name=name,
+        notices=kind.notices if events is None else in_order(events),
         site=settings.base_url,
+        **fields,
     )
 
 
-def mailbox(
-    project: str, settings: Settings, now: Micros, addresses: Iterable[str], events: Iterable[Notice] | None
-) -> Channel:
-    """A new e-mail channel without a name. Refused where no mail can be sent."""
-    if (missing := settings.mail_needs) is not None:
-        raise BadField("email", f"channels need a mail server, and {missing} is not set")
-    return Channel(
-        id=new_id(),
-        project=project,
-        kind="email",
-        url="",
-        created=now,
-        notices=_OF_MAIL if events is None else in_order(events),
-        site=settings.base_url,
-        addresses=checked_addresses(addresses),
-    )
+def stored_fields(
+    deps: Dependencies,
+    project: str,
+    id: str,
+    kind: ChannelKind,
+    given: Mapping[str, Any],
+    current: Channel | None = None,
+) -> dict[str, Any]:
+    """The fields of a definition that a request sets, its secret encrypted. Raises `InvalidField`.
 
-
-def checked_url(url: str, guard: Guard) -> str:
-    """The URL of a webhook. Whether an address may be reached is told at once; what a name means is seen when it is
-    posted to."""
-    try:
-        url_parts = urlsplit(url)
-        valid = url_parts.scheme in ("http", "https") and bool(url_parts.hostname) and (url_parts.port or 1) > 0
-    except ValueError:
-        valid = False
-    if not valid or any(ord(character) <= 32 for character in url):
-        raise BadField("url", "must be an http or https URL")
-    try:
-        guard.check_host(*host_and_port(url))
-    except TargetRefused as error:
-        raise BadField("url", f"may not be called: {error}") from None
-    return url
-
-
-def checked_addresses(addresses: Iterable[str]) -> Addresses:
-    """At least one e-mail address, each once."""
-    chosen = tuple(dict.fromkeys(addresses))
-    try:
-        msgspec.convert(chosen, Addresses)
-        if any("=?" in address for address in chosen):
-            raise BadField("addresses", "must not hold =?, which mail programs take for the beginning of other text")
-    except msgspec.ValidationError:
-        raise BadField("addresses", "must be at most 20 e-mail addresses, such as ops@example.org") from None
-    if not chosen:
-        raise BadField("addresses", "must name at least one e-mail address")
-    return chosen
+    Whether an address may be reached is told at once; what a name means is seen when it is connected. A secret that is
+    sent is not kept for another origin than the one that it was given for.
+    """
+    fields = kind.validate(given, current)
+    url: str = fields.get("url", "" if current is None else current.url)
+    if "url" in fields:
+        try:
+            deps.guard.of(project).check_host(*host_and_port(url))
+        except TargetRefused as error:
+            raise InvalidField(kind.url_field, f"may not be called: {error}") from None
+        kept = current is not None and current.secret and "secret" not in fields and not kind.signs
+        if current is not None and kept and origin_of(url) != origin_of(current.url):
+            raise InvalidField(kind.secret_field, "was given for another server: give it again, or null")
+    if isinstance(secret := fields.get("secret"), str):
+        fields["secret"] = deps.encrypt(secret, own_place(kind.name, id, url))
+    return fields
 
 
 def in_order(events: Iterable[Notice]) -> tuple[Notice, ...]:
@@ -97,9 +124,9 @@ def in_order(events: Iterable[Notice]) -> tuple[Notice, ...]:
     return tuple(notice for notice in NOTICES if notice in chosen)
 
 
-def must_be_confirmed(channel: Channel, settings: Settings) -> bool:
+def must_be_confirmed(deps: Dependencies, channel: Channel) -> bool:
     """Whether the owners of its addresses are asked before anything is sent to them."""
-    return channel.kind == "email" and settings.mail_confirmation == "on"
+    return CHANNEL_KINDS[channel.kind].by_mail and deps.settings.mail_confirmation == "on"
 
 
 def confirmation_error(deps: Dependencies, channel: Channel) -> str | None:

@@ -9,7 +9,8 @@ from typing import Annotated, NamedTuple
 
 from msgspec import Meta
 
-from infra.secrets.secrets import SecretError, new_ping_key, new_webhook_secret, of_channel, of_project
+from infra.secrets.channel_secrets import own_place, places
+from infra.secrets.secrets import SecretError, new_ping_key, new_webhook_secret, of_project
 from query_api.dependencies import Dependencies
 from schemas.base import SECOND, Micros
 from schemas.definitions import Channel, FormerPingKey, FormerSecret
@@ -73,10 +74,11 @@ async def rotate_channel_secret(
     deps: Dependencies, ask: Ask, channel: Channel, overlap: Overlap, secret: str | None = None
 ) -> Rotated:
     """Another secret for one webhook, its own from now on."""
-    secret, places, at = secret or new_webhook_secret(), signing_places(channel), deps.clock.now()
-    sealed, project = deps.encrypt(secret, of_channel(channel.id)), deps.directory.projects.get(channel.project)
+    secret, at = secret or new_webhook_secret(), deps.clock.now()
+    place = own_place(channel.kind, channel.id, channel.url)
+    sealed, project = deps.encrypt(secret, place), deps.directory.projects.get(channel.project)
     before = channel.secret or ("" if project is None else project.webhook_secret)
-    if not _can_be_read(deps, before, *places):
+    if not _can_be_read(deps, before, *places(channel.kind, channel.id, channel.project, channel.url)):
         overlap = 0
     await ask(ChannelRotateSecret(request=new_id(), at=at, id=channel.id, secret=sealed, overlap=overlap))
 
@@ -85,11 +87,6 @@ async def rotate_channel_secret(
         return now.former_secrets if now is not None and now.secret == sealed else None
 
     return Rotated(secret, await _until(deps, formers, at, overlap))
-
-
-def signing_places(channel: Channel) -> tuple[str, str]:
-    """Where a secret that signs the webhooks of a channel may have been given."""
-    return of_channel(channel.id), of_project(channel.project)
 
 
 def _can_be_read(deps: Dependencies, sealed: str, *places: str) -> bool:

@@ -6,44 +6,20 @@ Keys are `project/<id>`, `key/<id>`, `revoked-key/<id>`, `channel/<id>`, `check/
 
 from typing import Annotated, Literal
 
-from msgspec import Meta
+from msgspec import Meta, field
 
 from schemas.base import Fact, Micros
+from schemas.channels.kind import Options
+from schemas.channels.kinds import KindName
 from schemas.maintenance import Maintenance
 from schemas.monitors import Monitor
-from schemas.recipients import Recipient
+from schemas.notices import NOTICES, Notice
+from schemas.recipients import Addresses, Recipient
 from schemas.schedules import Schedule, Simple
 from schemas.status_pages import StatusPage
 
 DEFAULT_PERIOD = 86_400
 DEFAULT_GRACE = 3_600
-
-Notice = Literal["monitor.down", "monitor.recovered", "incident.created", "incident.resolved", "monitor.not_observed"]
-NOTICES: tuple[Notice, ...] = (
-    "monitor.down",
-    "monitor.recovered",
-    "incident.created",
-    "incident.resolved",
-    "monitor.not_observed",
-)
-
-# What notices there are: those of a monitor or check, which a channel chooses from, and those about Pingfold itself,
-# which every channel gets. A request to confirm goes to an address, to no channel.
-AnyNotice = Literal[Notice, "channel.disabled", "recipient.confirmation"]
-TO_EVERY_CHANNEL: frozenset[AnyNotice] = frozenset(("channel.disabled",))
-
-ChannelKind = Literal["webhook", "email"]
-
-# An address of plain ASCII (RFC 5321), without quotes, comments or names: nothing in it can end a header or a command.
-Address = Annotated[
-    str,
-    Meta(
-        max_length=254,
-        pattern=r"^[A-Za-z0-9!#$%&'*+/=?^_{}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_{}~-]+)*"
-        r"@[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*\Z",
-    ),
-]
-Addresses = Annotated[tuple[Address, ...], Meta(max_length=20)]
 
 KeyKind = Literal["healthchecks", "healthchecks-readonly", "updown", "updown-readonly", "poppaping"]
 
@@ -122,18 +98,19 @@ class RevokedKey(Fact, tag="revoked-key", frozen=True):
 
 
 class Channel(Fact, tag="channel", frozen=True):
-    """Where notices go: to the `url` of a webhook, or to every one of `addresses` of an e-mail channel (`url` is "").
+    """Where notices go: to its `url`, or to every one of its `addresses` (`url` is ""), as its kind has it.
 
-    secret: signs webhooks; encrypted, None means the project's.
+    secret: signs webhooks (None means the project's), or is sent along; encrypted.
     site: where this Pingfold was reached when the channel was made; pages named in notices are found below it.
     disabled_at: when it was given up; None again with every change. Its deliveries know why.
     unconfirmed: those of the addresses that get nothing, since their owners have not confirmed that they want it.
     former_secrets: what `secret` was before it was rotated, oldest first; some may have ended.
+    options: what else its kind is configured by, as the module of the kind names it.
     """
 
     id: str
     project: str
-    kind: ChannelKind
+    kind: KindName
     url: str
     created: Micros
     name: str = ""
@@ -144,6 +121,7 @@ class Channel(Fact, tag="channel", frozen=True):
     disabled_at: Micros | None = None
     unconfirmed: Addresses = ()
     former_secrets: tuple[FormerSecret, ...] = ()
+    options: Options = field(default_factory=dict)
 
 
 class Check(Fact, tag="check", frozen=True):

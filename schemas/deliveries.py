@@ -9,12 +9,16 @@ id are those of the mailbox.
 
 from typing import Annotated, Any
 
-from msgspec import Meta
+from msgspec import Meta, field
 
 from schemas.actors import Actor
 from schemas.base import Fact, Micros, Value
-from schemas.definitions import Address, Addresses, AnyNotice, ChannelKind, FormerSecret, Notice
+from schemas.channels.kind import Options
+from schemas.channels.kinds import KindName
+from schemas.definitions import FormerSecret
 from schemas.ids import derived_id
+from schemas.notices import AnyNotice, Notice
+from schemas.recipients import Address, Addresses
 from schemas.ticks import Progress, Tick, TimeCorrected
 
 # The kind of a key: that of the counters of a channel.
@@ -24,7 +28,7 @@ MAILBOX = "mailbox"
 
 
 class Endpoint(Fact, tag="endpoint", frozen=True):
-    """A channel as its deliveries need it: a webhook has `url` and `secret` (encrypted), e-mail has `addresses`.
+    """A channel as its deliveries need it: `url`, `secret` (encrypted), `addresses` and `options` as its kind has them.
 
     site: stands before the paths in a notice. unconfirmed: those of the addresses to which nothing is sent.
     former_secrets: attempts made before their `until` are signed with them, too.
@@ -36,10 +40,11 @@ class Endpoint(Fact, tag="endpoint", frozen=True):
     notices: tuple[Notice, ...]
     secret: str
     site: str = ""
-    kind: ChannelKind = "webhook"
+    kind: KindName = "webhook"
     addresses: Addresses = ()
     unconfirmed: Addresses = ()
     former_secrets: tuple[FormerSecret, ...] = ()
+    options: Options = field(default_factory=dict)
 
     @property
     def confirmed(self) -> Addresses:

@@ -5,8 +5,23 @@ address that differ in case are one recipient. Limits over all projects hold for
 systems make one. Its key is derived from the address, so every project has the same.
 """
 
+from typing import Annotated
+
+from msgspec import Meta
+
 from schemas.base import SECOND, Fact, Micros
 from schemas.ids import derived_id
+
+# An address of plain ASCII (RFC 5321), without quotes, comments or names: nothing in it can end a header or a command.
+Address = Annotated[
+    str,
+    Meta(
+        max_length=254,
+        pattern=r"^[A-Za-z0-9!#$%&'*+/=?^_{}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_{}~-]+)*"
+        r"@[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*\Z",
+    ),
+]
+Addresses = Annotated[tuple[Address, ...], Meta(max_length=20)]
 
 _DAY: Micros = 86_400 * SECOND
 

@@ -11,7 +11,8 @@ from msgspec import UNSET, Meta, UnsetType
 
 from schemas.actors import Actor
 from schemas.base import Fact, Micros
-from schemas.definitions import Address, Addresses, ApiKey, Channel, Notice, Project
+from schemas.channels.kind import Options
+from schemas.definitions import ApiKey, Channel, Project
 from schemas.maintenance import Window
 from schemas.monitors import (
     Confirmations,
@@ -23,6 +24,8 @@ from schemas.monitors import (
     Region,
     Timeout,
 )
+from schemas.notices import Notice
+from schemas.recipients import Address, Addresses
 from schemas.schedules import Schedule
 from schemas.status_pages import Components, Description, PageSlug, PasswordHash, Title
 
@@ -142,7 +145,7 @@ class ChannelCreate(Request, tag="channel.create", frozen=True):
 class ChannelFields(Fact, tag=False, frozen=True):
     """The fields of a channel that a request sets; what is not set keeps its value.
 
-    `url` and `secret` (encrypted; null: the project's) are of webhooks only, `addresses` of e-mail only.
+    `url`, `secret` (encrypted; null: none of its own), `addresses` and `options`: each is of some kinds only.
     """
 
     name: Name | UnsetType = UNSET
@@ -150,6 +153,7 @@ class ChannelFields(Fact, tag=False, frozen=True):
     url: str | UnsetType = UNSET
     secret: str | UnsetType | None = UNSET
     addresses: Annotated[Addresses, Meta(min_length=1)] | UnsetType = UNSET
+    options: Options | UnsetType = UNSET
 
 
 class ChannelUpdate(Request, tag="channel.update", frozen=True):

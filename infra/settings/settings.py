@@ -18,7 +18,7 @@ from infra.secrets.secret_key import key_bytes
 from infra.settings.durations import seconds_of
 from infra.settings.servers import Server, server_of
 from infra.settings.sizes import Reserve, reserve_of
-from schemas.definitions import Address
+from schemas.recipients import Address
 
 RegionName = Annotated[str, Field(pattern=r"^[a-z0-9-]{1,40}$")]
 # A server that takes connections, or what this host itself depends on.

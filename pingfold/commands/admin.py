@@ -41,8 +41,9 @@ from pingfold.commands.os_user import operator
 from pingfold.commands.tables import print_table, second
 from schemas.base import SECOND
 from schemas.dead_letters import RETRIED_HEADER, DeadLetter
-from schemas.definitions import Address, KeyKind, KeyScope, Project
+from schemas.definitions import KeyKind, KeyScope, Project
 from schemas.ids import new_id
+from schemas.recipients import Address
 from schemas.requests import KeyCreate, KeyRevoke, ProjectCreate, ProjectsRequest, RecipientUnblock
 from schemas.topics import DEAD_LETTERS, DEFINITIONS, DELIVERY_STATES, MONITOR_STATES
 

@@ -13,12 +13,15 @@ from infra.settings.settings import Settings
 from pingfold import credentials
 from pingfold.commands.overlap import Overlap, overlap_seconds
 from pingfold.commands.tables import print_table
+from schemas.channels.kind import enumerated
+from schemas.channels.kinds import CHANNEL_KINDS
 from schemas.ids import is_uuid
 
 channels = typer.Typer(help="Channels: where notices go.", no_args_is_help=True)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
+_TARGETS = "; ".join(kind.target_help for kind in CHANNEL_KINDS.values())
 _ASKED = "a request to confirm was mailed there"
 
 
@@ -63,23 +66,26 @@ def _call(method: str, path: str, body: dict[str, Any] | None = None) -> Any:
 
 @channels.command("create")
 def create_channel(
-    kind: Annotated[str, typer.Argument(help="webhook or email")],
-    target: Annotated[str, typer.Argument(help="The URL of a webhook; an e-mail address, or several with commas.")],
+    kind: Annotated[str, typer.Argument(help=enumerated(CHANNEL_KINDS, "or"))],
+    target: Annotated[str, typer.Argument(help=_TARGETS)],
     event: Annotated[
-        list[str] | None, typer.Option(help="An event it takes; may be repeated. All if left out.")
+        list[str] | None, typer.Option(help="An event it takes; may be repeated. Those usual for its kind if left out.")
     ] = None,
     name: str = "",
-    secret: Annotated[str | None, typer.Option(help="A webhook's own secret; the project's if left out.")] = None,
+    secret: Annotated[
+        str | None, typer.Option(help="The secret or the token of its kind; a webhook without one has its project's.")
+    ] = None,
     all: Annotated[bool, typer.Option("--all", help="Put it on every existing check, too.")] = False,
     json: Json = False,
 ) -> None:
     """Add a channel to the default project."""
-    where = "email" if kind == "email" else "url"
-    body: dict[str, Any] = {"kind": kind, where: target, "name": name, "on_every_check": all}
+    known = CHANNEL_KINDS.get(kind)
+    where = {} if known is None else known.of_target(target)
+    body: dict[str, Any] = {"kind": kind, **where, "name": name, "on_every_check": all}
     if event:
         body["events"] = event
     if secret is not None:
-        body["secret"] = secret
+        body[(known.secret_field if known else "") or "secret"] = secret
     made = _call("POST", "/api/v3/channels/", body)
     typer.echo(json_module.dumps(made) if json else f"channel {made['id']} made")
     if unconfirmed := made.get("unconfirmed"):
@@ -121,11 +127,8 @@ def rotate_secret(
 
 
 def _to(channel: dict[str, Any]) -> str:
-    if channel["kind"] == "webhook":
-        return str(channel["url"])
-    waiting = channel.get("unconfirmed", ())
-    told = (f"{one} (unconfirmed)" if one in waiting else one for one in channel["email"].split(","))
-    return ", ".join(told)
+    kind = CHANNEL_KINDS.get(channel["kind"])
+    return "-" if kind is None else kind.target(channel)  # one that a later version made
 
 
 def _state(channel: dict[str, Any]) -> str:

@@ -14,8 +14,9 @@ from processors.fold.contract import Effect
 from processors.fold.telling import DOWN, NOT_OBSERVED, RECOVERED, Teller, Told, incident_again, notices_of, settle
 from schemas.base import Micros
 from schemas.check_states import CheckState, Run, visible_status
-from schemas.definitions import Check, Notice
+from schemas.definitions import Check
 from schemas.deliveries import DeliveryRequested
+from schemas.notices import Notice
 from schemas.ticks import Gap
 from schemas.transitions import Reason, StatusChanged, VisibleStatus
 

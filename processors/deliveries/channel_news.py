@@ -4,7 +4,6 @@ Channels that are disabled themselves are not told. When a great many are given 
 days, nobody is flooded: of one project `MOST_A_DAY` are told of within a day, each to `MOST_TOLD` channels.
 """
 
-import re
 from typing import Any
 
 from msgspec.structs import replace
@@ -13,6 +12,7 @@ from processors.fold.contract import Effect
 from processors.fold.view import View
 from processors.projects.index import ProjectIndex
 from schemas.base import SECOND, Micros
+from schemas.channels.kinds import CHANNEL_KINDS
 from schemas.definitions import Channel, definition_key
 from schemas.deliveries import DeliveryRequested
 from schemas.ids import derived_id
@@ -22,8 +22,6 @@ from schemas.topics import DELIVERIES
 MOST_A_DAY = 10
 MOST_TOLD = 100
 _DAY: Micros = 86_400 * SECOND
-# Without user, password and port.
-_HOST = re.compile(r"[a-z]+://(?:[^/?#]*@)?(\[[^\]/?#]*\]|[^/:?#]*)", re.IGNORECASE)
 
 
 def tell_of_disabled(view: View, index: ProjectIndex, project: str, event: ChannelDisabled) -> list[Effect]:
@@ -49,8 +47,7 @@ def _data(channel: Channel, event: ChannelDisabled) -> dict[str, Any]:
 
     `monitor` is there for receivers that read of every notice which thing it is about.
     """
-    host = _HOST.match(channel.url)
-    told = "" if host is None else host[1]
+    told = CHANNEL_KINDS[channel.kind].redact(channel)
     name = f"Alert channel {channel.name or told or channel.id}"
     return {
         "channel": {

@@ -10,6 +10,8 @@ from processors.fold.contract import Effect, Refused
 from processors.fold.view import View
 from processors.sender.notice_body import render_body
 from schemas.base import Micros
+from schemas.channels.email import Email
+from schemas.channels.kinds import CHANNEL_KINDS
 from schemas.deliveries import (
     ConfirmationRequested,
     Delivery,
@@ -35,7 +37,7 @@ NOT_CONFIRMED = "nobody has confirmed an address of the channel"
 
 def waits_for_confirmation(endpoint: Endpoint | None) -> bool:
     """Whether a channel has no address to which mail may be sent."""
-    return endpoint is not None and endpoint.kind == "email" and not endpoint.confirmed
+    return endpoint is not None and CHANNEL_KINDS[endpoint.kind].by_mail and not endpoint.confirmed
 
 
 class Confirmations:
@@ -82,7 +84,7 @@ class Confirmations:
             notices=(),
             secret="",
             site=event.site,
-            kind="email",
+            kind=Email.name,
             addresses=addresses,
         )
 

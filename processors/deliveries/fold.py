@@ -51,7 +51,6 @@ from processors.fold.view import View
 from processors.fold.wheel import Wheel
 from processors.sender.notice_body import BODY_LIMIT, render_body
 from schemas.base import SECOND, Micros
-from schemas.definitions import TO_EVERY_CHANNEL
 from schemas.deliveries import (
     HEALTH,
     ConfirmationRequested,
@@ -72,6 +71,7 @@ from schemas.deliveries import (
     event_id,
     health_key,
 )
+from schemas.notices import TO_EVERY_CHANNEL
 from schemas.ticks import PROGRESS_KEY, Progress, Tick, TimeCorrected
 from schemas.topics import DELIVERIES, DELIVERY_STATES, Topic
 from schemas.transitions import JournalTruncated

@@ -1,8 +1,9 @@
 """The audit trail: what a command changed, and who made it, for `transitions`. Pure.
 
 Entries are read off the view, not off the command: every definition that an event has set, changed or removed is told,
-so that no kind of command can be forgotten. What a field holds is told of the fields in `_PLAIN` only; of all others,
-those of later versions among them, only that they changed. The actor is the one that the command itself names.
+so that no kind of command can be forgotten. What a field holds is told of the fields in `_PLAIN` and those that a kind
+of channel names; of all others, those of later versions among them, only that they changed. The actor is the one that
+the command itself names.
 """
 
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from processors.fold.contract import SAME, Context, Effect
 from processors.fold.view import View
 from schemas.actors import UNKNOWN, Actor
 from schemas.base import Micros
+from schemas.channels.kinds import CHANNEL_KINDS
 from schemas.definitions import ApiKey, Channel, Check, Project
 from schemas.ids import derived_id
 from schemas.maintenance import Maintenance
@@ -32,7 +34,7 @@ from schemas.transitions import Action, FieldChange, ThingChanged
 _PLAIN: dict[type[msgspec.Struct], frozenset[str]] = {
     Project: frozenset({"name", "check_limit"}),
     ApiKey: frozenset({"kind", "name", "scopes", "expires"}),
-    Channel: frozenset({"kind", "name", "notices", "url", "addresses", "unconfirmed", "disabled_at"}),
+    Channel: frozenset({"kind", "name", "notices", "url", "disabled_at"}),  # and what its kind says
     Check: frozenset(
         {
             *("name", "slug", "tags", "desc", "schedule", "grace", "late_limit", "run_limit", "methods"),
@@ -151,6 +153,7 @@ def _name_of(definition: msgspec.Struct | None) -> str:
 def _differences(old: Any, new: Any, path: str = "") -> Iterator[FieldChange]:
     """Of something new, the fields that have another value than one that is left out has; of something removed, too."""
     kind: type[msgspec.Struct] = type(old if new is None else new)
+    plain = _plain_of(old if new is None else new)
     for name, default in _defaults(kind):
         before = default if old is None else getattr(old, name)
         after = default if new is None else getattr(new, name)
@@ -158,12 +161,20 @@ def _differences(old: Any, new: Any, path: str = "") -> Iterator[FieldChange]:
             continue
         if isinstance(before, ProbeTarget) or isinstance(after, ProbeTarget):
             yield from _differences(None if old is None else before, None if new is None else after, f"{name}.")
-        elif name not in _PLAIN.get(kind, ()):
+        elif name not in plain:
             yield FieldChange(field=f"{path}{name}", hidden=True)
         else:
             was = Told(None) if old is None else told_of(kind, name, before)
             now = Told(None) if new is None else told_of(kind, name, after)
             yield FieldChange(field=f"{path}{name}", old=was.value, new=now.value, hidden=was.hidden or now.hidden)
+
+
+def _plain_of(definition: Any) -> frozenset[str]:
+    """The fields of a definition whose values are told."""
+    plain = _PLAIN.get(type(definition), frozenset())
+    if isinstance(definition, Channel) and (kind := CHANNEL_KINDS.get(definition.kind)) is not None:
+        plain |= kind.told
+    return plain
 
 
 @cache

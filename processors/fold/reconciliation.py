@@ -26,7 +26,7 @@ from processors.monitors.maintenance import maintenance_key
 from processors.projects.channels import endpoint_of
 from schemas.base import Micros
 from schemas.check_states import CheckState
-from schemas.definitions import Channel, Check, Notice, Project
+from schemas.definitions import Channel, Check, Project
 from schemas.deliveries import (
     DeliveryRequested,
     Endpoint,
@@ -43,6 +43,7 @@ from schemas.deliveries import (
 from schemas.maintenance import Maintenance, is_over
 from schemas.monitor_states import MaintenanceCopy, MonitorState
 from schemas.monitors import Monitor
+from schemas.notices import Notice
 from schemas.pings import CheckDefined, CheckRemoved
 from schemas.probes import MaintenanceDefined, MaintenanceRemoved, MonitorDefined, MonitorRemoved
 from schemas.ticks import PROGRESS_KEY

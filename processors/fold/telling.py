@@ -11,9 +11,9 @@ from typing import Any, NamedTuple, Protocol
 
 from processors.fold.contract import SAME, Effect
 from schemas.base import SECOND, Micros
-from schemas.definitions import Notice
 from schemas.deliveries import DeliveryRequested
 from schemas.ids import derived_id
+from schemas.notices import Notice
 from schemas.topics import DELIVERIES, TRANSITIONS
 from schemas.transitions import Reason, StatusChanged, VisibleStatus
 

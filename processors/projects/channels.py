@@ -1,8 +1,12 @@
 """What a channel is to its deliveries. Pure."""
 
+from collections.abc import Iterable
+
 from processors.fold.contract import Effect
 from processors.fold.view import View
 from schemas.base import Micros
+from schemas.channels.kind import STORED_BY_KIND
+from schemas.channels.kinds import CHANNEL_KINDS
 from schemas.definitions import Channel, Project, definition_key
 from schemas.deliveries import Endpoint, EndpointDefined
 from schemas.topics import DELIVERIES
@@ -16,19 +20,27 @@ def define_channel(view: View, channel: Channel, project: Project, at: Micros, *
 
 
 def endpoint_of(channel: Channel, project: Project) -> Endpoint:
-    """The endpoint that the definition of a channel stands for; a webhook without a secret has its project's."""
+    """The endpoint that the definition of a channel stands for; one that signs has its project's secret without its
+    own."""
+    kind = CHANNEL_KINDS[channel.kind]
     secret, formers = channel.secret, channel.former_secrets
-    if secret is None:
+    if secret is None and kind.signs:
         secret, formers = project.webhook_secret, project.former_webhook_secrets
     return Endpoint(
         id=channel.id,
         project=project.id,
         url=channel.url,
         notices=channel.notices,
-        secret=secret if channel.kind == "webhook" else "",
+        secret=secret or "" if "secret" in kind.stored else "",
         site=channel.site,
         kind=channel.kind,
         addresses=channel.addresses,
         unconfirmed=channel.unconfirmed,
-        former_secrets=formers if channel.kind == "webhook" else (),
+        former_secrets=formers if kind.signs else (),
+        options=channel.options,
     )
+
+
+def of_other_kinds(channel: Channel, fields: Iterable[str]) -> bool:
+    """Whether any of these fields of a definition is one that only other kinds of channels use."""
+    return not (STORED_BY_KIND & frozenset(fields)) <= CHANNEL_KINDS[channel.kind].stored

@@ -22,7 +22,7 @@ from processors.fold.contract import Context, Effect, Refused
 from processors.fold.partition_time import fold_plain_tick, vouched
 from processors.fold.time_correction import correct_time
 from processors.fold.view import View
-from processors.projects.channels import define_channel
+from processors.projects.channels import define_channel, of_other_kinds
 from processors.projects.decisions import decision
 from processors.projects.index import Denied, ProjectIndex, must_have_uuid
 from processors.projects.keys import ProjectKeys
@@ -33,6 +33,7 @@ from processors.projects.rotations import ProjectRotations
 from processors.projects.status_pages import ProjectPages
 from schemas.actors import SYSTEM
 from schemas.base import SECOND, Micros
+from schemas.channels.kinds import CHANNEL_KINDS
 from schemas.definitions import Channel, Check, Definition, Project, definition_key
 from schemas.deliveries import EndpointRemoved
 from schemas.pings import CheckDefined, CheckRemoved
@@ -246,8 +247,8 @@ class ProjectsPartition:
             raise Refused("keyed by another project")
         if self.index.is_there(request.channel):
             return [decision(request, "found", request.channel.id)]
-        if request.channel.kind == "email" and not request.channel.addresses:
-            raise Refused("an e-mail channel without addresses")
+        if problem := CHANNEL_KINDS[request.channel.kind].problem(request.channel):
+            raise Refused(problem)
         given = replace(request.channel, created=at, disabled_at=None)
         channel = self._recipients.judged(given, request.confirm)
         asked = self._recipients.ask(channel, project, at)
@@ -260,11 +261,13 @@ class ProjectsPartition:
 
     def _change_channel(self, request: ChannelUpdate, channel: Channel, project: Project, at: Micros) -> list[Effect]:
         wanted = _chosen(request.fields)
-        if wanted.keys() & ({"url", "secret"} if channel.kind == "email" else {"addresses"}):
+        if of_other_kinds(channel, wanted):
             raise Denied("wrong kind of channel")
         if "secret" in wanted:
             wanted["former_secrets"] = ()
         changed = self._recipients.judged(replace(channel, disabled_at=None, **wanted), request.confirm)
+        if problem := CHANNEL_KINDS[changed.kind].problem(changed):
+            raise Refused(problem)
         asked = self._recipients.ask(changed, project, at)
         return [define_channel(self._view, changed, project, at), *asked, decision(request, "updated", channel.id)]
 

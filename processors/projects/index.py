@@ -16,6 +16,7 @@ from msgspec import UNSET
 from processors.fold.contract import Refused
 from processors.fold.view import View
 from schemas.base import Micros
+from schemas.channels.kinds import CHANNEL_KINDS
 from schemas.definitions import ApiKey, Channel, Check, Definition, Project, RevokedKey, definition_key
 from schemas.ids import is_uuid
 from schemas.maintenance import Maintenance
@@ -313,7 +314,7 @@ def must_have_uuid(candidate: Definition) -> None:
 
 
 def _addresses(channel: Channel) -> set[str]:
-    return set(map(normalized, channel.addresses)) if channel.kind == "email" else set()
+    return set(map(normalized, channel.addresses)) if CHANNEL_KINDS[channel.kind].by_mail else set()
 
 
 def _is_open(recipient: Recipient) -> bool:

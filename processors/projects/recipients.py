@@ -15,13 +15,14 @@ from processors.projects.channels import define_channel
 from processors.projects.decisions import decision
 from processors.projects.index import Denied, ProjectIndex
 from schemas.base import Micros
-from schemas.definitions import Addresses, Channel, Project, definition_key
+from schemas.definitions import Channel, Project, definition_key
 from schemas.deliveries import ConfirmationRequested, MailboxAnswered
 from schemas.recipients import (
     ADDRESSES_SPAN,
     LINK_VALID,
     MOST_ADDRESSES,
     MOST_REQUESTS,
+    Addresses,
     Recipient,
     mailbox_id,
     normalized,

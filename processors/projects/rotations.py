@@ -16,6 +16,7 @@ from processors.projects.channels import define_channel, endpoint_of
 from processors.projects.decisions import decision
 from processors.projects.index import Denied, ProjectIndex
 from schemas.base import SECOND, Micros
+from schemas.channels.kinds import CHANNEL_KINDS
 from schemas.definitions import Channel, FormerPingKey, FormerSecret, Project, definition_key
 from schemas.requests import ChannelRotateSecret, ProjectRotatePingKey, ProjectRotateWebhookSecret
 
@@ -50,7 +51,7 @@ class ProjectRotations:
         project = replace(project, webhook_secret=request.secret, former_webhook_secrets=formers)
         self._view.put(definition_key(project), project)
         channels = (self._index.channel(project.id, id) for id in self._index.channels(project.id))
-        signed = [channel for channel in channels if channel.kind == "webhook" and channel.secret is None]
+        signed = [channel for channel in channels if CHANNEL_KINDS[channel.kind].signs and channel.secret is None]
         defined = [define_channel(self._view, channel, project, at, secret_only=True) for channel in signed]
         return [*defined, decision(request, "updated", project.id)]
 
@@ -58,7 +59,7 @@ class ProjectRotations:
         self, request: ChannelRotateSecret, channel: Channel, project: Project, at: Micros
     ) -> list[Effect]:
         """Another secret for one webhook, its own from now on, whatever signed it so far."""
-        if channel.kind != "webhook":
+        if not CHANNEL_KINDS[channel.kind].signs:
             raise Denied("wrong kind of channel")
         before = endpoint_of(channel, project)
         if request.secret in (before.secret, *(former.secret for former in before.former_secrets)):

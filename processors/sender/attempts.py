@@ -2,20 +2,23 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator
+from importlib import import_module
 from itertools import chain, repeat
-from typing import Final, Protocol
+from typing import Final
 
 import structlog
 from prometheus_client import Counter, Histogram
 
 from infra.egress.resolver import ASKER
-from infra.secrets.secrets import Decrypts, SecretError, of_channel, of_project
-from processors.sender.lanes import Attempt, Lane, Secrets
-from processors.sender.signatures import signature_headers
+from infra.secrets.channel_secrets import places
+from infra.secrets.secrets import Decrypts, SecretError
+from processors.sender.channels.sending import Clients, Mail, Outgoing, Post, Send
+from processors.sender.lanes import NO_SECRETS, Attempt, Lane, Secrets
 from processors.sender.slots import Kind, Pool
 from processors.sender.webhooks import DeliveryResult
 from schemas.base import Micros
+from schemas.channels.kinds import CHANNEL_KINDS
 from schemas.deliveries import Delivery, DeliveryAttempted, Endpoint
 
 log = structlog.get_logger(__name__)
@@ -30,17 +33,13 @@ HURRIED_TOTAL: Final = Counter(
     "pingfold_deliveries_hurried_total", "Attempts given up early, because too many receivers of a project hang."
 )
 
-Mail = Callable[[Endpoint, Delivery], Awaitable[DeliveryResult]]
 Report = Callable[[str, DeliveryAttempted], Awaitable[None]]
 
 
-class Post(Protocol):
-    """`WebhookClient.post`."""
-
-    async def __call__(
-        self, url: str, body: bytes, headers: Mapping[str, str], dead: bool = False, /
-    ) -> DeliveryResult: ...
-
+# What sends to a kind: `send` of the module of its name.
+SENDS: Final[dict[str, Send]] = {
+    name: import_module(f"processors.sender.channels.{name}").send for name in CHANNEL_KINDS
+}
 
 # A slow request beyond the share of its project is given up after so many seconds.
 PATIENCE = 1.0
@@ -110,7 +109,8 @@ class Attempts:
         clock: Callable[[], Micros],
         limit: int,
     ) -> None:
-        self._post, self._mail, self._append, self._decrypt, self._clock = post, mail, append, decrypt, clock
+        self._clients = Clients(post, mail)
+        self._append, self._decrypt, self._clock = append, decrypt, clock
         self.limit = limit
 
     async def make(self, request: Request, delivery: Delivery) -> None:
@@ -136,10 +136,7 @@ class Attempts:
             request.turn()
             try:
                 async with asyncio.timeout(LONGEST if request.pool is not None else PATIENCE) as request.limit:
-                    if request.by_mail:
-                        result = await self._mailed(endpoint, delivery)
-                    else:
-                        result = await self._posted(lane, endpoint, delivery)
+                    result = await self._sent(lane, endpoint, delivery)
             except TimeoutError:
                 result = self._given_up(request)
             request.limit = None
@@ -186,32 +183,27 @@ class Attempts:
                 log.warning("report not taken, trying again", channel=delivery.channel, error=repr(error))
                 await asyncio.sleep(pause)
 
-    async def _posted(self, lane: Lane, endpoint: Endpoint, delivery: Delivery) -> DeliveryResult:
-        body = delivery.body.encode()
+    async def _sent(self, lane: Lane, endpoint: Endpoint, delivery: Delivery) -> DeliveryResult:
         try:
             secrets = lane.secrets = lane.secrets or self._secrets_of(endpoint)
-            formers = secrets.formers_at(self._clock())
-            headers = signature_headers(secrets.current, delivery.event, time.time_ns() // 10**9, body, formers)
         except Exception:
             return DeliveryResult(error="the secret of the channel cannot be decrypted")
         ASKER.set(endpoint.project)
-        return await self._post(endpoint.url, body, headers, lane.is_hopeless())
+        outgoing = Outgoing(endpoint, delivery, secrets, self._clock(), lane.is_hopeless())
+        return await SENDS[endpoint.kind](outgoing, self._clients)
 
     def _secrets_of(self, endpoint: Endpoint) -> Secrets:
         """Raises when the current secret cannot be decrypted; a former one that cannot be is left out."""
-        places = of_channel(endpoint.id), of_project(endpoint.project)
+        if not endpoint.secret and not CHANNEL_KINDS[endpoint.kind].signs:
+            return NO_SECRETS
+        given = places(endpoint.kind, endpoint.id, endpoint.project, endpoint.url)
         formers = []
         for former in endpoint.former_secrets:
             try:
-                formers.append((self._decrypt(former.secret, *places), former.until))
+                formers.append((self._decrypt(former.secret, *given), former.until))
             except SecretError as error:
                 log.warning("a former secret cannot be decrypted", channel=endpoint.id, error=str(error))
-        return Secrets(self._decrypt(endpoint.secret, *places), tuple(formers))
-
-    async def _mailed(self, endpoint: Endpoint, delivery: Delivery) -> DeliveryResult:
-        if self._mail is None:
-            return DeliveryResult(error="no mail is sent here")
-        return await self._mail(endpoint, delivery)
+        return Secrets(self._decrypt(endpoint.secret, *given), tuple(formers))
 
 
 def _pauses() -> Iterator[float]:

@@ -11,6 +11,7 @@ import msgspec
 
 from processors.sender.slots import SLOW, Kind, Pool
 from schemas.base import Micros
+from schemas.channels.kinds import CHANNEL_KINDS
 from schemas.deliveries import Delivery, Endpoint
 
 # Which attempt of a delivery: the sending that it is of, and its number.
@@ -42,7 +43,7 @@ def attempt_of(delivery: Delivery) -> Attempt:
 
 
 class Secrets(NamedTuple):
-    """What signs the webhooks of a channel, decrypted. formers: those that were rotated out, each until when."""
+    """The secret of a channel, decrypted; "" when it has none. formers: what was rotated out, each until when."""
 
     current: str
     formers: tuple[tuple[str, Micros], ...] = ()
@@ -50,6 +51,10 @@ class Secrets(NamedTuple):
     def formers_at(self, moment: Micros) -> list[str]:
         """Those that still count, oldest first."""
         return [secret for secret, until in self.formers if moment < until]
+
+
+# Of a channel that has none.
+NO_SECRETS = Secrets("")
 
 
 class Lane:
@@ -99,7 +104,7 @@ class Lane:
         if before is None or (before.kind, before.url) != (endpoint.kind, endpoint.url):
             self._forget()
         self.project, self.host = endpoint.project, _host(endpoint.url)
-        if endpoint.kind == "email":
+        if CHANNEL_KINDS[endpoint.kind].limits.slots == "mail server":
             self.kind = Kind.MAIL
 
     def recall(self, failures: int, succeeded: bool) -> None:

@@ -16,7 +16,7 @@ _UTF8 = Charset("utf-8")
 _UTF8.header_encoding = QP
 # What a phrase may hold without quotes (RFC 5322), and spaces between.
 _PHRASE = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]+")
-# As `schemas.definitions.Address`; an address that can be taken for an encoded word is none.
+# As `schemas.recipients.Address`; an address that can be taken for an encoded word is none.
 _ADDRESS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_{}~.-]+@[A-Za-z0-9.-]+")
 _LINE = "\r\n"
 

@@ -25,7 +25,8 @@ import structlog
 
 from infra.process.tasks import vital
 from infra.secrets.secrets import Decrypts
-from processors.sender.attempts import Attempts, Mail, Post, Report
+from processors.sender.attempts import Attempts, Report
+from processors.sender.channels.sending import Mail, Post
 from processors.sender.dispatcher import Dispatcher
 from processors.sender.lanes import Change, Lane, Owned, attempt_of
 from schemas.base import Micros

@@ -11,10 +11,8 @@ from typing import Annotated
 import msgspec
 from fastapi import APIRouter, Query, Response
 from msgspec import UNSET, Meta, UnsetType
-from msgspec.structs import replace
 
-from infra.secrets.secrets import of_channel
-from query_api.channel_fields import BadField, blocked_addresses, mailbox, must_be_confirmed, webhook
+from query_api.channel_fields import blocked_addresses, body_with, given_of, must_be_confirmed, new_channel
 from query_api.healthchecks import openapi
 from query_api.healthchecks.auth import Body, Writer
 from query_api.healthchecks.check_object import isostring
@@ -22,27 +20,30 @@ from query_api.healthchecks.project_routes import SecretBody, judged
 from query_api.healthchecks.service import Service, ServiceDep
 from query_api.http.refusals import Refusal, json_answer
 from query_api.rotation import rotate_channel_secret
-from schemas.definitions import Channel, Notice
+from schemas.channels.kind import InvalidField, enumerated
+from schemas.channels.kinds import CHANNEL_KINDS
+from schemas.definitions import Channel
 from schemas.ids import is_uuid, new_id
+from schemas.notices import Notice
 from schemas.requests import ChannelCreate, ChannelDelete, ConfirmationResend
 
 router = APIRouter(tags=["channels"], responses=openapi.ERRORS)
 
 
-class Wanted(msgspec.Struct, forbid_unknown_fields=True):
-    """The body of a request. `url`, `secret`: of a webhook. `email`: the address, or several with commas, of e-mail.
+class NewChannel(msgspec.Struct):
+    """The body of a request. Which of the other fields a channel has, its `kind` says.
 
     events: what the channel takes. on_every_check: put it on the existing checks, too.
     """
 
-    url: Annotated[str, Meta(max_length=2000)] = ""
-    email: Annotated[str, Meta(max_length=6000)] = ""
     kind: str = "webhook"
     name: Annotated[str, Meta(max_length=100)] = ""
     events: tuple[Notice, ...] | UnsetType = UNSET
-    secret: Annotated[str, Meta(min_length=8, max_length=200)] | UnsetType | None = UNSET
     on_every_check: bool = False
     api_key: str = ""
+
+
+CreateChannelBody = body_with(NewChannel, "form")
 
 
 @router.get("/channels/", responses=openapi.CHANNELS)
@@ -61,7 +62,7 @@ async def list_channels(
 
 def _listed(channel: Channel) -> dict[str, object]:
     """As Healthchecks has it; e-mail channels also name the addresses that nobody has confirmed."""
-    more = {"unconfirmed": list(channel.unconfirmed)} if channel.kind == "email" else {}
+    more = {"unconfirmed": list(channel.unconfirmed)} if CHANNEL_KINDS[channel.kind].by_mail else {}
     return {"id": channel.id, "name": channel.name, "kind": channel.kind, **more}
 
 
@@ -70,30 +71,24 @@ def _listed(channel: Channel) -> dict[str, object]:
 async def create_channel(service: ServiceDep, body: Body, caller: Writer) -> Response:
     """Make a channel. A webhook is signed with its own `secret`, or with the project's."""
     try:
-        wanted = msgspec.convert(body, Wanted)
+        wanted = msgspec.convert(body, CreateChannelBody)
     except msgspec.ValidationError as error:
         raise Refusal(400, f"json validation error: {error}") from None
-    now, settings = service.deps.clock.now(), service.deps.settings
     events = None if wanted.events is UNSET else wanted.events
     try:
-        if wanted.kind == "webhook":
-            channel = webhook(caller.project, settings, now, wanted.url, events, service.deps.guard)
-        elif wanted.kind == "email":
-            addresses = [address.strip() for address in wanted.email.split(",")]
-            channel = mailbox(caller.project, settings, now, addresses, events)
-        else:
-            raise BadField("kind", "must be webhook or email")
-    except BadField as bad:
-        raise Refusal(400, f"json validation error: {bad}") from None
-    place = of_channel(channel.id)
-    secret = service.deps.encrypt(wanted.secret, place) if isinstance(wanted.secret, str) else None
-    channel = replace(channel, name=wanted.name, secret=secret if channel.kind == "webhook" else None)
+        kind = CHANNEL_KINDS.get(wanted.kind)
+        if kind is None:
+            raise InvalidField("kind", f"must be {enumerated(CHANNEL_KINDS, 'or')}")
+        given = given_of(kind, wanted, "form")
+        channel = new_channel(service.deps, caller.project, kind, given, wanted.name, events)
+    except InvalidField as invalid:
+        raise Refusal(400, f"json validation error: {invalid}") from None
     request = ChannelCreate(
         request=new_id(),
-        at=now,
+        at=channel.created,
         channel=channel,
         on_every_check=wanted.on_every_check,
-        confirm=must_be_confirmed(channel, settings),
+        confirm=must_be_confirmed(service.deps, channel),
     )
     await service.ask(caller, request)
     directory = service.deps.directory
@@ -159,7 +154,5 @@ def _detailed(service: Service, channel: Channel) -> dict[str, object]:
 
 
 def _object(channel: Channel) -> dict[str, object]:
-    where: dict[str, object] = {"url": channel.url}
-    if channel.kind == "email":
-        where = {"email": ",".join(channel.addresses), "unconfirmed": list(channel.unconfirmed)}
+    where = msgspec.to_builtins(CHANNEL_KINDS[channel.kind].show_form(channel))
     return {"id": channel.id, "name": channel.name, "kind": channel.kind, **where, "events": list(channel.notices)}

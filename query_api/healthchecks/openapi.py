@@ -5,10 +5,13 @@ Requests are judged by `fields.RULES`, a test compares the two tables.
 
 from typing import Any, TypeAlias, get_args
 
+import msgspec
+
 from query_api.healthchecks.fields import LONGEST, SHORTEST, UNIQUE_FIELDS
 from query_api.healthchecks.slugs import MAX_SLUG
 from schemas.actors import ActorKind
-from schemas.definitions import NOTICES
+from schemas.channels.kinds import CHANNEL_KINDS
+from schemas.notices import NOTICES
 from schemas.requests import DAY, LONGEST_OVERLAP
 from schemas.transitions import Action, ThingKind
 
@@ -22,6 +25,11 @@ def _text(longest: int | None = None, **more: Any) -> Schema:
 
 def _null_or(schema: Schema) -> Schema:
     return {"anyOf": [schema, {"type": "null"}]}
+
+
+def _properties_of(shown: type[msgspec.Struct]) -> dict[str, Schema]:
+    properties: dict[str, Schema] = msgspec.json.schema(shown)["$defs"][shown.__name__]["properties"]
+    return properties
 
 
 _FLAG: Schema = {"type": "boolean"}
@@ -126,11 +134,17 @@ _CHANNEL: dict[str, Schema] = {
         "description": "Of e-mail: addresses that get nothing, since their owners have not confirmed them.",
     },
 }
-_CHANNEL_WHOLE: dict[str, Schema] = _CHANNEL | {
-    "url": _text(description="Of a webhook."),
-    "email": _text(description="Of e-mail; several with commas."),
-    "events": {"type": "array", "items": {"type": "string", "enum": list(NOTICES)}},
+# What is shown of the kinds of channels.
+_OF_KINDS: dict[str, Schema] = {
+    name: schema for kind in CHANNEL_KINDS.values() for name, schema in _properties_of(kind.form_shown).items()
 }
+_CHANNEL_WHOLE: dict[str, Schema] = (
+    _CHANNEL
+    | _OF_KINDS
+    | {
+        "events": {"type": "array", "items": {"type": "string", "enum": list(NOTICES)}},
+    }
+)
 
 
 # What is told of a channel to whoever asks for details.
@@ -175,7 +189,7 @@ CREATED: Responses = {
     201: _json("The check that was made.", _CHECK),
 }
 CHECKS: Responses = {200: _json("The checks.", _list_of("checks", _CHECK))}
-CHANNEL = _json("The channel.", _all_of(_CHANNEL_WHOLE, "url", "email", "unconfirmed"))
+CHANNEL = _json("The channel.", _all_of(_CHANNEL_WHOLE, *_OF_KINDS))
 CHANNELS: Responses = {
     200: _json(
         "The channels; `details=1` tells all fields.",

@@ -23,6 +23,7 @@ from query_api.dependencies import Dependencies
 from query_api.http.route_index import include
 from query_api.keys import LOOK
 from schemas.actors import Actor
+from schemas.channels.kinds import CHANNEL_KINDS
 from schemas.definitions import Channel
 from schemas.ids import new_id
 from schemas.recipients import Recipient, normalized
@@ -196,4 +197,4 @@ def _answer(recipient: Recipient) -> Wish | None:
 
 
 def _has(channel: Channel, address: str) -> bool:
-    return channel.kind == "email" and address in map(normalized, channel.addresses)
+    return CHANNEL_KINDS[channel.kind].by_mail and address in map(normalized, channel.addresses)

@@ -1,6 +1,5 @@
 """Alert channels: list and make, as PoppaPing has it; reading, changing and deleting one is Pingfold's own."""
 
-from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Annotated
 
@@ -9,18 +8,15 @@ from fastapi import APIRouter, Response
 from msgspec import UNSET, Meta, UnsetType
 from msgspec.structs import replace
 
-from infra.egress.guard import Guard
-from infra.secrets.secrets import of_channel
 from query_api.channel_fields import (
-    KINDS,
-    BadField,
     blocked_addresses,
-    checked_addresses,
-    checked_url,
+    body_with,
+    given_of,
     in_order,
-    mailbox,
     must_be_confirmed,
-    webhook,
+    must_fit,
+    new_channel,
+    stored_fields,
 )
 from query_api.poppaping import openapi
 from query_api.poppaping.auth import AlertsReader, AlertsWriter, JsonObject
@@ -29,8 +25,10 @@ from query_api.poppaping.channel_service import Channels
 from query_api.poppaping.responses import ERRORS, MOST_PER_PAGE, Fault, Page, PerPage, cut, listed, one, time
 from query_api.poppaping.service import VISIBLE_WITHIN
 from query_api.rotation import Secret, rotate_channel_secret
-from schemas.definitions import Notice
+from schemas.channels.kind import InvalidField, enumerated
+from schemas.channels.kinds import CHANNEL_KINDS
 from schemas.ids import new_id
+from schemas.notices import Notice
 from schemas.requests import (
     DAY,
     ChannelCreate,
@@ -43,35 +41,30 @@ from schemas.requests import (
 
 router = APIRouter(tags=["alerts"], responses=ERRORS)
 
-_Url = Annotated[str, Meta(max_length=2_000)]
 _Name = Annotated[str, Meta(max_length=100)]
+_KINDS = enumerated([f"'{name}'" for name in CHANNEL_KINDS], "or")
 
 
-class Wanted(msgspec.Struct, forbid_unknown_fields=True):
-    """`url` and `secret`: of a webhook. `email`, `addresses`: one address or several of an e-mail channel.
+class NewChannel(msgspec.Struct):
+    """Which of the other fields a channel has, its `channel_type` says.
 
     events: what the channel takes. on_every_monitor: put it on those that are there.
     """
 
     channel_type: str
-    url: _Url = ""
-    email: str | UnsetType = UNSET
-    addresses: list[str] | UnsetType = UNSET
     name: _Name = ""
     events: tuple[Notice, ...] | None = None
-    secret: Secret | None = None
     on_every_monitor: bool = False
 
 
-class Changes(msgspec.Struct, forbid_unknown_fields=True):
+class ChannelChanges(msgspec.Struct):
     """What is given is changed. `secret` null: the project's."""
 
     name: _Name | UnsetType = UNSET
     events: tuple[Notice, ...] | UnsetType = UNSET
-    url: _Url | UnsetType = UNSET
-    secret: Secret | UnsetType | None = UNSET
-    email: str | UnsetType = UNSET
-    addresses: list[str] | UnsetType = UNSET
+
+
+CreateChannelBody, UpdateChannelBody = body_with(NewChannel, "config"), body_with(ChannelChanges, "config")
 
 
 class Rotation(msgspec.Struct, forbid_unknown_fields=True):
@@ -96,30 +89,26 @@ async def list_channels(service: Channels, key: AlertsReader, page: Page = 1, pe
     "/alert-channels",
     status_code=201,
     responses=openapi.one_of(openapi.CHANNEL, 201),
-    openapi_extra=openapi.body_of(Wanted),
+    openapi_extra=openapi.body_of(CreateChannelBody),
 )
 async def create_channel(service: Channels, key: AlertsWriter, body: JsonObject) -> Response:
-    """Make a webhook or an e-mail channel. A webhook without a secret of its own is signed with the project's."""
-    wanted, deps = judged(body, Wanted), service.deps
-    now = deps.clock.now()
+    """Make a channel. A webhook without a secret of its own is signed with the project's."""
+    wanted, deps = judged(body, CreateChannelBody), service.deps
     try:
-        if wanted.channel_type not in KINDS:
-            raise BadField("channel_type", "must be 'webhook' or 'email'")
-        _must_fit(wanted.channel_type, body)
-        if wanted.channel_type == "email":
-            channel = mailbox(key.project, deps.settings, now, _addresses(wanted), wanted.events)
-        else:
-            channel = webhook(key.project, deps.settings, now, wanted.url, wanted.events, deps.guard)
-    except BadField as bad:
-        raise _fault(bad) from None
-    secret = None if wanted.secret is None else deps.encrypt(wanted.secret, of_channel(channel.id))
-    channel = replace(channel, name=wanted.name, secret=secret)
+        kind = CHANNEL_KINDS.get(wanted.channel_type)
+        if kind is None:
+            raise InvalidField("channel_type", f"must be {_KINDS}")
+        must_fit(kind, body)
+        given = given_of(kind, wanted, "config")
+        channel = new_channel(deps, key.project, kind, given, wanted.name, wanted.events)
+    except InvalidField as invalid:
+        raise _fault(invalid) from None
     request = ChannelCreate(
         request=new_id(),
-        at=now,
+        at=channel.created,
         channel=channel,
         on_every_check=wanted.on_every_monitor,
-        confirm=must_be_confirmed(channel, deps.settings),
+        confirm=must_be_confirmed(deps, channel),
     )
     await service.ask(key, request)
     await deps.definitions_replica.wait(lambda: deps.directory.channel(channel.id) is not None, VISIBLE_WITHIN)
@@ -132,17 +121,24 @@ async def read_channel(service: Channels, key: AlertsReader, id: str) -> Respons
     return one(service.channel_object(await service.channel(key, id)))
 
 
-@router.patch("/alert-channels/{id}", responses=openapi.one_of(openapi.CHANNEL), openapi_extra=openapi.body_of(Changes))
+@router.patch(
+    "/alert-channels/{id}", responses=openapi.one_of(openapi.CHANNEL), openapi_extra=openapi.body_of(UpdateChannelBody)
+)
 async def change_channel(service: Channels, key: AlertsWriter, id: str, body: JsonObject) -> Response:
     """Change the fields that are given; a channel that was disabled is enabled, even by no change at all."""
     channel, deps = await service.channel(key, id), service.deps
-    changes = judged(body, Changes)
+    changes, kind = judged(body, UpdateChannelBody), CHANNEL_KINDS[channel.kind]
     try:
-        _must_fit(channel.kind, body)
-        fields = _fields(changes, deps.encrypt, channel.id, deps.guard.of(key.project))
-    except BadField as bad:
-        raise _fault(bad) from None
-    confirm = must_be_confirmed(channel, deps.settings)
+        must_fit(kind, body)
+        given = given_of(kind, changes, "config")
+        fields = ChannelFields(
+            name=changes.name,
+            notices=UNSET if changes.events is UNSET else in_order(changes.events),
+            **stored_fields(deps, key.project, channel.id, kind, given, channel),
+        )
+    except InvalidField as invalid:
+        raise _fault(invalid) from None
+    confirm = must_be_confirmed(deps, channel)
     await service.ask(key, ChannelUpdate(request=new_id(), at=deps.clock.now(), id=id, fields=fields, confirm=confirm))
     wanted = {name: value for name, value in msgspec.structs.asdict(fields).items() if value is not UNSET}
 
@@ -189,34 +185,5 @@ async def delete_channel(service: Channels, key: AlertsWriter, id: str) -> Respo
     return one({"id": id, "deleted": True})
 
 
-# What only one kind of channel has.
-_OF_KIND = {"url": "webhook", "secret": "webhook", "email": "email", "addresses": "email"}
-
-
-def _must_fit(kind: str, given: Iterable[str]) -> None:
-    for field in given:
-        if _OF_KIND.get(field, kind) != kind:
-            raise BadField(field, f"is not of a channel of type '{kind}'")
-
-
-def _addresses(wanted: Wanted | Changes) -> list[str]:
-    if wanted.email is not UNSET and wanted.addresses is not UNSET:
-        raise BadField("email", "and 'addresses' cannot both be given")
-    if wanted.email is not UNSET:
-        return [wanted.email]
-    return [] if wanted.addresses is UNSET else wanted.addresses
-
-
-def _fields(changes: Changes, encrypt: Callable[[str, str], str], channel: str, guard: Guard) -> ChannelFields:
-    moved = changes.email is not UNSET or changes.addresses is not UNSET
-    return ChannelFields(
-        name=changes.name,
-        notices=UNSET if changes.events is UNSET else in_order(changes.events),
-        url=UNSET if changes.url is UNSET else checked_url(changes.url, guard),
-        secret=encrypt(changes.secret, of_channel(channel)) if isinstance(changes.secret, str) else changes.secret,
-        addresses=checked_addresses(_addresses(changes)) if moved else UNSET,
-    )
-
-
-def _fault(bad: BadField) -> Fault:
-    return Fault(400, f"Field '{bad.field}' {bad.problem}.")
+def _fault(invalid: InvalidField) -> Fault:
+    return Fault(400, f"Field '{invalid.field}' {invalid.problem}.")

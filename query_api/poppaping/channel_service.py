@@ -6,6 +6,7 @@ An event is answered when this process can show what the fold made of it, or aft
 import asyncio
 from typing import Annotated, Any
 
+import msgspec
 from fastapi import Depends, Request
 from msgspec.structs import replace
 
@@ -18,6 +19,7 @@ from query_api.poppaping.send_limiter import HourlySendLimiter
 from query_api.poppaping.service import VISIBLE_WITHIN, Service
 from query_api.poppaping.uptimes import RecentUptimes
 from schemas.base import encode
+from schemas.channels.kinds import CHANNEL_KINDS
 from schemas.definitions import ApiKey, Channel
 from schemas.deliveries import DeliveryReplayed, DeliveryRequested
 from schemas.topics import DELIVERIES
@@ -86,12 +88,12 @@ class ChannelService(Service):
 
     def channel_object(self, channel: Channel) -> dict[str, Any]:
         """The channel as this process can show it now."""
-        health = self.deps.delivery_states.health(channel.id)
+        health, kind = self.deps.delivery_states.health(channel.id), CHANNEL_KINDS[channel.kind]
         return {
             "id": channel.id,
             "name": channel.name,
             "channel_type": channel.kind,
-            "config": {"url": channel.url} if channel.kind == "webhook" else {"addresses": list(channel.addresses)},
+            "config": msgspec.to_builtins(kind.show_config(channel)),
             "events": list(channel.notices),
             "unconfirmed": list(channel.unconfirmed),
             "blocked": blocked_addresses(self.deps, channel),

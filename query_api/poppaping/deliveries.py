@@ -24,9 +24,10 @@ from query_api.poppaping.channel_service import Channels, ChannelService
 from query_api.poppaping.responses import ERRORS, MOST_PER_PAGE, Fault, Page, PerPage, listed, one, time
 from query_api.poppaping.results import unavailable
 from schemas.base import Micros
-from schemas.definitions import AnyNotice, Channel, Notice
+from schemas.definitions import Channel
 from schemas.deliveries import Delivery, DeliveryReplayed, DeliveryRequested, delivery_id, event_id
 from schemas.ids import new_id
+from schemas.notices import AnyNotice, Notice
 
 router = APIRouter(tags=["alerts"], responses=ERRORS)
 

@@ -5,7 +5,8 @@ from typing import Any
 import msgspec
 
 from query_api.poppaping.responses import RATE_HEADERS
-from schemas.definitions import NOTICES, TO_EVERY_CHANNEL
+from schemas.channels.kinds import CHANNEL_KINDS
+from schemas.notices import NOTICES, TO_EVERY_CHANNEL
 from schemas.published import portable
 
 Schema = dict[str, Any]
@@ -38,6 +39,24 @@ def _one_of(*words: str) -> Schema:
 
 def _told(schema: Schema, description: str) -> Schema:
     return schema | {"description": description}
+
+
+def _inlined(node: Any, defined: dict[str, Any]) -> Any:
+    """The schema with what it refers to in place: none of our bodies refers to itself."""
+    if isinstance(node, list):
+        return [_inlined(each, defined) for each in node]
+    if not isinstance(node, dict):
+        return node
+    if isinstance(name := node.get("$ref"), str):
+        return _inlined(defined[name.rpartition("/")[2]], defined)
+    return {key: _inlined(value, defined) for key, value in node.items() if key != "$defs"}
+
+
+def _shown(what: type[msgspec.Struct]) -> Schema:
+    """The schema of a type, as it stands within another."""
+    whole = portable(msgspec.json.schema(what))
+    schema = _inlined(whole, whole["$defs"])
+    return {name: value for name, value in schema.items() if name != "title"}
 
 
 _META = _object(page=_COUNT, per_page=_COUNT, total=_COUNT, total_pages=_COUNT)
@@ -144,8 +163,8 @@ DELETED = _object(id=_ID, deleted=_FLAG)
 CHANNEL = _object(
     id=_ID,
     name=_TEXT,
-    channel_type=_one_of("webhook", "email"),
-    config={"oneOf": [_object(url=_TEXT), _object(addresses=_list(_TEXT))]},
+    channel_type=_one_of(*CHANNEL_KINDS),
+    config={"oneOf": [_shown(kind.config_shown) for kind in CHANNEL_KINDS.values()]},
     events=_told(_list(_NOTICE), "What the channel takes."),
     unconfirmed=_told(_list(_TEXT), "Addresses that get nothing: their owners have not confirmed them."),
     blocked=_told(_list(_TEXT), "Those of them whose owners want no request to confirm."),
@@ -242,14 +261,3 @@ def body_of(wanted: type[msgspec.Struct]) -> dict[str, Any]:
     whole = portable(msgspec.json.schema(wanted))
     schema = _inlined(whole, whole["$defs"])
     return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
-
-
-def _inlined(node: Any, defined: dict[str, Any]) -> Any:
-    """The schema with what it refers to in place: none of our bodies refers to itself."""
-    if isinstance(node, list):
-        return [_inlined(each, defined) for each in node]
-    if not isinstance(node, dict):
-        return node
-    if isinstance(name := node.get("$ref"), str):
-        return _inlined(defined[name.rpartition("/")[2]], defined)
-    return {key: _inlined(value, defined) for key, value in node.items() if key != "$defs"}

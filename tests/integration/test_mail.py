@@ -19,7 +19,6 @@ from infra.secrets.confirmation_links import ConfirmationLinks
 from infra.settings.settings import Settings
 from processors.sender.mail import MailClient
 from processors.sender.webhooks import WebhookClient
-from schemas.definitions import NOTICES, Notice
 from schemas.deliveries import (
     ConfirmationRequested,
     Delivery,
@@ -29,6 +28,7 @@ from schemas.deliveries import (
     EndpointDefined,
 )
 from schemas.ids import derived_id
+from schemas.notices import NOTICES, Notice
 from schemas.recipients import LINK_VALID, mailbox_id
 from tests.integration.test_sender import Bench, Receiver, receiver, self_signed
 

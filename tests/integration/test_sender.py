@@ -30,7 +30,6 @@ from processors.sender.signatures import poppaping_signature
 from processors.sender.slots import Kind
 from processors.sender.webhooks import CONNECT_DEAD, DeliveryResult, WebhookClient
 from schemas.base import SECOND, Micros, encode
-from schemas.definitions import NOTICES
 from schemas.deliveries import (
     Delivery,
     DeliveryAttempted,
@@ -39,6 +38,7 @@ from schemas.deliveries import (
     EndpointDefined,
     EndpointRemoved,
 )
+from schemas.notices import NOTICES
 from schemas.ticks import Tick
 from schemas.transitions import DeliveryFinished
 

@@ -10,12 +10,13 @@ from typing import Any
 import msgspec
 import pytest
 
+from processors.sender.channels.sending import Clients
 from processors.sender.fair_queue import FairQueue
 from processors.sender.sender import Sender
 from processors.sender.slots import Kind, pools
 from processors.sender.webhooks import DeliveryResult
-from schemas.definitions import NOTICES
 from schemas.deliveries import Delivery, DeliveryAttempted, Endpoint, EndpointHealth
+from schemas.notices import NOTICES
 
 # A healthy receiver is asked for 0.5 s; a machine may be four times slower.
 SOON = 2.0
@@ -152,7 +153,7 @@ async def test_a_project_whose_receivers_worked_and_all_hang_at_once_holds_up_no
     async def post(url: str, body: bytes, headers: Mapping[str, str], _dead: bool = False) -> DeliveryResult:
         return await original(url if "elsewhere" in url else url.replace("ok", "dead"), body, headers)
 
-    world.sender._dispatcher._attempts._post = post
+    world.sender._dispatcher._attempts._clients = Clients(post, None)
     world.define("ok-elsewhere", project="q")
     world.request(*channels)
     world.request(*channels)

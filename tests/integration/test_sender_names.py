@@ -12,8 +12,8 @@ import pytest
 from infra.egress.guard import Guard
 from infra.egress.resolver import ASKER, LookupTimedOut, NotResolved, SystemResolver
 from processors.sender.webhooks import CONNECT_DEAD
-from schemas.definitions import NOTICES
 from schemas.deliveries import Endpoint, EndpointDefined
+from schemas.notices import NOTICES
 from tests.integration.probe_targets import V4, resolving
 from tests.integration.test_mail import Server, settings_of, smtp
 from tests.integration.test_mail import bench as mail_bench

@@ -11,8 +11,9 @@ from processors.sender.sender import Sender
 from processors.sender.signatures import poppaping_signature
 from processors.sender.webhooks import WebhookClient
 from schemas.base import SECOND
-from schemas.definitions import NOTICES, FormerSecret
+from schemas.definitions import FormerSecret
 from schemas.deliveries import Endpoint, EndpointDefined
+from schemas.notices import NOTICES
 from tests.integration.test_sender import LOOPBACK, SECRET, Bench, receiver
 
 NEW = "whsec_" + base64.b64encode(bytes(range(24))).decode()

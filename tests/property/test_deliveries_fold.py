@@ -17,7 +17,6 @@ from processors.deliveries.retry_policy import DAY, MOST_PENDING
 from processors.fold.contract import Record, Session
 from processors.fold.view import View
 from schemas.base import SECOND, Micros, encode
-from schemas.definitions import NOTICES
 from schemas.deliveries import (
     Delivery,
     DeliveryAttempted,
@@ -29,6 +28,7 @@ from schemas.deliveries import (
     delivery_key,
 )
 from schemas.ids import derived_id
+from schemas.notices import NOTICES
 from schemas.ticks import Tick
 from schemas.transitions import ChannelTroubled, DeliveryFinished
 

@@ -21,7 +21,6 @@ from processors.fold.view import View
 from processors.sender.notice_body import BODY_LIMIT
 from schemas.base import SECOND, Micros, encode
 from schemas.dead_letters import DeadLetter
-from schemas.definitions import NOTICES, Notice
 from schemas.deliveries import (
     Delivery,
     DeliveryAttempted,
@@ -36,6 +35,7 @@ from schemas.deliveries import (
     health_key,
 )
 from schemas.ids import derived_id
+from schemas.notices import NOTICES, Notice
 from schemas.requests import ChannelDisabled
 from schemas.ticks import Tick
 from schemas.transitions import ChannelTroubled, DeliveryFinished, ThingChanged

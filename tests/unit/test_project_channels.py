@@ -6,9 +6,10 @@ import msgspec
 import pytest
 
 from schemas.base import encode
-from schemas.definitions import Address, Channel
+from schemas.definitions import Channel
 from schemas.deliveries import EndpointDefined
 from schemas.ids import new_id
+from schemas.recipients import Address
 from schemas.requests import ChannelCreate, ChannelFields, ChannelUpdate, Decision
 from schemas.topics import DELIVERIES
 from tests.unit.test_projects_fold import NOW, Desk
@@ -106,3 +107,8 @@ def test_an_update_to_no_addresses_is_no_request(desk: Desk) -> None:
     request = ChannelUpdate(request="r", at=NOW, id=new_id(), fields=ChannelFields(addresses=()))
     assert b'"addresses":[]' in encode(request)
     assert "fields.addresses" in desk.refusal(request)
+
+
+def test_what_only_another_kind_stores_is_refused(desk: Desk) -> None:
+    assert change(desk, desk.channel("ops"), options={"topic": "x"}).reason == "wrong kind of channel"
+    assert desk.sent(DELIVERIES) == []

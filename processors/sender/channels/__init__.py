@@ -1,0 +1,1 @@
+"""What sends to each kind of channel, a module each: `send` makes one attempt."""

@@ -1,0 +1,46 @@
+"""What one attempt is given, whatever the kind of its channel, and what it sends with."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import NamedTuple, Protocol
+
+from processors.sender.lanes import Secrets
+from processors.sender.webhooks import DeliveryResult
+from schemas.base import Micros
+from schemas.deliveries import Delivery, Endpoint
+
+Mail = Callable[[Endpoint, Delivery], Awaitable[DeliveryResult]]
+
+
+class Post(Protocol):
+    """`WebhookClient.post`."""
+
+    async def __call__(
+        self, url: str, body: bytes, headers: Mapping[str, str], dead: bool = False, /
+    ) -> DeliveryResult: ...
+
+
+class Clients(NamedTuple):
+    """What attempts are made with. post: one POST, kept from addresses that are closed. mail: None where there is none.
+
+    They never raise for what a receiver does, and keep their limits of time.
+    """
+
+    post: Post
+    mail: Mail | None
+
+
+class Outgoing(NamedTuple):
+    """One attempt. secrets: of the endpoint, decrypted; `current` is "" when it has none. now: when the attempt counts.
+
+    hopeless: the receiver seems to be dead; whether it is there should be found out soon.
+    """
+
+    endpoint: Endpoint
+    delivery: Delivery
+    secrets: Secrets
+    now: Micros
+    hopeless: bool
+
+
+# Makes an attempt. Raises for nothing that a receiver can do.
+Send = Callable[[Outgoing, Clients], Awaitable[DeliveryResult]]

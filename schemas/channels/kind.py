@@ -1,0 +1,140 @@
+"""What a kind of channel is. Pure.
+
+The APIs, the fold of projects, the sender, the audit trail, the command line and the pages of documentation know no
+kind by its name: they ask the object that `schemas.channels.kinds` has under it. What sends to a kind is the module of
+the same name in `processors/sender/channels/`.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar, Literal, NamedTuple, Protocol
+
+import msgspec
+
+from schemas.notices import NOTICES, Notice
+
+# Without user, password and port.
+_HOST = re.compile(r"[a-z]+://(?:[^/?#]*@)?(\[[^\]/?#]*\]|[^/:?#]*)", re.IGNORECASE)
+
+# What people are told of, each fault once: a program that hears of the monitor and of its incident hears of it twice.
+FOR_PEOPLE: tuple[Notice, ...] = ("monitor.down", "monitor.recovered", "monitor.not_observed")
+
+
+# Fields of a definition that not all kinds use.
+STORED_BY_KIND = frozenset({"url", "secret", "addresses", "options"})
+
+# What else a channel is configured by: texts, numbers and flags by the names that its kind gives them.
+Options = dict[str, str | int | bool]
+
+
+class InvalidField(ValueError):
+    """A field that cannot be taken: `field`, and what is wrong with it in words that follow its name."""
+
+    def __init__(self, field: str, problem: str) -> None:
+        super().__init__(f"{field} {problem}")
+        self.field, self.problem = field, problem
+
+
+class Stored(Protocol):
+    """What a definition and its copy for the sender (`schemas.deliveries.Endpoint`) tell of where a channel leads."""
+
+    @property
+    def url(self) -> str: ...
+
+    @property
+    def secret(self) -> str | None: ...
+
+    @property
+    def addresses(self) -> tuple[str, ...]: ...
+
+    @property
+    def unconfirmed(self) -> tuple[str, ...]: ...
+
+    @property
+    def options(self) -> Options: ...
+
+
+class Limits(NamedTuple):
+    """What the sender allows. slots: whose slots attempts use, a receiver's or the mail server's of all channels.
+
+    text: the most bytes of a message for people; a longer one is cut. None: the whole notice is sent.
+    """
+
+    slots: Literal["receiver", "mail server"] = "receiver"
+    text: int | None = None
+
+
+class ChannelKind:
+    """The base of the kinds. Each module beside this one has one, and makes one object of it.
+
+    name: as events, APIs and the command line have it. title: as sentences have it.
+    config: the fields by which a request makes or changes a channel; each may be left out. form: the same where fields
+    are text only (the Management API, the command line). config_shown, form_shown: what of it is shown.
+    stored: the fields of a definition that the kind uses, of those that not all kinds have. told: fields whose values
+    the audit trail tells, beside the origin of `url`; of others it tells only that they changed.
+    url_field, secret_field: the field of `config` that the URL and the secret come from; "": it has none.
+    signs: the secret signs what is sent: the project's does without one, and it can be rotated. The secret of another
+    kind is sent, and only to the origin that it was given for.
+    by_mail: it is sent to `addresses`, whose owners are asked first.
+    notices: what it takes when nothing is chosen.
+    target_help: what `of_target` takes, for people at a command line.
+    """
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    config: ClassVar[type[msgspec.Struct]]
+    form: ClassVar[type[msgspec.Struct]]
+    config_shown: ClassVar[type[msgspec.Struct]]
+    form_shown: ClassVar[type[msgspec.Struct]]
+    stored: ClassVar[frozenset[str]]
+    told: ClassVar[frozenset[str]] = frozenset()
+    url_field: ClassVar[str] = ""
+    secret_field: ClassVar[str] = ""
+    signs: ClassVar[bool] = False
+    by_mail: ClassVar[bool] = False
+    notices: ClassVar[tuple[Notice, ...]] = NOTICES
+    target_help: ClassVar[str]
+    limits: ClassVar[Limits] = Limits()
+
+    def validate(self, given: Mapping[str, Any], current: Stored | None) -> dict[str, Any]:
+        """The fields of the definition that a request sets, by the fields of `config` that it gives.
+
+        current: None for a new channel. `secret` is the text itself, None none of its own. Raises `InvalidField`.
+        Whether a URL may be called is for others to say: that depends on the installation.
+        """
+        raise NotImplementedError
+
+    def of_form(self, given: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The fields of `config` by those of `form`."""
+        return given
+
+    def problem(self, channel: Stored) -> str:
+        """Why a definition, whoever wrote it, is no channel of this kind; empty when it is one."""
+        return ""
+
+    def show_config(self, channel: Stored) -> msgspec.Struct:
+        """A `config_shown`."""
+        raise NotImplementedError
+
+    def show_form(self, channel: Stored) -> msgspec.Struct:
+        """A `form_shown`."""
+        raise NotImplementedError
+
+    def redact(self, channel: Stored) -> str:
+        """Of where it leads what anybody in the project may read: the host. The rest of a URL may be a secret."""
+        found = _HOST.match(channel.url)
+        return "" if found is None else found[1]
+
+    def of_target(self, target: str) -> dict[str, Any]:
+        """The fields of `form` by one text: where it leads, as it is given on a command line."""
+        raise NotImplementedError
+
+    def target(self, shown: Mapping[str, Any]) -> str:
+        """Where it leads in one line, by what was shown of `form_shown`."""
+        raise NotImplementedError
+
+
+def enumerated(names: Iterable[str], last: str) -> str:
+    """`a, b or c`; `last`: the word between the last two."""
+    *rest, final = names
+    return f"{', '.join(rest)} {last} {final}" if rest else final
