@@ -12,6 +12,7 @@ from bench.expiry_storm import expiry_storm
 from bench.fail_to_incident import fail_to_incident
 from bench.fail_to_webhook import fail_to_webhook
 from bench.fold import fold
+from bench.fold_events import fold_events
 from bench.get_monitor import get_monitor
 from bench.idle import idle
 from bench.idle_growth import idle_growth
@@ -36,6 +37,7 @@ app = typer.Typer(
 _COMMANDS = (
     ingest,
     fold,
+    fold_events,
     fail_to_webhook,
     fail_to_incident,
     get_monitor,
