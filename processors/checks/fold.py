@@ -20,7 +20,8 @@ from processors.checks.changes import go_down, go_up, pause, remove, resume
 from processors.checks.clock import CheckClock, check_of, definition_key, time_of
 from processors.checks.notices import failed
 from processors.checks.ping_copies import is_copy, remember
-from processors.checks.rules import LONGEST_DURATION, counts_as, end_run, rules_in, run_limit, start_run
+from processors.checks.ping_rules import PingRulesIndex, counts_as
+from processors.checks.rules import LONGEST_DURATION, end_run, run_limit, start_run
 from processors.fold.audit import command_of, entry
 from processors.fold.contract import SAME, Context, Effect, Refused
 from processors.fold.partition_time import newest, vouched
@@ -59,6 +60,7 @@ class Checks:
 class ChecksPartition:
     def __init__(self, view: View, partition: int) -> None:
         self._view = view
+        self._rules = PingRulesIndex(view)
         self._clock = CheckClock(view, partition)
 
     def apply(self, event: PingsEvent, context: Context) -> Sequence[Effect]:
@@ -85,27 +87,27 @@ class ChecksPartition:
 
     def _ping(self, ping: Ping, context: Context) -> Sequence[Effect]:
         view, key = self._view, context.key
-        time = time_of(view)
-        said = context.at + progress_of(view).offset if ping.at is None else ping.at
+        progress: Progress = view.stored(PROGRESS_KEY)
+        time = progress.time
+        said = context.at + progress.offset if ping.at is None else ping.at
         at = said
         if at < time:
             at = time
         elif at - time > AHEAD:
             at = self._not_ahead(ping, at, context)
         # Any text may be the key of a record from outside: only a check's own id leads to its state.
-        known = view.get(key)
-        if type(known) is not CheckState or (is_copy(ping, known) and not context.retried):
+        known = view.stored(key)
+        if type(known) is not CheckState or (known.stamped and not context.retried and is_copy(ping, known)):
             return [_folded(PingFolded(thing=key, offset=context.offset, at=at, counted=False))]
-        rules = rules_in(view.packed(definition_key(key)))
         state = view.edit(CheckState, key)
-        if not context.retried:
-            remember(ping, state)
         state.pings += 1
         state.offset = context.offset
-        kind = counts_as(ping, rules, state)
+        kind = counts_as(ping, self._rules.of(key), state)
         duration: Micros | None = None
-        effects: list[Effect] = []
+        effects: Sequence[Effect] = ()
         if not context.retried:
+            if ping.by is not None:
+                remember(ping, state)
             if state.parked is not None:
                 self._clock.unpark(key, state)
             if state.last_ping is not None and state.last_ping > at:
@@ -114,7 +116,9 @@ class ChecksPartition:
                 duration = end_run(state, ping.rid, at)
                 state.last_exitstatus, state.last_ping = ping.exitstatus, at
                 if kind == "success":
-                    effects = self._success(state, key, at, time)
+                    if state.status != "up" or state.late or state.unobserved:
+                        effects = self._go_up(state, key, at, time)
+                    state.last_success = state.base = at
                 elif state.status != "down":
                     effects = go_down(state, check_of(view, key), at, time, "fail", failed(ping))
             elif kind == "start":
@@ -128,12 +132,9 @@ class ChecksPartition:
             return [_folded(folded), *effects]
         return effects
 
-    def _success(self, state: CheckState, key: str, at: Micros, time: Micros) -> list[Effect]:
-        effects: list[Effect] = []
-        if state.status != "up" or state.late or state.unobserved:
-            effects = go_up(state, check_of(self._view, key), at, time)
-            self._clock.look_at(key, time)
-        state.last_success = state.base = at
+    def _go_up(self, state: CheckState, key: str, at: Micros, time: Micros) -> list[Effect]:
+        effects = go_up(state, check_of(self._view, key), at, time)
+        self._clock.look_at(key, time)
         return effects
 
     def _not_ahead(self, ping: Ping, at: Micros, context: Context) -> Micros:
@@ -211,12 +212,6 @@ class ChecksPartition:
         if at > END_OF_TIME:
             raise Refused("dated after the year 9999")
         return max(at, time_of(self._view))
-
-
-def progress_of(view: View) -> Progress:
-    """The partition's own record."""
-    progress: Progress = view.get(PROGRESS_KEY)
-    return progress
 
 
 def _folded(folded: PingFolded) -> Effect:

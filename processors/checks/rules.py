@@ -1,25 +1,19 @@
-"""What a ping counts as, what runs are open, and what a check waits for next: pure rules, no effects.
+"""Which runs of a check are open, and what the check waits for next: pure rules, no effects.
 
-See docs/compatibility/pinging.md, "What a signal does" and the sections after it. Three of the rules are our own: a run
+See docs/compatibility/pinging.md, "What a signal does" and the sections after it. Two of the rules are our own: a run
 is known by its id, and no id is one of them, so a ping without one ends the run without one; only when there is none,
-it ends the run started last, without a duration. An exit status above 0 is a failure whatever the ping calls itself.
-`late_limit` and `run_limit` default to `grace`.
+it ends the run started last, without a duration. `late_limit` and `run_limit` default to `grace`.
 """
 
 from typing import Literal, NamedTuple
 
-from msgspec import Struct, json
-
 from schemas.base import SECOND, Micros
 from schemas.check_states import WATCHED_RUNS, CheckState, Run
 from schemas.definitions import Check
-from schemas.pings import Kind, Ping
 from schemas.schedules import Simple, next_after
 
 # A ping so long after its start, or longer, tells no duration in history.
 LONGEST_DURATION: Micros = 72 * 3600 * SECOND
-
-Counted = Kind | Literal["ign"]
 
 
 def late_limit(check: Check) -> Micros:
@@ -28,69 +22,6 @@ def late_limit(check: Check) -> Micros:
 
 def run_limit(check: Check) -> Micros:
     return (check.grace if check.run_limit is None else check.run_limit) * SECOND
-
-
-# ---- pings
-
-
-class PingRules(Struct, gc=False):
-    """The part of a definition that says what a ping counts as: all that most pings need of it."""
-
-    manual_resume: bool = False
-    methods: str = ""
-    start_kw: str = ""
-    success_kw: str = ""
-    failure_kw: str = ""
-    filter_http_body: bool = False
-    filter_default_fail: bool = False
-
-
-class _Copy(Struct, gc=False):
-    check: PingRules
-
-
-_decode_copy = json.Decoder(_Copy).decode
-
-
-def rules_in(packed: bytes) -> PingRules:
-    """The rules in the JSON of a `DefinitionCopy`, read without the rest."""
-    return _decode_copy(packed).check
-
-
-def counts_as(ping: Ping, check: PingRules, state: CheckState) -> Counted:
-    """The action of a ping: its own, unless the check ignores it or filters by keywords."""
-    if check.manual_resume and state.status == "paused":
-        return "ign"
-    if ping.method:
-        if check.methods and ping.method != check.methods:
-            return "ign"
-        if check.filter_http_body:
-            return _by_keywords(_text(ping), check)
-    if ping.exitstatus and ping.kind == "success":
-        return "fail"
-    return ping.kind
-
-
-def _by_keywords(body: str, check: PingRules) -> Counted:
-    """The filter replaces the action of the URL, whatever that was."""
-    if _contains(body, check.failure_kw):
-        return "fail"
-    if _contains(body, check.success_kw):
-        return "success"
-    if _contains(body, check.start_kw):
-        return "start"
-    return "fail" if check.filter_default_fail else "ign"
-
-
-def _contains(body: str, keywords: str) -> bool:
-    return any(word in body for word in map(str.strip, keywords.split(",")) if word)
-
-
-def _text(ping: Ping) -> str:
-    """The kept prefix of the body; one that is not UTF-8, or was cut inside a character, is read with replacement."""
-    if ping.body is not None:
-        return ping.body
-    return (ping.body_base64 or b"").decode(errors="replace")
 
 
 # ---- runs

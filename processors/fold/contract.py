@@ -58,7 +58,7 @@ class Record(NamedTuple):
     retried: bool = False
 
 
-class Context(NamedTuple):
+class Context(msgspec.Struct, frozen=True, gc=False):
     """Where the event being folded stands. `at`: the Kafka time of its record. `retried`: a dead letter put back."""
 
     partition: int
@@ -155,23 +155,29 @@ class Session:
         """Fold records in order; the view holds the outcome, the effects are returned."""
         effects: list[Effect] = []
         view, number, apply, decode = self.view, self.number, self._partition.apply, self._decode
-        applied, newest, first, last = self.progress.applied, self.progress.newest, None, None
-        # The partition's record and what follows from it, until an event replaces it.
-        progress: Progress | None = None
-        believed: float = inf
+        stored, keep = view.stored, view.keep
+        progress = self.progress
+        applied, newest, first, last = progress.applied, progress.newest, None, None
+        believed = _believed_until(progress.time)
         for record in records:
-            if record.offset <= applied:
+            offset, timestamp, raw_key, value, retried = record
+            if offset <= applied:
                 continue
-            applied, last = record.offset, record
-            first = applied if first is None else first
-            if record.timestamp > newest:
-                if (current := view.get(PROGRESS_KEY)) is not progress:
+            applied, last = offset, record
+            if first is None:
+                first = offset
+            if timestamp > newest:
+                # The partition's record, and what follows from it, until an event replaces it.
+                if (current := stored(PROGRESS_KEY)) is not progress:
                     progress, believed = current, _believed_until(current.time)
-                newest = record.timestamp if record.timestamp <= believed else newest
+                if timestamp <= believed:
+                    newest = timestamp
             try:
-                key, value = _taken(record)
+                if raw_key is None or value is None or len(value) > LARGEST_EVENT or len(raw_key) > LONGEST_KEY:
+                    raw_key, value = _taken(record)
+                key = raw_key.decode()
                 event = decode(value)
-                effects += apply(event, Context(number, record.offset, key, record.timestamp, record.retried))
+                effects += apply(event, Context(number, offset, key, timestamp, retried))
             except MemoryError:  # not the event's doing: another time it can be folded
                 raise
             except Exception as error:
@@ -180,7 +186,7 @@ class Session:
                 if not isinstance(error, Refused):
                     self._defect(record, error)
             else:
-                view.keep()
+                keep()
                 if self.watching:
                     self._well(key, event)
         own = view.edit(Progress, PROGRESS_KEY)
@@ -284,8 +290,8 @@ def checksum(record: Record) -> int:
     return crc32(record.value or b"", crc32(record.key or b"", record.timestamp & 0xFFFFFFFF)) or 1
 
 
-def _taken(record: Record) -> tuple[str, bytes]:
-    """The key and the value, if they are something that an event can be."""
+def _taken(record: Record) -> tuple[bytes, bytes]:
+    """The key and the value, if they are something that an event can be; raises `Refused`."""
     key, value = record.key or b"", record.value
     if value is None:
         raise Refused("the record has no value")
@@ -295,4 +301,4 @@ def _taken(record: Record) -> tuple[str, bytes]:
         )
     if len(key) > LONGEST_KEY:
         raise Refused(f"its key is longer than {LONGEST_KEY} bytes")
-    return key.decode(), value
+    return key, value

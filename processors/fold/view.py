@@ -1,6 +1,6 @@
 """The states of one partition as a fold sees them: a mapping that notes what changed, and can undo one event."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from typing import Any, TypeVar
 
@@ -24,6 +24,8 @@ class View:
         """`records` may hold the JSON of those that are kept packed."""
         given = (records or {}).items()
         self._records: dict[str, msgspec.Struct | bytes] = {key: _kept(record) for key, record in given}
+        # The record under a key as it stands here, None if there is none: no copy, and JSON if it is kept packed.
+        self.stored: Callable[[str], Any] = self._records.get
         self._changed: set[str] = set()
         self._before: dict[str, tuple[msgspec.Struct | bytes | None, bool]] = {}
         self._decode: Callable[[bytes], msgspec.Struct] = _no_decoder
@@ -38,12 +40,6 @@ class View:
         record = self._records.get(key)
         return self._decode(record) if type(record) is bytes else record
 
-    def packed(self, key: str) -> bytes:
-        """The JSON of a record that is kept packed."""
-        record = self._records[key]
-        assert isinstance(record, bytes)
-        return record
-
     def _unpacked(self, record: msgspec.Struct | bytes | None) -> msgspec.Struct | None:
         return self._decode(record) if isinstance(record, bytes) else record
 
@@ -56,6 +52,10 @@ class View:
         for key, record in self._records.items():
             yield key, decode(record) if isinstance(record, bytes) else record
 
+    def stored_items(self) -> Iterable[tuple[str, Any]]:
+        """All records as they stand here, those that are kept packed as JSON; the view must not change meanwhile."""
+        return self._records.items()
+
     def edit(self, record_type: type[V], key: str) -> V:
         """A copy of the record under `key` to be changed; it is in the view at once."""
         old = self._records[key]
@@ -63,7 +63,8 @@ class View:
         if key in self._before:
             return old
         new = msgspec.structs.replace(old)
-        self._note(key, old)
+        self._before[key] = old, key in self._changed
+        self._changed.add(key)
         self._records[key] = new
         return new
 

@@ -375,7 +375,7 @@ def test_records_that_are_kept_packed_come_out_as_they_went_in() -> None:
     ]  # fmt: skip
     view.put("given", Packed(value=4))
     view.delete("json")
-    assert view.packed("given") == encode(Packed(value=4))
+    assert view.stored("given") == encode(Packed(value=4))
     view.undo()
     view.put("new", Packed(value=5))
     view.keep()
