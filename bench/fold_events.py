@@ -21,7 +21,7 @@ from processors.fold.view import View
 from processors.monitors.fold import Monitors
 from schemas.base import SECOND, encode
 from schemas.definitions import Check
-from schemas.monitors import Monitor, Target
+from schemas.monitors import Monitor, ProbeTarget
 from schemas.pings import CheckDefined, Ping
 from schemas.probes import MonitorDefined, ProbeCompleted
 from schemas.schedules import Simple
@@ -122,7 +122,7 @@ def _stamped(ids: list[str], events: int) -> Events:
 
 
 def _monitor(id: str) -> Monitor:
-    target = Target(url="https://example.org/")
+    target = ProbeTarget(url="https://example.org/")
     return Monitor(id=id, project="p", version=1, created=_AT, revised=_AT, name="Shop", target=target, interval=60)
 
 

@@ -41,7 +41,7 @@ from schemas.deliveries import (
 from schemas.ids import derived_id
 from schemas.maintenance import Maintenance, Once, Recurring, Window
 from schemas.monitor_states import MonitorCopy, MonitorState
-from schemas.monitors import Monitor, Target
+from schemas.monitors import Monitor, ProbeTarget
 from schemas.pings import CheckDefined, CheckPaused, CheckRemoved, CheckResumed, Kind, Ping
 from schemas.probes import (
     DependencyChanged,
@@ -292,7 +292,7 @@ class MonitorsCourse(Course):
         chosen: dict[str, Any] = {
             "name": chance.choice(["One", "Two"]),
             "kind": chance.choice(["http", "tcp"]),
-            "target": chance.choice([Target(url="https://example.org/"), Target(host="192.0.2.7", port=22)]),
+            "target": chance.choice([ProbeTarget(url="https://example.org/"), ProbeTarget(host="192.0.2.7", port=22)]),
             "interval": chance.choice([5, 20, 60]),
             "timeout": chance.choice([3, 30]),
             "probed_from": regions,
