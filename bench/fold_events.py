@@ -21,7 +21,7 @@ from processors.fold.view import View
 from processors.monitors.fold import Monitors
 from schemas.base import SECOND, encode
 from schemas.definitions import Check
-from schemas.monitors import Monitor, ProbeTarget
+from schemas.monitors import Monitor
 from schemas.pings import CheckDefined, Ping
 from schemas.probes import MonitorDefined, ProbeCompleted
 from schemas.schedules import Simple
@@ -122,8 +122,7 @@ def _stamped(ids: list[str], events: int) -> Events:
 
 
 def _monitor(id: str) -> Monitor:
-    target = ProbeTarget(url="https://example.org/")
-    return Monitor(id=id, project="p", version=1, created=_AT, revised=_AT, name="Shop", target=target, interval=60)
+    return Monitor(id=id, project="p", version=1, created=_AT, revised=_AT, name="Shop", interval=60)
 
 
 def _monitors(ids: list[str], _events: int) -> Events:

@@ -41,7 +41,7 @@ from schemas.deliveries import (
 from schemas.ids import derived_id
 from schemas.maintenance import Maintenance, Once, Recurring, Window
 from schemas.monitor_states import MonitorCopy, MonitorState
-from schemas.monitors import Monitor, ProbeTarget
+from schemas.monitors import Monitor
 from schemas.pings import CheckDefined, CheckPaused, CheckRemoved, CheckResumed, Kind, Ping
 from schemas.probes import (
     DependencyChanged,
@@ -292,7 +292,7 @@ class MonitorsCourse(Course):
         chosen: dict[str, Any] = {
             "name": chance.choice(["One", "Two"]),
             "kind": chance.choice(["http", "tcp"]),
-            "target": chance.choice([ProbeTarget(url="https://example.org/"), ProbeTarget(host="192.0.2.7", port=22)]),
+            "target": chance.choice([{"url": "https://example.org/"}, {"host": "192.0.2.7", "port": 22}]),
             "interval": chance.choice([5, 20, 60]),
             "timeout": chance.choice([3, 30]),
             "probed_from": regions,
@@ -305,7 +305,8 @@ class MonitorsCourse(Course):
             "depended_on": chance.random() < 0.3,
         } | fields
         at = self.now - chance.choice([0, 5]) * SECOND
-        monitor = Monitor(id=key, project="p", version=self.versions[key], created=MIDNIGHT, revised=self.now, **chosen)
+        common = {"id": key, "project": "p", "version": self.versions[key], "created": MIDNIGHT, "revised": self.now}
+        monitor = msgspec.convert(common | msgspec.to_builtins(chosen), Monitor)
         self.add(key, MonitorDefined(at=at, monitor=monitor))
 
     def change(self, key: str, **fields: Any) -> None:
