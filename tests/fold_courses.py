@@ -26,7 +26,7 @@ from processors.monitors.fold import Monitors
 from processors.projects.fold import Projects
 from schemas.actors import Actor
 from schemas.base import SECOND, Micros, encode
-from schemas.definitions import NOTICES, ApiKey, Channel, Check, Project
+from schemas.definitions import ApiKey, Channel, Check, Project
 from schemas.deliveries import (
     ConfirmationRequested,
     Delivery,
@@ -83,6 +83,13 @@ from tests.folding import Journal, Source
 FILE = Path(__file__).parent / "fixtures" / "folds.json"
 SEEDS = range(4)
 PARTITION = 3
+NOTICES: Any = (
+    "monitor.down",
+    "monitor.recovered",
+    "incident.created",
+    "incident.resolved",
+    "monitor.not_observed",
+)
 ACTOR = Actor(kind="api_key", key="k", address="192.0.2.1")
 
 
