@@ -1,0 +1,107 @@
+"""ntfy: a message with title, priority, tags and a page to open (https://docs.ntfy.sh/publish/).
+
+ntfy knows no id of a message: one whose answer was lost comes twice. Headers are ASCII whatever a notice holds: ntfy
+decodes encoded words (RFC 2047) in them, so a text that only looks like one is encoded, too.
+"""
+
+import importlib.metadata
+from base64 import b64encode
+from collections.abc import Iterator, Mapping
+from typing import Any
+from urllib.parse import quote
+
+import msgspec
+
+from processors.sender.channels.sending import Clients, Outgoing
+from processors.sender.mail_headers import one_line
+from processors.sender.notice_facts import facts_of, moment_of, object_of
+from processors.sender.webhooks import DeliveryResult
+from schemas.channels.kinds import CHANNEL_KINDS
+
+_AGENT = f"Pingfold/{importlib.metadata.version('pingfold')} (ntfy)"
+# Priority and tag by notice; of each tag here ntfy makes an emoji.
+_LOOKS = {
+    "monitor.down": ("high", "rotating_light"),
+    "monitor.recovered": ("default", "heavy_check_mark"),
+    "incident.created": ("high", "rotating_light"),
+    "incident.resolved": ("default", "heavy_check_mark"),
+    "monitor.not_observed": ("default", "warning"),
+    "channel.disabled": ("high", "no_entry"),
+}
+_LONGEST_TITLE = 200
+_LONGEST_CLICK = 2_000
+# Of a text so many bytes make an encoded word of at most 75 characters.
+_WORD = 45
+_PRINTABLE = "".join(map(chr, range(33, 127)))
+
+
+async def send(outgoing: Outgoing, clients: Clients) -> DeliveryResult:
+    """Publish a notice as a message of the topic."""
+    endpoint, kind = outgoing.endpoint, CHANNEL_KINDS[outgoing.endpoint.kind]
+    try:
+        notice = msgspec.json.decode(outgoing.delivery.body)
+        facts = facts_of(outgoing.delivery.notice, object_of(notice["data"]), endpoint.site)
+        headers = headers_of(outgoing.delivery.notice, facts)
+        body = cut(text_of_message(facts, moment_of(str(notice["timestamp"]))), kind.limits.text or 0)
+    except Exception as error:  # a notice may hold anything
+        return DeliveryResult(error=f"the notice cannot be made a message ({type(error).__name__})")
+    if outgoing.secrets.current:
+        headers["Authorization"] = f"Bearer {outgoing.secrets.current}"
+    return await clients.post(f"{endpoint.url}/{endpoint.options['topic']}", body, headers, outgoing.hopeless)
+
+
+def headers_of(notice: str, facts: Mapping[str, Any]) -> dict[str, str]:
+    """Every header of a message but the token."""
+    priority, tag = _LOOKS[notice]
+    headers = {
+        "Title": header_text(facts["says"][:_LONGEST_TITLE]),
+        "Priority": priority,
+        "Tags": tag,
+        "Content-Type": "text/plain; charset=utf-8",
+        "User-Agent": _AGENT,
+    }
+    click = quote(facts["page"], safe=_PRINTABLE, errors="replace")
+    return headers | ({"Click": click} if 0 < len(click) <= _LONGEST_CLICK else {})
+
+
+def text_of_message(facts: Mapping[str, Any], at: str) -> str:
+    """What is known, a line each. at: when it happened."""
+    lines = [
+        "This is a test, sent on request. Nothing has happened." if facts["test"] else "",
+        facts["cause"],
+        facts["url"],
+        f"Since: {facts['started']}" if facts["started"] else f"When: {at}",
+        f"Until: {facts['resolved']}" if facts["resolved"] else "",
+        f"Last ping: {facts['last_ping']}" if facts["last_ping"] else "",
+    ]
+    return "\n".join(filter(None, lines))
+
+
+def header_text(text: str) -> str:
+    """A text as the value of a header."""
+    text = one_line(text)
+    return text if text.isascii() and "=?" not in text else " ".join(_words(text))
+
+
+def cut(text: str, most: int) -> bytes:
+    """A text in at most so many bytes."""
+    whole = text.encode("utf-8", "replace")
+    if len(whole) <= most:
+        return whole
+    return f"{whole[: most - 3].decode('utf-8', 'ignore')}…".encode()
+
+
+def _words(text: str) -> Iterator[str]:
+    """Encoded words, none of which divides a character."""
+    piece = b""
+    for character in text:
+        encoded = character.encode()
+        if len(piece) + len(encoded) > _WORD:
+            yield _word(piece)
+            piece = b""
+        piece += encoded
+    yield _word(piece)
+
+
+def _word(piece: bytes) -> str:
+    return f"=?UTF-8?B?{b64encode(piece).decode()}?="
