@@ -26,7 +26,8 @@ from schemas.monitors import (
 )
 from schemas.notices import Notice
 from schemas.recipients import Address, Addresses
-from schemas.schedules import Schedule
+from schemas.rejections import Rejection, RejectionCode, rejection_of
+from schemas.schedules import MAX_EXPRESSION, Schedule
 from schemas.status_pages import Components, Description, PageSlug, PasswordHash, Title
 
 Limit = Annotated[int, Meta(ge=60, le=31_536_000)]
@@ -48,6 +49,12 @@ class CheckFields(Fact, tag=False, frozen=True):
 
     `channels` is the text of the Management API: `*`, an empty string, or a comma list of ids or exact names.
     `late_limit` and `run_limit` null: as `grace`.
+
+    These depend on the check that the fold finds, and count where the field that they stand for is not set:
+    expression: a cron or OnCalendar expression, in the time zone `tz`, or in that which the check has.
+    tz: without an expression, the time zone of that which the check has.
+    slug_when_renamed: the slug, if the request changes the name.
+    filter_subject_while: the filter is on if the check has this keyword.
     """
 
     name: Name | UnsetType = UNSET
@@ -68,6 +75,10 @@ class CheckFields(Fact, tag=False, frozen=True):
     filter_http_body: bool | UnsetType = UNSET
     filter_default_fail: bool | UnsetType = UNSET
     channels: str | UnsetType = UNSET
+    expression: Annotated[str, Meta(max_length=MAX_EXPRESSION)] | UnsetType = UNSET
+    tz: str | UnsetType = UNSET
+    slug_when_renamed: Slug | UnsetType = UNSET
+    filter_subject_while: Literal["success_kw", "failure_kw"] | UnsetType = UNSET
 
 
 class _Asked(Fact, frozen=True, kw_only=True):
@@ -260,8 +271,11 @@ class MonitorCreate(Request, tag="monitor.create", frozen=True):
 
 
 class MonitorUpdate(Request, tag="monitor.update", frozen=True):
+    """Changes a monitor. based_on: the version that the fields were made from; refused when it has another one now."""
+
     id: str
     fields: MonitorFields
+    based_on: int | None = None
 
 
 class MonitorDelete(Request, tag="monitor.delete", frozen=True):
@@ -361,13 +375,10 @@ ProjectsEvent = ProjectsRequest | ChannelDisabled
 
 
 class Decision(Fact, tag="decision", frozen=True):
-    """The verdict on a request. `id` and `version` name what was made, found or changed; `reason` says why refused.
+    """The verdict on a request. `id` and `version` name what was made, found or changed.
 
-    `refused` reasons: `no such project`, `no such check`, `no such monitor`, `no such window`, `no such channel`,
-    `no such key`, `wrong kind of channel`, `wrong kind of key`, `rotated too often`, `no such status page`,
-    `no such component: x`, `exists`, `limit reached`,
-    `ambiguous slug`, `depends on itself: x`, `depends on no such monitor: x`, `invalid channel identifier: x`,
-    `non-unique channel identifier: x`, `empty channel identifier`, `no such recipient`, `too many requests to confirm`.
+    code: why a request is refused. detail: what the code is about, such as the id of a monitor that is not there.
+    reason: both in words. Decisions of versions that knew no codes have only the reason.
     """
 
     request: str
@@ -375,3 +386,14 @@ class Decision(Fact, tag="decision", frozen=True):
     id: str = ""
     version: int = 0
     reason: str = ""
+    code: RejectionCode | None = None
+    detail: str = ""
+
+    @property
+    def rejection(self) -> Rejection | None:
+        """Why the request is refused; None when it is not."""
+        if self.outcome != "refused":
+            return None
+        if self.code is None or self.code is RejectionCode.UNKNOWN:
+            return rejection_of(self.reason)
+        return Rejection(self.code, self.detail)

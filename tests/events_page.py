@@ -91,6 +91,8 @@ def _example(topic: Topic, value_type: type[msgspec.Struct]) -> Recorded:
 
 
 def _section(heading: str, definition: dict[str, Any]) -> str:
+    if "enum" in definition:
+        return f"### {heading}\n\n{definition['description']}\n\n{_type(definition)}"
     required = set(definition.get("required", ()))
     rows = [
         (f"`{name}`", _type(field), "required" if name in required else _default(field))

@@ -90,6 +90,8 @@ class Memory:
         self.decisions: dict[str, Decision] = {}
         self.held: set[str] = set()
         self.broken = False
+        # Requests of other processes, (project, request), that are decided just before the next one of this process.
+        self.overtaking: list[tuple[str, ProjectsRequest]] = []
         self.acked = [-1] * partitions
         self._sessions = {
             (fold.journal.name, number): Session(fold, number, View())
@@ -228,6 +230,10 @@ class Memory:
         assert request.actor is not None, "a change says who makes it"
         if self.broken:
             raise NoVerdict("Kafka is away")
+        while self.overtaking:
+            owner, faster = self.overtaking.pop(0)
+            self._send(PROJECTS.name, owner, encode(faster))
+            assert self.decisions.pop(faster.request).outcome != "refused"
         self._send(PROJECTS.name, project, encode(request))
         if request.request not in self.decisions:
             raise NoVerdict("no verdict")

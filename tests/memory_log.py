@@ -16,6 +16,7 @@ from infra.log.sink import NotStored, Position
 from schemas.base import Micros, encode
 from schemas.definitions import Check, Definition, definition_key
 from schemas.pings import Ping, PingsEvent
+from schemas.rejections import RejectionCode
 from schemas.requests import CheckCreate, Decision, ProjectsRequest
 from schemas.ticks import Tick
 from schemas.topics import PINGS, Topic
@@ -139,7 +140,7 @@ class MemoryProjects:
 
     def __init__(self, directory: Directory) -> None:
         self.asked: list[CheckCreate] = []
-        self.refusal: str | None = None
+        self.refusal: RejectionCode | None = None
         self.silent = False  # no verdict comes
         self.makes = True  # the check is made, verdict or not
         self._directory = directory
@@ -153,8 +154,8 @@ class MemoryProjects:
         await asyncio.sleep(0.01)
         slug = request.fields.slug
         assert isinstance(slug, str)
-        if self.refusal:
-            return Decision(request=request.request, outcome="refused", reason=self.refusal)
+        if self.refusal is not None:
+            return Decision(request=request.request, outcome="refused", code=self.refusal)
         there = self._directory.by_slug(project, slug)
         if not there and self.makes:
             add(self._directory, Check(id=request.id, project=project, version=1, created=0, name=slug, slug=slug))

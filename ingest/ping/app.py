@@ -40,6 +40,7 @@ from ingest.ports import Freshness, Log, Verdicts
 from schemas.actors import Actor
 from schemas.base import Micros
 from schemas.ids import new_id
+from schemas.rejections import RejectionCode
 from schemas.requests import CheckCreate, CheckFields, Decision
 from schemas.topics import PINGS
 
@@ -50,6 +51,8 @@ _PINGS = ("GET", "HEAD", "POST")
 _FRESH_SECONDS = 0.5  # one look at the end offsets, which all who ask share
 _VERDICT_SECONDS = 3.0  # a client in the field gives up after 5 s
 _KNOWN_SECONDS = 1.0
+# The fold could not judge the request: nothing is known of the slug.
+_NOT_JUDGED = (RejectionCode.WRONG_TIME, RejectionCode.INVALID_REQUEST)
 # Bytes of a body that are kept of a check that is judged by it when the bytes of the day are used up.
 _JUDGED = 2_048
 
@@ -284,8 +287,8 @@ class PingApp:
         decision = await asyncio.shield(making.asking)
         if decision is None:
             return self._responses.unavailable
-        if decision.outcome == "refused":
-            return self._responses.ambiguous if decision.reason == "ambiguous slug" else self._responses.not_found
+        if (rejection := decision.rejection) is not None:
+            return self._responses.rejected(rejection.code)
         return decision.id, making.place if decision.outcome == "made" and making.claim() else None
 
     async def _ask(self, project: str, slug: str, candidate: str, place: Micros, actor: Actor) -> Decision | None:
@@ -312,19 +315,25 @@ class PingApp:
         try:
             decision = await self._decisions.ask(project, request, _VERDICT_SECONDS)
         except NoVerdict as silence:
-            log.warning("ping.no_verdict", reason=str(silence))
-            # The verdict may be lost or late, yet its check be there. If it is not, no check has lost a ping by this.
-            fresh = await self._replica.caught_up(_FRESH_SECONDS)
-            found = directory.by_slug(project, slug)
-            if len(found) == 1:
-                ours = found[0] == candidate
-                return Decision(request=request.request, outcome="made" if ours else "found", id=found[0])
-            if found:
-                return Decision(request=request.request, outcome="refused", reason="ambiguous slug")
-            if not fresh:
-                self._source.refuse(None)
-            return None
-        if decision.outcome != "refused":
+            return await self._undecided(project, request, str(silence))
+        if (rejection := decision.rejection) is None:
             # Without it we go on all the same: `check.defined` is in the journal ahead of our ping.
             await self._replica.wait(lambda: decision.id in directory, _KNOWN_SECONDS)
+        elif rejection.code in _NOT_JUDGED:
+            return await self._undecided(project, request, rejection.reason)
         return decision
+
+    async def _undecided(self, project: str, request: CheckCreate, why: str) -> Decision | None:
+        """What the directory says instead of a verdict; None when it does not know the slug."""
+        log.warning("ping.no_verdict", reason=why)
+        # The verdict may be lost or late, yet its check be there. If it is not, no check has lost a ping by this.
+        fresh = await self._replica.caught_up(_FRESH_SECONDS)
+        found = self._directory.by_slug(project, str(request.fields.slug))
+        if len(found) == 1:
+            ours = found[0] == request.id
+            return Decision(request=request.request, outcome="made" if ours else "found", id=found[0])
+        if found:
+            return Decision(request=request.request, outcome="refused", code=RejectionCode.AMBIGUOUS_SLUG)
+        if not fresh:
+            self._source.refuse(None)
+        return None

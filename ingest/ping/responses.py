@@ -5,9 +5,10 @@ code in browsers can read them. `Ping-Body-Limit` stands on 200 and 201 only, an
 """
 
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
+from typing import Any, assert_never
 
 from infra.settings.settings import Settings
+from schemas.rejections import RejectionCode
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -88,3 +89,40 @@ class PingResponses:
     def all(self) -> list[PingResponse]:
         """Each of them."""
         return [response for response in vars(self).values() if isinstance(response, PingResponse)]
+
+    def rejected(self, code: RejectionCode) -> PingResponse:
+        """The answer to a ping whose check the `projects` fold did not make."""
+        match code:
+            case RejectionCode.AMBIGUOUS_SLUG:
+                return self.ambiguous
+            case RejectionCode.WRONG_TIME | RejectionCode.INVALID_REQUEST:
+                return self.unavailable
+            case (
+                RejectionCode.PROJECT_NOT_FOUND
+                | RejectionCode.CHECK_NOT_FOUND
+                | RejectionCode.MONITOR_NOT_FOUND
+                | RejectionCode.CHANNEL_NOT_FOUND
+                | RejectionCode.STATUS_PAGE_NOT_FOUND
+                | RejectionCode.MAINTENANCE_NOT_FOUND
+                | RejectionCode.KEY_NOT_FOUND
+                | RejectionCode.RECIPIENT_NOT_FOUND
+                | RejectionCode.COMPONENT_NOT_FOUND
+                | RejectionCode.COVERED_MONITOR_NOT_FOUND
+                | RejectionCode.DEPENDENCY_NOT_FOUND
+                | RejectionCode.DEPENDENCY_LOOP
+                | RejectionCode.CHANNEL_IDENTIFIER_EMPTY
+                | RejectionCode.CHANNEL_IDENTIFIER_INVALID
+                | RejectionCode.CHANNEL_IDENTIFIER_AMBIGUOUS
+                | RejectionCode.ALREADY_EXISTS
+                | RejectionCode.LIMIT_REACHED
+                | RejectionCode.CHANGED_MEANWHILE
+                | RejectionCode.WRONG_CHANNEL_KIND
+                | RejectionCode.WRONG_KEY_KIND
+                | RejectionCode.INVALID_SCHEDULE
+                | RejectionCode.ROTATED_TOO_OFTEN
+                | RejectionCode.TOO_MANY_CONFIRMATIONS
+                | RejectionCode.UNKNOWN
+            ):
+                return self.not_found
+            case _:
+                assert_never(code)

@@ -38,6 +38,7 @@ from pingfold import credentials
 from pingfold.addresses import answering_kafka_of, clickhouse_of, kafka_of
 from pingfold.commands.blocks import is_blocked
 from pingfold.commands.os_user import operator
+from pingfold.commands.rejections import message_of
 from pingfold.commands.tables import print_table, second
 from schemas.base import SECOND
 from schemas.dead_letters import RETRIED_HEADER, DeadLetter
@@ -129,8 +130,8 @@ async def _verdict(bootstrap: str, project: str, request: ProjectsRequest) -> No
     finally:
         await decisions.close()
         await sink.close()
-    if decision.outcome == "refused":
-        raise Failed(decision.reason)
+    if (rejection := decision.rejection) is not None:
+        raise Failed(message_of(rejection))
 
 
 def project_of(settings: Settings, given: str | None) -> str:

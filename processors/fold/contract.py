@@ -6,7 +6,7 @@ it with what was committed, tests look at it. All three step the very same code.
 """
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from math import inf
 from typing import Any, NamedTuple, Protocol
 from zlib import crc32
@@ -69,7 +69,14 @@ class Context(msgspec.Struct, frozen=True, gc=False):
 
 
 class Refused(Exception):
-    """The event cannot be folded, for a reason that its producer can mend: it goes to dead-letters with this text."""
+    """The event cannot be folded, for a reason that its producer can mend: it goes to dead-letters with this text.
+
+    effects: what goes out beside the dead letter.
+    """
+
+    def __init__(self, reason: str, effects: Sequence[Effect] = ()) -> None:
+        super().__init__(reason)
+        self.effects = effects
 
 
 class Partition(Protocol):
@@ -183,7 +190,9 @@ class Session:
             except Exception as error:
                 view.undo()
                 effects.append(self._dead_letter(record, error))
-                if not isinstance(error, Refused):
+                if isinstance(error, Refused):
+                    effects += error.effects
+                else:
                     self._defect(record, error)
             else:
                 keep()
@@ -229,7 +238,7 @@ class Session:
             raise
         except Exception as error:
             self.view.undo()
-            return [self._dead_letter(record, error)]
+            return [self._dead_letter(record, error), *(error.effects if isinstance(error, Refused) else ())]
         self.view.keep()
         return effects
 

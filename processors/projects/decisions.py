@@ -1,19 +1,27 @@
-"""The verdicts of the `projects` fold: one for every request, whatever it asks for."""
+"""The decisions of the `projects` fold: one for every request, whatever it asks for."""
 
 from typing import Literal
 
 from processors.fold.contract import SAME, Effect
+from schemas.rejections import Rejection
 from schemas.requests import Decision, ProjectsRequest
 from schemas.topics import DECISIONS
 
 
 def decision(
-    request: ProjectsRequest,
-    outcome: Literal["made", "found", "updated", "removed", "refused"],
-    id: str = "",
-    version: int = 0,
-    reason: str = "",
+    request: ProjectsRequest, outcome: Literal["made", "found", "updated", "removed"], id: str = "", version: int = 0
 ) -> Effect:
-    """The effect that tells whoever asked."""
-    decision = Decision(request=request.request, outcome=outcome, id=id, version=version, reason=reason)
-    return Effect(DECISIONS, request.request, decision, SAME)
+    """The effect that tells whoever asked what was decided."""
+    return _told(Decision(request=request.request, outcome=outcome, id=id, version=version))
+
+
+def rejected(request: ProjectsRequest, rejection: Rejection) -> Effect:
+    """The effect that tells whoever asked why the request is refused."""
+    code, detail = rejection
+    return _told(
+        Decision(request=request.request, outcome="refused", reason=rejection.reason, code=code, detail=detail)
+    )
+
+
+def _told(made: Decision) -> Effect:
+    return Effect(DECISIONS, made.request, made, SAME)

@@ -1,12 +1,11 @@
 """The `projects` fold: decides what people ask for; one writer per project, so nothing races.
 
-Journal `projects`, keyed by project; states `definitions`. Every request gets exactly one verdict in `decisions`. What
-is made, changed or removed goes as an effect into the journal that works with it: checks into `pings`, monitors into
-`probe-results`, channels into `deliveries`; and, with who asked for it, into `transitions`
-(`processors/fold/audit.py`). A request counts at its own time or the partition's, whichever is later; one dated more
-than `AHEAD` past both the partition's time and that of its Kafka record is a dead letter. A dead letter put back is
-decided like any other
-request: it is in order now.
+Journal `projects`, keyed by project; states `definitions`. Every request gets exactly one decision in `decisions`, also
+one that becomes a dead letter. What is made, changed or removed goes as an effect into the journal that works with it:
+checks into `pings`, monitors into `probe-results`, channels into `deliveries`; and, with who asked for it, into
+`transitions` (`processors/fold/audit.py`). A request counts at its own time or the partition's, whichever is later; one
+dated more than `AHEAD` past both the partition's time and that of its Kafka record is a dead letter. A dead letter put
+back is decided like any other request: it is in order now.
 """
 
 from collections.abc import Iterable
@@ -23,8 +22,9 @@ from processors.fold.partition_time import fold_plain_tick, vouched
 from processors.fold.time_correction import correct_time
 from processors.fold.view import View
 from processors.projects.channels import define_channel, of_other_kinds
-from processors.projects.decisions import decision
-from processors.projects.index import Denied, ProjectIndex, must_have_uuid
+from processors.projects.checks import ProjectChecks
+from processors.projects.decisions import decision, rejected
+from processors.projects.index import ProjectIndex, RequestRejected, must_have_uuid
 from processors.projects.keys import ProjectKeys
 from processors.projects.maintenance import ProjectMaintenance
 from processors.projects.monitors import ProjectMonitors
@@ -34,9 +34,9 @@ from processors.projects.status_pages import ProjectPages
 from schemas.actors import SYSTEM
 from schemas.base import SECOND, Micros
 from schemas.channels.kinds import CHANNEL_KINDS
-from schemas.definitions import Channel, Check, Definition, Project, definition_key
+from schemas.definitions import Channel, Definition, Project, definition_key
 from schemas.deliveries import EndpointRemoved
-from schemas.pings import CheckDefined, CheckRemoved
+from schemas.rejections import Rejection, RejectionCode
 from schemas.requests import (
     ChannelCreate,
     ChannelDelete,
@@ -46,7 +46,6 @@ from schemas.requests import (
     ChannelUpdate,
     CheckCreate,
     CheckDelete,
-    CheckFields,
     CheckUpdate,
     ConfirmationResend,
     Decision,
@@ -71,21 +70,14 @@ from schemas.requests import (
     StatusPageDelete,
     StatusPageUpdate,
 )
-from schemas.schedules import BadSchedule, BadTimezone, Schedule, Simple, parse_schedule
 from schemas.ticks import PROGRESS_KEY, Progress, Tick, TimeCorrected
-from schemas.topics import DEFINITIONS, DELIVERIES, PINGS, PROJECTS
+from schemas.topics import DEFINITIONS, DELIVERIES, PROJECTS
 from schemas.transitions import JournalTruncated
 
 AHEAD = 60 * SECOND
 
 # A time that no clock tells (the year 2255): it would stop the partition's time for ever, or not fit in JSON.
 _BEYOND: Micros = 9_000_000_000 * SECOND
-
-# A year, in seconds, as for every limit.
-_LONGEST_PERIOD = 31_536_000
-
-# Checks may come into being by pings until this many times the project's limit, as with Healthchecks.
-_PROVISIONED_LIMIT = 2
 
 
 class Projects:
@@ -112,6 +104,7 @@ class ProjectsPartition:
     def __init__(self, view: View) -> None:
         self._view = view
         self.index = ProjectIndex(view)
+        self._checks = ProjectChecks(view, self.index)
         self._monitors = ProjectMonitors(view, self.index)
         self._maintenance = ProjectMaintenance(view, self.index)
         self._pages = ProjectPages(view, self.index)
@@ -135,9 +128,14 @@ class ProjectsPartition:
             return self._channel_disabled(event, context)
         try:
             at = self._time_of(event, context)
+        except Refused as refused:
+            raise _answered(event, RejectionCode.WRONG_TIME, refused) from refused
+        try:
             effects = self._decide(event, context.key, at)
-        except Denied as denied:
-            return [decision(event, "refused", reason=str(denied))]
+        except RequestRejected as error:
+            return [rejected(event, error.rejection)]
+        except Refused as refused:
+            raise _answered(event, RejectionCode.INVALID_REQUEST, refused) from refused
         command = command_of(event, event.actor, _decided(effects), at)
         told = changes_of(self._view, command, context)
         if not told and len(effects) > 1:  # no definition changed, but what another journal works with
@@ -179,11 +177,11 @@ class ProjectsPartition:
         project = self.index.project(owner)
         match request:
             case CheckCreate():
-                return self._create_check(request, project, at)
+                return self._checks.create(request, project, at)
             case CheckUpdate():
-                return self._change_check(request, self.index.check(owner, request.id), at)
+                return self._checks.change(request, self.index.check(owner, request.id), at)
             case CheckDelete():
-                return self._delete_check(request, self.index.check(owner, request.id), at)
+                return self._checks.delete(request, self.index.check(owner, request.id), at)
             case ChannelCreate():
                 return self._create_channel(request, project, at)
             case ChannelUpdate():
@@ -237,7 +235,7 @@ class ProjectsPartition:
         for definition in made:
             must_have_uuid(definition)
             if self._view.get(definition_key(definition)) is not None:
-                raise Denied("exists")
+                raise RequestRejected(RejectionCode.ALREADY_EXISTS)
         for definition in made:
             self._view.put(definition_key(definition), replace(definition, created=at))
         return [decision(request, "made", owner)]
@@ -254,15 +252,14 @@ class ProjectsPartition:
         asked = self._recipients.ask(channel, project, at)
         effects = [define_channel(self._view, channel, project, at), *asked]
         if request.on_every_check:
-            for check in self.index.checks(project.id):
-                effects.append(self._redefine(check, at, channels=tuple(sorted((*check.channels, channel.id)))))
+            effects += self._checks.put_on_every(channel, at)
             effects += self._monitors.put_on_every(channel, at)
         return [*effects, decision(request, "made", channel.id)]
 
     def _change_channel(self, request: ChannelUpdate, channel: Channel, project: Project, at: Micros) -> list[Effect]:
         wanted = _chosen(request.fields)
         if of_other_kinds(channel, wanted):
-            raise Denied("wrong kind of channel")
+            raise RequestRejected(RejectionCode.WRONG_CHANNEL_KIND)
         if "secret" in wanted:
             wanted["former_secrets"] = ()
         changed = self._recipients.judged(replace(channel, disabled_at=None, **wanted), request.confirm)
@@ -274,92 +271,20 @@ class ProjectsPartition:
     def _delete_channel(self, request: ChannelDelete, channel: Channel, at: Micros) -> list[Effect]:
         self._view.delete(definition_key(channel))
         effects = [Effect(DELIVERIES, channel.id, EndpointRemoved(at=at))]
-        for check in self.index.checks(channel.project):
-            if channel.id in check.channels:
-                rest = tuple(id for id in check.channels if id != channel.id)
-                effects.append(self._redefine(check, at, channels=rest))
+        effects += self._checks.take_off_every(channel, at)
         effects += self._monitors.take_off_every(channel, at)
         return [*effects, decision(request, "removed", channel.id)]
 
-    def _create_check(self, request: CheckCreate, project: Project, at: Micros) -> list[Effect]:
-        if request.provision and not request.fields.slug:
-            raise Refused("a check made by a ping needs a slug")
-        new = Check(id=request.id, project=project.id, version=1, created=at)
-        if self.index.is_there(new):
-            return self._found(request, request.id)
-        if request.provision:
-            return self._provision(request, project, new)
-        oldest = self.index.oldest(project.id, request.fields, request.unique)
-        if oldest is not None:
-            return self._change_check(request, oldest, at)
-        self._must_have_room(project, 1)
-        return self._define_new(request, replace(new, **self._wanted(request.fields, project.id)))
 
-    def _provision(self, request: CheckCreate, project: Project, new: Check) -> list[Effect]:
-        slug = str(request.fields.slug)
-        there = self.index.with_slug(project.id, slug)
-        if len(there) > 1:
-            raise Denied("ambiguous slug")
-        if there:
-            return self._found(request, there[0][1])
-        self._must_have_room(project, _PROVISIONED_LIMIT)
-        return self._define_new(request, replace(new, name=slug, slug=slug, channels=self.index.channels(project.id)))
-
-    def _found(self, request: CheckCreate, id: str) -> list[Effect]:
-        return [decision(request, "found", id, self._view.get(f"check/{id}").version)]
-
-    def _define_new(self, request: CheckCreate, check: Check) -> list[Effect]:
-        self._view.put(definition_key(check), check)
-        defined = Effect(PINGS, check.id, CheckDefined(at=check.created, check=check))
-        return [defined, decision(request, "made", check.id, check.version)]
-
-    def _change_check(self, request: CheckCreate | CheckUpdate, check: Check, at: Micros) -> list[Effect]:
-        wanted = self._wanted(request.fields, check.project)
-        if replace(check, **wanted) == check:
-            return [decision(request, "updated", check.id, check.version)]
-        return [self._redefine(check, at, **wanted), decision(request, "updated", check.id, check.version + 1)]
-
-    def _delete_check(self, request: CheckDelete, check: Check, at: Micros) -> list[Effect]:
-        self._view.delete(definition_key(check))
-        return [
-            Effect(PINGS, check.id, CheckRemoved(at=at)),
-            decision(request, "removed", check.id, check.version),
-        ]
-
-    def _redefine(self, check: Check, at: Micros, **changes: Any) -> Effect:
-        changed = replace(check, version=check.version + 1, **changes)
-        self._view.put(definition_key(changed), changed)
-        return Effect(PINGS, changed.id, CheckDefined(at=at, check=changed))
-
-    def _wanted(self, fields: CheckFields, project: str) -> dict[str, Any]:
-        wanted = _chosen(fields)
-        if "schedule" in wanted:
-            _must_run(wanted["schedule"])
-        if "channels" in wanted:
-            wanted["channels"] = self.index.named_channels(project, wanted["channels"])
-        return wanted
-
-    def _must_have_room(self, project: Project, times: int) -> None:
-        if project.check_limit is not None and self.index.count(project.id) >= times * project.check_limit:
-            raise Denied("limit reached")
+def _answered(request: ProjectsRequest, code: RejectionCode, refused: Refused) -> Refused:
+    """The dead letter of a request that nobody waits for in vain: its decision goes out with it."""
+    return Refused(str(refused), [rejected(request, Rejection(code, str(refused)))])
 
 
 def _decided(effects: Iterable[Effect]) -> str:
-    """The id of the thing that a verdict names."""
+    """The id of the thing that a decision names."""
     return next((effect.value.id for effect in effects if isinstance(effect.value, Decision)), "")
 
 
-def _chosen(fields: CheckFields | ChannelFields) -> dict[str, Any]:
+def _chosen(fields: ChannelFields) -> dict[str, Any]:
     return {name: value for name, value in asdict(fields).items() if value is not UNSET}
-
-
-def _must_run(schedule: Schedule) -> None:
-    """A schedule must be one that the `checks` fold can follow, whoever wrote the request."""
-    if isinstance(schedule, Simple):
-        if schedule.period > _LONGEST_PERIOD:
-            raise Refused("the period is too long")
-        return
-    try:
-        parse_schedule(schedule.expression, schedule.tz)
-    except (BadSchedule, BadTimezone) as error:
-        raise Refused(f"the schedule {error}") from error

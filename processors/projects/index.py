@@ -13,6 +13,7 @@ from typing import Generic, TypeVar
 import msgspec
 from msgspec import UNSET
 
+from processors.errors import ProcessorError
 from processors.fold.contract import Refused
 from processors.fold.view import View
 from schemas.base import Micros
@@ -22,6 +23,7 @@ from schemas.ids import is_uuid
 from schemas.maintenance import Maintenance
 from schemas.monitors import Monitor
 from schemas.recipients import Recipient, normalized
+from schemas.rejections import Rejection, RejectionCode
 from schemas.requests import CheckFields, UniqueField
 from schemas.schedules import Simple
 from schemas.status_pages import StatusPage
@@ -31,8 +33,12 @@ E = TypeVar("E", str, Age)
 Owned = TypeVar("Owned", ApiKey, Channel, Check, Monitor, StatusPage, Maintenance, Recipient)
 
 
-class Denied(Exception):
-    """The request is understood and refused; the text is the reason of its verdict. Raised before any change."""
+class RequestRejected(ProcessorError):
+    """A request is understood and rejected; raised before any change. Its decision tells the rejection."""
+
+    def __init__(self, code: RejectionCode, detail: str = "") -> None:
+        self.rejection = Rejection(code, detail)
+        super().__init__(self.rejection.reason)
 
 
 class Groups(Generic[E]):
@@ -174,13 +180,13 @@ class ProjectIndex:
         """The project with this id."""
         project = self._view.get(f"project/{id}")
         if project is None:
-            raise Denied("no such project")
+            raise RequestRejected(RejectionCode.PROJECT_NOT_FOUND)
         assert isinstance(project, Project)
         return project
 
     def key(self, project: str, id: str) -> ApiKey:
         """The project's API key with this id."""
-        return self._owned(ApiKey, project, id, "key")
+        return self._owned(ApiKey, project, id, RejectionCode.KEY_NOT_FOUND)
 
     def revoked_keys(self, project: str) -> list[str]:
         """Ids of the project's API keys that were revoked, in the order of their revocation."""
@@ -188,32 +194,32 @@ class ProjectIndex:
 
     def channel(self, project: str, id: str) -> Channel:
         """The project's channel with this id."""
-        return self._owned(Channel, project, id, "channel")
+        return self._owned(Channel, project, id, RejectionCode.CHANNEL_NOT_FOUND)
 
     def check(self, project: str, id: str) -> Check:
         """The project's check with this id."""
-        return self._owned(Check, project, id, "check")
+        return self._owned(Check, project, id, RejectionCode.CHECK_NOT_FOUND)
 
     def monitor(self, project: str, id: str) -> Monitor:
         """The project's monitor with this id."""
-        return self._owned(Monitor, project, id, "monitor")
+        return self._owned(Monitor, project, id, RejectionCode.MONITOR_NOT_FOUND)
 
     def page(self, project: str, id: str) -> StatusPage:
         """The project's status page with this id."""
-        return self._owned(StatusPage, project, id, "status page")
+        return self._owned(StatusPage, project, id, RejectionCode.STATUS_PAGE_NOT_FOUND)
 
     def window(self, project: str, id: str) -> Maintenance:
         """The project's window of maintenance with this id."""
-        return self._owned(Maintenance, project, id, "window")
+        return self._owned(Maintenance, project, id, RejectionCode.MAINTENANCE_NOT_FOUND)
 
     def recipient(self, project: str, id: str) -> Recipient:
         """The project's recipient of mail with this id."""
-        return self._owned(Recipient, project, id, "recipient")
+        return self._owned(Recipient, project, id, RejectionCode.RECIPIENT_NOT_FOUND)
 
-    def _owned(self, kind: type[Owned], project: str, id: str, what: str) -> Owned:
+    def _owned(self, kind: type[Owned], project: str, id: str, missing: RejectionCode) -> Owned:
         record = self._view.get(f"{kind.__struct_config__.tag}/{id}")
         if record is None or record.project != project:
-            raise Denied(f"no such {what}")
+            raise RequestRejected(missing)
         assert isinstance(record, kind)
         return record
 
@@ -232,7 +238,7 @@ class ProjectIndex:
             must_have_uuid(candidate)
             return False
         if there.project != candidate.project:
-            raise Denied("exists")
+            raise RequestRejected(RejectionCode.ALREADY_EXISTS)
         return True
 
     def count_monitors(self, project: str) -> int:
@@ -291,15 +297,15 @@ class ProjectIndex:
 
     def _named_channel(self, project: str, identifier: str) -> str:
         if identifier == "":
-            raise Denied("empty channel identifier")
+            raise RequestRejected(RejectionCode.CHANNEL_IDENTIFIER_EMPTY)
         matches = set(self._channel_names.get((project, identifier)))
         channel = self._view.get(f"channel/{identifier}")
         if channel is not None and channel.project == project:
             matches.add(identifier)
         if not matches:
-            raise Denied(f"invalid channel identifier: {identifier}")
+            raise RequestRejected(RejectionCode.CHANNEL_IDENTIFIER_INVALID, identifier)
         if len(matches) > 1:
-            raise Denied(f"non-unique channel identifier: {identifier}")
+            raise RequestRejected(RejectionCode.CHANNEL_IDENTIFIER_AMBIGUOUS, identifier)
         return matches.pop()
 
     def _these(self, ages: Sequence[Age]) -> Iterator[Check]:

@@ -8,9 +8,10 @@ from msgspec.structs import replace
 from processors.fold.contract import Effect, Refused
 from processors.fold.view import View
 from processors.projects.decisions import decision
-from processors.projects.index import Denied, ProjectIndex
+from processors.projects.index import ProjectIndex, RequestRejected
 from schemas.base import SECOND, Micros
 from schemas.definitions import ApiKey, Project, RevokedKey, definition_key
+from schemas.rejections import RejectionCode
 from schemas.requests import KeyCreate, KeyRevoke, KeyRotate
 
 MOST_REVOKED = 100
@@ -35,7 +36,7 @@ class ProjectKeys:
             return [decision(request, "found", request.key.id)]
         old = self._index.key(project.id, request.id)
         if request.key.kind != old.kind:
-            raise Denied("wrong kind of key")
+            raise RequestRejected(RejectionCode.WRONG_KEY_KIND)
         new = replace(request.key, created=at, name=old.name, scopes=old.scopes)
         self._view.put(definition_key(new), new)
         until = at + request.overlap * SECOND
@@ -54,7 +55,7 @@ class ProjectKeys:
         if key.project != project.id:
             raise Refused("keyed by another project")
         if self._view.get(f"revoked-key/{key.id}") is not None:
-            raise Denied("exists")
+            raise RequestRejected(RejectionCode.ALREADY_EXISTS)
         return self._index.is_there(key)
 
     def _revoke(self, key: ApiKey, at: Micros) -> None:

@@ -13,11 +13,12 @@ from msgspec.structs import asdict, replace
 from processors.fold.contract import Effect, Refused
 from processors.fold.view import View
 from processors.projects.decisions import decision
-from processors.projects.index import ProjectIndex
+from processors.projects.index import ProjectIndex, RequestRejected
 from schemas.base import SECOND, Micros
 from schemas.definitions import Project, definition_key
 from schemas.maintenance import Maintenance, Once, fault_of
 from schemas.probes import MaintenanceDefined, MaintenanceRemoved
+from schemas.rejections import RejectionCode
 from schemas.requests import MaintenanceCreate, MaintenanceDelete, MaintenanceFields, MaintenanceUpdate
 from schemas.ticks import NEVER
 from schemas.topics import PROBE_RESULTS
@@ -89,8 +90,14 @@ class ProjectMaintenance:
         if "window" in wanted and (fault := fault_of(wanted["window"])):
             raise Refused(fault)
         for monitor in wanted.get("monitors", ()):
-            self._index.monitor(project, monitor)
+            self._must_be_there(project, monitor)
         return wanted
+
+    def _must_be_there(self, project: str, monitor: str) -> None:
+        try:
+            self._index.monitor(project, monitor)
+        except RequestRejected:
+            raise RequestRejected(RejectionCode.COVERED_MONITOR_NOT_FOUND, monitor) from None
 
 
 def _told(maintenance: Maintenance, partitions: int, at: Micros) -> list[Effect]:

@@ -13,11 +13,12 @@ from msgspec.structs import asdict, replace
 from processors.fold.contract import Effect, Refused
 from processors.fold.view import View
 from processors.projects.decisions import decision
-from processors.projects.index import Denied, ProjectIndex
+from processors.projects.index import ProjectIndex, RequestRejected
 from schemas.base import Micros
 from schemas.definitions import Channel, Project, definition_key
 from schemas.monitors import Monitor
 from schemas.probes import MonitorDefined, MonitorRemoved
+from schemas.rejections import RejectionCode
 from schemas.requests import MonitorCreate, MonitorDelete, MonitorFields, MonitorUpdate
 from schemas.topics import PROBE_RESULTS
 
@@ -53,13 +54,15 @@ class ProjectMonitors:
         if self._index.is_there(monitor):
             return [decision(request, "found", monitor.id, self._view.get(definition_key(monitor)).version)]
         if request.most is not None and self._index.count_monitors(project.id) >= request.most:
-            raise Denied("limit reached")
+            raise RequestRejected(RejectionCode.LIMIT_REACHED)
         self._view.put(definition_key(monitor), monitor)
         defined = Effect(PROBE_RESULTS, monitor.id, MonitorDefined(at=at, monitor=monitor))
         marked = self._mark(project.id, monitor.depends_on, at)
         return [defined, *marked, decision(request, "made", monitor.id, monitor.version)]
 
     def change(self, request: MonitorUpdate, monitor: Monitor, at: Micros) -> list[Effect]:
+        if request.based_on not in (None, monitor.version):
+            raise RequestRejected(RejectionCode.CHANGED_MEANWHILE)
         wanted = self._wanted(request.fields, monitor.project)
         changed = replace(monitor, **wanted)
         if changed == monitor:
@@ -92,13 +95,13 @@ class ProjectMonitors:
         return effects
 
     def _must_not_loop(self, monitor: Monitor) -> None:
-        """Raises `Denied` when a monitor would depend on itself."""
+        """Raises `RequestRejected` when a monitor would depend on itself."""
         seen: set[str] = set()
         above = list(monitor.depends_on)
         while above:
             id = above.pop()
             if id == monitor.id:
-                raise Denied(f"depends on itself: {id}")
+                raise RequestRejected(RejectionCode.DEPENDENCY_LOOP, id)
             if id not in seen:
                 seen.add(id)
                 above += self._index.monitor(monitor.project, id).depends_on
@@ -115,5 +118,5 @@ class ProjectMonitors:
         for id in wanted.get("depends_on", ()):
             known = self._view.get(f"monitor/{id}")
             if known is None or known.project != project:
-                raise Denied(f"depends on no such monitor: {id}")
+                raise RequestRejected(RejectionCode.DEPENDENCY_NOT_FOUND, id)
         return wanted

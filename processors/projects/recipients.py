@@ -13,7 +13,7 @@ from processors.fold.contract import Effect
 from processors.fold.view import View
 from processors.projects.channels import define_channel
 from processors.projects.decisions import decision
-from processors.projects.index import Denied, ProjectIndex
+from processors.projects.index import ProjectIndex, RequestRejected
 from schemas.base import Micros
 from schemas.definitions import Channel, Project, definition_key
 from schemas.deliveries import ConfirmationRequested, MailboxAnswered
@@ -28,10 +28,9 @@ from schemas.recipients import (
     normalized,
     recipient_id,
 )
+from schemas.rejections import RejectionCode
 from schemas.requests import ConfirmationResend, RecipientBlock, RecipientConfirm, RecipientUnblock
 from schemas.topics import DELIVERIES
-
-_TOO_MANY = "too many requests to confirm"
 
 
 class ProjectRecipients:
@@ -54,7 +53,7 @@ class ProjectRecipients:
         return replace(channel, unconfirmed=tuple(address for address in channel.addresses if waits(address)))
 
     def ask(self, channel: Channel, project: Project, at: Micros) -> list[Effect]:
-        """The requests to the owners of unconfirmed addresses that have none that is still valid. Raises `Denied`."""
+        """The requests to the owners of unconfirmed addresses that have none that is still valid."""
         return self._ask(channel, project, at, again=False)
 
     def ask_again(self, request: ConfirmationResend, channel: Channel, project: Project, at: Micros) -> list[Effect]:
@@ -105,10 +104,10 @@ class ProjectRecipients:
             ):
                 asked[address] = recipient
         if any(len(_recent(recipient, at)) >= MOST_REQUESTS for recipient in asked.values()):
-            raise Denied(_TOO_MANY)
+            raise RequestRejected(RejectionCode.TOO_MANY_CONFIRMATIONS)
         lately = self._index.asked_between(project.id, at - ADDRESSES_SPAN, at)
         if asked and len(lately | {recipient.id for recipient in asked.values()}) > MOST_ADDRESSES:
-            raise Denied(_TOO_MANY)
+            raise RequestRejected(RejectionCode.TOO_MANY_CONFIRMATIONS)
         return [self._request(asked[address], address, channel, project, at) for address in asked]
 
     def _request(self, recipient: Recipient, address: str, channel: Channel, project: Project, at: Micros) -> Effect:

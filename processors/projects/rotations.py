@@ -14,10 +14,11 @@ from processors.fold.contract import Effect
 from processors.fold.view import View
 from processors.projects.channels import define_channel, endpoint_of
 from processors.projects.decisions import decision
-from processors.projects.index import Denied, ProjectIndex
+from processors.projects.index import ProjectIndex, RequestRejected
 from schemas.base import SECOND, Micros
 from schemas.channels.kinds import CHANNEL_KINDS
 from schemas.definitions import Channel, FormerPingKey, FormerSecret, Project, definition_key
+from schemas.rejections import RejectionCode
 from schemas.requests import ChannelRotateSecret, ProjectRotatePingKey, ProjectRotateWebhookSecret
 
 # So many former values count at once, at most.
@@ -60,7 +61,7 @@ class ProjectRotations:
     ) -> list[Effect]:
         """Another secret for one webhook, its own from now on, whatever signed it so far."""
         if not CHANNEL_KINDS[channel.kind].signs:
-            raise Denied("wrong kind of channel")
+            raise RequestRejected(RejectionCode.WRONG_CHANNEL_KIND)
         before = endpoint_of(channel, project)
         if request.secret in (before.secret, *(former.secret for former in before.former_secrets)):
             return [decision(request, "found", channel.id)]
@@ -77,5 +78,5 @@ def _counting(formers: Iterable[F], at: Micros, until: Micros) -> tuple[F, ...]:
     """Those that still count at `at`, none of them after `until`."""
     counting = tuple(replace(one, until=min(one.until, until)) for one in formers if min(one.until, until) > at)
     if len(counting) > MOST_FORMER:
-        raise Denied("rotated too often")
+        raise RequestRejected(RejectionCode.ROTATED_TOO_OFTEN)
     return counting

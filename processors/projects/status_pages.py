@@ -12,9 +12,10 @@ from msgspec.structs import asdict, replace
 from processors.fold.contract import Effect, Refused
 from processors.fold.view import View
 from processors.projects.decisions import decision
-from processors.projects.index import Denied, ProjectIndex
+from processors.projects.index import ProjectIndex, RequestRejected
 from schemas.base import Micros
 from schemas.definitions import Project, definition_key
+from schemas.rejections import RejectionCode
 from schemas.requests import StatusPageCreate, StatusPageDelete, StatusPageFields, StatusPageUpdate
 from schemas.status_pages import Component, StatusPage
 
@@ -58,5 +59,5 @@ class ProjectPages:
                 self._index.monitor(project, component.id)
             else:
                 self._index.check(project, component.id)
-        except Denied:
-            raise Denied(f"no such component: {component.id}") from None
+        except RequestRejected:
+            raise RequestRejected(RejectionCode.COMPONENT_NOT_FOUND, component.id) from None

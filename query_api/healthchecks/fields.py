@@ -2,24 +2,20 @@
 
 `read` judges a JSON object by the table `RULES`, in the order of Healthchecks, and gives up at the first error, whose
 text is that of Healthchecks (docs/compatibility/management.md). `wanted` turns what was said into the fields of a
-request to the `projects` fold; for that it must know the check as it is now, because a schedule without a time zone
-keeps the one it has, and so on. Unknown fields are ignored; `null` is an error where it has no meaning.
+request to the `projects` fold, which knows the check that they are for. Unknown fields are ignored; `null` is an error
+where it has no meaning.
 """
 
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, get_args
 
-from msgspec import UNSET, UnsetType
-
 from query_api.healthchecks.slugs import MAX_SLUG, slugify
-from schemas.definitions import Check
 from schemas.requests import CheckFields, UniqueField
 from schemas.schedules import (
     MAX_EXPRESSION,
     BadSchedule,
     BadTimezone,
-    Schedule,
     Simple,
     canonical_tz,
     parse_schedule,
@@ -27,6 +23,7 @@ from schemas.schedules import (
 
 SHORTEST, LONGEST = 60, 31_536_000
 UNIQUE_FIELDS: tuple[str, ...] = get_args(UniqueField)
+NO_SCHEDULE = "json validation error: schedule is not a valid cron or OnCalendar expression"
 _SLUG_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-_")
 
 
@@ -157,49 +154,51 @@ def unique_fields(said: Mapping[str, Any]) -> tuple[UniqueField, ...]:
     return unique if all(name in said for name in unique) else ()
 
 
-def wanted(said: Mapping[str, Any], current: Check | None, name_sets_slug: bool) -> CheckFields:
-    """What the fold is asked for. `current`: the check that is changed, None when one is made.
+def wanted(said: Mapping[str, Any], makes: bool, name_sets_slug: bool) -> CheckFields:
+    """What the fold is asked for. `makes`: a new check in any case, so nothing depends on one that is there.
 
     `name_sets_slug`: versions 1 and 2 of the API make the slug from a new name, unless one is given beside it.
     """
     fields: dict[str, Any] = {name: said[name] for name in _SAME_IN_FIELDS if name in said}
-    fields["schedule"] = _wanted_schedule(said, current)
-    fields |= _subjects(said, current)
-    renamed = "name" in said and (current is None or current.name != said["name"])
-    if name_sets_slug and renamed and "slug" not in said:
-        fields["slug"] = slugify(said["name"])
+    fields |= _schedule_fields(said, makes)
+    fields |= _subjects(said, makes)
+    if name_sets_slug and "name" in said and "slug" not in said:
+        fields["slug" if makes else "slug_when_renamed"] = slugify(said["name"])
     return CheckFields(**fields)
 
 
-def _wanted_schedule(said: Mapping[str, Any], current: Check | None) -> Schedule | UnsetType:
-    now = None if current is None or isinstance(current.schedule, Simple) else current.schedule
+def _schedule_fields(said: Mapping[str, Any], makes: bool) -> dict[str, Any]:
     expression = said.get("schedule")
     if expression is None:
         if "timeout" in said:
-            return Simple(said["timeout"])
-        if "tz" not in said or now is None:
-            return UNSET
-        expression = now.expression
+            return {"schedule": Simple(said["timeout"])}
+        return {"tz": said["tz"]} if "tz" in said and not makes else {}
+    if "tz" not in said and not makes:
+        return {"expression": expression}
     try:
-        return parse_schedule(expression, said.get("tz", "UTC" if now is None else now.tz))
+        return {"schedule": parse_schedule(expression, said.get("tz", "UTC"))}
     except BadSchedule:  # it has runs in UTC, but none in this time zone
-        raise Invalid("json validation error: schedule is not a valid cron or OnCalendar expression") from None
+        raise Invalid(NO_SCHEDULE) from None
 
 
-def _subjects(said: Mapping[str, Any], current: Check | None) -> dict[str, Any]:
+def _subjects(said: Mapping[str, Any], makes: bool) -> dict[str, Any]:
     """The deprecated aliases: they set a keyword and turn the filter on while there is any keyword.
 
     As with Healthchecks: what is also said by its own name wins.
     """
-    if "subject" not in said and "subject_fail" not in said:
+    success, failure = said.get("subject"), said.get("subject_fail")
+    if success is None and failure is None:
         return {}
-    success = said.get("subject", "" if current is None else current.success_kw)
-    failure = said.get("subject_fail", "" if current is None else current.failure_kw)
-    fields: dict[str, Any] = {"filter_subject": bool(success or failure)}
-    if "subject" in said:
+    fields: dict[str, Any] = {}
+    if success is not None:
         fields["success_kw"] = success
-    if "subject_fail" in said:
+    if failure is not None:
         fields["failure_kw"] = failure
+    other = "success_kw" if success is None else "failure_kw" if failure is None else None
+    if success or failure or other is None or makes:
+        fields["filter_subject"] = bool(success or failure)
+    elif "filter_subject" not in said:
+        fields["filter_subject_while"] = other
     return fields | {name: said[name] for name in fields if name in said}
 
 
@@ -209,9 +208,3 @@ def with_derived_slug(said: Mapping[str, Any]) -> dict[str, Any]:
     if "name" in said:
         derived["slug"] = slugify(said["name"])
     return derived
-
-
-def agrees(check: Check, said: Mapping[str, Any], unique: tuple[UniqueField, ...]) -> bool:
-    """Whether a check is the one that an upsert means; the fold decides by the same rule."""
-    period = check.schedule.period if isinstance(check.schedule, Simple) else None
-    return all((period if name == "timeout" else getattr(check, name)) == said[name] for name in unique)

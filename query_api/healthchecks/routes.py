@@ -13,7 +13,6 @@ from query_api.healthchecks import openapi
 from query_api.healthchecks.auth import Body, Caller, Reader, Writer
 from query_api.healthchecks.fields import (
     Invalid,
-    agrees,
     read,
     unique_fields,
     wanted,
@@ -24,7 +23,7 @@ from query_api.http.refusals import Refusal, json_answer
 from schemas.definitions import Check
 from schemas.ids import new_id
 from schemas.pings import CheckPaused, CheckResumed
-from schemas.requests import CheckCreate, CheckDelete, CheckFields, CheckUpdate, UniqueField
+from schemas.requests import CheckCreate, CheckDelete, CheckFields, CheckUpdate
 
 # So many objects are made in one go, before other requests get their turn.
 _AT_ONCE = 64
@@ -63,14 +62,13 @@ async def create_check(service: ServiceDep, body: Body, caller: Writer) -> Respo
     """Make a check; or, with `unique`, change the oldest one that agrees in those fields."""
     said = _said(service, body)
     unique = unique_fields(said)
-    current = await _upserted(service, caller, said, unique) if unique else None
     decision = await service.ask(
         caller,
         CheckCreate(
             request=new_id(),
             at=service.deps.clock.now(),
             id=new_id(),
-            fields=_wanted(service, said, current),
+            fields=_wanted(service, said, makes=not unique),
             unique=unique,
         ),
     )
@@ -87,7 +85,7 @@ async def read_check(service: ServiceDep, caller: Reader, code: str) -> Response
 async def update_check(service: ServiceDep, body: Body, caller: Writer, code: str) -> Response:
     """Change the fields that are given."""
     check = await _changeable(service, caller, code)
-    fields = _wanted(service, _said(service, body), check)
+    fields = _wanted(service, _said(service, body), makes=False)
     request = CheckUpdate(request=new_id(), at=service.deps.clock.now(), id=check.id, fields=fields)
     return await service.answer(await service.result(await service.ask(caller, request)))
 
@@ -135,19 +133,11 @@ def _said(service: Service, body: Mapping[str, Any]) -> dict[str, Any]:
     return with_derived_slug(said) if service.deps.settings.slugs == "from-name" else said
 
 
-def _wanted(service: Service, said: Mapping[str, Any], current: Check | None) -> CheckFields:
+def _wanted(service: Service, said: Mapping[str, Any], makes: bool) -> CheckFields:
     try:
-        return wanted(said, current, name_sets_slug=service.version < 3)
+        return wanted(said, makes, name_sets_slug=service.version < 3)
     except Invalid as invalid:
         raise Refusal(400, str(invalid)) from None
-
-
-async def _upserted(
-    service: Service, caller: Caller, said: Mapping[str, Any], unique: tuple[UniqueField, ...]
-) -> Check | None:
-    """The check that an upsert will most likely change: what the request leaves open depends on it."""
-    found = [check async for check in service.checks(caller) if agrees(check, said, unique)]
-    return min(found, key=lambda check: (check.created, check.id), default=None)
 
 
 async def _changeable(service: Service, caller: Caller, code: str) -> Check:

@@ -19,6 +19,7 @@ from query_api.actors import address_of, with_key
 from query_api.dependencies import Dependencies, dependencies_of
 from query_api.healthchecks.auth import Caller
 from query_api.healthchecks.check_object import Urls, check_object, unique_key
+from query_api.healthchecks.rejections import refusal_of
 from query_api.http.refusals import Refusal, Unavailable, json_answer
 from query_api.keys import LOOK
 from query_api.state.freshness import STALE_HEADER, Freshness
@@ -38,7 +39,6 @@ _STORED_WITHIN = 5.0
 _AT_ONCE = 256
 
 _UNIQUE_KEY = re.compile(r"[A-Za-z0-9]{40}")
-_CHANNEL_ERRORS = ("invalid channel identifier", "non-unique channel identifier", "empty channel identifier")
 
 
 class Service:
@@ -107,8 +107,8 @@ class Service:
             decision = await self.deps.decisions.ask(caller.project, asked)
         except NoVerdict:
             raise Unavailable("no decision in time; the change may still be made") from None
-        if decision.outcome == "refused":
-            raise _refusal(decision.reason)
+        if (rejection := decision.rejection) is not None:
+            raise refusal_of(rejection)
         return decision
 
     async def result(self, decision: Decision) -> Check:
@@ -166,19 +166,3 @@ def stale_header(seconds: int) -> dict[str, str]:
 def is_unique_key(key: str) -> bool:
     """Whether `key` has the form of a unique key."""
     return _UNIQUE_KEY.fullmatch(key) is not None
-
-
-def _refusal(reason: str) -> Refusal:
-    if reason.startswith(_CHANNEL_ERRORS):
-        return Refusal(400, reason)
-    match reason:
-        case "limit reached":
-            return Refusal(403)
-        case "no such check":
-            return Refusal(404, "not found")
-        case "no such project":
-            return Refusal(401, "wrong api key")
-        case "too many requests to confirm":
-            return Refusal(429, reason, {"Retry-After": "3600"})
-        case _:
-            return Refusal(409, reason)

@@ -8,7 +8,7 @@ address to nobody, and runs nothing. The owner's newest answer counts, as long a
 import asyncio
 import time
 from collections.abc import Iterator
-from typing import Annotated, Literal
+from typing import Annotated, Literal, assert_never
 from urllib.parse import parse_qs
 
 from fastapi import APIRouter, Depends, FastAPI, Request, Response
@@ -27,6 +27,7 @@ from schemas.channels.kinds import CHANNEL_KINDS
 from schemas.definitions import Channel
 from schemas.ids import new_id
 from schemas.recipients import Recipient, normalized
+from schemas.rejections import RejectionCode
 from schemas.requests import RecipientBlock, RecipientConfirm
 
 router = APIRouter(include_in_schema=False)
@@ -46,6 +47,10 @@ _CHANGES = Budget(10, 60.0)
 # So many things that are down are named, of so many that are looked at before others have their turn.
 _MOST_DOWN = 50
 _AT_ONCE = 200
+
+
+_UNWANTED = "Nobody here wants to send alerts to this address any more."
+_NOT_RECORDED = "Your answer could not be recorded in time. Please try again in a moment."
 
 
 class _NoPage(Exception):
@@ -76,7 +81,7 @@ class Recipients:
                 raise _NoPage(503, "This cannot be looked up now. Please try again in a moment.")
             recipient = deps.directory.recipient(link.recipient)
         if recipient is None:
-            raise _NoPage(404, "Nobody here wants to send alerts to this address any more.")
+            raise _NoPage(404, _UNWANTED)
         return recipient
 
     async def answer(self, recipient: Recipient, wish: Wish, actor: Actor) -> Recipient:
@@ -91,9 +96,9 @@ class Recipients:
             asked = request(request=new_id(), at=deps.clock.now(), actor=actor, id=recipient.id)
             decision = await deps.decisions.ask(recipient.project, asked)
         except NoVerdict:
-            raise _NoPage(503, "Your answer could not be recorded in time. Please try again in a moment.") from None
-        if decision.outcome == "refused":
-            raise _NoPage(404, "Nobody here wants to send alerts to this address any more.")
+            raise _NoPage(503, _NOT_RECORDED) from None
+        if (rejection := decision.rejection) is not None:
+            raise no_page_of(rejection.code)
 
         def answered() -> Recipient:
             return deps.directory.recipient(recipient.id) or recipient
@@ -174,6 +179,43 @@ async def answer(request: Request, recipients: TheRecipients, token: str) -> Res
         return recipients.page(recipient, await recipients.down(recipient) if wish == "confirm" else [])
     except _NoPage as none:
         return recipients.no_page(none)
+
+
+def no_page_of(code: RejectionCode) -> _NoPage:
+    """The page for an answer that the `projects` fold rejects."""
+    match code:
+        case (
+            RejectionCode.PROJECT_NOT_FOUND
+            | RejectionCode.CHECK_NOT_FOUND
+            | RejectionCode.MONITOR_NOT_FOUND
+            | RejectionCode.CHANNEL_NOT_FOUND
+            | RejectionCode.STATUS_PAGE_NOT_FOUND
+            | RejectionCode.MAINTENANCE_NOT_FOUND
+            | RejectionCode.KEY_NOT_FOUND
+            | RejectionCode.RECIPIENT_NOT_FOUND
+            | RejectionCode.COMPONENT_NOT_FOUND
+            | RejectionCode.COVERED_MONITOR_NOT_FOUND
+            | RejectionCode.DEPENDENCY_NOT_FOUND
+            | RejectionCode.DEPENDENCY_LOOP
+            | RejectionCode.CHANNEL_IDENTIFIER_EMPTY
+            | RejectionCode.CHANNEL_IDENTIFIER_INVALID
+            | RejectionCode.CHANNEL_IDENTIFIER_AMBIGUOUS
+            | RejectionCode.ALREADY_EXISTS
+            | RejectionCode.CHANGED_MEANWHILE
+            | RejectionCode.AMBIGUOUS_SLUG
+            | RejectionCode.LIMIT_REACHED
+            | RejectionCode.WRONG_CHANNEL_KIND
+            | RejectionCode.WRONG_KEY_KIND
+            | RejectionCode.INVALID_SCHEDULE
+            | RejectionCode.ROTATED_TOO_OFTEN
+            | RejectionCode.TOO_MANY_CONFIRMATIONS
+            | RejectionCode.UNKNOWN
+        ):
+            return _NoPage(404, _UNWANTED)
+        case RejectionCode.WRONG_TIME | RejectionCode.INVALID_REQUEST:
+            return _NoPage(503, _NOT_RECORDED)
+        case _:
+            assert_never(code)
 
 
 def _wish(body: bytes) -> Wish:

@@ -10,7 +10,7 @@ from infra.secrets.secrets import of_monitor
 from query_api.poppaping import openapi
 from query_api.poppaping.auth import JsonObject, MonitorsReader, MonitorsWriter
 from query_api.poppaping.monitor_fields import Wanted, fields_of
-from query_api.poppaping.responses import ERRORS, MOST_PER_PAGE, Fault, Page, PerPage, cut, listed, one
+from query_api.poppaping.responses import ERRORS, MOST_PER_PAGE, Conflict, Fault, Page, PerPage, cut, listed, one
 from query_api.poppaping.results import history_of, result_object, unavailable
 from query_api.poppaping.service import Service, ServiceDep
 from query_api.poppaping.uptimes import Period, uptime_object
@@ -20,6 +20,8 @@ from schemas.monitors import Monitor, Sealed
 from schemas.requests import MonitorCreate, MonitorDelete, MonitorFields, MonitorUpdate
 
 _MOST_RESULTS = 500
+# How often a change is made anew when others change the monitor at the same time.
+_TRIES = 5
 
 router = APIRouter(tags=["monitors"], responses=ERRORS)
 
@@ -61,11 +63,14 @@ async def read_monitor(service: ServiceDep, key: MonitorsReader, id: str) -> Res
 @router.patch("/monitors/{id}", responses=openapi.one_of(openapi.MONITOR), openapi_extra=openapi.body_of(Wanted))
 async def change_monitor(service: ServiceDep, key: MonitorsWriter, id: str, body: JsonObject) -> Response:
     """Change the fields that are given."""
-    monitor = await service.monitor(key, id)
-    sealed, regions = service.sealed(monitor), service.deps.settings.regions
-    guard = service.deps.guard.of(key.project)
-    fields = fields_of(body, monitor, sealed, regions, service.plan, _encrypting(service, id), guard)
-    return await _changed(service, key, monitor, fields)
+    for _ in range(_TRIES):
+        monitor = await service.monitor(key, id)
+        try:
+            return await _changed(service, key, monitor, _fields(service, key, monitor, body), based_on=monitor.version)
+        except Conflict as error:
+            conflict = error
+            await service.wait_for_newer(monitor)
+    raise conflict
 
 
 @router.delete("/monitors/{id}", responses=openapi.one_of(openapi.DELETED))
@@ -126,6 +131,16 @@ def _encrypting(service: Service, id: str) -> Callable[[str], str]:
     return lambda secret: service.deps.encrypt(secret, of_monitor(id))
 
 
-async def _changed(service: Service, key: ApiKey, monitor: Monitor, fields: MonitorFields) -> Response:
-    request = MonitorUpdate(request=new_id(), at=service.deps.clock.now(), id=monitor.id, fields=fields)
+def _fields(service: Service, key: ApiKey, monitor: Monitor, body: JsonObject) -> MonitorFields:
+    """What a body changes of a monitor as it is: what is probed is made of what is given and of what is there."""
+    sealed, regions, guard = service.sealed(monitor), service.deps.settings.regions, service.deps.guard.of(key.project)
+    return fields_of(body, monitor, sealed, regions, service.plan, _encrypting(service, monitor.id), guard)
+
+
+async def _changed(
+    service: Service, key: ApiKey, monitor: Monitor, fields: MonitorFields, based_on: int | None = None
+) -> Response:
+    request = MonitorUpdate(
+        request=new_id(), at=service.deps.clock.now(), id=monitor.id, fields=fields, based_on=based_on
+    )
     return service.answer(await service.result(await service.ask(key, request)))

@@ -76,6 +76,10 @@ class Fault(Exception):
         self.code = code or _CODES.get(status, "error")
 
 
+class Conflict(Fault):
+    """What a change was made from has changed meanwhile: read it again, and make the change from that."""
+
+
 def fault_answer(status: int, message: str | None, headers: dict[str, str] | None = None) -> Response:
     """An error that has only a status."""
     code = _CODES.get(status, "error")

@@ -18,6 +18,7 @@ from query_api.dependencies import Dependencies, dependencies_of
 from query_api.keys import LOOK
 from query_api.poppaping.monitor_object import monitor_object
 from query_api.poppaping.plans import PLANS, Plan
+from query_api.poppaping.rejections import fault_of
 from query_api.poppaping.responses import Fault, one
 from query_api.poppaping.uptimes import RecentUptimes
 from schemas.actors import Actor
@@ -25,7 +26,6 @@ from schemas.definitions import ApiKey, Channel
 from schemas.ids import is_uuid
 from schemas.maintenance import Maintenance
 from schemas.monitors import Monitor, Sealed
-from schemas.recipients import MOST_ADDRESSES, MOST_REQUESTS
 from schemas.requests import Decision, ProjectsRequest
 from schemas.status_pages import StatusPage
 
@@ -80,6 +80,15 @@ class Service:
         """The caller's monitor with this id."""
         return await self.owned(key, id, self.deps.directory.monitor, "monitor")
 
+    async def wait_for_newer(self, monitor: Monitor) -> None:
+        """Wait, for a bounded time, until this process knows of a newer version, or that the monitor is gone."""
+
+        def is_newer() -> bool:
+            now = self.deps.directory.monitor(monitor.id)
+            return now is None or now.version > monitor.version
+
+        await self.deps.definitions_replica.wait(is_newer, VISIBLE_WITHIN)
+
     def actor(self, key: ApiKey) -> Actor:
         """Who asks, as the audit trail tells of them."""
         return with_key(key.id, address_of(self._request))
@@ -93,8 +102,8 @@ class Service:
             raise Fault(
                 503, "No decision in time; the change may still be made.", headers={"Retry-After": "1"}
             ) from None
-        if decision.outcome == "refused":
-            raise _fault(decision.reason)
+        if (rejection := decision.rejection) is not None:
+            raise fault_of(rejection)
         return decision
 
     async def result(self, decision: Decision) -> Monitor:
@@ -131,35 +140,3 @@ async def _service(request: Request) -> Service:
 
 
 ServiceDep = Annotated[Service, Depends(_service)]
-
-
-def _fault(reason: str) -> Fault:
-    match reason:
-        case "limit reached":
-            return Fault(403, "Plan quota exceeded: no further monitor.", "plan_limit_reached")
-        case "no such monitor":
-            return Fault(404, "Monitor not found.")
-        case "no such channel":
-            return Fault(404, "Alert channel not found.")
-        case "too many requests to confirm":
-            return Fault(
-                429,
-                f"Too many requests to confirm: a project asks {MOST_ADDRESSES} addresses a day, and each of them "
-                f"{MOST_REQUESTS} times a week.",
-                "too_many_confirmations",
-                headers={"Retry-After": "3600"},
-            )
-        case "no such status page":
-            return Fault(404, "Status page not found.")
-        case _ if reason.startswith("no such component"):
-            return Fault(400, f"Field 'components': {reason}.")
-        case "rotated too often":
-            return Fault(409, "Rotated too often: too many former ones still count.", "conflict")
-        case "no such project":
-            return Fault(401, "Invalid API key.")
-        case _ if reason.startswith("depends on"):
-            return Fault(400, f"Field 'depends_on': {reason}.")
-        case _ if "channel identifier" in reason:
-            return Fault(400, f"Field 'alert_channel_ids': {reason}.")
-        case _:
-            return Fault(400, f"{reason.capitalize()}.")

@@ -15,6 +15,7 @@ from processors.fold.view import View
 from processors.projects.fold import Projects, ProjectsPartition
 from processors.projects.index import ProjectIndex
 from schemas.base import SECOND, encode
+from schemas.dead_letters import DeadLetter
 from schemas.definitions import ApiKey, Channel, Check, Project, definition_key
 from schemas.deliveries import ConfirmationRequested, EndpointDefined, EndpointRemoved
 from schemas.ids import derived_id
@@ -22,6 +23,7 @@ from schemas.monitors import Monitor
 from schemas.pings import CheckDefined, CheckRemoved
 from schemas.probes import MonitorDefined, MonitorRemoved
 from schemas.recipients import MOST_REQUESTS, Recipient, normalized, recipient_id
+from schemas.rejections import RejectionCode
 from schemas.requests import (
     ChannelCreate,
     ChannelDelete,
@@ -57,12 +59,13 @@ from schemas.requests import (
 from schemas.schedules import Cron, Simple
 from schemas.status_pages import Component
 from schemas.ticks import PROGRESS_KEY, Tick, TimeCorrected
-from schemas.topics import DEAD_LETTERS, DECISIONS, DELIVERIES, PINGS
+from schemas.topics import DECISIONS, DELIVERIES, PINGS
 
 Event = tuple[str, ProjectsRequest | Tick]
 States = dict[str, msgspec.Struct]
 
 START = 1_000 * SECOND
+WRONG_TIME, INVALID_REQUEST = RejectionCode.WRONG_TIME, RejectionCode.INVALID_REQUEST
 
 
 class Watched(Projects):
@@ -280,16 +283,15 @@ def test_an_event_that_fails_leaves_no_trace(events: list[Event], failing: set[i
 
 
 @given(histories)
-def test_each_request_gets_one_verdict_or_one_dead_letter(events: list[Event]) -> None:
+def test_each_request_gets_one_verdict_dead_letters_too(events: list[Event]) -> None:
     journal = records(events)
     _, effects, _ = single_pass(journal)
-    answers = Counter(
-        effect.key if effect.topic is DECISIONS else f"r{effect.value.offset}"  # type: ignore[attr-defined]
-        for effect in effects
-        if effect.topic in (DECISIONS, DEAD_LETTERS)
-    )
+    answers = Counter(effect.key for effect in effects if effect.topic is DECISIONS)
     requests = {f"r{offset}" for offset, (_, event) in enumerate(events) if not isinstance(event, Tick)}
     assert answers == Counter(requests)
+    dead = {f"r{effect.value.offset}" for effect in effects if isinstance(effect.value, DeadLetter)}
+    judged = {one.request for one in decisions(effects) if one.code not in (WRONG_TIME, INVALID_REQUEST)}
+    assert requests - dead == judged
 
 
 @given(histories)
@@ -399,7 +401,7 @@ def test_slugs_and_unique_mean_what_a_plain_scan_finds(events: list[Event]) -> N
         if not create or not isinstance(event, CheckCreate) or not verdicts:
             continue
         [verdict] = verdicts
-        if verdict.reason == "ambiguous slug":
+        if verdict.code is RejectionCode.AMBIGUOUS_SLUG:
             assert len(targets) > 1
         elif verdict.outcome == "made":
             assert (verdict.id, targets) == (event.id, [])
@@ -454,3 +456,60 @@ def test_upserts_and_renames_never_leave_two_of_a_name(random: Any) -> None:
     random.shuffle(upserts)
     final, _, _ = single_pass(records(FIRST + upserts))
     assert sorted(record.name for record in final.values() if isinstance(record, Check)) == ["n0", "n1", "n2"]
+
+
+# What an upsert may say beside its unique fields, and how a check follows it.
+upsert_fields = st.fixed_dictionaries(
+    {"name": st.sampled_from(["a", "b"]), "tags": st.sampled_from(["", "x"])},
+    optional={
+        "desc": words,
+        "expression": st.sampled_from(["0 2 * * *", "0 3 * * *"]),
+        "tz": st.sampled_from(["UTC", "Europe/Riga"]),
+        "slug_when_renamed": st.sampled_from(["a", "b"]),
+    },
+)
+
+
+def followed(before: dict[str, Any] | None, fields: dict[str, Any]) -> dict[str, Any]:
+    """A check as a plain reading of an upsert would have it."""
+    after = before or {"desc": "", "expression": None, "tz": None, "slug": "", "name": ""}
+    if "slug_when_renamed" in fields and fields["name"] != after["name"]:
+        after = after | {"slug": fields["slug_when_renamed"]}
+    after = after | {"name": fields["name"], "desc": fields.get("desc", after["desc"])}
+    if "expression" in fields:
+        after = after | {"expression": fields["expression"], "tz": fields.get("tz", after["tz"] or "UTC")}
+    elif after["expression"] is not None:
+        after = after | {"tz": fields.get("tz", after["tz"])}
+    return after
+
+
+@given(st.lists(upsert_fields, min_size=1, max_size=12), st.sampled_from([("name",), ("name", "tags"), ("tags",)]))
+def test_any_interleaving_of_upserts_gives_one_check_for_each_unique_key(
+    upserts: list[dict[str, Any]], unique: tuple[Any, ...]
+) -> None:
+    events: list[Event] = [
+        (
+            OWNER,
+            CheckCreate(request="r", at=START, id=derived_id("upsert", n), fields=CheckFields(**fields), unique=unique),
+        )
+        for n, fields in enumerate(upserts)
+    ]
+    final, effects, _ = single_pass(records([FIRST[0], *events]))
+    expected: dict[tuple[str, ...], dict[str, Any]] = {}
+    for fields in upserts:
+        key = tuple(fields[field] for field in unique)
+        expected[key] = followed(expected.get(key), fields)
+    checks = {
+        tuple(getattr(check, field) for field in unique): check for check in final.values() if isinstance(check, Check)
+    }
+    assert sum(isinstance(record, Check) for record in final.values()) == len(checks) == len(expected)
+    for key, check in checks.items():
+        schedule = check.schedule
+        cron = (None, None) if isinstance(schedule, Simple) else (schedule.expression, schedule.tz)
+        want = expected[key]
+        assert (check.name, check.desc, check.slug, *cron) == (
+            want["name"], want["desc"], want["slug"], want["expression"], want["tz"],
+        )  # fmt: skip
+    outcomes = Counter(verdict.outcome for verdict in decisions(effects)[1:])
+    assert outcomes["made"] == len(expected)
+    assert outcomes["updated"] == len(upserts) - len(expected)

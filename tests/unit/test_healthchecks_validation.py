@@ -7,16 +7,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import UNSET
 
+from processors.projects.check_fields import resolved
+from processors.projects.index import RequestRejected
 from query_api.healthchecks import openapi
 from query_api.healthchecks.fields import (
     RULES,
     Invalid,
-    agrees,
     read,
     unique_fields,
     wanted,
     with_derived_slug,
 )
+from query_api.healthchecks.rejections import refusal_of
 from schemas.definitions import Check
 from schemas.requests import CheckFields
 from schemas.schedules import Cron, OnCalendar, Simple
@@ -26,7 +28,9 @@ CRON_CHECK = Check(id=CHECK.id, project="p", version=1, created=0, schedule=Cron
 
 
 def fields_of(body: dict[str, Any], current: Check | None = None, name_sets_slug: bool = False) -> CheckFields:
-    return wanted(read(body), current, name_sets_slug)
+    """What a request comes to for a check; None: for a new one."""
+    fields = wanted(read(body), makes=current is None, name_sets_slug=name_sets_slug)
+    return CheckFields(**resolved(fields, current or CHECK))
 
 
 @pytest.mark.parametrize(
@@ -117,8 +121,9 @@ def test_only_the_first_error_in_the_order_of_the_anchor_is_told() -> None:
 def test_anything_is_taken_or_refused(body: dict[str, Any]) -> None:
     try:
         said = read(body)
-        for current in (None, CHECK, CRON_CHECK):
-            wanted(said, current, name_sets_slug=True)
+        wanted(said, makes=True, name_sets_slug=True)
+        for check in (CHECK, CRON_CHECK):
+            resolved(wanted(said, makes=False, name_sets_slug=True), check)
     except Invalid as invalid:
         error = str(invalid)
     else:
@@ -157,9 +162,15 @@ def test_a_schedule_without_a_run_in_its_time_zone_is_refused() -> None:
     skipped = "2024-03-10 02:30"  # a local time that New York did not have
     assert fields_of({"schedule": skipped}).schedule == OnCalendar(skipped, "UTC")
     current = Check(id=CHECK.id, project="p", version=1, created=0, schedule=OnCalendar(skipped, "UTC"))
-    for body, check in (({"schedule": skipped, "tz": "America/New_York"}, None), ({"tz": "America/New_York"}, current)):
-        with pytest.raises(Invalid, match="schedule is not a valid cron or OnCalendar expression"):
-            fields_of(body, check)
+    with pytest.raises(Invalid, match="schedule is not a valid cron or OnCalendar expression"):
+        fields_of({"schedule": skipped, "tz": "America/New_York"})
+    with pytest.raises(RequestRejected) as caught:
+        fields_of({"tz": "America/New_York"}, current)
+    answer = refusal_of(caught.value.rejection)
+    assert (answer.status, answer.error) == (
+        400,
+        "json validation error: schedule is not a valid cron or OnCalendar expression",
+    )
 
 
 def test_versions_1_and_2_make_the_slug_from_a_new_name() -> None:
@@ -190,12 +201,6 @@ def test_unique_counts_only_when_all_of_its_fields_are_given() -> None:
     assert unique_fields({"unique": ("name", "slug"), "name": "a"}) == ()
     assert unique_fields({"name": "a"}) == ()
     assert read({"unique": ["name", "name"]})["unique"] == ("name",)
-
-
-def test_agreement_is_told_as_the_fold_tells_it() -> None:
-    assert agrees(CHECK, {"timeout": 86_400, "grace": 3_600}, ("timeout", "grace"))
-    assert not agrees(CHECK, {"name": "A"}, ("name",))
-    assert not agrees(CRON_CHECK, {"timeout": 86_400}, ("timeout",))
 
 
 def test_the_published_schema_has_the_fields_that_are_read() -> None:

@@ -11,6 +11,7 @@ from ingest.ping.public_url import proof_of
 from ingest.ping.request import Limits
 from ingest.ping.unknown_checks import MANY, OF_ADDRESS, UnknownCheckLimiter
 from schemas.definitions import Check
+from schemas.rejections import RejectionCode
 from schemas.requests import Decision, ProjectsRequest
 from tests.memory_log import MemoryProjects, add
 from tests.unit.ping_world import BY_SLUG, BY_UUID, KEY, NOON, PROJECT, SLUG, UNKNOWN, UUID, World
@@ -339,11 +340,17 @@ async def test_a_check_that_was_made_elsewhere_meanwhile_leaves_no_place_behind(
 
 
 @pytest.mark.parametrize(
-    ("reason", "line"), [("limit reached", "404 not found"), ("ambiguous slug", "409 ambiguous slug")]
+    ("code", "line"),
+    [
+        (RejectionCode.LIMIT_REACHED, "404 not found"),
+        (RejectionCode.AMBIGUOUS_SLUG, "409 ambiguous slug"),
+        (RejectionCode.WRONG_TIME, "503 not recorded, try again"),
+        (RejectionCode.INVALID_REQUEST, "503 not recorded, try again"),
+    ],
 )
-async def test_create_refused(reason: str, line: str) -> None:
+async def test_create_refused(code: RejectionCode, line: str) -> None:
     world = World()
-    world.projects.refusal = reason
+    world.projects.refusal = code
     assert (await world.ask(f"/{KEY}/new?create=1")).line == line
     assert world.sink.order == []
 

@@ -15,6 +15,7 @@ from schemas.definitions import ApiKey, Channel, Check, Project, definition_key
 from schemas.deliveries import EndpointDefined, EndpointRemoved
 from schemas.ids import new_id
 from schemas.pings import CheckDefined, CheckRemoved
+from schemas.rejections import RejectionCode
 from schemas.requests import (
     ChannelCreate,
     ChannelDelete,
@@ -67,11 +68,14 @@ class Desk:
         return decision
 
     def refusal(self, event: msgspec.Struct, owner: str | None = None) -> str:
-        """The reason in the dead letter that the event became."""
+        """The reason in the dead letter that the event became; the verdict, where there is one, tells the same."""
         before = dict(self.session.view.items())
-        [effect] = self.put(event, owner)
+        effect, *verdicts = self.put(event, owner)
         assert effect.topic is DEAD_LETTERS
         assert isinstance(effect.value, DeadLetter)
+        for verdict in verdicts:
+            assert isinstance(verdict.value, Decision)
+            assert verdict.value.detail == effect.value.reason
         assert {**dict(self.session.view.items()), "partition": None} == {**before, "partition": None}
         return effect.value.reason
 
@@ -170,7 +174,9 @@ def test_keys_are_made_found_and_revoked(desk: Desk) -> None:
     ids=lambda request: type(request).__name__,
 )
 def test_nothing_happens_in_a_project_that_is_not_there(desk: Desk, request_: ProjectsRequest) -> None:
-    assert desk.ask(request_, owner="p") == Decision(request="r", outcome="refused", reason="no such project")
+    assert desk.ask(request_, owner="p") == Decision(
+        request="r", outcome="refused", reason="no such project", code=RejectionCode.PROJECT_NOT_FOUND
+    )
     assert len(desk.effects) == 1
 
 
@@ -227,7 +233,8 @@ def test_every_field_is_taken(desk: Desk) -> None:
         "filter_http_body": True,
         "filter_default_fail": True,
     }
-    assert {*wanted, "channels"} == set(CheckFields.__struct_fields__)
+    resolved = {"expression", "tz", "slug_when_renamed", "filter_subject_while"}
+    assert {*wanted, "channels", *resolved} == set(CheckFields.__struct_fields__)
     made, plain = desk.create(**wanted), desk.create()
     desk.update(plain.id, **wanted)
     for check in (desk.check(made.id), desk.check(plain.id)):

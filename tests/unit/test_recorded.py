@@ -2,6 +2,7 @@
 
 from base64 import b64encode
 from collections.abc import Iterator
+from enum import Enum
 from typing import Any
 
 import msgspec
@@ -34,6 +35,8 @@ def plain(value: object) -> Any:
         return {name: plain(inner) for name, inner in value.items()}
     if isinstance(value, tuple | list):
         return [plain(inner) for inner in value]
+    if isinstance(value, Enum):
+        return value.value
     return b64encode(value).decode() if isinstance(value, bytes) else value
 
 

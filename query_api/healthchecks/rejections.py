@@ -1,0 +1,58 @@
+"""How the Management API answers a request that the `projects` fold rejects: every code has its answer here. Pure."""
+
+from typing import assert_never
+
+from query_api.healthchecks.fields import NO_SCHEDULE
+from query_api.http.refusals import Refusal, Unavailable
+from schemas.rejections import Rejection, RejectionCode
+
+_TRY_LATER = {"Retry-After": "3600"}
+
+
+def refusal_of(rejection: Rejection) -> Refusal:
+    """The error that ends the request."""
+    code, reason = rejection.code, rejection.reason
+    match code:
+        case (
+            RejectionCode.CHANNEL_IDENTIFIER_EMPTY
+            | RejectionCode.CHANNEL_IDENTIFIER_INVALID
+            | RejectionCode.CHANNEL_IDENTIFIER_AMBIGUOUS
+            | RejectionCode.COMPONENT_NOT_FOUND
+            | RejectionCode.COVERED_MONITOR_NOT_FOUND
+            | RejectionCode.DEPENDENCY_NOT_FOUND
+            | RejectionCode.DEPENDENCY_LOOP
+            | RejectionCode.INVALID_REQUEST
+        ):
+            return Refusal(400, reason)
+        case RejectionCode.INVALID_SCHEDULE:
+            return Refusal(400, NO_SCHEDULE)
+        case RejectionCode.PROJECT_NOT_FOUND:
+            return Refusal(401, "wrong api key")
+        case RejectionCode.LIMIT_REACHED:
+            return Refusal(403)
+        case (
+            RejectionCode.CHECK_NOT_FOUND
+            | RejectionCode.MONITOR_NOT_FOUND
+            | RejectionCode.CHANNEL_NOT_FOUND
+            | RejectionCode.STATUS_PAGE_NOT_FOUND
+            | RejectionCode.MAINTENANCE_NOT_FOUND
+            | RejectionCode.KEY_NOT_FOUND
+            | RejectionCode.RECIPIENT_NOT_FOUND
+        ):
+            return Refusal(404, "not found")
+        case (
+            RejectionCode.ALREADY_EXISTS
+            | RejectionCode.CHANGED_MEANWHILE
+            | RejectionCode.AMBIGUOUS_SLUG
+            | RejectionCode.WRONG_CHANNEL_KIND
+            | RejectionCode.WRONG_KEY_KIND
+            | RejectionCode.ROTATED_TOO_OFTEN
+            | RejectionCode.UNKNOWN
+        ):
+            return Refusal(409, reason)
+        case RejectionCode.TOO_MANY_CONFIRMATIONS:
+            return Refusal(429, reason, _TRY_LATER)
+        case RejectionCode.WRONG_TIME:
+            return Unavailable(f"the change is not made: the clock of a server is wrong ({rejection.detail})")
+        case _:
+            assert_never(code)
