@@ -1,14 +1,13 @@
-"""The API: one FastAPI application over the parts it is given (`Dependencies`).
+"""The APIs: one FastAPI application over the parts it is given (`Dependencies`). `APIS` lists the public ones.
 
 Every error is small JSON or empty, never HTML and never a framework's own form; nothing a client sends gives a 5xx,
-only parts that do not answer in time do (503 with Retry-After). Other routers are added with `include_router`.
+only parts that do not answer in time do (503 with Retry-After).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from fastapi import FastAPI
-from starlette.routing import Route
 
 from infra.disk import Disk
 from infra.http_server.forwarded import Forwarded
@@ -17,17 +16,20 @@ from query_api.dependencies import Dependencies
 from query_api.http import described, refusals
 from query_api.http.bodies import BodiesInBounds
 from query_api.http.cors import Cors
+from query_api.http.public_api import PublicApi
 from query_api.http.room import WritesNeedRoom
 from query_api.http.route_index import RouteIndex, include
 from query_api.http.safe_headers import SafeHeaders
 from query_api.pages import badges, dashboard, recipients, status
-from query_api.state.freshness import STALE_HEADER, Freshness
+from query_api.state.freshness import Freshness
+
+# Of two that share a prefix, the one whose routes spell a path out takes it.
+APIS: tuple[PublicApi, ...] = (healthchecks.API, poppaping.API)
 
 
-def create_app(deps: Dependencies) -> FastAPI:
+def create_app(deps: Dependencies, apis: Sequence[PublicApi] = APIS) -> FastAPI:
     """The application. `app.state.deps` holds what it stands on, `app.state.freshness` what its reads wait for,
-    `app.state.forwarded` finds clients behind proxies,
-    `app.state.uptimes` what was asked of history a moment ago, `app.state.tests` how many tests may still be sent."""
+    `app.state.forwarded` finds clients behind proxies; the APIs put there what they keep."""
     app = FastAPI(
         title=deps.settings.site_name,
         summary="Uptime and cron monitor in which every status is a pure function of a Kafka log",
@@ -40,28 +42,39 @@ def create_app(deps: Dependencies) -> FastAPI:
     app.state.deps = deps
     app.state.forwarded = Forwarded(deps.settings.trusted_proxies)
     app.state.freshness = Freshness(deps.states, deps.states_replica, deps.partitions, deps.clock, deps.source)
-    app.state.uptimes = poppaping.RecentUptimes(deps)
-    app.state.tests = poppaping.HourlySendLimiter(deps.settings.test_sends_per_hour)
-    forms: dict[Callable[[str], bool], refusals.ErrorForm] = {poppaping.speaks: poppaping.fault_answer}
+    forms: dict[Callable[[str], bool], refusals.ErrorForm] = {api.speaks: api.error_form for api in apis}
     refusals.install(app, forms)
-    app.add_exception_handler(poppaping.Fault, poppaping.on_fault)
-    for prefix in healthchecks.PREFIXES:
-        for router in healthchecks.ROUTERS:
-            include(app, router, prefix)
-    for router in poppaping.ROUTERS:
-        include(app, router, poppaping.PREFIX)
+    for api in apis:
+        _serve(app, api, deps)
     dashboard.install(app, deps)
     badges.install(app, deps)
     status.install(app, deps)
     recipients.install(app, deps)
     described.install(app)
     app.router.routes.insert(0, RouteIndex(app.routes))
-    routes = [route for router in healthchecks.ROUTERS for route in router.routes if isinstance(route, Route)]
     app.add_middleware(partial(BodiesInBounds, deps=deps, forms=forms))
     disk = deps.disk or Disk(deps.settings, "changes are answered 503")
     app.add_middleware(partial(WritesNeedRoom, disk=disk, forms=forms))
-    app.add_middleware(partial(Cors, routes=routes, prefixes=healthchecks.PREFIXES, exposed=STALE_HEADER))
-    plan = poppaping.PLANS[deps.settings.plan]
-    app.add_middleware(partial(poppaping.RateLimits, deps=deps, most=plan.requests, speaks=poppaping.speaks))
+    for api in apis:
+        _surround(app, api, deps)
     app.add_middleware(SafeHeaders)
     return app
+
+
+def _serve(app: FastAPI, api: PublicApi, deps: Dependencies) -> None:
+    """The routes of an API, its errors, and what it keeps."""
+    for name, kept in api.state(deps).items():
+        setattr(app.state, name, kept)
+    for error, handler in api.handlers.items():
+        app.add_exception_handler(error, handler)
+    for prefix in api.prefixes:
+        for router in api.routers:
+            include(app, router, prefix)
+
+
+def _surround(app: FastAPI, api: PublicApi, deps: Dependencies) -> None:
+    """The layers of an API."""
+    if api.open_to_scripts:
+        app.add_middleware(partial(Cors, routes=api.routes, prefixes=api.prefixes, exposed=api.exposed_headers))
+    for layer in api.layers(deps):
+        app.add_middleware(layer)

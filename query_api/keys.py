@@ -36,6 +36,15 @@ class NotKnownNow(Exception):
     """Whether there is such a key cannot be told now; a moment later it can."""
 
 
+def key_text(authorization: str | None, x_api_key: str | None) -> str | None:
+    """The key that a request shows, by either header: `Authorization: Bearer KEY`, else `X-API-Key: KEY`."""
+    if authorization is not None:
+        scheme, _, text = authorization.partition(" ")
+        if scheme.lower() == "bearer" and text.strip():
+            return text.strip()
+    return x_api_key.strip() if x_api_key else None
+
+
 def first_values(scope: Scope) -> dict[bytes, bytes]:
     """The headers of a request by name. Of one that stands more than once the first counts, as for the routes: a second
     key must not be looked at by those who count requests, and the first by those who answer them."""

@@ -1,6 +1,19 @@
 """The Healthchecks Management API, v1 to v3 (docs/compatibility/management.md)."""
 
 from query_api.healthchecks import audit_routes, channel_routes, history_routes, project_routes, routes
+from query_api.http.public_api import PublicApi
+from query_api.state.freshness import STALE_HEADER
 
-PREFIXES = ("/api/v1", "/api/v2", "/api/v3")
-ROUTERS = (routes.router, channel_routes.router, project_routes.router, history_routes.router, audit_routes.router)
+API = PublicApi(
+    name="management",
+    prefixes=("/api/v1", "/api/v2", "/api/v3"),
+    routers=(
+        routes.router,
+        channel_routes.router,
+        project_routes.router,
+        history_routes.router,
+        audit_routes.router,
+    ),
+    open_to_scripts=True,
+    exposed_headers=STALE_HEADER,
+)

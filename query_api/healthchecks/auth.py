@@ -11,15 +11,13 @@ from fastapi import Depends, Request, Security
 from fastapi.security import APIKeyHeader
 
 from query_api.dependencies import dependencies_of
+from query_api.http.bodies import BODY_LIMIT
 from query_api.http.refusals import Refusal, Unavailable
 from query_api.keys import NoSuchKey, NotKnownNow, find_key
 from query_api.wrong_keys import TooManyWrongKeys
 
 # Keys of Healthchecks have this length, and so do ours; any other text is no key at all.
 _KEY_LENGTH = 32
-
-# No field of a check needs more, and one request must fit in one event.
-BODY_LIMIT = 2**20
 
 _header = APIKeyHeader(name="X-Api-Key", scheme_name="ApiKey", auto_error=False)
 

@@ -15,12 +15,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from infra.shares import Fit, Shares
 from query_api.dependencies import Dependencies
-from query_api.healthchecks.auth import BODY_LIMIT
 from query_api.http.refusals import ErrorForm, error_answer
-from query_api.keys import NoSuchKey, NotKnownNow, find_key, first_values, known_key
-from query_api.poppaping.auth import key_text
+from query_api.keys import NoSuchKey, NotKnownNow, find_key, first_values, key_text, known_key
 from query_api.wrong_keys import TooManyWrongKeys
 from schemas.definitions import KeyKind
+
+# No field of anything needs more, and one request must fit in one event.
+BODY_LIMIT = 2**20
 
 
 class Limits(NamedTuple):

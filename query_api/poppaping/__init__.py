@@ -1,5 +1,11 @@
 """The PoppaPing REST API v1 (docs/compatibility/poppaping.md)."""
 
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from query_api.dependencies import Dependencies
+from query_api.http.public_api import Layer, PublicApi
 from query_api.poppaping import account, alerts, deliveries, incidents, maintenance, monitors, status_pages
 from query_api.poppaping.limits import RateLimits
 from query_api.poppaping.plans import PLANS
@@ -7,33 +13,31 @@ from query_api.poppaping.responses import Fault, fault_answer, on_fault
 from query_api.poppaping.send_limiter import HourlySendLimiter
 from query_api.poppaping.uptimes import RecentUptimes
 
-PREFIX = "/api/v1"
-ROUTERS = (
-    account.router,
-    monitors.router,
-    incidents.router,
-    alerts.router,
-    deliveries.router,
-    status_pages.router,
-    maintenance.router,
+
+def _state(deps: Dependencies) -> Mapping[str, Any]:
+    """uptimes: what was asked of history a moment ago. tests: how many tests may still be sent."""
+    return {"uptimes": RecentUptimes(deps), "tests": HourlySendLimiter(deps.settings.test_sends_per_hour)}
+
+
+def _layers(deps: Dependencies) -> tuple[Layer, ...]:
+    most = PLANS[deps.settings.plan].requests
+    return (partial(RateLimits, deps=deps, most=most, speaks=API.speaks),)
+
+
+API = PublicApi(
+    name="poppaping",
+    prefixes=("/api/v1",),
+    routers=(
+        account.router,
+        monitors.router,
+        incidents.router,
+        alerts.router,
+        deliveries.router,
+        status_pages.router,
+        maintenance.router,
+    ),
+    error_form=fault_answer,
+    handlers={Fault: on_fault},
+    state=_state,
+    layers=_layers,
 )
-_ROOMS = ("account", "monitors", "incidents", "status-pages", "alerts", "alert-channels", "maintenance-windows")
-
-__all__ = [
-    "PLANS",
-    "PREFIX",
-    "ROUTERS",
-    "Fault",
-    "HourlySendLimiter",
-    "RateLimits",
-    "RecentUptimes",
-    "fault_answer",
-    "on_fault",
-    "speaks",
-]
-
-
-def speaks(path: str) -> bool:
-    """Whether a path is of this API, which shares its prefix with the Healthchecks Management API."""
-    room = path.removeprefix(PREFIX + "/").partition("/")[0]
-    return path.startswith(PREFIX + "/") and room in _ROOMS

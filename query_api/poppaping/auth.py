@@ -11,20 +11,11 @@ from fastapi.openapi.models import HTTPBearer
 from fastapi.security.base import SecurityBase
 
 from query_api.dependencies import dependencies_of
-from query_api.healthchecks.auth import BODY_LIMIT
-from query_api.keys import LONGEST_KEY, KeyExpired, NoSuchKey, NotKnownNow, find_key
+from query_api.http.bodies import BODY_LIMIT
+from query_api.keys import LONGEST_KEY, KeyExpired, NoSuchKey, NotKnownNow, find_key, key_text
 from query_api.poppaping.responses import Fault
 from query_api.wrong_keys import TooManyWrongKeys
 from schemas.definitions import ApiKey, KeyScope
-
-
-def key_text(authorization: str | None, x_api_key: str | None) -> str | None:
-    """The key that a request shows, by either header."""
-    if authorization is not None:
-        scheme, _, text = authorization.partition(" ")
-        if scheme.lower() == "bearer" and text.strip():
-            return text.strip()
-    return x_api_key.strip() if x_api_key else None
 
 
 async def caller(request: Request) -> ApiKey:

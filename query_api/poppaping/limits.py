@@ -14,8 +14,7 @@ import msgspec
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from query_api.dependencies import Dependencies
-from query_api.keys import first_values, known_key
-from query_api.poppaping.auth import key_text
+from query_api.keys import first_values, key_text, known_key
 from schemas.base import SECOND, Micros
 
 WINDOW: Micros = 60 * SECOND

@@ -101,7 +101,7 @@ def layer_of(harness: Harness, **limits: Any) -> BodiesInBounds:
     async def app(_: Scope, __: Receive, ___: Send) -> None:
         raise AssertionError("half a body was handed on")
 
-    forms: Any = {poppaping.speaks: poppaping.fault_answer}
+    forms: Any = {poppaping.API.speaks: poppaping.API.error_form}
     return BodiesInBounds(app, harness.app.state.deps, forms, Limits(**limits))
 
 

@@ -8,9 +8,10 @@ import pytest
 
 from infra.settings.settings import Settings
 from ingest.ping.responses import PingResponses
-from query_api import healthchecks, poppaping
+from query_api.app import APIS
 from query_api.healthchecks import openapi as checks
 from query_api.healthchecks.fields import RULES
+from query_api.http.public_api import PublicApi
 from query_api.poppaping import openapi as monitors
 from query_api.poppaping.plans import PLANS
 from tests.source_tree import ROOT
@@ -49,16 +50,18 @@ def test_every_field_of_the_management_api() -> None:
 
 def test_every_field_of_the_poppaping_api() -> None:
     schemas = (schema for schema in vars(monitors).values() if isinstance(schema, dict) and "properties" in schema)
-    missing = sorted(set(chain.from_iterable(schema["properties"] for schema in schemas)) - named("poppaping"))
+    pages = named("poppaping") | named("monitor-types")
+    missing = sorted(set(chain.from_iterable(schema["properties"] for schema in schemas)) - pages)
     assert not missing, f"name in docs/compatibility/poppaping.md: {missing}"
 
 
-@pytest.mark.parametrize(("api", "name"), [(healthchecks, "management"), (poppaping, "poppaping")])
-def test_every_route(api: object, name: str) -> None:
-    paths = {route.path for router in api.ROUTERS for route in router.routes}  # type: ignore[attr-defined]
-    missing = sorted(path for path in paths if not set(re.findall(r"[a-z][a-z-]+(?![^{]*\})", path)) <= named(name))
+@pytest.mark.parametrize("api", APIS, ids=lambda api: api.name)
+def test_every_route(api: PublicApi) -> None:
+    paths = {route.path for route in api.routes}
+    words = named(api.name)
+    missing = sorted(path for path in paths if not set(re.findall(r"[a-z][a-z-]+(?![^{]*\})", path)) <= words)
     assert paths
-    assert not missing, f"name in docs/compatibility/{name}.md: {missing}"
+    assert not missing, f"name in docs/compatibility/{api.name}.md: {missing}"
 
 
 def test_every_code_of_an_error() -> None:

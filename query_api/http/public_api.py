@@ -1,0 +1,55 @@
+"""A public API as the application sees it: one object for each, listed in `query_api.app` (docs/decisions/0069)."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from fastapi import APIRouter, Request
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from query_api.dependencies import Dependencies
+from query_api.http.refusals import ErrorForm, error_answer
+
+# An ASGI layer around the application.
+Layer = Callable[[ASGIApp], ASGIApp]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PublicApi:
+    """Everything that differs from API to API. Who asks is judged by its routes, by way of `query_api.keys`.
+
+    prefixes: where each route is found. Several APIs may share one: a path belongs to the API with a route whose first
+    segment is that of the path.
+    error_form: how an error looks that no route of its own has made: an unknown path, a large body, a full disk.
+    handlers: for the exceptions of its own.
+    open_to_scripts: scripts of other origins may use it (CORS). exposed_headers: of answers, those that they may read.
+    state: what its routes keep for the life of the process, by name in `app.state`.
+    layers: around all of the application, the innermost first; each must leave alone what is not of this API.
+    """
+
+    name: str
+    prefixes: tuple[str, ...]
+    routers: tuple[APIRouter, ...]
+    error_form: ErrorForm = error_answer
+    handlers: Mapping[type[Exception], Callable[[Request, Any], Any]] = field(default_factory=dict)
+    open_to_scripts: bool = False
+    exposed_headers: str = ""
+    state: Callable[[Dependencies], Mapping[str, Any]] = lambda _: {}
+    layers: Callable[[Dependencies], tuple[Layer, ...]] = lambda _: ()
+
+    @cached_property
+    def routes(self) -> tuple[Route, ...]:
+        """Its routes, without their prefixes."""
+        return tuple(route for router in self.routers for route in router.routes if isinstance(route, Route))
+
+    def speaks(self, path: str) -> bool:
+        """Whether a path is of this API, be there a route or not."""
+        return self._paths.match(path) is not None
+
+    @cached_property
+    def _paths(self) -> re.Pattern[str]:
+        segments = {re.escape(route.path.split("/")[1]) for route in self.routes}
+        return re.compile(f"(?:{'|'.join(map(re.escape, self.prefixes))})/(?:{'|'.join(sorted(segments))})(?:/|$)")
