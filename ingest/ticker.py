@@ -20,13 +20,13 @@ from ingest.clock import Clock
 from ingest.ports import Log
 from schemas.base import Micros, encode
 from schemas.ticks import SELDOM_SECONDS, Tick
-from schemas.topics import DELIVERIES, PROBE_RESULTS, PROJECTS, Topic
+from schemas.topics import JOURNALS, Topic
 
 log = structlog.get_logger(__name__)
 
 TICK_SECONDS = 1.0
 SLOT = "ticker"
-TICKED_JOURNALS = (PROJECTS, PROBE_RESULTS, DELIVERIES)
+TICKED_JOURNALS = tuple(journal for journal in JOURNALS if journal.ticked)
 
 
 class Ticker:

@@ -1,12 +1,11 @@
-"""The folds of this version of Pingfold, in the order in which a request travels through them."""
+"""The folds of this version of Pingfold: of each journal the one that `schemas.topics` names."""
 
-from processors.checks.fold import Checks
-from processors.deliveries.fold import DeliveriesFold
+from importlib import import_module
+
 from processors.fold.contract import Fold
-from processors.monitors.fold import Monitors
-from processors.projects.fold import Projects
+from schemas.topics import JOURNALS
 
-FOLDS: tuple[Fold, ...] = (Projects(), Checks(), Monitors(), DeliveriesFold())
+FOLDS: tuple[Fold, ...] = tuple(import_module(f"processors.{journal.fold}.fold").FOLD for journal in JOURNALS)
 
 # Older versions that a replay can still fold with, so that it may judge what they have folded; the newest come first.
 # A release that changes a fold may keep the one before here, or rely on a snapshot (`pingfold replay --snapshot`).

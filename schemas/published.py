@@ -14,37 +14,13 @@ from typing import Any, Literal, TypeAlias, get_args
 import msgspec
 
 from schemas import topics
-from schemas.check_states import CheckStatesRecord
-from schemas.dead_letters import DeadLetter
-from schemas.definitions import Definition
-from schemas.deliveries import DeliveriesEvent, DeliveryStatesRecord
-from schemas.key_uses import KeyUsed
-from schemas.monitor_states import MonitorStatesRecord
-from schemas.pings import PingsEvent
-from schemas.probes import ProbeResultsEvent
-from schemas.requests import Decision, ProjectsEvent
-from schemas.ticks import Gap, Heartbeat, Progress, Tick, TimeCorrected
+from schemas.ticks import Gap, Tick
 from schemas.topics import Cleanup, Topic
-from schemas.transitions import Transition
 
 Kind: TypeAlias = Literal["journal", "state", "stream"]
 
 # Unions, as a decoder takes them.
-CARRIES: dict[Topic, Any] = {
-    topics.PROJECTS: ProjectsEvent | Tick | TimeCorrected,
-    topics.PINGS: PingsEvent,
-    topics.PROBE_RESULTS: ProbeResultsEvent,
-    topics.DELIVERIES: DeliveriesEvent,
-    topics.DEFINITIONS: Definition | Progress,
-    topics.CHECK_STATES: CheckStatesRecord,
-    topics.MONITOR_STATES: MonitorStatesRecord,
-    topics.DELIVERY_STATES: DeliveryStatesRecord,
-    topics.KEY_USES: KeyUsed,
-    topics.TRANSITIONS: Transition,
-    topics.DECISIONS: Decision,
-    topics.DEAD_LETTERS: DeadLetter,
-    topics.HEARTBEATS: Heartbeat,
-}
+CARRIES: dict[Topic, Any] = {topic: topic.carries for topic in topics.TOPICS}
 
 INDEX = "index.json"
 

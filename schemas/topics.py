@@ -1,12 +1,41 @@
-"""The topics of Pingfold: what is keyed by what, how many partitions, what is kept.
+"""The topics of Pingfold: what is keyed by what, how many partitions, what is kept. The one place where a fold is
+registered: everything that must know of its topics derives from here (docs/decisions/0068).
 
-`journal`  facts in order per partition, kept for ever unless set otherwise; folds read them.
+`journal`  facts in order per partition, kept for ever unless set otherwise; one fold reads them.
 `state`    compacted, the newest record of each thing; written by the fold of one journal, partition by partition.
 `stream`   effects for readers outside the folds.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
+
+from schemas.check_states import CheckStatesRecord
+from schemas.dead_letters import DeadLetter
+from schemas.definitions import Definition
+from schemas.deliveries import (
+    ConfirmationRequested,
+    DeliveriesEvent,
+    DeliveryRequested,
+    DeliveryStatesRecord,
+    EndpointDefined,
+    EndpointRemoved,
+    MailboxAnswered,
+)
+from schemas.key_uses import KeyUsed
+from schemas.monitor_states import MonitorStatesRecord
+from schemas.pings import CheckDefined, CheckRemoved, PingsEvent
+from schemas.probes import (
+    DependencyChanged,
+    MaintenanceDefined,
+    MaintenanceRemoved,
+    MonitorDefined,
+    MonitorRemoved,
+    ProbeResultsEvent,
+)
+from schemas.requests import ChannelDisabled, Decision, ProjectsEvent
+from schemas.ticks import Heartbeat, Progress, Tick, TimeCorrected
+from schemas.transitions import Transition
 
 
 class Cleanup(StrEnum):
@@ -23,43 +52,102 @@ class Topic:
     every topic has the deployment's partition count.
 
     stamped: the time of a record is the broker's, whatever clock its producer has.
+    carries: the union of the types in it, as a decoder takes it.
+    written_by: the roles that append to it, besides workers, which may append to every topic.
+
+    Of a journal. fold: the name of the fold that reads it, `FOLD` in `processors/<fold>/fold.py`. ticked: the ticker
+    tells it the time. from_folds: those of its types that only folds append.
+    Of a state topic. journal: the one whose fold writes it.
     """
 
     name: str
     key: str
+    carries: Any = field(default=None, compare=False, repr=False)
     cleanup: Cleanup = Cleanup.DELETE
     retention_ms: int = -1
     segment_bytes: int = 64 * 2**20
     stamped: bool = False
+    written_by: tuple[str, ...] = field(default=(), compare=False)
+    fold: str = field(default="", compare=False)
+    ticked: bool = field(default=False, compare=False)
+    from_folds: tuple[type, ...] = field(default=(), compare=False, repr=False)
+    journal: "Topic | None" = field(default=None, compare=False, repr=False)
 
     def __str__(self) -> str:
         return self.name
 
 
 # Journals.
-PROJECTS = Topic("projects", key="project id", stamped=True)
-PINGS = Topic("pings", key="check id", stamped=True)
-PROBE_RESULTS = Topic("probe-results", key="monitor id", stamped=True)
-DELIVERIES = Topic("deliveries", key="channel id", stamped=True)
-
-# State topics: record N of a journal's partition P is folded into partition P here. The newest segment of a partition
-# is never compacted, and whoever starts reads all of it: small ones keep that short.
-_STATES_SEGMENT = 8 * 2**20
-DEFINITIONS = Topic("definitions", key="kind/id", cleanup=Cleanup.COMPACT, segment_bytes=_STATES_SEGMENT)
-CHECK_STATES = Topic("check-states", key="check id, or kind/id", cleanup=Cleanup.COMPACT, segment_bytes=_STATES_SEGMENT)
-MONITOR_STATES = Topic(
-    "monitor-states", key="monitor id, or kind/id", cleanup=Cleanup.COMPACT, segment_bytes=_STATES_SEGMENT
+PROJECTS = Topic(
+    "projects",
+    key="project id",
+    carries=ProjectsEvent | Tick | TimeCorrected,
+    stamped=True,
+    written_by=("web",),
+    fold="projects",
+    ticked=True,
+    from_folds=(ChannelDisabled,),
 )
-DELIVERY_STATES = Topic("delivery-states", key="kind/id", cleanup=Cleanup.COMPACT, segment_bytes=_STATES_SEGMENT)
+PINGS = Topic(
+    "pings",
+    key="check id",
+    carries=PingsEvent,
+    stamped=True,
+    written_by=("web",),
+    fold="checks",
+    from_folds=(CheckDefined, CheckRemoved),
+)
+PROBE_RESULTS = Topic(
+    "probe-results",
+    key="monitor id",
+    carries=ProbeResultsEvent,
+    stamped=True,
+    written_by=("prober",),
+    fold="monitors",
+    ticked=True,
+    from_folds=(MonitorDefined, MonitorRemoved, MaintenanceDefined, MaintenanceRemoved, DependencyChanged),
+)
+DELIVERIES = Topic(
+    "deliveries",
+    key="channel id",
+    carries=DeliveriesEvent,
+    stamped=True,
+    written_by=("web",),
+    fold="deliveries",
+    ticked=True,
+    from_folds=(EndpointDefined, EndpointRemoved, DeliveryRequested, ConfirmationRequested, MailboxAnswered),
+)
+
+
+def _states(name: str, key: str, carries: Any, journal: Topic) -> Topic:
+    """A state topic: record N of a journal's partition P is folded into partition P there. The newest segment of a
+    partition is never compacted, and whoever starts reads all of it: small ones keep that short."""
+    return Topic(name, key, carries, cleanup=Cleanup.COMPACT, segment_bytes=8 * 2**20, journal=journal)
+
+
+DEFINITIONS = _states("definitions", "kind/id", Definition | Progress, PROJECTS)
+CHECK_STATES = _states("check-states", "check id, or kind/id", CheckStatesRecord, PINGS)
+MONITOR_STATES = _states("monitor-states", "monitor id, or kind/id", MonitorStatesRecord, PROBE_RESULTS)
+DELIVERY_STATES = _states("delivery-states", "kind/id", DeliveryStatesRecord, DELIVERIES)
 
 # A compacted topic that no fold writes: when each API key was last used.
-KEY_USES = Topic("key-uses", key="key id", cleanup=Cleanup.COMPACT, segment_bytes=2**20)
+KEY_USES = Topic(
+    "key-uses", key="key id", carries=KeyUsed, cleanup=Cleanup.COMPACT, segment_bytes=2**20, written_by=("web",)
+)
 
 # Streams.
-TRANSITIONS = Topic("transitions", key="thing id")
-DECISIONS = Topic("decisions", key="request id", retention_ms=DAY_MS // 24, segment_bytes=16 * 2**20)
-DEAD_LETTERS = Topic("dead-letters", key="key of the refused record")
-HEARTBEATS = Topic("heartbeats", key="slot", retention_ms=DAY_MS // 24, segment_bytes=2**20, stamped=True)
+TRANSITIONS = Topic("transitions", key="thing id", carries=Transition)
+DECISIONS = Topic("decisions", key="request id", carries=Decision, retention_ms=DAY_MS // 24, segment_bytes=16 * 2**20)
+DEAD_LETTERS = Topic("dead-letters", key="key of the refused record", carries=DeadLetter)
+HEARTBEATS = Topic(
+    "heartbeats",
+    key="slot",
+    carries=Heartbeat,
+    retention_ms=DAY_MS // 24,
+    segment_bytes=2**20,
+    stamped=True,
+    written_by=("web", "ticker", "prober"),
+)
 
 TOPICS = (
     PROJECTS,
@@ -76,6 +164,11 @@ TOPICS = (
     DEAD_LETTERS,
     HEARTBEATS,
 )
+
+# In the order in which a request travels through their folds.
+JOURNALS = tuple(topic for topic in TOPICS if topic.fold)
+# Every state topic, and the journal whose fold writes it.
+JOURNAL_OF = {topic: topic.journal for topic in TOPICS if topic.journal is not None}
 
 # A commit record of a compacted topic must outlive the reading of a snapshot (`pingfold replay --verify`).
 COMPACTION_LAG_MS = 60_000

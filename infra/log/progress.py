@@ -6,23 +6,14 @@ from typing import Protocol
 
 import msgspec
 
-from schemas import topics
 from schemas.base import Micros
 from schemas.ticks import PROGRESS_KEY, Progress, speaks_until
-from schemas.topics import Topic
+from schemas.topics import JOURNAL_OF, JOURNALS, Topic
 
 # A fold that is heard of no more for so long, though ticks come every 80 s, may have more due than is known.
 FORGOTTEN_SECONDS = 200.0
 
 _decode = msgspec.json.Decoder(Progress).decode
-
-# Every journal and the state topic that its fold writes.
-JOURNAL_OF: dict[Topic, Topic] = {
-    topics.DEFINITIONS: topics.PROJECTS,
-    topics.CHECK_STATES: topics.PINGS,
-    topics.MONITOR_STATES: topics.PROBE_RESULTS,
-    topics.DELIVERY_STATES: topics.DELIVERIES,
-}
 
 
 class Dues(Protocol):
@@ -91,7 +82,7 @@ class FoldProgress:
 
     def __iter__(self) -> Iterator[tuple[str, int, Progress | None]]:
         """Every (journal, partition) with its progress, None for one that has never been folded."""
-        for journal in JOURNAL_OF.values():
+        for journal in JOURNALS:
             for partition in range(self._partitions):
                 yield journal.name, partition, self._known.get((journal.name, partition))
 

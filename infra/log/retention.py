@@ -6,15 +6,11 @@ acknowledged is thrown away unasked. State topics have no retention: a state sta
 
 from infra.settings.durations import words_of
 from infra.settings.settings import Settings
-from schemas.topics import DEAD_LETTERS, DELIVERIES, PINGS, PROBE_RESULTS, PROJECTS, TRANSITIONS
+from schemas.topics import TOPICS
 
+# A topic without a setting is kept as it says itself.
 _TOPICS = {
-    "retention_projects": PROJECTS,
-    "retention_pings": PINGS,
-    "retention_probe_results": PROBE_RESULTS,
-    "retention_deliveries": DELIVERIES,
-    "retention_transitions": TRANSITIONS,
-    "retention_dead_letters": DEAD_LETTERS,
+    name: topic for topic in TOPICS if (name := f"retention_{topic.name.replace('-', '_')}") in Settings.model_fields
 }
 _HISTORY = "history_"
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from confluent_kafka.admin import AclBinding, AclOperation, AclPermissionType, ResourcePatternType, ResourceType
 
-from schemas.topics import DELIVERIES, HEARTBEATS, KEY_USES, PINGS, PROBE_RESULTS, PROJECTS, TOPICS, Topic
+from schemas.topics import JOURNALS, TOPICS, Topic
 
 
 class Rights(NamedTuple):
@@ -26,13 +26,17 @@ class Rights(NamedTuple):
     makes: bool = False
 
 
+def _of(role: str) -> tuple[Topic, ...]:
+    return tuple(topic for topic in TOPICS if role in topic.written_by)
+
+
 ROLES: dict[str, Rights] = {
-    "web": Rights((PROJECTS, PINGS, DELIVERIES, HEARTBEATS, KEY_USES)),
+    "web": Rights(_of("web")),
     "worker": Rights(TOPICS, ("pingfold-fold",), transactional=True),
-    "ticker": Rights((PROJECTS, PROBE_RESULTS, DELIVERIES, HEARTBEATS)),
-    "prober": Rights((PROBE_RESULTS, HEARTBEATS), ("pingfold-probers-",)),
+    "ticker": Rights((*(journal for journal in JOURNALS if journal.ticked), *_of("ticker"))),
+    "prober": Rights(_of("prober"), ("pingfold-probers-",)),
     "writer": Rights((), ("pingfold-history",)),
-    "commands": Rights((PROJECTS, PINGS, PROBE_RESULTS, DELIVERIES)),
+    "commands": Rights(JOURNALS),
     "migrate": Rights(reads=False, makes=True),
 }
 _GROUPS = "pingfold-"

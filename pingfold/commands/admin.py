@@ -46,7 +46,7 @@ from schemas.definitions import KeyKind, KeyScope, Project
 from schemas.ids import new_id
 from schemas.recipients import Address
 from schemas.requests import KeyCreate, KeyRevoke, ProjectCreate, ProjectsRequest, RecipientUnblock
-from schemas.topics import DEAD_LETTERS, DEFINITIONS, DELIVERY_STATES, MONITOR_STATES
+from schemas.topics import DEAD_LETTERS, JOURNAL_OF
 
 projects = typer.Typer(help="Projects: each has its own checks, channels and keys.", no_args_is_help=True)
 keys = typer.Typer(help="API keys of a project.", no_args_is_help=True)
@@ -71,7 +71,7 @@ async def tick(settings: Settings, slot: str, stop: Stop) -> None:
     states = Replica(
         bootstrap,
         partitions,
-        {topic: dues.listen(topic) for topic in (DEFINITIONS, MONITOR_STATES, DELIVERY_STATES)},
+        {states: dues.listen(states) for states, journal in JOURNAL_OF.items() if journal.ticked},
         from_end=True,
         wait_ms=500,
     )

@@ -6,13 +6,13 @@ from typing import Annotated
 import typer
 
 from infra.log.admin import partition_count
-from infra.log.progress import JOURNAL_OF
 from infra.log.sink import Sink
 from infra.settings.settings import Settings
 from pingfold.addresses import answering_kafka_of
 from pingfold.commands.os_user import operator
 from schemas.base import encode
 from schemas.ticks import TimeCorrected
+from schemas.topics import JOURNALS
 
 times = typer.Typer(help="The time that Pingfold works by.", no_args_is_help=True)
 
@@ -37,7 +37,7 @@ async def _mend(bootstrap: str, reason: str) -> int:
     sink = Sink(bootstrap)
     try:
         value = encode(TimeCorrected(reason=reason, actor=operator()))
-        places = [(journal, number) for journal in JOURNAL_OF.values() for number in range(partitions)]
+        places = [(journal, number) for journal in JOURNALS for number in range(partitions)]
         await asyncio.gather(*(sink.put(journal, None, value, number) for journal, number in places))
         return len(places)
     finally:

@@ -12,31 +12,14 @@ import msgspec
 from infra.log.reading import Stored
 from processors.fold.contract import Effect, Fold
 from schemas.dead_letters import RETRIED_HEADER
-from schemas.deliveries import (
-    ConfirmationRequested,
-    DeliveryRequested,
-    EndpointDefined,
-    EndpointRemoved,
-    MailboxAnswered,
-)
+from schemas.deliveries import DeliveryRequested
 from schemas.ids import is_derived
-from schemas.pings import CheckDefined, CheckRemoved
-from schemas.probes import DependencyChanged, MaintenanceDefined, MaintenanceRemoved, MonitorDefined, MonitorRemoved
 from schemas.published import tag_of
-from schemas.requests import ChannelDisabled
-from schemas.topics import DEAD_LETTERS, DECISIONS, DELIVERIES, PINGS, PROBE_RESULTS, PROJECTS, TRANSITIONS, Topic
+from schemas.topics import DEAD_LETTERS, DECISIONS, DELIVERIES, JOURNALS, TRANSITIONS, Topic
 from schemas.transitions import ThingChanged
 
 # Whether a record was made by a fold.
 IsMade = Callable[[Stored], bool]
-
-# What folds append to journals; all other types come from others.
-_IN_JOURNALS: dict[Topic, tuple[type[msgspec.Struct], ...]] = {
-    PROJECTS: (ChannelDisabled,),
-    PINGS: (CheckDefined, CheckRemoved),
-    PROBE_RESULTS: (MonitorDefined, MonitorRemoved, MaintenanceDefined, MaintenanceRemoved, DependencyChanged),
-    DELIVERIES: (EndpointDefined, EndpointRemoved, DeliveryRequested, ConfirmationRequested, MailboxAnswered),
-}
 
 
 class _Requested(msgspec.Struct):
@@ -59,11 +42,11 @@ def effect_topics() -> dict[Topic, IsMade]:
     """Every topic to which the folds of Pingfold send effects."""
     streams: dict[Topic, IsMade] = {topic: any_record for topic in (TRANSITIONS, DECISIONS, DEAD_LETTERS)}
     journals = {
-        topic: of_types(
-            [tag_of(each) for each in types],
-            {tag_of(DeliveryRequested): _is_of_a_transition} if topic is DELIVERIES else {},
+        journal: of_types(
+            [tag_of(each) for each in journal.from_folds],
+            {tag_of(DeliveryRequested): _is_of_a_transition} if journal is DELIVERIES else {},
         )
-        for topic, types in _IN_JOURNALS.items()
+        for journal in JOURNALS
     }
     return streams | journals
 

@@ -28,7 +28,7 @@ from query_api.state.delivery_states import DeliveryStates
 from query_api.state.states import States
 from schemas.check_states import CheckState
 from schemas.monitor_states import MonitorState
-from schemas.topics import CHECK_STATES, DEFINITIONS, DELIVERY_STATES, HEARTBEATS, MONITOR_STATES
+from schemas.topics import CHECK_STATES, DEFINITIONS, DELIVERY_STATES, HEARTBEATS, JOURNAL_OF, MONITOR_STATES
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,15 +80,14 @@ async def _follow(
     sink = Sink(bootstrap)
     stack.push_async_callback(sink.close)
     defined = Replica(bootstrap, partitions, {DEFINITIONS: progress.listen(DEFINITIONS, directory.apply)})
-    running = Replica(
-        bootstrap,
-        partitions,
-        {
-            CHECK_STATES: progress.listen(CHECK_STATES, states.apply),
-            MONITOR_STATES: progress.listen(MONITOR_STATES, monitor_states.apply),
-            DELIVERY_STATES: progress.listen(DELIVERY_STATES, delivery_states.apply),
-        },
-    )
+    readers = {
+        CHECK_STATES: states.apply,
+        MONITOR_STATES: monitor_states.apply,
+        DELIVERY_STATES: delivery_states.apply,
+    }
+    # The progress of a fold whose states nobody reads here is followed, too.
+    others = [topic for topic in JOURNAL_OF if topic is not DEFINITIONS]
+    running = Replica(bootstrap, partitions, {topic: progress.listen(topic, readers.get(topic)) for topic in others})
     beats = Replica(bootstrap, partitions, {HEARTBEATS: clocks.listen(peers.apply)}, wait_ms=500)
     decisions = Decisions(bootstrap, partitions, sink)
     for one in (defined, running, beats, decisions):

@@ -23,7 +23,7 @@ from processors.checks.ping_copies import is_copy, remember
 from processors.checks.ping_rules import PingRulesIndex, counts_as
 from processors.checks.rules import LONGEST_DURATION, end_run, run_limit, start_run
 from processors.fold.audit import command_of, entry
-from processors.fold.contract import SAME, Context, Effect, Refused
+from processors.fold.contract import SAME, Context, Effect, Fold, Refused
 from processors.fold.partition_time import newest, vouched
 from processors.fold.view import View
 from schemas.base import SECOND, Micros
@@ -216,3 +216,6 @@ class ChecksPartition:
 
 def _folded(folded: PingFolded) -> Effect:
     return Effect(TRANSITIONS, folded.thing, folded, SAME)
+
+
+FOLD: Fold = Checks()

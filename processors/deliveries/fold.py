@@ -44,7 +44,7 @@ from processors.deliveries.retry_policy import (
     retry_delay,
     to_be_disabled,
 )
-from processors.fold.contract import Context, Effect, Partition, Refused
+from processors.fold.contract import Context, Effect, Fold, Partition, Refused
 from processors.fold.partition_time import fold_plain_tick, vouched
 from processors.fold.time_correction import correct_deliveries, correct_time
 from processors.fold.view import View
@@ -321,3 +321,6 @@ class _Deliveries:
         if health.failures in WARNINGS:
             effects.append(troubled(channel, health, detail, now))
         return effects
+
+
+FOLD: Fold = DeliveriesFold()

@@ -19,7 +19,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from processors.fold.contract import Context, Effect, Refused
+from processors.fold.contract import Context, Effect, Fold, Refused
 from processors.fold.partition_time import fold_plain_tick
 from processors.fold.view import View
 from processors.monitors.changes import (
@@ -348,3 +348,6 @@ def _began_before(state: MonitorState, result: ProbeCompleted) -> bool:
 def _probing(monitor: Monitor) -> tuple[object, ...]:
     """What must not change for results to be comparable."""
     return monitor.kind, monitor.target, monitor.interval, monitor.timeout, monitor.probed_from
+
+
+FOLD: Fold = Monitors()

@@ -17,7 +17,7 @@ from msgspec.structs import asdict, replace
 
 from processors.deliveries.channel_news import tell_of_disabled
 from processors.fold.audit import changes_of, command_of, entry_without_changes
-from processors.fold.contract import Context, Effect, Refused
+from processors.fold.contract import Context, Effect, Fold, Refused
 from processors.fold.partition_time import fold_plain_tick, vouched
 from processors.fold.time_correction import correct_time
 from processors.fold.view import View
@@ -288,3 +288,6 @@ def _decided(effects: Iterable[Effect]) -> str:
 
 def _chosen(fields: ChannelFields) -> dict[str, Any]:
     return {name: value for name, value in asdict(fields).items() if value is not UNSET}
+
+
+FOLD: Fold = Projects()

@@ -21,7 +21,7 @@ from infra.clocks.measured import ClockReports, time_faults
 from infra.disk import Disk
 from infra.log.admin import admin_client, end_offsets
 from infra.log.groups import Committed, GroupOffsets
-from infra.log.progress import JOURNAL_OF, FoldProgress
+from infra.log.progress import FoldProgress
 from infra.log.reading import holding_records
 from infra.log.waiting import Partition, Waiting
 from infra.process.role_files import Restarts, RoleFiles
@@ -29,7 +29,7 @@ from infra.settings.settings import Settings
 from query_api.dependencies import Clock
 from query_api.state.delivery_states import DeliveryStates
 from schemas.base import SECOND
-from schemas.topics import MONITOR_STATES
+from schemas.topics import JOURNALS, MONITOR_STATES
 
 log = structlog.get_logger(__name__)
 
@@ -140,7 +140,7 @@ class Readiness:
         self._secrets_fault, self._secrets, self._secrets_at = secrets_fault, "", -_SECRETS_SECONDS
         self._admin = admin_client(bootstrap)
         numbers = range(partitions)
-        self._journals = [(journal.name, number) for journal in JOURNAL_OF.values() for number in numbers]
+        self._journals = [(journal.name, number) for journal in JOURNALS for number in numbers]
         self._history = [(topic, number) for topic in history[1] for number in numbers]
         self._probed = [(MONITOR_STATES.name, number) for number in numbers]
         self._writer = GroupOffsets(bootstrap, history[0])

@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from infra.log.progress import JOURNAL_OF, FoldProgress
+from infra.log.progress import FoldProgress
 from query_api.state import backlog
 from query_api.state.backlog import Backlog
 from schemas.base import encode
 from schemas.ticks import PROGRESS_KEY, Progress
-from schemas.topics import CHECK_STATES
+from schemas.topics import CHECK_STATES, JOURNALS
 
 
 def test_the_backlog_of_a_journal(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -40,4 +40,4 @@ def test_the_backlog_of_a_journal(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 60.0
     folded(49_999, 49_600)
     assert looking.look() == []
-    assert {journal.name for journal in JOURNAL_OF.values()} >= ends.keys()
+    assert {journal.name for journal in JOURNALS} >= ends.keys()

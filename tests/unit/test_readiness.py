@@ -11,7 +11,7 @@ from confluent_kafka import KafkaException
 from infra.clocks.measured import ClockReports
 from infra.disk import Disk
 from infra.log.groups import Committed
-from infra.log.progress import JOURNAL_OF, FoldProgress
+from infra.log.progress import FoldProgress
 from infra.log.waiting import Partition
 from infra.settings.settings import Settings
 from query_api.ops import readiness
@@ -19,7 +19,7 @@ from query_api.ops.readiness import Readiness
 from query_api.state.delivery_states import DeliveryStates
 from schemas.base import SECOND, Micros, encode
 from schemas.ticks import PROGRESS_KEY, Heartbeat, Progress
-from schemas.topics import MONITOR_STATES, PINGS, TRANSITIONS
+from schemas.topics import JOURNAL_OF, JOURNALS, MONITOR_STATES, PINGS, TRANSITIONS
 
 PARTITIONS = 4
 START: Micros = 1_800_000_000 * SECOND
@@ -30,7 +30,7 @@ class World:
 
     def __init__(self) -> None:
         self.ends: dict[Partition, int] = {
-            (journal.name, number): 10 for journal in JOURNAL_OF.values() for number in range(PARTITIONS)
+            (journal.name, number): 10 for journal in JOURNALS for number in range(PARTITIONS)
         }
         self.ends |= {(TRANSITIONS.name, number): 10 for number in range(PARTITIONS)}
         self.committed: dict[str, dict[Partition, Committed]] = {

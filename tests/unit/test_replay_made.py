@@ -46,7 +46,7 @@ def test_topics_of_effects() -> None:
 
 @pytest.mark.parametrize("topic", effect_topics(), ids=str)
 def test_every_type_is_by_a_fold_or_by_others(topic: Topic) -> None:
-    """A new type of a journal belongs into `MADE` here and in `pingfold/replay/made.py`, or into `BY_OTHERS`."""
+    """A new type of a journal belongs into `MADE` and into `from_folds` of `schemas/topics.py`, or into `BY_OTHERS`."""
     is_made = effect_topics()[topic]
     for value_type in types_of(topic):
         tag = tag_of(value_type)

@@ -8,9 +8,9 @@ from infra.settings.settings import UNANNOUNCED_BODY_LIMIT, Settings
 from pingfold.folds import FOLDS
 from processors.fold.contract import Fold
 from schemas import topics
-from schemas.published import CARRIES, kind_of
+from schemas.published import CARRIES, kind_of, types_of
 from schemas.ticks import Progress, Tick
-from schemas.topics import COMPACTION_LAG_MS, TOPICS, Cleanup, Topic
+from schemas.topics import COMPACTION_LAG_MS, JOURNAL_OF, JOURNALS, TOPICS, Cleanup, Topic
 
 each_topic = pytest.mark.parametrize("topic", TOPICS, ids=str)
 each_fold = pytest.mark.parametrize("fold", FOLDS, ids=lambda fold: fold.name)
@@ -21,6 +21,15 @@ def test_every_topic_is_in_the_registry_once() -> None:
     assert sorted(map(str, declared)) == sorted(map(str, TOPICS))
     assert len({topic.name for topic in TOPICS}) == len(TOPICS)
     assert set(CARRIES) == set(TOPICS)
+
+
+def test_state_topics_are_paired_with_the_journals_of_their_folds() -> None:
+    assert {fold.states: fold.journal for fold in FOLDS} == JOURNAL_OF
+    assert [fold.journal for fold in FOLDS] == list(JOURNALS)
+    assert [fold.name for fold in FOLDS] == [journal.fold for journal in JOURNALS]
+    assert {topic for topic in TOPICS if kind_of(topic) == "journal"} == set(JOURNALS)
+    for journal in JOURNALS:
+        assert set(journal.from_folds) <= set(types_of(journal))
 
 
 def test_constants_are_named_as_their_topics() -> None:
