@@ -58,6 +58,7 @@ docs: install
 	$(BIN)/python -m infra.schema_files
 	$(BIN)/python -m tests.events_page
 	$(BIN)/python -m tests.channels_page
+	$(BIN)/python -m tests.monitor_types_page
 
 # The lock files hold every file of each release, for any platform. No address of an index gets into them.
 UV := .cache/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header

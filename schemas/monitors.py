@@ -4,16 +4,15 @@ A monitor's definition stands under `monitor/<id>` in `definitions`; its time is
 Names and defaults: docs/compatibility/poppaping.md, "Fields of a monitor".
 """
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from msgspec import Meta, Struct
 
 from schemas.base import Fact, Micros
-
-MonitorKind = Literal["http", "tcp", "tls", "icmp", "dns"]
-# What a dns monitor asks for; empty: an address, whichever version.
-DnsRecord = Literal["", "A", "AAAA", "CAA", "CNAME", "MX", "NS", "SOA", "SRV", "TXT"]
-Method = Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+from schemas.probe_kinds import MonitorKind as MonitorKind
+from schemas.targets import DnsRecord as DnsRecord
+from schemas.targets import Method as Method
+from schemas.targets import ProbeTarget as ProbeTarget
 
 Interval = Annotated[int, Meta(ge=1, le=86_400)]
 Timeout = Annotated[int, Meta(ge=1, le=120)]
@@ -26,31 +25,6 @@ DEFAULT_INTERVAL = 60
 DEFAULT_TIMEOUT = 30
 DEFAULT_CONFIRMATIONS = 2
 DEFAULT_DEPENDENCY_WAIT = 60
-
-
-class ProbeTarget(Struct, frozen=True, omit_defaults=True, gc=False):
-    """What a probe does.
-
-    url: of an http monitor. host, port: of the other kinds; a dns monitor asks for `host`.
-    sealed: a `Sealed` in JSON, encrypted: credentials stand in it.
-    statuses: HTTP statuses that are well; empty: every status from 200 to 399.
-    keyword: text that must be in the first 1 MB of the body, or with `keyword_absent` must not.
-    resolver: of a dns monitor, an IP address and perhaps a port; empty: that of the prober's host. record: what it is
-    asked for. expected: what one of the records must be; empty: anything.
-    """
-
-    url: str = ""
-    host: str = ""
-    port: int = 0
-    method: Method = "GET"
-    sealed: str = ""
-    statuses: tuple[int, ...] = ()
-    keyword: str = ""
-    keyword_absent: bool = False
-    follow_redirects: bool = True
-    resolver: str = ""
-    record: DnsRecord = ""
-    expected: str = ""
 
 
 # They belong to the connection or say where a message ends: a request that names them itself may become two.

@@ -1,30 +1,14 @@
 """The `probe-results` journal: what probes of monitors found, keyed by monitor id, and the plain time."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from msgspec import Meta, Struct
 
 from schemas.base import Fact, Micros
 from schemas.maintenance import Maintenance
 from schemas.monitors import Monitor, Region
+from schemas.probe_kinds import Failure as Failure
 from schemas.ticks import Tick, TimeCorrected
-
-# Why a probe failed. `ours`: the prober itself could not (no sockets, no resolver): says nothing about the target.
-Failure = Literal[
-    "",
-    "name",
-    "refused target",
-    "connect",
-    "timeout",
-    "tls",
-    "closed",
-    "protocol",
-    "status",
-    "keyword",
-    "redirects",
-    "answer",
-    "ours",
-]
 
 
 class Phases(Struct, frozen=True, omit_defaults=True, gc=False):

@@ -16,7 +16,7 @@ import aiodns
 from aiohttp.abc import AbstractResolver, ResolveResult
 from pycares import AddrInfoResult, errno
 
-from infra.settings.servers import Server
+from schemas.servers import Server
 
 # On whose behalf names are looked up (a project): each asker has its share.
 ASKER: ContextVar[str] = ContextVar("asker", default="")

@@ -16,9 +16,9 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from infra.egress.allowed import Allowed, Network, allowed_of
 from infra.secrets.secret_key import key_bytes
 from infra.settings.durations import seconds_of
-from infra.settings.servers import Server, server_of
 from infra.settings.sizes import Reserve, reserve_of
 from schemas.recipients import Address
+from schemas.servers import Server, server_of
 
 RegionName = Annotated[str, Field(pattern=r"^[a-z0-9-]{1,40}$")]
 # A server that takes connections, or what this host itself depends on.

@@ -51,7 +51,7 @@ _PLAIN: dict[type[msgspec.Struct], frozenset[str]] = {
     ProbeTarget: frozenset(
         {
             *("url", "host", "port", "method", "statuses", "keyword", "keyword_absent", "follow_redirects"),
-            *("resolver", "record", "expected"),
+            *("resolver", "record", "expected", "options"),
         }
     ),
     StatusPage: frozenset({"title", "slug", "description", "components"}),

@@ -27,6 +27,7 @@ from schemas.base import SECOND, Micros
 from schemas.deliveries import DeliveryRequested
 from schemas.monitor_states import Doubt, MonitorState, Seen, visible_status
 from schemas.monitors import Monitor
+from schemas.probe_kinds import PROBE_KINDS
 from schemas.probes import DependencyChanged
 from schemas.topics import PROBE_RESULTS
 from schemas.transitions import StatusChanged
@@ -45,12 +46,11 @@ def _teller(state: MonitorState, monitor: Monitor, at: Micros, time: Micros) -> 
 
 def notice_data(state: MonitorState, monitor: Monitor, incident: dict[str, Any] | None) -> dict[str, Any]:
     """The `data` of a notice (docs/compatibility/poppaping.md, "Webhooks")."""
-    target = monitor.target
     return {
         "monitor": {
             "id": monitor.id,
             "name": monitor.name,
-            "url": target.url or f"{target.host}:{target.port}".removesuffix(":0"),
+            "url": PROBE_KINDS[monitor.kind].address(monitor.target),
             "kind": monitor.kind,
             "current_status": state.status,
             "response_time_ms": state.last_ms,

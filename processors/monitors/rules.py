@@ -23,6 +23,7 @@ from processors.fold.telling import iso
 from schemas.base import SECOND, Micros
 from schemas.monitor_states import Doubt, MonitorState, Seen
 from schemas.monitors import Monitor
+from schemas.probe_kinds import FAILURE_WORDS
 from schemas.probes import ProbeCompleted
 from schemas.slots import confirm_after, confirming_region, first_slot, time_limit
 
@@ -35,24 +36,10 @@ _LONGEST_DETAIL = 200
 
 Verdict = Literal["believed", "dismissed", "open"]
 
-_CAUSES = {
-    "name": "Name could not be resolved",
-    "refused target": "Address may not be probed",
-    "connect": "Connection failed",
-    "timeout": "Connection timed out",
-    "tls": "TLS failed",
-    "closed": "Connection was closed",
-    "protocol": "Answer is not valid",
-    "status": "Unexpected status",
-    "keyword": "Keyword check failed",
-    "redirects": "Too many redirects",
-    "answer": "Unexpected answer",
-}
-
 
 def cause_of(result: ProbeCompleted) -> str:
     """Why a probe failed, in words."""
-    cause = _CAUSES.get(result.failure, "Failed")
+    cause = FAILURE_WORDS.get(result.failure, "Failed")
     return f"{cause}: {result.detail[:_LONGEST_DETAIL]}" if result.detail else cause
 
 

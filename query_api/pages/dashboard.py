@@ -30,6 +30,7 @@ from schemas.definitions import Check
 from schemas.ids import is_uuid
 from schemas.monitor_states import MonitorState
 from schemas.monitors import Monitor
+from schemas.probe_kinds import PROBE_KINDS
 from schemas.schedules import Schedule, Simple
 
 router = APIRouter(include_in_schema=False)
@@ -136,12 +137,12 @@ def _row(request: Request, deps: Dependencies, check: Check) -> dict[str, Any]:
 
 def _monitor_row(deps: Dependencies, monitor: Monitor) -> dict[str, Any]:
     state = deps.monitor_states.state(monitor.id) or MonitorState(version=0)
-    status, target = monitor_states.visible_status(state), monitor.target
+    status = monitor_states.visible_status(state)
     return {
         "name": monitor.name,
         "status": status,
         "word": _WORDS.get(status, status),
-        "target": target.url or f"{monitor.kind} {target.host}{f':{target.port}' if target.port else ''}",
+        "target": PROBE_KINDS[monitor.kind].label(monitor.target),
         "interval": monitor.interval,
         "last_result": _time(state.last_at),
         "took": "" if state.last_ms is None else f"{state.last_ms:g} ms",

@@ -1,32 +1,31 @@
 """The body of a request about a monitor, judged: what people may ask for, with errors that say what to do.
 
 Fields and defaults: docs/compatibility/poppaping.md, "Fields of a monitor". Unknown fields are refused: a misspelled
-one would otherwise be silently ignored.
+one would otherwise be silently ignored. Fields of a single type of monitor come from `schemas.probe_kinds`.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any
-from urllib.parse import urlsplit
+from typing import Annotated, Any, cast
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
+from msgspec.structs import fields, replace
 
 from infra.egress.guard import Guard, TargetRefused
-from infra.egress.origins import host_and_port, may_be_sent_to, origin_of
-from infra.settings.servers import server_of
+from infra.egress.origins import may_be_sent_to, origin_of
 from query_api.poppaping.bodies import judged
-from query_api.poppaping.dns_fields import DNS_PORT, expected_of, resolver_of
 from query_api.poppaping.monitor_object import HIDDEN
 from query_api.poppaping.plans import Plan
 from query_api.poppaping.responses import Fault
 from schemas.base import encode
-from schemas.monitors import FRAMING_HEADERS, DnsRecord, Method, Monitor, MonitorKind, ProbeTarget, Sealed
+from schemas.monitors import FRAMING_HEADERS, Method, Monitor, MonitorKind, ProbeTarget, Sealed
+from schemas.probe_kinds import PROBE_KINDS
+from schemas.probe_kinds.kind import Asked, InvalidField
 from schemas.requests import MonitorFields
 
 _Header = Annotated[str, Meta(max_length=4_000, pattern=r"^[^\x00-\x1f\x7f]*\Z")]
 _HeaderName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}\Z")]
 _Host = Annotated[str, Meta(min_length=1, max_length=253, pattern=r"^[A-Za-z0-9._:-]+\Z")]
-_Line = Annotated[str, Meta(max_length=1_000, pattern=r"^[^\x00-\x1f\x7f]*\Z")]
 _Status = Annotated[int, Meta(ge=100, le=599)]
 
 
@@ -36,8 +35,8 @@ _MOVED = (
 )
 
 
-class Wanted(msgspec.Struct, forbid_unknown_fields=True):
-    """A body as it may be. Null means the default."""
+class CommonFields(msgspec.Struct, forbid_unknown_fields=True):
+    """The fields of a body that every type of monitor takes. Null means the default."""
 
     name: Annotated[str, Meta(min_length=1, max_length=200)] | UnsetType = UNSET
     type: MonitorKind | UnsetType = UNSET
@@ -54,15 +53,22 @@ class Wanted(msgspec.Struct, forbid_unknown_fields=True):
     keyword: Annotated[str, Meta(max_length=1_000)] | UnsetType = UNSET
     keyword_absent: bool | UnsetType = UNSET
     follow_redirects: bool | UnsetType = UNSET
-    dns_resolver: Annotated[str, Meta(max_length=100)] | UnsetType | None = UNSET
-    dns_record: DnsRecord | UnsetType | None = UNSET
-    dns_expected: _Line | UnsetType | None = UNSET
     confirmations: Annotated[int, Meta(ge=1, le=10)] | UnsetType = UNSET
     recoveries: Annotated[int, Meta(ge=1, le=10)] | UnsetType = UNSET
     paused: bool | UnsetType = UNSET
     alert_channel_ids: Annotated[list[str], Meta(max_length=100)] | UnsetType | None = UNSET
     depends_on: Annotated[list[str], Meta(max_length=10)] | UnsetType | None = UNSET
     dependency_wait_seconds: Annotated[int, Meta(ge=0, le=3_600)] | UnsetType = UNSET
+
+
+def _with_fields_of_kinds() -> type[CommonFields]:
+    own = [(field.name, field.type, field.default) for kind in PROBE_KINDS.values() for field in fields(kind.fields)]
+    documented = {"__doc__": "A body as it may be. Null means the default."}
+    options: Any = {"bases": (CommonFields,), "namespace": documented, "forbid_unknown_fields": True}
+    return cast(type[CommonFields], msgspec.defstruct("Wanted", own, **options))
+
+
+Wanted = _with_fields_of_kinds()
 
 
 def fields_of(
@@ -84,7 +90,7 @@ def fields_of(
         wanted, kind, current.target if current and current.kind == kind else ProbeTarget(), sealed, encrypt
     )
     if current is None or _place(target) != _place(current.target):
-        _must_be_allowed(target, guard)
+        _must_be_allowed(kind, target, guard)
     regions = _or(None if wanted.regions is None else wanted.regions, UNSET)
     interval = _or(wanted.interval_seconds, UNSET)
     if isinstance(interval, int) and interval < plan.interval:
@@ -94,7 +100,7 @@ def fields_of(
         "kind": kind,
         "target": target,
         "interval": interval if interval is not UNSET or current else max(60, plan.interval),
-        "timeout": wanted.timeout_seconds,
+        "timeout": _timeout(wanted, kind, current),
         "confirmations": wanted.confirmations,
         "recoveries": wanted.recoveries,
         "paused": wanted.paused,
@@ -113,72 +119,59 @@ def fields_of(
 
 
 def _target(
-    wanted: Wanted, kind: MonitorKind, before: ProbeTarget, sealed: Sealed, encrypt: Callable[[str], str]
+    wanted: CommonFields, kind: MonitorKind, before: ProbeTarget, sealed: Sealed, encrypt: Callable[[str], str]
 ) -> ProbeTarget:
-    if kind == "http":
-        url = _or(wanted.url, before.url)
-        if not url:
-            raise Fault(400, "Field 'url' is required for a monitor of type 'http'.")
-        _check_url(url)
-        host, port = "", 0
-    else:
-        url, host, port = "", _or(wanted.host, before.host), _or(wanted.port, before.port)
-        if not host:
-            raise Fault(400, f"Field 'host' is required for a monitor of type '{kind}'.")
-        if kind in ("tcp", "tls") and not port:
-            raise Fault(400, f"Field 'port' is required for a monitor of type '{kind}'.")
-    resolver, record, expected = _dns(wanted, kind, before)
-    return ProbeTarget(
-        url=url,
-        host=host,
-        port=port,
+    asked = Asked(_or(wanted.url, None), _or(wanted.host, None), _or(wanted.port, None))
+    try:
+        target = PROBE_KINDS[kind].target(asked, _own_fields(wanted, kind), before)
+    except InvalidField as error:
+        raise Fault(400, str(error)) from None
+    return replace(
+        target,
         method=_or(wanted.method, before.method),
-        sealed=_resealed(wanted, before, sealed, url, encrypt),
+        sealed=_resealed(wanted, before, sealed, target.url, encrypt),
         statuses=before.statuses
         if wanted.expected_statuses is UNSET
         else tuple(sorted(set(wanted.expected_statuses or ()))),
         keyword=_or(wanted.keyword, before.keyword),
         keyword_absent=_or(wanted.keyword_absent, before.keyword_absent),
         follow_redirects=_or(wanted.follow_redirects, before.follow_redirects),
-        resolver=resolver,
-        record=record,
-        expected=expected,
     )
+
+
+def _own_fields(wanted: CommonFields, kind: MonitorKind) -> Any:
+    """What a body says in the fields of its type alone. Those of other types may be there only to say nothing."""
+    for other, of in PROBE_KINDS.items():
+        for name in of.fields.__struct_fields__ if other != kind else ():
+            if getattr(wanted, name):
+                raise Fault(400, f"Field '{name}' is for a monitor of type '{other}' only.")
+    own = PROBE_KINDS[kind].fields
+    return own(**{name: getattr(wanted, name) for name in own.__struct_fields__})
 
 
 def _place(target: ProbeTarget) -> tuple[str, str, int, str]:
     return target.url, target.host, target.port, target.resolver
 
 
-def _must_be_allowed(target: ProbeTarget, guard: Guard) -> None:
+def _must_be_allowed(kind: MonitorKind, target: ProbeTarget, guard: Guard) -> None:
     """Whether an address may be probed is told at once; what a name means is seen when it is probed."""
-    try:
-        if target.url:
-            field = "url"
-            guard.check_host(*host_and_port(target.url))
-        else:
-            field = "host"
-            guard.check_host(target.host, target.port or None)
-        if target.resolver:
-            field = "dns_resolver"
-            guard.check_host(*server_of(target.resolver, DNS_PORT))
-    except TargetRefused as error:
-        raise Fault(400, f"Field '{field}': {error}.") from None
+    for place in PROBE_KINDS[kind].places(target):
+        try:
+            guard.check_host(place.host, place.port)
+        except TargetRefused as error:
+            raise Fault(400, f"Field '{place.field}': {error}.") from None
 
 
-def _dns(wanted: Wanted, kind: MonitorKind, before: ProbeTarget) -> tuple[str, DnsRecord, str]:
-    if kind != "dns":
-        for name in ("dns_resolver", "dns_record", "dns_expected"):
-            if getattr(wanted, name):
-                raise Fault(400, f"Field '{name}' is for a monitor of type 'dns' only.")
-        return "", "", ""
-    resolver = before.resolver if wanted.dns_resolver is UNSET else resolver_of(wanted.dns_resolver or "")
-    record = before.record if wanted.dns_record is UNSET else wanted.dns_record or ""
-    expected = before.expected if wanted.dns_expected is UNSET else wanted.dns_expected or ""
-    return resolver, record, expected_of(expected, record)
+def _timeout(wanted: CommonFields, kind: MonitorKind, current: Monitor | None) -> int | UnsetType:
+    """As asked; of a new monitor, by default what its kind has of its own."""
+    if wanted.timeout_seconds is UNSET and current is None:
+        return PROBE_KINDS[kind].default_timeout or UNSET
+    return wanted.timeout_seconds
 
 
-def _resealed(wanted: Wanted, before: ProbeTarget, sealed: Sealed, url: str, encrypt: Callable[[str], str]) -> str:
+def _resealed(
+    wanted: CommonFields, before: ProbeTarget, sealed: Sealed, url: str, encrypt: Callable[[str], str]
+) -> str:
     """What probes send, encrypted: bound to the origin of `url`. What is stored is kept for the origin it has."""
     given = wanted.headers if isinstance(wanted.headers, dict) else {}
     for name in given:
@@ -207,19 +200,3 @@ def _unhidden(headers: Mapping[str, str], sealed: Sealed) -> dict[str, str]:
 
 def _or(value: Any, default: Any) -> Any:
     return default if value is UNSET or value is None else value
-
-
-def _check_url(url: str) -> None:
-    try:
-        url_parts = urlsplit(url)
-        port = url_parts.port
-    except ValueError:
-        raise Fault(400, "Field 'url' is not a valid URL.") from None
-    if url_parts.scheme not in ("http", "https"):
-        raise Fault(400, "Field 'url' must begin with http:// or https://.")
-    if not url_parts.hostname or port == 0:
-        raise Fault(400, "Field 'url' is not a valid URL.")
-    if url_parts.username is not None or url_parts.password is not None:
-        raise Fault(400, "Field 'url' must not hold credentials; send them as 'headers', which are stored encrypted.")
-    if any(ord(character) <= 32 or ord(character) >= 127 for character in url):
-        raise Fault(400, "Field 'url' must be ASCII without blanks (write other characters percent-encoded).")

@@ -5,6 +5,7 @@ from typing import Any
 from query_api.poppaping.responses import time
 from schemas.monitor_states import MonitorState, visible_status
 from schemas.monitors import Monitor, Sealed
+from schemas.probe_kinds import PROBE_KINDS
 
 # Stands for a header's value, which may be a credential; sent back, it keeps the value that is stored.
 HIDDEN = "[hidden]"
@@ -53,4 +54,5 @@ def monitor_object(monitor: Monitor, state: MonitorState | None, sealed: Sealed)
         "domain_expires_at": time(state.domain_expires),
         "created_at": time(monitor.created),
         "updated_at": time(monitor.revised),
+        **PROBE_KINDS[monitor.kind].shown(target),
     }

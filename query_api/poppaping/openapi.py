@@ -7,6 +7,7 @@ import msgspec
 from query_api.poppaping.responses import RATE_HEADERS
 from schemas.channels.kinds import CHANNEL_KINDS
 from schemas.notices import NOTICES, TO_EVERY_CHANNEL
+from schemas.probe_kinds import PROBE_KINDS
 from schemas.published import portable
 
 Schema = dict[str, Any]
@@ -59,12 +60,26 @@ def _shown(what: type[msgspec.Struct]) -> Schema:
     return {name: value for name, value in schema.items() if name != "title"}
 
 
+def _also(schema: Schema, **properties: Schema) -> Schema:
+    more = _object(**properties)
+    return _object(**schema["properties"], **properties) | {"required": [*schema["required"], *more["required"]]}
+
+
+def _of_kinds() -> dict[str, Schema]:
+    """The fields that only monitors of one type have."""
+    found: dict[str, Schema] = {}
+    for kind in PROBE_KINDS.values():
+        whole = portable(msgspec.json.schema(kind.fields))
+        found |= _inlined(whole, whole["$defs"])["properties"]
+    return found
+
+
 _META = _object(page=_COUNT, per_page=_COUNT, total=_COUNT, total_pages=_COUNT)
 
 MONITOR = _object(
     id=_ID,
     name=_TEXT,
-    type={"type": "string", "enum": ["http", "tcp", "tls", "icmp", "dns"]},
+    type=_one_of(*PROBE_KINDS),
     url=_TEXT_OR_NULL,
     host=_TEXT_OR_NULL,
     port={"type": ["integer", "null"]},
@@ -98,6 +113,7 @@ MONITOR = _object(
     created_at=_TIME,
     updated_at=_TIME,
 )
+MONITOR["properties"] = _of_kinds() | MONITOR["properties"]
 RESULT = _object(
     checked_at=_TIME,
     status={"type": "string", "enum": ["up", "down"]},
@@ -237,7 +253,7 @@ WINDOW = _object(
     updated_at=_TIME,
 )
 INCIDENT_WHOLE = _object(**INCIDENT["properties"], timeline=_list(RESULT))
-MONITOR_WHOLE = _object(**MONITOR["properties"], uptime_percentage=_NUMBER_OR_NULL)
+MONITOR_WHOLE = _also(MONITOR, uptime_percentage=_NUMBER_OR_NULL)
 
 
 def answers(schema: Schema, status: int = 200) -> dict[int | str, dict[str, Any]]:

@@ -2,26 +2,44 @@
 
 import asyncio
 import contextlib
+import functools
 import socket
 import ssl
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
 from ipaddress import ip_network
-from typing import Any
+from typing import Any, ParamSpec
 
+import uvloop
 from dnslib import QTYPE, RCODE, RR, DNSRecord
 
 from infra.egress.guard import Guard
-from infra.settings.servers import Server
 from ingest.prober.probes.connection import Connector
 from ingest.prober.probes.kinds import probe
 from ingest.prober.probes.resolver import Resolver
 from schemas.monitors import Monitor, MonitorKind, ProbeTarget, Sealed
 from schemas.probes import ProbeCompleted
+from schemas.servers import Server
 
 V4, V6 = "127.0.0.1", "::1"
 LOOPBACK = Guard([ip_network("127.0.0.0/8"), ip_network("::1/128")])
 
+P = ParamSpec("P")
 Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Coroutine[Any, Any, None]]
+
+
+def on_uvloop(test: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, None]:
+    """Run a test in the loop that the prober process has."""
+
+    @functools.wraps(test)
+    def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        uvloop.run(asyncio.wait_for(test(*args, **kwargs), 60.0))
+
+    return run
+
+
+def seen(result: ProbeCompleted) -> str:
+    """The outcome as one word or two."""
+    return "ok" if result.ok else result.failure
 
 
 class Listening:

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 from dnslib import RCODE, RR, DNSRecord
 
-from infra.settings.servers import Server
 from infra.settings.settings import ControlTarget
 from ingest.prober.probes.icmp_socket import IcmpSocket
 from ingest.prober.probes.outcome import Failed
 from ingest.prober.region import controls
 from ingest.prober.region.controls import Control, ask, control_targets, gateways
+from schemas.servers import Server
 from tests.integration.probe_targets import V4, V6, Resolving, resolving, serving, silent, unanswered
 
 ROUTES = """Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT

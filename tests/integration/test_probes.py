@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import functools
 import gzip
 import itertools
 import socket
@@ -10,19 +9,17 @@ import ssl
 import struct
 import time
 import zlib
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from itertools import cycle
-from typing import Any, ParamSpec
+from typing import Any
 
 import pytest
-import uvloop
 
 from infra.egress.guard import Guard
 from ingest.prober.probes.connection import tls_context
 from schemas.base import SECOND
 from schemas.monitors import MonitorKind, Sealed
-from schemas.probes import ProbeCompleted
 from tests.certificates import DAY, Authority
 from tests.integration.probe_targets import (
     V4,
@@ -33,8 +30,10 @@ from tests.integration.probe_targets import (
     answering,
     connecting,
     head_of,
+    on_uvloop,
     probed,
     resolving,
+    seen,
     serving,
     silent,
 )
@@ -42,22 +41,6 @@ from tests.integration.probe_targets import (
 OK = b"HTTP/1.1 200 OK\r\n"
 EMPTY = OK + b"Content-Length: 0\r\n\r\n"
 MB = 1_000_000
-P = ParamSpec("P")
-
-
-def on_uvloop(test: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, None]:
-    """Run a test in the loop that the prober process has."""
-
-    @functools.wraps(test)
-    def run(*args: P.args, **kwargs: P.kwargs) -> None:
-        uvloop.run(asyncio.wait_for(test(*args, **kwargs), 60.0))
-
-    return run
-
-
-def seen(result: ProbeCompleted) -> str:
-    """The outcome as one word or two."""
-    return "ok" if result.ok else result.failure
 
 
 def gzipped(size: int) -> bytes:

@@ -14,7 +14,6 @@ import pytest
 
 from infra.secrets.secrets import hash_api_key
 from ingest.ping.urls import is_ping
-from processors.monitors import rules as monitor_rules
 from query_api.healthchecks.status import StatusWord
 from query_api.history.status_pages import DAY
 from query_api.pages import status_board, status_forms
@@ -28,7 +27,7 @@ from schemas.definitions import ApiKey, KeyScope
 from schemas.ids import new_id
 from schemas.maintenance import Maintenance, Once, Recurring
 from schemas.monitor_states import MonitorStatus
-from schemas.probes import Failure
+from schemas.probe_kinds import FAILURE_WORDS, Failure
 from schemas.requests import KeyCreate
 from schemas.schedules import Cron
 from schemas.topics import DEFINITIONS, PROBE_RESULTS, PROJECTS
@@ -659,7 +658,7 @@ def test_every_status_has_its_words() -> None:
     assert set(status_forms._WORDS) == set(get_args(Status))
     assert set(status_forms._OVERALL) == set(status_forms._BADGE) == set(get_args(Overall))
     assert set(status_board._WORDS) == set(get_args(VisibleStatus)) - {"not_observed", "removed"}  # these are unknown
-    assert set(monitor_rules._CAUSES) == set(get_args(Failure)) - {"", "ours"}  # what accuses nobody has no cause
+    assert set(FAILURE_WORDS) == set(get_args(Failure)) - {"", "ours"}  # what accuses nobody has no cause
     for schema in (openapi.MONITOR, openapi.PAGE_WHOLE["properties"]["components"]["items"]):
         assert set(schema["properties"]["current_status"]["enum"]) == set(get_args(Status))
     assert set(openapi.PAGE_WHOLE["properties"]["status"]["enum"]) == set(get_args(Overall))

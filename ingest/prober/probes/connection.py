@@ -12,7 +12,7 @@ import asyncio
 import socket
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from copy import copy
 from ipaddress import ip_address
 from typing import TypeVar
@@ -26,6 +26,7 @@ from ingest.prober.probes.resolver import Resolver
 from schemas.base import SECOND, Micros
 
 P = TypeVar("P", bound=asyncio.BaseProtocol)
+R = TypeVar("R")
 
 # So many addresses of a name are tried, as visitors do; each but the last for so long.
 _TRIED = 4
@@ -81,6 +82,37 @@ class Connector:
         self, host: str, port: int, make: Callable[[], P], trace: Trace, tls: bool = False
     ) -> tuple[asyncio.Transport, P]:
         """A connection to `host`, with its protocol. Raises `Failed`."""
+        if tls:
+            return await self.secure(await self.connect(host, port, trace), host, port, make, trace)
+        create = asyncio.get_running_loop().create_connection
+        return await self._reach(host, port, lambda address: create(make, address, port), trace)
+
+    async def connect(self, host: str, port: int, trace: Trace) -> socket.socket:
+        """A connection to `host` as a socket, of which nothing has been read. The caller closes it. Raises `Failed`."""
+        return await self._reach(host, port, lambda address: _connected(address, port), trace)
+
+    async def secure(
+        self,
+        opened: socket.socket,
+        host: str,
+        port: int,
+        make: Callable[[], P],
+        trace: Trace,
+        greet: Callable[[socket.socket], Awaitable[object]] | None = None,
+    ) -> tuple[asyncio.Transport, P]:
+        """TLS over a connection of `connect`, which it takes over. Raises `Failed`.
+
+        greet: what must be said on another connection before TLS begins there, for the date of a refused certificate.
+        """
+        try:
+            return await self._secure(opened, make, host, trace)
+        except CertificateRefused as refused:
+            trace.failed = refused
+            trace.expires = await self._date(trace.address, port, host, greet)
+            raise
+
+    async def _reach(self, host: str, port: int, open_one: Callable[[str], Awaitable[R]], trace: Trace) -> R:
+        """What `open_one` makes of the first address of `host` that answers."""
         addresses = (await self.addresses(host, trace, port))[:_TRIED]
         began = time.perf_counter_ns()
         for number, address in enumerate(addresses, 1):
@@ -88,10 +120,10 @@ class Connector:
             last = number == len(addresses)
             try:
                 if last:
-                    opened, protocol = await self._connect(address, port, make, tls)
+                    opened = await open_one(address)
                 else:
                     async with asyncio.timeout(_TRY_SECONDS):
-                        opened, protocol = await self._connect(address, port, make, tls)
+                        opened = await open_one(address)
             except OSError as error:
                 failed = because(error, "connect")
                 if failed.answered:
@@ -101,15 +133,7 @@ class Connector:
                 continue
             trace.answered = time.perf_counter_ns()
             trace.connect = (trace.answered - began) // 1_000
-            if isinstance(opened, socket.socket):
-                try:
-                    return await self._secure(opened, make, host, trace)
-                except CertificateRefused as refused:
-                    trace.failed = refused
-                    trace.expires = await self._date(address, port, host)
-                    raise
-            assert protocol is not None
-            return opened, protocol
+            return opened
         raise Failed("name", "no address")
 
     async def addresses(self, host: str, trace: Trace, port: int | None = None) -> list[str]:
@@ -136,22 +160,6 @@ class Connector:
         except TargetRefused as refused:
             tell_operator(name or address, refused.detail)
             raise Failed("refused target", f"{'resolves to ' if name else ''}{refused.reason}") from None
-
-    async def _connect(
-        self, address: str, port: int, make: Callable[[], P], tls: bool
-    ) -> tuple[asyncio.Transport, P] | tuple[socket.socket, None]:
-        """A connection; with `tls` only its socket, so that the protocol hears nothing before the handshake is done."""
-        loop = asyncio.get_running_loop()
-        if not tls:
-            return await loop.create_connection(make, address, port)
-        opened = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
-        try:
-            opened.setblocking(False)
-            await loop.sock_connect(opened, (address, port))
-        except BaseException:
-            opened.close()
-            raise
-        return opened, None
 
     async def _secure(
         self, opened: socket.socket, make: Callable[[], P], host: str, trace: Trace
@@ -180,12 +188,15 @@ class Connector:
             trace.expires = int(ssl.cert_time_to_seconds(certificate["notAfter"])) * SECOND
         return transport, protocol
 
-    async def _date(self, address: str, port: int, host: str) -> Micros | None:
+    async def _date(
+        self, address: str, port: int, host: str, greet: Callable[[socket.socket], Awaitable[object]] | None
+    ) -> Micros | None:
         """When the certificate expires that was refused; None when it is not shown again."""
         try:
             async with asyncio.timeout(_DATE_SECONDS):
-                opened, _ = await self._connect(address, port, asyncio.Protocol, tls=True)
-                assert isinstance(opened, socket.socket)
+                opened = await _connected(address, port)
+                if greet is not None:
+                    await _greeted(opened, greet)
                 transport, _ = await asyncio.get_running_loop().create_connection(
                     asyncio.Protocol,
                     sock=opened,
@@ -193,7 +204,7 @@ class Connector:
                     server_hostname=host,
                     ssl_handshake_timeout=_HANDSHAKE_SECONDS,
                 )
-        except OSError:  # a timeout is one
+        except (OSError, Failed):  # a timeout is an OSError
             return None
         try:
             shown = transport.get_extra_info("ssl_object").getpeercert(binary_form=True)
@@ -207,3 +218,22 @@ class Connector:
         """Let go of resolver and sockets."""
         self.icmp.close()
         await self.resolver.close()
+
+
+async def _connected(address: str, port: int) -> socket.socket:
+    opened = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
+    try:
+        opened.setblocking(False)
+        await asyncio.get_running_loop().sock_connect(opened, (address, port))
+    except BaseException:
+        opened.close()
+        raise
+    return opened
+
+
+async def _greeted(opened: socket.socket, greet: Callable[[socket.socket], Awaitable[object]]) -> None:
+    try:
+        await greet(opened)
+    except BaseException:
+        opened.close()
+        raise

@@ -14,13 +14,13 @@ from typing import Any
 from dnslib import QTYPE, RCODE, TXT
 
 from infra.egress.guard import public_or_empty
-from infra.settings.servers import Server, server_of
 from ingest.prober.probes.connection import Connector
 from ingest.prober.probes.dns_question import Nameservers, over_tcp, over_udp, question
 from ingest.prober.probes.outcome import Failed, Trace
-from schemas.monitors import ProbeTarget
+from schemas.monitors import ProbeTarget, Sealed
+from schemas.probe_kinds.dns import DNS_PORT
+from schemas.servers import Server, server_of
 
-DNS_PORT = 53
 # What a resolver says that can learn nothing of a name.
 UNKNOWN = str(RCODE.get(RCODE.SERVFAIL))
 _ADDRESSES = ("A", "AAAA")
@@ -28,7 +28,7 @@ _ADDRESSES = ("A", "AAAA")
 _TOLD = 5
 
 
-async def probe_dns(connector: Connector, target: ProbeTarget, trace: Trace) -> None:
+async def run(connector: Connector, target: ProbeTarget, sealed: Sealed, trace: Trace) -> None:
     """Returns when the answer is well; raises `Failed` when it is not. The time limit is the caller's."""
     kinds = (target.record,) if target.record else _ADDRESSES
     named = _named(connector, target.resolver) if target.resolver else None

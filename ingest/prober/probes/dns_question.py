@@ -14,8 +14,8 @@ from typing import NamedTuple
 from dnslib import QTYPE, DNSError, DNSHeader, DNSQuestion, DNSRecord
 from dnslib.label import DNSLabelError
 
-from infra.settings.servers import Server
 from ingest.prober.probes.outcome import Failed, because
+from schemas.servers import Server
 
 _AGAIN_SECONDS = 2.0
 # Parsing costs about 10 us a record; longer answers are refused unread.

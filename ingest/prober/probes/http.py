@@ -25,7 +25,7 @@ _ASCII = "".join(map(chr, range(33, 127)))
 _PRINTABLE = re.compile("[!-~]+")
 
 
-async def probe_http(connector: Connector, target: ProbeTarget, sealed: Sealed, trace: Trace) -> None:
+async def run(connector: Connector, target: ProbeTarget, sealed: Sealed, trace: Trace) -> None:
     """Returns when the target is well; raises `Failed` when it is not. The time limit is the caller's."""
     url, method, headers, body = target.url, target.method, sealed.headers, sealed.body
     parts = _split(url)

@@ -5,13 +5,13 @@ import time
 
 from ingest.prober.probes.connection import Connector
 from ingest.prober.probes.outcome import Trace
-from schemas.monitors import ProbeTarget
+from schemas.monitors import ProbeTarget, Sealed
 
 _ECHOES = 3
 _APART_SECONDS = 1.0
 
 
-async def probe_icmp(connector: Connector, target: ProbeTarget, trace: Trace) -> None:
+async def run(connector: Connector, target: ProbeTarget, sealed: Sealed, trace: Trace) -> None:
     """Returns when the target answers; raises `Failed` when it is told unreachable. The time limit is the caller's."""
     trace.address = address = (await connector.addresses(target.host, trace))[0]
     began = time.perf_counter_ns()

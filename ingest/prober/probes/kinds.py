@@ -2,19 +2,28 @@
 
 import asyncio
 import time
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Protocol
 
 from ingest.prober.probes.connection import Connector
-from ingest.prober.probes.dns import probe_dns
-from ingest.prober.probes.http import probe_http
-from ingest.prober.probes.icmp import probe_icmp
 from ingest.prober.probes.outcome import Failed, Trace, because
 from ingest.prober.probes.resolver import SILENCE
-from ingest.prober.probes.tcp import probe_tcp
-from ingest.prober.probes.tls import probe_tls
 from schemas.base import SECOND, Micros
-from schemas.monitors import Monitor, Sealed
+from schemas.monitors import Monitor, ProbeTarget, Sealed
+from schemas.probe_kinds import PROBE_KINDS, MonitorKind
 from schemas.probes import Failure, ProbeCompleted
 from schemas.slots import time_limit
+
+
+class _Run(Protocol):
+    """Probes a target once: returns when it is healthy, else raises `Failed`. The time limit is the caller's."""
+
+    async def __call__(self, connector: Connector, target: ProbeTarget, sealed: Sealed, trace: Trace) -> None: ...
+
+
+# The module of each kind has its name.
+_RUNS: Mapping[MonitorKind, _Run] = {kind: import_module(f"ingest.prober.probes.{kind}").run for kind in PROBE_KINDS}
 
 
 async def probe(
@@ -34,7 +43,7 @@ async def probe(
     began = time.perf_counter_ns()
     try:
         async with asyncio.timeout(limit):
-            await _probe(connector.of(monitor.project), monitor, sealed, trace)
+            await _RUNS[monitor.kind](connector.of(monitor.project), monitor.target, sealed, trace)
     except Failed as failed:
         failure, detail = failed.failure, failed.detail
         if failed.answered:
@@ -64,18 +73,3 @@ async def probe(
         phases=trace.phases,
         expires=trace.expires,
     )
-
-
-async def _probe(connector: Connector, monitor: Monitor, sealed: Sealed, trace: Trace) -> None:
-    target = monitor.target
-    match monitor.kind:
-        case "http":
-            await probe_http(connector, target, sealed, trace)
-        case "tcp":
-            await probe_tcp(connector, target, trace)
-        case "tls":
-            await probe_tls(connector, target, trace)
-        case "dns":
-            await probe_dns(connector, target, trace)
-        case "icmp":
-            await probe_icmp(connector, target, trace)

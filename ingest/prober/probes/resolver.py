@@ -13,8 +13,8 @@ from collections.abc import Sequence
 import aiodns
 from pycares import DNSResult, errno
 
-from infra.settings.servers import Server
 from ingest.prober.probes.outcome import Failed
+from schemas.servers import Server
 
 # The first wait for an answer, at most; c-ares waits less for a resolver that is quick, and twice as long each time.
 _ANSWER_SECONDS = 2.0

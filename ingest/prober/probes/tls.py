@@ -7,10 +7,10 @@ import asyncio
 
 from ingest.prober.probes.connection import Connector
 from ingest.prober.probes.outcome import Trace
-from schemas.monitors import ProbeTarget
+from schemas.monitors import ProbeTarget, Sealed
 
 
-async def probe_tls(connector: Connector, target: ProbeTarget, trace: Trace) -> None:
+async def run(connector: Connector, target: ProbeTarget, sealed: Sealed, trace: Trace) -> None:
     """Returns when the handshake is done; raises `Failed` when it fails. The time limit is the caller's."""
     transport, _ = await connector.open(target.host, target.port, asyncio.Protocol, trace, tls=True)
     transport.abort()

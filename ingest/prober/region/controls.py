@@ -19,12 +19,12 @@ from typing import Any, NamedTuple
 
 from dnslib import QTYPE, RCODE, DNSRecord
 
-from infra.settings.servers import Server, text_of
 from infra.settings.settings import ControlTarget
 from ingest.prober.probes.dns import system_servers
 from ingest.prober.probes.dns_question import Nameservers, over_udp, question
 from ingest.prober.probes.icmp_socket import IcmpSocket
 from ingest.prober.probes.outcome import Failed
+from schemas.servers import Server, text_of
 
 PATIENCE = 3.0
 _TRIES = 3

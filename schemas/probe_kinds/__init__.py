@@ -1,0 +1,48 @@
+"""The kinds of probes, by name: the one place where a kind is registered (docs/decisions/0068).
+
+`PROBE_KINDS` holds the pure half of each; the prober finds the half that runs by the same name.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from schemas.probe_kinds import dns, http, icmp, tcp, tls
+from schemas.probe_kinds.kind import ProbeKind
+
+MonitorKind = Literal["http", "tcp", "tls", "icmp", "dns"]
+
+PROBE_KINDS: Mapping[MonitorKind, ProbeKind[Any]] = {
+    "http": http.KIND,
+    "tcp": tcp.KIND,
+    "tls": tls.KIND,
+    "icmp": icmp.KIND,
+    "dns": dns.KIND,
+}
+
+# Why a probe failed. `ours`: the prober itself could not (no sockets, no resolver): says nothing about the target.
+Failure = Literal[
+    "",
+    "name",
+    "refused target",
+    "connect",
+    "timeout",
+    "tls",
+    "closed",
+    "protocol",
+    "status",
+    "keyword",
+    "redirects",
+    "answer",
+    "ours",
+]
+
+# Each failure in words, as the cause of an incident. What accuses nobody has none.
+FAILURE_WORDS: Mapping[str, str] = {
+    "name": "Name could not be resolved",
+    "refused target": "Address may not be probed",
+    "connect": "Connection failed",
+    "timeout": "Connection timed out",
+    "tls": "TLS failed",
+    "closed": "Connection was closed",
+    "protocol": "Answer is not valid",
+} | {failure: words for kind in PROBE_KINDS.values() for failure, words in kind.failures.items()}

@@ -1,0 +1,12 @@
+"""ICMP: echoes."""
+
+from schemas.probe_kinds.kind import NoFields, ProbeKind
+
+
+class Icmp(ProbeKind[NoFields]):
+    name = "icmp"
+    healthy = "Healthy if the host answers one of three echoes."
+    fields = NoFields
+
+
+KIND = Icmp()

@@ -1,0 +1,13 @@
+"""TCP: a connection to a port."""
+
+from schemas.probe_kinds.kind import NoFields, ProbeKind
+
+
+class Tcp(ProbeKind[NoFields]):
+    name = "tcp"
+    healthy = "Healthy if the port accepts a connection."
+    fields = NoFields
+    needs_port = True
+
+
+KIND = Tcp()
