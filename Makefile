@@ -11,7 +11,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 LOCKED := --require-hashes --no-deps
 
-.PHONY: run test check unit fmt docs install lock
+.PHONY: run test check jars unit fmt docs install lock
 .DEFAULT_GOAL := run
 
 # Everything, what tests need too.
@@ -41,10 +41,15 @@ check: install
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# Most tests wait for other processes: two at a time keep two cores busy. tests/grouping.py says which stay together.
-TEST_PROCESSES ?= 2
+# Two processes for what needs servers, and a helper for the rest; tests/grouping.py says which tests stay together.
+TEST_PROCESSES ?= 3
 
-test: check
+# What the tests on the real Kafka need is fetched once.
+jars: install
+	$(BIN)/python -c "from infra.embedded import kafka; kafka.install(kafka.default_cache())"
+
+test: install
+	$(MAKE) --no-print-directory --jobs=2 --output-sync check jars
 	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadscope --no-loadscope-reorder
 
 unit: install

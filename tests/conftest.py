@@ -5,7 +5,7 @@ each makes topics, groups and tables under names of its own.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +14,47 @@ from hypothesis import HealthCheck, settings
 
 from infra.log.cluster import cluster_of
 from infra.settings.settings import Settings
-from tests.grouping import longest_first, scheduler
+from tests import seeds
+from tests.grouping import longest_first, scheduler, yield_to_others
 from tests.stack import start_clickhouse, start_kafka
 
 # How long an example takes is the machine's doing, and decides nothing. A failure tells how to run it again.
 settings.register_profile("pingfold", deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("pingfold")
+
+
+# A JVM of a test lives too briefly for the second compiler to pay: it took a third of what a start of Pingfold costs.
+_JAVA = "-XX:TieredStopAtLevel=1"
+
+
+def pytest_configure() -> None:
+    os.environ.setdefault("JAVA_TOOL_OPTIONS", _JAVA)
+    seeds.run_seed()
+    yield_to_others()
+
+
+def pytest_report_header() -> str:
+    return seeds.words()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    seeds.seed_test(f"{item.nodeid} setup")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_call(item: pytest.Item) -> None:
+    seeds.seed_test(item.nodeid)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if report.failed:
+        report.sections.append(("what was random", seeds.words()))
+    return report
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

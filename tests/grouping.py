@@ -1,11 +1,17 @@
-"""Which tests run in one process, one after the other, when several processes run tests at once.
+"""Which tests run in one process, one after the other, when several processes run tests at once, and in which process.
 
-Each file stays in one process, so that its fixtures are made once. All files that share a Pingfold go to the same one,
-so that there is only one of it. The longest come first: what is left at the end fills what is free.
+Tests of one file stay in one process, so that its fixtures are made once. All tests that share a Pingfold are one
+group, so that there is only one of it; a test with a Pingfold of its own is a group of its own. The longest groups come
+first: what is left at the end fills what is free.
+
+Two processes run what starts Kafka and ClickHouse: more of it at a time is more than two cores can bear. The last of
+three or more processes is the helper: it runs what needs neither, and yields to the others (nice), so that it takes
+what they leave of the processors while they wait.
 """
 
+import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -13,39 +19,116 @@ from typing import Any
 import pytest
 from xdist.scheduler.loadscope import LoadScopeScheduling
 
+# Beside so many processes there is a helper.
+_WITHOUT_HELPER = 2
+_HELPER_NICE = 10
+
 _ORDER = ("system", "containers", "integration", "contract", "property", "unit")
-_SHARED = "the shared Pingfold"
-_SHARES = re.compile(r"^(?:async )?def test_\w+\([^)]*\bpingfold: Pingfold", re.MULTILINE)
+_SHARED, _EQUIPPED = "the shared Pingfold", "the equipped Pingfold"
+_SHARED_BY = {_SHARED: re.compile(r"\bpingfold: Pingfold"), _EQUIPPED: re.compile(r"\bequipped: Equipped")}
+_USES_OWN = re.compile(r"\bown_pingfold: Pingfold")
+_TESTS = re.compile(r"^(?:async )?def (test_\w+)\(([^)]*)\)", re.MULTILINE)
+_NEEDS_SERVERS = re.compile(r"\bpytest\.mark\.(stack|system)\b")
+
+# Seconds that the longest groups take, about, on two slow cores. Those that are not named take less.
+_SECONDS = {
+    _SHARED: 600,
+    _EQUIPPED: 150,
+    "tests/integration/test_journal_truncated.py": 150,
+    "tests/integration/test_reconciliation.py": 115,
+    "tests/integration/test_runtime.py": 110,
+    "tests/integration/test_runtime_faults.py": 110,
+    "tests/containers/test_containers.py": 100,
+    "tests/system/test_restart.py::test_restarts": 90,
+    "tests/system/test_restored_copy.py::test_an_old_copy_of_the_journals": 80,
+    "tests/system/test_full_disk.py": 80,
+    "tests/integration/test_embedded_stack.py": 75,
+    "tests/system/test_region_outage.py::test_a_region_whose_network_fails_accuses_nobody": 70,
+}
 
 
-class FilesTogether(LoadScopeScheduling):  # type: ignore[misc]  # xdist tells no types
-    """Hands out files, and those that share a Pingfold as one."""
-
-    def _split_scope(self, nodeid: str) -> str:
-        path = nodeid.partition("::")[0]
-        return _SHARED if _shares(self.config.rootpath / path) else path
+def group_of(nodeid: str, root: Path) -> str:
+    """The group of a test."""
+    path, _, rest = nodeid.partition("::")
+    name = rest.partition("[")[0].rpartition("::")[2]
+    parameters = _tests_of(root / path).get(name, "")
+    if shared := next((group for group, used in _SHARED_BY.items() if used.search(parameters)), None):
+        return shared
+    return f"{path}::{name}" if _USES_OWN.search(parameters) else path
 
 
 @cache
-def _shares(path: Path) -> bool:
-    return _SHARES.search(path.read_text()) is not None
+def _text_of(path: Path) -> str:
+    return path.read_text()
 
 
-def uses_shared_pingfold(item: pytest.Item) -> bool:
-    """Whether a test needs the Pingfold that all system tests share."""
-    return "shared_pingfold" in getattr(item, "fixturenames", ())
+@cache
+def _tests_of(path: Path) -> dict[str, str]:
+    """The test functions of a file, with their parameters."""
+    return dict(_TESTS.findall(_text_of(path)))
+
+
+def needs_servers(group: str, root: Path) -> bool:
+    """Whether a group starts, or is run on, a Kafka or a ClickHouse of this machine."""
+    return group in _SHARED_BY or _NEEDS_SERVERS.search(_text_of(root / group.partition("::")[0])) is not None
+
+
+def shared_pingfold_of(item: pytest.Item) -> str | None:
+    """The group of a test that needs a Pingfold which others need, too."""
+    group = group_of(item.nodeid, item.config.rootpath)
+    return group if group in _SHARED_BY else None
 
 
 def longest_first(items: Sequence[pytest.Item]) -> list[pytest.Item]:
     """The tests in the order in which they are handed out."""
-    return sorted(items, key=lambda item: (not uses_shared_pingfold(item), not _shares(item.path), _place(item.path)))
+    return sorted(items, key=lambda item: _place(group_of(item.nodeid, item.config.rootpath)))
 
 
-def _place(path: Path) -> int:
-    kind = next((part for part in reversed(path.parts) if part in _ORDER), _ORDER[-1])
-    return _ORDER.index(kind)
+def _place(group: str) -> tuple[int, int]:
+    folder = next((part for part in reversed(Path(group.partition("::")[0]).parts) if part in _ORDER), _ORDER[0])
+    return -_SECONDS.get(group, 0), _ORDER.index(folder)
 
 
-def scheduler(config: pytest.Config, log: Any) -> FilesTogether:
+def choose(groups: Iterable[str], helps: bool, root: Path) -> str | None:
+    """The group that a process takes next of those that are left; None: none of them is for it."""
+    left = list(groups)
+    fitting = (group for group in left if needs_servers(group, root) is not helps)
+    return next(fitting, None if helps or not left else left[0])
+
+
+def is_helper(worker: str, count: int) -> bool:
+    """Whether a process (`gw0`, `gw1`, ...) of so many is the helper."""
+    return count > _WITHOUT_HELPER and worker == f"gw{count - 1}"
+
+
+def yield_to_others() -> None:
+    """Called in every process: the helper takes what the others leave of the processors."""
+    if is_helper(os.environ.get("PYTEST_XDIST_WORKER", ""), int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "0"))):
+        os.nice(_HELPER_NICE)
+
+
+class GroupScheduling(LoadScopeScheduling):  # type: ignore[misc]  # xdist tells no types
+    """Hands out groups, each to one process."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return group_of(nodeid, self.config.rootpath)
+
+    def _chosen(self, node: Any) -> str | None:
+        return choose(self.workqueue, is_helper(node.gateway.id, self.numnodes), self.config.rootpath)
+
+    def _assign_work_unit(self, node: Any) -> None:
+        group = self._chosen(node)
+        if group is not None:
+            self.workqueue.move_to_end(group, last=False)
+            super()._assign_work_unit(node)
+
+    def _reschedule(self, node: Any) -> None:
+        if self.workqueue and not node.shutting_down and self._chosen(node) is None:
+            node.shutdown()
+        else:
+            super()._reschedule(node)
+
+
+def scheduler(config: pytest.Config, log: Any) -> GroupScheduling:
     """For xdist."""
-    return FilesTogether(config, log)
+    return GroupScheduling(config, log)

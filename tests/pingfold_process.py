@@ -30,7 +30,7 @@ from confluent_kafka import ConsumerGroupTopicPartitions, IsolationLevel, Produc
 
 from infra.embedded.ports import HOST, free_port
 from infra.log.admin import admin_client, end_offsets
-from infra.log.reading import Stored, read_to_end
+from infra.log.reading import Stored
 from infra.log.sink import producer_config
 from infra.secrets.metrics_key import KEY_FILE, bearer
 from pingfold import metrics_folder
@@ -38,6 +38,7 @@ from pingfold.credentials import Credentials, load
 from processors.history.writer import GROUP
 from schemas.base import SECOND, Micros
 from schemas.topics import CHECK_STATES, DEAD_LETTERS, PINGS, TRANSITIONS, Topic
+from tests.topic_reader import TopicReader
 
 T = TypeVar("T")
 
@@ -99,12 +100,14 @@ class Pingfold:
         }
         self.offset, self._nudged = 0.0, 0.0
         self._process: subprocess.Popen[bytes] | None = None
+        self._reader: TopicReader | None = None
         self._http = httpx.Client(timeout=15.0, trust_env=False, limits=httpx.Limits(max_keepalive_connections=0))
 
     # ---- the processes
 
     def start(self) -> float:
         """Start everything and wait until it is ready; the seconds that it took."""
+        self.read_anew()
         began = time.monotonic()
         with self.output.open("ab") as output:
             self._process = subprocess.Popen(
@@ -134,7 +137,7 @@ class Pingfold:
         """Wait until `/readyz` says so; fails at once when the supervisor has ended."""
 
         try:
-            wait_until(lambda: self._answers("/readyz"), timeout, "/readyz answers 200", pause=0.1)
+            wait_until(lambda: self.answers("/readyz"), timeout, "/readyz answers 200", pause=0.1)
         except AssertionError as error:
             with contextlib.suppress(httpx.HTTPError):
                 error.add_note(self.get("/readyz").text)
@@ -146,13 +149,13 @@ class Pingfold:
         After a step of the clock this is known seconds sooner than by `/readyz`, which looks at committed times.
         """
         wait_until(
-            lambda: self._answers("/healthz") and self._is_past(self.now - 5 * SECOND),
+            lambda: self.answers("/healthz") and self._is_past(self.now - 5 * SECOND),
             timeout,
             "every partition is folded up to now",
             pause=0.2,
         )
 
-    def _answers(self, path: str) -> bool:
+    def answers(self, path: str) -> bool:
         process = self._process
         assert process is not None
         assert process.poll() is None, f"pingfold up has ended with {process.returncode}:\n{self.tail()}"
@@ -189,6 +192,8 @@ class Pingfold:
         """Send a signal to a role; its process id."""
         pid = self.pid(role, slot)
         os.kill(pid, number)
+        if role == "kafka":
+            self.read_anew()
         return pid
 
     def kill_and_wait(self, role: str, slot: int = 0, timeout: float = 30.0) -> None:
@@ -453,7 +458,13 @@ class Pingfold:
 
     def records(self, topic: Topic) -> list[Stored]:
         """Everything committed in a topic."""
-        return list(read_to_end(self.credentials.cluster, topic))
+        if self._reader is None:
+            self._reader = TopicReader(self.credentials.cluster, self.partitions)
+        return self._reader.records(topic)
+
+    def read_anew(self) -> None:
+        """Read every topic from its beginning when it is asked for again: a log may have lost what was read of it."""
+        self._reader = None
 
     def values(self, topic: Topic, key: str | None = None) -> list[dict[str, Any]]:
         """The JSON objects in a topic, of one key perhaps; what is none is left out."""

@@ -222,7 +222,9 @@ class StartUp:
 
     async def _ask(self, path: str) -> tuple[int, Any]:
         try:
-            async with asyncio.timeout(5.0), httpx.AsyncClient(timeout=3.0, trust_env=False) as client:
+            # The address is of http: certificates, which take long to load, are not needed.
+            client = httpx.AsyncClient(timeout=3.0, trust_env=False, verify=False)
+            async with asyncio.timeout(5.0), client:
                 # With the key it tells what is waited for.
                 shown = bearer(metrics_key(self._settings))
                 answer = await client.get(f"{self._settings.local_url}{path}", headers=shown)

@@ -12,7 +12,7 @@ from ingest.prober.probes.outcome import Failed
 from ingest.prober.region import controls
 from ingest.prober.region.controls import Control, ask, control_targets, gateways
 from schemas.servers import Server
-from tests.integration.probe_targets import V4, V6, Resolving, resolving, serving, silent, unanswered
+from tests.probe_targets import V4, V6, Resolving, resolving, serving, silent, unanswered
 
 ROUTES = """Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT
 eth0\t00000000\t{}\t0003\t0\t0\t0\t00000000\t0\t0\t0

@@ -10,7 +10,7 @@ import pytest
 from infra.clickhouse.migrations import migrate
 from schemas.base import SECOND, encode
 from schemas.pings import Ping
-from tests.integration.test_history import DISTINCT, PARTITIONS, T0, Line
+from tests.history_line import DISTINCT, PARTITIONS, T0, Line
 from tests.stack import Server, start_kafka
 
 pytestmark = pytest.mark.stack

@@ -5,8 +5,9 @@ no event written since is skipped, and it is told.
 """
 
 import shutil
+import signal
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -39,14 +40,32 @@ def kafka(data: Path) -> Iterator[Server]:
 
 @pytest.fixture
 def world(kafka: Server, tmp_path: Path) -> Iterator[World]:
-    world = World(kafka.address, f"toy-{uuid.uuid4().hex[:8]}", tmp_path)
+    world = new_world(kafka, tmp_path)
     yield world
     world.close()
 
 
-def keep(data: Path, topic: Topic, folder: Path) -> Callable[[], None]:
-    """Copy the log of a topic, while Kafka stands still; what is returned puts it back."""
-    places = [data / "kafka" / "log" / f"{topic.name}-{number}" for number in range(PARTITIONS)]
+# How much is written into a log that has just lost its end: nothing, less than was lost, and more.
+AMOUNTS = (0, 150, 2_000)
+
+
+@pytest.fixture
+def worlds(kafka: Server, tmp_path: Path) -> Iterator[dict[int, World]]:
+    """One for each amount: their logs lose their ends together, while one broker is stopped."""
+    worlds = {amount: new_world(kafka, tmp_path / str(amount)) for amount in AMOUNTS}
+    yield worlds
+    for world in worlds.values():
+        world.close()
+
+
+def new_world(kafka: Server, folder: Path) -> World:
+    return World(kafka.address, f"toy-{uuid.uuid4().hex[:8]}", folder)
+
+
+def keep(data: Path, folder: Path, *topics: Topic) -> Callable[[], None]:
+    """Copy the logs of topics, while Kafka stands still; what is returned puts them back."""
+    logs = data / "kafka" / "log"
+    places = [logs / f"{topic.name}-{number}" for topic in topics for number in range(PARTITIONS)]
     for place in places:
         shutil.copytree(place, folder / place.name)
 
@@ -70,65 +89,80 @@ def truncations(world: World, topic: Topic) -> list[JournalTruncated]:
     return sorted((one for one in told if one.journal == topic.name), key=lambda one: one.partition)
 
 
-@pytest.mark.parametrize("written_before", [0, 150, 2_000], ids=["nothing", "less than was lost", "more than was lost"])
-def test_an_older_journal_than_its_states(
-    world: World, kafka: Server, data: Path, tmp_path: Path, written_before: int
-) -> None:
-    """Whatever has been written by the time that a worker takes over: nothing of it is skipped."""
-    fold, journal = world.toy.folds[0], world.toy.journal
-    worker = world.start()
-    add(world, 0, 400)
-    world.settle()
-    assert worker.stop() == 0
-    ends = world.ends(journal)
+def fold_all(worlds: Iterable[World], first: int, until: int) -> None:
+    """Let a worker of each fold these events, and stop."""
+    workers = [world.start() for world in worlds]
+    for world in worlds:
+        add(world, first, until)
+    for world in worlds:
+        world.settle()
+    for worker in workers:
+        worker.send(signal.SIGTERM)
+    assert [worker.wait() for worker in workers] == [0] * len(workers)
+
+
+def test_an_older_journal_than_its_states(worlds: dict[int, World], kafka: Server, data: Path, tmp_path: Path) -> None:
+    """However much has been written by the time that a worker takes over: nothing of it is skipped."""
+    every = list(worlds.values())
+    fold_all(every, 0, 400)
+    ends = [world.ends(world.toy.journal) for world in every]
     kafka.stop()
-    put_back = keep(data, journal, tmp_path)
+    put_back = keep(data, tmp_path, *(world.toy.journal for world in every))
     kafka.start()
-    worker = world.start()
-    add(world, 400, 1_000)
-    world.settle()
-    assert worker.stop() == 0
-    lost = world.ends(journal)
+    fold_all(every, 400, 1_000)
+    lost = [world.ends(world.toy.journal) for world in every]
     kafka.stop()
     put_back()
     kafka.start()
-    assert world.ends(journal) == ends
-    world.connect()
+    assert [world.ends(world.toy.journal) for world in every] == ends
 
-    add(world, 1_000, 1_000 + written_before)
-    taken = world.taken()
-    world.start()
-    world.wait_taken(taken)
-    add(world, 3_000, 3_400)
-    world.settle()
-    assert things(world.states(fold)) == packed(counted(world.acknowledged)[0])
-    told = truncations(world, journal)
+    taken = [world.taken() for world in every]
+    for amount, world in worlds.items():
+        world.connect()
+        add(world, 1_000, 1_000 + amount)
+        world.start()
+    told = []
+    for number, world in enumerate(every):
+        world.wait_taken(taken[number])
+        add(world, 3_000, 3_400)
+        world.settle()
+        assert_all_folded(world)
+        told.append(truncations(world, world.toy.journal))
+        assert_lost(told[-1], ends[number], lost[number])
+
+    # It is told once, and from now on the journal is this one.
+    for world in every:
+        assert world.workers[-1].stop() == 0
+    fold_all(every, 3_400, 3_800)
+    for number, world in enumerate(every):
+        fold = world.toy.folds[0]
+        assert_all_folded(world)
+        assert truncations(world, world.toy.journal) == told[number]
+        progress = [fold.records.decode(value) for (_, key), value in world.states(fold).items() if key == PROGRESS_KEY]
+        assert all(isinstance(one, Progress) and one.truncated == ends[number][n] for n, one in enumerate(progress))
+        assert world.letters() == []
+
+
+def assert_all_folded(world: World) -> None:
+    """What was acknowledged counts, whatever its journal has lost."""
+    assert things(world.states(world.toy.folds[0])) == packed(counted(world.acknowledged)[0])
+
+
+def assert_lost(told: list[JournalTruncated], ends: dict[int, int], lost: dict[int, int]) -> None:
+    """It is told of every partition that its journal ends at `ends`, and had been folded up to `lost`."""
     assert [(one.partition, one.end, one.applied + 1) for one in told] == [
         (number, ends[number], lost[number]) for number in range(PARTITIONS)
     ]
 
-    # It is told once, and from now on the journal is this one.
-    assert world.workers[-1].stop() == 0
-    worker = world.start()
-    add(world, 3_400, 3_800)
-    world.settle()
-    assert worker.stop() == 0
-    assert things(world.states(fold)) == packed(counted(world.acknowledged)[0])
-    assert truncations(world, journal) == told
-    progress = [fold.records.decode(value) for (_, key), value in world.states(fold).items() if key == PROGRESS_KEY]
-    assert all(isinstance(one, Progress) and one.truncated == ends[n] for n, one in enumerate(progress))
-    assert world.letters() == []
-
 
 def test_older_states_than_their_journal(world: World, kafka: Server, data: Path, tmp_path: Path) -> None:
     """What the group has committed is ahead of them: the events between are read and folded again."""
-    fold = world.toy.folds[0]
     worker = world.start()
     add(world, 0, 400)
     world.settle()
     assert worker.stop() == 0
     kafka.stop()
-    put_back = keep(data, world.toy.states, tmp_path)
+    put_back = keep(data, tmp_path, world.toy.states)
     kafka.start()
     worker = world.start()
     add(world, 400, 1_000)
@@ -140,7 +174,7 @@ def test_older_states_than_their_journal(world: World, kafka: Server, data: Path
     worker = world.start()
     add(world, 1_000, 1_400)
     world.settle()
-    assert things(world.states(fold)) == packed(counted(world.acknowledged)[0])
+    assert_all_folded(world)
     assert truncations(world, world.toy.journal) == []
     assert worker.stop() == 0, world.said()
 
@@ -155,48 +189,50 @@ def wait_told(world: World, topic: Topic) -> list[JournalTruncated]:
     return truncations(world, topic)
 
 
-@pytest.mark.parametrize("at_once", [0, 150, 2_000], ids=["nothing", "less than was lost", "more than was lost"])
 def test_a_journal_that_loses_its_end_while_its_worker_lives(
-    world: World, kafka: Server, data: Path, tmp_path: Path, at_once: int
+    worlds: dict[int, World], kafka: Server, data: Path, tmp_path: Path
 ) -> None:
-    """Noticed within seconds by the worker that has it, whatever was written before it has connected again."""
-    fold, journal = world.toy.folds[0], world.toy.journal
-    worker = world.start()
-    add(world, 0, 400)
-    world.settle()
-    ends = world.ends(journal)
+    """Noticed within seconds by the worker that has it, however much was written before it has connected again."""
+    every = list(worlds.values())
+    for world in every:
+        world.start()
+        add(world, 0, 400)
+    for world in every:
+        world.settle()
+    ends = [world.ends(world.toy.journal) for world in every]
     kafka.stop()
-    put_back = keep(data, journal, tmp_path)
+    put_back = keep(data, tmp_path, *(world.toy.journal for world in every))
     kafka.start()
-    add(world, 400, 1_000)
-    world.settle()
-    lost = world.ends(journal)
+    for world in every:
+        add(world, 400, 1_000)
+    for world in every:
+        world.settle()
+    lost = [world.ends(world.toy.journal) for world in every]
     kafka.stop()
     put_back()
     kafka.start()
-    world.connect()
-    add(world, 1_000, 1_000 + at_once)
-    told = wait_told(world, journal)
-    assert [(one.partition, one.end, one.applied + 1) for one in told] == [
-        (number, ends[number], lost[number]) for number in range(PARTITIONS)
-    ]
-    add(world, 3_000, 3_400)
-    world.settle()
-    assert things(world.states(fold)) == packed(counted(world.acknowledged)[0])
-    assert truncations(world, journal) == told
-    assert worker.ended is None, world.said()
+    for amount, world in worlds.items():
+        world.connect()
+        add(world, 1_000, 1_000 + amount)
+    for number, world in enumerate(every):
+        told = wait_told(world, world.toy.journal)
+        assert_lost(told, ends[number], lost[number])
+        add(world, 3_000, 3_400)
+        world.settle()
+        assert_all_folded(world)
+        assert truncations(world, world.toy.journal) == told
+        assert world.workers[0].ended is None, world.said()
 
 
 def test_states_that_lose_their_end_while_their_worker_lives(
     world: World, kafka: Server, data: Path, tmp_path: Path
 ) -> None:
     """What they have lost is folded again, instead of being missing at some later start."""
-    fold = world.toy.folds[0]
     worker = world.start()
     add(world, 0, 400)
     world.settle()
     kafka.stop()
-    put_back = keep(data, world.toy.states, tmp_path)
+    put_back = keep(data, tmp_path, world.toy.states)
     kafka.start()
     add(world, 400, 1_000)
     world.settle()
@@ -209,13 +245,13 @@ def test_states_that_lose_their_end_while_their_worker_lives(
     add(world, 1_000, 1_040)  # one more of each
     world.settle()
     assert worker.stop() == 0, world.said()
-    assert things(world.states(fold)) == packed(counted(world.acknowledged)[0])
+    assert_all_folded(world)
     assert truncations(world, world.toy.journal) == []
 
 
 def test_a_journal_that_is_made_anew_while_its_worker_lives(world: World) -> None:
     """Its topic was removed and made again: it begins at its beginning."""
-    fold, journal = world.toy.folds[0], world.toy.journal
+    journal = world.toy.journal
     world.start()
     add(world, 0, 400)
     world.settle()
@@ -226,16 +262,16 @@ def test_a_journal_that_is_made_anew_while_its_worker_lives(world: World) -> Non
     new = NewTopic(journal.name, PARTITIONS, 1, config=topic_config(journal))
     admin.create_topics([new])[journal.name].result(30)
     told = wait_told(world, journal)
-    assert [(one.partition, one.end, one.applied + 1) for one in told] == [(n, 0, lost[n]) for n in range(PARTITIONS)]
+    assert_lost(told, dict.fromkeys(range(PARTITIONS), 0), lost)
     world.connect()
     add(world, 400, 800)
     world.settle()
-    assert things(world.states(fold)) == packed(counted(world.acknowledged)[0])
+    assert_all_folded(world)
 
 
 def test_what_is_deleted_from_the_beginning_is_not_lost(world: World) -> None:
     """As by retention: the beginning moves, the end does not."""
-    fold, journal = world.toy.folds[0], world.toy.journal
+    journal = world.toy.journal
     worker = world.start()
     add(world, 0, 400)
     world.settle()
@@ -250,5 +286,5 @@ def test_what_is_deleted_from_the_beginning_is_not_lost(world: World) -> None:
     worker = world.start()
     add(world, 800, 1_200)
     world.settle()
-    assert things(world.states(fold)) == packed(counted(world.acknowledged)[0])
+    assert_all_folded(world)
     assert truncations(world, journal) == []

@@ -18,7 +18,7 @@ from processors.sender.webhooks import WebhookClient
 from schemas.base import SECOND
 from schemas.deliveries import DeliveryAttempted, DeliveryRequested, Endpoint, EndpointDefined
 from schemas.notices import NOTICES, Notice
-from tests.integration.test_sender import LOOPBACK, Bench, bench
+from tests.sender_bench import LOOPBACK, Bench, bench
 
 TOKEN = "tk_AgQdq7mVBoFD37zQVN29RhuMzNIz2"
 PRIORITIES = {"min": 1, "low": 2, "default": 3, "high": 4, "max": 5, "urgent": 5}

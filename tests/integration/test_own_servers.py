@@ -22,7 +22,7 @@ from infra.settings.settings import Settings
 from ingest.prober.probes.kinds import probe
 from processors.sender.webhooks import WebhookClient
 from schemas.monitors import Sealed
-from tests.integration.probe_targets import (
+from tests.probe_targets import (
     V4,
     V6,
     Talk,
@@ -34,6 +34,8 @@ from tests.integration.probe_targets import (
     resolving,
     serving,
 )
+
+pytestmark = pytest.mark.stack
 
 EVERYTHING = "0.0.0.0/0,::/0"
 PROJECT = "6f1c4f5e-8b9d-4c6e-9a53-2c1d1f0f4a11"

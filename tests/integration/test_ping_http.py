@@ -18,7 +18,7 @@ from ingest.ping.request import Limits
 from schemas.pings import Ping, PingsEvent
 from schemas.ticks import Tick
 from schemas.topics import PINGS
-from tests.integration.ping_server import PingServer
+from tests.ping_server import PingServer
 from tests.stack import start_kafka
 
 pytestmark = pytest.mark.stack

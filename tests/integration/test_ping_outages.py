@@ -24,8 +24,8 @@ from schemas.definitions import Check
 from schemas.pings import CheckDefined, Ping
 from schemas.topics import PINGS
 from schemas.transitions import PingFolded
-from tests.integration.ping_server import PingServer
 from tests.kafka_proxy import PRODUCE, KafkaProxy
+from tests.ping_server import PingServer
 
 pytestmark = pytest.mark.stack
 

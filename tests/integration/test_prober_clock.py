@@ -17,7 +17,7 @@ from infra.settings.settings import Settings
 from ingest.prober.assignment import Assignment
 from schemas.base import SECOND
 from schemas.topics import HEARTBEATS
-from tests.unit.ping_world import HandClock
+from tests.ping_world import HandClock
 
 pytestmark = pytest.mark.stack
 

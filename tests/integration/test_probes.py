@@ -21,7 +21,7 @@ from ingest.prober.probes.connection import tls_context
 from schemas.base import SECOND
 from schemas.monitors import MonitorKind, Sealed
 from tests.certificates import DAY, Authority
-from tests.integration.probe_targets import (
+from tests.probe_targets import (
     V4,
     V6,
     Listening,

@@ -20,7 +20,6 @@ from confluent_kafka import Producer
 
 from infra.log.admin import migrate
 from infra.log.partitioner import partition_of
-from infra.log.reading import read_to_end
 from infra.log.sink import producer_config
 from infra.secrets.secrets import Vault, new_webhook_secret, of_project
 from infra.settings.settings import Settings
@@ -42,6 +41,7 @@ from schemas.topics import (
 )
 from tests.pingfold_process import Receiver, wait_until
 from tests.stack import start_kafka
+from tests.topic_reader import TopicReader
 
 pytestmark = pytest.mark.stack
 
@@ -66,7 +66,9 @@ class World:
         self.ask(ProjectCreate(request=new_id(), at=now(), project=project))
 
     def connect(self) -> None:
+        """Begin a new producer, and read every topic from its beginning again."""
         self._producer = Producer(producer_config(self.bootstrap) | {"log_level": 0})
+        self._reader = TopicReader(self.bootstrap, PARTITIONS)
 
     def close(self) -> None:
         if self.worker is not None:
@@ -114,7 +116,7 @@ class World:
     def states(self, topic: Topic) -> dict[str, dict[str, Any]]:
         """The newest record of every key but those of partitions."""
         found: dict[str, dict[str, Any]] = {}
-        for stored in read_to_end(self.bootstrap, topic):
+        for stored in self._reader.records(topic):
             key = (stored.key or b"").decode()
             found.pop(key, None)
             if stored.value is not None and key != "partition":
@@ -122,7 +124,7 @@ class World:
         return found
 
     def applied(self, topic: Topic) -> dict[int, int]:
-        progress = [(one.partition, one.value) for one in read_to_end(self.bootstrap, topic) if one.key == b"partition"]
+        progress = [(one.partition, one.value) for one in self._reader.records(topic) if one.key == b"partition"]
         return {partition: msgspec.json.decode(value or b"")["applied"] for partition, value in progress}
 
     def counts(self, check: str) -> int | None:
@@ -131,7 +133,7 @@ class World:
         return None if state is None else state.get("pings", 0)
 
     def told(self, kind: str) -> list[dict[str, Any]]:
-        values = [msgspec.json.decode(stored.value or b"") for stored in read_to_end(self.bootstrap, TRANSITIONS)]
+        values = [msgspec.json.decode(stored.value or b"") for stored in self._reader.records(TRANSITIONS)]
         return [value for value in values if value["type"] == kind]
 
     def make_check(self, slug: str, beside: str = "") -> str:
@@ -158,7 +160,10 @@ class World:
 
     def copy(self, folder: Path, *topics: Topic) -> None:
         """Copy the logs of topics as they are now, beside a running Kafka to which nothing is written."""
-        for log in self._logs(*topics):
+        logs = self._logs(*topics)
+        # A broker makes the folders of a topic a moment after it has said that the topic is made.
+        wait_until(lambda: all(log.is_dir() for log in logs), 60, "every log has its folder")
+        for log in logs:
             shutil.copytree(log, folder / log.name, ignore=_NOT_COPIED)
 
     def restore(self, folder: Path, *topics: Topic) -> None:

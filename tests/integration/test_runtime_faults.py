@@ -86,7 +86,7 @@ def test_workers_killed_and_frozen_at_random(world: World) -> None:
     """A frozen worker outlives its session: another has its partitions when it wakes up, fenced, and ends."""
     seed = random.randrange(10**6)
     chance = random.Random(seed)
-    print(f"seed {seed}")
+
     workers = Supervisor(world, 2)
     world.add("thing-0", 0)
     world.settle()

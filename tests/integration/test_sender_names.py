@@ -14,10 +14,10 @@ from infra.egress.resolver import ASKER, LookupTimedOut, NotResolved, SystemReso
 from processors.sender.webhooks import CONNECT_DEAD
 from schemas.deliveries import Endpoint, EndpointDefined
 from schemas.notices import NOTICES
-from tests.integration.probe_targets import V4, resolving
-from tests.integration.test_mail import Server, settings_of, smtp
-from tests.integration.test_mail import bench as mail_bench
-from tests.integration.test_sender import SECRET, Bench, Receiver, bench, receiver
+from tests.mail_server import Server, settings_of, smtp
+from tests.mail_server import bench as mail_bench
+from tests.probe_targets import V4, resolving
+from tests.sender_bench import SECRET, Bench, Receiver, bench, receiver
 
 LOOPBACK = Guard([ip_network("127.0.0.0/8")])
 

@@ -14,7 +14,7 @@ from schemas.base import SECOND
 from schemas.definitions import FormerSecret
 from schemas.deliveries import Endpoint, EndpointDefined
 from schemas.notices import NOTICES
-from tests.integration.test_sender import LOOPBACK, SECRET, Bench, receiver
+from tests.sender_bench import LOOPBACK, SECRET, Bench, receiver
 
 NEW = "whsec_" + base64.b64encode(bytes(range(24))).decode()
 

@@ -1,9 +1,7 @@
 """Whatever bytes come in whatever pieces: a connection raises nothing, answers in turn, and ends in time."""
 
 import asyncio
-from typing import Any
 
-import uvicorn
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from uvicorn.server import ServerState
@@ -11,6 +9,7 @@ from uvicorn.server import ServerState
 from infra.http_server.bounds import BOUNDS
 from infra.http_server.connection import Connection
 from infra.http_server.room import Room
+from tests.http_wire import CONFIG, Wire, turns
 
 _CHUNKED = b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
 _WHOLE = [
@@ -41,60 +40,10 @@ _BROKEN = [
 _sent = st.lists(st.sampled_from(_WHOLE) | st.sampled_from(_BROKEN) | st.binary(max_size=30), max_size=8)
 
 
-async def app(scope: Any, receive: Any, send: Any) -> None:
-    while scope["path"] != "/early":
-        message = await receive()
-        if message["type"] != "http.request":
-            return
-        if not message.get("more_body"):
-            break
-    assert b"x-forwarded-for" not in dict(scope["headers"])
-    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"0")]})
-    await send({"type": "http.response.body", "body": b""})
-
-
-_CONFIG = uvicorn.Config(app, http="httptools", ws="none", lifespan="off", access_log=False, log_config=None)
-_CONFIG.load()
-
-
-class Wire:
-    """A transport that remembers what was written, and whether it was closed."""
-
-    def __init__(self, host: str = "192.0.2.7") -> None:
-        self.host, self.written, self.closed = host, b"", False
-
-    def get_extra_info(self, name: str, _default: Any = None) -> Any:
-        return {"peername": (self.host, 50_000), "sockname": ("127.0.0.1", 8_000)}.get(name)
-
-    def is_closing(self) -> bool:
-        return self.closed
-
-    def can_write_eof(self) -> bool:
-        return True
-
-    def write(self, data: bytes) -> None:
-        assert not self.closed
-        self.written += data
-
-    def close(self) -> None:
-        self.closed = True
-
-    abort = close
-    write_eof = pause_reading = resume_reading = lambda _self: None
-
-
-async def _turns(state: ServerState) -> None:
-    """Let applications do what they can: each takes a few turns, one after the other."""
-    for _ in range(150):
-        await asyncio.sleep(0)
-        if not state.tasks:
-            return
-
-
 async def _live(sent: list[bytes], cuts: list[int]) -> tuple[Wire, Room, int]:
     """A connection from its beginning to its end; how many requests were whole."""
     state, room, wire = ServerState(), Room(), Wire()
-    connection = Connection(_CONFIG, state, {}, asyncio.get_running_loop(), room=room)
+    connection = Connection(CONFIG, state, {}, asyncio.get_running_loop(), room=room)
     connection.connection_made(wire)  # type: ignore[arg-type]
     data = b"".join(sent)
     places = sorted({cut % (len(data) + 1) for cut in cuts} | {len(data)})
@@ -102,14 +51,14 @@ async def _live(sent: list[bytes], cuts: list[int]) -> tuple[Wire, Room, int]:
         if wire.closed or start == end:
             continue
         connection.data_received(data[start:end])
-        await _turns(state)
+        await turns(state)
     # The client falls silent. Whatever it has left undone has its time, one part after the other.
     for _ in range(round(BOUNDS.idle_time + BOUNDS.body_time + BOUNDS.head_time + BOUNDS.linger) + 5):
         room.pass_time(1.0)
         connection.look()
         await asyncio.sleep(0)
     connection.connection_lost(None)
-    await _turns(state)
+    await turns(state)
     return wire, room, len(state.tasks)
 
 

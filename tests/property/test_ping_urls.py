@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from ingest.ping.urls import is_ping, parse
 from schemas.pings import Ping
-from tests.unit.ping_world import KEY, SLUG, UNKNOWN, UUID, World
+from tests.ping_world import KEY, SLUG, UNKNOWN, UUID, World
 
 SEGMENT = st.sampled_from(
     [

@@ -1,48 +1,20 @@
 """Alerts end to end: a mail by real SMTP, test sends, the delivery log, and sending again after a kill."""
 
-import email
-import email.policy
 import json
 import re
 from collections.abc import Iterator
-from email.message import EmailMessage
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from aiosmtpd.controller import Controller
-from aiosmtpd.smtp import SMTP, Envelope, Session
 
-from infra.embedded.ports import HOST, free_port
 from schemas.topics import DELIVERIES, PROJECTS
+from tests.equipped_pingfold import Equipped, Mails
 from tests.pingfold_process import Pingfold, Receiver, wait_until
 
 pytestmark = pytest.mark.system
 
 V1 = "/api/v1/alert-channels"
-
-
-class Mails:
-    """Takes every mail."""
-
-    def __init__(self) -> None:
-        self.taken: list[EmailMessage] = []
-
-    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
-        mail = email.message_from_bytes(bytes(envelope.content or b""), policy=email.policy.SMTP)
-        assert isinstance(mail, EmailMessage)
-        self.taken.append(mail)
-        return "250 OK"
-
-
-@pytest.fixture
-def mails() -> Iterator[tuple[Mails, int]]:
-    taken = Mails()
-    controller = Controller(taken, hostname=HOST, port=free_port())
-    controller.start()
-    yield taken, controller.port
-    controller.stop()
 
 
 @pytest.fixture
@@ -53,63 +25,54 @@ def gone() -> Iterator[Receiver]:
     one.stop()
 
 
-def test_a_mail_its_log_and_sending_it_again(tmp_path: Path, mails: tuple[Mails, int], gone: Receiver) -> None:
-    taken, port = mails
-    settings = {
-        "PINGFOLD_SMTP_HOST": "127.0.0.1",
-        "PINGFOLD_SMTP_PORT": str(port),
-        "PINGFOLD_SMTP_TLS": "none",
-        "PINGFOLD_SMTP_FROM": "Watch <watch@example.org>",
-    }
-    one = Pingfold(tmp_path, settings=settings)
-    try:
-        one.start()
-        made = one.command("channel", "create", "email", "ops@example.org", "--all", "--json")
-        assert made.returncode == 0, made.stderr
-        [channel] = pop(one, "GET", "/api/v1/alerts")
-        assert channel["config"] == {"addresses": ["ops@example.org"]}
-        path = f"{V1}/{channel['id']}"
-        confirm(one, taken, path)
+def test_a_mail_its_log_and_sending_it_again(equipped: Equipped, gone: Receiver) -> None:
+    one, taken = equipped.pingfold, equipped.mails
+    made = one.command("channel", "create", "email", "ops@example.org", "--all", "--json")
+    assert made.returncode == 0, made.stderr
+    [channel] = pop(one, "GET", "/api/v1/alerts")
+    assert channel["config"] == {"addresses": ["ops@example.org"]}
+    path = f"{V1}/{channel['id']}"
+    confirm(one, taken, path)
 
-        check = one.create("backup", channels="*")
-        one.good_ping(check, "fail")
-        wait_until(lambda: len(taken.taken) == 1, what="the mail of the failure")
-        first = taken.taken[0]
-        assert first["Subject"] == "[Pingfold] backup is down"
-        part = first.get_body(("plain",))
-        assert part is not None
-        assert f"{one.url}/checks/{check}" in part.get_content()
+    check = one.create("backup", channels="*")
+    one.good_ping(check, "fail")
+    wait_until(lambda: len(taken.taken) == 1, what="the mail of the failure")
+    first = taken.taken[0]
+    assert first["Subject"] == "[Pingfold] backup is down"
+    part = first.get_body(("plain",))
+    assert part is not None
+    assert f"{one.url}/checks/{check}" in part.get_content()
 
-        sent = pop(one, "POST", f"{path}/test")
-        wait_until(lambda: len(taken.taken) == 2, what="the test mail")
-        assert taken.taken[1]["Subject"].startswith("[Pingfold] Test: ")
-        lines = wait_until(lambda: ended(one, path, 2), what="two lines of the log that have ended")
-        assert [line["status"] for line in lines] == ["delivered", "delivered"]
-        assert lines[0]["id"] == sent["id"]
+    sent = pop(one, "POST", f"{path}/test")
+    wait_until(lambda: len(taken.taken) == 2, what="the test mail")
+    assert taken.taken[1]["Subject"].startswith("[Pingfold] Test: ")
+    lines = wait_until(lambda: ended(one, path, 2), what="two lines of the log that have ended")
+    assert [line["status"] for line in lines] == ["delivered", "delivered"]
+    assert lines[0]["id"] == sent["id"]
 
-        one.kill_and_wait("worker")
-        again = pop(one, "POST", f"{path}/deliveries/{lines[1]['id']}/replay")
-        wait_until(lambda: len(taken.taken) == 3, 30.0, "the mail of the failure again")
-        assert taken.taken[2]["Message-ID"] == first["Message-ID"]
-        newest = wait_until(lambda: ended(one, path, 3), what="three lines")[0]
-        assert (newest["id"], newest["replay_id"]) == (lines[1]["id"], again["replay_id"])
-        assert sum(event["type"] == "delivery.replayed" for event in one.values(DELIVERIES)) == 1
-        assert len(taken.taken) == 3
+    one.kill_and_wait("worker")
+    again = pop(one, "POST", f"{path}/deliveries/{lines[1]['id']}/replay")
+    wait_until(lambda: len(taken.taken) == 3, 30.0, "the mail of the failure again")
+    assert taken.taken[2]["Message-ID"] == first["Message-ID"]
+    newest = wait_until(lambda: ended(one, path, 3), what="three lines")[0]
+    assert (newest["id"], newest["replay_id"]) == (lines[1]["id"], again["replay_id"])
+    assert sum(event["type"] == "delivery.replayed" for event in one.values(DELIVERIES)) == 1
+    assert len(taken.taken) == 3
 
-        # A channel that is given up is told to the other one, by way of two folds; a replay makes the same.
-        gone.answer = 410
-        gone.start()
-        dead = one.channel(gone.url)
-        pop(one, "POST", f"{V1}/{dead}/test")
-        wait_until(lambda: len(taken.taken) == 4, 30.0, "the mail about the other channel")
-        told = taken.taken[3].get_body(("plain",))
-        assert told is not None
-        assert "was disabled" in told.get_content()
-        assert "answered 410 Gone" in told.get_content()
-        assert [event["channel"] for event in one.values(PROJECTS) if event["type"] == "channel.disabled"] == [dead]
-        one.verify()
-    finally:
-        one.close()
+    # A channel that is given up is told to the other one, by way of two folds; a replay makes the same.
+    gone.answer = 410
+    gone.start()
+    dead = one.channel(gone.url)
+    pop(one, "POST", f"{V1}/{dead}/test")
+    wait_until(lambda: len(taken.taken) == 4, 30.0, "the mail about the other channel")
+    told = taken.taken[3].get_body(("plain",))
+    assert told is not None
+    assert "was disabled" in told.get_content()
+    assert "answered 410 Gone" in told.get_content()
+    assert [event["channel"] for event in one.values(PROJECTS) if event["type"] == "channel.disabled"] == [dead]
+    one.verify()
+    for id in (channel["id"], dead):
+        assert one.api("DELETE", f"/channels/{id}").status_code == 200
 
 
 def pop(one: Pingfold, method: str, path: str) -> Any:

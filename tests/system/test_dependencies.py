@@ -2,8 +2,8 @@
 
 import pytest
 
+from tests.monitor_calls import await_status, call, make
 from tests.pingfold_process import Pingfold, Receiver, wait_until
-from tests.system.test_monitors import await_status, call, make
 from tests.website import Website
 
 pytestmark = pytest.mark.system

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from schemas.topics import TRANSITIONS
+from tests.counting import assert_counted_once, make_checks
 from tests.pingfold_process import Load, Pingfold, wait_until
-from tests.system.test_kills import assert_counted_once, make_checks
 
 pytestmark = pytest.mark.system
 
@@ -50,18 +50,26 @@ def mounted(folder: Path) -> Iterator[None]:
         subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
-@pytest.fixture
-def small(tmp_path: Path) -> Iterator[Small]:
+@pytest.fixture(scope="module")
+def on_small_disk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Small]:
     """A Pingfold with all its data on the small file system."""
-    with mounted(tmp_path / "data"):
-        one = Small(tmp_path, settings={"PINGFOLD_DISK_RESERVE": str(_RESERVE)})
+    folder = tmp_path_factory.mktemp("small")
+    with mounted(folder / "data"):
+        one = Small(folder, partitions=4, settings={"PINGFOLD_DISK_RESERVE": str(_RESERVE)})
         try:
             one.took = one.start()
             one.again = _AGAIN_SECONDS * max(1.0, one.took / _START_SECONDS)
             yield one
         finally:
-            (tmp_path / "data" / "ballast").unlink(missing_ok=True)
             one.close()
+
+
+@pytest.fixture
+def small(on_small_disk: Small) -> Iterator[Small]:
+    """The same, with room on its disk when the test begins and when it has ended."""
+    on_small_disk.wait_ready(2 * on_small_disk.again)
+    yield on_small_disk
+    (on_small_disk.data / "ballast").unlink(missing_ok=True)
 
 
 def free(pingfold: Pingfold) -> int:
@@ -134,7 +142,7 @@ def test_a_disk_without_any_room_at_all_breaks_nothing(small: Small, capsys: pyt
         wait_until(lambda: load.total > taken, 2 * small.again, "pings are taken again")
         pings_after = time.monotonic() - made
         # The broker has ended in the midst of transactions: what became of a commit that was under way is looked up.
-        wait_until(lambda: small._answers("/readyz"), 2 * small.again, "it is ready again")
+        wait_until(lambda: small.answers("/readyz"), 2 * small.again, "it is ready again")
         ready_after = time.monotonic() - made
         load.wait_for(10, timeout=small.again)
     small.wait_working()

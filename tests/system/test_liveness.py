@@ -10,9 +10,9 @@ from infra.availability import kafka_answers
 from infra.process.lifecycle import STOP_SECONDS
 from infra.process.liveness import _LAST_WORDS_SECONDS
 from schemas.topics import PROBE_RESULTS
+from tests.counting import assert_counted_once, make_checks
+from tests.monitor_calls import call, make
 from tests.pingfold_process import Load, Pingfold, is_running, wait_until
-from tests.system.test_kills import assert_counted_once, make_checks
-from tests.system.test_monitors import call, make
 from tests.website import Website
 
 pytestmark = pytest.mark.system

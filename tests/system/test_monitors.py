@@ -12,10 +12,10 @@ import pytest
 
 from schemas.base import SECOND
 from schemas.topics import PROBE_RESULTS, TRANSITIONS
-from tests.integration.probe_targets import resolving
-from tests.loop_thread import LoopThread
+from tests.equipped_pingfold import Equipped
+from tests.monitor_calls import await_status, call, make, status
 from tests.pingfold_process import Pingfold, Received, Receiver, wait_until
-from tests.system.test_thin_line import assert_signed
+from tests.signed import assert_signed
 from tests.website import Website
 
 pytestmark = pytest.mark.system
@@ -38,27 +38,6 @@ const [signature, secret] = process.argv.slice(1);
 const body = require('fs').readFileSync(0);
 console.log(verifySignature(body, signature, secret));
 """
-
-
-def call(pingfold: Pingfold, method: str, path: str, body: Any = None) -> Any:
-    """A call of the PoppaPing API that must succeed; its `data`."""
-    headers = {"Authorization": f"Bearer {pingfold.credentials.poppaping_key}"}
-    answer = pingfold.request(method, f"/api/v1{path}", headers=headers, json=body)
-    assert answer.is_success, f"{method} {path}: {answer.status_code} {answer.text}"
-    return answer.json()["data"]
-
-
-def status(pingfold: Pingfold, id: str) -> str:
-    return str(call(pingfold, "GET", f"/monitors/{id}")["current_status"])
-
-
-def make(pingfold: Pingfold, site: Website, **fields: Any) -> str:
-    body = {"name": "Production API", "url": site.url, "interval_seconds": 2, "timeout_seconds": 2} | fields
-    return str(call(pingfold, "POST", "/monitors", body)["id"])
-
-
-def await_status(pingfold: Pingfold, id: str, wanted: str, timeout: float = 60.0) -> None:
-    wait_until(lambda: status(pingfold, id) == wanted, timeout, f"the monitor is {wanted}")
 
 
 def assert_node_agrees(received: Received, secret: str) -> None:
@@ -105,60 +84,36 @@ def test_a_site_goes_down_and_comes_back(pingfold: Pingfold, receiver: Receiver)
         call(pingfold, "DELETE", f"/monitors/{id}")
 
 
-def test_what_is_private_is_not_probed_unless_allowed(own_pingfold: Pingfold) -> None:
-    """Statement 7. An address is refused at once; a name that leads to one is not probed, so nothing is known of it.
-    Both say which setting allows it."""
-    with Website() as site, LoopThread() as servers:
-        names = servers.enter(resolving({"site.test": ["127.0.0.1"]}))
-        own_pingfold.settings["PINGFOLD_PRIVATE_TARGETS"] = ""
-        own_pingfold.settings["PINGFOLD_RESOLVERS"] = "{}:{}".format(*names.server)
-        own_pingfold.start()
-        headers = {"Authorization": f"Bearer {own_pingfold.credentials.poppaping_key}"}
-        refused = own_pingfold.request(
-            "POST", "/api/v1/monitors", headers=headers, json={"name": "Private", "url": site.url}
-        )
-        assert (refused.status_code, "PINGFOLD_PRIVATE_TARGETS" in refused.text) == (400, True)
-        name = site.url.replace("127.0.0.1", "site.test")
-        id = make(own_pingfold, site, url=name, confirmations=1)
-        await_status(own_pingfold, id, "unknown", 60.0)
-        assert "PINGFOLD_PRIVATE_TARGETS" in call(own_pingfold, "GET", f"/monitors/{id}")["last_error"]
-        assert site.requests == 0
-
-
-def test_probers_die_and_freeze_and_accuse_nobody(own_pingfold: Pingfold) -> None:
+def test_probers_die_and_freeze_and_accuse_nobody(equipped: Equipped) -> None:
     """Two regions, 40 monitors of a site that is always well: no down, no slot counted twice, one pure pass."""
-    own_pingfold.settings["PINGFOLD_REGIONS"] = "riga,oslo"
-    own_pingfold.start()
+    pingfold = equipped.pingfold
     chance = random.Random(7)
     with Website() as site:
-        ids = [
-            make(own_pingfold, site, name=f"m{number}", interval_seconds=3, timeout_seconds=10) for number in range(40)
-        ]
+        ids = [make(pingfold, site, name=f"m{number}", interval_seconds=3, timeout_seconds=10) for number in range(40)]
         for id in ids:
-            await_status(own_pingfold, id, "up", 90.0)
+            await_status(pingfold, id, "up", 90.0)
         for _ in range(3):
             slot = chance.randrange(2)
-            own_pingfold.kill_and_wait("prober", slot)
+            pingfold.kill_and_wait("prober", slot)
             before = site.requests
-            with own_pingfold.frozen("prober", 1 - slot):
-                own_pingfold.kill_and_wait("worker")
+            with pingfold.frozen("prober", 1 - slot):
+                pingfold.kill_and_wait("worker")
                 wait_until(lambda before=before: site.requests > before + 20, 120.0, "the other one probes")  # type: ignore[misc]
         # Our own absence: nobody probes, until every monitor has been seen as unknown. Nobody replaces them meanwhile.
-        os.kill(own_pingfold.supervisor, signal.SIGSTOP)
+        os.kill(pingfold.supervisor, signal.SIGSTOP)
         try:
-            with own_pingfold.frozen("prober", 0), own_pingfold.frozen("prober", 1):
-                wait_until(
-                    lambda: {status(own_pingfold, id) for id in ids[:5]} == {"unknown"}, 180.0, "nothing is known"
-                )
+            with pingfold.frozen("prober", 0), pingfold.frozen("prober", 1):
+                wait_until(lambda: {status(pingfold, id) for id in ids[:5]} == {"unknown"}, 180.0, "nothing is known")
         finally:
-            os.kill(own_pingfold.supervisor, signal.SIGCONT)
+            os.kill(pingfold.supervisor, signal.SIGCONT)
         for id in ids:
-            await_status(own_pingfold, id, "up", 120.0)
-        changes = [one for one in own_pingfold.values(TRANSITIONS) if one.get("type") == "status.changed"]
-        counted = {id: call(own_pingfold, "GET", f"/monitors/{id}/uptime?period=24h") for id in ids}
-    assert [one["detail"] for one in changes if one["now"] not in ("up", "not_observed")] == []
+            await_status(pingfold, id, "up", 120.0)
+        changes = [one for one in pingfold.values(TRANSITIONS) if one.get("type") == "status.changed"]
+        counted = {id: call(pingfold, "GET", f"/monitors/{id}/uptime?period=24h") for id in ids}
+    wrong = [one for one in changes if one["thing"] in ids and one["now"] not in ("up", "not_observed")]
+    assert [one["detail"] for one in wrong] == []
     slots: dict[str, set[tuple[int, str]]] = {id: set() for id in ids}
-    for record in own_pingfold.records(PROBE_RESULTS):
+    for record in pingfold.records(PROBE_RESULTS):
         key = (record.key or b"").decode()
         if key in slots and record.value and b'"probe.completed"' in record.value:
             result = json.loads(record.value)
@@ -168,7 +123,9 @@ def test_probers_die_and_freeze_and_accuse_nobody(own_pingfold: Pingfold) -> Non
         assert counted[id]["down_checks"] == 0
         # Written a moment after they are answered, so a few may have come since.
         assert 0 < counted[id]["total_checks"] <= len(slots[id])
-    own_pingfold.verify()
+    pingfold.verify()
+    for id in ids:
+        call(pingfold, "DELETE", f"/monitors/{id}")
 
 
 def test_a_step_of_the_clock_is_no_outage(pingfold: Pingfold) -> None:

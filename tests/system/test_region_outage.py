@@ -16,10 +16,10 @@ import pytest
 
 from infra.embedded.ports import HOST
 from schemas.topics import PROBE_RESULTS, TRANSITIONS
-from tests.integration.probe_targets import head_of, resolving, serving
 from tests.loop_thread import LoopThread
+from tests.monitor_calls import await_status, call, status
 from tests.pingfold_process import Pingfold, wait_until
-from tests.system.test_monitors import await_status, call, status
+from tests.probe_targets import head_of, resolving, serving
 
 pytestmark = pytest.mark.system
 

@@ -1,14 +1,21 @@
 """Stopped cleanly, or killed whole, and started again on the same data (docs/design.md, statements 1 to 4 and 7)."""
 
+import json
 import signal
+import socket
 import stat
 
 import pytest
 
+from infra.embedded.ports import HOST
 from pingfold.folds import FOLDS
 from schemas.base import SECOND
 from schemas.topics import DELIVERIES, DELIVERY_STATES
+from tests.loop_thread import LoopThread
+from tests.monitor_calls import await_status, call, make
 from tests.pingfold_process import Pingfold, Receiver, wait_until
+from tests.probe_targets import resolving
+from tests.website import Website
 
 pytestmark = pytest.mark.system
 
@@ -18,7 +25,7 @@ def test_restarts(own_pingfold: Pingfold) -> None:
 
     Statement 1: no acknowledged ping is missing. 2: replay agrees. 3: the time in which nothing ran accuses nobody.
     4: what could not be delivered before is delivered after, under the same id. 7: secrets stay the owner's; without
-    the setting no private address is reached.
+    the setting no private address is reached, by a webhook or by a probe. While it is stopped it can be verified.
     """
     pingfold, receiver = own_pingfold, Receiver()
     try:
@@ -84,17 +91,50 @@ def _after_a_clean_stop(pingfold: Pingfold, receiver: Receiver) -> None:
     before = pingfold.ask("GET", "/checks/")["checks"]
     pingfold.stop()
     assert not (pingfold.data / "run").exists() or pingfold.pids() == {}
-    pingfold.settings["PINGFOLD_PRIVATE_TARGETS"] = ""
-    pingfold.start()
-    after = pingfold.ask("GET", "/checks/")["checks"]
-    moved = {"status", "next_ping", "not_observed"}  # `short` may be late again by now
-    assert [drop(check, moved) for check in after] == [drop(check, moved) for check in before]
-    counted = pingfold.by_slug("counted")[0]["uuid"]
-    pingfold.good_ping(counted)
-    assert pingfold.check(counted)["n_pings"] == 42
+    _is_verified_and_put_aside_while_stopped(pingfold)
+    with Website() as site, LoopThread() as servers:
+        names = servers.enter(resolving({"site.test": ["127.0.0.1"]}))
+        pingfold.settings["PINGFOLD_PRIVATE_TARGETS"] = ""
+        pingfold.settings["PINGFOLD_RESOLVERS"] = "{}:{}".format(*names.server)
+        pingfold.start()
+        after = pingfold.ask("GET", "/checks/")["checks"]
+        moved = {"status", "next_ping", "not_observed"}  # `short` may be late again by now
+        assert [drop(check, moved) for check in after] == [drop(check, moved) for check in before]
+        counted = pingfold.by_slug("counted")[0]["uuid"]
+        pingfold.good_ping(counted)
+        assert pingfold.check(counted)["n_pings"] == 42
+        _reaches_nothing_private(pingfold, receiver, counted, site)
+    pingfold.verify()
+    pingfold.kill("kafka", number=signal.SIGSTOP)  # nobody can close what he holds there, and all end in time
+    assert pingfold.stop() < 10.0
 
+
+def _is_verified_and_put_aside_while_stopped(pingfold: Pingfold) -> None:
+    """All that was ever applied is compared, and a snapshot is exact. Kafka is started for it, and stopped again."""
+    done = pingfold.command("replay", "--snapshot", "--json")
+    assert done.returncode == 0, f"{done.stderr}\n{done.stdout[:4000]}"
+    assert "starting Kafka" in done.stderr
+    outcome = json.loads(done.stdout)
+    assert outcome["verdict"] == "equal"
+    assert outcome["events"] > 0
+    assert (pingfold.data / "snapshots" / outcome["written"] / "manifest.json").exists()
+    host, _, port = pingfold.credentials.cluster.rpartition(":")
+    assert host == HOST
+    with socket.socket() as probe:
+        assert probe.connect_ex((HOST, int(port))) != 0, "Kafka is stopped again"
+
+
+def _reaches_nothing_private(pingfold: Pingfold, receiver: Receiver, check: str, site: Website) -> None:
+    """No webhook and no probe. What is refused names the setting that allows it.
+
+    A monitor of an address is refused at once; a name that leads to one is not probed, so nothing is known of it.
+    """
     count = len(receiver.received)
-    pingfold.good_ping(counted, "fail")
+    pingfold.good_ping(check, "fail")
+    headers = {"Authorization": f"Bearer {pingfold.credentials.poppaping_key}"}
+    refused = pingfold.request("POST", "/api/v1/monitors", headers=headers, json={"name": "Private", "url": site.url})
+    assert (refused.status_code, "PINGFOLD_PRIVATE_TARGETS" in refused.text) == (400, True)
+    monitor = make(pingfold, site, url=site.url.replace("127.0.0.1", "site.test"), confirmations=1)
 
     def refusals() -> list[str]:
         found = [one for one in pingfold.values(DELIVERIES) if one["type"] == "delivery.attempted"]
@@ -102,9 +142,9 @@ def _after_a_clean_stop(pingfold: Pingfold, receiver: Receiver) -> None:
 
     wait_until(refusals, 20.0, "the private address is refused, by the name of the setting")
     assert len(receiver.received) == count
-    pingfold.verify()
-    pingfold.kill("kafka", number=signal.SIGSTOP)  # nobody can close what he holds there, and all end in time
-    assert pingfold.stop() < 10.0
+    await_status(pingfold, monitor, "unknown", 60.0)
+    assert "PINGFOLD_PRIVATE_TARGETS" in call(pingfold, "GET", f"/monitors/{monitor}")["last_error"]
+    assert site.requests == 0
 
 
 def drop(fields: dict[str, object], names: set[str]) -> dict[str, object]:

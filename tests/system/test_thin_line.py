@@ -1,29 +1,14 @@
 """The thin line: a ping goes in, an answer and a signed webhook come out (docs/design.md, statements 1, 4 and 7)."""
 
-import hashlib
-import hmac
 import uuid
 from datetime import UTC, datetime
 
 import pytest
-from standardwebhooks import Webhook
 
-from tests.pingfold_process import Pingfold, Received, Receiver, wait_until
+from tests.pingfold_process import Pingfold, Receiver, wait_until
+from tests.signed import assert_signed
 
 pytestmark = pytest.mark.system
-
-
-def verify_signature(body: bytes, signature: str, secret: str) -> bool:
-    """The snippet of PoppaPing's page, letter by letter."""
-    expected = hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
-    return hmac.compare_digest(f"sha256={expected}", signature)
-
-
-def assert_signed(received: Received, secret: str) -> None:
-    """Both signatures are right, and neither would be for another body."""
-    assert Webhook(secret).verify(received.body, dict(received.headers)) == received.json
-    assert verify_signature(received.body, received.headers["X-PoppaPing-Signature"], secret)
-    assert not verify_signature(received.body + b" ", received.headers["X-PoppaPing-Signature"], secret)
 
 
 def test_from_a_first_ping_to_signed_webhooks(pingfold: Pingfold, receiver: Receiver) -> None:

@@ -8,8 +8,8 @@ import pytest
 from infra.log.partitioner import partition_of
 from infra.log.reading import Stored
 from schemas.topics import CHECK_STATES, PINGS, TRANSITIONS, Topic
+from tests.monitor_calls import call
 from tests.pingfold_process import Load, Pingfold, wait_until
-from tests.system.test_monitors import call
 
 pytestmark = pytest.mark.system
 

@@ -10,6 +10,7 @@ from infra.log.sink import producer_config
 from schemas.base import SECOND, encode
 from schemas.ticks import Heartbeat, Tick
 from schemas.topics import DEAD_LETTERS, HEARTBEATS, PINGS, PROBE_RESULTS, PROJECTS
+from tests.equipped_pingfold import Equipped
 from tests.pingfold_process import Pingfold, wait_until
 
 pytestmark = pytest.mark.system
@@ -81,24 +82,24 @@ def test_every_role_tells_of_its_clock_and_what_is_wrong_with_it_is_told(pingfol
     wait_until(lambda: not told("problems", 12.0, closing=True), 60.0, "it is gone", pause=0.5)
 
 
-def test_a_time_that_stands_ahead_is_told_and_mended(own_pingfold: Pingfold) -> None:
+def test_a_time_that_stands_ahead_is_told_and_mended(equipped: Equipped) -> None:
     """What a wrong clock of Kafka's own leaves: here the test clock has been two hours ahead, and is so no more."""
-    own_pingfold.start()
-    check = own_pingfold.create("mended", timeout=60, grace=60)
-    own_pingfold.good_ping(check)
-    own_pingfold.advance(HOURS)
-    own_pingfold.set_clock(0)
-    told = wait_until(lambda: own_pingfold.get("/readyz").json().get("wrong_time"), what="/readyz tells of it")
+    pingfold = equipped.pingfold
+    check = pingfold.create("mended", timeout=60, grace=60)
+    pingfold.good_ping(check)
+    pingfold.advance(HOURS)
+    pingfold.set_clock(0)
+    told = wait_until(lambda: pingfold.get("/readyz").json().get("wrong_time"), what="/readyz tells of it")
     assert any("is up to 7" in line and "s ahead" in line for line in told)
-    wait_until(lambda: '"time.wrong"' in own_pingfold.said(), what="the log tells of it")
-    assert "pingfold_fold_time_ahead_seconds" in own_pingfold.get("/metrics").text
+    wait_until(lambda: '"time.wrong"' in pingfold.said(), what="the log tells of it")
+    assert "pingfold_fold_time_ahead_seconds" in pingfold.get("/metrics").text
     # Ticks of the right clock have come, so that the partitions know that nothing is added to it any more.
     time.sleep(2.5)
-    done = own_pingfold.command("time", "mend", "--reason", "a test")
+    done = pingfold.command("time", "mend", "--reason", "a test")
     assert done.returncode == 0, done.stderr
-    assert f"told {4 * own_pingfold.partitions} partitions" in done.stdout
-    wait_until(lambda: "wrong_time" not in own_pingfold.get("/readyz").json(), what="/readyz is content")
-    own_pingfold.good_ping(check)
-    assert abs(own_pingfold.now - own_pingfold.folded_time()) < 10 * SECOND
-    assert own_pingfold.status(check) == "up"
-    own_pingfold.verify()
+    assert f"told {4 * pingfold.partitions} partitions" in done.stdout
+    wait_until(lambda: "wrong_time" not in pingfold.get("/readyz").json(), what="/readyz is content")
+    pingfold.good_ping(check)
+    assert abs(pingfold.now - pingfold.folded_time()) < 10 * SECOND
+    assert pingfold.status(check) == "up"
+    pingfold.verify()

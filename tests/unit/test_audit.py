@@ -51,7 +51,7 @@ from schemas.requests import (
 from schemas.schedules import TZDATA_VERSION, Cron
 from schemas.topics import TRANSITIONS
 from schemas.transitions import FieldChange, ThingChanged
-from tests.unit.test_projects_fold import NOW, Desk
+from tests.projects_desk import NOW, Desk
 
 ACTOR = Actor(kind="api_key", key="3b0ff4f1-6a0f-4f0a-9a55-0a5a4f3f7d10", address="203.0.113.9")
 

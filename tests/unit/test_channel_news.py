@@ -14,7 +14,7 @@ from schemas.ids import derived_id
 from schemas.requests import ChannelCreate, ChannelDisabled
 from schemas.topics import DELIVERIES, PROJECTS
 from tests.harness import Harness
-from tests.unit.test_poppaping_alerts import CHANNELS, data, made, open_api, report
+from tests.poppaping_channels import CHANNELS, data, made, open_api, report
 
 DAY = 86_400
 

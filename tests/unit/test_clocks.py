@@ -14,7 +14,7 @@ from schemas.base import SECOND, Micros, encode
 from schemas.ticks import PROGRESS_KEY, Heartbeat, Progress
 from schemas.topics import CHECK_STATES, DEFINITIONS, HEARTBEATS
 from tests.memory_log import MemorySink
-from tests.unit.ping_world import NOON, HandClock
+from tests.ping_world import NOON, HandClock
 
 beat_of = msgspec.json.Decoder(Heartbeat).decode
 Hear = Callable[[int, str, bytes | None], None]

@@ -13,7 +13,7 @@ from schemas.base import encode
 from schemas.ticks import PROGRESS_KEY, Progress
 from schemas.topics import DEFINITIONS
 from tests.harness import ADMIN_PASSWORD, POP_KEY, READ_KEY, Harness
-from tests.unit.ping_world import KEY, UNKNOWN, World
+from tests.ping_world import KEY, UNKNOWN, World
 
 POP = {"Authorization": f"Bearer {POP_KEY}"}
 NOBODY = {"Authorization": f"Bearer pp_live_{'n' * 32}"}

@@ -4,7 +4,7 @@ from msgspec.structs import replace
 
 from schemas.base import SECOND, encode
 from schemas.definitions import FormerPingKey, Project
-from tests.unit.ping_world import KEY, NOON, PROJECT, SLUG, World
+from tests.ping_world import KEY, NOON, PROJECT, SLUG, World
 
 NEW = "Zk3yTq1VnWcR8mJ5uXb2aQ"
 

@@ -17,10 +17,10 @@ from schemas.base import SECOND, encode
 from schemas.monitor_states import MonitorCopy
 from schemas.monitors import Monitor
 from tests.harness import POP_KEY, Harness
-from tests.integration.probe_targets import LOOPBACK
 from tests.memory_log import MemorySink
-from tests.unit.ping_world import BY_UUID, KEY, NOON, UUID, HandClock, World
-from tests.unit.test_prober import HERE, monitor
+from tests.ping_world import BY_UUID, KEY, NOON, UUID, HandClock, World
+from tests.probe_targets import LOOPBACK
+from tests.prober_monitors import HERE, monitor
 
 PARTITIONS = 3
 

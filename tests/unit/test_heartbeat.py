@@ -50,8 +50,8 @@ async def beating(world: World, data: Path) -> AsyncIterator[None]:
     await runner.setup()
     await web.TCPSite(runner, HOST, port).start()
     settings = Settings(
-        _env_file=None, data=data, port=port, heartbeat_url=f"http://{HOST}:{port}/ping/one", heartbeat_seconds=1.0
-    )
+        _env_file=None, data=data, port=port, heartbeat_url=f"http://{HOST}:{port}/ping/one"
+    ).model_copy(update={"heartbeat_seconds": 0.05})  # sooner than anybody may set it
     task = asyncio.create_task(send_heartbeats(settings, "mine"))
     try:
         yield

@@ -14,7 +14,7 @@ from schemas.definitions import Check
 from schemas.rejections import RejectionCode
 from schemas.requests import Decision, ProjectsRequest
 from tests.memory_log import MemoryProjects, add
-from tests.unit.ping_world import BY_SLUG, BY_UUID, KEY, NOON, PROJECT, SLUG, UNKNOWN, UUID, World
+from tests.ping_world import BY_SLUG, BY_UUID, KEY, NOON, PROJECT, SLUG, UNKNOWN, UUID, World
 
 RID = "123e4567-e89b-12d3-a456-426614174000"
 TAILS = ["", "/start", "/fail", "/log", "/0", "/1", "/255"]

@@ -9,7 +9,7 @@ from schemas.base import encode
 from schemas.definitions import Check, Project
 from schemas.pings import Ping
 from tests.memory_log import add
-from tests.unit.ping_world import BY_UUID, KEY, PROJECT, SLUG, STALL, UNKNOWN, World, receiver
+from tests.ping_world import BY_UUID, KEY, PROJECT, SLUG, STALL, UNKNOWN, World, receiver
 
 
 async def recorded(world: World) -> Ping:

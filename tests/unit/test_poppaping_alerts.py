@@ -1,7 +1,6 @@
 """Alert channels and their deliveries in the PoppaPing API, over the real folds, in memory."""
 
 import json
-from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -9,27 +8,15 @@ import pytest
 
 from infra.secrets.secrets import hash_api_key
 from query_api.poppaping import channel_service
-from schemas.base import SECOND, encode
 from schemas.definitions import ApiKey
-from schemas.deliveries import DeliveryAttempted
 from schemas.ids import new_id
 from schemas.requests import KeyCreate
 from schemas.topics import DELIVERIES
 from tests.harness import POP_KEY, WRITE_KEY, Harness
+from tests.poppaping_channels import CHANNELS, MAIL, data, iso, log_of, made, open_api, report
 
-CHANNELS = "/api/v1/alert-channels"
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
-HOOK = {"channel_type": "webhook", "url": "https://hooks.example/x"}
-MAIL = {"channel_type": "email", "email": "ops@example.org"}
 ALL = ["monitor.down", "monitor.recovered", "incident.created", "incident.resolved", "monitor.not_observed"]
-
-
-def open_api(**settings: Any) -> Harness:
-    given: dict[str, Any] = {"smtp_host": "mail.example.org", "smtp_from": "a@b.example", "mail_confirmation": "off"}
-    harness = Harness(**given | settings)
-    del harness.client.headers["X-Api-Key"]
-    harness.client.headers["Authorization"] = f"Bearer {POP_KEY}"
-    return harness
 
 
 @pytest.fixture
@@ -37,41 +24,10 @@ def api() -> Harness:
     return open_api()
 
 
-def data(answer: httpx.Response, status: int = 200) -> Any:
-    assert answer.status_code == status, answer.text
-    return answer.json()["data"]
-
-
-async def made(api: Harness, **fields: Any) -> str:
-    id: str = data(await api.client.post(CHANNELS, json=HOOK | fields), 201)["id"]
-    return id
-
-
 def reasons(answer: httpx.Response) -> tuple[int, str]:
     body = answer.json()
     assert set(body) == {"error", "message"}
     return answer.status_code, body["message"]
-
-
-def report(api: Harness, channel: str, status: int | None = 200, **fields: Any) -> None:
-    """What the sender would say of everything that is outstanding."""
-    for pending in api.log.delivery_states.pending(channel):
-        delivery = pending.delivery
-        if delivery.due is None:
-            attempted = DeliveryAttempted(
-                delivery=delivery.id, attempt=delivery.attempt, at=api.log.time, status=status, replay=delivery.replay,
-                **fields,
-            )  # fmt: skip
-            api.log._send(DELIVERIES.name, channel, encode(attempted))
-
-
-def iso(at: int, seconds: int = 0) -> str:
-    return datetime.fromtimestamp(at // SECOND + seconds, UTC).isoformat()
-
-
-async def log_of(api: Harness, channel: str, **query: Any) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = data(await api.client.get(f"{CHANNELS}/{channel}/deliveries", params=query))
-    return found
 
 
 # ---- making and changing

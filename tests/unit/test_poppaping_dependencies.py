@@ -6,7 +6,7 @@ import pytest
 
 from schemas.topics import DELIVERIES
 from tests.harness import Harness
-from tests.unit.test_poppaping_api import BODY, OTHERS_KEY, UNKNOWN, V1, fault, made, seen, with_key
+from tests.poppaping_client import BODY, OTHERS_KEY, UNKNOWN, V1, fault, made, seen, with_key
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import pytest
 
 from schemas.base import SECOND
 from tests.harness import Harness
-from tests.unit.test_poppaping_api import V1, fault, made, seen, with_key
+from tests.poppaping_client import V1, fault, made, seen, with_key
 
 DNS = {"type": "dns", "host": "example.com", "url": None}
 

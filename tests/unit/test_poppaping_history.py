@@ -9,7 +9,7 @@ import pytest
 
 from query_api.history.monitors import IncidentRow
 from tests.harness import Harness, MemoryMonitorHistory
-from tests.unit.test_poppaping_api import V1, fault, made, with_key
+from tests.poppaping_client import V1, fault, made, with_key
 
 
 @pytest.fixture

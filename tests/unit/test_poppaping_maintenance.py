@@ -7,7 +7,7 @@ import pytest
 
 from schemas.base import SECOND
 from tests.harness import Harness
-from tests.unit.test_poppaping_api import OTHERS_KEY, UNKNOWN, V1, fault, made, seen, with_key
+from tests.poppaping_client import OTHERS_KEY, UNKNOWN, V1, fault, made, seen, with_key
 
 WINDOWS = f"{V1}/maintenance-windows"
 

@@ -27,25 +27,19 @@ from schemas.monitors import Monitor, ProbeTarget
 from schemas.probes import Failure, ProbeCompleted, ProbeResultsEvent, RegionTroubled, RegionWell
 from schemas.slots import first_slot
 from schemas.topics import PROBE_RESULTS
-from tests.integration.probe_targets import LOOPBACK, V4, answering, serving, silent, unanswered
 from tests.memory_log import MemorySink
-from tests.unit.ping_world import NOON, HandClock
+from tests.ping_world import NOON, HandClock
+from tests.probe_targets import LOOPBACK, V4, answering, serving, silent, unanswered
+from tests.prober_monitors import HERE, REFUSED, monitor
 
-HERE, THERE = "here", "there"
+THERE = "there"
 PARTITIONS = 3
 # On the slowest machine; nothing here depends on how long it takes.
 SOON = 120.0
-REFUSED = ProbeTarget(url="http://10.0.0.1/")
 MISSED = "pingfold_probe_slots_missed_total"
 
 _result = msgspec.json.Decoder(ProbeCompleted).decode
 _event = msgspec.json.Decoder(ProbeResultsEvent).decode
-
-
-def monitor(id: str = "m", **changes: Any) -> Monitor:
-    """A monitor of one region, probed every 10 s."""
-    given: dict[str, Any] = {"version": 1, "target": REFUSED, "interval": 10, "probed_from": (HERE,), "timeout": 5}
-    return Monitor(**(given | {"id": id, "project": "p", "created": 0, "revised": 0, "name": id} | changes))
 
 
 def running(**changes: Any) -> MonitorState:

@@ -12,7 +12,7 @@ from schemas.ids import new_id
 from schemas.recipients import Address
 from schemas.requests import ChannelCreate, ChannelFields, ChannelUpdate, Decision
 from schemas.topics import DELIVERIES
-from tests.unit.test_projects_fold import NOW, Desk
+from tests.projects_desk import NOW, Desk
 
 
 @pytest.fixture

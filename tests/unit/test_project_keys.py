@@ -9,7 +9,7 @@ from schemas.base import SECOND, Micros, encode
 from schemas.definitions import ApiKey, KeyKind, RevokedKey
 from schemas.ids import derived_id, new_id
 from schemas.requests import DAY, Decision, KeyCreate, KeyRevoke, KeyRotate
-from tests.unit.test_projects_fold import NOW, Desk
+from tests.projects_desk import NOW, Desk
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from schemas.ids import new_id
 from schemas.maintenance import Once, Recurring, Window
 from schemas.requests import MaintenanceCreate, MaintenanceDelete, MaintenanceFields, MaintenanceUpdate
 from schemas.schedules import Cron
-from tests.unit.test_projects_fold import NOW, Desk
+from tests.projects_desk import NOW, Desk
 
 HOUR = 3_600 * SECOND
 

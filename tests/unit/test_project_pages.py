@@ -22,7 +22,7 @@ from schemas.requests import (
     StatusPageUpdate,
 )
 from schemas.status_pages import Component, StatusPage
-from tests.unit.test_projects_fold import NOW, Desk
+from tests.projects_desk import NOW, Desk
 
 
 class PagesDesk(Desk):

@@ -11,7 +11,7 @@ from uvicorn.server import ServerState
 from infra.http_server.bounds import BOUNDS, Bounds
 from infra.http_server.connection import Connection
 from infra.http_server.room import Network, Room
-from tests.property.test_http_connection import _CONFIG, Wire, _turns
+from tests.http_wire import CONFIG, Wire, turns
 
 HALF_HEAD = b"GET / HTTP/1.1\r\nX: h"
 HALF_BODY = b"POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\nhalf"
@@ -32,7 +32,7 @@ class Side:
 
     def connect(self, host: str, *sent: bytes) -> Wire:
         wire = Wire(host)
-        connection = Connection(_CONFIG, self.state, {}, asyncio.get_running_loop(), room=self.room)
+        connection = Connection(CONFIG, self.state, {}, asyncio.get_running_loop(), room=self.room)
         self.all.append((connection, wire))
         connection.connection_made(wire)  # type: ignore[arg-type]
         for data in sent:
@@ -47,7 +47,7 @@ class Side:
         return self.room.waiting
 
     async def turns(self) -> None:
-        await _turns(self.state)
+        await turns(self.state)
 
     async def end(self) -> None:
         for connection, _ in self.all:

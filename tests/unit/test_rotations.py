@@ -22,8 +22,8 @@ from schemas.requests import (
     ProjectRotateWebhookSecret,
 )
 from schemas.topics import DELIVERIES
-from tests.unit.test_deliveries_fold import Driver
-from tests.unit.test_projects_fold import NOW, Desk
+from tests.deliveries_driver import Driver
+from tests.projects_desk import NOW, Desk
 
 LATER = NOW + DAY * SECOND
 

@@ -12,7 +12,7 @@ from infra.log import sink as sink_module
 from infra.log.sink import NotStored, Position, Sink
 from infra.settings.settings import Settings
 from ingest.ping.source import Source
-from tests.unit.ping_world import HandClock
+from tests.ping_world import HandClock
 
 FATAL = KafkaError(KafkaError._FATAL, "out of order", True)
 PATIENCE = 0.4

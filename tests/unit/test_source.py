@@ -26,7 +26,7 @@ from schemas.topics import DELIVERIES, PINGS, PROBE_RESULTS, PROJECTS, Topic
 from tests.folding import Folding, Journal, of_type
 from tests.front import Front
 from tests.memory_log import MemorySink
-from tests.unit.ping_world import BY_UUID, NOON, UUID, HandClock, World
+from tests.ping_world import BY_UUID, NOON, UUID, HandClock, World
 
 PARTITIONS = 4
 # On the slowest machine; nothing here depends on how long it takes.

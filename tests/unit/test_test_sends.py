@@ -9,7 +9,7 @@ from schemas.deliveries import DeliveryRequested
 from schemas.ids import derived_id
 from schemas.topics import DELIVERIES
 from tests.harness import Harness
-from tests.unit.test_poppaping_alerts import CHANNELS, MAIL, data, iso, log_of, open_api, report
+from tests.poppaping_channels import CHANNELS, MAIL, data, iso, log_of, open_api, report
 
 
 async def made(api: Harness) -> str:

@@ -14,7 +14,7 @@ from schemas.base import SECOND, Micros, encode
 from schemas.ticks import NEVER, Heartbeat, Relayed, Tick
 from schemas.topics import HEARTBEATS, PINGS, Topic
 from tests.memory_log import MemorySink, Stored
-from tests.unit.ping_world import NOON, HandClock
+from tests.ping_world import NOON, HandClock
 
 PARTITIONS = 4
 EPOCH = 1_000

@@ -14,8 +14,8 @@ from schemas.pings import CheckDefined
 from schemas.schedules import Simple
 from schemas.topics import PINGS
 from tests.check_story import CHECK
-from tests.property.test_seldom_ticks import Log, Process
-from tests.unit.ping_world import NOON
+from tests.ping_world import NOON
+from tests.ticking_story import Log, Process
 
 BEGIN, END = 100, 400
 

@@ -1,0 +1,70 @@
+"""A Pingfold with two regions, and with servers of the test around it: for mail, names, and expiry of domains."""
+
+import contextlib
+import email
+import email.policy
+from collections.abc import Iterator
+from dataclasses import dataclass
+from email.message import EmailMessage
+from pathlib import Path
+
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP, Envelope, Session
+
+from infra.embedded.ports import HOST, free_port
+from tests.loop_thread import LoopThread
+from tests.pingfold_process import Pingfold
+from tests.probe_targets import resolving
+from tests.rdap_registry import Registry, registry
+
+REGIONS = ("riga", "oslo")
+
+
+class Mails:
+    """Takes every mail."""
+
+    def __init__(self) -> None:
+        self.taken: list[EmailMessage] = []
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
+        mail = email.message_from_bytes(bytes(envelope.content or b""), policy=email.policy.SMTP)
+        assert isinstance(mail, EmailMessage)
+        self.taken.append(mail)
+        return "250 OK"
+
+
+@dataclass(frozen=True)
+class Equipped:
+    """names: what its resolver knows; may be added to. servers: others may be started there."""
+
+    pingfold: Pingfold
+    mails: Mails
+    names: dict[str, list[str]]
+    registry: Registry
+    servers: LoopThread
+
+
+@contextlib.contextmanager
+def equipped_pingfold(folder: Path) -> Iterator[Equipped]:
+    """Not started yet."""
+    with LoopThread() as servers:
+        mails, names = Mails(), dict[str, list[str]]()
+        controller = Controller(mails, hostname=HOST, port=free_port())
+        controller.start()
+        resolver = servers.enter(resolving(names))
+        domains = servers.enter(registry())
+        settings = {
+            "PINGFOLD_REGIONS": ",".join(REGIONS),
+            "PINGFOLD_RDAP": f"{domains.url}/dns.json",
+            "PINGFOLD_RESOLVERS": "{}:{}".format(*resolver.server),
+            "PINGFOLD_SMTP_HOST": HOST,
+            "PINGFOLD_SMTP_PORT": str(controller.port),
+            "PINGFOLD_SMTP_TLS": "none",
+            "PINGFOLD_SMTP_FROM": "Watch <watch@example.org>",
+        }
+        one = Pingfold(folder, partitions=4, settings=settings)
+        try:
+            yield Equipped(one, mails, names, domains, servers)
+        finally:
+            one.close()
+            controller.stop()
