@@ -5,7 +5,6 @@ grows is what the folds keep. Every state goes through the JSON that stands in K
 """
 
 from collections import Counter, deque
-from collections.abc import Iterable
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any
 
@@ -14,7 +13,8 @@ import msgspec
 from infra.log.partitioner import partition_of
 from processors.checks.fold import Checks
 from processors.deliveries.fold import DeliveriesFold
-from processors.fold.contract import EVERY, SAME, Effect, Fold, Record, Session
+from processors.fold.contract import EVERY, Effect, Fold, Record, Session
+from processors.fold.placement import partitions_of
 from processors.fold.view import View
 from processors.monitors.fold import Monitors
 from processors.projects.fold import Projects
@@ -45,28 +45,22 @@ class Installation:
 
     def put(self, topic: Topic, key: str, event: msgspec.Struct, partition: int | None = None) -> None:
         """Append an event, and fold it and all that comes of it. `partition`: None lets the key decide."""
-        waiting = deque([(topic, key, event, partition)])
+        waiting = deque([(Effect(topic, key, event, partition), 0)])
         while waiting:
-            topic, key, event, partition = waiting.popleft()
+            effect, own = waiting.popleft()
+            topic, key, event, _ = effect
             if topic is DECISIONS and isinstance(event, Decision):
                 self.decisions[event.request] = event
             elif topic is DEAD_LETTERS and isinstance(event, DeadLetter):
                 self.letters.append(event.reason)
-            for number in self._places(key, partition):
+            for number in partitions_of(effect, own, lambda _: PARTITIONS, _by_key):
                 session = self.sessions.get((topic.name, number))
                 if session is not None:
-                    for effect in self._step(session, topic, number, key, event):
-                        place = number if effect.partition == SAME else effect.partition
-                        waiting.append((effect.topic, effect.key, effect.value, place))
+                    waiting.extend((made, number) for made in self._step(session, topic, number, key, event))
 
     def everywhere(self, topic: Topic, key: str, event: msgspec.Struct) -> None:
         """Append an event to every partition."""
         self.put(topic, key, event, EVERY)
-
-    def _places(self, key: str, partition: int | None) -> Iterable[int]:
-        if partition == EVERY:
-            return range(PARTITIONS)
-        return (partition_of(key.encode(), PARTITIONS) if partition is None else partition,)
 
     def _step(self, session: Session, topic: Topic, number: int, key: str, event: msgspec.Struct) -> list[Effect]:
         offset = self._offsets[topic.name, number]
@@ -98,6 +92,10 @@ class Installation:
         for session in self.sessions.values():
             _count(session, found)
         return found
+
+
+def _by_key(effect: Effect) -> int:
+    return partition_of(effect.key.encode(), PARTITIONS)
 
 
 _LEAVES = (str, bytes, int, float, bool, type(None), type, ModuleType, FunctionType, BuiltinFunctionType)

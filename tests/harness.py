@@ -25,7 +25,8 @@ from infra.secrets.secrets import hash_api_key
 from infra.settings.settings import Settings
 from processors.checks.fold import Checks
 from processors.deliveries.fold import DeliveriesFold
-from processors.fold.contract import EVERY, SAME, Effect, Record, Session
+from processors.fold.contract import Effect, Record, Session
+from processors.fold.placement import partitions_of
 from processors.fold.view import View
 from processors.monitors.fold import Monitors
 from processors.projects.fold import Projects
@@ -197,15 +198,11 @@ class Memory:
     def _effect(self, effect: Effect, number: int) -> None:
         if isinstance(effect.value, Decision):
             self.decisions[effect.key] = effect.value
-        places: Iterable[int]
-        if effect.partition == EVERY:
-            places = range(self.partitions)
-        elif effect.partition is None:
-            places = (partition_of(effect.key.encode(), self.partitions),)
-        else:
-            places = (number if effect.partition == SAME else effect.partition,)
-        for place in places:
+        for place in partitions_of(effect, number, lambda _: self.partitions, self._by_key):
             self._append(effect.topic.name, place, effect.key, encode(effect.value))
+
+    def _by_key(self, effect: Effect) -> int:
+        return partition_of(effect.key.encode(), self.partitions)
 
     def of(self, topic: Topic) -> list[tuple[str, Any]]:
         """(key, value) of all records of a topic, partition by partition."""

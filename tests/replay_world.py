@@ -11,7 +11,8 @@ from infra.log.reading import Stored
 from pingfold.replay.made import any_record, of_types
 from pingfold.replay.outcome import Outcome
 from pingfold.replay.run import Scope, run
-from processors.fold.contract import EVERY, SAME, Effect, Fold, Record, Session
+from processors.fold.contract import Effect, Fold, Record, Session
+from processors.fold.placement import partitions_of
 from processors.fold.view import View
 from schemas.base import encode
 from schemas.schedules import TZDATA_VERSION
@@ -123,16 +124,7 @@ class ReplayWorld:
         self.fold()
 
     def write(self, effect: Effect, own: int) -> None:
-        match effect.partition:
-            case None:
-                places = [partition_of(effect.key.encode(), PARTITIONS)]
-            case number if number == EVERY:
-                places = list(range(PARTITIONS))
-            case number if number == SAME:
-                places = [own]
-            case number:
-                places = [number]
-        for place in places:
+        for place in partitions_of(effect, own, lambda _: PARTITIONS, _by_key):
             self.log.append(effect.topic, place, effect.key, encode(effect.value))
 
     def scope(self, *former: int) -> Scope:
@@ -143,3 +135,7 @@ class ReplayWorld:
 
     def verify(self, *former: int, snapshot: bool = False, unverified: bool = False) -> Outcome:
         return run(self.scope(*former), True, snapshot, unverified, lambda _: None)
+
+
+def _by_key(effect: Effect) -> int:
+    return partition_of(effect.key.encode(), PARTITIONS)

@@ -25,7 +25,8 @@ from pingfold.replay.log import Log
 from pingfold.replay.made import IsMade
 from pingfold.replay.outcome import Difference, NotComparable, Outcome
 from pingfold.replay.store import Rows, Store
-from processors.fold.contract import EVERY, SAME, Effect
+from processors.fold.contract import Effect
+from processors.fold.placement import partitions_of
 from schemas.base import encode
 from schemas.dead_letters import DeadLetter
 from schemas.topics import Topic
@@ -94,25 +95,16 @@ class Expected:
         for effect in effects:
             if isinstance(letter := effect.value, DeadLetter):
                 self.refused.add(letter.topic, letter.partition, letter.offset)
-            key = effect.key.encode()
-            digest = _digest(key, encode(effect.value))
-            for partition in self._partitions(effect, key, self.sources[source].partition):
+            digest = _digest(effect.key.encode(), encode(effect.value))
+            own = self.sources[source].partition
+            for partition in partitions_of(effect, own, self._counts.__getitem__, self._by_key):
                 place = effect.topic.name, partition
                 if place not in self._made:
                     self._made[place] = self._store.table(_MADE)
                 self._made[place].add(digest, effect.key, source, first, last, 1)
 
-    def _partitions(self, effect: Effect, key: bytes, own: int) -> Iterable[int]:
-        count = self._counts[effect.topic.name]
-        match effect.partition:
-            case None:
-                return (partition_of(key, count),)
-            case number if number == EVERY:
-                return range(count)
-            case number if number == SAME:
-                return (own,)
-            case number:
-                return (number,)
+    def _by_key(self, effect: Effect) -> int:
+        return partition_of(effect.key.encode(), self._counts[effect.topic.name])
 
     def take(self, topic: Topic, partition: int) -> Rows:
         """What was made for a partition; to be dropped by the caller."""

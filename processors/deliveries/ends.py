@@ -15,13 +15,14 @@ from processors.deliveries.retry_policy import (
     to_be_disabled,
     too_old_at,
 )
-from processors.fold.contract import SAME, Effect
+from processors.fold.contract import Effect
+from processors.fold.placement import to_transitions
 from processors.fold.view import View
 from processors.fold.wheel import Wheel
 from schemas.base import Micros
 from schemas.deliveries import Delivery, Endpoint, EndpointHealth, delivery_key, endpoint_key, health_key
 from schemas.requests import ChannelDisabled
-from schemas.topics import PROJECTS, TRANSITIONS
+from schemas.topics import PROJECTS
 from schemas.transitions import ChannelTroubled, DeliveryFinished, Outcome
 
 # So many deliveries are ended by age, or as surplus, in one event, so that it fits into a transaction.
@@ -144,10 +145,10 @@ def finished(delivery: Delivery, outcome: Outcome, attempts: int, now: Micros, d
         began=delivery.first_due,
         replay=delivery.replay,
     )
-    return Effect(TRANSITIONS, delivery.channel, value, SAME)
+    return to_transitions(delivery.channel, value)
 
 
 def troubled(channel: str, health: EndpointHealth, detail: str, now: Micros) -> Effect:
     """The channel's failures are worth a warning, or it was disabled."""
     value = ChannelTroubled(channel=channel, at=now, failures=health.failures, disabled=health.disabled, detail=detail)
-    return Effect(TRANSITIONS, channel, value, SAME)
+    return to_transitions(channel, value)

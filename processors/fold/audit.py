@@ -14,7 +14,8 @@ import msgspec
 from msgspec import NODEFAULT, structs
 
 from processors.fold.audit_values import Told, told_of
-from processors.fold.contract import SAME, Context, Effect
+from processors.fold.contract import Context, Effect
+from processors.fold.placement import to_transitions
 from processors.fold.view import View
 from schemas.actors import UNKNOWN, Actor
 from schemas.base import Micros
@@ -27,7 +28,7 @@ from schemas.recipients import Recipient
 from schemas.requests import ChannelDisabled
 from schemas.status_pages import StatusPage
 from schemas.ticks import PROGRESS_KEY
-from schemas.topics import PROJECTS, TRANSITIONS, Topic
+from schemas.topics import PROJECTS, Topic
 from schemas.transitions import Action, FieldChange, ThingChanged
 
 # Fields whose values are told.
@@ -123,7 +124,7 @@ def entry(command: Command, context: Context, journal: Topic, action: Action, **
         retried=context.retried,
         **more,
     )
-    return Effect(TRANSITIONS, command.thing, changed, SAME)
+    return to_transitions(command.thing, changed)
 
 
 def _entry(

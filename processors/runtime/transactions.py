@@ -11,14 +11,15 @@ whatever was left open.
 """
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 from confluent_kafka import KafkaError, KafkaException, Message
 
 from infra.log.connect import new_producer
 from infra.log.sink import producer_config
-from processors.fold.contract import EVERY, SAME, Effect, Fold
+from processors.fold.contract import Effect, Fold
+from processors.fold.placement import partitions_of
 from schemas.base import encode
 from schemas.ticks import PROGRESS_KEY
 
@@ -139,16 +140,14 @@ class PartitionProducer:
             self._put(topic, key, None if record is None else encode(record), partition, deadline, told)
         for effect in effects:
             name, value = effect.topic.name, encode(effect.value)
-            for number in self._places(name, effect.partition):
+            for number in partitions_of(effect, self._partition, self._count, _by_key):
                 self._put(name, effect.key, value, number, deadline)
 
-    def _places(self, topic: str, partition: int | None) -> Iterable[int]:
-        """The partition numbers that an effect means; -1 lets the key decide."""
-        if partition == EVERY:
-            if topic not in self._counts:
-                self._counts[topic] = len(self._producer.list_topics(topic, _CALL_SECONDS).topics[topic].partitions)
-            return range(self._counts[topic])
-        return (self._partition if partition == SAME else -1 if partition is None else partition,)
+    def _count(self, topic: str) -> int:
+        """How many partitions a topic has."""
+        if topic not in self._counts:
+            self._counts[topic] = len(self._producer.list_topics(topic, _CALL_SECONDS).topics[topic].partitions)
+        return self._counts[topic]
 
     def _stored(self, error: KafkaError | None, message: Message) -> None:
         if error is None:
@@ -166,6 +165,11 @@ class PartitionProducer:
                     raise NotCommitted("the queue to Kafka stays full") from None
                 self._producer.poll(0.05)
                 self._beat()
+
+
+def _by_key(_: Effect) -> int:
+    """The producer finds the partition of the key."""
+    return -1
 
 
 def _raise_if_over(failure: KafkaException) -> None:

@@ -12,7 +12,8 @@ import pytest
 
 from infra.log.partitioner import partition_of
 from infra.log.reading import Stored
-from processors.fold.contract import EVERY, Effect, Fold, Record, Session
+from processors.fold.contract import Effect, Fold, Record, Session
+from processors.fold.placement import partitions_of
 from processors.fold.view import View
 from schemas.base import encode
 from schemas.dead_letters import DeadLetter
@@ -93,8 +94,7 @@ class InMemory:
         return self._sessions[fold.name, partition]
 
     def _append_effect(self, effect: Effect) -> None:
-        places = range(PARTITIONS) if effect.partition == EVERY else (-1,)
-        for place in places:
+        for place in partitions_of(effect, -1, lambda _: PARTITIONS, lambda _: -1):
             self._append(effect.topic.name, effect.key, encode(effect.value), place)
 
     def _append(self, topic: str, key: str | None, value: bytes | None, partition: int = -1) -> None:
