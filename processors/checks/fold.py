@@ -7,36 +7,33 @@ The contract:
   unknown or removed check takes no ping. A dead letter put back gets its serial and enters history, and moves nothing
   else.
 - A copy of a ping that has been counted (see `ping_copies`) changes nothing; history is told that it does not count.
-- What a ping does: docs/compatibility/pinging.md, "What a signal does"; see `rules`.
-- A definition takes the place of an older version and moves no status: what follows from it, the clock does.
-- Only ticks move the clock; see `clock`. A plain success neither computes a schedule nor touches the wheel.
+- What a ping does: docs/compatibility/pinging.md, "What a signal does"; see `rules` and `ping_rules`.
+- A definition takes the place of an older version and moves no status: what follows from it, the next tick decides.
+- Only ticks move the time; see `expiry`. A plain success neither computes a schedule nor touches the wheel.
 """
 
 from collections.abc import Sequence
 
 import msgspec
 
-from processors.checks.changes import go_down, go_up, pause, remove, resume
-from processors.checks.clock import CheckClock, check_of, definition_key, time_of
-from processors.checks.notices import failed
+from processors.checks.expiry import CheckExpiry, check_of, definition_key
+from processors.checks.messages import failed
 from processors.checks.ping_copies import is_copy, remember
 from processors.checks.ping_rules import PingRulesIndex, counts_as
 from processors.checks.rules import LONGEST_DURATION, end_run, run_limit, start_run
+from processors.checks.transitions import go_down, go_up, pause, remove, resume
 from processors.fold.audit import command_of, entry
-from processors.fold.contract import SAME, Context, Effect, Fold, Refused
-from processors.fold.partition_time import newest, vouched
+from processors.fold.contract import Context, Effect, Fold, Refused
+from processors.fold.partition_time import AHEAD, END_OF_TIME, counts_at, newest, time_of, vouched
+from processors.fold.placement import to_transitions
 from processors.fold.view import View
 from schemas.base import SECOND, Micros
 from schemas.check_states import CheckState, CheckStatesRecord, DefinitionCopy
 from schemas.ids import is_uuid
 from schemas.pings import CheckDefined, CheckPaused, CheckRemoved, CheckResumed, Ping, PingsEvent
 from schemas.ticks import PROGRESS_KEY, Progress, Tick, TimeCorrected
-from schemas.topics import CHECK_STATES, PINGS, TRANSITIONS
+from schemas.topics import CHECK_STATES, PINGS
 from schemas.transitions import Action, JournalTruncated, PingFolded
-
-AHEAD: Micros = 60 * SECOND
-# The last moment that can be written as a date.
-END_OF_TIME: Micros = 253_402_300_799 * SECOND
 
 
 class Checks:
@@ -61,7 +58,7 @@ class ChecksPartition:
     def __init__(self, view: View, partition: int) -> None:
         self._view = view
         self._rules = PingRulesIndex(view)
-        self._clock = CheckClock(view, partition)
+        self._expiry = CheckExpiry(view, partition)
 
     def apply(self, event: PingsEvent, context: Context) -> Sequence[Effect]:
         if type(event) is Ping:
@@ -73,17 +70,17 @@ class ChecksPartition:
         if type(event) is CheckRemoved:
             return self._removed(event, context)
         if type(event) is TimeCorrected:
-            self._clock.correct(context)
+            self._expiry.correct(context)
             return ()
         assert isinstance(event, CheckPaused | CheckResumed)
         return self._paused_or_resumed(event, context)
 
     def truncated(self, event: JournalTruncated) -> Sequence[Effect]:
         """Runs that were due since then are judged neither way."""
-        return self._clock.truncated(event.since)
+        return self._expiry.truncated(event.since)
 
     def due(self) -> Micros:
-        return self._clock.due()
+        return self._expiry.due()
 
     def _ping(self, ping: Ping, context: Context) -> Sequence[Effect]:
         view, key = self._view, context.key
@@ -109,7 +106,7 @@ class ChecksPartition:
             if ping.by is not None:
                 remember(ping, state)
             if state.parked is not None:
-                self._clock.unpark(key, state)
+                self._expiry.unpark(key, state)
             if state.last_ping is not None and state.last_ping > at:
                 at = state.last_ping  # from two sources, both ahead of the partition's time: the log's order counts
             if kind == "success" or kind == "fail":
@@ -123,7 +120,7 @@ class ChecksPartition:
                     effects = go_down(state, check_of(view, key), at, time, "fail", failed(ping))
             elif kind == "start":
                 start_run(state, ping.rid, at)
-                self._clock.look_at(key, at + run_limit(check_of(view, key)))
+                self._expiry.look_at(key, at + run_limit(check_of(view, key)))
         if duration is not None and duration >= LONGEST_DURATION:
             duration = None
         if kind != ping.kind or duration is not None or at != said:
@@ -134,7 +131,7 @@ class ChecksPartition:
 
     def _go_up(self, state: CheckState, key: str, at: Micros, time: Micros) -> list[Effect]:
         effects = go_up(state, check_of(self._view, key), at, time)
-        self._clock.look_at(key, time)
+        self._expiry.look_at(key, time)
         return effects
 
     def _not_ahead(self, ping: Ping, at: Micros, context: Context) -> Micros:
@@ -156,11 +153,8 @@ class ChecksPartition:
         if not 0 < tick.at <= END_OF_TIME or not 0 < tick.now <= END_OF_TIME:
             raise Refused("a tick must tell a time between the years 1970 and 9999")
         if not context.retried:
-            return self._clock.tick(tick, context)
-        # A dead letter that told of a parked check: the check is taken up again.
-        state = self._view.get(context.key)
-        if isinstance(state, CheckState) and state.parked is not None:
-            self._clock.unpark(context.key, self._view.edit(CheckState, context.key))
+            return self._expiry.tick(tick, context)
+        self._expiry.retried(context.key)
         return ()
 
     def _defined(self, event: CheckDefined, context: Context) -> Sequence[Effect]:
@@ -169,11 +163,11 @@ class ChecksPartition:
             raise Refused("the key of a definition must be the id of its check")
         known = view.get(key)
         if known is None:
-            view.put(key, CheckState(version=check.version, since=self._at(event.at)))
+            view.put(key, CheckState(version=check.version, since=counts_at(self._view, event.at)))
         elif check.version > known.version:
             state = view.edit(CheckState, key)
             state.version = check.version
-            self._clock.unpark(key, state)
+            self._expiry.unpark(key, state)
         else:
             return ()
         view.put(definition_key(key), DefinitionCopy(check=check))
@@ -184,7 +178,7 @@ class ChecksPartition:
         if not isinstance(view.get(key), CheckState):
             return ()
         state = view.edit(CheckState, key)
-        effects = remove(state, check_of(view, key), self._at(event.at), time_of(view))
+        effects = remove(state, check_of(view, key), counts_at(self._view, event.at), time_of(view))
         view.delete(key)
         view.delete(definition_key(key))
         return effects
@@ -198,8 +192,8 @@ class ChecksPartition:
         if (state.status == "paused") is pausing:
             return ()
         state = view.edit(CheckState, key)
-        self._clock.unpark(key, state)
-        move, check, at = pause if pausing else resume, check_of(view, key), self._at(event.at)
+        self._expiry.unpark(key, state)
+        move, check, at = pause if pausing else resume, check_of(view, key), counts_at(self._view, event.at)
         changed = move(state, check, at, time_of(view))
         command = command_of(event, event.actor, key, at)
         action: Action = "paused" if pausing else "resumed"
@@ -207,15 +201,9 @@ class ChecksPartition:
         told = entry(command, context, PINGS, action, project=check.project, kind="check", name=name)
         return [*changed, told]
 
-    def _at(self, at: Micros) -> Micros:
-        """The time at which a decision counts. Its journal may be ahead of this one, whose sources may all be gone."""
-        if at > END_OF_TIME:
-            raise Refused("dated after the year 9999")
-        return max(at, time_of(self._view))
-
 
 def _folded(folded: PingFolded) -> Effect:
-    return Effect(TRANSITIONS, folded.thing, folded, SAME)
+    return to_transitions(folded.thing, folded)
 
 
 FOLD: Fold = Checks()

@@ -70,7 +70,7 @@ def set_overdue(state: CheckState, overdue: Run) -> None:
 
 
 class Moment(NamedTuple):
-    """What the clock will do to a check, and when. `since`: the expected moment, or the start of `run`.
+    """What a tick will do to a check, and when. `since`: the expected moment, or the start of `run`.
 
     doubtful_from: a gap that touches the time from here to `at` may have taken the ping that was waited for. It is
     `since`, but for a simple period (docs/decisions/0005): that may end a late limit too early as well, and when it is
@@ -85,7 +85,7 @@ class Moment(NamedTuple):
 
 
 def next_moment(state: CheckState, check: Check, time: Micros) -> Moment | None:
-    """The first thing that the clock, which stands at `time`, will do to the check; None for ever nothing.
+    """The first thing that a tick will do to the check, as of `time`; None if nothing is due.
 
     A start can only bring it nearer: the schedule's deadline stands beside those of the runs. Both are inclusive.
     """

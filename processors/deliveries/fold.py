@@ -44,13 +44,14 @@ from processors.deliveries.retry_policy import (
     retry_delay,
     to_be_disabled,
 )
+from processors.deliveries.time_correction import correct_deliveries
 from processors.fold.contract import Context, Effect, Fold, Partition, Refused
-from processors.fold.partition_time import fold_plain_tick, vouched
-from processors.fold.time_correction import correct_deliveries, correct_time
+from processors.fold.partition_time import AHEAD, END_OF_TIME, fold_plain_tick, progress_of, time_of, vouched
+from processors.fold.time_correction import correct_time
 from processors.fold.view import View
 from processors.fold.wheel import Wheel
 from processors.sender.notice_body import BODY_LIMIT, render_body
-from schemas.base import SECOND, Micros
+from schemas.base import Micros
 from schemas.deliveries import (
     HEALTH,
     ConfirmationRequested,
@@ -72,14 +73,10 @@ from schemas.deliveries import (
     health_key,
 )
 from schemas.notices import TO_EVERY_CHANNEL
-from schemas.ticks import PROGRESS_KEY, Progress, Tick, TimeCorrected
+from schemas.ticks import PROGRESS_KEY, Tick, TimeCorrected
 from schemas.topics import DELIVERIES, DELIVERY_STATES, Topic
 from schemas.transitions import JournalTruncated
 
-# Reports come from clocks of other machines: one that is further ahead of the ticks than this counts at this much.
-_AHEAD: Micros = 60 * SECOND
-# The last moment that can be written as a date of four digits; beyond it nothing is a time.
-_LAST_MOMENT: Micros = 253_402_300_799 * SECOND
 _DETAIL = 200
 
 
@@ -141,11 +138,11 @@ class _Deliveries:
         """Fold one event. The key of every event but a tick is the channel."""
         channel = context.key
         if isinstance(event, TimeCorrected):
-            before = self._progress.time
+            before = time_of(self._view)
             if (time := correct_time(self._view, context)) is not None:
                 correct_deliveries(self._view, before, time)
             return ()
-        if not 0 <= (event.now if isinstance(event, Tick) else event.at) <= _LAST_MOMENT:
+        if not 0 <= (event.now if isinstance(event, Tick) else event.at) <= END_OF_TIME:
             raise Refused("its time is not a time")
         if isinstance(event, Tick):
             return self._tick(event, context)
@@ -186,19 +183,17 @@ class _Deliveries:
     def due(self) -> Micros:
         return self._wheel.earliest()
 
-    @property
-    def _progress(self) -> Progress:
-        progress: Progress = self._view.get(PROGRESS_KEY)
-        return progress
-
     def _moment(self, at: Micros, context: Context) -> Micros:
-        """The time at which an event counts: never before the partition's time, nor far ahead of what is known."""
-        progress = self._progress
-        latest = vouched(progress, context.at) + _AHEAD
+        """The time at which an event counts: never before the partition's time, nor far ahead of what is known.
+
+        Reports come from the clocks of other machines.
+        """
+        progress = progress_of(self._view)
+        latest = vouched(progress, context.at) + AHEAD
         return min(max(at, progress.time), latest) if progress.time else at
 
     def _tick(self, tick: Tick, context: Context) -> list[Effect]:
-        progress = fold_plain_tick(self._progress, tick, context.at)
+        progress = fold_plain_tick(progress_of(self._view), tick, context.at)
         self._view.put(PROGRESS_KEY, progress)
         # The session undoes a tick that fails in the view; the wheel must not lose what it gave.
         with self._wheel.taking(progress.time) as due:

@@ -23,8 +23,10 @@ from collections.abc import Mapping
 
 from msgspec.structs import replace
 
+from processors.fold.contract import Refused
+from processors.fold.view import View
 from schemas.base import SECOND, Micros
-from schemas.ticks import CLOCK_BOUND, Gap, GapCause, Progress, Source, Tick, ahead_of_kafka
+from schemas.ticks import CLOCK_BOUND, PROGRESS_KEY, Gap, GapCause, Progress, Source, Tick, ahead_of_kafka
 
 SILENT: Micros = 2 * SECOND
 NOT_COUNTED: Micros = 10 * SECOND
@@ -35,6 +37,29 @@ FORGOTTEN: Micros = 86_400 * SECOND
 MOST_REFUSED = 16
 # After the newest refusal they are told for so long.
 REFUSED_KEPT: Micros = 86_400 * SECOND
+# An event may be dated so far ahead of every clock that the partition has heard of.
+AHEAD: Micros = 60 * SECOND
+# The last moment that can be written as a date of four digits; beyond it nothing is a time.
+END_OF_TIME: Micros = 253_402_300_799 * SECOND
+
+
+def progress_of(view: View) -> Progress:
+    """The partition's own record."""
+    progress: Progress = view.stored(PROGRESS_KEY)
+    return progress
+
+
+def time_of(view: View) -> Micros:
+    """The time of a partition, 0 before its first tick."""
+    progress: Progress = view.stored(PROGRESS_KEY)
+    return progress.time
+
+
+def counts_at(view: View, at: Micros) -> Micros:
+    """The time at which a decision counts that was made at `at`. Its journal may be behind this one, or ahead of it."""
+    if at > END_OF_TIME:
+        raise Refused("dated after the year 9999")
+    return max(at, time_of(view))
 
 
 def vouched(progress: Progress, appended: Micros) -> Micros:

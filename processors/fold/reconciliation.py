@@ -19,10 +19,10 @@ from typing import NamedTuple
 
 import msgspec
 
-from processors.checks.changes import request_again as check_request
+from processors.checks.transitions import request_again as check_request
 from processors.fold.view import View
-from processors.monitors.changes import request_again as monitor_request
 from processors.monitors.maintenance import maintenance_key
+from processors.monitors.transitions import request_again as monitor_request
 from processors.projects.channels import endpoint_of
 from schemas.base import Micros
 from schemas.check_states import CheckState

@@ -14,16 +14,16 @@ from collections.abc import Sequence
 
 from processors.fold.contract import Context, Effect, Refused
 from processors.fold.view import View
-from processors.monitors.clock import MonitorClock, monitor_of, must_be_past
 from processors.monitors.dependency_records import DependencyRecords
+from processors.monitors.expiry import MonitorExpiry, monitor_of, must_be_past
 from schemas.base import SECOND, Micros
 from schemas.monitor_states import MonitorState
 from schemas.probes import DependencyChanged
 
 
 class MonitorDependencies:
-    def __init__(self, view: View, clock: MonitorClock, records: DependencyRecords) -> None:
-        self._view, self._clock, self._records = view, clock, records
+    def __init__(self, view: View, expiry: MonitorExpiry, records: DependencyRecords) -> None:
+        self._view, self._expiry, self._records = view, expiry, records
 
     def heard(self, event: DependencyChanged, context: Context) -> Sequence[Effect]:
         """A monitor that others depend on went down, or is down no more."""
@@ -51,4 +51,4 @@ class MonitorDependencies:
             if known.status == "down" and known.notice_at is not None:
                 state, monitor = self._view.edit(MonitorState, key), monitor_of(self._view, key)
                 state.notice_at = max(known.notice_at, at + monitor.dependency_wait * SECOND)
-                self._clock.look_at(key, state, monitor)
+                self._expiry.look_at(key, state, monitor)

@@ -5,9 +5,9 @@ The contract:
 - A regular result counts once: of each region only one newer than the newest counts, of a confirmation only the one
   that is asked for. One that comes twice or late, is of a former definition, or of a region that is not asked, moves
   nothing. One that says that the prober itself could not probe is no result; why it could not is kept, for people.
-- When a change is believed: `rules`. An incident begins with the first result that told of it; with the newest
+- When a change is confirmed: `quorum`. An incident begins with the first result that told of it; with the newest
   one, when nothing was known in between.
-- Only ticks move the clock; see `clock`. A slot that stays empty makes a monitor not observed, never down; a
+- Only ticks move the time; see `expiry`. A slot that stays empty makes a monitor not observed, never down; a
   confirmation that does not come is asked of the next region.
 - While the network of a region is out, what it finds failing is no result either; see `regions`.
 - While what a monitor depends on is down, nobody is told that it is, too; see `dependencies`.
@@ -20,47 +20,27 @@ from collections.abc import Sequence
 import msgspec
 
 from processors.fold.contract import Context, Effect, Fold, Refused
-from processors.fold.partition_time import fold_plain_tick
+from processors.fold.partition_time import END_OF_TIME, counts_at, fold_plain_tick, progress_of, time_of
 from processors.fold.view import View
-from processors.monitors.changes import (
+from processors.monitors.dependencies import MonitorDependencies
+from processors.monitors.dependency_records import DependencyRecords
+from processors.monitors.expiry import MonitorExpiry, definition_key, monitor_of, must_be_past
+from processors.monitors.maintenance import MonitorMaintenance
+from processors.monitors.messages import cause_of, unprobed
+from processors.monitors.quorum import all_disregarded, begin_change, is_undecidable, quorum_result, vote
+from processors.monitors.region_records import RegionRecords
+from processors.monitors.regions import MonitorRegions
+from processors.monitors.slots import MARGIN, MOST_EARLY, begin, ended, expect_after, is_missing, note
+from processors.monitors.transitions import (
     begin_as_dependency,
     end_as_dependency,
     go_down,
     go_observed,
     go_up,
+    pass_empty_slot,
     pause,
     remove,
     resume,
-    tell_empty,
-)
-from processors.monitors.clock import (
-    END_OF_TIME,
-    MonitorClock,
-    definition_key,
-    monitor_of,
-    must_be_past,
-    time_of,
-)
-from processors.monitors.dependencies import MonitorDependencies
-from processors.monitors.dependency_records import DependencyRecords
-from processors.monitors.maintenance import MonitorMaintenance
-from processors.monitors.region_records import RegionRecords
-from processors.monitors.regions import MonitorRegions
-from processors.monitors.rules import (
-    MARGIN,
-    MOST_EARLY,
-    all_out,
-    begin,
-    begin_doubt,
-    cause_of,
-    ended,
-    expect_after,
-    is_missing,
-    note,
-    unprobed,
-    verdict,
-    vote,
-    worn_out,
 )
 from schemas.base import Micros
 from schemas.ids import is_uuid
@@ -78,7 +58,7 @@ from schemas.probes import (
     RegionWell,
 )
 from schemas.slots import confirming_region, is_slot, region_of
-from schemas.ticks import PROGRESS_KEY, Tick, TimeCorrected
+from schemas.ticks import Tick, TimeCorrected
 from schemas.topics import MONITOR_STATES, PROBE_RESULTS
 from schemas.transitions import JournalTruncated
 
@@ -106,10 +86,10 @@ class MonitorsPartition:
         self._view = view
         self._out = RegionRecords(view)
         known = DependencyRecords(view)
-        self._clock = MonitorClock(view, self._out, known)
-        self._dependencies = MonitorDependencies(view, self._clock, known)
-        self._regions = MonitorRegions(view, self._clock, self._out, partition)
-        self._maintenance = MonitorMaintenance(view, self._clock)
+        self._expiry = MonitorExpiry(view, self._out, known)
+        self._dependencies = MonitorDependencies(view, self._expiry, known)
+        self._regions = MonitorRegions(view, self._expiry, self._out, partition)
+        self._maintenance = MonitorMaintenance(view, self._expiry)
 
     def apply(self, event: ProbeResultsEvent, context: Context) -> Sequence[Effect]:
         match event:
@@ -118,7 +98,7 @@ class MonitorsPartition:
             case Tick():
                 return self._tick(event, context)
             case TimeCorrected():
-                self._clock.correct(context)
+                self._expiry.correct(context)
                 self._maintenance.look_again()
                 return ()
             case MonitorDefined():
@@ -128,9 +108,9 @@ class MonitorsPartition:
             case MaintenanceDefined():
                 if context.key != event.maintenance.id:
                     raise Refused("the key of a window of maintenance must be its id")
-                return self._maintenance.defined(event.maintenance, self._at(event.at))
+                return self._maintenance.defined(event.maintenance, counts_at(self._view, event.at))
             case MaintenanceRemoved():
-                return self._maintenance.removed(event.id, self._at(event.at))
+                return self._maintenance.removed(event.id, counts_at(self._view, event.at))
             case RegionTroubled() | RegionWell():
                 return self._regions.heard(event, context)
             case DependencyChanged():
@@ -141,7 +121,7 @@ class MonitorsPartition:
         return self._dependencies.forget(event.since)
 
     def due(self) -> Micros:
-        return min(self._clock.due(), self._maintenance.due(), self._regions.due())
+        return min(self._expiry.due(), self._maintenance.due(), self._regions.due())
 
     # ---- results
 
@@ -168,21 +148,21 @@ class MonitorsPartition:
             return ()
         means_nothing = not result.ok and result.region in out
         # Its slot need not be waited for, as long as another region can tell how the monitor is.
-        if means_nothing and (result.confirm or state.unobserved or all_out(monitor, out)):
+        if means_nothing and (result.confirm or state.unobserved or all_disregarded(monitor, out)):
             return ()
         state = view.edit(MonitorState, key)
         if state.parked is not None:
-            self._clock.unpark(key, state)
+            self._expiry.unpark(key, state)
         effects: list[Effect] = []
         if not result.confirm:
             if len(state.early) >= MOST_EARLY:
-                effects = tell_empty(state, monitor, time, out)
+                effects = pass_empty_slot(state, monitor, time, out)
             note(state, monitor, result.slot)
         elif state.unobserved:
             expect_after(state, monitor, max(result.at, state.expected))
         if not means_nothing and (result.confirm or _is_newest(state, result)):
             effects += self._count(state, monitor, result, time)
-        self._clock.look_at(key, state, monitor)
+        self._expiry.look_at(key, state, monitor)
         return effects
 
     def _count(self, state: MonitorState, monitor: Monitor, result: ProbeCompleted, time: Micros) -> list[Effect]:
@@ -213,29 +193,29 @@ class MonitorsPartition:
     def _judge(self, state: MonitorState, monitor: Monitor, result: ProbeCompleted, time: Micros) -> list[Effect]:
         going_down = state.status != "down"
         out = self._out.out(time)
-        if all_out(monitor, out):
+        if all_disregarded(monitor, out):
             return []
         if not result.confirm and _began_before(state, result):
             return []
         if state.doubt is None:
             if result.ok == going_down:  # as it was
                 return go_up(state, monitor, result.at, time) if state.status == "new" else []
-            doubt = begin_doubt(monitor, result, out)
+            doubt = begin_change(monitor, result, out)
         else:
             doubt = vote(monitor, state.doubt, result, going_down, out)
         state.doubt = doubt
-        match verdict(monitor, doubt, going_down, out):
-            case "believed" if going_down:
-                # What was between the doubt and an empty slot is not known.
+        match quorum_result(monitor, doubt, going_down, out):
+            case "confirmed" if going_down:
+                # What was between the change and an empty slot is not known.
                 since = result.at if state.unobserved else doubt.at
                 return go_down(state, monitor, doubt, since, result.at, time)
-            case "believed":
+            case "confirmed":
                 return go_up(state, monitor, doubt.at, time)
-            case "dismissed":
+            case "rejected":
                 state.doubt = None
                 return go_up(state, monitor, result.at, time) if state.status == "new" else []
-            case "open":
-                if worn_out(monitor, doubt, going_down):
+            case "pending":
+                if is_undecidable(monitor, doubt, going_down):
                     state.doubt = None
                 return []
 
@@ -244,16 +224,13 @@ class MonitorsPartition:
             raise Refused("a tick must tell a time between the years 1970 and 9999")
         if not context.retried:
             try:
-                time = fold_plain_tick(self._view.get(PROGRESS_KEY), tick, context.at).time
+                time = fold_plain_tick(progress_of(self._view), tick, context.at).time
                 opened = self._maintenance.tick(time)
-                return [*opened, *self._clock.tick(tick, context, self._regions.tick)]
+                return [*opened, *self._expiry.tick(tick, context, self._regions.tick)]
             except BaseException:
                 self._maintenance.look_again()  # the session undoes what the tick changed
                 raise
-        # A dead letter that told of a parked monitor: it is taken up again.
-        state = self._view.get(context.key)
-        if isinstance(state, MonitorState) and state.parked is not None:
-            self._clock.unpark(context.key, self._view.edit(MonitorState, context.key))
+        self._expiry.retried(context.key)
         return ()
 
     # ---- definitions
@@ -264,7 +241,7 @@ class MonitorsPartition:
             raise Refused("the key of a definition must be the id of its monitor")
         if not monitor.probed_from:
             raise Refused("a monitor needs a region to be probed from")
-        at, time = self._at(event.at), time_of(view)
+        at, time = counts_at(self._view, event.at), time_of(view)
         known = view.get(key)
         effects: list[Effect] = []
         if known is None:
@@ -275,13 +252,13 @@ class MonitorsPartition:
             state = view.edit(MonitorState, key)
             state.version = monitor.version
             if state.parked is not None:
-                self._clock.unpark(key, state)
+                self._expiry.unpark(key, state)
             effects = self._redefine(state, monitor_of(view, key), monitor, at, time)
         else:
             return ()
         view.put(definition_key(key), MonitorCopy(monitor=monitor))
         effects += self._maintenance.look_at(state, monitor, at)
-        self._clock.look_at(key, state, monitor)
+        self._expiry.look_at(key, state, monitor)
         return effects
 
     def _redefine(self, state: MonitorState, old: Monitor, new: Monitor, at: Micros, time: Micros) -> list[Effect]:
@@ -301,16 +278,10 @@ class MonitorsPartition:
         if not isinstance(view.get(key), MonitorState):
             return ()
         state = view.edit(MonitorState, key)
-        effects = remove(state, monitor_of(view, key), self._at(event.at), time_of(view))
+        effects = remove(state, monitor_of(view, key), counts_at(self._view, event.at), time_of(view))
         view.delete(key)
         view.delete(definition_key(key))
         return effects
-
-    def _at(self, at: Micros) -> Micros:
-        """The time at which a decision counts; its journal may be behind this one, or ahead of it."""
-        if at > END_OF_TIME:
-            raise Refused("dated after the year 9999")
-        return max(at, time_of(self._view))
 
 
 def _is_asked_for(state: MonitorState, monitor: Monitor, result: ProbeCompleted) -> bool:

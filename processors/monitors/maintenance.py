@@ -17,9 +17,10 @@ import msgspec
 from msgspec.structs import replace
 
 from processors.fold.contract import Effect, Refused
+from processors.fold.partition_time import time_of
 from processors.fold.view import View
-from processors.monitors.changes import enter_maintenance, leave_maintenance
-from processors.monitors.clock import MonitorClock, monitor_of, time_of
+from processors.monitors.expiry import MonitorExpiry, monitor_of
+from processors.monitors.transitions import enter_maintenance, leave_maintenance
 from schemas.base import SECOND, Micros
 from schemas.maintenance import Maintenance, Once, Window, covers, fault_of, is_over, open_until, opens_after
 from schemas.monitor_states import MaintenanceCopy, MonitorState
@@ -33,8 +34,8 @@ def maintenance_key(id: str) -> str:
 
 
 class MonitorMaintenance:
-    def __init__(self, view: View, clock: MonitorClock) -> None:
-        self._view, self._clock = view, clock
+    def __init__(self, view: View, expiry: MonitorExpiry) -> None:
+        self._view, self._expiry = view, expiry
         # The copies in the view, by key: an index that follows it.
         self._known = {key: record for key, record in view.items() if isinstance(record, MaintenanceCopy)}
         view.listeners.append(self._changed)
@@ -109,7 +110,7 @@ class MonitorMaintenance:
             if isinstance(self._view.get(key), MonitorState):
                 state, monitor = self._view.edit(MonitorState, key), monitor_of(self._view, key)
                 effects += self._settle(state, monitor, at, copies)
-                self._clock.look_at(key, state, monitor)
+                self._expiry.look_at(key, state, monitor)
         return effects
 
     def _settle(self, state: MonitorState, monitor: Monitor, at: Micros, copies: list[MaintenanceCopy]) -> list[Effect]:

@@ -15,17 +15,18 @@ The contract:
 
 from collections.abc import Sequence
 
-from processors.fold.contract import SAME, Context, Effect, Refused
+from processors.fold.contract import Context, Effect, Refused
+from processors.fold.partition_time import time_of
+from processors.fold.placement import to_transitions
 from processors.fold.view import View
-from processors.monitors.clock import MonitorClock, monitor_of, must_be_past, time_of
+from processors.monitors.expiry import MonitorExpiry, monitor_of, must_be_past
+from processors.monitors.quorum import all_disregarded, ask_next, is_undecidable, without_region
 from processors.monitors.region_records import RegionRecords, region_key
-from processors.monitors.rules import all_out, ask_next, without, worn_out
 from schemas.base import SECOND, Micros
 from schemas.monitor_states import MonitorState, RegionOut
 from schemas.monitors import Monitor
 from schemas.probes import RegionTroubled, RegionWell
 from schemas.slots import confirming_region
-from schemas.topics import TRANSITIONS
 from schemas.transitions import RegionDisregarded
 
 # So long after the newest word that its network is out a region counts again.
@@ -33,8 +34,8 @@ QUIET: Micros = 60 * SECOND
 
 
 class MonitorRegions:
-    def __init__(self, view: View, clock: MonitorClock, records: RegionRecords, partition: int) -> None:
-        self._view, self._clock, self._records, self._partition = view, clock, records, partition
+    def __init__(self, view: View, expiry: MonitorExpiry, records: RegionRecords, partition: int) -> None:
+        self._view, self._expiry, self._records, self._partition = view, expiry, records, partition
 
     def heard(self, event: RegionTroubled | RegionWell, context: Context) -> Sequence[Effect]:
         """A prober says how the network of its region is."""
@@ -80,7 +81,7 @@ class MonitorRegions:
 
     def _told(self, region: str, start: Micros, end: Micros | None) -> Effect:
         told = RegionDisregarded(partition=self._partition, region=region, start=start, end=end)
-        return Effect(TRANSITIONS, region_key(region), told, SAME)
+        return to_transitions(region_key(region), told)
 
     def _clear_doubts(self, region: str) -> None:
         doubted = [
@@ -93,15 +94,15 @@ class MonitorRegions:
         for key in sorted(doubted):
             state, monitor = self._view.edit(MonitorState, key), monitor_of(self._view, key)
             self._clear_doubt(state, monitor, region)
-            self._clock.look_at(key, state, monitor)
+            self._expiry.look_at(key, state, monitor)
 
     def _clear_doubt(self, state: MonitorState, monitor: Monitor, region: str) -> None:
         time = time_of(self._view)
         out = self._records.out(time)
         going_down = state.status != "down"
         assert state.doubt is not None
-        doubt = None if all_out(monitor, out) else without(state.doubt, region, going_down)
+        doubt = None if all_disregarded(monitor, out) else without_region(state.doubt, region, going_down)
         if doubt is not None and confirming_region(monitor, doubt.region, doubt.asked) == region:
             doubt = ask_next(monitor, doubt, max(time, doubt.asked_at), out)
-            doubt = None if worn_out(monitor, doubt, going_down) else doubt
+            doubt = None if is_undecidable(monitor, doubt, going_down) else doubt
         state.doubt = doubt

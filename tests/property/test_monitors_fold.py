@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from msgspec.structs import asdict, replace
 
 from processors.fold.contract import Record
-from processors.monitors.clock import definition_key
+from processors.monitors.expiry import definition_key
 from processors.monitors.fold import Monitors
-from processors.monitors.rules import MARGIN, MOST_EARLY
+from processors.monitors.slots import MARGIN, MOST_EARLY
 from schemas.base import SECOND, Micros, encode
 from schemas.ids import derived_id
 from schemas.monitor_states import MonitorCopy, MonitorState, visible_status

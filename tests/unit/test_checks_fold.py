@@ -6,7 +6,7 @@ import pytest
 
 from processors.checks.fold import Checks
 from processors.fold.contract import SAME
-from processors.fold.telling import iso
+from processors.fold.status_transition import iso
 from schemas.base import SECOND
 from schemas.check_states import WATCHED_RUNS, CheckState
 from schemas.dead_letters import DeadLetter

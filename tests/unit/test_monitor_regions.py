@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from processors.fold.telling import iso
+from processors.fold.status_transition import iso
 from processors.monitors.region_records import region_key
 from processors.monitors.regions import QUIET
 from schemas.base import SECOND

@@ -7,10 +7,10 @@ import pytest
 from msgspec.structs import asdict, replace
 
 from processors.fold.contract import SAME, Effect
-from processors.monitors import clock as monitor_clock
-from processors.monitors.changes import BLIND, tell_empty
-from processors.monitors.clock import END_OF_TIME
-from processors.monitors.rules import MARGIN, MOST_EARLY
+from processors.fold.partition_time import END_OF_TIME
+from processors.monitors import expiry as monitor_expiry
+from processors.monitors.slots import MARGIN, MOST_EARLY
+from processors.monitors.transitions import BLIND, pass_empty_slot
 from schemas.base import SECOND, Micros, encode
 from schemas.dead_letters import DeadLetter
 from schemas.deliveries import DeliveryRequested
@@ -877,12 +877,12 @@ def broken(monkeypatch: pytest.MonkeyPatch) -> set[str]:
     ids: set[str] = set()
 
     def fails(state: MonitorState, monitor: Monitor, time: Micros, out: AbstractSet[str]) -> list[Effect]:
-        effects = tell_empty(state, monitor, time, out)
+        effects = pass_empty_slot(state, monitor, time, out)
         if monitor.id in ids:
             raise OverflowError("no such date")
         return effects
 
-    monkeypatch.setattr(monitor_clock, "tell_empty", fails)
+    monkeypatch.setattr(monitor_expiry, "pass_empty_slot", fails)
     return ids
 
 
@@ -921,11 +921,10 @@ def test_the_next_event_of_a_parked_monitor_takes_it_up_again(broken: set[str], 
     assert visible_status(story.state) == ("up" if by == "result" else "not_observed")
 
 
-@pytest.mark.parametrize("where", ["clock._Expiry.run", "regions.MonitorRegions.tick"])
-def test_the_wheel_loses_nothing_when_a_tick_is_undone(monkeypatch: pytest.MonkeyPatch, where: str) -> None:
+def test_no_deadline_is_lost_when_a_tick_is_undone(monkeypatch: pytest.MonkeyPatch) -> None:
     story = told_as("up")
     with monkeypatch.context() as patched:
-        patched.setattr(f"processors.monitors.{where}", lambda *_: 1 / 0)
+        patched.setattr("processors.monitors.regions.MonitorRegions.tick", lambda *_: 1 / 0)
         assert len(of_type(story.tick(1_000), DeadLetter)) == 1
     assert story.time < 1_000
     assert moves(story.tick(1_001)) == ["up>not_observed"]

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from processors.checks.notices import unjudgeable
+from processors.checks.messages import unjudgeable
 from processors.sender.email_renderer import EmailRenderer
 from schemas.base import SECOND
 from schemas.check_states import CheckState

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 import msgspec
 import pytest
 
-from processors.checks import changes as check_changes
+from processors.checks import transitions as check_transitions
 from processors.deliveries.fold import DeliveriesFold
 from processors.fold.contract import Effect
 from processors.fold.reconciliation import (
@@ -17,7 +17,7 @@ from processors.fold.reconciliation import (
     missed_by_monitors,
     missed_requests,
 )
-from processors.monitors import changes as monitor_changes
+from processors.monitors import transitions as monitor_transitions
 from processors.projects.channels import endpoint_of
 from schemas.definitions import Channel, Check, Project
 from schemas.deliveries import (
@@ -235,7 +235,7 @@ def test_a_request_is_made_again_as_it_was() -> None:
         seen += [notice for request in requested for notice in request.notices]
         for change in of_type(effects, StatusChanged)[-1:]:
             cause = change.detail if change.now == "down" else cause
-            again = check_changes.request_again(change, cause, story.state, check_of(story))
+            again = check_transitions.request_again(change, cause, story.state, check_of(story))
             assert ([] if again is None else [again]) == requested[-1:]
     assert set(seen) == {
         "monitor.down", "incident.created", "monitor.recovered", "incident.resolved", "monitor.not_observed",
@@ -249,7 +249,7 @@ def test_a_request_about_a_monitor_is_made_again_as_it_was() -> None:
         effects = story.probe(n, ok)
         [change] = of_type(effects, StatusChanged)
         cause = change.detail if change.now == "down" else cause
-        again = monitor_changes.request_again(change, cause, story.state, story.monitor)
+        again = monitor_transitions.request_again(change, cause, story.state, story.monitor)
         requested = of_type(effects, DeliveryRequested)
         assert ([] if again is None else [again]) == requested
         told += len(requested)
@@ -260,7 +260,7 @@ def test_a_notice_that_may_be_held_back_is_not_made_up() -> None:
     story = monitor_story.Story(depends_on=(OTHER,), dependency_wait=60)
     for n, ok in enumerate((True, False)):
         [change] = of_type(story.probe(n, ok), StatusChanged)
-        assert monitor_changes.request_again(change, "", story.state, story.monitor) is None
+        assert monitor_transitions.request_again(change, "", story.state, story.monitor) is None
 
 
 @pytest.fixture

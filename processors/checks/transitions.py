@@ -1,4 +1,4 @@
-"""The changes of a check's shown status: each moves a state that is the caller's own copy, and tells it.
+"""The changes of a check's visible status: each moves a state that is the caller's own copy, and returns the effects.
 
 Every change is one `StatusChanged` with an id from the check's own counter. Going down opens the one incident of that
 span, and only what ends the span closes it. Notices go to the channels of the definition when a check goes down, comes
@@ -9,9 +9,18 @@ never overlap: a change is not dated before the span that it ends began.
 from collections.abc import Sequence
 from typing import Any
 
-from processors.checks.notices import notice_data, unjudgeable
+from processors.checks.messages import notice_data, unjudgeable
 from processors.fold.contract import Effect
-from processors.fold.telling import DOWN, NOT_OBSERVED, RECOVERED, Teller, Told, incident_again, notices_of, settle
+from processors.fold.status_transition import (
+    DOWN,
+    NOT_OBSERVED,
+    RECOVERED,
+    StatusTransition,
+    Subject,
+    end_incident,
+    incident_of,
+    notices_of,
+)
 from schemas.base import Micros
 from schemas.check_states import CheckState, Run, visible_status
 from schemas.definitions import Check
@@ -21,12 +30,12 @@ from schemas.ticks import Gap
 from schemas.transitions import Reason, StatusChanged, VisibleStatus
 
 
-def _teller(state: CheckState, check: Check, at: Micros, time: Micros) -> Teller:
-    return Teller(state, Told(check.id, check.project, check.channels), visible_status(state), at, time)
+def _transition(state: CheckState, check: Check, at: Micros, time: Micros) -> StatusTransition:
+    return StatusTransition(state, Subject(check.id, check.project, check.channels), visible_status(state), at, time)
 
 
-def _tell(
-    teller: Teller,
+def _effects(
+    transition: StatusTransition,
     state: CheckState,
     check: Check,
     now: VisibleStatus,
@@ -39,41 +48,41 @@ def _tell(
         # An incident tells its cause itself.
         return notice_data(state, check, incident) | ({"detail": detail} if incident is None else {})
 
-    return teller.tell(now, reason, detail, notices, data)
+    return transition.effects(now, reason, detail, notices, data)
 
 
 def go_up(state: CheckState, check: Check, at: Micros, time: Micros) -> list[Effect]:
     """A success; ends an incident when there is one."""
-    teller = _teller(state, check, at, time)
-    _settle(state)
+    transition = _transition(state, check, at, time)
+    _reset(state)
     state.status = "up"
-    incident = teller.resolved_incident()
+    incident = transition.resolved_incident()
     if incident is None:
-        return _tell(teller, state, check, "up", "ping")
-    return _tell(teller, state, check, "up", "ping", "", RECOVERED, incident)
+        return _effects(transition, state, check, "up", "ping")
+    return _effects(transition, state, check, "up", "ping", "", RECOVERED, incident)
 
 
 def go_down(state: CheckState, check: Check, at: Micros, time: Micros, reason: Reason, cause: str) -> list[Effect]:
     """From any status but down: opens an incident."""
-    teller = _teller(state, check, at, time)
-    _settle(state)
+    transition = _transition(state, check, at, time)
+    _reset(state)
     state.status, state.base = "down", None
-    incident = teller.open_incident(state, cause)
-    return _tell(teller, state, check, "down", reason, cause, DOWN, incident)
+    incident = transition.open_incident(state, cause)
+    return _effects(transition, state, check, "down", reason, cause, DOWN, incident)
 
 
 def go_late(state: CheckState, check: Check, expected: Micros, time: Micros) -> list[Effect]:
     """The expected moment has passed."""
-    teller = _teller(state, check, expected, time)
+    transition = _transition(state, check, expected, time)
     state.late = True
-    return _tell(teller, state, check, "late", "deadline")
+    return _effects(transition, state, check, "late", "deadline")
 
 
 def go_not_late(state: CheckState, check: Check, time: Micros) -> list[Effect]:
     """A new definition expects nothing yet of a check that was late under the old one."""
-    teller = _teller(state, check, time, time)
+    transition = _transition(state, check, time, time)
     state.late = False
-    return _tell(teller, state, check, "up", "defined")
+    return _effects(transition, state, check, "up", "defined")
 
 
 def go_unobserved(
@@ -94,45 +103,45 @@ def go_unobserved(
     """
     ends = [gap.end for gap in gaps if gap.end is not None]
     still_open = len(ends) < len(gaps)
-    told = state.unobserved and run is not None
+    known = state.unobserved and run is not None
     effects = []
-    if not told:
+    if not known:
         at = deadline if still_open else max(deadline, *ends)
-        teller = _teller(state, check, at, time)
+        transition = _transition(state, check, at, time)
         state.unobserved = True
         detail = unjudgeable(state, run, gaps)
-        effects = _tell(teller, state, check, "not_observed", "gap", detail, NOT_OBSERVED)
+        effects = _effects(transition, state, check, "not_observed", "gap", detail, NOT_OBSERVED)
     if state.status == "up" and state.base is not None:
         state.base = None if over is None else max(state.base, over)
     return effects
 
 
 def pause(state: CheckState, check: Check, at: Micros, time: Micros) -> list[Effect]:
-    teller = _teller(state, check, at, time)
-    _settle(state)
+    transition = _transition(state, check, at, time)
+    _reset(state)
     state.status, state.base, state.runs, state.last_start = "paused", None, (), None
-    return _tell(teller, state, check, "paused", "paused")
+    return _effects(transition, state, check, "paused", "paused")
 
 
 def resume(state: CheckState, check: Check, at: Micros, time: Micros) -> list[Effect]:
-    teller = _teller(state, check, at, time)
-    _settle(state)
+    transition = _transition(state, check, at, time)
+    _reset(state)
     state.status, state.base, state.runs = "new", None, ()
     state.last_start = state.last_ping = None
-    return _tell(teller, state, check, "new", "resumed")
+    return _effects(transition, state, check, "new", "resumed")
 
 
 def remove(state: CheckState, check: Check, at: Micros, time: Micros) -> list[Effect]:
-    """The last change of a check; ends its incident without a word."""
-    return _tell(_teller(state, check, at, time), state, check, "removed", "removed")
+    """The last change of a check; ends its incident without a notice."""
+    return _effects(_transition(state, check, at, time), state, check, "removed", "removed")
 
 
 def request_again(change: StatusChanged, cause: str, state: CheckState, check: Check) -> DeliveryRequested | None:
-    """The request that went to the channels with a change that was told; None when there was none.
+    """The request that went to the channels with a change that was made; None when there was none.
 
     `cause`: of the incident that the change ended. What the notice says beside the incident is as it is now.
     """
-    incident = incident_again(change, cause)
+    incident = incident_of(change, cause)
     data = notice_data(state, check, incident)
     if incident is not None:
         return DeliveryRequested(transition=change.id, at=change.at, notices=notices_of(change), data=data)
@@ -142,7 +151,7 @@ def request_again(change: StatusChanged, cause: str, state: CheckState, check: C
     return None
 
 
-def _settle(state: CheckState) -> None:
-    """What qualified the former status is over."""
+def _reset(state: CheckState) -> None:
+    """Nothing qualifies the status any more, and no incident is open."""
     state.late = state.unobserved = False
-    settle(state)
+    end_incident(state)

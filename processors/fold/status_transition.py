@@ -1,4 +1,4 @@
-"""How a fold tells that a thing's shown status changed: one `StatusChanged`, and a request to each channel that hears.
+"""How a status that is shown changes: one `StatusChanged`, and a request to each channel that takes its notices. Pure.
 
 Every change has an id from the thing's own counter. Spans never overlap: a change is not dated before the span that it
 ends began. An incident is the down span: going down opens it, and only what ends the span closes it. Generic over the
@@ -9,12 +9,13 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, Protocol
 
-from processors.fold.contract import SAME, Effect
+from processors.fold.contract import Effect
+from processors.fold.placement import to_transitions
 from schemas.base import SECOND, Micros
 from schemas.deliveries import DeliveryRequested
 from schemas.ids import derived_id
 from schemas.notices import Notice
-from schemas.topics import DELIVERIES, TRANSITIONS
+from schemas.topics import DELIVERIES
 from schemas.transitions import Reason, StatusChanged, VisibleStatus
 
 DOWN: tuple[Notice, ...] = ("monitor.down", "incident.created")
@@ -22,16 +23,16 @@ RECOVERED: tuple[Notice, ...] = ("monitor.recovered", "incident.resolved")
 NOT_OBSERVED: tuple[Notice, ...] = ("monitor.not_observed",)
 
 
-class Told(NamedTuple):
-    """The thing of which is told: its id, its project, and the channels that hear of it."""
+class Subject(NamedTuple):
+    """The thing whose status changes: its id, its project, and the channels that get its notices."""
 
-    thing: str
+    id: str
     project: str
     channels: tuple[str, ...]
 
 
-class Changing(Protocol):
-    """What the states of things that change have in common. A caller's own copy, never one that stands in a view."""
+class HasStatus(Protocol):
+    """What the states of checks and monitors have in common. A caller's own copy, never one that stands in a view."""
 
     changes: int
     since: Micros
@@ -40,14 +41,14 @@ class Changing(Protocol):
     cause: str
 
 
-class Teller:
-    """Writes down one change of a state: made before the state is moved, used after.
+class StatusTransition:
+    """One change of a state: made before the state is moved, which it counts and dates; `effects` follow from it.
 
     at: when the thing became what it is now; time: the partition's time, when the fold saw it.
     """
 
-    def __init__(self, state: Changing, told: Told, was: VisibleStatus, at: Micros, time: Micros) -> None:
-        self.told, self.was = told, was
+    def __init__(self, state: HasStatus, subject: Subject, was: VisibleStatus, at: Micros, time: Micros) -> None:
+        self.subject, self.was = subject, was
         self.since = state.since
         self.at = max(at, state.since)
         self.detected_at = max(time, self.at)
@@ -55,9 +56,9 @@ class Teller:
         self.n = state.changes + 1
         state.changes, state.since = self.n, self.at
 
-    def open_incident(self, state: Changing, cause: str) -> dict[str, Any]:
+    def open_incident(self, state: HasStatus, cause: str) -> dict[str, Any]:
         """Open the incident of the down span that begins; what a notice says of it."""
-        self.incident = state.incident = derived_id(self.told.thing, "incident", self.n)
+        self.incident = state.incident = derived_id(self.subject.id, "incident", self.n)
         state.down_since, state.cause = self.at, cause
         return incident_data(state.incident, self.at, None, cause)
 
@@ -67,7 +68,7 @@ class Teller:
             return None
         return incident_data(self.incident, self._began, self.at, self._cause)
 
-    def tell(
+    def effects(
         self,
         now: VisibleStatus,
         reason: Reason,
@@ -76,11 +77,11 @@ class Teller:
         data: Callable[[], dict[str, Any]] = dict,
     ) -> list[Effect]:
         """The change, and for each channel the request to send `notices` about `data`, made only if it is needed."""
-        thing, project, channels = self.told
+        id, project, channels = self.subject
         change = StatusChanged(
-            id=_change_id(self.told, self.n),
+            id=_change_id(self.subject, self.n),
             n=self.n,
-            thing=thing,
+            thing=id,
             project=project,
             at=self.at,
             detected_at=self.detected_at,
@@ -91,24 +92,24 @@ class Teller:
             incident=self.incident,
             detail=detail,
         )
-        effects = [Effect(TRANSITIONS, thing, change, SAME)]
+        effects = [to_transitions(id, change)]
         if notices and channels:
-            effects += notify(self.told, self.n, self.at, notices, data())
+            effects += notify(self.subject, self.n, self.at, notices, data())
         return effects
 
 
-def notify(told: Told, n: int, at: Micros, notices: tuple[Notice, ...], data: dict[str, Any]) -> list[Effect]:
-    """The requests to send `notices` about `data`, of the thing's change `n`, which was at `at`."""
-    request = DeliveryRequested(transition=_change_id(told, n), at=at, notices=notices, data=data)
-    return [Effect(DELIVERIES, channel, request) for channel in told.channels]
+def notify(subject: Subject, n: int, at: Micros, notices: tuple[Notice, ...], data: dict[str, Any]) -> list[Effect]:
+    """The requests to send `notices` about `data`, of the subject's change `n`, which was at `at`."""
+    request = DeliveryRequested(transition=_change_id(subject, n), at=at, notices=notices, data=data)
+    return [Effect(DELIVERIES, channel, request) for channel in subject.channels]
 
 
-def _change_id(told: Told, n: int) -> str:
-    return derived_id(told.thing, "change", n)
+def _change_id(subject: Subject, n: int) -> str:
+    return derived_id(subject.id, "change", n)
 
 
-def settle(state: Changing) -> None:
-    """The incident, if there was one, is over."""
+def end_incident(state: HasStatus) -> None:
+    """The incident, if there is one, is over."""
     state.incident, state.down_since, state.cause = None, None, ""
 
 
@@ -128,8 +129,8 @@ def incident_data(id: str, started: Micros, resolved: Micros | None, cause: str)
     }
 
 
-def incident_again(change: StatusChanged, cause: str) -> dict[str, Any] | None:
-    """What a notice said of the incident that a change began or ended; None when it did neither, or told nobody.
+def incident_of(change: StatusChanged, cause: str) -> dict[str, Any] | None:
+    """What a notice said of the incident that a change began or ended; None when it did neither, or had no notice.
 
     `cause`: of the incident, where the change ended it.
     """

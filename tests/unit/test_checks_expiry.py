@@ -529,7 +529,7 @@ def test_what_fails_half_way_leaves_the_state_as_it_was(monkeypatch: pytest.Monk
     def fails(*_: Any) -> str:
         raise OverflowError("no such date")
 
-    monkeypatch.setattr("processors.checks.clock.missed", fails)
+    monkeypatch.setattr("processors.checks.expiry.missed", fails)
     story.tick(HOUR + 10)
     before = story.state
     story.tick(2 * HOUR)

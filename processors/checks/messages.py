@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 from processors.checks.rules import late_limit, run_limit
-from processors.fold.telling import iso
+from processors.fold.status_transition import iso
 from schemas.base import SECOND, Micros
 from schemas.check_states import CheckState, Run, visible_status
 from schemas.definitions import Check

@@ -1,0 +1,142 @@
+"""What time does to the checks of a partition: ticks, gaps, and what each deadline means for a check.
+
+The contract:
+
+- A tick is folded into the partition's time and its gaps first; then what it expires is judged
+  (`processors.fold.expiry`). So a source that returns from a silence shows its gap before any deadline in it is judged.
+- Schedules are computed nowhere but here, check by check.
+- `_awaiting` holds at least the checks that could not be observed in a gap that is still open. Like the wheel it is a
+  hint: the states decide, so it can be built anew at any time and stands the undoing of an event.
+"""
+
+from processors.checks.messages import missed, overrun
+from processors.checks.rules import Moment, next_moment, set_overdue
+from processors.checks.time_correction import correct_check, correct_gaps
+from processors.checks.transitions import go_down, go_late, go_not_late, go_unobserved
+from processors.fold.contract import Context, Effect
+from processors.fold.expiry import Expiry
+from processors.fold.gap_records import GapRecords, gap_key
+from processors.fold.partition_time import fold_tick, open_gap
+from processors.fold.placement import to_transitions
+from processors.fold.time_correction import correct_time
+from processors.fold.view import View
+from schemas.base import Micros
+from schemas.check_states import CheckState, DefinitionCopy
+from schemas.definitions import Check
+from schemas.ticks import PROGRESS_KEY, Gap, Tick
+from schemas.topics import PINGS
+from schemas.transitions import GapSeen
+
+
+def definition_key(check: str) -> str:
+    """The key of the fold's own copy of a definition."""
+    return "definition/" + check
+
+
+def check_of(view: View, key: str) -> Check:
+    """The definition of a check that has a state."""
+    record: DefinitionCopy = view.get("definition/" + key)
+    return record.check
+
+
+class CheckExpiry:
+    """The deadlines of the checks of a partition; see `processors.fold.expiry.Judge`."""
+
+    def __init__(self, view: View, partition: int) -> None:
+        self._view = view
+        self._partition = partition
+        self._gaps = GapRecords(view)
+        self._expiry: Expiry[CheckState, Moment] = Expiry(view, PINGS, "check", CheckState, self)
+        self._awaiting = {key for key, state in view.stored_items() if _is_awaiting(state) and state.parked is None}
+        self.due = self._expiry.due
+        self.look_at = self._expiry.look_at
+
+    def unpark(self, key: str, state: CheckState) -> None:
+        """Take a check up again that is, or may be, parked; `state` is the caller's own copy."""
+        self._expiry.unpark(key, state)
+        if _is_awaiting(state):
+            self._awaiting.add(key)
+
+    def retried(self, key: str) -> None:
+        """The dead letter that told of a parked check was put back: the check is taken up again."""
+        state = self._expiry.parked(key)
+        if state is not None:
+            self.unpark(key, state)
+
+    def correct(self, context: Context) -> None:
+        """The time has run ahead and is taken back."""
+        time = correct_time(self._view, context)
+        if time is None:
+            return
+        correct_gaps(self._view, time)
+        for key in self._expiry.look_at_all():
+            correct_check(self._view.edit(CheckState, key), time)
+
+    def tick(self, tick: Tick, context: Context) -> list[Effect]:
+        """Move the partition's time, tell of gaps, judge what is due."""
+        progress, gaps = fold_tick(self._view.get(PROGRESS_KEY), tick, context.at)
+        self._view.put(PROGRESS_KEY, progress)
+        effects = [self._seen(gap, progress.time) for gap in gaps]
+        ends = [gap.end for gap in gaps if gap.end is not None]
+        if ends and not progress.gaps:
+            self._expect_after(max(ends), progress.time)
+        return effects + self._expiry.tick(progress.time, tick, context)
+
+    def truncated(self, since: Micros) -> list[Effect]:
+        """Pings acknowledged after `since` may have gone with the end of the journal: a gap, until the next tick.
+
+        Before the first tick there is no time, and nothing was due.
+        """
+        if not since:
+            return []
+        progress, gaps = open_gap(self._view.get(PROGRESS_KEY), "journal truncated", since)
+        self._view.put(PROGRESS_KEY, progress)
+        return [self._seen(gap, progress.time) for gap in gaps]
+
+    def _seen(self, gap: Gap, time: Micros) -> Effect:
+        if gap.end is not None:
+            self._gaps.record(gap, time)
+        seen = GapSeen(partition=self._partition, cause=gap.cause, start=gap.start, end=gap.end, slot=gap.slot)
+        return to_transitions(gap_key(gap), seen)
+
+    def _expect_after(self, end: Micros, time: Micros) -> None:
+        """The last open gap has closed: what could not be observed in it is expected again from its end."""
+        self._awaiting = {key for key in self._awaiting if _is_awaiting(self._view.get(key))}
+        for key in sorted(self._awaiting):
+            self._view.edit(CheckState, key).base = end
+            self.look_at(key, time)
+
+    # ---- as a judge
+
+    def may_wait(self, state: CheckState) -> bool:
+        return state.status == "up" or bool(state.runs)
+
+    def next_deadline(self, key: str, state: CheckState, time: Micros) -> Moment | None:
+        return next_moment(state, check_of(self._view, key), time)
+
+    def expire(self, key: str, state: CheckState, deadline: Moment, time: Micros) -> list[Effect]:
+        effects = self._judge(state, check_of(self._view, key), deadline, time)
+        if _is_awaiting(state):
+            self._awaiting.add(key)
+        return effects
+
+    def _judge(self, state: CheckState, check: Check, moment: Moment, time: Micros) -> list[Effect]:
+        run = moment.run
+        if moment.what == "late":
+            return go_late(state, check, moment.at, time)
+        if moment.what == "not late":
+            return go_not_late(state, check, time)
+        if run is not None:
+            set_overdue(state, run)
+            if state.status == "down":
+                return []
+        gaps = self._gaps.touching(moment.doubtful_from, moment.at)
+        if gaps:
+            return go_unobserved(state, check, moment.at, time, run, gaps, self._gaps.over(gaps))
+        if run is not None:
+            return go_down(state, check, moment.at, time, "run limit", overrun(run, check))
+        return go_down(state, check, moment.at, time, "deadline", missed(state, check, moment.since, moment.at))
+
+
+def _is_awaiting(state: object) -> bool:
+    return isinstance(state, CheckState) and state.unobserved and state.status == "up" and state.base is None

@@ -1,0 +1,132 @@
+"""What time does to the monitors of a partition: ticks, and what each deadline means for a monitor.
+
+The contract:
+
+- What a tick expires is judged by `processors.fold.expiry`: a slot that stayed empty, a confirmation that did not come,
+  a notice that was held back. A region that was disregarded at that deadline owes neither result, as long as another
+  one of the monitor counts.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Literal
+
+from msgspec import Struct
+
+from processors.fold.contract import Context, Effect, Refused
+from processors.fold.expiry import Expiry
+from processors.fold.partition_time import AHEAD, END_OF_TIME, fold_plain_tick, vouched
+from processors.fold.time_correction import correct_time
+from processors.fold.view import View
+from processors.monitors.dependency_records import DependencyRecords
+from processors.monitors.quorum import all_disregarded, ask_next, confirmation_deadline, is_undecidable
+from processors.monitors.region_records import RegionRecords
+from processors.monitors.slots import expect_after, slot_deadline
+from processors.monitors.time_correction import correct_monitors
+from processors.monitors.transitions import pass_empty_slot, release_notice
+from schemas.base import SECOND, Micros
+from schemas.monitor_states import MonitorCopy, MonitorState
+from schemas.monitors import Monitor
+from schemas.slots import region_of
+from schemas.ticks import PROGRESS_KEY, Tick
+from schemas.topics import PROBE_RESULTS
+
+
+def must_be_past(at: Micros, view: View, context: Context) -> None:
+    """Refuse an event that tells of a time which nobody can have seen."""
+    if not 0 <= at <= min(vouched(view.get(PROGRESS_KEY), context.at) + AHEAD, END_OF_TIME):
+        raise Refused(f"dated more than {AHEAD // SECOND} s ahead of the partition's time, or before 1970")
+
+
+def definition_key(monitor: str) -> str:
+    """The key of the fold's own copy of a definition."""
+    return "definition/" + monitor
+
+
+def monitor_of(view: View, key: str) -> Monitor:
+    """The definition of a monitor that has a state."""
+    record: MonitorCopy = view.get("definition/" + key)
+    return record.monitor
+
+
+class Deadline(Struct, frozen=True, gc=False):
+    """What a tick decides next of a monitor, and when, if no result comes."""
+
+    at: Micros
+    what: Literal["empty slot", "no confirmation", "held-back notice"]
+
+
+def next_deadline(state: MonitorState, monitor: Monitor, explained: bool) -> Deadline | None:
+    """The first deadline; of those at the same time, slots come first, then confirmations.
+
+    explained: something that the monitor depends on is down, so that no notice of it is due.
+    """
+    slot = slot_deadline(state, monitor)
+    first = None if slot is None else Deadline(slot, "empty slot")
+    if state.doubt is not None:
+        confirmed_by = confirmation_deadline(state.doubt, monitor)
+        if first is None or confirmed_by < first.at:
+            first = Deadline(confirmed_by, "no confirmation")
+    notice = None if explained and state.status == "down" else state.notice_at
+    if notice is not None and (first is None or notice < first.at):
+        first = Deadline(notice, "held-back notice")
+    return first
+
+
+class MonitorExpiry:
+    """The deadlines of the monitors of a partition; see `processors.fold.expiry.Judge`."""
+
+    def __init__(self, view: View, regions: RegionRecords, dependencies: DependencyRecords) -> None:
+        self._view, self._regions, self._dependencies = view, regions, dependencies
+        self._expiry: Expiry[MonitorState, Deadline] = Expiry(view, PROBE_RESULTS, "monitor", MonitorState, self)
+        self.due = self._expiry.due
+        self.unpark = self._expiry.unpark
+
+    def look_at(self, key: str, state: MonitorState, monitor: Monitor) -> None:
+        """A monitor has been moved: a tick that passes its next deadline looks at it."""
+        deadline = next_deadline(state, monitor, self._dependencies.explain(monitor))
+        if deadline is not None:
+            self._expiry.look_at(key, deadline.at)
+
+    def retried(self, key: str) -> None:
+        """The dead letter that told of a parked monitor was put back: the monitor is taken up again."""
+        state = self._expiry.parked(key)
+        if state is not None:
+            self.unpark(key, state)
+
+    def correct(self, context: Context) -> None:
+        """The time has run ahead and is taken back."""
+        time = correct_time(self._view, context)
+        if time is not None:
+            correct_monitors(self._view, time)
+            self._expiry.look_at_all()
+
+    def tick(self, tick: Tick, context: Context, then: Callable[[Micros], Iterable[Effect]]) -> list[Effect]:
+        """Move the partition's time, judge what is due, and do with that time what comes after it."""
+        progress = fold_plain_tick(self._view.get(PROGRESS_KEY), tick, context.at)
+        self._view.put(PROGRESS_KEY, progress)
+        return self._expiry.tick(progress.time, tick, context, then)
+
+    # ---- as a judge
+
+    def may_wait(self, state: MonitorState) -> bool:
+        return state.status != "paused"
+
+    def next_deadline(self, key: str, state: MonitorState, time: Micros) -> Deadline | None:
+        monitor = monitor_of(self._view, key)
+        return next_deadline(state, monitor, self._dependencies.explain(monitor))
+
+    def expire(self, key: str, state: MonitorState, deadline: Deadline, time: Micros) -> list[Effect]:
+        monitor, out = monitor_of(self._view, key), self._regions.out(deadline.at)
+        match deadline.what:
+            case "empty slot":
+                if region_of(monitor, state.expected) in out and not all_disregarded(monitor, out):
+                    expect_after(state, monitor, state.expected)
+                    return []
+                return pass_empty_slot(state, monitor, time, out)
+            case "held-back notice":
+                return release_notice(state, monitor, out)
+            case "no confirmation":
+                assert state.doubt is not None
+                asked = ask_next(monitor, state.doubt, time, out)
+                state.doubt = None if is_undecidable(monitor, asked, going_down=state.status != "down") else asked
+                return []

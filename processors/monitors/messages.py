@@ -1,0 +1,66 @@
+"""What people are told of a monitor, in words and as the `data` of a notice. Pure.
+
+The shape of `data`: docs/compatibility/poppaping.md, "Webhooks".
+"""
+
+from collections.abc import Set as AbstractSet
+from typing import Any
+
+from processors.fold.status_transition import iso
+from schemas.monitor_states import MonitorState, Seen
+from schemas.monitors import Monitor
+from schemas.probe_kinds import FAILURE_WORDS, PROBE_KINDS
+from schemas.probes import ProbeCompleted
+
+# Maximum length of what is kept of a prober's own words.
+_LONGEST_DETAIL = 200
+
+
+def cause_of(result: ProbeCompleted) -> str:
+    """Why a probe failed, in words."""
+    cause = FAILURE_WORDS.get(result.failure, "Failed")
+    return f"{cause}: {result.detail[:_LONGEST_DETAIL]}" if result.detail else cause
+
+
+def unprobed(result: ProbeCompleted) -> str:
+    """Why a prober could not probe, in words."""
+    return result.detail[:_LONGEST_DETAIL]
+
+
+def unseen(state: MonitorState, monitor: Monitor, disregarded: AbstractSet[str]) -> str:
+    """What is known, and what is not, of a monitor whose slots stay empty."""
+    known = "no result yet" if state.last_at is None else f"no result since {iso(state.last_at)}"
+    out = [region for region in monitor.probed_from if region in disregarded]
+    if not out:
+        return f"{known}; {f'it could not be probed: {state.unprobed}' if state.unprobed else 'no prober has reported'}"
+    return (
+        f"{known}; nothing answers in {', '.join(out)}, control targets neither: "
+        "whether this is down, or only the network there, is not known"
+    )
+
+
+def notice_data(state: MonitorState, monitor: Monitor, incident: dict[str, Any] | None) -> dict[str, Any]:
+    """The `data` of a notice."""
+    return {
+        "monitor": {
+            "id": monitor.id,
+            "name": monitor.name,
+            "url": PROBE_KINDS[monitor.kind].address(monitor.target),
+            "kind": monitor.kind,
+            "current_status": state.status,
+            "response_time_ms": state.last_ms,
+        },
+        "incident": incident,
+    }
+
+
+def down_data(
+    state: MonitorState, monitor: Monitor, incident: dict[str, Any], seen: tuple[Seen, ...]
+) -> dict[str, Any]:
+    """The `data` of the notices that a monitor is down: with what each region saw last."""
+    data = notice_data(state, monitor, incident)
+    data["monitor"]["last_results"] = [
+        {"checked_at": iso(one.slot), "status": "up" if one.ok else "down", "region": one.region}
+        for one in sorted(seen, key=lambda one: (one.slot, one.region))
+    ]
+    return data

@@ -1,0 +1,109 @@
+"""When a change of a monitor's status is confirmed: pure functions of what its regions have found.
+
+The contract:
+
+- The first result that disagrees with the status begins a pending change. While it is pending, confirmations are asked
+  for, and each region's newest result that began since then is its vote.
+- A monitor is down when a majority of its regions vote so (one of one, two of two, two of three) and `confirmations`
+  results did; the change is rejected when so many vote that it is well that no majority can come about.
+- It is up again by the same thresholds the other way round, with `recoveries` in place of `confirmations`.
+- A region that is disregarded (`regions`) is asked nothing, and is none of those whose majority decides, unless
+  it found the monitor well since this very change is pending.
+- A change about which every region was asked so often that it should have been settled is given up: regions disagree
+  for good, or do not answer. The next result that disagrees begins another.
+"""
+
+from collections.abc import Set as AbstractSet
+from typing import Literal
+
+from msgspec.structs import replace
+
+from processors.monitors.messages import cause_of
+from processors.monitors.slots import MARGIN, ended
+from schemas.base import Micros
+from schemas.monitor_states import Doubt, Seen
+from schemas.monitors import Monitor
+from schemas.probes import ProbeCompleted
+from schemas.slots import confirm_after, confirming_region, time_limit
+
+QuorumResult = Literal["confirmed", "rejected", "pending"]
+
+
+def begin_change(monitor: Monitor, result: ProbeCompleted, disregarded: AbstractSet[str]) -> Doubt:
+    """The first result that disagrees with the status."""
+    number = _question(monitor, result.region, 1, disregarded)
+    return Doubt(
+        since=result.slot,
+        at=result.at,
+        region=result.region,
+        cause="" if result.ok else cause_of(result),
+        asked=number,
+        asked_at=ended(monitor, result) + confirm_after(monitor, number),
+        votes=(Seen(result.region, result.slot, result.ok),),
+    )
+
+
+def vote(
+    monitor: Monitor, change: Doubt, result: ProbeCompleted, going_down: bool, disregarded: AbstractSet[str]
+) -> Doubt:
+    """A further result counts; one that was asked for makes room for the next question."""
+    votes = (*(v for v in change.votes if v.region != result.region), Seen(result.region, result.slot, result.ok))
+    change = replace(change, votes=votes, agreeing=change.agreeing + (result.ok != going_down))
+    return ask_next(monitor, change, ended(monitor, result), disregarded) if result.confirm == change.asked else change
+
+
+def ask_next(monitor: Monitor, change: Doubt, after: Micros, disregarded: AbstractSet[str]) -> Doubt:
+    """The question goes to the next region that counts."""
+    number = _question(monitor, change.region, change.asked + 1, disregarded)
+    return replace(change, asked=number, asked_at=after + confirm_after(monitor, number))
+
+
+def _question(monitor: Monitor, begun_by: str, number: int, disregarded: AbstractSet[str]) -> int:
+    """`number`, or the first confirmation after it that is the turn of a region that counts."""
+    later = range(number, number + len(monitor.probed_from))
+    return next((n for n in later if confirming_region(monitor, begun_by, n) not in disregarded), number)
+
+
+def without_region(change: Doubt, region: str, going_down: bool) -> Doubt | None:
+    """The change without what a region that is disregarded from now on found failing; None if that was its reason."""
+    votes = tuple(v for v in change.votes if v.ok or v.region != region)
+    if not going_down:
+        return replace(change, votes=votes)
+    if change.region == region:
+        return None
+    if all(v.region != region for v in change.votes):
+        return change
+    agreeing = sum(not v.ok for v in votes)
+    return replace(change, votes=votes, agreeing=agreeing) if agreeing else None
+
+
+def all_disregarded(monitor: Monitor, disregarded: AbstractSet[str]) -> bool:
+    """Whether no region of a monitor counts: nobody can tell how it is."""
+    return all(region in disregarded for region in monitor.probed_from)
+
+
+def quorum_result(monitor: Monitor, change: Doubt, going_down: bool, disregarded: AbstractSet[str]) -> QuorumResult:
+    """What the votes so far decide."""
+    failing = sum(not v.ok for v in change.votes)
+    well = len(change.votes) - failing
+    regions = len(set(monitor.probed_from) - disregarded | {v.region for v in change.votes})
+    down = regions // 2 + 1
+    up = regions - down + 1
+    if going_down:
+        if failing >= down and change.agreeing >= monitor.confirmations:
+            return "confirmed"
+        return "rejected" if well >= up else "pending"
+    if well >= up and change.agreeing >= monitor.recoveries:
+        return "confirmed"
+    return "rejected" if failing >= down else "pending"
+
+
+def is_undecidable(monitor: Monitor, change: Doubt, going_down: bool) -> bool:
+    """Whether every region was asked once more often than results are needed."""
+    needed = monitor.confirmations if going_down else monitor.recoveries
+    return change.asked > len(monitor.probed_from) * (needed + 1)
+
+
+def confirmation_deadline(change: Doubt, monitor: Monitor) -> Micros:
+    """When the confirmation that is asked for has not come."""
+    return change.asked_at + time_limit(monitor) + MARGIN
