@@ -35,15 +35,24 @@ BOUNDS = Bounds()
 
 
 class Refusal:
-    """Why a request, or a connection, is not served. answer: what the client is told, whole."""
+    """Why a request, or a connection, is not served; nothing but a later try (in `retry` seconds) changes a 429 or 503.
 
-    def __init__(self, status: HTTPStatus, words: str) -> None:
-        self.status, self.words = status, words
-        retry = "retry-after: 1\r\n" if status in (429, 503) else ""
-        self.answer = (
-            f"HTTP/1.1 {status.value} {status.phrase}\r\ncontent-type: text/plain; charset=utf-8\r\n"
-            f"content-length: {len(words)}\r\naccess-control-allow-origin: *\r\n{retry}connection: close\r\n\r\n{words}"
-        ).encode()
+    answer: what the client is sent, whole. headers, body: the same for an answer that an application sends.
+    """
+
+    def __init__(self, status: HTTPStatus, words: str, retry: int = 1) -> None:
+        self.status, self.words, self.body = status, words, words.encode()
+        retry_after = [("retry-after", str(retry))] if status in (429, 503) else []
+        fields = [
+            ("content-type", "text/plain; charset=utf-8"),
+            ("content-length", str(len(self.body))),
+            ("access-control-allow-origin", "*"),
+            *retry_after,
+            ("connection", "close"),
+        ]
+        self.headers = [(name.encode(), value.encode()) for name, value in fields]
+        head = "".join(f"{name}: {value}\r\n" for name, value in fields)
+        self.answer = f"HTTP/1.1 {status.value} {status.phrase}\r\n{head}\r\n".encode() + self.body
 
 
 INVALID = Refusal(HTTPStatus.BAD_REQUEST, "invalid HTTP request")
@@ -54,6 +63,8 @@ BODY_TOO_SLOW = Refusal(HTTPStatus.REQUEST_TIMEOUT, "the request body came too s
 TOO_MANY_PIPELINED = Refusal(HTTPStatus.TOO_MANY_REQUESTS, "too many requests were sent ahead of their answers")
 TOO_MANY_OF_PEER = Refusal(HTTPStatus.TOO_MANY_REQUESTS, "too many connections from your address")
 TOO_MANY = Refusal(HTTPStatus.SERVICE_UNAVAILABLE, "too many connections, try again")
+STOPPED = Refusal(HTTPStatus.SERVICE_UNAVAILABLE, "this process is being stopped, try again", retry=5)
+# Those that `infra.http_server.room.Room` counts.
 EVERY = (
     *(INVALID, HEAD_TOO_LARGE, URL_TOO_LONG, HEAD_TOO_SLOW, BODY_TOO_SLOW),
     *(TOO_MANY_PIPELINED, TOO_MANY_OF_PEER, TOO_MANY),

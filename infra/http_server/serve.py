@@ -9,6 +9,7 @@ from typing import Any, cast
 
 import uvicorn
 
+from infra.http_server.bounds import STOPPED
 from infra.http_server.connection import Connection
 from infra.http_server.metrics import ConnectionMetrics
 from infra.http_server.room import Room
@@ -21,9 +22,6 @@ _LOOK_SECONDS = 0.5
 BACKLOG = 4_096
 
 
-_STOPPED = b"this process is being stopped, try again"
-
-
 class Ending:
     """Answers 503 what is cut off when the server stops: an application that is cancelled answers nothing itself."""
 
@@ -34,15 +32,9 @@ class Ending:
         try:
             await self._app(scope, receive, send)
         except asyncio.CancelledError:
-            headers = [
-                (b"content-type", b"text/plain; charset=utf-8"),
-                (b"content-length", str(len(_STOPPED)).encode()),
-                (b"retry-after", b"5"),
-                (b"connection", b"close"),
-            ]
             try:
-                await send({"type": "http.response.start", "status": 503, "headers": headers})
-                await send({"type": "http.response.body", "body": _STOPPED if scope["method"] != "HEAD" else b""})
+                await send({"type": "http.response.start", "status": STOPPED.status, "headers": STOPPED.headers})
+                await send({"type": "http.response.body", "body": STOPPED.body if scope["method"] != "HEAD" else b""})
             except RuntimeError:
                 return  # an answer had begun: it is cut off, and so is the connection
 

@@ -246,6 +246,7 @@ def test_what_a_stop_cuts_off_is_answered_503() -> None:
         server.stop()
         answer = answer_of(connection)
     assert status(answer) == 503
+    assert b"access-control-allow-origin: *" in answer, "as on every other refusal"
     assert b"retry-after: 5" in answer
     assert answer.endswith(b"this process is being stopped, try again")
 
