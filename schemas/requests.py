@@ -320,7 +320,7 @@ class MaintenanceFields(Fact, tag=False, frozen=True):
 
 
 class MaintenanceRequest(Request, frozen=True):
-    """`partitions`: how many the deployment has; a window is told in each of them."""
+    """`partitions`: how many the deployment has. Only older workers need it: a window is told in every partition."""
 
     id: str
     partitions: Annotated[int, Meta(ge=1, le=1_024)]

@@ -10,7 +10,7 @@ import msgspec
 from msgspec import UNSET
 from msgspec.structs import asdict, replace
 
-from processors.fold.contract import Effect, Refused
+from processors.fold.contract import EVERY, Effect, Refused
 from processors.fold.view import View
 from processors.projects.decisions import decision
 from processors.projects.index import ProjectIndex, RequestRejected
@@ -67,7 +67,7 @@ class ProjectMaintenance:
         if self._index.is_there(maintenance):
             return [decision(request, "found", maintenance.id, self._view.get(definition_key(maintenance)).version)]
         self._view.put(definition_key(maintenance), maintenance)
-        return [*_told(maintenance, request.partitions, at), decision(request, "made", maintenance.id, 1)]
+        return [_told(maintenance, at), decision(request, "made", maintenance.id, 1)]
 
     def change(self, request: MaintenanceUpdate, owner: str, at: Micros) -> list[Effect]:
         maintenance = self._index.window(owner, request.id)
@@ -76,14 +76,14 @@ class ProjectMaintenance:
             return [decision(request, "updated", maintenance.id, maintenance.version)]
         changed = replace(maintenance, version=maintenance.version + 1, revised=at, **wanted)
         self._view.put(definition_key(changed), changed)
-        return [*_told(changed, request.partitions, at), decision(request, "updated", changed.id, changed.version)]
+        return [_told(changed, at), decision(request, "updated", changed.id, changed.version)]
 
     def delete(self, request: MaintenanceDelete, owner: str, at: Micros) -> list[Effect]:
         maintenance = self._index.window(owner, request.id)
         self._view.delete(definition_key(maintenance))
         removed = MaintenanceRemoved(at=at, id=maintenance.id)
-        told = [Effect(PROBE_RESULTS, maintenance.id, removed, number) for number in range(request.partitions)]
-        return [*told, decision(request, "removed", maintenance.id, maintenance.version)]
+        told = Effect(PROBE_RESULTS, maintenance.id, removed, EVERY)
+        return [told, decision(request, "removed", maintenance.id, maintenance.version)]
 
     def _wanted(self, fields: MaintenanceFields, project: str) -> dict[str, Any]:
         wanted = {name: value for name, value in asdict(fields).items() if value is not UNSET}
@@ -100,6 +100,5 @@ class ProjectMaintenance:
             raise RequestRejected(RejectionCode.COVERED_MONITOR_NOT_FOUND, monitor) from None
 
 
-def _told(maintenance: Maintenance, partitions: int, at: Micros) -> list[Effect]:
-    defined = MaintenanceDefined(at=at, maintenance=maintenance)
-    return [Effect(PROBE_RESULTS, maintenance.id, defined, number) for number in range(partitions)]
+def _told(maintenance: Maintenance, at: Micros) -> Effect:
+    return Effect(PROBE_RESULTS, maintenance.id, MaintenanceDefined(at=at, maintenance=maintenance), EVERY)

@@ -1,6 +1,6 @@
 """Windows of maintenance that are over are forgotten by the `projects` fold, after they have been shown for a while."""
 
-from processors.fold.contract import Session
+from processors.fold.contract import EVERY, Session
 from processors.fold.view import View
 from processors.projects.fold import Projects
 from processors.projects.maintenance import SHOWN
@@ -9,6 +9,7 @@ from schemas.ids import new_id
 from schemas.maintenance import Once, Recurring, Window
 from schemas.requests import MaintenanceCreate, MaintenanceDelete, MaintenanceFields, MaintenanceUpdate
 from schemas.schedules import Cron
+from schemas.topics import PROBE_RESULTS
 from tests.projects_desk import NOW, Desk
 
 HOUR = 3_600 * SECOND
@@ -23,6 +24,14 @@ def window(desk: Desk, what: Window) -> str:
 
 def known(desk: Desk) -> set[str]:
     return {key.removeprefix("maintenance/") for key, _ in desk.session.view.items() if key.startswith("maintenance/")}
+
+
+def test_every_partition_is_told_whatever_the_request_says_of_their_number() -> None:
+    desk = Desk()
+    id = window(desk, Once(NOW, NOW + HOUR))
+    assert [(effect.key, effect.partition) for effect in desk.effects if effect.topic is PROBE_RESULTS] == [(id, EVERY)]
+    desk.ask(MaintenanceDelete(request=new_id(), at=NOW, id=id, partitions=7))
+    assert [(effect.key, effect.partition) for effect in desk.effects if effect.topic is PROBE_RESULTS] == [(id, EVERY)]
 
 
 def test_a_window_is_forgotten_when_it_has_been_over_for_long() -> None:
