@@ -16,12 +16,11 @@ from starlette.types import Scope
 
 from infra.budgets import Budget, Budgets
 from infra.http_server.forwarded import Forwarded, customer_of
+from infra.process.repeats import Repeats
 
 log = structlog.get_logger(__name__)
 
 OF_ADDRESS = Budget(100, 1.0)
-# A wrong key is logged, then no other for so long; the counter has them all.
-_LOG_SECONDS = 10.0
 
 _WRONG = Counter("pingfold_wrong_api_keys_total", "Wrong API keys shown, and refused unseen.", ["outcome"])
 
@@ -38,9 +37,9 @@ class WrongKeys:
     """The brake of one process."""
 
     def __init__(self, forwarded: Forwarded, monotonic: Callable[[], float] = time.monotonic) -> None:
-        self._forwarded, self._monotonic = forwarded, monotonic
+        self._forwarded = forwarded
         self._budgets = Budgets(OF_ADDRESS, monotonic)
-        self._logged_at = float("-inf")
+        self._lines = Repeats(clock=monotonic)
 
     def must_wait(self, scope: Scope) -> None:
         """Raises `TooManyWrongKeys` when the budget of the address is spent."""
@@ -54,9 +53,8 @@ class WrongKeys:
         caller = self.caller(scope)
         self._budgets.spend(caller)
         _WRONG.labels("wrong").inc()
-        if self._monotonic() - self._logged_at >= _LOG_SECONDS:
-            self._logged_at = self._monotonic()
-            log.warning("key.wrong", address=caller)
+        if (left_out := self._lines.admit("key.wrong")) is not None:
+            log.warning("key.wrong", address=caller, left_out=left_out)
 
     def caller(self, scope: Scope) -> str:
         """Whom a request is counted for when it shows no key that is known: an address, or a network of IPv6."""

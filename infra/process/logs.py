@@ -1,9 +1,18 @@
-"""Structured logs: one line an event, readable by people on a terminal, JSON elsewhere. Nothing secret is logged."""
+"""Structured logs: one line an event, readable by people on a terminal, JSON elsewhere. Nothing secret is logged.
+
+A line that says the same as one before is left out for some seconds (`infra.process.repeats`); the next one tells how
+many were (`left_out`). Two lines of ours say the same when all their values are the same; two of a library, when they
+were made of the same text, whatever was put into it.
+"""
 
 import logging
 import sys
+from collections.abc import MutableMapping
+from typing import Any
 
 import structlog
+
+from infra.process.repeats import Repeats
 
 
 def configure(role: str) -> None:
@@ -13,13 +22,13 @@ def configure(role: str) -> None:
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
-    pretty = sys.stderr.isatty()
+    pretty, repeats = sys.stderr.isatty(), Repeats()
     renderer: structlog.typing.Processor = (
         structlog.dev.ConsoleRenderer() if pretty else structlog.processors.JSONRenderer()
     )
     errors: list[structlog.typing.Processor] = [] if pretty else [structlog.processors.format_exc_info]
     structlog.configure(
-        processors=[*shared, *errors, renderer],
+        processors=[*shared[:-1], WithoutRepeats(repeats), shared[-1], *errors, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
@@ -29,9 +38,46 @@ def configure(role: str) -> None:
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *errors, renderer],
-            foreign_pre_chain=[*shared, structlog.stdlib.add_logger_name],
+            foreign_pre_chain=[*shared, structlog.stdlib.add_logger_name, structlog.stdlib.ExtraAdder(["left_out"])],
         )
     )
+    handler.addFilter(WithoutRepeatsOfLibraries(repeats))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
+
+
+class WithoutRepeats:
+    """A processor of structlog: drops what says the same as a line before."""
+
+    def __init__(self, repeats: Repeats) -> None:
+        self._repeats = repeats
+
+    def __call__(self, _: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        left_out = self._repeats.admit(frozenset(_said(name, value) for name, value in event.items()))
+        if left_out is None:
+            raise structlog.DropEvent
+        if left_out:
+            event["left_out"] = left_out
+        return event
+
+
+class WithoutRepeatsOfLibraries(logging.Filter):
+    """The same for the lines of libraries."""
+
+    def __init__(self, repeats: Repeats) -> None:
+        super().__init__()
+        self._repeats = repeats
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        left_out = self._repeats.admit((record.name, record.levelno, str(record.msg)))
+        if left_out:
+            record.left_out = left_out
+        return left_out is not None
+
+
+def _said(name: str, value: object) -> tuple[str, str]:
+    """A value as it is compared: two exceptions of one kind that say the same are the same."""
+    if name == "exc_info" and value is True:
+        value = sys.exc_info()[1]
+    return name, repr(value)

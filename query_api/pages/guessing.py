@@ -23,6 +23,7 @@ from prometheus_client import Counter
 
 from infra.budgets import Budget, Budgets
 from infra.http_server.forwarded import Forwarded, customer_of
+from infra.process.repeats import Repeats
 from infra.secrets.passwords import is_password
 from query_api.http.refusals import Refusal
 from query_api.password_pool import PasswordPool
@@ -33,8 +34,6 @@ K = TypeVar("K")
 
 _MOST_REMEMBERED = 1_000
 _MOST_KNOWN_AT_ONE = 100
-# A wrong password is logged, then no other of the same door for so long; the counter has them all.
-_LOG_SECONDS = 10.0
 
 _WRONG = Counter("pingfold_wrong_passwords_total", "Wrong passwords shown, and refused unseen", ["door", "outcome"])
 
@@ -51,11 +50,11 @@ class PasswordGuesses:
     """
 
     def __init__(self, door: str, forwarded: Forwarded, monotonic: Callable[[], float] = time.monotonic) -> None:
-        self._door, self._forwarded, self._monotonic = door, forwarded, monotonic
+        self._door, self._forwarded = door, forwarded
         self._of_peer, self._of_thing = Budgets(OF_PEER, monotonic), Budgets(OF_THING, monotonic)
         # Peers that have shown the right one, of each thing; the last to do so last.
         self._known: OrderedDict[str, OrderedDict[str, None]] = OrderedDict()
-        self._logged_at = float("-inf")
+        self._lines = Repeats(clock=monotonic)
 
     def begin(self, thing: str, request: Request) -> None:
         """Ends the request with 429 when too many wrong passwords were shown."""
@@ -73,9 +72,9 @@ class PasswordGuesses:
     def wrong(self, thing: str, request: Request) -> None:
         """A wrong password was shown."""
         _WRONG.labels(self._door, "wrong").inc()
-        if self._monotonic() - self._logged_at >= _LOG_SECONDS:
-            self._logged_at = self._monotonic()
-            log.warning("password.wrong", door=self._door, thing=thing, address=self._client(request))
+        if (left_out := self._lines.admit(self._door)) is not None:
+            address = self._client(request)
+            log.warning("password.wrong", door=self._door, thing=thing, address=address, left_out=left_out)
 
     def right(self, thing: str, request: Request) -> None:
         """The right password was shown: what this peer got wrong before was forgetfulness."""
