@@ -4,11 +4,15 @@ prometheus_client maps files that have no blocks yet. Where there is no room for
 writes to it (SIGBUS): a full disk would end every role, and keep it from starting again. So `data/run/metrics` leads to
 a folder in shared memory where the system has one; elsewhere it is a plain folder.
 
+Whoever makes the folder in memory holds a lock on it as long as its process lives, however that ends, so that those of
+runs that were killed are told from those of others that go on; they are removed at the next start of any.
+
 What a process counted stays counted when it has ended. So that its files do not pile up (a role that ends every ten
 seconds would leave a gigabyte in a day), they are added up in those of a process 0, which never runs.
 """
 
 import contextlib
+import fcntl
 import hashlib
 import os
 import shutil
@@ -19,15 +23,25 @@ from typing import Any
 from prometheus_client import mmap_dict, multiprocess
 
 _MEMORY = Path("/dev/shm")
+_NAME = "pingfold-metrics"
 _File: Any = mmap_dict.MmapedDict  # which has no types
 
 
+# The locks that this process holds, by place.
+_locks: dict[Path, int] = {}
+
+
 def make(folder: Path, memory: Path = _MEMORY) -> None:
-    """Make `folder`, empty. What a killed run has left behind there is removed."""
+    """Make `folder`, empty. What killed runs have left behind, there or anywhere in memory, is removed."""
     remove(folder, memory)
+    sweep(memory)
     place = _place_of(folder, memory)
     try:
         place.mkdir(mode=0o700)  # fails where a stranger has been faster
+        lock = _lock(place)
+        if lock is None:  # another one that starts took it for left behind
+            raise BlockingIOError(f"{place} is in use")
+        _locks[place] = lock
         folder.symlink_to(place)
     except OSError:
         folder.mkdir(parents=True)
@@ -35,14 +49,45 @@ def make(folder: Path, memory: Path = _MEMORY) -> None:
 
 def remove(folder: Path, memory: Path = _MEMORY) -> None:
     """Remove it and what is in it."""
+    place = _place_of(folder, memory)
     with contextlib.suppress(OSError):
-        place = _place_of(folder, memory)
-        if not place.is_symlink() and place.stat().st_uid == os.geteuid():
+        if _is_ours(place):
             shutil.rmtree(place)
+    if (lock := _locks.pop(place, None)) is not None:
+        os.close(lock)
     if folder.is_symlink():
         folder.unlink()
     elif folder.exists():
         shutil.rmtree(folder)
+
+
+def sweep(memory: Path = _MEMORY) -> None:
+    """Remove the folders that nobody holds any more: those of runs that were killed."""
+    for place in memory.glob(f"{_NAME}-{os.geteuid()}-*"):
+        with contextlib.suppress(OSError):
+            lock = _lock(place) if _is_ours(place) else None
+            if lock is not None:
+                try:
+                    shutil.rmtree(place)
+                finally:
+                    os.close(lock)
+
+
+def _is_ours(place: Path) -> bool:
+    return not place.is_symlink() and place.stat().st_uid == os.geteuid()
+
+
+def _lock(place: Path) -> int | None:
+    """A lock on a folder, held until it is closed or the process ends; None: somebody else has it."""
+    lock = os.open(place, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if os.fstat(lock).st_ino == place.stat().st_ino:  # it was not removed meanwhile
+            return lock
+    except OSError:
+        pass
+    os.close(lock)
+    return None
 
 
 def add_up(folder: Path, pid: int) -> None:
@@ -79,4 +124,4 @@ def _keep_newest(dead: Path, of_dead: Path) -> None:
 
 def _place_of(folder: Path, memory: Path) -> Path:
     name = hashlib.sha256(os.fsencode(folder.parent.resolve() / folder.name)).hexdigest()[:16]
-    return memory / f"pingfold-{os.geteuid()}-{name}"
+    return memory / f"{_NAME}-{os.geteuid()}-{name}"

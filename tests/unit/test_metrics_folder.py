@@ -39,6 +39,38 @@ def test_two_installations_share_nothing(tmp_path: Path, memory: Path) -> None:
     assert len(list(memory.iterdir())) == 2
 
 
+def test_what_killed_runs_left_behind_is_removed_at_the_start_of_any_and_nothing_else(
+    tmp_path: Path, memory: Path
+) -> None:
+    """A living process holds its folder, a killed one does not; of older versions nobody can tell."""
+    (tmp_path / "other" / "run").mkdir(parents=True)
+    code = (
+        "import sys, pathlib; from pingfold import metrics_folder; "
+        "metrics_folder.make(*map(pathlib.Path, sys.argv[1:])); print(flush=True); sys.stdin.read()"
+    )
+    other = subprocess.Popen(
+        [sys.executable, "-c", code, str(tmp_path / "other" / "run" / "metrics"), str(memory)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    assert other.stdin is not None
+    assert other.stdout is not None
+    with other.stdin, other.stdout:
+        other.stdout.readline()
+        (theirs,) = memory.iterdir()
+        (theirs / "counter_1.db").touch()
+        older = memory / f"pingfold-{os.geteuid()}-0123456789abcdef"
+        older.mkdir()
+        folder = tmp_path / "metrics"
+        metrics_folder.make(folder, memory)
+        assert (theirs / "counter_1.db").exists()
+        other.kill()
+        other.wait(30)
+        metrics_folder.make(folder, memory)
+    assert sorted(memory.iterdir()) == sorted([older, folder.resolve()])
+    metrics_folder.remove(folder, memory)
+
+
 @pytest.mark.parametrize("is_taken", [False, True])
 def test_elsewhere_it_is_a_plain_folder(tmp_path: Path, memory: Path, is_taken: bool) -> None:
     """Where there is no shared memory; and where somebody has laid a link in our way, which is not followed."""
