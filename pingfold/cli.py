@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from infra.availability import clickhouse_answers, kafka_answers
 from infra.clickhouse.client import Address
 from infra.http_server.listening import bind
+from infra.log.clients import ClientLost
 from infra.process import logs
 from infra.process.lifecycle import Role, run_role
 from infra.process.liveness import Check
@@ -75,7 +76,7 @@ def up() -> None:
 
 def _run(role: str, slot: str, serve: Role, checks: Mapping[str, Check]) -> NoReturn:
     """Run a role of its own until it is stopped. Ends the process. checks: of the servers that it may wait for."""
-    run_role(f"{role}-{slot}", Settings().data, serve, checks, plain=MENDABLE)
+    run_role(f"{role}-{slot}", Settings().data, serve, checks, plain=(*MENDABLE, ClientLost))
 
 
 def _kafka() -> dict[str, Check]:

@@ -74,6 +74,25 @@ def on_stop_signal(stop: Callable[[], None], seconds: float = STOP_SECONDS) -> N
     threading.Thread(target=wait, name="signals", daemon=True).start()
 
 
+def stop_in_loop(
+    loop: asyncio.AbstractEventLoop,
+    stop: Callable[[], None],
+    file: Path,
+    is_begun: Callable[[], bool] = lambda: True,
+    seconds: float = STOP_SECONDS,
+) -> None:
+    """The same with `stop` called in an event loop. A process that has not begun anything yet ends at once; `file` is
+    its progress file."""
+
+    def soon() -> None:
+        if not is_begun():
+            leave(0, file)
+        with contextlib.suppress(RuntimeError):  # the loop has just closed
+            loop.call_soon_threadsafe(stop)
+
+    on_stop_signal(soon, seconds)
+
+
 def progress_file(data: Path, role: str) -> Path:
     """Where the role `ROLE-SLOT` publishes its progress."""
     return data / "run" / f"{role}.progress"
@@ -92,8 +111,9 @@ def run_role(
 ) -> NoReturn:
     """Run a role on an event loop of its own until SIGTERM or SIGINT; ends the process.
 
-    checks: the servers that its activities may wait for, by the names that they use. plain: faults that the operator
-    can mend; they are told in one line, without a traceback, and the status is 1.
+    checks: the servers that its activities may wait for, by the names that they use. plain: faults that say themselves
+    what is wrong, as those that the operator can mend; they are told in one line, without a traceback, and the status
+    is 1.
     """
     loop = uvloop.new_event_loop()
     asyncio.set_event_loop(loop)
@@ -105,12 +125,8 @@ def run_role(
         if work is not None and not stop.is_started:
             work.cancel()
 
-    def stop_soon() -> None:
-        with contextlib.suppress(RuntimeError):  # the loop has just closed
-            loop.call_soon_threadsafe(heed)
-
-    on_stop_signal(stop_soon)
     file = progress_file(data, name)
+    stop_in_loop(loop, heed, file)
     LIVENESS.watch(file, name, checks)
 
     async def main() -> None:
@@ -132,7 +148,7 @@ def run_role(
         loop.run_until_complete(main())
     except plain as error:
         status = 1
-        print(f"pingfold: {error}", file=sys.stderr, flush=True)
+        log.error("process.failed", error=str(error))
     except BaseException as error:
         status = EXIT_FAULT
         log.critical("process.failed", error=str(error) or type(error).__name__, exc_info=error)

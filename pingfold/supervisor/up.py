@@ -13,7 +13,7 @@ from infra.embedded import kafka, ports
 from infra.embedded.logins import NoLogin
 from infra.http_server.listening import CannotListen
 from infra.log.admin import WrongPartitionCount
-from infra.process.lifecycle import keep_beating, leave, on_stop_signal, progress_file
+from infra.process.lifecycle import keep_beating, leave, progress_file, stop_in_loop
 from infra.process.liveness import LIVENESS
 from infra.process.tasks import persistent, vital
 from infra.secrets.secrets import SecretError, Vault
@@ -53,13 +53,7 @@ def up(settings: Settings) -> NoReturn:
     file, status = progress_file(settings.data, "up"), 0
     loop, stop = asyncio.new_event_loop(), asyncio.Event()
     asyncio.set_event_loop(loop)
-
-    def stop_soon() -> None:
-        if not loop.is_running():  # nothing has been started
-            leave(0, file)
-        loop.call_soon_threadsafe(stop.set)
-
-    on_stop_signal(stop_soon, _STOP_SECONDS)
+    stop_in_loop(loop, stop.set, file, loop.is_running, _STOP_SECONDS)
     lines = Lines()
     try:
         with data_folder(settings):

@@ -16,7 +16,7 @@ import uvloop
 from infra.availability import kafka_answers
 from infra.log.arrival import Waiting
 from infra.log.cluster import prefix_of
-from infra.process.lifecycle import leave, on_stop_signal, progress_file
+from infra.process.lifecycle import leave, progress_file, stop_in_loop
 from infra.process.liveness import LIVENESS
 from infra.settings.settings import Settings
 from processors.fold.contract import Fold
@@ -96,16 +96,10 @@ def run_worker(
     """
     loop = uvloop.new_event_loop()
     asyncio.set_event_loop(loop)
-    stopping: list[_Worker] = []
-
-    def stop() -> None:
-        if not stopping:  # nothing has been begun
-            leave(0, file)
-        loop.call_soon_threadsafe(stopping[0]._on_sigterm)
-
+    begun: list[_Worker] = []
     name = f"worker-{slot}"
     file = progress_file(settings.data, name)
-    on_stop_signal(stop)
+    stop_in_loop(loop, lambda: begun[0]._on_sigterm(), file, lambda: bool(begun))
     LIVENESS.watch(file, name, {"kafka": partial(kafka_answers, bootstrap)})
     loop.run_until_complete(Waiting(bootstrap).partitions())
     app = build_app(settings, bootstrap, slot, group, session)
@@ -115,7 +109,7 @@ def run_worker(
     loop.run_until_complete(hosted.begin(folds, followers))
     # Beating begins here: tasks of the app itself are begun only when it has its partitions.
     worker = _Worker(app, hosted, loop=loop, loglevel="WARN", quiet=True, override_logging=False)
-    stopping.append(worker)
+    begun.append(worker)
     worker.spinner = None  # it writes escape sequences for terminals
     # What is loaded stays: walking through it again and again would hold up every fold for a tenth of a second.
     gc.collect()
