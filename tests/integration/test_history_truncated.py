@@ -1,6 +1,5 @@
 """A log that has lost what the history writer had read of it: what stands at those offsets now is written, too."""
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
@@ -11,6 +10,7 @@ from infra.clickhouse.migrations import migrate
 from schemas.base import SECOND, encode
 from schemas.pings import Ping
 from tests.history_line import DISTINCT, PARTITIONS, T0, Line
+from tests.log_copies import keep_logs
 from tests.stack import Server, start_kafka
 
 pytestmark = pytest.mark.stack
@@ -37,17 +37,13 @@ def test_what_stands_at_the_offsets_that_were_lost(kafka: Server, clickhouse_url
     line = Line(kafka.address, clickhouse_url.rstrip("/"))
     migrate(line.url)
     write(line, str(uuid4()), 10, 10)
-    logs = [tmp_path / "kafka" / "log" / f"{line.sources.pings}-{number}" for number in range(PARTITIONS)]
     kafka.stop()
-    for log in logs:
-        shutil.copytree(log, tmp_path / "copy" / log.name)
+    put_back = keep_logs(tmp_path, [line.sources.pings], PARTITIONS, tmp_path / "copy")
     kafka.start()
     lost = str(uuid4())
     write(line, lost, 40, 40)
     kafka.stop()
-    for log in logs:
-        shutil.rmtree(log)
-        shutil.copytree(tmp_path / "copy" / log.name, log)
+    put_back()
     kafka.start()
     line.connect()
     write(line, str(uuid4()), 100, 100)

@@ -4,10 +4,9 @@ That is what a copy of the data folder made while Kafka ran holds, and what a po
 no event written since is skipped, and it is told.
 """
 
-import shutil
 import signal
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -19,6 +18,7 @@ from infra.log.admin import admin_client, topic_config
 from schemas.ticks import PROGRESS_KEY, Progress
 from schemas.topics import TRANSITIONS, Topic
 from schemas.transitions import JournalTruncated
+from tests.log_copies import keep_logs
 from tests.pingfold_process import wait_until
 from tests.stack import Server, start_kafka
 from tests.toy_world import PARTITIONS, World, counted, packed, things
@@ -62,21 +62,6 @@ def new_world(kafka: Server, folder: Path) -> World:
     return World(kafka.address, f"toy-{uuid.uuid4().hex[:8]}", folder)
 
 
-def keep(data: Path, folder: Path, *topics: Topic) -> Callable[[], None]:
-    """Copy the logs of topics, while Kafka stands still; what is returned puts them back."""
-    logs = data / "kafka" / "log"
-    places = [logs / f"{topic.name}-{number}" for topic in topics for number in range(PARTITIONS)]
-    for place in places:
-        shutil.copytree(place, folder / place.name)
-
-    def put_back() -> None:
-        for place in places:
-            shutil.rmtree(place)
-            shutil.copytree(folder / place.name, place)
-
-    return put_back
-
-
 def add(world: World, first: int, until: int) -> None:
     for number in range(first, until):
         world.add(f"thing-{number % 40}", number)
@@ -107,7 +92,7 @@ def test_an_older_journal_than_its_states(worlds: dict[int, World], kafka: Serve
     fold_all(every, 0, 400)
     ends = [world.ends(world.toy.journal) for world in every]
     kafka.stop()
-    put_back = keep(data, tmp_path, *(world.toy.journal for world in every))
+    put_back = keep_logs(data, [world.toy.journal.name for world in every], PARTITIONS, tmp_path)
     kafka.start()
     fold_all(every, 400, 1_000)
     lost = [world.ends(world.toy.journal) for world in every]
@@ -162,7 +147,7 @@ def test_older_states_than_their_journal(world: World, kafka: Server, data: Path
     world.settle()
     assert worker.stop() == 0
     kafka.stop()
-    put_back = keep(data, tmp_path, world.toy.states)
+    put_back = keep_logs(data, [world.toy.states.name], PARTITIONS, tmp_path)
     kafka.start()
     worker = world.start()
     add(world, 400, 1_000)
@@ -201,7 +186,7 @@ def test_a_journal_that_loses_its_end_while_its_worker_lives(
         world.settle()
     ends = [world.ends(world.toy.journal) for world in every]
     kafka.stop()
-    put_back = keep(data, tmp_path, *(world.toy.journal for world in every))
+    put_back = keep_logs(data, [world.toy.journal.name for world in every], PARTITIONS, tmp_path)
     kafka.start()
     for world in every:
         add(world, 400, 1_000)
@@ -232,7 +217,7 @@ def test_states_that_lose_their_end_while_their_worker_lives(
     add(world, 0, 400)
     world.settle()
     kafka.stop()
-    put_back = keep(data, tmp_path, world.toy.states)
+    put_back = keep_logs(data, [world.toy.states.name], PARTITIONS, tmp_path)
     kafka.start()
     add(world, 400, 1_000)
     world.settle()

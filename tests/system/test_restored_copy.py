@@ -1,6 +1,5 @@
 """An old copy of the journals put under newer states: pings count, it is told, and nobody is accused."""
 
-import shutil
 from pathlib import Path
 
 import msgspec
@@ -8,6 +7,7 @@ import pytest
 
 from schemas.topics import DELIVERIES, PINGS, PROBE_RESULTS, PROJECTS, TRANSITIONS
 from schemas.transitions import JournalTruncated
+from tests.log_copies import keep_logs
 from tests.pingfold_process import Pingfold, wait_until
 
 pytestmark = pytest.mark.system
@@ -18,15 +18,8 @@ def test_an_old_copy_of_the_journals(own_pingfold: Pingfold, tmp_path: Path) -> 
     pingfold.start()
     make(pingfold, "early")
     pingfold.stop()
-    logs = [
-        log
-        for topic in (PINGS, PROJECTS, PROBE_RESULTS, DELIVERIES)
-        for log in (pingfold.data / "kafka" / "log").glob(f"{topic.name}-*")
-        if log.name.removeprefix(f"{topic.name}-").isdigit()
-    ]
-    assert len(logs) == 4 * pingfold.partitions
-    for log in logs:
-        shutil.copytree(log, tmp_path / "copy" / log.name)
+    journals = [topic.name for topic in (PINGS, PROJECTS, PROBE_RESULTS, DELIVERIES)]
+    put_back = keep_logs(pingfold.data, journals, pingfold.partitions, tmp_path / "copy")
 
     # Much happens, and then the journals know nothing of it any more.
     pingfold.start()
@@ -37,9 +30,7 @@ def test_an_old_copy_of_the_journals(own_pingfold: Pingfold, tmp_path: Path) -> 
     wait_until(lambda: counts(pingfold) == {"early": 41, "late": 41}, 30.0, "all pings are counted")
     pingfold.pass_time(pingfold.now)  # in every partition of every journal something has been folded
     pingfold.stop()
-    for log in logs:
-        shutil.rmtree(log)
-        shutil.copytree(tmp_path / "copy" / log.name, log)
+    put_back()
 
     pingfold.start()
     for _ in range(20):
