@@ -12,16 +12,13 @@ from collections.abc import Container
 
 from starlette.types import Scope
 
+from infra.log.lookup import look_up
 from infra.secrets.secrets import hash_api_key
 from query_api.dependencies import Dependencies
 from schemas.definitions import ApiKey, KeyKind
 
 # Longer than any key of ours: not worth a hash.
 LONGEST_KEY = 200
-
-# How long a look at the end of the log may take before something is called unknown. A replica learns of the commit
-# marker at the end of a partition with its next fetch, which may take half a second; twice that is never too short.
-LOOK = 1.0
 
 
 class NoSuchKey(Exception):
@@ -30,10 +27,6 @@ class NoSuchKey(Exception):
 
 class KeyExpired(NoSuchKey):
     """It was one until a moment ago."""
-
-
-class NotKnownNow(Exception):
-    """Whether there is such a key cannot be told now; a moment later it can."""
 
 
 def key_text(authorization: str | None, x_api_key: str | None) -> str | None:
@@ -57,16 +50,14 @@ def known_key(deps: Dependencies, text: str) -> ApiKey | None:
 
 
 async def find_key(deps: Dependencies, scope: Scope, text: str, kinds: Container[KeyKind]) -> ApiKey:
-    """The key that `text` is, which a request shows. Raises `NoSuchKey`, `KeyExpired`, `NotKnownNow`, and
+    """The key that `text` is, which a request shows. Raises `NoSuchKey`, `KeyExpired`, `NotCaughtUp`, and
     `TooManyWrongKeys` when its address has shown too many that are none."""
     if not 0 < len(text) <= LONGEST_KEY:
         raise NoSuchKey
     key = known_key(deps, text)
     if key is None:
         deps.wrong_keys.must_wait(scope)
-        if not await deps.definitions_replica.caught_up(LOOK):
-            raise NotKnownNow
-        key = known_key(deps, text)
+        key = await look_up(deps.definitions_replica, lambda: known_key(deps, text))
         if key is None:
             deps.wrong_keys.count(scope)
     if key is None or key.kind not in kinds:

@@ -11,6 +11,7 @@ from msgspec import Meta
 
 from infra.secrets.channel_secrets import own_place, places
 from infra.secrets.secrets import SecretError, new_ping_key, new_webhook_secret, of_project
+from query_api.commands import wait_until
 from query_api.dependencies import Dependencies
 from schemas.base import SECOND, Micros
 from schemas.definitions import Channel, FormerPingKey, FormerSecret
@@ -23,8 +24,6 @@ from schemas.requests import (
     ProjectRotateWebhookSecret,
     ProjectsRequest,
 )
-
-VISIBLE_WITHIN = 3.0
 
 # A secret as people may choose it.
 Secret = Annotated[str, Meta(min_length=8, max_length=200)]
@@ -99,7 +98,7 @@ def _can_be_read(deps: Dependencies, sealed: str, *places: str) -> bool:
 
 async def _until(deps: Dependencies, formers: Formers, at: Micros, overlap: Overlap) -> Micros | None:
     """When the overlap ends. Waits until this process has read what the fold made; what is new is told in any case."""
-    await deps.definitions_replica.wait(lambda: formers() is not None, VISIBLE_WITHIN)
+    await wait_until(deps.definitions_replica, lambda: formers() is not None)
     if overlap == 0:
         return None
     return max((former.until for former in formers() or ()), default=at + overlap * SECOND)

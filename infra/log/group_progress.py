@@ -5,14 +5,14 @@ A group that commits after its work, and past the markers of transactions, tells
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 import structlog
 from confluent_kafka import IsolationLevel, KafkaException
 
 from infra.log.admin import admin_client, end_offsets
 from infra.log.groups import GroupOffsets
-from infra.log.looks import take_look
+from infra.log.looks import SharedLook, take_look
 
 log = structlog.get_logger(__name__)
 
@@ -29,8 +29,8 @@ class GroupProgress:
         self._offsets = GroupOffsets(bootstrap, group)
         self._group = group
         self._partitions = list(partitions)
-        self._written = _Shared(self._high_watermarks)
-        self._done = _Shared(self._committed)
+        self._written = SharedLook(self._high_watermarks)
+        self._done = SharedLook(self._committed)
 
     async def reached(self, timeout: float, number: int | None = None) -> bool:
         """Wait until the group has dealt with all that was committed before this call; False when it takes longer.
@@ -47,8 +47,8 @@ class GroupProgress:
                 while True:
                     try:
                         if ends is None:
-                            ends = await self._written.look()
-                        done = await self._done.look()
+                            ends = await self._written.take()
+                        done = await self._done.take()
                     # A coordinator that moves, a broker that starts; a look that took too long is not our time's end.
                     except (KafkaException, TimeoutError) as error:
                         log.info("progress.again", group=self._group, error=str(error) or type(error).__name__)
@@ -68,25 +68,3 @@ class GroupProgress:
     def _committed(self) -> dict[tuple[str, int], int]:
         found = self._offsets.committed(self._partitions, _LOOK_SECONDS)
         return {tp: committed.offset for tp, committed in found.items()}
-
-
-class _Shared:
-    """A blocking look, taken in a thread. A look that began before one's moment is not one's own: wait for the next."""
-
-    def __init__(self, look: Callable[[], dict[tuple[str, int], int]]) -> None:
-        self._look = look
-        self._now: asyncio.Future[dict[tuple[str, int], int]] | None = None
-
-    async def look(self) -> dict[tuple[str, int], int]:
-        if self._now is not None:
-            with contextlib.suppress(Exception):
-                await asyncio.shield(self._now)
-        if self._now is None:
-            self._now = take_look(self._look)
-            self._now.add_done_callback(self._looked)
-        return await asyncio.shield(self._now)
-
-    def _looked(self, look: "asyncio.Future[dict[tuple[str, int], int]]") -> None:
-        self._now = None
-        if not look.cancelled():
-            look.exception()  # seen; whoever still waits gets it too

@@ -18,7 +18,7 @@ from infra.log.admin import admin_client, end_offsets
 from infra.log.catching_up import CatchingUp
 from infra.log.clients import Pulse, close_consumer, is_lost
 from infra.log.connect import new_consumer
-from infra.log.looks import take_look
+from infra.log.looks import SharedLook, take_look
 from infra.log.reading import arrived
 from infra.process.liveness import LIVENESS
 from schemas.topics import Topic
@@ -55,7 +55,7 @@ class Replica:
         self._from_end = from_end
         self.positions: dict[tuple[str, int], int] = dict.fromkeys(self._assigned, -1)
         self._waiters: set[asyncio.Event] = set()
-        self._look: asyncio.Future[dict[tuple[str, int], int]] | None = None
+        self._ends = SharedLook(lambda: end_offsets(self._admin, self._assigned))
         self._closing = False
         self._activity = LIVENESS.activity(f"replica of {', '.join(self._applies)}", needs=("kafka",))
         self._bootstrap = bootstrap
@@ -115,22 +115,11 @@ class Replica:
         deadline = time.monotonic() + timeout
         try:
             async with asyncio.timeout(timeout):
-                if self._look is not None:  # it may have begun before our moment
-                    with contextlib.suppress(Exception):
-                        await asyncio.shield(self._look)
-                if self._look is None:
-                    self._look = take_look(end_offsets, self._admin, self._assigned)
-                    self._look.add_done_callback(self._looked)
-                ends = await asyncio.shield(self._look)
+                ends = await self._ends.take()
         except Exception as error:
             log.warning("replica.no_end_offsets", error=str(error) or type(error).__name__)
             return False
         return await self.wait(lambda: self._reached(ends), max(0.0, deadline - time.monotonic()))
-
-    def _looked(self, look: "asyncio.Future[dict[tuple[str, int], int]]") -> None:
-        self._look = None
-        if not look.cancelled():
-            look.exception()  # seen, whoever still waits gets it too
 
     async def wait(self, condition: Callable[[], bool], timeout: float) -> bool:
         """Wait until `condition` holds, looked at after each batch read; False when it does not within `timeout`."""

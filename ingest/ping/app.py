@@ -17,6 +17,7 @@ Whatever is answered 503 the source tells in its next ticks, so that nobody is a
 """
 
 import asyncio
+from functools import partial
 
 import structlog
 
@@ -24,6 +25,7 @@ from infra.disk import Disk
 from infra.http_server.forwarded import Forwarded
 from infra.log.decisions import NoVerdict
 from infra.log.directory import Directory
+from infra.log.lookup import NotCaughtUp, look_up
 from infra.log.partitioner import partition_of
 from infra.log.sink import NotStored
 from infra.settings.settings import Settings
@@ -99,10 +101,11 @@ class PingApp:
         self._events = Events(settings.trusted_proxies)
         self._unknown_checks = UnknownCheckLimiter(Forwarded(settings.trusted_proxies))
         self._limiter, self._logs = Limiter(settings.pings_per_minute), Limiter(settings.logs_per_minute)
-        self._bytes = CalendarQuota(settings.bytes_per_day, DAY)
+        bytes_per_day = settings.bytes_per_day or None
+        self._bytes = CalendarQuota(bytes_per_day, DAY)
         # A ping URL that has leaked must not use up what the other checks of its project need.
-        self._bytes_of_check = CalendarQuota(settings.bytes_per_day // 2, DAY)
-        self._new_checks = CalendarQuota(settings.new_checks_per_hour, HOUR)
+        self._bytes_of_check = CalendarQuota(bytes_per_day and bytes_per_day // 2, DAY)
+        self._new_checks = CalendarQuota(settings.new_checks_per_hour or None, HOUR)
         self._making: dict[tuple[str, str], _Making] = {}
 
     @property
@@ -252,16 +255,15 @@ class PingApp:
         if not (target.create and project is not None):
             if self._unknown_checks.must_wait(scope):
                 return self._responses.too_many_unknown
-            with self._unknown_checks.ask() as asking:
-                fresh = await self._replica.caught_up(_FRESH_SECONDS)
-            found = self._find(target)
-            if len(found) == 1:
-                return found[0], None
-            if found:
-                return self._responses.ambiguous
-            self._unknown_checks.count(scope)
-            if not fresh:
+            try:
+                with self._unknown_checks.ask() as asking:
+                    found = await look_up(self._replica, lambda: self._find(target) or None, _FRESH_SECONDS)
+            except NotCaughtUp:
+                self._unknown_checks.count(scope)
                 return self._responses.too_many_unknown if asking.among_many else self._refuse(target.check or None)
+            if found is not None:
+                return (found[0], None) if len(found) == 1 else self._responses.ambiguous
+            self._unknown_checks.count(scope)
             project = self._project_of(target)
             if not target.create or project is None:
                 gentle = target.check and target.kind != "log"  # as on Healthchecks.io
@@ -327,13 +329,15 @@ class PingApp:
         """What the directory says instead of a verdict; None when it does not know the slug."""
         log.warning("ping.no_verdict", reason=why)
         # The verdict may be lost or late, yet its check be there. If it is not, no check has lost a ping by this.
-        fresh = await self._replica.caught_up(_FRESH_SECONDS)
-        found = self._directory.by_slug(project, str(request.fields.slug))
-        if len(found) == 1:
-            ours = found[0] == request.id
-            return Decision(request=request.request, outcome="made" if ours else "found", id=found[0])
-        if found:
-            return Decision(request=request.request, outcome="refused", code=RejectionCode.AMBIGUOUS_SLUG)
-        if not fresh:
+        by_slug = partial(self._directory.by_slug, project, str(request.fields.slug))
+        try:
+            found = await look_up(self._replica, lambda: by_slug() or None, _FRESH_SECONDS)
+        except NotCaughtUp:
             self._source.refuse(None)
-        return None
+            return None
+        if found is None:
+            return None
+        if len(found) > 1:
+            return Decision(request=request.request, outcome="refused", code=RejectionCode.AMBIGUOUS_SLUG)
+        is_ours = found[0] == request.id
+        return Decision(request=request.request, outcome="made" if is_ours else "found", id=found[0])

@@ -11,16 +11,16 @@ DAY: Micros = 24 * HOUR
 
 
 class CalendarQuota:
-    """At most `most` units of each owner in each calendar day or hour (`span`, UTC); 0 is no limit."""
+    """At most `most` units of each owner in each calendar day or hour (`span`, UTC); None is no limit."""
 
-    def __init__(self, most: int, span: Micros) -> None:
+    def __init__(self, most: int | None, span: Micros) -> None:
         self._most, self._span = most, span
         self._spent: dict[str, int] = {}
         self._current: Micros = 0
 
     def spend(self, owner: str, units: int, now: Micros) -> bool:
         """Whether so much may still be used; it is counted if so."""
-        if not self._most:
+        if self._most is None:
             return True
         if now // self._span != self._current:
             self._spent, self._current = {}, now // self._span

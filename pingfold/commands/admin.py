@@ -39,13 +39,14 @@ from pingfold.addresses import answering_kafka_of, clickhouse_of, kafka_of
 from pingfold.commands.blocks import is_blocked
 from pingfold.commands.os_user import operator
 from pingfold.commands.rejections import message_of
-from pingfold.commands.tables import print_table, second
+from pingfold.commands.tables import print_table
 from schemas.base import SECOND
 from schemas.dead_letters import RETRIED_HEADER, DeadLetter
 from schemas.definitions import KeyKind, KeyScope, Project
 from schemas.ids import new_id
 from schemas.recipients import Address
 from schemas.requests import KeyCreate, KeyRevoke, ProjectCreate, ProjectsRequest, RecipientUnblock
+from schemas.times import to_second
 from schemas.topics import DEAD_LETTERS, JOURNAL_OF
 
 projects = typer.Typer(help="Projects: each has its own checks, channels and keys.", no_args_is_help=True)
@@ -224,7 +225,7 @@ def list_dead_letters(json: Json = False) -> None:
         return
     head = ("time (UTC)", "topic/partition/offset", "key", "reason", "value")
     told = (
-        (second(letter.at), _where(letter), letter.key or "-", letter.reason, letter.value.decode(errors="replace"))
+        (to_second(letter.at), _where(letter), letter.key or "-", letter.reason, letter.value.decode(errors="replace"))
         for letter in letters
     )
     print_table(head, told)

@@ -3,7 +3,6 @@
 import asyncio
 import json as json_module
 import time
-from datetime import UTC, datetime
 from typing import Annotated, Any, get_args
 
 import typer
@@ -16,15 +15,18 @@ from infra.settings.durations import seconds_of
 from infra.settings.settings import Settings
 from pingfold.addresses import answering_kafka_of, clickhouse_of
 from pingfold.commands.admin import Failed, Json, ProjectOption, project_of
-from pingfold.commands.tables import print_table, second
+from pingfold.commands.tables import print_table
 from query_api.history.audit import AuditHistory, AuditRow, Which, wrong_actor, wrong_kind
 from query_api.history.audit_object import audit_object
 from schemas.actors import ActorKind
 from schemas.base import SECOND, Micros
+from schemas.times import read_iso, to_second
 from schemas.topics import TRANSITIONS
 from schemas.transitions import ThingKind
 
 _THINGS, _ACTORS = (", ".join(get_args(kinds)) for kinds in (ThingKind, ActorKind))
+# What happened to each field of a thing, by what happened to the thing; else it was changed.
+_HAPPENED = {"created": "set", "deleted": "removed"}
 _INCOMPLETE = "history is being written: the newest changes may be missing"
 
 
@@ -65,11 +67,9 @@ def moment_of(text: str, now: Micros) -> Micros:
         seconds = seconds_of(text)
     except ValueError:
         try:
-            moment = datetime.fromisoformat(text)
+            return max(0, read_iso(text))
         except ValueError:
             raise Failed("--since takes a duration such as 7d, or a date such as 2026-11-28T07:30") from None
-        moment = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
-        return max(0, round(moment.timestamp() * SECOND))
     return 0 if seconds is None else max(0, now - seconds * SECOND)
 
 
@@ -87,8 +87,8 @@ async def _entries(bootstrap: Cluster, url: str, which: Which) -> tuple[bool, li
 
 
 def _cells(row: AuditRow) -> tuple[str, ...]:
-    changes = "; ".join(map(_line, audit_object(row)["changes"]))
-    return second(row.place.at), _by(row), row.action, row.kind, row.thing, row.name or "-", changes or "-"
+    changes = "; ".join(filter(None, (_line(change, row.action) for change in audit_object(row)["changes"])))
+    return to_second(row.place.at), _by(row), row.action, row.kind, row.thing, row.name or "-", changes or "-"
 
 
 def _by(row: AuditRow) -> str:
@@ -97,13 +97,16 @@ def _by(row: AuditRow) -> str:
     return f"{row.actor}{f' {who}' if who else ''}{where}"
 
 
-def _line(change: dict[str, Any]) -> str:
-    """A change in words."""
+def _line(change: dict[str, Any], action: str) -> str:
+    """A change in words; "" when there is nothing to tell: a field of a new thing may be there and empty."""
     old, new = (_text(change[side]) for side in ("old", "new"))
-    if change["hidden"] and not (old or new):
-        return f"{change['field']}: changed (secret)"
-    told = f"{old} → {new}" if old and new else new or f"{old} removed"
-    return f"{change['field']}: {told}{' (not all is told)' if change['hidden'] else ''}"
+    field, hidden = change["field"], change["hidden"]
+    if not (old or new):
+        return f"{field}: {_HAPPENED.get(action, 'changed')} (secret)" if hidden else ""
+    if old == new:
+        return f"{field}: {new} (the rest is secret, and changed)"
+    told = old or new if action in _HAPPENED else f"{old or 'nothing'} → {new or 'nothing'}"
+    return f"{field}: {told}{' (the rest is secret)' if hidden else ''}"
 
 
 def _text(value: Any) -> str:

@@ -4,6 +4,7 @@ What is rotated in the project of `credentials.json` is written there, too, so t
 """
 
 import time
+from collections.abc import Iterable
 from typing import Annotated, Any
 
 import typer
@@ -25,11 +26,12 @@ from pingfold.addresses import answering_kafka_of
 from pingfold.commands.admin import Failed, Json, ProjectOption, ask, keys, project_of, projects, show
 from pingfold.commands.inventory import Inventory, last_uses
 from pingfold.commands.overlap import Overlap, overlap_seconds
-from pingfold.commands.tables import iso, minute, print_table
+from pingfold.commands.tables import minute, print_table
 from schemas.base import SECOND, Micros
-from schemas.definitions import ApiKey, Project, RevokedKey
+from schemas.definitions import ApiKey, FormerPingKey, FormerSecret, RevokedKey
 from schemas.ids import new_id
 from schemas.requests import KeyRotate, ProjectRotatePingKey, ProjectRotateWebhookSecret
+from schemas.times import iso, iso_or_none
 
 
 @projects.command("list")
@@ -47,18 +49,23 @@ def list_projects(json: Json = False) -> None:
                 "created": iso(one.created),
                 "check_limit": one.check_limit,
                 "counts": {kind: counts[one.id, kind] for kind in kinds},
-                "former_ping_keys_until": iso(_until(one, now)),
+                "former_ping_keys_until": iso_or_none(_until(one.former_ping_keys, now)),
+                "former_webhook_secrets_until": iso_or_none(_until(one.former_webhook_secrets, now)),
             }
             for one in found
         ]
         show(told, as_json=True)
         return
-    head = ("id", "name", "created (UTC)", "checks", "monitors", "channels", "pages", "keys", "former ping key until")
+    head = (
+        *("id", "name", "created (UTC)", "checks", "monitors", "channels", "pages", "keys"),
+        *("former ping key until", "former secret until"),
+    )
     rows = [
         (
             *(one.id, one.name, minute(one.created)),
             *(str(counts[one.id, kind]) for kind in kinds),
-            minute(_until(one, now)),
+            minute(_until(one.former_ping_keys, now)),
+            minute(_until(one.former_webhook_secrets, now)),
         )
         for one in found
     ]
@@ -163,9 +170,9 @@ def _now() -> Micros:
     return time.time_ns() // 1000
 
 
-def _until(project: Project, now: Micros) -> Micros | None:
-    """Until when a former ping key of the project is accepted."""
-    return max((former.until for former in project.former_ping_keys if former.until > now), default=None)
+def _until(formers: Iterable[FormerPingKey | FormerSecret], now: Micros) -> Micros | None:
+    """Until when the last of what was rotated out counts; None: nothing of it does."""
+    return max((former.until for former in formers if former.until > now), default=None)
 
 
 def _state(key: ApiKey | RevokedKey, now: Micros) -> str:
@@ -185,9 +192,9 @@ def _told(key: ApiKey | RevokedKey, used: Micros | None) -> dict[str, Any]:
         "name": key.name,
         "prefix": key.prefix,
         "created": iso(key.created),
-        "expires": iso(key.expires),
+        "expires": iso_or_none(key.expires),
         "revoked": iso(key.revoked) if isinstance(key, RevokedKey) else None,
-        "last_used": iso(used),
+        "last_used": iso_or_none(used),
     }
 
 
@@ -209,5 +216,8 @@ def _keep(settings: Settings, project: str, values: dict[str, str]) -> None:
 def _show_rotated(made: dict[str, Any], now: Micros, overlap: int, as_json: bool) -> None:
     until = now + overlap * SECOND if overlap else None
     show(
-        {**made, "former_until": iso(until)} if as_json else {**made, "former one until": iso(until) or "now"}, as_json
+        {**made, "former_until": iso_or_none(until)}
+        if as_json
+        else {**made, "former one until": iso_or_none(until) or "now"},
+        as_json,
     )

@@ -1,11 +1,11 @@
 """Tables and times as commands print them: plain lines that a terminal can show and other tools can cut."""
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
 
 import typer
 
-from schemas.base import SECOND, Micros
+from schemas.base import Micros
+from schemas.times import to_minute
 
 
 def print_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
@@ -18,17 +18,7 @@ def print_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
 
 def minute(at: Micros | None) -> str:
     """A time for people, UTC; a dash when there is none."""
-    return "-" if at is None else datetime.fromtimestamp(at // SECOND, UTC).strftime("%Y-%m-%d %H:%M")
-
-
-def second(at: Micros) -> str:
-    """A time for people to the second, UTC."""
-    return datetime.fromtimestamp(at // SECOND, UTC).strftime("%Y-%m-%d %H:%M:%S")
-
-
-def iso(at: Micros | None) -> str | None:
-    """A time for programs."""
-    return None if at is None else datetime.fromtimestamp(at // SECOND, UTC).isoformat()
+    return "-" if at is None else to_minute(at)
 
 
 def _printable(text: str) -> str:

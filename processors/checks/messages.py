@@ -9,12 +9,12 @@ from datetime import timedelta
 from typing import Any
 
 from processors.checks.rules import late_limit, run_limit
-from processors.fold.status_transition import iso
 from schemas.base import SECOND, Micros
 from schemas.check_states import CheckState, Run, visible_status
 from schemas.definitions import Check
 from schemas.pings import Ping
 from schemas.ticks import Gap
+from schemas.times import iso, iso_or_none
 
 # A span in which Pingfold could not be reached; `end` None: it lasts.
 _Span = tuple[Micros, Micros | None]
@@ -79,7 +79,7 @@ def notice_data(state: CheckState, check: Check, incident: dict[str, Any] | None
             "current_status": "late" if status == "not_observed" else status,
             "slug": check.slug,
             "tags": check.tags,
-            "last_ping": None if state.last_ping is None else iso(state.last_ping),
+            "last_ping": iso_or_none(state.last_ping),
         },
         "incident": incident,
     }

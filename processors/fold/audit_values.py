@@ -3,7 +3,6 @@ may be a secret in them. Pure.
 """
 
 import re
-from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 import msgspec
@@ -11,12 +10,11 @@ import msgspec
 from schemas.base import Micros
 from schemas.maintenance import Once
 from schemas.monitors import ProbeTarget
+from schemas.times import LAST, exact_iso
 
 _LONGEST_TEXT = 300
 _LONGEST_LIST = 100
 _TIMES = frozenset({"expires", "disabled_at", "confirmed_at", "blocked_at"})
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_LAST: Micros = 253_402_300_799_000_000
 # Scheme, host with its port, path. A user and a password before the host are left out.
 _URL = re.compile(r"([a-z]+)://(?:[^/?#]*@)?([A-Za-z0-9._:\[\]-]+)(/[^?#]*)?(?:[?#].*)?", re.DOTALL | re.IGNORECASE)
 
@@ -49,7 +47,7 @@ def _address(url: str, with_path: bool) -> Told:
 
 
 def _date(at: Micros) -> str:
-    return (_EPOCH + timedelta(microseconds=min(max(at, 0), _LAST))).isoformat()
+    return exact_iso(min(max(at, 0), LAST))
 
 
 def _cut(value: Any) -> Any:

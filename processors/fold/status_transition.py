@@ -6,15 +6,15 @@ kind of thing: a fold says what its thing shows and what a notice is to hold.
 """
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Any, NamedTuple, Protocol
 
 from processors.fold.contract import Effect
 from processors.fold.placement import to_transitions
-from schemas.base import SECOND, Micros
+from schemas.base import Micros
 from schemas.deliveries import DeliveryRequested
 from schemas.ids import derived_id
 from schemas.notices import Notice
+from schemas.times import iso
 from schemas.topics import DELIVERIES
 from schemas.transitions import Reason, StatusChanged, VisibleStatus
 
@@ -111,11 +111,6 @@ def _change_id(subject: Subject, n: int) -> str:
 def end_incident(state: HasStatus) -> None:
     """The incident, if there is one, is over."""
     state.incident, state.down_since, state.cause = None, None, ""
-
-
-def iso(at: Micros) -> str:
-    """`2025-02-21T14:32:00+00:00`."""
-    return datetime.fromtimestamp(at // SECOND, UTC).isoformat()
 
 
 def incident_data(id: str, started: Micros, resolved: Micros | None, cause: str) -> dict[str, Any]:

@@ -6,11 +6,11 @@ The shape of `data`: docs/compatibility/poppaping.md, "Webhooks".
 from collections.abc import Set as AbstractSet
 from typing import Any
 
-from processors.fold.status_transition import iso
 from schemas.monitor_states import MonitorState, Seen
 from schemas.monitors import Monitor
 from schemas.probe_kinds import FAILURE_WORDS, PROBE_KINDS
 from schemas.probes import ProbeCompleted
+from schemas.times import iso
 
 # Maximum length of what is kept of a prober's own words.
 _LONGEST_DETAIL = 200

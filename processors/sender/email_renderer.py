@@ -6,7 +6,6 @@ no header (`processors.sender.mail_headers`), and the HTML is escaped.
 """
 
 import re
-from datetime import UTC, datetime
 from email.charset import QP, Charset
 from email.mime.multipart import MIMEMultipart
 from email.mime.text import MIMEText
@@ -20,8 +19,8 @@ from jinja2 import Environment, PackageLoader, select_autoescape
 from infra.secrets.confirmation_links import PATH, ConfirmationLinks
 from processors.sender.mail_headers import address_header, one_line, text_header, verified
 from processors.sender.notice_facts import facts_of, moment_of, object_of, text_of
-from schemas.base import SECOND
 from schemas.deliveries import Delivery, Endpoint
+from schemas.times import read_iso, to_minute, utc
 
 _templates = Environment(
     loader=PackageLoader("processors.sender"),
@@ -52,7 +51,7 @@ class EmailRenderer:
     def write(self, delivery: Delivery, endpoint: Endpoint) -> bytes:
         """The mail of a delivery, as it goes to the server. Raises when its body is no notice."""
         notice = msgspec.json.decode(delivery.body)
-        moment, data = datetime.fromisoformat(notice["timestamp"]), object_of(notice["data"])
+        moment, data = utc(read_iso(notice["timestamp"])), object_of(notice["data"])
         if delivery.notice == "recipient.confirmation":
             template, facts = "confirmation", self._request_to_confirm(endpoint, data)
         else:
@@ -60,7 +59,7 @@ class EmailRenderer:
                 "mail",
                 facts_of(delivery.notice, data, endpoint.site)
                 | {
-                    "at": moment_of(moment.isoformat()),
+                    "at": moment_of(notice["timestamp"]),
                     "site_name": self._site_name,
                 },
             )
@@ -91,12 +90,11 @@ class EmailRenderer:
         recipient, expires = object_of(data["recipient"]), data["recipient"]["expires"]
         if self._links is None:
             raise LookupError("no links can be made here")
-        until = datetime.fromtimestamp(expires // SECOND, UTC)
         return {
             "site_name": self._site_name,
             "says": "Please confirm: may alerts be sent to this address?",
             "to": [text_of(recipient, "address")],
             "project": " ".join(_NOT_IN_A_NAME.sub(" ", text_of(object_of(data.get("project")), "name")).split())[:40],
             "link": f"{endpoint.site}{PATH}{self._links.token(text_of(recipient, 'id'), expires)}",
-            "until": f"{until:%Y-%m-%d %H:%M} UTC",
+            "until": f"{to_minute(expires)} UTC",
         }

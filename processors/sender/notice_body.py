@@ -1,11 +1,11 @@
 """The body of a notice, as webhooks get it, and as mails are made of it. Pure."""
 
-from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 
-from schemas.base import SECOND, Micros
+from schemas.base import Micros
+from schemas.times import iso
 
 # A body must fit into a record of a state topic, with room to spare (Kafka takes 1 MB).
 BODY_LIMIT = 256 * 1024
@@ -16,5 +16,4 @@ def render_body(notice: str, at: Micros, data: dict[str, Any], site: str = "") -
     monitor = data.get("monitor")
     if isinstance(monitor, dict) and isinstance(url := monitor.get("url"), str) and url.startswith("/"):
         data = {**data, "monitor": {**monitor, "url": f"{site}{url}"}}
-    timestamp = datetime.fromtimestamp(at // SECOND, UTC).isoformat()
-    return msgspec.json.encode({"event": notice, "timestamp": timestamp, "data": data}).decode()
+    return msgspec.json.encode({"event": notice, "timestamp": iso(at), "data": data}).decode()

@@ -9,15 +9,15 @@ from typing import Annotated, get_args
 
 from fastapi import APIRouter, Query, Response
 
-from infra.clickhouse.client import Unavailable as NoClickHouse
 from query_api.dependencies import DependenciesDep
 from query_api.healthchecks import openapi
 from query_api.healthchecks.auth import Writer
+from query_api.healthchecks.history import answering_history, known_history
 from query_api.healthchecks.parameters import LAST_TIMESTAMP, LONGEST_SECONDS, number, parameter
 from query_api.history.audit import Which, wrong_actor, wrong_kind
 from query_api.history.audit_object import audit_object, cursor_of, place_of
 from query_api.history.checks import FOREVER
-from query_api.http.refusals import Refusal, Unavailable, json_answer
+from query_api.http.refusals import Refusal, json_answer
 from schemas.base import SECOND
 from schemas.transitions import ThingKind
 
@@ -53,8 +53,7 @@ async def list_entries(
     before: Annotated[str, Query(max_length=_LONGEST, description="The `next` of the page before.")] = "",
 ) -> Response:
     """Changes of the project, each with who made it, newest first. Refused requests are no changes."""
-    if deps.audit_history is None:
-        raise Unavailable("history is not available")
+    history = known_history(deps.audit_history)
     place = place_of(before) if before else None
     if wrong := wrong_kind(kind) or wrong_actor(actor):
         raise Refusal(400, wrong)
@@ -69,11 +68,9 @@ async def list_entries(
     which = Which(
         caller.project, min(first, FOREVER), min(until or FOREVER, FOREVER), kind, thing, actor, place, most + 1
     )
-    try:
-        complete = await deps.audit_history.caught_up()
-        rows = await deps.audit_history.entries(which)
-    except NoClickHouse:
-        raise Unavailable("history is not available") from None
+    with answering_history():
+        complete = await history.caught_up()
+        rows = await history.entries(which)
     entries = [audit_object(row) for row in rows[:most]]
     following = cursor_of(rows[most - 1].place) if len(rows) > most else None
     return json_answer({"entries": entries, "next": following, "complete": complete})

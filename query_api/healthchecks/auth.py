@@ -10,10 +10,11 @@ import msgspec
 from fastapi import Depends, Request, Security
 from fastapi.security import APIKeyHeader
 
+from infra.log.lookup import NotCaughtUp
 from query_api.dependencies import dependencies_of
 from query_api.http.bodies import BODY_LIMIT
 from query_api.http.refusals import Refusal, Unavailable
-from query_api.keys import NoSuchKey, NotKnownNow, find_key
+from query_api.keys import NoSuchKey, find_key
 from query_api.wrong_keys import TooManyWrongKeys
 
 # Keys of Healthchecks have this length, and so do ours; any other text is no key at all.
@@ -73,7 +74,7 @@ async def reader(request: Request, header: Header) -> Caller:
         key = await find_key(dependencies_of(request), request.scope, text, ("healthchecks", "healthchecks-readonly"))
     except NoSuchKey:
         raise Refusal(401, "wrong api key") from None
-    except NotKnownNow:
+    except NotCaughtUp:
         raise Unavailable("the key cannot be looked up now") from None
     except TooManyWrongKeys as brake:
         raise Refusal(429, str(brake), {"Retry-After": str(brake.seconds)}) from None

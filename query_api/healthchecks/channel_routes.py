@@ -13,11 +13,12 @@ from fastapi import APIRouter, Query, Response
 from msgspec import UNSET, Meta, UnsetType
 
 from query_api.channel_fields import blocked_addresses, body_with, given_of, must_be_confirmed, new_channel
+from query_api.commands import gone, made
 from query_api.healthchecks import openapi
 from query_api.healthchecks.auth import Body, Writer
-from query_api.healthchecks.check_object import isostring
 from query_api.healthchecks.project_routes import SecretBody, judged
 from query_api.healthchecks.service import Service, ServiceDep
+from query_api.http.lookup import look_up
 from query_api.http.refusals import Refusal, json_answer
 from query_api.rotation import rotate_channel_secret
 from schemas.channels.kind import InvalidField, enumerated
@@ -26,6 +27,7 @@ from schemas.definitions import Channel
 from schemas.ids import is_uuid, new_id
 from schemas.notices import Notice
 from schemas.requests import ChannelCreate, ChannelDelete, ConfirmationResend
+from schemas.times import iso_or_none
 
 router = APIRouter(tags=["channels"], responses=openapi.ERRORS)
 
@@ -91,9 +93,7 @@ async def create_channel(service: ServiceDep, body: Body, caller: Writer) -> Res
         confirm=must_be_confirmed(service.deps, channel),
     )
     await service.ask(caller, request)
-    directory = service.deps.directory
-    await service.deps.definitions_replica.wait(lambda: directory.channel(channel.id) is not None, 3.0)
-    return json_answer(_object(directory.channel(channel.id) or channel), 201)
+    return json_answer(_object(await made(service.deps, service.deps.directory.channel, channel.id, channel)), 201)
 
 
 @router.post("/channels/{code}/confirmation", status_code=202, responses={202: openapi.CHANNEL})
@@ -113,8 +113,7 @@ async def delete_channel(service: ServiceDep, caller: Writer, code: str) -> Resp
     """Remove a channel: it is taken off every check; what it has not got yet is given up."""
     channel = await _owned(service, caller.project, code)
     await service.ask(caller, ChannelDelete(request=new_id(), at=service.deps.clock.now(), id=code))
-    directory = service.deps.directory
-    await service.deps.definitions_replica.wait(lambda: directory.channel(code) is None, 3.0)
+    await gone(service.deps, service.deps.directory.channel, code)
     return json_answer(_object(channel))
 
 
@@ -123,16 +122,14 @@ async def rotate_secret(service: ServiceDep, body: Body, caller: Writer, code: s
     """Give a webhook another secret, its own. What signed it so far signs, too, until the overlap has ended."""
     channel, wanted = await _owned(service, caller.project, code), judged(body, SecretBody)
     ask = partial(service.ask, caller)
-    made = await rotate_channel_secret(service.deps, ask, channel, wanted.overlap, wanted.secret)
-    return json_answer({"secret": made.value, "former_until": isostring(made.former_until)})
+    rotated = await rotate_channel_secret(service.deps, ask, channel, wanted.overlap, wanted.secret)
+    return json_answer({"secret": rotated.value, "former_until": iso_or_none(rotated.former_until)})
 
 
 async def _owned(service: Service, project: str, code: str) -> Channel:
     """The project's channel with this id."""
-    channel = service.deps.directory.channel(code)
-    if channel is None and is_uuid(code):
-        await service.must_know("the channel")
-        channel = service.deps.directory.channel(code)
+    find = partial(service.deps.directory.channel, code)
+    channel = await look_up(service.deps, "the channel", find) if is_uuid(code) else find()
     if channel is None:
         raise Refusal(404, "not found")
     if channel.project != project:
@@ -144,12 +141,12 @@ def _detailed(service: Service, channel: Channel) -> dict[str, object]:
     health = service.deps.delivery_states.health(channel.id)
     return {
         **_object(channel),
-        "created": isostring(channel.created),
+        "created": iso_or_none(channel.created),
         "disabled": health.disabled,
-        "disabled_at": isostring(health.disabled_at),
+        "disabled_at": iso_or_none(health.disabled_at),
         "disabled_because": health.disabled_because or None,
         "failures": health.failures,
-        "last_success": isostring(health.last_success),
+        "last_success": iso_or_none(health.last_success),
     }
 
 

@@ -4,7 +4,6 @@ Ours, which clients must tolerate: `last_success`, `last_exitstatus`, `late_limi
 """
 
 import hashlib
-from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -14,8 +13,7 @@ from schemas.check_states import CheckState
 from schemas.definitions import Check
 from schemas.ids import derived_id
 from schemas.schedules import Simple
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+from schemas.times import iso_or_none
 
 
 class Urls(NamedTuple):
@@ -28,16 +26,6 @@ class Urls(NamedTuple):
     def check(self, id: str) -> str:
         """The URL of a check in the API."""
         return f"{self.site}/api/v{self.version}/checks/{id}"
-
-
-def isostring(at: Micros | None) -> str | None:
-    """ISO 8601, microseconds cut."""
-    return None if at is None else (_EPOCH + timedelta(seconds=at // SECOND)).isoformat()
-
-
-def exact_isostring(at: Micros) -> str:
-    """ISO 8601 with microseconds, as the date of a ping has it."""
-    return (_EPOCH + timedelta(microseconds=at)).isoformat()
 
 
 @lru_cache(maxsize=65_536)
@@ -67,8 +55,8 @@ def check_object(
         "n_pings": state.pings,
         "status": now.status,
         "started": now.started,
-        "last_ping": isostring(state.last_ping),
-        "next_ping": isostring(now.next_ping),
+        "last_ping": iso_or_none(state.last_ping),
+        "next_ping": iso_or_none(now.next_ping),
         "manual_resume": check.manual_resume,
         "methods": check.methods,
         "subject": check.success_kw if check.filter_subject else "",
@@ -101,7 +89,7 @@ def check_object(
     else:
         fields |= {"schedule": check.schedule.expression, "tz": check.schedule.tz}
     return fields | {
-        "last_success": isostring(state.last_success),
+        "last_success": iso_or_none(state.last_success),
         "last_exitstatus": state.last_exitstatus,
         "late_limit": check.late_limit,
         "run_limit": check.run_limit,

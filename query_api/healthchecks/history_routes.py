@@ -6,24 +6,21 @@ waits for the newest change that the state knows; when that takes long, it is an
 
 import asyncio
 import time
-from collections.abc import Awaitable
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
 
-from infra.clickhouse.client import Unavailable as NoClickHouse
 from query_api.dependencies import HistoryReads
 from query_api.healthchecks import openapi
 from query_api.healthchecks.auth import Reader, Writer
-from query_api.healthchecks.check_object import exact_isostring, isostring
+from query_api.healthchecks.history import answering_history, known_history
 from query_api.healthchecks.parameters import LAST_TIMESTAMP, LONGEST_SECONDS, number, parameter
 from query_api.healthchecks.service import Service, ServiceDep, stale_header
-from query_api.history.checks import FOREVER, Behind, Flip, PingRow
-from query_api.http.refusals import Refusal, Unavailable, json_answer
+from query_api.history.checks import FOREVER, Flip, PingRow
+from query_api.http.refusals import Refusal, json_answer
 from schemas.base import SECOND
 from schemas.definitions import Check
-
-T = TypeVar("T")
+from schemas.times import exact_iso, iso
 
 # So many pings of a check are listed, and so many bodies can be read.
 PING_LOG_LIMIT = 1000
@@ -42,7 +39,8 @@ async def list_pings(service: ServiceDep, caller: Writer, code: str) -> Response
     check = await service.check(caller, code)
     stale = await service.freshness.of_check(check)
     last, total = _newest(service, check)
-    pings = await _asked(_history(service).pings(check.id, last, total, PING_LOG_LIMIT))
+    with answering_history():
+        pings = await _history(service).pings(check.id, last, total, PING_LOG_LIMIT)
     body_base = f"{service.urls.check(check.id)}/pings"
     return json_answer({"pings": [_ping_object(ping, body_base) for ping in pings]}, headers=stale_header(stale))
 
@@ -56,7 +54,8 @@ async def read_body(service: ServiceDep, caller: Writer, code: str, n: str) -> R
     serial = number(n, total)
     if serial is None or serial <= total - PING_LOG_LIMIT:
         raise Refusal(404, "not found")
-    body = await _asked(_history(service).body(check.id, serial, last, total))
+    with answering_history():
+        body = await _history(service).body(check.id, serial, last, total)
     if not body:
         raise Refusal(404, "not found")
     headers = {"Content-Type": "text/plain", "X-Content-Type-Options": "nosniff"}
@@ -81,24 +80,14 @@ async def list_flips(
     if since:
         first = max(first, service.deps.clock.now() - since * SECOND)
     stale = await service.freshness.of_check(check)
-    stale = max(stale, await _asked(_age_of_changes(service, check)))
-    flips = await _asked(_history(service).flips(check.id, min(first, FOREVER), min(until or FOREVER, FOREVER)))
+    with answering_history():
+        stale = max(stale, await _age_of_changes(service, check))
+        flips = await _history(service).flips(check.id, min(first, FOREVER), min(until or FOREVER, FOREVER))
     return json_answer({"flips": [_flip_object(flip) for flip in flips]}, headers=stale_header(stale))
 
 
 def _history(service: Service) -> HistoryReads:
-    if service.deps.history is None:
-        raise Unavailable("history is not available")
-    return service.deps.history
-
-
-async def _asked(question: Awaitable[T]) -> T:
-    try:
-        return await question
-    except Behind:
-        raise Unavailable("history is being written") from None
-    except NoClickHouse:
-        raise Unavailable("history is not available") from None
+    return known_history(service.deps.history)
 
 
 async def _age_of_changes(service: Service, check: Check) -> int:
@@ -125,7 +114,7 @@ def _newest(service: Service, check: Check) -> tuple[int, int]:
 def _ping_object(ping: PingRow, body_base: str) -> dict[str, Any]:
     shown: dict[str, Any] = {
         "type": ping.kind,
-        "date": exact_isostring(ping.at),
+        "date": exact_iso(ping.at),
         "n": ping.n,
         "scheme": ping.scheme,
         "remote_addr": ping.remote_addr,
@@ -141,4 +130,4 @@ def _ping_object(ping: PingRow, body_base: str) -> dict[str, Any]:
 
 
 def _flip_object(flip: Flip) -> dict[str, Any]:
-    return {"timestamp": isostring(flip.at), "up": int(flip.now == "up")}
+    return {"timestamp": iso(flip.at), "up": int(flip.now == "up")}

@@ -8,11 +8,11 @@ from fastapi import APIRouter, Response
 
 from query_api.healthchecks import openapi
 from query_api.healthchecks.auth import Body, Writer
-from query_api.healthchecks.check_object import isostring
 from query_api.healthchecks.service import ServiceDep
 from query_api.http.refusals import Refusal, json_answer
 from query_api.rotation import Secret, rotate_ping_key, rotate_webhook_secret
 from schemas.requests import DAY, Overlap
+from schemas.times import iso_or_none
 
 router = APIRouter(tags=["project"], responses=openapi.ERRORS)
 
@@ -46,7 +46,7 @@ async def rotate_project_ping_key(service: ServiceDep, body: Body, caller: Write
     """Give the project another ping key. The former one is accepted until the overlap has ended."""
     wanted, project = judged(body, PingKeyBody), caller.project
     made = await rotate_ping_key(service.deps, partial(service.ask, caller), project, wanted.overlap)
-    return json_answer({"ping_key": made.value, "former_until": isostring(made.former_until)})
+    return json_answer({"ping_key": made.value, "former_until": iso_or_none(made.former_until)})
 
 
 @router.post("/project/rotate-webhook-secret", responses=openapi.SECRET, openapi_extra=openapi.SECRET_FIELDS)
@@ -55,4 +55,4 @@ async def rotate_project_webhook_secret(service: ServiceDep, body: Body, caller:
     wanted, project = judged(body, SecretBody), caller.project
     ask = partial(service.ask, caller)
     made = await rotate_webhook_secret(service.deps, ask, project, wanted.overlap, wanted.secret)
-    return json_answer({"secret": made.value, "former_until": isostring(made.former_until)})
+    return json_answer({"secret": made.value, "former_until": iso_or_none(made.former_until)})

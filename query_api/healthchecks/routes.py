@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
 
+from query_api.commands import gone
 from query_api.healthchecks import openapi
 from query_api.healthchecks.auth import Body, Caller, Reader, Writer
 from query_api.healthchecks.fields import (
@@ -97,7 +98,7 @@ async def delete_check(service: ServiceDep, caller: Writer, code: str) -> Respon
     stale = await service.freshness.of_check(check)
     last = service.object(check)
     await service.ask(caller, CheckDelete(request=new_id(), at=service.deps.clock.now(), id=check.id))
-    await service.gone(check.id)
+    await gone(service.deps, service.deps.directory.check, check.id)
     return json_answer(last, headers=stale_header(stale))
 
 

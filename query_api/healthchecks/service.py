@@ -8,32 +8,28 @@ so (`Pingfold-Stale`).
 import asyncio
 import re
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import Depends, Request, Response
 from msgspec.structs import replace
 
-from infra.log.decisions import NoVerdict
-from infra.log.sink import NotStored
+from query_api import commands
 from query_api.actors import address_of, with_key
+from query_api.commands import Late
 from query_api.dependencies import Dependencies, dependencies_of
 from query_api.healthchecks.auth import Caller
 from query_api.healthchecks.check_object import Urls, check_object, unique_key
 from query_api.healthchecks.rejections import refusal_of
+from query_api.http.lookup import look_again, look_up
 from query_api.http.refusals import Refusal, Unavailable, json_answer
-from query_api.keys import LOOK
 from query_api.state.freshness import STALE_HEADER, Freshness
 from schemas.actors import Actor
-from schemas.base import encode
 from schemas.definitions import Check
 from schemas.ids import is_uuid
 from schemas.pings import CheckPaused, CheckResumed
 from schemas.requests import Decision, ProjectsRequest
 from schemas.topics import PINGS
-
-# How long what a verdict names may take to reach this process; the answer cannot be given without it.
-_VISIBLE_WITHIN = 3.0
-_STORED_WITHIN = 5.0
 
 # So many checks are looked at in one go, before other requests get their turn.
 _AT_ONCE = 256
@@ -55,10 +51,8 @@ class Service:
 
     async def check(self, caller: Caller, id: str) -> Check:
         """The caller's check with this id."""
-        check = self.deps.directory.check(id) if is_uuid(id) else None
-        if check is None and is_uuid(id):
-            await self.must_know("the check")
-            check = self.deps.directory.check(id)
+        directory = self.deps.directory
+        check = await look_up(self.deps, "the check", lambda: directory.check(id)) if is_uuid(id) else None
         if check is None:
             raise Refusal(404, "not found")
         if check.project != caller.project:
@@ -69,9 +63,9 @@ class Service:
         """The caller's check with this id or unique key."""
         if not is_unique_key(key):
             return await self.check(caller, key)
-        if (found := await self._by_unique_key(caller, key)) is None:
-            await self.must_know("the check")
-            found = await self._by_unique_key(caller, key)
+        found = await self._by_unique_key(caller, key)
+        if found is None:
+            found = await look_again(self.deps, "the check", partial(self._by_unique_key, caller, key))
         if found is None:
             raise Refusal(404)
         return found
@@ -81,11 +75,6 @@ class Service:
             if unique_key(check.id) == key:
                 return check
         return None
-
-    async def must_know(self, what: str) -> None:
-        """Nothing is called unknown before the directory has seen everything committed before the request came."""
-        if not await self.deps.definitions_replica.caught_up(LOOK):
-            raise Unavailable(f"{what} cannot be looked up now")
 
     async def checks(self, caller: Caller) -> AsyncIterator[Check]:
         """The caller's checks in no order; long lists let other requests through."""
@@ -102,40 +91,28 @@ class Service:
 
     async def ask(self, caller: Caller, request: ProjectsRequest) -> Decision:
         """The verdict of the `projects` fold on what the caller asks; a refusal is told in the form of the API."""
-        asked = replace(request, actor=self.actor(caller))
         try:
-            decision = await self.deps.decisions.ask(caller.project, asked)
-        except NoVerdict:
-            raise Unavailable("no decision in time; the change may still be made") from None
+            decision = await commands.ask(self.deps, caller.project, request, self.actor(caller))
+        except Late as late:
+            raise Unavailable(str(late)) from None
         if (rejection := decision.rejection) is not None:
             raise refusal_of(rejection)
         return decision
 
     async def result(self, decision: Decision) -> Check:
         """The check that a verdict names, read back."""
-
-        def found() -> Check | None:
-            check = self.deps.directory.check(decision.id)
-            return check if check is not None and check.version >= decision.version else None
-
-        await self.deps.definitions_replica.wait(lambda: found() is not None, _VISIBLE_WITHIN)
-        check = found()
-        if check is None:
-            raise Unavailable("the change is made, but cannot be read back yet")
-        return check
-
-    async def gone(self, id: str) -> None:
-        """Wait until a check that was removed is out of the directory."""
-        await self.deps.definitions_replica.wait(lambda: id not in self.deps.directory, _VISIBLE_WITHIN)
+        try:
+            return await commands.read_back(self.deps, decision, self.deps.directory.check)
+        except Late as late:
+            raise Unavailable(str(late)) from None
 
     async def command(self, caller: Caller, check: Check, event: CheckPaused | CheckResumed) -> None:
         """Put an event of a check into the journal; the reads that follow show it."""
-        asked = encode(replace(event, actor=self.actor(caller)))
+        asked = replace(event, actor=self.actor(caller))
         try:
-            async with asyncio.timeout(_STORED_WITHIN):
-                position = await self.deps.sink.put(PINGS, check.id, asked)
-        except (NotStored, TimeoutError):
-            raise Unavailable("the change could not be stored in time; it may still be made") from None
+            [position] = await commands.append(self.deps, PINGS, check.id, asked)
+        except Late as late:
+            raise Unavailable(str(late)) from None
         self.freshness.wrote(position)
 
     # ---- answering

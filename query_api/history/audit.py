@@ -10,12 +10,12 @@ import msgspec
 
 from infra.clickhouse.client import ClickHouse
 from infra.log.group_progress import GroupProgress
+from query_api.history.behind import is_written
 from query_api.history.checks import FOREVER
 from schemas.actors import ActorKind
 from schemas.base import Micros
 from schemas.transitions import FieldChange, ThingKind
 
-_WAIT_SECONDS = 1.5
 # A page has so many rows more than are wanted, for copies.
 _COPIES = 20
 
@@ -108,7 +108,7 @@ class AuditHistory:
 
     async def caught_up(self) -> bool:
         """Wait until all that was decided before this call can be read; False when that takes longer than 1.5 s."""
-        return self._facts is None or await self._facts.reached(_WAIT_SECONDS)
+        return await is_written(self._facts)
 
     async def entries(self, which: Which) -> list[AuditRow]:
         """The newest of these entries, newest first."""

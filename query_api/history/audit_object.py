@@ -1,21 +1,18 @@
 """An entry of the audit trail as people see it, by REST and on the command line. Pure."""
 
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from query_api.history.audit import AuditRow, Place
 from query_api.history.checks import FOREVER
-from schemas.base import Micros
+from schemas.times import exact_iso
 from schemas.transitions import FieldChange
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def audit_object(row: AuditRow) -> dict[str, Any]:
     """`changes` tells old and new values; `hidden`: the field holds a secret, or a part that may be one."""
     return {
         "id": row.id,
-        "date": _isostring(row.place.at),
+        "date": exact_iso(row.place.at),
         "action": row.action,
         "kind": row.kind,
         "thing": row.thing,
@@ -49,7 +46,3 @@ def place_of(cursor: str) -> Place | None:
 
 def _change(change: FieldChange) -> dict[str, Any]:
     return {"field": change.field, "old": change.old, "new": change.new, "hidden": change.hidden}
-
-
-def _isostring(at: Micros) -> str:
-    return (_EPOCH + timedelta(microseconds=at)).isoformat()

@@ -11,21 +11,17 @@ from typing import Any, Literal, NamedTuple
 
 from infra.clickhouse.client import ClickHouse
 from infra.log.group_progress import GroupProgress
+from query_api.history.behind import WAIT_SECONDS, Behind, is_written, must_be_written
 from query_api.history.uptime import Span
 from schemas.base import Micros
 from schemas.check_states import Status
 from schemas.transitions import Reason, VisibleStatus
 
-_WAIT_SECONDS = 1.5
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.02, 0.1
 # A page has so many rows more than are wanted, for copies and pings that did not count.
 _COPIES = 20
 
 _Row = tuple[Any, ...]
-
-
-class Behind(Exception):
-    """History has not yet what the caller knows of; it may in a moment."""
 
 
 class PingRow(NamedTuple):
@@ -189,20 +185,19 @@ class History:
 
     async def _when_in(self, last: int, asked: dict[str, Any]) -> list[_Row]:
         """The first page, asked for again until it begins with the ping at offset `last`; empty if that has expired."""
-        deadline = time.monotonic() + _WAIT_SECONDS
+        deadline = time.monotonic() + WAIT_SECONDS
         pause = _FIRST_PAUSE
         while True:
             page = await self._rows(_PAGE, asked)
             if page and page[0][0] == last:
                 # Facts and pings of a partition have the same number.
                 left, part = max(0.0, deadline - time.monotonic()), page[0][1]
-                if self._facts is None or await self._facts.reached(left, part):
-                    return page
-                raise Behind("history is being written")
+                await must_be_written(self._facts, left, part)
+                return page
             if time.monotonic() + pause > deadline:
-                if self._pings is not None and await self._pings.reached(_WAIT_SECONDS):
+                if self._pings is not None and await is_written(self._pings):
                     return []
-                raise Behind("history is being written")
+                raise Behind
             await asyncio.sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE)
 

@@ -6,12 +6,11 @@ does not answer, or does not yet hold what the fold has said.
 
 from typing import Any, NamedTuple
 
-from infra.clickhouse.client import ClickHouse, Unavailable
+from infra.clickhouse.client import ClickHouse
 from infra.log.group_progress import GroupProgress
 from infra.log.partitioner import partition_of
+from query_api.history.behind import must_be_written
 from schemas.base import Micros
-
-_WAIT_SECONDS = 1.5
 
 
 class FinishedRow(NamedTuple):
@@ -76,11 +75,8 @@ class DeliveryHistory:
         self._rows, self._partitions, self._facts = clickhouse.rows, partitions, facts
 
     async def caught_up(self, channel: str) -> None:
-        """Wait until all that has finished of the channel is written."""
-        if self._facts is None:
-            return
-        if not await self._facts.reached(_WAIT_SECONDS, partition_of(channel.encode(), self._partitions)):
-            raise Unavailable("history is being written")
+        """Wait until all that has finished of the channel is written. Raises `query_api.history.behind.Behind`."""
+        await must_be_written(self._facts, partition=partition_of(channel.encode(), self._partitions))
 
     async def log(self, channel: str, skip: int, limit: int) -> list[FinishedRow]:
         """What is finished, newest first, after the first `skip`."""

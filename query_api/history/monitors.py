@@ -7,15 +7,14 @@ A result that two probers had is one; a transition that was inserted twice is on
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from infra.clickhouse.client import ClickHouse, Unavailable
+from infra.clickhouse.client import ClickHouse
 from infra.log.group_progress import GroupProgress
+from query_api.history.behind import must_be_written
 from query_api.history.uptime import Span
 from query_api.history.windows import ProbeWindows
 from schemas.base import Micros
 
 _Row = tuple[Any, ...]
-
-_WAIT_SECONDS = 1.5
 
 
 class ResultRow(NamedTuple):
@@ -131,9 +130,8 @@ class MonitorHistory:
         self._windows = ProbeWindows(clickhouse)
 
     async def caught_up(self) -> None:
-        """Wait until all that the folds have said is written."""
-        if self._facts is not None and not await self._facts.reached(_WAIT_SECONDS):
-            raise Unavailable("history is being written")
+        """Wait until all that the folds have said is written. Raises `query_api.history.behind.Behind`."""
+        await must_be_written(self._facts)
 
     async def results(self, monitor: str, skip: int, limit: int) -> list[ResultRow]:
         """Results, newest first, after the first `skip`."""

@@ -13,10 +13,11 @@ from typing import NamedTuple, get_args
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from infra.log.lookup import NotCaughtUp
 from infra.shares import Fit, Shares
 from query_api.dependencies import Dependencies
 from query_api.http.refusals import ErrorForm, error_answer
-from query_api.keys import NoSuchKey, NotKnownNow, find_key, first_values, key_text, known_key
+from query_api.keys import NoSuchKey, find_key, first_values, key_text, known_key
 from query_api.wrong_keys import TooManyWrongKeys
 from schemas.definitions import KeyKind
 
@@ -134,7 +135,7 @@ class BodiesInBounds:
             return (await find_key(self._deps, scope, key, get_args(KeyKind))).project
         except (NoSuchKey, TooManyWrongKeys):
             return ""
-        except NotKnownNow:
+        except NotCaughtUp:
             raise _Refused(503, "the key cannot be looked up now", retry=True) from None
 
     def _project_known_of(self, key: str) -> str:

@@ -6,6 +6,7 @@ badge for 15 s.
 """
 
 import asyncio
+from functools import partial
 from typing import Literal
 
 from fastapi import APIRouter, FastAPI, Request, Response
@@ -14,9 +15,9 @@ from infra.log.directory import Directory
 from query_api.dependencies import Dependencies, dependencies_of
 from query_api.healthchecks.check_object import badge_key
 from query_api.healthchecks.status import present_check
-from query_api.http.refusals import Refusal, Unavailable, json_answer
+from query_api.http.lookup import look_again
+from query_api.http.refusals import Refusal, json_answer
 from query_api.http.route_index import include
-from query_api.keys import LOOK
 from query_api.pages.drawing import AMBER, GREEN, RED, SAFE, SVG, drawn
 from schemas.definitions import Check
 from schemas.ids import is_uuid
@@ -96,13 +97,10 @@ async def check_badge(request: Request, states: str, key: str, form: str) -> Res
 
 
 async def _find(request: Request, key: str) -> Check:
-    """Unknown only when the directory has seen everything committed before the request came."""
     keys: BadgeKeys = request.app.state.badge_keys
     check = await keys.check(key)
     if check is None and is_uuid(key):
-        if not await dependencies_of(request).definitions_replica.caught_up(LOOK):
-            raise Unavailable("the check cannot be looked up now")
-        check = await keys.check(key)
+        check = await look_again(dependencies_of(request), "the check", partial(keys.check, key))
     if check is None:
         raise Refusal(404, "not found")
     return check

@@ -6,7 +6,6 @@ The password is `admin_password` of credentials.json, or `PINGFOLD_ADMIN_PASSWOR
 
 import asyncio
 import hmac
-from datetime import UTC, datetime
 from typing import Any
 
 from fastapi import APIRouter, Depends, FastAPI, Request, Response
@@ -17,10 +16,9 @@ from infra.clickhouse.client import Unavailable as NoClickHouse
 from infra.http_server.forwarded import Forwarded
 from query_api.dependencies import Dependencies, DependenciesDep
 from query_api.healthchecks.status import present_check
-from query_api.history.checks import Behind
-from query_api.http.refusals import Refusal, Unavailable
+from query_api.http.lookup import look_up
+from query_api.http.refusals import Refusal
 from query_api.http.route_index import include
-from query_api.keys import LOOK
 from query_api.pages.guessing import PasswordGuesses
 from query_api.pages.page_password import given_password
 from query_api.state.freshness import Freshness
@@ -32,6 +30,7 @@ from schemas.monitor_states import MonitorState
 from schemas.monitors import Monitor
 from schemas.probe_kinds import PROBE_KINDS
 from schemas.schedules import Schedule, Simple
+from schemas.times import to_second
 
 router = APIRouter(include_in_schema=False)
 
@@ -87,11 +86,7 @@ async def dashboard(request: Request, deps: DependenciesDep) -> Response:
 @router.get("/checks/{code}", dependencies=[Depends(admin)])
 async def check_page(request: Request, deps: DependenciesDep, code: str) -> Response:
     """One check: its state, its newest pings, its newest flips."""
-    check = deps.directory.check(code) if is_uuid(code) else None
-    if check is None and is_uuid(code):
-        if not await deps.definitions_replica.caught_up(LOOK):
-            raise Unavailable("the check cannot be looked up now")
-        check = deps.directory.check(code)
+    check = await look_up(deps, "the check", lambda: deps.directory.check(code)) if is_uuid(code) else None
     if check is None:
         raise Refusal(404, "not found")
     freshness: Freshness = request.app.state.freshness
@@ -104,7 +99,7 @@ async def check_page(request: Request, deps: DependenciesDep, code: str) -> Resp
             for ping in await deps.history.pings(check.id, state.offset, state.pings, _PINGS):
                 seconds = None if ping.duration is None else f"{ping.duration / SECOND:.2f} s"
                 pings.append({"n": ping.n, "at": _time(ping.at), "kind": ping.kind, "duration": seconds, "ua": ping.ua})
-        except (NoClickHouse, Behind):
+        except NoClickHouse:  # or it is behind
             missing = "History does not answer now; the state above is current."
     return await _page("check.html", deps, check=_row(request, deps, check), pings=pings, missing=missing)
 
@@ -157,7 +152,7 @@ def _schedule(schedule: Schedule) -> str:
 
 
 def _time(at: Micros | None) -> str:
-    return "" if at is None else datetime.fromtimestamp(at // SECOND, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    return "" if at is None else f"{to_second(at)} UTC"
 
 
 async def _page(template: str, deps: Dependencies, **values: Any) -> HTMLResponse:

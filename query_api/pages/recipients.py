@@ -8,6 +8,7 @@ address to nobody, and runs nothing. The owner's newest answer counts, as long a
 import asyncio
 import time
 from collections.abc import Iterator
+from functools import partial
 from typing import Annotated, Literal, assert_never
 from urllib.parse import parse_qs
 
@@ -16,12 +17,12 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader
 
 from infra.budgets import Budget, Budgets
-from infra.log.decisions import NoVerdict
+from infra.log.lookup import NotCaughtUp, look_up
 from infra.secrets.confirmation_links import PATH
 from query_api.actors import by_link
+from query_api.commands import Late, ask, wait_until
 from query_api.dependencies import Dependencies
 from query_api.http.route_index import include
-from query_api.keys import LOOK
 from schemas.actors import Actor
 from schemas.channels.kinds import CHANNEL_KINDS
 from schemas.definitions import Channel
@@ -41,7 +42,6 @@ _HEADERS = {
     "frame-ancestors 'none'",
     "X-Robots-Tag": "noindex",
 }
-_VISIBLE_WITHIN = 3.0
 # Each change of mind is an event, so few are taken: so many at once of a recipient, and one more every so many seconds.
 _CHANGES = Budget(10, 60.0)
 # So many things that are down are named, of so many that are looked at before others have their turn.
@@ -75,11 +75,11 @@ class Recipients:
             raise _NoPage(404, "This link is not valid. Please check that it is complete.")
         if link.expires <= deps.clock.now():
             raise _NoPage(410, "This link has expired. Whoever wants to send you alerts can ask for a new one.")
-        recipient = deps.directory.recipient(link.recipient)
-        if recipient is None:
-            if not await deps.definitions_replica.caught_up(LOOK):
-                raise _NoPage(503, "This cannot be looked up now. Please try again in a moment.")
-            recipient = deps.directory.recipient(link.recipient)
+        try:
+            find = partial(deps.directory.recipient, link.recipient)
+            recipient = await look_up(deps.definitions_replica, find)
+        except NotCaughtUp:
+            raise _NoPage(503, "This cannot be looked up now. Please try again in a moment.") from None
         if recipient is None:
             raise _NoPage(404, _UNWANTED)
         return recipient
@@ -93,9 +93,9 @@ class Recipients:
         self._changes.spend(recipient.id)
         deps, request = self._deps, RecipientConfirm if wish == "confirm" else RecipientBlock
         try:
-            asked = request(request=new_id(), at=deps.clock.now(), actor=actor, id=recipient.id)
-            decision = await deps.decisions.ask(recipient.project, asked)
-        except NoVerdict:
+            asked = request(request=new_id(), at=deps.clock.now(), id=recipient.id)
+            decision = await ask(deps, recipient.project, asked, actor)
+        except Late:
             raise _NoPage(503, _NOT_RECORDED) from None
         if (rejection := decision.rejection) is not None:
             raise no_page_of(rejection.code)
@@ -103,7 +103,7 @@ class Recipients:
         def answered() -> Recipient:
             return deps.directory.recipient(recipient.id) or recipient
 
-        await deps.definitions_replica.wait(lambda: _answer(answered()) == wish, _VISIBLE_WITHIN)
+        await wait_until(deps.definitions_replica, lambda: _answer(answered()) == wish)
         return answered()
 
     async def down(self, recipient: Recipient) -> list[str]:

@@ -6,6 +6,7 @@ asked only, which asks each time.
 """
 
 import asyncio
+import hashlib
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -13,13 +14,13 @@ from fastapi import APIRouter, FastAPI, Request, Response
 
 from infra.http_server.forwarded import Forwarded
 from query_api.dependencies import Dependencies
-from query_api.http.refusals import JSON, Refusal, Unavailable
+from query_api.http.lookup import look_up
+from query_api.http.refusals import JSON, Refusal
+from query_api.http.response_cache import ResponseCache
 from query_api.http.route_index import include
-from query_api.keys import LOOK
 from query_api.pages import status_forms
 from query_api.pages.drawing import SAFE, SVG
 from query_api.pages.page_password import PagePasswordGuard
-from query_api.pages.response_cache import CachedResponse, ResponseCache
 from query_api.pages.status_board import Board, address, board_of
 from schemas.base import SECOND, Micros
 from schemas.ids import is_uuid
@@ -27,6 +28,9 @@ from schemas.status_pages import StatusPage
 
 router = APIRouter(include_in_schema=False)
 
+# How long a page that was made is handed out to others who ask, and how many bytes of pages are kept for that.
+HOLD: Micros = 5 * SECOND
+_MOST_BYTES = 32 * 2**20
 _MAX_AGE = 15
 _SHORT = 8
 
@@ -45,15 +49,20 @@ _ATOM = Form("application/atom+xml; charset=utf-8", status_forms.atom)
 _BADGE = Form(SVG, status_forms.badge, history=False)
 
 
+class _Form(NamedTuple):
+    """A page in one of its forms, and the tag by which caches know it again."""
+
+    body: bytes
+    etag: str
+
+
 class StatusPages:
     """What the routes share: `app.state.status_pages`."""
 
     def __init__(self, deps: Dependencies) -> None:
         self._deps = deps
-        self._kept, self._door = (
-            ResponseCache(deps.clock.now),
-            PagePasswordGuard(Forwarded(deps.settings.trusted_proxies), deps.password_pool),
-        )
+        self._kept: ResponseCache[_Form] = ResponseCache(deps.clock.now, HOLD, _MOST_BYTES, lambda form: len(form.body))
+        self._door = PagePasswordGuard(Forwarded(deps.settings.trusted_proxies), deps.password_pool)
 
     async def answer(self, request: Request, ref: str, form: Form) -> Response:
         """The page at an address in one of its forms, for whoever may see it."""
@@ -61,16 +70,11 @@ class StatusPages:
         if page.password:
             await self._door.must_know(page, request)
         key = (page.id, page.version, form.media_type)
-        answer = await self._kept.get(key, lambda: self._make(page, form))
-        return _response(request, answer, form, bool(page.password), self._deps.clock.now() - answer.made)
+        made, at = await self._kept.get(key, lambda: self._make(page, form))
+        return _response(request, made, form, bool(page.password), self._deps.clock.now() - at)
 
     async def _find(self, ref: str) -> StatusPage:
-        """Unknown only when the directory has seen everything committed before the request came."""
-        page = self._known(ref)
-        if page is None and _short(ref):
-            if not await self._deps.definitions_replica.caught_up(LOOK):
-                raise Unavailable("the page cannot be looked up now")
-            page = self._known(ref)
+        page = await look_up(self._deps, "the page", lambda: self._known(ref)) if _short(ref) else None
         if page is None:
             raise Refusal(404, "not found")
         return page
@@ -82,11 +86,12 @@ class StatusPages:
         pages = self._deps.directory.pages_at(_short(ref))
         return min(pages, key=lambda page: address(page) != ref, default=None)
 
-    async def _make(self, page: StatusPage, form: Form) -> bytes:
+    async def _make(self, page: StatusPage, form: Form) -> _Form:
         board = await board_of(self._deps, page, form.history)
         settings = self._deps.settings
         # A large page takes some milliseconds: in a thread, they hold up nobody.
-        return await asyncio.to_thread(form.make, board, settings.site_name, settings.base_url)
+        body = await asyncio.to_thread(form.make, board, settings.site_name, settings.base_url)
+        return _Form(body, f'"{hashlib.sha256(body).hexdigest()[:32]}"')
 
 
 def install(app: FastAPI, deps: Dependencies) -> None:
@@ -120,16 +125,16 @@ def _pages(request: Request) -> StatusPages:
     return pages
 
 
-def _response(request: Request, answer: CachedResponse, form: Form, private: bool, age: Micros) -> Response:
-    headers = {"ETag": answer.etag} | SAFE
+def _response(request: Request, made: _Form, form: Form, private: bool, age: Micros) -> Response:
+    headers = {"ETag": made.etag} | SAFE
     if private:
         headers |= {"Cache-Control": "private, no-cache", "Vary": "Authorization"}
     else:
         headers |= {"Cache-Control": f"public, max-age={_MAX_AGE}", "Age": str(max(0, age) // SECOND)}
         headers["Access-Control-Allow-Origin"] = "*"
-    if _names(request.headers.get("if-none-match", ""), answer.etag):
+    if _names(request.headers.get("if-none-match", ""), made.etag):
         return Response(status_code=304, headers=headers)
-    return Response(answer.body, headers=headers, media_type=form.media_type)
+    return Response(made.body, headers=headers, media_type=form.media_type)
 
 
 def _names(tags: str, etag: str) -> bool:

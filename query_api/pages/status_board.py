@@ -5,7 +5,6 @@ public names a thing by its id: the id of a check is the key to its ping URL.
 """
 
 import asyncio
-from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from typing import Literal, NamedTuple
 
@@ -20,6 +19,7 @@ from schemas.base import SECOND, Micros
 from schemas.ids import derived_id
 from schemas.status_pages import ComponentKind, StatusPage
 from schemas.ticks import speaks_until
+from schemas.times import to_day
 from schemas.transitions import VisibleStatus
 
 Status = Literal["up", "down", "paused", "pending", "maintenance", "unknown"]
@@ -219,9 +219,7 @@ def _bare(page: StatusPage, components: list[Component]) -> list[Line]:
 def _lines(page: StatusPage, components: list[Component], rows: list[DayRow], start: Micros, now: Micros) -> list[Line]:
     spent = {(row.thing, row.day): (row.up, row.down) for row in rows}
     first, last = start // DAY, now // DAY
-    dates = [
-        (datetime.fromtimestamp(0, UTC) + timedelta(days=day)).date().isoformat() for day in range(first, last + 1)
-    ]
+    dates = [to_day(day * DAY) for day in range(first, last + 1)]
     lines = []
     for component in components:
         days = []

@@ -4,7 +4,6 @@ None of them holds the moment at which it was made; the headers tell it. `base`:
 """
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from fractions import Fraction
 from itertools import groupby
 from typing import Any
@@ -18,6 +17,7 @@ from query_api.pages.drawing import AMBER, GREEN, GREY, NOT_XML, RED, drawn
 from query_api.pages.maintenance import Planned
 from query_api.pages.status_board import DAYS, Board, Day, Incident, Line, Overall, Status, address
 from schemas.base import SECOND, Micros
+from schemas.times import iso, iso_or_none, to_day, to_minute
 
 _ATOM = "http://www.w3.org/2005/Atom"
 
@@ -67,7 +67,7 @@ def html(board: Board, site: str, _base: str) -> bytes:
         maintenance=[_announced(board, window) for window in board.maintenance],
         past=[
             {"day": day, "incidents": [_told(incident) for incident in incidents]}
-            for day, incidents in groupby(board.past, key=lambda incident: _time(incident.started)[:10])
+            for day, incidents in groupby(board.past, key=lambda incident: to_day(incident.started))
         ],
     )
     return text.encode()
@@ -82,11 +82,11 @@ def json(board: Board, _site: str, base: str) -> bytes:
                 "title": board.page.title,
                 "description": board.page.description,
                 "url": _url(board, base),
-                "updated_at": _iso(board.page.revised),
+                "updated_at": iso(board.page.revised),
             },
             "status": board.overall,
             "status_text": _OVERALL[board.overall],
-            "statuses_as_of": None if board.behind is None else _iso(board.behind),
+            "statuses_as_of": iso_or_none(board.behind),
             "history_available": board.history,
             "components": [
                 {
@@ -107,8 +107,8 @@ def json(board: Board, _site: str, base: str) -> bytes:
                     "id": incident.id,
                     "component": incident.name,
                     "status": "open" if incident.resolved is None else "resolved",
-                    "started_at": _iso(incident.started),
-                    "resolved_at": None if incident.resolved is None else _iso(incident.resolved),
+                    "started_at": iso(incident.started),
+                    "resolved_at": iso_or_none(incident.resolved),
                 }
                 for incident in (*board.open, *board.past)
             ],
@@ -117,8 +117,8 @@ def json(board: Board, _site: str, base: str) -> bytes:
                     "id": window.id,
                     "name": window.name,
                     "status": "active" if window.active else "planned",
-                    "starts_at": _iso(window.starts),
-                    "ends_at": _iso(window.ends),
+                    "starts_at": iso(window.starts),
+                    "ends_at": iso(window.ends),
                     "component_ids": list(window.components),
                 }
                 for window in board.maintenance
@@ -137,7 +137,7 @@ def atom(board: Board, site: str, base: str) -> bytes:
     _add(feed, "title", board.page.title)
     if board.page.description:
         _add(feed, "subtitle", board.page.description)
-    _add(feed, "updated", _iso(updated))
+    _add(feed, "updated", iso(updated))
     _add(_add(feed, "author"), "name", site)
     _add(feed, "link", rel="self", href=f"{url}.atom", type="application/atom+xml")
     _add(feed, "link", rel="alternate", href=url, type="text/html")
@@ -146,8 +146,8 @@ def atom(board: Board, site: str, base: str) -> bytes:
         entry = _add(feed, "entry")
         _add(entry, "id", f"urn:uuid:{incident.id}")
         _add(entry, "title", f"{incident.name} {told['what']}")
-        _add(entry, "published", _iso(incident.started))
-        _add(entry, "updated", _iso(_changed(incident)))
+        _add(entry, "published", iso(incident.started))
+        _add(entry, "updated", iso(_changed(incident)))
         _add(entry, "link", rel="alternate", href=f"{url}#{incident.id}", type="text/html")
         _add(entry, "content", told["words"], type="text")
     text: bytes = ElementTree.tostring(feed, encoding="utf-8", xml_declaration=True)
@@ -246,11 +246,7 @@ def _lasted(spent: Micros) -> str:
 
 
 def _time(at: Micros | None) -> str:
-    return "" if at is None else datetime.fromtimestamp(at // SECOND, UTC).strftime("%Y-%m-%d %H:%M UTC")
-
-
-def _iso(at: Micros) -> str:
-    return datetime.fromtimestamp(at // SECOND, UTC).isoformat()
+    return "" if at is None else f"{to_minute(at)} UTC"
 
 
 def _add(parent: ElementTree.Element, name: str, text: str = "", **attributes: str) -> ElementTree.Element:

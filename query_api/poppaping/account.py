@@ -4,14 +4,14 @@ from functools import partial
 
 from fastapi import APIRouter, Response
 
-from infra.clickhouse.client import Unavailable
 from query_api.http.refusals import json_answer
 from query_api.poppaping import openapi
 from query_api.poppaping.alerts import Rotation
 from query_api.poppaping.auth import AlertsWriter, Anyone, JsonObject
 from query_api.poppaping.bodies import judged
+from query_api.poppaping.history import answering_history
 from query_api.poppaping.responses import ERRORS, one, time
-from query_api.poppaping.results import history_of, unavailable
+from query_api.poppaping.results import history_of
 from query_api.poppaping.service import ServiceDep
 from query_api.rotation import rotate_webhook_secret
 from schemas.base import SECOND
@@ -62,10 +62,8 @@ async def read_usage(service: ServiceDep, key: Anyone) -> Response:
     """How much of the plan is used: a bare object, as on PoppaPing's page."""
     monitors = service.deps.directory.monitors_of(key.project)
     since = service.deps.clock.now() - 86_400 * SECOND
-    try:
+    with answering_history():
         checks = await history_of(service.deps).counted_since([monitor.id for monitor in monitors], since)
-    except Unavailable:
-        raise unavailable() from None
     return json_answer(
         {
             "monitors_used": len(monitors),

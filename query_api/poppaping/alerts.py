@@ -18,12 +18,12 @@ from query_api.channel_fields import (
     new_channel,
     stored_fields,
 )
+from query_api.commands import gone, made, wait_until
 from query_api.poppaping import openapi
 from query_api.poppaping.auth import AlertsReader, AlertsWriter, JsonObject
 from query_api.poppaping.bodies import judged
 from query_api.poppaping.channel_service import Channels
 from query_api.poppaping.responses import ERRORS, MOST_PER_PAGE, Fault, Page, PerPage, cut, listed, one, time
-from query_api.poppaping.service import VISIBLE_WITHIN
 from query_api.rotation import Secret, rotate_channel_secret
 from schemas.channels.kind import InvalidField, enumerated
 from schemas.channels.kinds import CHANNEL_KINDS
@@ -111,8 +111,7 @@ async def create_channel(service: Channels, key: AlertsWriter, body: JsonObject)
         confirm=must_be_confirmed(deps, channel),
     )
     await service.ask(key, request)
-    await deps.definitions_replica.wait(lambda: deps.directory.channel(channel.id) is not None, VISIBLE_WITHIN)
-    return one(service.channel_object(deps.directory.channel(channel.id) or channel), 201)
+    return one(service.channel_object(await made(deps, deps.directory.channel, channel.id, channel)), 201)
 
 
 @router.get("/alert-channels/{id}", responses=openapi.one_of(openapi.CHANNEL))
@@ -146,8 +145,8 @@ async def change_channel(service: Channels, key: AlertsWriter, id: str, body: Js
         now = deps.directory.channel(id)
         return now is None or replace(now, **wanted) == now
 
-    await deps.definitions_replica.wait(changed, VISIBLE_WITHIN)
-    await deps.states_replica.wait(lambda: not deps.delivery_states.health(id).disabled, VISIBLE_WITHIN)
+    await wait_until(deps.definitions_replica, changed)
+    await wait_until(deps.states_replica, lambda: not deps.delivery_states.health(id).disabled)
     return one(service.channel_object(await service.channel(key, id)))
 
 
@@ -172,8 +171,8 @@ async def rotate_secret(service: Channels, key: AlertsWriter, id: str, body: Jso
     """Give a webhook another secret, its own. What signed it so far signs, too, until the overlap has ended."""
     channel, wanted = await service.channel(key, id), judged(body, Rotation)
     ask = partial(service.ask, key)
-    made = await rotate_channel_secret(service.deps, ask, channel, wanted.overlap_seconds, wanted.secret)
-    return one({"secret": made.value, "former_until": time(made.former_until)})
+    rotated = await rotate_channel_secret(service.deps, ask, channel, wanted.overlap_seconds, wanted.secret)
+    return one({"secret": rotated.value, "former_until": time(rotated.former_until)})
 
 
 @router.delete("/alert-channels/{id}", responses=openapi.one_of(openapi.DELETED))
@@ -181,7 +180,7 @@ async def delete_channel(service: Channels, key: AlertsWriter, id: str) -> Respo
     """Delete a channel: it is taken off every monitor and check."""
     channel, deps = await service.channel(key, id), service.deps
     await service.ask(key, ChannelDelete(request=new_id(), at=deps.clock.now(), id=channel.id))
-    await deps.definitions_replica.wait(lambda: deps.directory.channel(id) is None, VISIBLE_WITHIN)
+    await gone(deps, deps.directory.channel, id)
     return one({"id": id, "deleted": True})
 
 

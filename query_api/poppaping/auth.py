@@ -10,9 +10,10 @@ from fastapi import Depends, Request, Security
 from fastapi.openapi.models import HTTPBearer
 from fastapi.security.base import SecurityBase
 
+from infra.log.lookup import NotCaughtUp
 from query_api.dependencies import dependencies_of
 from query_api.http.bodies import BODY_LIMIT
-from query_api.keys import LONGEST_KEY, KeyExpired, NoSuchKey, NotKnownNow, find_key, key_text
+from query_api.keys import LONGEST_KEY, KeyExpired, NoSuchKey, find_key, key_text
 from query_api.poppaping.responses import Fault
 from query_api.wrong_keys import TooManyWrongKeys
 from schemas.definitions import ApiKey, KeyScope
@@ -30,7 +31,7 @@ async def caller(request: Request) -> ApiKey:
         raise Fault(401, "API key has expired.", "key_expired") from None
     except NoSuchKey:
         raise Fault(401, "Invalid API key.") from None
-    except NotKnownNow:
+    except NotCaughtUp:
         raise Fault(503, "The key cannot be looked up now.", headers={"Retry-After": "1"}) from None
     except TooManyWrongKeys as brake:
         raise Fault(429, f"{str(brake).capitalize()}.", headers={"Retry-After": str(brake.seconds)}) from None

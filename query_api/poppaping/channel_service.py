@@ -1,9 +1,8 @@
 """What the routes of alert channels share: finding a channel, showing it, putting an event into its deliveries.
 
-An event is answered when this process can show what the fold made of it, or after `VISIBLE_WITHIN` seconds.
+An event is answered when this process can show what the fold made of it, or after a moment (`query_api.commands`).
 """
 
-import asyncio
 from typing import Annotated, Any
 
 import msgspec
@@ -11,20 +10,18 @@ from fastapi import Depends, Request
 from msgspec.structs import replace
 
 from infra.log.partitioner import partition_of
-from infra.log.sink import NotStored
 from query_api.channel_fields import blocked_addresses, confirmation_error
+from query_api.commands import Late, append, wait_until
 from query_api.dependencies import Dependencies, dependencies_of
 from query_api.poppaping.responses import Fault, time
 from query_api.poppaping.send_limiter import HourlySendLimiter
-from query_api.poppaping.service import VISIBLE_WITHIN, Service
+from query_api.poppaping.service import Service
 from query_api.poppaping.uptimes import RecentUptimes
-from schemas.base import encode
 from schemas.channels.kinds import CHANNEL_KINDS
 from schemas.definitions import ApiKey, Channel
 from schemas.deliveries import DeliveryReplayed, DeliveryRequested
 from schemas.topics import DELIVERIES
 
-_STORED_WITHIN = 5.0
 # Test sends and replays are refused while so much is pending: the fold ends the oldest beyond 10,000.
 MOST_ASKED_FOR = 9_000
 
@@ -70,13 +67,10 @@ class ChannelService(Service):
     async def put(self, key: ApiKey, channel: Channel, *events: DeliveryRequested | DeliveryReplayed) -> int:
         """Put events that the key asks for into the channel's deliveries; the offset of the last."""
         actor = self.actor(key)
-        asked = [encode(replace(event, actor=actor)) for event in events]
+        asked = (replace(event, actor=actor) for event in events)
         try:
-            async with asyncio.timeout(_STORED_WITHIN):
-                positions = await asyncio.gather(
-                    *(self.deps.sink.put(DELIVERIES, channel.id, event) for event in asked)
-                )
-        except (NotStored, TimeoutError):
+            positions = await append(self.deps, DELIVERIES, channel.id, *asked)
+        except Late:
             raise Fault(503, "Not stored in time; it may still be sent.", headers={"Retry-After": "1"}) from None
         return max(position.offset for position in positions)
 
@@ -84,7 +78,7 @@ class ChannelService(Service):
         """Wait for what the fold made of an event of the channel, so that the reads that follow show it."""
         states = self.deps.delivery_states
         partition = partition_of(channel.id.encode(), self.deps.partitions)
-        await self.deps.states_replica.wait(lambda: states.applied(partition) >= offset, VISIBLE_WITHIN)
+        await wait_until(self.deps.states_replica, lambda: states.applied(partition) >= offset)
 
     def channel_object(self, channel: Channel) -> dict[str, Any]:
         """The channel as this process can show it now."""

@@ -5,35 +5,34 @@ keeps its ids and its body. Times in requests are ISO 8601; without an offset th
 """
 
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
+from functools import partial
 from typing import Any
 
 import msgspec
 from fastapi import APIRouter, Response
 from msgspec import UNSET, UnsetType
 
-from infra.clickhouse.client import Unavailable
 from query_api.dependencies import DeliveryHistoryReads, Dependencies
 from query_api.history.checks import FOREVER
 from query_api.history.deliveries import FinishedRow, SentRow
-from query_api.keys import LOOK
 from query_api.poppaping import openapi
 from query_api.poppaping.auth import AlertsReader, AlertsWriter, JsonObject
 from query_api.poppaping.bodies import judged
 from query_api.poppaping.channel_service import Channels, ChannelService
+from query_api.poppaping.history import answering_history, known_history
 from query_api.poppaping.responses import ERRORS, MOST_PER_PAGE, Fault, Page, PerPage, listed, one, time
-from query_api.poppaping.results import unavailable
 from schemas.base import Micros
 from schemas.definitions import Channel
 from schemas.deliveries import Delivery, DeliveryReplayed, DeliveryRequested, delivery_id, event_id
 from schemas.ids import new_id
 from schemas.notices import AnyNotice, Notice
+from schemas.times import micros_of
 
 router = APIRouter(tags=["alerts"], responses=ERRORS)
 
 # So many bodies are held at once when many are sent again.
 _AT_ONCE = 100
-_EPOCH, _MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
 
 
 class Range(msgspec.Struct, forbid_unknown_fields=True):
@@ -81,13 +80,11 @@ async def list_deliveries(
     pending = service.deps.delivery_states.pending(channel.id)
     history, skip = _history(service.deps), (page - 1) * per_page
     shown = [_pending(each.delivery) for each in pending[skip : skip + per_page]]
-    try:
+    finished = max(0, skip - len(pending))
+    with answering_history():
         await history.caught_up(channel.id)
         total = await history.total(channel.id)
-        finished = max(0, skip - len(pending))
         rows = await history.log(channel.id, finished, per_page - len(shown)) if finished < total else []
-    except Unavailable:
-        raise unavailable() from None
     known = {(each.id, each.replay) for each in pending}
     shown += [_finished(row) for row in rows if (row.delivery, row.replay) not in known]
     return listed(shown, page, per_page, len(pending) + total)
@@ -113,7 +110,7 @@ async def replay_many(service: Channels, key: AlertsWriter, id: str, body: JsonO
     pending = {each.id for each in service.deps.delivery_states.pending(channel.id)}
     room = max(0, service.room(channel))
     most = room + len(pending) + 1
-    try:
+    with answering_history():
         await history.caught_up(channel.id)
         if end is None:
             found = await history.failed(channel.id, start, most)
@@ -132,8 +129,6 @@ async def replay_many(service: Channels, key: AlertsWriter, id: str, body: JsonO
             if there:
                 last = await service.put(key, channel, *(_again(each, now) for each in there))
             replayed += len(there)
-    except Unavailable:
-        raise unavailable() from None
     await service.folded(channel, last)
     return one({"replayed": replayed, "more": more}, 202)
 
@@ -161,19 +156,14 @@ async def replay_one(service: Channels, key: AlertsWriter, id: str, delivery: st
 
 
 async def _sent(service: ChannelService, channel: Channel, delivery: str) -> SentRow:
-    if (sent := _unfinished(service.deps, channel, delivery)) is not None:
+    # Another process may have shown it a moment ago.
+    unfinished = partial(_unfinished, service.deps, channel, delivery)
+    if (sent := await service.look_up("delivery", unfinished, service.deps.states_replica)) is not None:
         return sent
     history = _history(service.deps)
-    try:
-        # Another process may have shown it a moment ago.
-        if not await service.deps.states_replica.caught_up(LOOK):
-            raise Fault(503, "The delivery cannot be looked up now.", headers={"Retry-After": "1"})
-        if (sent := _unfinished(service.deps, channel, delivery)) is not None:
-            return sent
+    with answering_history():
         await history.caught_up(channel.id)
         found = (await history.sent(channel.id, [delivery])).get(delivery)
-    except Unavailable:
-        raise unavailable() from None
     if found is None:
         raise Fault(404, "Delivery not found.")
     return found
@@ -185,9 +175,7 @@ def _unfinished(deps: Dependencies, channel: Channel, delivery: str) -> SentRow 
 
 
 def _history(deps: Dependencies) -> DeliveryHistoryReads:
-    if deps.delivery_history is None:
-        raise unavailable()
-    return deps.delivery_history
+    return known_history(deps.delivery_history)
 
 
 def _is_test(sent: SentRow) -> bool:
@@ -228,8 +216,7 @@ def _range(body: dict[str, object], now: Micros) -> tuple[Micros, Micros | None]
 
 
 def _micros(moment: datetime) -> Micros:
-    moment = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
-    return min(max(0, (moment - _EPOCH) // _MICROSECOND), FOREVER)
+    return min(max(0, micros_of(moment)), FOREVER)
 
 
 def _begun(id: str, event: str, notice: AnyNotice) -> dict[str, Any]:

@@ -6,17 +6,18 @@ is never missing, and one that they say is over is never shown as open.
 
 import asyncio
 from collections.abc import Iterable, Iterator
+from functools import partial
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Response
 
-from infra.clickhouse.client import Unavailable
 from query_api.dependencies import Dependencies
 from query_api.history.monitors import IncidentRow, Which
 from query_api.poppaping import openapi
 from query_api.poppaping.auth import IncidentsReader
+from query_api.poppaping.history import answering_history
 from query_api.poppaping.responses import ERRORS, MOST_PER_PAGE, Fault, Page, PerPage, cut, listed, one, time
-from query_api.poppaping.results import history_of, result_object, unavailable
+from query_api.poppaping.results import history_of, result_object
 from query_api.poppaping.service import ServiceDep
 from schemas.ids import is_uuid
 
@@ -53,19 +54,21 @@ async def list_incidents(
 async def read_incident(service: ServiceDep, key: IncidentsReader, id: str) -> Response:
     """One incident, with the results from its first failing one to the one that ended it."""
     history = history_of(service.deps)
-    try:
+    with answering_history():
         if (incident := await _known(service.deps, key.project, id)) is None and is_uuid(id):
-            await service.must_know("incident")
-            await history.caught_up()
-            incident = await _known(service.deps, key.project, id)
+            incident = await service.look_again("incident", partial(_written, service.deps, key.project, id))
         if incident is None:
             raise Fault(404, "Incident not found.")
         end = service.deps.clock.now() if incident.resolved is None else incident.resolved
         rows = await history.between(incident.thing, incident.started, end, _TIMELINE)
-    except Unavailable:
-        raise unavailable() from None
     incident = _as_the_states_say(service.deps, incident)
     return one(_object(incident) | {"timeline": [result_object(row) for row in rows]})
+
+
+async def _written(deps: Dependencies, project: str, id: str) -> IncidentRow | None:
+    """The same when history holds all that the folds have said."""
+    await history_of(deps).caught_up()
+    return await _known(deps, project, id)
 
 
 async def _known(deps: Dependencies, project: str, id: str) -> IncidentRow | None:
@@ -91,12 +94,10 @@ async def _merged(
     # Of the incidents on the pages before this one, at most all that are open are not history's.
     before = max(0, skip - len(opened))
     history = history_of(deps)
-    try:
+    with answering_history():
         written, total = await asyncio.gather(
             history.incidents(which, before, skip - before + limit), history.incidents_total(which)
         )
-    except Unavailable:
-        raise unavailable() from None
     found = _newest_first([*(_as_the_states_say(deps, row) for row in written), *opened])
     return found[skip - before : skip - before + limit], total + len(opened)
 

@@ -4,18 +4,20 @@ A window is either from `starts_at` to `ends_at`, or recurs: `schedule` (a cron 
 for `duration_minutes`. `monitor_ids` empty: every monitor of the project.
 """
 
-from datetime import UTC, datetime
+from datetime import datetime
+from functools import partial
 from typing import Annotated, Any
 
 import msgspec
 from fastapi import APIRouter, Response
 from msgspec import UNSET, Meta, UnsetType
 
+from query_api.commands import gone
 from query_api.poppaping import openapi
 from query_api.poppaping.auth import JsonObject, MonitorsReader, MonitorsWriter
 from query_api.poppaping.bodies import judged
 from query_api.poppaping.responses import ERRORS, MOST_PER_PAGE, Fault, Page, PerPage, cut, listed, one, time
-from query_api.poppaping.service import VISIBLE_WITHIN, Service, ServiceDep
+from query_api.poppaping.service import Service, ServiceDep
 from schemas.base import SECOND, Micros
 from schemas.definitions import ApiKey
 from schemas.ids import is_uuid, new_id
@@ -27,6 +29,7 @@ from schemas.requests import (
     MaintenanceUpdate,
 )
 from schemas.schedules import BadSchedule, BadTimezone, parse_schedule
+from schemas.times import LAST, micros_of
 
 router = APIRouter(tags=["maintenance"], responses=ERRORS)
 
@@ -127,7 +130,7 @@ async def delete_window(service: ServiceDep, key: MonitorsWriter, id: str) -> Re
         key,
         MaintenanceDelete(request=new_id(), at=deps.clock.now(), id=known.id, partitions=deps.partitions),
     )
-    await deps.definitions_replica.wait(lambda: deps.directory.window(known.id) is None, VISIBLE_WITHIN)
+    await gone(deps, deps.directory.window, known.id)
     return one({"id": known.id, "deleted": True})
 
 
@@ -140,9 +143,8 @@ async def _fields(service: Service, key: ApiKey, wanted: Wanted, window: Window 
     if wanted.monitor_ids is not UNSET:
         monitors = tuple(sorted(set(wanted.monitor_ids)))
         for id in monitors:
-            if (monitor := service.deps.directory.monitor(id)) is None and is_uuid(id):
-                await service.must_know("monitor")
-                monitor = service.deps.directory.monitor(id)
+            find = partial(service.deps.directory.monitor, id)
+            monitor = await service.look_up("monitor", find) if is_uuid(id) else find()
             if monitor is None or monitor.project != key.project:
                 raise Fault(400, f"Field 'monitor_ids': there is no monitor '{id}'.")
     return MaintenanceFields(name=wanted.name, window=window, monitors=monitors)
@@ -175,10 +177,10 @@ def _window(wanted: Wanted) -> Window | UnsetType:
 def _micros(moment: datetime, field: str) -> Micros:
     if moment.tzinfo is None:
         raise Fault(400, f"Field '{field}' needs an offset from UTC, as in 2026-03-01T10:00:00+00:00.")
-    try:
-        return max(0, int(moment.astimezone(UTC).timestamp())) * SECOND
-    except (OverflowError, ValueError):
-        raise Fault(400, f"Field '{field}' is out of range.") from None
+    at = micros_of(moment)
+    if at > LAST:
+        raise Fault(400, f"Field '{field}' is out of range.")
+    return max(0, at) // SECOND * SECOND
 
 
 def _object(service: Service, maintenance: Maintenance) -> dict[str, Any]:

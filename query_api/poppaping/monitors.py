@@ -5,13 +5,14 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
-from infra.clickhouse.client import Unavailable
 from infra.secrets.secrets import of_monitor
+from query_api.commands import gone
 from query_api.poppaping import openapi
 from query_api.poppaping.auth import JsonObject, MonitorsReader, MonitorsWriter
+from query_api.poppaping.history import answering_history
 from query_api.poppaping.monitor_fields import Wanted, fields_of
 from query_api.poppaping.responses import ERRORS, MOST_PER_PAGE, Conflict, Fault, Page, PerPage, cut, listed, one
-from query_api.poppaping.results import history_of, result_object, unavailable
+from query_api.poppaping.results import history_of, result_object
 from query_api.poppaping.service import Service, ServiceDep
 from query_api.poppaping.uptimes import Period, uptime_object
 from schemas.definitions import ApiKey
@@ -78,8 +79,7 @@ async def delete_monitor(service: ServiceDep, key: MonitorsWriter, id: str) -> R
     """Delete a monitor for good."""
     monitor = await service.monitor(key, id)
     await service.ask(key, MonitorDelete(request=new_id(), at=service.deps.clock.now(), id=monitor.id))
-    directory = service.deps.directory
-    await service.deps.definitions_replica.wait(lambda: directory.monitor(monitor.id) is None, 3.0)
+    await gone(service.deps, service.deps.directory.monitor, monitor.id)
     return one({"id": monitor.id, "deleted": True})
 
 
@@ -117,13 +117,10 @@ async def list_results(
 ) -> Response:
     """Results, newest first."""
     monitor, per_page = await service.monitor(key, id), min(per_page, _MOST_RESULTS)
-    history = history_of(service.deps)
-    try:
+    history, skip = history_of(service.deps), (page - 1) * per_page
+    with answering_history():
         total = await history.total(monitor.id)
-        skip = (page - 1) * per_page
         rows = await history.results(monitor.id, skip, per_page) if skip < total else []
-    except Unavailable:
-        raise unavailable() from None
     return listed([result_object(row) for row in rows], page, per_page, total)
 
 

@@ -5,14 +5,14 @@ positive numbers are 400, a `per_page` above the most there is counts as the mos
 """
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Annotated, Any, TypeVar
 
 from fastapi import Query, Request, Response
 
 from query_api.http.refusals import json_answer
-from schemas.base import SECOND, Micros
+from schemas.base import Micros
+from schemas.times import iso_or_none
 
 T = TypeVar("T")
 
@@ -112,4 +112,4 @@ def cut(items: Sequence[T], page: int, per_page: int) -> Sequence[T]:
 @lru_cache(maxsize=65_536)
 def time(at: Micros | None) -> str | None:
     """`2025-02-21T14:32:00+00:00`."""
-    return None if at is None else datetime.fromtimestamp(at // SECOND, UTC).isoformat()
+    return iso_or_none(at)

@@ -1,23 +1,17 @@
-"""Results of probes as the PoppaPing API shows them, and the history they come from."""
+"""Results of probes as the PoppaPing API shows them."""
 
 from typing import Any
 
 from infra.egress.guard import public_or_empty
 from query_api.dependencies import Dependencies, MonitorHistoryReads
 from query_api.history.monitors import ResultRow
-from query_api.poppaping.responses import Fault, time
+from query_api.poppaping.history import known_history
+from query_api.poppaping.responses import time
 
 
 def history_of(deps: Dependencies) -> MonitorHistoryReads:
     """The history of monitors. Raises `Fault` 503 where there is none."""
-    if deps.monitor_history is None:
-        raise unavailable()
-    return deps.monitor_history
-
-
-def unavailable() -> Fault:
-    """History does not answer."""
-    return Fault(503, "History is not available now.", headers={"Retry-After": "1"})
+    return known_history(deps.monitor_history)
 
 
 def result_object(row: ResultRow) -> dict[str, Any]:

@@ -4,18 +4,18 @@ A monitor is called unknown only when the directory has seen everything committe
 answered when what it made can be read back through this process, its running state among it.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, TypeVar
 
 import msgspec
 from fastapi import Depends, Request, Response
-from msgspec.structs import replace
 
-from infra.log.decisions import NoVerdict
+from infra.log.lookup import CatchesUp, NotCaughtUp, look_again, look_up
 from infra.secrets.secrets import SecretError, of_monitor
+from query_api import commands
 from query_api.actors import address_of, with_key
+from query_api.commands import Late, wait_until
 from query_api.dependencies import Dependencies, dependencies_of
-from query_api.keys import LOOK
 from query_api.poppaping.monitor_object import monitor_object
 from query_api.poppaping.plans import PLANS, Plan
 from query_api.poppaping.rejections import fault_of
@@ -29,10 +29,9 @@ from schemas.monitors import Monitor, Sealed
 from schemas.requests import Decision, ProjectsRequest
 from schemas.status_pages import StatusPage
 
-VISIBLE_WITHIN = 3.0
-
 D = TypeVar("D", Monitor, StatusPage, Maintenance)
 T = TypeVar("T", Monitor, StatusPage, Maintenance, Channel)
+F = TypeVar("F")
 
 _sealed = msgspec.json.Decoder(Sealed).decode
 
@@ -48,33 +47,33 @@ class Service:
     def plan(self) -> Plan:
         return PLANS[self.deps.settings.plan]
 
-    async def owned(self, key: ApiKey, id: str, look_up: Callable[[str], T | None], what: str) -> T:
+    async def owned(self, key: ApiKey, id: str, find: Callable[[str], T | None], what: str) -> T:
         """The caller's definition with this id; `what` it is called in errors."""
-        found = look_up(id)
-        if found is None and is_uuid(id):
-            await self.must_know(what)
-            found = look_up(id)
+        found = await self.look_up(what, lambda: find(id)) if is_uuid(id) else find(id)
         if found is None or found.project != key.project:
             raise Fault(404, f"{what.capitalize()} not found.")
         return found
 
-    async def must_know(self, what: str) -> None:
-        """Nothing is called unknown before the directory has seen everything committed before the request came."""
-        if not await self.deps.definitions_replica.caught_up(LOOK):
-            raise Fault(503, f"The {what} cannot be looked up now.", headers={"Retry-After": "1"})
+    async def look_up(self, what: str, find: Callable[[], F | None], replica: CatchesUp | None = None) -> F | None:
+        """What `find` finds, None when it is not there; see `infra.log.lookup`. replica: None: that of definitions."""
+        try:
+            return await look_up(replica or self.deps.definitions_replica, find)
+        except NotCaughtUp:
+            raise _not_now(what) from None
 
-    async def read_back(self, decision: Decision, look_up: Callable[[str], D | None]) -> D:
+    async def look_again(self, what: str, find: Callable[[], Awaitable[F | None]]) -> F | None:
+        """The same for what `find` did not find so far."""
+        try:
+            return await look_again(self.deps.definitions_replica, find)
+        except NotCaughtUp:
+            raise _not_now(what) from None
+
+    async def read_back(self, decision: Decision, find: Callable[[str], D | None]) -> D:
         """The definition that a verdict names."""
-
-        def found() -> D | None:
-            definition = look_up(decision.id)
-            return definition if definition is not None and definition.version >= decision.version else None
-
-        await self.deps.definitions_replica.wait(lambda: found() is not None, VISIBLE_WITHIN)
-        definition = found()
-        if definition is None:
-            raise Fault(503, "The change is made, but cannot be read back yet.", headers={"Retry-After": "1"})
-        return definition
+        try:
+            return await commands.read_back(self.deps, decision, find)
+        except Late as late:
+            raise _late(late) from None
 
     async def monitor(self, key: ApiKey, id: str) -> Monitor:
         """The caller's monitor with this id."""
@@ -87,7 +86,7 @@ class Service:
             now = self.deps.directory.monitor(monitor.id)
             return now is None or now.version > monitor.version
 
-        await self.deps.definitions_replica.wait(is_newer, VISIBLE_WITHIN)
+        await wait_until(self.deps.definitions_replica, is_newer)
 
     def actor(self, key: ApiKey) -> Actor:
         """Who asks, as the audit trail tells of them."""
@@ -95,13 +94,10 @@ class Service:
 
     async def ask(self, key: ApiKey, request: ProjectsRequest) -> Decision:
         """The verdict of the `projects` fold; a refusal ends the request in the form of the API."""
-        asked = replace(request, actor=self.actor(key))
         try:
-            decision = await self.deps.decisions.ask(key.project, asked)
-        except NoVerdict:
-            raise Fault(
-                503, "No decision in time; the change may still be made.", headers={"Retry-After": "1"}
-            ) from None
+            decision = await commands.ask(self.deps, key.project, request, self.actor(key))
+        except Late as late:
+            raise _late(late) from None
         if (rejection := decision.rejection) is not None:
             raise fault_of(rejection)
         return decision
@@ -109,9 +105,7 @@ class Service:
     async def result(self, decision: Decision) -> Monitor:
         """The monitor that a verdict names, read back with its running state."""
         deps, monitor = self.deps, await self.read_back(decision, self.deps.directory.monitor)
-        await deps.states_replica.wait(
-            lambda: deps.monitor_states.version(monitor.id) >= monitor.version, VISIBLE_WITHIN
-        )
+        await wait_until(deps.states_replica, lambda: deps.monitor_states.version(monitor.id) >= monitor.version)
         return monitor
 
     def sealed(self, monitor: Monitor) -> Sealed:
@@ -140,3 +134,11 @@ async def _service(request: Request) -> Service:
 
 
 ServiceDep = Annotated[Service, Depends(_service)]
+
+
+def _not_now(what: str) -> Fault:
+    return Fault(503, f"The {what} cannot be looked up now.", headers={"Retry-After": "1"})
+
+
+def _late(late: Late) -> Fault:
+    return Fault(503, f"{str(late).capitalize()}.", headers={"Retry-After": "1"})

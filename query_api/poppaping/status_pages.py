@@ -8,13 +8,14 @@ from fastapi import APIRouter, Response
 from msgspec import UNSET, Meta, UnsetType
 
 from infra.secrets.passwords import hash_password
+from query_api.commands import gone
 from query_api.healthchecks.slugs import slugify
 from query_api.pages.status_board import address, components_of, overall
 from query_api.poppaping import openapi
 from query_api.poppaping.auth import JsonObject, PagesReader, PagesWriter
 from query_api.poppaping.bodies import judged
 from query_api.poppaping.responses import ERRORS, MOST_PER_PAGE, Fault, Page, PerPage, cut, listed, one, time
-from query_api.poppaping.service import VISIBLE_WITHIN, Service, ServiceDep
+from query_api.poppaping.service import Service, ServiceDep
 from schemas.definitions import ApiKey
 from schemas.ids import new_id
 from schemas.requests import StatusPageCreate, StatusPageDelete, StatusPageFields, StatusPageUpdate
@@ -106,9 +107,9 @@ async def change_page(service: ServiceDep, key: PagesWriter, id: str, body: Json
 @router.delete("/status-pages/{id}", summary="Delete Page (Pingfold's own)", responses=openapi.one_of(openapi.DELETED))
 async def delete_page(service: ServiceDep, key: PagesWriter, id: str) -> Response:
     """Delete a status page for good; what it shows is untouched."""
-    page, directory = await _page(service, key, id), service.deps.directory
+    page = await _page(service, key, id)
     await service.ask(key, StatusPageDelete(request=new_id(), at=service.deps.clock.now(), id=page.id))
-    await service.deps.definitions_replica.wait(lambda: directory.page(page.id) is None, VISIBLE_WITHIN)
+    await gone(service.deps, service.deps.directory.page, page.id)
     return one({"id": page.id, "deleted": True})
 
 

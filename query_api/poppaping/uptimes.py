@@ -4,14 +4,14 @@ By count: results that were well among all regular ones. By time: how long it wa
 watched. What was in maintenance is in neither. Without any, null.
 """
 
-import asyncio
 from typing import Any, Literal
 
-from infra.clickhouse.client import Unavailable
 from query_api.dependencies import Dependencies
 from query_api.history.monitors import Counts
 from query_api.history.uptime import Span, format_percent, of_counts, of_observed
-from query_api.poppaping.results import history_of, unavailable
+from query_api.http.response_cache import ResponseCache
+from query_api.poppaping.history import answering_history
+from query_api.poppaping.results import history_of
 from schemas import monitor_states
 from schemas.base import SECOND, Micros
 from schemas.monitors import Monitor
@@ -26,43 +26,28 @@ _PERIODS: dict[Period, Micros] = {"24h": _DAY, "7d": 7 * _DAY, "30d": 30 * _DAY,
 
 
 class RecentUptimes:
-    """The uptime of 30 days, by count, that a monitor is shown with: none older than `HOLD`, asked for once at a time.
-
-    Bounded: what was asked for first goes first.
-    """
+    """The uptime of 30 days, by count, that a monitor is shown with: none older than `HOLD`."""
 
     def __init__(self, deps: Dependencies) -> None:
         self._deps = deps
-        self._kept: dict[str, tuple[Micros, asyncio.Task[float | None]]] = {}
+        self._kept: ResponseCache[float | None] = ResponseCache(deps.clock.now, HOLD, _MOST_KEPT)
 
     async def of(self, monitor: Monitor) -> float | None:
         """Raises `Fault` 503."""
-        now = self._deps.clock.now()
-        made, asking = self._kept.get(monitor.id, (0, None))
-        if asking is None or not 0 <= now - made < HOLD or (asking.done() and asking.exception() is not None):
-            self._kept.pop(monitor.id, None)
-            asking = asyncio.create_task(self._ask(monitor, now))
-            asking.add_done_callback(lambda asked: asked.cancelled() or asked.exception())  # seen, if nobody waits
-            self._kept[monitor.id] = now, asking
-            if len(self._kept) > _MOST_KEPT:
-                self._kept.pop(next(iter(self._kept)))
-        return await asyncio.shield(asking)
+        return (await self._kept.get(monitor.id, lambda: self._ask(monitor))).value
 
-    async def _ask(self, monitor: Monitor, now: Micros) -> float | None:
-        try:
-            return _percentage(await history_of(self._deps).counts(monitor.id, now - _PERIODS["30d"]))
-        except Unavailable:
-            raise unavailable() from None
+    async def _ask(self, monitor: Monitor) -> float | None:
+        start = self._deps.clock.now() - _PERIODS["30d"]
+        with answering_history():
+            return _percentage(await history_of(self._deps).counts(monitor.id, start))
 
 
 async def uptime_object(deps: Dependencies, monitor: Monitor, period: Period) -> dict[str, Any]:
     """All that is told of an uptime; percentiles and the uptime by time are Pingfold's own. Raises `Fault` 503."""
     now = deps.clock.now()
     start, history = now - _PERIODS[period], history_of(deps)
-    try:
+    with answering_history():
         counts, spread, spans = await history.observed(monitor.id, start)
-    except Unavailable:
-        raise unavailable() from None
     return {
         "monitor_id": monitor.id,
         "period": period,

@@ -26,7 +26,8 @@ from processors.history.ping_hours import PING_HOURS
 from processors.history.roll_ups import roll_up
 from processors.history.rows import Row, Table
 from processors.history.writer import HistoryWriter
-from query_api.history.checks import Behind, Flip, History
+from query_api.history.behind import Behind
+from query_api.history.checks import Flip, History
 from query_api.history.uptime import Span
 from schemas.base import SECOND, encode
 from schemas.dead_letters import DeadLetter

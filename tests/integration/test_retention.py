@@ -18,7 +18,8 @@ from infra.settings.settings import Settings
 from processors.history.ping_hours import PING_HOURS
 from processors.history.probe_hours import PROBE_HOURS
 from processors.history.roll_ups import roll_up
-from query_api.history.checks import Behind, History
+from query_api.history.behind import Behind
+from query_api.history.checks import History
 from schemas.topics import CHECK_STATES, TOPICS
 from tests.pingfold_process import wait_until
 

@@ -3,7 +3,7 @@
 import os
 import pwd
 from collections.abc import Callable
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 from typer.testing import CliRunner
@@ -59,13 +59,31 @@ def test_changes_in_words() -> None:
         FieldChange(field="name", new="x" * 100),
         FieldChange(field="channels", old=["a"]),
     )
-    assert [_line(change) for change in audit_object(row(*changes))["changes"]] == [
+    assert [_line(change, "updated") for change in audit_object(row(*changes))["changes"]] == [
         "grace: 60 → 120",
         "secret: changed (secret)",
-        "url: https://a → https://b (not all is told)",
-        f"name: {'x' * 100}",
-        'channels: ["a"] removed',
+        "url: https://a → https://b (the rest is secret)",
+        f"name: nothing → {'x' * 100}",
+        'channels: ["a"] → nothing',
     ]
+    only_the_path = FieldChange(field="url", old="https://a", new="https://a", hidden=True)
+    assert _line(*one(only_the_path, "updated")) == "url: https://a (the rest is secret, and changed)"
+
+
+@pytest.mark.parametrize(("action", "happened", "side"), [("created", "set", "new"), ("deleted", "removed", "old")])
+def test_what_a_thing_has_that_is_made_or_removed_in_words(action: str, happened: str, side: str) -> None:
+    name, url = (
+        FieldChange(field=field, old=value if side == "old" else None, new=value if side == "new" else None)
+        for field, value in (("name", "Backup"), ("url", ""))
+    )
+    assert _line(*one(name, action)) == "name: Backup"
+    assert _line(*one(url, action)) == "", "an e-mail channel has no URL, and none was set or removed"
+    assert _line(*one(FieldChange(field="hash", hidden=True), action)) == f"hash: {happened} (secret)"
+
+
+def one(change: FieldChange, action: str) -> tuple[dict[str, Any], str]:
+    """A change as `_line` takes it."""
+    return audit_object(row(change))["changes"][0], action
 
 
 def test_who_in_words() -> None:
@@ -99,7 +117,7 @@ def test_an_entry_is_a_line_of_which_nothing_is_cut(shown: Callable[..., tuple[l
     (head, line, other), beside = shown(by_key._replace(thing=id, name="Backup"), row())
     assert head.split("  ")[0] == "time (UTC)"
     assert head.split() == ["time", "(UTC)", "by", "action", "kind", "id", "name", "changes"]
-    told = f"grace: 60 → 120; desc: {'x' * 200}\ufffdend"
+    told = f"grace: 60 → 120; desc: nothing → {'x' * 200}\ufffdend"
     by = f"api_key {key} at 203.0.113.9"
     assert line.split("  ") == ["2023-11-14 22:13:20", by, "updated", "check", id, "Backup", told]
     assert other.split() == ["2023-11-14", "22:13:20", "cli", "root", "at", "h", "updated", "check", "t", "-", "-"]
@@ -108,7 +126,7 @@ def test_an_entry_is_a_line_of_which_nothing_is_cut(shown: Callable[..., tuple[l
 
 def test_a_terminal_obeys_nothing_of_it(shown: Callable[..., tuple[list[str], str]]) -> None:
     lines, _ = shown(row(FieldChange(field="name", new="a\x1b]0;evil\x07\n[red]b")))
-    assert lines[1].endswith("name: a\ufffd]0;evil\ufffd\ufffd[red]b")
+    assert lines[1].endswith("name: nothing → a\ufffd]0;evil\ufffd\ufffd[red]b")
 
 
 def test_when_there_is_nothing_by_an_actor_it_says_which_kinds_there_are(

@@ -6,7 +6,6 @@ import pytest
 
 from processors.checks.fold import Checks
 from processors.fold.contract import SAME
-from processors.fold.status_transition import iso
 from schemas.base import SECOND
 from schemas.check_states import WATCHED_RUNS, CheckState
 from schemas.dead_letters import DeadLetter
@@ -15,6 +14,7 @@ from schemas.deliveries import DeliveryRequested
 from schemas.ids import derived_id, is_uuid
 from schemas.pings import CheckDefined, CheckPaused, CheckRemoved, Kind, Ping
 from schemas.schedules import Simple
+from schemas.times import iso
 from schemas.topics import DELIVERIES, TRANSITIONS
 from schemas.transitions import PingFolded, StatusChanged
 from tests.check_story import (

@@ -9,8 +9,6 @@ from query_api.healthchecks.check_object import (
     Urls,
     badge_key,
     check_object,
-    exact_isostring,
-    isostring,
     unique_key,
 )
 from query_api.healthchecks.status import present_check
@@ -18,6 +16,7 @@ from schemas.base import SECOND
 from schemas.check_states import CheckState, Run
 from schemas.definitions import Check
 from schemas.schedules import Cron, OnCalendar, Simple
+from schemas.times import exact_iso, iso_or_none
 
 ID = "5bf66975-d4c7-4bf5-bcc8-b8d8a82ea278"
 NOW = 1_750_000_000 * SECOND
@@ -101,9 +100,9 @@ def test_what_a_state_says() -> None:
 
 
 def test_times() -> None:
-    assert isostring(None) is None
-    assert isostring(NOW + 1) == "2025-06-15T15:06:40+00:00"
-    assert exact_isostring(NOW + 1) == "2025-06-15T15:06:40.000001+00:00"
+    assert iso_or_none(None) is None
+    assert iso_or_none(NOW + 1) == "2025-06-15T15:06:40+00:00"
+    assert exact_iso(NOW + 1) == "2025-06-15T15:06:40.000001+00:00"
 
 
 # ---- statuses

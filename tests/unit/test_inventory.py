@@ -16,6 +16,7 @@ from schemas.definitions import (
     Check,
     Definition,
     FormerPingKey,
+    FormerSecret,
     Project,
     RevokedKey,
     definition_key,
@@ -50,6 +51,7 @@ STOCK: list[Definition] = [
         created=CREATED,
         webhook_secret="v2.sealed",
         former_ping_keys=(FormerPingKey(key="former-ping-key-of-main", until=FAR),),
+        former_webhook_secrets=(FormerSecret(secret="sealed-before", until=FAR),),
     ),
     Project(id=OTHER, name="Other\x1b[2J", ping_key="k", created=CREATED + 1, webhook_secret="v2.sealed"),
     key("ci"),
@@ -138,12 +140,12 @@ def test_keys_as_json(run: Run) -> None:
 
 def test_projects(run: Run) -> None:
     _, main, other = run("project", "list").splitlines()
-    assert main.split() == [MAIN, "Main", "2026-01-01", "00:00", *"10103", "2100-01-01", "00:00"]
-    assert other.split()[-6:] == [*"00001", "-"]
+    assert main.split() == [MAIN, "Main", "2026-01-01", "00:00", *"10103", *("2100-01-01", "00:00") * 2]
+    assert other.split()[-7:] == [*"00001", "-", "-"]
     assert "\x1b" not in other
     first, _ = json.loads(run("project", "list", "--json"))
     assert (first["id"], first["name"], first["counts"]["check"]) == (MAIN, "Main", 1)
-    assert first["former_ping_keys_until"] == "2100-01-01T00:00:00+00:00"
+    assert first["former_ping_keys_until"] == first["former_webhook_secrets_until"] == "2100-01-01T00:00:00+00:00"
 
 
 def test_an_overlap_that_is_none_is_told_before_anything_happens() -> None:

@@ -5,7 +5,6 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from processors.fold.status_transition import iso
 from processors.monitors.region_records import region_key
 from processors.monitors.regions import QUIET
 from schemas.base import SECOND
@@ -13,6 +12,7 @@ from schemas.dead_letters import DeadLetter
 from schemas.deliveries import DeliveryRequested
 from schemas.monitor_states import RegionOut, visible_status
 from schemas.probes import RegionTroubled, RegionWell
+from schemas.times import iso
 from schemas.transitions import RegionDisregarded, StatusChanged
 from tests.folding import of_type
 from tests.monitor_story import MONITOR, Story, changes, notices, seconds, t

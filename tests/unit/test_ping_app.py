@@ -206,6 +206,13 @@ async def test_a_check_leaves_half_of_the_day_to_the_others_of_its_project() -> 
     assert [len(ping.body or "") for id, ping in world.sink.pings if id == other] == [30, 30, 30, 0, 0]
 
 
+async def test_half_of_the_smallest_quota_is_nothing_not_no_limit() -> None:
+    world = World(pings_per_minute=0, bytes_per_day=1)
+    for body in (b"a", b"bb"):
+        assert (await world.ask(f"{BY_UUID}/fail", "POST", body=body)).line == "200 OK"
+    assert [ping.body or "" for _, ping in world.sink.pings] == ["", ""]
+
+
 async def test_a_body_by_which_a_check_is_judged_is_kept_in_part() -> None:
     world = World(bytes_per_day=2)
     judged = Check(id=UUID, project=PROJECT, version=2, created=0, slug=SLUG, filter_http_body=True, failure_kw="sad")

@@ -1,10 +1,13 @@
-"""Kept answers: made once, never handed out too old, bounded in bytes."""
+"""Cached answers: made once, never handed out too old, bounded."""
 
 import asyncio
 
 import pytest
 
-from query_api.pages.response_cache import HOLD, ResponseCache
+from query_api.http.response_cache import ResponseCache
+from schemas.base import SECOND
+
+HOLD = 5 * SECOND
 
 
 class Maker:
@@ -33,23 +36,26 @@ class Watch:
         return self.time
 
 
+def cache(watch: Watch, most: int = 1_000) -> ResponseCache[bytes]:
+    return ResponseCache(watch.now, HOLD, most, len)
+
+
 async def test_an_answer_is_handed_out_while_it_is_young() -> None:
     watch, make = Watch(), Maker()
-    kept = ResponseCache(watch.now)
+    kept = cache(watch)
     first = await kept.get("a", make)
     watch.time += HOLD - 1
     assert await kept.get("a", make) is first
     watch.time += 1
     second = await kept.get("a", make)
-    assert second.body != first.body
-    assert second.etag != first.etag
+    assert second.value != first.value
     watch.time -= 1  # a clock that goes back vouches for nothing
-    assert (await kept.get("a", make)).body.strip() == b"3"
+    assert (await kept.get("a", make)).value.strip() == b"3"
 
 
 async def test_its_age_counts_from_the_beginning_of_its_making() -> None:
     watch, make = Watch(), Maker()
-    kept = ResponseCache(watch.now)
+    kept = cache(watch)
     make.go.clear()
     asked = asyncio.create_task(kept.get("a", make))
     await make.began.wait()
@@ -63,7 +69,7 @@ async def test_its_age_counts_from_the_beginning_of_its_making() -> None:
 
 async def test_all_wait_for_one_and_outlive_each_other() -> None:
     watch, make = Watch(), Maker()
-    kept = ResponseCache(watch.now)
+    kept = cache(watch)
     make.go.clear()
     asked = [asyncio.create_task(kept.get("a", make)) for _ in range(5)]
     await make.began.wait()
@@ -76,7 +82,7 @@ async def test_all_wait_for_one_and_outlive_each_other() -> None:
 
 async def test_what_fails_is_tried_again() -> None:
     watch, make = Watch(), Maker()
-    kept = ResponseCache(watch.now)
+    kept = cache(watch)
 
     async def fail() -> bytes:
         raise ValueError("broken")
@@ -84,12 +90,12 @@ async def test_what_fails_is_tried_again() -> None:
     for _ in range(2):
         with pytest.raises(ValueError, match="broken"):
             await kept.get("a", fail)
-    assert (await kept.get("a", make)).body.strip() == b"1"
+    assert (await kept.get("a", make)).value.strip() == b"1"
 
 
 async def test_those_made_first_go_first_when_there_is_no_room() -> None:
     watch, make = Watch(), Maker(size=10)
-    kept = ResponseCache(watch.now, most_bytes=35)
+    kept = cache(watch, most=35)
     for key in "abcd":
         await kept.get(key, make)
     for key in "dcb":
@@ -99,5 +105,5 @@ async def test_those_made_first_go_first_when_there_is_no_room() -> None:
     assert make.made == 5
     make.size = 100
     large = await kept.get("large", make)
-    assert len(large.body) == 100
+    assert len(large.value) == 100
     assert (await kept.get("large", make)) is not large  # larger than all the room there is

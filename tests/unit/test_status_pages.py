@@ -18,7 +18,7 @@ from query_api.healthchecks.status import StatusWord
 from query_api.history.status_pages import DAY
 from query_api.pages import status_board, status_forms
 from query_api.pages.maintenance import AHEAD, planned
-from query_api.pages.response_cache import HOLD
+from query_api.pages.status import HOLD
 from query_api.pages.status_board import DAYS, Overall, Status
 from query_api.poppaping import openapi
 from query_api.poppaping.monitor_object import _STATUS

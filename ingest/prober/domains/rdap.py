@@ -9,7 +9,6 @@ anywhere else.
 import asyncio
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self
 
@@ -20,6 +19,7 @@ from yarl import URL
 
 from infra.egress.guard import Guard, GuardedConnector, guarded_session
 from schemas.base import SECOND, Micros
+from schemas.times import LAST, read_iso
 
 ANSWER_READ = 256 * 1024
 BOOTSTRAP_READ = 2 * 1024 * 1024
@@ -152,8 +152,7 @@ def _expiry(domain: _Domain) -> Micros | None:
     for event in domain.events:
         if event.event_action == "expiration":
             try:
-                at = datetime.fromisoformat(event.event_date)
+                return min(read_iso(event.event_date), LAST) // SECOND * SECOND
             except ValueError:
                 raise NotAnswered("the answer is not valid") from None
-            return int((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()) * SECOND
     return None

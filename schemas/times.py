@@ -1,0 +1,59 @@
+"""Times as text and back: ISO 8601 for programs, plain text for people, always UTC. Whatever writes a time uses it.
+
+What a text has no room for is cut off, not rounded. Every function takes times from 1970 to `LAST`.
+"""
+
+from datetime import UTC, datetime, timedelta
+
+from schemas.base import SECOND, Micros
+
+# 9999-12-31T23:59:59: no text can be made of what comes after it.
+LAST: Micros = 253_402_300_799 * SECOND
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def utc(at: Micros) -> datetime:
+    """The second that a time is in."""
+    return datetime.fromtimestamp(at // SECOND, UTC)
+
+
+def iso(at: Micros) -> str:
+    """`2025-02-21T14:32:00+00:00`."""
+    return utc(at).isoformat()
+
+
+def iso_or_none(at: Micros | None) -> str | None:
+    """The same; None stays None."""
+    return None if at is None else iso(at)
+
+
+def exact_iso(at: Micros) -> str:
+    """`2025-02-21T14:32:00.123456+00:00`; of a whole second, as `iso`."""
+    return utc(at).replace(microsecond=at % SECOND).isoformat()
+
+
+def to_second(at: Micros) -> str:
+    """`2025-02-21 14:32:00`."""
+    return utc(at).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def to_minute(at: Micros) -> str:
+    """`2025-02-21 14:32`."""
+    return utc(at).strftime("%Y-%m-%d %H:%M")
+
+
+def to_day(at: Micros) -> str:
+    """`2025-02-21`."""
+    return utc(at).strftime("%Y-%m-%d")
+
+
+def micros_of(moment: datetime) -> Micros:
+    """A moment as a time; one without an offset is in UTC. It may be before 1970 or after `LAST`."""
+    return ((moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)) - _EPOCH) // _MICROSECOND
+
+
+def read_iso(text: str) -> Micros:
+    """The time that an ISO 8601 text names, as `micros_of` it. Raises `ValueError`."""
+    return micros_of(datetime.fromisoformat(text))
