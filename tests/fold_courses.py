@@ -298,8 +298,12 @@ class MonitorsCourse(Course):
         regions = chance.choice([("a",), ("a", "b"), ("a", "b", "c"), ("c", "a", "b")])
         chosen: dict[str, Any] = {
             "name": chance.choice(["One", "Two"]),
-            "kind": chance.choice(["http", "tcp"]),
-            "target": chance.choice([{"url": "https://example.org/"}, {"host": "192.0.2.7", "port": 22}]),
+            **chance.choice(
+                [
+                    {"kind": "http", "target": {"url": "https://example.org/"}},
+                    {"kind": "tcp", "target": {"host": "192.0.2.7", "port": 22}},
+                ]
+            ),
             "interval": chance.choice([5, 20, 60]),
             "timeout": chance.choice([3, 30]),
             "probed_from": regions,
