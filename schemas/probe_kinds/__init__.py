@@ -6,10 +6,10 @@
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from schemas.probe_kinds import dns, http, icmp, tcp, tls
+from schemas.probe_kinds import dns, http, icmp, smtp, tcp, tls
 from schemas.probe_kinds.kind import ProbeKind
 
-MonitorKind = Literal["http", "tcp", "tls", "icmp", "dns"]
+MonitorKind = Literal["http", "tcp", "tls", "icmp", "dns", "smtp"]
 
 PROBE_KINDS: Mapping[MonitorKind, ProbeKind[Any]] = {
     "http": http.KIND,
@@ -17,6 +17,7 @@ PROBE_KINDS: Mapping[MonitorKind, ProbeKind[Any]] = {
     "tls": tls.KIND,
     "icmp": icmp.KIND,
     "dns": dns.KIND,
+    "smtp": smtp.KIND,
 }
 
 # Why a probe failed. `ours`: the prober itself could not (no sockets, no resolver): says nothing about the target.
