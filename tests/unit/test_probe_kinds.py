@@ -9,7 +9,7 @@ import pytest
 from ingest.prober.probes import kinds
 from query_api.poppaping.monitor_fields import CommonFields
 from schemas.monitors import MonitorKind, ProbeTarget
-from schemas.probe_kinds import PROBE_KINDS
+from schemas.probe_kinds import FAILURE_WORDS, PROBE_KINDS
 from schemas.probe_kinds.kind import Asked, InvalidField, ProbeKind
 from tests.monitor_types_page import PAGE, page
 
@@ -53,6 +53,10 @@ def test_a_target_is_wanted_named_and_checked(name: MonitorKind, kind: ProbeKind
     assert "a.test" in [place.host for place in kind.places(target)]
     with pytest.raises(InvalidField, match="is required for a monitor of type"):
         kind.target(Asked(), kind.fields(), ProbeTarget())
+
+
+def test_a_failure_of_two_kinds_has_the_same_words() -> None:
+    assert all(FAILURE_WORDS[failure] == words for _, kind in KINDS for failure, words in kind.failures.items())
 
 
 def test_the_page_is_what_the_kinds_say() -> None:
