@@ -7,12 +7,12 @@ from typing import Any, TypeVar
 
 T = TypeVar("T", bound=Any)
 
-# Sorting so many takes a few milliseconds; the interpreter cannot do anything else meanwhile.
+# Sorting this many takes a few milliseconds, during which the interpreter does nothing else.
 _STRETCH = 5_000
 
 
 def sorted_in_stretches(values: Iterable[T]) -> list[T]:
-    """As `sorted`, but other threads may run in between."""
+    """The same as `sorted`, but other threads can run in between."""
     left = iter(values)
     stretches = list(iter(lambda: sorted(islice(left, _STRETCH)), []))
     return stretches[0] if len(stretches) == 1 else list(heapq.merge(*stretches))
