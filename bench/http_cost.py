@@ -14,7 +14,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from infra.http_server.connection import Connection
-from infra.http_server.room import Room
+from infra.http_server.connection_limiter import ConnectionLimiter
 from infra.settings.settings import Settings
 from ingest.ping.responses import PingResponses
 
@@ -56,7 +56,7 @@ def cost_of_bounds() -> dict[str, float]:
         state.default_headers = [(b"date", b"Sat, 28 Nov 2026 00:00:00 GMT")]
         protocol: HttpToolsProtocol
         if ours:
-            protocol = Connection(config, state, {}, loop, room=Room())
+            protocol = Connection(config, state, {}, loop, limiter=ConnectionLimiter())
         else:
             protocol = HttpToolsProtocol(config, state, {}, loop)
         protocol.connection_made(_Nowhere())  # type: ignore[arg-type]

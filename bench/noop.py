@@ -5,8 +5,8 @@
 
 from typing import Any
 
+from infra.http_server.connection_limiter import ConnectionLimiter
 from infra.http_server.listening import bind
-from infra.http_server.room import Room
 from infra.http_server.serve import serve as serve_http
 from infra.process.lifecycle import Stop, run_role
 from infra.settings.settings import Settings
@@ -23,7 +23,7 @@ def main() -> None:
 
     async def serve(stop: Stop) -> None:
         stop.started()
-        await serve_http(app, bind(settings.host, settings.port), Room(), stop)
+        await serve_http(app, bind(settings.host, settings.port), ConnectionLimiter(), stop)
 
     run_role("noop", settings.data, serve, {})
 

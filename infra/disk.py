@@ -43,24 +43,24 @@ class Level(IntEnum):
 _MARKS = {Level.CRITICAL: 0.5, Level.FULL: 1.0, Level.LOW: 2.0}
 
 
-class Room(NamedTuple):
+class FreeSpace(NamedTuple):
     """A file system: bytes that are free, and that there are."""
 
     free: int
     total: int
 
 
-def room_at(folder: Path) -> Room:
+def free_space_at(folder: Path) -> FreeSpace:
     """The room of the file system that holds a folder. Raises `OSError`."""
     found = os.statvfs(folder)
-    return Room(found.f_bavail * found.f_frsize, found.f_blocks * found.f_frsize)
+    return FreeSpace(found.f_bavail * found.f_frsize, found.f_blocks * found.f_frsize)
 
 
 class DiskState(NamedTuple):
     """What was seen last. `room` None: there are no embedded servers here."""
 
     level: Level
-    room: Room | None
+    room: FreeSpace | None
     reserve: int
 
     @property
@@ -80,7 +80,7 @@ class Disk:
         self,
         settings: Settings,
         consequence: str = "",
-        look: Callable[[Path], Room] = room_at,
+        look: Callable[[Path], FreeSpace] = free_space_at,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._folders = [settings.data / name for name in _SERVERS]
@@ -124,7 +124,7 @@ class Disk:
             level = self._levels[folder] = _level(room.free, reserve, self._levels.get(folder, Level.OK))
             states.append(DiskState(level, room, reserve))
         nothing = DiskState(Level.OK, None, 0)
-        return max(states, key=lambda state: (state.level, -(state.room or Room(0, 0)).free), default=nothing)
+        return max(states, key=lambda state: (state.level, -(state.room or FreeSpace(0, 0)).free), default=nothing)
 
     def _tell(self) -> None:
         state = self._state

@@ -9,9 +9,9 @@ from infra.clickhouse.migrations import Changed
 from infra.embedded.logins import NoLogin
 from infra.http_server.listening import CannotListen
 from infra.log.admin import WrongPartitionCount
-from infra.log.arrival import KafkaRefuses
 from infra.log.reading import NotRead
 from infra.log.sink import NotStored
+from infra.log.startup_wait import KafkaRefuses
 from infra.secrets.secrets import SecretError
 from infra.settings.settings import Settings
 from pingfold.addresses import NotRunning, what_to_do

@@ -16,8 +16,8 @@ from query_api.dependencies import Dependencies
 from query_api.http import described, refusals
 from query_api.http.bodies import BodiesInBounds
 from query_api.http.cors import Cors
+from query_api.http.disk_space import RejectWritesWhenFull
 from query_api.http.public_api import PublicApi
-from query_api.http.room import WritesNeedRoom
 from query_api.http.route_index import RouteIndex, include
 from query_api.http.safe_headers import SafeHeaders
 from query_api.pages import badges, dashboard, recipients, status
@@ -54,7 +54,7 @@ def create_app(deps: Dependencies, apis: Sequence[PublicApi] = APIS) -> FastAPI:
     app.router.routes.insert(0, RouteIndex(app.routes))
     app.add_middleware(partial(BodiesInBounds, deps=deps, forms=forms))
     disk = deps.disk or Disk(deps.settings, "changes are answered 503")
-    app.add_middleware(partial(WritesNeedRoom, disk=disk, forms=forms))
+    app.add_middleware(partial(RejectWritesWhenFull, disk=disk, forms=forms))
     for api in apis:
         _surround(app, api, deps)
     app.add_middleware(SafeHeaders)

@@ -24,7 +24,7 @@ from query_api.password_pool import PasswordPool
 from query_api.state.delivery_states import DeliveryStates
 from query_api.state.key_uses import KeyUses, Puts
 from query_api.state.states import States
-from query_api.wrong_keys import WrongKeys
+from query_api.wrong_keys import WrongKeyLimiter
 from schemas.base import Micros
 from schemas.check_states import CheckState
 from schemas.monitor_states import MonitorState
@@ -167,9 +167,9 @@ class Dependencies:
         object.__setattr__(self, "key_uses", KeyUses(self.sink))
 
     @cached_property
-    def wrong_keys(self) -> WrongKeys:
+    def wrong_keys(self) -> WrongKeyLimiter:
         """The brake on wrong API keys, for all APIs of this process."""
-        return WrongKeys(Forwarded(self.settings.trusted_proxies))
+        return WrongKeyLimiter(Forwarded(self.settings.trusted_proxies))
 
 
 def dependencies_of(request: Request) -> Dependencies:

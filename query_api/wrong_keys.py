@@ -33,7 +33,7 @@ class TooManyWrongKeys(Exception):
         self.seconds = seconds
 
 
-class WrongKeys:
+class WrongKeyLimiter:
     """The brake of one process."""
 
     def __init__(self, forwarded: Forwarded, monotonic: Callable[[], float] = time.monotonic) -> None:

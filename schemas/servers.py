@@ -9,7 +9,7 @@ Server = tuple[str, int]
 _WITH_PORT = re.compile(r"(?:\[([^\[\]]+)\]|([^:\[\]]+))(?::([0-9]{1,5}))?")
 
 
-def server_of(text: str, usual: int) -> Server:
+def parse_server(text: str, usual: int) -> Server:
     """`192.0.2.53`, `192.0.2.53:5353`, `2001:db8::53`, `[2001:db8::53]:5353`. Raises `ValueError` for anything else."""
     match = _WITH_PORT.fullmatch(text)
     bracketed, bare, port = match.groups() if match else (None, text, None)
@@ -21,7 +21,7 @@ def server_of(text: str, usual: int) -> Server:
     return str(address), number
 
 
-def text_of(server: Server, usual: int) -> str:
+def format_server(server: Server, usual: int) -> str:
     """As people write it."""
     address, port = server
     if port == usual:

@@ -12,18 +12,18 @@ from typing import Any, TypeVar
 import uvloop
 
 from infra.http_server.bounds import Bounds
-from infra.http_server.room import Network, Room
-from infra.http_server.serve import keep_looking, server_of
+from infra.http_server.connection_limiter import ConnectionLimiter, Network
+from infra.http_server.serve import create_server, keep_looking
 
 T = TypeVar("T")
 
 
 class HttpServer:
-    """The server around an ASGI application, in a thread. `room` is shared with it: only to be looked at."""
+    """The server around an ASGI application, in a thread. `limiter` is shared with it: only to be looked at."""
 
     def __init__(self, app: Any, bounds: Bounds, trusted: tuple[Network, ...] = ()) -> None:
         self.overloaded = 0
-        self.room = Room(bounds, trusted, self._overload)
+        self.limiter = ConnectionLimiter(bounds, trusted, self._overload)
         self._app = app
         self._socket = socket.socket()
         self._socket.bind(("127.0.0.1", 0))
@@ -54,8 +54,8 @@ class HttpServer:
 
     def _run(self) -> None:
         async def serve() -> None:
-            self._server = server_of(self._app, self.room)
-            looking = asyncio.create_task(keep_looking(self._server, self.room))
+            self._server = create_server(self._app, self.limiter)
+            looking = asyncio.create_task(keep_looking(self._server, self.limiter))
             self._started.set_result(None)
             await self._server.serve(sockets=[self._socket])
             looking.cancel()

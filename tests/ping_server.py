@@ -13,8 +13,8 @@ import uvloop
 from confluent_kafka import KafkaException
 
 from infra.http_server.bounds import BOUNDS, Bounds
-from infra.http_server.room import Room
-from infra.http_server.serve import keep_looking, server_of
+from infra.http_server.connection_limiter import ConnectionLimiter
+from infra.http_server.serve import create_server, keep_looking
 from infra.log.admin import admin_client, end_offsets, migrate
 from infra.log.decisions import Decisions
 from infra.log.directory import Directory
@@ -105,8 +105,8 @@ class PingServer:
         self.source = Source(settings, clock, sink, f"test-{self.port}", partitions, "test")
         await self.source.begin()
         app = PingApp(settings, clock, sink, directory, replica, decisions, self.source, self._limits)
-        room = Room(self._bounds, overloaded=partial(self.source.refuse, None))
-        self._server = server_of(app, room)
+        room = ConnectionLimiter(self._bounds, overloaded=partial(self.source.refuse, None))
+        self._server = create_server(app, room)
         looking = asyncio.create_task(keep_looking(self._server, room))
         asyncio.get_running_loop().call_soon(self._ready.set_result, None)
         await self._server.serve(sockets=[self.socket])

@@ -14,7 +14,7 @@ from infra.egress.guard import Guard
 from infra.log.sink import Position
 from infra.settings.settings import Settings
 from ingest.clock import Clock
-from ingest.prober import running
+from ingest.prober import running_probes
 from ingest.prober.prober import Prober
 from ingest.prober.probes.connection import Connector
 from ingest.prober.probes.outcome import Trace
@@ -91,7 +91,7 @@ class World:
     def run(self, seconds: float) -> "World":
         """Let so much time pass."""
         with pytest.MonkeyPatch.context() as patched:
-            patched.setattr(running, "probe", self._probe)
+            patched.setattr(running_probes, "probe", self._probe)
             virtual_time.run(self._run(seconds))
         return self
 

@@ -8,7 +8,7 @@ import msgspec
 
 from infra.log.partitioner import partition_of
 from infra.log.reading import Stored
-from pingfold.replay.made import any_record, of_types
+from pingfold.replay.derived import any_record, of_types
 from pingfold.replay.outcome import Outcome
 from pingfold.replay.run import Scope, run
 from processors.fold.contract import Effect, Fold, Record, Session

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from infra.log.sink import Position
 from infra.settings.settings import Settings
-from ingest.ping.peers import Peers
+from ingest.ping.other_sources import OtherSources
 from ingest.ping.ticking import Ticking
 from processors.checks.fold import Checks
 from processors.fold.contract import Record
@@ -26,7 +26,7 @@ class Log:
         self.told: list[tuple[str, str, Micros, str]] = []
         self.noticed: list[float] = []
         self.ticks = 0
-        self.listeners: list[Peers] = []
+        self.listeners: list[OtherSources] = []
         self._stalled = stalled
         self._waiting: list[Record] = []
         self._due: Micros | None = None
@@ -78,12 +78,12 @@ class Process:
         self.lives = False
         self.frozen_until = 0.0
         self.ticking: Ticking
-        self.peers: Peers | None = None
+        self.peers: OtherSources | None = None
 
     async def start(self) -> None:
         self.epoch += 1
         if self.seldom:
-            before, self.peers = self.peers, Peers(self.slot, lambda: self.log.now)
+            before, self.peers = self.peers, OtherSources(self.slot, lambda: self.log.now)
             if before is not None:  # what is kept of the topic
                 self.log.listeners.remove(before)
                 for last in before._last.values():

@@ -89,7 +89,7 @@ class Address:
 
 
 @contextmanager
-def told_apart() -> Iterator[None]:
+def unavailable_errors() -> Iterator[None]:
     """Turns what is "not now" into `Unavailable`."""
     try:
         yield
@@ -119,7 +119,7 @@ def _options(address: Address, database: str | None, timeout: float) -> dict[str
 
 def connect(address: Address, database: str | None = None, timeout: float = 60.0) -> Client:
     """A client for a thread of its own (the writer, migrations). Raises `Unavailable`."""
-    with told_apart():
+    with unavailable_errors():
         return clickhouse_connect.get_client(**_options(address, database, timeout))
 
 
@@ -136,7 +136,7 @@ class ClickHouse:
         self, sql: str, parameters: Mapping[str, Any] | None = None, raw: Sequence[str] = ()
     ) -> list[tuple[Any, ...]]:
         """The rows of a SELECT; times as whole microseconds, the columns in `raw` as bytes. Raises `Unavailable`."""
-        with told_apart():
+        with unavailable_errors():
             async with asyncio.timeout(self._timeout):
                 client = await self._connected()
                 result = await client.query(
@@ -150,7 +150,7 @@ class ClickHouse:
     async def plain_rows(self, sql: str, row: type[Row], parameters: Mapping[str, Any] | None = None) -> list[Row]:
         """The rows of a SELECT of numbers and text, each as `row`, a tuple: in half the time that `rows` takes for a
         small answer. Raises `Unavailable`."""
-        with told_apart():
+        with unavailable_errors():
             async with asyncio.timeout(self._timeout):
                 client = await self._connected()
                 told = await client.raw_query(sql, parameters=dict(parameters or {}), fmt="JSONCompactEachRow")

@@ -11,7 +11,7 @@ from importlib.resources import files
 
 import structlog
 
-from infra.clickhouse.client import Address, connect, told_apart
+from infra.clickhouse.client import Address, connect, unavailable_errors
 
 log = structlog.get_logger(__name__)
 
@@ -40,7 +40,7 @@ def all_migrations() -> list[tuple[str, str]]:
 def migrate(url: str) -> list[str]:
     """Bring the database that `url` names up to date; return what was applied. Raises `Unavailable` and `Changed`."""
     address = Address.parse(url)
-    with told_apart():
+    with unavailable_errors():
         founder = connect(address, database="default")
         try:
             founder.command(f"CREATE DATABASE IF NOT EXISTS `{address.database}`")

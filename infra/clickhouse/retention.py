@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import structlog
 
-from infra.clickhouse.client import Address, connect, told_apart
+from infra.clickhouse.client import Address, connect, unavailable_errors
 from infra.settings.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -50,7 +50,7 @@ def apply(url: str, settings: Settings) -> list[str]:
 
     Rows that have expired are removed by ClickHouse's merges, within hours; this does not wait for it.
     """
-    with told_apart():
+    with unavailable_errors():
         client = connect(Address.parse(url))
         try:
             found = {row[0]: (row[1], row[2]) for row in client.query(_TABLES).result_rows}

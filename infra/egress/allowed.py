@@ -29,7 +29,7 @@ class Allowed(NamedTuple):
         return self.network is not None and address in self.network and self.port in (None, port)
 
 
-def allowed_of(text: str) -> Allowed:
+def parse_allowed(text: str) -> Allowed:
     """Raises `ValueError` with what is wrong."""
     target, at, project = text.partition("@")
     if at and not _PROJECT.fullmatch(project):

@@ -4,7 +4,7 @@ import os
 import ssl
 
 
-def words_of(error: OSError, otherwise: str = "no connection") -> str:
+def describe_os_error(error: OSError, otherwise: str = "no connection") -> str:
     """The system's words for the kind of error, in lower case; `otherwise` for what is no error of the system."""
     if isinstance(error, ssl.SSLError):  # whose `errno` is none of the system's
         # OpenSSL's name of the kind, such as TLSV1_ALERT_INTERNAL_ERROR.

@@ -21,8 +21,8 @@ from typing import Any
 
 import uvicorn
 
+from infra.embedded.clickhouse_access import check_caller, check_login
 from infra.embedded.clickhouse_codec import BadCompression
-from infra.embedded.clickhouse_door import check_caller, check_login
 from infra.embedded.clickhouse_engine import MIB, Engine
 from infra.embedded.clickhouse_health import Health
 from infra.embedded.clickhouse_http import Call, Refused, Response, answer, decode, failure

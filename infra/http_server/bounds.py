@@ -64,7 +64,7 @@ TOO_MANY_PIPELINED = Refusal(HTTPStatus.TOO_MANY_REQUESTS, "too many requests we
 TOO_MANY_OF_PEER = Refusal(HTTPStatus.TOO_MANY_REQUESTS, "too many connections from your address")
 TOO_MANY = Refusal(HTTPStatus.SERVICE_UNAVAILABLE, "too many connections, try again")
 STOPPED = Refusal(HTTPStatus.SERVICE_UNAVAILABLE, "this process is being stopped, try again", retry=5)
-# Those that `infra.http_server.room.Room` counts.
+# Those that `infra.http_server.connection_limiter.ConnectionLimiter` counts.
 EVERY = (
     *(INVALID, HEAD_TOO_LARGE, URL_TOO_LONG, HEAD_TOO_SLOW, BODY_TOO_SLOW),
     *(TOO_MANY_PIPELINED, TOO_MANY_OF_PEER, TOO_MANY),

@@ -30,8 +30,8 @@ from infra.http_server.bounds import (
     URL_TOO_LONG,
     Refusal,
 )
+from infra.http_server.connection_limiter import ConnectionLimiter
 from infra.http_server.peers import Peer
-from infra.http_server.room import Room
 
 _SLICE = 16 * 2**10
 # A body in chunks of a hundred bytes or more may be of any length; the sizes of smaller chunks count as head.
@@ -56,7 +56,7 @@ class _Refused(Exception):
 
 
 class Connection(HttpToolsProtocol):
-    """To be made by uvicorn, as the protocol of its `Config`, with a `room` that all of them share."""
+    """To be made by uvicorn, as the protocol of its `Config`, with a `limiter` that all of them share."""
 
     def __init__(
         self,
@@ -65,14 +65,14 @@ class Connection(HttpToolsProtocol):
         app_state: dict[str, Any],
         _loop: asyncio.AbstractEventLoop | None = None,
         *,
-        room: Room,
+        limiter: ConnectionLimiter,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
         self.headers = []  # before a request begins, there may be empty lines
         self.peer: Peer | None = None
-        self._room, self._bounds = room, room.bounds
+        self._limiter, self._bounds = limiter, limiter.bounds
         self._part = _Part.HEAD
-        self._since = room.now  # this part has been expected
+        self._since = limiter.now  # this part has been expected
         self._head = 0  # bytes of a request that are not body, as far as they count
         self._body = 0  # bytes of a body that have come with this slice
         self._unwanted = 0
@@ -85,14 +85,14 @@ class Connection(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        refusal = self._room.enter(self, self.client[0] if self.client else "")
+        refusal = self._limiter.enter(self, self.client[0] if self.client else "")
         if refusal is not None:
             self._ending = True
             transport.write(refusal.answer)
             transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._room.leave(self)
+        self._limiter.leave(self)
         self._give_up()
         super().connection_lost(exc)
 
@@ -106,9 +106,9 @@ class Connection(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self._part, self._head, self._since = _Part.HEAD, 0, self._room.now
+        self._part, self._head, self._since = _Part.HEAD, 0, self._limiter.now
         if self._is_busy():
-            self._room.waits(self)  # for the rest of this request, although one before is being answered
+            self._limiter.waits(self)  # for the rest of this request, although one before is being answered
 
     def on_headers_complete(self) -> None:
         if len(self.headers) > self._bounds.headers:
@@ -119,7 +119,7 @@ class Connection(HttpToolsProtocol):
             raise _Refused(TOO_MANY_PIPELINED)
         super().on_headers_complete()
         self.headers = []  # for trailers; the application has the headers
-        self._part, self._unwanted, self._since = _Part.BODY, 0, self._room.now
+        self._part, self._unwanted, self._since = _Part.BODY, 0, self._limiter.now
 
     def on_body(self, body: bytes) -> None:
         self._body += len(body)
@@ -130,9 +130,9 @@ class Connection(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         super().on_message_complete()
-        self._part, self._since = _Part.NONE, self._room.now
+        self._part, self._since = _Part.NONE, self._limiter.now
         if not self.cycle.response_complete:
-            self._room.serves(self)
+            self._limiter.serves(self)
 
     def on_response_complete(self) -> None:
         """As uvicorn's, without a timer for each request."""
@@ -144,21 +144,21 @@ class Connection(HttpToolsProtocol):
         if self.pipeline:
             cycle, app = self.pipeline.pop()
             self._start_asgi_task(cycle, app)
-            self._since = self._room.now
+            self._since = self._limiter.now
             return  # it waits for its client already if the newest request is not whole
         if self._part is _Part.NONE:
-            self._since = self._room.now
-        self._room.waits(self)
+            self._since = self._limiter.now
+        self._limiter.waits(self)
 
     def pause_writing(self) -> None:
-        self.stalled = self._room.now
-        self._room.waits(self)  # for the client, to read
+        self.stalled = self._limiter.now
+        self._limiter.waits(self)  # for the client, to read
         super().pause_writing()
 
     def resume_writing(self) -> None:
         self.stalled = None
         if self._part is _Part.NONE and self._is_busy():
-            self._room.serves(self)
+            self._limiter.serves(self)
         super().resume_writing()
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
@@ -187,7 +187,7 @@ class Connection(HttpToolsProtocol):
     def _weigh(self, size: int) -> None:
         """Judge how much of the request so far, `size` bytes more than before, is not body."""
         if self._part is _Part.HEAD and not self._head:
-            self._room.moves(self)
+            self._limiter.moves(self)
         body, self._body = self._body, 0
         # What large chunks leave over is not saved up for trailers.
         self._head = max(1, self._head + size - body - body // _BODY_FOR_A_BYTE_OF_FRAMING)
@@ -212,7 +212,7 @@ class Connection(HttpToolsProtocol):
     def _refuse(self, why: Refusal) -> None:
         """End the connection: after the answers to the requests before, or with this one."""
         self._ending = True
-        self._room.count(why)
+        self._limiter.count(why)
         if not self._is_busy():
             if self._part is _Part.BODY:
                 self.transport.close()  # it was answered before its body had ended
@@ -247,15 +247,15 @@ class Connection(HttpToolsProtocol):
         """Send an error and leave the client some time to read it: closing at once might take it away again."""
         if self.transport.is_closing():
             return
-        self._part, self._since = _Part.OVER, self._room.now
+        self._part, self._since = _Part.OVER, self._limiter.now
         self.flow.resume_reading()  # of a body that came fast; else its end would not be noticed
         self.transport.write(why.answer)
         if self.transport.can_write_eof():
             self.transport.write_eof()
-        self._room.waits(self)
+        self._limiter.waits(self)
 
     def give_way(self, refusal: Refusal) -> bool:
-        """Closed to make room for others; whether a part of a request was lost by that. See `Room`."""
+        """Closed to make room for others; whether a part of a request was lost by that. See `ConnectionLimiter`."""
         if self._part is _Part.OVER:
             self.transport.abort()
             return False
@@ -280,7 +280,7 @@ class Connection(HttpToolsProtocol):
 
     def look(self) -> None:
         """Do what is due by the time of the room."""
-        now, bounds = self._room.now, self._bounds
+        now, bounds = self._limiter.now, self._bounds
         age = now - self._since
         if self.transport.is_closing():
             if self._closing is None:

@@ -11,8 +11,8 @@ import uvicorn
 
 from infra.http_server.bounds import STOPPED
 from infra.http_server.connection import Connection
+from infra.http_server.connection_limiter import ConnectionLimiter
 from infra.http_server.metrics import ConnectionMetrics
-from infra.http_server.room import Room
 from infra.process.lifecycle import Stop
 from infra.process.tasks import persistent, vital
 
@@ -47,11 +47,11 @@ class _Server(uvicorn.Server):
         yield
 
 
-def server_of(app: Any, room: Room) -> uvicorn.Server:
-    """A server whose connections share `room`; `keep_looking` has to run beside it."""
+def create_server(app: Any, limiter: ConnectionLimiter) -> uvicorn.Server:
+    """A server whose connections share `limiter`; `keep_looking` has to run beside it."""
     config = uvicorn.Config(
         Ending(app),
-        http=cast("type[asyncio.Protocol]", partial(Connection, room=room)),
+        http=cast("type[asyncio.Protocol]", partial(Connection, limiter=limiter)),
         ws="none",
         loop="none",
         lifespan="off",
@@ -65,19 +65,19 @@ def server_of(app: Any, room: Room) -> uvicorn.Server:
     return _Server(config)
 
 
-async def keep_looking(server: uvicorn.Server, room: Room) -> None:
+async def keep_looking(server: uvicorn.Server, limiter: ConnectionLimiter) -> None:
     """Let every connection do what is due, for ever."""
-    loop, metrics = asyncio.get_running_loop(), ConnectionMetrics(room)
+    loop, metrics = asyncio.get_running_loop(), ConnectionMetrics(limiter)
     before = loop.time()
     while True:
         await asyncio.sleep(_LOOK_SECONDS)
         now = loop.time()
-        room.pass_time(now - before)
+        limiter.pass_time(now - before)
         before = now
         connections = [cast(Connection, connection) for connection in server.server_state.connections]
         for connection in connections:
             connection.look()
-        let_go_of_answers(connections, room.bounds.unread)
+        let_go_of_answers(connections, limiter.bounds.unread)
         metrics.update()
 
 
@@ -92,9 +92,9 @@ def let_go_of_answers(connections: Iterable[Connection], most: int) -> None:
         one.transport.abort()
 
 
-async def serve(app: Any, listener: socket, room: Room, stop: Stop) -> None:
+async def serve(app: Any, listener: socket, limiter: ConnectionLimiter, stop: Stop) -> None:
     """Serve on `listener` until `stop` is set; requests under way are answered first, for a moment."""
-    server = server_of(app, room)
+    server = create_server(app, limiter)
 
     async def heed() -> None:
         await stop.wait()
@@ -102,7 +102,7 @@ async def serve(app: Any, listener: socket, room: Room, stop: Stop) -> None:
 
     tasks = [
         vital(heed(), name="stop"),
-        persistent(lambda: keep_looking(server, room), name="connections"),
+        persistent(lambda: keep_looking(server, limiter), name="connections"),
     ]
     try:
         await server.serve(sockets=[listener])

@@ -14,7 +14,7 @@ import structlog
 from confluent_kafka import IsolationLevel, KafkaException
 
 from infra.log.admin import admin_client, end_offsets
-from infra.log.looks import take_look
+from infra.log.lookup_threads import run_lookup
 from infra.log.progress import FoldProgress
 from infra.log.reading import NotRead, last_records
 from schemas.topics import PROJECTS
@@ -47,7 +47,7 @@ class Definitions:
         folded = {number: at + 1 for number, at in self._progress.applied(PROJECTS)}
         while True:
             try:
-                self.expect(await take_look(_waiting, bootstrap, folded))
+                self.expect(await run_lookup(_waiting, bootstrap, folded))
                 return
             except (KafkaException, NotRead, TimeoutError) as error:
                 log.warning("definitions.requests_not_known", error=str(error) or type(error).__name__)

@@ -12,7 +12,7 @@ from confluent_kafka import IsolationLevel, KafkaException
 
 from infra.log.admin import admin_client, end_offsets
 from infra.log.groups import GroupOffsets
-from infra.log.looks import SharedLook, take_look
+from infra.log.lookup_threads import SharedLook, run_lookup
 
 log = structlog.get_logger(__name__)
 
@@ -58,7 +58,7 @@ class GroupProgress:
                     await asyncio.sleep(_POLL_SECONDS)
         # A transaction open for so long is that of a process that died or hangs: nobody has seen anything of it.
         with contextlib.suppress(KafkaException, TimeoutError):
-            committed = await take_look(end_offsets, self._admin, looked_at, _LAST_LOOK_SECONDS)
+            committed = await run_lookup(end_offsets, self._admin, looked_at, _LAST_LOOK_SECONDS)
             return ends is not None and all(done.get(tp, 0) >= end for tp, end in committed.items())
         return False
 

@@ -18,7 +18,7 @@ from infra.log.admin import admin_client, end_offsets
 from infra.log.catching_up import CatchingUp
 from infra.log.clients import Pulse, close_consumer, is_lost
 from infra.log.connect import new_consumer
-from infra.log.looks import SharedLook, take_look
+from infra.log.lookup_threads import SharedLook, run_lookup
 from infra.log.reading import arrived
 from infra.process.liveness import LIVENESS
 from schemas.topics import Topic
@@ -81,7 +81,7 @@ class Replica:
 
         Raises `TimeoutError` when nothing comes for `stall` seconds.
         """
-        ends = await take_look(end_offsets, self._admin, self._assigned)
+        ends = await run_lookup(end_offsets, self._admin, self._assigned)
         # 0 is found at once, or reset to the earliest; asking for "the beginning" costs half a second.
         begin = {tp: ends[tp] if self._from_end else 0 for tp in self._assigned}
         self._consumer.assign([TopicPartition(*tp, offset) for tp, offset in begin.items()])

@@ -4,7 +4,7 @@ Journals are kept for ever unless set otherwise: a replay from the beginning nee
 acknowledged is thrown away unasked. State topics have no retention: a state stands until it is replaced.
 """
 
-from infra.settings.durations import words_of
+from infra.settings.durations import format_duration
 from infra.settings.settings import Settings
 from schemas.topics import TOPICS
 
@@ -21,9 +21,9 @@ def topic_retention(settings: Settings) -> dict[str, int]:
     return {name: -1 if seconds is None else seconds * 1_000 for name, seconds in kept.items()}
 
 
-def retention_in_words(settings: Settings) -> str:
+def format_retention(settings: Settings) -> str:
     """What is not kept for ever, for people."""
     fields = [name for name in type(settings).model_fields if name in _TOPICS or name.startswith(_HISTORY)]
     limited = [(name, seconds) for name in fields if (seconds := getattr(settings, name)) is not None]
-    told = [f"{name.replace('_', ' ', 1).replace('_', '-')} {words_of(seconds)}" for name, seconds in limited]
+    told = [f"{name.replace('_', ' ', 1).replace('_', '-')} {format_duration(seconds)}" for name, seconds in limited]
     return f"{', '.join(told)}; all else forever" if told else "everything, forever (docs/operations.md, Disk)"

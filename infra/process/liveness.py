@@ -22,7 +22,7 @@ from typing import Any, NamedTuple, NoReturn
 
 import structlog
 
-from infra.process.births import birth_of
+from infra.process.process_identity import process_identity
 
 log = structlog.get_logger(__name__)
 
@@ -219,7 +219,7 @@ def _report(role: str, counter: int, outlook: Outlook) -> dict[str, Any]:
     return {
         "role": role,
         "pid": os.getpid(),
-        "birth": birth_of(os.getpid()),
+        "birth": process_identity(os.getpid()),
         "counter": counter,
         "at": round(time.time(), 3),
         "waiting": waiting and waiting[0],

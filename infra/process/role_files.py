@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from infra.process.births import birth_of
 from infra.process.lifecycle import EXIT_DEFECTIVE
+from infra.process.process_identity import process_identity
 
 # Of a role that makes progress the file moves once a second.
 _QUIET_SECONDS = 15.0
@@ -108,4 +108,4 @@ def _runs(report: dict[str, Any]) -> bool:
     pid, birth = report.get("pid"), report.get("birth")
     if not isinstance(pid, int):
         return False
-    return birth_of(pid) == birth if birth else Path(f"/proc/{pid}").exists()
+    return process_identity(pid) == birth if birth else Path(f"/proc/{pid}").exists()

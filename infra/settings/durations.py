@@ -8,7 +8,7 @@ _WHOLE = re.compile(rf"(?:{_PART.pattern}\s*)+")
 _FOREVER = frozenset({"forever", "for ever", "-1"})
 
 
-def seconds_of(text: str) -> int | None:
+def parse_duration(text: str) -> int | None:
     """The seconds of a duration; None is `forever`. Raises `ValueError`, which says what is accepted."""
     written = text.strip().lower()
     if written in _FOREVER:
@@ -18,8 +18,8 @@ def seconds_of(text: str) -> int | None:
     return sum(int(count) * _SECONDS[unit] for count, unit in _PART.findall(written))
 
 
-def words_of(seconds: int | None) -> str:
-    """A duration as `seconds_of` reads it."""
+def format_duration(seconds: int | None) -> str:
+    """A duration as `parse_duration` reads it."""
     if seconds is None:
         return "forever"
     for unit in ("d", "h", "m"):

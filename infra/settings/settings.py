@@ -13,12 +13,12 @@ import msgspec
 from pydantic import BeforeValidator, Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from infra.egress.allowed import Allowed, Network, allowed_of
+from infra.egress.allowed import Allowed, Network, parse_allowed
 from infra.secrets.secret_key import key_bytes
-from infra.settings.durations import seconds_of
-from infra.settings.sizes import Reserve, reserve_of
+from infra.settings.durations import parse_duration
+from infra.settings.sizes import Reserve, parse_reserve
 from schemas.recipients import Address
-from schemas.servers import Server, server_of
+from schemas.servers import Server, parse_server
 
 RegionName = Annotated[str, Field(pattern=r"^[a-z0-9-]{1,40}$")]
 # A server that takes connections, or what this host itself depends on.
@@ -41,19 +41,19 @@ _SHORTEST_RETENTION = 3_600
 def _retention(value: object) -> object:
     if not isinstance(value, str):
         return value
-    seconds = seconds_of(value) if value.strip() else None
+    seconds = parse_duration(value) if value.strip() else None
     if seconds is not None and seconds < _SHORTEST_RETENTION:
         raise ValueError("at least 1h is expected: what is deleted sooner may not have been read yet")
     return seconds
 
 
 def _reserve(value: object) -> object:
-    return reserve_of(value) if isinstance(value, str) else value
+    return parse_reserve(value) if isinstance(value, str) else value
 
 
 def _control(text: str) -> Server:
     try:
-        return server_of(text, _CONTROL_PORT)
+        return parse_server(text, _CONTROL_PORT)
     except ValueError:
         raise ValueError(f"{text} is none of these: resolver, gateway, an IP address such as 192.0.2.1:443") from None
 
@@ -203,7 +203,7 @@ class Settings(BaseSettings):
     @classmethod
     def _allowed(cls, value: object) -> object:
         if isinstance(value, str):
-            return tuple(allowed_of(part.strip()) for part in value.split(",") if part.strip())
+            return tuple(parse_allowed(part.strip()) for part in value.split(",") if part.strip())
         return value
 
     @field_validator("trusted_proxies", mode="before")
@@ -217,7 +217,7 @@ class Settings(BaseSettings):
     @classmethod
     def _servers(cls, value: object) -> object:
         if isinstance(value, str):
-            return tuple(server_of(part.strip(), 53) for part in value.split(",") if part.strip())
+            return tuple(parse_server(part.strip(), 53) for part in value.split(",") if part.strip())
         return value
 
     @field_validator("control_targets", mode="before")

@@ -24,7 +24,7 @@ class Reserve(NamedTuple):
         return min(max(total // 20, _LEAST), _MOST)
 
 
-def reserve_of(text: str) -> Reserve:
+def parse_reserve(text: str) -> Reserve:
     """What was written; '' is the default, `none` nothing. Raises `ValueError`, which says what is accepted."""
     written = text.strip().lower()
     if written in ("", "none"):

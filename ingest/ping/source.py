@@ -23,7 +23,7 @@ from infra.process.tasks import vital
 from infra.settings.settings import Settings
 from ingest.clock import Clock
 from ingest.ping import metrics
-from ingest.ping.peers import Peers
+from ingest.ping.other_sources import OtherSources
 from ingest.ping.public_url import PublicUrl, proof_of
 from ingest.ping.ticking import Ticking, note_failures
 from ingest.ports import OrderedLog
@@ -61,7 +61,7 @@ class Source:
         installation: str | None,
         disk: Disk | None = None,
         dues: Dues | None = None,
-        peers: Peers | None = None,
+        peers: OtherSources | None = None,
         after: int = 0,
     ) -> None:
         self.slot = slot

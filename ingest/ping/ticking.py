@@ -22,8 +22,8 @@ import structlog
 from infra.log.progress import Dues
 from infra.log.sink import NotStored, Position
 from ingest.clock import Clock
-from ingest.ping.peers import ROLE, Peers
-from ingest.ping.untold import Untold
+from ingest.ping.other_sources import ROLE, OtherSources
+from ingest.ping.unreported import UnreportedGaps
 from ingest.ports import Log
 from schemas.base import SECOND, Micros, encode
 from schemas.ticks import CLOCK_BOUND, SELDOM_SECONDS, Heartbeat, Relayed, Tick, ahead_of_kafka
@@ -59,7 +59,7 @@ class Ticking:
         sink: Log,
         watermark: Callable[[Micros], Micros],
         dues: Dues | None = None,
-        peers: Peers | None = None,
+        peers: OtherSources | None = None,
         monotonic: Callable[[], float] = time.monotonic,
         reported: Callable[[], None] = lambda: None,
     ) -> None:
@@ -68,7 +68,7 @@ class Ticking:
         self._slot, self._epoch, self._partitions = slot, epoch, partitions
         self._clock, self._sink, self._watermark = clock, sink, watermark
         self._dues, self._peers = dues, peers
-        self.untold = Untold(partitions)
+        self.untold = UnreportedGaps(partitions)
         self.stored = asyncio.Event()
         self._stored_at = -_LOG_SECONDS  # by the monotonic clock, as all that follows
         self._began_at: float | None = None
@@ -178,7 +178,7 @@ class Ticking:
         self._told_now[partition] = now
         return ended
 
-    def _heard(self, peers: Peers) -> tuple[Relayed, ...]:
+    def _heard(self, peers: OtherSources) -> tuple[Relayed, ...]:
         before = peers.predecessor(self._epoch) if self._began_at is None else None
         return peers.others() if before is None else (before, *peers.others())
 

@@ -23,7 +23,7 @@ from ingest.prober import metrics
 from ingest.prober.domains.expiry import Domains
 from ingest.prober.probes.connection import Connector
 from ingest.prober.region.controls import Control
-from ingest.prober.running import Running
+from ingest.prober.running_probes import RunningProbes
 from schemas.base import SECOND, Micros
 from schemas.monitor_states import Doubt, MonitorCopy, MonitorState, MonitorStatesRecord
 from schemas.monitors import Monitor, Sealed
@@ -79,7 +79,7 @@ class Prober:
         controls: Sequence[Control] = (),
     ) -> None:
         self._region, self._clock, self._decrypt = region, clock, decrypt
-        self._running = Running(
+        self._running = RunningProbes(
             region, connector, sink, clock, lambda: self._known, most, monotonic, domains, disk, controls
         )
         self._known: dict[int, dict[str, _Watched]] = {}

@@ -11,15 +11,15 @@ from msgspec.structs import replace
 
 from infra.clickhouse import migrations as clickhouse_migrations
 from infra.clickhouse import retention as clickhouse_retention
-from infra.clocks.watch import ClockWatch
+from infra.clock_skew.watch import ClockWatch
 from infra.log import admin
-from infra.log.arrival import Waiting
 from infra.log.decisions import Decisions, NoVerdict
 from infra.log.progress import FoldProgress
 from infra.log.reading import read_to_end
 from infra.log.replica import Replica
-from infra.log.retention import retention_in_words, topic_retention
+from infra.log.retention import format_retention, topic_retention
 from infra.log.sink import Sink
+from infra.log.startup_wait import StartupWait
 from infra.process.lifecycle import Stop
 from infra.process.tasks import persistent
 from infra.secrets.secrets import (
@@ -30,8 +30,8 @@ from infra.secrets.secrets import (
     of_project,
     stored_api_key,
 )
+from infra.settings.ignored import fixed_partitions
 from infra.settings.settings import Settings
-from infra.settings.unheeded import fixed_partitions
 from ingest.clock import Clock
 from ingest.ticker import Ticker
 from pingfold import credentials
@@ -67,7 +67,7 @@ class Failed(Exception):
 async def tick(settings: Settings, slot: str, stop: Stop) -> None:
     """The ticker process."""
     bootstrap = kafka_of(settings)
-    partitions = await Waiting(bootstrap).partitions()
+    partitions = await StartupWait(bootstrap).partitions()
     sink, dues = Sink(bootstrap), FoldProgress(partitions)
     states = Replica(
         bootstrap,
@@ -111,7 +111,7 @@ def migrate(settings: Settings) -> None:
     applied = clickhouse_migrations.migrate(clickhouse_of(settings))
     clickhouse_retention.apply(clickhouse_of(settings), settings)
     typer.echo(f"topics: {count} partitions each; tables: {', '.join(applied) or 'up to date'}")
-    typer.echo(f"kept: {retention_in_words(settings)}")
+    typer.echo(f"kept: {format_retention(settings)}")
 
 
 def ask(settings: Settings, project: str, request: ProjectsRequest) -> None:

@@ -11,7 +11,7 @@ from infra.clickhouse.client import Address, ClickHouse
 from infra.log import admin
 from infra.log.cluster import Cluster
 from infra.log.group_progress import GroupProgress
-from infra.settings.durations import seconds_of
+from infra.settings.durations import parse_duration
 from infra.settings.settings import Settings
 from pingfold.addresses import answering_kafka_of, clickhouse_of
 from pingfold.commands.admin import Failed, Json, ProjectOption, project_of
@@ -47,7 +47,7 @@ def audit(
     """Who changed what in a project, newest first. Nothing secret is told."""
     if wrong := wrong_kind(kind) or wrong_actor(actor):
         raise typer.BadParameter(wrong)
-    settings, start = Settings(), 0 if since is None else moment_of(since, time.time_ns() // 1000)
+    settings, start = Settings(), 0 if since is None else parse_since(since, time.time_ns() // 1000)
     which = Which(project_of(settings, project), start=start, kind=kind, thing=thing, actor=actor, limit=limit)
     complete, rows = asyncio.run(_entries(answering_kafka_of(settings), clickhouse_of(settings), which))
     if not complete:
@@ -61,10 +61,10 @@ def audit(
     print_table(("time (UTC)", "by", "action", "kind", "id", "name", "changes"), map(_cells, rows))
 
 
-def moment_of(text: str, now: Micros) -> Micros:
+def parse_since(text: str, now: Micros) -> Micros:
     """The moment that `--since` names. Raises `Failed`."""
     try:
-        seconds = seconds_of(text)
+        seconds = parse_duration(text)
     except ValueError:
         try:
             return max(0, read_iso(text))

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from infra.settings.durations import seconds_of
+from infra.settings.durations import parse_duration
 from schemas.requests import LONGEST_OVERLAP
 
 Overlap = Annotated[
@@ -15,7 +15,7 @@ Overlap = Annotated[
 def overlap_seconds(text: str) -> int:
     """The seconds of an overlap. Raises `typer.BadParameter`."""
     try:
-        seconds = 0 if text.strip() == "0" else seconds_of(text)
+        seconds = 0 if text.strip() == "0" else parse_duration(text)
     except ValueError:
         seconds = None
     if seconds is None or seconds > LONGEST_OVERLAP:

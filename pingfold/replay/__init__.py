@@ -14,8 +14,8 @@ from infra.settings.settings import Settings
 from pingfold.addresses import NotRunning
 from pingfold.credentials import NoCredentials
 from pingfold.folds import FOLDS, FORMER_FOLDS
+from pingfold.replay.derived import effect_topics
 from pingfold.replay.log import KafkaLog
-from pingfold.replay.made import effect_topics
 from pingfold.replay.outcome import COULD_NOT_RUN, EQUAL, Outcome
 from pingfold.replay.run import Scope, run
 from pingfold.replay.snapshots import Damaged

@@ -21,8 +21,8 @@ from hashlib import blake2b
 from typing import Any, NamedTuple
 
 from infra.log.partitioner import partition_of
+from pingfold.replay.derived import IsMade
 from pingfold.replay.log import Log
-from pingfold.replay.made import IsMade
 from pingfold.replay.outcome import Difference, NotComparable, Outcome
 from pingfold.replay.store import Rows, Store
 from processors.fold.contract import Effect

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from infra.log.reading import Stored
+from pingfold.replay.consistent_cut import ConsistentCut, StoredStates, take_consistent_cut
+from pingfold.replay.derived import IsMade
 from pingfold.replay.effects import Expected, Judge, Place, Source, Window
 from pingfold.replay.log import Log
-from pingfold.replay.made import IsMade
 from pingfold.replay.outcome import NotComparable, Outcome, Tell
-from pingfold.replay.picture import Kept, Picture, take_picture
 from pingfold.replay.snapshots import Damaged, Snapshot, snapshots_in, write_snapshot
 from pingfold.replay.states import differences
 from pingfold.replay.store import Store
@@ -45,7 +45,7 @@ class Scope:
 class Plan(NamedTuple):
     """How one partition is folded again. blocked: why it cannot be."""
 
-    kept: Kept
+    kept: StoredStates
     start: int
     stretches: list[Stretch]
     blocked: str = ""
@@ -78,7 +78,7 @@ class _Run:
 
     def run(self, verify: bool, snapshot: bool, unverified: bool) -> Outcome:
         scope, outcome = self._scope, self._outcome
-        picture = take_picture(scope.log, self._store, scope.folds, scope.topics, self._tell)
+        picture = take_consistent_cut(scope.log, self._store, scope.folds, scope.topics, self._tell)
         plans, begin = self._plan(picture)
         counts: dict[str, int] = {}
         for name, partition in picture.lower:
@@ -103,13 +103,13 @@ class _Run:
             outcome.written = write_snapshot(scope.snapshots, self._store, picture, judge.accounted, reasons)
         return outcome
 
-    def _plan(self, picture: Picture) -> tuple[list[Plan], Snapshot | None]:
+    def _plan(self, picture: ConsistentCut) -> tuple[list[Plan], Snapshot | None]:
         """From the beginning of the journals if all of it is comparable, else from the newest snapshot that fits."""
         log, former = self._scope.log, self._scope.former
         begins = {fold.name: log.begins(fold.journal) for fold in self._scope.folds}
         ends = {fold.name: log.ends(fold.journal) for fold in self._scope.folds}
 
-        def plan(kept: Kept, snapshot: Snapshot | None) -> Plan:
+        def plan(kept: StoredStates, snapshot: Snapshot | None) -> Plan:
             fold, partition, progress, _ = kept
             start = 0 if snapshot is None else snapshot.applied(fold.name, partition) + 1
             begin, end = begins[fold.name][partition], ends[fold.name][partition]
@@ -135,7 +135,7 @@ class _Run:
         outcome.notes += [f"the snapshot was not verified: {line}" for line in manifest.unverified]
         return [plan(kept, snapshot) for kept in picture.kept], snapshot
 
-    def _usable_snapshot(self, picture: Picture) -> Snapshot | None:
+    def _usable_snapshot(self, picture: ConsistentCut) -> Snapshot | None:
         for snapshot in snapshots_in(self._scope.snapshots, self._outcome.notes):
             for fold, partition, progress, _ in picture.kept:
                 if snapshot.applied(fold.name, partition) > progress.applied:
@@ -199,7 +199,7 @@ class _Run:
         return plan.sure
 
 
-def _windows(picture: Picture, begin: Snapshot | None) -> dict[Place, Window]:
+def _windows(picture: ConsistentCut, begin: Snapshot | None) -> dict[Place, Window]:
     windows = {place: Window(lower, picture.upper[place]) for place, lower in picture.lower.items()}
     for place, since in (begin.effects() if begin is not None else {}).items():
         if place in windows:

@@ -22,8 +22,8 @@ from typing import IO
 
 import msgspec
 
+from pingfold.replay.consistent_cut import ConsistentCut, StoredStates
 from pingfold.replay.effects import Place
-from pingfold.replay.picture import Kept, Picture
 from pingfold.replay.store import Store
 from processors.fold.contract import Fold
 from processors.fold.epochs import epochs_of
@@ -160,7 +160,7 @@ def _folders(folder: Path) -> list[Path]:
 def write_snapshot(
     folder: Path,
     store: Store,
-    picture: Picture,
+    picture: ConsistentCut,
     accounted: dict[Place, list[int]],
     unverified: Sequence[str],
 ) -> str:
@@ -200,7 +200,7 @@ def _free_name(folder: Path) -> str:
     return name
 
 
-def _write_states(folder: Path, store: Store, kept: Kept) -> StatesFile:
+def _write_states(folder: Path, store: Store, kept: StoredStates) -> StatesFile:
     name = f"{kept.fold.name}-{kept.partition}.jsonl.gz"
     hasher, count = hashlib.sha256(), 0
 

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import msgspec
 
+from pingfold.replay.consistent_cut import StoredStates
 from pingfold.replay.outcome import Difference
-from pingfold.replay.picture import Kept
 from pingfold.replay.store import Store
 from pingfold.replay.stretches import same_but_for_versions
 from processors.fold.view import View
@@ -15,7 +15,7 @@ from schemas.ticks import PROGRESS_KEY, Progress
 _VALUE_SHOWN = 1_000
 
 
-def differences(store: Store, kept: Kept, view: View) -> Iterator[Difference]:
+def differences(store: Store, kept: StoredStates, view: View) -> Iterator[Difference]:
     """Every state that differs."""
     fold, partition, _, rows = kept
     same = 0
@@ -36,7 +36,7 @@ def differences(store: Store, kept: Kept, view: View) -> Iterator[Difference]:
                 )
 
 
-def _difference(kept: Kept, ours: msgspec.Struct | None, value: bytes) -> str | None:
+def _difference(kept: StoredStates, ours: msgspec.Struct | None, value: bytes) -> str | None:
     if ours is None:
         return f"not in the replay; topic {value[:_VALUE_SHOWN].decode(errors='replace')}"
     if encode(ours) == value:

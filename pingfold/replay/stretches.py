@@ -11,7 +11,7 @@ from typing import NamedTuple
 import msgspec
 
 from infra.log.reading import Stored
-from pingfold.replay.made import made_by
+from pingfold.replay.derived import made_by
 from processors.fold.contract import Effect, Fold, Record, Session
 from processors.fold.epochs import MOST_EPOCHS, Versions, epochs_of, versions_of
 from processors.fold.view import View

@@ -14,7 +14,7 @@ from infra.availability import clickhouse_answers
 from infra.clickhouse import migrations as clickhouse_migrations
 from infra.clickhouse import retention as clickhouse_retention
 from infra.clickhouse.client import Address
-from infra.log.retention import retention_in_words
+from infra.log.retention import format_retention
 from infra.settings.settings import Settings
 from pingfold.supervisor.supervisor import PATIENT, Supervisor, python_role
 
@@ -43,7 +43,7 @@ class HistoryStart:
                 self._say("pingfold", f"no history yet: {reason}; trying again")
             await asyncio.sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE)
-        self._say("pingfold", f"kept: {retention_in_words(self._settings)}")
+        self._say("pingfold", f"kept: {format_retention(self._settings)}")
         self._supervisor.keep(python_role("writer", 0, 1, nice=PATIENT))
         self._supervisor.tell(_PART, None)
 

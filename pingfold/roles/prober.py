@@ -5,13 +5,13 @@ import contextlib
 import gc
 import time
 
-from infra.clocks.measured import may_probe
-from infra.clocks.watch import ClockWatch
+from infra.clock_skew.reports import may_probe
+from infra.clock_skew.watch import ClockWatch
 from infra.disk import Disk
 from infra.egress.guard import Guard
 from infra.egress.own_servers import guard_of
-from infra.log.arrival import Waiting
 from infra.log.sink import Sink
+from infra.log.startup_wait import StartupWait
 from infra.process.lifecycle import Stop
 from infra.process.tasks import persistent
 from infra.secrets.secrets import Vault
@@ -34,7 +34,7 @@ _MOST = 16_384
 async def serve_prober(settings: Settings, region: str, slot: str, stop: Stop) -> None:
     """Probe until `stop` is set."""
     bootstrap, decrypt = kafka_of(settings), Vault.open(settings).decrypt
-    await Waiting(bootstrap).partitions()
+    await StartupWait(bootstrap).partitions()
     async with contextlib.AsyncExitStack() as stack:
         sink = Sink(bootstrap)
         stack.push_async_callback(sink.close)

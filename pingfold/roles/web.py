@@ -17,13 +17,13 @@ import structlog
 from fastapi import FastAPI
 
 from infra.clickhouse.client import Address, ClickHouse
-from infra.clocks.measured import time_faults
-from infra.clocks.time_watch import keep_telling
-from infra.clocks.watch import ClockWatch
+from infra.clock_skew.reports import time_faults
+from infra.clock_skew.time_faults import log_time_faults
+from infra.clock_skew.watch import ClockWatch
 from infra.disk import Disk
 from infra.egress.own_servers import guard_of
 from infra.http_server.bounds import BOUNDS
-from infra.http_server.room import Room
+from infra.http_server.connection_limiter import ConnectionLimiter
 from infra.http_server.serve import BACKLOG
 from infra.http_server.serve import serve as serve_http
 from infra.log.group_progress import GroupProgress
@@ -42,9 +42,9 @@ from ingest.ping.urls import is_ping
 from ingest.prober.assignment import group_of
 from pingfold import credentials
 from pingfold.addresses import clickhouse_of
-from pingfold.roles.door import Door
-from pingfold.roles.followed import Followed, follow_when_there
 from pingfold.roles.open_files import connections
+from pingfold.roles.replicas import Replicas, start_replicas
+from pingfold.roles.startup_app import StartupApp
 from processors.history.writer import GROUP, Sources
 from query_api.app import create_app
 from query_api.dependencies import Dependencies
@@ -65,28 +65,28 @@ async def serve(settings: Settings, listener: socket.socket, slot: str, pings: b
     # Keys that cannot be read are told before Kafka is waited for.
     key, vault = metrics_key(settings), Vault.open(settings)
     async with contextlib.AsyncExitStack() as stack:
-        door = Door(Clock(settings), {"instance": settings.instance} if settings.instance else {}, key)
-        room = _room(settings, door.refuse)
+        startup_app = StartupApp(Clock(settings), {"instance": settings.instance} if settings.instance else {}, key)
+        limiter = _connection_limiter(settings, startup_app.refuse)
         serving: list[asyncio.Task[None]] = []
 
-        def open_door(why: str = "") -> None:
-            door.why = why
+        def start_serving(why: str = "") -> None:
+            startup_app.why = why
             if not serving:
-                serving.append(vital(serve_http(door, listener, room, stop), name="http"))
+                serving.append(vital(serve_http(startup_app, listener, limiter, stop), name="http"))
                 stack.callback(serving[0].cancel)
 
-        followed = await follow_when_there(stack, settings, slot, open_door)
-        app, source = await _application(stack, settings, followed, slot, pings, api, key, vault, door)
+        replicas = await start_replicas(stack, settings, slot, start_serving)
+        app, source = await _application(stack, settings, replicas, slot, pings, api, key, vault, startup_app)
         if source is not None:
-            await _begin(source, open_door)
+            await _begin(source, start_serving)
             stack.push_async_callback(source.close)
         # What is loaded stays: walking through it again and again would hold up every request for a tenth of a second.
         gc.collect()
         gc.freeze()
-        log.info("web.listening", url=settings.base_url, connections=room.bounds.most)
-        door.lead_to(app)
+        log.info("web.listening", url=settings.base_url, connections=limiter.bounds.most)
+        startup_app.hand_over_to(app)
         stop.started()
-        open_door()
+        start_serving()
         await serving[0]
 
 
@@ -103,87 +103,87 @@ async def _begin(source: Source, waits: Callable[[str], None]) -> None:
 async def _application(
     stack: contextlib.AsyncExitStack,
     settings: Settings,
-    followed: Followed,
+    replicas: Replicas,
     slot: str,
     pings: bool,
     api: bool,
     key: str,
     vault: Vault,
-    door: Door,
+    startup_app: StartupApp,
 ) -> tuple[Any, Source | None]:
     """What answers, and the source of pings, which has still to begin."""
-    _watch_clocks(stack, followed, "web" if pings else "api", slot)
-    source = _source(settings, followed, slot) if pings else None
+    _watch_clocks(stack, replicas, "web" if pings else "api", slot)
+    source = _source(settings, replicas, slot) if pings else None
     if source is not None:
-        door.tell(partial(source.refuse, None))
+        startup_app.tell(partial(source.refuse, None))
     clickhouse = ClickHouse(Address.parse(clickhouse_of(settings)))
     stack.push_async_callback(clickhouse.close)
     disk = Disk(settings)
-    readiness = _readiness(settings, followed, clickhouse, vault, disk, source)
+    readiness = _readiness(settings, replicas, clickhouse, vault, disk, source)
     looking = vital(readiness.keep_looking(), name="readiness")
     stack.callback(looking.cancel)
     rest = FastAPI(openapi_url=None)
     if api:
-        rest = create_app(await asyncio.to_thread(_dependencies, settings, followed, clickhouse, vault, source))
-    clock, clocks = followed.clock, followed.clocks
+        rest = create_app(await asyncio.to_thread(_dependencies, settings, replicas, clickhouse, vault, source))
+    clock, clocks = replicas.clock, replicas.clocks
     rest.include_router(
-        operations.router(readiness, followed.progress, clocks, followed.bootstrap, clock, disk, settings.instance, key)
+        operations.router(readiness, replicas.progress, clocks, replicas.bootstrap, clock, disk, settings.instance, key)
     )
     if source is None:
         return rest, None
-    definitions, decisions = followed.definitions, followed.decisions
-    ping_app = PingApp(settings, clock, followed.sink, followed.directory, definitions, decisions, source)
+    definitions, decisions = replicas.definitions, replicas.decisions
+    ping_app = PingApp(settings, clock, replicas.sink, replicas.directory, definitions, decisions, source)
     measuring = vital(keep_measuring(ping_app, source), name="ping-measures")
     stack.callback(measuring.cancel)
     return _dispatch(ping_app, rest), source
 
 
-def _watch_clocks(stack: contextlib.AsyncExitStack, followed: Followed, role: str, slot: str) -> None:
+def _watch_clocks(stack: contextlib.AsyncExitStack, replicas: Replicas, role: str, slot: str) -> None:
     """Measure our own clock, and tell what is wrong with anybody's."""
-    clock, progress, clocks = followed.clock, followed.progress, followed.clocks
-    telling = vital(keep_telling(lambda: time_faults(progress, clocks, clock.now())), name="time-watch")
+    clock, progress, clocks = replicas.clock, replicas.progress, replicas.clocks
+    telling = vital(log_time_faults(lambda: time_faults(progress, clocks, clock.now())), name="time-watch")
     stack.callback(telling.cancel)
-    watch = ClockWatch(followed.sink, clock, role, slot)
+    watch = ClockWatch(replicas.sink, clock, role, slot)
     watching = persistent(watch.keep_looking, name="clock-watch")
     stack.callback(watching.cancel)
 
 
-def _source(settings: Settings, followed: Followed, slot: str) -> Source:
-    after = max(followed.peers.newest_epoch, followed.progress.newest_epoch(slot))
+def _source(settings: Settings, replicas: Replicas, slot: str) -> Source:
+    after = max(replicas.peers.newest_epoch, replicas.progress.newest_epoch(slot))
     return Source(
         settings,
-        followed.clock,
-        followed.sink,
+        replicas.clock,
+        replicas.sink,
         slot,
-        followed.partitions,
-        followed.installation,
-        dues=followed.progress,
-        peers=followed.peers,
+        replicas.partitions,
+        replicas.installation,
+        dues=replicas.progress,
+        peers=replicas.peers,
         after=after,
     )
 
 
 def _dependencies(
-    settings: Settings, followed: Followed, clickhouse: ClickHouse, vault: Vault, source: Source | None
+    settings: Settings, replicas: Replicas, clickhouse: ClickHouse, vault: Vault, source: Source | None
 ) -> Dependencies:
     """Blocks while names of settings are resolved: for a thread."""
-    bootstrap, numbers = followed.bootstrap, range(followed.partitions)
+    bootstrap, numbers = replicas.bootstrap, range(replicas.partitions)
     written = GroupProgress(bootstrap, GROUP, [(TRANSITIONS.name, number) for number in numbers])
     pings_written = None
     if settings.history_pings is not None:
         pings_written = GroupProgress(bootstrap, GROUP, [(PINGS.name, number) for number in numbers])
     return Dependencies(
         settings=settings,
-        clock=followed.clock,
-        partitions=followed.partitions,
-        sink=followed.sink,
-        decisions=followed.decisions,
-        directory=followed.directory,
-        definitions_replica=followed.definitions,
-        states=followed.states,
-        monitor_states=followed.monitor_states,
-        delivery_states=followed.delivery_states,
-        states_replica=followed.running,
+        clock=replicas.clock,
+        partitions=replicas.partitions,
+        sink=replicas.sink,
+        decisions=replicas.decisions,
+        directory=replicas.directory,
+        definitions_replica=replicas.definitions,
+        states=replicas.states,
+        monitor_states=replicas.monitor_states,
+        delivery_states=replicas.delivery_states,
+        states_replica=replicas.running,
         encrypt=vault.encrypt,
         decrypt=vault.decrypt,
         links=confirmation_links(vault),
@@ -192,41 +192,41 @@ def _dependencies(
         source=source,
         history=History(clickhouse, written, pings_written),
         monitor_history=MonitorHistory(clickhouse, written),
-        delivery_history=DeliveryHistory(clickhouse, followed.partitions, written),
+        delivery_history=DeliveryHistory(clickhouse, replicas.partitions, written),
         page_history=PageHistory(clickhouse),
         audit_history=AuditHistory(clickhouse, written),
     )
 
 
 def _readiness(
-    settings: Settings, followed: Followed, clickhouse: ClickHouse, vault: Vault, disk: Disk, source: Source | None
+    settings: Settings, replicas: Replicas, clickhouse: ClickHouse, vault: Vault, disk: Disk, source: Source | None
 ) -> Readiness:
-    directory = followed.directory
+    directory = replicas.directory
     return Readiness(
         settings,
-        followed.bootstrap,
-        followed.partitions,
-        followed.clock,
-        followed.progress,
+        replicas.bootstrap,
+        replicas.partitions,
+        replicas.clock,
+        replicas.progress,
         clickhouse,
-        followed.delivery_states,
+        replicas.delivery_states,
         disk,
         history=(GROUP, astuple(Sources())),
         prober_groups={region: group_of(region) for region in settings.regions},
         has_monitors=lambda: directory.has_monitors,
-        clocks=followed.clocks,
+        clocks=replicas.clocks,
         secrets_fault=lambda: vault.strangers(directory.secrets()),
         public_fault=lambda: "" if source is None else source.public_fault,
     )
 
 
-def _room(settings: Settings, refuse: Callable[[], None] | None) -> Room:
+def _connection_limiter(settings: Settings, refuse: Callable[[], None] | None) -> ConnectionLimiter:
     """Room for as many connections as settings and the limit of open files allow."""
     allowed = connections(settings.connections + BACKLOG)
     most = min(settings.connections, max(allowed - BACKLOG, allowed // 2))
     of_peer = settings.connections_per_peer
     most_per_peer = max(1, most // 4) if of_peer is None else of_peer or most
-    return Room(BOUNDS._replace(most=most, most_per_peer=most_per_peer), settings.trusted_proxies, refuse)
+    return ConnectionLimiter(BOUNDS._replace(most=most, most_per_peer=most_per_peer), settings.trusted_proxies, refuse)
 
 
 def _admin_password(settings: Settings) -> str | None:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 
-from infra.clocks.watch import ClockWatch
+from infra.clock_skew.watch import ClockWatch
 from infra.egress.own_servers import guard_of
 from infra.egress.resolver import SystemResolver
 from infra.log.sink import Sink
@@ -15,7 +15,7 @@ from ingest.clock import Clock
 from pingfold.addresses import kafka_of
 from pingfold.folds import FOLDS
 from pingfold.roles.open_files import connections
-from processors.runtime.runner import Follower
+from processors.runtime.runner import StateListener
 from processors.runtime.worker import run_worker
 from processors.sender.mail import MailClient
 from processors.sender.sender import CEILING, Sender
@@ -30,7 +30,7 @@ def work(settings: Settings, slot: str) -> None:
     bootstrap, vault = kafka_of(settings), Vault.open(settings)
     watching: list[asyncio.Task[None]] = []  # a task that nobody holds may be collected
 
-    def followers() -> Mapping[str, Follower]:
+    def followers() -> Mapping[str, StateListener]:
         sink = Sink(bootstrap)
         clock = Clock(settings)
 

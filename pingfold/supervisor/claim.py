@@ -11,7 +11,7 @@ from pathlib import Path
 
 from infra.embedded import ports
 from infra.http_server.listening import check_free
-from infra.process.births import birth_of
+from infra.process.process_identity import process_identity
 from infra.secrets.private_files import private_folder
 from infra.settings.settings import Settings
 
@@ -100,7 +100,7 @@ def _left_behind(data: Path) -> dict[int, str]:
         is_role = os.fsencode(f"PINGFOLD_DATA={data.resolve()}") in environment and any(
             line.startswith(b"PINGFOLD_INSTANCE=") and not line.endswith(b"=") for line in environment
         )
-        if pid != os.getpid() and is_role and (known is None or known == birth_of(pid)):
+        if pid != os.getpid() and is_role and (known is None or known == process_identity(pid)):
             found[pid] = file.stem
     return found
 

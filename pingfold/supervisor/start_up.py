@@ -27,8 +27,8 @@ from infra.log.sink import NotStored, Sink
 from infra.process.tasks import persistent
 from infra.secrets.metrics_key import bearer, metrics_key
 from infra.secrets.secrets import Vault
+from infra.settings.ignored import fixed_partitions
 from infra.settings.settings import Settings
-from infra.settings.unheeded import fixed_partitions
 from pingfold import credentials
 from pingfold.roles.history_start import HistoryStart
 from pingfold.supervisor.claim import CannotStart

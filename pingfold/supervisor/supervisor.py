@@ -25,14 +25,14 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from infra.process.births import birth_of
 from infra.process.lifecycle import end_with_parent, progress_file
 from infra.process.liveness import STALL_SECONDS, publish
+from infra.process.process_identity import process_identity
 from infra.process.tasks import persistent
 from infra.settings.settings import Settings
 from pingfold import metrics_folder
 from pingfold.supervisor.environments import environment_of
-from pingfold.supervisor.progress_signs import Answers, Published
+from pingfold.supervisor.progress_checks import PublishedProgress, ServerAnswers
 
 # All of a stop, and what of it is left to the servers at the end.
 STOP_SECONDS = 8.5
@@ -132,7 +132,7 @@ class Supervisor:
 
     async def publish(self) -> None:
         """Keep `data/run/supervisor.json` current, for ever: for `/readyz` and `/metrics`."""
-        birth = birth_of(os.getpid())
+        birth = process_identity(os.getpid())
         for turn in itertools.count():
             report = {
                 "pid": os.getpid(),
@@ -264,7 +264,7 @@ class Supervisor:
         kept = self._kept[role]
         kept.process = process
         kept.starts += 1
-        kept.began, kept.birth = time.monotonic(), birth_of(process.pid)
+        kept.began, kept.birth = time.monotonic(), process_identity(process.pid)
         self._told.set()
         pid_file = self._run / f"{role}.pid"
         watching = persistent(
@@ -311,7 +311,11 @@ class Supervisor:
 
     async def _watch(self, role: Role, process: asyncio.subprocess.Process) -> None:
         """End the process when it has made no progress for too long; its keeper starts it again."""
-        sign = Answers(role.answers) if role.answers else Published(progress_file(self._run.parent, str(role)))
+        sign = (
+            ServerAnswers(role.answers)
+            if role.answers
+            else PublishedProgress(progress_file(self._run.parent, str(role)))
+        )
         looked = moved = time.monotonic()
         limit = _SERVER_STARTING_SECONDS if role.answers else _STARTING_SECONDS
         while True:

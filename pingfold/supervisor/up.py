@@ -17,8 +17,8 @@ from infra.process.lifecycle import keep_beating, leave, progress_file, stop_in_
 from infra.process.liveness import LIVENESS
 from infra.process.tasks import persistent, vital
 from infra.secrets.secrets import SecretError, Vault
+from infra.settings.ignored import ignored_settings
 from infra.settings.settings import Settings
-from infra.settings.unheeded import unheeded
 from pingfold import metrics_folder
 from pingfold.addresses import clickhouse_of, kafka_of
 from pingfold.credentials import NoCredentials
@@ -60,7 +60,7 @@ def up(settings: Settings) -> NoReturn:
             end_former_roles(settings.data, lines.say)
             claim_ports(settings)
             Vault.open(settings)  # a key that is none is told before anything starts
-            for line in unheeded(settings):
+            for line in ignored_settings(settings):
                 lines.say("pingfold", line)
             LIVENESS.watch(file, "up", {})
             loop.run_until_complete(_up(settings, lines.say, stop))

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from clickhouse_connect.driver.client import Client
 
-from infra.clickhouse.client import told_apart
+from infra.clickhouse.client import unavailable_errors
 
 _AFTER_ALL = "\U0010ffff"
 
@@ -43,7 +43,7 @@ class RollUp(NamedTuple):
 def roll_up(client: Client, kind: RollUp, beat: Callable[[], None] = lambda: None) -> None:
     """Bring the roll-ups of one kind up to what its rows hold; `beat` is called after each query. Raises
     `Unavailable`."""
-    with told_apart():
+    with unavailable_errors():
         source = {"source": kind.source}
         done_to, rolled_to = client.query(_BEGIN, parameters=source).result_rows[0]
         since = rolled_to.replace(tzinfo=UTC)

@@ -17,15 +17,15 @@ from clickhouse_connect.driver.client import Client
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from prometheus_client import Counter
 
-from infra.clickhouse.client import Address, Unavailable, connect, told_apart
+from infra.clickhouse.client import Address, Unavailable, connect, unavailable_errors
 from infra.disk import Disk
 from infra.log.clients import Pulse, close_consumer, raise_if_lost
 from infra.log.cluster import cluster_of
 from infra.log.connect import new_consumer
 from infra.process.liveness import LIVENESS, STALL_SECONDS
 from infra.settings.settings import Settings
-from processors.history.hours import HourKeeper
-from processors.history.marks import Marks, begin
+from processors.history.read_marks import ReadMarks, begin
+from processors.history.roll_up_thread import RollUpThread
 from processors.history.rows import (
     LOST_RECORDS,
     PING_FACTS,
@@ -113,7 +113,7 @@ class HistoryWriter:
         self._block = Block()
         self._starts = Starts()
         self._reached: dict[tuple[str, int], int] = {}  # what is inserted and not yet committed
-        self._marks = Marks()
+        self._marks = ReadMarks()
         self._committed_at = 0.0
         self._commit_since: float | None = None  # when the commit that is not answered yet was made
         self._activity = LIVENESS.activity("history", needs=("kafka", "clickhouse"))
@@ -141,7 +141,7 @@ class HistoryWriter:
             on_revoke=self._gave_up,
             on_lost=self._gave_up,
         )
-        hours = HourKeeper(self._address)
+        hours = RollUpThread(self._address)
         hours.start()
         pulse = Pulse(self._activity, sources.pings)
         try:
@@ -274,7 +274,7 @@ class HistoryWriter:
         pause = 0.1
         while True:
             try:
-                with told_apart():
+                with unavailable_errors():
                     if not self._disk.has_room:
                         raise Unavailable("the disk is full")
                     if self._client is None:

@@ -9,7 +9,7 @@ from infra.process.lifecycle import EXIT_DEFECTIVE
 from infra.process.liveness import EXIT_FAULT
 from processors.fold.epochs import NewerStates
 from processors.runtime import metrics
-from processors.runtime.place import DefectiveFold
+from processors.runtime.context import DefectiveFold
 
 log = structlog.get_logger(__name__)
 

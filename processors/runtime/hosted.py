@@ -15,8 +15,8 @@ from infra.process.liveness import LIVENESS, STALL_SECONDS
 from infra.process.tasks import vital
 from processors.fold.contract import Fold
 from processors.fold.defects import Defects
-from processors.runtime.ends import watch_ends
-from processors.runtime.runner import Follower, Runner
+from processors.runtime.end_offsets import watch_end_offsets
+from processors.runtime.runner import Runner, StateListener
 from processors.runtime.stream import FoldApp, SpanStream
 from processors.runtime.watchdog import watch
 
@@ -33,7 +33,7 @@ _COMMITS_AT_ONCE = 16
 _LOADS_AT_ONCE = 12
 
 # Made when the loop runs: the followers of the folds that have one, by the fold's name.
-Followers = Callable[[], Mapping[str, Follower]]
+StateListeners = Callable[[], Mapping[str, StateListener]]
 
 
 class HostedFolds:
@@ -51,12 +51,12 @@ class HostedFolds:
         self._app, self._bootstrap, self._slot, self._failed = app, bootstrap, slot, failed
         self._accept_defects, self._reconcile = accept_defects, reconcile
         self._runners: dict[str, Runner] = {}  # by the name of the journal in the cluster, as Faust knows it
-        self._following: list[Follower] = []
+        self._following: list[StateListener] = []
         self._beating: list[asyncio.Task[None]] = []
         # From the beginning: a worker that never gets its partitions makes no progress.
         self._consumer = LIVENESS.activity("consumer", needs=("kafka",), limit=_JOIN_SECONDS)
 
-    async def begin(self, folds: tuple[Fold, ...], followers: Followers) -> None:
+    async def begin(self, folds: tuple[Fold, ...], followers: StateListeners) -> None:
         """Make the runners and what follows them, and let the app drive them."""
         made, loads = followers(), asyncio.Semaphore(_LOADS_AT_ONCE)
         self._following.extend(made.values())
@@ -103,7 +103,7 @@ class HostedFolds:
 
         @app.task  # type: ignore[untyped-decorator]
         async def ends() -> None:
-            await watch_ends(self._bootstrap, list(self._runners.values()))
+            await watch_end_offsets(self._bootstrap, list(self._runners.values()))
 
     def _add_agent(self, journal: str, runner: Runner) -> None:
         async def agent(stream: SpanStream) -> None:
@@ -140,7 +140,7 @@ class HostedFolds:
             log.warning("worker.not_finished", slot=self._slot)
 
 
-async def _keep_asking(fold: str, follower: Follower) -> None:
+async def _keep_asking(fold: str, follower: StateListener) -> None:
     """The activity of what follows a fold, such as the sender. Its reports go into Kafka."""
     activity = LIVENESS.activity(f"what follows {fold}", needs=("kafka",))
     while True:

@@ -19,10 +19,10 @@ from processors.fold.contract import Effect, Session
 from processors.fold.defects import TICKS
 from processors.fold.reconciliation import Missed
 from processors.runtime import metrics
-from processors.runtime.calls import Calls
+from processors.runtime.blocking_calls import BlockingCalls
+from processors.runtime.context import DefectiveFold, RuntimeContext, TruncatedLog
 from processors.runtime.joining import Joining
 from processors.runtime.loading import CountedView, Loading, first_offset, load_states
-from processors.runtime.place import DefectiveFold, Place, Shorter
 from processors.runtime.reconciling import missed_by
 from processors.runtime.short_batches import is_short
 from processors.runtime.stream import Span
@@ -58,7 +58,7 @@ _MOST_UNSETTLED = 3
 class OwnedPartition:
     """See the module's docstring. `run` is its task; the other methods are called from the same event loop."""
 
-    def __init__(self, place: Place, number: int) -> None:
+    def __init__(self, place: RuntimeContext, number: int) -> None:
         self._place, self.number = place, number
         self._inbox: deque[Span] = deque()
         self._inbox_bytes = 0
@@ -71,7 +71,7 @@ class OwnedPartition:
         self._session: Session
         self._joining: Joining | None = None  # None until the states are there
         self.loading = Loading(place.fold.states, number)
-        self._calls = Calls(f"fold {place.fold.name}/{number}", place.pool, place.loads, self.loading)
+        self._calls = BlockingCalls(f"fold {place.fold.name}/{number}", place.pool, place.loads, self.loading)
         self._producer: PartitionProducer
         # What was stepped and is not committed: its effects, how many records (ticks that change nothing aside),
         # and whether somebody waits for it.
@@ -83,7 +83,7 @@ class OwnedPartition:
         self._next_commit_at = 0.0
         self._held_until: float | None = None  # the fold looks defective: no commit before that
         self._doubtful = place.doubtful
-        self._shorter: Shorter | None = None  # a log that has lost its end while this was ours
+        self._shorter: TruncatedLog | None = None  # a log that has lost its end while this was ours
         self._unsure = False  # spans that were unsure have been forgotten
         self._taken_before = False
         self._unsettled = 0  # so often in a row the outcome of a batch was not known
@@ -113,7 +113,7 @@ class OwnedPartition:
             self._inbox_bytes += span.size
             self._arrived.set()
 
-    def take_anew(self, shorter: Shorter) -> None:
+    def take_anew(self, shorter: TruncatedLog) -> None:
         """A log that it works on has lost its end."""
         self._shorter = max(shorter, self._shorter or shorter)
         self._arrived.set()
@@ -250,7 +250,7 @@ class OwnedPartition:
             place, progress = self._place, self._session.progress
             asked = place.bootstrap, place.fold.journal, self.number, progress, self._calls.beat
             if await self._calls.ask(truncated_at, *asked) is not None:
-                self._shorter = Shorter.JOURNAL
+                self._shorter = TruncatedLog.JOURNAL
             self._unsure = False
             if self._inbox:
                 self._inbox[0] = self._inbox[0]._replace(unsure=False)
@@ -266,12 +266,12 @@ class OwnedPartition:
             "fold.log_shorter",
             fold=place.fold.name,
             partition=self.number,
-            log="states" if shorter is Shorter.STATES else "journal",
+            log="states" if shorter is TruncatedLog.STATES else "journal",
             why="it no longer holds what it has held: the broker came back with less, or the topic was made anew",
             what="the partition is taken over anew",
         )
         self._doubtful = True
-        if shorter is Shorter.JOURNAL and self._session.view.changed:
+        if shorter is TruncatedLog.JOURNAL and self._session.view.changed:
             await self._commit()
         await self._forget()
 
@@ -297,7 +297,7 @@ class OwnedPartition:
         self._held_until = self._joining = self._shorter = self.committed = None
         self._unsure, self._taken_before = False, True
         self.loading = Loading(place.fold.states, self.number)
-        self._calls = Calls(f"fold {place.fold.name}/{self.number}", place.pool, place.loads, self.loading)
+        self._calls = BlockingCalls(f"fold {place.fold.name}/{self.number}", place.pool, place.loads, self.loading)
 
     async def _something_to_do(self) -> None:
         """Until records have come, or what was stepped has waited long enough."""

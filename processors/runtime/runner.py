@@ -13,18 +13,18 @@ import structlog
 
 from processors.fold.contract import Fold
 from processors.fold.defects import Defects
+from processors.runtime.context import RuntimeContext, StateListener, TruncatedLog
 from processors.runtime.loading import Loading
 from processors.runtime.partition import OwnedPartition
-from processors.runtime.place import Follower, Place, Shorter
 from processors.runtime.stream import Span
 
-__all__ = ["Follower", "Runner"]
+__all__ = ["Runner", "StateListener"]
 
 log = structlog.get_logger(__name__)
 
 
 class Runner:
-    """To be used inside one event loop. `failed` is called with what a partition raised; the rest as in `Place`."""
+    """To be used inside one event loop. failed: called with what a partition raised; others as in `RuntimeContext`."""
 
     def __init__(
         self,
@@ -36,11 +36,11 @@ class Runner:
         rewind: Callable[[int, int], Awaitable[None]],
         loads: asyncio.Semaphore,
         defects: Defects | None,
-        follower: Follower | None = None,
+        follower: StateListener | None = None,
         doubtful: bool = False,
     ) -> None:
         self.fold = fold
-        self._place = Place(bootstrap, fold, pool, follower, moved, rewind, loads, defects, doubtful)
+        self._place = RuntimeContext(bootstrap, fold, pool, follower, moved, rewind, loads, defects, doubtful)
         self._failed = failed
         self._owned: dict[int, OwnedPartition] = {}
         self._tasks: dict[int, asyncio.Task[None]] = {}
@@ -68,7 +68,7 @@ class Runner:
         if (owned := self._owned.get(span.partition)) is not None:
             owned.offer(span)
 
-    def take_anew(self, partition: int, shorter: Shorter) -> None:
+    def take_anew(self, partition: int, shorter: TruncatedLog) -> None:
         """A log of a partition has lost its end."""
         if (owned := self._owned.get(partition)) is not None:
             owned.take_anew(shorter)

@@ -14,15 +14,15 @@ import faust
 import uvloop
 
 from infra.availability import kafka_answers
-from infra.log.arrival import Waiting
 from infra.log.cluster import prefix_of
+from infra.log.startup_wait import StartupWait
 from infra.process.lifecycle import leave, progress_file, stop_in_loop
 from infra.process.liveness import LIVENESS
 from infra.settings.settings import Settings
 from processors.fold.contract import Fold
 from processors.runtime.access import faust_credentials
 from processors.runtime.faults import end_worker
-from processors.runtime.hosted import Followers, HostedFolds
+from processors.runtime.hosted import HostedFolds, StateListeners
 from processors.runtime.stream import FoldApp, QuietMonitor, SpanStream
 
 GROUP = "pingfold-fold"
@@ -86,7 +86,7 @@ def run_worker(
     bootstrap: str,
     slot: str,
     folds: tuple[Fold, ...],
-    followers: Followers = dict,
+    followers: StateListeners = dict,
     group: str = GROUP,
     session: float = SESSION_SECONDS,
 ) -> NoReturn:
@@ -101,7 +101,7 @@ def run_worker(
     file = progress_file(settings.data, name)
     stop_in_loop(loop, lambda: begun[0]._on_sigterm(), file, lambda: bool(begun))
     LIVENESS.watch(file, name, {"kafka": partial(kafka_answers, bootstrap)})
-    loop.run_until_complete(Waiting(bootstrap).partitions())
+    loop.run_until_complete(StartupWait(bootstrap).partitions())
     app = build_app(settings, bootstrap, slot, group, session)
     failed = partial(end_worker, slot)
     hosted = HostedFolds(app, bootstrap, slot, failed, settings.accept_defects, settings.reconcile)

@@ -18,7 +18,7 @@ import aiosmtplib
 import structlog
 from aiohttp.abc import AbstractResolver
 
-from infra.egress.os_errors import words_of
+from infra.egress.os_errors import describe_os_error
 from infra.egress.resolver import ASKER, LookupTimedOut, NotResolved
 from infra.secrets.confirmation_links import ConfirmationLinks
 from infra.settings.settings import Settings
@@ -168,7 +168,8 @@ class MailClient:
         if isinstance(cause, OSError):
             sender_error = cause.errno in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS)
             return DeliveryResult(
-                error=f"no connection to the mail server: {words_of(cause, 'refused')}", sender_error=sender_error
+                error=f"no connection to the mail server: {describe_os_error(cause, 'refused')}",
+                sender_error=sender_error,
             )
         if isinstance(error, aiosmtplib.SMTPException):
             return DeliveryResult(error=_line(f"the mail server cannot do what is asked of it: {error.message}"))

@@ -21,7 +21,7 @@ from aiohttp.abc import AbstractResolver
 from yarl import URL
 
 from infra.egress.guard import Guard, GuardedConnector, TargetRefused, guarded_session
-from infra.egress.os_errors import words_of
+from infra.egress.os_errors import describe_os_error
 from infra.egress.resolver import ASKER, LookupTimedOut
 
 BODY_READ = 64 * 1024
@@ -143,7 +143,7 @@ class WebhookClient:
             return DeliveryResult(error="the URL is not valid")
         if isinstance(cause, OSError):
             sender_error = cause.errno in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS)
-            return DeliveryResult(error=words_of(cause, "the connection failed"), sender_error=sender_error)
+            return DeliveryResult(error=describe_os_error(cause, "the connection failed"), sender_error=sender_error)
         return DeliveryResult(error=f"the request failed ({type(error).__name__})")
 
 

@@ -17,7 +17,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from infra.clocks.measured import ClockReports
+from infra.clock_skew.reports import ClockReports
 from infra.disk import Disk, DiskFigures
 from infra.log.progress import FoldProgress
 from infra.secrets.metrics_key import KEY_FILE, shows

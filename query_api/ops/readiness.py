@@ -17,13 +17,13 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 
 import structlog
 
-from infra.clocks.measured import ClockReports, time_faults
+from infra.clock_skew.reports import ClockReports, time_faults
 from infra.disk import Disk
 from infra.log.admin import admin_client, end_offsets
 from infra.log.groups import Committed, GroupOffsets
+from infra.log.lag_age import LagAge, Partition
 from infra.log.progress import FoldProgress
 from infra.log.reading import holding_records
-from infra.log.waiting import Partition, Waiting
 from infra.process.role_files import Restarts, RoleFiles
 from infra.settings.settings import Settings
 from query_api.dependencies import Clock
@@ -145,7 +145,7 @@ class Readiness:
         self._probed = [(MONITOR_STATES.name, number) for number in numbers]
         self._writer = GroupOffsets(bootstrap, history[0])
         self._probers = {region: GroupOffsets(bootstrap, group) for region, group in prober_groups.items()}
-        self._folds, self._written = Waiting(), Waiting()
+        self._folds, self._written = LagAge(), LagAge()
         self._markers: dict[Partition, int] = {}  # only markers stand before this offset
         began = time.monotonic()
         # By region and partition: what its prober committed last, and when that changed.

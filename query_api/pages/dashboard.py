@@ -19,7 +19,7 @@ from query_api.healthchecks.status import present_check
 from query_api.http.lookup import look_up
 from query_api.http.refusals import Refusal
 from query_api.http.route_index import include
-from query_api.pages.guessing import PasswordGuesses
+from query_api.pages.guessing import PasswordGuessLimiter
 from query_api.pages.page_password import given_password
 from query_api.state.freshness import Freshness
 from schemas import monitor_states
@@ -48,7 +48,7 @@ _WORDS = {"new": "pending", "not_observed": "unknown"}
 
 def install(app: FastAPI, deps: Dependencies) -> None:
     """Put the pages into the application."""
-    app.state.admin_guesses = PasswordGuesses("dashboard", Forwarded(deps.settings.trusted_proxies))
+    app.state.admin_guesses = PasswordGuessLimiter("dashboard", Forwarded(deps.settings.trusted_proxies))
     include(app, router)
 
 

@@ -42,7 +42,7 @@ OF_PEER = Budget(10, 30.0)
 OF_THING = Budget(100, 2.0)
 
 
-class PasswordGuesses:
+class PasswordGuessLimiter:
     """The brakes of one kind of things. `door`: its name in logs and figures.
 
     Every look at a password `begin`s, and ends as `wrong`, `right` or `unseen`. It is paid for when it begins: many

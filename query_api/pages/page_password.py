@@ -8,7 +8,7 @@ from fastapi import Request
 from infra.http_server.forwarded import Forwarded
 from infra.secrets.basic_auth import basic_password
 from query_api.http.refusals import Refusal
-from query_api.pages.guessing import PasswordGuesses, PasswordHashes
+from query_api.pages.guessing import PasswordGuessLimiter, PasswordHashes
 from query_api.password_pool import PasswordPool
 from schemas.status_pages import StatusPage
 
@@ -21,7 +21,7 @@ class PagePasswordGuard:
     """Lets in who knows the password of a page."""
 
     def __init__(self, forwarded: Forwarded, pool: PasswordPool) -> None:
-        self._hashes, self._guesses = PasswordHashes(pool), PasswordGuesses("status page", forwarded)
+        self._hashes, self._guesses = PasswordHashes(pool), PasswordGuessLimiter("status page", forwarded)
 
     async def must_know(self, page: StatusPage, request: Request) -> None:
         """Ends the request with 401 unless it shows the password, with 429 after too many that were wrong."""

@@ -18,7 +18,7 @@ from query_api.http.lookup import look_up
 from query_api.http.refusals import JSON, Refusal
 from query_api.http.response_cache import ResponseCache
 from query_api.http.route_index import include
-from query_api.pages import status_forms
+from query_api.pages import status_formats
 from query_api.pages.drawing import SAFE, SVG
 from query_api.pages.page_password import PagePasswordGuard
 from query_api.pages.status_board import Board, address, board_of
@@ -43,10 +43,10 @@ class Form(NamedTuple):
     history: bool = True
 
 
-_HTML = Form("text/html; charset=utf-8", status_forms.html)
-_JSON = Form(JSON, status_forms.json)
-_ATOM = Form("application/atom+xml; charset=utf-8", status_forms.atom)
-_BADGE = Form(SVG, status_forms.badge, history=False)
+_HTML = Form("text/html; charset=utf-8", status_formats.html)
+_JSON = Form(JSON, status_formats.json)
+_ATOM = Form("application/atom+xml; charset=utf-8", status_formats.atom)
+_BADGE = Form(SVG, status_formats.badge, history=False)
 
 
 class _Form(NamedTuple):

@@ -8,7 +8,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from msgspec.structs import replace
 
 from schemas.probe_kinds.kind import Asked, InvalidField, Place, ProbeKind, given
-from schemas.servers import server_of, text_of
+from schemas.servers import format_server, parse_server
 from schemas.targets import DnsRecord, ProbeTarget
 
 DNS_PORT = 53
@@ -50,7 +50,7 @@ class Dns(ProbeKind[DnsFields]):
     def places(self, target: ProbeTarget) -> Iterator[Place]:
         yield from super().places(target)
         if target.resolver:
-            yield Place("dns_resolver", *server_of(target.resolver, DNS_PORT))
+            yield Place("dns_resolver", *parse_server(target.resolver, DNS_PORT))
 
 
 KIND = Dns()
@@ -59,7 +59,7 @@ KIND = Dns()
 def _resolver(text: str) -> str:
     """The address of a resolver, in one form; empty: that of the prober's host."""
     try:
-        return text_of(server_of(text, DNS_PORT), DNS_PORT) if text else ""
+        return format_server(parse_server(text, DNS_PORT), DNS_PORT) if text else ""
     except ValueError:
         raise InvalidField(
             "Field 'dns_resolver' must be an IP address, such as 192.0.2.53, 192.0.2.53:5353 or [2001:db8::53]:5353."

@@ -7,8 +7,8 @@ from uuid import uuid4
 
 import pytest
 
-from infra.clocks.measured import ClockReports, may_probe
-from infra.clocks.watch import ClockWatch
+from infra.clock_skew.reports import ClockReports, may_probe
+from infra.clock_skew.watch import ClockWatch
 from infra.log.admin import migrate
 from infra.log.replica import Replica
 from infra.log.sink import Sink

@@ -9,8 +9,8 @@ import pytest
 from confluent_kafka import Producer
 
 from infra.log.sink import producer_config
+from pingfold.replay.derived import letters_of, of_types
 from pingfold.replay.log import KafkaLog
-from pingfold.replay.made import letters_of, of_types
 from pingfold.replay.outcome import DIFFERENT, EQUAL, NOT_COMPARABLE, Outcome
 from pingfold.replay.run import Scope, run
 from processors.runtime.faults import EXIT_NEWER_STATES

@@ -8,7 +8,7 @@ from uvicorn.server import ServerState
 
 from infra.http_server.bounds import BOUNDS
 from infra.http_server.connection import Connection
-from infra.http_server.room import Room
+from infra.http_server.connection_limiter import ConnectionLimiter
 from tests.http_wire import CONFIG, Wire, turns
 
 _CHUNKED = b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -40,10 +40,10 @@ _BROKEN = [
 _sent = st.lists(st.sampled_from(_WHOLE) | st.sampled_from(_BROKEN) | st.binary(max_size=30), max_size=8)
 
 
-async def _live(sent: list[bytes], cuts: list[int]) -> tuple[Wire, Room, int]:
+async def _live(sent: list[bytes], cuts: list[int]) -> tuple[Wire, ConnectionLimiter, int]:
     """A connection from its beginning to its end; how many requests were whole."""
-    state, room, wire = ServerState(), Room(), Wire()
-    connection = Connection(CONFIG, state, {}, asyncio.get_running_loop(), room=room)
+    state, limiter, wire = ServerState(), ConnectionLimiter(), Wire()
+    connection = Connection(CONFIG, state, {}, asyncio.get_running_loop(), limiter=limiter)
     connection.connection_made(wire)  # type: ignore[arg-type]
     data = b"".join(sent)
     places = sorted({cut % (len(data) + 1) for cut in cuts} | {len(data)})
@@ -54,23 +54,23 @@ async def _live(sent: list[bytes], cuts: list[int]) -> tuple[Wire, Room, int]:
         await turns(state)
     # The client falls silent. Whatever it has left undone has its time, one part after the other.
     for _ in range(round(BOUNDS.idle_time + BOUNDS.body_time + BOUNDS.head_time + BOUNDS.linger) + 5):
-        room.pass_time(1.0)
+        limiter.pass_time(1.0)
         connection.look()
         await asyncio.sleep(0)
     connection.connection_lost(None)
     await turns(state)
-    return wire, room, len(state.tasks)
+    return wire, limiter, len(state.tasks)
 
 
 @settings(max_examples=50, deadline=None)
 @given(_sent, st.lists(st.integers(0, 200_000), max_size=6))
 def test_nothing_that_comes_keeps_a_connection_for_ever(sent: list[bytes], cuts: list[int]) -> None:
-    wire, room, tasks = asyncio.run(_live(sent, cuts))
+    wire, limiter, tasks = asyncio.run(_live(sent, cuts))
     assert wire.closed
     assert not tasks
-    assert not room.members
-    assert not room.waiting
-    assert not room._peers
+    assert not limiter.members
+    assert not limiter.waiting
+    assert not limiter._peers
     # Whole requests ahead of anything broken are answered, and nothing comes behind an error.
     whole = 0
     for one in sent:

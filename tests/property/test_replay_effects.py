@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from infra.log.reading import Stored
+from pingfold.replay.derived import any_record
 from pingfold.replay.effects import Expected, Judge, Source, Window
-from pingfold.replay.made import any_record
 from pingfold.replay.outcome import Outcome
 from pingfold.replay.store import Store
 from processors.fold.contract import Effect

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from infra.log.reading import Stored
-from pingfold.replay.made import made_by
+from pingfold.replay.derived import made_by
 from pingfold.replay.stretches import fold_again, stretches_of
 from processors.checks.fold import Checks
 from processors.deliveries.fold import DeliveriesFold

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from pingfold.cli import app
 from pingfold.commands import audit
 from pingfold.commands.admin import Failed
-from pingfold.commands.audit import _by, _line, moment_of
+from pingfold.commands.audit import _by, _line, parse_since
 from pingfold.commands.os_user import operator
 from query_api.history.audit import AuditRow, Place, wrong_actor, wrong_kind
 from query_api.history.audit_object import audit_object
@@ -37,13 +37,13 @@ NOW = 1_700_000_000 * SECOND
     ],
 )
 def test_since(text: str, moment: int) -> None:
-    assert moment_of(text, NOW) == moment
+    assert parse_since(text, NOW) == moment
 
 
 @pytest.mark.parametrize("text", ["", "yesterday", "7", "-7d"])
 def test_a_moment_that_is_none_says_what_is_expected(text: str) -> None:
     with pytest.raises(Failed, match="--since takes a duration such as 7d"):
-        moment_of(text, NOW)
+        parse_since(text, NOW)
 
 
 def row(*changes: FieldChange, actor: str = "cli", key: str = "", user: str = "root", address: str = "h") -> AuditRow:

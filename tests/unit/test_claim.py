@@ -15,7 +15,7 @@ import pytest
 
 from infra.embedded.ports import HOST, free_port
 from infra.http_server.listening import CannotListen, bind, check_free
-from infra.process.births import birth_of
+from infra.process.process_identity import process_identity
 from infra.settings.settings import Settings
 from pingfold.supervisor import claim
 from pingfold.supervisor.claim import CannotStart, claim_ports, data_folder, end_former_roles
@@ -152,7 +152,7 @@ def test_only_the_roles_of_this_data_folder_are_ended(tmp_path: Path, monkeypatc
             data,
             **{
                 "worker-0": (later.pid, "another-boot/17"),
-                "writer-0": (left_behind.pid, birth_of(left_behind.pid)),
+                "writer-0": (left_behind.pid, process_identity(left_behind.pid)),
                 "ticker-0": (1, "another-boot/17"),  # the supervisor was killed before it told of the newest one
             },
         )

@@ -6,8 +6,8 @@ import msgspec
 import pytest
 from structlog.testing import capture_logs
 
-from infra.clocks.measured import ClockReports, Fault, Level, clock_fault, level_of, time_faults
-from infra.clocks.watch import ClockWatch
+from infra.clock_skew.reports import ClockReports, Fault, Level, clock_fault, level_of, time_faults
+from infra.clock_skew.watch import ClockWatch
 from infra.log.progress import FoldProgress
 from infra.settings.settings import Settings
 from schemas.base import SECOND, Micros, encode

@@ -1,7 +1,7 @@
 """A log that has lost its end while its reader lives: what is fetched of it, and where it ends."""
 
 from processors.runtime.continuity import Continuity
-from processors.runtime.ends import Ends
+from processors.runtime.end_offsets import EndOffsets
 
 TP = ("pings", 3)
 
@@ -52,7 +52,7 @@ def test_what_came_over_another_connection() -> None:
 
 
 def test_ends_never_go_back() -> None:
-    ends = Ends()
+    ends = EndOffsets()
     assert ends.gone_back({("a", 0): 10, ("b", 0): 0}, {}) == set()
     assert ends.gone_back({("a", 0): 12}, {}) == set()
     assert ends.gone_back({("a", 0): 11, ("b", 0): 0}, {}) == {("a", 0)}

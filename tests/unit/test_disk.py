@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from infra.disk import Disk, DiskFigures, Level, Room
+from infra.disk import Disk, DiskFigures, FreeSpace, Level
 from infra.settings.settings import Settings
-from infra.settings.sizes import Reserve, reserve_of
+from infra.settings.sizes import Reserve, parse_reserve
 
 MIB, GIB = 2**20, 2**30
 
@@ -20,11 +20,11 @@ class World:
         self.now, self.looks = 0.0, 0
         self.disk = Disk(Settings(**settings), look=self.look, monotonic=lambda: self.now)
 
-    def look(self, folder: Path) -> Room:
+    def look(self, folder: Path) -> FreeSpace:
         self.looks += 1
         if folder.name not in self.free:
             raise FileNotFoundError(folder)
-        return Room(self.free[folder.name], 100 * GIB)
+        return FreeSpace(self.free[folder.name], 100 * GIB)
 
     def at(self, free: int, folder: str = "kafka") -> Level:
         self.free[folder] = free
@@ -60,7 +60,7 @@ def test_the_fuller_of_two_disks_counts() -> None:
     assert world.at(5 * GIB, "clickhouse") is Level.FULL
     assert world.at(0) is Level.CRITICAL
     assert world.at(50 * GIB) is Level.FULL
-    assert (world.disk.state.room, world.disk.state.reserve) == (Room(5 * GIB, 100 * GIB), 10 * GIB)
+    assert (world.disk.state.room, world.disk.state.reserve) == (FreeSpace(5 * GIB, 100 * GIB), 10 * GIB)
 
 
 def test_it_looks_four_times_a_second_at_most() -> None:
@@ -81,8 +81,8 @@ def test_servers_elsewhere_have_disks_of_their_own(tmp_path: Path) -> None:
 
 def test_a_real_disk_is_looked_at(tmp_path: Path) -> None:
     (tmp_path / "kafka").mkdir()
-    assert Disk(Settings(data=tmp_path, disk_reserve=reserve_of("0"))).has_room
-    assert not Disk(Settings(data=tmp_path, disk_reserve=reserve_of("900000T"))).may_tick
+    assert Disk(Settings(data=tmp_path, disk_reserve=parse_reserve("0"))).has_room
+    assert not Disk(Settings(data=tmp_path, disk_reserve=parse_reserve("900000T"))).may_tick
 
 
 def test_the_figures() -> None:
@@ -106,7 +106,7 @@ def test_the_figures() -> None:
     ],
 )
 def test_the_reserve(text: str, total: int, reserve: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert reserve_of(text).of(total) == reserve
+    assert parse_reserve(text).of(total) == reserve
     monkeypatch.setenv("PINGFOLD_DISK_RESERVE", text)
     assert Settings().disk_reserve.of(total) == reserve
 
@@ -114,7 +114,7 @@ def test_the_reserve(text: str, total: int, reserve: int, monkeypatch: pytest.Mo
 @pytest.mark.parametrize("text", ["much", "-1", "1.5G", "100%", "5 percent"])
 def test_a_reserve_that_nobody_can_mean(text: str) -> None:
     with pytest.raises(ValueError, match="a size is expected, such as 2G, 500M, 10% or none"):
-        reserve_of(text)
+        parse_reserve(text)
 
 
 def test_the_default_of_the_setting() -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from infra.settings.durations import seconds_of, words_of
+from infra.settings.durations import format_duration, parse_duration
 
 
 @pytest.mark.parametrize(
@@ -18,15 +18,15 @@ from infra.settings.durations import seconds_of, words_of
     ],
 )
 def test_what_people_write(text: str, seconds: int | None) -> None:
-    assert seconds_of(text) == seconds
-    assert seconds_of(words_of(seconds)) == seconds
+    assert parse_duration(text) == seconds
+    assert parse_duration(format_duration(seconds)) == seconds
 
 
 @pytest.mark.parametrize("text", ["", "90", "-5d", "1.5d", "d", "90 days", "9999999d", "12h!"])
 def test_what_nobody_can_mean(text: str) -> None:
     with pytest.raises(ValueError, match="such as 90d, 12h or forever"):
-        seconds_of(text)
+        parse_duration(text)
 
 
 def test_words_are_short() -> None:
-    assert [words_of(seconds) for seconds in (None, 86_400, 5_400, 61)] == ["forever", "1d", "90m", "61s"]
+    assert [format_duration(seconds) for seconds in (None, 86_400, 5_400, 61)] == ["forever", "1d", "90m", "61s"]

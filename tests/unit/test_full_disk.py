@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.disk import Disk, Level, room_at
+from infra.disk import Disk, Level, free_space_at
 from infra.settings.settings import Settings
 from infra.settings.sizes import Reserve
 from ingest.ping.source import Source
@@ -35,7 +35,7 @@ def given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Given:
 
     def at(level: Level) -> Settings:
         times = {Level.OK: 0.0, Level.FULL: 1.5, Level.CRITICAL: 4.0}[level]
-        settings = Settings(data=tmp_path, disk_reserve=Reserve(size=int(room_at(tmp_path).free * times)))
+        settings = Settings(data=tmp_path, disk_reserve=Reserve(size=int(free_space_at(tmp_path).free * times)))
         assert Disk(settings).state.level is level
         return settings
 

@@ -17,7 +17,7 @@ from infra.secrets.passwords import hash_password
 from infra.settings.settings import Settings
 from query_api.http.refusals import Refusal
 from query_api.pages import guessing
-from query_api.pages.guessing import OF_PEER, OF_THING, PasswordGuesses, PasswordHashes
+from query_api.pages.guessing import OF_PEER, OF_THING, PasswordGuessLimiter, PasswordHashes
 from query_api.pages.page_password import PagePasswordGuard, given_password
 from query_api.password_pool import PasswordPool
 from tests.harness import ADMIN_PASSWORD, Harness
@@ -45,7 +45,7 @@ async def look(harness: Harness, address: str, password: str, path: str = "/", *
 async def test_guesses_at_the_dashboard_are_slowed_down(monkeypatch: pytest.MonkeyPatch) -> None:
     harness = Harness()
     clock = Moving()
-    harness.app.state.admin_guesses = PasswordGuesses("dashboard", Forwarded([ip_network("127.0.0.0/8")]), clock)
+    harness.app.state.admin_guesses = PasswordGuessLimiter("dashboard", Forwarded([ip_network("127.0.0.0/8")]), clock)
     with capture_logs() as logs:
         answers = [await look(harness, "192.0.2.1", f"guess {n}") for n in range(OF_PEER.most + 5)]
     assert [answer.status_code for answer in answers] == [401] * OF_PEER.most + [429] * 5
@@ -76,7 +76,7 @@ async def test_no_empty_password_opens_the_dashboard(monkeypatch: pytest.MonkeyP
 
 def test_a_guesser_with_many_addresses_shuts_out_no_known_one() -> None:
     clock = Moving()
-    guesses = PasswordGuesses("dashboard", Forwarded([]), clock)
+    guesses = PasswordGuessLimiter("dashboard", Forwarded([]), clock)
 
     class Asked:
         def __init__(self, address: str) -> None:
@@ -106,7 +106,7 @@ async def test_guesses_at_once_are_as_dear_as_one_after_the_other(monkeypatch: p
 
     monkeypatch.setattr(guessing, "is_password", wrong)
     clock, door = Moving(), PagePasswordGuard(Forwarded([]), PasswordPool())
-    door._guesses = PasswordGuesses("status page", Forwarded([]), clock)
+    door._guesses = PasswordGuessLimiter("status page", Forwarded([]), clock)
     page: Any = type("Page", (), {"id": "page", "password": "scrypt$"})()
 
     def asked(number: int) -> Any:
@@ -140,7 +140,7 @@ async def test_what_was_not_looked_at_costs_nothing() -> None:
 
 
 def test_visitors_of_one_page_push_out_nobody_known_at_another() -> None:
-    guesses = PasswordGuesses("status page", Forwarded([]), Moving())
+    guesses = PasswordGuessLimiter("status page", Forwarded([]), Moving())
 
     def asked(address: str) -> Any:
         request: Any = type("Asked", (), {})()
@@ -157,7 +157,7 @@ def test_visitors_of_one_page_push_out_nobody_known_at_another() -> None:
 
 
 def test_one_customer_of_ipv6_is_one_peer() -> None:
-    guesses = PasswordGuesses("dashboard", Forwarded([ip_network("127.0.0.1/32")]), Moving())
+    guesses = PasswordGuessLimiter("dashboard", Forwarded([ip_network("127.0.0.1/32")]), Moving())
 
     def asked(address: str) -> Any:
         request: Any = type("Asked", (), {})()

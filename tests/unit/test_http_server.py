@@ -68,7 +68,7 @@ def test_heads_are_taken_up_to_the_bound(server: HttpServer) -> None:
     for empty, wanted in ((100, 200), (50_000, 431)):
         assert status(server.ask(b"\r\n" * empty + GET)) == wanted, empty
     assert status(server.ask()) == 200
-    assert server.room.refused.total() == 7
+    assert server.limiter.refused.total() == 7
 
 
 def test_a_head_that_never_ends_costs_what_is_sent_of_it_and_no_more(server: HttpServer) -> None:
@@ -132,7 +132,7 @@ def test_trailers_are_no_headers(pieces: int) -> None:
         size = len(sent) // pieces + 1
         for start in range(0, len(sent), size):
             connection.sendall(sent[start : start + size])
-            wait_until(lambda: server.room.members)
+            wait_until(lambda: server.limiter.members)
         answer = answer_of(connection)
         assert status(answer) == 200
         assert answer.endswith(b"5")
@@ -169,7 +169,7 @@ def test_nobody_is_waited_for_for_ever(bound: str, sent: bytes, told: bytes) -> 
             answer = answer_of(connection)
             assert told in answer[:100]
             assert is_closed(connection)
-        wait_until(lambda: not server.room.members)
+        wait_until(lambda: not server.limiter.members)
         assert status(server.ask()) == 200
 
 
@@ -199,7 +199,7 @@ def test_whoever_reads_no_answer_is_cut_off() -> None:
         server.connect().sendall(b"GET /large HTTP/1.1\r\n\r\n")
         server.connect().sendall(b"GET /large HTTP/1.1\r\nConnection: close\r\n\r\n")
         wait_until(lambda: len(asked) == 2)
-        wait_until(lambda: not server.room.members)
+        wait_until(lambda: not server.limiter.members)
 
 
 def test_so_much_is_held_for_those_who_do_not_read_and_no_more() -> None:
@@ -207,7 +207,7 @@ def test_so_much_is_held_for_those_who_do_not_read_and_no_more() -> None:
     with HttpServer(app, PATIENT._replace(unread=2**28)) as server:
         for _ in range(10):
             server.connect().sendall(b"GET /large HTTP/1.1\r\n\r\n")
-        wait_until(lambda: len(server.room.members) <= 5, 60.0)
+        wait_until(lambda: len(server.limiter.members) <= 5, 60.0)
         assert status(server.ask()) == 200
 
 
@@ -255,7 +255,7 @@ def test_an_error_leaves_the_client_time_to_read_it_but_not_for_ever() -> None:
     with HttpServer(app, PATIENT._replace(linger=0.5)) as server, server.connect() as connection:
         connection.sendall(b"what is this\r\n\r\n")
         assert answer_of(connection).endswith(b"invalid HTTP request")
-        wait_until(lambda: not server.room.members)
+        wait_until(lambda: not server.limiter.members)
 
 
 def test_a_body_that_nobody_wants_is_read_in_bounds(server: HttpServer) -> None:
@@ -309,7 +309,7 @@ def test_one_peer_has_its_share_and_gives_way_to_itself() -> None:
         for connection in half:
             connection.sendall(b"GET / HTTP/1.1\r\nX: half")
         proxied = [server.connect("127.0.0.9") for _ in range(60)]
-        wait_until(lambda: len(server.room.members) == 81)
+        wait_until(lambda: len(server.limiter.members) == 81)
         for _ in range(15):
             connection = server.connect("127.0.0.3")
             connection.sendall(GET)
@@ -328,7 +328,7 @@ def test_when_it_is_full_those_make_room_who_keep_us_waiting() -> None:
         half = [server.connect(f"127.0.0.{number}") for number in range(3, 32)]
         for connection in half:
             connection.sendall(b"POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\nhalf")
-        wait_until(lambda: len(server.room.members) == 30)
+        wait_until(lambda: len(server.limiter.members) == 30)
         for _ in range(5):
             assert status(server.ask()) == 200
         assert is_closed(idle)
@@ -357,7 +357,7 @@ def test_requests_that_are_being_answered_never_make_room() -> None:
         assert server.overloaded == 1
         for connection in busy:
             connection.close()
-        wait_until(lambda: not server.room.members)
+        wait_until(lambda: not server.limiter.members)
 
 
 def test_more_connections_than_the_usual_limit_of_files_take_nothing_from_others() -> None:
@@ -368,12 +368,12 @@ def test_more_connections_than_the_usual_limit_of_files_take_nothing_from_others
         half = [server.connect("127.0.0.2") for _ in range(number)]
         for connection in half:
             connection.sendall(b"GET / HTTP/1.1\r\nX: ")
-        wait_until(lambda: len(server.room.members) == number)
+        wait_until(lambda: len(server.limiter.members) == number)
         for _ in range(50):
             assert status(server.ask()) == 200
         for connection in half:
             connection.close()
-        wait_until(lambda: not server.room.members)
+        wait_until(lambda: not server.limiter.members)
 
 
 def test_half_requests_do_not_hold_up_a_stop() -> None:
@@ -384,5 +384,5 @@ def test_half_requests_do_not_hold_up_a_stop() -> None:
             connection.sendall(b"GET / HTTP/1.1\r\nX: ")
         for connection in half[10:]:
             connection.sendall(b"POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\nhalf")
-        wait_until(lambda: len(server.room.members) == 20)
+        wait_until(lambda: len(server.limiter.members) == 20)
         server.stop()  # fails when it takes long

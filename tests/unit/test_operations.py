@@ -9,7 +9,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from infra.clocks.measured import ClockReports
+from infra.clock_skew.reports import ClockReports
 from infra.disk import Disk
 from infra.log.progress import FoldProgress
 from infra.secrets.metrics_key import bearer, metrics_key

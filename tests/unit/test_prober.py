@@ -20,7 +20,7 @@ from ingest.prober.probes.connection import Connector
 from ingest.prober.region import own_network
 from ingest.prober.region.controls import Control
 from ingest.prober.region.own_network import OwnNetwork
-from ingest.prober.running import STANDSTILL
+from ingest.prober.running_probes import STANDSTILL
 from schemas.base import SECOND, Micros, encode
 from schemas.monitor_states import Doubt, MonitorCopy, MonitorState, Seen
 from schemas.monitors import Monitor, ProbeTarget

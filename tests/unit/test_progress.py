@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from infra.clocks import time_watch
-from infra.clocks.measured import Fault
+from infra.clock_skew import time_faults
+from infra.clock_skew.reports import Fault
 
 
 async def test_it_is_said_once_a_minute_and_when_it_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -23,10 +23,10 @@ async def test_it_is_said_once_a_minute_and_when_it_is_over(monkeypatch: pytest.
         if looks == 5:
             raise InterruptedError
 
-    monkeypatch.setattr("infra.clocks.time_watch.asyncio.sleep", look)
+    monkeypatch.setattr("infra.clock_skew.time_faults.asyncio.sleep", look)
     said: list[Any]
     with capture_logs() as said, pytest.raises(InterruptedError):
-        await time_watch.keep_telling(lambda: list(found))
+        await time_faults.log_time_faults(lambda: list(found))
     told = [(line["event"], line.get("what"), line.get("do")) for line in said]
     assert told == [
         ("time.late", "was late", "nothing"),

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from confluent_kafka import KafkaException
 
-from infra.clocks.measured import ClockReports
+from infra.clock_skew.reports import ClockReports
 from infra.disk import Disk
 from infra.log.groups import Committed
+from infra.log.lag_age import Partition
 from infra.log.progress import FoldProgress
-from infra.log.waiting import Partition
 from infra.settings.settings import Settings
 from query_api.ops import readiness
 from query_api.ops.readiness import Readiness

@@ -35,7 +35,7 @@ PROGRAM = dedent(
     from infra.settings.settings import Settings
     from ingest.ticker import TICKED_JOURNALS
     from pingfold.folds import FOLDS
-    from pingfold.replay.made import effect_topics, letters_of
+    from pingfold.replay.derived import effect_topics, letters_of
     from infra.log.reading import Stored
     from schemas.base import encode
     from schemas.dead_letters import DeadLetter

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from infra.log.reading import Stored
-from pingfold.replay.made import of_types
+from pingfold.replay.derived import of_types
 from pingfold.replay.outcome import EQUAL
 from pingfold.replay.run import Scope, run
 from processors.fold.contract import Record, Session

@@ -4,9 +4,9 @@ import os
 from pathlib import Path
 from typing import Any
 
-from infra.process.births import birth_of
 from infra.process.lifecycle import EXIT_DEFECTIVE
 from infra.process.liveness import publish
+from infra.process.process_identity import process_identity
 from infra.process.role_files import Restarts, RoleFiles
 
 
@@ -114,7 +114,7 @@ def test_what_nobody_supervises_and_has_ended_is_nobodys_fault(tmp_path: Path) -
 
 def test_a_number_that_another_process_has_by_now_is_nobodys_fault(tmp_path: Path) -> None:
     """Files that a killed run or another boot has left behind: the number that they name is ours."""
-    files, birth = RoleFiles(tmp_path), birth_of(os.getpid())
+    files, birth = RoleFiles(tmp_path), process_identity(os.getpid())
     roles = {"worker-0": {"pid": None, "restarts": 0, "replaced": 0, "ended": None}}
     for written, wrong in (("another-boot/17", set()), (birth, {"supervisor", "writer-0"})):
         progress = {"pid": os.getpid(), "birth": written, "slowest": None}

@@ -19,11 +19,11 @@ from infra.process.liveness import Liveness
 from processors.fold.contract import Context, Effect, Partition, Record, Session
 from processors.fold.defects import Defects
 from processors.fold.view import View
-from processors.runtime import calls, joining, watchdog
+from processors.runtime import blocking_calls, joining, watchdog
 from processors.runtime import partition as module
+from processors.runtime.context import TruncatedLog
 from processors.runtime.joining import Hole
 from processors.runtime.loading import Loading
-from processors.runtime.place import Shorter
 from processors.runtime.runner import Runner
 from processors.runtime.stream import Span
 from processors.runtime.transactions import Fenced, NotCommitted, Unsettled
@@ -388,7 +388,7 @@ async def test_a_journal_that_loses_its_end_while_it_is_ours(world: World) -> No
     await world.until(lambda: kafka.commits == [4])
     kafka.truncated_at = 3
     await world.add(1, start=0, unsure=True)
-    world.runner.take_anew(2, Shorter.JOURNAL)
+    world.runner.take_anew(2, TruncatedLog.JOURNAL)
     await world.until(lambda: kafka.commits == [4, 2])
     kafka.truncated_at = None
     await world.until(lambda: world.rewound == [3])
@@ -479,8 +479,8 @@ async def test_states_that_lose_their_end_while_they_are_ours(world: World) -> N
     await world.add(3)
     await world.until(lambda: kafka.commits == [2, 5])
     kafka.states = before
-    world.runner.take_anew(2, Shorter.STATES)
-    world.runner.take_anew(2, Shorter.JOURNAL)
+    world.runner.take_anew(2, TruncatedLog.STATES)
+    world.runner.take_anew(2, TruncatedLog.JOURNAL)
     await world.until(lambda: world.rewound == [3])
     assert (kafka.fences, kafka.commits) == (2, [2, 5])
     await world.add(4, start=3)
@@ -537,7 +537,7 @@ class Watchdog:
         self.now, self.kafka_answers = 0.0, True
         self.liveness = Liveness(lambda: self.now)
         self.liveness._checks = {"kafka": lambda: self.kafka_answers}
-        monkeypatch.setattr(calls, "LIVENESS", self.liveness)
+        monkeypatch.setattr(blocking_calls, "LIVENESS", self.liveness)
 
     def stalled_after(self, seconds: int) -> str | None:
         for _ in range(seconds):

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from infra.egress.allowed import Allowed, allowed_of
+from infra.egress.allowed import Allowed, parse_allowed
 from infra.settings.errors import unknown_settings, wrong_settings
+from infra.settings.ignored import fixed_partitions, ignored_settings
 from infra.settings.settings import UNANNOUNCED_BODY_LIMIT, Settings
-from infra.settings.unheeded import fixed_partitions, unheeded
 
 Given = Callable[..., Settings]
 
@@ -186,7 +186,7 @@ PROJECT = "6f1c4f5e-8b9d-4c6e-9a53-2c1d1f0f4a11"
     ],
 )
 def test_private_targets_with_a_port_or_of_a_project(given: Given, text: str, allowed: Allowed) -> None:
-    assert allowed_of(text) == allowed
+    assert parse_allowed(text) == allowed
     assert given(PINGFOLD_PRIVATE_TARGETS=f"192.168.0.0/16, {text}").private_targets[1] == allowed
 
 
@@ -400,7 +400,7 @@ def test_a_name_that_is_no_setting_is_told_with_the_nearest_one(name: str, line:
     ],
 )
 def test_what_is_set_and_has_no_effect_is_told(given: Given, environment: dict[str, str], lines: list[str]) -> None:
-    told = unheeded(given(**environment))
+    told = ignored_settings(given(**environment))
     assert [one[: len(line)] for one, line in zip(told, lines, strict=True)] == lines
     assert "hush" not in str(told)
 

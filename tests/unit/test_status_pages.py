@@ -16,7 +16,7 @@ from infra.secrets.secrets import hash_api_key
 from ingest.ping.urls import is_ping
 from query_api.healthchecks.status import StatusWord
 from query_api.history.status_pages import DAY
-from query_api.pages import status_board, status_forms
+from query_api.pages import status_board, status_formats
 from query_api.pages.maintenance import AHEAD, planned
 from query_api.pages.status import HOLD
 from query_api.pages.status_board import DAYS, Overall, Status
@@ -655,8 +655,8 @@ def test_a_window_that_recurs_is_announced_for_its_next_time() -> None:
 
 def test_every_status_has_its_words() -> None:
     """Tables of words hold a word for each status that there is; what the API says is what its document says."""
-    assert set(status_forms._WORDS) == set(get_args(Status))
-    assert set(status_forms._OVERALL) == set(status_forms._BADGE) == set(get_args(Overall))
+    assert set(status_formats._WORDS) == set(get_args(Status))
+    assert set(status_formats._OVERALL) == set(status_formats._BADGE) == set(get_args(Overall))
     assert set(status_board._WORDS) == set(get_args(VisibleStatus)) - {"not_observed", "removed"}  # these are unknown
     assert set(FAILURE_WORDS) == set(get_args(Failure)) - {"", "ours"}  # what accuses nobody has no cause
     for schema in (openapi.MONITOR, openapi.PAGE_WHOLE["properties"]["components"]["items"]):
@@ -665,7 +665,7 @@ def test_every_status_has_its_words() -> None:
 
     of_monitors = {*get_args(MonitorStatus), "not_observed", "maintenance"}
     assert {_STATUS.get(status, status) for status in of_monitors} <= set(get_args(Status))
-    templates = Path(status_forms.__file__).parent / "templates"
+    templates = Path(status_formats.__file__).parent / "templates"
     page, dashboard = (templates / "status.html").read_text(), (templates / "base.html").read_text()
     assert [overall for overall in get_args(Overall) if f".overall.{overall}" not in page] == []
     shown_there = {*of_monitors, *get_args(StatusWord)} - {"started"}

@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from infra.settings.settings import Settings
-from ingest.ping.peers import Peers
+from ingest.ping.other_sources import OtherSources
 from ingest.ping.ticking import Ticking
 from schemas.base import SECOND, Micros, encode
 from schemas.ticks import NEVER, Heartbeat, Relayed, Tick
@@ -39,7 +39,7 @@ class Process:
         self.folder = tmp_path
         self.clock = HandClock(Settings(data=tmp_path, test_clock=True))
         self.sink, self.dues, self.oldest = MemorySink(PARTITIONS), Dues(), 0
-        self.peers = Peers(slot, lambda: self.seconds)
+        self.peers = OtherSources(slot, lambda: self.seconds)
         self.read = 0
         self.ticking = Ticking(
             slot,

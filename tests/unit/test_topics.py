@@ -3,7 +3,7 @@
 import pytest
 
 from infra.log.admin import MAX_MESSAGE_BYTES, topic_config
-from infra.log.retention import retention_in_words, topic_retention
+from infra.log.retention import format_retention, topic_retention
 from infra.settings.settings import UNANNOUNCED_BODY_LIMIT, Settings
 from pingfold.folds import FOLDS
 from processors.fold.contract import Fold
@@ -103,8 +103,8 @@ def test_every_journal_and_stream_has_a_setting_and_keeps_everything_without() -
     assert set(kept.values()) == {-1}
     limited = Settings(retention_pings="90d", history_pings="12h")
     assert topic_retention(limited) == kept | {"pings": 90 * 86_400_000}
-    assert retention_in_words(limited) == "retention pings 90d, history pings 12h; all else forever"
-    assert retention_in_words(Settings()).startswith("everything, forever")
+    assert format_retention(limited) == "retention pings 90d, history pings 12h; all else forever"
+    assert format_retention(Settings()).startswith("everything, forever")
 
 
 def test_the_largest_ping_fits_into_a_record() -> None:

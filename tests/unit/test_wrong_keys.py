@@ -7,7 +7,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from infra.http_server.forwarded import Forwarded
-from query_api.wrong_keys import OF_ADDRESS, WrongKeys
+from query_api.wrong_keys import OF_ADDRESS, WrongKeyLimiter
 from tests.harness import POP_KEY, WRITE_KEY, Harness
 
 CHECKS, MONITORS = "/api/v3/checks/", "/api/v1/monitors"
@@ -27,7 +27,7 @@ class World:
     def __init__(self) -> None:
         self.harness, self.clock, self.looks = Harness(), Moving(), 0
         deps = self.harness.app.state.deps
-        deps.__dict__["wrong_keys"] = WrongKeys(Forwarded(deps.settings.trusted_proxies), self.clock)
+        deps.__dict__["wrong_keys"] = WrongKeyLimiter(Forwarded(deps.settings.trusted_proxies), self.clock)
         caught_up = self.harness.log.caught_up
 
         async def counted(timeout: float) -> bool:

@@ -19,7 +19,7 @@ from ingest.prober.probes.dns_question import Nameservers, over_tcp, over_udp, q
 from ingest.prober.probes.outcome import Failed, Trace
 from schemas.monitors import ProbeTarget, Sealed
 from schemas.probe_kinds.dns import DNS_PORT
-from schemas.servers import Server, server_of
+from schemas.servers import Server, parse_server
 
 # What a resolver says that can learn nothing of a name.
 UNKNOWN = str(RCODE.get(RCODE.SERVFAIL))
@@ -54,7 +54,7 @@ async def run(connector: Connector, target: ProbeTarget, sealed: Sealed, trace: 
 
 def _named(connector: Connector, text: str) -> Nameservers:
     try:
-        server = server_of(text, DNS_PORT)
+        server = parse_server(text, DNS_PORT)
     except ValueError:
         raise Failed("refused target", "not the address of a resolver") from None
     connector.check(*server)

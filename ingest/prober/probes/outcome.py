@@ -3,7 +3,7 @@
 import errno
 from dataclasses import dataclass
 
-from infra.egress.os_errors import words_of
+from infra.egress.os_errors import describe_os_error
 from schemas.base import Micros
 from schemas.probes import Failure, Phases
 
@@ -27,7 +27,7 @@ def because(error: OSError, failure: Failure) -> Failed:
         case ConnectionResetError():
             words = "connection reset"
         case _:
-            words = words_of(error)
+            words = describe_os_error(error)
     answered = isinstance(error, ConnectionRefusedError | ConnectionResetError)
     return Failed("ours" if error.errno in _OURS else failure, words, answered)
 

@@ -24,7 +24,7 @@ from ingest.prober.probes.dns import system_servers
 from ingest.prober.probes.dns_question import Nameservers, over_udp, question
 from ingest.prober.probes.icmp_socket import IcmpSocket
 from ingest.prober.probes.outcome import Failed
-from schemas.servers import Server, text_of
+from schemas.servers import Server, format_server
 
 PATIENCE = 3.0
 _TRIES = 3
@@ -77,7 +77,7 @@ def control_targets(chosen: Iterable[ControlTarget], resolvers: Sequence[Server]
 
 
 def _connection(server: Server) -> Control:
-    return Control(text_of(server, 0), True, lambda: _connects(server))
+    return Control(format_server(server, 0), True, lambda: _connects(server))
 
 
 async def _any(ways: Iterable[Coroutine[Any, Any, bool]]) -> bool:

@@ -5,7 +5,7 @@ from infra.settings.settings import Settings
 _MAIL = ("smtp_from", "smtp_user", "smtp_password", "smtp_port")
 
 
-def unheeded(settings: Settings) -> list[str]:
+def ignored_settings(settings: Settings) -> list[str]:
     """A line for each, with what is missing."""
     lines = []
     given = [f"PINGFOLD_{name.upper()}" for name in _MAIL if getattr(settings, name) is not None]
@@ -28,10 +28,10 @@ def unheeded(settings: Settings) -> list[str]:
         for name in names:
             if getattr(settings, server.lower()) is not None and name in settings.model_fields_set:
                 lines.append(f"PINGFOLD_{name.upper()} is of the embedded server, and {server} names another one")
-    return [*lines, *_unheeded_logins(settings)]
+    return [*lines, *_ignored_logins(settings)]
 
 
-def _unheeded_logins(settings: Settings) -> list[str]:
+def _ignored_logins(settings: Settings) -> list[str]:
     """What is said of how to log in to Kafka, and does nothing."""
     given = settings.kafka_security
     names = {name: f"PINGFOLD_KAFKA_{name.replace('.', '_').upper()}" for name in given}

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import structlog
 
-from infra.clocks.measured import Fault
+from infra.clock_skew.reports import Fault
 
 log = structlog.get_logger(__name__)
 
@@ -15,7 +15,7 @@ _AGAIN_SECONDS = 60.0
 _SHOWN = 5
 
 
-async def keep_telling(look: Callable[[], list[Fault]]) -> None:
+async def log_time_faults(look: Callable[[], list[Fault]]) -> None:
     """Until cancelled. look: what is wrong with the time now."""
     before, told_at = False, 0.0
     while True:

@@ -23,8 +23,8 @@ from pingfold.roles import web
 )
 def test_room(monkeypatch: pytest.MonkeyPatch, allowed: int, given: dict[str, Any], most: int, of_peer: int) -> None:
     monkeypatch.setattr(web, "connections", lambda wanted: min(wanted, allowed))
-    room = web._room(Settings(**given), None)
-    assert (room.bounds.most, room.bounds.most_per_peer) == (most, of_peer)
+    limiter = web._connection_limiter(Settings(**given), None)
+    assert (limiter.bounds.most, limiter.bounds.most_per_peer) == (most, of_peer)
 
 
 @pytest.mark.parametrize(
@@ -39,11 +39,11 @@ def test_room(monkeypatch: pytest.MonkeyPatch, allowed: int, given: dict[str, An
     ],
 )
 def test_who_is_one_peer(one: str, other: str, same: bool) -> None:
-    room = web._room(Settings(connections_per_peer=1), None)
-    names = [room._name_of(host) for host in (one, other)]
+    limiter = web._connection_limiter(Settings(connections_per_peer=1), None)
+    names = [limiter._name_of(host) for host in (one, other)]
     assert (names[0] == names[1]) is same
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1", "", "a unix socket"])
 def test_trusted_proxies_are_no_peers(host: str) -> None:
-    assert web._room(Settings(), None)._name_of(host) is None
+    assert web._connection_limiter(Settings(), None)._name_of(host) is None

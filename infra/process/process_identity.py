@@ -3,7 +3,7 @@
 from pathlib import Path
 
 
-def birth_of(pid: int) -> str | None:
+def process_identity(pid: int) -> str | None:
     """What tells a process from a later one with the same number: the boot and the moment of its beginning (Linux).
 
     None when there is no such process, or that is not known.

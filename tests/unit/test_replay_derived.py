@@ -5,7 +5,7 @@ from typing import get_args
 import pytest
 
 from infra.log.reading import Stored
-from pingfold.replay.made import effect_topics, letters_of
+from pingfold.replay.derived import effect_topics, letters_of
 from schemas.base import encode
 from schemas.dead_letters import RETRIED_HEADER, DeadLetter
 from schemas.deliveries import DeliveryRequested

@@ -21,7 +21,7 @@ class KafkaRefuses(Exception):
     """Kafka is there and does not let us in, or something is wrong that does not pass by itself."""
 
 
-class Waiting:
+class StartupWait:
     """`waits` is told why, each time that Kafka could not be used."""
 
     def __init__(self, bootstrap: str, waits: Callable[[str], None] = lambda why: None) -> None:

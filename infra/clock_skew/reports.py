@@ -1,7 +1,7 @@
 """The clocks of all roles, as each has measured its own, and what is wrong with the time: for who looks at Pingfold.
 
 A role that appends events measures its clock against Kafka's (`infra.log.skew`) and tells the result in heartbeats
-(`infra.clocks.watch`). Skew of more than `WORTH_TELLING` is told as a warning: everything works, and is off by so much.
+(`infra.clock_skew.watch`). Skew of more than `WORTH_TELLING` is told as a warning: everything works, and is off by so much.
 Beyond `CLOCK_BOUND` what the clock says does not count, and that is a problem.
 """
 

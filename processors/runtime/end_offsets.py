@@ -12,7 +12,7 @@ import structlog
 from confluent_kafka import IsolationLevel
 
 from infra.log.admin import admin_client, end_offsets
-from processors.runtime.place import Shorter
+from processors.runtime.context import TruncatedLog
 from processors.runtime.runner import Runner
 
 log = structlog.get_logger(__name__)
@@ -23,7 +23,7 @@ _CALL_SECONDS = 5.0
 Place = tuple[str, int]
 
 
-class Ends:
+class EndOffsets:
     """The ends of partitions, as they were seen last."""
 
     def __init__(self) -> None:
@@ -39,9 +39,9 @@ class Ends:
         return back
 
 
-async def watch_ends(bootstrap: str, runners: Sequence[Runner], pause: float = LOOK_SECONDS) -> None:
+async def watch_end_offsets(bootstrap: str, runners: Sequence[Runner], pause: float = LOOK_SECONDS) -> None:
     """Look at the logs of every partition of ours now and then, for ever."""
-    admin, ends = admin_client(bootstrap), Ends()
+    admin, ends = admin_client(bootstrap), EndOffsets()
     while True:
         await asyncio.sleep(pause)
         stepped = {
@@ -64,6 +64,6 @@ async def watch_ends(bootstrap: str, runners: Sequence[Runner], pause: float = L
         for runner in runners:
             for number in runner.stepped():
                 if (runner.fold.states.name, number) in back:
-                    runner.take_anew(number, Shorter.STATES)
+                    runner.take_anew(number, TruncatedLog.STATES)
                 elif (runner.fold.journal.name, number) in back:
-                    runner.take_anew(number, Shorter.JOURNAL)
+                    runner.take_anew(number, TruncatedLog.JOURNAL)

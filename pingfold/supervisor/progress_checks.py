@@ -9,7 +9,7 @@ from pathlib import Path
 _ANSWER_SECONDS = 3.0
 
 
-class Published:
+class PublishedProgress:
     """Whether the progress that a role publishes has moved since the last look."""
 
     def __init__(self, file: Path) -> None:
@@ -33,7 +33,7 @@ class Published:
         return f" ({slowest['activity']})" if slowest else ""
 
 
-class Answers:
+class ServerAnswers:
     """Whether a server has answered since the last look. It is asked in a thread, which may be held up."""
 
     def __init__(self, answers: Callable[[], bool]) -> None:

@@ -7,18 +7,18 @@ from typing import Any
 import pytest
 from confluent_kafka import KafkaError, KafkaException
 
-from infra.log import arrival
+from infra.log import startup_wait
 from infra.log.admin import WrongPartitionCount
-from infra.log.arrival import KafkaRefuses, Waiting
+from infra.log.startup_wait import KafkaRefuses, StartupWait
 from infra.settings.settings import Settings
 from ingest.clock import Clock
-from pingfold.roles.door import Door
+from pingfold.roles.startup_app import StartupApp
 
 KEY = "a key of figures"
 
 
-def door() -> Door:
-    return Door(Clock(Settings()), {"instance": "this"}, KEY)
+def door() -> StartupApp:
+    return StartupApp(Clock(Settings()), {"instance": "this"}, KEY)
 
 
 async def ask(app: Any, path: str, method: str = "GET", **headers: str) -> tuple[int, dict[str, str], bytes]:
@@ -82,7 +82,7 @@ async def test_it_leads_to_the_application() -> None:
         await send({"type": "http.response.start", "status": 200, "headers": []})
         await send({"type": "http.response.body", "body": scope["path"].encode()})
 
-    one.lead_to(app)
+    one.hand_over_to(app)
     assert await ask(one, "/healthz") == (200, {}, b"/healthz")
 
 
@@ -91,9 +91,9 @@ class Kafka:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, *answers: str | Exception | int) -> None:
         self.answers = list(answers)
-        monkeypatch.setattr(arrival, "kafka_fault", lambda _: self.fault())
-        monkeypatch.setattr(arrival, "partition_count", lambda _: self.count())
-        monkeypatch.setattr(arrival, "_AGAIN_SECONDS", 0.0)
+        monkeypatch.setattr(startup_wait, "kafka_fault", lambda _: self.fault())
+        monkeypatch.setattr(startup_wait, "partition_count", lambda _: self.count())
+        monkeypatch.setattr(startup_wait, "_AGAIN_SECONDS", 0.0)
 
     def fault(self) -> str:
         return str(self.answers.pop(0)) if isinstance(self.answers[0], str) else ""
@@ -109,7 +109,7 @@ async def test_a_kafka_that_is_away_is_waited_for(monkeypatch: pytest.MonkeyPatc
     away = KafkaException(KafkaError(KafkaError._TRANSPORT, "nobody is there"))
     Kafka(monkeypatch, "connection refused", "connection refused", away, 8)
     why: list[str] = []
-    assert await asyncio.wait_for(Waiting("nowhere", why.append).partitions(), 30) == 8
+    assert await asyncio.wait_for(StartupWait("nowhere", why.append).partitions(), 30) == 8
     assert why == ["connection refused", "connection refused", "nobody is there"]
 
 
@@ -125,4 +125,4 @@ async def test_what_does_not_pass_by_itself_is_not_waited_for(
 ) -> None:
     Kafka(monkeypatch, "connection refused", error)
     with pytest.raises(raised, match=r"not there|Invalid username"):
-        await asyncio.wait_for(Waiting("nowhere").partitions(), 30)
+        await asyncio.wait_for(StartupWait("nowhere").partitions(), 30)

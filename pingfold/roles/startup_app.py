@@ -20,8 +20,8 @@ _RETRY = (b"retry-after", b"5")
 _NOT_RECORDED = PingResponse(503, "not recorded: Pingfold is starting and waits for Kafka, try again later", _RETRY)
 
 
-class Door:
-    """An ASGI application: that of `lead_to`, as soon as there is one.
+class StartupApp:
+    """An ASGI application: that of `hand_over_to`, as soon as there is one.
 
     whose: what `/healthz` and `/readyz` tell of this process. key: opens the details of `/readyz`.
     """
@@ -39,7 +39,7 @@ class Door:
         if self._refused_since is not None:
             tell(self._refused_since)
 
-    def lead_to(self, app: Any) -> None:
+    def hand_over_to(self, app: Any) -> None:
         """From now on this answers."""
         self._app = app
 

@@ -11,7 +11,7 @@ from typing import Protocol
 
 import structlog
 
-from infra.clocks.measured import TELL_SECONDS, Level, clock_fault, level_of
+from infra.clock_skew.reports import TELL_SECONDS, Level, clock_fault, level_of
 from infra.log.sink import NotStored, Position
 from schemas.base import SECOND, Micros, encode
 from schemas.ticks import Heartbeat

@@ -17,7 +17,7 @@ _WORDS = "the disk of this Pingfold is full: nothing can be changed now, try aga
 _RETRY = {"Retry-After": "10"}
 
 
-class WritesNeedRoom:
+class RejectWritesWhenFull:
     """`forms`: for the paths that a function takes, an API's own form of errors, as in `refusals.install`."""
 
     def __init__(self, app: ASGIApp, disk: Disk, forms: Mapping[Callable[[str], bool], ErrorForm]) -> None:

@@ -32,7 +32,7 @@ class _Last(NamedTuple):
     at: float  # by the monotonic clock
 
 
-class Peers:
+class OtherSources:
     """`slot`: whose process this is. `now`: a monotonic clock, in seconds."""
 
     def __init__(self, slot: str, now: Callable[[], float] = time.monotonic) -> None:

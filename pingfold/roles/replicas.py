@@ -10,19 +10,19 @@ from dataclasses import dataclass
 
 from confluent_kafka import KafkaException
 
-from infra.clocks.measured import ClockReports
+from infra.clock_skew.reports import ClockReports
 from infra.log.admin import installation_id
-from infra.log.arrival import Waiting
 from infra.log.decisions import Decisions
 from infra.log.definitions import Definitions
 from infra.log.directory import Directory
 from infra.log.progress import FoldProgress
 from infra.log.replica import Replica
 from infra.log.sink import Sink
+from infra.log.startup_wait import StartupWait
 from infra.process.tasks import persistent
 from infra.settings.settings import Settings
 from ingest.clock import Clock
-from ingest.ping.peers import Peers
+from ingest.ping.other_sources import OtherSources
 from pingfold.addresses import kafka_of
 from query_api.state.delivery_states import DeliveryStates
 from query_api.state.states import States
@@ -32,7 +32,7 @@ from schemas.topics import CHECK_STATES, DEFINITIONS, DELIVERY_STATES, HEARTBEAT
 
 
 @dataclass(frozen=True, kw_only=True)
-class Followed:
+class Replicas:
     """`installation`: see `infra.log.admin.installation_id`."""
 
     bootstrap: str
@@ -48,16 +48,16 @@ class Followed:
     running: Replica
     decisions: Decisions
     progress: FoldProgress
-    peers: Peers
+    peers: OtherSources
     clocks: ClockReports
 
 
-async def follow_when_there(
+async def start_replicas(
     stack: contextlib.AsyncExitStack, settings: Settings, slot: str, waits: Callable[[str], None]
-) -> Followed:
+) -> Replicas:
     """Load everything, however long Kafka is away; `waits` is told why, each time. `stack` closes it."""
     bootstrap = kafka_of(settings)
-    waiting = Waiting(bootstrap, waits)
+    waiting = StartupWait(bootstrap, waits)
     while True:
         partitions = await waiting.partitions()
         async with contextlib.AsyncExitStack() as trying:
@@ -73,10 +73,10 @@ async def follow_when_there(
 
 async def _follow(
     stack: contextlib.AsyncExitStack, settings: Settings, bootstrap: str, partitions: int, slot: str
-) -> Followed:
+) -> Replicas:
     directory, progress = Directory(), FoldProgress(partitions)
     states, monitor_states, delivery_states = States(CheckState), States(MonitorState), DeliveryStates()
-    peers, clocks, clock = Peers(slot), ClockReports(), Clock(settings)
+    peers, clocks, clock = OtherSources(slot), ClockReports(), Clock(settings)
     sink = Sink(bootstrap)
     stack.push_async_callback(sink.close)
     defined = Replica(bootstrap, partitions, {DEFINITIONS: progress.listen(DEFINITIONS, directory.apply)})
@@ -102,7 +102,7 @@ async def _follow(
     stack.callback(learning.cancel)
     clocks.begin(clock.now() - clock.offset)
     peers.begin(clock.now() - clock.offset)
-    return Followed(
+    return Replicas(
         bootstrap=bootstrap,
         installation=installation,
         partitions=partitions,

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Sequence
 import structlog
 from msgspec.structs import replace
 
-from infra.clocks.measured import may_probe
+from infra.clock_skew.reports import may_probe
 from infra.disk import Disk
 from infra.log.sink import NotStored
 from ingest.clock import Clock
@@ -40,7 +40,7 @@ STANDSTILL = 0.75
 _ENDING_SECONDS = 3.0
 
 
-class Running:
+class RunningProbes:
     """To be made inside a running event loop. most: probes under way at once. monotonic: tells of a standstill.
 
     domains: None when nobody is to be asked when they expire. disk: where Kafka writes, if that is on this machine.

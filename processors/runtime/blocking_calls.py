@@ -18,7 +18,7 @@ from processors.runtime.loading import Abandoned, Loading
 T = TypeVar("T")
 
 
-class Calls:
+class BlockingCalls:
     """name: what the log calls it. loads: held while states are loaded, so that the pool has room for commits."""
 
     def __init__(self, name: str, pool: Executor, loads: asyncio.Semaphore, loading: Loading) -> None:

@@ -12,7 +12,7 @@ from processors.fold.contract import Fold
 from processors.fold.defects import Defects
 
 
-class Follower(Protocol):
+class StateListener(Protocol):
     """Acts on committed states, e.g. the sender of webhooks."""
 
     def assigned(self, partition: int, records: Mapping[str, msgspec.Struct]) -> None:
@@ -31,7 +31,7 @@ class Follower(Protocol):
         """The process ends: finish what is under way within seconds, and take on nothing more."""
 
 
-class Shorter(IntEnum):
+class TruncatedLog(IntEnum):
     """Which log of a partition has lost its end; the graver one counts: what both have lost is folded anew."""
 
     JOURNAL = 1
@@ -46,7 +46,7 @@ class DefectiveFold(Exception):
         self.fold = fold
 
 
-class Place(NamedTuple):
+class RuntimeContext(NamedTuple):
     """What every partition of a fold in this process shares.
 
     moved: told after each batch. rewind: has the consumer read a partition again from an offset.
@@ -57,7 +57,7 @@ class Place(NamedTuple):
     bootstrap: str
     fold: Fold
     pool: Executor
-    follower: Follower | None
+    follower: StateListener | None
     moved: Callable[[], None]
     rewind: Callable[[int, int], Awaitable[None]]
     loads: asyncio.Semaphore

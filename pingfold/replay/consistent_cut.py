@@ -28,7 +28,7 @@ from schemas.topics import COMPACTION_LAG_MS, Topic
 _FRESH_SECONDS = COMPACTION_LAG_MS / 1_000 * 0.75
 
 
-class Kept(NamedTuple):
+class StoredStates(NamedTuple):
     """The states of one partition. rows: key and JSON. progress: the partition's own record among them."""
 
     fold: Fold
@@ -37,13 +37,15 @@ class Kept(NamedTuple):
     rows: Rows
 
 
-class Picture(NamedTuple):
+class ConsistentCut(NamedTuple):
     lower: Mapping[Place, int]
     upper: Mapping[Place, int]
-    kept: Sequence[Kept]
+    kept: Sequence[StoredStates]
 
 
-def take_picture(log: Log, store: Store, folds: Sequence[Fold], topics: Iterable[Topic], tell: Tell) -> Picture:
+def take_consistent_cut(
+    log: Log, store: Store, folds: Sequence[Fold], topics: Iterable[Topic], tell: Tell
+) -> ConsistentCut:
     """See the module's docstring. Raises `NewerStates` when a newer version of a fold has written them."""
     topics = list(topics)
     lower = {(topic.name, partition): end for topic in topics for partition, end in log.ends(topic).items()}
@@ -54,10 +56,10 @@ def take_picture(log: Log, store: Store, folds: Sequence[Fold], topics: Iterable
             kept.append(_read_states(log, store, fold, partition))
             tell(f"{fold.states}/{partition}: states read")
     upper = {(topic.name, partition): end for topic in topics for partition, end in log.settle(topic).items()}
-    return Picture(lower, upper, kept)
+    return ConsistentCut(lower, upper, kept)
 
 
-def _read_states(log: Log, store: Store, fold: Fold, partition: int) -> Kept:
+def _read_states(log: Log, store: Store, fold: Fold, partition: int) -> StoredStates:
     newest: dict[str, bytes] = {}
     start, end = 0, log.ends(fold.states)[partition]
     while True:
@@ -78,4 +80,4 @@ def _read_states(log: Log, store: Store, fold: Fold, partition: int) -> Kept:
     rows = store.table("key, value")
     rows.add_all(newest.items())
     rows.flush()
-    return Kept(fold, partition, progress, rows)
+    return StoredStates(fold, partition, progress, rows)

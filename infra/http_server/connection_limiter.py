@@ -34,7 +34,7 @@ def _nobody() -> None:
     """Nobody wants to know."""
 
 
-class Room:
+class ConnectionLimiter:
     """`overloaded` is called whenever a request may have been lost by others' number: see above.
 
     now: the time by which connections judge how long they have been waiting, in seconds. It stands still while this

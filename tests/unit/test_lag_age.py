@@ -1,18 +1,18 @@
 """Lags as seen by who looks: what waits, for how long, and whether it is being worked off."""
 
-from infra.log.waiting import Waiting
+from infra.log.lag_age import LagAge
 
 A, B = ("pings", 0), ("pings", 1)
 
 
 def test_what_is_done_does_not_wait() -> None:
-    waiting = Waiting()
+    waiting = LagAge()
     waiting.note(100.0, {A: 7, B: 0}, {A: 7})
     assert (waiting.records, waiting.age(200.0), waiting.standing(200.0, 1.0)) == (0, 0.0, [])
 
 
 def test_the_oldest_that_waits_tells_the_age() -> None:
-    waiting = Waiting()
+    waiting = LagAge()
     waiting.note(100.0, {A: 7, B: 3}, {A: 5, B: 3})
     waiting.note(105.0, {A: 9, B: 4}, {A: 6, B: 3})
     assert waiting.records == 4
@@ -24,7 +24,7 @@ def test_the_oldest_that_waits_tells_the_age() -> None:
 
 
 def test_who_catches_up_does_not_stand() -> None:
-    waiting = Waiting()
+    waiting = LagAge()
     for second in range(100):
         waiting.note(float(second), {A: 10_000}, {A: 10 * second})
     assert waiting.age(100.0) == 100.0
@@ -35,7 +35,7 @@ def test_who_catches_up_does_not_stand() -> None:
 
 
 def test_nobody_has_committed_anything() -> None:
-    waiting = Waiting()
+    waiting = LagAge()
     waiting.note(0.0, {A: 1}, {})
     waiting.note(31.0, {A: 1}, {})
     assert waiting.standing(31.0, 30.0) == [A]

@@ -30,7 +30,7 @@ _AT_ONCE = 8
 _BELIEVED = 86_400 * SECOND
 
 
-class Marks:
+class ReadMarks:
     """What was read of each partition; `note` is called for every record, in order."""
 
     def __init__(self) -> None:

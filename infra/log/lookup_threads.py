@@ -16,7 +16,7 @@ T = TypeVar("T")
 _POOL = ThreadPoolExecutor(8, thread_name_prefix="log-look")
 
 
-def take_look(look: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> "asyncio.Future[T]":
+def run_lookup(look: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> "asyncio.Future[T]":
     """The outcome of a blocking look, in a thread that only looks use."""
     return asyncio.get_running_loop().run_in_executor(_POOL, lambda: look(*args, **kwargs))
 
@@ -35,7 +35,7 @@ class SharedLook(Generic[T]):
             with contextlib.suppress(Exception):
                 await asyncio.shield(self._looking)
         if self._looking is None:
-            self._looking = take_look(self._look)
+            self._looking = run_lookup(self._look)
             self._looking.add_done_callback(self._looked)
         return await asyncio.shield(self._looking)
 

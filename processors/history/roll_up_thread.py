@@ -25,7 +25,7 @@ _TURN_SECONDS = 1.0
 _ROLL_UPS = Counter("pingfold_history_rollups_total", "Roll-ups of one kind of row, by how they ended.", ["outcome"])
 
 
-class HourKeeper:
+class RollUpThread:
     """Rolls up what is new about every minute, in a thread and on a connection of its own."""
 
     def __init__(self, address: Address) -> None:

@@ -20,7 +20,7 @@ class _Wait:
     moved: float
 
 
-class Waiting:
+class LagAge:
     """To be told of each look."""
 
     def __init__(self) -> None:

@@ -11,7 +11,7 @@ from schemas.base import Micros
 _Span = tuple[Micros, int]
 
 
-class Untold:
+class UnreportedGaps:
     """`round`: of the ticks that are being made."""
 
     def __init__(self, partitions: int) -> None:

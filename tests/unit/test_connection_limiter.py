@@ -10,7 +10,7 @@ from uvicorn.server import ServerState
 
 from infra.http_server.bounds import BOUNDS, Bounds
 from infra.http_server.connection import Connection
-from infra.http_server.room import Network, Room
+from infra.http_server.connection_limiter import ConnectionLimiter, Network
 from tests.http_wire import CONFIG, Wire, turns
 
 HALF_HEAD = b"GET / HTTP/1.1\r\nX: h"
@@ -24,7 +24,7 @@ class Side:
 
     def __init__(self, bounds: Bounds, trusted: tuple[Network, ...] = ()) -> None:
         self.gaps = 0
-        self.state, self.room = ServerState(), Room(bounds, trusted, self._overload)
+        self.state, self.limiter = ServerState(), ConnectionLimiter(bounds, trusted, self._overload)
         self.all: list[tuple[Connection, Wire]] = []
 
     def _overload(self) -> None:
@@ -32,7 +32,7 @@ class Side:
 
     def connect(self, host: str, *sent: bytes) -> Wire:
         wire = Wire(host)
-        connection = Connection(CONFIG, self.state, {}, asyncio.get_running_loop(), room=self.room)
+        connection = Connection(CONFIG, self.state, {}, asyncio.get_running_loop(), limiter=self.limiter)
         self.all.append((connection, wire))
         connection.connection_made(wire)  # type: ignore[arg-type]
         for data in sent:
@@ -44,7 +44,7 @@ class Side:
         return self.gaps
 
     def waiting(self) -> int:
-        return self.room.waiting
+        return self.limiter.waiting
 
     async def turns(self) -> None:
         await turns(self.state)
@@ -53,9 +53,9 @@ class Side:
         for connection, _ in self.all:
             connection.connection_lost(None)
         await self.turns()
-        assert not self.room.members
-        assert not self.room.waiting
-        assert not self.room._peers
+        assert not self.limiter.members
+        assert not self.limiter.waiting
+        assert not self.limiter._peers
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ async def test_a_few_peers_leave_room_for_others(sent: bytes, attackers: int, be
     if not before:
         halves = [side.connect(other, HALF_BODY) for other in others]
         await attack()
-    assert len(side.room.members) <= SHARED.most
+    assert len(side.limiter.members) <= SHARED.most
     assert not any(half.closed for half in halves)
     assert side.told() == 0
     await side.end()
