@@ -1,6 +1,7 @@
-"""Whether Kafka and ClickHouse answer: bounded questions over a connection of their own, for those who judge others.
+"""Checks whether Kafka and ClickHouse answer: for readiness, watchdogs and start-up. Every check is bounded in time.
 
-They use no client library: a check must not depend on the state of what it judges.
+The checks use their own connections and no client library, so that they do not depend on the state of the client that
+is being judged.
 """
 
 import http.client

@@ -1,4 +1,4 @@
-"""How much of something each address, or thing, may still do: a budget that is spent, and fills up again with time."""
+"""Rate limits by token bucket: each key (an address, a project) has a budget that refills with time."""
 
 from collections import OrderedDict
 from collections.abc import Callable

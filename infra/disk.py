@@ -1,12 +1,12 @@
-"""How much room is left where the embedded Kafka and ClickHouse keep their data, and what may still be written there.
+"""The free space on the disks of the embedded Kafka and ClickHouse, and what may still be written.
 
-A broker that meets a full disk takes its log offline and ends, and what it was writing may be cut short. So Pingfold
-stops taking things in while there is still room for what is acknowledged, by three marks, told by the reserve
-(`PINGFOLD_DISK_RESERVE`): below twice the reserve it warns; below the reserve nothing new is taken (pings and changes
-are answered 503, nothing is probed, history is not written), but time goes on, so that the gap is told and notices go
-out; below half of it not even ticks are written. Each is left again by itself, a tenth above its mark.
+A broker that meets a full disk takes its log offline and ends, perhaps in the middle of a record. So Pingfold refuses
+new data while there is still space for what it has acknowledged. There are three thresholds, relative to the reserve
+(`PINGFOLD_DISK_RESERVE`): below twice the reserve it logs a warning; below the reserve, pings and changes are answered
+503, probing and history stop, but ticks continue, so that the gap is recorded and notifications are sent; below half of
+the reserve, ticks stop too. Each state ends by itself when the free space is a tenth above its threshold.
 
-Existing servers (`KAFKA_BOOTSTRAP_SERVERS`, `CLICKHOUSE_URL`) have disks of their own, and this says nothing of them.
+The disks of existing servers (`KAFKA_BOOTSTRAP_SERVERS`, `CLICKHOUSE_URL`) are not checked.
 """
 
 import os

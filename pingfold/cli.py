@@ -1,4 +1,8 @@
-"""The command line `pingfold`: start Pingfold or one of its roles, look after it, talk to a running one."""
+"""The command line `pingfold`: starts Pingfold or one of its roles, administers it, and calls a running one.
+
+A fault that people can correct ends a command with one line on standard error and exit status 1; never a traceback.
+Commands of `pingfold.commands.client` use HTTP and need a running Pingfold; the others connect to Kafka.
+"""
 
 import os
 import sys
@@ -19,33 +23,33 @@ from infra.process.liveness import Check
 from infra.settings.errors import unknown_settings, wrong_settings
 from infra.settings.settings import Settings
 from pingfold.addresses import clickhouse_of, kafka_of
-from pingfold.commands import admin as operate
-from pingfold.commands import audit
-from pingfold.commands import client as talk
-from pingfold.commands import keys as keys  # adds to the commands of `operate`
+from pingfold.commands import admin, audit, client
+from pingfold.commands import keys as keys  # adds to the commands of `admin`
 from pingfold.commands import time as time_commands
 from pingfold.faults import MENDABLE, line_of
 
 app = typer.Typer(
-    help="Uptime and cron monitor on a Kafka log. Settings are environment variables; docs/operations.md lists them.",
+    help="Uptime and cron monitor on Apache Kafka. Settings are environment variables: see docs/operations.md.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-app.add_typer(operate.projects, name="project")
-app.add_typer(operate.keys, name="key")
-app.add_typer(operate.recipients, name="recipient")
-app.add_typer(operate.dead_letters, name="dead-letters")
+app.add_typer(admin.projects, name="project")
+app.add_typer(admin.keys, name="key")
+app.add_typer(admin.recipients, name="recipient")
+app.add_typer(admin.dead_letters, name="dead-letters")
 app.add_typer(time_commands.times, name="time")
-app.add_typer(talk.channels, name="channel")
-app.command()(talk.ping)
+app.add_typer(client.channels, name="channel")
+app.command()(client.ping)
 app.command()(audit.audit)
 
-Slot = Annotated[str, typer.Option(help="Name of this process among those of its role; stays the same over restarts.")]
+Slot = Annotated[
+    str, typer.Option(help="Identifies this process among those of its role. Must be unique and stable over restarts.")
+]
 
 
 def main() -> None:
-    """Entry point; faults that people can mend are told in one line, and the exit status is 1."""
+    """Entry point. A fault that people can correct is reported in one line; the exit status is 1."""
     if "--help" not in sys.argv:
         _refuse(unknown_settings(os.environ))
     try:
@@ -67,7 +71,7 @@ def _refuse(lines: list[str]) -> None:
 
 @app.command()
 def up() -> None:
-    """Start the whole of Pingfold on this machine, in the foreground."""
+    """Start all roles on this machine, with embedded Kafka and ClickHouse unless settings name existing ones."""
     from pingfold.supervisor.up import up as start
 
     logs.configure("up")
@@ -75,7 +79,7 @@ def up() -> None:
 
 
 def _run(role: str, slot: str, serve: Role, checks: Mapping[str, Check]) -> NoReturn:
-    """Run a role of its own until it is stopped. Ends the process. checks: of the servers that it may wait for."""
+    """Run one role until it is stopped, then end the process. checks: the servers that the role may wait for."""
     run_role(f"{role}-{slot}", Settings().data, serve, checks, plain=(*MENDABLE, ClientLost))
 
 
@@ -94,25 +98,25 @@ def _serve(role: str, slot: str, pings: bool, api: bool) -> NoReturn:
 
 @app.command()
 def web(slot: Slot = "0") -> None:
-    """Serve ping URLs and REST on one port."""
+    """Serve ping URLs and the REST APIs on one port."""
     _serve("web", slot, pings=True, api=True)
 
 
 @app.command()
 def ingest(slot: Slot = "0") -> None:
-    """Serve ping URLs only."""
+    """Serve only ping URLs."""
     _serve("ingest", slot, pings=True, api=False)
 
 
 @app.command()
 def api(slot: Slot = "0") -> None:
-    """Serve REST only."""
+    """Serve only the REST APIs and pages."""
     _serve("api", slot, pings=False, api=True)
 
 
 @app.command()
 def worker(slot: Slot = "0") -> None:
-    """Fold journals and send notices."""
+    """Compute statuses from the journals, and send notifications."""
     from pingfold.roles.worker import work
 
     logs.configure(f"worker-{slot}")
@@ -121,16 +125,16 @@ def worker(slot: Slot = "0") -> None:
 
 @app.command()
 def ticker(slot: Slot = "0") -> None:
-    """Tell the journals the time."""
+    """Append ticks, by which the folds learn the time."""
     logs.configure(f"ticker-{slot}")
-    _run("ticker", slot, partial(operate.tick, Settings(), slot), _kafka())
+    _run("ticker", slot, partial(admin.tick, Settings(), slot), _kafka())
 
 
 @app.command()
 def prober(
-    slot: Slot = "0", region: Annotated[str, typer.Option(help="Where this process probes from.")] = "local"
+    slot: Slot = "0", region: Annotated[str, typer.Option(help="Region that this process probes from.")] = "local"
 ) -> None:
-    """Probe web services."""
+    """Probe the monitors of a region."""
     from pingfold.roles.prober import serve_prober
 
     logs.configure(f"prober-{slot}")
@@ -139,32 +143,32 @@ def prober(
 
 @app.command()
 def writer(slot: Slot = "0") -> None:
-    """Write history into ClickHouse."""
+    """Copy events from Kafka into ClickHouse, for history and uptimes."""
     logs.configure(f"writer-{slot}")
     clickhouse = partial(clickhouse_answers, Address.parse(clickhouse_of(Settings())))
-    _run("writer", slot, partial(operate.write_history, Settings(), slot), {**_kafka(), "clickhouse": clickhouse})
+    _run("writer", slot, partial(admin.write_history, Settings(), slot), {**_kafka(), "clickhouse": clickhouse})
 
 
 @app.command()
 def migrate() -> None:
-    """Make the topics in Kafka and the tables in ClickHouse that are missing."""
-    operate.migrate(Settings())
+    """Create missing topics in Kafka and missing tables in ClickHouse, and apply the retention settings."""
+    admin.migrate(Settings())
 
 
 @app.command()
 def replay(
-    verify: Annotated[bool, typer.Option("--verify", help="Compare with what stands in Kafka.")] = False,
+    verify: Annotated[bool, typer.Option("--verify", help="Compare the result with the topics in Kafka.")] = False,
     snapshot: Annotated[
-        bool, typer.Option("--snapshot", help="Compare, and write a snapshot from which a later replay can begin.")
+        bool, typer.Option("--snapshot", help="Compare, then write a snapshot from which later replays can begin.")
     ] = False,
     unverified: Annotated[
-        bool, typer.Option("--unverified", help="Write the snapshot also when something could not be compared.")
+        bool, typer.Option("--unverified", help="Write the snapshot even if a part could not be compared.")
     ] = False,
-    json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
-    """Fold the journals again, from their beginning or from a snapshot.
+    """Recompute all states from the journals, from their beginning or from a snapshot.
 
-    Exit status 0: equal. 1: different. 2: not comparable, or could not run.
+    Exit status: 0 if equal, 1 if different, 2 if a part is not comparable or the replay could not run.
     """
     from pingfold.replay import replay as run
 

@@ -15,10 +15,10 @@ class Actor(Fact, tag=False, frozen=True):
     """Who made a change, and from where.
 
     kind: `api_key`: a request with an API key. `ping_key`: a ping with `create=1`. `cli`: a command that writes to
-    Kafka itself. `page`: somebody who followed a link of ours. `admin`: a page behind the admin password. `system`:
-    Pingfold. `unknown`: the command does not say, as those of other programs and of older versions.
-    key: the id of the API key, never the key. user: name of the user of the operating system (`cli`, `system`).
-    address: of the client, found through trusted proxies; of `cli` and `system` the name of the host.
+    Kafka. `page`: the link in a confirmation mail. `admin`: a page behind the admin password. `system`: Pingfold
+    itself. `unknown`: not recorded, as in commands of other programs and of older versions.
+    key: id of the API key, never the key itself. user: name of the operating system's user (`cli`, `system`).
+    address: of the client, determined through trusted proxies; for `cli` and `system` the host name.
     """
 
     kind: ActorKind

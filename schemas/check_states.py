@@ -20,7 +20,7 @@ WATCHED_RUNS = 100
 
 
 class Run(Struct, frozen=True, omit_defaults=True, gc=False):
-    """A run that has started and not ended. `overdue`: its limit has passed; kept for its duration, no more watched."""
+    """An open run. overdue: its run limit has passed; it is kept only to compute its duration."""
 
     started: Micros
     rid: str | None = None
@@ -28,20 +28,20 @@ class Run(Struct, frozen=True, omit_defaults=True, gc=False):
 
 
 class CheckState(Value, tag="check-state"):
-    """What a ping rewrites.
+    """The running state of a check, rewritten by each ping.
 
     version: of the definition folded last. status: stored status; `late` and `unobserved` qualify `up`.
-    base: time from which the next expected run counts; None when none is expected.
-    unobserved: a deadline passed that a gap made impossible to judge; while set, `base` is at the end of its gap, and
-    None while the status is `up` and the gap is still open.
-    runs: open runs, in the order in which they were started.
-    pings, changes: counters; the serial of the newest ping, the number of transitions so far.
-    since: when the span shown now began. offset: of the newest ping counted, -1 before.
-    stamped: who stamped the newest pings, and the stamp of each one's newest, in turn
-    (`processors.checks.ping_copies`).
-    last_ping: of a success or failure; last_start: the newest start signal, None after a pause or a resumption.
-    last_duration, last_exitstatus: of the newest success or failure, None when it had none.
-    incident: id of the open incident, while down; down_since: its start; cause: why, in words.
+    base: time from which the next expected run is computed; None if none is expected.
+    unobserved: a deadline passed that could not be judged because of a gap; while set, `base` is the end of the gap, or
+    None while the status is `up` and the gap is open.
+    runs: open runs, in the order of their start.
+    pings, changes: counters: serial number of the newest ping, number of transitions.
+    since: start of the current span. offset: of the newest ping counted, -1 before the first.
+    stamped: alternately the process that received one of the newest pings, and the time of its newest ping, to
+    recognise duplicates (`processors.checks.ping_copies`).
+    last_ping: newest success or failure; last_start: newest start signal, None after a pause or a resumption.
+    last_duration, last_exitstatus: of the newest success or failure, None if it had none.
+    incident: id of the open incident while down; down_since: its start; cause: in words.
     parked: why the fold could not judge a deadline; set until the next event of this check.
     """
 
@@ -68,7 +68,7 @@ class CheckState(Value, tag="check-state"):
 
 
 def visible_status(state: CheckState) -> VisibleStatus:
-    """The status that people see. Readers that have no word for `not_observed` show it as late."""
+    """The visible status. APIs without a word for `not_observed` present it as late."""
     if state.unobserved:
         return "not_observed"
     return "late" if state.late else state.status

@@ -10,9 +10,9 @@ RETRIED_HEADER = "dead-letter"
 
 
 class DeadLetter(Fact, tag="dead-letter", frozen=True):
-    """A record of a journal, whole, and why it was refused. `value` in base64 in the JSON form.
+    """A record of a journal that could not be folded, and the reason. `value` is in base64.
 
-    Of an event that is refused for its size only the beginning is kept; all of it stands in the journal.
+    For an event that was refused for its size, only the beginning is kept; the journal has all of it.
     """
 
     topic: str

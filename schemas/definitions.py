@@ -1,4 +1,5 @@
-"""Definitions: what people decided. The records of the `definitions` topic, written only by the `projects` fold.
+"""Definitions of projects, keys, channels, checks and so on: the records of `definitions`, written by the `projects`
+fold.
 
 Keys are `project/<id>`, `key/<id>`, `revoked-key/<id>`, `channel/<id>`, `check/<id>`, `monitor/<id>`,
 `maintenance/<id>`, `status-page/<id>`, `recipient/<id>`.
@@ -37,23 +38,23 @@ KeyScope = Literal[
 
 
 class FormerPingKey(Fact, tag=False, frozen=True):
-    """A ping key that was replaced: pings received before `until` are accepted under it."""
+    """A replaced ping key: pings with it are accepted until `until`."""
 
     key: str
     until: Micros
 
 
 class FormerSecret(Fact, tag=False, frozen=True):
-    """A webhook secret that was replaced, encrypted: attempts made before `until` are signed with it, too."""
+    """A replaced webhook secret, encrypted: attempts made before `until` are signed with it too."""
 
     secret: str
     until: Micros
 
 
 class Project(Fact, tag="project", frozen=True):
-    """The tenant. `webhook_secret` is encrypted; it signs every channel that has no secret of its own.
+    """A project, the tenant. `webhook_secret` (encrypted) signs the webhooks of channels without their own secret.
 
-    former_ping_keys, former_webhook_secrets: what was rotated out, oldest first; some may have ended.
+    former_ping_keys, former_webhook_secrets: replaced by rotations, oldest first; some may have expired.
     """
 
     id: str
@@ -67,9 +68,9 @@ class Project(Fact, tag="project", frozen=True):
 
 
 class ApiKey(Fact, tag="key", frozen=True):
-    """An API key: only the SHA-256 of the key is kept, with its first characters to tell keys apart.
+    """An API key. Only its SHA-256 is stored, and its first characters (`prefix`) to distinguish keys.
 
-    scopes: of a `poppaping` key; empty: all of them. expires: from then on it opens nothing.
+    scopes: of a `poppaping` key; empty: all scopes. expires: time from which it is not valid.
     """
 
     id: str
@@ -84,7 +85,7 @@ class ApiKey(Fact, tag="key", frozen=True):
 
 
 class RevokedKey(Fact, tag="revoked-key", frozen=True):
-    """An API key that was revoked, for people who look back. It opens nothing: even its hash is gone."""
+    """A revoked API key, kept for information, without its hash."""
 
     id: str
     project: str
@@ -98,14 +99,15 @@ class RevokedKey(Fact, tag="revoked-key", frozen=True):
 
 
 class Channel(Fact, tag="channel", frozen=True):
-    """Where notices go: to its `url`, or to every one of its `addresses` (`url` is ""), as its kind has it.
+    """A target of notifications: a `url`, or all `addresses` (then `url` is ""), depending on its kind.
 
-    secret: signs webhooks (None means the project's), or is sent along; encrypted.
-    site: where this Pingfold was reached when the channel was made; pages named in notices are found below it.
-    disabled_at: when it was given up; None again with every change. Its deliveries know why.
-    unconfirmed: those of the addresses that get nothing, since their owners have not confirmed that they want it.
-    former_secrets: what `secret` was before it was rotated, oldest first; some may have ended.
-    options: what else its kind is configured by, as the module of the kind names it.
+    secret: signs webhooks (None: the project's secret), or is sent with requests; encrypted.
+    site: base URL of this Pingfold when the channel was created; links in notifications begin with it.
+    disabled_at: time at which the channel was disabled after failures; None after any change. The reason is in
+    `health/<id>`.
+    unconfirmed: those of `addresses` whose owners have not confirmed; nothing is sent to them.
+    former_secrets: replaced by rotations of `secret`, oldest first; some may have expired.
+    options: further settings of its kind; the module of the kind defines them.
     """
 
     id: str

@@ -28,10 +28,10 @@ MAILBOX = "mailbox"
 
 
 class Endpoint(Fact, tag="endpoint", frozen=True):
-    """A channel as its deliveries need it: `url`, `secret` (encrypted), `addresses` and `options` as its kind has them.
+    """What the sender needs to know of a channel: `url`, `secret` (encrypted), `addresses` and `options` of its kind.
 
-    site: stands before the paths in a notice. unconfirmed: those of the addresses to which nothing is sent.
-    former_secrets: attempts made before their `until` are signed with them, too.
+    site: base URL for the paths in notifications. unconfirmed: those of `addresses` to which nothing is sent.
+    former_secrets: attempts made before their `until` are signed with them too.
     """
 
     id: str
@@ -53,10 +53,11 @@ class Endpoint(Fact, tag="endpoint", frozen=True):
 
 
 class EndpointDefined(Fact, tag="endpoint.defined", frozen=True):
-    """A channel was made or changed, and starts afresh: enabled, without failures.
+    """A channel was created or changed. It is enabled again, and its failures are forgotten.
 
-    secret_only: only its secrets have changed; it goes on as it was.
-    disabled_at: it was given up then, and has not been changed since; told where its deliveries may have lost that.
+    secret_only: only its secrets changed; everything else stays as it was.
+    disabled_at: the channel was disabled at this time and not changed since; set only when the fold of deliveries may
+    have lost this.
     """
 
     at: Micros
@@ -70,13 +71,13 @@ class EndpointRemoved(Fact, tag="endpoint.removed", frozen=True):
 
 
 class DeliveryRequested(Fact, tag="delivery.requested", frozen=True):
-    """A transition that a channel may want to hear of: one delivery for each of `notices` that the channel takes.
+    """A status change to be sent to a channel: one delivery for each of `notices` that the channel is configured for.
 
-    Those about Pingfold itself (`channel.disabled`) every channel takes.
+    Notices about Pingfold itself (`channel.disabled`) are sent to every channel.
 
-    transition: id of the transition. at: its time, which the body tells, however late it is sent.
+    transition: id of the transition. at: its time, which is the timestamp in the body, however late it is sent.
     data: the `data` object of the body (`monitor`, `incident`): docs/compatibility/poppaping.md, "Webhooks".
-    actor: who asks for a test; no fold sets it.
+    actor: who requested a test; folds leave it out.
     """
 
     transition: str
@@ -87,10 +88,10 @@ class DeliveryRequested(Fact, tag="delivery.requested", frozen=True):
 
 
 class ConfirmationRequested(Fact, tag="confirmation.requested", frozen=True):
-    """A project wants to know whether it may send mail to an address. Keyed by the mailbox.
+    """A project asks the owner of an address to confirm that it may send mail there. Keyed by the mailbox.
 
-    recipient: its id. n: how often the project has asked, this time counted. name: of the project.
-    expires: until then the link is valid. site: the link begins with it.
+    recipient: its id. n: number of this request of the project, from 1. name: of the project.
+    expires: end of the validity of the link. site: base URL of the link.
     """
 
     at: Micros
@@ -104,9 +105,9 @@ class ConfirmationRequested(Fact, tag="confirmation.requested", frozen=True):
 
 
 class MailboxAnswered(Fact, tag="mailbox.answered", frozen=True):
-    """The owner of a mailbox has answered a request to confirm, or has told an operator. Keyed by the mailbox.
+    """The owner of a mailbox answered a confirmation request, or an operator did so for them. Keyed by the mailbox.
 
-    blocked: no further request is mailed to it, whichever project asks, until the owner changes their mind.
+    blocked: no project may mail further requests to it, until the owner changes this.
     """
 
     at: Micros
@@ -114,9 +115,10 @@ class MailboxAnswered(Fact, tag="mailbox.answered", frozen=True):
 
 
 class DeliveryReplayed(Fact, tag="delivery.replayed", frozen=True):
-    """What was sent, or not, is to be sent again: the same event with the same body, whatever the channel takes now.
+    """A delivery is to be sent again: the same event with the same body, whichever events the channel is configured
+    for.
 
-    replay: a random id of this sending. event, notice, body: as of the delivery that is sent again. actor: who asks.
+    replay: random id of this replay. event, notice, body: as in the original delivery. actor: who requested it.
     """
 
     replay: str
@@ -130,10 +132,10 @@ class DeliveryReplayed(Fact, tag="delivery.replayed", frozen=True):
 class DeliveryAttempted(Fact, tag="delivery.attempted", frozen=True):
     """The sender's report on attempt number `attempt` (1 is the first).
 
-    status: of the HTTP answer, None without one; error: why there was none. retry_after: seconds the receiver asked.
-    timed_out: there was none in time. replay: as of the delivery.
-    Of mail: `status` is 250 when the mail server took it; error: what it refused; again: the recipients that it refused
-    for now, who are to be tried again; the others are done with.
+    status: of the HTTP response, None without one; error: why there was none. retry_after: `Retry-After` in seconds.
+    timed_out: there was no response in time. replay: as in the delivery.
+    For mail, `status` is 250 if the mail server accepted it; error: what it refused; again: recipients that it refused
+    temporarily, which the next attempt includes.
     """
 
     delivery: str
@@ -162,9 +164,9 @@ DeliveriesEvent = (
 
 
 class EndpointHealth(Value, tag="endpoint-health"):
-    """Counters of a channel. failures: attempts that failed since the last success, the first at `failing_since`.
+    """Counters of a channel. failures: failed attempts since the last success, the first of them at `failing_since`.
 
-    disabled_at, disabled_because: not told by versions before 4 of the fold.
+    disabled_at, disabled_because: not set by versions of the fold before 4.
     """
 
     failures: int = 0
@@ -176,13 +178,13 @@ class EndpointHealth(Value, tag="endpoint-health"):
 
 
 class Delivery(Value, tag="delivery"):
-    """A delivery that is not finished.
+    """A pending delivery.
 
-    id: derived from event and channel. event: the `webhook-id`, derived from transition and notice, equal over retries,
-    replays and channels. body: the exact bytes sent, as text (mail is rendered from it). attempt: number of the newest
-    attempt. due: None while that attempt is outstanding (the sender owes it); else when the next attempt is due.
-    first_due: when the first attempt was due. replay: which sending again this is, "" the first. error: why the newest
-    attempt that was reported failed. to: the recipients that a mail still has to reach, none named: all of the channel.
+    id: derived from event and channel. event: the `webhook-id`, derived from transition and notice; the same for all
+    retries, replays and channels. body: the exact body, as text (mail is rendered from it). attempt: number of the
+    newest attempt. due: time of the next attempt; None while the newest attempt has not been reported.
+    first_due: time at which the first attempt was due. replay: id of the replay, "" for the original. error: why the
+    newest reported attempt failed. to: recipients that a mail still has to reach; empty: all addresses of the channel.
     """
 
     id: str
@@ -199,9 +201,9 @@ class Delivery(Value, tag="delivery"):
 
 
 class Mailbox(Value, tag="mailbox"):
-    """A mailbox that was asked. requested: when the newest requests were mailed to it, the oldest first.
+    """A mailbox that got confirmation requests. requested: times of the newest requests, oldest first.
 
-    blocked_at: when its owner said that no further request is to be mailed.
+    blocked_at: time at which its owner blocked further requests.
     """
 
     requested: tuple[Micros, ...] = ()

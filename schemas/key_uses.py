@@ -10,7 +10,7 @@ RESOLUTION: Micros = 300 * SECOND
 
 
 class KeyUsed(Fact, tag="key.used", frozen=True):
-    """An API key has opened an API at this time."""
+    """An API key was used at this time."""
 
     project: str
     key: str

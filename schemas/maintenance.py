@@ -1,4 +1,4 @@
-"""Maintenance: spans of time, announced beforehand, in which monitors are not judged.
+"""Maintenance windows: announced spans of time in which monitors change no status.
 
 A definition stands under `maintenance/<id>` in `definitions`. Pure: when a window is open follows from the definition.
 """
@@ -14,14 +14,14 @@ Duration = Annotated[int, Meta(ge=60, le=604_800)]
 
 
 class Once(Struct, tag_field="type", tag="once", frozen=True, gc=False):
-    """From `start` up to, not including, `end`."""
+    """A single window, from `start` to `end` (exclusive)."""
 
     start: Micros
     end: Micros
 
 
 class Recurring(Struct, tag_field="type", tag="recurring", frozen=True, gc=False):
-    """From each time of the schedule for `duration` seconds."""
+    """Recurring windows: each begins at a time of the schedule and lasts `duration` seconds."""
 
     schedule: Cron | OnCalendar
     duration: Duration
@@ -31,7 +31,7 @@ Window = Once | Recurring
 
 
 class Maintenance(Fact, tag="maintenance", frozen=True):
-    """`monitors`: ids; empty: every monitor of the project. `version` grows by one with each change."""
+    """A maintenance window. monitors: ids; empty: all monitors of the project. `version` grows with each change."""
 
     id: str
     project: str

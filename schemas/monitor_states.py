@@ -20,7 +20,7 @@ MonitorStatus = Literal["new", "up", "down", "paused"]
 
 
 class Seen(Struct, frozen=True, omit_defaults=True, gc=False):
-    """What a region saw last of those slots that count now. `ok`: whether the target was well."""
+    """The newest counted result of a region. ok: whether the probe succeeded."""
 
     region: str
     slot: Micros
@@ -28,11 +28,12 @@ class Seen(Struct, frozen=True, omit_defaults=True, gc=False):
 
 
 class Doubt(Struct, frozen=True, omit_defaults=True, gc=False):
-    """A change that is not believed yet.
+    """A status change that is not confirmed yet.
 
-    since: slot of the first result that told of it; at: when that probe began; region: who saw it; cause: in words.
-    asked: number of the confirmation that is asked for now. votes: results since then, newest of each region.
-    agreeing: how many results have told of the change since then, whichever region they are of.
+    since: slot of the first result that indicates it; at: start of that probe; region: where it was made; cause: in
+    words.
+    asked: number of the confirmation requested now. votes: the newest result of each region since then.
+    agreeing: number of results since then that indicate the change, from all regions.
     """
 
     since: Micros
@@ -46,22 +47,22 @@ class Doubt(Struct, frozen=True, omit_defaults=True, gc=False):
 
 
 class MonitorState(Value, tag="monitor-state"):
-    """What a result rewrites.
+    """The running state of a monitor, rewritten by each result.
 
-    version: of the definition folded last. unobserved: a slot passed of which no result came; qualifies `up` and `new`.
-    maintained: a window of maintenance is open: results are kept and not judged; qualifies `up` and `new`.
-    begun: the first slot of which a result counts, since what is probed was defined as it is now; oldest: the version
-    of the definition then.
-    slot: the newest regular slot of which a result counted, by any region.
-    expected: the oldest slot that no result has come of; early: slots after it of which one has.
-    seen: per region, the newest regular result, against those that come twice or late.
-    results, changes: counters; since: when the span shown now began.
+    version: of the definition folded last. unobserved: a slot passed without a result; qualifies `up` and `new`.
+    maintained: a maintenance window is open: results are recorded and change no status; qualifies `up` and `new`.
+    begun: first slot whose results count for the target as defined now; oldest: version of the definition at that time.
+    slot: newest regular slot with a counted result, from any region.
+    expected: oldest slot without a result; early: later slots that have one.
+    seen: newest regular result of each region, to recognise duplicates and late results.
+    results, changes: counters; since: start of the current span.
     last_at, last_ok, last_ms: the newest result; last_detail: why it failed.
-    unprobed: why a prober could not probe it, since the newest result; says nothing about the target.
-    doubt: a change that waits for confirmation. expires: of the certificate seen last; domain_expires: of the domain.
-    incident: id of the open incident, while down; down_since: its start; cause: why, in words.
-    notice_at: until then a notice is held back: of being down, since what it depends on may be down as well; of not
-    being observed, which people are told when it lasts.
+    unprobed: why a prober could not probe since the newest result; says nothing about the target.
+    doubt: a change that waits for confirmation. expires: expiry of the newest certificate; domain_expires: of the
+    domain.
+    incident: id of the open incident while down; down_since: its start; cause: in words.
+    notice_at: until then a notification is held back: that it is down, because a monitor it depends on may be down too;
+    or that it is not observed, which is sent only if it lasts.
     parked: why the fold could not judge a deadline; set until the next event of this monitor.
     """
 
@@ -94,7 +95,7 @@ class MonitorState(Value, tag="monitor-state"):
 
 
 def visible_status(state: MonitorState) -> VisibleStatus:
-    """The status that people see: nothing is known while slots stay empty, except that it was down before."""
+    """The visible status. A monitor without results is not observed, unless it was down before."""
     if state.maintained and state.status in ("new", "up"):
         return "maintenance"
     return "not_observed" if state.unobserved and state.status in ("new", "up") else state.status
@@ -107,14 +108,14 @@ class MonitorCopy(Fact, tag="monitor-definition", frozen=True):
 
 
 class MaintenanceCopy(Fact, tag="maintenance-definition", frozen=True):
-    """The `monitors` fold's own copy of a window. `until`: when it closes, while it is open."""
+    """The `monitors` fold's own copy of a maintenance window. until: its end, while it is open."""
 
     maintenance: Maintenance
     until: Micros | None = None
 
 
 class RegionOut(Fact, tag="region", frozen=True):
-    """A region that is disregarded: its own network is out. start: since when; until: then it counts again."""
+    """A disregarded region, whose own network is down, from `start` to `until`."""
 
     region: str
     start: Micros

@@ -37,9 +37,9 @@ FRAMING_HEADERS = frozenset(
 
 
 class Sealed(Struct, frozen=True, omit_defaults=True, gc=False):
-    """What a probe sends besides its URL.
+    """The headers and body that a probe sends.
 
-    origin: for which it was given, and to which alone it is sent; versions before wrote none.
+    origin: the only origin they are sent to; empty in records of older versions.
     """
 
     headers: dict[str, str] = {}
@@ -48,14 +48,16 @@ class Sealed(Struct, frozen=True, omit_defaults=True, gc=False):
 
 
 class Monitor(Fact, tag="monitor", frozen=True):
-    """A monitor. `version` grows by one with each change; `revised` is when the newest change counted.
+    """A monitor. `version` grows by one with each change; `revised` is the time of the newest change.
 
     interval, timeout: seconds; slots are `interval` apart, whatever the number of regions.
-    regions: as asked; `probed_from`: the regions that take turns, never empty.
-    confirmations: how many results must say so before a monitor is down; `recoveries`: before it is up again.
-    paused: nobody probes, nothing is expected.
-    depends_on: monitors whose being down explains that this one is: then nobody is told of it. dependency_wait: so many
-    seconds their verdict is waited for. depended_on: others depend on this one, so that they hear how it is.
+    regions: as requested; `probed_from`: the regions that take turns, never empty.
+    confirmations: number of failing results before the monitor is down; `recoveries`: of good results before it is up
+    again.
+    paused: the monitor is not probed.
+    depends_on: monitors that explain a failure of this one: while one of them is down, no alert about this one is sent.
+    dependency_wait: seconds to wait for their status. depended_on: other monitors depend on this one and are sent its
+    status.
     """
 
     id: str

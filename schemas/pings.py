@@ -1,6 +1,6 @@
-"""The `pings` journal: what happens to heartbeat checks, keyed by check id, and the ticks of its sources.
+"""The `pings` journal: the events of heartbeat checks, keyed by check id, and the ticks of its sources.
 
-An operator may produce a ping with any Kafka tool: `{"type":"ping.received","kind":"success"}` is enough.
+Any Kafka client may produce a ping: `{"type":"ping.received","kind":"success"}` is sufficient.
 """
 
 from typing import Annotated, Literal
@@ -20,11 +20,11 @@ Rid = Annotated[str, Meta(pattern=r"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4
 class Ping(Fact, tag="ping.received", frozen=True):
     """A signal of a job.
 
-    `at`: when its body was complete; without it, the time of its Kafka record.
-    `by`: who received it and stamped it, a number of that process. It stamps no two pings alike, and the log has them
-    in the order of their stamps: so a copy, written again by a producer that heard nothing, is known.
-    `body`: the kept prefix when it is UTF-8, else `body_base64` holds its bytes.
-    The fields below `body_base64` are what the pinging API records of a request (docs/compatibility/pinging.md).
+    at: time at which the body was complete. Default: the timestamp of the Kafka record.
+    by: number of the process that received the ping. A process gives no two pings the same time and writes them in
+    order of time, so a duplicate, which a producer wrote again because it got no acknowledgement, is recognised.
+    body: the first bytes of the body if they are UTF-8; otherwise they are in `body_base64`.
+    The fields below `body_base64` describe the HTTP request (docs/compatibility/pinging.md).
     """
 
     kind: Kind
@@ -41,7 +41,7 @@ class Ping(Fact, tag="ping.received", frozen=True):
 
 
 class CheckDefined(Fact, tag="check.defined", frozen=True):
-    """A check was made or changed: from here on this definition counts."""
+    """A check was created or changed. This definition applies from here on."""
 
     at: Micros
     check: Check

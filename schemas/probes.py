@@ -1,4 +1,4 @@
-"""The `probe-results` journal: what probes of monitors found, keyed by monitor id, and the plain time."""
+"""The `probe-results` journal: results of probes, keyed by monitor id, what concerns many monitors, and ticks."""
 
 from typing import Annotated
 
@@ -12,7 +12,7 @@ from schemas.ticks import Tick, TimeCorrected
 
 
 class Phases(Struct, frozen=True, omit_defaults=True, gc=False):
-    """How long each part of a probe took, in microseconds; None for one that it did not get to or does not have."""
+    """Durations of the phases of a probe in microseconds; None for a phase that was not reached or does not exist."""
 
     lookup: int | None = None
     connect: int | None = None
@@ -21,16 +21,16 @@ class Phases(Struct, frozen=True, omit_defaults=True, gc=False):
 
 
 class ProbeCompleted(Fact, tag="probe.completed", frozen=True):
-    """One result.
+    """The result of one probe.
 
-    slot: the regular slot; of a confirmation, the slot or time of the result that is in doubt (`CheckDoubt.since`).
+    slot: the regular slot; for a confirmation, the slot or time of the result to be confirmed (`Doubt.since`).
     confirm: 0 for a regular probe, else the number of the confirmation.
-    at: when the probe began. took: Micros until it was decided.
-    ok: whether the target is well; else `failure` says how it is not, and `detail` says it in words.
-    version: of the definition by which it was probed; 0 when that is not told.
-    maintenance: the monitor was in maintenance: the result is kept and counts in no uptime.
-    status: of the HTTP answer. address: the one that was connected. expires: when the TLS certificate does.
-    domain_expires: when the registered domain of the host does, as far as the prober knows it by then.
+    at: start of the probe. took: its duration in microseconds.
+    ok: whether the probe succeeded; if not, `failure` is the reason and `detail` describes it.
+    version: of the definition that was probed; 0 if unknown.
+    maintenance: the monitor was in maintenance; the result is recorded and counts in no uptime.
+    status: of the HTTP response. address: the IP address connected to. expires: expiry of the TLS certificate.
+    domain_expires: expiry of the registered domain of the host, if the prober knows it.
     """
 
     slot: Micros
@@ -51,7 +51,7 @@ class ProbeCompleted(Fact, tag="probe.completed", frozen=True):
 
 
 class MonitorDefined(Fact, tag="monitor.defined", frozen=True):
-    """A monitor was made or changed: from here on this definition counts."""
+    """A monitor was created or changed. This definition applies from here on."""
 
     at: Micros
     monitor: Monitor
@@ -62,24 +62,24 @@ class MonitorRemoved(Fact, tag="monitor.removed", frozen=True):
 
 
 class MaintenanceDefined(Fact, tag="maintenance.defined", frozen=True):
-    """A window was made or changed. In every partition."""
+    """A maintenance window was created or changed. Sent to every partition."""
 
     at: Micros
     maintenance: Maintenance
 
 
 class MaintenanceRemoved(Fact, tag="maintenance.removed", frozen=True):
-    """A window is gone. In every partition."""
+    """A maintenance window was removed. Sent to every partition."""
 
     at: Micros
     id: str
 
 
 class RegionTroubled(Fact, tag="region.troubled", frozen=True):
-    """The own network of a region is out, says a prober of it, and says it again while it lasts. In every partition.
+    """A prober reports that its region's own network is down. Sent to every partition, and repeated while it lasts.
 
-    since: nothing has answered that was asked from then on. controls: so many control targets were asked.
-    failing, hosts: of older probers; so many of those that they probed last failed for reasons of the network.
+    since: nothing has answered since then. controls: number of control targets that were asked.
+    failing, hosts: set by older versions: numbers of targets that failed for network reasons, and that were probed.
     """
 
     region: Region
@@ -91,14 +91,14 @@ class RegionTroubled(Fact, tag="region.troubled", frozen=True):
 
 
 class RegionWell(Fact, tag="region.well", frozen=True):
-    """The network of a region is back. In every partition."""
+    """The region's network works again. Sent to every partition."""
 
     region: Region
     at: Micros
 
 
 class DependencyChanged(Fact, tag="dependency.changed", frozen=True):
-    """A monitor that others depend on went down, or is down no more. In every partition, told by the fold itself."""
+    """A monitor that others depend on went down or recovered. Sent to every partition, by the fold itself."""
 
     at: Micros
     monitor: str

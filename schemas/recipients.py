@@ -40,9 +40,9 @@ _GMAIL = frozenset(("gmail.com", "googlemail.com"))
 
 
 class Recipient(Fact, tag="recipient", frozen=True):
-    """An address that a project has asked for permission to send mail, and the answer of its owner.
+    """An address that a project sent a confirmation request to, and the answer of its owner.
 
-    address: in lower case. times: how often it was asked; asked: when, of the newest requests, the oldest first.
+    address: in lower case. times: number of requests; asked: times of the newest requests, oldest first.
     confirmed_at, blocked_at: the newest answer; one of them is set, or none before the first answer.
     """
 

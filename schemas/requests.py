@@ -1,8 +1,8 @@
-"""The `projects` journal: requests to create, change or delete, and the verdicts on them (topic `decisions`); and what
-the channels of a project are to be told.
+"""The `projects` journal: requests to create, change or delete something, and the decisions on them (topic
+`decisions`).
 
-Every request names itself (`request`, a random UUID) and its time; its verdict carries the same name. A request that
-makes something carries a random candidate id; the fold decides whether that id comes into being.
+Each request has an id (`request`, a random UUID) and a time; its decision has the same id. A request that creates
+something contains a random id for it; the fold decides whether it is created or already exists.
 """
 
 from typing import Annotated, Literal
@@ -45,14 +45,14 @@ UniqueField = Literal["name", "slug", "tags", "timeout", "grace"]
 
 
 class CheckFields(Fact, tag=False, frozen=True):
-    """The fields of a check that a request sets; what is not set keeps its value or default.
+    """The fields of a check that a request sets; fields that are left out keep their value or default.
 
-    `channels` is the text of the Management API: `*`, an empty string, or a comma list of ids or exact names.
-    `late_limit` and `run_limit` null: as `grace`.
+    channels: as in the Management API: `*`, an empty string, or a comma-separated list of ids or exact names.
+    late_limit, run_limit: null means the value of `grace`.
 
-    These depend on the check that the fold finds, and count where the field that they stand for is not set:
-    expression: a cron or OnCalendar expression, in the time zone `tz`, or in that which the check has.
-    tz: without an expression, the time zone of that which the check has.
+    The following depend on the check that the fold finds, and apply if the field that they stand for is left out:
+    expression: a cron or OnCalendar expression, in the time zone `tz` or else that of the check.
+    tz: without an expression, the new time zone of the check's own expression.
     slug_when_renamed: the slug, if the request changes the name.
     filter_subject_while: the filter is on if the check has this keyword.
     """
@@ -87,14 +87,14 @@ class _Asked(Fact, frozen=True, kw_only=True):
 
 
 class Request(_Asked, frozen=True):
-    """What every request has. `at`: when it was asked. actor: who asks."""
+    """The fields of every request. at: time of the request. actor: who made it."""
 
     request: str
     at: Micros
 
 
 class ProjectCreate(Request, tag="project.create", frozen=True):
-    """Makes a project with its first keys; refused when the id exists."""
+    """Creates a project with its first keys; refused if the id exists."""
 
     project: Project
     keys: tuple[ApiKey, ...] = ()
@@ -109,9 +109,9 @@ class KeyRevoke(Request, tag="key.revoke", frozen=True):
 
 
 class KeyRotate(Request, tag="key.rotate", frozen=True):
-    """Makes `key`, which opens what the key `id` opens (its name and scopes are taken over).
+    """Creates `key` with the rights, name and scopes of the key `id`.
 
-    The old key is good for `overlap` more seconds, or as long as it would have been; without overlap it is revoked.
+    The old key expires after `overlap` seconds, or earlier if it would have; with overlap 0 it is revoked.
     """
 
     id: str
@@ -120,21 +120,21 @@ class KeyRotate(Request, tag="key.rotate", frozen=True):
 
 
 class ProjectRotatePingKey(Request, tag="project.rotate-ping-key", frozen=True):
-    """Gives the project another ping key; pings under the old one are accepted for `overlap` more seconds."""
+    """Replaces the ping key of the project; pings with the old one are accepted for `overlap` more seconds."""
 
     ping_key: PingKey
     overlap: Overlap = DAY
 
 
 class ProjectRotateWebhookSecret(Request, tag="project.rotate-webhook-secret", frozen=True):
-    """Gives the project another secret (encrypted) for webhooks; the old one signs, too, for `overlap` more seconds."""
+    """Replaces the webhook secret (encrypted) of the project; for `overlap` seconds both secrets sign."""
 
     secret: str
     overlap: Overlap = DAY
 
 
 class ChannelRotateSecret(Request, tag="channel.rotate-secret", frozen=True):
-    """Gives a webhook another secret (encrypted), its own; what signed it signs, too, for `overlap` more seconds."""
+    """Gives a webhook a new secret (encrypted) of its own; for `overlap` seconds the previous one signs too."""
 
     id: str
     secret: str
@@ -142,10 +142,10 @@ class ChannelRotateSecret(Request, tag="channel.rotate-secret", frozen=True):
 
 
 class ChannelCreate(Request, tag="channel.create", frozen=True):
-    """`on_every_check`: put it on every existing check and monitor of the project, too.
+    """Creates a channel. on_every_check: also assign it to all existing checks and monitors of the project.
 
-    confirm: the owners of its addresses must confirm them, unless they have for this project. Without it, as in
-    requests of versions that knew no confirmation, all of them count as confirmed.
+    confirm: the owners of its addresses must confirm, unless they have done so for this project. If false, as in
+    requests of older versions, all addresses count as confirmed.
     """
 
     channel: Channel
@@ -154,9 +154,9 @@ class ChannelCreate(Request, tag="channel.create", frozen=True):
 
 
 class ChannelFields(Fact, tag=False, frozen=True):
-    """The fields of a channel that a request sets; what is not set keeps its value.
+    """The fields of a channel that a request sets; fields that are left out keep their value.
 
-    `url`, `secret` (encrypted; null: none of its own), `addresses` and `options`: each is of some kinds only.
+    `url`, `secret` (encrypted; null: no secret of its own), `addresses` and `options` exist for some kinds only.
     """
 
     name: Name | UnsetType = UNSET
@@ -168,9 +168,9 @@ class ChannelFields(Fact, tag=False, frozen=True):
 
 
 class ChannelUpdate(Request, tag="channel.update", frozen=True):
-    """Changes a channel. Its deliveries start afresh, even when nothing changes: a disabled channel is enabled.
+    """Changes a channel. Even without any field it enables a disabled channel and forgets its failures.
 
-    confirm: as of a new channel; addresses of it that counted as confirmed still do.
+    confirm: as in `channel.create`; confirmed addresses of the channel stay confirmed.
     """
 
     id: str
@@ -183,25 +183,25 @@ class ChannelDelete(Request, tag="channel.delete", frozen=True):
 
 
 class ConfirmationResend(Request, tag="confirmation.resend", frozen=True):
-    """Asks the owners of a channel's unconfirmed addresses once more. Refused beyond the limits of asking."""
+    """Sends confirmation requests to a channel's unconfirmed addresses again. Refused above the limits for requests."""
 
     id: str
 
 
 class RecipientConfirm(Request, tag="recipient.confirm", frozen=True):
-    """The owner of an address wants the mail of the project. `id`: of the recipient."""
+    """The owner of an address agrees to mail from the project. id: of the recipient."""
 
     id: str
 
 
 class RecipientBlock(Request, tag="recipient.block", frozen=True):
-    """The owner of an address wants no mail of the project, and no request to confirm of any project."""
+    """The owner of an address refuses mail from the project, and confirmation requests from all projects."""
 
     id: str
 
 
 class RecipientUnblock(Request, tag="recipient.unblock", frozen=True):
-    """An operator was told by the owner of an address that it may be asked again, by this project and others."""
+    """An operator allows confirmation requests to an address again, for all projects."""
 
     address: Address
 
@@ -375,10 +375,10 @@ ProjectsEvent = ProjectsRequest | ChannelDisabled
 
 
 class Decision(Fact, tag="decision", frozen=True):
-    """The verdict on a request. `id` and `version` name what was made, found or changed.
+    """The decision on a request. id, version: what was created, found or changed.
 
-    code: why a request is refused. detail: what the code is about, such as the id of a monitor that is not there.
-    reason: both in words. Decisions of versions that knew no codes have only the reason.
+    code: why the request was refused. detail: what the code refers to, such as the id of a monitor that does not exist.
+    reason: both as text. Decisions of older versions have only the reason.
     """
 
     request: str

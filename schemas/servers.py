@@ -1,4 +1,4 @@
-"""Addresses of servers as people write them: an IP address, and a port behind it when it is not the usual one."""
+"""Parses and formats server addresses in settings: an IP address, with a port unless it is the default."""
 
 import re
 from ipaddress import IPv6Address, ip_address

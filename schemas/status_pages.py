@@ -23,7 +23,7 @@ MOST_COMPONENTS = 100
 
 
 class Component(Struct, frozen=True, omit_defaults=True, gc=False):
-    """A monitor or a check on a page. `name`: what it is called there, empty: as it is called itself."""
+    """A monitor or a check on a page. name: its name on the page; empty: its own name."""
 
     kind: ComponentKind
     id: str
@@ -35,10 +35,10 @@ Components = Annotated[tuple[Component, ...], Meta(max_length=MOST_COMPONENTS)]
 
 
 class StatusPage(Fact, tag="status-page", frozen=True):
-    """A status page. `version` grows by one with each change; `revised` is when the newest change counted.
+    """A status page. `version` grows by one with each change; `revised` is the time of the newest change.
 
-    slug: words in its address, which is `/status/<slug>-<first 8 of id>`; `/status/<id>` is the page, too.
-    password: hashed; empty: everybody may see the page.
+    slug: part of its address `/status/<slug>-<first 8 of id>`; `/status/<id>` works too.
+    password: hashed; empty: the page is public.
     """
 
     id: str

@@ -10,14 +10,14 @@ Method = Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 
 class ProbeTarget(Struct, frozen=True, omit_defaults=True, gc=False):
-    """What a probe does.
+    """What is probed, and what counts as success.
 
-    url: of an http monitor. host, port: of the other kinds; a dns monitor asks for `host`.
-    sealed: a `Sealed` in JSON, encrypted: credentials stand in it.
-    statuses: HTTP statuses that are well; empty: every status from 200 to 399.
-    keyword: text that must be in the first 1 MB of the body, or with `keyword_absent` must not.
-    resolver: of a dns monitor, an IP address and perhaps a port; empty: that of the prober's host. record: what it is
-    asked for. expected: what one of the records must be; empty: anything.
+    url: of an http monitor. host, port: of the other kinds; a dns monitor resolves `host`.
+    sealed: a `Sealed` as JSON, encrypted, because it may contain credentials.
+    statuses: HTTP statuses that count as success; empty: 200 to 399.
+    keyword: text that the first 1 MB of the body must contain, or with `keyword_absent` must not.
+    resolver: of a dns monitor, an IP address with an optional port; empty: the resolver of the prober's host. record:
+    the record type to query. expected: value that one of the records must have; empty: any.
     options: of kinds added later, by name (docs/compatibility/monitor-types.md); never secrets, which are in `sealed`.
     """
 

@@ -1,7 +1,7 @@
-"""Time as an event (docs/design.md, "Time"), and what a partition remembers of its time.
+"""Ticks, by which folds learn the time (docs/design.md, "Time"), and the record in which a partition keeps its time.
 
-In `pings` a tick is a low watermark of one source: whatever the source acknowledged from before `at` is already in the
-log ahead of it. The other journals are ticked by a ticker with the plain time (`at` = `now`).
+In `pings` a tick is the low watermark of one source: every ping that the source acknowledged and that is dated before
+`at` precedes the tick in the log. In the other journals ticks carry the current time (`at` = `now`).
 """
 
 from typing import Literal
@@ -13,9 +13,9 @@ from schemas.base import SECOND, Fact, Micros, Value
 
 
 class Relayed(Struct, omit_defaults=True, kw_only=True, frozen=True, gc=False):
-    """What a source has heard of another one, or of the one before it in its slot, by its newest heartbeat.
+    """The newest heartbeat of another source, or of the previous source in the same slot, passed on in a tick.
 
-    slot, epoch, at, now, offset: as in the heartbeat. age: how long ago it was heard.
+    slot, epoch, at, now, offset: as in the heartbeat. age: time since it was received.
     """
 
     slot: str
@@ -30,17 +30,17 @@ _TICK = b'{"type":"tick"'
 
 
 class Tick(Fact, tag="tick", frozen=True):
-    """`slot` and `epoch` name the source; a higher epoch of a slot closes the one before.
+    """The time at a source. `slot` and `epoch` identify the source; a higher epoch in a slot ends the previous one.
 
-    at: receipt time of the source's oldest ping not yet answered, or now.
+    at: receipt time of the source's oldest unanswered ping, or `now` if there is none.
     now: the source's clock, `offset` included.
-    offset: what the test clock adds (PINGFOLD_TEST_CLOCK); a change of it is a step, and no gap.
-    closing: the source's last tick, after its last ping.
-    refused_since: a ping of this partition has been answered 503 since then (sent in the next tick, once).
-    unreachable_since: a synthetic ping through the public URL has been failing since then (sent until one succeeds).
-    beats: the source appends heartbeats to a topic of their own, so that the time from tick to tick is no silence.
-    silent_since: nothing was heard of the source from then on until now (sent in the next tick, once).
-    heard: of the other sources; what they acknowledged from before their `at` is in the log ahead of this tick, too.
+    offset: what the test clock adds (PINGFOLD_TEST_CLOCK). A change of it is a step of the clock, not a gap.
+    closing: true in the source's last tick, after its last ping.
+    refused_since: a ping of this partition was answered 503 since this time (sent once, in the next tick).
+    unreachable_since: synthetic pings through the public URL have failed since this time (sent until one succeeds).
+    beats: the source also appends to `heartbeats`; the time between two ticks is then no silence.
+    silent_since: the source was silent from this time until now (sent once, in the next tick).
+    heard: the other sources. What they acknowledged before their `at` precedes this tick in the log too.
     """
 
     slot: str
@@ -62,9 +62,10 @@ def is_tick(event: bytes | None) -> bool:
 
 
 class TimeCorrected(Fact, tag="time.corrected", frozen=True):
-    """An operator's word that the partition's time, which has run ahead, is to go back to that of Kafka's clock: the
-    time of this record. States that tell of later moments are taken back with it. Nothing happens to a partition whose
-    time is not later. `reason`, `actor`: for whoever reads the log.
+    """An operator sets the partition's time, which has run ahead, back to Kafka's clock: the timestamp of this record.
+
+    Later times in the states are set back as well. A partition whose time is not later does not change. `reason` and
+    `actor` are for information only.
     """
 
     reason: str = ""
@@ -72,12 +73,13 @@ class TimeCorrected(Fact, tag="time.corrected", frozen=True):
 
 
 class Heartbeat(Fact, tag="heartbeat", frozen=True):
-    """A process that makes events lives, and what it takes the time to be; the time of the record is Kafka's.
+    """A process that appends events is alive. The timestamp of the record is Kafka's.
 
-    role, slot, epoch: which process; a higher epoch is a later one in the same slot.
-    at: of a source, everything that it acknowledged or had to tell from before is in the log. now: its clock, `offset`
-    included. closing: its last one. skew: how far its clock is ahead of Kafka's at least, as it has measured by its own
-    records; negative: behind; 0: it may be right; None: it does not tell.
+    role, slot, epoch: identify the process; a higher epoch is a later process in the same slot.
+    at: for a source, the time before which everything it acknowledged or had to report is in the log.
+    now: the process's clock, `offset` included. closing: its last heartbeat.
+    skew: minimum by which its clock is ahead of Kafka's, measured with its own records; negative: behind; 0: it may be
+    right; None: unknown.
     """
 
     role: str
@@ -103,12 +105,12 @@ def ahead_of_kafka(told: Tick | Heartbeat, appended: Micros) -> Micros:
 
 
 class Source(Value, tag="source"):
-    """What a partition knows of a source: its newest tick, and whether it still counts for the partition's time.
+    """The newest tick of a source in a partition, and whether the source still counts for the partition's time.
 
-    heard: the partition's `clock` at that tick, against which the others measure its silence, so that hosts whose
-    clocks differ do not make each other look silent.
-    silent: it has been silent for so long that it holds the time back no more.
-    closed: it closed or was retired. Only its epoch counts, against late ticks of older epochs, until it ticks again.
+    heard: the partition's `clock` at that tick. Silence is measured from it, so that hosts whose clocks differ do not
+    make each other look silent.
+    silent: the source has been silent for so long that it no longer holds the partition's time back.
+    closed: the source has closed or was retired. Only its epoch is kept, against late ticks of older epochs.
     """
 
     epoch: int
@@ -124,9 +126,9 @@ GapCause = Literal["no source", "silent source", "lost source", "unreachable", "
 
 
 class Gap(Value, tag="gap"):
-    """A span in which a ping may have been refused or lost; `end` None while it is open.
+    """A span of time in which a ping may have been refused or lost. `end` is None while it is open.
 
-    A closed gap is a record of its own under `gap/<start>/<cause>`; the open ones stand in the partition's record.
+    A closed gap has its own record, with the key `gap/<start>/<cause>`; open gaps are part of the partition's record.
     """
 
     start: Micros
@@ -136,10 +138,10 @@ class Gap(Value, tag="gap"):
 
 
 class Epoch(Struct, omit_defaults=True, kw_only=True, frozen=True, gc=False):
-    """From `offset` of the journal on, up to the next epoch, a partition was folded by these versions.
+    """The versions by which a partition was folded, from `offset` of the journal up to the next epoch.
 
-    fold: version of the fold. tzdata: of the time zone data. schedules: of the libraries that parse schedules, as
-    `<cronsim>/<oncalendar>`; empty when it was not recorded.
+    fold: version of the fold. tzdata: version of the time zone data. schedules: versions of the libraries that parse
+    schedules, as `<cronsim>/<oncalendar>`; empty if not recorded.
     """
 
     offset: int = 0
@@ -149,23 +151,23 @@ class Epoch(Struct, omit_defaults=True, kw_only=True, frozen=True, gc=False):
 
 
 class Progress(Value, tag="partition"):
-    """A partition's own record, under the key `partition`: written in the transaction of every batch.
+    """The record of a partition, with the key `partition`. It is written in the transaction of every batch.
 
-    applied: offset of the last event folded; everything up to it is in the states. -1: none.
-    time: the partition's time, 0 before the first tick; never goes back.
-    clock: the newest real time (test offset taken off) that any tick told; silence is measured against it.
-    stopped_at: when the last source closed in good order, while there is none.
-    offset: what the test clock added to the newest tick. The time of a record and this, together, are a time, too.
-    refused: by slot, how far the newest tick was from the time of its record, when it was so far that it was refused.
-    refused_at: when the newest of them was refused, by Kafka's clock; a day later they are forgotten.
-    due: nothing is to be done by a tick before then, as far as was known when this was written; it may be too early,
-    and is never too late. None: not known. A hint for those who tick, and no part of what is folded.
+    applied: offset of the last event folded; the states contain everything up to it. -1: none.
+    time: the partition's time, 0 before the first tick; it never goes back.
+    clock: the newest real time (without the test clock's offset) of any tick; silence is measured against it.
+    stopped_at: time at which the last source closed, while there is no source.
+    offset: the test clock's offset in the newest tick.
+    refused: by slot, how far the newest tick differed from the timestamp of its record, if it was refused for that.
+    refused_at: time of the newest of these refusals, by Kafka's clock; they are removed a day later.
+    due: time before which no tick has anything to do, as known when this was written. It may be too early, but is never
+    too late. None: unknown. A hint for those who send ticks; not part of the folded state.
     epochs: which versions folded which part of the journal, oldest first; one is added when a version changes.
-    fold, tzdata: the versions of the last event folded, in records that were written before there were epochs.
-    last: a checksum of the record at `applied`, 0 when it is not known; newest: the newest time in Kafka of a record
-    folded. By these two the next owner sees whether the journal is the one that was folded.
-    truncated: where the journal was last found to have lost records that had been folded, None if never. The states as
-    they were there come in part from those: no replay of the journal alone gives them again.
+    fold, tzdata: the versions of the last event folded, in records written before `epochs` existed.
+    last: checksum of the record at `applied`, 0 if unknown. newest: newest timestamp of a record folded. With these the
+    next owner checks whether the journal is still the one that was folded.
+    truncated: offset from which the journal was last found to have lost records that had been folded, None if never. A
+    replay of the journal alone cannot reproduce the states of that time.
     """
 
     applied: int = -1

@@ -1,7 +1,7 @@
-"""The `transitions` stream: what changed, when and why; and what only a fold knows of an event, for history. It holds
-the audit trail, too: what people changed, and who it was.
+"""The `transitions` stream: status changes with their reasons, what only a fold knows about an event, and the audit
+trail.
 
-Records stand in the partition number of the journal they come from. Keyed by the id of the thing.
+History is built from it. Each record is in the partition number of the journal that caused it, keyed by the thing's id.
 """
 
 from typing import Any, Literal
@@ -18,10 +18,10 @@ Reason = Literal[
 
 
 class StatusChanged(Fact, tag="status.changed", frozen=True):
-    """A thing's shown status changed.
+    """The visible status of a check or monitor changed.
 
-    id: derived from the thing and its counter `n`. at: when it became so (for a deadline: the deadline itself).
-    detected_at: the partition's time when the fold saw it. since: start of the span that ends here.
+    id: derived from the thing and its counter `n`. at: time of the change (for a deadline: the deadline itself).
+    detected_at: the partition's time when the fold detected it. since: start of the span that ends here.
     incident: the incident that this opens (`now` down) or closes (`was` down).
     """
 
@@ -40,12 +40,13 @@ class StatusChanged(Fact, tag="status.changed", frozen=True):
 
 
 class PingFolded(Fact, tag="ping.folded", frozen=True):
-    """What only the fold knows of a ping in `pings` at this partition and `offset`; sent only when there is something.
+    """What only the fold knows about the ping in `pings` at this partition and `offset`; sent only if there is
+    anything.
 
-    at: the time at which it counted, which is later than its own when that was before the partition's time.
-    kind: what it counted as, when that is not what it said (`ign` = ignored; a keyword filter may change it).
-    duration: of the run that it ended. counted: False when no check took it (unknown or removed) or it is a copy of one
-    that counted; all others have a serial, a dead letter put back among them.
+    at: time at which it counted; later than the ping's own time if that was before the partition's time.
+    kind: what it counted as, if that differs from its own kind (`ign`: ignored; a keyword filter may change it).
+    duration: of the run that it ended. counted: False if the check does not exist (or no longer), or if it is a
+    duplicate; all others have a serial number, retried dead letters included.
     """
 
     thing: str
@@ -67,7 +68,7 @@ class GapSeen(Fact, tag="gap", frozen=True):
 
 
 class RegionDisregarded(Fact, tag="region.disregarded", frozen=True):
-    """A partition disregards a region, whose own network is out, from `start` on; up to `end`, None while it does."""
+    """A partition disregards a region whose own network is down, from `start` to `end` (None while it lasts)."""
 
     partition: int
     region: str
@@ -76,11 +77,11 @@ class RegionDisregarded(Fact, tag="region.disregarded", frozen=True):
 
 
 class JournalTruncated(Fact, tag="journal.truncated", frozen=True):
-    """A fold found that its journal no longer holds what it had folded: after a power cut, or in a restored copy.
+    """A journal has lost events that had been folded: after a power cut, or in a restored copy.
 
-    Everything up to `applied` had been folded; of that the journal holds only what is before offset `end`. The states
-    are kept, and what stands at `end` and after it is folded. Events that were acknowledged after `since`, the
-    partition's time, and had not been folded are lost.
+    Everything up to `applied` had been folded; the journal contains only what is before offset `end`. The states are
+    kept, and the events from `end` on are folded. Events that were acknowledged after `since`, the partition's time,
+    and had not been folded are lost.
     """
 
     partition: int
@@ -95,10 +96,10 @@ Outcome = Literal["delivered", "exhausted", "gone", "removed", "unconfirmed"]
 
 
 class DeliveryFinished(Fact, tag="delivery.finished", frozen=True):
-    """A delivery reached its final state after so many attempts.
+    """A delivery reached its final state.
 
-    detail: why it failed, or what was refused of it. event, notice, body: what was sent, for sending it again; an empty
-    body was never made. began: when its first attempt was due. replay: as of the delivery.
+    detail: why it failed, or which recipients were refused. event, notice, body: what was sent, for replays; an empty
+    body was never rendered. began: time at which the first attempt was due. replay: as in the delivery.
     """
 
     id: str
@@ -115,7 +116,7 @@ class DeliveryFinished(Fact, tag="delivery.finished", frozen=True):
 
 
 class ChannelTroubled(Fact, tag="channel.troubled", frozen=True):
-    """A channel's failures reached a count worth a warning, or it was disabled."""
+    """A channel reached a number of failures that is worth a warning, or was disabled."""
 
     channel: str
     at: Micros
@@ -125,10 +126,10 @@ class ChannelTroubled(Fact, tag="channel.troubled", frozen=True):
 
 
 class FieldChange(Fact, tag=False, frozen=True):
-    """A field of a definition that changed. `target.url` is the field `url` of `target`.
+    """A changed field of a definition. `target.url` is the field `url` of `target`.
 
-    old, new: its values, left out where there are none: nothing was there, or it is a secret. Long ones are cut.
-    hidden: that it changed is told, and what it holds is not, or only in part: a secret.
+    old, new: its values; left out if there was none or it is a secret. Long values are cut.
+    hidden: the values are secret, wholly or in part, and not recorded.
     """
 
     field: str
@@ -144,13 +145,15 @@ ThingKind = Literal["check", "monitor", "channel", "status-page", "maintenance",
 
 
 class ThingChanged(Fact, tag="thing.changed", frozen=True):
-    """An entry of the audit trail: somebody changed a thing of a project. A command that was refused, or that changed
-    nothing, has none.
+    """An entry of the audit trail: a change of something in a project.
 
-    id: derived from where the command stands in its journal. at: when the command counted. command: its `type`.
-    action: `tested`: a test notice of a channel was asked for; `replayed`: a delivery was to be sent again;
-    `disabled`: a channel was given up. kind, thing: `check`, `channel` and so on, and its id. name: as it was called
-    then. others: so many other things changed with it. retried: the command was a dead letter that was put back.
+    Commands that were refused, or that changed nothing, have no entry.
+
+    id: derived from the position of the command in its journal. at: time at which the command counted. command: its
+    `type`.
+    action: `tested`: a test notification was requested; `replayed`: a delivery was resent; `disabled`: a channel was
+    disabled after failures. kind, thing: `check`, `channel` and so on, and its id. name: its name at the time.
+    others: number of other things that changed with it. retried: the command was a dead letter that was retried.
     """
 
     id: str

@@ -379,7 +379,7 @@ class MemoryMonitorHistory:
         """counted: only what counts in an uptime."""
         rows: dict[tuple[Micros, int, str], ResultRow] = {}
         for key, told in self._log.of(PROBE_RESULTS):
-            if key == monitor and told["type"] == "probe.completed" and told.get("failure") != "ours":
+            if key == monitor and told["type"] == "probe.completed" and told.get("failure") != "prober_error":
                 one = msgspec.convert(told, ProbeCompleted)
                 if counted and one.maintenance:
                     continue

@@ -1,7 +1,7 @@
-"""ClickHouse as the rest of Pingfold uses it: where it is, how to write to it, how to ask it.
+"""The ClickHouse client: address, connections, queries. Every wait is bounded.
 
-Every wait is bounded. Whatever means "not now, try again" (no connection, no answer in time, overload, not migrated
-yet) is raised as `Unavailable`; anything else is a defect and keeps its own type.
+Temporary failures (no connection, no answer in time, overload, not migrated yet) are raised as `Unavailable`: try again
+later. Any other exception is a defect and keeps its type.
 """
 
 import asyncio

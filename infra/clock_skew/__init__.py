@@ -1,1 +1,1 @@
-"""How far the clocks of this Pingfold's processes are from Kafka's."""
+"""The difference between the clocks of Pingfold's processes and Kafka's: measured, reported, logged."""

@@ -1,8 +1,8 @@
-"""The clocks of all roles, as each has measured its own, and what is wrong with the time: for who looks at Pingfold.
+"""The clock skew that all roles report, and the faults of time that follow from it, for `/readyz`, metrics and logs.
 
-A role that appends events measures its clock against Kafka's (`infra.log.skew`) and tells the result in heartbeats
-(`infra.clock_skew.watch`). Skew of more than `WORTH_TELLING` is told as a warning: everything works, and is off by so much.
-Beyond `CLOCK_BOUND` what the clock says does not count, and that is a problem.
+A role that appends events measures its clock against Kafka's (`infra.log.skew`) and reports the result in heartbeats
+(`infra.clock_skew.watch`). A skew above `WORTH_TELLING` is a warning: everything works, with times that are wrong by as
+much. Above `CLOCK_BOUND` what the process dates does not count, which is a problem.
 """
 
 import time

@@ -1,4 +1,4 @@
-"""Says in the log when the time of partitions is wrong, as long as it is."""
+"""Logs the faults of the time of partitions, repeatedly while they last."""
 
 import asyncio
 import time

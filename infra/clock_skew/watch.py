@@ -1,7 +1,7 @@
-"""Every role watches its own clock: it tells the skew that it has measured, and warns in its log while that is large.
+"""Reports a role's own clock skew in heartbeats, and logs a warning while it is large.
 
-The heartbeats by which it tells are appended through the same sink as its events, so that a role which has nothing else
-to append measures its clock all the same.
+The heartbeats are appended through the same sink as the role's events. So a role that has nothing else to append still
+measures its clock.
 """
 
 import asyncio

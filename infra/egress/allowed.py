@@ -1,8 +1,8 @@
-"""What `PINGFOLD_PRIVATE_TARGETS` may hold: private targets that may be reached all the same. Pure.
+"""The entries of `PINGFOLD_PRIVATE_TARGETS`: private targets that probes and webhooks may reach. Pure.
 
-`10.1.0.0/16`, `10.1.2.3`, with a port behind it (`127.0.0.1:9000`, `[fd00::/8]:443`), or `name:port`, whose addresses
-are those that the name has when the process starts. With `@PROJECT` behind it, it holds for that project's monitors and
-channels only.
+A network or address (`10.1.0.0/16`, `10.1.2.3`), optionally with a port (`127.0.0.1:9000`, `[fd00::/8]:443`), or
+`name:port`, which is resolved when the process starts. With `@PROJECT` at its end, an entry applies to the monitors and
+channels of that project only.
 """
 
 import re

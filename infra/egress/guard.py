@@ -1,12 +1,13 @@
-"""Which addresses probes and webhooks may reach, and a way to connect that cannot be tricked into others (SSRF).
+"""Which addresses probes and webhooks may reach: the protection against server-side request forgery (SSRF).
 
-A name is resolved once, EVERY address of it is checked, and the connection goes to a checked address: there is no
-second look-up that could answer otherwise (DNS rebinding). The name itself is kept for Host and SNI. The check stands
-in two places, because each sees what the other cannot: `GuardedResolver` sees all addresses of a name, the socket
-factory sees the one address that is about to be dialled, which is the only place that sees literal addresses.
-Pingfold's own servers are refused there, too, whatever is allowed. What an internal name resolves to is told to nobody
-but the operator, in the log.
-Redirects are the caller's part: they must not be followed (`allow_redirects=False`).
+A name is resolved once, EVERY one of its addresses is checked, and the connection uses a checked address. There is no
+second look-up with another answer (DNS rebinding). The name is kept for Host and SNI. There are two checks, because
+each covers what
+the other cannot: `GuardedResolver` sees all addresses of a name; the socket factory sees the address that is about to
+be connected, also if the URL contains an address. Pingfold's own servers are refused whatever the settings allow. Error
+texts do not contain the address that an internal name resolves to; the log does.
+
+The caller must not follow redirects (`allow_redirects=False`).
 """
 
 import re

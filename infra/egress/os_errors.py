@@ -1,4 +1,4 @@
-"""What went wrong with a connection, in words for everybody: those of libraries may tell addresses and paths."""
+"""Descriptions of connection errors that are safe to show: the texts of libraries may contain addresses and paths."""
 
 import os
 import ssl

@@ -1,9 +1,9 @@
-"""The addresses of Pingfold's own servers, which no probe and no webhook ever reaches, and the guard that knows them.
+"""The addresses of Pingfold's own servers, which no probe or webhook may reach, whatever the settings allow.
 
-On this host: the ports of the web process, of the embedded servers, and of the Kafka and ClickHouse that the settings
-name at an address of this host, all of them at every address of this host. Elsewhere: the Kafka and ClickHouse that the
-settings name. As long as such a name does not resolve (containers start together), its port is refused at every address
-that is not public. Brokers that are not among the bootstrap servers are not known here.
+On this host: the ports of the web process, of the embedded servers, and of a Kafka and ClickHouse that the settings
+place on this host, at every address of this host. Elsewhere: the Kafka and ClickHouse in the settings. While such a
+name does not resolve (containers that start together), its port is refused at every address that is not public. Brokers
+that are not among the bootstrap servers are unknown.
 """
 
 import json

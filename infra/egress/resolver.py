@@ -1,8 +1,8 @@
-"""Look-ups of host names for webhooks and mail: by c-ares, which holds no thread for a name that is never answered.
+"""DNS look-ups for webhooks and mail, by c-ares, which needs no thread per look-up.
 
-`/etc/hosts` and the system's `resolv.conf` count, and answers are kept for their time to live. A look-up ends after
-`seconds`, whatever the name servers do. At most `at_once` are under way; one asker may hold at most three times what is
-left free, so that there is room for the next one, however many names of one asker hang. Beyond its share a look-up
+It uses `/etc/hosts` and the system's `resolv.conf`, and caches answers for their time to live. A look-up ends after
+`seconds`, whatever the name servers do. At most `at_once` look-ups run at a time. A project may have at most three
+times as many as are still free, so that slow names of one project never block the others; above its share a look-up
 fails at once.
 """
 

@@ -1,4 +1,4 @@
-"""Who may speak to the embedded ClickHouse: its own user, with the password, and no web page. Pure.
+"""Access control of the embedded ClickHouse: its own user with the password, and no web page. Pure.
 
 A web page can make a browser send requests to loopback: under a name of its own that resolves to it (so `Host` is
 checked), or across origins (which browsers tell by `Origin`, so whatever has one is refused).

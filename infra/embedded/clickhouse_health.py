@@ -1,7 +1,7 @@
-"""Whether the engine gets on: what `GET /ping` of the embedded ClickHouse tells.
+"""The health of the engine, which `GET /ping` of the embedded ClickHouse reports.
 
-The event loop answers whatever the engine does, so it asks the engine itself: one statement on a thread of its own,
-which waits for no other call, and a look at the threads of all calls, which may hang while that one works.
+The event loop would answer even if the engine hangs. So the check runs one statement on its own thread, which waits for
+no other call, and also checks that the threads of all other calls make progress.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""What one connection may use, and how a request is refused that uses more. Sizes in bytes, times in seconds."""
+"""Limits of one connection, and the responses to requests that exceed them. Sizes in bytes, times in seconds."""
 
 from http import HTTPStatus
 from typing import NamedTuple

@@ -1,15 +1,14 @@
-"""A connection of uvicorn's with bounds: on heads, on the time to the end of head and body, on what it is waited for.
+"""A connection of uvicorn with limits: on the size of the head, on the time for head and body, on idle time.
 
-uvicorn parses and answers; here is what it leaves open. Nothing that a client does, or leaves undone, keeps a
-connection for longer than the bounds say, and each request beyond them gets a clear answer: 431 and 414 for a head, 408
-for what comes too slowly, 429 and 503 for too many connections, 400 for what is no HTTP. Where earlier requests of the
-connection are still being answered, theirs come first and then the connection ends.
+No client can hold a connection for longer than the limits allow. A request that exceeds them gets a clear response: 431
+or
+414 for its head, 408 if it is too slow, 429 or 503 for too many connections, 400 if it is not HTTP. Responses to
+earlier requests on the connection are sent first; then the connection is closed.
 
-What comes behind a body (trailers, RFC 9112 section 7.1.2) is read and dropped: it is no header of the request. All
-that is not body counts as head: chunk extensions and trailers as well.
+Trailers (RFC 9112 section 7.1.2) are read and dropped. Chunk extensions and trailers count as part of the head.
 
-The usual request costs two entries in a table and no timer: `look` is called for every connection about twice a second,
-and does what is due. What comes in large pieces is parsed in slices, so that a bound is noticed before much is parsed.
+A normal request costs two dictionary entries and no timer: `look` is called for every connection about twice a second,
+and enforces what is due. Large input is parsed in slices, so that a limit is noticed before much is parsed.
 """
 
 import asyncio

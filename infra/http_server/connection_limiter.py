@@ -1,16 +1,17 @@
-"""Room for connections: how many there are, of whom, and which of them wait for their client.
+"""Limits the number of connections, in total and per peer, by closing those that have waited longest for their client.
 
-A connection waits for its client while its newest request is not whole, while an answer is not read, and between two
-requests. Only such connections are closed to make room, the one that has waited longest first. A connection all of
-whose requests are whole is never closed for others.
+A connection waits for its client while its newest request is incomplete, while a response is not read, and between two
+requests. Only such connections are closed, the one that has waited longest first. A connection with complete requests
+is never closed for the sake of others.
 
-A peer may have as many connections as it has left free, and `most_per_peer` at most: so a few peers, however much they
-ask for, leave room for as many again. Beyond that it makes room itself. When the room is full, the peer that has most
-makes room, and if it has more than a fair share, what it loses by that is its own doing: nobody else is told of a gap.
+A peer may have as many connections as are still free, and at most `most_per_peer`. So a few peers, whatever they do,
+leave space for others. Above that limit, the peer's own connections are closed. When the total limit is reached, those
+of the peer with most connections are closed; if it has more than a fair share, a ping that is lost by this is not
+recorded as a gap.
 
-A peer is an IPv4 address, or a network of IPv6 as providers give it to one customer (/64). Trusted proxies are no
-peers: whoever stands behind them is not known here, so only the bound on all connections holds for them, and a gap is
-told for each request that they lose. Where peers have no bound of their own, nobody is blamed, either.
+A peer is an IPv4 address, or an IPv6 network of one customer (/64). Trusted proxies are not peers, because the clients
+behind them are not known here: only the total limit applies to them, and each request that they lose is recorded as a
+gap. The same holds if there is no limit per peer.
 """
 
 from collections import Counter

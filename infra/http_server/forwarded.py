@@ -1,7 +1,7 @@
-"""Who sent a request, also through proxies: `X-Forwarded-For` and `X-Forwarded-Proto` of trusted proxies.
+"""The client of a request behind proxies, by `X-Forwarded-For` and `X-Forwarded-Proto` of trusted proxies.
 
-Each proxy appends the address that it was spoken to from, so only what trusted proxies appended is known: the first
-address from the right that is no trusted proxy is the client. What stands left of it may be the client's own invention.
+Each proxy appends the address of its peer, so only what trusted proxies appended is reliable: the client is the
+rightmost address that is not a trusted proxy. Everything to the left of it may be forged.
 """
 
 from collections.abc import Iterable, Sequence

@@ -1,4 +1,4 @@
-"""The socket of a server of ours, or one line that says why there is none."""
+"""Opens the listening socket of a server; if that fails, raises an error of one line that says why and what to do."""
 
 import errno
 import socket

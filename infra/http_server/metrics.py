@@ -1,4 +1,4 @@
-"""What the HTTP server tells Prometheus: its connections, and what it refused before any application saw it."""
+"""Metrics of the HTTP server: open connections, and requests refused before any application saw them."""
 
 from prometheus_client import Counter, Gauge
 

@@ -1,4 +1,4 @@
-"""Peers: who has how many connections, and which of them wait for their client."""
+"""The peers of an HTTP server: how many connections each has, and which of them wait for their client."""
 
 from collections.abc import Iterator
 from typing import Protocol

@@ -1,4 +1,4 @@
-"""Reading what has gathered up: how far it is and how long it may still take. It is said now and then."""
+"""The progress of reading a backlog: position, end and estimated time, logged every few seconds."""
 
 import time
 from collections.abc import Callable

@@ -1,7 +1,7 @@
-"""What all our Kafka clients share: how one that is lost for good is recognised, and how one is closed in bounded time.
+"""What all Kafka clients share: how a permanent failure is recognised, and how a client is closed in bounded time.
 
-A client that met a fatal error never works again, and says nothing more. Whoever uses it renews it, or lets its process
-end with the reason, so that the supervisor starts it again. It is never left standing.
+A client that met a fatal error never works again, without further errors. Its owner must replace it, or end the process
+with the reason, so that the supervisor restarts it.
 """
 
 import threading

@@ -1,8 +1,7 @@
-"""A Kafka cluster as our clients are given it: bootstrap servers, how to log in there, and what is ours on it.
+"""The address of a Kafka cluster: bootstrap servers, login, and the prefix of Pingfold's names on it.
 
-`Cluster` is the text of the bootstrap servers, so that it may stand wherever these are wanted, and be told to people;
-what is secret stays beside it, under librdkafka's names, and so does the prefix of our names. Clients are made of it in
-`infra.log.connect`, where the names are translated.
+`Cluster` is a string, the bootstrap servers, so that it can be used and logged like one. The login, under librdkafka's
+names, and the prefix are attributes, and never part of the string. `infra.log.connect` creates clients from it.
 """
 
 import ssl

@@ -1,6 +1,6 @@
-"""Where Kafka's clients are made: all of them know how to log in, and what stands before our names in the cluster.
+"""Creates Kafka clients, with the login and the prefix of the cluster.
 
-Without a prefix these are the library's own classes. Faust's clients are made by `processors.runtime`.
+Without a prefix these are the library's own classes. `processors.runtime` creates Faust's clients.
 """
 
 from collections.abc import Mapping

@@ -1,4 +1,8 @@
-"""Asking the `projects` fold: a request goes into the journal, its verdict comes back through `decisions`."""
+"""Sends requests to the `projects` fold: a request is appended to its journal, the decision returns through
+`decisions`.
+
+A request whose decision does not come in time may still be carried out (`NoVerdict`).
+"""
 
 import asyncio
 
@@ -18,7 +22,7 @@ class NoVerdict(Exception):
 
 
 class Decisions:
-    """Hears the verdicts. To be made inside a running event loop; `start` before asking."""
+    """Receives the decisions. To be created inside a running event loop; call `start` before `ask`."""
 
     def __init__(self, bootstrap: str, partitions: int, sink: Sink) -> None:
         self._loop = asyncio.get_running_loop()
@@ -35,7 +39,7 @@ class Decisions:
         await self._replica.close()
 
     async def ask(self, project: str, request: ProjectsRequest, timeout: float = 5.0) -> Decision:
-        """The verdict on a request. Raises `NoVerdict` when Kafka or the fold does not answer within `timeout`."""
+        """The decision on a request. Raises `NoVerdict` when Kafka or the fold does not answer within `timeout`."""
         verdict: asyncio.Future[Decision] = self._loop.create_future()
         self._asked[request.request] = verdict
         try:

@@ -1,8 +1,9 @@
-"""What is defined, as far as lookups may rely on it: nothing is unknown while a request from before waits to be folded.
+"""The definitions that a lookup may rely on: something is unknown only if no earlier request is still to be folded.
 
-A replica of `definitions` that has caught up knows all that the fold of projects has made. Right after a first start,
-and after each start in which worker and web process begin together, requests wait in `projects` that are not folded:
-the project, its keys, its checks may be among them. So until they are folded, whatever is not known may exist.
+A replica of `definitions` that has caught up contains everything that the fold of projects has created. But right after
+a first start, or when worker and web process start together, `projects` may contain requests that are not folded yet,
+among them those that create the project, its keys and its checks. Until these are folded, what is missing may still
+exist.
 """
 
 import asyncio

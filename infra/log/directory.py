@@ -1,6 +1,6 @@
-"""The directory: the newest definitions, found by id, by ping key and slug, by API key; kept from `definitions`.
+"""The directory: a replica of `definitions` in memory, indexed by id, by ping key and slug, and by API key.
 
-Checks, of which there may be very many, are kept packed, and unpacked when somebody asks.
+Checks, of which there may be very many, are stored packed, and unpacked on access.
 """
 
 from collections.abc import Iterator

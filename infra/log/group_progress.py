@@ -1,6 +1,6 @@
-"""How far a consumer group has come: for readers that wait until it has dealt with what they know of.
+"""The progress of a consumer group, for readers that wait until it has processed certain records.
 
-A group that commits after its work, and past the markers of transactions, tells by its committed offsets what is done.
+It is read from the committed offsets. So the group must commit after its work, and past the markers of transactions.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""What a consumer group has committed, asked as a member would ask, without ever joining.
+"""Reads the committed offsets of a consumer group with a consumer that never joins it.
 
 The admin client's way to the same answer ends in timeouts for ever once the broker was killed, and in a crash of the
 process while the group's coordinator is still being chosen (confluent-kafka 2.16).

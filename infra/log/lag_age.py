@@ -1,7 +1,7 @@
-"""How long what stands in the log has been waiting for somebody who works it off, as seen by who looks now and then.
+"""The age of a consumer's lag: how long records have been waiting, measured by an observer who checks now and then.
 
-The worker's own word is not needed: a look tells the ends of partitions and how far they are done. Clocks are monotonic
-seconds of whoever looks.
+It needs no cooperation of the consumer: each observation has the end offsets and the committed offsets of partitions.
+Times are seconds of the observer's monotonic clock.
 """
 
 from collections.abc import Mapping

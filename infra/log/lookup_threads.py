@@ -1,7 +1,7 @@
-"""Threads for looks at the log, by which "is it known?" is answered: nothing else may keep them busy.
+"""A thread pool for look-ups of end offsets, by which a replica is known to be caught up.
 
-asyncio's own threads are there for whoever asks: renderings, password hashes. Looks are shared by those who ask and are
-bounded in time, so a few threads are enough for all of them.
+asyncio's default threads are shared with everything else (rendering, password hashes), which could delay these
+look-ups. They are bounded in time and coalesced, so a few threads are enough.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ _POOL = ThreadPoolExecutor(8, thread_name_prefix="log-look")
 
 
 def run_lookup(look: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> "asyncio.Future[T]":
-    """The outcome of a blocking look, in a thread that only looks use."""
+    """The result of a blocking look-up, run in a thread that only look-ups use."""
     return asyncio.get_running_loop().run_in_executor(_POOL, lambda: look(*args, **kwargs))
 
 

@@ -1,7 +1,7 @@
-"""Which partition a key belongs to: the murmur2 of Java's default partitioner (`murmur2_random`).
+"""The partition of a key, by the murmur2 hash of Java's default partitioner (`murmur2_random`). Pure.
 
-librdkafka computes the same inside the producer; this is for those who must know the partition without producing, such
-as a source that has refused a ping of it. Pure.
+librdkafka computes the same inside the producer. This is for code that needs the partition without producing, such as a
+source that has refused a ping.
 """
 
 from functools import lru_cache

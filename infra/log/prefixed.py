@@ -1,8 +1,8 @@
-"""Kafka clients that put a prefix before our names on their way to the cluster, and take it away on the way back.
+"""Kafka clients that add a prefix to all names they send to the cluster, and remove it from all names they receive.
 
-Whoever uses them knows the names of `schemas.topics` only, and the group and transactional ids of his own module: two
-Pingfolds with different prefixes on one cluster never touch each other's. What is asked of all topics is answered for
-those with the prefix. A method that takes or gives names and is not translated here is refused, not passed on.
+Callers use the names of `schemas.topics`, and group and transactional ids, without the prefix. So two Pingfolds with
+different prefixes never touch each other's topics. A query for all topics returns those with the prefix. A method with
+names that is not translated here raises an error instead of being passed on.
 """
 
 import copy

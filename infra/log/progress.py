@@ -1,4 +1,4 @@
-"""How far every fold has come, heard from the partition records of the state topics: for readiness, lags, metrics."""
+"""The progress of every fold, read from the partition records of the state topics: for readiness, lags and metrics."""
 
 import time
 from collections.abc import Callable, Iterator

@@ -1,7 +1,7 @@
-"""How long what is kept: which setting speaks of which topic.
+"""The retention of each topic, by the settings.
 
-Journals are kept for ever unless set otherwise: a replay from the beginning needs every event, and nothing that was
-acknowledged is thrown away unasked. State topics have no retention: a state stands until it is replaced.
+Journals are kept forever by default, because a replay from the beginning needs every event. State topics have no
+retention: a state is kept until a newer one replaces it.
 """
 
 from infra.settings.durations import format_duration

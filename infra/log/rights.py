@@ -1,8 +1,8 @@
-"""What each role must be allowed to do in Kafka, for clusters with ACLs. docs/operations.md says the same for people.
+"""The ACLs that each role needs in Kafka. docs/operations.md lists them for operators.
 
-Every role reads every topic of Pingfold, for no topic holds what another role may not know. What differs is what they
-write, and the groups and transactional ids that they use. `migrate`, which makes the topics, sees no record. `commands`
-are `pingfold key`, `project`, `dead-letters`, `time` and `replay`. `pingfold up` makes topics and writes `projects`.
+Every role may read every topic of Pingfold. Roles differ in the topics they write, and in their groups and
+transactional ids. `migrate`, which creates the topics, reads no records. `commands` are `pingfold key`, `project`,
+`dead-letters`, `time` and `replay`. `pingfold up` creates topics and writes `projects`.
 """
 
 from collections.abc import Iterator

@@ -1,17 +1,17 @@
-"""The sink: one idempotent producer of a process, awaited message by message.
+"""The sink: the idempotent producer of a process, awaited message by message.
 
-`put` answers when Kafka has the record (acks=all), with its position; a failure raises `NotStored`. Nothing is ever
-reported as stored that is not. Two patiences, and why they differ:
+`put` returns the position of the record once all in-sync replicas have it (acks=all), or raises `NotStored`. A record
+that is reported as stored is stored. There are two timeouts, for different reasons:
 
-- The caller waits at most `patience` seconds (8): then its future fails, whatever became of the producer.
-- The client goes on trying for two minutes. A message that times out in the client after it may have been sent makes
-  librdkafka take a new epoch, and every message whose answer was lost is then written once more. So the client must
-  outlast an outage; a record that its caller has given up may still be written when Kafka is back.
+- The caller waits at most `patience` seconds (8). Then its future fails, whatever the producer does.
+- The client retries for two minutes. If a message times out in the client after it may have been sent, librdkafka takes
+  new epoch, and writes every message whose answer was lost a second time. So the client must outlast an outage. A
+  record that its caller has given up may still be written when Kafka is back.
 
-A producer that confirms nothing for 30 s although a broker answers does not find it any more, as happens after the
-broker was away again and again; like one that met a fatal error, it is replaced.
+A producer without any confirmation for 30 s although a broker answers has lost its broker, as happens after repeated
+outages. Like a producer with a fatal error, it is replaced.
 
-What is queued is bounded by the client's own limits: a full queue refuses at once.
+The client's own limits bound the queue; if it is full, `put` fails at once.
 """
 
 import asyncio

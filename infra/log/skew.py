@@ -1,8 +1,8 @@
-"""How far the clock of a process is from Kafka's, measured by the records that it appends.
+"""The difference between a process's clock and Kafka's, measured with the records that it appends.
 
-A record is appended after it was handed over and before it is reported on. So one report bounds the skew (our clock
-less Kafka's) from both sides, and how long the record waited widens the bounds but moves neither of them to the wrong
-side: a record that waited 40 s for a broker says that our clock may be right, one of a wrong clock says that it is not.
+A record is appended after it was handed over and before its delivery report. So each report gives a lower and an upper
+bound of the skew (our clock minus Kafka's). A delay widens the bounds, but never makes them wrong: a record that waited
+40 s for a broker shows that our clock may be right.
 """
 
 import time

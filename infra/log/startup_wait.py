@@ -1,4 +1,4 @@
-"""Waiting for Kafka at the start of a role: without end, by bounded questions, and said."""
+"""Waits for Kafka at the start of a role, as long as necessary, with bounded checks, and logs the reason meanwhile."""
 
 import asyncio
 import time

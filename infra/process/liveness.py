@@ -1,4 +1,4 @@
-"""Progress of the activities of this process: who makes none for `STALL_SECONDS` ends the process, to be started again.
+"""The watchdog of a process: if one of its activities makes no progress for `STALL_SECONDS`, it ends the process.
 
 An activity is one thread or one loop. It calls `beat` whenever it has completed a piece of work or an idle turn, so it
 must turn at least every few seconds, whether or not there is work. Once a second a watchdog thread looks at all of

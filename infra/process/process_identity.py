@@ -1,4 +1,4 @@
-"""When a process began: a process id that was written down may be another's by the time it is read."""
+"""Identifies a process beyond its process id, which may be reused by another process."""
 
 from pathlib import Path
 

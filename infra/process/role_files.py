@@ -1,4 +1,4 @@
-"""What the roles of this machine and their supervisor publish under `data/run`, as read by who judges them."""
+"""Reads the files under `data/run` by which the roles of this machine and their supervisor publish their state."""
 
 import json
 from pathlib import Path

@@ -1,6 +1,6 @@
-"""Background tasks that nobody awaits: one that ends by an exception is told, and ends its process or is begun anew.
+"""Background tasks that nobody awaits: an exception is logged, and ends the process (`vital`) or restarts the task.
 
-A task whose outcome nobody looks at ends in silence, and what it did is no longer done.
+Without this, a task that fails would end silently, and its work would no longer be done.
 """
 
 import asyncio

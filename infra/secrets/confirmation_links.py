@@ -1,8 +1,8 @@
-"""Links by which the owner of an address answers a request to confirm it. They stand in the mail, and nowhere else.
+"""The links in confirmation mails, by which the owner of an address confirms or blocks it.
 
-A token names a recipient (an address of a project) and a time, under a signature by a key that never enters Kafka. So
-nobody can make one who has not received the mail, it opens nothing but the page of that recipient, and it ends with its
-time. The same recipient and time give the same token: a mail that is sent again holds the same link.
+A token contains the recipient (an address of a project) and an expiry time, signed with a key that is not in Kafka. So
+only those who got the mail have it, and it gives access to the page of that recipient only. The same recipient and time
+give the same token, so a retry of a mail contains the same link.
 """
 
 import hmac

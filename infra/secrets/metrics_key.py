@@ -1,7 +1,7 @@
-"""The key that opens figures and the details of readiness: `PINGFOLD_METRICS_KEY`, or `metrics.key` in the data folder.
+"""The key for `/metrics` and the details of `/readyz`: `PINGFOLD_METRICS_KEY`, or `metrics.key` in the data folder.
 
-The file is made by whoever needs it first, mode 0600, and holds nothing else, so that Prometheus takes it as it is
-(`credentials_file`). The key opens nothing else: it may be given to whoever gathers figures.
+The file is created at its first use, with mode 0600. It contains only the key, so that Prometheus can use it directly
+(`credentials_file`). The key gives access to nothing else.
 """
 
 import hmac

@@ -1,7 +1,7 @@
 """Passwords that people choose, stored as a salted scrypt hash: `scrypt$<log2 n>$<r>$<p>$<salt>$<hash>`, in base64.
 
-Keys that we make are random and need no more than SHA-256 (`infra.secrets.secrets`); what people choose does. Both
-functions keep a core busy for a tenth of a second: call them in a thread, few at once.
+Generated keys are random, so SHA-256 is sufficient for them (`infra.secrets.secrets`); passwords need a slow hash. Both
+functions use a core for a tenth of a second: call them in a thread, few at a time.
 """
 
 import hashlib

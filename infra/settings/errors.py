@@ -1,4 +1,4 @@
-"""What is wrong with the environment, in plain sentences: the variable, what was given, and what is expected. Pure."""
+"""Error messages for wrong environment variables: the variable, its value, and what is expected. Pure."""
 
 import difflib
 from collections.abc import Iterable

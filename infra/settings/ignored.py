@@ -1,4 +1,4 @@
-"""Settings that are given and have no effect: what is said of them at a start. Pure."""
+"""Warnings about settings that are set but have no effect, printed at the start. Pure."""
 
 from infra.settings.settings import Settings
 

@@ -1,6 +1,6 @@
-"""What the ping application tells Prometheus: how often each answer was given, how many pings are in flight.
+"""Metrics of the ping application: responses by kind, pings in flight.
 
-The hot path only counts in plain integers; once a second what has come since goes into the process's metrics.
+The hot path only increments plain integers; once a second the difference is added to the process's metrics.
 """
 
 import asyncio

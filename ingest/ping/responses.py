@@ -1,7 +1,8 @@
-"""The answers of the pinging API, as exact bytes, built once (docs/compatibility/pinging.md, "Answers").
+"""The responses of the pinging API, as exact bytes, built once (docs/compatibility/pinging.md, "Answers").
 
-Plain text without a newline, with its length and `Access-Control-Allow-Origin: *` on every answer, errors too, so that
-code in browsers can read them. `Ping-Body-Limit` stands on 200 and 201 only, and only when the setting has a limit.
+Plain text without a newline, with `Content-Length` and `Access-Control-Allow-Origin: *` on every response, errors
+included, so that code in browsers can read them. `Ping-Body-Limit` is sent with 200 and 201 only, and only if the
+setting has a limit.
 """
 
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -20,7 +21,7 @@ _Headers = list[tuple[bytes, bytes]]
 
 
 class PingResponse:
-    """A status and a text as the two ASGI messages that carry them. `given`: how often it was sent."""
+    """A response: a status and a text, as two ASGI messages. given: how often it was sent."""
 
     __slots__ = ("body", "given", "start", "status", "text")
 
@@ -54,7 +55,7 @@ _ALLOW = (b"allow", METHODS.encode())
 
 
 class PingResponses:
-    """Every answer there is, with the headers of this deployment."""
+    """All responses, with the headers of this deployment."""
 
     def __init__(self, settings: Settings) -> None:
         limit = settings.ping_body_limit

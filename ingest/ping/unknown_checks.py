@@ -1,8 +1,9 @@
-"""Whoever asks for checks that this process does not know: such a request costs a look at the log.
+"""Limits pings for checks that this process does not know, because each of them costs a look-up of Kafka's end offsets.
 
-An address (IPv6: a /64) may ask for so many, and then waits: 429, which is no gap, since a check that is not known yet
-has no deadline that a ping could miss. When the log cannot be looked at in time, that is told as a gap; but not while
-many ask: it may be their number that makes it late, and nobody else is silenced for that.
+An address (IPv6: a /64) has a budget for them; above it the response is 429. That is not recorded as a gap, because a
+check that is not known yet has no deadline. If the look-up is not answered in time, a gap is recorded, except while
+many such
+requests are open: then their number may be the cause, and it must not affect other checks.
 """
 
 import time

@@ -1,8 +1,8 @@
-"""What a source has to tell the partitions of `pings`, until a tick that says so is in the log. Pure.
+"""The gaps that a source still has to report to the partitions of `pings`, until a tick with them is in the log. Pure.
 
-A span is told from `since`; it is done with when a tick that counts is acknowledged and was made after the newest news
-of it. So nothing is lost when ticks overtake each other's reports, and what Kafka never confirmed, or confirmed so late
-that the tick does not count, is told again.
+A gap is reported from `since` until a tick that counts is acknowledged and was created after the newest change of the
+gap. So nothing is lost when delivery reports arrive out of order; if Kafka never confirms a tick, or so late that it
+does not count, the gap is reported again.
 """
 
 from schemas.base import Micros

@@ -1,10 +1,12 @@
-"""Ping URLs: what a path and a query string ask for. Pure; never raises, whatever the bytes.
+"""Parses ping URLs. Pure; never raises, whatever the bytes.
 
-Contract: docs/compatibility/pinging.md, "URLs". Both prefixes are served, `/` and `/ping/`.
-Harmless liberties, which clients in the field need: upper-case UUIDs, slashes at the end, doubled slashes.
+Contract: docs/compatibility/pinging.md, "URLs". Both prefixes are served, `/` and `/ping/`. Also accepted, because
+clients
+use them: upper-case UUIDs, trailing slashes, doubled slashes.
 
-What is wrong with the form of a path is known at once (`parse` gives None: 400 `invalid url format`). An exit status
-over 255 and a bad `rid` are told only after the check has been looked up: they are the target's `fault`.
+For a path in no valid form `parse` returns None (400 `invalid url format`). An exit status over 255 and an invalid
+`rid` are
+reported only after the check has been looked up: they are the target's `fault`.
 """
 
 import re
@@ -39,7 +41,7 @@ _ACTIONS: dict[str, Kind] = {"start": "start", "fail": "fail", "log": "log"}
 
 
 class PingTarget(NamedTuple):
-    """What a ping URL asks for: a check by its id, or by ping key and slug (then `check` is empty)."""
+    """The content of a ping URL: a check by its id, or by ping key and slug (then `check` is empty)."""
 
     kind: Kind
     check: str = ""

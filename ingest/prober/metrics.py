@@ -1,4 +1,4 @@
-"""What probers tell Prometheus."""
+"""Metrics of probers."""
 
 from prometheus_client import Counter, Gauge, Histogram
 

@@ -1,11 +1,10 @@
-"""The probes that are under way: beside each other, each within its own time limit, and what is told of them.
+"""Runs the probes that are due concurrently, each within its own time limit, and appends their results.
 
-- Nobody's probes take all that there is to take: a project may have as many under way as could still begin, so there is
-  always room for those of others. One that finds none is told as `ours`.
-- After a standstill of this process (it was frozen, or starved) no failure that it thinks it saw counts: what was under
-  way is told as `ours`.
-- What fails while the own network of the region is out is told as `ours`, too; see `own_network`. So is a target that
-  may not be probed: nothing was asked, so nothing is known.
+- No project can take all capacity: it may have as many running probes as could still be started, so other projects
+  always find capacity. A probe without capacity gets the result `prober_error`.
+- After this process was frozen or starved, failures of probes that were running do not count: they are `prober_error`.
+- Failures during an outage of the region's own network are `prober_error` too; see `own_network`.
+- A target that may not be probed is not probed; its result says so and does not count as a failure.
 """
 
 import asyncio
@@ -121,10 +120,10 @@ class RunningProbes:
         finally:
             self._leave(monitor.project)
         if not result.ok and (self._stood_until > began or self._monotonic() - self._beat_at > STANDSTILL):
-            result = replace(result, failure="ours", detail="this prober stood still")
+            result = replace(result, failure="prober_error", detail="this prober stood still")
         # A target that answered, and leads to what may not be probed, has a status: that is a fault of its own.
         if result.failure == "refused target" and result.status is None:
-            result = replace(result, failure="ours")
+            result = replace(result, failure="prober_error")
         if self._domains is not None and (expires := self._domains.expires(monitor)) is not None:
             result = replace(result, domain_expires=expires)
         if state is not None and state.maintained and not confirm:
@@ -151,7 +150,7 @@ class RunningProbes:
             took=0,
             ok=False,
             version=monitor.version,
-            failure="ours",
+            failure="prober_error",
             detail=why,
         )
         await self._report(monitor, result)

@@ -1,4 +1,8 @@
-"""Commands for operators, who reach Kafka itself: roles without a port, migrations, projects, keys, dead letters."""
+"""Commands for operators, which connect to Kafka directly: roles, migrations, projects, keys, dead letters.
+
+A command that changes something returns when the fold of projects has decided; without a decision in 10 s it fails and
+says so, and the change may still be made.
+"""
 
 import asyncio
 import json as json_module
@@ -49,14 +53,16 @@ from schemas.requests import KeyCreate, KeyRevoke, ProjectCreate, ProjectsReques
 from schemas.times import to_second
 from schemas.topics import DEAD_LETTERS, JOURNAL_OF
 
-projects = typer.Typer(help="Projects: each has its own checks, channels and keys.", no_args_is_help=True)
-keys = typer.Typer(help="API keys of a project.", no_args_is_help=True)
-recipients = typer.Typer(help="Recipients of mail.", no_args_is_help=True)
-dead_letters = typer.Typer(help="Events that could not be folded.", no_args_is_help=True)
+projects = typer.Typer(
+    help="Manage projects. Each has its own checks, monitors, channels and keys.", no_args_is_help=True
+)
+keys = typer.Typer(help="Manage the API keys of a project.", no_args_is_help=True)
+recipients = typer.Typer(help="Manage recipients of mail.", no_args_is_help=True)
+dead_letters = typer.Typer(help="List and retry events that could not be processed.", no_args_is_help=True)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 ProjectOption = Annotated[
-    str | None, typer.Option("--project", help="Id of the project; the default project if left out.")
+    str | None, typer.Option("--project", help="Id of the project. Default: the project of the first start.")
 ]
 
 
@@ -142,7 +148,7 @@ def project_of(settings: Settings, given: str | None) -> str:
 
 @projects.command("create")
 def create_project(name: str, json: Json = False) -> None:
-    """Make a project with its ping key and a Healthchecks API key; both are shown only now."""
+    """Create a project with a ping key and a Healthchecks API key. Both are shown only once."""
     settings, now = Settings(), time.time_ns() // 1000
     answering_kafka_of(settings)  # before a key is made in a folder that is not that of a Pingfold
     id, ping_key, api_key, secret = new_id(), new_ping_key(), new_api_key("healthchecks"), new_webhook_secret()
@@ -163,18 +169,20 @@ def create_key(
     kind: KeyKind,
     name: str = "",
     scope: Annotated[
-        list[str] | None, typer.Option(help="Of a poppaping key; may be repeated. All if left out.")
+        list[str] | None, typer.Option(help="Scope of a poppaping key; repeat for several. Default: all scopes.")
     ] = None,
-    days: Annotated[int | None, typer.Option(help="For how many days it is good.", min=1, max=36_500)] = None,
+    days: Annotated[
+        int | None, typer.Option(help="Days until the key expires. Default: never.", min=1, max=36_500)
+    ] = None,
     project: ProjectOption = None,
     json: Json = False,
 ) -> None:
-    """Make an API key; it is shown only now."""
+    """Create an API key. It is shown only once."""
     if scope and kind != "poppaping":
-        raise Failed("only keys of the kind poppaping have scopes")
+        raise Failed("--scope: only keys of the kind poppaping have scopes")
     known = get_args(KeyScope)
-    if strangers := set(scope or ()) - set(known):
-        raise Failed(f"there is no scope {', '.join(sorted(strangers))}; there are {', '.join(known)}")
+    if unknown := set(scope or ()) - set(known):
+        raise Failed(f"unknown scope: {', '.join(sorted(unknown))}; known scopes are {', '.join(known)}")
     settings, now = Settings(), time.time_ns() // 1000
     id, secret = project_of(settings, project), new_api_key(kind)
     expires = None if days is None else now + days * 86_400 * SECOND
@@ -189,7 +197,7 @@ def create_key(
 
 @keys.command("revoke")
 def revoke_key(id: str, project: ProjectOption = None) -> None:
-    """Take an API key away."""
+    """Revoke an API key."""
     settings = Settings()
     request = KeyRevoke(request=new_id(), at=time.time_ns() // 1000, id=id)
     ask(settings, project_of(settings, project), request)
@@ -197,18 +205,18 @@ def revoke_key(id: str, project: ProjectOption = None) -> None:
 
 @recipients.command("unblock")
 def unblock_recipient(
-    address: Annotated[str, typer.Argument(help="An e-mail address whose owner wants to be asked again.")],
+    address: Annotated[str, typer.Argument(help="E-mail address of the recipient.")],
     project: ProjectOption = None,
 ) -> None:
-    """Let projects ask the owner of an address again, who had said that no mail is wanted.
+    """Allow confirmation requests to an address again whose owner has blocked them.
 
-    An address that is not blocked stays as it is, which is said.
+    An address that is not blocked is left unchanged, and the command says so.
     """
     settings = Settings()
     try:
         wanted = msgspec.convert(address, Address)
     except msgspec.ValidationError:
-        raise Failed(f"{address} is no e-mail address") from None
+        raise Failed(f"{address} is not an e-mail address") from None
     owner = project_of(settings, project)
     blocked = is_blocked(answering_kafka_of(settings), owner, wanted)
     request = RecipientUnblock(request=new_id(), at=time.time_ns() // 1000, address=wanted)
@@ -218,7 +226,7 @@ def unblock_recipient(
 
 @dead_letters.command("list")
 def list_dead_letters(json: Json = False) -> None:
-    """What could not be folded, and why; oldest first."""
+    """List the events that could not be processed, with the reason, oldest first."""
     letters = _dead_letters(Settings())
     if json:
         typer.echo(json_module.dumps([msgspec.to_builtins(letter) for letter in letters], indent=2))
@@ -233,9 +241,9 @@ def list_dead_letters(json: Json = False) -> None:
 
 @dead_letters.command("retry")
 def retry_dead_letters(
-    where: Annotated[str, typer.Argument(help="topic/partition/offset of one, or `all`.")],
+    where: Annotated[str, typer.Argument(help="TOPIC/PARTITION/OFFSET of one event, or `all`.")],
 ) -> None:
-    """Append the original event to its topic again: it enters history and moves no state."""
+    """Append the original event to its topic again. It appears in history; it changes no status."""
     settings = Settings()
     chosen = [letter for letter in _dead_letters(settings) if where in ("all", _where(letter))]
     if not chosen:
@@ -253,7 +261,7 @@ def retry_dead_letters(
         await sink.close()
 
     asyncio.run(put_back())
-    typer.echo(f"{len(chosen)} put back")
+    typer.echo(f"appended {len(chosen)} events again")
 
 
 def _where(letter: DeadLetter) -> str:

@@ -33,18 +33,18 @@ _INCOMPLETE = "history is being written: the newest changes may be missing"
 def audit(
     project: ProjectOption = None,
     since: Annotated[
-        str | None, typer.Option(help="Only what is newer: a duration such as 7d, or a date such as 2026-11-28T07:30.")
+        str | None, typer.Option(help="Only newer entries: a duration such as 7d, or a date such as 2026-11-28T07:30.")
     ] = None,
     kind: Annotated[str, typer.Option(help=f"Only things of this kind: {_THINGS}.")] = "",
-    thing: Annotated[str, typer.Option(help="Only the thing with this id.")] = "",
+    thing: Annotated[str, typer.Option(help="Only the object with this id.")] = "",
     actor: Annotated[
         str,
         typer.Option(help=f"Only changes by this kind of actor ({_ACTORS}), API key (its id), user, or address."),
     ] = "",
-    limit: Annotated[int, typer.Option(help="So many entries at most.", min=1, max=100_000)] = 100,
+    limit: Annotated[int, typer.Option(help="Maximum number of entries.", min=1, max=100_000)] = 100,
     json: Json = False,
 ) -> None:
-    """Who changed what in a project, newest first. Nothing secret is told."""
+    """List who changed what in a project, newest first. Secrets are not shown."""
     if wrong := wrong_kind(kind) or wrong_actor(actor):
         raise typer.BadParameter(wrong)
     settings, start = Settings(), 0 if since is None else parse_since(since, time.time_ns() // 1000)

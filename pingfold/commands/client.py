@@ -1,6 +1,6 @@
-"""Commands that talk to a running Pingfold over HTTP, as its clients do.
+"""Commands that call a running Pingfold over HTTP, as any client does.
 
-They find it by `PINGFOLD_URL` and `PINGFOLD_KEY`, else by `credentials.json` under `PINGFOLD_DATA`.
+Its address and API key come from `PINGFOLD_URL` and `PINGFOLD_KEY`, else from `credentials.json` under `PINGFOLD_DATA`.
 """
 
 import json as json_module
@@ -17,12 +17,12 @@ from schemas.channels.kind import enumerated
 from schemas.channels.kinds import CHANNEL_KINDS
 from schemas.ids import is_uuid
 
-channels = typer.Typer(help="Channels: where notices go.", no_args_is_help=True)
+channels = typer.Typer(help="Manage channels: where notifications are sent.", no_args_is_help=True)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 _TARGETS = "; ".join(kind.target_help for kind in CHANNEL_KINDS.values())
-_ASKED = "a request to confirm was mailed there"
+_ASKED = "a confirmation request was mailed"
 
 
 class Failed(Exception):
@@ -30,13 +30,11 @@ class Failed(Exception):
 
 
 def _place(settings: Settings) -> tuple[str, str]:
-    """The address of the running Pingfold, and where that is from."""
+    """The address of the running Pingfold, and which setting or file it comes from."""
     if settings.url:
         return settings.url.rstrip("/"), "PINGFOLD_URL"
     file = credentials.path_of(settings)
-    return credentials.load(
-        file
-    ).url, f"{file}, which each start of Pingfold brings up to date; PINGFOLD_URL goes first"
+    return credentials.load(file).url, f"{file}, which Pingfold updates at each start; PINGFOLD_URL overrides it"
 
 
 def _request(settings: Settings, method: str, path: str, **what: Any) -> httpx.Response:
@@ -61,7 +59,7 @@ def _call(method: str, path: str, body: dict[str, Any] | None = None) -> Any:
         return answer.json() if answer.content else None
     except ValueError:
         url, origin = _place(settings)
-        raise Failed(f"what answers at {url} is not Pingfold (address from {origin})") from None
+        raise Failed(f"the server at {url} is not Pingfold (address from {origin})") from None
 
 
 @channels.command("create")
@@ -69,16 +67,17 @@ def create_channel(
     kind: Annotated[str, typer.Argument(help=enumerated(CHANNEL_KINDS, "or"))],
     target: Annotated[str, typer.Argument(help=_TARGETS)],
     event: Annotated[
-        list[str] | None, typer.Option(help="An event it takes; may be repeated. Those usual for its kind if left out.")
+        list[str] | None, typer.Option(help="Event to send; repeat for several. Default: the usual ones of the kind.")
     ] = None,
     name: str = "",
     secret: Annotated[
-        str | None, typer.Option(help="The secret or the token of its kind; a webhook without one has its project's.")
+        str | None,
+        typer.Option(help="Signing secret or token of the kind. Default: for webhooks, the project's secret."),
     ] = None,
-    all: Annotated[bool, typer.Option("--all", help="Put it on every existing check, too.")] = False,
+    all: Annotated[bool, typer.Option("--all", help="Also assign the channel to all existing checks.")] = False,
     json: Json = False,
 ) -> None:
-    """Add a channel to the default project."""
+    """Create a channel in the default project."""
     known = CHANNEL_KINDS.get(kind)
     where = {} if known is None else known.of_target(target)
     body: dict[str, Any] = {"kind": kind, **where, "name": name, "on_every_check": all}
@@ -87,14 +86,14 @@ def create_channel(
     if secret is not None:
         body[(known.secret_field if known else "") or "secret"] = secret
     made = _call("POST", "/api/v3/channels/", body)
-    typer.echo(json_module.dumps(made) if json else f"channel {made['id']} made")
+    typer.echo(json_module.dumps(made) if json else f"created channel {made['id']}")
     if unconfirmed := made.get("unconfirmed"):
-        typer.echo(f"nothing is sent to {', '.join(unconfirmed)} until its owner has confirmed it: {_ASKED}", err=True)
+        typer.echo(f"nothing is sent to {', '.join(unconfirmed)} until its owner confirms: {_ASKED}", err=True)
 
 
 @channels.command("list")
 def list_channels(json: Json = False) -> None:
-    """The channels of the default project: where they lead, and how they do."""
+    """List the channels of the default project, with their targets and states."""
     found = _call("GET", "/api/v3/channels/?details=1")["channels"]
     if json:
         typer.echo(json_module.dumps(found, indent=2))
@@ -114,16 +113,16 @@ def list_channels(json: Json = False) -> None:
 def rotate_secret(
     id: str,
     overlap: Overlap = "24h",
-    secret: Annotated[str | None, typer.Option(help="The new one; made by Pingfold if left out.")] = None,
+    secret: Annotated[str | None, typer.Option(help="The new secret. Default: a random one.")] = None,
     json: Json = False,
 ) -> None:
-    """Give a webhook another secret, its own; it is shown only now."""
+    """Replace the signing secret of a webhook. The new secret is shown only once."""
     body = {"overlap": overlap_seconds(overlap)} | ({} if secret is None else {"secret": secret})
     made = _call("POST", f"/api/v3/channels/{id}/rotate-secret", body)
     if json:
         typer.echo(json_module.dumps(made))
     else:
-        typer.echo(f"secret: {made['secret']}\nformer one until: {made['former_until'] or 'now'}")
+        typer.echo(f"secret: {made['secret']}\nprevious secret valid until: {made['former_until'] or 'now'}")
 
 
 def _to(channel: dict[str, Any]) -> str:
@@ -133,7 +132,9 @@ def _to(channel: dict[str, Any]) -> str:
 
 def _state(channel: dict[str, Any]) -> str:
     if channel["disabled"]:
-        return f"disabled since {_minute(channel['disabled_at'])}: {channel['disabled_because'] or 'not known why'}"
+        return (
+            f"disabled since {_minute(channel['disabled_at'])}: {channel['disabled_because'] or 'reason not recorded'}"
+        )
     return f"{channel['failures']} failures in a row" if channel["failures"] else "enabled"
 
 
@@ -143,24 +144,24 @@ def _minute(time: str | None) -> str:
 
 @channels.command("request-confirmation")
 def request_confirmation(id: str) -> None:
-    """Mail another request to confirm to the addresses of an e-mail channel that nobody has confirmed."""
+    """Mail another confirmation request to the unconfirmed addresses of an e-mail channel."""
     asked = _call("POST", f"/api/v3/channels/{id}/confirmation")
     typer.echo(f"{', '.join(asked['unconfirmed'])}: {_ASKED}")
 
 
 @channels.command("delete")
 def delete_channel(id: str) -> None:
-    """Remove a channel; it is taken off every check, and what it has not got yet is given up."""
+    """Delete a channel, remove it from all checks, and drop its pending deliveries."""
     _call("DELETE", f"/api/v3/channels/{id}")
 
 
 def ping(
-    check: Annotated[str, typer.Argument(help="The check's UUID, or its slug in the default project.")],
-    kind: Annotated[str, typer.Option(help="success, start, fail, log, or an exit status")] = "success",
+    check: Annotated[str, typer.Argument(help="UUID of the check, or its slug in the default project.")],
+    kind: Annotated[str, typer.Option(help="success, start, fail, log, or an exit status.")] = "success",
     body: str = "",
-    create: Annotated[bool, typer.Option("--create", help="Make the check if there is none with this slug.")] = False,
+    create: Annotated[bool, typer.Option("--create", help="Create the check if no check has this slug.")] = False,
 ) -> None:
-    """Send a ping, as a job would with curl."""
+    """Send a ping."""
     settings = Settings()
     known = credentials.load(credentials.path_of(settings))
     target = check if is_uuid(check) else f"{known.ping_key}/{check}"

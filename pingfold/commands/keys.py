@@ -36,7 +36,7 @@ from schemas.times import iso, iso_or_none
 
 @projects.command("list")
 def list_projects(json: Json = False) -> None:
-    """Every project, with what it holds."""
+    """List all projects, with the number of their checks, monitors, channels, pages and keys."""
     stock = Inventory.read(answering_kafka_of(Settings()))
     counts, found = stock.counts, sorted(stock.projects.values(), key=lambda one: (one.created, one.id))
     kinds = ("check", "monitor", "channel", "status-page", "key")
@@ -74,12 +74,12 @@ def list_projects(json: Json = False) -> None:
 
 @keys.command("list")
 def list_keys(
-    project: Annotated[str | None, typer.Option(help="Id of a project; those of all if left out.")] = None,
+    project: Annotated[str | None, typer.Option(help="Id of a project. Default: all projects.")] = None,
     json: Json = False,
 ) -> None:
-    """API keys, revoked ones too, without what would open anything.
+    """List API keys, including revoked ones. The keys themselves are not shown.
 
-    When a key was last used is known to within five minutes.
+    The time of last use is accurate to five minutes.
     """
     bootstrap = answering_kafka_of(Settings())
     stock, uses = Inventory.read(bootstrap, project), last_uses(bootstrap)
@@ -113,12 +113,12 @@ def rotate_key(
     overlap: Overlap = "24h",
     days: Annotated[
         int | None,
-        typer.Option(help="For how many days it is good; as long as the old one was if left out.", min=1, max=36_500),
+        typer.Option(help="Days until the new key expires. Default: the lifetime of the old key.", min=1, max=36_500),
     ] = None,
     project: ProjectOption = None,
     json: Json = False,
 ) -> None:
-    """Make an API key that opens what another one opens, which expires when the overlap ends. It is shown only now."""
+    """Replace an API key by a new one with the same rights. The old key expires when the overlap ends."""
     settings, now, seconds = Settings(), _now(), overlap_seconds(overlap)
     bootstrap, owner = answering_kafka_of(settings), project_of(settings, project)
     old = Inventory.read(bootstrap, owner).key(owner, id)
@@ -136,7 +136,7 @@ def rotate_key(
 
 @projects.command("rotate-ping-key")
 def rotate_ping_key(overlap: Overlap = "24h", project: ProjectOption = None, json: Json = False) -> None:
-    """Give a project another ping key; pings under the former one are accepted until the overlap ends."""
+    """Replace the ping key of a project. Pings with the old key are accepted until the overlap ends."""
     settings, now, seconds = Settings(), _now(), overlap_seconds(overlap)
     owner, key = project_of(settings, project), new_ping_key()
     ask(settings, owner, ProjectRotatePingKey(request=new_id(), at=now, ping_key=key, overlap=seconds))
@@ -146,9 +146,10 @@ def rotate_ping_key(overlap: Overlap = "24h", project: ProjectOption = None, jso
 
 @projects.command("rotate-webhook-secret")
 def rotate_webhook_secret(overlap: Overlap = "24h", project: ProjectOption = None, json: Json = False) -> None:
-    """Give a project another webhook secret; the former one signs, too, until the overlap ends.
+    """Replace the webhook secret of a project, which signs all webhooks that have no secret of their own.
 
-    It signs every webhook without a secret of its own. One that cannot be decrypted any more is replaced at once.
+    Until the overlap ends, webhooks are signed with both secrets. A secret that can no longer be decrypted is replaced
+    at once.
     """
     settings, now, seconds = Settings(), _now(), overlap_seconds(overlap)
     bootstrap, owner = answering_kafka_of(settings), project_of(settings, project)

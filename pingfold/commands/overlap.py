@@ -1,4 +1,4 @@
-"""The option `--overlap` of commands that rotate something."""
+"""The option `--overlap` of commands that rotate keys and secrets."""
 
 from typing import Annotated
 
@@ -7,9 +7,7 @@ import typer
 from infra.settings.durations import parse_duration
 from schemas.requests import LONGEST_OVERLAP
 
-Overlap = Annotated[
-    str, typer.Option(help="How long the former one counts, too: 24h, 30m, 7d; 0: from now on only the new one does.")
-]
+Overlap = Annotated[str, typer.Option(help="How long the old one stays valid: 24h, 30m, 7d; 0 ends it at once.")]
 
 
 def overlap_seconds(text: str) -> int:

@@ -1,4 +1,4 @@
-"""`pingfold time`: for operators whose clocks were wrong."""
+"""`pingfold time`: sets the time of partitions right after a wrong clock has moved it ahead."""
 
 import asyncio
 from typing import Annotated
@@ -14,7 +14,7 @@ from schemas.base import encode
 from schemas.ticks import TimeCorrected
 from schemas.topics import JOURNALS
 
-times = typer.Typer(help="The time that Pingfold works by.", no_args_is_help=True)
+times = typer.Typer(help="Correct the time of partitions.", no_args_is_help=True)
 
 
 @times.callback()
@@ -23,10 +23,10 @@ def _group() -> None:
 
 
 @times.command("mend")
-def mend(reason: Annotated[str, typer.Option(help="Kept in the log, for whoever reads it.")] = "") -> None:
-    """Take the time of partitions back that has run ahead: to Kafka's clock, which must be right by now.
+def mend(reason: Annotated[str, typer.Option(help="Reason, recorded in the log.")] = "") -> None:
+    """Set the time of partitions that is ahead of Kafka's clock back to it. Correct Kafka's clock first.
 
-    Moments in the states that would still lie ahead become that time. Partitions whose time is right stay as they are.
+    Times in the states that lie ahead are set to the same time. Partitions whose time is right do not change.
     """
     count = asyncio.run(_mend(answering_kafka_of(Settings()), reason))
     typer.echo(f"told {count} partitions: where the time was ahead of Kafka's clock it goes back to it")

@@ -1,8 +1,9 @@
-"""By what a history writer sees that the log which it has read up to some offset is still that log.
+"""Marks by which the history writer checks that the log it has read up to an offset is still the same log.
 
-With each offset it commits a mark: a checksum of the last record that it has read, and the newest time in Kafka of all.
-After a power cut, or in a restored copy, other records may stand before the offset; they would never be written. So
-whoever takes a partition over compares, as the folds do (`processors.runtime.truncation`), and begins where it differs.
+With each offset it commits a mark: a checksum of the last record read, and the newest Kafka timestamp of all. After a
+power cut, or in a restored copy, the log may contain other records before that offset, which would never be written. So
+the process that takes a partition over compares the mark with the log, as folds do (`processors.runtime.truncation`),
+and begins where they differ.
 """
 
 import time

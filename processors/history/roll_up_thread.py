@@ -1,4 +1,4 @@
-"""Keeps the roll-ups of history: pings by hour, results of probes by hour and day."""
+"""A thread that keeps the roll-ups of history up to date: pings by hour, results of probes by hour and day."""
 
 import threading
 import time

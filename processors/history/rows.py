@@ -11,6 +11,7 @@ import msgspec
 from schemas.base import Micros
 from schemas.dead_letters import DeadLetter
 from schemas.pings import Ping, PingsEvent
+from schemas.probe_kinds import PROBER_ERRORS
 from schemas.probes import ProbeCompleted, ProbeResultsEvent
 from schemas.transitions import DeliveryFinished, GapSeen, PingFolded, StatusChanged, ThingChanged, Transition
 
@@ -133,7 +134,7 @@ def probe_row(key: bytes | None, value: bytes | None) -> Row | None:
         monitor = key.decode()
     except Exception:
         return None
-    if not isinstance(event, ProbeCompleted) or event.failure == "ours":
+    if not isinstance(event, ProbeCompleted) or event.failure in PROBER_ERRORS:
         return None
     phases = event.phases
     return (

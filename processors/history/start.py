@@ -1,8 +1,8 @@
-"""Where the history writer goes on when a journal no longer has what it would read next.
+"""Where the history writer continues if a journal no longer has the next record, because retention deleted it.
 
-The consumer stands still at such a place instead of going to some other one by itself (`auto.offset.reset` is `error`).
-Reading goes on where the journal begins now; what is missing is said, counted, and becomes a row of `lost_records`.
-A partition that was never read is read from its beginning, wherever that is.
+The consumer stops there instead of jumping by itself (`auto.offset.reset` is `error`). Reading continues at the present
+beginning of the journal; the loss is logged, counted, and recorded as a row of `lost_records`. A partition that was
+never read is read from its beginning.
 """
 
 import structlog

@@ -1,9 +1,10 @@
 """The history writer: `pings` and `transitions` (and which pings were refused) from Kafka into ClickHouse.
 
-At least once: offsets are committed after the insert, so whatever dies, rows come again and never go missing; that a
-row counts once is the tables' and the readers' business (infra/clickhouse/tables/0001_history.sql). While ClickHouse is
-away the writer holds one block and waits. Memory is bounded in bytes: the consumer's queue, one block, its encoded
-form. The committed offsets tell readers what is in (`query_api/history/checks.py`), so they also follow commit markers.
+Delivery is at least once: offsets are committed after the insert, so after any failure rows may be repeated but never
+lost; tables and readers count each row once (infra/clickhouse/tables/0001_history.sql). While ClickHouse is not
+available the writer keeps one block and waits. Memory is bounded in bytes: the consumer's queue, one block, its encoded
+form. Readers use the committed offsets to know what is in ClickHouse (`query_api/history/checks.py`), so these also
+pass commit markers.
 """
 
 import asyncio

@@ -46,6 +46,7 @@ from schemas.base import Micros
 from schemas.ids import is_uuid
 from schemas.monitor_states import MonitorCopy, MonitorState, MonitorStatesRecord, Seen
 from schemas.monitors import Monitor
+from schemas.probe_kinds import PROBER_ERRORS
 from schemas.probes import (
     DependencyChanged,
     MaintenanceDefined,
@@ -135,7 +136,7 @@ class MonitorsPartition:
             return ()
         out = self._out.out(time)
         monitor = monitor_of(view, key)
-        if result.failure == "ours" and result.region not in out:
+        if result.failure in PROBER_ERRORS and result.region not in out:
             why = unprobed(result)
             if state.unprobed != why and not monitor.paused and _is_asked_for(state, monitor, result):
                 view.edit(MonitorState, key).unprobed = why

@@ -1,4 +1,4 @@
-"""The decisions of the `projects` fold: one for every request, whatever it asks for."""
+"""The decisions of the `projects` fold: exactly one for every request."""
 
 from typing import Literal
 

@@ -1,4 +1,4 @@
-"""The `projects` fold: decides what people ask for; one writer per project, so nothing races.
+"""The `projects` fold: decides all requests to create, change or delete something. One writer per project, so no races.
 
 Journal `projects`, keyed by project; states `definitions`. Every request gets exactly one decision in `decisions`, also
 one that becomes a dead letter. What is made, changed or removed goes as an effect into the journal that works with it:

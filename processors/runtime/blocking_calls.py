@@ -1,8 +1,8 @@
-"""What blocks of one partition, in threads of the worker's pool, each call under the eyes of the watchdog.
+"""Runs the blocking calls of one partition in the worker's thread pool, each watched by the watchdog.
 
-A call that neither returns nor makes progress within the watchdog's time ends the process. Progress of a load is what
-it has read and decoded, of a batch each record stepped and each state changed, of a commit each answer of
-the client, good or bad.
+A call that neither returns nor makes progress within the watchdog's limit ends the process. Progress is: for a load,
+records read and decoded; for a batch, records stepped and states changed; for a commit, answers of the client, good or
+bad.
 """
 
 import asyncio

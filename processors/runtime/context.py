@@ -1,4 +1,4 @@
-"""What the partitions of a fold are given by the process that owns them, and what they tell it."""
+"""The interface between the partitions of a fold and the process that owns them."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
@@ -13,7 +13,7 @@ from processors.fold.defects import Defects
 
 
 class StateListener(Protocol):
-    """Acts on committed states, e.g. the sender of webhooks."""
+    """Acts on committed states, for example the sender."""
 
     def assigned(self, partition: int, records: Mapping[str, msgspec.Struct]) -> None:
         """A partition was taken over with these states."""
@@ -32,7 +32,7 @@ class StateListener(Protocol):
 
 
 class TruncatedLog(IntEnum):
-    """Which log of a partition has lost its end; the graver one counts: what both have lost is folded anew."""
+    """Which log of a partition has lost its end. If both have, `STATES` applies, and events are folded again."""
 
     JOURNAL = 1
     STATES = 2

@@ -1,10 +1,10 @@
-"""Whether what is fetched of a partition certainly follows what was fetched before it.
+"""Whether a fetched span of a partition certainly continues the one before it.
 
-A broker may come back with less than it had: after a power cut without a second replica, with a restored copy, with a
-topic that was made anew. A consumer does not notice: where it stands beyond the end aiokafka begins at the beginning
-again, and where the log has grown past it meanwhile it goes on there, over records that it has never read. So a span is
-unsure when it begins before the end of the last one, and when the connection is another one than that of the last one:
-whoever folds it looks first whether the journal is still the one that was folded (`processors.runtime.truncation`).
+A broker may come back with a shorter log: after a power cut without a second replica, with a restored copy, with a
+topic that was created again. A consumer does not notice this. If its position is beyond the end, aiokafka starts again
+at the beginning; if the log has grown past its position meanwhile, it continues there and skips records. So a span is
+unsure if it begins before the end of the previous span, or was fetched over another connection. Before an unsure span
+is folded, the journal is compared with what was folded (`processors.runtime.truncation`).
 """
 
 from typing import Any

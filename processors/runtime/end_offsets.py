@@ -1,8 +1,8 @@
-"""Notices that a log of this worker has lost its end: of the journals that it folds, of the states that it writes.
+"""Detects that a journal or state topic of this worker has lost its end, by its end offset.
 
-An end never goes back. One that does tells of a broker that came back with less than it had, or of a topic that was
-made anew; then the partition is taken over anew, as another worker would take it. What a consumer itself can see is
-seen at once (`processors.runtime.continuity`); this also sees it while nothing new comes, and of states nobody reads.
+End offsets never decrease, unless a broker came back with a shorter log or the topic was created again. Then the
+partition is taken over again, as another worker would. `processors.runtime.continuity` notices this at the next fetch;
+this module also notices it while nothing new arrives, and for state topics, which nobody reads.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""What a worker does when a fold cannot go on: it says why in one line and ends, with a status that tells the kind."""
+"""Ends a worker whose fold cannot continue: one log line with the reason, and an exit status for each kind of fault."""
 
 import os
 from typing import NoReturn

@@ -1,8 +1,9 @@
-"""Spans of one partition joined into the records that come next; what is missing between them is asked for again.
+"""Joins the spans of one partition into a gapless sequence of records; missing records are fetched again.
 
-A span may begin later than where the states stand: the group's offset is ahead of states that a power cut has set back,
-or of a journal that was. So the consumer is sent back, and until it is there its spans are left out. What does not come
-even so is an event lost: `Hole`. What the journal itself does not hold any more is no hole.
+A span may begin after the last applied offset, if the group's offset is ahead of states or a journal that a power cut
+has set back. Then the consumer seeks back, and its spans are skipped until it is there. If records are still missing,
+an event has
+been lost: `Hole`. Records that the journal itself no longer has are not a hole.
 """
 
 import time

@@ -1,4 +1,4 @@
-"""What the folds tell Prometheus. The web process serves those of all (`query_api/ops/operations.py`)."""
+"""Metrics of the folds. The web process serves the metrics of all processes (`query_api/ops/operations.py`)."""
 
 import time
 from collections import Counter as Counted

@@ -1,8 +1,8 @@
-"""The partitions of one fold that this process owns: given and taken by the consumer group, each run by a task.
+"""The partitions of one fold that this process owns, as the consumer group assigns them; each is run by a task.
 
-What goes wrong on a partition that is ours ends the process: the supervisor starts it again, and nothing that was not
-committed has happened. Over a rebalance a partition keeps its states and its producer when it stays
-with us; had another process owned it in between, the fence would show it.
+A fault on an owned partition ends the process: the supervisor restarts it, and what was not committed has not happened.
+A partition that stays with this process over a rebalance keeps its states and its producer; if another process owned it
+in between, the fence of its producer shows this.
 """
 
 import asyncio

@@ -1,8 +1,8 @@
-"""Ends a process that stands still: one of its partitions is behind its journal and has not moved for a minute.
+"""Ends a worker if one of its partitions is behind its journal and has made no progress for a minute.
 
-Whatever the cause (a consumer that has silently died, a call that never returns), a new process begins from what is
-committed. While Kafka does not answer nothing is known, and no time counts. States that are being loaded move as long
-as anything is read of any of them: partitions wait for their turn, and a long way is no standstill.
+Whatever the cause (a consumer that died silently, a call that never returns), the next process continues from what is
+committed. Time in which Kafka does not answer does not count. Loading counts as progress as long as the states of any
+partition are being read, because partitions load in turn.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""One attempt of a delivery: the request or the mail, its limit in time, and the report. See `sender`."""
+"""Makes one attempt of a delivery: request or mail, its time limit, and the report. See `processors.sender.sender`."""
 
 import asyncio
 import time

@@ -1,8 +1,8 @@
-"""What a mail of a notice looks like: plain text and HTML from the same facts, made from the body that webhooks get.
+"""Renders the mail of a delivery, as plain text and HTML, from the same body that webhooks get.
 
-The same delivery always gives the same bytes, `Message-ID`, date and boundary among them, so that mail programs see a
-retry as the mail that they have; all mails of an incident belong to one conversation. Whatever a notice holds, it makes
-no header (`processors.sender.mail_headers`), and the HTML is escaped.
+The same delivery always gives the same bytes, including `Message-ID`, date and boundary, so that mail programs
+recognise a retry; all mails of an incident are one conversation. No content can inject a header
+(`processors.sender.mail_headers`), and the HTML is escaped.
 """
 
 import re
@@ -40,7 +40,7 @@ _ID = re.compile(r"[^0-9A-Za-z-]")
 
 
 class EmailRenderer:
-    """Writes mails. `sender`: an address, with or without a name. links: those of requests to confirm."""
+    """Renders mails. sender: an address, with or without a name. links: creates the links in confirmation requests."""
 
     def __init__(self, site_name: str, sender: str, links: ConfirmationLinks | None = None) -> None:
         name, address = parseaddr(sender)
@@ -49,7 +49,7 @@ class EmailRenderer:
         self._domain = address.rpartition("@")[2] or "localhost"
 
     def write(self, delivery: Delivery, endpoint: Endpoint) -> bytes:
-        """The mail of a delivery, as it goes to the server. Raises when its body is no notice."""
+        """The mail of a delivery, as it is sent to the server. Raises if its body is not that of a notification."""
         notice = msgspec.json.decode(delivery.body)
         moment, data = utc(read_iso(notice["timestamp"])), object_of(notice["data"])
         if delivery.notice == "recipient.confirmation":

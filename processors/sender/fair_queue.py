@@ -1,4 +1,4 @@
-"""A queue in which whoever holds least goes first; among equals whoever has waited longest. Pure."""
+"""A fair queue: the owner with the fewest items in use goes first; among equals, the longest waiting one. Pure."""
 
 import heapq
 from collections.abc import Hashable

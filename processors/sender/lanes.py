@@ -1,4 +1,4 @@
-"""What the sender knows of one channel: what is to be sent to it, and how its receiver has done."""
+"""The state of the sender for one channel: its due deliveries, and how quickly its receiver answered."""
 
 import asyncio
 from collections import deque

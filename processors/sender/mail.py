@@ -1,8 +1,8 @@
-"""One mail to the addresses of a channel by SMTP, and what came of it. Never raises for anything that a server can do.
+"""Sends one mail to the addresses of a channel by SMTP. Never raises, whatever the server does: see `DeliveryResult`.
 
-Each mail has a connection of its own. The server may refuse some of the recipients: for now (4xx), and they are to be
-tried again, or for good (5xx), and they are done with, unless it refused all of them for good, which is a failed
-attempt like any other. So an address is not written to twice because another one is refused.
+Each mail uses its own connection. The server may refuse some recipients: temporarily (4xx), then they are tried again,
+or permanently (5xx), then they are dropped; if all are refused permanently, the attempt has failed. So an address does
+not get a mail twice because another one was refused.
 """
 
 import asyncio

@@ -1,7 +1,7 @@
-"""What a mail server's refusal means, in words of our own (RFC 5321, RFC 3463). Pure.
+"""Translates a mail server's refusal into a fixed description of its codes (RFC 5321, RFC 3463). Pure.
 
-What the server says itself is for the operator's log: it may name hosts and addresses that nobody else is to know. The
-people of a project are told the codes, and what the codes mean.
+The server's own text may contain internal host names and addresses. It goes to the operator's log only; the delivery
+log has the codes and their meaning.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""The body of a notice, as webhooks get it, and as mails are made of it. Pure."""
+"""The JSON body of a notification, which webhooks get and mails are rendered from. Pure."""
 
 from typing import Any
 

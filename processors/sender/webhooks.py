@@ -1,7 +1,7 @@
-"""One POST to a receiver, and what came of it. Never raises for anything that a target can do.
+"""Sends one POST to a webhook receiver. Never raises, whatever the receiver does: see `DeliveryResult`.
 
-The status line decides; redirects are answers like any other and are not followed. Of the body at most 64 kB are read,
-for at most a second, only so that the connection can be used again; nothing of it is kept or decompressed.
+The status of the response decides; redirects are not followed. At most 64 kB of the body are read, for at most a
+second, only so that the connection can be reused; nothing of it is kept or decompressed.
 """
 
 import asyncio
@@ -35,10 +35,10 @@ _NEVER_CEIL = 1e9
 
 
 class DeliveryResult(NamedTuple):
-    """What came of a POST, or of a mail. `status` None: no answer, `error` says why.
+    """The result of an attempt. status: of the HTTP response; None: there was none, and `error` says why.
 
     again: recipients of a mail that are to be tried again.
-    sender_error: it failed for want of sockets on this side and says nothing about the receiver.
+    sender_error: the attempt failed because this process has no free sockets; it says nothing about the receiver.
     """
 
     status: int | None = None

@@ -20,7 +20,8 @@ PROBE_KINDS: Mapping[MonitorKind, ProbeKind[Any]] = {
     "smtp": smtp.KIND,
 }
 
-# Why a probe failed. `ours`: the prober itself could not (no sockets, no resolver): says nothing about the target.
+# Why a probe failed. `prober_error`: the prober itself could not probe (no sockets, no resolver); it says nothing about
+# the target. `ours` means the same in events of older versions.
 Failure = Literal[
     "",
     "name",
@@ -34,8 +35,10 @@ Failure = Literal[
     "keyword",
     "redirects",
     "answer",
+    "prober_error",
     "ours",
 ]
+PROBER_ERRORS: frozenset[Failure] = frozenset({"prober_error", "ours"})
 
 # Each failure in words, as the cause of an incident. What accuses nobody has none.
 FAILURE_WORDS: Mapping[str, str] = {

@@ -738,7 +738,7 @@ async def test_a_name_that_is_never_answered_is_not_a_resolver_that_is_silent() 
             assert seen(await probed(connector, kind, timeout=1, **target)) == "timeout"
             names.silent = True
             result = await probed(connector, kind, timeout=1, **target)
-            assert (seen(result), "resolver" in result.detail) == ("ours", True)
+            assert (seen(result), "resolver" in result.detail) == ("prober_error", True)
 
 
 @on_uvloop
@@ -749,7 +749,7 @@ async def test_where_no_resolver_listens_it_is_our_fault() -> None:
     async with connecting(server=server) as connector:
         for kind in ("dns", "tcp"):
             result = await probed(connector, kind, host="a.test", port=1)
-            assert seen(result) == "ours", result
+            assert seen(result) == "prober_error", result
 
 
 @on_uvloop
@@ -797,5 +797,5 @@ async def test_icmp() -> None:
             assert {result.address for result in results} == {V4, V6, "127.0.0.9"}
             assert all(result.phases.first_byte for result in results)
         else:
-            assert {seen(result) for result in results} == {"ours"}
+            assert {seen(result) for result in results} == {"prober_error"}
             assert "ping_group_range" in results[0].detail

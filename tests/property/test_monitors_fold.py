@@ -59,7 +59,8 @@ decisions = st.tuples(
     st.sampled_from(["define", "rename", "pause", "resume", "remove"]), monitors, st.sampled_from(SHAPES)
 )
 oddities = st.tuples(
-    st.sampled_from(["double", "late", "nonsense", "retried", "ahead", "unknown", "ours", "stranger", "back"]), monitors
+    st.sampled_from(["double", "late", "nonsense", "retried", "ahead", "unknown", "prober_error", "stranger", "back"]),
+    monitors,
 )
 
 words = st.tuples(st.sampled_from(["out", "out", "in"]), monitors, st.sampled_from("abc"))
@@ -197,8 +198,8 @@ class Writer:
                 self.add(key, replace(last, at=self.now + 3_600 * SECOND, ok=False))
             elif what == "unknown":
                 self.add(key.upper(), replace(last, ok=False))
-            elif what == "ours":
-                self.add(key, replace(last, ok=False, failure="ours"))
+            elif what == "prober_error":
+                self.add(key, replace(last, ok=False, failure="prober_error"))
             else:
                 self.add(key, replace(last, region="elsewhere", ok=False))
 
@@ -448,7 +449,11 @@ def test_an_incident_opens_only_with_enough_failing_results_of_a_quorum_since_th
                 since = event.at if before.doubt is None else before.doubt.at
                 assert change.at >= since
                 monitor = folding.state(MonitorCopy, definition_key(key)).monitor
-                proof = [result for result in results[key].values() if result.at >= since and result.failure != "ours"]
+                proof = [
+                    result
+                    for result in results[key].values()
+                    if result.at >= since and result.failure != "prober_error"
+                ]
                 votes = {result.region: result.ok for result in proof if result.region in monitor.probed_from}
                 assert sum(not result.ok for result in proof) >= monitor.confirmations
                 assert 2 * sum(not ok for ok in votes.values()) > len(monitor.probed_from)
@@ -487,8 +492,8 @@ class Prober:
 class World:
     """Probers of each region, a ticker, a journal; each thing that can be late, lost or said twice is so at times.
 
-    A frozen prober says of what it had under way that it stood still (`ours`), or, when the answer was there, that all
-    is well. What has been sent is in the log a little later, in any order.
+    A frozen prober says of what it had under way that it stood still (`prober_error`), or, when the answer was there,
+    that all is well. What has been sent is in the log a little later, in any order.
 
     outages: of the network of a region, begin and end in seconds: all that is probed from there fails; `said`: that it
     is out is said then, again every 10 s, and that it is back a little after its end.
@@ -592,11 +597,11 @@ class World:
         if prober.state == "killed":
             return
         if prober.state == "frozen":
-            failure, delay = self.chance.choice([failure, "ours"]), (prober.until - self.now) / SECOND
+            failure, delay = self.chance.choice([failure, "prober_error"]), (prober.until - self.now) / SECOND
         elif self.chance.random() < self.trouble / 4:
-            failure = "ours"
-        if failure == "connect":  # a prober that was frozen would tell of it as `ours`
-            failure, delay = ("ours", delay) if prober.state == "frozen" else (failure, took)
+            failure = "prober_error"
+        if failure == "connect":  # a prober that was frozen would tell of it as `prober_error`
+            failure, delay = ("prober_error", delay) if prober.state == "frozen" else (failure, took)
         else:
             delay += self.chance.choice([0, 0.01, 1, 8, 30]) if self.chance.random() < self.trouble else 0
         result = ProbeCompleted(

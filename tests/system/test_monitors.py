@@ -117,7 +117,7 @@ def test_probers_die_and_freeze_and_accuse_nobody(equipped: Equipped) -> None:
         key = (record.key or b"").decode()
         if key in slots and record.value and b'"probe.completed"' in record.value:
             result = json.loads(record.value)
-            if not result.get("confirm") and result.get("failure") != "ours":
+            if not result.get("confirm") and result.get("failure") != "prober_error":
                 slots[key].add((result["slot"], result["region"]))
     for id in ids:
         assert counted[id]["down_checks"] == 0

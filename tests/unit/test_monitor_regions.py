@@ -140,7 +140,7 @@ def test_what_its_prober_knows_to_mean_nothing_is_not_waited_for_either() -> Non
     story = up_story("a", "b")
     n = next_slot(story)
     out(story, "a", story.slot(n))
-    story.probe(n, ok=False, failure="ours")
+    story.probe(n, ok=False, failure="prober_error")
     well(story, "a", story.slot(n) + 1)
     story.probe(n + 1)
     assert visible_status(story.state) == "up"

@@ -17,7 +17,7 @@ from schemas.deliveries import DeliveryRequested
 from schemas.ids import derived_id
 from schemas.monitor_states import MonitorState, Seen, visible_status
 from schemas.monitors import Monitor, ProbeTarget
-from schemas.probes import MonitorDefined, ProbeCompleted
+from schemas.probes import Failure, MonitorDefined, ProbeCompleted
 from schemas.slots import confirm_after
 from schemas.topics import DELIVERIES, TRANSITIONS
 from schemas.transitions import StatusChanged
@@ -447,7 +447,14 @@ def test_a_result_older_than_the_newest_of_its_region_is_no_vote() -> None:
 
 @pytest.mark.parametrize(
     "fields",
-    [{"failure": "ours"}, {"region": "b"}, {"region": "elsewhere"}, {"slot": t(181)}, {"slot": t(0)}, {"confirm": 1}],
+    [
+        {"failure": "prober_error"},
+        {"region": "b"},
+        {"region": "elsewhere"},
+        {"slot": t(181)},
+        {"slot": t(0)},
+        {"confirm": 1},
+    ],
     ids=str,
 )
 def test_what_is_not_asked_for_changes_nothing(fields: dict[str, Any]) -> None:
@@ -463,7 +470,7 @@ def test_a_confirmation_of_another_number_region_or_doubt_changes_nothing() -> N
     story.probe(3, ok=False)
     at = story.slot(3) + 1
     asked = story.confirmation(at=t(at))
-    for fields in ({"confirm": 2}, {"region": "c"}, {"slot": asked.slot - 1}, {"failure": "ours"}):
+    for fields in ({"confirm": 2}, {"region": "c"}, {"slot": asked.slot - 1}, {"failure": "prober_error"}):
         assert without_effect(story, ProbeCompleted(**asdict(asked) | fields), at), fields
     assert not without_effect(story, asked, at)
 
@@ -577,16 +584,17 @@ def test_failing_after_an_empty_slot_accuses_of_nothing_that_was_not_seen() -> N
     assert story.state.down_since == t(story.slot(11))
 
 
-def test_what_the_prober_could_not_probe_leaves_the_slot_empty() -> None:
+@pytest.mark.parametrize("failure", ["prober_error", "ours"])
+def test_what_the_prober_could_not_probe_leaves_the_slot_empty(failure: Failure) -> None:
     story = told_as("up")
-    story.probe(3, ok=False, failure="ours")
+    story.probe(3, ok=False, failure=failure)
     assert moves(story.tick(story.slot(3) + LIMIT)) == ["up>not_observed"]
 
 
 def test_why_it_could_not_be_probed_is_told_and_forgotten_with_the_next_result() -> None:
     story = told_as("up")
     why = "10.0.0.1 is a private or reserved address"
-    story.probe(3, ok=False, failure="ours", detail=why)
+    story.probe(3, ok=False, failure="prober_error", detail=why)
     assert (story.state.unprobed, story.state.last_ok) == (why, True)
     effects = story.tick(story.slot(3) + LIMIT)
     assert moves(effects) == ["up>not_observed"]

@@ -541,7 +541,7 @@ async def test_what_was_sealed_with_another_key_is_no_fault_of_the_server(harnes
 async def test_why_a_monitor_cannot_be_probed_is_its_error_while_nothing_is_known(harness: Harness) -> None:
     monitor = await made(harness)
     why = "10.0.0.1 is a private or reserved address (PINGFOLD_PRIVATE_TARGETS can allow it)"
-    harness.log.probe(monitor["id"], ok=False, failure="ours", detail=why)
+    harness.log.probe(monitor["id"], ok=False, failure="prober_error", detail=why)
     harness.log.tick(120)
     path = f"{V1}/monitors/{monitor['id']}"
     told = (await harness.client.get(path)).json()["data"]

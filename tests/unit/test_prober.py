@@ -168,7 +168,7 @@ async def test_slots_are_probed_on_time_and_once() -> None:
             result for result in here.sink.order if _result(result.value or b"").slot == slots(one, NOON, end)[3][0]
         ]
         told = _result(result.value or b"")
-        assert (told.region, told.failure, told.version) == (HERE, "ours", 1)
+        assert (told.region, told.failure, told.version) == (HERE, "prober_error", 1)
         assert 0 <= told.at - told.slot <= SECOND // 4
         assert result.key == b"m"
         assert {topic for topic, _ in here.sink.logs} == {PROBE_RESULTS.name}
@@ -375,7 +375,7 @@ async def test_what_was_seen_over_a_standstill_is_ours() -> None:
             here.pulse += STANDSTILL + 0.1
             here.prober.turn()
             [result] = await here.told(1)
-            assert (result.ok, result.failure, "stood still" in result.detail) == (False, "ours", True)
+            assert (result.ok, result.failure, "stood still" in result.detail) == (False, "prober_error", True)
 
 
 async def test_a_failure_that_is_seen_before_the_standstill_is_noticed_is_ours() -> None:
@@ -385,7 +385,7 @@ async def test_a_failure_that_is_seen_before_the_standstill_is_noticed_is_ours()
         here.prober.turn()
         here.pulse += STANDSTILL + 0.1
         [result] = await here.told(1)
-        assert result.failure == "ours"
+        assert result.failure == "prober_error"
         here.prober.turn()
         here.clock.time = first_slot(one, here.clock.time)
         here.prober.turn()
@@ -414,7 +414,7 @@ async def test_nobodys_probes_take_all_there_is() -> None:
                 here.hear(MonitorState(version=1, begun=NOON), id=one.id)
             refused = await here.told(15)
             assert {(result.failure, result.detail) for result in refused} == {
-                ("ours", "too many probes are under way")
+                ("prober_error", "too many probes are under way")
             }
             here.hear(MonitorState(version=1, begun=NOON), id="modest")
             assert ["private or reserved" in result.detail for result in await here.told(1)] == [True]
@@ -426,7 +426,7 @@ async def test_nobodys_probes_take_all_there_is() -> None:
 async def test_what_is_sealed_and_cannot_be_read_is_our_fault() -> None:
     async with world(monitor(target=ProbeTarget(url="http://10.0.0.1/", sealed="unreadable"))) as here:
         here.hear(MonitorState(version=1, begun=NOON))
-        assert [result.failure for result in await here.told(1)] == ["ours"]
+        assert [result.failure for result in await here.told(1)] == ["prober_error"]
 
 
 async def test_a_result_that_is_not_stored_stops_nothing() -> None:
@@ -562,7 +562,7 @@ async def test_a_region_whose_network_is_out_says_so_and_accuses_nobody() -> Non
         here.here.pulse += 1.0
         results = await asyncio.gather(*(here.judge.judge(failed(), here.here.pulse, None) for _ in range(10)))
         assert {(result.failure, result.detail) for result in results} == {
-            ("ours", "the network of this region is out")
+            ("prober_error", "the network of this region is out")
         }
         await here.here.told()
         assert words(here.here) == TROUBLE
@@ -575,9 +575,9 @@ async def test_a_region_whose_network_is_out_says_so_and_accuses_nobody() -> Non
         assert words(here.here) == TROUBLE
         await here.later(1.0)
         assert words(here.here) == TROUBLE * 2
-        assert await here.told(failed(confirm=1)) == "ours"
-        assert await here.told(failed("connect")) == "ours"
-        assert await here.told(failed("name")) == "ours"
+        assert await here.told(failed(confirm=1)) == "prober_error"
+        assert await here.told(failed("connect")) == "prober_error"
+        assert await here.told(failed("name")) == "prober_error"
         # A single answer ends it.
         here.here.pulse += 1.0
         assert await here.told(failed(""), answered=here.here.pulse) == ""
@@ -585,7 +585,7 @@ async def test_a_region_whose_network_is_out_says_so_and_accuses_nobody() -> Non
         assert words(here.here) == TROUBLE * 2 + WELL
         assert REGISTRY.get_sample_value(TROUBLED, {"region": HERE}) == 0
         # What ran through it is still ours.
-        assert await here.told(failed(), began=begun) == "ours"
+        assert await here.told(failed(), began=begun) == "prober_error"
         here.control.answers = True
         here.here.pulse += 1.0
         assert await here.told(failed()) == "timeout"
@@ -602,7 +602,7 @@ async def test_it_is_said_only_where_its_own_monitors_are() -> None:
         await here.later(0.0)
         here.control.answers = False
         here.here.pulse += 1.0
-        assert await here.told(failed()) == "ours"
+        assert await here.told(failed()) == "prober_error"
         await here.here.told()
         assert words(here.here) == [(0, RegionTroubled), (2, RegionTroubled)]
         # One that comes to it hears of it with the next word; one that went to another hears the end, too.
@@ -619,7 +619,7 @@ async def test_it_is_said_only_where_its_own_monitors_are() -> None:
 async def test_it_is_over_when_the_control_target_answers() -> None:
     async with network() as here:
         here.control.answers = False
-        assert await here.told(failed()) == "ours"
+        assert await here.told(failed()) == "prober_error"
         here.control.answers = True
         await here.later(1.0)
         assert words(here.here) == TROUBLE + WELL
@@ -630,7 +630,7 @@ async def test_whatever_answers_is_told_at_once_and_ends_it(answer: Failure) -> 
     """A refused connection is an answer, a broken one too."""
     async with network() as here:
         here.control.answers = False
-        assert await here.told(failed()) == "ours"
+        assert await here.told(failed()) == "prober_error"
         here.here.pulse += 1.0
         times = here.control.times
         assert await here.told(failed(answer), answered=here.here.pulse) == answer
@@ -645,7 +645,7 @@ async def test_what_was_answered_before_does_not_end_it() -> None:
         connected = here.here.pulse
         here.control.answers = False
         here.here.pulse += 5.0
-        assert await here.told(failed(), began=connected, answered=connected) == "ours"
+        assert await here.told(failed(), began=connected, answered=connected) == "prober_error"
         assert await here.told(failed("status"), began=connected, answered=connected) == "status"
         await here.here.told()
         assert words(here.here) == TROUBLE
@@ -655,7 +655,7 @@ async def test_what_says_nothing_of_the_network_is_told_as_it_is() -> None:
     async with network() as here:
         here.control.answers = False
         assert await here.told(failed("refused target")) == "refused target"
-        assert await here.told(failed("ours")) == "ours"
+        assert await here.told(failed("prober_error")) == "prober_error"
         assert await here.told(failed("")) == ""  # of a name that the resolver of this host knows
         assert words(here.here) == []
 
@@ -737,7 +737,7 @@ async def test_they_are_asked_now_and_then_and_often_while_it_is_out() -> None:
         await here.here.told()
         assert words(here.here) == []
         await here.later(1.0)
-        assert await here.told(failed()) == "ours"
+        assert await here.told(failed()) == "prober_error"
         await here.here.told()
         assert words(here.here) == TROUBLE
 
@@ -746,7 +746,7 @@ async def test_one_that_cannot_say_so_still_accuses_nobody() -> None:
     async with network() as here:
         here.here.sink.fails = lambda record: b"region." in (record.value or b"")
         here.control.answers = False
-        assert await here.told(failed()) == "ours"
+        assert await here.told(failed()) == "prober_error"
         await here.here.told()
         assert words(here.here) == []
 
@@ -759,7 +759,7 @@ async def test_targets_that_refuse_or_answer_wrongly_show_that_the_network_is_th
         broken = [monitor(f"b{n}", target=ProbeTarget(url=f"http://127.0.0.{n + 1}:{server.port}/")) for n in range(10)]
         private = [monitor(f"r{n}", target=ProbeTarget(url=f"http://10.0.0.{n + 1}/")) for n in range(10)]
         assert {result.failure for result in await probe_all(here, broken, NOON)} == {"status"}
-        assert {result.failure for result in await probe_all(here, private, NOON)} == {"ours"}
+        assert {result.failure for result in await probe_all(here, private, NOON)} == {"prober_error"}
         assert {result.failure for result in await probe_all(here, sites(10), NOON)} == {"connect"}
         assert (words(here), asked.times) == ([], 0)
 
@@ -774,14 +774,14 @@ async def test_a_target_that_is_silent_is_told_of_while_the_control_target_answe
             asked.answers = False
             here.pulse += 0.5
             [result] = await probe_all(here, [other], NOON)
-            assert result.failure == "ours"
+            assert result.failure == "prober_error"
             assert words(here) == TROUBLE[:1]
 
 
 async def test_a_url_that_is_none_is_still_told_of() -> None:
     async with world() as here:
         [result] = await probe_all(here, [monitor(target=ProbeTarget(url="http://[x/"))], NOON)
-        assert result.failure not in ("", "ours")
+        assert result.failure not in ("", "prober_error")
 
 
 async def test_what_may_not_be_probed_is_not_known_and_what_leads_there_fails() -> None:
@@ -792,7 +792,7 @@ async def test_what_may_not_be_probed_is_not_known_and_what_leads_there_fails() 
         leading = monitor("c", target=ProbeTarget(url=f"http://{V4}:{server.port}/"))
         async with world(*refused, leading) as here:
             results = await probe_all(here, refused, NOON)
-            assert [result.failure for result in results] == ["ours", "ours"]
+            assert [result.failure for result in results] == ["prober_error", "prober_error"]
             assert all("PINGFOLD_PRIVATE_TARGETS" in result.detail for result in results)
             [result] = await probe_all(here, [leading], NOON)
             assert (result.failure, result.status) == ("refused target", 302)

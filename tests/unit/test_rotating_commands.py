@@ -181,4 +181,4 @@ def test_the_secret_of_a_channel(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(talk, "_call", call)
     result = CliRunner().invoke(app, ["channel", "rotate-secret", "c-1", "--overlap", "2h", "--secret", "of my own"])
     assert asked == [("POST", "/api/v3/channels/c-1/rotate-secret", {"overlap": 7200, "secret": "of my own"})]
-    assert result.stdout == "secret: whsec_x\nformer one until: now\n"
+    assert result.stdout == "secret: whsec_x\nprevious secret valid until: now\n"

@@ -27,7 +27,7 @@ from schemas.definitions import ApiKey, KeyScope
 from schemas.ids import new_id
 from schemas.maintenance import Maintenance, Once, Recurring
 from schemas.monitor_states import MonitorStatus
-from schemas.probe_kinds import FAILURE_WORDS, Failure
+from schemas.probe_kinds import FAILURE_WORDS, PROBER_ERRORS, Failure
 from schemas.requests import KeyCreate
 from schemas.schedules import Cron
 from schemas.topics import DEFINITIONS, PROBE_RESULTS, PROJECTS
@@ -658,7 +658,7 @@ def test_every_status_has_its_words() -> None:
     assert set(status_formats._WORDS) == set(get_args(Status))
     assert set(status_formats._OVERALL) == set(status_formats._BADGE) == set(get_args(Overall))
     assert set(status_board._WORDS) == set(get_args(VisibleStatus)) - {"not_observed", "removed"}  # these are unknown
-    assert set(FAILURE_WORDS) == set(get_args(Failure)) - {"", "ours"}  # what accuses nobody has no cause
+    assert set(FAILURE_WORDS) == set(get_args(Failure)) - {"", *PROBER_ERRORS}  # what accuses nobody has no cause
     for schema in (openapi.MONITOR, openapi.PAGE_WHOLE["properties"]["components"]["items"]):
         assert set(schema["properties"]["current_status"]["enum"]) == set(get_args(Status))
     assert set(openapi.PAGE_WHOLE["properties"]["status"]["enum"]) == set(get_args(Overall))

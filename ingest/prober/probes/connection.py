@@ -1,11 +1,11 @@
-"""Connections of probes: the name is looked up once, every address of it checked, a checked address is connected.
+"""Connections of probes: the name is resolved once, all its addresses are checked, and a checked address is connected.
 
-Each connection is new, so that what a probe measures is what a new visitor gets. A refusal, a name that does not
-resolve and a handshake that fails are told apart (`Failed`); the time limit is the caller's. Faults of this host (no
-sockets left, a silent resolver) are told as `ours`: they say nothing about the target.
+Each connection is new, so that a probe measures what a new visitor gets. A refused connection, a name that does not
+resolve and a failed handshake are different failures (`Failed`); the time limit is the caller's. Faults of this host
+(no sockets, a silent resolver) are `prober_error`: they say nothing about the target.
 
-When a certificate that is refused expires is told, too. Its handshake ends before that can be read, so there is another
-one with the same address that accepts anything, learns the date, sends nothing and closes.
+The expiry of a rejected certificate is reported too. Its handshake ends before the date can be read, so a second
+handshake with the same address accepts any certificate, reads the date, sends nothing and closes.
 """
 
 import asyncio

@@ -1,8 +1,8 @@
-"""Probes of DNS: well is a name of which a resolver tells a record of the kind that is asked for, or just an address.
+"""DNS probes: healthy if a resolver returns a record of the requested type (by default an address) for the name.
 
-The resolver is that of this host, or one that the monitor names, which must be reachable as any target must. With
-`expected`, one of the records must be that. Names that lead to private addresses are refused as they are for other
-probes, so that nobody explores the networks of this host through it.
+The resolver is that of this host or one that the monitor names, which must be an allowed target. With `expected`, one
+of the records must have that value. Private addresses in answers are refused as for other probes, so that nobody can
+explore the networks of this host.
 """
 
 import asyncio

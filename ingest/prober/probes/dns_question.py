@@ -1,7 +1,7 @@
-"""One question of DNS, asked anew: over UDP, and again over TCP when the answer did not fit.
+"""One DNS query without a cache: over UDP, and over TCP if the answer was truncated.
 
-Whose fault it is when nobody answers depends on who is asked: a resolver that a monitor names is a target like any
-other, those of this host say nothing about the target.
+If a resolver that the monitor names does not answer, the target has failed; if those of this host do not, it is a
+`prober_error`.
 """
 
 import asyncio
@@ -32,7 +32,7 @@ class Nameservers(NamedTuple):
     def away(self, error: OSError) -> Failed:
         """Nobody can be asked there."""
         if self.is_local:
-            return Failed("ours", "the resolver of this host cannot be reached")
+            return Failed("prober_error", "the resolver of this host cannot be reached")
         fault = because(error, "connect")
         return Failed(fault.failure, f"the resolver cannot be reached: {fault.detail}", fault.answered)
 

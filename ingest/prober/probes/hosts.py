@@ -1,4 +1,4 @@
-"""The host that a monitor watches."""
+"""The host of a monitor's target."""
 
 import functools
 from urllib.parse import urlsplit

@@ -1,6 +1,6 @@
-"""The answer to one HTTP request, read no further than it is needed, and bounded in every way a server can abuse.
+"""Reads the response to one HTTP request, only as far as needed, with limits on everything that a server could abuse:
 
-Bytes of the head, bytes and pieces of the body, and what a packed body unpacks to. Time is the caller's limit.
+size of the head, size and number of pieces of the body, decompressed size. The time limit is the caller's.
 """
 
 import asyncio

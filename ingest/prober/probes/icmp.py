@@ -1,4 +1,4 @@
-"""Probes by ICMP echo: well is whoever answers one of a few echoes."""
+"""ICMP probes: healthy if the target answers one of a few echo requests."""
 
 import asyncio
 import time

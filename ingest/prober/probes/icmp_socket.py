@@ -1,6 +1,7 @@
-"""ICMP echoes: one socket for each family, shared by all probes; answers find theirs by identifier and sequence.
+"""The ICMP sockets, one per address family, shared by all probes; replies are matched by identifier and sequence
+number.
 
-Unprivileged sockets are used where the kernel allows them (`net.ipv4.ping_group_range`), else raw ones if this process
+Unprivileged sockets are used if the kernel allows them (`net.ipv4.ping_group_range`), else raw sockets if this process
 may open them.
 """
 
@@ -42,7 +43,7 @@ class IcmpSocket:
         try:
             self._socket(family).send(request)
         except SocketPermissionError:
-            raise Failed("ours", _NOT_PERMITTED) from None
+            raise Failed("prober_error", _NOT_PERMITTED) from None
         except ICMPLibError as error:
             log.warning("prober.no_echo", address=address, error=str(error))
             raise Failed("connect", "no echo could be sent") from None

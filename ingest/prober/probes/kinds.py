@@ -52,7 +52,7 @@ async def probe(
         if trace.failed is not None:
             failure, detail = trace.failed.failure, trace.failed.detail
         elif trace.asked is not None and not connector.resolver.heard_since(trace.asked):
-            failure, detail = "ours", SILENCE
+            failure, detail = "prober_error", SILENCE
         else:
             failure, detail = "timeout", f"after {limit:g} s"
     except OSError as error:

@@ -1,4 +1,4 @@
-"""What came of a probe, before it becomes an event."""
+"""The outcome of a probe, before it becomes an event."""
 
 import errno
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ class Failed(Exception):
 
 
 def because(error: OSError, failure: Failure) -> Failed:
-    """`failure` in words, or that it is ours."""
+    """`failure` with a description; `prober_error` if this host ran out of something."""
     match error:
         case ConnectionRefusedError():
             words = "connection refused"
@@ -29,7 +29,7 @@ def because(error: OSError, failure: Failure) -> Failed:
         case _:
             words = describe_os_error(error)
     answered = isinstance(error, ConnectionRefusedError | ConnectionResetError)
-    return Failed("ours" if error.errno in _OURS else failure, words, answered)
+    return Failed("prober_error" if error.errno in _OURS else failure, words, answered)
 
 
 @dataclass

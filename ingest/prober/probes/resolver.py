@@ -1,7 +1,7 @@
-"""Look-ups of names: c-ares, which holds no thread for a name whose servers never answer, be there ever so many.
+"""Resolves host names for probes with c-ares, which needs no thread per look-up.
 
-`/etc/hosts` and `/etc/resolv.conf` count, answers are kept for their time to live. A resolver that is silent is told
-from a name that has no answer: when a look-up takes long, the resolver is asked for something that it must know.
+It uses `/etc/hosts` and `/etc/resolv.conf`, and caches answers for their time to live. To distinguish a silent resolver
+from a name whose servers do not answer, a slow look-up triggers a query that any working resolver answers.
 """
 
 import asyncio
@@ -46,7 +46,7 @@ class Resolver:
             if error.args[0] not in _SILENT:
                 self._heard = time.monotonic()
             elif not self.heard_since(asked):
-                raise Failed("ours", SILENCE) from None
+                raise Failed("prober_error", SILENCE) from None
             raise Failed("name", str(error.args[1]).lower()) from None
         except UnicodeError:
             raise Failed("name", "not a host name") from None

@@ -1,4 +1,4 @@
-"""Probes of a TCP port: well is whoever accepts a connection."""
+"""TCP probes: healthy if the port accepts a connection."""
 
 import asyncio
 

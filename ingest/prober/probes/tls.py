@@ -1,6 +1,6 @@
-"""Probes of TLS: well is whoever ends a handshake with a certificate that holds for the name now.
+"""TLS probes: healthy if the handshake succeeds with a certificate that is valid for the name now.
 
-When the certificate expires is in the trace, for those who want to be told before.
+The trace has the expiry of the certificate.
 """
 
 import asyncio

@@ -1,18 +1,18 @@
-"""The network of a prober's own region: while it is out nothing that it finds failing is told against a target.
+"""Detects an outage of the prober's own network, during which failures do not count against targets.
 
 The contract:
 
-- A failure that may be of the own network (nothing answered) is held until something shows that the network was there
-  after it: an answer of a target, or of a control target, which are asked at once for its sake (`watch` says
-  which of them show it). When these answer no more although they did a short time ago it is told as `ours`. So nobody
-  is accused in the first seconds either. It is held for `HELD` seconds at most, whatever others do, and not at all
-  where nothing can tell.
-- The prober says that its region is in trouble to the partitions of `probe-results` whose monitors it probes, at once
-  and again every 10 s, and says it when that is over: as soon as anything answers. What began before the end is told as
-  `ours`, too. Other probers of the region, which may run elsewhere, speak for the other partitions.
-- So it does where nothing has answered since it was started, when a monitor that was up is silent. A machine that is
-  back before its network, after a power cut, accuses nobody.
-- Control targets are asked every 20 s, and every second while the network is out.
+- A failure without any answer, which may be caused by the own network, is held back until something shows that the
+  network worked after it: an answer of a target or of a control target (`watch` defines which count). Control targets
+  are asked at once. If those that answered recently do not answer, the failure becomes a `prober_error`; so targets are
+  safe in the first seconds of an outage too. A failure is held for `HELD` seconds at most, and not at all if no control
+  target can be judged.
+- During an outage the prober appends `region.troubled` to the partitions of `probe-results` whose monitors it probes,
+  at once and every 10 s; with the first answer it appends `region.well`. Probes that began before the end are
+  `prober_error` too. Other probers of the region, which may run elsewhere, report for the other partitions.
+- The same applies if nothing has answered since the prober's start and a monitor that was up is silent, as on a machine
+  that boots before its network.
+- Control targets are asked every 20 s, and every second during an outage.
 """
 
 import asyncio
@@ -46,7 +46,7 @@ _GAP_SECONDS = 0.5
 # A round begins, and ends.
 HELD = _GAP_SECONDS + PATIENCE + 0.5
 # Such a result says nothing of the network: no probe was made.
-_NO_PROBE = frozenset({"ours", "refused target"})
+_NO_PROBE = frozenset({"prober_error", "refused target"})
 
 
 # Addresses that are nobody's in the internet: RFC 1918, 6598, 3927, 4193, 4291; this host's own.
@@ -118,7 +118,7 @@ class OwnNetwork:
             self._say()
         elif began >= self._out_until:
             return result
-        return replace(result, failure="ours", detail="the network of this region is out")
+        return replace(result, failure="prober_error", detail="the network of this region is out")
 
     def beat(self) -> None:
         """To be called often."""
