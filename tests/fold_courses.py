@@ -20,7 +20,7 @@ from msgspec.structs import asdict, replace
 
 from processors.checks.fold import Checks
 from processors.deliveries.fold import DeliveriesFold
-from processors.fold.contract import Fold, Record, Session
+from processors.fold.contract import EVERY, Fold, Record, Session
 from processors.fold.view import View
 from processors.monitors.fold import Monitors
 from processors.projects.fold import Projects
@@ -642,8 +642,8 @@ class Outcome:
             self._add(key.encode(), value)
         for effect in effects:
             if effect.topic is not DECISIONS:
-                place = f"{effect.topic} {effect.key} {effect.partition}"
-                self._add(place.encode(), encode(effect.value))
+                for number in range(3) if effect.partition == EVERY else (effect.partition,):
+                    self._add(f"{effect.topic} {effect.key} {number}".encode(), encode(effect.value))
             kind = str(effect.value.__struct_config__.tag)
             self.counts[kind] = self.counts.get(kind, 0) + 1
 
