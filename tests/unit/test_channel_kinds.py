@@ -1,6 +1,8 @@
 """The kinds of channels: each is whole, is found by its name everywhere, and keeps to itself."""
 
+import ast
 import inspect
+from collections.abc import Iterator
 from typing import Annotated
 
 import msgspec
@@ -18,6 +20,7 @@ from schemas.deliveries import Endpoint
 from schemas.notices import NOTICES
 from schemas.published import schema_of
 from tests import channels_page
+from tests.source_tree import Module, modules, parse
 
 PROJECT = Project(id="p", name="P", ping_key="k", created=0, webhook_secret="sealed for the project")
 KINDS = list(CHANNEL_KINDS.values())
@@ -114,3 +117,31 @@ def test_names_are_put_in_a_row() -> None:
 
 def test_the_page_of_the_channels_is_up_to_date() -> None:
     assert channels_page.PAGE.read_text() == channels_page.page(), "make docs"
+
+
+def _asked_for(module: Module) -> Iterator[int]:
+    """Lines that compare something with the name of a kind."""
+    for node in ast.walk(module.tree):
+        match node:
+            case ast.Compare(left=left, comparators=others):
+                values = [left, *others]
+            case ast.MatchValue(value=value):
+                values = [value]
+            case _:
+                continue
+        inner = [each for value in values for each in getattr(value, "elts", [value])]
+        if any(isinstance(each, ast.Constant) and each.value in CHANNEL_KINDS for each in inner):
+            yield node.lineno
+
+
+def test_nothing_but_a_kind_knows_its_name() -> None:
+    of_kinds = ("schemas.channels.", "processors.sender.channels.")
+    found = {name: list(_asked_for(module)) for name, module in modules().items() if not name.startswith(of_kinds)}
+    assert {name: lines for name, lines in found.items() if lines} == {}
+
+
+@pytest.mark.parametrize(
+    "text", ["x.kind == 'email'", "'webhook' != x", "x in ('a', 'ntfy')", "match x:\n case 'email': 1"]
+)
+def test_a_question_for_a_kind_is_seen(text: str) -> None:
+    assert list(_asked_for(parse("x", text)))

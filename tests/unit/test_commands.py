@@ -201,6 +201,30 @@ def test_channels_say_which_of_their_addresses_nobody_has_confirmed(
     assert asked[-1] == ("POST", "/api/v3/channels/c/confirmation")
 
 
+def test_a_channel_is_made_and_listed_as_its_kind_has_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked: list[dict[str, Any] | None] = []
+    rest = {"id": "c", "name": "", "events": [], "disabled": False, "failures": 0, "last_success": None}
+    push = {"kind": "ntfy", "server": "https://ntfy.example", "topic": "alerts", "has_token": True}
+    later = {"kind": "pigeon", "coop": "north"}
+
+    def call(method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+        asked.append(body)
+        return {"channels": [push | rest, later | rest]} if method == "GET" else push | rest
+
+    monkeypatch.setattr(talk, "_call", call)
+    talk.create_channel("ntfy", "https://ntfy.example/alerts", secret="tk_1")
+    body = {"kind": "ntfy", "server": "https://ntfy.example", "topic": "alerts", "token": "tk_1"}
+    assert asked[-1] is not None
+    assert body.items() <= asked[-1].items()
+    capsys.readouterr()
+    talk.list_channels()
+    told = capsys.readouterr().out
+    assert "https://ntfy.example/alerts" in told
+    assert "pigeon" in told
+
+
 def test_a_key_that_cannot_be_read_ends_commands_before_kafka_is_waited_for(
     run: Run, tmp_path: Path, dead_port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
