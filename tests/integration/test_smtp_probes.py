@@ -2,12 +2,14 @@
 
 import asyncio
 import ssl
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
 
 from infra.egress.guard import Guard
+from ingest.prober.probes import smtp
 from ingest.prober.probes.connection import tls_context
 from schemas.base import SECOND
 from tests.certificates import DAY, Authority
@@ -237,6 +239,32 @@ async def test_how_a_server_takes_leave_is_of_no_account(farewell: bytes) -> Non
     server = MailServer(quit=farewell)
     async with connecting() as connector, serving(server.talk) as mail:
         assert (await probed(connector, "smtp", host=V4, port=mail.port)).ok
+        await mail.emptied()
+
+
+@pytest.mark.parametrize("tls", ["never", "implicit"])
+@on_uvloop
+async def test_the_time_of_leave_is_no_failure_and_not_counted(authority: Authority, tls: str) -> None:
+    """Not even where the time limit ends it."""
+    server = MailServer(quit=b"")
+    context = authority.server(V4) if tls == "implicit" else None
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await server.talk(reader, writer)
+        await silent(reader, writer)
+
+    async with (
+        connecting(verify=tls_context(str(authority.file))) as connector,
+        serving(talk, tls=context) as mail,
+    ):
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(smtp, "_QUIT_SECONDS", 60.0)
+            began = time.monotonic()
+            result = await probed(connector, "smtp", timeout=3, host=V4, port=mail.port, options={"tls": tls})
+        assert result.ok, result
+        assert result.took / SECOND < time.monotonic() - began
+        assert time.monotonic() - began >= 2.9
+        assert result.took < 3 * SECOND
         await mail.emptied()
 
 

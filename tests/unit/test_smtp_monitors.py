@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.harness import POP_KEY, Harness
+from tests.harness import ADMIN_PASSWORD, POP_KEY, Harness
 
 PATH = "/api/v1/monitors"
 SMTP = {"name": "Mail", "type": "smtp", "host": "mail.example.com"}
@@ -76,6 +76,13 @@ async def test_a_port_that_nobody_has_chosen_goes_with_the_encryption() -> None:
     assert await api.changed(id, smtp_tls="implicit") == (587, "implicit")
     assert await api.changed(id, type="tcp", host="mx.example.com", port=587) == (587, "")
     assert await api.changed(id, type="smtp", host="mx.example.com") == (25, "if_offered")
+
+
+async def test_it_is_on_the_dashboard() -> None:
+    api = Api()
+    await api.made(smtp_tls="implicit")
+    page = (await api.harness.client.get("/", auth=("", ADMIN_PASSWORD))).text
+    assert "smtp mail.example.com:465" in page
 
 
 async def test_what_is_wrong_is_said() -> None:

@@ -58,13 +58,15 @@ async def probe(
     except OSError as error:
         fault = because(error, "closed")
         failure, detail = fault.failure, fault.detail
+    if trace.decided is not None:
+        failure, detail = "", ""
     return ProbeCompleted(
         slot=slot,
         confirm=confirm,
         version=monitor.version,
         region=region,
         at=at,
-        took=(time.perf_counter_ns() - began) // 1_000,
+        took=((trace.decided or time.perf_counter_ns()) - began) // 1_000,
         ok=not failure,
         failure=failure,
         detail=detail,

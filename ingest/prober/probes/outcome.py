@@ -39,6 +39,8 @@ class Trace:
     asked: since when it has been waiting for a resolver (`time.monotonic`), None while it is not.
     failed: how it has failed, while more is being learnt of that.
     answered: when the network last answered, be it by a refusal (`time.perf_counter_ns`); the resolver's word is none.
+    decided: when the target was found healthy (`time.perf_counter_ns`), while the probe only takes leave of it. Nothing
+    that happens then changes that, not even the time limit.
     """
 
     address: str = ""
@@ -51,6 +53,7 @@ class Trace:
     asked: float | None = None
     failed: Failed | None = None
     answered: int | None = None
+    decided: int | None = None
 
     @property
     def phases(self) -> Phases:

@@ -141,7 +141,7 @@ async def run(connector: Connector, target: ProbeTarget, sealed: Sealed, trace: 
         await _greet(dialogue, trace)
         begins = await _begins_tls(dialogue, tls)
         if not begins:
-            await dialogue.quit()
+            await _take_leave(dialogue, trace)
     except BaseException:
         opened.close()
         raise
@@ -156,6 +156,11 @@ async def _greet(dialogue: Dialogue, trace: Trace) -> None:
     await dialogue.greeting()
     trace.answered = time.perf_counter_ns()
     trace.first_byte = (trace.answered - began) // 1_000
+
+
+async def _take_leave(dialogue: Dialogue, trace: Trace) -> None:
+    trace.decided = time.perf_counter_ns()
+    await dialogue.quit()
 
 
 async def _begins_tls(dialogue: Dialogue, tls: Tls) -> bool:
@@ -193,7 +198,7 @@ async def _encrypted(
         if greets:
             await _greet(dialogue, trace)
         await dialogue.hello()
-        await dialogue.quit()
+        await _take_leave(dialogue, trace)
     finally:
         transport.abort()
 
