@@ -17,10 +17,11 @@ from query_api.http import described, refusals
 from query_api.http.bodies import BodiesInBounds
 from query_api.http.cors import Cors
 from query_api.http.disk_space import RejectWritesWhenFull
+from query_api.http.openapi import Api
 from query_api.http.public_api import PublicApi
 from query_api.http.route_index import RouteIndex, include
 from query_api.http.safe_headers import SafeHeaders
-from query_api.pages import badges, dashboard, recipients, status
+from query_api.pages import api_reference, badges, dashboard, recipients, status
 from query_api.state.freshness import Freshness
 
 # Of two that share a prefix, the one whose routes spell a path out takes it.
@@ -30,7 +31,7 @@ APIS: tuple[PublicApi, ...] = (healthchecks.API, poppaping.API)
 def create_app(deps: Dependencies, apis: Sequence[PublicApi] = APIS) -> FastAPI:
     """The application. `app.state.deps` holds what it stands on, `app.state.freshness` what its reads wait for,
     `app.state.forwarded` finds clients behind proxies; the APIs put there what they keep."""
-    app = FastAPI(
+    app = Api(
         title=deps.settings.site_name,
         summary="Uptime and cron monitor in which every status is a pure function of a Kafka log",
         version="1",
@@ -51,6 +52,7 @@ def create_app(deps: Dependencies, apis: Sequence[PublicApi] = APIS) -> FastAPI:
     status.install(app, deps)
     recipients.install(app, deps)
     described.install(app)
+    api_reference.install(app, deps.settings.base_url)
     app.router.routes.insert(0, RouteIndex(app.routes))
     app.add_middleware(partial(BodiesInBounds, deps=deps, forms=forms))
     disk = deps.disk or Disk(deps.settings, "changes are answered 503")

@@ -27,15 +27,15 @@ B = TypeVar("B", bound=msgspec.Struct)
 Style = Literal["config", "form"]
 
 
-def body_with(base: type[B], style: Style) -> type[B]:
+def body_with(name: str, base: type[B], style: Style) -> type[B]:
     """The body of a request: the fields of `base` and those of every kind of channel, each of which may be left out."""
     fields: dict[str, Any] = {}
     for kind in CHANNEL_KINDS.values():
-        for name, given in get_type_hints(getattr(kind, style), include_extras=True).items():
-            assert fields.setdefault(name, given) == given, f"kinds of channels differ in what '{name}' is"
+        for field, given in get_type_hints(getattr(kind, style), include_extras=True).items():
+            assert fields.setdefault(field, given) == given, f"kinds of channels differ in what '{field}' is"
     whole = msgspec.defstruct(
-        base.__name__,
-        [(name, given, UNSET) for name, given in fields.items()],
+        name,
+        [(field, given, UNSET) for field, given in fields.items()],
         bases=(base,),
         forbid_unknown_fields=True,
         kw_only=True,

@@ -19,7 +19,9 @@ class Document:
     """What an application says of itself."""
 
     def __init__(self, app: FastAPI) -> None:
-        told = app.openapi()["paths"]
+        document = app.openapi()
+        told = document["paths"]
+        self._components = {"schemas": _closed(document["components"]["schemas"])}
         self._paths = [(re.compile(re.sub(r"{\w+}", "[^/]+", path)), path, verbs) for path, verbs in told.items()]
         # Paths that spell out more come first.
         self._paths.sort(key=lambda entry: entry[1].count("{"))
@@ -48,7 +50,16 @@ class Document:
         headers = {name.lower() for name, header in told.get("headers", {}).items() if header.get("required")}
         if schema is None:
             return headers, None
-        return headers, jsonschema_rs.validator_for(_closed(schema), validate_formats=True)
+        whole = {"allOf": [_closed(schema)], "components": self._components}
+        return headers, jsonschema_rs.validator_for(whole, validate_formats=True)
+
+
+def resolved(document: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
+    """The schema, or the component that it refers to."""
+    if (ref := schema.get("$ref")) is None:
+        return schema
+    found: dict[str, Any] = document["components"]["schemas"][ref.rpartition("/")[2]]
+    return found
 
 
 def _closed(node: Any) -> Any:

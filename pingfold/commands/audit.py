@@ -5,6 +5,7 @@ import json as json_module
 import time
 from typing import Annotated, Any, get_args
 
+import msgspec
 import typer
 
 from infra.clickhouse.client import Address, ClickHouse
@@ -17,7 +18,7 @@ from pingfold.addresses import answering_kafka_of, clickhouse_of
 from pingfold.commands.admin import Failed, Json, ProjectOption, project_of
 from pingfold.commands.tables import print_table
 from query_api.history.audit import AuditHistory, AuditRow, Which, wrong_actor, wrong_kind
-from query_api.history.audit_object import audit_object
+from query_api.history.audit_object import AuditChange, audit_object
 from schemas.actors import ActorKind
 from schemas.base import SECOND, Micros
 from schemas.times import read_iso, to_second
@@ -53,7 +54,7 @@ def audit(
     if not complete:
         typer.echo(f"pingfold audit: {_INCOMPLETE}", err=True)
     if json:
-        typer.echo(json_module.dumps([audit_object(row) for row in rows], indent=2))
+        typer.echo(json_module.dumps(msgspec.to_builtins([audit_object(row) for row in rows]), indent=2))
         return
     if actor and not rows:
         # Any text may be the name of a user.
@@ -87,7 +88,7 @@ async def _entries(bootstrap: Cluster, url: str, which: Which) -> tuple[bool, li
 
 
 def _cells(row: AuditRow) -> tuple[str, ...]:
-    changes = "; ".join(filter(None, (_line(change, row.action) for change in audit_object(row)["changes"])))
+    changes = "; ".join(filter(None, (_line(change, row.action) for change in audit_object(row).changes)))
     return to_second(row.place.at), _by(row), row.action, row.kind, row.thing, row.name or "-", changes or "-"
 
 
@@ -97,10 +98,10 @@ def _by(row: AuditRow) -> str:
     return f"{row.actor}{f' {who}' if who else ''}{where}"
 
 
-def _line(change: dict[str, Any], action: str) -> str:
+def _line(change: AuditChange, action: str) -> str:
     """A change in words; "" when there is nothing to tell: a field of a new thing may be there and empty."""
-    old, new = (_text(change[side]) for side in ("old", "new"))
-    field, hidden = change["field"], change["hidden"]
+    old, new = _text(change.old), _text(change.new)
+    field, hidden = change.field, change.hidden
     if not (old or new):
         return f"{field}: {_HAPPENED.get(action, 'changed')} (secret)" if hidden else ""
     if old == new:

@@ -8,15 +8,17 @@ An answer holds every change that was answered before it was asked for; when his
 from typing import Annotated, get_args
 
 from fastapi import APIRouter, Query, Response
+from msgspec import Meta, Struct
 
 from query_api.dependencies import DependenciesDep
-from query_api.healthchecks import openapi
 from query_api.healthchecks.auth import Writer
 from query_api.healthchecks.history import answering_history, known_history
+from query_api.healthchecks.openapi import ERRORS, errors
 from query_api.healthchecks.parameters import LAST_TIMESTAMP, LONGEST_SECONDS, number, parameter
 from query_api.history.audit import Which, wrong_actor, wrong_kind
-from query_api.history.audit_object import audit_object, cursor_of, place_of
+from query_api.history.audit_object import AuditEntry, audit_object, cursor_of, place_of
 from query_api.history.checks import FOREVER
+from query_api.http.openapi import Responses, answer
 from query_api.http.refusals import Refusal, json_answer
 from schemas.base import SECOND
 from schemas.transitions import ThingKind
@@ -24,17 +26,28 @@ from schemas.transitions import ThingKind
 MOST_ENTRIES = 1_000
 _USUAL_ENTRIES = 100
 
-router = APIRouter(tags=["audit"], responses=openapi.ERRORS)
+router = APIRouter(tags=["audit"], responses=ERRORS)
+
+
+class AuditPage(Struct):
+    """A page of the audit trail, newest entries first."""
+
+    entries: list[AuditEntry]
+    next: Annotated[str | None, Meta(description="`before` of the next page; null: this is the last one.")]
+    complete: Annotated[bool, Meta(description="False: the newest changes may still be missing.")]
+
+
+_PAGE: Responses = {200: answer(AuditPage, "A page of changes, newest first.")}
 
 _LONGEST = 200
 
 
-@router.get("/audit/", responses=openapi.AUDIT)
+@router.get("/audit/", responses=_PAGE | errors(400))
 @router.get("/audit", include_in_schema=False)
 async def list_entries(
     deps: DependenciesDep,
     caller: Writer,
-    seconds: Annotated[str | None, Query(description="Only of the last so many seconds.")] = None,
+    seconds: Annotated[str | None, Query(description="Only changes of this many last seconds.")] = None,
     start: Annotated[str | None, Query(description="Only from this Unix time on.")] = None,
     end: Annotated[str | None, Query(description="Only before this Unix time.")] = None,
     kind: Annotated[
@@ -49,10 +62,10 @@ async def list_entries(
     actor: Annotated[
         str, Query(max_length=_LONGEST, description="Only by this kind of actor, API key (its id), user, or address.")
     ] = "",
-    limit: Annotated[str | None, Query(description="So many entries at most, from 1 to 1000.")] = None,
+    limit: Annotated[str | None, Query(description="The most entries, from 1 to 1000; 100 if left out.")] = None,
     before: Annotated[str, Query(max_length=_LONGEST, description="The `next` of the page before.")] = "",
 ) -> Response:
-    """Changes of the project, each with who made it, newest first. Refused requests are no changes."""
+    """List the changes of the project, each with who made it, newest first. Refused requests are no changes."""
     history = known_history(deps.audit_history)
     place = place_of(before) if before else None
     if wrong := wrong_kind(kind) or wrong_actor(actor):
@@ -73,4 +86,4 @@ async def list_entries(
         rows = await history.entries(which)
     entries = [audit_object(row) for row in rows[:most]]
     following = cursor_of(rows[most - 1].place) if len(rows) > most else None
-    return json_answer({"entries": entries, "next": following, "complete": complete})
+    return json_answer(AuditPage(entries, following, complete))

@@ -14,11 +14,22 @@ from msgspec import UNSET, Meta, UnsetType
 
 from query_api.channel_fields import blocked_addresses, body_with, given_of, must_be_confirmed, new_channel
 from query_api.commands import gone, made
-from query_api.healthchecks import openapi
 from query_api.healthchecks.auth import Body, Writer
-from query_api.healthchecks.project_routes import SecretBody, judged
+from query_api.healthchecks.channel_object import (
+    ChannelList,
+    ChannelObject,
+    DetailedChannelList,
+    channel_details,
+    channel_object,
+    listed_channel,
+)
+from query_api.healthchecks.check_bodies import BodyKey
+from query_api.healthchecks.openapi import ERRORS, errors
+from query_api.healthchecks.project_routes import SECRET, SECRET_BODY, RotatedSecret, RotateSecretBody, judged
 from query_api.healthchecks.service import Service, ServiceDep
+from query_api.http.field_types import words
 from query_api.http.lookup import look_up
+from query_api.http.openapi import Responses, answer, body_of
 from query_api.http.refusals import Refusal, json_answer
 from query_api.rotation import rotate_channel_secret
 from schemas.channels.kind import InvalidField, enumerated
@@ -29,49 +40,51 @@ from schemas.notices import Notice
 from schemas.requests import ChannelCreate, ChannelDelete, ConfirmationResend
 from schemas.times import iso_or_none
 
-router = APIRouter(tags=["channels"], responses=openapi.ERRORS)
+router = APIRouter(tags=["channels"], responses=ERRORS)
 
 
-class NewChannel(msgspec.Struct):
-    """The body of a request. Which of the other fields a channel has, its `kind` says.
+_Events = Annotated[tuple[Notice, ...], Meta(description="The events that the channel takes.")]
 
-    events: what the channel takes. on_every_check: put it on the existing checks, too.
-    """
 
-    kind: str = "webhook"
+class _CommonFields(msgspec.Struct):
+    """A new channel. Its `kind` says which of the other fields it has."""
+
+    kind: Annotated[str, words(CHANNEL_KINDS)] = "webhook"
     name: Annotated[str, Meta(max_length=100)] = ""
-    events: tuple[Notice, ...] | UnsetType = UNSET
-    on_every_check: bool = False
-    api_key: str = ""
+    events: _Events | UnsetType = UNSET
+    on_every_check: Annotated[bool, Meta(description="Put it on every check that exists, too.")] = False
+    api_key: BodyKey = ""
 
 
-CreateChannelBody = body_with(NewChannel, "form")
+CreateChannelBody = body_with("CreateChannelBody", _CommonFields, "form")
+
+_CREATE = body_of(CreateChannelBody, {"kind": "webhook", "url": "https://hooks.example.com/pingfold", "name": "Ops"})
+_LIST: Responses = {
+    200: answer((ChannelList, DetailedChannelList), "The channels; `details=1` shows all their fields.")
+}
+_CREATED: Responses = {201: answer(ChannelObject, "The new channel.")}
+_ASKED: Responses = {202: answer(ChannelObject, "The channel; the request is being mailed.")}
+_DELETED: Responses = {200: answer(ChannelObject, "The channel as it was.")}
 
 
-@router.get("/channels/", responses=openapi.CHANNELS)
+@router.get("/channels/", responses=_LIST)
 @router.get("/channels", include_in_schema=False)
 async def list_channels(
     service: ServiceDep,
     caller: Writer,
-    details: Annotated[str, Query(description="1: everything there is to tell.")] = "",
+    details: Annotated[str, Query(description="`1`: all fields.")] = "",
 ) -> Response:
-    """The channels of the project."""
+    """List the channels of the project."""
     channels = service.deps.directory.channels_of(caller.project)
     if details == "1":
-        return json_answer({"channels": [_detailed(service, one) for one in channels]})
-    return json_answer({"channels": [_listed(one) for one in channels]})
+        return json_answer(DetailedChannelList([channel_details(service.deps, one) for one in channels]))
+    return json_answer(ChannelList([listed_channel(one) for one in channels]))
 
 
-def _listed(channel: Channel) -> dict[str, object]:
-    """As Healthchecks has it; e-mail channels also name the addresses that nobody has confirmed."""
-    more = {"unconfirmed": list(channel.unconfirmed)} if CHANNEL_KINDS[channel.kind].by_mail else {}
-    return {"id": channel.id, "name": channel.name, "kind": channel.kind, **more}
-
-
-@router.post("/channels/", status_code=201, responses={201: openapi.CHANNEL})
+@router.post("/channels/", status_code=201, responses=_CREATED | errors(400, 409, 429), openapi_extra=_CREATE)
 @router.post("/channels", include_in_schema=False)
 async def create_channel(service: ServiceDep, body: Body, caller: Writer) -> Response:
-    """Make a channel. A webhook is signed with its own `secret`, or with the project's."""
+    """Create a channel. A webhook is signed with its own `secret`, or with the project's."""
     try:
         wanted = msgspec.convert(body, CreateChannelBody)
     except msgspec.ValidationError as error:
@@ -93,10 +106,12 @@ async def create_channel(service: ServiceDep, body: Body, caller: Writer) -> Res
         confirm=must_be_confirmed(service.deps, channel),
     )
     await service.ask(caller, request)
-    return json_answer(_object(await made(service.deps, service.deps.directory.channel, channel.id, channel)), 201)
+    return json_answer(
+        channel_object(await made(service.deps, service.deps.directory.channel, channel.id, channel)), 201
+    )
 
 
-@router.post("/channels/{code}/confirmation", status_code=202, responses={202: openapi.CHANNEL})
+@router.post("/channels/{code}/confirmation", status_code=202, responses=_ASKED | errors(403, 404, 409, 429))
 async def request_confirmation(service: ServiceDep, caller: Writer, code: str) -> Response:
     """Mail another request to confirm to the addresses of a channel that nobody has confirmed. Few in a week."""
     channel, deps = await _owned(service, caller.project, code), service.deps
@@ -105,25 +120,25 @@ async def request_confirmation(service: ServiceDep, caller: Writer, code: str) -
     if len(blocked_addresses(deps, channel)) == len(channel.unconfirmed):
         raise Refusal(409, "the owners of the addresses want no mail from here")
     await service.ask(caller, ConfirmationResend(request=new_id(), at=deps.clock.now(), id=code))
-    return json_answer(_object(channel), 202)
+    return json_answer(channel_object(channel), 202)
 
 
-@router.delete("/channels/{code}", responses={200: openapi.CHANNEL})
+@router.delete("/channels/{code}", responses=_DELETED | errors(403, 404))
 async def delete_channel(service: ServiceDep, caller: Writer, code: str) -> Response:
-    """Remove a channel: it is taken off every check; what it has not got yet is given up."""
+    """Delete a channel: it is taken off every check, and what is still to be sent to it is given up."""
     channel = await _owned(service, caller.project, code)
     await service.ask(caller, ChannelDelete(request=new_id(), at=service.deps.clock.now(), id=code))
     await gone(service.deps, service.deps.directory.channel, code)
-    return json_answer(_object(channel))
+    return json_answer(channel_object(channel))
 
 
-@router.post("/channels/{code}/rotate-secret", responses=openapi.SECRET, openapi_extra=openapi.SECRET_FIELDS)
+@router.post("/channels/{code}/rotate-secret", responses=SECRET | errors(400, 403, 404, 409), openapi_extra=SECRET_BODY)
 async def rotate_secret(service: ServiceDep, body: Body, caller: Writer, code: str) -> Response:
     """Give a webhook another secret, its own. What signed it so far signs, too, until the overlap has ended."""
-    channel, wanted = await _owned(service, caller.project, code), judged(body, SecretBody)
+    channel, wanted = await _owned(service, caller.project, code), judged(body, RotateSecretBody)
     ask = partial(service.ask, caller)
     rotated = await rotate_channel_secret(service.deps, ask, channel, wanted.overlap, wanted.secret)
-    return json_answer({"secret": rotated.value, "former_until": iso_or_none(rotated.former_until)})
+    return json_answer(RotatedSecret(rotated.value, iso_or_none(rotated.former_until)))
 
 
 async def _owned(service: Service, project: str, code: str) -> Channel:
@@ -135,21 +150,3 @@ async def _owned(service: Service, project: str, code: str) -> Channel:
     if channel.project != project:
         raise Refusal(403)
     return channel
-
-
-def _detailed(service: Service, channel: Channel) -> dict[str, object]:
-    health = service.deps.delivery_states.health(channel.id)
-    return {
-        **_object(channel),
-        "created": iso_or_none(channel.created),
-        "disabled": health.disabled,
-        "disabled_at": iso_or_none(health.disabled_at),
-        "disabled_because": health.disabled_because or None,
-        "failures": health.failures,
-        "last_success": iso_or_none(health.last_success),
-    }
-
-
-def _object(channel: Channel) -> dict[str, object]:
-    where = msgspec.to_builtins(CHANNEL_KINDS[channel.kind].show_form(channel))
-    return {"id": channel.id, "name": channel.name, "kind": channel.kind, **where, "events": list(channel.notices)}

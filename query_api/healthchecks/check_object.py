@@ -5,15 +5,20 @@ Ours, which clients must tolerate: `last_success`, `last_exitstatus`, `late_limi
 
 import hashlib
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
-from query_api.healthchecks.status import present_check
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from query_api.healthchecks.status import StatusWord, present_check
+from query_api.http.field_types import Count, Time, Url, Uuid
 from schemas.base import SECOND, Micros
 from schemas.check_states import CheckState
 from schemas.definitions import Check
 from schemas.ids import derived_id
 from schemas.schedules import Simple
 from schemas.times import iso_or_none
+
+CheckMethods = Literal["", "POST"]
 
 
 class Urls(NamedTuple):
@@ -40,58 +45,100 @@ def badge_key(id: str) -> str:
     return derived_id("badge", id)
 
 
+class CheckObject(Struct, kw_only=True, gc=False):
+    """A check. A read-only key sees `unique_key` instead of `uuid`, the four URLs and `channels`. A check has either
+    `timeout`, or `schedule` and `tz`."""
+
+    name: str
+    slug: str
+    tags: Annotated[str, Meta(description="Separated by blanks.")]
+    desc: str
+    grace: Annotated[int, Meta(description="Seconds.")]
+    n_pings: Annotated[Count, Meta(description="How many pings were received.")]
+    status: Annotated[StatusWord, Meta(description="`started` only in version 1.")]
+    started: Annotated[bool, Meta(description="A run is open.")]
+    last_ping: Time | None
+    next_ping: Annotated[Time | None, Meta(description="When the next ping is expected.")]
+    manual_resume: bool
+    methods: CheckMethods
+    subject: Annotated[str, Meta(extra_json_schema={"deprecated": True})]
+    subject_fail: Annotated[str, Meta(extra_json_schema={"deprecated": True})]
+    start_kw: str
+    success_kw: str
+    failure_kw: str
+    filter_subject: bool
+    filter_body: bool
+    filter_http_body: bool
+    filter_default_fail: bool
+    badge_url: Url
+    last_duration: Annotated[Count, Meta(description="Of the last run that ended, in seconds.")] | UnsetType = UNSET
+    unique_key: str | UnsetType = UNSET
+    uuid: Uuid | UnsetType = UNSET
+    ping_url: Url | UnsetType = UNSET
+    update_url: Url | UnsetType = UNSET
+    pause_url: Url | UnsetType = UNSET
+    resume_url: Url | UnsetType = UNSET
+    channels: Annotated[str, Meta(description="Ids of channels, separated by commas.")] | UnsetType = UNSET
+    timeout: Annotated[int, Meta(description="The period in seconds.")] | UnsetType = UNSET
+    schedule: Annotated[str, Meta(description="A cron or OnCalendar expression.")] | UnsetType = UNSET
+    tz: Annotated[str, Meta(description="An IANA time zone.")] | UnsetType = UNSET
+    last_success: Time | None
+    last_exitstatus: Annotated[int, Meta(ge=0, le=255)] | None
+    late_limit: Annotated[int | None, Meta(description="How late a ping may be, in seconds; null: `grace`.")]
+    run_limit: Annotated[int | None, Meta(description="How long a run may take, in seconds; null: `grace`.")]
+    not_observed: Annotated[bool, Meta(description="A run was due while Pingfold could not be reached.")]
+
+
 def check_object(
     check: Check, state: CheckState | None, at: Micros, urls: Urls, read_only: bool = False
-) -> dict[str, Any]:
+) -> CheckObject:
     """The object for `check` with the running state `state`, as it stands at `at`."""
     now = present_check(check, state, at, urls.version)
     state = state or CheckState(version=0)
-    fields: dict[str, Any] = {
-        "name": check.name,
-        "slug": check.slug,
-        "tags": check.tags,
-        "desc": check.desc,
-        "grace": check.grace,
-        "n_pings": state.pings,
-        "status": now.status,
-        "started": now.started,
-        "last_ping": iso_or_none(state.last_ping),
-        "next_ping": iso_or_none(now.next_ping),
-        "manual_resume": check.manual_resume,
-        "methods": check.methods,
-        "subject": check.success_kw if check.filter_subject else "",
-        "subject_fail": check.failure_kw if check.filter_subject else "",
-        "start_kw": check.start_kw,
-        "success_kw": check.success_kw,
-        "failure_kw": check.failure_kw,
-        "filter_subject": check.filter_subject,
-        "filter_body": check.filter_body,
-        "filter_http_body": check.filter_http_body,
-        "filter_default_fail": check.filter_default_fail,
-        "badge_url": f"{urls.site}/b/2/{badge_key(check.id)}.svg",
-    }
+    made = CheckObject(
+        name=check.name,
+        slug=check.slug,
+        tags=check.tags,
+        desc=check.desc,
+        grace=check.grace,
+        n_pings=state.pings,
+        status=now.status,
+        started=now.started,
+        last_ping=iso_or_none(state.last_ping),
+        next_ping=iso_or_none(now.next_ping),
+        manual_resume=check.manual_resume,
+        methods=check.methods,
+        subject=check.success_kw if check.filter_subject else "",
+        subject_fail=check.failure_kw if check.filter_subject else "",
+        start_kw=check.start_kw,
+        success_kw=check.success_kw,
+        failure_kw=check.failure_kw,
+        filter_subject=check.filter_subject,
+        filter_body=check.filter_body,
+        filter_http_body=check.filter_http_body,
+        filter_default_fail=check.filter_default_fail,
+        badge_url=f"{urls.site}/b/2/{badge_key(check.id)}.svg",
+        last_success=iso_or_none(state.last_success),
+        last_exitstatus=state.last_exitstatus,
+        late_limit=check.late_limit,
+        run_limit=check.run_limit,
+        not_observed=state.unobserved,
+    )
     if state.last_duration is not None:
-        fields["last_duration"] = state.last_duration // SECOND
+        made.last_duration = state.last_duration // SECOND
     if read_only:
-        fields["unique_key"] = unique_key(check.id)
+        made.unique_key = unique_key(check.id)
     else:
         url = urls.check(check.id)
-        fields |= {
-            "uuid": check.id,
-            "ping_url": urls.ping_base + check.id,
-            "update_url": url,
-            "pause_url": f"{url}/pause",
-            "resume_url": f"{url}/resume",
-            "channels": ",".join(sorted(check.channels)),
-        }
+        made.uuid = check.id
+        made.ping_url = urls.ping_base + check.id
+        made.update_url = url
+        made.pause_url = f"{url}/pause"
+        made.resume_url = f"{url}/resume"
+        made.channels = ",".join(sorted(check.channels))
     if isinstance(check.schedule, Simple):
-        fields["timeout"] = check.schedule.period
+        made.timeout = check.schedule.period
     else:
-        fields |= {"schedule": check.schedule.expression, "tz": check.schedule.tz}
-    return fields | {
-        "last_success": iso_or_none(state.last_success),
-        "last_exitstatus": state.last_exitstatus,
-        "late_limit": check.late_limit,
-        "run_limit": check.run_limit,
-        "not_observed": state.unobserved,
-    }
+        made.schedule = check.schedule.expression
+        made.tz = check.schedule.tz
+    return made

@@ -1,15 +1,18 @@
 """What a create or update request may say, and what it comes to. Pure.
 
-`read` judges a JSON object by the table `RULES`, in the order of Healthchecks, and gives up at the first error, whose
-text is that of Healthchecks (docs/compatibility/management.md). `wanted` turns what was said into the fields of a
-request to the `projects` fold, which knows the check that they are for. Unknown fields are ignored; `null` is an error
-where it has no meaning.
+`read` judges a JSON object by the types of `CreateCheckBody`, in the order of Healthchecks, and gives up at the first
+error, whose text is that of Healthchecks (docs/compatibility/management.md). `wanted` turns what was said into the
+fields of a request to the `projects` fold, which knows the check that they are for. Unknown fields are ignored; `null`
+is an error where it has no meaning.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from functools import partial
-from typing import Any, get_args
+from typing import Any, TypeAlias, get_args
 
+from msgspec import inspect
+
+from query_api.healthchecks.check_bodies import CreateCheckBody
 from query_api.healthchecks.slugs import MAX_SLUG, slugify
 from schemas.requests import CheckFields, UniqueField
 from schemas.schedules import (
@@ -21,7 +24,8 @@ from schemas.schedules import (
     parse_schedule,
 )
 
-SHORTEST, LONGEST = 60, 31_536_000
+Rule: TypeAlias = Callable[[object], Any]
+
 UNIQUE_FIELDS: tuple[str, ...] = get_args(UniqueField)
 NO_SCHEDULE = "json validation error: schedule is not a valid cron or OnCalendar expression"
 _SLUG_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-_")
@@ -52,19 +56,19 @@ def _slug(value: object) -> str:
     return slug
 
 
-def _seconds(value: object) -> int:
+def _number(value: object, least: int, most: int) -> int:
     # As with Healthchecks, `true` is an integer; as one, it is too small.
     if not isinstance(value, int):
         raise _Wrong("is not a number")
-    if value < SHORTEST:
+    if value < least:
         raise _Wrong("is too small")
-    if value > LONGEST:
+    if value > most:
         raise _Wrong("is too large")
     return value
 
 
-def _seconds_or_none(value: object) -> int | None:
-    return None if value is None else _seconds(value)
+def _or_none(rule: Rule, value: object) -> Any:
+    return None if value is None else rule(value)
 
 
 def _flag(value: object) -> bool:
@@ -73,8 +77,8 @@ def _flag(value: object) -> bool:
     return value
 
 
-def _methods(value: object) -> str:
-    if not isinstance(value, str) or value not in ("", "POST"):
+def _one_of(value: object, words: Container[object]) -> str:
+    if not isinstance(value, str) or value not in words:
         raise _Wrong("has unexpected value")
     return value
 
@@ -103,35 +107,38 @@ def _unique(value: object) -> tuple[str, ...]:
     return tuple(dict.fromkeys(value))
 
 
-_keywords = partial(_text, longest=200)
-# Healthchecks.io names no limit. Lists show all descriptions of a project, so one is needed.
-LONGEST_DESCRIPTION = 20_000
+# What is more than its type says.
+_SPECIAL: dict[str, Rule] = {"slug": _slug, "schedule": _schedule, "tz": _tz, "unique": _unique}
 
-RULES: Mapping[str, Callable[[object], Any]] = {
-    "channels": _text,
-    "desc": partial(_text, longest=LONGEST_DESCRIPTION),
-    "failure_kw": _keywords,
-    "filter_subject": _flag,
-    "filter_body": _flag,
-    "filter_http_body": _flag,
-    "filter_default_fail": _flag,
-    "grace": _seconds,
-    "late_limit": _seconds_or_none,
-    "manual_resume": _flag,
-    "methods": _methods,
-    "name": partial(_text, longest=100),
-    "run_limit": _seconds_or_none,
-    "schedule": _schedule,
-    "slug": _slug,
-    "start_kw": _keywords,
-    "subject": _keywords,
-    "subject_fail": _keywords,
-    "success_kw": _keywords,
-    "tags": partial(_text, longest=500),
-    "timeout": _seconds,
-    "tz": _tz,
-    "unique": _unique,
-}
+
+def _rule_of(type: inspect.Type) -> Rule:
+    """How a value of this type is judged."""
+    match type:
+        case inspect.Metadata(type=inner):
+            return _rule_of(inner)
+        case inspect.UnionType(types=types):
+            [inner] = [each for each in types if not isinstance(each, inspect.NoneType)]
+            return partial(_or_none, _rule_of(inner))
+        case inspect.StrType(max_length=longest):
+            return partial(_text, longest=longest)
+        case inspect.IntType(ge=int(least), le=int(most)):
+            return partial(_number, least=least, most=most)
+        case inspect.BoolType():
+            return _flag
+        case inspect.LiteralType(values=words):
+            return partial(_one_of, words=words)
+        case _:
+            raise TypeError(f"no rule for {type}")
+
+
+def _rules() -> dict[str, Rule]:
+    body = inspect.type_info(CreateCheckBody)
+    assert isinstance(body, inspect.StructType)
+    # The key is not a field of the check; `query_api.healthchecks.auth` reads it.
+    return {one.name: _SPECIAL.get(one.name) or _rule_of(one.type) for one in body.fields if one.name != "api_key"}
+
+
+RULES: Mapping[str, Rule] = _rules()
 
 _SAME_IN_FIELDS = tuple(name for name in RULES if name in CheckFields.__struct_fields__ and name != "schedule")
 

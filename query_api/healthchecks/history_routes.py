@@ -6,17 +6,20 @@ waits for the newest change that the state knows; when that takes long, it is an
 
 import asyncio
 import time
-from typing import Annotated, Any
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Response
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from query_api.dependencies import HistoryReads
-from query_api.healthchecks import openapi
 from query_api.healthchecks.auth import Reader, Writer
 from query_api.healthchecks.history import answering_history, known_history
+from query_api.healthchecks.openapi import ERRORS, errors
 from query_api.healthchecks.parameters import LAST_TIMESTAMP, LONGEST_SECONDS, number, parameter
 from query_api.healthchecks.service import Service, ServiceDep, stale_header
-from query_api.history.checks import FOREVER, Flip, PingRow
+from query_api.history.checks import FOREVER, Flip, PingKind, PingRow
+from query_api.http.field_types import Count, Time, Url, Uuid
+from query_api.http.openapi import Responses, answer, text_answer
 from query_api.http.refusals import Refusal, json_answer
 from schemas.base import SECOND
 from schemas.definitions import Check
@@ -29,25 +32,67 @@ PING_LOG_LIMIT = 1000
 _FLIPS_WITHIN = 1.0
 _LOOK_AGAIN = 0.05
 
-router = APIRouter(tags=["history"], responses=openapi.ERRORS)
+router = APIRouter(tags=["history"], responses=ERRORS)
 
 
-@router.get("/checks/{code}/pings/", responses=openapi.PINGS)
+class PingObject(Struct, kw_only=True, gc=False):
+    """A ping that was received."""
+
+    type: PingKind
+    date: Time
+    n: Annotated[Count, Meta(description="Its number, from 1.")]
+    scheme: str
+    remote_addr: str
+    method: str
+    ua: Annotated[str, Meta(description="The `User-Agent` of the client.")]
+    rid: Annotated[Uuid | None, Meta(description="The run that the client named.")]
+    body_url: Annotated[Url | None, Meta(description="Where its body is; null: it had none.")]
+    exitstatus: Annotated[int, Meta(ge=0, le=255)] | None
+    duration: Annotated[float, Meta(description="Seconds of the run that it ended, if there was one.")] | UnsetType = (
+        UNSET
+    )
+
+
+class PingList(Struct):
+    """Pings of a check, newest first."""
+
+    pings: list[PingObject]
+
+
+class FlipObject(Struct, gc=False):
+    """A change of status."""
+
+    timestamp: Time
+    up: Annotated[Literal[0, 1], Meta(description="1: the check is up from then on.")]
+
+
+class FlipList(Struct):
+    """Changes of status, newest first."""
+
+    flips: list[FlipObject]
+
+
+_PINGS: Responses = {200: answer(PingList, f"The newest pings, newest first, at most {PING_LOG_LIMIT:,}.")}
+_BODY: Responses = {200: text_answer("The body, byte for byte.", {"type": "string", "format": "binary"})}
+_FLIPS: Responses = {200: answer(FlipList, "Changes of status, newest first.")}
+
+
+@router.get("/checks/{code}/pings/", responses=_PINGS | errors(403, 404))
 @router.get("/checks/{code}/pings", include_in_schema=False)
 async def list_pings(service: ServiceDep, caller: Writer, code: str) -> Response:
-    """The newest pings of a check, newest first."""
+    """List the newest pings of a check, newest first."""
     check = await service.check(caller, code)
     stale = await service.freshness.of_check(check)
     last, total = _newest(service, check)
     with answering_history():
         pings = await _history(service).pings(check.id, last, total, PING_LOG_LIMIT)
     body_base = f"{service.urls.check(check.id)}/pings"
-    return json_answer({"pings": [_ping_object(ping, body_base) for ping in pings]}, headers=stale_header(stale))
+    return json_answer(PingList([_ping_object(ping, body_base) for ping in pings]), headers=stale_header(stale))
 
 
-@router.get("/checks/{code}/pings/{n}/body", response_class=Response, responses=openapi.PING_BODY)
+@router.get("/checks/{code}/pings/{n}/body", response_class=Response, responses=_BODY | errors(403, 404))
 async def read_body(service: ServiceDep, caller: Writer, code: str, n: str) -> Response:
-    """The body of one ping, byte for byte."""
+    """Read the body of one ping, byte for byte."""
     check = await service.check(caller, code)
     stale = await service.freshness.of_check(check)
     last, total = _newest(service, check)
@@ -62,17 +107,17 @@ async def read_body(service: ServiceDep, caller: Writer, code: str, n: str) -> R
     return Response(body, headers=headers | stale_header(stale))
 
 
-@router.get("/checks/{code}/flips/", responses=openapi.FLIPS)
+@router.get("/checks/{code}/flips/", responses=_FLIPS | errors(400, 403, 404))
 @router.get("/checks/{code}/flips", include_in_schema=False)
 async def list_flips(
     service: ServiceDep,
     caller: Reader,
     code: str,
-    seconds: Annotated[str | None, Query(description="Only of the last so many seconds.")] = None,
+    seconds: Annotated[str | None, Query(description="Only changes of this many last seconds.")] = None,
     start: Annotated[str | None, Query(description="Only from this Unix time on.")] = None,
     end: Annotated[str | None, Query(description="Only before this Unix time.")] = None,
 ) -> Response:
-    """Status changes of a check, newest first."""
+    """List the changes of status of a check, newest first."""
     check = await service.check_by_any_key(caller, code)
     since = parameter(seconds, LONGEST_SECONDS)
     first = parameter(start, LAST_TIMESTAMP) * SECOND
@@ -83,7 +128,7 @@ async def list_flips(
     with answering_history():
         stale = max(stale, await _age_of_changes(service, check))
         flips = await _history(service).flips(check.id, min(first, FOREVER), min(until or FOREVER, FOREVER))
-    return json_answer({"flips": [_flip_object(flip) for flip in flips]}, headers=stale_header(stale))
+    return json_answer(FlipList([_flip_object(flip) for flip in flips]), headers=stale_header(stale))
 
 
 def _history(service: Service) -> HistoryReads:
@@ -111,23 +156,21 @@ def _newest(service: Service, check: Check) -> tuple[int, int]:
     return (-1, 0) if state is None else (state.offset, state.pings)
 
 
-def _ping_object(ping: PingRow, body_base: str) -> dict[str, Any]:
-    shown: dict[str, Any] = {
-        "type": ping.kind,
-        "date": exact_iso(ping.at),
-        "n": ping.n,
-        "scheme": ping.scheme,
-        "remote_addr": ping.remote_addr,
-        "method": ping.method,
-        "ua": ping.ua,
-        "rid": ping.rid,
-        "body_url": f"{body_base}/{ping.n}/body" if ping.body_size else None,
-        "exitstatus": ping.exitstatus,
-    }
-    if ping.duration is not None:
-        shown["duration"] = round(ping.duration / SECOND, 2)
-    return shown
+def _ping_object(ping: PingRow, body_base: str) -> PingObject:
+    return PingObject(
+        type=ping.kind,
+        date=exact_iso(ping.at),
+        n=ping.n,
+        scheme=ping.scheme,
+        remote_addr=ping.remote_addr,
+        method=ping.method,
+        ua=ping.ua,
+        rid=ping.rid,
+        body_url=f"{body_base}/{ping.n}/body" if ping.body_size else None,
+        exitstatus=ping.exitstatus,
+        duration=UNSET if ping.duration is None else round(ping.duration / SECOND, 2),
+    )
 
 
-def _flip_object(flip: Flip) -> dict[str, Any]:
-    return {"timestamp": iso(flip.at), "up": int(flip.now == "up")}
+def _flip_object(flip: Flip) -> FlipObject:
+    return FlipObject(timestamp=iso(flip.at), up=1 if flip.now == "up" else 0)

@@ -1,58 +1,85 @@
 """Rotating the keys of the project itself: Pingfold's own addition to the Management API, in its style."""
 
 from functools import partial
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 from fastapi import APIRouter, Response
+from msgspec import Meta
 
-from query_api.healthchecks import openapi
 from query_api.healthchecks.auth import Body, Writer
+from query_api.healthchecks.check_bodies import BodyKey
+from query_api.healthchecks.openapi import ERRORS, errors
 from query_api.healthchecks.service import ServiceDep
+from query_api.http.field_types import Time
+from query_api.http.openapi import Responses, answer, body_of
 from query_api.http.refusals import Refusal, json_answer
 from query_api.rotation import Secret, rotate_ping_key, rotate_webhook_secret
 from schemas.requests import DAY, Overlap
 from schemas.times import iso_or_none
 
-router = APIRouter(tags=["project"], responses=openapi.ERRORS)
+router = APIRouter(tags=["project"], responses=ERRORS)
 
 
-class PingKeyBody(msgspec.Struct, forbid_unknown_fields=True):
-    """overlap: for so many seconds the former key is accepted, too."""
-
-    overlap: Overlap = DAY
-    api_key: str = ""
+_Overlap = Annotated[Overlap, Meta(description="Seconds for which the former one counts, too.")]
+_FormerUntil = Annotated[Time | None, Meta(description="Until then the former one counts, too; null: it does not.")]
 
 
-class SecretBody(PingKeyBody):
-    """secret: the new one; made by Pingfold if left out. overlap: for so many seconds the former one signs, too."""
+class RotatePingKeyBody(msgspec.Struct, forbid_unknown_fields=True):
+    """How a ping key is rotated."""
 
-    secret: Secret | None = None
-
-
-W = TypeVar("W", bound=PingKeyBody)
+    overlap: _Overlap = DAY
+    api_key: BodyKey = ""
 
 
-def judged(body: dict[str, Any], wanted: type[W]) -> W:
-    """What a request to rotate something says."""
+class RotateSecretBody(RotatePingKeyBody):
+    """How a secret is rotated."""
+
+    secret: Annotated[Secret | None, Meta(description="The new secret; made by Pingfold if left out.")] = None
+
+
+class RotatedPingKey(msgspec.Struct):
+    """A new ping key."""
+
+    ping_key: str
+    former_until: _FormerUntil
+
+
+class RotatedSecret(msgspec.Struct):
+    """A new secret."""
+
+    secret: Annotated[str, Meta(description="The new secret, which is shown only now.")]
+    former_until: _FormerUntil
+
+
+SECRET: Responses = {200: answer(RotatedSecret, "The new secret, which is shown only now.")}
+SECRET_BODY = body_of(RotateSecretBody, {"overlap": 3600}, False)
+_PING_KEY: Responses = {200: answer(RotatedPingKey, "The new ping key.")}
+_PING_KEY_BODY = body_of(RotatePingKeyBody, {"overlap": 3600}, False)
+
+B = TypeVar("B", bound=RotatePingKeyBody)
+
+
+def judged(body: dict[str, Any], struct: type[B]) -> B:
+    """The body of a request to rotate something. Raises `Refusal` 400."""
     try:
-        return msgspec.convert(body, wanted)
+        return msgspec.convert(body, struct)
     except msgspec.ValidationError as error:
         raise Refusal(400, f"json validation error: {error}") from None
 
 
-@router.post("/project/rotate-ping-key", responses=openapi.PING_KEY, openapi_extra=openapi.OVERLAP_FIELDS)
+@router.post("/project/rotate-ping-key", responses=_PING_KEY | errors(400, 409), openapi_extra=_PING_KEY_BODY)
 async def rotate_project_ping_key(service: ServiceDep, body: Body, caller: Writer) -> Response:
     """Give the project another ping key. The former one is accepted until the overlap has ended."""
-    wanted, project = judged(body, PingKeyBody), caller.project
+    wanted, project = judged(body, RotatePingKeyBody), caller.project
     made = await rotate_ping_key(service.deps, partial(service.ask, caller), project, wanted.overlap)
-    return json_answer({"ping_key": made.value, "former_until": iso_or_none(made.former_until)})
+    return json_answer(RotatedPingKey(made.value, iso_or_none(made.former_until)))
 
 
-@router.post("/project/rotate-webhook-secret", responses=openapi.SECRET, openapi_extra=openapi.SECRET_FIELDS)
+@router.post("/project/rotate-webhook-secret", responses=SECRET | errors(400, 409), openapi_extra=SECRET_BODY)
 async def rotate_project_webhook_secret(service: ServiceDep, body: Body, caller: Writer) -> Response:
     """Give the project another webhook secret. The former one signs, too, until the overlap has ended."""
-    wanted, project = judged(body, SecretBody), caller.project
+    wanted, project = judged(body, RotateSecretBody), caller.project
     ask = partial(service.ask, caller)
     made = await rotate_webhook_secret(service.deps, ask, project, wanted.overlap, wanted.secret)
-    return json_answer({"secret": made.value, "former_until": iso_or_none(made.former_until)})
+    return json_answer(RotatedSecret(made.value, iso_or_none(made.former_until)))

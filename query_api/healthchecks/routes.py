@@ -8,10 +8,12 @@ from collections.abc import Mapping
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
+from msgspec import Struct
 
 from query_api.commands import gone
-from query_api.healthchecks import openapi
 from query_api.healthchecks.auth import Body, Caller, Reader, Writer
+from query_api.healthchecks.check_bodies import CreateCheckBody, UpdateCheckBody
+from query_api.healthchecks.check_object import CheckObject
 from query_api.healthchecks.fields import (
     Invalid,
     read,
@@ -19,7 +21,9 @@ from query_api.healthchecks.fields import (
     wanted,
     with_derived_slug,
 )
+from query_api.healthchecks.openapi import ERRORS, errors
 from query_api.healthchecks.service import Service, ServiceDep, is_unique_key, stale_header
+from query_api.http.openapi import Responses, answer, body_of, text_answer
 from query_api.http.refusals import Refusal, json_answer
 from schemas.definitions import Check
 from schemas.ids import new_id
@@ -29,10 +33,28 @@ from schemas.requests import CheckCreate, CheckDelete, CheckFields, CheckUpdate
 # So many objects are made in one go, before other requests get their turn.
 _AT_ONCE = 64
 
-router = APIRouter(tags=["checks"], responses=openapi.ERRORS)
+router = APIRouter(tags=["checks"], responses=ERRORS)
 
 
-@router.get("/checks/", responses=openapi.CHECKS)
+class CheckList(Struct):
+    """The checks of a project, oldest first."""
+
+    checks: list[CheckObject]
+
+
+_CHECK: Responses = {200: answer(CheckObject, "The check.")}
+_CREATED: Responses = {
+    200: answer(CheckObject, "The check that was there, changed (`unique`)."),
+    201: answer(CheckObject, "The new check."),
+}
+_NOT_PAUSED: Responses = {409: text_answer("The check is not paused.")}
+_CREATE = body_of(
+    CreateCheckBody, {"name": "Nightly backup", "schedule": "0 2 * * *", "tz": "UTC", "grace": 3600}, False
+)
+_UPDATE = body_of(UpdateCheckBody, {"timeout": 3600, "grace": 300}, False)
+
+
+@router.get("/checks/", responses={200: answer(CheckList, "The checks that match, oldest first.")})
 @router.get("/checks", include_in_schema=False)
 async def list_checks(
     service: ServiceDep,
@@ -40,7 +62,7 @@ async def list_checks(
     tag: Annotated[list[str] | None, Query(description="Only checks that have all these tags.")] = None,
     slug: Annotated[str, Query(description="Only checks with this slug.")] = "",
 ) -> Response:
-    """All checks of the project, oldest first."""
+    """List the checks of the project, oldest first, all or those that match."""
     tags = set(tag or ())
     checks = [
         check
@@ -54,13 +76,13 @@ async def list_checks(
         objects.append(service.object(check, caller.read_only))
         if number % _AT_ONCE == 0:
             await asyncio.sleep(0)
-    return json_answer({"checks": objects}, headers=stale_header(stale))
+    return json_answer(CheckList(objects), headers=stale_header(stale))
 
 
-@router.post("/checks/", status_code=201, responses=openapi.CREATED, openapi_extra=openapi.CHECK_FIELDS)
+@router.post("/checks/", status_code=201, responses=_CREATED | errors(400, 403, 409), openapi_extra=_CREATE)
 @router.post("/checks", include_in_schema=False)
 async def create_check(service: ServiceDep, body: Body, caller: Writer) -> Response:
-    """Make a check; or, with `unique`, change the oldest one that agrees in those fields."""
+    """Create a check; or, with `unique`, change the oldest one that agrees in those fields."""
     said = _said(service, body)
     unique = unique_fields(said)
     decision = await service.ask(
@@ -76,24 +98,24 @@ async def create_check(service: ServiceDep, body: Body, caller: Writer) -> Respo
     return await service.answer(await service.result(decision), 201 if decision.outcome == "made" else 200)
 
 
-@router.get("/checks/{code}", responses=openapi.CHECK)
+@router.get("/checks/{code}", responses=_CHECK | errors(403, 404))
 async def read_check(service: ServiceDep, caller: Reader, code: str) -> Response:
-    """One check, by its UUID or its unique key."""
+    """Read one check, by its UUID or its unique key."""
     return await service.answer(await service.check_by_any_key(caller, code), read_only=caller.read_only)
 
 
-@router.post("/checks/{code}", responses=openapi.CHECK, openapi_extra=openapi.CHECK_FIELDS)
+@router.post("/checks/{code}", responses=_CHECK | errors(400, 403, 404, 405, 409), openapi_extra=_UPDATE)
 async def update_check(service: ServiceDep, body: Body, caller: Writer, code: str) -> Response:
-    """Change the fields that are given."""
+    """Change the fields of a check that are given."""
     check = await _changeable(service, caller, code)
     fields = _wanted(service, _said(service, body), makes=False)
     request = CheckUpdate(request=new_id(), at=service.deps.clock.now(), id=check.id, fields=fields)
     return await service.answer(await service.result(await service.ask(caller, request)))
 
 
-@router.delete("/checks/{code}", responses=openapi.CHECK)
+@router.delete("/checks/{code}", responses=_CHECK | errors(403, 404, 405))
 async def delete_check(service: ServiceDep, caller: Writer, code: str) -> Response:
-    """Remove a check; the answer shows it for the last time."""
+    """Delete a check; the answer shows it for the last time."""
     check = await _changeable(service, caller, code)
     stale = await service.freshness.of_check(check)
     last = service.object(check)
@@ -102,7 +124,7 @@ async def delete_check(service: ServiceDep, caller: Writer, code: str) -> Respon
     return json_answer(last, headers=stale_header(stale))
 
 
-@router.post("/checks/{code}/pause", responses=openapi.CHECK)
+@router.post("/checks/{code}/pause", responses=_CHECK | errors(400, 403, 404))
 async def pause_check(service: ServiceDep, _body: Body, caller: Writer, code: str) -> Response:
     """Stop watching a check until its next ping, or with `manual_resume`, until it is resumed."""
     check = await service.check(caller, code)
@@ -110,7 +132,7 @@ async def pause_check(service: ServiceDep, _body: Body, caller: Writer, code: st
     return await service.answer(check)
 
 
-@router.post("/checks/{code}/resume", responses=openapi.CHECK | openapi.NOT_PAUSED)
+@router.post("/checks/{code}/resume", responses=_CHECK | errors(400, 403, 404) | _NOT_PAUSED)
 async def resume_check(service: ServiceDep, _body: Body, caller: Writer, code: str) -> Response:
     """Make a paused check new again."""
     check = await service.check(caller, code)

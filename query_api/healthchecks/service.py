@@ -9,7 +9,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import Depends, Request, Response
 from msgspec.structs import replace
@@ -19,7 +19,7 @@ from query_api.actors import address_of, with_key
 from query_api.commands import Late
 from query_api.dependencies import Dependencies, dependencies_of
 from query_api.healthchecks.auth import Caller
-from query_api.healthchecks.check_object import Urls, check_object, unique_key
+from query_api.healthchecks.check_object import CheckObject, Urls, check_object, unique_key
 from query_api.healthchecks.rejections import refusal_of
 from query_api.http.lookup import look_again, look_up
 from query_api.http.refusals import Refusal, Unavailable, json_answer
@@ -117,7 +117,7 @@ class Service:
 
     # ---- answering
 
-    def object(self, check: Check, read_only: bool = False) -> dict[str, Any]:
+    def object(self, check: Check, read_only: bool = False) -> CheckObject:
         """The check as this process can show it now."""
         state = self.deps.states.state(check.id)
         return check_object(check, state, self.freshness.speaks_of(check.id), self.urls, read_only)

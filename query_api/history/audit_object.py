@@ -1,33 +1,68 @@
 """An entry of the audit trail as people see it, by REST and on the command line. Pure."""
 
-from typing import Any
+from typing import Annotated, Any, TypeAlias, get_args
+
+from msgspec import Meta, Struct
 
 from query_api.history.audit import AuditRow, Place
 from query_api.history.checks import FOREVER
+from query_api.http.field_types import Count, Time, Uuid, words
+from schemas.actors import ActorKind
 from schemas.times import exact_iso
-from schemas.transitions import FieldChange
+from schemas.transitions import Action, ThingKind
+
+_Value: TypeAlias = bool | int | float | str | list[Any] | dict[str, Any] | None
 
 
-def audit_object(row: AuditRow) -> dict[str, Any]:
-    """`changes` tells old and new values; `hidden`: the field holds a secret, or a part that may be one."""
-    return {
-        "id": row.id,
-        "date": exact_iso(row.place.at),
-        "action": row.action,
-        "kind": row.kind,
-        "thing": row.thing,
-        "name": row.name,
-        "actor": {
-            "kind": row.actor,
-            "key": row.key_id or None,
-            "user": row.user or None,
-            "address": row.address or None,
-        },
-        "command": row.command,
-        "changes": [_change(change) for change in row.changes],
-        "others": row.others,
-        "retried": row.retried,
-    }
+class AuditActor(Struct):
+    """Who made a change."""
+
+    kind: Annotated[str, words(get_args(ActorKind))]
+    key: Annotated[str | None, Meta(description="The id of the API key, never the key.")]
+    user: Annotated[str | None, Meta(description="The user of the operating system.")]
+    address: Annotated[str | None, Meta(description="Of the client; of a command, the name of the host.")]
+
+
+class AuditChange(Struct):
+    """A field that changed."""
+
+    field: Annotated[str, Meta(description="`target.url`: the field `url` of `target`.")]
+    old: _Value
+    new: _Value
+    hidden: Annotated[bool, Meta(description="It holds a secret, or a part that may be one, which is not shown.")]
+
+
+class AuditEntry(Struct):
+    """A change of a project, with who made it."""
+
+    id: Uuid
+    date: Time
+    action: Annotated[str, words(get_args(Action))]
+    kind: Annotated[str, Meta(description=f"What was changed: {', '.join(get_args(ThingKind))}.")]
+    thing: Annotated[str, Meta(description="The id of what was changed.")]
+    name: Annotated[str, Meta(description="The name it had then.")]
+    actor: AuditActor
+    command: Annotated[str, Meta(description="The type of the command in the log.")]
+    changes: list[AuditChange]
+    others: Annotated[Count, Meta(description="How many other things changed with it.")]
+    retried: Annotated[bool, Meta(description="The command was a dead letter that was put back.")]
+
+
+def audit_object(row: AuditRow) -> AuditEntry:
+    """`changes` have old and new values; `hidden`: the field holds a secret, or a part that may be one."""
+    return AuditEntry(
+        id=row.id,
+        date=exact_iso(row.place.at),
+        action=row.action,
+        kind=row.kind,
+        thing=row.thing,
+        name=row.name,
+        actor=AuditActor(row.actor, row.key_id or None, row.user or None, row.address or None),
+        command=row.command,
+        changes=[AuditChange(change.field, change.old, change.new, change.hidden) for change in row.changes],
+        others=row.others,
+        retried=row.retried,
+    )
 
 
 def cursor_of(place: Place) -> str:
@@ -42,7 +77,3 @@ def place_of(cursor: str) -> Place | None:
         return None
     at, part, off = (int(text) if len(text) < 20 else -1 for text in parts)
     return Place(at, part, off) if 0 <= at <= FOREVER and 0 <= part < 2**16 and 0 <= off < 2**63 else None
-
-
-def _change(change: FieldChange) -> dict[str, Any]:
-    return {"field": change.field, "old": change.old, "new": change.new, "hidden": change.hidden}

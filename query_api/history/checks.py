@@ -24,12 +24,15 @@ _COPIES = 20
 _Row = tuple[Any, ...]
 
 
+PingKind = Literal["success", "start", "fail", "log", "ign"]
+
+
 class PingRow(NamedTuple):
     """A ping as history knows it. `at`, `kind`: as it counted. `exitstatus`, `duration`: None when there is none."""
 
     n: int
     at: Micros
-    kind: Literal["success", "start", "fail", "log", "ign"]
+    kind: PingKind
     duration: Micros | None
     exitstatus: int | None
     rid: str | None

@@ -1,13 +1,14 @@
-"""`/openapi.json`: what the API says of itself. Made once, when it is first asked for, and then only sent.
+"""Documents that are made once and then only sent, such as `/openapi.json`.
 
-It is the largest answer that strangers get, so unpacked it is sent only so often in a second; packed it is small.
+They are the largest answers that strangers get: packed they are small; unpacked, each is sent at most `_MOST_PLAIN`
+times in a second.
 """
 
 import asyncio
 import gzip
 import hashlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import msgspec
@@ -20,7 +21,7 @@ PATH = "/openapi.json"
 
 router = APIRouter(include_in_schema=False)
 _MAX_AGE = 300
-# Of the unpacked document in a second: 15 MB.
+# Unpacked documents in a second: 15 MB.
 _MOST_PLAIN = 50
 _WAIT = "asked for too often: wait a second, or accept gzip"
 
@@ -31,28 +32,36 @@ class _Made(NamedTuple):
     etag: str
 
 
-class Description:
-    """The document of an application, as bytes. `now`: monotonic seconds."""
+class Published:
+    """A document. make: its bytes, in a thread, when it is first asked for. now: monotonic seconds."""
 
-    def __init__(self, app: FastAPI, now: Callable[[], float] = time.monotonic) -> None:
-        self._app, self._now = app, now
+    def __init__(
+        self,
+        make: Callable[[], bytes],
+        media_type: str = JSON,
+        headers: Mapping[str, str] | None = None,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._make, self._media_type, self._now = make, media_type, now
+        self._headers = dict(headers or {})
         self._making: asyncio.Future[_Made] | None = None
         self._second, self._sent = 0, 0
 
     async def answer(self, request: Request) -> Response:
-        """The document, packed for who takes that; 304 for who has it."""
+        """The document, packed if the client takes that; 304 if it has it."""
         if self._making is None:
             # A tenth of a second of a core: in a thread, once, however many ask meanwhile.
-            self._making = asyncio.ensure_future(asyncio.to_thread(self._make))
+            self._making = asyncio.ensure_future(asyncio.to_thread(self._packed))
         made = await asyncio.shield(self._making)
         headers = {"ETag": made.etag, "Cache-Control": f"public, max-age={_MAX_AGE}", "Vary": "Accept-Encoding"}
+        headers |= self._headers
         if made.etag in request.headers.get("if-none-match", ""):
             return Response(status_code=304, headers=headers)
         if "gzip" in request.headers.get("accept-encoding", ""):
-            return Response(made.packed, headers=headers | {"Content-Encoding": "gzip"}, media_type=JSON)
+            return Response(made.packed, headers=headers | {"Content-Encoding": "gzip"}, media_type=self._media_type)
         if not self._may_send():
             return error_answer(429, _WAIT, {"Retry-After": "1"})
-        return Response(made.plain, headers=headers, media_type=JSON)
+        return Response(made.plain, headers=headers, media_type=self._media_type)
 
     def _may_send(self) -> bool:
         second = int(self._now())
@@ -61,18 +70,18 @@ class Description:
         self._sent += 1
         return self._sent <= _MOST_PLAIN
 
-    def _make(self) -> _Made:
-        plain = msgspec.json.encode(self._app.openapi())
+    def _packed(self) -> _Made:
+        plain = self._make()
         return _Made(plain, gzip.compress(plain, mtime=0), f'"{hashlib.sha256(plain).hexdigest()[:32]}"')
 
 
 @router.api_route(PATH, methods=["GET", "HEAD"])
 async def description(request: Request) -> Response:
-    told: Description = request.app.state.description
-    return await told.answer(request)
+    document: Published = request.app.state.description
+    return await document.answer(request)
 
 
 def install(app: FastAPI) -> None:
-    """Put the document into the application, which tells of all routes that it has when the first one asks."""
-    app.state.description = Description(app)
+    """Put the document into the application. It describes all routes that there are when it is first asked for."""
+    app.state.description = Published(lambda: msgspec.json.encode(app.openapi()))
     include(app, router)

@@ -19,11 +19,15 @@ from query_api.channel_fields import (
     stored_fields,
 )
 from query_api.commands import gone, made, wait_until
-from query_api.poppaping import openapi
+from query_api.http.field_types import words
+from query_api.http.openapi import body_of
 from query_api.poppaping.auth import AlertsReader, AlertsWriter, JsonObject
 from query_api.poppaping.bodies import judged
+from query_api.poppaping.channel_object import AlertChannelObject
 from query_api.poppaping.channel_service import Channels
-from query_api.poppaping.responses import ERRORS, MOST_PER_PAGE, Fault, Page, PerPage, cut, listed, one, time
+from query_api.poppaping.objects import Deleted, RotatedWebhookSecret
+from query_api.poppaping.openapi import ERRORS, errors, list_of, one_of
+from query_api.poppaping.responses import MOST_PER_PAGE, Fault, Page, PerPage, cut, listed, one, time
 from query_api.rotation import Secret, rotate_channel_secret
 from schemas.channels.kind import InvalidField, enumerated
 from schemas.channels.kinds import CHANNEL_KINDS
@@ -45,39 +49,48 @@ _Name = Annotated[str, Meta(max_length=100)]
 _KINDS = enumerated([f"'{name}'" for name in CHANNEL_KINDS], "or")
 
 
-class NewChannel(msgspec.Struct):
-    """Which of the other fields a channel has, its `channel_type` says.
+_Events = Annotated[tuple[Notice, ...], Meta(description="The events that the channel takes.")]
 
-    events: what the channel takes. on_every_monitor: put it on those that are there.
-    """
 
-    channel_type: str
+class _NewChannel(msgspec.Struct):
+    """A new alert channel. Its `channel_type` says which of the other fields it has."""
+
+    channel_type: Annotated[str, words(CHANNEL_KINDS)]
     name: _Name = ""
-    events: tuple[Notice, ...] | None = None
-    on_every_monitor: bool = False
+    events: _Events | None = None
+    on_every_monitor: Annotated[bool, Meta(description="Put it on every monitor that exists, too.")] = False
 
 
-class ChannelChanges(msgspec.Struct):
-    """What is given is changed. `secret` null: the project's."""
+class _ChannelChanges(msgspec.Struct):
+    """The fields of an alert channel to change."""
 
     name: _Name | UnsetType = UNSET
-    events: tuple[Notice, ...] | UnsetType = UNSET
+    events: _Events | UnsetType = UNSET
 
 
-CreateChannelBody, UpdateChannelBody = body_with(NewChannel, "config"), body_with(ChannelChanges, "config")
+CreateAlertChannelBody = body_with("CreateAlertChannelBody", _NewChannel, "config")
+UpdateAlertChannelBody = body_with("UpdateAlertChannelBody", _ChannelChanges, "config")
 
 
-class Rotation(msgspec.Struct, forbid_unknown_fields=True):
-    """secret: the new one; made by Pingfold if left out. overlap_seconds: so long the former one signs, too."""
+class RotateWebhookSecretBody(msgspec.Struct, forbid_unknown_fields=True):
+    """How a secret is rotated."""
 
-    secret: Secret | None = None
-    overlap_seconds: Overlap = DAY
+    secret: Annotated[Secret | None, Meta(description="The new secret; made by Pingfold if left out.")] = None
+    overlap_seconds: Annotated[Overlap, Meta(description="Seconds for which the former secret signs, too.")] = DAY
 
 
-@router.get("/alerts", responses=openapi.list_of(openapi.CHANNEL))
+ROTATE = body_of(RotateWebhookSecretBody, {"overlap_seconds": 3600})
+_CREATE = body_of(
+    CreateAlertChannelBody, {"channel_type": "webhook", "url": "https://hooks.example.com/pingfold", "name": "Ops"}
+)
+_UPDATE = body_of(UpdateAlertChannelBody, {"events": ["monitor.down", "monitor.recovered"]})
+_CHANNEL = one_of(AlertChannelObject, "The alert channel.") | errors(404)
+
+
+@router.get("/alerts", responses=list_of(AlertChannelObject, "The alert channels.") | errors(400))
 @router.get("/alert-channels", include_in_schema=False)
 async def list_channels(service: Channels, key: AlertsReader, page: Page = 1, per_page: PerPage = 25) -> Response:
-    """The alert channels of the project."""
+    """List the alert channels of the project."""
     per_page = min(per_page, MOST_PER_PAGE)
     channels = service.deps.directory.channels_of(key.project)
     return listed(
@@ -88,12 +101,12 @@ async def list_channels(service: Channels, key: AlertsReader, page: Page = 1, pe
 @router.post(
     "/alert-channels",
     status_code=201,
-    responses=openapi.one_of(openapi.CHANNEL, 201),
-    openapi_extra=openapi.body_of(CreateChannelBody),
+    responses=one_of(AlertChannelObject, "The new alert channel.", 201) | errors(400),
+    openapi_extra=_CREATE,
 )
 async def create_channel(service: Channels, key: AlertsWriter, body: JsonObject) -> Response:
-    """Make a channel. A webhook without a secret of its own is signed with the project's."""
-    wanted, deps = judged(body, CreateChannelBody), service.deps
+    """Create an alert channel. A webhook without a secret of its own is signed with the secret of the project."""
+    wanted, deps = judged(body, CreateAlertChannelBody), service.deps
     try:
         kind = CHANNEL_KINDS.get(wanted.channel_type)
         if kind is None:
@@ -114,19 +127,17 @@ async def create_channel(service: Channels, key: AlertsWriter, body: JsonObject)
     return one(service.channel_object(await made(deps, deps.directory.channel, channel.id, channel)), 201)
 
 
-@router.get("/alert-channels/{id}", responses=openapi.one_of(openapi.CHANNEL))
+@router.get("/alert-channels/{id}", responses=_CHANNEL)
 async def read_channel(service: Channels, key: AlertsReader, id: str) -> Response:
-    """One channel, with how it does."""
+    """Read one alert channel, with its state."""
     return one(service.channel_object(await service.channel(key, id)))
 
 
-@router.patch(
-    "/alert-channels/{id}", responses=openapi.one_of(openapi.CHANNEL), openapi_extra=openapi.body_of(UpdateChannelBody)
-)
+@router.patch("/alert-channels/{id}", responses=_CHANNEL | errors(400), openapi_extra=_UPDATE)
 async def change_channel(service: Channels, key: AlertsWriter, id: str, body: JsonObject) -> Response:
-    """Change the fields that are given; a channel that was disabled is enabled, even by no change at all."""
+    """Change the fields of an alert channel that are given. One that was disabled is enabled, even by an empty body."""
     channel, deps = await service.channel(key, id), service.deps
-    changes, kind = judged(body, UpdateChannelBody), CHANNEL_KINDS[channel.kind]
+    changes, kind = judged(body, UpdateAlertChannelBody), CHANNEL_KINDS[channel.kind]
     try:
         must_fit(kind, body)
         given = given_of(kind, changes, "config")
@@ -150,7 +161,11 @@ async def change_channel(service: Channels, key: AlertsWriter, id: str, body: Js
     return one(service.channel_object(await service.channel(key, id)))
 
 
-@router.post("/alert-channels/{id}/confirmation", status_code=202, responses=openapi.one_of(openapi.CHANNEL, 202))
+@router.post(
+    "/alert-channels/{id}/confirmation",
+    status_code=202,
+    responses=one_of(AlertChannelObject, "The alert channel; the request is being mailed.", 202) | errors(404, 409),
+)
 async def request_confirmation(service: Channels, key: AlertsWriter, id: str) -> Response:
     """Mail another request to confirm to the addresses of a channel that nobody has confirmed. Few in a week."""
     channel, deps = await service.channel(key, id), service.deps
@@ -164,24 +179,24 @@ async def request_confirmation(service: Channels, key: AlertsWriter, id: str) ->
 
 @router.post(
     "/alert-channels/{id}/rotate-secret",
-    responses=openapi.one_of(openapi.SECRET),
-    openapi_extra=openapi.body_of(Rotation),
+    responses=one_of(RotatedWebhookSecret, "The new secret, which is shown only now.") | errors(400, 404, 409),
+    openapi_extra=ROTATE,
 )
 async def rotate_secret(service: Channels, key: AlertsWriter, id: str, body: JsonObject) -> Response:
     """Give a webhook another secret, its own. What signed it so far signs, too, until the overlap has ended."""
-    channel, wanted = await service.channel(key, id), judged(body, Rotation)
+    channel, wanted = await service.channel(key, id), judged(body, RotateWebhookSecretBody)
     ask = partial(service.ask, key)
     rotated = await rotate_channel_secret(service.deps, ask, channel, wanted.overlap_seconds, wanted.secret)
-    return one({"secret": rotated.value, "former_until": time(rotated.former_until)})
+    return one(RotatedWebhookSecret(rotated.value, time(rotated.former_until)))
 
 
-@router.delete("/alert-channels/{id}", responses=openapi.one_of(openapi.DELETED))
+@router.delete("/alert-channels/{id}", responses=one_of(Deleted, "The id of what was deleted.") | errors(404))
 async def delete_channel(service: Channels, key: AlertsWriter, id: str) -> Response:
-    """Delete a channel: it is taken off every monitor and check."""
+    """Delete an alert channel: it is taken off every monitor and check."""
     channel, deps = await service.channel(key, id), service.deps
     await service.ask(key, ChannelDelete(request=new_id(), at=deps.clock.now(), id=channel.id))
     await gone(deps, deps.directory.channel, id)
-    return one({"id": id, "deleted": True})
+    return one(Deleted(id))
 
 
 def _fault(invalid: InvalidField) -> Fault:

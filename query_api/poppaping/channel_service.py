@@ -3,21 +3,20 @@
 An event is answered when this process can show what the fold made of it, or after a moment (`query_api.commands`).
 """
 
-from typing import Annotated, Any
+from typing import Annotated
 
-import msgspec
 from fastapi import Depends, Request
 from msgspec.structs import replace
 
 from infra.log.partitioner import partition_of
-from query_api.channel_fields import blocked_addresses, confirmation_error
+from query_api.channel_fields import blocked_addresses
 from query_api.commands import Late, append, wait_until
 from query_api.dependencies import Dependencies, dependencies_of
-from query_api.poppaping.responses import Fault, time
+from query_api.poppaping.channel_object import AlertChannelObject, channel_object
+from query_api.poppaping.responses import Fault
 from query_api.poppaping.send_limiter import HourlySendLimiter
 from query_api.poppaping.service import Service
 from query_api.poppaping.uptimes import RecentUptimes
-from schemas.channels.kinds import CHANNEL_KINDS
 from schemas.definitions import ApiKey, Channel
 from schemas.deliveries import DeliveryReplayed, DeliveryRequested
 from schemas.topics import DELIVERIES
@@ -80,25 +79,9 @@ class ChannelService(Service):
         partition = partition_of(channel.id.encode(), self.deps.partitions)
         await wait_until(self.deps.states_replica, lambda: states.applied(partition) >= offset)
 
-    def channel_object(self, channel: Channel) -> dict[str, Any]:
+    def channel_object(self, channel: Channel) -> AlertChannelObject:
         """The channel as this process can show it now."""
-        health, kind = self.deps.delivery_states.health(channel.id), CHANNEL_KINDS[channel.kind]
-        return {
-            "id": channel.id,
-            "name": channel.name,
-            "channel_type": channel.kind,
-            "config": msgspec.to_builtins(kind.show_config(channel)),
-            "events": list(channel.notices),
-            "unconfirmed": list(channel.unconfirmed),
-            "blocked": blocked_addresses(self.deps, channel),
-            "confirmation_error": confirmation_error(self.deps, channel),
-            "created_at": time(channel.created),
-            "disabled": health.disabled,
-            "disabled_at": time(health.disabled_at),
-            "disabled_because": health.disabled_because or None,
-            "failures": health.failures,
-            "last_success_at": time(health.last_success),
-        }
+        return channel_object(self.deps, channel)
 
 
 async def _channels(request: Request) -> ChannelService:

@@ -7,24 +7,33 @@ keeps its ids and its body. Times in requests are ISO 8601; without an offset th
 from collections.abc import Iterable
 from datetime import datetime
 from functools import partial
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 from fastapi import APIRouter, Response
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, Meta, UnsetType
 
 from query_api.dependencies import DeliveryHistoryReads, Dependencies
 from query_api.history.checks import FOREVER
-from query_api.history.deliveries import FinishedRow, SentRow
-from query_api.poppaping import openapi
+from query_api.history.deliveries import SentRow
+from query_api.http.openapi import body_of
 from query_api.poppaping.auth import AlertsReader, AlertsWriter, JsonObject
 from query_api.poppaping.bodies import judged
 from query_api.poppaping.channel_service import Channels, ChannelService
+from query_api.poppaping.delivery_object import (
+    DeliveryObject,
+    ReplayedDeliveries,
+    ReplayedDelivery,
+    StartedDelivery,
+    finished_delivery,
+    pending_delivery,
+)
 from query_api.poppaping.history import answering_history, known_history
-from query_api.poppaping.responses import ERRORS, MOST_PER_PAGE, Fault, Page, PerPage, listed, one, time
+from query_api.poppaping.openapi import ERRORS, errors, list_of, one_of
+from query_api.poppaping.responses import MOST_PER_PAGE, Fault, Page, PerPage, listed, one, time
 from schemas.base import Micros
 from schemas.definitions import Channel
-from schemas.deliveries import Delivery, DeliveryReplayed, DeliveryRequested, delivery_id, event_id
+from schemas.deliveries import DeliveryReplayed, DeliveryRequested, delivery_id, event_id
 from schemas.ids import new_id
 from schemas.notices import AnyNotice, Notice
 from schemas.times import micros_of
@@ -35,12 +44,17 @@ router = APIRouter(tags=["alerts"], responses=ERRORS)
 _AT_ONCE = 100
 
 
-class Range(msgspec.Struct, forbid_unknown_fields=True):
-    """The body of a request to send many again: `from` and `to` (now when left out), or `failed_since`."""
+_From = Annotated[datetime, Meta(description="Deliveries that ended from this time on.")]
+_To = Annotated[datetime, Meta(description="And before this time; now if left out.")]
+_FailedSince = Annotated[datetime, Meta(description="Instead: deliveries that failed since this time.")]
 
-    start: datetime | UnsetType = msgspec.field(name="from", default=UNSET)
-    end: datetime | UnsetType = msgspec.field(name="to", default=UNSET)
-    failed_since: datetime | UnsetType = UNSET
+
+class ReplayDeliveriesBody(msgspec.Struct, forbid_unknown_fields=True):
+    """Which deliveries are sent again: either `from`, with or without `to`, or `failed_since`."""
+
+    start: _From | UnsetType = msgspec.field(name="from", default=UNSET)
+    end: _To | UnsetType = msgspec.field(name="to", default=UNSET)
+    failed_since: _FailedSince | UnsetType = UNSET
 
 
 class _Data(msgspec.Struct):
@@ -54,9 +68,13 @@ class _Body(msgspec.Struct):
 _body = msgspec.json.Decoder(_Body).decode
 
 
-@router.post("/alert-channels/{id}/test", status_code=202, responses=openapi.one_of(openapi.TEST_SENT, 202))
+@router.post(
+    "/alert-channels/{id}/test",
+    status_code=202,
+    responses=one_of(StartedDelivery, "The delivery of the test.", 202) | errors(404, 409),
+)
 async def send_test(service: Channels, key: AlertsWriter, id: str) -> Response:
-    """Send a test: an event that the channel takes, whose data say `"test": true`. So many in an hour of a project."""
+    """Send a test: an event that the channel takes, with `"test": true` in its data. A project has a limit per hour."""
     channel = await service.channel(key, id)
     service.must_be_served(channel)
     service.must_have_room(channel)
@@ -67,40 +85,43 @@ async def send_test(service: Channels, key: AlertsWriter, id: str) -> Response:
     request = DeliveryRequested(transition=new_id(), at=now, notices=(notice,), data=_test_data(notice, now))
     await service.folded(channel, await service.put(key, channel, request))
     event = event_id(request.transition, notice)
-    return one(_begun(delivery_id(event, channel.id), event, notice), 202)
+    return one(StartedDelivery(id=delivery_id(event, channel.id), event=notice, event_id=event), 202)
 
 
-@router.get("/alert-channels/{id}/deliveries", responses=openapi.list_of(openapi.DELIVERY))
+@router.get(
+    "/alert-channels/{id}/deliveries",
+    responses=list_of(DeliveryObject, "The deliveries: pending ones first, then finished ones.") | errors(400, 404),
+)
 async def list_deliveries(
     service: Channels, key: AlertsReader, id: str, page: Page = 1, per_page: PerPage = 25
 ) -> Response:
-    """The delivery log: first what is pending, then what is finished, each newest first."""
+    """List the deliveries of an alert channel: pending ones, then finished ones, each newest first."""
     channel, per_page = await service.channel(key, id), min(per_page, MOST_PER_PAGE)
     # In this order: what finishes meanwhile is seen twice, and shown once, instead of never.
     pending = service.deps.delivery_states.pending(channel.id)
     history, skip = _history(service.deps), (page - 1) * per_page
-    shown = [_pending(each.delivery) for each in pending[skip : skip + per_page]]
+    shown = [pending_delivery(each.delivery) for each in pending[skip : skip + per_page]]
     finished = max(0, skip - len(pending))
     with answering_history():
         await history.caught_up(channel.id)
         total = await history.total(channel.id)
         rows = await history.log(channel.id, finished, per_page - len(shown)) if finished < total else []
     known = {(each.id, each.replay) for each in pending}
-    shown += [_finished(row) for row in rows if (row.delivery, row.replay) not in known]
+    shown += [finished_delivery(row) for row in rows if (row.delivery, row.replay) not in known]
     return listed(shown, page, per_page, len(pending) + total)
 
 
 @router.post(
     "/alert-channels/{id}/deliveries/replay",
     status_code=202,
-    responses=openapi.one_of(openapi.REPLAYED_MANY, 202),
-    openapi_extra=openapi.body_of(Range),
+    responses=one_of(ReplayedDeliveries, "How many are being sent again.", 202) | errors(400, 404, 409),
+    openapi_extra=body_of(ReplayDeliveriesBody, {"failed_since": "2026-02-21T14:32:00+00:00"}),
 )
 async def replay_many(service: Channels, key: AlertsWriter, id: str, body: JsonObject) -> Response:
-    """Send again what ended in `{"from": TIME, "to": TIME}`, or what failed since `{"failed_since": TIME}`.
+    """Send deliveries again: those that ended in a span of time, or those that failed since a time.
 
-    What is pending is left alone. At most 9,000 at once, less what is pending, the oldest: `more` tells that there are
-    others. Tests among them count as test sends; those beyond the limit are left out.
+    Pending deliveries are left alone. At most 9,000, less the pending ones, are sent again, the oldest first; `more`
+    says whether there are others. Tests among them count as test sends; those beyond the limit are left out.
     """
     channel = await service.channel(key, id)
     now = service.deps.clock.now()
@@ -130,13 +151,13 @@ async def replay_many(service: Channels, key: AlertsWriter, id: str, body: JsonO
                 last = await service.put(key, channel, *(_again(each, now) for each in there))
             replayed += len(there)
     await service.folded(channel, last)
-    return one({"replayed": replayed, "more": more}, 202)
+    return one(ReplayedDeliveries(replayed, more), 202)
 
 
 @router.post(
     "/alert-channels/{id}/deliveries/{delivery}/replay",
     status_code=202,
-    responses=openapi.one_of(openapi.REPLAYED, 202),
+    responses=one_of(ReplayedDelivery, "The delivery that is being sent again.", 202) | errors(404, 409),
 )
 async def replay_one(service: Channels, key: AlertsWriter, id: str, delivery: str) -> Response:
     """Send a delivery again, delivered or not; one that waits for its next attempt is tried at once."""
@@ -152,7 +173,7 @@ async def replay_one(service: Channels, key: AlertsWriter, id: str, delivery: st
         service.tests.take(key.project, now)
     again = _again(sent, now)
     await service.folded(channel, await service.put(key, channel, again))
-    return one(_begun(delivery, again.event, again.notice) | {"replay_id": again.replay}, 202)
+    return one(ReplayedDelivery(id=delivery, event=again.notice, event_id=again.event, replay_id=again.replay), 202)
 
 
 async def _sent(service: ChannelService, channel: Channel, delivery: str) -> SentRow:
@@ -207,7 +228,7 @@ def _again(sent: SentRow, now: Micros) -> DeliveryReplayed:
 
 def _range(body: dict[str, object], now: Micros) -> tuple[Micros, Micros | None]:
     """Beginning and end; no end: what failed since."""
-    range = judged(body, Range)
+    range = judged(body, ReplayDeliveriesBody)
     if range.failed_since is not UNSET and range.start is UNSET and range.end is UNSET:
         return _micros(range.failed_since), None
     if range.start is UNSET or range.failed_since is not UNSET:
@@ -217,40 +238,6 @@ def _range(body: dict[str, object], now: Micros) -> tuple[Micros, Micros | None]
 
 def _micros(moment: datetime) -> Micros:
     return min(max(0, micros_of(moment)), FOREVER)
-
-
-def _begun(id: str, event: str, notice: AnyNotice) -> dict[str, Any]:
-    return {"id": id, "event": notice, "event_id": event, "status": "pending"}
-
-
-def _pending(delivery: Delivery) -> dict[str, Any]:
-    return {
-        "id": delivery.id,
-        "event": delivery.notice,
-        "event_id": delivery.event,
-        "replay_id": delivery.replay or None,
-        "status": "pending",
-        "attempts": delivery.attempt - (delivery.due is None),
-        "created_at": time(delivery.first_due),
-        "finished_at": None,
-        "next_attempt_at": time(delivery.due),
-        "last_error": delivery.error or None,
-    }
-
-
-def _finished(row: FinishedRow) -> dict[str, Any]:
-    return {
-        "id": row.delivery,
-        "event": row.notice,
-        "event_id": row.event or None,
-        "replay_id": row.replay or None,
-        "status": row.outcome,
-        "attempts": row.attempts,
-        "created_at": time(row.began),
-        "finished_at": time(row.at),
-        "next_attempt_at": None,
-        "last_error": row.detail or None,
-    }
 
 
 def _test_data(notice: Notice, now: Micros) -> dict[str, Any]:

@@ -10,14 +10,16 @@ from functools import partial
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Response
+from msgspec import Meta, Struct
 
 from query_api.dependencies import Dependencies
 from query_api.history.monitors import IncidentRow, Which
-from query_api.poppaping import openapi
+from query_api.http.field_types import Time, Uuid
 from query_api.poppaping.auth import IncidentsReader
 from query_api.poppaping.history import answering_history
-from query_api.poppaping.responses import ERRORS, MOST_PER_PAGE, Fault, Page, PerPage, cut, listed, one, time
-from query_api.poppaping.results import history_of, result_object
+from query_api.poppaping.openapi import ERRORS, errors, list_of, one_of
+from query_api.poppaping.responses import MOST_PER_PAGE, Fault, Page, PerPage, cut, listed, one, time
+from query_api.poppaping.results import ResultObject, history_of, result_object
 from query_api.poppaping.service import ServiceDep
 from schemas.ids import is_uuid
 
@@ -26,16 +28,33 @@ _TIMELINE = 500
 router = APIRouter(tags=["incidents"], responses=ERRORS)
 
 
-@router.get("/incidents", responses=openapi.list_of(openapi.INCIDENT))
+class IncidentObject(Struct, kw_only=True, gc=False):
+    """A time in which a monitor was down."""
+
+    id: Uuid
+    monitor_id: Uuid
+    started_at: Annotated[Time, Meta(description="When the first failing result was probed.")]
+    resolved_at: Time | None
+    cause: str
+    status: Literal["open", "resolved"]
+
+
+class IncidentDetails(IncidentObject, kw_only=True, gc=False):
+    """An incident with its results."""
+
+    timeline: Annotated[list[ResultObject], Meta(description=f"The results during it, at most {_TIMELINE}.")]
+
+
+@router.get("/incidents", responses=list_of(IncidentObject, "The incidents that match, newest first.") | errors(400))
 async def list_incidents(
     service: ServiceDep,
     key: IncidentsReader,
-    status: Annotated[Literal["open", "resolved"] | None, Query(description="Only these.")] = None,
-    monitor_id: Annotated[str | None, Query(description="Only of this monitor.")] = None,
+    status: Annotated[Literal["open", "resolved"] | None, Query(description="Only incidents with this status.")] = None,
+    monitor_id: Annotated[str | None, Query(description="Only incidents of this monitor.")] = None,
     page: Page = 1,
     per_page: PerPage = 25,
 ) -> Response:
-    """The incidents of the project's monitors, newest first."""
+    """List the incidents of the monitors of the project, newest first."""
     if monitor_id is not None and not is_uuid(monitor_id):
         raise Fault(400, "Field 'monitor_id' must be a UUID.")
     per_page = min(per_page, MOST_PER_PAGE)
@@ -50,9 +69,9 @@ async def list_incidents(
     return listed([_object(row) for row in rows], page, per_page, total)
 
 
-@router.get("/incidents/{id}", responses=openapi.one_of(openapi.INCIDENT_WHOLE))
+@router.get("/incidents/{id}", responses=one_of(IncidentDetails, "The incident with its results.") | errors(404))
 async def read_incident(service: ServiceDep, key: IncidentsReader, id: str) -> Response:
-    """One incident, with the results from its first failing one to the one that ended it."""
+    """Read one incident, with the results from the first failing one to the one that ended it."""
     history = history_of(service.deps)
     with answering_history():
         if (incident := await _known(service.deps, key.project, id)) is None and is_uuid(id):
@@ -62,7 +81,7 @@ async def read_incident(service: ServiceDep, key: IncidentsReader, id: str) -> R
         end = service.deps.clock.now() if incident.resolved is None else incident.resolved
         rows = await history.between(incident.thing, incident.started, end, _TIMELINE)
     incident = _as_the_states_say(service.deps, incident)
-    return one(_object(incident) | {"timeline": [result_object(row) for row in rows]})
+    return one(IncidentDetails(**_fields(incident), timeline=[result_object(row) for row in rows]))
 
 
 async def _written(deps: Dependencies, project: str, id: str) -> IncidentRow | None:
@@ -114,7 +133,11 @@ def _newest_first(incidents: Iterable[IncidentRow]) -> list[IncidentRow]:
     return sorted(incidents, key=lambda incident: (incident.started, incident.id), reverse=True)
 
 
-def _object(incident: IncidentRow) -> dict[str, Any]:
+def _object(incident: IncidentRow) -> IncidentObject:
+    return IncidentObject(**_fields(incident))
+
+
+def _fields(incident: IncidentRow) -> dict[str, Any]:
     return {
         "id": incident.id,
         "monitor_id": incident.thing,

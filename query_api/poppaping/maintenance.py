@@ -6,17 +6,20 @@ for `duration_minutes`. `monitor_ids` empty: every monitor of the project.
 
 from datetime import datetime
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 from fastapi import APIRouter, Response
-from msgspec import UNSET, Meta, UnsetType
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from query_api.commands import gone
-from query_api.poppaping import openapi
+from query_api.http.field_types import Count, Time, Uuid
+from query_api.http.openapi import body_of
 from query_api.poppaping.auth import JsonObject, MonitorsReader, MonitorsWriter
 from query_api.poppaping.bodies import judged
-from query_api.poppaping.responses import ERRORS, MOST_PER_PAGE, Fault, Page, PerPage, cut, listed, one, time
+from query_api.poppaping.objects import Deleted
+from query_api.poppaping.openapi import ERRORS, errors, list_of, one_of
+from query_api.poppaping.responses import MOST_PER_PAGE, Fault, Page, PerPage, cut, listed, one, time
 from query_api.poppaping.service import Service, ServiceDep
 from schemas.base import SECOND, Micros
 from schemas.definitions import ApiKey
@@ -34,25 +37,60 @@ from schemas.times import LAST, micros_of
 router = APIRouter(tags=["maintenance"], responses=ERRORS)
 
 
-class Wanted(msgspec.Struct, forbid_unknown_fields=True):
-    """A body as it may be. What a window is made of is given together."""
+_Schedule = Annotated[str, Meta(max_length=100, description="A cron or OnCalendar expression: the window recurs.")]
+_Zone = Annotated[str, Meta(max_length=100, description="The IANA time zone of `schedule`; UTC if left out.")]
+_Minutes = Annotated[int, Meta(ge=1, le=10_080, description="How long each window of `schedule` is.")]
+_Monitors = Annotated[list[str], Meta(max_length=10_000, description="Empty: all monitors of the project.")]
+
+
+class UpdateMaintenanceWindowBody(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """The fields of a window to change. Its times are given together: `starts_at` and `ends_at`, or `schedule` and
+    `duration_minutes`."""
 
     name: Annotated[str, Meta(min_length=1, max_length=200)] | UnsetType = UNSET
     starts_at: datetime | UnsetType = UNSET
     ends_at: datetime | UnsetType = UNSET
-    schedule: Annotated[str, Meta(max_length=100)] | UnsetType = UNSET
-    timezone: Annotated[str, Meta(max_length=100)] | UnsetType = UNSET
-    duration_minutes: Annotated[int, Meta(ge=1, le=10_080)] | UnsetType = UNSET
-    monitor_ids: Annotated[list[str], Meta(max_length=10_000)] | UnsetType = UNSET
+    schedule: _Schedule | UnsetType = UNSET
+    timezone: _Zone | UnsetType = UNSET
+    duration_minutes: _Minutes | UnsetType = UNSET
+    monitor_ids: _Monitors | UnsetType = UNSET
+
+
+class CreateMaintenanceWindowBody(UpdateMaintenanceWindowBody, kw_only=True):
+    """A new window: either `starts_at` and `ends_at`, or `schedule` and `duration_minutes`."""
+
+    name: Annotated[str, Meta(min_length=1, max_length=200)]
+
+
+class MaintenanceWindow(Struct, kw_only=True, gc=False):
+    """A window of maintenance."""
+
+    id: Uuid
+    name: str
+    starts_at: Annotated[Time | None, Meta(description="Null: it recurs.")]
+    ends_at: Time | None
+    schedule: Annotated[str | None, Meta(description="A cron or OnCalendar expression; null: it comes once.")]
+    timezone: str | None
+    duration_minutes: Count | None
+    monitor_ids: Annotated[list[Uuid], Meta(description="Empty: all monitors of the project.")]
+    active: Annotated[bool, Meta(description="It is open now.")]
+    active_until: Time | None
+    next_start_at: Annotated[Time | None, Meta(description="Null: it does not come again.")]
+    created_at: Time
+    updated_at: Time
+
+
+_WINDOW = one_of(MaintenanceWindow, "The window.") | errors(404)
+_ONCE = {"name": "Database upgrade", "starts_at": "2030-01-01T00:00:00+00:00", "ends_at": "2030-01-01T01:00:00+00:00"}
 
 
 @router.get(
     "/maintenance-windows",
     summary="List windows of maintenance (Pingfold's own)",
-    responses=openapi.list_of(openapi.WINDOW),
+    responses=list_of(MaintenanceWindow, "The windows, oldest first.") | errors(400),
 )
 async def list_windows(service: ServiceDep, key: MonitorsReader, page: Page = 1, per_page: PerPage = 25) -> Response:
-    """The windows of the project, oldest first, also those that are over."""
+    """List the windows of the project, oldest first, also those that are over."""
     per_page = min(per_page, MOST_PER_PAGE)
     windows = service.deps.directory.windows_of(key.project)
     objects = [_object(service, window) for window in cut(windows, page, per_page)]
@@ -63,15 +101,13 @@ async def list_windows(service: ServiceDep, key: MonitorsReader, page: Page = 1,
     "/maintenance-windows",
     status_code=201,
     summary="Announce maintenance (Pingfold's own)",
-    responses=openapi.one_of(openapi.WINDOW, 201),
-    openapi_extra=openapi.body_of(Wanted),
+    responses=one_of(MaintenanceWindow, "The new window.", 201) | errors(400),
+    openapi_extra=body_of(CreateMaintenanceWindowBody, _ONCE),
 )
 async def create_window(service: ServiceDep, key: MonitorsWriter, body: JsonObject) -> Response:
-    """Announce a window."""
-    wanted = judged(body, Wanted)
+    """Announce a window of maintenance."""
+    wanted = judged(body, CreateMaintenanceWindowBody)
     window = _window(wanted)
-    if wanted.name is UNSET:
-        raise Fault(400, "Field 'name' is required.")
     if window is UNSET:
         raise Fault(400, "Give 'starts_at' and 'ends_at', or 'schedule' and 'duration_minutes'.")
     request = MaintenanceCreate(
@@ -89,22 +125,22 @@ async def create_window(service: ServiceDep, key: MonitorsWriter, body: JsonObje
 @router.get(
     "/maintenance-windows/{id}",
     summary="Read a window of maintenance (Pingfold's own)",
-    responses=openapi.one_of(openapi.WINDOW),
+    responses=_WINDOW,
 )
 async def read_window(service: ServiceDep, key: MonitorsReader, id: str) -> Response:
-    """One window."""
+    """Read one window of maintenance."""
     return one(_object(service, await _find(service, key, id)))
 
 
 @router.patch(
     "/maintenance-windows/{id}",
     summary="Change a window of maintenance (Pingfold's own)",
-    responses=openapi.one_of(openapi.WINDOW),
-    openapi_extra=openapi.body_of(Wanted),
+    responses=_WINDOW | errors(400),
+    openapi_extra=body_of(UpdateMaintenanceWindowBody, {"name": "Database upgrade, second part"}),
 )
 async def change_window(service: ServiceDep, key: MonitorsWriter, id: str, body: JsonObject) -> Response:
-    """Change the fields that are given."""
-    known, wanted = await _find(service, key, id), judged(body, Wanted)
+    """Change the fields of a window that are given."""
+    known, wanted = await _find(service, key, id), judged(body, UpdateMaintenanceWindowBody)
     request = MaintenanceUpdate(
         request=new_id(),
         at=service.deps.clock.now(),
@@ -120,10 +156,10 @@ async def change_window(service: ServiceDep, key: MonitorsWriter, id: str, body:
 @router.delete(
     "/maintenance-windows/{id}",
     summary="Delete a window of maintenance (Pingfold's own)",
-    responses=openapi.one_of(openapi.DELETED),
+    responses=one_of(Deleted, "The id of what was deleted.") | errors(404),
 )
 async def delete_window(service: ServiceDep, key: MonitorsWriter, id: str) -> Response:
-    """Delete a window; when it is open, it is over now."""
+    """Delete a window of maintenance; one that is open ends now."""
     deps = service.deps
     known = await _find(service, key, id)
     await service.ask(
@@ -131,14 +167,16 @@ async def delete_window(service: ServiceDep, key: MonitorsWriter, id: str) -> Re
         MaintenanceDelete(request=new_id(), at=deps.clock.now(), id=known.id, partitions=deps.partitions),
     )
     await gone(deps, deps.directory.window, known.id)
-    return one({"id": known.id, "deleted": True})
+    return one(Deleted(known.id))
 
 
 async def _find(service: Service, key: ApiKey, id: str) -> Maintenance:
     return await service.owned(key, id, service.deps.directory.window, "maintenance window")
 
 
-async def _fields(service: Service, key: ApiKey, wanted: Wanted, window: Window | UnsetType) -> MaintenanceFields:
+async def _fields(
+    service: Service, key: ApiKey, wanted: UpdateMaintenanceWindowBody, window: Window | UnsetType
+) -> MaintenanceFields:
     monitors: tuple[str, ...] | UnsetType = UNSET
     if wanted.monitor_ids is not UNSET:
         monitors = tuple(sorted(set(wanted.monitor_ids)))
@@ -150,7 +188,7 @@ async def _fields(service: Service, key: ApiKey, wanted: Wanted, window: Window 
     return MaintenanceFields(name=wanted.name, window=window, monitors=monitors)
 
 
-def _window(wanted: Wanted) -> Window | UnsetType:
+def _window(wanted: UpdateMaintenanceWindowBody) -> Window | UnsetType:
     """What a body says of the window, all of it or nothing."""
     once = (wanted.starts_at, wanted.ends_at)
     recurring = (wanted.schedule, wanted.duration_minutes)
@@ -183,23 +221,23 @@ def _micros(moment: datetime, field: str) -> Micros:
     return max(0, at) // SECOND * SECOND
 
 
-def _object(service: Service, maintenance: Maintenance) -> dict[str, Any]:
+def _object(service: Service, maintenance: Maintenance) -> MaintenanceWindow:
     now, window = service.deps.clock.now(), maintenance.window
     until = open_until(window, now)
     once = window if isinstance(window, Once) else None
     recurring = window if isinstance(window, Recurring) else None
-    return {
-        "id": maintenance.id,
-        "name": maintenance.name,
-        "starts_at": time(once.start if once else None),
-        "ends_at": time(once.end if once else None),
-        "schedule": recurring.schedule.expression if recurring else None,
-        "timezone": recurring.schedule.tz if recurring else None,
-        "duration_minutes": recurring.duration // 60 if recurring else None,
-        "monitor_ids": list(maintenance.monitors),
-        "active": until is not None,
-        "active_until": time(until),
-        "next_start_at": time(opens_after(window, now)),
-        "created_at": time(maintenance.created),
-        "updated_at": time(maintenance.revised),
-    }
+    return MaintenanceWindow(
+        id=maintenance.id,
+        name=maintenance.name,
+        starts_at=time(once.start if once else None),
+        ends_at=time(once.end if once else None),
+        schedule=recurring.schedule.expression if recurring else None,
+        timezone=recurring.schedule.tz if recurring else None,
+        duration_minutes=recurring.duration // 60 if recurring else None,
+        monitor_ids=list(maintenance.monitors),
+        active=until is not None,
+        active_until=time(until),
+        next_start_at=time(opens_after(window, now)),
+        created_at=time(maintenance.created),
+        updated_at=time(maintenance.revised),
+    )

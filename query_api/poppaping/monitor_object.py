@@ -1,10 +1,13 @@
 """A monitor as the PoppaPing API shows it: PoppaPing's fields, and Pingfold's own behind them."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
+from msgspec import UNSET, Meta, Struct, defstruct, structs
+
+from query_api.http.field_types import Count, Time, Uuid
 from query_api.poppaping.responses import time
 from schemas.monitor_states import MonitorState, visible_status
-from schemas.monitors import Monitor, Sealed
+from schemas.monitors import Monitor, MonitorKind, Sealed
 from schemas.probe_kinds import PROBE_KINDS
 
 # Stands for a header's value, which may be a credential; sent back, it keeps the value that is stored.
@@ -12,9 +15,99 @@ HIDDEN = "[hidden]"
 
 _STATUS = {"new": "pending", "not_observed": "unknown"}
 
+CurrentStatus = Literal["pending", "up", "down", "paused", "maintenance", "unknown"]
 
-def monitor_object(monitor: Monitor, state: MonitorState | None, sealed: Sealed) -> dict[str, Any]:
-    """`current_status`: `pending` before the first result, `up`, `down`, `paused`; `unknown`: no prober reports."""
+
+class _CommonFields(Struct, kw_only=True, gc=False):
+    """A monitor of a web service or host. Some fields are there only for some types."""
+
+    id: Uuid
+    name: str
+    type: MonitorKind
+    url: str | None
+    host: str | None
+    port: int | None
+    method: str
+    headers: Annotated[dict[str, str], Meta(description="Headers that probes send; the values are hidden.")]
+    has_body: Annotated[bool, Meta(description="Probes send a body, which is not shown.")]
+    interval_seconds: Count
+    timeout_seconds: Count
+    regions: Annotated[list[str], Meta(description="Where it is probed from; empty: from everywhere.")]
+    expected_statuses: Annotated[list[Count], Meta(description="HTTP statuses that are up; empty: 200 to 399.")]
+    keyword: Annotated[str, Meta(description="Text that the body must hold; empty: any.")]
+    keyword_absent: Annotated[bool, Meta(description="The body must not hold `keyword`.")]
+    follow_redirects: bool
+    dns_resolver: Annotated[
+        str | None, Meta(description="The resolver that is asked; null: the prober's. Pingfold's own.")
+    ]
+    dns_record: Annotated[str | None, Meta(description="The type of record; null: any address. Pingfold's own.")]
+    dns_expected: Annotated[str | None, Meta(description="What one of the records must be. Pingfold's own.")]
+    confirmations: Annotated[Count, Meta(description="Failing results in a row after which it is down.")]
+    recoveries: Annotated[Count, Meta(description="Good results in a row after which it is up again.")]
+    alert_channel_ids: list[Uuid]
+    depends_on: Annotated[
+        list[Uuid], Meta(description="While one of these monitors is down, no alert is sent. Pingfold's own.")
+    ]
+    dependency_wait_seconds: Annotated[
+        Count, Meta(description="How long an alert waits for the monitors it depends on.")
+    ]
+    paused: bool
+    current_status: Annotated[
+        CurrentStatus, Meta(description="`pending`: there is no result yet. `unknown`: no prober reports.")
+    ]
+    response_time_ms: int | None
+    last_checked_at: Time | None
+    last_error: str | None
+    incident_id: Uuid | None
+    alert_held_back: Annotated[bool, Meta(description="It is down, and no alert was sent, because of `depends_on`.")]
+    tls_expires_at: Time | None
+    domain_expires_at: Annotated[
+        Time | None, Meta(description="When the registered domain expires, by RDAP. Pingfold's own.")
+    ]
+    created_at: Time
+    updated_at: Time
+
+
+def _with_fields_of_kinds() -> type[_CommonFields]:
+    """The fields of kinds are as in requests; a monitor has those of its own kind."""
+    common = {field.name for field in structs.fields(_CommonFields)}
+    own = [
+        (field.name, field.type, UNSET)
+        for kind in PROBE_KINDS.values()
+        for field in structs.fields(kind.fields)
+        if field.name not in common
+    ]
+    options: Any = {"bases": (_CommonFields,), "namespace": {"__doc__": _CommonFields.__doc__}}
+    return cast(type[_CommonFields], defstruct("MonitorObject", own, kw_only=True, gc=False, **options))
+
+
+if TYPE_CHECKING:
+
+    class MonitorObject(_CommonFields, kw_only=True): ...
+
+else:
+    MonitorObject = _with_fields_of_kinds()
+
+
+class MonitorDetails(MonitorObject, kw_only=True, gc=False):
+    """A monitor with its uptime."""
+
+    uptime_percentage: Annotated[float | None, Meta(description="Of the last 30 days; null: there is no result.")]
+
+
+def monitor_object(monitor: Monitor, state: MonitorState | None, sealed: Sealed) -> MonitorObject:
+    """The monitor with the running state `state`; `sealed`: what its probes send."""
+    return MonitorObject(**_fields(monitor, state, sealed))
+
+
+def monitor_details(
+    monitor: Monitor, state: MonitorState | None, sealed: Sealed, uptime: float | None
+) -> MonitorDetails:
+    """The same with its uptime of 30 days."""
+    return MonitorDetails(**_fields(monitor, state, sealed), uptime_percentage=uptime)
+
+
+def _fields(monitor: Monitor, state: MonitorState | None, sealed: Sealed) -> dict[str, Any]:
     target = monitor.target
     state = state or MonitorState(version=0)
     status = visible_status(state)

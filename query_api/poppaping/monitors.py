@@ -7,14 +7,17 @@ from fastapi import APIRouter, Query, Response
 
 from infra.secrets.secrets import of_monitor
 from query_api.commands import gone
-from query_api.poppaping import openapi
+from query_api.http.openapi import body_of
 from query_api.poppaping.auth import JsonObject, MonitorsReader, MonitorsWriter
 from query_api.poppaping.history import answering_history
 from query_api.poppaping.monitor_fields import Wanted, fields_of
-from query_api.poppaping.responses import ERRORS, MOST_PER_PAGE, Conflict, Fault, Page, PerPage, cut, listed, one
-from query_api.poppaping.results import history_of, result_object
+from query_api.poppaping.monitor_object import MonitorDetails, MonitorObject
+from query_api.poppaping.objects import Deleted
+from query_api.poppaping.openapi import ERRORS, errors, list_of, one_of
+from query_api.poppaping.responses import MOST_PER_PAGE, Conflict, Fault, Page, PerPage, cut, listed, one
+from query_api.poppaping.results import ResultObject, history_of, result_object
 from query_api.poppaping.service import Service, ServiceDep
-from query_api.poppaping.uptimes import Period, uptime_object
+from query_api.poppaping.uptimes import Period, UptimeObject, uptime_object
 from schemas.definitions import ApiKey
 from schemas.ids import new_id
 from schemas.monitors import Monitor, Sealed
@@ -26,10 +29,14 @@ _TRIES = 5
 
 router = APIRouter(tags=["monitors"], responses=ERRORS)
 
+_MONITOR = one_of(MonitorObject, "The monitor.") | errors(404)
+_CREATE = body_of(Wanted, {"name": "Shop", "url": "https://shop.example.com/", "interval_seconds": 60})
+_UPDATE = body_of(Wanted, {"interval_seconds": 300})
 
-@router.get("/monitors", responses=openapi.list_of(openapi.MONITOR))
+
+@router.get("/monitors", responses=list_of(MonitorObject, "The monitors, oldest first.") | errors(400))
 async def list_monitors(service: ServiceDep, key: MonitorsReader, page: Page = 1, per_page: PerPage = 25) -> Response:
-    """The monitors of the project, oldest first."""
+    """List the monitors of the project, oldest first."""
     per_page = min(per_page, MOST_PER_PAGE)
     monitors = service.deps.directory.monitors_of(key.project)
     objects = [service.presented(monitor) for monitor in cut(monitors, page, per_page)]
@@ -37,10 +44,13 @@ async def list_monitors(service: ServiceDep, key: MonitorsReader, page: Page = 1
 
 
 @router.post(
-    "/monitors", status_code=201, responses=openapi.one_of(openapi.MONITOR, 201), openapi_extra=openapi.body_of(Wanted)
+    "/monitors",
+    status_code=201,
+    responses=one_of(MonitorObject, "The new monitor.", 201) | errors(400, 403),
+    openapi_extra=_CREATE,
 )
 async def create_monitor(service: ServiceDep, key: MonitorsWriter, body: JsonObject) -> Response:
-    """Make a monitor; it is probed at once."""
+    """Create a monitor; it is probed at once."""
     id = new_id()
     deps, guard = service.deps, service.deps.guard.of(key.project)
     fields = fields_of(body, None, Sealed(), deps.settings.regions, service.plan, _encrypting(service, id), guard)
@@ -50,20 +60,20 @@ async def create_monitor(service: ServiceDep, key: MonitorsWriter, body: JsonObj
     return service.answer(await service.result(await service.ask(key, request)), 201)
 
 
-@router.get("/monitors/{id}", responses=openapi.one_of(openapi.MONITOR_WHOLE))
+@router.get("/monitors/{id}", responses=one_of(MonitorDetails, "The monitor with its uptime.") | errors(404))
 async def read_monitor(service: ServiceDep, key: MonitorsReader, id: str) -> Response:
-    """One monitor, with its uptime of 30 days."""
+    """Read one monitor, with its uptime of 30 days."""
     monitor = await service.monitor(key, id)
     try:
         uptime = await service.uptimes.of(monitor)
     except Fault:  # history is away: the monitor itself is not
         uptime = None
-    return service.answer(monitor, uptime_percentage=uptime)
+    return one(service.details(monitor, uptime))
 
 
-@router.patch("/monitors/{id}", responses=openapi.one_of(openapi.MONITOR), openapi_extra=openapi.body_of(Wanted))
+@router.patch("/monitors/{id}", responses=_MONITOR | errors(400, 403), openapi_extra=_UPDATE)
 async def change_monitor(service: ServiceDep, key: MonitorsWriter, id: str, body: JsonObject) -> Response:
-    """Change the fields that are given."""
+    """Change the fields of a monitor that are given."""
     for _ in range(_TRIES):
         monitor = await service.monitor(key, id)
         try:
@@ -74,48 +84,43 @@ async def change_monitor(service: ServiceDep, key: MonitorsWriter, id: str, body
     raise conflict
 
 
-@router.delete("/monitors/{id}", responses=openapi.one_of(openapi.DELETED))
+@router.delete("/monitors/{id}", responses=one_of(Deleted, "The id of what was deleted.") | errors(404))
 async def delete_monitor(service: ServiceDep, key: MonitorsWriter, id: str) -> Response:
     """Delete a monitor for good."""
     monitor = await service.monitor(key, id)
     await service.ask(key, MonitorDelete(request=new_id(), at=service.deps.clock.now(), id=monitor.id))
     await gone(service.deps, service.deps.directory.monitor, monitor.id)
-    return one({"id": monitor.id, "deleted": True})
+    return one(Deleted(monitor.id))
 
 
-@router.post("/monitors/{id}/pause", responses=openapi.one_of(openapi.MONITOR))
+@router.post("/monitors/{id}/pause", responses=_MONITOR)
 async def pause_monitor(service: ServiceDep, key: MonitorsWriter, id: str) -> Response:
-    """Stop probing."""
+    """Stop probing a monitor."""
     return await _changed(service, key, await service.monitor(key, id), MonitorFields(paused=True))
 
 
-@router.post("/monitors/{id}/resume", responses=openapi.one_of(openapi.MONITOR))
+@router.post("/monitors/{id}/resume", responses=_MONITOR)
 async def resume_monitor(service: ServiceDep, key: MonitorsWriter, id: str) -> Response:
-    """Probe again, at once."""
+    """Probe a paused monitor again, at once."""
     return await _changed(service, key, await service.monitor(key, id), MonitorFields(paused=False))
 
 
-@router.get("/monitors/{id}/uptime", responses=openapi.one_of(openapi.UPTIME))
+@router.get("/monitors/{id}/uptime", responses=one_of(UptimeObject, "The uptime over the period.") | errors(400, 404))
 async def read_uptime(
     service: ServiceDep,
     key: MonitorsReader,
     id: str,
-    period: Annotated[Period, Query(description="The time before now.")] = "30d",
+    period: Annotated[Period, Query(description="The time before now that counts.")] = "30d",
 ) -> Response:
-    """Uptime by count (the results that were well among all) and by time, with response times; without any, null.
-
-    What was in maintenance is in neither.
-
-    The percentiles and `uptime_time_weighted` are Pingfold's own.
-    """
+    """Read the uptime of a monitor by count and by time, with response times."""
     return one(await uptime_object(service.deps, await service.monitor(key, id), period))
 
 
-@router.get("/monitors/{id}/checks", responses=openapi.list_of(openapi.RESULT))
+@router.get("/monitors/{id}/checks", responses=list_of(ResultObject, "Results, newest first.") | errors(400, 404))
 async def list_results(
     service: ServiceDep, key: MonitorsReader, id: str, page: Page = 1, per_page: PerPage = 100
 ) -> Response:
-    """Results, newest first."""
+    """List the results of a monitor, newest first."""
     monitor, per_page = await service.monitor(key, id), min(per_page, _MOST_RESULTS)
     history, skip = history_of(service.deps), (page - 1) * per_page
     with answering_history():

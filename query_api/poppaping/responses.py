@@ -5,11 +5,12 @@ positive numbers are 400, a `per_page` above the most there is counts as the mos
 """
 
 from collections.abc import Sequence
-from functools import lru_cache
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Generic, TypeVar, overload
 
 from fastapi import Query, Request, Response
+from msgspec import Meta, Struct
 
+from query_api.http.field_types import Count
 from query_api.http.refusals import json_answer
 from schemas.base import Micros
 from schemas.times import iso_or_none
@@ -28,36 +29,28 @@ _CODES = {
     503: "unavailable",
 }
 
-_ERROR = {
-    "type": "object",
-    "properties": {"error": {"type": "string"}, "message": {"type": "string"}},
-    "required": ["error", "message"],
-}
+
+class Data(Struct, Generic[T]):
+    """One object."""
+
+    data: T
 
 
-def _header(description: str, always: bool = True) -> dict[str, Any]:
-    return {"description": description, "required": always, "schema": {"type": "integer"}}
+class PageMeta(Struct):
+    """Where a page stands among all."""
+
+    page: Annotated[Count, Meta(description="The number of the page, from 1.")]
+    per_page: Annotated[Count, Meta(description="The most objects on a page.")]
+    total: Annotated[Count, Meta(description="The number of objects on all pages.")]
+    total_pages: Count
 
 
-# What `/openapi.json` says of every answer.
-RATE_HEADERS = {
-    "X-RateLimit-Limit": _header("Requests of a key in 60 s, at most."),
-    "X-RateLimit-Remaining": _header("How many of them are left."),
-    "X-RateLimit-Reset": _header("When there will be more again, in seconds since 1970."),
-}
-_RETRY = {"Retry-After": _header("In so many seconds.", always=False)}
+class ListOf(Struct, Generic[T]):
+    """A page of objects."""
 
+    data: Sequence[T]
+    meta: PageMeta
 
-def _error(description: str) -> dict[str, Any]:
-    content = {"application/json": {"schema": _ERROR}}
-    return {"description": description, "headers": RATE_HEADERS | _RETRY, "content": content}
-
-
-# What it says of every route.
-ERRORS: dict[int | str, dict[str, Any]] = {
-    "4XX": _error("What was wrong with the request; 429: there were too many."),
-    503: _error("Not now; try again."),
-}
 
 Page = Annotated[int, Query(ge=1, le=1_000_000_000, description="The page, from 1.")]
 PerPage = Annotated[int, Query(ge=1, le=1_000_000_000, description="How many on a page.")]
@@ -94,14 +87,13 @@ async def on_fault(_: Request, fault: Exception) -> Response:
 
 def one(data: object, status: int = 200) -> Response:
     """A single object."""
-    return json_answer({"data": data}, status)
+    return json_answer(Data(data), status)
 
 
 def listed(items: Sequence[T], page: int, per_page: int, total: int) -> Response:
     """The items of one page, of `total` in all."""
     pages = max(1, -(-total // per_page))
-    meta = {"page": page, "per_page": per_page, "total": total, "total_pages": pages}
-    return json_answer({"data": items, "meta": meta})
+    return json_answer(ListOf(items, PageMeta(page, per_page, total, pages)))
 
 
 def cut(items: Sequence[T], page: int, per_page: int) -> Sequence[T]:
@@ -109,7 +101,14 @@ def cut(items: Sequence[T], page: int, per_page: int) -> Sequence[T]:
     return items[(page - 1) * per_page : page * per_page]
 
 
-@lru_cache(maxsize=65_536)
+@overload
+def time(at: Micros) -> str: ...
+
+
+@overload
+def time(at: Micros | None) -> str | None: ...
+
+
 def time(at: Micros | None) -> str | None:
     """`2025-02-21T14:32:00+00:00`."""
     return iso_or_none(at)

@@ -1,10 +1,13 @@
 """Results of probes as the PoppaPing API shows them."""
 
-from typing import Any
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
 
 from infra.egress.guard import public_or_empty
 from query_api.dependencies import Dependencies, MonitorHistoryReads
 from query_api.history.monitors import ResultRow
+from query_api.http.field_types import Count, Time
 from query_api.poppaping.history import known_history
 from query_api.poppaping.responses import time
 
@@ -14,18 +17,31 @@ def history_of(deps: Dependencies) -> MonitorHistoryReads:
     return known_history(deps.monitor_history)
 
 
-def result_object(row: ResultRow) -> dict[str, Any]:
-    """A result; `confirmation` tells those that were asked for because another was in doubt, `in_maintenance`
-    those that count for nothing."""
-    return {
-        "checked_at": time(row.at),
-        "status": "up" if row.ok else "down",
-        "region": row.region,
-        "response_time_ms": round(row.took / 1_000, 1),
-        "status_code": row.status,
-        "error": None if row.ok else f"{row.failure}: {row.detail}".removesuffix(": "),
+class ResultObject(Struct, kw_only=True, gc=False):
+    """The result of a probe."""
+
+    checked_at: Time
+    status: Literal["up", "down"]
+    region: str
+    response_time_ms: float
+    status_code: Count | None
+    error: str | None
+    address: Annotated[str | None, Meta(description="The address that was connected; null: none, or a private one.")]
+    confirmation: Annotated[bool, Meta(description="The probe was made to confirm another result.")]
+    in_maintenance: Annotated[bool, Meta(description="It counts in no uptime, and no alert was sent.")]
+
+
+def result_object(row: ResultRow) -> ResultObject:
+    """The result of a row of history."""
+    return ResultObject(
+        checked_at=time(row.at),
+        status="up" if row.ok else "down",
+        region=row.region,
+        response_time_ms=round(row.took / 1_000, 1),
+        status_code=row.status,
+        error=None if row.ok else f"{row.failure}: {row.detail}".removesuffix(": "),
         # Those of private networks are for the operator, who finds them in the journal.
-        "address": public_or_empty(row.address) or None,
-        "confirmation": row.confirm > 0,
-        "in_maintenance": row.maintenance,
-    }
+        address=public_or_empty(row.address) or None,
+        confirmation=row.confirm > 0,
+        in_maintenance=row.maintenance,
+    )

@@ -5,7 +5,7 @@ answered when what it made can be read back through this process, its running st
 """
 
 from collections.abc import Awaitable, Callable
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, TypeVar
 
 import msgspec
 from fastapi import Depends, Request, Response
@@ -16,7 +16,7 @@ from query_api import commands
 from query_api.actors import address_of, with_key
 from query_api.commands import Late, wait_until
 from query_api.dependencies import Dependencies, dependencies_of
-from query_api.poppaping.monitor_object import monitor_object
+from query_api.poppaping.monitor_object import MonitorDetails, MonitorObject, monitor_details, monitor_object
 from query_api.poppaping.plans import PLANS, Plan
 from query_api.poppaping.rejections import fault_of
 from query_api.poppaping.responses import Fault, one
@@ -116,17 +116,24 @@ class Service:
         except SecretError:
             raise Fault(503, "The headers and body that are stored cannot be read; /readyz tells why.") from None
 
-    def presented(self, monitor: Monitor) -> dict[str, Any]:
+    def presented(self, monitor: Monitor) -> MonitorObject:
         """The monitor as this process can show it now; without its headers when they cannot be read."""
-        try:
-            sealed = self.sealed(monitor)
-        except Fault:
-            sealed = Sealed()
-        return monitor_object(monitor, self.deps.monitor_states.state(monitor.id), sealed)
+        return monitor_object(monitor, self.deps.monitor_states.state(monitor.id), self._readable(monitor))
 
-    def answer(self, monitor: Monitor, status: int = 200, **more: object) -> Response:
+    def details(self, monitor: Monitor, uptime: float | None) -> MonitorDetails:
+        """The same with its uptime."""
+        state = self.deps.monitor_states.state(monitor.id)
+        return monitor_details(monitor, state, self._readable(monitor), uptime)
+
+    def answer(self, monitor: Monitor, status: int = 200) -> Response:
         """The answer with one monitor."""
-        return one(self.presented(monitor) | more, status)
+        return one(self.presented(monitor), status)
+
+    def _readable(self, monitor: Monitor) -> Sealed:
+        try:
+            return self.sealed(monitor)
+        except Fault:
+            return Sealed()
 
 
 async def _service(request: Request) -> Service:

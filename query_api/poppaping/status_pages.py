@@ -5,16 +5,19 @@ from typing import Annotated, Any
 
 import msgspec
 from fastapi import APIRouter, Response
-from msgspec import UNSET, Meta, UnsetType
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from infra.secrets.passwords import hash_password
 from query_api.commands import gone
 from query_api.healthchecks.slugs import slugify
-from query_api.pages.status_board import address, components_of, overall
-from query_api.poppaping import openapi
+from query_api.http.field_types import Time, Uuid
+from query_api.http.openapi import body_of
+from query_api.pages.status_board import Overall, Status, address, components_of, overall
 from query_api.poppaping.auth import JsonObject, PagesReader, PagesWriter
 from query_api.poppaping.bodies import judged
-from query_api.poppaping.responses import ERRORS, MOST_PER_PAGE, Fault, Page, PerPage, cut, listed, one, time
+from query_api.poppaping.objects import Deleted
+from query_api.poppaping.openapi import ERRORS, errors, list_of, one_of
+from query_api.poppaping.responses import MOST_PER_PAGE, Fault, Page, PerPage, cut, listed, one, time
 from query_api.poppaping.service import Service, ServiceDep
 from schemas.definitions import ApiKey
 from schemas.ids import new_id
@@ -35,45 +38,88 @@ _LONGEST_SLUG = 60
 router = APIRouter(tags=["status pages"], responses=ERRORS)
 
 
-class WantedComponent(msgspec.Struct, forbid_unknown_fields=True):
-    """A monitor or a check. `name`: what it is called on the page; empty: as it is called itself."""
+class PageComponentBody(msgspec.Struct, forbid_unknown_fields=True):
+    """A monitor or a check on a page."""
 
     type: ComponentKind
     id: str
-    name: Words = ""
-    group: Words = ""
+    name: Annotated[Words, Meta(description="What it is called on the page; empty: its own name.")] = ""
+    group: Annotated[Words, Meta(description="Empty: in no group.")] = ""
 
 
-class Wanted(msgspec.Struct, forbid_unknown_fields=True):
-    """A body as it may be. `password` null: the page is public. `slug` not given: made from the title."""
+_Slug = Annotated[PageSlug, Meta(description="A part of the address; made from the title if left out.")]
+_Components = Annotated[list[PageComponentBody], Meta(max_length=MOST_COMPONENTS)]
+_Password = Annotated[str, Meta(min_length=8, max_length=200)]
+
+
+class UpdateStatusPageBody(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """The fields of a status page to change."""
 
     title: Title | UnsetType = UNSET
-    slug: PageSlug | UnsetType = UNSET
+    slug: _Slug | UnsetType = UNSET
     description: Description | UnsetType = UNSET
-    components: Annotated[list[WantedComponent], Meta(max_length=MOST_COMPONENTS)] | UnsetType = UNSET
-    password: Annotated[str, Meta(min_length=8, max_length=200)] | UnsetType | None = UNSET
+    components: _Components | UnsetType = UNSET
+    password: Annotated[_Password | None, Meta(description="Null: the page is public.")] | UnsetType = UNSET
 
 
-@router.get("/status-pages", responses=openapi.list_of(openapi.PAGE))
+class CreateStatusPageBody(UpdateStatusPageBody, kw_only=True):
+    """A new status page."""
+
+    title: Title
+
+
+class StatusPageObject(Struct, kw_only=True):
+    """A status page."""
+
+    id: Uuid
+    title: str
+    slug: str
+    description: str
+    url: str
+    public: Annotated[bool, Meta(description="It has no password.")]
+    created_at: Time
+    updated_at: Time
+
+
+class StatusPageComponent(Struct, kw_only=True):
+    """A monitor or a check on a page."""
+
+    type: ComponentKind
+    id: Uuid
+    name: Annotated[str, Meta(description="As chosen for the page; empty: its own name.")]
+    group: Annotated[str, Meta(description="Empty: in no group.")]
+    shown_as: Annotated[str, Meta(description="What it is called on the page.")]
+    current_status: Status
+
+
+class StatusPageDetails(StatusPageObject, kw_only=True):
+    """A status page with its components."""
+
+    status: Overall
+    components: list[StatusPageComponent]
+
+
+_PAGE = one_of(StatusPageDetails, "The status page with its components.") | errors(404)
+
+
+@router.get("/status-pages", responses=list_of(StatusPageObject, "The status pages, oldest first.") | errors(400))
 async def list_pages(service: ServiceDep, key: PagesReader, page: Page = 1, per_page: PerPage = 25) -> Response:
-    """The status pages of the project, oldest first."""
+    """List the status pages of the project, oldest first."""
     per_page = min(per_page, MOST_PER_PAGE)
     pages = service.deps.directory.pages_of(key.project)
-    return listed([_head(service, each) for each in cut(pages, page, per_page)], page, per_page, len(pages))
+    return listed([_listed(service, each) for each in cut(pages, page, per_page)], page, per_page, len(pages))
 
 
 @router.post(
     "/status-pages",
     status_code=201,
     summary="Create Page (Pingfold's own)",
-    responses=openapi.one_of(openapi.PAGE_WHOLE, 201),
-    openapi_extra=openapi.body_of(Wanted),
+    responses=one_of(StatusPageDetails, "The new status page.", 201) | errors(400),
+    openapi_extra=body_of(CreateStatusPageBody, {"title": "Status of the shop"}),
 )
 async def create_page(service: ServiceDep, key: PagesWriter, body: JsonObject) -> Response:
-    """Make a status page of monitors and checks."""
-    wanted = judged(body, Wanted)
-    if wanted.title is UNSET:
-        raise Fault(400, "Field 'title' is required.")
+    """Create a status page of monitors and checks."""
+    wanted = judged(body, CreateStatusPageBody)
     if wanted.slug is UNSET:
         wanted.slug = slugify(wanted.title).replace("_", "-")[:_LONGEST_SLUG].strip("-")
     request = StatusPageCreate(
@@ -84,40 +130,44 @@ async def create_page(service: ServiceDep, key: PagesWriter, body: JsonObject) -
     )
 
 
-@router.get("/status-pages/{id}", responses=openapi.one_of(openapi.PAGE_WHOLE))
+@router.get("/status-pages/{id}", responses=_PAGE)
 async def read_page(service: ServiceDep, key: PagesReader, id: str) -> Response:
-    """One status page, with the current statuses of its components."""
+    """Read one status page, with the current statuses of its components."""
     return one(_object(service, await _page(service, key, id)))
 
 
 @router.patch(
     "/status-pages/{id}",
     summary="Change Page (Pingfold's own)",
-    responses=openapi.one_of(openapi.PAGE_WHOLE),
-    openapi_extra=openapi.body_of(Wanted),
+    responses=_PAGE | errors(400),
+    openapi_extra=body_of(UpdateStatusPageBody, {"description": "How our services are."}),
 )
 async def change_page(service: ServiceDep, key: PagesWriter, id: str, body: JsonObject) -> Response:
-    """Change the fields that are given; `components` replaces them all."""
+    """Change the fields of a status page that are given; `components` replaces all of them."""
     page = await _page(service, key, id)
-    fields = await _fields(service, key, judged(body, Wanted))
+    fields = await _fields(service, key, judged(body, UpdateStatusPageBody))
     request = StatusPageUpdate(request=new_id(), at=service.deps.clock.now(), id=page.id, fields=fields)
     return one(_object(service, await service.read_back(await service.ask(key, request), service.deps.directory.page)))
 
 
-@router.delete("/status-pages/{id}", summary="Delete Page (Pingfold's own)", responses=openapi.one_of(openapi.DELETED))
+@router.delete(
+    "/status-pages/{id}",
+    summary="Delete Page (Pingfold's own)",
+    responses=one_of(Deleted, "The id of what was deleted.") | errors(404),
+)
 async def delete_page(service: ServiceDep, key: PagesWriter, id: str) -> Response:
     """Delete a status page for good; what it shows is untouched."""
     page = await _page(service, key, id)
     await service.ask(key, StatusPageDelete(request=new_id(), at=service.deps.clock.now(), id=page.id))
     await gone(service.deps, service.deps.directory.page, page.id)
-    return one({"id": page.id, "deleted": True})
+    return one(Deleted(page.id))
 
 
 async def _page(service: Service, key: ApiKey, id: str) -> StatusPage:
     return await service.owned(key, id, service.deps.directory.page, "status page")
 
 
-async def _fields(service: Service, key: ApiKey, wanted: Wanted) -> StatusPageFields:
+async def _fields(service: Service, key: ApiKey, wanted: UpdateStatusPageBody) -> StatusPageFields:
     password: str | UnsetType = UNSET
     if isinstance(wanted.password, str):
         password = await service.deps.password_pool.run(key.project, hash_password, wanted.password)
@@ -132,14 +182,18 @@ async def _fields(service: Service, key: ApiKey, wanted: Wanted) -> StatusPageFi
     )
 
 
-def _components(wanted: Sequence[WantedComponent]) -> tuple[Component, ...]:
+def _components(wanted: Sequence[PageComponentBody]) -> tuple[Component, ...]:
     ids = [component.id for component in wanted]
     if twice := next((id for id in ids if ids.count(id) > 1), None):
         raise Fault(400, f"Field 'components': {twice} is named twice.")
     return tuple(Component(kind=one.type, id=one.id, name=one.name, group=one.group) for one in wanted)
 
 
-def _head(service: Service, page: StatusPage) -> dict[str, Any]:
+def _listed(service: Service, page: StatusPage) -> StatusPageObject:
+    return StatusPageObject(**_fields_of(service, page))
+
+
+def _fields_of(service: Service, page: StatusPage) -> dict[str, Any]:
     return {
         "id": page.id,
         "title": page.title,
@@ -152,21 +206,22 @@ def _head(service: Service, page: StatusPage) -> dict[str, Any]:
     }
 
 
-def _object(service: Service, page: StatusPage) -> dict[str, Any]:
-    """A page with what it shows now. `shown_as`: what a component is called there, `name`: when that was chosen."""
+def _object(service: Service, page: StatusPage) -> StatusPageDetails:
+    """A page with what it shows now."""
     chosen = {component.id: component.name for component in page.components}
     components = components_of(service.deps, page)
-    return _head(service, page) | {
-        "status": overall(components),
-        "components": [
-            {
-                "type": component.kind,
-                "id": component.thing,
-                "name": chosen[component.thing],
-                "group": component.group,
-                "shown_as": component.name,
-                "current_status": component.status,
-            }
+    return StatusPageDetails(
+        **_fields_of(service, page),
+        status=overall(components),
+        components=[
+            StatusPageComponent(
+                type=component.kind,
+                id=component.thing,
+                name=chosen[component.thing],
+                group=component.group,
+                shown_as=component.name,
+                current_status=component.status,
+            )
             for component in components
         ],
-    }
+    )

@@ -4,11 +4,14 @@ By count: results that were well among all regular ones. By time: how long it wa
 watched. What was in maintenance is in neither. Without any, null.
 """
 
-from typing import Any, Literal
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
 
 from query_api.dependencies import Dependencies
 from query_api.history.monitors import Counts
 from query_api.history.uptime import Span, format_percent, of_counts, of_observed
+from query_api.http.field_types import Count, Uuid
 from query_api.http.response_cache import ResponseCache
 from query_api.poppaping.history import answering_history
 from query_api.poppaping.results import history_of
@@ -42,25 +45,43 @@ class RecentUptimes:
             return _percentage(await history_of(self._deps).counts(monitor.id, start))
 
 
-async def uptime_object(deps: Dependencies, monitor: Monitor, period: Period) -> dict[str, Any]:
-    """All that is told of an uptime; percentiles and the uptime by time are Pingfold's own. Raises `Fault` 503."""
+class UptimeObject(Struct, kw_only=True, gc=False):
+    """The uptime of a monitor. What was in maintenance is not in it. Null: there is no result."""
+
+    monitor_id: Uuid
+    period: Period
+    uptime_percentage: Annotated[float | None, Meta(description="By count: the share of results that were up.")]
+    total_checks: Count
+    up_checks: Count
+    down_checks: Count
+    avg_response_time_ms: float | None
+    p50_response_time_ms: Annotated[float | None, Meta(description="Pingfold's own.")]
+    p95_response_time_ms: Annotated[float | None, Meta(description="Pingfold's own.")]
+    p99_response_time_ms: Annotated[float | None, Meta(description="Pingfold's own.")]
+    uptime_time_weighted: Annotated[
+        float | None, Meta(description="By time: the share of the observed time. Pingfold's own.")
+    ]
+
+
+async def uptime_object(deps: Dependencies, monitor: Monitor, period: Period) -> UptimeObject:
+    """The uptime over the period before now. Raises `Fault` 503."""
     now = deps.clock.now()
     start, history = now - _PERIODS[period], history_of(deps)
     with answering_history():
         counts, spread, spans = await history.observed(monitor.id, start)
-    return {
-        "monitor_id": monitor.id,
-        "period": period,
-        "uptime_percentage": _percentage(counts),
-        "total_checks": counts.total,
-        "up_checks": counts.up,
-        "down_checks": counts.total - counts.up,
-        "avg_response_time_ms": _ms(counts.mean_took),
-        "p50_response_time_ms": _ms(spread and spread.p50),
-        "p95_response_time_ms": _ms(spread and spread.p95),
-        "p99_response_time_ms": _ms(spread and spread.p99),
-        "uptime_time_weighted": _by_time(deps, monitor, spans, start, now),
-    }
+    return UptimeObject(
+        monitor_id=monitor.id,
+        period=period,
+        uptime_percentage=_percentage(counts),
+        total_checks=counts.total,
+        up_checks=counts.up,
+        down_checks=counts.total - counts.up,
+        avg_response_time_ms=_ms(counts.mean_took),
+        p50_response_time_ms=_ms(spread and spread.p50),
+        p95_response_time_ms=_ms(spread and spread.p95),
+        p99_response_time_ms=_ms(spread and spread.p99),
+        uptime_time_weighted=_by_time(deps, monitor, spans, start, now),
+    )
 
 
 def _by_time(deps: Dependencies, monitor: Monitor, closed: list[Span], start: Micros, end: Micros) -> float | None:

@@ -130,7 +130,7 @@ async def test_what_a_name_resolves_to_is_not_told(address: str, allowed: bool) 
 def test_the_api_shows_public_addresses_of_targets_only(address: str) -> None:
     def shown(address: str) -> Any:
         row = ResultRow(0, 0, "local", 0, True, "", "", 200, 1_000, address, False)
-        return result_object(row)["address"]
+        return result_object(row).address
 
     assert shown(address) is None
     assert shown("9.9.9.9") == "9.9.9.9"

@@ -3,7 +3,7 @@
 import os
 import pwd
 from collections.abc import Callable
-from typing import Any, get_args
+from typing import get_args
 
 import pytest
 from typer.testing import CliRunner
@@ -14,7 +14,7 @@ from pingfold.commands.admin import Failed
 from pingfold.commands.audit import _by, _line, parse_since
 from pingfold.commands.os_user import operator
 from query_api.history.audit import AuditRow, Place, wrong_actor, wrong_kind
-from query_api.history.audit_object import audit_object
+from query_api.history.audit_object import AuditChange, audit_object
 from schemas.actors import ActorKind
 from schemas.base import SECOND
 from schemas.definitions import Definition
@@ -59,7 +59,7 @@ def test_changes_in_words() -> None:
         FieldChange(field="name", new="x" * 100),
         FieldChange(field="channels", old=["a"]),
     )
-    assert [_line(change, "updated") for change in audit_object(row(*changes))["changes"]] == [
+    assert [_line(change, "updated") for change in audit_object(row(*changes)).changes] == [
         "grace: 60 → 120",
         "secret: changed (secret)",
         "url: https://a → https://b (the rest is secret)",
@@ -81,9 +81,9 @@ def test_what_a_thing_has_that_is_made_or_removed_in_words(action: str, happened
     assert _line(*one(FieldChange(field="hash", hidden=True), action)) == f"hash: {happened} (secret)"
 
 
-def one(change: FieldChange, action: str) -> tuple[dict[str, Any], str]:
+def one(change: FieldChange, action: str) -> tuple[AuditChange, str]:
     """A change as `_line` takes it."""
-    return audit_object(row(change))["changes"][0], action
+    return audit_object(row(change)).changes[0], action
 
 
 def test_who_in_words() -> None:

@@ -86,7 +86,7 @@ def test_kinds_whose_fields_differ_under_one_name_are_refused(monkeypatch: pytes
 
     monkeypatch.setattr(channel_fields, "CHANNEL_KINDS", {**CHANNEL_KINDS, "other": Other()})
     with pytest.raises(AssertionError, match="differ in what 'url' is"):
-        channel_fields.body_with(msgspec.Struct, "config")
+        channel_fields.body_with("Body", msgspec.Struct, "config")
 
 
 def test_a_field_of_another_kind_is_refused_by_its_name() -> None:

@@ -2,18 +2,17 @@
 
 import ast
 import re
-from itertools import chain
 
 import pytest
 
 from infra.settings.settings import Settings
 from ingest.ping.responses import PingResponses
 from query_api.app import APIS
-from query_api.healthchecks import openapi as checks
-from query_api.healthchecks.fields import RULES
 from query_api.http.public_api import PublicApi
-from query_api.poppaping import openapi as monitors
+from query_api.pages.api_reference import APIS as PAGES_OF_APIS
+from query_api.pages.api_reference import ApiPage, reference
 from query_api.poppaping.plans import PLANS
+from tests.harness import Harness
 from tests.source_tree import ROOT
 
 PAGES = ROOT / "docs" / "compatibility"
@@ -36,23 +35,13 @@ def test_every_answer_to_a_ping() -> None:
     assert not missing, f"name in docs/compatibility/pinging.md: {missing}"
 
 
-def _of_items(schema: checks.Schema) -> set[str]:
-    (listed,) = schema["properties"].values()
-    return set(listed["items"]["properties"])
-
-
-def test_every_field_of_the_management_api() -> None:
-    schemas = [of[200]["content"]["application/json"]["schema"] for of in (checks.CHECK, checks.PINGS, checks.FLIPS)]
-    shown = set(schemas[0]["properties"]).union(*(_of_items(schema) for schema in schemas[1:]))
-    missing = sorted((shown | set(RULES)) - named("management"))
-    assert not missing, f"name in docs/compatibility/management.md: {missing}"
-
-
-def test_every_field_of_the_poppaping_api() -> None:
-    schemas = (schema for schema in vars(monitors).values() if isinstance(schema, dict) and "properties" in schema)
-    pages = named("poppaping") | named("monitor-types")
-    missing = sorted(set(chain.from_iterable(schema["properties"] for schema in schemas)) - pages)
-    assert not missing, f"name in docs/compatibility/poppaping.md: {missing}"
+@pytest.mark.parametrize("api", PAGES_OF_APIS, ids=lambda api: api.name)
+def test_every_field(api: ApiPage) -> None:
+    """Of bodies, of answers, and of the objects within them."""
+    told = reference(Harness().app.openapi(), api, "")
+    pages = named(api.name) | named("monitor-types") | named("../channels")
+    missing = sorted({field.name for struct in told.structs for field in struct.fields} - pages)
+    assert not missing, f"name in docs/compatibility/{api.name}.md: {missing}"
 
 
 @pytest.mark.parametrize("api", APIS, ids=lambda api: api.name)

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 
@@ -34,8 +35,9 @@ WRITE_KEYS = {"uuid", "ping_url", "update_url", "pause_url", "resume_url", "chan
 OUR_KEYS = {"last_success", "last_exitstatus", "late_limit", "run_limit", "not_observed"}
 
 
-def object_of(check: Check = CHECK, state: CheckState | None = None, **more: Any) -> dict[str, Any]:
-    return check_object(check, state, NOW, URLS, **more)
+def object_of(check: Check = CHECK, state: CheckState | None = None, urls: Urls = URLS, **more: Any) -> dict[str, Any]:
+    shown: dict[str, Any] = msgspec.to_builtins(check_object(check, state, NOW, urls, **more))
+    return shown
 
 
 def test_the_keys() -> None:
@@ -54,7 +56,7 @@ def test_the_unique_key() -> None:
 
 
 def test_urls_carry_the_version_that_was_asked() -> None:
-    shown_object = check_object(CHECK, None, NOW, Urls("https://hc-ping.com/", "http://localhost:8000", 1))
+    shown_object = object_of(urls=Urls("https://hc-ping.com/", "http://localhost:8000", 1))
     assert shown_object["ping_url"] == f"https://hc-ping.com/{ID}"
     assert shown_object["update_url"] == f"http://localhost:8000/api/v1/checks/{ID}"
     assert shown_object["pause_url"] == f"http://localhost:8000/api/v1/checks/{ID}/pause"

@@ -13,6 +13,7 @@ from schemas.definitions import ApiKey, KeyKind, KeyScope
 from schemas.ids import new_id
 from schemas.requests import KeyCreate
 from schemas.topics import PROBE_RESULTS, PROJECTS
+from tests.conformance import resolved
 from tests.harness import POP_KEY, WRITE_KEY, Harness
 from tests.poppaping_client import BODY, OTHERS_KEY, UNKNOWN, V1, fault, made, seen, with_key
 
@@ -493,7 +494,8 @@ async def test_requests_go_through_the_log(harness: Harness) -> None:
 
 
 async def test_the_published_description_is_true(harness: Harness) -> None:
-    described = (await harness.client.get("/openapi.json")).json()["paths"]
+    document = (await harness.client.get("/openapi.json")).json()
+    described = document["paths"]
     id = (await made(harness))["id"]
     harness.log.probe(id)
     harness.log.tick(60)
@@ -512,10 +514,12 @@ async def test_the_published_description_is_true(harness: Harness) -> None:
         schema = described[V1 + told]["get"]["responses"]["200"]["content"]["application/json"]["schema"]
         data = schema["properties"]["data"]
         shown = (await harness.client.get(V1 + path)).json()["data"]
-        assert set((data["items"] if many else data)["properties"]) == set(shown[0] if many else shown), path
+        properties = resolved(document, data["items"] if many else data)["properties"]
+        assert set(properties) == set(shown[0] if many else shown), path
     usage = described[f"{V1}/account/usage"]["get"]["responses"]["200"]["content"]["application/json"]["schema"]
-    assert set(usage["properties"]) == set((await harness.client.get(f"{V1}/account/usage")).json())
+    assert set(resolved(document, usage)["properties"]) == set((await harness.client.get(f"{V1}/account/usage")).json())
     body = described[f"{V1}/monitors"]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    body = resolved(document, body)
     assert body["additionalProperties"] is False
     assert {"name", "url", "method", "interval_seconds", "timeout_seconds", "headers", "regions"} <= set(
         body["properties"]

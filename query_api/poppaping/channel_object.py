@@ -1,0 +1,61 @@
+"""An alert channel as the PoppaPing API shows it."""
+
+from typing import Annotated, Any
+
+from msgspec import Meta, Struct
+
+from query_api.channel_fields import blocked_addresses, confirmation_error
+from query_api.dependencies import Dependencies
+from query_api.http.field_types import Count, Time, Uuid
+from query_api.http.openapi import any_of
+from query_api.poppaping.responses import time
+from schemas.channels.kinds import CHANNEL_KINDS, KindName
+from schemas.definitions import Channel
+from schemas.notices import Notice
+
+# Where an alert channel leads, as its kind shows it.
+_Config = Annotated[Any, any_of(kind.config_shown for kind in CHANNEL_KINDS.values())]
+
+
+class AlertChannelObject(Struct, kw_only=True):
+    """An alert channel."""
+
+    id: Uuid
+    name: str
+    channel_type: KindName
+    config: _Config
+    events: Annotated[list[Notice], Meta(description="The events that the channel takes.")]
+    unconfirmed: Annotated[
+        list[str], Meta(description="Addresses that get nothing, since their owners have not confirmed them.")
+    ]
+    blocked: Annotated[list[str], Meta(description="Those of them whose owners want no request to confirm.")]
+    confirmation_error: Annotated[
+        str | None, Meta(description="Why a request to confirm could not be mailed yet; it is tried again.")
+    ]
+    created_at: Time
+    disabled: Annotated[bool, Meta(description="Nothing is sent any more: it failed for too long, or is gone.")]
+    disabled_at: Time | None
+    disabled_because: str | None
+    failures: Annotated[Count, Meta(description="Attempts that failed since the last success.")]
+    last_success_at: Time | None
+
+
+def channel_object(deps: Dependencies, channel: Channel) -> AlertChannelObject:
+    """The channel as this process can show it now."""
+    health = deps.delivery_states.health(channel.id)
+    return AlertChannelObject(
+        id=channel.id,
+        name=channel.name,
+        channel_type=channel.kind,
+        config=CHANNEL_KINDS[channel.kind].show_config(channel),
+        events=list(channel.notices),
+        unconfirmed=list(channel.unconfirmed),
+        blocked=blocked_addresses(deps, channel),
+        confirmation_error=confirmation_error(deps, channel),
+        created_at=time(channel.created),
+        disabled=health.disabled,
+        disabled_at=time(health.disabled_at),
+        disabled_because=health.disabled_because or None,
+        failures=health.failures,
+        last_success_at=time(health.last_success),
+    )
