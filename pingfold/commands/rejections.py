@@ -13,6 +13,8 @@ def message_of(rejection: Rejection) -> str:
             return f"{reason}; `pingfold project list` shows them"
         case RejectionCode.KEY_NOT_FOUND:
             return f"{reason}; `pingfold key list` shows them"
+        case RejectionCode.CHANGED_MEANWHILE:
+            return f"nothing is changed: {reason}"
         case RejectionCode.ROTATED_TOO_OFTEN:
             return f"{reason}: too many former ones still count; with an overlap of 0 none of them does"
         case RejectionCode.WRONG_TIME:
@@ -34,7 +36,6 @@ def message_of(rejection: Rejection) -> str:
             | RejectionCode.CHANNEL_IDENTIFIER_INVALID
             | RejectionCode.CHANNEL_IDENTIFIER_AMBIGUOUS
             | RejectionCode.ALREADY_EXISTS
-            | RejectionCode.CHANGED_MEANWHILE
             | RejectionCode.AMBIGUOUS_SLUG
             | RejectionCode.LIMIT_REACHED
             | RejectionCode.WRONG_CHANNEL_KIND

@@ -34,6 +34,8 @@ class ProjectKeys:
         """A new key that opens what the old one opens; the old one expires when the overlap ends, or is revoked."""
         if self._is_there(request.key, project):
             return [decision(request, "found", request.key.id)]
+        if self._was_revoked(request.id, project):  # by another rotation that came first, most likely
+            raise RequestRejected(RejectionCode.CHANGED_MEANWHILE, "the key was rotated or revoked already")
         old = self._index.key(project.id, request.id)
         if request.key.kind != old.kind:
             raise RequestRejected(RejectionCode.WRONG_KEY_KIND)
@@ -57,6 +59,10 @@ class ProjectKeys:
         if self._view.get(f"revoked-key/{key.id}") is not None:
             raise RequestRejected(RejectionCode.ALREADY_EXISTS)
         return self._index.is_there(key)
+
+    def _was_revoked(self, id: str, project: Project) -> bool:
+        record = self._view.get(f"revoked-key/{id}")
+        return isinstance(record, RevokedKey) and record.project == project.id
 
     def _revoke(self, key: ApiKey, at: Micros) -> None:
         # A record of another kind: whatever looks for keys, in an older process too, finds no key any more.

@@ -8,6 +8,7 @@ from processors.projects.keys import MOST_REVOKED
 from schemas.base import SECOND, Micros, encode
 from schemas.definitions import ApiKey, KeyKind, RevokedKey
 from schemas.ids import derived_id, new_id
+from schemas.rejections import RejectionCode
 from schemas.requests import DAY, Decision, KeyCreate, KeyRevoke, KeyRotate
 from tests.projects_desk import NOW, Desk
 
@@ -93,6 +94,15 @@ def test_without_an_overlap_the_old_key_is_revoked(desk: Desk) -> None:
     assert rotate(desk, old, new, overlap=0).outcome == "made"
     assert desk.session.view.get(f"key/{old.id}") is None
     assert revoked(desk) == [old.id]
+
+
+def test_of_two_rotations_at_once_the_second_hears_of_the_first(desk: Desk) -> None:
+    old = made(desk, key_of(desk))
+    assert rotate(desk, old, key_of(desk, "first"), overlap=0).outcome == "made"
+    second = rotate(desk, old, key_of(desk, "second"), overlap=0)
+    assert (second.outcome, second.code) == ("refused", RejectionCode.CHANGED_MEANWHILE)
+    assert second.reason == "changed meanwhile: the key was rotated or revoked already"
+    assert rotate(desk, replace(old, id=new_id()), key_of(desk, "third"), overlap=0).code is RejectionCode.KEY_NOT_FOUND
 
 
 def test_what_cannot_be_rotated(desk: Desk) -> None:
