@@ -6,10 +6,11 @@ to reach a stopped server can be given the server's own port, connect to itself,
 """
 
 import json
-import os
 import random
 import socket
 from pathlib import Path
+
+from infra.process.whole_files import replace_file
 
 HOST = "127.0.0.1"
 # Servers whose port may be given by a setting.
@@ -37,9 +38,7 @@ def remembered(data: Path, name: str, wanted: int = 0) -> int:
         raise PortTaken(f"port {port} of the embedded {name} ({where}) is taken by another program: {what}")
     if known.get(name) != port:
         data.mkdir(parents=True, exist_ok=True)
-        draft = file.with_name(f"{file.name}.{os.getpid()}")
-        draft.write_text(json.dumps({**known, name: port}, indent=2) + "\n")
-        draft.replace(file)
+        replace_file(file, json.dumps({**known, name: port}, indent=2) + "\n")
     return port
 
 

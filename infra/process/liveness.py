@@ -23,6 +23,7 @@ from typing import Any, NamedTuple, NoReturn
 import structlog
 
 from infra.process.process_identity import process_identity
+from infra.process.whole_files import replace_file
 
 log = structlog.get_logger(__name__)
 
@@ -230,11 +231,9 @@ def _report(role: str, counter: int, outlook: Outlook) -> dict[str, Any]:
 
 def publish(file: Path, report: Mapping[str, Any]) -> None:
     """Replace `file` by the report, atomically. On a full disk only the file's time moves: it needs no room."""
-    draft = file.with_suffix(f"{file.suffix}.new")
     try:
         file.parent.mkdir(exist_ok=True)  # and no data folder that somebody has just removed
-        draft.write_text(json.dumps(report))
-        draft.replace(file)
+        replace_file(file, json.dumps(report))
     except OSError:
         with contextlib.suppress(OSError):
             file.touch()

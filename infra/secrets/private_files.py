@@ -26,7 +26,7 @@ def write_once(path: Path, content: bytes) -> bool:
             os.link(draft, path)
         except FileExistsError:
             return False
-    _sync(path.parent)
+    sync_folder(path.parent)
     return True
 
 
@@ -34,7 +34,7 @@ def replace_whole(path: Path, content: bytes) -> None:
     """Make or replace a file that only its owner reads, whole and durable; readers see the former or the new one."""
     with _draft(path, content) as draft:
         draft.replace(path)
-    _sync(path.parent)
+    sync_folder(path.parent)
 
 
 @contextlib.contextmanager
@@ -51,7 +51,8 @@ def _draft(path: Path, content: bytes) -> Iterator[Path]:
         draft.unlink(missing_ok=True)
 
 
-def _sync(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Have what a folder names survive a power cut. Blocks."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -22,6 +22,7 @@ from typing import IO
 
 import msgspec
 
+from infra.secrets.private_files import sync_folder
 from pingfold.replay.consistent_cut import ConsistentCut, StoredStates
 from pingfold.replay.effects import Place
 from pingfold.replay.store import Store
@@ -185,7 +186,7 @@ def write_snapshot(
     manifest = Manifest(format=_FORMAT, taken_at=taken_at, states=states, effects=effects, unverified=tuple(unverified))
     _write(draft / _MANIFEST, [msgspec.json.format(msgspec.json.encode(manifest), indent=1)])
     draft.rename(folder / name)
-    _sync(folder)
+    sync_folder(folder)
     for old in sorted(_folders(folder), reverse=True)[_KEPT:]:
         shutil.rmtree(old)
     return name
@@ -242,11 +243,3 @@ def _write(path: Path, parts: Iterable[bytes], compressed: bool = False) -> None
 def _write_all(file: IO[bytes] | gzip.GzipFile, parts: Iterable[bytes]) -> None:
     for part in parts:
         file.write(part)
-
-
-def _sync(folder: Path) -> None:
-    number = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(number)
-    finally:
-        os.close(number)

@@ -23,12 +23,12 @@ import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 from infra.process.lifecycle import end_with_parent, progress_file
 from infra.process.liveness import STALL_SECONDS, publish
 from infra.process.process_identity import process_identity
 from infra.process.tasks import persistent
+from infra.process.whole_files import replace_file
 from infra.settings.settings import Settings
 from pingfold import metrics_folder
 from pingfold.supervisor.environments import environment_of
@@ -272,7 +272,8 @@ class Supervisor:
         )
         try:
             with contextlib.suppress(OSError):  # a full disk: the role runs all the same
-                _write_atomically(pid_file, f"{process.pid}\n")
+                pid_file.parent.mkdir(parents=True, exist_ok=True)
+                replace_file(pid_file, f"{process.pid}\n")
             await self._hear(role, process)
             return await process.wait()
         finally:
@@ -349,13 +350,6 @@ async def _lines(stream: asyncio.StreamReader) -> AsyncIterator[str]:
         if not line:
             return
         yield line.decode(errors="replace").rstrip()
-
-
-def _write_atomically(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_suffix(".new")
-    draft.write_text(text)
-    draft.replace(path)
 
 
 def python_role(name: str, slot: int, stage: int, *arguments: str, nice: int = 0) -> Role:

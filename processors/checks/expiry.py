@@ -58,7 +58,7 @@ class CheckExpiry:
             self._awaiting.add(key)
 
     def retried(self, key: str) -> None:
-        """The dead letter about a parked check was put back: the check is taken up again."""
+        """The dead letter that told of a parked check was put back: the check is taken up again."""
         state = self._expiry.parked(key)
         if state is not None:
             self.unpark(key, state)
@@ -73,7 +73,7 @@ class CheckExpiry:
             correct_check(self._view.edit(CheckState, key), time)
 
     def tick(self, tick: Tick, context: Context) -> list[Effect]:
-        """Move the partition's time, record gaps, judge what is due."""
+        """Move the partition's time, tell of gaps, judge what is due."""
         progress, gaps = fold_tick(self._view.get(PROGRESS_KEY), tick, context.at)
         self._view.put(PROGRESS_KEY, progress)
         effects = [self._seen(gap, progress.time) for gap in gaps]
@@ -130,7 +130,7 @@ class CheckExpiry:
             set_overdue(state, run)
             if state.status == "down":
                 return []
-        gaps = self._gaps.touching(moment.observed_from, moment.at)
+        gaps = self._gaps.touching(moment.doubtful_from, moment.at)
         if gaps:
             return go_unobserved(state, check, moment.at, time, run, gaps, self._gaps.over(gaps))
         if run is not None:

@@ -6,7 +6,7 @@ The contract:
   that the partition has heard of counts when Kafka took it, if a source stamped it, and is refused otherwise. An
   unknown or removed check takes no ping. A dead letter put back gets its serial and enters history, and moves nothing
   else.
-- A copy of a ping that has been counted (see `ping_copies`) changes nothing; `transitions` say that it does not count.
+- A copy of a ping that has been counted (see `ping_copies`) changes nothing; history is told that it does not count.
 - What a ping does: docs/compatibility/pinging.md, "What a signal does"; see `rules` and `ping_rules`.
 - A definition takes the place of an older version and moves no status: what follows from it, the next tick decides.
 - Only ticks move the time; see `expiry`. A plain success neither computes a schedule nor touches the wheel.
@@ -137,12 +137,12 @@ class ChecksPartition:
     def _not_ahead(self, ping: Ping, at: Micros, context: Context) -> Micros:
         """When a ping counts that may be dated ahead of all clocks that the partition has heard of.
 
-        What the tick of a source says is not ahead, nor what was past by Kafka's clock. A ping that was
+        What a source has told by its tick is not ahead, nor what was past by Kafka's clock. A ping that was
         acknowledged by a source whose clock is wrong must not be lost for it: it counts when Kafka took it.
         """
         progress: Progress = self._view.get(PROGRESS_KEY)
-        known = max(newest(progress), vouched(progress, context.at))
-        if at <= END_OF_TIME and (not progress.time or at <= known + AHEAD):
+        told = max(newest(progress), vouched(progress, context.at))
+        if at <= END_OF_TIME and (not progress.time or at <= told + AHEAD):
             return at
         if ping.by is not None:
             return max(progress.time, vouched(progress, context.at))
@@ -198,8 +198,8 @@ class ChecksPartition:
         command = command_of(event, event.actor, key, at)
         action: Action = "paused" if pausing else "resumed"
         name = check.name or check.slug
-        audited = entry(command, context, PINGS, action, project=check.project, kind="check", name=name)
-        return [*changed, audited]
+        told = entry(command, context, PINGS, action, project=check.project, kind="check", name=name)
+        return [*changed, told]
 
 
 def _folded(folded: PingFolded) -> Effect:

@@ -1,7 +1,7 @@
-"""The texts about a check, and the `data` of its notices. Pure.
+"""What people are told of a check, in words and as the `data` of a notice.
 
 The shape of `data`: docs/compatibility/poppaping.md, "Webhooks". A fold knows no settings, so `monitor.url` is the
-path of the check's page, `/checks/<id>`; the fold of deliveries puts the site's URL before it.
+path of the check's page, `/checks/<id>`; whoever renders the body puts the site's URL before it.
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ from schemas.times import iso, iso_or_none
 
 # A span in which Pingfold could not be reached; `end` None: it lasts.
 _Span = tuple[Micros, Micros | None]
-# Maximum number of spans named one by one.
+# So many spans are named one by one.
 NAMED_GAPS = 3
 
 

@@ -1,6 +1,6 @@
 """Copies of a ping: the same record written more than once, because its producer could not know that it was stored.
 
-A receiver of pings (`Ping.by`) stamps no two alike, and the log has its pings in the order of their stamps. So a
+Whoever receives pings (`Ping.by`) stamps no two alike, and the log has its pings in the order of their stamps. So a
 ping is a copy when a later one, or the same one, of the same receiver has been counted. A check's state remembers the
 newest stamp of each receiver for some minutes; a copy comes no later, because a producer gives a record up after two
 minutes (`infra.log.sink`). A ping without a receiver, written by hand, is never taken for a copy.

@@ -12,7 +12,7 @@ from schemas.check_states import WATCHED_RUNS, CheckState, Run
 from schemas.definitions import Check
 from schemas.schedules import Simple, next_after
 
-# A ping this long after its start, or longer, has no duration in history.
+# A ping so long after its start, or longer, tells no duration in history.
 LONGEST_DURATION: Micros = 72 * 3600 * SECOND
 
 
@@ -72,7 +72,7 @@ def set_overdue(state: CheckState, overdue: Run) -> None:
 class Moment(NamedTuple):
     """What a tick will do to a check, and when. `since`: the expected moment, or the start of `run`.
 
-    observed_from: a gap that touches the time from here to `at` may have taken the ping that was waited for. It is
+    doubtful_from: a gap that touches the time from here to `at` may have taken the ping that was waited for. It is
     `since`, but for a simple period (docs/decisions/0005): that may end a late limit too early as well, and when it is
     counted from the end of a gap, anywhere.
     """
@@ -80,7 +80,7 @@ class Moment(NamedTuple):
     at: Micros
     what: Literal["late", "not late", "deadline", "run limit"]
     since: Micros
-    observed_from: Micros
+    doubtful_from: Micros
     run: Run | None = None
 
 
@@ -109,10 +109,10 @@ def _scheduled(state: CheckState, check: Check, base: Micros, time: Micros) -> M
         return Moment(time, "not late", time, time) if shown_late else None
     if state.late or state.unobserved:
         limit = late_limit(check)
-        observed_from = expected
+        doubtful_from = expected
         if isinstance(check.schedule, Simple):
             # A period counts from the last ping, so its next one may come as much too early as it may come too late;
             # after a gap nobody knows when in the period it will come.
-            observed_from = base + 1 if state.unobserved else max(base + 1, expected - limit)
-        return Moment(expected + limit, "deadline", expected, observed_from)
+            doubtful_from = base + 1 if state.unobserved else max(base + 1, expected - limit)
+        return Moment(expected + limit, "deadline", expected, doubtful_from)
     return Moment(expected, "late", expected, expected)

@@ -45,7 +45,7 @@ def _effects(
     incident: dict[str, Any] | None = None,
 ) -> list[Effect]:
     def data() -> dict[str, Any]:
-        # An incident has its cause.
+        # An incident tells its cause itself.
         return notice_data(state, check, incident) | ({"detail": detail} if incident is None else {})
 
     return transition.effects(now, reason, detail, notices, data)
@@ -97,9 +97,9 @@ def go_unobserved(
     """A deadline passed, and gaps make it impossible to say whether its ping came.
 
     The next deadline is that of the next run expected after `over`, the end of the gaps and of those that followed
-    without a pause; while it is None, one of them is open, and no run is expected. The change is dated at the deadline,
-    or at the end of the gaps when that is later. A further run that cannot be judged makes one only when it is a run of
-    the schedule: many runs open in one gap make one notice.
+    without a pause; while it is None, one of them is open, and no run is expected. It is told at the deadline, or at
+    the end of the gaps when that is later. A further run that cannot be judged is told only when it is a run of the
+    schedule: many runs open in one gap make one notice.
     """
     ends = [gap.end for gap in gaps if gap.end is not None]
     still_open = len(ends) < len(gaps)
@@ -137,7 +137,7 @@ def remove(state: CheckState, check: Check, at: Micros, time: Micros) -> list[Ef
 
 
 def request_again(change: StatusChanged, cause: str, state: CheckState, check: Check) -> DeliveryRequested | None:
-    """The request that went to the channels with a change; None when there was none.
+    """The request that went to the channels with a change that was made; None when there was none.
 
     `cause`: of the incident that the change ended. What the notice says beside the incident is as it is now.
     """

@@ -19,10 +19,10 @@ def asked_for(
     now: Micros,
     context: Context,
 ) -> list[Effect]:
-    """The entry for a delivery that was requested by a person; none if no delivery came of it."""
+    """The entry for a delivery that somebody asked for; none when it came to nothing."""
     endpoint = view.get(endpoint_key(delivery.channel))
     if not isinstance(endpoint, Endpoint) or view.get(delivery_key(delivery.id)) is None:
         return []
-    changes = (FieldChange(field="delivery", new=delivery.id), FieldChange(field="event", new=delivery.notice))
+    told = (FieldChange(field="delivery", new=delivery.id), FieldChange(field="event", new=delivery.notice))
     command = command_of(event, event.actor, delivery.channel, now)
-    return [entry(command, context, DELIVERIES, action, project=endpoint.project, kind="channel", changes=changes)]
+    return [entry(command, context, DELIVERIES, action, project=endpoint.project, kind="channel", changes=told)]

@@ -1,7 +1,7 @@
-"""A channel was given up: the other channels of its project get a notice. Pure.
+"""A channel was given up: the other channels of its project are told, so that somebody knows. Pure.
 
-Channels that are disabled themselves get none. When very many are given up, as when a mail server was away for days,
-the notices are bounded: `MOST_A_DAY` channels of a project within a day, each to `MOST_CHANNELS` others.
+Channels that are disabled themselves are not told. When a great many are given up, as when a mail server was away for
+days, nobody is flooded: of one project `MOST_A_DAY` are told of within a day, each to `MOST_TOLD` channels.
 """
 
 from typing import Any
@@ -20,7 +20,7 @@ from schemas.requests import ChannelDisabled
 from schemas.topics import DELIVERIES
 
 MOST_A_DAY = 10
-MOST_CHANNELS = 100
+MOST_TOLD = 100
 _DAY: Micros = 86_400 * SECOND
 
 
@@ -39,7 +39,7 @@ def tell_of_disabled(view: View, index: ProjectIndex, project: str, event: Chann
         transition=transition, at=event.at, notices=("channel.disabled",), data=_data(channel, event)
     )
     others = [each.id for each in channels if each.disabled_at is None]
-    return [Effect(DELIVERIES, id, request) for id in others[:MOST_CHANNELS]]
+    return [Effect(DELIVERIES, id, request) for id in others[:MOST_TOLD]]
 
 
 def _data(channel: Channel, event: ChannelDisabled) -> dict[str, Any]:
@@ -47,14 +47,14 @@ def _data(channel: Channel, event: ChannelDisabled) -> dict[str, Any]:
 
     `monitor` is there for receivers that read of every notice which thing it is about.
     """
-    redacted = CHANNEL_KINDS[channel.kind].redact(channel)
-    name = f"Alert channel {channel.name or redacted or channel.id}"
+    told = CHANNEL_KINDS[channel.kind].redact(channel)
+    name = f"Alert channel {channel.name or told or channel.id}"
     return {
         "channel": {
             "id": channel.id,
             "name": channel.name,
             "channel_type": channel.kind,
-            "host": redacted,
+            "host": told,
             "failures": event.failures,
         },
         "monitor": {"id": channel.id, "name": name, "url": "/", "kind": "channel", "current_status": "down"},

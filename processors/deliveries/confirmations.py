@@ -28,7 +28,7 @@ from schemas.deliveries import (
 from schemas.ids import derived_id
 from schemas.recipients import LINK_VALID, MAILBOX_SPAN, MOST_MAILS, mailbox_id
 
-# Maximum number of addresses kept of a mailbox: no more requests can be pending.
+# Of the addresses of a mailbox so many are remembered: no more requests can be pending.
 _MOST_ADDRESSES = 20
 _BLOCKED = "the owner of the address wants no mail from here"
 _TOO_MANY = f"{MOST_MAILS} requests to confirm were mailed to this mailbox within a day"

@@ -25,9 +25,9 @@ from schemas.requests import ChannelDisabled
 from schemas.topics import PROJECTS
 from schemas.transitions import ChannelTroubled, DeliveryFinished, Outcome
 
-# Maximum number of deliveries ended by age, or as surplus, in one event, so that it fits into a transaction.
+# So many deliveries are ended by age, or as surplus, in one event, so that it fits into a transaction.
 MOST_ENDED = 1_000
-# Why a channel is disabled of which only the definition says so.
+# Why a channel was disabled that its project tells of, and the states do not.
 _NOT_KNOWN = "it was given up before; why is no longer known"
 
 

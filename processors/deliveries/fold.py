@@ -15,13 +15,13 @@ Each of them is a reason to look whether the channel is to be disabled. `confirm
 of ours (`/...`), the channel's `site` comes before it. No fold may know a setting; a definition may carry one.
 
 What is finished leaves the states; its `DeliveryFinished` holds the body for history. A replay brings event and body
-back, and becomes a delivery with the same id under a name of its own (`replay`), which its reports must carry, too. Of
+back, and becomes a delivery with the same id under a name of its own (`replay`), which its reports must tell, too. Of
 one that is pending it makes the next attempt due at once.
 
 A channel that is defined again starts afresh: enabled, no failures; its pending deliveries go to the new address. It
 goes on as it was when only its secrets changed. One that is known to have been disabled, when its deliveries had lost
-that, stays so, and its project gets no second notice. Of dead letters put back only requests and replays count, since
-they can still be served; definitions and reports are out of date.
+that, stays so, and nobody is told a second time. Of dead letters put back only requests and replays count, since they
+can still be served; definitions and reports are out of date.
 """
 
 from collections.abc import Iterable
@@ -232,7 +232,7 @@ class _Deliveries:
             )
             if self._view.get(delivery_key(delivery.id)) is None:
                 effects += self._begin(delivery, now)
-                if event.actor is not None:  # requests of folds have no actor
+                if event.actor is not None:  # a fold names nobody
                     effects += asked_for(self._view, event, "tested", delivery, now, context)
         return effects
 
@@ -257,7 +257,7 @@ class _Deliveries:
         return [*begun, *asked_for(self._view, event, "replayed", delivery, now, context)]
 
     def _begin(self, delivery: Delivery, now: Micros) -> list[Effect]:
-        """Its first attempt is due, or there is no receiver."""
+        """Its first attempt is due, or there is nobody to send it to."""
         if len(delivery.body.encode()) > BODY_LIMIT:
             raise Refused(f"the body is larger than {BODY_LIMIT} bytes")
         health: EndpointHealth | None = self._view.get(health_key(delivery.channel))

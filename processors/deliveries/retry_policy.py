@@ -8,7 +8,7 @@ can ask for patience, not for silence. A receiver that says 429 or answers too l
 A delivery that is tried so has ended after 3.9 days at the latest. One that waits behind others of a receiver that
 times out, or whose receiver asks for patience again and again, ends when it has been due for 4 days during which
 nothing was delivered to the channel. (Days in which a channel did not fail do not count: then it was Pingfold that did
-not send.) The pending deliveries of a channel are bounded, in number and in characters of their bodies; beyond that the
+not send.) Of a channel at most so many deliveries, with bodies of so many characters, are pending; beyond that the
 oldest ends. A channel that does not fail may have more of them: its receiver has not had its turn.
 
 A channel is disabled at once by 410 Gone; else only when a delivery ends without success and nothing has succeeded for
@@ -32,7 +32,7 @@ DAY: Micros = 86_400 * SECOND
 MAX_AGE: Micros = 4 * DAY
 DISABLE_AFTER: Micros = 5 * DAY
 MOST_PENDING = 10_000
-# While a channel does not fail and the oldest was never tried: a mass outage makes more at once than that.
+# While a channel does not fail and the oldest was never tried: a mass outage tells of more at once than that.
 MOST_UNTRIED = 3 * MOST_PENDING
 MOST_PENDING_SIZE = 32 * 2**20
 

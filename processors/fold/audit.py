@@ -1,7 +1,7 @@
 """The audit trail: what a command changed, and who made it, for `transitions`. Pure.
 
-Entries are read off the view, not off the command: every definition that an event has set, changed or removed has
-one, so that no kind of command can be forgotten. They hold the values of the fields in `_PLAIN` and those that a kind
+Entries are read off the view, not off the command: every definition that an event has set, changed or removed is told,
+so that no kind of command can be forgotten. What a field holds is told of the fields in `_PLAIN` and those that a kind
 of channel names; of all others, those of later versions among them, only that they changed. The actor is the one that
 the command itself names.
 """
@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 from msgspec import NODEFAULT, structs
 
-from processors.fold.audit_values import PresentedValue, present
+from processors.fold.audit_values import Told, told_of
 from processors.fold.contract import Context, Effect
 from processors.fold.placement import to_transitions
 from processors.fold.view import View
@@ -31,7 +31,7 @@ from schemas.ticks import PROGRESS_KEY
 from schemas.topics import PROJECTS, Topic
 from schemas.transitions import Action, FieldChange, ThingChanged
 
-# Fields whose values are shown.
+# Fields whose values are told.
 _PLAIN: dict[type[msgspec.Struct], frozenset[str]] = {
     Project: frozenset({"name", "check_limit"}),
     ApiKey: frozenset({"kind", "name", "scopes", "expires"}),
@@ -63,14 +63,14 @@ _PLAIN: dict[type[msgspec.Struct], frozenset[str]] = {
 _SILENT = frozenset({"id", "project", "version", "created", "revised", "site", "prefix", "asked"})
 _NAMES = ("name", "title", "slug", "address")
 _DISABLED = str(ChannelDisabled.__struct_config__.tag)
-# Records that only repeat what another one says.
-_OMITTED = (PROGRESS_KEY, "revoked-key/")
-# Maximum number of things changed by one command that have an entry each; the others are counted.
+# Records that only repeat what another one told.
+_UNTOLD = (PROGRESS_KEY, "revoked-key/")
+# So many things that one command changed are told one by one; of the others, how many they are.
 _MOST = 20
 
 
 class Command(msgspec.Struct, frozen=True):
-    """What entries say of a command. type: as in the journal. thing: id of what it is about. at: when it counts."""
+    """What entries tell of a command. type: as in the journal. thing: id of what it is about. at: when it counts."""
 
     type: str
     actor: Actor
@@ -94,7 +94,7 @@ def changes_of(view: View, command: Command, context: Context) -> list[Effect]:
     changed = sorted(
         key
         for key, old in touched.items()
-        if not key.startswith(_OMITTED) and (key.endswith(about) or old != view.get(key))
+        if not key.startswith(_UNTOLD) and (key.endswith(about) or old != view.get(key))
     )
     chosen = [key for key in changed if key.endswith(about)] or changed[:_MOST]
     chosen += [key for key in changed if key.startswith("key/") and key not in chosen][:_MOST]
@@ -165,8 +165,8 @@ def _differences(old: Any, new: Any, path: str = "") -> Iterator[FieldChange]:
         elif name not in plain:
             yield FieldChange(field=f"{path}{name}", hidden=True)
         else:
-            was = PresentedValue(None) if old is None else present(kind, name, before)
-            now = PresentedValue(None) if new is None else present(kind, name, after)
+            was = Told(None) if old is None else told_of(kind, name, before)
+            now = Told(None) if new is None else told_of(kind, name, after)
             yield FieldChange(field=f"{path}{name}", old=was.value, new=now.value, hidden=was.hidden or now.hidden)
 
 

@@ -1,5 +1,5 @@
-"""How the audit trail presents the value of a field: times as dates, text and lists cut to bounds, URLs without the
-parts that may be secret. Pure.
+"""What the audit trail tells of the value of a field: times as dates, text and lists in bounds, addresses without what
+may be a secret in them. Pure.
 """
 
 import re
@@ -19,31 +19,31 @@ _TIMES = frozenset({"expires", "disabled_at", "confirmed_at", "blocked_at"})
 _URL = re.compile(r"([a-z]+)://(?:[^/?#]*@)?([A-Za-z0-9._:\[\]-]+)(/[^?#]*)?(?:[?#].*)?", re.DOTALL | re.IGNORECASE)
 
 
-class PresentedValue(NamedTuple):
-    """A value as an entry holds it. hidden: it has more, which may be a secret."""
+class Told(NamedTuple):
+    """A value as it is told. hidden: it holds more than that, which may be a secret."""
 
     value: Any
     hidden: bool = False
 
 
-def present(owner: type[msgspec.Struct], field: str, value: Any) -> PresentedValue:
-    """The presentation of a value of a field of `owner`."""
+def told_of(owner: type[msgspec.Struct], field: str, value: Any) -> Told:
+    """What is told of a value of a field of `owner`."""
     if isinstance(value, str) and field == "url" and value:
         return _address(value, with_path=owner is ProbeTarget)
     if field in _TIMES and isinstance(value, int):
-        return PresentedValue(_date(value))
+        return Told(_date(value))
     if isinstance(value, Once):
-        return PresentedValue({"type": "once", "start": _date(value.start), "end": _date(value.end)})
-    return PresentedValue(_cut(msgspec.to_builtins(value)))
+        return Told({"type": "once", "start": _date(value.start), "end": _date(value.end)})
+    return Told(_cut(msgspec.to_builtins(value)))
 
 
-def _address(url: str, with_path: bool) -> PresentedValue:
+def _address(url: str, with_path: bool) -> Told:
     """Scheme, host and port; the path, too, of what is probed. The rest, and the path of a webhook, may be a secret."""
     found = _URL.fullmatch(url)
     if found is None:
-        return PresentedValue("", True)
-    shown = f"{found[1]}://{found[2]}{(found[3] or '') if with_path else ''}"
-    return PresentedValue(_cut(shown), hidden=shown != url)
+        return Told("", True)
+    told = f"{found[1]}://{found[2]}{(found[3] or '') if with_path else ''}"
+    return Told(_cut(told), hidden=told != url)
 
 
 def _date(at: Micros) -> str:

@@ -35,8 +35,8 @@ _KEPT = 1_000
 # More than a batch of the runtime has.
 _MOST_HEARD = 20_000
 
-# The time in Kafka of a record is ignored when it is further ahead of the partition's than this.
-_CREDIBLE: Micros = 86_400 * SECOND
+# A record whose time in Kafka is further ahead of the partition's says nothing of when it was written.
+_BELIEVED: Micros = 86_400 * SECOND
 
 
 class Effect(NamedTuple):
@@ -93,7 +93,7 @@ class Partition(Protocol):
         """No tick before then does anything but move the time (`schemas.ticks.NEVER`: none does). May be too early."""
 
     def truncated(self, event: JournalTruncated) -> Iterable[Effect]:
-        """Journal records that were folded, and perhaps others after them, are lost; nothing may go down for that."""
+        """Journal records that were folded, and perhaps others after them, are lost: accuse nobody for want of them."""
 
 
 class Fold(Protocol):
@@ -146,8 +146,8 @@ class Session:
         self._made_here = made_here(fold.events.type)
         self._partition = fold.open(view, partition)
         view.keep()
-        # For the detection of a bad release (`processors.fold.defects`): the events since the first defect, without
-        # ticks, and how many ticks in a row could not be folded. `watching`: there was a defect before.
+        # For whoever looks out for a bad release (`processors.fold.defects`): what was heard since the first defect,
+        # ticks aside, and how many ticks in a row could not be folded. `watching`: there was a defect before.
         self.watching = False
         self.heard: deque[Heard] = deque(maxlen=_MOST_HEARD)
         self.failed_ticks = 0
@@ -165,7 +165,7 @@ class Session:
         stored, keep = view.stored, view.keep
         progress = self.progress
         applied, newest, first, last = progress.applied, progress.newest, None, None
-        credible = _credible_until(progress.time)
+        believed = _believed_until(progress.time)
         for record in records:
             offset, timestamp, raw_key, value, retried = record
             if offset <= applied:
@@ -176,8 +176,8 @@ class Session:
             if timestamp > newest:
                 # The partition's record, and what follows from it, until an event replaces it.
                 if (current := stored(PROGRESS_KEY)) is not progress:
-                    progress, credible = current, _credible_until(current.time)
-                if timestamp <= credible:
+                    progress, believed = current, _believed_until(current.time)
+                if timestamp <= believed:
                     newest = timestamp
             try:
                 if raw_key is None or value is None or len(value) > LARGEST_EVENT or len(raw_key) > LONGEST_KEY:
@@ -289,13 +289,13 @@ class Session:
         return Effect(DEAD_LETTERS, key, letter)
 
 
-def _credible_until(time: Micros) -> float:
+def _believed_until(time: Micros) -> float:
     """The latest time of a record that says when it was written, at this time of its partition."""
-    return time + _CREDIBLE if time else inf
+    return time + _BELIEVED if time else inf
 
 
 def checksum(record: Record) -> int:
-    """Distinguishes a record from others at its offset; never 0."""
+    """Tells a record from others at its offset; never 0."""
     return crc32(record.value or b"", crc32(record.key or b"", record.timestamp & 0xFFFFFFFF)) or 1
 
 

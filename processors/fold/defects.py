@@ -30,7 +30,7 @@ _SUSPECT_KEYS = 2
 
 
 class _Said(msgspec.Struct):
-    """What shows where an event comes from: its type, and the process that stamped it."""
+    """What tells where an event comes from: its type, and the process that stamped it."""
 
     type: str = ""
     by: int | None = None
@@ -42,7 +42,7 @@ def made_here(events: Any) -> frozenset[str]:
 
 
 def is_made_here(value: bytes, types: frozenset[str]) -> bool:
-    """Whether an event that cannot be decoded was appended by Pingfold itself, as far as it says."""
+    """Whether an event that cannot be decoded was appended by Pingfold itself, as far as it tells."""
     try:
         said = msgspec.json.decode(value, type=_Said)
     except msgspec.MsgspecError:
@@ -68,7 +68,7 @@ class Defects:
 
     @property
     def active(self) -> bool:
-        """Whether there is a defect, so that every event has to be noted from now on."""
+        """Whether there is a defect, so that every event has to be told from now on."""
         return bool(self._keys)
 
     def note(self, heard: Heard) -> None:

@@ -11,12 +11,12 @@ may still owe an answer to a ping from before, so that its `at` would say too li
 A tick is compared with the time at which its record was appended, by Kafka's clock: one that is more than `CLOCK_BOUND`
 ahead of it is refused, so that no wrong clock takes the time ahead and keeps deadlines from passing. Nor does one count
 in `pings` that is so far behind: its source, whose clock is wrong or whose ticks wait for Kafka, is silent like one
-that sends nothing, and holds up nobody. Where a record has no time, nothing is refused.
+that sends nothing, and holds up nobody. Where a record does not tell its time, nothing is refused.
 
 Silence is real time (`now` less the test clock's `offset`), so that a step of the test clock is no gap. A source's own
-return is measured by its own clock, or reported by itself where its ticks are rare (`Tick.beats`). The silence of the
+return is measured by its own clock, or told by itself where its ticks are seldom (`Tick.beats`). The silence of the
 others is measured by the partition's `clock`, from when they were heard: by a tick of theirs, or by a heartbeat that
-another source has heard and passes on in its own tick.
+another source has heard and tells of in its own tick.
 """
 
 from collections.abc import Mapping
@@ -31,11 +31,11 @@ from schemas.ticks import CLOCK_BOUND, PROGRESS_KEY, Gap, GapCause, Progress, So
 SILENT: Micros = 2 * SECOND
 NOT_COUNTED: Micros = 10 * SECOND
 RETIRED: Micros = 60 * SECOND
-# How long the epoch of a closed source is kept, against late ticks of older epochs.
+# So long the epoch of a closed source is kept, against late ticks of older epochs.
 FORGOTTEN: Micros = 86_400 * SECOND
-# Maximum number of slots kept of which a tick was refused, the newest: one may never come back.
+# Operators are told the newest slots whose ticks were refused: one that never comes back must not be kept for ever.
 MOST_REFUSED = 16
-# How long they are kept after the newest refusal.
+# After the newest refusal they are told for so long.
 REFUSED_KEPT: Micros = 86_400 * SECOND
 # An event may be dated so far ahead of every clock that the partition has heard of.
 AHEAD: Micros = 60 * SECOND
@@ -68,7 +68,7 @@ def vouched(progress: Progress, appended: Micros) -> Micros:
 
 
 def fold_plain_tick(progress: Progress, tick: Tick, appended: Micros = 0) -> Progress:
-    """The time of a journal that a ticker ticks. `appended`: the time of the tick's record, 0 if it has none."""
+    """The time of a journal that a ticker ticks. `appended`: the time of the tick's record, 0 when it tells none."""
     ahead = ahead_of_kafka(tick, appended)
     if ahead > CLOCK_BOUND:
         return _refuse(progress, tick, ahead, appended)
@@ -125,26 +125,26 @@ def fold_tick(progress: Progress, tick: Tick, appended: Micros = 0) -> tuple[Pro
 
 
 def _hear(sources: Mapping[str, Source], tick: Tick, clock: Micros, appended: Micros) -> Mapping[str, Source]:
-    """The sources as if those that the tick's source has heard of had ticked themselves, as long ago as it heard them.
+    """The sources as if those that the tick's source has heard of had ticked themselves, so long ago.
 
     That is true to what a tick means: their heartbeats stood in the log before this tick was made, and what they
     acknowledged from before stood there before those. One whose clock is wrong is not believed, as its tick is not.
     """
-    relayed_sources: dict[str, Source] = {}
+    told: dict[str, Source] = {}
     for relayed in tick.heard:
         source = sources.get(relayed.slot)
         if source is None or source.closed or source.epoch != relayed.epoch:
             continue
         if appended and abs(relayed.now - relayed.offset + relayed.age - appended) > CLOCK_BOUND:
             continue
-        relayed_sources[relayed.slot] = replace(
+        told[relayed.slot] = replace(
             source,
             at=max(source.at, relayed.at),
             now=max(source.now, relayed.now),
             offset=relayed.offset,
             heard=max(source.heard, clock - relayed.age),
         )
-    return {**sources, **relayed_sources} if relayed_sources else sources
+    return {**sources, **told} if told else sources
 
 
 def open_gap(progress: Progress, cause: GapCause, start: Micros) -> tuple[Progress, list[Gap]]:
@@ -170,7 +170,7 @@ def _accept(progress: Progress, tick: Tick, appended: Micros) -> Progress:
 
 
 def newest(progress: Progress) -> Micros:
-    """The newest time in the tick of a source: what it stamps may be that far ahead of the partition's time."""
+    """The newest time that a source has told: what it stamps may be that far ahead of the partition's time."""
     return max((source.now for source in progress.sources.values() if not source.closed), default=progress.time)
 
 
@@ -192,7 +192,7 @@ def _silence(slot: str, source: Source, clock: Micros, gaps: "_Gaps") -> Source:
     quiet = clock - source.heard
     if source.closed:
         return source
-    if quiet <= SILENT:  # another source may have passed on its return
+    if quiet <= SILENT:  # it may be another one that has told of its return
         gaps.close("silent source", slot)
         return replace(source, silent=False) if source.silent else source
     if quiet > RETIRED:

@@ -1,8 +1,8 @@
 """Where effects go: the topic and the partitions of it. Pure.
 
-Most effects go where their key belongs. What a fold decides of a journal's partition stands in the partition of the
-same number (`SAME`), so that a reader of that partition has all of it, in order. What concerns many keys goes to
-`EVERY` partition.
+Most effects go where their key belongs. What is told of a journal's partition stands in the partition of the same
+number (`SAME`), so that whoever reads that partition has all of it, in order. What concerns many keys goes to `EVERY`
+partition.
 """
 
 from collections.abc import Callable, Iterable
@@ -14,7 +14,7 @@ from schemas.topics import TRANSITIONS
 
 
 def to_transitions(key: str, value: msgspec.Struct) -> Effect:
-    """An effect that says what a partition decided."""
+    """An effect that tells what a partition decided."""
     return Effect(TRANSITIONS, key, value, SAME)
 
 

@@ -1,8 +1,8 @@
-"""What a partition missed because its journal lost its end: found by comparison. Pure.
+"""What a journal should have told a partition and did not, because the journal lost its end: found by comparison. Pure.
 
 Effects of one fold are events in the journal of another. When that journal loses its end before they are folded (a
-power cut, a restored copy), the fold that made them has moved on and never sends them again. So the next
-owner of the partition of a truncated journal compares its states with what the others know:
+power cut, a restored copy), the fold that made them has moved on and never sends them again. So whoever takes over the
+partition of a truncated journal compares its states with what the others know:
 
 - with the definitions: those that the states do not have, or have in an older version, are defined now; what the states
   have and no definition stands for is removed now;
@@ -75,7 +75,7 @@ class Thing(NamedTuple):
 
 
 def missed_by_checks(view: View, defined: Defined) -> Iterator[Missed]:
-    """The events about the checks of a partition that `pings` has lost."""
+    """What `pings` should have told of the checks of a partition."""
     for id, check in sorted(defined.checks.items()):
         state = view.get(id)
         if not isinstance(state, CheckState) or state.version < check.version:
@@ -84,7 +84,7 @@ def missed_by_checks(view: View, defined: Defined) -> Iterator[Missed]:
 
 
 def missed_by_monitors(view: View, defined: Defined) -> Iterator[Missed]:
-    """The events about the monitors of a partition, and about windows of maintenance, that `probe-results` has lost."""
+    """What `probe-results` should have told of the monitors of a partition, and of windows of maintenance."""
     time = _time(view)
     for id, window in sorted(defined.windows.items()):
         copy = view.get(maintenance_key(id))
@@ -102,7 +102,7 @@ def missed_by_monitors(view: View, defined: Defined) -> Iterator[Missed]:
 
 
 def missed_by_deliveries(view: View, defined: Defined) -> Iterator[Missed]:
-    """The events about the channels of a partition that `deliveries` has lost."""
+    """What `deliveries` should have told of the channels of a partition."""
     for id, channel in sorted(defined.channels.items()):
         project = defined.projects.get(channel.project)
         if project is None:
@@ -119,10 +119,10 @@ def missed_by_deliveries(view: View, defined: Defined) -> Iterator[Missed]:
 
 
 def _differs(health: EndpointHealth | None, channel: Channel) -> bool:
-    """Whether the states and the definition disagree on whether the channel was given up.
+    """Whether the states tell otherwise than the definition whether the channel was given up.
 
-    The definition counts: its project hears when a channel is given up, and a change that enables it again comes from
-    there. Not where something has been delivered since.
+    It counts: what gives a channel up is told to its project, and a change that enables it again comes from there. Not
+    where something has been delivered since.
     """
     if health is None or health.disabled == (channel.disabled_at is not None):
         return False
@@ -139,7 +139,7 @@ def missed_requests(
     """The requests for deliveries about `changes` that these channels should have had, as far as they are not there.
 
     finished: ids of deliveries that have ended. Notices that are held back at first (of monitors that depend on others,
-    and of those not observed) are not among them: whether they were due cannot be seen from a change.
+    and of those not observed) are not among them: whether they were due cannot be told from a change.
     """
     changes = sorted(changes, key=lambda change: (change.at, change.thing, change.n))
     causes = {change.incident: change.detail for change in changes if change.now == "down"}

@@ -7,12 +7,12 @@ from typing import Any, TypeVar
 
 T = TypeVar("T", bound=Any)
 
-# Sorting this many takes a few milliseconds, during which the interpreter does nothing else.
+# Sorting so many takes a few milliseconds; the interpreter cannot do anything else meanwhile.
 _STRETCH = 5_000
 
 
 def sorted_in_stretches(values: Iterable[T]) -> list[T]:
-    """The same as `sorted`, but other threads can run in between."""
+    """As `sorted`, but other threads may run in between."""
     left = iter(values)
     stretches = list(iter(lambda: sorted(islice(left, _STRETCH)), []))
     return stretches[0] if len(stretches) == 1 else list(heapq.merge(*stretches))

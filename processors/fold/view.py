@@ -32,7 +32,7 @@ class View:
         self.listeners: list[Callable[[str, msgspec.Struct | None, msgspec.Struct | None], None]] = []
 
     def unpack_with(self, decode: Callable[[bytes], Any]) -> None:
-        """Set how records that are kept packed are decoded. To be called before the first of them is read."""
+        """How records that are kept packed are decoded. To be told before the first is asked for."""
         self._decode = decode
 
     def get(self, key: str) -> Any:
@@ -121,7 +121,7 @@ class View:
     def take_changes(self) -> dict[str, msgspec.Struct | None]:
         """Every record changed since the last call, None for a removed one; the partition's own record comes last.
 
-        So a reader of the state topic that sees the partition's record has seen everything that it covers.
+        Whoever reads the state topic and sees the partition's record has therefore seen what it speaks of.
         """
         keys = sorted_in_stretches(self._changed - {PROGRESS_KEY})
         if PROGRESS_KEY in self._changed:
@@ -132,7 +132,7 @@ class View:
 
 
 def _no_decoder(packed: bytes) -> msgspec.Struct:
-    raise LookupError("the view has no decoder for the records that it keeps packed")
+    raise LookupError("the view has not been told how to decode the records that it keeps packed")
 
 
 def _kept(record: msgspec.Struct | bytes) -> msgspec.Struct | bytes:

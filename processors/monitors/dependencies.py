@@ -1,15 +1,13 @@
-"""Monitors that depend on others: while one of those is down, no notice says that they are down, too.
+"""Monitors that depend on others: while one of those is down, nobody is told that they are down, too.
 
 The contract:
 
 - What is probed and judged does not change: a monitor goes down, its incident opens and is shown. Only the notice is
-  held back: for `dependency_wait` seconds, in which it may turn out that what it depends on is down, and then for as
-  long as one of those is down.
-- When the last of those is back, the monitor has `dependency_wait` seconds to come back as well; then the notice is
-  sent.
-- One that comes back before its notice was sent has no notice at all. A notice that it is down is always followed by
-  one that it recovered.
-- Monitors that others depend on say to every partition that they went down, or are down no more (`transitions`).
+  held back: for `dependency_wait` seconds, in which the verdict on what it depends on may come, and then for as long as
+  one of those is down.
+- When the last of those is back, the monitor has `dependency_wait` seconds to come back as well; then it is told.
+- One that comes back before it was told of is not told of at all. What was told is always told to be over.
+- Monitors that others depend on say to every partition that they went down, or are down no more (`changes`).
 """
 
 from collections.abc import Sequence

@@ -32,7 +32,7 @@ from schemas.topics import PROBE_RESULTS
 
 
 def must_be_past(at: Micros, view: View, context: Context) -> None:
-    """Refuse an event of a time that cannot have come yet."""
+    """Refuse an event that tells of a time which nobody can have seen."""
     if not 0 <= at <= min(vouched(view.get(PROGRESS_KEY), context.at) + AHEAD, END_OF_TIME):
         raise Refused(f"dated more than {AHEAD // SECOND} s ahead of the partition's time, or before 1970")
 
@@ -88,7 +88,7 @@ class MonitorExpiry:
             self._expiry.look_at(key, deadline.at)
 
     def retried(self, key: str) -> None:
-        """The dead letter about a parked monitor was put back: the monitor is taken up again."""
+        """The dead letter that told of a parked monitor was put back: the monitor is taken up again."""
         state = self._expiry.parked(key)
         if state is not None:
             self.unpark(key, state)

@@ -5,13 +5,13 @@ The contract:
 - A regular result counts once: of each region only one newer than the newest counts, of a confirmation only the one
   that is asked for. One that comes twice or late, is of a former definition, or of a region that is not asked, moves
   nothing. One that says that the prober itself could not probe is no result; why it could not is kept, for people.
-- When a change is confirmed: `quorum`. An incident begins with the first failing result; with the newest
+- When a change is confirmed: `quorum`. An incident begins with the first result that told of it; with the newest
   one, when nothing was known in between.
 - Only ticks move the time; see `expiry`. A slot that stays empty makes a monitor not observed, never down; a
   confirmation that does not come is asked of the next region.
 - While the network of a region is out, what it finds failing is no result either; see `regions`.
-- While what a monitor depends on is down, no notice says that it is, too; see `dependencies`.
-- While a window of maintenance is open, results are kept and not judged; see `maintenance`.
+- While what a monitor depends on is down, nobody is told that it is, too; see `dependencies`.
+- While a window of maintenance is open, results are kept and judged by nobody; see `maintenance`.
 - A definition takes the place of an older version. When it changes what is probed or when, it begins anew to count.
 """
 
@@ -118,7 +118,7 @@ class MonitorsPartition:
                 return self._dependencies.heard(event, context)
 
     def truncated(self, event: JournalTruncated) -> Sequence[Effect]:
-        """Slots whose results are lost stay empty: no monitor goes down. That a dependency is back may be lost, too."""
+        """Slots whose results are lost stay empty, which accuses nobody. That a dependency is back may be lost, too."""
         return self._dependencies.forget(event.since)
 
     def due(self) -> Micros:
@@ -148,7 +148,7 @@ class MonitorsPartition:
         if not result.confirm and not is_missing(state, result.slot):
             return ()
         means_nothing = not result.ok and result.region in out
-        # Its slot need not be waited for, as long as another region knows how the monitor is.
+        # Its slot need not be waited for, as long as another region can tell how the monitor is.
         if means_nothing and (result.confirm or state.unobserved or all_disregarded(monitor, out)):
             return ()
         state = view.edit(MonitorState, key)
@@ -300,9 +300,9 @@ def _is_asked_for(state: MonitorState, monitor: Monitor, result: ProbeCompleted)
     return slot >= state.begun and is_slot(monitor, slot, state.begun) and region_of(monitor, slot) == region
 
 
-def _newest_date(known: Micros | None, found: Micros | None) -> Micros | None:
-    """The date that a result holds, if it holds any, as a time that can be shown."""
-    return known if found is None else max(0, min(found, END_OF_TIME))
+def _newest_date(known: Micros | None, told: Micros | None) -> Micros | None:
+    """What a result tells, if it tells any, as a time that can be shown."""
+    return known if told is None else max(0, min(told, END_OF_TIME))
 
 
 def _is_newest(state: MonitorState, result: ProbeCompleted) -> bool:

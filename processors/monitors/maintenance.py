@@ -4,7 +4,7 @@ The contract:
 
 - Windows reach every partition as broadcast events; each keeps a copy, which says whether the window is open.
 - Only ticks and definitions open and close windows. A monitor is shown as in maintenance from the opening on, and as
-  it was before from the close on, when it is probed at once. Results in between are kept, and not judged.
+  it was before from the close on, when it is probed at once. Results in between are kept, and judged by nobody.
 - A monitor that is down when a window opens stays down, with its incident, until it comes back; then it is in
   maintenance, too. A paused one is paused.
 - A window that opened and closed between two ticks moved nothing.
@@ -73,7 +73,7 @@ class MonitorMaintenance:
         return effects
 
     def defined(self, maintenance: Maintenance, at: Micros) -> list[Effect]:
-        """A window was made or changed. Raises `Refused` for a schedule that is not valid."""
+        """A window was made or changed. Raises `Refused` for a schedule that nobody could follow."""
         if fault := fault_of(maintenance.window):
             raise Refused(fault)
         known = self._view.get(maintenance_key(maintenance.id))

@@ -1,4 +1,4 @@
-"""The texts about a monitor, and the `data` of its notices. Pure.
+"""What people are told of a monitor, in words and as the `data` of a notice. Pure.
 
 The shape of `data`: docs/compatibility/poppaping.md, "Webhooks".
 """

@@ -78,7 +78,7 @@ def without_region(change: Doubt, region: str, going_down: bool) -> Doubt | None
 
 
 def all_disregarded(monitor: Monitor, disregarded: AbstractSet[str]) -> bool:
-    """Whether no region of a monitor counts: nothing is known of it."""
+    """Whether no region of a monitor counts: nobody can tell how it is."""
     return all(region in disregarded for region in monitor.probed_from)
 
 

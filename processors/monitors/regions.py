@@ -10,7 +10,7 @@ The contract:
 - A doubt that such a region began is dropped, and its votes for failing in others are. A doubt that goes on needs as
   many results that agree as if those that are left were all there ever were.
 - While no region of a monitor counts nothing is judged; its slots that stay empty say that nothing is known.
-- Each partition records it in `transitions`, when it begins and when it is over.
+- It is told in `transitions` by each partition, when it begins and when it is over.
 """
 
 from collections.abc import Sequence
@@ -29,7 +29,7 @@ from schemas.probes import RegionTroubled, RegionWell
 from schemas.slots import confirming_region
 from schemas.transitions import RegionDisregarded
 
-# A region counts again this long after the newest report that its network is out.
+# So long after the newest word that its network is out a region counts again.
 QUIET: Micros = 60 * SECOND
 
 
@@ -58,14 +58,14 @@ class MonitorRegions:
             return []
         self._records.put(RegionOut(region=region, start=at, until=until))
         self._clear_doubts(region)
-        return [self._record(region, at, None)]
+        return [self._told(region, at, None)]
 
     def _well(self, region: str, at: Micros) -> list[Effect]:
         known = self._records.get(region)
         if known is None or at < known.until - QUIET:  # another prober of the region knows better since
             return []
         self._records.delete(region)
-        return [self._record(region, known.start, min(at, known.until))]
+        return [self._told(region, known.start, min(at, known.until))]
 
     def due(self) -> Micros:
         """When a region may count again."""
@@ -76,12 +76,12 @@ class MonitorRegions:
         effects = []
         for record in self._records.over(time):
             self._records.delete(record.region)
-            effects.append(self._record(record.region, record.start, record.until))
+            effects.append(self._told(record.region, record.start, record.until))
         return effects
 
-    def _record(self, region: str, start: Micros, end: Micros | None) -> Effect:
-        change = RegionDisregarded(partition=self._partition, region=region, start=start, end=end)
-        return to_transitions(region_key(region), change)
+    def _told(self, region: str, start: Micros, end: Micros | None) -> Effect:
+        told = RegionDisregarded(partition=self._partition, region=region, start=start, end=end)
+        return to_transitions(region_key(region), told)
 
     def _clear_doubts(self, region: str) -> None:
         doubted = [

@@ -11,7 +11,7 @@ from schemas.slots import first_slot, time_limit
 
 # How long after the end of its time a result may take to be in the log before its slot counts as empty.
 MARGIN: Micros = 10 * SECOND
-# Maximum number of slots with results while an older one is awaited; with more, that one counts as empty.
+# So many slots may have results while an older one is waited for; with more, that one is taken for empty.
 MOST_EARLY = 150
 
 

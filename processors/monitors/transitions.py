@@ -30,7 +30,7 @@ from schemas.probes import DependencyChanged
 from schemas.topics import PROBE_RESULTS
 from schemas.transitions import StatusChanged
 
-# How long nothing must be known of a monitor before a notice is sent: the restart of a prober is not worth one.
+# So long nothing must be known of a monitor before people are told: a prober that is started anew is no news.
 BLIND: Micros = 300 * SECOND
 
 
@@ -81,7 +81,7 @@ def go_down(
 def go_unobserved(
     state: MonitorState, monitor: Monitor, at: Micros, time: Micros, disregarded: AbstractSet[str]
 ) -> list[Effect]:
-    """A slot stayed empty: nothing is known. A monitor that is down stays visible as down."""
+    """A slot stayed empty: nothing is known, and nobody is accused. While it is down, it stays shown as down."""
     if state.status == "down":
         state.unobserved = True
         return []
@@ -167,7 +167,7 @@ def end_as_dependency(state: MonitorState, monitor: Monitor, at: Micros) -> list
 
 
 def request_again(change: StatusChanged, cause: str, state: MonitorState, monitor: Monitor) -> DeliveryRequested | None:
-    """The request that went to the channels with a change; None when there was none, or when it is not certain.
+    """The request that went to the channels with a change that was told; None when there was none, or none for certain.
 
     `cause`: of the incident that the change ended. What the notice says beside the incident is as it is now.
     """

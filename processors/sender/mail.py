@@ -18,6 +18,7 @@ import aiosmtplib
 import structlog
 from aiohttp.abc import AbstractResolver
 
+from infra.egress.connecting import connect_to
 from infra.egress.os_errors import describe_os_error
 from infra.egress.resolver import ASKER, LookupTimedOut, NotResolved
 from infra.secrets.confirmation_links import ConfirmationLinks
@@ -127,7 +128,7 @@ class MailClient:
                 for left in range(len(addresses) - 1, -1, -1):
                     try:
                         async with asyncio.timeout(self._connect / len(addresses) if left else None):
-                            return await _connect(addresses[-1 - left], port)
+                            return await connect_to(addresses[-1 - left], port)
                     except OSError:  # a timeout is one
                         if not left:
                             raise
@@ -174,17 +175,6 @@ class MailClient:
         if isinstance(error, aiosmtplib.SMTPException):
             return DeliveryResult(error=_line(f"the mail server cannot do what is asked of it: {error.message}"))
         return DeliveryResult(error=f"the mail failed ({type(error).__name__})")
-
-
-async def _connect(address: str, port: int) -> socket.socket:
-    opened = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
-    try:
-        opened.setblocking(False)
-        await asyncio.get_running_loop().sock_connect(opened, (address, port))
-    except BaseException:
-        opened.close()
-        raise
-    return opened
 
 
 def _answer(refused: _Refusals, unconfirmed: Iterable[str]) -> DeliveryResult:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from processors.deliveries.channel_news import MOST_A_DAY, MOST_CHANNELS
+from processors.deliveries.channel_news import MOST_A_DAY, MOST_TOLD
 from processors.sender.email_renderer import EmailRenderer
 from schemas.base import SECOND, encode
 from schemas.definitions import Channel
@@ -106,7 +106,7 @@ async def test_nobody_is_flooded_when_a_great_many_are_given_up(api: Harness) ->
 
 
 async def test_a_project_with_very_many_channels_is_told_in_one_transaction(api: Harness) -> None:
-    for number in range(MOST_CHANNELS + 20):
+    for number in range(MOST_TOLD + 20):
         channel = Channel(
             id=derived_id("channel", number), project=api.project, kind="webhook", url="https://a.test/", created=0
         )
@@ -114,7 +114,7 @@ async def test_a_project_with_very_many_channels_is_told_in_one_transaction(api:
     disabled = ChannelDisabled(channel=derived_id("channel", 0), at=api.log.time, because="answered 410 Gone")
     api.log._send(PROJECTS.name, api.project, encode(disabled))
     told = [key for key, value in api.log.of(DELIVERIES) if value.get("notices") == ["channel.disabled"]]
-    assert len(told) == len(set(told)) == MOST_CHANNELS
+    assert len(told) == len(set(told)) == MOST_TOLD
 
 
 @pytest.mark.parametrize("strange", ["00000000-0000-4000-8000-000000000000", "not an id", ""])

@@ -19,6 +19,7 @@ from typing import TypeVar
 
 from cryptography import x509
 
+from infra.egress.connecting import connect_to
 from infra.egress.guard import Guard, TargetRefused, tell_operator
 from ingest.prober.probes.icmp_socket import IcmpSocket
 from ingest.prober.probes.outcome import Failed, Trace, because
@@ -89,7 +90,7 @@ class Connector:
 
     async def connect(self, host: str, port: int, trace: Trace) -> socket.socket:
         """A connection to `host` as a socket, of which nothing has been read. The caller closes it. Raises `Failed`."""
-        return await self._reach(host, port, lambda address: _connected(address, port), trace)
+        return await self._reach(host, port, lambda address: connect_to(address, port), trace)
 
     async def secure(
         self,
@@ -194,7 +195,7 @@ class Connector:
         """When the certificate expires that was refused; None when it is not shown again."""
         try:
             async with asyncio.timeout(_DATE_SECONDS):
-                opened = await _connected(address, port)
+                opened = await connect_to(address, port)
                 if greet is not None:
                     await _greeted(opened, greet)
                 transport, _ = await asyncio.get_running_loop().create_connection(
@@ -218,17 +219,6 @@ class Connector:
         """Let go of resolver and sockets."""
         self.icmp.close()
         await self.resolver.close()
-
-
-async def _connected(address: str, port: int) -> socket.socket:
-    opened = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
-    try:
-        opened.setblocking(False)
-        await asyncio.get_running_loop().sock_connect(opened, (address, port))
-    except BaseException:
-        opened.close()
-        raise
-    return opened
 
 
 async def _greeted(opened: socket.socket, greet: Callable[[socket.socket], Awaitable[object]]) -> None:
