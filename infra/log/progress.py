@@ -8,7 +8,7 @@ import msgspec
 
 from schemas.base import Micros
 from schemas.ticks import PROGRESS_KEY, Progress, speaks_until
-from schemas.topics import JOURNAL_OF, Topic
+from schemas.topics import JOURNAL_OF, JOURNALS, Topic
 
 # A fold that is heard of no more for so long, though ticks come every 80 s, may have more due than is known.
 FORGOTTEN_SECONDS = 200.0
@@ -82,7 +82,7 @@ class FoldProgress:
 
     def __iter__(self) -> Iterator[tuple[str, int, Progress | None]]:
         """Every (journal, partition) with its progress, None for one that has never been folded."""
-        for journal in JOURNAL_OF:
+        for journal in JOURNALS:
             for partition in range(self._partitions):
                 yield journal.name, partition, self._known.get((journal.name, partition))
 
