@@ -58,9 +58,10 @@ class Lines:
 
 
 def for_programs(who: str, line: str, now: int) -> str:
-    """A line as programs read it, whoever said it: an event of a role as it is, a line in words as the event."""
-    if _event_of(line) is not None:
-        return line
+    """A line as programs read it, with who said it: an event of a role as it is, a line in words as the event."""
+    event = _event_of(line)
+    if event is not None:
+        return line if "role" in event else json.dumps({**event, "role": who}, ensure_ascii=False)
     return json.dumps({"event": line, "role": who, "level": "info", "timestamp": exact_iso(now)}, ensure_ascii=False)
 
 

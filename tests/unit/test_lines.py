@@ -9,6 +9,7 @@ EVENT = '{"role": "web-0", "event": "key.wrong", "address": "192.0.2.1", "level"
 
 def test_elsewhere_than_on_a_terminal_every_line_is_one_json_object() -> None:
     assert for_programs("web-0", EVENT, 0) == EVENT
+    assert json.loads(for_programs("web-0", '{"event": "a"}', 0)) == {"event": "a", "role": "web-0"}
     for line in ("is ready", '{"not": "an event"}', "{broken", "[1]", ""):
         told = json.loads(for_programs("kafka-0", line, 1_500_000))
         assert (told["event"], told["role"]) == (line, "kafka-0")

@@ -4,13 +4,13 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 _ROLE = """
-import sys
+import sys, threading
 from pathlib import Path
+import structlog
 from infra.log.clients import ClientLost
 from infra.process import logs
 from pingfold import cli
@@ -20,6 +20,7 @@ async def serve(stop):
     raise {fault}
 
 logs.configure("writer-0")
+threading.Thread(target=lambda: structlog.get_logger("x").warning("in.a.thread")).start()
 cli._run("writer", "0", serve, dict())
 """
 
@@ -39,7 +40,7 @@ def test_a_client_that_is_lost_ends_its_role_in_one_line(tmp_path: Path, fault: 
         timeout=120,
     )
     assert done.returncode == (1 if is_plain else 70)
-    (line,) = done.stderr.splitlines()
-    told: dict[str, Any] = json.loads(line)
+    in_a_thread, told = (json.loads(line) for line in done.stderr.splitlines())
+    assert in_a_thread["role"] == told["role"] == "writer-0"
     assert (told["event"], told["error"]) == ("process.failed", fault.split("'")[1])
     assert ("exception" in told) is not is_plain
