@@ -19,11 +19,11 @@ import uvloop
 
 from bench.probe_target import HOSTS
 from bench.report import spread
+from infra.clock import clock_of
 from infra.egress.guard import Guard
 from infra.log.sink import Position
 from infra.process import logs
 from infra.settings.settings import Settings
-from ingest.clock import Clock
 from ingest.prober.prober import Prober
 from ingest.prober.probes.connection import Connector
 from schemas.base import SECOND, Micros, encode
@@ -125,7 +125,7 @@ async def probe(task: Task) -> Outcome:
     """The prober's figures."""
     results = _Results()
     connector = Connector(Guard([ip_network("127.0.0.0/8")]))
-    prober = Prober(_REGION, connector, results, Clock(Settings()), lambda sealed, *_: sealed, _MOST)
+    prober = Prober(_REGION, connector, results, clock_of(Settings()), lambda sealed, *_: sealed, _MOST)
     prober.heard(0, [record for number in range(task.monitors) for record in _monitor(task, number)])
     prober.whole(0)
     stop = asyncio.Event()

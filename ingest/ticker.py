@@ -11,13 +11,12 @@ import time
 
 import structlog
 
+from infra.clock import AdjustedClock
 from infra.disk import Disk
-from infra.log.progress import Dues
+from infra.log.ports import DueTimes, LogWriter
 from infra.log.sink import NotStored, Position
 from infra.process.liveness import LIVENESS
 from infra.settings.settings import Settings
-from ingest.clock import Clock
-from ingest.ports import Log
 from schemas.base import Micros, encode
 from schemas.ticks import SELDOM_SECONDS, Tick
 from schemas.topics import JOURNALS, Topic
@@ -38,10 +37,10 @@ class Ticker:
     def __init__(
         self,
         settings: Settings,
-        clock: Clock,
-        sink: Log,
+        clock: AdjustedClock,
+        sink: LogWriter,
         partitions: int,
-        dues: Dues | None = None,
+        dues: DueTimes | None = None,
         disk: Disk | None = None,
     ) -> None:
         self._disk = disk or Disk(settings, "nothing is taken, and time stops below half of it")
@@ -51,7 +50,7 @@ class Ticker:
         self._places = [(journal, partition) for journal in TICKED_JOURNALS for partition in range(partitions)]
         self._ticked: dict[tuple[Topic, int], float] = {}  # when, by the monotonic clock; those that Kafka has
         self._offset: Micros | None = None
-        self._epoch = time.time_ns() // 1000
+        self._epoch = clock.real()
         self.acknowledged = 0
         self._unreported = 0
         self._reports = LIVENESS.activity("ticks", needs=("kafka",))

@@ -13,8 +13,9 @@ import msgspec
 from msgspec.structs import replace
 
 from infra.log.decisions import NoVerdict
+from infra.log.ports import ReplicaProgress
 from infra.log.sink import NotStored, Position
-from query_api.dependencies import Dependencies, Follows
+from query_api.dependencies import Dependencies
 from schemas.actors import Actor
 from schemas.base import encode
 from schemas.requests import Decision, ProjectsRequest
@@ -69,7 +70,7 @@ async def read_back(deps: Dependencies, decision: Decision, find: Callable[[str]
     return definition
 
 
-async def wait_until(replica: Follows, is_visible: Callable[[], bool]) -> None:
+async def wait_until(replica: ReplicaProgress, is_visible: Callable[[], bool]) -> None:
     """Wait until this process shows a change, or for `VISIBLE_WITHIN` seconds: what is answered is the same."""
     await replica.wait(is_visible, VISIBLE_WITHIN)
 

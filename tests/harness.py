@@ -112,6 +112,9 @@ class Memory:
     def now(self) -> Micros:
         return self.time
 
+    def real(self) -> Micros:
+        return self.time
+
     def tick(self, seconds: float) -> None:
         """Let time pass, a tick at a time: sources are never silent."""
         end = self.time + round(seconds * SECOND)

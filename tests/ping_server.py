@@ -12,6 +12,7 @@ from typing import Any
 import uvloop
 from confluent_kafka import KafkaException
 
+from infra.clock import clock_of
 from infra.http_server.bounds import BOUNDS, Bounds
 from infra.http_server.connection_limiter import ConnectionLimiter
 from infra.http_server.serve import create_server, keep_looking
@@ -21,7 +22,6 @@ from infra.log.directory import Directory
 from infra.log.replica import Replica
 from infra.log.sink import Sink
 from infra.settings.settings import Settings
-from ingest.clock import Clock
 from ingest.ping.app import PingApp
 from ingest.ping.request import LIMITS, Limits
 from ingest.ping.source import Source
@@ -88,7 +88,7 @@ class PingServer:
         bootstrap, settings = self._bootstrap, Settings(port=self.port, host=self.host, pings_per_minute=0)
         partitions = await asyncio.to_thread(migrate, bootstrap, 8)
         await asyncio.to_thread(wait_until_led, bootstrap, partitions)
-        clock, directory, sink = Clock(settings), Directory(), Sink(bootstrap, **self._sink)
+        clock, directory, sink = clock_of(settings), Directory(), Sink(bootstrap, **self._sink)
         project = new_id()
         defined = {
             f"project/{project}": Project(id=project, name="p", ping_key=self.key, created=0, webhook_secret=""),

@@ -5,9 +5,9 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from infra.clock import CLOCK_FILE, OffsetClock
 from infra.log.directory import Directory
 from infra.settings.settings import Settings
-from ingest.clock import Clock
 from ingest.ping.app import PingApp
 from ingest.ping.request import LIMITS, Limits
 from ingest.ping.source import Source
@@ -25,10 +25,13 @@ BY_UUID, BY_SLUG = f"/ping/{UUID}", f"/{KEY}/{SLUG}"
 STALL = b"(stall)"  # a piece that does not come
 
 
-class HandClock(Clock):
-    """Stands until it is moved."""
+class HandClock(OffsetClock):
+    """Stands until it is moved. Its offset is that of the file, where the settings have the test clock on."""
 
     time: Micros = NOON
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings.data / (CLOCK_FILE if settings.test_clock else "no such file"))
 
     def now(self) -> Micros:
         return self.time + self.offset

@@ -10,10 +10,9 @@ from typing import Any
 
 import pytest
 
+from infra.clock import SystemClock
 from infra.egress.guard import Guard
 from infra.log.sink import Position
-from infra.settings.settings import Settings
-from ingest.clock import Clock
 from ingest.prober import running_probes
 from ingest.prober.prober import Prober
 from ingest.prober.probes.connection import Connector
@@ -229,9 +228,9 @@ def _failure(text: str) -> Failure:
     return text  # type: ignore[return-value]
 
 
-class _VirtualClock(Clock):
+class _VirtualClock(SystemClock):
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        super().__init__(Settings())
+        super().__init__()
         self._loop = loop
 
     def now(self) -> Micros:

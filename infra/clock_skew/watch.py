@@ -7,15 +7,16 @@ measures its clock.
 import asyncio
 import contextlib
 import time
-from typing import Protocol
 
 import structlog
 
+from infra.clock import AdjustedClock
 from infra.clock_skew.reports import TELL_SECONDS, Level, clock_fault, level_of
+from infra.log.ports import MeasuredLogWriter
 from infra.log.sink import NotStored, Position
 from schemas.base import SECOND, Micros, encode
 from schemas.ticks import Heartbeat
-from schemas.topics import HEARTBEATS, Topic
+from schemas.topics import HEARTBEATS
 
 log = structlog.get_logger(__name__)
 
@@ -23,32 +24,12 @@ _LOOK_SECONDS = 1.0
 _AGAIN_SECONDS = 60.0
 
 
-class Measured(Protocol):
-    """`infra.log.sink.Sink`, as far as it is needed here."""
-
-    @property
-    def skew(self) -> Micros | None: ...
-
-    def put(
-        self, topic: Topic | str, key: str | bytes | None, value: bytes | None, partition: int = -1
-    ) -> asyncio.Future[Position]: ...
-
-
-class Clock(Protocol):
-    """`ingest.clock.Clock`, as far as it is needed here."""
-
-    @property
-    def offset(self) -> Micros: ...
-
-    def now(self) -> Micros: ...
-
-
 class ClockWatch:
     """Of the process `name` of a role. Call `look` every second, or have `keep_looking` do so."""
 
-    def __init__(self, sink: Measured, clock: Clock, role: str, name: str) -> None:
+    def __init__(self, sink: MeasuredLogWriter, clock: AdjustedClock, role: str, name: str) -> None:
         self._sink, self._clock, self._role, self._name = sink, clock, role, name
-        self._epoch = time.time_ns() // 1000
+        self._epoch = clock.real()
         self._level, self._is_known = Level.FINE, False
         self._told_at = self._warned_at = -_AGAIN_SECONDS
 

@@ -9,13 +9,13 @@ exist.
 import asyncio
 import time
 from collections.abc import Callable, Mapping
-from typing import Protocol
 
 import structlog
 from confluent_kafka import IsolationLevel, KafkaException
 
 from infra.log.admin import admin_client, end_offsets
 from infra.log.lookup_threads import run_lookup
+from infra.log.ports import ReplicaProgress
 from infra.log.progress import FoldProgress
 from infra.log.reading import NotRead, last_records
 from schemas.topics import PROJECTS
@@ -26,18 +26,10 @@ _TICK = b'{"type":"tick"'
 _AGAIN_SECONDS = 1.0
 
 
-class Follows(Protocol):
-    """`infra.log.replica.Replica`."""
-
-    async def wait(self, condition: Callable[[], bool], timeout: float) -> bool: ...
-
-    async def caught_up(self, timeout: float) -> bool: ...
-
-
 class Definitions:
     """`replica`: of `definitions`, loaded. `progress`: what it has told of the fold of projects."""
 
-    def __init__(self, replica: Follows, progress: FoldProgress) -> None:
+    def __init__(self, replica: ReplicaProgress, progress: FoldProgress) -> None:
         self._replica, self._progress = replica, progress
         # By partition, the last request that waited when this process began; None until that is known.
         self._waiting: dict[int, int] | None = None

@@ -6,19 +6,15 @@ how that is told to a client is each application's own.
 """
 
 from collections.abc import Awaitable, Callable
-from typing import Protocol, TypeVar
+from typing import TypeVar
+
+from infra.log.ports import CatchesUp
 
 T = TypeVar("T")
 
 # How long a look at the end of the log may take before something is called unknown. A replica learns of the commit
 # marker at the end of a partition with its next fetch, which may take half a second; twice that is never too short.
 LOOK_SECONDS = 1.0
-
-
-class CatchesUp(Protocol):
-    """`infra.log.replica.Replica`, or `infra.log.definitions.Definitions`."""
-
-    async def caught_up(self, timeout: float) -> bool: ...
 
 
 class NotCaughtUp(Exception):

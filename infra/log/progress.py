@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable, Iterator
-from typing import Protocol
 
 import msgspec
 
@@ -14,12 +13,6 @@ from schemas.topics import JOURNAL_OF, JOURNALS, Topic
 FORGOTTEN_SECONDS = 200.0
 
 _decode = msgspec.json.Decoder(Progress).decode
-
-
-class Dues(Protocol):
-    """What those who tick ask."""
-
-    def due(self, journal: Topic, partition: int) -> Micros | None: ...
 
 
 class FoldProgress:

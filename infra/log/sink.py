@@ -27,9 +27,10 @@ import structlog
 from confluent_kafka import TIMESTAMP_LOG_APPEND_TIME, KafkaError, KafkaException, Message, Producer
 
 from infra.availability import kafka_answers
+from infra.clock import SYSTEM_CLOCK
 from infra.log.cluster import client_config
 from infra.log.connect import new_producer
-from infra.log.skew import Skew, system_time
+from infra.log.skew import Skew
 from schemas.base import Micros
 from schemas.topics import Topic
 
@@ -102,7 +103,7 @@ class Sink:
         patience: float = PATIENCE_SECONDS,
         producer: Callable[[dict[str, Any]], Producer] | None = None,
         answers: Callable[[], bool] | None = None,
-        now: Callable[[], Micros] = system_time,
+        now: Callable[[], Micros] = SYSTEM_CLOCK.real,
         **overrides: Any,
     ) -> None:
         """producer: makes one, to be given by tests. answers: whether a broker is there; None: it is asked without this

@@ -15,11 +15,6 @@ from schemas.base import Micros
 _GOOD_SECONDS = 30.0
 
 
-def system_time() -> Micros:
-    """What the clock of this machine says."""
-    return time.time_ns() // 1_000
-
-
 class _Bounds(NamedTuple):
     low: Micros
     high: Micros

@@ -22,8 +22,10 @@ from typing import Any, NamedTuple, NoReturn
 
 import structlog
 
+from infra.clock import SYSTEM_CLOCK
 from infra.process.process_identity import process_identity
 from infra.process.whole_files import replace_file
+from schemas.base import SECOND, Micros
 
 log = structlog.get_logger(__name__)
 
@@ -101,10 +103,12 @@ class Outlook(NamedTuple):
 
 
 class Liveness:
-    """The activities of a process. `clock` is monotonic."""
+    """The activities of a process. clock: monotonic. time_of_day: for what people read."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
+    def __init__(
+        self, clock: Callable[[], float] = time.monotonic, time_of_day: Callable[[], Micros] = SYSTEM_CLOCK.real
+    ) -> None:
+        self._clock, self._time_of_day = clock, time_of_day
         self._activities: dict[int, Activity] = {}  # by identity
         self._checks: dict[str, Check] = {}
         self._checking: dict[str, threading.Thread] = {}
@@ -209,22 +213,22 @@ class Liveness:
         outlook = self.look()
         if outlook.moves:
             self._published += 1
-            publish(file, _report(role, self._published, outlook))
+            publish(file, _report(role, self._published, outlook, self._time_of_day() / SECOND))
         if outlook.stalled is not None:
             name, seconds = outlook.stalled
             end_process(EXIT_STALLED, "process.stalled", activity=name, seconds=round(seconds))
 
 
-def _report(role: str, counter: int, outlook: Outlook) -> dict[str, Any]:
+def _report(role: str, counter: int, outlook: Outlook, now: float) -> dict[str, Any]:
     waiting = outlook.waiting
     return {
         "role": role,
         "pid": os.getpid(),
         "birth": process_identity(os.getpid()),
         "counter": counter,
-        "at": round(time.time(), 3),
+        "at": round(now, 3),
         "waiting": waiting and waiting[0],
-        "since": waiting and round(time.time() - (time.monotonic() - waiting[1]), 3),
+        "since": waiting and round(now - (time.monotonic() - waiting[1]), 3),
         "slowest": outlook.late and {"activity": outlook.late[0], "seconds": round(outlook.late[1], 1)},
     }
 

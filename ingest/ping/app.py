@@ -21,15 +21,16 @@ from functools import partial
 
 import structlog
 
+from infra.clock import Clock
 from infra.disk import Disk
 from infra.http_server.forwarded import Forwarded
 from infra.log.decisions import NoVerdict
 from infra.log.directory import Directory
 from infra.log.lookup import NotCaughtUp, look_up
 from infra.log.partitioner import partition_of
+from infra.log.ports import DecisionMaker, LogWriter, ReplicaProgress
 from infra.log.sink import NotStored
 from infra.settings.settings import Settings
-from ingest.clock import Clock
 from ingest.ping.limiter import Limiter
 from ingest.ping.public_url import PROOF_HEADER, synthetic_name
 from ingest.ping.quota import DAY, HOUR, CalendarQuota
@@ -38,7 +39,6 @@ from ingest.ping.responses import PingResponse, PingResponses, Receive, Scope, S
 from ingest.ping.source import Source
 from ingest.ping.unknown_checks import UnknownCheckLimiter
 from ingest.ping.urls import PingTarget, parse
-from ingest.ports import Freshness, Log, Verdicts
 from schemas.actors import Actor
 from schemas.base import Micros
 from schemas.ids import new_id
@@ -80,10 +80,10 @@ class PingApp:
         self,
         settings: Settings,
         clock: Clock,
-        sink: Log,
+        sink: LogWriter,
         directory: Directory,
-        replica: Freshness,
-        decisions: Verdicts,
+        replica: ReplicaProgress,
+        decisions: DecisionMaker,
         source: Source,
         limits: Limits = LIMITS,
         disk: Disk | None = None,

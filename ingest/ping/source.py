@@ -15,18 +15,17 @@ import time
 
 import structlog
 
+from infra.clock import AdjustedClock
 from infra.disk import Disk
-from infra.log.progress import Dues
+from infra.log.ports import DueTimes, OrderedLogWriter
 from infra.log.sink import NotStored, Position
 from infra.process.liveness import LIVENESS
 from infra.process.tasks import vital
 from infra.settings.settings import Settings
-from ingest.clock import Clock
 from ingest.ping import metrics
 from ingest.ping.other_sources import OtherSources
 from ingest.ping.public_url import PublicUrl, proof_of
 from ingest.ping.ticking import Ticking, note_failures
-from ingest.ports import OrderedLog
 from schemas.base import Micros
 
 log = structlog.get_logger(__name__)
@@ -54,19 +53,19 @@ class Source:
     def __init__(
         self,
         settings: Settings,
-        clock: Clock,
-        sink: OrderedLog,
+        clock: AdjustedClock,
+        sink: OrderedLogWriter,
         slot: str,
         partitions: int,
         installation: str | None,
         disk: Disk | None = None,
-        dues: Dues | None = None,
+        dues: DueTimes | None = None,
         peers: OtherSources | None = None,
         after: int = 0,
     ) -> None:
         self.slot = slot
         # Of the real clock, and it must grow, also when that clock was set back: ticks of an older epoch count nothing.
-        self.epoch = max(time.time_ns() // 1000, after + 1)
+        self.epoch = max(clock.real(), after + 1)
         self.partitions = partitions
         self.acked = [-1] * partitions
         self._clock = clock

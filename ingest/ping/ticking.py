@@ -19,12 +19,11 @@ from collections.abc import Callable
 
 import structlog
 
-from infra.log.progress import Dues
+from infra.clock import AdjustedClock
+from infra.log.ports import DueTimes, LogWriter
 from infra.log.sink import NotStored, Position
-from ingest.clock import Clock
 from ingest.ping.other_sources import ROLE, OtherSources
 from ingest.ping.unreported import UnreportedGaps
-from ingest.ports import Log
 from schemas.base import SECOND, Micros, encode
 from schemas.ticks import CLOCK_BOUND, SELDOM_SECONDS, Heartbeat, Relayed, Tick, ahead_of_kafka
 from schemas.topics import HEARTBEATS, PINGS
@@ -55,10 +54,10 @@ class Ticking:
         slot: str,
         epoch: int,
         partitions: int,
-        clock: Clock,
-        sink: Log,
+        clock: AdjustedClock,
+        sink: LogWriter,
         watermark: Callable[[Micros], Micros],
-        dues: Dues | None = None,
+        dues: DueTimes | None = None,
         peers: OtherSources | None = None,
         monotonic: Callable[[], float] = time.monotonic,
         reported: Callable[[], None] = lambda: None,

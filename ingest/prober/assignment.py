@@ -20,10 +20,12 @@ from typing import Any
 import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
+from infra.clock import SYSTEM_CLOCK, Clock
 from infra.log.clients import ClientLost, Pulse, close_consumer, raise_if_lost
 from infra.log.connect import new_consumer
 from infra.log.reading import arrived
 from infra.process.liveness import LIVENESS
+from schemas.base import SECOND
 from schemas.topics import MONITOR_STATES
 
 log = structlog.get_logger(__name__)
@@ -60,7 +62,9 @@ class Assignment:
         whole: Callable[[int], None],
         lost: Callable[[int], None],
         is_fit: Callable[[], bool] = lambda: True,
+        clock: Clock = SYSTEM_CLOCK,
     ) -> None:
+        self._clock = clock
         self._loop = asyncio.get_running_loop()
         self._heard, self._whole, self._lost, self._is_fit = heard, whole, lost, is_fit
         self._name = f"{group_of(region)}/{slot}"
@@ -148,7 +152,7 @@ class Assignment:
             return
         self._signed_at, self._loop_turns = now, False
         self._tell(self._turned)
-        metadata = f"alive at {time.time():.0f}"
+        metadata = f"alive at {self._clock.real() // SECOND}"
         signs = [TopicPartition(MONITOR_STATES.name, number, 0, metadata) for number in self._owned]
         try:
             consumer.commit(offsets=signs, asynchronous=True)

@@ -14,11 +14,11 @@ from collections.abc import Callable, Sequence
 import msgspec
 import structlog
 
+from infra.clock import AdjustedClock
 from infra.disk import Disk
 from infra.egress.origins import may_be_sent_to
+from infra.log.ports import MeasuredLogWriter
 from infra.secrets.secrets import Decrypts, SecretError, of_monitor
-from ingest.clock import Clock
-from ingest.ports import MeasuredLog
 from ingest.prober import metrics
 from ingest.prober.domains.expiry import Domains
 from ingest.prober.probes.connection import Connector
@@ -69,8 +69,8 @@ class Prober:
         self,
         region: str,
         connector: Connector,
-        sink: MeasuredLog,
-        clock: Clock,
+        sink: MeasuredLogWriter,
+        clock: AdjustedClock,
         decrypt: Decrypts,
         most: int = 4_096,
         monotonic: Callable[[], float] = time.monotonic,

@@ -15,11 +15,11 @@ from collections.abc import Callable, Iterable, Sequence
 import structlog
 from msgspec.structs import replace
 
+from infra.clock import AdjustedClock
 from infra.clock_skew.reports import may_probe
 from infra.disk import Disk
+from infra.log.ports import MeasuredLogWriter
 from infra.log.sink import NotStored
-from ingest.clock import Clock
-from ingest.ports import MeasuredLog
 from ingest.prober import metrics
 from ingest.prober.domains.expiry import Domains
 from ingest.prober.probes.connection import Connector
@@ -50,8 +50,8 @@ class RunningProbes:
         self,
         region: str,
         connector: Connector,
-        sink: MeasuredLog,
-        clock: Clock,
+        sink: MeasuredLogWriter,
+        clock: AdjustedClock,
         partitions: Callable[[], Iterable[int]],
         most: int,
         monotonic: Callable[[], float],

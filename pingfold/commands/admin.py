@@ -6,7 +6,6 @@ says so, and the change may still be made.
 
 import asyncio
 import json as json_module
-import time
 from typing import Annotated, Any, get_args
 
 import msgspec
@@ -15,6 +14,7 @@ from msgspec.structs import replace
 
 from infra.clickhouse import migrations as clickhouse_migrations
 from infra.clickhouse import retention as clickhouse_retention
+from infra.clock import SYSTEM_CLOCK, clock_of
 from infra.clock_skew.watch import ClockWatch
 from infra.log import admin
 from infra.log.decisions import Decisions, NoVerdict
@@ -36,7 +36,6 @@ from infra.secrets.secrets import (
 )
 from infra.settings.ignored import fixed_partitions
 from infra.settings.settings import Settings
-from ingest.clock import Clock
 from ingest.ticker import Ticker
 from pingfold import credentials
 from pingfold.addresses import answering_kafka_of, clickhouse_of, kafka_of
@@ -86,7 +85,7 @@ async def tick(settings: Settings, slot: str, stop: Stop) -> None:
     # Ticks do not wait for it: while nothing is known of a partition it is ticked every second.
     starting = asyncio.create_task(states.start())
     starting.add_done_callback(lambda task: stop.set() if not task.cancelled() and task.exception() else None)
-    clock = Clock(settings)
+    clock = clock_of(settings)
     watch = ClockWatch(sink, clock, "ticker", f"ticker-{slot}")
     watching = persistent(watch.keep_looking, name="clock-watch")
     await Ticker(settings, clock, sink, partitions, dues).run(stop)
@@ -149,7 +148,7 @@ def project_of(settings: Settings, given: str | None) -> str:
 @projects.command("create")
 def create_project(name: str, json: Json = False) -> None:
     """Create a project with a ping key and a Healthchecks API key. Both are shown only once."""
-    settings, now = Settings(), time.time_ns() // 1000
+    settings, now = Settings(), SYSTEM_CLOCK.real()
     answering_kafka_of(settings)  # before a key is made in a folder that is not that of a Pingfold
     id, ping_key, api_key, secret = new_id(), new_ping_key(), new_api_key("healthchecks"), new_webhook_secret()
     project = Project(
@@ -183,7 +182,7 @@ def create_key(
     known = get_args(KeyScope)
     if unknown := set(scope or ()) - set(known):
         raise Failed(f"unknown scope: {', '.join(sorted(unknown))}; known scopes are {', '.join(known)}")
-    settings, now = Settings(), time.time_ns() // 1000
+    settings, now = Settings(), SYSTEM_CLOCK.real()
     id, secret = project_of(settings, project), new_api_key(kind)
     expires = None if days is None else now + days * 86_400 * SECOND
     key = replace(
@@ -199,7 +198,7 @@ def create_key(
 def revoke_key(id: str, project: ProjectOption = None) -> None:
     """Revoke an API key."""
     settings = Settings()
-    request = KeyRevoke(request=new_id(), at=time.time_ns() // 1000, id=id)
+    request = KeyRevoke(request=new_id(), at=SYSTEM_CLOCK.real(), id=id)
     ask(settings, project_of(settings, project), request)
 
 
@@ -219,7 +218,7 @@ def unblock_recipient(
         raise Failed(f"{address} is not an e-mail address") from None
     owner = project_of(settings, project)
     blocked = is_blocked(answering_kafka_of(settings), owner, wanted)
-    request = RecipientUnblock(request=new_id(), at=time.time_ns() // 1000, address=wanted)
+    request = RecipientUnblock(request=new_id(), at=SYSTEM_CLOCK.real(), address=wanted)
     ask(settings, owner, request)
     typer.echo(f"{address} {'may be asked again' if blocked else 'was not blocked'}")
 

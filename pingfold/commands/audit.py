@@ -2,13 +2,13 @@
 
 import asyncio
 import json as json_module
-import time
 from typing import Annotated, Any, get_args
 
 import msgspec
 import typer
 
 from infra.clickhouse.client import Address, ClickHouse
+from infra.clock import SYSTEM_CLOCK
 from infra.log import admin
 from infra.log.cluster import Cluster
 from infra.log.group_progress import GroupProgress
@@ -48,7 +48,7 @@ def audit(
     """List who changed what in a project, newest first. Secrets are not shown."""
     if wrong := wrong_kind(kind) or wrong_actor(actor):
         raise typer.BadParameter(wrong)
-    settings, start = Settings(), 0 if since is None else parse_since(since, time.time_ns() // 1000)
+    settings, start = Settings(), 0 if since is None else parse_since(since, SYSTEM_CLOCK.real())
     which = Which(project_of(settings, project), start=start, kind=kind, thing=thing, actor=actor, limit=limit)
     complete, rows = asyncio.run(_entries(answering_kafka_of(settings), clickhouse_of(settings), which))
     if not complete:

@@ -3,13 +3,13 @@
 What is rotated in the project of `credentials.json` is written there, too, so that commands go on working.
 """
 
-import time
 from collections.abc import Iterable
 from typing import Annotated, Any
 
 import typer
 from msgspec.structs import replace
 
+from infra.clock import SYSTEM_CLOCK
 from infra.secrets.secrets import (
     SecretError,
     Vault,
@@ -168,7 +168,7 @@ def rotate_webhook_secret(overlap: Overlap = "24h", project: ProjectOption = Non
 
 
 def _now() -> Micros:
-    return time.time_ns() // 1000
+    return SYSTEM_CLOCK.real()
 
 
 def _until(formers: Iterable[FormerPingKey | FormerSecret], now: Micros) -> Micros | None:

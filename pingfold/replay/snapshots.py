@@ -22,12 +22,14 @@ from typing import IO
 
 import msgspec
 
+from infra.clock import SYSTEM_CLOCK
 from infra.secrets.private_files import sync_folder
 from pingfold.replay.consistent_cut import ConsistentCut, StoredStates
 from pingfold.replay.effects import Place
 from pingfold.replay.store import Store
 from processors.fold.contract import Fold
 from processors.fold.epochs import epochs_of
+from schemas.base import SECOND
 
 _MANIFEST = "manifest.json"
 _DRAFT = ".new"
@@ -182,7 +184,7 @@ def write_snapshot(
         )
         for (topic, partition), lower in picture.lower.items()
     )
-    taken_at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    taken_at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(SYSTEM_CLOCK.real() / SECOND))
     manifest = Manifest(format=_FORMAT, taken_at=taken_at, states=states, effects=effects, unverified=tuple(unverified))
     _write(draft / _MANIFEST, [msgspec.json.format(msgspec.json.encode(manifest), indent=1)])
     draft.rename(folder / name)
@@ -195,7 +197,7 @@ def write_snapshot(
 def _free_name(folder: Path) -> str:
     """The time, as a name that sorts after those of all earlier snapshots, whatever the clock says."""
     newest = max((path.name for path in _folders(folder)), default="")
-    now = time.time()
+    now = SYSTEM_CLOCK.real() / SECOND
     while (name := time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now))) <= newest:
         now = max(now, calendar.timegm(time.strptime(newest, "%Y%m%dT%H%M%SZ"))) + 1
     return name

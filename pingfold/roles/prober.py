@@ -5,6 +5,7 @@ import contextlib
 import gc
 import time
 
+from infra.clock import clock_of
 from infra.clock_skew.reports import may_probe
 from infra.clock_skew.watch import ClockWatch
 from infra.disk import Disk
@@ -16,7 +17,6 @@ from infra.process.lifecycle import Stop
 from infra.process.tasks import persistent
 from infra.secrets.secrets import Vault
 from infra.settings.settings import Settings
-from ingest.clock import Clock
 from ingest.prober.assignment import Assignment
 from ingest.prober.domains.expiry import Domains
 from ingest.prober.domains.rdap import Rdap
@@ -43,7 +43,7 @@ async def serve_prober(settings: Settings, region: str, slot: str, stop: Stop) -
         stack.push_async_callback(connector.close)
         domains = await _domains(settings, guard, stack)
         disk, most = Disk(settings, "nothing is probed"), connections(_MOST)
-        clock = Clock(settings)
+        clock = clock_of(settings)
         controls = control_targets(settings.control_targets, settings.resolvers, connector.icmp)
         prober = Prober(
             *(region, connector, sink, clock, decrypt, most),
@@ -52,7 +52,7 @@ async def serve_prober(settings: Settings, region: str, slot: str, stop: Stop) -
             controls=controls,
         )
         assignment = Assignment(
-            bootstrap, region, slot, prober.heard, prober.whole, prober.lost, is_fit=lambda: may_probe(sink.skew)
+            bootstrap, region, slot, prober.heard, prober.whole, prober.lost, lambda: may_probe(sink.skew), clock
         )
         gc.collect()
         gc.freeze()  # what is loaded by now is no garbage: walking through it would delay every probe

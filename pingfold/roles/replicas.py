@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from confluent_kafka import KafkaException
 
+from infra.clock import AdjustedClock, clock_of
 from infra.clock_skew.reports import ClockReports
 from infra.log.admin import installation_id
 from infra.log.decisions import Decisions
@@ -21,7 +22,6 @@ from infra.log.sink import Sink
 from infra.log.startup_wait import StartupWait
 from infra.process.tasks import persistent
 from infra.settings.settings import Settings
-from ingest.clock import Clock
 from ingest.ping.other_sources import OtherSources
 from pingfold.addresses import kafka_of
 from query_api.state.delivery_states import DeliveryStates
@@ -38,7 +38,7 @@ class Replicas:
     bootstrap: str
     installation: str | None
     partitions: int
-    clock: Clock
+    clock: AdjustedClock
     sink: Sink
     directory: Directory
     definitions: Definitions
@@ -76,7 +76,7 @@ async def _follow(
 ) -> Replicas:
     directory, progress = Directory(), FoldProgress(partitions)
     states, monitor_states, delivery_states = States(CheckState), States(MonitorState), DeliveryStates()
-    peers, clocks, clock = OtherSources(slot), ClockReports(), Clock(settings)
+    peers, clocks, clock = OtherSources(slot), ClockReports(), clock_of(settings)
     sink = Sink(bootstrap)
     stack.push_async_callback(sink.close)
     defined = Replica(bootstrap, partitions, {DEFINITIONS: progress.listen(DEFINITIONS, directory.apply)})

@@ -9,8 +9,8 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from infra.clock import Clock
 from infra.secrets.metrics_key import shows
-from ingest.clock import Clock
 from ingest.ping.public_url import SYNTHETIC
 from ingest.ping.responses import PingResponse
 from ingest.ping.urls import is_ping

@@ -17,6 +17,7 @@ import structlog
 from fastapi import FastAPI
 
 from infra.clickhouse.client import Address, ClickHouse
+from infra.clock import clock_of
 from infra.clock_skew.reports import time_faults
 from infra.clock_skew.time_faults import log_time_faults
 from infra.clock_skew.watch import ClockWatch
@@ -34,7 +35,6 @@ from infra.secrets.confirmation_links import confirmation_links
 from infra.secrets.metrics_key import metrics_key
 from infra.secrets.secrets import Vault
 from infra.settings.settings import Settings
-from ingest.clock import Clock
 from ingest.ping.app import PingApp
 from ingest.ping.metrics import keep_measuring
 from ingest.ping.source import Source
@@ -65,7 +65,7 @@ async def serve(settings: Settings, listener: socket.socket, slot: str, pings: b
     # Keys that cannot be read are told before Kafka is waited for.
     key, vault = metrics_key(settings), Vault.open(settings)
     async with contextlib.AsyncExitStack() as stack:
-        startup_app = StartupApp(Clock(settings), {"instance": settings.instance} if settings.instance else {}, key)
+        startup_app = StartupApp(clock_of(settings), {"instance": settings.instance} if settings.instance else {}, key)
         limiter = _connection_limiter(settings, startup_app.refuse)
         serving: list[asyncio.Task[None]] = []
 

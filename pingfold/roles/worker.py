@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 
+from infra.clock import clock_of
 from infra.clock_skew.watch import ClockWatch
 from infra.egress.own_servers import guard_of
 from infra.egress.resolver import SystemResolver
@@ -11,7 +12,6 @@ from infra.process.tasks import persistent
 from infra.secrets.confirmation_links import confirmation_links
 from infra.secrets.secrets import Vault
 from infra.settings.settings import Settings
-from ingest.clock import Clock
 from pingfold.addresses import kafka_of
 from pingfold.folds import FOLDS
 from pingfold.roles.open_files import connections
@@ -32,7 +32,7 @@ def work(settings: Settings, slot: str) -> None:
 
     def followers() -> Mapping[str, StateListener]:
         sink = Sink(bootstrap)
-        clock = Clock(settings)
+        clock = clock_of(settings)
 
         async def report(channel: str, attempted: DeliveryAttempted) -> None:
             clock.refresh()

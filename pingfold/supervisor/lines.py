@@ -12,13 +12,13 @@ import json
 import queue
 import sys
 import threading
-import time
 from typing import Any
 
 import structlog
 from rich.console import Console
 from rich.text import Text
 
+from infra.clock import SYSTEM_CLOCK
 from schemas.times import exact_iso
 
 _ROOM = 10_000
@@ -75,7 +75,7 @@ def in_words(line: str) -> str:
 
 
 def _for_programs(who: str, line: str) -> None:
-    print(for_programs(who, line, time.time_ns() // 1000), file=sys.stderr, flush=True)
+    print(for_programs(who, line, SYSTEM_CLOCK.real()), file=sys.stderr, flush=True)
 
 
 def _for_people() -> Any:

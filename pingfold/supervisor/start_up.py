@@ -18,6 +18,7 @@ from confluent_kafka import KafkaError, KafkaException
 
 from infra.availability import clickhouse_answers, kafka_answers, kafka_fault
 from infra.clickhouse.client import Address
+from infra.clock import SYSTEM_CLOCK
 from infra.embedded import kafka, ports
 from infra.embedded.logins import login_file, made_login
 from infra.log import admin
@@ -155,7 +156,7 @@ class StartUp:
             known = credentials.save_once(path, fresh)
             self._say("pingfold", f"first start: made {path}")
         sink = Sink(self._kafka)
-        request = credentials.project_request(known, time.time_ns() // 1000, Vault.open(settings))
+        request = credentials.project_request(known, SYSTEM_CLOCK.real(), Vault.open(settings))
         try:
             await sink.put(PROJECTS, known.project, encode(request))
         finally:

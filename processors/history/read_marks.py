@@ -6,7 +6,6 @@ the process that takes a partition over compares the mark with the log, as folds
 and begins where they differ.
 """
 
-import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -14,6 +13,7 @@ from typing import Any
 import structlog
 from confluent_kafka import Consumer, TopicPartition
 
+from infra.clock import SYSTEM_CLOCK, Clock
 from infra.log.reading import NotRead
 from processors.fold.contract import Record, checksum
 from processors.runtime.truncation import truncated_at
@@ -34,7 +34,8 @@ _BELIEVED = 86_400 * SECOND
 class ReadMarks:
     """What was read of each partition; `note` is called for every record, in order."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock = SYSTEM_CLOCK) -> None:
+        self._clock = clock
         self._last: dict[Place, tuple[int, int, bytes | None, bytes | None]] = {}
         self._newest: dict[Place, int] = {}
 
@@ -49,7 +50,7 @@ class ReadMarks:
         if place not in self._last:
             return ""
         offset, timestamp_ms, key, value = self._last[place]
-        newest = min(self._newest[place] * 1_000, time.time_ns() // 1_000 + _BELIEVED)
+        newest = min(self._newest[place] * 1_000, self._clock.real() + _BELIEVED)
         return f"{offset}:{checksum(Record(offset, timestamp_ms * 1_000, key, value))}:{newest}"
 
     def forget(self, place: Place) -> None:

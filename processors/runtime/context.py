@@ -8,6 +8,7 @@ from typing import NamedTuple, Protocol
 
 import msgspec
 
+from infra.clock import SYSTEM_CLOCK, Clock
 from processors.fold.contract import Fold
 from processors.fold.defects import Defects
 
@@ -63,3 +64,4 @@ class RuntimeContext(NamedTuple):
     loads: asyncio.Semaphore
     defects: Defects | None
     doubtful: bool = False
+    clock: Clock = SYSTEM_CLOCK

@@ -9,6 +9,7 @@ from typing import Any
 import structlog
 from faust.types import TP
 
+from infra.clock import SYSTEM_CLOCK, Clock
 from infra.log.cluster import prefix_of
 from infra.process.lifecycle import keep_beating
 from infra.process.liveness import LIVENESS, STALL_SECONDS
@@ -47,7 +48,9 @@ class HostedFolds:
         failed: Callable[[BaseException], None],
         accept_defects: bool,
         reconcile: bool,
+        clock: Clock = SYSTEM_CLOCK,
     ) -> None:
+        self._clock = clock
         self._app, self._bootstrap, self._slot, self._failed = app, bootstrap, slot, failed
         self._accept_defects, self._reconcile = accept_defects, reconcile
         self._runners: dict[str, Runner] = {}  # by the name of the journal in the cluster, as Faust knows it
@@ -70,7 +73,7 @@ class HostedFolds:
             rewind = partial(self._app.rewind, journal)
             runner = Runner(
                 self._bootstrap, fold, pool, self._app.room.set, self._failed, rewind, loads, defects,
-                made.get(fold.name), self._reconcile,
+                made.get(fold.name), self._reconcile, self._clock,
             )  # fmt: skip
             self._runners[journal] = runner
             self._add_agent(journal, runner)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from prometheus_client import Counter, Gauge, Histogram
 
 from processors.fold.contract import Effect, Record
+from schemas.base import SECOND, Micros
 from schemas.dead_letters import DeadLetter
 from schemas.ticks import Progress
 from schemas.transitions import ChannelTroubled, DeliveryFinished, GapSeen
@@ -65,7 +66,7 @@ def loading(left: Mapping[tuple[str, int], int]) -> None:
         _LOADING.labels(fold, str(partition)).set(count)
 
 
-def folded(fold: str, partition: int, progress: Progress, records: int, seconds: float) -> None:
+def folded(fold: str, partition: int, progress: Progress, records: int, seconds: float, now: Micros) -> None:
     """Records of a partition were stepped, in so many seconds, and committed (ticks that change nothing aside)."""
     label = str(partition)
     _EVENTS.labels(fold).inc(records)
@@ -73,7 +74,7 @@ def folded(fold: str, partition: int, progress: Progress, records: int, seconds:
     _APPLIED.labels(fold, label).set(progress.applied)
     _TIME.labels(fold, label).set(progress.time / 1e6)
     _OPEN_GAPS.labels(fold, label).set(len(progress.gaps))
-    _PROGRESS_AT.labels(fold, label).set(time.time())
+    _PROGRESS_AT.labels(fold, label).set(now / SECOND)
 
 
 def defective(fold: str) -> None:

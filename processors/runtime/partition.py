@@ -396,5 +396,5 @@ class OwnedPartition:
     def _tell(self) -> None:
         """Let Prometheus know how far the partition is; what a restart would fold anew does not count."""
         name, progress = self._place.fold.name, self._session.progress
-        metrics.folded(name, self.number, progress, self._records, self._seconds)
+        metrics.folded(name, self.number, progress, self._records, self._seconds, self._place.clock.real())
         self._records, self._seconds = 0, 0.0

@@ -11,6 +11,7 @@ from concurrent.futures import Executor
 
 import structlog
 
+from infra.clock import SYSTEM_CLOCK, Clock
 from processors.fold.contract import Fold
 from processors.fold.defects import Defects
 from processors.runtime.context import RuntimeContext, StateListener, TruncatedLog
@@ -38,9 +39,10 @@ class Runner:
         defects: Defects | None,
         follower: StateListener | None = None,
         doubtful: bool = False,
+        clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self.fold = fold
-        self._place = RuntimeContext(bootstrap, fold, pool, follower, moved, rewind, loads, defects, doubtful)
+        self._place = RuntimeContext(bootstrap, fold, pool, follower, moved, rewind, loads, defects, doubtful, clock)
         self._failed = failed
         self._owned: dict[int, OwnedPartition] = {}
         self._tasks: dict[int, asyncio.Task[None]] = {}

@@ -14,6 +14,7 @@ import faust
 import uvloop
 
 from infra.availability import kafka_answers
+from infra.clock import clock_of
 from infra.log.cluster import prefix_of
 from infra.log.startup_wait import StartupWait
 from infra.process.lifecycle import leave, progress_file, stop_in_loop
@@ -104,7 +105,7 @@ def run_worker(
     loop.run_until_complete(StartupWait(bootstrap).partitions())
     app = build_app(settings, bootstrap, slot, group, session)
     failed = partial(end_worker, slot)
-    hosted = HostedFolds(app, bootstrap, slot, failed, settings.accept_defects, settings.reconcile)
+    hosted = HostedFolds(app, bootstrap, slot, failed, settings.accept_defects, settings.reconcile, clock_of(settings))
 
     loop.run_until_complete(hosted.begin(folds, followers))
     # Beating begins here: tasks of the app itself are begun only when it has its partitions.

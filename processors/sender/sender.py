@@ -15,7 +15,6 @@ up. A report that Kafka does not take holds up its slot: nothing is sent that ca
 """
 
 import asyncio
-import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
@@ -23,6 +22,7 @@ from itertools import islice
 import msgspec
 import structlog
 
+from infra.clock import SYSTEM_CLOCK
 from infra.process.tasks import vital
 from infra.secrets.secrets import Decrypts
 from processors.sender.attempts import Attempts, Report
@@ -49,10 +49,6 @@ TAKEOVER = 1.0
 STRETCH = 500
 
 
-def _now() -> Micros:
-    return time.time_ns() // 1000
-
-
 class Sender:
     """Sends for the partitions that it is told of.
 
@@ -69,7 +65,7 @@ class Sender:
         decrypt: Decrypts,
         *,
         mail: Mail | None = None,
-        clock: Callable[[], Micros] = _now,
+        clock: Callable[[], Micros] = SYSTEM_CLOCK.now,
         lane: int = LANE,
         pool: int = POOL,
         ceiling: int = CEILING,

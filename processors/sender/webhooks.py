@@ -10,7 +10,7 @@ import importlib.metadata
 import math
 import ssl
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from types import TracebackType
@@ -20,9 +20,11 @@ import aiohttp
 from aiohttp.abc import AbstractResolver
 from yarl import URL
 
+from infra.clock import SYSTEM_CLOCK, Clock
 from infra.egress.guard import Guard, GuardedConnector, TargetRefused, guarded_session
 from infra.egress.os_errors import describe_os_error
 from infra.egress.resolver import ASKER, LookupTimedOut
+from schemas.base import SECOND, Micros
 
 BODY_READ = 64 * 1024
 _BODY_SECONDS = 1.0
@@ -65,7 +67,9 @@ class WebhookClient:
         connect: float = CONNECT,
         connect_dead: float = CONNECT_DEAD,
         resolver: AbstractResolver | None = None,
+        clock: Clock = SYSTEM_CLOCK,
     ) -> None:
+        self._clock = clock
         self._seconds, self._connect, self._connect_dead = seconds, connect, min(connect, connect_dead)
         self._guard, self._resolver = guard, resolver
         self._sessions: dict[Guard, aiohttp.ClientSession] = {}
@@ -111,7 +115,9 @@ class WebhookClient:
                 if not response.content.is_eof():
                     await _drain(response)
                 asked = response.headers.get("Retry-After")
-                return DeliveryResult(response.status, retry_after=None if asked is None else _seconds_asked(asked))
+                return DeliveryResult(
+                    response.status, retry_after=None if asked is None else _seconds_asked(asked, self._clock.real())
+                )
         except Exception as error:
             return self._failure(error, self._connect_dead if dead else self._connect)
 
@@ -171,8 +177,8 @@ async def _drain(response: aiohttp.ClientResponse) -> None:
     response.close()
 
 
-def _seconds_asked(text: str) -> int | None:
-    """`Retry-After` in seconds from now, rounded up; None when it is neither a number nor a date."""
+def _seconds_asked(text: str, now: Micros) -> int | None:
+    """`Retry-After` in seconds from `now`, rounded up; None when it is neither a number nor a date."""
     text = text.strip()
     if text.isascii() and text.isdigit():
         return min(int(text[:12]), _LONGEST_RETRY_AFTER)
@@ -180,6 +186,6 @@ def _seconds_asked(text: str) -> int | None:
         date = parsedate_to_datetime(text)
         if date.tzinfo is None:
             date = date.replace(tzinfo=UTC)
-        return min(max(math.ceil((date - datetime.now(UTC)).total_seconds()), 0), _LONGEST_RETRY_AFTER)
+        return min(max(math.ceil(date.timestamp() - now / SECOND), 0), _LONGEST_RETRY_AFTER)
     except (ValueError, OverflowError):
         return None

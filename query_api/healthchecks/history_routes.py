@@ -11,13 +11,13 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query, Response
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from query_api.dependencies import HistoryReads
 from query_api.healthchecks.auth import Reader, Writer
 from query_api.healthchecks.history import answering_history, known_history
 from query_api.healthchecks.openapi import ERRORS, errors
 from query_api.healthchecks.parameters import LAST_TIMESTAMP, LONGEST_SECONDS, number, parameter
 from query_api.healthchecks.service import Service, ServiceDep, stale_header
 from query_api.history.checks import FOREVER, Flip, PingKind, PingRow
+from query_api.history.ports import CheckHistoryReader
 from query_api.http.field_types import Count, Time, Url, Uuid
 from query_api.http.openapi import Responses, answer, text_answer
 from query_api.http.refusals import Refusal, json_answer
@@ -131,7 +131,7 @@ async def list_flips(
     return json_answer(FlipList([_flip_object(flip) for flip in flips]), headers=stale_header(stale))
 
 
-def _history(service: Service) -> HistoryReads:
+def _history(service: Service) -> CheckHistoryReader:
     return known_history(service.deps.history)
 
 

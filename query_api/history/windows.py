@@ -20,6 +20,7 @@ from msgspec import Struct
 from msgspec.structs import astuple
 
 from infra.clickhouse.client import ClickHouse
+from infra.clock import SYSTEM_CLOCK, Clock
 from query_api.history.uptime import Span
 from schemas.base import SECOND, Micros
 from schemas.transitions import VisibleStatus
@@ -198,7 +199,8 @@ class _Window(NamedTuple):
 
 
 class ProbeWindows:
-    def __init__(self, clickhouse: ClickHouse) -> None:
+    def __init__(self, clickhouse: ClickHouse, clock: Clock = SYSTEM_CLOCK) -> None:
+        self._clock = clock
         self._rows, self._plain_rows = clickhouse.rows, clickhouse.plain_rows
         self._rolled_to, self._looked_at = 0, -_LOOK_SECONDS
 
@@ -207,7 +209,7 @@ class ProbeWindows:
         # ClickHouse takes a small number for no time at all; of the first day of 1970 there are no results.
         window = _Window(monitor, max(start, DAY), await self._known_to())
         asked = {"monitor": monitor}
-        if time.time() - window.rolled_to < _FEW_WITHIN:
+        if self._clock.real() / SECOND - window.rolled_to < _FEW_WITHIN:
             pieces = await self._plain_rows(window.pieces(), _Piece, asked)
             new = _by_hour(pieces, window.start)
             if all(hour >= window.recent for hour in new):

@@ -17,11 +17,11 @@ from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from infra.clock import Clock
 from infra.clock_skew.reports import ClockReports
 from infra.disk import Disk, DiskFigures
 from infra.log.progress import FoldProgress
 from infra.secrets.metrics_key import KEY_FILE, shows
-from query_api.dependencies import Clock
 from query_api.http.refusals import error_answer
 from query_api.ops.readiness import Readiness, Report
 from query_api.state.backlog import Backlog

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 
 import structlog
 
+from infra.clock import Clock
 from infra.clock_skew.reports import ClockReports, time_faults
 from infra.disk import Disk
 from infra.log.admin import admin_client, end_offsets
@@ -26,7 +27,6 @@ from infra.log.progress import FoldProgress
 from infra.log.reading import holding_records
 from infra.process.role_files import Restarts, RoleFiles
 from infra.settings.settings import Settings
-from query_api.dependencies import Clock
 from query_api.state.delivery_states import DeliveryStates
 from schemas.base import SECOND
 from schemas.topics import JOURNALS, MONITOR_STATES

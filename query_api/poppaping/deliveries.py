@@ -13,9 +13,10 @@ import msgspec
 from fastapi import APIRouter, Response
 from msgspec import UNSET, Meta, UnsetType
 
-from query_api.dependencies import DeliveryHistoryReads, Dependencies
+from query_api.dependencies import Dependencies
 from query_api.history.checks import FOREVER
 from query_api.history.deliveries import SentRow
+from query_api.history.ports import DeliveryHistoryReader
 from query_api.http.openapi import body_of
 from query_api.poppaping.auth import AlertsReader, AlertsWriter, JsonObject
 from query_api.poppaping.bodies import judged
@@ -195,7 +196,7 @@ def _unfinished(deps: Dependencies, channel: Channel, delivery: str) -> SentRow 
     return None if pending is None else SentRow(pending.id, pending.event, pending.notice, pending.body)
 
 
-def _history(deps: Dependencies) -> DeliveryHistoryReads:
+def _history(deps: Dependencies) -> DeliveryHistoryReader:
     return known_history(deps.delivery_history)
 
 

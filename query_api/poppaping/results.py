@@ -5,14 +5,15 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 from infra.egress.guard import public_or_empty
-from query_api.dependencies import Dependencies, MonitorHistoryReads
+from query_api.dependencies import Dependencies
 from query_api.history.monitors import ResultRow
+from query_api.history.ports import MonitorHistoryReader
 from query_api.http.field_types import Count, Time
 from query_api.poppaping.history import known_history
 from query_api.poppaping.responses import time
 
 
-def history_of(deps: Dependencies) -> MonitorHistoryReads:
+def history_of(deps: Dependencies) -> MonitorHistoryReader:
     """The history of monitors. Raises `Fault` 503 where there is none."""
     return known_history(deps.monitor_history)
 

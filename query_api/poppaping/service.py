@@ -10,7 +10,8 @@ from typing import Annotated, TypeVar
 import msgspec
 from fastapi import Depends, Request, Response
 
-from infra.log.lookup import CatchesUp, NotCaughtUp, look_again, look_up
+from infra.log.lookup import NotCaughtUp, look_again, look_up
+from infra.log.ports import CatchesUp
 from infra.secrets.secrets import SecretError, of_monitor
 from query_api import commands
 from query_api.actors import address_of, with_key

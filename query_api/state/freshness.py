@@ -7,9 +7,10 @@ goes out as it is, with its age in seconds in the header `Pingfold-Stale`. A sto
 
 from collections.abc import Iterable, Sequence
 
+from infra.clock import Clock
 from infra.log.partitioner import partition_of
+from infra.log.ports import AcknowledgedPings, ReplicaProgress
 from infra.log.sink import Position
-from query_api.dependencies import Acknowledges, Clock, Follows
 from query_api.state.states import States
 from schemas.base import SECOND, Micros
 from schemas.check_states import CheckState
@@ -29,10 +30,10 @@ class Freshness:
     def __init__(
         self,
         states: States[CheckState],
-        replica: Follows,
+        replica: ReplicaProgress,
         partitions: int,
         clock: Clock,
-        source: Acknowledges | None = None,
+        source: AcknowledgedPings | None = None,
     ) -> None:
         self._states, self._replica = states, replica
         self._partitions, self._clock, self._source = partitions, clock, source

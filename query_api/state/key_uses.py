@@ -5,15 +5,15 @@ No request waits for it. A record that Kafka does not take is tried again by a l
 
 import asyncio
 from functools import partial
-from typing import Protocol
 
 import structlog
 
+from infra.log.ports import LogWriter
 from infra.log.sink import NotStored, Position
 from schemas.base import SECOND, Micros, encode
 from schemas.definitions import ApiKey
 from schemas.key_uses import RESOLUTION, KeyUsed
-from schemas.topics import KEY_USES, Topic
+from schemas.topics import KEY_USES
 
 log = structlog.get_logger(__name__)
 
@@ -21,16 +21,10 @@ log = structlog.get_logger(__name__)
 _AGAIN: Micros = 10 * SECOND
 
 
-class Puts(Protocol):
-    """`infra.log.sink.Sink`, as far as it is needed here."""
-
-    def put(self, topic: Topic | str, key: str | bytes | None, value: bytes | None) -> asyncio.Future[Position]: ...
-
-
 class KeyUses:
     """Of one process. Remembers when each key was last told; a new process tells the first use that it sees."""
 
-    def __init__(self, sink: Puts) -> None:
+    def __init__(self, sink: LogWriter) -> None:
         self._sink = sink
         self._told: dict[str, Micros] = {}
 

@@ -15,8 +15,8 @@ from confluent_kafka.admin import NewTopic
 from infra.log.admin import MAX_MESSAGE_BYTES, admin_client
 from infra.log.cluster import client_config
 from infra.log.partitioner import murmur2, partition_of
+from infra.log.ports import LogWriter
 from infra.log.sink import NotStored, Position, Sink
-from ingest.ports import Log
 from tests.memory_log import MemorySink
 
 PARTITIONS = 5
@@ -29,7 +29,7 @@ class Reading(Protocol):
     topic: str
 
     @property
-    def sink(self) -> Log: ...
+    def sink(self) -> LogWriter: ...
 
     def read(self, partition: int) -> Pairs: ...
 

@@ -6,9 +6,9 @@ from uuid import uuid4
 import pytest
 from confluent_kafka.admin import NewTopic
 
+from infra.clock import SYSTEM_CLOCK
 from infra.log.admin import admin_client
 from infra.log.sink import Sink
-from infra.log.skew import system_time
 from schemas.base import SECOND
 
 pytestmark = pytest.mark.stack
@@ -36,7 +36,7 @@ async def test_the_report_tells_when_the_record_was_appended(kafka_bootstrap: st
 
 @pytest.mark.parametrize("off", [0, 12 * SECOND, -12 * SECOND])
 async def test_the_skew_of_a_clock_is_measured(kafka_bootstrap: str, off: int) -> None:
-    sink = Sink(kafka_bootstrap, now=lambda: system_time() + off)
+    sink = Sink(kafka_bootstrap, now=lambda: SYSTEM_CLOCK.real() + off)
     name = topic(kafka_bootstrap, stamped=True)
     for _ in range(20):
         await sink.put(name, "k", b"v")

@@ -7,12 +7,12 @@ from uuid import uuid4
 
 import pytest
 
+from infra.clock import SYSTEM_CLOCK
 from infra.clock_skew.reports import ClockReports, may_probe
 from infra.clock_skew.watch import ClockWatch
 from infra.log.admin import migrate
 from infra.log.replica import Replica
 from infra.log.sink import Sink
-from infra.log.skew import system_time
 from infra.settings.settings import Settings
 from ingest.prober.assignment import Assignment
 from schemas.base import SECOND
@@ -37,7 +37,7 @@ class Member:
     def __init__(self, bootstrap: str, region: str, slot: str) -> None:
         self.wrong = 0
         self.partitions: set[int] = set()
-        self.sink = Sink(bootstrap, now=lambda: system_time() + self.wrong)
+        self.sink = Sink(bootstrap, now=lambda: SYSTEM_CLOCK.real() + self.wrong)
         self.watch = ClockWatch(self.sink, HandClock(Settings()), "prober", f"prober-{region}-{slot}")
         self.assignment = Assignment(
             bootstrap, region, slot, lambda *_: None, self.partitions.add, self.partitions.discard,

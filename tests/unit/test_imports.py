@@ -121,7 +121,7 @@ def test_exceptions_are_still_needed() -> None:
 @pytest.mark.parametrize(
     ("name", "source", "found"),
     [
-        ("query_api.x", "from ingest.clock import Clock", ["ingest.clock"]),
+        ("query_api.x", "from ingest.ticker import Ticker", ["ingest.ticker"]),
         ("query_api.x", "def f():\n    import processors.checks.fold", ["processors.checks.fold"]),
         ("infra.x", "import importlib\nimportlib.import_module('query_api.app')", ["query_api.app"]),
         ("schemas.x", "import infra.settings.settings", ["infra.settings.settings"]),
@@ -129,7 +129,7 @@ def test_exceptions_are_still_needed() -> None:
         ("pingfold.x", "from tests.folding import Folding", ["tests.folding"]),
         (
             "ingest.x",
-            "from ingest.clock import Clock\nfrom infra.settings.settings import Settings\nimport schemas.base",
+            "from ingest.ticker import Ticker\nfrom infra.settings.settings import Settings\nimport schemas.base",
             [],
         ),
     ],

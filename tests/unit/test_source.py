@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
+from infra.clock import clock_of
 from infra.log.partitioner import partition_of
 from infra.log.sink import NotStored, Position
 from infra.settings.settings import Settings
-from ingest.clock import Clock
 from ingest.ping import source as module
 from ingest.ping.source import Source
 from ingest.ticker import TICKED_JOURNALS, Ticker
@@ -247,7 +247,7 @@ async def test_the_test_clock_is_read_at_each_tick(parts: Parts, tmp_path: Path)
         (tmp_path / "clock").write_text(garbage)
         parts.clock.refresh()
         assert parts.clock.offset == 90_500_000
-    assert Clock(Settings(data=tmp_path)).offset == 0  # only when the setting is on
+    assert clock_of(Settings(data=tmp_path)).offset == 0  # only when the setting is on
 
 
 # Synthetic pings; what the public URL must be like is in test_public_url.py.
@@ -429,7 +429,7 @@ async def test_an_epoch_is_above_every_one_before(tmp_path: Path) -> None:
     ahead = time.time_ns() // 1000 + 7_200 * SECOND
     settings = Settings(data=tmp_path)
     sources = [
-        Source(settings, Clock(settings), MemorySink(), "web-0", 1, None, after=after)
+        Source(settings, clock_of(settings), MemorySink(), "web-0", 1, None, after=after)
         for after in (0, ahead, ahead + 1)
     ]
     assert sources[0].epoch < ahead

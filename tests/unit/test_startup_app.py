@@ -7,18 +7,18 @@ from typing import Any
 import pytest
 from confluent_kafka import KafkaError, KafkaException
 
+from infra.clock import clock_of
 from infra.log import startup_wait
 from infra.log.admin import WrongPartitionCount
 from infra.log.startup_wait import KafkaRefuses, StartupWait
 from infra.settings.settings import Settings
-from ingest.clock import Clock
 from pingfold.roles.startup_app import StartupApp
 
 KEY = "a key of figures"
 
 
 def door() -> StartupApp:
-    return StartupApp(Clock(Settings()), {"instance": "this"}, KEY)
+    return StartupApp(clock_of(Settings()), {"instance": "this"}, KEY)
 
 
 async def ask(app: Any, path: str, method: str = "GET", **headers: str) -> tuple[int, dict[str, str], bytes]:
@@ -58,14 +58,14 @@ async def test_health_and_readiness() -> None:
 
 async def test_refused_pings_are_told_from_the_first_on() -> None:
     one, told = door(), list[int]()
-    before = Clock(Settings()).now()
+    before = clock_of(Settings()).now()
     await ask(one, "/ping/~synthetic/web-1-7-abc")
     await ask(one, "/healthz")
     one.tell(told.append)
     assert not told, "nobody's ping was refused"
     one = door()
     await ask(one, "/ping/key/job")
-    first = Clock(Settings()).now()
+    first = clock_of(Settings()).now()
     await ask(one, "/ping/key/job")
     one.tell(told.append)
     assert len(told) == 1

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from infra import clock as module
+from infra.clock import clock_of
 from infra.settings.settings import Settings
-from ingest import clock as module
-from ingest.clock import Clock
 from schemas.base import SECOND, encode
 from schemas.definitions import Check
 from schemas.pings import CheckDefined
@@ -51,8 +51,8 @@ async def test_a_check_that_is_pinged_is_never_down(wrong: int, seldom: bool) ->
 
 def test_a_clock_that_is_set_back_says_by_how_much(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     seen = [1_000 * SECOND, 50 * SECOND]
-    monkeypatch.setattr(module, "_seen", lambda: (seen[0], seen[1]))
-    clock = Clock(Settings(data=tmp_path))
+    monkeypatch.setattr(module, "_readings", lambda: (seen[0], seen[1]))
+    clock = clock_of(Settings(data=tmp_path))
 
     def pass_time(real: float, monotonic: float) -> int:
         seen[0] += round(real * SECOND)

@@ -24,10 +24,10 @@ from ipaddress import ip_address, ip_network
 import structlog
 from msgspec.structs import replace
 
+from infra.clock import Clock
 from infra.egress.guard import inner_address
+from infra.log.ports import LogWriter
 from infra.log.sink import NotStored, Position
-from ingest.clock import Clock
-from ingest.ports import Log
 from ingest.prober import metrics
 from ingest.prober.probes.dns import UNKNOWN
 from ingest.prober.region.controls import PATIENCE, Control, ask
@@ -75,7 +75,7 @@ class OwnNetwork:
     def __init__(
         self,
         region: str,
-        sink: Log,
+        sink: LogWriter,
         clock: Clock,
         partitions: Callable[[], Iterable[int]],
         monotonic: Callable[[], float],

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping
 from typing import NamedTuple, Protocol
 
+from infra.clock import SYSTEM_CLOCK
 from processors.sender.lanes import Secrets
 from processors.sender.webhooks import DeliveryResult
 from schemas.base import Micros
@@ -22,11 +23,12 @@ class Post(Protocol):
 class Clients(NamedTuple):
     """What attempts are made with. post: one POST, kept from addresses that are closed. mail: None where there is none.
 
-    They never raise for what a receiver does, and keep their limits of time.
+    They never raise for what a receiver does, and keep their limits of time. time: the real one, for signatures.
     """
 
     post: Post
     mail: Mail | None
+    time: Callable[[], Micros] = SYSTEM_CLOCK.real
 
 
 class Outgoing(NamedTuple):

@@ -1,10 +1,9 @@
 """Webhooks: the notice as it was rendered when it was requested, signed anew in each attempt."""
 
-import time
-
 from processors.sender.channels.sending import Clients, Outgoing
 from processors.sender.signatures import signature_headers
 from processors.sender.webhooks import DeliveryResult
+from schemas.base import SECOND
 
 
 async def send(outgoing: Outgoing, clients: Clients) -> DeliveryResult:
@@ -12,5 +11,5 @@ async def send(outgoing: Outgoing, clients: Clients) -> DeliveryResult:
     secrets, delivery = outgoing.secrets, outgoing.delivery
     body = delivery.body.encode()
     formers = secrets.formers_at(outgoing.now)
-    headers = signature_headers(secrets.current, delivery.event, time.time_ns() // 10**9, body, formers)
+    headers = signature_headers(secrets.current, delivery.event, clients.time() // SECOND, body, formers)
     return await clients.post(outgoing.endpoint.url, body, headers, outgoing.hopeless)

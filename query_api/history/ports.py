@@ -1,0 +1,80 @@
+"""What the APIs need of history in ClickHouse, as protocols: a process injects the real readers, tests their own."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from query_api.history import audit as audit_history
+from query_api.history.audit import AuditRow
+from query_api.history.checks import Flip, PingRow, Transition
+from query_api.history.deliveries import FinishedRow, SentRow
+from query_api.history.monitors import Counts, IncidentRow, Observed, ResultRow, Which
+from query_api.history.status_pages import DayRow, EndedIncident
+from schemas.base import Micros
+
+
+class CheckHistoryReader(Protocol):
+    """query_api.history.checks.History, as far as the API needs it."""
+
+    async def pings(self, check_id: str, last: int, total: int, limit: int) -> list[PingRow]: ...
+
+    async def body(self, check_id: str, n: int, last: int, total: int) -> bytes | None: ...
+
+    async def transitions(self, thing: str, start: Micros) -> list[Transition]: ...
+
+    async def flips(self, check_id: str, start: Micros, end: Micros) -> list[Flip]: ...
+
+
+class MonitorHistoryReader(Protocol):
+    """query_api.history.monitors.MonitorHistory."""
+
+    async def caught_up(self) -> None: ...
+
+    async def results(self, monitor: str, skip: int, limit: int) -> list[ResultRow]: ...
+
+    async def total(self, monitor: str) -> int: ...
+
+    async def counted_since(self, monitors: list[str], start: Micros) -> int: ...
+
+    async def between(self, monitor: str, start: Micros, end: Micros, limit: int) -> list[ResultRow]: ...
+
+    async def counts(self, monitor: str, start: Micros) -> Counts: ...
+
+    async def observed(self, monitor: str, start: Micros) -> Observed: ...
+
+    async def incidents(self, which: Which, skip: int, limit: int) -> list[IncidentRow]: ...
+
+    async def incidents_total(self, which: Which) -> int: ...
+
+    async def incident(self, project: str, id: str) -> IncidentRow | None: ...
+
+
+class PageHistoryReader(Protocol):
+    """query_api.history.status_pages.PageHistory."""
+
+    async def days(self, things: Sequence[str], start: Micros, end: Micros) -> list[DayRow]: ...
+
+    async def ended_incidents(self, things: Sequence[str], start: Micros, limit: int) -> list[EndedIncident]: ...
+
+
+class DeliveryHistoryReader(Protocol):
+    """query_api.history.deliveries.DeliveryHistory."""
+
+    async def caught_up(self, channel: str) -> None: ...
+
+    async def log(self, channel: str, skip: int, limit: int) -> list[FinishedRow]: ...
+
+    async def total(self, channel: str) -> int: ...
+
+    async def ended(self, channel: str, start: Micros, end: Micros, limit: int) -> list[str]: ...
+
+    async def failed(self, channel: str, start: Micros, limit: int) -> list[str]: ...
+
+    async def sent(self, channel: str, deliveries: list[str]) -> dict[str, SentRow]: ...
+
+
+class AuditReader(Protocol):
+    """query_api.history.audit.AuditHistory."""
+
+    async def caught_up(self) -> bool: ...
+
+    async def entries(self, which: audit_history.Which) -> list[AuditRow]: ...
