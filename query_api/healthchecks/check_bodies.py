@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from query_api.healthchecks.slugs import MAX_SLUG
+from query_api.slugs import MAX_SLUG
 from schemas.requests import UniqueField
 from schemas.schedules import MAX_EXPRESSION
 

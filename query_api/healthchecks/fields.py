@@ -13,7 +13,7 @@ from typing import Any, TypeAlias, get_args
 from msgspec import inspect
 
 from query_api.healthchecks.check_bodies import CreateCheckBody
-from query_api.healthchecks.slugs import MAX_SLUG, slugify
+from query_api.slugs import MAX_SLUG, slugify
 from schemas.requests import CheckFields, UniqueField
 from schemas.schedules import (
     MAX_EXPRESSION,

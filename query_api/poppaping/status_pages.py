@@ -9,7 +9,6 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from infra.secrets.passwords import hash_password
 from query_api.commands import gone
-from query_api.healthchecks.slugs import slugify
 from query_api.http.field_types import Time, Uuid
 from query_api.http.openapi import body_of
 from query_api.pages.status_board import Overall, Status, address, components_of, overall
@@ -19,6 +18,7 @@ from query_api.poppaping.objects import Deleted
 from query_api.poppaping.openapi import ERRORS, errors, list_of, one_of
 from query_api.poppaping.responses import MOST_PER_PAGE, Fault, Page, PerPage, cut, listed, one, time
 from query_api.poppaping.service import Service, ServiceDep
+from query_api.slugs import slugify
 from schemas.definitions import ApiKey
 from schemas.ids import new_id
 from schemas.requests import StatusPageCreate, StatusPageDelete, StatusPageFields, StatusPageUpdate

@@ -37,6 +37,8 @@ ALLOWED_ALSO = {
     # A checksum, as pure as those of hashlib.
     "processors.fold.contract": {"zlib"},
 }
+# What all APIs share.
+SHARED = ("query_api.http.", "query_api.state.", "query_api.history.", "query_api.keys", "query_api.dependencies")
 NOT_FOR_FOLDS = {("schemas.ids", "new_id")}
 
 # Calls that differ from process to process or reach outside, although no import shows it. `hash` is salted.
@@ -110,6 +112,34 @@ def test_the_folds_reach_nothing_but_folds_and_schemas() -> None:
         "processors.deliveries.retry_policy",
         "schemas.schedules",
     } <= names
+
+
+def packages_of_apis() -> set[str]:
+    """The packages that have an `API`; the application lists each of them."""
+    found = {name for name, module in modules().items() if top(name) == "query_api" and _has_api(module)}
+    assert found >= {"query_api.healthchecks", "query_api.poppaping"}
+    assert found <= modules()["query_api.app"].imports
+    return found
+
+
+def _has_api(module: Module) -> bool:
+    return any(isinstance(node, ast.Assign) and _is_named(node.targets, "API") for node in module.tree.body)
+
+
+def _is_named(targets: list[ast.expr], name: str) -> bool:
+    return any(isinstance(target, ast.Name) and target.id == name for target in targets)
+
+
+def test_apis_do_not_import_each_other() -> None:
+    """What two of them need is shared: `query_api/http/`, `query_api/state/`, `query_api/history/`, beside them."""
+    apis = packages_of_apis()
+    for module in modules().values():
+        own = next((api for api in apis if f"{module.name}.".startswith(f"{api}.")), None)
+        others = {name for name in module.imports for api in apis - {own} if f"{name}.".startswith(f"{api}.")}
+        if own is not None:
+            assert not others, f"{module.name} imports {sorted(others)}"
+        elif module.name.startswith(SHARED):
+            assert not others, f"{module.name} is shared by all APIs, and imports {sorted(others)}"
 
 
 def test_exceptions_are_still_needed() -> None:

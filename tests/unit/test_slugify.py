@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from query_api.healthchecks.fields import read
-from query_api.healthchecks.slugs import MAX_SLUG, slugify
+from query_api.slugs import MAX_SLUG, slugify
 
 
 @pytest.mark.parametrize(
