@@ -99,7 +99,8 @@ class ChecksPartition:
         state = view.edit(CheckState, key)
         state.pings += 1
         state.offset = context.offset
-        kind = counts_as(ping, self._rules.of(key), state)
+        rules = self._rules.of(key)
+        kind = ping.kind if rules is None and not ping.exitstatus else counts_as(ping, rules, state)
         duration: Micros | None = None
         effects: Sequence[Effect] = ()
         if not context.retried:
@@ -110,7 +111,8 @@ class ChecksPartition:
             if state.last_ping is not None and state.last_ping > at:
                 at = state.last_ping  # from two sources, both ahead of the partition's time: the log's order counts
             if kind == "success" or kind == "fail":
-                duration = end_run(state, ping.rid, at)
+                duration = end_run(state, ping.rid, at) if state.runs else None
+                state.last_duration = duration
                 state.last_exitstatus, state.last_ping = ping.exitstatus, at
                 if kind == "success":
                     if state.status != "up" or state.late or state.unobserved:

@@ -46,17 +46,15 @@ def start_run(state: CheckState, rid: str | None, at: Micros) -> None:
 
 def end_run(state: CheckState, rid: str | None, at: Micros) -> Micros | None:
     """Close the run that a success or failure ends, and only that; its duration when the ids agree."""
-    state.last_duration = None
-    if not state.runs:
-        return None
+    duration = None
     ended = next((run for run in state.runs if run.rid == rid), None)
     if ended is not None:
-        state.last_duration = max(0, at - ended.started)
-    elif rid is None:
+        duration = max(0, at - ended.started)
+    elif rid is None and state.runs:
         ended = state.runs[-1]
     if ended is not None:
         state.runs = tuple(run for run in state.runs if run is not ended)
-    return state.last_duration
+    return duration
 
 
 def set_overdue(state: CheckState, overdue: Run) -> None:

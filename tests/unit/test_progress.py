@@ -7,6 +7,8 @@ from structlog.testing import capture_logs
 
 from infra.clock_skew import time_faults
 from infra.clock_skew.reports import Fault
+from infra.log.progress import FoldProgress
+from schemas.topics import JOURNALS
 
 
 async def test_it_is_said_once_a_minute_and_when_it_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -34,3 +36,8 @@ async def test_it_is_said_once_a_minute_and_when_it_is_over(monkeypatch: pytest.
         ("time.late", "was late", "nothing"),
         ("time.right_again", None, None),
     ]
+
+
+def test_every_partition_of_every_journal_has_its_progress() -> None:
+    places = [(journal, number) for journal, number, _ in FoldProgress(2)]
+    assert places == [(journal.name, number) for journal in JOURNALS for number in (0, 1)]
