@@ -5,6 +5,7 @@ which is lost can be rotated like any other; as nobody can sign with it, there i
 """
 
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Annotated, NamedTuple
 
 from msgspec import Meta
@@ -56,34 +57,59 @@ async def rotate_webhook_secret(
     deps: Dependencies, ask: Ask, project: str, overlap: Overlap, secret: str | None = None
 ) -> Rotated:
     """Another secret for the webhooks of a project that have none of their own."""
-    secret, place, at = secret or new_webhook_secret(), of_project(project), deps.clock.now()
-    sealed, before = deps.encrypt(secret, place), deps.directory.projects.get(project)
-    if before is None or not _can_be_read(deps, before.webhook_secret, place):
-        overlap = 0
-    await ask(ProjectRotateWebhookSecret(request=new_id(), at=at, secret=sealed, overlap=overlap))
 
-    def formers() -> Sequence[FormerSecret] | None:
+    def signing() -> _Signing | None:
         now = deps.directory.projects.get(project)
-        return now.former_webhook_secrets if now is not None and now.webhook_secret == sealed else None
+        return None if now is None else _Signing(now.webhook_secret, now.former_webhook_secrets)
 
-    return Rotated(secret, await _until(deps, formers, at, overlap))
+    before, place = signing(), of_project(project)
+    if before is None or not _can_be_read(deps, before.secret, place):
+        overlap = 0
+    return await _rotate_secret(deps, ask, ProjectRotateWebhookSecret, place, signing, overlap, secret)
 
 
 async def rotate_channel_secret(
     deps: Dependencies, ask: Ask, channel: Channel, overlap: Overlap, secret: str | None = None
 ) -> Rotated:
     """Another secret for one webhook, its own from now on."""
-    secret, at = secret or new_webhook_secret(), deps.clock.now()
-    place = own_place(channel.kind, channel.id, channel.url)
-    sealed, project = deps.encrypt(secret, place), deps.directory.projects.get(channel.project)
+
+    def signing() -> _Signing | None:
+        now = deps.directory.channel(channel.id)
+        return None if now is None else _Signing(now.secret or "", now.former_secrets)
+
+    project = deps.directory.projects.get(channel.project)
     before = channel.secret or ("" if project is None else project.webhook_secret)
     if not _can_be_read(deps, before, *places(channel.kind, channel.id, channel.project, channel.url)):
         overlap = 0
-    await ask(ChannelRotateSecret(request=new_id(), at=at, id=channel.id, secret=sealed, overlap=overlap))
+    request = partial(ChannelRotateSecret, id=channel.id)
+    place = own_place(channel.kind, channel.id, channel.url)
+    return await _rotate_secret(deps, ask, request, place, signing, overlap, secret)
+
+
+class _Signing(NamedTuple):
+    """What signs webhooks, as a definition has it: the secret, encrypted, and the former ones that still count."""
+
+    secret: str
+    formers: Sequence[FormerSecret]
+
+
+async def _rotate_secret(
+    deps: Dependencies,
+    ask: Ask,
+    request: Callable[..., ProjectsRequest],
+    place: str,
+    signing: Callable[[], _Signing | None],
+    overlap: Overlap,
+    secret: str | None,
+) -> Rotated:
+    """Ask for a new secret, encrypted for `place`. `signing`: what this process has read of what signs now."""
+    secret, at = secret or new_webhook_secret(), deps.clock.now()
+    sealed = deps.encrypt(secret, place)
+    await ask(request(request=new_id(), at=at, secret=sealed, overlap=overlap))
 
     def formers() -> Sequence[FormerSecret] | None:
-        now = deps.directory.channel(channel.id)
-        return now.former_secrets if now is not None and now.secret == sealed else None
+        now = signing()
+        return now.formers if now is not None and now.secret == sealed else None
 
     return Rotated(secret, await _until(deps, formers, at, overlap))
 
