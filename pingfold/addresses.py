@@ -13,13 +13,14 @@ from infra.embedded.ports import HOST
 from infra.log.cluster import Cluster, cluster_of, embedded_cluster
 from infra.settings.settings import Settings
 from pingfold.credentials import check_setting
+from pingfold.errors import PingfoldError
 
 # A broker that is there answers at once; on a busy machine it may take a while.
 _PATIENCE_SECONDS = 10.0
 
 
-class NotRunning(Exception):
-    """Nothing to talk to; the message says what to start or set."""
+class NotRunning(PingfoldError):
+    """There is nothing to talk to; the message says what to start or set."""
 
 
 def kafka_of(settings: Settings) -> Cluster:

@@ -24,6 +24,7 @@ from infra.secrets.secrets import (
     stored_api_key,
 )
 from infra.settings.settings import Settings
+from pingfold.errors import PingfoldError
 from schemas.actors import SYSTEM
 from schemas.base import Micros
 from schemas.definitions import ApiKey, KeyKind, Project
@@ -35,8 +36,8 @@ FILE_NAME = "credentials.json"
 PROJECT_NAME = "Default"
 
 
-class NoCredentials(Exception):
-    """There is no usable credentials.json; the message says where it was looked for and what to do."""
+class NoCredentials(PingfoldError):
+    """There is no usable credentials.json; the message says where it was looked for."""
 
 
 class Credentials(msgspec.Struct, frozen=True, kw_only=True):

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from confluent_kafka import KafkaError, KafkaException
 
-from infra.clickhouse.client import Unavailable
-from infra.clickhouse.migrations import Changed
+from infra.clickhouse.client import ClickHouseUnavailable
+from infra.clickhouse.migrations import MigrationChanged
 from infra.embedded.logins import NoLogin
 from infra.http_server.listening import CannotListen
 from infra.log.admin import WrongPartitionCount
@@ -14,16 +14,11 @@ from infra.log.sink import NotStored
 from infra.log.startup_wait import KafkaRefuses
 from infra.secrets.secrets import SecretError
 from infra.settings.settings import Settings
-from pingfold.addresses import NotRunning, what_to_do
-from pingfold.commands import admin as operate
-from pingfold.commands import client as talk
-from pingfold.credentials import NoCredentials
+from pingfold.addresses import what_to_do
+from pingfold.errors import PingfoldError
 
 # They say themselves what is to be done.
-MENDABLE = (
-    *(NotRunning, NoLogin, NoCredentials, CannotListen, WrongPartitionCount, SecretError, Changed, KafkaRefuses),
-    *(talk.Failed, operate.Failed),
-)
+MENDABLE = (*(PingfoldError, NoLogin, CannotListen, WrongPartitionCount, SecretError, MigrationChanged, KafkaRefuses),)
 
 
 def line_of(error: Exception, settings: Settings) -> str | None:
@@ -38,7 +33,7 @@ def line_of(error: Exception, settings: Settings) -> str | None:
             return f"Kafka does not answer as it should ({told}): {do}"
         case NotStored() | NotRead() | TimeoutError():
             return f"Kafka does not answer ({str(error) or 'no answer in time'}): {what_to_do(settings)}"
-        case Unavailable():
+        case ClickHouseUnavailable():
             return f"ClickHouse does not answer ({error}): start Pingfold, or set CLICKHOUSE_URL to where it is"
         case OSError(filename=str() as file) if Path(file).is_relative_to(settings.data):
             return f"{file}: {error.strerror}; PINGFOLD_DATA says where the data folder is"

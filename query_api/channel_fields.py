@@ -15,7 +15,7 @@ from infra.egress.guard import TargetRefused
 from infra.egress.origins import host_and_port, origin_of
 from infra.secrets.channel_secrets import own_place
 from query_api.dependencies import Dependencies
-from schemas.channels.kind import ChannelKind, InvalidField
+from schemas.channels.kind import ChannelKind, InvalidChannelField
 from schemas.channels.kinds import CHANNEL_KINDS
 from schemas.definitions import Channel
 from schemas.ids import new_id
@@ -58,11 +58,11 @@ def given_of(kind: ChannelKind, body: msgspec.Struct, style: Style) -> Mapping[s
 
 
 def must_fit(kind: ChannelKind, given: Iterable[str]) -> None:
-    """Raises `InvalidField` when a field of a body is one that only other kinds have."""
+    """Raises `InvalidChannelField` when a field of a body is one that only other kinds have."""
     of_kinds = {name for each in CHANNEL_KINDS.values() for name in field_names(each, "config")}
     for field in given:
         if field in of_kinds and field not in field_names(kind, "config"):
-            raise InvalidField(field, f"is not of a channel of type '{kind.name}'")
+            raise InvalidChannelField(field, f"is not of a channel of type '{kind.name}'")
 
 
 def new_channel(
@@ -73,10 +73,10 @@ def new_channel(
     name: str,
     events: Iterable[Notice] | None,
 ) -> Channel:
-    """A new channel of a kind. Raises `InvalidField`; an e-mail channel is refused where no mail can be sent."""
+    """A new channel of a kind. Raises `InvalidChannelField`; an e-mail channel is refused where no mail can be sent."""
     settings, id = deps.settings, new_id()
     if kind.by_mail and (missing := settings.mail_needs) is not None:
-        raise InvalidField(kind.name, f"channels need a mail server, and {missing} is not set")
+        raise InvalidChannelField(kind.name, f"channels need a mail server, and {missing} is not set")
     fields = {"url": ""} | stored_fields(deps, project, id, kind, given)
     return Channel(
         id=id,
@@ -98,7 +98,7 @@ def stored_fields(
     given: Mapping[str, Any],
     current: Channel | None = None,
 ) -> dict[str, Any]:
-    """The fields of a definition that a request sets, its secret encrypted. Raises `InvalidField`.
+    """The fields of a definition that a request sets, its secret encrypted. Raises `InvalidChannelField`.
 
     Whether an address may be reached is told at once; what a name means is seen when it is connected. A secret that is
     sent is not kept for another origin than the one that it was given for.
@@ -109,10 +109,10 @@ def stored_fields(
         try:
             deps.guard.of(project).check_host(*host_and_port(url))
         except TargetRefused as error:
-            raise InvalidField(kind.url_field, f"may not be called: {error}") from None
+            raise InvalidChannelField(kind.url_field, f"may not be called: {error}") from None
         kept = current is not None and current.secret and "secret" not in fields and not kind.signs
         if current is not None and kept and origin_of(url) != origin_of(current.url):
-            raise InvalidField(kind.secret_field, "was given for another server: give it again, or null")
+            raise InvalidChannelField(kind.secret_field, "was given for another server: give it again, or null")
     if isinstance(secret := fields.get("secret"), str):
         fields["secret"] = deps.encrypt(secret, own_place(kind.name, id, url))
     return fields

@@ -12,10 +12,11 @@ from typing import Protocol, TypeVar
 import msgspec
 from msgspec.structs import replace
 
-from infra.log.decisions import NoVerdict
+from infra.log.decisions import NoDecision
 from infra.log.ports import ReplicaProgress
 from infra.log.sink import NotStored, Position
 from query_api.dependencies import Dependencies
+from query_api.errors import QueryApiError
 from schemas.actors import Actor
 from schemas.base import encode
 from schemas.requests import Decision, ProjectsRequest
@@ -26,7 +27,7 @@ VISIBLE_WITHIN = 3.0
 _STORED_WITHIN = 5.0
 
 
-class Late(Exception):
+class Late(QueryApiError):
     """What a command does cannot be told in time."""
 
 
@@ -43,7 +44,7 @@ async def ask(deps: Dependencies, project: str, request: ProjectsRequest, actor:
     """What the fold of projects decides on a request of `actor`, refusals among it. Raises `Late`."""
     try:
         return await deps.decisions.ask(project, replace(request, actor=actor))
-    except NoVerdict:
+    except NoDecision:
         raise Late("no decision in time; the change may still be made") from None
 
 

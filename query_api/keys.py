@@ -15,18 +15,19 @@ from starlette.types import Scope
 from infra.log.lookup import look_up
 from infra.secrets.secrets import hash_api_key
 from query_api.dependencies import Dependencies
+from query_api.errors import QueryApiError
 from schemas.definitions import ApiKey, KeyKind
 
 # Longer than any key of ours: not worth a hash.
 LONGEST_KEY = 200
 
 
-class NoSuchKey(Exception):
-    """The text is no key that opens this API."""
+class NoSuchKey(QueryApiError):
+    """The text is no key that opens this API: answer 401."""
 
 
 class KeyExpired(NoSuchKey):
-    """It was one until a moment ago."""
+    """The key has expired: answer 401, and say so where the API does."""
 
 
 def key_text(authorization: str | None, x_api_key: str | None) -> str | None:

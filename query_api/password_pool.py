@@ -13,7 +13,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
-from query_api.http.refusals import Refusal
+from query_api.http.refusals import ApiError
 
 T = TypeVar("T")
 
@@ -31,10 +31,10 @@ class PasswordPool:
         self.waiting: Counter[str] = Counter()
 
     async def run(self, owner: str, call: Callable[..., T], *arguments: Any) -> T:
-        """Call in a thread. Raises `Refusal` 503 while many calls of this owner wait."""
+        """Call in a thread. Raises `ApiError` 503 while many calls of this owner wait."""
         if self.waiting[owner] >= _MOST_WAITING_OF_ONE:
             headers = {"Retry-After": str(_RETRY_SECONDS), "Cache-Control": "no-store"}
-            raise Refusal(503, f"too many passwords to look at; try again in {_RETRY_SECONDS} s", headers)
+            raise ApiError(503, f"too many passwords to look at; try again in {_RETRY_SECONDS} s", headers)
         self.waiting[owner] += 1
         try:
             return await asyncio.get_running_loop().run_in_executor(self._pool, call, *arguments)

@@ -17,6 +17,7 @@ from starlette.types import Scope
 from infra.budgets import Budget, Budgets
 from infra.http_server.forwarded import Forwarded, customer_of
 from infra.process.repeats import Repeats
+from query_api.errors import QueryApiError
 
 log = structlog.get_logger(__name__)
 
@@ -25,7 +26,7 @@ OF_ADDRESS = Budget(100, 1.0)
 _WRONG = Counter("pingfold_wrong_api_keys_total", "Wrong API keys shown, and refused unseen.", ["outcome"])
 
 
-class TooManyWrongKeys(Exception):
+class TooManyWrongKeys(QueryApiError):
     """The address has shown so many that the next one has to wait; `seconds` for how long."""
 
     def __init__(self, seconds: int) -> None:

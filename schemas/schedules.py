@@ -31,6 +31,7 @@ from msgspec import Meta
 from oncalendar import BaseIterator
 
 from schemas.base import SECOND, Fact, Micros
+from schemas.errors import SchemaError
 
 TZDATA_VERSION: str = tzdata.IANA_VERSION
 # Which schedules are valid, and what they mean, is decided by these two.
@@ -48,11 +49,11 @@ CRON_HORIZON = 51 * 366 * DAY
 PROBE = 3 * DAY
 
 
-class BadSchedule(ValueError):
+class BadSchedule(SchemaError):
     """The expression is not a schedule; the message says why."""
 
 
-class BadTimezone(ValueError):
+class BadTimezone(SchemaError):
     """The name is not one of an IANA time zone."""
 
 

@@ -14,9 +14,9 @@ import msgspec
 from fastapi import FastAPI
 from msgspec.structs import replace
 
-from infra.clickhouse.client import Unavailable
+from infra.clickhouse.client import ClickHouseUnavailable
 from infra.egress.own_servers import guard_of
-from infra.log.decisions import NoVerdict
+from infra.log.decisions import NoDecision
 from infra.log.directory import Directory
 from infra.log.partitioner import partition_of
 from infra.log.sink import NotStored, Position
@@ -229,14 +229,14 @@ class Memory:
         await asyncio.sleep(0)
         assert request.actor is not None, "a change says who makes it"
         if self.broken:
-            raise NoVerdict("Kafka is away")
+            raise NoDecision("Kafka is away")
         while self.overtaking:
             owner, faster = self.overtaking.pop(0)
             self._send(PROJECTS.name, owner, encode(faster))
             assert self.decisions.pop(faster.request).outcome != "refused"
         self._send(PROJECTS.name, project, encode(request))
         if request.request not in self.decisions:
-            raise NoVerdict("no verdict")
+            raise NoDecision("no verdict")
         return self.decisions.pop(request.request)
 
 
@@ -464,7 +464,7 @@ class MemoryPageHistory:
     def _answer(self) -> None:
         self.asked += 1
         if self.away:
-            raise Unavailable("ClickHouse is away")
+            raise ClickHouseUnavailable("ClickHouse is away")
 
     def _told(self, things: Sequence[str]) -> list[StatusChanged]:
         told = (value for key, value in self._log.of(TRANSITIONS) if key in things)

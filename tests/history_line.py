@@ -17,7 +17,7 @@ from uuid import uuid4
 from confluent_kafka import Producer, TopicPartition
 from confluent_kafka.admin import NewTopic
 
-from infra.clickhouse.client import Address, Unavailable, connect
+from infra.clickhouse.client import Address, ClickHouseUnavailable, connect
 from infra.log.admin import admin_client
 from infra.log.sink import producer_config
 from infra.settings.settings import Settings
@@ -123,7 +123,7 @@ class Line:
                 return int(client.query(f"SELECT {what}").result_rows[0][0])
             finally:
                 client.close()
-        except Unavailable:
+        except ClickHouseUnavailable:
             return 0
 
     def has_more_than(self, rows: int) -> bool:

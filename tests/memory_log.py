@@ -9,7 +9,7 @@ from typing import NamedTuple
 import msgspec
 
 from infra.log.admin import MAX_MESSAGE_BYTES
-from infra.log.decisions import NoVerdict
+from infra.log.decisions import NoDecision
 from infra.log.directory import Directory
 from infra.log.partitioner import partition_of
 from infra.log.sink import NotStored, Position
@@ -160,7 +160,7 @@ class MemoryProjects:
         if not there and self.makes:
             add(self._directory, Check(id=request.id, project=project, version=1, created=0, name=slug, slug=slug))
         if self.silent:
-            raise NoVerdict("no verdict")
+            raise NoDecision("no verdict")
         if there:
             return Decision(request=request.request, outcome="found", id=there[0])
         return Decision(request=request.request, outcome="made", id=request.id, version=1)

@@ -17,7 +17,7 @@ import msgspec
 from infra.log.cluster import cluster_of
 from infra.process.logs import configure
 from infra.settings.settings import Settings
-from processors.fold.contract import EVERY, Context, Effect, Fold, Partition, Refused
+from processors.fold.contract import EVERY, Context, Effect, Fold, InvalidEvent, Partition
 from processors.fold.view import View
 from processors.runtime.worker import run_worker
 from schemas.base import Fact, Value
@@ -135,7 +135,7 @@ class _Counting:
             self._count(key, f"{event.thing}:{event.number}")
             return []
         if event.number < 0:
-            raise Refused("negative")
+            raise InvalidEvent("negative")
         if self._version == DEFECTIVE:
             raise RuntimeError("what a bad release says")
         if self._count(key, f"{event.number}") % 10 == 0:

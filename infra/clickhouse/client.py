@@ -1,7 +1,7 @@
 """The ClickHouse client: address, connections, queries. Every wait is bounded.
 
-Temporary failures (no connection, no answer in time, overload, not migrated yet) are raised as `Unavailable`: try again
-later. Any other exception is a defect and keeps its type.
+Temporary failures (no connection, no answer in time, overload, not migrated yet) are raised as `ClickHouseUnavailable`:
+try again later. Any other exception is a defect and keeps its type.
 """
 
 import asyncio
@@ -20,6 +20,8 @@ from clickhouse_connect.driver.asyncclient import AsyncClient
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import DatabaseError, OperationalError
 
+from infra.errors import InfraError
+
 DEFAULT_DATABASE = "pingfold"
 
 Row = TypeVar("Row", bound=tuple[Any, ...])
@@ -33,8 +35,8 @@ _PASSING = frozenset({60, 81, 159, 201, 202, 203, 209, 210, 242, 243, 241, 252, 
 _FILES = ("ca_cert", "client_cert", "client_cert_key")
 
 
-class Unavailable(Exception):
-    """ClickHouse cannot do this now; the same call may succeed later."""
+class ClickHouseUnavailable(InfraError):
+    """ClickHouse cannot do this now: try the same call again later, or answer 503."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,14 +92,14 @@ class Address:
 
 @contextmanager
 def unavailable_errors() -> Iterator[None]:
-    """Turns what is "not now" into `Unavailable`."""
+    """Turns what is "not now" into `ClickHouseUnavailable`."""
     try:
         yield
     except (OperationalError, aiohttp.ClientError, urllib3.exceptions.HTTPError, OSError, TimeoutError) as error:
-        raise Unavailable(str(error) or type(error).__name__) from error
+        raise ClickHouseUnavailable(str(error) or type(error).__name__) from error
     except DatabaseError as error:
         if error.code in _PASSING:
-            raise Unavailable(str(error)) from error
+            raise ClickHouseUnavailable(str(error)) from error
         raise
 
 
@@ -118,7 +120,7 @@ def _options(address: Address, database: str | None, timeout: float) -> dict[str
 
 
 def connect(address: Address, database: str | None = None, timeout: float = 60.0) -> Client:
-    """A client for a thread of its own (the writer, migrations). Raises `Unavailable`."""
+    """A client for a thread of its own (the writer, migrations). Raises `ClickHouseUnavailable`."""
     with unavailable_errors():
         return clickhouse_connect.get_client(**_options(address, database, timeout))
 
@@ -135,7 +137,10 @@ class ClickHouse:
     async def rows(
         self, sql: str, parameters: Mapping[str, Any] | None = None, raw: Sequence[str] = ()
     ) -> list[tuple[Any, ...]]:
-        """The rows of a SELECT; times as whole microseconds, the columns in `raw` as bytes. Raises `Unavailable`."""
+        """The rows of a SELECT; times as whole microseconds, the columns in `raw` as bytes.
+
+        Raises `ClickHouseUnavailable`.
+        """
         with unavailable_errors():
             async with asyncio.timeout(self._timeout):
                 client = await self._connected()
@@ -149,7 +154,7 @@ class ClickHouse:
 
     async def plain_rows(self, sql: str, row: type[Row], parameters: Mapping[str, Any] | None = None) -> list[Row]:
         """The rows of a SELECT of numbers and text, each as `row`, a tuple: in half the time that `rows` takes for a
-        small answer. Raises `Unavailable`."""
+        small answer. Raises `ClickHouseUnavailable`."""
         with unavailable_errors():
             async with asyncio.timeout(self._timeout):
                 client = await self._connected()

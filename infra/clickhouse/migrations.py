@@ -12,6 +12,7 @@ from importlib.resources import files
 import structlog
 
 from infra.clickhouse.client import Address, connect, unavailable_errors
+from infra.errors import InfraError
 
 log = structlog.get_logger(__name__)
 
@@ -21,8 +22,8 @@ ENGINE = ReplacingMergeTree ORDER BY name SETTINGS fsync_after_insert = 1, fsync
 """
 
 
-class Changed(Exception):
-    """A migration that was applied has another text now."""
+class MigrationChanged(InfraError):
+    """A migration that was applied has another text now: end, and apply nothing."""
 
 
 def statements(sql: str) -> list[str]:
@@ -38,7 +39,10 @@ def all_migrations() -> list[tuple[str, str]]:
 
 
 def migrate(url: str) -> list[str]:
-    """Bring the database that `url` names up to date; return what was applied. Raises `Unavailable` and `Changed`."""
+    """Bring the database that `url` names up to date; return what was applied.
+
+    Raises `Unavailable` and `MigrationChanged`.
+    """
     address = Address.parse(url)
     with unavailable_errors():
         founder = connect(address, database="default")
@@ -55,7 +59,9 @@ def migrate(url: str) -> list[str]:
                 digest = hashlib.sha256(sql.encode()).hexdigest()
                 if name in recorded:
                     if recorded[name] != digest:
-                        raise Changed(f"migration {name} was applied with another text: put it back, add a new file")
+                        raise MigrationChanged(
+                            f"migration {name} was applied with another text: put it back, add a new file"
+                        )
                     continue
                 for statement in statements(sql):
                     client.command(statement)

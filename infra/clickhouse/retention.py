@@ -46,7 +46,8 @@ def _ttl(time: str, seconds: int | None, which: str = "") -> Iterator[str]:
 
 
 def apply(url: str, settings: Settings) -> list[str]:
-    """Alter the tables whose retention differs; return what was altered. Raises `infra.clickhouse.client.Unavailable`.
+    """Alter the tables whose retention differs; return what was altered. Raises
+    `infra.clickhouse.client.ClickHouseUnavailable`.
 
     Rows that have expired are removed by ClickHouse's merges, within hours; this does not wait for it.
     """

@@ -25,6 +25,7 @@ from aiohttp.client import DEFAULT_TIMEOUT
 
 from infra.egress.allowed import Allowed, Network
 from infra.egress.resolver import SystemResolver
+from infra.errors import InfraError
 
 log = structlog.get_logger(__name__)
 
@@ -59,7 +60,7 @@ _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*", re.IGNORECASE)
 _LONGEST_SHOWN = 100
 
 
-class TargetRefused(OSError):
+class TargetRefused(InfraError, OSError):
     """The target is an address not to be reached. An OSError: aiohttp treats it as a failed connection.
 
     Its text is for whoever named the target. `reason` says it without the address, for one that was found by a name;

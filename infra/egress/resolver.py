@@ -16,6 +16,7 @@ import aiodns
 from aiohttp.abc import AbstractResolver, ResolveResult
 from pycares import AddrInfoResult, errno
 
+from infra.errors import InfraError
 from schemas.servers import Server
 
 # On whose behalf names are looked up (a project): each asker has its share.
@@ -30,8 +31,8 @@ _TRIES = 5
 _SILENT = (errno.ARES_ETIMEOUT, errno.ARES_ECONNREFUSED, errno.ARES_ECANCELLED)
 
 
-class NotResolved(OSError):
-    """There is no address for the name."""
+class NotResolved(InfraError, OSError):
+    """There is no address for the name: treat it as a failed connection."""
 
 
 class LookupTimedOut(NotResolved):

@@ -25,7 +25,7 @@ from infra.embedded.clickhouse_access import check_caller, check_login
 from infra.embedded.clickhouse_codec import BadCompression
 from infra.embedded.clickhouse_engine import MIB, Engine
 from infra.embedded.clickhouse_health import Health
-from infra.embedded.clickhouse_http import Call, Refused, Response, answer, decode, failure
+from infra.embedded.clickhouse_http import Call, Response, StatementRejected, answer, decode, failure
 from infra.embedded.logins import Login, NoLogin, read_login
 from infra.embedded.ports import HOST
 
@@ -52,7 +52,7 @@ class Application:
         method: str = scope["method"]
         try:
             response = await self._answer(method, scope, receive)
-        except Refused as error:  # before the body was read
+        except StatementRejected as error:  # before the body was read
             response = failure(str(error), self._engine.version)
             response.headers["Connection"] = "close"
         headers = {"Content-Length": str(len(response.body)), "X-ClickHouse-Server-Display-Name": "embedded"}
@@ -83,9 +83,11 @@ class Application:
 
     async def _respond(self, method: str, query: bytes, headers: dict[str, str], body: bytes | None) -> Response:
         if body is None:
-            return failure(str(Refused(229, f"The request is larger than {_LARGEST_BODY} bytes")), self._engine.version)
+            return failure(
+                str(StatementRejected(229, f"The request is larger than {_LARGEST_BODY} bytes")), self._engine.version
+            )
         if self._pending >= _THREADS + _WAITING:
-            return failure(str(Refused(202, "Too many simultaneous queries")), self._engine.version)
+            return failure(str(StatementRejected(202, "Too many simultaneous queries")), self._engine.version)
         self._pending += 1
         self._health.begins()
         try:
@@ -101,7 +103,7 @@ class Application:
             call = replace(call, query_id=call.query_id or str(uuid.uuid4()))
             return answer(call, self._engine.run(call), self._engine.timezone)
         except BadCompression as error:
-            return failure(str(Refused(271, f"The request: {error}")), self._engine.version)
+            return failure(str(StatementRejected(271, f"The request: {error}")), self._engine.version)
         except Exception as error:
             # Whatever went wrong belongs to this one call: it is told, and the server goes on.
             return failure(str(error), self._engine.version)

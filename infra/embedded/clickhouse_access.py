@@ -9,30 +9,30 @@ import binascii
 import hmac
 from collections.abc import Iterable, Mapping
 
-from infra.embedded.clickhouse_http import Refused
+from infra.embedded.clickhouse_http import StatementRejected
 from infra.embedded.logins import Login
 
 _HOSTS = frozenset({"127.0.0.1", "localhost", "[::1]"})
 
 
 def check_caller(headers: Iterable[tuple[str, str]]) -> None:
-    """Raise `Refused` for what a web page may have sent; names of headers are in lower case."""
+    """Raise `StatementRejected` for what a web page may have sent; names of headers are in lower case."""
     hosts = [value for name, value in headers if name == "host"]
     if len(hosts) != 1 or _host_of(hosts[0]) not in _HOSTS:
-        raise Refused(497, "this server is called by 127.0.0.1 or localhost only. (ACCESS_DENIED)")
+        raise StatementRejected(497, "this server is called by 127.0.0.1 or localhost only. (ACCESS_DENIED)")
     if any(name == "origin" for name, _ in headers):
-        raise Refused(497, "this server does not talk to web pages. (ACCESS_DENIED)")
+        raise StatementRejected(497, "this server does not talk to web pages. (ACCESS_DENIED)")
 
 
 def check_login(headers: Mapping[str, str], login: Login) -> None:
-    """Raise `Refused` unless the request carries the user and password, by Basic authentication or ClickHouse's own
-    headers."""
+    """Raise `StatementRejected` unless the request carries the user and password, by Basic authentication or
+    ClickHouse's own headers."""
     user, password = _given(headers)
     # Both are always compared, in a time that tells nothing.
     right_user = hmac.compare_digest(user, login.user.encode())
     right_password = hmac.compare_digest(password, login.password.encode())
     if not (right_user and right_password):
-        raise Refused(
+        raise StatementRejected(
             516, "Authentication failed: user and password stand in credentials.json. (AUTHENTICATION_FAILED)"
         )
 

@@ -9,11 +9,13 @@ from typing import Any
 import lz4.frame
 import zstandard
 
+from infra.errors import InfraError
+
 _PIECE = 1 << 20
 
 
-class BadCompression(Exception):
-    """The bytes are not what their encoding says, or the encoding is not known."""
+class BadCompression(InfraError):
+    """The bytes are not what their encoding says, or the encoding is not known: reject the request."""
 
 
 def unpacked(body: bytes, encoding: str) -> Iterator[bytes]:

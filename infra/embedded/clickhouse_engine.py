@@ -17,7 +17,7 @@ from urllib.parse import urlencode
 
 from chdb.state import connect
 
-from infra.embedded.clickhouse_http import Call, Outcome, Refused, first_word
+from infra.embedded.clickhouse_http import Call, Outcome, StatementRejected, first_word
 from infra.embedded.clickhouse_statements import (
     check_no_rows,
     check_statement,
@@ -154,7 +154,7 @@ class Engine:
                 self._drop()
 
     def _judge(self, call: Call) -> bytes:
-        """The statement as it is to be run. Raises `Refused`, and what the engine raises for bad syntax."""
+        """The statement as it is to be run. Raises `StatementRejected`, and what the engine raises for bad syntax."""
         asked = (call.statement, call.insert_format)
         with self._judging:
             if asked in self._judged:
@@ -163,9 +163,9 @@ class Engine:
             try:
                 text = call.statement.decode()
             except UnicodeDecodeError:
-                raise Refused(62, "Syntax error: the statement is not UTF-8. (SYNTAX_ERROR)") from None
+                raise StatementRejected(62, "Syntax error: the statement is not UTF-8. (SYNTAX_ERROR)") from None
             if "\0" in text:
-                raise Refused(62, "Syntax error: a NUL character in the statement. (SYNTAX_ERROR)")
+                raise StatementRejected(62, "Syntax error: a NUL character in the statement. (SYNTAX_ERROR)")
             if call.insert_format is None:
                 text = self._anchor.written_down(text)
                 check_no_rows(text)

@@ -14,6 +14,7 @@ from itertools import chain
 from urllib.parse import parse_qsl
 
 from infra.embedded.clickhouse_codec import PREFERRED, packed, unpacked
+from infra.errors import InfraError
 
 # Arguments of the transport: they say how to talk, not how to run a query.
 _TRANSPORT = frozenset(
@@ -56,7 +57,7 @@ _STATUS = {
 _CODE = re.compile(r"Code: (\d+)\.")
 
 
-class Refused(Exception):
+class StatementRejected(InfraError):
     """The request itself is not acceptable; `code` is ClickHouse's number for the reason."""
 
     def __init__(self, code: int, text: str) -> None:
@@ -108,7 +109,7 @@ class Response:
 
 
 def decode(method: str, query_string: bytes, headers: Mapping[str, str], body: bytes) -> Call:
-    """Read a request; header names are given in lower case. Raises `Refused`."""
+    """Read a request; header names are given in lower case. Raises `StatementRejected`."""
     arguments = dict(parse_qsl(query_string.decode("latin-1"), keep_blank_values=True))
     kind = headers.get("content-type", "")
     pieces: Iterator[bytes] = iter(())
@@ -117,13 +118,17 @@ def decode(method: str, query_string: bytes, headers: Mapping[str, str], body: b
     elif body:
         pieces = unpacked(body, headers.get("content-encoding", ""))
     if arguments.get("decompress", "0") == "1":
-        raise Refused(48, "ClickHouse's own block compression of requests is not supported, use Content-Encoding")
+        raise StatementRejected(
+            48, "ClickHouse's own block compression of requests is not supported, use Content-Encoding"
+        )
     statement, insert_format, data = _statement(arguments.get("query", ""), pieces)
     if not statement.strip():
-        raise Refused(62, "Syntax error: Empty query. (SYNTAX_ERROR)")
+        raise StatementRejected(62, "Syntax error: Empty query. (SYNTAX_ERROR)")
     if method == "GET" and first_word(statement) not in _READING:
         # As ClickHouse does: a link or an image in a page must not change anything.
-        raise Refused(164, "Cannot execute query in readonly mode. For queries over HTTP, method GET implies readonly")
+        raise StatementRejected(
+            164, "Cannot execute query in readonly mode. For queries over HTTP, method GET implies readonly"
+        )
     settings = {name: value for name, value in arguments.items() if _is_setting(name)}
     return Call(
         statement=statement,
@@ -142,13 +147,13 @@ def _is_setting(name: str) -> bool:
     if name in _TRANSPORT or name.startswith("param_"):
         return False
     if not _NAME.match(name):
-        raise Refused(115, f"Unknown setting '{name}'")
+        raise StatementRejected(115, f"Unknown setting '{name}'")
     return True
 
 
 def _parameter(name: str) -> str:
     if not _NAME.match(name):
-        raise Refused(36, f"'{name}' is not the name of a parameter")
+        raise StatementRejected(36, f"'{name}' is not the name of a parameter")
     return name.removeprefix("param_")
 
 
@@ -160,7 +165,7 @@ def _form(kind: str, body: bytes) -> dict[str, str]:
     for part in message.iter_parts():
         name = part.get_param("name", header="content-disposition")
         if part.get_filename() is not None:
-            raise Refused(48, f"External data ('{name}') is not supported by the embedded ClickHouse")
+            raise StatementRejected(48, f"External data ('{name}') is not supported by the embedded ClickHouse")
         content = part.get_payload(decode=True)
         values[str(name)] = content.decode() if isinstance(content, bytes) else ""
     return values
@@ -263,7 +268,7 @@ def answer(call: Call, outcome: Outcome, timezone: str) -> Response:
 
 
 def failure(text: str, version: str) -> Response:
-    """The response to a call that failed with an exception text of the engine or of `Refused`."""
+    """The response to a call that failed with an exception text of the engine or of `StatementRejected`."""
     found = _CODE.search(text)
     code = int(found[1]) if found else 1002
     trailer = "" if "(version " in text else f" (version {version} (official build))"

@@ -8,7 +8,7 @@ scripts, several statements at once. So a statement is judged here in the form i
 
 import re
 
-from infra.embedded.clickhouse_http import Refused
+from infra.embedded.clickhouse_http import StatementRejected
 
 # Functions of values that reach files or the network. They can be named without being called (`arrayMap(file, x)`), so
 # these names are refused wherever they stand outside of text.
@@ -53,8 +53,8 @@ def refused_table_functions(known: frozenset[str]) -> frozenset[str]:
 
 
 def check_statement(text: str, refused: frozenset[str]) -> None:
-    """Raise `Refused` for a statement that reaches outside. text: as the engine writes it down again; refused: table
-    functions, in small letters."""
+    """Raise `StatementRejected` for a statement that reaches outside. text: as the engine writes it down again;
+    refused: table functions, in small letters."""
     before = ""
     for token in _TOKEN.finditer(text):
         if _NAME_TYPE in (token["parameter"] or "").lower():
@@ -76,18 +76,25 @@ def check_statement(text: str, refused: frozenset[str]) -> None:
 
 
 def insert_head(text: str, insert_format: str) -> str:
-    """What stands before FORMAT in an INSERT that the engine has written down. Raises `Refused` for anything else."""
+    """What stands before FORMAT in an INSERT that the engine has written down.
+
+    Raises `StatementRejected` for anything else.
+    """
     found = _DATA_FOLLOWS.search(text)
     if found is None or found[1] != insert_format or not text.startswith("INSERT INTO "):
-        raise Refused(62, "Syntax error: rows are expected behind INSERT INTO ... FORMAT or VALUES. (SYNTAX_ERROR)")
+        raise StatementRejected(
+            62, "Syntax error: rows are expected behind INSERT INTO ... FORMAT or VALUES. (SYNTAX_ERROR)"
+        )
     return text[: found.start()]
 
 
 def check_no_rows(text: str) -> None:
-    """Raise `Refused` for a statement whose rows could not be told from further statements."""
+    """Raise `StatementRejected` for a statement whose rows could not be told from further statements."""
     if _DATA_FOLLOWS.search(text) and re.match(r"(?:EXPLAIN .*)?INSERT ", text, re.DOTALL):
-        raise Refused(62, "Syntax error: it is not clear where the rows of this INSERT begin. (SYNTAX_ERROR)")
+        raise StatementRejected(62, "Syntax error: it is not clear where the rows of this INSERT begin. (SYNTAX_ERROR)")
 
 
-def _not_allowed(what: str) -> Refused:
-    return Refused(497, f"{what} may not be used in the embedded ClickHouse: no files, no network. (ACCESS_DENIED)")
+def _not_allowed(what: str) -> StatementRejected:
+    return StatementRejected(
+        497, f"{what} may not be used in the embedded ClickHouse: no files, no network. (ACCESS_DENIED)"
+    )

@@ -27,6 +27,7 @@ from confluent_kafka.admin import AdminClient
 
 from infra.embedded.logins import Login, made_login
 from infra.embedded.ports import HOST, PortTaken, free_port
+from infra.errors import InfraError
 from infra.log.cluster import client_config, embedded_cluster
 from infra.secrets.private_files import replace_whole
 from schemas.topics import PINGS
@@ -45,7 +46,7 @@ _CLASSES = "classes.jsa"
 _PLAIN = "org.apache.kafka.common.security.plain.PlainLoginModule"
 
 
-class MissingPrerequisite(Exception):
+class MissingPrerequisite(InfraError):
     """Something that the embedded Kafka needs is not on this machine; the text says what to do, in one line."""
 
     def __init__(self, what: str, package: str) -> None:
@@ -54,8 +55,8 @@ class MissingPrerequisite(Exception):
         )
 
 
-class KafkaNotReady(Exception):
-    """The embedded Kafka could not be fetched or prepared."""
+class KafkaNotReady(InfraError):
+    """The embedded Kafka could not be fetched or prepared: end with the message."""
 
 
 def default_cache() -> Path:

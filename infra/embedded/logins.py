@@ -9,14 +9,15 @@ from pathlib import Path
 
 import msgspec
 
+from infra.errors import InfraError
 from infra.secrets.private_files import write_once
 
 _USER = "pingfold"
 _PASSWORD_BYTES = 24
 
 
-class NoLogin(Exception):
-    """The file is missing or damaged; the message says which and what to do."""
+class NoLogin(InfraError):
+    """The file is missing or damaged: end with the message, which says which file and what to do."""
 
 
 class Login(msgspec.Struct, frozen=True):

@@ -10,6 +10,7 @@ import random
 import socket
 from pathlib import Path
 
+from infra.errors import InfraError
 from infra.process.whole_files import replace_file
 
 HOST = "127.0.0.1"
@@ -19,8 +20,8 @@ _LOWEST = 15_000
 _LOCAL_RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
 
 
-class PortTaken(Exception):
-    """A remembered or configured port is in use by another program."""
+class PortTaken(InfraError):
+    """A remembered or configured port is in use by another program: end with the message."""
 
 
 def remembered(data: Path, name: str, wanted: int = 0) -> int:

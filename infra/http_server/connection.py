@@ -20,6 +20,7 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
+from infra.errors import InfraError
 from infra.http_server.bounds import (
     BODY_TOO_SLOW,
     HEAD_TOO_LARGE,
@@ -46,7 +47,7 @@ class _Part(Enum):
     OVER = 3  # nothing more is read; the client is left some time to read our answer
 
 
-class _Refused(Exception):
+class _ParserStopped(InfraError):
     """Raised out of a callback of the parser, to end its work."""
 
     def __init__(self, refusal: Refusal) -> None:
@@ -111,11 +112,11 @@ class Connection(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         if len(self.headers) > self._bounds.headers:
-            raise _Refused(HEAD_TOO_LARGE)
+            raise _ParserStopped(HEAD_TOO_LARGE)
         if len(self.url) > self._bounds.url:
-            raise _Refused(URL_TOO_LONG)
+            raise _ParserStopped(URL_TOO_LONG)
         if len(self.pipeline) >= self._bounds.pipelined:
-            raise _Refused(TOO_MANY_PIPELINED)
+            raise _ParserStopped(TOO_MANY_PIPELINED)
         super().on_headers_complete()
         self.headers = []  # for trailers; the application has the headers
         self._part, self._unwanted, self._since = _Part.BODY, 0, self._limiter.now
@@ -179,7 +180,7 @@ class Connection(HttpToolsProtocol):
             return
         except httptools.HttpParserError as error:
             why = error.__context__
-            self._refuse(why.refusal if isinstance(why, _Refused) else INVALID)
+            self._refuse(why.refusal if isinstance(why, _ParserStopped) else INVALID)
             return
         self._weigh(len(data))
 

@@ -3,9 +3,11 @@
 import errno
 import socket
 
+from infra.errors import InfraError
 
-class CannotListen(Exception):
-    """Nobody can listen there; the message says why and what to do."""
+
+class CannotListen(InfraError):
+    """The address cannot be listened on: end with the message, which says why and what to do."""
 
 
 def bind(host: str, port: int, setting: str = "PINGFOLD_PORT", host_setting: str = "PINGFOLD_HOST") -> socket.socket:

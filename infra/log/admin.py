@@ -20,6 +20,7 @@ from confluent_kafka.admin import (
     ResourceType,
 )
 
+from infra.errors import InfraError
 from infra.log.cluster import prefix_of
 from infra.log.connect import new_admin
 from schemas.topics import COMPACTION_LAG_MS, LONGEST_COMPACTION_LAG_MS, PINGS, TOPICS, Cleanup, Topic
@@ -53,8 +54,8 @@ _SEGMENT_MS, _SHORTEST_SEGMENT_MS = 604_800_000, 600_000
 _RENEW_SECONDS = 10.0
 
 
-class WrongPartitionCount(Exception):
-    """A topic has another partition count than the deployment."""
+class WrongPartitionCount(InfraError):
+    """A topic has another partition count than the deployment: end with the message, and write nothing."""
 
 
 class Admin:

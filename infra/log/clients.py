@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from confluent_kafka import Consumer, KafkaError, KafkaException
 
+from infra.errors import InfraError
 from infra.process.liveness import Activity
 
 _CLOSE_SECONDS = 3.0
@@ -34,7 +35,7 @@ _ANSWER_SECONDS = 5.0
 _LOST = frozenset({KafkaError._FATAL, KafkaError._FENCED, KafkaError.FENCED_INSTANCE_ID})
 
 
-class ClientLost(Exception):
+class ClientLost(InfraError):
     """This client will never work again: make a new one."""
 
 

@@ -1,13 +1,14 @@
 """Sends requests to the `projects` fold: a request is appended to its journal, the decision returns through
 `decisions`.
 
-A request whose decision does not come in time may still be carried out (`NoVerdict`).
+A request whose decision does not come in time may still be carried out (`NoDecision`).
 """
 
 import asyncio
 
 import msgspec
 
+from infra.errors import InfraError
 from infra.log.replica import Replica
 from infra.log.sink import NotStored, Sink
 from schemas.base import encode
@@ -17,8 +18,8 @@ from schemas.topics import DECISIONS, PROJECTS
 _decode = msgspec.json.Decoder(Decision).decode
 
 
-class NoVerdict(Exception):
-    """The request is in the log, or may be, but its verdict did not come in time."""
+class NoDecision(InfraError):
+    """No decision came in time. The request is in the log, or may be: say that the change may still be made."""
 
 
 class Decisions:
@@ -39,7 +40,7 @@ class Decisions:
         await self._replica.close()
 
     async def ask(self, project: str, request: ProjectsRequest, timeout: float = 5.0) -> Decision:
-        """The decision on a request. Raises `NoVerdict` when Kafka or the fold does not answer within `timeout`."""
+        """The decision on a request. Raises `NoDecision` when Kafka or the fold does not answer within `timeout`."""
         verdict: asyncio.Future[Decision] = self._loop.create_future()
         self._asked[request.request] = verdict
         try:
@@ -47,7 +48,7 @@ class Decisions:
                 await self._sink.put(PROJECTS, project, encode(request))
                 return await verdict
         except (TimeoutError, NotStored) as error:
-            raise NoVerdict(str(error) or f"no verdict within {timeout:.0f} s") from error
+            raise NoDecision(str(error) or f"no verdict within {timeout:.0f} s") from error
         finally:
             self._asked.pop(request.request, None)
 

@@ -8,6 +8,7 @@ how that is told to a client is each application's own.
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
+from infra.errors import InfraError
 from infra.log.ports import CatchesUp
 
 T = TypeVar("T")
@@ -17,7 +18,7 @@ T = TypeVar("T")
 LOOK_SECONDS = 1.0
 
 
-class NotCaughtUp(Exception):
+class NotCaughtUp(InfraError):
     """Whether there is such a thing cannot be told now; a moment later it can."""
 
 

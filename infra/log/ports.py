@@ -61,7 +61,7 @@ class DecisionMaker(Protocol):
     """`infra.log.decisions.Decisions`: has the fold of projects decide."""
 
     async def ask(self, project: str, request: ProjectsRequest, timeout: float = 5.0) -> Decision:
-        """The decision on a request. Raises `NoVerdict` if there is none in time; the change may still be made."""
+        """The decision on a request. Raises `NoDecision` if there is none in time; the change may still be made."""
 
 
 class DueTimes(Protocol):

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from confluent_kafka import TIMESTAMP_NOT_AVAILABLE, Consumer, KafkaError, Message, TopicPartition
 
+from infra.errors import InfraError
 from infra.log.admin import admin_client, end_offsets, partition_count
 from infra.log.clients import close_consumer
 from infra.log.connect import new_consumer
@@ -24,8 +25,8 @@ class Stored(NamedTuple):
     headers: list[tuple[str, bytes]] | None
 
 
-class NotRead(Exception):
-    """The topic could not be read to its end."""
+class NotRead(InfraError):
+    """The topic could not be read to its end: judge nothing by what was read, and try again later."""
 
 
 _CONFIG = {

@@ -28,6 +28,7 @@ from confluent_kafka import TIMESTAMP_LOG_APPEND_TIME, KafkaError, KafkaExceptio
 
 from infra.availability import kafka_answers
 from infra.clock import SYSTEM_CLOCK
+from infra.errors import InfraError
 from infra.log.cluster import client_config
 from infra.log.connect import new_producer
 from infra.log.skew import Skew
@@ -56,7 +57,7 @@ class Position(NamedTuple):
     appended: Micros = 0
 
 
-class NotStored(Exception):
+class NotStored(InfraError):
     """Kafka did not confirm the record in time: it may or may not be in the log; the caller must not claim it is."""
 
 

@@ -8,6 +8,7 @@ import structlog
 from confluent_kafka import KafkaError, KafkaException
 
 from infra.availability import kafka_fault
+from infra.errors import InfraError
 from infra.log.admin import partition_count
 from infra.log.clients import passes
 
@@ -17,8 +18,8 @@ _AGAIN_SECONDS = 1.0
 _SAY_SECONDS = 10.0
 
 
-class KafkaRefuses(Exception):
-    """Kafka is there and does not let us in, or something is wrong that does not pass by itself."""
+class KafkaRefuses(InfraError):
+    """Kafka does not let us in, or something is wrong that does not pass by itself: end with the message."""
 
 
 class StartupWait:

@@ -18,6 +18,7 @@ from typing import Protocol
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from infra.errors import InfraError
 from infra.secrets.private_files import write_once
 from infra.secrets.secret_key import KEY_BYTES, key_bytes
 from infra.settings.settings import Settings
@@ -43,8 +44,8 @@ _SHAPES: dict[KeyKind, tuple[str, int]] = {
 }
 
 
-class SecretError(Exception):
-    """A secret cannot be read; the message says which file or setting to mend."""
+class SecretError(InfraError):
+    """A secret cannot be read: go on without it, or end with the message, which says what to mend."""
 
 
 def new_api_key(kind: KeyKind) -> str:

@@ -24,7 +24,7 @@ import structlog
 from infra.clock import Clock
 from infra.disk import Disk
 from infra.http_server.forwarded import Forwarded
-from infra.log.decisions import NoVerdict
+from infra.log.decisions import NoDecision
 from infra.log.directory import Directory
 from infra.log.lookup import NotCaughtUp, look_up
 from infra.log.partitioner import partition_of
@@ -316,7 +316,7 @@ class PingApp:
         )
         try:
             decision = await self._decisions.ask(project, request, _VERDICT_SECONDS)
-        except NoVerdict as silence:
+        except NoDecision as silence:
             return await self._undecided(project, request, str(silence))
         if (rejection := decision.rejection) is None:
             # Without it we go on all the same: `check.defined` is in the journal ahead of our ping.

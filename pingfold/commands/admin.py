@@ -17,7 +17,7 @@ from infra.clickhouse import retention as clickhouse_retention
 from infra.clock import SYSTEM_CLOCK, clock_of
 from infra.clock_skew.watch import ClockWatch
 from infra.log import admin
-from infra.log.decisions import Decisions, NoVerdict
+from infra.log.decisions import Decisions, NoDecision
 from infra.log.progress import FoldProgress
 from infra.log.reading import read_to_end
 from infra.log.replica import Replica
@@ -43,6 +43,7 @@ from pingfold.commands.blocks import is_blocked
 from pingfold.commands.os_user import operator
 from pingfold.commands.rejections import message_of
 from pingfold.commands.tables import print_table
+from pingfold.errors import CommandFailed
 from schemas.base import SECOND
 from schemas.dead_letters import RETRIED_HEADER, DeadLetter
 from schemas.definitions import KeyKind, KeyScope, Project
@@ -63,10 +64,6 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 ProjectOption = Annotated[
     str | None, typer.Option("--project", help="Id of the project. Default: the project of the first start.")
 ]
-
-
-class Failed(Exception):
-    """The command could not be carried out; the message says why."""
 
 
 async def tick(settings: Settings, slot: str, stop: Stop) -> None:
@@ -131,13 +128,13 @@ async def _verdict(bootstrap: str, project: str, request: ProjectsRequest) -> No
     try:
         await decisions.start()
         decision = await decisions.ask(project, request, timeout=10.0)
-    except NoVerdict as error:
-        raise Failed(f"no answer ({error}): is a worker running?") from error
+    except NoDecision as error:
+        raise CommandFailed(f"no answer ({error}): is a worker running?") from error
     finally:
         await decisions.close()
         await sink.close()
     if (rejection := decision.rejection) is not None:
-        raise Failed(message_of(rejection))
+        raise CommandFailed(message_of(rejection))
 
 
 def project_of(settings: Settings, given: str | None) -> str:
@@ -178,10 +175,10 @@ def create_key(
 ) -> None:
     """Create an API key. It is shown only once."""
     if scope and kind != "poppaping":
-        raise Failed("--scope: only keys of the kind poppaping have scopes")
+        raise CommandFailed("--scope: only keys of the kind poppaping have scopes")
     known = get_args(KeyScope)
     if unknown := set(scope or ()) - set(known):
-        raise Failed(f"unknown scope: {', '.join(sorted(unknown))}; known scopes are {', '.join(known)}")
+        raise CommandFailed(f"unknown scope: {', '.join(sorted(unknown))}; known scopes are {', '.join(known)}")
     settings, now = Settings(), SYSTEM_CLOCK.real()
     id, secret = project_of(settings, project), new_api_key(kind)
     expires = None if days is None else now + days * 86_400 * SECOND
@@ -215,7 +212,7 @@ def unblock_recipient(
     try:
         wanted = msgspec.convert(address, Address)
     except msgspec.ValidationError:
-        raise Failed(f"{address} is not an e-mail address") from None
+        raise CommandFailed(f"{address} is not an e-mail address") from None
     owner = project_of(settings, project)
     blocked = is_blocked(answering_kafka_of(settings), owner, wanted)
     request = RecipientUnblock(request=new_id(), at=SYSTEM_CLOCK.real(), address=wanted)
@@ -246,7 +243,7 @@ def retry_dead_letters(
     settings = Settings()
     chosen = [letter for letter in _dead_letters(settings) if where in ("all", _where(letter))]
     if not chosen:
-        raise Failed(f"no dead letter {where}; `pingfold dead-letters list` shows them")
+        raise CommandFailed(f"no dead letter {where}; `pingfold dead-letters list` shows them")
 
     async def put_back() -> None:
         sink = Sink(kafka_of(settings))

@@ -15,8 +15,9 @@ from infra.log.group_progress import GroupProgress
 from infra.settings.durations import parse_duration
 from infra.settings.settings import Settings
 from pingfold.addresses import answering_kafka_of, clickhouse_of
-from pingfold.commands.admin import Failed, Json, ProjectOption, project_of
+from pingfold.commands.admin import Json, ProjectOption, project_of
 from pingfold.commands.tables import print_table
+from pingfold.errors import CommandFailed
 from query_api.history.audit import AuditHistory, AuditRow, Which, wrong_actor, wrong_kind
 from query_api.history.audit_object import AuditChange, audit_object
 from schemas.actors import ActorKind
@@ -70,7 +71,7 @@ def parse_since(text: str, now: Micros) -> Micros:
         try:
             return max(0, read_iso(text))
         except ValueError:
-            raise Failed("--since takes a duration such as 7d, or a date such as 2026-11-28T07:30") from None
+            raise CommandFailed("--since takes a duration such as 7d, or a date such as 2026-11-28T07:30") from None
     return 0 if seconds is None else max(0, now - seconds * SECOND)
 
 

@@ -13,6 +13,7 @@ from infra.settings.settings import Settings
 from pingfold import credentials
 from pingfold.commands.overlap import Overlap, overlap_seconds
 from pingfold.commands.tables import print_table
+from pingfold.errors import CommandFailed
 from schemas.channels.kind import enumerated
 from schemas.channels.kinds import CHANNEL_KINDS
 from schemas.ids import is_uuid
@@ -23,10 +24,6 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 _TARGETS = "; ".join(kind.target_help for kind in CHANNEL_KINDS.values())
 _ASKED = "a confirmation request was mailed"
-
-
-class Failed(Exception):
-    """The command could not be carried out; the message says why."""
 
 
 def _place(settings: Settings) -> tuple[str, str]:
@@ -42,7 +39,9 @@ def _request(settings: Settings, method: str, path: str, **what: Any) -> httpx.R
     try:
         return httpx.request(method, f"{url}{path}", timeout=15.0, trust_env=False, **what)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise Failed(f"{url} does not answer ({error}): is Pingfold running there? (address from {origin})") from error
+        raise CommandFailed(
+            f"{url} does not answer ({error}): is Pingfold running there? (address from {origin})"
+        ) from error
 
 
 def _call(method: str, path: str, body: dict[str, Any] | None = None) -> Any:
@@ -54,12 +53,12 @@ def _call(method: str, path: str, body: dict[str, Any] | None = None) -> Any:
             why = answer.json()["error"]
         except (ValueError, KeyError, TypeError):
             why = answer.text or answer.reason_phrase
-        raise Failed(f"{answer.status_code} {why}")
+        raise CommandFailed(f"{answer.status_code} {why}")
     try:
         return answer.json() if answer.content else None
     except ValueError:
         url, origin = _place(settings)
-        raise Failed(f"the server at {url} is not Pingfold (address from {origin})") from None
+        raise CommandFailed(f"the server at {url} is not Pingfold (address from {origin})") from None
 
 
 @channels.command("create")
@@ -169,5 +168,5 @@ def ping(
     params = {"create": "1"} if create else None
     answer = _request(settings, "POST", f"/ping/{target}{end}", params=params, content=body)
     if answer.is_error or answer.text.startswith("OK ("):
-        raise Failed(f"{answer.status_code} {answer.text}")
+        raise CommandFailed(f"{answer.status_code} {answer.text}")
     typer.echo(answer.text)

@@ -23,10 +23,11 @@ from infra.secrets.secrets import (
 from infra.settings.settings import Settings
 from pingfold import credentials
 from pingfold.addresses import answering_kafka_of
-from pingfold.commands.admin import Failed, Json, ProjectOption, ask, keys, project_of, projects, show
+from pingfold.commands.admin import Json, ProjectOption, ask, keys, project_of, projects, show
 from pingfold.commands.inventory import Inventory, last_uses
 from pingfold.commands.overlap import Overlap, overlap_seconds
 from pingfold.commands.tables import minute, print_table
+from pingfold.errors import CommandFailed
 from schemas.base import SECOND, Micros
 from schemas.definitions import ApiKey, FormerPingKey, FormerSecret, RevokedKey
 from schemas.ids import new_id
@@ -84,7 +85,7 @@ def list_keys(
     bootstrap = answering_kafka_of(Settings())
     stock, uses = Inventory.read(bootstrap, project), last_uses(bootstrap)
     if project is not None and project not in stock.projects:
-        raise Failed(f"there is no project {project}; `pingfold project list` shows them")
+        raise CommandFailed(f"there is no project {project}; `pingfold project list` shows them")
     found, now = stock.keys(project), _now()
     if json:
         show([_told(key, uses.get(key.id)) for key in found], as_json=True)
@@ -123,7 +124,7 @@ def rotate_key(
     bootstrap, owner = answering_kafka_of(settings), project_of(settings, project)
     old = Inventory.read(bootstrap, owner).key(owner, id)
     if old is None:
-        raise Failed(f"no such key in project {owner}; `pingfold key list` shows them")
+        raise CommandFailed(f"no such key in project {owner}; `pingfold key list` shows them")
     text = new_api_key(old.kind)
     lasts = None if old.expires is None else old.expires - old.created
     if days is not None:
@@ -155,7 +156,7 @@ def rotate_webhook_secret(overlap: Overlap = "24h", project: ProjectOption = Non
     bootstrap, owner = answering_kafka_of(settings), project_of(settings, project)
     before, vault = Inventory.read(bootstrap, owner).projects.get(owner), Vault.open(settings)
     if before is None:
-        raise Failed(f"there is no project {owner}; `pingfold project list` shows them")
+        raise CommandFailed(f"there is no project {owner}; `pingfold project list` shows them")
     try:
         vault.decrypt(before.webhook_secret, of_project(owner))
     except SecretError:

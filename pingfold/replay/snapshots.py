@@ -24,6 +24,7 @@ import msgspec
 
 from infra.clock import SYSTEM_CLOCK
 from infra.secrets.private_files import sync_folder
+from pingfold.errors import PingfoldError
 from pingfold.replay.consistent_cut import ConsistentCut, StoredStates
 from pingfold.replay.effects import Place
 from pingfold.replay.store import Store
@@ -39,8 +40,8 @@ _FORMAT = 1
 _KEPT = 3
 
 
-class Damaged(Exception):
-    """A snapshot cannot be used; the message says why."""
+class Damaged(PingfoldError):
+    """A snapshot cannot be used: take another one, or replay from the beginning. The message says why."""
 
 
 class StatesFile(msgspec.Struct, frozen=True):

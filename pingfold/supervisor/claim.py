@@ -14,13 +14,14 @@ from infra.http_server.listening import check_free
 from infra.process.process_identity import process_identity
 from infra.secrets.private_files import private_folder
 from infra.settings.settings import Settings
+from pingfold.errors import PingfoldError
 
 # A killed supervisor's roles are told by the kernel to end; so long they may take.
 _FORMER_SECONDS = 10.0
 
 
-class CannotStart(Exception):
-    """Pingfold cannot start; the message says why and what to do."""
+class CannotStart(PingfoldError):
+    """Pingfold cannot start; the message says why."""
 
 
 @contextmanager

@@ -23,7 +23,7 @@ from processors.checks.ping_rules import PingRulesIndex, counts_as
 from processors.checks.rules import LONGEST_DURATION, end_run, run_limit, start_run
 from processors.checks.transitions import go_down, go_up, pause, remove, resume
 from processors.fold.audit import command_of, entry
-from processors.fold.contract import Context, Effect, Fold, Refused
+from processors.fold.contract import Context, Effect, Fold, InvalidEvent
 from processors.fold.partition_time import AHEAD, END_OF_TIME, counts_at, newest, time_of, vouched
 from processors.fold.placement import to_transitions
 from processors.fold.view import View
@@ -149,11 +149,11 @@ class ChecksPartition:
         if ping.by is not None:
             return max(progress.time, vouched(progress, context.at))
         ahead = (at - progress.time) // SECOND
-        raise Refused(f"dated {ahead} s ahead of the partition's time; at most {AHEAD // SECOND} s are accepted")
+        raise InvalidEvent(f"dated {ahead} s ahead of the partition's time; at most {AHEAD // SECOND} s are accepted")
 
     def _tick(self, tick: Tick, context: Context) -> Sequence[Effect]:
         if not 0 < tick.at <= END_OF_TIME or not 0 < tick.now <= END_OF_TIME:
-            raise Refused("a tick must tell a time between the years 1970 and 9999")
+            raise InvalidEvent("a tick must tell a time between the years 1970 and 9999")
         if not context.retried:
             return self._expiry.tick(tick, context)
         self._expiry.retried(context.key)
@@ -162,7 +162,7 @@ class ChecksPartition:
     def _defined(self, event: CheckDefined, context: Context) -> Sequence[Effect]:
         view, key, check = self._view, context.key, event.check
         if key != check.id or not is_uuid(key):
-            raise Refused("the key of a definition must be the id of its check")
+            raise InvalidEvent("the key of a definition must be the id of its check")
         known = view.get(key)
         if known is None:
             view.put(key, CheckState(version=check.version, since=counts_at(self._view, event.at)))

@@ -6,7 +6,7 @@ owner wants no more of them, is recorded and not sent.
 """
 
 from processors.deliveries.ends import DeliveryEnds, finished
-from processors.fold.contract import Effect, Refused
+from processors.fold.contract import Effect, InvalidEvent
 from processors.fold.view import View
 from processors.sender.notice_body import render_body
 from schemas.base import Micros
@@ -49,7 +49,7 @@ class Confirmations:
     def requested(self, key: str, event: ConfirmationRequested, now: Micros) -> list[Effect]:
         """Mail a request to confirm, or record why not."""
         if mailbox_id(event.address) != key:
-            raise Refused("the address is not of the mailbox of the key")
+            raise InvalidEvent("the address is not of the mailbox of the key")
         mailbox: Mailbox = self._view.get(mailbox_key(key)) or Mailbox()
         recent = tuple(at for at in mailbox.requested if now - MAILBOX_SPAN < at <= now)
         delivery = _delivery(key, event, now)

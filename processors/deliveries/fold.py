@@ -45,7 +45,7 @@ from processors.deliveries.retry_policy import (
     to_be_disabled,
 )
 from processors.deliveries.time_correction import correct_deliveries
-from processors.fold.contract import Context, Effect, Fold, Partition, Refused
+from processors.fold.contract import Context, Effect, Fold, InvalidEvent, Partition
 from processors.fold.partition_time import AHEAD, END_OF_TIME, fold_plain_tick, progress_of, time_of, vouched
 from processors.fold.time_correction import correct_time
 from processors.fold.view import View
@@ -143,11 +143,11 @@ class _Deliveries:
                 correct_deliveries(self._view, before, time)
             return ()
         if not 0 <= (event.now if isinstance(event, Tick) else event.at) <= END_OF_TIME:
-            raise Refused("its time is not a time")
+            raise InvalidEvent("its time is not a time")
         if isinstance(event, Tick):
             return self._tick(event, context)
         if not channel:
-            raise Refused("the key, a channel id, is missing")
+            raise InvalidEvent("the key, a channel id, is missing")
         if context.retried and not isinstance(event, DeliveryRequested | DeliveryReplayed):
             return ()
         if isinstance(event, DeliveryAttempted):
@@ -158,7 +158,7 @@ class _Deliveries:
             return self._replayed(channel, event, context)
         if isinstance(event, EndpointDefined):
             if event.endpoint.id != channel:
-                raise Refused("the endpoint is not the one of the key")
+                raise InvalidEvent("the endpoint is not the one of the key")
             self._view.put(endpoint_key(channel), event.endpoint)
             if event.disabled_at is not None:
                 return self._ends.stay_disabled(channel, event.disabled_at, self._moment(event.at, context))
@@ -259,7 +259,7 @@ class _Deliveries:
     def _begin(self, delivery: Delivery, now: Micros) -> list[Effect]:
         """Its first attempt is due, or there is nobody to send it to."""
         if len(delivery.body.encode()) > BODY_LIMIT:
-            raise Refused(f"the body is larger than {BODY_LIMIT} bytes")
+            raise InvalidEvent(f"the body is larger than {BODY_LIMIT} bytes")
         health: EndpointHealth | None = self._view.get(health_key(delivery.channel))
         if health is None or health.disabled:
             detail = "the channel does not exist" if health is None else "the channel is disabled"
@@ -282,7 +282,7 @@ class _Deliveries:
         if (delivery.replay, delivery.attempt) != (event.replay, event.attempt):
             return []
         if delivery.channel != channel:
-            raise Refused("the delivery is not of the channel of the key")
+            raise InvalidEvent("the delivery is not of the channel of the key")
         now = self._moment(event.at, context)
         health = self._view.edit(EndpointHealth, health_key(channel))
         if delivered(event):

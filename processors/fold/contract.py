@@ -13,6 +13,7 @@ from zlib import crc32
 
 import msgspec
 
+from processors.errors import ProcessorError
 from processors.fold.defects import Heard, is_made_here, made_here
 from processors.fold.epochs import Versions, begun, must_not_be_newer
 from processors.fold.view import View
@@ -68,7 +69,7 @@ class Context(msgspec.Struct, frozen=True, gc=False):
     retried: bool
 
 
-class Refused(Exception):
+class InvalidEvent(ProcessorError):
     """The event cannot be folded, for a reason that its producer can mend: it goes to dead-letters with this text.
 
     effects: what goes out beside the dead letter.
@@ -83,7 +84,8 @@ class Partition(Protocol):
     """A fold at work on one partition."""
 
     def apply(self, event: Any, context: Context) -> Iterable[Effect]:
-        """Fold one event: read and write the view, return effects. Raises `Refused` for an event that makes no sense.
+        """Fold one event: read and write the view, return effects. Raises `InvalidEvent` for an event that makes no
+        sense.
 
         Whatever it raises, the session undoes what the event changed in the view, and goes on with the next event.
         Indexes and wheels beside the view must stand that (listen to the view, or check against it when used).
@@ -190,7 +192,7 @@ class Session:
             except Exception as error:
                 view.undo()
                 effects.append(self._dead_letter(record, error))
-                if isinstance(error, Refused):
+                if isinstance(error, InvalidEvent):
                     effects += error.effects
                 else:
                     self._defect(record, error)
@@ -238,7 +240,7 @@ class Session:
             raise
         except Exception as error:
             self.view.undo()
-            return [self._dead_letter(record, error), *(error.effects if isinstance(error, Refused) else ())]
+            return [self._dead_letter(record, error), *(error.effects if isinstance(error, InvalidEvent) else ())]
         self.view.keep()
         return effects
 
@@ -274,7 +276,9 @@ class Session:
         return Batch(self.progress.applied, self.view.take_changes(), effects)
 
     def _dead_letter(self, record: Record, error: Exception) -> Effect:
-        reason = str(error) if isinstance(error, Refused | msgspec.MsgspecError) else f"{type(error).__name__}: {error}"
+        reason = (
+            str(error) if isinstance(error, InvalidEvent | msgspec.MsgspecError) else f"{type(error).__name__}: {error}"
+        )
         value = record.value or b""
         key = (record.key or b"")[:LONGEST_KEY].decode(errors="replace")
         letter = DeadLetter(
@@ -300,14 +304,14 @@ def checksum(record: Record) -> int:
 
 
 def _taken(record: Record) -> tuple[bytes, bytes]:
-    """The key and the value, if they are something that an event can be; raises `Refused`."""
+    """The key and the value, if they are something that an event can be; raises `InvalidEvent`."""
     key, value = record.key or b"", record.value
     if value is None:
-        raise Refused("the record has no value")
+        raise InvalidEvent("the record has no value")
     if len(value) > LARGEST_EVENT:
-        raise Refused(
+        raise InvalidEvent(
             f"larger than {LARGEST_EVENT} bytes; the first {_KEPT} are kept here, all of it stands in the journal"
         )
     if len(key) > LONGEST_KEY:
-        raise Refused(f"its key is longer than {LONGEST_KEY} bytes")
+        raise InvalidEvent(f"its key is longer than {LONGEST_KEY} bytes")
     return key, value

@@ -4,8 +4,9 @@ Every event that cannot be folded becomes a dead letter, so that no bad event st
 fold what others could would so drain its journal into dead letters. This tells one from the other:
 
 - An event counts as a defect when folding it failed in a way that the fold does not know of. What it refuses with a
-  reason (`processors.fold.contract.Refused`) is the producer's fault and counts for nothing. So is what cannot even be
-  decoded, if anybody may have produced it: a script that quotes its JSON wrongly must not look like a bad release.
+  reason (`processors.fold.contract.InvalidEvent`) is the producer's fault and counts for nothing. So is what cannot
+  even be decoded, if anybody may have produced it: a script that quotes its JSON wrongly must not look like a bad
+  release.
 - Nobody stops a partition alone. Each key counts once, by its newest event, and each project once, by the share of its
   keys; more than half of the projects heard must be hit, at least two, or the only one that there is, with
   `FEWEST_KEYS` of its keys. Events of things that are not known can never stop it.

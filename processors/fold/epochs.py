@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from processors.errors import ProcessorError
 from schemas.base import encode
 from schemas.schedules import SCHEDULES_VERSION
 from schemas.ticks import Epoch, Progress
@@ -21,8 +22,8 @@ MOST_EPOCHS = 50
 _ADVICE = "start the newer Pingfold again, or restore a backup from before the upgrade"
 
 
-class NewerStates(Exception):
-    """The states were written by a newer version, which has to be started again; nothing was read or changed."""
+class NewerStates(ProcessorError):
+    """A newer version wrote the states: end, and start that version. Nothing was read or changed."""
 
 
 class Versions(NamedTuple):

@@ -23,7 +23,7 @@ from collections.abc import Mapping
 
 from msgspec.structs import replace
 
-from processors.fold.contract import Refused
+from processors.fold.contract import InvalidEvent
 from processors.fold.view import View
 from schemas.base import SECOND, Micros
 from schemas.ticks import CLOCK_BOUND, PROGRESS_KEY, Gap, GapCause, Progress, Source, Tick, ahead_of_kafka
@@ -58,7 +58,7 @@ def time_of(view: View) -> Micros:
 def counts_at(view: View, at: Micros) -> Micros:
     """The time at which a decision counts that was made at `at`. Its journal may be behind this one, or ahead of it."""
     if at > END_OF_TIME:
-        raise Refused("dated after the year 9999")
+        raise InvalidEvent("dated after the year 9999")
     return max(at, time_of(view))
 
 

@@ -18,7 +18,7 @@ from clickhouse_connect.driver.client import Client
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from prometheus_client import Counter
 
-from infra.clickhouse.client import Address, Unavailable, connect, unavailable_errors
+from infra.clickhouse.client import Address, ClickHouseUnavailable, connect, unavailable_errors
 from infra.disk import Disk
 from infra.log.clients import Pulse, close_consumer, raise_if_lost
 from infra.log.cluster import cluster_of
@@ -277,7 +277,7 @@ class HistoryWriter:
             try:
                 with unavailable_errors():
                     if not self._disk.has_room:
-                        raise Unavailable("the disk is full")
+                        raise ClickHouseUnavailable("the disk is full")
                     if self._client is None:
                         self._client = connect(self._address, timeout=_INSERT_SECONDS)
                         self._beat()
@@ -293,7 +293,10 @@ class HistoryWriter:
                 _ERRORS.labels("insert").inc()
                 # A defect is not mended by waiting, but to drop the rows or to die would mend it no better.
                 log.warning(
-                    "history.insert", table=table.name, error=str(error), passing=isinstance(error, Unavailable)
+                    "history.insert",
+                    table=table.name,
+                    error=str(error),
+                    passing=isinstance(error, ClickHouseUnavailable),
                 )
                 self._disconnect()
                 self._beat()

@@ -12,7 +12,7 @@ The contract:
 
 from collections.abc import Sequence
 
-from processors.fold.contract import Context, Effect, Refused
+from processors.fold.contract import Context, Effect, InvalidEvent
 from processors.fold.view import View
 from processors.monitors.dependency_records import DependencyRecords
 from processors.monitors.expiry import MonitorExpiry, monitor_of, must_be_past
@@ -28,7 +28,7 @@ class MonitorDependencies:
     def heard(self, event: DependencyChanged, context: Context) -> Sequence[Effect]:
         """A monitor that others depend on went down, or is down no more."""
         if context.key != event.monitor:
-            raise Refused("the key of what is said of a monitor must be its id")
+            raise InvalidEvent("the key of what is said of a monitor must be its id")
         must_be_past(event.at, self._view, context)
         if context.retried:
             return ()

@@ -12,7 +12,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from processors.fold.contract import Context, Effect, Refused
+from processors.fold.contract import Context, Effect, InvalidEvent
 from processors.fold.expiry import Expiry
 from processors.fold.partition_time import AHEAD, END_OF_TIME, fold_plain_tick, vouched
 from processors.fold.time_correction import correct_time
@@ -34,7 +34,7 @@ from schemas.topics import PROBE_RESULTS
 def must_be_past(at: Micros, view: View, context: Context) -> None:
     """Refuse an event that tells of a time which nobody can have seen."""
     if not 0 <= at <= min(vouched(view.get(PROGRESS_KEY), context.at) + AHEAD, END_OF_TIME):
-        raise Refused(f"dated more than {AHEAD // SECOND} s ahead of the partition's time, or before 1970")
+        raise InvalidEvent(f"dated more than {AHEAD // SECOND} s ahead of the partition's time, or before 1970")
 
 
 def definition_key(monitor: str) -> str:

@@ -19,7 +19,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from processors.fold.contract import Context, Effect, Fold, Refused
+from processors.fold.contract import Context, Effect, Fold, InvalidEvent
 from processors.fold.partition_time import END_OF_TIME, counts_at, fold_plain_tick, progress_of, time_of
 from processors.fold.view import View
 from processors.monitors.dependencies import MonitorDependencies
@@ -108,7 +108,7 @@ class MonitorsPartition:
                 return self._removed(event, context)
             case MaintenanceDefined():
                 if context.key != event.maintenance.id:
-                    raise Refused("the key of a window of maintenance must be its id")
+                    raise InvalidEvent("the key of a window of maintenance must be its id")
                 return self._maintenance.defined(event.maintenance, counts_at(self._view, event.at))
             case MaintenanceRemoved():
                 return self._maintenance.removed(event.id, counts_at(self._view, event.at))
@@ -130,7 +130,7 @@ class MonitorsPartition:
         view, key, time = self._view, context.key, time_of(self._view)
         must_be_past(result.at, view, context)
         if not 0 <= result.slot <= result.at:
-            raise Refused("a probe cannot begin before its slot")
+            raise InvalidEvent("a probe cannot begin before its slot")
         state = view.get(key)
         if not isinstance(state, MonitorState) or context.retried:
             return ()
@@ -222,7 +222,7 @@ class MonitorsPartition:
 
     def _tick(self, tick: Tick, context: Context) -> Sequence[Effect]:
         if not 0 < tick.now <= END_OF_TIME:
-            raise Refused("a tick must tell a time between the years 1970 and 9999")
+            raise InvalidEvent("a tick must tell a time between the years 1970 and 9999")
         if not context.retried:
             try:
                 time = fold_plain_tick(progress_of(self._view), tick, context.at).time
@@ -239,9 +239,9 @@ class MonitorsPartition:
     def _defined(self, event: MonitorDefined, context: Context) -> Sequence[Effect]:
         view, key, monitor = self._view, context.key, event.monitor
         if key != monitor.id or not is_uuid(key):
-            raise Refused("the key of a definition must be the id of its monitor")
+            raise InvalidEvent("the key of a definition must be the id of its monitor")
         if not monitor.probed_from:
-            raise Refused("a monitor needs a region to be probed from")
+            raise InvalidEvent("a monitor needs a region to be probed from")
         at, time = counts_at(self._view, event.at), time_of(view)
         known = view.get(key)
         effects: list[Effect] = []

@@ -16,7 +16,7 @@ from collections.abc import Iterable
 import msgspec
 from msgspec.structs import replace
 
-from processors.fold.contract import Effect, Refused
+from processors.fold.contract import Effect, InvalidEvent
 from processors.fold.partition_time import time_of
 from processors.fold.view import View
 from processors.monitors.expiry import MonitorExpiry, monitor_of
@@ -73,9 +73,9 @@ class MonitorMaintenance:
         return effects
 
     def defined(self, maintenance: Maintenance, at: Micros) -> list[Effect]:
-        """A window was made or changed. Raises `Refused` for a schedule that nobody could follow."""
+        """A window was made or changed. Raises `InvalidEvent` for a schedule that nobody could follow."""
         if fault := fault_of(maintenance.window):
-            raise Refused(fault)
+            raise InvalidEvent(fault)
         known = self._view.get(maintenance_key(maintenance.id))
         touched: dict[str, None] = {}
         if isinstance(known, MaintenanceCopy):

@@ -15,7 +15,7 @@ The contract:
 
 from collections.abc import Sequence
 
-from processors.fold.contract import Context, Effect, Refused
+from processors.fold.contract import Context, Effect, InvalidEvent
 from processors.fold.partition_time import time_of
 from processors.fold.placement import to_transitions
 from processors.fold.view import View
@@ -40,7 +40,7 @@ class MonitorRegions:
     def heard(self, event: RegionTroubled | RegionWell, context: Context) -> Sequence[Effect]:
         """A prober says how the network of its region is."""
         if context.key != event.region:
-            raise Refused("the key of what is said of a region must be its name")
+            raise InvalidEvent("the key of what is said of a region must be its name")
         must_be_past(event.at, self._view, context)
         if context.retried:
             return ()

@@ -11,7 +11,7 @@ from typing import Any
 from msgspec import UNSET
 from msgspec.structs import asdict
 
-from processors.fold.contract import Refused
+from processors.fold.contract import InvalidEvent
 from processors.projects.index import RequestRejected
 from schemas.definitions import Check
 from schemas.rejections import RejectionCode
@@ -54,9 +54,9 @@ def _must_run(schedule: Schedule) -> None:
     """A schedule must be one that the `checks` fold can follow, whoever wrote the request."""
     if isinstance(schedule, Simple):
         if schedule.period > _LONGEST_PERIOD:
-            raise Refused("the period is too long")
+            raise InvalidEvent("the period is too long")
         return
     try:
         parse_schedule(schedule.expression, schedule.tz)
     except (BadSchedule, BadTimezone) as error:
-        raise Refused(f"the schedule {error}") from error
+        raise InvalidEvent(f"the schedule {error}") from error

@@ -8,7 +8,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from processors.fold.contract import Effect, Refused
+from processors.fold.contract import Effect, InvalidEvent
 from processors.fold.view import View
 from processors.projects.check_fields import resolved
 from processors.projects.decisions import decision
@@ -48,7 +48,7 @@ class ProjectChecks:
     def create(self, request: CheckCreate, project: Project, at: Micros) -> list[Effect]:
         """A new check; or the one that the slug of a ping or the unique fields of an upsert mean."""
         if request.provision and not request.fields.slug:
-            raise Refused("a check made by a ping needs a slug")
+            raise InvalidEvent("a check made by a ping needs a slug")
         new = Check(id=request.id, project=project.id, version=1, created=at)
         if self._index.is_there(new):
             return self._found(request, request.id)

@@ -17,7 +17,7 @@ from msgspec.structs import asdict, replace
 
 from processors.deliveries.channel_news import tell_of_disabled
 from processors.fold.audit import changes_of, command_of, entry_without_changes
-from processors.fold.contract import Context, Effect, Fold, Refused
+from processors.fold.contract import Context, Effect, Fold, InvalidEvent
 from processors.fold.partition_time import fold_plain_tick, vouched
 from processors.fold.time_correction import correct_time
 from processors.fold.view import View
@@ -128,13 +128,13 @@ class ProjectsPartition:
             return self._channel_disabled(event, context)
         try:
             at = self._time_of(event, context)
-        except Refused as refused:
+        except InvalidEvent as refused:
             raise _answered(event, RejectionCode.WRONG_TIME, refused) from refused
         try:
             effects = self._decide(event, context.key, at)
         except RequestRejected as error:
             return [rejected(event, error.rejection)]
-        except Refused as refused:
+        except InvalidEvent as refused:
             raise _answered(event, RejectionCode.INVALID_REQUEST, refused) from refused
         command = command_of(event, event.actor, _decided(effects), at)
         told = changes_of(self._view, command, context)
@@ -147,14 +147,14 @@ class ProjectsPartition:
 
     def _channel_disabled(self, event: ChannelDisabled, context: Context) -> list[Effect]:
         if not 0 <= event.at <= _BEYOND:
-            raise Refused("its time is not a time")
+            raise InvalidEvent("its time is not a time")
         effects = tell_of_disabled(self._view, self.index, context.key, event)
         command = command_of(event, SYSTEM, event.channel, event.at)
         return [*effects, *changes_of(self._view, command, context)]
 
     def _tick(self, tick: Tick, context: Context) -> None:
         if tick.now > _BEYOND:
-            raise Refused("a tick of a time that no clock tells")
+            raise InvalidEvent("a tick of a time that no clock tells")
         before: Progress = self._view.get(PROGRESS_KEY)
         after = fold_plain_tick(before, tick, context.at)
         self._view.put(PROGRESS_KEY, after)
@@ -166,9 +166,9 @@ class ProjectsPartition:
         progress: Progress = self._view.get(PROGRESS_KEY)
         time = progress.time
         if request.at < 0:
-            raise Refused("dated before 1970")
+            raise InvalidEvent("dated before 1970")
         if request.at > (min(vouched(progress, context.at) + AHEAD, _BEYOND) if time else _BEYOND):
-            raise Refused(f"dated more than {AHEAD // SECOND} s ahead")
+            raise InvalidEvent(f"dated more than {AHEAD // SECOND} s ahead")
         return max(request.at, time)
 
     def _decide(self, request: ProjectsRequest, owner: str, at: Micros) -> list[Effect]:
@@ -231,7 +231,7 @@ class ProjectsPartition:
     def _create_project(self, request: ProjectCreate, owner: str, at: Micros) -> list[Effect]:
         made: list[Definition] = [request.project, *request.keys]
         if request.project.id != owner or any(key.project != owner for key in request.keys):
-            raise Refused("keyed by another project")
+            raise InvalidEvent("keyed by another project")
         for definition in made:
             must_have_uuid(definition)
             if self._view.get(definition_key(definition)) is not None:
@@ -242,11 +242,11 @@ class ProjectsPartition:
 
     def _create_channel(self, request: ChannelCreate, project: Project, at: Micros) -> list[Effect]:
         if request.channel.project != project.id:
-            raise Refused("keyed by another project")
+            raise InvalidEvent("keyed by another project")
         if self.index.is_there(request.channel):
             return [decision(request, "found", request.channel.id)]
         if problem := CHANNEL_KINDS[request.channel.kind].problem(request.channel):
-            raise Refused(problem)
+            raise InvalidEvent(problem)
         given = replace(request.channel, created=at, disabled_at=None)
         channel = self._recipients.judged(given, request.confirm)
         asked = self._recipients.ask(channel, project, at)
@@ -264,7 +264,7 @@ class ProjectsPartition:
             wanted["former_secrets"] = ()
         changed = self._recipients.judged(replace(channel, disabled_at=None, **wanted), request.confirm)
         if problem := CHANNEL_KINDS[changed.kind].problem(changed):
-            raise Refused(problem)
+            raise InvalidEvent(problem)
         asked = self._recipients.ask(changed, project, at)
         return [define_channel(self._view, changed, project, at), *asked, decision(request, "updated", channel.id)]
 
@@ -276,9 +276,9 @@ class ProjectsPartition:
         return [*effects, decision(request, "removed", channel.id)]
 
 
-def _answered(request: ProjectsRequest, code: RejectionCode, refused: Refused) -> Refused:
+def _answered(request: ProjectsRequest, code: RejectionCode, refused: InvalidEvent) -> InvalidEvent:
     """The dead letter of a request that nobody waits for in vain: its decision goes out with it."""
-    return Refused(str(refused), [rejected(request, Rejection(code, str(refused)))])
+    return InvalidEvent(str(refused), [rejected(request, Rejection(code, str(refused)))])
 
 
 def _decided(effects: Iterable[Effect]) -> str:

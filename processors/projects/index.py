@@ -14,7 +14,7 @@ import msgspec
 from msgspec import UNSET
 
 from processors.errors import ProcessorError
-from processors.fold.contract import Refused
+from processors.fold.contract import InvalidEvent
 from processors.fold.view import View
 from schemas.base import Micros
 from schemas.channels.kinds import CHANNEL_KINDS
@@ -316,7 +316,7 @@ class ProjectIndex:
 def must_have_uuid(candidate: Definition) -> None:
     """Candidate ids come from outside."""
     if not is_uuid(candidate.id):
-        raise Refused(f"the candidate id of a {candidate.__struct_config__.tag} is not a UUID")
+        raise InvalidEvent(f"the candidate id of a {candidate.__struct_config__.tag} is not a UUID")
 
 
 def _addresses(channel: Channel) -> set[str]:

@@ -5,7 +5,7 @@ What was revoked is remembered, without its hash, for whoever looks back: the ne
 
 from msgspec.structs import replace
 
-from processors.fold.contract import Effect, Refused
+from processors.fold.contract import Effect, InvalidEvent
 from processors.fold.view import View
 from processors.projects.decisions import decision
 from processors.projects.index import ProjectIndex, RequestRejected
@@ -55,7 +55,7 @@ class ProjectKeys:
 
     def _is_there(self, key: ApiKey, project: Project) -> bool:
         if key.project != project.id:
-            raise Refused("keyed by another project")
+            raise InvalidEvent("keyed by another project")
         if self._view.get(f"revoked-key/{key.id}") is not None:
             raise RequestRejected(RejectionCode.ALREADY_EXISTS)
         return self._index.is_there(key)

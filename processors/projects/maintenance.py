@@ -10,7 +10,7 @@ import msgspec
 from msgspec import UNSET
 from msgspec.structs import asdict, replace
 
-from processors.fold.contract import EVERY, Effect, Refused
+from processors.fold.contract import EVERY, Effect, InvalidEvent
 from processors.fold.view import View
 from processors.projects.decisions import decision
 from processors.projects.index import ProjectIndex, RequestRejected
@@ -62,7 +62,7 @@ class ProjectMaintenance:
     def create(self, request: MaintenanceCreate, project: Project, at: Micros) -> list[Effect]:
         wanted = self._wanted(request.fields, project.id)
         if "name" not in wanted or "window" not in wanted:
-            raise Refused("maintenance needs a name and a window")
+            raise InvalidEvent("maintenance needs a name and a window")
         maintenance = Maintenance(id=request.id, project=project.id, version=1, created=at, revised=at, **wanted)
         if self._index.is_there(maintenance):
             return [decision(request, "found", maintenance.id, self._view.get(definition_key(maintenance)).version)]
@@ -88,7 +88,7 @@ class ProjectMaintenance:
     def _wanted(self, fields: MaintenanceFields, project: str) -> dict[str, Any]:
         wanted = {name: value for name, value in asdict(fields).items() if value is not UNSET}
         if "window" in wanted and (fault := fault_of(wanted["window"])):
-            raise Refused(fault)
+            raise InvalidEvent(fault)
         for monitor in wanted.get("monitors", ()):
             self._must_be_there(project, monitor)
         return wanted

@@ -10,7 +10,7 @@ from typing import Any
 from msgspec import UNSET
 from msgspec.structs import asdict, replace
 
-from processors.fold.contract import Effect, Refused
+from processors.fold.contract import Effect, InvalidEvent
 from processors.fold.view import View
 from processors.projects.decisions import decision
 from processors.projects.index import ProjectIndex, RequestRejected
@@ -47,7 +47,7 @@ class ProjectMonitors:
     def create(self, request: MonitorCreate, project: Project, at: Micros) -> list[Effect]:
         wanted = self._wanted(request.fields, project.id)
         if "name" not in wanted:
-            raise Refused("a monitor needs a name")
+            raise InvalidEvent("a monitor needs a name")
         wanted.setdefault("channels", self._index.channels(project.id))
         monitor = Monitor(id=request.id, project=project.id, version=1, created=at, revised=at, **wanted)
         self._must_not_loop(monitor)

@@ -9,7 +9,7 @@ from typing import Any
 from msgspec import UNSET
 from msgspec.structs import asdict, replace
 
-from processors.fold.contract import Effect, Refused
+from processors.fold.contract import Effect, InvalidEvent
 from processors.fold.view import View
 from processors.projects.decisions import decision
 from processors.projects.index import ProjectIndex, RequestRejected
@@ -29,7 +29,7 @@ class ProjectPages:
     def create(self, request: StatusPageCreate, project: Project, at: Micros) -> list[Effect]:
         wanted = self._wanted(request.fields, project.id)
         if "title" not in wanted:
-            raise Refused("a status page needs a title")
+            raise InvalidEvent("a status page needs a title")
         page = StatusPage(id=request.id, project=project.id, version=1, created=at, revised=at, **wanted)
         if self._index.is_there(page):
             return [decision(request, "found", page.id, self._view.get(definition_key(page)).version)]

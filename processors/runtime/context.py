@@ -9,6 +9,7 @@ from typing import NamedTuple, Protocol
 import msgspec
 
 from infra.clock import SYSTEM_CLOCK, Clock
+from processors.errors import ProcessorError
 from processors.fold.contract import Fold
 from processors.fold.defects import Defects
 
@@ -39,7 +40,7 @@ class TruncatedLog(IntEnum):
     STATES = 2
 
 
-class DefectiveFold(Exception):
+class DefectiveFold(ProcessorError):
     """The fold refuses so much that it must not go on; nothing of the batch in hand is committed."""
 
     def __init__(self, fold: str, why: str) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
+from processors.errors import ProcessorError
 from processors.fold.contract import Record
 from processors.runtime import metrics
 from processors.runtime.stream import Span
@@ -24,8 +25,8 @@ _TRIES = 10
 _PAUSE_SECONDS = 1.0
 
 
-class Hole(Exception):
-    """Events between those applied and those at hand are missing."""
+class Hole(ProcessorError):
+    """Events between those applied and those at hand are missing: read the partition again from there."""
 
 
 class Joining:

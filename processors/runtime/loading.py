@@ -11,6 +11,7 @@ from confluent_kafka.admin import OffsetSpec
 from infra.log.admin import admin_client, end_offsets
 from infra.log.catching_up import CatchingUp
 from infra.log.reading import NotRead, read_to_end
+from processors.errors import ProcessorError
 from processors.fold.epochs import NewerStates, epochs_of, must_be_known, must_not_be_newer
 from processors.fold.view import View
 from schemas.ticks import PROGRESS_KEY, Progress
@@ -21,8 +22,8 @@ _PATIENCE_SECONDS = 30.0
 _LOOK_RECORDS = 5_000
 
 
-class Abandoned(Exception):
-    """Nobody wants the states any more."""
+class Abandoned(ProcessorError):
+    """The states are not needed any more: stop loading."""
 
 
 class Loading:

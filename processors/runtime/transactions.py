@@ -18,6 +18,7 @@ from confluent_kafka import KafkaError, KafkaException, Message
 
 from infra.log.connect import new_producer
 from infra.log.sink import producer_config
+from processors.errors import ProcessorError
 from processors.fold.contract import Effect, Fold
 from processors.fold.placement import partitions_of
 from schemas.base import encode
@@ -42,22 +43,22 @@ _LOST_TRACK = frozenset(
 _Told = Callable[[KafkaError | None, Message], None]
 
 
-class Fenced(Exception):
-    """Another process has taken the partition over: nothing of ours was or will be written."""
+class Fenced(ProcessorError):
+    """Another process has taken the partition over, and nothing of ours is or will be written: let it go."""
 
 
-class NotCommitted(Exception):
-    """The batch was given up; the outcome in memory must be thrown away."""
+class NotCommitted(ProcessorError):
+    """The batch was given up: throw its outcome in memory away, and fold it again."""
 
 
-class Unsettled(Exception):
+class Unsettled(ProcessorError):
     """This producer can do nothing more, and whether the batch was written is not known: the states tell.
 
     As when the broker ended in the midst of a commit, and the one that came back knows nothing of it.
     """
 
 
-class _Aborted(Exception):
+class _Aborted(ProcessorError):
     """The transaction failed and was aborted: it can be written anew."""
 
 

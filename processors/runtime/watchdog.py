@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 import structlog
 
 from infra.log.admin import admin_client, end_offsets
+from processors.errors import ProcessorError
 from processors.runtime import metrics
 from processors.runtime.runner import Runner
 
@@ -20,8 +21,8 @@ log = structlog.get_logger(__name__)
 STUCK_SECONDS = 60.0
 
 
-class Stuck(Exception):
-    """A partition has work and does not get on."""
+class Stuck(ProcessorError):
+    """A partition has work and does not get on: end the process, so that it is started again."""
 
 
 async def watch(

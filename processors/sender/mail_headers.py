@@ -12,6 +12,8 @@ from email.charset import QP, Charset
 from email.header import Header
 from email.policy import compat32
 
+from processors.errors import ProcessorError
+
 _UTF8 = Charset("utf-8")
 _UTF8.header_encoding = QP
 # What a phrase may hold without quotes (RFC 5322), and spaces between.
@@ -21,8 +23,8 @@ _ADDRESS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_{}~.-]+@[A-Za-z0-9.-]+")
 _LINE = "\r\n"
 
 
-class NotThatHead(ValueError):
-    """The finished mail does not hold the headers that were meant."""
+class NotThatHead(ProcessorError, ValueError):
+    """The finished mail does not hold the headers that were meant: do not send it."""
 
 
 def one_line(text: str) -> str:

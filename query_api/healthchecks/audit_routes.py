@@ -19,7 +19,7 @@ from query_api.history.audit import Which, wrong_actor, wrong_kind
 from query_api.history.audit_object import AuditEntry, audit_object, cursor_of, place_of
 from query_api.history.checks import FOREVER
 from query_api.http.openapi import Responses, answer
-from query_api.http.refusals import Refusal, json_answer
+from query_api.http.refusals import ApiError, json_answer
 from schemas.base import SECOND
 from schemas.transitions import ThingKind
 
@@ -69,15 +69,15 @@ async def list_entries(
     history = known_history(deps.audit_history)
     place = place_of(before) if before else None
     if wrong := wrong_kind(kind) or wrong_actor(actor):
-        raise Refusal(400, wrong)
+        raise ApiError(400, wrong)
     if before and place is None:
-        raise Refusal(400, "before must be the `next` of another page")
+        raise ApiError(400, "before must be the `next` of another page")
     first, until = (parameter(text, LAST_TIMESTAMP) * SECOND for text in (start, end))
     if since := parameter(seconds, LONGEST_SECONDS):
         first = max(first, deps.clock.now() - since * SECOND)
     most = _USUAL_ENTRIES if limit is None else number(limit, MOST_ENTRIES)
     if not most:
-        raise Refusal(400, f"limit must be a whole number from 1 to {MOST_ENTRIES}")
+        raise ApiError(400, f"limit must be a whole number from 1 to {MOST_ENTRIES}")
     which = Which(
         caller.project, min(first, FOREVER), min(until or FOREVER, FOREVER), kind, thing, actor, place, most + 1
     )

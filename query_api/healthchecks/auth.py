@@ -13,7 +13,7 @@ from fastapi.security import APIKeyHeader
 from infra.log.lookup import NotCaughtUp
 from query_api.dependencies import dependencies_of
 from query_api.http.bodies import BODY_LIMIT
-from query_api.http.refusals import Refusal, Unavailable
+from query_api.http.refusals import ApiError, Unavailable
 from query_api.keys import NoSuchKey, find_key
 from query_api.wrong_keys import TooManyWrongKeys
 
@@ -46,7 +46,7 @@ async def _bounded(request: Request) -> bytes:
     async for chunk in request.stream():
         body += chunk
         if len(body) > BODY_LIMIT:
-            raise Refusal(413, "request body is too large")
+            raise ApiError(413, "request body is too large")
     return bytes(body)
 
 
@@ -56,9 +56,9 @@ def _object(body: bytes) -> dict[str, Any]:
     try:
         value = msgspec.json.decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        raise Refusal(400, "could not parse request body") from None
+        raise ApiError(400, "could not parse request body") from None
     if not isinstance(value, dict):
-        raise Refusal(400, "json validation error: value is not an object")
+        raise ApiError(400, "json validation error: value is not an object")
     return value
 
 
@@ -69,22 +69,22 @@ async def reader(request: Request, header: Header) -> Caller:
     """The caller; a read-only key suffices. Only without a key in the header is one looked for in the body."""
     text = header if header is not None else (await _said(request)).get("api_key")
     if not isinstance(text, str) or len(text) != _KEY_LENGTH:
-        raise Refusal(401, "missing api key")
+        raise ApiError(401, "missing api key")
     try:
         key = await find_key(dependencies_of(request), request.scope, text, ("healthchecks", "healthchecks-readonly"))
     except NoSuchKey:
-        raise Refusal(401, "wrong api key") from None
+        raise ApiError(401, "wrong api key") from None
     except NotCaughtUp:
         raise Unavailable("the key cannot be looked up now") from None
     except TooManyWrongKeys as brake:
-        raise Refusal(429, str(brake), {"Retry-After": str(brake.seconds)}) from None
+        raise ApiError(429, str(brake), {"Retry-After": str(brake.seconds)}) from None
     return Caller(key.project, key.kind == "healthchecks-readonly", key.id)
 
 
 async def writer(caller: Annotated[Caller, Depends(reader)]) -> Caller:
     """The caller; a read-only key is the wrong one."""
     if caller.read_only:
-        raise Refusal(401, "wrong api key")
+        raise ApiError(401, "wrong api key")
     return caller
 
 

@@ -30,9 +30,9 @@ from query_api.healthchecks.service import Service, ServiceDep
 from query_api.http.field_types import words
 from query_api.http.lookup import look_up
 from query_api.http.openapi import Responses, answer, body_of
-from query_api.http.refusals import Refusal, json_answer
+from query_api.http.refusals import ApiError, json_answer
 from query_api.rotation import rotate_channel_secret
-from schemas.channels.kind import InvalidField, enumerated
+from schemas.channels.kind import InvalidChannelField, enumerated
 from schemas.channels.kinds import CHANNEL_KINDS
 from schemas.definitions import Channel
 from schemas.ids import is_uuid, new_id
@@ -88,16 +88,16 @@ async def create_channel(service: ServiceDep, body: Body, caller: Writer) -> Res
     try:
         wanted = msgspec.convert(body, CreateChannelBody)
     except msgspec.ValidationError as error:
-        raise Refusal(400, f"json validation error: {error}") from None
+        raise ApiError(400, f"json validation error: {error}") from None
     events = None if wanted.events is UNSET else wanted.events
     try:
         kind = CHANNEL_KINDS.get(wanted.kind)
         if kind is None:
-            raise InvalidField("kind", f"must be {enumerated(CHANNEL_KINDS, 'or')}")
+            raise InvalidChannelField("kind", f"must be {enumerated(CHANNEL_KINDS, 'or')}")
         given = given_of(kind, wanted, "form")
         channel = new_channel(service.deps, caller.project, kind, given, wanted.name, events)
-    except InvalidField as invalid:
-        raise Refusal(400, f"json validation error: {invalid}") from None
+    except InvalidChannelField as invalid:
+        raise ApiError(400, f"json validation error: {invalid}") from None
     request = ChannelCreate(
         request=new_id(),
         at=channel.created,
@@ -116,9 +116,9 @@ async def request_confirmation(service: ServiceDep, caller: Writer, code: str) -
     """Mail another request to confirm to the addresses of a channel that nobody has confirmed. Few in a week."""
     channel, deps = await _owned(service, caller.project, code), service.deps
     if not channel.unconfirmed:
-        raise Refusal(409, "no address of the channel waits for a confirmation")
+        raise ApiError(409, "no address of the channel waits for a confirmation")
     if len(blocked_addresses(deps, channel)) == len(channel.unconfirmed):
-        raise Refusal(409, "the owners of the addresses want no mail from here")
+        raise ApiError(409, "the owners of the addresses want no mail from here")
     await service.ask(caller, ConfirmationResend(request=new_id(), at=deps.clock.now(), id=code))
     return json_answer(channel_object(channel), 202)
 
@@ -146,7 +146,7 @@ async def _owned(service: Service, project: str, code: str) -> Channel:
     find = partial(service.deps.directory.channel, code)
     channel = await look_up(service.deps, "the channel", find) if is_uuid(code) else find()
     if channel is None:
-        raise Refusal(404, "not found")
+        raise ApiError(404, "not found")
     if channel.project != project:
-        raise Refusal(403)
+        raise ApiError(403)
     return channel

@@ -12,6 +12,7 @@ from typing import Any, TypeAlias, get_args
 
 from msgspec import inspect
 
+from query_api.errors import ValidationError
 from query_api.healthchecks.check_bodies import CreateCheckBody
 from query_api.slugs import MAX_SLUG, slugify
 from schemas.requests import CheckFields, UniqueField
@@ -31,11 +32,11 @@ NO_SCHEDULE = "json validation error: schedule is not a valid cron or OnCalendar
 _SLUG_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-_")
 
 
-class Invalid(Exception):
+class InvalidBody(ValidationError):
     """The request is refused; the text is that of the answer."""
 
 
-class _Wrong(Exception):
+class _Wrong(ValidationError):
     """A value breaks its rule; the text completes "<field> ..."."""
 
 
@@ -103,7 +104,7 @@ def _unique(value: object) -> tuple[str, ...]:
     if not isinstance(value, list):
         raise _Wrong("is not an array")
     if any(item not in UNIQUE_FIELDS for item in value):
-        raise Invalid("json validation error: an item in 'unique' has unexpected value")
+        raise InvalidBody("json validation error: an item in 'unique' has unexpected value")
     return tuple(dict.fromkeys(value))
 
 
@@ -144,14 +145,14 @@ _SAME_IN_FIELDS = tuple(name for name in RULES if name in CheckFields.__struct_f
 
 
 def read(body: Mapping[str, object]) -> dict[str, Any]:
-    """The known fields of a request, checked. Raises `Invalid`."""
+    """The known fields of a request, checked. Raises `InvalidBody`."""
     said: dict[str, Any] = {}
     for name, rule in RULES.items():
         if name in body:
             try:
                 said[name] = rule(body[name])
             except _Wrong as wrong:
-                raise Invalid(f"json validation error: {name} {wrong}") from None
+                raise InvalidBody(f"json validation error: {name} {wrong}") from None
     return said
 
 
@@ -185,7 +186,7 @@ def _schedule_fields(said: Mapping[str, Any], makes: bool) -> dict[str, Any]:
     try:
         return {"schedule": parse_schedule(expression, said.get("tz", "UTC"))}
     except BadSchedule:  # it has runs in UTC, but none in this time zone
-        raise Invalid(NO_SCHEDULE) from None
+        raise InvalidBody(NO_SCHEDULE) from None
 
 
 def _subjects(said: Mapping[str, Any], makes: bool) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
-from infra.clickhouse.client import Unavailable as NoClickHouse
+from infra.clickhouse.client import ClickHouseUnavailable
 from query_api.history.behind import Behind
 from query_api.http.refusals import Unavailable
 
@@ -25,5 +25,5 @@ def answering_history() -> Iterator[None]:
         yield
     except Behind as behind:
         raise Unavailable(str(behind)) from None
-    except NoClickHouse:
+    except ClickHouseUnavailable:
         raise Unavailable("history is not available") from None

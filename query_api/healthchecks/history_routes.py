@@ -20,7 +20,7 @@ from query_api.history.checks import FOREVER, Flip, PingKind, PingRow
 from query_api.history.ports import CheckHistoryReader
 from query_api.http.field_types import Count, Time, Url, Uuid
 from query_api.http.openapi import Responses, answer, text_answer
-from query_api.http.refusals import Refusal, json_answer
+from query_api.http.refusals import ApiError, json_answer
 from schemas.base import SECOND
 from schemas.definitions import Check
 from schemas.times import exact_iso, iso
@@ -98,11 +98,11 @@ async def read_body(service: ServiceDep, caller: Writer, code: str, n: str) -> R
     last, total = _newest(service, check)
     serial = number(n, total)
     if serial is None or serial <= total - PING_LOG_LIMIT:
-        raise Refusal(404, "not found")
+        raise ApiError(404, "not found")
     with answering_history():
         body = await _history(service).body(check.id, serial, last, total)
     if not body:
-        raise Refusal(404, "not found")
+        raise ApiError(404, "not found")
     headers = {"Content-Type": "text/plain", "X-Content-Type-Options": "nosniff"}
     return Response(body, headers=headers | stale_header(stale))
 

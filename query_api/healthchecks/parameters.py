@@ -1,6 +1,6 @@
 """Numbers in the query of a request, judged."""
 
-from query_api.http.refusals import Refusal
+from query_api.http.refusals import ApiError
 
 LONGEST_SECONDS = 31_536_000
 LAST_TIMESTAMP = 10_000_000_000
@@ -10,7 +10,7 @@ def parameter(text: str | None, largest: int) -> int:
     """A number of a query; 0 when it is not given, which means no limit, as an explicit 0 does."""
     found = 0 if text is None else number(text, largest)
     if found is None:
-        raise Refusal(400)
+        raise ApiError(400)
     return found
 
 

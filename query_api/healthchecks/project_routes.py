@@ -13,7 +13,7 @@ from query_api.healthchecks.openapi import ERRORS, errors
 from query_api.healthchecks.service import ServiceDep
 from query_api.http.field_types import Time
 from query_api.http.openapi import Responses, answer, body_of
-from query_api.http.refusals import Refusal, json_answer
+from query_api.http.refusals import ApiError, json_answer
 from query_api.rotation import Secret, rotate_ping_key, rotate_webhook_secret
 from schemas.requests import DAY, Overlap
 from schemas.times import iso_or_none
@@ -61,11 +61,11 @@ B = TypeVar("B", bound=RotatePingKeyBody)
 
 
 def judged(body: dict[str, Any], struct: type[B]) -> B:
-    """The body of a request to rotate something. Raises `Refusal` 400."""
+    """The body of a request to rotate something. Raises `ApiError` 400."""
     try:
         return msgspec.convert(body, struct)
     except msgspec.ValidationError as error:
-        raise Refusal(400, f"json validation error: {error}") from None
+        raise ApiError(400, f"json validation error: {error}") from None
 
 
 @router.post("/project/rotate-ping-key", responses=_PING_KEY | errors(400, 409), openapi_extra=_PING_KEY_BODY)

@@ -3,13 +3,13 @@
 from typing import assert_never
 
 from query_api.healthchecks.fields import NO_SCHEDULE
-from query_api.http.refusals import Refusal, Unavailable
+from query_api.http.refusals import ApiError, Unavailable
 from schemas.rejections import Rejection, RejectionCode
 
 _TRY_LATER = {"Retry-After": "3600"}
 
 
-def refusal_of(rejection: Rejection) -> Refusal:
+def refusal_of(rejection: Rejection) -> ApiError:
     """The error that ends the request."""
     code, reason = rejection.code, rejection.reason
     match code:
@@ -23,13 +23,13 @@ def refusal_of(rejection: Rejection) -> Refusal:
             | RejectionCode.DEPENDENCY_LOOP
             | RejectionCode.INVALID_REQUEST
         ):
-            return Refusal(400, reason)
+            return ApiError(400, reason)
         case RejectionCode.INVALID_SCHEDULE:
-            return Refusal(400, NO_SCHEDULE)
+            return ApiError(400, NO_SCHEDULE)
         case RejectionCode.PROJECT_NOT_FOUND:
-            return Refusal(401, "wrong api key")
+            return ApiError(401, "wrong api key")
         case RejectionCode.LIMIT_REACHED:
-            return Refusal(403)
+            return ApiError(403)
         case (
             RejectionCode.CHECK_NOT_FOUND
             | RejectionCode.MONITOR_NOT_FOUND
@@ -39,7 +39,7 @@ def refusal_of(rejection: Rejection) -> Refusal:
             | RejectionCode.KEY_NOT_FOUND
             | RejectionCode.RECIPIENT_NOT_FOUND
         ):
-            return Refusal(404, "not found")
+            return ApiError(404, "not found")
         case (
             RejectionCode.ALREADY_EXISTS
             | RejectionCode.CHANGED_MEANWHILE
@@ -49,9 +49,9 @@ def refusal_of(rejection: Rejection) -> Refusal:
             | RejectionCode.ROTATED_TOO_OFTEN
             | RejectionCode.UNKNOWN
         ):
-            return Refusal(409, reason)
+            return ApiError(409, reason)
         case RejectionCode.TOO_MANY_CONFIRMATIONS:
-            return Refusal(429, reason, _TRY_LATER)
+            return ApiError(429, reason, _TRY_LATER)
         case RejectionCode.WRONG_TIME:
             return Unavailable(f"the change is not made: the clock of a server is wrong ({rejection.detail})")
         case _:

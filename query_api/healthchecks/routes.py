@@ -15,7 +15,7 @@ from query_api.healthchecks.auth import Body, Caller, Reader, Writer
 from query_api.healthchecks.check_bodies import CreateCheckBody, UpdateCheckBody
 from query_api.healthchecks.check_object import CheckObject
 from query_api.healthchecks.fields import (
-    Invalid,
+    InvalidBody,
     read,
     unique_fields,
     wanted,
@@ -24,7 +24,7 @@ from query_api.healthchecks.fields import (
 from query_api.healthchecks.openapi import ERRORS, errors
 from query_api.healthchecks.service import Service, ServiceDep, is_unique_key, stale_header
 from query_api.http.openapi import Responses, answer, body_of, text_answer
-from query_api.http.refusals import Refusal, json_answer
+from query_api.http.refusals import ApiError, json_answer
 from schemas.definitions import Check
 from schemas.ids import new_id
 from schemas.pings import CheckPaused, CheckResumed
@@ -151,20 +151,20 @@ def _tags(check: Check) -> set[str]:
 def _said(service: Service, body: Mapping[str, Any]) -> dict[str, Any]:
     try:
         said = read(body)
-    except Invalid as invalid:
-        raise Refusal(400, str(invalid)) from None
+    except InvalidBody as invalid:
+        raise ApiError(400, str(invalid)) from None
     return with_derived_slug(said) if service.deps.settings.slugs == "from-name" else said
 
 
 def _wanted(service: Service, said: Mapping[str, Any], makes: bool) -> CheckFields:
     try:
         return wanted(said, makes, name_sets_slug=service.version < 3)
-    except Invalid as invalid:
-        raise Refusal(400, str(invalid)) from None
+    except InvalidBody as invalid:
+        raise ApiError(400, str(invalid)) from None
 
 
 async def _changeable(service: Service, caller: Caller, code: str) -> Check:
     """A check named by its id; a unique key only reads."""
     if is_unique_key(code):
-        raise Refusal(405)
+        raise ApiError(405)
     return await service.check(caller, code)

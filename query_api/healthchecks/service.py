@@ -22,7 +22,7 @@ from query_api.healthchecks.auth import Caller
 from query_api.healthchecks.check_object import CheckObject, Urls, check_object, unique_key
 from query_api.healthchecks.rejections import refusal_of
 from query_api.http.lookup import look_again, look_up
-from query_api.http.refusals import Refusal, Unavailable, json_answer
+from query_api.http.refusals import ApiError, Unavailable, json_answer
 from query_api.state.freshness import STALE_HEADER, Freshness
 from schemas.actors import Actor
 from schemas.definitions import Check
@@ -54,9 +54,9 @@ class Service:
         directory = self.deps.directory
         check = await look_up(self.deps, "the check", lambda: directory.check(id)) if is_uuid(id) else None
         if check is None:
-            raise Refusal(404, "not found")
+            raise ApiError(404, "not found")
         if check.project != caller.project:
-            raise Refusal(403)
+            raise ApiError(403)
         return check
 
     async def check_by_any_key(self, caller: Caller, key: str) -> Check:
@@ -67,7 +67,7 @@ class Service:
         if found is None:
             found = await look_again(self.deps, "the check", partial(self._by_unique_key, caller, key))
         if found is None:
-            raise Refusal(404)
+            raise ApiError(404)
         return found
 
     async def _by_unique_key(self, caller: Caller, key: str) -> Check | None:

@@ -1,7 +1,7 @@
 """Questions to history about the audit trail: who changed what of a project, each entry once, newest first.
 
 An entry is written when the fold has decided the command, and is in ClickHouse a few hundred milliseconds later. A read
-waits for it (`caught_up`). Raises `infra.clickhouse.client.Unavailable` when ClickHouse does not answer.
+waits for it (`caught_up`). Raises `infra.clickhouse.client.ClickHouseUnavailable` when ClickHouse does not answer.
 """
 
 from typing import Any, NamedTuple, get_args

@@ -4,14 +4,15 @@ The writer's committed offsets tell what is in ClickHouse (`infra.log.group_prog
 it knows of waits at most `WAIT_SECONDS`; then it raises `Behind`, or tells its caller that something may be missing.
 """
 
-from infra.clickhouse.client import Unavailable
+from infra.clickhouse.client import ClickHouseUnavailable
 from infra.log.group_progress import GroupProgress
+from query_api.errors import QueryApiError
 
 WAIT_SECONDS = 1.5
 
 
-class Behind(Unavailable):
-    """History does not hold yet what the caller knows of; it may in a moment."""
+class Behind(QueryApiError, ClickHouseUnavailable):
+    """History does not have yet what the caller knows of: wait a moment, or say how old the answer is."""
 
     def __init__(self) -> None:
         super().__init__("history is being written")

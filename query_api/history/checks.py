@@ -2,7 +2,7 @@
 
 ClickHouse holds rows at least once and a little late. Every read here drops copies, and lists of pings wait until the
 newest ping that the caller's state knows is in; they end in `Behind` when it does not come, because serials could only
-be wrong then. Raises `infra.clickhouse.client.Unavailable` when ClickHouse does not answer.
+be wrong then. Raises `infra.clickhouse.client.ClickHouseUnavailable` when ClickHouse does not answer.
 """
 
 import asyncio

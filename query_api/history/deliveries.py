@@ -1,7 +1,7 @@
 """Questions to history about deliveries that are finished, each counted once.
 
-A delivery that was sent again has a row for each sending. Raises `infra.clickhouse.client.Unavailable` when ClickHouse
-does not answer, or does not yet hold what the fold has said.
+A delivery that was sent again has a row for each sending. Raises `infra.clickhouse.client.ClickHouseUnavailable` when
+ClickHouse does not answer, or does not yet hold what the fold has said.
 """
 
 from typing import Any, NamedTuple

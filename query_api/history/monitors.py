@@ -1,7 +1,7 @@
 """Questions to history about monitors: results, counts and incidents, each fact counted once.
 
 A result that two probers had is one; a transition that was inserted twice is one. Raises
-`infra.clickhouse.client.Unavailable` when ClickHouse does not answer.
+`infra.clickhouse.client.ClickHouseUnavailable` when ClickHouse does not answer.
 """
 
 from collections.abc import Sequence

@@ -2,7 +2,7 @@
 
 One question for all things of a page each, answered in bounded memory however many changes there were: spans are read
 in the order of their key (FINAL drops copies on the way) and summed by day, incidents are cut to the newest. Raises
-`infra.clickhouse.client.Unavailable` when ClickHouse does not answer.
+`infra.clickhouse.client.ClickHouseUnavailable` when ClickHouse does not answer.
 """
 
 from collections.abc import Sequence

@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from infra.log.lookup import NotCaughtUp
 from infra.shares import Fit, Shares
 from query_api.dependencies import Dependencies
+from query_api.errors import QueryApiError
 from query_api.http.refusals import ErrorForm, error_answer
 from query_api.keys import NoSuchKey, find_key, first_values, key_text, known_key
 from query_api.wrong_keys import TooManyWrongKeys
@@ -38,7 +39,7 @@ class Limits(NamedTuple):
 LIMITS = Limits()
 
 
-class _Refused(Exception):
+class _BodyRejected(QueryApiError):
     def __init__(self, status: int, words: str, retry: bool = False) -> None:
         super().__init__(words)
         self.status, self.words, self.retry = status, words, retry
@@ -66,7 +67,7 @@ class BodiesInBounds:
             return
         try:
             message = await self._read(scope, headers, int(length), receive)
-        except _Refused as refused:
+        except _BodyRejected as refused:
             more = {"Retry-After": "1"} if refused.retry else {}
             if b"expect" in headers:  # the client may leave the body out, or send it: what comes next is not clear
                 more["Connection"] = "close"
@@ -101,7 +102,7 @@ class BodiesInBounds:
                     whose = project or self._project_known_of(key)
                     return await self._read_on(bytearray(body), whose, most, known, receive)
         except TimeoutError:
-            raise _Refused(408, "the request body came too slowly") from None
+            raise _BodyRejected(408, "the request body came too slowly") from None
         if len(body) > most:
             raise _too_large(known)
         return message
@@ -117,7 +118,7 @@ class BodiesInBounds:
                 fit = self._shares.fit(whose)
                 if fit is not Fit.YES:
                     status = 429 if fit is Fit.TOO_MUCH_OF_ONE else 503
-                    raise _Refused(status, "too many unfinished request bodies, try again", retry=True)
+                    raise _BodyRejected(status, "too many unfinished request bodies, try again", retry=True)
                 message = await receive()
                 if message["type"] != "http.request":
                     return message
@@ -136,7 +137,7 @@ class BodiesInBounds:
         except (NoSuchKey, TooManyWrongKeys):
             return ""
         except NotCaughtUp:
-            raise _Refused(503, "the key cannot be looked up now", retry=True) from None
+            raise _BodyRejected(503, "the key cannot be looked up now", retry=True) from None
 
     def _project_known_of(self, key: str) -> str:
         """The same as far as this process knows now."""
@@ -150,5 +151,5 @@ def _key_of(headers: Mapping[bytes, bytes]) -> str:
     return key_text(shown[b"authorization"] or None, shown[b"x-api-key"]) or ""
 
 
-def _too_large(known: bool) -> _Refused:
-    return _Refused(413, f"request body is too large{'' if known else ' for a request without a valid api key'}")
+def _too_large(known: bool) -> _BodyRejected:
+    return _BodyRejected(413, f"request body is too large{'' if known else ' for a request without a valid api key'}")

@@ -13,12 +13,14 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
+from query_api.errors import QueryApiError
+
 log = structlog.get_logger(__name__)
 
 JSON = "application/json"
 
 
-class Refusal(Exception):
+class ApiError(QueryApiError):
     """Ends a request with `status` and `{"error": error}`, or with an empty body when `error` is None."""
 
     def __init__(self, status: int, error: str | None = None, headers: dict[str, str] | None = None) -> None:
@@ -26,7 +28,7 @@ class Refusal(Exception):
         self.status, self.error, self.headers = status, error, headers
 
 
-class Unavailable(Refusal):
+class Unavailable(ApiError):
     """What stands behind the API did not answer in time; the same request may succeed a moment later."""
 
     def __init__(self, error: str) -> None:
@@ -46,7 +48,7 @@ def error_answer(status: int, error: str | None, headers: dict[str, str] | None 
 
 
 async def _refused(_: Request, refusal: Exception) -> Response:
-    assert isinstance(refusal, Refusal)
+    assert isinstance(refusal, ApiError)
     return error_answer(refusal.status, refusal.error, refusal.headers)
 
 
@@ -81,7 +83,7 @@ def install(app: FastAPI, forms: Mapping[Callable[[str], bool], ErrorForm]) -> N
         log.error("api.failed", method=request.method, path=request.url.path, exc_info=error)
         return tell(request, 500, "internal error")
 
-    app.add_exception_handler(Refusal, _refused)
+    app.add_exception_handler(ApiError, _refused)
     app.add_exception_handler(HTTPException, http)
     app.add_exception_handler(RequestValidationError, invalid)
     app.add_exception_handler(ClientDisconnect, _gone)

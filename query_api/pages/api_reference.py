@@ -15,7 +15,7 @@ from markupsafe import Markup, escape
 
 from query_api.http.described import Published
 from query_api.http.openapi import Schema
-from query_api.http.refusals import JSON, Refusal
+from query_api.http.refusals import JSON, ApiError
 from query_api.http.route_index import include
 
 PATH = "/docs"
@@ -255,7 +255,7 @@ def page(app: FastAPI, site: str, api: ApiPage | None) -> bytes:
 async def read_page(request: Request, name: str = "") -> Response:
     pages: dict[str, Published] = request.app.state.api_reference
     if name not in pages:
-        raise Refusal(404, "not found")
+        raise ApiError(404, "not found")
     return await pages[name].answer(request)
 
 

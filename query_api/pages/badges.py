@@ -16,7 +16,7 @@ from query_api.dependencies import Dependencies, dependencies_of
 from query_api.healthchecks.check_object import badge_key
 from query_api.healthchecks.status import present_check
 from query_api.http.lookup import look_again
-from query_api.http.refusals import Refusal, json_answer
+from query_api.http.refusals import ApiError, json_answer
 from query_api.http.route_index import include
 from query_api.pages.drawing import AMBER, GREEN, RED, SAFE, SVG, drawn
 from schemas.definitions import Check
@@ -77,7 +77,7 @@ class BadgeKeys:
 @router.api_route("/b/{states}/{key}.{form}", methods=["GET", "HEAD"])
 async def check_badge(request: Request, states: str, key: str, form: str) -> Response:
     if states not in ("2", "3") or form not in ("svg", "json", "shields"):
-        raise Refusal(404, "not found")
+        raise ApiError(404, "not found")
     deps, check = dependencies_of(request), await _find(request, key)
     at = request.app.state.freshness.speaks_of(check.id)
     status = present_check(check, deps.states.state(check.id), at).status
@@ -102,7 +102,7 @@ async def _find(request: Request, key: str) -> Check:
     if check is None and is_uuid(key):
         check = await look_again(dependencies_of(request), "the check", partial(keys.check, key))
     if check is None:
-        raise Refusal(404, "not found")
+        raise ApiError(404, "not found")
     return check
 
 

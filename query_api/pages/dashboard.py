@@ -12,12 +12,12 @@ from fastapi import APIRouter, Depends, FastAPI, Request, Response
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader
 
-from infra.clickhouse.client import Unavailable as NoClickHouse
+from infra.clickhouse.client import ClickHouseUnavailable
 from infra.http_server.forwarded import Forwarded
 from query_api.dependencies import Dependencies, DependenciesDep
 from query_api.healthchecks.status import present_check
 from query_api.http.lookup import look_up
-from query_api.http.refusals import Refusal
+from query_api.http.refusals import ApiError
 from query_api.http.route_index import include
 from query_api.pages.guessing import PasswordGuessLimiter
 from query_api.pages.page_password import given_password
@@ -56,14 +56,14 @@ async def admin(request: Request, deps: DependenciesDep) -> None:
     """Lets in who knows the admin password; after too many that were wrong nobody of that address for a while."""
     wanted, guesses = deps.admin_password, request.app.state.admin_guesses
     if not wanted:
-        raise Refusal(404, "not found")
+        raise ApiError(404, "not found")
     given = given_password(request.headers.get("authorization"))
     if given is None:
-        raise Refusal(401, _NEEDED, _ASK)
+        raise ApiError(401, _NEEDED, _ASK)
     guesses.begin("dashboard", request)
     if not hmac.compare_digest(given.encode(), wanted.encode()):
         guesses.wrong("dashboard", request)
-        raise Refusal(401, _NEEDED, _ASK)
+        raise ApiError(401, _NEEDED, _ASK)
     guesses.right("dashboard", request)
 
 
@@ -88,7 +88,7 @@ async def check_page(request: Request, deps: DependenciesDep, code: str) -> Resp
     """One check: its state, its newest pings, its newest flips."""
     check = await look_up(deps, "the check", lambda: deps.directory.check(code)) if is_uuid(code) else None
     if check is None:
-        raise Refusal(404, "not found")
+        raise ApiError(404, "not found")
     freshness: Freshness = request.app.state.freshness
     await freshness.of_check(check)
     state = deps.states.state(check.id)
@@ -99,7 +99,7 @@ async def check_page(request: Request, deps: DependenciesDep, code: str) -> Resp
             for ping in await deps.history.pings(check.id, state.offset, state.pings, _PINGS):
                 seconds = None if ping.duration is None else f"{ping.duration / SECOND:.2f} s"
                 pings.append({"n": ping.n, "at": _time(ping.at), "kind": ping.kind, "duration": seconds, "ua": ping.ua})
-        except NoClickHouse:  # or it is behind
+        except ClickHouseUnavailable:  # or it is behind
             missing = "History does not answer now; the state above is current."
     return await _page("check.html", deps, check=_row(request, deps, check), pings=pings, missing=missing)
 

@@ -25,7 +25,7 @@ from infra.budgets import Budget, Budgets
 from infra.http_server.forwarded import Forwarded, customer_of
 from infra.process.repeats import Repeats
 from infra.secrets.passwords import is_password
-from query_api.http.refusals import Refusal
+from query_api.http.refusals import ApiError
 from query_api.password_pool import PasswordPool
 
 log = structlog.get_logger(__name__)
@@ -65,7 +65,7 @@ class PasswordGuessLimiter:
         if seconds > 0:
             _WRONG.labels(self._door, "refused").inc()
             wait = {"Retry-After": str(ceil(seconds)), "Cache-Control": "no-store"}
-            raise Refusal(429, f"too many wrong passwords; try again in {ceil(seconds)} s", wait)
+            raise ApiError(429, f"too many wrong passwords; try again in {ceil(seconds)} s", wait)
         self._of_peer.spend(peer)
         self._of_thing.spend(thing)
 
@@ -120,7 +120,7 @@ class PasswordHashes:
         return self._digest(password, stored) in self._remembered
 
     async def is_right(self, thing: str, password: str, stored: str) -> bool:
-        """Whether it is the password. Raises `Refusal` 503 while many of this thing are looked at."""
+        """Whether it is the password. Raises `ApiError` 503 while many of this thing are looked at."""
         right = await self._pool.run(thing, is_password, password, stored)
         if right:
             _remember(self._remembered, self._digest(password, stored), _MOST_REMEMBERED)

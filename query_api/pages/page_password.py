@@ -7,7 +7,7 @@ from fastapi import Request
 
 from infra.http_server.forwarded import Forwarded
 from infra.secrets.basic_auth import basic_password
-from query_api.http.refusals import Refusal
+from query_api.http.refusals import ApiError
 from query_api.pages.guessing import PasswordGuessLimiter, PasswordHashes
 from query_api.password_pool import PasswordPool
 from schemas.status_pages import StatusPage
@@ -27,7 +27,7 @@ class PagePasswordGuard:
         """Ends the request with 401 unless it shows the password, with 429 after too many that were wrong."""
         password = given_password(request.headers.get("authorization"))
         if password is None:
-            raise Refusal(401, "the password of the page is needed", _ASK)
+            raise ApiError(401, "the password of the page is needed", _ASK)
         if self._hashes.remembers(password, page.password):
             return
         self._guesses.begin(page.id, request)
@@ -38,7 +38,7 @@ class PagePasswordGuard:
             raise
         if not is_right:
             self._guesses.wrong(page.id, request)
-            raise Refusal(401, "the password of the page is needed", _ASK)
+            raise ApiError(401, "the password of the page is needed", _ASK)
         self._guesses.right(page.id, request)
 
 

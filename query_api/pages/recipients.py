@@ -22,6 +22,7 @@ from infra.secrets.confirmation_links import PATH
 from query_api.actors import by_link
 from query_api.commands import Late, ask, wait_until
 from query_api.dependencies import Dependencies
+from query_api.errors import QueryApiError
 from query_api.http.route_index import include
 from schemas.actors import Actor
 from schemas.channels.kinds import CHANNEL_KINDS
@@ -53,7 +54,7 @@ _UNWANTED = "Nobody here wants to send alerts to this address any more."
 _NOT_RECORDED = "Your answer could not be recorded in time. Please try again in a moment."
 
 
-class _NoPage(Exception):
+class _NoPage(QueryApiError):
     """There is nothing to answer here: the status, and what people are told."""
 
     def __init__(self, status: int, words: str) -> None:

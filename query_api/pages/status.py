@@ -15,7 +15,7 @@ from fastapi import APIRouter, FastAPI, Request, Response
 from infra.http_server.forwarded import Forwarded
 from query_api.dependencies import Dependencies
 from query_api.http.lookup import look_up
-from query_api.http.refusals import JSON, Refusal
+from query_api.http.refusals import JSON, ApiError
 from query_api.http.response_cache import ResponseCache
 from query_api.http.route_index import include
 from query_api.pages import status_formats
@@ -76,7 +76,7 @@ class StatusPages:
     async def _find(self, ref: str) -> StatusPage:
         page = await look_up(self._deps, "the page", lambda: self._known(ref)) if _short(ref) else None
         if page is None:
-            raise Refusal(404, "not found")
+            raise ApiError(404, "not found")
         return page
 
     def _known(self, ref: str) -> StatusPage | None:

@@ -8,7 +8,7 @@ import asyncio
 from fractions import Fraction
 from typing import Literal, NamedTuple
 
-from infra.clickhouse.client import Unavailable
+from infra.clickhouse.client import ClickHouseUnavailable
 from infra.log.partitioner import partition_of
 from query_api.dependencies import Dependencies
 from query_api.history.status_pages import DAY, DayRow, EndedIncident
@@ -207,7 +207,7 @@ async def _history(
                 deps.page_history.days(things, start, now),
                 deps.page_history.ended_incidents(things, now - PAST, MOST_PAST),
             )
-    except (Unavailable, TimeoutError):
+    except (ClickHouseUnavailable, TimeoutError):
         return None
     return days, ended
 

@@ -9,7 +9,7 @@ from query_api.http.public_api import Layer, PublicApi
 from query_api.poppaping import account, alerts, deliveries, incidents, maintenance, monitors, status_pages
 from query_api.poppaping.limits import RateLimits
 from query_api.poppaping.plans import PLANS
-from query_api.poppaping.responses import Fault, fault_answer, on_fault
+from query_api.poppaping.responses import PoppaPingApiError, fault_answer, on_fault
 from query_api.poppaping.send_limiter import HourlySendLimiter
 from query_api.poppaping.uptimes import RecentUptimes
 
@@ -37,7 +37,7 @@ API = PublicApi(
         maintenance.router,
     ),
     error_form=fault_answer,
-    handlers={Fault: on_fault},
+    handlers={PoppaPingApiError: on_fault},
     state=_state,
     layers=_layers,
 )

@@ -27,9 +27,9 @@ from query_api.poppaping.channel_object import AlertChannelObject
 from query_api.poppaping.channel_service import Channels
 from query_api.poppaping.objects import Deleted, RotatedWebhookSecret
 from query_api.poppaping.openapi import ERRORS, errors, list_of, one_of
-from query_api.poppaping.responses import MOST_PER_PAGE, Fault, Page, PerPage, cut, listed, one, time
+from query_api.poppaping.responses import MOST_PER_PAGE, Page, PerPage, PoppaPingApiError, cut, listed, one, time
 from query_api.rotation import Secret, rotate_channel_secret
-from schemas.channels.kind import InvalidField, enumerated
+from schemas.channels.kind import InvalidChannelField, enumerated
 from schemas.channels.kinds import CHANNEL_KINDS
 from schemas.ids import new_id
 from schemas.notices import Notice
@@ -110,11 +110,11 @@ async def create_channel(service: Channels, key: AlertsWriter, body: JsonObject)
     try:
         kind = CHANNEL_KINDS.get(wanted.channel_type)
         if kind is None:
-            raise InvalidField("channel_type", f"must be {_KINDS}")
+            raise InvalidChannelField("channel_type", f"must be {_KINDS}")
         must_fit(kind, body)
         given = given_of(kind, wanted, "config")
         channel = new_channel(deps, key.project, kind, given, wanted.name, wanted.events)
-    except InvalidField as invalid:
+    except InvalidChannelField as invalid:
         raise _fault(invalid) from None
     request = ChannelCreate(
         request=new_id(),
@@ -146,7 +146,7 @@ async def change_channel(service: Channels, key: AlertsWriter, id: str, body: Js
             notices=UNSET if changes.events is UNSET else in_order(changes.events),
             **stored_fields(deps, key.project, channel.id, kind, given, channel),
         )
-    except InvalidField as invalid:
+    except InvalidChannelField as invalid:
         raise _fault(invalid) from None
     confirm = must_be_confirmed(deps, channel)
     await service.ask(key, ChannelUpdate(request=new_id(), at=deps.clock.now(), id=id, fields=fields, confirm=confirm))
@@ -170,9 +170,9 @@ async def request_confirmation(service: Channels, key: AlertsWriter, id: str) ->
     """Mail another request to confirm to the addresses of a channel that nobody has confirmed. Few in a week."""
     channel, deps = await service.channel(key, id), service.deps
     if not channel.unconfirmed:
-        raise Fault(409, "No address of the alert channel waits for a confirmation.", "nothing_to_confirm")
+        raise PoppaPingApiError(409, "No address of the alert channel waits for a confirmation.", "nothing_to_confirm")
     if len(blocked_addresses(deps, channel)) == len(channel.unconfirmed):
-        raise Fault(409, "The owners of the addresses want no mail from here.", "recipients_blocked")
+        raise PoppaPingApiError(409, "The owners of the addresses want no mail from here.", "recipients_blocked")
     await service.ask(key, ConfirmationResend(request=new_id(), at=deps.clock.now(), id=id))
     return one(service.channel_object(channel), 202)
 
@@ -199,5 +199,5 @@ async def delete_channel(service: Channels, key: AlertsWriter, id: str) -> Respo
     return one(Deleted(id))
 
 
-def _fault(invalid: InvalidField) -> Fault:
-    return Fault(400, f"Field '{invalid.field}' {invalid.problem}.")
+def _fault(invalid: InvalidChannelField) -> PoppaPingApiError:
+    return PoppaPingApiError(400, f"Field '{invalid.field}' {invalid.problem}.")

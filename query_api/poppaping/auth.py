@@ -14,7 +14,7 @@ from infra.log.lookup import NotCaughtUp
 from query_api.dependencies import dependencies_of
 from query_api.http.bodies import BODY_LIMIT
 from query_api.keys import LONGEST_KEY, KeyExpired, NoSuchKey, find_key, key_text
-from query_api.poppaping.responses import Fault
+from query_api.poppaping.responses import PoppaPingApiError
 from query_api.wrong_keys import TooManyWrongKeys
 from schemas.definitions import ApiKey, KeyScope
 
@@ -24,17 +24,19 @@ async def caller(request: Request) -> ApiKey:
     deps = dependencies_of(request)
     text = key_text(request.headers.get("authorization"), request.headers.get("x-api-key"))
     if not text or len(text) > LONGEST_KEY:
-        raise Fault(401, "Missing API key. Pass it as 'Authorization: Bearer KEY' or 'X-API-Key: KEY'.")
+        raise PoppaPingApiError(401, "Missing API key. Pass it as 'Authorization: Bearer KEY' or 'X-API-Key: KEY'.")
     try:
         return await find_key(deps, request.scope, text, ("poppaping",))
     except KeyExpired:
-        raise Fault(401, "API key has expired.", "key_expired") from None
+        raise PoppaPingApiError(401, "API key has expired.", "key_expired") from None
     except NoSuchKey:
-        raise Fault(401, "Invalid API key.") from None
+        raise PoppaPingApiError(401, "Invalid API key.") from None
     except NotCaughtUp:
-        raise Fault(503, "The key cannot be looked up now.", headers={"Retry-After": "1"}) from None
+        raise PoppaPingApiError(503, "The key cannot be looked up now.", headers={"Retry-After": "1"}) from None
     except TooManyWrongKeys as brake:
-        raise Fault(429, f"{str(brake).capitalize()}.", headers={"Retry-After": str(brake.seconds)}) from None
+        raise PoppaPingApiError(
+            429, f"{str(brake).capitalize()}.", headers={"Retry-After": str(brake.seconds)}
+        ) from None
 
 
 class _Key(SecurityBase):
@@ -49,7 +51,7 @@ class _Key(SecurityBase):
     async def __call__(self, request: Request) -> ApiKey:
         key = await caller(request)
         if self._scope is not None and key.scopes and self._scope not in key.scopes:
-            raise Fault(403, f"API key lacks the required scope '{self._scope}'.")
+            raise PoppaPingApiError(403, f"API key lacks the required scope '{self._scope}'.")
         return key
 
 
@@ -69,13 +71,13 @@ async def json_object(request: Request) -> dict[str, object]:
     async for chunk in request.stream():
         body += chunk
         if len(body) > BODY_LIMIT:
-            raise Fault(413, "The request body is too large.")
+            raise PoppaPingApiError(413, "The request body is too large.")
     try:
         value = msgspec.json.decode(bytes(body or b"{}"))
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        raise Fault(400, "The request body is not valid JSON.") from None
+        raise PoppaPingApiError(400, "The request body is not valid JSON.") from None
     if not isinstance(value, dict):
-        raise Fault(400, "The request body must be a JSON object.")
+        raise PoppaPingApiError(400, "The request body must be a JSON object.")
     return value
 
 

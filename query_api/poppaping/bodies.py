@@ -6,7 +6,7 @@ from typing import TypeVar
 
 import msgspec
 
-from query_api.poppaping.responses import Fault
+from query_api.poppaping.responses import PoppaPingApiError
 
 B = TypeVar("B", bound=msgspec.Struct)
 
@@ -20,7 +20,7 @@ def judged(body: Mapping[str, object], struct: type[B]) -> B:
     try:
         return msgspec.convert(body, struct)
     except msgspec.ValidationError as error:
-        raise Fault(400, _words(str(error))) from None
+        raise PoppaPingApiError(400, _words(str(error))) from None
 
 
 def _words(error: str) -> str:

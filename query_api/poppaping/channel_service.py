@@ -13,7 +13,7 @@ from query_api.channel_fields import blocked_addresses
 from query_api.commands import Late, append, wait_until
 from query_api.dependencies import Dependencies, dependencies_of
 from query_api.poppaping.channel_object import AlertChannelObject, channel_object
-from query_api.poppaping.responses import Fault
+from query_api.poppaping.responses import PoppaPingApiError
 from query_api.poppaping.send_limiter import HourlySendLimiter
 from query_api.poppaping.service import Service
 from query_api.poppaping.uptimes import RecentUptimes
@@ -39,7 +39,9 @@ class ChannelService(Service):
     def must_be_served(self, channel: Channel) -> None:
         """Nothing is sent to a channel that was disabled, or of which no address is confirmed."""
         if self.deps.delivery_states.health(channel.id).disabled:
-            raise Fault(409, "The alert channel is disabled: change it (PATCH), and it is enabled.", "channel_disabled")
+            raise PoppaPingApiError(
+                409, "The alert channel is disabled: change it (PATCH), and it is enabled.", "channel_disabled"
+            )
         if channel.unconfirmed and set(channel.addresses) <= set(channel.unconfirmed):
             blocked = len(blocked_addresses(self.deps, channel)) == len(channel.unconfirmed)
             why = (
@@ -47,12 +49,14 @@ class ChannelService(Service):
                 if blocked
                 else "nobody has confirmed the request that was mailed there. POST .../confirmation mails another."
             )
-            raise Fault(409, f"Nothing is sent to {', '.join(channel.addresses)}: {why}", "channel_unconfirmed")
+            raise PoppaPingApiError(
+                409, f"Nothing is sent to {', '.join(channel.addresses)}: {why}", "channel_unconfirmed"
+            )
 
     def must_have_room(self, channel: Channel) -> None:
         """What somebody asks for may not push out what has happened: beyond so much only events are put in."""
         if self.room(channel) <= 0:
-            raise Fault(
+            raise PoppaPingApiError(
                 429,
                 f"{MOST_ASKED_FOR} deliveries of the alert channel are pending: tests and replays have to wait.",
                 "too_many_pending",
@@ -70,7 +74,9 @@ class ChannelService(Service):
         try:
             positions = await append(self.deps, DELIVERIES, channel.id, *asked)
         except Late:
-            raise Fault(503, "Not stored in time; it may still be sent.", headers={"Retry-After": "1"}) from None
+            raise PoppaPingApiError(
+                503, "Not stored in time; it may still be sent.", headers={"Retry-After": "1"}
+            ) from None
         return max(position.offset for position in positions)
 
     async def folded(self, channel: Channel, offset: int) -> None:

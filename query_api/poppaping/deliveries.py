@@ -31,7 +31,7 @@ from query_api.poppaping.delivery_object import (
 )
 from query_api.poppaping.history import answering_history, known_history
 from query_api.poppaping.openapi import ERRORS, errors, list_of, one_of
-from query_api.poppaping.responses import MOST_PER_PAGE, Fault, Page, PerPage, listed, one, time
+from query_api.poppaping.responses import MOST_PER_PAGE, Page, PerPage, PoppaPingApiError, listed, one, time
 from schemas.base import Micros
 from schemas.definitions import Channel
 from schemas.deliveries import DeliveryReplayed, DeliveryRequested, delivery_id, event_id
@@ -80,7 +80,7 @@ async def send_test(service: Channels, key: AlertsWriter, id: str) -> Response:
     service.must_be_served(channel)
     service.must_have_room(channel)
     if not channel.notices:
-        raise Fault(409, "The alert channel takes no events.", "no_events")
+        raise PoppaPingApiError(409, "The alert channel takes no events.", "no_events")
     notice, now = channel.notices[0], service.deps.clock.now()
     service.tests.take(key.project, now)
     request = DeliveryRequested(transition=new_id(), at=now, notices=(notice,), data=_test_data(notice, now))
@@ -168,7 +168,7 @@ async def replay_one(service: Channels, key: AlertsWriter, id: str, delivery: st
         service.must_have_room(channel)
     sent = await _sent(service, channel, delivery)
     if not sent.body:
-        raise Fault(409, "What was to be sent was not kept.", "not_kept")
+        raise PoppaPingApiError(409, "What was to be sent was not kept.", "not_kept")
     now = service.deps.clock.now()
     if _is_test(sent):
         service.tests.take(key.project, now)
@@ -187,7 +187,7 @@ async def _sent(service: ChannelService, channel: Channel, delivery: str) -> Sen
         await history.caught_up(channel.id)
         found = (await history.sent(channel.id, [delivery])).get(delivery)
     if found is None:
-        raise Fault(404, "Delivery not found.")
+        raise PoppaPingApiError(404, "Delivery not found.")
     return found
 
 
@@ -233,7 +233,7 @@ def _range(body: dict[str, object], now: Micros) -> tuple[Micros, Micros | None]
     if range.failed_since is not UNSET and range.start is UNSET and range.end is UNSET:
         return _micros(range.failed_since), None
     if range.start is UNSET or range.failed_since is not UNSET:
-        raise Fault(400, "Either 'from', with or without 'to', or 'failed_since' must be given.")
+        raise PoppaPingApiError(400, "Either 'from', with or without 'to', or 'failed_since' must be given.")
     return _micros(range.start), now + 1 if range.end is UNSET else _micros(range.end)
 
 

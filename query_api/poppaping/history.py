@@ -4,14 +4,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
-from infra.clickhouse.client import Unavailable
-from query_api.poppaping.responses import Fault
+from infra.clickhouse.client import ClickHouseUnavailable
+from query_api.poppaping.responses import PoppaPingApiError
 
 H = TypeVar("H")
 
 
 def known_history(history: H | None) -> H:
-    """The history, if this process has one. Raises `Fault` 503."""
+    """The history, if this process has one. Raises `PoppaPingApiError` 503."""
     if history is None:
         raise _unavailable()
     return history
@@ -19,12 +19,12 @@ def known_history(history: H | None) -> H:
 
 @contextmanager
 def answering_history() -> Iterator[None]:
-    """History is asked in here. Raises `Fault` 503 instead of what history raises."""
+    """History is asked in here. Raises `PoppaPingApiError` 503 instead of what history raises."""
     try:
         yield
-    except Unavailable:
+    except ClickHouseUnavailable:
         raise _unavailable() from None
 
 
-def _unavailable() -> Fault:
-    return Fault(503, "History is not available now.", headers={"Retry-After": "1"})
+def _unavailable() -> PoppaPingApiError:
+    return PoppaPingApiError(503, "History is not available now.", headers={"Retry-After": "1"})

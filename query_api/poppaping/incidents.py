@@ -18,7 +18,7 @@ from query_api.http.field_types import Time, Uuid
 from query_api.poppaping.auth import IncidentsReader
 from query_api.poppaping.history import answering_history
 from query_api.poppaping.openapi import ERRORS, errors, list_of, one_of
-from query_api.poppaping.responses import MOST_PER_PAGE, Fault, Page, PerPage, cut, listed, one, time
+from query_api.poppaping.responses import MOST_PER_PAGE, Page, PerPage, PoppaPingApiError, cut, listed, one, time
 from query_api.poppaping.results import ResultObject, history_of, result_object
 from query_api.poppaping.service import ServiceDep
 from schemas.ids import is_uuid
@@ -56,7 +56,7 @@ async def list_incidents(
 ) -> Response:
     """List the incidents of the monitors of the project, newest first."""
     if monitor_id is not None and not is_uuid(monitor_id):
-        raise Fault(400, "Field 'monitor_id' must be a UUID.")
+        raise PoppaPingApiError(400, "Field 'monitor_id' must be a UUID.")
     per_page = min(per_page, MOST_PER_PAGE)
     monitors = [monitor.id for monitor in service.deps.directory.monitors_of(key.project)]
     if monitor_id is not None:
@@ -77,7 +77,7 @@ async def read_incident(service: ServiceDep, key: IncidentsReader, id: str) -> R
         if (incident := await _known(service.deps, key.project, id)) is None and is_uuid(id):
             incident = await service.look_again("incident", partial(_written, service.deps, key.project, id))
         if incident is None:
-            raise Fault(404, "Incident not found.")
+            raise PoppaPingApiError(404, "Incident not found.")
         end = service.deps.clock.now() if incident.resolved is None else incident.resolved
         rows = await history.between(incident.thing, incident.started, end, _TIMELINE)
     incident = _as_the_states_say(service.deps, incident)

@@ -19,7 +19,7 @@ from query_api.poppaping.auth import JsonObject, MonitorsReader, MonitorsWriter
 from query_api.poppaping.bodies import judged
 from query_api.poppaping.objects import Deleted
 from query_api.poppaping.openapi import ERRORS, errors, list_of, one_of
-from query_api.poppaping.responses import MOST_PER_PAGE, Fault, Page, PerPage, cut, listed, one, time
+from query_api.poppaping.responses import MOST_PER_PAGE, Page, PerPage, PoppaPingApiError, cut, listed, one, time
 from query_api.poppaping.service import Service, ServiceDep
 from schemas.base import SECOND, Micros
 from schemas.definitions import ApiKey
@@ -109,7 +109,7 @@ async def create_window(service: ServiceDep, key: MonitorsWriter, body: JsonObje
     wanted = judged(body, CreateMaintenanceWindowBody)
     window = _window(wanted)
     if window is UNSET:
-        raise Fault(400, "Give 'starts_at' and 'ends_at', or 'schedule' and 'duration_minutes'.")
+        raise PoppaPingApiError(400, "Give 'starts_at' and 'ends_at', or 'schedule' and 'duration_minutes'.")
     request = MaintenanceCreate(
         request=new_id(),
         at=service.deps.clock.now(),
@@ -184,7 +184,7 @@ async def _fields(
             find = partial(service.deps.directory.monitor, id)
             monitor = await service.look_up("monitor", find) if is_uuid(id) else find()
             if monitor is None or monitor.project != key.project:
-                raise Fault(400, f"Field 'monitor_ids': there is no monitor '{id}'.")
+                raise PoppaPingApiError(400, f"Field 'monitor_ids': there is no monitor '{id}'.")
     return MaintenanceFields(name=wanted.name, window=window, monitors=monitors)
 
 
@@ -197,27 +197,27 @@ def _window(wanted: UpdateMaintenanceWindowBody) -> Window | UnsetType:
     window: Window
     if isinstance(wanted.starts_at, datetime) and isinstance(wanted.ends_at, datetime):
         if recurring != (UNSET, UNSET) or wanted.timezone is not UNSET:
-            raise Fault(400, "A window is either from 'starts_at' to 'ends_at', or recurs by 'schedule'.")
+            raise PoppaPingApiError(400, "A window is either from 'starts_at' to 'ends_at', or recurs by 'schedule'.")
         window = Once(_micros(wanted.starts_at, "starts_at"), _micros(wanted.ends_at, "ends_at"))
     elif isinstance(wanted.schedule, str) and isinstance(wanted.duration_minutes, int) and once == (UNSET, UNSET):
         zone = wanted.timezone if isinstance(wanted.timezone, str) else "UTC"
         try:
             window = Recurring(parse_schedule(wanted.schedule, zone), wanted.duration_minutes * 60)
         except (BadSchedule, BadTimezone) as error:
-            raise Fault(400, f"Field 'schedule' {error}.") from None
+            raise PoppaPingApiError(400, f"Field 'schedule' {error}.") from None
     else:
-        raise Fault(400, "Give 'starts_at' and 'ends_at', or 'schedule' and 'duration_minutes'.")
+        raise PoppaPingApiError(400, "Give 'starts_at' and 'ends_at', or 'schedule' and 'duration_minutes'.")
     if fault := fault_of(window):
-        raise Fault(400, f"{fault.capitalize()}.")
+        raise PoppaPingApiError(400, f"{fault.capitalize()}.")
     return window
 
 
 def _micros(moment: datetime, field: str) -> Micros:
     if moment.tzinfo is None:
-        raise Fault(400, f"Field '{field}' needs an offset from UTC, as in 2026-03-01T10:00:00+00:00.")
+        raise PoppaPingApiError(400, f"Field '{field}' needs an offset from UTC, as in 2026-03-01T10:00:00+00:00.")
     at = micros_of(moment)
     if at > LAST:
-        raise Fault(400, f"Field '{field}' is out of range.")
+        raise PoppaPingApiError(400, f"Field '{field}' is out of range.")
     return max(0, at) // SECOND * SECOND
 
 

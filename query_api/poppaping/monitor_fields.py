@@ -16,11 +16,11 @@ from infra.egress.origins import may_be_sent_to, origin_of
 from query_api.poppaping.bodies import judged
 from query_api.poppaping.monitor_object import HIDDEN
 from query_api.poppaping.plans import Plan
-from query_api.poppaping.responses import Fault
+from query_api.poppaping.responses import PoppaPingApiError
 from schemas.base import encode
 from schemas.monitors import FRAMING_HEADERS, Method, Monitor, MonitorKind, ProbeTarget, Sealed
 from schemas.probe_kinds import PROBE_KINDS
-from schemas.probe_kinds.kind import Asked, InvalidField
+from schemas.probe_kinds.kind import Asked, InvalidProbeField
 from schemas.requests import MonitorFields
 
 _Header = Annotated[str, Meta(max_length=4_000, pattern=r"^[^\x00-\x1f\x7f]*\Z")]
@@ -81,10 +81,10 @@ def fields_of(
     guard: Guard,
 ) -> MonitorFields:
     """What a request changes. `current` None: a new monitor. `guard`: of the project, says what may be probed. Raises
-    `Fault` 400 and says what is wrong."""
+    `PoppaPingApiError` 400 and says what is wrong."""
     wanted = judged(body, Wanted)
     if current is None and wanted.name is UNSET:
-        raise Fault(400, "Field 'name' is required.")
+        raise PoppaPingApiError(400, "Field 'name' is required.")
     kind = _or(wanted.type, current.kind if current else "http")
     target = _target(
         wanted, kind, current.target if current and current.kind == kind else ProbeTarget(), sealed, encrypt
@@ -94,7 +94,9 @@ def fields_of(
     regions = _or(None if wanted.regions is None else wanted.regions, UNSET)
     interval = _or(wanted.interval_seconds, UNSET)
     if isinstance(interval, int) and interval < plan.interval:
-        raise Fault(403, f"Plan allows an interval of {plan.interval} seconds or more.", "plan_limit_reached")
+        raise PoppaPingApiError(
+            403, f"Plan allows an interval of {plan.interval} seconds or more.", "plan_limit_reached"
+        )
     said: dict[str, Any] = {
         "name": wanted.name,
         "kind": kind,
@@ -109,7 +111,7 @@ def fields_of(
     if wanted.regions is not UNSET or current is None:
         asked = list(dict.fromkeys(regions)) if isinstance(regions, list) else []
         if strangers := [region for region in asked if region not in known_regions]:
-            raise Fault(400, f"Unknown region '{strangers[0]}'. Known regions: {', '.join(known_regions)}.")
+            raise PoppaPingApiError(400, f"Unknown region '{strangers[0]}'. Known regions: {', '.join(known_regions)}.")
         said |= {"regions": tuple(asked), "probed_from": tuple(asked) or known_regions}
     if wanted.depends_on is not UNSET:
         said["depends_on"] = tuple(sorted(set(wanted.depends_on or ())))
@@ -124,8 +126,8 @@ def _target(
     asked = Asked(_or(wanted.url, None), _or(wanted.host, None), _or(wanted.port, None))
     try:
         target = PROBE_KINDS[kind].target(asked, _own_fields(wanted, kind), before)
-    except InvalidField as error:
-        raise Fault(400, str(error)) from None
+    except InvalidProbeField as error:
+        raise PoppaPingApiError(400, str(error)) from None
     return replace(
         target,
         method=_or(wanted.method, before.method),
@@ -144,7 +146,7 @@ def _own_fields(wanted: CommonFields, kind: MonitorKind) -> Any:
     for other, of in PROBE_KINDS.items():
         for name in of.fields.__struct_fields__ if other != kind else ():
             if getattr(wanted, name):
-                raise Fault(400, f"Field '{name}' is for a monitor of type '{other}' only.")
+                raise PoppaPingApiError(400, f"Field '{name}' is for a monitor of type '{other}' only.")
     own = PROBE_KINDS[kind].fields
     return own(**{name: getattr(wanted, name) for name in own.__struct_fields__})
 
@@ -159,7 +161,7 @@ def _must_be_allowed(kind: MonitorKind, target: ProbeTarget, guard: Guard) -> No
         try:
             guard.check_host(place.host, place.port)
         except TargetRefused as error:
-            raise Fault(400, f"Field '{place.field}': {error}.") from None
+            raise PoppaPingApiError(400, f"Field '{place.field}': {error}.") from None
 
 
 def _timeout(wanted: CommonFields, kind: MonitorKind, current: Monitor | None) -> int | UnsetType:
@@ -176,14 +178,14 @@ def _resealed(
     given = wanted.headers if isinstance(wanted.headers, dict) else {}
     for name in given:
         if name.lower() in FRAMING_HEADERS:
-            raise Fault(400, f"Field 'headers' must not hold {name}: Pingfold sets it itself.")
+            raise PoppaPingApiError(400, f"Field 'headers' must not hold {name}: Pingfold sets it itself.")
     stored = {name.lower() for name in sealed.headers}
     keeps_headers = sealed.headers and wanted.headers is UNSET and before.sealed
     keeps_one = any(value == HIDDEN and name.lower() in stored for name, value in given.items())
     keeps_body = sealed.body and wanted.body is UNSET and before.sealed
     moved = not may_be_sent_to(sealed.origin or origin_of(before.url), url)
     if moved and (keeps_headers or keeps_one or keeps_body):
-        raise Fault(400, _MOVED)
+        raise PoppaPingApiError(400, _MOVED)
     if wanted.headers is UNSET and wanted.body is UNSET and before.sealed and origin_of(url) == sealed.origin:
         return before.sealed
     headers = (sealed.headers if before.sealed else {}) if wanted.headers is UNSET else _unhidden(given, sealed)

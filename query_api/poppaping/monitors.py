@@ -14,7 +14,7 @@ from query_api.poppaping.monitor_fields import Wanted, fields_of
 from query_api.poppaping.monitor_object import MonitorDetails, MonitorObject
 from query_api.poppaping.objects import Deleted
 from query_api.poppaping.openapi import ERRORS, errors, list_of, one_of
-from query_api.poppaping.responses import MOST_PER_PAGE, Conflict, Fault, Page, PerPage, cut, listed, one
+from query_api.poppaping.responses import MOST_PER_PAGE, Conflict, Page, PerPage, PoppaPingApiError, cut, listed, one
 from query_api.poppaping.results import ResultObject, history_of, result_object
 from query_api.poppaping.service import Service, ServiceDep
 from query_api.poppaping.uptimes import Period, UptimeObject, uptime_object
@@ -66,7 +66,7 @@ async def read_monitor(service: ServiceDep, key: MonitorsReader, id: str) -> Res
     monitor = await service.monitor(key, id)
     try:
         uptime = await service.uptimes.of(monitor)
-    except Fault:  # history is away: the monitor itself is not
+    except PoppaPingApiError:  # history is away: the monitor itself is not
         uptime = None
     return one(service.details(monitor, uptime))
 

@@ -2,7 +2,7 @@
 
 from typing import assert_never
 
-from query_api.poppaping.responses import Conflict, Fault
+from query_api.poppaping.responses import Conflict, PoppaPingApiError
 from schemas.recipients import MOST_ADDRESSES, MOST_REQUESTS
 from schemas.rejections import Rejection, RejectionCode
 
@@ -12,22 +12,22 @@ _TOO_MANY = (
 )
 
 
-def fault_of(rejection: Rejection) -> Fault:
+def fault_of(rejection: Rejection) -> PoppaPingApiError:
     """The error that ends the request."""
     code, detail, reason = rejection.code, rejection.detail, rejection.reason
     match code:
         case RejectionCode.COMPONENT_NOT_FOUND:
-            return Fault(400, f"Field 'components': {reason}.")
+            return PoppaPingApiError(400, f"Field 'components': {reason}.")
         case RejectionCode.COVERED_MONITOR_NOT_FOUND:
-            return Fault(400, f"Field 'monitor_ids': there is no monitor '{detail}'.")
+            return PoppaPingApiError(400, f"Field 'monitor_ids': there is no monitor '{detail}'.")
         case RejectionCode.DEPENDENCY_NOT_FOUND | RejectionCode.DEPENDENCY_LOOP:
-            return Fault(400, f"Field 'depends_on': {reason}.")
+            return PoppaPingApiError(400, f"Field 'depends_on': {reason}.")
         case (
             RejectionCode.CHANNEL_IDENTIFIER_EMPTY
             | RejectionCode.CHANNEL_IDENTIFIER_INVALID
             | RejectionCode.CHANNEL_IDENTIFIER_AMBIGUOUS
         ):
-            return Fault(400, f"Field 'alert_channel_ids': {reason}.")
+            return PoppaPingApiError(400, f"Field 'alert_channel_ids': {reason}.")
         case (
             RejectionCode.ALREADY_EXISTS
             | RejectionCode.AMBIGUOUS_SLUG
@@ -37,33 +37,33 @@ def fault_of(rejection: Rejection) -> Fault:
             | RejectionCode.INVALID_REQUEST
             | RejectionCode.UNKNOWN
         ):
-            return Fault(400, f"{reason.capitalize()}.")
+            return PoppaPingApiError(400, f"{reason.capitalize()}.")
         case RejectionCode.PROJECT_NOT_FOUND:
-            return Fault(401, "Invalid API key.")
+            return PoppaPingApiError(401, "Invalid API key.")
         case RejectionCode.LIMIT_REACHED:
-            return Fault(403, "Plan quota exceeded: no further monitor.", "plan_limit_reached")
+            return PoppaPingApiError(403, "Plan quota exceeded: no further monitor.", "plan_limit_reached")
         case RejectionCode.CHECK_NOT_FOUND:
-            return Fault(404, "Check not found.")
+            return PoppaPingApiError(404, "Check not found.")
         case RejectionCode.MONITOR_NOT_FOUND:
-            return Fault(404, "Monitor not found.")
+            return PoppaPingApiError(404, "Monitor not found.")
         case RejectionCode.CHANNEL_NOT_FOUND:
-            return Fault(404, "Alert channel not found.")
+            return PoppaPingApiError(404, "Alert channel not found.")
         case RejectionCode.STATUS_PAGE_NOT_FOUND:
-            return Fault(404, "Status page not found.")
+            return PoppaPingApiError(404, "Status page not found.")
         case RejectionCode.MAINTENANCE_NOT_FOUND:
-            return Fault(404, "Maintenance window not found.")
+            return PoppaPingApiError(404, "Maintenance window not found.")
         case RejectionCode.KEY_NOT_FOUND:
-            return Fault(404, "Key not found.")
+            return PoppaPingApiError(404, "Key not found.")
         case RejectionCode.RECIPIENT_NOT_FOUND:
-            return Fault(404, "Recipient not found.")
+            return PoppaPingApiError(404, "Recipient not found.")
         case RejectionCode.CHANGED_MEANWHILE:
             return Conflict(409, "Others changed it at the same time; try again.", "conflict")
         case RejectionCode.ROTATED_TOO_OFTEN:
-            return Fault(409, "Rotated too often: too many former ones still count.", "conflict")
+            return PoppaPingApiError(409, "Rotated too often: too many former ones still count.", "conflict")
         case RejectionCode.TOO_MANY_CONFIRMATIONS:
-            return Fault(429, _TOO_MANY, "too_many_confirmations", headers={"Retry-After": "3600"})
+            return PoppaPingApiError(429, _TOO_MANY, "too_many_confirmations", headers={"Retry-After": "3600"})
         case RejectionCode.WRONG_TIME:
             message = f"The change is not made: the clock of a server is wrong ({detail})."
-            return Fault(503, message, headers={"Retry-After": "1"})
+            return PoppaPingApiError(503, message, headers={"Retry-After": "1"})
         case _:
             assert_never(code)

@@ -11,7 +11,7 @@ from fastapi import Query, Request, Response
 from msgspec import Meta, Struct
 
 from query_api.http.field_types import Count
-from query_api.http.refusals import json_answer
+from query_api.http.refusals import ApiError, json_answer
 from schemas.base import Micros
 from schemas.times import iso_or_none
 
@@ -58,18 +58,18 @@ PerPage = Annotated[int, Query(ge=1, le=1_000_000_000, description="How many on 
 MOST_PER_PAGE = 100
 
 
-class Fault(Exception):
+class PoppaPingApiError(ApiError):
     """Ends a request with an error in PoppaPing's form."""
 
     def __init__(
         self, status: int, message: str, code: str | None = None, headers: dict[str, str] | None = None
     ) -> None:
-        super().__init__(message)
-        self.status, self.message, self.headers = status, message, headers
+        super().__init__(status, message, headers)
+        self.message = message
         self.code = code or _CODES.get(status, "error")
 
 
-class Conflict(Fault):
+class Conflict(PoppaPingApiError):
     """What a change was made from has changed meanwhile: read it again, and make the change from that."""
 
 
@@ -80,8 +80,8 @@ def fault_answer(status: int, message: str | None, headers: dict[str, str] | Non
 
 
 async def on_fault(_: Request, fault: Exception) -> Response:
-    """The handler of `Fault`."""
-    assert isinstance(fault, Fault)
+    """The handler of `PoppaPingApiError`."""
+    assert isinstance(fault, PoppaPingApiError)
     return json_answer({"error": fault.code, "message": fault.message}, fault.status, fault.headers)
 
 

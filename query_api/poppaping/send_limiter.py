@@ -7,7 +7,7 @@ again. What has really happened is not counted. Projects without a recent test a
 import math
 from collections import deque
 
-from query_api.poppaping.responses import Fault
+from query_api.poppaping.responses import PoppaPingApiError
 from schemas.base import SECOND, Micros
 
 HOUR: Micros = 3_600 * SECOND
@@ -26,13 +26,13 @@ class HourlySendLimiter:
         return None if not self._most else self._most - len(self._recent(project, now))
 
     def take(self, project: str, now: Micros, count: int = 1) -> None:
-        """Count tests that are to be sent; raises `Fault` (429) when they are too many."""
+        """Count tests that are to be sent; raises `PoppaPingApiError` (429) when they are too many."""
         if not self._most or not count:
             return
         recent = self._recent(project, now)
         if len(recent) + count > self._most:
             seconds = max(1, math.ceil((recent[len(recent) + count - self._most - 1] + HOUR - now) / SECOND))
-            raise Fault(
+            raise PoppaPingApiError(
                 429,
                 f"At most {self._most} tests are sent in an hour for a project (PINGFOLD_TEST_SENDS_PER_HOUR). "
                 f"Retry after {seconds} seconds.",

@@ -20,7 +20,7 @@ from query_api.dependencies import Dependencies, dependencies_of
 from query_api.poppaping.monitor_object import MonitorDetails, MonitorObject, monitor_details, monitor_object
 from query_api.poppaping.plans import PLANS, Plan
 from query_api.poppaping.rejections import fault_of
-from query_api.poppaping.responses import Fault, one
+from query_api.poppaping.responses import PoppaPingApiError, one
 from query_api.poppaping.uptimes import RecentUptimes
 from schemas.actors import Actor
 from schemas.definitions import ApiKey, Channel
@@ -52,7 +52,7 @@ class Service:
         """The caller's definition with this id; `what` it is called in errors."""
         found = await self.look_up(what, lambda: find(id)) if is_uuid(id) else find(id)
         if found is None or found.project != key.project:
-            raise Fault(404, f"{what.capitalize()} not found.")
+            raise PoppaPingApiError(404, f"{what.capitalize()} not found.")
         return found
 
     async def look_up(self, what: str, find: Callable[[], F | None], replica: CatchesUp | None = None) -> F | None:
@@ -110,12 +110,14 @@ class Service:
         return monitor
 
     def sealed(self, monitor: Monitor) -> Sealed:
-        """What a monitor's probes send. Raises `Fault` 503 when that was encrypted with another key."""
+        """What a monitor's probes send. Raises `PoppaPingApiError` 503 when that was encrypted with another key."""
         secret = monitor.target.sealed
         try:
             return _sealed(self.deps.decrypt(secret, of_monitor(monitor.id))) if secret else Sealed()
         except SecretError:
-            raise Fault(503, "The headers and body that are stored cannot be read; /readyz tells why.") from None
+            raise PoppaPingApiError(
+                503, "The headers and body that are stored cannot be read; /readyz tells why."
+            ) from None
 
     def presented(self, monitor: Monitor) -> MonitorObject:
         """The monitor as this process can show it now; without its headers when they cannot be read."""
@@ -133,7 +135,7 @@ class Service:
     def _readable(self, monitor: Monitor) -> Sealed:
         try:
             return self.sealed(monitor)
-        except Fault:
+        except PoppaPingApiError:
             return Sealed()
 
 
@@ -144,9 +146,9 @@ async def _service(request: Request) -> Service:
 ServiceDep = Annotated[Service, Depends(_service)]
 
 
-def _not_now(what: str) -> Fault:
-    return Fault(503, f"The {what} cannot be looked up now.", headers={"Retry-After": "1"})
+def _not_now(what: str) -> PoppaPingApiError:
+    return PoppaPingApiError(503, f"The {what} cannot be looked up now.", headers={"Retry-After": "1"})
 
 
-def _late(late: Late) -> Fault:
-    return Fault(503, f"{str(late).capitalize()}.", headers={"Retry-After": "1"})
+def _late(late: Late) -> PoppaPingApiError:
+    return PoppaPingApiError(503, f"{str(late).capitalize()}.", headers={"Retry-After": "1"})

@@ -16,7 +16,7 @@ from query_api.poppaping.auth import JsonObject, PagesReader, PagesWriter
 from query_api.poppaping.bodies import judged
 from query_api.poppaping.objects import Deleted
 from query_api.poppaping.openapi import ERRORS, errors, list_of, one_of
-from query_api.poppaping.responses import MOST_PER_PAGE, Fault, Page, PerPage, cut, listed, one, time
+from query_api.poppaping.responses import MOST_PER_PAGE, Page, PerPage, PoppaPingApiError, cut, listed, one, time
 from query_api.poppaping.service import Service, ServiceDep
 from query_api.slugs import slugify
 from schemas.definitions import ApiKey
@@ -185,7 +185,7 @@ async def _fields(service: Service, key: ApiKey, wanted: UpdateStatusPageBody) -
 def _components(wanted: Sequence[PageComponentBody]) -> tuple[Component, ...]:
     ids = [component.id for component in wanted]
     if twice := next((id for id in ids if ids.count(id) > 1), None):
-        raise Fault(400, f"Field 'components': {twice} is named twice.")
+        raise PoppaPingApiError(400, f"Field 'components': {twice} is named twice.")
     return tuple(Component(kind=one.type, id=one.id, name=one.name, group=one.group) for one in wanted)
 
 

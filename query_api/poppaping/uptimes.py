@@ -36,7 +36,7 @@ class RecentUptimes:
         self._kept: ResponseCache[float | None] = ResponseCache(deps.clock.now, HOLD, _MOST_KEPT)
 
     async def of(self, monitor: Monitor) -> float | None:
-        """Raises `Fault` 503."""
+        """Raises `PoppaPingApiError` 503."""
         return (await self._kept.get(monitor.id, lambda: self._ask(monitor))).value
 
     async def _ask(self, monitor: Monitor) -> float | None:
@@ -64,7 +64,7 @@ class UptimeObject(Struct, kw_only=True, gc=False):
 
 
 async def uptime_object(deps: Dependencies, monitor: Monitor, period: Period) -> UptimeObject:
-    """The uptime over the period before now. Raises `Fault` 503."""
+    """The uptime over the period before now. Raises `PoppaPingApiError` 503."""
     now = deps.clock.now()
     start, history = now - _PERIODS[period], history_of(deps)
     with answering_history():

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from schemas.channels.kind import FOR_PEOPLE, ChannelKind, InvalidField, Limits, Stored
+from schemas.channels.kind import FOR_PEOPLE, ChannelKind, InvalidChannelField, Limits, Stored
 from schemas.recipients import Addresses
 
 
@@ -44,7 +44,7 @@ class Email(ChannelKind):
 
     def validate(self, given: Mapping[str, Any], current: Stored | None) -> dict[str, Any]:
         if "email" in given and "addresses" in given:
-            raise InvalidField("email", "and 'addresses' cannot both be given")
+            raise InvalidChannelField("email", "and 'addresses' cannot both be given")
         if "email" in given:
             return {"addresses": _checked([given["email"]])}
         if "addresses" in given or current is None:
@@ -77,9 +77,11 @@ def _checked(addresses: Iterable[str]) -> Addresses:
     try:
         msgspec.convert(chosen, Addresses)
     except msgspec.ValidationError:
-        raise InvalidField("addresses", "must be at most 20 e-mail addresses, such as ops@example.org") from None
+        raise InvalidChannelField("addresses", "must be at most 20 e-mail addresses, such as ops@example.org") from None
     if any("=?" in address for address in chosen):
-        raise InvalidField("addresses", "must not hold =?, which mail programs take for the beginning of other text")
+        raise InvalidChannelField(
+            "addresses", "must not hold =?, which mail programs take for the beginning of other text"
+        )
     if not chosen:
-        raise InvalidField("addresses", "must name at least one e-mail address")
+        raise InvalidChannelField("addresses", "must name at least one e-mail address")
     return chosen

@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Literal, NamedTuple, Protocol
 
 import msgspec
 
+from schemas.errors import SchemaError
 from schemas.notices import NOTICES, Notice
 
 # Without user, password and port.
@@ -27,7 +28,7 @@ STORED_BY_KIND = frozenset({"url", "secret", "addresses", "options"})
 Options = dict[str, str | int | bool]
 
 
-class InvalidField(ValueError):
+class InvalidChannelField(SchemaError):
     """A field that cannot be taken: `field`, and what is wrong with it in words that follow its name."""
 
     def __init__(self, field: str, problem: str) -> None:
@@ -99,8 +100,8 @@ class ChannelKind:
     def validate(self, given: Mapping[str, Any], current: Stored | None) -> dict[str, Any]:
         """The fields of the definition that a request sets, by the fields of `config` that it gives.
 
-        current: None for a new channel. `secret` is the text itself, None none of its own. Raises `InvalidField`.
-        Whether a URL may be called is for others to say: that depends on the installation.
+        current: None for a new channel. `secret` is the text itself, None none of its own. Raises
+        `InvalidChannelField`. Whether a URL may be called is for others to say: that depends on the installation.
         """
         raise NotImplementedError
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from schemas.channels.kind import FOR_PEOPLE, ChannelKind, InvalidField, Limits, Stored
+from schemas.channels.kind import FOR_PEOPLE, ChannelKind, InvalidChannelField, Limits, Stored
 from schemas.channels.urls import http_url
 
 _TOPIC = re.compile(r"[-_A-Za-z0-9]{1,64}")
@@ -70,7 +70,7 @@ class Ntfy(ChannelKind):
         try:
             _server(channel.url)
             _topic(channel.options.get("topic", ""))
-        except InvalidField as invalid:
+        except InvalidChannelField as invalid:
             return f"an ntfy channel whose {invalid}"
         return ""
 
@@ -92,15 +92,15 @@ def _server(url: str) -> str:
     """The URL to which the topic is added: without credentials, and without a slash at the end."""
     http_url("server", url)
     if "@" in url.split("/", 3)[2]:
-        raise InvalidField("server", "must not hold credentials: an access token is given as token")
+        raise InvalidChannelField("server", "must not hold credentials: an access token is given as token")
     if not url.isascii() or not url.isprintable() or "?" in url or "#" in url:
-        raise InvalidField("server", "must be ASCII, and hold neither a query nor a fragment")
+        raise InvalidChannelField("server", "must be ASCII, and hold neither a query nor a fragment")
     return url.rstrip("/")
 
 
 def _topic(topic: object) -> str:
     if not isinstance(topic, str) or not _TOPIC.fullmatch(topic):
-        raise InvalidField("topic", "must be 1 to 64 letters, digits, underscores and hyphens")
+        raise InvalidChannelField("topic", "must be 1 to 64 letters, digits, underscores and hyphens")
     if topic in _RESERVED:
-        raise InvalidField("topic", f"must not be {topic}, which is a page of ntfy's")
+        raise InvalidChannelField("topic", f"must not be {topic}, which is a page of ntfy's")
     return topic

@@ -2,16 +2,16 @@
 
 from urllib.parse import urlsplit
 
-from schemas.channels.kind import InvalidField
+from schemas.channels.kind import InvalidChannelField
 
 
 def http_url(field: str, url: str) -> str:
-    """The URL, when it is an http or https URL without blanks. Raises `InvalidField`."""
+    """The URL, when it is an http or https URL without blanks. Raises `InvalidChannelField`."""
     try:
         parts = urlsplit(url)
         valid = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
     except ValueError:
         valid = False
     if not valid or any(ord(character) <= 32 for character in url):
-        raise InvalidField(field, "must be an http or https URL")
+        raise InvalidChannelField(field, "must be an http or https URL")
     return url

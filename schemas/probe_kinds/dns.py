@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar
 from msgspec import UNSET, Meta, Struct, UnsetType
 from msgspec.structs import replace
 
-from schemas.probe_kinds.kind import Asked, InvalidField, Place, ProbeKind, given
+from schemas.probe_kinds.kind import Asked, InvalidProbeField, Place, ProbeKind, given
 from schemas.servers import format_server, parse_server
 from schemas.targets import DnsRecord, ProbeTarget
 
@@ -61,7 +61,7 @@ def _resolver(text: str) -> str:
     try:
         return format_server(parse_server(text, DNS_PORT), DNS_PORT) if text else ""
     except ValueError:
-        raise InvalidField(
+        raise InvalidProbeField(
             "Field 'dns_resolver' must be an IP address, such as 192.0.2.53, 192.0.2.53:5353 or [2001:db8::53]:5353."
         ) from None
 
@@ -77,5 +77,5 @@ def _expected(text: str, record: str) -> str:
         address = None
     if not isinstance(address, _VERSIONS[record]):
         kind = {"A": "an IPv4 address", "AAAA": "an IPv6 address"}.get(record, "an IP address")
-        raise InvalidField(f"Field 'dns_expected' must be {kind}, unless 'dns_record' asks for other records.")
+        raise InvalidProbeField(f"Field 'dns_expected' must be {kind}, unless 'dns_record' asks for other records.")
     return str(address)

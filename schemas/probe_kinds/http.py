@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from msgspec.structs import replace
 
-from schemas.probe_kinds.kind import Asked, InvalidField, NoFields, Place, ProbeKind
+from schemas.probe_kinds.kind import Asked, InvalidProbeField, NoFields, Place, ProbeKind
 from schemas.targets import ProbeTarget
 
 _PORTS = {"http": 80, "https": 443}
@@ -29,7 +29,7 @@ class Http(ProbeKind[NoFields]):
     def target(self, asked: Asked, own: NoFields, before: ProbeTarget) -> ProbeTarget:
         url = before.url if asked.url is None else asked.url
         if not url:
-            raise InvalidField("Field 'url' is required for a monitor of type 'http'.")
+            raise InvalidProbeField("Field 'url' is required for a monitor of type 'http'.")
         _check(url)
         return replace(before, url=url, host="", port=0)
 
@@ -52,12 +52,14 @@ def _check(url: str) -> None:
         parts = urlsplit(url)
         port = parts.port
     except ValueError:
-        raise InvalidField("Field 'url' is not a valid URL.") from None
+        raise InvalidProbeField("Field 'url' is not a valid URL.") from None
     if parts.scheme not in _PORTS:
-        raise InvalidField("Field 'url' must begin with http:// or https://.")
+        raise InvalidProbeField("Field 'url' must begin with http:// or https://.")
     if not parts.hostname or port == 0:
-        raise InvalidField("Field 'url' is not a valid URL.")
+        raise InvalidProbeField("Field 'url' is not a valid URL.")
     if parts.username is not None or parts.password is not None:
-        raise InvalidField("Field 'url' must not hold credentials; send them as 'headers', which are stored encrypted.")
+        raise InvalidProbeField(
+            "Field 'url' must not hold credentials; send them as 'headers', which are stored encrypted."
+        )
     if any(ord(character) <= 32 or ord(character) >= 127 for character in url):
-        raise InvalidField("Field 'url' must be ASCII without blanks (write other characters percent-encoded).")
+        raise InvalidProbeField("Field 'url' must be ASCII without blanks (write other characters percent-encoded).")

@@ -10,12 +10,13 @@ from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 from msgspec import UNSET, Struct
 from msgspec.structs import replace
 
+from schemas.errors import SchemaError
 from schemas.targets import ProbeTarget
 
 F = TypeVar("F", bound=Struct)
 
 
-class InvalidField(ValueError):
+class InvalidProbeField(SchemaError):
     """A request asks for what cannot be probed. The text names the field and says what to do."""
 
 
@@ -57,13 +58,13 @@ class ProbeKind(Generic[F]):
     failures: ClassVar[Mapping[str, str]] = {}
 
     def target(self, asked: Asked, own: F, before: ProbeTarget) -> ProbeTarget:
-        """`before`, changed as a request asks. Raises `InvalidField`."""
+        """`before`, changed as a request asks. Raises `InvalidProbeField`."""
         host = before.host if asked.host is None else asked.host
         port = before.port if asked.port is None else asked.port
         if not host:
-            raise InvalidField(f"Field 'host' is required for a monitor of type '{self.name}'.")
+            raise InvalidProbeField(f"Field 'host' is required for a monitor of type '{self.name}'.")
         if self.needs_port and not port:
-            raise InvalidField(f"Field 'port' is required for a monitor of type '{self.name}'.")
+            raise InvalidProbeField(f"Field 'port' is required for a monitor of type '{self.name}'.")
         return replace(before, host=host, port=port)
 
     def shown(self, target: ProbeTarget) -> Mapping[str, Any]:

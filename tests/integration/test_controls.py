@@ -8,7 +8,7 @@ from dnslib import RCODE, RR, DNSRecord
 
 from infra.settings.settings import ControlTarget
 from ingest.prober.probes.icmp_socket import IcmpSocket
-from ingest.prober.probes.outcome import Failed
+from ingest.prober.probes.outcome import ProbeFailed
 from ingest.prober.region import controls
 from ingest.prober.region.controls import Control, ask, control_targets, gateways
 from schemas.servers import Server
@@ -147,7 +147,7 @@ async def test_a_gateway_answers_in_whatever_way_it_can(monkeypatch: pytest.Monk
         monkeypatch.setattr(controls, "_GATEWAY_PORT", port)
         try:
             echoes.send(V4, asyncio.get_running_loop().create_future())
-        except Failed:  # no echoes here either
+        except ProbeFailed:  # no echoes here either
             assert await answering(some) == []
         else:
             assert await answering(some) == [0]

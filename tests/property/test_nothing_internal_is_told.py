@@ -20,7 +20,7 @@ from infra.egress.own_servers import OwnServers
 from infra.egress.resolver import NotResolved, SystemResolver
 from infra.settings.settings import Settings
 from ingest.prober.probes.connection import Connector
-from ingest.prober.probes.outcome import Failed, because
+from ingest.prober.probes.outcome import ProbeFailed, because
 from processors.sender.mail import MailClient
 from processors.sender.mail_answers import meaning_of
 from processors.sender.webhooks import WebhookClient
@@ -119,7 +119,7 @@ async def test_what_a_name_resolves_to_is_not_told(address: str, allowed: bool) 
     connector = Connector(guard)
     try:
         for name in ("a.example", ""):  # found by a name, or by where a target redirects to
-            with pytest.raises(Failed) as failed:
+            with pytest.raises(ProbeFailed) as failed:
                 connector.check(address, PORT, name)
             must_not_tell(failed.value.detail, address)
     finally:

@@ -10,9 +10,9 @@ from typer.testing import CliRunner
 
 from pingfold.cli import app
 from pingfold.commands import audit
-from pingfold.commands.admin import Failed
 from pingfold.commands.audit import _by, _line, parse_since
 from pingfold.commands.os_user import operator
+from pingfold.errors import CommandFailed
 from query_api.history.audit import AuditRow, Place, wrong_actor, wrong_kind
 from query_api.history.audit_object import AuditChange, audit_object
 from schemas.actors import ActorKind
@@ -42,7 +42,7 @@ def test_since(text: str, moment: int) -> None:
 
 @pytest.mark.parametrize("text", ["", "yesterday", "7", "-7d"])
 def test_a_moment_that_is_none_says_what_is_expected(text: str) -> None:
-    with pytest.raises(Failed, match="--since takes a duration such as 7d"):
+    with pytest.raises(CommandFailed, match="--since takes a duration such as 7d"):
         parse_since(text, NOW)
 
 

@@ -13,7 +13,7 @@ from processors.projects.channels import endpoint_of
 from processors.sender.attempts import SENDS
 from query_api import channel_fields
 from schemas.base import encode
-from schemas.channels.kind import STORED_BY_KIND, ChannelKind, InvalidField, enumerated
+from schemas.channels.kind import STORED_BY_KIND, ChannelKind, InvalidChannelField, enumerated
 from schemas.channels.kinds import CHANNEL_KINDS
 from schemas.definitions import Channel, Project
 from schemas.deliveries import Endpoint
@@ -90,7 +90,7 @@ def test_kinds_whose_fields_differ_under_one_name_are_refused(monkeypatch: pytes
 
 
 def test_a_field_of_another_kind_is_refused_by_its_name() -> None:
-    with pytest.raises(InvalidField, match="email is not of a channel of type 'webhook'"):
+    with pytest.raises(InvalidChannelField, match="email is not of a channel of type 'webhook'"):
         channel_fields.must_fit(CHANNEL_KINDS["webhook"], ["name", "email"])
     channel_fields.must_fit(CHANNEL_KINDS["email"], ["name", "email", "events"])
 

@@ -12,7 +12,7 @@ import pytest
 from confluent_kafka import KafkaError, KafkaException
 from typer.testing import CliRunner
 
-from infra.clickhouse.client import Unavailable
+from infra.clickhouse.client import ClickHouseUnavailable
 from infra.embedded.logins import made_login
 from infra.log.cluster import Cluster
 from infra.log.reading import NotRead
@@ -161,7 +161,7 @@ def test_a_data_folder_without_pingfold_gets_no_key(run: Run, tmp_path: Path) ->
         (NotStored("queue full"), "queue full"),
         (NotRead("pings/0: nothing came"), "nothing came"),
         (TimeoutError(), "no answer in time"),
-        (Unavailable("connection refused"), "ClickHouse does not answer (connection refused)"),
+        (ClickHouseUnavailable("connection refused"), "ClickHouse does not answer (connection refused)"),
         (SecretError("secret.key is not a key"), "secret.key is not a key"),
         (PermissionError(13, "Permission denied", "data/ports.json"), "data/ports.json: Permission denied"),
         (addresses.NotRunning("no embedded kafka"), "no embedded kafka"),

@@ -58,7 +58,9 @@ def test_every_code_of_an_error() -> None:
     for path in (ROOT / "query_api" / "poppaping").glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             match node:
-                case ast.Call(func=ast.Name(id="Fault"), args=[_, _, ast.Constant(value=str(code)), *_]):
+                case ast.Call(
+                    func=ast.Name(id="PoppaPingApiError" | "Conflict"), args=[_, _, ast.Constant(value=str(code)), *_]
+                ):
                     codes.add(code)
     assert {"key_expired", "plan_limit_reached"} <= codes
     missing = sorted(codes - named("poppaping"))

@@ -11,7 +11,16 @@ import pytest
 import zstandard
 
 from infra.embedded.clickhouse_codec import BadCompression, packed, unpacked
-from infra.embedded.clickhouse_http import Call, Outcome, Refused, answer, decode, failure, first_word, insert_cut
+from infra.embedded.clickhouse_http import (
+    Call,
+    Outcome,
+    StatementRejected,
+    answer,
+    decode,
+    failure,
+    first_word,
+    insert_cut,
+)
 
 TEXT = {"content-type": "text/plain; charset=utf-8"}
 
@@ -38,18 +47,18 @@ def test_parameters_settings_and_arguments_of_the_transport_are_told_apart() -> 
 
 
 def test_a_setting_whose_name_is_no_name_is_refused() -> None:
-    with pytest.raises(Refused, match=r"Code: 115\."):
+    with pytest.raises(StatementRejected, match=r"Code: 115\."):
         decode("POST", urlencode({"a = 1, b": "2"}).encode(), TEXT, b"SELECT 1")
 
 
 def test_an_empty_request_is_a_syntax_error() -> None:
-    with pytest.raises(Refused, match=r"Code: 62\."):
+    with pytest.raises(StatementRejected, match=r"Code: 62\."):
         call(b" \n")
 
 
 def test_get_may_only_read() -> None:
     assert call(method="GET", query="/* x */ (SELECT 1)").reads
-    with pytest.raises(Refused, match=r"Code: 164\."):
+    with pytest.raises(StatementRejected, match=r"Code: 164\."):
         call(method="GET", query="DROP TABLE t")
 
 
@@ -67,7 +76,7 @@ def test_multipart_fields_are_arguments() -> None:
 
 def test_external_tables_are_refused() -> None:
     body = b'--b\r\nContent-Disposition: form-data; name="t"; filename="t"\r\n\r\n1\r\n--b--\r\n'
-    with pytest.raises(Refused, match=r"Code: 48\."):
+    with pytest.raises(StatementRejected, match=r"Code: 48\."):
         call(body, headers={"content-type": "multipart/form-data; boundary=b"}, query="SELECT * FROM t")
 
 
@@ -110,7 +119,7 @@ def test_values_may_stand_in_the_argument_and_in_the_body() -> None:
 
 
 def test_a_parameter_whose_name_is_no_name_is_refused() -> None:
-    with pytest.raises(Refused, match=r"Code: 36\."):
+    with pytest.raises(StatementRejected, match=r"Code: 36\."):
         decode("POST", urlencode({"param_a = 1, b": "2"}).encode(), TEXT, b"SELECT 1")
 
 

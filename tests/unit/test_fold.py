@@ -13,8 +13,8 @@ from processors.fold.contract import (
     SAME,
     Context,
     Effect,
+    InvalidEvent,
     Record,
-    Refused,
     Session,
     checksum,
 )
@@ -71,7 +71,7 @@ class Acting:
                 self.view.delete(context.key)
             case "refuse":
                 self.view.put(context.key, Number(value=-1))
-                raise Refused("as was asked")
+                raise InvalidEvent("as was asked")
             case "memory":
                 raise MemoryError
             case what:

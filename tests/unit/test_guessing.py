@@ -15,7 +15,7 @@ from infra.budgets import Budget, Budgets
 from infra.http_server.forwarded import Forwarded
 from infra.secrets.passwords import hash_password
 from infra.settings.settings import Settings
-from query_api.http.refusals import Refusal
+from query_api.http.refusals import ApiError
 from query_api.pages import guessing
 from query_api.pages.guessing import OF_PEER, OF_THING, PasswordGuessLimiter, PasswordHashes
 from query_api.pages.page_password import PagePasswordGuard, given_password
@@ -89,7 +89,7 @@ def test_a_guesser_with_many_addresses_shuts_out_no_known_one() -> None:
     for number in range(OF_THING.most):
         guesses.begin("page", asked(f"198.51.100.{number}"))
         guesses.wrong("page", asked(f"198.51.100.{number}"))
-    with pytest.raises(Refusal, match="too many wrong passwords"):
+    with pytest.raises(ApiError, match="too many wrong passwords"):
         guesses.begin("page", asked("203.0.113.1"))
     guesses.begin("page", asked("192.0.2.1"))
     guesses.begin("another", asked("203.0.113.1"))
@@ -118,7 +118,7 @@ async def test_guesses_at_once_are_as_dear_as_one_after_the_other(monkeypatch: p
     for step in range(10):
         tries = [door.must_know(page, asked(10 * step + n)) for n in range(10)]
         found = await asyncio.gather(*tries, return_exceptions=True)
-        assert all(isinstance(one, Refusal) for one in found)
+        assert all(isinstance(one, ApiError) for one in found)
         clock.seconds += OF_PEER.seconds
     assert len(looked_at) == OF_PEER.most + 9
 
@@ -126,7 +126,7 @@ async def test_guesses_at_once_are_as_dear_as_one_after_the_other(monkeypatch: p
 async def test_what_was_not_looked_at_costs_nothing() -> None:
     class Full(PasswordPool):
         async def run(self, owner: str, call: Any, *arguments: Any) -> Any:
-            raise Refusal(503, "too many")
+            raise ApiError(503, "too many")
 
     door = PagePasswordGuard(Forwarded([]), Full())
     page: Any = type("Page", (), {"id": "page", "password": "scrypt$"})()
@@ -134,7 +134,7 @@ async def test_what_was_not_looked_at_costs_nothing() -> None:
     request.client = httpx.URL("http://192.0.2.1/")
     request.headers = httpx.Headers({"authorization": "Basic " + b64encode(b"u:p").decode()})
     for _ in range(2 * OF_PEER.most):
-        with pytest.raises(Refusal) as refused:
+        with pytest.raises(ApiError) as refused:
             await door.must_know(page, request)
         assert refused.value.status == 503
 
@@ -167,7 +167,7 @@ def test_one_customer_of_ipv6_is_one_peer() -> None:
 
     for number in range(OF_PEER.most):
         guesses.begin("page", asked(f"2001:db8::{number:x}"))
-    with pytest.raises(Refusal):
+    with pytest.raises(ApiError):
         guesses.begin("page", asked("2001:db8::ffff:1"))
     guesses.begin("page", asked("2001:db8:0:1::1"))
 
@@ -198,10 +198,10 @@ async def test_guesses_at_one_page_keep_no_other_waiting(monkeypatch: pytest.Mon
     assert hashes.remembers("the right one", stored)
     assert not hashes.remembers("guess 1", stored)
     found = await ends
-    put_off = [one for one in found if isinstance(one, Refusal)]
+    put_off = [one for one in found if isinstance(one, ApiError)]
     assert len(put_off) == 30
     assert {one.status for one in put_off} == {503}
-    assert [one for one in found if not isinstance(one, Refusal)] == [False] * 10
+    assert [one for one in found if not isinstance(one, ApiError)] == [False] * 10
     assert pool.waiting == {}
 
 

@@ -12,7 +12,7 @@ from processors.projects.index import RequestRejected
 from query_api.healthchecks.check_bodies import CreateCheckBody
 from query_api.healthchecks.fields import (
     RULES,
-    Invalid,
+    InvalidBody,
     read,
     unique_fields,
     wanted,
@@ -103,13 +103,13 @@ INVALID: list[tuple[dict[str, Any], str]] = [
 
 @pytest.mark.parametrize(("body", "error"), INVALID)
 def test_invalid(body: dict[str, Any], error: str) -> None:
-    with pytest.raises(Invalid) as caught:
+    with pytest.raises(InvalidBody) as caught:
         read(body)
     assert str(caught.value) == f"json validation error: {error}"
 
 
 def test_only_the_first_error_in_the_order_of_the_anchor_is_told() -> None:
-    with pytest.raises(Invalid, match="desc is not a string"):
+    with pytest.raises(InvalidBody, match="desc is not a string"):
         read({"tz": 1, "name": None, "desc": 1})
 
 
@@ -124,7 +124,7 @@ def test_anything_is_taken_or_refused(body: dict[str, Any]) -> None:
         wanted(said, makes=True, name_sets_slug=True)
         for check in (CHECK, CRON_CHECK):
             resolved(wanted(said, makes=False, name_sets_slug=True), check)
-    except Invalid as invalid:
+    except InvalidBody as invalid:
         error = str(invalid)
     else:
         return
@@ -162,7 +162,7 @@ def test_a_schedule_without_a_run_in_its_time_zone_is_refused() -> None:
     skipped = "2024-03-10 02:30"  # a local time that New York did not have
     assert fields_of({"schedule": skipped}).schedule == OnCalendar(skipped, "UTC")
     current = Check(id=CHECK.id, project="p", version=1, created=0, schedule=OnCalendar(skipped, "UTC"))
-    with pytest.raises(Invalid, match="schedule is not a valid cron or OnCalendar expression"):
+    with pytest.raises(InvalidBody, match="schedule is not a valid cron or OnCalendar expression"):
         fields_of({"schedule": skipped, "tz": "America/New_York"})
     with pytest.raises(RequestRejected) as caught:
         fields_of({"tz": "America/New_York"}, current)

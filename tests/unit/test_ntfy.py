@@ -14,7 +14,7 @@ from processors.sender.mail_headers import one_line
 from processors.sender.notice_body import render_body
 from processors.sender.webhooks import DeliveryResult
 from schemas.base import SECOND
-from schemas.channels.kind import InvalidField
+from schemas.channels.kind import InvalidChannelField
 from schemas.channels.kinds import CHANNEL_KINDS
 from schemas.channels.ntfy import Config
 from schemas.definitions import Channel
@@ -75,7 +75,7 @@ def test_what_a_channel_is_configured_by(given: dict[str, Any], fields: dict[str
     ],
 )
 def test_what_is_no_channel(given: dict[str, Any], field: str, words: str) -> None:
-    with pytest.raises(InvalidField) as error:
+    with pytest.raises(InvalidChannelField) as error:
         NTFY.validate(given, None)
     assert error.value.field == field
     assert words in error.value.problem
@@ -85,7 +85,7 @@ def test_a_change_sets_what_it_gives() -> None:
     assert NTFY.validate({}, channel()) == {}
     assert NTFY.validate({"topic": "other"}, channel()) == {"options": {"topic": "other"}}
     assert NTFY.validate({"token": None}, channel()) == {"secret": None}
-    with pytest.raises(InvalidField, match="server"):
+    with pytest.raises(InvalidChannelField, match="server"):
         NTFY.validate({"server": ""}, channel())
 
 

@@ -10,7 +10,7 @@ from ingest.prober.probes import kinds
 from query_api.poppaping.monitor_fields import CommonFields
 from schemas.monitors import MonitorKind, ProbeTarget
 from schemas.probe_kinds import FAILURE_WORDS, PROBE_KINDS
-from schemas.probe_kinds.kind import Asked, InvalidField, ProbeKind
+from schemas.probe_kinds.kind import Asked, InvalidProbeField, ProbeKind
 from tests.monitor_types_page import PAGE, page
 
 KINDS = [*PROBE_KINDS.items()]
@@ -51,7 +51,7 @@ def test_a_target_is_wanted_named_and_checked(name: MonitorKind, kind: ProbeKind
     assert "a.test" in kind.address(target)
     assert kind.address(target) in kind.label(target)
     assert "a.test" in [place.host for place in kind.places(target)]
-    with pytest.raises(InvalidField, match="is required for a monitor of type"):
+    with pytest.raises(InvalidProbeField, match="is required for a monitor of type"):
         kind.target(Asked(), kind.fields(), ProbeTarget())
 
 

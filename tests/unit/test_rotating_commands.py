@@ -14,8 +14,8 @@ from pingfold import credentials
 from pingfold.cli import app
 from pingfold.commands import client as talk
 from pingfold.commands import keys as key_commands
-from pingfold.commands.admin import Failed
 from pingfold.commands.inventory import Inventory
+from pingfold.errors import CommandFailed
 from schemas.base import SECOND, Micros, encode
 from schemas.definitions import ApiKey, Definition, definition_key
 from schemas.ids import new_id
@@ -132,7 +132,7 @@ def test_a_key_or_project_that_is_not_there(world: World, monkeypatch: pytest.Mo
     ):
         monkeypatch.setattr(key_commands, "last_uses", lambda _: {})
         result = CliRunner().invoke(app, arguments)
-        assert isinstance(result.exception, Failed)
+        assert isinstance(result.exception, CommandFailed)
         assert "shows them" in str(result.exception)
     assert world.asked == []
 

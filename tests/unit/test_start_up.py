@@ -12,7 +12,7 @@ from confluent_kafka import KafkaError, KafkaException
 
 from infra.clickhouse import migrations as clickhouse_migrations
 from infra.clickhouse import retention as clickhouse_retention
-from infra.clickhouse.client import Unavailable
+from infra.clickhouse.client import ClickHouseUnavailable
 from infra.log import admin
 from infra.log.admin import WrongPartitionCount
 from infra.log.cluster import Cluster
@@ -119,7 +119,10 @@ async def test_a_clickhouse_that_is_away_keeps_nothing_else_from_working(
         await world.until(lambda: "no history yet: ClickHouse does not answer; trying again" in world.said)
         assert not start.done()
         assert "writer-0" not in world.kept
-        for error in (Unavailable("connection refused"), RuntimeError("migration 0001 was applied with another text")):
+        for error in (
+            ClickHouseUnavailable("connection refused"),
+            RuntimeError("migration 0001 was applied with another text"),
+        ):
             world.clickhouse_answers, world.tables = True, error
             await world.until(lambda error=error: str(error) in world.problems["history"])  # type: ignore[misc]
         world.tables = None

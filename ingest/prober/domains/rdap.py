@@ -18,6 +18,7 @@ from aiohttp.abc import AbstractResolver
 from yarl import URL
 
 from infra.egress.guard import Guard, GuardedConnector, guarded_session
+from ingest.errors import IngestError
 from schemas.base import SECOND, Micros
 from schemas.times import LAST, read_iso
 
@@ -29,8 +30,8 @@ _BOOTSTRAP_KEPT = 86_400.0
 _BOOTSTRAP_RETRY = 60.0
 
 
-class NotAnswered(Exception):
-    """Nobody could say anything about the domain; another time somebody might. The text says why."""
+class NotAnswered(IngestError):
+    """Nobody could say anything about the domain: ask again another time. The text says why."""
 
 
 class _Event(msgspec.Struct, rename="camel"):

@@ -1,8 +1,8 @@
 """Connections of probes: the name is resolved once, all its addresses are checked, and a checked address is connected.
 
 Each connection is new, so that a probe measures what a new visitor gets. A refused connection, a name that does not
-resolve and a failed handshake are different failures (`Failed`); the time limit is the caller's. Faults of this host
-(no sockets, a silent resolver) are `prober_error`: they say nothing about the target.
+resolve and a failed handshake are different failures (`ProbeFailed`); the time limit is the caller's. Faults of this
+host (no sockets, a silent resolver) are `prober_error`: they say nothing about the target.
 
 The expiry of a rejected certificate is reported too. Its handshake ends before the date can be read, so a second
 handshake with the same address accepts any certificate, reads the date, sends nothing and closes.
@@ -22,7 +22,7 @@ from cryptography import x509
 from infra.egress.connecting import connect_to
 from infra.egress.guard import Guard, TargetRefused, tell_operator
 from ingest.prober.probes.icmp_socket import IcmpSocket
-from ingest.prober.probes.outcome import Failed, Trace, because
+from ingest.prober.probes.outcome import ProbeFailed, Trace, because
 from ingest.prober.probes.resolver import Resolver
 from schemas.base import SECOND, Micros
 
@@ -57,8 +57,8 @@ def _trusting_context() -> ssl.SSLContext:
     return context
 
 
-class CertificateRefused(Failed):
-    """The handshake failed because of the certificate."""
+class CertificateRefused(ProbeFailed):
+    """The handshake failed because of the certificate: report the target as failing."""
 
 
 class Connector:
@@ -82,14 +82,17 @@ class Connector:
     async def open(
         self, host: str, port: int, make: Callable[[], P], trace: Trace, tls: bool = False
     ) -> tuple[asyncio.Transport, P]:
-        """A connection to `host`, with its protocol. Raises `Failed`."""
+        """A connection to `host`, with its protocol. Raises `ProbeFailed`."""
         if tls:
             return await self.secure(await self.connect(host, port, trace), host, port, make, trace)
         create = asyncio.get_running_loop().create_connection
         return await self._reach(host, port, lambda address: create(make, address, port), trace)
 
     async def connect(self, host: str, port: int, trace: Trace) -> socket.socket:
-        """A connection to `host` as a socket, of which nothing has been read. The caller closes it. Raises `Failed`."""
+        """A connection to `host` as a socket, of which nothing has been read. The caller closes it.
+
+        Raises `ProbeFailed`.
+        """
         return await self._reach(host, port, lambda address: connect_to(address, port), trace)
 
     async def secure(
@@ -101,7 +104,7 @@ class Connector:
         trace: Trace,
         greet: Callable[[socket.socket], Awaitable[object]] | None = None,
     ) -> tuple[asyncio.Transport, P]:
-        """TLS over a connection of `connect`, which it takes over. Raises `Failed`.
+        """TLS over a connection of `connect`, which it takes over. Raises `ProbeFailed`.
 
         greet: what must be said on another connection before TLS begins there, for the date of a refused certificate.
         """
@@ -135,10 +138,10 @@ class Connector:
             trace.answered = time.perf_counter_ns()
             trace.connect = (trace.answered - began) // 1_000
             return opened
-        raise Failed("name", "no address")
+        raise ProbeFailed("name", "no address")
 
     async def addresses(self, host: str, trace: Trace, port: int | None = None) -> list[str]:
-        """The addresses of `host`, all of them checked, for this port or for none. Raises `Failed`."""
+        """The addresses of `host`, all of them checked, for this port or for none. Raises `ProbeFailed`."""
         try:
             found, name = [str(ip_address(host))], ""
         except ValueError:
@@ -152,7 +155,7 @@ class Connector:
         return found
 
     def check(self, address: str, port: int | None = None, name: str = "") -> None:
-        """Raise `Failed` unless the address may be reached, at this port if one is meant.
+        """Raise `ProbeFailed` unless the address may be reached, at this port if one is meant.
 
         The address is not told, whether a `name` led to it or a redirect: the operator finds it in the log.
         """
@@ -160,7 +163,7 @@ class Connector:
             self._guard.check(address, port)
         except TargetRefused as refused:
             tell_operator(name or address, refused.detail)
-            raise Failed("refused target", f"{'resolves to ' if name else ''}{refused.reason}") from None
+            raise ProbeFailed("refused target", f"{'resolves to ' if name else ''}{refused.reason}") from None
 
     async def _secure(
         self, opened: socket.socket, make: Callable[[], P], host: str, trace: Trace
@@ -178,10 +181,10 @@ class Connector:
             raise CertificateRefused("tls", f"certificate refused: {error.verify_message}") from None
         except OSError as error:
             reason = getattr(error, "reason", None)
-            raise Failed("tls", f"handshake failed ({reason})" if reason else "handshake failed") from None
+            raise ProbeFailed("tls", f"handshake failed ({reason})" if reason else "handshake failed") from None
         except ValueError:  # a name that cannot stand in a certificate, or in the handshake
             opened.close()
-            raise Failed("tls", "not a name for a certificate") from None
+            raise ProbeFailed("tls", "not a name for a certificate") from None
         finally:
             trace.tls = (time.perf_counter_ns() - began) // 1_000
         certificate = transport.get_extra_info("peercert") or {}
@@ -205,7 +208,7 @@ class Connector:
                     server_hostname=host,
                     ssl_handshake_timeout=_HANDSHAKE_SECONDS,
                 )
-        except (OSError, Failed):  # a timeout is an OSError
+        except (OSError, ProbeFailed):  # a timeout is an OSError
             return None
         try:
             shown = transport.get_extra_info("ssl_object").getpeercert(binary_form=True)

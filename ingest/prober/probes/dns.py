@@ -16,7 +16,7 @@ from dnslib import QTYPE, RCODE, TXT
 from infra.egress.guard import public_or_empty
 from ingest.prober.probes.connection import Connector
 from ingest.prober.probes.dns_question import Nameservers, over_tcp, over_udp, question
-from ingest.prober.probes.outcome import Failed, Trace
+from ingest.prober.probes.outcome import ProbeFailed, Trace
 from schemas.monitors import ProbeTarget, Sealed
 from schemas.probe_kinds.dns import DNS_PORT
 from schemas.servers import Server, parse_server
@@ -29,7 +29,7 @@ _TOLD = 5
 
 
 async def run(connector: Connector, target: ProbeTarget, sealed: Sealed, trace: Trace) -> None:
-    """Returns when the answer is well; raises `Failed` when it is not. The time limit is the caller's."""
+    """Returns when the answer is well; raises `ProbeFailed` when it is not. The time limit is the caller's."""
     kinds = (target.record,) if target.record else _ADDRESSES
     named = _named(connector, target.resolver) if target.resolver else None
     if named is not None:
@@ -47,16 +47,16 @@ async def run(connector: Connector, target: ProbeTarget, sealed: Sealed, trace: 
             connector.check(text, name=target.host)
     failed = next((answer for answer in answers if isinstance(answer, BaseException)), None)
     if not found:
-        raise failed or Failed("answer", f"no {target.record} record" if target.record else "no address")
+        raise failed or ProbeFailed("answer", f"no {target.record} record" if target.record else "no address")
     if target.expected and not any(_is_expected(target.expected, kind, text) for kind, text in found):
-        raise failed or Failed("answer", _unexpected(target, [text for _, text in found]))
+        raise failed or ProbeFailed("answer", _unexpected(target, [text for _, text in found]))
 
 
 def _named(connector: Connector, text: str) -> Nameservers:
     try:
         server = parse_server(text, DNS_PORT)
     except ValueError:
-        raise Failed("refused target", "not the address of a resolver") from None
+        raise ProbeFailed("refused target", "not the address of a resolver") from None
     connector.check(*server)
     return Nameservers([server])
 
@@ -82,7 +82,7 @@ async def _ask(connector: Connector, named: Nameservers | None, host: str, kind:
     if answer.header.tc:
         answer = await over_tcp(nameservers, server, asked)
     if answer.header.rcode != RCODE.NOERROR:
-        raise Failed("answer", str(RCODE.get(answer.header.rcode)))
+        raise ProbeFailed("answer", str(RCODE.get(answer.header.rcode)))
     return [_normal(kind, _text(record.rdata)) for record in answer.rr if record.rtype == getattr(QTYPE, kind)]
 
 

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from dnslib import QTYPE, DNSError, DNSHeader, DNSQuestion, DNSRecord
 from dnslib.label import DNSLabelError
 
-from ingest.prober.probes.outcome import Failed, because
+from ingest.prober.probes.outcome import ProbeFailed, because
 from schemas.servers import Server
 
 _AGAIN_SECONDS = 2.0
@@ -29,21 +29,21 @@ class Nameservers(NamedTuple):
     servers: Sequence[Server]
     is_local: bool = False
 
-    def away(self, error: OSError) -> Failed:
+    def away(self, error: OSError) -> ProbeFailed:
         """Nobody can be asked there."""
         if self.is_local:
-            return Failed("prober_error", "the resolver of this host cannot be reached")
+            return ProbeFailed("prober_error", "the resolver of this host cannot be reached")
         fault = because(error, "connect")
-        return Failed(fault.failure, f"the resolver cannot be reached: {fault.detail}", fault.answered)
+        return ProbeFailed(fault.failure, f"the resolver cannot be reached: {fault.detail}", fault.answered)
 
 
 def question(host: str, record: str) -> bytes:
-    """The question for records of a kind; raises `Failed` for what cannot be a name."""
+    """The question for records of a kind; raises `ProbeFailed` for what cannot be a name."""
     try:
         asked = DNSQuestion(host, getattr(QTYPE, record))
         return bytes(DNSRecord(DNSHeader(id=secrets.randbits(16), rd=1), q=asked).pack())
     except (DNSError, DNSLabelError, UnicodeError):
-        raise Failed("name", "not a host name") from None
+        raise ProbeFailed("name", "not a host name") from None
 
 
 async def over_udp(resolver: Nameservers, question: bytes) -> tuple[DNSRecord, Server]:
@@ -78,14 +78,14 @@ async def over_tcp(resolver: Nameservers, server: Server, question: bytes) -> DN
         writer.write(_LENGTH.pack(len(question)) + question)
         (length,) = _LENGTH.unpack(await reader.readexactly(_LENGTH.size))
         if length > _LONGEST:
-            raise Failed("answer", "longer than 4 KB")
+            raise ProbeFailed("answer", "longer than 4 KB")
         answer = _parsed(await reader.readexactly(length), question)
     except (asyncio.IncompleteReadError, OSError):
-        raise Failed("answer", "cut off") from None
+        raise ProbeFailed("answer", "cut off") from None
     finally:
         writer.transport.abort()
     if answer is None:
-        raise Failed("answer", "not an answer to the question")
+        raise ProbeFailed("answer", "not an answer to the question")
     return answer
 
 

@@ -12,7 +12,7 @@ from urllib.parse import SplitResult, quote, urljoin, urlsplit
 from infra.egress.origins import may_be_sent_to, origin_of
 from ingest.prober.probes.connection import Connector
 from ingest.prober.probes.http_response import Exchange, HttpResponse
-from ingest.prober.probes.outcome import Failed, Trace
+from ingest.prober.probes.outcome import ProbeFailed, Trace
 from schemas.monitors import FRAMING_HEADERS, ProbeTarget, Sealed
 
 _REDIRECTS = 5
@@ -26,7 +26,7 @@ _PRINTABLE = re.compile("[!-~]+")
 
 
 async def run(connector: Connector, target: ProbeTarget, sealed: Sealed, trace: Trace) -> None:
-    """Returns when the target is well; raises `Failed` when it is not. The time limit is the caller's."""
+    """Returns when the target is well; raises `ProbeFailed` when it is not. The time limit is the caller's."""
     url, method, headers, body = target.url, target.method, sealed.headers, sealed.body
     parts = _split(url)
     for _ in range(_REDIRECTS + 1):
@@ -42,8 +42,10 @@ async def run(connector: Connector, target: ProbeTarget, sealed: Sealed, trace: 
         if not may_be_sent_to(origin, url):
             headers = {}  # they may hold credentials, and so may the body
             if body:
-                raise Failed("protocol", "redirected to another origin, which the body of the request is not meant for")
-    raise Failed("redirects", f"more than {_REDIRECTS}")
+                raise ProbeFailed(
+                    "protocol", "redirected to another origin, which the body of the request is not meant for"
+                )
+    raise ProbeFailed("redirects", f"more than {_REDIRECTS}")
 
 
 async def _exchange(
@@ -105,7 +107,7 @@ def _joined(url: str, location: bytes) -> str:
     try:
         return urljoin(url, quote(location.strip(b" \t"), safe=_ASCII))
     except ValueError:
-        raise Failed("protocol", "redirected to what is no http URL") from None
+        raise ProbeFailed("protocol", "redirected to what is no http URL") from None
 
 
 def _split(url: str) -> SplitResult:
@@ -118,7 +120,7 @@ def _split(url: str) -> SplitResult:
         valid = False
         parts = SplitResult("", "", "", "", "")
     if not valid or not _PRINTABLE.fullmatch(url):
-        raise Failed("protocol", "redirected to what is no http URL")
+        raise ProbeFailed("protocol", "redirected to what is no http URL")
     return parts
 
 
@@ -133,6 +135,6 @@ def _is_wanted(target: ProbeTarget, status: int) -> bool:
 
 def _judge(target: ProbeTarget, answer: HttpResponse) -> None:
     if not _is_wanted(target, answer.status):
-        raise Failed("status", str(answer.status))
+        raise ProbeFailed("status", str(answer.status))
     if target.keyword and (target.keyword.encode() in answer.body) is target.keyword_absent:
-        raise Failed("keyword", "found" if target.keyword_absent else "not found")
+        raise ProbeFailed("keyword", "found" if target.keyword_absent else "not found")

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import httptools
 
-from ingest.prober.probes.outcome import Failed
+from ingest.prober.probes.outcome import ProbeFailed
 from schemas.probes import Failure
 
 BODY_READ = 1_000_000
@@ -102,7 +102,7 @@ class Exchange(asyncio.Protocol):
 
     def _fail(self, failure: Failure, detail: str) -> None:
         if not self.answer.done():
-            self.answer.set_exception(Failed(failure, detail))
+            self.answer.set_exception(ProbeFailed(failure, detail))
 
 
 def unpacked(body: bytes, encoding: str) -> bytes:

@@ -14,7 +14,7 @@ import structlog
 from icmplib import ICMPRequest, ICMPv4Socket, ICMPv6Socket
 from icmplib.exceptions import ICMPLibError, SocketPermissionError
 
-from ingest.prober.probes.outcome import Failed
+from ingest.prober.probes.outcome import ProbeFailed
 
 log = structlog.get_logger(__name__)
 
@@ -36,17 +36,17 @@ class IcmpSocket:
         self._sequence = 0
 
     def send(self, address: str, answer: asyncio.Future[None]) -> None:
-        """Send one echo; `answer` ends when any of those sent for it is answered. Raises `Failed`."""
+        """Send one echo; `answer` ends when any of those sent for it is answered. Raises `ProbeFailed`."""
         family = 6 if ":" in address else 4
         self._sequence = (self._sequence + 1) & 0xFFFF
         request = ICMPRequest(address, self._id, self._sequence)
         try:
             self._socket(family).send(request)
         except SocketPermissionError:
-            raise Failed("prober_error", _NOT_PERMITTED) from None
+            raise ProbeFailed("prober_error", _NOT_PERMITTED) from None
         except ICMPLibError as error:
             log.warning("prober.no_echo", address=address, error=str(error))
-            raise Failed("connect", "no echo could be sent") from None
+            raise ProbeFailed("connect", "no echo could be sent") from None
         key = (family, request.id, request.sequence)
         self._waiting[key] = address, answer
         answer.add_done_callback(lambda _: self._waiting.pop(key, None))
@@ -71,7 +71,7 @@ class IcmpSocket:
             if reply.type == _ANSWERS[family] and reply.source.partition("%")[0] == address:
                 answer.set_result(None)
             elif reply.type == _UNREACHABLE[family]:
-                answer.set_exception(Failed("connect", "unreachable, says a router on the way"))
+                answer.set_exception(ProbeFailed("connect", "unreachable, says a router on the way"))
 
     def close(self) -> None:
         """Close the sockets."""

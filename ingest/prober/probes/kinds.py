@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import Protocol
 
 from ingest.prober.probes.connection import Connector
-from ingest.prober.probes.outcome import Failed, Trace, because
+from ingest.prober.probes.outcome import ProbeFailed, Trace, because
 from ingest.prober.probes.resolver import SILENCE
 from schemas.base import SECOND, Micros
 from schemas.monitors import Monitor, ProbeTarget, Sealed
@@ -17,7 +17,7 @@ from schemas.slots import time_limit
 
 
 class _Run(Protocol):
-    """Probes a target once: returns when it is healthy, else raises `Failed`. The time limit is the caller's."""
+    """Probes a target once: returns when it is healthy, else raises `ProbeFailed`. The time limit is the caller's."""
 
     async def __call__(self, connector: Connector, target: ProbeTarget, sealed: Sealed, trace: Trace) -> None: ...
 
@@ -44,7 +44,7 @@ async def probe(
     try:
         async with asyncio.timeout(limit):
             await _RUNS[monitor.kind](connector.of(monitor.project), monitor.target, sealed, trace)
-    except Failed as failed:
+    except ProbeFailed as failed:
         failure, detail = failed.failure, failed.detail
         if failed.answered:
             trace.answered = time.perf_counter_ns()

@@ -4,6 +4,7 @@ import errno
 from dataclasses import dataclass
 
 from infra.egress.os_errors import describe_os_error
+from ingest.errors import IngestError
 from schemas.base import Micros
 from schemas.probes import Failure, Phases
 
@@ -11,7 +12,7 @@ from schemas.probes import Failure, Phases
 _OURS = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL)
 
 
-class Failed(Exception):
+class ProbeFailed(IngestError):
     """Ends a probe: the target is not well, and `failure` and the text say how. answered: the network told so."""
 
     def __init__(self, failure: Failure, detail: str = "", answered: bool = False) -> None:
@@ -19,7 +20,7 @@ class Failed(Exception):
         self.failure, self.detail, self.answered = failure, detail[:200], answered
 
 
-def because(error: OSError, failure: Failure) -> Failed:
+def because(error: OSError, failure: Failure) -> ProbeFailed:
     """`failure` with a description; `prober_error` if this host ran out of something."""
     match error:
         case ConnectionRefusedError():
@@ -29,7 +30,7 @@ def because(error: OSError, failure: Failure) -> Failed:
         case _:
             words = describe_os_error(error)
     answered = isinstance(error, ConnectionRefusedError | ConnectionResetError)
-    return Failed("prober_error" if error.errno in _OURS else failure, words, answered)
+    return ProbeFailed("prober_error" if error.errno in _OURS else failure, words, answered)
 
 
 @dataclass
@@ -51,7 +52,7 @@ class Trace:
     status: int | None = None
     expires: Micros | None = None
     asked: float | None = None
-    failed: Failed | None = None
+    failed: ProbeFailed | None = None
     answered: int | None = None
     decided: int | None = None
 

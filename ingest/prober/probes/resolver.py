@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import aiodns
 from pycares import DNSResult, errno
 
-from ingest.prober.probes.outcome import Failed
+from ingest.prober.probes.outcome import ProbeFailed
 from schemas.servers import Server
 
 # The first wait for an answer, at most; c-ares waits less for a resolver that is quick, and twice as long each time.
@@ -37,7 +37,7 @@ class Resolver:
         self._doubted = 0.0
 
     async def addresses(self, host: str) -> list[str]:
-        """Every address of `host`, the one to be tried first in front. Raises `Failed`."""
+        """Every address of `host`, the one to be tried first in front. Raises `ProbeFailed`."""
         asked = time.monotonic()
         doubt = self.doubt_soon()
         try:
@@ -46,10 +46,10 @@ class Resolver:
             if error.args[0] not in _SILENT:
                 self._heard = time.monotonic()
             elif not self.heard_since(asked):
-                raise Failed("prober_error", SILENCE) from None
-            raise Failed("name", str(error.args[1]).lower()) from None
+                raise ProbeFailed("prober_error", SILENCE) from None
+            raise ProbeFailed("name", str(error.args[1]).lower()) from None
         except UnicodeError:
-            raise Failed("name", "not a host name") from None
+            raise ProbeFailed("name", "not a host name") from None
         finally:
             doubt.cancel()
         self._heard = time.monotonic()

@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
 from ingest.prober.probes.connection import Connector
-from ingest.prober.probes.outcome import Failed, Trace
+from ingest.prober.probes.outcome import ProbeFailed, Trace
 from schemas.monitors import ProbeTarget, Sealed
 from schemas.probe_kinds.smtp import Tls, tls_of, usual_port
 
@@ -60,10 +60,10 @@ class Dialogue:
         self._buffer = bytearray()
 
     async def greeting(self) -> None:
-        """Wait for the server's first words. Raises `Failed` unless they are a greeting."""
+        """Wait for the server's first words. Raises `ProbeFailed` unless they are a greeting."""
         answer = await self._answer("the greeting")
         if answer.code != 220:
-            raise Failed("answer", f"{_told(answer.code)} (instead of a greeting)")
+            raise ProbeFailed("answer", f"{_told(answer.code)} (instead of a greeting)")
 
     async def hello(self) -> bool:
         """Introduce ourselves; returns whether STARTTLS is offered."""
@@ -71,14 +71,14 @@ class Dialogue:
         if answer.code in _UNKNOWN_COMMAND:  # a server from before 1995
             answer = Answer((await self._ask(_HELO)).code, [])
         if answer.code != 250:
-            raise Failed("answer", f"{_told(answer.code)} (answer to EHLO)")
+            raise ProbeFailed("answer", f"{_told(answer.code)} (answer to EHLO)")
         return any(line.strip().upper() == b"STARTTLS" for line in answer.lines[1:])
 
     async def start_tls(self) -> None:
         """Have the server begin TLS: what it sends next must be the handshake."""
         answer = await self._ask(b"STARTTLS")
         if answer.code != 220:
-            raise Failed("tls", f"{_told(answer.code)} (answer to STARTTLS)")
+            raise ProbeFailed("tls", f"{_told(answer.code)} (answer to STARTTLS)")
         self._must_be_silent("its answer to STARTTLS")
 
     async def quit(self) -> None:
@@ -86,7 +86,7 @@ class Dialogue:
         try:
             async with asyncio.timeout(_QUIT_SECONDS):
                 await self._ask(b"QUIT")
-        except (Failed, OSError):  # a timeout is an OSError
+        except (ProbeFailed, OSError):  # a timeout is an OSError
             pass
 
     async def _ask(self, command: bytes) -> Answer:
@@ -96,7 +96,7 @@ class Dialogue:
 
     def _must_be_silent(self, what: str) -> None:
         if self._buffer:
-            raise Failed("protocol", f"the server said more after {what}, without being asked")
+            raise ProbeFailed("protocol", f"the server said more after {what}, without being asked")
 
     async def _answer(self, what: str) -> Answer:
         """One answer, of however many lines. `what` it is called in errors."""
@@ -106,31 +106,31 @@ class Dialogue:
             length += len(line)
             found = _LINE.fullmatch(line)
             if found is None or (code and int(found[1]) != code):
-                raise Failed("protocol", f"{what} is not SMTP")
+                raise ProbeFailed("protocol", f"{what} is not SMTP")
             code = int(found[1])
             lines.append(found[3] or b"")
             if found[2] != b"-":
                 return Answer(code, lines)
             if length > _LONGEST_ANSWER:
-                raise Failed("protocol", f"{what} is too long")
+                raise ProbeFailed("protocol", f"{what} is too long")
 
     async def _line(self, what: str) -> bytes:
         while (end := self._buffer.find(b"\n")) < 0:
             if len(self._buffer) > _LONGEST_LINE:
-                raise Failed("protocol", f"{what} has a line that is too long")
+                raise ProbeFailed("protocol", f"{what} has a line that is too long")
             data = await self._receive()
             if not data:
-                raise Failed("closed", f"before {what}" if not self._buffer else f"in {what}")
+                raise ProbeFailed("closed", f"before {what}" if not self._buffer else f"in {what}")
             self._buffer += data
         line = bytes(self._buffer[:end]).removesuffix(b"\r")
         del self._buffer[: end + 1]
         if len(line) > _LONGEST_LINE:
-            raise Failed("protocol", f"{what} has a line that is too long")
+            raise ProbeFailed("protocol", f"{what} has a line that is too long")
         return line
 
 
 async def run(connector: Connector, target: ProbeTarget, sealed: Sealed, trace: Trace) -> None:
-    """Returns when the server is healthy; raises `Failed` when it is not. The time limit is the caller's."""
+    """Returns when the server is healthy; raises `ProbeFailed` when it is not. The time limit is the caller's."""
     tls, port = tls_of(target), target.port or usual_port(tls_of(target))
     opened = await connector.connect(target.host, port, trace)
     if tls == "implicit":
@@ -167,7 +167,7 @@ async def _begins_tls(dialogue: Dialogue, tls: Tls) -> bool:
     """Whether TLS begins now."""
     offered = await dialogue.hello()
     if tls == "required" and not offered:
-        raise Failed("tls", "STARTTLS is not offered")
+        raise ProbeFailed("tls", "STARTTLS is not offered")
     if tls == "never" or not offered:
         return False
     await dialogue.start_tls()

@@ -23,7 +23,7 @@ from infra.settings.settings import ControlTarget
 from ingest.prober.probes.dns import system_servers
 from ingest.prober.probes.dns_question import Nameservers, over_udp, question
 from ingest.prober.probes.icmp_socket import IcmpSocket
-from ingest.prober.probes.outcome import Failed
+from ingest.prober.probes.outcome import ProbeFailed
 from schemas.servers import Server, format_server
 
 PATIENCE = 3.0
@@ -96,7 +96,7 @@ async def _any(ways: Iterable[Coroutine[Any, Any, bool]]) -> bool:
 async def _tells(server: Server, packed: bytes) -> bool:
     """Whether a resolver has asked others."""
     for _ in range(_TRIES):
-        with contextlib.suppress(TimeoutError, Failed):
+        with contextlib.suppress(TimeoutError, ProbeFailed):
             async with asyncio.timeout(PATIENCE / _TRIES):
                 answer, _ = await over_udp(Nameservers([server], is_local=True), packed)
                 return answer.header.rcode in _TOLD and not _is_its_own(answer)
@@ -130,7 +130,7 @@ async def _echoes(address: str, echoes: IcmpSocket) -> bool:
             if answer.done():
                 await answer
                 return True
-    except Failed:  # not permitted, or told to be unreachable
+    except ProbeFailed:  # not permitted, or told to be unreachable
         pass
     finally:
         answer.cancel()
