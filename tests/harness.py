@@ -65,6 +65,7 @@ from schemas.topics import (
 )
 from schemas.transitions import DeliveryFinished, StatusChanged, ThingChanged
 from tests.conformance import Document
+from tests.imitated_sink import ImitatedSink
 
 START: Micros = 1_750_000_000 * SECOND
 
@@ -74,7 +75,7 @@ WRITE_KEY, READ_KEY = "hcw_" + "w" * 28, "hcr_" + "r" * 28
 OTHER_KEY = "hcw_" + "o" * 28
 
 
-class Memory:
+class Memory(ImitatedSink):
     """The log and everything that follows it. `now` is the clock of all; also the sink, both replicas, the decisions.
 
     held: names of journals that are not folded now. broken: Kafka confirms nothing.
@@ -129,21 +130,10 @@ class Memory:
 
     # ---- the log
 
-    def put(
-        self,
-        topic: Topic | str,
-        key: str | bytes | None,
-        value: bytes | None,
-        partition: int = -1,
-        headers: list[tuple[str, bytes]] | None = None,
-    ) -> "asyncio.Future[Position]":
-        """As `infra.log.sink.Sink.put`."""
-        future: asyncio.Future[Position] = asyncio.get_running_loop().create_future()
+    def store(self, topic: str, key: str | bytes | None, value: bytes | None) -> Position:
         if self.broken:
-            future.set_exception(NotStored("Kafka is away"))
-        else:
-            future.set_result(self._send(str(topic), key, value))
-        return future
+            raise NotStored("Kafka is away")
+        return self._send(topic, key, value)
 
     def ping(self, id: str, kind: Kind = "success", **fields: Any) -> Position:
         """Acknowledge a ping, as the ping application of this process would."""

@@ -25,11 +25,11 @@ from schemas.monitors import Monitor, Sealed
 from schemas.probes import Failure, MonitorDefined, ProbeCompleted
 from schemas.slots import time_limit
 from schemas.ticks import Tick
-from schemas.topics import Topic
 from schemas.transitions import StatusChanged
 from tests import virtual_time
 from tests.check_story import MIDNIGHT
 from tests.folding import Folding, Journal, of_type
+from tests.imitated_sink import ImitatedSink
 
 REGION = "here"
 ROUND_TRIP = 0.05
@@ -73,7 +73,7 @@ class Plan:
 
 
 @dataclass
-class World:
+class World(ImitatedSink):
     """monitors: what is watched. controls: whether each shows the way out, and what it does. outages: of the region's
     own network, begin and end. restarts: of the prober. All in seconds from the beginning. skew: of the prober's clock,
     as it has measured it.
@@ -139,19 +139,9 @@ class World:
 
     # ---- the log, and what follows it
 
-    def put(
-        self,
-        topic: Topic | str,
-        key: str | bytes | None,
-        value: bytes | None,
-        partition: int = -1,
-        headers: list[tuple[str, bytes]] | None = None,
-    ) -> "asyncio.Future[Position]":
-        """As `infra.log.sink.Sink.put`."""
+    def store(self, topic: str, key: str | bytes | None, value: bytes | None) -> Position:
         self._add(str(key), value or b"")
-        stored: asyncio.Future[Position] = asyncio.get_running_loop().create_future()
-        stored.set_result(Position(0, 0))
-        return stored
+        return Position(0, 0)
 
     def _tick(self) -> None:
         now = MIDNIGHT + round(asyncio.get_running_loop().time() * SECOND)

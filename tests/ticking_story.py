@@ -15,10 +15,11 @@ from schemas.topics import HEARTBEATS, PINGS, Topic
 from schemas.transitions import StatusChanged
 from tests.check_story import CHECK
 from tests.folding import Folding
+from tests.imitated_sink import ImitatedSink
 from tests.ping_world import NOON, HandClock
 
 
-class Log:
+class Log(ImitatedSink):
     """One partition, folded as it comes; and the heartbeats."""
 
     def __init__(self, stalled: Callable[[float], bool]) -> None:
@@ -31,16 +32,9 @@ class Log:
         self._waiting: list[Record] = []
         self._due: Micros | None = None
 
-    def put(
-        self,
-        topic: Topic | str,
-        key: str | bytes | None,
-        value: bytes | None,
-        partition: int = -1,
-        headers: list[tuple[str, bytes]] | None = None,
-    ) -> asyncio.Future[Position]:
+    def store(self, topic: str, key: str | bytes | None, value: bytes | None) -> Position:
         at = NOON + round(self.now * SECOND)
-        if str(topic) == HEARTBEATS.name:
+        if topic == HEARTBEATS.name:
             for peers in self.listeners:
                 peers.apply(0, str(key), value)
         else:
@@ -48,9 +42,7 @@ class Log:
             self._waiting.append(Record(self.offset, at, str(key or "").encode(), value))
             self.offset += 1
         self.fold()
-        stored: asyncio.Future[Position] = asyncio.get_running_loop().create_future()
-        stored.set_result(Position(0, self.offset, at))
-        return stored
+        return Position(0, self.offset, at)
 
     def fold(self) -> None:
         """Unless the worker stands still: then nothing is folded, and what is due next is what it told before."""
