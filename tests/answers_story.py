@@ -246,7 +246,7 @@ async def _deliveries(story: Story) -> None:
     async def attempted(status: int, again: bool = False) -> str:
         """A test is sent, and its first attempt answered so; answers the delivery."""
         delivery: str = (await data("POST", f"{V1}/alert-channels/{{id}}/test", id=channel))["id"]
-        log._send(
+        log.send(
             DELIVERIES.name,
             channel,
             encode(DeliveryAttempted(delivery=delivery, attempt=1, at=log.time, status=status)),
@@ -263,7 +263,7 @@ async def _deliveries(story: Story) -> None:
     await ask("POST", f"{V1}/alert-channels/{{id}}/deliveries/replay", span, id=channel)
     await ask("POST", f"{V1}/alert-channels/{{id}}/deliveries/replay", {}, id=channel)
     await ask("GET", f"{V1}/alert-channels/{{id}}/deliveries", query="?per_page=1&page=2", id=channel)
-    log._send(
+    log.send(
         DELIVERIES.name, channel, encode(DeliveryAttempted(delivery=delivered, attempt=1, at=log.time, status=410))
     )
     await ask("GET", f"{V1}/alert-channels/{{id}}", id=channel)

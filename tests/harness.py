@@ -133,11 +133,11 @@ class Memory(ImitatedSink):
     def store(self, topic: str, key: str | bytes | None, value: bytes | None) -> Position:
         if self.broken:
             raise NotStored("Kafka is away")
-        return self._send(topic, key, value)
+        return self.send(topic, key, value)
 
     def ping(self, id: str, kind: Kind = "success", **fields: Any) -> Position:
         """Acknowledge a ping, as the ping application of this process would."""
-        position = self._send(PINGS.name, id, encode(Ping(kind=kind, at=self.time, **fields)))
+        position = self.send(PINGS.name, id, encode(Ping(kind=kind, at=self.time, **fields)))
         self.acked[position.partition] = position.offset
         return position
 
@@ -155,9 +155,10 @@ class Memory(ImitatedSink):
         result = ProbeCompleted(slot=slot, confirm=confirm, region=region, at=at, took=142_000, ok=ok)
         if not ok:
             result = replace(result, failure="timeout", detail="after 30 s")
-        self._send(PROBE_RESULTS.name, monitor, encode(replace(result, **fields)))
+        self.send(PROBE_RESULTS.name, monitor, encode(replace(result, **fields)))
 
-    def _send(self, topic: str, key: str | bytes | None, value: bytes | None) -> Position:
+    def send(self, topic: str, key: str | bytes | None, value: bytes | None) -> Position:
+        """Append a record, and fold."""
         text = key.decode() if isinstance(key, bytes) else key or ""
         position = self._append(topic, partition_of(text.encode(), self.partitions), text, value or b"")
         self.fold()
@@ -222,9 +223,9 @@ class Memory(ImitatedSink):
             raise NoDecision("Kafka is away")
         while self.overtaking:
             owner, faster = self.overtaking.pop(0)
-            self._send(PROJECTS.name, owner, encode(faster))
+            self.send(PROJECTS.name, owner, encode(faster))
             assert self.decisions.pop(faster.request).outcome != "refused"
-        self._send(PROJECTS.name, project, encode(request))
+        self.send(PROJECTS.name, project, encode(request))
         if request.request not in self.decisions:
             raise NoDecision("no verdict")
         return self.decisions.pop(request.request)
@@ -577,7 +578,7 @@ class Harness:
 
     def request(self, project: str, request: ProjectsRequest) -> None:
         """Put a request into `projects`; it must be decided in favour."""
-        self.log._send(PROJECTS.name, project, encode(request))
+        self.log.send(PROJECTS.name, project, encode(request))
         assert self.log.decisions.pop(request.request).outcome == "made"
 
 

@@ -42,7 +42,7 @@ def report(api: Harness, channel: str, status: int | None = 200, **fields: Any) 
                 delivery=delivery.id, attempt=delivery.attempt, at=api.log.time, status=status, replay=delivery.replay,
                 **fields,
             )  # fmt: skip
-            api.log._send(DELIVERIES.name, channel, encode(attempted))
+            api.log.send(DELIVERIES.name, channel, encode(attempted))
 
 
 def iso(at: int, seconds: int = 0) -> str:

@@ -56,11 +56,11 @@ class ConnectionLimiter:
         self._waiting: dict[Member, None] = {}
         self._peers = Peers()
         self._shared = bounds.most_per_peer < bounds.most
-        self._name_of = lru_cache(4_096)(self._look_up_name)
+        self.name_of = lru_cache(4_096)(self._look_up_name)
 
     def enter(self, member: Member, host: str) -> Refusal | None:
         """Let a connection in, which waits from now on; or why there is no room for it."""
-        peer = self._peers.named(self._name_of(host))
+        peer = self._peers.named(self.name_of(host))
         if peer.name is not None and peer.count >= self._most_of_peer():
             if not peer.waiting:
                 return self._refuse(TOO_MANY_OF_PEER)

@@ -66,7 +66,7 @@ async def serve(settings: Settings, listener: socket.socket, slot: str, pings: b
     key, vault = metrics_key(settings), Vault.open(settings)
     async with contextlib.AsyncExitStack() as stack:
         startup_app = StartupApp(clock_of(settings), {"instance": settings.instance} if settings.instance else {}, key)
-        limiter = _connection_limiter(settings, startup_app.refuse)
+        limiter = connection_limiter(settings, startup_app.refuse)
         serving: list[asyncio.Task[None]] = []
 
         def start_serving(why: str = "") -> None:
@@ -220,7 +220,7 @@ def _readiness(
     )
 
 
-def _connection_limiter(settings: Settings, refuse: Callable[[], None] | None) -> ConnectionLimiter:
+def connection_limiter(settings: Settings, refuse: Callable[[], None] | None) -> ConnectionLimiter:
     """Room for as many connections as settings and the limit of open files allow."""
     allowed = connections(settings.connections + BACKLOG)
     most = min(settings.connections, max(allowed - BACKLOG, allowed // 2))

@@ -89,10 +89,10 @@ async def all_changes(changes: Changes) -> None:
     await call("PATCH", f"{v1}/alert-channels/{{id}}", "updated channel", {"name": "ops"}, id=channel)
     delivery = (await call("POST", f"{v1}/alert-channels/{{id}}/test", "tested channel", id=channel))["id"]
     report = DeliveryAttempted(delivery=delivery, attempt=1, at=changes.harness.log.time, status=200)
-    changes.harness.log._send(DELIVERIES.name, channel, encode(report))
+    changes.harness.log.send(DELIVERIES.name, channel, encode(report))
     again = f"{v1}/alert-channels/{{id}}/deliveries/{{delivery}}/replay"
     await call("POST", again, "replayed channel", id=channel, delivery=delivery)
-    changes.harness.log._send(
+    changes.harness.log.send(
         DELIVERIES.name, channel, encode(report).replace(b"}", b',"replay":"%s"}' % _replay(changes, channel))
     )
     since = {"from": "2020-01-01T00:00:00Z", "to": "2100-01-01T00:00:00Z"}

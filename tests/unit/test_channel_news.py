@@ -96,12 +96,12 @@ async def test_nobody_is_flooded_when_a_great_many_are_given_up(api: Harness) ->
     many, well = [await made(api) for _ in range(3 * MOST_A_DAY)], await made(api)
     for dead in many:
         disabled = ChannelDisabled(channel=dead, at=api.log.time, because="answered 410 Gone")
-        api.log._send(PROJECTS.name, api.project, encode(disabled))
+        api.log.send(PROJECTS.name, api.project, encode(disabled))
     assert len(notices(api, well)) == MOST_A_DAY
     jump(api, DAY + 1)
     late = await made(api)
     disabled = ChannelDisabled(channel=late, at=api.log.time, because="answered 410 Gone")
-    api.log._send(PROJECTS.name, api.project, encode(disabled))
+    api.log.send(PROJECTS.name, api.project, encode(disabled))
     assert len(notices(api, well)) == MOST_A_DAY + 1
 
 
@@ -112,7 +112,7 @@ async def test_a_project_with_very_many_channels_is_told_in_one_transaction(api:
         )
         api.request(api.project, ChannelCreate(request=f"r{number}", at=api.log.time, channel=channel))
     disabled = ChannelDisabled(channel=derived_id("channel", 0), at=api.log.time, because="answered 410 Gone")
-    api.log._send(PROJECTS.name, api.project, encode(disabled))
+    api.log.send(PROJECTS.name, api.project, encode(disabled))
     told = [key for key, value in api.log.of(DELIVERIES) if value.get("notices") == ["channel.disabled"]]
     assert len(told) == len(set(told)) == MOST_TOLD
 
@@ -121,8 +121,8 @@ async def test_a_project_with_very_many_channels_is_told_in_one_transaction(api:
 async def test_what_is_said_of_a_channel_that_is_not_there_is_nothing(api: Harness, strange: str) -> None:
     well = await made(api)
     disabled = ChannelDisabled(channel=strange, at=api.log.time, because="answered 410 Gone")
-    api.log._send(PROJECTS.name, api.project, encode(disabled))
-    api.log._send(PROJECTS.name, "no such project", encode(ChannelDisabled(channel=well, at=1, because="")))
+    api.log.send(PROJECTS.name, api.project, encode(disabled))
+    api.log.send(PROJECTS.name, "no such project", encode(ChannelDisabled(channel=well, at=1, because="")))
     assert notices(api, well) == []
 
 
@@ -186,5 +186,5 @@ def test_a_mail_of_it_says_what_happened() -> None:
 def test_a_report_that_comes_twice_tells_once(api: Harness) -> None:
     """The fold of deliveries disables once; the fold of projects makes the same ids of the same event."""
     attempted = DeliveryAttempted(delivery="none", attempt=1, at=api.log.time, status=410)
-    api.log._send(DELIVERIES.name, derived_id("c"), encode(attempted))
+    api.log.send(DELIVERIES.name, derived_id("c"), encode(attempted))
     assert not [value for _, value in api.log.of(PROJECTS) if value["type"] == "channel.disabled"]

@@ -23,7 +23,7 @@ from pingfold.roles import web
 )
 def test_room(monkeypatch: pytest.MonkeyPatch, allowed: int, given: dict[str, Any], most: int, of_peer: int) -> None:
     monkeypatch.setattr(web, "connections", lambda wanted: min(wanted, allowed))
-    limiter = web._connection_limiter(Settings(**given), None)
+    limiter = web.connection_limiter(Settings(**given), None)
     assert (limiter.bounds.most, limiter.bounds.most_per_peer) == (most, of_peer)
 
 
@@ -39,11 +39,11 @@ def test_room(monkeypatch: pytest.MonkeyPatch, allowed: int, given: dict[str, An
     ],
 )
 def test_who_is_one_peer(one: str, other: str, same: bool) -> None:
-    limiter = web._connection_limiter(Settings(connections_per_peer=1), None)
-    names = [limiter._name_of(host) for host in (one, other)]
+    limiter = web.connection_limiter(Settings(connections_per_peer=1), None)
+    names = [limiter.name_of(host) for host in (one, other)]
     assert (names[0] == names[1]) is same
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1", "", "a unix socket"])
 def test_trusted_proxies_are_no_peers(host: str) -> None:
-    assert web._connection_limiter(Settings(), None)._name_of(host) is None
+    assert web.connection_limiter(Settings(), None).name_of(host) is None

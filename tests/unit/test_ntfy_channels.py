@@ -155,7 +155,7 @@ async def test_a_test_is_sent_and_counted(api: Harness) -> None:
         sent = data(await api.client.post(f"{CHANNELS}/{id}/test"), 202)
         assert sent["status"] == "pending"
         attempted = DeliveryAttempted(delivery=sent["id"], attempt=1, at=api.log.time, status=status)
-        api.log._send(DELIVERIES.name, id, encode(attempted))
+        api.log.send(DELIVERIES.name, id, encode(attempted))
         newest = data(await api.client.get(f"{CHANNELS}/{id}/deliveries"))[0]
         assert (newest["id"], newest["status"]) == (sent["id"], outcome)
     shown = data(await api.client.get(f"{CHANNELS}/{id}"))
@@ -202,6 +202,6 @@ async def test_who_writes_to_kafka_makes_no_channel_that_leads_nowhere(api: Harn
     definition = api.log.directory.channel(id)
     assert definition is not None
     other = replace(definition, id="7c9e6679-7425-40de-944b-e07fc1f90ae7", options={})
-    api.log._send(PROJECTS.name, api.project, encode(ChannelCreate(request="r", at=api.log.time, channel=other)))
+    api.log.send(PROJECTS.name, api.project, encode(ChannelCreate(request="r", at=api.log.time, channel=other)))
     [letter] = [value for _, value in api.log.of(DEAD_LETTERS)]
     assert "an ntfy channel whose topic" in letter["reason"]

@@ -80,7 +80,7 @@ def finished(api: Harness, key: str) -> list[tuple[str, str]]:
 def tell(api: Harness, channel: dict[str, Any]) -> None:
     """Something goes down."""
     request = DeliveryRequested(transition=new_id(), at=api.log.time, notices=("monitor.down",), data={})
-    api.log._send(DELIVERIES.name, channel["id"], encode(request))
+    api.log.send(DELIVERIES.name, channel["id"], encode(request))
 
 
 def link(api: Harness, address: str = OPS, project: str = "", expires: int | None = None) -> str:
@@ -274,7 +274,7 @@ async def test_an_operator_lets_projects_ask_again(api: Harness) -> None:
     assert (await shown(api, theirs))["blocked"] == [OPS]
     data(await api.client.post(f"{CHANNELS}/{theirs['id']}/confirmation"), 409, error="recipients_blocked")
     unblock = RecipientUnblock(request="u", at=api.log.time, address="OPS@example.org")
-    api.log._send(PROJECTS.name, api.project, encode(unblock))
+    api.log.send(PROJECTS.name, api.project, encode(unblock))
     assert api.log.decisions["u"].outcome == "updated"
     for one, key in ((theirs, "p" * 32), (channel, POP_KEY)):
         api.client.headers["Authorization"] = f"Bearer {key}"
@@ -470,7 +470,7 @@ async def test_an_answer_that_cannot_be_recorded_says_so(api: Harness) -> None:
 def test_an_update_of_a_former_version_asks_nobody(api: Harness) -> None:
     id = await_confirmation(api, OPS)
     fields = ChannelFields(addresses=(OPS, "b@example.org"))
-    api.log._send(PROJECTS.name, api.project, encode(ChannelUpdate(request="r", at=api.log.time, id=id, fields=fields)))
+    api.log.send(PROJECTS.name, api.project, encode(ChannelUpdate(request="r", at=api.log.time, id=id, fields=fields)))
     channel = api.log.directory.channel(id)
     assert channel is not None
     assert (channel.addresses, channel.unconfirmed) == ((OPS, "b@example.org"), ())
@@ -498,7 +498,7 @@ def deliver(api: Harness, address: str, status: int | None = 250, error: str = "
     for pending in api.log.delivery_states.pending(mailbox_id(address)):
         attempt = pending.delivery.attempt
         done = DeliveryAttempted(delivery=pending.id, attempt=attempt, at=api.log.time, status=status, error=error)
-        api.log._send(DELIVERIES.name, mailbox_id(address), encode(done))
+        api.log.send(DELIVERIES.name, mailbox_id(address), encode(done))
 
 
 def test_the_confirmed_addresses_of_an_endpoint() -> None:

@@ -45,7 +45,7 @@ async def test_a_test_that_is_sent_again_counts_and_what_has_happened_does_not()
     test = data(await api.client.post(f"{CHANNELS}/{channel}/test"), 202)
     report(api, channel, 250)
     happened = DeliveryRequested(transition=derived_id("t"), at=api.log.time, notices=("monitor.down",), data={})
-    api.log._send(DELIVERIES.name, channel, encode(happened))
+    api.log.send(DELIVERIES.name, channel, encode(happened))
     report(api, channel, 250)
     [event] = [line["id"] for line in await log_of(api, channel) if line["id"] != test["id"]]
     data(await api.client.post(f"{CHANNELS}/{channel}/deliveries/{test['id']}/replay"), 202)
@@ -63,7 +63,7 @@ async def test_of_many_that_are_sent_again_tests_beyond_the_limit_are_left_out()
     for _ in range(2):
         data(await api.client.post(f"{CHANNELS}/{channel}/test"), 202)
     happened = DeliveryRequested(transition=derived_id("t"), at=api.log.time, notices=("monitor.down",), data={})
-    api.log._send(DELIVERIES.name, channel, encode(happened))
+    api.log.send(DELIVERIES.name, channel, encode(happened))
     report(api, channel, 250)
     span = {"from": iso(api.log.time, -60), "to": iso(api.log.time, 60)}
     path = f"{CHANNELS}/{channel}/deliveries/replay"
