@@ -3,7 +3,7 @@
 Keys: the monitor's id for its running state, `definition/<monitor id>` for the fold's own copy of its definition,
 `maintenance/<id>` for its copies of windows, `region/<name>` for a region that is disregarded now, `dependency/<id>`
 for a monitor that is down and that others depend on, `partition` for the partition's own record. Probers follow this
-topic: definitions and doubts tell them what to do.
+topic: definitions and pending changes say what to probe.
 """
 
 from typing import Literal
@@ -27,7 +27,7 @@ class Seen(Struct, frozen=True, omit_defaults=True, gc=False):
     ok: bool
 
 
-class Doubt(Struct, frozen=True, omit_defaults=True, gc=False):
+class PendingChange(Struct, frozen=True, omit_defaults=True, gc=False):
     """A status change that is not confirmed yet.
 
     since: slot of the first result that indicates it; at: start of that probe; region: where it was made; cause: in
@@ -46,7 +46,7 @@ class Doubt(Struct, frozen=True, omit_defaults=True, gc=False):
     agreeing: int = 1
 
 
-class MonitorState(Value, tag="monitor-state"):
+class MonitorState(Value, tag="monitor-state", rename={"pending_change": "doubt"}):
     """The running state of a monitor, rewritten by each result.
 
     version: of the definition folded last. unobserved: a slot passed without a result; qualifies `up` and `new`.
@@ -58,8 +58,8 @@ class MonitorState(Value, tag="monitor-state"):
     results, changes: counters; since: start of the current span.
     last_at, last_ok, last_ms: the newest result; last_detail: why it failed.
     unprobed: why a prober could not probe since the newest result; says nothing about the target.
-    doubt: a change that waits for confirmation. expires: expiry of the newest certificate; domain_expires: of the
-    domain.
+    pending_change: waits for confirmation; `doubt` in the JSON. expires: expiry of the newest certificate;
+    domain_expires: of the domain.
     incident: id of the open incident while down; down_since: its start; cause: in words.
     notice_at: until then a notification is held back: that it is down, because a monitor it depends on may be down too;
     or that it is not observed, which is sent only if it lasts.
@@ -83,7 +83,7 @@ class MonitorState(Value, tag="monitor-state"):
     last_ok: bool = False
     last_ms: float | None = None
     last_detail: str = ""
-    doubt: Doubt | None = None
+    pending_change: PendingChange | None = None
     expires: Micros | None = None
     domain_expires: Micros | None = None
     incident: str | None = None

@@ -23,7 +23,7 @@ class Phases(Struct, frozen=True, omit_defaults=True, gc=False):
 class ProbeCompleted(Fact, tag="probe.completed", frozen=True):
     """The result of one probe.
 
-    slot: the regular slot; for a confirmation, the slot or time of the result to be confirmed (`Doubt.since`).
+    slot: the regular slot; for a confirmation, the slot or time of the result to be confirmed (`PendingChange.since`).
     confirm: 0 for a regular probe, else the number of the confirmation.
     at: start of the probe. took: its duration in microseconds.
     ok: whether the probe succeeded; if not, `failure` is the reason and `detail` describes it.

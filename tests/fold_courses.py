@@ -339,9 +339,9 @@ class MonitorsCourse(Course):
         took = min(chance.choice([0, 100_000, 3 * SECOND]), time_limit(monitor))
         slot, confirm = max(state.begun, first_slot(monitor, self.now) - step(monitor)), 0
         region = region_of(monitor, slot)
-        if state.doubt is not None and chance.random() < 0.7:
-            slot, confirm = state.doubt.since, state.doubt.asked
-            region = confirming_region(monitor, state.doubt.region, confirm)
+        if state.pending_change is not None and chance.random() < 0.7:
+            slot, confirm = state.pending_change.since, state.pending_change.asked
+            region = confirming_region(monitor, state.pending_change.region, confirm)
         result = ProbeCompleted(
             slot=slot,
             confirm=confirm,

@@ -146,7 +146,7 @@ class Memory(ImitatedSink):
         definition, state = self.directory.monitor(monitor), self.monitor_states.state(monitor)
         assert definition is not None
         assert state is not None
-        slot, doubt = state.expected, state.doubt
+        slot, doubt = state.expected, state.pending_change
         region, confirm = region_of(definition, slot), 0
         if doubt is not None:
             slot, confirm = doubt.since, doubt.asked

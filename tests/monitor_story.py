@@ -106,7 +106,7 @@ class Story:
 
     def confirmation(self, ok: bool = False, **fields: Any) -> ProbeCompleted:
         """The result that is asked for."""
-        doubt = self.state.doubt
+        doubt = self.state.pending_change
         assert doubt is not None
         region = confirming_region(self.monitor, doubt.region, doubt.asked)
         at = max(doubt.asked_at, t(self.time))

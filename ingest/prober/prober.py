@@ -25,7 +25,7 @@ from ingest.prober.probes.connection import Connector
 from ingest.prober.region.controls import Control
 from ingest.prober.running_probes import RunningProbes
 from schemas.base import SECOND, Micros
-from schemas.monitor_states import Doubt, MonitorCopy, MonitorState, MonitorStatesRecord
+from schemas.monitor_states import MonitorCopy, MonitorState, MonitorStatesRecord, PendingChange
 from schemas.monitors import Monitor, Sealed
 from schemas.slots import confirming_region, first_slot, region_of, step
 from schemas.ticks import Progress
@@ -159,7 +159,7 @@ class Prober:
         now = self._clock.now()
         if state is not None and state.version == monitor.version:
             self._plan_first(partition, watched, monitor, state, now)
-            self._plan_confirmation(partition, watched, monitor, state.doubt)
+            self._plan_confirmation(partition, watched, monitor, state.pending_change)
         if watched.due <= now:
             watched.due = self._next_slot(monitor, now)
             self._push(watched.due, monitor.id, partition, 0)
@@ -178,11 +178,13 @@ class Prober:
         watched.asked = (begun, 0)
         self._running.begin(monitor, watched.sealed, begun, 0, state)
 
-    def _plan_confirmation(self, partition: int, watched: _Watched, monitor: Monitor, doubt: Doubt | None) -> None:
-        if doubt is None or watched.asked == (doubt.since, doubt.asked):
+    def _plan_confirmation(
+        self, partition: int, watched: _Watched, monitor: Monitor, change: PendingChange | None
+    ) -> None:
+        if change is None or watched.asked == (change.since, change.asked):
             return
-        if confirming_region(monitor, doubt.region, doubt.asked) == self._region:
-            self._push(doubt.asked_at, monitor.id, partition, doubt.asked)
+        if confirming_region(monitor, change.region, change.asked) == self._region:
+            self._push(change.asked_at, monitor.id, partition, change.asked)
 
     def _next_slot(self, monitor: Monitor, after: Micros) -> Micros:
         slot = first_slot(monitor, after)
@@ -242,10 +244,10 @@ class Prober:
                 self._plan_first(partition, watched, monitor, watched.state, now)
             return
         if confirm:
-            doubt = watched.state.doubt if watched.state is not None else None
-            if doubt is not None and doubt.asked == confirm and watched.asked != (doubt.since, confirm):
-                watched.asked = (doubt.since, confirm)
-                self._running.begin(monitor, watched.sealed, doubt.since, confirm, watched.state)
+            change = watched.state.pending_change if watched.state is not None else None
+            if change is not None and change.asked == confirm and watched.asked != (change.since, confirm):
+                watched.asked = (change.since, confirm)
+                self._running.begin(monitor, watched.sealed, change.since, confirm, watched.state)
             return
         if watched.due != at:  # another definition has been heard since
             return

@@ -62,8 +62,8 @@ def next_deadline(state: MonitorState, monitor: Monitor, explained: bool) -> Dea
     """
     slot = slot_deadline(state, monitor)
     first = None if slot is None else Deadline(slot, "empty slot")
-    if state.doubt is not None:
-        confirmed_by = confirmation_deadline(state.doubt, monitor)
+    if state.pending_change is not None:
+        confirmed_by = confirmation_deadline(state.pending_change, monitor)
         if first is None or confirmed_by < first.at:
             first = Deadline(confirmed_by, "no confirmation")
     notice = None if explained and state.status == "down" else state.notice_at
@@ -126,7 +126,9 @@ class MonitorExpiry:
             case "held-back notice":
                 return release_notice(state, monitor, out)
             case "no confirmation":
-                assert state.doubt is not None
-                asked = ask_next(monitor, state.doubt, time, out)
-                state.doubt = None if is_undecidable(monitor, asked, going_down=state.status != "down") else asked
+                assert state.pending_change is not None
+                asked = ask_next(monitor, state.pending_change, time, out)
+                state.pending_change = (
+                    None if is_undecidable(monitor, asked, going_down=state.status != "down") else asked
+                )
                 return []

@@ -198,26 +198,26 @@ class MonitorsPartition:
             return []
         if not result.confirm and _began_before(state, result):
             return []
-        if state.doubt is None:
+        if state.pending_change is None:
             if result.ok == going_down:  # as it was
                 return go_up(state, monitor, result.at, time) if state.status == "new" else []
-            doubt = begin_change(monitor, result, out)
+            change = begin_change(monitor, result, out)
         else:
-            doubt = vote(monitor, state.doubt, result, going_down, out)
-        state.doubt = doubt
-        match quorum_result(monitor, doubt, going_down, out):
+            change = vote(monitor, state.pending_change, result, going_down, out)
+        state.pending_change = change
+        match quorum_result(monitor, change, going_down, out):
             case "confirmed" if going_down:
                 # What was between the change and an empty slot is not known.
-                since = result.at if state.unobserved else doubt.at
-                return go_down(state, monitor, doubt, since, result.at, time)
+                since = result.at if state.unobserved else change.at
+                return go_down(state, monitor, change, since, result.at, time)
             case "confirmed":
-                return go_up(state, monitor, doubt.at, time)
+                return go_up(state, monitor, change.at, time)
             case "rejected":
-                state.doubt = None
+                state.pending_change = None
                 return go_up(state, monitor, result.at, time) if state.status == "new" else []
             case "pending":
-                if is_undecidable(monitor, doubt, going_down):
-                    state.doubt = None
+                if is_undecidable(monitor, change, going_down):
+                    state.pending_change = None
                 return []
 
     def _tick(self, tick: Tick, context: Context) -> Sequence[Effect]:
@@ -291,11 +291,11 @@ def _is_asked_for(state: MonitorState, monitor: Monitor, result: ProbeCompleted)
     if 0 < result.version < state.oldest:
         return False
     if result.confirm:
-        doubt = state.doubt
+        change = state.pending_change
         return (
-            doubt is not None
-            and (slot, result.confirm) == (doubt.since, doubt.asked)
-            and region == confirming_region(monitor, doubt.region, doubt.asked)
+            change is not None
+            and (slot, result.confirm) == (change.since, change.asked)
+            and region == confirming_region(monitor, change.region, change.asked)
         )
     return slot >= state.begun and is_slot(monitor, slot, state.begun) and region_of(monitor, slot) == region
 
@@ -311,9 +311,9 @@ def _is_newest(state: MonitorState, result: ProbeCompleted) -> bool:
 
 
 def _began_before(state: MonitorState, result: ProbeCompleted) -> bool:
-    """Whether a probe began before what is known now, of the doubt or else of the status, did."""
-    if state.doubt is not None:
-        return result.at < state.doubt.at
+    """Whether a probe began before what is known now, of the pending change or else of the status, did."""
+    if state.pending_change is not None:
+        return result.at < state.pending_change.at
     return state.status != "new" and result.at < state.since
 
 

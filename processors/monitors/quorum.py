@@ -21,7 +21,7 @@ from msgspec.structs import replace
 from processors.monitors.messages import cause_of
 from processors.monitors.slots import MARGIN, ended
 from schemas.base import Micros
-from schemas.monitor_states import Doubt, Seen
+from schemas.monitor_states import PendingChange, Seen
 from schemas.monitors import Monitor
 from schemas.probes import ProbeCompleted
 from schemas.slots import confirm_after, confirming_region, time_limit
@@ -29,10 +29,10 @@ from schemas.slots import confirm_after, confirming_region, time_limit
 QuorumResult = Literal["confirmed", "rejected", "pending"]
 
 
-def begin_change(monitor: Monitor, result: ProbeCompleted, disregarded: AbstractSet[str]) -> Doubt:
+def begin_change(monitor: Monitor, result: ProbeCompleted, disregarded: AbstractSet[str]) -> PendingChange:
     """The first result that disagrees with the status."""
     number = _question(monitor, result.region, 1, disregarded)
-    return Doubt(
+    return PendingChange(
         since=result.slot,
         at=result.at,
         region=result.region,
@@ -44,15 +44,15 @@ def begin_change(monitor: Monitor, result: ProbeCompleted, disregarded: Abstract
 
 
 def vote(
-    monitor: Monitor, change: Doubt, result: ProbeCompleted, going_down: bool, disregarded: AbstractSet[str]
-) -> Doubt:
+    monitor: Monitor, change: PendingChange, result: ProbeCompleted, going_down: bool, disregarded: AbstractSet[str]
+) -> PendingChange:
     """A further result counts; one that was asked for makes room for the next question."""
     votes = (*(v for v in change.votes if v.region != result.region), Seen(result.region, result.slot, result.ok))
     change = replace(change, votes=votes, agreeing=change.agreeing + (result.ok != going_down))
     return ask_next(monitor, change, ended(monitor, result), disregarded) if result.confirm == change.asked else change
 
 
-def ask_next(monitor: Monitor, change: Doubt, after: Micros, disregarded: AbstractSet[str]) -> Doubt:
+def ask_next(monitor: Monitor, change: PendingChange, after: Micros, disregarded: AbstractSet[str]) -> PendingChange:
     """The question goes to the next region that counts."""
     number = _question(monitor, change.region, change.asked + 1, disregarded)
     return replace(change, asked=number, asked_at=after + confirm_after(monitor, number))
@@ -64,7 +64,7 @@ def _question(monitor: Monitor, begun_by: str, number: int, disregarded: Abstrac
     return next((n for n in later if confirming_region(monitor, begun_by, n) not in disregarded), number)
 
 
-def without_region(change: Doubt, region: str, going_down: bool) -> Doubt | None:
+def without_region(change: PendingChange, region: str, going_down: bool) -> PendingChange | None:
     """The change without what a region that is disregarded from now on found failing; None if that was its reason."""
     votes = tuple(v for v in change.votes if v.ok or v.region != region)
     if not going_down:
@@ -82,7 +82,9 @@ def all_disregarded(monitor: Monitor, disregarded: AbstractSet[str]) -> bool:
     return all(region in disregarded for region in monitor.probed_from)
 
 
-def quorum_result(monitor: Monitor, change: Doubt, going_down: bool, disregarded: AbstractSet[str]) -> QuorumResult:
+def quorum_result(
+    monitor: Monitor, change: PendingChange, going_down: bool, disregarded: AbstractSet[str]
+) -> QuorumResult:
     """What the votes so far decide."""
     failing = sum(not v.ok for v in change.votes)
     well = len(change.votes) - failing
@@ -98,12 +100,12 @@ def quorum_result(monitor: Monitor, change: Doubt, going_down: bool, disregarded
     return "rejected" if failing >= down else "pending"
 
 
-def is_undecidable(monitor: Monitor, change: Doubt, going_down: bool) -> bool:
+def is_undecidable(monitor: Monitor, change: PendingChange, going_down: bool) -> bool:
     """Whether every region was asked once more often than results are needed."""
     needed = monitor.confirmations if going_down else monitor.recoveries
     return change.asked > len(monitor.probed_from) * (needed + 1)
 
 
-def confirmation_deadline(change: Doubt, monitor: Monitor) -> Micros:
+def confirmation_deadline(change: PendingChange, monitor: Monitor) -> Micros:
     """When the confirmation that is asked for has not come."""
     return change.asked_at + time_limit(monitor) + MARGIN

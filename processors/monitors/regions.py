@@ -7,8 +7,8 @@ The contract:
 - While it is disregarded its failing results mean nothing, it is asked for no confirmation and is none of those whose
   majority decides; nor are its slots waited for, as long as another region of the monitor counts. Results that are
   well still count.
-- A doubt that such a region began is dropped, and its votes for failing in others are. A doubt that goes on needs as
-  many results that agree as if those that are left were all there ever were.
+- A pending change that such a region began is dropped, and its votes for failing in others are. One that goes on needs
+  as many results that agree as if those that are left were all there ever were.
 - While no region of a monitor counts nothing is judged; its slots that stay empty say that nothing is known.
 - It is told in `transitions` by each partition, when it begins and when it is over.
 """
@@ -57,7 +57,7 @@ class MonitorRegions:
             self._records.put(RegionOut(region=region, start=known.start, until=until))
             return []
         self._records.put(RegionOut(region=region, start=at, until=until))
-        self._clear_doubts(region)
+        self._clear_changes(region)
         return [self._told(region, at, None)]
 
     def _well(self, region: str, at: Micros) -> list[Effect]:
@@ -83,26 +83,26 @@ class MonitorRegions:
         told = RegionDisregarded(partition=self._partition, region=region, start=start, end=end)
         return to_transitions(region_key(region), told)
 
-    def _clear_doubts(self, region: str) -> None:
-        doubted = [
+    def _clear_changes(self, region: str) -> None:
+        pending = [
             key
             for key, record in self._view.items()
             if isinstance(record, MonitorState)
-            and record.doubt is not None
+            and record.pending_change is not None
             and region in monitor_of(self._view, key).probed_from
         ]
-        for key in sorted(doubted):
+        for key in sorted(pending):
             state, monitor = self._view.edit(MonitorState, key), monitor_of(self._view, key)
-            self._clear_doubt(state, monitor, region)
+            self._clear_change(state, monitor, region)
             self._expiry.look_at(key, state, monitor)
 
-    def _clear_doubt(self, state: MonitorState, monitor: Monitor, region: str) -> None:
+    def _clear_change(self, state: MonitorState, monitor: Monitor, region: str) -> None:
         time = time_of(self._view)
         out = self._records.out(time)
         going_down = state.status != "down"
-        assert state.doubt is not None
-        doubt = None if all_disregarded(monitor, out) else without_region(state.doubt, region, going_down)
-        if doubt is not None and confirming_region(monitor, doubt.region, doubt.asked) == region:
-            doubt = ask_next(monitor, doubt, max(time, doubt.asked_at), out)
-            doubt = None if is_undecidable(monitor, doubt, going_down) else doubt
-        state.doubt = doubt
+        assert state.pending_change is not None
+        change = None if all_disregarded(monitor, out) else without_region(state.pending_change, region, going_down)
+        if change is not None and confirming_region(monitor, change.region, change.asked) == region:
+            change = ask_next(monitor, change, max(time, change.asked_at), out)
+            change = None if is_undecidable(monitor, change, going_down) else change
+        state.pending_change = change

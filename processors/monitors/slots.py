@@ -22,7 +22,7 @@ def ended(monitor: Monitor, result: ProbeCompleted) -> Micros:
 
 def begin(state: MonitorState, monitor: Monitor, at: Micros) -> None:
     """From `at` on results count anew; it is the first slot itself."""
-    state.doubt, state.seen, state.early, state.unprobed = None, (), (), ""
+    state.pending_change, state.seen, state.early, state.unprobed = None, (), (), ""
     state.begun = state.expected = at
     state.oldest = monitor.version
 

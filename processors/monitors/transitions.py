@@ -24,7 +24,7 @@ from processors.monitors.messages import down_data, notice_data, unseen
 from processors.monitors.slots import begin, expect_after
 from schemas.base import SECOND, Micros
 from schemas.deliveries import DeliveryRequested
-from schemas.monitor_states import Doubt, MonitorState, visible_status
+from schemas.monitor_states import MonitorState, PendingChange, visible_status
 from schemas.monitors import Monitor
 from schemas.probes import DependencyChanged
 from schemas.topics import PROBE_RESULTS
@@ -52,7 +52,7 @@ def go_up(state: MonitorState, monitor: Monitor, at: Micros, time: Micros) -> li
     """The monitor is well, for the first time or again; ends an incident when there is one."""
     transition, was_held_back = _transition(state, monitor, at, time), state.notice_at is not None
     end_incident(state)
-    state.status, state.doubt, state.unobserved, state.notice_at = "up", None, False, None
+    state.status, state.pending_change, state.unobserved, state.notice_at = "up", None, False, None
     incident = transition.resolved_incident()
     if incident is None:
         return transition.effects("up", "probe")
@@ -62,18 +62,18 @@ def go_up(state: MonitorState, monitor: Monitor, at: Micros, time: Micros) -> li
 
 
 def go_down(
-    state: MonitorState, monitor: Monitor, doubt: Doubt, at: Micros, confirmed_at: Micros, time: Micros
+    state: MonitorState, monitor: Monitor, change: PendingChange, at: Micros, confirmed_at: Micros, time: Micros
 ) -> list[Effect]:
     """The change is confirmed by a result that was made at `confirmed_at`: an incident opens."""
     transition = _transition(state, monitor, at, time)
     end_incident(state)
-    state.status, state.doubt, state.unobserved, state.notice_at = "down", None, False, None
-    incident = transition.open_incident(state, doubt.cause)
+    state.status, state.pending_change, state.unobserved, state.notice_at = "down", None, False, None
+    incident = transition.open_incident(state, change.cause)
     notices = DOWN
     if monitor.depends_on:
         notices, state.notice_at = (), confirmed_at + monitor.dependency_wait * SECOND
     effects = transition.effects(
-        "down", "probe", doubt.cause, notices, lambda: down_data(state, monitor, incident, doubt.votes)
+        "down", "probe", change.cause, notices, lambda: down_data(state, monitor, incident, change.votes)
     )
     return effects + _to_dependents(monitor, True, transition.at)
 
@@ -125,7 +125,7 @@ def pass_empty_slot(state: MonitorState, monitor: Monitor, time: Micros, disrega
 def pause(state: MonitorState, monitor: Monitor, at: Micros, time: Micros) -> list[Effect]:
     transition, to_dependents = _transition(state, monitor, at, time), end_as_dependency(state, monitor, at)
     end_incident(state)
-    state.status, state.doubt, state.unobserved, state.maintained = "paused", None, False, False
+    state.status, state.pending_change, state.unobserved, state.maintained = "paused", None, False, False
     state.notice_at = None
     return transition.effects("paused", "paused") + to_dependents
 
@@ -139,7 +139,7 @@ def resume(state: MonitorState, monitor: Monitor, at: Micros, time: Micros) -> l
 def enter_maintenance(state: MonitorState, monitor: Monitor, at: Micros, time: Micros) -> list[Effect]:
     """A window opens: nothing is judged until it closes."""
     transition = _transition(state, monitor, at, time)
-    state.maintained, state.doubt, state.unobserved, state.notice_at = True, None, False, None
+    state.maintained, state.pending_change, state.unobserved, state.notice_at = True, None, False, None
     return transition.effects("maintenance", "maintenance")
 
 

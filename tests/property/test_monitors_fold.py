@@ -150,7 +150,7 @@ class Writer:
                 self.add(key, result)
         elif what == "confirm":
             known = self.known(key)
-            if known is not None and known[1].doubt is not None:
+            if known is not None and known[1].pending_change is not None:
                 self.add(key, confirmation(known[0], known[1], self.now, *more))
         elif what == "answers":  # a regular result, and what is asked for then
             verdicts, took = more
@@ -206,7 +206,7 @@ class Writer:
 
 def confirmation(monitor: Monitor, state: MonitorState, now: Micros, ok: bool, took: int) -> ProbeCompleted:
     """The result that is asked for."""
-    doubt = state.doubt
+    doubt = state.pending_change
     assert doubt is not None
     return ProbeCompleted(
         slot=doubt.since,
@@ -446,7 +446,7 @@ def test_an_incident_opens_only_with_enough_failing_results_of_a_quorum_since_th
             if change.now == "down":
                 assert isinstance(event, ProbeCompleted)
                 assert before is not None
-                since = event.at if before.doubt is None else before.doubt.at
+                since = event.at if before.pending_change is None else before.pending_change.at
                 assert change.at >= since
                 monitor = folding.state(MonitorCopy, definition_key(key)).monitor
                 proof = [
@@ -576,7 +576,7 @@ class World:
             slot = max(state.begun, first_slot(monitor, clock) - step(monitor))
             if slot <= clock and region_of(monitor, slot) == prober.region:
                 self.probe(prober, monitor, slot, 0, clock)
-            doubt = state.doubt
+            doubt = state.pending_change
             if doubt is None or doubt.asked_at > clock:
                 continue
             if confirming_region(monitor, doubt.region, doubt.asked) == prober.region:
@@ -633,7 +633,7 @@ def test_no_trouble_of_our_own_makes_a_healthy_target_down(
     assert {change.now for change in of_type(folding.effects, StatusChanged)} <= {"up", "not_observed", "new"}
     for key in MONITORS:
         state = folding.state(MonitorState, key)
-        assert (state.status in ("new", "up"), state.doubt, state.incident) == (True, None, None)
+        assert (state.status in ("new", "up"), state.pending_change, state.incident) == (True, None, None)
 
 
 outages = st.dictionaries(

@@ -145,7 +145,7 @@ class Years:
         view = self.world.sessions[PROBE_RESULTS.name, number].view
         for _ in range(6):
             state, monitor = view.get(key), view.get(f"definition/{key}").monitor
-            doubt = state.doubt
+            doubt = state.pending_change
             if doubt is None:
                 slot, confirm, region = state.expected, 0, "a"
             else:
@@ -158,7 +158,7 @@ class Years:
                 failure="timeout" if fails else "",
             )  # fmt: skip
             self.world.put(PROBE_RESULTS, key, told)
-            if view.get(key).doubt is None:
+            if view.get(key).pending_change is None:
                 return
 
     def send(self) -> None:

@@ -54,7 +54,7 @@ def next_slot(story: Story) -> int:
 
 
 def in_doubt(story: Story) -> bool:
-    return story.state.doubt is not None
+    return story.state.pending_change is not None
 
 
 def test_it_is_said_once_when_it_begins_and_once_when_it_is_over() -> None:
@@ -249,7 +249,7 @@ def test_its_votes_in_another_doubt_are_dropped_and_the_question_goes_on() -> No
     story.confirm(ok=False)  # of b
     assert story.confirmation().region == "c"
     out(story, "b", story.time + 1)
-    doubt = story.state.doubt
+    doubt = story.state.pending_change
     assert doubt is not None
     assert ([vote.region for vote in doubt.votes], doubt.agreeing) == (["a"], 1)
     out(story, "c", story.time + 1)
@@ -277,7 +277,7 @@ def test_a_recovery_goes_on_without_it() -> None:
     story.probe(n + 1)  # b finds it well
     story.confirm(ok=False)  # c does not
     out(story, "c", story.time)
-    doubt = story.state.doubt
+    doubt = story.state.pending_change
     assert doubt is not None
     assert [vote.region for vote in doubt.votes] == ["b"]
     story.confirm(ok=True)

@@ -57,7 +57,7 @@ def test_a_first_good_result_is_up_without_a_word() -> None:
     assert changes(effects) == [("new", "up", "probe", 1)]
     assert notices(effects) == []
     state = story.state
-    assert (state.status, state.results, state.slot, state.doubt) == ("up", 1, t(1), None)
+    assert (state.status, state.results, state.slot, state.pending_change) == ("up", 1, t(1), None)
     assert (state.last_at, state.last_ok, state.last_ms, state.last_detail) == (t(1), True, 100.0, "")
     assert state.seen == (Seen("a", t(1), True),)
     assert state.expected == t(story.slot(1))
@@ -218,7 +218,7 @@ def test_a_good_confirmation_ends_the_doubt() -> None:
     story.probe(3, ok=False)
     story.confirm(ok=False)
     assert story.confirm(ok=True) == []
-    assert story.state.doubt is None
+    assert story.state.pending_change is None
     story.probe(4, ok=False)
     story.confirm(ok=False)
     assert moves(story.effects) == ["new>up"]
@@ -228,11 +228,11 @@ def test_a_good_confirmation_ends_the_doubt() -> None:
 def test_confirmations_are_asked_for_a_little_after_the_result_before() -> None:
     story = told_as("up", confirmations=3)
     story.probe(3, ok=False)
-    doubt = story.state.doubt
+    doubt = story.state.pending_change
     assert doubt is not None
     assert (doubt.since, doubt.asked, seconds(doubt.asked_at)) == (t(story.slot(3)), 1, story.slot(3) + TOOK + 5)
     story.confirm(ok=False)
-    doubt = story.state.doubt
+    doubt = story.state.pending_change
     assert doubt is not None
     assert (doubt.asked, seconds(doubt.asked_at)) == (2, story.slot(3) + 2 * (TOOK + 5))
 
@@ -268,14 +268,14 @@ def test_a_failing_confirmation_ends_a_recovery() -> None:
     story.probe(3)
     story.confirm(ok=True)
     assert story.confirm(ok=False) == []
-    assert (story.state.status, story.state.doubt) == ("down", None)
+    assert (story.state.status, story.state.pending_change) == ("down", None)
     assert notices(story.effects) == DOWN
 
 
 def test_a_probe_that_was_held_up_counts_no_longer_than_its_limit() -> None:
     story = told_as("up", confirmations=2)
     story.probe(3, ok=False, took=10**15)
-    doubt = story.state.doubt
+    doubt = story.state.pending_change
     assert doubt is not None
     assert seconds(doubt.asked_at) == story.slot(3) + 30 + 5
 
@@ -287,7 +287,7 @@ def outage(story: Story, failing: str, slots: range) -> None:
     """The target is out for these regions: regular slots and, after each, every confirmation asked for."""
     for n in slots:
         story.probe(n, story.region(n) not in failing)
-        while story.state.doubt is not None and story.state.doubt.asked_at < t(story.slot(n + 1)):
+        while story.state.pending_change is not None and story.state.pending_change.asked_at < t(story.slot(n + 1)):
             story.confirm("abcde"[story.monitor.probed_from.index(asked_of(story))] not in failing)
 
 
@@ -330,11 +330,11 @@ def test_a_majority_of_the_regions_must_find_it_failing(
 def test_another_region_is_asked_at_once() -> None:
     story = told_as("up", "a", "b", "c", confirmations=2)
     story.probe(3, ok=False)
-    doubt = story.state.doubt
+    doubt = story.state.pending_change
     assert doubt is not None
     assert (doubt.region, asked_of(story), seconds(doubt.asked_at)) == ("a", "b", story.slot(3) + TOOK)
     story.confirm(ok=True)
-    doubt = story.state.doubt
+    doubt = story.state.pending_change
     assert doubt is not None
     assert (asked_of(story), seconds(doubt.asked_at)) == ("c", story.slot(3) + 2 * TOOK)
     effects = story.confirm(ok=False)
@@ -363,9 +363,9 @@ def test_a_doubt_that_cannot_be_settled_is_given_up() -> None:
     story.probe(3, ok=False)
     story.confirm(ok=True)  # b; and c does not answer
     at = story.slot(3)
-    while story.state.doubt is not None:
+    while story.state.pending_change is not None:
         if asked_of(story) == "c":
-            at = seconds(story.state.doubt.asked_at) + LIMIT
+            at = seconds(story.state.pending_change.asked_at) + LIMIT
             story.tick(at)
         else:
             story.confirm(ok=asked_of(story) == "b")
@@ -379,9 +379,9 @@ def test_what_began_before_the_doubt_is_no_vote_in_it() -> None:
     story = told_as("up", "a", "b", confirmations=2, interval=10)
     slow = story.result(3, took=19 * SECOND)
     story.probe(4, ok=False)
-    before = story.state.doubt
+    before = story.state.pending_change
     story.tell(slow, story.slot(4) + 9)
-    assert story.state.doubt == before
+    assert story.state.pending_change == before
     assert moves(story.confirm(ok=False)) == ["up>down"]
 
 
@@ -392,7 +392,7 @@ def test_what_began_before_the_recovery_is_no_new_failure() -> None:
     story.confirm(ok=True)
     assert story.state.status == "up"
     assert story.tell(slow, story.slot(3) + 30) == []
-    assert story.state.doubt is None
+    assert story.state.pending_change is None
 
 
 # ---- what does not count
@@ -441,7 +441,7 @@ def test_a_result_older_than_the_newest_of_its_region_is_no_vote() -> None:
     older = story.result(3, ok=False, took=9_900_000)
     story.probe(4)
     assert story.tell(older, story.slot(4) + 0.2) == []
-    assert (story.state.status, story.state.doubt) == ("up", None)
+    assert (story.state.status, story.state.pending_change) == ("up", None)
     assert (story.state.last_ok, story.state.last_at) == (True, t(story.slot(4)))
 
 
@@ -663,7 +663,7 @@ def test_a_confirmation_that_never_comes_is_asked_of_the_next_region() -> None:
     assert story.tick(deadline - 0.000001) == []
     assert asked_of(story) == "b"
     assert story.tick(deadline) == []
-    doubt = story.state.doubt
+    doubt = story.state.pending_change
     assert doubt is not None
     assert (doubt.asked, asked_of(story), seconds(doubt.asked_at)) == (2, "c", deadline)
     assert without_effect(story, lost, deadline)
@@ -674,10 +674,10 @@ def test_in_one_region_it_is_asked_again() -> None:
     story = told_as("up", confirmations=2)
     story.probe(3, ok=False)
     for number in (2, 3):
-        assert story.state.doubt is not None
-        story.tick(seconds(story.state.doubt.asked_at) + LIMIT)
-        assert story.state.doubt is not None
-        assert (story.state.doubt.asked, story.state.doubt.asked_at) == (
+        assert story.state.pending_change is not None
+        story.tick(seconds(story.state.pending_change.asked_at) + LIMIT)
+        assert story.state.pending_change is not None
+        assert (story.state.pending_change.asked, story.state.pending_change.asked_at) == (
             number,
             t(story.time) + confirm_after(story.monitor, number),
         )
@@ -687,13 +687,13 @@ def test_two_deadlines_in_one_tick() -> None:
     story = told_as("up", "a", "b", confirmations=2)
     story.probe(3, ok=False)
     assert moves(story.tick(10_000)) == ["up>not_observed"]
-    doubt = story.state.doubt
+    doubt = story.state.pending_change
     assert doubt is not None
     assert (doubt.asked, seconds(doubt.asked_at)) == (2, 10_005)
     assert story.tick(10_005 + LIMIT - 0.000001) == []
-    assert story.state.doubt == doubt
+    assert story.state.pending_change == doubt
     story.tick(10_005 + LIMIT)
-    assert story.state.doubt != doubt
+    assert story.state.pending_change != doubt
 
 
 def test_a_confirmation_after_an_empty_slot_does_not_make_the_status_flap() -> None:
@@ -761,7 +761,13 @@ def test_a_definition_that_probes_otherwise_begins_anew(fields: dict[str, Any]) 
     old = [story.result(4, ok=False), story.confirmation(at=t(story.slot(4)))]
     assert story.define(200, **fields) == []
     state = story.state
-    assert (state.status, state.doubt, state.seen, state.begun, state.expected) == ("up", None, (), t(200), t(200))
+    assert (state.status, state.pending_change, state.seen, state.begun, state.expected) == (
+        "up",
+        None,
+        (),
+        t(200),
+        t(200),
+    )
     assert (state.version, state.oldest) == (2, 2)
     former = ProbeCompleted(slot=old[0].slot, region="a", at=old[0].at, took=1, ok=False, version=1)
     assert without_effect(story, former, story.slot(1))

@@ -22,7 +22,7 @@ from ingest.prober.region.controls import Control
 from ingest.prober.region.own_network import OwnNetwork
 from ingest.prober.running_probes import STANDSTILL
 from schemas.base import SECOND, Micros, encode
-from schemas.monitor_states import Doubt, MonitorCopy, MonitorState, Seen
+from schemas.monitor_states import MonitorCopy, MonitorState, PendingChange, Seen
 from schemas.monitors import Monitor, ProbeTarget
 from schemas.probes import Failure, ProbeCompleted, ProbeResultsEvent, RegionTroubled, RegionWell
 from schemas.slots import first_slot
@@ -251,21 +251,21 @@ async def test_confirmations_are_made_once_when_they_are_asked_for() -> None:
     async with world(monitor(interval=3_600), running()) as here:
         begin = await here.at(NOON)
         assert begin == []
-        doubt = Doubt(since=NOON - SECOND, at=NOON, region=HERE, asked=1, asked_at=NOON + 5 * SECOND)
-        here.hear(running(doubt=doubt))
+        doubt = PendingChange(since=NOON - SECOND, at=NOON, region=HERE, asked=1, asked_at=NOON + 5 * SECOND)
+        here.hear(running(pending_change=doubt))
         assert await here.at(NOON + 4 * SECOND) == []
-        here.hear(running(doubt=doubt, results=1))  # rewritten for another reason
+        here.hear(running(pending_change=doubt, results=1))  # rewritten for another reason
         assert await here.at(NOON + 5 * SECOND) == [(NOON - SECOND, 1)]
-        here.hear(running(doubt=doubt, results=2))
+        here.hear(running(pending_change=doubt, results=2))
         assert await here.at(NOON + 6 * SECOND) == []
         again = msgspec.structs.replace(doubt, asked=2, asked_at=NOON + 6 * SECOND)
-        here.hear(running(doubt=again))
+        here.hear(running(pending_change=again))
         assert await here.at(NOON + 7 * SECOND) == [(NOON - SECOND, 2)]
 
 
 async def test_a_confirmation_that_is_no_longer_asked_for_is_not_made() -> None:
     async with world(monitor(interval=3_600), running()) as here:
-        here.hear(running(doubt=Doubt(since=NOON, at=NOON, region=HERE, asked_at=NOON + 5 * SECOND)))
+        here.hear(running(pending_change=PendingChange(since=NOON, at=NOON, region=HERE, asked_at=NOON + 5 * SECOND)))
         here.hear(running())
         assert await here.between(NOON, NOON + 10 * SECOND) == []
 
@@ -273,10 +273,10 @@ async def test_a_confirmation_that_is_no_longer_asked_for_is_not_made() -> None:
 async def test_confirmations_come_from_the_region_whose_turn_it_is() -> None:
     async with world(monitor(interval=3_600, probed_from=(HERE, THERE)), running()) as here:
         here.clock.time = NOON
-        doubt = Doubt(since=NOON, at=NOON, region=HERE, asked=1, asked_at=NOON)
-        here.hear(running(doubt=doubt))
+        doubt = PendingChange(since=NOON, at=NOON, region=HERE, asked=1, asked_at=NOON)
+        here.hear(running(pending_change=doubt))
         assert await here.at(NOON) == []  # the other region is asked first
-        here.hear(running(doubt=msgspec.structs.replace(doubt, asked=2)))
+        here.hear(running(pending_change=msgspec.structs.replace(doubt, asked=2)))
         assert await here.at(NOON) == [(NOON, 2)]
 
 

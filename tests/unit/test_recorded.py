@@ -29,7 +29,8 @@ def plain(value: object) -> Any:
     """A decoded value as JSON could tell it, with every field that has a value, defaults included."""
     if isinstance(value, Struct):
         tag = value.__struct_config__.tag
-        fields = {name: plain(field) for name, field in structs.asdict(value).items() if field is not UNSET}
+        names = zip(value.__struct_encode_fields__, structs.asdict(value).values(), strict=True)
+        fields = {name: plain(field) for name, field in names if field is not UNSET}
         return fields if tag is None else {"type": tag, **fields}
     if isinstance(value, dict):
         return {name: plain(inner) for name, inner in value.items()}
