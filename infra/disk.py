@@ -20,6 +20,7 @@ import structlog
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from infra.metrics import DISK_FREE, DISK_RESERVE
 from infra.settings.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -155,7 +156,5 @@ class DiskFigures(Collector):
         state = self._disk.state
         if state.room is None:
             return
-        yield GaugeMetricFamily("pingfold_disk_free_bytes", "Room where Kafka and ClickHouse write", state.room.free)
-        yield GaugeMetricFamily(
-            "pingfold_disk_reserve_bytes", "With less room than this nothing new is taken", state.reserve
-        )
+        yield DISK_FREE.of(state.room.free)
+        yield DISK_RESERVE.of(state.reserve)

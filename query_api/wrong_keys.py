@@ -11,9 +11,9 @@ from collections.abc import Callable
 from math import ceil
 
 import structlog
-from prometheus_client import Counter
 from starlette.types import Scope
 
+from infra import metrics as metrics_table
 from infra.budgets import Budget, Budgets
 from infra.http_server.forwarded import Forwarded, customer_of
 from infra.process.repeats import Repeats
@@ -23,7 +23,7 @@ log = structlog.get_logger(__name__)
 
 OF_ADDRESS = Budget(100, 1.0)
 
-_WRONG = Counter("pingfold_wrong_api_keys_total", "Wrong API keys shown, and refused unseen.", ["outcome"])
+_WRONG = metrics_table.WRONG_API_KEYS.create()
 
 
 class TooManyWrongKeys(QueryApiError):

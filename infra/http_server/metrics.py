@@ -1,14 +1,11 @@
 """Metrics of the HTTP server: open connections, and requests refused before any application saw them."""
 
-from prometheus_client import Counter, Gauge
-
+from infra import metrics as metrics_table
 from infra.http_server.bounds import EVERY
 from infra.http_server.connection_limiter import ConnectionLimiter
 
-_CONNECTIONS = Gauge("pingfold_http_connections", "Connections of clients", multiprocess_mode="livesum")
-_REFUSED = Counter(
-    "pingfold_http_refused_total", "Requests and connections refused by the HTTP server", ["status", "text"]
-)
+_CONNECTIONS = metrics_table.HTTP_CONNECTIONS.create()
+_REFUSED = metrics_table.HTTP_REFUSED.create()
 
 
 class ConnectionMetrics:

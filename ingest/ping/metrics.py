@@ -6,19 +6,15 @@ The hot path only increments plain integers; once a second the difference is add
 import asyncio
 from typing import TYPE_CHECKING
 
-from prometheus_client import Counter, Gauge
+from infra import metrics as metrics_table
 
 if TYPE_CHECKING:
     from ingest.ping.app import PingApp
     from ingest.ping.source import Source
 
-_ANSWERS = Counter("pingfold_ping_answers_total", "Answers to requests on ping URLs", ["status", "text"])
-_IN_FLIGHT = Gauge("pingfold_pings_in_flight", "Pings received and not yet answered", multiprocess_mode="livesum")
-_REACHABLE = Gauge(
-    "pingfold_public_url_reachable",
-    "1 while synthetic pings through the public URL get here, 0 while they do not",
-    multiprocess_mode="livemin",
-)
+_ANSWERS = metrics_table.PING_ANSWERS.create()
+_IN_FLIGHT = metrics_table.PINGS_IN_FLIGHT.create()
+_REACHABLE = metrics_table.PUBLIC_URL_REACHABLE.create()
 
 
 def reachable(is_reached: bool) -> None:

@@ -1,26 +1,14 @@
 """Metrics of probers."""
 
-from prometheus_client import Counter, Gauge, Histogram
-
+from infra import metrics as metrics_table
 from schemas.base import SECOND, Micros
 from schemas.probes import ProbeCompleted
 
-_PROBES = Counter("pingfold_probes_total", "Probes, by how they ended", ["region", "outcome"])
-_MISSED = Counter("pingfold_probe_slots_missed_total", "Slots that had passed before their probe could begin")
-_TROUBLED = Gauge(
-    "pingfold_region_troubled", "1 while the own network of a region is out", ["region"], multiprocess_mode="mostrecent"
-)
-_CONTROLS = Gauge(
-    "pingfold_control_targets_answering",
-    "Control targets that answered when they were asked last",
-    ["region"],
-    multiprocess_mode="mostrecent",
-)
-_DELAY = Histogram(
-    "pingfold_probe_start_delay_seconds",
-    "From a slot to the start of its probe",
-    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5),
-)
+_PROBES = metrics_table.PROBES.create()
+_MISSED = metrics_table.PROBE_SLOTS_MISSED.create()
+_TROUBLED = metrics_table.REGION_TROUBLED.create()
+_CONTROLS = metrics_table.CONTROL_TARGETS_ANSWERING.create()
+_DELAY = metrics_table.PROBE_START_DELAY.create()
 
 
 def started(delay: Micros) -> None:

@@ -4,8 +4,8 @@ import threading
 import time
 
 import structlog
-from prometheus_client import Counter
 
+from infra import metrics as metrics_table
 from infra.clickhouse.client import Address, connect
 from infra.process.liveness import LIVENESS
 from processors.history.ping_hours import PING_HOURS
@@ -22,7 +22,7 @@ _DUTY = 0.1
 _LONGEST = 600.0
 _TURN_SECONDS = 1.0
 
-_ROLL_UPS = Counter("pingfold_history_rollups_total", "Roll-ups of one kind of row, by how they ended.", ["outcome"])
+_ROLL_UPS = metrics_table.HISTORY_ROLL_UPS.create()
 
 
 class RollUpThread:

@@ -7,15 +7,15 @@ never read is read from its beginning.
 
 import structlog
 from confluent_kafka import Consumer, KafkaException, TopicPartition
-from prometheus_client import Counter
 
+from infra import metrics as metrics_table
 from processors.history.rows import Row
 
 log = structlog.get_logger(__name__)
 
 _LOOK_SECONDS = 5.0
 
-_GONE = Counter("pingfold_history_events_gone_total", "Records that were deleted before history had them.", ["topic"])
+_GONE = metrics_table.HISTORY_EVENTS_GONE.create()
 
 
 class Starts:

@@ -16,8 +16,8 @@ from typing import Any
 import structlog
 from clickhouse_connect.driver.client import Client
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
-from prometheus_client import Counter
 
+from infra import metrics as metrics_table
 from infra.clickhouse.client import Address, ClickHouseUnavailable, connect, unavailable_errors
 from infra.disk import Disk
 from infra.log.clients import Pulse, close_consumer, raise_if_lost
@@ -64,8 +64,8 @@ _LONGEST_PAUSE = 5.0
 # An insert is given up in half the time in which a thread without a beat ends the process: it can then be tried again.
 _INSERT_SECONDS = STALL_SECONDS / 2
 
-_ROWS = Counter("pingfold_history_rows_total", "Rows inserted into ClickHouse.", ["table"])
-_ERRORS = Counter("pingfold_history_errors_total", "Attempts that failed, by what failed.", ["what"])
+_ROWS = metrics_table.HISTORY_ROWS.create()
+_ERRORS = metrics_table.HISTORY_ERRORS.create()
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,48 +4,28 @@ import time
 from collections import Counter as Counted
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from prometheus_client import Counter, Gauge, Histogram
-
+from infra import metrics as metrics_table
 from processors.fold.contract import Effect, Record
 from schemas.base import SECOND, Micros
 from schemas.dead_letters import DeadLetter
 from schemas.ticks import Progress
 from schemas.transitions import ChannelTroubled, DeliveryFinished, GapSeen
 
-_EVENTS = Counter("pingfold_fold_events_total", "Journal records folded", ["fold"])
-_FOLD_SECONDS = Counter("pingfold_fold_seconds_total", "Time spent in pure fold code", ["fold"])
-_GONE = Counter("pingfold_fold_events_gone_total", "Journal records that were deleted unread", ["journal"])
-_COMMIT_SECONDS = Histogram(
-    "pingfold_fold_commit_seconds",
-    "How long a transaction takes",
-    ["fold"],
-    buckets=(0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 5, 30),
-)
-_APPLIED = Gauge(
-    "pingfold_fold_applied_offset", "Last journal offset folded", ["fold", "partition"], multiprocess_mode="mostrecent"
-)
-_TIME = Gauge(
-    "pingfold_partition_time_seconds", "The partition's time", ["fold", "partition"], multiprocess_mode="mostrecent"
-)
-_OPEN_GAPS = Gauge("pingfold_open_gaps", "Gaps open now", ["fold", "partition"], multiprocess_mode="mostrecent")
-_PROGRESS_AT = Gauge(
-    "pingfold_fold_progress_at_seconds",
-    "When a fold last went on",
-    ["fold", "partition"],
-    multiprocess_mode="mostrecent",
-)
-_LOADING = Gauge(
-    "pingfold_fold_loading_left_records",
-    "Offsets of the state topic that are still to be loaded before a fold goes on",
-    ["fold", "partition"],
-    multiprocess_mode="mostrecent",
-)
-_GAPS = Counter("pingfold_gaps_total", "Gaps that have closed", ["cause"])
-_ENDED = Counter("pingfold_deliveries_ended_total", "Deliveries that have ended", ["outcome"])
-_DISABLED = Counter("pingfold_channels_disabled_total", "Channels disabled because nothing could be delivered")
-_DEAD_LETTERS = Counter("pingfold_dead_letters_total", "Records put into dead-letters", ["topic"])
-_STOPS = Counter("pingfold_fold_defective_total", "Times that a fold stopped because it refused too much", ["fold"])
-_EFFECTS = Counter("pingfold_fold_effects_total", "Effects committed", ["fold", "topic"])
+_EVENTS = metrics_table.FOLD_EVENTS.create()
+_FOLD_SECONDS = metrics_table.FOLD_SECONDS.create()
+_GONE = metrics_table.FOLD_EVENTS_GONE.create()
+_COMMIT_SECONDS = metrics_table.FOLD_COMMIT_SECONDS.create()
+_APPLIED = metrics_table.FOLD_APPLIED_OFFSET.create()
+_TIME = metrics_table.PARTITION_TIME.create()
+_OPEN_GAPS = metrics_table.OPEN_GAPS.create()
+_PROGRESS_AT = metrics_table.FOLD_PROGRESS_AT.create()
+_LOADING = metrics_table.FOLD_LOADING_LEFT.create()
+_GAPS = metrics_table.GAPS.create()
+_ENDED = metrics_table.DELIVERIES_ENDED.create()
+_DISABLED = metrics_table.CHANNELS_DISABLED.create()
+_DEAD_LETTERS = metrics_table.DEAD_LETTERS.create()
+_STOPS = metrics_table.FOLD_DEFECTIVE.create()
+_EFFECTS = metrics_table.FOLD_EFFECTS.create()
 
 
 _loading: set[tuple[str, int]] = set()

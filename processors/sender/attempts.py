@@ -8,8 +8,8 @@ from itertools import chain, repeat
 from typing import Final
 
 import structlog
-from prometheus_client import Counter, Histogram
 
+from infra import metrics as metrics_table
 from infra.egress.resolver import ASKER
 from infra.secrets.channel_secrets import places
 from infra.secrets.secrets import Decrypts, SecretError
@@ -23,15 +23,9 @@ from schemas.deliveries import Delivery, DeliveryAttempted, Endpoint
 
 log = structlog.get_logger(__name__)
 
-DELIVERIES_TOTAL: Final = Counter("pingfold_deliveries_total", "Attempts to deliver a notice.", ["outcome"])
-DELIVERY_SECONDS: Final = Histogram(
-    "pingfold_delivery_seconds",
-    "Time that a receiver took.",
-    buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15),
-)
-HURRIED_TOTAL: Final = Counter(
-    "pingfold_deliveries_hurried_total", "Attempts given up early, because too many receivers of a project hang."
-)
+DELIVERIES_TOTAL: Final = metrics_table.DELIVERIES.create()
+DELIVERY_SECONDS: Final = metrics_table.DELIVERY_SECONDS.create()
+HURRIED_TOTAL: Final = metrics_table.DELIVERIES_HURRIED.create()
 
 Report = Callable[[str, DeliveryAttempted], Awaitable[None]]
 

@@ -14,9 +14,9 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest, multiprocess
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from infra import metrics as metrics_table
 from infra.clock import Clock
 from infra.clock_skew.reports import ClockReports
 from infra.disk import Disk, DiskFigures
@@ -41,44 +41,22 @@ class _Seen(Collector):
         report = self._readiness.report
         yield from self._folds(report)
         yield from _history(report)
-        skew = GaugeMetricFamily(
-            "pingfold_clock_skew_seconds",
-            "How far a role's clock is ahead of Kafka's at least, as it has measured; negative: behind",
-            labels=["role", "name"],
-        )
+        skew = metrics_table.CLOCK_SKEW.family()
         for role, name, by in self._clocks:
             skew.add_metric([role, name], by / SECOND)
         yield skew
-        yield GaugeMetricFamily("pingfold_problems", "Parts that /readyz finds not well", len(report.problems))
-        for name, text, field in (
-            ("pingfold_role_restarts", "Starts of a role after the first", "restarts"),
-            ("pingfold_role_replaced", "Restarts of a role because it made no progress", "replaced"),
-        ):
-            family = CounterMetricFamily(name, text, labels=["role"])
+        yield metrics_table.PROBLEMS.of(len(report.problems))
+        for spec, field in ((metrics_table.ROLE_RESTARTS, "restarts"), (metrics_table.ROLE_REPLACED, "replaced")):
+            family = spec.family()
             for role, restarts in report.restarts.items():
                 family.add_metric([role], getattr(restarts, field))
             yield family
 
     def _folds(self, report: Report) -> Iterator[Any]:
-        places = ["journal", "partition"]
-        lag = GaugeMetricFamily("pingfold_fold_lag_events", "Journal records not folded yet", labels=places)
+        lag, age = metrics_table.FOLD_LAG.family(), metrics_table.FOLD_TIME_AGE.family()
+        truncated, ahead = metrics_table.JOURNAL_TRUNCATED.family(), metrics_table.FOLD_TIME_AHEAD.family()
         for (journal, number), records in report.fold_lag.items():
             lag.add_metric([journal, str(number)], records)
-        age = GaugeMetricFamily(
-            "pingfold_fold_time_age_seconds",
-            "How long ago the partition's states were last known to tell how things are",
-            labels=places,
-        )
-        truncated = GaugeMetricFamily(
-            "pingfold_journal_truncated_offset",
-            "Where a journal was last found to have lost events that had been folded",
-            labels=places,
-        )
-        ahead = GaugeMetricFamily(
-            "pingfold_fold_time_ahead_seconds",
-            "How far the partition's time is ahead of the clock; `pingfold time mend` takes it back",
-            labels=places,
-        )
         now = self._clock.now()
         for journal, number, progress in self._progress:
             if progress is not None:
@@ -94,13 +72,9 @@ class _Seen(Collector):
 
 def _history(report: Report) -> Iterator[Any]:
     if report.history_records is not None:
-        yield GaugeMetricFamily(
-            "pingfold_history_lag_records", "Records that are not in ClickHouse yet", report.history_records
-        )
+        yield metrics_table.HISTORY_LAG_RECORDS.of(report.history_records)
     if report.history_seconds is not None:
-        yield GaugeMetricFamily(
-            "pingfold_history_lag_seconds", "How long the oldest of them has been waiting", report.history_seconds
-        )
+        yield metrics_table.HISTORY_LAG_SECONDS.of(report.history_seconds)
 
 
 def router(

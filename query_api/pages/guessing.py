@@ -19,8 +19,8 @@ from typing import TypeVar
 
 import structlog
 from fastapi import Request
-from prometheus_client import Counter
 
+from infra import metrics as metrics_table
 from infra.budgets import Budget, Budgets
 from infra.http_server.forwarded import Forwarded, customer_of
 from infra.process.repeats import Repeats
@@ -35,7 +35,7 @@ K = TypeVar("K")
 _MOST_REMEMBERED = 1_000
 _MOST_KNOWN_AT_ONE = 100
 
-_WRONG = Counter("pingfold_wrong_passwords_total", "Wrong passwords shown, and refused unseen", ["door", "outcome"])
+_WRONG = metrics_table.WRONG_PASSWORDS.create()
 
 
 OF_PEER = Budget(10, 30.0)
