@@ -27,6 +27,14 @@ _Header = Annotated[str, Meta(max_length=4_000, pattern=r"^[^\x00-\x1f\x7f]*\Z")
 _HeaderName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}\Z")]
 _Host = Annotated[str, Meta(min_length=1, max_length=253, pattern=r"^[A-Za-z0-9._:-]+\Z")]
 _Status = Annotated[int, Meta(ge=100, le=599)]
+_Name = Annotated[str, Meta(min_length=1, max_length=200)]
+_Type = Annotated[MonitorKind, Meta(description="`http` if left out.")]
+_Url = Annotated[str, Meta(max_length=2_000, description="Of type `http`.")]
+_Headers = Annotated[dict[_HeaderName, _Header], Meta(description="Headers that probes send; stored encrypted.")]
+_Regions = Annotated[list[str], Meta(max_length=50, description="Where it is probed from; empty: from everywhere.")]
+_Statuses = Annotated[list[_Status], Meta(max_length=100, description="Statuses that are up; empty: 200 to 399.")]
+_Keyword = Annotated[str, Meta(max_length=1_000, description="Text that the body must hold; empty: any.")]
+_DependsOn = Annotated[list[str], Meta(max_length=10, description="Monitors: while one is down, no alert is sent.")]
 
 
 _MOVED = (
@@ -38,37 +46,38 @@ _MOVED = (
 class CommonFields(msgspec.Struct, forbid_unknown_fields=True):
     """The fields of a body that every type of monitor takes. Null means the default."""
 
-    name: Annotated[str, Meta(min_length=1, max_length=200)] | UnsetType = UNSET
-    type: MonitorKind | UnsetType = UNSET
-    url: Annotated[str, Meta(max_length=2_000)] | UnsetType = UNSET
-    host: _Host | UnsetType = UNSET
+    name: _Name | UnsetType = UNSET
+    type: _Type | UnsetType = UNSET
+    url: _Url | UnsetType = UNSET
+    host: Annotated[_Host, Meta(description="Of the other types: a name or an address.")] | UnsetType = UNSET
     port: Annotated[int, Meta(ge=1, le=65_535)] | UnsetType = UNSET
     method: Method | UnsetType = UNSET
     interval_seconds: Annotated[int, Meta(ge=1, le=86_400)] | UnsetType = UNSET
     timeout_seconds: Annotated[int, Meta(ge=1, le=120)] | UnsetType = UNSET
-    headers: dict[_HeaderName, _Header] | UnsetType | None = UNSET
-    body: Annotated[str, Meta(max_length=100_000)] | UnsetType = UNSET
-    regions: Annotated[list[str], Meta(max_length=50)] | UnsetType | None = UNSET
-    expected_statuses: Annotated[list[_Status], Meta(max_length=100)] | UnsetType | None = UNSET
-    keyword: Annotated[str, Meta(max_length=1_000)] | UnsetType = UNSET
+    headers: _Headers | UnsetType | None = UNSET
+    body: Annotated[str, Meta(max_length=100_000, description="What probes send.")] | UnsetType = UNSET
+    regions: _Regions | UnsetType | None = UNSET
+    expected_statuses: _Statuses | UnsetType | None = UNSET
+    keyword: _Keyword | UnsetType = UNSET
     keyword_absent: bool | UnsetType = UNSET
     follow_redirects: bool | UnsetType = UNSET
     confirmations: Annotated[int, Meta(ge=1, le=10)] | UnsetType = UNSET
     recoveries: Annotated[int, Meta(ge=1, le=10)] | UnsetType = UNSET
     paused: bool | UnsetType = UNSET
     alert_channel_ids: Annotated[list[str], Meta(max_length=100)] | UnsetType | None = UNSET
-    depends_on: Annotated[list[str], Meta(max_length=10)] | UnsetType | None = UNSET
+    depends_on: _DependsOn | UnsetType | None = UNSET
     dependency_wait_seconds: Annotated[int, Meta(ge=0, le=3_600)] | UnsetType = UNSET
 
 
-def _with_fields_of_kinds() -> type[CommonFields]:
+def _body(name: str, doc: str, *more: tuple[str, Any]) -> type[CommonFields]:
+    """A body with the fields of all kinds. more: fields that must be given."""
     own = [(field.name, field.type, field.default) for kind in PROBE_KINDS.values() for field in fields(kind.fields)]
-    documented = {"__doc__": "A body as it may be. Null means the default."}
-    options: Any = {"bases": (CommonFields,), "namespace": documented, "forbid_unknown_fields": True}
-    return cast(type[CommonFields], msgspec.defstruct("Wanted", own, **options))
+    options: Any = {"bases": (CommonFields,), "namespace": {"__doc__": doc}, "forbid_unknown_fields": True}
+    return cast(type[CommonFields], msgspec.defstruct(name, [*own, *more], kw_only=True, **options))
 
 
-Wanted = _with_fields_of_kinds()
+UpdateMonitorBody = _body("UpdateMonitorBody", "The fields of a monitor to change. Null means the default.")
+CreateMonitorBody = _body("CreateMonitorBody", "A new monitor. Null means the default.", ("name", _Name))
 
 
 def fields_of(
@@ -82,9 +91,7 @@ def fields_of(
 ) -> MonitorFields:
     """What a request changes. `current` None: a new monitor. `guard`: of the project, says what may be probed. Raises
     `PoppaPingApiError` 400 and says what is wrong."""
-    wanted = judged(body, Wanted)
-    if current is None and wanted.name is UNSET:
-        raise PoppaPingApiError(400, "Field 'name' is required.")
+    wanted = judged(body, CreateMonitorBody if current is None else UpdateMonitorBody)
     kind = _or(wanted.type, current.kind if current else "http")
     target = _target(
         wanted, kind, current.target if current and current.kind == kind else ProbeTarget(), sealed, encrypt

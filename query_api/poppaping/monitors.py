@@ -10,7 +10,7 @@ from query_api.commands import gone
 from query_api.http.openapi import body_of
 from query_api.poppaping.auth import JsonObject, MonitorsReader, MonitorsWriter
 from query_api.poppaping.history import answering_history
-from query_api.poppaping.monitor_fields import Wanted, fields_of
+from query_api.poppaping.monitor_fields import CreateMonitorBody, UpdateMonitorBody, fields_of
 from query_api.poppaping.monitor_object import MonitorDetails, MonitorObject
 from query_api.poppaping.objects import Deleted
 from query_api.poppaping.openapi import ERRORS, errors, list_of, one_of
@@ -30,8 +30,8 @@ _TRIES = 5
 router = APIRouter(tags=["monitors"], responses=ERRORS)
 
 _MONITOR = one_of(MonitorObject, "The monitor.") | errors(404)
-_CREATE = body_of(Wanted, {"name": "Shop", "url": "https://shop.example.com/", "interval_seconds": 60})
-_UPDATE = body_of(Wanted, {"interval_seconds": 300})
+_CREATE = body_of(CreateMonitorBody, {"name": "Shop", "url": "https://shop.example.com/", "interval_seconds": 60})
+_UPDATE = body_of(UpdateMonitorBody, {"interval_seconds": 300})
 
 
 @router.get("/monitors", responses=list_of(MonitorObject, "The monitors, oldest first.") | errors(400))
