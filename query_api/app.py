@@ -52,7 +52,7 @@ def create_app(deps: Dependencies, apis: Sequence[PublicApi] = APIS) -> FastAPI:
     status.install(app, deps)
     recipients.install(app, deps)
     described.install(app)
-    api_reference.install(app, deps.settings.base_url)
+    api_reference.install(app, apis, deps.settings.base_url)
     app.router.routes.insert(0, RouteIndex(app.routes))
     app.add_middleware(partial(BodiesInBounds, deps=deps, forms=forms))
     disk = deps.disk or Disk(deps.settings, "changes are answered 503")

@@ -1,7 +1,7 @@
 """The Healthchecks Management API, v1 to v3 (docs/compatibility/management.md)."""
 
 from query_api.healthchecks import audit_routes, channel_routes, history_routes, project_routes, routes
-from query_api.http.public_api import PublicApi
+from query_api.http.public_api import PublicApi, ReferencePage
 from query_api.state.freshness import STALE_HEADER
 
 API = PublicApi(
@@ -13,6 +13,13 @@ API = PublicApi(
         project_routes.router,
         history_routes.router,
         audit_routes.router,
+    ),
+    page=ReferencePage(
+        title="Management API",
+        scheme="ApiKey",
+        base="/api/v3",
+        key="X-Api-Key: $API_KEY",
+        about="Checks, pings and channels, as Healthchecks.io has them. `/api/v1` and `/api/v2` are like it.",
     ),
     open_to_scripts=True,
     exposed_headers=STALE_HEADER,

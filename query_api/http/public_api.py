@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from fastapi import APIRouter, Request
 from starlette.routing import Route
@@ -17,6 +17,17 @@ from query_api.http.refusals import ErrorForm, error_answer
 Layer = Callable[[ASGIApp], ASGIApp]
 
 
+class ReferencePage(NamedTuple):
+    """The page of an API in `/docs`. scheme: the security scheme of its operations. base: where their paths begin, of
+    several versions the one that is shown. key: the header of curl that shows an API key. about: in a sentence."""
+
+    title: str
+    scheme: str
+    base: str
+    key: str
+    about: str
+
+
 @dataclass(frozen=True, kw_only=True)
 class PublicApi:
     """Everything that differs from API to API. Who asks is judged by its routes, by way of `query_api.keys`.
@@ -27,6 +38,7 @@ class PublicApi:
     handlers: for the exceptions of its own.
     open_to_scripts: scripts of other origins may use it (CORS). exposed_headers: of answers, those that they may read.
     state: what its routes keep for the life of the process, by name in `app.state`.
+    page: its page in `/docs`.
     layers: around all of the application, the innermost first; each must leave alone what is not of this API.
     """
 
@@ -35,6 +47,7 @@ class PublicApi:
     routers: tuple[APIRouter, ...]
     error_form: ErrorForm = error_answer
     handlers: Mapping[type[Exception], Callable[[Request, Any], Any]] = field(default_factory=dict)
+    page: ReferencePage | None = None
     open_to_scripts: bool = False
     exposed_headers: str = ""
     state: Callable[[Dependencies], Mapping[str, Any]] = lambda _: {}

@@ -4,7 +4,7 @@ from anywhere else."""
 import json
 import re
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from hashlib import sha256
 from typing import Any, NamedTuple
@@ -15,6 +15,7 @@ from markupsafe import Markup, escape
 
 from query_api.http.described import Published
 from query_api.http.openapi import Schema
+from query_api.http.public_api import PublicApi, ReferencePage
 from query_api.http.refusals import JSON, ApiError
 from query_api.http.route_index import include
 
@@ -22,38 +23,6 @@ PATH = "/docs"
 
 router = APIRouter(include_in_schema=False)
 _HTML = "text/html; charset=utf-8"
-
-
-class ApiPage(NamedTuple):
-    """A page. scheme: the security scheme of its operations. base: where their paths begin, of several versions the
-    one that is shown. key: the header of curl. about: one sentence."""
-
-    name: str
-    title: str
-    scheme: str
-    base: str
-    key: str
-    about: str
-
-
-APIS = (
-    ApiPage(
-        "management",
-        "Management API",
-        "ApiKey",
-        "/api/v3",
-        "X-Api-Key: $API_KEY",
-        "Checks, pings and channels, as Healthchecks.io has them. `/api/v1` and `/api/v2` have the same operations.",
-    ),
-    ApiPage(
-        "poppaping",
-        "PoppaPing API",
-        "PoppaPingKey",
-        "/api/v1",
-        "Authorization: Bearer $API_KEY",
-        "Monitors, incidents, alert channels, status pages and windows of maintenance, as PoppaPing has them.",
-    ),
-)
 
 
 class Piece(NamedTuple):
@@ -107,16 +76,16 @@ class Reference(NamedTuple):
     structs: list[Struct]
 
 
-def reference(document: Schema, api: ApiPage, site: str) -> Reference:
+def reference(document: Schema, page: ReferencePage, site: str) -> Reference:
     """What a document says of an API. site: where curl finds it."""
     sections: dict[str, list[Operation]] = {}
     used: dict[str, None] = {}
     for path, verbs in document["paths"].items():
         for verb, operation in verbs.items():
             schemes = {name for one in operation.get("security", ()) for name in one}
-            if api.scheme in schemes and path.startswith(api.base + "/"):
+            if page.scheme in schemes and path.startswith(page.base + "/"):
                 tag = operation["tags"][0]
-                sections.setdefault(tag, []).append(_operation(api, site, verb.upper(), path, operation))
+                sections.setdefault(tag, []).append(_operation(page, site, verb.upper(), path, operation))
                 used |= dict.fromkeys(_used(operation, document["components"]["schemas"]))
     schemas = document["components"]["schemas"]
     return Reference(sections, [_struct(name, schemas[name]) for name in sorted(used)])
@@ -136,10 +105,10 @@ def _used(node: Any, schemas: dict[str, Schema]) -> Iterator[str]:
             yield from _used(each, schemas)
 
 
-def _operation(api: ApiPage, site: str, verb: str, path: str, operation: Schema) -> Operation:
+def _operation(page: ReferencePage, site: str, verb: str, path: str, operation: Schema) -> Operation:
     body = operation.get("requestBody", {}).get("content", {}).get(JSON, {})
     return Operation(
-        anchor=f"{verb.lower()}-{re.sub('[^a-z0-9]+', '-', path.removeprefix(api.base)).strip('-')}",
+        anchor=f"{verb.lower()}-{re.sub('[^a-z0-9]+', '-', path.removeprefix(page.base)).strip('-')}",
         verb=verb,
         path=path,
         summary=operation["summary"],
@@ -153,7 +122,7 @@ def _operation(api: ApiPage, site: str, verb: str, path: str, operation: Schema)
             Answer(status, _type_of_answer(answer), answer["description"])
             for status, answer in sorted(operation["responses"].items())
         ],
-        curl=_curl(api, site, verb, path, body.get("example")),
+        curl=_curl(page, site, verb, path, body.get("example")),
     )
 
 
@@ -215,10 +184,10 @@ def _joined(parts: list[list[Piece]], between: str) -> list[Piece]:
     return [piece for number, part in enumerate(parts) for piece in ([Piece(between)] if number else []) + part]
 
 
-def _curl(api: ApiPage, site: str, verb: str, path: str, example: object) -> str:
+def _curl(page: ReferencePage, site: str, verb: str, path: str, example: object) -> str:
     """A command for a shell. What stands in braces in the path is a variable."""
     url = site + re.sub(r"{(\w+)}", lambda found: f"${found[1].upper()}", path)
-    lines = [f'curl {"" if verb == "GET" else f"-X {verb} "}"{url}"', f'-H "{api.key}"']
+    lines = [f'curl {"" if verb == "GET" else f"-X {verb} "}"{url}"', f'-H "{page.key}"']
     if example is not None:
         lines += ['-H "Content-Type: application/json"', f"-d '{json.dumps(example)}'"]
     return " \\\n  ".join(lines)
@@ -241,13 +210,17 @@ _POLICY = (
 )
 
 
-def page(app: FastAPI, site: str, api: ApiPage | None) -> bytes:
-    """The page of an API; without one, the page that links to all of them. site: where curl finds the API."""
-    values: dict[str, Any] = {"title": app.title, "apis": APIS, "style": Markup(_STYLE)}
-    if api is None:
-        return _templates.get_template("api_index.html").render(**values).encode()
-    told = reference(app.openapi(), api, site)
-    return _templates.get_template("api_reference.html").render(**values, api=api, reference=told).encode()
+def _index(app: FastAPI, pages: Mapping[str, ReferencePage]) -> bytes:
+    return _render("api_index.html", title=app.title, pages=pages)
+
+
+def _page(app: FastAPI, page: ReferencePage, site: str) -> bytes:
+    content = reference(app.openapi(), page, site)
+    return _render("api_reference.html", title=app.title, page=page, reference=content)
+
+
+def _render(template: str, **values: Any) -> bytes:
+    return _templates.get_template(template).render(style=Markup(_STYLE), **values).encode()
 
 
 @router.api_route(PATH, methods=["GET", "HEAD"])
@@ -259,11 +232,12 @@ async def read_page(request: Request, name: str = "") -> Response:
     return await pages[name].answer(request)
 
 
-def install(app: FastAPI, site: str) -> None:
-    """Put the pages into the application. site: where the world finds it."""
-    headers = {"Content-Security-Policy": _POLICY}
+def install(app: FastAPI, apis: Iterable[PublicApi], site: str) -> None:
+    """Put the pages of APIs, and one that links to them, into the application. site: where the world finds it."""
+    pages = {api.name: api.page for api in apis if api.page is not None}
+    makers = {name: partial(_page, app, page, site) for name, page in pages.items()}
     app.state.api_reference = {
-        name: Published(partial(page, app, site, api), _HTML, headers)
-        for name, api in {"": None, **{api.name: api for api in APIS}}.items()
+        name: Published(make, _HTML, {"Content-Security-Policy": _POLICY})
+        for name, make in {"": partial(_index, app, pages), **makers}.items()
     }
     include(app, router)

@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any
 
 from query_api.dependencies import Dependencies
-from query_api.http.public_api import Layer, PublicApi
+from query_api.http.public_api import Layer, PublicApi, ReferencePage
 from query_api.poppaping import account, alerts, deliveries, incidents, maintenance, monitors, status_pages
 from query_api.poppaping.limits import RateLimits
 from query_api.poppaping.plans import PLANS
@@ -35,6 +35,13 @@ API = PublicApi(
         deliveries.router,
         status_pages.router,
         maintenance.router,
+    ),
+    page=ReferencePage(
+        title="PoppaPing API",
+        scheme="PoppaPingKey",
+        base="/api/v1",
+        key="Authorization: Bearer $API_KEY",
+        about="Monitors, incidents, alert channels, status pages and windows of maintenance, as PoppaPing has them.",
     ),
     error_form=fault_answer,
     handlers={PoppaPingApiError: on_fault},
