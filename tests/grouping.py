@@ -122,6 +122,20 @@ class GroupScheduling(LoadScopeScheduling):  # type: ignore[misc]  # xdist tells
             self.workqueue.move_to_end(group, last=False)
             super()._assign_work_unit(node)
 
+    def remove_node(self, node: Any) -> str | None:
+        """The test at which a process ended. It is not begun again, as xdist would, or it might end one after the
+        other; what else the process had left is handed out again."""
+        workload = self.assigned_work.pop(node)
+        left = [(group, test) for group, tests in workload.items() for test, ended in tests.items() if not ended]
+        if not left:
+            return None
+        (_, crashed), *again = left
+        for group, test in again:
+            self.workqueue.setdefault(group, {})[test] = False
+        for other in self.assigned_work:
+            self._reschedule(other)
+        return crashed
+
     def _reschedule(self, node: Any) -> None:
         if self.workqueue and not node.shutting_down and self._chosen(node) is None:
             node.shutdown()

@@ -1,10 +1,13 @@
 """Which tests are handed out together, in which order, and to whom."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from tests.grouping import choose, group_of, is_helper
+from tests.source_tree import ROOT
 
 SYSTEM = """
 pytestmark = pytest.mark.system
@@ -74,3 +77,27 @@ def test_the_others_begin_with_what_needs_servers(root: Path) -> None:
 def test_only_a_third_process_is_the_helper() -> None:
     assert [is_helper(f"gw{number}", 3) for number in range(4)] == [False, False, True, False]
     assert not any(is_helper(f"gw{number}", 2) for number in range(2))
+
+
+HANGS = """
+import time
+def test_before() -> None: ...
+def test_that_hangs() -> None: time.sleep(600)
+def test_after() -> None: ...
+"""
+
+
+def test_a_test_that_hangs_is_cut_off_and_the_others_go_on(tmp_path: Path) -> None:
+    (tmp_path / "pytest.ini").write_text("[pytest]\nfaulthandler_timeout = 5\nfaulthandler_exit_on_timeout = true\n")
+    (tmp_path / "conftest.py").write_text(
+        "from tests.conftest import pytest_xdist_make_scheduler as _\npytest_xdist_make_scheduler = _\n"
+    )
+    (tmp_path / "test_x.py").write_text(HANGS)
+    (tmp_path / "test_y.py").write_text("def test_beside() -> None: ...")
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-n", "2", "--dist", "loadscope", "--no-loadscope-reorder", str(tmp_path)],
+        cwd=tmp_path, env={"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=300,
+    )  # fmt: skip
+    assert "1 failed, 3 passed" in done.stdout, done.stdout + done.stderr
+    assert "crashed while running 'test_x.py::test_that_hangs'" in done.stdout
+    assert "in test_that_hangs" in done.stderr, "where it stood is told"
