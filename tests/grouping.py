@@ -126,7 +126,9 @@ class GroupScheduling(LoadScopeScheduling):  # type: ignore[misc]  # xdist tells
         """The test at which a process ended. It is not begun again, as xdist would, or it might end one after the
         other; what else the process had left is handed out again."""
         workload = self.assigned_work.pop(node)
-        left = [(group, test) for group, tests in workload.items() for test, ended in tests.items() if not ended]
+        left: list[tuple[str, str]] = [
+            (group, test) for group, tests in workload.items() for test, ended in tests.items() if not ended
+        ]
         if not left:
             return None
         (_, crashed), *again = left
