@@ -117,7 +117,7 @@ def migrate(settings: Settings) -> None:
 
 
 def ask(settings: Settings, project: str, request: ProjectsRequest) -> None:
-    """Have the `projects` fold carry out a request. Raises `Failed` when it does not."""
+    """Have the `projects` fold carry out a request. Raises `CommandFailed` when it does not."""
     asked = replace(request, actor=operator())
     asyncio.run(_verdict(answering_kafka_of(settings), project, asked))
 

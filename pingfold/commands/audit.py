@@ -64,7 +64,7 @@ def audit(
 
 
 def parse_since(text: str, now: Micros) -> Micros:
-    """The moment that `--since` names. Raises `Failed`."""
+    """The moment that `--since` names. Raises `CommandFailed`."""
     try:
         seconds = parse_duration(text)
     except ValueError:

@@ -14,7 +14,7 @@ from query_api.poppaping.responses import time
 
 
 def history_of(deps: Dependencies) -> MonitorHistoryReader:
-    """The history of monitors. Raises `Fault` 503 where there is none."""
+    """The history of monitors. Raises `PoppaPingApiError` 503 where there is none."""
     return known_history(deps.monitor_history)
 
 

@@ -12,7 +12,7 @@ _APART_SECONDS = 1.0
 
 
 async def run(connector: Connector, target: ProbeTarget, sealed: Sealed, trace: Trace) -> None:
-    """Returns when the target answers; raises `Failed` when it is told unreachable. The time limit is the caller's."""
+    """Returns when the target answers; raises `ProbeFailed` when it is told unreachable. The caller limits the time."""
     trace.address = address = (await connector.addresses(target.host, trace))[0]
     began = time.perf_counter_ns()
     answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()

@@ -11,6 +11,6 @@ from schemas.monitors import ProbeTarget, Sealed
 
 
 async def run(connector: Connector, target: ProbeTarget, sealed: Sealed, trace: Trace) -> None:
-    """Returns when the handshake is done; raises `Failed` when it fails. The time limit is the caller's."""
+    """Returns when the handshake is done; raises `ProbeFailed` when it fails. The time limit is the caller's."""
     transport, _ = await connector.open(target.host, target.port, asyncio.Protocol, trace, tls=True)
     transport.abort()
