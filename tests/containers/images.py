@@ -6,6 +6,7 @@ from the mirror of the machine's own apt sources, Kafka's pinned jars by Maven, 
 themselves need no network. Every step is bounded; `NotToBeHad` tells why there is no image.
 """
 
+import ast
 import hashlib
 import os
 import platform
@@ -116,12 +117,32 @@ def _kafka_context(context: Path, python: str) -> None:
     shutil.copytree(jars, context / "jars", copy_function=_link, ignore=shutil.ignore_patterns("*.jsa"))
 
 
+def _imported(module: str) -> set[Path]:
+    """The files of this repository that a module needs: its own, its packages' and those of all that it imports."""
+    found, left = set[Path](), [module]
+    while left:
+        name = left.pop().replace(".", "/")
+        for file in (Path(f"{name}.py"), Path(name) / "__init__.py"):
+            if file in found or not (_ROOT / file).is_file():
+                continue
+            found.add(file)
+            parents = [str(parent).replace("/", ".") for parent in file.parents if parent.name]
+            for node in ast.walk(ast.parse((_ROOT / file).read_text())):
+                if isinstance(node, ast.Import):
+                    left += [alias.name for alias in node.names]
+                elif isinstance(node, ast.ImportFrom) and node.module:
+                    left += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+            left += parents
+    return found
+
+
 def _clickhouse_context(context: Path, python: str) -> None:
-    package = context / "infra"
-    for module in ("__init__.py", "secrets/__init__.py", "secrets/private_files.py"):
-        (package / module).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(_ROOT / "infra" / module, package / module)
-    shutil.copytree(_ROOT / "infra/embedded", package / "embedded", ignore=shutil.ignore_patterns("__pycache__"))
+    for file in _imported("infra.embedded.clickhouse"):
+        copy = context / file
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(_ROOT / file, copy)
+    for settings in (_ROOT / "infra/embedded").glob("*.xml"):
+        shutil.copy(settings, context / "infra/embedded" / settings.name)
     machine = platform.machine()
     locked = context / "locked.txt"
     locked.write_text(_locked(_SITE))
