@@ -12,7 +12,6 @@ import msgspec
 from msgspec import UNSET
 
 from infra.egress.guard import TargetRefused
-from infra.egress.origins import host_and_port, origin_of
 from infra.secrets.channel_secrets import own_place
 from query_api.dependencies import Dependencies
 from schemas.channels.kind import ChannelKind, InvalidChannelField
@@ -20,6 +19,7 @@ from schemas.channels.kinds import CHANNEL_KINDS
 from schemas.definitions import Channel
 from schemas.ids import new_id
 from schemas.notices import NOTICES, Notice
+from schemas.origins import host_and_port, origin_of
 from schemas.recipients import mailbox_id, recipient_id
 
 B = TypeVar("B", bound=msgspec.Struct)
@@ -100,8 +100,8 @@ def stored_fields(
 ) -> dict[str, Any]:
     """The fields of a definition that a request sets, its secret encrypted. Raises `InvalidChannelField`.
 
-    Whether an address may be reached is told at once; what a name means is seen when it is connected. A secret that is
-    sent is not kept for another origin than the one that it was given for.
+    Whether an address may be reached is told at once; what a name means is seen when it is connected. A
+    secret that is sent to the server must be given again when the URL leads to another one.
     """
     fields = kind.validate(given, current)
     url: str = fields.get("url", "" if current is None else current.url)
@@ -114,6 +114,9 @@ def stored_fields(
         if current is not None and kept and origin_of(url) != origin_of(current.url):
             raise InvalidChannelField(kind.secret_field, "was given for another server: give it again, or null")
     if isinstance(secret := fields.get("secret"), str):
+        if current is not None and not kind.signs:
+            # It is encrypted for this origin: the two change together, whatever else is changed at the same time.
+            fields.setdefault("url", current.url)
         fields["secret"] = deps.encrypt(secret, own_place(kind.name, id, url))
     return fields
 

@@ -2,7 +2,7 @@
 
 A line that says the same as one before is left out for some seconds (`infra.process.repeats`); the next one tells how
 many were (`left_out`). Two lines of ours say the same when all their values are the same; two of a library, when they
-were made of the same text, whatever was put into it.
+were made of the same text and tell of the same exceptions, whatever else was put into it.
 """
 
 import logging
@@ -75,7 +75,10 @@ class WithoutRepeatsOfLibraries(logging.Filter):
         self._repeats = repeats
 
     def filter(self, record: logging.LogRecord) -> bool:
-        left_out = self._repeats.admit((record.name, record.levelno, str(record.msg)))
+        given = record.args if isinstance(record.args, tuple) else ()
+        raised = [record.exc_info[1]] if isinstance(record.exc_info, tuple) else []
+        exceptions = (repr(one) for one in (*raised, *given) if isinstance(one, BaseException))
+        left_out = self._repeats.admit((record.name, record.levelno, str(record.msg), *exceptions))
         if left_out:
             record.left_out = left_out
         return left_out is not None

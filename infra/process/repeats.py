@@ -25,16 +25,19 @@ class Repeats:
     def __init__(self, seconds: float = REPEAT_SECONDS, clock: Callable[[], float] = time.monotonic) -> None:
         self._seconds, self._clock = seconds, clock
         self._written: OrderedDict[Hashable, _Written] = OrderedDict()
-        self._lock = threading.Lock()
+        # Not a plain lock: a collection may begin anywhere, and finalizers of asyncio write to the log.
+        self._lock = threading.RLock()
 
     def admit(self, kind: Hashable) -> int | None:
         """Whether a line of this kind is to be written: how many were left out since the last one; None: it is not."""
         with self._lock:
-            now, before = self._clock(), self._written.get(kind)
+            now = self._clock()
+            written = _Written(now)
+            before = self._written.get(kind)
             if before is not None and now - before.at < self._seconds:
                 before.left_out += 1
                 return None
-            self._written[kind] = _Written(now)
+            self._written[kind] = written
             self._written.move_to_end(kind)
             if len(self._written) > _MOST_KINDS:
                 self._written.popitem(last=False)

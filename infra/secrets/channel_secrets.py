@@ -1,8 +1,8 @@
 """The places of the secrets of channels: what a secret is bound to when it is encrypted, and opens for."""
 
-from infra.egress.origins import origin_of
 from infra.secrets.secrets import of_channel, of_project
 from schemas.channels.kinds import CHANNEL_KINDS
+from schemas.origins import origin_of
 
 
 def own_place(kind: str, id: str, url: str) -> str:

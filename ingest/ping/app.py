@@ -54,7 +54,7 @@ _FRESH_SECONDS = 0.5  # one look at the end offsets, which all who ask share
 _VERDICT_SECONDS = 3.0  # a client in the field gives up after 5 s
 _KNOWN_SECONDS = 1.0
 # The fold could not judge the request: nothing is known of the slug.
-_NOT_JUDGED = (RejectionCode.WRONG_TIME, RejectionCode.INVALID_REQUEST)
+_NOT_JUDGED = (RejectionCode.WRONG_TIME, RejectionCode.INVALID_REQUEST, RejectionCode.UNKNOWN)
 # Bytes of a body that are kept of a check that is judged by it when the bytes of the day are used up.
 _JUDGED = 2_048
 

@@ -96,7 +96,7 @@ class PingResponses:
         match code:
             case RejectionCode.AMBIGUOUS_SLUG:
                 return self.ambiguous
-            case RejectionCode.WRONG_TIME | RejectionCode.INVALID_REQUEST:
+            case RejectionCode.WRONG_TIME | RejectionCode.INVALID_REQUEST | RejectionCode.UNKNOWN:
                 return self.unavailable
             case (
                 RejectionCode.PROJECT_NOT_FOUND
@@ -122,7 +122,6 @@ class PingResponses:
                 | RejectionCode.INVALID_SCHEDULE
                 | RejectionCode.ROTATED_TOO_OFTEN
                 | RejectionCode.TOO_MANY_CONFIRMATIONS
-                | RejectionCode.UNKNOWN
             ):
                 return self.not_found
             case _:

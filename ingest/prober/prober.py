@@ -16,7 +16,6 @@ import structlog
 
 from infra.clock import AdjustedClock
 from infra.disk import Disk
-from infra.egress.origins import may_be_sent_to
 from infra.log.ports import MeasuredLogWriter
 from infra.secrets.secrets import Decrypts, SecretError, of_monitor
 from ingest.prober import metrics
@@ -27,6 +26,7 @@ from ingest.prober.running_probes import RunningProbes
 from schemas.base import SECOND, Micros
 from schemas.monitor_states import MonitorCopy, MonitorState, MonitorStatesRecord, PendingChange
 from schemas.monitors import Monitor, Sealed
+from schemas.origins import may_be_sent_to
 from schemas.slots import confirming_region, first_slot, region_of, step
 from schemas.ticks import Progress
 

@@ -239,7 +239,8 @@ def list_dead_letters(json: Json = False) -> None:
 def retry_dead_letters(
     where: Annotated[str, typer.Argument(help="TOPIC/PARTITION/OFFSET of one event, or `all`.")],
 ) -> None:
-    """Append the original event to its topic again. It appears in history; it changes no status."""
+    """Append the original events to their topics again. Pings and results appear in history and change no status; a
+    request of `projects` is decided again, and may be carried out."""
     settings = Settings()
     chosen = [letter for letter in _dead_letters(settings) if where in ("all", _where(letter))]
     if not chosen:

@@ -36,6 +36,7 @@ from schemas.base import SECOND, Micros
 from schemas.channels.kinds import CHANNEL_KINDS
 from schemas.definitions import Channel, Definition, Project, definition_key
 from schemas.deliveries import EndpointRemoved
+from schemas.origins import origin_of
 from schemas.rejections import Rejection, RejectionCode
 from schemas.requests import (
     ChannelCreate,
@@ -260,10 +261,14 @@ class ProjectsPartition:
         wanted = _chosen(request.fields)
         if of_other_kinds(channel, wanted):
             raise RequestRejected(RejectionCode.WRONG_CHANNEL_KIND)
+        kind = CHANNEL_KINDS[channel.kind]
+        if not kind.signs and channel.secret and "secret" not in wanted and _moves(channel, wanted):
+            # Another request has given the secret meanwhile, for the origin that this one leaves.
+            raise RequestRejected(RejectionCode.CHANGED_MEANWHILE)
         if "secret" in wanted:
             wanted["former_secrets"] = ()
         changed = self._recipients.judged(replace(channel, disabled_at=None, **wanted), request.confirm)
-        if problem := CHANNEL_KINDS[changed.kind].problem(changed):
+        if problem := kind.problem(changed):
             raise InvalidEvent(problem)
         asked = self._recipients.ask(changed, project, at)
         return [define_channel(self._view, changed, project, at), *asked, decision(request, "updated", channel.id)]
@@ -284,6 +289,11 @@ def _answered(request: ProjectsRequest, code: RejectionCode, refused: InvalidEve
 def _decided(effects: Iterable[Effect]) -> str:
     """The id of the thing that a decision names."""
     return next((effect.value.id for effect in effects if isinstance(effect.value, Decision)), "")
+
+
+def _moves(channel: Channel, fields: dict[str, Any]) -> bool:
+    """Whether these fields would have a channel lead to another origin."""
+    return "url" in fields and origin_of(fields["url"]) != origin_of(channel.url)
 
 
 def _chosen(fields: ChannelFields) -> dict[str, Any]:

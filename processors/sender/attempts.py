@@ -184,7 +184,13 @@ class Attempts:
             return DeliveryResult(error="the secret of the channel cannot be decrypted")
         ASKER.set(endpoint.project)
         outgoing = Outgoing(endpoint, delivery, secrets, self._clock(), lane.is_hopeless())
-        return await SENDS[endpoint.kind](outgoing, self._clients)
+        try:
+            return await SENDS[endpoint.kind](outgoing, self._clients)
+        except TimeoutError:
+            raise
+        except Exception as error:  # a result all the same: a delivery without one would be outstanding for ever
+            log.exception("an attempt failed unexpectedly", channel=endpoint.id, kind=endpoint.kind)
+            return DeliveryResult(error=f"the attempt failed ({type(error).__name__})")
 
     def _secrets_of(self, endpoint: Endpoint) -> Secrets:
         """Raises when the current secret cannot be decrypted; a former one that cannot be is left out."""

@@ -52,7 +52,13 @@ class Published:
         if self._making is None:
             # A tenth of a second of a core: in a thread, once, however many ask meanwhile.
             self._making = asyncio.ensure_future(asyncio.to_thread(self._packed))
-        made = await asyncio.shield(self._making)
+        making = self._making
+        try:
+            made = await asyncio.shield(making)
+        except Exception:
+            if self._making is making:
+                self._making = None  # the next request tries again
+            raise
         headers = {"ETag": made.etag, "Cache-Control": f"public, max-age={_MAX_AGE}", "Vary": "Accept-Encoding"}
         headers |= self._headers
         if made.etag in request.headers.get("if-none-match", ""):

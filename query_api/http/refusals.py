@@ -47,11 +47,6 @@ def error_answer(status: int, error: str | None, headers: dict[str, str] | None 
     return json_answer({"error": error}, status, headers)
 
 
-async def _refused(_: Request, refusal: Exception) -> Response:
-    assert isinstance(refusal, ApiError)
-    return error_answer(refusal.status, refusal.error, refusal.headers)
-
-
 async def _gone(_: Request, __: Exception) -> Response:
     return Response(status_code=400)  # nobody is there to read it
 
@@ -66,6 +61,10 @@ def install(app: FastAPI, forms: Mapping[Callable[[str], bool], ErrorForm]) -> N
     def tell(request: Request, status: int, words: str | None, headers: dict[str, str] | None = None) -> Response:
         form = next((form for speaks, form in forms.items() if speaks(request.url.path)), error_answer)
         return form(status, words, headers)
+
+    async def refused(request: Request, refusal: Exception) -> Response:
+        assert isinstance(refusal, ApiError)
+        return tell(request, refusal.status, refusal.error, refusal.headers)
 
     async def http(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
@@ -83,7 +82,7 @@ def install(app: FastAPI, forms: Mapping[Callable[[str], bool], ErrorForm]) -> N
         log.error("api.failed", method=request.method, path=request.url.path, exc_info=error)
         return tell(request, 500, "internal error")
 
-    app.add_exception_handler(ApiError, _refused)
+    app.add_exception_handler(ApiError, refused)
     app.add_exception_handler(HTTPException, http)
     app.add_exception_handler(RequestValidationError, invalid)
     app.add_exception_handler(ClientDisconnect, _gone)

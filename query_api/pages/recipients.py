@@ -202,7 +202,6 @@ def no_page_of(code: RejectionCode) -> _NoPage:
             | RejectionCode.CHANNEL_IDENTIFIER_INVALID
             | RejectionCode.CHANNEL_IDENTIFIER_AMBIGUOUS
             | RejectionCode.ALREADY_EXISTS
-            | RejectionCode.CHANGED_MEANWHILE
             | RejectionCode.AMBIGUOUS_SLUG
             | RejectionCode.LIMIT_REACHED
             | RejectionCode.WRONG_CHANNEL_KIND
@@ -210,10 +209,14 @@ def no_page_of(code: RejectionCode) -> _NoPage:
             | RejectionCode.INVALID_SCHEDULE
             | RejectionCode.ROTATED_TOO_OFTEN
             | RejectionCode.TOO_MANY_CONFIRMATIONS
-            | RejectionCode.UNKNOWN
         ):
             return _NoPage(404, _UNWANTED)
-        case RejectionCode.WRONG_TIME | RejectionCode.INVALID_REQUEST:
+        case (
+            RejectionCode.WRONG_TIME
+            | RejectionCode.INVALID_REQUEST
+            | RejectionCode.CHANGED_MEANWHILE
+            | RejectionCode.UNKNOWN
+        ):
             return _NoPage(503, _NOT_RECORDED)
         case _:
             assert_never(code)

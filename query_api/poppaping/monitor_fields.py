@@ -12,13 +12,13 @@ from msgspec import UNSET, Meta, UnsetType
 from msgspec.structs import fields, replace
 
 from infra.egress.guard import Guard, TargetRefused
-from infra.egress.origins import may_be_sent_to, origin_of
 from query_api.poppaping.bodies import judged
 from query_api.poppaping.monitor_object import HIDDEN
 from query_api.poppaping.plans import Plan
 from query_api.poppaping.responses import PoppaPingApiError
 from schemas.base import encode
 from schemas.monitors import FRAMING_HEADERS, Method, Monitor, MonitorKind, ProbeTarget, Sealed
+from schemas.origins import may_be_sent_to, origin_of
 from schemas.probe_kinds import PROBE_KINDS
 from schemas.probe_kinds.kind import Asked, InvalidProbeField
 from schemas.requests import MonitorFields
@@ -64,7 +64,14 @@ class CommonFields(msgspec.Struct, forbid_unknown_fields=True):
     confirmations: Annotated[int, Meta(ge=1, le=10)] | UnsetType = UNSET
     recoveries: Annotated[int, Meta(ge=1, le=10)] | UnsetType = UNSET
     paused: bool | UnsetType = UNSET
-    alert_channel_ids: Annotated[list[str], Meta(max_length=100)] | UnsetType | None = UNSET
+    alert_channel_ids: (
+        Annotated[
+            list[str],
+            Meta(max_length=100, description="Left out: all channels of the project; empty or null: none."),
+        ]
+        | UnsetType
+        | None
+    ) = UNSET
     depends_on: _DependsOn | UnsetType | None = UNSET
     dependency_wait_seconds: Annotated[int, Meta(ge=0, le=3_600)] | UnsetType = UNSET
 

@@ -71,7 +71,7 @@ async def read_monitor(service: ServiceDep, key: MonitorsReader, id: str) -> Res
     return one(service.details(monitor, uptime))
 
 
-@router.patch("/monitors/{id}", responses=_MONITOR | errors(400, 403), openapi_extra=_UPDATE)
+@router.patch("/monitors/{id}", responses=_MONITOR | errors(400, 403, 409), openapi_extra=_UPDATE)
 async def change_monitor(service: ServiceDep, key: MonitorsWriter, id: str, body: JsonObject) -> Response:
     """Change the fields of a monitor that are given."""
     for _ in range(_TRIES):

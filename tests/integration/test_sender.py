@@ -426,6 +426,27 @@ async def test_a_want_of_sockets_is_not_held_against_the_receiver() -> None:
     assert [(attempt.status, attempt.attempt) for attempt in reports] == [(200, 1)]
 
 
+async def test_an_attempt_that_fails_as_nothing_should_is_a_failure_like_any_other() -> None:
+    reports: list[DeliveryAttempted] = []
+
+    async def post(_: str, __: bytes, ___: Mapping[str, str], ____: bool = False) -> DeliveryResult:
+        raise RuntimeError("a defect of ours")
+
+    async def report(_: str, attempt: DeliveryAttempted) -> None:
+        reports.append(attempt)
+
+    sender = Sender(post, report, lambda secret, *_: secret)
+    delivery = Delivery(id="d", event="e", channel="c", notice="monitor.down", body="{}", first_due=0)
+    endpoint = Endpoint(id="c", project="p", url="http://127.0.0.1:1/", notices=NOTICES, secret="s")
+    sender.assigned(0, {"delivery/d": delivery, "endpoint/c": endpoint})
+    sender.committed(0, {})
+    async with asyncio.timeout(20):
+        while not reports:
+            await asyncio.sleep(0.002)
+    await sender.close()
+    assert [(attempt.status, attempt.error) for attempt in reports] == [(None, "the attempt failed (RuntimeError)")]
+
+
 async def test_a_replay_that_is_committed_together_with_the_end_before_it_is_sent() -> None:
     reports: list[DeliveryAttempted] = []
 

@@ -56,3 +56,18 @@ async def test_unpacked_it_is_sent_so_often_in_a_second_and_no_more() -> None:
     assert await ask() == 429
     second = 1.0
     assert await ask() == 200
+
+
+async def test_what_could_not_be_made_is_made_at_the_next_request() -> None:
+    failures = [MemoryError("for now")]
+
+    def make() -> bytes:
+        if failures:
+            raise failures.pop()
+        return b"{}"
+
+    document = Published(make)
+    request = Request({"type": "http", "method": "GET", "headers": []})
+    with pytest.raises(MemoryError):
+        await document.answer(request)
+    assert (await document.answer(request)).status_code == 200

@@ -132,7 +132,7 @@ def test_on_a_full_disk_the_file_moves_all_the_same(tmp_path: Path) -> None:
     file = tmp_path / "worker-0.progress"
     publish(file, {"counter": 1})
     before = file.stat().st_mtime_ns
-    (tmp_path / "worker-0.progress.new").mkdir()  # what is written beside it cannot be
+    (tmp_path / f"worker-0.progress.{os.getpid()}.new").mkdir()  # what is written beside it cannot be
     publish(file, {"counter": 2})
     assert json.loads(file.read_text()) == {"counter": 1}
     assert file.stat().st_mtime_ns > before

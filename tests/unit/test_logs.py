@@ -1,6 +1,7 @@
 """Lines that come again and again: the first is written, and then one every so often, with how many were left out."""
 
 import logging
+import threading
 from typing import Any
 
 import structlog
@@ -69,6 +70,41 @@ def test_lines_of_libraries_are_told_apart_by_their_text_not_by_what_is_put_into
     again = record("Unable to connect to %s", 2)
     assert lines.filter(again)
     assert again.__dict__["left_out"] == 60
+
+
+def test_failures_in_lines_of_libraries_are_told_apart_by_what_failed() -> None:
+    lines = WithoutRepeatsOfLibraries(Repeats(clock=Moving()))
+
+    def raised(error: Exception) -> logging.LogRecord:
+        info = (type(error), error, None)
+        return logging.LogRecord("uvicorn.error", logging.ERROR, "", 0, "Exception in ASGI application\n", (), info)
+
+    def told(error: Exception) -> logging.LogRecord:
+        return logging.LogRecord("aiokafka", logging.ERROR, "", 0, "Request failed: %s", (error,), None)
+
+    for record in (raised, told):
+        assert lines.filter(record(ValueError("a")))
+        assert not lines.filter(record(ValueError("a")))
+        assert lines.filter(record(ValueError("b")))
+
+
+def test_a_line_that_is_written_while_another_is_looked_at_waits_for_nothing() -> None:
+    """A collection may begin there, and a finalizer of asyncio writes to the log."""
+
+    def clock() -> float:
+        if not begun:
+            begun.append(True)
+            within.append(repeats.admit("of a finalizer"))
+        return 100.0
+
+    begun: list[bool] = []
+    within: list[int | None] = []
+    repeats = Repeats(clock=clock)
+    looking = threading.Thread(target=repeats.admit, args=("a line",), daemon=True)
+    looking.start()
+    looking.join(10)
+    assert not looking.is_alive()
+    assert within == [0]
 
 
 def test_a_log_remembers_the_kinds_of_lines_in_bounds() -> None:

@@ -11,7 +11,8 @@ from msgspec.structs import replace
 from infra.secrets.secrets import SecretError, Vault
 from schemas.base import encode
 from schemas.deliveries import DeliveryAttempted, Endpoint
-from schemas.requests import ChannelCreate
+from schemas.ids import new_id
+from schemas.requests import ChannelCreate, ChannelFields, ChannelUpdate
 from schemas.topics import DEAD_LETTERS, DELIVERIES, PROJECTS, TRANSITIONS
 from tests.harness import POP_KEY, WRITE_KEY, Harness
 
@@ -95,6 +96,30 @@ async def test_a_token_is_not_kept_for_another_server(api: Harness, vault: Vault
     shown = data(await api.client.patch(f"{CHANNELS}/{id}", json={"server": "https://c.example", "token": None}))
     assert shown["config"] == {"server": "https://c.example", "topic": "secret-topic", "has_token": False}
     data(await api.client.patch(f"{CHANNELS}/{id}", json={"server": "https://d.example"}))
+
+
+def overtaken(api: Harness, id: str, **fields: Any) -> None:
+    """Another process changes the channel just before the next request is decided."""
+    request = ChannelUpdate(request=new_id(), at=api.log.time, id=id, fields=ChannelFields(**fields))
+    api.log.overtaking.append((api.project, request))
+
+
+async def test_a_server_is_not_changed_under_a_token_that_was_just_given(api: Harness, vault: Vault) -> None:
+    id = (await made(api, token=None))["id"]
+    sealed = vault.encrypt(TOKEN, f"channel/{id}/secret/https://ntfy.example")
+    overtaken(api, id, url="https://ntfy.example", secret=sealed)
+    answer = await api.client.patch(f"{CHANNELS}/{id}", json={"server": "https://b.example"})
+    assert (answer.status_code, answer.json()["error"]) == (409, "conflict")
+    assert (endpoint(api, id).url, endpoint(api, id).secret) == ("https://ntfy.example", sealed)
+
+
+async def test_a_token_keeps_its_server_when_that_was_just_changed(api: Harness, vault: Vault) -> None:
+    id = (await made(api, token=None))["id"]
+    overtaken(api, id, url="https://b.example")
+    data(await api.client.patch(f"{CHANNELS}/{id}", json={"token": TOKEN}))
+    stored = endpoint(api, id)
+    assert stored.url == "https://ntfy.example"
+    assert vault.decrypt(stored.secret, f"channel/{id}/secret/https://ntfy.example") == TOKEN
 
 
 async def test_it_is_changed_where_it_is_asked(api: Harness) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from infra.egress.origins import may_be_sent_to, origin_of
+from schemas.origins import may_be_sent_to, origin_of
 
 
 @pytest.mark.parametrize(

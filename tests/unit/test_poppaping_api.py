@@ -557,3 +557,12 @@ async def test_why_a_monitor_cannot_be_probed_is_its_error_while_nothing_is_know
     harness.log.probe(monitor["id"])
     told = (await harness.client.get(path)).json()["data"]
     assert (told["current_status"], told["last_error"]) == ("up", None)
+
+
+async def test_what_all_apis_share_refuses_in_the_form_of_this_one(harness: Harness) -> None:
+    harness.app.state.deps.password_pool.waiting[harness.project] = 10
+    body = {"title": "Status", "password": "correct horse battery"}
+    answer = await harness.client.post(f"{V1}/status-pages", json=body)
+    assert (answer.status_code, answer.json()["error"]) == (503, "unavailable")
+    assert "too many passwords" in answer.json()["message"]
+    assert answer.headers["Retry-After"] == "2"

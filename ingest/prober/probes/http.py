@@ -9,11 +9,11 @@ import time
 from collections.abc import Mapping
 from urllib.parse import SplitResult, quote, urljoin, urlsplit
 
-from infra.egress.origins import may_be_sent_to, origin_of
 from ingest.prober.probes.connection import Connector
 from ingest.prober.probes.http_response import Exchange, HttpResponse
 from ingest.prober.probes.outcome import ProbeFailed, Trace
 from schemas.monitors import FRAMING_HEADERS, ProbeTarget, Sealed
+from schemas.origins import may_be_sent_to, origin_of
 
 _REDIRECTS = 5
 _REDIRECTING = (301, 302, 303, 307, 308)
