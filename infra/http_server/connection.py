@@ -1,8 +1,7 @@
 """A connection of uvicorn with limits: on the size of the head, on the time for head and body, on idle time.
 
 No client can hold a connection for longer than the limits allow. A request that exceeds them gets a clear response: 431
-or
-414 for its head, 408 if it is too slow, 429 or 503 for too many connections, 400 if it is not HTTP. Responses to
+or 414 for its head, 408 if it is too slow, 429 or 503 for too many connections, 400 if it is not HTTP. Responses to
 earlier requests on the connection are sent first; then the connection is closed.
 
 Trailers (RFC 9112 section 7.1.2) are read and dropped. Chunk extensions and trailers count as part of the head.

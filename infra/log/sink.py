@@ -5,7 +5,7 @@ that is reported as stored is stored. There are two timeouts, for different reas
 
 - The caller waits at most `patience` seconds (8). Then its future fails, whatever the producer does.
 - The client retries for two minutes. If a message times out in the client after it may have been sent, librdkafka takes
-  new epoch, and writes every message whose answer was lost a second time. So the client must outlast an outage. A
+  a new epoch, and writes every message whose answer was lost a second time. So the client must outlast an outage. A
   record that its caller has given up may still be written when Kafka is back.
 
 A producer without any confirmation for 30 s although a broker answers has lost its broker, as happens after repeated
