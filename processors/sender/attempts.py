@@ -1,7 +1,6 @@
 """Makes one attempt of a delivery: request or mail, its time limit, and the report. See `processors.sender.sender`."""
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable, Iterator
 from importlib import import_module
 from itertools import chain, repeat
@@ -126,8 +125,8 @@ class Attempts:
             endpoint = lane.endpoint
             if endpoint is None:
                 return None
-            began = time.perf_counter()
             request.turn()
+            began = request.turned
             try:
                 async with asyncio.timeout(LONGEST if request.pool is not None else PATIENCE) as request.limit:
                     result = await self._sent(lane, endpoint, delivery)
@@ -135,7 +134,7 @@ class Attempts:
                 result = self._given_up(request)
             request.limit = None
             if not result.sender_error:
-                return result, time.perf_counter() - began
+                return result, asyncio.get_running_loop().time() - began
             log.warning("out of sockets", error=result.error)
             await asyncio.sleep(pause)
         return None
