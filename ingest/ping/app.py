@@ -27,7 +27,6 @@ from infra.http_server.forwarded import Forwarded
 from infra.log.decisions import NoDecision
 from infra.log.directory import Directory
 from infra.log.lookup import NotCaughtUp, look_up
-from infra.log.partitioner import partition_of
 from infra.log.ports import DecisionMaker, LogWriter, ReplicaProgress
 from infra.log.sink import NotStored
 from infra.settings.settings import Settings
@@ -192,7 +191,7 @@ class PingApp:
 
     def _refuse(self, check: str | None, response: PingResponse | None = None) -> PingResponse:
         """503: it may have been a ping of this check, or of any."""
-        self._source.refuse(None if check is None else partition_of(check.encode(), self._source.partitions))
+        self._source.refuse(None if check is None else self._source.partition_of(check))
         return response or self._responses.unavailable
 
     async def _record(
@@ -211,12 +210,11 @@ class PingApp:
             if body and target.kind != "log" and not self._has_bytes(check, body, at):
                 body = body[: self._without_bytes(check)]
             event = self._events.encode(target, at, source.by, scope, headers, body)
-            partition = partition_of(check.encode(), source.partitions)
-            source.precede(partition, at)
+            source.precede(check, at)
             position = await self._sink.put(PINGS, check, event)
         except (NotStored, asyncio.CancelledError) as error:
             # Told before the ping ceases to hold the source's time back, so that no deadline passes in between.
-            source.refuse(partition, at)
+            source.refuse(source.partition_of(check), at)
             if isinstance(error, asyncio.CancelledError):
                 raise
             self._limiter.forget(check, at if place is None else place)

@@ -17,6 +17,7 @@ import structlog
 
 from infra.clock import AdjustedClock
 from infra.disk import Disk
+from infra.log.partitioner import partition_of
 from infra.log.ports import DueTimes, OrderedLogWriter
 from infra.log.sink import NotStored, Position
 from infra.process.liveness import LIVENESS
@@ -132,13 +133,18 @@ class Source:
         if self._closing and not self._in_flight:
             self._idle.set()
 
-    def precede(self, partition: int, at: Micros) -> None:
-        """Call before a ping stamped `at` is handed to the sink: the partition's time is near the stamp, ahead of it.
+    def precede(self, check: str, at: Micros) -> None:
+        """Call before a ping of `check` stamped `at` is handed to the sink: its partition's time is near, ahead of it.
 
         Both go through the same producer, so they stand in the log in this order. Raises `NotStored` when the sink is
         full, as it would be for the ping.
         """
-        self._ticking.precede(partition, at)
+        if not self._ticking.is_near(at):  # else the hash of the key is not needed, which costs more than all of this
+            self._ticking.precede(self.partition_of(check), at)
+
+    def partition_of(self, check: str) -> int:
+        """The partition of a check's pings."""
+        return partition_of(check.encode(), self.partitions)
 
     def acknowledge(self, position: Position) -> None:
         """Note where an acknowledged ping stands, for reads after it."""

@@ -73,6 +73,8 @@ class Ticking:
         self._began_at: float | None = None
         # What the newest tick of each partition told as now; 0 before the first.
         self._told_now: list[Micros] = [0] * partitions
+        # A ping stamped between these is near the newest tick of every partition, whichever its own is.
+        self._near: tuple[Micros, Micros] = (0, 0)
         # When Kafka took the newest tick of each partition, and the offset of the test clock that it told.
         self._ticked: list[tuple[float, Micros] | None] = [None] * partitions
         # The newest heartbeat that was made: real time, and its `at`; the `at` of the newest that is in the log.
@@ -109,6 +111,11 @@ class Ticking:
         all_of_them = self._counts and self._are_all_needed(beat)
         needed = [number for number in range(self._partitions) if all_of_them or self._is_needed(number, now, beat)]
         return asyncio.gather(*(self._try(partition, False) for partition in needed))
+
+    def is_near(self, at: Micros) -> bool:
+        """Whether `precede` has nothing to do, whatever the partition. Without a look at each of them."""
+        first, last = self._near
+        return first <= at <= last
 
     def precede(self, partition: int, at: Micros) -> None:
         """See `Source.precede`."""
@@ -175,6 +182,7 @@ class Ticking:
 
         ended = self._put(PINGS.name, None, encode(tick), partition, stored)
         self._told_now[partition] = now
+        self._near = max(self._told_now) - _NEAR, min(self._told_now) + _NEAR
         return ended
 
     def _heard(self, peers: OtherSources) -> tuple[Relayed, ...]:
