@@ -17,6 +17,7 @@ from schemas.targets import ProbeTarget as ProbeTarget
 Interval = Annotated[int, Meta(ge=1, le=86_400)]
 Timeout = Annotated[int, Meta(ge=1, le=120)]
 Confirmations = Annotated[int, Meta(ge=1, le=10)]
+ConfirmInterval = Annotated[float, Meta(ge=0.1, le=86_400)]
 DependencyWait = Annotated[int, Meta(ge=0, le=3_600)]
 Dependencies = Annotated[tuple[str, ...], Meta(max_length=10)]
 Region = Annotated[str, Meta(pattern=r"^[a-z0-9-]{1,40}\Z")]
@@ -54,6 +55,8 @@ class Monitor(Fact, tag="monitor", frozen=True):
     regions: as requested; `probed_from`: the regions that take turns, never empty.
     confirmations: number of failing results before the monitor is down; `recoveries`: of good results before it is up
     again.
+    confirm_interval: seconds between the results that confirm a change, which then must follow one another and come
+    from two regions if there are several; None: a majority of the regions decides, as fast as it can (`schemas.slots`).
     paused: the monitor is not probed.
     depends_on: monitors that explain a failure of this one: while one of them is down, no alert about this one is sent.
     dependency_wait: seconds to wait for their status. depended_on: other monitors depend on this one and are sent its
@@ -74,6 +77,7 @@ class Monitor(Fact, tag="monitor", frozen=True):
     probed_from: tuple[str, ...] = ("local",)
     confirmations: Confirmations = DEFAULT_CONFIRMATIONS
     recoveries: Confirmations = 1
+    confirm_interval: ConfirmInterval | None = None
     paused: bool = False
     channels: tuple[str, ...] = ()
     depends_on: Dependencies = ()

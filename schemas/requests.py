@@ -16,6 +16,7 @@ from schemas.definitions import ApiKey, Channel, Project
 from schemas.maintenance import Window
 from schemas.monitors import (
     Confirmations,
+    ConfirmInterval,
     Dependencies,
     DependencyWait,
     Interval,
@@ -256,6 +257,7 @@ class MonitorFields(Fact, tag=False, frozen=True):
     probed_from: Annotated[tuple[Region, ...], Meta(min_length=1)] | UnsetType = UNSET
     confirmations: Confirmations | UnsetType = UNSET
     recoveries: Confirmations | UnsetType = UNSET
+    confirm_interval: ConfirmInterval | UnsetType | None = UNSET
     paused: bool | UnsetType = UNSET
     channels: str | UnsetType = UNSET
     depends_on: Dependencies | UnsetType = UNSET

@@ -3,8 +3,8 @@
 Regular slots lie `interval` apart, shifted by a hash of the id, so that many monitors are spread evenly over the
 interval; the regions take turns. A new monitor, or one that is probed otherwise from now on, is probed at once: the
 moment at which its definition began to count is a slot, too. While a result is in doubt, confirmations are asked for:
-numbered from 1, from the regions in turn, beginning with the one after the region that saw the change first. Prober and
-fold compute the same.
+numbered from 1, from the regions in turn, beginning with the one after the region that saw the change first; as soon as
+they make sense, or `confirm_interval` apart. Prober and fold compute the same.
 """
 
 from hashlib import sha256
@@ -46,10 +46,17 @@ def confirming_region(monitor: Monitor, doubted_by: str, number: int) -> str:
 
 
 def confirm_after(monitor: Monitor, number: int) -> Micros:
-    """How long after the result before it confirmation `number` begins: at once while it is a fresh region's turn."""
-    if number < len(monitor.probed_from):
+    """How long after `confirm_from` confirmation `number` begins: at once while it is a fresh region's turn."""
+    if monitor.confirm_interval is not None or number < len(monitor.probed_from):
         return 0
     return min(CONFIRM_AFTER, step(monitor) // 10)
+
+
+def confirm_from(monitor: Monitor, begun: Micros, ended: Micros) -> Micros:
+    """From when on what a probe found may be confirmed. begun, ended: when it was to begin, and when it was over."""
+    if monitor.confirm_interval is None:
+        return ended
+    return max(ended, begun + round(monitor.confirm_interval * SECOND))
 
 
 def time_limit(monitor: Monitor) -> Micros:

@@ -245,7 +245,9 @@ class Prober:
             return
         if confirm:
             change = watched.state.pending_change if watched.state is not None else None
-            if change is not None and change.asked == confirm and watched.asked != (change.since, confirm):
+            # An entry may be of a former change: then this one is asked for later.
+            is_due = change is not None and change.asked == confirm and change.asked_at <= at
+            if change is not None and is_due and watched.asked != (change.since, confirm):
                 watched.asked = (change.since, confirm)
                 self._running.begin(monitor, watched.sealed, change.since, confirm, watched.state)
             return

@@ -7,6 +7,8 @@ The contract:
 - A monitor is down when a majority of its regions vote so (one of one, two of two, two of three) and `confirmations`
   results did; the change is rejected when so many vote that it is well that no majority can come about.
 - It is up again by the same thresholds the other way round, with `recoveries` in place of `confirmations`.
+- With a `confirm_interval` the results that confirm a change come so far apart, and `confirmations` of them in a row
+  decide, from two regions if there are several: one result that says otherwise rejects the change.
 - A region that is disregarded (`regions`) is asked nothing, and is none of those whose majority decides, unless
   it found the monitor well since this very change is pending.
 - A change about which every region was asked so often that it should have been settled is given up: regions disagree
@@ -24,7 +26,7 @@ from schemas.base import Micros
 from schemas.monitor_states import PendingChange, Seen
 from schemas.monitors import Monitor
 from schemas.probes import ProbeCompleted
-from schemas.slots import confirm_after, confirming_region, time_limit
+from schemas.slots import confirm_after, confirm_from, confirming_region, time_limit
 
 QuorumResult = Literal["confirmed", "rejected", "pending"]
 
@@ -38,7 +40,7 @@ def begin_change(monitor: Monitor, result: ProbeCompleted, disregarded: Abstract
         region=result.region,
         cause="" if result.ok else cause_of(result),
         asked=number,
-        asked_at=ended(monitor, result) + confirm_after(monitor, number),
+        asked_at=confirm_from(monitor, result.slot, ended(monitor, result)) + confirm_after(monitor, number),
         votes=(Seen(result.region, result.slot, result.ok),),
     )
 
@@ -49,11 +51,13 @@ def vote(
     """A further result counts; one that was asked for makes room for the next question."""
     votes = (*(v for v in change.votes if v.region != result.region), Seen(result.region, result.slot, result.ok))
     change = replace(change, votes=votes, agreeing=change.agreeing + (result.ok != going_down))
-    return ask_next(monitor, change, ended(monitor, result), disregarded) if result.confirm == change.asked else change
+    if result.confirm != change.asked:
+        return change
+    return ask_next(monitor, change, confirm_from(monitor, change.asked_at, ended(monitor, result)), disregarded)
 
 
 def ask_next(monitor: Monitor, change: PendingChange, after: Micros, disregarded: AbstractSet[str]) -> PendingChange:
-    """The question goes to the next region that counts."""
+    """The question goes to the next region that counts, `after` or a little later."""
     number = _question(monitor, change.region, change.asked + 1, disregarded)
     return replace(change, asked=number, asked_at=after + confirm_after(monitor, number))
 
@@ -89,6 +93,12 @@ def quorum_result(
     failing = sum(not v.ok for v in change.votes)
     well = len(change.votes) - failing
     regions = len(set(monitor.probed_from) - disregarded | {v.region for v in change.votes})
+    if monitor.confirm_interval is not None:
+        agreeing, other = (failing, well) if going_down else (well, failing)
+        if other:
+            return "rejected"
+        needed = monitor.confirmations if going_down else monitor.recoveries
+        return "confirmed" if agreeing >= min(2, regions) and change.agreeing >= needed else "pending"
     down = regions // 2 + 1
     up = regions - down + 1
     if going_down:

@@ -43,6 +43,8 @@ SHAPES: tuple[dict[str, Any], ...] = (
     {"probed_from": ("a", "b"), "interval": 5, "timeout": 3, "confirmations": 1, "depends_on": (ROUTER,)},
     {"probed_from": ("a", "b", "c", "d", "e"), "interval": 20, "confirmations": 4},
     {"probed_from": ("a",), "confirmations": 1, "depends_on": (ROUTER,), "dependency_wait": 0, "depended_on": True},
+    {"probed_from": ("a", "b", "c", "d", "e"), "interval": 20, "confirmations": 3, "confirm_interval": 10.0},
+    {"probed_from": ("a",), "interval": 60, "confirmations": 2, "recoveries": 3, "confirm_interval": 120.0},
 )
 
 Step = tuple[Any, ...]
@@ -625,11 +627,14 @@ class World:
     probers=st.integers(1, 2),
     trouble=st.sampled_from([0.02, 0.1, 0.4]),
     interval=st.sampled_from([1, 10, 60]),
+    spaced=st.sampled_from([None, 0.5, 2.0]),
 )
 def test_no_trouble_of_our_own_makes_a_healthy_target_down(
-    seed: int, regions: int, probers: int, trouble: float, interval: int
+    seed: int, regions: int, probers: int, trouble: float, interval: int, spaced: float | None
 ) -> None:
-    folding = World(random.Random(seed), regions, probers, trouble, interval=interval).run(240)
+    confirm_interval = None if spaced is None else interval * spaced
+    shape: dict[str, Any] = {"interval": interval, "confirm_interval": confirm_interval}
+    folding = World(random.Random(seed), regions, probers, trouble, **shape).run(240)
     assert {change.now for change in of_type(folding.effects, StatusChanged)} <= {"up", "not_observed", "new"}
     for key in MONITORS:
         state = folding.state(MonitorState, key)
