@@ -40,6 +40,10 @@ Failure = Literal[
 ]
 PROBER_ERRORS: frozenset[Failure] = frozenset({"prober_error", "ours"})
 
+# Details that are read: they begin that of a `timeout`, and of a failure of `tls`.
+IN_TLS_HANDSHAKE = "in the TLS handshake, "
+CERTIFICATE_REFUSED = "certificate refused: "
+
 # Each failure in words, as the cause of an incident. What accuses nobody has none.
 FAILURE_WORDS: Mapping[str, str] = {
     "name": "Name could not be resolved",
