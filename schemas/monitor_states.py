@@ -13,6 +13,7 @@ from msgspec import Struct
 from schemas.base import Fact, Micros, Value
 from schemas.maintenance import Maintenance
 from schemas.monitors import Monitor
+from schemas.targets import Family, Verb
 from schemas.ticks import Progress
 from schemas.transitions import VisibleStatus
 
@@ -34,6 +35,7 @@ class PendingChange(Struct, frozen=True, omit_defaults=True, gc=False):
     words.
     asked: number of the confirmation requested now. votes: the newest result of each region since then.
     agreeing: number of results since then that indicate the change, from all regions.
+    partial: in each of those that failed only one of two address families did.
     """
 
     since: Micros
@@ -44,6 +46,7 @@ class PendingChange(Struct, frozen=True, omit_defaults=True, gc=False):
     asked_at: Micros = 0
     votes: tuple[Seen, ...] = ()
     agreeing: int = 1
+    partial: bool = False
 
 
 class MonitorState(Value, tag="monitor-state", rename={"pending_change": "doubt"}):
@@ -63,6 +66,9 @@ class MonitorState(Value, tag="monitor-state", rename={"pending_change": "doubt"
     incident: id of the open incident while down; down_since: its start; cause: in words.
     notice_at: until then a notification is held back: that it is down, because a monitor it depends on may be down too;
     or that it is not observed, which is sent only if it lasts.
+    verb: of a `GET/HEAD` monitor, what is enough for this target, by the first result that told so.
+    family_down: the address family that the newest result found failing while the other was well.
+    partial: of the open incident: in each result so far only one address family failed.
     parked: why the fold could not judge a deadline; set until the next event of this monitor.
     """
 
@@ -92,6 +98,9 @@ class MonitorState(Value, tag="monitor-state", rename={"pending_change": "doubt"
     notice_at: Micros | None = None
     parked: str | None = None
     unprobed: str = ""
+    verb: Verb = ""
+    family_down: Family | Literal[""] = ""
+    partial: bool = False
 
 
 def visible_status(state: MonitorState) -> VisibleStatus:

@@ -1,6 +1,6 @@
 """The `probe-results` journal: results of probes, keyed by monitor id, what concerns many monitors, and ticks."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
@@ -8,6 +8,7 @@ from schemas.base import Fact, Micros
 from schemas.maintenance import Maintenance
 from schemas.monitors import Monitor, Region
 from schemas.probe_kinds import Failure as Failure
+from schemas.targets import Family, Verb
 from schemas.ticks import Tick, TimeCorrected
 
 
@@ -18,6 +19,19 @@ class Phases(Struct, frozen=True, omit_defaults=True, gc=False):
     connect: int | None = None
     tls: int | None = None
     first_byte: int | None = None
+
+
+class FamilyResult(Struct, frozen=True, omit_defaults=True, gc=False):
+    """What a probe found over one address family, where it tried both. Fields as of `ProbeCompleted`."""
+
+    family: Family
+    ok: bool
+    took: int
+    failure: Failure = ""
+    detail: str = ""
+    status: int | None = None
+    address: str = ""
+    phases: Phases = Phases()
 
 
 class ProbeCompleted(Fact, tag="probe.completed", frozen=True):
@@ -31,6 +45,11 @@ class ProbeCompleted(Fact, tag="probe.completed", frozen=True):
     maintenance: the monitor was in maintenance; the result is recorded and counts in no uptime.
     status: of the HTTP response. address: the IP address connected to. expires: expiry of the TLS certificate.
     domain_expires: expiry of the registered domain of the host, if the prober knows it.
+    method: that was sent, if the definition leaves it open. verb: of such a monitor, when GET and HEAD have been
+    compared: what is enough from now on.
+    families: what each address family was found to be, where both were probed; what else stands here is of one of them.
+    family_down: the one that failed while the other was well.
+    url: to which redirects led. http_version: of the answer.
     """
 
     slot: Micros
@@ -48,6 +67,12 @@ class ProbeCompleted(Fact, tag="probe.completed", frozen=True):
     expires: Micros | None = None
     domain_expires: Micros | None = None
     maintenance: bool = False
+    method: Verb = ""
+    verb: Verb = ""
+    families: tuple[FamilyResult, ...] = ()
+    family_down: Family | Literal[""] = ""
+    url: str = ""
+    http_version: str = "1.1"
 
 
 class MonitorDefined(Fact, tag="monitor.defined", frozen=True):

@@ -1,12 +1,22 @@
 """What a probe does: the part of a monitor's definition that differs from kind to kind (`schemas.probe_kinds`)."""
 
+from collections.abc import Mapping
 from typing import Literal
 
 from msgspec import Struct
 
 # What a dns monitor asks for; empty: an address, whichever version.
 DnsRecord = Literal["", "A", "AAAA", "CAA", "CNAME", "MX", "NS", "SOA", "SRV", "TXT"]
-Method = Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+# `GET/HEAD`: HEAD, and GET where that is not enough: when HEAD is not allowed (405, 501), when a keyword is looked for,
+# or when the two were found to differ (`MonitorState.verb`).
+HEAD_FIRST = "GET/HEAD"
+Method = Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "GET/HEAD"]
+Verb = Literal["", "GET", "HEAD"]
+Family = Literal["ipv4", "ipv6"]
+FAMILY_WORDS: Mapping[str, str] = {"ipv4": "IPv4", "ipv6": "IPv6"}
+# Of a host that has addresses of both families. Empty: the first address that answers. `either`: both are probed, and
+# one that is well is enough. `each`: both are probed, and each must be well.
+Families = Literal["", "either", "each"]
 
 
 class ProbeTarget(Struct, frozen=True, omit_defaults=True, gc=False):
@@ -16,6 +26,7 @@ class ProbeTarget(Struct, frozen=True, omit_defaults=True, gc=False):
     sealed: a `Sealed` as JSON, encrypted, because it may contain credentials.
     statuses: HTTP statuses that count as success; empty: 200 to 399.
     keyword: text that the first 1 MB of the body must contain, or with `keyword_absent` must not.
+    families: how a host with addresses of both families is probed; a dns monitor has none.
     resolver: of a dns monitor, an IP address with an optional port; empty: the resolver of the prober's host. record:
     the record type to query. expected: value that one of the records must have; empty: any.
     options: of kinds added later, by name (docs/compatibility/monitor-types.md); never secrets, which are in `sealed`.
@@ -30,6 +41,7 @@ class ProbeTarget(Struct, frozen=True, omit_defaults=True, gc=False):
     keyword: str = ""
     keyword_absent: bool = False
     follow_redirects: bool = True
+    families: Families = ""
     resolver: str = ""
     record: DnsRecord = ""
     expected: str = ""

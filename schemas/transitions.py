@@ -22,7 +22,8 @@ class StatusChanged(Fact, tag="status.changed", frozen=True):
 
     id: derived from the thing and its counter `n`. at: time of the change (for a deadline: the deadline itself).
     detected_at: the partition's time when the fold detected it. since: start of the span that ends here.
-    incident: the incident that this opens (`now` down) or closes (`was` down).
+    incident: the incident that this opens (`now` down) or closes (`was` down). partial: of it: only one of two address
+    families has ever been found failing.
     """
 
     id: str
@@ -37,6 +38,7 @@ class StatusChanged(Fact, tag="status.changed", frozen=True):
     reason: Reason
     incident: str | None = None
     detail: str = ""
+    partial: bool = False
 
 
 class PingFolded(Fact, tag="ping.folded", frozen=True):

@@ -364,9 +364,9 @@ class MemoryMonitorHistory:
                 continue
             id, at = told["incident"], told["at"]
             if told["now"] == "down":
-                found[id] = IncidentRow(id, told["thing"], at, None, told["detail"])
+                found[id] = IncidentRow(id, told["thing"], at, None, told["detail"], told.get("partial", False))
             else:
-                found[id] = found[id]._replace(resolved=at)
+                found[id] = found[id]._replace(resolved=at, partial=told.get("partial", False))
         return found
 
     def _results(self, monitor: str, counted: bool = False) -> list[ResultRow]:
@@ -379,7 +379,7 @@ class MemoryMonitorHistory:
                     continue
                 row = ResultRow(
                     one.slot, one.confirm, one.region, one.at, one.ok, one.failure, one.detail, one.status, one.took,
-                    one.address, one.maintenance,
+                    one.address, one.maintenance, one.family_down,
                 )  # fmt: skip
                 rows.setdefault((one.slot, one.confirm, one.region), row)
         return sorted(rows.values(), key=lambda row: (row.slot, row.confirm))

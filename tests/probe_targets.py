@@ -57,7 +57,9 @@ class Listening:
 
 
 @contextlib.asynccontextmanager
-async def serving(talk: Talk, host: str = V4, tls: ssl.SSLContext | None = None) -> AsyncIterator[Listening]:
+async def serving(
+    talk: Talk, host: str = V4, tls: ssl.SSLContext | None = None, port: int = 0
+) -> AsyncIterator[Listening]:
     """A server that talks so on every connection, and then closes it."""
     listening = Listening()
     talking: set[asyncio.Task[None]] = set()
@@ -73,7 +75,7 @@ async def serving(talk: Talk, host: str = V4, tls: ssl.SSLContext | None = None)
         if not talks.cancelled() and not isinstance(talks.exception(), OSError | asyncio.IncompleteReadError | None):
             talks.result()
 
-    server = await asyncio.start_server(accept, host, 0, ssl=tls, limit=2**20)
+    server = await asyncio.start_server(accept, host, port, ssl=tls, limit=2**20)
     listening.port = server.sockets[0].getsockname()[1]
     try:
         yield listening
@@ -89,14 +91,15 @@ async def serving(talk: Talk, host: str = V4, tls: ssl.SSLContext | None = None)
 @contextlib.contextmanager
 def unanswered(host: str = V4, port: int = 0) -> Iterator[int]:
     """A port of which nothing answers, as where a network is cut: its queue is full, so the kernel drops what comes."""
+    version = socket.AF_INET6 if ":" in host else socket.AF_INET
     with contextlib.ExitStack() as stack:
-        full = stack.enter_context(socket.socket())
+        full = stack.enter_context(socket.socket(version))
         full.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         full.bind((host, port))
         full.listen(0)
         filled = False
         for _ in range(10):
-            waiting = stack.enter_context(socket.socket())
+            waiting = stack.enter_context(socket.socket(version))
             waiting.settimeout(0.1)
             try:
                 waiting.connect(full.getsockname())

@@ -16,6 +16,7 @@ _PATTERNS = {
     "heartbeat_url": "a URL is expected, such as https://pingfold.example.org/ping/<uuid>",
     "kafka_prefix": "at most 100 letters, digits, dots, underscores and hyphens are expected",
     "metrics_key": "16 to 200 letters, digits and signs without blanks are expected",
+    "probe_user_agent": "2 to 200 ASCII characters are expected, such as Pingfold (https://status.example.org)",
     "regions": "a name of at most 40 lower-case letters, digits and hyphens is expected",
 }
 # Kubernetes gives these to every container beside a service that is called pingfold.

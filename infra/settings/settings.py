@@ -105,6 +105,8 @@ class Settings(BaseSettings):
     probers: int = Field(1, ge=0)
     # Resolvers that probers ask for the names of targets; none: those of the host.
     resolvers: Annotated[tuple[Server, ...], NoDecode] = ()
+    # What probes of http say they are, unless the headers of a monitor do.
+    probe_user_agent: str = Field("Pingfold (prober)", pattern=r"^[!-~][ -~]{0,198}[!-~]$")
     # What probers ask to learn whether their own network is there, when a target does not answer.
     control_targets: Annotated[tuple[ControlTarget, ...], NoDecode] = _CONTROL_TARGETS
     # Where probers learn which RDAP server to ask when a domain expires; None: they ask nobody.

@@ -94,8 +94,9 @@ class RunningProbes:
         elif self._of_project[project] >= self._most - self._under_way:
             work = self._refuse(monitor, slot, confirm, "too many probes are under way")
         else:
-            self._under_way += 1
-            self._of_project[project] += 1
+            weight = _weight(monitor)
+            self._under_way += weight
+            self._of_project[project] += weight
             work = self._probe(monitor, sealed, slot, confirm, state)
         task = asyncio.create_task(work)
         self._tasks.add(task)
@@ -111,6 +112,8 @@ class RunningProbes:
         self, monitor: Monitor, sealed: Sealed, slot: Micros, confirm: int, state: MonitorState | None
     ) -> None:
         began, at, trace = self._monotonic(), max(slot, self._clock.now()), Trace()
+        if state is not None and state.version == monitor.version:
+            trace.verb = state.verb
         try:
             result = await probe(self._connector, monitor, sealed, slot, confirm, self._region, at, trace)
         except Exception:
@@ -118,7 +121,7 @@ class RunningProbes:
             await self._refuse(monitor, slot, confirm, "this prober failed")
             return
         finally:
-            self._leave(monitor.project)
+            self._leave(monitor.project, _weight(monitor))
         if not result.ok and (self._stood_until > began or self._monotonic() - self._beat_at > STANDSTILL):
             result = replace(result, failure="prober_error", detail="this prober stood still")
         # A target that answered, and leads to what may not be probed, has a status: that is a fault of its own.
@@ -134,9 +137,9 @@ class RunningProbes:
         was_up = state is not None and state.status == "up"
         await self._report(monitor, await self._network.judge(result, began, answered, was_up))
 
-    def _leave(self, project: str) -> None:
-        self._under_way -= 1
-        self._of_project[project] -= 1
+    def _leave(self, project: str, weight: int) -> None:
+        self._under_way -= weight
+        self._of_project[project] -= weight
         if not self._of_project[project]:
             del self._of_project[project]
 
@@ -161,3 +164,8 @@ class RunningProbes:
             await self._sink.put(PROBE_RESULTS, monitor.id, encode(result))
         except NotStored as error:
             log.warning("prober.not_stored", monitor=monitor.id, error=str(error))
+
+
+def _weight(monitor: Monitor) -> int:
+    """The connections that a probe has at once."""
+    return 2 if monitor.target.families else 1

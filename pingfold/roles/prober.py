@@ -39,7 +39,7 @@ async def serve_prober(settings: Settings, region: str, slot: str, stop: Stop) -
         sink = Sink(bootstrap)
         stack.push_async_callback(sink.close)
         guard = await asyncio.to_thread(guard_of, settings)
-        connector = Connector(guard, Resolver(settings.resolvers))
+        connector = Connector(guard, Resolver(settings.resolvers), user_agent=settings.probe_user_agent)
         stack.push_async_callback(connector.close)
         domains = await _domains(settings, guard, stack)
         disk, most = Disk(settings, "nothing is probed"), connections(_MOST)

@@ -46,12 +46,13 @@ _PLAIN: dict[type[msgspec.Struct], frozenset[str]] = {
     Monitor: frozenset(
         {
             *("name", "kind", "interval", "timeout", "regions", "probed_from", "confirmations", "recoveries"),
-            *("paused", "channels", "depends_on", "dependency_wait", "depended_on"),
+            *("confirm_interval", "paused", "channels", "depends_on", "dependency_wait", "depended_on"),
         }
     ),
     ProbeTarget: frozenset(
         {
             *("url", "host", "port", "method", "statuses", "keyword", "keyword_absent", "follow_redirects"),
+            *("families",),
             *("resolver", "record", "expected", "options"),
         }
     ),

@@ -53,6 +53,7 @@ class StatusTransition:
         self.at = max(at, state.since)
         self.detected_at = max(time, self.at)
         self.incident, self._began, self._cause = state.incident, state.down_since, state.cause
+        self.partial = False  # only a monitor can be down in part
         self.n = state.changes + 1
         state.changes, state.since = self.n, self.at
 
@@ -60,13 +61,13 @@ class StatusTransition:
         """Open the incident of the down span that begins; what a notice says of it."""
         self.incident = state.incident = derived_id(self.subject.id, "incident", self.n)
         state.down_since, state.cause = self.at, cause
-        return incident_data(state.incident, self.at, None, cause)
+        return incident_data(state.incident, self.at, None, cause, self.partial)
 
     def resolved_incident(self) -> dict[str, Any] | None:
         """What a notice says of the incident that ends with this change; None when there is none."""
         if self.incident is None or self._began is None:
             return None
-        return incident_data(self.incident, self._began, self.at, self._cause)
+        return incident_data(self.incident, self._began, self.at, self._cause, self.partial)
 
     def effects(
         self,
@@ -91,6 +92,7 @@ class StatusTransition:
             reason=reason,
             incident=self.incident,
             detail=detail,
+            partial=self.partial,
         )
         effects = [to_transitions(id, change)]
         if notices and channels:
@@ -113,15 +115,18 @@ def end_incident(state: HasStatus) -> None:
     state.incident, state.down_since, state.cause = None, None, ""
 
 
-def incident_data(id: str, started: Micros, resolved: Micros | None, cause: str) -> dict[str, Any]:
+def incident_data(
+    id: str, started: Micros, resolved: Micros | None, cause: str, partial: bool = False
+) -> dict[str, Any]:
     """What a notice says of an incident (docs/compatibility/poppaping.md, "Webhooks")."""
-    return {
+    data = {
         "id": id,
         "started_at": iso(started),
         "resolved_at": None if resolved is None else iso(resolved),
         "cause": cause,
         "status": "open" if resolved is None else "resolved",
     }
+    return data | {"partial": True} if partial else data
 
 
 def incident_of(change: StatusChanged, cause: str) -> dict[str, Any] | None:
@@ -132,9 +137,9 @@ def incident_of(change: StatusChanged, cause: str) -> dict[str, Any] | None:
     if change.incident is None:
         return None
     if change.now == "down":
-        return incident_data(change.incident, change.at, None, change.detail)
+        return incident_data(change.incident, change.at, None, change.detail, change.partial)
     if change.was == "down" and change.now == "up":
-        return incident_data(change.incident, change.since, change.at, cause)
+        return incident_data(change.incident, change.since, change.at, cause, change.partial)
     return None
 
 

@@ -43,7 +43,7 @@ PING_FACTS = _table(
 )  # fmt: skip
 SPANS = _table(
     "spans", thing="String", n="UInt64", project="String", state=_WORD, since=_TIME, at=_TIME, became=_WORD,
-    reason=_WORD, detected_at=_TIME, transition="String", incident="String", detail="String",
+    reason=_WORD, detected_at=_TIME, transition="String", incident="String", detail="String", partial="UInt8",
 )  # fmt: skip
 GAPS = _table("gaps", part="UInt16", since=_TIME, cause=_WORD, slot="String", until=_TIME, off="UInt64")
 DELIVERIES_FINISHED = _table(
@@ -55,7 +55,8 @@ DELIVERIES_FINISHED = _table(
 PROBES = _table(
     "probe_results", monitor="String", slot=_TIME, confirm="UInt16", region=_WORD, at=_TIME, ok="UInt8", failure=_WORD,
     detail="String", status="Int16", took="UInt32", lookup="Int32", connect="Int32", tls="Int32", first_byte="Int32",
-    address="String", maintenance="UInt8",
+    address="String", maintenance="UInt8", method=_WORD, http_version=_WORD, url="String",
+    family_down=_WORD, families="String",
 )  # fmt: skip
 
 AUDIT = _table(
@@ -142,7 +143,9 @@ def probe_row(key: bytes | None, value: bytes | None) -> Row | None:
         event.failure, event.detail, -1 if event.status is None else event.status % 1_000, _count(event.took, 32),
         *(-1 if took is None else _count(took, 31) for took in
           (phases.lookup, phases.connect, phases.tls, phases.first_byte)),
-        event.address, int(event.maintenance),
+        event.address, int(event.maintenance), event.method, event.http_version, event.url,
+        event.family_down,
+        msgspec.json.encode(event.families).decode() if event.families else "",
     )  # fmt: skip
 
 
@@ -162,6 +165,7 @@ def transition_row(part: int, off: int, value: bytes | None) -> tuple[Table, Row
             return SPANS, (
                 event.thing, event.n, event.project, event.was, _time(event.since), _time(event.at), event.now,
                 event.reason, _time(event.detected_at), event.id, event.incident or "", event.detail,
+                int(event.partial),
             )  # fmt: skip
         case GapSeen():
             return GAPS, (event.partition, _time(event.start), event.cause, event.slot, _time(event.end or 0), off)

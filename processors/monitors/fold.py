@@ -13,6 +13,7 @@ The contract:
 - While what a monitor depends on is down, nobody is told that it is, too; see `dependencies`.
 - While a window of maintenance is open, results are kept and judged by nobody; see `maintenance`.
 - A definition takes the place of an older version. When it changes what is probed or when, it begins anew to count.
+- The verb of a `GET/HEAD` monitor is that of the first counted result that told one, until the target is another.
 """
 
 from collections.abc import Sequence
@@ -68,7 +69,7 @@ class Monitors:
     """The fold; see `processors.fold.contract.Fold`."""
 
     name = "monitors"
-    version = 4
+    version = 5
     journal = PROBE_RESULTS
     states = MONITOR_STATES
     events: msgspec.json.Decoder[ProbeResultsEvent] = msgspec.json.Decoder(ProbeResultsEvent)
@@ -169,10 +170,12 @@ class MonitorsPartition:
     def _count(self, state: MonitorState, monitor: Monitor, result: ProbeCompleted, time: Micros) -> list[Effect]:
         state.results += 1
         state.unprobed = ""
+        state.verb = state.verb or result.verb
         if state.last_at is None or result.at >= state.last_at:
             state.last_at, state.last_ok = result.at, result.ok
             state.last_ms = round(result.took / 1_000, 1) if result.ok else None
             state.last_detail = "" if result.ok else cause_of(result)
+            state.family_down = result.family_down
             state.expires = _newest_date(state.expires, result.expires)
             state.domain_expires = _newest_date(state.domain_expires, result.domain_expires)
         if not result.confirm:
@@ -181,6 +184,8 @@ class MonitorsPartition:
                 Seen(result.region, result.slot, result.ok),
             )
             state.slot = max(state.slot, result.slot)
+        if not result.ok and not result.family_down:
+            state.partial = False
         if state.maintained:
             return []
         was_down = state.status == "down"
@@ -265,6 +270,7 @@ class MonitorsPartition:
     def _redefine(self, state: MonitorState, old: Monitor, new: Monitor, at: Micros, time: Micros) -> list[Effect]:
         if (old.kind, old.target) != (new.kind, new.target):  # it may be another host, which has others
             state.expires = state.domain_expires = None
+            state.verb = ""
         if old.paused != new.paused:
             begin(state, new, at)
             return pause(state, new, at, time) if new.paused else resume(state, new, at, time)

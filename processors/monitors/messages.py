@@ -10,6 +10,7 @@ from schemas.monitor_states import MonitorState, Seen
 from schemas.monitors import Monitor
 from schemas.probe_kinds import FAILURE_WORDS, PROBE_KINDS
 from schemas.probes import ProbeCompleted
+from schemas.targets import FAMILY_WORDS
 from schemas.times import iso
 
 # Maximum length of what is kept of a prober's own words.
@@ -19,6 +20,8 @@ _LONGEST_DETAIL = 200
 def cause_of(result: ProbeCompleted) -> str:
     """Why a probe failed, in words."""
     cause = FAILURE_WORDS.get(result.failure, "Failed")
+    if result.family_down:
+        cause += f" over {FAMILY_WORDS[result.family_down]} only"
     return f"{cause}: {result.detail[:_LONGEST_DETAIL]}" if result.detail else cause
 
 

@@ -42,6 +42,7 @@ def begin_change(monitor: Monitor, result: ProbeCompleted, disregarded: Abstract
         asked=number,
         asked_at=confirm_from(monitor, result.slot, ended(monitor, result)) + confirm_after(monitor, number),
         votes=(Seen(result.region, result.slot, result.ok),),
+        partial=bool(result.family_down) and not result.ok,
     )
 
 
@@ -50,7 +51,8 @@ def vote(
 ) -> PendingChange:
     """A further result counts; one that was asked for makes room for the next question."""
     votes = (*(v for v in change.votes if v.region != result.region), Seen(result.region, result.slot, result.ok))
-    change = replace(change, votes=votes, agreeing=change.agreeing + (result.ok != going_down))
+    partial = change.partial and (result.ok or bool(result.family_down))
+    change = replace(change, votes=votes, agreeing=change.agreeing + (result.ok != going_down), partial=partial)
     if result.confirm != change.asked:
         return change
     return ask_next(monitor, change, confirm_from(monitor, change.asked_at, ended(monitor, result)), disregarded)

@@ -39,7 +39,14 @@ def _subject(monitor: Monitor) -> Subject:
 
 
 def _transition(state: MonitorState, monitor: Monitor, at: Micros, time: Micros) -> StatusTransition:
-    return StatusTransition(state, _subject(monitor), visible_status(state), at, time)
+    transition = StatusTransition(state, _subject(monitor), visible_status(state), at, time)
+    transition.partial = state.partial
+    return transition
+
+
+def _end_incident(state: MonitorState) -> None:
+    end_incident(state)
+    state.partial = False
 
 
 def _to_dependents(monitor: Monitor, down: bool, at: Micros) -> list[Effect]:
@@ -51,7 +58,7 @@ def _to_dependents(monitor: Monitor, down: bool, at: Micros) -> list[Effect]:
 def go_up(state: MonitorState, monitor: Monitor, at: Micros, time: Micros) -> list[Effect]:
     """The monitor is well, for the first time or again; ends an incident when there is one."""
     transition, was_held_back = _transition(state, monitor, at, time), state.notice_at is not None
-    end_incident(state)
+    _end_incident(state)
     state.status, state.pending_change, state.unobserved, state.notice_at = "up", None, False, None
     incident = transition.resolved_incident()
     if incident is None:
@@ -66,8 +73,9 @@ def go_down(
 ) -> list[Effect]:
     """The change is confirmed by a result that was made at `confirmed_at`: an incident opens."""
     transition = _transition(state, monitor, at, time)
-    end_incident(state)
+    _end_incident(state)
     state.status, state.pending_change, state.unobserved, state.notice_at = "down", None, False, None
+    transition.partial = state.partial = change.partial
     incident = transition.open_incident(state, change.cause)
     notices = DOWN
     if monitor.depends_on:
@@ -107,7 +115,7 @@ def release_notice(state: MonitorState, monitor: Monitor, disregarded: AbstractS
     if state.incident is None or state.down_since is None:
         data = notice_data(state, monitor, None) | {"detail": unseen(state, monitor, disregarded)}
         return notify(_subject(monitor), state.changes, state.since, NOT_OBSERVED, data)
-    incident = incident_data(state.incident, state.down_since, None, state.cause)
+    incident = incident_data(state.incident, state.down_since, None, state.cause, state.partial)
     data = down_data(state, monitor, incident, state.seen)
     return notify(_subject(monitor), state.changes, state.since, DOWN, data)
 
@@ -124,7 +132,7 @@ def pass_empty_slot(state: MonitorState, monitor: Monitor, time: Micros, disrega
 
 def pause(state: MonitorState, monitor: Monitor, at: Micros, time: Micros) -> list[Effect]:
     transition, to_dependents = _transition(state, monitor, at, time), end_as_dependency(state, monitor, at)
-    end_incident(state)
+    _end_incident(state)
     state.status, state.pending_change, state.unobserved, state.maintained = "paused", None, False, False
     state.notice_at = None
     return transition.effects("paused", "paused") + to_dependents

@@ -18,7 +18,8 @@ _Row = tuple[Any, ...]
 
 
 class ResultRow(NamedTuple):
-    """A result. `confirm`: 0 for a regular one. `took` in microseconds; `status` None without an HTTP answer."""
+    """A result. `confirm`: 0 for a regular one. `took` in microseconds; `status` None without an HTTP answer;
+    `family_down`: the address family that failed alone."""
 
     slot: Micros
     confirm: int
@@ -31,6 +32,7 @@ class ResultRow(NamedTuple):
     took: int
     address: str
     maintenance: bool
+    family_down: str = ""
 
 
 class Counts(NamedTuple):
@@ -59,19 +61,21 @@ class Observed(NamedTuple):
 
 
 class IncidentRow(NamedTuple):
-    """An incident, of a check or a monitor; `resolved` None while it is open."""
+    """An incident, of a check or a monitor; `resolved` None while it is open. `partial`: only one address family
+    failed."""
 
     id: str
     thing: str
     started: Micros
     resolved: Micros | None
     cause: str
+    partial: bool = False
 
 
 # FINAL: of a result that stands twice the newer row counts, as it will when they have merged.
 _RESULT = """
 SELECT slot, confirm, CAST(region, 'String'), at, ok, CAST(failure, 'String'), detail, status, took, address,
-       maintenance
+       maintenance, CAST(family_down, 'String')
 FROM probe_results FINAL
 """
 
@@ -101,7 +105,7 @@ WHERE monitor IN {monitors:Array(String)} AND slot >= fromUnixTimestamp64Micro({
 """
 
 _INCIDENT = """
-SELECT incident, any(thing), min(started) AS began, max(resolved) AS ended, max(cause)
+SELECT incident, any(thing), min(started) AS began, max(resolved) AS ended, max(cause), min(partial)
 FROM incidents WHERE project = {project:String}
 """
 _INCIDENTS = f"""{_INCIDENT}
@@ -186,12 +190,12 @@ def _asked(which: Which) -> dict[str, Any]:
 
 
 def _incident(row: _Row) -> IncidentRow:
-    id, thing, started, resolved, cause = row
-    return IncidentRow(id, thing, started, resolved or None, cause)
+    id, thing, started, resolved, cause, partial = row
+    return IncidentRow(id, thing, started, resolved or None, cause, bool(partial))
 
 
 def _result(row: _Row) -> ResultRow:
-    slot, confirm, region, at, ok, failure, detail, status, took, address, maintenance = row
+    slot, confirm, region, at, ok, failure, detail, status, took, address, maintenance, family = row
     return ResultRow(
         slot,
         confirm,
@@ -204,4 +208,5 @@ def _result(row: _Row) -> ResultRow:
         took,
         address,
         bool(maintenance),
+        family,
     )

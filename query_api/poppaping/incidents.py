@@ -37,6 +37,7 @@ class IncidentObject(Struct, kw_only=True, gc=False):
     resolved_at: Time | None
     cause: str
     status: Literal["open", "resolved"]
+    partial: Annotated[bool, Meta(description="Only one address family has been found failing. Pingfold's own.")]
 
 
 class IncidentDetails(IncidentObject, kw_only=True, gc=False):
@@ -103,7 +104,7 @@ def _open(deps: Dependencies, monitors: Iterable[str]) -> Iterator[IncidentRow]:
     for id in monitors:
         state = deps.monitor_states.state(id)
         if state is not None and state.incident is not None and state.down_since is not None:
-            yield IncidentRow(state.incident, id, state.down_since, None, state.cause)
+            yield IncidentRow(state.incident, id, state.down_since, None, state.cause, state.partial)
 
 
 async def _merged(
@@ -145,4 +146,5 @@ def _fields(incident: IncidentRow) -> dict[str, Any]:
         "resolved_at": time(incident.resolved),
         "cause": incident.cause,
         "status": "open" if incident.resolved is None else "resolved",
+        "partial": incident.partial,
     }

@@ -13,7 +13,7 @@ from msgspec.structs import fields, replace
 
 from infra.egress.guard import Guard, TargetRefused
 from query_api.poppaping.bodies import judged
-from query_api.poppaping.monitor_object import HIDDEN
+from query_api.poppaping.monitor_object import HIDDEN, PoppaPingMethod, ShownFamilies, shown_method
 from query_api.poppaping.plans import Plan
 from query_api.poppaping.responses import PoppaPingApiError
 from schemas.base import encode
@@ -22,6 +22,7 @@ from schemas.origins import may_be_sent_to, origin_of
 from schemas.probe_kinds import PROBE_KINDS
 from schemas.probe_kinds.kind import Asked, InvalidProbeField
 from schemas.requests import MonitorFields
+from schemas.targets import HEAD_FIRST
 
 _Header = Annotated[str, Meta(max_length=4_000, pattern=r"^[^\x00-\x1f\x7f]*\Z")]
 _HeaderName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}\Z")]
@@ -34,6 +35,25 @@ _Headers = Annotated[dict[_HeaderName, _Header], Meta(description="Headers that 
 _Regions = Annotated[list[str], Meta(max_length=50, description="Where it is probed from; empty: from everywhere.")]
 _Statuses = Annotated[list[_Status], Meta(max_length=100, description="Statuses that are up; empty: 200 to 399.")]
 _Keyword = Annotated[str, Meta(max_length=1_000, description="Text that the body must hold; empty: any.")]
+_HeadFirst = Annotated[
+    bool, Meta(description="Of method GET: probes send HEAD where that is found to be enough. Pingfold's own.")
+]
+_Families = Annotated[
+    ShownFamilies,
+    Meta(
+        description="Of a host with IPv4 and IPv6 addresses. `any`: the first address that answers is probed. "
+        "`either`: both families are, and one that is well is enough. `each`: both must be well. Pingfold's own."
+    ),
+]
+_ConfirmInterval = Annotated[
+    float,
+    Meta(
+        ge=0.1,
+        le=86_400,
+        description="Seconds between the results that confirm a change, which then must follow one another and come "
+        "from two regions if there are several; null: a majority of the regions decides at once. Pingfold's own.",
+    ),
+]
 _DependsOn = Annotated[list[str], Meta(max_length=10, description="Monitors: while one is down, no alert is sent.")]
 
 
@@ -51,7 +71,8 @@ class CommonFields(msgspec.Struct, forbid_unknown_fields=True):
     url: _Url | UnsetType = UNSET
     host: Annotated[_Host, Meta(description="Of the other types: a name or an address.")] | UnsetType = UNSET
     port: Annotated[int, Meta(ge=1, le=65_535)] | UnsetType = UNSET
-    method: Method | UnsetType = UNSET
+    method: PoppaPingMethod | UnsetType = UNSET
+    head_first: _HeadFirst | UnsetType = UNSET
     interval_seconds: Annotated[int, Meta(ge=1, le=86_400)] | UnsetType = UNSET
     timeout_seconds: Annotated[int, Meta(ge=1, le=120)] | UnsetType = UNSET
     headers: _Headers | UnsetType | None = UNSET
@@ -61,8 +82,10 @@ class CommonFields(msgspec.Struct, forbid_unknown_fields=True):
     keyword: _Keyword | UnsetType = UNSET
     keyword_absent: bool | UnsetType = UNSET
     follow_redirects: bool | UnsetType = UNSET
+    families: _Families | UnsetType = UNSET
     confirmations: Annotated[int, Meta(ge=1, le=10)] | UnsetType = UNSET
     recoveries: Annotated[int, Meta(ge=1, le=10)] | UnsetType = UNSET
+    confirm_interval_seconds: _ConfirmInterval | UnsetType | None = UNSET
     paused: bool | UnsetType = UNSET
     alert_channel_ids: (
         Annotated[
@@ -119,6 +142,7 @@ def fields_of(
         "timeout": _timeout(wanted, kind, current),
         "confirmations": wanted.confirmations,
         "recoveries": wanted.recoveries,
+        "confirm_interval": wanted.confirm_interval_seconds,
         "paused": wanted.paused,
         "dependency_wait": wanted.dependency_wait_seconds,
     }
@@ -144,7 +168,7 @@ def _target(
         raise PoppaPingApiError(400, str(error)) from None
     return replace(
         target,
-        method=_or(wanted.method, before.method),
+        method=_method(wanted, before.method),
         sealed=_resealed(wanted, before, sealed, target.url, encrypt),
         statuses=before.statuses
         if wanted.expected_statuses is UNSET
@@ -152,7 +176,18 @@ def _target(
         keyword=_or(wanted.keyword, before.keyword),
         keyword_absent=_or(wanted.keyword_absent, before.keyword_absent),
         follow_redirects=_or(wanted.follow_redirects, before.follow_redirects),
+        families=before.families if wanted.families is UNSET else "" if wanted.families == "any" else wanted.families,
     )
+
+
+def _method(wanted: CommonFields, before: Method) -> Method:
+    """`GET` is what is shown of a monitor whose probes begin with HEAD: who sends it back changes nothing."""
+    asked = _or(wanted.method, shown_method(before))
+    if _or(wanted.head_first, before == HEAD_FIRST and asked == "GET"):
+        if asked != "GET":
+            raise PoppaPingApiError(400, "Field 'head_first' is for the method GET only.")
+        return "GET/HEAD"
+    return cast(Method, asked)
 
 
 def _own_fields(wanted: CommonFields, kind: MonitorKind) -> Any:

@@ -7,14 +7,18 @@ from msgspec import UNSET, Meta, Struct, defstruct, structs
 from query_api.http.field_types import Count, Time, Uuid
 from query_api.poppaping.responses import time
 from schemas.monitor_states import MonitorState, visible_status
-from schemas.monitors import Monitor, MonitorKind, Sealed
+from schemas.monitors import Method, Monitor, MonitorKind, Sealed
 from schemas.probe_kinds import PROBE_KINDS
+from schemas.targets import HEAD_FIRST, Family
 
 # Stands for a header's value, which may be a credential; sent back, it keeps the value that is stored.
 HIDDEN = "[hidden]"
 
 _STATUS = {"new": "pending", "not_observed": "unknown"}
 
+# Its clients know these, and no `GET/HEAD`: that is `GET` with `head_first`.
+PoppaPingMethod = Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+ShownFamilies = Literal["any", "either", "each"]
 CurrentStatus = Literal["pending", "up", "down", "paused", "maintenance", "unknown"]
 
 
@@ -27,7 +31,10 @@ class _CommonFields(Struct, kw_only=True, gc=False):
     url: str | None
     host: str | None
     port: int | None
-    method: str
+    method: PoppaPingMethod
+    head_first: Annotated[
+        bool, Meta(description="Probes send HEAD where that is found to be enough, else GET. Pingfold's own.")
+    ]
     headers: Annotated[dict[str, str], Meta(description="Headers that probes send; the values are hidden.")]
     has_body: Annotated[bool, Meta(description="Probes send a body, which is not shown.")]
     interval_seconds: Count
@@ -37,6 +44,7 @@ class _CommonFields(Struct, kw_only=True, gc=False):
     keyword: Annotated[str, Meta(description="Text that the body must hold; empty: any.")]
     keyword_absent: Annotated[bool, Meta(description="The body must not hold `keyword`.")]
     follow_redirects: bool
+    families: Annotated[ShownFamilies, Meta(description="How a host with IPv4 and IPv6 is probed. Pingfold's own.")]
     dns_resolver: Annotated[
         str | None, Meta(description="The resolver that is asked; null: the prober's. Pingfold's own.")
     ]
@@ -44,6 +52,10 @@ class _CommonFields(Struct, kw_only=True, gc=False):
     dns_expected: Annotated[str | None, Meta(description="What one of the records must be. Pingfold's own.")]
     confirmations: Annotated[Count, Meta(description="Failing results in a row after which it is down.")]
     recoveries: Annotated[Count, Meta(description="Good results in a row after which it is up again.")]
+    confirm_interval_seconds: Annotated[
+        float | None,
+        Meta(description="Seconds between results that confirm a change; null: as soon as they make sense."),
+    ]
     alert_channel_ids: list[Uuid]
     depends_on: Annotated[
         list[Uuid], Meta(description="While one of these monitors is down, no alert is sent. Pingfold's own.")
@@ -59,6 +71,9 @@ class _CommonFields(Struct, kw_only=True, gc=False):
     last_checked_at: Time | None
     last_error: str | None
     incident_id: Uuid | None
+    family_down: Annotated[
+        Family | None, Meta(description="The address family that failed while the other was well. Pingfold's own.")
+    ]
     alert_held_back: Annotated[bool, Meta(description="It is down, and no alert was sent, because of `depends_on`.")]
     tls_expires_at: Time | None
     domain_expires_at: Annotated[
@@ -100,6 +115,11 @@ def monitor_object(monitor: Monitor, state: MonitorState | None, sealed: Sealed)
     return MonitorObject(**_fields(monitor, state, sealed))
 
 
+def shown_method(method: Method) -> PoppaPingMethod:
+    """A method as this API has it."""
+    return "GET" if method == "GET/HEAD" else method
+
+
 def monitor_details(
     monitor: Monitor, state: MonitorState | None, sealed: Sealed, uptime: float | None
 ) -> MonitorDetails:
@@ -118,7 +138,8 @@ def _fields(monitor: Monitor, state: MonitorState | None, sealed: Sealed) -> dic
         "url": target.url or None,
         "host": target.host or None,
         "port": target.port or None,
-        "method": target.method,
+        "method": shown_method(target.method),
+        "head_first": target.method == HEAD_FIRST,
         "headers": dict.fromkeys(sealed.headers, HIDDEN),
         "has_body": bool(sealed.body),
         "interval_seconds": monitor.interval,
@@ -128,11 +149,13 @@ def _fields(monitor: Monitor, state: MonitorState | None, sealed: Sealed) -> dic
         "keyword": target.keyword,
         "keyword_absent": target.keyword_absent,
         "follow_redirects": target.follow_redirects,
+        "families": target.families or "any",
         "dns_resolver": target.resolver or None,
         "dns_record": target.record or None,
         "dns_expected": target.expected or None,
         "confirmations": monitor.confirmations,
         "recoveries": monitor.recoveries,
+        "confirm_interval_seconds": monitor.confirm_interval,
         "alert_channel_ids": list(monitor.channels),
         "depends_on": list(monitor.depends_on),
         "dependency_wait_seconds": monitor.dependency_wait,
@@ -142,6 +165,7 @@ def _fields(monitor: Monitor, state: MonitorState | None, sealed: Sealed) -> dic
         "last_checked_at": time(state.last_at),
         "last_error": (state.unprobed if state.unobserved else "") or state.last_detail or None,
         "incident_id": state.incident,
+        "family_down": state.family_down or None,
         "alert_held_back": state.incident is not None and state.notice_at is not None,
         "tls_expires_at": time(state.expires),
         "domain_expires_at": time(state.domain_expires),

@@ -30,6 +30,9 @@ class ResultObject(Struct, kw_only=True, gc=False):
     address: Annotated[str | None, Meta(description="The address that was connected; null: none, or a private one.")]
     confirmation: Annotated[bool, Meta(description="The probe was made to confirm another result.")]
     in_maintenance: Annotated[bool, Meta(description="It counts in no uptime, and no alert was sent.")]
+    family_down: Annotated[
+        str | None, Meta(description="The address family that failed while the other was well. Pingfold's own.")
+    ]
 
 
 def result_object(row: ResultRow) -> ResultObject:
@@ -45,4 +48,5 @@ def result_object(row: ResultRow) -> ResultObject:
         address=public_or_empty(row.address) or None,
         confirmation=row.confirm > 0,
         in_maintenance=row.maintenance,
+        family_down=row.family_down or None,
     )

@@ -12,8 +12,10 @@ from random import Random
 from typing import NamedTuple
 from uuid import uuid4
 
+import msgspec
 import pytest
 from clickhouse_connect.driver.client import Client
+from msgspec.structs import replace
 
 from infra.clickhouse.client import Address, ClickHouse, connect
 from infra.clickhouse.migrations import migrate
@@ -23,7 +25,7 @@ from processors.history.rows import PROBES, SPANS, probe_row, transition_row
 from query_api.history.monitors import Counts, IncidentRow, MonitorHistory, Which
 from query_api.history.windows import DAY, HOUR
 from schemas.base import SECOND, Micros, encode
-from schemas.probes import Failure, ProbeCompleted
+from schemas.probes import Failure, FamilyResult, ProbeCompleted
 from schemas.transitions import StatusChanged, VisibleStatus
 
 pytestmark = pytest.mark.stack
@@ -326,6 +328,33 @@ class TestIncidents:
         assert await history.incident("p", "i5") == open_one
         assert await history.incident("other", "i5") is None
         assert await history.incidents(Which("p", []), 0, 9) == []
+
+    @pytest.mark.parametrize(("at_first", "at_last"), [(True, True), (True, False), (False, False)])
+    async def test_it_is_partial_by_the_last_word(
+        self, store: Store, history: MonitorHistory, at_first: bool, at_last: bool
+    ) -> None:
+        down, up = _outage("a", 1, MIDNIGHT)
+        store.tell(replace(down, partial=at_first))
+        [found] = await history.incidents(Which("p", ["a"]), 0, 9)
+        assert (found.partial, found.resolved) == (at_first, None)
+        store.tell(replace(up, partial=at_last))
+        found = await history.incident("p", "i1") or found
+        assert (found.partial, found.resolved) == (at_last, MIDNIGHT + MINUTE)
+
+    async def test_the_address_family_that_failed_is_kept(self, store: Store, history: MonitorHistory) -> None:
+        result = Result("a", MIDNIGHT).event()
+        families = (FamilyResult(family="ipv4", ok=True, took=1), FamilyResult(family="ipv6", ok=False, took=2))
+        event = replace(result, family_down="ipv6", families=families, method="GET", url="https://example.org/there")
+        row = probe_row(b"a", encode(event))
+        assert row is not None
+        store.client.insert(PROBES.name, [row], PROBES.columns, column_type_names=PROBES.types)
+        [found] = await history.results("a", 0, 9)
+        assert found.family_down == "ipv6"
+        [(text, method, url, version)] = store.client.query(
+            "SELECT families, method, url, http_version FROM probe_results"
+        ).result_rows
+        assert msgspec.json.decode(text, type=tuple[FamilyResult, ...]) == families
+        assert (method, url, version) == ("GET", "https://example.org/there", "1.1")
 
     async def test_what_stood_in_spans_before_is_taken_over(self, clickhouse_url: str) -> None:
         url = f"{clickhouse_url.rstrip('/')}/monitors{uuid4().hex[:8]}"

@@ -149,7 +149,15 @@ class TestTransitions:
                     reason="deadline", incident="i", detail="d",
                 ),
                 SPANS,
-                (CHECK, 4, "p", "late", 10, 20, "down", "deadline", 25, "t", "i", "d"),
+                (CHECK, 4, "p", "late", 10, 20, "down", "deadline", 25, "t", "i", "d", 0),
+            ),
+            (
+                StatusChanged(
+                    id="t", n=4, thing=CHECK, project="p", at=20, detected_at=25, since=10, was="up", now="down",
+                    reason="probe", incident="i", detail="d", partial=True,
+                ),
+                SPANS,
+                (CHECK, 4, "p", "up", 10, 20, "down", "probe", 25, "t", "i", "d", 1),
             ),
             (GapSeen(partition=2, cause="refused", start=1, slot="s"), GAPS, (2, 1, "refused", "s", 0, 42)),
             (GapSeen(partition=2, cause="refused", start=1, end=8), GAPS, (2, 1, "refused", "", 8, 42)),

@@ -26,6 +26,7 @@ from schemas.monitor_states import MonitorCopy, MonitorState, PendingChange, See
 from schemas.monitors import Monitor, ProbeTarget
 from schemas.probes import Failure, ProbeCompleted, ProbeResultsEvent, RegionTroubled, RegionWell
 from schemas.slots import first_slot
+from schemas.targets import Verb
 from schemas.topics import PROBE_RESULTS
 from tests.memory_log import MemorySink
 from tests.ping_world import NOON, HandClock
@@ -268,6 +269,17 @@ async def test_a_confirmation_that_is_no_longer_asked_for_is_not_made() -> None:
         here.hear(running(pending_change=PendingChange(since=NOON, at=NOON, region=HERE, asked_at=NOON + 5 * SECOND)))
         here.hear(running())
         assert await here.between(NOON, NOON + 10 * SECOND) == []
+
+
+async def test_a_confirmation_is_not_made_when_that_of_a_former_change_would_have_been() -> None:
+    async with world(monitor(interval=3_600), running()) as here:
+        former = PendingChange(since=NOON - SECOND, at=NOON, region=HERE, asked_at=NOON + 30 * SECOND)
+        here.hear(running(pending_change=former))
+        here.hear(running())
+        now = PendingChange(since=NOON + SECOND, at=NOON + SECOND, region=HERE, asked_at=NOON + 60 * SECOND)
+        here.hear(running(pending_change=now))
+        assert await here.between(NOON + SECOND, NOON + 60 * SECOND) == []
+        assert await here.at(NOON + 60 * SECOND) == [(now.since, 1)]
 
 
 async def test_confirmations_come_from_the_region_whose_turn_it_is() -> None:
@@ -776,6 +788,36 @@ async def test_a_target_that_is_silent_is_told_of_while_the_control_target_answe
             [result] = await probe_all(here, [other], NOON)
             assert result.failure == "prober_error"
             assert words(here) == TROUBLE[:1]
+
+
+@pytest.mark.parametrize(
+    ("verb", "version", "asked", "told"),
+    [
+        ("HEAD", 2, ["HEAD"], ""),
+        ("GET", 2, ["GET"], ""),
+        ("", 2, ["GET", "HEAD"], "HEAD"),
+        ("GET", 1, ["GET", "HEAD"], "HEAD"),
+    ],
+)
+async def test_the_verb_that_the_state_has_for_this_definition_is_followed(
+    verb: Verb, version: int, asked: list[str], told: Verb
+) -> None:
+    heads: list[str] = []
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heads.append((await reader.readuntil(b"\r\n\r\n")).split()[0].decode())
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+
+    async with serving(talk) as server:
+        target = ProbeTarget(url=f"http://{V4}:{server.port}/", method="GET/HEAD")
+        one = monitor(target=target, version=2)
+        async with world(one, running(version=version, verb=verb)) as here:
+            here.clock.time = NOON
+            here.hear(one)  # planned by this clock
+            here.clock.time = first_slot(one, NOON)
+            here.prober.turn()
+            [result] = await here.told(1)
+    assert (result.ok, result.verb, heads) == (True, told, asked)
 
 
 async def test_a_url_that_is_none_is_still_told_of() -> None:

@@ -19,16 +19,19 @@ from typing import TypeVar
 
 from cryptography import x509
 
-from infra.egress.connecting import connect_to
+from infra.egress.connecting import connect_to, has_route
 from infra.egress.guard import Guard, TargetRefused, tell_operator
 from ingest.prober.probes.icmp_socket import IcmpSocket
 from ingest.prober.probes.outcome import ProbeFailed, Trace, because
 from ingest.prober.probes.resolver import Resolver
 from schemas.base import SECOND, Micros
+from schemas.probe_kinds import CERTIFICATE_REFUSED
+from schemas.targets import Family
 
 P = TypeVar("P", bound=asyncio.BaseProtocol)
 R = TypeVar("R")
 
+DEFAULT_USER_AGENT = "Pingfold (prober)"
 # So many addresses of a name are tried, as visitors do; each but the last for so long.
 _TRIED = 4
 _TRY_SECONDS = 2.0
@@ -62,13 +65,33 @@ class CertificateRefused(ProbeFailed):
 
 
 class Connector:
-    """Opens connections for probes. To be made inside a running event loop."""
+    """Opens connections for probes. To be made inside a running event loop.
 
-    def __init__(self, guard: Guard, resolver: Resolver | None = None, verify: ssl.SSLContext | None = None) -> None:
-        self._guard = guard
+    user_agent: what probes of http say they are, unless their headers do.
+    """
+
+    _family: Family | None = None
+
+    def __init__(
+        self,
+        guard: Guard,
+        resolver: Resolver | None = None,
+        verify: ssl.SSLContext | None = None,
+        user_agent: str = DEFAULT_USER_AGENT,
+    ) -> None:
+        self._guard, self.user_agent = guard, user_agent
         self.resolver = resolver or Resolver()
         self.icmp = IcmpSocket()
         self._verify, self._trusting = verify or tls_context(), _trusting_context()
+
+    def only(self, family: Family) -> "Connector":
+        """A connector that reaches the host of a probe by addresses of this family alone.
+
+        What redirects lead to it reaches so, too, if that has any.
+        """
+        narrowed = copy(self)
+        narrowed._family = family
+        return narrowed
 
     def of(self, project: str) -> "Connector":
         """The connector of a project: it reaches what that project may, and shares all else with this one."""
@@ -152,7 +175,16 @@ class Connector:
             trace.lookup = (time.perf_counter_ns() - began) // 1_000
         for address in found:
             self.check(address, port, name)
-        return found
+        return found if self._family is None else self._of_family(self._family, found, trace)
+
+    def _of_family(self, family: Family, found: list[str], trace: Trace) -> list[str]:
+        own = [address for address in found if (":" in address) is (family == "ipv6")]
+        if trace.address:  # somewhere else
+            return own or found
+        if not own or not has_route(own[0]):
+            trace.missing = True
+            raise ProbeFailed("name", f"no {family} address that can be reached from here")
+        return own
 
     def check(self, address: str, port: int | None = None, name: str = "") -> None:
         """Raise `ProbeFailed` unless the address may be reached, at this port if one is meant.
@@ -169,6 +201,7 @@ class Connector:
         self, opened: socket.socket, make: Callable[[], P], host: str, trace: Trace
     ) -> tuple[asyncio.Transport, P]:
         began = time.perf_counter_ns()
+        trace.in_handshake = True
         try:
             transport, protocol = await asyncio.get_running_loop().create_connection(
                 make,
@@ -178,7 +211,7 @@ class Connector:
                 ssl_handshake_timeout=_HANDSHAKE_SECONDS,
             )
         except ssl.SSLCertVerificationError as error:
-            raise CertificateRefused("tls", f"certificate refused: {error.verify_message}") from None
+            raise CertificateRefused("tls", f"{CERTIFICATE_REFUSED}{error.verify_message}") from None
         except OSError as error:
             reason = getattr(error, "reason", None)
             raise ProbeFailed("tls", f"handshake failed ({reason})" if reason else "handshake failed") from None
@@ -187,6 +220,7 @@ class Connector:
             raise ProbeFailed("tls", "not a name for a certificate") from None
         finally:
             trace.tls = (time.perf_counter_ns() - began) // 1_000
+        trace.in_handshake = False
         certificate = transport.get_extra_info("peercert") or {}
         if "notAfter" in certificate:
             trace.expires = int(ssl.cert_time_to_seconds(certificate["notAfter"])) * SECOND

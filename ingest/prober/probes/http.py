@@ -7,17 +7,19 @@ A probe is decided by the status as soon as the head of the answer is there; onl
 import re
 import time
 from collections.abc import Mapping
+from functools import partial
 from urllib.parse import SplitResult, quote, urljoin, urlsplit
 
 from ingest.prober.probes.connection import Connector
+from ingest.prober.probes.head_first import run_head_first
 from ingest.prober.probes.http_response import Exchange, HttpResponse
 from ingest.prober.probes.outcome import ProbeFailed, Trace
 from schemas.monitors import FRAMING_HEADERS, ProbeTarget, Sealed
 from schemas.origins import may_be_sent_to, origin_of
+from schemas.targets import HEAD_FIRST
 
 _REDIRECTS = 5
 _REDIRECTING = (301, 302, 303, 307, 308)
-_AGENT = "Pingfold (prober)"
 # Methods of which servers want to be told that there is no body.
 _WITH_BODY = ("POST", "PUT", "PATCH")
 # Everything else that a Location holds is left as it is; what is not ASCII is meant to be percent-encoded.
@@ -27,16 +29,26 @@ _PRINTABLE = re.compile("[!-~]+")
 
 async def run(connector: Connector, target: ProbeTarget, sealed: Sealed, trace: Trace) -> None:
     """Returns when the target is well; raises `ProbeFailed` when it is not. The time limit is the caller's."""
-    url, method, headers, body = target.url, target.method, sealed.headers, sealed.body
+    if target.method == HEAD_FIRST:
+        await run_head_first(partial(_asked, connector, target, sealed), bool(target.keyword), trace)
+    else:
+        await _asked(connector, target, sealed, target.method, trace)
+
+
+async def _asked(connector: Connector, target: ProbeTarget, sealed: Sealed, method: str, trace: Trace) -> None:
+    """The request, and those to which redirects lead."""
+    url, headers, body = target.url, sealed.headers, sealed.body
     parts = _split(url)
     for _ in range(_REDIRECTS + 1):
-        answer = await _exchange(connector, target, parts, _request(parts, method, headers, body), method, trace)
-        trace.status = answer.status
+        request = _request(parts, method, connector.user_agent, headers, body)
+        answer = await _exchange(connector, target, parts, request, method, trace)
+        trace.status, trace.http_version = answer.status, answer.version
         if not _goes_on(target, answer.status, answer.location):
             _judge(target, answer)
             return
         origin, url = origin_of(url), _joined(url, answer.location)
         parts = _split(url)
+        trace.url = url
         if answer.status == 303 or (answer.status in (301, 302) and method == "POST"):
             method, body = ("HEAD" if method == "HEAD" else "GET"), ""
         if not may_be_sent_to(origin, url):
@@ -74,7 +86,7 @@ async def _exchange(
         transport.abort()
 
 
-def _request(parts: SplitResult, method: str, headers: Mapping[str, str], body: str) -> bytes:
+def _request(parts: SplitResult, method: str, user_agent: str, headers: Mapping[str, str], body: str) -> bytes:
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     content = body.encode()
     # Definitions of former versions may name what we refuse today.
@@ -83,7 +95,7 @@ def _request(parts: SplitResult, method: str, headers: Mapping[str, str], body: 
     lines = [f"{method} {path} HTTP/1.1"]
     for name, value in (
         ("Host", _host(parts)),
-        ("User-Agent", _AGENT),
+        ("User-Agent", user_agent),
         ("Accept", "*/*"),
         ("Accept-Encoding", "identity"),
         ("Connection", "close"),

@@ -27,6 +27,7 @@ class HttpResponse(NamedTuple):
     status: int
     location: bytes
     body: bytes
+    version: str = "1.1"
 
 
 class Exchange(asyncio.Protocol):
@@ -42,6 +43,7 @@ class Exchange(asyncio.Protocol):
         self._read = self._pieces = 0
         self._in_head = True
         self._status = 0
+        self._version = "1.1"
 
     def data_received(self, data: bytes) -> None:
         if self.first_byte is None:
@@ -80,6 +82,7 @@ class Exchange(asyncio.Protocol):
             self._headers.clear()
             return
         self._in_head = False
+        self._version = self._parser.get_http_version()
         if not self._needs_body(status, self._headers.get(b"location", b"")):
             self._finish()
 
@@ -98,7 +101,8 @@ class Exchange(asyncio.Protocol):
     def _finish(self) -> None:
         if not self.answer.done():
             body = unpacked(bytes(self._body), self._headers.get(b"content-encoding", b"").decode("latin-1"))
-            self.answer.set_result(HttpResponse(self._status, self._headers.get(b"location", b""), body))
+            location = self._headers.get(b"location", b"")
+            self.answer.set_result(HttpResponse(self._status, location, body, self._version))
 
     def _fail(self, failure: Failure, detail: str) -> None:
         if not self.answer.done():

@@ -3,15 +3,17 @@
 import asyncio
 import time
 from collections.abc import Mapping
+from functools import partial
 from importlib import import_module
 from typing import Protocol
 
 from ingest.prober.probes.connection import Connector
+from ingest.prober.probes.families import probe_families
 from ingest.prober.probes.outcome import ProbeFailed, Trace, because
 from ingest.prober.probes.resolver import SILENCE
 from schemas.base import SECOND, Micros
 from schemas.monitors import Monitor, ProbeTarget, Sealed
-from schemas.probe_kinds import PROBE_KINDS, MonitorKind
+from schemas.probe_kinds import IN_TLS_HANDSHAKE, PROBE_KINDS, MonitorKind
 from schemas.probes import Failure, ProbeCompleted
 from schemas.slots import time_limit
 
@@ -37,8 +39,25 @@ async def probe(
     trace: Trace | None = None,
 ) -> ProbeCompleted:
     """The result of probing `monitor` now. `trace`: takes what is seen on the way."""
-    trace, detail = Trace() if trace is None else trace, ""
+    trace = Trace() if trace is None else trace
+    if monitor.target.families and monitor.kind != "dns":
+        once = partial(_probe_once, monitor, sealed, slot, confirm, region, at)
+        return await probe_families(once, connector, monitor.target.families, trace)
+    return await _probe_once(monitor, sealed, slot, confirm, region, at, connector, trace)
+
+
+async def _probe_once(
+    monitor: Monitor,
+    sealed: Sealed,
+    slot: Micros,
+    confirm: int,
+    region: str,
+    at: Micros,
+    connector: Connector,
+    trace: Trace,
+) -> ProbeCompleted:
     failure: Failure = ""
+    detail = ""
     limit = time_limit(monitor) / SECOND
     began = time.perf_counter_ns()
     try:
@@ -54,7 +73,7 @@ async def probe(
         elif trace.asked is not None and not connector.resolver.heard_since(trace.asked):
             failure, detail = "prober_error", SILENCE
         else:
-            failure, detail = "timeout", f"after {limit:g} s"
+            failure, detail = "timeout", f"{IN_TLS_HANDSHAKE if trace.in_handshake else ''}after {limit:g} s"
     except OSError as error:
         fault = because(error, "closed")
         failure, detail = fault.failure, fault.detail
@@ -74,4 +93,8 @@ async def probe(
         address=trace.address,
         phases=trace.phases,
         expires=trace.expires,
+        method=trace.method,
+        verb=trace.compared,
+        url=trace.url,
+        http_version=trace.http_version,
     )

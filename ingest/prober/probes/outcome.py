@@ -7,6 +7,7 @@ from infra.egress.os_errors import describe_os_error
 from ingest.errors import IngestError
 from schemas.base import Micros
 from schemas.probes import Failure, Phases
+from schemas.targets import Verb
 
 # What this host has run out of; it says nothing about the target.
 _OURS = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL)
@@ -40,6 +41,11 @@ class Trace:
     asked: since when it has been waiting for a resolver (`time.monotonic`), None while it is not.
     failed: how it has failed, while more is being learnt of that.
     answered: when the network last answered, be it by a refusal (`time.perf_counter_ns`); the resolver's word is none.
+    verb: what is enough for a `GET/HEAD` monitor, as far as it is known before the probe. compared: what was found of
+    that by the probe itself. method: that was sent last.
+    in_handshake: TLS has begun, and not ended well.
+    missing: the host has no address of the only family that was to be probed, or this host has no way to it.
+    url, http_version: to which redirects led, and how it was answered.
     decided: when the target was found healthy (`time.perf_counter_ns`), while the probe only takes leave of it. Nothing
     that happens then changes that, not even the time limit.
     """
@@ -55,6 +61,18 @@ class Trace:
     failed: ProbeFailed | None = None
     answered: int | None = None
     decided: int | None = None
+    verb: Verb = ""
+    compared: Verb = ""
+    method: Verb = ""
+    in_handshake: bool = False
+    missing: bool = False
+    url: str = ""
+    http_version: str = "1.1"
+
+    def again(self) -> None:
+        """Forget what a request has come to, before another one is sent in its place."""
+        self.lookup = self.connect = self.tls = self.first_byte = self.status = None
+        self.url, self.http_version = "", "1.1"
 
     @property
     def phases(self) -> Phases:
