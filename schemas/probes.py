@@ -13,8 +13,12 @@ from schemas.ticks import Tick, TimeCorrected
 
 
 class Phases(Struct, frozen=True, omit_defaults=True, gc=False):
-    """Durations of the phases of a probe in microseconds; None for a phase that was not reached or does not exist."""
+    """Durations of the phases of a probe in microseconds; None for a phase that was not reached or does not exist.
 
+    redirect: of all that came before the last connection. The others are of that connection.
+    """
+
+    redirect: int | None = None
     lookup: int | None = None
     connect: int | None = None
     tls: int | None = None

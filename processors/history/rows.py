@@ -54,8 +54,8 @@ DELIVERIES_FINISHED = _table(
 
 PROBES = _table(
     "probe_results", monitor="String", slot=_TIME, confirm="UInt16", region=_WORD, at=_TIME, ok="UInt8", failure=_WORD,
-    detail="String", status="Int16", took="UInt32", lookup="Int32", connect="Int32", tls="Int32", first_byte="Int32",
-    address="String", maintenance="UInt8", method=_WORD, http_version=_WORD, url="String",
+    detail="String", status="Int16", took="UInt32", redirect="Int32", lookup="Int32", connect="Int32", tls="Int32",
+    first_byte="Int32", address="String", maintenance="UInt8", method=_WORD, http_version=_WORD, url="String",
     family_down=_WORD, families="String",
 )  # fmt: skip
 
@@ -142,7 +142,7 @@ def probe_row(key: bytes | None, value: bytes | None) -> Row | None:
         monitor, _time(event.slot), _count(event.confirm, 16), event.region, _time(event.at), int(event.ok),
         event.failure, event.detail, -1 if event.status is None else event.status % 1_000, _count(event.took, 32),
         *(-1 if took is None else _count(took, 31) for took in
-          (phases.lookup, phases.connect, phases.tls, phases.first_byte)),
+          (phases.redirect, phases.lookup, phases.connect, phases.tls, phases.first_byte)),
         event.address, int(event.maintenance), event.method, event.http_version, event.url,
         event.family_down,
         msgspec.json.encode(event.families).decode() if event.families else "",

@@ -226,6 +226,24 @@ async def test_redirects_are_followed_and_leave_credentials_behind() -> None:
 
 
 @on_uvloop
+async def test_phases_are_those_of_the_last_connection_and_what_came_before() -> None:
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        there = b" /there " in await head_of(reader)
+        writer.write(EMPTY if there else b"HTTP/1.1 302 Go\r\nLocation: /there\r\n\r\n")
+
+    async with connecting() as connector, serving(talk) as server:
+        straight = await probed(connector, url=f"http://{V4}:{server.port}/there")
+        redirected = await probed(connector, url=f"http://{V4}:{server.port}/")
+    assert (seen(straight), straight.phases.redirect) == ("ok", None)
+    phases = redirected.phases
+    assert seen(redirected) == "ok"
+    assert phases.redirect is not None
+    assert phases.connect is not None
+    assert phases.first_byte is not None
+    assert 0 < phases.redirect + phases.connect + phases.first_byte <= redirected.took
+
+
+@on_uvloop
 async def test_headers_of_old_definitions_that_would_end_a_message_are_left_out() -> None:
     heads: list[bytes] = []
 

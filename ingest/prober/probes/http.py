@@ -38,7 +38,7 @@ async def run(connector: Connector, target: ProbeTarget, sealed: Sealed, trace: 
 async def _asked(connector: Connector, target: ProbeTarget, sealed: Sealed, method: str, trace: Trace) -> None:
     """The request, and those to which redirects lead."""
     url, headers, body = target.url, sealed.headers, sealed.body
-    parts = _split(url)
+    parts, began = _split(url), time.perf_counter_ns()
     for _ in range(_REDIRECTS + 1):
         request = _request(parts, method, connector.user_agent, headers, body)
         answer = await _exchange(connector, target, parts, request, method, trace)
@@ -49,6 +49,7 @@ async def _asked(connector: Connector, target: ProbeTarget, sealed: Sealed, meth
         origin, url = origin_of(url), _joined(url, answer.location)
         parts = _split(url)
         trace.url = url
+        trace.redirected((time.perf_counter_ns() - began) // 1_000)
         if answer.status == 303 or (answer.status in (301, 302) and method == "POST"):
             method, body = ("HEAD" if method == "HEAD" else "GET"), ""
         if not may_be_sent_to(origin, url):

@@ -51,6 +51,7 @@ class Trace:
     """
 
     address: str = ""
+    redirect: int | None = None
     lookup: int | None = None
     connect: int | None = None
     tls: int | None = None
@@ -71,9 +72,19 @@ class Trace:
 
     def again(self) -> None:
         """Forget what a request has come to, before another one is sent in its place."""
-        self.lookup = self.connect = self.tls = self.first_byte = self.status = None
+        self.redirect = self.lookup = self.connect = self.tls = self.first_byte = self.status = None
         self.url, self.http_version = "", "1.1"
+
+    def redirected(self, spent: int) -> None:
+        """Another connection follows, after so many microseconds: the phases are to be those of that one."""
+        self.redirect, self.lookup, self.connect, self.tls, self.first_byte = spent, None, None, None, None
 
     @property
     def phases(self) -> Phases:
-        return Phases(lookup=self.lookup, connect=self.connect, tls=self.tls, first_byte=self.first_byte)
+        return Phases(
+            redirect=self.redirect,
+            lookup=self.lookup,
+            connect=self.connect,
+            tls=self.tls,
+            first_byte=self.first_byte,
+        )
