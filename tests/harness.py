@@ -66,6 +66,7 @@ from schemas.topics import (
 from schemas.transitions import DeliveryFinished, StatusChanged, ThingChanged
 from tests.conformance import Document
 from tests.imitated_sink import ImitatedSink
+from tests.measured_history import MemoryDecidingResults, MemoryResponseTimes
 
 START: Micros = 1_750_000_000 * SECOND
 
@@ -307,6 +308,8 @@ class MemoryMonitorHistory:
 
     def __init__(self, log: Memory) -> None:
         self._log = log
+        self.response_times = MemoryResponseTimes(log)
+        self.deciding_results = MemoryDecidingResults(log)
 
     async def caught_up(self) -> None:
         return None

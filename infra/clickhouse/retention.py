@@ -23,7 +23,7 @@ _BODY_TTL = re.compile(r"`body` String CODEC\(ZSTD\(1\)\)(?: TTL ([^`]+?))?, `")
 def table_ttls(settings: Settings) -> dict[str, str]:
     """The TTL of each table that has a setting, as ClickHouse writes it; '' keeps rows for ever."""
     transitions, roll_ups = settings.history_transitions, settings.history_roll_ups
-    pieces = ["forget", *_ttl("toDateTime(at)", roll_ups, "kind IN (1, 2)")]
+    pieces = ["forget", *_ttl("toDateTime(at)", roll_ups, "kind IN (1, 2, 4, 5)")]
     pieces += _ttl("toDateTime(at)", transitions, "kind = 3")
     return {
         "pings": "".join(_ttl("inserted_at", settings.history_pings)),

@@ -5,17 +5,17 @@ A day is made of all its hours, those among them whose results have expired.
 
 from processors.history.roll_ups import RollUp
 
-_RANGE = "monitor >= {first:String} AND monitor <= {last:String}"
-_NEW_RESULTS = f"probe_results WHERE inserted_at >= {{since:DateTime('UTC')}} AND {_RANGE} AND confirm = 0"
+RANGE = "monitor >= {first:String} AND monitor <= {last:String}"
+NEW_RESULTS = f"probe_results WHERE inserted_at >= {{since:DateTime('UTC')}} AND {RANGE} AND confirm = 0"
 
-_NEW = f"SELECT monitor, count() FROM {_NEW_RESULTS} GROUP BY monitor ORDER BY monitor"
+NEW = f"SELECT monitor, count() FROM {NEW_RESULTS} GROUP BY monitor ORDER BY monitor"
 
-_ROWS = f"""
-    {_RANGE} AND confirm = 0
-    AND (monitor, toStartOfHour(slot)) IN (SELECT monitor, toStartOfHour(slot) FROM {_NEW_RESULTS})
+ROWS = f"""
+    {RANGE} AND confirm = 0
+    AND (monitor, toStartOfHour(slot)) IN (SELECT monitor, toStartOfHour(slot) FROM {NEW_RESULTS})
 """
 
-_MONITORS = f"SELECT monitor, count() FROM probe_results WHERE {_ROWS} GROUP BY monitor ORDER BY monitor"
+MONITORS = f"SELECT monitor, count() FROM probe_results WHERE {ROWS} GROUP BY monitor ORDER BY monitor"
 
 # FINAL merges copies as it reads, in little memory. The inner step gathers results by the bucket that they took.
 _HOURS = f"""
@@ -31,7 +31,7 @@ FROM (
            count() AS many, sum(took) AS spent,
            groupArray((toUInt32(toUnixTimestamp64Micro(slot) - hour * 1000000), region, outcome, took)) AS each
     FROM probe_results FINAL
-    WHERE {_ROWS}
+    WHERE {ROWS}
     GROUP BY monitor, hour, outcome, bucket
 )
 GROUP BY monitor, hour
@@ -45,9 +45,9 @@ SELECT monitor, 2, intDiv(at, 86400) * 86400 AS day,
            (sumMap(figures.buckets, figures.times) AS spread).1, spread.2, []
        )
 FROM uptime_pieces FINAL
-WHERE {_RANGE} AND kind = 1
-  AND (monitor, intDiv(at, 86400)) IN (SELECT monitor, intDiv(toUnixTimestamp(slot), 86400) FROM {_NEW_RESULTS})
+WHERE {RANGE} AND kind = 1
+  AND (monitor, intDiv(at, 86400)) IN (SELECT monitor, intDiv(toUnixTimestamp(slot), 86400) FROM {NEW_RESULTS})
 GROUP BY monitor, day
 """
 
-PROBE_HOURS = RollUp("probe_results", _NEW, _MONITORS, (_HOURS, _DAYS))
+PROBE_HOURS = RollUp("probe_results", NEW, MONITORS, (_HOURS, _DAYS))

@@ -1,4 +1,5 @@
-"""A thread that keeps the roll-ups of history up to date: pings by hour, results of probes by hour and day."""
+"""A thread that keeps the roll-ups of history up to date: pings by hour, results of probes and their
+response times by hour and day."""
 
 import threading
 import time
@@ -10,11 +11,12 @@ from infra.clickhouse.client import Address, connect
 from infra.process.liveness import LIVENESS
 from processors.history.ping_hours import PING_HOURS
 from processors.history.probe_hours import PROBE_HOURS
+from processors.history.response_times import RESPONSE_TIMES
 from processors.history.roll_ups import RollUp, roll_up
 
 log = structlog.get_logger(__name__)
 
-_KINDS = (PING_HOURS, PROBE_HOURS)
+_KINDS = (PING_HOURS, PROBE_HOURS, RESPONSE_TIMES)
 
 _EVERY_SECONDS = 60.0
 # An hour is read again each time: where there is much to read, do so less often.

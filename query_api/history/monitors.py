@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 from infra.clickhouse.client import ClickHouse
 from infra.log.group_progress import GroupProgress
 from query_api.history.behind import must_be_written
+from query_api.history.deciding_results import DecidingResults
+from query_api.history.response_times import ResponseTimes
 from query_api.history.uptime import Span
 from query_api.history.windows import ProbeWindows
 from schemas.base import Micros
@@ -127,11 +129,16 @@ class Which(NamedTuple):
 
 
 class MonitorHistory:
-    """`facts` tells whether all that the folds said before a moment has been written."""
+    """`facts` tells whether all that the folds said before a moment has been written.
+
+    response_times, deciding_results: further questions about monitors.
+    """
 
     def __init__(self, clickhouse: ClickHouse, facts: GroupProgress | None = None) -> None:
         self._rows, self._plain_rows, self._facts = clickhouse.rows, clickhouse.plain_rows, facts
         self._windows = ProbeWindows(clickhouse)
+        self.response_times = ResponseTimes(clickhouse)
+        self.deciding_results = DecidingResults(clickhouse)
 
     async def caught_up(self) -> None:
         """Wait until all that the folds have said is written. Raises `query_api.history.behind.Behind`."""

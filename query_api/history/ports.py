@@ -6,8 +6,10 @@ from typing import Protocol
 from query_api.history import audit as audit_history
 from query_api.history.audit import AuditRow
 from query_api.history.checks import Flip, PingRow, Transition
+from query_api.history.deciding_results import Deciding
 from query_api.history.deliveries import FinishedRow, SentRow
 from query_api.history.monitors import Counts, IncidentRow, Observed, ResultRow, Which
+from query_api.history.response_times import Figures, Measured
 from query_api.history.status_pages import DayRow, EndedIncident
 from schemas.base import Micros
 
@@ -24,8 +26,28 @@ class CheckHistoryReader(Protocol):
     async def flips(self, check_id: str, start: Micros, end: Micros) -> list[Flip]: ...
 
 
+class ResponseTimesReader(Protocol):
+    """query_api.history.response_times.ResponseTimes."""
+
+    async def read(self, monitor: str, start: Micros, end: Micros, by_day: bool) -> Measured: ...
+
+    async def since(self, monitor: str, start: Micros) -> Figures: ...
+
+
+class DecidingResultsReader(Protocol):
+    """query_api.history.deciding_results.DecidingResults."""
+
+    async def read(self, monitor: str, incidents: Sequence[str], reach: Micros, most: int) -> dict[str, Deciding]: ...
+
+
 class MonitorHistoryReader(Protocol):
     """query_api.history.monitors.MonitorHistory."""
+
+    @property
+    def response_times(self) -> ResponseTimesReader: ...
+
+    @property
+    def deciding_results(self) -> DecidingResultsReader: ...
 
     async def caught_up(self) -> None: ...
 

@@ -10,7 +10,6 @@ What ClickHouse needs for a question is mostly its planning: so there is one pla
 """
 
 import math
-import time
 from bisect import bisect_left
 from collections.abc import Iterable
 from itertools import accumulate
@@ -21,6 +20,7 @@ from msgspec.structs import astuple
 
 from infra.clickhouse.client import ClickHouse
 from infra.clock import SYSTEM_CLOCK, Clock
+from query_api.history.rolled_to import RolledTo
 from query_api.history.uptime import Span
 from schemas.base import SECOND, Micros
 from schemas.transitions import VisibleStatus
@@ -31,7 +31,6 @@ _DAY = 86_400  # seconds
 
 # A result is in within this time after its slot, nearly always.
 _USUALLY: Micros = 600 * SECOND
-_LOOK_SECONDS = 10.0
 # When the last roll-up is longer ago, or there was none, rows may be many: ClickHouse counts them.
 _FEW_WITHIN = 7_200
 
@@ -40,8 +39,6 @@ _STEP = 1.04
 _LOG_STEP = math.log(_STEP)
 _SHARES = (0.5, 0.95, 0.99)
 _MOST_TOOK = 2**32
-
-_ROLLED_TO = "SELECT max(toUnixTimestamp(done_to)) FROM rolled_up WHERE source = 'probe_results'"
 
 _DOWN, _UP, _MAINTENANCE = 0, 1, 2
 
@@ -202,12 +199,12 @@ class ProbeWindows:
     def __init__(self, clickhouse: ClickHouse, clock: Clock = SYSTEM_CLOCK) -> None:
         self._clock = clock
         self._rows, self._plain_rows = clickhouse.rows, clickhouse.plain_rows
-        self._rolled_to, self._looked_at = 0, -_LOOK_SECONDS
+        self._rolled_to = RolledTo(clickhouse, "probe_results")
 
     async def read(self, monitor: str, start: Micros) -> tuple[Figures, list[Span]]:
         """All since `start`: its results counted, and its closed spans, oldest first, uncut."""
         # ClickHouse takes a small number for no time at all; of the first day of 1970 there are no results.
-        window = _Window(monitor, max(start, DAY), await self._known_to())
+        window = _Window(monitor, max(start, DAY), await self._rolled_to.known())
         asked = {"monitor": monitor}
         if self._clock.real() / SECOND - window.rolled_to < _FEW_WITHIN:
             pieces = await self._plain_rows(window.pieces(), _Piece, asked)
@@ -218,14 +215,6 @@ class ProbeWindows:
         days = {hour // _DAY * _DAY for hour in anew}
         pieces = await self._plain_rows(window.pieces(days), _Piece, asked)
         return _summed(window, pieces, {}, anew), _spans(pieces, start)
-
-    async def _known_to(self) -> int:
-        """A moment before which all that was inserted is rolled up. An older one is as right, and only slower."""
-        now = time.monotonic()
-        if now - self._looked_at >= _LOOK_SECONDS:
-            [(self._rolled_to,)] = await self._rows(_ROLLED_TO)
-            self._looked_at = now
-        return self._rolled_to
 
 
 def _spans(pieces: Iterable[_Piece], start: Micros) -> list[Span]:

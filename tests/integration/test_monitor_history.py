@@ -5,7 +5,6 @@ from; what is recomputed is right, and what cannot be recomputed any more is kep
 """
 
 from collections.abc import AsyncIterator, Iterator, Sequence
-from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from math import ceil
 from random import Random
@@ -14,19 +13,17 @@ from uuid import uuid4
 
 import msgspec
 import pytest
-from clickhouse_connect.driver.client import Client
 from msgspec.structs import replace
 
 from infra.clickhouse.client import Address, ClickHouse, connect
 from infra.clickhouse.migrations import migrate
 from processors.history.probe_hours import PROBE_HOURS
-from processors.history.roll_ups import roll_up
-from processors.history.rows import PROBES, SPANS, probe_row, transition_row
 from query_api.history.monitors import Counts, IncidentRow, MonitorHistory, Which
 from query_api.history.windows import DAY, HOUR
-from schemas.base import SECOND, Micros, encode
+from schemas.base import SECOND, Micros
 from schemas.probes import Failure, FamilyResult, ProbeCompleted
 from schemas.transitions import StatusChanged, VisibleStatus
+from tests.history_store import HistoryStore, connected
 
 pytestmark = pytest.mark.stack
 
@@ -52,48 +49,9 @@ class Result(NamedTuple):
         )  # fmt: skip
 
 
-class Store:
-    """A database of its own, filled as the writer fills it."""
-
-    def __init__(self, client: Client) -> None:
-        self.client = client
-        self.time = datetime.now(UTC) + timedelta(hours=1)  # of the server, ahead of its own
-
+class Store(HistoryStore):
     def insert(self, results: Sequence[Result]) -> None:
-        rows = []
-        for result in results:
-            row = probe_row(result.monitor.encode(), encode(result.event()))
-            assert row is not None
-            rows.append((*row, self.time))
-        columns, types = (*PROBES.columns, "inserted_at"), (*PROBES.types, "DateTime('UTC')")
-        self.client.insert(PROBES.name, rows, columns, column_type_names=types)
-
-    def tell(self, *changes: StatusChanged) -> None:
-        """What a fold said, each of it twice."""
-        for change in changes:
-            for _ in range(2):
-                found = transition_row(0, 0, encode(change))
-                assert found is not None
-                self.client.insert(SPANS.name, [found[1]], SPANS.columns, column_type_names=SPANS.types)
-
-    def roll_up(self) -> None:
-        roll_up(self.client, PROBE_HOURS)
-
-    def settle(self) -> None:
-        """Roll up, and let so much time pass that what is rolled up now is read from there."""
-        self.roll_up()
-        self.time += timedelta(seconds=1)
-        parameters = {"source": PROBE_HOURS.source, "time": self.time}
-        self.client.command("INSERT INTO rolled_up SELECT {source:String}, {time:DateTime('UTC')}", parameters)
-
-    def expire(self, until: Micros) -> None:
-        self.client.command(
-            f"DELETE FROM probe_results WHERE toUnixTimestamp64Micro(slot) < {until}"
-            " SETTINGS lightweight_deletes_sync = 2"
-        )
-
-    def number(self, what: str) -> int:
-        return int(self.client.query(f"SELECT {what}").result_rows[0][0])
+        self.insert_events((result.monitor, result.event()) for result in results)
 
 
 @pytest.fixture
@@ -105,10 +63,8 @@ def address(clickhouse_url: str) -> Address:
 
 @pytest.fixture
 def store(address: Address) -> Iterator[Store]:
-    client = connect(address)
-    yield Store(client)
-    client.command(f"DROP DATABASE {address.database}")
-    client.close()
+    with connected(address) as client:
+        yield Store(client, PROBE_HOURS)
 
 
 @pytest.fixture
@@ -345,9 +301,7 @@ class TestIncidents:
         result = Result("a", MIDNIGHT).event()
         families = (FamilyResult(family="ipv4", ok=True, took=1), FamilyResult(family="ipv6", ok=False, took=2))
         event = replace(result, family_down="ipv6", families=families, method="GET", url="https://example.org/there")
-        row = probe_row(b"a", encode(event))
-        assert row is not None
-        store.client.insert(PROBES.name, [row], PROBES.columns, column_type_names=PROBES.types)
+        store.insert_events([("a", event)])
         [found] = await history.results("a", 0, 9)
         assert found.family_down == "ipv6"
         [(text, method, url, version)] = store.client.query(
@@ -366,7 +320,7 @@ class TestIncidents:
                               "DELETE FROM migrations WHERE name LIKE '0004%'"):  # fmt: skip
                 client.command(statement)
             client.command("INSERT INTO roll_ups SELECT toDateTime('2026-01-01 00:02:00', 'UTC')")
-            Store(client).tell(*_outage("a", 1, MIDNIGHT))
+            Store(client, PROBE_HOURS).tell(*_outage("a", 1, MIDNIGHT))
             for _ in range(2):
                 migrate(url)
             [found] = await MonitorHistory(clickhouse).incidents(Which("p", ["a"]), 0, 9)
