@@ -8,6 +8,7 @@ import typer
 
 from bench.attacks import attacks
 from bench.disk import disk
+from bench.dns import dns
 from bench.expiry_storm import expiry_storm
 from bench.fail_to_incident import fail_to_incident
 from bench.fail_to_webhook import fail_to_webhook
@@ -54,6 +55,7 @@ _COMMANDS = (
     uptime,
     attacks,
     disk,
+    dns,
 )
 _LONGEST_SECONDS = 1_200.0
 for command in _COMMANDS:

@@ -193,6 +193,14 @@ WRONG_PASSWORDS = CounterSpec(
     ("door", "outcome"),
 )
 
+# The DNS API.
+DNS_ANSWERS = CounterSpec(
+    "pingfold_dns_answers_total",
+    "DNS messages, by what was answered, or became of them instead",
+    ("transport", "outcome"),
+)
+DNS_CONNECTIONS = GaugeSpec("pingfold_dns_connections", "Open connections of DNS clients", mode="livesum")
+
 # The installation.
 PROBLEMS = SampledSpec("pingfold_problems", "Problems that /readyz reports")
 ROLE_RESTARTS = SampledCounterSpec("pingfold_role_restarts_total", "Restarts of a role", ("role",))

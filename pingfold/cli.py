@@ -150,6 +150,16 @@ def writer(slot: Slot = "0") -> None:
 
 
 @app.command()
+def dns(slot: Slot = "0") -> None:
+    """Answer DNS queries for the addresses of the nodes (PINGFOLD_DNS_ZONE)."""
+    from pingfold.roles.dns import bind_dns, serve_dns
+
+    logs.configure(f"dns-{slot}")
+    settings = Settings()
+    _run("dns", slot, partial(serve_dns, settings, bind_dns(settings)), {})
+
+
+@app.command()
 def migrate() -> None:
     """Create missing topics in Kafka and missing tables in ClickHouse, and apply the retention settings."""
     admin.migrate(Settings())

@@ -10,12 +10,19 @@ class CannotListen(InfraError):
     """The address cannot be listened on: end with the message, which says why and what to do."""
 
 
-def bind(host: str, port: int, setting: str = "PINGFOLD_PORT", host_setting: str = "PINGFOLD_HOST") -> socket.socket:
+def bind(
+    host: str,
+    port: int,
+    setting: str = "PINGFOLD_PORT",
+    host_setting: str = "PINGFOLD_HOST",
+    kind: socket.SocketKind = socket.SOCK_STREAM,
+) -> socket.socket:
     """A socket bound to host and port, not listening yet. Raises `CannotListen`, which names the settings."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener = socket.socket(family, kind)
     try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if kind == socket.SOCK_STREAM:  # of datagrams, two programs could share the port
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family == socket.AF_INET6 and host == "::":
             listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)  # one socket for both
         listener.bind((host, port))

@@ -23,6 +23,10 @@ def ignored_settings(settings: Settings) -> list[str]:
         lines.append(
             f"PINGFOLD_SMTP_{there} is set and PINGFOLD_SMTP_{missing} is not: nobody logs in to the mail server"
         )
+    if settings.dns_zone is not None and not settings.nodes:
+        lines.append("PINGFOLD_DNS_ZONE is set and PINGFOLD_NODES is not: the zone has no address")
+    elif settings.dns_zone is None and settings.dns_nameservers:
+        lines.append("PINGFOLD_DNS_NAMESERVERS is set and PINGFOLD_DNS_ZONE is not: there is no DNS server")
     elsewhere = {"KAFKA_BOOTSTRAP_SERVERS": ("kafka_port", "kafka_heap"), "CLICKHOUSE_URL": ("clickhouse_port",)}
     for server, names in elsewhere.items():
         for name in names:

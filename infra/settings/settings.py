@@ -10,17 +10,19 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import msgspec
-from pydantic import BeforeValidator, Field, field_validator
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from infra.egress.allowed import Allowed, Network, parse_allowed
 from infra.secrets.secret_key import key_bytes
+from infra.settings.domain_names import is_within, parse_domain_name
 from infra.settings.durations import parse_duration
+from infra.settings.nodes import CODE, Node, every_node, read_nodes
 from infra.settings.sizes import Reserve, parse_reserve
 from schemas.recipients import Address
 from schemas.servers import Server, parse_server
 
-RegionName = Annotated[str, Field(pattern=r"^[a-z0-9-]{1,40}$")]
+RegionName = Annotated[str, Field(pattern=CODE)]
 # A server that takes connections, or what this host itself depends on.
 ControlTarget = Server | Literal["resolver", "gateway"]
 
@@ -33,6 +35,8 @@ _RDAP_BOOTSTRAP = "https://data.iana.org/rdap/dns.json"
 # Asked by probers whether their own network is there.
 _CONTROL_TARGETS: tuple[ControlTarget, ...] = ("resolver", "gateway")
 _CONTROL_PORT = 443
+
+_DNS_LISTEN: tuple[Server, ...] = (("127.0.0.1", 8053),)
 
 # Shorter than this, a restart of a role would already lose events that it has not read.
 _SHORTEST_RETENTION = 3_600
@@ -103,6 +107,14 @@ class Settings(BaseSettings):
     # starts so many probers for each of them.
     regions: Annotated[tuple[RegionName, ...], NoDecode, Field(min_length=1)] = ("local",)
     probers: int = Field(1, ge=0)
+    # Addresses and places of the regions, and of hosts that only send: read from a file.
+    nodes: Annotated[tuple[Node, ...], NoDecode] = ()
+    # The zone of the DNS API, whose server runs where this is set; where it listens; the names of all servers of the
+    # zone; and how many answers a network gets in a second over UDP (0: no limit).
+    dns_zone: str | None = None
+    dns_listen: Annotated[tuple[Server, ...], NoDecode, Field(min_length=1)] = _DNS_LISTEN
+    dns_nameservers: Annotated[tuple[str, ...], NoDecode, Field(validate_default=True)] = ()
+    dns_answers_per_second: int = Field(50, ge=0)
     # Resolvers that probers ask for the names of targets; none: those of the host.
     resolvers: Annotated[tuple[Server, ...], NoDecode] = ()
     # What probes of http say they are, unless the headers of a monitor do.
@@ -215,11 +227,36 @@ class Settings(BaseSettings):
             return tuple(ip_network(part.strip()) for part in value.split(",") if part.strip())
         return value
 
-    @field_validator("resolvers", mode="before")
+    @field_validator("resolvers", "dns_listen", mode="before")
     @classmethod
     def _servers(cls, value: object) -> object:
         if isinstance(value, str):
             return tuple(parse_server(part.strip(), 53) for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("nodes", mode="before")
+    @classmethod
+    def _read_nodes(cls, value: object) -> object:
+        if isinstance(value, str):
+            return read_nodes(Path(value)) if value else ()
+        return value
+
+    @field_validator("dns_zone", mode="before")
+    @classmethod
+    def _zone(cls, value: object) -> object:
+        return (parse_domain_name(value) if value else None) if isinstance(value, str) else value
+
+    @field_validator("dns_nameservers", mode="before")
+    @classmethod
+    def _nameservers(cls, value: object, info: ValidationInfo) -> object:
+        if isinstance(value, str):
+            value = tuple(parse_domain_name(part) for part in value.split(",") if part.strip())
+        zone = info.data.get("dns_zone")
+        if zone is not None and isinstance(value, tuple):
+            if not value:
+                raise ValueError(f"the names of the servers of the zone {zone} are expected, such as ns1.example.org")
+            if within := [name for name in value if is_within(name, zone)]:
+                raise ValueError(f"names outside of the zone are expected: {within[0]} is within {zone}")
         return value
 
     @field_validator("control_targets", mode="before")
@@ -307,6 +344,11 @@ class Settings(BaseSettings):
     def ping_base(self) -> str:
         """What comes before `<uuid>` in a displayed ping URL; ends with a slash."""
         return self.ping_endpoint or f"{self.base_url}/ping/"
+
+    @cached_property
+    def every_node(self) -> dict[str, Node]:
+        """All nodes by code: the regions in their order, then the hosts that only send."""
+        return every_node(self.regions, self.nodes)
 
     @cached_property
     def mail_needs(self) -> str | None:

@@ -4,13 +4,14 @@ import fcntl
 import json
 import os
 import signal
+import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from infra.embedded import ports
-from infra.http_server.listening import check_free
+from infra.http_server.listening import bind, check_free
 from infra.process.process_identity import process_identity
 from infra.secrets.private_files import private_folder
 from infra.settings.settings import Settings
@@ -18,6 +19,7 @@ from pingfold.errors import PingfoldError
 
 # A killed supervisor's roles are told by the kernel to end; so long they may take.
 _FORMER_SECONDS = 10.0
+_DNS = "PINGFOLD_DNS_LISTEN"
 
 
 class CannotStart(PingfoldError):
@@ -53,6 +55,8 @@ def data_folder(settings: Settings) -> Iterator[None]:
 def claim_ports(settings: Settings) -> None:
     """Make sure that every server can have its port. Raises `CannotListen`, `PortTaken` or `CannotStart`."""
     given = [("PINGFOLD_PORT", settings.port)]
+    if settings.dns_zone is not None:
+        given += [(_DNS, port) for port in sorted({port for _, port in settings.dns_listen})]
     if settings.kafka_bootstrap_servers is None:
         given.append(("PINGFOLD_KAFKA_PORT", settings.kafka_port))
     if settings.clickhouse_url is None:
@@ -63,6 +67,10 @@ def claim_ports(settings: Settings) -> None:
             raise CannotStart(f"{taken[port]} and {setting} name the same port, {port}; set another one")
         taken[port] = setting
     check_free(settings.host, settings.port, "PINGFOLD_PORT")
+    if settings.dns_zone is not None:
+        for host, port in settings.dns_listen:
+            check_free(host, port, _DNS, _DNS)
+            bind(host, port, _DNS, _DNS, socket.SOCK_DGRAM).close()
     if settings.kafka_bootstrap_servers is None:
         ports.remembered(settings.data, "kafka", settings.kafka_port)
         ports.remembered(settings.data, "kafka-controller")

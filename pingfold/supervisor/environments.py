@@ -21,6 +21,8 @@ _NEEDED_BY: dict[str, frozenset[str]] = {
     "PINGFOLD_HEARTBEAT_URL": frozenset(),
 }
 _WITH_CLICKHOUSE = frozenset({"web", "writer"})
+# Roles that need no Kafka, and so no login there.
+_WITHOUT_KAFKA = frozenset({"dns"})
 # What a server is known by as ours.
 _OF_SERVERS = frozenset({"PINGFOLD_DATA", "PINGFOLD_INSTANCE"})
 _ELSEWHERE = ("PINGFOLD_", "CLICKHOUSE_URL", "KAFKA_BOOTSTRAP_SERVERS")
@@ -48,6 +50,8 @@ def environment_of(role: str, environment: Mapping[str, str]) -> dict[str, str]:
             if name.upper() in _OF_SERVERS or not name.upper().startswith(_ELSEWHERE)
         }
     found = {name: value for name, value in environment.items() if role in _NEEDED_BY.get(name.upper(), {role})}
+    if role in _WITHOUT_KAFKA:
+        found = {name: value for name, value in found.items() if not name.upper().startswith("PINGFOLD_KAFKA_")}
     if role not in _WITH_CLICKHOUSE and "CLICKHOUSE_URL" in found:
         found["CLICKHOUSE_URL"] = _without_login(found["CLICKHOUSE_URL"])
     return found

@@ -116,6 +116,8 @@ class StartUp:
         and `KafkaException` for what does not pass."""
         settings, supervisor, say = self._settings, self._supervisor, self._say
         credentials.check_prefix(credentials.path_of(settings), self._kafka)  # before topics are made under it
+        if settings.dns_zone is not None:  # it waits for nothing
+            supervisor.keep(python_role("dns", 0, 2))
         for name, server in servers.items():
             say("pingfold", f"starting {name} on {server.address}")
             supervisor.keep(server.role)

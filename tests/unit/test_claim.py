@@ -64,6 +64,27 @@ def test_a_port_of_a_server_that_is_taken(tmp_path: Path, taken: int, setting: s
     assert not (tmp_path / "kafka").exists()
 
 
+@pytest.mark.parametrize("kind", [socket.SOCK_STREAM, socket.SOCK_DGRAM])
+def test_a_port_of_the_dns_server_that_is_taken(tmp_path: Path, kind: socket.SocketKind) -> None:
+    """By either protocol."""
+    port = free_port()
+    settings = Settings(
+        _env_file=None,
+        data=tmp_path,
+        port=free_port(frozenset({port})),
+        dns_zone="nodes.example.org",
+        dns_nameservers=("ns1.example.org",),
+        dns_listen=((HOST, port),),
+    )
+    with socket.socket(socket.AF_INET, kind) as holder:
+        holder.bind((HOST, port))
+        if kind == socket.SOCK_STREAM:
+            holder.listen()
+        with pytest.raises(CannotListen, match=rf"port {port} on {HOST} is taken .* set PINGFOLD_DNS_LISTEN"):
+            claim_ports(settings)
+    claim_ports(settings)
+
+
 def test_a_web_process_alone(tmp_path: Path, taken: int) -> None:
     status, lines, _ = pingfold(
         "web", PINGFOLD_DATA=str(tmp_path), PINGFOLD_PORT=str(taken), KAFKA_BOOTSTRAP_SERVERS="127.0.0.1:1"

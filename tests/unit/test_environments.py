@@ -30,6 +30,7 @@ OTHERS = {"PATH": "/bin", "PINGFOLD_DATA": "/data", "PINGFOLD_INSTANCE": "i", "K
         ("prober", {"vault", "sasl", "ssl"}),
         ("ticker", {"sasl", "ssl"}),
         ("writer", {"sasl", "ssl", "hush", "clickhouse"}),
+        ("dns", set()),
     ],
 )
 def test_a_role_knows_what_it_needs(role: str, known: set[str]) -> None:

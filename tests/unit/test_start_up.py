@@ -88,9 +88,13 @@ class World:
 
 
 @asynccontextmanager
-async def starting(world: World, data: Path) -> AsyncIterator["asyncio.Task[None]"]:
+async def starting(world: World, data: Path, **given: Any) -> AsyncIterator["asyncio.Task[None]"]:
     settings = Settings(
-        _env_file=None, data=data, kafka_bootstrap_servers="nowhere.invalid:1", clickhouse_url="http://nowhere.invalid"
+        _env_file=None,
+        data=data,
+        kafka_bootstrap_servers="nowhere.invalid:1",
+        clickhouse_url="http://nowhere.invalid",
+        **given,
     )
     tasks: list[asyncio.Task[None]] = []
     supervisor: Any = world
@@ -146,6 +150,18 @@ async def test_a_kafka_that_is_away_is_waited_for(tmp_path: Path, monkeypatch: p
             await start
         assert world.migrations == world.puts == []
         assert world.kept == {*BEFORE_HISTORY, "writer-0"}
+
+
+async def test_a_dns_server_waits_for_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World(monkeypatch)
+    world.kafka_answers = False
+    async with starting(world, tmp_path, dns_zone="nodes.example.org", dns_nameservers=("ns1.example.org",)) as start:
+        await world.until(lambda: "waiting for Kafka: it is away" in world.said)
+        assert world.kept == {"dns-0"}
+        world.kafka_answers = True
+        async with asyncio.timeout(30):
+            await start
+        assert world.kept == {*BEFORE_HISTORY, "writer-0", "dns-0"}
 
 
 @pytest.mark.parametrize(
