@@ -9,6 +9,7 @@ from struct import Struct
 from typing import NamedTuple
 
 from query_api.dns.zone import Type
+from query_api.errors import QueryApiError
 
 HEADER_SIZE = 12
 RESPONSE, OPCODE, TRUNCATED, AUTHORITATIVE, RECURSION_DESIRED = 0x8000, 0x7800, 0x0200, 0x0400, 0x0100
@@ -58,8 +59,8 @@ class Refused(NamedTuple):
     rcode: Rcode
 
 
-class _Malformed(Exception):
-    pass
+class _Malformed(QueryApiError):
+    """The message is none: answer FORMERR."""
 
 
 def read_query(message: bytes) -> Query | Refused | None:
