@@ -47,6 +47,7 @@ class Ticker:
         self._clock = clock
         self._sink = sink
         self._dues = dues
+        self._partitions = partitions
         self._places = [(journal, partition) for journal in TICKED_JOURNALS for partition in range(partitions)]
         self._ticked: dict[tuple[Topic, int], float] = {}  # when, by the monotonic clock; those that Kafka has
         self._offset: Micros | None = None
@@ -77,7 +78,9 @@ class Ticker:
         self._clock.refresh()
         now, beat = self._clock.now(), time.monotonic()
         stepped, self._offset = self._offset != self._clock.offset, self._clock.offset
-        value = encode(Tick(slot=SLOT, epoch=self._epoch, at=now, now=now, offset=self._offset))
+        value = encode(
+            Tick(slot=SLOT, epoch=self._epoch, at=now, now=now, offset=self._offset, partition_count=self._partitions)
+        )
         if stepped:
             self._ticked.clear()
         for place in self._places:

@@ -2,7 +2,7 @@
 fold.
 
 Keys are `project/<id>`, `key/<id>`, `revoked-key/<id>`, `channel/<id>`, `check/<id>`, `monitor/<id>`,
-`maintenance/<id>`, `status-page/<id>`, `recipient/<id>`.
+`maintenance/<id>`, `status-page/<id>`, `recipient/<id>`; `tokens` for how many names a partition has given.
 """
 
 from typing import Annotated, Literal
@@ -108,6 +108,7 @@ class Channel(Fact, tag="channel", frozen=True):
     unconfirmed: those of `addresses` whose owners have not confirmed; nothing is sent to them.
     former_secrets: replaced by rotations of `secret`, oldest first; some may have expired.
     options: further settings of its kind; the module of the kind defines them.
+    number: names it for ever, `<kind>:<number>` in the updown API; 0: the fold has not given it one yet.
     """
 
     id: str
@@ -124,12 +125,14 @@ class Channel(Fact, tag="channel", frozen=True):
     unconfirmed: Addresses = ()
     former_secrets: tuple[FormerSecret, ...] = ()
     options: Options = field(default_factory=dict)
+    number: int = 0
 
 
 class Check(Fact, tag="check", frozen=True):
     """A heartbeat check. Limits in seconds; `late_limit` and `run_limit` default to `grace`.
 
     Field names and rules: docs/compatibility/management.md; `version` grows by one with each change.
+    token: names it for ever, beside its id (`schemas.tokens`); empty: the fold has not given it one yet.
     """
 
     id: str
@@ -154,6 +157,7 @@ class Check(Fact, tag="check", frozen=True):
     filter_http_body: bool = False
     filter_default_fail: bool = False
     channels: tuple[str, ...] = ()
+    token: str = ""
 
 
 Definition = Project | ApiKey | RevokedKey | Channel | Check | Monitor | StatusPage | Maintenance | Recipient

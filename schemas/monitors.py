@@ -61,6 +61,7 @@ class Monitor(Fact, tag="monitor", frozen=True):
     depends_on: monitors that explain a failure of this one: while one of them is down, no alert about this one is sent.
     dependency_wait: seconds to wait for their status. depended_on: other monitors depend on this one and are sent its
     status.
+    token: names it for ever, beside its id (`schemas.tokens`); empty: the fold has not given it one yet.
     """
 
     id: str
@@ -83,3 +84,4 @@ class Monitor(Fact, tag="monitor", frozen=True):
     depends_on: Dependencies = ()
     dependency_wait: DependencyWait = DEFAULT_DEPENDENCY_WAIT
     depended_on: bool = False
+    token: str = ""

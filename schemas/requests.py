@@ -30,8 +30,10 @@ from schemas.recipients import Address, Addresses
 from schemas.rejections import Rejection, RejectionCode, rejection_of
 from schemas.schedules import MAX_EXPRESSION, Schedule
 from schemas.status_pages import Components, Description, PageSlug, PasswordHash, Title
+from schemas.ticks import PartitionCount
 
 Limit = Annotated[int, Meta(ge=60, le=31_536_000)]
+LateLimit = Annotated[int, Meta(ge=0, le=31_536_000)]
 Name = Annotated[str, Meta(max_length=100)]
 Slug = Annotated[str, Meta(max_length=100, pattern=r"^[a-z0-9_-]*\Z")]
 Tags = Annotated[str, Meta(max_length=500)]
@@ -49,7 +51,7 @@ class CheckFields(Fact, tag=False, frozen=True):
     """The fields of a check that a request sets; fields that are left out keep their value or default.
 
     channels: as in the Management API: `*`, an empty string, or a comma-separated list of ids or exact names.
-    late_limit, run_limit: null means the value of `grace`.
+    late_limit, run_limit: null means the value of `grace`. late_limit 0: a ping may not be late at all.
 
     The following depend on the check that the fold finds, and apply if the field that they stand for is left out:
     expression: a cron or OnCalendar expression, in the time zone `tz` or else that of the check.
@@ -64,7 +66,7 @@ class CheckFields(Fact, tag=False, frozen=True):
     desc: str | UnsetType = UNSET
     schedule: Schedule | UnsetType = UNSET
     grace: Limit | UnsetType = UNSET
-    late_limit: Limit | UnsetType | None = UNSET
+    late_limit: LateLimit | UnsetType | None = UNSET
     run_limit: Limit | UnsetType | None = UNSET
     methods: Literal["", "POST"] | UnsetType = UNSET
     manual_resume: bool | UnsetType = UNSET
@@ -85,10 +87,14 @@ class CheckFields(Fact, tag=False, frozen=True):
 class _Asked(Fact, frozen=True, kw_only=True):
     # Apart from `Request`: what may be left out comes behind what each request needs.
     actor: Actor | None = None
+    partition_count: PartitionCount = 0
 
 
 class Request(_Asked, frozen=True):
-    """The fields of every request. at: time of the request. actor: who made it."""
+    """The fields of every request. at: time of the request. actor: who made it.
+
+    partition_count: how many the deployment has; the fold needs it to name what it makes (`schemas.tokens`).
+    """
 
     request: str
     at: Micros
@@ -322,7 +328,7 @@ class MaintenanceFields(Fact, tag=False, frozen=True):
 
 
 class MaintenanceRequest(Request, frozen=True):
-    """`partitions`: how many the deployment has. Only older workers need it: a window is told in every partition."""
+    """`partitions`: as `partition_count`. Only older workers need it: a window is told in every partition."""
 
     id: str
     partitions: Annotated[int, Meta(ge=1, le=1_024)]

@@ -39,6 +39,7 @@ class StatusPage(Fact, tag="status-page", frozen=True):
 
     slug: part of its address `/status/<slug>-<first 8 of id>`; `/status/<id>` works too.
     password: hashed; empty: the page is public.
+    token: names it for ever, beside its id (`schemas.tokens`); empty: the fold has not given it one yet.
     """
 
     id: str
@@ -51,3 +52,4 @@ class StatusPage(Fact, tag="status-page", frozen=True):
     description: str = ""
     components: tuple[Component, ...] = ()
     password: str = ""
+    token: str = ""

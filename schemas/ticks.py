@@ -4,9 +4,9 @@ In `pings` a tick is the low watermark of one source: every ping that the source
 `at` precedes the tick in the log. In the other journals ticks carry the current time (`at` = `now`).
 """
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from msgspec import Struct, field
+from msgspec import Meta, Struct, field
 
 from schemas.actors import Actor
 from schemas.base import SECOND, Fact, Micros, Value
@@ -28,6 +28,9 @@ class Relayed(Struct, omit_defaults=True, kw_only=True, frozen=True, gc=False):
 
 _TICK = b'{"type":"tick"'
 
+# How many partitions the deployment has; 0: not told.
+PartitionCount = Annotated[int, Meta(ge=0, le=1_024)]
+
 
 class Tick(Fact, tag="tick", frozen=True):
     """The time at a source. `slot` and `epoch` identify the source; a higher epoch in a slot ends the previous one.
@@ -41,6 +44,7 @@ class Tick(Fact, tag="tick", frozen=True):
     beats: the source also appends to `heartbeats`; the time between two ticks is then no silence.
     silent_since: the source was silent from this time until now (sent once, in the next tick).
     heard: the other sources. What they acknowledged before their `at` precedes this tick in the log too.
+    partition_count: how many the deployment has, told by the ticker; the fold of projects needs it (`schemas.tokens`).
     """
 
     slot: str
@@ -54,6 +58,7 @@ class Tick(Fact, tag="tick", frozen=True):
     beats: bool = False
     silent_since: Micros | None = None
     heard: tuple[Relayed, ...] = ()
+    partition_count: PartitionCount = 0
 
 
 def is_tick(event: bytes | None) -> bool:

@@ -35,6 +35,7 @@ from schemas.probes import (
 )
 from schemas.requests import ChannelDisabled, Decision, ProjectsEvent
 from schemas.ticks import Heartbeat, Progress, Tick, TimeCorrected
+from schemas.tokens import TokenCounters
 from schemas.transitions import Transition
 
 
@@ -125,7 +126,7 @@ def _states(name: str, key: str, carries: Any, journal: Topic) -> Topic:
     return Topic(name, key, carries, cleanup=Cleanup.COMPACT, segment_bytes=8 * 2**20, journal=journal)
 
 
-DEFINITIONS = _states("definitions", "kind/id", Definition | Progress, PROJECTS)
+DEFINITIONS = _states("definitions", "kind/id, or tokens", Definition | TokenCounters | Progress, PROJECTS)
 CHECK_STATES = _states("check-states", "check id, or kind/id", CheckStatesRecord, PINGS)
 MONITOR_STATES = _states("monitor-states", "monitor id, or kind/id", MonitorStatesRecord, PROBE_RESULTS)
 DELIVERY_STATES = _states("delivery-states", "kind/id", DeliveryStatesRecord, DELIVERIES)

@@ -540,23 +540,26 @@ class DeliveriesCourse(Course):
 
 
 class ProjectsCourse(Course):
-    """Requests of two projects."""
+    """Requests of two projects; from the middle on, events tell the count of partitions."""
 
     def __init__(self, seed: int, length: int = 300) -> None:
         super().__init__(seed)
+        self.partitions = 0
         self.projects = [derived_id("project", n) for n in range(2)]
         self.tick()
         for owner in self.projects:
             project = Project(id=owner, name="P", ping_key="k" * 22, created=0, webhook_secret="s")
             self.add(owner, ProjectCreate(request=f"r{owner}", at=self.now, project=project))
         for number in range(length):
+            self.partitions = 8 if number >= length / 2 else 0
             self.wait(0, 0.5, 3, 60)
             if number % 6 == 0:
                 self.tick()
             self.ask(f"r{number}")
 
     def tick(self) -> None:
-        self.add("tick", Tick(slot="ticker", epoch=1, at=self.now, now=self.now))
+        tick = Tick(slot="ticker", epoch=1, at=self.now, now=self.now, partition_count=self.partitions)
+        self.add("tick", tick)
 
     def id(self, kind: str, count: int = 5) -> str:
         return derived_id(kind, self.chance.randrange(count))
@@ -564,6 +567,7 @@ class ProjectsCourse(Course):
     def ask(self, name: str) -> None:
         chance, owner = self.chance, self.chance.choice(self.projects)
         request: dict[str, Any] = {"request": name, "at": self.now, "actor": chance.choice([None, ACTOR])}
+        request["partition_count"] = self.partitions
         check = CheckFields(name=chance.choice(["a", "b"]), schedule=Simple(chance.choice([60, 600])), channels="*")
         monitor = MonitorFields(name=chance.choice(["a", "b"]), interval=chance.choice([10, 60]))
         channel = Channel(id=self.id("channel"), project=owner, kind="webhook", url="https://example.org/", created=0)

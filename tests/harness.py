@@ -124,7 +124,8 @@ class Memory(ImitatedSink):
             self.time = min(self.time + SECOND, end)
             for topic in (PINGS, PROJECTS, PROBE_RESULTS, DELIVERIES):
                 for number in range(self.partitions):
-                    self._append(topic.name, number, "", encode(Tick(slot="s", epoch=1, at=self.time, now=self.time)))
+                    tick = Tick(slot="s", epoch=1, at=self.time, now=self.time, partition_count=self.partitions)
+                    self._append(topic.name, number, "", encode(tick))
             self.fold()
             if self.time >= end:
                 return
@@ -226,7 +227,7 @@ class Memory(ImitatedSink):
             owner, faster = self.overtaking.pop(0)
             self.send(PROJECTS.name, owner, encode(faster))
             assert self.decisions.pop(faster.request).outcome != "refused"
-        self.send(PROJECTS.name, project, encode(request))
+        self.send(PROJECTS.name, project, encode(replace(request, partition_count=self.partitions)))
         if request.request not in self.decisions:
             raise NoDecision("no verdict")
         return self.decisions.pop(request.request)

@@ -7,6 +7,7 @@ A request whose decision does not come in time may still be carried out (`NoDeci
 import asyncio
 
 import msgspec
+from msgspec.structs import replace
 
 from infra.errors import InfraError
 from infra.log.replica import Replica
@@ -27,7 +28,7 @@ class Decisions:
 
     def __init__(self, bootstrap: str, partitions: int, sink: Sink) -> None:
         self._loop = asyncio.get_running_loop()
-        self._sink = sink
+        self._sink, self._partitions = sink, partitions
         self._asked: dict[str, asyncio.Future[Decision]] = {}
         self._replica = Replica(bootstrap, partitions, {DECISIONS: self._heard}, from_end=True)
 
@@ -45,7 +46,7 @@ class Decisions:
         self._asked[request.request] = verdict
         try:
             async with asyncio.timeout(timeout):
-                await self._sink.put(PROJECTS, project, encode(request))
+                await self._sink.put(PROJECTS, project, encode(replace(request, partition_count=self._partitions)))
                 return await verdict
         except (TimeoutError, NotStored) as error:
             raise NoDecision(str(error) or f"no verdict within {timeout:.0f} s") from error

@@ -1,4 +1,4 @@
-"""The directory: a replica of `definitions` in memory, indexed by id, by ping key and slug, and by API key.
+"""The directory: a replica of `definitions` in memory, indexed by id, token, ping key and slug, and by API key.
 
 Checks, of which there may be very many, are stored packed, and unpacked on access.
 """
@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import msgspec
 
+from infra.log.names import Names
 from infra.packing import Packing
 from schemas.base import Micros
 from schemas.definitions import ApiKey, Channel, Check, Definition, Project
@@ -58,6 +59,7 @@ class Directory:
         self._pages_at: dict[str, tuple[str, ...]] = {}  # first 8 of a page's id -> ids
         self._keys: dict[str, ApiKey] = {}
         self._keys_by_hash: dict[str, ApiKey] = {}
+        self._names = Names()
 
     def apply(self, partition: int, key: str, value: bytes | None) -> None:
         """Take one record of `definitions`."""
@@ -80,9 +82,11 @@ class Directory:
         if before is not None and (after is None or after.project != before.project):
             self._checks_of[before.project].remove(id)
         if after is None:
+            self._names.change(id, before, None)
             self._checks.pop(id, None)
             return
         self._checks[id] = _checks.pack(after)
+        self._names.change(id, before, after)
         if before is None or after.project != before.project:
             self._checks_of.setdefault(after.project, _Members()).add(id)
 
@@ -102,6 +106,23 @@ class Directory:
             slugs[check.slug] = (*there, id) if there else id
 
     def _apply_other(self, kind: str, id: str, definition: Definition | None) -> None:
+        before = self._named(kind, id)
+        self._set_other(kind, id, definition)
+        self._names.change(id, before, definition)
+
+    def _named(self, kind: str, id: str) -> Definition | None:
+        """What is known of something that may have a short name."""
+        match kind:
+            case "monitor":
+                return self._monitors.get(id)
+            case "status-page":
+                return self._pages.get(id)
+            case "channel":
+                return self._channels.get(id)
+            case _:
+                return None
+
+    def _set_other(self, kind: str, id: str, definition: Definition | None) -> None:
         match definition:
             case Project():
                 self._apply_project(definition)
@@ -177,6 +198,23 @@ class Directory:
         if packed is None:
             return None
         return _checks.unpack(packed, id=id)
+
+    def id_of_token(self, token: str) -> str | None:
+        """The id of the check or monitor with this token."""
+        return self._names.things.get(token)
+
+    def by_token(self, token: str) -> Check | Monitor | None:
+        """The check or monitor with this token."""
+        id = self.id_of_token(token)
+        return None if id is None else self.check(id) or self.monitor(id)
+
+    def page_by_token(self, token: str) -> StatusPage | None:
+        """The status page with this token."""
+        return self._pages.get(self._names.pages.get(token, ""))
+
+    def channel_by_number(self, number: int) -> Channel | None:
+        """The channel with this number."""
+        return self._channels.get(self._names.channels.get(number, ""))
 
     def by_slug(self, project: str, slug: str) -> tuple[str, ...]:
         """Ids of the checks of a project with this slug, oldest position first; more than one is ambiguous."""

@@ -345,6 +345,11 @@ class Settings(BaseSettings):
         """What comes before `<uuid>` in a displayed ping URL; ends with a slash."""
         return self.ping_endpoint or f"{self.base_url}/ping/"
 
+    @property
+    def pulse_base(self) -> str:
+        """What pulse URLs begin with; the token and the key of a check follow."""
+        return f"{self.ping_endpoint or f'{self.base_url}/'}pulse/"
+
     @cached_property
     def every_node(self) -> dict[str, Node]:
         """All nodes by code: the regions in their order, then the hosts that only send."""

@@ -32,6 +32,7 @@ from infra.log.sink import NotStored
 from infra.settings.settings import Settings
 from ingest.ping.limiter import Limiter
 from ingest.ping.public_url import PROOF_HEADER, synthetic_name
+from ingest.ping.pulses import pulsed
 from ingest.ping.quota import DAY, HOUR, CalendarQuota
 from ingest.ping.request import LIMITS, Bodies, End, Events, Headers, Limits, has_body
 from ingest.ping.responses import PingResponse, PingResponses, Receive, Scope, Send
@@ -40,7 +41,7 @@ from ingest.ping.unknown_checks import UnknownCheckLimiter
 from ingest.ping.urls import PingTarget, parse
 from schemas.actors import Actor
 from schemas.base import Micros
-from schemas.ids import new_id
+from schemas.ids import derived_id, new_id
 from schemas.rejections import RejectionCode
 from schemas.requests import CheckCreate, CheckFields, Decision
 from schemas.topics import PINGS
@@ -165,6 +166,9 @@ class PingApp:
         directory = self._directory
         if target.check:
             return (target.check,) if target.check in directory else ()
+        if target.pulse:
+            id = pulsed(directory, target.token, target.pulse_key)
+            return () if id is None else (id,)
         project = self._project_of(target)
         return () if project is None else directory.by_slug(project, target.slug)
 
@@ -177,8 +181,11 @@ class PingApp:
         target = parse(scope["path"], scope["query_string"])
         if target is None:
             return ""
-        check = self._directory.check(target.check) if target.check else None
-        return self._project_of(target) or "" if check is None else check.project
+        if not (target.check or target.pulse):
+            return self._project_of(target) or ""
+        found = self._find(target)
+        check = self._directory.check(found[0]) if found else None
+        return "" if check is None else check.project
 
     def _prove(self, name: str) -> PingResponse:
         """Answer a synthetic ping, of this process or another one: it got as far as a ping would."""
@@ -222,6 +229,8 @@ class PingApp:
         finally:
             source.answered(number)
         source.acknowledge(position)
+        if target.pulse:
+            return self._responses.pulse(derived_id("ping", position.partition, position.offset))
         return self._responses.ok if place is None else self._responses.created
 
     def _is_admitted(self, check: str, target: PingTarget, place: Micros | None, at: Micros, body: bytes) -> bool:

@@ -62,6 +62,9 @@ class PingResponses:
         announced = () if limit is None else ((b"ping-body-limit", str(limit).encode()),)
         self.ok = PingResponse(200, "OK", *announced)
         self.created = PingResponse(201, "Created", *announced)
+        # Stands for all answers to pulses, each of which has a text of its own.
+        self.ok_pulse = PingResponse(200, "OK: <uuid>", *announced)
+        self._announced = announced
         self.ok_not_found = PingResponse(200, "OK (not found)", *announced)
         self.ok_rate_limited = PingResponse(200, "OK (rate limited)", *announced)
         self.not_found = PingResponse(404, "not found")
@@ -90,6 +93,11 @@ class PingResponses:
     def all(self) -> list[PingResponse]:
         """Each of them."""
         return [response for response in vars(self).values() if isinstance(response, PingResponse)]
+
+    def pulse(self, id: str) -> PingResponse:
+        """The answer to a pulse, which tells its id."""
+        self.ok_pulse.given += 1
+        return PingResponse(200, f"OK: {id}", *self._announced)
 
     def rejected(self, code: RejectionCode) -> PingResponse:
         """The answer to a ping whose check the `projects` fold did not make."""

@@ -4,6 +4,9 @@ Contract: docs/compatibility/pinging.md, "URLs". Both prefixes are served, `/` a
 clients
 use them: upper-case UUIDs, trailing slashes, doubled slashes.
 
+A pulse URL (`/pulse/<token>/<key>`, docs/decisions/0078-pulse-checks.md) means a check by its token; the key proves
+that the sender was told the URL. Whatever else begins so is the URL of no check.
+
 For a path in no valid form `parse` returns None (400 `invalid url format`). An exit status over 255 and an invalid
 `rid` are
 reported only after the check has been looked up: they are the target's `fault`.
@@ -41,7 +44,10 @@ _ACTIONS: dict[str, Kind] = {"start": "start", "fail": "fail", "log": "log"}
 
 
 class PingTarget(NamedTuple):
-    """The content of a ping URL: a check by its id, or by ping key and slug (then `check` is empty)."""
+    """The content of a ping URL: a check by its id, by ping key and slug, or by the token and the key of a pulse URL.
+
+    pulse: it is a pulse URL.
+    """
 
     kind: Kind
     check: str = ""
@@ -51,6 +57,9 @@ class PingTarget(NamedTuple):
     create: bool = False
     rid: str | None = None
     fault: Fault = ""
+    pulse: bool = False
+    token: str = ""
+    pulse_key: str = ""
 
 
 def is_ping(path: str) -> bool:
@@ -66,7 +75,7 @@ def parse(path: str, query: bytes = b"") -> PingTarget | None:
         target: PingTarget | None = PingTarget(_ACTIONS[action] if action else "success", uuid.lower())
     else:
         target = _parse_segments([segment for segment in path.split("/") if segment])
-    return target if target is None or not query else _with_query(target, query)
+    return target if target is None or not query or target.pulse else _with_query(target, query)
 
 
 def _parse_segments(segments: list[str]) -> PingTarget | None:
@@ -78,8 +87,11 @@ def _parse_segments(segments: list[str]) -> PingTarget | None:
         # A uuid is a legal ping key too: what is not an action behind it is a slug.
         case [uuid, action] if _is_uuid(uuid) and (signal := _signal(action)):
             return signal._replace(check=uuid.lower())
-        case [key, slug] if _is_key(key) and _is_slug(slug):
+        case [key, slug] if key != "pulse" and _is_key(key) and _is_slug(slug):
             return PingTarget("success", "", key, slug)
+        case ["pulse", *rest]:
+            token, key = rest if len(rest) == 2 else ("", "")
+            return PingTarget("success", pulse=True, token=token, pulse_key=key)
         case [key, slug, action] if _is_key(key) and _is_slug(slug) and (signal := _signal(action)):
             return signal._replace(ping_key=key, slug=slug)
         case _:

@@ -25,7 +25,8 @@ NAMED_GAPS = 3
 def missed(state: CheckState, check: Check, expected: Micros, deadline: Micros) -> str:
     """Why a check is down whose ping did not come."""
     silence = "No ping" if state.last_ping is None else f"No ping for {_span(deadline - state.last_ping)}"
-    return f"{silence} (expected at {iso(expected)}, late limit {_span(late_limit(check))})"
+    limit = late_limit(check)
+    return f"{silence} (expected at {iso(expected)}{f', late limit {_span(limit)}' if limit else ''})"
 
 
 def overrun(run: Run, check: Check) -> str:

@@ -71,8 +71,8 @@ class Moment(NamedTuple):
     """What a tick will do to a check, and when. `since`: the expected moment, or the start of `run`.
 
     doubtful_from: a gap that touches the time from here to `at` may have taken the ping that was waited for. It is
-    `since`, but for a simple period (docs/decisions/0005): that may end a late limit too early as well, and when it is
-    counted from the end of a gap, anywhere.
+    `since`, but for a simple period (docs/decisions/0005): that may end a late limit too early as well; when it is
+    counted from the end of a gap, or has no late limit, anywhere.
     """
 
     at: Micros
@@ -110,7 +110,7 @@ def _scheduled(state: CheckState, check: Check, base: Micros, time: Micros) -> M
         doubtful_from = expected
         if isinstance(check.schedule, Simple):
             # A period counts from the last ping, so its next one may come as much too early as it may come too late;
-            # after a gap nobody knows when in the period it will come.
-            doubtful_from = base + 1 if state.unobserved else max(base + 1, expected - limit)
+            # after a gap nobody knows when in the period it will come, nor of a period that has the tolerance in it.
+            doubtful_from = base + 1 if state.unobserved or not limit else max(base + 1, expected - limit)
         return Moment(expected + limit, "deadline", expected, doubtful_from)
     return Moment(expected, "late", expected, expected)

@@ -28,6 +28,7 @@ from schemas.recipients import Recipient
 from schemas.requests import ChannelDisabled
 from schemas.status_pages import StatusPage
 from schemas.ticks import PROGRESS_KEY
+from schemas.tokens import COUNTERS_KEY
 from schemas.topics import PROJECTS, Topic
 from schemas.transitions import Action, FieldChange, ThingChanged
 
@@ -61,11 +62,11 @@ _PLAIN: dict[type[msgspec.Struct], frozenset[str]] = {
     Recipient: frozenset({"address", "times", "confirmed_at", "blocked_at"}),
 }
 # Fields that say nothing beside the rest of an entry.
-_SILENT = frozenset({"id", "project", "version", "created", "revised", "site", "prefix", "asked"})
+_SILENT = frozenset({"id", "project", "version", "created", "revised", "site", "prefix", "asked", "token", "number"})
 _NAMES = ("name", "title", "slug", "address")
 _DISABLED = str(ChannelDisabled.__struct_config__.tag)
-# Records that only repeat what another one told.
-_UNTOLD = (PROGRESS_KEY, "revoked-key/")
+# Records that tell nothing of their own.
+_UNTOLD = (PROGRESS_KEY, COUNTERS_KEY, "revoked-key/")
 # So many things that one command changed are told one by one; of the others, how many they are.
 _MOST = 20
 

@@ -13,6 +13,7 @@ from processors.fold.view import View
 from processors.projects.check_fields import resolved
 from processors.projects.decisions import decision
 from processors.projects.index import ProjectIndex, RequestRejected
+from processors.projects.tokens import ProjectTokens
 from schemas.base import Micros
 from schemas.definitions import Channel, Check, Project, definition_key
 from schemas.pings import CheckDefined, CheckRemoved
@@ -27,8 +28,8 @@ _PROVISIONED_LIMIT = 2
 class ProjectChecks:
     """The checks of one partition's projects."""
 
-    def __init__(self, view: View, index: ProjectIndex) -> None:
-        self._view, self._index = view, index
+    def __init__(self, view: View, index: ProjectIndex, tokens: ProjectTokens) -> None:
+        self._view, self._index, self._tokens = view, index, tokens
 
     def put_on_every(self, channel: Channel, at: Micros) -> list[Effect]:
         """A channel is put on every check of its project."""
@@ -89,6 +90,7 @@ class ProjectChecks:
         return [decision(request, "found", id, self._view.get(f"check/{id}").version)]
 
     def _define_new(self, request: CheckCreate, check: Check) -> list[Effect]:
+        check = self._tokens.named(check)
         self._view.put(definition_key(check), check)
         defined = Effect(PINGS, check.id, CheckDefined(at=check.created, check=check))
         return [defined, decision(request, "made", check.id, check.version)]

@@ -31,6 +31,7 @@ from processors.projects.monitors import ProjectMonitors
 from processors.projects.recipients import ProjectRecipients
 from processors.projects.rotations import ProjectRotations
 from processors.projects.status_pages import ProjectPages
+from processors.projects.tokens import ProjectTokens
 from schemas.actors import SYSTEM
 from schemas.base import SECOND, Micros
 from schemas.channels.kinds import CHANNEL_KINDS
@@ -89,26 +90,27 @@ class Projects:
     journal = PROJECTS
     states = DEFINITIONS
     events: msgspec.json.Decoder[Any] = msgspec.json.Decoder(ProjectsEvent | Tick | TimeCorrected)
-    records: msgspec.json.Decoder[Any] = msgspec.json.Decoder(Definition | Progress)
+    records: msgspec.json.Decoder[Any] = msgspec.json.Decoder(DEFINITIONS.carries)
 
     def owner(self, view: View, key: str) -> str:
         return key if isinstance(view.get(f"project/{key}"), Project) else ""
 
     def open(self, view: View, partition: int) -> "ProjectsPartition":
         """Begin work on the definitions in `view`."""
-        return ProjectsPartition(view)
+        return ProjectsPartition(view, partition)
 
 
 class ProjectsPartition:
     """The projects of one partition."""
 
-    def __init__(self, view: View) -> None:
+    def __init__(self, view: View, partition: int) -> None:
         self._view = view
         self.index = ProjectIndex(view)
-        self._checks = ProjectChecks(view, self.index)
-        self._monitors = ProjectMonitors(view, self.index)
+        self._tokens = ProjectTokens(view, partition)
+        self._checks = ProjectChecks(view, self.index, self._tokens)
+        self._monitors = ProjectMonitors(view, self.index, self._tokens)
         self._maintenance = ProjectMaintenance(view, self.index)
-        self._pages = ProjectPages(view, self.index)
+        self._pages = ProjectPages(view, self.index, self._tokens)
         self._recipients = ProjectRecipients(view, self.index)
         self._keys = ProjectKeys(view, self.index)
         self._rotations = ProjectRotations(view, self.index)
@@ -120,8 +122,7 @@ class ProjectsPartition:
     def apply(self, event: ProjectsEvent | Tick | TimeCorrected, context: Context) -> Iterable[Effect]:
         """Decide one request, or take the time from a tick."""
         if isinstance(event, Tick):
-            self._tick(event, context)
-            return []
+            return self._tick(event, context)
         if isinstance(event, TimeCorrected):
             correct_time(self._view, context)
             return []
@@ -131,6 +132,7 @@ class ProjectsPartition:
             at = self._time_of(event, context)
         except InvalidEvent as refused:
             raise _answered(event, RejectionCode.WRONG_TIME, refused) from refused
+        self._tokens.learn(event.partition_count)
         try:
             effects = self._decide(event, context.key, at)
         except RequestRejected as error:
@@ -144,7 +146,7 @@ class ProjectsPartition:
         return [*effects, *told]
 
     def due(self) -> Micros:
-        return self._maintenance.due()
+        return min(self._maintenance.due(), self._tokens.due())
 
     def _channel_disabled(self, event: ChannelDisabled, context: Context) -> list[Effect]:
         if not 0 <= event.at <= _BEYOND:
@@ -153,7 +155,7 @@ class ProjectsPartition:
         command = command_of(event, SYSTEM, event.channel, event.at)
         return [*effects, *changes_of(self._view, command, context)]
 
-    def _tick(self, tick: Tick, context: Context) -> None:
+    def _tick(self, tick: Tick, context: Context) -> list[Effect]:
         if tick.now > _BEYOND:
             raise InvalidEvent("a tick of a time that no clock tells")
         before: Progress = self._view.get(PROGRESS_KEY)
@@ -161,6 +163,8 @@ class ProjectsPartition:
         self._view.put(PROGRESS_KEY, after)
         if after.time > before.time:
             self._maintenance.tick(after.time)
+        self._tokens.learn(tick.partition_count)
+        return self._tokens.tick(after.time)
 
     def _time_of(self, request: ProjectsRequest, context: Context) -> Micros:
         """When a request counts. After a stop the first requests come before the first tick: their records vouch."""
@@ -248,9 +252,10 @@ class ProjectsPartition:
             return [decision(request, "found", request.channel.id)]
         if problem := CHANNEL_KINDS[request.channel.kind].problem(request.channel):
             raise InvalidEvent(problem)
-        given = replace(request.channel, created=at, disabled_at=None)
+        given = replace(request.channel, created=at, disabled_at=None, number=0)
         channel = self._recipients.judged(given, request.confirm)
         asked = self._recipients.ask(channel, project, at)
+        channel = self._tokens.named(channel)
         effects = [define_channel(self._view, channel, project, at), *asked]
         if request.on_every_check:
             effects += self._checks.put_on_every(channel, at)

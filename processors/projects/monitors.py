@@ -14,6 +14,7 @@ from processors.fold.contract import Effect, InvalidEvent
 from processors.fold.view import View
 from processors.projects.decisions import decision
 from processors.projects.index import ProjectIndex, RequestRejected
+from processors.projects.tokens import ProjectTokens
 from schemas.base import Micros
 from schemas.definitions import Channel, Project, definition_key
 from schemas.monitors import Monitor
@@ -26,8 +27,8 @@ from schemas.topics import PROBE_RESULTS
 class ProjectMonitors:
     """The monitors of one partition's projects."""
 
-    def __init__(self, view: View, index: ProjectIndex) -> None:
-        self._view, self._index = view, index
+    def __init__(self, view: View, index: ProjectIndex, tokens: ProjectTokens) -> None:
+        self._view, self._index, self._tokens = view, index, tokens
 
     def put_on_every(self, channel: Channel, at: Micros) -> list[Effect]:
         """A channel is put on every monitor of its project."""
@@ -55,6 +56,7 @@ class ProjectMonitors:
             return [decision(request, "found", monitor.id, self._view.get(definition_key(monitor)).version)]
         if request.most is not None and self._index.count_monitors(project.id) >= request.most:
             raise RequestRejected(RejectionCode.LIMIT_REACHED)
+        monitor = self._tokens.named(monitor)
         self._view.put(definition_key(monitor), monitor)
         defined = Effect(PROBE_RESULTS, monitor.id, MonitorDefined(at=at, monitor=monitor))
         marked = self._mark(project.id, monitor.depends_on, at)

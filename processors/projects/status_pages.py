@@ -13,6 +13,7 @@ from processors.fold.contract import Effect, InvalidEvent
 from processors.fold.view import View
 from processors.projects.decisions import decision
 from processors.projects.index import ProjectIndex, RequestRejected
+from processors.projects.tokens import ProjectTokens
 from schemas.base import Micros
 from schemas.definitions import Project, definition_key
 from schemas.rejections import RejectionCode
@@ -23,8 +24,8 @@ from schemas.status_pages import Component, StatusPage
 class ProjectPages:
     """The status pages of one partition's projects."""
 
-    def __init__(self, view: View, index: ProjectIndex) -> None:
-        self._view, self._index = view, index
+    def __init__(self, view: View, index: ProjectIndex, tokens: ProjectTokens) -> None:
+        self._view, self._index, self._tokens = view, index, tokens
 
     def create(self, request: StatusPageCreate, project: Project, at: Micros) -> list[Effect]:
         wanted = self._wanted(request.fields, project.id)
@@ -33,6 +34,7 @@ class ProjectPages:
         page = StatusPage(id=request.id, project=project.id, version=1, created=at, revised=at, **wanted)
         if self._index.is_there(page):
             return [decision(request, "found", page.id, self._view.get(definition_key(page)).version)]
+        page = self._tokens.named(page)
         self._view.put(definition_key(page), page)
         return [decision(request, "made", page.id, page.version)]
 

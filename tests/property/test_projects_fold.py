@@ -59,6 +59,7 @@ from schemas.requests import (
 from schemas.schedules import Cron, Simple
 from schemas.status_pages import Component
 from schemas.ticks import PROGRESS_KEY, Tick, TimeCorrected
+from schemas.tokens import COUNTERS_KEY
 from schemas.topics import DECISIONS, DELIVERIES, PINGS
 
 Event = tuple[str, ProjectsRequest | Tick]
@@ -84,7 +85,7 @@ class Watched(Projects):
                     raise RuntimeError("after all was done")
                 return effects
 
-        self.opened = Watching(view)
+        self.opened = Watching(view, partition)
         return self.opened
 
     def index_is_true(self) -> bool:
@@ -131,7 +132,9 @@ monitor_fields = st.builds(
     depends_on=st.one_of(st.just(UNSET), st.lists(monitor_ids, max_size=2, unique=True).map(tuple)),
 )
 uniques = st.lists(st.sampled_from(["name", "slug", "tags", "timeout", "grace"]), unique=True, max_size=3).map(tuple)
-request: dict[str, Any] = {"request": st.just("r"), "at": times}
+# An event may tell the count of partitions, or be one of an older version.
+partitions = st.sampled_from([0, 3])
+request: dict[str, Any] = {"request": st.just("r"), "at": times, "partition_count": partitions}
 
 
 def channels_of(owner: str, kind: str, ids: st.SearchStrategy[str], **fields: Any) -> st.SearchStrategy[Channel]:
@@ -192,7 +195,7 @@ def owned(owner: str) -> st.SearchStrategy[Event]:
         st.builds(MonitorCreate, **request, id=monitor_ids, fields=monitor_fields),
         st.builds(MonitorUpdate, **request, id=monitor_ids, fields=monitor_fields),
         st.builds(MonitorDelete, **request, id=monitor_ids),
-        times.map(lambda now: Tick(slot="t", epoch=1, at=now, now=now)),
+        st.builds(lambda now, told: Tick(slot="t", epoch=1, at=now, now=now, partition_count=told), times, partitions),
     )
     return events.map(lambda event: (owner, event))
 
@@ -315,7 +318,8 @@ def test_definitions_and_what_the_pings_journal_is_told_agree(events: list[Event
             assert same != before
         told[check.id] = check
     assert told == {record.id: record for record in final.values() if isinstance(record, Check)}
-    assert all(key == definition_key(record) for key, record in final.items() if key != PROGRESS_KEY)  # type: ignore[arg-type]
+    others = (PROGRESS_KEY, COUNTERS_KEY)
+    assert all(key == definition_key(record) for key, record in final.items() if key not in others)  # type: ignore[arg-type]
     for check in told.values():
         assert list(check.channels) == sorted(set(check.channels))
         for id in check.channels:

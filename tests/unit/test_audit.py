@@ -49,6 +49,7 @@ from schemas.requests import (
     StatusPageUpdate,
 )
 from schemas.schedules import TZDATA_VERSION, Cron
+from schemas.ticks import Tick
 from schemas.topics import TRANSITIONS
 from schemas.transitions import FieldChange, ThingChanged
 from tests.projects_desk import NOW, Desk
@@ -421,14 +422,17 @@ class WithoutAudit(Projects):
             def apply(self, event: Any, context: Context) -> list[Effect]:
                 return [one for one in super().apply(event, context) if not isinstance(one.value, ThingChanged)]
 
-        return Former(view)
+        return Former(view, partition)
 
 
 def test_an_upgrade_finds_what_was_folded_before_equal(desk: AuditDesk) -> None:
     events = [
         ProjectCreate(**asked(project=desk.session.view.get(f"project/{desk.project}"))),
         *(create(name=f"c{number}") for number in range(9)),
+        Tick(slot="ticker", epoch=1, at=NOW, now=NOW),
     ]
+    # The new version is also told what gives the things that are there a name, and those that follow.
+    events[7:] = [msgspec.structs.replace(event, partition_count=1) for event in events[7:]]
     key = desk.project.encode()
     journal = [Stored(0, offset, 0, key, encode(event), None) for offset, event in enumerate(events)]
     records = [Record(one.offset, 0, one.key, one.value) for one in journal]
@@ -440,6 +444,7 @@ def test_an_upgrade_finds_what_was_folded_before_equal(desk: AuditDesk) -> None:
     assert len(entries(effects)) == 5
     stretches = stretches_of(after.progress, 0, Projects(), ())
     assert [stretch.version for stretch in stretches] == [3, 4]
+    assert all(check.token for _, check in view.items() if isinstance(check, Check))
     again: list[Effect] = []
     folded = fold_again(Projects(), 0, stretches, {}, journal, lambda made, *_: again.extend(made))
     assert again == effects
