@@ -262,7 +262,7 @@ async def soon(holds: Callable[[], bool]) -> None:
 
 
 def framed(name: str, kind: str = "A") -> bytes:
-    wire = question(name, kind).to_wire()
+    wire: bytes = question(name, kind).to_wire()
     return len(wire).to_bytes(2, "big") + wire
 
 

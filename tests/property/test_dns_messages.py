@@ -67,7 +67,7 @@ def check(answers: Answers, message: bytes) -> None:
 
 
 def _question_size(message: bytes) -> int:
-    _, size = dns.name.from_wire(message, 12)
+    size: int = dns.name.from_wire(message, 12)[1]
     return size + 4
 
 

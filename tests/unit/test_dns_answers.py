@@ -38,7 +38,8 @@ def code(message: bytes) -> int | None:
     assert tcp is not None
     assert udp.message == tcp.message
     assert udp.message[:2] == message[:2]
-    return dns.message.from_wire(udp.message).rcode()
+    rcode: int = dns.message.from_wire(udp.message).rcode()
+    return rcode
 
 
 @pytest.mark.parametrize(
