@@ -113,7 +113,7 @@ class RunningProbes:
     ) -> None:
         began, at, trace = self._monotonic(), max(slot, self._clock.now()), Trace()
         if state is not None and state.version == monitor.version:
-            trace.verb = state.verb
+            trace.verb, trace.down = state.verb, state.status == "down"
         try:
             result = await probe(self._connector, monitor, sealed, slot, confirm, self._region, at, trace)
         except Exception:

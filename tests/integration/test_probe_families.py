@@ -8,8 +8,11 @@ import pytest
 
 from infra.egress.connecting import has_route
 from ingest.prober.probes import connection
+from ingest.prober.probes import families as probe_families
 from ingest.prober.probes.connection import Connector
-from schemas.monitors import MonitorKind
+from ingest.prober.probes.kinds import probe
+from ingest.prober.probes.outcome import Trace
+from schemas.monitors import MonitorKind, Sealed
 from schemas.probes import ProbeCompleted
 from schemas.targets import Families
 from tests.probe_targets import (
@@ -19,6 +22,7 @@ from tests.probe_targets import (
     Zone,
     answering,
     connecting,
+    monitor,
     on_uvloop,
     probed,
     resolving,
@@ -134,6 +138,33 @@ async def test_a_family_to_which_this_host_has_no_way_is_not_probed(monkeypatch:
     monkeypatch.setattr(connection, "has_route", lambda address: False)
     assert told(await tried(WELL, WELL, "each")) == ("ok", "", {})
     assert told(await tried(None, None, "each")) == ("connect", "", {})
+
+
+@on_uvloop
+async def test_silence_counts_once_somebody_has_answered_over_that_family(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(probe_families, "is_local", lambda address: False)
+
+    async def silent_over_ipv6(connector: Connector, is_down: bool = False) -> tuple[str, str, dict[str, str]]:
+        async with serving(WELL, V4) as server:
+            with unanswered(V6, server.port):
+                url = f"http://both.test:{server.port}/"
+                one = monitor(timeout=4, url=url, families="each")
+                return told(await probe(connector, one, Sealed(), 1, 0, "local", 1, Trace(down=is_down)))
+
+    async with resolved() as connector:
+        assert await silent_over_ipv6(connector) == ("ok", "", {})
+        assert (await silent_over_ipv6(connector, is_down=True))[:2] == ("timeout", "ipv6")
+        assert connector.proven == {"ipv4"}
+        async with listening(WELL, WELL) as port:
+            assert seen(await probed(connector, url=f"http://both.test:{port}/", families="each")) == "ok"
+        assert connector.proven == {"ipv4", "ipv6"}
+        assert (await silent_over_ipv6(connector))[:2] == ("timeout", "ipv6")
+
+
+@on_uvloop
+async def test_a_refusal_is_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(probe_families, "is_local", lambda address: False)
+    assert told(await tried(WELL, None, "each"))[:2] == ("connect", "ipv6")
 
 
 def test_a_way_is_known_without_sending_anything() -> None:

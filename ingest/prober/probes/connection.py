@@ -67,7 +67,8 @@ class CertificateRefused(ProbeFailed):
 class Connector:
     """Opens connections for probes. To be made inside a running event loop.
 
-    user_agent: what probes of http say they are, unless their headers do.
+    user_agent: what probes of http say they are, unless their headers do. proven: the address families over which
+    somebody beyond the local network has answered (`ingest.prober.probes.families`).
     """
 
     _family: Family | None = None
@@ -80,6 +81,7 @@ class Connector:
         user_agent: str = DEFAULT_USER_AGENT,
     ) -> None:
         self._guard, self.user_agent = guard, user_agent
+        self.proven: set[Family] = set()
         self.resolver = resolver or Resolver()
         self.icmp = IcmpSocket()
         self._verify, self._trusting = verify or tls_context(), _trusting_context()

@@ -5,6 +5,8 @@
 - A family that the host does not have is not probed, nor one to which this host has no way: that says nothing about the
   target. Where only one is left it alone decides.
 - A fault of this host over one family says nothing about it. It decides nothing, unless the other one failed.
+- Nor does silence over a family that nobody beyond the local network has ever answered this prober over: it may be cut
+  off from the whole of IPv6, as many hosts are without knowing. What is down stays so until it is well over both.
 """
 
 import asyncio
@@ -14,6 +16,7 @@ from msgspec.structs import replace
 
 from ingest.prober.probes.connection import Connector
 from ingest.prober.probes.outcome import Trace
+from ingest.prober.region.own_network import is_local
 from schemas.probe_kinds import PROBER_ERRORS
 from schemas.probes import FamilyResult, ProbeCompleted
 from schemas.targets import Families, Family, Verb
@@ -32,9 +35,17 @@ async def probe_families(once: Once, connector: Connector, wanted: Families, tra
     )
     if all(own.missing for own in traces):
         return await once(connector, trace)
+    for family, own, result in zip(_BOTH, traces, found, strict=True):
+        if own.answered is not None and not is_local(result.address):
+            connector.proven.add(family)
     trace.answered = max((own.answered for own in traces if own.answered is not None), default=None)
     there = [result for result, own in zip(found, traces, strict=True) if not own.missing]
-    judged = [result for result in there if result.address and result.failure not in PROBER_ERRORS]
+    judged = [
+        result
+        for family, own, result in zip(_BOTH, traces, found, strict=True)
+        if result.address and result.failure not in PROBER_ERRORS
+        if own.answered is not None or trace.down or family in connector.proven or is_local(result.address)
+    ]
     match judged:
         case [ipv4, ipv6]:
             return _both(ipv4, ipv6, wanted)

@@ -44,6 +44,7 @@ class Trace:
     verb: what is enough for a `GET/HEAD` monitor, as far as it is known before the probe. compared: what was found of
     that by the probe itself. method: that was sent last.
     in_handshake: TLS has begun, and not ended well.
+    down: the monitor is, as far as it is known before the probe.
     missing: the host has no address of the only family that was to be probed, or this host has no way to it.
     url, http_version: to which redirects led, and how it was answered.
     decided: when the target was found healthy (`time.perf_counter_ns`), while the probe only takes leave of it. Nothing
@@ -66,6 +67,7 @@ class Trace:
     compared: Verb = ""
     method: Verb = ""
     in_handshake: bool = False
+    down: bool = False
     missing: bool = False
     url: str = ""
     http_version: str = "1.1"
