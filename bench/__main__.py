@@ -27,6 +27,7 @@ from bench.report import say
 from bench.sender import sender
 from bench.slow_receivers import slow_receivers
 from bench.startup import startup
+from bench.updown_list import updown_list
 from bench.uptime import uptime
 
 app = typer.Typer(
@@ -53,6 +54,7 @@ _COMMANDS = (
     memory,
     pending,
     uptime,
+    updown_list,
     attacks,
     disk,
     dns,

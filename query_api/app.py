@@ -11,7 +11,7 @@ from fastapi import FastAPI
 
 from infra.disk import Disk
 from infra.http_server.forwarded import Forwarded
-from query_api import healthchecks, poppaping
+from query_api import healthchecks, poppaping, updown
 from query_api.dependencies import Dependencies
 from query_api.http import described, refusals
 from query_api.http.bodies import BodiesInBounds
@@ -25,7 +25,7 @@ from query_api.pages import api_reference, badges, dashboard, recipients, status
 from query_api.state.freshness import Freshness
 
 # Of two that share a prefix, the one whose routes spell a path out takes it.
-APIS: tuple[PublicApi, ...] = (healthchecks.API, poppaping.API)
+APIS: tuple[PublicApi, ...] = (healthchecks.API, poppaping.API, updown.API)
 
 
 def create_app(deps: Dependencies, apis: Sequence[PublicApi] = APIS) -> FastAPI:

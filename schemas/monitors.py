@@ -4,6 +4,8 @@ A monitor's definition stands under `monitor/<id>` in `definitions`; its time is
 Names and defaults: docs/compatibility/poppaping.md, "Fields of a monitor".
 """
 
+from base64 import b64encode
+from collections.abc import Mapping
 from typing import Annotated
 
 from msgspec import Meta, Struct
@@ -14,6 +16,7 @@ from schemas.targets import DnsRecord as DnsRecord
 from schemas.targets import Method as Method
 from schemas.targets import ProbeTarget as ProbeTarget
 
+ApdexThreshold = Annotated[int, Meta(ge=1, le=60_000)]
 Interval = Annotated[int, Meta(ge=1, le=86_400)]
 Timeout = Annotated[int, Meta(ge=1, le=120)]
 Confirmations = Annotated[int, Meta(ge=1, le=10)]
@@ -22,6 +25,7 @@ DependencyWait = Annotated[int, Meta(ge=0, le=3_600)]
 Dependencies = Annotated[tuple[str, ...], Meta(max_length=10)]
 Region = Annotated[str, Meta(pattern=r"^[a-z0-9-]{1,40}\Z")]
 
+DEFAULT_APDEX_THRESHOLD = 500
 DEFAULT_INTERVAL = 60
 DEFAULT_TIMEOUT = 30
 DEFAULT_CONFIRMATIONS = 2
@@ -41,11 +45,20 @@ class Sealed(Struct, frozen=True, omit_defaults=True, gc=False):
     """The headers and body that a probe sends.
 
     origin: the only origin they are sent to; empty in records of older versions.
+    credentials: `user:password`, which stood in the URL; sent as Basic authentication, and shown to nobody.
     """
 
     headers: dict[str, str] = {}
     body: str = ""
     origin: str = ""
+    credentials: str = ""
+
+    @property
+    def sent_headers(self) -> Mapping[str, str]:
+        """The headers that a probe sends. A header of the same name counts before credentials."""
+        if not self.credentials or any(name.lower() == "authorization" for name in self.headers):
+            return self.headers
+        return self.headers | {"Authorization": f"Basic {b64encode(self.credentials.encode()).decode()}"}
 
 
 class Monitor(Fact, tag="monitor", frozen=True):
@@ -62,6 +75,10 @@ class Monitor(Fact, tag="monitor", frozen=True):
     dependency_wait: seconds to wait for their status. depended_on: other monitors depend on this one and are sent its
     status.
     token: names it for ever, beside its id (`schemas.tokens`); empty: the fold has not given it one yet.
+    name_derived: nobody gave it a name; it was made from the target.
+    apdex_threshold: milliseconds within which an answer satisfies.
+    published: the monitor has a status page of its own.
+    excluded_regions: where it is not probed from, as requested; counts while `regions` is empty.
     """
 
     id: str
@@ -85,3 +102,7 @@ class Monitor(Fact, tag="monitor", frozen=True):
     dependency_wait: DependencyWait = DEFAULT_DEPENDENCY_WAIT
     depended_on: bool = False
     token: str = ""
+    name_derived: bool = False
+    apdex_threshold: ApdexThreshold = DEFAULT_APDEX_THRESHOLD
+    published: bool = False
+    excluded_regions: tuple[str, ...] = ()

@@ -26,6 +26,7 @@ class RejectionCode(StrEnum):
     COVERED_MONITOR_NOT_FOUND = "covered_monitor_not_found"
     DEPENDENCY_NOT_FOUND = "dependency_not_found"
     DEPENDENCY_LOOP = "dependency_loop"
+    TARGET_TAKEN = "target_taken"
     CHANNEL_IDENTIFIER_EMPTY = "channel_identifier_empty"
     CHANNEL_IDENTIFIER_INVALID = "channel_identifier_invalid"
     CHANNEL_IDENTIFIER_AMBIGUOUS = "channel_identifier_ambiguous"
@@ -63,6 +64,7 @@ _WORDS: Mapping[RejectionCode, str] = {
     _C.COVERED_MONITOR_NOT_FOUND: "covers no such monitor",
     _C.DEPENDENCY_NOT_FOUND: "depends on no such monitor",
     _C.DEPENDENCY_LOOP: "depends on itself",
+    _C.TARGET_TAKEN: "another monitor has this target",
     _C.CHANNEL_IDENTIFIER_EMPTY: "empty channel identifier",
     _C.CHANNEL_IDENTIFIER_INVALID: "invalid channel identifier",
     _C.CHANNEL_IDENTIFIER_AMBIGUOUS: "non-unique channel identifier",

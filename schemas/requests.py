@@ -15,6 +15,7 @@ from schemas.channels.kind import Options
 from schemas.definitions import ApiKey, Channel, Project
 from schemas.maintenance import Window
 from schemas.monitors import (
+    ApdexThreshold,
     Confirmations,
     ConfirmInterval,
     Dependencies,
@@ -251,6 +252,7 @@ class CheckDelete(Request, tag="check.delete", frozen=True):
 class MonitorFields(Fact, tag=False, frozen=True):
     """The fields of a monitor that a request sets; what is not set keeps its value or default.
 
+    A name that is set is not derived, unless `name_derived` says so. `regions` that are set lift `excluded_regions`.
     `channels`: as of a check; not set for a new monitor: every channel of the project.
     """
 
@@ -268,22 +270,34 @@ class MonitorFields(Fact, tag=False, frozen=True):
     channels: str | UnsetType = UNSET
     depends_on: Dependencies | UnsetType = UNSET
     dependency_wait: DependencyWait | UnsetType = UNSET
+    name_derived: bool | UnsetType = UNSET
+    apdex_threshold: ApdexThreshold | UnsetType = UNSET
+    published: bool | UnsetType = UNSET
+    excluded_regions: tuple[Region, ...] | UnsetType = UNSET
 
 
 class MonitorCreate(Request, tag="monitor.create", frozen=True):
-    """Makes a monitor under the candidate `id`. `most`: refused when the project has so many already."""
+    """Makes a monitor under the candidate `id`. `most`: refused when the project has so many already.
+
+    unique_target: refused when another monitor of the project has the same target (`schemas.targets.place_of`).
+    """
 
     id: str
     fields: MonitorFields
     most: int | None = None
+    unique_target: bool = False
 
 
 class MonitorUpdate(Request, tag="monitor.update", frozen=True):
-    """Changes a monitor. based_on: the version that the fields were made from; refused when it has another one now."""
+    """Changes a monitor. based_on: the version that the fields were made from; refused when it has another one now.
+
+    unique_target: as in `monitor.create`.
+    """
 
     id: str
     fields: MonitorFields
     based_on: int | None = None
+    unique_target: bool = False
 
 
 class MonitorDelete(Request, tag="monitor.delete", frozen=True):

@@ -1,7 +1,8 @@
 """What a probe does: the part of a monitor's definition that differs from kind to kind (`schemas.probe_kinds`)."""
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Final, Literal
+from urllib.parse import urlsplit
 
 from msgspec import Struct
 
@@ -9,7 +10,7 @@ from msgspec import Struct
 DnsRecord = Literal["", "A", "AAAA", "CAA", "CNAME", "MX", "NS", "SOA", "SRV", "TXT"]
 # `GET/HEAD`: HEAD, and GET where that is not enough: when HEAD is not allowed (405, 501), when a keyword is looked for,
 # or when the two were found to differ (`MonitorState.verb`).
-HEAD_FIRST = "GET/HEAD"
+HEAD_FIRST: Final = "GET/HEAD"
 Method = Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "GET/HEAD"]
 Verb = Literal["", "GET", "HEAD"]
 Family = Literal["ipv4", "ipv6"]
@@ -46,3 +47,16 @@ class ProbeTarget(Struct, frozen=True, omit_defaults=True, gc=False):
     record: DnsRecord = ""
     expected: str = ""
     options: dict[str, str] = {}
+
+
+def place_of(kind: str, target: ProbeTarget) -> str:
+    """What makes two targets the same: of an http monitor the URL without its scheme and without a final slash."""
+    if kind != "http":
+        return f"{kind}://{target.host.lower()}:{target.port}"
+    try:
+        parts = urlsplit(target.url)
+        port = f":{parts.port}" if parts.port is not None else ""
+    except ValueError:
+        return target.url  # of a former version: it is probed, and fails
+    rest = f"?{parts.query}" if parts.query else ""
+    return f"{(parts.hostname or '').lower()}{port}{parts.path}{rest}".removesuffix("/")

@@ -29,6 +29,11 @@ def iso_or_none(at: Micros | None) -> str | None:
     return None if at is None else iso(at)
 
 
+def zulu(at: Micros) -> str:
+    """`2025-02-21T14:32:00Z`, as updown writes it."""
+    return utc(at).isoformat()[:19] + "Z"
+
+
 def exact_iso(at: Micros) -> str:
     """`2025-02-21T14:32:00.123456+00:00`; of a whole second, as `iso`."""
     return utc(at).replace(microsecond=at % SECOND).isoformat()

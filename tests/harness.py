@@ -5,6 +5,7 @@ Nothing ever sleeps: a wait that cannot come true in the present state of the lo
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from typing import Any
@@ -340,6 +341,13 @@ class MemoryMonitorHistory:
         told = (one for one in told if one["type"] == "status.changed" and one["at"] > start)
         spans = [Span(one["since"], one["at"], one["was"]) for one in told]
         return Observed(await self.counts(monitor, start), spread, spans)
+
+    async def down_times(self, project: str, start: Micros) -> dict[str, Micros]:
+        found: Counter[str] = Counter()
+        for row in self._told(project).values():
+            if row.resolved is not None and row.resolved > start:
+                found[row.thing] += row.resolved - max(row.started, start)
+        return dict(found)
 
     async def incidents(self, which: Which, skip: int, limit: int) -> list[IncidentRow]:
         return self._incidents(which)[skip : skip + limit]

@@ -119,6 +119,7 @@ class PingResponses:
                 | RejectionCode.COVERED_MONITOR_NOT_FOUND
                 | RejectionCode.DEPENDENCY_NOT_FOUND
                 | RejectionCode.DEPENDENCY_LOOP
+                | RejectionCode.TARGET_TAKEN
                 | RejectionCode.CHANNEL_IDENTIFIER_EMPTY
                 | RejectionCode.CHANNEL_IDENTIFIER_INVALID
                 | RejectionCode.CHANNEL_IDENTIFIER_AMBIGUOUS

@@ -32,6 +32,7 @@ def message_of(rejection: Rejection) -> str:
             | RejectionCode.COVERED_MONITOR_NOT_FOUND
             | RejectionCode.DEPENDENCY_NOT_FOUND
             | RejectionCode.DEPENDENCY_LOOP
+            | RejectionCode.TARGET_TAKEN
             | RejectionCode.CHANNEL_IDENTIFIER_EMPTY
             | RejectionCode.CHANNEL_IDENTIFIER_INVALID
             | RejectionCode.CHANNEL_IDENTIFIER_AMBIGUOUS

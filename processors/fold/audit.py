@@ -48,6 +48,7 @@ _PLAIN: dict[type[msgspec.Struct], frozenset[str]] = {
         {
             *("name", "kind", "interval", "timeout", "regions", "probed_from", "confirmations", "recoveries"),
             *("confirm_interval", "paused", "channels", "depends_on", "dependency_wait", "depended_on"),
+            *("name_derived", "apdex_threshold", "published", "excluded_regions"),
         }
     ),
     ProbeTarget: frozenset(

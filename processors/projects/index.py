@@ -27,6 +27,7 @@ from schemas.rejections import Rejection, RejectionCode
 from schemas.requests import CheckFields, UniqueField
 from schemas.schedules import Simple
 from schemas.status_pages import StatusPage
+from schemas.targets import place_of
 
 Age = tuple[Micros, str]
 E = TypeVar("E", str, Age)
@@ -82,6 +83,7 @@ class ProjectIndex:
         self._slugs: Groups[Age] = Groups()
         self._monitors: Groups[Age] = Groups()
         self._dependents: Groups[str] = Groups()
+        self._targets: Groups[str] = Groups()
         self._channels_with: Groups[str] = Groups()
         self._asked: Groups[Age] = Groups()
         self._channels: Groups[str] = Groups()
@@ -113,6 +115,7 @@ class ProjectIndex:
             self._slugs,
             self._monitors,
             self._dependents,
+            self._targets,
             self._channels,
             self._channel_names,
             self._channels_with,
@@ -132,6 +135,7 @@ class ProjectIndex:
                 self._channels_with.remove((old.project, address), old.id)
         elif isinstance(old, Monitor):
             self._monitors.remove(old.project, (old.created, old.id))
+            self._targets.remove((old.project, place_of(old.kind, old.target)), old.id)
             for id in old.depends_on:
                 self._dependents.remove(id, old.id)
         elif isinstance(old, Recipient) and _is_open(old):
@@ -163,6 +167,7 @@ class ProjectIndex:
 
     def _add_monitor(self, monitor: Monitor) -> None:
         self._monitors.add(monitor.project, (monitor.created, monitor.id))
+        self._targets.add((monitor.project, place_of(monitor.kind, monitor.target)), monitor.id)
         for id in monitor.depends_on:
             self._dependents.add(id, monitor.id)
 
@@ -226,6 +231,10 @@ class ProjectIndex:
     def monitors(self, project: str) -> list[Monitor]:
         """The project's monitors, oldest first."""
         return [self._view.get(f"monitor/{id}") for _, id in self._monitors.get(project)]
+
+    def with_target(self, project: str, place: str) -> Sequence[str]:
+        """Ids of the project's monitors with a target (`schemas.targets.place_of`), in order."""
+        return self._targets.get((project, place))
 
     def dependents(self, monitor: str) -> list[Monitor]:
         """The monitors that depend on one, in the order of their ids."""

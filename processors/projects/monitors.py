@@ -21,6 +21,7 @@ from schemas.monitors import Monitor
 from schemas.probes import MonitorDefined, MonitorRemoved
 from schemas.rejections import RejectionCode
 from schemas.requests import MonitorCreate, MonitorDelete, MonitorFields, MonitorUpdate
+from schemas.targets import place_of
 from schemas.topics import PROBE_RESULTS
 
 
@@ -54,6 +55,8 @@ class ProjectMonitors:
         self._must_not_loop(monitor)
         if self._index.is_there(monitor):
             return [decision(request, "found", monitor.id, self._view.get(definition_key(monitor)).version)]
+        if request.unique_target:
+            self._must_be_the_only(monitor)
         if request.most is not None and self._index.count_monitors(project.id) >= request.most:
             raise RequestRejected(RejectionCode.LIMIT_REACHED)
         monitor = self._tokens.named(monitor)
@@ -70,6 +73,8 @@ class ProjectMonitors:
         if changed == monitor:
             return [decision(request, "updated", monitor.id, monitor.version)]
         self._must_not_loop(changed)
+        if request.unique_target:
+            self._must_be_the_only(changed)
         return [
             self._redefine(monitor, at, **wanted),
             *self._mark(monitor.project, (*monitor.depends_on, *changed.depends_on), at),
@@ -108,6 +113,12 @@ class ProjectMonitors:
                 seen.add(id)
                 above += self._index.monitor(monitor.project, id).depends_on
 
+    def _must_be_the_only(self, monitor: Monitor) -> None:
+        """Raises `RequestRejected` when another monitor of the project has the same target."""
+        place = place_of(monitor.kind, monitor.target)
+        if any(id != monitor.id for id in self._index.with_target(monitor.project, place)):
+            raise RequestRejected(RejectionCode.TARGET_TAKEN, place)
+
     def _redefine(self, monitor: Monitor, at: Micros, **changes: Any) -> Effect:
         changed = replace(monitor, version=monitor.version + 1, revised=at, **changes)
         self._view.put(definition_key(changed), changed)
@@ -117,6 +128,10 @@ class ProjectMonitors:
         wanted = {name: value for name, value in asdict(fields).items() if value is not UNSET}
         if "channels" in wanted:
             wanted["channels"] = self._index.named_channels(project, wanted["channels"])
+        if "name" in wanted:
+            wanted.setdefault("name_derived", False)
+        if "regions" in wanted:
+            wanted.setdefault("excluded_regions", ())
         for id in wanted.get("depends_on", ()):
             known = self._view.get(f"monitor/{id}")
             if known is None or known.project != project:

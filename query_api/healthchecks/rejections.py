@@ -21,6 +21,7 @@ def refusal_of(rejection: Rejection) -> ApiError:
             | RejectionCode.COVERED_MONITOR_NOT_FOUND
             | RejectionCode.DEPENDENCY_NOT_FOUND
             | RejectionCode.DEPENDENCY_LOOP
+            | RejectionCode.TARGET_TAKEN
             | RejectionCode.INVALID_REQUEST
         ):
             return ApiError(400, reason)

@@ -117,6 +117,14 @@ GROUP BY incident HAVING NOT {{resolved:Bool}} OR toUnixTimestamp64Micro(ended) 
 _PAGE = f"{_INCIDENTS} ORDER BY began DESC, incident DESC LIMIT {{limit:UInt64}} OFFSET {{skip:UInt64}}"
 _HOW_MANY = f"SELECT count() FROM ({_INCIDENTS})"
 _ONE = f"{_INCIDENT} AND incident = {{incident:String}} GROUP BY incident"
+_DOWN = """
+SELECT thing, sum(finish - greatest(began, {start:Int64})) FROM (
+    SELECT incident, any(incidents.thing) AS thing, toUnixTimestamp64Micro(min(started)) AS began,
+           toUnixTimestamp64Micro(max(resolved)) AS finish
+    FROM incidents WHERE project = {project:String} GROUP BY incident HAVING finish > {start:Int64}
+)
+GROUP BY thing
+"""
 
 
 class Which(NamedTuple):
@@ -175,6 +183,11 @@ class MonitorHistory:
         (total, up, took, spread), spans = await self._windows.read(monitor, start)
         counts = Counts(total, up, took / up if up else None)
         return Observed(counts, Percentiles(*spread) if spread else None, spans)
+
+    async def down_times(self, project: str, start: Micros) -> dict[str, Micros]:
+        """How long each thing of a project was down since `start`, in incidents that are over; by id."""
+        rows = await self._rows(_DOWN, {"project": project, "start": start})
+        return {thing: int(down) for thing, down in rows}
 
     async def incidents(self, which: Which, skip: int, limit: int) -> list[IncidentRow]:
         """Incidents, newest first, after the first `skip`."""

@@ -198,6 +198,7 @@ def no_page_of(code: RejectionCode) -> _NoPage:
             | RejectionCode.COVERED_MONITOR_NOT_FOUND
             | RejectionCode.DEPENDENCY_NOT_FOUND
             | RejectionCode.DEPENDENCY_LOOP
+            | RejectionCode.TARGET_TAKEN
             | RejectionCode.CHANNEL_IDENTIFIER_EMPTY
             | RejectionCode.CHANNEL_IDENTIFIER_INVALID
             | RejectionCode.CHANNEL_IDENTIFIER_AMBIGUOUS

@@ -12,9 +12,9 @@ from msgspec import UNSET, Meta, UnsetType
 from msgspec.structs import fields, replace
 
 from infra.egress.guard import Guard, TargetRefused
+from query_api.plans import Plan
 from query_api.poppaping.bodies import judged
 from query_api.poppaping.monitor_object import HIDDEN, PoppaPingMethod, ShownFamilies, shown_method
-from query_api.poppaping.plans import Plan
 from query_api.poppaping.responses import PoppaPingApiError
 from schemas.base import encode
 from schemas.monitors import FRAMING_HEADERS, Method, Monitor, MonitorKind, ProbeTarget, Sealed
@@ -239,8 +239,9 @@ def _resealed(
         return before.sealed
     headers = (sealed.headers if before.sealed else {}) if wanted.headers is UNSET else _unhidden(given, sealed)
     body = _or(wanted.body, sealed.body if before.sealed else "")
-    content = Sealed(headers=headers, body=body, origin=origin_of(url))
-    return encrypt(encode(content).decode()) if headers or body else ""
+    credentials = "" if moved or not before.sealed else sealed.credentials
+    content = Sealed(headers=headers, body=body, origin=origin_of(url), credentials=credentials)
+    return encrypt(encode(content).decode()) if headers or body or credentials else ""
 
 
 def _unhidden(headers: Mapping[str, str], sealed: Sealed) -> dict[str, str]:

@@ -30,6 +30,7 @@ def fault_of(rejection: Rejection) -> PoppaPingApiError:
             return PoppaPingApiError(400, f"Field 'alert_channel_ids': {reason}.")
         case (
             RejectionCode.ALREADY_EXISTS
+            | RejectionCode.TARGET_TAKEN
             | RejectionCode.AMBIGUOUS_SLUG
             | RejectionCode.WRONG_CHANNEL_KIND
             | RejectionCode.WRONG_KEY_KIND

@@ -17,8 +17,8 @@ from query_api import commands
 from query_api.actors import address_of, with_key
 from query_api.commands import Late, wait_until
 from query_api.dependencies import Dependencies, dependencies_of
+from query_api.plans import PLANS, Plan
 from query_api.poppaping.monitor_object import MonitorDetails, MonitorObject, monitor_details, monitor_object
-from query_api.poppaping.plans import PLANS, Plan
 from query_api.poppaping.rejections import fault_of
 from query_api.poppaping.responses import PoppaPingApiError, one
 from query_api.poppaping.uptimes import RecentUptimes

@@ -310,6 +310,17 @@ class TestIncidents:
         assert msgspec.json.decode(text, type=tuple[FamilyResult, ...]) == families
         assert (method, url, version) == ("GET", "https://example.org/there", "1.1")
 
+    async def test_how_long_things_were_down(self, store: Store, history: MonitorHistory) -> None:
+        """Each outage once, cut at the start; open ones, and those of other projects, not at all."""
+        assert await history.down_times("p", MIDNIGHT) == {}
+        for n in range(7):
+            store.tell(*_outage("ab"[n % 2], n, MIDNIGHT + n * HOUR, resolved=n != 5))
+        store.tell(*_outage("a", 20, MIDNIGHT + 20 * HOUR, project="other"))
+        assert await history.down_times("p", MIDNIGHT) == {"a": 4 * MINUTE, "b": 2 * MINUTE}
+        half = MIDNIGHT + 2 * HOUR + MINUTE // 2
+        assert await history.down_times("p", half) == {"a": 2 * MINUTE + MINUTE // 2, "b": MINUTE}
+        assert await history.down_times("p", MIDNIGHT + 7 * HOUR) == {}
+
     async def test_what_stood_in_spans_before_is_taken_over(self, clickhouse_url: str) -> None:
         url = f"{clickhouse_url.rstrip('/')}/monitors{uuid4().hex[:8]}"
         migrate(url)

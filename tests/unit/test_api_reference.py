@@ -92,7 +92,7 @@ async def test_a_page_has_every_operation_and_object(harness: Harness, api: Publ
         for verb, operation in verbs.items()
         if path.startswith(api.page.base + "/") and {api.page.scheme: []} in operation["security"]
     ]
-    assert len(operations) > 10
+    assert len(operations) >= 5
     commands = read.texts["pre"]
     assert len(commands) == len(operations)
     text = " ".join(text for texts in read.texts.values() for text in texts)

@@ -10,7 +10,7 @@ from ingest.ping.responses import PingResponses
 from query_api.app import APIS
 from query_api.http.public_api import PublicApi
 from query_api.pages.api_reference import reference
-from query_api.poppaping.plans import PLANS
+from query_api.plans import PLANS
 from tests.harness import Harness
 from tests.source_tree import ROOT
 

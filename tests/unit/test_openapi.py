@@ -13,6 +13,7 @@ from query_api.http.openapi import Api, answer, body_of, schema_of
 from tests.answers_story import Story
 from tests.conformance import resolved
 from tests.harness import Harness
+from tests.updown_client import UPDOWN_KEY, with_updown_keys
 
 T = TypeVar("T")
 
@@ -85,7 +86,7 @@ def test_whatever_is_referred_to_is_there_and_is_used(document: dict[str, Any]) 
 
 async def test_every_example_is_taken() -> None:
     """Each body in the document does what the operation is for, with what another example made."""
-    story = Story(Harness(test_sends_per_hour=0))
+    story = Story(with_updown_keys(Harness(test_sends_per_hour=0)))
     made: dict[str, str] = {}
     tried = 0
     for verb, path, operation in sorted(operations(story.harness.app.openapi()), key=lambda one: one[1].count("{")):
@@ -93,12 +94,13 @@ async def test_every_example_is_taken() -> None:
         assert (example is not None) == ("requestBody" in operation), path
         if example is None or path.startswith(("/api/v1/checks", "/api/v1/channels", "/api/v1/project", "/api/v2/")):
             continue
-        room = path.split("/")[3]
-        name = "code" if "{code}" in path else "id"
-        found = await story.ask(verb.upper(), path, example, **{name: made.get(room, "")})
+        room, _, rest = path.partition("/{")
+        room, name = room.rstrip("/"), rest.partition("}")[0] or "id"
+        key = "" if path.startswith("/api/v") else UPDOWN_KEY
+        found = await story.ask(verb.upper(), path, example, key=key, **{name: made.get(room, "")})
         assert story.answers[-1].status < 300, story.answers[-1].text
         found = found.get("data", found)
-        if "{" not in path and (id := found.get("id") or found.get("uuid")):
+        if "{" not in path and (id := found.get("id") or found.get("uuid") or found.get("token")):
             made[room] = id
         tried += 1
     assert tried > 15

@@ -4,6 +4,7 @@ Each answer is as the document says, too. Ids that schemathesis makes up are nob
 something that is there.
 """
 
+from itertools import count
 from typing import Any
 
 import pytest
@@ -13,9 +14,10 @@ from schemathesis import Case
 
 from tests.conformance import Document
 from tests.harness import POP_KEY, WRITE_KEY, Harness
+from tests.updown_client import UPDOWN_KEY, with_updown_keys
 
-_PATHS = r"^/api/v(1/(account|monitors|incidents|alert|status|maintenance)|3/)"
-HARNESS = Harness()
+_PATHS = r"^/api/(v1/(account|monitors|incidents|alert|status|maintenance)|v3/|(?!v[0-9]))"
+HARNESS = with_updown_keys(Harness())
 DOCUMENT = Document(HARNESS.app)
 
 
@@ -39,7 +41,9 @@ _MAKE: dict[str, tuple[str, dict[str, Any]]] = {
     ),
     "/api/v3/checks/": ("/api/v3/checks/", {"name": "backup"}),
     "/api/v3/channels/": ("/api/v3/channels/", {"url": "https://hooks.example/"}),
+    "/api/checks/": ("/api/checks", {"url": "https://site-{}.example/"}),
 }
+_NUMBERS = count()
 
 
 @pytest.mark.slow
@@ -51,7 +55,7 @@ def test_no_request_is_a_fault_of_ours(case: Case[Any]) -> None:
     kind = next((kind for kind in _MAKE if case.path.startswith(kind + "{")), None)
     if kind is not None:
         id = _THINGS.pop(kind, None) or _made(kind)
-        case.path_parameters["id" if "{id}" in case.path else "code"] = id
+        case.path_parameters[case.path.removeprefix(kind).partition("}")[0][1:]] = id
         _ask(case)
         if case.method != "DELETE":
             _THINGS[kind] = id
@@ -59,16 +63,18 @@ def test_no_request_is_a_fault_of_ours(case: Case[Any]) -> None:
 
 def _made(kind: str) -> str:
     path, body = _MAKE[kind]
-    made = _ask(SCHEMA[path]["POST"].Case(body=body, media_type="application/json"))
+    named = {name: value.format(next(_NUMBERS)) for name, value in body.items() if isinstance(value, str)}
+    made = _ask(SCHEMA[path]["POST"].Case(body=body | named, media_type="application/json"))
     assert made.status_code == 201, made.text
     thing = made.json().get("data", made.json())
-    id: str = thing.get("id") or thing["ping_url"].rpartition("/")[2]
+    id: str = thing.get("id") or thing.get("token") or thing["ping_url"].rpartition("/")[2]
     return id
 
 
 def _ask(case: Case[Any]) -> Any:
     ours = case.path.startswith("/api/v1/")
-    response = case.call(headers={"Authorization": f"Bearer {POP_KEY}"} if ours else {"X-Api-Key": WRITE_KEY})
+    key = WRITE_KEY if case.path.startswith("/api/v3/") else UPDOWN_KEY
+    response = case.call(headers={"Authorization": f"Bearer {POP_KEY}"} if ours else {"X-Api-Key": key})
     assert response.status_code < 500, response.text
     assert response.status_code != 401, response.text
     if ours and response.status_code >= 400:

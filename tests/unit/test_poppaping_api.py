@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from infra.secrets.secrets import SecretError, hash_api_key
-from query_api.poppaping.plans import PLANS
+from query_api.plans import PLANS
 from schemas.base import SECOND
 from schemas.definitions import ApiKey, KeyKind, KeyScope
 from schemas.ids import new_id

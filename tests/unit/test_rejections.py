@@ -12,6 +12,7 @@ from pingfold.commands.rejections import message_of
 from query_api.healthchecks.rejections import refusal_of
 from query_api.pages.recipients import no_page_of
 from query_api.poppaping.rejections import fault_of
+from query_api.updown.rejections import error_of
 from schemas.base import encode
 from schemas.rejections import Rejection, RejectionCode, rejection_of
 from schemas.requests import Decision
@@ -20,6 +21,7 @@ from schemas.requests import Decision
 APIS: dict[str, Callable[[Rejection], Any]] = {
     "Management API": lambda rejection: refusal_of(rejection).status,
     "PoppaPing API": lambda rejection: fault_of(rejection).status,
+    "updown API": lambda rejection: error_of(rejection).status,
     "pages": lambda rejection: no_page_of(rejection.code).status,
     "pinging": lambda rejection: PingResponses(Settings(_env_file=None)).rejected(rejection.code).status,
 }
@@ -77,6 +79,7 @@ def test_the_words_say_what_the_code_says(code: RejectionCode, detail: str) -> N
         ("limit reached", RejectionCode.LIMIT_REACHED, ""),
         ("ambiguous slug", RejectionCode.AMBIGUOUS_SLUG, ""),
         ("depends on itself: x", RejectionCode.DEPENDENCY_LOOP, "x"),
+        ("another monitor has this target: x", RejectionCode.TARGET_TAKEN, "x"),
         ("depends on no such monitor: x", RejectionCode.DEPENDENCY_NOT_FOUND, "x"),
         ("invalid channel identifier: x: y", RejectionCode.CHANNEL_IDENTIFIER_INVALID, "x: y"),
         ("non-unique channel identifier: x", RejectionCode.CHANNEL_IDENTIFIER_AMBIGUOUS, "x"),

@@ -37,7 +37,7 @@ async def run(connector: Connector, target: ProbeTarget, sealed: Sealed, trace: 
 
 async def _asked(connector: Connector, target: ProbeTarget, sealed: Sealed, method: str, trace: Trace) -> None:
     """The request, and those to which redirects lead."""
-    url, headers, body = target.url, sealed.headers, sealed.body
+    url, headers, body = target.url, sealed.sent_headers, sealed.body
     parts, began = _split(url), time.perf_counter_ns()
     for _ in range(_REDIRECTS + 1):
         request = _request(parts, method, connector.user_agent, headers, body)

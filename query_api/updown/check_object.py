@@ -1,0 +1,139 @@
+"""A check as the updown API shows it: its fields, in updown's order."""
+
+from typing import Annotated
+
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from query_api.http.field_types import Count
+from query_api.updown.recipient_ids import recipient_id
+from query_api.updown.responses import UpdownTime, time
+from query_api.updown.targets import type_of, url_of
+from schemas.base import SECOND, Micros
+from schemas.definitions import Channel
+from schemas.monitor_states import MonitorState
+from schemas.monitors import Monitor, Sealed
+from schemas.probe_kinds import PROBE_KINDS
+from schemas.targets import HEAD_FIRST
+from schemas.updown_errors import error_words
+
+_DAY: Micros = 86_400 * SECOND
+
+
+class UpdownSsl(Struct, kw_only=True, gc=False):
+    """The certificate of a check."""
+
+    tested_at: UpdownTime | None
+    expires_at: UpdownTime | None
+    valid: bool | None
+    error: str | None
+
+
+class UpdownDomain(Struct, kw_only=True, gc=False):
+    """The registered domain of a check."""
+
+    expires_at: UpdownTime
+    remaining_days: int
+    source: str
+
+
+class UpdownCheck(Struct, kw_only=True, gc=False):
+    """A check of a web site or a host."""
+
+    token: str
+    url: Annotated[str, Meta(description="As it was given, but for a user and a password.")]
+    type: Annotated[str, Meta(description="`https`, `http`, `icmp`, `tcp` or `tcps`; also `dns` and `smtp`.")]
+    alias: str | None
+    last_status: Annotated[int | None, Meta(description="Of the last HTTP answer.")]
+    uptime: Annotated[float | None, Meta(description="Of the last 30 days, in per cent.")]
+    down: bool
+    down_since: UpdownTime | None
+    up_since: UpdownTime | None
+    error: Annotated[str | None, Meta(description="Why it is down.")]
+    period: Count
+    apdex_t: Annotated[float, Meta(description="Seconds within which an answer satisfies.")]
+    string_match: str | None
+    enabled: bool
+    published: bool
+    disabled_locations: list[str]
+    recipients: list[str]
+    last_check_at: UpdownTime | None
+    next_check_at: UpdownTime | None
+    created_at: UpdownTime
+    mute_until: str | None
+    favicon_url: str | None
+    custom_headers: dict[str, str]
+    http_verb: str
+    http_body: str
+    ssl: UpdownSsl | UnsetType = UNSET
+    domain: UpdownDomain | UnsetType = UNSET
+
+
+def check_object(
+    monitor: Monitor,
+    state: MonitorState | None,
+    sealed: Sealed,
+    channels: dict[str, Channel],
+    regions: tuple[str, ...],
+    uptime: float | None,
+    now: Micros,
+) -> UpdownCheck:
+    """The check that a monitor is. channels: of the project, by id. regions: that there are."""
+    state = state or MonitorState(version=0)
+    target, down = monitor.target, state.status == "down"
+    return UpdownCheck(
+        token=monitor.token or monitor.id,
+        url=url_of(monitor.kind, target),
+        type=type_of(monitor.kind, target),
+        alias=None if monitor.name_derived else monitor.name,
+        last_status=None,
+        uptime=uptime,
+        down=down,
+        down_since=time(state.down_since) if down else None,
+        up_since=time(state.since) if state.status == "up" else None,
+        error=error_words(state.cause) if down else None,
+        period=monitor.interval,
+        apdex_t=monitor.apdex_threshold / 1_000,
+        string_match=target.keyword or None,
+        enabled=not monitor.paused,
+        published=monitor.published,
+        disabled_locations=_disabled(monitor, regions),
+        recipients=[recipient_id(channels[id]) for id in monitor.channels if id in channels],
+        last_check_at=time(state.last_at),
+        next_check_at=None if monitor.paused else time(state.expected or now),
+        created_at=str(time(monitor.created)),
+        mute_until=None,
+        favicon_url=None,
+        custom_headers=sealed.headers,
+        http_verb=HEAD_FIRST if target.method in ("GET", "HEAD") else target.method,
+        http_body=sealed.body,
+        ssl=_ssl(monitor, state),
+        domain=_domain(state, now),
+    )
+
+
+def _disabled(monitor: Monitor, regions: tuple[str, ...]) -> list[str]:
+    """Those that a request disabled, or all but those that it named."""
+    if not monitor.regions:
+        return list(monitor.excluded_regions)
+    return [region for region in regions if region not in monitor.regions]
+
+
+def _ssl(monitor: Monitor, state: MonitorState) -> UpdownSsl | UnsetType:
+    if not PROBE_KINDS[monitor.kind].has_certificate or type_of(monitor.kind, monitor.target) == "http":
+        return UNSET
+    failed = state.last_at is not None and not state.last_ok and state.last_detail.startswith("TLS failed")
+    if state.expires is None and not failed:
+        return UNSET
+    return UpdownSsl(
+        tested_at=time(state.last_at),
+        expires_at=time(state.expires),
+        valid=not failed,
+        error=error_words(state.last_detail) if failed else None,
+    )
+
+
+def _domain(state: MonitorState, now: Micros) -> UpdownDomain | UnsetType:
+    if state.domain_expires is None:
+        return UNSET
+    left = max(0, state.domain_expires - now) // _DAY
+    return UpdownDomain(expires_at=str(time(state.domain_expires)), remaining_days=left, source="RDAP")

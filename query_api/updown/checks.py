@@ -1,0 +1,110 @@
+"""Checks: list, create, read, change, delete."""
+
+import asyncio
+
+from fastapi import APIRouter, Response
+
+from query_api.commands import gone
+from query_api.updown.auth import Caller, Reader, Writer
+from query_api.updown.check_bodies import CreateUpdownCheckBody, UpdateUpdownCheckBody
+from query_api.updown.check_fields import fields_of
+from query_api.updown.check_object import UpdownCheck
+from query_api.updown.errors import UpdownConflict
+from query_api.updown.openapi import ERRORS, errors, one_of, parameters_in_body
+from query_api.updown.responses import UpdownDeleted, answer
+from query_api.updown.service import Service, ServiceDep
+from schemas.ids import new_id
+from schemas.monitors import Monitor, Sealed
+from schemas.requests import MonitorCreate, MonitorDelete, MonitorUpdate
+
+router = APIRouter(tags=["checks"], responses=ERRORS)
+
+# So many objects are made in one go, before other requests get their turn.
+_AT_ONCE = 256
+# How often a change is made anew when others change the check at the same time.
+_TRIES = 5
+
+_CHECK = one_of(UpdownCheck, "The check.")
+_CREATE = parameters_in_body(CreateUpdownCheckBody, {"url": "https://www.example.com/", "period": 60})
+_UPDATE = parameters_in_body(UpdateUpdownCheckBody, {"period": 300}, required=False)
+
+
+@router.get("/checks", responses=one_of(list[UpdownCheck], "The checks, oldest first."))
+async def list_checks(service: ServiceDep, caller: Reader) -> Response:
+    """List all checks of the account, oldest first."""
+    uptimes = await service.uptimes.of(caller.project)
+    presented, states = service.presenter(caller), service.deps.monitor_states
+    objects = []
+    for number, monitor in enumerate(service.deps.directory.monitors_of(caller.project), 1):
+        state = states.state(monitor.id)
+        objects.append(presented(monitor, state, uptimes.of(monitor.id, None if state is None else state.down_since)))
+        if number % _AT_ONCE == 0:
+            await asyncio.sleep(0)
+    return answer(objects)
+
+
+@router.post(
+    "/checks",
+    status_code=201,
+    responses=one_of(UpdownCheck, "The new check.", 201) | errors(400, 403),
+    openapi_extra=_CREATE,
+)
+async def create_check(service: ServiceDep, caller: Writer) -> Response:
+    """Create a check; it is tested at once."""
+    id = new_id()
+    account = service.account(caller, id)
+    fields = fields_of(caller.parameters, None, Sealed(), account)
+    request = MonitorCreate(
+        request=new_id(),
+        at=service.deps.clock.now(),
+        id=id,
+        fields=fields,
+        most=account.plan.monitors,
+        unique_target=True,
+    )
+    return await _shown(service, caller, await service.result(await service.ask(caller, request)), 201)
+
+
+@router.get("/checks/{token}", responses=_CHECK | errors(404))
+async def read_check(service: ServiceDep, caller: Reader, token: str) -> Response:
+    """Read one check."""
+    return await _shown(service, caller, await service.monitor(caller, token))
+
+
+@router.put("/checks/{token}", responses=_CHECK | errors(400, 403, 404, 409), openapi_extra=_UPDATE)
+async def change_check(service: ServiceDep, caller: Writer, token: str) -> Response:
+    """Change the parameters of a check that are given."""
+    for _ in range(_TRIES):
+        monitor = await service.monitor(caller, token)
+        account = service.account(caller, monitor.id)
+        fields = fields_of(caller.parameters, monitor, service.sealed(monitor), account)
+        request = MonitorUpdate(
+            request=new_id(),
+            at=service.deps.clock.now(),
+            id=monitor.id,
+            fields=fields,
+            based_on=monitor.version,
+            unique_target="url" in caller.parameters or "type" in caller.parameters,
+        )
+        try:
+            return await _shown(service, caller, await service.result(await service.ask(caller, request)))
+        except UpdownConflict as error:
+            conflict = error
+            await service.wait_for_newer(monitor)
+    raise conflict
+
+
+@router.delete("/checks/{token}", responses=one_of(UpdownDeleted, "It is gone.") | errors(403, 404))
+async def delete_check(service: ServiceDep, caller: Writer, token: str) -> Response:
+    """Delete a check for good."""
+    monitor = await service.monitor(caller, token)
+    await service.ask(caller, MonitorDelete(request=new_id(), at=service.deps.clock.now(), id=monitor.id))
+    await gone(service.deps, service.deps.directory.monitor, monitor.id)
+    return answer(UpdownDeleted(True))
+
+
+async def _shown(service: Service, caller: Caller, monitor: Monitor, status: int = 200) -> Response:
+    uptimes = await service.uptimes.of(caller.project)
+    state = service.deps.monitor_states.state(monitor.id)
+    uptime = uptimes.of(monitor.id, None if state is None else state.down_since)
+    return answer(service.presenter(caller)(monitor, state, uptime), status)

@@ -1,0 +1,62 @@
+"""How the updown API answers a request that the `projects` fold rejects: every code has its answer here. Pure."""
+
+from typing import assert_never
+
+from query_api.updown.errors import UpdownConflict, UpdownError, fault, sentence
+from schemas.rejections import Rejection, RejectionCode
+
+
+def error_of(rejection: Rejection) -> UpdownError:
+    """The error that ends the request."""
+    code, detail, reason = rejection.code, rejection.detail, rejection.reason
+    match code:
+        case RejectionCode.TARGET_TAKEN:
+            shown = detail if "/" in detail else f"{detail}/"
+            return UpdownError(400, fault("url", "is already registered", shown))
+        case (
+            RejectionCode.CHANNEL_IDENTIFIER_EMPTY
+            | RejectionCode.CHANNEL_IDENTIFIER_INVALID
+            | RejectionCode.CHANNEL_IDENTIFIER_AMBIGUOUS
+        ):
+            return UpdownError(400, fault("recipients", "is not included in the list", detail))
+        case RejectionCode.COMPONENT_NOT_FOUND:
+            return UpdownError(400, fault("checks", "is not included in the list", detail))
+        case (
+            RejectionCode.COVERED_MONITOR_NOT_FOUND
+            | RejectionCode.DEPENDENCY_NOT_FOUND
+            | RejectionCode.DEPENDENCY_LOOP
+            | RejectionCode.ALREADY_EXISTS
+            | RejectionCode.AMBIGUOUS_SLUG
+            | RejectionCode.WRONG_CHANNEL_KIND
+            | RejectionCode.WRONG_KEY_KIND
+            | RejectionCode.INVALID_SCHEDULE
+            | RejectionCode.INVALID_REQUEST
+            | RejectionCode.UNKNOWN
+        ):
+            return UpdownError(400, sentence(reason))
+        case RejectionCode.PROJECT_NOT_FOUND:
+            return UpdownError(401, "API key is not valid")
+        case RejectionCode.LIMIT_REACHED:
+            return UpdownError(403, "The plan allows no further check")
+        case RejectionCode.CHECK_NOT_FOUND | RejectionCode.MONITOR_NOT_FOUND:
+            return UpdownError(404, "Check not found")
+        case RejectionCode.CHANNEL_NOT_FOUND | RejectionCode.RECIPIENT_NOT_FOUND:
+            return UpdownError(404, "Recipient not found")
+        case RejectionCode.STATUS_PAGE_NOT_FOUND:
+            return UpdownError(404, "Status page not found")
+        case RejectionCode.MAINTENANCE_NOT_FOUND:
+            return UpdownError(404, "Maintenance window not found")
+        case RejectionCode.KEY_NOT_FOUND:
+            return UpdownError(404, "API key not found")
+        case RejectionCode.CHANGED_MEANWHILE:
+            return UpdownConflict(409, "Others changed it at the same time, try again")
+        case RejectionCode.ROTATED_TOO_OFTEN:
+            return UpdownError(409, "Rotated too often: too many former ones still count")
+        case RejectionCode.TOO_MANY_CONFIRMATIONS:
+            words = "Too many addresses were asked to confirm, try again later"
+            return UpdownError(429, words, {"Retry-After": "3600"})
+        case RejectionCode.WRONG_TIME:
+            words = f"The change is not made: the clock of a server is wrong ({detail})"
+            return UpdownError(503, words, {"Retry-After": "1"})
+        case _:
+            assert_never(code)

@@ -1,0 +1,393 @@
+"""The updown API over the real folds, in memory (docs/compatibility/updown.md)."""
+
+import re
+from typing import Any
+
+import pytest
+
+from infra.http_server.forwarded import Forwarded
+from query_api.updown.uptimes import ProjectUptimes
+from query_api.wrong_keys import WrongKeyLimiter
+from schemas.base import SECOND
+from tests.harness import POP_KEY, WRITE_KEY, Harness
+from tests.updown_client import (
+    CHECKS,
+    FIELDS,
+    OTHERS_KEY,
+    UPDOWN_KEY,
+    UPDOWN_READ_KEY,
+    URL,
+    fault,
+    made,
+    seen,
+    show,
+    updown,
+)
+
+TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
+
+
+@pytest.fixture
+def harness() -> Harness:
+    return updown(regions=("fra", "mia", "syd"))
+
+
+def id_of(harness: Harness, token: str) -> str:
+    [id] = [one.id for one in harness.log.directory.monitors_of(harness.project) if token in (one.token, one.id)]
+    return id
+
+
+def probed_until(harness: Harness, id: str, wanted: str, **result: Any) -> None:
+    """Results of one kind until they count."""
+    for _ in range(20):
+        harness.log.probe(id, **result)
+        state = harness.log.monitor_states.state(id)
+        if state is not None and state.status == wanted:
+            return
+        harness.log.tick(10)
+    raise AssertionError(f"not {wanted}")
+
+
+# ---- the life of a check
+
+
+async def test_the_life_of_a_check(harness: Harness) -> None:
+    check = await made(harness)
+    assert list(check) == FIELDS
+    now = check["created_at"]
+    assert TIME.fullmatch(now)
+    assert check == check | {
+        "url": URL,
+        "type": "https",
+        "alias": None,
+        "last_status": None,
+        "uptime": 100.0,
+        "down": False,
+        "down_since": None,
+        "up_since": None,
+        "error": None,
+        "period": 60,
+        "apdex_t": 0.5,
+        "string_match": None,
+        "enabled": True,
+        "published": False,
+        "disabled_locations": [],
+        "recipients": [],
+        "last_check_at": None,
+        "next_check_at": now,
+        "mute_until": None,
+        "favicon_url": None,
+        "custom_headers": {},
+        "http_verb": "GET/HEAD",
+        "http_body": "",
+    }
+    token = check["token"]
+    assert await seen(harness, token) == check
+    assert (await harness.client.get(CHECKS)).json() == [check]
+    changed = await harness.client.put(f"{CHECKS}/{token}", json={"token": token, "period": 300, "alias": "Shop"})
+    assert changed.status_code == 200
+    assert changed.json() == check | {"period": 300, "alias": "Shop", "next_check_at": changed.json()["next_check_at"]}
+    assert await seen(harness, token) == changed.json()
+    gone = await harness.client.delete(f"{CHECKS}/{token}")
+    assert (gone.status_code, gone.json()) == (200, {"deleted": True})
+    assert fault(await harness.client.get(f"{CHECKS}/{token}")) == (404, "Check not found")
+    assert (await harness.client.get(CHECKS)).json() == []
+
+
+async def test_it_goes_down_and_up(harness: Harness) -> None:
+    harness.log.tick(1)
+    token = (await made(harness))["token"]
+    id = id_of(harness, token)
+    probed_until(harness, id, "up", status=200)
+    up = await seen(harness, token)
+    assert (up["down"], up["error"], up["down_since"]) == (False, None, None)
+    assert TIME.fullmatch(up["up_since"])
+    assert TIME.fullmatch(up["last_check_at"])
+    probed_until(harness, id, "down", ok=False, failure="status", detail="500", status=500)
+    harness.log.tick(120)
+    down = await seen(harness, token)
+    assert (down["down"], down["error"], down["up_since"]) == (True, "500", None)
+    assert TIME.fullmatch(down["down_since"])
+    assert 99.9 < down["uptime"] < 100
+    probed_until(harness, id, "up", status=200)
+    again = await seen(harness, token)
+    assert (again["down"], again["error"]) == (False, None)
+    harness.log.tick(60)
+    assert (await seen(harness, token))["uptime"] < 100
+
+
+def test_uptime_is_of_thirty_days() -> None:
+    """251 seconds of 30 days: 99.990, whatever the age of the check."""
+    assert ProjectUptimes({"x": 251 * SECOND}, 0).of("x", None) == 99.99
+    assert ProjectUptimes({}, 0).of("x", None) == 100.0
+    assert ProjectUptimes({"x": 1}, 0).of("x", None) == 99.999
+    assert ProjectUptimes({"x": SECOND}, 250 * SECOND).of("x", 0) == 99.99
+    assert ProjectUptimes({"x": 10**18}, 0).of("x", None) == 0.0
+
+
+async def test_without_history_an_uptime_is_not_known() -> None:
+    harness = updown(history=False)
+    token = (await made(harness))["token"]
+    assert (await seen(harness, token))["uptime"] is None
+
+
+# ---- keys
+
+
+@pytest.mark.parametrize(
+    "request_of",
+    [
+        {"headers": {"X-API-KEY": UPDOWN_KEY}},
+        {"params": {"api-key": UPDOWN_KEY}},
+        {"data": {"api-key": UPDOWN_KEY}},
+        {"json": {"api-key": UPDOWN_KEY}},
+        {"headers": {"X-API-KEY": UPDOWN_READ_KEY}},
+    ],
+)
+async def test_a_key_may_stand_anywhere(harness: Harness, request_of: dict[str, Any]) -> None:
+    del harness.client.headers["X-Api-Key"]
+    assert (await harness.client.request("GET", CHECKS, **request_of)).status_code == 200
+
+
+@pytest.mark.parametrize("key", ["", "nope", WRITE_KEY, POP_KEY, "x" * 300, "ü"])
+@pytest.mark.parametrize("place", ["headers", "params", "data", "json"])
+async def test_no_key_or_a_wrong_one(harness: Harness, place: str, key: str) -> None:
+    del harness.client.headers["X-Api-Key"]
+    said: Any = {"X-API-KEY": key.encode()} if place == "headers" else {"api-key": key}
+    for method, path in [("GET", CHECKS), ("POST", CHECKS), ("PUT", f"{CHECKS}/abcd"), ("DELETE", f"{CHECKS}/abcd")]:
+        answer = await harness.client.request(method, path, **{place: said})
+        assert fault(answer)[0] == 401
+        assert fault(await harness.client.request(method, path))[0] == 401
+
+
+async def test_a_read_only_key_reads(harness: Harness) -> None:
+    token = (await made(harness))["token"]
+    show(harness, UPDOWN_READ_KEY)
+    assert (await seen(harness, token))["url"] == URL
+    for method, path in [("POST", CHECKS), ("PUT", f"{CHECKS}/{token}"), ("DELETE", f"{CHECKS}/{token}")]:
+        answer = await harness.client.request(method, path, json={"url": "https://other.example.com"})
+        assert fault(answer) == (403, "API key is read-only: it opens GET only")
+    assert (await seen(harness, token))["url"] == URL
+
+
+async def test_a_check_of_another_account_is_not_there(harness: Harness) -> None:
+    token = (await made(harness))["token"]
+    show(harness, OTHERS_KEY)
+    assert (await harness.client.get(CHECKS)).json() == []
+    for method in ("GET", "PUT", "DELETE"):
+        assert fault(await harness.client.request(method, f"{CHECKS}/{token}"))[0] == 404
+    assert (await made(harness))["url"] == URL
+
+
+async def test_wrong_keys_are_limited(harness: Harness) -> None:
+    deps = harness.app.state.deps
+    deps.__dict__["wrong_keys"] = WrongKeyLimiter(Forwarded(()), lambda: 0.0)
+    answers = [await harness.client.get(CHECKS, params={"_": n}, headers={"X-API-KEY": f"k{n}"}) for n in range(130)]
+    assert [answer.status_code for answer in answers[:90]] == [401] * 90
+    assert answers[-1].status_code == 429
+    assert int(answers[-1].headers["Retry-After"]) >= 1
+    assert fault(answers[-1])[1].startswith("Too many wrong API keys")
+
+
+# ---- parameters
+
+
+@pytest.mark.parametrize("how", ["json", "data", "params"])
+async def test_parameters_may_stand_anywhere(harness: Harness, how: str) -> None:
+    said: dict[str, Any] = {"url": URL, "period": 30, "apdex_t": 0.25, "enabled": False, "published": True}
+    said |= {"alias": "Shop", "string_match": "welcome", "http_verb": "POST", "http_body": "a=b"}
+    nested: dict[str, Any] = {"disabled_locations": ["fra"], "custom_headers": {"X-A": "b"}}
+    if how == "json":
+        answer = await harness.client.post(CHECKS, json=said | nested)
+    else:
+        flat: dict[str, Any] = {name: str(value) for name, value in said.items()} | {
+            "enabled": "0",
+            "published": "true",
+        }
+        flat |= {"disabled_locations[]": "fra", "custom_headers[X-A]": "b"}
+        carried: dict[str, Any] = {how: flat}
+        answer = await harness.client.post(CHECKS, **carried)
+    assert answer.status_code == 201, answer.text
+    assert answer.json() == answer.json() | said | nested
+    assert answer.json()["next_check_at"] is None
+
+
+async def test_the_body_counts_before_the_query(harness: Harness) -> None:
+    answer = await harness.client.post(CHECKS, params={"period": 30, "_t": 5, "name": "x"}, data={"url": URL})
+    assert answer.json()["period"] == 30
+    token = answer.json()["token"]
+    answer = await harness.client.put(f"{CHECKS}/{token}", params={"period": 120}, json={"period": 600})
+    assert answer.json()["period"] == 600
+
+
+async def test_lists_are_emptied(harness: Harness) -> None:
+    said = {"disabled_locations": ["fra", "syd"], "custom_headers": {"X-A": "b"}}
+    token = (await made(harness, **said))["token"]
+    form = {"disabled_locations[]": "", "custom_headers": ""}
+    answer = await harness.client.put(f"{CHECKS}/{token}", data=form)
+    assert (answer.json()["disabled_locations"], answer.json()["custom_headers"]) == ([], {})
+
+
+FAULTS: list[tuple[dict[str, Any], str]] = [
+    ({}, "URL can't be blank"),
+    ({"url": ""}, "URL can't be blank"),
+    ({"url": URL, "period": 45}, "Period is not included in the list (given: 45)"),
+    ({"url": URL, "period": "45"}, "Period is not included in the list (given: 45)"),
+    ({"url": URL, "period": "soon"}, 'Period is not a number (given: "soon")'),
+    ({"url": URL, "period": [60]}, "Period is not a number (given: [60])"),
+    ({"url": URL, "period": True}, "Period is not a number (given: true)"),
+    ({"url": URL, "apdex_t": 0.3}, "Apdex T is not included in the list (given: 0.3)"),
+    ({"url": URL, "enabled": "maybe"}, 'Enabled is not included in the list (given: "maybe")'),
+    ({"url": URL, "published": 2}, "Published is not included in the list (given: 2)"),
+    ({"url": URL, "http_verb": "BREW"}, 'HTTP verb is not included in the list (given: "BREW")'),
+    ({"url": URL, "type": "gopher"}, 'Type is not included in the list (given: "gopher")'),
+    ({"url": URL, "type": "icmp"}, 'Type is not that of the URL (given: "icmp")'),
+    ({"url": "ftp://x.example"}, 'URL must begin with http://, https://, icmp://, tcp:// or tcps:// (given: "ftp://x.example")'),
+    ({"url": "https://"}, 'URL is not valid (given: "https://")'),
+    ({"url": "https://a b"}, 'URL is not valid (given: "https://a b")'),
+    ({"url": "tcp://host"}, 'URL is not valid (given: "tcp://host")'),
+    ({"url": 5}, 'URL must not be probed'),
+    ({"url": {"a": 1}}, 'URL is not a text (given: {"a":1})'),
+    ({"url": URL, "disabled_locations": ["xyz"]}, 'Disabled locations is not included in the list (given: ["xyz"])'),
+    ({"url": URL, "disabled_locations": "fra"}, 'Disabled locations is not a list of texts (given: "fra")'),
+    ({"url": URL, "disabled_locations": ["fra", "mia", "syd"]}, "Disabled locations must leave at least one location"),
+    ({"url": URL, "recipients": ["email:9"]}, 'Recipients is not included in the list (given: ["email:9"])'),
+    ({"url": URL, "custom_headers": "x"}, 'Custom headers is not an object of texts (given: "x")'),
+    ({"url": URL, "custom_headers": {"a b": "c"}}, 'Custom headers must not hold this name (given: "a b")'),
+    ({"url": URL, "custom_headers": {"Expect": "c"}}, 'Custom headers must not hold this name (given: "Expect")'),
+    ({"url": URL, "custom_headers": {"a": "b\n"}}, "Custom headers has a value that no header can have, of a"),
+    ({"url": URL, "alias": "x" * 201}, "Alias is too long (maximum is 200 characters)"),
+    (
+        {"url": URL, "period": 45, "alias": []},
+        "Period is not included in the list (given: 45), Alias is not a text (given: [])",
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("said", "words"), FAULTS)
+async def test_what_is_wrong_is_told(harness: Harness, said: dict[str, Any], words: str) -> None:
+    status, error = fault(await harness.client.post(CHECKS, json=said))
+    assert (status, error[: len(words)]) == (400, words)
+    assert (await harness.client.get(CHECKS)).json() == []
+
+
+async def test_the_same_url_twice(harness: Harness) -> None:
+    token = (await made(harness, url="https://news.ycombinator.com"))["token"]
+    for url in ("http://news.ycombinator.com/", "https://News.ycombinator.com", "news.ycombinator.com/"):
+        answer = await harness.client.post(CHECKS, json={"url": url, "period": 60})
+        assert fault(answer) == (400, 'URL is already registered (given: "news.ycombinator.com/")')
+    other = (await made(harness, url="https://news.ycombinator.com/newest/"))["token"]
+    await made(harness, url="icmp://news.ycombinator.com")
+    answer = await harness.client.put(f"{CHECKS}/{other}", json={"url": "http://news.ycombinator.com"})
+    assert fault(answer) == (400, 'URL is already registered (given: "news.ycombinator.com/")')
+    answer = await harness.client.put(f"{CHECKS}/{token}", json={"url": "http://news.ycombinator.com/"})
+    assert (answer.status_code, answer.json()["url"]) == (200, "http://news.ycombinator.com/")
+
+
+async def test_everything_wrong_is_told_at_once(harness: Harness) -> None:
+    answer = await harness.client.post(CHECKS, json={"url": "x y", "period": 45, "http_verb": "BREW"})
+    assert fault(answer)[1].count("(given: ") == 3
+
+
+# ---- urls and types
+
+
+@pytest.mark.parametrize(
+    ("said", "url", "type"),
+    [
+        ({"url": "https://Shop.example.com/A?b=c#d"}, "https://Shop.example.com/A?b=c#d", "https"),
+        ({"url": "http://shop.example.com"}, "http://shop.example.com", "http"),
+        ({"url": "shop.example.com/x"}, "https://shop.example.com/x", "https"),
+        ({"url": "shop.example.com", "type": "http"}, "http://shop.example.com", "http"),
+        ({"url": "8.8.8.8", "type": "icmp"}, "icmp://8.8.8.8", "icmp"),
+        ({"url": "tcp://shop.example.com:25"}, "tcp://shop.example.com:25", "tcp"),
+        ({"url": "tcps://shop.example.com:465", "type": "tcps"}, "tcps://shop.example.com:465", "tcps"),
+    ],
+)
+async def test_urls_come_back_as_given(harness: Harness, said: dict[str, Any], url: str, type: str) -> None:
+    check = await made(harness, **said)
+    assert (check["url"], check["type"], check["alias"]) == (url, type, None)
+    again = await harness.client.put(f"{CHECKS}/{check['token']}", json={"url": url, "type": type, "period": 30})
+    assert again.json() == check | {"period": 30, "next_check_at": again.json()["next_check_at"]}
+
+
+async def test_the_type_of_a_check_may_change(harness: Harness) -> None:
+    token = (await made(harness, string_match="x", custom_headers={"A": "b"}))["token"]
+    answer = await harness.client.put(f"{CHECKS}/{token}", json={"url": "tcp://shop.example.com:443"})
+    assert (answer.json()["type"], answer.json()["url"]) == ("tcp", "tcp://shop.example.com:443")
+
+
+async def test_a_type_beside_a_verb(harness: Harness) -> None:
+    token = (await made(harness))["token"]
+    answer = await harness.client.put(f"{CHECKS}/{token}", json={"type": "https", "http_verb": "POST"})
+    assert answer.json()["http_verb"] == "POST"
+
+
+async def test_credentials_are_kept_and_never_shown(harness: Harness) -> None:
+    check = await made(harness, url="https://bob:s%40cret@shop.example.com/x")
+    assert check["url"] == "https://shop.example.com/x"
+    assert check["custom_headers"] == {}
+    monitor = harness.log.directory.monitor(id_of(harness, check["token"]))
+    assert monitor is not None
+    assert '"credentials":"bob:s@cret"' in monitor.target.sealed[::-1]
+    answer = await harness.client.put(f"{CHECKS}/{check['token']}", json={"custom_headers": {"X-A": "b"}})
+    assert "cret" not in answer.text
+    monitor = harness.log.directory.monitor(monitor.id)
+    assert monitor is not None
+    assert '"credentials":"bob:s@cret"' in monitor.target.sealed[::-1]
+    # The URL that is shown, sent back, has none.
+    await harness.client.put(f"{CHECKS}/{check['token']}", json={"url": check["url"]})
+    monitor = harness.log.directory.monitor(monitor.id)
+    assert monitor is not None
+    assert "cret" not in monitor.target.sealed[::-1]
+    answer = await harness.client.post(CHECKS, json={"url": "https://bob:secret@ host"})
+    assert fault(answer)[0] == 400
+    assert "secret" not in answer.text
+
+
+# ---- one thing through two APIs
+
+
+async def test_the_other_api_shows_it(harness: Harness) -> None:
+    token = (await made(harness, alias="Shop", period=300))["token"]
+    headers = {"Authorization": f"Bearer {POP_KEY}"}
+    [monitor] = (await harness.client.get("/api/v1/monitors", headers=headers)).json()["data"]
+    assert (monitor["name"], monitor["url"], monitor["interval_seconds"]) == ("Shop", URL, 300)
+    path = f"/api/v1/monitors/{monitor['id']}"
+    await harness.client.patch(path, headers=headers, json={"name": "The shop", "keyword": "x"})
+    check = await seen(harness, token)
+    assert (check["alias"], check["string_match"]) == ("The shop", "x")
+    await harness.client.delete(path, headers=headers)
+    assert (await harness.client.get(CHECKS)).json() == []
+
+
+async def test_what_the_other_api_made(harness: Harness) -> None:
+    headers = {"Authorization": f"Bearer {POP_KEY}"}
+    for body in (
+        {"name": "A", "url": "https://a.example.com/", "regions": ["fra"]},
+        {"name": "B", "type": "dns", "host": "b.example.com"},
+        {"name": "C", "type": "tls", "host": "c.example.com", "port": 993},
+    ):
+        assert (await harness.client.post("/api/v1/monitors", headers=headers, json=body)).status_code == 201
+    listed = {check["alias"]: check for check in (await harness.client.get(CHECKS)).json()}
+    assert listed["A"]["disabled_locations"] == ["mia", "syd"]
+    assert (listed["B"]["type"], listed["B"]["url"]) == ("dns", "dns://b.example.com")
+    assert (listed["C"]["type"], listed["C"]["url"]) == ("tcps", "tcps://c.example.com:993")
+    for name in "ABC":
+        check = listed[name]
+        whole = {name: check[name] for name in ("url", "type", "alias", "period", "enabled", "published")}
+        answer = await harness.client.put(f"{CHECKS}/{check['token']}", json=whole | {"period": 600})
+        assert answer.json() == check | {"period": 600, "next_check_at": answer.json()["next_check_at"]}
+
+
+async def test_a_name_that_nobody_gave_follows_the_url(harness: Harness) -> None:
+    token = (await made(harness))["token"]
+    await harness.client.put(f"{CHECKS}/{token}", json={"url": "https://new.example.com/"})
+    monitor = harness.log.directory.monitor(id_of(harness, token))
+    assert monitor is not None
+    assert (monitor.name, monitor.name_derived) == ("https://new.example.com/", True)
+    assert (await seen(harness, token))["alias"] is None
+    await harness.client.put(f"{CHECKS}/{token}", json={"alias": "New"})
+    assert (await seen(harness, token))["alias"] == "New"
+    await harness.client.put(f"{CHECKS}/{token}", json={"alias": None})
+    assert (await seen(harness, token))["alias"] is None
