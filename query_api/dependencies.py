@@ -26,10 +26,9 @@ from query_api.history.ports import (
 from query_api.password_pool import PasswordPool
 from query_api.state.delivery_states import DeliveryStates
 from query_api.state.key_uses import KeyUses
-from query_api.state.states import States
+from query_api.state.states import MonitorStates, States
 from query_api.wrong_keys import WrongKeyLimiter
 from schemas.check_states import CheckState
-from schemas.monitor_states import MonitorState
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +50,7 @@ class Dependencies:
     directory: Directory
     definitions_replica: ReplicaProgress
     states: States[CheckState]
-    monitor_states: States[MonitorState]
+    monitor_states: MonitorStates
     delivery_states: DeliveryStates
     states_replica: ReplicaProgress
     encrypt: Callable[[str, str], str]

@@ -14,7 +14,7 @@ from schemas.channels.kind import Options
 from schemas.channels.kinds import KindName
 from schemas.maintenance import Maintenance
 from schemas.monitors import Monitor
-from schemas.notices import NOTICES, Notice
+from schemas.notices import FIRST_NOTICES, Notice
 from schemas.recipients import Addresses, Recipient
 from schemas.schedules import Schedule, Simple
 from schemas.status_pages import StatusPage
@@ -117,7 +117,7 @@ class Channel(Fact, tag="channel", frozen=True):
     url: str
     created: Micros
     name: str = ""
-    notices: tuple[Notice, ...] = NOTICES
+    notices: tuple[Notice, ...] = FIRST_NOTICES
     secret: str | None = None
     site: str = ""
     addresses: Addresses = ()

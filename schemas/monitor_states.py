@@ -1,9 +1,10 @@
 """Running states of monitors: the records of `monitor-states`, written only by the `monitors` fold.
 
 Keys: the monitor's id for its running state, `definition/<monitor id>` for the fold's own copy of its definition,
-`maintenance/<id>` for its copies of windows, `region/<name>` for a region that is disregarded now, `dependency/<id>`
-for a monitor that is down and that others depend on, `partition` for the partition's own record. Probers follow this
-topic: definitions and pending changes say what to probe.
+`validity/<monitor id>` for what is known of its certificate and domain, `maintenance/<id>` for its copies of windows,
+`region/<name>` for a region that is disregarded now, `dependency/<id>` for a monitor that is down and that others
+depend on, `partition` for the partition's own record. Probers follow this topic: definitions, pending changes and due
+tests say what to probe.
 """
 
 from typing import Literal
@@ -11,11 +12,15 @@ from typing import Literal
 from msgspec import Struct
 
 from schemas.base import Fact, Micros, Value
+from schemas.certificates import Certificate, DomainSource
 from schemas.maintenance import Maintenance
 from schemas.monitors import Monitor
 from schemas.targets import Family, Verb
 from schemas.ticks import Progress
 from schemas.transitions import VisibleStatus
+
+# The kind of a key: that of what is known of a certificate and a domain.
+VALIDITY = "validity"
 
 MonitorStatus = Literal["new", "up", "down", "paused"]
 
@@ -110,6 +115,63 @@ def visible_status(state: MonitorState) -> VisibleStatus:
     return "not_observed" if state.unobserved and state.status in ("new", "up") else state.status
 
 
+class Warned(Struct, frozen=True, omit_defaults=True, gc=False):
+    """A certificate that was seen, by its fingerprint. days: the fewest days left that people were told of."""
+
+    of: str
+    days: int | None = None
+
+
+class DomainValidity(Struct, frozen=True, omit_defaults=True, gc=False):
+    """What the registry says of the domain: it `expires` then, as was said at `tested_at`, and first at `since`.
+
+    days: the fewest days before that people were told of.
+    """
+
+    expires: Micros
+    tested_at: Micros
+    since: Micros
+    source: DomainSource
+    days: int | None = None
+
+
+class Validity(Value, tag="validity"):
+    """What is known of the certificate and the domain of a monitor, and what people were told of it.
+
+    due: when the certificate is to be tested next; 0: when the definition began to count. turn: number of results so
+    far, which decides whose turn it is (`schemas.certificates`).
+    heard_at: the newest result; tested_at: the newest one that saw a certificate.
+    certificate: seen last, first seen at `since`. found: whether it was found valid; error: why not.
+    valid: what is believed of it, since `decided_at`: a change needs two results in a row. told: what people know.
+    replaced: the certificate that this one took the place of, until people are told.
+    warned: the newest certificates that were seen.
+    domain: None while nothing is known. notices: number of notices so far.
+    parked: why the fold could not judge a deadline; set until the next result.
+    """
+
+    due: Micros = 0
+    turn: int = 0
+    heard_at: Micros | None = None
+    tested_at: Micros | None = None
+    certificate: Certificate | None = None
+    since: Micros = 0
+    found: bool | None = None
+    error: str = ""
+    valid: bool | None = None
+    decided_at: Micros = 0
+    told: bool | None = None
+    replaced: Certificate | None = None
+    warned: tuple[Warned, ...] = ()
+    domain: DomainValidity | None = None
+    notices: int = 0
+    parked: str | None = None
+
+
+def validity_key(monitor: str) -> str:
+    """The key of what is known of a monitor's certificate and domain."""
+    return f"{VALIDITY}/{monitor}"
+
+
 class MonitorCopy(Fact, tag="monitor-definition", frozen=True):
     """The `monitors` fold's own copy of a definition."""
 
@@ -138,4 +200,4 @@ class DependencyDown(Fact, tag="dependency", frozen=True):
     at: Micros
 
 
-MonitorStatesRecord = MonitorState | MonitorCopy | MaintenanceCopy | RegionOut | DependencyDown | Progress
+MonitorStatesRecord = MonitorState | MonitorCopy | Validity | MaintenanceCopy | RegionOut | DependencyDown | Progress

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 from schemas.base import Fact, Micros
+from schemas.certificates import Certificate, DomainSource
 from schemas.maintenance import Maintenance
 from schemas.monitors import Monitor, Region
 from schemas.probe_kinds import Failure as Failure
@@ -79,6 +80,38 @@ class ProbeCompleted(Fact, tag="probe.completed", frozen=True):
     http_version: str = "1.1"
 
 
+class CertificateTested(Fact, tag="certificate.tested", frozen=True):
+    """The result of testing the certificate that a monitor's target shows. Tested about once a day; see
+    `schemas.certificates`.
+
+    slot: the slot of the test. at: start of the test. version: of the definition that was tested; 0 if unknown.
+    valid: whether a visitor would accept it: it is trusted, and valid for the host now; None if no certificate was
+    shown, which says nothing about it. error: why not, with the code and in the words of OpenSSL (`error code 20:
+    unable to get local issuer certificate`); or why none was shown.
+    """
+
+    slot: Micros
+    region: Region
+    at: Micros
+    version: int = 0
+    valid: bool | None = None
+    error: str = ""
+    certificate: Certificate | None = None
+
+
+class DomainTested(Fact, tag="domain.tested", frozen=True):
+    """What the registry says of when the domain of a monitor expires. About once a day.
+
+    version: of the definition; 0 if unknown.
+    """
+
+    region: Region
+    at: Micros
+    expires: Micros
+    source: DomainSource
+    version: int = 0
+
+
 class MonitorDefined(Fact, tag="monitor.defined", frozen=True):
     """A monitor was created or changed. This definition applies from here on."""
 
@@ -136,6 +169,8 @@ class DependencyChanged(Fact, tag="dependency.changed", frozen=True):
 
 ProbeResultsEvent = (
     ProbeCompleted
+    | CertificateTested
+    | DomainTested
     | MonitorDefined
     | MonitorRemoved
     | MaintenanceDefined

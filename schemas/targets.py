@@ -26,6 +26,7 @@ class ProbeTarget(Struct, frozen=True, omit_defaults=True, gc=False):
     url: of an http monitor. host, port: of the other kinds; a dns monitor resolves `host`.
     sealed: a `Sealed` as JSON, encrypted, because it may contain credentials.
     statuses: HTTP statuses that count as success; empty: 200 to 399.
+    verify: the certificate must be valid for a probe to succeed; where something is `sealed`, it always must.
     keyword: text that the first 1 MB of the body must contain, or with `keyword_absent` must not.
     families: how a host with addresses of both families is probed; a dns monitor has none.
     resolver: of a dns monitor, an IP address with an optional port; empty: the resolver of the prober's host. record:
@@ -43,6 +44,7 @@ class ProbeTarget(Struct, frozen=True, omit_defaults=True, gc=False):
     keyword_absent: bool = False
     follow_redirects: bool = True
     families: Families = ""
+    verify: bool = True
     resolver: str = ""
     record: DnsRecord = ""
     expected: str = ""

@@ -6,8 +6,11 @@ History is built from it. Each record is in the partition number of the journal 
 
 from typing import Any, Literal
 
+from msgspec import field
+
 from schemas.actors import Actor
 from schemas.base import Fact, Micros
+from schemas.notices import Notice
 from schemas.ticks import GapCause
 
 # `removed` closes the last span of a thing that was deleted.
@@ -39,6 +42,27 @@ class StatusChanged(Fact, tag="status.changed", frozen=True):
     incident: str | None = None
     detail: str = ""
     partial: bool = False
+
+
+class ValidityTold(Fact, tag="validity.told", frozen=True):
+    """People are told of the certificate or the domain of a monitor: it will expire, is not valid, is valid again, was
+    renewed.
+
+    id: derived from the monitor and its counter `n` of such notices. at: when it came about (for a date: so many days
+    before). detected_at: the partition's time when the fold detected it. notice: its name; silent: nobody was sent it.
+    detail: in words. data: of the notice, as channels get it.
+    """
+
+    id: str
+    n: int
+    thing: str
+    project: str
+    at: Micros
+    detected_at: Micros
+    notice: Notice
+    silent: bool = False
+    detail: str = ""
+    data: dict[str, Any] = field(default_factory=dict)
 
 
 class PingFolded(Fact, tag="ping.folded", frozen=True):
@@ -174,6 +198,7 @@ class ThingChanged(Fact, tag="thing.changed", frozen=True):
 
 Transition = (
     StatusChanged
+    | ValidityTold
     | PingFolded
     | GapSeen
     | RegionDisregarded

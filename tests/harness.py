@@ -41,12 +41,11 @@ from query_api.history.monitors import Counts, IncidentRow, Observed, Percentile
 from query_api.history.status_pages import DAY, DayRow, EndedIncident
 from query_api.history.uptime import UP, Span, time_in_states
 from query_api.state.delivery_states import DeliveryStates
-from query_api.state.states import States
+from query_api.state.states import MonitorStates, States
 from schemas.base import SECOND, Micros, encode
 from schemas.check_states import CheckState
 from schemas.definitions import ApiKey, Channel, KeyKind, Project
 from schemas.ids import derived_id, new_id
-from schemas.monitor_states import MonitorState
 from schemas.pings import Kind, Ping
 from schemas.probes import ProbeCompleted
 from schemas.requests import ChannelCreate, Decision, ProjectCreate, ProjectsRequest
@@ -88,7 +87,7 @@ class Memory(ImitatedSink):
         self.partitions = partitions
         self.time: Micros = START
         self.directory, self.states = Directory(), States(CheckState)
-        self.monitor_states = States(MonitorState)
+        self.monitor_states = MonitorStates()
         self.delivery_states = DeliveryStates()
         self.records: dict[tuple[str, int], list[tuple[str, bytes]]] = {}
         self.decisions: dict[str, Decision] = {}

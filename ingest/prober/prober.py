@@ -24,7 +24,8 @@ from ingest.prober.probes.connection import Connector
 from ingest.prober.region.controls import Control
 from ingest.prober.running_probes import RunningProbes
 from schemas.base import SECOND, Micros
-from schemas.monitor_states import MonitorCopy, MonitorState, MonitorStatesRecord, PendingChange
+from schemas.certificates import RETRY, certificate_place, next_test
+from schemas.monitor_states import VALIDITY, MonitorCopy, MonitorState, MonitorStatesRecord, PendingChange, Validity
 from schemas.monitors import Monitor, Sealed
 from schemas.origins import may_be_sent_to
 from schemas.slots import confirming_region, first_slot, region_of, step
@@ -38,15 +39,18 @@ _BEAT = 0.25
 _TURN = 0.002
 # In the queue, in place of the number of a confirmation: the slot in which a definition began to count.
 _FIRST = -1
+# A test of the certificate.
+_TEST = -2
 
 _record = msgspec.json.Decoder(MonitorStatesRecord).decode
 _sealed = msgspec.json.Decoder(Sealed).decode
 
 
 class _Watched:
-    """A monitor of ours. `due`: its next slot; `asked`: slot and number of what was begun last out of turn."""
+    """A monitor of ours. `due`: its next slot; `asked`: slot and number of what was begun last out of turn.
+    `test`, `tested`: the slots in which its certificate is tested next, and was tested last."""
 
-    __slots__ = ("asked", "due", "monitor", "sealed", "state")
+    __slots__ = ("asked", "due", "monitor", "sealed", "state", "test", "tested", "validity")
 
     def __init__(self) -> None:
         self.monitor: Monitor | None = None
@@ -54,6 +58,9 @@ class _Watched:
         self.sealed: Sealed | None = None
         self.due: Micros = 0
         self.asked = (0, 0)
+        self.validity: Validity | None = None
+        self.test: Micros = 0
+        self.tested: Micros = 0
 
 
 class Prober:
@@ -99,6 +106,8 @@ class Prober:
             if value is None:
                 if kind == "definition":
                     known.pop(id, None)
+                elif kind == VALIDITY and id in known:
+                    known[id].validity = None
                 continue
             try:
                 record = _record(value)
@@ -109,10 +118,18 @@ class Prober:
                 case MonitorCopy(monitor=monitor):
                     self._define(known, monitor)
                     self._plan(partition, known[monitor.id])
+                    self._plan_test(partition, known[monitor.id])
                 case MonitorState():  # in one transaction it may stand before the definition that it belongs to
                     watched = known.setdefault(key, _Watched())
+                    is_other = watched.state is None or watched.state.begun != record.begun
                     watched.state = record
                     self._plan(partition, watched)
+                    if is_other:
+                        self._plan_test(partition, watched)
+                case Validity():
+                    watched = known.setdefault(id, _Watched())
+                    watched.validity = record
+                    self._plan_test(partition, watched)
                 case Progress():
                     pass
 
@@ -123,6 +140,7 @@ class Prober:
         self._whole.add(partition)
         for watched in self._known.setdefault(partition, {}).values():
             self._plan(partition, watched)
+            self._plan_test(partition, watched)
         log.info("prober.taken", partition=partition, monitors=len(self._known[partition]))
 
     def lost(self, partition: int) -> None:
@@ -186,6 +204,21 @@ class Prober:
         if confirming_region(monitor, change.region, change.asked) == self._region:
             self._push(change.asked_at, monitor.id, partition, change.asked)
 
+    def _plan_test(self, partition: int, watched: _Watched, after: Micros | None = None) -> None:
+        """Queue the next test of a certificate; of those that are later than `after`, where one was begun then."""
+        monitor, state, validity = watched.monitor, watched.state, watched.validity
+        if monitor is None or state is None or partition not in self._whole or state.version != monitor.version:
+            return
+        if monitor.paused or certificate_place(monitor) is None:
+            return
+        due, turn = (0, 0) if validity is None else (validity.due, validity.turn)
+        now = self._clock.now() if after is None else max(self._clock.now(), after + RETRY)
+        slot = next_test(monitor, due or state.begun, turn, self._region, now)
+        if slot is None or slot in (watched.test, watched.tested):
+            return
+        watched.test = slot
+        self._push(slot, monitor.id, partition, _TEST)
+
     def _next_slot(self, monitor: Monitor, after: Micros) -> Micros:
         slot = first_slot(monitor, after)
         while region_of(monitor, slot) != self._region:
@@ -231,8 +264,9 @@ class Prober:
         self._queue.clear()
         for partition in self._whole:
             for watched in self._known[partition].values():
-                watched.due = 0
+                watched.due = watched.test = 0
                 self._plan(partition, watched)
+                self._plan_test(partition, watched)
 
     def _due(self, at: Micros, id: str, partition: int, confirm: int, now: Micros) -> None:
         watched = self._known.get(partition, {}).get(id)
@@ -242,6 +276,12 @@ class Prober:
         if confirm == _FIRST:
             if watched.state is not None and watched.state.version == monitor.version:
                 self._plan_first(partition, watched, monitor, watched.state, now)
+            return
+        if confirm == _TEST:
+            if watched.test == at:  # nothing else has been heard since
+                watched.tested = at
+                self._running.begin_test(monitor, at)
+                self._plan_test(partition, watched, at)
             return
         if confirm:
             change = watched.state.pending_change if watched.state is not None else None

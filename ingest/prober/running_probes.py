@@ -4,13 +4,16 @@
   always find capacity. A probe without capacity gets the result `prober_error`.
 - After this process was frozen or starved, failures of probes that were running do not count: they are `prober_error`.
 - Failures during an outage of the region's own network are `prober_error` too; see `own_network`.
+- Tests of certificates run beside the probes, within the same capacity. What a registry says of a domain is told once a
+  day, by the region whose day it is.
 - A target that may not be probed is not probed; its result says so and does not count as a failure.
 """
 
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
+from typing import Any
 
 import structlog
 from msgspec.structs import replace
@@ -22,15 +25,17 @@ from infra.log.ports import MeasuredLogWriter
 from infra.log.sink import NotStored
 from ingest.prober import metrics
 from ingest.prober.domains.expiry import Domains
+from ingest.prober.probes.certificate import inspect_certificate
 from ingest.prober.probes.connection import Connector
 from ingest.prober.probes.kinds import probe
 from ingest.prober.probes.outcome import Trace
 from ingest.prober.region.controls import Control
 from ingest.prober.region.own_network import OwnNetwork
-from schemas.base import Micros, encode
+from schemas.base import Fact, Micros, encode
+from schemas.certificates import region_of_day
 from schemas.monitor_states import MonitorState
 from schemas.monitors import Monitor, Sealed
-from schemas.probes import ProbeCompleted
+from schemas.probes import DomainTested, ProbeCompleted
 from schemas.topics import PROBE_RESULTS
 
 log = structlog.get_logger(__name__)
@@ -98,6 +103,19 @@ class RunningProbes:
             self._under_way += weight
             self._of_project[project] += weight
             work = self._probe(monitor, sealed, slot, confirm, state)
+        self._start(work)
+
+    def begin_test(self, monitor: Monitor, slot: Micros) -> None:
+        """Test the certificate of `monitor` and append the result. Where a probe could not begin it is not tested: the
+        test is made in a later slot."""
+        is_full = self._of_project[monitor.project] >= self._most - self._under_way
+        if (self._disk is not None and not self._disk.has_room) or not may_probe(self._sink.skew) or is_full:
+            return
+        self._under_way += 1
+        self._of_project[monitor.project] += 1
+        self._start(self._test(monitor, slot))
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -129,6 +147,8 @@ class RunningProbes:
             result = replace(result, failure="prober_error")
         if self._domains is not None and (expires := self._domains.expires(monitor)) is not None:
             result = replace(result, domain_expires=expires)
+            if region_of_day(monitor, at) == self._region and self._domains.is_news(monitor):
+                await self._append(monitor, self._domain_fact(monitor, at, expires))
         if state is not None and state.maintained and not confirm:
             result = replace(result, maintenance=True)
         answered = None
@@ -136,6 +156,23 @@ class RunningProbes:
             answered = self._monotonic() - (time.perf_counter_ns() - trace.answered) / 1e9
         was_up = state is not None and state.status == "up"
         await self._report(monitor, await self._network.judge(result, began, answered, was_up))
+
+    async def _test(self, monitor: Monitor, slot: Micros) -> None:
+        began = self._monotonic()
+        try:
+            at = max(slot, self._clock.now())
+            result = await inspect_certificate(self._connector, monitor, slot, self._region, at)
+        except Exception:
+            log.exception("prober.test_failed", monitor=monitor.id)
+            return
+        finally:
+            self._leave(monitor.project, 1)
+        if result.valid is None and self._stood_until > began:
+            return  # this prober stood still: another slot tells more
+        await self._append(monitor, result)
+
+    def _domain_fact(self, monitor: Monitor, at: Micros, expires: Micros) -> DomainTested:
+        return DomainTested(region=self._region, at=at, expires=expires, source="RDAP", version=monitor.version)
 
     def _leave(self, project: str, weight: int) -> None:
         self._under_way -= weight
@@ -160,8 +197,11 @@ class RunningProbes:
 
     async def _report(self, monitor: Monitor, result: ProbeCompleted) -> None:
         metrics.completed(result)
+        await self._append(monitor, result)
+
+    async def _append(self, monitor: Monitor, fact: Fact) -> None:
         try:
-            await self._sink.put(PROBE_RESULTS, monitor.id, encode(result))
+            await self._sink.put(PROBE_RESULTS, monitor.id, encode(fact))
         except NotStored as error:
             log.warning("prober.not_stored", monitor=monitor.id, error=str(error))
 

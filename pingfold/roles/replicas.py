@@ -25,9 +25,8 @@ from infra.settings.settings import Settings
 from ingest.ping.other_sources import OtherSources
 from pingfold.addresses import kafka_of
 from query_api.state.delivery_states import DeliveryStates
-from query_api.state.states import States
+from query_api.state.states import MonitorStates, States
 from schemas.check_states import CheckState
-from schemas.monitor_states import MonitorState
 from schemas.topics import CHECK_STATES, DEFINITIONS, DELIVERY_STATES, HEARTBEATS, JOURNAL_OF, MONITOR_STATES
 
 
@@ -43,7 +42,7 @@ class Replicas:
     directory: Directory
     definitions: Definitions
     states: States[CheckState]
-    monitor_states: States[MonitorState]
+    monitor_states: MonitorStates
     delivery_states: DeliveryStates
     running: Replica
     decisions: Decisions
@@ -75,7 +74,7 @@ async def _follow(
     stack: contextlib.AsyncExitStack, settings: Settings, bootstrap: str, partitions: int, slot: str
 ) -> Replicas:
     directory, progress = Directory(), FoldProgress(partitions)
-    states, monitor_states, delivery_states = States(CheckState), States(MonitorState), DeliveryStates()
+    states, monitor_states, delivery_states = States(CheckState), MonitorStates(), DeliveryStates()
     peers, clocks, clock = OtherSources(slot), ClockReports(), clock_of(settings)
     sink = Sink(bootstrap)
     stack.push_async_callback(sink.close)

@@ -54,7 +54,7 @@ _PLAIN: dict[type[msgspec.Struct], frozenset[str]] = {
     ProbeTarget: frozenset(
         {
             *("url", "host", "port", "method", "statuses", "keyword", "keyword_absent", "follow_redirects"),
-            *("families",),
+            *("families", "verify"),
             *("resolver", "record", "expected", "options"),
         }
     ),

@@ -93,12 +93,13 @@ class MonitorExpiry:
         if state is not None:
             self.unpark(key, state)
 
-    def correct(self, context: Context) -> None:
-        """The time has run ahead and is taken back."""
+    def correct(self, context: Context) -> Micros | None:
+        """The time has run ahead and is taken back; to when, None when it is not ahead."""
         time = correct_time(self._view, context)
         if time is not None:
             correct_monitors(self._view, time)
             self._expiry.look_at_all()
+        return time
 
     def tick(self, tick: Tick, context: Context, then: Callable[[Micros], Iterable[Effect]]) -> list[Effect]:
         """Move the partition's time, judge what is due, and do with that time what comes after it."""

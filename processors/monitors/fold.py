@@ -11,6 +11,7 @@ The contract:
   confirmation that does not come is asked of the next region.
 - While the network of a region is out, what it finds failing is no result either; see `regions`.
 - While what a monitor depends on is down, nobody is told that it is, too; see `dependencies`.
+- What tests of certificates and registries of domains tell moves no status; see `validity`.
 - While a window of maintenance is open, results are kept and judged by nobody; see `maintenance`.
 - A definition takes the place of an older version. When it changes what is probed or when, it begins anew to count.
 - The verb of a `GET/HEAD` monitor is that of the first counted result that told one, until the target is another.
@@ -43,13 +44,16 @@ from processors.monitors.transitions import (
     remove,
     resume,
 )
+from processors.monitors.validity import MonitorValidity
 from schemas.base import Micros
 from schemas.ids import is_uuid
 from schemas.monitor_states import MonitorCopy, MonitorState, MonitorStatesRecord, Seen
 from schemas.monitors import Monitor
 from schemas.probe_kinds import PROBER_ERRORS
 from schemas.probes import (
+    CertificateTested,
     DependencyChanged,
+    DomainTested,
     MaintenanceDefined,
     MaintenanceRemoved,
     MonitorDefined,
@@ -91,7 +95,8 @@ class MonitorsPartition:
         self._expiry = MonitorExpiry(view, self._out, known)
         self._dependencies = MonitorDependencies(view, self._expiry, known)
         self._regions = MonitorRegions(view, self._expiry, self._out, partition)
-        self._maintenance = MonitorMaintenance(view, self._expiry)
+        self._validity = MonitorValidity(view, self._out)
+        self._maintenance = MonitorMaintenance(view, self._expiry, self._validity)
 
     def apply(self, event: ProbeResultsEvent, context: Context) -> Sequence[Effect]:
         match event:
@@ -100,9 +105,15 @@ class MonitorsPartition:
             case Tick():
                 return self._tick(event, context)
             case TimeCorrected():
-                self._expiry.correct(context)
+                time = self._expiry.correct(context)
+                if time is not None:
+                    self._validity.correct(time)
                 self._maintenance.look_again()
                 return ()
+            case CertificateTested():
+                return self._validity.certificate_tested(event, context)
+            case DomainTested():
+                return self._validity.domain_tested(event, context)
             case MonitorDefined():
                 return self._defined(event, context)
             case MonitorRemoved():
@@ -123,7 +134,7 @@ class MonitorsPartition:
         return self._dependencies.forget(event.since)
 
     def due(self) -> Micros:
-        return min(self._expiry.due(), self._maintenance.due(), self._regions.due())
+        return min(self._expiry.due(), self._validity.due(), self._maintenance.due(), self._regions.due())
 
     # ---- results
 
@@ -176,7 +187,9 @@ class MonitorsPartition:
             state.last_ms = round(result.took / 1_000, 1) if result.ok else None
             state.last_detail = "" if result.ok else cause_of(result)
             state.family_down = result.family_down
-            state.expires = _newest_date(state.expires, result.expires)
+            expires, state.expires = state.expires, _newest_date(state.expires, result.expires)
+            if state.expires != expires:
+                self._validity.seen_by_probe(monitor.id, state.expires, result.at)
             state.domain_expires = _newest_date(state.domain_expires, result.domain_expires)
         if not result.confirm:
             state.seen = (
@@ -232,12 +245,17 @@ class MonitorsPartition:
             try:
                 time = fold_plain_tick(progress_of(self._view), tick, context.at).time
                 opened = self._maintenance.tick(time)
-                return [*opened, *self._expiry.tick(tick, context, self._regions.tick)]
+                return [*opened, *self._expiry.tick(tick, context, lambda time: self._after(time, tick, context))]
             except BaseException:
                 self._maintenance.look_again()  # the session undoes what the tick changed
                 raise
         self._expiry.retried(context.key)
+        self._validity.retried(context.key)
         return ()
+
+    def _after(self, time: Micros, tick: Tick, context: Context) -> list[Effect]:
+        """What a tick does behind the deadlines of monitors."""
+        return [*self._validity.tick(time, tick, context), *self._regions.tick(time)]
 
     # ---- definitions
 
@@ -260,6 +278,7 @@ class MonitorsPartition:
             if state.parked is not None:
                 self._expiry.unpark(key, state)
             effects = self._redefine(state, monitor_of(view, key), monitor, at, time)
+            self._validity.redefined(monitor_of(view, key), monitor)
         else:
             return ()
         view.put(definition_key(key), MonitorCopy(monitor=monitor))
@@ -288,6 +307,7 @@ class MonitorsPartition:
         effects = remove(state, monitor_of(view, key), counts_at(self._view, event.at), time_of(view))
         view.delete(key)
         view.delete(definition_key(key))
+        self._validity.removed(key)
         return effects
 
 

@@ -21,6 +21,7 @@ from processors.fold.partition_time import time_of
 from processors.fold.view import View
 from processors.monitors.expiry import MonitorExpiry, monitor_of
 from processors.monitors.transitions import enter_maintenance, leave_maintenance
+from processors.monitors.validity import MonitorValidity
 from schemas.base import SECOND, Micros
 from schemas.maintenance import Maintenance, Once, Window, covers, fault_of, is_over, open_until, opens_after
 from schemas.monitor_states import MaintenanceCopy, MonitorState
@@ -34,8 +35,8 @@ def maintenance_key(id: str) -> str:
 
 
 class MonitorMaintenance:
-    def __init__(self, view: View, expiry: MonitorExpiry) -> None:
-        self._view, self._expiry = view, expiry
+    def __init__(self, view: View, expiry: MonitorExpiry, validity: MonitorValidity) -> None:
+        self._view, self._expiry, self._validity = view, expiry, validity
         # The copies in the view, by key: an index that follows it.
         self._known = {key: record for key, record in view.items() if isinstance(record, MaintenanceCopy)}
         view.listeners.append(self._changed)
@@ -119,7 +120,9 @@ class MonitorMaintenance:
         )
         time = time_of(self._view)
         if state.maintained and not inside:
-            return leave_maintenance(state, monitor, at, time)
+            effects = leave_maintenance(state, monitor, at, time)
+            self._validity.look_again(monitor.id)
+            return effects
         if inside and not state.maintained and state.status in ("new", "up"):
             return enter_maintenance(state, monitor, at, time)
         return []

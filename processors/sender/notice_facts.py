@@ -15,6 +15,11 @@ _SAYS = {
     "incident.created": "Incident opened: {}",
     "incident.resolved": "Incident resolved: {}",
     "monitor.not_observed": "{} was not observed",
+    "monitor.ssl_expiration": "{}: the certificate will expire{}",
+    "monitor.ssl_invalid": "{}: the certificate is not valid",
+    "monitor.ssl_valid": "{}: the certificate is valid again",
+    "monitor.ssl_renewed": "{}: the certificate was renewed",
+    "monitor.domain_expiration": "{}: the domain will expire{}",
     "channel.disabled": "{} was disabled: nothing is sent to it any more",
 }
 _RESULTS = 10
@@ -28,7 +33,7 @@ def facts_of(notice: str, data: Mapping[str, Any], site: str) -> dict[str, Any]:
     """
     monitor, incident = object_of(data.get("monitor")), object_of(data.get("incident"))
     name = one_line(text_of(monitor, "name")) or text_of(monitor, "url") or text_of(monitor, "id") or "A monitor"
-    says = _SAYS[notice].format(name)
+    says = _SAYS[notice].format(name, _in_days(data))
     url = text_of(monitor, "url")
     page = url if monitor.get("kind") in ("heartbeat", "channel") else f"{site}/"
     results = monitor.get("last_results")
@@ -42,6 +47,7 @@ def facts_of(notice: str, data: Mapping[str, Any], site: str) -> dict[str, Any]:
         "resolved": moment_of(text_of(incident, "resolved_at")),
         "last_ping": moment_of(text_of(monitor, "last_ping")),
         "results": [_result(one) for one in results[-_RESULTS:]] if isinstance(results, list) else [],
+        "certificates": _certificates(data),
         "page": page if page.startswith(("http://", "https://")) else "",
     }
 
@@ -60,6 +66,31 @@ def text_of(values: Mapping[str, Any], name: str) -> str:
 def moment_of(text: str) -> str:
     """`2025-02-21 14:32:00 UTC`, as people read it."""
     return text.replace("T", " ").replace("+00:00", " UTC")
+
+
+def _in_days(data: Mapping[str, Any]) -> str:
+    """` in 7 days`; empty when a notice does not say it."""
+    days = data.get("days_before_expiration")
+    if type(days) is not int:
+        return ""
+    return " in 1 day" if days == 1 else f" in {days} days" if days > 0 else " today"
+
+
+def _certificates(data: Mapping[str, Any]) -> list[str]:
+    """What is told of certificates, a line each."""
+    lines = []
+    for name, title in (
+        ("certificate", "Certificate"),
+        ("new_certificate", "New certificate"),
+        ("old_certificate", "Old certificate"),
+    ):
+        told = object_of(data.get(name))
+        if told:
+            issuer = text_of(told, "issuer")
+            by = f", issued by {issuer}" if issuer else ""
+            until = moment_of(text_of(told, "valid_until"))
+            lines.append(one_line(f"{title}: {text_of(told, 'subject')}{by}, valid until {until}"))
+    return lines
 
 
 def _result(value: object) -> dict[str, str]:

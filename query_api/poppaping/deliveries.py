@@ -18,6 +18,7 @@ from query_api.history.checks import FOREVER
 from query_api.history.deliveries import SentRow
 from query_api.history.ports import DeliveryHistoryReader
 from query_api.http.openapi import body_of
+from query_api.notice_samples import validity_sample
 from query_api.poppaping.auth import AlertsReader, AlertsWriter, JsonObject
 from query_api.poppaping.bodies import judged
 from query_api.poppaping.channel_service import Channels, ChannelService
@@ -36,7 +37,7 @@ from schemas.base import Micros
 from schemas.definitions import Channel
 from schemas.deliveries import DeliveryReplayed, DeliveryRequested, delivery_id, event_id
 from schemas.ids import new_id
-from schemas.notices import AnyNotice, Notice
+from schemas.notices import VALIDITY_NOTICES, AnyNotice, Notice
 from schemas.times import micros_of
 
 router = APIRouter(tags=["alerts"], responses=ERRORS)
@@ -243,6 +244,9 @@ def _micros(moment: datetime) -> Micros:
 
 def _test_data(notice: Notice, now: Micros) -> dict[str, Any]:
     """Data as those of a real event, of a monitor that is not there."""
+    if notice in VALIDITY_NOTICES:
+        monitor = {"id": new_id(), "name": "Test", "url": "/", "kind": "http", "current_status": "up"}
+        return {"test": True, "monitor": monitor, "incident": None, **validity_sample(notice, now)}
     over = notice in ("monitor.recovered", "incident.resolved")
     status = "up" if over else "late" if notice == "monitor.not_observed" else "down"
     return {

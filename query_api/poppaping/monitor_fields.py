@@ -83,6 +83,15 @@ class CommonFields(msgspec.Struct, forbid_unknown_fields=True):
     keyword_absent: bool | UnsetType = UNSET
     follow_redirects: bool | UnsetType = UNSET
     families: _Families | UnsetType = UNSET
+    verify_certificate: (
+        Annotated[
+            bool,
+            Meta(
+                description="False: it is not down when its certificate is not valid; `monitor.ssl_invalid` tells it."
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
     confirmations: Annotated[int, Meta(ge=1, le=10)] | UnsetType = UNSET
     recoveries: Annotated[int, Meta(ge=1, le=10)] | UnsetType = UNSET
     confirm_interval_seconds: _ConfirmInterval | UnsetType | None = UNSET
@@ -177,6 +186,7 @@ def _target(
         keyword_absent=_or(wanted.keyword_absent, before.keyword_absent),
         follow_redirects=_or(wanted.follow_redirects, before.follow_redirects),
         families=before.families if wanted.families is UNSET else "" if wanted.families == "any" else wanted.families,
+        verify=_or(wanted.verify_certificate, before.verify),
     )
 
 

@@ -6,7 +6,8 @@ from msgspec import UNSET, Meta, Struct, defstruct, structs
 
 from query_api.http.field_types import Count, Time, Uuid
 from query_api.poppaping.responses import time
-from schemas.monitor_states import MonitorState, visible_status
+from query_api.validity import certificate_shown
+from schemas.monitor_states import MonitorState, Validity, visible_status
 from schemas.monitors import Method, Monitor, MonitorKind, Sealed
 from schemas.probe_kinds import PROBE_KINDS
 from schemas.targets import HEAD_FIRST, Family
@@ -20,6 +21,28 @@ _STATUS = {"new": "pending", "not_observed": "unknown"}
 PoppaPingMethod = Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 ShownFamilies = Literal["any", "either", "each"]
 CurrentStatus = Literal["pending", "up", "down", "paused", "maintenance", "unknown"]
+
+
+class CertificateObject(Struct, kw_only=True, gc=False):
+    """The certificate that a monitor's target showed when it was tested last. Pingfold's own."""
+
+    tested_at: Time
+    valid: Annotated[bool | None, Meta(description="Whether visitors accept it; null while that is not settled.")]
+    error: Annotated[str | None, Meta(description="Why it is not valid, with the code and in the words of OpenSSL.")]
+    subject: str | None
+    issuer: str | None
+    valid_from: Time | None
+    expires_at: Time | None
+    algorithm: str | None
+    fingerprint: Annotated[str | None, Meta(description="SHA-256, in hex.")]
+
+
+class DomainObject(Struct, kw_only=True, gc=False):
+    """The registered domain of a monitor's target. Pingfold's own."""
+
+    tested_at: Time
+    expires_at: Time
+    source: Annotated[str, Meta(description="Who says so: `RDAP`.")]
 
 
 class _CommonFields(Struct, kw_only=True, gc=False):
@@ -45,6 +68,9 @@ class _CommonFields(Struct, kw_only=True, gc=False):
     keyword_absent: Annotated[bool, Meta(description="The body must not hold `keyword`.")]
     follow_redirects: bool
     families: Annotated[ShownFamilies, Meta(description="How a host with IPv4 and IPv6 is probed. Pingfold's own.")]
+    verify_certificate: Annotated[
+        bool, Meta(description="It is down when its certificate is not valid. Pingfold's own.")
+    ]
     dns_resolver: Annotated[
         str | None, Meta(description="The resolver that is asked; null: the prober's. Pingfold's own.")
     ]
@@ -79,6 +105,10 @@ class _CommonFields(Struct, kw_only=True, gc=False):
     domain_expires_at: Annotated[
         Time | None, Meta(description="When the registered domain expires, by RDAP. Pingfold's own.")
     ]
+    certificate: Annotated[
+        CertificateObject | None, Meta(description="As it was tested last; null while it was not, or there is none.")
+    ]
+    domain: Annotated[DomainObject | None, Meta(description="Its registered domain; null while nothing is known.")]
     created_at: Time
     updated_at: Time
 
@@ -110,9 +140,11 @@ class MonitorDetails(MonitorObject, kw_only=True, gc=False):
     uptime_percentage: Annotated[float | None, Meta(description="Of the last 30 days; null: there is no result.")]
 
 
-def monitor_object(monitor: Monitor, state: MonitorState | None, sealed: Sealed) -> MonitorObject:
+def monitor_object(
+    monitor: Monitor, state: MonitorState | None, validity: Validity | None, sealed: Sealed
+) -> MonitorObject:
     """The monitor with the running state `state`; `sealed`: what its probes send."""
-    return MonitorObject(**_fields(monitor, state, sealed))
+    return MonitorObject(**_fields(monitor, state, validity, sealed))
 
 
 def shown_method(method: Method) -> PoppaPingMethod:
@@ -121,13 +153,39 @@ def shown_method(method: Method) -> PoppaPingMethod:
 
 
 def monitor_details(
-    monitor: Monitor, state: MonitorState | None, sealed: Sealed, uptime: float | None
+    monitor: Monitor, state: MonitorState | None, validity: Validity | None, sealed: Sealed, uptime: float | None
 ) -> MonitorDetails:
     """The same with its uptime of 30 days."""
-    return MonitorDetails(**_fields(monitor, state, sealed), uptime_percentage=uptime)
+    return MonitorDetails(**_fields(monitor, state, validity, sealed), uptime_percentage=uptime)
 
 
-def _fields(monitor: Monitor, state: MonitorState | None, sealed: Sealed) -> dict[str, Any]:
+def certificate_object(validity: Validity | None) -> CertificateObject | None:
+    """What is shown of a certificate."""
+    shown = certificate_shown(validity)
+    if shown is None:
+        return None
+    certificate = shown.certificate
+    return CertificateObject(
+        tested_at=time(shown.tested_at),
+        valid=shown.valid,
+        error=shown.error,
+        subject=None if certificate is None else certificate.subject,
+        issuer=None if certificate is None else certificate.issuer,
+        valid_from=None if certificate is None else time(certificate.not_before),
+        expires_at=time(shown.expires_at),
+        algorithm=None if certificate is None else certificate.algorithm,
+        fingerprint=None if certificate is None else certificate.fingerprint,
+    )
+
+
+def _domain_object(validity: Validity | None) -> DomainObject | None:
+    if validity is None or validity.domain is None:
+        return None
+    domain = validity.domain
+    return DomainObject(tested_at=time(domain.tested_at), expires_at=time(domain.expires), source=domain.source)
+
+
+def _fields(monitor: Monitor, state: MonitorState | None, validity: Validity | None, sealed: Sealed) -> dict[str, Any]:
     target = monitor.target
     state = state or MonitorState(version=0)
     status = visible_status(state)
@@ -150,6 +208,7 @@ def _fields(monitor: Monitor, state: MonitorState | None, sealed: Sealed) -> dic
         "keyword_absent": target.keyword_absent,
         "follow_redirects": target.follow_redirects,
         "families": target.families or "any",
+        "verify_certificate": target.verify,
         "dns_resolver": target.resolver or None,
         "dns_record": target.record or None,
         "dns_expected": target.expected or None,
@@ -169,6 +228,8 @@ def _fields(monitor: Monitor, state: MonitorState | None, sealed: Sealed) -> dic
         "alert_held_back": state.incident is not None and state.notice_at is not None,
         "tls_expires_at": time(state.expires),
         "domain_expires_at": time(state.domain_expires),
+        "certificate": certificate_object(validity),
+        "domain": _domain_object(validity),
         "created_at": time(monitor.created),
         "updated_at": time(monitor.revised),
         **PROBE_KINDS[monitor.kind].shown(target),

@@ -121,12 +121,13 @@ class Service:
 
     def presented(self, monitor: Monitor) -> MonitorObject:
         """The monitor as this process can show it now; without its headers when they cannot be read."""
-        return monitor_object(monitor, self.deps.monitor_states.state(monitor.id), self._readable(monitor))
+        states = self.deps.monitor_states
+        return monitor_object(monitor, states.state(monitor.id), states.validity(monitor.id), self._readable(monitor))
 
     def details(self, monitor: Monitor, uptime: float | None) -> MonitorDetails:
         """The same with its uptime."""
-        state = self.deps.monitor_states.state(monitor.id)
-        return monitor_details(monitor, state, self._readable(monitor), uptime)
+        state, validity = self.deps.monitor_states.state(monitor.id), self.deps.monitor_states.validity(monitor.id)
+        return monitor_details(monitor, state, validity, self._readable(monitor), uptime)
 
     def answer(self, monitor: Monitor, status: int = 200) -> Response:
         """The answer with one monitor."""

@@ -11,7 +11,7 @@ import msgspec
 
 from infra.packing import Packing, id_key
 from schemas.check_states import CheckState
-from schemas.monitor_states import MonitorState
+from schemas.monitor_states import VALIDITY, MonitorState, Validity
 from schemas.ticks import PROGRESS_KEY, Progress
 
 S = TypeVar("S", CheckState, MonitorState)
@@ -66,3 +66,27 @@ class States(Generic[S]):
     def progress(self, partition: int) -> Progress | None:
         """The partition's own record, as last committed."""
         return self._progress.get(partition)
+
+
+class MonitorStates(States[MonitorState]):
+    """Running states of monitors, and what is known of their certificates and domains."""
+
+    def __init__(self) -> None:
+        super().__init__(MonitorState)
+        self._decode_validity = msgspec.json.Decoder(Validity).decode
+        self._pack_validity: Packing[Validity] = Packing(Validity, without=("parked", "warned"))
+        self._validities: dict[int | str, bytes] = {}
+
+    def apply(self, partition: int, key: str, value: bytes | None) -> None:
+        kind, _, id = key.partition("/")
+        if kind != VALIDITY or not id:
+            super().apply(partition, key, value)
+        elif value is None:
+            self._validities.pop(id_key(id), None)
+        else:
+            self._validities[id_key(id)] = self._pack_validity.pack(self._decode_validity(value))
+
+    def validity(self, id: str) -> Validity | None:
+        """What is known of a monitor's certificate and domain; None when nothing is."""
+        packed = self._validities.get(id_key(id))
+        return None if packed is None else self._pack_validity.unpack(packed)

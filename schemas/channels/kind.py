@@ -12,13 +12,13 @@ from typing import Any, ClassVar, Literal, NamedTuple, Protocol
 import msgspec
 
 from schemas.errors import SchemaError
-from schemas.notices import NOTICES, Notice
+from schemas.notices import NOTICES, VALIDITY_NOTICES, Notice
 
 # Without user, password and port.
 _HOST = re.compile(r"[a-z]+://(?:[^/?#]*@)?(\[[^\]/?#]*\]|[^/:?#]*)", re.IGNORECASE)
 
 # What people are told of, each fault once: a program that hears of the monitor and of its incident hears of it twice.
-FOR_PEOPLE: tuple[Notice, ...] = ("monitor.down", "monitor.recovered", "monitor.not_observed")
+FOR_PEOPLE: tuple[Notice, ...] = ("monitor.down", "monitor.recovered", "monitor.not_observed", *VALIDITY_NOTICES)
 
 
 # Fields of a definition that not all kinds use.

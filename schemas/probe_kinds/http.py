@@ -37,6 +37,9 @@ class Http(ProbeKind[NoFields]):
         parts = urlsplit(target.url)
         yield Place("url", parts.hostname or "", parts.port if parts.port is not None else _PORTS.get(parts.scheme, 0))
 
+    def certificate(self, target: ProbeTarget) -> Place | None:
+        return next(self.places(target)) if target.url.startswith("https:") else None
+
     def address(self, target: ProbeTarget) -> str:
         return target.url
 

@@ -75,6 +75,10 @@ class ProbeKind(Generic[F]):
         """What a probe of this target reaches; each is checked before it is stored, and again when it is reached."""
         yield Place("host", target.host, target.port or None)
 
+    def certificate(self, target: ProbeTarget) -> Place | None:
+        """Where the target shows its certificate; None when a probe of it sees none."""
+        return None
+
     def address(self, target: ProbeTarget) -> str:
         """The target as notices name it."""
         return f"{target.host}:{target.port}" if target.port else target.host

@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal, get_args
 from msgspec import UNSET, Meta, Struct, UnsetType
 from msgspec.structs import replace
 
-from schemas.probe_kinds.kind import Asked, ProbeKind
+from schemas.probe_kinds.kind import Asked, Place, ProbeKind
 from schemas.targets import ProbeTarget
 
 Tls = Literal["if_offered", "required", "never", "implicit"]
@@ -47,6 +47,11 @@ class Smtp(ProbeKind[SmtpFields]):
         chosen = before.port if before.port != usual_port(former) else 0
         placed = super().target(asked._replace(port=asked.port or chosen or usual_port(tls)), own, before)
         return replace(placed, options={"tls": tls})
+
+    def certificate(self, target: ProbeTarget) -> Place | None:
+        return (
+            None if tls_of(target) == "never" else Place("host", target.host, target.port or usual_port(tls_of(target)))
+        )
 
     def shown(self, target: ProbeTarget) -> Mapping[str, Any]:
         return {"smtp_tls": tls_of(target)}

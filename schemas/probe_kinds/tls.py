@@ -1,6 +1,7 @@
 """TLS: a handshake with a port that begins with one."""
 
-from schemas.probe_kinds.kind import NoFields, ProbeKind
+from schemas.probe_kinds.kind import NoFields, Place, ProbeKind
+from schemas.targets import ProbeTarget
 
 
 class Tls(ProbeKind[NoFields]):
@@ -9,6 +10,9 @@ class Tls(ProbeKind[NoFields]):
     fields = NoFields
     needs_port = True
     has_certificate = True
+
+    def certificate(self, target: ProbeTarget) -> Place | None:
+        return Place("host", target.host, target.port)
 
 
 KIND = Tls()

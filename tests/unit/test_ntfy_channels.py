@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from infra.secrets.secrets import SecretError, Vault
 from schemas.base import encode
+from schemas.channels.kind import FOR_PEOPLE
 from schemas.deliveries import DeliveryAttempted, Endpoint
 from schemas.ids import new_id
 from schemas.requests import ChannelCreate, ChannelFields, ChannelUpdate
@@ -62,7 +63,7 @@ async def test_it_is_made_and_shown_without_its_token(api: Harness) -> None:
     channel = await made(api, name="phones")
     assert channel["channel_type"] == "ntfy"
     assert channel["config"] == {"server": "https://ntfy.example", "topic": "secret-topic", "has_token": True}
-    assert channel["events"] == ["monitor.down", "monitor.recovered", "monitor.not_observed"]
+    assert channel["events"] == list(FOR_PEOPLE)
     assert data(await api.client.get(f"{CHANNELS}/{channel['id']}")) == channel
     assert data(await api.client.get("/api/v1/alerts")) == [channel]
     stored = endpoint(api, channel["id"])
@@ -195,7 +196,7 @@ async def test_the_management_api_makes_lists_and_removes_it(api: Harness) -> No
     one = answer.json()
     assert one == {
         "id": one["id"], "name": "phones", "kind": "ntfy", "server": "https://ntfy.example", "topic": "t",
-        "has_token": True, "events": ["monitor.down", "monitor.recovered", "monitor.not_observed"],
+        "has_token": True, "events": list(FOR_PEOPLE),
     }  # fmt: skip
     listed = (await api.client.get("/api/v3/channels/", headers=headers)).json()["channels"]
     assert listed == [{"id": one["id"], "name": "phones", "kind": "ntfy"}]

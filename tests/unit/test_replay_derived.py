@@ -27,7 +27,10 @@ MADE = {
 }  # fmt: skip
 BY_OTHERS = {
     PINGS: {"ping.received", "check.paused", "check.resumed", "tick", "time.corrected"},
-    PROBE_RESULTS: {"probe.completed", "region.troubled", "region.well", "tick", "time.corrected"},
+    PROBE_RESULTS: {
+        "probe.completed", "certificate.tested", "domain.tested", "region.troubled", "region.well", "tick",
+        "time.corrected",
+    },
     DELIVERIES: {"delivery.attempted", "delivery.replayed", "tick", "time.corrected"},
     PROJECTS: {tag_of(each) for each in get_args(ProjectsRequest)} | {"tick", "time.corrected"},
 }

@@ -46,11 +46,13 @@ Ask = Callable[[str], Awaitable[Micros | None]]
 class _Known:
     """A domain. due: when it is to be asked about next; never while it is queued or asked about."""
 
-    __slots__ = ("due", "expires")
+    __slots__ = ("due", "expires", "told")
 
     def __init__(self, due: float) -> None:
         self.due = due
         self.expires: Micros | None = None
+        # The monitors of which it was told since it was asked about last.
+        self.told: set[str] = set()
 
 
 class Domains:
@@ -81,6 +83,14 @@ class Domains:
             self._ask_next()
         return known.expires
 
+    def is_news(self, monitor: Monitor) -> bool:
+        """Whether what is known of the domain was not told of this monitor yet; from now on it was."""
+        known = self._known.get(self._domain_of(host_of(monitor)) or "")
+        if known is None or known.expires is None or monitor.id in known.told:
+            return False
+        known.told.add(monitor.id)
+        return True
+
     def _registered(self, host: str) -> str | None:
         domain = self._suffixes.privatesuffix(host)
         return domain if domain and _DOMAIN.fullmatch(domain) else None
@@ -102,6 +112,7 @@ class Domains:
             return
         try:
             known.expires = await self._ask(domain)
+            known.told.clear()
             known.due = self._monotonic() + AGAIN + _spread(domain) * AGAIN_WITHIN
         except NotAnswered as error:
             known.due = self._monotonic() + RETRY

@@ -4,8 +4,8 @@ Each connection is new, so that a probe measures what a new visitor gets. A refu
 resolve and a failed handshake are different failures (`ProbeFailed`); the time limit is the caller's. Faults of this
 host (no sockets, a silent resolver) are `prober_error`: they say nothing about the target.
 
-The expiry of a rejected certificate is reported too. Its handshake ends before the date can be read, so a second
-handshake with the same address accepts any certificate, reads the date, sends nothing and closes.
+The expiry of a rejected certificate is reported too. Its handshake ends before the certificate can be read, so a second
+handshake with the same address accepts any certificate, reads it, sends nothing and closes.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ import time
 from collections.abc import Awaitable, Callable
 from copy import copy
 from ipaddress import ip_address
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from cryptography import x509
 
@@ -37,8 +37,11 @@ _TRIED = 4
 _TRY_SECONDS = 2.0
 # The caller's time limit is shorter.
 _HANDSHAKE_SECONDS = 300.0
-# For the date of a certificate that was refused.
-_DATE_SECONDS = 3.0
+# For reading a certificate that was refused.
+_READ_SECONDS = 3.0
+
+# What must be said on a connection before TLS begins there.
+Greet = Callable[[socket.socket], Awaitable[object]]
 
 
 def tls_context(authorities: str | None = None) -> ssl.SSLContext:
@@ -62,6 +65,13 @@ def _trusting_context() -> ssl.SSLContext:
 
 class CertificateRefused(ProbeFailed):
     """The handshake failed because of the certificate: report the target as failing."""
+
+
+class Shown(NamedTuple):
+    """A certificate that a server showed (DER; None when it could not be read), and why it was refused, if it was."""
+
+    certificate: bytes | None
+    refused: str = ""
 
 
 class Connector:
@@ -104,6 +114,12 @@ class Connector:
         narrowed._guard = guard
         return narrowed
 
+    def unverified(self) -> "Connector":
+        """One that accepts every certificate, and shares all else with this one."""
+        trusting = copy(self)
+        trusting._verify = self._trusting
+        return trusting
+
     async def open(
         self, host: str, port: int, make: Callable[[], P], trace: Trace, tls: bool = False
     ) -> tuple[asyncio.Transport, P]:
@@ -127,7 +143,7 @@ class Connector:
         port: int,
         make: Callable[[], P],
         trace: Trace,
-        greet: Callable[[socket.socket], Awaitable[object]] | None = None,
+        greet: Greet | None = None,
     ) -> tuple[asyncio.Transport, P]:
         """TLS over a connection of `connect`, which it takes over. Raises `ProbeFailed`.
 
@@ -137,7 +153,7 @@ class Connector:
             return await self._secure(opened, make, host, trace)
         except CertificateRefused as refused:
             trace.failed = refused
-            trace.expires = await self._date(trace.address, port, host, greet)
+            trace.expires = _end_of(await self._refused_certificate(trace.address, port, host, greet))
             raise
 
     async def _reach(self, host: str, port: int, open_one: Callable[[str], Awaitable[R]], trace: Trace) -> R:
@@ -226,33 +242,52 @@ class Connector:
         certificate = transport.get_extra_info("peercert") or {}
         if "notAfter" in certificate:
             trace.expires = int(ssl.cert_time_to_seconds(certificate["notAfter"])) * SECOND
+        elif self._verify is self._trusting:  # Python tells nothing of what it has not verified
+            trace.expires = _end_of(_certificate_of(transport))
         return transport, protocol
 
-    async def _date(
-        self, address: str, port: int, host: str, greet: Callable[[socket.socket], Awaitable[object]] | None
-    ) -> Micros | None:
-        """When the certificate expires that was refused; None when it is not shown again."""
+    async def shown(self, host: str, port: int, greet: Greet | None = None) -> Shown:
+        """The certificate that `host` shows, and whether a visitor would refuse it. Raises `ProbeFailed` or `OSError`
+        when it shows none. The time limit is the caller's."""
+        trace = Trace()
+        opened = await self.connect(host, port, trace)
         try:
-            async with asyncio.timeout(_DATE_SECONDS):
-                opened = await connect_to(address, port)
-                if greet is not None:
-                    await _greeted(opened, greet)
-                transport, _ = await asyncio.get_running_loop().create_connection(
-                    asyncio.Protocol,
-                    sock=opened,
-                    ssl=self._trusting,
-                    server_hostname=host,
-                    ssl_handshake_timeout=_HANDSHAKE_SECONDS,
-                )
-        except (OSError, ProbeFailed):  # a timeout is an OSError
-            return None
+            return Shown(await self._read_certificate(opened, host, self._verify, greet))
+        except ssl.SSLCertVerificationError as error:
+            refused = f"error code {error.verify_code}: {error.verify_message.rstrip('.')}"
+        return Shown(await self._refused_certificate(trace.address, port, host, greet), refused)
+
+    async def _read_certificate(
+        self, opened: socket.socket, host: str, context: ssl.SSLContext, greet: Greet | None
+    ) -> bytes | None:
+        """The certificate shown in a handshake over a connection, which is closed then. Raises what that raises."""
+        if greet is not None:
+            await _greeted(opened, greet)
         try:
-            shown = transport.get_extra_info("ssl_object").getpeercert(binary_form=True)
-            return int(x509.load_der_x509_certificate(shown).not_valid_after_utc.timestamp()) * SECOND
-        except ValueError:
-            return None
+            transport, _ = await asyncio.get_running_loop().create_connection(
+                asyncio.Protocol,
+                sock=opened,
+                ssl=context,
+                server_hostname=host,
+                ssl_handshake_timeout=_HANDSHAKE_SECONDS,
+            )
+        except ssl.SSLCertVerificationError:  # a ValueError, too
+            raise
+        except ValueError:  # a name that cannot stand in a certificate, or in the handshake
+            opened.close()
+            raise ProbeFailed("tls", "not a name for a certificate") from None
+        try:
+            return _certificate_of(transport)
         finally:
             transport.abort()
+
+    async def _refused_certificate(self, address: str, port: int, host: str, greet: Greet | None) -> bytes | None:
+        """The certificate that was refused; None when it is not shown again."""
+        try:
+            async with asyncio.timeout(_READ_SECONDS):
+                return await self._read_certificate(await connect_to(address, port), host, self._trusting, greet)
+        except (OSError, ProbeFailed):  # a timeout is an OSError
+            return None
 
     async def close(self) -> None:
         """Let go of resolver and sockets."""
@@ -260,7 +295,23 @@ class Connector:
         await self.resolver.close()
 
 
-async def _greeted(opened: socket.socket, greet: Callable[[socket.socket], Awaitable[object]]) -> None:
+def _certificate_of(transport: asyncio.Transport) -> bytes | None:
+    """The certificate of the other side (DER)."""
+    shown: bytes | None = transport.get_extra_info("ssl_object").getpeercert(binary_form=True)
+    return shown
+
+
+def _end_of(certificate: bytes | None) -> Micros | None:
+    """When a certificate (DER) expires; None when it cannot be read."""
+    try:
+        if certificate is None:
+            return None
+        return int(x509.load_der_x509_certificate(certificate).not_valid_after_utc.timestamp()) * SECOND
+    except ValueError:
+        return None
+
+
+async def _greeted(opened: socket.socket, greet: Greet) -> None:
     try:
         await greet(opened)
     except BaseException:

@@ -62,7 +62,7 @@ async def _probe_once(
     began = time.perf_counter_ns()
     try:
         async with asyncio.timeout(limit):
-            await _RUNS[monitor.kind](connector.of(monitor.project), monitor.target, sealed, trace)
+            await _RUNS[monitor.kind](_connector_of(monitor, sealed, connector), monitor.target, sealed, trace)
     except ProbeFailed as failed:
         failure, detail = failed.failure, failed.detail
         if failed.answered:
@@ -98,3 +98,9 @@ async def _probe_once(
         url=trace.url,
         http_version=trace.http_version,
     )
+
+
+def _connector_of(monitor: Monitor, sealed: Sealed, connector: Connector) -> Connector:
+    """The connector of a monitor's project. What is secret goes only to a server whose certificate is valid."""
+    connector = connector.of(monitor.project)
+    return connector if monitor.target.verify or sealed.headers or sealed.body else connector.unverified()

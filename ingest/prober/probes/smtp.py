@@ -178,16 +178,9 @@ async def _encrypted(
     connector: Connector, opened: socket.socket, host: str, port: int, trace: Trace, greets: bool
 ) -> None:
     """TLS, and what is said over it. greets: the greeting is still to come, as it is where nothing was said before."""
-
-    async def greet_again(other: socket.socket) -> None:
-        dialogue = _over_socket(other)
-        await dialogue.greeting()
-        await dialogue.hello()
-        await dialogue.start_tls()
-
     reader = asyncio.StreamReader(limit=_LONGEST_LINE)
     transport, _ = await connector.secure(
-        opened, host, port, lambda: asyncio.StreamReaderProtocol(reader), trace, None if greets else greet_again
+        opened, host, port, lambda: asyncio.StreamReaderProtocol(reader), trace, None if greets else start_tls
     )
     try:
 
@@ -201,6 +194,15 @@ async def _encrypted(
         await _take_leave(dialogue, trace)
     finally:
         transport.abort()
+
+
+async def start_tls(opened: socket.socket) -> None:
+    """Say what comes before TLS on a connection that begins without. Raises `ProbeFailed` where TLS is not offered."""
+    dialogue = _over_socket(opened)
+    await dialogue.greeting()
+    if not await dialogue.hello():
+        raise ProbeFailed("tls", "STARTTLS is not offered")
+    await dialogue.start_tls()
 
 
 def _over_socket(opened: socket.socket) -> Dialogue:

@@ -26,6 +26,11 @@ _LOOKS = {
     "incident.created": ("high", "rotating_light"),
     "incident.resolved": ("default", "heavy_check_mark"),
     "monitor.not_observed": ("default", "warning"),
+    "monitor.ssl_expiration": ("default", "hourglass_flowing_sand"),
+    "monitor.ssl_invalid": ("high", "rotating_light"),
+    "monitor.ssl_valid": ("default", "heavy_check_mark"),
+    "monitor.ssl_renewed": ("low", "heavy_check_mark"),
+    "monitor.domain_expiration": ("default", "hourglass_flowing_sand"),
     "channel.disabled": ("high", "no_entry"),
 }
 _LONGEST_TITLE = 200
@@ -73,6 +78,7 @@ def text_of_message(facts: Mapping[str, Any], at: str) -> str:
         f"Since: {facts['started']}" if facts["started"] else f"When: {at}",
         f"Until: {facts['resolved']}" if facts["resolved"] else "",
         f"Last ping: {facts['last_ping']}" if facts["last_ping"] else "",
+        *facts["certificates"],
     ]
     return "\n".join(filter(None, lines))
 

@@ -1,0 +1,42 @@
+"""What a test notice says: data as those of a real one, of a certificate or a domain that is not there. Pure."""
+
+from typing import Any
+
+from schemas.base import Micros
+from schemas.certificates import DAY, Certificate, certificate_data
+from schemas.notices import Notice
+from schemas.times import iso
+
+_DAYS = 7
+_ERROR = "error code 20: unable to get local issuer certificate"
+
+
+def validity_sample(notice: Notice, now: Micros) -> dict[str, Any]:
+    """The part of `data` that a notice about a certificate or a domain has of its own."""
+    old, new = _certificate(now - 83 * DAY, "0"), _certificate(now, "1")
+    detail = "A test was asked for"
+    match notice:
+        case "monitor.ssl_renewed":
+            told: dict[str, Any] = {"new_certificate": new, "old_certificate": old}
+        case "monitor.ssl_invalid":
+            told = {"certificate": old, "error": _ERROR}
+        case "monitor.ssl_expiration":
+            told = {"certificate": old, "days_before_expiration": _DAYS}
+        case "monitor.domain_expiration":
+            domain = {"expires_at": iso(now + _DAYS * DAY), "source": "RDAP"}
+            told = {"domain": domain, "days_before_expiration": _DAYS}
+        case _:
+            told = {"certificate": new}
+    return told | {"detail": detail}
+
+
+def _certificate(since: Micros, digit: str) -> dict[str, Any]:
+    certificate = Certificate(
+        not_before=max(0, since),
+        not_after=since + 90 * DAY,
+        fingerprint=digit * 64,
+        subject="example.org",
+        issuer="Example CA (Example)",
+        algorithm="SHA-256 with RSA encryption",
+    )
+    return certificate_data(certificate)
