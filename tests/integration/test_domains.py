@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import pytest
@@ -16,7 +16,7 @@ from ingest.prober.prober import Prober
 from schemas.base import SECOND, Micros
 from schemas.monitor_states import MonitorCopy, MonitorState
 from schemas.monitors import MonitorKind
-from schemas.probes import ProbeCompleted
+from schemas.probes import DomainTested, ProbeCompleted, ProbeResultsEvent
 from tests.memory_log import MemorySink
 from tests.ping_world import NOON, HandClock
 from tests.probe_targets import (
@@ -29,6 +29,8 @@ from tests.probe_targets import (
     serving,
 )
 from tests.rdap_registry import EXPIRATION, EXPIRES, NOT_FOUND, Registry, ok, redirect, registry, told
+
+T = TypeVar("T")
 
 
 @contextlib.asynccontextmanager
@@ -332,12 +334,16 @@ async def test_results_tell_what_is_known_and_never_wait_for_it() -> None:
         prober.heard(0, [("definition/m", msgspec.json.encode(MonitorCopy(monitor=watched)))])
         prober.whole(0)
 
+        def of_type(kind: type[T]) -> list[T]:
+            events = [msgspec.json.decode(stored.value or b"", type=ProbeResultsEvent) for stored in sink.order]
+            return [event for event in events if isinstance(event, kind)]
+
         async def result(number: int) -> ProbeCompleted:
             prober.heard(0, [("m", msgspec.json.encode(MonitorState(version=1, begun=NOON - number)))])
             async with asyncio.timeout(5.0):
-                while len(sink.order) < number:
+                while len(found := of_type(ProbeCompleted)) < number:
                     await asyncio.sleep(0.005)
-            return msgspec.json.decode(sink.order[number - 1].value or b"", type=ProbeCompleted)
+            return found[number - 1]
 
         one.gate.clear()
         assert (await result(1)).domain_expires is None
@@ -354,3 +360,6 @@ async def test_results_tell_what_is_known_and_never_wait_for_it() -> None:
         prober.heard(0, [("m", msgspec.json.encode(MonitorState(version=2, begun=NOON - 4)))])
         failed = await result(4)
         assert (failed.ok, failed.domain_expires) == (False, EXPIRES)
+        # The fact is told once for what a registry has said.
+        [fact] = of_type(DomainTested)
+        assert (fact.expires, fact.source, fact.region, fact.version) == (EXPIRES, "RDAP", "local", 1)
