@@ -28,7 +28,12 @@ MADE = {
 BY_OTHERS = {
     PINGS: {"ping.received", "check.paused", "check.resumed", "tick", "time.corrected"},
     PROBE_RESULTS: {
-        "probe.completed", "certificate.tested", "domain.tested", "region.troubled", "region.well", "tick",
+        "probe.completed",
+        "certificate.tested",
+        "domain.tested",
+        "region.troubled",
+        "region.well",
+        "tick",
         "time.corrected",
     },
     DELIVERIES: {"delivery.attempted", "delivery.replayed", "tick", "time.corrected"},
