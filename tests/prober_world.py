@@ -54,6 +54,8 @@ class Plan:
     interval: int = 10
     timeout: int = 5
     confirmations: int = 2
+    recoveries: int = 1
+    confirm_interval: float | None = None
     near: bool = False
 
     def at(self, second: float) -> Behaviour:
@@ -68,7 +70,8 @@ class Plan:
     def monitor(self) -> Monitor:
         return Monitor(
             id=self.id, project=self.project, version=1, created=0, revised=0, name=self.name, interval=self.interval,
-            timeout=self.timeout, confirmations=self.confirmations, probed_from=(REGION,), channels=("hook",),
+            timeout=self.timeout, confirmations=self.confirmations, recoveries=self.recoveries,
+            confirm_interval=self.confirm_interval, probed_from=(REGION,), channels=("hook",),
         )  # fmt: skip
 
 
@@ -94,12 +97,12 @@ class World(ImitatedSink):
             virtual_time.run(self._run(seconds))
         return self
 
-    def went(self, now: str) -> dict[str, tuple[float, float]]:
-        """By name of the monitor: since when it was first shown so, and when that was detected."""
+    def went(self, now: str, after: float = 0) -> dict[str, tuple[float, float]]:
+        """By name of the monitor: since when it was first shown so after a moment, and when that was detected."""
         names = {plan.id: plan.name for plan in self.monitors}
         found: dict[str, tuple[float, float]] = {}
         for change in of_type(self.folding.effects, StatusChanged):
-            if change.now == now:
+            if change.now == now and change.at >= MIDNIGHT + after * SECOND:
                 found.setdefault(
                     names[change.thing], ((change.at - MIDNIGHT) / SECOND, (change.detected_at - MIDNIGHT) / SECOND)
                 )

@@ -15,6 +15,7 @@ from schemas.targets import Verb
 from tests.probe_targets import V4, connecting, head_of, monitor, on_uvloop, seen, serving, until_gone
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+MB = 1_000_000
 
 
 def status(code: int) -> bytes:
@@ -136,3 +137,13 @@ async def test_what_is_found_on_the_way() -> None:
         direct = await probe(connector, monitor(url=f"{url}/there"), Sealed(), 1, 0, "local", 1)
     assert (result.url, result.http_version, result.method) == (f"{url}/there", "1.0", "")
     assert direct.url == ""
+
+
+@pytest.mark.parametrize(("before", "found"), [(0, True), (MB - 4, True), (MB - 3, False), (3 * MB, False)])
+@on_uvloop
+async def test_a_string_is_looked_for_in_the_first_megabyte(before: int, found: bool) -> None:
+    body = b"x" * before + b"well" + b"x" * MB
+    page = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
+    async with site({"GET": page}) as (url, _):
+        result = await probed(url, keyword="well")
+    assert seen(result) == ("ok" if found else "keyword")
