@@ -5,7 +5,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from query_api.history.deciding_results import Deciding, DecidingResult, ResultPhases
+from query_api.history.deciding_results import Deciding, DecidingResult
 from query_api.history.response_times import DAY, HOUR, Figures, Measured, Place
 from query_api.history.uptime import Span
 from schemas.base import SECOND, Micros
@@ -99,6 +99,7 @@ class MemoryDecidingResults:
 
 
 def _row(one: ProbeCompleted) -> DecidingResult:
-    phases = one.phases
-    known = ResultPhases(phases.redirect, phases.lookup, phases.connect, phases.tls, phases.first_byte)
-    return DecidingResult(one.slot, one.confirm, one.region, one.at, one.ok, one.status, one.took, one.address, known)
+    return DecidingResult(
+        one.slot, one.confirm, one.region, one.at, one.ok, one.status, one.took, one.address, one.method,
+        one.http_version, one.url, one.families, one.phases,
+    )  # fmt: skip

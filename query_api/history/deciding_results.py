@@ -8,8 +8,11 @@ ClickHouse does not answer.
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
+import msgspec
+
 from infra.clickhouse.client import ClickHouse
 from schemas.base import SECOND, Micros
+from schemas.probes import FamilyResult, Phases
 
 # The time of a partition, by which a change is dated, is a tick old at most.
 _TICK: Micros = SECOND
@@ -23,7 +26,8 @@ GROUP BY incident, down
 """
 
 _RESULTS = """
-SELECT slot, confirm, CAST(region, 'String'), at, ok, status, took, address, redirect, lookup, connect, tls, first_byte
+SELECT slot, confirm, CAST(region, 'String'), at, ok, status, took, address, CAST(method, 'String'),
+       CAST(http_version, 'String'), url, families, redirect, lookup, connect, tls, first_byte
 FROM probe_results FINAL
 WHERE monitor = {{monitor:String}} AND ({ranges})
 ORDER BY at DESC LIMIT {most}
@@ -31,18 +35,13 @@ ORDER BY at DESC LIMIT {most}
 _RANGE = "slot BETWEEN fromUnixTimestamp64Micro({first}, 'UTC') AND fromUnixTimestamp64Micro({last}, 'UTC')"
 
 
-class ResultPhases(NamedTuple):
-    """Microseconds, None for what there was none of."""
-
-    redirect: int | None
-    lookup: int | None
-    connect: int | None
-    tls: int | None
-    first_byte: int | None
+_families = msgspec.json.Decoder(tuple[FamilyResult, ...]).decode
 
 
 class DecidingResult(NamedTuple):
-    """A result. `confirm`: 0 for a regular one. `took` in microseconds; `status` None without an HTTP answer."""
+    """A result. `confirm`: 0 for a regular one. `took` in microseconds; `status` None without an HTTP answer. `method`,
+    `http_version`, `url`: empty where the monitor's own hold, or nothing is known. `families`: where both were
+    asked."""
 
     slot: Micros
     confirm: int
@@ -52,7 +51,11 @@ class DecidingResult(NamedTuple):
     status: int | None
     took: int
     address: str
-    phases: ResultPhases
+    method: str
+    http_version: str
+    url: str
+    families: tuple[FamilyResult, ...]
+    phases: Phases
 
 
 class Deciding(NamedTuple):
@@ -105,6 +108,7 @@ def _joined(ranges: Iterable[tuple[Micros, Micros]]) -> list[tuple[Micros, Micro
 
 
 def _result(row: tuple[Any, ...]) -> DecidingResult:
-    slot, confirm, region, at, ok, status, took, address, *phases = row
-    known = ResultPhases(*(one if one >= 0 else None for one in phases))
-    return DecidingResult(slot, confirm, region, at, bool(ok), status if status >= 0 else None, took, address, known)
+    slot, confirm, region, at, ok, status, took, address, method, version, url, families, *phases = row
+    known = Phases(*(one if one >= 0 else None for one in phases))
+    status, each = status if status >= 0 else None, _families(families) if families else ()
+    return DecidingResult(slot, confirm, region, at, bool(ok), status, took, address, method, version, url, each, known)

@@ -5,6 +5,7 @@ from typing import Annotated
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from query_api.http.field_types import Count
+from query_api.updown.metrics_object import UpdownRecentMetrics
 from query_api.updown.recipient_ids import recipient_id
 from query_api.updown.responses import UpdownTime, time
 from query_api.updown.targets import type_of, url_of
@@ -66,6 +67,7 @@ class UpdownCheck(Struct, kw_only=True, gc=False):
     http_body: str
     ssl: UpdownSsl | UnsetType = UNSET
     domain: UpdownDomain | UnsetType = UNSET
+    metrics: UpdownRecentMetrics | UnsetType = UNSET
 
 
 def check_object(

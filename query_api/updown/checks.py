@@ -10,9 +10,12 @@ from query_api.updown.check_bodies import CreateUpdownCheckBody, UpdateUpdownChe
 from query_api.updown.check_fields import fields_of
 from query_api.updown.check_object import UpdownCheck
 from query_api.updown.errors import UpdownConflict
+from query_api.updown.metrics import recent_metrics
 from query_api.updown.openapi import ERRORS, errors, one_of, parameters_in_body
+from query_api.updown.query_parameters import is_set, query_parameter
 from query_api.updown.responses import UpdownDeleted, answer
 from query_api.updown.service import Service, ServiceDep
+from query_api.updown.things import thing_of
 from schemas.ids import new_id
 from schemas.monitors import Monitor, Sealed
 from schemas.requests import MonitorCreate, MonitorDelete, MonitorUpdate
@@ -24,6 +27,7 @@ _AT_ONCE = 256
 # How often a change is made anew when others change the check at the same time.
 _TRIES = 5
 
+_METRICS = query_parameter("metrics", {"type": "boolean", "default": False}, "With metrics of the last hour.")
 _CHECK = one_of(UpdownCheck, "The check.")
 _CREATE = parameters_in_body(CreateUpdownCheckBody, {"url": "https://www.example.com/", "period": 60})
 _UPDATE = parameters_in_body(UpdateUpdownCheckBody, {"period": 300}, required=False)
@@ -65,10 +69,14 @@ async def create_check(service: ServiceDep, caller: Writer) -> Response:
     return await _shown(service, caller, await service.result(await service.ask(caller, request)), 201)
 
 
-@router.get("/checks/{token}", responses=_CHECK | errors(404))
+@router.get("/checks/{token}", responses=_CHECK | errors(400, 404), openapi_extra={"parameters": [_METRICS]})
 async def read_check(service: ServiceDep, caller: Reader, token: str) -> Response:
     """Read one check."""
-    return await _shown(service, caller, await service.monitor(caller, token))
+    with_metrics = is_set(caller.parameters, "metrics")
+    check = await _check(service, caller, await service.monitor(caller, token))
+    if with_metrics:
+        check.metrics = await recent_metrics(service, await thing_of(service, caller, token))
+    return answer(check)
 
 
 @router.put("/checks/{token}", responses=_CHECK | errors(400, 403, 404, 409), openapi_extra=_UPDATE)
@@ -104,7 +112,11 @@ async def delete_check(service: ServiceDep, caller: Writer, token: str) -> Respo
 
 
 async def _shown(service: Service, caller: Caller, monitor: Monitor, status: int = 200) -> Response:
+    return answer(await _check(service, caller, monitor), status)
+
+
+async def _check(service: Service, caller: Caller, monitor: Monitor) -> UpdownCheck:
     uptimes = await service.uptimes.of(caller.project)
     state = service.deps.monitor_states.state(monitor.id)
     uptime = uptimes.of(monitor.id, None if state is None else state.down_since)
-    return answer(service.presenter(caller)(monitor, state, uptime), status)
+    return service.presenter(caller)(monitor, state, uptime)

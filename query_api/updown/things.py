@@ -1,0 +1,40 @@
+"""A check of the updown API, whether it is probed or waits for pulses: what its history is asked by."""
+
+from typing import NamedTuple
+
+from query_api.history.monitors import IncidentRow
+from query_api.updown.auth import Caller
+from query_api.updown.service import Service
+from schemas.base import SECOND, Micros
+from schemas.monitors import Monitor
+from schemas.response_times import DEFAULT_THRESHOLD
+
+
+class Thing(NamedTuple):
+    """threshold: of Apdex, in milliseconds. since: when the status that it has now began. opened: the outage that is
+    open. monitor: None of a check that waits for pulses."""
+
+    id: str
+    project: str
+    threshold: int = DEFAULT_THRESHOLD
+    since: Micros = 0
+    opened: IncidentRow | None = None
+    monitor: Monitor | None = None
+
+    @property
+    def down_since(self) -> Micros | None:
+        return None if self.opened is None else self.opened.started
+
+    @property
+    def interval(self) -> Micros:
+        """How far its probes are apart."""
+        return 0 if self.monitor is None else self.monitor.interval * SECOND
+
+
+async def thing_of(service: Service, caller: Caller, token: str) -> Thing:
+    """The caller's check with this token. Raises `UpdownError` 404."""
+    monitor = await service.monitor(caller, token)
+    state, opened = service.deps.monitor_states.state(monitor.id), None
+    if state is not None and state.incident is not None and state.down_since is not None:
+        opened = IncidentRow(state.incident, monitor.id, state.down_since, None, state.cause, state.partial)
+    return Thing(monitor.id, monitor.project, monitor.apdex_threshold, state.since if state else 0, opened, monitor)
