@@ -28,6 +28,7 @@ from bench.sender import sender
 from bench.slow_receivers import slow_receivers
 from bench.startup import startup
 from bench.updown_list import updown_list
+from bench.updown_metrics import updown_metrics
 from bench.uptime import uptime
 
 app = typer.Typer(
@@ -55,6 +56,7 @@ _COMMANDS = (
     pending,
     uptime,
     updown_list,
+    updown_metrics,
     attacks,
     disk,
     dns,

@@ -29,6 +29,7 @@ from infra.embedded.logins import login_file, made_login
 from infra.embedded.ports import HOST, free_port
 from pingfold.addresses import clickhouse_url
 from processors.history.probe_hours import PROBE_HOURS
+from processors.history.response_times import RESPONSE_TIMES
 from processors.history.roll_ups import roll_up
 from schemas.base import SECOND, encode
 from schemas.ids import new_id
@@ -38,14 +39,14 @@ from schemas.topics import PROBE_RESULTS, PROJECTS
 
 _DAYS = 90
 _SPAN = _DAYS * 86_400 * SECOND
-_FREE_BYTES = 20 * 2**30
+FREE_BYTES = 20 * 2**30
 _AT_ONCE = 2_000_000  # rows of one INSERT
 _FILL_SECONDS = 900.0
-_STATEMENT_SECONDS = 300.0
+STATEMENT_SECONDS = 300.0
 _MERGE_SECONDS = 600.0
 _QUIET_LOOKS = 10
 
-_RESULTS = """
+RESULTS = """
 INSERT INTO probe_results (monitor, slot, confirm, region, at, ok, failure, detail, status, took,
                            lookup, connect, tls, first_byte, address, inserted_at)
 SELECT {ids:Array(String)}[1 + intDiv(number, {each:UInt64})] AS monitor,
@@ -86,16 +87,16 @@ def uptime(
     ids = [new_id() for _ in range(monitors)]
     chosen = random.sample(ids, asked)
     with tempfile.TemporaryDirectory(prefix="pingfold-bench-", ignore_cleanup_errors=True) as folder:
-        if shutil.disk_usage(folder).free < _FREE_BYTES:
-            raise RuntimeError(f"{_FREE_BYTES // 2**30} GiB of free disk are needed in {folder}")
-        with _clickhouse(Path(folder)) as (url, pid):
+        if shutil.disk_usage(folder).free < FREE_BYTES:
+            raise RuntimeError(f"{FREE_BYTES // 2**30} GiB of free disk are needed in {folder}")
+        with own_clickhouse(Path(folder)) as (url, pid):
             migrate(url)
-            client = connect(Address.parse(url), timeout=_STATEMENT_SECONDS)
-            report.measured |= _fill(client, ids, rows // monitors)
+            client = connect(Address.parse(url), timeout=STATEMENT_SECONDS)
+            report.measured |= fill(client, ids, rows // monitors)
             report.measured["clickhouse_mib"] = memory_mib(pid)
             with pingfold(None, CLICKHOUSE_URL=url) as stack:
-                _define(stack, chosen)
-                client.command(_RESULTS, parameters={"ids": chosen, "each": 1, "begin": _now(), "step": 1})
+                define(stack, chosen)
+                client.command(RESULTS, parameters={"ids": chosen, "each": 1, "begin": now(), "step": 1})
                 usage = Usage({"clickhouse": pid, "web": stack.pids()["web-0"]})
                 took = _ask(stack, chosen, questions)
                 report.measured["cpu_micros_per_answer"] = usage.micros_per(questions)
@@ -108,12 +109,12 @@ def uptime(
     report.publish()
 
 
-def _now() -> int:
+def now() -> int:
     return time.time_ns() // 1_000
 
 
 @contextlib.contextmanager
-def _clickhouse(folder: Path) -> Iterator[tuple[str, int]]:
+def own_clickhouse(folder: Path) -> Iterator[tuple[str, int]]:
     """The embedded ClickHouse on data of its own: URL and process id."""
     port, login = free_port(), made_login(folder, "clickhouse")
     command = module(
@@ -132,19 +133,20 @@ def _clickhouse(folder: Path) -> Iterator[tuple[str, int]]:
         yield f"{clickhouse_url(f'{HOST}:{port}', login)}/bench", process.pid
 
 
-def _fill(client: Client, ids: Sequence[str], each: int) -> dict[str, float]:
+def fill(client: Client, ids: Sequence[str], each: int) -> dict[str, float]:
     """Put the results of all monitors in, and roll them up."""
-    began, begin = time.monotonic(), _now() - _SPAN
+    began, begin = time.monotonic(), now() - _SPAN
     at_once = max(1, _AT_ONCE // each)
     for first in range(0, len(ids), at_once):
         some = ids[first : first + at_once]
-        client.command(_RESULTS, parameters={"ids": some, "each": each, "begin": begin, "step": _SPAN // each})
+        client.command(RESULTS, parameters={"ids": some, "each": each, "begin": begin, "step": _SPAN // each})
         client.command(_SPANS, parameters={"ids": some, "begin": begin})
         if time.monotonic() - began > _FILL_SECONDS:
             raise NotInTime(f"the results are not in within {_FILL_SECONDS:.0f} s")
     filled = time.monotonic()
     say(f"{each * len(ids)} results in after {filled - began:.0f} s")
-    roll_up(client, PROBE_HOURS)
+    for kind in (PROBE_HOURS, RESPONSE_TIMES):
+        roll_up(client, kind)
     rolled_up = time.monotonic()
     say(f"rolled up in {rolled_up - filled:.0f} s")
     wait_until(lambda: _is_merged(client), _MERGE_SECONDS, "ClickHouse has merged what was put in at once")
@@ -166,20 +168,20 @@ def _is_merged(client: Client) -> bool:
     return True
 
 
-def _define(stack: Stack, ids: Sequence[str]) -> None:
+def define(stack: Stack, ids: Sequence[str]) -> None:
     """Define monitors under ids of ours, and wait until the API knows them."""
     known = stack.credentials
     fields = MonitorFields(name="bench", target=ProbeTarget(url="https://example.com/"), paused=True)
-    requests = (MonitorCreate(request=new_id(), at=_now(), id=id, fields=fields) for id in ids)
+    requests = (MonitorCreate(request=new_id(), at=now(), id=id, fields=fields) for id in ids)
     produce(known.cluster, PROJECTS, ((known.project, encode(request), -1) for request in requests))
     wait_folded(stack, "projects", PROJECTS)
     wait_folded(stack, "monitors", PROBE_RESULTS)
     stack.http.headers["Authorization"] = f"Bearer {known.poppaping_key}"
     for id in ids:
-        wait_until(lambda id=id: stack.http.get(_page(id)).status_code == 200, 30.0, "the API knows the monitors")  # type: ignore[misc]
+        wait_until(lambda id=id: stack.http.get(uptime_page(id)).status_code == 200, 30.0, "the API knows the monitors")  # type: ignore[misc]
 
 
-def _page(id: str) -> str:
+def uptime_page(id: str) -> str:
     return f"/api/v1/monitors/{id}/uptime?period=90d"
 
 
@@ -187,7 +189,7 @@ def _ask(stack: Stack, ids: Sequence[str], questions: int) -> list[float]:
     took = []
     for number in range(questions):
         began = time.perf_counter()
-        stack.http.get(_page(ids[number % len(ids)])).raise_for_status()
+        stack.http.get(uptime_page(ids[number % len(ids)])).raise_for_status()
         took.append((time.perf_counter() - began) * 1e3)
         if number % 200 == 199:
             say(f"{number + 1} questions: {spread(took)}")
@@ -197,6 +199,6 @@ def _ask(stack: Stack, ids: Sequence[str], questions: int) -> list[float]:
 def _is_wrong(stack: Stack, client: Client, id: str) -> bool:
     """Whether an answer differs from a count of the rows just before it and just after it."""
     counts = [client.query(_COUNTED, parameters={"id": id}).result_rows[0][0]]
-    told = stack.http.get(_page(id)).json()["data"]["total_checks"]
+    told = stack.http.get(uptime_page(id)).json()["data"]["total_checks"]
     counts.append(client.query(_COUNTED, parameters={"id": id}).result_rows[0][0])
     return not min(counts) <= told <= max(counts)

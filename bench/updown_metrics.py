@@ -1,0 +1,93 @@
+"""How long the metrics of a check over a month take, beside the uptime of 90 days of the same monitor.
+
+The rows, the roll-ups and the questions are those of `bench.uptime`; the two are asked in turn, so that whatever else
+the machine does meets both. A few answers are compared with a count of the rows.
+"""
+
+import random
+import shutil
+import tempfile
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from clickhouse_connect.driver.client import Client
+
+from bench.processes import memory_mib
+from bench.report import Report, percentile, say, spread
+from bench.stack import Stack, pingfold
+from bench.uptime import FREE_BYTES, RESULTS, STATEMENT_SECONDS, define, fill, now, own_clickhouse, uptime_page
+from infra.clickhouse.client import Address, connect
+from infra.clickhouse.migrations import migrate
+from schemas.ids import new_id
+
+_COUNTED = """
+SELECT count() FROM (
+    SELECT DISTINCT slot FROM probe_results
+    WHERE monitor = {id:String} AND slot >= toStartOfHour(now('UTC') - toIntervalDay(30))
+)
+"""
+
+
+def updown_metrics(
+    rows: Annotated[int, typer.Option(help="Results in the table.")] = 100_000_000,
+    monitors: Annotated[int, typer.Option(help="Monitors that they are of.")] = 4_000,
+    asked: Annotated[int, typer.Option(help="Monitors that are asked about.")] = 200,
+    questions: Annotated[int, typer.Option(help="How many questions of each kind.")] = 1_000,
+) -> None:
+    """Milliseconds for the metrics of a month, from a hundred million results, beside the uptime of 90 days."""
+    report = Report("updown-metrics", {"rows": rows, "monitors": monitors, "asked": asked, "questions": questions})
+    ids = [new_id() for _ in range(monitors)]
+    chosen = random.sample(ids, asked)
+    with tempfile.TemporaryDirectory(prefix="pingfold-bench-", ignore_cleanup_errors=True) as folder:
+        if shutil.disk_usage(folder).free < FREE_BYTES:
+            raise RuntimeError(f"{FREE_BYTES // 2**30} GiB of free disk are needed in {folder}")
+        with own_clickhouse(Path(folder)) as (url, pid):
+            migrate(url)
+            client = connect(Address.parse(url), timeout=STATEMENT_SECONDS)
+            report.measured |= fill(client, ids, rows // monitors)
+            report.measured["clickhouse_mib"] = memory_mib(pid)
+            with pingfold(None, CLICKHOUSE_URL=url) as stack:
+                define(stack, chosen)
+                stack.http.headers["X-API-KEY"] = stack.credentials.updown_key
+                client.command(RESULTS, parameters={"ids": chosen, "each": 1, "begin": now(), "step": 1})
+                uptimes, metrics = _ask(stack, chosen, questions)
+                by_hour = [_took(stack, _page(id, "?group=time")) for id in chosen[:50]]
+                wrong = sum(_is_wrong(stack, client, id) for id in chosen[:5])
+    report.measured |= {"uptime_ms": spread(uptimes), "metrics_ms": spread(metrics), "by_hour_ms": spread(by_hour)}
+    of_uptime = percentile(sorted(uptimes), 0.5)
+    report.ratios["metrics to uptime"] = round(percentile(sorted(metrics), 0.5) / of_uptime, 2)
+    report.ask("median of metrics to that of the uptime", report.ratios["metrics to uptime"], "<=", 1)
+    report.ask("answers that differ from a count of the rows", wrong, "<=", 0)
+    report.publish()
+
+
+def _page(id: str, query: str = "") -> str:
+    return f"/api/checks/{id}/metrics{query}"
+
+
+def _took(stack: Stack, page: str) -> float:
+    began = time.perf_counter()
+    stack.http.get(page).raise_for_status()
+    return (time.perf_counter() - began) * 1e3
+
+
+def _ask(stack: Stack, ids: list[str], questions: int) -> tuple[list[float], list[float]]:
+    """Milliseconds of uptimes and of metrics, asked in turn."""
+    uptimes, metrics = [], []
+    for number in range(questions):
+        id = ids[number % len(ids)]
+        uptimes.append(_took(stack, uptime_page(id)))
+        metrics.append(_took(stack, _page(id)))
+        if number % 200 == 199:
+            say(f"{number + 1} questions: uptimes {spread(uptimes)}, metrics {spread(metrics)}")
+    return uptimes, metrics
+
+
+def _is_wrong(stack: Stack, client: Client, id: str) -> bool:
+    """Whether an answer differs from a count of the rows just before it and just after it."""
+    counts = [client.query(_COUNTED, parameters={"id": id}).result_rows[0][0]]
+    told = stack.http.get(_page(id, "?from=30+days+ago")).json()["requests"]["samples"]
+    counts.append(client.query(_COUNTED, parameters={"id": id}).result_rows[0][0])
+    return not min(counts) <= told <= max(counts)
