@@ -23,6 +23,7 @@ from bench.memory import memory
 from bench.pending import pending
 from bench.prober import prober
 from bench.processes import ending, module, running, spawn
+from bench.push import push
 from bench.report import say
 from bench.sender import sender
 from bench.slow_receivers import slow_receivers
@@ -42,6 +43,7 @@ _COMMANDS = (
     fold,
     fold_events,
     fail_to_webhook,
+    push,
     fail_to_incident,
     get_monitor,
     expiry_storm,

@@ -24,7 +24,7 @@ from infra.embedded.ports import HOST, free_port
 
 
 class Arrival(msgspec.Struct):
-    """A request as it came: `at` in seconds since the epoch, when its body was complete."""
+    """A request as it came: `at` in seconds since the epoch, when its body was complete. check: its id, or token."""
 
     at: float
     event: str
@@ -108,7 +108,10 @@ class _Server:
         return web.json_response([_arrival(at, json.loads(body)) for at, body in found])
 
 
-def _arrival(at: float, body: dict[str, Any]) -> dict[str, Any]:
+def _arrival(at: float, body: Any) -> dict[str, Any]:
+    if isinstance(body, list):  # of updown.io's Push API
+        [event] = body
+        return {"at": at, "event": event["event"], "timestamp": event["time"], "check": event["check"]["token"]}
     return {"at": at, "event": body["event"], "timestamp": body["timestamp"], "check": body["data"]["monitor"]["id"]}
 
 

@@ -130,9 +130,9 @@ class Stack:
         answer.raise_for_status()
         return answer.json()
 
-    def channel(self, url: str, *events: str) -> str:
-        """Make a webhook channel that takes these events; its id."""
-        return str(self.api("POST", "/channels/", {"url": url, "events": events})["id"])
+    def channel(self, url: str, *events: str, kind: str = "webhook") -> str:
+        """Make a channel of a kind with a URL that takes these events; its id."""
+        return str(self.api("POST", "/channels/", {"kind": kind, "url": url, "events": events})["id"])
 
     def move_clock(self, seconds: float) -> None:
         """Move Pingfold's clock on, from its next ticks (only ours, started with the test clock)."""

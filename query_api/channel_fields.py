@@ -14,7 +14,7 @@ from msgspec import UNSET
 from infra.egress.guard import TargetRefused
 from infra.secrets.channel_secrets import own_place
 from query_api.dependencies import Dependencies
-from schemas.channels.kind import ChannelKind, InvalidChannelField
+from schemas.channels.kind import ChannelKind, InvalidChannelField, enumerated
 from schemas.channels.kinds import CHANNEL_KINDS
 from schemas.definitions import Channel
 from schemas.ids import new_id
@@ -77,6 +77,7 @@ def new_channel(
     settings, id = deps.settings, new_id()
     if kind.by_mail and (missing := settings.mail_needs) is not None:
         raise InvalidChannelField(kind.name, f"channels need a mail server, and {missing} is not set")
+    must_take(kind, events or ())
     fields = {"url": ""} | stored_fields(deps, project, id, kind, given)
     return Channel(
         id=id,
@@ -119,6 +120,13 @@ def stored_fields(
             fields.setdefault("url", current.url)
         fields["secret"] = deps.encrypt(secret, own_place(kind.name, id, url))
     return fields
+
+
+def must_take(kind: ChannelKind, events: Iterable[Notice]) -> None:
+    """Raises `InvalidChannelField` when one of these events is none that the kind can tell."""
+    strange = sorted(set(events) - set(kind.takes))
+    if strange:
+        raise InvalidChannelField("events", f"of a channel of type '{kind.name}' cannot be {enumerated(strange, 'or')}")
 
 
 def in_order(events: Iterable[Notice]) -> tuple[Notice, ...]:

@@ -27,6 +27,7 @@ from query_api.password_pool import PasswordPool
 from query_api.state.delivery_states import DeliveryStates
 from query_api.state.key_uses import KeyUses
 from query_api.state.states import MonitorStates, States
+from query_api.test_sends import HourlySendLimiter
 from query_api.wrong_keys import WrongKeyLimiter
 from schemas.check_states import CheckState
 
@@ -75,6 +76,11 @@ class Dependencies:
     def wrong_keys(self) -> WrongKeyLimiter:
         """The brake on wrong API keys, for all APIs of this process."""
         return WrongKeyLimiter(Forwarded(self.settings.trusted_proxies))
+
+    @cached_property
+    def test_sends(self) -> HourlySendLimiter:
+        """How many tests may still be sent, for all APIs of this process."""
+        return HourlySendLimiter(self.settings.test_sends_per_hour)
 
 
 def dependencies_of(request: Request) -> Dependencies:

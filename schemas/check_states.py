@@ -42,6 +42,7 @@ class CheckState(Value, tag="check-state"):
     last_ping: newest success or failure; last_start: newest start signal, None after a pause or a resumption.
     last_duration, last_exitstatus: of the newest success or failure, None if it had none.
     incident: id of the open incident while down; down_since: its start; cause: in words.
+    down_time: how long it was down in all incidents that are over.
     parked: why the fold could not judge a deadline; set until the next event of this check.
     """
 
@@ -64,6 +65,7 @@ class CheckState(Value, tag="check-state"):
     incident: str | None = None
     down_since: Micros | None = None
     cause: str = ""
+    down_time: Micros = 0
     parked: str | None = None
 
 

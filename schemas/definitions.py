@@ -105,6 +105,7 @@ class Channel(Fact, tag="channel", frozen=True):
     site: base URL of this Pingfold when the channel was created; links in notifications begin with it.
     disabled_at: time at which the channel was disabled after failures; None after any change. The reason is in
     `health/<id>`.
+    failing_at: time of the newest warning that it fails.
     unconfirmed: those of `addresses` whose owners have not confirmed; nothing is sent to them.
     former_secrets: replaced by rotations of `secret`, oldest first; some may have expired.
     options: further settings of its kind; the module of the kind defines them.
@@ -126,6 +127,7 @@ class Channel(Fact, tag="channel", frozen=True):
     former_secrets: tuple[FormerSecret, ...] = ()
     options: Options = field(default_factory=dict)
     number: int = 0
+    failing_at: Micros | None = None
 
 
 class Check(Fact, tag="check", frozen=True):

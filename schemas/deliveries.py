@@ -15,8 +15,11 @@ from schemas.actors import Actor
 from schemas.base import Fact, Micros, Value
 from schemas.channels.kind import Options
 from schemas.channels.kinds import KindName
-from schemas.definitions import FormerSecret
+from schemas.check_states import CheckState
+from schemas.definitions import Check, FormerSecret
 from schemas.ids import derived_id
+from schemas.monitor_states import MonitorState
+from schemas.monitors import Monitor
 from schemas.notices import AnyNotice, Notice
 from schemas.recipients import Address, Addresses
 from schemas.ticks import Progress, Tick, TimeCorrected
@@ -32,6 +35,7 @@ class Endpoint(Fact, tag="endpoint", frozen=True):
 
     site: base URL for the paths in notifications. unconfirmed: those of `addresses` to which nothing is sent.
     former_secrets: attempts made before their `until` are signed with them too.
+    number: of the channel, if its bodies name it.
     """
 
     id: str
@@ -45,6 +49,7 @@ class Endpoint(Fact, tag="endpoint", frozen=True):
     unconfirmed: Addresses = ()
     former_secrets: tuple[FormerSecret, ...] = ()
     options: Options = field(default_factory=dict)
+    number: int = 0
 
     @property
     def confirmed(self) -> Addresses:
@@ -70,14 +75,21 @@ class EndpointRemoved(Fact, tag="endpoint.removed", frozen=True):
     at: Micros
 
 
+class About(Fact, tag=False, frozen=True):
+    """The thing that a notice is about, as it was then: its definition, without what is encrypted, and its state."""
+
+    definition: Monitor | Check
+    state: MonitorState | CheckState
+
+
 class DeliveryRequested(Fact, tag="delivery.requested", frozen=True):
     """A status change to be sent to a channel: one delivery for each of `notices` that the channel is configured for.
 
-    Notices about Pingfold itself (`channel.disabled`) are sent to every channel.
+    Notices about Pingfold itself (`channel.disabled`, `channel.failing`) are sent whatever it is configured for.
 
     transition: id of the transition. at: its time, which is the timestamp in the body, however late it is sent.
     data: the `data` object of the body (`monitor`, `incident`): docs/compatibility/poppaping.md, "Webhooks".
-    actor: who requested a test; folds leave it out.
+    actor: who requested a test; folds leave it out. about: for bodies that say more of the thing than `data` does.
     """
 
     transition: str
@@ -85,6 +97,7 @@ class DeliveryRequested(Fact, tag="delivery.requested", frozen=True):
     notices: tuple[AnyNotice, ...]
     data: dict[str, Any]
     actor: Actor | None = None
+    about: About | None = None
 
 
 class ConfirmationRequested(Fact, tag="confirmation.requested", frozen=True):

@@ -64,11 +64,13 @@ class MonitorState(Value, tag="monitor-state", rename={"pending_change": "doubt"
     expected: oldest slot without a result; early: later slots that have one.
     seen: newest regular result of each region, to recognise duplicates and late results.
     results, changes: counters; since: start of the current span.
-    last_at, last_ok, last_ms: the newest result; last_detail: why it failed.
+    last_at, last_ok, last_ms, last_status: the newest result, and the status of its HTTP answer; last_detail: why it
+    failed.
     unprobed: why a prober could not probe since the newest result; says nothing about the target.
     pending_change: waits for confirmation; `doubt` in the JSON. expires: expiry of the newest certificate;
     domain_expires: of the domain.
     incident: id of the open incident while down; down_since: its start; cause: in words.
+    down_time: how long it was down in all incidents that are over.
     notice_at: until then a notification is held back: that it is down, because a monitor it depends on may be down too;
     or that it is not observed, which is sent only if it lasts.
     verb: of a `GET/HEAD` monitor, what is enough for this target, by the first result that told so.
@@ -93,6 +95,7 @@ class MonitorState(Value, tag="monitor-state", rename={"pending_change": "doubt"
     last_at: Micros | None = None
     last_ok: bool = False
     last_ms: float | None = None
+    last_status: int | None = None
     last_detail: str = ""
     pending_change: PendingChange | None = None
     expires: Micros | None = None
@@ -100,6 +103,7 @@ class MonitorState(Value, tag="monitor-state", rename={"pending_change": "doubt"
     incident: str | None = None
     down_since: Micros | None = None
     cause: str = ""
+    down_time: Micros = 0
     notice_at: Micros | None = None
     parked: str | None = None
     unprobed: str = ""

@@ -33,6 +33,7 @@ VALIDITY_NOTICES: tuple[Notice, ...] = (
 NOTICES: tuple[Notice, ...] = (*FIRST_NOTICES, *VALIDITY_NOTICES)
 
 # What notices there are: those of a monitor or check, which a channel chooses from, and those about Pingfold itself,
-# which every channel gets. A request to confirm goes to an address, to no channel.
-AnyNotice = Literal[Notice, "channel.disabled", "recipient.confirmation"]
-TO_EVERY_CHANNEL: frozenset[AnyNotice] = frozenset(("channel.disabled",))
+# which a channel gets whatever it chose: that another one was given up, or, by mail, that it is failing. A request to
+# confirm goes to an address, to no channel.
+AnyNotice = Literal[Notice, "channel.disabled", "channel.failing", "recipient.confirmation"]
+UNCHOSEN: tuple[AnyNotice, ...] = ("channel.disabled", "channel.failing")

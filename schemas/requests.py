@@ -217,13 +217,27 @@ class RecipientUnblock(Request, tag="recipient.unblock", frozen=True):
 class ChannelDisabled(Fact, tag="channel.disabled", frozen=True):
     """The fold of deliveries has given a channel up: the other channels of the project are told. No request.
 
-    because: what people are told. failures: attempts that failed in a row.
+    because: what people are told. failures: attempts that failed in a row. removed: its kind is given up for good: the
+    channel is removed, not only disabled.
     """
 
     channel: str
     at: Micros
     because: str
     failures: int = 0
+    removed: bool = False
+
+
+class ChannelFailing(Fact, tag="channel.failing", frozen=True):
+    """Many requests to a channel have failed in a row: the project is warned by mail. No request.
+
+    because: why the newest failed. failures: how many.
+    """
+
+    channel: str
+    at: Micros
+    because: str
+    failures: int
 
 
 class CheckCreate(Request, tag="check.create", frozen=True):
@@ -393,7 +407,7 @@ ProjectsRequest = (
 
 
 # The journal `projects`, besides ticks.
-ProjectsEvent = ProjectsRequest | ChannelDisabled
+ProjectsEvent = ProjectsRequest | ChannelDisabled | ChannelFailing
 
 
 class Decision(Fact, tag="decision", frozen=True):

@@ -459,6 +459,8 @@ class DeliveriesCourse(Course):
         if chance.random() < 0.3:
             unconfirmed = ("a@example.org",) if chance.random() < 0.5 else ()
             endpoint = replace(endpoint, kind="email", url="", addresses=("a@example.org",), unconfirmed=unconfirmed)
+        elif chance.random() < 0.3:
+            endpoint = replace(endpoint, kind="updown", number=7)
         secret_only, disabled_at = chance.random() < 0.3, self.now if chance.random() < 0.1 else None
         event = EndpointDefined(at=self.now, endpoint=endpoint, secret_only=secret_only, disabled_at=disabled_at)
         self.add(key, event)

@@ -6,7 +6,7 @@ Nothing ever sleeps: a wait that cannot come true in the present state of the lo
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -96,6 +96,8 @@ class Memory(ImitatedSink):
         # Requests of other processes, (project, request), that are decided just before the next one of this process.
         self.overtaking: list[tuple[str, ProjectsRequest]] = []
         self.acked = [-1] * partitions
+        # Called with each commit: the journal, the partition, what changed in the states.
+        self.followers: list[Callable[[Topic, int, Mapping[str, msgspec.Struct | None]], None]] = []
         self._sessions = {
             (fold.journal.name, number): Session(fold, number, View())
             for fold in (Projects(), Checks(), Monitors(), DeliveriesFold())
@@ -190,6 +192,19 @@ class Memory(ImitatedSink):
             self._applies[session.fold.states.name](number, key, None if record is None else encode(record))
         for effect in batch.effects:
             self._effect(effect, number)
+        for follow in self.followers:
+            follow(session.fold.journal, number, batch.changes)
+
+    def restart(self) -> None:
+        """Every fold begins anew with what is left of it in its state topic: its records, as bytes."""
+        for place, session in self._sessions.items():
+            decode = session.fold.records.decode
+            view = View({key: decode(encode(record)) for key, record in session.view.items()})
+            self._sessions[place] = Session(session.fold, session.number, view)
+
+    def records_of(self, journal: Topic, partition: int) -> dict[str, msgspec.Struct]:
+        """The states of a fold."""
+        return dict(self._sessions[journal.name, partition].view.items())
 
     def _effect(self, effect: Effect, number: int) -> None:
         if isinstance(effect.value, Decision):

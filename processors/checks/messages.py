@@ -8,10 +8,13 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
+from msgspec.structs import replace
+
 from processors.checks.rules import late_limit, run_limit
 from schemas.base import SECOND, Micros
 from schemas.check_states import CheckState, Run, visible_status
 from schemas.definitions import Check
+from schemas.deliveries import About
 from schemas.pings import Ping
 from schemas.ticks import Gap
 from schemas.times import iso, iso_or_none
@@ -66,6 +69,13 @@ def _joined(gaps: Sequence[Gap]) -> list[_Span]:
         elif end is not None:
             spans[-1] = (start, None if gap.end is None else max(end, gap.end))
     return spans
+
+
+def about(state: CheckState, check: Check) -> About:
+    """The check as it is now, for bodies that say more of it than `data` does. Of its state only what people see."""
+    return About(
+        definition=replace(check, desc=""), state=replace(state, runs=(), stamped=(), base=None, last_success=None)
+    )
 
 
 def notice_data(state: CheckState, check: Check, incident: dict[str, Any] | None) -> dict[str, Any]:

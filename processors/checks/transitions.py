@@ -7,9 +7,10 @@ never overlap: a change is not dated before the span that it ends began.
 """
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
-from processors.checks.messages import notice_data, unjudgeable
+from processors.checks.messages import about, notice_data, unjudgeable
 from processors.fold.contract import Effect
 from processors.fold.status_transition import (
     DOWN,
@@ -31,7 +32,8 @@ from schemas.transitions import Reason, StatusChanged, VisibleStatus
 
 
 def _transition(state: CheckState, check: Check, at: Micros, time: Micros) -> StatusTransition:
-    return StatusTransition(state, Subject(check.id, check.project, check.channels), visible_status(state), at, time)
+    subject = Subject(check.id, check.project, check.channels, partial(about, state, check))
+    return StatusTransition(state, subject, visible_status(state), at, time)
 
 
 def _effects(
@@ -142,12 +144,12 @@ def request_again(change: StatusChanged, cause: str, state: CheckState, check: C
     `cause`: of the incident that the change ended. What the notice says beside the incident is as it is now.
     """
     incident = incident_of(change, cause)
-    data = notice_data(state, check, incident)
+    data, told = notice_data(state, check, incident), about(state, check)
     if incident is not None:
-        return DeliveryRequested(transition=change.id, at=change.at, notices=notices_of(change), data=data)
+        return DeliveryRequested(transition=change.id, at=change.at, notices=notices_of(change), data=data, about=told)
     if change.now == "not_observed":
         data["detail"] = change.detail
-        return DeliveryRequested(transition=change.id, at=change.at, notices=NOT_OBSERVED, data=data)
+        return DeliveryRequested(transition=change.id, at=change.at, notices=NOT_OBSERVED, data=data, about=told)
     return None
 
 

@@ -1,7 +1,11 @@
-"""A channel was given up: the other channels of its project are told, so that somebody knows. Pure.
+"""What a project is told of its channels: that one was given up, or that requests to it fail. Pure.
 
-Channels that are disabled themselves are not told. When a great many are given up, as when a mail server was away for
-days, nobody is flooded: of one project `MOST_A_DAY` are told of within a day, each to `MOST_TOLD` channels.
+- One was given up: the others are told, so that somebody knows, but for those that are disabled themselves.
+- The requests to one have failed many times in a row, and its kind has that told: the project is warned by mail, at
+  those of its channels that are sent by mail and have a confirmed address. Where there is none, nobody is warned.
+
+When there is news of a great many, as when a mail server was away for days, nobody is flooded: of one project at most
+`MOST_A_DAY` are told of within a day, each to `MOST_TOLD` channels.
 """
 
 from typing import Any
@@ -16,7 +20,8 @@ from schemas.channels.kinds import CHANNEL_KINDS
 from schemas.definitions import Channel, definition_key
 from schemas.deliveries import DeliveryRequested
 from schemas.ids import derived_id
-from schemas.requests import ChannelDisabled
+from schemas.notices import AnyNotice
+from schemas.requests import ChannelDisabled, ChannelFailing
 from schemas.topics import DELIVERIES
 
 MOST_A_DAY = 10
@@ -30,19 +35,59 @@ def tell_of_disabled(view: View, index: ProjectIndex, project: str, event: Chann
     if not isinstance(channel, Channel) or channel.project != project:
         return []  # removed meanwhile
     view.put(definition_key(channel), replace(channel, disabled_at=event.at))
-    channels: list[Channel] = [view.get(f"channel/{id}") for id in index.channels(project)]
-    ago = [event.at - each.disabled_at for each in channels if each.disabled_at is not None]
-    if sum(1 for age in ago if 0 <= age < _DAY) > MOST_A_DAY:
+    channels = _channels(view, index, project)
+    if _is_flood(channels, event.at):
         return []
+    others = [each for each in channels if each.disabled_at is None]
     transition = derived_id(channel.id, "disabled", event.at)
-    request = DeliveryRequested(
-        transition=transition, at=event.at, notices=("channel.disabled",), data=_data(channel, event)
-    )
-    others = [each.id for each in channels if each.disabled_at is None]
-    return [Effect(DELIVERIES, id, request) for id in others[:MOST_TOLD]]
+    detail = f"{event.because}; it was removed" if event.removed else event.because
+    return _told(others, channel, event, transition, "channel.disabled", detail)
 
 
-def _data(channel: Channel, event: ChannelDisabled) -> dict[str, Any]:
+def warn_of_failing(view: View, index: ProjectIndex, project: str, event: ChannelFailing) -> list[Effect]:
+    """Note that the channel fails, and request a mail of it for each channel that has somebody to read it."""
+    channel = view.get(f"channel/{event.channel}")
+    if not isinstance(channel, Channel) or channel.project != project:
+        return []  # removed meanwhile
+    view.put(definition_key(channel), replace(channel, failing_at=event.at))
+    channels = _channels(view, index, project)
+    if _is_flood(channels, event.at):
+        return []
+    readers = [each for each in channels if each.disabled_at is None and _is_read(each) and each.id != channel.id]
+    transition = derived_id(channel.id, "failing", event.failures, event.at)
+    detail = f"the last {event.failures} requests failed; the newest: {event.because}"
+    return _told(readers, channel, event, transition, "channel.failing", detail)
+
+
+def _channels(view: View, index: ProjectIndex, project: str) -> list[Channel]:
+    return [view.get(f"channel/{id}") for id in index.channels(project)]
+
+
+def _is_flood(channels: list[Channel], at: Micros) -> bool:
+    """Whether there was news of so many of these channels that nobody wants more of it."""
+    newest = [max(each.disabled_at or 0, each.failing_at or 0) for each in channels]
+    return sum(1 for news in newest if news and 0 <= at - news < _DAY) > MOST_A_DAY
+
+
+def _is_read(channel: Channel) -> bool:
+    """Whether it is sent by mail to somebody who agreed."""
+    return CHANNEL_KINDS[channel.kind].by_mail and bool(set(channel.addresses) - set(channel.unconfirmed))
+
+
+def _told(
+    to: list[Channel],
+    channel: Channel,
+    event: ChannelDisabled | ChannelFailing,
+    transition: str,
+    notice: AnyNotice,
+    detail: str,
+) -> list[Effect]:
+    data = _data(channel, event, detail)
+    request = DeliveryRequested(transition=transition, at=event.at, notices=(notice,), data=data)
+    return [Effect(DELIVERIES, each.id, request) for each in to[:MOST_TOLD]]
+
+
+def _data(channel: Channel, event: ChannelDisabled | ChannelFailing, detail: str) -> dict[str, Any]:
     """What identifies the channel to people. Of its address only the host: the rest may be a secret.
 
     `monitor` is there for receivers that read of every notice which thing it is about.
@@ -59,5 +104,5 @@ def _data(channel: Channel, event: ChannelDisabled) -> dict[str, Any]:
         },
         "monitor": {"id": channel.id, "name": name, "url": "/", "kind": "channel", "current_status": "down"},
         "incident": None,
-        "detail": event.because,
+        "detail": detail,
     }

@@ -5,23 +5,15 @@ channel. Each of the first two is a reason to look whether the channel is to be 
 """
 
 from processors.deliveries.pending import PendingDeliveries
-from processors.deliveries.retry_policy import (
-    DAY,
-    DISABLE_AFTER,
-    MAX_AGE,
-    MOST_PENDING,
-    MOST_PENDING_SIZE,
-    MOST_UNTRIED,
-    to_be_disabled,
-    too_old_at,
-)
+from processors.deliveries.policies import Policy, policy_of
+from processors.deliveries.retry_policy import DAY, MOST_PENDING, MOST_PENDING_SIZE, MOST_UNTRIED
 from processors.fold.contract import Effect
 from processors.fold.placement import to_transitions
 from processors.fold.view import View
 from processors.fold.wheel import Wheel
 from schemas.base import Micros
 from schemas.deliveries import Delivery, Endpoint, EndpointHealth, delivery_key, endpoint_key, health_key
-from schemas.requests import ChannelDisabled
+from schemas.requests import ChannelDisabled, ChannelFailing
 from schemas.topics import PROJECTS
 from schemas.transitions import ChannelTroubled, DeliveryFinished, Outcome
 
@@ -44,12 +36,13 @@ class DeliveryEnds:
         """
         health: EndpointHealth | None = self._view.get(health_key(channel))
         effects: list[Effect] = []
+        policy = self._policy(channel)
         while health is not None and (oldest := self._pending.oldest(channel)) is not None:
-            until = too_old_at(oldest, health.failing_since)
+            until = policy.too_old_at(oldest, health.failing_since)
             if until is None or until > now or len(effects) >= most:
-                self._wheel.set(health_key(channel), now + MAX_AGE if until is None else until)
+                self._wheel.set(health_key(channel), now + policy.max_age if until is None else until)
                 break
-            effects.append(self._exhaust(oldest, now, f"not delivered within {MAX_AGE // DAY} days"))
+            effects.append(self._exhaust(oldest, now, f"not delivered within {policy.max_age // DAY} days"))
         return effects + self._disable_if_dead(channel, now) if effects else []
 
     def end_surplus(self, channel: str, now: Micros) -> list[Effect]:
@@ -77,12 +70,23 @@ class DeliveryEnds:
             effects.append(finished(delivery, outcome, _reported(delivery), now, detail))
         return effects
 
-    def disable(self, channel: str, detail: str, now: Micros) -> list[Effect]:
-        """Give the channel up, and what is pending with it."""
+    def disable(self, channel: str, detail: str, now: Micros, *, remove: bool = False) -> list[Effect]:
+        """Give the channel up, and what is pending with it. remove: for good; its project is to remove it."""
         health = self._view.edit(EndpointHealth, health_key(channel))
         health.disabled, health.disabled_at, health.disabled_because = True, now, detail
         ended = self.end_all(channel, f"the channel was disabled: {detail}", now)
-        return [troubled(channel, health, detail, now), *self._tell_project(channel, health, detail, now), *ended]
+        told = self._tell_project(channel, health, detail, now, remove)
+        return [troubled(channel, health, detail, now), *told, *ended]
+
+    def warn(self, channel: str, detail: str, now: Micros) -> list[Effect]:
+        """So many attempts in a row have failed that somebody should know."""
+        health: EndpointHealth = self._view.get(health_key(channel))
+        effects = [troubled(channel, health, detail, now)]
+        endpoint: Endpoint | None = self._view.get(endpoint_key(channel))
+        if endpoint is not None and policy_of(endpoint).warns:
+            event = ChannelFailing(channel=channel, at=now, because=detail, failures=health.failures)
+            effects.append(Effect(PROJECTS, endpoint.project, event))
+        return effects
 
     def stay_disabled(self, channel: str, since: Micros, now: Micros) -> list[Effect]:
         """The channel was given up before, which its project knows, and the states may not: nothing is sent to it."""
@@ -92,12 +96,17 @@ class DeliveryEnds:
             self._view.put(health_key(channel), health)
         return self.end_all(channel, "the channel is disabled", now)
 
-    def _tell_project(self, channel: str, health: EndpointHealth, detail: str, now: Micros) -> list[Effect]:
+    def _policy(self, channel: str) -> Policy:
+        return policy_of(self._view.get(endpoint_key(channel)))
+
+    def _tell_project(
+        self, channel: str, health: EndpointHealth, detail: str, now: Micros, removed: bool
+    ) -> list[Effect]:
         """Other channels may stand in other partitions; the fold of projects knows them."""
         endpoint: Endpoint | None = self._view.get(endpoint_key(channel))
         if endpoint is None:
             return []
-        event = ChannelDisabled(channel=channel, at=now, because=detail, failures=health.failures)
+        event = ChannelDisabled(channel=channel, at=now, because=detail, failures=health.failures, removed=removed)
         return [Effect(PROJECTS, endpoint.project, event)]
 
     def _surplus(self, channel: str) -> Delivery | None:
@@ -120,9 +129,10 @@ class DeliveryEnds:
     def _disable_if_dead(self, channel: str, now: Micros) -> list[Effect]:
         """A delivery has just ended without success: give the channel up if none has succeeded for days."""
         health: EndpointHealth = self._view.get(health_key(channel))
-        if not to_be_disabled(health.failing_since, now):
+        policy = self._policy(channel)
+        if policy.disable_after is None or not policy.is_dead(health.failing_since, now):
             return []
-        return self.disable(channel, f"nothing delivered for {DISABLE_AFTER // DAY} days", now)
+        return self.disable(channel, f"nothing delivered for {policy.disable_after // DAY} days", now)
 
 
 def _reported(delivery: Delivery) -> int:

@@ -6,10 +6,11 @@ attempt is outstanding (`due` None: the sender owes it) or waits for a tick to p
 attempt that is outstanding: doubles, and reports of workers that woke up late, change nothing. Each delivery ends in
 exactly one `DeliveryFinished`: delivered, exhausted, gone (410), removed (its channel was removed or disabled, or was
 so when it was requested) or unconfirmed (no owner of an address of the channel has confirmed that mail may be sent
-there); the figures are in `retry_policy`. Exhausted is one that ran out of attempts; one that has been due for days
-during which nothing was delivered, whether its attempts were made or it waited behind others; and the oldest of a
-channel of which too much is pending. So what is pending is bounded, in number and by age, whatever a receiver does.
-Each of them is a reason to look whether the channel is to be disabled. `confirmations` has the requests to confirm.
+there); `policies` has what the kind of the channel makes of an answer, and the figures. Exhausted is one that ran out
+of attempts; one that has been due for days during which nothing was delivered, whether its attempts were made or it
+waited behind others; and the oldest of a channel of which too much is pending. So what is pending is bounded, in number
+and by age, whatever a receiver does. Each of them is a reason to look whether the channel is to be disabled.
+`confirmations` has the requests to confirm.
 
 `data` goes into the body as the fold that asked for it made it, but for `monitor.url`: where that is the path of a page
 of ours (`/...`), the channel's `site` comes before it. No fold may know a setting; a definition may carry one.
@@ -32,26 +33,19 @@ import msgspec
 
 from processors.deliveries.audit import asked_for
 from processors.deliveries.confirmations import NOT_CONFIRMED, Confirmations, waits_for_confirmation
-from processors.deliveries.ends import MOST_ENDED, DeliveryEnds, finished, troubled
+from processors.deliveries.ends import MOST_ENDED, DeliveryEnds, finished
 from processors.deliveries.pending import PendingDeliveries
-from processors.deliveries.retry_policy import (
-    DAY,
-    DISABLE_AFTER,
-    MAX_AGE,
-    WARNINGS,
-    delivered,
-    gone,
-    retry_delay,
-    to_be_disabled,
-)
+from processors.deliveries.policies import Policy, delivered, policy_of
+from processors.deliveries.retry_policy import DAY, MAX_AGE, WARNINGS
 from processors.deliveries.time_correction import correct_deliveries
 from processors.fold.contract import Context, Effect, Fold, InvalidEvent, Partition
 from processors.fold.partition_time import AHEAD, END_OF_TIME, fold_plain_tick, progress_of, time_of, vouched
 from processors.fold.time_correction import correct_time
 from processors.fold.view import View
 from processors.fold.wheel import Wheel
-from processors.sender.notice_body import BODY_LIMIT, render_body
+from processors.sender.notice_body import BODY_LIMIT, body_of
 from schemas.base import Micros
+from schemas.channels.kinds import CHANNEL_KINDS
 from schemas.deliveries import (
     HEALTH,
     ConfirmationRequested,
@@ -72,7 +66,7 @@ from schemas.deliveries import (
     event_id,
     health_key,
 )
-from schemas.notices import TO_EVERY_CHANNEL
+from schemas.notices import UNCHOSEN, AnyNotice
 from schemas.ticks import PROGRESS_KEY, Tick, TimeCorrected
 from schemas.topics import DELIVERIES, DELIVERY_STATES, Topic
 from schemas.transitions import JournalTruncated
@@ -219,7 +213,7 @@ class _Deliveries:
         now = self._moment(event.at, context)
         effects: list[Effect] = []
         for notice in dict.fromkeys(event.notices):
-            if endpoint is not None and notice not in endpoint.notices and notice not in TO_EVERY_CHANNEL:
+            if endpoint is not None and not _takes(endpoint, notice):
                 continue
             name = event_id(event.transition, notice)
             delivery = Delivery(
@@ -227,7 +221,7 @@ class _Deliveries:
                 event=name,
                 channel=channel,
                 notice=notice,
-                body="" if endpoint is None else render_body(notice, event.at, event.data, endpoint.site),
+                body="" if endpoint is None else body_of(notice, event, endpoint),
                 first_due=now,
             )
             if self._view.get(delivery_key(delivery.id)) is None:
@@ -285,7 +279,8 @@ class _Deliveries:
             raise InvalidEvent("the delivery is not of the channel of the key")
         now = self._moment(event.at, context)
         health = self._view.edit(EndpointHealth, health_key(channel))
-        if delivered(event):
+        endpoint: Endpoint | None = self._view.get(endpoint_key(channel))
+        if delivered(endpoint, event):
             health.failures, health.failing_since, health.last_success = 0, None, now
             self._view.delete(key)
             return [finished(delivery, "delivered", event.attempt, now, event.error[:_DETAIL])]
@@ -295,27 +290,47 @@ class _Deliveries:
         if health.failing_since is None:
             health.failing_since = now
         health.failures += 1
+        return self._failed(delivery, event, detail, now, health, policy_of(endpoint))
+
+    def _failed(
+        self,
+        delivery: Delivery,
+        event: DeliveryAttempted,
+        detail: str,
+        now: Micros,
+        health: EndpointHealth,
+        policy: Policy,
+    ) -> list[Effect]:
+        """Its next attempt is due later, or it has ended; the channel is warned of, or given up."""
+        key, channel = delivery_key(delivery.id), delivery.channel
         effects: list[Effect] = []
-        if gone(event):
+        if policy.gone(event):
             self._view.delete(key)
             effects.append(finished(delivery, "gone", event.attempt, now, detail))
             effects += self._ends.disable(channel, "answered 410 Gone", now)
             return effects
-        delay = retry_delay(event)
+        delay = policy.retry_delay(event)
         if delay is not None:
             to = event.again or delivery.to
             self._view.put(key, msgspec.structs.replace(delivery, due=now + delay, error=detail, to=to))
         else:
             self._view.delete(key)
             effects.append(finished(delivery, "exhausted", event.attempt, now, detail))
-            if to_be_disabled(health.failing_since, now):
-                effects += self._ends.disable(
-                    channel, f"nothing delivered for {DISABLE_AFTER // DAY} days; last: {detail}", now
-                )
+            if policy.disable_after is not None and policy.is_dead(health.failing_since, now):
+                days = policy.disable_after // DAY
+                effects += self._ends.disable(channel, f"nothing delivered for {days} days; last: {detail}", now)
                 return effects
+        if policy.remove_after is not None and health.failures >= policy.remove_after:
+            why = f"the last {health.failures} requests failed; last: {detail}"
+            return [*effects, *self._ends.disable(channel, why, now, remove=True)]
         if health.failures in WARNINGS:
-            effects.append(troubled(channel, health, detail, now))
+            effects += self._ends.warn(channel, detail, now)
         return effects
+
+
+def _takes(endpoint: Endpoint, notice: AnyNotice) -> bool:
+    """Whether a channel is sent a notice: it chose it or could not choose, and its kind can tell it."""
+    return (notice in endpoint.notices or notice in UNCHOSEN) and notice in CHANNEL_KINDS[endpoint.kind].takes
 
 
 FOLD: Fold = DeliveriesFold()

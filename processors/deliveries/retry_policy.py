@@ -19,7 +19,7 @@ of notices, however many attempts fail in it, disables nothing.
 import hashlib
 
 from schemas.base import SECOND, Micros
-from schemas.deliveries import Delivery, DeliveryAttempted
+from schemas.deliveries import DeliveryAttempted
 
 _DELAYS = (5, 30, 120, 600, 1800, 3600, 7200, 18_000, 36_000, 50_400, 72_000, 86_400)
 ATTEMPTS = len(_DELAYS) + 1
@@ -35,11 +35,6 @@ MOST_PENDING = 10_000
 # While a channel does not fail and the oldest was never tried: a mass outage tells of more at once than that.
 MOST_UNTRIED = 3 * MOST_PENDING
 MOST_PENDING_SIZE = 32 * 2**20
-
-
-def delivered(attempt: DeliveryAttempted) -> bool:
-    """Whether the receiver took it: any 2xx, and no recipient left who is to be tried again."""
-    return attempt.status is not None and 200 <= attempt.status < 300 and not attempt.again
 
 
 def gone(attempt: DeliveryAttempted) -> bool:
@@ -63,13 +58,3 @@ def retry_delay(attempt: DeliveryAttempted) -> Micros | None:
         asked = float(min(max(attempt.retry_after, base), 2 * base))
         delay = min(asked * (1 + _SPREAD * share), 2 * base)
     return int(delay * SECOND)
-
-
-def to_be_disabled(failing_since: Micros | None, now: Micros) -> bool:
-    """Whether a channel is given up, a delivery of which has just ended without success."""
-    return failing_since is not None and now - failing_since > DISABLE_AFTER
-
-
-def too_old_at(delivery: Delivery, failing_since: Micros | None) -> Micros | None:
-    """When a pending delivery of a channel that has been failing since then is given up; None: it does not fail."""
-    return None if failing_since is None else max(delivery.first_due, failing_since) + MAX_AGE

@@ -135,7 +135,7 @@ def _entry(
 ) -> Effect:
     kind, _, thing = key.partition("/")
     action: Action = "created" if old is None else "deleted" if new is None else "updated"
-    if command.type == _DISABLED:
+    if command.type == _DISABLED and new is not None:
         action = "disabled"
     return entry(
         structs.replace(command, thing=thing),

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Protocol
 from processors.fold.contract import Effect
 from processors.fold.placement import to_transitions
 from schemas.base import Micros
-from schemas.deliveries import DeliveryRequested
+from schemas.deliveries import About, DeliveryRequested
 from schemas.ids import derived_id
 from schemas.notices import Notice
 from schemas.times import iso
@@ -24,11 +24,13 @@ NOT_OBSERVED: tuple[Notice, ...] = ("monitor.not_observed",)
 
 
 class Subject(NamedTuple):
-    """The thing whose status changes: its id, its project, and the channels that get its notices."""
+    """The thing whose status changes: its id, its project, the channels that get its notices, and what is told to those
+    that say more of it. about: called when a notice is made."""
 
     id: str
     project: str
     channels: tuple[str, ...]
+    about: Callable[[], About] | None = None
 
 
 class HasStatus(Protocol):
@@ -38,6 +40,7 @@ class HasStatus(Protocol):
     since: Micros
     incident: str | None
     down_since: Micros | None
+    down_time: Micros
     cause: str
 
 
@@ -56,6 +59,8 @@ class StatusTransition:
         self.partial = False  # only a monitor can be down in part
         self.n = state.changes + 1
         state.changes, state.since = self.n, self.at
+        if state.down_since is not None:  # every change ends the incident that is open
+            state.down_time += max(0, self.at - state.down_since)
 
     def open_incident(self, state: HasStatus, cause: str) -> dict[str, Any]:
         """Open the incident of the down span that begins; what a notice says of it."""
@@ -78,7 +83,7 @@ class StatusTransition:
         data: Callable[[], dict[str, Any]] = dict,
     ) -> list[Effect]:
         """The change, and for each channel the request to send `notices` about `data`, made only if it is needed."""
-        id, project, channels = self.subject
+        id, project, channels, _ = self.subject
         change = StatusChanged(
             id=_change_id(self.subject, self.n),
             n=self.n,
@@ -102,7 +107,10 @@ class StatusTransition:
 
 def notify(subject: Subject, n: int, at: Micros, notices: tuple[Notice, ...], data: dict[str, Any]) -> list[Effect]:
     """The requests to send `notices` about `data`, of the subject's change `n`, which was at `at`."""
-    request = DeliveryRequested(transition=_change_id(subject, n), at=at, notices=notices, data=data)
+    if not subject.channels:
+        return []
+    about = None if subject.about is None else subject.about()
+    request = DeliveryRequested(transition=_change_id(subject, n), at=at, notices=notices, data=data, about=about)
     return [Effect(DELIVERIES, channel, request) for channel in subject.channels]
 
 

@@ -185,6 +185,7 @@ class MonitorsPartition:
         if state.last_at is None or result.at >= state.last_at:
             state.last_at, state.last_ok = result.at, result.ok
             state.last_ms = round(result.took / 1_000, 1) if result.ok else None
+            state.last_status = result.status
             state.last_detail = "" if result.ok else cause_of(result)
             state.family_down = result.family_down
             expires, state.expires = state.expires, _newest_date(state.expires, result.expires)

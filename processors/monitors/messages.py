@@ -6,6 +6,9 @@ The shape of `data`: docs/compatibility/poppaping.md, "Webhooks".
 from collections.abc import Set as AbstractSet
 from typing import Any
 
+from msgspec.structs import replace
+
+from schemas.deliveries import About
 from schemas.monitor_states import MonitorState, Seen
 from schemas.monitors import Monitor
 from schemas.probe_kinds import FAILURE_WORDS, PROBE_KINDS
@@ -40,6 +43,12 @@ def unseen(state: MonitorState, monitor: Monitor, disregarded: AbstractSet[str])
         f"{known}; nothing answers in {', '.join(out)}, control targets neither: "
         "whether this is down, or only the network there, is not known"
     )
+
+
+def about(state: MonitorState, monitor: Monitor) -> About:
+    """The monitor as it is now, for bodies that say more of it than `data` does. Of its state only what people see."""
+    definition = replace(monitor, target=replace(monitor.target, sealed=""))
+    return About(definition=definition, state=replace(state, seen=(), early=(), pending_change=None))
 
 
 def notice_data(state: MonitorState, monitor: Monitor, incident: dict[str, Any] | None) -> dict[str, Any]:

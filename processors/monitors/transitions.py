@@ -6,6 +6,7 @@ is down that depends on others (`dependencies`), and that one is not observed, w
 """
 
 from collections.abc import Set as AbstractSet
+from functools import partial
 
 from processors.fold.contract import EVERY, Effect
 from processors.fold.status_transition import (
@@ -20,7 +21,7 @@ from processors.fold.status_transition import (
     notices_of,
     notify,
 )
-from processors.monitors.messages import down_data, notice_data, unseen
+from processors.monitors.messages import about, down_data, notice_data, unseen
 from processors.monitors.slots import begin, expect_after
 from schemas.base import SECOND, Micros
 from schemas.deliveries import DeliveryRequested
@@ -34,12 +35,12 @@ from schemas.transitions import StatusChanged
 BLIND: Micros = 300 * SECOND
 
 
-def _subject(monitor: Monitor) -> Subject:
-    return Subject(monitor.id, monitor.project, monitor.channels)
+def _subject(monitor: Monitor, state: MonitorState) -> Subject:
+    return Subject(monitor.id, monitor.project, monitor.channels, partial(about, state, monitor))
 
 
 def _transition(state: MonitorState, monitor: Monitor, at: Micros, time: Micros) -> StatusTransition:
-    transition = StatusTransition(state, _subject(monitor), visible_status(state), at, time)
+    transition = StatusTransition(state, _subject(monitor, state), visible_status(state), at, time)
     transition.partial = state.partial
     return transition
 
@@ -114,10 +115,10 @@ def release_notice(state: MonitorState, monitor: Monitor, disregarded: AbstractS
     state.notice_at = None
     if state.incident is None or state.down_since is None:
         data = notice_data(state, monitor, None) | {"detail": unseen(state, monitor, disregarded)}
-        return notify(_subject(monitor), state.changes, state.since, NOT_OBSERVED, data)
+        return notify(_subject(monitor, state), state.changes, state.since, NOT_OBSERVED, data)
     incident = incident_data(state.incident, state.down_since, None, state.cause, state.partial)
     data = down_data(state, monitor, incident, state.seen)
-    return notify(_subject(monitor), state.changes, state.since, DOWN, data)
+    return notify(_subject(monitor, state), state.changes, state.since, DOWN, data)
 
 
 def pass_empty_slot(state: MonitorState, monitor: Monitor, time: Micros, disregarded: AbstractSet[str]) -> list[Effect]:
@@ -184,4 +185,7 @@ def request_again(change: StatusChanged, cause: str, state: MonitorState, monito
         return None
     down = change.now == "down"
     data = down_data(state, monitor, incident, state.seen) if down else notice_data(state, monitor, incident)
-    return DeliveryRequested(transition=change.id, at=change.at, notices=notices_of(change), data=data)
+    notices = notices_of(change)
+    return DeliveryRequested(
+        transition=change.id, at=change.at, notices=notices, data=data, about=about(state, monitor)
+    )

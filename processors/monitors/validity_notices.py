@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from processors.fold.contract import Effect
 from processors.fold.placement import to_transitions
-from processors.monitors.messages import notice_data
+from processors.monitors.messages import about, notice_data
 from schemas.base import Micros
 from schemas.certificates import (
     DAY,
@@ -25,7 +25,7 @@ from schemas.certificates import (
     next_warning,
     warning_days,
 )
-from schemas.deliveries import DeliveryRequested
+from schemas.deliveries import About, DeliveryRequested
 from schemas.ids import derived_id
 from schemas.monitor_states import MonitorState, Validity, Warned
 from schemas.monitors import Monitor
@@ -101,7 +101,7 @@ def give_notice(
         detail=told.detail,
         data=data,
     )
-    request = request_of(event)
+    request = request_of(event, about(state, monitor))
     return [to_transitions(monitor.id, event), *(Effect(DELIVERIES, channel, request) for channel in channels)]
 
 
@@ -117,9 +117,9 @@ def _due_notice(validity: Validity, monitor: Monitor, what: What, time: Micros) 
             return _domain_ends(validity, monitor, time)
 
 
-def request_of(event: ValidityTold) -> DeliveryRequested:
+def request_of(event: ValidityTold, about: About | None = None) -> DeliveryRequested:
     """The request that goes to each channel with a notice."""
-    return DeliveryRequested(transition=event.id, at=event.at, notices=(event.notice,), data=event.data)
+    return DeliveryRequested(transition=event.id, at=event.at, notices=(event.notice,), data=event.data, about=about)
 
 
 def _channels(monitor: Monitor, notice: Notice) -> tuple[str, ...]:

@@ -38,6 +38,7 @@ def endpoint_of(channel: Channel, project: Project) -> Endpoint:
         unconfirmed=channel.unconfirmed,
         former_secrets=formers if kind.signs else (),
         options=channel.options,
+        number=channel.number if kind.body == "push event" else 0,
     )
 
 

@@ -15,7 +15,7 @@ import msgspec
 from msgspec import UNSET
 from msgspec.structs import asdict, replace
 
-from processors.deliveries.channel_news import tell_of_disabled
+from processors.deliveries.channel_news import tell_of_disabled, warn_of_failing
 from processors.fold.audit import changes_of, command_of, entry_without_changes
 from processors.fold.contract import Context, Effect, Fold, InvalidEvent
 from processors.fold.partition_time import fold_plain_tick, vouched
@@ -43,6 +43,7 @@ from schemas.requests import (
     ChannelCreate,
     ChannelDelete,
     ChannelDisabled,
+    ChannelFailing,
     ChannelFields,
     ChannelRotateSecret,
     ChannelUpdate,
@@ -126,8 +127,8 @@ class ProjectsPartition:
         if isinstance(event, TimeCorrected):
             correct_time(self._view, context)
             return []
-        if isinstance(event, ChannelDisabled):
-            return self._channel_disabled(event, context)
+        if isinstance(event, ChannelDisabled | ChannelFailing):
+            return self._channel_news(event, context)
         try:
             at = self._time_of(event, context)
         except InvalidEvent as refused:
@@ -148,10 +149,16 @@ class ProjectsPartition:
     def due(self) -> Micros:
         return min(self._maintenance.due(), self._tokens.due())
 
-    def _channel_disabled(self, event: ChannelDisabled, context: Context) -> list[Effect]:
+    def _channel_news(self, event: ChannelDisabled | ChannelFailing, context: Context) -> list[Effect]:
         if not 0 <= event.at <= _BEYOND:
             raise InvalidEvent("its time is not a time")
-        effects = tell_of_disabled(self._view, self.index, context.key, event)
+        if isinstance(event, ChannelFailing):
+            effects = warn_of_failing(self._view, self.index, context.key, event)
+        else:
+            effects = tell_of_disabled(self._view, self.index, context.key, event)
+            channel = self._view.get(f"channel/{event.channel}")
+            if event.removed and isinstance(channel, Channel) and channel.project == context.key:
+                effects += self._remove_channel(channel, event.at)
         command = command_of(event, SYSTEM, event.channel, event.at)
         return [*effects, *changes_of(self._view, command, context)]
 
@@ -279,11 +286,14 @@ class ProjectsPartition:
         return [define_channel(self._view, changed, project, at), *asked, decision(request, "updated", channel.id)]
 
     def _delete_channel(self, request: ChannelDelete, channel: Channel, at: Micros) -> list[Effect]:
+        return [*self._remove_channel(channel, at), decision(request, "removed", channel.id)]
+
+    def _remove_channel(self, channel: Channel, at: Micros) -> list[Effect]:
         self._view.delete(definition_key(channel))
         effects = [Effect(DELIVERIES, channel.id, EndpointRemoved(at=at))]
         effects += self._checks.take_off_every(channel, at)
         effects += self._monitors.take_off_every(channel, at)
-        return [*effects, decision(request, "removed", channel.id)]
+        return effects
 
 
 def _answered(request: ProjectsRequest, code: RejectionCode, refused: InvalidEvent) -> InvalidEvent:

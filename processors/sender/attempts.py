@@ -12,6 +12,7 @@ from infra import metrics as metrics_table
 from infra.egress.resolver import ASKER
 from infra.secrets.channel_secrets import places
 from infra.secrets.secrets import Decrypts, SecretError
+from processors.deliveries.policies import delivered
 from processors.sender.channels.sending import Clients, Mail, Outgoing, Post, Send
 from processors.sender.lanes import NO_SECRETS, Attempt, Lane, Secrets
 from processors.sender.slots import Kind, Pool
@@ -149,13 +150,6 @@ class Attempts:
 
     async def _report(self, request: Request, delivery: Delivery, result: DeliveryResult, took: float) -> None:
         """Report an attempt, until it is recorded."""
-        outcome = "timed_out" if result.timed_out else "failed"
-        if result.status is not None and 200 <= result.status < 300 and not result.again:
-            outcome = "delivered"
-        request.settle()
-        request.lane.finished(outcome == "delivered", took, self.limit)
-        DELIVERIES_TOTAL.labels(outcome).inc()
-        DELIVERY_SECONDS.observe(took)
         report = DeliveryAttempted(
             delivery=delivery.id,
             attempt=delivery.attempt,
@@ -168,6 +162,13 @@ class Attempts:
             replay=delivery.replay,
             again=result.again,
         )
+        outcome = "timed_out" if result.timed_out else "failed"
+        if delivered(request.lane.endpoint, report):
+            outcome = "delivered"
+        request.settle()
+        request.lane.finished(outcome == "delivered", took, self.limit)
+        DELIVERIES_TOTAL.labels(outcome).inc()
+        DELIVERY_SECONDS.observe(took)
         for pause in _pauses():
             request.turn()
             try:

@@ -18,7 +18,8 @@ from jinja2 import Environment, PackageLoader, select_autoescape
 
 from infra.secrets.confirmation_links import PATH, ConfirmationLinks
 from processors.sender.mail_headers import address_header, one_line, text_header, verified
-from processors.sender.notice_facts import facts_of, moment_of, object_of, text_of
+from processors.sender.notice_facts import facts_of, moment_of
+from processors.sender.notice_values import object_of, text_of
 from schemas.deliveries import Delivery, Endpoint
 from schemas.times import read_iso, to_minute, utc
 

@@ -1,10 +1,18 @@
-"""The JSON body of a notification, which webhooks get and mails are rendered from. Pure."""
+"""The body of a notification as it is stored: what webhooks get, and what mails are rendered from. Pure.
+
+It is made once, when the notification is requested, so that every attempt sends the same bytes. Which form it has, the
+kind of the channel says.
+"""
 
 from typing import Any
 
 import msgspec
 
+from processors.sender.updown_body import render_event
 from schemas.base import Micros
+from schemas.channels.kinds import CHANNEL_KINDS
+from schemas.deliveries import DeliveryRequested, Endpoint
+from schemas.notices import AnyNotice
 from schemas.times import iso
 
 # A body must fit into a record of a state topic, with room to spare (Kafka takes 1 MB).
@@ -17,3 +25,10 @@ def render_body(notice: str, at: Micros, data: dict[str, Any], site: str = "") -
     if isinstance(monitor, dict) and isinstance(url := monitor.get("url"), str) and url.startswith("/"):
         data = {**data, "monitor": {**monitor, "url": f"{site}{url}"}}
     return msgspec.json.encode({"event": notice, "timestamp": iso(at), "data": data}).decode()
+
+
+def body_of(notice: AnyNotice, request: DeliveryRequested, endpoint: Endpoint) -> str:
+    """The body of a notice for a channel, in the form that its kind sends."""
+    if CHANNEL_KINDS[endpoint.kind].body == "push event":
+        return render_event(notice, request, endpoint)
+    return render_body(notice, request.at, request.data, endpoint.site)

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from processors.sender.mail_headers import one_line
+from processors.sender.notice_values import object_of, text_of
 
 _SAYS = {
     "monitor.down": "{} is down",
@@ -21,6 +22,7 @@ _SAYS = {
     "monitor.ssl_renewed": "{}: the certificate was renewed",
     "monitor.domain_expiration": "{}: the domain will expire{}",
     "channel.disabled": "{} was disabled: nothing is sent to it any more",
+    "channel.failing": "{} is failing",
 }
 _RESULTS = 10
 _ISO = re.compile(r"(\d{4}-\d{2}-\d{2})T(\d{2}:\d{2}:\d{2})\+00:00", re.ASCII)
@@ -50,17 +52,6 @@ def facts_of(notice: str, data: Mapping[str, Any], site: str) -> dict[str, Any]:
         "certificates": _certificates(data),
         "page": page if page.startswith(("http://", "https://")) else "",
     }
-
-
-def object_of(value: object) -> dict[str, Any]:
-    """The value, when it is an object; else an empty one."""
-    return value if isinstance(value, dict) else {}
-
-
-def text_of(values: Mapping[str, Any], name: str) -> str:
-    """A field as text; empty when it is neither a text nor a number."""
-    value = values.get(name)
-    return str(value) if isinstance(value, str | int | float) else ""
 
 
 def moment_of(text: str) -> str:

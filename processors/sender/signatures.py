@@ -46,11 +46,18 @@ def signature_headers(
     PoppaPing's header holds only one, which is compared as a whole: it stays that of the oldest, which its receivers
     know, until that has ended.
     """
+    headers = standard_headers(secret, event, timestamp, body, formers)
+    return headers | {"X-PoppaPing-Signature": poppaping_signature(next(iter(formers), secret), body)}
+
+
+def standard_headers(
+    secret: str, event: str, timestamp: int, body: bytes, formers: Sequence[str] = ()
+) -> dict[str, str]:
+    """Those of Standard Webhooks only."""
     return {
         "webhook-id": event,
         "webhook-timestamp": str(timestamp),
         "webhook-signature": " ".join(
             standard_signature(each, event, timestamp, body) for each in (secret, *reversed(formers))
         ),
-        "X-PoppaPing-Signature": poppaping_signature(next(iter(formers), secret), body),
     }

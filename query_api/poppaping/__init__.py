@@ -10,13 +10,12 @@ from query_api.plans import PLANS
 from query_api.poppaping import account, alerts, deliveries, incidents, maintenance, monitors, status_pages
 from query_api.poppaping.limits import RateLimits
 from query_api.poppaping.responses import PoppaPingApiError, fault_answer, on_fault
-from query_api.poppaping.send_limiter import HourlySendLimiter
 from query_api.poppaping.uptimes import RecentUptimes
 
 
 def _state(deps: Dependencies) -> Mapping[str, Any]:
-    """uptimes: what was asked of history a moment ago. tests: how many tests may still be sent."""
-    return {"uptimes": RecentUptimes(deps), "tests": HourlySendLimiter(deps.settings.test_sends_per_hour)}
+    """uptimes: what was asked of history a moment ago."""
+    return {"uptimes": RecentUptimes(deps)}
 
 
 def _layers(deps: Dependencies) -> tuple[Layer, ...]:

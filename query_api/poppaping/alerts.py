@@ -15,6 +15,7 @@ from query_api.channel_fields import (
     in_order,
     must_be_confirmed,
     must_fit,
+    must_take,
     new_channel,
     stored_fields,
 )
@@ -140,6 +141,7 @@ async def change_channel(service: Channels, key: AlertsWriter, id: str, body: Js
     changes, kind = judged(body, UpdateAlertChannelBody), CHANNEL_KINDS[channel.kind]
     try:
         must_fit(kind, body)
+        must_take(kind, () if changes.events is UNSET else changes.events)
         given = given_of(kind, changes, "config")
         fields = ChannelFields(
             name=changes.name,

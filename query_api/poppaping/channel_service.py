@@ -11,26 +11,26 @@ from msgspec.structs import replace
 from infra.log.partitioner import partition_of
 from query_api.channel_fields import blocked_addresses
 from query_api.commands import Late, append, wait_until
-from query_api.dependencies import Dependencies, dependencies_of
+from query_api.dependencies import dependencies_of
 from query_api.poppaping.channel_object import AlertChannelObject, channel_object
 from query_api.poppaping.responses import PoppaPingApiError
-from query_api.poppaping.send_limiter import HourlySendLimiter
 from query_api.poppaping.service import Service
-from query_api.poppaping.uptimes import RecentUptimes
+from query_api.test_sends import MOST_ASKED_FOR, TooManyTests
+from schemas.base import Micros
 from schemas.definitions import ApiKey, Channel
 from schemas.deliveries import DeliveryReplayed, DeliveryRequested
 from schemas.topics import DELIVERIES
 
-# Test sends and replays are refused while so much is pending: the fold ends the oldest beyond 10,000.
-MOST_ASKED_FOR = 9_000
-
 
 class ChannelService(Service):
-    """tests: how many tests may still be sent."""
+    """One request about a channel."""
 
-    def __init__(self, request: Request, deps: Dependencies, uptimes: RecentUptimes, tests: HourlySendLimiter) -> None:
-        super().__init__(request, deps, uptimes)
-        self.tests = tests
+    def count_tests(self, key: ApiKey, now: Micros, count: int = 1) -> None:
+        """Count tests that are to be sent; raises `PoppaPingApiError` (429) when they are too many."""
+        try:
+            self.deps.test_sends.take(key.project, now, count)
+        except TooManyTests as many:
+            raise PoppaPingApiError(429, str(many), headers={"Retry-After": str(many.seconds)}) from None
 
     async def channel(self, key: ApiKey, id: str) -> Channel:
         """The caller's channel with this id."""
@@ -91,8 +91,7 @@ class ChannelService(Service):
 
 
 async def _channels(request: Request) -> ChannelService:
-    state = request.app.state
-    return ChannelService(request, dependencies_of(request), state.uptimes, state.tests)
+    return ChannelService(request, dependencies_of(request), request.app.state.uptimes)
 
 
 Channels = Annotated[ChannelService, Depends(_channels)]

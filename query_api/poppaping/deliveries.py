@@ -7,7 +7,7 @@ keeps its ids and its body. Times in requests are ISO 8601; without an offset th
 from collections.abc import Iterable
 from datetime import datetime
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 from fastapi import APIRouter, Response
@@ -18,7 +18,6 @@ from query_api.history.checks import FOREVER
 from query_api.history.deliveries import SentRow
 from query_api.history.ports import DeliveryHistoryReader
 from query_api.http.openapi import body_of
-from query_api.notice_samples import validity_sample
 from query_api.poppaping.auth import AlertsReader, AlertsWriter, JsonObject
 from query_api.poppaping.bodies import judged
 from query_api.poppaping.channel_service import Channels, ChannelService
@@ -32,12 +31,14 @@ from query_api.poppaping.delivery_object import (
 )
 from query_api.poppaping.history import answering_history, known_history
 from query_api.poppaping.openapi import ERRORS, errors, list_of, one_of
-from query_api.poppaping.responses import MOST_PER_PAGE, Page, PerPage, PoppaPingApiError, listed, one, time
+from query_api.poppaping.responses import MOST_PER_PAGE, Page, PerPage, PoppaPingApiError, listed, one
+from query_api.test_sends import data_of_test
 from schemas.base import Micros
+from schemas.channels.updown import SAMPLE_TOKEN
 from schemas.definitions import Channel
 from schemas.deliveries import DeliveryReplayed, DeliveryRequested, delivery_id, event_id
 from schemas.ids import new_id
-from schemas.notices import VALIDITY_NOTICES, AnyNotice, Notice
+from schemas.notices import AnyNotice
 from schemas.times import micros_of
 
 router = APIRouter(tags=["alerts"], responses=ERRORS)
@@ -67,7 +68,15 @@ class _Body(msgspec.Struct):
     data: _Data
 
 
-_body = msgspec.json.Decoder(_Body).decode
+class _Check(msgspec.Struct):
+    token: str = ""
+
+
+class _PushEvent(msgspec.Struct):
+    check: _Check
+
+
+_body = msgspec.json.Decoder(_Body | list[_PushEvent]).decode
 
 
 @router.post(
@@ -83,8 +92,8 @@ async def send_test(service: Channels, key: AlertsWriter, id: str) -> Response:
     if not channel.notices:
         raise PoppaPingApiError(409, "The alert channel takes no events.", "no_events")
     notice, now = channel.notices[0], service.deps.clock.now()
-    service.tests.take(key.project, now)
-    request = DeliveryRequested(transition=new_id(), at=now, notices=(notice,), data=_test_data(notice, now))
+    service.count_tests(key, now)
+    request = DeliveryRequested(transition=new_id(), at=now, notices=(notice,), data=data_of_test(notice, now))
     await service.folded(channel, await service.put(key, channel, request))
     event = event_id(request.transition, notice)
     return one(StartedDelivery(id=delivery_id(event, channel.id), event=notice, event_id=event), 202)
@@ -145,10 +154,10 @@ async def replay_many(service: Channels, key: AlertsWriter, id: str, body: JsonO
             chosen = wanted[begin : min(begin + _AT_ONCE, room)]
             sent = await history.sent(channel.id, chosen)
             there = [sent[id] for id in chosen if id in sent and sent[id].body]
-            if (left := service.tests.left(key.project, now)) is not None:
+            if (left := service.deps.test_sends.left(key.project, now)) is not None:
                 there, held_back = _with_tests(there, left)
                 more = more or held_back
-            service.tests.take(key.project, now, sum(map(_is_test, there)))
+            service.count_tests(key, now, sum(map(_is_test, there)))
             if there:
                 last = await service.put(key, channel, *(_again(each, now) for each in there))
             replayed += len(there)
@@ -172,7 +181,7 @@ async def replay_one(service: Channels, key: AlertsWriter, id: str, delivery: st
         raise PoppaPingApiError(409, "What was to be sent was not kept.", "not_kept")
     now = service.deps.clock.now()
     if _is_test(sent):
-        service.tests.take(key.project, now)
+        service.count_tests(key, now)
     again = _again(sent, now)
     await service.folded(channel, await service.put(key, channel, again))
     return one(ReplayedDelivery(id=delivery, event=again.notice, event_id=again.event, replay_id=again.replay), 202)
@@ -204,9 +213,12 @@ def _history(deps: Dependencies) -> DeliveryHistoryReader:
 def _is_test(sent: SentRow) -> bool:
     """Whether it was a test that somebody asked for."""
     try:
-        return _body(sent.body).data.test is True
+        body = _body(sent.body)
     except msgspec.MsgspecError:
         return False
+    if isinstance(body, list):
+        return any(event.check.token == SAMPLE_TOKEN for event in body)
+    return body.data.test is True
 
 
 def _with_tests(sent: Iterable[SentRow], most: int) -> tuple[list[SentRow], bool]:
@@ -240,23 +252,3 @@ def _range(body: dict[str, object], now: Micros) -> tuple[Micros, Micros | None]
 
 def _micros(moment: datetime) -> Micros:
     return min(max(0, micros_of(moment)), FOREVER)
-
-
-def _test_data(notice: Notice, now: Micros) -> dict[str, Any]:
-    """Data as those of a real event, of a monitor that is not there."""
-    if notice in VALIDITY_NOTICES:
-        monitor = {"id": new_id(), "name": "Test", "url": "/", "kind": "http", "current_status": "up"}
-        return {"test": True, "monitor": monitor, "incident": None, **validity_sample(notice, now)}
-    over = notice in ("monitor.recovered", "incident.resolved")
-    status = "up" if over else "late" if notice == "monitor.not_observed" else "down"
-    return {
-        "test": True,
-        "monitor": {"id": new_id(), "name": "Test", "url": "/", "kind": "http", "current_status": status},
-        "incident": {
-            "id": new_id(),
-            "started_at": time(now),
-            "resolved_at": time(now) if over else None,
-            "cause": "A test was asked for",
-            "status": "resolved" if over else "open",
-        },
-    }

@@ -8,11 +8,11 @@ from query_api.history.deliveries import FinishedRow
 from query_api.http.field_types import Count, Time, Uuid, words
 from query_api.poppaping.responses import time
 from schemas.deliveries import Delivery
-from schemas.notices import NOTICES, TO_EVERY_CHANNEL
+from schemas.notices import NOTICES, UNCHOSEN
 from schemas.transitions import Outcome
 
 _WebhookId = Annotated[Uuid, Meta(description="The `webhook-id`, the same over retries, replays and channels.")]
-_Event = Annotated[str, words([*NOTICES, *sorted(TO_EVERY_CHANNEL)])]
+_Event = Annotated[str, words([*NOTICES, *UNCHOSEN])]
 
 
 class StartedDelivery(Struct, kw_only=True):

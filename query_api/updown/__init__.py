@@ -6,7 +6,7 @@ from typing import Any
 
 from query_api.dependencies import Dependencies
 from query_api.http.public_api import Layer, PublicApi, ReferencePage
-from query_api.updown import checks, downtimes, metrics
+from query_api.updown import checks, downtimes, metrics, recipient_tests, recipients, webhooks
 from query_api.updown.errors import error_form
 from query_api.updown.uptimes import Uptimes
 from query_api.updown.wire import Wire
@@ -24,7 +24,14 @@ def _layers(_: Dependencies) -> tuple[Layer, ...]:
 API = PublicApi(
     name="updown",
     prefixes=("/api",),
-    routers=(checks.router, metrics.router, downtimes.router),
+    routers=(
+        checks.router,
+        metrics.router,
+        downtimes.router,
+        recipients.router,
+        recipient_tests.router,
+        webhooks.router,
+    ),
     page=ReferencePage(
         title="updown API",
         scheme="UpdownKey",

@@ -76,7 +76,7 @@ class _Key(SecurityBase):
             raise UpdownError(503, "The API key cannot be looked up now", {"Retry-After": "1"}) from None
         except TooManyWrongKeys as brake:
             raise UpdownError(429, sentence(str(brake)), {"Retry-After": str(brake.seconds)}) from None
-        writes = key.kind == "updown"
+        writes = key.kind != "updown-readonly"
         if self._writes and not writes:
             raise UpdownError(403, _READ_ONLY)
         if writes:

@@ -16,7 +16,7 @@ from query_api.plans import Plan
 from query_api.updown.errors import UpdownError
 from query_api.updown.judge import Judge
 from query_api.updown.recipient_ids import named
-from query_api.updown.targets import LONGEST, InvalidUrl, Wanted, type_of, url_of, wanted_of, without_credentials
+from query_api.updown.targets import LONGEST, InvalidUrl, Wanted, wanted_of, without_credentials
 from schemas.base import encode
 from schemas.definitions import Channel
 from schemas.monitors import DEFAULT_APDEX_THRESHOLD, FRAMING_HEADERS, Method, Monitor, ProbeTarget, Sealed
@@ -24,6 +24,7 @@ from schemas.origins import origin_of
 from schemas.probe_kinds import PROBE_KINDS
 from schemas.requests import MonitorFields
 from schemas.targets import HEAD_FIRST
+from schemas.updown_checks import type_of, url_of
 
 PERIODS = (15, 30, 60, 120, 300, 600, 1_800, 3_600)
 DEFAULT_PERIOD = 60

@@ -8,13 +8,13 @@ from query_api.http.field_types import Count
 from query_api.updown.metrics_object import UpdownRecentMetrics
 from query_api.updown.recipient_ids import recipient_id
 from query_api.updown.responses import UpdownTime, time
-from query_api.updown.targets import type_of, url_of
 from schemas.base import SECOND, Micros
 from schemas.definitions import Channel
 from schemas.monitor_states import MonitorState
 from schemas.monitors import Monitor, Sealed
 from schemas.probe_kinds import PROBE_KINDS
 from schemas.targets import HEAD_FIRST
+from schemas.updown_checks import type_of, url_of
 from schemas.updown_errors import error_words
 
 _DAY: Micros = 86_400 * SECOND
@@ -87,7 +87,7 @@ def check_object(
         url=url_of(monitor.kind, target),
         type=type_of(monitor.kind, target),
         alias=None if monitor.name_derived else monitor.name,
-        last_status=None,
+        last_status=state.last_status,
         uptime=uptime,
         down=down,
         down_since=time(state.down_since) if down else None,

@@ -12,11 +12,12 @@ from msgspec import Meta, Struct
 from infra.egress.guard import public_or_empty
 from query_api.history.deciding_results import DecidingResult
 from query_api.updown.responses import UpdownTime, time
-from query_api.updown.targets import url_of, without_credentials
+from query_api.updown.targets import without_credentials
 from schemas.base import Micros
 from schemas.monitors import Monitor
 from schemas.probes import FamilyResult, Phases
 from schemas.targets import HEAD_FIRST
+from schemas.updown_checks import url_of
 
 _ID_LENGTH = 24
 _HTTP_VERSION = "1.1"

@@ -1,13 +1,25 @@
 """Recipients as the updown API names them: `<type>:<number>`."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
+from schemas.channels.kind import ChannelKind
+from schemas.channels.kinds import CHANNEL_KINDS
 from schemas.definitions import Channel
+
+# The kinds of channels that this API makes, by what it calls them.
+RECIPIENT_KINDS: Mapping[str, ChannelKind] = {
+    kind.recipient_type: kind for kind in CHANNEL_KINDS.values() if kind.recipient_type
+}
+
+
+def recipient_type(channel: Channel) -> str:
+    """`email`, `webhook`; a kind that only other APIs make has its own name."""
+    return CHANNEL_KINDS[channel.kind].recipient_type or channel.kind
 
 
 def recipient_id(channel: Channel) -> str:
     """`email:1246848337`."""
-    return f"{channel.kind}:{channel.number or channel.id}"
+    return f"{recipient_type(channel)}:{channel.number or channel.id}"
 
 
 def named(ids: Iterable[str], channels: Iterable[Channel]) -> tuple[list[Channel], list[str]]:

@@ -23,6 +23,7 @@ from query_api.updown.check_object import UpdownCheck, check_object
 from query_api.updown.errors import UpdownError, sentence
 from query_api.updown.rejections import error_of
 from query_api.updown.uptimes import Uptimes
+from schemas.actors import Actor
 from schemas.maintenance import Maintenance
 from schemas.monitor_states import MonitorState
 from schemas.monitors import Monitor, Sealed
@@ -60,11 +61,14 @@ class Service:
         except NotCaughtUp:
             raise UpdownError(503, f"The {what} cannot be looked up now", {"Retry-After": "1"}) from None
 
+    def actor(self, caller: Caller) -> Actor:
+        """Who asks, as the audit trail tells of them."""
+        return with_key(caller.key.id, address_of(self._request))
+
     async def ask(self, caller: Caller, request: ProjectsRequest) -> Decision:
         """The verdict of the `projects` fold; a refusal ends the request in the form of the API."""
-        actor = with_key(caller.key.id, address_of(self._request))
         try:
-            decision = await commands.ask(self.deps, caller.project, request, actor)
+            decision = await commands.ask(self.deps, caller.project, request, self.actor(caller))
         except Late as late:
             raise _late(late) from None
         if (rejection := decision.rejection) is not None:

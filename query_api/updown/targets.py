@@ -14,9 +14,9 @@ from query_api.updown.errors import fault
 from schemas.monitors import Monitor, MonitorKind, ProbeTarget
 from schemas.probe_kinds import PROBE_KINDS
 from schemas.probe_kinds.kind import Asked, InvalidProbeField, NoFields
+from schemas.updown_checks import type_of, url_of
 
 KINDS: dict[str, MonitorKind] = {"https": "http", "http": "http", "icmp": "icmp", "tcp": "tcp", "tcps": "tls"}
-_TYPES: dict[MonitorKind, str] = {"tls": "tcps"}
 LONGEST = 2_000
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
@@ -34,21 +34,6 @@ class Wanted(NamedTuple):
     kind: MonitorKind
     target: ProbeTarget
     credentials: str = ""
-
-
-def type_of(kind: MonitorKind, target: ProbeTarget) -> str:
-    """The type of a check."""
-    if kind == "http":
-        return "http" if target.url[:5].lower() == "http:" else "https"
-    return _TYPES.get(kind, kind)
-
-
-def url_of(kind: MonitorKind, target: ProbeTarget) -> str:
-    """The URL of a check."""
-    if kind == "http":
-        return target.url
-    host = f"[{target.host}]" if ":" in target.host else target.host
-    return f"{type_of(kind, target)}://{host}{f':{target.port}' if target.port else ''}"
 
 
 def without_credentials(url: str) -> str:

@@ -38,6 +38,7 @@ class Email(ChannelKind):
     stored = frozenset({"addresses"})
     told = frozenset({"addresses", "unconfirmed"})
     by_mail = True
+    recipient_type = "email"
     notices = FOR_PEOPLE
     limits = Limits(slots="mail server")
     target_help = "an e-mail address, or several with commas"

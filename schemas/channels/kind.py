@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Literal, NamedTuple, Protocol
 import msgspec
 
 from schemas.errors import SchemaError
-from schemas.notices import NOTICES, VALIDITY_NOTICES, Notice
+from schemas.notices import NOTICES, UNCHOSEN, VALIDITY_NOTICES, AnyNotice, Notice
 
 # Without user, password and port.
 _HOST = re.compile(r"[a-z]+://(?:[^/?#]*@)?(\[[^\]/?#]*\]|[^/:?#]*)", re.IGNORECASE)
@@ -77,7 +77,9 @@ class ChannelKind:
     signs: the secret signs what is sent: the project's does without one, and it can be rotated. The secret of another
     kind is sent, and only to the origin that it was given for.
     by_mail: it is sent to `addresses`, whose owners are asked first.
-    notices: what it takes when nothing is chosen.
+    notices: what it takes when nothing is chosen. takes: all that it can tell; nothing else may be chosen, or is sent.
+    body: the form of what is stored to be sent. policy: when it is tried again, and when it is given up.
+    recipient_type: what updown.io's API makes it by; empty: it makes none of this kind.
     target_help: what `of_target` takes, for people at a command line.
     """
 
@@ -94,6 +96,10 @@ class ChannelKind:
     signs: ClassVar[bool] = False
     by_mail: ClassVar[bool] = False
     notices: ClassVar[tuple[Notice, ...]] = NOTICES
+    takes: ClassVar[tuple[AnyNotice, ...]] = (*NOTICES, *UNCHOSEN)
+    body: ClassVar[Literal["notice", "push event"]] = "notice"
+    policy: ClassVar[Literal["standard", "push"]] = "standard"
+    recipient_type: ClassVar[str] = ""
     target_help: ClassVar[str]
     limits: ClassVar[Limits] = Limits()
 
@@ -133,6 +139,10 @@ class ChannelKind:
     def target(self, shown: Mapping[str, Any]) -> str:
         """Where it leads in one line, by what was shown of `form_shown`."""
         raise NotImplementedError
+
+    def is_success(self, status: int) -> bool:
+        """Whether this answer says that the receiver has taken it."""
+        return 200 <= status < 300
 
 
 def enumerated(names: Iterable[str], last: str) -> str:

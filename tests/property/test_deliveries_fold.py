@@ -68,7 +68,8 @@ def delivery_id(channel: str, transition: int) -> str:
 
 
 def endpoint(channel: str) -> Endpoint:
-    return Endpoint(id=channel, project="p", url=f"https://{channel}.example/", notices=NOTICES, secret="s")
+    kind = "updown" if channel == "c" else "webhook"
+    return Endpoint(id=channel, project="p", url=f"https://{channel}.example/", notices=NOTICES, secret="s", kind=kind)
 
 
 def journal(course: list[Step]) -> Journal:

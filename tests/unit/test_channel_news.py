@@ -4,16 +4,17 @@ import json
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from processors.deliveries.channel_news import MOST_A_DAY, MOST_TOLD
 from processors.sender.email_renderer import EmailRenderer
 from schemas.base import SECOND, encode
 from schemas.definitions import Channel
 from schemas.deliveries import Delivery, DeliveryAttempted, Endpoint
-from schemas.ids import derived_id
-from schemas.requests import ChannelCreate, ChannelDisabled
-from schemas.topics import DELIVERIES, PROJECTS
-from tests.harness import Harness
+from schemas.ids import derived_id, new_id
+from schemas.requests import ChannelCreate, ChannelDisabled, ChannelFailing
+from schemas.topics import DELIVERIES, PROJECTS, TRANSITIONS
+from tests.harness import WRITE_KEY, Harness
 from tests.poppaping_channels import CHANNELS, data, made, open_api, report
 
 DAY = 86_400
@@ -150,9 +151,94 @@ async def test_a_notice_of_it_can_be_sent_again(api: Harness) -> None:
     assert body["data"]["channel"]["id"] == dead
 
 
-async def test_it_cannot_be_chosen_as_an_event(api: Harness) -> None:
-    hook = {"channel_type": "webhook", "url": "https://hooks.example/x", "events": ["channel.disabled"]}
+@pytest.mark.parametrize("event", ["channel.disabled", "channel.failing"])
+async def test_it_cannot_be_chosen_as_an_event(api: Harness, event: str) -> None:
+    hook = {"channel_type": "webhook", "url": "https://hooks.example/x", "events": [event]}
     assert (await api.client.post(CHANNELS, json=hook)).status_code == 400
+
+
+# ---- requests that fail
+
+
+def failing(api: Harness, channel: str, failures: int = 10) -> None:
+    event = ChannelFailing(channel=channel, at=api.log.time, because="HTTP 500", failures=failures)
+    api.log.send(PROJECTS.name, api.project, encode(event))
+
+
+async def mail_to(api: Harness, address: str, confirmed: bool = True, **fields: Any) -> str:
+    id = data(await api.client.post(CHANNELS, json={"channel_type": "email", "email": address} | fields), 201)["id"]
+    if not confirmed:
+        channel = api.log.directory.channel(id)
+        assert channel is not None
+        again = replace(channel, id=new_id(), addresses=(f"un-{address}",))
+        api.request(api.project, ChannelCreate(request=new_id(), at=api.log.time, channel=again, confirm=True))
+        return again.id
+    return str(id)
+
+
+async def test_a_warning_goes_to_whoever_has_confirmed_an_address_and_to_nobody_else(api: Harness) -> None:
+    dead, hook = await made(api, name="Push"), await made(api)
+    mail, other = await mail_to(api, "ops@example.org"), await mail_to(api, "b@example.org", events=["monitor.down"])
+    unconfirmed = await mail_to(api, "c@example.org", confirmed=False)
+    failing(api, dead)
+    for reader in (mail, other):  # also the one that chose other events
+        [body] = notices(api, reader)
+        assert body["event"] == "channel.failing"
+        assert body["data"]["monitor"]["name"] == "Alert channel Push"
+        assert body["data"]["detail"] == "the last 10 requests failed; the newest: HTTP 500"
+    assert notices(api, hook) == notices(api, dead) == notices(api, unconfirmed) == []
+
+
+async def test_each_warning_is_one_and_the_same_warning_is_sent_once(api: Harness) -> None:
+    dead, mail = await made(api), await mail_to(api, "ops@example.org")
+    for failures in (10, 10, 100, 900):
+        failing(api, dead, failures)
+    said = sorted(body["data"]["detail"] for body in notices(api, mail))
+    assert said == [f"the last {n} requests failed; the newest: HTTP 500" for n in (10, 100, 900)]
+
+
+async def test_nobody_is_flooded_by_warnings(api: Harness) -> None:
+    many, mail = [await made(api) for _ in range(3 * MOST_A_DAY)], await mail_to(api, "ops@example.org")
+    for dead in many:
+        failing(api, dead)
+    assert len(notices(api, mail)) == MOST_A_DAY
+    removed = ChannelDisabled(channel=many[-1], at=api.log.time, because="it failed", failures=1_000, removed=True)
+    api.log.send(PROJECTS.name, api.project, encode(removed))
+    assert api.log.directory.channel(many[-1]) is None
+    assert len(notices(api, mail)) == MOST_A_DAY
+
+
+async def test_a_channel_that_is_removed_is_taken_off_everything_and_the_others_are_told(api: Harness) -> None:
+    dead, well = await made(api, name="Push"), await made(api)
+    key = {"X-Api-Key": WRITE_KEY}
+    made_check = await api.client.post("/api/v3/checks/", json={"name": "C", "channels": "*"}, headers=key)
+    check = made_check.json()["ping_url"].rpartition("/")[2]
+    monitor = data(await api.client.post("/api/v1/monitors", json={"name": "M", "url": "https://a.example"}), 201)["id"]
+    removed = ChannelDisabled(channel=dead, at=api.log.time, because="it failed", failures=1_000, removed=True)
+    for _ in range(2):  # told twice: the second time it is gone
+        api.log.send(PROJECTS.name, api.project, encode(removed))
+    [body] = notices(api, well)
+    assert (body["event"], body["data"]["detail"]) == ("channel.disabled", "it failed; it was removed")
+    definitions = api.log.directory.check(check), api.log.directory.monitor(monitor)
+    assert [definition and dead in definition.channels for definition in definitions] == [False, False]
+    assert [definition and well in definition.channels for definition in definitions] == [True, True]
+    assert api.log.directory.channel(dead) is None
+    changes = [value for _, value in api.log.of(TRANSITIONS) if value["type"] == "thing.changed"]
+    told = [value for value in changes if value["thing"] == dead]
+    assert (told[-1]["command"], told[-1]["action"]) == ("channel.disabled", "deleted")
+    assert told[-1]["actor"]["kind"] == "system"
+
+
+@pytest.mark.parametrize("strange", ["00000000-0000-4000-8000-000000000000", "not an id", ""])
+async def test_what_is_said_of_a_failing_channel_that_is_not_there_is_nothing(api: Harness, strange: str) -> None:
+    mail = await mail_to(api, "ops@example.org")
+    failing(api, strange)
+    removed = ChannelDisabled(channel=strange, at=api.log.time, because="it failed", removed=True)
+    api.log.send(PROJECTS.name, api.project, encode(removed))
+    event = ChannelFailing(channel=mail, at=-1, because="", failures=10)
+    api.log.send(PROJECTS.name, api.project, encode(event))
+    assert notices(api, mail) == []
+    assert api.log.directory.channel(mail) is not None
 
 
 def test_a_mail_of_it_says_what_happened() -> None:

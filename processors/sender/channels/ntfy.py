@@ -14,7 +14,8 @@ import msgspec
 
 from processors.sender.channels.sending import Clients, Outgoing
 from processors.sender.mail_headers import one_line
-from processors.sender.notice_facts import facts_of, moment_of, object_of
+from processors.sender.notice_facts import facts_of, moment_of
+from processors.sender.notice_values import object_of
 from processors.sender.webhooks import DeliveryResult
 from schemas.channels.kinds import CHANNEL_KINDS
 
@@ -32,6 +33,7 @@ _LOOKS = {
     "monitor.ssl_renewed": ("low", "heavy_check_mark"),
     "monitor.domain_expiration": ("default", "hourglass_flowing_sand"),
     "channel.disabled": ("high", "no_entry"),
+    "channel.failing": ("high", "warning"),
 }
 _LONGEST_TITLE = 200
 _LONGEST_CLICK = 2_000

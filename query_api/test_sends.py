@@ -1,0 +1,86 @@
+"""Test notifications that somebody asks for, in any API: what they say, when they are refused, how many there may be.
+
+A test reaches people who have not asked for it, as often as whoever holds a key likes; so does a test that is sent
+again. So a project has so many in any hour (a sliding window), in each web process. What has really happened is not
+counted. Projects without a recent test are forgotten.
+"""
+
+import math
+from collections import deque
+from typing import Any
+
+from query_api.errors import QueryApiError
+from query_api.notice_samples import validity_sample
+from schemas.base import SECOND, Micros
+from schemas.ids import new_id
+from schemas.notices import VALIDITY_NOTICES, Notice
+from schemas.times import iso
+
+HOUR: Micros = 3_600 * SECOND
+# Test sends and replays are refused while so much is pending: the fold ends the oldest beyond 10,000.
+MOST_ASKED_FOR = 9_000
+_FORGET_BEYOND = 1_000
+
+
+class TooManyTests(QueryApiError):
+    """A project has sent too many tests; in `seconds` it may send one more. The text is a sentence."""
+
+    def __init__(self, most: int, seconds: int) -> None:
+        super().__init__(
+            f"At most {most} tests are sent in an hour for a project (PINGFOLD_TEST_SENDS_PER_HOUR). "
+            f"Retry after {seconds} seconds."
+        )
+        self.seconds = seconds
+
+
+class HourlySendLimiter:
+    """At most `most` test sends of each project in any 60 minutes; 0 is no limit."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._sent: dict[str, deque[Micros]] = {}
+
+    def left(self, project: str, now: Micros) -> int | None:
+        """How many tests may be sent now; None: there is no limit."""
+        return None if not self._most else self._most - len(self._recent(project, now))
+
+    def take(self, project: str, now: Micros, count: int = 1) -> None:
+        """Count tests that are to be sent. Raises `TooManyTests`."""
+        if not self._most or not count:
+            return
+        recent = self._recent(project, now)
+        if len(recent) + count > self._most:
+            raise TooManyTests(
+                self._most, max(1, math.ceil((recent[len(recent) + count - self._most - 1] + HOUR - now) / SECOND))
+            )
+        recent.extend([now] * count)
+        self._sent[project] = recent
+        if len(self._sent) > _FORGET_BEYOND:
+            for other in [other for other, sent in self._sent.items() if not 0 <= now - sent[-1] < HOUR]:
+                del self._sent[other]
+
+    def _recent(self, project: str, now: Micros) -> deque[Micros]:
+        recent = self._sent.get(project) or deque()
+        while recent and not 0 <= now - recent[0] < HOUR:
+            recent.popleft()
+        return recent
+
+
+def data_of_test(notice: Notice, now: Micros) -> dict[str, Any]:
+    """Data as those of a real event, of a monitor that is not there."""
+    if notice in VALIDITY_NOTICES:
+        monitor = {"id": new_id(), "name": "Test", "url": "/", "kind": "http", "current_status": "up"}
+        return {"test": True, "monitor": monitor, "incident": None, **validity_sample(notice, now)}
+    over = notice in ("monitor.recovered", "incident.resolved")
+    status = "up" if over else "late" if notice == "monitor.not_observed" else "down"
+    return {
+        "test": True,
+        "monitor": {"id": new_id(), "name": "Test", "url": "/", "kind": "http", "current_status": status},
+        "incident": {
+            "id": new_id(),
+            "started_at": iso(now),
+            "resolved_at": iso(now) if over else None,
+            "cause": "A test was asked for",
+            "status": "resolved" if over else "open",
+        },
+    }
