@@ -69,9 +69,9 @@ async def test_the_two_are_compared_when_it_is_not_known_what_is_enough(get: byt
 @on_uvloop
 async def test_a_server_that_never_answers_head_is_well_and_pins_get() -> None:
     async with site({"GET": OK, "HEAD": None}) as (url, asked):
-        result = await probed(url, timeout=4)
+        result = await probed(url, timeout=3)
     assert (seen(result), result.verb, asked) == ("ok", "GET", ["GET", "HEAD"])
-    assert result.took < 4_000_000
+    assert result.took < 3_000_000
 
 
 @pytest.mark.parametrize("get", [status(500), b"", b"nonsense"])
