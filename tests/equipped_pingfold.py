@@ -1,4 +1,4 @@
-"""A Pingfold with two regions, and with servers of the test around it: for mail, names, and expiry of domains."""
+"""A Pingfold with two regions and a DNS server, and servers of the test around it, for mail, names and domains."""
 
 import contextlib
 import email
@@ -18,6 +18,9 @@ from tests.probe_targets import resolving
 from tests.rdap_registry import Registry, registry
 
 REGIONS = ("riga", "oslo")
+DNS_ZONE = "nodes.example.org"
+# Nothing is known of the other region.
+_NODES = '[riga]\nip = "192.0.2.10"\nip6 = "2001:db8::10"\ncity = "Riga"\n[hooks]\nip = "192.0.2.20"\n'
 
 
 class Mails:
@@ -35,13 +38,15 @@ class Mails:
 
 @dataclass(frozen=True)
 class Equipped:
-    """names: what its resolver knows; may be added to. servers: others may be started there."""
+    """names: what its resolver knows; may be added to. servers: others may be started there. dns_port: of the server
+    for the addresses of its nodes."""
 
     pingfold: Pingfold
     mails: Mails
     names: dict[str, list[str]]
     registry: Registry
     servers: LoopThread
+    dns_port: int
 
 
 @contextlib.contextmanager
@@ -53,8 +58,14 @@ def equipped_pingfold(folder: Path) -> Iterator[Equipped]:
         controller.start()
         resolver = servers.enter(resolving(names))
         domains = servers.enter(registry())
+        nodes, dns_port = folder / "nodes.toml", free_port()
+        nodes.write_text(_NODES)
         settings = {
             "PINGFOLD_REGIONS": ",".join(REGIONS),
+            "PINGFOLD_NODES": str(nodes),
+            "PINGFOLD_DNS_ZONE": DNS_ZONE,
+            "PINGFOLD_DNS_NAMESERVERS": "ns1.example.org",
+            "PINGFOLD_DNS_LISTEN": f"{HOST}:{dns_port}",
             "PINGFOLD_RDAP": f"{domains.url}/dns.json",
             "PINGFOLD_RESOLVERS": "{}:{}".format(*resolver.server),
             "PINGFOLD_SMTP_HOST": HOST,
@@ -64,7 +75,7 @@ def equipped_pingfold(folder: Path) -> Iterator[Equipped]:
         }
         one = Pingfold(folder, partitions=4, settings=settings)
         try:
-            yield Equipped(one, mails, names, domains, servers)
+            yield Equipped(one, mails, names, domains, servers, dns_port)
         finally:
             one.close()
             controller.stop()
