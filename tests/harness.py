@@ -616,4 +616,7 @@ def _document() -> Document:
 async def _must_be_as_told(answer: httpx.Response) -> None:
     await answer.aread()
     url = answer.request.url
-    _document().check(answer.request.method, url.path, answer.status_code, answer.headers.keys(), answer.content)
+    media_type = answer.headers.get("Content-Type", "")
+    _document().check(
+        answer.request.method, url.path, answer.status_code, answer.headers.keys(), answer.content, media_type
+    )

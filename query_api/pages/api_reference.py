@@ -127,8 +127,9 @@ def _operation(page: ReferencePage, site: str, verb: str, path: str, operation: 
 
 
 def _type_of_answer(answer: Schema) -> list[Piece]:
-    [(media_type, content)] = answer.get("content", {"": {}}).items()
-    return _type(content["schema"]) if media_type == JSON else [Piece(media_type)] if media_type else []
+    """JSON, where there are several forms."""
+    content = answer.get("content", {})
+    return _type(content[JSON]["schema"]) if JSON in content else [Piece(media_type) for media_type in content]
 
 
 def _struct(name: str, schema: Schema) -> Struct:

@@ -6,7 +6,7 @@ from typing import Any
 
 from query_api.dependencies import Dependencies
 from query_api.http.public_api import Layer, PublicApi, ReferencePage
-from query_api.updown import checks, downtimes, metrics, recipient_tests, recipients, webhooks
+from query_api.updown import checks, downtimes, metrics, nodes, recipient_tests, recipients, webhooks
 from query_api.updown.errors import error_form
 from query_api.updown.uptimes import Uptimes
 from query_api.updown.wire import Wire
@@ -31,6 +31,7 @@ API = PublicApi(
         recipients.router,
         recipient_tests.router,
         webhooks.router,
+        nodes.router,
     ),
     page=ReferencePage(
         title="updown API",

@@ -40,6 +40,16 @@ def test_what_is_not_fails(body: Any, status: int) -> None:
         held(body, status)
 
 
+def test_an_answer_of_another_form_is_no_json() -> None:
+    for path, told in (("/api/nodes/ips", True), ("/api/nodes", False)):
+        asked = ("GET", path, 200, HEADERS, b"192.0.2.1", "text/plain; charset=utf-8")
+        if told:
+            DOCUMENT.check(*asked)
+            continue
+        with pytest.raises(json.JSONDecodeError):
+            DOCUMENT.check(*asked)
+
+
 def test_headers() -> None:
     with pytest.raises(AssertionError):
         held(USAGE, headers=HEADERS[:2])

@@ -79,5 +79,8 @@ def _ask(case: Case[Any]) -> Any:
     assert response.status_code != 401, response.text
     if ours and response.status_code >= 400:
         assert set(response.json()) == {"error", "message"}
-    DOCUMENT.check(case.method, case.formatted_path, response.status_code, response.headers, response.content)
+    [media_type] = response.headers.get("content-type", [""])
+    DOCUMENT.check(
+        case.method, case.formatted_path, response.status_code, response.headers, response.content, media_type
+    )
     return response
