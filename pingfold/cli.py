@@ -23,7 +23,7 @@ from infra.process.liveness import Check
 from infra.settings.errors import unknown_settings, wrong_settings
 from infra.settings.settings import Settings
 from pingfold.addresses import clickhouse_of, kafka_of
-from pingfold.commands import admin, audit, client
+from pingfold.commands import admin, audit, client, mutes
 from pingfold.commands import keys as keys  # adds to the commands of `admin`
 from pingfold.commands import time as time_commands
 from pingfold.faults import MENDABLE, line_of
@@ -42,6 +42,8 @@ app.add_typer(time_commands.times, name="time")
 app.add_typer(client.channels, name="channel")
 app.command()(client.ping)
 app.command()(audit.audit)
+app.command()(mutes.mute)
+app.command()(mutes.unmute)
 
 Slot = Annotated[
     str, typer.Option(help="Identifies this process among those of its role. Must be unique and stable over restarts.")

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from schemas.base import Fact, Micros, Value
 from schemas.definitions import Check
+from schemas.mutes import Owed
 from schemas.ticks import Gap, Progress
 from schemas.transitions import VisibleStatus
 
@@ -43,6 +44,8 @@ class CheckState(Value, tag="check-state"):
     last_duration, last_exitstatus: of the newest success or failure, None if it had none.
     incident: id of the open incident while down; down_since: its start; cause: in words.
     down_time: how long it was down in all incidents that are over.
+    reminders: number of reminders passed that it is still down.
+    muted: nobody is told of it now. silenced: what it is was not told, because of that. owed: nor was a recovery.
     parked: why the fold could not judge a deadline; set until the next event of this check.
     """
 
@@ -66,6 +69,10 @@ class CheckState(Value, tag="check-state"):
     down_since: Micros | None = None
     cause: str = ""
     down_time: Micros = 0
+    reminders: int = 0
+    muted: bool = False
+    silenced: bool = False
+    owed: Owed | None = None
     parked: str | None = None
 
 

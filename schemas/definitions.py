@@ -14,6 +14,7 @@ from schemas.channels.kind import Options
 from schemas.channels.kinds import KindName
 from schemas.maintenance import Maintenance
 from schemas.monitors import Monitor
+from schemas.mutes import MuteUntil
 from schemas.notices import FIRST_NOTICES, Notice
 from schemas.recipients import Addresses, Recipient
 from schemas.schedules import Schedule, Simple
@@ -135,6 +136,7 @@ class Check(Fact, tag="check", frozen=True):
 
     Field names and rules: docs/compatibility/management.md; `version` grows by one with each change.
     token: names it for ever, beside its id (`schemas.tokens`); empty: the fold has not given it one yet.
+    mute_until: nobody is told of the check until then.
     """
 
     id: str
@@ -160,6 +162,7 @@ class Check(Fact, tag="check", frozen=True):
     filter_default_fail: bool = False
     channels: tuple[str, ...] = ()
     token: str = ""
+    mute_until: MuteUntil = None
 
 
 Definition = Project | ApiKey | RevokedKey | Channel | Check | Monitor | StatusPage | Maintenance | Recipient

@@ -15,6 +15,7 @@ from schemas.base import Fact, Micros, Value
 from schemas.certificates import Certificate, DomainSource
 from schemas.maintenance import Maintenance
 from schemas.monitors import Monitor
+from schemas.mutes import Owed
 from schemas.targets import Family, Verb
 from schemas.ticks import Progress
 from schemas.transitions import VisibleStatus
@@ -76,6 +77,11 @@ class MonitorState(Value, tag="monitor-state", rename={"pending_change": "doubt"
     verb: of a `GET/HEAD` monitor, what is enough for this target, by the first result that told so.
     family_down: the address family that the newest result found failing while the other was well.
     partial: of the open incident: in each result so far only one address family failed.
+    hour: number of the hour since 1970 whose regular results are counted; samples: how many there are; points: two for
+    each that was fast enough, one for each that was tolerated. apdexes: thousandths, of at most six whole hours before
+    it. judge_at: when an hour is judged by them.
+    reminders: number of reminders passed that it is still down.
+    muted: nobody is told of it now. silenced: what it is was not told, because of that. owed: nor was a recovery.
     parked: why the fold could not judge a deadline; set until the next event of this monitor.
     """
 
@@ -105,6 +111,15 @@ class MonitorState(Value, tag="monitor-state", rename={"pending_change": "doubt"
     cause: str = ""
     down_time: Micros = 0
     notice_at: Micros | None = None
+    hour: int = 0
+    samples: int = 0
+    points: int = 0
+    apdexes: tuple[int, ...] = ()
+    judge_at: Micros | None = None
+    reminders: int = 0
+    muted: bool = False
+    silenced: bool = False
+    owed: Owed | None = None
     parked: str | None = None
     unprobed: str = ""
     verb: Verb = ""

@@ -11,6 +11,7 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from schemas.base import Fact, Micros
+from schemas.mutes import MuteUntil
 from schemas.probe_kinds import MonitorKind as MonitorKind
 from schemas.targets import DnsRecord as DnsRecord
 from schemas.targets import Method as Method
@@ -79,6 +80,7 @@ class Monitor(Fact, tag="monitor", frozen=True):
     apdex_threshold: milliseconds within which an answer satisfies.
     published: the monitor has a status page of its own.
     excluded_regions: where it is not probed from, as requested; counts while `regions` is empty.
+    mute_until: nobody is told of the monitor until then.
     """
 
     id: str
@@ -106,3 +108,4 @@ class Monitor(Fact, tag="monitor", frozen=True):
     apdex_threshold: ApdexThreshold = DEFAULT_APDEX_THRESHOLD
     published: bool = False
     excluded_regions: tuple[str, ...] = ()
+    mute_until: MuteUntil = None

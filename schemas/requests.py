@@ -26,7 +26,11 @@ from schemas.monitors import (
     Region,
     Timeout,
 )
+from schemas.mutes import MuteUntil
 from schemas.notices import Notice
+from schemas.project_news import ChannelDisabled as ChannelDisabled
+from schemas.project_news import ChannelFailing as ChannelFailing
+from schemas.project_news import MuteEnded as MuteEnded
 from schemas.recipients import Address, Addresses
 from schemas.rejections import Rejection, RejectionCode, rejection_of
 from schemas.schedules import MAX_EXPRESSION, Schedule
@@ -39,8 +43,7 @@ Name = Annotated[str, Meta(max_length=100)]
 Slug = Annotated[str, Meta(max_length=100, pattern=r"^[a-z0-9_-]*\Z")]
 Tags = Annotated[str, Meta(max_length=500)]
 PingKey = Annotated[str, Meta(pattern=r"^[-a-zA-Z0-9_]{16,100}\Z")]
-# Seconds.
-DAY = 86_400
+DAY = 86_400  # seconds
 LONGEST_OVERLAP = 30 * DAY
 Overlap = Annotated[int, Meta(ge=0, le=LONGEST_OVERLAP)]
 Keywords = Annotated[str, Meta(max_length=200)]
@@ -53,6 +56,7 @@ class CheckFields(Fact, tag=False, frozen=True):
 
     channels: as in the Management API: `*`, an empty string, or a comma-separated list of ids or exact names.
     late_limit, run_limit: null means the value of `grace`. late_limit 0: a ping may not be late at all.
+    mute_until: a time that is not later than the request means null.
 
     The following depend on the check that the fold finds, and apply if the field that they stand for is left out:
     expression: a cron or OnCalendar expression, in the time zone `tz` or else that of the check.
@@ -79,6 +83,7 @@ class CheckFields(Fact, tag=False, frozen=True):
     filter_http_body: bool | UnsetType = UNSET
     filter_default_fail: bool | UnsetType = UNSET
     channels: str | UnsetType = UNSET
+    mute_until: MuteUntil | UnsetType = UNSET
     expression: Annotated[str, Meta(max_length=MAX_EXPRESSION)] | UnsetType = UNSET
     tz: str | UnsetType = UNSET
     slug_when_renamed: Slug | UnsetType = UNSET
@@ -214,32 +219,6 @@ class RecipientUnblock(Request, tag="recipient.unblock", frozen=True):
     address: Address
 
 
-class ChannelDisabled(Fact, tag="channel.disabled", frozen=True):
-    """The fold of deliveries has given a channel up: the other channels of the project are told. No request.
-
-    because: what people are told. failures: attempts that failed in a row. removed: its kind is given up for good: the
-    channel is removed, not only disabled.
-    """
-
-    channel: str
-    at: Micros
-    because: str
-    failures: int = 0
-    removed: bool = False
-
-
-class ChannelFailing(Fact, tag="channel.failing", frozen=True):
-    """Many requests to a channel have failed in a row: the project is warned by mail. No request.
-
-    because: why the newest failed. failures: how many.
-    """
-
-    channel: str
-    at: Micros
-    because: str
-    failures: int
-
-
 class CheckCreate(Request, tag="check.create", frozen=True):
     """Makes a check under the candidate `id`.
 
@@ -267,7 +246,7 @@ class MonitorFields(Fact, tag=False, frozen=True):
     """The fields of a monitor that a request sets; what is not set keeps its value or default.
 
     A name that is set is not derived, unless `name_derived` says so. `regions` that are set lift `excluded_regions`.
-    `channels`: as of a check; not set for a new monitor: every channel of the project.
+    `channels`: as of a check; not set for a new monitor: every channel of the project. `mute_until`: as of a check.
     """
 
     name: Annotated[str, Meta(min_length=1, max_length=200)] | UnsetType = UNSET
@@ -288,6 +267,7 @@ class MonitorFields(Fact, tag=False, frozen=True):
     apdex_threshold: ApdexThreshold | UnsetType = UNSET
     published: bool | UnsetType = UNSET
     excluded_regions: tuple[Region, ...] | UnsetType = UNSET
+    mute_until: MuteUntil | UnsetType = UNSET
 
 
 class MonitorCreate(Request, tag="monitor.create", frozen=True):
@@ -407,7 +387,7 @@ ProjectsRequest = (
 
 
 # The journal `projects`, besides ticks.
-ProjectsEvent = ProjectsRequest | ChannelDisabled | ChannelFailing
+ProjectsEvent = ProjectsRequest | ChannelDisabled | ChannelFailing | MuteEnded
 
 
 class Decision(Fact, tag="decision", frozen=True):

@@ -33,7 +33,7 @@ from schemas.probes import (
     MonitorRemoved,
     ProbeResultsEvent,
 )
-from schemas.requests import ChannelDisabled, Decision, ProjectsEvent
+from schemas.requests import ChannelDisabled, ChannelFailing, Decision, MuteEnded, ProjectsEvent
 from schemas.ticks import Heartbeat, Progress, Tick, TimeCorrected
 from schemas.tokens import TokenCounters
 from schemas.transitions import Transition
@@ -87,7 +87,7 @@ PROJECTS = Topic(
     written_by=("web",),
     fold="projects",
     ticked=True,
-    from_folds=(ChannelDisabled,),
+    from_folds=(ChannelDisabled, ChannelFailing, MuteEnded),
 )
 PINGS = Topic(
     "pings",

@@ -27,6 +27,7 @@ class StatusChanged(Fact, tag="status.changed", frozen=True):
     detected_at: the partition's time when the fold detected it. since: start of the span that ends here.
     incident: the incident that this opens (`now` down) or closes (`was` down). partial: of it: only one of two address
     families has ever been found failing.
+    silent: nobody was told, because of a mute.
     """
 
     id: str
@@ -42,6 +43,7 @@ class StatusChanged(Fact, tag="status.changed", frozen=True):
     incident: str | None = None
     detail: str = ""
     partial: bool = False
+    silent: bool = False
 
 
 class ValidityTold(Fact, tag="validity.told", frozen=True):

@@ -43,7 +43,7 @@ from pingfold.commands.blocks import is_blocked
 from pingfold.commands.os_user import operator
 from pingfold.commands.rejections import message_of
 from pingfold.commands.tables import print_table
-from pingfold.errors import CommandFailed
+from pingfold.errors import CommandFailed, RequestRefused
 from schemas.base import SECOND
 from schemas.dead_letters import RETRIED_HEADER, DeadLetter
 from schemas.definitions import KeyKind, KeyScope, Project
@@ -134,7 +134,7 @@ async def _verdict(bootstrap: str, project: str, request: ProjectsRequest) -> No
         await decisions.close()
         await sink.close()
     if (rejection := decision.rejection) is not None:
-        raise CommandFailed(message_of(rejection))
+        raise RequestRefused(message_of(rejection), rejection.code)
 
 
 def project_of(settings: Settings, given: str | None) -> str:

@@ -10,12 +10,13 @@ The contract:
 """
 
 from processors.checks.messages import missed, overrun
-from processors.checks.rules import Moment, next_moment, set_overdue
+from processors.checks.rules import Moment, next_moment, remind_after, set_overdue
 from processors.checks.time_correction import correct_check, correct_gaps
-from processors.checks.transitions import go_down, go_late, go_not_late, go_unobserved
+from processors.checks.transitions import end_mute, go_down, go_late, go_not_late, go_unobserved, remind_of
 from processors.fold.contract import Context, Effect
 from processors.fold.expiry import Expiry
 from processors.fold.gap_records import GapRecords, gap_key
+from processors.fold.mutes import mute_ended
 from processors.fold.partition_time import fold_tick, open_gap
 from processors.fold.placement import to_transitions
 from processors.fold.time_correction import correct_time
@@ -109,7 +110,7 @@ class CheckExpiry:
     # ---- as a judge
 
     def may_wait(self, state: CheckState) -> bool:
-        return state.status == "up" or bool(state.runs)
+        return state.status in ("up", "down") or bool(state.runs) or state.muted
 
     def next_deadline(self, key: str, state: CheckState, time: Micros) -> Moment | None:
         return next_moment(state, check_of(self._view, key), time)
@@ -122,10 +123,15 @@ class CheckExpiry:
 
     def _judge(self, state: CheckState, check: Check, moment: Moment, time: Micros) -> list[Effect]:
         run = moment.run
-        if moment.what == "late":
-            return go_late(state, check, moment.at, time)
-        if moment.what == "not late":
-            return go_not_late(state, check, time)
+        match moment.what:
+            case "late":
+                return go_late(state, check, moment.at, time)
+            case "not late":
+                return go_not_late(state, check, time)
+            case "end of mute":
+                return [*end_mute(state, check, moment.at, expired=True), mute_ended(check, moment.at)]
+            case "reminder":
+                return remind_of(state, check, remind_after(state, check), time)
         if run is not None:
             set_overdue(state, run)
             if state.status == "down":

@@ -21,9 +21,10 @@ from processors.checks.messages import failed
 from processors.checks.ping_copies import is_copy, remember
 from processors.checks.ping_rules import PingRulesIndex, counts_as
 from processors.checks.rules import LONGEST_DURATION, end_run, run_limit, start_run
-from processors.checks.transitions import go_down, go_up, pause, remove, resume
+from processors.checks.transitions import end_mute, go_down, go_up, pause, remove, resume
 from processors.fold.audit import command_of, entry
 from processors.fold.contract import Context, Effect, Fold, InvalidEvent
+from processors.fold.mutes import redefine_mute
 from processors.fold.partition_time import AHEAD, END_OF_TIME, counts_at, newest, time_of, vouched
 from processors.fold.placement import to_transitions
 from processors.fold.view import View
@@ -119,7 +120,7 @@ class ChecksPartition:
                         effects = self._go_up(state, key, at, time)
                     state.last_success = state.base = at
                 elif state.status != "down":
-                    effects = go_down(state, check_of(view, key), at, time, "fail", failed(ping))
+                    effects = self._fail(state, key, ping, at, time)
             elif kind == "start":
                 start_run(state, ping.rid, at)
                 self._expiry.look_at(key, at + run_limit(check_of(view, key)))
@@ -133,6 +134,11 @@ class ChecksPartition:
 
     def _go_up(self, state: CheckState, key: str, at: Micros, time: Micros) -> list[Effect]:
         effects = go_up(state, check_of(self._view, key), at, time)
+        self._expiry.look_at(key, time)
+        return effects
+
+    def _fail(self, state: CheckState, key: str, ping: Ping, at: Micros, time: Micros) -> list[Effect]:
+        effects = go_down(state, check_of(self._view, key), at, time, "fail", failed(ping))
         self._expiry.look_at(key, time)
         return effects
 
@@ -164,16 +170,24 @@ class ChecksPartition:
         if key != check.id or not is_uuid(key):
             raise InvalidEvent("the key of a definition must be the id of its check")
         known = view.get(key)
+        effects: list[Effect] = []
         if known is None:
-            view.put(key, CheckState(version=check.version, since=counts_at(self._view, event.at)))
+            since, muted = counts_at(self._view, event.at), check.mute_until is not None
+            view.put(key, CheckState(version=check.version, since=since, muted=muted))
+            if muted:
+                self._expiry.look_at(key, since)
         elif check.version > known.version:
             state = view.edit(CheckState, key)
             state.version = check.version
             self._expiry.unpark(key, state)
+            at = counts_at(self._view, event.at)
+            effects = redefine_mute(
+                state, check_of(view, key), check, lambda: end_mute(state, check, at, expired=False)
+            )
         else:
             return ()
         view.put(definition_key(key), DefinitionCopy(check=check))
-        return ()
+        return effects
 
     def _removed(self, event: CheckRemoved, context: Context) -> Sequence[Effect]:
         view, key = self._view, context.key

@@ -44,12 +44,9 @@ def failed(ping: Ping) -> str:
 
 def unjudgeable(state: CheckState, run: Run | None, gaps: Sequence[Gap]) -> str:
     """What is known of a run that was due, or open, in gaps."""
+    known = _last_ping(state)
     if run is not None:
         known = f"{_run(run).lower()} started at {iso(run.started)}, no end seen"
-    elif state.last_ping is None:
-        known = "no ping yet"
-    else:
-        known = f"no ping since {iso(state.last_ping)}"
     spans = _joined(gaps)
     named = ", ".join(
         f"from {iso(start)} to {iso(end)}" if end is not None else f"from {iso(start)} on"
@@ -57,6 +54,15 @@ def unjudgeable(state: CheckState, run: Run | None, gaps: Sequence[Gap]) -> str:
     )
     more = f" and {len(spans) - NAMED_GAPS} more times" if len(spans) > NAMED_GAPS else ""
     return f"{known}; Pingfold could not be reached {named}{more}"
+
+
+def unseen(state: CheckState) -> str:
+    """What is known of a check that could not be observed, some time afterwards."""
+    return f"{_last_ping(state)}; a run was due while Pingfold could not be reached"
+
+
+def _last_ping(state: CheckState) -> str:
+    return "no ping yet" if state.last_ping is None else f"no ping since {iso(state.last_ping)}"
 
 
 def _joined(gaps: Sequence[Gap]) -> list[_Span]:

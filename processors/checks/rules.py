@@ -7,6 +7,8 @@ it ends the run started last, without a duration. `late_limit` and `run_limit` d
 
 from typing import Literal, NamedTuple
 
+from processors.fold.mutes import mute_end
+from processors.fold.reminders import reminder_due
 from schemas.base import SECOND, Micros
 from schemas.check_states import WATCHED_RUNS, CheckState, Run
 from schemas.definitions import Check
@@ -14,6 +16,8 @@ from schemas.schedules import Simple, next_after
 
 # A ping so long after its start, or longer, tells no duration in history.
 LONGEST_DURATION: Micros = 72 * 3600 * SECOND
+_HOUR: Micros = 3600 * SECOND
+_DAY: Micros = 24 * _HOUR
 
 
 def late_limit(check: Check) -> Micros:
@@ -76,7 +80,7 @@ class Moment(NamedTuple):
     """
 
     at: Micros
-    what: Literal["late", "not late", "deadline", "run limit"]
+    what: Literal["late", "not late", "deadline", "run limit", "end of mute", "reminder"]
     since: Micros
     doubtful_from: Micros
     run: Run | None = None
@@ -96,7 +100,23 @@ def next_moment(state: CheckState, check: Check, time: Micros) -> Moment | None:
         deadline = run.started + run_limit(check)
         if moment is None or deadline < moment.at:
             moment = Moment(deadline, "run limit", run.started, run.started, run)
+    if state.muted and (end := mute_end(state, check)) is not None and (moment is None or end < moment.at):
+        moment = Moment(end, "end of mute", end, end)
+    if state.status == "down":
+        due = reminder_due(state, remind_after(state, check))
+        if due is not None and (moment is None or due < moment.at):
+            moment = Moment(due, "reminder", due, due)
     return moment
+
+
+def remind_after(state: CheckState, check: Check) -> Micros:
+    """How long after a check went down people are reminded of it for the first time.
+
+    When one more run should have come, but not within an hour; a day, when no further run is expected.
+    """
+    since = state.down_since or 0
+    expected = next_after(check.schedule, since)
+    return _DAY if expected is None else max(_HOUR, expected - since)
 
 
 def _scheduled(state: CheckState, check: Check, base: Micros, time: Micros) -> Moment | None:

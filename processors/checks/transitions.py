@@ -10,8 +10,10 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from processors.checks.messages import about, notice_data, unjudgeable
+from processors.checks.messages import about, notice_data, unjudgeable, unseen
 from processors.fold.contract import Effect
+from processors.fold.mutes import end_with_incident, recovered, tell_again, tell_owed
+from processors.fold.reminders import pass_reminders, remind
 from processors.fold.status_transition import (
     DOWN,
     NOT_OBSERVED,
@@ -19,8 +21,10 @@ from processors.fold.status_transition import (
     StatusTransition,
     Subject,
     end_incident,
+    incident_data,
     incident_of,
     notices_of,
+    notify,
 )
 from schemas.base import Micros
 from schemas.check_states import CheckState, Run, visible_status
@@ -31,9 +35,12 @@ from schemas.ticks import Gap
 from schemas.transitions import Reason, StatusChanged, VisibleStatus
 
 
+def _subject(check: Check, state: CheckState) -> Subject:
+    return Subject(check.id, check.project, check.channels, partial(about, state, check))
+
+
 def _transition(state: CheckState, check: Check, at: Micros, time: Micros) -> StatusTransition:
-    subject = Subject(check.id, check.project, check.channels, partial(about, state, check))
-    return StatusTransition(state, subject, visible_status(state), at, time)
+    return StatusTransition(state, _subject(check, state), visible_status(state), at, time)
 
 
 def _effects(
@@ -55,13 +62,14 @@ def _effects(
 
 def go_up(state: CheckState, check: Check, at: Micros, time: Micros) -> list[Effect]:
     """A success; ends an incident when there is one."""
-    transition = _transition(state, check, at, time)
+    transition, told = _transition(state, check, at, time), not state.silenced
     _reset(state)
     state.status = "up"
     incident = transition.resolved_incident()
     if incident is None:
         return _effects(transition, state, check, "up", "ping")
-    return _effects(transition, state, check, "up", "ping", "", RECOVERED, incident)
+    mute = recovered(state, check, transition, told)
+    return _effects(transition, state, check, "up", "ping", "", RECOVERED, incident) + mute
 
 
 def go_down(state: CheckState, check: Check, at: Micros, time: Micros, reason: Reason, cause: str) -> list[Effect]:
@@ -110,7 +118,7 @@ def go_unobserved(
     if not known:
         at = deadline if still_open else max(deadline, *ends)
         transition = _transition(state, check, at, time)
-        state.unobserved = True
+        state.unobserved, state.silenced = True, state.muted
         detail = unjudgeable(state, run, gaps)
         effects = _effects(transition, state, check, "not_observed", "gap", detail, NOT_OBSERVED)
     if state.status == "up" and state.base is not None:
@@ -122,7 +130,8 @@ def pause(state: CheckState, check: Check, at: Micros, time: Micros) -> list[Eff
     transition = _transition(state, check, at, time)
     _reset(state)
     state.status, state.base, state.runs, state.last_start = "paused", None, (), None
-    return _effects(transition, state, check, "paused", "paused")
+    mute = end_with_incident(state, check, transition)
+    return _effects(transition, state, check, "paused", "paused") + mute
 
 
 def resume(state: CheckState, check: Check, at: Micros, time: Micros) -> list[Effect]:
@@ -131,6 +140,37 @@ def resume(state: CheckState, check: Check, at: Micros, time: Micros) -> list[Ef
     state.status, state.base, state.runs = "new", None, ()
     state.last_start = state.last_ping = None
     return _effects(transition, state, check, "new", "resumed")
+
+
+def end_mute(state: CheckState, check: Check, at: Micros, expired: bool) -> list[Effect]:
+    """People are told again of the check, from `at` on. expired: by its time, which nobody may have in mind."""
+    state.muted = False
+    subject, n = _subject(check, state), state.changes
+    effects = tell_owed(state, subject, lambda incident: notice_data(state, check, incident))
+    silenced, state.silenced = state.silenced, False
+    if state.status != "down":
+        data = notice_data(state, check, None) | {"detail": unseen(state)}
+        return effects + (notify(subject, n, state.since, NOT_OBSERVED, data) if silenced else [])
+    if silenced:
+        effects += notify(subject, n, state.since, DOWN, _open_incident(state, check))
+    elif expired:
+        effects += tell_again(subject, n, at, _open_incident(state, check))
+    return effects
+
+
+def remind_of(state: CheckState, check: Check, first: Micros, time: Micros) -> list[Effect]:
+    """The check is still down. first: how long after the beginning of the incident that is told for the first time."""
+    at = pass_reminders(state, first, time)
+    if state.muted:
+        return []
+    return remind(state, _subject(check, state), state.changes, at, _open_incident(state, check))
+
+
+def _open_incident(state: CheckState, check: Check) -> dict[str, Any]:
+    """The data of a notice about a check that is down."""
+    assert state.incident is not None
+    assert state.down_since is not None
+    return notice_data(state, check, incident_data(state.incident, state.down_since, None, state.cause))
 
 
 def remove(state: CheckState, check: Check, at: Micros, time: Micros) -> list[Effect]:
@@ -143,6 +183,8 @@ def request_again(change: StatusChanged, cause: str, state: CheckState, check: C
 
     `cause`: of the incident that the change ended. What the notice says beside the incident is as it is now.
     """
+    if change.silent:
+        return None
     incident = incident_of(change, cause)
     data, told = notice_data(state, check, incident), about(state, check)
     if incident is not None:

@@ -41,13 +41,13 @@ _PLAIN: dict[type[msgspec.Struct], frozenset[str]] = {
         {
             *("name", "slug", "tags", "desc", "schedule", "grace", "late_limit", "run_limit", "methods"),
             *("manual_resume", "start_kw", "success_kw", "failure_kw", "filter_subject", "filter_body"),
-            *("filter_http_body", "filter_default_fail", "channels"),
+            *("filter_http_body", "filter_default_fail", "channels", "mute_until"),
         }
     ),
     Monitor: frozenset(
         {
             *("name", "kind", "interval", "timeout", "regions", "probed_from", "confirmations", "recoveries"),
-            *("confirm_interval", "paused", "channels", "depends_on", "dependency_wait", "depended_on"),
+            *("confirm_interval", "paused", "channels", "depends_on", "dependency_wait", "depended_on", "mute_until"),
             *("name_derived", "apdex_threshold", "published", "excluded_regions"),
         }
     ),

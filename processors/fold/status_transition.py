@@ -13,6 +13,7 @@ from processors.fold.placement import to_transitions
 from schemas.base import Micros
 from schemas.deliveries import About, DeliveryRequested
 from schemas.ids import derived_id
+from schemas.mutes import Owed
 from schemas.notices import Notice
 from schemas.times import iso
 from schemas.topics import DELIVERIES
@@ -42,12 +43,17 @@ class HasStatus(Protocol):
     down_since: Micros | None
     down_time: Micros
     cause: str
+    reminders: int
+    muted: bool
+    silenced: bool
+    owed: Owed | None
 
 
 class StatusTransition:
     """One change of a state: made before the state is moved, which it counts and dates; `effects` follow from it.
 
     at: when the thing became what it is now; time: the partition's time, when the fold saw it.
+    silent: nobody is told, because of a mute (`processors.fold.mutes`).
     """
 
     def __init__(self, state: HasStatus, subject: Subject, was: VisibleStatus, at: Micros, time: Micros) -> None:
@@ -55,8 +61,9 @@ class StatusTransition:
         self.since = state.since
         self.at = max(at, state.since)
         self.detected_at = max(time, self.at)
-        self.incident, self._began, self._cause = state.incident, state.down_since, state.cause
         self.partial = False  # only a monitor can be down in part
+        self.incident, self.began, self.cause = state.incident, state.down_since, state.cause
+        self.silent = state.muted
         self.n = state.changes + 1
         state.changes, state.since = self.n, self.at
         if state.down_since is not None:  # every change ends the incident that is open
@@ -65,14 +72,14 @@ class StatusTransition:
     def open_incident(self, state: HasStatus, cause: str) -> dict[str, Any]:
         """Open the incident of the down span that begins; what a notice says of it."""
         self.incident = state.incident = derived_id(self.subject.id, "incident", self.n)
-        state.down_since, state.cause = self.at, cause
+        state.down_since, state.cause, state.silenced = self.at, cause, state.muted
         return incident_data(state.incident, self.at, None, cause, self.partial)
 
     def resolved_incident(self) -> dict[str, Any] | None:
         """What a notice says of the incident that ends with this change; None when there is none."""
-        if self.incident is None or self._began is None:
+        if self.incident is None or self.began is None:
             return None
-        return incident_data(self.incident, self._began, self.at, self._cause, self.partial)
+        return incident_data(self.incident, self.began, self.at, self.cause, self.partial)
 
     def effects(
         self,
@@ -98,20 +105,26 @@ class StatusTransition:
             incident=self.incident,
             detail=detail,
             partial=self.partial,
+            silent=self.silent and bool(notices),
         )
         effects = [to_transitions(id, change)]
-        if notices and channels:
+        if notices and channels and not self.silent:
             effects += notify(self.subject, self.n, self.at, notices, data())
         return effects
 
 
 def notify(subject: Subject, n: int, at: Micros, notices: tuple[Notice, ...], data: dict[str, Any]) -> list[Effect]:
     """The requests to send `notices` about `data`, of the subject's change `n`, which was at `at`."""
+    return request(subject, _change_id(subject, n), at, notices, data)
+
+
+def request(subject: Subject, id: str, at: Micros, notices: tuple[Notice, ...], data: dict[str, Any]) -> list[Effect]:
+    """The requests to send `notices` about `data`. id: derived, of a change or of what else they tell."""
     if not subject.channels:
         return []
     about = None if subject.about is None else subject.about()
-    request = DeliveryRequested(transition=_change_id(subject, n), at=at, notices=notices, data=data, about=about)
-    return [Effect(DELIVERIES, channel, request) for channel in subject.channels]
+    requested = DeliveryRequested(transition=id, at=at, notices=notices, data=data, about=about)
+    return [Effect(DELIVERIES, channel, requested) for channel in subject.channels]
 
 
 def _change_id(subject: Subject, n: int) -> str:
@@ -121,6 +134,7 @@ def _change_id(subject: Subject, n: int) -> str:
 def end_incident(state: HasStatus) -> None:
     """The incident, if there is one, is over."""
     state.incident, state.down_since, state.cause = None, None, ""
+    state.reminders, state.silenced = 0, False
 
 
 def incident_data(

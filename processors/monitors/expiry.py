@@ -14,7 +14,9 @@ from msgspec import Struct
 
 from processors.fold.contract import Context, Effect, InvalidEvent
 from processors.fold.expiry import Expiry
+from processors.fold.mutes import mute_end, mute_ended
 from processors.fold.partition_time import AHEAD, END_OF_TIME, fold_plain_tick, vouched
+from processors.fold.reminders import reminder_due
 from processors.fold.time_correction import correct_time
 from processors.fold.view import View
 from processors.monitors.dependency_records import DependencyRecords
@@ -22,7 +24,14 @@ from processors.monitors.quorum import all_disregarded, ask_next, confirmation_d
 from processors.monitors.region_records import RegionRecords
 from processors.monitors.slots import expect_after, slot_deadline
 from processors.monitors.time_correction import correct_monitors
-from processors.monitors.transitions import pass_empty_slot, release_notice
+from processors.monitors.transitions import (
+    end_mute,
+    pass_empty_slot,
+    pass_hour,
+    release_notice,
+    remind_after,
+    remind_of,
+)
 from schemas.base import SECOND, Micros
 from schemas.monitor_states import MonitorCopy, MonitorState
 from schemas.monitors import Monitor
@@ -52,7 +61,7 @@ class Deadline(Struct, frozen=True, gc=False):
     """What a tick decides next of a monitor, and when, if no result comes."""
 
     at: Micros
-    what: Literal["empty slot", "no confirmation", "held-back notice"]
+    what: Literal["empty slot", "no confirmation", "held-back notice", "end of mute", "reminder", "end of hour"]
 
 
 def next_deadline(state: MonitorState, monitor: Monitor, explained: bool) -> Deadline | None:
@@ -69,6 +78,14 @@ def next_deadline(state: MonitorState, monitor: Monitor, explained: bool) -> Dea
     notice = None if explained and state.status == "down" else state.notice_at
     if notice is not None and (first is None or notice < first.at):
         first = Deadline(notice, "held-back notice")
+    if state.muted and (end := mute_end(state, monitor)) is not None and (first is None or end < first.at):
+        first = Deadline(end, "end of mute")
+    if state.status == "down":
+        reminder = reminder_due(state, remind_after(monitor))
+        if reminder is not None and (first is None or reminder < first.at):
+            first = Deadline(reminder, "reminder")
+    if state.judge_at is not None and (first is None or state.judge_at < first.at):
+        first = Deadline(state.judge_at, "end of hour")
     return first
 
 
@@ -80,6 +97,10 @@ class MonitorExpiry:
         self._expiry: Expiry[MonitorState, Deadline] = Expiry(view, PROBE_RESULTS, "monitor", MonitorState, self)
         self.due = self._expiry.due
         self.unpark = self._expiry.unpark
+        # Whether a window over a monitor is open, be it down; told by who knows the windows.
+        self.is_maintained: Callable[[Monitor], bool] = lambda _: False
+        # Monitors whose mute was ended by a tick, for the rest of the fold: a hint.
+        self.unmuted: list[str] = []
 
     def look_at(self, key: str, state: MonitorState, monitor: Monitor) -> None:
         """A monitor has been moved: a tick that passes its next deadline looks at it."""
@@ -110,7 +131,7 @@ class MonitorExpiry:
     # ---- as a judge
 
     def may_wait(self, state: MonitorState) -> bool:
-        return state.status != "paused"
+        return state.status != "paused" or state.muted
 
     def next_deadline(self, key: str, state: MonitorState, time: Micros) -> Deadline | None:
         monitor = monitor_of(self._view, key)
@@ -126,6 +147,16 @@ class MonitorExpiry:
                 return pass_empty_slot(state, monitor, time, out)
             case "held-back notice":
                 return release_notice(state, monitor, out)
+            case "end of mute":
+                explained = self._dependencies.explain(monitor)
+                told = end_mute(state, monitor, deadline.at, expired=True, explained=explained)
+                self.unmuted.append(key)
+                return [*told, mute_ended(monitor, deadline.at)]
+            case "reminder":
+                untold = self._dependencies.explain(monitor) or self.is_maintained(monitor)
+                return remind_of(state, monitor, deadline.at, untold)
+            case "end of hour":
+                return pass_hour(state, monitor, self._dependencies.explain(monitor))
             case "no confirmation":
                 assert state.pending_change is not None
                 asked = ask_next(monitor, state.pending_change, time, out)

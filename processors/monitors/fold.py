@@ -12,6 +12,8 @@ The contract:
 - While the network of a region is out, what it finds failing is no result either; see `regions`.
 - While what a monitor depends on is down, nobody is told that it is, too; see `dependencies`.
 - What tests of certificates and registries of domains tell moves no status; see `validity`.
+- Of what changes no status people may be told, too; see `performance` and `processors.fold.reminders`. While a mute
+  lasts, nobody is told of anything; see `processors.fold.mutes`.
 - While a window of maintenance is open, results are kept and judged by nobody; see `maintenance`.
 - A definition takes the place of an older version. When it changes what is probed or when, it begins anew to count.
 - The verb of a `GET/HEAD` monitor is that of the first counted result that told one, until the target is another.
@@ -22,6 +24,7 @@ from collections.abc import Sequence
 import msgspec
 
 from processors.fold.contract import Context, Effect, Fold, InvalidEvent
+from processors.fold.mutes import redefine_mute
 from processors.fold.partition_time import END_OF_TIME, counts_at, fold_plain_tick, progress_of, time_of
 from processors.fold.view import View
 from processors.monitors.dependencies import MonitorDependencies
@@ -29,6 +32,7 @@ from processors.monitors.dependency_records import DependencyRecords
 from processors.monitors.expiry import MonitorExpiry, definition_key, monitor_of, must_be_past
 from processors.monitors.maintenance import MonitorMaintenance
 from processors.monitors.messages import cause_of, unprobed
+from processors.monitors.performance import count, forget
 from processors.monitors.quorum import all_disregarded, begin_change, is_undecidable, quorum_result, vote
 from processors.monitors.region_records import RegionRecords
 from processors.monitors.regions import MonitorRegions
@@ -36,6 +40,7 @@ from processors.monitors.slots import MARGIN, MOST_EARLY, begin, ended, expect_a
 from processors.monitors.transitions import (
     begin_as_dependency,
     end_as_dependency,
+    end_mute,
     go_down,
     go_observed,
     go_up,
@@ -198,6 +203,8 @@ class MonitorsPartition:
                 Seen(result.region, result.slot, result.ok),
             )
             state.slot = max(state.slot, result.slot)
+            if not state.maintained:
+                count(state, monitor, result)
         if not result.ok and not result.family_down:
             state.partial = False
         if state.maintained:
@@ -206,6 +213,7 @@ class MonitorsPartition:
         effects = self._judge(state, monitor, result, time)
         if was_down and state.status == "up":
             effects += self._maintenance.look_at(state, monitor, result.at)
+            self._validity.look_again(monitor.id)  # it may have ended a mute
         if state.unobserved:
             effects += go_observed(state, monitor, result.at, time)
         return effects
@@ -256,6 +264,8 @@ class MonitorsPartition:
 
     def _after(self, time: Micros, tick: Tick, context: Context) -> list[Effect]:
         """What a tick does behind the deadlines of monitors."""
+        while self._expiry.unmuted:
+            self._validity.look_again(self._expiry.unmuted.pop())
         return [*self._validity.tick(time, tick, context), *self._regions.tick(time)]
 
     # ---- definitions
@@ -271,6 +281,7 @@ class MonitorsPartition:
         effects: list[Effect] = []
         if known is None:
             state = MonitorState(version=monitor.version, status="paused" if monitor.paused else "new", since=at)
+            state.muted = monitor.mute_until is not None
             begin(state, monitor, at)
             view.put(key, state)
         elif monitor.version > known.version:
@@ -278,8 +289,10 @@ class MonitorsPartition:
             state.version = monitor.version
             if state.parked is not None:
                 self._expiry.unpark(key, state)
-            effects = self._redefine(state, monitor_of(view, key), monitor, at, time)
-            self._validity.redefined(monitor_of(view, key), monitor)
+            old = monitor_of(view, key)
+            effects = redefine_mute(state, old, monitor, lambda: end_mute(state, monitor, at, False, explained=True))
+            effects += self._redefine(state, old, monitor, at, time)
+            self._validity.redefined(old, monitor)
         else:
             return ()
         view.put(definition_key(key), MonitorCopy(monitor=monitor))
@@ -291,6 +304,8 @@ class MonitorsPartition:
         if (old.kind, old.target) != (new.kind, new.target):  # it may be another host, which has others
             state.expires = state.domain_expires = None
             state.verb = ""
+        if old.apdex_threshold != new.apdex_threshold:
+            forget(state)
         if old.paused != new.paused:
             begin(state, new, at)
             return pause(state, new, at, time) if new.paused else resume(state, new, at, time)

@@ -6,7 +6,7 @@ The contract:
 - Only ticks and definitions open and close windows. A monitor is shown as in maintenance from the opening on, and as
   it was before from the close on, when it is probed at once. Results in between are kept, and judged by nobody.
 - A monitor that is down when a window opens stays down, with its incident, until it comes back; then it is in
-  maintenance, too. A paused one is paused.
+  maintenance, too. Nobody is reminded of it meanwhile. A paused one is paused.
 - A window that opened and closed between two ticks moved nothing.
 - The copy of a window that is over is dropped; were its definition to come again, it would be dropped again.
 """
@@ -42,6 +42,7 @@ class MonitorMaintenance:
         view.listeners.append(self._changed)
         # When a tick has something to open or close, at the earliest: a hint.
         self._next: Micros = 0
+        expiry.is_maintained = self.covers
 
     def _changed(self, key: str, _: msgspec.Struct | None, new: msgspec.Struct | None) -> None:
         if isinstance(new, MaintenanceCopy):
@@ -100,6 +101,10 @@ class MonitorMaintenance:
         """A monitor was defined, or is no longer down: it may be in a window. `state`: the caller's own copy."""
         return self._settle(state, monitor, at, self._copies())
 
+    def covers(self, monitor: Monitor) -> bool:
+        """Whether a window over the monitor is open."""
+        return _covered_by(self._known.values(), monitor)
+
     def look_again(self) -> None:
         """What the last tick did was undone."""
         self._next = 0
@@ -115,9 +120,7 @@ class MonitorMaintenance:
         return effects
 
     def _settle(self, state: MonitorState, monitor: Monitor, at: Micros, copies: list[MaintenanceCopy]) -> list[Effect]:
-        inside = any(
-            copy.until is not None and covers(copy.maintenance, monitor.project, monitor.id) for copy in copies
-        )
+        inside = _covered_by(copies, monitor)
         time = time_of(self._view)
         if state.maintained and not inside:
             effects = leave_maintenance(state, monitor, at, time)
@@ -147,6 +150,10 @@ class MonitorMaintenance:
             if (moment := copy.until or opens_after(copy.maintenance.window, time)) is not None
         ]
         self._next = min(moments, default=NEVER)
+
+
+def _covered_by(copies: Iterable[MaintenanceCopy], monitor: Monitor) -> bool:
+    return any(copy.until is not None and covers(copy.maintenance, monitor.project, monitor.id) for copy in copies)
 
 
 def _opened(window: Window, until: Micros) -> Micros:

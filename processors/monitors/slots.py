@@ -25,6 +25,8 @@ def begin(state: MonitorState, monitor: Monitor, at: Micros) -> None:
     state.pending_change, state.seen, state.early, state.unprobed = None, (), (), ""
     state.begun = state.expected = at
     state.oldest = monitor.version
+    state.hour = state.samples = state.points = 0
+    state.apdexes, state.judge_at = (), None
 
 
 def slot_deadline(state: MonitorState, monitor: Monitor) -> Micros | None:

@@ -2,13 +2,17 @@
 
 Notices go out when a monitor goes down or comes back; an incident begins with the first failing result, not with the
 one that confirmed it. Pausing and removing end an incident without a notice. Two notices are held back: that a monitor
-is down that depends on others (`dependencies`), and that one is not observed, which is sent only when it lasts.
+is down that depends on others (`dependencies`), and that one is not observed, which is sent only when it lasts. Of a
+monitor that is muted nobody is told (`processors.fold.mutes`).
 """
 
 from collections.abc import Set as AbstractSet
 from functools import partial
+from typing import Any
 
 from processors.fold.contract import EVERY, Effect
+from processors.fold.mutes import end_with_incident, recovered, tell_again, tell_owed
+from processors.fold.reminders import pass_reminders, remind
 from processors.fold.status_transition import (
     DOWN,
     NOT_OBSERVED,
@@ -22,6 +26,7 @@ from processors.fold.status_transition import (
     notify,
 )
 from processors.monitors.messages import about, down_data, notice_data, unseen
+from processors.monitors.performance import judge, tell_of_drop
 from processors.monitors.slots import begin, expect_after
 from schemas.base import SECOND, Micros
 from schemas.deliveries import DeliveryRequested
@@ -33,6 +38,8 @@ from schemas.transitions import StatusChanged
 
 # So long nothing must be known of a monitor before people are told: a prober that is started anew is no news.
 BLIND: Micros = 300 * SECOND
+# After so many intervals people are reminded for the first time that it is still down.
+_REMIND_AFTER = 60
 
 
 def _subject(monitor: Monitor, state: MonitorState) -> Subject:
@@ -59,14 +66,16 @@ def _to_dependents(monitor: Monitor, down: bool, at: Micros) -> list[Effect]:
 def go_up(state: MonitorState, monitor: Monitor, at: Micros, time: Micros) -> list[Effect]:
     """The monitor is well, for the first time or again; ends an incident when there is one."""
     transition, was_held_back = _transition(state, monitor, at, time), state.notice_at is not None
+    told = not (was_held_back or state.silenced)
     _end_incident(state)
     state.status, state.pending_change, state.unobserved, state.notice_at = "up", None, False, None
     incident = transition.resolved_incident()
     if incident is None:
         return transition.effects("up", "probe")
+    mute = recovered(state, monitor, transition, told)
     notices = () if was_held_back else RECOVERED
     effects = transition.effects("up", "probe", "", notices, lambda: notice_data(state, monitor, incident))
-    return effects + _to_dependents(monitor, False, transition.at)
+    return effects + mute + _to_dependents(monitor, False, transition.at)
 
 
 def go_down(
@@ -80,7 +89,7 @@ def go_down(
     incident = transition.open_incident(state, change.cause)
     notices = DOWN
     if monitor.depends_on:
-        notices, state.notice_at = (), confirmed_at + monitor.dependency_wait * SECOND
+        notices, state.notice_at, state.silenced = (), confirmed_at + monitor.dependency_wait * SECOND, False
     effects = transition.effects(
         "down", "probe", change.cause, notices, lambda: down_data(state, monitor, incident, change.votes)
     )
@@ -106,19 +115,62 @@ def go_observed(state: MonitorState, monitor: Monitor, at: Micros, time: Micros)
         state.unobserved = False
         return []
     transition = _transition(state, monitor, at, time)
-    state.unobserved, state.notice_at = False, None
+    state.unobserved, state.notice_at, state.silenced = False, None, False
     return transition.effects(state.status, "probe")
 
 
 def release_notice(state: MonitorState, monitor: Monitor, disregarded: AbstractSet[str]) -> list[Effect]:
     """Send the notice of what the monitor is now, which was held back."""
-    state.notice_at = None
+    state.notice_at, state.silenced = None, state.muted
+    if state.muted:
+        return []
     if state.incident is None or state.down_since is None:
         data = notice_data(state, monitor, None) | {"detail": unseen(state, monitor, disregarded)}
         return notify(_subject(monitor, state), state.changes, state.since, NOT_OBSERVED, data)
+    return notify(_subject(monitor, state), state.changes, state.since, DOWN, _open_incident(state, monitor))
+
+
+def _open_incident(state: MonitorState, monitor: Monitor) -> dict[str, Any]:
+    """The data of a notice about a monitor that is down."""
+    assert state.incident is not None
+    assert state.down_since is not None
     incident = incident_data(state.incident, state.down_since, None, state.cause, state.partial)
-    data = down_data(state, monitor, incident, state.seen)
-    return notify(_subject(monitor, state), state.changes, state.since, DOWN, data)
+    return down_data(state, monitor, incident, state.seen)
+
+
+def end_mute(state: MonitorState, monitor: Monitor, at: Micros, expired: bool, explained: bool) -> list[Effect]:
+    """People are told again of the monitor, from `at` on. expired: by its time, which nobody may have in mind.
+
+    explained: what it depends on is down.
+    """
+    state.muted = False
+    effects = tell_owed(state, _subject(monitor, state), lambda incident: notice_data(state, monitor, incident))
+    if state.silenced:
+        state.silenced, state.notice_at = False, at
+    elif expired and state.status == "down" and state.notice_at is None and not explained:
+        effects += tell_again(_subject(monitor, state), state.changes, at, _open_incident(state, monitor))
+    return effects
+
+
+def remind_after(monitor: Monitor) -> Micros:
+    """How long after the beginning of an incident people are reminded of it for the first time."""
+    return _REMIND_AFTER * monitor.interval * SECOND
+
+
+def remind_of(state: MonitorState, monitor: Monitor, due: Micros, untold: bool) -> list[Effect]:
+    """The monitor is still down, when a reminder was due. untold: nobody was to be told then."""
+    at = pass_reminders(state, remind_after(monitor), due)
+    if untold or state.muted or state.unobserved or state.notice_at is not None:
+        return []
+    return remind(state, _subject(monitor, state), state.changes, at, _open_incident(state, monitor))
+
+
+def pass_hour(state: MonitorState, monitor: Monitor, explained: bool) -> list[Effect]:
+    """An hour is over. explained: what the monitor depends on is down."""
+    drop = judge(state, monitor)
+    if drop is None or explained or state.muted or state.status == "down":
+        return []
+    return tell_of_drop(drop, state, monitor, _subject(monitor, state))
 
 
 def pass_empty_slot(state: MonitorState, monitor: Monitor, time: Micros, disregarded: AbstractSet[str]) -> list[Effect]:
@@ -136,7 +188,8 @@ def pause(state: MonitorState, monitor: Monitor, at: Micros, time: Micros) -> li
     _end_incident(state)
     state.status, state.pending_change, state.unobserved, state.maintained = "paused", None, False, False
     state.notice_at = None
-    return transition.effects("paused", "paused") + to_dependents
+    mute = end_with_incident(state, monitor, transition)
+    return transition.effects("paused", "paused") + mute + to_dependents
 
 
 def resume(state: MonitorState, monitor: Monitor, at: Micros, time: Micros) -> list[Effect]:
@@ -149,6 +202,7 @@ def enter_maintenance(state: MonitorState, monitor: Monitor, at: Micros, time: M
     """A window opens: nothing is judged until it closes."""
     transition = _transition(state, monitor, at, time)
     state.maintained, state.pending_change, state.unobserved, state.notice_at = True, None, False, None
+    state.silenced = False
     return transition.effects("maintenance", "maintenance")
 
 
@@ -181,7 +235,7 @@ def request_again(change: StatusChanged, cause: str, state: MonitorState, monito
     `cause`: of the incident that the change ended. What the notice says beside the incident is as it is now.
     """
     incident = incident_of(change, cause)
-    if incident is None or monitor.depends_on:
+    if incident is None or monitor.depends_on or change.silent:
         return None
     down = change.now == "down"
     data = down_data(state, monitor, incident, state.seen) if down else notice_data(state, monitor, incident)

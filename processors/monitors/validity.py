@@ -10,7 +10,7 @@ The contract:
   over is judged by the partition's time.
 - People are told by ticks alone: each notice is a deadline, and comes once. Warnings that one tick passes together are
   one notice. A warning needs a date that was read not long ago: after an outage of ours it may be another one.
-- While a monitor is paused or in maintenance nobody is told. What still holds afterwards is told then.
+- While a monitor is paused, muted or in maintenance nobody is told. What still holds afterwards is told then.
 - Where a probe fails because of an invalid certificate, `monitor.down` tells it, and no notice of its own.
 
 Only the two kinds of tests make a record here: a journal without them gives what older versions of the fold gave.
@@ -118,7 +118,7 @@ class MonitorValidity:
         self._view.delete(validity_key(monitor))
 
     def look_again(self, monitor: str) -> None:
-        """A monitor is in maintenance no longer: what was not told may be told now."""
+        """A monitor is muted, or in maintenance, no longer: what was not told may be told now."""
         if isinstance(validity := self._view.get(validity_key(monitor)), Validity):
             self._look_at(monitor, validity)
 
@@ -168,7 +168,7 @@ class MonitorValidity:
     def next_deadline(self, key: str, state: Validity, time: Micros) -> ValidityDeadline | None:
         monitor = key.partition("/")[2]
         running = self._view.get(monitor)
-        if not isinstance(running, MonitorState) or running.status == "paused" or running.maintained:
+        if not isinstance(running, MonitorState) or running.status == "paused" or running.maintained or running.muted:
             return None
         return next_deadline(state, time)
 

@@ -13,12 +13,13 @@ from processors.fold.view import View
 from processors.projects.check_fields import resolved
 from processors.projects.decisions import decision
 from processors.projects.index import ProjectIndex, RequestRejected
+from processors.projects.mutes import without_past_mute
 from processors.projects.tokens import ProjectTokens
 from schemas.base import Micros
 from schemas.definitions import Channel, Check, Project, definition_key
 from schemas.pings import CheckDefined, CheckRemoved
 from schemas.rejections import RejectionCode
-from schemas.requests import CheckCreate, CheckDelete, CheckFields, CheckUpdate
+from schemas.requests import CheckCreate, CheckDelete, CheckFields, CheckUpdate, MuteEnded
 from schemas.topics import PINGS
 
 # Checks may come into being by pings until this many times the project's limit, as with Healthchecks.
@@ -59,11 +60,11 @@ class ProjectChecks:
         if oldest is not None:
             return self.change(request, oldest, at)
         self._must_have_room(project, 1)
-        return self._define_new(request, replace(new, **self._wanted(request.fields, new)))
+        return self._define_new(request, replace(new, **self._wanted(request.fields, new, at)))
 
     def change(self, request: CheckCreate | CheckUpdate, check: Check, at: Micros) -> list[Effect]:
         """The check with the fields that are given. One that stays as it is keeps its version."""
-        wanted = self._wanted(request.fields, check)
+        wanted = self._wanted(request.fields, check, at)
         if replace(check, **wanted) == check:
             return [decision(request, "updated", check.id, check.version)]
         return [self._redefine(check, at, **wanted), decision(request, "updated", check.id, check.version + 1)]
@@ -75,6 +76,13 @@ class ProjectChecks:
             Effect(PINGS, check.id, CheckRemoved(at=at)),
             decision(request, "removed", check.id, check.version),
         ]
+
+    def end_mute(self, event: MuteEnded, project: str) -> list[Effect]:
+        """A mute of a check is over, unless there is another one meanwhile."""
+        check = self._view.get(f"check/{event.id}")
+        if not isinstance(check, Check) or check.project != project or check.mute_until != event.until:
+            return []
+        return [self._redefine(check, event.at, mute_until=None)] if event.until is not None else []
 
     def _provision(self, request: CheckCreate, project: Project, new: Check) -> list[Effect]:
         slug = str(request.fields.slug)
@@ -100,8 +108,8 @@ class ProjectChecks:
         self._view.put(definition_key(changed), changed)
         return Effect(PINGS, changed.id, CheckDefined(at=at, check=changed))
 
-    def _wanted(self, fields: CheckFields, check: Check) -> dict[str, Any]:
-        wanted = resolved(fields, check)
+    def _wanted(self, fields: CheckFields, check: Check, at: Micros) -> dict[str, Any]:
+        wanted = without_past_mute(resolved(fields, check), at)
         if "channels" in wanted:
             wanted["channels"] = self._index.named_channels(check.project, wanted["channels"])
         return wanted

@@ -61,6 +61,7 @@ from schemas.requests import (
     MonitorCreate,
     MonitorDelete,
     MonitorUpdate,
+    MuteEnded,
     ProjectCreate,
     ProjectRotatePingKey,
     ProjectRotateWebhookSecret,
@@ -127,8 +128,8 @@ class ProjectsPartition:
         if isinstance(event, TimeCorrected):
             correct_time(self._view, context)
             return []
-        if isinstance(event, ChannelDisabled | ChannelFailing):
-            return self._channel_news(event, context)
+        if isinstance(event, ChannelDisabled | ChannelFailing | MuteEnded):
+            return self._told(event, context)
         try:
             at = self._time_of(event, context)
         except InvalidEvent as refused:
@@ -149,18 +150,26 @@ class ProjectsPartition:
     def due(self) -> Micros:
         return min(self._maintenance.due(), self._tokens.due())
 
-    def _channel_news(self, event: ChannelDisabled | ChannelFailing, context: Context) -> list[Effect]:
+    def _told(self, event: ChannelDisabled | ChannelFailing | MuteEnded, context: Context) -> list[Effect]:
+        """Another fold tells of a channel that fails or was given up, or of a mute that it has ended."""
         if not 0 <= event.at <= _BEYOND:
             raise InvalidEvent("its time is not a time")
-        if isinstance(event, ChannelFailing):
-            effects = warn_of_failing(self._view, self.index, context.key, event)
+        if isinstance(event, MuteEnded):
+            things = self._checks if event.kind == "check" else self._monitors
+            thing, effects = event.id, things.end_mute(event, context.key)
         else:
-            effects = tell_of_disabled(self._view, self.index, context.key, event)
-            channel = self._view.get(f"channel/{event.channel}")
-            if event.removed and isinstance(channel, Channel) and channel.project == context.key:
-                effects += self._remove_channel(channel, event.at)
-        command = command_of(event, SYSTEM, event.channel, event.at)
+            thing, effects = event.channel, self._channel_news(event, context.key)
+        command = command_of(event, SYSTEM, thing, event.at)
         return [*effects, *changes_of(self._view, command, context)]
+
+    def _channel_news(self, event: ChannelDisabled | ChannelFailing, project: str) -> list[Effect]:
+        if isinstance(event, ChannelFailing):
+            return warn_of_failing(self._view, self.index, project, event)
+        effects = tell_of_disabled(self._view, self.index, project, event)
+        channel = self._view.get(f"channel/{event.channel}")
+        if event.removed and isinstance(channel, Channel) and channel.project == project:
+            effects += self._remove_channel(channel, event.at)
+        return effects
 
     def _tick(self, tick: Tick, context: Context) -> list[Effect]:
         if tick.now > _BEYOND:

@@ -14,13 +14,14 @@ from processors.fold.contract import Effect, InvalidEvent
 from processors.fold.view import View
 from processors.projects.decisions import decision
 from processors.projects.index import ProjectIndex, RequestRejected
+from processors.projects.mutes import without_past_mute
 from processors.projects.tokens import ProjectTokens
 from schemas.base import Micros
 from schemas.definitions import Channel, Project, definition_key
 from schemas.monitors import Monitor
 from schemas.probes import MonitorDefined, MonitorRemoved
 from schemas.rejections import RejectionCode
-from schemas.requests import MonitorCreate, MonitorDelete, MonitorFields, MonitorUpdate
+from schemas.requests import MonitorCreate, MonitorDelete, MonitorFields, MonitorUpdate, MuteEnded
 from schemas.targets import place_of
 from schemas.topics import PROBE_RESULTS
 
@@ -47,7 +48,7 @@ class ProjectMonitors:
         ]
 
     def create(self, request: MonitorCreate, project: Project, at: Micros) -> list[Effect]:
-        wanted = self._wanted(request.fields, project.id)
+        wanted = self._wanted(request.fields, project.id, at)
         if "name" not in wanted:
             raise InvalidEvent("a monitor needs a name")
         wanted.setdefault("channels", self._index.channels(project.id))
@@ -68,7 +69,7 @@ class ProjectMonitors:
     def change(self, request: MonitorUpdate, monitor: Monitor, at: Micros) -> list[Effect]:
         if request.based_on not in (None, monitor.version):
             raise RequestRejected(RejectionCode.CHANGED_MEANWHILE)
-        wanted = self._wanted(request.fields, monitor.project)
+        wanted = self._wanted(request.fields, monitor.project, at)
         changed = replace(monitor, **wanted)
         if changed == monitor:
             return [decision(request, "updated", monitor.id, monitor.version)]
@@ -90,6 +91,14 @@ class ProjectMonitors:
             for one in self._index.dependents(monitor.id)
         ]
         return [removed, *marked, *freed, decision(request, "removed", monitor.id, monitor.version)]
+
+    def end_mute(self, event: MuteEnded, project: str) -> list[Effect]:
+        """A mute of a monitor is over, unless there is another one meanwhile."""
+        monitor = self._view.get(f"monitor/{event.id}")
+        if not isinstance(monitor, Monitor) or monitor.project != project or monitor.mute_until != event.until:
+            return []
+        at = max(event.at, monitor.revised)
+        return [self._redefine(monitor, at, mute_until=None)] if event.until is not None else []
 
     def _mark(self, project: str, depended_on: Sequence[str], at: Micros) -> list[Effect]:
         """Have the definitions of monitors say whether others depend on them, as far as they do not."""
@@ -124,8 +133,9 @@ class ProjectMonitors:
         self._view.put(definition_key(changed), changed)
         return Effect(PROBE_RESULTS, changed.id, MonitorDefined(at=at, monitor=changed))
 
-    def _wanted(self, fields: MonitorFields, project: str) -> dict[str, Any]:
+    def _wanted(self, fields: MonitorFields, project: str, at: Micros) -> dict[str, Any]:
         wanted = {name: value for name, value in asdict(fields).items() if value is not UNSET}
+        wanted = without_past_mute(wanted, at)
         if "channels" in wanted:
             wanted["channels"] = self._index.named_channels(project, wanted["channels"])
         if "name" in wanted:

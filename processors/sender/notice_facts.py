@@ -21,6 +21,8 @@ _SAYS = {
     "monitor.ssl_valid": "{}: the certificate is valid again",
     "monitor.ssl_renewed": "{}: the certificate was renewed",
     "monitor.domain_expiration": "{}: the domain will expire{}",
+    "monitor.still_down": "{} is still down",
+    "monitor.performance_drop": "{} answers slower: Apdex dropped {dropped}",
     "channel.disabled": "{} was disabled: nothing is sent to it any more",
     "channel.failing": "{} is failing",
 }
@@ -35,7 +37,7 @@ def facts_of(notice: str, data: Mapping[str, Any], site: str) -> dict[str, Any]:
     """
     monitor, incident = object_of(data.get("monitor")), object_of(data.get("incident"))
     name = one_line(text_of(monitor, "name")) or text_of(monitor, "url") or text_of(monitor, "id") or "A monitor"
-    says = _SAYS[notice].format(name, _in_days(data))
+    says = _SAYS[notice].format(name, _in_days(data), dropped=one_line(text_of(data, "apdex_dropped")))
     url = text_of(monitor, "url")
     page = url if monitor.get("kind") in ("heartbeat", "channel") else f"{site}/"
     results = monitor.get("last_results")
@@ -50,6 +52,7 @@ def facts_of(notice: str, data: Mapping[str, Any], site: str) -> dict[str, Any]:
         "last_ping": moment_of(text_of(monitor, "last_ping")),
         "results": [_result(one) for one in results[-_RESULTS:]] if isinstance(results, list) else [],
         "certificates": _certificates(data),
+        "hours": _hours(data.get("last_metrics")),
         "page": page if page.startswith(("http://", "https://")) else "",
     }
 
@@ -89,6 +92,14 @@ def _result(value: object) -> dict[str, str]:
     names = ("checked_at", "status", "region", "response_time_ms", "error")
     found = {name: text_of(result, name) for name in names}
     return found | {"checked_at": moment_of(found["checked_at"])}
+
+
+def _hours(value: object) -> list[dict[str, str]]:
+    """The Apdex of some hours, in their order."""
+    hours = sorted(object_of(value).items())[-_RESULTS:]
+    return [
+        {"hour": moment_of(hour.replace("Z", "+00:00")), "apdex": text_of(object_of(of), "apdex")} for hour, of in hours
+    ]
 
 
 def _moments(text: str) -> str:

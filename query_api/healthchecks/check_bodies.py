@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from query_api.mutes import TAKES
 from query_api.slugs import MAX_SLUG
 from schemas.requests import UniqueField
 from schemas.schedules import MAX_EXPRESSION
@@ -47,6 +48,7 @@ class UpdateCheckBody(Struct, kw_only=True):
     late_limit: _LateLimit | UnsetType = UNSET
     manual_resume: bool | UnsetType = UNSET
     methods: _Methods | UnsetType = UNSET
+    mute_until: Annotated[str | None, Meta(description=TAKES)] | UnsetType = UNSET
     name: Annotated[str, Meta(max_length=100)] | UnsetType = UNSET
     run_limit: _RunLimit | UnsetType = UNSET
     schedule: _Schedule | UnsetType = UNSET

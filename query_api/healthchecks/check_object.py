@@ -1,6 +1,7 @@
 """The check object of the Management API: the 29 keys of Healthchecks (24 for a read-only key) and ours. Pure.
 
-Ours, which clients must tolerate: `last_success`, `last_exitstatus`, `late_limit`, `run_limit`, `not_observed`.
+Ours, which clients must tolerate: `last_success`, `last_exitstatus`, `late_limit`, `run_limit`, `not_observed`,
+`mute_until`.
 """
 
 import hashlib
@@ -11,6 +12,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from query_api.healthchecks.status import StatusWord, present_check
 from query_api.http.field_types import Count, Time, Url, Uuid
+from query_api.mutes import show_mute
 from schemas.base import SECOND, Micros
 from schemas.check_states import CheckState
 from schemas.definitions import Check
@@ -87,6 +89,9 @@ class CheckObject(Struct, kw_only=True, gc=False):
     late_limit: Annotated[int | None, Meta(description="How late a ping may be, in seconds; null: `grace`.")]
     run_limit: Annotated[int | None, Meta(description="How long a run may take, in seconds; null: `grace`.")]
     not_observed: Annotated[bool, Meta(description="A run was due while Pingfold could not be reached.")]
+    mute_until: Annotated[
+        str | None, Meta(description="Nobody is told of it until then: `recovery`, `forever` or a time.")
+    ]
 
 
 def check_object(
@@ -123,6 +128,7 @@ def check_object(
         late_limit=check.late_limit,
         run_limit=check.run_limit,
         not_observed=state.unobserved,
+        mute_until=show_mute(check.mute_until),
     )
     if state.last_duration is not None:
         made.last_duration = state.last_duration // SECOND

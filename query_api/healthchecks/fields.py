@@ -14,7 +14,9 @@ from msgspec import inspect
 
 from query_api.errors import ValidationError
 from query_api.healthchecks.check_bodies import CreateCheckBody
+from query_api.mutes import InvalidMute, read_mute
 from query_api.slugs import MAX_SLUG, slugify
+from schemas.mutes import MuteUntil
 from schemas.requests import CheckFields, UniqueField
 from schemas.schedules import (
     MAX_EXPRESSION,
@@ -108,8 +110,21 @@ def _unique(value: object) -> tuple[str, ...]:
     return tuple(dict.fromkeys(value))
 
 
+def _mute(value: object) -> MuteUntil:
+    try:
+        return read_mute(None if value is None else _text(value))
+    except InvalidMute as invalid:
+        raise _Wrong(str(invalid)) from None
+
+
 # What is more than its type says.
-_SPECIAL: dict[str, Rule] = {"slug": _slug, "schedule": _schedule, "tz": _tz, "unique": _unique}
+_SPECIAL: dict[str, Rule] = {
+    "slug": _slug,
+    "schedule": _schedule,
+    "tz": _tz,
+    "unique": _unique,
+    "mute_until": _mute,
+}
 
 
 def _rule_of(type: inspect.Type) -> Rule:

@@ -28,6 +28,7 @@ from schemas.definitions import Check
 from schemas.ids import is_uuid
 from schemas.monitor_states import MonitorState
 from schemas.monitors import Monitor
+from schemas.mutes import MuteUntil
 from schemas.probe_kinds import PROBE_KINDS
 from schemas.schedules import Schedule, Simple
 from schemas.times import to_second
@@ -119,6 +120,7 @@ def _row(request: Request, deps: Dependencies, check: Check) -> dict[str, Any]:
         "status": now.status,
         "word": "late" if now.status == "grace" else now.status,
         "running": now.started,
+        "muted": _muted(check.mute_until),
         "not_observed": state is not None and state.unobserved,
         "schedule": _schedule(check.schedule),
         "grace": check.grace,
@@ -137,12 +139,22 @@ def _monitor_row(deps: Dependencies, monitor: Monitor) -> dict[str, Any]:
         "name": monitor.name,
         "status": status,
         "word": _WORDS.get(status, status),
+        "muted": _muted(monitor.mute_until),
         "target": PROBE_KINDS[monitor.kind].label(monitor.target),
         "interval": monitor.interval,
         "last_result": _time(state.last_at),
         "took": "" if state.last_ms is None else f"{state.last_ms:g} ms",
         "error": state.cause or (state.unprobed if state.unobserved else "") or state.last_detail,
     }
+
+
+def _muted(until: MuteUntil) -> str:
+    """What the page says of a mute; empty: there is none."""
+    if until is None:
+        return ""
+    if isinstance(until, int):
+        return f"muted until {_time(until)}"
+    return "muted until it recovers" if until == "recovery" else "muted"
 
 
 def _schedule(schedule: Schedule) -> str:

@@ -12,12 +12,14 @@ from msgspec import UNSET, Meta, UnsetType
 from msgspec.structs import fields, replace
 
 from infra.egress.guard import Guard, TargetRefused
+from query_api.mutes import TAKES, InvalidMute, read_mute
 from query_api.plans import Plan
 from query_api.poppaping.bodies import judged
 from query_api.poppaping.monitor_object import HIDDEN, PoppaPingMethod, ShownFamilies, shown_method
 from query_api.poppaping.responses import PoppaPingApiError
 from schemas.base import encode
 from schemas.monitors import FRAMING_HEADERS, Method, Monitor, MonitorKind, ProbeTarget, Sealed
+from schemas.mutes import MuteUntil
 from schemas.origins import may_be_sent_to, origin_of
 from schemas.probe_kinds import PROBE_KINDS
 from schemas.probe_kinds.kind import Asked, InvalidProbeField
@@ -54,6 +56,7 @@ _ConfirmInterval = Annotated[
         "from two regions if there are several; null: a majority of the regions decides at once. Pingfold's own.",
     ),
 ]
+_MuteUntil = Annotated[str, Meta(max_length=100, description=TAKES)]
 _DependsOn = Annotated[list[str], Meta(max_length=10, description="Monitors: while one is down, no alert is sent.")]
 
 
@@ -106,6 +109,7 @@ class CommonFields(msgspec.Struct, forbid_unknown_fields=True):
     ) = UNSET
     depends_on: _DependsOn | UnsetType | None = UNSET
     dependency_wait_seconds: Annotated[int, Meta(ge=0, le=3_600)] | UnsetType = UNSET
+    mute_until: _MuteUntil | UnsetType | None = UNSET
 
 
 def _body(name: str, doc: str, *more: tuple[str, Any]) -> type[CommonFields]:
@@ -154,6 +158,7 @@ def fields_of(
         "confirm_interval": wanted.confirm_interval_seconds,
         "paused": wanted.paused,
         "dependency_wait": wanted.dependency_wait_seconds,
+        "mute_until": _mute(wanted),
     }
     if wanted.regions is not UNSET or current is None:
         asked = list(dict.fromkeys(regions)) if isinstance(regions, list) else []
@@ -221,6 +226,15 @@ def _must_be_allowed(kind: MonitorKind, target: ProbeTarget, guard: Guard) -> No
             guard.check_host(place.host, place.port)
         except TargetRefused as error:
             raise PoppaPingApiError(400, f"Field '{place.field}': {error}.") from None
+
+
+def _mute(wanted: CommonFields) -> MuteUntil | UnsetType:
+    if wanted.mute_until is UNSET:
+        return UNSET
+    try:
+        return read_mute(wanted.mute_until)
+    except InvalidMute as error:
+        raise PoppaPingApiError(400, f"Field 'mute_until' {error}.") from None
 
 
 def _timeout(wanted: CommonFields, kind: MonitorKind, current: Monitor | None) -> int | UnsetType:

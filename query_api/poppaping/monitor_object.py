@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 from msgspec import UNSET, Meta, Struct, defstruct, structs
 
 from query_api.http.field_types import Count, Time, Uuid
+from query_api.mutes import show_mute
 from query_api.poppaping.responses import time
 from query_api.validity import certificate_shown
 from schemas.monitor_states import MonitorState, Validity, visible_status
@@ -90,6 +91,10 @@ class _CommonFields(Struct, kw_only=True, gc=False):
         Count, Meta(description="How long an alert waits for the monitors it depends on.")
     ]
     paused: bool
+    mute_until: Annotated[
+        str | None,
+        Meta(description="Nobody is told of it until then: `recovery`, `forever` or a time. Pingfold's own."),
+    ]
     current_status: Annotated[
         CurrentStatus, Meta(description="`pending`: there is no result yet. `unknown`: no prober reports.")
     ]
@@ -219,6 +224,7 @@ def _fields(monitor: Monitor, state: MonitorState | None, validity: Validity | N
         "depends_on": list(monitor.depends_on),
         "dependency_wait_seconds": monitor.dependency_wait,
         "paused": monitor.paused,
+        "mute_until": show_mute(monitor.mute_until),
         "current_status": _STATUS.get(status, status),
         "response_time_ms": None if state.last_ms is None else round(state.last_ms),
         "last_checked_at": time(state.last_at),

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Literal, NamedTuple, Protocol
 import msgspec
 
 from schemas.errors import SchemaError
-from schemas.notices import NOTICES, UNCHOSEN, VALIDITY_NOTICES, AnyNotice, Notice
+from schemas.notices import DEFAULT_NOTICES, NOTICES, UNCHOSEN, VALIDITY_NOTICES, AnyNotice, Notice
 
 # Without user, password and port.
 _HOST = re.compile(r"[a-z]+://(?:[^/?#]*@)?(\[[^\]/?#]*\]|[^/:?#]*)", re.IGNORECASE)
@@ -95,7 +95,7 @@ class ChannelKind:
     secret_field: ClassVar[str] = ""
     signs: ClassVar[bool] = False
     by_mail: ClassVar[bool] = False
-    notices: ClassVar[tuple[Notice, ...]] = NOTICES
+    notices: ClassVar[tuple[Notice, ...]] = DEFAULT_NOTICES
     takes: ClassVar[tuple[AnyNotice, ...]] = (*NOTICES, *UNCHOSEN)
     body: ClassVar[Literal["notice", "push event"]] = "notice"
     policy: ClassVar[Literal["standard", "push"]] = "standard"

@@ -371,7 +371,7 @@ def test_the_end_of_a_run_without_an_id(kind: Kind) -> None:
 def test_a_start_on_a_down_check_does_not_alert_again() -> None:
     story = told_as("down")
     story.ping(NOW + 1, "start", rid=A)
-    assert story.tick(NOW + DAY) == []
+    assert notices(story.tick(NOW + DAY)) == ["monitor.still_down"]
     assert [(run.rid, run.overdue) for run in story.state.runs] == [(A, True)]
     story.ping(NOW + DAY + 1, rid=A)
     assert folded(story.effects)[-1].duration == DAY * SECOND

@@ -32,7 +32,7 @@ SHARED_KEYS = {
     "filter_subject", "filter_body", "filter_http_body", "filter_default_fail", "badge_url", "timeout",
 }  # fmt: skip
 WRITE_KEYS = {"uuid", "ping_url", "update_url", "pause_url", "resume_url", "channels"}
-OUR_KEYS = {"last_success", "last_exitstatus", "late_limit", "run_limit", "not_observed"}
+OUR_KEYS = {"last_success", "last_exitstatus", "late_limit", "run_limit", "not_observed", "mute_until"}
 
 
 def object_of(check: Check = CHECK, state: CheckState | None = None, urls: Urls = URLS, **more: Any) -> dict[str, Any]:

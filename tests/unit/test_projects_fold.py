@@ -149,6 +149,7 @@ def test_every_field_is_taken(desk: Desk) -> None:
         "filter_body": True,
         "filter_http_body": True,
         "filter_default_fail": True,
+        "mute_until": "recovery",
     }
     resolved = {"expression", "tz", "slug_when_renamed", "filter_subject_while"}
     assert {*wanted, "channels", *resolved} == set(CheckFields.__struct_fields__)

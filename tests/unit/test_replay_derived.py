@@ -23,7 +23,7 @@ MADE = {
     DELIVERIES: {
         "endpoint.defined", "endpoint.removed", "delivery.requested", "confirmation.requested", "mailbox.answered",
     },
-    PROJECTS: {"channel.disabled"},
+    PROJECTS: {"channel.disabled", "channel.failing", "mute.ended"},
 }  # fmt: skip
 BY_OTHERS = {
     PINGS: {"ping.received", "check.paused", "check.resumed", "tick", "time.corrected"},

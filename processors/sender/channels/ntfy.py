@@ -32,6 +32,8 @@ _LOOKS = {
     "monitor.ssl_valid": ("default", "heavy_check_mark"),
     "monitor.ssl_renewed": ("low", "heavy_check_mark"),
     "monitor.domain_expiration": ("default", "hourglass_flowing_sand"),
+    "monitor.still_down": ("high", "rotating_light"),
+    "monitor.performance_drop": ("default", "snail"),
     "channel.disabled": ("high", "no_entry"),
     "channel.failing": ("high", "warning"),
 }

@@ -1,0 +1,98 @@
+"""Mutes: a thing is judged as always, its incidents are recorded, and nobody is told. Pure; for monitors and checks.
+
+The contract:
+
+- A mute begins, changes or ends with a definition (`mute_until`); it ends with the tick that passes its time, too, and
+  one until `recovery` with the end of the next incident, be it by a pause. The fold knows at once (`muted` in the
+  state). The `projects` fold is told, and takes the mute off the definition.
+- What happens meanwhile is told to nobody, but for what is still so when the mute ends: that the thing is down, or not
+  observed (`silenced`).
+- What was told is always told to be over: a recovery from an incident that people know of is told when the mute ends
+  (`owed`); if it is what ends the mute, at once.
+- Who muted for a time what they knew to be down is told at the end of that time that it still is.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from processors.fold.contract import Effect
+from processors.fold.status_transition import (
+    RECOVERED,
+    HasStatus,
+    StatusTransition,
+    Subject,
+    incident_data,
+    notify,
+    request,
+)
+from schemas.base import Micros
+from schemas.definitions import Check
+from schemas.ids import derived_id
+from schemas.monitors import Monitor
+from schemas.mutes import Owed
+from schemas.notices import Notice
+from schemas.requests import MuteEnded
+from schemas.topics import PROJECTS
+
+# What is said again when a mute ends. The incident was told before, so it is not said to be new.
+_STILL_DOWN: tuple[Notice, ...] = ("monitor.down",)
+
+
+def mute_end(state: HasStatus, thing: Monitor | Check) -> Micros | None:
+    """When a tick ends the mute of a thing; None when none does."""
+    return thing.mute_until if state.muted and isinstance(thing.mute_until, int) else None
+
+
+def recovered(state: HasStatus, thing: Monitor | Check, transition: StatusTransition, told: bool) -> list[Effect]:
+    """An incident has ended, and the transition knows from here on whether that is told. told: that it began was."""
+    ended = end_with_incident(state, thing, transition)
+    transition.silent = state.muted or not told
+    if state.muted and told and transition.incident is not None and transition.began is not None:
+        state.owed = Owed(
+            n=transition.n,
+            incident=transition.incident,
+            started=transition.began,
+            resolved=transition.at,
+            cause=transition.cause,
+            partial=transition.partial,
+        )
+    return ended
+
+
+def end_with_incident(state: HasStatus, thing: Monitor | Check, transition: StatusTransition) -> list[Effect]:
+    """A mute until `recovery` ends, if this transition ended an incident."""
+    if transition.incident is None or thing.mute_until != "recovery":
+        return []
+    state.muted = False
+    return [mute_ended(thing, transition.at)]
+
+
+def mute_ended(thing: Monitor | Check, at: Micros) -> Effect:
+    """What the `projects` fold is told."""
+    kind = "check" if isinstance(thing, Check) else "monitor"
+    event = MuteEnded(kind=kind, id=thing.id, at=at, until=thing.mute_until)  # type: ignore[arg-type]
+    return Effect(PROJECTS, thing.project, event)
+
+
+def redefine_mute(
+    state: HasStatus, old: Monitor | Check, new: Monitor | Check, end: Callable[[], list[Effect]]
+) -> list[Effect]:
+    """A new definition may begin a mute, or end one. end: what follows from the end."""
+    if old.mute_until == new.mute_until:
+        return []
+    was, state.muted = state.muted, new.mute_until is not None
+    return end() if was and not state.muted else []
+
+
+def tell_owed(state: HasStatus, subject: Subject, data: Callable[[dict[str, Any]], dict[str, Any]]) -> list[Effect]:
+    """The recovery that the mute kept from people. data: that of a notice, by its incident."""
+    owed, state.owed = state.owed, None
+    if owed is None:
+        return []
+    incident = incident_data(owed.incident, owed.started, owed.resolved, owed.cause, owed.partial)
+    return notify(subject, owed.n, owed.resolved, RECOVERED, data(incident))
+
+
+def tell_again(subject: Subject, n: int, at: Micros, data: dict[str, Any]) -> list[Effect]:
+    """That a thing is down, told before, at the end of a mute. n: number of the change that took it down."""
+    return request(subject, derived_id(subject.id, "mute over", n, at), at, _STILL_DOWN, data)
