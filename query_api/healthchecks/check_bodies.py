@@ -17,7 +17,10 @@ BodyKey = Annotated[str, Meta(description="An API key, instead of the header.", 
 
 _Seconds = Annotated[int, Meta(ge=60, le=31_536_000)]
 _Grace = Annotated[_Seconds, Meta(description="Seconds that a ping may be late, and that a run may take.")]
-_LateLimit = Annotated[_Seconds | None, Meta(description="Seconds that a ping may be late; null: `grace`.")]
+_LateLimit = Annotated[
+    Annotated[int, Meta(ge=0, le=31_536_000)] | None,
+    Meta(description="Seconds that a ping may be late; null: `grace`."),
+]
 _RunLimit = Annotated[_Seconds | None, Meta(description="Seconds that a run may take; null: `grace`.")]
 _Period = Annotated[_Seconds, Meta(description="The period in seconds: a ping is expected once in it.")]
 _Channels = Annotated[str, Meta(description="`*` for all, empty for none, or ids or exact names with commas.")]

@@ -63,7 +63,7 @@ def _number(value: object, least: int, most: int) -> int:
     # As with Healthchecks, `true` is an integer; as one, it is too small.
     if not isinstance(value, int):
         raise _Wrong("is not a number")
-    if value < least:
+    if value < least or isinstance(value, bool):
         raise _Wrong("is too small")
     if value > most:
         raise _Wrong("is too large")

@@ -9,7 +9,13 @@ from query_api.updown.check_fields import LONGEST_ALIAS, LONGEST_BODY, LONGEST_S
 from query_api.updown.targets import LONGEST
 
 _Type = Literal["https", "http", "icmp", "tcp", "tcps", "pulse"]
-_Period = Annotated[Literal[15, 30, 60, 120, 300, 600, 1800, 3600], Meta(description="Seconds. Default: 60.")]
+_Period = Annotated[
+    int | str,
+    Meta(
+        description="15, 30, 60, 120, 300, 600, 1800 or 3600 seconds. Of type `pulse`, from 15 seconds to 1 month, "
+        "also in words such as `25 hours`. Default: 60."
+    ),
+]
 _Verb = Literal["GET/HEAD", "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 _Url = Annotated[str, Meta(max_length=LONGEST, description="Its scheme is the type of the check.")]
 
@@ -47,6 +53,4 @@ class UpdateUpdownCheckBody(msgspec.Struct, kw_only=True):
 
 
 class CreateUpdownCheckBody(UpdateUpdownCheckBody, kw_only=True):
-    """A new check."""
-
-    url: _Url
+    """A new check. Each needs a `url`, but for those of type `pulse`."""

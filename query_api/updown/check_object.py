@@ -83,7 +83,7 @@ def check_object(
     state = state or MonitorState(version=0)
     target, down = monitor.target, state.status == "down"
     return UpdownCheck(
-        token=monitor.token or monitor.id,
+        token=monitor.token,
         url=url_of(monitor.kind, target),
         type=type_of(monitor.kind, target),
         alias=None if monitor.name_derived else monitor.name,

@@ -5,6 +5,7 @@ import asyncio
 from fastapi import APIRouter, Response
 
 from query_api.commands import gone
+from query_api.updown import pulse
 from query_api.updown.auth import Caller, Reader, Writer
 from query_api.updown.check_bodies import CreateUpdownCheckBody, UpdateUpdownCheckBody
 from query_api.updown.check_fields import fields_of
@@ -16,6 +17,7 @@ from query_api.updown.query_parameters import is_set, query_parameter
 from query_api.updown.responses import UpdownDeleted, answer
 from query_api.updown.service import Service, ServiceDep
 from query_api.updown.things import thing_of
+from schemas.definitions import Check
 from schemas.ids import new_id
 from schemas.monitors import Monitor, Sealed
 from schemas.requests import MonitorCreate, MonitorDelete, MonitorUpdate
@@ -38,10 +40,14 @@ async def list_checks(service: ServiceDep, caller: Reader) -> Response:
     """List all checks of the account, oldest first."""
     uptimes = await service.uptimes.of(caller.project)
     presented, states = service.presenter(caller), service.deps.monitor_states
+    pulses = pulse.Presenter(service, caller.project, uptimes)
     objects = []
-    for number, monitor in enumerate(service.deps.directory.monitors_of(caller.project), 1):
-        state = states.state(monitor.id)
-        objects.append(presented(monitor, state, uptimes.of(monitor.id, None if state is None else state.down_since)))
+    for number, thing in enumerate(await pulse.with_pulses(service, caller.project), 1):
+        if isinstance(thing, Check):
+            objects.append(pulses.object(thing))
+        else:
+            state = states.state(thing.id)
+            objects.append(presented(thing, state, uptimes.of(thing.id, None if state is None else state.down_since)))
         if number % _AT_ONCE == 0:
             await asyncio.sleep(0)
     return answer(objects)
@@ -55,6 +61,8 @@ async def list_checks(service: ServiceDep, caller: Reader) -> Response:
 )
 async def create_check(service: ServiceDep, caller: Writer) -> Response:
     """Create a check; it is tested at once."""
+    if pulse.is_pulse(caller.parameters):
+        return await pulse.create(service, caller)
     id = new_id()
     account = service.account(caller, id)
     fields = fields_of(caller.parameters, None, Sealed(), account)
@@ -73,7 +81,9 @@ async def create_check(service: ServiceDep, caller: Writer) -> Response:
 async def read_check(service: ServiceDep, caller: Reader, token: str) -> Response:
     """Read one check."""
     with_metrics = is_set(caller.parameters, "metrics")
-    check = await _check(service, caller, await service.monitor(caller, token))
+    found = await service.thing(caller, token)
+    shown = pulse.shown(service, caller, found) if isinstance(found, Check) else _check(service, caller, found)
+    check = await shown
     if with_metrics:
         check.metrics = await recent_metrics(service, await thing_of(service, caller, token))
     return answer(check)
@@ -83,7 +93,10 @@ async def read_check(service: ServiceDep, caller: Reader, token: str) -> Respons
 async def change_check(service: ServiceDep, caller: Writer, token: str) -> Response:
     """Change the parameters of a check that are given."""
     for _ in range(_TRIES):
-        monitor = await service.monitor(caller, token)
+        monitor = await service.thing(caller, token)
+        if isinstance(monitor, Check):
+            return await pulse.change(service, caller, monitor)
+        pulse.must_not_become_one(caller.parameters)
         account = service.account(caller, monitor.id)
         fields = fields_of(caller.parameters, monitor, service.sealed(monitor), account)
         request = MonitorUpdate(
@@ -105,7 +118,9 @@ async def change_check(service: ServiceDep, caller: Writer, token: str) -> Respo
 @router.delete("/checks/{token}", responses=one_of(UpdownDeleted, "It is gone.") | errors(403, 404))
 async def delete_check(service: ServiceDep, caller: Writer, token: str) -> Response:
     """Delete a check for good."""
-    monitor = await service.monitor(caller, token)
+    monitor = await service.thing(caller, token)
+    if isinstance(monitor, Check):
+        return await pulse.delete(service, caller, monitor)
     await service.ask(caller, MonitorDelete(request=new_id(), at=service.deps.clock.now(), id=monitor.id))
     await gone(service.deps, service.deps.directory.monitor, monitor.id)
     return answer(UpdownDeleted(True))

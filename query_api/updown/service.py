@@ -17,6 +17,7 @@ from query_api.actors import address_of, with_key
 from query_api.commands import Late, wait_until
 from query_api.dependencies import Dependencies, dependencies_of
 from query_api.plans import PLANS
+from query_api.state.freshness import Freshness
 from query_api.updown.auth import Caller
 from query_api.updown.check_fields import Account
 from query_api.updown.check_object import UpdownCheck, check_object
@@ -24,13 +25,14 @@ from query_api.updown.errors import UpdownError, sentence
 from query_api.updown.rejections import error_of
 from query_api.updown.uptimes import Uptimes
 from schemas.actors import Actor
+from schemas.definitions import Check
 from schemas.maintenance import Maintenance
 from schemas.monitor_states import MonitorState
 from schemas.monitors import Monitor, Sealed
 from schemas.requests import Decision, ProjectsRequest
 from schemas.status_pages import StatusPage
 
-D = TypeVar("D", Monitor, StatusPage, Maintenance)
+D = TypeVar("D", Check, Monitor, StatusPage, Maintenance)
 F = TypeVar("F")
 
 _sealed = msgspec.json.Decoder(Sealed).decode
@@ -42,17 +44,21 @@ class Service:
     def __init__(self, request: Request, deps: Dependencies, uptimes: Uptimes) -> None:
         self._request = request
         self.deps, self.uptimes = deps, uptimes
+        self.freshness: Freshness = request.app.state.freshness
 
-    async def monitor(self, caller: Caller, token: str) -> Monitor:
-        """The caller's monitor with this token."""
-        found = await self.look_up("check", lambda: self._find(caller.project, token))
+    async def thing(self, caller: Caller, token: str) -> Monitor | Check:
+        """The caller's check with this token: a monitor or a heartbeat check."""
+        found: Monitor | Check | None = await self.look_up("check", lambda: self.deps.directory.by_token(token))
         if found is None or found.project != caller.project:
             raise UpdownError(404, "Check not found")
         return found
 
-    def _find(self, project: str, token: str) -> Monitor | None:
-        found = self.deps.directory.by_token(token)
-        return found if isinstance(found, Monitor) and found.project == project else None
+    async def monitor(self, caller: Caller, token: str) -> Monitor:
+        """The caller's monitor with this token."""
+        found = await self.thing(caller, token)
+        if not isinstance(found, Monitor):
+            raise UpdownError(404, "Check not found")
+        return found
 
     async def look_up(self, what: str, find: Callable[[], F | None]) -> F | None:
         """What `find` finds, None when it is not there; see `infra.log.lookup`."""
@@ -70,7 +76,7 @@ class Service:
         try:
             decision = await commands.ask(self.deps, caller.project, request, self.actor(caller))
         except Late as late:
-            raise _late(late) from None
+            raise late_error(late) from None
         if (rejection := decision.rejection) is not None:
             raise error_of(rejection)
         return decision
@@ -80,7 +86,7 @@ class Service:
         try:
             return await commands.read_back(self.deps, decision, find)
         except Late as late:
-            raise _late(late) from None
+            raise late_error(late) from None
 
     async def result(self, decision: Decision) -> Monitor:
         """The monitor that a verdict names, read back with its running state."""
@@ -146,5 +152,6 @@ async def _service(request: Request) -> Service:
 ServiceDep = Annotated[Service, Depends(_service)]
 
 
-def _late(late: Late) -> UpdownError:
+def late_error(late: Late) -> UpdownError:
+    """What a command does cannot be told in time."""
     return UpdownError(503, sentence(str(late)), {"Retry-After": "1"})

@@ -6,6 +6,7 @@ from query_api.history.monitors import IncidentRow
 from query_api.updown.auth import Caller
 from query_api.updown.service import Service
 from schemas.base import SECOND, Micros
+from schemas.definitions import Check
 from schemas.monitors import Monitor
 from schemas.response_times import DEFAULT_THRESHOLD
 
@@ -33,8 +34,19 @@ class Thing(NamedTuple):
 
 async def thing_of(service: Service, caller: Caller, token: str) -> Thing:
     """The caller's check with this token. Raises `UpdownError` 404."""
-    monitor = await service.monitor(caller, token)
+    found = await service.thing(caller, token)
+    if isinstance(found, Check):
+        return await _pulse_of(service, found)
+    monitor = found
     state, opened = service.deps.monitor_states.state(monitor.id), None
     if state is not None and state.incident is not None and state.down_since is not None:
         opened = IncidentRow(state.incident, monitor.id, state.down_since, None, state.cause, state.partial)
     return Thing(monitor.id, monitor.project, monitor.apdex_threshold, state.since if state else 0, opened, monitor)
+
+
+async def _pulse_of(service: Service, check: Check) -> Thing:
+    await service.freshness.of_check(check)
+    state, opened = service.deps.states.state(check.id), None
+    if state is not None and state.incident is not None and state.down_since is not None:
+        opened = IncidentRow(state.incident, check.id, state.down_since, None, state.cause)
+    return Thing(check.id, check.project, since=state.since if state else 0, opened=opened)

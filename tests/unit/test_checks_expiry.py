@@ -261,6 +261,28 @@ def test_a_gap_from_a_late_limit_before_the_expected_time_to_the_deadline(
     assert (changes(story.effects)[2][1] == "not_observed") is touches
 
 
+@pytest.mark.parametrize(("start", "end", "touches"), [(0.5, 1, True), (100, 103, True), (3600, 3601, True)])
+def test_without_a_late_limit_a_gap_anywhere_since_the_last_ping_counts(
+    start: float, end: float, touches: bool
+) -> None:
+    """The period has the tolerance in it: nobody knows when in it the ping would have come."""
+    story = Story(late_limit=0)
+    story.ping(0)
+    story.gap(start, end)
+    story.tick(DAY)
+    assert ("not_observed" in [change[1] for change in changes(story.effects)]) is touches
+
+
+def test_without_a_late_limit_it_is_down_at_the_expected_moment() -> None:
+    story = Story(late_limit=0)
+    story.ping(0)
+    story.gap(-10, -5)
+    assert story.tick(3599) == []
+    effects = story.tick(3600)
+    assert [change[1:] for change in changes(effects)] == [("late", "deadline", 3600), ("down", "deadline", 3600)]
+    assert of_type(effects, StatusChanged)[1].detail == "No ping for 1:00:00 (expected at 2024-01-01T01:00:00+00:00)"
+
+
 def test_a_run_that_is_open_in_a_gap_is_not_observed(cause: str) -> None:
     story = Story(schedule=Simple(DAY))
     story.ping(0)

@@ -122,7 +122,9 @@ async def test_by_hour_and_by_node(harness: Harness) -> None:
     assert all(day.endswith("T00:00:00Z") for day in days)
     hosts = await metrics(harness, token, "?group=host&from=4+hours+ago")
     assert list(hosts) == ["fra", "syd"]
-    assert [one["requests"]["samples"] for one in hosts.values()] == [75, 75]
+    samples = [one["requests"]["samples"] for one in hosts.values()]
+    assert sum(samples) == 150
+    assert all(70 <= count <= 80 for count in samples)  # a change is confirmed by another region
     assert list(hosts["fra"]) == ["uptime", "apdex", "timings", "requests", "host"]
     assert list(hosts["fra"]["host"]) == ["ip", "city", "country", "country_code"]
 
