@@ -261,6 +261,13 @@ async def soon(holds: Callable[[], bool]) -> None:
             await asyncio.sleep(0.01)
 
 
+async def ends(reader: asyncio.StreamReader) -> None:
+    """Until the server has ended a connection, by which nothing more came."""
+    with contextlib.suppress(ConnectionError):
+        async with asyncio.timeout(PATIENCE):
+            assert await reader.read() == b""
+
+
 def framed(name: str, kind: str = "A") -> bytes:
     wire: bytes = question(name, kind).to_wire()
     return len(wire).to_bytes(2, "big") + wire
@@ -277,8 +284,7 @@ async def test_one_client_has_no_more_connections_than_it_may() -> None:
         writer.write(framed("ips"))  # now another one has waited longest
         await reader.readexactly(2)
         opened += [await asyncio.open_connection(HOST, port)]
-        async with asyncio.timeout(PATIENCE):
-            assert await opened[1][0].read() == b""
+        await ends(opened[1][0])
         assert len(tcp.limiter.members) == 3
         for kept, asking in (opened[2], opened[3]):
             asking.write(framed("ips"))
@@ -308,9 +314,7 @@ async def test_a_query_has_to_be_whole_in_time() -> None:
         assert len(tcp.limiter.members) == 1
         tcp.look(1.0)
         assert not tcp.limiter.members
-        with contextlib.suppress(ConnectionError):
-            async with asyncio.timeout(PATIENCE):
-                await reader.read()
+        await ends(reader)
         writer.close()
     assert outcomes == {"noerror": 1, "timeout": 1}
 
@@ -351,8 +355,7 @@ async def test_a_fault_of_ours_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> 
             patched.setattr("query_api.dns.answers.read_query", lambda _: 1 / 0)
             reader, writer = await asyncio.open_connection(*address)
             writer.write(framed("ips"))
-            async with asyncio.timeout(PATIENCE):
-                assert await reader.read() == b""
+            await ends(reader)
             writer.close()
             with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
                 client.sendto(question("ips").to_wire(), address)
@@ -360,6 +363,24 @@ async def test_a_fault_of_ours_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> 
         await asyncio.to_thread(works, address[1])
         assert server.tcp_outcomes["failed"] == 1
         server.publish()
+    finally:
+        server.close()
+
+
+async def test_one_address_for_both_families() -> None:
+    address = ("::", free_port())
+    try:
+        udp = bind(*address, kind=socket.SOCK_DGRAM)
+    except (CannotListen, OSError):
+        pytest.skip("not run: there is no IPv6 here")
+    server = DnsServer(zone(), Rates(50))
+    await server.start([Listener(address, udp, bind(*address))])
+    try:
+        for host in (HOST, "::1"):
+            for over in (dns.query.udp, dns.query.tcp):
+                asked = question("tok.nodes")
+                found = await asyncio.to_thread(over, asked, host, timeout=PATIENCE, port=address[1])
+                assert values(found) == {"192.0.2.11"}
     finally:
         server.close()
 
