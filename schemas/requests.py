@@ -34,7 +34,7 @@ from schemas.project_news import MuteEnded as MuteEnded
 from schemas.recipients import Address, Addresses
 from schemas.rejections import Rejection, RejectionCode, rejection_of
 from schemas.schedules import MAX_EXPRESSION, Schedule
-from schemas.status_pages import Components, Description, PageSlug, PasswordHash, Title
+from schemas.status_pages import AccessKey, Components, Description, PageSlug, PasswordHash, Title
 from schemas.ticks import PartitionCount
 
 Limit = Annotated[int, Meta(ge=60, le=31_536_000)]
@@ -301,7 +301,8 @@ class MonitorDelete(Request, tag="monitor.delete", frozen=True):
 class StatusPageFields(Fact, tag=False, frozen=True):
     """The fields of a status page that a request sets; what is not set keeps its value or default.
 
-    `password`: hashed; empty: public.
+    `password`: hashed; empty: public. With a new one the page is not private, and its `access_key` is gone, unless the
+    request says otherwise.
     """
 
     title: Title | UnsetType = UNSET
@@ -309,6 +310,8 @@ class StatusPageFields(Fact, tag=False, frozen=True):
     description: Description | UnsetType = UNSET
     components: Components | UnsetType = UNSET
     password: PasswordHash | UnsetType = UNSET
+    access_key: AccessKey | UnsetType = UNSET
+    private: bool | UnsetType = UNSET
 
 
 class StatusPageCreate(Request, tag="status-page.create", frozen=True):

@@ -18,6 +18,8 @@ Description = Annotated[str, Meta(max_length=2_000)]
 Words = Annotated[str, Meta(max_length=200)]
 # The hash of a password, in the form of `infra.secrets.passwords`; empty: the page is public.
 PasswordHash = Annotated[str, Meta(max_length=300)]
+# Encrypted.
+AccessKey = Annotated[str, Meta(max_length=1_000)]
 
 MOST_COMPONENTS = 100
 
@@ -38,7 +40,8 @@ class StatusPage(Fact, tag="status-page", frozen=True):
     """A status page. `version` grows by one with each change; `revised` is the time of the newest change.
 
     slug: part of its address `/status/<slug>-<first 8 of id>`; `/status/<id>` works too.
-    password: hashed; empty: the page is public.
+    password: hashed; empty: the page is public, unless it is private.
+    access_key: the password, encrypted, where its owner may read it again. private: only the admin password opens it.
     token: names it for ever, beside its id (`schemas.tokens`); empty: the fold has not given it one yet.
     """
 
@@ -53,3 +56,5 @@ class StatusPage(Fact, tag="status-page", frozen=True):
     components: tuple[Component, ...] = ()
     password: str = ""
     token: str = ""
+    access_key: str = ""
+    private: bool = False

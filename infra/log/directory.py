@@ -270,6 +270,7 @@ class Directory:
         yield from [project.webhook_secret for project in list(self.projects.values())]
         yield from [channel.secret for channel in list(self._channels.values()) if channel.secret is not None]
         yield from [monitor.target.sealed for monitor in list(self._monitors.values()) if monitor.target.sealed]
+        yield from [page.access_key for page in list(self._pages.values()) if page.access_key]
 
     def page(self, id: str) -> StatusPage | None:
         """The status page with this id."""

@@ -92,6 +92,11 @@ def of_monitor(id: str) -> str:
     return f"monitor/{id}/sealed"
 
 
+def of_page(id: str) -> str:
+    """The place of the access key of a status page."""
+    return f"status-page/{id}/access_key"
+
+
 def of_channel(id: str) -> str:
     """The place of a channel's own secret."""
     return f"channel/{id}/secret"

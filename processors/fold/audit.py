@@ -58,7 +58,7 @@ _PLAIN: dict[type[msgspec.Struct], frozenset[str]] = {
             *("resolver", "record", "expected", "options"),
         }
     ),
-    StatusPage: frozenset({"title", "slug", "description", "components"}),
+    StatusPage: frozenset({"title", "slug", "description", "components", "private"}),
     Maintenance: frozenset({"name", "window", "monitors"}),
     Recipient: frozenset({"address", "times", "confirmed_at", "blocked_at"}),
 }

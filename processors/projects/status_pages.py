@@ -50,7 +50,10 @@ class ProjectPages:
         return [decision(request, "removed", page.id, page.version)]
 
     def _wanted(self, fields: StatusPageFields, project: str) -> dict[str, Any]:
-        wanted = {name: value for name, value in asdict(fields).items() if value is not UNSET}
+        wanted: dict[str, Any] = {name: value for name, value in asdict(fields).items() if value is not UNSET}
+        if "password" in wanted:
+            wanted.setdefault("access_key", "")
+            wanted.setdefault("private", False)
         for component in wanted.get("components", ()):
             self._must_be_of(project, component)
         return wanted

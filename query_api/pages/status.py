@@ -2,7 +2,7 @@
 
 REF is the page's id, or `<slug>-<first 8 of id>`; a link with a former slug still leads to its page. A public page may
 be kept by any cache for 15 s; `Age` says how old an answer is already. A page with a password is for the browser that
-asked only, which asks each time.
+asked only, which asks each time; so is a private page, which only the admin password opens.
 """
 
 import asyncio
@@ -19,6 +19,7 @@ from query_api.http.refusals import JSON, ApiError
 from query_api.http.response_cache import ResponseCache
 from query_api.http.route_index import include
 from query_api.pages import status_formats
+from query_api.pages.dashboard import admin
 from query_api.pages.drawing import SAFE, SVG
 from query_api.pages.page_password import PagePasswordGuard
 from query_api.pages.status_board import Board, address, board_of
@@ -67,11 +68,13 @@ class StatusPages:
     async def answer(self, request: Request, ref: str, form: Form) -> Response:
         """The page at an address in one of its forms, for whoever may see it."""
         page = await self._find(ref)
-        if page.password:
+        if page.private:
+            await admin(request, self._deps)
+        elif page.password:
             await self._door.must_know(page, request)
         key = (page.id, page.version, form.media_type)
         made, at = await self._kept.get(key, lambda: self._make(page, form))
-        return _response(request, made, form, bool(page.password), self._deps.clock.now() - at)
+        return _response(request, made, form, bool(page.password) or page.private, self._deps.clock.now() - at)
 
     async def _find(self, ref: str) -> StatusPage:
         page = await look_up(self._deps, "the page", lambda: self._known(ref)) if _short(ref) else None

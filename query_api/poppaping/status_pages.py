@@ -76,7 +76,7 @@ class StatusPageObject(Struct, kw_only=True):
     slug: str
     description: str
     url: str
-    public: Annotated[bool, Meta(description="It has no password.")]
+    public: Annotated[bool, Meta(description="It has no password, and is not private.")]
     created_at: Time
     updated_at: Time
 
@@ -200,7 +200,7 @@ def _fields_of(service: Service, page: StatusPage) -> dict[str, Any]:
         "slug": page.slug,
         "description": page.description,
         "url": f"{service.deps.settings.base_url}/status/{address(page)}",
-        "public": not page.password,
+        "public": not page.password and not page.private,
         "created_at": time(page.created),
         "updated_at": time(page.revised),
     }

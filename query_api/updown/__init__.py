@@ -6,7 +6,7 @@ from typing import Any
 
 from query_api.dependencies import Dependencies
 from query_api.http.public_api import Layer, PublicApi, ReferencePage
-from query_api.updown import checks, downtimes, metrics, nodes, recipient_tests, recipients, webhooks
+from query_api.updown import checks, downtimes, metrics, nodes, recipient_tests, recipients, status_pages, webhooks
 from query_api.updown.errors import error_form
 from query_api.updown.uptimes import Uptimes
 from query_api.updown.wire import Wire
@@ -32,6 +32,7 @@ API = PublicApi(
         recipient_tests.router,
         webhooks.router,
         nodes.router,
+        status_pages.router,
     ),
     page=ReferencePage(
         title="updown API",

@@ -48,7 +48,7 @@ def test_every_field(api: PublicApi) -> None:
 def test_every_route(api: PublicApi) -> None:
     paths = {route.path for route in api.routes}
     words = named(api.name)
-    missing = sorted(path for path in paths if not set(re.findall(r"[a-z][a-z0-9-]+(?![^{]*\})", path)) <= words)
+    missing = sorted(path for path in paths if not set(re.findall(r"[a-z][a-z0-9_-]+(?![^{]*\})", path)) <= words)
     assert paths
     assert not missing, f"name in docs/compatibility/{api.name}.md: {missing}"
 

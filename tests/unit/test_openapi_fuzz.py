@@ -42,6 +42,7 @@ _MAKE: dict[str, tuple[str, dict[str, Any]]] = {
     "/api/v3/checks/": ("/api/v3/checks/", {"name": "backup"}),
     "/api/v3/channels/": ("/api/v3/channels/", {"url": "https://hooks.example/"}),
     "/api/checks/": ("/api/checks", {"url": "https://site-{}.example/"}),
+    "/api/status_pages/": ("/api/status_pages", {"checks": []}),
 }
 _NUMBERS = count()
 
