@@ -9,6 +9,7 @@ others.
 import asyncio
 from collections.abc import Callable, Mapping
 from typing import NamedTuple, get_args
+from urllib.parse import parse_qsl
 
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -87,7 +88,7 @@ class BodiesInBounds:
         await self._app(scope, giving, send)
 
     async def _read(self, scope: Scope, headers: Mapping[bytes, bytes], length: int, receive: Receive) -> Message:
-        key = _key_of(headers)
+        key = _key_of(scope, headers)
         chunked = b"transfer-encoding" in headers
         project = await self._project_of(scope, key) if chunked or length > self._limits.strangers else ""
         known = bool(project)
@@ -146,9 +147,12 @@ class BodiesInBounds:
         return "" if found is None or expired else found.project
 
 
-def _key_of(headers: Mapping[bytes, bytes]) -> str:
+def _key_of(scope: Scope, headers: Mapping[bytes, bytes]) -> str:
+    """The key in a header, else that in the query, where the updown API has it, too."""
     shown = {name: headers.get(name, b"").decode("latin-1") for name in (b"authorization", b"x-api-key")}
-    return key_text(shown[b"authorization"] or None, shown[b"x-api-key"]) or ""
+    query = scope.get("query_string", b"")
+    in_query = dict(parse_qsl(query.decode("latin-1"))).get("api-key", "") if b"api-key=" in query else ""
+    return key_text(shown[b"authorization"] or None, shown[b"x-api-key"]) or in_query
 
 
 def _too_large(known: bool) -> _BodyRejected:

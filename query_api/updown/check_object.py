@@ -8,30 +8,29 @@ from query_api.http.field_types import Count
 from query_api.updown.metrics_object import UpdownRecentMetrics
 from query_api.updown.recipient_ids import recipient_id
 from query_api.updown.responses import UpdownTime, time
-from schemas.base import SECOND, Micros
+from query_api.validity import certificate_shown, domain_shown
+from schemas.base import Micros
 from schemas.definitions import Channel
-from schemas.monitor_states import MonitorState
+from schemas.monitor_states import MonitorState, Validity
 from schemas.monitors import Monitor, Sealed
-from schemas.probe_kinds import PROBE_KINDS
 from schemas.targets import HEAD_FIRST
 from schemas.updown_checks import type_of, url_of
 from schemas.updown_errors import error_words
-
-_DAY: Micros = 86_400 * SECOND
 
 
 class UpdownSsl(Struct, kw_only=True, gc=False):
     """The certificate of a check."""
 
-    tested_at: UpdownTime | None
-    expires_at: UpdownTime | None
-    valid: bool | None
-    error: str | None
+    tested_at: UpdownTime
+    expires_at: Annotated[UpdownTime | None, Meta(description="Null when none could be read.")]
+    valid: Annotated[bool | None, Meta(description="Null while that is not settled.")]
+    error: Annotated[str | None, Meta(description="Why it is not valid.")]
 
 
 class UpdownDomain(Struct, kw_only=True, gc=False):
     """The registered domain of a check."""
 
+    tested_at: UpdownTime
     expires_at: UpdownTime
     remaining_days: int
     source: str
@@ -73,6 +72,7 @@ class UpdownCheck(Struct, kw_only=True, gc=False):
 def check_object(
     monitor: Monitor,
     state: MonitorState | None,
+    validity: Validity | None,
     sealed: Sealed,
     channels: dict[str, Channel],
     regions: tuple[str, ...],
@@ -108,8 +108,8 @@ def check_object(
         custom_headers=sealed.headers,
         http_verb=HEAD_FIRST if target.method in ("GET", "HEAD") else target.method,
         http_body=sealed.body,
-        ssl=_ssl(monitor, state),
-        domain=_domain(state, now),
+        ssl=_ssl(monitor, validity),
+        domain=_domain(validity, now),
     )
 
 
@@ -120,22 +120,23 @@ def _disabled(monitor: Monitor, regions: tuple[str, ...]) -> list[str]:
     return [region for region in regions if region not in monitor.regions]
 
 
-def _ssl(monitor: Monitor, state: MonitorState) -> UpdownSsl | UnsetType:
-    if not PROBE_KINDS[monitor.kind].has_certificate or type_of(monitor.kind, monitor.target) == "http":
-        return UNSET
-    failed = state.last_at is not None and not state.last_ok and state.last_detail.startswith("TLS failed")
-    if state.expires is None and not failed:
+def _ssl(monitor: Monitor, validity: Validity | None) -> UpdownSsl | UnsetType:
+    if type_of(monitor.kind, monitor.target) == "http" or (shown := certificate_shown(validity)) is None:
         return UNSET
     return UpdownSsl(
-        tested_at=time(state.last_at),
-        expires_at=time(state.expires),
-        valid=not failed,
-        error=error_words(state.last_detail) if failed else None,
+        tested_at=str(time(shown.tested_at)),
+        expires_at=time(shown.expires_at),
+        valid=shown.valid,
+        error=shown.error,
     )
 
 
-def _domain(state: MonitorState, now: Micros) -> UpdownDomain | UnsetType:
-    if state.domain_expires is None:
+def _domain(validity: Validity | None, now: Micros) -> UpdownDomain | UnsetType:
+    if (shown := domain_shown(validity, now)) is None:
         return UNSET
-    left = max(0, state.domain_expires - now) // _DAY
-    return UpdownDomain(expires_at=str(time(state.domain_expires)), remaining_days=left, source="RDAP")
+    return UpdownDomain(
+        tested_at=str(time(shown.tested_at)),
+        expires_at=str(time(shown.expires_at)),
+        remaining_days=shown.remaining_days,
+        source=shown.source,
+    )

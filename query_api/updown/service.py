@@ -127,11 +127,11 @@ class Service:
         """How checks of the caller are shown now: a function of a monitor, its state and its uptime."""
         deps, now = self.deps, self.deps.clock.now()
         channels = {channel.id: channel for channel in deps.directory.channels_of(caller.project)}
-        regions = deps.settings.regions
+        regions, validity_of = deps.settings.regions, deps.monitor_states.validity
 
         def presented(monitor: Monitor, state: MonitorState | None, uptime: float | None) -> UpdownCheck:
             sealed = self._readable(monitor) if monitor.target.sealed else _NOTHING
-            return check_object(monitor, state, sealed, channels, regions, uptime, now)
+            return check_object(monitor, state, validity_of(monitor.id), sealed, channels, regions, uptime, now)
 
         return presented
 

@@ -6,9 +6,13 @@ from typing import Any
 import pytest
 
 from infra.http_server.forwarded import Forwarded
+from query_api.updown.check_object import UpdownCheck
 from query_api.updown.uptimes import ProjectUptimes
 from query_api.wrong_keys import WrongKeyLimiter
-from schemas.base import SECOND
+from schemas.base import SECOND, encode
+from schemas.certificates import DAY, Certificate
+from schemas.monitor_states import DomainValidity, Validity, validity_key
+from schemas.times import iso
 from tests.harness import POP_KEY, WRITE_KEY, Harness
 from tests.updown_client import (
     CHECKS,
@@ -391,3 +395,30 @@ async def test_a_name_that_nobody_gave_follows_the_url(harness: Harness) -> None
     assert (await seen(harness, token))["alias"] == "New"
     await harness.client.put(f"{CHECKS}/{token}", json={"alias": None})
     assert (await seen(harness, token))["alias"] is None
+
+
+async def test_certificate_and_domain(harness: Harness) -> None:
+    tokens = {url: (await made(harness, url=url))["token"] for url in (URL, "http://b.example.com", "icmp://a.example")}
+    ends = harness.log.time + 66 * DAY
+    known = Validity(
+        tested_at=harness.log.time,
+        certificate=Certificate(not_before=0, not_after=ends, fingerprint="f"),
+        valid=True,
+        domain=DomainValidity(expires=ends + DAY // 2, tested_at=harness.log.time, since=0, source="RDAP"),
+    )
+    for token in tokens.values():
+        harness.log.monitor_states.apply(0, validity_key(id_of(harness, token)), encode(known))
+    check = await seen(harness, tokens[URL])
+    assert list(check) == [*FIELDS, "ssl", "domain"]
+    at, end = iso(harness.log.time)[:19] + "Z", iso(ends)[:19] + "Z"
+    assert check["ssl"] == {"tested_at": at, "expires_at": end, "valid": True, "error": None}
+    assert list(check["domain"]) == ["tested_at", "expires_at", "remaining_days", "source"]
+    assert (check["domain"]["tested_at"], check["domain"]["remaining_days"]) == (at, 66)
+    # A page without TLS has no certificate, even if one was seen before its URL changed.
+    assert "ssl" not in await seen(harness, tokens["http://b.example.com"])
+
+
+@pytest.mark.parametrize("name", [*FIELDS, "ssl", "domain"])
+def test_every_field_is_told_in_its_place(name: str) -> None:
+    names = UpdownCheck.__struct_fields__
+    assert names.index(name) == [*FIELDS, "ssl", "domain"].index(name)

@@ -124,3 +124,15 @@ async def test_json_without_a_body(harness: Harness) -> None:
     headers = {"Content-Type": "application/json"}
     assert (await harness.client.get(CHECKS, headers=headers)).status_code == 200
     assert (await harness.client.request("DELETE", f"{CHECKS}/{token}", headers=headers)).json() == {"deleted": True}
+
+
+async def test_large_bodies_of_those_who_have_a_key(harness: Harness) -> None:
+    """A key in the body comes too late for them."""
+    key = harness.client.headers.pop("X-Api-Key")
+    form = {"url": URL, "http_verb": "POST", "http_body": "x" * 50_000}
+    answer = await harness.client.post(CHECKS, data=form | {"api-key": key})
+    assert fault(answer) == (413, "Request body is too large for a request without a valid api key")
+    answer = await harness.client.post(CHECKS, data=form, params={"api-key": "nope"})
+    assert answer.status_code == 413
+    answer = await harness.client.post(CHECKS, data=form, params={"_": 1, "api-key": key})
+    assert (answer.status_code, len(answer.json()["http_body"])) == (201, 50_000)
