@@ -41,6 +41,11 @@ class UpdateUpdownCheckBody(msgspec.Struct, kw_only=True):
         | UnsetType
         | None
     ) = UNSET
+    mute_until: (
+        Annotated[str, Meta(description="`recovery`, `forever`, or a time until which nobody is told.")]
+        | UnsetType
+        | None
+    ) = UNSET
     http_verb: Annotated[_Verb, Meta(description="Default: `GET/HEAD`.")] | UnsetType = UNSET
     http_body: Annotated[str, Meta(max_length=LONGEST_BODY)] | UnsetType | None = UNSET
     disabled_locations: Annotated[list[str], Meta(description="Codes of nodes.")] | UnsetType = UNSET

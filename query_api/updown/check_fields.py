@@ -15,9 +15,10 @@ from infra.egress.guard import Guard, TargetRefused
 from query_api.plans import Plan
 from query_api.updown.errors import UpdownError
 from query_api.updown.judge import Judge
+from query_api.updown.mute_words import asked_mute
 from query_api.updown.recipient_ids import named
 from query_api.updown.targets import LONGEST, InvalidUrl, Wanted, wanted_of, without_credentials
-from schemas.base import encode
+from schemas.base import Micros, encode
 from schemas.definitions import Channel
 from schemas.monitors import DEFAULT_APDEX_THRESHOLD, FRAMING_HEADERS, Method, Monitor, ProbeTarget, Sealed
 from schemas.origins import origin_of
@@ -60,6 +61,7 @@ class Account(NamedTuple):
     channels: Iterable[Channel]
     plan: Plan
     guard: Guard
+    now: Micros
     encrypt: Callable[[str], str]
 
 
@@ -134,6 +136,7 @@ def _settings(judge: Judge, account: Account) -> dict[str, Any]:
     if enabled is not UNSET:
         said["paused"] = not enabled
     said["published"] = judge.boolean("published", False)
+    said["mute_until"] = asked_mute(judge, account.now)
     said["alias"] = judge.text("alias", LONGEST_ALIAS)
     return {name: value for name, value in said.items() if value is not UNSET}
 

@@ -6,6 +6,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from query_api.http.field_types import Count
 from query_api.updown.metrics_object import UpdownRecentMetrics
+from query_api.updown.mute_words import shown_mute
 from query_api.updown.recipient_ids import recipient_id
 from query_api.updown.responses import UpdownTime, time
 from query_api.validity import certificate_shown, domain_shown
@@ -59,7 +60,7 @@ class UpdownCheck(Struct, kw_only=True, gc=False):
     last_check_at: UpdownTime | None
     next_check_at: UpdownTime | None
     created_at: UpdownTime
-    mute_until: str | None
+    mute_until: Annotated[str | None, Meta(description="A time, `recovery` or `forever`.")]
     favicon_url: str | None
     custom_headers: dict[str, str]
     http_verb: str
@@ -103,7 +104,7 @@ def check_object(
         last_check_at=time(state.last_at),
         next_check_at=None if monitor.paused else time(state.expected or now),
         created_at=str(time(monitor.created)),
-        mute_until=None,
+        mute_until=shown_mute(monitor.mute_until),
         favicon_url=None,
         custom_headers=sealed.headers,
         http_verb=HEAD_FIRST if target.method in ("GET", "HEAD") else target.method,

@@ -111,6 +111,7 @@ class Service:
             deps.directory.channels_of(caller.project),
             PLANS[deps.settings.plan],
             deps.guard.of(caller.project),
+            deps.clock.now(),
             lambda secret: deps.encrypt(secret, of_monitor(id)),
         )
 

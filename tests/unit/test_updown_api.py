@@ -422,3 +422,33 @@ async def test_certificate_and_domain(harness: Harness) -> None:
 def test_every_field_is_told_in_its_place(name: str) -> None:
     names = UpdownCheck.__struct_fields__
     assert names.index(name) == [*FIELDS, "ssl", "domain"].index(name)
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ("recovery", "recovery"),
+        ("forever", "forever"),
+        (None, None),
+        ("", None),
+        ("2025-06-20 10:00:00 +0200", "2025-06-20T08:00:00Z"),
+        ("2025-06-16", "2025-06-16T00:00:00Z"),
+        (1_750_400_000, "2025-06-20T06:13:20Z"),
+        ("tomorrow", "2025-06-16T00:00:00Z"),
+        ("2025-01-01", None),
+    ],
+)
+async def test_mutes(harness: Harness, given: Any, shown: str | None) -> None:
+    token = (await made(harness, mute_until="forever"))["token"]
+    answer = await harness.client.put(f"{CHECKS}/{token}", json={"mute_until": given})
+    assert (answer.status_code, answer.json()["mute_until"]) == (200, shown)
+    assert (await seen(harness, token))["mute_until"] == shown
+    answer = await harness.client.put(f"{CHECKS}/{token}", json={"period": 30})
+    assert answer.json()["mute_until"] == shown
+
+
+@pytest.mark.parametrize("given", ["soon", "9999-12-31", True, [], {"a": 1}, -1e30, "01/02/2024"])
+async def test_what_is_no_mute(harness: Harness, given: Any) -> None:
+    status, error = fault(await harness.client.post(CHECKS, json={"url": URL, "mute_until": given}))
+    assert status == 400
+    assert error.startswith("Mute until is ")
