@@ -309,6 +309,7 @@ class MonitorsCourse(Course):
             "probed_from": regions,
             "confirmations": chance.choice([1, 2, 3]),
             "recoveries": chance.choice([1, 2]),
+            "confirm_interval": chance.choice([None, None, 4.0, 30.0]),
             "paused": False,
             "channels": chance.choice([(), ("hook",), ("hook", "mail")]),
             "depends_on": chance.choice([(), (), (self.router,)]),
@@ -351,6 +352,8 @@ class MonitorsCourse(Course):
             ok=ok,
             failure="" if ok else chance.choice(self.FAILURES),
             detail=chance.choice(["", "x" * 300]),
+            family_down=chance.choice(["", "", "ipv4", "ipv6"]),
+            verb=chance.choice(["", "", "", "GET", "HEAD"]),
             version=monitor.version,
             expires=chance.choice([None, MIDNIGHT * 2]),
         )
