@@ -15,9 +15,9 @@ from schemas.definitions import Check
 from schemas.deliveries import About, Endpoint
 from schemas.monitor_states import MonitorState
 from schemas.monitors import Monitor
-from schemas.schedules import Simple
+from schemas.mutes import MuteUntil
 from schemas.times import zulu
-from schemas.updown_checks import type_of, url_of
+from schemas.updown_checks import HIDDEN, shown_period, type_of, url_of
 from schemas.updown_errors import error_words
 
 # What the share of time is taken of, at least.
@@ -89,6 +89,7 @@ def _of_monitor(monitor: Monitor, state: MonitorState, endpoint: Endpoint, at: M
         last_check_at=_time(state.last_at),
         next_check_at=None if monitor.paused else zulu(state.expected or at),
         created_at=zulu(monitor.created),
+        mute_until=_mute(monitor.mute_until),
         http_verb="GET/HEAD" if target.method in ("GET", "HEAD", "GET/HEAD") else target.method,
     )
 
@@ -97,19 +98,20 @@ def _of_heartbeat(check: Check, state: CheckState, endpoint: Endpoint, at: Micro
     down = state.status == "down"
     return _object(
         token=check.token or check.id,
-        url=f"{endpoint.site}/checks/{check.id}",
+        url=f"{endpoint.site}/pulse/{check.token}/{HIDDEN}",
         type="pulse",
         alias=check.name or None,
         uptime=_uptime(state, check.created, at),
         down=down,
         down_since=_time(state.down_since),
-        up_since=zulu(state.since) if state.status == "up" else None,
+        up_since=zulu(state.since) if state.status == "up" and not (state.late or state.unobserved) else None,
         error=state.cause if down else None,
-        period=check.schedule.period if isinstance(check.schedule, Simple) else 0,
+        period=shown_period(check),
         enabled=state.status != "paused",
         recipients=[recipient_id(endpoint)],
         last_check_at=_time(state.last_ping),
         created_at=zulu(check.created),
+        mute_until=_mute(check.mute_until),
     )
 
 
@@ -162,6 +164,11 @@ def _uptime(state: MonitorState | CheckState, created: Micros, at: Micros) -> fl
     down = state.down_time + (max(0, at - state.down_since) if state.down_since is not None else 0)
     share = round(100 * (1 - min(1.0, down / max(_WINDOW, at - created))), 3)
     return min(share, _MOST_WITH_OUTAGE) if down else share
+
+
+def _mute(until: MuteUntil) -> str | None:
+    """A time, or `recovery` or `forever`."""
+    return zulu(until) if isinstance(until, int) else until
 
 
 def _time(at: Micros | None) -> str | None:

@@ -20,7 +20,7 @@ from query_api.updown.check_object import UpdownCheck
 from query_api.updown.durations import seconds_of
 from query_api.updown.errors import UpdownError, fault
 from query_api.updown.judge import Judge
-from query_api.updown.pulse_object import pulse_object, pulse_url, shown_period
+from query_api.updown.pulse_object import pulse_object, pulse_url
 from query_api.updown.recipient_ids import named
 from query_api.updown.responses import UpdownDeleted, answer
 from query_api.updown.service import Service, late_error
@@ -32,6 +32,7 @@ from schemas.pings import CheckPaused, CheckResumed
 from schemas.requests import CheckCreate, CheckDelete, CheckFields, CheckUpdate
 from schemas.schedules import Simple
 from schemas.topics import PINGS
+from schemas.updown_checks import shown_period
 
 SHORTEST_PERIOD, LONGEST_PERIOD = 15, 2_678_400
 DEFAULT_PERIOD = 60

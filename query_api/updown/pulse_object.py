@@ -6,27 +6,11 @@ from query_api.updown.responses import time
 from schemas.base import SECOND, Micros
 from schemas.check_states import CheckState
 from schemas.definitions import Channel, Check
-from schemas.schedules import Simple, next_after
+from schemas.schedules import next_after
 from schemas.tokens import pulse_key
+from schemas.updown_checks import HIDDEN, shown_period
 
-HIDDEN = "********"
 _APDEX = 0.5
-# Of a schedule without two runs.
-_NO_PERIOD = 1
-
-
-def shown_period(check: Check) -> int:
-    """The seconds after which a check is down without a ping: the period and how late a ping may be.
-
-    Of cron and OnCalendar the time between the first two runs since the check was made stands for the period.
-    """
-    late = check.grace if check.late_limit is None else check.late_limit
-    schedule = check.schedule
-    if isinstance(schedule, Simple):
-        return schedule.period + late
-    first = next_after(schedule, check.created)
-    second = None if first is None else next_after(schedule, first)
-    return (_NO_PERIOD if first is None or second is None else (second - first) // SECOND) + late
 
 
 def pulse_url(base: str, check: Check, key: bool) -> str:

@@ -11,6 +11,7 @@ from processors.monitors.messages import about as about_monitor
 from processors.sender.notice_body import body_of
 from processors.sender.updown_words import clock, humanized
 from schemas.base import SECOND, Micros
+from schemas.channels.kinds import CHANNEL_KINDS
 from schemas.channels.updown import EVENTS
 from schemas.check_states import CheckState
 from schemas.definitions import Check
@@ -111,6 +112,92 @@ def test_check_up() -> None:
     assert told["check"]["uptime"] == 99.977
 
 
+@pytest.mark.parametrize(
+    ("until", "told"), [(None, None), ("forever", "forever"), ("recovery", "recovery"), (ENDED, "2025-02-21T09:26:29Z")]
+)
+def test_mute_until(until: Any, told: str | None) -> None:
+    muted = replace(MONITOR, mute_until=until)
+    request = DeliveryRequested(
+        transition="t", at=AT, notices=("monitor.down",), data={}, about=about_monitor(DOWN, muted)
+    )
+    assert event("monitor.down", request)["check"]["mute_until"] == told
+
+
+CERTIFICATE = {
+    "subject": "updown.io", "issuer": "R3 (Let's Encrypt)", "valid_from": iso(AT), "valid_until": iso(ENDED),
+    "algorithm": "SHA-256 with RSA encryption", "fingerprint": "0" * 64,
+}  # fmt: skip
+CERT = {
+    "subject": "updown.io", "issuer": "R3 (Let's Encrypt)", "from": "2025-02-21T09:16:44Z",
+    "to": "2025-02-21T09:26:29Z", "algorithm": "SHA-256 with RSA encryption",
+}  # fmt: skip
+SERVED = "The SSL certificate served by updown.io"
+
+
+@pytest.mark.parametrize(
+    ("notice", "data", "description", "ssl"),
+    [
+        (
+            "monitor.ssl_invalid",
+            {"certificate": CERTIFICATE, "error": "error code 20: unable to get local issuer certificate"},
+            f"{SERVED} is not valid (error code 20: unable to get local issuer certificate)",
+            {"cert": CERT, "error": "error code 20: unable to get local issuer certificate"},
+        ),
+        ("monitor.ssl_invalid", {"certificate": None, "error": "no"}, f"{SERVED} is not valid (no)",
+         {"cert": None, "error": "no"}),
+        ("monitor.ssl_valid", {"certificate": CERTIFICATE}, f"{SERVED} is now valid", {"cert": CERT}),
+        (
+            "monitor.ssl_expiration",
+            {"certificate": CERTIFICATE, "days_before_expiration": 7},
+            f"{SERVED} will expire in 7 days",
+            {"cert": CERT, "days_before_expiration": 7},
+        ),
+        (
+            "monitor.ssl_expiration",
+            {"certificate": CERTIFICATE, "days_before_expiration": 1},
+            f"{SERVED} will expire in 1 day",
+            {"cert": CERT, "days_before_expiration": 1},
+        ),
+        (
+            "monitor.ssl_renewed",
+            {"new_certificate": CERTIFICATE, "old_certificate": CERTIFICATE},
+            f"{SERVED} was renewed",
+            {"new_cert": CERT, "old_cert": CERT},
+        ),
+    ],
+)  # fmt: skip
+def test_events_about_a_certificate(notice: str, data: dict[str, Any], description: str, ssl: dict[str, Any]) -> None:
+    told = event(notice, requested(notice, incident=None, **data))
+    assert list(told) == ["event", "time", "description", "check", "ssl"]
+    assert (told["event"], told["description"]) == (notice.replace("monitor", "check"), description)
+    assert (told["ssl"], list(told["ssl"])) == (ssl, list(ssl))
+    assert told["check"]["token"] == "ngg8"
+
+
+def test_a_drop_of_performance() -> None:
+    metrics = {"2025-02-21T08:00:00Z": {"apdex": 0.975}, "2025-02-21T09:00:00Z": {"apdex": 0.51}}
+    told = event(
+        "monitor.performance_drop",
+        requested("monitor.performance_drop", incident=None, apdex_dropped="47%", last_metrics=metrics),
+    )
+    assert told["description"] == "Apdex of https://updown.io/ dropped 47%"
+    assert (told["apdex_dropped"], told["last_metrics"]) == ("47%", metrics)
+
+
+def test_a_reminder() -> None:
+    told = event("monitor.still_down", requested("monitor.still_down", at=ENDED, incident=incident()))
+    assert (told["event"], told["time"]) == ("check.still_down", "2025-02-21T09:26:29Z")
+    assert told["description"].startswith("STILL DOWN: https://updown.io/ since 12:16:44 (MSK)")
+    assert told["downtime"]["ended_at"] is None
+
+
+def test_every_event_of_the_reference_has_its_notice() -> None:
+    assert set(EVENTS) <= set(NOTICES)
+    kind = CHANNEL_KINDS["updown"]
+    assert set(kind.takes) == set(EVENTS)
+    assert set(kind.takes) - set(kind.notices) == {"monitor.still_down"}
+
+
 def test_uptime_is_never_rounded_up() -> None:
     up = replace(DOWN, status="up", down_since=None, down_time=SECOND)
     assert event("monitor.recovered", requested("monitor.recovered", up, ENDED))["check"]["uptime"] == 99.999
@@ -149,7 +236,9 @@ def test_a_heartbeat_check_has_the_same_fields() -> None:
     )  # fmt: skip
     told = event("monitor.down", request)
     assert told["description"] == "DOWN: Backup since 12:16:44 (MSK), reason: No ping"
-    assert (told["check"]["type"], told["check"]["token"], told["check"]["period"]) == ("pulse", "abcd", 60)
+    assert (told["check"]["type"], told["check"]["token"], told["check"]["period"]) == ("pulse", "abcd", 60 + 3_600)
+    assert told["check"]["url"] == "https://up.example/pulse/abcd/********"
+    assert check.id not in json.dumps(told)
     assert list(told["check"]) == list(event("monitor.down", requested("monitor.down"))["check"])
 
 
