@@ -52,9 +52,10 @@ def updown_metrics(
                 define(stack, chosen)
                 stack.http.headers["X-API-KEY"] = stack.credentials.updown_key
                 client.command(RESULTS, parameters={"ids": chosen, "each": 1, "begin": now(), "step": 1})
-                uptimes, metrics = _ask(stack, chosen, questions)
-                by_hour = [_took(stack, _page(id, "?group=time")) for id in chosen[:50]]
-                wrong = sum(_is_wrong(stack, client, id) for id in chosen[:5])
+                tokens = {check["alias"]: check["token"] for check in stack.http.get("/api/checks").json()}
+                uptimes, metrics = _ask(stack, [(id, tokens[id]) for id in chosen], questions)
+                by_hour = [_took(stack, _page(tokens[id], "?group=time")) for id in chosen[:50]]
+                wrong = sum(_is_wrong(stack, client, id, tokens[id]) for id in chosen[:5])
     report.measured |= {"uptime_ms": spread(uptimes), "metrics_ms": spread(metrics), "by_hour_ms": spread(by_hour)}
     of_uptime = percentile(sorted(uptimes), 0.5)
     report.ratios["metrics to uptime"] = round(percentile(sorted(metrics), 0.5) / of_uptime, 2)
@@ -63,8 +64,8 @@ def updown_metrics(
     report.publish()
 
 
-def _page(id: str, query: str = "") -> str:
-    return f"/api/checks/{id}/metrics{query}"
+def _page(token: str, query: str = "") -> str:
+    return f"/api/checks/{token}/metrics{query}"
 
 
 def _took(stack: Stack, page: str) -> float:
@@ -73,21 +74,21 @@ def _took(stack: Stack, page: str) -> float:
     return (time.perf_counter() - began) * 1e3
 
 
-def _ask(stack: Stack, ids: list[str], questions: int) -> tuple[list[float], list[float]]:
+def _ask(stack: Stack, names: list[tuple[str, str]], questions: int) -> tuple[list[float], list[float]]:
     """Milliseconds of uptimes and of metrics, asked in turn."""
     uptimes, metrics = [], []
     for number in range(questions):
-        id = ids[number % len(ids)]
+        id, token = names[number % len(names)]
         uptimes.append(_took(stack, uptime_page(id)))
-        metrics.append(_took(stack, _page(id)))
+        metrics.append(_took(stack, _page(token)))
         if number % 200 == 199:
             say(f"{number + 1} questions: uptimes {spread(uptimes)}, metrics {spread(metrics)}")
     return uptimes, metrics
 
 
-def _is_wrong(stack: Stack, client: Client, id: str) -> bool:
+def _is_wrong(stack: Stack, client: Client, id: str, token: str) -> bool:
     """Whether an answer differs from a count of the rows just before it and just after it."""
     counts = [client.query(_COUNTED, parameters={"id": id}).result_rows[0][0]]
-    told = stack.http.get(_page(id, "?from=30+days+ago")).json()["requests"]["samples"]
+    told = stack.http.get(_page(token, "?from=30+days+ago")).json()["requests"]["samples"]
     counts.append(client.query(_COUNTED, parameters={"id": id}).result_rows[0][0])
     return not min(counts) <= told <= max(counts)

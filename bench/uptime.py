@@ -18,6 +18,7 @@ from typing import Annotated
 import httpx
 import typer
 from clickhouse_connect.driver.client import Client
+from msgspec.structs import replace
 
 from bench.checks import produce, wait_folded
 from bench.processes import NotInTime, Usage, memory_mib, module, running, spawn, wait_until
@@ -169,10 +170,10 @@ def _is_merged(client: Client) -> bool:
 
 
 def define(stack: Stack, ids: Sequence[str]) -> None:
-    """Define monitors under ids of ours, and wait until the API knows them."""
+    """Define monitors under ids of ours, which are their names, too, and wait until the API knows them."""
     known = stack.credentials
-    fields = MonitorFields(name="bench", target=ProbeTarget(url="https://example.com/"), paused=True)
-    requests = (MonitorCreate(request=new_id(), at=now(), id=id, fields=fields) for id in ids)
+    fields = MonitorFields(target=ProbeTarget(url="https://example.com/"), paused=True)
+    requests = (MonitorCreate(request=new_id(), at=now(), id=id, fields=replace(fields, name=id)) for id in ids)
     produce(known.cluster, PROJECTS, ((known.project, encode(request), -1) for request in requests))
     wait_folded(stack, "projects", PROJECTS)
     wait_folded(stack, "monitors", PROBE_RESULTS)
