@@ -195,3 +195,25 @@ async def test_both_families_where_both_were_asked(harness: Harness) -> None:
 async def test_what_is_wrong_with_parameters(harness: Harness, query: str, error: str) -> None:
     token = (await made(harness))["token"]
     assert fault(await harness.client.get(f"{CHECKS}/{token}/downtimes?{query}")) == (400, error)
+
+
+async def test_a_check_that_waits_for_pulses(harness: Harness) -> None:
+    """It has downtimes as any other; what decides them are pulses, not requests of ours."""
+    answer = await harness.client.post(CHECKS, json={"type": "pulse", "period": 60, "alias": "backup"})
+    assert answer.status_code == 201, answer.text
+    token = answer.json()["token"]
+    [check] = harness.log.directory.checks_of(harness.project)
+    harness.log.ping(check.id)
+    harness.log.tick(90)
+    [opened] = await downtimes(harness, token, "?results=true")
+    assert (opened["ended_at"], opened["down_results"], opened["up_results"]) == (None, [], [])
+    harness.log.ping(check.id)
+    harness.log.tick(1)
+    [ended] = await downtimes(harness, token)
+    assert ended["id"] == opened["id"]
+    assert ended["duration"] == 30
+    metrics = (await harness.client.get(f"{CHECKS}/{token}/metrics?from=2+hours+ago")).json()
+    assert metrics["uptime"] == pytest.approx(100 - 100 * 30 / 7_200, abs=0.001)
+    assert (metrics["apdex"], metrics["requests"]["samples"]) == (None, 0)
+    check_object = (await harness.client.get(f"{CHECKS}/{token}?metrics=true")).json()
+    assert check_object["metrics"]["apdex"] is None
