@@ -1,4 +1,7 @@
-"""A Pingfold with two regions and a DNS server, and servers of the test around it, for mail, names and domains."""
+"""A Pingfold with two regions and a DNS server, and servers of the test around it, for mail, names and domains.
+
+It trusts an authority of the test.
+"""
 
 import contextlib
 import email
@@ -12,6 +15,7 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from infra.embedded.ports import HOST, free_port
+from tests.certificates import Authority
 from tests.loop_thread import LoopThread
 from tests.pingfold_process import Pingfold
 from tests.probe_targets import resolving
@@ -39,7 +43,7 @@ class Mails:
 @dataclass(frozen=True)
 class Equipped:
     """names: what its resolver knows; may be added to. servers: others may be started there. dns_port: of the server
-    for the addresses of its nodes."""
+    for the addresses of its nodes. authority: signs certificates that its probers trust."""
 
     pingfold: Pingfold
     mails: Mails
@@ -47,6 +51,7 @@ class Equipped:
     registry: Registry
     servers: LoopThread
     dns_port: int
+    authority: Authority
 
 
 @contextlib.contextmanager
@@ -60,6 +65,7 @@ def equipped_pingfold(folder: Path) -> Iterator[Equipped]:
         domains = servers.enter(registry())
         nodes, dns_port = folder / "nodes.toml", free_port()
         nodes.write_text(_NODES)
+        authority = Authority(folder)
         settings = {
             "PINGFOLD_REGIONS": ",".join(REGIONS),
             "PINGFOLD_NODES": str(nodes),
@@ -68,6 +74,7 @@ def equipped_pingfold(folder: Path) -> Iterator[Equipped]:
             "PINGFOLD_DNS_LISTEN": f"{HOST}:{dns_port}",
             "PINGFOLD_RDAP": f"{domains.url}/dns.json",
             "PINGFOLD_RESOLVERS": "{}:{}".format(*resolver.server),
+            "SSL_CERT_FILE": str(authority.file),
             "PINGFOLD_SMTP_HOST": HOST,
             "PINGFOLD_SMTP_PORT": str(controller.port),
             "PINGFOLD_SMTP_TLS": "none",
@@ -75,7 +82,7 @@ def equipped_pingfold(folder: Path) -> Iterator[Equipped]:
         }
         one = Pingfold(folder, partitions=4, settings=settings)
         try:
-            yield Equipped(one, mails, names, domains, servers, dns_port)
+            yield Equipped(one, mails, names, domains, servers, dns_port, authority)
         finally:
             one.close()
             controller.stop()

@@ -108,6 +108,7 @@ class Prober:
                     known.pop(id, None)
                 elif kind == VALIDITY and id in known:
                     known[id].validity = None
+                    self._plan_test(partition, known[id])
                 continue
             try:
                 record = _record(value)

@@ -22,7 +22,9 @@ import msgspec
 from processors.checks.transitions import request_again as check_request
 from processors.fold.view import View
 from processors.monitors.maintenance import maintenance_key
+from processors.monitors.messages import about
 from processors.monitors.transitions import request_again as monitor_request
+from processors.monitors.validity_notices import request_of as validity_request
 from processors.projects.channels import endpoint_of
 from schemas.base import Micros
 from schemas.check_states import CheckState
@@ -47,7 +49,7 @@ from schemas.notices import Notice
 from schemas.pings import CheckDefined, CheckRemoved
 from schemas.probes import MaintenanceDefined, MaintenanceRemoved, MonitorDefined, MonitorRemoved
 from schemas.ticks import PROGRESS_KEY
-from schemas.transitions import StatusChanged
+from schemas.transitions import StatusChanged, ValidityTold
 
 # An event and its key.
 Missed = tuple[str, msgspec.Struct]
@@ -132,7 +134,7 @@ def _differs(health: EndpointHealth | None, channel: Channel) -> bool:
 def missed_requests(
     view: View,
     channels: Mapping[str, Channel],
-    changes: Iterable[StatusChanged],
+    changes: Iterable[StatusChanged | ValidityTold],
     things: Mapping[str, Thing],
     finished: AbstractSet[str],
 ) -> Iterator[Missed]:
@@ -142,21 +144,17 @@ def missed_requests(
     and of those not observed) are not among them: whether they were due cannot be told from a change.
     """
     changes = sorted(changes, key=lambda change: (change.at, change.thing, change.n))
-    causes = {change.incident: change.detail for change in changes if change.now == "down"}
+    causes = {
+        change.incident: change.detail
+        for change in changes
+        if isinstance(change, StatusChanged) and change.now == "down"
+    }
     for change in changes:
         thing = things.get(change.thing)
         if thing is None:
             continue
-        state, definition = thing
-        if change.n > state.changes:  # its fold has lost it, too, and folds it again
-            continue
-        cause = causes.get(change.incident, "")
-        if isinstance(state, CheckState):
-            assert isinstance(definition, Check)
-            request = check_request(change, cause, state, definition)
-        else:
-            assert isinstance(definition, Monitor)
-            request = monitor_request(change, cause, state, definition)
+        definition = thing.definition
+        request = _request(change, causes, thing)
         if request is None:
             continue
         for id in definition.channels:
@@ -165,6 +163,25 @@ def missed_requests(
                 continue
             if notices := _unsent(view, channel, request, finished):
                 yield id, msgspec.structs.replace(request, notices=notices)
+
+
+def _request(
+    change: StatusChanged | ValidityTold, causes: Mapping[str | None, str], thing: Thing
+) -> DeliveryRequested | None:
+    """The request that went out with what was told; None when there was none, or none for certain."""
+    state, definition = thing
+    if isinstance(change, ValidityTold):
+        assert isinstance(state, MonitorState)
+        assert isinstance(definition, Monitor)
+        return None if change.silent else validity_request(change, about(state, definition))
+    if change.n > state.changes:  # its fold has lost it, too, and folds it again
+        return None
+    cause = causes.get(change.incident, "")
+    if isinstance(state, CheckState):
+        assert isinstance(definition, Check)
+        return check_request(change, cause, state, definition)
+    assert isinstance(definition, Monitor)
+    return monitor_request(change, cause, state, definition)
 
 
 def _unsent(view: View, channel: Channel, request: DeliveryRequested, finished: AbstractSet[str]) -> tuple[Notice, ...]:

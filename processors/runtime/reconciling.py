@@ -51,7 +51,7 @@ from schemas.topics import (
     TRANSITIONS,
     Topic,
 )
-from schemas.transitions import DeliveryFinished, StatusChanged
+from schemas.transitions import DeliveryFinished, StatusChanged, ValidityTold
 
 log = structlog.get_logger(__name__)
 
@@ -63,6 +63,7 @@ _CALL_SECONDS = 10.0
 _PATIENCE_SECONDS = 30.0
 _TICK = b'{"type":"tick"'
 _CHANGED, _FINISHED = b'{"type":"status.changed"', b'{"type":"delivery.finished"'
+_VALIDITY = b'{"type":"validity.told"'
 
 _definitions: msgspec.json.Decoder[Any] = msgspec.json.Decoder(Definition | Progress)
 _sent: msgspec.json.Decoder[Any] = msgspec.json.Decoder(
@@ -76,7 +77,8 @@ _sent: msgspec.json.Decoder[Any] = msgspec.json.Decoder(
     | EndpointRemoved
     | DeliveryRequested
 )
-_told: msgspec.json.Decoder[StatusChanged | DeliveryFinished] = msgspec.json.Decoder(StatusChanged | DeliveryFinished)
+_Told = StatusChanged | ValidityTold | DeliveryFinished
+_told: msgspec.json.Decoder[_Told] = msgspec.json.Decoder(_Told)
 _states: dict[Topic, msgspec.json.Decoder[Any]] = {
     CHECK_STATES: msgspec.json.Decoder(CheckStatesRecord),
     MONITOR_STATES: msgspec.json.Decoder(MonitorStatesRecord),
@@ -191,21 +193,21 @@ class _Reader:
             complete=not any(self._has_requests(number, at + 1) for number, at in applied.items()),
         )
 
-    def told_since(self, newest: Micros) -> tuple[list[StatusChanged], set[str]]:
-        """What was told from a moment before `newest` on: the changes of status, and the deliveries that ended."""
-        changes: dict[str, StatusChanged] = {}
+    def told_since(self, newest: Micros) -> tuple[list[StatusChanged | ValidityTold], set[str]]:
+        """What was told from a moment before `newest` on: changes and notices, and the deliveries that ended."""
+        changes: dict[str, StatusChanged | ValidityTold] = {}
         finished: set[str] = set()
         for number, start in self._offsets_at(TRANSITIONS, max(0, newest - _MARGIN)).items():
             end = ends_of(self._bootstrap, TRANSITIONS)[number]
             for stored in read_partition(self._bootstrap, TRANSITIONS, number, end, start=start):
                 self._loading.steps += 1
-                if not (stored.value or b"").startswith((_CHANGED, _FINISHED)):
+                if not (stored.value or b"").startswith((_CHANGED, _VALIDITY, _FINISHED)):
                     continue
                 told = _told.decode(stored.value or b"")
-                if isinstance(told, StatusChanged):
-                    changes[told.id] = told
-                else:
+                if isinstance(told, DeliveryFinished):
                     finished.add(told.id)
+                else:
+                    changes[told.id] = told
         return list(changes.values()), finished
 
     def things(self, ids: Iterable[str]) -> dict[str, Thing]:

@@ -47,8 +47,8 @@ LONGEST_BODY = 100_000
 MOST_HEADERS = 50
 # Of a new check: it is down, and up again, after three results, half a period apart; a probe may take ten seconds.
 _DEFAULTS: dict[str, Any] = {"interval": DEFAULT_PERIOD, "timeout": 10, "confirmations": 3, "recoveries": 3}
-# HEAD first; a host with addresses of both families must be well over each.
-_NEW_TARGET = ProbeTarget(method=HEAD_FIRST, families="each")
+# HEAD first; a host with addresses of both families must be well over each; its certificate is judged apart.
+_NEW_TARGET = ProbeTarget(method=HEAD_FIRST, families="each", verify=False)
 
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
 _HEADER = re.compile(r"[^\x00-\x1f\x7f]{0,4000}")
@@ -83,6 +83,7 @@ def fields_of(
         wanted.target,
         method=before.method if verb is UNSET else verb,
         families=before.families,
+        verify=before.verify,
         keyword=before.keyword if keyword is UNSET else keyword or "",
     )
     if judge.given("url") is not UNSET:

@@ -28,20 +28,24 @@ from schemas.deliveries import (
     EndpointDefined,
     EndpointHealth,
     EndpointRemoved,
+    delivery_id,
+    event_id,
 )
 from schemas.ids import derived_id
 from schemas.maintenance import Maintenance, Once
 from schemas.monitor_states import MaintenanceCopy
+from schemas.notices import NOTICES
 from schemas.pings import CheckDefined, CheckRemoved
 from schemas.probes import MaintenanceDefined, MaintenanceRemoved, MonitorDefined, MonitorRemoved
 from schemas.recipients import mailbox_id
 from schemas.requests import ChannelDisabled
 from schemas.schedules import Simple
 from schemas.ticks import Tick
-from schemas.transitions import DeliveryFinished, StatusChanged
+from schemas.transitions import DeliveryFinished, StatusChanged, ValidityTold
 from tests import monitor_story
 from tests.check_story import CHECK, Story, t
 from tests.folding import Folding, Journal, of_type
+from tests.validity_story import Watched, certificate
 
 OTHER = derived_id("test", "other")
 PROJECT = Project(id="p", name="p", ping_key="k", created=0, webhook_secret="sealed")
@@ -301,6 +305,22 @@ def test_what_was_delivered_is_not_sent_again(down: tuple[list[StatusChanged], d
     [(_, one), _] = missed_requests(fresh, HOOKS, changes, things, finished)
     assert isinstance(one, DeliveryRequested)
     assert one.notices == ("incident.created",)
+
+
+def test_a_lost_notice_about_a_certificate_is_sent_once() -> None:
+    watched = Watched(channels=("hook",))
+    effects = watched.test(certificate(5))
+    [sent] = of_type(effects, DeliveryRequested)
+    [told] = of_type(effects, ValidityTold)
+    things = {told.thing: Thing(watched.story.state, watched.story.monitor)}
+    view = Deliveries().folding.session.view
+    hooks = {"hook": msgspec.structs.replace(HOOK, notices=NOTICES)}
+    assert list(missed_requests(view, hooks, [told], things, set())) == [("hook", sent)]
+    done = {delivery_id(event_id(told.id, told.notice), "hook")}
+    assert list(missed_requests(view, hooks, [told], things, done)) == []
+    silent = msgspec.structs.replace(told, silent=True)
+    assert list(missed_requests(view, hooks, [silent], things, set())) == []
+    assert list(missed_requests(view, HOOKS, [told], things, set())) == []  # made for other notices
 
 
 def test_what_a_channel_never_had_is_not_sent(down: tuple[list[StatusChanged], dict[str, Thing]]) -> None:

@@ -103,4 +103,4 @@ async def _probe_once(
 def _connector_of(monitor: Monitor, sealed: Sealed, connector: Connector) -> Connector:
     """The connector of a monitor's project. What is secret goes only to a server whose certificate is valid."""
     connector = connector.of(monitor.project)
-    return connector if monitor.target.verify or sealed.headers or sealed.body else connector.unverified()
+    return connector if monitor.target.verify or sealed != Sealed() else connector.unverified()
