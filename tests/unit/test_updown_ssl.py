@@ -1,7 +1,5 @@
 """Certificates and domains in the updown API (docs/compatibility/updown.md, "Certificates and domains")."""
 
-from typing import Any
-
 import pytest
 
 from schemas.base import encode
@@ -10,7 +8,7 @@ from schemas.probes import CertificateTested, DomainTested
 from schemas.times import utc
 from schemas.topics import PROBE_RESULTS
 from tests.harness import Harness
-from tests.updown_client import CHECKS, made, updown
+from tests.updown_client import made, seen, updown
 
 ERROR = "error code 20: unable to get local issuer certificate"
 
@@ -18,11 +16,6 @@ ERROR = "error code 20: unable to get local issuer certificate"
 @pytest.fixture
 def harness() -> Harness:
     return updown()
-
-
-async def read(harness: Harness, token: str) -> dict[str, Any]:
-    check: dict[str, Any] = (await harness.client.get(f"{CHECKS}/{token}")).json()
-    return check
 
 
 def examine(harness: Harness, id: str, error: str) -> Certificate:
@@ -49,13 +42,13 @@ async def test_a_check_shows_its_certificate_and_is_not_down_for_it(harness: Har
     assert monitor.target.verify is False
     assert harness.log.monitor_states.validity(monitor.id) is None
     shown = examine(harness, monitor.id, "")
-    ssl = (await read(harness, check["token"]))["ssl"]
+    ssl = (await seen(harness, check["token"]))["ssl"]
     ends = utc(shown.not_after).strftime("%Y-%m-%dT%H:%M:%SZ")
     assert list(ssl) == ["tested_at", "expires_at", "valid", "error"]
     assert ssl == ssl | {"expires_at": ends, "valid": True, "error": None}
     for _ in range(2):
         examine(harness, monitor.id, ERROR)
-    check = await read(harness, check["token"])
+    check = await seen(harness, check["token"])
     assert (check["ssl"]["valid"], check["ssl"]["error"], check["down"]) == (False, ERROR, False)
 
 
@@ -67,11 +60,11 @@ async def test_a_check_shows_its_domain(harness: Harness) -> None:
     fact = DomainTested(region="local", at=now, expires=now + 90 * DAY + 5, source="RDAP")
     harness.log.send(PROBE_RESULTS.name, monitor.id, encode(fact))
     harness.log.tick(1)
-    domain = (await read(harness, check["token"]))["domain"]
+    domain = (await seen(harness, check["token"]))["domain"]
     assert list(domain) == ["tested_at", "expires_at", "remaining_days", "source"]
     assert (domain["remaining_days"], domain["source"]) == (89, "RDAP")
 
 
 async def test_a_check_without_tls_has_no_certificate(harness: Harness) -> None:
     check = await made(harness, url="http://plain.example.com")
-    assert "ssl" not in await read(harness, check["token"])
+    assert "ssl" not in await seen(harness, check["token"])
