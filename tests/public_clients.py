@@ -38,7 +38,7 @@ class PublicClients:
 
     def node(self, script: str, *arguments: str) -> Any:
         """The same of Node.js."""
-        environment = {"NODE_PATH": str(self._folder / "node" / "node_modules")}
+        environment = {"NODE_PATH": str(self._folder / "node" / "node_modules"), "TZ": "UTC"}
         return _run([_node(self._folder)[0], "-e", script, "--", *arguments], environment)
 
 

@@ -20,11 +20,13 @@ from query_api.updown.check_object import UpdownCheck
 from query_api.updown.durations import seconds_of
 from query_api.updown.errors import UpdownError, fault
 from query_api.updown.judge import Judge
+from query_api.updown.mute_words import asked_mute
 from query_api.updown.pulse_object import pulse_object, pulse_url
 from query_api.updown.recipient_ids import named
 from query_api.updown.responses import UpdownDeleted, answer
 from query_api.updown.service import Service, late_error
 from query_api.updown.uptimes import ProjectUptimes
+from schemas.base import Micros
 from schemas.definitions import Channel, Check
 from schemas.ids import new_id
 from schemas.monitors import Monitor
@@ -50,7 +52,7 @@ def is_pulse(parameters: Mapping[str, Any]) -> bool:
 async def create(service: Service, caller: Caller) -> Response:
     """Make a pulse check."""
     deps = service.deps
-    wanted, enabled = fields_of(caller.parameters, None, deps.directory.channels_of(caller.project))
+    wanted, enabled = fields_of(caller.parameters, None, deps.directory.channels_of(caller.project), deps.clock.now())
     request = CheckCreate(request=new_id(), at=deps.clock.now(), id=new_id(), fields=_with_slug(service, wanted))
     check = await service.read_back(await service.ask(caller, request), deps.directory.check)
     if enabled is False:
@@ -68,7 +70,7 @@ async def shown(service: Service, caller: Caller, check: Check, with_url: bool =
 async def change(service: Service, caller: Caller, check: Check) -> Response:
     """Change what is given."""
     deps = service.deps
-    wanted, enabled = fields_of(caller.parameters, check, deps.directory.channels_of(caller.project))
+    wanted, enabled = fields_of(caller.parameters, check, deps.directory.channels_of(caller.project), deps.clock.now())
     request = CheckUpdate(request=new_id(), at=deps.clock.now(), id=check.id, fields=_with_slug(service, wanted))
     check = await service.read_back(await service.ask(caller, request), deps.directory.check)
     if enabled is not UNSET:
@@ -123,7 +125,7 @@ async def with_pulses(service: Service, project: str) -> list[Monitor | Check]:
 
 
 def fields_of(
-    parameters: Mapping[str, Any], current: Check | None, channels: Iterable[Channel]
+    parameters: Mapping[str, Any], current: Check | None, channels: Iterable[Channel], now: Micros
 ) -> tuple[CheckFields, bool | UnsetType]:
     """What a request changes, and whether the check is to be enabled. `current` None: a new one. Raises `UpdownError`.
 
@@ -151,6 +153,9 @@ def fields_of(
         said["channels"] = ",".join(channel.id for channel in known)
     elif current is None:
         said["channels"] = "*"
+    mute = asked_mute(judge, now)
+    if mute is not UNSET:
+        said["mute_until"] = mute
     judge.must_be_well()
     return CheckFields(**said), enabled
 

@@ -1,6 +1,7 @@
 """A pulse check as the updown API shows it: a heartbeat check, with the fields of every check. Pure."""
 
 from query_api.updown.check_object import UpdownCheck
+from query_api.updown.mute_words import shown_mute
 from query_api.updown.recipient_ids import recipient_id
 from query_api.updown.responses import time
 from schemas.base import SECOND, Micros
@@ -45,7 +46,7 @@ def pulse_object(
         last_check_at=time(state.last_ping),
         next_check_at=time(_expected(check, state)),
         created_at=str(time(check.created)),
-        mute_until=None,
+        mute_until=shown_mute(check.mute_until),
         favicon_url=None,
         custom_headers={},
         http_verb="GET/HEAD",

@@ -27,6 +27,17 @@ token = said["made"]["token"]
 said["shown"] = checks.show(token)
 said["found"] = checks.show(url="https://shop.example.com/")
 said["changed"] = checks.update(token, data={"period": 300, "disabled_locations": [], "published": True})
+said["metrics"] = checks.metrics(token, params={"from": "2 hours ago", "to": "now"})
+said["by_time"] = checks.metrics(token, params={"group": "time"})
+said["by_host"] = checks.metrics(token, params={"group": "host"})
+said["downtimes"] = checks.downtimes(token, params={"page": 1, "results": True})
+nodes = updownio.service("nodes", api_key=key, endpoint=endpoint)
+said["nodes"] = [nodes.list(), nodes.ips(), nodes.ipv4(), nodes.ipv6()]
+recipients = updownio.service("recipients", api_key=key, endpoint=endpoint)
+said["recipient"] = recipients.add("webhook", "https://hooks.example.com/", {"name": "Ops"})
+said["recipients"] = recipients.list()
+said["chosen"] = checks.show(token)["recipients"]
+said["recipient_deleted"] = recipients.delete(said["recipient"]["id"])
 said["page"] = pages.add([token], {"name": "Shops", "visibility": "protected"})
 said["pages"] = pages.list()
 said["page_deleted"] = pages.delete(said["page"]["token"])
@@ -54,6 +65,8 @@ const Updown = require('node-updown');
   said.none = await updown.getChecks();
   said.made = await updown.addCheck('https://news.example.com', 60, 'ignored');
   said.changed = await updown.modifyCheck(said.made.token, 'https://news.example.com/today', 600);
+  said.metrics = await updown.getMetrics(said.made.token, Date.UTC(2025, 5, 15, 8), Date.UTC(2025, 5, 15, 11), true);
+  said.downtime = await updown.getDowntime(said.made.token, 1);
   said.listed = await new Updown(readKey).getChecks();
   said.refused = await new Updown(readKey).addCheck('https://other.example.com', 60);
   said.twice = await updown.addCheck('http://news.example.com/today/', 60);
@@ -91,6 +104,11 @@ def test_the_client_of_python(clients: PublicClients, endpoint: str) -> None:
     }
     assert said["shown"] == said["found"] == made
     assert said["changed"] == said["changed"] | {"period": 300, "disabled_locations": [], "published": True}
+    assert said["metrics"]["requests"]["samples"] == 0
+    assert (said["by_time"], said["by_host"], said["downtimes"]) == ({}, {}, [])
+    assert list(map(type, said["nodes"])) == [dict, list, list, list]
+    assert (said["recipients"], said["chosen"]) == ([said["recipient"]], [said["recipient"]["id"]])
+    assert said["recipient_deleted"] is True
     assert (said["page"]["checks"], said["pages"]) == ([made["token"]], [said["page"]])
     assert said["page_deleted"] is True
     assert (said["twice"], said["deleted"], said["gone"]) == (400, True, 404)
@@ -105,6 +123,7 @@ def test_the_client_of_node(clients: PublicClients, endpoint: str) -> None:
         None,
     )
     assert (said["changed"]["url"], said["changed"]["period"]) == ("https://news.example.com/today", 600)
+    assert (said["metrics"], said["downtime"]) == ({}, [])
     assert said["listed"] == [said["changed"]]
     assert set(said["refused"]) == {"error"}
     assert said["twice"] == {"error": 'URL is already registered (given: "news.example.com/today")'}

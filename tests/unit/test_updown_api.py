@@ -452,3 +452,12 @@ async def test_what_is_no_mute(harness: Harness, given: Any) -> None:
     status, error = fault(await harness.client.post(CHECKS, json={"url": URL, "mute_until": given}))
     assert status == 400
     assert error.startswith("Mute until is ")
+
+
+async def test_pulse_checks_are_muted_too(harness: Harness) -> None:
+    answer = await harness.client.post(CHECKS, json={"type": "pulse", "period": 3600, "mute_until": "tomorrow"})
+    assert (answer.status_code, answer.json()["mute_until"]) == (201, "2025-06-16T00:00:00Z")
+    path = f"{CHECKS}/{answer.json()['token']}"
+    assert (await harness.client.put(path, json={"mute_until": "recovery"})).json()["mute_until"] == "recovery"
+    assert (await harness.client.put(path, data={"mute_until": ""})).json()["mute_until"] is None
+    assert fault(await harness.client.put(path, json={"mute_until": "soon"}))[0] == 400
