@@ -17,10 +17,11 @@ from schemas.rejections import RejectionCode
 from schemas.requests import CheckUpdate, MonitorUpdate, MuteEnded
 from schemas.times import iso
 from schemas.topics import DELIVERIES, PROJECTS, TRANSITIONS
-from tests.harness import ADMIN_PASSWORD, POP_KEY, START, Harness
+from tests.harness import ADMIN_PASSWORD, POP_KEY, START, WRITE_KEY, Harness
 from tests.poppaping_client import V1
 from tests.poppaping_client import made as made_monitor
 from tests.poppaping_client import seen as seen_monitor
+from tests.updown_client import UPDOWN_KEY, updown
 
 CHECKS = "/api/v3/checks/"
 LATER = START + 3_600 * SECOND
@@ -28,8 +29,8 @@ LATER = START + 3_600 * SECOND
 
 @pytest.fixture
 def harness() -> Harness:
-    harness = Harness()
-    harness.client.headers["Authorization"] = f"Bearer {POP_KEY}"  # beside the key of the Management API
+    harness = updown()
+    harness.client.headers.update({"X-Api-Key": WRITE_KEY, "Authorization": f"Bearer {POP_KEY}"})
     harness.make_channel("hook")
     return harness
 
@@ -109,6 +110,37 @@ async def test_a_time_that_has_passed_mutes_nothing(harness: Harness) -> None:
     assert (await seen_monitor(harness, id))["mute_until"] is None
     answer = await harness.client.post(CHECKS, json={"mute_until": "1950-01-01"})
     assert answer.json()["mute_until"] is None
+
+
+async def test_one_mute_through_three_apis(harness: Harness) -> None:
+    """What the updown API mutes the others show, and the other way round; times in the layout of each."""
+    id = (await made_monitor(harness))["id"]
+    key = UPDOWN_KEY
+
+    async def updown_says(method: str = "GET", **body: object) -> object:
+        path = f"/api/checks/{(await checks())[0]['token']}"
+        answer = await harness.client.request(method, path, headers={"X-API-KEY": key}, json=body or None)
+        assert answer.status_code == 200, answer.text
+        return answer.json()["mute_until"]
+
+    async def checks() -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = (await harness.client.get("/api/checks", headers={"X-API-KEY": key})).json()
+        return found
+
+    assert await updown_says("PUT", mute_until="in 1 hour") == "2025-06-15T16:06:40Z"
+    assert (await seen_monitor(harness, id))["mute_until"] == "2025-06-15T16:06:40+00:00"
+    assert await updown_says("PUT", mute_until=1_750_003_600) == "2025-06-15T16:06:40Z"
+    await changed(harness, id, "forever")
+    assert await updown_says() == "forever"
+    assert await updown_says("PUT", mute_until="recovery") == "recovery"
+    assert (await seen_monitor(harness, id))["mute_until"] == "recovery"
+    assert await updown_says("PUT", mute_until="") is None
+    assert (await seen_monitor(harness, id))["mute_until"] is None
+    for wrong in ("soon", "2300-01-01", ["recovery"], {}, True):
+        path = f"/api/checks/{(await checks())[0]['token']}"
+        answer = await harness.client.put(path, headers={"X-API-KEY": key}, json={"mute_until": wrong})
+        assert answer.status_code == 400
+        assert answer.json()["error"].startswith("Mute until ")
 
 
 @pytest.mark.parametrize(
