@@ -1,13 +1,15 @@
-"""What a test notice says: data as those of a real one, of a certificate or a domain that is not there. Pure."""
+"""What a test notice says: data as those of a real one, of a monitor that is not there. Pure."""
 
 from typing import Any
 
+from schemas.apdex_drops import HOUR, Drop, drop_data
 from schemas.base import Micros
 from schemas.certificates import DAY, Certificate, certificate_data
 from schemas.notices import Notice
 from schemas.times import iso
 
 _DAYS = 7
+_APDEXES = (1_000, 1_000, 975, 998, 1_000, 510)
 _ERROR = "error code 20: unable to get local issuer certificate"
 
 
@@ -40,3 +42,9 @@ def _certificate(since: Micros, digit: str) -> dict[str, Any]:
         algorithm="SHA-256 with RSA encryption",
     )
     return certificate_data(certificate)
+
+
+def drop_sample(now: Micros) -> dict[str, Any]:
+    """That Apdex dropped from 0.975, the lowest of five hours, to 0.51."""
+    end = now // HOUR * HOUR
+    return drop_data(Drop(47, tuple((end - (6 - n) * HOUR, apdex) for n, apdex in enumerate(_APDEXES))))

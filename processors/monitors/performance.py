@@ -13,13 +13,12 @@ The contract:
 - Nobody is told while the monitor is down, or what it depends on: that says more.
 """
 
-from typing import Any, NamedTuple
-
 from processors.fold.contract import Effect
 from processors.fold.status_transition import Subject, request
 from processors.monitors.messages import notice_data
 from processors.monitors.slots import MARGIN
-from schemas.base import SECOND, Micros
+from schemas.apdex_drops import BEFORE, HOUR, Drop, drop_data
+from schemas.base import Micros
 from schemas.ids import derived_id
 from schemas.monitor_states import MonitorState
 from schemas.monitors import Monitor
@@ -27,25 +26,14 @@ from schemas.notices import Notice
 from schemas.probes import ProbeCompleted
 from schemas.response_times import answered_in
 from schemas.slots import first_slot, time_limit
-from schemas.times import utc
 
 PERFORMANCE_DROP: tuple[Notice, ...] = ("monitor.performance_drop",)
 
-HOUR: Micros = 3_600 * SECOND
 # Percent.
 DROP = 30
-# So many hours are compared with.
-BEFORE = 5
 # An hour with fewer results tells nothing.
 FEWEST = 6
 _LONGEST_INTERVAL = 3_600 // FEWEST
-
-
-class Drop(NamedTuple):
-    """percent: how far the last of `hours` is below the lowest of the others. hours: start, Apdex in thousandths."""
-
-    percent: int
-    hours: tuple[tuple[Micros, int], ...]
 
 
 def count(state: MonitorState, monitor: Monitor, result: ProbeCompleted) -> None:
@@ -95,15 +83,9 @@ def judge(state: MonitorState, monitor: Monitor) -> Drop | None:
 
 def tell_of_drop(drop: Drop, state: MonitorState, monitor: Monitor, subject: Subject) -> list[Effect]:
     """The notice, at the end of the hour."""
-    start, apdex = drop.hours[-1]
-    lowest = min(value for _, value in drop.hours[:-1])
+    start, _ = drop.hours[-1]
     id = derived_id(monitor.id, "performance drop", start)
-    data: dict[str, Any] = notice_data(state, monitor, None) | {
-        "detail": f"Apdex dropped {drop.percent}%: {apdex / 1_000} in the last hour, and {lowest / 1_000} or more in "
-        f"each of the {BEFORE} hours before",
-        "apdex_dropped": f"{drop.percent}%",
-        "last_metrics": {_hour(start): {"apdex": value / 1_000} for start, value in drop.hours},
-    }
+    data = notice_data(state, monitor, None) | drop_data(drop)
     return request(subject, id, start + HOUR, PERFORMANCE_DROP, data)
 
 
@@ -132,7 +114,3 @@ def _end_hour(state: MonitorState, monitor: Monitor) -> None:
 def _judged_at(monitor: Monitor, hour: int) -> Micros:
     """When an hour is judged: its last results have come, and monitors are spread over an interval."""
     return first_slot(monitor, (hour + 1) * HOUR + time_limit(monitor) + MARGIN)
-
-
-def _hour(start: Micros) -> str:
-    return utc(start).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -136,7 +136,8 @@ async def test_one_mute_through_three_apis(harness: Harness) -> None:
     assert (await seen_monitor(harness, id))["mute_until"] == "recovery"
     assert await updown_says("PUT", mute_until="") is None
     assert (await seen_monitor(harness, id))["mute_until"] is None
-    for wrong in ("soon", "2300-01-01", ["recovery"], {}, True):
+    faults: tuple[object, ...] = ("soon", "2300-01-01", ["recovery"], {}, True)
+    for wrong in faults:
         path = f"/api/checks/{(await checks())[0]['token']}"
         answer = await harness.client.put(path, headers={"X-API-KEY": key}, json={"mute_until": wrong})
         assert answer.status_code == 400

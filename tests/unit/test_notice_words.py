@@ -6,9 +6,12 @@ import pytest
 
 from processors.checks.messages import unjudgeable
 from processors.sender.email_renderer import EmailRenderer
+from processors.sender.notice_body import render_body
+from query_api.test_sends import data_of_test
 from schemas.base import SECOND
 from schemas.check_states import CheckState
 from schemas.deliveries import Delivery, Endpoint
+from schemas.notices import Notice
 from schemas.ticks import Gap
 
 
@@ -62,3 +65,28 @@ def test_a_mail_writes_all_moments_alike() -> None:
     )
     assert "Last ping: 2026-01-15 01:00:00 UTC" in mail
     assert "T01:" not in mail
+
+
+@pytest.mark.parametrize(
+    ("notice", "subject"),
+    [
+        ("monitor.performance_drop", "Test: Test answers slower: Apdex dropped 47%"),
+        ("monitor.still_down", "Test: Test is still down"),
+    ],
+)
+def test_a_mail_says_what_changes_no_status(notice: Notice, subject: str) -> None:
+    data = data_of_test(notice, 1_700_000_000 * SECOND)
+    delivery = Delivery(
+        id="d", event="e", channel="c", notice=notice, body=render_body(notice, 0, data, "https://a.test"), first_due=0
+    )
+    endpoint = Endpoint(id="c", project="p", url="", notices=(), secret="", kind="email", addresses=("a@b.c",))
+    mail = EmailRenderer("Pingfold", "watch@example.org").write(delivery, endpoint).decode().replace("=\r\n", "")
+    assert f"Subject: [Pingfold] {subject}\r\n" in mail
+    if notice == "monitor.performance_drop":
+        assert (
+            "Cause: Apdex dropped 47%: 0.51 in the last hour, and 0.975 or more in each of the 5 hours before" in mail
+        )
+        assert "2023-11-14 21:00:00 UTC  0.51" in mail
+        assert mail.count("UTC  0.") + mail.count("UTC  1.0") == 6
+    else:
+        assert "Cause: A test was asked for" in mail

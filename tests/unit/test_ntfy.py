@@ -181,6 +181,8 @@ async def test_a_token_is_sent_as_bearer() -> None:
         ("incident.created", "high", "rotating_light"),
         ("incident.resolved", "default", "heavy_check_mark"),
         ("monitor.not_observed", "default", "warning"),
+        ("monitor.still_down", "high", "rotating_light"),
+        ("monitor.performance_drop", "default", "snail"),
         ("channel.disabled", "high", "no_entry"),
     ],
 )

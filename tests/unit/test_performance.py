@@ -2,8 +2,8 @@
 
 import pytest
 
-from processors.monitors.performance import HOUR as HOUR_MICROS
 from processors.monitors.performance import judge
+from schemas.apdex_drops import HOUR as HOUR_MICROS
 from schemas.base import SECOND
 from schemas.deliveries import DeliveryRequested
 from schemas.ids import derived_id
