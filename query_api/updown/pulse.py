@@ -145,6 +145,9 @@ def fields_of(
     if alias is not UNSET:
         said["name"] = alias or ""
     enabled = judge.boolean("enabled", True)
+    mute = asked_mute(judge, now)
+    if mute is not UNSET:
+        said["mute_until"] = mute
     recipients = judge.texts("recipients", _MOST_RECIPIENTS)
     if recipients is not UNSET:
         known, strangers = named(recipients, channels)

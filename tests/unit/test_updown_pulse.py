@@ -256,3 +256,15 @@ async def test_its_downtimes_and_metrics(harness: Harness) -> None:
     assert metrics["requests"]["samples"] == 0
     assert 99 < metrics["uptime"] < 100
     assert "metrics" in (await harness.client.get(f"{CHECKS}/{token}?metrics=true")).json()
+
+
+async def test_mute_until(harness: Harness) -> None:
+    check = await made(harness, mute_until="recovery")
+    token = check["token"]
+    assert check["mute_until"] == "recovery"
+    assert (await seen(harness, token))["mute_until"] == "recovery"
+    assert (await changed(harness, token, alias="x"))["mute_until"] == "recovery"
+    assert (await changed(harness, token, mute_until=None))["mute_until"] is None
+    assert check_of(harness, token).mute_until is None
+    status, words = fault(await harness.client.put(f"{CHECKS}/{token}", json={"mute_until": "never ever"}))
+    assert (status, words.partition(" (given")[0].partition(" ")[0]) == (400, "Mute")
