@@ -80,10 +80,11 @@ class Watched(Projects):
 
         class Watching(ProjectsPartition):
             def apply(self, event: ProjectsEvent | Tick | TimeCorrected, context: Context) -> Iterable[Effect]:
-                effects = super().apply(event, context)
-                if context.offset in fold.failing:
-                    raise RuntimeError("after all was done")
-                return effects
+                try:
+                    return super().apply(event, context)
+                finally:  # also of one that is refused, whose rejection would be told
+                    if context.offset in fold.failing:
+                        raise RuntimeError("after all was done")
 
         self.opened = Watching(view, partition)
         return self.opened
