@@ -130,7 +130,7 @@ def _date(told: _Told) -> date:
     month = int(parts["month"]) if parts.get("month") else _MONTHS.index(parts["name"][:3]) + 1
     day = date(int(parts["year"]), month, int(parts["day"]))
     if parts.get("weekday") not in (None, _WEEKDAYS[day.weekday()]):
-        raise ValueError(f"{day.isoformat()} is another day of the week")
+        raise ValueError(f"{day} is another day of the week")
     return day
 
 

@@ -14,16 +14,25 @@ from schemas.deliveries import DeliveryAttempted
 from schemas.recipients import recipient_id
 from schemas.topics import DELIVERIES
 from tests.harness import OTHER_KEY, POP_KEY, READ_KEY, WRITE_KEY, Harness
+from tests.updown_client import UPDOWN_KEY, with_updown_keys
 
 AUDIT = "/api/v3/audit/"
 CLIENT = "203.0.113.9"
 BEARER = {"Authorization": f"Bearer {POP_KEY}", "X-Forwarded-For": CLIENT}
 KEY = {"X-Api-Key": WRITE_KEY, "X-Forwarded-For": CLIENT}
+UPDOWN = {"X-Api-Key": UPDOWN_KEY, "X-Forwarded-For": CLIENT}
+
+
+def api_of(path: str) -> tuple[str, dict[str, str]]:
+    """The kind of the keys of an API, and the headers with one."""
+    if path.startswith("/api/v3/"):
+        return "healthchecks", KEY
+    return ("poppaping", BEARER) if path.startswith("/api/v1/") else ("updown", UPDOWN)
 
 
 @pytest.fixture
 def harness() -> Harness:
-    return Harness(test_sends_per_hour=0, smtp_host="mail.example.org", smtp_from="a@example.org")
+    return with_updown_keys(Harness(test_sends_per_hour=0, smtp_host="mail.example.org", smtp_from="a@example.org"))
 
 
 async def trail(harness: Harness, key: str = WRITE_KEY, **query: Any) -> list[dict[str, Any]]:
@@ -47,16 +56,21 @@ class Changes:
         """Ask for a change by a route of /openapi.json. entry: the action and the kind that it must leave."""
         self.harness.log.tick(1)  # entries of one moment stand in no order
         path = route.format(**ids)
-        headers = KEY if "/api/v3/" in path else BEARER
-        answer = await self.harness.client.request(verb, path, json=body, headers=headers)
+        thing = ids.pop("thing", "")
+        answer = await self.harness.client.request(verb, path, json=body, headers=api_of(path)[1])
         assert answer.status_code in (200, 201, 202), f"{verb} {path}: {answer.text}"
         self.calls.append((verb, route))
         told = answer.json()
         told = told.get("data", told)
         action, _, kind = entry.partition(" ")
-        thing = ids.pop("thing", "") or ids.get("id") or ids.get("code") or told.get("uuid") or told.get("id")
+        thing = thing or ids.get("id") or ids.get("code") or told.get("uuid") or told.get("id")
         self.expected.append((action, kind, str(thing)))
         return told
+
+    def name_last(self, thing: str) -> None:
+        """The thing of the newest entry, which the answer does not tell."""
+        action, kind, _ = self.expected[-1]
+        self.expected[-1] = action, kind, thing
 
 
 async def all_changes(changes: Changes) -> None:
@@ -121,6 +135,35 @@ async def rotations(changes: Changes) -> None:
         changes.secrets.append(made.get("ping_key") or made["secret"])
 
 
+async def updown_changes(changes: Changes) -> None:
+    """Those of the updown API, whose ids are tokens and numbers."""
+    call, directory = changes.call, changes.harness.log.directory
+
+    def id_of(token: str) -> str:
+        return next(one.id for one in directory.monitors_of(changes.harness.project) if one.token == token)
+
+    check = (await call("POST", "/api/checks", "created monitor", {"url": "https://shop.test/"}, thing="-"))["token"]
+    monitor = id_of(check)
+    changes.name_last(monitor)
+    await call("PUT", "/api/checks/{token}", "updated monitor", {"period": 120}, token=check, thing=monitor)
+    page = (await call("POST", "/api/status_pages", "created status-page", {"checks": [check]}, thing="-"))["token"]
+    found = directory.page_by_token(page)
+    assert found is not None
+    changes.name_last(found.id)
+    put = "/api/status_pages/{token}"
+    await call("PUT", put, "updated status-page", {"name": "The shop"}, token=page, thing=found.id)
+    await call("DELETE", put, "deleted status-page", token=page, thing=found.id)
+    await call("DELETE", "/api/checks/{token}", "deleted monitor", token=check, thing=monitor)
+    hook = "https://hooks.test/updown"
+    for route, body in (("/api/recipients", {"type": "webhook", "value": hook}), ("/api/webhooks", {"url": hook})):
+        number = (await call("POST", route, "created channel", body, thing="-"))["id"]
+        [channel] = directory.channels_of(changes.harness.project)
+        changes.name_last(channel.id)
+        if route == "/api/recipients":
+            await call("POST", f"{route}/{{id}}/test", "tested channel", id=number, thing=channel.id)
+        await call("DELETE", f"{route}/{{id}}", "deleted channel", id=number, thing=channel.id)
+
+
 def _replay(changes: Changes, channel: str) -> bytes:
     [pending] = changes.harness.log.delivery_states.pending(channel)
     return pending.delivery.replay.encode()
@@ -129,6 +172,7 @@ def _replay(changes: Changes, channel: str) -> bytes:
 async def test_every_route_that_changes_something_leaves_an_entry_with_who_it_was(harness: Harness) -> None:
     changes = Changes(harness)
     await all_changes(changes)
+    await updown_changes(changes)
     await confirmations(changes)
     await rotations(changes)
     entries = [entry for entry in reversed(await trail(harness, limit="1000")) if entry["actor"]["kind"] != "unknown"]
@@ -140,19 +184,20 @@ async def test_every_route_that_changes_something_leaves_an_entry_with_who_it_wa
         assert (by["kind"], by["user"], by["address"]) == ("api_key", None, CLIENT)
     routes = [route for _, route in changes.calls]
     for entry, route in zip(entries, routes, strict=True):
-        management = route.startswith("/api/v3/")
-        assert known[entry["actor"]["key"]] == ("healthchecks" if management else "poppaping")
+        assert known[entry["actor"]["key"]] == api_of(route)[0]
     text = repr(entries)
     assert len(changes.secrets) == 3
     assert [secret for secret in changes.secrets if secret in text] == []
     assert POP_KEY not in text
     assert WRITE_KEY not in text
+    assert UPDOWN_KEY not in text
 
 
 async def test_no_route_that_changes_something_is_forgotten(harness: Harness) -> None:
     """A new route that changes something belongs into `all_changes`."""
     changes = Changes(harness)
     await all_changes(changes)
+    await updown_changes(changes)
     await confirmations(changes)
     await rotations(changes)
     told = harness.app.openapi()["paths"]
