@@ -19,7 +19,8 @@ from query_api.dependencies import Dependencies
 from query_api.errors import QueryApiError
 from schemas.actors import Actor
 from schemas.base import encode
-from schemas.requests import Decision, ProjectsRequest
+from schemas.decisions import Decision
+from schemas.requests import ProjectsRequest
 from schemas.topics import Topic
 
 # How long what a command made may take to reach this process.

@@ -15,11 +15,11 @@ from infra.secrets.secrets import SecretError, new_ping_key, new_webhook_secret,
 from query_api.commands import wait_until
 from query_api.dependencies import Dependencies
 from schemas.base import SECOND, Micros
+from schemas.decisions import Decision
 from schemas.definitions import Channel, FormerPingKey, FormerSecret
 from schemas.ids import new_id
 from schemas.requests import (
     ChannelRotateSecret,
-    Decision,
     Overlap,
     ProjectRotatePingKey,
     ProjectRotateWebhookSecret,

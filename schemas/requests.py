@@ -1,5 +1,4 @@
-"""The `projects` journal: requests to create, change or delete something, and the decisions on them (topic
-`decisions`).
+"""The `projects` journal: requests to create, change or delete something. Their decisions: `schemas.decisions`.
 
 Each request has an id (`request`, a random UUID) and a time; its decision has the same id. A request that creates
 something contains a random id for it; the fold decides whether it is created or already exists.
@@ -32,7 +31,6 @@ from schemas.project_news import ChannelDisabled as ChannelDisabled
 from schemas.project_news import ChannelFailing as ChannelFailing
 from schemas.project_news import MuteEnded as MuteEnded
 from schemas.recipients import Address, Addresses
-from schemas.rejections import Rejection, RejectionCode, rejection_of
 from schemas.schedules import MAX_EXPRESSION, Schedule
 from schemas.status_pages import AccessKey, Components, Description, PageSlug, PasswordHash, Title
 from schemas.ticks import PartitionCount
@@ -391,28 +389,3 @@ ProjectsRequest = (
 
 # The journal `projects`, besides ticks.
 ProjectsEvent = ProjectsRequest | ChannelDisabled | ChannelFailing | MuteEnded
-
-
-class Decision(Fact, tag="decision", frozen=True):
-    """The decision on a request. id, version: what was created, found or changed.
-
-    code: why the request was refused. detail: what the code refers to, such as the id of a monitor that does not exist.
-    reason: both as text. Decisions of older versions have only the reason.
-    """
-
-    request: str
-    outcome: Literal["made", "found", "updated", "removed", "refused"]
-    id: str = ""
-    version: int = 0
-    reason: str = ""
-    code: RejectionCode | None = None
-    detail: str = ""
-
-    @property
-    def rejection(self) -> Rejection | None:
-        """Why the request is refused; None when it is not."""
-        if self.outcome != "refused":
-            return None
-        if self.code is None or self.code is RejectionCode.UNKNOWN:
-            return rejection_of(self.reason)
-        return Rejection(self.code, self.detail)

@@ -12,6 +12,7 @@ from typing import Any
 
 from schemas.check_states import CheckStatesRecord
 from schemas.dead_letters import DeadLetter
+from schemas.decisions import Decision
 from schemas.definitions import Definition
 from schemas.deliveries import (
     ConfirmationRequested,
@@ -33,7 +34,7 @@ from schemas.probes import (
     MonitorRemoved,
     ProbeResultsEvent,
 )
-from schemas.requests import ChannelDisabled, ChannelFailing, Decision, MuteEnded, ProjectsEvent
+from schemas.requests import ChannelDisabled, ChannelFailing, MuteEnded, ProjectsEvent
 from schemas.ticks import Heartbeat, Progress, Tick, TimeCorrected
 from schemas.tokens import TokenCounters
 from schemas.transitions import Transition

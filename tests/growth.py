@@ -20,7 +20,7 @@ from processors.monitors.fold import Monitors
 from processors.projects.fold import Projects
 from schemas.base import Micros, encode
 from schemas.dead_letters import DeadLetter
-from schemas.requests import Decision
+from schemas.decisions import Decision
 from schemas.ticks import Tick
 from schemas.topics import DEAD_LETTERS, DECISIONS, Topic
 

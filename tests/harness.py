@@ -44,11 +44,12 @@ from query_api.state.delivery_states import DeliveryStates
 from query_api.state.states import MonitorStates, States
 from schemas.base import SECOND, Micros, encode
 from schemas.check_states import CheckState
+from schemas.decisions import Decision
 from schemas.definitions import ApiKey, Channel, KeyKind, Project
 from schemas.ids import derived_id, new_id
 from schemas.pings import Kind, Ping
 from schemas.probes import ProbeCompleted
-from schemas.requests import ChannelCreate, Decision, ProjectCreate, ProjectsRequest
+from schemas.requests import ChannelCreate, ProjectCreate, ProjectsRequest
 from schemas.slots import confirming_region, region_of
 from schemas.ticks import Tick
 from schemas.topics import (

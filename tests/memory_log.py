@@ -14,10 +14,11 @@ from infra.log.directory import Directory
 from infra.log.partitioner import partition_of
 from infra.log.sink import NotStored, Position
 from schemas.base import Micros, encode
+from schemas.decisions import Decision
 from schemas.definitions import Check, Definition, definition_key
 from schemas.pings import Ping, PingsEvent
 from schemas.rejections import RejectionCode
-from schemas.requests import CheckCreate, Decision, ProjectsRequest
+from schemas.requests import CheckCreate, ProjectsRequest
 from schemas.ticks import Tick
 from schemas.topics import PINGS, Topic
 

@@ -10,17 +10,10 @@ from processors.fold.view import View
 from processors.projects.fold import Projects
 from schemas.base import SECOND, encode
 from schemas.dead_letters import DeadLetter
+from schemas.decisions import Decision
 from schemas.definitions import Channel, Check, Project
 from schemas.ids import new_id
-from schemas.requests import (
-    ChannelCreate,
-    CheckCreate,
-    CheckFields,
-    CheckUpdate,
-    Decision,
-    ProjectCreate,
-    ProjectsRequest,
-)
+from schemas.requests import ChannelCreate, CheckCreate, CheckFields, CheckUpdate, ProjectCreate, ProjectsRequest
 from schemas.ticks import Tick
 from schemas.topics import DEAD_LETTERS, DECISIONS
 

@@ -13,7 +13,8 @@ from infra.errors import InfraError
 from infra.log.replica import Replica
 from infra.log.sink import NotStored, Sink
 from schemas.base import encode
-from schemas.requests import Decision, ProjectsRequest
+from schemas.decisions import Decision
+from schemas.requests import ProjectsRequest
 from schemas.topics import DECISIONS, PROJECTS
 
 _decode = msgspec.json.Decoder(Decision).decode

@@ -10,7 +10,8 @@ from typing import Protocol
 
 from infra.log.sink import Position
 from schemas.base import Micros
-from schemas.requests import Decision, ProjectsRequest
+from schemas.decisions import Decision
+from schemas.requests import ProjectsRequest
 from schemas.topics import Topic
 
 

@@ -41,9 +41,10 @@ from ingest.ping.unknown_checks import UnknownCheckLimiter
 from ingest.ping.urls import PingTarget, parse
 from schemas.actors import Actor
 from schemas.base import Micros
+from schemas.decisions import Decision
 from schemas.ids import derived_id, new_id
 from schemas.rejections import RejectionCode
-from schemas.requests import CheckCreate, CheckFields, Decision
+from schemas.requests import CheckCreate, CheckFields
 from schemas.topics import PINGS
 
 log = structlog.get_logger(__name__)

@@ -3,8 +3,9 @@
 from typing import Literal
 
 from processors.fold.contract import SAME, Effect
+from schemas.decisions import Decision
 from schemas.rejections import Rejection
-from schemas.requests import Decision, ProjectsRequest
+from schemas.requests import ProjectsRequest
 from schemas.topics import DECISIONS
 
 

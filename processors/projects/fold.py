@@ -35,6 +35,7 @@ from processors.projects.tokens import ProjectTokens
 from schemas.actors import SYSTEM
 from schemas.base import SECOND, Micros
 from schemas.channels.kinds import CHANNEL_KINDS
+from schemas.decisions import Decision
 from schemas.definitions import Channel, Definition, Project, definition_key
 from schemas.deliveries import EndpointRemoved
 from schemas.origins import origin_of
@@ -51,7 +52,6 @@ from schemas.requests import (
     CheckDelete,
     CheckUpdate,
     ConfirmationResend,
-    Decision,
     KeyCreate,
     KeyRevoke,
     KeyRotate,

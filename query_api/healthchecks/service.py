@@ -25,10 +25,11 @@ from query_api.http.lookup import look_again, look_up
 from query_api.http.refusals import ApiError, Unavailable, json_answer
 from query_api.state.freshness import STALE_HEADER, Freshness
 from schemas.actors import Actor
+from schemas.decisions import Decision
 from schemas.definitions import Check
 from schemas.ids import is_uuid
 from schemas.pings import CheckPaused, CheckResumed
-from schemas.requests import Decision, ProjectsRequest
+from schemas.requests import ProjectsRequest
 from schemas.topics import PINGS
 
 # So many checks are looked at in one go, before other requests get their turn.

@@ -23,11 +23,12 @@ from query_api.poppaping.rejections import fault_of
 from query_api.poppaping.responses import PoppaPingApiError, one
 from query_api.poppaping.uptimes import RecentUptimes
 from schemas.actors import Actor
+from schemas.decisions import Decision
 from schemas.definitions import ApiKey, Channel
 from schemas.ids import is_uuid
 from schemas.maintenance import Maintenance
 from schemas.monitors import Monitor, Sealed
-from schemas.requests import Decision, ProjectsRequest
+from schemas.requests import ProjectsRequest
 from schemas.status_pages import StatusPage
 
 D = TypeVar("D", Monitor, StatusPage, Maintenance)

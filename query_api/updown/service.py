@@ -25,11 +25,12 @@ from query_api.updown.errors import UpdownError, sentence
 from query_api.updown.rejections import error_of
 from query_api.updown.uptimes import Uptimes
 from schemas.actors import Actor
+from schemas.decisions import Decision
 from schemas.definitions import Check
 from schemas.maintenance import Maintenance
 from schemas.monitor_states import MonitorState
 from schemas.monitors import Monitor, Sealed
-from schemas.requests import Decision, ProjectsRequest
+from schemas.requests import ProjectsRequest
 from schemas.status_pages import StatusPage
 
 D = TypeVar("D", Check, Monitor, StatusPage, Maintenance)

@@ -16,6 +16,7 @@ from processors.projects.fold import Projects, ProjectsPartition
 from processors.projects.index import ProjectIndex
 from schemas.base import SECOND, encode
 from schemas.dead_letters import DeadLetter
+from schemas.decisions import Decision
 from schemas.definitions import ApiKey, Channel, Check, Project, definition_key
 from schemas.deliveries import ConfirmationRequested, EndpointDefined, EndpointRemoved
 from schemas.ids import derived_id
@@ -35,7 +36,6 @@ from schemas.requests import (
     CheckFields,
     CheckUpdate,
     ConfirmationResend,
-    Decision,
     KeyCreate,
     KeyRevoke,
     KeyRotate,

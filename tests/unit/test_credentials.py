@@ -25,8 +25,8 @@ from processors.fold.contract import Record, Session
 from processors.fold.view import View
 from processors.projects.fold import Projects
 from schemas.base import encode
+from schemas.decisions import Decision
 from schemas.definitions import KeyKind
-from schemas.requests import Decision
 
 # The names that people and scripts use, and the project.
 CONTRACT = {

@@ -10,9 +10,10 @@ from infra.http_server.forwarded import Forwarded
 from ingest.ping.public_url import proof_of
 from ingest.ping.request import Limits
 from ingest.ping.unknown_checks import MANY, OF_ADDRESS, UnknownCheckLimiter
+from schemas.decisions import Decision
 from schemas.definitions import Check
 from schemas.rejections import RejectionCode
-from schemas.requests import Decision, ProjectsRequest
+from schemas.requests import ProjectsRequest
 from tests.memory_log import MemoryProjects, add
 from tests.ping_world import BY_SLUG, BY_UUID, KEY, NOON, PROJECT, SLUG, UNKNOWN, UUID, World
 

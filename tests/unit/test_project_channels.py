@@ -6,11 +6,12 @@ import msgspec
 import pytest
 
 from schemas.base import encode
+from schemas.decisions import Decision
 from schemas.definitions import Channel
 from schemas.deliveries import EndpointDefined
 from schemas.ids import new_id
 from schemas.recipients import Address
-from schemas.requests import ChannelCreate, ChannelFields, ChannelUpdate, Decision
+from schemas.requests import ChannelCreate, ChannelFields, ChannelUpdate
 from schemas.topics import DELIVERIES
 from tests.projects_desk import NOW, Desk
 

@@ -6,10 +6,11 @@ from msgspec.structs import replace
 from infra.log.directory import Directory
 from processors.projects.keys import MOST_REVOKED
 from schemas.base import SECOND, Micros, encode
+from schemas.decisions import Decision
 from schemas.definitions import ApiKey, KeyKind, RevokedKey
 from schemas.ids import derived_id, new_id
 from schemas.rejections import RejectionCode
-from schemas.requests import DAY, Decision, KeyCreate, KeyRevoke, KeyRotate
+from schemas.requests import DAY, KeyCreate, KeyRevoke, KeyRotate
 from tests.projects_desk import NOW, Desk
 
 

@@ -6,12 +6,12 @@ import pytest
 
 from infra.log.directory import Directory
 from schemas.base import SECOND, encode
+from schemas.decisions import Decision
 from schemas.definitions import Project, definition_key
 from schemas.ids import new_id
 from schemas.monitors import ProbeTarget
 from schemas.requests import (
     CheckDelete,
-    Decision,
     MonitorCreate,
     MonitorDelete,
     MonitorFields,

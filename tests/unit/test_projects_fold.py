@@ -7,6 +7,7 @@ import pytest
 
 from processors.fold.contract import Record
 from schemas.base import SECOND, encode
+from schemas.decisions import Decision
 from schemas.definitions import ApiKey, Channel, Check, Project, definition_key
 from schemas.deliveries import EndpointDefined, EndpointRemoved
 from schemas.ids import new_id
@@ -19,7 +20,6 @@ from schemas.requests import (
     CheckDelete,
     CheckFields,
     CheckUpdate,
-    Decision,
     KeyCreate,
     KeyRevoke,
     ProjectCreate,

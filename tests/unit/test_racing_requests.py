@@ -6,6 +6,7 @@ import httpx
 import pytest
 
 from schemas.base import SECOND
+from schemas.decisions import Decision
 from schemas.ids import new_id
 from schemas.monitors import ProbeTarget
 from schemas.requests import (
@@ -14,7 +15,6 @@ from schemas.requests import (
     CheckDelete,
     CheckFields,
     CheckUpdate,
-    Decision,
     MaintenanceDelete,
     MonitorDelete,
     MonitorFields,

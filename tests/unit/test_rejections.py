@@ -14,8 +14,8 @@ from query_api.pages.recipients import no_page_of
 from query_api.poppaping.rejections import fault_of
 from query_api.updown.rejections import error_of
 from schemas.base import encode
+from schemas.decisions import Decision
 from schemas.rejections import Rejection, RejectionCode, rejection_of
-from schemas.requests import Decision
 
 # Who answers a rejected request, and what every answer of theirs has: a status, or words.
 APIS: dict[str, Callable[[Rejection], Any]] = {

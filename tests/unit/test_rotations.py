@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from infra.log.directory import Directory
 from processors.projects.rotations import MOST_FORMER
 from schemas.base import SECOND, Micros, encode
+from schemas.decisions import Decision
 from schemas.definitions import Channel, FormerPingKey, FormerSecret, Project
 from schemas.deliveries import EndpointDefined
 from schemas.ids import new_id
@@ -17,7 +18,6 @@ from schemas.requests import (
     ChannelFields,
     ChannelRotateSecret,
     ChannelUpdate,
-    Decision,
     ProjectRotatePingKey,
     ProjectRotateWebhookSecret,
 )

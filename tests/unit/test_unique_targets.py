@@ -3,10 +3,11 @@
 import pytest
 
 from processors.projects.index import ProjectIndex
+from schemas.decisions import Decision
 from schemas.ids import new_id
 from schemas.monitors import MonitorKind, ProbeTarget
 from schemas.rejections import RejectionCode
-from schemas.requests import Decision, MonitorCreate, MonitorDelete, MonitorFields, MonitorUpdate
+from schemas.requests import MonitorCreate, MonitorDelete, MonitorFields, MonitorUpdate
 from schemas.targets import place_of
 from tests.projects_desk import Desk
 
