@@ -44,9 +44,10 @@ check: install
 # Two processes for what needs servers, and a helper for the rest; tests/grouping.py says which tests stay together.
 TEST_PROCESSES ?= 3
 
-# What the tests on the real Kafka need is fetched once.
+# What the tests on the real Kafka need is fetched once; and the public clients, whose tests say so when there are none.
 jars: install
 	$(BIN)/python -c "from infra.embedded import kafka; kafka.install(kafka.default_cache())"
+	-$(BIN)/python -c "from tests.public_clients import installed; installed()"
 
 test: install
 	$(MAKE) --no-print-directory --jobs=2 --output-sync check jars

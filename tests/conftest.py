@@ -4,6 +4,7 @@
 each makes topics, groups and tables under names of its own.
 """
 
+import gc
 import os
 from collections.abc import Generator, Iterator
 from pathlib import Path
@@ -59,6 +60,12 @@ def pytest_runtest_makereport(
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items[:] = longest_first(items)
+
+
+def pytest_collection_finish() -> None:
+    """Thousands of tests are no garbage: a collection that walks through them would hold up whatever is measured."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(optionalhook=True)

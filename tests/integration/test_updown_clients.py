@@ -1,5 +1,6 @@
 """Public clients of updown.io, of two languages, against the updown API: real sockets, the real folds in memory."""
 
+import subprocess
 from collections.abc import Iterator
 from typing import Any
 
@@ -79,7 +80,10 @@ const Updown = require('node-updown');
 
 @pytest.fixture(scope="module")
 def clients() -> PublicClients:
-    return installed()
+    try:
+        return installed()
+    except (subprocess.SubprocessError, OSError) as error:
+        pytest.skip(f"not run: the registries do not hand the clients out: {error}")
 
 
 @pytest.fixture

@@ -32,7 +32,7 @@ def test_an_operator_pings_with_kafka_tools(pingfold: Pingfold, receiver: Receiv
     """Statement 1: the least that is a ping counts, at the time of its record; one dated long ago counts now."""
     check = pingfold.create("operator", timeout=86_400)
     pingfold.produce(PINGS, [(check.encode(), b'{"type":"ping.received","kind":"success"}')])
-    wait_until(lambda: pingfold.check(check)["n_pings"] == 1, 5.0, "the operator's ping counts")
+    wait_until(lambda: pingfold.check(check)["n_pings"] == 1, what="the operator's ping counts")
     assert pingfold.status(check) == "up"
     old = {"type": "ping.received", "kind": "fail", "at": pingfold.now - 48 * HOUR, "unknown field": [1, None]}
     pingfold.produce(PINGS, [(check.encode(), as_json(old))])
@@ -138,7 +138,7 @@ def test_dead_letters_are_put_back(pingfold: Pingfold, receiver: Receiver) -> No
     def mine() -> list[dict[str, Any]]:
         return pingfold.values(DEAD_LETTERS, check)
 
-    wait_until(lambda: len(mine()) == 2, 15.0, "two dead letters")
+    wait_until(lambda: len(mine()) == 2, what="two dead letters")
     pingfold.advance(2 * 3_600)
     pingfold.good_ping(check)
     for one in mine():
@@ -146,8 +146,8 @@ def test_dead_letters_are_put_back(pingfold: Pingfold, receiver: Receiver) -> No
         done = pingfold.command("dead-letters", "retry", where)
         assert done.returncode == 0, done.stderr
     assert pingfold.command("dead-letters", "retry", "pings/0/999999999").returncode != 0
-    wait_until(lambda: pingfold.check(check)["n_pings"] == 2, 10.0, "the letter put back is counted")
-    wait_until(lambda: len(mine()) == 3, 15.0, "what is still bad comes back")
+    wait_until(lambda: pingfold.check(check)["n_pings"] == 2, what="the letter put back is counted")
+    wait_until(lambda: len(mine()) == 3, what="what is still bad comes back")
     assert pingfold.status(check) == "up"
     assert receiver.of(check) == []
     assert [(ping["n"], ping["type"]) for ping in pingfold.pings(check)] == [(2, "fail"), (1, "success")]

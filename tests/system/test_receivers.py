@@ -36,16 +36,17 @@ def test_a_hanging_receiver_delays_no_other(pingfold: Pingfold, receiver: Receiv
     victims = [pingfold.create(f"slow-{number}", channels=slow) for number in range(20)]
     for check in victims:
         pingfold.good_ping(check, "fail")
-    wait_until(lambda: len(other.received) >= 2, 10.0, "requests hang")
+    wait_until(lambda: len(other.received) >= 2, what="requests hang")
     alive = pingfold.create("beside-slow")  # takes both channels
     pingfold.good_ping(alive)
-    began = time.monotonic()
+    began, ended = time.monotonic(), len(attempts(pingfold, slow))
     pingfold.good_ping(alive, "fail")
     receiver.wait(alive, "monitor.down")
-    assert time.monotonic() - began < 3.0
+    # It has waited for none of them, unless they ended while this machine took its time.
+    assert len(attempts(pingfold, slow)) == ended or time.monotonic() - began < 8.0
     # Taken away, its deliveries end in a recorded state.
     assert pingfold.api("DELETE", f"/channels/{slow}").status_code == 200
-    wait_until(lambda: len(finished(pingfold, slow)) == 2 * 21, 15.0, "every delivery has ended")
+    wait_until(lambda: len(finished(pingfold, slow)) == 2 * 21, what="every delivery has ended")
     assert {one["outcome"] for one in finished(pingfold, slow)} == {"removed"}
 
 
@@ -54,7 +55,7 @@ def test_a_receiver_that_fails_at_first_is_served_later(pingfold: Pingfold, othe
     channel = pingfold.channel(other.url, events=["monitor.down", "monitor.recovered"])
     check = pingfold.create("late-served", channels=channel)
     pingfold.good_ping(check, "fail")
-    wait_until(lambda: attempts(pingfold, channel), 15.0, "a first attempt has failed")
+    wait_until(lambda: attempts(pingfold, channel), what="a first attempt has failed")
     other.answer = 500
     other.start()
     pingfold.advance(10)
@@ -63,7 +64,7 @@ def test_a_receiver_that_fails_at_first_is_served_later(pingfold: Pingfold, othe
     pingfold.advance(60)
     served = other.wait(check, "monitor.down")
     assert served.id == refused
-    wait_until(lambda: finished(pingfold, channel), 10.0, "it is recorded")
+    wait_until(lambda: finished(pingfold, channel), what="it is recorded")
     (done,) = finished(pingfold, channel)
     assert (done["outcome"], done["attempts"]) == ("delivered", 3)
     assert [one["attempt"] for one in attempts(pingfold, channel)] == [1, 2, 3]
@@ -81,12 +82,12 @@ def test_a_receiver_that_is_gone_is_not_called_again(pingfold: Pingfold, receive
     channel = pingfold.channel(other.url, events=["monitor.down"])
     check = pingfold.create("gone", channels=channel)
     pingfold.good_ping(check, "fail")
-    wait_until(lambda: finished(pingfold, channel), 15.0, "it is recorded")
+    wait_until(lambda: finished(pingfold, channel), what="it is recorded")
     assert [one["outcome"] for one in finished(pingfold, channel)] == ["gone"]
     receiver.wait(channel, "channel.disabled")
     pingfold.good_ping(check)
     pingfold.good_ping(check, "fail")
-    wait_until(lambda: len(finished(pingfold, channel)) == 2, 15.0, "the second one is recorded")
+    wait_until(lambda: len(finished(pingfold, channel)) == 2, what="the second one is recorded")
     assert finished(pingfold, channel)[1]["outcome"] == "removed"
     pingfold.advance(3_600)
     assert len(other.received) == 1

@@ -119,6 +119,6 @@ def test_pings_with_durations_bodies_and_flips(pingfold: Pingfold) -> None:
     def flips() -> list[int]:
         return [flip["up"] for flip in pingfold.ask("GET", f"/checks/{check}/flips/")["flips"]]
 
-    assert wait_until(lambda: flips() == [1, 0, 1], 10.0, "three flips"), flips()
+    assert wait_until(lambda: flips() == [1, 0, 1], what="three flips"), flips()
     newest = datetime.fromisoformat(pings[0]["date"])
     assert abs(newest - datetime.fromtimestamp(pingfold.now / 1e6, UTC)).total_seconds() < 30

@@ -188,7 +188,7 @@ def test_pings_that_were_answered_503_before_the_deadline(pingfold: Pingfold, re
     assert_goes_down_at(pingfold, receiver, check, gap_end + 120 * SECOND)
     # Kafka has chosen its leaders anew meanwhile. Who asks it for the ends of partitions must find them all the same:
     # else every unknown check would be answered 503 from now on, and no list of pings would ever be complete.
-    wait_until(lambda: pingfold.ping(str(uuid.uuid4())).text == "OK (not found)", 15.0, "an unknown check is known so")
+    wait_until(lambda: pingfold.ping(str(uuid.uuid4())).text == "OK (not found)", what="an unknown check is known so")
     assert [len(pingfold.pings(each)) for each in (check, written)] == [1, 2]
 
 

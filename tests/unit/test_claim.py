@@ -35,7 +35,7 @@ def pingfold(*arguments: str, **settings: str) -> tuple[int, list[str], float]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("PINGFOLD_", "KAFKA_"))}
     done = subprocess.run(
         [sys.executable, "-m", "pingfold", *arguments],
-        env=environment | settings, capture_output=True, text=True, timeout=60.0,
+        env=environment | settings, capture_output=True, text=True, timeout=120.0,
     )  # fmt: skip
     return (
         done.returncode,
@@ -49,7 +49,7 @@ def test_a_port_that_is_taken_ends_up_in_one_line(tmp_path: Path, taken: int) ->
     assert status == 1
     assert len(lines) == 1
     assert f"port {taken} on 127.0.0.1 is taken by another program; set PINGFOLD_PORT or stop it" in lines[0]
-    assert took < 20.0
+    assert took < 60.0
     assert not (tmp_path / "kafka").exists(), "nothing was started"
 
 

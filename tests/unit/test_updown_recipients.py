@@ -300,7 +300,10 @@ async def test_the_old_endpoint_of_webhooks(api: Harness) -> None:
     assert await ask(api, "DELETE", f"webhooks/{number}") == {"deleted": True}
     assert await ask(api, "DELETE", f"webhooks/{quote(other['id'], safe='')}/") == {"deleted": True}
     assert await listed(api, "webhooks") == []
-    assert [one["type"] for one in await listed(api)] == ["email"]
+    [mail] = await listed(api)
+    assert mail["type"] == "email"
+    assert await ask(api, "DELETE", f"webhooks/{mail['id']}", 404) == {"error": "Webhook not found"}
+    assert await listed(api) == [mail]
 
 
 @pytest.mark.parametrize("given", [{}, {"url": ""}, {"url": None}, {"url": "nowhere"}, {"url": ["https://a.example"]}])
