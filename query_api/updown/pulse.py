@@ -156,9 +156,6 @@ def fields_of(
         said["channels"] = ",".join(channel.id for channel in known)
     elif current is None:
         said["channels"] = "*"
-    mute = asked_mute(judge, now)
-    if mute is not UNSET:
-        said["mute_until"] = mute
     judge.must_be_well()
     return CheckFields(**said), enabled
 

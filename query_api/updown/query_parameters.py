@@ -23,7 +23,8 @@ def page_of(parameters: Mapping[str, Any]) -> int:
     """The number of a page. Raises `UpdownError` 400."""
     given = parameters.get("page", 1)
     text = str(given)
-    if isinstance(given, bool) or not text.isascii() or not text.isdecimal() or not 1 <= int(text[:20]) <= _LAST_PAGE:
+    is_number = text.isascii() and text.isdecimal() and len(text) <= len(str(_LAST_PAGE))
+    if isinstance(given, bool) or not is_number or not 1 <= int(text) <= _LAST_PAGE:
         raise UpdownError(400, fault("page", f"must be a number from 1 to {_LAST_PAGE}", given))
     return int(text)
 

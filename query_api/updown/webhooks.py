@@ -7,6 +7,7 @@ from fastapi import APIRouter, Response
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from query_api.updown.auth import Reader, Writer
+from query_api.updown.errors import UpdownError
 from query_api.updown.judge import Judge
 from query_api.updown.openapi import ERRORS, errors, one_of, parameters_in_body
 from query_api.updown.recipient_ids import RECIPIENT_KINDS, recipient_id, recipient_type
@@ -65,6 +66,8 @@ async def create_webhook(service: ServiceDep, caller: Writer) -> Response:
 async def delete_webhook(service: ServiceDep, caller: Writer, id: str) -> Response:
     """Delete a webhook, by its id or by the number in it. Deprecated: use `/recipients`."""
     channel = await find(service, caller, id if ":" in id else f"{_TYPE}:{id}")
+    if recipient_type(channel) != _TYPE:
+        raise UpdownError(404, "Webhook not found")
     await remove(service, caller, channel)
     return answer(UpdownDeleted(deleted=True))
 
