@@ -58,7 +58,7 @@ class Line:
         now = self.clock.time
         watched = Monitor(
             id=MONITOR, project="p", version=1, created=now, revised=now, name="Site", kind=kind, target=target,
-            timeout=5, channels=("hook",),
+            timeout=30, channels=("hook",),
         )  # fmt: skip
         self.fold(MONITOR, MonitorDefined(at=now, monitor=watched))
 
