@@ -168,7 +168,7 @@ def remind_of(state: MonitorState, monitor: Monitor, due: Micros, untold: bool) 
 def pass_hour(state: MonitorState, monitor: Monitor, explained: bool) -> list[Effect]:
     """An hour is over. explained: what the monitor depends on is down."""
     drop = judge(state, monitor)
-    if drop is None or explained or state.muted or state.status == "down":
+    if drop is None or explained or state.muted or state.maintained or state.status == "down":
         return []
     return tell_of_drop(drop, state, monitor, _subject(monitor, state))
 

@@ -187,6 +187,22 @@ def test_maintenance_judges_nothing() -> None:
     assert hours.told() == []
 
 
+def test_nobody_is_told_in_maintenance_of_the_hour_before_it() -> None:
+    hours = five()
+    window = Maintenance(
+        id=derived_id("window"), project="p", version=1, created=t(0), revised=t(0), name="Works",
+        window=Once(start=t(6 * HOUR + 5), end=t(7 * HOUR)),
+    )  # fmt: skip
+    hours.story.tell(MaintenanceDefined(at=t(hours.story.time), maintenance=window), hours.story.time, key=window.id)
+    hours.run(FAST, SLOW)
+    due = hours.story.state.judge_at
+    assert due is not None
+    assert due > t(6 * HOUR + 5)
+    hours.story.tick(6 * HOUR + 5)
+    assert hours.story.state.maintained
+    assert hours.told() == []
+
+
 def test_one_that_is_probed_seldom_is_not_judged() -> None:
     hours = Hours(interval=1_200)
     for _ in range(5):
