@@ -64,10 +64,10 @@ class Deadline(Struct, frozen=True, gc=False):
     what: Literal["empty slot", "no confirmation", "held-back notice", "end of mute", "reminder", "end of hour"]
 
 
-def next_deadline(state: MonitorState, monitor: Monitor, explained: bool) -> Deadline | None:
+def next_deadline(state: MonitorState, monitor: Monitor, untold: bool) -> Deadline | None:
     """The first deadline; of those at the same time, slots come first, then confirmations.
 
-    explained: something that the monitor depends on is down, so that no notice of it is due.
+    untold: no notice that it is down is due, for what it depends on is down, too, or a window over it is open.
     """
     slot = slot_deadline(state, monitor)
     first = None if slot is None else Deadline(slot, "empty slot")
@@ -75,7 +75,7 @@ def next_deadline(state: MonitorState, monitor: Monitor, explained: bool) -> Dea
         confirmed_by = confirmation_deadline(state.pending_change, monitor)
         if first is None or confirmed_by < first.at:
             first = Deadline(confirmed_by, "no confirmation")
-    notice = None if explained and state.status == "down" else state.notice_at
+    notice = None if untold and state.status == "down" else state.notice_at
     if notice is not None and (first is None or notice < first.at):
         first = Deadline(notice, "held-back notice")
     if state.muted and (end := mute_end(state, monitor)) is not None and (first is None or end < first.at):
@@ -94,17 +94,17 @@ class MonitorExpiry:
 
     def __init__(self, view: View, regions: RegionRecords, dependencies: DependencyRecords) -> None:
         self._view, self._regions, self._dependencies = view, regions, dependencies
+        # Whether a window over a monitor is open, be it down; told by who knows the windows.
+        self.is_maintained: Callable[[Monitor], bool] = lambda _: False
         self._expiry: Expiry[MonitorState, Deadline] = Expiry(view, PROBE_RESULTS, "monitor", MonitorState, self)
         self.due = self._expiry.due
         self.unpark = self._expiry.unpark
-        # Whether a window over a monitor is open, be it down; told by who knows the windows.
-        self.is_maintained: Callable[[Monitor], bool] = lambda _: False
         # Monitors whose mute was ended by a tick, for the rest of the fold: a hint.
         self.unmuted: list[str] = []
 
     def look_at(self, key: str, state: MonitorState, monitor: Monitor) -> None:
         """A monitor has been moved: a tick that passes its next deadline looks at it."""
-        deadline = next_deadline(state, monitor, self._dependencies.explain(monitor))
+        deadline = next_deadline(state, monitor, self._untold(state, monitor))
         if deadline is not None:
             self._expiry.look_at(key, deadline.at)
 
@@ -128,6 +128,10 @@ class MonitorExpiry:
         self._view.put(PROGRESS_KEY, progress)
         return self._expiry.tick(progress.time, tick, context, then)
 
+    def _untold(self, state: MonitorState, monitor: Monitor) -> bool:
+        """Whether the monitor is down and nobody is to be told now: that is explained, or a window is open."""
+        return state.status == "down" and (self._dependencies.explain(monitor) or self.is_maintained(monitor))
+
     # ---- as a judge
 
     def may_wait(self, state: MonitorState) -> bool:
@@ -135,7 +139,7 @@ class MonitorExpiry:
 
     def next_deadline(self, key: str, state: MonitorState, time: Micros) -> Deadline | None:
         monitor = monitor_of(self._view, key)
-        return next_deadline(state, monitor, self._dependencies.explain(monitor))
+        return next_deadline(state, monitor, self._untold(state, monitor))
 
     def expire(self, key: str, state: MonitorState, deadline: Deadline, time: Micros) -> list[Effect]:
         monitor, out = monitor_of(self._view, key), self._regions.out(deadline.at)
@@ -148,13 +152,12 @@ class MonitorExpiry:
             case "held-back notice":
                 return release_notice(state, monitor, out)
             case "end of mute":
-                explained = self._dependencies.explain(monitor)
-                told = end_mute(state, monitor, deadline.at, expired=True, explained=explained)
+                untold = self._untold(state, monitor)
+                told = end_mute(state, monitor, deadline.at, expired=True, untold=untold)
                 self.unmuted.append(key)
                 return [*told, mute_ended(monitor, deadline.at)]
             case "reminder":
-                untold = self._dependencies.explain(monitor) or self.is_maintained(monitor)
-                return remind_of(state, monitor, deadline.at, untold)
+                return remind_of(state, monitor, deadline.at, self._untold(state, monitor))
             case "end of hour":
                 return pass_hour(state, monitor, self._dependencies.explain(monitor))
             case "no confirmation":

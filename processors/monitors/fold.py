@@ -290,7 +290,7 @@ class MonitorsPartition:
             if state.parked is not None:
                 self._expiry.unpark(key, state)
             old = monitor_of(view, key)
-            effects = redefine_mute(state, old, monitor, lambda: end_mute(state, monitor, at, False, explained=True))
+            effects = redefine_mute(state, old, monitor, lambda: end_mute(state, monitor, at, False, untold=True))
             effects += self._redefine(state, old, monitor, at, time)
             self._validity.redefined(old, monitor)
         else:

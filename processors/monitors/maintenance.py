@@ -6,7 +6,8 @@ The contract:
 - Only ticks and definitions open and close windows. A monitor is shown as in maintenance from the opening on, and as
   it was before from the close on, when it is probed at once. Results in between are kept, and judged by nobody.
 - A monitor that is down when a window opens stays down, with its incident, until it comes back; then it is in
-  maintenance, too. Nobody is reminded of it meanwhile. A paused one is paused.
+  maintenance, too. Nobody is told or reminded of it meanwhile: a notice that was held back waits for the close. A
+  paused one is paused.
 - A window that opened and closed between two ticks moved nothing.
 - The copy of a window that is over is dropped; were its definition to come again, it would be dropped again.
 """

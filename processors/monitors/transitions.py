@@ -138,16 +138,16 @@ def _open_incident(state: MonitorState, monitor: Monitor) -> dict[str, Any]:
     return down_data(state, monitor, incident, state.seen)
 
 
-def end_mute(state: MonitorState, monitor: Monitor, at: Micros, expired: bool, explained: bool) -> list[Effect]:
+def end_mute(state: MonitorState, monitor: Monitor, at: Micros, expired: bool, untold: bool) -> list[Effect]:
     """People are told again of the monitor, from `at` on. expired: by its time, which nobody may have in mind.
 
-    explained: what it depends on is down.
+    untold: that it is down is explained by what it depends on, or a window is open.
     """
     state.muted = False
     effects = tell_owed(state, _subject(monitor, state), lambda incident: notice_data(state, monitor, incident))
     if state.silenced:
         state.silenced, state.notice_at = False, at
-    elif expired and state.status == "down" and state.notice_at is None and not explained:
+    elif expired and state.status == "down" and state.notice_at is None and not untold:
         effects += tell_again(_subject(monitor, state), state.changes, at, _open_incident(state, monitor))
     return effects
 

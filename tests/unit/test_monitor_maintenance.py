@@ -5,11 +5,14 @@ from typing import Any
 import pytest
 
 from schemas.dead_letters import DeadLetter
+from schemas.deliveries import DeliveryRequested
 from schemas.ids import derived_id
 from schemas.maintenance import Maintenance, Once, Recurring, Window
 from schemas.monitor_states import MaintenanceCopy, visible_status
 from schemas.probes import MaintenanceDefined, MaintenanceRemoved
+from schemas.requests import MuteEnded
 from schemas.schedules import Cron
+from schemas.transitions import StatusChanged
 from tests.folding import of_type
 from tests.monitor_story import MONITOR, Story, changes, notices, t
 
@@ -69,6 +72,50 @@ def test_one_that_is_down_stays_down_until_it_comes_back() -> None:
     assert [one[:2] for one in changes(effects)] == [("down", "up"), ("up", "maintenance")]
     assert notices(effects) == ["monitor.recovered", "incident.resolved"]
     assert story.probe(4, ok=False) == []
+
+
+def test_a_mute_that_ends_in_a_window_tells_after_it_what_nobody_was_told() -> None:
+    story = up_story(confirmations=1, mute_until=t(1_000))
+    [change] = of_type(story.probe(2, ok=False), StatusChanged)
+    window(story, 500, once(900, 1_600))
+    assert notices(story.tick(900)) == []
+    told = story.tick(1_000)
+    assert (len(of_type(told, MuteEnded)), notices(told)) == (1, [])
+    story.folding.restart()
+    assert notices(story.tick(1_599)) == []
+    [request] = of_type(story.tick(1_600), DeliveryRequested)
+    assert (request.notices[0], request.transition) == ("monitor.down", change.id)
+    assert notices(story.tick(1_700)) == []
+
+
+def test_what_comes_back_in_a_window_after_a_mute_was_told_to_nobody() -> None:
+    story = up_story(confirmations=1, mute_until=t(1_000))
+    story.probe(2, ok=False)
+    window(story, 500, once(900, 1_600))
+    story.tick(1_000)
+    assert notices(story.probe(18)) == []
+    assert story.state.maintained
+    assert notices(story.tick(1_700)) == []
+
+
+def test_a_mute_that_is_lifted_in_a_window_tells_after_it() -> None:
+    story = up_story(confirmations=1, mute_until="forever")
+    story.probe(2, ok=False)
+    window(story, 500, once(900, 1_600))
+    story.tick(1_000)
+    assert notices(story.define(story.time, mute_until=None) + story.tick(1_599)) == []
+    removed = story.tell(MaintenanceRemoved(at=t(1_599), id=WINDOW), 1_599, key=WINDOW)
+    assert notices(removed + story.tick(1_600)) == ["monitor.down", "incident.created"]
+
+
+def test_who_muted_what_they_knew_to_be_down_is_not_told_again_in_a_window() -> None:
+    story = up_story(confirmations=1)
+    story.probe(2, ok=False)
+    story.define(story.time, mute_until=t(1_000))
+    window(story, 500, once(900, 1_600))
+    told = story.tick(900) + story.tick(1_000)
+    assert (len(of_type(told, MuteEnded)), notices(told)) == (1, [])
+    assert notices(story.tick(1_600)) == []
 
 
 def test_a_window_that_is_open_when_it_is_made() -> None:
