@@ -2,6 +2,9 @@
 
 It is that of the REST API without `ssl`, `domain` and `metrics`, in the same order. What is encrypted in the log
 (headers and body of a probe) is left empty. `recipients` names the one that the event goes to.
+
+The id of a pulse check is secret, since its ping URL is made of it, and stands nowhere here. In place of a token that
+such a check does not have yet stands a text derived from the id, always the same, and too long to be another's token.
 """
 
 from collections.abc import Mapping
@@ -13,6 +16,7 @@ from schemas.channels.updown import SAMPLE_TOKEN
 from schemas.check_states import CheckState
 from schemas.definitions import Check
 from schemas.deliveries import About, Endpoint
+from schemas.ids import derived_id
 from schemas.monitor_states import MonitorState
 from schemas.monitors import Monitor
 from schemas.mutes import MuteUntil
@@ -97,7 +101,7 @@ def _of_monitor(monitor: Monitor, state: MonitorState, endpoint: Endpoint, at: M
 def _of_heartbeat(check: Check, state: CheckState, endpoint: Endpoint, at: Micros) -> dict[str, Any]:
     down = state.status == "down"
     return _object(
-        token=check.token or check.id,
+        token=check.token or _in_place_of_token(check.id),
         url=f"{endpoint.site}/pulse/{check.token}/{HIDDEN}",
         type="pulse",
         alias=check.name or None,
@@ -118,14 +122,21 @@ def _of_heartbeat(check: Check, state: CheckState, endpoint: Endpoint, at: Micro
 def _unknown(data: Mapping[str, Any], endpoint: Endpoint) -> dict[str, Any]:
     monitor = data.get("monitor")
     known: Mapping[str, Any] = monitor if isinstance(monitor, dict) else {}
+    id, url, kind = (str(known.get(name, "")) for name in ("id", "url", "kind"))
+    if kind == "heartbeat":  # the address of its page holds its id, too
+        id, url, kind = _in_place_of_token(id), "", "pulse"
     return _object(
-        token=str(known.get("id", "")),
-        url=str(known.get("url", "")),
-        type=str(known.get("kind", "")),
+        token=id,
+        url=url,
+        type=kind,
         alias=known.get("name"),
         down=known.get("current_status") == "down",
         recipients=[recipient_id(endpoint)],
     )
+
+
+def _in_place_of_token(check: str) -> str:
+    return derived_id(check, "token")
 
 
 def _object(**known: Any) -> dict[str, Any]:

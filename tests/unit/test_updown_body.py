@@ -7,6 +7,7 @@ import pytest
 from msgspec.structs import replace
 
 from processors.checks.messages import about as about_check
+from processors.checks.messages import notice_data as check_data
 from processors.monitors.messages import about as about_monitor
 from processors.sender.notice_body import body_of
 from processors.sender.updown_words import clock, humanized
@@ -22,7 +23,7 @@ from schemas.monitors import Monitor, ProbeTarget
 from schemas.notices import NOTICES
 from schemas.schedules import Simple
 from schemas.times import iso
-from schemas.tokens import downtime_id
+from schemas.tokens import THING_LENGTH, downtime_id
 
 # 2025-02-21 09:16:44 UTC.
 AT: Micros = 1_740_129_404 * SECOND
@@ -240,6 +241,23 @@ def test_a_heartbeat_check_has_the_same_fields() -> None:
     assert told["check"]["url"] == "https://up.example/pulse/abcd/********"
     assert check.id not in json.dumps(told)
     assert list(told["check"]) == list(event("monitor.down", requested("monitor.down"))["check"])
+
+
+@pytest.mark.parametrize("told_of", [True, False])
+@pytest.mark.parametrize("name", ["Backup", ""])
+def test_a_heartbeat_check_without_a_token_keeps_its_id_secret(told_of: bool, name: str) -> None:
+    check = Check(id=derived_id("k"), project="p", version=1, created=AT, name=name, schedule=Simple(period=60))
+    state = CheckState(version=1, status="down", since=AT, down_since=AT, incident=derived_id("i"), cause="No ping")
+    request = DeliveryRequested(
+        transition="t", at=AT, notices=("monitor.down",), data=check_data(state, check, incident(cause="No ping")),
+        about=about_check(state, check) if told_of else None,
+    )  # fmt: skip
+    told = event("monitor.down", request)
+    assert check.id not in json.dumps(told)
+    assert told == event("monitor.down", request)
+    assert told["check"]["type"] == "pulse"
+    assert len(told["check"]["token"]) > THING_LENGTH
+    assert told["description"].startswith(f"DOWN: {name or told['check']['token']} since ")
 
 
 @pytest.mark.parametrize("notice", sorted(set(EVENTS) & set(NOTICES)))
