@@ -89,7 +89,7 @@ def _certificate(value: object) -> dict[str, Any] | None:
 def _downtime(incident: Mapping[str, Any], site: str) -> dict[str, Any]:
     id = downtime_id(text_of(incident, "id"))
     started, ended = _moment(incident, "started_at"), _moment(incident, "resolved_at")
-    duration = None if started is None or ended is None else max(0, (ended - started) // SECOND)
+    duration = None if started is None or ended is None else max(0, (ended - started + SECOND // 2) // SECOND)
     return {
         "id": id,
         "details_url": f"{site}/downtimes/{id}",

@@ -22,7 +22,7 @@ from schemas.monitor_states import MonitorState
 from schemas.monitors import Monitor, ProbeTarget
 from schemas.notices import NOTICES
 from schemas.schedules import Simple
-from schemas.times import iso
+from schemas.times import exact_iso, iso
 from schemas.tokens import THING_LENGTH, downtime_id
 
 # 2025-02-21 09:16:44 UTC.
@@ -111,6 +111,13 @@ def test_check_up() -> None:
     )  # fmt: skip
     # 585 s of 30 days, never rounded up to 100.
     assert told["check"]["uptime"] == 99.977
+
+
+@pytest.mark.parametrize(("begun", "ended", "told"), [(0, 585, 585), (0.4, 585.9, 586), (0.9, 585.3, 584), (9, 8, 0)])
+def test_a_duration_is_rounded_as_in_the_rest_api(begun: float, ended: float, told: int) -> None:
+    times = {"started_at": exact_iso(AT + int(begun * SECOND)), "resolved_at": exact_iso(AT + int(ended * SECOND))}
+    request = requested("monitor.recovered", at=ENDED, incident=incident(ENDED) | times)
+    assert event("monitor.recovered", request)["downtime"]["duration"] == told
 
 
 @pytest.mark.parametrize(
