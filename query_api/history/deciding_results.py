@@ -5,6 +5,7 @@ A result counts once, however often it stands there. Raises `infra.clickhouse.cl
 ClickHouse does not answer.
 """
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
@@ -76,13 +77,14 @@ class DecidingResults:
         changes = await self._rows(_CHANGES, {"thing": monitor, "incidents": list(incidents)})
         moments = {(incident, bool(down)): seen for incident, down, seen in changes}
         results = await self._within(monitor, [(seen - reach, seen) for seen in moments.values()])
+        ats = [one.at for one in results]
 
         def until(incident: str, down: bool) -> list[DecidingResult]:
             seen = moments.get((incident, down))
             if seen is None:
                 return []
-            began = seen - reach
-            found = [one for one in results if began <= one.at and one.at + one.took <= seen + _TICK]
+            near = results[bisect_left(ats, seen - reach) : bisect_right(ats, seen + _TICK)]
+            found = [one for one in near if one.at + one.took <= seen + _TICK]
             return found[-most:]
 
         return {incident: Deciding(until(incident, True), until(incident, False)) for incident in incidents}

@@ -49,6 +49,16 @@ def time_in_states(spans: Iterable[Span], start: Micros, end: Micros) -> Counter
     return spent
 
 
+def apart(spans: Iterable[Span]) -> list[Span]:
+    """The same times, in order and without overlap: where a span begins, those before it end."""
+    cut: list[Span] = []
+    for span in reversed(list(spans)):
+        end = min(span.end, cut[-1].start) if cut else span.end
+        if span.start < end:
+            cut.append(Span(span.start, end, span.state))
+    return cut[::-1]
+
+
 def of_window(spans: Iterable[Span], start: Micros, end: Micros) -> Fraction:
     """1 - down / window."""
     if end <= start:

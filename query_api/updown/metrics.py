@@ -4,13 +4,14 @@ Apdex is read from histograms with the threshold that the check has now, so a ne
 recorded. What counts where: docs/compatibility/updown.md, "Metrics".
 """
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 
 from fastapi import APIRouter, Response
 
 from infra.settings.nodes import Node
 from query_api.history.response_times import DAY, HOUR, Figures, Measured
-from query_api.history.uptime import Span, format_percent, of_counts, of_window
+from query_api.history.uptime import Span, apart, format_percent, of_counts, of_window
 from query_api.updown.auth import Reader
 from query_api.updown.history import answering_history, history_of
 from query_api.updown.metrics_object import (
@@ -50,7 +51,7 @@ async def read_metrics(service: ServiceDep, caller: Reader, token: str) -> Respo
         )
     downs = _downs(thing, found, wanted)
     if group == "time":
-        return answer(_by_time(found, downs, wanted, thing.threshold, HOUR if by_hour else DAY))
+        return answer(by_time(found, downs, wanted, thing.threshold, HOUR if by_hour else DAY))
     if group == "host":
         return answer(_by_host(service, found, thing.threshold))
     return answer(
@@ -71,17 +72,20 @@ def _downs(thing: Thing, found: Measured, wanted: TimeRange) -> list[Span]:
     return found.downs if since is None else [*found.downs, Span(since, max(since, wanted.end), "down")]
 
 
-def _by_time(
+def by_time(
     found: Measured, downs: list[Span], wanted: TimeRange, threshold: int, step: int
 ) -> dict[str, UpdownMetrics]:
+    """The metrics of each hour or day of so many seconds that has samples."""
     sums: dict[int, Figures] = {}
     for place, figures in found.figures.items():
         sums.setdefault(place.at // step * step, Figures()).add(figures)
     made: dict[str, UpdownMetrics] = {}
+    downs = apart(downs)
+    starts, ends = [span.start for span in downs], [span.end for span in downs]
     for at in sorted(sums):
         start = at * SECOND
         end = min(start + step * SECOND, wanted.end)
-        near = [span for span in downs if span.end > start and span.start < end]
+        near = downs[bisect_right(ends, start) : bisect_left(starts, end)]
         made[str(time(start))] = metrics_object(sums[at], threshold, _uptime(near, start, end))
     return made
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from query_api.history.deciding_results import DecidingResults
 from query_api.history.monitors import IncidentRow, Which
 from query_api.updown.downtimes import downtime_object
 from schemas.base import SECOND, Micros
@@ -218,3 +219,33 @@ async def test_a_check_that_waits_for_pulses(harness: Harness) -> None:
     assert (metrics["apdex"], metrics["requests"]["samples"]) == (None, 0)
     check_object = (await harness.client.get(f"{CHECKS}/{token}?metrics=true")).json()
     assert check_object["metrics"]["apdex"] is None
+
+
+class _Rows:
+    """A ClickHouse that answers one question after the other."""
+
+    def __init__(self, *answers: list[tuple[Any, ...]]) -> None:
+        self._answers = iter(answers)
+
+    async def rows(self, _query: str, _parameters: Any) -> list[tuple[Any, ...]]:
+        return next(self._answers)
+
+
+async def test_what_decided_is_of_the_time_before_each_change() -> None:
+    def row(at: int, took: int = 0) -> tuple[Any, ...]:
+        return at, 0, "fra", at, 1, 200, took, "", "", "", "", "", -1, -1, -1, -1, -1
+
+    ats = [(9, 0), (10, 0), (15, 0), (20, 0), (21, 0), (21, 1), (22, 0), (50, 0)]
+    results = [row(at * SECOND, took) for at, took in reversed(ats)]
+    changes = [("a", 1, 20 * SECOND), ("a", 0, 23 * SECOND), ("b", 1, 55 * SECOND)]
+
+    async def read(most: int) -> dict[str, tuple[list[int], list[int]]]:
+        clickhouse: Any = _Rows(changes, results)
+        found = await DecidingResults(clickhouse).read("m", ["a", "b"], 10 * SECOND, most)
+        return {
+            id: ([one.at // SECOND for one in each.down], [one.at // SECOND for one in each.up])
+            for id, each in found.items()
+        }
+
+    assert await read(9) == {"a": ([10, 15, 20, 21], [15, 20, 21, 21, 22]), "b": ([50], [])}
+    assert await read(2) == {"a": ([20, 21], [21, 22]), "b": ([50], [])}

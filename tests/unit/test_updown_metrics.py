@@ -7,6 +7,10 @@ from typing import Any
 import pytest
 
 from infra.clickhouse.client import ClickHouseUnavailable
+from query_api.history.response_times import Figures, Measured, Place
+from query_api.history.uptime import Span
+from query_api.updown.metrics import by_time
+from query_api.updown.time_range import TimeRange
 from schemas.base import SECOND
 from schemas.probes import Phases
 from schemas.times import zulu
@@ -144,6 +148,18 @@ async def test_uptime_is_by_time_and_never_rounded_up(harness: Harness) -> None:
     ages = await metrics(harness, token, "?from=1971-01-01")
     assert ages["uptime"] == 99.999
     assert (await metrics(harness, token, "?from=2+hours+ago"))["uptime"] == 100.0
+
+
+def test_each_hour_has_the_outages_that_touch_it() -> None:
+    """Of any number: one over a whole hour, ones that end or begin where an hour does, one that another cuts."""
+    minute = 60 * SECOND
+    told = [(0, 90), (100, 120), (180, 190), (200, 320), (310, 330), (330, 330)]
+    downs = [Span(start * minute, end * minute, "down") for start, end in told]
+    figures = {Place(at * HOUR, "fra"): Figures(samples=1) for at in range(7)}
+    wanted = TimeRange(0, 6 * HOUR * SECOND + 30 * minute)
+    hours = by_time(Measured(figures, downs), downs, wanted, 500, HOUR)
+    shares = [one.uptime for one in hours.values()]
+    assert shares == pytest.approx([0, 100 * 10 / 60, 100, 100 * 10 / 60, 0, 100 * 30 / 60, 100], abs=0.001)
 
 
 async def test_the_last_hour_stands_in_the_check_itself(harness: Harness) -> None:

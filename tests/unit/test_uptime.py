@@ -3,12 +3,13 @@
 from collections import Counter
 from decimal import Decimal
 from fractions import Fraction
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from query_api.history.uptime import Span, format_percent, of_counts, of_observed, of_window, time_in_states
+from query_api.history.uptime import Span, apart, format_percent, of_counts, of_observed, of_window, time_in_states
 from schemas.base import SECOND
 from schemas.transitions import VisibleStatus
 
@@ -69,6 +70,13 @@ class TestTimeInStates:
             else:
                 pieces.append(span)
         assert time_in_states(pieces, *window) == time_in_states(spans, *window)
+
+    @given(spans, windows)
+    def test_spans_that_are_cut_apart_are_the_same(self, spans: list[Span], window: tuple[int, int]) -> None:
+        cut = apart(spans)
+        assert all(before.end <= after.start for before, after in pairwise(cut))
+        assert all(span.start < span.end for span in cut)
+        assert time_in_states(cut, *window) == time_in_states(spans, *window)
 
 
 class TestFigures:
