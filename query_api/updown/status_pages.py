@@ -5,8 +5,7 @@ answers show it. A private page opens with the admin password only.
 """
 
 import secrets
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Response
@@ -153,11 +152,17 @@ async def _components(
 ) -> tuple[Component, ...]:
     """What the tokens name; a component that the page has keeps its own name and group."""
     there = {} if before is None else {component.id: component for component in before.components}
+    find = service.deps.directory.by_token
+
+    def named() -> bool | None:
+        return all(find(token) for token in tokens) or None
+
+    # One look at the end of the log, however many of them are unknown.
+    await service.look_up("check", named)
     found: list[Component] = []
     strangers: list[str] = []
     for token in tokens:
-        find: Callable[[], Check | Monitor | None] = partial(service.deps.directory.by_token, token)
-        thing: Check | Monitor | None = await service.look_up("check", find)
+        thing: Check | Monitor | None = find(token)
         if thing is None or thing.project != caller.project:
             strangers.append(token)
         else:

@@ -135,6 +135,25 @@ async def test_what_is_wrong_is_told(harness: Harness, said: dict[str, Any], wor
     assert (await harness.client.get(PAGES)).json() == []
 
 
+async def test_one_look_for_all_that_is_unknown(harness: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else a hundred unknown tokens would wait for the end of the log a hundred times."""
+    looks = []
+    caught_up = harness.log.caught_up
+
+    async def counted(timeout: float) -> bool:
+        looks.append(timeout)
+        return await caught_up(timeout)
+
+    monkeypatch.setattr(harness.log, "caught_up", counted)
+    known = await tokens(harness, 2)
+    looks.clear()
+    strangers = [f"z{n}" for n in range(50)]
+    status, error = fault(await harness.client.post(PAGES, json={"checks": [known[0], *strangers, known[1]]}))
+    assert (status, len(looks)) == (400, 1)
+    assert all(token in error for token in ("z0", "z1"))
+    assert known[0] not in error
+
+
 async def test_whose_page_it_is(harness: Harness) -> None:
     [token] = await tokens(harness, 1)
     new = await page(harness, checks=[token])
