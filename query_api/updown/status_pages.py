@@ -1,7 +1,7 @@
 """Status pages: list, create, change, delete; at `/status_pages` and at `/status-pages`. There is no GET of one.
 
 A protected page asks for its access key as a password (HTTP Basic, any user name). The key is stored encrypted, since
-answers show it. A private page opens with the admin password only.
+answers show it, but for those to read-only keys. A private page opens with the admin password only.
 """
 
 import secrets
@@ -80,7 +80,7 @@ _UPDATE = parameters_in_body(UpdateUpdownPageBody, {"name": "Our services"}, req
 @router.get("/status-pages", include_in_schema=False)
 async def list_pages(service: ServiceDep, caller: Reader) -> Response:
     """List the status pages of the account, oldest first."""
-    return answer([_object(service, page) for page in service.deps.directory.pages_of(caller.project)])
+    return answer([_object(service, caller, page) for page in service.deps.directory.pages_of(caller.project)])
 
 
 @router.post(
@@ -96,7 +96,7 @@ async def create_page(service: ServiceDep, caller: Writer) -> Response:
     fields = await _fields(service, caller, id, None)
     request = StatusPageCreate(request=new_id(), at=service.deps.clock.now(), id=id, fields=fields)
     page = await service.read_back(await service.ask(caller, request), service.deps.directory.page)
-    return answer(_object(service, page), 201)
+    return answer(_object(service, caller, page), 201)
 
 
 @router.put("/status_pages/{token}", responses=_PAGE | errors(400, 403, 404), openapi_extra=_UPDATE)
@@ -107,7 +107,7 @@ async def change_page(service: ServiceDep, caller: Writer, token: str) -> Respon
     fields = await _fields(service, caller, page.id, page)
     request = StatusPageUpdate(request=new_id(), at=service.deps.clock.now(), id=page.id, fields=fields)
     page = await service.read_back(await service.ask(caller, request), service.deps.directory.page)
-    return answer(_object(service, page))
+    return answer(_object(service, caller, page))
 
 
 @router.delete("/status_pages/{token}", responses=one_of(UpdownDeleted, "It is gone.") | errors(403, 404))
@@ -195,14 +195,14 @@ def visibility_of(page: StatusPage) -> Visibility:
     return "protected" if page.password else "public"
 
 
-def _object(service: Service, page: StatusPage) -> UpdownPage:
+def _object(service: Service, caller: Caller, page: StatusPage) -> UpdownPage:
     return UpdownPage(
         token=page.token or page.id,
         url=f"{service.deps.settings.base_url}/status/{address(page)}",
         name=page.title,
         description=page.description,
         visibility=visibility_of(page),
-        access_key=_access_key(service, page),
+        access_key=None if caller.read_only else _access_key(service, page),
         checks=[token for component in page.components if (token := _token(service, component))],
     )
 

@@ -77,6 +77,14 @@ async def test_a_protected_page(harness: Harness) -> None:
     assert await opened(harness, new) == 200
 
 
+async def test_a_read_only_key_is_not_shown_the_access_key(harness: Harness) -> None:
+    new = await page(harness, visibility="protected", access_key="open sesame")
+    show(harness, UPDOWN_READ_KEY)
+    answer = await harness.client.get(PAGES)
+    assert answer.json() == [new | {"access_key": None}]
+    assert "sesame" not in answer.text
+
+
 async def test_a_key_that_nobody_chose(harness: Harness) -> None:
     keys = {(await page(harness, visibility="protected"))["access_key"] for _ in range(3)}
     assert len(keys) == 3
