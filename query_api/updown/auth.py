@@ -16,7 +16,7 @@ from query_api.dependencies import dependencies_of
 from query_api.keys import NoSuchKey, find_key
 from query_api.updown.errors import UpdownError, sentence
 from query_api.updown.parameters import query_of, read_parameters
-from query_api.updown.wire import may_write
+from query_api.updown.wire import must_ask_each_time
 from query_api.wrong_keys import TooManyWrongKeys
 from schemas.definitions import ApiKey
 
@@ -63,6 +63,8 @@ class _Key(SecurityBase):
         shown = parameters.pop(PARAMETER, None)
         if key is None:
             key = await self._key(request, shown)
+            # A cache sees no body: it would show the answer to others, who sent no key or another one.
+            must_ask_each_time(request.scope)
         return Caller(key, parameters)
 
     async def _key(self, request: Request, text: object) -> ApiKey:
@@ -80,7 +82,7 @@ class _Key(SecurityBase):
         if self._writes and not writes:
             raise UpdownError(403, _READ_ONLY)
         if writes:
-            may_write(request.scope)
+            must_ask_each_time(request.scope)
         return key
 
 

@@ -34,14 +34,15 @@ _KEPT = "pingfold.updown"
 class _Facts:
     """What the routes tell of a request."""
 
-    may_write = False
+    must_ask_each_time = False
 
 
-def may_write(scope: Scope) -> None:
-    """Whoever asks could also change what is read: caches must ask each time."""
+def must_ask_each_time(scope: Scope) -> None:
+    """Caches may not answer in place of this API: whoever asks could also change what is read, or their key stands
+    where caches do not look."""
     facts = scope.get(_KEPT)
     if isinstance(facts, _Facts):
-        facts.may_write = True
+        facts.must_ask_each_time = True
 
 
 class Wire:
@@ -73,7 +74,7 @@ class Wire:
                 return
             headers, body = MutableHeaders(raw=start["headers"]), b"".join(chunks)
             if scope["method"] in ("GET", "HEAD") and start["status"] == 200:
-                _say_how_long(headers, facts.may_write)
+                _say_how_long(headers, facts.must_ask_each_time)
             elif start["status"] < 400:
                 headers.setdefault("Cache-Control", "max-age=0, private, must-revalidate")
                 headers.add_vary_header("Origin")
@@ -108,9 +109,9 @@ def _without_slash(path: str) -> str:
     return path[:-1] if path.endswith("/") else path
 
 
-def _say_how_long(headers: MutableHeaders, writes: bool) -> None:
+def _say_how_long(headers: MutableHeaders, each_time: bool) -> None:
     """A key that only reads may be shown what is up to half a minute old; one that writes sees what it wrote."""
-    kept = "max-age=0, private, must-revalidate" if writes else f"public, max-age={MAX_AGE}"
+    kept = "max-age=0, private, must-revalidate" if each_time else f"public, max-age={MAX_AGE}"
     headers.setdefault("Cache-Control", kept)
     for name in ("X-Api-Key", "Origin", "Accept-Encoding"):
         headers.add_vary_header(name)

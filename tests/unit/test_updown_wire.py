@@ -1,6 +1,7 @@
 """Answers of the updown API on the wire: paths, packing, caching, CORS, bodies that are none."""
 
 import re
+from typing import Any
 
 import pytest
 
@@ -78,6 +79,17 @@ async def test_how_long_an_answer_is_kept(harness: Harness) -> None:
     assert "ETag" not in answer.headers
     answer = await harness.client.post(CHECKS, json={"url": URL})
     assert (answer.status_code, answer.headers["Cache-Control"]) == (400, "no-cache")
+
+
+@pytest.mark.parametrize("body", ["data", "json"])
+async def test_what_a_key_in_the_body_opens_is_kept_by_no_cache(harness: Harness, body: str) -> None:
+    """A cache would show it to everybody: it does not look at bodies."""
+    del harness.client.headers["X-Api-Key"]
+    said: Any = {body: {"api-key": UPDOWN_READ_KEY}}
+    answer = await harness.client.request("GET", CHECKS, **said)
+    assert (answer.status_code, answer.headers["Cache-Control"]) == (200, "max-age=0, private, must-revalidate")
+    answer = await harness.client.get(CHECKS, params={"api-key": UPDOWN_READ_KEY})
+    assert answer.headers["Cache-Control"] == "public, max-age=30"
 
 
 async def test_scripts_of_other_origins(harness: Harness) -> None:
