@@ -12,6 +12,7 @@ from msgspec import UNSET, Meta, UnsetType
 from msgspec.structs import fields, replace
 
 from infra.egress.guard import Guard, TargetRefused
+from query_api.confirm_intervals import after_change
 from query_api.mutes import TAKES, InvalidMute, read_mute
 from query_api.plans import Plan
 from query_api.poppaping.bodies import judged
@@ -155,7 +156,9 @@ def fields_of(
         "timeout": _timeout(wanted, kind, current),
         "confirmations": wanted.confirmations,
         "recoveries": wanted.recoveries,
-        "confirm_interval": wanted.confirm_interval_seconds,
+        "confirm_interval": after_change(current, interval)
+        if wanted.confirm_interval_seconds is UNSET
+        else wanted.confirm_interval_seconds,
         "paused": wanted.paused,
         "dependency_wait": wanted.dependency_wait_seconds,
         "mute_until": _mute(wanted),

@@ -12,6 +12,7 @@ from msgspec import UNSET
 from msgspec.structs import replace
 
 from infra.egress.guard import Guard, TargetRefused
+from query_api.confirm_intervals import after_change
 from query_api.plans import Plan
 from query_api.updown.errors import UpdownError
 from query_api.updown.judge import Judge
@@ -96,8 +97,9 @@ def fields_of(
         _must_be_allowed(wanted, account.guard)
     if current is None:
         said = _DEFAULTS | {"probed_from": account.regions} | said
-    if current is None or (current.confirm_interval is not None and "interval" in said):
         said["confirm_interval"] = said["interval"] / 2
+    else:
+        said["confirm_interval"] = after_change(current, said.get("interval", UNSET))
     return MonitorFields(**_named(said, current, wanted, target), kind=wanted.kind, target=target)
 
 

@@ -61,6 +61,23 @@ async def test_only_what_is_given_changes(harness: Harness) -> None:
 
 
 @pytest.mark.parametrize(
+    ("before", "said", "after"),
+    [
+        (30, {"interval_seconds": 300}, 150),
+        (30, {"interval_seconds": 300, "confirm_interval_seconds": 30}, 30),
+        (30, {"interval_seconds": 300, "confirm_interval_seconds": None}, None),
+        (10, {"interval_seconds": 300}, 10),
+        (None, {"interval_seconds": 300}, None),
+        (30, {"name": "Other"}, 30),
+    ],
+)
+async def test_half_the_interval_stays_half(harness: Harness, before: Any, said: dict[str, Any], after: Any) -> None:
+    monitor = await make(harness, interval_seconds=60, confirm_interval_seconds=before)
+    answer = await harness.client.patch(f"{V1}/monitors/{monitor['id']}", json=said)
+    assert answer.json()["data"]["confirm_interval_seconds"] == after
+
+
+@pytest.mark.parametrize(
     "fields",
     [
         {"method": "GET/HEAD"},

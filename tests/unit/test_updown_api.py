@@ -384,6 +384,30 @@ async def test_what_the_other_api_made(harness: Harness) -> None:
         assert answer.json() == check | {"period": 600, "next_check_at": answer.json()["next_check_at"]}
 
 
+async def test_a_period_keeps_what_was_set_between_confirmations(harness: Harness) -> None:
+    """Half of it stays half; what the other API has set otherwise stays as it is."""
+    token = (await made(harness, period=60))["token"]
+    id = id_of(harness, token)
+
+    async def after(**parameters: Any) -> float | None:
+        assert (await harness.client.put(f"{CHECKS}/{token}", json=parameters)).status_code == 200
+        monitor = harness.log.directory.monitor(id)
+        assert monitor is not None
+        return monitor.confirm_interval
+
+    async def other(seconds: float | None) -> None:
+        headers, body = {"Authorization": f"Bearer {POP_KEY}"}, {"confirm_interval_seconds": seconds}
+        answer = await harness.client.patch(f"/api/v1/monitors/{id}", headers=headers, json=body)
+        assert answer.status_code == 200
+
+    assert [await after(period=period) for period in (60, 300, 30)] == [30, 150, 15]
+    await other(5)
+    assert [await after(period=period) for period in (30, 300)] == [5, 5]
+    assert await after(alias="Shop") == 5
+    await other(None)
+    assert await after(period=60) is None
+
+
 async def test_a_name_that_nobody_gave_follows_the_url(harness: Harness) -> None:
     token = (await made(harness))["token"]
     await harness.client.put(f"{CHECKS}/{token}", json={"url": "https://new.example.com/"})
