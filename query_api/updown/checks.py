@@ -3,6 +3,7 @@
 import asyncio
 
 from fastapi import APIRouter, Response
+from msgspec import UNSET
 
 from query_api.commands import gone
 from query_api.updown import pulse
@@ -20,7 +21,8 @@ from query_api.updown.things import thing_of
 from schemas.definitions import Check
 from schemas.ids import new_id
 from schemas.monitors import Monitor, Sealed
-from schemas.requests import MonitorCreate, MonitorDelete, MonitorUpdate
+from schemas.requests import MonitorCreate, MonitorDelete, MonitorFields, MonitorUpdate
+from schemas.targets import place_of
 
 router = APIRouter(tags=["checks"], responses=ERRORS)
 
@@ -105,7 +107,7 @@ async def change_check(service: ServiceDep, caller: Writer, token: str) -> Respo
             id=monitor.id,
             fields=fields,
             based_on=monitor.version,
-            unique_target="url" in caller.parameters or "type" in caller.parameters,
+            unique_target=_moves(monitor, fields),
         )
         try:
             return await _shown(service, caller, await service.result(await service.ask(caller, request)))
@@ -124,6 +126,13 @@ async def delete_check(service: ServiceDep, caller: Writer, token: str) -> Respo
     await service.ask(caller, MonitorDelete(request=new_id(), at=service.deps.clock.now(), id=monitor.id))
     await gone(service.deps, service.deps.directory.monitor, monitor.id)
     return answer(UpdownDeleted(True))
+
+
+def _moves(monitor: Monitor, fields: MonitorFields) -> bool:
+    """Whether another target is probed from now on; the same one may be that of two monitors of the PoppaPing API."""
+    kind = monitor.kind if fields.kind is UNSET else fields.kind
+    target = monitor.target if fields.target is UNSET else fields.target
+    return place_of(kind, target) != place_of(monitor.kind, monitor.target)
 
 
 async def _shown(service: Service, caller: Caller, monitor: Monitor, status: int = 200) -> Response:

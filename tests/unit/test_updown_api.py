@@ -408,6 +408,22 @@ async def test_a_period_keeps_what_was_set_between_confirmations(harness: Harnes
     assert await after(period=60) is None
 
 
+async def test_two_monitors_of_one_url_can_be_changed(harness: Harness) -> None:
+    """A client sends a check back whole; only a URL that another one has is refused."""
+    headers = {"Authorization": f"Bearer {POP_KEY}"}
+    for name in "AB":
+        body = {"name": name, "url": URL}
+        assert (await harness.client.post("/api/v1/monitors", headers=headers, json=body)).status_code == 201
+    first, _ = (await harness.client.get(CHECKS)).json()
+    whole = {name: first[name] for name in ("url", "type", "period", "enabled")} | {"alias": "Shop"}
+    answer = await harness.client.put(f"{CHECKS}/{first['token']}", json=whole)
+    assert (answer.status_code, answer.json()["alias"]) == (200, "Shop")
+    for url in ("https://other.example.com/", URL):
+        answer = await harness.client.put(f"{CHECKS}/{first['token']}", json={"url": url})
+    assert fault(answer)[0] == 400
+    assert fault(answer)[1].startswith("URL is already registered")
+
+
 async def test_a_name_that_nobody_gave_follows_the_url(harness: Harness) -> None:
     token = (await made(harness))["token"]
     await harness.client.put(f"{CHECKS}/{token}", json={"url": "https://new.example.com/"})
