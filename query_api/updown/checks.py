@@ -49,7 +49,7 @@ async def list_checks(service: ServiceDep, caller: Reader) -> Response:
             objects.append(pulses.object(thing))
         else:
             state = states.state(thing.id)
-            objects.append(presented(thing, state, uptimes.of(thing.id, None if state is None else state.down_since)))
+            objects.append(presented(thing, state, uptimes.of(thing, state)))
         if number % _AT_ONCE == 0:
             await asyncio.sleep(0)
     return answer(objects)
@@ -142,5 +142,4 @@ async def _shown(service: Service, caller: Caller, monitor: Monitor, status: int
 async def _check(service: Service, caller: Caller, monitor: Monitor) -> UpdownCheck:
     uptimes = await service.uptimes.of(caller.project)
     state = service.deps.monitor_states.state(monitor.id)
-    uptime = uptimes.of(monitor.id, None if state is None else state.down_since)
-    return service.presenter(caller)(monitor, state, uptime)
+    return service.presenter(caller)(monitor, state, uptimes.of(monitor, state))

@@ -100,7 +100,7 @@ class Presenter:
         """The check as this process can show it now."""
         deps = self._service.deps
         state = deps.states.state(check.id)
-        uptime = self._uptimes.of(check.id, None if state is None else state.down_since)
+        uptime = self._uptimes.of(check, state)
         url = pulse_url(deps.settings.pulse_base, check, with_url)
         return pulse_object(check, state, self._channels, uptime, url)
 

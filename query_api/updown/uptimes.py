@@ -1,7 +1,8 @@
 """The uptime of checks over the last 30 days, by time: 1 - down / window, whatever the age of a check.
 
 Of all checks of a project at once, asked of history at most every `HOLD`: a list of ten thousand checks costs one
-question. The outage that is open now is in no row of history; it is told by the state.
+question. The outage that is open now is in no row of history; it is told by the state. So is one that has just ended,
+for which history is late: by all outages of a thing that is no older than the window.
 """
 
 from collections.abc import Mapping
@@ -12,6 +13,10 @@ from query_api.dependencies import Dependencies
 from query_api.history.uptime import format_percent
 from query_api.http.response_cache import ResponseCache
 from schemas.base import SECOND, Micros
+from schemas.check_states import CheckState
+from schemas.definitions import Check
+from schemas.monitor_states import MonitorState
+from schemas.monitors import Monitor
 
 WINDOW: Micros = 30 * 86_400 * SECOND
 HOLD: Micros = 30 * SECOND
@@ -46,11 +51,13 @@ class ProjectUptimes:
     def __init__(self, down: Mapping[str, Micros] | None, now: Micros) -> None:
         self._down, self._now = down, now
 
-    def of(self, thing: str, down_since: Micros | None) -> float | None:
-        """The uptime in per cent. down_since: the start of the outage that is open."""
+    def of(self, thing: Monitor | Check, state: MonitorState | CheckState | None) -> float | None:
+        """The uptime in per cent."""
         if self._down is None:
             return None
-        down = self._down.get(thing, 0)
-        if down_since is not None:
-            down += min(WINDOW, max(0, self._now - down_since))
+        down = self._down.get(thing.id, 0)
+        if state is not None and thing.created >= self._now - WINDOW:
+            down = max(down, state.down_time)
+        if state is not None and state.down_since is not None:
+            down += min(WINDOW, max(0, self._now - state.down_since))
         return float(format_percent(1 - Fraction(min(down, WINDOW), WINDOW), 3)) if down else 100.0

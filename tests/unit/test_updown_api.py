@@ -11,7 +11,8 @@ from query_api.updown.uptimes import ProjectUptimes
 from query_api.wrong_keys import WrongKeyLimiter
 from schemas.base import SECOND, encode
 from schemas.certificates import DAY, Certificate
-from schemas.monitor_states import DomainValidity, Validity, validity_key
+from schemas.monitor_states import DomainValidity, MonitorState, Validity, validity_key
+from schemas.monitors import Monitor
 from schemas.times import iso
 from tests.harness import POP_KEY, WRITE_KEY, Harness
 from tests.updown_client import (
@@ -120,13 +121,41 @@ async def test_it_goes_down_and_up(harness: Harness) -> None:
     assert (await seen(harness, token))["uptime"] < 100
 
 
+def uptime_of(
+    down: int, now: int = 0, down_since: int | None = None, down_time: int = 0, age: int = 99 * DAY
+) -> float | None:
+    """`down`: as history knows it."""
+    monitor = Monitor(id="x", project="p", version=1, created=now - age, revised=0, name="X")
+    state = MonitorState(version=1, down_since=down_since, down_time=down_time)
+    return ProjectUptimes({"x": down} if down else {}, now).of(monitor, state)
+
+
 def test_uptime_is_of_thirty_days() -> None:
     """251 seconds of 30 days: 99.990, whatever the age of the check."""
-    assert ProjectUptimes({"x": 251 * SECOND}, 0).of("x", None) == 99.99
-    assert ProjectUptimes({}, 0).of("x", None) == 100.0
-    assert ProjectUptimes({"x": 1}, 0).of("x", None) == 99.999
-    assert ProjectUptimes({"x": SECOND}, 250 * SECOND).of("x", 0) == 99.99
-    assert ProjectUptimes({"x": 10**18}, 0).of("x", None) == 0.0
+    assert uptime_of(251 * SECOND) == uptime_of(251 * SECOND, age=DAY) == 99.99
+    assert uptime_of(0) == 100.0
+    assert uptime_of(1) == 99.999
+    assert uptime_of(SECOND, now=250 * SECOND, down_since=0) == 99.99
+    assert uptime_of(10**18) == 0.0
+
+
+def test_an_outage_that_history_does_not_have_yet() -> None:
+    """The state knows all of them together: of a check that is older than the window, some were before it."""
+    assert uptime_of(0, down_time=251 * SECOND, age=DAY) == 99.99
+    assert uptime_of(250 * SECOND, down_time=251 * SECOND, age=30 * DAY) == 99.99
+    assert uptime_of(251 * SECOND, down_time=250 * SECOND, age=DAY) == 99.99
+    assert uptime_of(0, down_time=251 * SECOND, age=31 * DAY) == 100.0
+
+
+async def test_it_is_never_whole_after_an_outage(harness: Harness) -> None:
+    token = (await made(harness))["token"]
+    id = id_of(harness, token)
+    probed_until(harness, id, "up", status=200)
+    probed_until(harness, id, "down", ok=False, failure="status", detail="500", status=500)
+    harness.log.tick(1)
+    assert (await seen(harness, token))["uptime"] < 100  # and what history knows is kept from now on
+    probed_until(harness, id, "up", status=200)
+    assert (await seen(harness, token))["uptime"] < 100
 
 
 async def test_without_history_an_uptime_is_not_known() -> None:
