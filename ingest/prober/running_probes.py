@@ -42,6 +42,7 @@ log = structlog.get_logger(__name__)
 
 STANDSTILL = 0.75
 _ENDING_SECONDS = 3.0
+_TELLING_SECONDS = 1.0
 
 
 class RunningProbes:
@@ -125,6 +126,8 @@ class RunningProbes:
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=_ENDING_SECONDS)
         await self._network.close()
+        if self._tasks:  # what was held is told now
+            await asyncio.wait(self._tasks, timeout=_TELLING_SECONDS)
 
     async def _probe(
         self, monitor: Monitor, sealed: Sealed, slot: Micros, confirm: int, state: MonitorState | None

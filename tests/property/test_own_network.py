@@ -5,7 +5,7 @@ in virtual time, in every installation that hypothesis can think of.
 from dataclasses import replace
 from typing import Any
 
-from hypothesis import Phase, given, settings
+from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 
 from processors.monitors.fold import Monitors
@@ -110,6 +110,14 @@ def test_no_targets_that_have_been_dead_for_long_hide_a_new_outage(
         assert down[plan.name][1] <= BEGIN + within(plan)
 
 
+# Stopped while a failure was held, because the network had just gone.
+@example(
+    monitors=[Plan("many 1 4", "many", timeout=1, confirmations=1)],
+    controls=((False, GATEWAY), (True, RESOLVER)),
+    begin=61.0,
+    lasts=200.0,
+    restarts=[63.4],
+)
 @many
 @given(
     plans("many", 1, 8, confirmations=one_or_two),

@@ -6,7 +6,7 @@ The contract:
   network worked after it: an answer of a target or of a control target (`watch` defines which count). Control targets
   are asked at once. If those that answered recently do not answer, the failure becomes a `prober_error`; so targets are
   safe in the first seconds of an outage too. A failure is held for `HELD` seconds at most, and not at all if no control
-  target can be judged.
+  target can be judged. One that is held when the prober is stopped becomes a `prober_error`: nobody knows any more.
 - During an outage the prober appends `region.troubled` to the partitions of `probe-results` whose monitors it probes,
   at once and every 10 s; with the first answer it appends `region.well`. Probes that began before the end are
   `prober_error` too. Other probers of the region, which may run elsewhere, report for the other partitions.
@@ -94,6 +94,7 @@ class OwnNetwork:
         self._said_to: set[int] = set()
         self._was_out = False
         self._out_until = float("-inf")
+        self._is_closed = False
         metrics.troubled(region, False)
 
     async def judge(
@@ -109,8 +110,9 @@ class OwnNetwork:
                 return result
         elif result.ok or (result.failure == "answer" and result.detail != UNKNOWN):
             return result  # so the resolver of this host says, which need not ask anybody
-        if self._watch.out_since is None and self._watch.may_tell(now := self._monotonic()):
-            await self._hold(now)
+        must_wait = self._watch.out_since is None and self._watch.may_tell(now := self._monotonic())
+        if must_wait and not await self._hold(now):
+            return replace(result, failure="prober_error", detail="this prober was stopped before it knew more")
         if was_up:
             self._watch.was_well()
             self._look()
@@ -135,22 +137,27 @@ class OwnNetwork:
         self._watch.stood_still(seconds)
 
     async def close(self) -> None:
-        """Ask nobody any more."""
+        """Ask nobody any more, and hold nothing."""
+        self._is_closed = True
         if self._next is not None:
             self._next.cancel()
         for asking in self._rounds:
             asking.cancel()
         if self._rounds:
             await asyncio.wait(self._rounds)
+        self._release(float("inf"))
 
     # ---- what is held
 
-    async def _hold(self, found: float) -> None:
-        """Until more is known of the network after `found`."""
+    async def _hold(self, found: float) -> bool:
+        """Until more is known of the network after `found`. False: the prober was stopped before."""
+        if self._is_closed:
+            return False
         known: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._held.append((found, known))
         self._ask()
         await asyncio.wait({known}, timeout=HELD)
+        return not self._is_closed
 
     def _release(self, sent: float) -> None:
         """What was found to fail up to `sent` can be told."""
