@@ -89,13 +89,15 @@ class Disk:
         self._consequence = consequence
         self._look, self._monotonic = look, monotonic
         self._looked_at = float("-inf")
-        self._state = DiskState(Level.OK, None, 0)
+        self._state, self._has_room = DiskState(Level.OK, None, 0), True
         self._levels: dict[Path, Level] = {}
 
     @property
     def has_room(self) -> bool:
-        """Whether something new may be taken."""
-        return self.state.level < Level.FULL
+        """Whether something new may be taken; asked for each ping."""
+        if self._monotonic() - self._looked_at >= _LOOK_SECONDS:
+            self._refresh()
+        return self._has_room
 
     @property
     def may_tick(self) -> bool:
@@ -105,14 +107,16 @@ class Disk:
     @property
     def state(self) -> DiskState:
         """How it is now, or was a quarter of a second ago. Of two file systems the fuller one counts."""
-        now = self._monotonic()
-        if now - self._looked_at < _LOOK_SECONDS:
-            return self._state
-        self._looked_at = now
+        if self._monotonic() - self._looked_at >= _LOOK_SECONDS:
+            self._refresh()
+        return self._state
+
+    def _refresh(self) -> None:
+        self._looked_at = self._monotonic()
         before, self._state = self._state.level, self._seen()
+        self._has_room = self._state.level < Level.FULL
         if self._consequence and self._state.level != before:
             self._tell()
-        return self._state
 
     def _seen(self) -> DiskState:
         states = []

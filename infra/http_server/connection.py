@@ -181,7 +181,10 @@ class Connection(HttpToolsProtocol):
             why = error.__context__
             self._refuse(why.refusal if isinstance(why, _ParserStopped) else INVALID)
             return
-        self._weigh(len(data))
+        if self._part is _Part.NONE:
+            self._body = 0  # whole: what is not body is weighed anew with the next one
+        else:
+            self._weigh(len(data))
 
     def _weigh(self, size: int) -> None:
         """Judge how much of the request so far, `size` bytes more than before, is not body."""
@@ -190,8 +193,6 @@ class Connection(HttpToolsProtocol):
         body, self._body = self._body, 0
         # What large chunks leave over is not saved up for trailers.
         self._head = max(1, self._head + size - body - body // _BODY_FOR_A_BYTE_OF_FRAMING)
-        if self._part is _Part.NONE:
-            return
         # The first slice may hold the end of the request before.
         if self._head >= self._bounds.head + _SLICE or len(self.headers) > self._bounds.headers:
             self._refuse(HEAD_TOO_LARGE)

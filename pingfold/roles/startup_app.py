@@ -6,7 +6,7 @@ could have taken it, so it is told as a gap, as every other.
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from infra.clock import Clock
@@ -51,13 +51,15 @@ class StartupApp:
         elif self._refused_since is None:
             self._refused_since = now
 
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+    def __call__(self, scope: Any, receive: Any, send: Any) -> Awaitable[None]:
         if self._app is not None:
-            await self._app(scope, receive, send)
-        elif scope["type"] == "http":
-            await self._refuse(scope, send)
+            answering: Awaitable[None] = self._app(scope, receive, send)
+            return answering
+        return self._refuse(scope, send)
 
     async def _refuse(self, scope: Any, send: Any) -> None:
+        if scope["type"] != "http":
+            return
         path = scope["path"]
         if is_ping(path):
             if SYNTHETIC not in path:
