@@ -32,11 +32,15 @@ VALIDITY_NOTICES: tuple[Notice, ...] = (
     "monitor.ssl_renewed",
     "monitor.domain_expiration",
 )
+# They tell what `monitor.down` and `monitor.recovered` tell, for receivers that look for these names.
+INCIDENT_NOTICES: tuple[Notice, ...] = ("incident.created", "incident.resolved")
 # Only channels that choose them take these: a reminder, and what depends on a threshold that suits the monitor.
 CHOSEN_NOTICES: tuple[Notice, ...] = ("monitor.still_down", "monitor.performance_drop")
 NOTICES: tuple[Notice, ...] = (*FIRST_NOTICES, *VALIDITY_NOTICES, *CHOSEN_NOTICES)
-# What a channel takes that chooses nothing.
-DEFAULT_NOTICES: tuple[Notice, ...] = tuple(notice for notice in NOTICES if notice not in CHOSEN_NOTICES)
+# What a channel takes that chooses nothing: one notice for each thing that happens.
+DEFAULT_NOTICES: tuple[Notice, ...] = tuple(
+    notice for notice in NOTICES if notice not in (*INCIDENT_NOTICES, *CHOSEN_NOTICES)
+)
 
 # What notices there are: those of a monitor or check, which a channel chooses from, and those about Pingfold itself,
 # which a channel gets whatever it chose: that another one was given up, or, by mail, that it is failing. A request to

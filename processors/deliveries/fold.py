@@ -285,8 +285,7 @@ class _Deliveries:
             self._view.delete(key)
             return [finished(delivery, "delivered", event.attempt, now, event.error[:_DETAIL])]
 
-        # A mail server that took it for some of the recipients refused the others with an error, not with a status.
-        detail = f"HTTP {event.status}" if event.status and not event.again else event.error[:_DETAIL]
+        detail = _failure(event)
         if health.failing_since is None:
             health.failing_since = now
         health.failures += 1
@@ -326,6 +325,16 @@ class _Deliveries:
         if health.failures in WARNINGS:
             effects += self._ends.warn(channel, detail, now)
         return effects
+
+
+def _failure(event: DeliveryAttempted) -> str:
+    """Why an attempt failed, in words."""
+    # A mail server that took it for some of the recipients refused the others with an error, not with a status.
+    if not event.status or event.again:
+        return event.error[:_DETAIL]
+    if 300 <= event.status < 400:
+        return f"HTTP {event.status}: a redirect, and none is followed; give the URL that it leads to"
+    return f"HTTP {event.status}"
 
 
 def _takes(endpoint: Endpoint, notice: AnyNotice) -> bool:

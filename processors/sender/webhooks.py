@@ -1,7 +1,8 @@
 """Sends one POST to a webhook receiver. Never raises, whatever the receiver does: see `DeliveryResult`.
 
-The status of the response decides; redirects are not followed. At most 64 kB of the body are read, for at most a
-second, only so that the connection can be reused; nothing of it is kept or decompressed.
+The URL is sent byte for byte (`processors.sender.request_urls`). The status of the response decides; redirects are not
+followed, since a signed notice is for the URL that was chosen and no other. At most 64 kB of the body are read, for at
+most a second, only so that the connection can be reused; nothing of it is kept or decompressed.
 """
 
 import asyncio
@@ -12,18 +13,17 @@ import ssl
 from collections.abc import Mapping
 from datetime import UTC
 from email.utils import parsedate_to_datetime
-from functools import lru_cache
 from types import TracebackType
 from typing import NamedTuple, Self
 
 import aiohttp
 from aiohttp.abc import AbstractResolver
-from yarl import URL
 
 from infra.clock import SYSTEM_CLOCK, Clock
 from infra.egress.guard import Guard, GuardedConnector, TargetRefused, guarded_session
 from infra.egress.os_errors import describe_os_error
 from infra.egress.resolver import ASKER, LookupTimedOut
+from processors.sender.request_urls import request_url
 from schemas.base import SECOND, Micros
 
 BODY_READ = 64 * 1024
@@ -108,7 +108,9 @@ class WebhookClient:
         """Send `body`; the headers come on top of those that every webhook has. dead: connect soon or not at all."""
         limits = self._limits_of_dead if dead else self._limits
         try:
-            target = _parsed(url)
+            target, authorization = request_url(url)
+            if authorization:
+                headers = {**headers, "Authorization": authorization}
             async with self._session().post(
                 target, data=body, headers=headers, allow_redirects=False, timeout=limits
             ) as response:
@@ -155,11 +157,6 @@ class WebhookClient:
 
 def _limits(seconds: float, connect: float) -> aiohttp.ClientTimeout:
     return aiohttp.ClientTimeout(total=seconds, connect=connect, ceil_threshold=_NEVER_CEIL)
-
-
-@lru_cache(maxsize=4096)
-def _parsed(url: str) -> URL:
-    return URL(url)
 
 
 async def _drain(response: aiohttp.ClientResponse) -> None:

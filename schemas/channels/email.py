@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from schemas.channels.kind import FOR_PEOPLE, ChannelKind, InvalidChannelField, Limits, Stored
+from schemas.channels.kind import ChannelKind, InvalidChannelField, Limits, Stored
 from schemas.recipients import Addresses
 
 
@@ -39,7 +39,6 @@ class Email(ChannelKind):
     told = frozenset({"addresses", "unconfirmed"})
     by_mail = True
     recipient_type = "email"
-    notices = FOR_PEOPLE
     limits = Limits(slots="mail server")
     target_help = "an e-mail address, or several with commas"
 

@@ -12,14 +12,10 @@ from typing import Any, ClassVar, Literal, NamedTuple, Protocol
 import msgspec
 
 from schemas.errors import SchemaError
-from schemas.notices import DEFAULT_NOTICES, NOTICES, UNCHOSEN, VALIDITY_NOTICES, AnyNotice, Notice
+from schemas.notices import DEFAULT_NOTICES, NOTICES, UNCHOSEN, AnyNotice, Notice
 
 # Without user, password and port.
 _HOST = re.compile(r"[a-z]+://(?:[^/?#]*@)?(\[[^\]/?#]*\]|[^/:?#]*)", re.IGNORECASE)
-
-# What people are told of, each fault once: a program that hears of the monitor and of its incident hears of it twice.
-FOR_PEOPLE: tuple[Notice, ...] = ("monitor.down", "monitor.recovered", "monitor.not_observed", *VALIDITY_NOTICES)
-
 
 # Fields of a definition that not all kinds use.
 STORED_BY_KIND = frozenset({"url", "secret", "addresses", "options"})

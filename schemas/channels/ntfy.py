@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from schemas.channels.kind import FOR_PEOPLE, ChannelKind, InvalidChannelField, Limits, Stored
+from schemas.channels.kind import ChannelKind, InvalidChannelField, Limits, Stored
 from schemas.channels.urls import http_url
 
 _TOPIC = re.compile(r"[-_A-Za-z0-9]{1,64}")
@@ -51,7 +51,6 @@ class Ntfy(ChannelKind):
     config_shown, form_shown = Shown, Shown
     stored = frozenset({"url", "secret", "options"})
     url_field, secret_field = "server", "token"
-    notices = FOR_PEOPLE
     # ntfy takes a body of more than 4,096 bytes for a file.
     limits = Limits(text=4_000)
     target_help = "the URL of an ntfy topic"

@@ -6,12 +6,14 @@ from schemas.channels.kind import InvalidChannelField
 
 
 def http_url(field: str, url: str) -> str:
-    """The URL, when it is an http or https URL without blanks. Raises `InvalidChannelField`."""
+    """The URL, when it is an http or https URL without blanks and controls. Raises `InvalidChannelField`."""
     try:
         parts = urlsplit(url)
         valid = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
     except ValueError:
         valid = False
-    if not valid or any(ord(character) <= 32 for character in url):
+    if not valid:
         raise InvalidChannelField(field, "must be an http or https URL")
+    if any(character <= " " or character == "\x7f" for character in url):
+        raise InvalidChannelField(field, "must be an http or https URL, in which a blank is written as %20")
     return url

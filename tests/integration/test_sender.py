@@ -127,6 +127,8 @@ async def test_a_redirect_is_not_followed() -> None:
     assert report.status == 307
     assert inner.requests == []
     assert not run.finished
+    [waiting] = [each for _, each in run.view.items() if isinstance(each, Delivery)]
+    assert waiting.error == "HTTP 307: a redirect, and none is followed; give the URL that it leads to"
 
 
 class NoNames(AbstractResolver):

@@ -25,7 +25,7 @@ def receiver() -> Iterator[Receiver]:
 
 @pytest.fixture(scope="session")
 def shared_pingfold(tmp_path_factory: pytest.TempPathFactory, receiver: Receiver) -> Iterator[Pingfold]:
-    """Two workers, no rate limit, one channel that takes every event, put on all checks."""
+    """Two workers, no rate limit, one channel that chooses no events, put on all checks."""
     one = Pingfold(tmp_path_factory.mktemp("pingfold"), workers=2)
     one.start()
     one.channel(receiver.url)

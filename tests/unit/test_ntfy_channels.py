@@ -10,9 +10,9 @@ from msgspec.structs import replace
 
 from infra.secrets.secrets import SecretError, Vault
 from schemas.base import encode
-from schemas.channels.kind import FOR_PEOPLE
 from schemas.deliveries import DeliveryAttempted, Endpoint
 from schemas.ids import new_id
+from schemas.notices import DEFAULT_NOTICES
 from schemas.requests import ChannelCreate, ChannelFields, ChannelUpdate
 from schemas.topics import DEAD_LETTERS, DELIVERIES, PROJECTS, TRANSITIONS
 from tests.harness import POP_KEY, WRITE_KEY, Harness
@@ -63,7 +63,7 @@ async def test_it_is_made_and_shown_without_its_token(api: Harness) -> None:
     channel = await made(api, name="phones")
     assert channel["channel_type"] == "ntfy"
     assert channel["config"] == {"server": "https://ntfy.example", "topic": "secret-topic", "has_token": True}
-    assert channel["events"] == list(FOR_PEOPLE)
+    assert channel["events"] == list(DEFAULT_NOTICES)
     assert data(await api.client.get(f"{CHANNELS}/{channel['id']}")) == channel
     assert data(await api.client.get("/api/v1/alerts")) == [channel]
     stored = endpoint(api, channel["id"])
@@ -196,7 +196,7 @@ async def test_the_management_api_makes_lists_and_removes_it(api: Harness) -> No
     one = answer.json()
     assert one == {
         "id": one["id"], "name": "phones", "kind": "ntfy", "server": "https://ntfy.example", "topic": "t",
-        "has_token": True, "events": list(FOR_PEOPLE),
+        "has_token": True, "events": list(DEFAULT_NOTICES),
     }  # fmt: skip
     listed = (await api.client.get("/api/v3/channels/", headers=headers)).json()["channels"]
     assert listed == [{"id": one["id"], "name": "phones", "kind": "ntfy"}]

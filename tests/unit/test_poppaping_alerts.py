@@ -8,10 +8,9 @@ import pytest
 
 from infra.secrets.secrets import hash_api_key
 from query_api.poppaping import channel_service
-from schemas.channels.kind import FOR_PEOPLE
 from schemas.definitions import ApiKey
 from schemas.ids import new_id
-from schemas.notices import NOTICES
+from schemas.notices import DEFAULT_NOTICES, NOTICES
 from schemas.requests import KeyCreate
 from schemas.topics import DELIVERIES
 from tests.harness import POP_KEY, WRITE_KEY, Harness
@@ -45,7 +44,7 @@ def reasons(answer: httpx.Response) -> tuple[int, str]:
 async def test_an_email_channel_is_made_and_listed(api: Harness, body: dict[str, Any], addresses: list[str]) -> None:
     channel = data(await api.client.post(CHANNELS, json=body), 201)
     assert (channel["channel_type"], channel["config"]) == ("email", {"addresses": addresses})
-    assert channel["events"] == list(FOR_PEOPLE)
+    assert channel["events"] == list(DEFAULT_NOTICES)
     assert data(await api.client.get("/api/v1/alerts")) == [channel]
     assert data(await api.client.get(f"{CHANNELS}/{channel['id']}")) == channel
     definition = api.log.directory.channel(channel["id"])
