@@ -11,6 +11,7 @@ from msgspec import Struct
 from schemas.base import Fact, Micros, Value
 from schemas.definitions import Check
 from schemas.mutes import Owed
+from schemas.outputs import Output
 from schemas.ticks import Gap, Progress
 from schemas.transitions import VisibleStatus
 
@@ -47,6 +48,7 @@ class CheckState(Value, tag="check-state"):
     reminders: number of reminders passed that it is still down.
     muted: nobody is told of it now. silenced: what it is was not told, because of that. owed: nor was a recovery.
     parked: why the fold could not judge a deadline; set until the next event of this check.
+    output: the newest that a start, log or fail ping brought since the newest success.
     """
 
     version: int
@@ -74,6 +76,7 @@ class CheckState(Value, tag="check-state"):
     silenced: bool = False
     owed: Owed | None = None
     parked: str | None = None
+    output: Output | None = None
 
 
 def visible_status(state: CheckState) -> VisibleStatus:

@@ -20,6 +20,7 @@ from schemas.definitions import Check, FormerSecret
 from schemas.ids import derived_id
 from schemas.monitor_states import MonitorState
 from schemas.monitors import Monitor
+from schemas.notice_fields import NOTICE_DATA
 from schemas.notices import AnyNotice, Notice
 from schemas.recipients import Address, Addresses
 from schemas.ticks import Progress, Tick, TimeCorrected
@@ -95,7 +96,7 @@ class DeliveryRequested(Fact, tag="delivery.requested", frozen=True):
     transition: str
     at: Micros
     notices: tuple[AnyNotice, ...]
-    data: dict[str, Any]
+    data: Annotated[dict[str, Any], Meta(extra_json_schema=NOTICE_DATA)]
     actor: Actor | None = None
     about: About | None = None
 

@@ -34,6 +34,22 @@ class Seen(Struct, frozen=True, omit_defaults=True, gc=False):
     ok: bool
 
 
+class ConfirmingResult(Struct, frozen=True, omit_defaults=True, gc=False):
+    """A result that counted for or against a monitor's going down.
+
+    at: start of the probe; took: its duration in microseconds. cause: why it failed, in words; "" if it did not.
+    status: of the HTTP response. confirm: number of the confirmation, 0 for a regular probe.
+    """
+
+    region: str
+    at: Micros
+    took: int
+    ok: bool = False
+    cause: str = ""
+    status: int | None = None
+    confirm: int = 0
+
+
 class PendingChange(Struct, frozen=True, omit_defaults=True, gc=False):
     """A status change that is not confirmed yet.
 
@@ -42,6 +58,7 @@ class PendingChange(Struct, frozen=True, omit_defaults=True, gc=False):
     asked: number of the confirmation requested now. votes: the newest result of each region since then.
     agreeing: number of results since then that indicate the change, from all regions.
     partial: in each of those that failed only one of two address families did.
+    results: of a change to down: the first result and the newest, at most ten, oldest first.
     """
 
     since: Micros
@@ -53,6 +70,7 @@ class PendingChange(Struct, frozen=True, omit_defaults=True, gc=False):
     votes: tuple[Seen, ...] = ()
     agreeing: int = 1
     partial: bool = False
+    results: tuple[ConfirmingResult, ...] = ()
 
 
 class MonitorState(Value, tag="monitor-state", rename={"pending_change": "doubt"}):
@@ -83,6 +101,7 @@ class MonitorState(Value, tag="monitor-state", rename={"pending_change": "doubt"
     reminders: number of reminders passed that it is still down.
     muted: nobody is told of it now. silenced: what it is was not told, because of that. owed: nor was a recovery.
     parked: why the fold could not judge a deadline; set until the next event of this monitor.
+    confirmed_by: while it is down: the results that made it so.
     """
 
     version: int
@@ -125,6 +144,7 @@ class MonitorState(Value, tag="monitor-state", rename={"pending_change": "doubt"
     verb: Verb = ""
     family_down: Family | Literal[""] = ""
     partial: bool = False
+    confirmed_by: tuple[ConfirmingResult, ...] = ()
 
 
 def visible_status(state: MonitorState) -> VisibleStatus:

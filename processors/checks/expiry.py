@@ -10,6 +10,7 @@ The contract:
 """
 
 from processors.checks.messages import missed, overrun
+from processors.checks.outputs import keep_output_of
 from processors.checks.rules import Moment, next_moment, remind_after, set_overdue
 from processors.checks.time_correction import correct_check, correct_gaps
 from processors.checks.transitions import end_mute, go_down, go_late, go_not_late, go_unobserved, remind_of
@@ -140,6 +141,7 @@ class CheckExpiry:
         if gaps:
             return go_unobserved(state, check, moment.at, time, run, gaps, self._gaps.over(gaps))
         if run is not None:
+            keep_output_of(state, run.rid)
             return go_down(state, check, moment.at, time, "run limit", overrun(run, check))
         return go_down(state, check, moment.at, time, "deadline", missed(state, check, moment.since, moment.at))
 

@@ -18,6 +18,7 @@ import msgspec
 
 from processors.checks.expiry import CheckExpiry, check_of, definition_key
 from processors.checks.messages import failed
+from processors.checks.outputs import note_output
 from processors.checks.ping_copies import is_copy, remember
 from processors.checks.ping_rules import PingRulesIndex, counts_as
 from processors.checks.rules import LONGEST_DURATION, end_run, run_limit, start_run
@@ -119,11 +120,17 @@ class ChecksPartition:
                     if state.status != "up" or state.late or state.unobserved:
                         effects = self._go_up(state, key, at, time)
                     state.last_success = state.base = at
-                elif state.status != "down":
-                    effects = self._fail(state, key, ping, at, time)
+                    state.output = None
+                else:
+                    note_output(state, ping, kind, at)
+                    if state.status != "down":
+                        effects = self._fail(state, key, ping, at, time)
             elif kind == "start":
+                note_output(state, ping, kind, at)
                 start_run(state, ping.rid, at)
                 self._expiry.look_at(key, at + run_limit(check_of(view, key)))
+            elif kind == "log":
+                note_output(state, ping, kind, at)
         if duration is not None and duration >= LONGEST_DURATION:
             duration = None
         if kind != ping.kind or duration is not None or at != said:

@@ -10,6 +10,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from processors.checks.outputs import output_data
 from processors.checks.rules import late_limit, run_limit
 from schemas.base import SECOND, Micros
 from schemas.check_states import CheckState, Run, visible_status
@@ -80,14 +81,18 @@ def _joined(gaps: Sequence[Gap]) -> list[_Span]:
 def about(state: CheckState, check: Check) -> About:
     """The check as it is now, for bodies that say more of it than `data` does. Of its state only what people see."""
     return About(
-        definition=replace(check, desc=""), state=replace(state, runs=(), stamped=(), base=None, last_success=None)
+        definition=replace(check, desc=""),
+        state=replace(state, runs=(), stamped=(), base=None, last_success=None, output=None),
     )
 
 
 def notice_data(state: CheckState, check: Check, incident: dict[str, Any] | None) -> dict[str, Any]:
-    """The `data` of a notice. One that was not observed is shown as late: nothing is known against it."""
+    """The `data` of a notice. One that was not observed is shown as late: nothing is known against it.
+
+    Why a check is down, its job may have said: `monitor.last_output`.
+    """
     status = visible_status(state)
-    return {
+    data: dict[str, Any] = {
         "monitor": {
             "id": check.id,
             "name": check.name,
@@ -100,6 +105,9 @@ def notice_data(state: CheckState, check: Check, incident: dict[str, Any] | None
         },
         "incident": incident,
     }
+    if status == "down" and state.output is not None:
+        data["monitor"]["last_output"] = output_data(state.output)
+    return data
 
 
 def _span(micros: Micros) -> str:

@@ -130,6 +130,7 @@ def pause(state: CheckState, check: Check, at: Micros, time: Micros) -> list[Eff
     transition = _transition(state, check, at, time)
     _reset(state)
     state.status, state.base, state.runs, state.last_start = "paused", None, (), None
+    state.output = None
     mute = end_with_incident(state, check, transition)
     return _effects(transition, state, check, "paused", "paused") + mute
 
@@ -138,7 +139,7 @@ def resume(state: CheckState, check: Check, at: Micros, time: Micros) -> list[Ef
     transition = _transition(state, check, at, time)
     _reset(state)
     state.status, state.base, state.runs = "new", None, ()
-    state.last_start = state.last_ping = None
+    state.last_start = state.last_ping = state.output = None
     return _effects(transition, state, check, "new", "resumed")
 
 

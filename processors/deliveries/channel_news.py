@@ -31,14 +31,9 @@ _DAY: Micros = 86_400 * SECOND
 
 def tell_of_disabled(view: View, index: ProjectIndex, project: str, event: ChannelDisabled) -> list[Effect]:
     """Note that the channel is disabled, and request one notice of it for each of the others."""
-    channel = view.get(f"channel/{event.channel}")
-    if not isinstance(channel, Channel) or channel.project != project:
-        return []  # removed meanwhile
-    view.put(definition_key(channel), replace(channel, disabled_at=event.at))
-    channels = _channels(view, index, project)
-    if _is_flood(channels, event.at):
+    channel, others = _noted(view, index, project, event, disabled_at=event.at)
+    if channel is None:
         return []
-    others = [each for each in channels if each.disabled_at is None]
     transition = derived_id(channel.id, "disabled", event.at)
     detail = f"{event.because}; it was removed" if event.removed else event.because
     return _told(others, channel, event, transition, "channel.disabled", detail)
@@ -46,21 +41,30 @@ def tell_of_disabled(view: View, index: ProjectIndex, project: str, event: Chann
 
 def warn_of_failing(view: View, index: ProjectIndex, project: str, event: ChannelFailing) -> list[Effect]:
     """Note that the channel fails, and request a mail of it for each channel that has somebody to read it."""
-    channel = view.get(f"channel/{event.channel}")
-    if not isinstance(channel, Channel) or channel.project != project:
-        return []  # removed meanwhile
-    view.put(definition_key(channel), replace(channel, failing_at=event.at))
-    channels = _channels(view, index, project)
-    if _is_flood(channels, event.at):
+    channel, others = _noted(view, index, project, event, failing_at=event.at)
+    if channel is None:
         return []
-    readers = [each for each in channels if each.disabled_at is None and _is_read(each) and each.id != channel.id]
+    readers = [each for each in others if _is_read(each) and each.id != channel.id]
     transition = derived_id(channel.id, "failing", event.failures, event.at)
     detail = f"the last {event.failures} requests failed; the newest: {event.because}"
     return _told(readers, channel, event, transition, "channel.failing", detail)
 
 
-def _channels(view: View, index: ProjectIndex, project: str) -> list[Channel]:
-    return [view.get(f"channel/{id}") for id in index.channels(project)]
+def _noted(
+    view: View, index: ProjectIndex, project: str, event: ChannelDisabled | ChannelFailing, **news: Micros
+) -> tuple[Channel | None, list[Channel]]:
+    """Record the news; the channel that it is of, as it was, and those of the project that are not disabled.
+
+    None: it was removed meanwhile, or there was too much news.
+    """
+    channel = view.get(f"channel/{event.channel}")
+    if not isinstance(channel, Channel) or channel.project != project:
+        return None, []
+    view.put(definition_key(channel), replace(channel, **news))
+    channels: list[Channel] = [view.get(f"channel/{id}") for id in index.channels(project)]
+    if _is_flood(channels, event.at):
+        return None, []
+    return channel, [each for each in channels if each.disabled_at is None]
 
 
 def _is_flood(channels: list[Channel], at: Micros) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from schemas.deliveries import About
-from schemas.monitor_states import MonitorState, Seen
+from schemas.monitor_states import ConfirmingResult, MonitorState, Seen
 from schemas.monitors import Monitor
 from schemas.probe_kinds import FAILURE_WORDS, PROBE_KINDS
 from schemas.probes import ProbeCompleted
@@ -48,7 +48,7 @@ def unseen(state: MonitorState, monitor: Monitor, disregarded: AbstractSet[str])
 def about(state: MonitorState, monitor: Monitor) -> About:
     """The monitor as it is now, for bodies that say more of it than `data` does. Of its state only what people see."""
     definition = replace(monitor, target=replace(monitor.target, sealed=""))
-    return About(definition=definition, state=replace(state, seen=(), early=(), pending_change=None))
+    return About(definition=definition, state=replace(state, seen=(), early=(), pending_change=None, confirmed_by=()))
 
 
 def notice_data(state: MonitorState, monitor: Monitor, incident: dict[str, Any] | None) -> dict[str, Any]:
@@ -67,12 +67,36 @@ def notice_data(state: MonitorState, monitor: Monitor, incident: dict[str, Any] 
 
 
 def down_data(
-    state: MonitorState, monitor: Monitor, incident: dict[str, Any], seen: tuple[Seen, ...]
+    state: MonitorState, monitor: Monitor, incident: dict[str, Any], results: tuple[ConfirmingResult, ...] = ()
 ) -> dict[str, Any]:
-    """The `data` of the notices that a monitor is down: with what each region saw last."""
+    """The `data` of the notices that a monitor is down: with the results that made it so.
+
+    Without them, as in reminders, with what each region saw last.
+    """
     data = notice_data(state, monitor, incident)
-    data["monitor"]["last_results"] = [
-        {"checked_at": iso(one.slot), "status": "up" if one.ok else "down", "region": one.region}
-        for one in sorted(seen, key=lambda one: (one.slot, one.region))
-    ]
+    data["monitor"]["last_results"] = (
+        [_told(one) for one in sorted(results, key=lambda one: (one.at, one.region))]
+        if results
+        else [_seen(one) for one in sorted(state.seen, key=lambda one: (one.slot, one.region))]
+    )
     return data
+
+
+def _told(one: ConfirmingResult) -> dict[str, Any]:
+    return {
+        "checked_at": iso(one.at),
+        "status": _status(one.ok),
+        "region": one.region,
+        "response_time_ms": round(one.took / 1_000, 1),
+        "status_code": one.status,
+        "error": one.cause or None,
+        "confirmation": one.confirm,
+    }
+
+
+def _seen(one: Seen) -> dict[str, Any]:
+    return {"checked_at": iso(one.slot), "status": _status(one.ok), "region": one.region}
+
+
+def _status(ok: bool) -> str:
+    return "up" if ok else "down"

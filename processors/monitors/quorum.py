@@ -23,10 +23,13 @@ from msgspec.structs import replace
 from processors.monitors.messages import cause_of
 from processors.monitors.slots import MARGIN, ended
 from schemas.base import Micros
-from schemas.monitor_states import PendingChange, Seen
+from schemas.monitor_states import ConfirmingResult, PendingChange, Seen
 from schemas.monitors import Monitor
 from schemas.probes import ProbeCompleted
 from schemas.slots import confirm_after, confirm_from, confirming_region, time_limit
+
+# Of the results of a pending change so many are kept for the notice.
+MOST_RESULTS = 10
 
 QuorumResult = Literal["confirmed", "rejected", "pending"]
 
@@ -43,6 +46,7 @@ def begin_change(monitor: Monitor, result: ProbeCompleted, disregarded: Abstract
         asked_at=confirm_from(monitor, result.slot, ended(monitor, result)) + confirm_after(monitor, number),
         votes=(Seen(result.region, result.slot, result.ok),),
         partial=bool(result.family_down) and not result.ok,
+        results=() if result.ok else (_kept(result),),
     )
 
 
@@ -52,10 +56,17 @@ def vote(
     """A further result counts; one that was asked for makes room for the next question."""
     votes = (*(v for v in change.votes if v.region != result.region), Seen(result.region, result.slot, result.ok))
     partial = change.partial and (result.ok or bool(result.family_down))
-    change = replace(change, votes=votes, agreeing=change.agreeing + (result.ok != going_down), partial=partial)
+    results = (*change.results[:1], *change.results[1:][2 - MOST_RESULTS :], _kept(result)) if going_down else ()
+    agreeing = change.agreeing + (result.ok != going_down)
+    change = replace(change, votes=votes, agreeing=agreeing, partial=partial, results=results)
     if result.confirm != change.asked:
         return change
     return ask_next(monitor, change, confirm_from(monitor, change.asked_at, ended(monitor, result)), disregarded)
+
+
+def _kept(result: ProbeCompleted) -> ConfirmingResult:
+    cause = "" if result.ok else cause_of(result)
+    return ConfirmingResult(result.region, result.at, result.took, result.ok, cause, result.status, result.confirm)
 
 
 def ask_next(monitor: Monitor, change: PendingChange, after: Micros, disregarded: AbstractSet[str]) -> PendingChange:
@@ -75,12 +86,13 @@ def without_region(change: PendingChange, region: str, going_down: bool) -> Pend
     votes = tuple(v for v in change.votes if v.ok or v.region != region)
     if not going_down:
         return replace(change, votes=votes)
+    results = tuple(each for each in change.results if each.ok or each.region != region)
     if change.region == region:
         return None
     if all(v.region != region for v in change.votes):
         return change
     agreeing = sum(not v.ok for v in votes)
-    return replace(change, votes=votes, agreeing=agreeing) if agreeing else None
+    return replace(change, votes=votes, agreeing=agreeing, results=results) if agreeing else None
 
 
 def all_disregarded(monitor: Monitor, disregarded: AbstractSet[str]) -> bool:

@@ -54,7 +54,7 @@ def _transition(state: MonitorState, monitor: Monitor, at: Micros, time: Micros)
 
 def _end_incident(state: MonitorState) -> None:
     end_incident(state)
-    state.partial = False
+    state.partial, state.confirmed_by = False, ()
 
 
 def _to_dependents(monitor: Monitor, down: bool, at: Micros) -> list[Effect]:
@@ -90,8 +90,9 @@ def go_down(
     notices = DOWN
     if monitor.depends_on:
         notices, state.notice_at, state.silenced = (), confirmed_at + monitor.dependency_wait * SECOND, False
+    state.confirmed_by = change.results
     effects = transition.effects(
-        "down", "probe", change.cause, notices, lambda: down_data(state, monitor, incident, change.votes)
+        "down", "probe", change.cause, notices, lambda: down_data(state, monitor, incident, change.results)
     )
     return effects + _to_dependents(monitor, True, transition.at)
 
@@ -130,12 +131,12 @@ def release_notice(state: MonitorState, monitor: Monitor, disregarded: AbstractS
     return notify(_subject(monitor, state), state.changes, state.since, DOWN, _open_incident(state, monitor))
 
 
-def _open_incident(state: MonitorState, monitor: Monitor) -> dict[str, Any]:
-    """The data of a notice about a monitor that is down."""
+def _open_incident(state: MonitorState, monitor: Monitor, reminded: bool = False) -> dict[str, Any]:
+    """The data of a notice about a monitor that is down. reminded: why it went down was told long ago."""
     assert state.incident is not None
     assert state.down_since is not None
     incident = incident_data(state.incident, state.down_since, None, state.cause, state.partial)
-    return down_data(state, monitor, incident, state.seen)
+    return down_data(state, monitor, incident, () if reminded else state.confirmed_by)
 
 
 def end_mute(state: MonitorState, monitor: Monitor, at: Micros, expired: bool, untold: bool) -> list[Effect]:
@@ -162,7 +163,7 @@ def remind_of(state: MonitorState, monitor: Monitor, due: Micros, untold: bool) 
     at = pass_reminders(state, remind_after(monitor), due)
     if untold or state.muted or state.unobserved or state.notice_at is not None:
         return []
-    return remind(state, _subject(monitor, state), state.changes, at, _open_incident(state, monitor))
+    return remind(state, _subject(monitor, state), state.changes, at, _open_incident(state, monitor, reminded=True))
 
 
 def pass_hour(state: MonitorState, monitor: Monitor, explained: bool) -> list[Effect]:
@@ -238,7 +239,8 @@ def request_again(change: StatusChanged, cause: str, state: MonitorState, monito
     if incident is None or monitor.depends_on or change.silent:
         return None
     down = change.now == "down"
-    data = down_data(state, monitor, incident, state.seen) if down else notice_data(state, monitor, incident)
+    results = state.confirmed_by if state.incident == change.incident else ()
+    data = down_data(state, monitor, incident, results) if down else notice_data(state, monitor, incident)
     notices = notices_of(change)
     return DeliveryRequested(
         transition=change.id, at=change.at, notices=notices, data=data, about=about(state, monitor)

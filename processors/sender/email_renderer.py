@@ -6,21 +6,25 @@ recognise a retry; all mails of an incident are one conversation. No content can
 """
 
 import re
+from collections.abc import Iterator
 from email.charset import QP, Charset
 from email.mime.multipart import MIMEMultipart
 from email.mime.text import MIMEText
 from email.policy import compat32
 from email.utils import format_datetime, parseaddr
 from typing import Any
+from urllib.parse import quote
 
 import msgspec
 from jinja2 import Environment, PackageLoader, select_autoescape
 
 from infra.secrets.confirmation_links import PATH, ConfirmationLinks
-from processors.sender.mail_headers import address_header, one_line, text_header, verified
+from processors.sender.mail_headers import address_header, one_line, text_header, url_header, verified
 from processors.sender.notice_facts import facts_of, moment_of
 from processors.sender.notice_values import object_of, text_of
+from schemas.base import SECOND, Micros
 from schemas.deliveries import Delivery, Endpoint
+from schemas.recipients import recipient_id
 from schemas.times import read_iso, to_minute, utc
 
 _templates = Environment(
@@ -37,15 +41,22 @@ _BODY = compat32.clone(linesep="\r\n", cte_type="7bit")
 _LONGEST_SUBJECT = 200
 # Nothing that mail programs make a link of, nor anything that looks like more than a name.
 _NOT_IN_A_NAME = re.compile(r"[^\w -]")
+# So long the way out of a mail leads somewhere.
+_WAY_OUT_VALID: Micros = 90 * 86_400 * SECOND
 _ID = re.compile(r"[^0-9A-Za-z-]")
 
 
 class EmailRenderer:
-    """Renders mails. sender: an address, with or without a name. links: creates the links in confirmation requests."""
+    """Renders mails. sender: an address, with or without a name. links: creates the links in confirmation requests.
 
-    def __init__(self, site_name: str, sender: str, links: ConfirmationLinks | None = None) -> None:
+    asks: recipients are asked before anything is sent to them, so each has a page on which to answer.
+    """
+
+    def __init__(
+        self, site_name: str, sender: str, links: ConfirmationLinks | None = None, *, asks: bool = True
+    ) -> None:
         name, address = parseaddr(sender)
-        self._site_name, self._links = site_name, links
+        self._site_name, self._links, self._asks = site_name, links, asks
         self._from = one_line(name) or site_name, address
         self._domain = address.rpartition("@")[2] or "localhost"
 
@@ -73,7 +84,11 @@ class EmailRenderer:
             "Auto-Submitted": text_header("Auto-Submitted", "auto-generated"),
         }
         if incident := text_of(object_of(data.get("incident")), "id"):
-            head["References"] = text_header("References", self._id(f"incident-{incident}"))
+            # Of no mail: the first of an incident may have gone to others. All name it, which makes them one thread.
+            thread = self._id(f"incident-{incident}")
+            head |= {name: text_header(name, thread) for name in ("In-Reply-To", "References")}
+        if template == "mail":
+            head["List-Unsubscribe"] = url_header("List-Unsubscribe", self._ways_out(endpoint, notice["timestamp"]))
         # Quoted-printable text holds no "=_": no text can end its part.
         body = MIMEMultipart("alternative", boundary=f"=_pingfold-{_ID.sub('', delivery.event)}")
         for kind in ("plain", "html"):
@@ -85,6 +100,13 @@ class EmailRenderer:
 
     def _id(self, name: str) -> str:
         return f"<{_ID.sub('', name)[:80]}@{self._domain}>"
+
+    def _ways_out(self, endpoint: Endpoint, at: str) -> Iterator[str]:
+        """Where who wants no more of these mails goes: the page of its answer, if this is its only reader, or us."""
+        if self._links is not None and self._asks and len(endpoint.confirmed) == 1:
+            recipient, expires = recipient_id(endpoint.project, endpoint.confirmed[0]), read_iso(at) + _WAY_OUT_VALID
+            yield f"{endpoint.site}{PATH}{self._links.token(recipient, max(0, expires))}"
+        yield f"mailto:{quote(self._from[1], safe='@')}?subject=unsubscribe"
 
     def _request_to_confirm(self, endpoint: Endpoint, data: dict[str, Any]) -> dict[str, Any]:
         """The recipient has not agreed to anything: of what people choose it sees its address and a harmless name."""

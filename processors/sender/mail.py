@@ -61,7 +61,9 @@ class MailClient:
     ) -> None:
         self._settings, self._resolver = settings, resolver
         self._seconds, self._connect, self._tls = seconds, connect, tls
-        self._renderer = EmailRenderer(settings.site_name, settings.smtp_from or "", links)
+        self._renderer = EmailRenderer(
+            settings.site_name, settings.smtp_from or "", links, asks=settings.mail_confirmation == "on"
+        )
         # Who we are to the server stands in what recipients get: not the name of this host.
         self._name = parseaddr(settings.smtp_from or "")[1].rpartition("@")[2] or "[127.0.0.1]"
 

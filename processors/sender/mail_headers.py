@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from email.charset import QP, Charset
 from email.header import Header
 from email.policy import compat32
+from urllib.parse import quote
 
 from processors.errors import ProcessorError
 
@@ -21,6 +22,11 @@ _PHRASE = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]+")
 # As `schemas.recipients.Address`; an address that can be taken for an encoded word is none.
 _ADDRESS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_{}~.-]+@[A-Za-z0-9.-]+")
 _LINE = "\r\n"
+# Of a name beside an address, so that no line is longer than SMTP takes (998 bytes).
+_LONGEST_NAME = 200
+_LONGEST_URL = 900
+# What may stand in a URL in angle brackets.
+_URL = "".join(set(map(chr, range(33, 127))) - set('<>"\\^`{|}'))
 
 
 class NotThatHead(ProcessorError, ValueError):
@@ -49,6 +55,12 @@ def address_header(name: str, addresses: Iterable[tuple[str, str]]) -> str:
     return f"{name}: {(',' + _LINE + ' ').join(_mailbox(name, shown, address) for shown, address in addresses)}{_LINE}"
 
 
+def url_header(name: str, urls: Iterable[str]) -> str:
+    """A header of URLs, the one to be tried first in front (RFC 2369). One that makes a line too long is left out."""
+    written = [f"<{quote(url, safe=_URL, errors='replace')}>" for url in urls]
+    return f"{name}: {(',' + _LINE + ' ').join(each for each in written if len(each) <= _LONGEST_URL)}{_LINE}"
+
+
 def verified(mail: bytes, names: Sequence[str]) -> bytes:
     """The mail, when it has those headers and no others. Raises `NotThatHead`."""
     found = email.message_from_bytes(mail, policy=compat32).keys()
@@ -60,7 +72,7 @@ def verified(mail: bytes, names: Sequence[str]) -> bytes:
 def _mailbox(name: str, shown: str, address: str) -> str:
     if not _ADDRESS.fullmatch(address) or "=?" in address:
         raise NotThatHead(f"{one_line(address)!r} is no e-mail address")
-    shown = one_line(shown)
+    shown = one_line(shown)[:_LONGEST_NAME]
     if not shown:
         return address
     if not shown.isascii() or "=?" in shown:

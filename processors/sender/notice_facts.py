@@ -9,6 +9,7 @@ from typing import Any
 
 from processors.sender.mail_headers import one_line
 from processors.sender.notice_values import object_of, text_of
+from schemas.outputs import readable
 
 _SAYS = {
     "monitor.down": "{} is down",
@@ -27,6 +28,10 @@ _SAYS = {
     "channel.failing": "{} is failing",
 }
 _RESULTS = 10
+# Of a name in a sentence, so that a subject that is cut still says what happened.
+_LONGEST_NAME = 120
+# More than the folds tell; a notice may come from elsewhere.
+_LONGEST_OUTPUT = 4_000
 _ISO = re.compile(r"(\d{4}-\d{2}-\d{2})T(\d{2}:\d{2}:\d{2})\+00:00", re.ASCII)
 
 
@@ -37,7 +42,7 @@ def facts_of(notice: str, data: Mapping[str, Any], site: str) -> dict[str, Any]:
     """
     monitor, incident = object_of(data.get("monitor")), object_of(data.get("incident"))
     name = one_line(text_of(monitor, "name")) or text_of(monitor, "url") or text_of(monitor, "id") or "A monitor"
-    says = _SAYS[notice].format(name, _in_days(data), dropped=one_line(text_of(data, "apdex_dropped")))
+    says = _SAYS[notice].format(_shortened(name), _in_days(data), dropped=one_line(text_of(data, "apdex_dropped")))
     url = text_of(monitor, "url")
     page = url if monitor.get("kind") in ("heartbeat", "channel") else f"{site}/"
     results = monitor.get("last_results")
@@ -51,6 +56,7 @@ def facts_of(notice: str, data: Mapping[str, Any], site: str) -> dict[str, Any]:
         "resolved": moment_of(text_of(incident, "resolved_at")),
         "last_ping": moment_of(text_of(monitor, "last_ping")),
         "results": [_result(one) for one in results[-_RESULTS:]] if isinstance(results, list) else [],
+        "output": _output(monitor.get("last_output")),
         "certificates": _certificates(data),
         "hours": _hours(data.get("last_metrics")),
         "page": page if page.startswith(("http://", "https://")) else "",
@@ -60,6 +66,23 @@ def facts_of(notice: str, data: Mapping[str, Any], site: str) -> dict[str, Any]:
 def moment_of(text: str) -> str:
     """`2025-02-21 14:32:00 UTC`, as people read it."""
     return text.replace("T", " ").replace("+00:00", " UTC")
+
+
+def _shortened(name: str) -> str:
+    return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1].rstrip()}…"
+
+
+def _output(value: object) -> dict[str, Any]:
+    """What a job said last: `lines`, and `of`, the ping that brought it; empty when it said nothing."""
+    told = object_of(value)
+    text = readable(text_of(told, "text")[:_LONGEST_OUTPUT]).strip("\n")
+    if not text.strip():
+        return {}
+    kind, status = one_line(text_of(told, "kind")), text_of(told, "exit_status")
+    of = ", ".join(
+        filter(None, (kind, f"exit status {status}" if status else "", moment_of(text_of(told, "received_at"))))
+    )
+    return {"of": one_line(of), "lines": text.split("\n")}
 
 
 def _in_days(data: Mapping[str, Any]) -> str:
@@ -89,7 +112,7 @@ def _certificates(data: Mapping[str, Any]) -> list[str]:
 
 def _result(value: object) -> dict[str, str]:
     result = object_of(value)
-    names = ("checked_at", "status", "region", "response_time_ms", "error")
+    names = ("checked_at", "status", "region", "response_time_ms", "status_code", "error")
     found = {name: text_of(result, name) for name in names}
     return found | {"checked_at": moment_of(found["checked_at"])}
 

@@ -90,7 +90,8 @@ async def test_a_name_cannot_end_a_header(name: str) -> None:
     [(recipients, mail, _)] = server.mails
     assert recipients == ["a@example.org"]
     assert set(mail.keys()) == {
-        "From", "To", "Subject", "Date", "Message-ID", "References", "Auto-Submitted", "MIME-Version", "Content-Type",
+        "From", "To", "Subject", "Date", "Message-ID", "In-Reply-To", "References", "List-Unsubscribe",
+        "Auto-Submitted", "MIME-Version", "Content-Type",
     }  # fmt: skip
     assert len(mail["Subject"]) <= 200
 

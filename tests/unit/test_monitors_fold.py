@@ -116,7 +116,26 @@ def test_the_change_and_its_notices() -> None:
             "kind": "http",
             "current_status": "down",
             "response_time_ms": None,
-            "last_results": [{"checked_at": "2024-01-01T00:01:00+00:00", "status": "down", "region": "a"}],
+            "last_results": [
+                {
+                    "checked_at": "2024-01-01T00:01:00+00:00",
+                    "status": "down",
+                    "region": "a",
+                    "response_time_ms": 30_000.0,
+                    "status_code": None,
+                    "error": "Connection timed out: after 30 s",
+                    "confirmation": 0,
+                },
+                {
+                    "checked_at": "2024-01-01T00:01:35+00:00",
+                    "status": "down",
+                    "region": "a",
+                    "response_time_ms": 100.0,
+                    "status_code": 503,
+                    "error": "Unexpected status: 503",
+                    "confirmation": 1,
+                },
+            ],
         },
         "incident": {
             "id": change.incident,
