@@ -34,7 +34,8 @@ from bench.checks import (
 from bench.processes import Usage, answer_of, module, running, spawn, wait_until
 from bench.report import Report, say
 from bench.stack import Stack, clean_environment, pingfold
-from infra.clickhouse.client import Address, connect
+from infra.clickhouse.address import Address
+from infra.clickhouse.client import connect
 from infra.embedded.ports import HOST, free_port
 from schemas.topics import PINGS
 

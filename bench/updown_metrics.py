@@ -18,7 +18,8 @@ from bench.processes import memory_mib
 from bench.report import Report, percentile, say, spread
 from bench.stack import Stack, pingfold
 from bench.uptime import FREE_BYTES, RESULTS, STATEMENT_SECONDS, define, fill, now, own_clickhouse, uptime_page
-from infra.clickhouse.client import Address, connect
+from infra.clickhouse.address import Address
+from infra.clickhouse.client import connect
 from infra.clickhouse.migrations import migrate
 from schemas.ids import new_id
 

@@ -24,7 +24,8 @@ from bench.checks import produce, wait_folded
 from bench.processes import NotInTime, Usage, memory_mib, module, running, spawn, wait_until
 from bench.report import Report, percentile, say, spread
 from bench.stack import Stack, pingfold
-from infra.clickhouse.client import Address, connect
+from infra.clickhouse.address import Address
+from infra.clickhouse.client import connect
 from infra.clickhouse.migrations import migrate
 from infra.embedded.logins import login_file, made_login
 from infra.embedded.ports import HOST, free_port

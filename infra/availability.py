@@ -10,7 +10,7 @@ import ssl
 import struct
 import time
 
-from infra.clickhouse.client import Address
+from infra.clickhouse.address import Address
 from infra.log.cluster import tls_context
 
 _TIMEOUT = 2.0

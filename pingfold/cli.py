@@ -1,187 +1,222 @@
 """The command line `pingfold`: starts Pingfold or one of its roles, administers it, and calls a running one.
 
 A fault that people can correct ends a command with one line on standard error and exit status 1; never a traceback.
-Commands of `pingfold.commands.client` use HTTP and need a running Pingfold; the others connect to Kafka.
+Each command is loaded when it is run (`pingfold.lazy_commands`); this module imports nothing that takes long.
 """
 
 import os
 import sys
-from collections.abc import Mapping
-from functools import partial
-from typing import Annotated, NoReturn
+from importlib import metadata
+from typing import Annotated
 
 import typer
-from pydantic import ValidationError
 
-from infra.availability import clickhouse_answers, kafka_answers
-from infra.clickhouse.client import Address
-from infra.http_server.listening import bind
-from infra.log.clients import ClientLost
-from infra.process import logs
-from infra.process.lifecycle import Role, run_role
-from infra.process.liveness import Check
-from infra.settings.errors import unknown_settings, wrong_settings
-from infra.settings.settings import Settings
-from pingfold.addresses import clickhouse_of, kafka_of
-from pingfold.commands import admin, audit, client, mutes
-from pingfold.commands import keys as keys  # adds to the commands of `admin`
-from pingfold.commands import time as time_commands
-from pingfold.faults import MENDABLE, line_of
+from pingfold.errors import PingfoldError
+from pingfold.lazy_commands import Group, Lazy, LazyGroup
+
+_HELP = """Uptime and cron monitor on Apache Kafka.
+
+Settings are environment variables: see docs/operations.md.
+
+Exit status: 0 done; 1 not done, and one line says why; 2 wrong usage. Commands that compare or examine something have
+their own, which their help tells.
+
+Example: pingfold ping backup --create
+"""
+_START, _LOOK, _MANAGE, _ROLES = "Start", "Look", "Manage", "Roles that `up` starts, alone"
+_ROLE = "pingfold.commands.roles"
+
+COMMANDS: dict[str, Lazy | Group] = {
+    "up": Lazy(
+        f"{_ROLE}:up",
+        "Start all roles on this machine, with embedded Kafka and ClickHouse unless settings name existing ones.",
+        _START,
+    ),
+    "ping": Lazy("pingfold.commands.client:ping", "Send a ping.", _LOOK),
+    "audit": Lazy(
+        "pingfold.commands.audit:audit",
+        "List who changed what in a project, newest first. Secrets are not shown.",
+        _LOOK,
+    ),
+    "replay": Lazy(
+        "pingfold.commands.replay:replay",
+        "Recompute all states from the journals, from their beginning or from a snapshot.",
+        _LOOK,
+    ),
+    "channel": Group(
+        "Manage channels: where notifications are sent.",
+        {
+            "create": Lazy("pingfold.commands.client:create_channel", "Create a channel in the default project."),
+            "list": Lazy(
+                "pingfold.commands.client:list_channels",
+                "List the channels of the default project, with their targets and states.",
+            ),
+            "rotate-secret": Lazy(
+                "pingfold.commands.client:rotate_secret",
+                "Replace the signing secret of a webhook. The new secret is shown only once.",
+            ),
+            "request-confirmation": Lazy(
+                "pingfold.commands.client:request_confirmation",
+                "Mail another confirmation request to the unconfirmed addresses of an e-mail channel.",
+            ),
+            "delete": Lazy(
+                "pingfold.commands.client:delete_channel",
+                "Delete a channel, remove it from all checks, and drop its pending deliveries.",
+            ),
+        },
+        _MANAGE,
+    ),
+    "mute": Lazy(
+        "pingfold.commands.mutes:mute",
+        "Tell nobody of a check or a monitor. It is probed and judged as always, and its incidents are recorded.",
+        _MANAGE,
+    ),
+    "unmute": Lazy(
+        "pingfold.commands.mutes:unmute",
+        "Tell people again of a check or a monitor. If it is down, and nobody knows, that is told now.",
+        _MANAGE,
+    ),
+    "project": Group(
+        "Manage projects. Each has its own checks, monitors, channels and keys.",
+        {
+            "list": Lazy(
+                "pingfold.commands.listings:list_projects",
+                "List all projects, with the number of their checks, monitors, channels, pages and keys.",
+            ),
+            "create": Lazy(
+                "pingfold.commands.creation:create_project",
+                "Create a project with a ping key and a Healthchecks API key. Both are shown only once.",
+            ),
+            "rotate-ping-key": Lazy(
+                "pingfold.commands.rotation:rotate_ping_key",
+                "Replace the ping key of a project. Pings with the old key are accepted until the overlap ends.",
+            ),
+            "rotate-webhook-secret": Lazy(
+                "pingfold.commands.rotation:rotate_webhook_secret",
+                "Replace the webhook secret of a project, which signs all webhooks that have no secret of their own.",
+            ),
+        },
+        _MANAGE,
+    ),
+    "key": Group(
+        "Manage the API keys of a project.",
+        {
+            "list": Lazy(
+                "pingfold.commands.listings:list_keys",
+                "List API keys, including revoked ones. The keys themselves are not shown.",
+            ),
+            "create": Lazy("pingfold.commands.creation:create_key", "Create an API key. It is shown only once."),
+            "rotate": Lazy(
+                "pingfold.commands.rotation:rotate_key",
+                "Replace an API key by a new one with the same rights. The old key expires when the overlap ends.",
+            ),
+            "revoke": Lazy("pingfold.commands.rotation:revoke_key", "Revoke an API key."),
+        },
+        _MANAGE,
+    ),
+    "recipient": Group(
+        "Manage recipients of mail.",
+        {
+            "unblock": Lazy(
+                "pingfold.commands.recipients:unblock_recipient",
+                "Allow confirmation requests to an address again whose owner has blocked them.",
+            )
+        },
+        _MANAGE,
+    ),
+    "dead-letters": Group(
+        "List and retry events that could not be processed.",
+        {
+            "list": Lazy(
+                "pingfold.commands.dead_letters:list_dead_letters",
+                "List the events that could not be processed, with the reason, oldest first.",
+            ),
+            "retry": Lazy(
+                "pingfold.commands.dead_letters:retry_dead_letters",
+                "Append the original events to their topics again.",
+            ),
+        },
+        _MANAGE,
+    ),
+    "time": Group(
+        "Correct the time of partitions.",
+        {
+            "mend": Lazy(
+                "pingfold.commands.time:mend",
+                "Set the time of partitions that is ahead of Kafka's clock back to it. Correct Kafka's clock first.",
+            )
+        },
+        _MANAGE,
+    ),
+    "migrate": Lazy(
+        "pingfold.commands.migrate:migrate",
+        "Create missing topics in Kafka and missing tables in ClickHouse, and apply the retention settings.",
+        _MANAGE,
+    ),
+    "web": Lazy(f"{_ROLE}:web", "Serve ping URLs and the REST APIs on one port.", _ROLES),
+    "ingest": Lazy(f"{_ROLE}:ingest", "Serve only ping URLs.", _ROLES),
+    "api": Lazy(f"{_ROLE}:api", "Serve only the REST APIs and pages.", _ROLES),
+    "worker": Lazy(f"{_ROLE}:worker", "Compute statuses from the journals, and send notifications.", _ROLES),
+    "ticker": Lazy(f"{_ROLE}:ticker", "Append ticks, by which the folds learn the time.", _ROLES),
+    "prober": Lazy(f"{_ROLE}:prober", "Probe the monitors of a region.", _ROLES),
+    "writer": Lazy(f"{_ROLE}:writer", "Copy events from Kafka into ClickHouse, for history and uptimes.", _ROLES),
+    "dns": Lazy(
+        f"{_ROLE}:dns", "Answer DNS queries for the addresses of the nodes (PINGFOLD_DNS_ZONE).", _ROLES
+    ),
+}
+
+
+class _Commands(LazyGroup):
+    table = COMMANDS
+
 
 app = typer.Typer(
-    help="Uptime and cron monitor on Apache Kafka. Settings are environment variables: see docs/operations.md.",
+    cls=_Commands,
+    help=_HELP,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.add_typer(admin.projects, name="project")
-app.add_typer(admin.keys, name="key")
-app.add_typer(admin.recipients, name="recipient")
-app.add_typer(admin.dead_letters, name="dead-letters")
-app.add_typer(time_commands.times, name="time")
-app.add_typer(client.channels, name="channel")
-app.command()(client.ping)
-app.command()(audit.audit)
-app.command()(mutes.mute)
-app.command()(mutes.unmute)
 
-Slot = Annotated[
-    str, typer.Option(help="Identifies this process among those of its role. Must be unique and stable over restarts.")
-]
+# What asks for words about the commands only: it works whatever the settings are.
+_WORDS = frozenset({"-h", "--help", "--version", "--show-completion", "--install-completion"})
+_COMPLETION = "_PINGFOLD_COMPLETE"
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"pingfold {metadata.version('pingfold')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version, and end.")
+    ] = False,
+) -> None:
+    pass
 
 
 def main() -> None:
     """Entry point. A fault that people can correct is reported in one line; the exit status is 1."""
-    if "--help" not in sys.argv:
+    if not _WORDS.intersection(sys.argv[1:]) and _COMPLETION not in os.environ:
+        from infra.settings.errors import unknown_settings
+
         _refuse(unknown_settings(os.environ))
     try:
-        app()
-    except ValidationError as error:
-        _refuse(wrong_settings(error))
-        raise
+        app(prog_name="pingfold")
+    except PingfoldError as error:
+        _refuse([str(error)])
     except Exception as error:
-        line = line_of(error, Settings())
-        if line is None:
+        from pingfold.faults import lines_of
+
+        lines = lines_of(error)
+        if not lines:
             raise
-        _refuse([line])
+        _refuse(lines)
 
 
 def _refuse(lines: list[str]) -> None:
     if lines:
         sys.exit("\n".join(f"pingfold: {line}" for line in lines))
-
-
-@app.command()
-def up() -> None:
-    """Start all roles on this machine, with embedded Kafka and ClickHouse unless settings name existing ones."""
-    from pingfold.supervisor.up import up as start
-
-    logs.configure("up")
-    start(Settings())
-
-
-def _run(role: str, slot: str, serve: Role, checks: Mapping[str, Check]) -> NoReturn:
-    """Run one role until it is stopped, then end the process. checks: the servers that the role may wait for."""
-    run_role(f"{role}-{slot}", Settings().data, serve, checks, plain=(*MENDABLE, ClientLost))
-
-
-def _kafka() -> dict[str, Check]:
-    return {"kafka": partial(kafka_answers, kafka_of(Settings()))}
-
-
-def _serve(role: str, slot: str, pings: bool, api: bool) -> NoReturn:
-    from pingfold.roles.web import serve
-
-    logs.configure(f"{role}-{slot}")
-    settings = Settings()
-    listener = bind(settings.host, settings.port)
-    _run(role, slot, partial(serve, settings, listener, f"{role}-{slot}", pings, api), _kafka())
-
-
-@app.command()
-def web(slot: Slot = "0") -> None:
-    """Serve ping URLs and the REST APIs on one port."""
-    _serve("web", slot, pings=True, api=True)
-
-
-@app.command()
-def ingest(slot: Slot = "0") -> None:
-    """Serve only ping URLs."""
-    _serve("ingest", slot, pings=True, api=False)
-
-
-@app.command()
-def api(slot: Slot = "0") -> None:
-    """Serve only the REST APIs and pages."""
-    _serve("api", slot, pings=False, api=True)
-
-
-@app.command()
-def worker(slot: Slot = "0") -> None:
-    """Compute statuses from the journals, and send notifications."""
-    from pingfold.roles.worker import work
-
-    logs.configure(f"worker-{slot}")
-    work(Settings(), slot)
-
-
-@app.command()
-def ticker(slot: Slot = "0") -> None:
-    """Append ticks, by which the folds learn the time."""
-    logs.configure(f"ticker-{slot}")
-    _run("ticker", slot, partial(admin.tick, Settings(), slot), _kafka())
-
-
-@app.command()
-def prober(
-    slot: Slot = "0", region: Annotated[str, typer.Option(help="Region that this process probes from.")] = "local"
-) -> None:
-    """Probe the monitors of a region."""
-    from pingfold.roles.prober import serve_prober
-
-    logs.configure(f"prober-{slot}")
-    _run("prober", slot, partial(serve_prober, Settings(), region, slot), _kafka())
-
-
-@app.command()
-def writer(slot: Slot = "0") -> None:
-    """Copy events from Kafka into ClickHouse, for history and uptimes."""
-    logs.configure(f"writer-{slot}")
-    clickhouse = partial(clickhouse_answers, Address.parse(clickhouse_of(Settings())))
-    _run("writer", slot, partial(admin.write_history, Settings(), slot), {**_kafka(), "clickhouse": clickhouse})
-
-
-@app.command()
-def dns(slot: Slot = "0") -> None:
-    """Answer DNS queries for the addresses of the nodes (PINGFOLD_DNS_ZONE)."""
-    from pingfold.roles.dns import bind_dns, serve_dns
-
-    logs.configure(f"dns-{slot}")
-    settings = Settings()
-    _run("dns", slot, partial(serve_dns, settings, bind_dns(settings)), {})
-
-
-@app.command()
-def migrate() -> None:
-    """Create missing topics in Kafka and missing tables in ClickHouse, and apply the retention settings."""
-    admin.migrate(Settings())
-
-
-@app.command()
-def replay(
-    verify: Annotated[bool, typer.Option("--verify", help="Compare the result with the topics in Kafka.")] = False,
-    snapshot: Annotated[
-        bool, typer.Option("--snapshot", help="Compare, then write a snapshot from which later replays can begin.")
-    ] = False,
-    unverified: Annotated[
-        bool, typer.Option("--unverified", help="Write the snapshot even if a part could not be compared.")
-    ] = False,
-    json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
-) -> None:
-    """Recompute all states from the journals, from their beginning or from a snapshot.
-
-    Exit status: 0 if equal, 1 if different, 2 if a part is not comparable or the replay could not run.
-    """
-    from pingfold.replay import replay as run
-
-    raise typer.Exit(run(Settings(), verify=verify, snapshot=snapshot, unverified=unverified, as_json=json))

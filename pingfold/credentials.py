@@ -2,8 +2,7 @@
 
 Written by the first embedded start, mode 0600; later starts change nothing in it but where Pingfold and its servers
 are, and how to log in there; commands that rotate a key or secret of its project write the new one.
-It is written before the default project is asked for: should the start die in between,
-the next one derives the very same project from the file, and asking twice does no harm (the second time it `exists`).
+What stands in a new one is made by `pingfold.first_project`.
 """
 
 from collections.abc import Mapping
@@ -14,26 +13,11 @@ import msgspec
 from infra.embedded.logins import Login
 from infra.log.cluster import Cluster, embedded_cluster, prefix_of, security_of
 from infra.secrets.private_files import replace_whole, write_once
-from infra.secrets.secrets import (
-    Vault,
-    new_api_key,
-    new_password,
-    new_ping_key,
-    new_webhook_secret,
-    of_project,
-    stored_api_key,
-)
 from infra.settings.settings import Settings
 from pingfold.errors import PingfoldError
-from schemas.actors import SYSTEM
-from schemas.base import Micros
-from schemas.definitions import ApiKey, KeyKind, Project
-from schemas.ids import derived_id, new_id
-from schemas.requests import ProjectCreate
 
 KEY_FIELDS = ("healthchecks_key", "healthchecks_key_readonly", "updown_key", "updown_key_readonly", "poppaping_key")
 FILE_NAME = "credentials.json"
-PROJECT_NAME = "Default"
 
 
 class NoCredentials(PingfoldError):
@@ -71,53 +55,6 @@ class Credentials(msgspec.Struct, frozen=True, kw_only=True):
         return f"Credentials(url={self.url!r}, project={self.project!r})"  # the rest must not end up in a log
 
 
-def new_credentials(url: str, kafka: str, clickhouse: str) -> Credentials:
-    """Fresh credentials of a default project that is still to be made."""
-    return Credentials(
-        url=url,
-        **_of_kafka(kafka),
-        clickhouse=clickhouse,
-        project=new_id(),
-        ping_key=new_ping_key(),
-        healthchecks_key=new_api_key("healthchecks"),
-        healthchecks_key_readonly=new_api_key("healthchecks-readonly"),
-        updown_key=new_api_key("updown"),
-        updown_key_readonly=new_api_key("updown-readonly"),
-        poppaping_key=new_api_key("poppaping"),
-        webhook_secret=new_webhook_secret(),
-        admin_password=new_password(),
-    )
-
-
-def project_request(credentials: Credentials, at: Micros, vault: Vault) -> ProjectCreate:
-    """The request that makes the default project of these credentials: the same ids each time."""
-    keys: dict[KeyKind, str] = {
-        "healthchecks": credentials.healthchecks_key,
-        "healthchecks-readonly": credentials.healthchecks_key_readonly,
-        "updown": credentials.updown_key,
-        "updown-readonly": credentials.updown_key_readonly,
-        "poppaping": credentials.poppaping_key,
-    }
-    project = Project(
-        id=credentials.project,
-        name=PROJECT_NAME,
-        ping_key=credentials.ping_key,
-        created=at,
-        webhook_secret=vault.encrypt(credentials.webhook_secret, of_project(credentials.project)),
-    )
-    return ProjectCreate(
-        request=new_id(),
-        at=at,
-        actor=SYSTEM,
-        project=project,
-        keys=tuple(_stored(project.id, kind, key, at) for kind, key in keys.items()),
-    )
-
-
-def _stored(project: str, kind: KeyKind, key: str, at: Micros) -> ApiKey:
-    return stored_api_key(key, kind, project, at, name=PROJECT_NAME, id=derived_id("key", project, kind))
-
-
 def path_of(settings: Settings) -> Path:
     """Where this installation keeps its credentials."""
     return settings.data / FILE_NAME
@@ -134,7 +71,7 @@ def with_servers(path: Path, url: str, kafka: str, clickhouse: str) -> Credentia
     another login. Raises `NoCredentials`."""
     known = load(path)
     _check_prefix(path, known, kafka)
-    current = msgspec.structs.replace(known, url=url, **_of_kafka(kafka), clickhouse=clickhouse)
+    current = msgspec.structs.replace(known, url=url, **kafka_fields(kafka), clickhouse=clickhouse)
     if current != known:
         replace_whole(path, _written(current))
     return current
@@ -184,7 +121,8 @@ def _check_prefix(path: Path, known: Credentials, kafka: str) -> None:
         )
 
 
-def _of_kafka(kafka: str) -> dict[str, str]:
+def kafka_fields(kafka: str) -> dict[str, str]:
+    """What the file says of Kafka."""
     login = security_of(kafka)
     user, password = login.get("sasl.username", ""), login.get("sasl.password", "")
     return {"kafka": str(kafka), "kafka_user": user, "kafka_password": password, "kafka_prefix": prefix_of(kafka)}

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from confluent_kafka import KafkaError, KafkaException
+from pydantic import ValidationError
 
 from infra.clickhouse.client import ClickHouseUnavailable
 from infra.clickhouse.migrations import MigrationChanged
@@ -13,12 +14,21 @@ from infra.log.reading import NotRead
 from infra.log.sink import NotStored
 from infra.log.startup_wait import KafkaRefuses
 from infra.secrets.secrets import SecretError
+from infra.settings.errors import wrong_settings
 from infra.settings.settings import Settings
 from pingfold.addresses import what_to_do
 from pingfold.errors import PingfoldError
 
 # They say themselves what is to be done.
 MENDABLE = (*(PingfoldError, NoLogin, CannotListen, WrongPartitionCount, SecretError, MigrationChanged, KafkaRefuses),)
+
+
+def lines_of(error: Exception) -> list[str]:
+    """What to tell of a fault that ended a command; nothing: it is a defect, and a traceback is due."""
+    if isinstance(error, ValidationError):
+        return wrong_settings(error)
+    line = line_of(error, Settings())
+    return [] if line is None else [line]
 
 
 def line_of(error: Exception, settings: Settings) -> str | None:

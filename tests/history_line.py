@@ -17,7 +17,8 @@ from uuid import uuid4
 from confluent_kafka import Producer, TopicPartition
 from confluent_kafka.admin import NewTopic
 
-from infra.clickhouse.client import Address, ClickHouseUnavailable, connect
+from infra.clickhouse.address import Address
+from infra.clickhouse.client import ClickHouseUnavailable, connect
 from infra.log.admin import admin_client
 from infra.log.sink import producer_config
 from infra.settings.settings import Settings

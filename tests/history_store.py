@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 from clickhouse_connect.driver.client import Client
 
-from infra.clickhouse.client import Address, connect
+from infra.clickhouse.address import Address
+from infra.clickhouse.client import connect
 from processors.history.roll_ups import RollUp, roll_up
 from processors.history.rows import PROBES, SPANS, probe_row, transition_row
 from schemas.base import Micros, encode

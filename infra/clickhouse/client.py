@@ -1,16 +1,13 @@
-"""The ClickHouse client: address, connections, queries. Every wait is bounded.
+"""The ClickHouse client: connections and queries. Every wait is bounded.
 
 Temporary failures (no connection, no answer in time, overload, not migrated yet) are raised as `ClickHouseUnavailable`:
 try again later. Any other exception is a defect and keeps its type.
 """
 
 import asyncio
-import ssl
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import Any, TypeVar
-from urllib.parse import parse_qsl, unquote, urlsplit
 
 import aiohttp
 import clickhouse_connect
@@ -20,9 +17,8 @@ from clickhouse_connect.driver.asyncclient import AsyncClient
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import DatabaseError, OperationalError
 
+from infra.clickhouse.address import TLS_FILES, Address
 from infra.errors import InfraError
-
-DEFAULT_DATABASE = "pingfold"
 
 Row = TypeVar("Row", bound=tuple[Any, ...])
 
@@ -31,63 +27,8 @@ Row = TypeVar("Row", bound=tuple[Any, ...])
 _PASSING = frozenset({60, 81, 159, 201, 202, 203, 209, 210, 242, 243, 241, 252, 279, 319, 394, 425, 999})
 
 
-# TLS files, named as clickhouse-connect names them.
-_FILES = ("ca_cert", "client_cert", "client_cert_key")
-
-
 class ClickHouseUnavailable(InfraError):
     """ClickHouse cannot do this now: try the same call again later, or answer 503."""
-
-
-@dataclass(frozen=True, slots=True)
-class Address:
-    """Where ClickHouse is: what stands in `https://user:password@host:port/database?ca_cert=FILE`.
-
-    ca_cert: authorities to trust instead of the system's; client_cert, client_cert_key: who we are, where it is asked.
-    """
-
-    host: str
-    port: int
-    database: str = DEFAULT_DATABASE
-    user: str = "default"
-    password: str = field(default="", repr=False)
-    secure: bool = False
-    ca_cert: str | None = None
-    client_cert: str | None = None
-    client_cert_key: str | None = None
-
-    @classmethod
-    def parse(cls, url: str) -> "Address":
-        """The address in a URL. Raises `ValueError` with what is wrong, never telling the password."""
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ValueError("CLICKHOUSE_URL must look like http://user:password@host:port/database")
-        secure, files = parts.scheme == "https", dict(parse_qsl(parts.query, keep_blank_values=True))
-        if files.keys() - _FILES or (files and not secure):
-            raise ValueError(f"CLICKHOUSE_URL may have only {', '.join(_FILES)} behind the ?, and those with https")
-        database = unquote(parts.path.strip("/")) or DEFAULT_DATABASE
-        if not database.replace("_", "").isalnum() or not database.isascii():
-            raise ValueError("the database named in CLICKHOUSE_URL may have letters, digits and _ only")
-        return cls(
-            host=parts.hostname,
-            port=parts.port or (8443 if secure else 8123),
-            database=database,
-            user=unquote(parts.username or "default"),
-            password=unquote(parts.password or ""),
-            secure=secure,
-            ca_cert=files.get("ca_cert"),
-            client_cert=files.get("client_cert"),
-            client_cert_key=files.get("client_cert_key"),
-        )
-
-    def tls_context(self) -> ssl.SSLContext | None:
-        """For clients of our own; None without TLS. Raises `OSError` when a file cannot be read."""
-        if not self.secure:
-            return None
-        context = ssl.create_default_context(cafile=self.ca_cert)
-        if self.client_cert:
-            context.load_cert_chain(self.client_cert, self.client_cert_key)
-        return context
 
 
 @contextmanager
@@ -111,7 +52,7 @@ def _options(address: Address, database: str | None, timeout: float) -> dict[str
         "password": address.password,
         "database": database or address.database,
         "secure": address.secure,
-        **{name: value for name in _FILES if (value := getattr(address, name))},
+        **{name: value for name in TLS_FILES if (value := getattr(address, name))},
         "connect_timeout": 3.0,
         "send_receive_timeout": timeout,
         "autogenerate_session_id": False,  # no session: calls may run beside each other

@@ -11,7 +11,8 @@ from importlib.resources import files
 
 import structlog
 
-from infra.clickhouse.client import Address, connect, unavailable_errors
+from infra.clickhouse.address import Address
+from infra.clickhouse.client import connect, unavailable_errors
 from infra.errors import InfraError
 
 log = structlog.get_logger(__name__)

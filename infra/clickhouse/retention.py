@@ -10,7 +10,8 @@ from collections.abc import Iterator
 
 import structlog
 
-from infra.clickhouse.client import Address, connect, unavailable_errors
+from infra.clickhouse.address import Address
+from infra.clickhouse.client import connect, unavailable_errors
 from infra.settings.settings import Settings
 
 log = structlog.get_logger(__name__)

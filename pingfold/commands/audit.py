@@ -7,7 +7,8 @@ from typing import Annotated, Any, get_args
 import msgspec
 import typer
 
-from infra.clickhouse.client import Address, ClickHouse
+from infra.clickhouse.address import Address
+from infra.clickhouse.client import ClickHouse
 from infra.clock import SYSTEM_CLOCK
 from infra.log import admin
 from infra.log.cluster import Cluster
@@ -15,7 +16,7 @@ from infra.log.group_progress import GroupProgress
 from infra.settings.durations import parse_duration
 from infra.settings.settings import Settings
 from pingfold.addresses import answering_kafka_of, clickhouse_of
-from pingfold.commands.admin import Json, ProjectOption, project_of
+from pingfold.commands.options import Json, ProjectOption, project_of
 from pingfold.commands.tables import print_table
 from pingfold.errors import CommandFailed
 from query_api.history.audit import AuditHistory, AuditRow, Which, wrong_actor, wrong_kind
@@ -46,7 +47,10 @@ def audit(
     limit: Annotated[int, typer.Option(help="Maximum number of entries.", min=1, max=100_000)] = 100,
     json: Json = False,
 ) -> None:
-    """List who changed what in a project, newest first. Secrets are not shown."""
+    """List who changed what in a project, newest first. Secrets are not shown.
+
+    Example: pingfold audit --since 7d --kind check
+    """
     if wrong := wrong_kind(kind) or wrong_actor(actor):
         raise typer.BadParameter(wrong)
     settings, start = Settings(), 0 if since is None else parse_since(since, SYSTEM_CLOCK.real())

@@ -11,16 +11,13 @@ import typer
 
 from infra.settings.settings import Settings
 from pingfold import credentials
+from pingfold.commands.options import Json
 from pingfold.commands.overlap import Overlap, overlap_seconds
 from pingfold.commands.tables import print_table
 from pingfold.errors import CommandFailed
 from schemas.channels.kind import enumerated
 from schemas.channels.kinds import CHANNEL_KINDS
 from schemas.ids import is_uuid
-
-channels = typer.Typer(help="Manage channels: where notifications are sent.", no_args_is_help=True)
-
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 _TARGETS = "; ".join(kind.target_help for kind in CHANNEL_KINDS.values())
 _ASKED = "a confirmation request was mailed"
@@ -61,7 +58,6 @@ def _call(method: str, path: str, body: dict[str, Any] | None = None) -> Any:
         raise CommandFailed(f"the server at {url} is not Pingfold (address from {origin})") from None
 
 
-@channels.command("create")
 def create_channel(
     kind: Annotated[str, typer.Argument(help=enumerated(CHANNEL_KINDS, "or"))],
     target: Annotated[str, typer.Argument(help=_TARGETS)],
@@ -76,7 +72,10 @@ def create_channel(
     all: Annotated[bool, typer.Option("--all", help="Also assign the channel to all existing checks.")] = False,
     json: Json = False,
 ) -> None:
-    """Create a channel in the default project."""
+    """Create a channel in the default project.
+
+    Example: pingfold channel create webhook https://example.com/hook --all
+    """
     known = CHANNEL_KINDS.get(kind)
     where = {} if known is None else known.of_target(target)
     body: dict[str, Any] = {"kind": kind, **where, "name": name, "on_every_check": all}
@@ -90,9 +89,11 @@ def create_channel(
         typer.echo(f"nothing is sent to {', '.join(unconfirmed)} until its owner confirms: {_ASKED}", err=True)
 
 
-@channels.command("list")
 def list_channels(json: Json = False) -> None:
-    """List the channels of the default project, with their targets and states."""
+    """List the channels of the default project, with their targets and states.
+
+    Example: pingfold channel list --json
+    """
     found = _call("GET", "/api/v3/channels/?details=1")["channels"]
     if json:
         typer.echo(json_module.dumps(found, indent=2))
@@ -108,14 +109,16 @@ def list_channels(json: Json = False) -> None:
     print_table(head, rows)
 
 
-@channels.command("rotate-secret")
 def rotate_secret(
     id: str,
     overlap: Overlap = "24h",
     secret: Annotated[str | None, typer.Option(help="The new secret. Default: a random one.")] = None,
     json: Json = False,
 ) -> None:
-    """Replace the signing secret of a webhook. The new secret is shown only once."""
+    """Replace the signing secret of a webhook. The new secret is shown only once.
+
+    Example: pingfold channel rotate-secret 5bf66975-d4c7-4bf5-bcc8-b8d8a82ea278 --overlap 24h
+    """
     body = {"overlap": overlap_seconds(overlap)} | ({} if secret is None else {"secret": secret})
     made = _call("POST", f"/api/v3/channels/{id}/rotate-secret", body)
     if json:
@@ -141,16 +144,20 @@ def _minute(time: str | None) -> str:
     return "-" if time is None else time[:16].replace("T", " ")
 
 
-@channels.command("request-confirmation")
 def request_confirmation(id: str) -> None:
-    """Mail another confirmation request to the unconfirmed addresses of an e-mail channel."""
+    """Mail another confirmation request to the unconfirmed addresses of an e-mail channel.
+
+    Example: pingfold channel request-confirmation 5bf66975-d4c7-4bf5-bcc8-b8d8a82ea278
+    """
     asked = _call("POST", f"/api/v3/channels/{id}/confirmation")
     typer.echo(f"{', '.join(asked['unconfirmed'])}: {_ASKED}")
 
 
-@channels.command("delete")
 def delete_channel(id: str) -> None:
-    """Delete a channel, remove it from all checks, and drop its pending deliveries."""
+    """Delete a channel, remove it from all checks, and drop its pending deliveries.
+
+    Example: pingfold channel delete 5bf66975-d4c7-4bf5-bcc8-b8d8a82ea278
+    """
     _call("DELETE", f"/api/v3/channels/{id}")
 
 
@@ -160,7 +167,10 @@ def ping(
     body: str = "",
     create: Annotated[bool, typer.Option("--create", help="Create the check if no check has this slug.")] = False,
 ) -> None:
-    """Send a ping."""
+    """Send a ping.
+
+    Example: pingfold ping backup --create
+    """
     settings = Settings()
     known = credentials.load(credentials.path_of(settings))
     target = check if is_uuid(check) else f"{known.ping_key}/{check}"

@@ -9,7 +9,7 @@ from infra.clock import SYSTEM_CLOCK
 from infra.settings.durations import parse_duration
 from infra.settings.settings import Settings
 from pingfold.commands import admin
-from pingfold.commands.admin import ProjectOption
+from pingfold.commands.options import ProjectOption, project_of
 from pingfold.errors import CommandFailed, RequestRefused
 from schemas.base import SECOND, Micros
 from schemas.ids import new_id
@@ -28,7 +28,10 @@ def mute(
     ] = "forever",
     project: ProjectOption = None,
 ) -> None:
-    """Tell nobody of a check or a monitor. It is probed and judged as always, and its incidents are recorded."""
+    """Tell nobody of a check or a monitor. It is probed and judged as always, and its incidents are recorded.
+
+    Example: pingfold mute 5bf66975-d4c7-4bf5-bcc8-b8d8a82ea278 8h
+    """
     now = SYSTEM_CLOCK.real()
     wanted = read_until(until, now)
     _ask(id, wanted, now, project)
@@ -37,7 +40,10 @@ def mute(
 
 
 def unmute(id: Thing, project: ProjectOption = None) -> None:
-    """Tell people again of a check or a monitor. If it is down, and nobody knows, that is told now."""
+    """Tell people again of a check or a monitor. If it is down, and nobody knows, that is told now.
+
+    Example: pingfold unmute 5bf66975-d4c7-4bf5-bcc8-b8d8a82ea278
+    """
     _ask(id, None, SYSTEM_CLOCK.real(), project)
     typer.echo(f"{id} is not muted")
 
@@ -63,7 +69,7 @@ def read_until(text: str, now: Micros) -> MuteUntil:
 
 def _ask(id: str, until: MuteUntil, now: Micros, project: str | None) -> None:
     settings = Settings()
-    owner = admin.project_of(settings, project)
+    owner = project_of(settings, project)
     for request, unknown in _requests(id, until, now):
         try:
             admin.ask(settings, owner, request)

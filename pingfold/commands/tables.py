@@ -1,6 +1,8 @@
-"""Tables and times as commands print them: plain lines that a terminal can show and other tools can cut."""
+"""What commands print: plain lines that a terminal can show and other tools can cut."""
 
+import json
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import typer
 
@@ -23,3 +25,8 @@ def minute(at: Micros | None) -> str:
 
 def _printable(text: str) -> str:
     return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
+
+
+def show(made: Any, as_json: bool) -> None:
+    """Print the values of a mapping, a line each; or anything as JSON."""
+    typer.echo(json.dumps(made) if as_json else "\n".join(f"{name}: {value}" for name, value in made.items()))

@@ -14,19 +14,12 @@ from schemas.base import encode
 from schemas.ticks import TimeCorrected
 from schemas.topics import JOURNALS
 
-times = typer.Typer(help="Correct the time of partitions.", no_args_is_help=True)
-
-
-@times.callback()
-def _group() -> None:
-    """So that a single command has a name of its own."""
-
-
-@times.command("mend")
 def mend(reason: Annotated[str, typer.Option(help="Reason, recorded in the log.")] = "") -> None:
     """Set the time of partitions that is ahead of Kafka's clock back to it. Correct Kafka's clock first.
 
     Times in the states that lie ahead are set to the same time. Partitions whose time is right do not change.
+
+    Example: pingfold time mend --reason "clock of host a was ahead"
     """
     count = asyncio.run(_mend(answering_kafka_of(Settings()), reason))
     typer.echo(f"told {count} partitions: where the time was ahead of Kafka's clock it goes back to it")

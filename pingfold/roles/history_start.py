@@ -13,7 +13,7 @@ import structlog
 from infra.availability import clickhouse_answers
 from infra.clickhouse import migrations as clickhouse_migrations
 from infra.clickhouse import retention as clickhouse_retention
-from infra.clickhouse.client import Address
+from infra.clickhouse.address import Address
 from infra.log.retention import format_retention
 from infra.settings.settings import Settings
 from pingfold.supervisor.supervisor import PATIENT, Supervisor, python_role

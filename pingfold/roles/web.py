@@ -16,7 +16,8 @@ from typing import Any
 import structlog
 from fastapi import FastAPI
 
-from infra.clickhouse.client import Address, ClickHouse
+from infra.clickhouse.address import Address
+from infra.clickhouse.client import ClickHouse
 from infra.clock import clock_of
 from infra.clock_skew.reports import time_faults
 from infra.clock_skew.time_faults import log_time_faults

@@ -17,7 +17,7 @@ import httpx
 from confluent_kafka import KafkaError, KafkaException
 
 from infra.availability import clickhouse_answers, kafka_answers, kafka_fault
-from infra.clickhouse.client import Address
+from infra.clickhouse.address import Address
 from infra.clock import SYSTEM_CLOCK
 from infra.embedded import kafka, ports
 from infra.embedded.logins import login_file, made_login
@@ -30,7 +30,7 @@ from infra.secrets.metrics_key import bearer, metrics_key
 from infra.secrets.secrets import Vault
 from infra.settings.ignored import fixed_partitions
 from infra.settings.settings import Settings
-from pingfold import credentials
+from pingfold import credentials, first_project
 from pingfold.roles.history_start import HistoryStart
 from pingfold.supervisor.claim import CannotStart
 from pingfold.supervisor.supervisor import PATIENT, Role, Supervisor, python_role
@@ -81,6 +81,20 @@ def prepare_clickhouse(settings: Settings) -> Server:
     )
     answers = partial(clickhouse_answers, Address.parse(url))
     return Server(Role("clickhouse", 0, command, stage=0, nice=PATIENT, answers=answers), url)
+
+
+def ready(settings: Settings, seconds: float) -> str:
+    """Where to look now: addresses that a terminal makes links of, and where the password stands."""
+    password = (
+        f"admin_password in {credentials.path_of(settings)}"
+        if settings.admin_password is None
+        else "that of PINGFOLD_ADMIN_PASSWORD"
+    )
+    here = "" if settings.base_url == settings.local_url else f", on this host {settings.local_url}/"
+    return (
+        f"ready after {seconds:.1f} s: dashboard {settings.base_url}/{here} (any user name, password: {password}); "
+        f"reference of the APIs {settings.base_url}/docs"
+    )
 
 
 def first_ping(settings: Settings) -> str:
@@ -142,7 +156,7 @@ class StartUp:
         for slot, region in enumerate(region for region in settings.regions for _ in range(settings.probers)):
             supervisor.keep(python_role("prober", slot, 1, "--region", region))
         await self._until("Pingfold", self._is_ready)
-        say("pingfold", f"ready at {settings.base_url} after {time.monotonic() - self._began:.1f} s")
+        say("pingfold", ready(settings, time.monotonic() - self._began))
         public = persistent(self._tell_of_public_address, "the look at the public address", partial(say, "pingfold"))
         self._tasks.append(public)
         say("pingfold", first_ping(settings))
@@ -154,11 +168,11 @@ class StartUp:
         if path.exists():
             known = credentials.with_servers(path, settings.local_url, self._kafka, self._clickhouse)
         else:
-            fresh = credentials.new_credentials(settings.local_url, self._kafka, self._clickhouse)
+            fresh = first_project.new_credentials(settings.local_url, self._kafka, self._clickhouse)
             known = credentials.save_once(path, fresh)
             self._say("pingfold", f"first start: made {path}")
         sink = Sink(self._kafka)
-        request = credentials.project_request(known, SYSTEM_CLOCK.real(), Vault.open(settings))
+        request = first_project.project_request(known, SYSTEM_CLOCK.real(), Vault.open(settings))
         try:
             await sink.put(PROJECTS, known.project, encode(request))
         finally:

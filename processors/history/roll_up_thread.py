@@ -7,7 +7,8 @@ import time
 import structlog
 
 from infra import metrics as metrics_table
-from infra.clickhouse.client import Address, connect
+from infra.clickhouse.address import Address
+from infra.clickhouse.client import connect
 from infra.process.liveness import LIVENESS
 from processors.history.ping_hours import PING_HOURS
 from processors.history.probe_hours import PROBE_HOURS

@@ -18,7 +18,8 @@ from clickhouse_connect.driver.client import Client
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from infra import metrics as metrics_table
-from infra.clickhouse.client import Address, ClickHouseUnavailable, connect, unavailable_errors
+from infra.clickhouse.address import Address
+from infra.clickhouse.client import ClickHouseUnavailable, connect, unavailable_errors
 from infra.disk import Disk
 from infra.log.clients import Pulse, close_consumer, raise_if_lost
 from infra.log.cluster import cluster_of

@@ -14,7 +14,8 @@ import pytest
 from confluent_kafka.admin import ConfigResource, ResourceType
 
 from infra.clickhouse import migrations as clickhouse_migrations
-from infra.clickhouse.client import Address, connect
+from infra.clickhouse.address import Address
+from infra.clickhouse.client import connect
 from infra.log.admin import admin_client, migrate, partition_count
 from infra.log.reading import read_to_end
 from infra.log.sink import Sink

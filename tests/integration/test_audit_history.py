@@ -7,7 +7,8 @@ from uuid import uuid4
 
 import pytest
 
-from infra.clickhouse.client import Address, ClickHouse, connect
+from infra.clickhouse.address import Address
+from infra.clickhouse.client import ClickHouse, connect
 from infra.clickhouse.migrations import migrate
 from processors.history.rows import AUDIT, Row, transition_row
 from query_api.history.audit import AuditHistory, AuditRow, Place, Which

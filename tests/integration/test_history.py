@@ -17,7 +17,8 @@ from uuid import uuid4
 
 import pytest
 
-from infra.clickhouse.client import Address, ClickHouse, connect
+from infra.clickhouse.address import Address
+from infra.clickhouse.client import ClickHouse, connect
 from infra.clickhouse.migrations import migrate
 from infra.disk import Disk
 from infra.log.group_progress import GroupProgress

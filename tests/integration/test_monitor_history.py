@@ -15,7 +15,8 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from infra.clickhouse.client import Address, ClickHouse, connect
+from infra.clickhouse.address import Address
+from infra.clickhouse.client import ClickHouse, connect
 from infra.clickhouse.migrations import migrate
 from processors.history.probe_hours import PROBE_HOURS
 from query_api.history.monitors import Counts, IncidentRow, MonitorHistory, Which

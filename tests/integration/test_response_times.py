@@ -11,7 +11,8 @@ from uuid import uuid4
 import pytest
 from msgspec.structs import replace
 
-from infra.clickhouse.client import Address, ClickHouse
+from infra.clickhouse.address import Address
+from infra.clickhouse.client import ClickHouse
 from infra.clickhouse.migrations import migrate
 from processors.history.probe_hours import PROBE_HOURS
 from processors.history.response_times import RESPONSE_TIMES

@@ -9,7 +9,8 @@ import pytest
 from clickhouse_connect.driver.client import Client
 from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
 
-from infra.clickhouse.client import Address, ClickHouse, connect
+from infra.clickhouse.address import Address
+from infra.clickhouse.client import ClickHouse, connect
 from infra.clickhouse.migrations import migrate as migrate_tables
 from infra.clickhouse.retention import apply
 from infra.log.admin import admin_client, migrate

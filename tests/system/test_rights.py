@@ -29,7 +29,7 @@ from infra.log.rights import ROLES, bindings
 from infra.log.sink import Sink
 from infra.secrets.secrets import Vault
 from infra.settings.settings import Settings
-from pingfold import credentials
+from pingfold import credentials, first_project
 from schemas.base import encode
 from schemas.topics import DEAD_LETTERS, HEARTBEATS, PROJECTS, TOPICS, Topic
 from tests.pingfold_process import wait_until
@@ -76,9 +76,9 @@ async def test_roles_work_with_the_rights_that_are_written_down(tmp_path: Path) 
         migrate_tables(clickhouse.address)
         settings = Settings(_env_file=None, data=tmp_path / "data")
         url = f"http://{HOST}:{free_port()}"
-        known = credentials.new_credentials(url=url, kafka=kafka.address, clickhouse=clickhouse.address)
+        known = first_project.new_credentials(url=url, kafka=kafka.address, clickhouse=clickhouse.address)
         sink = Sink(as_role["commands"])
-        request = credentials.project_request(known, time.time_ns() // 1000, Vault.open(settings))
+        request = first_project.project_request(known, time.time_ns() // 1000, Vault.open(settings))
         await sink.put(PROJECTS, known.project, encode(request))
         await sink.close()
         common = environment_of(kafka.address) | {

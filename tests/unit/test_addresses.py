@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from infra.clickhouse.client import Address
+from infra.clickhouse.address import Address
 from infra.embedded.logins import NoLogin, made_login
 from infra.settings.settings import Settings
 from pingfold.addresses import NotRunning, clickhouse_of, kafka_of

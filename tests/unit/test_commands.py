@@ -20,7 +20,7 @@ from infra.log.sink import NotStored
 from infra.process import logs
 from infra.secrets.secrets import SecretError
 from infra.settings.settings import Settings
-from pingfold import addresses, cli, credentials
+from pingfold import addresses, cli, credentials, first_project
 from pingfold.commands import client as talk
 from pingfold.faults import line_of
 from pingfold.replay.outcome import COULD_NOT_RUN
@@ -40,7 +40,7 @@ def dead_port() -> Iterator[int]:
 def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, dead_port: int) -> Run:
     """Run a command that fails, on the data folder of a Pingfold that is stopped; gives what it says."""
     url = f"http://127.0.0.1:{dead_port}"
-    known = credentials.new_credentials(url=url, kafka=f"127.0.0.1:{dead_port}", clickhouse=url)
+    known = first_project.new_credentials(url=url, kafka=f"127.0.0.1:{dead_port}", clickhouse=url)
     credentials.save_once(tmp_path / "credentials.json", known)
     for server in ("kafka", "clickhouse"):
         made_login(tmp_path, server)
@@ -108,7 +108,7 @@ def test_a_command_refuses_another_prefix_than_that_of_its_data_folder(
 
 
 def test_a_replay_does_so_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    known = credentials.new_credentials("http://127.0.0.1:1", Cluster("127.0.0.1:2", prefix="team."), "http://x")
+    known = first_project.new_credentials("http://127.0.0.1:1", Cluster("127.0.0.1:2", prefix="team."), "http://x")
     credentials.save_once(tmp_path / "credentials.json", known)
     monkeypatch.setenv("PINGFOLD_DATA", str(tmp_path))
     result = CliRunner().invoke(cli.app, ["replay"])
@@ -228,7 +228,7 @@ def test_a_channel_is_made_and_listed_as_its_kind_has_it(
 def test_a_key_that_cannot_be_read_ends_commands_before_kafka_is_waited_for(
     run: Run, tmp_path: Path, dead_port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pingfold.commands.admin.answering_kafka_of", lambda _: "127.0.0.1:1")
+    monkeypatch.setattr("pingfold.commands.creation.answering_kafka_of", lambda _: "127.0.0.1:1")
     key = tmp_path / "secret.key"
     for spoil in (lambda: key.write_text("short\n"), lambda: key.write_bytes(b"\xff\xfe"), lambda: _folder(key)):
         spoil()

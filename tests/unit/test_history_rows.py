@@ -13,7 +13,7 @@ from clickhouse_connect.driver.transform import NativeTransform
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from infra.clickhouse.client import Address
+from infra.clickhouse.address import Address
 from infra.clickhouse.migrations import all_migrations, statements
 from processors.history.roll_ups import chunks_of
 from processors.history.rows import (

@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from pingfold.cli import app
-from pingfold.commands import keys as key_commands
+from pingfold.commands import listings
 from pingfold.commands.inventory import Inventory
 from schemas.base import SECOND, Micros, encode
 from schemas.definitions import (
@@ -88,9 +88,9 @@ Run = Callable[..., str]
 
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch) -> Run:
-    monkeypatch.setattr(key_commands, "answering_kafka_of", lambda _: "kafka:9092")
+    monkeypatch.setattr(listings, "answering_kafka_of", lambda _: "kafka:9092")
     monkeypatch.setattr(Inventory, "read", lambda *_: stock())
-    monkeypatch.setattr(key_commands, "last_uses", lambda _: {derived_id("key", "ci"): CREATED + 60 * SECOND})
+    monkeypatch.setattr(listings, "last_uses", lambda _: {derived_id("key", "ci"): CREATED + 60 * SECOND})
 
     def go(*arguments: str) -> str:
         result = CliRunner().invoke(app, arguments, catch_exceptions=False)

@@ -10,10 +10,10 @@ from typer.testing import CliRunner
 
 from infra.secrets.secrets import Vault, hash_api_key, of_project
 from infra.settings.settings import Settings
-from pingfold import credentials
+from pingfold import credentials, first_project
 from pingfold.cli import app
 from pingfold.commands import client as talk
-from pingfold.commands import keys as key_commands
+from pingfold.commands import listings, rotation
 from pingfold.commands.inventory import Inventory
 from pingfold.errors import CommandFailed
 from schemas.base import SECOND, Micros, encode
@@ -29,12 +29,12 @@ class World:
 
     def __init__(self, folder: Path) -> None:
         self.file = folder / credentials.FILE_NAME
-        fresh = credentials.new_credentials("http://127.0.0.1:1", "127.0.0.1:2", "http://127.0.0.1:3")
+        fresh = first_project.new_credentials("http://127.0.0.1:1", "127.0.0.1:2", "http://127.0.0.1:3")
         self.before = credentials.save_once(self.file, fresh)
         self.vault = Vault.open(Settings(_env_file=None, data=folder))
         self.asked: list[Any] = []
         self.stock = Inventory()
-        request = credentials.project_request(self.before, CREATED, self.vault)
+        request = first_project.project_request(self.before, CREATED, self.vault)
         made: list[Definition] = [request.project, *request.keys]
         for definition in made:
             self.stock.apply(definition_key(definition), encode(definition))
@@ -57,9 +57,9 @@ class World:
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setenv("PINGFOLD_DATA", str(tmp_path))
     made = World(tmp_path)
-    monkeypatch.setattr(key_commands, "answering_kafka_of", lambda _: "kafka:9092")
+    monkeypatch.setattr(rotation, "answering_kafka_of", lambda _: "kafka:9092")
     monkeypatch.setattr(Inventory, "read", lambda *_: made.stock)
-    monkeypatch.setattr(key_commands, "ask", lambda _, project, request: made.asked.append((project, request)))
+    monkeypatch.setattr(rotation, "ask", lambda _, project, request: made.asked.append((project, request)))
     return made
 
 
@@ -130,7 +130,7 @@ def test_a_key_or_project_that_is_not_there(world: World, monkeypatch: pytest.Mo
         ("project", "rotate-webhook-secret", "--project", new_id()),
         ("key", "list", "--project", new_id()),
     ):
-        monkeypatch.setattr(key_commands, "last_uses", lambda _: {})
+        monkeypatch.setattr(listings, "last_uses", lambda _: {})
         result = CliRunner().invoke(app, arguments)
         assert isinstance(result.exception, CommandFailed)
         assert "shows them" in str(result.exception)

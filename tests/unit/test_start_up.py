@@ -18,10 +18,10 @@ from infra.log.admin import WrongPartitionCount
 from infra.log.cluster import Cluster
 from infra.log.sink import NotStored
 from infra.settings.settings import Settings
-from pingfold import credentials
+from pingfold import credentials, first_project
 from pingfold.roles import history_start
 from pingfold.supervisor import start_up
-from pingfold.supervisor.start_up import StartUp, first_ping
+from pingfold.supervisor.start_up import StartUp, first_ping, ready
 from pingfold.supervisor.supervisor import Role
 
 BEFORE_HISTORY = {"worker-0", "ticker-0", "web-0", "prober-0"}
@@ -207,7 +207,7 @@ async def test_a_prefix_that_is_not_that_of_the_data_folder_makes_nothing(
     world = World(monkeypatch)
     world.migrations = [AssertionError("topics were made")]
     other = Cluster("nowhere.invalid:1", prefix="team.")
-    known = credentials.new_credentials("http://127.0.0.1:1", other, "http://nowhere.invalid")
+    known = first_project.new_credentials("http://127.0.0.1:1", other, "http://nowhere.invalid")
     credentials.save_once(tmp_path / credentials.FILE_NAME, known)
     async with starting(world, tmp_path) as start:
         with pytest.raises(credentials.NoCredentials, match="PINGFOLD_KAFKA_PREFIX"):
@@ -230,3 +230,15 @@ def test_what_to_try_is_for_a_shell_to_take_as_it_stands(data: str) -> None:
     assert ended.stdout == f"http://127.0.0.1:8000/ping/<{data}/credentials.json>/backup?create=1|"
     outside_quotes = "".join(command.split('"')[::2])
     assert outside_quotes == "curl "
+
+
+def test_what_is_said_when_all_is_ready_names_dashboard_password_and_reference() -> None:
+    assert ready(Settings(data=Path("data")), 7.94) == (
+        "ready after 7.9 s: dashboard http://127.0.0.1:8000/ (any user name, password: admin_password in "
+        "data/credentials.json); reference of the APIs http://127.0.0.1:8000/docs"
+    )
+    told = ready(Settings(PINGFOLD_BASE_URL="https://up.example.org/watch", admin_password="a password"), 1.0)
+    assert "dashboard https://up.example.org/watch/, on this host http://127.0.0.1:8000/ (" in told
+    assert "password: that of PINGFOLD_ADMIN_PASSWORD" in told
+    assert "a password" not in told
+    assert told.endswith(" https://up.example.org/watch/docs")

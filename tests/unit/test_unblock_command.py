@@ -10,8 +10,7 @@ from typer.testing import CliRunner
 
 from infra.log.partitioner import partition_of
 from pingfold.cli import app
-from pingfold.commands import admin as operate
-from pingfold.commands import blocks
+from pingfold.commands import blocks, recipients
 from schemas.base import Fact, Value, encode
 from schemas.deliveries import Mailbox, mailbox_key
 from schemas.ids import derived_id
@@ -68,8 +67,8 @@ class World:
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     made = World()
     monkeypatch.setenv("PINGFOLD_DATA", str(tmp_path))
-    monkeypatch.setattr(operate, "answering_kafka_of", lambda _: "kafka:9092")
-    monkeypatch.setattr(operate, "ask", lambda _, project, request: made.asked.append(request))
+    monkeypatch.setattr(recipients, "answering_kafka_of", lambda _: "kafka:9092")
+    monkeypatch.setattr(recipients, "ask", lambda _, project, request: made.asked.append(request))
     monkeypatch.setattr(blocks, "partition_count", lambda _: PARTITIONS)
     monkeypatch.setattr(blocks, "ends_of", lambda *_: dict.fromkeys(range(PARTITIONS), 9))
     monkeypatch.setattr(blocks, "read_to_end", made.read)
