@@ -7,6 +7,7 @@ import sys
 import typer
 
 from bench.attacks import attacks
+from bench.cli import cli
 from bench.disk import disk
 from bench.dns import dns
 from bench.expiry_storm import expiry_storm
@@ -62,6 +63,7 @@ _COMMANDS = (
     attacks,
     disk,
     dns,
+    cli,
 )
 _LONGEST_SECONDS = 1_200.0
 for command in _COMMANDS:

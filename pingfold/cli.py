@@ -21,7 +21,7 @@ Settings are environment variables: see docs/operations.md.
 Exit status: 0 done; 1 not done, and one line says why; 2 wrong usage. Commands that compare or examine something have
 their own, which their help tells.
 
-Example: pingfold ping backup --create
+Example: pingfold status
 """
 _START, _LOOK, _MANAGE, _ROLES = "Start", "Look", "Manage", "Roles that `up` starts, alone"
 _ROLE = "pingfold.commands.roles"
@@ -31,6 +31,16 @@ COMMANDS: dict[str, Lazy | Group] = {
         f"{_ROLE}:up",
         "Start all roles on this machine, with embedded Kafka and ClickHouse unless settings name existing ones.",
         _START,
+    ),
+    "status": Lazy(
+        "pingfold.commands.status:status",
+        "Show what is up, late and down, and whether Pingfold itself is well.",
+        _LOOK,
+    ),
+    "doctor": Lazy(
+        "pingfold.commands.doctor:doctor",
+        "Examine this machine, the settings and the servers, and say what to do about what is not well.",
+        _LOOK,
     ),
     "ping": Lazy("pingfold.commands.client:ping", "Send a ping.", _LOOK),
     "audit": Lazy(
@@ -160,9 +170,7 @@ COMMANDS: dict[str, Lazy | Group] = {
     "ticker": Lazy(f"{_ROLE}:ticker", "Append ticks, by which the folds learn the time.", _ROLES),
     "prober": Lazy(f"{_ROLE}:prober", "Probe the monitors of a region.", _ROLES),
     "writer": Lazy(f"{_ROLE}:writer", "Copy events from Kafka into ClickHouse, for history and uptimes.", _ROLES),
-    "dns": Lazy(
-        f"{_ROLE}:dns", "Answer DNS queries for the addresses of the nodes (PINGFOLD_DNS_ZONE).", _ROLES
-    ),
+    "dns": Lazy(f"{_ROLE}:dns", "Answer DNS queries for the addresses of the nodes (PINGFOLD_DNS_ZONE).", _ROLES),
 }
 
 
@@ -178,9 +186,9 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-# What asks for words about the commands only: it works whatever the settings are.
+# What asks for words about the commands, or what is wrong with the settings: it works whatever the settings are.
 _WORDS = frozenset({"-h", "--help", "--version", "--show-completion", "--install-completion"})
-_COMPLETION = "_PINGFOLD_COMPLETE"
+_COMPLETION, _DOCTOR = "_PINGFOLD_COMPLETE", "doctor"
 
 
 def _print_version(wanted: bool) -> None:
@@ -200,7 +208,7 @@ def _root(
 
 def main() -> None:
     """Entry point. A fault that people can correct is reported in one line; the exit status is 1."""
-    if not _WORDS.intersection(sys.argv[1:]) and _COMPLETION not in os.environ:
+    if not _is_about_commands(sys.argv[1:]):
         from infra.settings.errors import unknown_settings
 
         _refuse(unknown_settings(os.environ))
@@ -215,6 +223,10 @@ def main() -> None:
         if not lines:
             raise
         _refuse(lines)
+
+
+def _is_about_commands(arguments: list[str]) -> bool:
+    return bool(_WORDS.intersection(arguments)) or arguments[:1] == [_DOCTOR] or _COMPLETION in os.environ
 
 
 def _refuse(lines: list[str]) -> None:

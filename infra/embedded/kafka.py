@@ -43,6 +43,9 @@ _TRAIN_SECONDS = 30
 # The broker makes this file when it has closed every log, and removes it at its start.
 _STOPPED_WELL = ".kafka_cleanshutdown"
 _CLASSES = "classes.jsa"
+# How far back the log is searched for the last error, and what is told of it.
+_LAST_BYTES, _LONGEST_ERROR = 65_536, 300
+_IS_ERROR = re.compile(r"\S+ (?:ERROR|FATAL) ")
 _PLAIN = "org.apache.kafka.common.security.plain.PlainLoginModule"
 
 
@@ -67,11 +70,15 @@ def default_cache() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pingfold"
 
 
+def jars_folder(cache: Path) -> Path:
+    """Where the jars are, or will be: a new pom is a new folder, and a folder is complete or absent."""
+    return cache / f"kafka-{hashlib.sha256(POM.read_bytes()).hexdigest()[:12]}"
+
+
 def install(cache: Path) -> Path:
     """The folder with Kafka's jars, fetched by Maven if it is not there yet. Several processes may call it at once."""
     java()
-    # The folder's name carries the pom's digest: a new pom is a new folder, and a folder is complete or absent.
-    jars = cache / f"kafka-{hashlib.sha256(POM.read_bytes()).hexdigest()[:12]}"
+    jars = jars_folder(cache)
     if jars.is_dir():
         return jars
     maven = shutil.which("mvn")
@@ -124,12 +131,17 @@ def java() -> str:
     program = str(Path(home, "bin", "java")) if home else shutil.which("java")
     if program is None or not Path(program).exists():
         raise MissingPrerequisite("Java was not found", "openjdk-17-jre-headless")
-    said = _run([program, "-version"], 30)
-    version = re.search(r'version "(?:1\.)?(\d+)', said.stderr)
-    if version is None or int(version[1]) < _OLDEST_JAVA:
-        found = version[1] if version else "unknown"
+    version = java_version(program)
+    if version is None or version < _OLDEST_JAVA:
+        found = version or "unknown"
         raise MissingPrerequisite(f"Kafka needs Java {_OLDEST_JAVA} or newer, found {found}", "openjdk-17-jre-headless")
     return program
+
+
+def java_version(program: str) -> int | None:
+    """The version of a Java program; None when it tells none."""
+    found = re.search(r'version "(?:1\.)?(\d+)', _run([program, "-version"], 30).stderr)
+    return int(found[1]) if found else None
 
 
 def prepare(jars: Path, data: Path, port: int, controller_port: int, others: Sequence[Login] = ()) -> Login:
@@ -179,6 +191,22 @@ def may_have_lost_ends(data: Path) -> bool:
     """
     logs = data / "kafka" / "log"
     return any(logs.glob(f"{PINGS}-*")) and not (logs / _STOPPED_WELL).exists()
+
+
+def log_file(data: Path) -> Path:
+    """The broker's own log."""
+    return data / "kafka" / "logs" / "kafka.log"
+
+
+def last_error(data: Path) -> str:
+    """The newest error in the broker's log, with its time, and where that stands; only where, if there is none."""
+    file, found = log_file(data), ""
+    with contextlib.suppress(OSError), file.open("rb") as log:
+        log.seek(max(0, log.seek(0, os.SEEK_END) - _LAST_BYTES))
+        for line in log.read().decode(errors="replace").splitlines():
+            if _IS_ERROR.match(line):
+                found = line[:_LONGEST_ERROR]
+    return f"the last error in {file}: {found}" if found else f"its log is {file}"
 
 
 def answers(bootstrap: str, seconds: float = 2.0) -> bool:

@@ -14,6 +14,7 @@ from infra.errors import InfraError
 from infra.process.whole_files import replace_file
 
 HOST = "127.0.0.1"
+_FILE = "ports.json"
 # Servers whose port may be given by a setting.
 SETTABLE = ("kafka", "clickhouse")
 _LOWEST = 15_000
@@ -29,10 +30,9 @@ def remembered(data: Path, name: str, wanted: int = 0) -> int:
 
     Raises `PortTaken` when it is in use. Call it just before the server is started.
     """
-    file = data / "ports.json"
-    known: dict[str, int] = json.loads(file.read_bytes()) if file.exists() else {}
+    file, known = data / _FILE, chosen(data)
     port = wanted or known.get(name) or free_port(taken=frozenset(known.values()))
-    if not _is_free(port):
+    if not is_free(port):
         setting = f"PINGFOLD_{name.upper()}_PORT"
         where = f"given by {setting}" if wanted else f"kept in {file}"
         what = "stop that program" + ("" if name not in SETTABLE else f", or set {setting}")
@@ -43,12 +43,18 @@ def remembered(data: Path, name: str, wanted: int = 0) -> int:
     return port
 
 
+def chosen(data: Path) -> dict[str, int]:
+    """The ports that were chosen at the first start, by the name of the server."""
+    file = data / _FILE
+    return dict(json.loads(file.read_bytes())) if file.exists() else {}
+
+
 def free_port(taken: frozenset[int] = frozenset()) -> int:
     """A loopback port on which nothing listens, none of `taken`."""
     highest = _first_outgoing_port() - 1
     for _ in range(200):
         port = random.randint(_LOWEST, highest)
-        if port not in taken and _is_free(port):
+        if port not in taken and is_free(port):
             return port
     raise PortTaken(f"no free port found between {_LOWEST} and {highest}")
 
@@ -62,7 +68,8 @@ def _first_outgoing_port() -> int:
     return first if first > _LOWEST + 1_000 else 60_000
 
 
-def _is_free(port: int) -> bool:
+def is_free(port: int) -> bool:
+    """Whether a server could have this port of loopback now."""
     with socket.socket() as probe:
         # As the servers do: a port whose last connections are only winding down counts as free.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -1,22 +1,40 @@
 """Structured logs: one line an event, readable by people on a terminal, JSON elsewhere. Nothing secret is logged.
 
+`PINGFOLD_LOG_FORMAT` says which of both, wherever the lines go. Colours are for terminals, and not with `NO_COLOR`.
+
 A line that says the same as one before is left out for some seconds (`infra.process.repeats`); the next one tells how
 many were (`left_out`). Two lines of ours say the same when all their values are the same; two of a library, when they
 were made of the same text and tell of the same exceptions, whatever else was put into it.
 """
 
 import logging
+import os
 import sys
 from collections.abc import MutableMapping
-from typing import Any
+from typing import Any, TextIO
 
 import structlog
 
 from infra.process.repeats import Repeats
+from infra.settings.settings import LogFormat
+
+# What a client of Kafka says at each start of how we have told it to log in, which docs/operations.md tells better.
+_KNOWN = ("aiokafka.conn", "Sending username and password in the clear")
 
 
-def configure(role: str) -> None:
-    """Set up this process's logging; libraries' warnings come in the same form."""
+def in_words(form: LogFormat, stream: TextIO) -> bool:
+    """Whether lines are for people."""
+    return form == "text" or (form == "auto" and stream.isatty())
+
+
+def in_colours(stream: TextIO) -> bool:
+    """Whether lines for people have colours (https://no-color.org)."""
+    return stream.isatty() and not os.environ.get("NO_COLOR")
+
+
+def configure(role: str, form: LogFormat = "auto", stream: TextIO | None = None) -> None:
+    """Set up this process's logging; libraries' warnings come in the same form. Without a stream: standard error."""
+    out = sys.stderr if stream is None else stream
 
     def speaker(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
         event.setdefault("role", role)  # in every thread, which context variables do not reach
@@ -28,24 +46,25 @@ def configure(role: str) -> None:
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
-    pretty, repeats = sys.stderr.isatty(), Repeats()
+    pretty, repeats = in_words(form, out), Repeats()
     renderer: structlog.typing.Processor = (
-        structlog.dev.ConsoleRenderer() if pretty else structlog.processors.JSONRenderer()
+        structlog.dev.ConsoleRenderer(colors=in_colours(out)) if pretty else structlog.processors.JSONRenderer()
     )
     errors: list[structlog.typing.Processor] = [] if pretty else [structlog.processors.format_exc_info]
     structlog.configure(
         processors=[*shared[:-1], WithoutRepeats(repeats), shared[-1], *errors, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(out),
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = logging.StreamHandler(out)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *errors, renderer],
             foreign_pre_chain=[*shared, structlog.stdlib.add_logger_name, structlog.stdlib.ExtraAdder(["left_out"])],
         )
     )
+    handler.addFilter(lambda record: (record.name, record.msg) != _KNOWN)
     handler.addFilter(WithoutRepeatsOfLibraries(repeats))
     root = logging.getLogger()
     root.handlers[:] = [handler]

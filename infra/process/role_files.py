@@ -95,6 +95,11 @@ class RoleFiles:
         return now - last[1]
 
 
+def supervisor_runs(data: Path) -> bool:
+    """Whether `pingfold up` runs on this data folder, be it only starting."""
+    return _runs(_read(data / "run" / "supervisor.json"))
+
+
 def _read(file: Path) -> dict[str, Any]:
     try:
         found = json.loads(file.read_bytes())

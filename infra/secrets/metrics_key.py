@@ -5,14 +5,16 @@ The file is created at its first use, with mode 0600. It contains only the key, 
 """
 
 import hmac
+import secrets
 from collections.abc import Mapping
 
 from infra.secrets.basic_auth import basic_password
 from infra.secrets.private_files import write_once
-from infra.secrets.secrets import SecretError, new_password
+from infra.secrets.secret_key import SecretError
 from infra.settings.settings import Settings
 
 KEY_FILE = "metrics.key"
+_RANDOM_BYTES = 18
 
 
 def metrics_key(settings: Settings) -> str:
@@ -22,7 +24,7 @@ def metrics_key(settings: Settings) -> str:
     path = settings.data / KEY_FILE
     try:
         if not path.exists():
-            write_once(path, new_password().encode())
+            write_once(path, secrets.token_urlsafe(_RANDOM_BYTES).encode())
         key = path.read_text().strip()
     except (OSError, UnicodeDecodeError) as error:
         raise SecretError(f"{path} cannot be read ({error}); mend it or set PINGFOLD_METRICS_KEY") from error

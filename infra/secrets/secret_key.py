@@ -1,8 +1,17 @@
-"""The key that encrypts secrets which must be used again, as it is written. Pure."""
+"""The key that encrypts secrets which must be used again, as it is written; and what is raised when one cannot be read.
+
+Pure, and without the library that encrypts.
+"""
 
 from base64 import b64decode
 
+from infra.errors import InfraError
+
 KEY_BYTES = 32
+
+
+class SecretError(InfraError):
+    """A secret cannot be read: go on without it, or end with the message, which says what to mend."""
 
 
 def key_bytes(text: str) -> bytes:

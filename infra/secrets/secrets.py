@@ -18,9 +18,9 @@ from typing import Protocol
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from infra.errors import InfraError
 from infra.secrets.private_files import write_once
 from infra.secrets.secret_key import KEY_BYTES, key_bytes
+from infra.secrets.secret_key import SecretError as SecretError
 from infra.settings.settings import Settings
 from schemas.base import Micros
 from schemas.definitions import ApiKey, KeyKind
@@ -42,10 +42,6 @@ _SHAPES: dict[KeyKind, tuple[str, int]] = {
     "updown-readonly": ("ro-", 15),
     "poppaping": ("pp_live_", 24),
 }
-
-
-class SecretError(InfraError):
-    """A secret cannot be read: go on without it, or end with the message, which says what to mend."""
 
 
 def new_api_key(kind: KeyKind) -> str:

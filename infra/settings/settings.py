@@ -22,6 +22,7 @@ from infra.settings.sizes import Reserve, parse_reserve
 from schemas.recipients import Address
 from schemas.servers import Server, parse_server
 
+LogFormat = Literal["auto", "text", "json"]
 RegionName = Annotated[str, Field(pattern=CODE)]
 # A server that takes connections, or what this host itself depends on.
 ControlTarget = Server | Literal["resolver", "gateway"]
@@ -126,6 +127,8 @@ class Settings(BaseSettings):
     # Limits of the PoppaPing API: those of one of its plans, or none.
     plan: Literal["free", "starter", "growth", "pro", "business", "self-hosted"] = "self-hosted"
     test_clock: bool = False
+    # What is written to standard error: words for people on a terminal and JSON elsewhere, or always one of both.
+    log_format: LogFormat = "auto"
     # Fold on although much of what is read cannot be folded, which is put into dead-letters.
     accept_defects: bool = False
     # Workers compare what they have folded with what others know, since the logs may have lost their ends: after a

@@ -13,7 +13,7 @@ from infra.settings.settings import Settings
 from pingfold import credentials
 from pingfold.commands.options import Json
 from pingfold.commands.overlap import Overlap, overlap_seconds
-from pingfold.commands.tables import print_table
+from pingfold.commands.tables import minute_of, print_table
 from pingfold.errors import CommandFailed
 from schemas.channels.kind import enumerated
 from schemas.channels.kinds import CHANNEL_KINDS
@@ -23,7 +23,7 @@ _TARGETS = "; ".join(kind.target_help for kind in CHANNEL_KINDS.values())
 _ASKED = "a confirmation request was mailed"
 
 
-def _place(settings: Settings) -> tuple[str, str]:
+def place(settings: Settings) -> tuple[str, str]:
     """The address of the running Pingfold, and which setting or file it comes from."""
     if settings.url:
         return settings.url.rstrip("/"), "PINGFOLD_URL"
@@ -31,8 +31,9 @@ def _place(settings: Settings) -> tuple[str, str]:
     return credentials.load(file).url, f"{file}, which Pingfold updates at each start; PINGFOLD_URL overrides it"
 
 
-def _request(settings: Settings, method: str, path: str, **what: Any) -> httpx.Response:
-    url, origin = _place(settings)
+def request(settings: Settings, method: str, path: str, **what: Any) -> httpx.Response:
+    """The answer of the running Pingfold, whatever its status. Raises `CommandFailed` when there is none."""
+    url, origin = place(settings)
     try:
         return httpx.request(method, f"{url}{path}", timeout=15.0, trust_env=False, **what)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
@@ -44,17 +45,24 @@ def _request(settings: Settings, method: str, path: str, **what: Any) -> httpx.R
 def _call(method: str, path: str, body: dict[str, Any] | None = None) -> Any:
     settings = Settings()
     key = settings.key or credentials.load(credentials.path_of(settings)).healthchecks_key
-    answer = _request(settings, method, path, json=body, headers={"X-Api-Key": key})
+    return ask_api(method, path, {"X-Api-Key": key}, body)
+
+
+def ask_api(method: str, path: str, headers: dict[str, str], body: dict[str, Any] | None = None) -> Any:
+    """What an API answers, decoded. Raises `CommandFailed` with its words when it refuses."""
+    settings = Settings()
+    answer = request(settings, method, path, json=body, headers=headers)
     if answer.is_error:
         try:
             why = answer.json()["error"]
+            why = why["message"] if isinstance(why, dict) else why
         except (ValueError, KeyError, TypeError):
             why = answer.text or answer.reason_phrase
         raise CommandFailed(f"{answer.status_code} {why}")
     try:
         return answer.json() if answer.content else None
     except ValueError:
-        url, origin = _place(settings)
+        url, origin = place(settings)
         raise CommandFailed(f"the server at {url} is not Pingfold (address from {origin})") from None
 
 
@@ -102,7 +110,7 @@ def list_channels(json: Json = False) -> None:
     rows = [
         (
             *(one["id"], one["kind"], one["name"], _to(one), _state(one)),
-            *(_minute(one["last_success"]), ",".join(one["events"])),
+            *(minute_of(one["last_success"]), ",".join(one["events"])),
         )
         for one in found
     ]
@@ -134,14 +142,9 @@ def _to(channel: dict[str, Any]) -> str:
 
 def _state(channel: dict[str, Any]) -> str:
     if channel["disabled"]:
-        return (
-            f"disabled since {_minute(channel['disabled_at'])}: {channel['disabled_because'] or 'reason not recorded'}"
-        )
+        since, why = minute_of(channel["disabled_at"]), channel["disabled_because"] or "reason not recorded"
+        return f"disabled since {since}: {why}"
     return f"{channel['failures']} failures in a row" if channel["failures"] else "enabled"
-
-
-def _minute(time: str | None) -> str:
-    return "-" if time is None else time[:16].replace("T", " ")
 
 
 def request_confirmation(id: str) -> None:
@@ -176,7 +179,7 @@ def ping(
     target = check if is_uuid(check) else f"{known.ping_key}/{check}"
     end = "" if kind == "success" else f"/{kind}"
     params = {"create": "1"} if create else None
-    answer = _request(settings, "POST", f"/ping/{target}{end}", params=params, content=body)
+    answer = request(settings, "POST", f"/ping/{target}{end}", params=params, content=body)
     if answer.is_error or answer.text.startswith("OK ("):
         raise CommandFailed(f"{answer.status_code} {answer.text}")
     typer.echo(answer.text)

@@ -34,11 +34,10 @@ def up() -> None:
     """
     from pingfold.supervisor.up import up as start
 
-    logs.configure("up")
     start(Settings())
 
 
-def _run(role: str, slot: str, serve: Role, checks: Mapping[str, Check]) -> NoReturn:
+def run(role: str, slot: str, serve: Role, checks: Mapping[str, Check]) -> NoReturn:
     """Run one role until it is stopped, then end the process. checks: the servers that the role may wait for."""
     run_role(f"{role}-{slot}", Settings().data, serve, checks, plain=(*MENDABLE, ClientLost))
 
@@ -50,10 +49,10 @@ def _kafka() -> dict[str, Check]:
 def _serve(role: str, slot: str, pings: bool, api: bool) -> NoReturn:
     from pingfold.roles.web import serve
 
-    logs.configure(f"{role}-{slot}")
     settings = Settings()
+    logs.configure(f"{role}-{slot}", settings.log_format)
     listener = bind(settings.host, settings.port)
-    _run(role, slot, partial(serve, settings, listener, f"{role}-{slot}", pings, api), _kafka())
+    run(role, slot, partial(serve, settings, listener, f"{role}-{slot}", pings, api), _kafka())
 
 
 def web(slot: Slot = "0") -> None:
@@ -87,7 +86,7 @@ def worker(slot: Slot = "0") -> None:
     """
     from pingfold.roles.worker import work
 
-    logs.configure(f"worker-{slot}")
+    logs.configure(f"worker-{slot}", Settings().log_format)
     work(Settings(), slot)
 
 
@@ -98,8 +97,8 @@ def ticker(slot: Slot = "0") -> None:
     """
     from pingfold.roles.ticker import tick
 
-    logs.configure(f"ticker-{slot}")
-    _run("ticker", slot, partial(tick, Settings(), slot), _kafka())
+    logs.configure(f"ticker-{slot}", Settings().log_format)
+    run("ticker", slot, partial(tick, Settings(), slot), _kafka())
 
 
 def prober(
@@ -111,8 +110,8 @@ def prober(
     """
     from pingfold.roles.prober import serve_prober
 
-    logs.configure(f"prober-{slot}")
-    _run("prober", slot, partial(serve_prober, Settings(), region, slot), _kafka())
+    logs.configure(f"prober-{slot}", Settings().log_format)
+    run("prober", slot, partial(serve_prober, Settings(), region, slot), _kafka())
 
 
 def writer(slot: Slot = "0") -> None:
@@ -122,9 +121,9 @@ def writer(slot: Slot = "0") -> None:
     """
     from pingfold.roles.writer import write_history
 
-    logs.configure(f"writer-{slot}")
+    logs.configure(f"writer-{slot}", Settings().log_format)
     clickhouse = partial(clickhouse_answers, Address.parse(clickhouse_of(Settings())))
-    _run("writer", slot, partial(write_history, Settings(), slot), {**_kafka(), "clickhouse": clickhouse})
+    run("writer", slot, partial(write_history, Settings(), slot), {**_kafka(), "clickhouse": clickhouse})
 
 
 def dns(slot: Slot = "0") -> None:
@@ -134,6 +133,6 @@ def dns(slot: Slot = "0") -> None:
     """
     from pingfold.roles.dns import bind_dns, serve_dns
 
-    logs.configure(f"dns-{slot}")
     settings = Settings()
-    _run("dns", slot, partial(serve_dns, settings, bind_dns(settings)), {})
+    logs.configure(f"dns-{slot}", settings.log_format)
+    run("dns", slot, partial(serve_dns, settings, bind_dns(settings)), {})

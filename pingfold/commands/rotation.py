@@ -110,10 +110,6 @@ def rotate_webhook_secret(overlap: Overlap = "24h", project: ProjectOption = Non
     _show_rotated({"webhook_secret": secret}, now, seconds, json)
 
 
-def SYSTEM_CLOCK.real() -> Micros:
-    return SYSTEM_CLOCK.real()
-
-
 def _key_fields(settings: Settings, old: ApiKey) -> list[str]:
     """Where `credentials.json` has the old key."""
     try:

@@ -23,6 +23,11 @@ def minute(at: Micros | None) -> str:
     return "-" if at is None else to_minute(at)
 
 
+def minute_of(time: str | None) -> str:
+    """The same of a time in ISO 8601, as the APIs write it."""
+    return "-" if time is None else time[:16].replace("T", " ")
+
+
 def _printable(text: str) -> str:
     return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
 

@@ -14,6 +14,7 @@ from schemas.base import encode
 from schemas.ticks import TimeCorrected
 from schemas.topics import JOURNALS
 
+
 def mend(reason: Annotated[str, typer.Option(help="Reason, recorded in the log.")] = "") -> None:
     """Set the time of partitions that is ahead of Kafka's clock back to it. Correct Kafka's clock first.
 

@@ -54,6 +54,21 @@ def data_folder(settings: Settings) -> Iterator[None]:
 
 def claim_ports(settings: Settings) -> None:
     """Make sure that every server can have its port. Raises `CannotListen`, `PortTaken` or `CannotStart`."""
+    check_distinct_ports(settings)
+    check_free(settings.host, settings.port, "PINGFOLD_PORT")
+    if settings.dns_zone is not None:
+        for host, port in settings.dns_listen:
+            check_free(host, port, _DNS, _DNS)
+            bind(host, port, _DNS, _DNS, socket.SOCK_DGRAM).close()
+    if settings.kafka_bootstrap_servers is None:
+        ports.remembered(settings.data, "kafka", settings.kafka_port)
+        ports.remembered(settings.data, "kafka-controller")
+    if settings.clickhouse_url is None:
+        ports.remembered(settings.data, "clickhouse", settings.clickhouse_port)
+
+
+def check_distinct_ports(settings: Settings) -> None:
+    """Raise `CannotStart` when two settings name the same port."""
     given = [("PINGFOLD_PORT", settings.port)]
     if settings.dns_zone is not None:
         given += [(_DNS, port) for port in sorted({port for _, port in settings.dns_listen})]
@@ -66,16 +81,6 @@ def claim_ports(settings: Settings) -> None:
         if port and port in taken:
             raise CannotStart(f"{taken[port]} and {setting} name the same port, {port}; set another one")
         taken[port] = setting
-    check_free(settings.host, settings.port, "PINGFOLD_PORT")
-    if settings.dns_zone is not None:
-        for host, port in settings.dns_listen:
-            check_free(host, port, _DNS, _DNS)
-            bind(host, port, _DNS, _DNS, socket.SOCK_DGRAM).close()
-    if settings.kafka_bootstrap_servers is None:
-        ports.remembered(settings.data, "kafka", settings.kafka_port)
-        ports.remembered(settings.data, "kafka-controller")
-    if settings.clickhouse_url is None:
-        ports.remembered(settings.data, "clickhouse", settings.clickhouse_port)
 
 
 def end_former_roles(data: Path, say: Callable[[str, str], None]) -> None:

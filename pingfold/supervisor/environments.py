@@ -36,6 +36,7 @@ def environment_for(settings: Settings, bootstrap: str, clickhouse: str, instanc
         "PINGFOLD_DATA": str(settings.data.resolve()),
         "PROMETHEUS_MULTIPROC_DIR": str((settings.data / "run" / "metrics").resolve()),
         "PINGFOLD_INSTANCE": instance,
+        "PINGFOLD_LOG_FORMAT": "json",  # it is read by us
         "PYTHONUNBUFFERED": "1",
         "MALLOC_ARENA_MAX": "2",
     }

@@ -33,12 +33,12 @@ from infra.settings.settings import Settings
 from pingfold import credentials, first_project
 from pingfold.roles.history_start import HistoryStart
 from pingfold.supervisor.claim import CannotStart
-from pingfold.supervisor.supervisor import PATIENT, Role, Supervisor, python_role
+from pingfold.supervisor.lines import Problem
+from pingfold.supervisor.supervisor import PATIENT, Role, Say, Supervisor, python_role
 from query_api.ops.readiness import PUBLIC_ADDRESS
 from schemas.base import encode
 from schemas.topics import PROJECTS
 
-Say = Callable[[str, str], None]
 T = TypeVar("T")
 
 _SAY_SECONDS = 10.0
@@ -66,7 +66,9 @@ def prepare_kafka(settings: Settings, say: Say) -> Server:
     kafka.prepare(jars, settings.data, port, ports.remembered(settings.data, "kafka-controller"))
     address = f"{ports.HOST}:{port}"
     command = tuple(kafka.command(jars, settings.data, settings.kafka_heap))
-    return Server(Role("kafka", 0, command, stage=0, answers=partial(kafka_answers, address)), address)
+    why = partial(kafka.last_error, settings.data)
+    answers = partial(kafka_answers, address)
+    return Server(Role("kafka", 0, command, stage=0, answers=answers, where=address, why=why), address)
 
 
 def prepare_clickhouse(settings: Settings) -> Server:
@@ -80,7 +82,7 @@ def prepare_clickhouse(settings: Settings) -> Server:
         *("--data", str(folder), "--port", str(port), "--login", str(login)),
     )
     answers = partial(clickhouse_answers, Address.parse(url))
-    return Server(Role("clickhouse", 0, command, stage=0, nice=PATIENT, answers=answers), url)
+    return Server(Role("clickhouse", 0, command, stage=0, nice=PATIENT, answers=answers, where=url), url)
 
 
 def ready(settings: Settings, seconds: float) -> str:
@@ -132,8 +134,7 @@ class StartUp:
         credentials.check_prefix(credentials.path_of(settings), self._kafka)  # before topics are made under it
         if settings.dns_zone is not None:  # it waits for nothing
             supervisor.keep(python_role("dns", 0, 2))
-        for name, server in servers.items():
-            say("pingfold", f"starting {name} on {server.address}")
+        for server in servers.values():
             supervisor.keep(server.role)
         if "Kafka" in servers:
             await self._until("Kafka", lambda: asyncio.to_thread(kafka.answers, self._kafka), servers["Kafka"].role)
@@ -190,7 +191,7 @@ class StartUp:
                 cause = error.args[0] if error.args else "no answer in time"
                 if isinstance(cause, KafkaError) and not passes(cause):
                     raise
-                self._say("pingfold", f"Kafka does not answer: {cause}; trying again")
+                self._say("pingfold", Problem(f"Kafka does not answer: {cause}; trying again"))
                 await asyncio.sleep(_AGAIN_SECONDS)
 
     async def _until(self, what: str, answers: Callable[[], Awaitable[bool | str]], role: Role | None = None) -> None:
@@ -201,7 +202,8 @@ class StartUp:
         told = time.monotonic()
         while (found := await answers()) is not True:
             if role is not None and self._supervisor.deaths(role) >= _DEATHS:
-                raise CannotStart(f"{what} ended {_DEATHS} times before it answered; its lines above tell why")
+                why = self._supervisor.why(role)
+                raise CannotStart(f"{what} ended {_DEATHS} times before it answered{f': {why}' if why else ''}")
             if time.monotonic() - told > _SAY_SECONDS:
                 told = time.monotonic()
                 self._say("pingfold", f"waiting for {what}{f': {found}' if found else ''}")
@@ -229,7 +231,7 @@ class StartUp:
             warnings = answer.get("warnings") or [] if self._is_ours(answer) else []
             for warning in warnings:
                 if warning.get("part") == PUBLIC_ADDRESS:
-                    self._say("pingfold", f"{warning['reason']} (PINGFOLD_BASE_URL, PINGFOLD_PING_ENDPOINT)")
+                    self._say("pingfold", Problem(f"{warning['reason']} (PINGFOLD_BASE_URL, PINGFOLD_PING_ENDPOINT)"))
                     return
             await asyncio.sleep(_PUBLIC_LOOK_SECONDS)
 

@@ -32,7 +32,11 @@ from infra.process.whole_files import replace_file
 from infra.settings.settings import Settings
 from pingfold import metrics_folder
 from pingfold.supervisor.environments import environment_of
+from pingfold.supervisor.lines import Problem
 from pingfold.supervisor.progress_checks import PublishedProgress, ServerAnswers
+from pingfold.supervisor.server_output import ServerOutput
+
+Say = Callable[[str, str], None]
 
 # All of a stop, and what of it is left to the servers at the end.
 STOP_SECONDS = 8.5
@@ -60,6 +64,7 @@ class Role:
     nice: how much it yields to the others when the processors are busy, as nice(1) counts.
     answers: for a server, whether it answers a question, which must be bounded and may block; None: one of our own
     roles, which publishes its progress.
+    where: the address of a server. why: what a server's own log says is wrong with it, and where that log is.
     """
 
     name: str
@@ -68,6 +73,8 @@ class Role:
     stage: int
     nice: int = 0
     answers: Callable[[], bool] | None = None
+    where: str = ""
+    why: Callable[[], str] | None = None
 
     def __str__(self) -> str:
         return f"{self.name}-{self.slot}"
@@ -93,17 +100,21 @@ class _Kept:
     deaths: int = 0
     replaced: int = 0
     ended: str | None = None  # how it ended last
+    output: ServerOutput | None = None  # of a server
     began: float = 0.0  # the process that runs now; monotonic
     birth: str | None = None
 
 
 class Supervisor:
-    """Keeps roles running. `say` takes the lines meant for people; it must not block."""
+    """Keeps roles running.
 
-    def __init__(self, settings: Settings, environment: dict[str, str], say: Callable[[str, str], None]) -> None:
+    say: takes what is told of a role; pass_on: the lines that it writes itself. Neither may block.
+    """
+
+    def __init__(self, settings: Settings, environment: dict[str, str], say: Say, pass_on: Say | None = None) -> None:
         self._run = settings.data / "run"
         self._environment = environment
-        self._say = say
+        self._say, self._pass_on = say, pass_on or say
         self._keepers: dict[Role, asyncio.Task[None]] = {}
         self._kept: dict[Role, _Kept] = {}
         self._stopping: set[Role] = set()
@@ -119,7 +130,8 @@ class Supervisor:
 
     def keep(self, role: Role) -> None:
         """Start a role and keep it running."""
-        self._kept[role] = _Kept()
+        output = ServerOutput(self._run / f"{role}.out") if role.answers else None
+        self._kept[role] = _Kept(output=output)
         self._keepers[role] = asyncio.create_task(self._keep(role), name=str(role))
 
     def hurry(self) -> None:
@@ -181,6 +193,13 @@ class Supervisor:
         """How often a role has ended since it was first started."""
         return self._kept[role].deaths
 
+    def why(self, role: Role) -> str:
+        """What is known of why a server has ended, and where more stands."""
+        output, said = self._kept[role].output, ""
+        if output is not None and output.last:
+            said = f"it said: {output.last}; see {output.file}"
+        return "; ".join(filter(None, (role.why() if role.why else "", said)))
+
     async def stop(self) -> None:
         """Stop everything within `STOP_SECONDS`, later stages first; what does not stop in time is killed."""
         deadline = time.monotonic() + STOP_SECONDS
@@ -220,7 +239,7 @@ class Supervisor:
             async with asyncio.timeout(patience):
                 await _ended(process)
         except TimeoutError:
-            self._say(str(role), "does not stop: killed")
+            self._say(str(role), Problem("does not stop: killed"))
             with contextlib.suppress(ProcessLookupError):
                 process.kill()
             with contextlib.suppress(TimeoutError):
@@ -239,10 +258,13 @@ class Supervisor:
             self._kept[role].deaths += 1
             self._told.set()
             if role in self._stopping:
+                self._say(str(role), "stopped")
                 return
             if time.monotonic() - began > _WELL_SECONDS or hurried.is_set():
                 pause = _FIRST_PAUSE
-            self._say(str(role), f"{how}; starting it again in {pause:.1f} s")
+            why = self.why(role)
+            again = f"starting it again in {pause:.1f} s"
+            self._say(str(role), Problem(f"{how}{f' ({why})' if why else ''}; {again}"))
             try:
                 async with asyncio.timeout(pause):
                     await self._hurried.wait()
@@ -268,9 +290,12 @@ class Supervisor:
         self._told.set()
         pid_file = self._run / f"{role}.pid"
         watching = persistent(
-            lambda: self._watch(role, process), f"the watch over {role}", lambda why: self._say("pingfold", why)
+            lambda: self._watch(role, process),
+            f"the watch over {role}",
+            lambda why: self._say("pingfold", Problem(why)),
         )
         try:
+            self._say(str(role), f"starting{f' on {role.where}' if role.where else ''}, process {process.pid}")
             with contextlib.suppress(OSError):  # a full disk: the role runs all the same
                 pid_file.parent.mkdir(parents=True, exist_ok=True)
                 replace_file(pid_file, f"{process.pid}\n")
@@ -307,8 +332,11 @@ class Supervisor:
             telling.cancel()
 
     async def _tell_lines(self, role: Role, stream: asyncio.StreamReader) -> None:
+        output = self._kept[role].output
         async for line in _lines(stream):
-            self._say(str(role), line)
+            if output is not None:
+                output.take(line)
+            self._pass_on(str(role), line)
 
     async def _watch(self, role: Role, process: asyncio.subprocess.Process) -> None:
         """End the process when it has made no progress for too long; its keeper starts it again."""
@@ -318,7 +346,7 @@ class Supervisor:
             else PublishedProgress(progress_file(self._run.parent, str(role)))
         )
         looked = moved = time.monotonic()
-        limit = _SERVER_STARTING_SECONDS if role.answers else _STARTING_SECONDS
+        limit, began, is_up = _SERVER_STARTING_SECONDS if role.answers else _STARTING_SECONDS, looked, False
         while True:
             await asyncio.sleep(_LOOK_SECONDS)
             now = time.monotonic()
@@ -327,11 +355,14 @@ class Supervisor:
             looked = now
             if await sign.moved():
                 moved, limit = time.monotonic(), STALL_SECONDS
+                if not is_up:
+                    is_up = True
+                    self._say(str(role), f"{'answers' if role.answers else 'runs'} after {moved - began:.1f} s")
             elif now - moved >= limit:
                 break
             looked = time.monotonic()
         self._kept[role].replaced += 1
-        self._say(str(role), f"made no progress for {now - moved:.0f} s{sign.why()}: replaced")
+        self._say(str(role), Problem(f"made no progress for {now - moved:.0f} s{sign.why()}: replaced"))
         await self._end(role, process, _REPLACE_SECONDS)
 
 

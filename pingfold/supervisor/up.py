@@ -13,6 +13,7 @@ from infra.embedded import kafka, ports
 from infra.embedded.logins import NoLogin
 from infra.http_server.listening import CannotListen
 from infra.log.admin import WrongPartitionCount
+from infra.process import logs
 from infra.process.lifecycle import keep_beating, leave, progress_file, stop_in_loop
 from infra.process.liveness import LIVENESS
 from infra.process.tasks import persistent, vital
@@ -25,9 +26,9 @@ from pingfold.credentials import NoCredentials
 from pingfold.roles.heartbeat import send_heartbeats
 from pingfold.supervisor.claim import CannotStart, claim_ports, data_folder, end_former_roles
 from pingfold.supervisor.environments import environment_for
-from pingfold.supervisor.lines import Lines
-from pingfold.supervisor.start_up import Say, Server, StartUp, prepare_clickhouse, prepare_kafka
-from pingfold.supervisor.supervisor import Supervisor
+from pingfold.supervisor.lines import Lines, Problem
+from pingfold.supervisor.start_up import Server, StartUp, prepare_clickhouse, prepare_kafka
+from pingfold.supervisor.supervisor import Say, Supervisor
 
 # From a stop signal to the end, whatever hangs.
 _STOP_SECONDS = 9.8
@@ -54,28 +55,30 @@ def up(settings: Settings) -> NoReturn:
     loop, stop = asyncio.new_event_loop(), asyncio.Event()
     asyncio.set_event_loop(loop)
     stop_in_loop(loop, stop.set, file, loop.is_running, _STOP_SECONDS)
-    lines = Lines()
+    lines = Lines(settings.log_format)
+    logs.configure("up", "json" if lines.for_people else settings.log_format, lines.stream())
     try:
         with data_folder(settings):
             end_former_roles(settings.data, lines.say)
             claim_ports(settings)
             Vault.open(settings)  # a key that is none is told before anything starts
             for line in ignored_settings(settings):
-                lines.say("pingfold", line)
+                lines.say("pingfold", Problem(line))
             LIVENESS.watch(file, "up", {})
-            loop.run_until_complete(_up(settings, lines.say, stop))
+            loop.run_until_complete(_up(settings, lines, stop))
     except _FAULTS as error:
-        lines.say("pingfold", str(error))
+        lines.say("pingfold", Problem(error))
         status = 1
     except KafkaException as error:
-        lines.say("pingfold", f"Kafka does not answer as it should: {error.args[0]}")
+        lines.say("pingfold", Problem(f"Kafka does not answer as it should: {error.args[0]}"))
         status = 1
     lines.close()
     # Threads may still wait for servers that are gone.
     leave(status, file)
 
 
-async def _up(settings: Settings, say: Say, stop: asyncio.Event) -> None:
+async def _up(settings: Settings, lines: Lines, stop: asyncio.Event) -> None:
+    say = lines.say
     instance = secrets.token_hex(8)
     supervisors: list[Supervisor] = []
     tasks = [
@@ -85,7 +88,7 @@ async def _up(settings: Settings, say: Say, stop: asyncio.Event) -> None:
         ),
     ]
     stopped = asyncio.create_task(stop.wait(), name="stop")
-    work = asyncio.create_task(_start(settings, say, instance, supervisors, tasks), name="start")
+    work = asyncio.create_task(_start(settings, lines, instance, supervisors, tasks), name="start")
     try:
         await asyncio.wait({work, stopped}, return_when=asyncio.FIRST_COMPLETED)
         if work.done():
@@ -112,18 +115,19 @@ async def _watch_disk(settings: Settings, say: Say, supervisors: list[Supervisor
                 for supervisor in supervisors:
                     supervisor.hurry()
             before = state.level
-            say("pingfold", f"disk: {state.words if state.room else 'not there'}; {_CONSEQUENCES[before]}")
+            told = f"disk: {state.words if state.room else 'not there'}; {_CONSEQUENCES[before]}"
+            say("pingfold", Problem(told) if before else told)
         await asyncio.sleep(_DISK_SECONDS)
 
 
 async def _start(
     settings: Settings,
-    say: Say,
+    lines: Lines,
     instance: str,
     supervisors: list[Supervisor],
     tasks: list[asyncio.Task[None]],
 ) -> None:
-    servers: dict[str, Server] = {}
+    say, servers = lines.say, dict[str, Server]()
     if settings.kafka_bootstrap_servers is None:
         servers["Kafka"] = await asyncio.to_thread(prepare_kafka, settings, say)
     if settings.clickhouse_url is None:
@@ -135,7 +139,7 @@ async def _start(
     if doubtful:
         say("pingfold", "Kafka was not stopped in good order: what its logs may have lost is looked for")
         environment[_RECONCILE] = "1"
-    supervisor = Supervisor(settings, environment, say)
+    supervisor = Supervisor(settings, environment, say, lines.pass_on)
     supervisor.clear()
     supervisors.append(supervisor)
     tell = partial(say, "pingfold")

@@ -46,7 +46,7 @@ def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, dead_port: int) -> Run:
         made_login(tmp_path, server)
     (tmp_path / "ports.json").write_text(f'{{"kafka": {dead_port}, "clickhouse": {dead_port}}}')
     monkeypatch.setenv("PINGFOLD_DATA", str(tmp_path))
-    monkeypatch.setattr(logs, "configure", lambda _: None)
+    monkeypatch.setattr(logs, "configure", lambda *_: None)
     for name in ("KAFKA_BOOTSTRAP_SERVERS", "CLICKHOUSE_URL", "PINGFOLD_URL", "PINGFOLD_KEY"):
         monkeypatch.delenv(name, raising=False)
 

@@ -15,12 +15,11 @@ from pingfold.credentials import (
     Credentials,
     NoCredentials,
     load,
-    new_credentials,
     path_of,
-    project_request,
     save_once,
     with_servers,
 )
+from pingfold.first_project import new_credentials, project_request
 from processors.fold.contract import Record, Session
 from processors.fold.view import View
 from processors.projects.fold import Projects

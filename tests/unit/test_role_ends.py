@@ -13,7 +13,7 @@ from pathlib import Path
 import structlog
 from infra.log.clients import ClientLost
 from infra.process import logs
-from pingfold import cli
+from pingfold.commands import roles
 
 async def serve(stop):
     stop.started()
@@ -21,7 +21,7 @@ async def serve(stop):
 
 logs.configure("writer-0")
 threading.Thread(target=lambda: structlog.get_logger("x").warning("in.a.thread")).start()
-cli._run("writer", "0", serve, dict())
+roles.run("writer", "0", serve, dict())
 """
 
 

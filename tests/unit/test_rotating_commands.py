@@ -57,7 +57,8 @@ class World:
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setenv("PINGFOLD_DATA", str(tmp_path))
     made = World(tmp_path)
-    monkeypatch.setattr(rotation, "answering_kafka_of", lambda _: "kafka:9092")
+    for module in (listings, rotation):
+        monkeypatch.setattr(module, "answering_kafka_of", lambda _: "kafka:9092")
     monkeypatch.setattr(Inventory, "read", lambda *_: made.stock)
     monkeypatch.setattr(rotation, "ask", lambda _, project, request: made.asked.append((project, request)))
     return made

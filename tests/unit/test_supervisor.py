@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import re
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable
@@ -21,6 +22,7 @@ from pingfold.supervisor.supervisor import STOP_SECONDS, Role, Supervisor
 SOON = 120.0
 
 Said = list[tuple[str, str]]
+_WELL = re.compile(r"starting(?: on \S+)?, process \d+$|(?:runs|answers) after|stopped$")
 
 
 class Supervised:
@@ -28,6 +30,7 @@ class Supervised:
 
     def __init__(self, data: Path) -> None:
         self.data, self.said, self._read = data, Said(), 0
+        self.noted = Said()  # what is said of a role that is well
         self.broken = 0  # so many lines meet a defect
         settings = Settings(_env_file=None, data=data)
         self.supervisor = Supervisor(settings, environment_for(settings, "", ""), self._say)
@@ -37,7 +40,7 @@ class Supervised:
         if line == "runs" and self.broken:
             self.broken -= 1
             raise RuntimeError("a defect")
-        self.said.append((role, line))
+        (self.noted if _WELL.match(line) else self.said).append((role, line))
 
     def keep(self, name: str, program: str, *arguments: str, stage: int = 1, **more: Any) -> Role:
         """Keep a program in Python running."""
@@ -267,3 +270,30 @@ def _pipes() -> set[str]:
             if (target := str(file.readlink())).startswith("pipe:"):
                 found.add(target)
     return found
+
+
+async def test_a_role_is_told_of_when_it_starts_is_well_and_ends(supervised: Supervised) -> None:
+    answers = asyncio.Event()
+    server = supervised.keep("kafka", "import time; time.sleep(600)", answers=answers.is_set, where="127.0.0.1:9")
+    await supervised.until(lambda: supervised.noted)
+    assert supervised.noted == [("kafka-0", f"starting on 127.0.0.1:9, process {supervised.pid(server)}")]
+    answers.set()
+    await supervised.until(lambda: len(supervised.noted) == 2)
+    assert supervised.noted[1][1].startswith("answers after ")
+    await supervised.supervisor.stop()
+    assert supervised.noted[2:] == [("kafka-0", "stopped")]
+    assert supervised.said == []
+
+
+async def test_when_a_server_ends_its_log_and_its_last_words_are_told(
+    supervised: Supervised, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supervisor_module, "_FIRST_PAUSE", 600.0)
+    program = "print('first'); print('no room'); raise SystemExit(3)"
+    supervised.keep("kafka", program, answers=lambda: False, why=lambda: "its log is kafka.log")
+    assert [await supervised.line() for _ in range(2)] == ["first", "no room"]
+    output = supervised.data / "run" / "kafka-0.out"
+    assert await supervised.line() == (
+        f"ended with status 3 (its log is kafka.log; it said: no room; see {output}); starting it again in 600.0 s"
+    )
+    assert output.read_text() == "first\nno room\n"

@@ -1,0 +1,1 @@
+"""What `pingfold doctor` examines. Every examination is bounded in time, changes nothing, and gives findings."""

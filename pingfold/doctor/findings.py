@@ -1,0 +1,24 @@
+"""What an examination has found: a line for people, with what to do where something is not well."""
+
+from collections.abc import Callable, Iterator
+from typing import Literal, NamedTuple
+
+Level = Literal["ok", "warning", "problem"]
+
+
+class Finding(NamedTuple):
+    """level: `problem` keeps Pingfold from working, `warning` does not. do: what mends it; empty when it is well."""
+
+    level: Level
+    subject: str
+    found: str
+    do: str = ""
+
+
+def examined(subject: str, examine: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
+    """The findings of an examination; one that fails for a reason that it does not expect says so."""
+    try:
+        yield from examine()
+    except Exception as error:
+        words = str(error) or type(error).__name__
+        yield Finding("problem", subject, f"cannot be examined: {words}", "report it, with the lines of this command")
