@@ -19,6 +19,8 @@ FAMILY_WORDS: Mapping[str, str] = {"ipv4": "IPv4", "ipv6": "IPv6"}
 # one that is well is enough. `each`: both are probed, and each must be well.
 Families = Literal["", "either", "each"]
 
+DEFAULT_REDIRECTS: Final = 10
+
 
 class ProbeTarget(Struct, frozen=True, omit_defaults=True, gc=False):
     """What is probed, and what counts as success.
@@ -28,6 +30,7 @@ class ProbeTarget(Struct, frozen=True, omit_defaults=True, gc=False):
     statuses: HTTP statuses that count as success; empty: 200 to 399.
     verify: the certificate must be valid for a probe to succeed; where something is `sealed`, it always must.
     keyword: text that the first 1 MB of the body must contain, or with `keyword_absent` must not.
+    max_redirects: so many are followed, if any are.
     families: how a host with addresses of both families is probed; a dns monitor has none.
     resolver: of a dns monitor, an IP address with an optional port; empty: the resolver of the prober's host. record:
     the record type to query. expected: value that one of the records must have; empty: any.
@@ -49,6 +52,7 @@ class ProbeTarget(Struct, frozen=True, omit_defaults=True, gc=False):
     record: DnsRecord = ""
     expected: str = ""
     options: dict[str, str] = {}
+    max_redirects: int = DEFAULT_REDIRECTS
 
 
 def place_of(kind: str, target: ProbeTarget) -> str:

@@ -27,7 +27,7 @@ def error_words_of(failure: str, detail: str = "", status: int | None = None) ->
             return "418 I'm a teapot" if code == "418" else code
         case "timeout":
             return _timeout(detail)
-        case "keyword" if detail == "not found":
+        case "keyword" if detail.startswith("not found"):
             return "no_match"
         case "tls" if detail.startswith(CERTIFICATE_REFUSED):
             return f"SSL certificate problem: {detail.removeprefix(CERTIFICATE_REFUSED)}"

@@ -54,7 +54,7 @@ _PLAIN: dict[type[msgspec.Struct], frozenset[str]] = {
     ProbeTarget: frozenset(
         {
             *("url", "host", "port", "method", "statuses", "keyword", "keyword_absent", "follow_redirects"),
-            *("families", "verify"),
+            *("families", "verify", "max_redirects"),
             *("resolver", "record", "expected", "options"),
         }
     ),

@@ -25,12 +25,12 @@ from schemas.origins import may_be_sent_to, origin_of
 from schemas.probe_kinds import PROBE_KINDS
 from schemas.probe_kinds.kind import Asked, InvalidProbeField
 from schemas.requests import MonitorFields
-from schemas.targets import HEAD_FIRST
+from schemas.targets import DEFAULT_REDIRECTS, HEAD_FIRST
 
 _Header = Annotated[str, Meta(max_length=4_000, pattern=r"^[^\x00-\x1f\x7f]*\Z")]
 _HeaderName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}\Z")]
 _Host = Annotated[str, Meta(min_length=1, max_length=253, pattern=r"^[A-Za-z0-9._:-]+\Z")]
-_Status = Annotated[int, Meta(ge=100, le=599)]
+_Status = Annotated[int, Meta(ge=100, le=999)]
 _Name = Annotated[str, Meta(min_length=1, max_length=200)]
 _Type = Annotated[MonitorKind, Meta(description="`http` if left out.")]
 _Url = Annotated[str, Meta(max_length=2_000, description="Of type `http`.")]
@@ -38,6 +38,9 @@ _Headers = Annotated[dict[_HeaderName, _Header], Meta(description="Headers that 
 _Regions = Annotated[list[str], Meta(max_length=50, description="Where it is probed from; empty: from everywhere.")]
 _Statuses = Annotated[list[_Status], Meta(max_length=100, description="Statuses that are up; empty: 200 to 399.")]
 _Keyword = Annotated[str, Meta(max_length=1_000, description="Text that the body must hold; empty: any.")]
+_Redirects = Annotated[
+    int, Meta(ge=0, le=50, description="How many redirects are followed, if any are; null: 10. Pingfold's own.")
+]
 _HeadFirst = Annotated[
     bool, Meta(description="Of method GET: probes send HEAD where that is found to be enough. Pingfold's own.")
 ]
@@ -86,6 +89,7 @@ class CommonFields(msgspec.Struct, forbid_unknown_fields=True):
     keyword: _Keyword | UnsetType = UNSET
     keyword_absent: bool | UnsetType = UNSET
     follow_redirects: bool | UnsetType = UNSET
+    max_redirects: _Redirects | UnsetType | None = UNSET
     families: _Families | UnsetType = UNSET
     verify_certificate: (
         Annotated[
@@ -193,6 +197,7 @@ def _target(
         keyword=_or(wanted.keyword, before.keyword),
         keyword_absent=_or(wanted.keyword_absent, before.keyword_absent),
         follow_redirects=_or(wanted.follow_redirects, before.follow_redirects),
+        max_redirects=_redirects(wanted, before.max_redirects),
         families=before.families if wanted.families is UNSET else "" if wanted.families == "any" else wanted.families,
         verify=_or(wanted.verify_certificate, before.verify),
     )
@@ -206,6 +211,10 @@ def _method(wanted: CommonFields, before: Method) -> Method:
             raise PoppaPingApiError(400, "Field 'head_first' is for the method GET only.")
         return "GET/HEAD"
     return cast(Method, asked)
+
+
+def _redirects(wanted: CommonFields, before: int) -> int:
+    return before if wanted.max_redirects is UNSET else _or(wanted.max_redirects, DEFAULT_REDIRECTS)
 
 
 def _own_fields(wanted: CommonFields, kind: MonitorKind) -> Any:

@@ -68,6 +68,7 @@ class _CommonFields(Struct, kw_only=True, gc=False):
     keyword: Annotated[str, Meta(description="Text that the body must hold; empty: any.")]
     keyword_absent: Annotated[bool, Meta(description="The body must not hold `keyword`.")]
     follow_redirects: bool
+    max_redirects: Annotated[Count, Meta(description="How many redirects are followed, if any are. Pingfold's own.")]
     families: Annotated[ShownFamilies, Meta(description="How a host with IPv4 and IPv6 is probed. Pingfold's own.")]
     verify_certificate: Annotated[
         bool, Meta(description="It is down when its certificate is not valid. Pingfold's own.")
@@ -212,6 +213,7 @@ def _fields(monitor: Monitor, state: MonitorState | None, validity: Validity | N
         "keyword": target.keyword,
         "keyword_absent": target.keyword_absent,
         "follow_redirects": target.follow_redirects,
+        "max_redirects": target.max_redirects,
         "families": target.families or "any",
         "verify_certificate": target.verify,
         "dns_resolver": target.resolver or None,

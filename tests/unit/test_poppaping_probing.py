@@ -107,3 +107,24 @@ async def test_the_audit_trail_tells_it(harness: Harness) -> None:
     [*_, told] = [one for _, one in harness.log.of(TRANSITIONS) if one["type"] == "thing.changed"]
     changes = {change["field"]: change.get("new") for change in told["changes"]}
     assert changes == {"confirm_interval": 30.0, "target.families": "each"}
+
+
+async def test_how_many_redirects_are_followed(harness: Harness) -> None:
+    assert (await make(harness))["max_redirects"] == 10
+    monitor = await make(harness, max_redirects=0)
+    path = f"{V1}/monitors/{monitor['id']}"
+    for said, shows in (({"name": "Other"}, 0), ({"max_redirects": 50}, 50), ({"max_redirects": None}, 10)):
+        assert (await harness.client.patch(path, json=said)).json()["data"]["max_redirects"] == shows
+    for wrong in (-1, 51, "3", 2.5):
+        assert fault(await harness.client.patch(path, json={"max_redirects": wrong})) == (400, "validation_error")
+    definition = harness.log.directory.monitor(monitor["id"])
+    assert definition is not None
+    assert definition.target.max_redirects == 10
+
+
+async def test_any_status_of_three_digits_may_be_expected(harness: Harness) -> None:
+    assert (await make(harness, expected_statuses=[999, 100]))["expected_statuses"] == [100, 999]
+    body = {"name": "Site", "url": "https://example.com/"}
+    for wrong in (99, 1000):
+        answer = await harness.client.post(f"{V1}/monitors", json=body | {"expected_statuses": [wrong]})
+        assert fault(answer) == (400, "validation_error")

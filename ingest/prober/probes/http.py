@@ -1,9 +1,11 @@
 """Probes of http and https: one request, or a few when the target redirects, each over a new connection.
 
 A probe is decided by the status as soon as the head of the answer is there; only a keyword needs the body
-(`ingest.prober.probes.http_response`), so an endless, slow or exploding one harms nobody.
+(`ingest.prober.probes.http_response`), so an endless, slow or exploding one harms nobody. What redirects take along:
+`ingest.prober.probes.redirects`.
 """
 
+import asyncio
 import re
 import time
 from collections.abc import Mapping
@@ -12,13 +14,15 @@ from urllib.parse import SplitResult, quote, urljoin, urlsplit
 
 from ingest.prober.probes.connection import Connector
 from ingest.prober.probes.head_first import run_head_first
+from ingest.prober.probes.http_head import Head
 from ingest.prober.probes.http_response import Exchange, HttpResponse
 from ingest.prober.probes.outcome import ProbeFailed, Trace
+from ingest.prober.probes.page import Page
+from ingest.prober.probes.redirects import ChainCookies, harmless, without_credentials
 from schemas.monitors import FRAMING_HEADERS, ProbeTarget, Sealed
 from schemas.origins import may_be_sent_to, origin_of
 from schemas.targets import HEAD_FIRST
 
-_REDIRECTS = 5
 _REDIRECTING = (301, 302, 303, 307, 308)
 # Methods of which servers want to be told that there is no body.
 _WITH_BODY = ("POST", "PUT", "PATCH")
@@ -39,41 +43,52 @@ async def _asked(connector: Connector, target: ProbeTarget, sealed: Sealed, meth
     """The request, and those to which redirects lead."""
     url, headers, body = target.url, sealed.sent_headers, sealed.body
     parts, began = _split(url), time.perf_counter_ns()
-    for _ in range(_REDIRECTS + 1):
-        request = _request(parts, method, connector.user_agent, headers, body)
+    cookies, asked = ChainCookies(), {url}
+    for _ in range(target.max_redirects + 1):
+        request = _request(parts, method, connector.user_agent, _with_cookies(headers, cookies.of(url)), body)
         answer = await _exchange(connector, target, parts, request, method, trace)
-        trace.status, trace.http_version = answer.status, answer.version
-        if not _goes_on(target, answer.status, answer.location):
-            _judge(target, answer)
+        head = answer.head
+        trace.status, trace.http_version = head.status, head.version
+        location = _leads_to(target, head)
+        if not location:
+            await _judge(target, method, answer)
             return
-        origin, url = origin_of(url), _joined(url, answer.location)
+        cookies.take(url, head)
+        origin = origin_of(url)
+        url, credentials = without_credentials(_joined(url, location))
         parts = _split(url)
+        again, asked = (url if url in asked else ""), asked | {url}
         trace.url = url
         trace.redirected((time.perf_counter_ns() - began) // 1_000)
-        if answer.status == 303 or (answer.status in (301, 302) and method == "POST"):
+        if head.status == 303 or (head.status in (301, 302) and method == "POST"):
             method, body = ("HEAD" if method == "HEAD" else "GET"), ""
         if not may_be_sent_to(origin, url):
-            headers = {}  # they may hold credentials, and so may the body
+            headers = harmless(headers)  # others may hold credentials, and so may the body
             if body:
                 raise ProbeFailed(
                     "protocol", "redirected to another origin, which the body of the request is not meant for"
                 )
-    raise ProbeFailed("redirects", f"more than {_REDIRECTS}")
+        if credentials:
+            headers = {name: value for name, value in headers.items() if name.lower() != "authorization"}
+            headers |= {"Authorization": credentials}
+    raise ProbeFailed("redirects", f"more than {target.max_redirects}, {'in a loop' if again else 'the next'} to {url}")
 
 
 async def _exchange(
     connector: Connector, target: ProbeTarget, parts: SplitResult, request: bytes, method: str, trace: Trace
 ) -> HttpResponse:
     tls = parts.scheme == "https"
-    keyword = bool(target.keyword) and method != "HEAD"
+    reads = bool(target.keyword) and method != "HEAD"
 
-    def needs_body(status: int, location: bytes) -> bool:
-        return keyword and _is_wanted(target, status) and not _goes_on(target, status, location)
+    def page_of(head: Head) -> Page | None:
+        if not reads or not _is_wanted(target, head.status) or _leads_to(target, head):
+            return None
+        return Page(target.keyword, head)
 
     transport, exchange = await connector.open(
         parts.hostname or "",
         parts.port or (443 if tls else 80),
-        lambda: Exchange(needs_body),
+        lambda: Exchange(page_of),
         trace,
         tls,
     )
@@ -81,10 +96,23 @@ async def _exchange(
     try:
         transport.write(request)
         return await exchange.answer
+    except asyncio.CancelledError:
+        if exchange.head is not None and exchange.page is not None:
+            _out_of_time(target, exchange.head, exchange.page, trace)
+        raise
     finally:
         if exchange.first_byte is not None:
             trace.first_byte = max(0, exchange.first_byte - began) // 1_000
         transport.abort()
+
+
+def _out_of_time(target: ProbeTarget, head: Head, page: Page, trace: Trace) -> None:
+    """The body has not ended in time. A stream of events never does: it is judged by what came of it."""
+    trace.reading = f"in the body of the answer, of which {page.size} bytes came, "
+    while page.look():
+        pass
+    if target.keyword_absent and page.is_stream and not page.found and not page.unreadable:
+        trace.status, trace.http_version, trace.decided = head.status, head.version, time.perf_counter_ns()
 
 
 def _request(parts: SplitResult, method: str, user_agent: str, headers: Mapping[str, str], body: str) -> bytes:
@@ -137,8 +165,18 @@ def _split(url: str) -> SplitResult:
     return parts
 
 
-def _goes_on(target: ProbeTarget, status: int, location: bytes) -> bool:
-    return target.follow_redirects and status in _REDIRECTING and bool(location)
+def _with_cookies(headers: Mapping[str, str], cookies: str) -> Mapping[str, str]:
+    """The headers with what the chain's cookies say, behind the monitor's own."""
+    if not cookies:
+        return headers
+    own = [value for name, value in headers.items() if name.lower() == "cookie"]
+    others = {name: value for name, value in headers.items() if name.lower() != "cookie"}
+    return others | {"Cookie": "; ".join([*own, cookies])}
+
+
+def _leads_to(target: ProbeTarget, head: Head) -> bytes:
+    """The Location that is followed; empty: none is."""
+    return head.location if head.status in _REDIRECTING and target.follow_redirects else b""
 
 
 def _is_wanted(target: ProbeTarget, status: int) -> bool:
@@ -146,8 +184,23 @@ def _is_wanted(target: ProbeTarget, status: int) -> bool:
     return status in target.statuses if target.statuses else 200 <= status < 400
 
 
-def _judge(target: ProbeTarget, answer: HttpResponse) -> None:
-    if not _is_wanted(target, answer.status):
-        raise ProbeFailed("status", str(answer.status))
-    if target.keyword and (target.keyword.encode() in answer.body) is target.keyword_absent:
-        raise ProbeFailed("keyword", "found" if target.keyword_absent else "not found")
+async def _judge(target: ProbeTarget, method: str, answer: HttpResponse) -> None:
+    if not _is_wanted(target, answer.head.status):
+        raise ProbeFailed("status", str(answer.head.status))
+    if not target.keyword:
+        return
+    page, fault = answer.page, answer.fault
+    if method == "HEAD" or page is None:
+        raise ProbeFailed("keyword", "not found: an answer to HEAD has no body, use GET")
+    await page.read()
+    if fault is not None and (answer.declared or not page.found):
+        raise fault
+    if page.found:
+        if target.keyword_absent:
+            raise ProbeFailed("keyword", "found")
+        return
+    why = f"the body cannot be read, {page.unreadable}" if page.unreadable else ""
+    if not target.keyword_absent:
+        raise ProbeFailed("keyword", f"not found: {why}" if why else "not found")
+    if why:
+        raise ProbeFailed("keyword", f"cannot be looked for: {why}")

@@ -5,116 +5,149 @@ size of the head, size and number of pieces of the body, decompressed size. The 
 
 import asyncio
 import time
-import zlib
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import httptools
-
+from ingest.prober.probes.http_framing import Framing
+from ingest.prober.probes.http_head import HEAD_READ, Head, parse_head
 from ingest.prober.probes.outcome import ProbeFailed
+from ingest.prober.probes.page import BODY_READ, Page
 from schemas.probes import Failure
 
-BODY_READ = 1_000_000
-_HEAD_READ = 64 * 1024
 # What a body of 1 MB may take on the wire, and in how many pieces it may come: each costs a call.
 _WIRE_READ = 2 * BODY_READ
 _PIECES = 50_000
+# A body that comes slowly is looked at so often, and between looks at a large one others have their turn.
+_LOOK_SECONDS = 0.02
+_NEVER_HAVE_BODIES = (101, 204, 304)
 
 
 class HttpResponse(NamedTuple):
-    """`body`: what was read of it, unpacked; empty when nobody needs it."""
+    """page: the body, as far as it was read; None when nobody needs it. fault: what is wrong with the body.
 
-    status: int
-    location: bytes
-    body: bytes
-    version: str = "1.1"
+    What is in the page counts all the same, unless `declared`: its length was said.
+    """
+
+    head: Head
+    page: Page | None = None
+    fault: ProbeFailed | None = None
+    declared: bool = False
 
 
 class Exchange(asyncio.Protocol):
-    """Reads one answer. `needs_body`: whether the body of an answer with that status and Location is to be read."""
+    """Reads one answer. `page_of`: what takes the body of an answer with that head; None: it is not to be read.
 
-    def __init__(self, needs_body: Callable[[int, bytes], bool]) -> None:
-        self.answer: asyncio.Future[HttpResponse] = asyncio.get_running_loop().create_future()
+    A body is read until it ends, or is as long as we read, or nothing that comes could change what is known of it. One
+    that says its length is read to that, so that what is cut off is seen.
+    """
+
+    def __init__(self, page_of: Callable[[Head], Page | None]) -> None:
+        self._loop = asyncio.get_running_loop()
+        self.answer: asyncio.Future[HttpResponse] = self._loop.create_future()
         self.first_byte: int | None = None
-        self._needs_body = needs_body
-        self._parser: Any = httptools.HttpResponseParser(self)
-        self._headers: dict[bytes, bytes] = {}
-        self._body = bytearray()
-        self._read = self._pieces = 0
-        self._in_head = True
-        self._status = 0
-        self._version = "1.1"
+        self._page_of = page_of
+        self._begun = bytearray()
+        self._hints = 0
+        self.head: Head | None = None
+        self._framing: Framing | None = None
+        self.page: Page | None = None
+        self._read = 0
+        self._looking: asyncio.Handle | None = None
 
     def data_received(self, data: bytes) -> None:
         if self.first_byte is None:
             self.first_byte = time.perf_counter_ns()
         if self.answer.done():
             return
-        self._read += len(data)
         try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            self._finish()
-        except httptools.HttpParserError as error:
-            self._fail("protocol", str(error).lower())
-        if self._read > (_HEAD_READ if self._in_head else _WIRE_READ):
-            self._fail("protocol", f"the {'head' if self._in_head else 'body'} of the answer is too long")
+            if self.head is None:
+                self._read_head(data)
+            else:
+                self._read_body(data)
+        except ProbeFailed as failed:
+            self._fail(failed.failure, failed.detail)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._parser = None  # they refer to each other: without this only the garbage collector could free them
-        ends_the_body = not self._headers.keys() & {b"content-length", b"transfer-encoding"}
-        if self._in_head:
+        framing = self._framing
+        if self.head is None:
             self._fail("closed", "without an answer" if self.first_byte is None else "in the head of the answer")
-        elif exc is None and ends_the_body:
-            self._finish()
-        else:
-            self._fail("closed", "in the body of the answer")
+        elif framing is not None:
+            missing = framing.cut_off or ("the connection was reset" if exc is not None else "")
+            if missing:
+                self._finish("closed", f"in the body of the answer: {missing}")
+            else:
+                self._finish()
 
-    # What the parser tells.
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        if self._in_head:  # else it stands behind the body
-            self._headers[name.lower()] = value
-
-    def on_headers_complete(self) -> None:
-        self._status = status = self._parser.get_status_code()
-        if status < 200 and status != 101:  # 100 Continue, 103 Early Hints: the answer is still to come
-            self._headers.clear()
+    def _read_head(self, data: bytes) -> None:
+        seen = len(self._begun)
+        self._begun += data
+        while (head := parse_head(self._begun, seen)) is not None:
+            if head.status >= 200 or head.status == 101:
+                break
+            # 100 Continue, 103 Early Hints: the answer is still to come.
+            self._hints += head.size
+            seen = 0
+            del self._begun[: head.size]
+        if self._hints + (len(self._begun) if head is None else head.size) > HEAD_READ:
+            raise ProbeFailed("protocol", "the head of the answer is too long")
+        if head is None:
             return
-        self._in_head = False
-        self._version = self._parser.get_http_version()
-        if not self._needs_body(status, self._headers.get(b"location", b"")):
+        rest = bytes(self._begun[head.size :])
+        self._begun.clear()
+        self.head, self.page = head, self._page_of(head)
+        if self.page is None or head.status in _NEVER_HAVE_BODIES:
             self._finish()
+            return
+        self._framing = Framing(head)
+        self._read_body(rest)
 
-    def on_body(self, body: bytes) -> None:
-        self._pieces += 1
-        self._body += body[: BODY_READ - len(self._body)]
-        if len(self._body) >= BODY_READ:
+    def _read_body(self, data: bytes) -> None:
+        framing, page = self._framing, self.page
+        assert framing is not None
+        assert page is not None
+        self._read += len(data)
+        page.feed(framing.take(data))
+        if framing.ended:
             self._finish()
-        elif self._pieces > _PIECES:
-            self._fail("protocol", "the body of the answer comes in too many pieces")
+        elif page.is_full:
+            self._finish(is_whole=False)
+        elif framing.broken:
+            self._finish("protocol", framing.broken)
+        elif framing.pieces > _PIECES:
+            self._finish("protocol", "the body of the answer comes in too many pieces")
+        elif self._read > _WIRE_READ:
+            self._finish("protocol", "the body of the answer is too long")
+        elif self._looking is None and not framing.declared:
+            self._looking = self._loop.call_later(_LOOK_SECONDS, self._look)
 
-    def on_message_complete(self) -> None:
-        if not self._in_head:
-            self._finish()
+    def _look(self) -> None:
+        """Whether what came is enough; a part of it at a time."""
+        self._looking = None
+        if self.answer.done() or self.page is None:
+            return
+        more = self.page.look()
+        if self.page.found or self.page.is_full:
+            self._finish(is_whole=False)
+        elif more:
+            self._looking = self._loop.call_later(0, self._look)
 
-    def _finish(self) -> None:
-        if not self.answer.done():
-            body = unpacked(bytes(self._body), self._headers.get(b"content-encoding", b"").decode("latin-1"))
-            location = self._headers.get(b"location", b"")
-            self.answer.set_result(HttpResponse(self._status, location, body, self._version))
+    def _finish(self, failure: Failure = "", detail: str = "", is_whole: bool = True) -> None:
+        """The answer is there, as far as it will be; with a failure, its body is not as it should be."""
+        self._rest()
+        if self.answer.done() or self.head is None:
+            return
+        if self.page is not None:
+            self.page.is_whole = is_whole and not failure
+        fault = ProbeFailed(failure, detail) if failure else None
+        declared = self._framing is not None and self._framing.declared
+        self.answer.set_result(HttpResponse(self.head, self.page, fault, declared))
 
     def _fail(self, failure: Failure, detail: str) -> None:
+        self._rest()
         if not self.answer.done():
             self.answer.set_exception(ProbeFailed(failure, detail))
 
-
-def unpacked(body: bytes, encoding: str) -> bytes:
-    """At most `BODY_READ` bytes of a body that was packed although we asked for none; as it is if it cannot be."""
-    ways = {"gzip": (31,), "x-gzip": (31,), "deflate": (15, -15)}.get(encoding.strip().lower(), ())
-    for window in ways if body else ():
-        try:
-            return zlib.decompressobj(window).decompress(body, BODY_READ)
-        except zlib.error:
-            continue
-    return body
+    def _rest(self) -> None:
+        if self._looking is not None:
+            self._looking.cancel()
+            self._looking = None

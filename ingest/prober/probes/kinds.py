@@ -73,7 +73,7 @@ async def _probe_once(
         elif trace.asked is not None and not connector.resolver.heard_since(trace.asked):
             failure, detail = "prober_error", SILENCE
         else:
-            failure, detail = "timeout", f"{IN_TLS_HANDSHAKE if trace.in_handshake else ''}after {limit:g} s"
+            failure, detail = "timeout", f"{IN_TLS_HANDSHAKE if trace.in_handshake else trace.reading}after {limit:g} s"
     except OSError as error:
         fault = because(error, "closed")
         failure, detail = fault.failure, fault.detail

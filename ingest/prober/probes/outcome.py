@@ -43,7 +43,8 @@ class Trace:
     answered: when the network last answered, be it by a refusal (`time.perf_counter_ns`); the resolver's word is none.
     verb: what is enough for a `GET/HEAD` monitor, as far as it is known before the probe. compared: what was found of
     that by the probe itself. method: that was sent last.
-    in_handshake: TLS has begun, and not ended well.
+    in_handshake: TLS has begun, and not ended well. reading: what was being read when the time was over, in words that
+    end with a comma.
     down: the monitor is, as far as it is known before the probe.
     missing: the host has no address of the only family that was to be probed, or this host has no way to it.
     url, http_version: to which redirects led, and how it was answered.
@@ -67,6 +68,7 @@ class Trace:
     compared: Verb = ""
     method: Verb = ""
     in_handshake: bool = False
+    reading: str = ""
     down: bool = False
     missing: bool = False
     url: str = ""

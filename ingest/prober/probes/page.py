@@ -1,0 +1,170 @@
+"""The body of an answer as a page in which a keyword is looked for: unpacked, decoded, searched while it comes.
+
+What was found counts, whatever else is wrong with the page. What was not found counts as absent only where the page
+could be read: it was unpacked, and it is text in a charset that is known, or was tried. docs/decisions/0098.
+
+Work is done in steps of 32 KB, between which others have their turn.
+"""
+
+import asyncio
+
+from ingest.prober.probes.charsets import LEGACY, PRESCAN, charset_of, is_markup
+from ingest.prober.probes.content_coding import Unpacker
+from ingest.prober.probes.http_head import Head
+from ingest.prober.probes.text_search import TextSearch, composed
+
+BODY_READ = 1_000_000
+_STEP = 32 * 1024
+_SNIFFED = 1_445
+# Bytes that no text has (WHATWG MIME Sniffing, "binary data byte"); more than one in fifty, and it is none.
+_BINARY = bytes(byte for byte in range(32) if byte not in b"\t\n\f\r\x1b")
+_ONE_IN = 50
+_ESCAPED_JAPANESE = (b"\x1b$", b"\x1b(")
+# Codings that are none, which servers say all the same: charsets, and how mail is sent.
+_NO_CODINGS = frozenset({"none", "binary", "7bit", "8bit", "utf-8", "utf8", "us-ascii", "iso-8859-1", "windows-1252"})
+
+
+class Page:
+    """found: the keyword was in what has been looked at. is_full: no more of the body is read. is_whole: the body has
+    ended, and all of it is here."""
+
+    def __init__(self, keyword: str, head: Head) -> None:
+        self._keyword, self._raw = keyword, keyword.encode()
+        self._type = next(iter(head.values(b"content-type")), b"").decode("latin-1")[:1_000]
+        self._unpacker = Unpacker([coding for coding in head.codings if coding not in _NO_CODINGS])
+        self._packed, self._bytes = bytearray(), bytearray()
+        self._unpacked = self._looked = 0
+        self._may_unpack = False
+        self._fault = ""
+        self._search: TextSearch | None = None
+        self._codec = "utf-8"
+        self._charset_unknown = ""
+        self._is_declared = self._is_settled = False
+        self.found = self.is_whole = False
+
+    @property
+    def is_full(self) -> bool:
+        return len(self._bytes) >= BODY_READ or len(self._packed) >= BODY_READ
+
+    @property
+    def is_stream(self) -> bool:
+        """Whether it is a stream of events, which never ends."""
+        return self._type.split(";")[0].strip().lower() == "text/event-stream"
+
+    @property
+    def size(self) -> int:
+        """Bytes that were unpacked."""
+        return len(self._bytes)
+
+    def feed(self, data: bytes) -> None:
+        """The next bytes of the body."""
+        self._packed += data[: BODY_READ - len(self._packed)]
+
+    def look(self, last: bool = False) -> bool:
+        """Look at some more of what came; whether there is still more. last: nothing more comes."""
+        if self.found:
+            return False
+        self._unpack()
+        end = min(len(self._bytes), self._looked + _STEP)
+        at_end = last and end == len(self._bytes) and not self._may_unpack
+        if end > self._looked or at_end:
+            self._look_at(end, at_end)
+        return not self.found and (self._looked < len(self._bytes) or self._may_unpack)
+
+    async def read(self) -> None:
+        """Look at all that came, with all that is known of charsets, until the keyword is found."""
+        more = True
+        while more:
+            more = self.look(last=True)
+            if more:
+                await asyncio.sleep(0)
+        search = self._search
+        if self.found or search is None:
+            return
+        for codec in self._others(search.replaced):
+            other = TextSearch(self._keyword, codec, markup=False)
+            for start in range(0, len(self._bytes), _STEP):
+                other.take(bytes(self._bytes[start : start + _STEP]), start + _STEP >= len(self._bytes))
+                if other.found:
+                    self.found = True
+                    return
+                await asyncio.sleep(0)
+
+    @property
+    def unreadable(self) -> str:
+        """Why what was not found may be there all the same; empty: it is not there. To be asked after `read`."""
+        missing = self._fault or (self._unpacker.missing if self.is_whole else self._unpacker.fault)
+        if missing:
+            return missing
+        replaced = self._search is not None and self._search.replaced
+        if self._charset_unknown and replaced:
+            return f"its charset {self._charset_unknown[:40]!r} is unknown"
+        return "it is not text" if self._is_binary(replaced) else ""
+
+    def _unpack(self) -> None:
+        """One step more, if there may be more."""
+        new = bytes(self._packed[self._unpacked : self._unpacked + _STEP])
+        self._unpacked += len(new)
+        self._unpacker.feed(new)
+        room = BODY_READ - len(self._bytes)
+        out = self._unpacker.next(min(_STEP, room)) if room else b""
+        self._bytes += out[:room]
+        if self._unpacker.fault and not self._bytes:
+            # Some servers say that they packed what they did not: then it is looked at as it is.
+            self._fault, self._unpacker, self._unpacked = self._unpacker.fault, Unpacker([]), 0
+            self._may_unpack = True
+            return
+        waits = self._unpacked < len(self._packed) or (bool(out) and self._unpacker.is_coded)
+        self._may_unpack = waits and len(self._bytes) < BODY_READ and not self._unpacker.fault
+
+    def _look_at(self, end: int, last: bool) -> None:
+        if not self._is_settled:
+            # What a page says of itself stands in its first bytes: before they are there, it is looked at anew.
+            self._is_settled = last or len(self._bytes) >= PRESCAN
+            self._begin()
+            self._looked = 0
+        search = self._search
+        assert search is not None
+        start = max(0, self._looked - len(self._raw) + 1)
+        search.take(bytes(self._bytes[self._looked : end]), last and self.is_whole)
+        self.found = search.found or self._bytes.find(self._raw, start, end) >= 0
+        self._looked = end
+
+    def _begin(self) -> None:
+        charset = charset_of(self._type, bytes(self._bytes[:PRESCAN]))
+        self._is_declared, self._charset_unknown = charset.codec is not None, charset.said
+        self._codec = charset.codec or "utf-8"
+        self._search = TextSearch(self._keyword, self._codec, is_markup(self._type))
+
+    def _others(self, replaced: bool) -> list[str]:
+        """The charsets in which the page may be as well."""
+        begins = bytes(self._bytes[:PRESCAN])
+        others = []
+        if not self._is_declared and b"\0" in begins:
+            others += ["utf-16-le", "utf-16-be"]
+        if self._keyword.isascii():
+            return others  # it is the same bytes in all others
+        if not self._is_declared and any(escape in self._bytes for escape in _ESCAPED_JAPANESE):
+            others.append("iso2022_jp_ext")
+        if replaced:
+            others += [codec for codec in LEGACY if _has(codec, self._keyword)]
+        return others
+
+    def _is_binary(self, replaced: bool) -> bool:
+        begins = bytes(self._bytes[:_SNIFFED])
+        if self._search is None or self._codec.startswith(("utf-16", "utf-32")):
+            return False
+        if self._codec == "utf-8" and not replaced:
+            return False
+        return len(begins) - len(begins.translate(None, _BINARY)) > len(begins) // _ONE_IN
+
+
+def _has(codec: str, keyword: str) -> bool:
+    """Whether a charset has the letters of a keyword. windows-1258 writes some of them as two."""
+    if codec == "cp1258":
+        return True
+    try:
+        composed(keyword).encode(codec)
+    except UnicodeEncodeError:
+        return False
+    return True

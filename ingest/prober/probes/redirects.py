@@ -1,0 +1,112 @@
+"""Where a redirect leads, and what goes along: as curl and browsers do it, within one chain.
+
+Cookies that the chain set are sent by their own rules (domain, path, secure, expiry; never for a public suffix) and are
+forgotten with it. Headers of the monitor go to another host, port or scheme only if they are known to be harmless:
+others may be credentials.
+"""
+
+import email.message
+import re
+import urllib.request
+from base64 import b64encode
+from collections.abc import Mapping
+from http.cookiejar import Cookie, CookieJar, DefaultCookiePolicy
+from typing import Any
+from urllib.parse import unquote, urlsplit, urlunsplit
+
+from publicsuffixlist import PublicSuffixList
+
+from ingest.prober.probes.http_head import Head
+
+# Everything else may be a credential.
+_HARMLESS = frozenset(
+    {
+        "accept", "accept-charset", "accept-encoding", "accept-language", "cache-control", "content-language",
+        "content-type", "dnt", "pragma", "priority", "range", "save-data", "sec-gpc", "upgrade-insecure-requests",
+        "user-agent", "x-requested-with",
+    }
+)  # fmt: skip
+_HARMLESS_BEGINNINGS = ("sec-ch-", "sec-fetch-")
+_NEVER = re.compile(r"(?!)")
+_SUFFIXES: list[PublicSuffixList] = []
+
+
+def harmless(headers: Mapping[str, str]) -> dict[str, str]:
+    """Those of the headers that may be sent to another origin."""
+    return {
+        name: value
+        for name, value in headers.items()
+        if name.lower() in _HARMLESS or name.lower().startswith(_HARMLESS_BEGINNINGS)
+    }
+
+
+def without_credentials(url: str) -> tuple[str, str]:
+    """A URL to which a redirect leads, and the value of `Authorization` for `user:password` in it, or ""."""
+    parts = urlsplit(url)
+    if "@" not in parts.netloc:
+        return url, ""
+    given, _, place = parts.netloc.rpartition("@")
+    said = b64encode(unquote(given).encode()).decode()
+    return urlunsplit(parts._replace(netloc=place)), f"Basic {said}" if given else ""
+
+
+class ChainCookies:
+    """The cookies of one chain of redirects."""
+
+    def __init__(self) -> None:
+        self._jar: CookieJar | None = None
+
+    def take(self, url: str, head: Head) -> None:
+        """What an answer of `url` sets."""
+        said = head.values(b"set-cookie")
+        if not said:
+            return
+        if self._jar is None:
+            self._jar = CookieJar(_Policy())
+        message = email.message.Message()
+        own = _of_host(urlsplit(url).hostname or "")
+        for value in said:
+            message["Set-Cookie"] = own.sub("", value.decode("latin-1"))
+        self._jar.extract_cookies(_Answer(message), urllib.request.Request(url))  # type: ignore[arg-type]
+
+    def of(self, url: str) -> str:
+        """The value of the header `Cookie` in a request to `url`; "" without any."""
+        if self._jar is None:
+            return ""
+        request = urllib.request.Request(url)
+        self._jar.add_cookie_header(request)
+        return request.get_header("Cookie", "") or ""
+
+
+class _Answer:
+    """What the standard library reads cookies from."""
+
+    def __init__(self, message: email.message.Message) -> None:
+        self._message = message
+
+    def info(self) -> email.message.Message:
+        return self._message
+
+
+class _Policy(DefaultCookiePolicy):
+    """The standard library's, and no cookie for all names below a public suffix."""
+
+    def __init__(self) -> None:
+        super().__init__(hide_cookie2=True, strict_ns_domain=DefaultCookiePolicy.DomainStrictNonDomain)
+
+    def set_ok_domain(self, cookie: Cookie, request: Any) -> bool:
+        if cookie.domain_specified and _is_public_suffix(cookie.domain.lstrip(".")):
+            return False
+        return bool(super().set_ok_domain(cookie, request))
+
+
+def _of_host(host: str) -> re.Pattern[str]:
+    """`Domain` where it says no more than no `Domain` does: the host has no names below it, or none of its own."""
+    alone = "." not in host or ":" in host or host.rpartition(".")[2].isdigit() or _is_public_suffix(host)
+    return re.compile(rf";\s*domain\s*=\s*\.?{re.escape(host)}\s*(?=;|\Z)", re.IGNORECASE) if alone else _NEVER
+
+
+def _is_public_suffix(domain: str) -> bool:
+    if not _SUFFIXES:
+        _SUFFIXES.append(PublicSuffixList())
+    return bool(_SUFFIXES[0].is_public(domain))

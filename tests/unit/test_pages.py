@@ -1,0 +1,297 @@
+"""A keyword is looked for in the text of a page: whatever its charset, its codings and the pieces it comes in."""
+
+import asyncio
+import gzip
+import unicodedata
+import zlib
+from typing import Any
+
+import brotli
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ingest.prober.probes.charsets import LEGACY, charset_of, codec_of
+from ingest.prober.probes.content_coding import zstd
+from ingest.prober.probes.http_head import Head
+from ingest.prober.probes.page import BODY_READ, Page
+
+MB = 1_000_000
+
+
+def head(*headers: str) -> Head:
+    rest = ("\n" + "".join(f"{line}\r\n" for line in headers) + "\r\n").encode("latin-1")
+    return Head(200, "1.1", rest, len(rest))
+
+
+def read(keyword: str, body: bytes, *headers: str, pieces: int = 1, whole: bool = True) -> Page:
+    page = Page(keyword, head(*headers))
+    size = max(1, -(-len(body) // pieces))
+    for start in range(0, len(body), size):
+        page.feed(body[start : start + size])
+        if pieces > 1:
+            page.look()
+    page.is_whole = whole
+    asyncio.run(page.read())
+    return page
+
+
+# ---- charsets
+
+HTML = "Content-Type: text/html"
+WORDS = {
+    "windows-1251": "Ошибка сервера",
+    "koi8-r": "Ошибка сервера",
+    "gbk": "服务器错误",
+    "gb2312": "服务器错误",
+    "gb18030": "服务器错误",
+    "big5": "伺服器錯誤",
+    "shift_jis": "サーバーエラー",
+    "euc-jp": "サーバーエラー",
+    "iso-2022-jp": "サーバーエラー",
+    "euc-kr": "서버 오류",
+    "iso-8859-1": "Störung",
+    "iso-8859-15": "Störung für 5 €",
+    "iso-8859-2": "Błąd serwera",
+    "windows-1252": "Störung für 5 €",
+    "windows-1255": "שגיאה",
+    "windows-1258": "Lỗi máy chủ",
+    "utf-8": "Störung Ошибка 服务器",
+    "utf-16le": "Störung Ошибка",
+    "utf-16be": "Störung Ошибка",
+}
+
+
+def in_charset(name: str, text: str) -> bytes:
+    return b"".join(map(_with_tone, text)) if name == "windows-1258" else text.encode(name)
+
+
+def _with_tone(letter: str) -> bytes:
+    """windows-1258 writes tones apart."""
+    apart = unicodedata.normalize("NFD", letter)
+    if len(apart) == 1:
+        return letter.encode("cp1258")
+    return (unicodedata.normalize("NFC", apart[:-1]) + apart[-1]).encode("cp1258")
+
+
+@pytest.mark.parametrize("name", WORDS)
+@pytest.mark.parametrize("pieces", [1, 1000])
+def test_a_page_says_its_charset(name: str, pieces: int) -> None:
+    word = WORDS[name]
+    page = in_charset(name, f"<p>vorher {word} nachher</p>")
+    metas = [f'<meta charset="{name}">', f"<META content='text/html; charset={name}' http-equiv=content-type>"]
+    found = [
+        read(word, page, f"Content-Type: text/html; charset={name}", pieces=pieces),
+        read(word, page, f'Content-Type: text/plain;Charset="{name.upper()}"', pieces=pieces),
+    ]
+    if not name.startswith("utf-16"):
+        found += [read(word, meta.encode() + page, HTML, pieces=pieces) for meta in metas]
+        found.append(read(word, f'<?xml version="1.0" encoding="{name}"?>'.encode() + page, "Content-Type: text/xml"))
+    assert [each.found for each in found] == [True] * len(found)
+    other = read("Nirgends ничего", page, f"Content-Type: text/html; charset={name}", pieces=pieces)
+    assert (other.found, other.unreadable) == (False, "")
+
+
+@pytest.mark.parametrize("name", WORDS)
+@pytest.mark.parametrize("kind", [[], [HTML], ["Content-Type: text/plain"], [HTML + "; charset=unheard-of"]])
+def test_a_page_that_does_not_say_its_charset_is_read_in_all(name: str, kind: list[str]) -> None:
+    word = WORDS[name]
+    page = in_charset(name, f"<p>vorher\n{word} nachher</p>")
+    assert read(word, page, *kind).found
+    assert not read("Nirgends ничего", page, *kind).found
+
+
+def test_what_charset_a_page_is_in() -> None:
+    html = "text/html"
+    for begins, content_type, codec in [
+        (b"\xef\xbb\xbfx", "text/html; charset=koi8-r", "utf-8"),
+        (b"\xff\xfex\0", html, "utf-16-le"),
+        (b"\xfe\xff\0x", html, "utf-16-be"),
+        (b"", "text/html; charset=latin1", "cp1252"),
+        (b"", "text/html; charset = 'Windows-1251' ; x=y", "cp1251"),
+        (b"<meta charset=koi8-r>", html, "koi8-r"),
+        (b"<meta charset=koi8-r>", "", "koi8-r"),
+        (b"<meta charset=koi8-r>", "text/plain", None),
+        (b"<!-- <meta charset=koi8-r> -->", html, None),
+        (b"<!-- <meta charset=koi8-r> --><meta name=x charset=big5>", html, "big5hkscs"),
+        (b'<meta name=description content="charset=koi8-r">', html, None),
+        (b'<meta http-equiv="Content-Type" content="text/html; charset=x-sjis">', html, "cp932"),
+        (b"<meta charset=utf-16>", html, "utf-8"),
+        (b"<meta charset=x-user-defined>", html, "cp1252"),
+        (b" " * 1010 + b"<meta charset=koi8-r>", html, None),
+        (b"<?xml version='1.0' encoding='ISO-8859-2'?>", "application/rss+xml", "iso8859-2"),
+        (b"", "text/html; charset=cp437", "cp437"),
+        (b"", "text/html; charset=rot13", None),
+        (b"<meta charset=koi8-r>", "text/html; charset=nonsense", "koi8-r"),
+        (b"", "text/html; charset=" + "x" * 500, None),
+    ]:
+        assert charset_of(content_type, begins).codec == codec, (begins, content_type)
+    assert charset_of("text/html; charset=nonsense", b"").said == "nonsense"
+    assert {codec_of(name) for name in ("gbk", "GB2312", "chinese")} == {"gb18030"}
+    assert codec_of("\0") is None
+
+
+def test_a_page_that_is_not_what_it_says() -> None:
+    word, other = "Ошибка", "Störung"
+    page = f"<p>{word}</p>".encode("cp1251")
+    assert read(word, page, f"{HTML}; charset=utf-8").found
+    absent = read(other, page, f"{HTML}; charset=utf-8")
+    assert (absent.found, absent.unreadable) == (False, "")
+    assert read(other, f"<p>{other}</p>".encode(), f"{HTML}; charset=iso-8859-1").found
+
+
+def test_text_is_compared_in_one_form() -> None:
+    for form in ("NFC", "NFD"):
+        for wanted in ("NFC", "NFD"):
+            page = unicodedata.normalize(form, "<p>Größe: café, 각, Việt</p>").encode()
+            for word in ("café", "각", "Việt", "Größe"):
+                assert read(unicodedata.normalize(wanted, word), page, HTML).found
+    assert not read("cafe", "café".encode(), HTML).found
+
+
+@pytest.mark.parametrize("written", ["caf&eacute;", "caf&#233;", "caf&#xE9;", "caf&#x000000e9;", "café", "cafe&#x301;"])
+def test_character_references_count_as_what_they_stand_for(written: str) -> None:
+    page = f"<p>Ein {written} &amp; mehr</p>".encode()
+    for keyword in ("Ein café", "café & mehr", written):
+        assert read(keyword, page, HTML).found
+        assert read(keyword, page, HTML, pieces=1000).found
+    if "&" in written:
+        assert not read("café", page, "Content-Type: text/plain").found
+
+
+# ---- what cannot be read
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "words"),
+    [
+        (b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 8, ["Content-Type: image/png"], "it is not text"),
+        (gzip.compress(bytes(range(256)) * 9), [HTML], "it is not text"),
+        (gzip.compress(bytes(range(256)) * 9), [HTML + "; charset=iso-8859-1"], "it is not text"),
+        ("Ошибка".encode("cp1251"), [HTML + "; charset=unheard-of"], "its charset 'unheard-of' is unknown"),
+        (b"all", ["Content-Encoding: compress"], "its coding 'compress' is unknown"),
+        (b"all", ["Content-Encoding: gzip, aes128gcm"], "its coding 'aes128gcm' is unknown"),
+        (b"all", ["Content-Encoding: gzip"], "its coding is not valid"),
+        (b"\xff" * 9, ["Content-Encoding: br"], "its coding is not valid"),
+        (b"all", ["Content-Encoding: br"], "its br is cut off"),
+        (b"all", ["Content-Encoding: zstd"], "its coding is not valid"),
+        (gzip.compress(b"all" * 999)[:-9], ["Content-Encoding: gzip"], "its gzip is cut off"),
+        (brotli.compress(b"all" * 999)[:-2], ["Content-Encoding: br"], "its br is cut off"),
+        (zstd.compress(b"all" * 999)[:-2], ["Content-Encoding: zstd"], "its zstd is cut off"),
+        (gzip.compress(b"all" * 9), ["Content-Encoding: gzip, gzip"], "its coding is not valid"),
+        (b"all", ["Content-Encoding: gzip, gzip, gzip, gzip, gzip, gzip"], "it has 6 codings"),
+        (b"all", ["Transfer-Encoding: foo"], "its coding 'foo' is unknown"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_read_says_why(body: bytes, headers: list[str], words: str) -> None:
+    page = read("ill", body, *headers)
+    assert (page.found, words in page.unreadable) == (False, True), page.unreadable
+
+
+@pytest.mark.parametrize(
+    ("body", "headers"),
+    [
+        (b"", []),
+        (b"", ["Content-Encoding: gzip"]),
+        (b"all is well", ["Content-Encoding: utf-8"]),
+        (b"all is well", ["Content-Encoding: identity", "Content-Encoding:"]),
+        ("größer".encode(), [HTML + "; charset=unheard-of"]),
+        (b"{}", ["Content-Type: application/json"]),
+    ],
+)
+def test_what_can_be_read(body: bytes, headers: list[str]) -> None:
+    page = read("ill", body, *headers)
+    assert (page.found, page.unreadable) == (False, "")
+
+
+# ---- codings
+
+PACKED: dict[str, Any] = {
+    "gzip": gzip.compress,
+    "x-gzip": gzip.compress,
+    "deflate": zlib.compress,
+    "br": brotli.compress,
+    "zstd": zstd.compress,
+}
+
+
+@pytest.mark.parametrize("pieces", [1, 7, 1000])
+@pytest.mark.parametrize("coding", [*PACKED, "gzip, gzip", "br, gzip", "zstd,deflate,BR", "identity, gzip"])
+def test_codings_are_undone(coding: str, pieces: int) -> None:
+    body = b"".join(b"%d " % number for number in range(9_999)) + b"well"
+    for each in coding.lower().split(","):
+        body = PACKED.get(each.strip(), bytes)(body)
+    assert read("9998 well", body, f"Content-Encoding: {coding}", pieces=pieces).found
+    ill = read("ill", body, f"Content-Encoding: {coding}", pieces=pieces)
+    assert (ill.found, ill.unreadable) == (False, "")
+
+
+def test_several_members_and_what_stands_behind() -> None:
+    for packed, coding in (
+        (gzip.compress(b"all is ") + gzip.compress(b"well"), "gzip"),
+        (gzip.compress(b"all is well") + b"\0" * 20, "gzip"),
+        (zstd.compress(b"all is ") + zstd.compress(b"well"), "zstd"),
+        (zlib.compress(b"all is well")[2:-4], "deflate"),
+    ):
+        for pieces in (1, 1000):
+            page = read("all is well", packed, f"Content-Encoding: {coding}", pieces=pieces)
+            assert page.found
+            assert not read("ill", packed, f"Content-Encoding: {coding}", pieces=pieces).unreadable
+
+
+def test_what_is_not_packed_although_it_is_said_to_be_is_looked_at_as_it_is() -> None:
+    for coding in ("gzip", "deflate", "br", "zstd", "gzip, gzip", "compress"):
+        for pieces in (1, 5):
+            assert read("all is well", b"all is well", f"Content-Encoding: {coding}", pieces=pieces).found
+
+
+@pytest.mark.parametrize("coding", [*PACKED, "gzip, gzip", "br, zstd", "much behind the end"])
+def test_a_bomb_is_unpacked_as_far_as_is_read(coding: str) -> None:
+    bomb = bytes(20 * MB)
+    for each in coding.split(", "):
+        bomb = PACKED[each](bomb) if each in PACKED else zstd.compress(gzip.compress(b"x") + bomb)
+    page = Page("well", head(f"Content-Encoding: {coding if coding[0] != 'm' else 'gzip, zstd'}"))
+    page.feed(bomb)
+    steps = 0
+    more = True
+    while more:
+        before, steps = page.size, steps + 1
+        more = page.look(last=True)
+        assert page.size - before <= 128 * 1024
+    assert not page.found
+    assert page.size <= BODY_READ
+    assert steps < 200
+
+
+def test_many_empty_members_and_frames() -> None:
+    for packed, coding in ((gzip.compress(b""), "gzip"), (zstd.compress(b""), "zstd")):
+        body = packed * 9_999 + PACKED[coding](b"well")
+        assert read("well", body, f"Content-Encoding: {coding}").found
+
+
+def test_a_window_of_zstd_that_is_too_large_is_refused() -> None:
+    for log, found in ((23, True), (24, False), (31, False)):
+        block = (1 | 1 << 1 | 5 << 3).to_bytes(3, "little") + b"w"  # the last one, five times the same byte
+        page = read("wwwww", b"\x28\xb5\x2f\xfd\0" + bytes([(log - 10) << 3]) + block, "Content-Encoding: zstd")
+        assert page.found is found
+        assert page.unreadable.startswith("" if found else "its coding is not valid")
+
+
+@given(st.data())
+def test_pieces_change_nothing(data: st.DataObject) -> None:
+    coding = data.draw(st.sampled_from(["identity", *PACKED]))
+    codec = data.draw(st.sampled_from(["utf-8", "utf-16-le", *LEGACY]))
+    text = data.draw(st.text(st.sampled_from("aAéßж中の&;#x1 \n"), max_size=3_000))
+    body = PACKED.get(coding, bytes)(text.encode(codec, "replace"))
+    keyword = data.draw(st.text(st.sampled_from("aAéßж中の&;#x1"), min_size=1, max_size=4))
+    headers = [f"Content-Encoding: {coding}", data.draw(st.sampled_from([HTML, HTML + f"; charset={codec}"]))]
+    at_once = read(keyword, body, *headers)
+    in_pieces = read(keyword, body, *headers, pieces=data.draw(st.integers(2, 50)))
+    assert at_once.found == in_pieces.found
+    assert at_once.found or at_once.unreadable == in_pieces.unreadable
+
+
+@given(st.binary(max_size=400), st.sampled_from([*PACKED, "gzip, br", "zstd, gzip"]), st.integers(1, 9))
+def test_whatever_is_said_to_be_packed_ends(body: bytes, coding: str, pieces: int) -> None:
+    page = read("well", body, f"Content-Encoding: {coding}", pieces=pieces)
+    assert page.size <= BODY_READ
