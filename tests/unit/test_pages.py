@@ -15,6 +15,7 @@ from ingest.prober.probes.charsets import LEGACY, charset_of, codec_of
 from ingest.prober.probes.content_coding import zstd
 from ingest.prober.probes.http_head import Head
 from ingest.prober.probes.page import BODY_READ, Page
+from ingest.prober.probes.text_search import composed
 
 MB = 1_000_000
 
@@ -295,3 +296,11 @@ def test_pieces_change_nothing(data: st.DataObject) -> None:
 def test_whatever_is_said_to_be_packed_ends(body: bytes, coding: str, pieces: int) -> None:
     page = read("well", body, f"Content-Encoding: {coding}", pieces=pieces)
     assert page.size <= BODY_READ
+
+
+def test_marks_without_end_are_cut() -> None:
+    """To put thousands of marks in order would take seconds."""
+    marks = "\u0315\u0300" * 50_000
+    assert len(composed("e" + marks)) <= 32
+    assert composed("e\u0301") == "é"
+    assert read("é", ("e" + marks + "\u0301 é").encode()).found

@@ -108,10 +108,12 @@ async def _exchange(
 
 def _out_of_time(target: ProbeTarget, head: Head, page: Page, trace: Trace) -> None:
     """The body has not ended in time. A stream of events never does: it is judged by what came of it."""
-    trace.reading = f"in the body of the answer, of which {page.size} bytes came, "
-    while page.look():
+    trace.reading = f"in the body of the answer, of which {page.came} bytes came, "
+    if not (target.keyword_absent and page.is_stream):
+        return
+    while page.look():  # the little that came since the last look
         pass
-    if target.keyword_absent and page.is_stream and not page.found and not page.unreadable:
+    if not page.found and not page.unreadable:
         trace.status, trace.http_version, trace.decided = head.status, head.version, time.perf_counter_ns()
 
 

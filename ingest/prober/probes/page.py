@@ -52,6 +52,11 @@ class Page:
         return self._type.split(";")[0].strip().lower() == "text/event-stream"
 
     @property
+    def came(self) -> int:
+        """Bytes of the body that are here, as they came."""
+        return len(self._packed)
+
+    @property
     def size(self) -> int:
         """Bytes that were unpacked."""
         return len(self._bytes)

@@ -5,7 +5,9 @@ Both sides are in NFC. In markup, character references count as what they stand 
 
 import codecs
 import html
+import re
 import unicodedata
+from functools import cache
 from typing import Any
 
 _REPLACED = "\ufffd"
@@ -13,9 +15,22 @@ _REPLACED = "\ufffd"
 _TAKEN_APART, _REFERENCE = 4, 34
 
 
+# More marks on one letter nobody writes (UAX 15, stream-safe text), and to put them in order would take long.
+_MOST_MARKS = 30
+_MARKS_UP_TO = 0x1F000
+
+
 def composed(text: str) -> str:
     """`text` in NFC."""
-    return text if text.isascii() else unicodedata.normalize("NFC", text)
+    if text.isascii() or unicodedata.is_normalized("NFC", text):
+        return text
+    return unicodedata.normalize("NFC", _too_many_marks().sub(r"\1", text))
+
+
+@cache
+def _too_many_marks() -> re.Pattern[str]:
+    marks = "".join(letter for letter in map(chr, range(_MARKS_UP_TO)) if unicodedata.combining(letter))
+    return re.compile(f"([{marks}]{{{_MOST_MARKS}}})[{marks}]+")
 
 
 class TextSearch:
