@@ -22,6 +22,7 @@ from query_api.http.public_api import PublicApi
 from query_api.http.route_index import RouteIndex, include
 from query_api.http.safe_headers import SafeHeaders
 from query_api.pages import api_reference, badges, dashboard, recipients, status
+from query_api.pages.downtimes import install as install_downtimes
 from query_api.state.freshness import Freshness
 
 # Of two that share a prefix, the one whose routes spell a path out takes it.
@@ -48,6 +49,7 @@ def create_app(deps: Dependencies, apis: Sequence[PublicApi] = APIS) -> FastAPI:
     for api in apis:
         _serve(app, api, deps)
     dashboard.install(app, deps)
+    install_downtimes(app)
     badges.install(app, deps)
     status.install(app, deps)
     recipients.install(app, deps)

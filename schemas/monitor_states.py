@@ -7,7 +7,7 @@ depend on, `partition` for the partition's own record. Probers follow this topic
 tests say what to probe.
 """
 
-from typing import Literal
+from typing import Literal, get_args
 
 from msgspec import Struct
 
@@ -24,6 +24,7 @@ from schemas.transitions import VisibleStatus
 VALIDITY = "validity"
 
 MonitorStatus = Literal["new", "up", "down", "paused"]
+_STATUSES = frozenset(get_args(MonitorStatus))
 
 
 class Seen(Struct, frozen=True, omit_defaults=True, gc=False):
@@ -148,7 +149,10 @@ class MonitorState(Value, tag="monitor-state", rename={"pending_change": "doubt"
 
 
 def visible_status(state: MonitorState) -> VisibleStatus:
-    """The visible status. A monitor without results is not observed, unless it was down before."""
+    """The visible status. A monitor without results is not observed, unless it was down before; nor is one whose status
+    is a word of a later version."""
+    if state.status not in _STATUSES:
+        return "not_observed"
     if state.maintained and state.status in ("new", "up"):
         return "maintenance"
     return "not_observed" if state.unobserved and state.status in ("new", "up") else state.status

@@ -78,7 +78,7 @@ class Monitor(Fact, tag="monitor", frozen=True):
     token: names it for ever, beside its id (`schemas.tokens`); empty: the fold has not given it one yet.
     name_derived: nobody gave it a name; it was made from the target.
     apdex_threshold: milliseconds within which an answer satisfies.
-    published: it is to have a public page of its own, as updown.io has it; no page is made for it.
+    published: it has a public page of its own, `/status/<token>`, as updown.io has it.
     excluded_regions: where it is not probed from, as requested; counts while `regions` is empty.
     mute_until: nobody is told of the monitor until then.
     """

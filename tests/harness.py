@@ -373,6 +373,10 @@ class MemoryMonitorHistory:
     async def incident(self, project: str, id: str) -> IncidentRow | None:
         return self._told(project).get(id)
 
+    async def incident_like(self, prefix: str) -> IncidentRow | None:
+        projects = {told["project"] for _, told in self._log.of(TRANSITIONS) if told["type"] == "status.changed"}
+        return next((row for one in projects for id, row in self._told(one).items() if id.startswith(prefix)), None)
+
     def _incidents(self, which: Which) -> list[IncidentRow]:
         found = [
             row

@@ -3,9 +3,9 @@
 `python -m infra.embedded.clickhouse --data DIR --port N --login FILE` serves on loopback only until SIGTERM, at which
 it ends within 3 s. FILE holds the user and the password that it asks for (infra/embedded/logins.py); `GET /ping` needs
 none. It answers no web page, and no statement reaches files, programs or the network (clickhouse_statements.py). An
-answered INSERT survives SIGKILL. clickhouse-connect's ordinary clients work unchanged, but it is not a whole ClickHouse
-server: no sessions and temporary tables, no external data, no cancelling of queries, and results are complete in memory
-before they are sent (at most 512 MiB).
+answered INSERT survives SIGKILL. clickhouse-connect's ordinary clients and curl work unchanged, but it is not a whole
+ClickHouse server: no sessions and temporary tables, no external data, no cancelling of queries, and results are
+complete in memory before they are sent (at most 512 MiB).
 """
 
 import argparse
@@ -22,10 +22,11 @@ from typing import Any
 import uvicorn
 
 from infra.embedded.clickhouse_access import check_caller, check_login
-from infra.embedded.clickhouse_codec import BadCompression
+from infra.embedded.clickhouse_answers import Response, answer, failure
+from infra.embedded.clickhouse_codec import BadCompression, UnknownCompression
 from infra.embedded.clickhouse_engine import MIB, Engine
 from infra.embedded.clickhouse_health import Health
-from infra.embedded.clickhouse_http import Call, Response, StatementRejected, answer, decode, failure
+from infra.embedded.clickhouse_http import READING_METHODS, Call, StatementRejected, decode
 from infra.embedded.logins import Login, NoLogin, read_login
 from infra.embedded.ports import HOST
 
@@ -34,6 +35,7 @@ _THREADS = 8
 _WAITING = 256
 _LARGEST_BODY = 512 * MIB
 _STOP_SECONDS = 2
+_METHODS = ("GET", "HEAD", "POST", "PUT", "OPTIONS")
 _SELECT_ONE = Call(b"SELECT 1", None, (), "default", {}, {}, "TabSeparated", "")
 
 Message = dict[str, Any]
@@ -68,26 +70,34 @@ class Application:
         await send({"type": "http.response.body", "body": b"" if method == "HEAD" else response.body})
 
     async def _answer(self, method: str, scope: Message, receive: Any) -> Response:
-        path: str = scope["path"]
+        path = scope["path"].rstrip("/") or "/"
         check_caller(_pairs(scope))
         if path in ("/ping", "/replicas_status"):
             well = await self._health.is_well()
             return Response(200, b"Ok.\n") if well else Response(503, b"The engine does not answer\n")
-        if path == "/" and method == "GET" and not scope["query_string"]:
-            return Response(200, b"Ok.\n")
         if path != "/":
-            return Response(404, b"There is no such page: queries go to /\n")
+            return Response(404, b"There is no such page: queries go to /, and /ping tells whether it is well\n")
+        if method == "OPTIONS":
+            return Response(204, b"", {"Allow": ", ".join(_METHODS)})
+        if method not in _METHODS:
+            raise StatementRejected(48, f"Method {method} is not supported: queries go by POST. (NOT_IMPLEMENTED)")
+        if method in READING_METHODS and not scope["query_string"]:
+            return Response(200, b"Ok.\n")
         headers = dict(_pairs(scope))
-        check_login(headers, self._login)
+        check_login(headers, scope["query_string"], self._login)
         return await self._respond(method, scope["query_string"], headers, await _body(receive))
 
     async def _respond(self, method: str, query: bytes, headers: dict[str, str], body: bytes | None) -> Response:
         if body is None:
             return failure(
-                str(StatementRejected(229, f"The request is larger than {_LARGEST_BODY} bytes")), self._engine.version
+                str(StatementRejected(229, f"The request is larger than {_LARGEST_BODY} bytes. (QUERY_IS_TOO_LARGE)")),
+                self._engine.version,
             )
         if self._pending >= _THREADS + _WAITING:
-            return failure(str(StatementRejected(202, "Too many simultaneous queries")), self._engine.version)
+            return failure(
+                str(StatementRejected(202, "Too many simultaneous queries. (TOO_MANY_SIMULTANEOUS_QUERIES)")),
+                self._engine.version,
+            )
         self._pending += 1
         self._health.begins()
         try:
@@ -103,7 +113,10 @@ class Application:
             call = replace(call, query_id=call.query_id or str(uuid.uuid4()))
             return answer(call, self._engine.run(call), self._engine.timezone)
         except BadCompression as error:
-            return failure(str(StatementRejected(271, f"The request: {error}")), self._engine.version)
+            rejected = StatementRejected(271, f"The request: {error}. (CANNOT_DECOMPRESS)")
+            return failure(str(rejected), self._engine.version)
+        except UnknownCompression as error:
+            return failure(str(StatementRejected(48, f"{error}. (NOT_IMPLEMENTED)")), self._engine.version)
         except Exception as error:
             # Whatever went wrong belongs to this one call: it is told, and the server goes on.
             return failure(str(error), self._engine.version)

@@ -9,7 +9,7 @@ import binascii
 import hmac
 from collections.abc import Iterable, Mapping
 
-from infra.embedded.clickhouse_http import StatementRejected
+from infra.embedded.clickhouse_http import StatementRejected, arguments_of
 from infra.embedded.logins import Login
 
 _HOSTS = frozenset({"127.0.0.1", "localhost", "[::1]"})
@@ -24,10 +24,10 @@ def check_caller(headers: Iterable[tuple[str, str]]) -> None:
         raise StatementRejected(497, "this server does not talk to web pages. (ACCESS_DENIED)")
 
 
-def check_login(headers: Mapping[str, str], login: Login) -> None:
-    """Raise `StatementRejected` unless the request carries the user and password, by Basic authentication or
-    ClickHouse's own headers."""
-    user, password = _given(headers)
+def check_login(headers: Mapping[str, str], query_string: bytes, login: Login) -> None:
+    """Raise `StatementRejected` unless the request carries the user and password in one of three ways: Basic
+    authentication, ClickHouse's own headers, or `user` and `password` in the URL."""
+    user, password = _given(headers, arguments_of(query_string))
     # Both are always compared, in a time that tells nothing.
     right_user = hmac.compare_digest(user, login.user.encode())
     right_password = hmac.compare_digest(password, login.password.encode())
@@ -37,15 +37,26 @@ def check_login(headers: Mapping[str, str], login: Login) -> None:
         )
 
 
-def _given(headers: Mapping[str, str]) -> tuple[bytes, bytes]:
+def _given(headers: Mapping[str, str], arguments: Mapping[str, str]) -> tuple[bytes, bytes]:
     kind, _, encoded = headers.get("authorization", "").partition(" ")
-    if kind.lower() == "basic":
+    ways = (
+        kind.lower() == "basic",
+        "x-clickhouse-user" in headers or "x-clickhouse-key" in headers,
+        "user" in arguments or "password" in arguments,
+    )
+    if sum(ways) > 1:
+        raise StatementRejected(
+            516, "Invalid authentication: user and password are given in several ways. (AUTHENTICATION_FAILED)"
+        )
+    if ways[0]:
         try:
             user, _, password = base64.b64decode(encoded.strip(), validate=True).partition(b":")
         except (binascii.Error, ValueError):
             return b"", b""
         return user, password
-    return headers.get("x-clickhouse-user", "").encode(), headers.get("x-clickhouse-key", "").encode()
+    if ways[1]:
+        return headers.get("x-clickhouse-user", "").encode(), headers.get("x-clickhouse-key", "").encode()
+    return arguments.get("user", "").encode(), arguments.get("password", "").encode()
 
 
 def _host_of(text: str) -> str:

@@ -7,6 +7,7 @@ A statement runs only as far as clickhouse_users.xml grants it and clickhouse_st
 own database `default` shows files as tables: `default` means another one here, called `main`.
 """
 
+import re
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -17,7 +18,8 @@ from urllib.parse import urlencode
 
 from chdb.state import connect
 
-from infra.embedded.clickhouse_http import Call, Outcome, StatementRejected, first_word
+from infra.embedded.clickhouse_answers import Outcome
+from infra.embedded.clickhouse_http import Call, StatementRejected, first_word
 from infra.embedded.clickhouse_statements import (
     check_no_rows,
     check_statement,
@@ -105,15 +107,21 @@ class _Connection:
     def written_down(self, statement: str) -> str:
         """A statement as the engine writes it down again. Raises RuntimeError with ClickHouse's text for bad syntax."""
         given = "".join(_ESCAPES.get(sign, sign) for sign in statement)
-        result = self._chdb.query(
-            "SELECT formatQuerySingleLine({statement:String})", "TabSeparatedRaw", params={"statement": given}
-        )
+        try:
+            result = self._chdb.query(
+                "SELECT formatQuerySingleLine({statement:String})", "TabSeparatedRaw", params={"statement": given}
+            )
+        except RuntimeError as error:
+            # The query is not the caller's.
+            raise RuntimeError(_OWN_SCOPE.sub(r"\1", str(error))) from None
         return str((result.bytes() or b"").decode()).removesuffix("\n")
 
     def _set(self, values: Mapping[str, str | None]) -> None:
         if values:
             self._chdb.query("SET " + ", ".join(f"{name} = {_literal(value)}" for name, value in values.items()))
 
+
+_OWN_SCOPE = re.compile(r": In scope SELECT formatQuerySingleLine\(.*\)(\. \([A-Z_]+\))", re.DOTALL)
 
 # How the value of a parameter is written.
 _ESCAPES = {"\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r"}

@@ -1,19 +1,19 @@
-"""The ClickHouse HTTP protocol, as far as clickhouse-connect speaks it: requests in, statuses and headers out. Pure.
+"""Requests of the ClickHouse HTTP protocol, as clickhouse-connect and curl send them. Pure.
 
 A request is read into a `Call`: what to run, and the data that follows an INSERT as an iterator, so that a large body
-is unpacked piece by piece. Nothing here knows the engine that runs it.
+is unpacked piece by piece. Nothing here knows the engine that runs it. What a ClickHouse would do and this one cannot
+is refused in ClickHouse's own form, never ignored.
 """
 
-import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from email.parser import BytesParser
 from email.policy import HTTP
 from itertools import chain
 from urllib.parse import parse_qsl
 
-from infra.embedded.clickhouse_codec import PREFERRED, packed, unpacked
+from infra.embedded.clickhouse_codec import PREFERRED, unpacked
 from infra.errors import InfraError
 
 # Arguments of the transport: they say how to talk, not how to run a query.
@@ -21,12 +21,12 @@ _TRANSPORT = frozenset(
     {
         "query", "database", "default_format", "query_id", "session_id", "session_timeout", "session_check",
         "quota_key", "user", "password", "role", "compress", "decompress", "buffer_size", "wait_end_of_query",
-        "client_protocol_version", "send_progress_in_http_headers", "http_headers_progress_interval_ms",
-        "enable_http_compression", "cancel_http_readonly_queries_on_client_close",
+        "client_protocol_version", "close_session", "stacktrace", "send_progress_in_http_headers",
+        "http_headers_progress_interval_ms", "enable_http_compression", "cancel_http_readonly_queries_on_client_close",
     }
 )  # fmt: skip
-# Below this a compressed answer is hardly smaller, and costs both sides time.
-_WORTH_COMPRESSING = 1024
+# Methods that only read, as with ClickHouse: a link or an image in a page must not change anything.
+READING_METHODS = frozenset({"GET", "HEAD"})
 
 # What may stand before the word we look for, or hide it: comments, strings, quoted names, numbers, other signs.
 _TOKEN = re.compile(
@@ -37,24 +37,9 @@ _TOKEN = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 _TRAILING_FORMAT = re.compile(rb"\bFORMAT\s+([A-Za-z][A-Za-z0-9]*)\s*;?\s*\Z", re.IGNORECASE)
+_NEVER = re.compile(r"q=0(?:\.0*)?\Z")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _READING = frozenset({b"SELECT", b"WITH", b"SHOW", b"DESCRIBE", b"DESC", b"EXPLAIN", b"EXISTS", b"CHECK"})
-
-# ClickHouse's own table of statuses by exception code; every other code is a 500.
-_STATUS = {
-    **dict.fromkeys(
-        (6, 8, 15, 25, 26, 27, 36, 37, 38, 41, 44, 53, 62, 72, 117, 123, 167, 168, 223, 321, 376, 427), 400
-    ),
-    **dict.fromkeys((441, 675, 676), 400),
-    **dict.fromkeys((497, 516), 403),
-    **dict.fromkeys((46, 47, 50, 56, 60, 63, 73, 78, 81, 115, 152, 336, 511), 404),
-    159: 408,
-    229: 413,
-    779: 415,
-    48: 501,
-    **dict.fromkeys((76, 209, 439), 503),
-}
-_CODE = re.compile(r"Code: (\d+)\.")
 
 
 class StatementRejected(InfraError):
@@ -89,85 +74,86 @@ class Call:
         return found[1].decode() if found else self.default_format
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """What the engine gave back."""
-
-    body: bytes
-    read_rows: int = 0
-    read_bytes: int = 0
-    written_rows: int = 0
-    written_bytes: int = 0
-    elapsed: float = 0.0
-
-
-@dataclass
-class Response:
-    status: int
-    body: bytes
-    headers: dict[str, str] = field(default_factory=dict)
-
-
 def decode(method: str, query_string: bytes, headers: Mapping[str, str], body: bytes) -> Call:
-    """Read a request; header names are given in lower case. Raises `StatementRejected`."""
-    arguments = dict(parse_qsl(query_string.decode("latin-1"), keep_blank_values=True))
-    kind = headers.get("content-type", "")
+    """Read a request; header names are given in lower case. Raises `StatementRejected`.
+
+    Of forms only `multipart/form-data` is one: curl calls every body `application/x-www-form-urlencoded`, and to
+    ClickHouse that is a statement, or rows, as any other body is.
+    """
+    arguments = arguments_of(query_string)
+    kind, packing = headers.get("content-type", ""), headers.get("content-encoding", "")
     pieces: Iterator[bytes] = iter(())
-    if kind.startswith(("multipart/form-data", "application/x-www-form-urlencoded")):
-        arguments |= _form(kind, b"".join(unpacked(body, headers.get("content-encoding", ""))))
+    if kind.lower().startswith("multipart/form-data"):
+        arguments |= _form(kind, b"".join(unpacked(body, packing)))
     elif body:
-        pieces = unpacked(body, headers.get("content-encoding", ""))
-    if arguments.get("decompress", "0") == "1":
-        raise StatementRejected(
-            48, "ClickHouse's own block compression of requests is not supported, use Content-Encoding"
-        )
+        pieces = unpacked(body, packing)
+    _check_possible(arguments)
     statement, insert_format, data = _statement(arguments.get("query", ""), pieces)
     if not statement.strip():
         raise StatementRejected(62, "Syntax error: Empty query. (SYNTAX_ERROR)")
-    if method == "GET" and first_word(statement) not in _READING:
-        # As ClickHouse does: a link or an image in a page must not change anything.
+    if method in READING_METHODS and first_word(statement) not in _READING:
         raise StatementRejected(
-            164, "Cannot execute query in readonly mode. For queries over HTTP, method GET implies readonly"
+            164, f"Cannot execute query in readonly mode: the method {method} only reads, use POST. (READONLY)"
         )
-    settings = {name: value for name, value in arguments.items() if _is_setting(name)}
     return Call(
         statement=statement,
         insert_format=insert_format,
         data=data,
-        database=arguments.get("database") or "default",
+        database=arguments.get("database") or headers.get("x-clickhouse-database") or "default",
         parameters={_parameter(name): value for name, value in arguments.items() if name.startswith("param_")},
-        settings=settings,
+        settings={name: value for name, value in arguments.items() if _is_setting(name)},
         default_format=arguments.get("default_format") or headers.get("x-clickhouse-format") or "TabSeparated",
         query_id=arguments.get("query_id", ""),
         encoding=_wanted_encoding(arguments, headers),
     )
 
 
+def arguments_of(query_string: bytes) -> dict[str, str]:
+    """The arguments in the URL. curl sends letters as they are typed, so not all are ASCII."""
+    return dict(parse_qsl(query_string.decode(errors="replace"), keep_blank_values=True))
+
+
+def _check_possible(arguments: Mapping[str, str]) -> None:
+    """Raise `StatementRejected` for what only a whole ClickHouse server does."""
+    if arguments.get("decompress", "0") == "1" or arguments.get("compress", "0") == "1":
+        raise _not_implemented(
+            "ClickHouse's own block compression (compress, decompress); use Content-Encoding and Accept-Encoding"
+        )
+    if arguments.get("session_check", "0") == "1":
+        raise _not_implemented("sessions, so none can be there: leave session_check out")
+    if role := arguments.get("role"):
+        raise StatementRejected(511, f"There is no role `{role}`: the embedded ClickHouse has none. (UNKNOWN_ROLE)")
+
+
+def _not_implemented(what: str) -> StatementRejected:
+    return StatementRejected(48, f"The embedded ClickHouse does not have {what}. (NOT_IMPLEMENTED)")
+
+
 def _is_setting(name: str) -> bool:
     if name in _TRANSPORT or name.startswith("param_"):
         return False
     if not _NAME.match(name):
-        raise StatementRejected(115, f"Unknown setting '{name}'")
+        raise StatementRejected(115, f"Unknown setting '{name}'. (UNKNOWN_SETTING)")
     return True
 
 
 def _parameter(name: str) -> str:
     if not _NAME.match(name):
-        raise StatementRejected(36, f"'{name}' is not the name of a parameter")
+        raise StatementRejected(36, f"'{name}' is not the name of a parameter. (BAD_ARGUMENTS)")
     return name.removeprefix("param_")
 
 
 def _form(kind: str, body: bytes) -> dict[str, str]:
-    if kind.startswith("application/x-www-form-urlencoded"):
-        return dict(parse_qsl(body.decode(), keep_blank_values=True))
-    message = BytesParser(policy=HTTP).parsebytes(f"Content-Type: {kind}\r\n\r\n".encode() + body)
+    message = BytesParser(policy=HTTP).parsebytes(f"Content-Type: {kind}\r\n\r\n".encode(errors="replace") + body)
+    if not message.is_multipart():
+        raise StatementRejected(36, "The body is no form of the boundary that Content-Type says. (BAD_ARGUMENTS)")
     values = {}
     for part in message.iter_parts():
         name = part.get_param("name", header="content-disposition")
         if part.get_filename() is not None:
-            raise StatementRejected(48, f"External data ('{name}') is not supported by the embedded ClickHouse")
+            raise _not_implemented(f"external data ('{name}')")
         content = part.get_payload(decode=True)
-        values[str(name)] = content.decode() if isinstance(content, bytes) else ""
+        values[str(name)] = content.decode(errors="replace") if isinstance(content, bytes) else ""
     return values
 
 
@@ -181,9 +167,24 @@ def _statement(query: str, pieces: Iterator[bytes]) -> tuple[bytes, str | None, 
             cut = insert_cut(text)
         if cut is not None:
             statement, insert_format, rest = cut
-            return statement, insert_format, chain((rest,) if rest else (), pieces)
+            ahead = [rest, next(pieces, b""), next(pieces, b"")]
+            if insert_format == "Values" and not ahead[2]:
+                _check_one_statement(ahead[0] + ahead[1])
+            return statement, insert_format, chain((piece for piece in ahead if piece), pieces)
         return text, None, ()
     return _joined(text, pieces), None, ()
+
+
+def _check_one_statement(rows: bytes) -> None:
+    """Raise `StatementRejected` when something stands behind the semicolon that ends the rows of VALUES. The engine
+    would drop it in silence. Bodies of more than a megabyte are rows, written by programs: they are not looked at."""
+    ended = False
+    for token in _TOKEN.finditer(rows) if b";" in rows else ():
+        if ended and token.lastgroup != "skip" and token[0] != b";":
+            raise StatementRejected(
+                62, "Syntax error (Multi-statements are not allowed): more text behind the semicolon. (SYNTAX_ERROR)"
+            )
+        ended = ended or token[0] == b";"
 
 
 def _joined(text: bytes, pieces: Iterator[bytes]) -> bytes:
@@ -236,48 +237,9 @@ def _wanted_encoding(arguments: Mapping[str, str], headers: Mapping[str, str]) -
     """How to compress the answer: as the client accepts, unless it says not to (ClickHouse 26's default)."""
     if arguments.get("enable_http_compression", "1") in ("0", "false"):
         return None
-    accepted = [part.split(";")[0].strip().lower() for part in headers.get("accept-encoding", "").split(",")]
+    accepted = set()
+    for part in headers.get("accept-encoding", "").lower().split(","):
+        name, _, weight = part.partition(";")
+        if not _NEVER.match(weight.strip()):
+            accepted.add(name.strip())
     return next((name for name in PREFERRED if name in accepted), None)
-
-
-def answer(call: Call, outcome: Outcome, timezone: str) -> Response:
-    """The response to a call that was run."""
-    summary = {
-        "read_rows": outcome.read_rows,
-        "read_bytes": outcome.read_bytes,
-        "written_rows": outcome.written_rows,
-        "written_bytes": outcome.written_bytes,
-        "total_rows_to_read": outcome.read_rows,
-        "result_rows": outcome.written_rows,
-        "result_bytes": len(outcome.body),
-        "elapsed_ns": int(outcome.elapsed * 1e9),
-    }
-    headers = {
-        "Content-Type": "text/plain; charset=UTF-8" if _is_text(call.format) else "application/octet-stream",
-        "X-ClickHouse-Summary": json.dumps({name: str(value) for name, value in summary.items()}),
-        "X-ClickHouse-Query-Id": call.query_id,
-        "X-ClickHouse-Timezone": timezone,
-    }
-    if call.reads or outcome.body:
-        headers["X-ClickHouse-Format"] = call.format
-    body = outcome.body
-    if call.encoding and len(body) >= _WORTH_COMPRESSING:
-        headers["Content-Encoding"] = call.encoding
-        body = packed(body, call.encoding)
-    return Response(200, body, headers)
-
-
-def failure(text: str, version: str) -> Response:
-    """The response to a call that failed with an exception text of the engine or of `StatementRejected`."""
-    found = _CODE.search(text)
-    code = int(found[1]) if found else 1002
-    trailer = "" if "(version " in text else f" (version {version} (official build))"
-    return Response(
-        _STATUS.get(code, 500),
-        f"{text}{trailer}\n".encode(errors="replace"),
-        {"Content-Type": "text/plain; charset=UTF-8", "X-ClickHouse-Exception-Code": str(code)},
-    )
-
-
-def _is_text(name: str) -> bool:
-    return name.startswith(("TabSeparated", "TSV", "CSV", "JSON", "Pretty", "Values", "Vertical", "Markdown", "XML"))

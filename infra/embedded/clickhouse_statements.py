@@ -44,6 +44,8 @@ _TOKEN = re.compile(
         |.""",
     re.VERBOSE | re.DOTALL,
 )
+# A table of one session, and there are no sessions.
+_TEMPORARY = re.compile(r"(?:CREATE|REPLACE|CREATE OR REPLACE) TEMPORARY ")
 _DATA_FOLLOWS = re.compile(r" FORMAT ([A-Za-z][A-Za-z0-9]*)\Z")
 
 
@@ -55,6 +57,8 @@ def refused_table_functions(known: frozenset[str]) -> frozenset[str]:
 def check_statement(text: str, refused: frozenset[str]) -> None:
     """Raise `StatementRejected` for a statement that reaches outside. text: as the engine writes it down again;
     refused: table functions, in small letters."""
+    if _TEMPORARY.match(text):
+        raise StatementRejected(48, "The embedded ClickHouse does not have temporary tables. (NOT_IMPLEMENTED)")
     before = ""
     for token in _TOKEN.finditer(text):
         if _NAME_TYPE in (token["parameter"] or "").lower():

@@ -27,9 +27,9 @@ SLUG_LENGTH = 100
 RESERVED = frozenset(
     {
         "", "admin", "api", "assets", "b", "badge", "channels", "checks", "dashboard", "deliveries", "dns", "docs",
-        "events", "favicon.ico", "healthz", "history", "incidents", "live", "login", "logout", "manifest.json",
-        "metrics", "monitors", "openapi.json", "pages", "projects", "readyz", "recipients", "redoc", "replay",
-        "robots.txt", "settings", "static", "status", "status-pages", ".well-known",
+        "downtimes", "events", "favicon.ico", "healthz", "history", "incidents", "live", "login", "logout",
+        "manifest.json", "metrics", "monitors", "openapi.json", "pages", "projects", "readyz", "recipients", "redoc",
+        "replay", "robots.txt", "settings", "static", "status", "status-pages", ".well-known",
     }
 )  # fmt: skip
 

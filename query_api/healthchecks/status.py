@@ -13,6 +13,8 @@ from schemas.schedules import next_after
 
 StatusWord = Literal["new", "up", "grace", "down", "paused", "started"]
 
+_STORED: dict[str, StatusWord] = {"new": "new", "down": "down", "paused": "paused"}
+
 
 class PresentedCheck(NamedTuple):
     """`next_ping`: when the next ping is expected; while a run is open, when it started, as with Healthchecks."""
@@ -38,7 +40,8 @@ def present_check(check: Check, state: CheckState | None, at: Micros, version: i
 
 def _status(state: CheckState, expected: Micros | None, at: Micros) -> StatusWord:
     if state.status != "up":
-        return state.status
+        # A word that this version does not know says as little as a check that is new.
+        return _STORED.get(state.status, "new")
     if state.late or state.unobserved or (expected is not None and at >= expected):
         return "grace"
     return "up"

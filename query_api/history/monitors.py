@@ -117,6 +117,10 @@ GROUP BY incident HAVING NOT {{resolved:Bool}} OR toUnixTimestamp64Micro(ended) 
 _PAGE = f"{_INCIDENTS} ORDER BY began DESC, incident DESC LIMIT {{limit:UInt64}} OFFSET {{skip:UInt64}}"
 _HOW_MANY = f"SELECT count() FROM ({_INCIDENTS})"
 _ONE = f"{_INCIDENT} AND incident = {{incident:String}} GROUP BY incident"
+_LIKE = """
+SELECT incident, any(thing), min(started), max(resolved), max(cause), min(partial)
+FROM incidents WHERE startsWith(incident, {prefix:String}) GROUP BY incident ORDER BY incident LIMIT 1
+"""
 _DOWN = """
 SELECT thing, sum(finish - greatest(began, {start:Int64})) FROM (
     SELECT incident, any(incidents.thing) AS thing, toUnixTimestamp64Micro(min(started)) AS began,
@@ -202,6 +206,11 @@ class MonitorHistory:
     async def incident(self, project: str, id: str) -> IncidentRow | None:
         """One incident of a project."""
         rows = await self._rows(_ONE, {"project": project, "incident": id})
+        return _incident(rows[0]) if rows else None
+
+    async def incident_like(self, prefix: str) -> IncidentRow | None:
+        """The incident of any project whose id begins so; reads the ids of all."""
+        rows = await self._rows(_LIKE, {"prefix": prefix})
         return _incident(rows[0]) if rows else None
 
 

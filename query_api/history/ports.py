@@ -71,6 +71,8 @@ class MonitorHistoryReader(Protocol):
 
     async def incident(self, project: str, id: str) -> IncidentRow | None: ...
 
+    async def incident_like(self, prefix: str) -> IncidentRow | None: ...
+
 
 class PageHistoryReader(Protocol):
     """query_api.history.status_pages.PageHistory."""

@@ -81,7 +81,7 @@ async def dashboard(request: Request, deps: DependenciesDep) -> Response:
     checks.sort(key=lambda row: (_ORDER.get(row["status"], 2), row["name"]))
     monitors = [_monitor_row(deps, one) for project in projects for one in deps.directory.monitors_of(project)]
     monitors.sort(key=lambda row: (_ORDER.get(row["status"], 2), row["name"]))
-    return await _page("dashboard.html", deps, checks=checks, monitors=monitors)
+    return await page("dashboard.html", deps, checks=checks, monitors=monitors)
 
 
 @router.get("/checks/{code}", dependencies=[Depends(admin)])
@@ -102,7 +102,7 @@ async def check_page(request: Request, deps: DependenciesDep, code: str) -> Resp
                 pings.append({"n": ping.n, "at": _time(ping.at), "kind": ping.kind, "duration": seconds, "ua": ping.ua})
         except ClickHouseUnavailable:  # or it is behind
             missing = "History does not answer now; the state above is current."
-    return await _page("check.html", deps, check=_row(request, deps, check), pings=pings, missing=missing)
+    return await page("check.html", deps, check=_row(request, deps, check), pings=pings, missing=missing)
 
 
 def _checks(deps: Dependencies, project: str) -> list[Check]:
@@ -167,7 +167,8 @@ def _time(at: Micros | None) -> str:
     return "" if at is None else f"{to_second(at)} UTC"
 
 
-async def _page(template: str, deps: Dependencies, **values: Any) -> HTMLResponse:
+async def page(template: str, deps: Dependencies, **values: Any) -> HTMLResponse:
+    """A page for the owner of this Pingfold, which nobody keeps."""
     # In a thread: a page of 100,000 checks takes seconds, in which pings go on.
     made = _templates.get_template(template)
     text = await asyncio.to_thread(made.render, site=deps.settings.site_name, **values)

@@ -1,6 +1,7 @@
 """Status pages for everybody: `/status/REF` in HTML, `/status/REF.json`, `/status/REF.atom`, `/status/REF/badge.svg`.
 
-REF is the page's id, or `<slug>-<first 8 of id>`; a link with a former slug still leads to its page. A public page may
+REF is the page's id, or `<slug>-<first 8 of id>`; a link with a former slug still leads to its page. The token of a
+check that is published is one, too: its page shows that check alone (`query_api.pages.published`). A public page may
 be kept by any cache for 15 s; `Age` says how old an answer is already. A page with a password is for the browser that
 asked only, which asks each time; so is a private page, which only the admin password opens.
 """
@@ -22,6 +23,7 @@ from query_api.pages import status_formats
 from query_api.pages.dashboard import admin
 from query_api.pages.drawing import SAFE, SVG
 from query_api.pages.page_password import PagePasswordGuard
+from query_api.pages.published import may_be_token, published_at
 from query_api.pages.status_board import Board, address, board_of
 from schemas.base import SECOND, Micros
 from schemas.ids import is_uuid
@@ -77,7 +79,8 @@ class StatusPages:
         return _response(request, made, form, bool(page.password) or page.private, self._deps.clock.now() - at)
 
     async def _find(self, ref: str) -> StatusPage:
-        page = await look_up(self._deps, "the page", lambda: self._known(ref)) if _short(ref) else None
+        is_one = _short(ref) or may_be_token(ref)
+        page = await look_up(self._deps, "the page", lambda: self._known(ref)) if is_one else None
         if page is None:
             raise ApiError(404, "not found")
         return page
@@ -86,8 +89,10 @@ class StatusPages:
         if is_uuid(ref):
             return self._deps.directory.page(ref)
         # Ids rarely begin alike; then the slug decides, and at last the age.
-        pages = self._deps.directory.pages_at(_short(ref))
-        return min(pages, key=lambda page: address(page) != ref, default=None)
+        pages = self._deps.directory.pages_at(_short(ref)) if _short(ref) else ()
+        if pages:
+            return min(pages, key=lambda page: address(page) != ref)
+        return published_at(self._deps.directory, ref) if may_be_token(ref) else None
 
     async def _make(self, page: StatusPage, form: Form) -> _Form:
         board = await board_of(self._deps, page, form.history)

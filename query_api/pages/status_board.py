@@ -14,6 +14,7 @@ from query_api.dependencies import Dependencies
 from query_api.history.status_pages import DAY, DayRow, EndedIncident
 from query_api.history.uptime import UP, of_times
 from query_api.pages.maintenance import Planned, planned
+from query_api.pages.published import PublishedCheck
 from schemas import check_states, monitor_states
 from schemas.base import SECOND, Micros
 from schemas.ids import derived_id
@@ -113,6 +114,8 @@ class Board(NamedTuple):
 
 def address(page: StatusPage) -> str:
     """What stands behind `/status/` in the address of a page."""
+    if isinstance(page, PublishedCheck):
+        return page.token
     return f"{page.slug}-{page.id[:8]}" if page.slug else page.id
 
 

@@ -13,7 +13,8 @@ import msgspec
 from jinja2 import Environment, PackageLoader
 
 from query_api.history.uptime import format_percent
-from query_api.pages.drawing import AMBER, GREEN, GREY, NOT_XML, RED, drawn
+from query_api.pages.drawing import AMBER, GREEN, GREY, RED, drawn
+from query_api.pages.lettering import plain
 from query_api.pages.maintenance import Planned
 from query_api.pages.status_board import DAYS, Board, Day, Incident, Line, Overall, Status, address
 from schemas.base import SECOND, Micros
@@ -196,7 +197,7 @@ def _day_words(day: Day) -> str:
     share = day.uptime
     if share is None:
         return "not observed"
-    return f"{_percent(share)} up" + (f", down {_lasted(day.down)}" if day.down else "")
+    return f"{_percent(share)} up" + (f", down {lasted(day.down)}" if day.down else "")
 
 
 def _percent(share: Fraction) -> str:
@@ -212,17 +213,17 @@ def _told(incident: Incident) -> dict[str, str]:
     began = _time(incident.started)
     if incident.resolved is None:
         return {"id": incident.id, "name": incident.name, "what": "is down", "words": f"Down since {began}."}
-    lasted = _lasted(incident.resolved - incident.started)
+    spent = lasted(incident.resolved - incident.started)
     words = f"From {began.removesuffix(' UTC')} to {_time(incident.resolved)}."
-    return {"id": incident.id, "name": incident.name, "what": f"was down for {lasted}", "words": words}
+    return {"id": incident.id, "name": incident.name, "what": f"was down for {spent}", "words": words}
 
 
 def _announced(board: Board, window: Planned) -> dict[str, Any]:
-    names = [line.name for line in board.lines if line.id in window.components]
     return {
         "name": window.name,
         "active": window.active,
-        "words": f"From {_time(window.starts).removesuffix(' UTC')} to {_time(window.ends)}: {', '.join(names)}.",
+        "words": f"From {_time(window.starts).removesuffix(' UTC')} to {_time(window.ends)}",
+        "names": [line.name for line in board.lines if line.id in window.components],
     }
 
 
@@ -230,7 +231,7 @@ def _changed(incident: Incident) -> Micros:
     return incident.started if incident.resolved is None else incident.resolved
 
 
-def _lasted(spent: Micros) -> str:
+def lasted(spent: Micros) -> str:
     """A duration for people: `45 s`, `12 min`, `3 h 5 min`, `2 d 4 h`."""
     seconds = max(1, round(spent / SECOND))
     if seconds < 60:
@@ -252,5 +253,5 @@ def _time(at: Micros | None) -> str:
 def _add(parent: ElementTree.Element, name: str, text: str = "", **attributes: str) -> ElementTree.Element:
     element = ElementTree.SubElement(parent, name, attributes)
     if text:
-        element.text = NOT_XML.sub("", text)
+        element.text = plain(text)
     return element

@@ -284,6 +284,9 @@ class TestIncidents:
         assert await history.incidents_total(resolved) == 5
         assert await history.incident("p", "i5") == open_one
         assert await history.incident("other", "i5") is None
+        assert await history.incident_like("i6") == newest
+        assert (await history.incident_like("i20") or newest).thing == "a"  # of whatever project
+        assert await history.incident_like("i9") is None
         assert await history.incidents(Which("p", []), 0, 9) == []
 
     @pytest.mark.parametrize(("at_first", "at_last"), [(True, True), (True, False), (False, False)])

@@ -10,8 +10,9 @@ import pytest
 
 from infra.embedded import clickhouse_health
 from infra.embedded.clickhouse import Application
+from infra.embedded.clickhouse_answers import Outcome
 from infra.embedded.clickhouse_health import Health
-from infra.embedded.clickhouse_http import Call, Outcome
+from infra.embedded.clickhouse_http import Call
 from infra.embedded.logins import Login
 
 

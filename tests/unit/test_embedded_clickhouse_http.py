@@ -1,7 +1,9 @@
 """The pure parts of the embedded ClickHouse: reading requests, cutting INSERTs, unpacking bodies, statuses."""
 
+import bz2
 import gzip
 import json
+import lzma
 import random
 import zlib
 from urllib.parse import urlencode
@@ -10,14 +12,12 @@ import lz4.frame
 import pytest
 import zstandard
 
-from infra.embedded.clickhouse_codec import BadCompression, packed, unpacked
+from infra.embedded.clickhouse_answers import Outcome, answer, failure
+from infra.embedded.clickhouse_codec import BadCompression, UnknownCompression, packed, unpacked
 from infra.embedded.clickhouse_http import (
     Call,
-    Outcome,
     StatementRejected,
-    answer,
     decode,
-    failure,
     first_word,
     insert_cut,
 )
@@ -80,10 +80,29 @@ def test_external_tables_are_refused() -> None:
         call(body, headers={"content-type": "multipart/form-data; boundary=b"}, query="SELECT * FROM t")
 
 
-def test_urlencoded_fields_are_arguments() -> None:
-    body = urlencode({"query": "SELECT {s:String}", "param_s": "a&b=c"}).encode()
-    read = call(body, headers={"content-type": "application/x-www-form-urlencoded"})
-    assert (read.statement, read.parameters) == (b"SELECT {s:String}", {"s": "a&b=c"})
+def test_what_curl_calls_a_form_is_a_statement_or_rows() -> None:
+    curl = {"content-type": "application/x-www-form-urlencoded"}
+    assert call(b"SELECT 'a=b&c=%41+'", headers=curl).statement == b"SELECT 'a=b&c=%41+'"
+    read = call(b"1,a=b&c\n", headers=curl, query="INSERT INTO t FORMAT CSV")
+    assert (read.insert_format, b"".join(read.data)) == ("CSV", b"1,a=b&c\n")
+
+
+def test_letters_in_the_url_as_they_are_typed() -> None:
+    assert decode("POST", "query=SELECT 'größe'".encode(), {}, b"").statement == "SELECT 'größe'".encode()
+    assert decode("POST", b"query=SELECT '\xff'", {}, b"").statement == "SELECT '\ufffd'".encode()
+
+
+@pytest.mark.parametrize("rows", [b"(1)", b"(1);", b"(1) ;; -- end", b"(';SELECT 1')", b"(1) /* ; */, (2)"])
+def test_rows_of_values_may_end_with_a_semicolon(rows: bytes) -> None:
+    assert b"".join(call(b"INSERT INTO t VALUES " + rows).data).strip() == rows
+
+
+@pytest.mark.parametrize("rows", [b"(1); SELECT 1", b"(1);;(2)", b"(';'); INSERT INTO t VALUES (2)"])
+def test_a_second_statement_behind_the_rows_is_refused(rows: bytes) -> None:
+    with pytest.raises(StatementRejected, match=r"Code: 62\..*Multi-statements"):
+        call(b"INSERT INTO t VALUES " + rows)
+    with pytest.raises(StatementRejected, match=r"Code: 62\..*Multi-statements"):
+        call(rows, query="INSERT INTO t VALUES")
 
 
 @pytest.mark.parametrize(
@@ -135,6 +154,8 @@ FRAMES = {
     "lz4": lz4.frame.compress,
     "zstd": zstandard.ZstdCompressor().compress,
     "gzip": gzip.compress,
+    "xz": lzma.compress,
+    "bz2": bz2.compress,
 }
 
 
@@ -154,10 +175,15 @@ def test_a_compressed_insert_is_cut_and_read_to_its_end() -> None:
     assert b"".join(read.data) == b"".join(rows) + b"50000\n"
 
 
-@pytest.mark.parametrize("encoding", ["lz4", "zstd", "gzip", "deflate", "br"])
+@pytest.mark.parametrize("encoding", ["lz4", "zstd", "gzip", "deflate", "xz", "bz2"])
 def test_a_body_that_is_not_what_it_says_is_told_as_such(encoding: str) -> None:
     with pytest.raises(BadCompression):
         b"".join(unpacked(b"no such thing", encoding))
+
+
+def test_an_encoding_that_is_not_known_is_told_as_such() -> None:
+    with pytest.raises(UnknownCompression, match="gzip"):
+        b"".join(unpacked(b"SELECT 1", "br"))
 
 
 @pytest.mark.parametrize("encoding", ["lz4", "gzip"])
@@ -178,6 +204,7 @@ def test_packed_is_unpacked_again(encoding: str) -> None:
         ("gzip, deflate", "1", "gzip"),
         ("gzip;q=1.0", "", "gzip"),
         ("br", "1", None),
+        ("lz4;q=0, gzip;q=0.0, zstd;q=0.5", "1", "zstd"),
         ("lz4", "0", None),
         ("", "1", None),
     ],

@@ -141,7 +141,7 @@ def test_paths_of_the_ping_application(path: str) -> None:
     "path",
     ["", "/", "//", "/api/v3/checks/", "/badge/x", "/b/2/x.svg", "/docs", "/openapi.json", "/metrics", "/healthz",
      "/readyz", f"/checks/{UUID}", "/static/app.js", "/status/main", "/dns/x", "/favicon.ico", "/robots.txt", "/redoc",
-     "/assets/x", "//api/v1/checks/", "/recipients/x"],
+     "/assets/x", "//api/v1/checks/", "/recipients/x", "/downtimes/0123456789abcdef01234567"],
 )  # fmt: skip
 def test_paths_of_the_rest(path: str) -> None:
     assert not is_ping(path)
