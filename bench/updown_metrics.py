@@ -4,24 +4,15 @@ The rows, the roll-ups and the questions are those of `bench.uptime`; the two ar
 the machine does meets both. A few answers are compared with a count of the rows.
 """
 
-import random
-import shutil
-import tempfile
 import time
-from pathlib import Path
 from typing import Annotated
 
 import typer
 from clickhouse_connect.driver.client import Client
 
-from bench.processes import memory_mib
 from bench.report import Report, percentile, say, spread
-from bench.stack import Stack, pingfold
-from bench.uptime import FREE_BYTES, RESULTS, STATEMENT_SECONDS, define, fill, now, own_clickhouse, uptime_page
-from infra.clickhouse.address import Address
-from infra.clickhouse.client import connect
-from infra.clickhouse.migrations import migrate
-from schemas.ids import new_id
+from bench.stack import Stack
+from bench.uptime import filled, uptime_page
 
 _COUNTED = """
 SELECT count() FROM (
@@ -39,24 +30,12 @@ def updown_metrics(
 ) -> None:
     """Milliseconds for the metrics of a month, from a hundred million results, beside the uptime of 90 days."""
     report = Report("updown-metrics", {"rows": rows, "monitors": monitors, "asked": asked, "questions": questions})
-    ids = [new_id() for _ in range(monitors)]
-    chosen = random.sample(ids, asked)
-    with tempfile.TemporaryDirectory(prefix="pingfold-bench-", ignore_cleanup_errors=True) as folder:
-        if shutil.disk_usage(folder).free < FREE_BYTES:
-            raise RuntimeError(f"{FREE_BYTES // 2**30} GiB of free disk are needed in {folder}")
-        with own_clickhouse(Path(folder)) as (url, pid):
-            migrate(url)
-            client = connect(Address.parse(url), timeout=STATEMENT_SECONDS)
-            report.measured |= fill(client, ids, rows // monitors)
-            report.measured["clickhouse_mib"] = memory_mib(pid)
-            with pingfold(None, CLICKHOUSE_URL=url) as stack:
-                define(stack, chosen)
-                stack.http.headers["X-API-KEY"] = stack.credentials.updown_key
-                client.command(RESULTS, parameters={"ids": chosen, "each": 1, "begin": now(), "step": 1})
-                tokens = {check["alias"]: check["token"] for check in stack.http.get("/api/checks").json()}
-                uptimes, metrics = _ask(stack, [(id, tokens[id]) for id in chosen], questions)
-                by_hour = [_took(stack, _page(tokens[id], "?group=time")) for id in chosen[:50]]
-                wrong = sum(_is_wrong(stack, client, id, tokens[id]) for id in chosen[:5])
+    with filled(report, rows, monitors, asked) as (stack, client, _, chosen):
+        stack.http.headers["X-API-KEY"] = stack.credentials.updown_key
+        tokens = {check["alias"]: check["token"] for check in stack.http.get("/api/checks").json()}
+        uptimes, metrics = _ask(stack, [(id, tokens[id]) for id in chosen], questions)
+        by_hour = [_took(stack, _page(tokens[id], "?group=time")) for id in chosen[:50]]
+        wrong = sum(_is_wrong(stack, client, id, tokens[id]) for id in chosen[:5])
     report.measured |= {"uptime_ms": spread(uptimes), "metrics_ms": spread(metrics), "by_hour_ms": spread(by_hour)}
     of_uptime = percentile(sorted(uptimes), 0.5)
     report.ratios["metrics to uptime"] = round(percentile(sorted(metrics), 0.5) / of_uptime, 2)

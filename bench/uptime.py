@@ -13,7 +13,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import httpx
 import typer
@@ -41,14 +41,14 @@ from schemas.topics import PROBE_RESULTS, PROJECTS
 
 _DAYS = 90
 _SPAN = _DAYS * 86_400 * SECOND
-FREE_BYTES = 20 * 2**30
+_FREE_BYTES = 20 * 2**30
 _AT_ONCE = 2_000_000  # rows of one INSERT
 _FILL_SECONDS = 900.0
-STATEMENT_SECONDS = 300.0
+_STATEMENT_SECONDS = 300.0
 _MERGE_SECONDS = 600.0
 _QUIET_LOOKS = 10
 
-RESULTS = """
+_RESULTS = """
 INSERT INTO probe_results (monitor, slot, confirm, region, at, ok, failure, detail, status, took,
                            lookup, connect, tls, first_byte, address, inserted_at)
 SELECT {ids:Array(String)}[1 + intDiv(number, {each:UInt64})] AS monitor,
@@ -86,23 +86,11 @@ def uptime(
     """Milliseconds for the uptime of 90 days, from a hundred million results."""
     parameters = {"rows": rows, "monitors": monitors, "asked": asked, "questions": questions}
     report = Report("uptime", parameters)
-    ids = [new_id() for _ in range(monitors)]
-    chosen = random.sample(ids, asked)
-    with tempfile.TemporaryDirectory(prefix="pingfold-bench-", ignore_cleanup_errors=True) as folder:
-        if shutil.disk_usage(folder).free < FREE_BYTES:
-            raise RuntimeError(f"{FREE_BYTES // 2**30} GiB of free disk are needed in {folder}")
-        with own_clickhouse(Path(folder)) as (url, pid):
-            migrate(url)
-            client = connect(Address.parse(url), timeout=STATEMENT_SECONDS)
-            report.measured |= fill(client, ids, rows // monitors)
-            report.measured["clickhouse_mib"] = memory_mib(pid)
-            with pingfold(None, CLICKHOUSE_URL=url) as stack:
-                define(stack, chosen)
-                client.command(RESULTS, parameters={"ids": chosen, "each": 1, "begin": now(), "step": 1})
-                usage = Usage({"clickhouse": pid, "web": stack.pids()["web-0"]})
-                took = _ask(stack, chosen, questions)
-                report.measured["cpu_micros_per_answer"] = usage.micros_per(questions)
-                wrong = sum(_is_wrong(stack, client, id) for id in chosen[:5])
+    with filled(report, rows, monitors, asked) as (stack, client, pid, chosen):
+        usage = Usage({"clickhouse": pid, "web": stack.pids()["web-0"]})
+        took = _ask(stack, chosen, questions)
+        report.measured["cpu_micros_per_answer"] = usage.micros_per(questions)
+        wrong = sum(_is_wrong(stack, client, id) for id in chosen[:5])
     ordered = sorted(took)
     report.measured |= {"answer_ms": spread(took)}
     report.ask("median ms", round(percentile(ordered, 0.5), 1), "<=", 15)
@@ -111,12 +99,41 @@ def uptime(
     report.publish()
 
 
-def now() -> int:
+class Filled(NamedTuple):
+    """A Pingfold on a ClickHouse full of results. pid: of that ClickHouse. chosen: ids of the monitors that are
+    defined."""
+
+    stack: Stack
+    client: Client
+    pid: int
+    chosen: list[str]
+
+
+@contextlib.contextmanager
+def filled(report: Report, rows: int, monitors: int, asked: int) -> Iterator[Filled]:
+    """So many results of so many monitors, `asked` of which are defined; the report tells what it took."""
+    ids = [new_id() for _ in range(monitors)]
+    chosen = random.sample(ids, asked)
+    with tempfile.TemporaryDirectory(prefix="pingfold-bench-", ignore_cleanup_errors=True) as folder:
+        if shutil.disk_usage(folder).free < _FREE_BYTES:
+            raise RuntimeError(f"{_FREE_BYTES // 2**30} GiB of free disk are needed in {folder}")
+        with _own_clickhouse(Path(folder)) as (url, pid):
+            migrate(url)
+            client = connect(Address.parse(url), timeout=_STATEMENT_SECONDS)
+            report.measured |= _fill(client, ids, rows // monitors)
+            report.measured["clickhouse_mib"] = memory_mib(pid)
+            with pingfold(None, CLICKHOUSE_URL=url) as stack:
+                _define(stack, chosen)
+                client.command(_RESULTS, parameters={"ids": chosen, "each": 1, "begin": _now(), "step": 1})
+                yield Filled(stack, client, pid, chosen)
+
+
+def _now() -> int:
     return time.time_ns() // 1_000
 
 
 @contextlib.contextmanager
-def own_clickhouse(folder: Path) -> Iterator[tuple[str, int]]:
+def _own_clickhouse(folder: Path) -> Iterator[tuple[str, int]]:
     """The embedded ClickHouse on data of its own: URL and process id."""
     port, login = free_port(), made_login(folder, "clickhouse")
     command = module(
@@ -135,13 +152,13 @@ def own_clickhouse(folder: Path) -> Iterator[tuple[str, int]]:
         yield f"{clickhouse_url(f'{HOST}:{port}', login)}/bench", process.pid
 
 
-def fill(client: Client, ids: Sequence[str], each: int) -> dict[str, float]:
+def _fill(client: Client, ids: Sequence[str], each: int) -> dict[str, float]:
     """Put the results of all monitors in, and roll them up."""
-    began, begin = time.monotonic(), now() - _SPAN
+    began, begin = time.monotonic(), _now() - _SPAN
     at_once = max(1, _AT_ONCE // each)
     for first in range(0, len(ids), at_once):
         some = ids[first : first + at_once]
-        client.command(RESULTS, parameters={"ids": some, "each": each, "begin": begin, "step": _SPAN // each})
+        client.command(_RESULTS, parameters={"ids": some, "each": each, "begin": begin, "step": _SPAN // each})
         client.command(_SPANS, parameters={"ids": some, "begin": begin})
         if time.monotonic() - began > _FILL_SECONDS:
             raise NotInTime(f"the results are not in within {_FILL_SECONDS:.0f} s")
@@ -170,11 +187,11 @@ def _is_merged(client: Client) -> bool:
     return True
 
 
-def define(stack: Stack, ids: Sequence[str]) -> None:
+def _define(stack: Stack, ids: Sequence[str]) -> None:
     """Define monitors under ids of ours, which are their names, too, and wait until the API knows them."""
     known = stack.credentials
     fields = MonitorFields(target=ProbeTarget(url="https://example.com/"), paused=True)
-    requests = (MonitorCreate(request=new_id(), at=now(), id=id, fields=replace(fields, name=id)) for id in ids)
+    requests = (MonitorCreate(request=new_id(), at=_now(), id=id, fields=replace(fields, name=id)) for id in ids)
     produce(known.cluster, PROJECTS, ((known.project, encode(request), -1) for request in requests))
     wait_folded(stack, "projects", PROJECTS)
     wait_folded(stack, "monitors", PROBE_RESULTS)
