@@ -30,7 +30,9 @@ def environment(names: Mapping[str, str]) -> Iterator[Finding]:
     yield from (Finding("warning", "settings", fault, _SEE) for fault in told)
     if not faults and not told:
         given = sum(name.startswith("PINGFOLD_") for name in names)
-        yield Finding("ok", "settings", f"{given} are set" if given else "all have their defaults")
+        yield Finding(
+            "ok", "settings", f"{given} set, the others have their defaults" if given else "all have their defaults"
+        )
 
 
 def secret_files(settings: Settings) -> Iterator[Finding]:

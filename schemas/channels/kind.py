@@ -6,6 +6,7 @@ the same name in `processors/sender/channels/`.
 """
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar, Literal, NamedTuple, Protocol
 
@@ -61,7 +62,7 @@ class Limits(NamedTuple):
     text: int | None = None
 
 
-class ChannelKind:
+class ChannelKind(ABC):
     """The base of the kinds. Each module beside this one has one, and makes one object of it.
 
     name: as events, APIs and the command line have it. title: as sentences have it.
@@ -99,13 +100,13 @@ class ChannelKind:
     target_help: ClassVar[str]
     limits: ClassVar[Limits] = Limits()
 
+    @abstractmethod
     def validate(self, given: Mapping[str, Any], current: Stored | None) -> dict[str, Any]:
         """The fields of the definition that a request sets, by the fields of `config` that it gives.
 
         current: None for a new channel. `secret` is the text itself, None none of its own. Raises
         `InvalidChannelField`. Whether a URL may be called is for others to say: that depends on the installation.
         """
-        raise NotImplementedError
 
     def of_form(self, given: Mapping[str, Any]) -> Mapping[str, Any]:
         """The fields of `config` by those of `form`."""
@@ -115,26 +116,26 @@ class ChannelKind:
         """Why a definition, whoever wrote it, is no channel of this kind; empty when it is one."""
         return ""
 
+    @abstractmethod
     def show_config(self, channel: Stored) -> msgspec.Struct:
         """A `config_shown`."""
-        raise NotImplementedError
 
+    @abstractmethod
     def show_form(self, channel: Stored) -> msgspec.Struct:
         """A `form_shown`."""
-        raise NotImplementedError
 
     def redact(self, channel: Stored) -> str:
         """Of where it leads what anybody in the project may read: the host. The rest of a URL may be a secret."""
         found = _HOST.match(channel.url)
         return "" if found is None else found[1]
 
+    @abstractmethod
     def of_target(self, target: str) -> dict[str, Any]:
         """The fields of `form` by one text: where it leads, as it is given on a command line."""
-        raise NotImplementedError
 
+    @abstractmethod
     def target(self, shown: Mapping[str, Any]) -> str:
         """Where it leads in one line, by what was shown of `form_shown`."""
-        raise NotImplementedError
 
     def is_success(self, status: int) -> bool:
         """Whether this answer says that the receiver has taken it."""

@@ -15,6 +15,7 @@ from query_api import channel_fields
 from schemas.base import encode
 from schemas.channels.kind import STORED_BY_KIND, ChannelKind, InvalidChannelField, enumerated
 from schemas.channels.kinds import CHANNEL_KINDS
+from schemas.channels.webhook import Webhook
 from schemas.definitions import Channel, Project
 from schemas.deliveries import Endpoint
 from schemas.notices import NOTICES
@@ -81,12 +82,21 @@ def test_kinds_whose_fields_differ_under_one_name_are_refused(monkeypatch: pytes
     class Config(msgspec.Struct):
         url: Annotated[str, Meta(max_length=5)] | UnsetType = UNSET
 
-    class Other(ChannelKind):
-        name, config, form = "other", Config, Config
+    class Other(Webhook):
+        name = "other"
 
+    monkeypatch.setattr(Other, "config", Config)
     monkeypatch.setattr(channel_fields, "CHANNEL_KINDS", {**CHANNEL_KINDS, "other": Other()})
     with pytest.raises(AssertionError, match="differ in what 'url' is"):
         channel_fields.body_with("Body", msgspec.Struct, "config")
+
+
+def test_a_kind_that_says_too_little_of_itself_is_none() -> None:
+    class Silent(ChannelKind):
+        name = "silent"
+
+    with pytest.raises(TypeError, match="abstract"):
+        Silent()  # type: ignore[abstract]
 
 
 def test_a_field_of_another_kind_is_refused_by_its_name() -> None:

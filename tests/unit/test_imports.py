@@ -21,7 +21,8 @@ MAY_IMPORT = {
 
 # What pure modules may import that is not ours. A list of what is allowed, since that of what does I/O has no end.
 ALLOWED = {
-    "base64", "bisect", "calendar", "collections", "collections.abc", "contextlib", "copy", "dataclasses", "datetime",
+    "abc", "base64", "bisect", "calendar",
+    "collections", "collections.abc", "contextlib", "copy", "dataclasses", "datetime",
     "enum", "functools", "hashlib", "heapq", "itertools", "math", "operator", "re", "typing",
     "msgspec", "msgspec.structs",
     # They only parse.
