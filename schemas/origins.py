@@ -2,6 +2,8 @@
 
 from urllib.parse import SplitResult, urlsplit
 
+from schemas.host_names import encoded_host, host_in
+
 _DEFAULT = {"http": 80, "https": 443}
 
 
@@ -10,11 +12,12 @@ def origin_of(url: str) -> str:
     try:
         parts = urlsplit(url)
         port = _port(parts)
+        host = parts.hostname if parts.netloc.isascii() else encoded_host(host_in(parts))
     except ValueError:
         return ""
-    if parts.scheme not in _DEFAULT or not parts.hostname:
+    if parts.scheme not in _DEFAULT or not host:
         return ""
-    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    host = f"[{host}]" if ":" in host else host
     return f"{parts.scheme}://{host}" + ("" if port == _DEFAULT[parts.scheme] else f":{port}")
 
 

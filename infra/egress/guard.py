@@ -16,7 +16,6 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Protocol
-from unicodedata import normalize
 
 import aiohttp
 import structlog
@@ -26,6 +25,7 @@ from aiohttp.client import DEFAULT_TIMEOUT
 from infra.egress.allowed import Allowed, Network
 from infra.egress.resolver import SystemResolver
 from infra.errors import InfraError
+from schemas.host_names import InvalidHost, bare_host, certificate_name
 
 log = structlog.get_logger(__name__)
 
@@ -122,7 +122,7 @@ class Guard:
         this host everywhere.
         """
         try:
-            address = ip_address(host.partition("%")[0])
+            address = ip_address(bare_host(host).partition("%")[0])
         except ValueError:
             self._check_name(host, port)
         else:
@@ -130,17 +130,19 @@ class Guard:
 
     def _check_name(self, host: str, port: int | None) -> None:
         # What clients make of a host before they look it up: 127.0.0.1 can be written in full-width digits, too.
-        plain = normalize("NFKC", host).replace("\u3002", ".").rstrip(".").lower()
+        unusual = f"'{host[:_LONGEST_SHOWN]}' is no host name, nor an IP address in its usual form (such as 192.0.2.1)"
+        try:
+            plain = certificate_name(host)
+        except InvalidHost as error:
+            raise TargetRefused(f"{unusual}: it {error}") from None
         if plain == "localhost" or plain.endswith(".localhost"):
             loopback = (IPv4Address("127.0.0.1"), IPv6Address("::1"))
             if not any(self.permits(address, port) for address in loopback):
                 raise TargetRefused(f"{host[:_LONGEST_SHOWN]} is {_PRIVATE}")
             if all(self._is_own(address, port) for address in loopback):
                 raise TargetRefused(f"{host[:_LONGEST_SHOWN]} is {_CLOSED}", detail=f"{host}, port {port}: our own")
-        elif "%" in plain or _NUMBER.fullmatch(plain.rpartition(".")[2]):
-            raise TargetRefused(
-                f"'{host[:_LONGEST_SHOWN]}' is no host name, nor an IP address in its usual form (such as 192.0.2.1)"
-            )
+        elif _NUMBER.fullmatch(plain.rpartition(".")[2]):
+            raise TargetRefused(unusual)
 
     def check(self, text: str, port: int | None = None) -> None:
         """Raise `TargetRefused` unless the address `text` (canonical, an IPv6 zone is ignored) may be reached."""

@@ -19,6 +19,7 @@ from query_api.poppaping.auth import JsonObject, MonitorsReader, MonitorsWriter
 from query_api.poppaping.bodies import judged
 from query_api.poppaping.objects import Deleted
 from query_api.poppaping.openapi import ERRORS, errors, list_of, one_of
+from query_api.poppaping.read_only import without_read_only
 from query_api.poppaping.responses import MOST_PER_PAGE, Page, PerPage, PoppaPingApiError, cut, listed, one, time
 from query_api.poppaping.service import Service, ServiceDep
 from schemas.base import SECOND, Micros
@@ -45,15 +46,15 @@ _Monitors = Annotated[list[str], Meta(max_length=10_000, description="Empty: all
 
 class UpdateMaintenanceWindowBody(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """The fields of a window to change. Its times are given together: `starts_at` and `ends_at`, or `schedule` and
-    `duration_minutes`."""
+    `duration_minutes`. Null means the default; of a time, that it is not given."""
 
     name: Annotated[str, Meta(min_length=1, max_length=200)] | UnsetType = UNSET
-    starts_at: datetime | UnsetType = UNSET
-    ends_at: datetime | UnsetType = UNSET
-    schedule: _Schedule | UnsetType = UNSET
-    timezone: _Zone | UnsetType = UNSET
-    duration_minutes: _Minutes | UnsetType = UNSET
-    monitor_ids: _Monitors | UnsetType = UNSET
+    starts_at: datetime | UnsetType | None = UNSET
+    ends_at: datetime | UnsetType | None = UNSET
+    schedule: _Schedule | UnsetType | None = UNSET
+    timezone: _Zone | UnsetType | None = UNSET
+    duration_minutes: _Minutes | UnsetType | None = UNSET
+    monitor_ids: _Monitors | UnsetType | None = UNSET
 
 
 class CreateMaintenanceWindowBody(UpdateMaintenanceWindowBody, kw_only=True):
@@ -140,7 +141,9 @@ async def read_window(service: ServiceDep, key: MonitorsReader, id: str) -> Resp
 )
 async def change_window(service: ServiceDep, key: MonitorsWriter, id: str, body: JsonObject) -> Response:
     """Change the fields of a window that are given."""
-    known, wanted = await _find(service, key, id), judged(body, UpdateMaintenanceWindowBody)
+    known = await _find(service, key, id)
+    body = without_read_only(body, _object(service, known), UpdateMaintenanceWindowBody, ("active",))
+    wanted = judged(body, UpdateMaintenanceWindowBody)
     request = MaintenanceUpdate(
         request=new_id(),
         at=service.deps.clock.now(),
@@ -179,7 +182,7 @@ async def _fields(
 ) -> MaintenanceFields:
     monitors: tuple[str, ...] | UnsetType = UNSET
     if wanted.monitor_ids is not UNSET:
-        monitors = tuple(sorted(set(wanted.monitor_ids)))
+        monitors = tuple(sorted(set(wanted.monitor_ids or ())))
         for id in monitors:
             find = partial(service.deps.directory.monitor, id)
             monitor = await service.look_up("monitor", find) if is_uuid(id) else find()
@@ -192,14 +195,18 @@ def _window(wanted: UpdateMaintenanceWindowBody) -> Window | UnsetType:
     """What a body says of the window, all of it or nothing."""
     once = (wanted.starts_at, wanted.ends_at)
     recurring = (wanted.schedule, wanted.duration_minutes)
-    if all(field is UNSET for field in (*once, *recurring, wanted.timezone)):
+    if all(field is UNSET or field is None for field in (*once, *recurring, wanted.timezone)):
         return UNSET
     window: Window
     if isinstance(wanted.starts_at, datetime) and isinstance(wanted.ends_at, datetime):
-        if recurring != (UNSET, UNSET) or wanted.timezone is not UNSET:
+        if any(isinstance(field, str | int) for field in (*recurring, wanted.timezone)):
             raise PoppaPingApiError(400, "A window is either from 'starts_at' to 'ends_at', or recurs by 'schedule'.")
         window = Once(_micros(wanted.starts_at, "starts_at"), _micros(wanted.ends_at, "ends_at"))
-    elif isinstance(wanted.schedule, str) and isinstance(wanted.duration_minutes, int) and once == (UNSET, UNSET):
+    elif (
+        isinstance(wanted.schedule, str)
+        and isinstance(wanted.duration_minutes, int)
+        and not any(isinstance(field, datetime) for field in once)
+    ):
         zone = wanted.timezone if isinstance(wanted.timezone, str) else "UTC"
         try:
             window = Recurring(parse_schedule(wanted.schedule, zone), wanted.duration_minutes * 60)

@@ -16,20 +16,30 @@ from query_api.confirm_intervals import after_change
 from query_api.mutes import TAKES, InvalidMute, read_mute
 from query_api.plans import Plan
 from query_api.poppaping.bodies import judged
+from query_api.poppaping.monitor_defaults import put_defaults
 from query_api.poppaping.monitor_object import HIDDEN, PoppaPingMethod, ShownFamilies, shown_method
 from query_api.poppaping.responses import PoppaPingApiError
 from schemas.base import encode
-from schemas.monitors import FRAMING_HEADERS, Method, Monitor, MonitorKind, ProbeTarget, Sealed
+from schemas.monitors import (
+    DEFAULT_INTERVAL,
+    FRAMING_HEADERS,
+    Method,
+    Monitor,
+    MonitorKind,
+    ProbeTarget,
+    Sealed,
+)
 from schemas.mutes import MuteUntil
 from schemas.origins import may_be_sent_to, origin_of
 from schemas.probe_kinds import PROBE_KINDS
+from schemas.probe_kinds.http import contradiction
 from schemas.probe_kinds.kind import Asked, InvalidProbeField
 from schemas.requests import MonitorFields
 from schemas.targets import DEFAULT_REDIRECTS, HEAD_FIRST
 
 _Header = Annotated[str, Meta(max_length=4_000, pattern=r"^[^\x00-\x1f\x7f]*\Z")]
 _HeaderName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}\Z")]
-_Host = Annotated[str, Meta(min_length=1, max_length=253, pattern=r"^[A-Za-z0-9._:-]+\Z")]
+_Host = Annotated[str, Meta(min_length=1, max_length=253)]
 _Status = Annotated[int, Meta(ge=100, le=999)]
 _Name = Annotated[str, Meta(min_length=1, max_length=200)]
 _Type = Annotated[MonitorKind, Meta(description="`http` if left out.")]
@@ -74,23 +84,23 @@ class CommonFields(msgspec.Struct, forbid_unknown_fields=True):
     """The fields of a body that every type of monitor takes. Null means the default."""
 
     name: _Name | UnsetType = UNSET
-    type: _Type | UnsetType = UNSET
-    url: _Url | UnsetType = UNSET
-    host: Annotated[_Host, Meta(description="Of the other types: a name or an address.")] | UnsetType = UNSET
-    port: Annotated[int, Meta(ge=1, le=65_535)] | UnsetType = UNSET
-    method: PoppaPingMethod | UnsetType = UNSET
-    head_first: _HeadFirst | UnsetType = UNSET
-    interval_seconds: Annotated[int, Meta(ge=1, le=86_400)] | UnsetType = UNSET
-    timeout_seconds: Annotated[int, Meta(ge=1, le=120)] | UnsetType = UNSET
+    type: _Type | UnsetType | None = UNSET
+    url: _Url | UnsetType | None = UNSET
+    host: Annotated[_Host, Meta(description="Of the other types: a name or an address.")] | UnsetType | None = UNSET
+    port: Annotated[int, Meta(ge=1, le=65_535)] | UnsetType | None = UNSET
+    method: PoppaPingMethod | UnsetType | None = UNSET
+    head_first: _HeadFirst | UnsetType | None = UNSET
+    interval_seconds: Annotated[int, Meta(ge=1, le=86_400)] | UnsetType | None = UNSET
+    timeout_seconds: Annotated[int, Meta(ge=1, le=120)] | UnsetType | None = UNSET
     headers: _Headers | UnsetType | None = UNSET
-    body: Annotated[str, Meta(max_length=100_000, description="What probes send.")] | UnsetType = UNSET
+    body: Annotated[str, Meta(max_length=100_000, description="What probes send.")] | UnsetType | None = UNSET
     regions: _Regions | UnsetType | None = UNSET
     expected_statuses: _Statuses | UnsetType | None = UNSET
-    keyword: _Keyword | UnsetType = UNSET
-    keyword_absent: bool | UnsetType = UNSET
-    follow_redirects: bool | UnsetType = UNSET
+    keyword: _Keyword | UnsetType | None = UNSET
+    keyword_absent: bool | UnsetType | None = UNSET
+    follow_redirects: bool | UnsetType | None = UNSET
     max_redirects: _Redirects | UnsetType | None = UNSET
-    families: _Families | UnsetType = UNSET
+    families: _Families | UnsetType | None = UNSET
     verify_certificate: (
         Annotated[
             bool,
@@ -99,11 +109,12 @@ class CommonFields(msgspec.Struct, forbid_unknown_fields=True):
             ),
         ]
         | UnsetType
+        | None
     ) = UNSET
-    confirmations: Annotated[int, Meta(ge=1, le=10)] | UnsetType = UNSET
-    recoveries: Annotated[int, Meta(ge=1, le=10)] | UnsetType = UNSET
+    confirmations: Annotated[int, Meta(ge=1, le=10)] | UnsetType | None = UNSET
+    recoveries: Annotated[int, Meta(ge=1, le=10)] | UnsetType | None = UNSET
     confirm_interval_seconds: _ConfirmInterval | UnsetType | None = UNSET
-    paused: bool | UnsetType = UNSET
+    paused: bool | UnsetType | None = UNSET
     alert_channel_ids: (
         Annotated[
             list[str],
@@ -113,7 +124,7 @@ class CommonFields(msgspec.Struct, forbid_unknown_fields=True):
         | None
     ) = UNSET
     depends_on: _DependsOn | UnsetType | None = UNSET
-    dependency_wait_seconds: Annotated[int, Meta(ge=0, le=3_600)] | UnsetType = UNSET
+    dependency_wait_seconds: Annotated[int, Meta(ge=0, le=3_600)] | UnsetType | None = UNSET
     mute_until: _MuteUntil | UnsetType | None = UNSET
 
 
@@ -140,14 +151,14 @@ def fields_of(
     """What a request changes. `current` None: a new monitor. `guard`: of the project, says what may be probed. Raises
     `PoppaPingApiError` 400 and says what is wrong."""
     wanted = judged(body, CreateMonitorBody if current is None else UpdateMonitorBody)
-    kind = _or(wanted.type, current.kind if current else "http")
+    kind = _or(None if wanted.type is UNSET else wanted.type or "http", current.kind if current else "http")
+    put_defaults(wanted, kind, plan)
     target = _target(
         wanted, kind, current.target if current and current.kind == kind else ProbeTarget(), sealed, encrypt
     )
     if current is None or _place(target) != _place(current.target):
         _must_be_allowed(kind, target, guard)
-    regions = _or(None if wanted.regions is None else wanted.regions, UNSET)
-    interval = _or(wanted.interval_seconds, UNSET)
+    regions, interval = _or(wanted.regions, UNSET), _or(wanted.interval_seconds, UNSET)
     if isinstance(interval, int) and interval < plan.interval:
         raise PoppaPingApiError(
             403, f"Plan allows an interval of {plan.interval} seconds or more.", "plan_limit_reached"
@@ -156,7 +167,7 @@ def fields_of(
         "name": wanted.name,
         "kind": kind,
         "target": target,
-        "interval": interval if interval is not UNSET or current else max(60, plan.interval),
+        "interval": interval if interval is not UNSET or current else max(DEFAULT_INTERVAL, plan.interval),
         "timeout": _timeout(wanted, kind, current),
         "confirmations": wanted.confirmations,
         "recoveries": wanted.recoveries,
@@ -184,23 +195,41 @@ def _target(
 ) -> ProbeTarget:
     asked = Asked(_or(wanted.url, None), _or(wanted.host, None), _or(wanted.port, None))
     try:
-        target = PROBE_KINDS[kind].target(asked, _own_fields(wanted, kind), before)
+        placed = PROBE_KINDS[kind].target(asked, _own_fields(wanted, kind), before)
     except InvalidProbeField as error:
         raise PoppaPingApiError(400, str(error)) from None
-    return replace(
-        target,
+    keyword = _or(wanted.keyword, before.keyword)
+    target = replace(
+        placed,
         method=_method(wanted, before.method),
-        sealed=_resealed(wanted, before, sealed, target.url, encrypt),
+        sealed=_resealed(wanted, before, sealed, placed.url, encrypt),
         statuses=before.statuses
         if wanted.expected_statuses is UNSET
         else tuple(sorted(set(wanted.expected_statuses or ()))),
-        keyword=_or(wanted.keyword, before.keyword),
-        keyword_absent=_or(wanted.keyword_absent, before.keyword_absent),
+        keyword=keyword,
+        # A keyword that is taken away takes this with it.
+        keyword_absent=_or(wanted.keyword_absent, before.keyword_absent and bool(keyword)),
         follow_redirects=_or(wanted.follow_redirects, before.follow_redirects),
         max_redirects=_redirects(wanted, before.max_redirects),
         families=before.families if wanted.families is UNSET else "" if wanted.families == "any" else wanted.families,
         verify=_or(wanted.verify_certificate, before.verify),
     )
+    body = _or(wanted.body, sealed.body if before.sealed else "")
+    # One of a former version may be so already: then everything else can be changed.
+    if kind == "http" and _asks(target, body) != _asks(before, sealed.body):
+        _must_be_possible(target, body)
+    return target
+
+
+def _asks(target: ProbeTarget, body: str) -> tuple[object, ...]:
+    return (
+        target.method, target.statuses, target.keyword, target.keyword_absent, target.follow_redirects, bool(body)
+    )  # fmt: skip
+
+
+def _must_be_possible(target: ProbeTarget, body: str) -> None:
+    if (found := contradiction(target, bool(body))) is not None:
+        raise PoppaPingApiError(400, f"Field '{found.field}': {found.problem}.")
 
 
 def _method(wanted: CommonFields, before: Method) -> Method:
@@ -253,7 +282,7 @@ def _timeout(wanted: CommonFields, kind: MonitorKind, current: Monitor | None) -
     """As asked; of a new monitor, by default what its kind has of its own."""
     if wanted.timeout_seconds is UNSET and current is None:
         return PROBE_KINDS[kind].default_timeout or UNSET
-    return wanted.timeout_seconds
+    return cast(int | UnsetType, _or(wanted.timeout_seconds, UNSET))
 
 
 def _resealed(

@@ -14,6 +14,7 @@ from query_api.poppaping.monitor_fields import CreateMonitorBody, UpdateMonitorB
 from query_api.poppaping.monitor_object import MonitorDetails, MonitorObject
 from query_api.poppaping.objects import Deleted
 from query_api.poppaping.openapi import ERRORS, errors, list_of, one_of
+from query_api.poppaping.read_only import without_read_only
 from query_api.poppaping.responses import MOST_PER_PAGE, Conflict, Page, PerPage, PoppaPingApiError, cut, listed, one
 from query_api.poppaping.results import ResultObject, history_of, result_object
 from query_api.poppaping.service import Service, ServiceDep
@@ -24,6 +25,8 @@ from schemas.monitors import Monitor, Sealed
 from schemas.requests import MonitorCreate, MonitorDelete, MonitorFields, MonitorUpdate
 
 _MOST_RESULTS = 500
+# They change with the time alone.
+_DRIFTING = ("uptime_percentage", "current_status", "last_error", "incident_id")
 # How often a change is made anew when others change the monitor at the same time.
 _TRIES = 5
 
@@ -136,6 +139,7 @@ def _encrypting(service: Service, id: str) -> Callable[[str], str]:
 def _fields(service: Service, key: ApiKey, monitor: Monitor, body: JsonObject) -> MonitorFields:
     """What a body changes of a monitor as it is: what is probed is made of what is given and of what is there."""
     sealed, regions, guard = service.sealed(monitor), service.deps.settings.regions, service.deps.guard.of(key.project)
+    body = without_read_only(body, service.presented(monitor), UpdateMonitorBody, _DRIFTING)
     return fields_of(body, monitor, sealed, regions, service.plan, _encrypting(service, monitor.id), guard)
 
 

@@ -16,6 +16,7 @@ from query_api.poppaping.auth import JsonObject, PagesReader, PagesWriter
 from query_api.poppaping.bodies import judged
 from query_api.poppaping.objects import Deleted
 from query_api.poppaping.openapi import ERRORS, errors, list_of, one_of
+from query_api.poppaping.read_only import parts_without_read_only, without_read_only
 from query_api.poppaping.responses import MOST_PER_PAGE, Page, PerPage, PoppaPingApiError, cut, listed, one, time
 from query_api.poppaping.service import Service, ServiceDep
 from query_api.slugs import slugify
@@ -145,6 +146,13 @@ async def read_page(service: ServiceDep, key: PagesReader, id: str) -> Response:
 async def change_page(service: ServiceDep, key: PagesWriter, id: str, body: JsonObject) -> Response:
     """Change the fields of a status page that are given; `components` replaces all of them."""
     page = await _page(service, key, id)
+    shown = _object(service, page)
+    # In a copy of the page the names that were shown may be older ones.
+    beside = ("current_status", "shown_as") if "id" in body else ("current_status",)
+    body = without_read_only(body, shown, UpdateStatusPageBody, ("status",))
+    if "components" in body:
+        parts = parts_without_read_only(body["components"], shown.components, PageComponentBody, beside)
+        body = body | {"components": parts}
     fields = await _fields(service, key, judged(body, UpdateStatusPageBody))
     request = StatusPageUpdate(request=new_id(), at=service.deps.clock.now(), id=page.id, fields=fields)
     return one(_object(service, await service.read_back(await service.ask(key, request), service.deps.directory.page)))

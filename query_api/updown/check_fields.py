@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from infra.egress.guard import Guard, TargetRefused
 from query_api.confirm_intervals import after_change
 from query_api.plans import Plan
-from query_api.updown.errors import UpdownError
+from query_api.updown.errors import UpdownError, fault
 from query_api.updown.judge import Judge
 from query_api.updown.mute_words import asked_mute
 from query_api.updown.recipient_ids import named
@@ -24,6 +24,7 @@ from schemas.definitions import Channel
 from schemas.monitors import DEFAULT_APDEX_THRESHOLD, FRAMING_HEADERS, Method, Monitor, ProbeTarget, Sealed
 from schemas.origins import origin_of
 from schemas.probe_kinds import PROBE_KINDS
+from schemas.probe_kinds.http import contradiction
 from schemas.requests import MonitorFields
 from schemas.targets import HEAD_FIRST
 from schemas.updown_checks import type_of, url_of
@@ -50,6 +51,9 @@ MOST_HEADERS = 50
 _DEFAULTS: dict[str, Any] = {"interval": DEFAULT_PERIOD, "timeout": 10, "confirmations": 3, "recoveries": 3}
 # HEAD first; a host with addresses of both families must be well over each; its certificate is judged apart.
 _NEW_TARGET = ProbeTarget(method=HEAD_FIRST, families="each", verify=False)
+
+# Those that a contradiction may be told of, and what was given; empty: the text itself.
+_PARAMETERS = {"keyword": ("string_match", ""), "body": ("http_body", "...")}
 
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
 _HEADER = re.compile(r"[^\x00-\x1f\x7f]{0,4000}")
@@ -93,6 +97,8 @@ def fields_of(
         sends = replace(sends, origin=origin_of(target.url))
         filled = sends.headers or sends.body or sends.credentials
         target = replace(target, sealed=account.encrypt(encode(sends).decode()) if filled else "")
+    if wanted.kind == "http":
+        _must_be_possible(target, sends, current, sealed)
     if current is None or (wanted.kind, wanted.target) != (current.kind, current.target):
         _must_be_allowed(wanted, account.guard)
     if current is None:
@@ -190,6 +196,15 @@ def _named(said: dict[str, Any], current: Monitor | None, wanted: Wanted, target
     if alias is UNSET and current is not None and not current.name_derived:
         return said
     return said | {"name": derived, "name_derived": True}
+
+
+def _must_be_possible(target: ProbeTarget, sends: Sealed, current: Monitor | None, sealed: Sealed) -> None:
+    """One that another API made may be so already: then everything else can be changed."""
+    before = None if current is None else (current.target.method, current.target.keyword, bool(sealed.body))
+    found = contradiction(target, bool(sends.body))
+    if found is not None and (target.method, target.keyword, bool(sends.body)) != before:
+        name, given = _PARAMETERS.get(found.field, ("http_verb", target.method))
+        raise UpdownError(400, fault(name, f"cannot be met: {found.problem}", given or target.keyword))
 
 
 def _must_be_allowed(wanted: Wanted, guard: Guard) -> None:

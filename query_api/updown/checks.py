@@ -18,6 +18,7 @@ from query_api.updown.query_parameters import is_set, query_parameter
 from query_api.updown.responses import UpdownDeleted, answer
 from query_api.updown.service import Service, ServiceDep
 from query_api.updown.things import thing_of
+from query_api.updown.unchanged import without_unchanged
 from schemas.definitions import Check
 from schemas.ids import new_id
 from schemas.monitors import Monitor, Sealed
@@ -100,7 +101,9 @@ async def change_check(service: ServiceDep, caller: Writer, token: str) -> Respo
             return await pulse.change(service, caller, monitor)
         pulse.must_not_become_one(caller.parameters)
         account = service.account(caller, monitor.id)
-        fields = fields_of(caller.parameters, monitor, service.sealed(monitor), account)
+        now = service.presenter(caller)(monitor, service.deps.monitor_states.state(monitor.id), None)
+        parameters = without_unchanged(caller.parameters, now)
+        fields = fields_of(parameters, monitor, service.sealed(monitor), account)
         request = MonitorUpdate(
             request=new_id(),
             at=service.deps.clock.now(),

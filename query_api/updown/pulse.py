@@ -25,6 +25,7 @@ from query_api.updown.pulse_object import pulse_object, pulse_url
 from query_api.updown.recipient_ids import named
 from query_api.updown.responses import UpdownDeleted, answer
 from query_api.updown.service import Service, late_error
+from query_api.updown.unchanged import without_unchanged
 from query_api.updown.uptimes import ProjectUptimes
 from schemas.base import Micros
 from schemas.definitions import Channel, Check
@@ -70,7 +71,8 @@ async def shown(service: Service, caller: Caller, check: Check, with_url: bool =
 async def change(service: Service, caller: Caller, check: Check) -> Response:
     """Change what is given."""
     deps = service.deps
-    wanted, enabled = fields_of(caller.parameters, check, deps.directory.channels_of(caller.project), deps.clock.now())
+    parameters = without_unchanged(caller.parameters, await shown(service, caller, check))
+    wanted, enabled = fields_of(parameters, check, deps.directory.channels_of(caller.project), deps.clock.now())
     request = CheckUpdate(request=new_id(), at=deps.clock.now(), id=check.id, fields=_with_slug(service, wanted))
     check = await service.read_back(await service.ask(caller, request), deps.directory.check)
     if enabled is not UNSET:

@@ -181,7 +181,7 @@ async def _access(
     visibility = shown if wanted is UNSET else wanted
     if visibility != "protected":
         return {} if visibility == shown else {"private": visibility == "private", "access_key": "", "password": ""}
-    if shown == "protected" and not key:
+    if before is not None and shown == "protected" and key in ("", _access_key(service, before)):
         return {}
     key = key or secrets.token_urlsafe(12)
     password = await service.deps.password_pool.run(caller.project, hash_password, key)

@@ -11,6 +11,7 @@ from urllib.parse import unquote, urlsplit
 
 from query_api.errors import ValidationError
 from query_api.updown.errors import fault
+from schemas.host_names import host_in
 from schemas.monitors import Monitor, MonitorKind, ProbeTarget
 from schemas.probe_kinds import PROBE_KINDS
 from schemas.probe_kinds.kind import Asked, InvalidProbeField, NoFields
@@ -21,7 +22,6 @@ LONGEST = 2_000
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 _USER = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://)([^/?#]*)@")
-_HOST = re.compile(r"[A-Za-z0-9._:-]{1,253}")
 
 
 class InvalidUrl(ValidationError):
@@ -80,8 +80,8 @@ def _credentials(user: str | None, password: str | None) -> str:
 
 def _place(parts: Any) -> Asked:
     """Host and port. Raises `ValueError`."""
-    if parts.path not in ("", "/") or parts.query or parts.fragment or not _HOST.fullmatch(parts.hostname or ""):
+    if parts.path not in ("", "/") or parts.query or parts.fragment or not parts.hostname:
         raise ValueError
     if parts.scheme.lower() == "icmp" and parts.port is not None:
         raise ValueError
-    return Asked(host=parts.hostname, port=parts.port or 0)
+    return Asked(host=host_in(parts), port=parts.port or 0)

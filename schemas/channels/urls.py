@@ -3,6 +3,7 @@
 from urllib.parse import urlsplit
 
 from schemas.channels.kind import InvalidChannelField
+from schemas.host_names import InvalidHost, encoded_host, host_in
 
 
 def http_url(field: str, url: str) -> str:
@@ -16,4 +17,8 @@ def http_url(field: str, url: str) -> str:
         raise InvalidChannelField(field, "must be an http or https URL")
     if any(character <= " " or character == "\x7f" for character in url):
         raise InvalidChannelField(field, "must be an http or https URL, in which a blank is written as %20")
+    try:
+        encoded_host(host_in(urlsplit(url)))
+    except InvalidHost as error:
+        raise InvalidChannelField(field, f"must be an http or https URL; its host {error}") from None
     return url

@@ -38,6 +38,7 @@ class Dns(ProbeKind[DnsFields]):
     name = "dns"
     healthy = "Healthy if the resolver knows a record of the kind asked for, and one of them is the expected one."
     fields = DnsFields
+    in_dns = True
     failures: ClassVar = {"answer": "Unexpected answer"}
 
     def target(self, asked: Asked, own: DnsFields, before: ProbeTarget) -> ProbeTarget:

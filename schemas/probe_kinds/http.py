@@ -1,15 +1,19 @@
 """HTTP and HTTPS: one request, and the redirects that it leads to."""
 
 from collections.abc import Iterator
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 from urllib.parse import urlsplit
 
 from msgspec.structs import replace
 
+from schemas.host_names import InvalidHost, ascii_url, bare_host, host_in
 from schemas.probe_kinds.kind import Asked, InvalidProbeField, NoFields, Place, ProbeKind
 from schemas.targets import ProbeTarget
 
 _PORTS = {"http": 80, "https": 443}
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+# Answers that have no body (RFC 9110).
+_EMPTY = frozenset({101, 204, 205, 304})
 
 
 class Http(ProbeKind[NoFields]):
@@ -38,7 +42,9 @@ class Http(ProbeKind[NoFields]):
 
     def places(self, target: ProbeTarget) -> Iterator[Place]:
         parts = urlsplit(target.url)
-        yield Place("url", parts.hostname or "", parts.port if parts.port is not None else _PORTS.get(parts.scheme, 0))
+        yield Place(
+            "url", bare_host(host_in(parts)), parts.port if parts.port is not None else _PORTS.get(parts.scheme, 0)
+        )
 
     def certificate(self, target: ProbeTarget) -> Place | None:
         return next(self.places(target)) if target.url.startswith("https:") else None
@@ -51,6 +57,34 @@ class Http(ProbeKind[NoFields]):
 
 
 KIND = Http()
+
+
+class Contradiction(NamedTuple):
+    """Fields of a request that together can never be well: the one to blame, and what is wrong, as a sentence."""
+
+    field: str
+    problem: str
+
+
+def contradiction(target: ProbeTarget, has_body: bool) -> Contradiction | None:
+    """What makes a monitor down for ever, whatever its target does; None: nothing. has_body: probes send a body."""
+    impossible = [status for status in target.statuses if 100 <= status < 200 and status != 101]
+    if impossible:
+        return Contradiction("expected_statuses", f"{impossible[0]} never ends an answer, so it cannot be its status")
+    if target.keyword_absent and not target.keyword:
+        return Contradiction("keyword_absent", "there is no 'keyword' that could be absent")
+    if target.method == "HEAD" and target.keyword:
+        return Contradiction("keyword", "the answer to HEAD has no body; use GET, or leave the keyword out")
+    if target.method == "HEAD" and has_body:
+        return Contradiction("body", "a request with HEAD has no body; use another method, or leave the body out")
+    wanted = frozenset(target.statuses)
+    if wanted and wanted <= _EMPTY and target.keyword and not target.keyword_absent:
+        return Contradiction("keyword", "answers with the expected statuses have no body")
+    if wanted and wanted <= _REDIRECTS and target.follow_redirects:
+        return Contradiction(
+            "expected_statuses", "redirects are followed, so theirs is not the status; set 'follow_redirects' to false"
+        )
+    return None
 
 
 def _check(url: str) -> None:
@@ -67,5 +101,11 @@ def _check(url: str) -> None:
         raise InvalidProbeField(
             "Field 'url' must not hold credentials; send them as 'headers', which are stored encrypted."
         )
-    if any(ord(character) <= 32 or ord(character) >= 127 for character in url):
-        raise InvalidProbeField("Field 'url' must be ASCII without blanks (write other characters percent-encoded).")
+    if any(ord(character) <= 32 or ord(character) == 127 or character.isspace() for character in url):
+        raise InvalidProbeField("Field 'url' must hold no blanks or control characters (percent-encode them: %20).")
+    try:
+        ascii_url(url)
+    except InvalidHost as error:
+        raise InvalidProbeField(f"Field 'url' is not a valid URL: its host {error}.") from None
+    except ValueError:  # what no text can be encoded as
+        raise InvalidProbeField("Field 'url' is not a valid URL.") from None

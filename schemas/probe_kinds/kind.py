@@ -11,6 +11,7 @@ from msgspec import UNSET, Struct
 from msgspec.structs import replace
 
 from schemas.errors import SchemaError
+from schemas.host_names import InvalidHost, bare_host, encoded_host
 from schemas.targets import ProbeTarget
 
 F = TypeVar("F", bound=Struct)
@@ -46,6 +47,7 @@ class ProbeKind(Generic[F]):
     healthy: what makes a target healthy, as a sentence. fields: the type of its own fields in requests; each has a name
     that no other kind uses, may be left out, and is described in its schema. failures: the ways in which only this kind
     fails, each with the words of an incident's cause. default_timeout: seconds; None: that of all monitors.
+    in_dns: the host is only looked up, so that it may be any name of the DNS.
     """
 
     name: ClassVar[str]
@@ -55,6 +57,7 @@ class ProbeKind(Generic[F]):
     has_certificate: ClassVar[bool] = False
     default_port: ClassVar[str] = ""
     default_timeout: ClassVar[int | None] = None
+    in_dns: ClassVar[bool] = False
     failures: ClassVar[Mapping[str, str]] = {}
 
     def target(self, asked: Asked, own: F, before: ProbeTarget) -> ProbeTarget:
@@ -63,9 +66,19 @@ class ProbeKind(Generic[F]):
         port = before.port if asked.port is None else asked.port
         if not host:
             raise InvalidProbeField(f"Field 'host' is required for a monitor of type '{self.name}'.")
+        if asked.host is not None:
+            host = self._named(host)
         if self.needs_port and not port:
             raise InvalidProbeField(f"Field 'port' is required for a monitor of type '{self.name}'.")
         return replace(before, host=host, port=port)
+
+    def _named(self, host: str) -> str:
+        """A host as it is stored: as it was written, once it is known that it can be looked up."""
+        try:
+            encoded_host(host, self.in_dns)
+        except InvalidHost as error:
+            raise InvalidProbeField(f"Field 'host' {error}.") from None
+        return bare_host(host)
 
     def shown(self, target: ProbeTarget) -> Mapping[str, Any]:
         """The kind's own fields in answers, named as in requests."""

@@ -44,7 +44,7 @@ class Smtp(ProbeKind[SmtpFields]):
         former = tls_of(before)
         tls = former if own.smtp_tls is UNSET else own.smtp_tls or DEFAULT
         # A port that nobody has chosen goes with the encryption.
-        chosen = before.port if before.port != usual_port(former) else 0
+        chosen = before.port if before.port != usual_port(former) and asked.port is None else 0
         placed = super().target(asked._replace(port=asked.port or chosen or usual_port(tls)), own, before)
         return replace(placed, options={"tls": tls})
 

@@ -33,6 +33,8 @@ ALLOWED_ALSO = {
     "schemas.channels.urls": {"urllib.parse"},
     # The time zone data are read from the package tzdata, whose version the states name; the parsers only parse.
     "schemas.schedules": {"importlib", "zoneinfo", "tzdata", "cronsim", "oncalendar"},
+    # Tables of the letters in names.
+    "schemas.host_names": {"idna"},
     # Random ids are made by those who ask; no fold may take `new_id` (below).
     "schemas.ids": {"uuid"},
     # A checksum, as pure as those of hashlib.

@@ -1,0 +1,39 @@
+"""What null means in the body of a request about a monitor: the default. Pure."""
+
+from typing import Any
+
+from msgspec import Struct
+
+from query_api.plans import Plan
+from schemas.monitors import DEFAULT_CONFIRMATIONS, DEFAULT_DEPENDENCY_WAIT, DEFAULT_INTERVAL, DEFAULT_TIMEOUT
+from schemas.probe_kinds import PROBE_KINDS, MonitorKind
+
+# Fields whose null nothing else reads; that of the others (lists, headers, times) is their empty value.
+_DEFAULTS: dict[str, Any] = {
+    "url": "",
+    "host": "",
+    "port": 0,
+    "method": "GET",
+    "head_first": False,
+    "body": "",
+    "keyword": "",
+    "keyword_absent": False,
+    "follow_redirects": True,
+    "families": "any",
+    "verify_certificate": True,
+    "confirmations": DEFAULT_CONFIRMATIONS,
+    "recoveries": 1,
+    "paused": False,
+    "dependency_wait_seconds": DEFAULT_DEPENDENCY_WAIT,
+}
+
+
+def put_defaults(wanted: Struct, kind: MonitorKind, plan: Plan) -> None:
+    """Put the default of a monitor of this type in place of each null."""
+    defaults = _DEFAULTS | {
+        "interval_seconds": max(DEFAULT_INTERVAL, plan.interval),
+        "timeout_seconds": PROBE_KINDS[kind].default_timeout or DEFAULT_TIMEOUT,
+    }
+    for name, default in defaults.items():
+        if getattr(wanted, name) is None:
+            setattr(wanted, name, default)
