@@ -178,8 +178,8 @@ class Resolving(asyncio.DatagramProtocol):
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         reply = self._reply("udp", data)
         if reply is not None:
-            packed = bytes(reply.pack())
-            self._transport.sendto(packed if len(packed) <= 512 else bytes(reply.truncate().pack()), addr)
+            packed, room = bytes(reply.pack()), room_of(DNSRecord.parse(data))
+            self._transport.sendto(packed if len(packed) <= room else bytes(reply.truncate().pack()), addr)
 
     async def talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """The same over TCP."""
@@ -205,6 +205,11 @@ class Resolving(asyncio.DatagramProtocol):
             if kind == record.split()[0]:
                 reply.add_answer(*RR.fromZone(f"{name} 0 {record}"))
         return reply
+
+
+def room_of(request: DNSRecord) -> int:
+    """How long an answer over UDP may be: 512 bytes, or what EDNS says."""
+    return max([512, *(int(one.rclass) for one in request.ar if one.rtype == QTYPE.OPT)])
 
 
 @contextlib.asynccontextmanager

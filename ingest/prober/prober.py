@@ -281,7 +281,7 @@ class Prober:
         if confirm == _TEST:
             if watched.test == at:  # nothing else has been heard since
                 watched.tested = at
-                self._running.begin_test(monitor, at)
+                self._running.begin_test(monitor, at, watched.sealed)
                 self._plan_test(partition, watched, at)
             return
         if confirm:

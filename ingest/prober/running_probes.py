@@ -106,15 +106,15 @@ class RunningProbes:
             work = self._probe(monitor, sealed, slot, confirm, state)
         self._start(work)
 
-    def begin_test(self, monitor: Monitor, slot: Micros) -> None:
+    def begin_test(self, monitor: Monitor, slot: Micros, sealed: Sealed | None = None) -> None:
         """Test the certificate of `monitor` and append the result. Where a probe could not begin it is not tested: the
-        test is made in a later slot."""
+        test is made in a later slot. `sealed`: what its probes send, as far as it can be read."""
         is_full = self._of_project[monitor.project] >= self._most - self._under_way
         if (self._disk is not None and not self._disk.has_room) or not may_probe(self._sink.skew) or is_full:
             return
         self._under_way += 1
         self._of_project[monitor.project] += 1
-        self._start(self._test(monitor, slot))
+        self._start(self._test(monitor, slot, sealed))
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
@@ -160,11 +160,11 @@ class RunningProbes:
         was_up = state is not None and state.status == "up"
         await self._report(monitor, await self._network.judge(result, began, answered, was_up))
 
-    async def _test(self, monitor: Monitor, slot: Micros) -> None:
+    async def _test(self, monitor: Monitor, slot: Micros, sealed: Sealed | None) -> None:
         began = self._monotonic()
         try:
             at = max(slot, self._clock.now())
-            result = await inspect_certificate(self._connector, monitor, slot, self._region, at)
+            result = await inspect_certificate(self._connector, monitor, slot, self._region, at, sealed)
         except Exception:
             log.exception("prober.test_failed", monitor=monitor.id)
             return

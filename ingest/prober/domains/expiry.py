@@ -24,6 +24,7 @@ from publicsuffixlist import PublicSuffixList
 from ingest.prober.domains.rdap import NotAnswered
 from ingest.prober.probes.hosts import host_of
 from schemas.base import Micros
+from schemas.host_names import InvalidHost, certificate_name
 from schemas.monitors import Monitor
 
 log = structlog.get_logger(__name__)
@@ -92,7 +93,10 @@ class Domains:
         return True
 
     def _registered(self, host: str) -> str | None:
-        domain = self._suffixes.privatesuffix(host)
+        try:
+            domain = self._suffixes.privatesuffix(certificate_name(host))
+        except InvalidHost:
+            return None
         return domain if domain and _DOMAIN.fullmatch(domain) else None
 
     def _ask_next(self) -> None:

@@ -1,4 +1,5 @@
-"""Connections of probes: the name is resolved once, all its addresses are checked, and a checked address is connected.
+"""Connections of probes: the name is resolved once, all its addresses are checked, and the first one that answers is
+connected.
 
 Each connection is new, so that a probe measures what a new visitor gets. A refused connection, a name that does not
 resolve and a failed handshake are different failures (`ProbeFailed`); the time limit is the caller's. Faults of this
@@ -12,19 +13,21 @@ import asyncio
 import socket
 import ssl
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from copy import copy
 from ipaddress import ip_address
 from typing import NamedTuple, TypeVar
 
-from cryptography import x509
-
 from infra.egress.connecting import connect_to, has_route
 from infra.egress.guard import Guard, TargetRefused, tell_operator
+from ingest.prober.probes.happy_eyeballs import first_to_answer, in_turns
 from ingest.prober.probes.icmp_socket import IcmpSocket
 from ingest.prober.probes.outcome import ProbeFailed, Trace, because
 from ingest.prober.probes.resolver import Resolver
+from ingest.prober.probes.shown_certificate import end_of
+from ingest.prober.probes.tls_words import handshake_words
 from schemas.base import SECOND, Micros
+from schemas.host_names import InvalidHost, certificate_name, encoded_host
 from schemas.probe_kinds import CERTIFICATE_REFUSED
 from schemas.targets import Family
 
@@ -32,11 +35,9 @@ P = TypeVar("P", bound=asyncio.BaseProtocol)
 R = TypeVar("R")
 
 DEFAULT_USER_AGENT = "Pingfold (prober)"
-# So many addresses of a name are tried, as visitors do; each but the last for so long.
-_TRIED = 4
-_TRY_SECONDS = 2.0
 # The caller's time limit is shorter.
 _HANDSHAKE_SECONDS = 300.0
+_UNREADABLE = "the certificate of the server cannot be read"
 # For reading a certificate that was refused.
 _READ_SECONDS = 3.0
 
@@ -121,20 +122,28 @@ class Connector:
         return trusting
 
     async def open(
-        self, host: str, port: int, make: Callable[[], P], trace: Trace, tls: bool = False
+        self, host: str, port: int, make: Callable[[], P], trace: Trace, tls: bool = False, name: str = ""
     ) -> tuple[asyncio.Transport, P]:
-        """A connection to `host`, with its protocol. Raises `ProbeFailed`."""
+        """A connection to `host`, with its protocol. Raises `ProbeFailed`.
+
+        name: which the certificate is asked for and must have, where that is not the host.
+        """
         if tls:
-            return await self.secure(await self.connect(host, port, trace), host, port, make, trace)
+            return await self.secure(await self.connect(host, port, trace), name or host, port, make, trace)
         create = asyncio.get_running_loop().create_connection
-        return await self._reach(host, port, lambda address: create(make, address, port), trace)
+        addresses = await self.tried(host, trace, port)
+        if len(addresses) > 1:
+            opened = await self._reach(addresses, lambda address: connect_to(address, port), _close, trace)
+            return await create(make, sock=opened)
+        return await self._reach(addresses, lambda address: create(make, address, port), None, trace)
 
     async def connect(self, host: str, port: int, trace: Trace) -> socket.socket:
         """A connection to `host` as a socket, of which nothing has been read. The caller closes it.
 
         Raises `ProbeFailed`.
         """
-        return await self._reach(host, port, lambda address: connect_to(address, port), trace)
+        addresses = await self.tried(host, trace, port)
+        return await self._reach(addresses, lambda address: connect_to(address, port), _close, trace)
 
     async def secure(
         self,
@@ -153,36 +162,44 @@ class Connector:
             return await self._secure(opened, make, host, trace)
         except CertificateRefused as refused:
             trace.failed = refused
-            trace.expires = _end_of(await self._refused_certificate(trace.address, port, host, greet))
+            trace.expires = end_of(await self._refused_certificate(trace.address, port, host, greet))
             raise
 
-    async def _reach(self, host: str, port: int, open_one: Callable[[str], Awaitable[R]], trace: Trace) -> R:
-        """What `open_one` makes of the first address of `host` that answers."""
-        addresses = (await self.addresses(host, trace, port))[:_TRIED]
+    async def _reach(
+        self,
+        addresses: Sequence[str],
+        open_one: Callable[[str], Awaitable[R]],
+        close: Callable[[R], object] | None,
+        trace: Trace,
+    ) -> R:
+        """What `open_one` makes of the first of these addresses that answers."""
         began = time.perf_counter_ns()
-        for number, address in enumerate(addresses, 1):
+
+        async def attempt(address: str) -> tuple[str, R]:
             trace.address = address
-            last = number == len(addresses)
             try:
-                if last:
-                    opened = await open_one(address)
-                else:
-                    async with asyncio.timeout(_TRY_SECONDS):
-                        opened = await open_one(address)
+                return address, await open_one(address)
             except OSError as error:
                 failed = because(error, "connect")
                 if failed.answered:
                     trace.answered = time.perf_counter_ns()
-                if last:
-                    raise failed from None
-                continue
-            trace.answered = time.perf_counter_ns()
-            trace.connect = (trace.answered - began) // 1_000
-            return opened
-        raise ProbeFailed("name", "no address")
+                raise failed from None
+
+        trace.address, opened = await first_to_answer(
+            addresses, attempt, None if close is None else lambda made: close(made[1])
+        )
+        trace.answered = time.perf_counter_ns()
+        trace.connect = (trace.answered - began) // 1_000
+        return opened
+
+    async def tried(self, host: str, trace: Trace, port: int | None = None) -> list[str]:
+        """The addresses of `host` in the order in which they are to be tried. Raises `ProbeFailed`."""
+        addresses = await self.addresses(host, trace, port)
+        return in_turns(addresses) if len(addresses) > 1 else addresses
 
     async def addresses(self, host: str, trace: Trace, port: int | None = None) -> list[str]:
         """The addresses of `host`, all of them checked, for this port or for none. Raises `ProbeFailed`."""
+        host = _encoded(host)
         try:
             found, name = [str(ip_address(host))], ""
         except ValueError:
@@ -218,39 +235,38 @@ class Connector:
     async def _secure(
         self, opened: socket.socket, make: Callable[[], P], host: str, trace: Trace
     ) -> tuple[asyncio.Transport, P]:
-        began = time.perf_counter_ns()
+        began, name = time.perf_counter_ns(), _name_for_tls(host, opened)
         trace.in_handshake = True
         try:
             transport, protocol = await asyncio.get_running_loop().create_connection(
                 make,
                 sock=opened,
                 ssl=self._verify,
-                server_hostname=host,
+                server_hostname=name,
                 ssl_handshake_timeout=_HANDSHAKE_SECONDS,
             )
         except ssl.SSLCertVerificationError as error:
             raise CertificateRefused("tls", f"{CERTIFICATE_REFUSED}{error.verify_message}") from None
         except OSError as error:
-            reason = getattr(error, "reason", None)
-            raise ProbeFailed("tls", f"handshake failed ({reason})" if reason else "handshake failed") from None
-        except ValueError:  # a name that cannot stand in a certificate, or in the handshake
+            raise ProbeFailed("tls", handshake_words(error)) from None
+        except ValueError:  # what it says of itself is in no encoding that there is
             opened.close()
-            raise ProbeFailed("tls", "not a name for a certificate") from None
+            raise ProbeFailed("tls", _UNREADABLE) from None
         finally:
             trace.tls = (time.perf_counter_ns() - began) // 1_000
         trace.in_handshake = False
         certificate = transport.get_extra_info("peercert") or {}
         if "notAfter" in certificate:
-            trace.expires = int(ssl.cert_time_to_seconds(certificate["notAfter"])) * SECOND
+            trace.expires = _moment(certificate["notAfter"])
         elif self._verify is self._trusting:  # Python tells nothing of what it has not verified
-            trace.expires = _end_of(_certificate_of(transport))
+            trace.expires = end_of(_certificate_of(transport))
         return transport, protocol
 
-    async def shown(self, host: str, port: int, greet: Greet | None = None) -> Shown:
+    async def shown(self, host: str, port: int, greet: Greet | None = None, name: str = "") -> Shown:
         """The certificate that `host` shows, and whether a visitor would refuse it. Raises `ProbeFailed` or `OSError`
-        when it shows none. The time limit is the caller's."""
+        when it shows none. The time limit is the caller's. name: as in `open`."""
         trace = Trace()
-        opened = await self.connect(host, port, trace)
+        opened, host = await self.connect(host, port, trace), name or host
         try:
             return Shown(await self._read_certificate(opened, host, self._verify, greet))
         except ssl.SSLCertVerificationError as error:
@@ -261,6 +277,7 @@ class Connector:
         self, opened: socket.socket, host: str, context: ssl.SSLContext, greet: Greet | None
     ) -> bytes | None:
         """The certificate shown in a handshake over a connection, which is closed then. Raises what that raises."""
+        name = _name_for_tls(host, opened)
         if greet is not None:
             await _greeted(opened, greet)
         try:
@@ -268,14 +285,16 @@ class Connector:
                 asyncio.Protocol,
                 sock=opened,
                 ssl=context,
-                server_hostname=host,
+                server_hostname=name,
                 ssl_handshake_timeout=_HANDSHAKE_SECONDS,
             )
         except ssl.SSLCertVerificationError:  # a ValueError, too
             raise
-        except ValueError:  # a name that cannot stand in a certificate, or in the handshake
+        except OSError as error:
+            raise ProbeFailed("tls", handshake_words(error)) from None
+        except ValueError:
             opened.close()
-            raise ProbeFailed("tls", "not a name for a certificate") from None
+            raise ProbeFailed("tls", _UNREADABLE) from None
         try:
             return _certificate_of(transport)
         finally:
@@ -295,18 +314,37 @@ class Connector:
         await self.resolver.close()
 
 
+def _close(opened: socket.socket) -> None:
+    opened.close()
+
+
+def _encoded(host: str) -> str:
+    """A host as it is looked up; one of a definition of a former version may be no name at all."""
+    try:
+        return encoded_host(host)
+    except InvalidHost:
+        raise ProbeFailed("name", "not a host name") from None
+
+
+def _name_for_tls(host: str, opened: socket.socket) -> str:
+    """What a certificate must name; the connection is closed when nothing can."""
+    try:
+        return certificate_name(host)
+    except InvalidHost:
+        opened.close()
+        raise ProbeFailed("tls", "not a name for a certificate") from None
+
+
 def _certificate_of(transport: asyncio.Transport) -> bytes | None:
     """The certificate of the other side (DER)."""
     shown: bytes | None = transport.get_extra_info("ssl_object").getpeercert(binary_form=True)
     return shown
 
 
-def _end_of(certificate: bytes | None) -> Micros | None:
-    """When a certificate (DER) expires; None when it cannot be read."""
+def _moment(text: str) -> Micros | None:
+    """A date as OpenSSL writes it; None for what is none."""
     try:
-        if certificate is None:
-            return None
-        return int(x509.load_der_x509_certificate(certificate).not_valid_after_utc.timestamp()) * SECOND
+        return int(ssl.cert_time_to_seconds(text)) * SECOND
     except ValueError:
         return None
 

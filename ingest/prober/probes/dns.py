@@ -6,6 +6,7 @@ explore the networks of this host.
 """
 
 import asyncio
+import re
 import time
 from ipaddress import ip_address
 from pathlib import Path
@@ -15,8 +16,9 @@ from dnslib import QTYPE, RCODE, TXT
 
 from infra.egress.guard import public_or_empty
 from ingest.prober.probes.connection import Connector
-from ingest.prober.probes.dns_question import Nameservers, over_tcp, over_udp, question
+from ingest.prober.probes.dns_question import Nameservers, Truncated, over_tcp, over_udp, question_with_edns
 from ingest.prober.probes.outcome import ProbeFailed, Trace
+from schemas.host_names import InvalidHost, encoded_host
 from schemas.monitors import ProbeTarget, Sealed
 from schemas.probe_kinds.dns import DNS_PORT
 from schemas.servers import Server, parse_server
@@ -26,6 +28,14 @@ UNKNOWN = str(RCODE.get(RCODE.SERVFAIL))
 _ADDRESSES = ("A", "AAAA")
 # So many of the records that were found are told.
 _TOLD = 5
+# A text as it stands in a zone.
+_PART = re.compile(r'"((?:[^"\\]|\\.)*)"')
+_QUOTED = re.compile(rf"\s*{_PART.pattern}(?:\s*{_PART.pattern})*\s*")
+_ESCAPED = re.compile(r"\\(.)")
+
+
+class _OnlyAlias(ProbeFailed):
+    """There is another name for it, and nothing of the kind that was asked for."""
 
 
 async def run(connector: Connector, target: ProbeTarget, sealed: Sealed, trace: Trace) -> None:
@@ -45,7 +55,9 @@ async def run(connector: Connector, target: ProbeTarget, sealed: Sealed, trace: 
     for kind, text in found:
         if kind in _ADDRESSES:
             connector.check(text, name=target.host)
-    failed = next((answer for answer in answers if isinstance(answer, BaseException)), None)
+    failed = next(
+        (one for one in answers if isinstance(one, BaseException) and not (found and isinstance(one, _OnlyAlias))), None
+    )
     if not found:
         raise failed or ProbeFailed("answer", f"no {target.record} record" if target.record else "no address")
     if target.expected and not any(_is_expected(target.expected, kind, text) for kind, text in found):
@@ -63,7 +75,7 @@ def _named(connector: Connector, text: str) -> Nameservers:
 
 async def _ask(connector: Connector, named: Nameservers | None, host: str, kind: str, trace: Trace) -> list[str]:
     """The records of one kind, in one form."""
-    asked = question(host, kind)
+    asked = question_with_edns(host, kind)
     if named is not None:
         nameservers = named
         answer, server = await over_udp(named, asked)
@@ -79,11 +91,18 @@ async def _ask(connector: Connector, named: Nameservers | None, host: str, kind:
         finally:
             doubt.cancel()
         trace.asked = None  # which resolver of this host it was is told to nobody
-    if answer.header.tc:
-        answer = await over_tcp(nameservers, server, asked)
+    if isinstance(answer, Truncated):
+        # What is told when the time ends before that of the connection does.
+        trace.failed = nameservers.half(answer.size, "it is silent")
+        answer = await over_tcp(nameservers, server, asked.plain, answer)
+        trace.failed = None
     if answer.header.rcode != RCODE.NOERROR:
-        raise ProbeFailed("answer", str(RCODE.get(answer.header.rcode)))
-    return [_normal(kind, _text(record.rdata)) for record in answer.rr if record.rtype == getattr(QTYPE, kind)]
+        raise ProbeFailed("answer", str(RCODE.get(answer.header.rcode, f"error {answer.header.rcode}")))
+    found = [_normal(kind, _text(record.rdata)) for record in answer.rr if record.rtype == getattr(QTYPE, kind)]
+    if not found and named is not None and (aliases := [one for one in answer.rr if one.rtype == QTYPE.CNAME]):
+        end = _normal("CNAME", str(aliases[-1].rdata))
+        raise _OnlyAlias("answer", f"only an alias: there is no {kind} record of {end}")
+    return found
 
 
 def _text(data: Any) -> str:
@@ -100,12 +119,26 @@ def _normal(kind: str, text: str) -> str:
             return str(ip_address(text.strip()))
         except ValueError:
             return text
-    return " ".join(word.rstrip(".").lower() or word for word in text.replace('"', "").split())
+    return " ".join(_normal_word(word) for word in text.replace('"', "").split())
+
+
+def _normal_word(word: str) -> str:
+    """A name, or another part of a record."""
+    if not word.isascii():
+        try:
+            word = encoded_host(word, in_dns=True)
+        except InvalidHost:
+            return word
+    return word.rstrip(".").lower() or word
 
 
 def _is_expected(expected: str, kind: str, found: str) -> bool:
-    """Whether a record is the expected one; a mail server may be expected whatever its preference."""
+    """Whether a record is the expected one; a mail server may be expected whatever its preference, and a text as it is
+    or as it stands in a zone: in parts, each within quotes."""
     wanted = _normal(kind, expected)
+    if kind == "TXT" and _QUOTED.fullmatch(expected):
+        wanted = "".join(_ESCAPED.sub(r"\1", part) for part in _PART.findall(expected))
+        return found in (expected, wanted)
     return found == wanted or (kind == "MX" and found.partition(" ")[2] == wanted)
 
 

@@ -14,11 +14,13 @@ from urllib.parse import SplitResult, quote, urljoin, urlsplit
 
 from ingest.prober.probes.connection import Connector
 from ingest.prober.probes.head_first import run_head_first
+from ingest.prober.probes.hosts import name_in_headers, sent_host
 from ingest.prober.probes.http_head import Head
 from ingest.prober.probes.http_response import Exchange, HttpResponse
 from ingest.prober.probes.outcome import ProbeFailed, Trace
 from ingest.prober.probes.page import Page
 from ingest.prober.probes.redirects import ChainCookies, harmless, without_credentials
+from schemas.host_names import ascii_url
 from schemas.monitors import FRAMING_HEADERS, ProbeTarget, Sealed
 from schemas.origins import may_be_sent_to, origin_of
 from schemas.targets import HEAD_FIRST
@@ -45,15 +47,17 @@ async def _asked(connector: Connector, target: ProbeTarget, sealed: Sealed, meth
     parts, began = _split(url), time.perf_counter_ns()
     cookies, asked = ChainCookies(), {url}
     for _ in range(target.max_redirects + 1):
-        request = _request(parts, method, connector.user_agent, _with_cookies(headers, cookies.of(url)), body)
-        answer = await _exchange(connector, target, parts, request, method, trace)
+        request = _request(
+            parts, method, connector.user_agent, _with_cookies(headers, cookies.of(parts.geturl())), body
+        )
+        answer = await _exchange(connector, target, parts, request, method, trace, name_in_headers(headers))
         head = answer.head
         trace.status, trace.http_version = head.status, head.version
         location = _leads_to(target, head)
         if not location:
             await _judge(target, method, answer)
             return
-        cookies.take(url, head)
+        cookies.take(parts.geturl(), head)
         origin = origin_of(url)
         url, credentials = without_credentials(_joined(url, location))
         parts = _split(url)
@@ -75,7 +79,7 @@ async def _asked(connector: Connector, target: ProbeTarget, sealed: Sealed, meth
 
 
 async def _exchange(
-    connector: Connector, target: ProbeTarget, parts: SplitResult, request: bytes, method: str, trace: Trace
+    connector: Connector, target: ProbeTarget, parts: SplitResult, request: bytes, method: str, trace: Trace, name: str
 ) -> HttpResponse:
     tls = parts.scheme == "https"
     reads = bool(target.keyword) and method != "HEAD"
@@ -91,6 +95,7 @@ async def _exchange(
         lambda: Exchange(page_of),
         trace,
         tls,
+        name,
     )
     began = time.perf_counter_ns()
     try:
@@ -119,7 +124,7 @@ def _out_of_time(target: ProbeTarget, head: Head, page: Page, trace: Trace) -> N
 
 def _request(parts: SplitResult, method: str, user_agent: str, headers: Mapping[str, str], body: str) -> bytes:
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    content = body.encode()
+    content = b"" if method == "HEAD" else body.encode()
     # Definitions of former versions may name what we refuse today.
     headers = {name: value for name, value in headers.items() if name.lower() not in FRAMING_HEADERS}
     said = {name.lower() for name in headers}
@@ -133,10 +138,18 @@ def _request(parts: SplitResult, method: str, user_agent: str, headers: Mapping[
     ):
         if name.lower() not in said:
             lines.append(f"{name}: {value}")
-    lines += [f"{name}: {value}" for name, value in headers.items()]
+    lines += [f"{name}: {sent_host(value) if name.lower() == 'host' else value}" for name, value in headers.items()]
     if content or method in _WITH_BODY:
         lines.append(f"Content-Length: {len(content)}")
-    return "\r\n".join([*lines, "", ""]).encode("latin-1", "replace") + content
+    return b"\r\n".join([*map(_encoded, lines), b"", b""]) + content
+
+
+def _encoded(line: str) -> bytes:
+    """Headers are latin-1 by old custom; what finds no room in that is sent as curl sends it."""
+    try:
+        return line.encode("latin-1")
+    except UnicodeEncodeError:
+        return line.encode()
 
 
 def _host(parts: SplitResult) -> str:
@@ -156,6 +169,7 @@ def _joined(url: str, location: bytes) -> str:
 def _split(url: str) -> SplitResult:
     """The parts of a URL that can be requested: ASCII only, and no control character that could end a line."""
     try:
+        url = ascii_url(url)
         parts = urlsplit(url)
         host = parts.hostname or ""
         valid = parts.scheme in ("http", "https") and bool(host) and "%" not in host and parts.port != 0

@@ -1,9 +1,10 @@
-"""ICMP probes: healthy if the target answers one of a few echo requests."""
+"""ICMP probes: healthy if one of the target's addresses answers one of a few echo requests."""
 
 import asyncio
 import time
 
 from ingest.prober.probes.connection import Connector
+from ingest.prober.probes.happy_eyeballs import first_to_answer
 from ingest.prober.probes.outcome import Trace
 from schemas.monitors import ProbeTarget, Sealed
 
@@ -13,7 +14,19 @@ _APART_SECONDS = 1.0
 
 async def run(connector: Connector, target: ProbeTarget, sealed: Sealed, trace: Trace) -> None:
     """Returns when the target answers; raises `ProbeFailed` when it is told unreachable. The caller limits the time."""
-    trace.address = address = (await connector.addresses(target.host, trace))[0]
+
+    async def attempt(address: str) -> tuple[str, int]:
+        trace.address = address
+        return address, await _echoed(connector, address)
+
+    addresses = await connector.tried(target.host, trace)
+    trace.address, took = await first_to_answer(addresses, attempt)
+    trace.answered = time.perf_counter_ns()
+    trace.first_byte = took // 1_000
+
+
+async def _echoed(connector: Connector, address: str) -> int:
+    """After how many nanoseconds an address answers; it is waited for as long as that takes. Raises `ProbeFailed`."""
     began = time.perf_counter_ns()
     answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
     try:
@@ -23,7 +36,7 @@ async def run(connector: Connector, target: ProbeTarget, sealed: Sealed, trace: 
             if answer.done():
                 break
         await answer
-        trace.answered = time.perf_counter_ns()
-        trace.first_byte = (trace.answered - began) // 1_000
+        return time.perf_counter_ns() - began
     finally:
-        answer.cancel()
+        if not answer.cancel() and not answer.cancelled():
+            answer.exception()  # which another address that answered has made idle

@@ -99,7 +99,7 @@ async def _tells(server: Server, packed: bytes) -> bool:
         with contextlib.suppress(TimeoutError, ProbeFailed):
             async with asyncio.timeout(PATIENCE / _TRIES):
                 answer, _ = await over_udp(Nameservers([server], is_local=True), packed)
-                return answer.header.rcode in _TOLD and not _is_its_own(answer)
+                return isinstance(answer, DNSRecord) and answer.header.rcode in _TOLD and not _is_its_own(answer)
     return False
 
 
