@@ -68,9 +68,10 @@ class Contradiction(NamedTuple):
 
 def contradiction(target: ProbeTarget, has_body: bool) -> Contradiction | None:
     """What makes a monitor down for ever, whatever its target does; None: nothing. has_body: probes send a body."""
-    impossible = [status for status in target.statuses if 100 <= status < 200 and status != 101]
-    if impossible:
-        return Contradiction("expected_statuses", f"{impossible[0]} never ends an answer, so it cannot be its status")
+    if target.statuses and all(100 <= status < 200 and status != 101 for status in target.statuses):
+        return Contradiction(
+            "expected_statuses", f"{target.statuses[0]} never ends an answer, so it cannot be its status"
+        )
     if target.keyword_absent and not target.keyword:
         return Contradiction("keyword_absent", "there is no 'keyword' that could be absent")
     if target.method == "HEAD" and target.keyword:
