@@ -39,7 +39,7 @@ run: .venv/.run
 check: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
+	$(BIN)/python -m mypy
 
 # Two processes for what needs servers, and a helper for the rest; tests/grouping.py says which tests stay together.
 TEST_PROCESSES ?= 3

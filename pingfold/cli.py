@@ -209,9 +209,9 @@ def _root(
 def main() -> None:
     """Entry point. A fault that people can correct is reported in one line; the exit status is 1."""
     if not _is_about_commands(sys.argv[1:]):
-        from infra.settings.errors import unknown_settings
+        from infra.settings.errors import misread_settings, unknown_settings
 
-        _refuse(unknown_settings(os.environ))
+        _refuse(unknown_settings(os.environ) + misread_settings(os.environ))
     try:
         app(prog_name="pingfold")
     except PingfoldError as error:

@@ -36,6 +36,7 @@ def create_app(deps: Dependencies, apis: Sequence[PublicApi] = APIS) -> FastAPI:
         title=deps.settings.site_name,
         summary="Uptime and cron monitor in which every status is a pure function of a Kafka log",
         version="1",
+        servers=[{"url": public_url}] if (public_url := deps.settings.public_url) else None,
         redirect_slashes=False,
         openapi_url=None,  # `described` serves it
         docs_url=None,

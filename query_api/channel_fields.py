@@ -86,7 +86,6 @@ def new_channel(
         created=deps.clock.now(),
         name=name,
         notices=kind.notices if events is None else in_order(events),
-        site=settings.base_url,
         **fields,
     )
 

@@ -103,7 +103,8 @@ class Channel(Fact, tag="channel", frozen=True):
     """A target of notifications: a `url`, or all `addresses` (then `url` is ""), depending on its kind.
 
     secret: signs webhooks (None: the project's secret), or is sent with requests; encrypted.
-    site: base URL of this Pingfold when the channel was created; links in notifications begin with it.
+    site: base URL of this Pingfold when the channel was created, in those of older versions. The sender puts the base
+    URL of now in its place.
     disabled_at: time at which the channel was disabled after failures; None after any change. The reason is in
     `health/<id>`.
     failing_at: time of the newest warning that it fails.

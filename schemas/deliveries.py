@@ -34,7 +34,7 @@ MAILBOX = "mailbox"
 class Endpoint(Fact, tag="endpoint", frozen=True):
     """What the sender needs to know of a channel: `url`, `secret` (encrypted), `addresses` and `options` of its kind.
 
-    site: base URL for the paths in notifications. unconfirmed: those of `addresses` to which nothing is sent.
+    site: that of the channel. unconfirmed: those of `addresses` to which nothing is sent.
     former_secrets: attempts made before their `until` are signed with them too.
     number: of the channel, if its bodies name it.
     """
@@ -105,7 +105,7 @@ class ConfirmationRequested(Fact, tag="confirmation.requested", frozen=True):
     """A project asks the owner of an address to confirm that it may send mail there. Keyed by the mailbox.
 
     recipient: its id. n: number of this request of the project, from 1. name: of the project.
-    expires: end of the validity of the link. site: base URL of the link.
+    expires: end of the validity of the link. site: that of the channel.
     """
 
     at: Micros

@@ -37,6 +37,7 @@ class Server:
 
     def __init__(self) -> None:
         self.mails: list[tuple[list[str], EmailMessage, bytes]] = []
+        self.senders: list[str] = []
         self.refuse: dict[str, str] = {}
         self.data = "250 OK"
         self.delay = 0.0
@@ -62,6 +63,7 @@ class Server:
             mail = email.message_from_bytes(content, policy=email.policy.SMTP)
             assert isinstance(mail, EmailMessage)
             self.tls.append(session.ssl is not None)
+            self.senders.append(str(envelope.mail_from))
             self.mails.append(([str(address) for address in envelope.rcpt_tos], mail, content))
         return self.data
 
@@ -96,14 +98,14 @@ def settings_of(port: int, **more: Any) -> Settings:
 class MailBench(Bench):
     """The fold and the sender, with a channel `c` that goes to these addresses."""
 
-    def mail_to(self, *addresses: str, channel: str = "c", unconfirmed: tuple[str, ...] = ()) -> None:
+    def mail_to(self, *addresses: str, channel: str = "c", unconfirmed: tuple[str, ...] = (), site: str = SITE) -> None:
         endpoint = Endpoint(
             id=channel,
             project="p",
             url="",
             notices=NOTICES,
             secret="",
-            site=SITE,
+            site=site,
             kind="email",
             addresses=addresses,
             unconfirmed=unconfirmed,
@@ -118,9 +120,9 @@ class MailBench(Bench):
 
 @contextlib.asynccontextmanager
 async def bench(settings: Settings, **client: Any) -> AsyncIterator[MailBench]:
-    resolver = client.pop("resolver", None) or SystemResolver()
+    resolver, own = client.pop("resolver", None) or SystemResolver(), client.pop("own_links", None)
     async with WebhookClient(guard_of(settings), resolver=resolver) as webhooks:
-        run = MailBench(webhooks, mail=MailClient(settings, resolver, **client).send)
+        run = MailBench(webhooks, mail=MailClient(settings, resolver, **client).send, links=own)
         try:
             yield run
         finally:

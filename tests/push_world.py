@@ -14,6 +14,7 @@ import msgspec
 from infra.egress.own_servers import guard_of
 from infra.egress.resolver import SystemResolver
 from processors.sender.mail import MailClient
+from processors.sender.own_links import OwnLinks
 from processors.sender.sender import Sender
 from processors.sender.webhooks import WebhookClient
 from schemas.base import SECOND, encode
@@ -36,7 +37,8 @@ class PushWorld(Harness):
             mail_confirmation="off",
             private_targets="127.0.0.0/8",
             test_sends_per_hour=0,
-            base_url="https://up.example.org",
+            public_url="https://up.example.org",
+            ping_endpoint="https://ping.example.org",
         )
         with_updown_keys(self)
         self.server = server
@@ -51,6 +53,7 @@ class PushWorld(Harness):
             self._report,
             lambda secret, *_: secret,
             mail=self._mail.send,
+            links=OwnLinks(self.settings.base_url, self.settings.pulse_base),
             clock=lambda: self.log.time,
             takeover=0.0,
         )

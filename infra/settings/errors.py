@@ -1,13 +1,14 @@
 """Error messages for wrong environment variables: the variable, its value, and what is expected. Pure."""
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
 from infra.settings.settings import Settings
+from infra.settings.written import misread
 
 _LONGEST = 100
 # What a text looks like that must match a pattern.
@@ -31,13 +32,25 @@ def wrong_settings(error: ValidationError) -> list[str]:
 
 
 def unknown_settings(names: Iterable[str]) -> list[str]:
-    """A line for each variable that looks like a setting and is none."""
+    """A line for each variable that looks like a setting and is none. Names count in any case, as they are read."""
     known = {_variable(name, field) for name, field in Settings.model_fields.items()}
     lines = []
-    for name in sorted({*names} - known - _OTHERS):
-        if name.startswith("PINGFOLD_") and not name.startswith(_LINKS):
-            near = difflib.get_close_matches(name, known, 1)
+    for name in sorted(set(names)):
+        upper = name.upper()
+        if upper.startswith("PINGFOLD_") and not upper.startswith(_LINKS) and upper not in known | _OTHERS:
+            near = difflib.get_close_matches(upper, known, 1)
             lines.append(f"{name} is no setting" + (f"; is {near[0]} meant?" if near else " (see docs/operations.md)"))
+    return lines
+
+
+def misread_settings(environment: Mapping[str, str]) -> list[str]:
+    """A line for each variable that an env file may have given wrong: with its quotation marks, with line breaks."""
+    variables = {_variable(name, field): name for name, field in Settings.model_fields.items()}
+    lines = []
+    for variable, value in sorted(environment.items()):
+        name = variables.get(variable.upper())
+        if name is not None and (fault := misread(name, value)) is not None:
+            lines.append(f"{variable} {fault}")
     return lines
 
 

@@ -3,14 +3,14 @@
 Names are those of the table in docs/operations.md. Roles never read `os.environ` themselves: they take a `Settings`.
 """
 
-import re
+from collections.abc import Callable
 from functools import cached_property
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
-import msgspec
-from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from infra.egress.allowed import Allowed, Network, parse_allowed
@@ -18,8 +18,17 @@ from infra.secrets.secret_key import key_bytes
 from infra.settings.domain_names import is_within, parse_domain_name
 from infra.settings.durations import parse_duration
 from infra.settings.nodes import CODE, Node, every_node, read_nodes
+from infra.settings.senders import parse_sender
 from infra.settings.sizes import Reserve, parse_reserve
-from schemas.recipients import Address
+from infra.settings.urls import (
+    parse_base_url,
+    parse_brokers,
+    parse_clickhouse_url,
+    parse_mail_host,
+    parse_ping_endpoint,
+    prefixes_of,
+)
+from infra.settings.written import without_blanks
 from schemas.servers import Server, parse_server
 
 LogFormat = Literal["auto", "text", "json"]
@@ -70,8 +79,14 @@ def _capitals(value: object) -> object:
 # Seconds, or None: keep for ever.
 Retention = Annotated[int | None, BeforeValidator(_retention)]
 
-_PUBLIC_URL = re.compile(r"https?://(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(:[0-9]{1,5})?(/[^\s?#]*)?", re.ASCII)
-_SENDER = re.compile(r"[^<>@\r\n]*<([^<>\s]+)>|([^<>\s]+)")
+_ADDRESSES: dict[str, Callable[[str], str]] = {
+    "public_url": parse_base_url,
+    "ping_endpoint": parse_ping_endpoint,
+    "url": parse_base_url,
+    "smtp_host": parse_mail_host,
+    "kafka_bootstrap_servers": parse_brokers,
+    "clickhouse_url": parse_clickhouse_url,
+}
 
 
 class Settings(BaseSettings):
@@ -83,7 +98,7 @@ class Settings(BaseSettings):
     port: int = Field(8000, ge=1, le=65535)
     data: Path = Path("data")
     site_name: str = "Pingfold"
-    # What the world calls us, without a slash at the end; a path prefix may be in it, which the proxy takes away.
+    # What the world calls us, without a slash at the end; a path prefix may be in it, which a proxy may take away.
     public_url: Annotated[str | None, Field(validation_alias="PINGFOLD_BASE_URL")] = None
     ping_endpoint: str | None = None
     ping_body_limit: Annotated[int | None, Field(ge=0, le=UNANNOUNCED_BODY_LIMIT)] = 100_000
@@ -202,18 +217,20 @@ class Settings(BaseSettings):
     clickhouse_password: str | None = Field(None, repr=False)
     clickhouse_url: str | None = Field(None, validation_alias="CLICKHOUSE_URL", repr=False)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _unquoted(cls, values: dict[str, Any]) -> dict[str, Any]:
+        """Blanks around a value do not count, and an empty one is as good as none."""
+        return without_blanks(values)
+
     @field_validator("ping_body_limit", mode="before")
     @classmethod
     def _body_limit(cls, value: object) -> object:
-        if value == "":
-            return 100_000
         return None if isinstance(value, str) and value.strip().lower() == "none" else value
 
     @field_validator("rdap", mode="before")
     @classmethod
     def _bootstrap(cls, value: object) -> object:
-        if value == "":
-            return _RDAP_BOOTSTRAP
         return None if isinstance(value, str) and value.strip().lower() == "none" else value
 
     @field_validator("private_targets", mode="before")
@@ -227,6 +244,7 @@ class Settings(BaseSettings):
     @classmethod
     def _networks(cls, value: object) -> object:
         if isinstance(value, str):
+            value = "" if value.lower() == "none" else value
             return tuple(ip_network(part.strip()) for part in value.split(",") if part.strip())
         return value
 
@@ -283,43 +301,24 @@ class Settings(BaseSettings):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return value
 
-    @field_validator(
-        *("kafka_bootstrap_servers", "clickhouse_url", "public_url", "ping_endpoint", "url", "key", "heartbeat_url"),
-        *("smtp_host", "smtp_port", "smtp_user", "smtp_password", "smtp_from", "connections_per_peer"),
-        *("metrics_key", "admin_password", "secret_key"),
-        mode="before",
-    )
-    @classmethod
-    def _empty_is_unset(cls, value: object) -> object:
-        return None if value == "" else value
-
     @field_validator("secret_key")
     @classmethod
     def _key(cls, value: str | None) -> str | None:
-        if value:
+        if value is not None:
             key_bytes(value)
-        return value or None
+        return value
 
-    @field_validator("public_url")
+    @field_validator(*_ADDRESSES)
     @classmethod
-    def _public(cls, value: str | None) -> str | None:
-        if value is None:
-            return None
-        if _PUBLIC_URL.fullmatch(value) is None:
-            raise ValueError("an address is expected, such as https://pingfold.example.org or https://example.org/up")
-        return value.rstrip("/")
+    def _address(cls, value: str | None, info: ValidationInfo) -> str | None:
+        return None if value is None else _ADDRESSES[str(info.field_name)](value)
 
     @field_validator("smtp_from")
     @classmethod
     def _sender(cls, value: str | None) -> str | None:
-        if value is None:
-            return None
-        match = _SENDER.fullmatch(value.strip())
-        try:
-            msgspec.convert(match and (match[1] or match[2]), Address)
-        except msgspec.ValidationError:
-            raise ValueError("an address is expected, such as Pingfold <pingfold@example.org>") from None
-        return value.strip()
+        if value is not None:
+            parse_sender(value)
+        return value
 
     @cached_property
     def kafka_security(self) -> dict[str, str]:
@@ -342,6 +341,16 @@ class Settings(BaseSettings):
     def base_url(self) -> str:
         """The address people use, without a slash at the end."""
         return self.public_url or self.local_url
+
+    @cached_property
+    def path_prefixes(self) -> tuple[str, ...]:
+        """Paths below which everything is served, too: those of the public addresses."""
+        return prefixes_of(self.public_url, self.ping_endpoint)
+
+    @cached_property
+    def root(self) -> str:
+        """What the paths of our own links begin with: the path of the base URL, as it is written; empty for none."""
+        return urlsplit(self.base_url).path
 
     @cached_property
     def ping_base(self) -> str:

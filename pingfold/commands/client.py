@@ -1,6 +1,7 @@
 """Commands that call a running Pingfold over HTTP, as any client does.
 
-Its address and API key come from `PINGFOLD_URL` and `PINGFOLD_KEY`, else from `credentials.json` under `PINGFOLD_DATA`.
+Its address and API key come from `PINGFOLD_URL` and `PINGFOLD_KEY`, else from `credentials.json` under `PINGFOLD_DATA`:
+each by itself. Where `PINGFOLD_HOST` or `PINGFOLD_PORT` is set, Pingfold is taken to listen there.
 """
 
 import json as json_module
@@ -26,7 +27,10 @@ _ASKED = "a confirmation request was mailed"
 def place(settings: Settings) -> tuple[str, str]:
     """The address of the running Pingfold, and which setting or file it comes from."""
     if settings.url:
-        return settings.url.rstrip("/"), "PINGFOLD_URL"
+        return settings.url, "PINGFOLD_URL"
+    for name in ("port", "host"):
+        if name in settings.model_fields_set:
+            return settings.local_url, f"PINGFOLD_{name.upper()}; PINGFOLD_URL overrides it"
     file = credentials.path_of(settings)
     return credentials.load(file).url, f"{file}, which Pingfold updates at each start; PINGFOLD_URL overrides it"
 
@@ -175,8 +179,7 @@ def ping(
     Example: pingfold ping backup --create
     """
     settings = Settings()
-    known = credentials.load(credentials.path_of(settings))
-    target = check if is_uuid(check) else f"{known.ping_key}/{check}"
+    target = check if is_uuid(check) else f"{credentials.load(credentials.path_of(settings)).ping_key}/{check}"
     end = "" if kind == "success" else f"/{kind}"
     params = {"create": "1"} if create else None
     answer = request(settings, "POST", f"/ping/{target}{end}", params=params, content=body)

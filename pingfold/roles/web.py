@@ -44,6 +44,7 @@ from ingest.prober.assignment import group_of
 from pingfold import credentials
 from pingfold.addresses import clickhouse_of
 from pingfold.roles.open_files import connections
+from pingfold.roles.path_prefix import PathPrefix
 from pingfold.roles.replicas import Replicas, start_replicas
 from pingfold.roles.startup_app import StartupApp
 from processors.history.writer import GROUP, Sources
@@ -73,7 +74,8 @@ async def serve(settings: Settings, listener: socket.socket, slot: str, pings: b
         def start_serving(why: str = "") -> None:
             startup_app.why = why
             if not serving:
-                serving.append(vital(serve_http(startup_app, listener, limiter, stop), name="http"))
+                served = PathPrefix(startup_app, prefixes) if (prefixes := settings.path_prefixes) else startup_app
+                serving.append(vital(serve_http(served, listener, limiter, stop), name="http"))
                 stack.callback(serving[0].cancel)
 
         replicas = await start_replicas(stack, settings, slot, start_serving)

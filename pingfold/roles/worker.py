@@ -18,6 +18,7 @@ from pingfold.roles.open_files import connections
 from processors.runtime.runner import StateListener
 from processors.runtime.worker import run_worker
 from processors.sender.mail import MailClient
+from processors.sender.own_links import OwnLinks
 from processors.sender.sender import CEILING, Sender
 from processors.sender.webhooks import WebhookClient
 from schemas.base import encode
@@ -43,7 +44,14 @@ def work(settings: Settings, slot: str) -> None:
         mail = MailClient(settings, resolver, links=confirmation_links(vault))
         decrypt, ceiling = vault.decrypt, connections(CEILING)
         sender = Sender(
-            client.post, report, decrypt, mail=mail.send, clock=clock.now, pool=ceiling // 4, ceiling=ceiling
+            client.post,
+            report,
+            decrypt,
+            mail=mail.send,
+            links=OwnLinks(settings.base_url, settings.pulse_base),
+            clock=clock.now,
+            pool=ceiling // 4,
+            ceiling=ceiling,
         )
         watch = ClockWatch(sink, clock, "worker", f"worker-{slot}")
         watching.append(persistent(watch.keep_looking, name="clock-watch"))

@@ -12,8 +12,9 @@ waited behind others; and the oldest of a channel of which too much is pending. 
 and by age, whatever a receiver does. Each of them is a reason to look whether the channel is to be disabled.
 `confirmations` has the requests to confirm.
 
-`data` goes into the body as the fold that asked for it made it, but for `monitor.url`: where that is the path of a page
-of ours (`/...`), the channel's `site` comes before it. No fold may know a setting; a definition may carry one.
+`data` goes into the body as the fold that asked for it made it. `monitor.url` may be the path of a page of ours
+(`/...`): no fold may know a setting, so the sender makes it a URL (`processors.sender.own_links`). Before it comes the
+channel's `site`, which only older channels have.
 
 What is finished leaves the states; its `DeliveryFinished` holds the body for history. A replay brings event and body
 back, and becomes a delivery with the same id under a name of its own (`replay`), which its reports must tell, too. Of

@@ -15,6 +15,7 @@ from infra.secrets.secrets import Decrypts, SecretError
 from processors.deliveries.policies import delivered
 from processors.sender.channels.sending import Clients, Mail, Outgoing, Post, Send
 from processors.sender.lanes import NO_SECRETS, Attempt, Lane, Secrets
+from processors.sender.own_links import OwnLinks
 from processors.sender.slots import Kind, Pool
 from processors.sender.webhooks import DeliveryResult
 from schemas.base import Micros
@@ -92,7 +93,10 @@ class Request:
 
 
 class Attempts:
-    """Makes attempts with `post` and `mail`, appends reports with `append`. limit: requests at once of a channel."""
+    """Makes attempts with `post` and `mail`, appends reports with `append`. limit: requests at once of a channel.
+
+    links: where pages of ours are now; without it, links are sent as the folds wrote them.
+    """
 
     def __init__(
         self,
@@ -102,8 +106,9 @@ class Attempts:
         decrypt: Decrypts,
         clock: Callable[[], Micros],
         limit: int,
+        links: OwnLinks | None = None,
     ) -> None:
-        self._clients = Clients(post, mail)
+        self._clients, self._links = Clients(post, mail), links
         self._append, self._decrypt, self._clock = append, decrypt, clock
         self.limit = limit
 
@@ -183,6 +188,9 @@ class Attempts:
         except Exception:
             return DeliveryResult(error="the secret of the channel cannot be decrypted")
         ASKER.set(endpoint.project)
+        if self._links is not None:
+            delivery = self._links.of_delivery(delivery, endpoint)
+            endpoint = self._links.of_endpoint(endpoint)
         outgoing = Outgoing(endpoint, delivery, secrets, self._clock(), lane.is_hopeless())
         try:
             return await SENDS[endpoint.kind](outgoing, self._clients)

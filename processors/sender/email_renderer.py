@@ -11,7 +11,7 @@ from email.charset import QP, Charset
 from email.mime.multipart import MIMEMultipart
 from email.mime.text import MIMEText
 from email.policy import compat32
-from email.utils import format_datetime, parseaddr
+from email.utils import format_datetime
 from typing import Any
 from urllib.parse import quote
 
@@ -19,6 +19,7 @@ import msgspec
 from jinja2 import Environment, PackageLoader, select_autoescape
 
 from infra.secrets.confirmation_links import PATH, ConfirmationLinks
+from infra.settings.senders import parse_sender
 from processors.sender.mail_headers import address_header, one_line, text_header, url_header, verified
 from processors.sender.notice_facts import facts_of, moment_of
 from processors.sender.notice_values import object_of, text_of
@@ -55,7 +56,7 @@ class EmailRenderer:
     def __init__(
         self, site_name: str, sender: str, links: ConfirmationLinks | None = None, *, asks: bool = True
     ) -> None:
-        name, address = parseaddr(sender)
+        name, address = parse_sender(sender)
         self._site_name, self._links, self._asks = site_name, links, asks
         self._from = one_line(name) or site_name, address
         self._domain = address.rpartition("@")[2] or "localhost"

@@ -11,7 +11,6 @@ import errno
 import socket
 import ssl
 from collections.abc import Iterable, Mapping
-from email.utils import parseaddr
 from ipaddress import ip_address
 
 import aiosmtplib
@@ -22,6 +21,7 @@ from infra.egress.connecting import connect_to
 from infra.egress.os_errors import describe_os_error
 from infra.egress.resolver import ASKER, LookupTimedOut, NotResolved
 from infra.secrets.confirmation_links import ConfirmationLinks
+from infra.settings.senders import parse_sender
 from infra.settings.settings import Settings
 from processors.sender.email_renderer import EmailRenderer
 from processors.sender.mail_answers import meaning_of
@@ -61,11 +61,12 @@ class MailClient:
     ) -> None:
         self._settings, self._resolver = settings, resolver
         self._seconds, self._connect, self._tls = seconds, connect, tls
-        self._renderer = EmailRenderer(
-            settings.site_name, settings.smtp_from or "", links, asks=settings.mail_confirmation == "on"
-        )
+        # Without a sender nothing is sent; see `send`.
+        sender = settings.smtp_from or "nobody@localhost"
+        self._renderer = EmailRenderer(settings.site_name, sender, links, asks=settings.mail_confirmation == "on")
+        self._address = parse_sender(sender).address
         # Who we are to the server stands in what recipients get: not the name of this host.
-        self._name = parseaddr(settings.smtp_from or "")[1].rpartition("@")[2] or "[127.0.0.1]"
+        self._name = self._address.rpartition("@")[2] if settings.smtp_from else "[127.0.0.1]"
 
     async def send(self, endpoint: Endpoint, delivery: Delivery) -> DeliveryResult:
         """Send the mail of a delivery to those of the channel's addresses that it still has to reach."""
@@ -96,9 +97,7 @@ class MailClient:
         client = self._client(await self._connected())
         try:
             await client.connect()
-            refused, _ = await client.sendmail(
-                self._settings.smtp_from or "", recipients, letter, timeout=self._seconds
-            )
+            refused, _ = await client.sendmail(self._address, recipients, letter, timeout=self._seconds)
             # The mail is the server's now: however the farewell goes.
             with contextlib.suppress(aiosmtplib.SMTPException, OSError):
                 await client.quit(timeout=_QUIT_SECONDS)

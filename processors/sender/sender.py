@@ -29,6 +29,7 @@ from processors.sender.attempts import Attempts, Report
 from processors.sender.channels.sending import Mail, Post
 from processors.sender.dispatcher import Dispatcher
 from processors.sender.lanes import Change, Lane, Owned, attempt_of
+from processors.sender.own_links import OwnLinks
 from schemas.base import Micros
 from schemas.deliveries import Delivery, Endpoint, EndpointHealth
 
@@ -53,9 +54,10 @@ class Sender:
     """Sends for the partitions that it is told of.
 
     post: `WebhookClient.post`. mail: `MailClient.send`. report: appends to the deliveries journal under the channel's
-    id, returns when Kafka has it. decrypt: an endpoint's secret as text. clock: the time of reports (the test clock may
-    move it; signatures always tell the real time, which receivers compare with theirs). ceiling: requests at once, each
-    of which holds a socket. pool: those of slow channels, and those of dead ones.
+    id, returns when Kafka has it. decrypt: an endpoint's secret as text. links: where pages of ours are now; without
+    it links are sent as the folds wrote them. clock: the time of reports (the test clock may move it; signatures always
+    tell the real time, which receivers compare with theirs). ceiling: requests at once, each of which holds a socket.
+    pool: those of slow channels, and those of dead ones.
     """
 
     def __init__(
@@ -65,6 +67,7 @@ class Sender:
         decrypt: Decrypts,
         *,
         mail: Mail | None = None,
+        links: OwnLinks | None = None,
         clock: Callable[[], Micros] = SYSTEM_CLOCK.now,
         lane: int = LANE,
         pool: int = POOL,
@@ -72,7 +75,7 @@ class Sender:
         mails: int = MAILS,
         takeover: float = TAKEOVER,
     ) -> None:
-        attempts = Attempts(post, mail, report, decrypt, clock, lane)
+        attempts = Attempts(post, mail, report, decrypt, clock, lane, links)
         self._dispatcher = Dispatcher(attempts, ceiling, pool, mails)
         self._takeover = takeover
         self._owned: dict[int, Owned] = {}

@@ -5,7 +5,6 @@ The password is `admin_password` of credentials.json, or `PINGFOLD_ADMIN_PASSWOR
 """
 
 import asyncio
-import hmac
 from typing import Any
 
 from fastapi import APIRouter, Depends, FastAPI, Request, Response
@@ -14,6 +13,7 @@ from jinja2 import Environment, PackageLoader
 
 from infra.clickhouse.client import ClickHouseUnavailable
 from infra.http_server.forwarded import Forwarded
+from infra.secrets.basic_auth import is_same_password
 from query_api.dependencies import Dependencies, DependenciesDep
 from query_api.healthchecks.status import present_check
 from query_api.http.lookup import look_up
@@ -62,7 +62,7 @@ async def admin(request: Request, deps: DependenciesDep) -> None:
     if given is None:
         raise ApiError(401, _NEEDED, _ASK)
     guesses.begin("dashboard", request)
-    if not hmac.compare_digest(given.encode(), wanted.encode()):
+    if not is_same_password(given, wanted):
         guesses.wrong("dashboard", request)
         raise ApiError(401, _NEEDED, _ASK)
     guesses.right("dashboard", request)
@@ -171,6 +171,6 @@ async def page(template: str, deps: Dependencies, **values: Any) -> HTMLResponse
     """A page for the owner of this Pingfold, which nobody keeps."""
     # In a thread: a page of 100,000 checks takes seconds, in which pings go on.
     made = _templates.get_template(template)
-    text = await asyncio.to_thread(made.render, site=deps.settings.site_name, **values)
+    text = await asyncio.to_thread(made.render, site=deps.settings.site_name, root=deps.settings.root, **values)
     headers = {"Cache-Control": "no-store", "Content-Security-Policy": _POLICY}
     return HTMLResponse(text, headers=headers)

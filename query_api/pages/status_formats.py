@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from fractions import Fraction
 from itertools import groupby
 from typing import Any
+from urllib.parse import urlsplit
 from xml.etree import ElementTree
 
 import msgspec
@@ -48,7 +49,7 @@ _WORDS: dict[Status, str] = {
 _templates = Environment(loader=PackageLoader("query_api.pages"), autoescape=True, trim_blocks=True, lstrip_blocks=True)
 
 
-def html(board: Board, site: str, _base: str) -> bytes:
+def html(board: Board, site: str, base: str) -> bytes:
     """The page for people."""
     groups = [
         {"name": name, "lines": [_row(line) for line in lines]}
@@ -57,7 +58,7 @@ def html(board: Board, site: str, _base: str) -> bytes:
     text = _templates.get_template("status.html").render(
         site=site,
         page=board.page,
-        url=f"/status/{address(board.page)}",
+        url=urlsplit(_url(board, base)).path,
         days=DAYS,
         overall=board.overall,
         headline=_OVERALL[board.overall],

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from infra.secrets.confirmation_links import ConfirmationLinks
+from processors.sender.own_links import OwnLinks
 from schemas.deliveries import (
     ConfirmationRequested,
     Delivery,
@@ -52,6 +53,47 @@ async def test_the_mail_of_a_check_links_to_its_page() -> None:
     [(_, mail, _)] = server.mails
     assert f'href="{SITE}/checks/m"' in text_of(mail, "html")
     assert mail["Subject"] == "[Pingfold] Backup has recovered"
+
+
+@pytest.mark.parametrize("site", [SITE, "http://127.0.0.1:8000", ""])
+async def test_links_lead_to_the_address_of_now(site: str) -> None:
+    """Whatever the address was when the channel was made, and when the event was."""
+    server = Server()
+    monitor = {"id": "m", "name": "Backup", "kind": "heartbeat", "url": "/checks/m"}
+    links = OwnLinks("https://up.example/pingfold", "https://up.example/pingfold/pulse/")
+    async with smtp(server) as port, bench(settings_of(port), own_links=links) as run:
+        run.mail_to("a@example.org", site=site)
+        run.tell({"monitor": monitor, "incident": None}, "monitor.recovered")
+        run.tell(n="2")
+        await run.until(lambda: len(run.finished) == 2)
+    mails = {str(mail["Subject"]): text_of(mail, "html") for _, mail, _ in server.mails}
+    assert 'href="https://up.example/pingfold/checks/m"' in mails["[Pingfold] Backup has recovered"]
+    assert 'href="https://up.example/pingfold/"' in mails["[Pingfold] Shop is down"]
+
+
+@pytest.mark.parametrize(
+    ("sender", "shown"),
+    [
+        ("Büro, Nord <a@b.test>", "Büro, Nord"),
+        ("[PROD] x <a@b.test>", "[PROD] x"),
+        ("a@b.test", "Pingfold"),
+        ("O'Neil (ops); team: x@y <a@b.test>", "O'Neil (ops); team: x@y"),
+        (f"{'Überwachung, ' * 15}<a@b.test>", ("Überwachung, " * 15).strip()),
+    ],
+)
+async def test_a_sender_as_people_write_it(sender: str, shown: str) -> None:
+    server = Server()
+    async with smtp(server) as port, bench(settings_of(port, smtp_from=sender)) as run:
+        run.mail_to("a@example.org")
+        run.tell()
+        await run.until(lambda: bool(run.finished))
+    assert (run.finished[0].outcome, run.finished[0].detail) == ("delivered", "")
+    [(_, mail, content)] = server.mails
+    [address] = mail["From"].addresses
+    # This parser keeps the blanks between encoded words, which mail programs leave out.
+    assert (" ".join(address.display_name.split()), address.addr_spec) == (shown, "a@b.test")
+    assert server.senders == ["a@b.test"]
+    assert all(len(line) < 999 and line.isascii() for line in content.splitlines())
 
 
 async def test_a_retry_and_a_replay_are_the_same_message() -> None:

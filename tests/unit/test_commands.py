@@ -133,7 +133,17 @@ def test_a_command_says_where_the_address_that_does_not_answer_is_from(
     told = run(*arguments, PINGFOLD_URL="http://127.0.0.1:1")
     assert "http://127.0.0.1:1 does not answer" in told
     assert "(address from PINGFOLD_URL)" in told
-    assert "nonsense://x does not answer" in run(*arguments, PINGFOLD_URL="nonsense://x")
+    assert "PINGFOLD_URL is 'nonsense://x': an address is expected" in run(*arguments, PINGFOLD_URL="nonsense://x")
+    # So is another port than that of the file: where Pingfold will listen, or does already.
+    told = run(*arguments, PINGFOLD_PORT="1")
+    assert "http://127.0.0.1:1 does not answer" in told
+    assert "(address from PINGFOLD_PORT; PINGFOLD_URL overrides it)" in told
+
+
+def test_a_ping_by_id_needs_no_file(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "credentials.json").unlink()
+    told = run("ping", "6f1c4f5e-8b9d-4c6e-9a53-2c1d1f0f4a11", PINGFOLD_URL="http://127.0.0.1:1/up/")
+    assert "http://127.0.0.1:1/up does not answer" in told
 
 
 @pytest.mark.parametrize(

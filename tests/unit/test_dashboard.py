@@ -1,5 +1,8 @@
 """The dashboard, in memory: for nobody without the admin password, and everything is on it."""
 
+import dataclasses
+from base64 import b64encode
+
 import pytest
 
 from query_api.pages import dashboard
@@ -21,6 +24,19 @@ async def test_without_the_password_there_is_nothing_to_see(
     answer = await harness.client.get(path, auth=auth)
     assert answer.status_code == 401
     assert answer.headers["www-authenticate"].startswith("Basic")
+
+
+@pytest.mark.parametrize("wanted", ["schl\u00fcssel", "schlu\u0308ssel", "\u9375"])
+@pytest.mark.parametrize("shown", ["schl\u00fcssel".encode(), "schlu\u0308ssel".encode(), b"schl\xfcssel"])
+async def test_a_password_outside_ascii_opens_it(wanted: str, shown: bytes) -> None:
+    """Composed or not, in UTF-8 or latin-1."""
+    shown = wanted.encode() if wanted == "\u9375" else shown
+    harness = Harness()
+    harness.app.state.deps = dataclasses.replace(harness.app.state.deps, admin_password=wanted)
+    header = {"Authorization": f"Basic {b64encode(b'me:' + shown).decode()}"}
+    assert (await harness.client.get("/", headers=header)).status_code == 200
+    header = {"Authorization": f"Basic {b64encode(b'me:' + shown + b'x').decode()}"}
+    assert (await harness.client.get("/", headers=header)).status_code == 401
 
 
 def test_no_page_is_without_it() -> None:

@@ -1,0 +1,70 @@
+"""Links to pages of ours, made whole when something is sent. Pure.
+
+What folds write holds the path of a page, or, in what older versions wrote, a URL below the address that Pingfold had
+when the channel was made. Both become URLs below the address of now, so a change of address holds for what is pending,
+too. Nothing else in a body is changed: byte for byte it is what was requested, in each attempt.
+"""
+
+from typing import Any, NamedTuple
+
+import msgspec
+from msgspec.structs import replace
+
+from processors.sender.notice_values import object_of, text_of
+from schemas.channels.kinds import CHANNEL_KINDS
+from schemas.deliveries import Delivery, Endpoint
+
+# Kinds of things whose `url` is a page of ours; what is probed has a URL of its own.
+_OURS = ("heartbeat", "channel")
+# Without one of these a body holds no link of ours, and need not be read.
+_MARKS = (*(f'"kind":"{kind}"' for kind in _OURS), '"url":"/')
+_PUSH_MARKS = ('"type":"pulse"', '"details_url":')
+
+
+class OwnLinks(NamedTuple):
+    """site: the address of this Pingfold, without a slash at the end. pulses: what pulse URLs begin with."""
+
+    site: str
+    pulses: str
+
+    def of_endpoint(self, endpoint: Endpoint) -> Endpoint:
+        """An endpoint whose links lead here."""
+        return endpoint if endpoint.site == self.site else replace(endpoint, site=self.site)
+
+    def of_delivery(self, delivery: Delivery, endpoint: Endpoint) -> Delivery:
+        """A delivery whose body leads here. A body that cannot be read is left as it is."""
+        push = CHANNEL_KINDS[endpoint.kind].body == "push event"
+        if not any(mark in delivery.body for mark in (_PUSH_MARKS if push else _MARKS)):
+            return delivery
+        try:
+            body = msgspec.json.decode(delivery.body)
+        except (msgspec.DecodeError, RecursionError):
+            return delivery
+        body = [self._event(event) for event in body] if push and isinstance(body, list) else self._notice(body)
+        return replace(delivery, body=msgspec.json.encode(body).decode())
+
+    def _notice(self, notice: Any) -> Any:
+        """PoppaPing's form."""
+        data = object_of(object_of(notice).get("data"))
+        monitor = object_of(data.get("monitor"))
+        url = text_of(monitor, "url")
+        if not url or not (url.startswith("/") or monitor.get("kind") in _OURS):
+            return notice
+        path = url if url.startswith("/") else _path(url, "/checks/") or "/"
+        return {**notice, "data": {**data, "monitor": {**monitor, "url": f"{self.site}{path}"}}}
+
+    def _event(self, event: Any) -> Any:
+        """updown.io's form."""
+        check, downtime = object_of(object_of(event).get("check")), object_of(object_of(event).get("downtime"))
+        more: dict[str, Any] = {}
+        if check.get("type") == "pulse" and (path := _path(text_of(check, "url"), "/pulse/")):
+            more["check"] = {**check, "url": f"{self.pulses}{path.removeprefix('/pulse/')}"}
+        if path := _path(text_of(downtime, "details_url"), "/downtimes/"):
+            more["downtime"] = {**downtime, "details_url": f"{self.site}{path}"}
+        return {**event, **more} if more else event
+
+
+def _path(url: str, begins: str) -> str:
+    """The path of a page of ours whose path begins so, at whatever address it was; empty when it is none."""
+    at = url.rfind(begins)
+    return "" if at < 0 else url[at:]
