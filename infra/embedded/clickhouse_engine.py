@@ -7,6 +7,7 @@ A statement runs only as far as clickhouse_users.xml grants it and clickhouse_st
 own database `default` shows files as tables: `default` means another one here, called `main`.
 """
 
+import os
 import re
 import threading
 from collections import OrderedDict
@@ -131,13 +132,22 @@ def _literal(value: str | None) -> str:
     return "DEFAULT" if value is None else "'{}'".format(value.replace("\\", "\\\\").replace("'", "\\'"))
 
 
+def _place(folder: Path) -> str:
+    """A folder as the engine takes it: a question mark would end its name, so such a one becomes the current folder."""
+    place = str(folder.resolve())
+    if "?" not in place:
+        return place
+    os.chdir(place)
+    return "."
+
+
 class Engine:
     """The ClickHouse of this process; it keeps its data in `folder`."""
 
     def __init__(self, folder: Path, memory: int) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         options = _SERVER | {"max_server_memory_usage": memory, "config-file": str(_CONFIG)}
-        self._address = f"{folder.resolve()}?{urlencode(options)}"
+        self._address = f"{_place(folder)}?{urlencode(options)}"
         # A single query may not take what the others and the merges need.
         self._base = _BASE | {"max_memory_usage": str(memory * 2 // 3)}
         self._own = threading.local()

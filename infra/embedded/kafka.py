@@ -2,7 +2,9 @@
 
 `install` fetches the pinned jars once, `prepare` writes the configuration and formats the storage once, `command` is
 the program to run, `answers` says whether it serves. Who runs the process, and its restarts, is not decided here.
-Everything it keeps lies under `data/kafka`; it may be killed at any moment and started again on the same folder.
+Everything it keeps lies under `data/kafka`; it may be killed at any moment and started again on the same folder. That
+folder may have any name: the program runs in it and knows relative paths only, because a comma in a path would part it,
+and the JVM reads letters outside of ASCII by the locale.
 """
 
 import contextlib
@@ -46,6 +48,8 @@ _CLASSES = "classes.jsa"
 # How far back the log is searched for the last error, and what is told of it.
 _LAST_BYTES, _LONGEST_ERROR = 65_536, 300
 _IS_ERROR = re.compile(r"\S+ (?:ERROR|FATAL) ")
+# Runs a program in a folder, as the same process. Java takes file names for UTF-8 then, whatever the locale.
+_IN_FOLDER = 'cd "$0" && export LC_ALL=C.UTF-8 && exec "$@"'
 _PLAIN = "org.apache.kafka.common.security.plain.PlainLoginModule"
 
 
@@ -156,18 +160,18 @@ def prepare(jars: Path, data: Path, port: int, controller_port: int, others: Seq
     home.mkdir(parents=True, exist_ok=True)
     (home / "log4j2.xml").write_text(LOG4J.read_text())
     access = _access(login, others)
-    _write_properties(home / "server.properties", logs, port, controller_port, access)
+    _write_properties(home / "server.properties", logs.name, port, controller_port, access)
     _write_client_files(data, f"{HOST}:{port}", login)
     if logs.exists():
         return login
     # Formatted beside its place and then renamed, so that a kill half-way leaves nothing half formatted.
     draft = home / "log.new"
     shutil.rmtree(draft, ignore_errors=True)
-    _write_properties(home / "format.properties", draft, port, controller_port, access)
+    _write_properties(home / "format.properties", draft.name, port, controller_port, access)
     done = _run(
         [
             *_jvm(jars, home, "128m"), "kafka.tools.StorageTool", "format", "--standalone",
-            "--cluster-id", _cluster_id(home), "--config", str(home / "format.properties"),
+            "--cluster-id", _cluster_id(home), "--config", "format.properties",
         ],
         _FORMAT_SECONDS,
     )  # fmt: skip
@@ -178,10 +182,9 @@ def prepare(jars: Path, data: Path, port: int, controller_port: int, others: Seq
     return login
 
 
-def command(jars: Path, data: Path, heap: str) -> list[str]:
-    """The program that serves what `prepare` has set up; SIGTERM stops it cleanly."""
-    home = data.resolve() / "kafka"
-    return [*_jvm(jars, home, heap), "kafka.Kafka", str(home / "server.properties")]
+def command(jars: Path, data: Path, heap: str, *options: str) -> list[str]:
+    """The program that serves what `prepare` has set up; SIGTERM stops it cleanly. options: of the JVM."""
+    return [*_jvm(jars, data.resolve() / "kafka", heap, *options), "kafka.Kafka", "server.properties"]
 
 
 def may_have_lost_ends(data: Path) -> bool:
@@ -237,9 +240,8 @@ def _archive_classes(jars: Path) -> None:
             port = free_port()
             login = prepare(jars, data, port, free_port(taken=frozenset({port})))
             bootstrap = embedded_cluster(f"{HOST}:{port}", login)
-            program, *arguments = command(jars, data, "256m")
             with subprocess.Popen(
-                [program, f"-XX:ArchiveClassesAtExit={draft}", *arguments],
+                command(jars, data, "256m", f"-XX:ArchiveClassesAtExit={draft}"),
                 stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
             ) as broker:  # fmt: skip
                 try:
@@ -257,18 +259,21 @@ def _archive_classes(jars: Path) -> None:
             draft.rename(jars / _CLASSES)
 
 
-def _jvm(jars: Path, home: Path, heap: str) -> list[str]:
+def _jvm(jars: Path, home: Path, heap: str, *options: str) -> list[str]:
+    jars = jars.absolute()
     classes = jars / _CLASSES
     return [
+        "/bin/sh", "-c", _IN_FOLDER, str(home),
         java(),
+        *options,
         f"-Xms{heap}", f"-Xmx{heap}",
         # Measured on two shared cores at 10,000 messages/s: 40 % of a core against G1's 47 %, and a third less memory.
         "-XX:+UseSerialGC",
         *([f"-XX:SharedArchiveFile={classes}"] if classes.exists() else []),
         "-XX:+ExitOnOutOfMemoryError",
-        f"-XX:ErrorFile={home / 'logs' / 'crash-%p.log'}",
-        f"-Dlog4j2.configurationFile={home / 'log4j2.xml'}",
-        f"-Dkafka.logs.dir={home / 'logs'}",
+        "-XX:ErrorFile=logs/crash-%p.log",
+        "-Dlog4j2.configurationFile=log4j2.xml",
+        "-Dkafka.logs.dir=logs",
         # In a fixed order, not as `*`: the archive of classes is valid for one class path only.
         "-cp", ":".join(str(jar) for jar in sorted(jars.glob("*.jar"))),
     ]  # fmt: skip
@@ -307,7 +312,7 @@ def _write_client_files(data: Path, address: str, login: Login) -> None:
             replace_whole(file, text)
 
 
-def _write_properties(file: Path, logs: Path, port: int, controller_port: int, access: str) -> None:
+def _write_properties(file: Path, logs: str, port: int, controller_port: int, access: str) -> None:
     text = (
         BROKER_PROPERTIES.read_text()
         + f"log.dirs={logs}\n"

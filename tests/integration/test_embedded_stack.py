@@ -23,6 +23,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from infra.embedded import kafka
 from infra.embedded.ports import HOST, PortTaken, free_port, remembered
 from infra.log.cluster import aiokafka_config, client_config
+from tests.places import NASTY
 from tests.stack import start_clickhouse, start_kafka
 
 pytestmark = pytest.mark.stack
@@ -181,7 +182,7 @@ async def test_the_asynchronous_client(clickhouse_url: str, table: str) -> None:
 
 
 def test_clickhouse_keeps_what_it_answered(tmp_path: Path) -> None:
-    server = start_clickhouse(tmp_path)
+    server = start_clickhouse(tmp_path / NASTY)
     try:
         client = clickhouse_connect.get_client(dsn=server.address)
         client.command("CREATE DATABASE kept")
@@ -289,7 +290,7 @@ async def test_kafka_transactions_are_read_by_both_clients(kafka_bootstrap: str)
 
 
 def test_kafka_keeps_what_it_acknowledged(tmp_path: Path) -> None:
-    server = start_kafka(tmp_path)
+    server = start_kafka(tmp_path / NASTY)
     try:
         make_topic(server.address, "kept")
         values: list[bytes] = []
