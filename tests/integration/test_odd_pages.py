@@ -29,20 +29,24 @@ PAGES: list[tuple[str, str, bytes, str]] = [
 ]
 
 
-async def found(headers: str, body: bytes, **target: Any) -> ProbeCompleted:
+async def looked_for(headers: str, body: bytes, *keywords: str) -> list[ProbeCompleted]:
+    """What comes of probes for each keyword, and for each as a forbidden word."""
     answer = f"HTTP/1.1 200 OK\r\n{headers}\r\n\r\n".encode() + body
     async with connecting() as connector, serving(answering(answer)) as server:
-        return await probed(connector, timeout=20, url=f"http://{V4}:{server.port}/", **target)
+        target: dict[str, Any] = {"timeout": 20, "url": f"http://{V4}:{server.port}/"}
+        return [
+            await probed(connector, keyword=keyword, keyword_absent=absent, **target)
+            for keyword in keywords
+            for absent in (False, True)
+        ]
 
 
 @pytest.mark.parametrize(("headers", "body", "keyword"), [row[1:] for row in PAGES], ids=[row[0] for row in PAGES])
 @on_uvloop
 async def test_a_keyword_is_found_and_a_forbidden_word_too(headers: str, body: bytes, keyword: str) -> None:
-    assert seen(await found(headers, body, keyword=keyword)) == "ok"
-    result = await found(headers, body, keyword=keyword, keyword_absent=True)
-    assert (seen(result), result.detail) == ("keyword", "found")
-    assert (await found(headers, body, keyword="nowhere")).detail == "not found"
-    assert seen(await found(headers, body, keyword="nowhere", keyword_absent=True)) == "ok"
+    results = await looked_for(headers, body, keyword, "nowhere")
+    said = [(seen(result), result.detail) for result in results]
+    assert said == [("ok", ""), ("keyword", "found"), ("keyword", "not found"), ("ok", "")]
 
 
 UNREADABLE: list[tuple[str, bytes, str]] = [
@@ -58,11 +62,10 @@ UNREADABLE: list[tuple[str, bytes, str]] = [
 @on_uvloop
 async def test_what_cannot_be_read_proves_nothing(number: int) -> None:
     headers, body, why = UNREADABLE[number]
-    result = await found(headers, body, keyword="nowhere", keyword_absent=True)
-    said = "cannot be looked for: the body cannot be read, "
-    assert (seen(result), result.detail.startswith(said + why)) == ("keyword", True), result
-    result = await found(headers, body, keyword="nowhere")
-    assert result.detail.startswith(f"not found: the body cannot be read, {why}")
+    asked, forbidden = await looked_for(headers, body, "nowhere")
+    assert (seen(asked), seen(forbidden)) == ("keyword", "keyword")
+    assert asked.detail.startswith(f"not found: the body cannot be read, {why}")
+    assert forbidden.detail.startswith(f"cannot be looked for: the body cannot be read, {why}")
 
 
 @on_uvloop
@@ -73,7 +76,10 @@ async def test_a_packed_stream_ends_when_the_keyword_is_seen() -> None:
     async with connecting() as connector, serving(answering(head + event, then=silent)) as server:
         url = f"http://{V4}:{server.port}/"
         assert seen(await probed(connector, timeout=50, url=url, keyword="well")) == "ok"
-        result = await probed(connector, timeout=1, url=url, keyword="ill", keyword_absent=True)
+        for limit in (1, 4, 20):  # this machine may be slow
+            result = await probed(connector, timeout=limit, url=url, keyword="ill", keyword_absent=True)
+            if result.ok:
+                break
         assert (seen(result), result.status) == ("ok", 200)
 
 
