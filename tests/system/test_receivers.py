@@ -32,7 +32,7 @@ def test_a_hanging_receiver_delays_no_other(pingfold: Pingfold, receiver: Receiv
     """Statement 4: with dozens of requests hanging in one receiver, another gets its webhook at once."""
     other.answer = None
     other.start()
-    slow = pingfold.channel(other.url)
+    slow = pingfold.channel(other.url, events=["monitor.down", "incident.created"])
     victims = [pingfold.create(f"slow-{number}", channels=slow) for number in range(20)]
     for check in victims:
         pingfold.good_ping(check, "fail")
