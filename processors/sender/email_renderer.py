@@ -104,7 +104,7 @@ class EmailRenderer:
 
     def _ways_out(self, endpoint: Endpoint, at: str) -> Iterator[str]:
         """Where who wants no more of these mails goes: the page of its answer, if this is its only reader, or us."""
-        if self._links is not None and self._asks and len(endpoint.confirmed) == 1:
+        if self._links is not None and self._asks and endpoint.site and len(endpoint.confirmed) == 1:
             recipient, expires = recipient_id(endpoint.project, endpoint.confirmed[0]), read_iso(at) + _WAY_OUT_VALID
             yield f"{endpoint.site}{PATH}{self._links.token(recipient, max(0, expires))}"
         yield f"mailto:{quote(self._from[1], safe='@')}?subject=unsubscribe"

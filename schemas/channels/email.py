@@ -74,6 +74,12 @@ class Email(ChannelKind):
 def _checked(addresses: Iterable[str]) -> Addresses:
     """At least one e-mail address, each once."""
     chosen = tuple(dict.fromkeys(addresses))
+    if any("@" in address and not address.isascii() for address in chosen):
+        raise InvalidChannelField(
+            "addresses",
+            "must be of ASCII letters: few mail servers take others (SMTPUTF8); "
+            "a domain has a form that begins with xn--",
+        )
     try:
         msgspec.convert(chosen, Addresses)
     except msgspec.ValidationError:
