@@ -24,6 +24,7 @@ import uvicorn
 from infra.embedded.clickhouse_access import check_caller, check_login
 from infra.embedded.clickhouse_answers import Response, answer, failure
 from infra.embedded.clickhouse_codec import BadCompression, UnknownCompression
+from infra.embedded.clickhouse_connection import ClickHouseConnection
 from infra.embedded.clickhouse_engine import MIB, Engine
 from infra.embedded.clickhouse_health import Health
 from infra.embedded.clickhouse_http import READING_METHODS, Call, StatementRejected, decode
@@ -163,7 +164,7 @@ def main() -> None:
             Application(Engine(arguments.data, arguments.memory * MIB), login),
             host=HOST,
             port=arguments.port,
-            http="httptools",
+            http=ClickHouseConnection,
             loop="uvloop",
             ws="none",
             lifespan="off",

@@ -131,6 +131,21 @@ def test_curl_sends_and_takes_what_is_compressed(at: Place, rows: None) -> None:
 
 
 @CURL
+def test_curl_offers_another_protocol_and_sends_letters_as_typed(at: Place) -> None:
+    assert curl(f"{at.url}/?query=SELECT+'größe'") == "größe\n"
+    version = curl("--version")
+    if "HTTP2" in version:  # this curl knows it
+        assert curl("--http2", at.url, "-d", "SELECT 1") == "1\n"
+        assert curl("--http2", f"{at.url}/?query=SELECT+2") == "2\n"
+
+
+def test_an_offer_of_another_protocol_changes_nothing(http: httpx.Client) -> None:
+    offer = {"Connection": "Upgrade, HTTP2-Settings", "Upgrade": "h2c", "HTTP2-Settings": "AAMAAABkAAQAoAAAAAIAAAAA"}
+    for number in range(3):
+        assert http.post("/", content=f"SELECT {number}", headers=offer).text == f"{number}\n"
+
+
+@CURL
 def test_curl_is_told_of_errors(at: Place) -> None:
     told = curl("-i", at.url, "-d", "SELECT * FROM nowhere")
     assert told.startswith("HTTP/1.1 404")

@@ -14,6 +14,7 @@ import zstandard
 
 from infra.embedded.clickhouse_answers import Outcome, answer, failure
 from infra.embedded.clickhouse_codec import BadCompression, UnknownCompression, packed, unpacked
+from infra.embedded.clickhouse_connection import mended
 from infra.embedded.clickhouse_http import (
     Call,
     StatementRejected,
@@ -242,3 +243,24 @@ def test_a_failure_without_a_code_is_an_unknown_exception() -> None:
 
 def test_a_deflated_body_is_read() -> None:
     assert call(zlib.compress(b"SELECT 1"), headers={"content-encoding": "deflate"}).statement == b"SELECT 1"
+
+
+@pytest.mark.parametrize(
+    ("sent", "read"),
+    [
+        (
+            "GET /?query=SELECT+'ö' HTTP/1.1\r\nHost: a\r\n\r\n",
+            "GET /?query=SELECT+'%C3%B6' HTTP/1.1\r\nHost: a\r\n\r\n",
+        ),
+        ("GET /?a=%20'\"{}|<> HTTP/1.1\r\n\r\nö", "GET /?a=%20'\"{}|<> HTTP/1.1\r\n\r\nö"),
+        (
+            "POST / HTTP/1.1\r\nUPGRADE: h2c\r\nA: b\r\n\r\nx\r\nUpgrade: y",
+            "POST / HTTP/1.1\r\nX-Not-Taken: h2c\r\nA: b\r\n\r\nx\r\nUpgrade: y",
+        ),
+        ("POST / HTTP/1.1\r\nUpgrade-Insecure-Requests: 1", "POST / HTTP/1.1\r\nUpgrade-Insecure-Requests: 1"),
+        ("", ""),
+        ("ö", "%C3%B6"),
+    ],
+)
+def test_heads_are_mended_and_bodies_are_not(sent: str, read: str) -> None:
+    assert mended(sent.encode()) == read.encode()
