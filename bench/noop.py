@@ -23,7 +23,7 @@ def main() -> None:
 
     async def serve(stop: Stop) -> None:
         stop.started()
-        await serve_http(app, bind(settings.host, settings.port), ConnectionLimiter(), stop)
+        await serve_http(app, [bind(settings.host, settings.port)], ConnectionLimiter(), stop)
 
     run_role("noop", settings.data, serve, {})
 

@@ -104,6 +104,12 @@ HTTP_REFUSED = CounterSpec(
     "Requests and connections refused by the HTTP server, before any application saw them",
     ("status", "text"),
 )
+TLS_CERTIFICATE_EXPIRES = GaugeSpec(
+    "pingfold_tls_certificate_expires_timestamp_seconds", "When the certificate of the web process ends", mode="livemin"
+)
+TLS_RELOAD_FAILURES = CounterSpec(
+    "pingfold_tls_reload_failures_total", "Changed certificate files that could not be used, so that the old stay"
+)
 PING_ANSWERS = CounterSpec("pingfold_ping_answers_total", "Answers to requests on ping URLs", ("status", "text"))
 PINGS_IN_FLIGHT = GaugeSpec("pingfold_pings_in_flight", "Pings received and not yet answered", mode="livesum")
 PUBLIC_URL_REACHABLE = GaugeSpec(

@@ -9,6 +9,7 @@ from infra.clickhouse.client import ClickHouseUnavailable
 from infra.clickhouse.migrations import MigrationChanged
 from infra.embedded.logins import NoLogin
 from infra.http_server.listening import CannotListen
+from infra.http_server.tls import CannotServeTls
 from infra.log.admin import WrongPartitionCount
 from infra.log.reading import NotRead
 from infra.log.sink import NotStored
@@ -20,7 +21,10 @@ from pingfold.addresses import what_to_do
 from pingfold.errors import PingfoldError
 
 # They say themselves what is to be done.
-MENDABLE = (*(PingfoldError, NoLogin, CannotListen, WrongPartitionCount, SecretError, MigrationChanged, KafkaRefuses),)
+MENDABLE = (
+    *(PingfoldError, NoLogin, CannotListen, CannotServeTls),
+    *(WrongPartitionCount, SecretError, MigrationChanged, KafkaRefuses),
+)
 
 
 def lines_of(error: Exception) -> list[str]:

@@ -14,6 +14,7 @@ import uvloop
 from infra.http_server.bounds import Bounds
 from infra.http_server.connection_limiter import ConnectionLimiter, Network
 from infra.http_server.serve import create_server, keep_looking
+from infra.http_server.tls import ServerCertificate, Tls
 
 T = TypeVar("T")
 
@@ -21,10 +22,22 @@ T = TypeVar("T")
 class HttpServer:
     """The server around an ASGI application, in a thread. `limiter` is shared with it: only to be looked at."""
 
-    def __init__(self, app: Any, bounds: Bounds, trusted: tuple[Network, ...] = ()) -> None:
+    def __init__(
+        self,
+        app: Any,
+        bounds: Bounds,
+        trusted: tuple[Network, ...] = (),
+        certificate: ServerCertificate | None = None,
+    ) -> None:
         self.overloaded = 0
         self.limiter = ConnectionLimiter(bounds, trusted, self._overload)
-        self._app = app
+        self._app, self._tls = app, None
+        if certificate is not None:
+            secure = socket.socket()
+            secure.bind(("127.0.0.1", 0))
+            self.tls_port = int(secure.getsockname()[1])
+            secure.listen()
+            self._tls = Tls(certificate, (secure,))
         self._socket = socket.socket()
         self._socket.bind(("127.0.0.1", 0))
         self.port = int(self._socket.getsockname()[1])
@@ -46,6 +59,15 @@ class HttpServer:
             connection.close()
         self.stop()
 
+    def begin_stop(self) -> None:
+        """Tell it to stop, as SIGTERM does."""
+        self._server.should_exit = True
+
+    @property
+    def connections(self) -> list[Any]:
+        """The connections that are open now, only to be looked at."""
+        return list(self._server.server_state.connections)
+
     def stop(self) -> None:
         """Stop serving; requests under way have a moment to end."""
         self._server.should_exit = True
@@ -54,18 +76,24 @@ class HttpServer:
 
     def _run(self) -> None:
         async def serve() -> None:
-            self._server = create_server(self._app, self.limiter)
+            self._server = create_server(self._app, self.limiter, self._tls)
             looking = asyncio.create_task(keep_looking(self._server, self.limiter))
             self._started.set_result(None)
             await self._server.serve(sockets=[self._socket])
             looking.cancel()
+            for listener in () if self._tls is None else self._tls.listeners:
+                listener.close()
 
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(serve())
 
-    def connect(self, source: str = "127.0.0.1") -> socket.socket:
-        """A connection from an address of the loopback, which is closed at the end at the latest."""
-        connection = socket.create_connection(("127.0.0.1", self.port), 20.0, source_address=(source, 0))
+    def connect(self, source: str = "127.0.0.1", tls: bool = False) -> socket.socket:
+        """A connection from an address of the loopback, which is closed at the end at the latest.
+
+        tls: to the port that speaks TLS; the handshake is the caller's.
+        """
+        port = self.tls_port if tls else self.port
+        connection = socket.create_connection(("127.0.0.1", port), 20.0, source_address=(source, 0))
         self._connections.append(connection)
         return connection
 

@@ -16,6 +16,7 @@ from infra.clock import clock_of
 from infra.http_server.bounds import BOUNDS, Bounds
 from infra.http_server.connection_limiter import ConnectionLimiter
 from infra.http_server.serve import create_server, keep_looking
+from infra.http_server.tls import ServerCertificate, Tls
 from infra.log.admin import admin_client, end_offsets, migrate
 from infra.log.decisions import Decisions
 from infra.log.directory import Directory
@@ -55,10 +56,18 @@ class PingServer:
         host: str = "127.0.0.1",
         sink: dict[str, Any] | None = None,
         bounds: Bounds = BOUNDS,
+        certificate: ServerCertificate | None = None,
     ) -> None:
         self.socket = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)  # uvicorn listens, later
         self.socket.bind((host, 0))
         self.host, self.port = host, int(self.socket.getsockname()[1])
+        self._tls = None
+        if certificate is not None:
+            secure = socket.socket()
+            secure.bind(("127.0.0.1", 0))
+            self.tls_port = int(secure.getsockname()[1])
+            secure.listen()
+            self._tls = Tls(certificate, (secure,))
         self.check, self.key = new_id(), new_id()[:22]
         self._bootstrap, self._limits, self._sink, self._bounds = bootstrap, limits, sink or {}, bounds
         self._ready: Future[None] = Future()
@@ -106,10 +115,12 @@ class PingServer:
         await self.source.begin()
         app = PingApp(settings, clock, sink, directory, replica, decisions, self.source, self._limits)
         room = ConnectionLimiter(self._bounds, overloaded=partial(self.source.refuse, None))
-        self._server = create_server(app, room)
+        self._server = create_server(app, room, self._tls)
         looking = asyncio.create_task(keep_looking(self._server, room))
         asyncio.get_running_loop().call_soon(self._ready.set_result, None)
         await self._server.serve(sockets=[self.socket])
+        for listener in () if self._tls is None else self._tls.listeners:
+            listener.close()
         looking.cancel()
         await self.source.close()
         await decisions.close()

@@ -89,7 +89,12 @@ def guard_of(settings: Settings) -> Guard:
 
 def own_servers(settings: Settings) -> OwnServers:
     """What is known of them when a process starts."""
-    ports = {settings.port, settings.kafka_port, settings.clickhouse_port}
+    ports = {
+        settings.port,
+        settings.kafka_port,
+        settings.clickhouse_port,
+        *(port for _, port in settings.tls_addresses),
+    }
     kept = settings.data / "ports.json"
     if kept.exists():
         ports.update(json.loads(kept.read_bytes()).values())

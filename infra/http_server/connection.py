@@ -1,312 +1,132 @@
-"""A connection of uvicorn with limits: on the size of the head, on the time for head and body, on idle time.
+"""A connection of the web process, as it begins: HTTP/1.1 and 1.0, and what leads from there to HTTP/2.
 
-No client can hold a connection for longer than the limits allow. A request that exceeds them gets a clear response: 431
-or 414 for its head, 408 if it is too slow, 429 or 503 for too many connections, 400 if it is not HTTP. Responses to
-earlier requests on the connection are sent first; then the connection is closed.
+A client that begins with the preface of HTTP/2, or offers it in a request without a body, is handed over to
+`Http2Connection`. Any other offer changes nothing (RFC 9110 section 7.8), and the body that comes with it is kept.
 
-Trailers (RFC 9112 section 7.1.2) are read and dropped. Chunk extensions and trailers count as part of the head.
-
-A normal request costs two dictionary entries and no timer: `look` is called for every connection about twice a second,
-and enforces what is due. Large input is parsed in slices, so that a limit is noticed before much is parsed.
+A head that the parser refuses is looked at again, and taken if it is clear what it means
+(`infra.http_server.request_heads`); else the client is told what was seen. Nothing of this costs a usual request
+anything: it happens after the parser has stopped.
 """
 
-import asyncio
-from enum import Enum
 from typing import Any
 
 import httptools
-from uvicorn.config import Config
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
-from uvicorn.server import ServerState
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
-from infra.errors import InfraError
-from infra.http_server.bounds import (
-    BODY_TOO_SLOW,
-    HEAD_TOO_LARGE,
-    HEAD_TOO_SLOW,
-    INVALID,
-    TOO_MANY_PIPELINED,
-    URL_TOO_LONG,
-    Refusal,
-)
-from infra.http_server.connection_limiter import ConnectionLimiter
-from infra.http_server.peers import Peer
-
-_SLICE = 16 * 2**10
-# A body in chunks of a hundred bytes or more may be of any length; the sizes of smaller chunks count as head.
-_BODY_FOR_A_BYTE_OF_FRAMING = 16
+from infra.http_server.bounded_connection import SLICE, BoundedConnection, Part
+from infra.http_server.bounds import HEAD_TOO_LARGE, INVALID
+from infra.http_server.http2_connection import Http2Connection
+from infra.http_server.offers import RestOfRequest, framing, has_body, http2_settings, new_parser
+from infra.http_server.request_heads import PREFACE, Mended, mend, shown
 
 
-class _Part(Enum):
-    """The part of a request that is expected next."""
-
-    NONE = 0  # between two requests
-    HEAD = 1
-    BODY = 2
-    OVER = 3  # nothing more is read; the client is left some time to read our answer
-
-
-class _ParserStopped(InfraError):
-    """Raised out of a callback of the parser, to end its work."""
-
-    def __init__(self, refusal: Refusal) -> None:
-        super().__init__(refusal.words)
-        self.refusal = refusal
-
-
-class Connection(HttpToolsProtocol):
+class Connection(BoundedConnection):
     """To be made by uvicorn, as the protocol of its `Config`, with a `limiter` that all of them share."""
 
-    def __init__(
-        self,
-        config: Config,
-        server_state: ServerState,
-        app_state: dict[str, Any],
-        _loop: asyncio.AbstractEventLoop | None = None,
-        *,
-        limiter: ConnectionLimiter,
+    # Of a head that is not whole: its beginning; None where that is not known.
+    _held: bytes | None = b""
+    # A head that the parser has refused, and whose end has not come.
+    _unclear: bytearray | None = None
+    _is_mended = False  # what the parser gets is our reading of a head
+    _http2: bytes | None = None  # the settings of an offer that is taken
+
+    def _hold(self, data: bytes | memoryview, part: Part, newest: RequestResponseCycle) -> None:
+        if self._is_mended or part is Part.BODY or self.cycle is not newest:
+            self._held = None
+        elif part is Part.NONE:
+            self._held = bytes(data)
+        elif self._held is not None:
+            self._held += data
+
+    def _heed_fault(
+        self, data: bytes | memoryview, error: httptools.HttpParserError, part: Part, newest: RequestResponseCycle
     ) -> None:
-        super().__init__(config, server_state, app_state, _loop)
-        self.headers = []  # before a request begins, there may be empty lines
-        self.peer: Peer | None = None
-        self._limiter, self._bounds = limiter, limiter.bounds
-        self._part = _Part.HEAD
-        self._since = limiter.now  # this part has been expected
-        self._head = 0  # bytes of a request that are not body, as far as they count
-        self._body = 0  # bytes of a body that have come with this slice
-        self._unwanted = 0
-        self._answering: RequestResponseCycle | None = None  # the oldest that is not answered; `cycle` is the newest
-        self._ending = False  # what comes is not read any more
-        self.stalled: float | None = None  # since when the client has not read what it was sent
-        self._closing: float | None = None
-
-    # ---- uvicorn's callbacks
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
-        refusal = self._limiter.enter(self, self.client[0] if self.client else "")
-        if refusal is not None:
-            self._ending = True
-            transport.write(refusal.answer)
-            transport.close()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._limiter.leave(self)
-        self._give_up()
-        super().connection_lost(exc)
-
-    def data_received(self, data: bytes) -> None:
-        if len(data) <= _SLICE:
-            self._feed(data)
+        if part is Part.NONE:
+            self._held = b""
+        in_head = self._part is not Part.BODY and part is not Part.BODY and self.cycle is newest
+        if in_head and self._held is not None and not self._is_mended:
+            self._mend(self._held + data)
             return
-        view = memoryview(data)
-        for start in range(0, len(data), _SLICE):
-            self._feed(view[start : start + _SLICE])
+        line = bytes(data).partition(b"\n")[0] if in_head else b""
+        words = str(error.__context__ or error)
+        self._refuse(INVALID.saying(f"{words}, in {shown(line)}" if line else words))
 
-    def on_message_begin(self) -> None:
-        super().on_message_begin()
-        self._part, self._head, self._since = _Part.HEAD, 0, self._limiter.now
-        if self._is_busy():
-            self._limiter.waits(self)  # for the rest of this request, although one before is being answered
-
-    def on_headers_complete(self) -> None:
-        if len(self.headers) > self._bounds.headers:
-            raise _ParserStopped(HEAD_TOO_LARGE)
-        if len(self.url) > self._bounds.url:
-            raise _ParserStopped(URL_TOO_LONG)
-        if len(self.pipeline) >= self._bounds.pipelined:
-            raise _ParserStopped(TOO_MANY_PIPELINED)
-        super().on_headers_complete()
-        self.headers = []  # for trailers; the application has the headers
-        self._part, self._unwanted, self._since = _Part.BODY, 0, self._limiter.now
-
-    def on_body(self, body: bytes) -> None:
-        self._body += len(body)
-        if self.cycle.response_complete:
-            self._throw_away(len(body))
+    def _mend(self, raw: bytes) -> None:
+        """Take a head that the parser refuses, if it is clear what it means, or say what was seen."""
+        is_first = self._answering is None
+        if is_first and raw.startswith(PREFACE):
+            self._hand_over().data_received(raw)
+            return
+        mended = None if is_first and PREFACE.startswith(raw) else mend(raw)
+        if mended is None:
+            self._wait_for_the_rest(raw)
+            return
+        self._unclear = None
+        if isinstance(mended, str):
+            self._refuse(INVALID.saying(mended))
         else:
-            super().on_body(body)
+            self._feed_mended(mended, raw)
 
-    def on_message_complete(self) -> None:
-        super().on_message_complete()
-        self._part, self._since = _Part.NONE, self._limiter.now
-        if not self.cycle.response_complete:
-            self._limiter.serves(self)
-
-    def on_response_complete(self) -> None:
-        """As uvicorn's, without a timer for each request."""
-        self.server_state.total_requests += 1
-        if self.transport.is_closing():
-            return
-        if not self._ending:
-            self.flow.resume_reading()
-        if self.pipeline:
-            cycle, app = self.pipeline.pop()
-            self._start_asgi_task(cycle, app)
-            self._since = self._limiter.now
-            return  # it waits for its client already if the newest request is not whole
-        if self._part is _Part.NONE:
-            self._since = self._limiter.now
-        self._limiter.waits(self)
-
-    def pause_writing(self) -> None:
-        self.stalled = self._limiter.now
-        self._limiter.waits(self)  # for the client, to read
-        super().pause_writing()
-
-    def resume_writing(self) -> None:
-        self.stalled = None
-        if self._part is _Part.NONE and self._is_busy():
-            self._limiter.serves(self)
-        super().resume_writing()
-
-    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
-        self._answering = cycle
-        super()._start_asgi_task(cycle, app)
-
-    # ---- bounds
+    def _wait_for_the_rest(self, raw: bytes) -> None:
+        """Of an unclear head: no parser is asked before it is whole."""
+        self._part, self._head = Part.HEAD, len(raw)
+        if len(raw) >= self._bounds.head + SLICE:
+            self._refuse(HEAD_TOO_LARGE)
+        elif self._unclear is None:
+            self._unclear = bytearray(raw)
 
     def _feed(self, data: bytes | memoryview) -> None:
-        if self._ending:
-            self._throw_away(len(data))
+        if self._unclear is None or self._ending:
+            super()._feed(data)
             return
-        try:
-            self.parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            # Answered as if nothing else than HTTP/1.1 had been asked for; what follows is of another protocol.
-            self._ending = True
+        self._unclear += data
+        (self._mend if b"\n" in bytes(data) else self._wait_for_the_rest)(bytes(self._unclear))
+
+    def _feed_mended(self, mended: Mended, raw: bytes) -> None:
+        newest, self._part = self.cycle, Part.NONE
+        self.parser, self._offered, self._is_mended = new_parser(self), False, True
+        super()._feed(mended.head)
+        self._is_mended = False
+        if self._ending or self.cycle is newest:
+            return
+        if mended.last:
             self.cycle.keep_alive = False
-            return
-        except httptools.HttpParserError as error:
-            why = error.__context__
-            self._refuse(why.refusal if isinstance(why, _ParserStopped) else INVALID)
-            return
-        if self._part is _Part.NONE:
-            self._body = 0  # whole: what is not body is weighed anew with the next one
-        else:
-            self._weigh(len(data))
+        rest = raw[mended.size :]
+        if rest:
+            self._feed(rest)
 
-    def _weigh(self, size: int) -> None:
-        """Judge how much of the request so far, `size` bytes more than before, is not body."""
-        if self._part is _Part.HEAD and not self._head:
-            self._limiter.moves(self)
-        body, self._body = self._body, 0
-        # What large chunks leave over is not saved up for trailers.
-        self._head = max(1, self._head + size - body - body // _BODY_FOR_A_BYTE_OF_FRAMING)
-        # The first slice may hold the end of the request before.
-        if self._head >= self._bounds.head + _SLICE or len(self.headers) > self._bounds.headers:
-            self._refuse(HEAD_TOO_LARGE)
-
-    def _throw_away(self, size: int) -> None:
-        self._unwanted += size
-        if self._unwanted > self._bounds.unwanted:
-            if self._part is _Part.OVER:
-                self.transport.abort()
-            elif not self._is_busy():
-                self.transport.close()
-
-    def _is_busy(self) -> bool:
-        """Whether a request is being answered, or waits for that."""
-        return self.cycle is not None and not self.cycle.response_complete
-
-    def _refuse(self, why: Refusal) -> None:
-        """End the connection: after the answers to the requests before, or with this one."""
-        self._ending = True
-        self._limiter.count(why)
-        if not self._is_busy():
-            if self._part is _Part.BODY:
-                self.transport.close()  # it was answered before its body had ended
-            else:
-                self._tell(why)
-        elif self._part is not _Part.BODY or self.pipeline:
-            # The newest of those that are whole is the last that is answered.
-            self.cycle.keep_alive = False
-            if self._part is _Part.BODY:
-                self._give_up_request()
-        else:
-            started = self.cycle.response_started
-            self._give_up_request()
-            if started:
-                self.transport.close()
-            else:
-                self._tell(why)
-
-    def _give_up_request(self) -> None:
-        """Tell the application that the rest of the body will not come."""
-        self.cycle.disconnected = True
-        self.cycle.message_event.set()
-
-    def _give_up(self) -> None:
-        """Tell the application that nobody waits for answers any more; uvicorn tells only the newest request."""
-        for cycle in (self._answering, self.cycle):
-            if cycle is not None and not cycle.response_complete:
-                cycle.disconnected = True
-                cycle.message_event.set()
-
-    def _tell(self, why: Refusal) -> None:
-        """Send an error and leave the client some time to read it: closing at once might take it away again."""
-        if self.transport.is_closing():
-            return
-        self._part, self._since = _Part.OVER, self._limiter.now
-        self.flow.resume_reading()  # of a body that came fast; else its end would not be noticed
-        self.transport.write(why.answer)
-        if self.transport.can_write_eof():
-            self.transport.write_eof()
-        self._limiter.waits(self)
-
-    def give_way(self, refusal: Refusal) -> bool:
-        """Closed to make room for others; whether a part of a request was lost by that. See `ConnectionLimiter`."""
-        if self._part is _Part.OVER:
-            self.transport.abort()
+    def _take_offer(self) -> bool:
+        if self.scheme == "https" or self._is_mended or self._is_busy() or has_body(self.headers):
             return False
-        busy = self._is_busy()
-        lost = self._part is _Part.BODY or (self._part is _Part.HEAD and self._head > 0)
-        if self.stalled is not None:
-            self.transport.abort()  # who does not read could keep it for long
-            lost = lost or busy
-        elif busy and (self._part is not _Part.BODY or self.pipeline or self.cycle.response_started):
-            pass  # an answer would be taken for that to a request before
-        elif lost and not self._ending:
-            self.transport.write(refusal.answer)
-        self._ending = True
-        self._give_up()
-        self.transport.close()
-        return lost
+        if self.parser.get_http_version() == "1.1":
+            self._http2 = http2_settings(self.headers)
+        return self._http2 is not None
 
-    @property
-    def unread(self) -> int:
-        """Bytes of an answer that wait for a client which does not read them now."""
-        return 0 if self.stalled is None else self.transport.get_write_buffer_size()
-
-    def look(self) -> None:
-        """Do what is due by the time of the room."""
-        now, bounds = self._limiter.now, self._bounds
-        age = now - self._since
-        if self.transport.is_closing():
-            if self._closing is None:
-                self._closing = now
-            elif now - self._closing > bounds.linger:
-                self.transport.abort()  # the client does not read what it was sent last
-        elif self.stalled is not None and now - self.stalled > bounds.answer_time:
-            self.transport.abort()
-        elif self._part is _Part.OVER:
-            if age > bounds.linger:
-                self.transport.abort()
-        elif self._part is _Part.BODY:
-            # A request that waits for an earlier one is not read on.
-            if age > bounds.body_time and not self.pipeline:
-                self._end_slow(BODY_TOO_SLOW)
-        elif self._is_busy():
+    def _go_on_behind(self, data: bytes | memoryview, end: int) -> None:
+        self._offered, rest = False, bytes(data[end:])
+        if self._http2 is not None:
+            offer = {"method": self.parser.get_method().decode("ascii"), "headers": self.headers}
+            successor = self._hand_over(offer)
+            if rest:
+                successor.data_received(rest)
             return
-        elif self._part is _Part.HEAD:
-            if age > bounds.head_time:
-                self._end_slow(HEAD_TOO_SLOW)
-        elif age > bounds.idle_time:
-            self.transport.close()
+        self._weigh(end)
+        if self._ending:
+            return
+        self.parser = new_parser(RestOfRequest(self))
+        self.parser.feed_data(framing(list(self.scope["headers"])))
+        if rest:
+            self._feed(rest)
 
-    def _end_slow(self, why: Refusal) -> None:
-        # Browsers open connections ahead of requests, and take an answer there for one to their next request.
-        if self._part is _Part.HEAD and not self._head:
-            self.transport.close()
+    def _hand_over(self, offer: dict[str, Any] | None = None) -> Http2Connection:
+        """Let HTTP/2 have this connection from now on; `offer`: the request in which the client has offered that."""
+        successor = Http2Connection(self.config, self.server_state, self.app_state, limiter=self._limiter)
+        self._ending = True
+        self.connections.discard(self)
+        self._limiter.hand_over(self, successor)
+        self.transport.set_protocol(successor)
+        if offer is None or self._http2 is None:
+            successor.take_over(self.transport)
         else:
-            self._refuse(why)
+            successor.take_upgrade(self.transport, self._http2, offer, self.url)
+        return successor

@@ -85,6 +85,16 @@ class ConnectionLimiter:
         if member.peer is not None:
             self._peers.lose(member.peer)
 
+    def hand_over(self, member: Member, successor: Member) -> None:
+        """Another protocol has its connection from now on, which waits for its client."""
+        if member not in self.members:
+            return
+        self.serves(member)
+        del self.members[member]
+        successor.peer = member.peer
+        self.members[successor] = None
+        self.waits(successor)
+
     def waits(self, member: Member) -> None:
         """It waits for its client from now on; one that waits already keeps its place."""
         if member not in self.members:  # it has left, and is about to be closed
@@ -116,7 +126,7 @@ class ConnectionLimiter:
 
     def count(self, refusal: Refusal) -> None:
         """A request was refused."""
-        self.refused[refusal] += 1
+        self.refused[refusal.kind] += 1
 
     def _refuse(self, refusal: Refusal) -> Refusal:
         self.refused[refusal] += 1

@@ -1,7 +1,9 @@
 """Opens the listening socket of a server; if that fails, raises an error of one line that says why and what to do."""
 
+import contextlib
 import errno
 import socket
+from collections.abc import Sequence
 
 from infra.errors import InfraError
 
@@ -16,15 +18,19 @@ def bind(
     setting: str = "PINGFOLD_PORT",
     host_setting: str = "PINGFOLD_HOST",
     kind: socket.SocketKind = socket.SOCK_STREAM,
+    both: bool = True,
 ) -> socket.socket:
-    """A socket bound to host and port, not listening yet. Raises `CannotListen`, which names the settings."""
+    """A socket bound to host and port, not listening yet. Raises `CannotListen`, which names the settings.
+
+    both: `::` is for IPv4, too.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, kind)
     try:
         if kind == socket.SOCK_STREAM:  # of datagrams, two programs could share the port
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family == socket.AF_INET6 and host == "::":
-            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)  # one socket for both
+            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, int(not both))
         listener.bind((host, port))
     except OSError as error:
         listener.close()
@@ -32,9 +38,18 @@ def bind(
     return listener
 
 
-def check_free(host: str, port: int, setting: str, host_setting: str = "PINGFOLD_HOST") -> None:
+def bind_all(hosts: Sequence[str], port: int) -> list[socket.socket]:
+    """A socket for each address of `PINGFOLD_HOST`. Raises `CannotListen`."""
+    with contextlib.ExitStack() as opened:
+        both = all(":" in host for host in hosts)
+        sockets = [opened.enter_context(bind(host, port, both=both)) for host in hosts]
+        opened.pop_all()
+    return sockets
+
+
+def check_free(host: str, port: int, setting: str, host_setting: str = "PINGFOLD_HOST", both: bool = True) -> None:
     """Raise `CannotListen` when nobody could listen there now."""
-    with bind(host, port, setting, host_setting) as listener:
+    with bind(host, port, setting, host_setting, both=both) as listener:
         try:
             # A port that another socket is bound to, and does not listen on yet, shows only here.
             listener.listen()

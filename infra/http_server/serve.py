@@ -1,18 +1,21 @@
-"""Serve an ASGI application over HTTP/1.1 until told to stop."""
+"""Serve an ASGI application over HTTP/1.1 and HTTP/2, plain and over TLS, until told to stop."""
 
 import asyncio
 import contextlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from socket import socket
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 import uvicorn
 
 from infra.http_server.bounds import STOPPED
 from infra.http_server.connection import Connection
 from infra.http_server.connection_limiter import ConnectionLimiter
+from infra.http_server.http2_connection import Http2Connection
 from infra.http_server.metrics import ConnectionMetrics
+from infra.http_server.tls import Tls
+from infra.http_server.tls_gate import TlsGate
 from infra.process.lifecycle import Stop
 from infra.process.tasks import persistent, vital
 
@@ -39,15 +42,49 @@ class Ending:
                 return  # an answer had begun: it is cut off, and so is the connection
 
 
+class LookedAt(Protocol):
+    """A connection, as far as this module knows it: of HTTP/1.1, of HTTP/2, or before its TLS handshake is done."""
+
+    transport: asyncio.Transport
+
+    @property
+    def stalled(self) -> float | None:
+        """Since when the client has not read what it was sent."""
+
+    @property
+    def unread(self) -> int:
+        """Bytes that are held for such a client."""
+
+    def look(self) -> None:
+        """Do what is due."""
+
+
 class _Server(uvicorn.Server):
-    """Leaves signals to us: the source has to close after the last request, before the process ends."""
+    """Speaks TLS, too. Leaves signals to us: the source has to close after the last request, before the end."""
+
+    def __init__(self, config: uvicorn.Config, limiter: ConnectionLimiter, tls: Tls | None) -> None:
+        super().__init__(config)
+        self._limiter, self._tls = limiter, tls
+
+    async def startup(self, sockets: list[socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self._tls is None:
+            return
+        gate = partial(TlsGate, self.server_state, self._limiter, self._tls.certificate, self._successor)
+        loop = asyncio.get_running_loop()
+        for listener in self._tls.listeners:
+            self.servers.append(await loop.create_server(gate, sock=listener, backlog=BACKLOG))
+
+    def _successor(self, alpn: str | None) -> asyncio.Protocol:
+        protocol = Http2Connection if alpn == "h2" else Connection
+        return protocol(self.config, self.server_state, self.lifespan.state, limiter=self._limiter)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
 
 
-def create_server(app: Any, limiter: ConnectionLimiter) -> uvicorn.Server:
+def create_server(app: Any, limiter: ConnectionLimiter, tls: Tls | None = None) -> uvicorn.Server:
     """A server whose connections share `limiter`; `keep_looking` has to run beside it."""
     config = uvicorn.Config(
         Ending(app),
@@ -62,7 +99,7 @@ def create_server(app: Any, limiter: ConnectionLimiter) -> uvicorn.Server:
         backlog=BACKLOG,
         timeout_graceful_shutdown=_GRACE_SECONDS,
     )
-    return _Server(config)
+    return _Server(config, limiter, tls)
 
 
 async def keep_looking(server: uvicorn.Server, limiter: ConnectionLimiter) -> None:
@@ -74,14 +111,14 @@ async def keep_looking(server: uvicorn.Server, limiter: ConnectionLimiter) -> No
         now = loop.time()
         limiter.pass_time(now - before)
         before = now
-        connections = [cast(Connection, connection) for connection in server.server_state.connections]
+        connections = [cast(LookedAt, connection) for connection in server.server_state.connections]
         for connection in connections:
             connection.look()
         let_go_of_answers(connections, limiter.bounds.unread)
         metrics.update()
 
 
-def let_go_of_answers(connections: Iterable[Connection], most: int) -> None:
+def let_go_of_answers(connections: Iterable[LookedAt], most: int) -> None:
     """Cut off those who do not read what they are sent, for longest first, until no more is held for them."""
     waiting = sorted((one for one in connections if one.unread), key=lambda one: one.stalled or 0.0)
     held = sum(one.unread for one in waiting)
@@ -92,9 +129,11 @@ def let_go_of_answers(connections: Iterable[Connection], most: int) -> None:
         one.transport.abort()
 
 
-async def serve(app: Any, listener: socket, limiter: ConnectionLimiter, stop: Stop) -> None:
-    """Serve on `listener` until `stop` is set; requests under way are answered first, for a moment."""
-    server = create_server(app, limiter)
+async def serve(
+    app: Any, listeners: Sequence[socket], limiter: ConnectionLimiter, stop: Stop, tls: Tls | None = None
+) -> None:
+    """Serve on `listeners` until `stop` is set; requests under way are answered first, for a moment."""
+    server = create_server(app, limiter, tls)
 
     async def heed() -> None:
         await stop.wait()
@@ -104,8 +143,12 @@ async def serve(app: Any, listener: socket, limiter: ConnectionLimiter, stop: St
         vital(heed(), name="stop"),
         persistent(lambda: keep_looking(server, limiter), name="connections"),
     ]
+    if tls is not None:
+        tasks.append(persistent(tls.certificate.keep_fresh, name="certificate"))
     try:
-        await server.serve(sockets=[listener])
+        await server.serve(sockets=list(listeners))
     finally:
+        for listener in tls.listeners if tls is not None else ():
+            listener.close()
         for task in tasks:
             task.cancel()

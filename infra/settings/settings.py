@@ -46,6 +46,8 @@ _RDAP_BOOTSTRAP = "https://data.iana.org/rdap/dns.json"
 _CONTROL_TARGETS: tuple[ControlTarget, ...] = ("resolver", "gateway")
 _CONTROL_PORT = 443
 
+_TLS_PORT = 8_443
+
 _DNS_LISTEN: tuple[Server, ...] = (("127.0.0.1", 8053),)
 
 # Shorter than this, a restart of a role would already lose events that it has not read.
@@ -94,6 +96,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="PINGFOLD_", extra="ignore", frozen=True, populate_by_name=True)
 
+    # Addresses where the web process listens, separated by commas.
     host: str = "127.0.0.1"
     port: int = Field(8000, ge=1, le=65535)
     data: Path = Path("data")
@@ -118,6 +121,11 @@ class Settings(BaseSettings):
     # address may have a quarter. Of trusted proxies only the first counts.
     connections: int = Field(16_384, ge=16)
     connections_per_peer: int | None = Field(None, ge=0)
+    # HTTPS: the full chain in PEM and its key (None: in the same file), and where it is spoken (none: on port 8443 of
+    # every address of `host`). The plain port stays.
+    tls_certificate: Path | None = None
+    tls_key: Path | None = None
+    tls_listen: Annotated[tuple[Server, ...], NoDecode] = ()
     workers: int = Field(1, ge=1)
     # Where probes come from: every monitor that names no region is probed from all of these in turn. `pingfold up`
     # starts so many probers for each of them.
@@ -255,6 +263,27 @@ class Settings(BaseSettings):
             return tuple(parse_server(part.strip(), 53) for part in value.split(",") if part.strip())
         return value
 
+    @field_validator("host")
+    @classmethod
+    def _hosts(cls, value: str) -> str:
+        if not value.replace(",", "").strip():
+            raise ValueError("addresses are expected, such as 127.0.0.1 or 0.0.0.0,::")
+        return value
+
+    @field_validator("tls_listen", mode="before")
+    @classmethod
+    def _tls_addresses(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(parse_server(part.strip(), _TLS_PORT) for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("tls_key", "tls_listen")
+    @classmethod
+    def _with_certificate(cls, value: object, info: ValidationInfo) -> object:
+        if value and info.data.get("tls_certificate", "") is None:
+            raise ValueError("PINGFOLD_TLS_CERTIFICATE is expected, too: the full chain, in PEM")
+        return value
+
     @field_validator("nodes", mode="before")
     @classmethod
     def _read_nodes(cls, value: object) -> object:
@@ -332,9 +361,21 @@ class Settings(BaseSettings):
         return {name: value for name, value in found.items() if value is not None}
 
     @cached_property
+    def hosts(self) -> tuple[str, ...]:
+        """The addresses of `host`, each once."""
+        return tuple(dict.fromkeys(part.strip() for part in self.host.split(",") if part.strip()))
+
+    @cached_property
+    def tls_addresses(self) -> tuple[Server, ...]:
+        """Where TLS is spoken; nowhere without a certificate."""
+        if self.tls_certificate is None:
+            return ()
+        return self.tls_listen or tuple((host, _TLS_PORT) for host in self.hosts)
+
+    @cached_property
     def local_url(self) -> str:
         """The address of the web process on its own host, without a slash at the end."""
-        host = "127.0.0.1" if self.host in ("0.0.0.0", "::") else self.host
+        host = _local_host(self.hosts)
         return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
 
     @property
@@ -378,3 +419,13 @@ class Settings(BaseSettings):
     def body_limit(self) -> int:
         """How many bytes of a ping's body are kept, announced or not."""
         return UNANNOUNCED_BODY_LIMIT if self.ping_body_limit is None else self.ping_body_limit
+
+
+def _local_host(hosts: tuple[str, ...]) -> str:
+    """The address of a listener by which it is reached on its own host."""
+    for host in hosts:
+        if host in ("127.0.0.1", "::1", "localhost"):
+            return host
+    if "0.0.0.0" in hosts or set(hosts) == {"::"}:
+        return "127.0.0.1"
+    return "::1" if "::" in hosts else hosts[0]

@@ -11,7 +11,6 @@ import typer
 
 from infra.availability import clickhouse_answers, kafka_answers
 from infra.clickhouse.address import Address
-from infra.http_server.listening import bind
 from infra.log.clients import ClientLost
 from infra.process import logs
 from infra.process.lifecycle import Role, run_role
@@ -47,12 +46,12 @@ def _kafka() -> dict[str, Check]:
 
 
 def _serve(role: str, slot: str, pings: bool, api: bool) -> NoReturn:
+    from pingfold.roles.listeners import open_listeners
     from pingfold.roles.web import serve
 
     settings = Settings()
     logs.configure(f"{role}-{slot}", settings.log_format)
-    listener = bind(settings.host, settings.port)
-    run(role, slot, partial(serve, settings, listener, f"{role}-{slot}", pings, api), _kafka())
+    run(role, slot, partial(serve, settings, open_listeners(settings), f"{role}-{slot}", pings, api), _kafka())
 
 
 def web(slot: Slot = "0") -> None:

@@ -10,7 +10,8 @@ from infra.availability import clickhouse_answers, kafka_fault
 from infra.clickhouse.address import Address
 from infra.clickhouse.client import ClickHouseUnavailable, connect
 from infra.embedded.ports import SETTABLE, chosen, is_free
-from infra.http_server.listening import CannotListen, check_free
+from infra.http_server.listening import CannotListen
+from infra.http_server.tls import CannotServeTls
 from infra.log.admin import admin_client
 from infra.process.role_files import supervisor_runs
 from infra.secrets.metrics_key import KEY_FILE, bearer
@@ -18,7 +19,7 @@ from infra.settings.settings import Settings
 from pingfold.addresses import clickhouse_of, kafka_of, what_to_do
 from pingfold.doctor.findings import Finding
 from pingfold.errors import PingfoldError
-from pingfold.supervisor.claim import CannotStart, check_distinct_ports
+from pingfold.supervisor.claim import CannotStart, check_distinct_ports, check_web_process
 from schemas.topics import DEFINITIONS
 
 _PATIENCE_SECONDS = 5.0
@@ -66,8 +67,8 @@ def ports(settings: Settings) -> Iterator[Finding]:
     faults: list[tuple[str, str]] = []
     try:
         check_distinct_ports(settings)
-        check_free(settings.host, settings.port, "PINGFOLD_PORT")
-    except CannotListen as error:
+        check_web_process(settings)
+    except (CannotListen, CannotServeTls) as error:
         what, _, do = str(error).rpartition("; ")
         faults.append((what, do))
     except CannotStart as error:
@@ -141,7 +142,7 @@ def public_address(settings: Settings, is_running: bool) -> Iterator[Finding]:
     if settings.public_url is None:
         here = "it is shown to people, and only this machine can open it"
         do = "set PINGFOLD_BASE_URL when others are to use Pingfold"
-        if settings.host in ("127.0.0.1", "localhost", "::1"):
+        if set(settings.hosts) <= {"127.0.0.1", "localhost", "::1"}:
             yield Finding("ok", "public address", f"{settings.base_url}: {here}; {do}")
         else:
             yield Finding("ok", "public address", f"{settings.base_url} ({do})")

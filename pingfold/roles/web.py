@@ -7,7 +7,6 @@ A dispatcher hands ping paths to the ping application and the rest to FastAPI: t
 import asyncio
 import contextlib
 import gc
-import socket
 from collections.abc import Callable
 from dataclasses import astuple
 from functools import partial
@@ -43,6 +42,7 @@ from ingest.ping.urls import is_ping
 from ingest.prober.assignment import group_of
 from pingfold import credentials
 from pingfold.addresses import clickhouse_of
+from pingfold.roles.listeners import Listeners
 from pingfold.roles.open_files import connections
 from pingfold.roles.path_prefix import PathPrefix
 from pingfold.roles.replicas import Replicas, start_replicas
@@ -62,8 +62,8 @@ from schemas.topics import PINGS, TRANSITIONS
 log = structlog.get_logger(__name__)
 
 
-async def serve(settings: Settings, listener: socket.socket, slot: str, pings: bool, api: bool, stop: Stop) -> None:
-    """Serve on `listener` until `stop` is set. While Kafka is away at the start, everything is answered 503."""
+async def serve(settings: Settings, listeners: Listeners, slot: str, pings: bool, api: bool, stop: Stop) -> None:
+    """Serve on `listeners` until `stop` is set. While Kafka is away at the start, everything is answered 503."""
     # Keys that cannot be read are told before Kafka is waited for.
     key, vault = metrics_key(settings), Vault.open(settings)
     async with contextlib.AsyncExitStack() as stack:
@@ -75,7 +75,8 @@ async def serve(settings: Settings, listener: socket.socket, slot: str, pings: b
             startup_app.why = why
             if not serving:
                 served = PathPrefix(startup_app, prefixes) if (prefixes := settings.path_prefixes) else startup_app
-                serving.append(vital(serve_http(served, listener, limiter, stop), name="http"))
+                http = serve_http(served, listeners.plain, limiter, stop, listeners.tls)
+                serving.append(vital(http, name="http"))
                 stack.callback(serving[0].cancel)
 
         replicas = await start_replicas(stack, settings, slot, start_serving)

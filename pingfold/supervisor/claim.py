@@ -16,6 +16,7 @@ from infra.process.process_identity import process_identity
 from infra.secrets.private_files import private_folder
 from infra.settings.settings import Settings
 from pingfold.errors import PingfoldError
+from pingfold.roles.listeners import TLS_LISTEN, certificate_of
 
 # A killed supervisor's roles are told by the kernel to end; so long they may take.
 _FORMER_SECONDS = 10.0
@@ -53,9 +54,12 @@ def data_folder(settings: Settings) -> Iterator[None]:
 
 
 def claim_ports(settings: Settings) -> None:
-    """Make sure that every server can have its port. Raises `CannotListen`, `PortTaken` or `CannotStart`."""
+    """Make sure that every server can have its port, and that there is a certificate where one is set.
+
+    Raises `CannotListen`, `CannotServeTls`, `PortTaken` or `CannotStart`.
+    """
     check_distinct_ports(settings)
-    check_free(settings.host, settings.port, "PINGFOLD_PORT")
+    check_web_process(settings)
     if settings.dns_zone is not None:
         for host, port in settings.dns_listen:
             check_free(host, port, _DNS, _DNS)
@@ -67,9 +71,21 @@ def claim_ports(settings: Settings) -> None:
         ports.remembered(settings.data, "clickhouse", settings.clickhouse_port)
 
 
+def check_web_process(settings: Settings) -> None:
+    """Raise `CannotListen` or `CannotServeTls` when the web process could not listen now."""
+    certificate_of(settings)
+    both = all(":" in host for host in settings.hosts)
+    for host in settings.hosts:
+        check_free(host, settings.port, "PINGFOLD_PORT", both=both)
+    both = all(":" in host for host, _ in settings.tls_addresses)
+    for host, port in settings.tls_addresses:
+        check_free(host, port, TLS_LISTEN, TLS_LISTEN, both=both)
+
+
 def check_distinct_ports(settings: Settings) -> None:
     """Raise `CannotStart` when two settings name the same port."""
     given = [("PINGFOLD_PORT", settings.port)]
+    given += [(TLS_LISTEN, port) for port in sorted({port for _, port in settings.tls_addresses})]
     if settings.dns_zone is not None:
         given += [(_DNS, port) for port in sorted({port for _, port in settings.dns_listen})]
     if settings.kafka_bootstrap_servers is None:

@@ -12,6 +12,7 @@ from infra.disk import Disk, Level
 from infra.embedded import kafka, ports
 from infra.embedded.logins import NoLogin
 from infra.http_server.listening import CannotListen
+from infra.http_server.tls import CannotServeTls
 from infra.log.admin import WrongPartitionCount
 from infra.process import logs
 from infra.process.lifecycle import keep_beating, leave, progress_file, stop_in_loop
@@ -44,7 +45,7 @@ _CONSEQUENCES = {
 
 # What keeps a Pingfold from starting and is told in one line.
 _FAULTS = (
-    *(CannotStart, CannotListen, NoCredentials, WrongPartitionCount, SecretError),
+    *(CannotStart, CannotListen, CannotServeTls, NoCredentials, WrongPartitionCount, SecretError),
     *(NoLogin, kafka.MissingPrerequisite, kafka.KafkaNotReady, ports.PortTaken),
 )
 

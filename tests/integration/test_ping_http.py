@@ -6,25 +6,16 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import msgspec
 import pytest
-from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from infra.http_server.bounds import BOUNDS
-from infra.log.admin import partition_count
-from infra.log.cluster import client_config
-from infra.log.partitioner import partition_of
 from ingest.ping.request import Limits
-from schemas.pings import Ping, PingsEvent
-from schemas.ticks import Tick
-from schemas.topics import PINGS
+from tests.ping_journal import Journal
 from tests.ping_server import PingServer
 from tests.stack import start_kafka
 
 pytestmark = pytest.mark.stack
 LIMITS = Limits(body_time=1.0, body_size=3_000_000)
-
-_decode = msgspec.json.Decoder(PingsEvent).decode
 
 
 @pytest.fixture(scope="module")
@@ -34,46 +25,8 @@ def server(kafka_bootstrap: str) -> Iterator[PingServer]:
 
 
 @pytest.fixture
-def journal(kafka_bootstrap: str, server: PingServer) -> "Journal":
+def journal(kafka_bootstrap: str, server: PingServer) -> Journal:
     return Journal(kafka_bootstrap, server)
-
-
-class Journal:
-    """The events of a server's check and source since it was made."""
-
-    def __init__(self, bootstrap: str, server: PingServer) -> None:
-        self._server = server
-        number = partition_of(server.check.encode(), partition_count(bootstrap))
-        self._consumer = Consumer(
-            {**client_config(bootstrap), "group.id": "none", "enable.auto.commit": False, "log_level": 0}
-        )
-        self._from = TopicPartition(PINGS.name, number)
-        self._from.offset = self._end()
-
-    def _end(self) -> int:
-        deadline = time.monotonic() + 60
-        while True:
-            try:
-                return int(self._consumer.get_watermark_offsets(self._from, timeout=10)[1])
-            except KafkaException:  # a broker that was frozen finds its partitions again
-                if time.monotonic() > deadline:
-                    raise
-                time.sleep(0.1)
-
-    def read(self) -> tuple[list[Ping], list[Tick]]:
-        count = self._end() - self._from.offset
-        self._consumer.assign([self._from])
-        pings, ticks = [], []
-        for message in self._consumer.consume(count, timeout=10) if count else []:
-            event = _decode(message.value())
-            if isinstance(event, Ping) and message.key() == self._server.check.encode():
-                pings.append(event)
-            elif isinstance(event, Tick) and event.slot.startswith("test-"):
-                ticks.append(event)
-        return pings, ticks
-
-    def pings(self) -> list[Ping]:
-        return self.read()[0]
 
 
 def connect(server: PingServer, timeout: float = 15.0) -> socket.socket:

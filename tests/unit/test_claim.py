@@ -1,5 +1,6 @@
 """What cannot be had is told in one line, at once, before anything is started."""
 
+import contextlib
 import json
 import os
 import signal
@@ -14,11 +15,14 @@ from pathlib import Path
 import pytest
 
 from infra.embedded.ports import HOST, free_port
-from infra.http_server.listening import CannotListen, bind, check_free
+from infra.http_server.listening import CannotListen, bind, bind_all, check_free
+from infra.http_server.tls import CannotServeTls
 from infra.process.process_identity import process_identity
 from infra.settings.settings import Settings
+from pingfold.roles.listeners import open_listeners
 from pingfold.supervisor import claim
 from pingfold.supervisor.claim import CannotStart, claim_ports, data_folder, end_former_roles
+from tests.certificates import Authority
 
 
 @pytest.fixture
@@ -42,6 +46,40 @@ def pingfold(*arguments: str, **settings: str) -> tuple[int, list[str], float]:
         [line for line in (done.stdout + done.stderr).splitlines() if line],
         time.monotonic() - began,
     )
+
+
+def test_the_web_process_listens_on_ipv4_and_ipv6_at_once() -> None:
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        pytest.skip("no IPv6 loopback here")
+    for hosts in (["127.0.0.1", "::1"], ["0.0.0.0", "::"], ["::"]):
+        with contextlib.ExitStack() as opened:
+            listeners = [opened.enter_context(listener) for listener in bind_all(hosts, free_port())]
+            for listener in listeners:
+                listener.listen()
+            port = listeners[0].getsockname()[1]
+            for address in ("127.0.0.1", "::1"):
+                socket.create_connection((address, port), 10.0).close()
+
+
+def test_a_certificate_that_cannot_be_used_is_told_before_anything_is_started(tmp_path: Path) -> None:
+    missing = Settings(data=tmp_path, port=free_port(), tls_certificate=tmp_path / "none.pem")
+    with pytest.raises(CannotServeTls, match="set PINGFOLD_TLS_CERTIFICATE"):
+        claim_ports(missing)
+    with pytest.raises(CannotServeTls, match="set PINGFOLD_TLS_CERTIFICATE"):
+        open_listeners(missing)
+
+
+def test_tls_needs_a_port_of_its_own(tmp_path: Path, taken: int) -> None:
+    pair = Authority(tmp_path).pair("localhost", "localhost")
+    for port, listen, said in (
+        (free_port(), taken, f"port {taken} on {HOST} is taken by another program; set PINGFOLD_TLS_LISTEN"),
+        (taken, taken, "PINGFOLD_PORT and PINGFOLD_TLS_LISTEN name the same port"),
+    ):
+        settings = Settings(data=tmp_path, port=port, tls_certificate=pair, tls_listen=((HOST, listen),))
+        with pytest.raises((CannotListen, CannotStart), match=said):
+            claim_ports(settings)
 
 
 def test_a_port_that_is_taken_ends_up_in_one_line(tmp_path: Path, taken: int) -> None:
