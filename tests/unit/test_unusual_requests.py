@@ -177,5 +177,5 @@ def test_an_unusual_head_is_bounded_as_others_are(server: HttpServer) -> None:
 
 
 def test_an_unusual_head_is_not_waited_for_for_ever() -> None:
-    with HttpServer(App(), PATIENT._replace(head_time=0.5)) as server:
+    with HttpServer(App(), PATIENT._replace(head_time=3.0)) as server:
         assert server.ask(b"GET / HTTP/1.1\nX: y\n").startswith(b"HTTP/1.1 408 ")
