@@ -19,7 +19,7 @@ from infra.http_server.tls_gate import TlsGate
 from infra.process.lifecycle import Stop
 from infra.process.tasks import persistent, vital
 
-_GRACE_SECONDS = 2
+GRACE_SECONDS = 2
 _LOOK_SECONDS = 0.5
 # Connections that the kernel takes ahead of us. All of them may come between two looks at how many there are.
 BACKLOG = 4_096
@@ -97,7 +97,7 @@ def create_server(app: Any, limiter: ConnectionLimiter, tls: Tls | None = None) 
         server_header=False,
         proxy_headers=False,  # whom to believe is a setting of ours
         backlog=BACKLOG,
-        timeout_graceful_shutdown=_GRACE_SECONDS,
+        timeout_graceful_shutdown=GRACE_SECONDS,
     )
     return _Server(config, limiter, tls)
 
