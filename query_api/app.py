@@ -13,14 +13,13 @@ from infra.disk import Disk
 from infra.http_server.forwarded import Forwarded
 from query_api import healthchecks, poppaping, updown
 from query_api.dependencies import Dependencies
-from query_api.http import described, refusals
+from query_api.http import described
+from query_api.http.application import Application
 from query_api.http.bodies import BodiesInBounds
-from query_api.http.cors import Cors
 from query_api.http.disk_space import RejectWritesWhenFull
-from query_api.http.openapi import Api
 from query_api.http.public_api import PublicApi
-from query_api.http.route_index import RouteIndex, include
-from query_api.http.safe_headers import SafeHeaders
+from query_api.http.refusals import ErrorForm
+from query_api.http.route_index import include
 from query_api.pages import api_reference, badges, dashboard, recipients, status
 from query_api.pages.downtimes import install as install_downtimes
 from query_api.state.freshness import Freshness
@@ -29,24 +28,21 @@ from query_api.state.freshness import Freshness
 APIS: tuple[PublicApi, ...] = (healthchecks.API, poppaping.API, updown.API)
 
 
-def create_app(deps: Dependencies, apis: Sequence[PublicApi] = APIS) -> FastAPI:
+def create_app(deps: Dependencies, apis: Sequence[PublicApi] = APIS) -> Application:
     """The application. `app.state.deps` holds what it stands on, `app.state.freshness` what its reads wait for,
     `app.state.forwarded` finds clients behind proxies; the APIs put there what they keep."""
-    app = Api(
-        title=deps.settings.site_name,
+    forms: dict[Callable[[str], bool], ErrorForm] = {api.speaks: api.error_form for api in apis}
+    app = Application(
+        deps.settings.site_name,
+        forms,
+        [api.scripts for api in apis],
         summary="Uptime and cron monitor in which every status is a pure function of a Kafka log",
         version="1",
         servers=[{"url": public_url}] if (public_url := deps.settings.public_url) else None,
-        redirect_slashes=False,
-        openapi_url=None,  # `described` serves it
-        docs_url=None,
-        redoc_url=None,
     )
     app.state.deps = deps
     app.state.forwarded = Forwarded(deps.settings.trusted_proxies)
     app.state.freshness = Freshness(deps.states, deps.states_replica, deps.partitions, deps.clock, deps.source)
-    forms: dict[Callable[[str], bool], refusals.ErrorForm] = {api.speaks: api.error_form for api in apis}
-    refusals.install(app, forms)
     for api in apis:
         _serve(app, api, deps)
     dashboard.install(app, deps)
@@ -56,13 +52,12 @@ def create_app(deps: Dependencies, apis: Sequence[PublicApi] = APIS) -> FastAPI:
     recipients.install(app, deps)
     described.install(app)
     api_reference.install(app, apis, deps.settings.base_url)
-    app.router.routes.insert(0, RouteIndex(app.routes))
     app.add_middleware(partial(BodiesInBounds, deps=deps, forms=forms))
     disk = deps.disk or Disk(deps.settings, "changes are answered 503")
     app.add_middleware(partial(RejectWritesWhenFull, disk=disk, forms=forms))
     for api in apis:
-        _surround(app, api, deps)
-    app.add_middleware(SafeHeaders)
+        for layer in api.layers(deps):
+            app.add_middleware(layer)
     return app
 
 
@@ -75,11 +70,3 @@ def _serve(app: FastAPI, api: PublicApi, deps: Dependencies) -> None:
     for prefix in api.prefixes:
         for router in api.routers:
             include(app, router, prefix)
-
-
-def _surround(app: FastAPI, api: PublicApi, deps: Dependencies) -> None:
-    """The layers of an API."""
-    if api.open_to_scripts:
-        app.add_middleware(partial(Cors, routes=api.routes, prefixes=api.prefixes, exposed=api.exposed_headers))
-    for layer in api.layers(deps):
-        app.add_middleware(layer)

@@ -54,8 +54,6 @@ _PINGS = ("GET", "HEAD", "POST")
 _FRESH_SECONDS = 0.5  # one look at the end offsets, which all who ask share
 _VERDICT_SECONDS = 3.0  # a client in the field gives up after 5 s
 _KNOWN_SECONDS = 1.0
-# The fold could not judge the request: nothing is known of the slug.
-_NOT_JUDGED = (RejectionCode.WRONG_TIME, RejectionCode.INVALID_REQUEST, RejectionCode.UNKNOWN)
 # Bytes of a body that are kept of a check that is judged by it when the bytes of the day are used up.
 _JUDGED = 2_048
 
@@ -329,7 +327,7 @@ class PingApp:
         if (rejection := decision.rejection) is None:
             # Without it we go on all the same: `check.defined` is in the journal ahead of our ping.
             await self._replica.wait(lambda: decision.id in directory, _KNOWN_SECONDS)
-        elif rejection.code in _NOT_JUDGED:
+        elif self._responses.rejected(rejection.code) is self._responses.unavailable:  # it could not be judged
             return await self._undecided(project, request, rejection.reason)
         return decision
 

@@ -13,7 +13,6 @@ from functools import partial
 from typing import Any
 
 import structlog
-from fastapi import FastAPI
 
 from infra.clickhouse.address import Address
 from infra.clickhouse.client import ClickHouse
@@ -55,6 +54,8 @@ from query_api.history.checks import History
 from query_api.history.deliveries import DeliveryHistory
 from query_api.history.monitors import MonitorHistory
 from query_api.history.status_pages import PageHistory
+from query_api.http.application import Application
+from query_api.http.route_index import include
 from query_api.ops import operations
 from query_api.ops.readiness import Readiness
 from schemas.topics import PINGS, TRANSITIONS
@@ -126,12 +127,15 @@ async def _application(
     readiness = _readiness(settings, replicas, clickhouse, vault, disk, source)
     looking = vital(readiness.keep_looking(), name="readiness")
     stack.callback(looking.cancel)
-    rest = FastAPI(openapi_url=None)
+    rest = Application(settings.site_name)
     if api:
         rest = create_app(await asyncio.to_thread(_dependencies, settings, replicas, clickhouse, vault, source))
     clock, clocks = replicas.clock, replicas.clocks
-    rest.include_router(
-        operations.router(readiness, replicas.progress, clocks, replicas.bootstrap, clock, disk, settings.instance, key)
+    include(
+        rest,
+        operations.router(
+            readiness, replicas.progress, clocks, replicas.bootstrap, clock, disk, settings.instance, key
+        ),
     )
     if source is None:
         return rest, None

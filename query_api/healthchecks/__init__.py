@@ -21,6 +21,5 @@ API = PublicApi(
         key="X-Api-Key: $API_KEY",
         about="Checks, pings and channels, as Healthchecks.io has them. `/api/v1` and `/api/v2` are like it.",
     ),
-    open_to_scripts=True,
-    exposed_headers=STALE_HEADER,
+    exposed_headers=(STALE_HEADER,),
 )

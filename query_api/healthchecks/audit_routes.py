@@ -7,7 +7,7 @@ An answer holds every change that was answered before it was asked for; when his
 
 from typing import Annotated, get_args
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query, Request, Response
 from msgspec import Meta, Struct
 
 from query_api.dependencies import DependenciesDep
@@ -19,6 +19,7 @@ from query_api.history.audit import Which, wrong_actor, wrong_kind
 from query_api.history.audit_object import AuditEntry, audit_object, cursor_of, place_of
 from query_api.history.checks import FOREVER
 from query_api.http.openapi import Responses, answer
+from query_api.http.query_parameters import unknown_parameter
 from query_api.http.refusals import ApiError, json_answer
 from schemas.base import SECOND
 from schemas.transitions import ThingKind
@@ -43,8 +44,8 @@ _LONGEST = 200
 
 
 @router.get("/audit/", responses=_PAGE | errors(400))
-@router.get("/audit", include_in_schema=False)
 async def list_entries(
+    request: Request,
     deps: DependenciesDep,
     caller: Writer,
     seconds: Annotated[str | None, Query(description="Only changes of this many last seconds.")] = None,
@@ -68,7 +69,7 @@ async def list_entries(
     """List the changes of the project, each with who made it, newest first. Refused requests are no changes."""
     history = known_history(deps.audit_history)
     place = place_of(before) if before else None
-    if wrong := wrong_kind(kind) or wrong_actor(actor):
+    if wrong := unknown_parameter(request) or wrong_kind(kind) or wrong_actor(actor):
         raise ApiError(400, wrong)
     if before and place is None:
         raise ApiError(400, "before must be the `next` of another page")

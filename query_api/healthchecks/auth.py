@@ -6,19 +6,26 @@ so.
 
 from typing import Annotated, Any, NamedTuple
 
-import msgspec
 from fastapi import Depends, Request, Security
 from fastapi.security import APIKeyHeader
 
 from infra.log.lookup import NotCaughtUp
 from query_api.dependencies import dependencies_of
-from query_api.http.bodies import BODY_LIMIT
+from query_api.http.json_bodies import BadBody, Fault, json_object, read_body
 from query_api.http.refusals import ApiError, Unavailable
 from query_api.keys import NoSuchKey, find_key
 from query_api.wrong_keys import TooManyWrongKeys
 
 # Keys of Healthchecks have this length, and so do ours; any other text is no key at all.
 _KEY_LENGTH = 32
+
+_BAD_BODIES = {
+    Fault.TOO_LARGE: "request body is too large",
+    Fault.CODING: "request body is packed by what is not read here: gzip is, or none",
+    Fault.BROKEN: "could not unpack request body",
+    Fault.NOT_JSON: "could not parse request body",
+    Fault.NOT_AN_OBJECT: "json validation error: value is not an object",
+}
 
 _header = APIKeyHeader(name="X-Api-Key", scheme_name="ApiKey", auto_error=False)
 
@@ -37,29 +44,13 @@ async def _said(request: Request) -> dict[str, Any]:
         return {}
     kept: dict[str, Any] | None = getattr(request.state, "said", None)
     if kept is None:
-        kept = request.state.said = _object(await _bounded(request))
+        try:
+            # A key in the header has been judged by now.
+            body = await read_body(request, known="x-api-key" in request.headers)
+            kept = request.state.said = json_object(body) if body else {}
+        except BadBody as bad:
+            raise ApiError(bad.status, _BAD_BODIES[bad.fault], bad.headers) from None
     return kept
-
-
-async def _bounded(request: Request) -> bytes:
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > BODY_LIMIT:
-            raise ApiError(413, "request body is too large")
-    return bytes(body)
-
-
-def _object(body: bytes) -> dict[str, Any]:
-    if not body:
-        return {}
-    try:
-        value = msgspec.json.decode(body)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        raise ApiError(400, "could not parse request body") from None
-    if not isinstance(value, dict):
-        raise ApiError(400, "json validation error: value is not an object")
-    return value
 
 
 Header = Annotated[str | None, Security(_header)]

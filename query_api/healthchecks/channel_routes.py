@@ -68,7 +68,6 @@ _DELETED: Responses = {200: answer(ChannelObject, "The channel as it was.")}
 
 
 @router.get("/channels/", responses=_LIST)
-@router.get("/channels", include_in_schema=False)
 async def list_channels(
     service: ServiceDep,
     caller: Writer,
@@ -82,7 +81,6 @@ async def list_channels(
 
 
 @router.post("/channels/", status_code=201, responses=_CREATED | errors(400, 409, 429), openapi_extra=_CREATE)
-@router.post("/channels", include_in_schema=False)
 async def create_channel(service: ServiceDep, body: Body, caller: Writer) -> Response:
     """Create a channel. A webhook is signed with its own `secret`, or with the project's."""
     try:

@@ -78,7 +78,6 @@ _FLIPS: Responses = {200: answer(FlipList, "Changes of status, newest first.")}
 
 
 @router.get("/checks/{code}/pings/", responses=_PINGS | errors(403, 404))
-@router.get("/checks/{code}/pings", include_in_schema=False)
 async def list_pings(service: ServiceDep, caller: Writer, code: str) -> Response:
     """List the newest pings of a check, newest first."""
     check = await service.check(caller, code)
@@ -108,7 +107,6 @@ async def read_body(service: ServiceDep, caller: Writer, code: str, n: str) -> R
 
 
 @router.get("/checks/{code}/flips/", responses=_FLIPS | errors(400, 403, 404))
-@router.get("/checks/{code}/flips", include_in_schema=False)
 async def list_flips(
     service: ServiceDep,
     caller: Reader,

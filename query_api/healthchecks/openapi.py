@@ -30,6 +30,7 @@ _SECONDS = {"Retry-After": {"description": "In so many seconds.", "schema": {"ty
 
 # The errors that every operation has.
 ERRORS: Responses = {
+    304: {"description": "Of GET: the client has this answer already (`If-None-Match`)."},
     401: answer(ManagementError, "The API key is missing or wrong, or a read-only key does not suffice."),
     503: answer(ManagementError, "There is no answer now; the same request can succeed a moment later.", _SECONDS),
     # FastAPI would announce a 422 of its own, which is never sent.

@@ -55,7 +55,6 @@ _UPDATE = body_of(UpdateCheckBody, {"timeout": 3600, "grace": 300}, False)
 
 
 @router.get("/checks/", responses={200: answer(CheckList, "The checks that match, oldest first.")})
-@router.get("/checks", include_in_schema=False)
 async def list_checks(
     service: ServiceDep,
     caller: Reader,
@@ -80,7 +79,6 @@ async def list_checks(
 
 
 @router.post("/checks/", status_code=201, responses=_CREATED | errors(400, 403, 409), openapi_extra=_CREATE)
-@router.post("/checks", include_in_schema=False)
 async def create_check(service: ServiceDep, body: Body, caller: Writer) -> Response:
     """Create a check; or, with `unique`, change the oldest one that agrees in those fields."""
     said = _said(service, body)
@@ -166,5 +164,5 @@ def _wanted(service: Service, said: Mapping[str, Any], makes: bool) -> CheckFiel
 async def _changeable(service: Service, caller: Caller, code: str) -> Check:
     """A check named by its id; a unique key only reads."""
     if is_unique_key(code):
-        raise ApiError(405)
+        raise ApiError(405, headers={"Allow": "GET, HEAD, OPTIONS"})
     return await service.check(caller, code)

@@ -5,7 +5,6 @@ times in a second.
 """
 
 import asyncio
-import gzip
 import hashlib
 import time
 from collections.abc import Callable, Mapping
@@ -14,7 +13,9 @@ from typing import NamedTuple
 import msgspec
 from fastapi import APIRouter, FastAPI, Request, Response
 
+from query_api.http.codings import CODINGS, Coding, accepted, packed
 from query_api.http.refusals import JSON, error_answer
+from query_api.http.representations import names
 from query_api.http.route_index import include
 
 PATH = "/openapi.json"
@@ -23,12 +24,12 @@ router = APIRouter(include_in_schema=False)
 _MAX_AGE = 300
 # Unpacked documents in a second: 15 MB.
 _MOST_PLAIN = 50
-_WAIT = "asked for too often: wait a second, or accept gzip"
+_WAIT = "asked for too often: wait a second, or accept zstd or gzip"
 
 
 class _Made(NamedTuple):
     plain: bytes
-    packed: bytes
+    packed: Mapping[Coding, bytes]
     etag: str
 
 
@@ -61,10 +62,12 @@ class Published:
             raise
         headers = {"ETag": made.etag, "Cache-Control": f"public, max-age={_MAX_AGE}", "Vary": "Accept-Encoding"}
         headers |= self._headers
-        if made.etag in request.headers.get("if-none-match", ""):
+        if names(request.headers.get("if-none-match", ""), made.etag):
             return Response(status_code=304, headers=headers)
-        if "gzip" in request.headers.get("accept-encoding", ""):
-            return Response(made.packed, headers=headers | {"Content-Encoding": "gzip"}, media_type=self._media_type)
+        coding, _ = accepted(request.scope["headers"])
+        if coding is not None:
+            headers["Content-Encoding"] = coding
+            return Response(made.packed[coding], headers=headers, media_type=self._media_type)
         if not self._may_send():
             return error_answer(429, _WAIT, {"Retry-After": "1"})
         return Response(made.plain, headers=headers, media_type=self._media_type)
@@ -78,10 +81,11 @@ class Published:
 
     def _packed(self) -> _Made:
         plain = self._make()
-        return _Made(plain, gzip.compress(plain, mtime=0), f'"{hashlib.sha256(plain).hexdigest()[:32]}"')
+        each = {coding: packed(plain, coding) for coding in CODINGS}
+        return _Made(plain, each, f'W/"{hashlib.sha256(plain).hexdigest()[:32]}"')
 
 
-@router.api_route(PATH, methods=["GET", "HEAD"])
+@router.get(PATH)
 async def description(request: Request) -> Response:
     document: Published = request.app.state.description
     return await document.answer(request)
@@ -89,5 +93,7 @@ async def description(request: Request) -> Response:
 
 def install(app: FastAPI) -> None:
     """Put the document into the application. It describes all routes that there are when it is first asked for."""
-    app.state.description = Published(lambda: msgspec.json.encode(app.openapi()))
+    app.state.description = Published(
+        lambda: msgspec.json.encode(app.openapi()), headers={"Access-Control-Allow-Origin": "*"}
+    )
     include(app, router)

@@ -11,6 +11,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from query_api.dependencies import Dependencies
+from query_api.http.cors import Scripts
 from query_api.http.refusals import ErrorForm, error_answer
 
 # An ASGI layer around the application.
@@ -36,7 +37,8 @@ class PublicApi:
     segment is that of the path.
     error_form: how an error looks that no route of its own has made: an unknown path, a large body, a full disk.
     handlers: for the exceptions of its own.
-    open_to_scripts: scripts of other origins may use it (CORS). exposed_headers: of answers, those that they may read.
+    key_headers: what its keys are shown in; exposed_headers: of its answers. Scripts of other origins may send and read
+    them (`query_api.http.cors`).
     state: what its routes keep for the life of the process, by name in `app.state`.
     page: its page in `/docs`.
     layers: around all of the application, the innermost first; each must leave alone what is not of this API.
@@ -48,8 +50,8 @@ class PublicApi:
     error_form: ErrorForm = error_answer
     handlers: Mapping[type[Exception], Callable[[Request, Any], Any]] = field(default_factory=dict)
     page: ReferencePage | None = None
-    open_to_scripts: bool = False
-    exposed_headers: str = ""
+    key_headers: tuple[str, ...] = ("X-Api-Key",)
+    exposed_headers: tuple[str, ...] = ()
     state: Callable[[Dependencies], Mapping[str, Any]] = lambda _: {}
     layers: Callable[[Dependencies], tuple[Layer, ...]] = lambda _: ()
 
@@ -61,6 +63,11 @@ class PublicApi:
     def speaks(self, path: str) -> bool:
         """Whether a path is of this API, be there a route or not."""
         return self._paths.match(path) is not None
+
+    @cached_property
+    def scripts(self) -> Scripts:
+        """What scripts of other origins may do."""
+        return Scripts(self.speaks, self.key_headers, self.exposed_headers)
 
     @cached_property
     def _paths(self) -> re.Pattern[str]:

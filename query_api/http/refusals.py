@@ -68,10 +68,9 @@ def install(app: FastAPI, forms: Mapping[Callable[[str], bool], ErrorForm]) -> N
 
     async def http(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
-        headers = dict(error.headers) if error.headers else None
-        return tell(
-            request, error.status_code, None if error.status_code == 405 else str(error.detail).lower(), headers
-        )
+        if error.status_code == 405:  # `Allow` would name the verbs of one route; `verbs` names those of the path
+            return tell(request, 405, None)
+        return tell(request, error.status_code, str(error.detail).lower(), dict(error.headers or {}) or None)
 
     async def invalid(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)

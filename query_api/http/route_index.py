@@ -1,10 +1,12 @@
 """Routes found by a table: a request is matched with the few routes that begin as its path does, not with all in turn.
 
 What the table does not find (verbs that no route takes, paths that are nobody's) goes on to the search of FastAPI,
-which answers as always.
+which answers as always. The table also tells which verbs a path takes.
 """
 
+import re
 from collections.abc import Iterable
+from typing import NamedTuple
 
 from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
@@ -13,6 +15,25 @@ from starlette.types import Receive, Scope, Send
 
 # So many parts of a path are looked at, `/api/v1/monitors`; the empty one in front is counted.
 _PARTS = 4
+_ORDER = ("GET", "POST", "PUT", "PATCH", "DELETE")
+
+
+class Resource(NamedTuple):
+    """What is at a path. forms: the paths of its routes. verbs: those that one of its routes takes."""
+
+    forms: tuple[str, ...]
+    verbs: tuple[str, ...]
+
+    @property
+    def allow(self) -> str:
+        """`Allow`: HEAD goes where GET goes, OPTIONS everywhere."""
+        return ", ".join((*self.verbs, *(("HEAD",) if "GET" in self.verbs else ()), "OPTIONS"))
+
+
+class _Form(NamedTuple):
+    path: str
+    pattern: re.Pattern[str]
+    verbs: set[str]
 
 
 class RouteIndex(BaseRoute):
@@ -20,11 +41,16 @@ class RouteIndex(BaseRoute):
 
     def __init__(self, routes: Iterable[BaseRoute]) -> None:
         self._routes: dict[tuple[str, ...], list[APIRoute]] = {}
+        self._forms: dict[tuple[str, ...], dict[str, _Form]] = {}
+        self._resources: dict[tuple[str, ...], Resource] = {}
         for route in routes:
             if isinstance(route, APIRoute):
                 parts = route.path.split("/", _PARTS)[:_PARTS]
                 spelled = next((number for number, part in enumerate(parts) if "{" in part), len(parts))
+                alike = self._forms.setdefault((*parts[:spelled],), {})
+                form = alike.setdefault(route.path, _Form(route.path, route.path_regex, set()))
                 for method in route.methods or ():
+                    form.verbs.add(method)
                     self._routes.setdefault((method, *parts[:spelled]), []).append(route)
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
@@ -41,9 +67,27 @@ class RouteIndex(BaseRoute):
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         await scope["route"].handle(scope, receive, send)
 
+    def resource(self, path: str) -> Resource | None:
+        """What is at a path, by all routes that take it; None: nothing is there."""
+        parts = path.split("/", _PARTS)
+        found = [
+            form
+            for spelled in range(min(_PARTS, len(parts)), 1, -1)
+            for form in self._forms.get((*parts[:spelled],), {}).values()
+            if form.pattern.match(path)
+        ]
+        if not found:
+            return None
+        # As many as there are ways in which forms overlap: few.
+        forms = tuple(form.path for form in found)
+        if (known := self._resources.get(forms)) is None:
+            verbs = set[str]().union(*(form.verbs for form in found))
+            known = self._resources[forms] = Resource(forms, tuple(verb for verb in _ORDER if verb in verbs))
+        return known
+
 
 def include(app: FastAPI, router: APIRouter, prefix: str = "") -> None:
-    """Give an application the routes of a router as its own: a router inside it would be asked twice each time."""
+    """Give an application the routes of a router as its own: by `include_router` each would be asked twice."""
     for route in router.routes:
         assert isinstance(route, APIRoute)
         app.add_api_route(

@@ -224,8 +224,8 @@ def _render(template: str, **values: Any) -> bytes:
     return _templates.get_template(template).render(style=Markup(_STYLE), **values).encode()
 
 
-@router.api_route(PATH, methods=["GET", "HEAD"])
-@router.api_route(PATH + "/{name}", methods=["GET", "HEAD"])
+@router.get(PATH)
+@router.get(PATH + "/{name}")
 async def read_page(request: Request, name: str = "") -> Response:
     pages: dict[str, Published] = request.app.state.api_reference
     if name not in pages:

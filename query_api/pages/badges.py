@@ -74,7 +74,7 @@ class BadgeKeys:
                 await asyncio.sleep(0)
 
 
-@router.api_route("/b/{states}/{key}.{form}", methods=["GET", "HEAD"])
+@router.get("/b/{states}/{key}.{form}")
 async def check_badge(request: Request, states: str, key: str, form: str) -> Response:
     if states not in ("2", "3") or form not in ("svg", "json", "shields"):
         raise ApiError(404, "not found")

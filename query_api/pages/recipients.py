@@ -161,7 +161,7 @@ def install(app: FastAPI, deps: Dependencies) -> None:
     include(app, router)
 
 
-@router.api_route(f"{PATH}{{token}}", methods=["GET", "HEAD"])
+@router.get(f"{PATH}{{token}}")
 async def show(recipients: TheRecipients, token: str) -> Response:
     """The form, and what was answered last."""
     try:

@@ -43,6 +43,8 @@ API = PublicApi(
         about="Monitors, incidents, alert channels, status pages and windows of maintenance, as PoppaPing has them.",
     ),
     error_form=fault_answer,
+    key_headers=("Authorization", "X-API-Key"),
+    exposed_headers=("X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset"),
     handlers={PoppaPingApiError: on_fault},
     state=_state,
     layers=_layers,

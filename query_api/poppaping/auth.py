@@ -5,18 +5,26 @@ A key of another kind than `poppaping` is no key here. A key that names no scope
 
 from typing import Annotated
 
-import msgspec
 from fastapi import Depends, Request, Security
 from fastapi.openapi.models import HTTPBearer
 from fastapi.security.base import SecurityBase
 
 from infra.log.lookup import NotCaughtUp
 from query_api.dependencies import dependencies_of
-from query_api.http.bodies import BODY_LIMIT
+from query_api.http.json_bodies import BadBody, Fault, json_object, read_body
+from query_api.http.query_parameters import unknown_parameter
 from query_api.keys import LONGEST_KEY, KeyExpired, NoSuchKey, find_key, key_text
 from query_api.poppaping.responses import PoppaPingApiError
 from query_api.wrong_keys import TooManyWrongKeys
 from schemas.definitions import ApiKey, KeyScope
+
+_BAD_BODIES = {
+    Fault.TOO_LARGE: "The request body is too large.",
+    Fault.CODING: "The request body is packed by what is not read here; gzip is, or none.",
+    Fault.BROKEN: "The request body cannot be unpacked.",
+    Fault.NOT_JSON: "The request body is not valid JSON.",
+    Fault.NOT_AN_OBJECT: "The request body must be a JSON object.",
+}
 
 
 async def caller(request: Request) -> ApiKey:
@@ -52,6 +60,8 @@ class _Key(SecurityBase):
         key = await caller(request)
         if self._scope is not None and key.scopes and self._scope not in key.scopes:
             raise PoppaPingApiError(403, f"API key lacks the required scope '{self._scope}'.")
+        if (wrong := unknown_parameter(request)) is not None:
+            raise PoppaPingApiError(400, wrong)
         return key
 
 
@@ -65,20 +75,12 @@ AlertsReader = Annotated[ApiKey, Security(_Key("alerts:read"))]
 AlertsWriter = Annotated[ApiKey, Security(_Key("alerts:write"))]
 
 
-async def json_object(request: Request) -> dict[str, object]:
-    """The JSON object that a request carries."""
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > BODY_LIMIT:
-            raise PoppaPingApiError(413, "The request body is too large.")
+async def _json_object(request: Request) -> dict[str, object]:
+    """The JSON object that a request carries; no body is an empty one."""
     try:
-        value = msgspec.json.decode(bytes(body or b"{}"))
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        raise PoppaPingApiError(400, "The request body is not valid JSON.") from None
-    if not isinstance(value, dict):
-        raise PoppaPingApiError(400, "The request body must be a JSON object.")
-    return value
+        return json_object(await read_body(request) or b"{}")
+    except BadBody as bad:
+        raise PoppaPingApiError(bad.status, _BAD_BODIES[bad.fault], headers=bad.headers) from None
 
 
-JsonObject = Annotated[dict[str, object], Depends(json_object)]
+JsonObject = Annotated[dict[str, object], Depends(_json_object)]

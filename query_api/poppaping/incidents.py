@@ -17,6 +17,7 @@ from query_api.history.monitors import IncidentRow, Which
 from query_api.http.field_types import Time, Uuid
 from query_api.poppaping.auth import IncidentsReader
 from query_api.poppaping.history import answering_history
+from query_api.poppaping.monitor_filters import Kinds, Search, filter_of
 from query_api.poppaping.openapi import ERRORS, errors, list_of, one_of
 from query_api.poppaping.responses import MOST_PER_PAGE, Page, PerPage, PoppaPingApiError, cut, listed, one, time
 from query_api.poppaping.results import ResultObject, history_of, result_object
@@ -52,21 +53,26 @@ async def list_incidents(
     key: IncidentsReader,
     status: Annotated[Literal["open", "resolved"] | None, Query(description="Only incidents with this status.")] = None,
     monitor_id: Annotated[str | None, Query(description="Only incidents of this monitor.")] = None,
+    kind: Kinds = None,
+    search: Search = "",
     page: Page = 1,
     per_page: PerPage = 25,
 ) -> Response:
     """List the incidents of the monitors of the project, newest first."""
+    monitor_id = monitor_id and monitor_id.lower()
     if monitor_id is not None and not is_uuid(monitor_id):
         raise PoppaPingApiError(400, "Field 'monitor_id' must be a UUID.")
     per_page = min(per_page, MOST_PER_PAGE)
-    monitors = [monitor.id for monitor in service.deps.directory.monitors_of(key.project)]
+    wanted, deps = filter_of(kinds=kind, search=search), service.deps
+    among = await wanted.among(deps.directory.monitors_of(key.project), deps.monitor_states)
+    monitors = [monitor.id for monitor in among]
     if monitor_id is not None:
         monitors = [id for id in monitors if id == monitor_id]
-    opened = _newest_first(_open(service.deps, monitors))
+    opened = _newest_first(_open(deps, monitors))
     if status == "open":
         return listed([_object(row) for row in cut(opened, page, per_page)], page, per_page, len(opened))
     which = Which(key.project, monitors, status == "resolved", [row.id for row in opened])
-    rows, total = await _merged(service.deps, which, [] if status else opened, (page - 1) * per_page, per_page)
+    rows, total = await _merged(deps, which, [] if status else opened, (page - 1) * per_page, per_page)
     return listed([_object(row) for row in rows], page, per_page, total)
 
 

@@ -16,12 +16,13 @@ from schemas.targets import HEAD_FIRST, Family
 # Stands for a header's value, which may be a credential; sent back, it keeps the value that is stored.
 HIDDEN = "[hidden]"
 
-_STATUS = {"new": "pending", "not_observed": "unknown"}
-
 # Its clients know these, and no `GET/HEAD`: that is `GET` with `head_first`.
 PoppaPingMethod = Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 ShownFamilies = Literal["any", "either", "each"]
 CurrentStatus = Literal["pending", "up", "down", "paused", "maintenance", "unknown"]
+
+_STATUS: dict[str, CurrentStatus] = {"new": "pending", "not_observed": "unknown"}
+_NONE = MonitorState(version=0)
 
 
 class CertificateObject(Struct, kw_only=True, gc=False):
@@ -153,6 +154,12 @@ def monitor_object(
     return MonitorObject(**_fields(monitor, state, validity, sealed))
 
 
+def current_status(state: MonitorState | None) -> CurrentStatus:
+    """The status of a monitor with this running state, in the words of this API."""
+    status = visible_status(state or _NONE)
+    return _STATUS.get(status, cast(CurrentStatus, status))
+
+
 def shown_method(method: Method) -> PoppaPingMethod:
     """A method as this API has it."""
     return "GET" if method == "GET/HEAD" else method
@@ -194,7 +201,6 @@ def _domain_object(validity: Validity | None) -> DomainObject | None:
 def _fields(monitor: Monitor, state: MonitorState | None, validity: Validity | None, sealed: Sealed) -> dict[str, Any]:
     target = monitor.target
     state = state or MonitorState(version=0)
-    status = visible_status(state)
     return {
         "id": monitor.id,
         "name": monitor.name,
@@ -227,7 +233,7 @@ def _fields(monitor: Monitor, state: MonitorState | None, validity: Validity | N
         "dependency_wait_seconds": monitor.dependency_wait,
         "paused": monitor.paused,
         "mute_until": show_mute(monitor.mute_until),
-        "current_status": _STATUS.get(status, status),
+        "current_status": current_status(state),
         "response_time_ms": None if state.last_ms is None else round(state.last_ms),
         "last_checked_at": time(state.last_at),
         "last_error": (state.unprobed if state.unobserved else "") or state.last_detail or None,

@@ -11,6 +11,7 @@ from query_api.http.openapi import body_of
 from query_api.poppaping.auth import JsonObject, MonitorsReader, MonitorsWriter
 from query_api.poppaping.history import answering_history
 from query_api.poppaping.monitor_fields import CreateMonitorBody, UpdateMonitorBody, fields_of
+from query_api.poppaping.monitor_filters import Filter
 from query_api.poppaping.monitor_object import MonitorDetails, MonitorObject
 from query_api.poppaping.objects import Deleted
 from query_api.poppaping.openapi import ERRORS, errors, list_of, one_of
@@ -37,11 +38,13 @@ _CREATE = body_of(CreateMonitorBody, {"name": "Shop", "url": "https://shop.examp
 _UPDATE = body_of(UpdateMonitorBody, {"interval_seconds": 300})
 
 
-@router.get("/monitors", responses=list_of(MonitorObject, "The monitors, oldest first.") | errors(400))
-async def list_monitors(service: ServiceDep, key: MonitorsReader, page: Page = 1, per_page: PerPage = 25) -> Response:
-    """List the monitors of the project, oldest first."""
-    per_page = min(per_page, MOST_PER_PAGE)
-    monitors = service.deps.directory.monitors_of(key.project)
+@router.get("/monitors", responses=list_of(MonitorObject, "The monitors that match, oldest first.") | errors(400))
+async def list_monitors(
+    service: ServiceDep, key: MonitorsReader, wanted: Filter, page: Page = 1, per_page: PerPage = 25
+) -> Response:
+    """List the monitors of the project that match, oldest first."""
+    per_page, deps = min(per_page, MOST_PER_PAGE), service.deps
+    monitors = await wanted.among(deps.directory.monitors_of(key.project), deps.monitor_states)
     objects = [service.presented(monitor) for monitor in cut(monitors, page, per_page)]
     return listed(objects, page, per_page, len(monitors))
 

@@ -44,6 +44,7 @@ def _error(description: str) -> dict[str, Any]:
 
 # The errors that every operation has.
 ERRORS: Responses = {
+    304: {"description": "Of GET: the client has this answer already (`If-None-Match`)."},
     401: _error("The API key is missing, wrong, or has expired."),
     403: _error("The API key lacks the scope."),
     429: _error("Too many requests; `Retry-After` says when there can be more."),

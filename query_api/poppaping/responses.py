@@ -25,6 +25,7 @@ _CODES = {
     405: "method_not_allowed",
     408: "request_timeout",
     413: "validation_error",
+    415: "unsupported_media_type",
     429: "rate_limit_exceeded",
     503: "unavailable",
 }

@@ -42,8 +42,8 @@ API = PublicApi(
         about="Checks as updown.io has them; they are the monitors of the PoppaPing API.",
     ),
     error_form=error_form,
-    open_to_scripts=True,
-    exposed_headers="Date, ETag, X-Request-Id, X-Runtime",
+    key_headers=("X-API-KEY",),
+    exposed_headers=("X-Request-Id", "X-Runtime"),
     state=_state,
     layers=_layers,
 )

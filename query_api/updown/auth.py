@@ -59,7 +59,7 @@ class _Key(SecurityBase):
     async def __call__(self, request: Request) -> Caller:
         text = request.headers.get("x-api-key") or query_of(request).get(PARAMETER)
         key = await self._key(request, text) if text else None
-        parameters = await read_parameters(request)
+        parameters = await read_parameters(request, known=key is not None)
         shown = parameters.pop(PARAMETER, None)
         if key is None:
             key = await self._key(request, shown)

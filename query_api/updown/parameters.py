@@ -9,21 +9,33 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import parse_qsl
 
-import msgspec
 from fastapi import Request
 
-from query_api.http.bodies import BODY_LIMIT
+from query_api.http.json_bodies import BadBody, Fault, begins_object, json_object, read_body
 from query_api.updown.errors import UpdownError
 
 _FORM, _JSON = "application/x-www-form-urlencoded", "json"
 # Parameters of one request, and how deep they nest.
 _MOST = 1_000
 _DEEPEST = 4
+_BAD_BODIES = {
+    Fault.TOO_LARGE: "The request body is too large",
+    Fault.CODING: "The request body is packed by what is not read here; gzip is, or none",
+    Fault.BROKEN: "The request body cannot be unpacked",
+    Fault.NOT_JSON: "The request body is not valid JSON",
+    Fault.NOT_AN_OBJECT: "The request body must be a JSON object",
+}
 
 
-async def read_parameters(request: Request) -> dict[str, Any]:
-    """All parameters of a request. Raises `UpdownError` when they cannot be read."""
-    in_body = _of_body(await _body(request), request.headers.get("content-type", "").lower())
+async def read_parameters(request: Request, known: bool) -> dict[str, Any]:
+    """All parameters of a request. known: the key is known without them.
+
+    Raises `UpdownError` when they cannot be read.
+    """
+    try:
+        in_body = _of_body(await read_body(request, known), request.headers.get("content-type", "").lower())
+    except BadBody as bad:
+        raise UpdownError(bad.status, _BAD_BODIES[bad.fault], bad.headers) from None
     return {**query_of(request), **in_body}
 
 
@@ -73,34 +85,15 @@ def _put(into: dict[str, Any], path: list[str], value: str) -> None:
         _put(there, rest, value)
 
 
-async def _body(request: Request) -> bytes:
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > BODY_LIMIT:
-            raise UpdownError(413, "The request body is too large")
-    return bytes(body)
-
-
 def _of_body(body: bytes, media_type: str) -> Mapping[str, Any]:
     if not body.strip():
         return {}
-    looks_like_json = _FORM not in media_type and body.lstrip()[:1] in (b"{", b"[")
-    if _JSON in media_type or looks_like_json:
-        return _of_json(body)
+    # `curl -d` calls JSON a form.
+    if _JSON in media_type or begins_object(body):
+        return json_object(body)
     if "multipart/" in media_type:
         raise UpdownError(400, f"The body must be JSON or {_FORM} (given: {media_type[:100]})")
     return nested(_pairs(body), "body")
-
-
-def _of_json(body: bytes) -> Mapping[str, Any]:
-    try:
-        value = msgspec.json.decode(body)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        raise UpdownError(400, "The request body is not valid JSON") from None
-    if not isinstance(value, dict):
-        raise UpdownError(400, "The request body must be a JSON object")
-    return value
 
 
 def _pairs(text: bytes) -> list[tuple[str, str]]:

@@ -7,7 +7,6 @@ from typing import Any, cast
 
 import httpx
 import pytest
-from fastapi import FastAPI
 
 from infra.clock_skew.reports import ClockReports
 from infra.disk import Disk
@@ -15,6 +14,8 @@ from infra.log.progress import FoldProgress
 from infra.secrets.metrics_key import bearer, metrics_key
 from infra.secrets.secrets import SecretError
 from infra.settings.settings import Settings
+from query_api.http.application import Application
+from query_api.http.route_index import include
 from query_api.ops.operations import router
 from query_api.ops.readiness import Problem, Report
 
@@ -42,9 +43,9 @@ class Served:
         self.looks = 0
         readiness: Any = SimpleNamespace(look=self._look, report=self.report)
         disk, clock = Disk(Settings(data=data)), SimpleNamespace(now=lambda: 0)
-        app = FastAPI(openapi_url=None)
-        app.include_router(
-            router(readiness, FoldProgress(1), ClockReports(), "127.0.0.1:1", cast(Any, clock), disk, "ours", KEY)
+        app = Application("Pingfold")
+        include(
+            app, router(readiness, FoldProgress(1), ClockReports(), "127.0.0.1:1", cast(Any, clock), disk, "ours", KEY)
         )
         self.client = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://pingfold.test")
 

@@ -8,7 +8,9 @@ from starlette.routing import Match
 from query_api.http.route_index import RouteIndex
 from tests.harness import Harness
 
-ROUTES = Harness().app.routes
+APP = Harness().app
+APP.build_middleware_stack()
+ROUTES = APP.routes
 TABLE = ROUTES[0]
 
 

@@ -1,0 +1,130 @@
+"""How answers to GET travel: an ASGI layer around the application (docs/decisions/0094-answers-that-travel-light.md).
+
+- Reads of APIs have a weak `ETag`, made of the bytes of the body; other answers may bring one of their own. Who names
+  it in `If-None-Match` gets 304, with the headers of the answer. The answer is made all the same: a tag saves the way,
+  not the work, and can never be older than what was read.
+- Text of some size is packed by zstd or gzip for who takes that, except what Basic credentials open.
+
+Answers are held whole before they are sent. The paths of pings do not come through here.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from hashlib import blake2b
+from typing import Final
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from query_api.http.codings import Coding, accepted, packed
+
+# Where the outer layer tells which headers show the keys of the API that a path is of; it is not there elsewhere.
+API_KEYS: Final = "pingfold.api_keys"
+
+Headers = list[tuple[bytes, bytes]]
+
+# Smaller answers fit in one packet as they are.
+_WORTH_PACKING = 1_000
+# Larger ones are packed in a thread, so that others get their turn.
+_LARGE = 64 * 2**10
+_TEXT = (b"text/", b"application/json", b"application/atom+xml", b"image/svg+xml")
+# A 304 is about what the client has.
+_OF_THE_BODY = (b"content-length", b"content-type", b"content-encoding")
+
+
+class Representations:
+    """Around `app`."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Hand on, and give the answer to a GET its form."""
+        if scope["type"] != "http" or scope["method"] != "GET":
+            await self._app(scope, receive, send)
+            return
+        start: Message = {}
+        chunks: list[bytes] = []
+
+        async def sending(message: Message) -> None:
+            nonlocal start
+            if message["type"] == "http.response.start":
+                start = message
+                return
+            if message["type"] != "http.response.body":
+                await send(message)
+                return
+            chunks.append(message.get("body", b""))
+            if not message.get("more_body"):
+                status, headers, body = start["status"], list(start.get("headers", ())), b"".join(chunks)
+                if status == 200:
+                    status, headers, body = await _represented(scope, headers, body)
+                await send({**start, "status": status, "headers": headers})
+                await send({"type": "http.response.body", "body": body})
+
+        await self._app(scope, receive, sending)
+
+
+async def _represented(scope: Scope, headers: Headers, body: bytes) -> tuple[int, Headers, bytes]:
+    """Status, headers and body of an answer that succeeds."""
+    told, keys = dict(headers), scope.get(API_KEYS)
+    coding, vary = _coding(scope, told, len(body))
+    if keys is not None and b"cache-control" not in told:
+        # Whoever asks may keep it, and asks each time whether it still holds.
+        headers.append((b"cache-control", b"private, no-cache"))
+    if (more := _vary(told.get(b"vary", b""), (*(keys or ()), *vary))) is not None:
+        headers = [*(one for one in headers if one[0] != b"vary"), (b"vary", more)]
+    tag = told.get(b"etag")
+    if tag is None and keys is None and coding is None:
+        return 200, headers, body
+    known = [value for name, value in scope["headers"] if name == b"if-none-match"]
+    made = (body, coding, tag, keys is not None, known)
+    tag, sent = _made(*made) if len(body) < _LARGE else await asyncio.to_thread(_made, *made)
+    if tag is not None:
+        headers = [*(one for one in headers if one[0] != b"etag"), (b"etag", tag)]
+    if sent is None:
+        return 304, [one for one in headers if one[0] not in _OF_THE_BODY], b""
+    if coding is not None:
+        headers = [one for one in headers if one[0] != b"content-length"]
+        headers += [(b"content-length", str(len(sent)).encode()), (b"content-encoding", coding.encode())]
+    return 200, headers, sent
+
+
+def _coding(scope: Scope, told: dict[bytes, bytes], size: int) -> tuple[Coding | None, Sequence[str]]:
+    """What an answer is packed by, and what that depends on.
+
+    Basic credentials are the only ones that a browser shows of its own accord: whoever makes it ask again and again,
+    chooses a part of what is shown, and sees how long the answers are, could guess the rest of a page (BREACH).
+    """
+    if b"content-encoding" in told or not told.get(b"content-type", b"").startswith(_TEXT):
+        return None, ()
+    if any(name == b"authorization" and value[:6].lower() == b"basic " for name, value in scope["headers"]):
+        return None, ("Accept-Encoding",)
+    coding, never_plain = accepted(scope["headers"])
+    return coding if size >= _WORTH_PACKING or never_plain else None, ("Accept-Encoding",)
+
+
+def _vary(said: bytes, names: Sequence[str]) -> bytes | None:
+    """`Vary` with further names; None: it stays as it is."""
+    there = [name.strip() for name in said.decode("latin-1").split(",") if name.strip()]
+    known = {name.lower() for name in there}
+    more = [name for name in names if name.lower() not in known]
+    return ", ".join((*there, *more)).encode() if more else None
+
+
+def _made(
+    body: bytes, coding: Coding | None, tag: bytes | None, tags: bool, known: Sequence[bytes]
+) -> tuple[bytes | None, bytes | None]:
+    """The tag of an answer, and the bytes to send; None: the client has it. tags: it gets one if it has none."""
+    if tag is None and tags:
+        tag = f'W/"{blake2b(body, digest_size=16).hexdigest()}"'.encode()
+    if tag is not None and not tag.startswith(b"W/"):
+        tag = b"W/" + tag  # one tag for all codings
+    if tag is not None and any(names(value.decode("latin-1"), tag.decode("latin-1")) for value in known):
+        return tag, None
+    return tag, body if coding is None else packed(body, coding)
+
+
+def names(tags: str, etag: str) -> bool:
+    """Whether `If-None-Match` names a tag: any, or one of a list, compared weakly."""
+    wanted = etag.removeprefix("W/")
+    return any(tag.strip().removeprefix("W/") in ("*", wanted) for tag in tags.split(","))

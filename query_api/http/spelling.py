@@ -1,0 +1,34 @@
+"""Paths and queries as clients spell them, brought into the spelling that routes know. Pure; never raises.
+
+One resource has one spelling inside: no empty segments, UUIDs in lower case, a final slash where its route has one.
+Nobody is redirected: a POST that is redirected comes back as a GET, or without its body.
+"""
+
+import re
+from collections.abc import Iterator
+from urllib.parse import quote_from_bytes
+
+_SLASHES = re.compile("/{2,}")
+_HEX = "[0-9A-Fa-f]"
+# A segment that is one, or one with the name of a form behind it: `/status/UUID.json`.
+_UUID = re.compile(rf"(?<=/){_HEX}{{8}}(?:-{_HEX}{{4}}){{3}}-{_HEX}{{12}}(?=[/.]|\Z)")
+_ASCII = "".join(map(chr, range(128)))
+
+
+def with_lower_uuids(path: str) -> str:
+    """The path with each UUID in it in lower case; keys and tokens, whose case counts, stay as they are."""
+    return path if path.islower() else _UUID.sub(lambda found: found[0].lower(), path)
+
+
+def other_spellings(path: str) -> Iterator[str]:
+    """What may be meant by a path that is nobody's, the likeliest first."""
+    single = _SLASHES.sub("/", path)
+    if single != path:
+        yield single
+    if single != "/":
+        yield single[:-1] if single.endswith("/") else f"{single}/"
+
+
+def ascii_query(query: bytes) -> bytes:
+    """The query with bytes outside ASCII percent-encoded, so that raw UTF-8 is read as what it is."""
+    return query if query.isascii() else quote_from_bytes(query, _ASCII).encode()

@@ -1,0 +1,98 @@
+"""What every path answers alike, whichever route serves it: an ASGI layer around the whole application, its 500s too.
+
+- HEAD is GET without the body. OPTIONS is answered 204 without asking anybody. A 405 says in `Allow` what a path takes.
+- A path with or without a final slash, with doubled slashes, or with UUIDs in upper case leads to the same route.
+- The answers of APIs carry CORS headers, and a browser's preflight is answered for all of their paths: a script may
+  read that nothing is there.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from query_api.http.cors import NOBODYS, Headers, Scripts
+from query_api.http.representations import API_KEYS
+from query_api.http.route_index import Resource, RouteIndex
+from query_api.http.spelling import ascii_query, other_spellings, with_lower_uuids
+
+_PREFLIGHT = b"access-control-request-method"
+_ALL = ("GET", "POST", "PUT", "PATCH", "DELETE")
+
+
+class _Open(NamedTuple):
+    """What an API adds to its answers for scripts, and what its keys are shown in; nothing: it is no API."""
+
+    headers: Headers
+    keys: tuple[str, ...]
+
+
+class Verbs:
+    """index: what is where. scripts: of each API."""
+
+    def __init__(self, app: ASGIApp, index: RouteIndex, scripts: Sequence[Scripts]) -> None:
+        self._app, self._index, self._scripts = app, index, (*scripts, NOBODYS)
+        self._known: dict[Resource, _Open] = {}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer, or hand on and complete the answer."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        path, resource = self._find(scope["path"])
+        open, method = self._open(path, resource), scope["method"]
+        sending = _completing(send, open.headers, resource, method == "HEAD")
+        if method == "OPTIONS" and (resource is not None or (open.headers and _is_preflight(scope))):
+            await _no_content(sending, "" if resource is None else resource.allow)
+            return
+        as_get = method == "HEAD" and (resource is None or "GET" in resource.verbs)
+        query = ascii_query(scope.get("query_string", b""))
+        scope = {**scope, "path": path, "query_string": query, "method": "GET" if as_get else method}
+        if open.keys:
+            scope[API_KEYS] = open.keys
+        await self._app(scope, receive, sending)
+
+    def _find(self, path: str) -> tuple[str, Resource | None]:
+        path = with_lower_uuids(path)
+        resource = self._index.resource(path)
+        if resource is None:
+            for other in other_spellings(path):
+                if (resource := self._index.resource(other)) is not None:
+                    return other, resource
+        return path, resource
+
+    def _open(self, path: str, resource: Resource | None) -> _Open:
+        if resource is None:
+            return self._look_up(path, _ALL)
+        known = self._known.get(resource)
+        if known is None:
+            known = self._known[resource] = self._look_up(path, resource.verbs)
+        return known
+
+    def _look_up(self, path: str, verbs: Sequence[str]) -> _Open:
+        api = next((one for one in self._scripts if one.speaks(path)), None)
+        return _Open([], ()) if api is None else _Open(api.headers(verbs), api.keys)
+
+
+def _is_preflight(scope: Scope) -> bool:
+    return any(name == _PREFLIGHT for name, _ in scope["headers"])
+
+
+def _completing(send: Send, headers: Headers, resource: Resource | None, without_body: bool) -> Send:
+    async def sending(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            told = [*message.get("headers", ()), *headers]
+            if message["status"] == 405 and resource is not None and all(name.lower() != b"allow" for name, _ in told):
+                told.append((b"allow", resource.allow.encode()))
+            message = {**message, "headers": told}
+        elif without_body and message["type"] == "http.response.body":
+            message = {**message, "body": b""}
+        await send(message)
+
+    return sending
+
+
+async def _no_content(send: Send, allow: str) -> None:
+    headers = [(b"allow", allow.encode())] if allow else []
+    await send({"type": "http.response.start", "status": 204, "headers": headers})
+    await send({"type": "http.response.body", "body": b""})
