@@ -10,6 +10,7 @@ Answers are held whole before they are sent. The paths of pings do not come thro
 
 import asyncio
 from collections.abc import Sequence
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Final
 
@@ -66,21 +67,25 @@ class Representations:
 
 async def _represented(scope: Scope, headers: Headers, body: bytes) -> tuple[int, Headers, bytes]:
     """Status, headers and body of an answer that succeeds."""
-    told, keys = dict(headers), scope.get(API_KEYS)
-    coding, vary = _coding(scope, told, len(body))
+    told, asked, keys = dict(headers), dict(scope["headers"]), scope.get(API_KEYS)
+    may_be_packed = b"content-encoding" not in told and told.get(b"content-type", b"").startswith(_TEXT)
+    coding = _coding(scope, len(body)) if may_be_packed and b"accept-encoding" in asked else None
     if keys is not None and b"cache-control" not in told:
         # Whoever asks may keep it, and asks each time whether it still holds.
         headers.append((b"cache-control", b"private, no-cache"))
-    if (more := _vary(told.get(b"vary", b""), (*(keys or ()), *vary))) is not None:
+    vary = told.get(b"vary", b"")
+    if (more := _vary(vary, keys or (), may_be_packed)) != vary:
         headers = [*(one for one in headers if one[0] != b"vary"), (b"vary", more)]
     tag = told.get(b"etag")
     if tag is None and keys is None and coding is None:
         return 200, headers, body
-    known = [value for name, value in scope["headers"] if name == b"if-none-match"]
+    known = [value for name, value in scope["headers"] if name == b"if-none-match"] if b"if-none-match" in asked else ()
     made = (body, coding, tag, keys is not None, known)
     tag, sent = _made(*made) if len(body) < _LARGE else await asyncio.to_thread(_made, *made)
     if tag is not None:
-        headers = [*(one for one in headers if one[0] != b"etag"), (b"etag", tag)]
+        if b"etag" in told:
+            headers = [one for one in headers if one[0] != b"etag"]
+        headers.append((b"etag", tag))
     if sent is None:
         return 304, [one for one in headers if one[0] not in _OF_THE_BODY], b""
     if coding is not None:
@@ -89,26 +94,25 @@ async def _represented(scope: Scope, headers: Headers, body: bytes) -> tuple[int
     return 200, headers, sent
 
 
-def _coding(scope: Scope, told: dict[bytes, bytes], size: int) -> tuple[Coding | None, Sequence[str]]:
-    """What an answer is packed by, and what that depends on.
+def _coding(scope: Scope, size: int) -> Coding | None:
+    """What an answer is packed by.
 
     Basic credentials are the only ones that a browser shows of its own accord: whoever makes it ask again and again,
     chooses a part of what is shown, and sees how long the answers are, could guess the rest of a page (BREACH).
     """
-    if b"content-encoding" in told or not told.get(b"content-type", b"").startswith(_TEXT):
-        return None, ()
     if any(name == b"authorization" and value[:6].lower() == b"basic " for name, value in scope["headers"]):
-        return None, ("Accept-Encoding",)
+        return None
     coding, never_plain = accepted(scope["headers"])
-    return coding if size >= _WORTH_PACKING or never_plain else None, ("Accept-Encoding",)
+    return coding if size >= _WORTH_PACKING or never_plain else None
 
 
-def _vary(said: bytes, names: Sequence[str]) -> bytes | None:
-    """`Vary` with further names; None: it stays as it is."""
+@lru_cache(1_000)
+def _vary(said: bytes, keys: Sequence[str], may_be_packed: bool) -> bytes:
+    """`Vary` with the names of what an answer depends on besides."""
     there = [name.strip() for name in said.decode("latin-1").split(",") if name.strip()]
     known = {name.lower() for name in there}
-    more = [name for name in names if name.lower() not in known]
-    return ", ".join((*there, *more)).encode() if more else None
+    more = (*keys, "Accept-Encoding") if may_be_packed else keys
+    return ", ".join((*there, *(name for name in more if name.lower() not in known))).encode()
 
 
 def _made(

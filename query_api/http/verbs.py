@@ -7,6 +7,7 @@
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -18,6 +19,8 @@ from query_api.http.spelling import ascii_query, other_spellings, with_lower_uui
 
 _PREFLIGHT = b"access-control-request-method"
 _ALL = ("GET", "POST", "PUT", "PATCH", "DELETE")
+# So many paths are remembered, none longer than this.
+_PLACES, _LONGEST = 4_096, 200
 
 
 class _Open(NamedTuple):
@@ -32,15 +35,17 @@ class Verbs:
 
     def __init__(self, app: ASGIApp, index: RouteIndex, scripts: Sequence[Scripts]) -> None:
         self._app, self._index, self._scripts = app, index, (*scripts, NOBODYS)
-        self._known: dict[Resource, _Open] = {}
+        # What is read again and again is looked up once.
+        self._place = lru_cache(_PLACES)(self._look_up)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, or hand on and complete the answer."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        path, resource = self._find(scope["path"])
-        open, method = self._open(path, resource), scope["method"]
+        find = self._place if len(scope["path"]) <= _LONGEST else self._look_up
+        path, resource, open = find(scope["path"])
+        method = scope["method"]
         sending = _completing(send, open.headers, resource, method == "HEAD")
         if method == "OPTIONS" and (resource is not None or (open.headers and _is_preflight(scope))):
             await _no_content(sending, "" if resource is None else resource.allow)
@@ -52,26 +57,18 @@ class Verbs:
             scope[API_KEYS] = open.keys
         await self._app(scope, receive, sending)
 
-    def _find(self, path: str) -> tuple[str, Resource | None]:
+    def _look_up(self, path: str) -> tuple[str, Resource | None, _Open]:
+        """What is at a path, in the spelling that the routes know."""
         path = with_lower_uuids(path)
         resource = self._index.resource(path)
         if resource is None:
             for other in other_spellings(path):
                 if (resource := self._index.resource(other)) is not None:
-                    return other, resource
-        return path, resource
-
-    def _open(self, path: str, resource: Resource | None) -> _Open:
-        if resource is None:
-            return self._look_up(path, _ALL)
-        known = self._known.get(resource)
-        if known is None:
-            known = self._known[resource] = self._look_up(path, resource.verbs)
-        return known
-
-    def _look_up(self, path: str, verbs: Sequence[str]) -> _Open:
+                    path = other
+                    break
         api = next((one for one in self._scripts if one.speaks(path)), None)
-        return _Open([], ()) if api is None else _Open(api.headers(verbs), api.keys)
+        verbs = _ALL if resource is None else resource.verbs
+        return path, resource, _Open([], ()) if api is None else _Open(api.headers(verbs), api.keys)
 
 
 def _is_preflight(scope: Scope) -> bool:
