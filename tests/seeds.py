@@ -9,6 +9,7 @@ import os
 import random
 import secrets
 import uuid
+from collections import Counter
 
 from schemas import ids
 
@@ -16,6 +17,8 @@ _VARIABLE = "TEST_SEED"
 # Tests that share servers keep random ids: what one left there must not meet the next.
 _OWN_WORLD = ("tests/unit/", "tests/property/")
 _chance = random.Random()
+# Tests of a schema share one name, and the world of their module.
+_begun: Counter[str] = Counter()
 
 
 def run_seed() -> str:
@@ -27,7 +30,8 @@ def seed_test(nodeid: str) -> None:
     """Let what a test takes from `random`, and its ids, depend on nothing but the seed of the run and the test."""
     seed = f"{run_seed()} {nodeid}"
     random.seed(seed)
-    _chance.seed(seed)
+    _chance.seed(f"{seed} {_begun[nodeid]}")
+    _begun[nodeid] += 1
     vars(ids)["uuid4"] = _seeded_uuid if nodeid.startswith(_OWN_WORLD) else uuid.uuid4
 
 
