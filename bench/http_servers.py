@@ -55,6 +55,7 @@ def _serve(kind: str, port: int) -> None:
 
         config = Config()
         config.bind, config.loglevel = [f"127.0.0.1:{port}"], "ERROR"
+        config.keep_alive_max_requests = 10**9  # else it ends a connection after a thousand
         uvloop.run(serve_hypercorn(app, config))
     else:
         from granian import Granian
