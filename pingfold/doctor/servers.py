@@ -22,7 +22,7 @@ from pingfold.errors import PingfoldError
 from pingfold.supervisor.claim import CannotStart, check_distinct_ports, check_web_process
 from schemas.topics import DEFINITIONS
 
-_PATIENCE_SECONDS = 5.0
+_PATIENCE_SECONDS = 10.0
 
 
 def answer_of(url: str, key: str | None = None) -> dict[str, Any] | str:

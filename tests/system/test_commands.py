@@ -1,16 +1,23 @@
 """The commands that look, on a Pingfold that runs."""
 
 import json
+from typing import Any
 
 import pytest
 
-from tests.pingfold_process import Pingfold
+from tests.pingfold_process import Pingfold, wait_until
 
 pytestmark = pytest.mark.system
 
 
+def status(pingfold: Pingfold) -> Any:
+    """What it tells now."""
+    return json.loads(pingfold.command("status", "--json").stdout)
+
+
 def test_status_doctor_and_lists(pingfold: Pingfold) -> None:
     assert pingfold.command("ping", "looked-at", "--create").returncode == 0
+    wait_until(lambda: "up" in status(pingfold)["checks"], what="the check is up")
     told = pingfold.command("status", "--json")
     overview = json.loads(told.stdout)
     down = [item for item in overview["not_up"] if item["state"] == "down"]

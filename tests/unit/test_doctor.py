@@ -105,7 +105,7 @@ def test_the_clock_of_this_machine_can_be_asked(tmp_path: Path) -> None:
 
 
 def test_settings_that_are_none_wrong_or_without_effect(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [name for name in os.environ if name.startswith("PINGFOLD_")]:
+    for name in [name for name in os.environ if name.startswith(("PINGFOLD_", "KAFKA_", "CLICKHOUSE_"))]:
         monkeypatch.delenv(name)
     assert one(files.environment(os.environ)) == Finding("ok", "settings", "all have their defaults")
     monkeypatch.setenv("PINGFOLD_SMTP_HOST", "mail.example.org")
@@ -144,12 +144,12 @@ def dead_port() -> Iterator[int]:
         yield taken.getsockname()[1]
 
 
-def test_a_port_that_is_taken(tmp_path: Path, dead_port: int) -> None:
+def test_a_port_that_is_taken(tmp_path: Path, dead_port: int, unused_tcp_port: int) -> None:
     found = one(servers.ports(settings(tmp_path, port=dead_port)))
     assert found[:3] == ("problem", "ports", f"port {dead_port} on 127.0.0.1 is taken by another program")
     assert found.do == "set PINGFOLD_PORT or stop it"
     (tmp_path / "ports.json").write_text(json.dumps({"kafka-controller": dead_port}))
-    found = one(servers.ports(settings(tmp_path)))
+    found = one(servers.ports(settings(tmp_path, port=unused_tcp_port)))
     assert (found.found, found.do) == (
         f"port {dead_port} of the embedded kafka-controller is taken by another program",
         "stop it",
