@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from infra.secrets.metrics_key import KEY_FILE as METRICS_KEY_FILE
 from infra.secrets.secrets import KEY_FILE
-from infra.settings.errors import unknown_settings, wrong_settings
+from infra.settings.errors import misread_settings, unknown_settings, wrong_settings
 from infra.settings.ignored import ignored_settings
 from infra.settings.settings import Settings
 from pingfold import credentials
@@ -20,7 +20,7 @@ _SEE = "correct or unset it (docs/operations.md, Settings)"
 
 def environment(names: Mapping[str, str]) -> Iterator[Finding]:
     """Settings that are none, that are wrong, or that have no effect."""
-    faults = unknown_settings(names)
+    faults = unknown_settings(names) + misread_settings(names)
     told: list[str] = []
     try:
         told = ignored_settings(Settings())

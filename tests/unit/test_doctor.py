@@ -114,6 +114,8 @@ def test_settings_that_are_none_wrong_or_without_effect(monkeypatch: pytest.Monk
     monkeypatch.setenv("PINGFOLD_WORKER", "2")
     levels = [(found.level, found.found.split(" ")[0]) for found in files.environment(os.environ)]
     assert levels == [("problem", "PINGFOLD_WORKER"), ("problem", "PINGFOLD_WORKERS")]
+    monkeypatch.setenv("PINGFOLD_SITE_NAME", "'Pingfold'")
+    assert "PINGFOLD_SITE_NAME" in {found.found.split(" ")[0] for found in files.environment(os.environ)}
 
 
 def test_files_with_secrets(tmp_path: Path) -> None:
