@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from infra.disk import FreeSpace
 from infra.embedded import kafka
+from infra.embedded.ports import free_port
 from infra.settings.settings import Settings
 from pingfold import credentials, first_project
 from pingfold.cli import app
@@ -146,12 +147,12 @@ def dead_port() -> Iterator[int]:
         yield taken.getsockname()[1]
 
 
-def test_a_port_that_is_taken(tmp_path: Path, dead_port: int, unused_tcp_port: int) -> None:
+def test_a_port_that_is_taken(tmp_path: Path, dead_port: int) -> None:
     found = one(servers.ports(settings(tmp_path, port=dead_port)))
     assert found[:3] == ("problem", "ports", f"port {dead_port} on 127.0.0.1 is taken by another program")
     assert found.do == "set PINGFOLD_PORT or stop it"
     (tmp_path / "ports.json").write_text(json.dumps({"kafka-controller": dead_port}))
-    found = one(servers.ports(settings(tmp_path, port=unused_tcp_port)))
+    found = one(servers.ports(settings(tmp_path, port=free_port())))
     assert (found.found, found.do) == (
         f"port {dead_port} of the embedded kafka-controller is taken by another program",
         "stop it",

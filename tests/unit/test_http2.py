@@ -385,7 +385,8 @@ def test_what_was_read_is_answered_when_the_server_stops(monkeypatch: pytest.Mon
         server.stop()
 
 
-def test_what_a_stop_cuts_off_is_answered_503() -> None:
+def test_what_a_stop_cuts_off_is_answered_503(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(serve, "GRACE_SECONDS", 5)  # the good-bye is read well before the answer
     app = App()
     with HttpServer(app, PATIENT) as server:
         client = client_of(server)
