@@ -24,10 +24,11 @@ CONFIG.load()
 
 
 class Wire:
-    """A transport that remembers what was written, and whether it was closed."""
+    """A transport that remembers what was written, who has it, and whether it was closed."""
 
     def __init__(self, host: str = "192.0.2.7") -> None:
         self.host, self.written, self.closed = host, b"", False
+        self.protocol: Any = None  # another that has the connection now
 
     def get_extra_info(self, name: str, _default: Any = None) -> Any:
         return {"peername": (self.host, 50_000), "sockname": ("127.0.0.1", 8_000)}.get(name)
@@ -41,6 +42,12 @@ class Wire:
     def write(self, data: bytes) -> None:
         assert not self.closed
         self.written += data
+
+    def set_protocol(self, protocol: Any) -> None:
+        self.protocol = protocol
+
+    def get_write_buffer_size(self) -> int:
+        return 0
 
     def close(self) -> None:
         self.closed = True

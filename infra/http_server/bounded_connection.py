@@ -78,6 +78,7 @@ class BoundedConnection(HttpToolsProtocol):
         self._answering: RequestResponseCycle | None = None  # the oldest that is not answered; `cycle` is the newest
         self._ending = False  # what comes is not read any more
         self._offered = False  # to go on in another protocol
+        self._successor: asyncio.Protocol | None = None  # has the connection from now on
         self.stalled: float | None = None  # since when the client has not read what it was sent
         self._closing: float | None = None
         self._left: float | None = None  # since when the client has nothing more to send, and may be gone
@@ -104,6 +105,9 @@ class BoundedConnection(HttpToolsProtocol):
         view = memoryview(data)
         for start in range(0, len(data), SLICE):
             self._feed(view[start : start + SLICE])
+            if self._successor is not None:
+                self._successor.data_received(bytes(view[start + SLICE :]))
+                return
 
     def on_message_begin(self) -> None:
         super().on_message_begin()

@@ -1,7 +1,8 @@
 """A connection of the web process, as it begins: HTTP/1.1 and 1.0, and what leads from there to HTTP/2.
 
 A client that begins with the preface of HTTP/2, or offers it in a request without a body, is handed over to
-`Http2Connection`. Any other offer changes nothing (RFC 9110 section 7.8), and the body that comes with it is kept.
+`Http2Connection`. Any other offer changes nothing (RFC 9110 section 7.8), and the body that comes with it is kept. Nor
+does one that a proxy has passed on: behind it the client would speak to us with the word of the proxy.
 
 A head that the parser refuses is looked at again, and taken if it is clear what it means
 (`infra.http_server.request_heads`); else the client is told what was seen. Nothing of this costs a usual request
@@ -16,7 +17,7 @@ from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 from infra.http_server.bounded_connection import SLICE, BoundedConnection, Part
 from infra.http_server.bounds import HEAD_TOO_LARGE, INVALID
 from infra.http_server.http2_connection import Http2Connection
-from infra.http_server.offers import RestOfRequest, framing, has_body, http2_settings, new_parser
+from infra.http_server.offers import RestOfRequest, framing, has_body, has_passed_proxy, http2_settings, new_parser
 from infra.http_server.request_heads import PREFACE, Mended, mend, shown
 
 
@@ -98,6 +99,8 @@ class Connection(BoundedConnection):
     def _take_offer(self) -> bool:
         if self.scheme == "https" or self._is_mended or self._is_busy() or has_body(self.headers):
             return False
+        if has_passed_proxy(self.headers) or self._limiter.is_remote_proxy(self.client[0] if self.client else ""):
+            return False
         if self.parser.get_http_version() == "1.1":
             self._http2 = http2_settings(self.headers)
         return self._http2 is not None
@@ -121,7 +124,7 @@ class Connection(BoundedConnection):
     def _hand_over(self, offer: dict[str, Any] | None = None) -> Http2Connection:
         """Let HTTP/2 have this connection from now on; `offer`: the request in which the client has offered that."""
         successor = Http2Connection(self.config, self.server_state, self.app_state, limiter=self._limiter)
-        self._ending = True
+        self._ending, self._successor = True, successor
         self.connections.discard(self)
         self._limiter.hand_over(self, successor)
         self.transport.set_protocol(successor)

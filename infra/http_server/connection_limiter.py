@@ -20,7 +20,7 @@ from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network
 
 from infra.http_server.bounds import BOUNDS, TOO_MANY, TOO_MANY_OF_PEER, Bounds, Refusal
-from infra.http_server.forwarded import Forwarded, customer_of
+from infra.http_server.forwarded import Forwarded, customer_of, is_loopback
 from infra.http_server.peers import Member, Peer, Peers
 
 # What takes longer than this from one look to the next is this process's standing still.
@@ -118,6 +118,10 @@ class ConnectionLimiter:
     def pass_time(self, seconds: float) -> None:
         """So much time has passed since the last call."""
         self.now += min(seconds, _LONGEST_STEP)
+
+    def is_remote_proxy(self, host: str) -> bool:
+        """Whether it is a trusted proxy on another host: on this one there are clients without a proxy, too."""
+        return self._forwarded.is_trusted(host) and not is_loopback(host)
 
     @property
     def waiting(self) -> int:

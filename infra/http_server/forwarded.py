@@ -62,6 +62,12 @@ def customer_of(address: str) -> str | None:
     return str(ip_network(f"{known}/64", strict=False)) if known.version == 6 else str(known)
 
 
+def is_loopback(address: str) -> bool:
+    """Whether whoever is connected is on this host."""
+    known = _parsed(address)
+    return known is not None and known.is_loopback
+
+
 def _parsed(text: str) -> IPv4Address | IPv6Address | None:
     try:
         address = ip_address(text.partition("%")[0])

@@ -8,6 +8,8 @@ that does something useful gets near its end, whatever its library is chatty abo
 FRAME, CANCELLED = 1, 5
 _A_SECOND, _A_REQUEST = 50, 2
 _BYTES_FOR_ONE = 1_024
+# Small parts of a body that cost as much as a frame without use: a job may send its output line by line.
+_CRUMBS_FOR_ONE = 16
 
 
 class Budget:
@@ -15,11 +17,18 @@ class Budget:
 
     def __init__(self, most: int) -> None:
         self._most = self._left = most
-        self._bytes = 0
+        self._bytes = self._crumbs = 0
 
     def spend(self, frames: int) -> None:
         """Frames without use have come."""
         self._left -= frames
+
+    def crumble(self) -> None:
+        """A small part of a body has come."""
+        self._crumbs += 1
+        if self._crumbs == _CRUMBS_FOR_ONE:
+            self._crumbs = 0
+            self.spend(FRAME)
 
     def earn(self, frames: int = _A_REQUEST) -> None:
         """Something useful was done; by default a request is whole."""

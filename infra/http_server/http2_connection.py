@@ -59,6 +59,7 @@ class Http2Connection(Http2Sending):
         self._unwanted = 0  # bytes that came when nobody read them any more
         self._unread_frames = 0  # bytes of frames that are not whole yet, or of a head
         self._unread_since: float | None = limiter.now
+        self._body_expected = limiter.now  # when that was so last
         self._closing: float | None = None
 
     # ---- how it begins
@@ -253,6 +254,8 @@ class Http2Connection(Http2Sending):
         now, bounds = self._limiter.now, self._bounds
         self.budget.pass_time(now - self._looked)
         self._looked = now
+        if any(not stream.whole for stream in self.streams.values()):
+            self._body_expected = now  # its frames make no event before they are whole: it has its own time
         if self.transport.is_closing() or self._over:
             if self._closing is None:
                 self._closing = now
@@ -261,7 +264,7 @@ class Http2Connection(Http2Sending):
         elif self._paused is not None:
             if now - self._paused > bounds.answer_time:
                 self.transport.abort()
-        elif self._unread_since is not None and now - self._unread_since > bounds.head_time:
+        elif self._unread_since is not None and now - max(self._unread_since, self._body_expected) > bounds.head_time:
             self.end(HEAD_TOO_SLOW, ErrorCodes.NO_ERROR, counted=not self._unread_frames)
         elif not self.streams:
             longest = bounds.idle_time if self.h2.highest_inbound_stream_id else bounds.head_time

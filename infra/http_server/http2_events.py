@@ -10,7 +10,7 @@ from infra.http_server.http2_budget import CANCELLED, FRAME
 if TYPE_CHECKING:
     from infra.http_server.http2_connection import Http2Connection
 
-# A body in frames of a hundred bytes or more may be of any length.
+# A body in frames of a hundred bytes or more may be of any length; smaller ones cost something, empty ones all.
 _SMALL = 100
 # Settings that a client changes in a frame; more cost more.
 _USUAL_SETTINGS = 8
@@ -43,8 +43,10 @@ class Heeder:
     def _data(self, event: events.DataReceived) -> None:
         connection, data = self._connection, event.data or b""
         size = event.flow_controlled_length or 0
-        if len(data) < _SMALL:
+        if not data:
             connection.budget.spend(FRAME)
+        elif len(data) < _SMALL:
+            connection.budget.crumble()
         connection.budget.moved(len(data))
         stream = connection.streams.get(event.stream_id or 0)
         kept = 0

@@ -5,11 +5,14 @@ not taken, another parser reads the rest: it is told how the body is framed, and
 """
 
 import binascii
+import struct
 from base64 import urlsafe_b64decode
 from collections.abc import Sequence
 from typing import Protocol
 
 import httptools
+from h2.exceptions import InvalidSettingsValueError
+from h2.settings import Settings
 
 Headers = Sequence[tuple[bytes, bytes]]
 
@@ -18,7 +21,9 @@ _FRAMING = (b"content-length", b"transfer-encoding")
 HOP_BY_HOP = frozenset(
     {b"connection", b"http2-settings", b"keep-alive", b"proxy-connection", b"transfer-encoding", b"upgrade"}
 )
-_SETTING = 6  # bytes
+# What proxies add to the requests that they pass on, besides X-Forwarded-*.
+_OF_PROXIES = (b"forwarded", b"via", b"x-real-ip")
+_SETTING = struct.Struct(">HL")
 
 
 class ParserCallbacks(Protocol):
@@ -37,6 +42,11 @@ def has_body(headers: Headers) -> bool:
     return any(name in _FRAMING and value != b"0" for name, value in headers)
 
 
+def has_passed_proxy(headers: Headers) -> bool:
+    """Whether a proxy says that it has passed the request on."""
+    return any(name in _OF_PROXIES or name.startswith(b"x-forwarded-") for name, _ in headers)
+
+
 def http2_settings(headers: Headers) -> bytes | None:
     """The settings of an offer of HTTP/2, as it came; None when there is none that could be taken."""
     offers = [value.strip().lower() for name, value in headers if name == b"upgrade"]
@@ -50,7 +60,20 @@ def http2_settings(headers: Headers) -> bytes | None:
         settings = urlsafe_b64decode(given[0] + b"=" * (-len(given[0]) % 4))
     except (ValueError, binascii.Error):
         return None
-    return None if len(settings) % _SETTING else given[0] + b"=" * (-len(given[0]) % 4)
+    return given[0] + b"=" * (-len(given[0]) % 4) if _are_valid(settings) else None
+
+
+def _are_valid(settings: bytes) -> bool:
+    """Whether a client may send these: behind the answer to its offer it is too late to refuse them."""
+    if len(settings) % _SETTING.size:
+        return False
+    judging = Settings(client=True)
+    try:
+        for code, value in _SETTING.iter_unpack(settings):
+            judging[code] = value
+    except InvalidSettingsValueError:
+        return False
+    return True
 
 
 def new_parser(callbacks: ParserCallbacks) -> httptools.HttpRequestParser:

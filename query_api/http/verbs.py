@@ -1,6 +1,7 @@
 """What every path answers alike, whichever route serves it: an ASGI layer around the whole application, its 500s too.
 
-- HEAD is GET without the body. OPTIONS is answered 204 without asking anybody. A 405 says in `Allow` what a path takes.
+- HEAD is GET without the body. OPTIONS is answered 204 without asking anybody, that of the whole server (`*`), too. A
+  405 says in `Allow` what a path takes.
 - A path with or without a final slash, with doubled slashes, or with UUIDs in upper case leads to the same route.
 - The answers of APIs carry CORS headers, and a browser's preflight is answered for all of their paths: a script may
   read that nothing is there.
@@ -19,6 +20,7 @@ from query_api.http.spelling import ascii_query, other_spellings, with_lower_uui
 
 _PREFLIGHT = b"access-control-request-method"
 _ALL = ("GET", "POST", "PUT", "PATCH", "DELETE")
+_WHOLE = Resource(("*",), _ALL)
 # So many paths are remembered, none longer than this.
 _PLACES, _LONGEST = 4_096, 200
 
@@ -60,7 +62,7 @@ class Verbs:
     def _look_up(self, path: str) -> tuple[str, Resource | None, _Open]:
         """What is at a path, in the spelling that the routes know."""
         path = with_lower_uuids(path)
-        resource = self._index.resource(path)
+        resource = _WHOLE if path == "*" else self._index.resource(path)
         if resource is None:
             for other in other_spellings(path):
                 if (resource := self._index.resource(other)) is not None:

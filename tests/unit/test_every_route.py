@@ -39,6 +39,14 @@ async def test_options_names_what_a_path_takes(world: World) -> None:
         assert allowed == KEY_HEADERS[place.api] | {"content-type", "if-none-match"}, place
 
 
+async def test_options_of_the_whole_server(world: World) -> None:
+    answer = await ask(world.app, "OPTIONS", "*")
+    assert (answer.status, answer.body) == (204, b"")
+    assert names(answer.headers["allow"]) == {*VERBS, "HEAD", "OPTIONS"}
+    for method in ("GET", "HEAD", "POST"):
+        assert (await ask(world.app, method, "*")).status == 404, method
+
+
 async def test_head_is_get_without_the_body(world: World) -> None:
     found = 0
     for place in world.places():

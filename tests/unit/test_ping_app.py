@@ -115,7 +115,7 @@ async def test_head_has_the_headers_of_get() -> None:
     assert (head.headers, head.body) == (get.headers, "")
 
 
-@pytest.mark.parametrize("url", [BY_UUID, BY_SLUG, f"/{KEY}/new?create=1", "/x"])
+@pytest.mark.parametrize("url", [BY_UUID, BY_SLUG, f"/{KEY}/new?create=1", "/x", "*"])
 async def test_a_browsers_preflight_is_no_ping(url: str) -> None:
     world = World()
     reply = await world.ask(url, "OPTIONS", {"origin": "https://a.example", "access-control-request-method": "POST"})
