@@ -14,7 +14,10 @@ from idna import IDNAError, check_initial_combiner, uts46_remap, valid_contextj
 from schemas.errors import SchemaError
 
 _LONGEST_LABEL, _LONGEST = 63, 253
-_REMEMBERED = 10_000
+# What nobody writes is refused before any work is done for it: one character may be four that are composed, and twelve
+# when it is percent-encoded.
+_LONGEST_WRITTEN, _LONGEST_DECODED = 12 * _LONGEST, 4 * _LONGEST
+_REMEMBERED, _LONGEST_REMEMBERED = 10_000, 2_000
 _SHOWN = 60
 # What browsers take in a host: no blanks, no control characters, nothing that has a meaning in a URL.
 _TAKEN = re.compile(r"[!\"$&'()*+,;=_`{}~a-z0-9-]+")
@@ -35,12 +38,15 @@ def encoded_host(text: str, in_dns: bool = False) -> str:
 
     in_dns: it is only looked up, so it may be any name of the DNS.
     """
+    _must_fit(text, _LONGEST_WRITTEN)
     bare = bare_host(text)
     if ":" in bare or bare is not text:
         return _address(bare)
     if "%" in bare:
         bare = _decoded(bare)
+    _must_fit(bare, _LONGEST_DECODED)
     name = _mapped(bare)
+    _must_fit(name.removesuffix("."), _LONGEST)
     try:
         return str(ip_address(name))
     except ValueError:
@@ -50,8 +56,7 @@ def encoded_host(text: str, in_dns: bool = False) -> str:
     dot = "." if name.endswith(".") else ""
     taken = _TAKEN_IN_DNS if in_dns else _TAKEN
     encoded = ".".join(_label(label, taken) for label in name.removesuffix(".").split("."))
-    if len(encoded) > _LONGEST:
-        raise InvalidHost(f"must be a host name of at most {_LONGEST} characters")
+    _must_fit(encoded, _LONGEST)
     return encoded + dot
 
 
@@ -73,14 +78,25 @@ def host_in(parts: SplitResult) -> str:
     return beside.partition(":")[0]
 
 
-@lru_cache(_REMEMBERED)
 def ascii_url(url: str) -> str:
     """An http URL as it is requested: the host encoded, everything else that is not ASCII percent-encoded. User and
     fragment are left out. Raises `ValueError`, which is an `InvalidHost` when the host is to blame."""
+    return _ascii_url(url) if len(url) > _LONGEST_REMEMBERED else _remembered_ascii_url(url)
+
+
+def _ascii_url(url: str) -> str:
     parts = urlsplit(url)
     host, port = encoded_host(host_in(parts)), parts.port
     netloc = (f"[{host}]" if ":" in host else host) + ("" if port is None else f":{port}")
     return urlunsplit((parts.scheme, netloc, quote(parts.path, safe=_ASCII), quote(parts.query, safe=_ASCII), ""))
+
+
+_remembered_ascii_url = lru_cache(_REMEMBERED)(_ascii_url)
+
+
+def _must_fit(text: str, most: int) -> None:
+    if len(text) > most:
+        raise InvalidHost(f"must be a host name of at most {_LONGEST} characters")
 
 
 def _address(text: str) -> str:
@@ -119,6 +135,8 @@ def _mapped(text: str) -> str:
 def _label(label: str, taken: re.Pattern[str]) -> str:
     if not label:
         raise InvalidHost("must be a host name: a part between two dots is empty")
+    if len(label) > _LONGEST_LABEL:  # before it is encoded, which takes longer and longer
+        raise _long_label(label)
     if not label.isascii():
         encoded = "xn--" + _puny(label)
     elif taken.fullmatch(label):
@@ -126,12 +144,15 @@ def _label(label: str, taken: re.Pattern[str]) -> str:
     else:
         raise InvalidHost(f"must be a host name: '{label[:_SHOWN]}' holds a character that no name can have")
     if len(encoded) > _LONGEST_LABEL:
-        words = "" if label.isascii() else f" as it is sent ({encoded[:_SHOWN]}...)"
-        raise InvalidHost(
-            f"must be a host name: '{label[:_SHOWN]}' is longer than the {_LONGEST_LABEL} characters that a part of a "
-            f"name may have{words}"
-        )
+        raise _long_label(label, f" as it is sent ({encoded[:_SHOWN]}...)")
     return encoded
+
+
+def _long_label(label: str, words: str = "") -> InvalidHost:
+    return InvalidHost(
+        f"must be a host name: '{label[:_SHOWN]}' is longer than the {_LONGEST_LABEL} characters that a part of a name "
+        f"may have{words}"
+    )
 
 
 def _puny(label: str) -> str:

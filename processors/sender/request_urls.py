@@ -2,7 +2,7 @@
 
 A URL may be signed, so nothing of it is rewritten: no escape is decoded, no dot segment resolved, no character escaped.
 Characters outside ASCII are sent as curl sends them: their UTF-8 is escaped in the path, which some servers take in no
-other form, and stands as it is in the query. Of the host a name outside ASCII becomes its A-labels. User and password
+other form, and stands as it is in the query. The host is sent as `schemas.host_names` encodes it. User and password
 are sent as Basic authentication, their escapes decoded to the bytes that they stand for.
 """
 
@@ -12,6 +12,8 @@ from typing import NamedTuple
 from urllib.parse import SplitResult, unquote_to_bytes, urlsplit
 
 from yarl import URL
+
+from schemas.host_names import encoded_host, host_in
 
 
 class RequestUrl(NamedTuple):
@@ -45,11 +47,9 @@ def _escaped(path: str) -> str:
 
 def _authority(parts: SplitResult) -> str:
     """Host and port, without user and password."""
-    host = parts.hostname or ""
+    host = encoded_host(host_in(parts))
     if ":" in host:
         host = f"[{host}]"
-    elif not host.isascii():
-        host = URL.build(scheme=parts.scheme, host=host).raw_host or ""
     return host if parts.port is None else f"{host}:{parts.port}"
 
 

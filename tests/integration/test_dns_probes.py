@@ -230,6 +230,8 @@ async def test_answers_with_another_number_or_from_elsewhere_do_not_count() -> N
             bytes([false[0] ^ 0xFF]) + false[1:],  # another number
             false[:2] + bytes([false[2] & 0x7F]) + false[3:],  # a question
             false[:2] + other[2:],  # of another name
+            false[:2] + bytes([other[2] | 0x02]) + other[3:],  # the same, truncated
+            false[:2] + other[2:] + bytes(5_000),  # so long that it is not parsed
             false[:5],
             right,
         ]
@@ -237,6 +239,7 @@ async def test_answers_with_another_number_or_from_elsewhere_do_not_count() -> N
     async with odd(answers) as (resolver, connector):
         result = await asks(resolver, connector, "a.test", expected="127.0.0.1")
         assert seen(result) == "ok", result
+        assert not resolver.over_tcp
 
     class Elsewhere(asyncio.DatagramProtocol):
         def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:

@@ -138,6 +138,24 @@ async def test_nonsense_in_a_cookie_harms_nobody() -> None:
         assert seen(await followed(f"{there.url}/")) == "ok"
 
 
+@on_uvloop
+async def test_an_answer_sets_so_many_cookies_and_none_that_is_too_long() -> None:
+    many = ["long=" + "x" * 4_096, *(f"c{number}=1" for number in range(17_000 // 2))]
+    async with site(lambda path, _: EMPTY if path == "/next" else to("/next", *many)) as there:
+        assert seen(await followed(f"{there.url}/")) == "ok"
+    assert set((header(there.heads[1], "Cookie") or "").split("; ")) == {f"c{number}=1" for number in range(49)}
+
+
+@on_uvloop
+async def test_so_many_bytes_of_cookies_are_sent() -> None:
+    many = [f"c{number}=" + "x" * 4_088 for number in range(5)]
+    async with site(lambda path, _: EMPTY if path == "/next" else to("/next", *many)) as there:
+        assert seen(await followed(f"{there.url}/")) == "ok"
+    sent = (header(there.heads[1], "Cookie") or "").split("; ")
+    assert sent == many[:2]
+    assert len("; ".join(many[:2])) <= 8_190
+
+
 # ---- where a chain ends
 
 
@@ -254,6 +272,36 @@ async def test_a_location(location: bytes, path: str) -> None:
         place.append(there)
         assert seen(await followed(f"{there.url}/folder/page")) == "ok"
     assert there.heads[1].split()[1].decode() == path
+
+
+TOO_LONG = "redirected to a URL of more than 16384 characters"
+
+
+@pytest.mark.parametrize(
+    ("location", "words"),
+    [
+        (b"/" + b"a" * 16_384, TOO_LONG),
+        (b"/" + b"\xff" * 6_000, TOO_LONG),
+        (b"?" + b"a" * 16_370, TOO_LONG),  # only once it is joined
+        ("http://{}/".format("例" * 60_000).encode(), TOO_LONG),
+        ("http://{}/".format("例" * 1_500).encode(), "redirected to what is no http URL"),
+    ],
+)
+@on_uvloop
+async def test_a_location_that_is_too_long(location: bytes, words: str) -> None:
+    async with site(lambda *_: to(location)) as there:
+        result = await followed(f"{there.url}/")
+    assert (seen(result), result.detail, len(there.heads)) == ("protocol", words, 1)
+
+
+@on_uvloop
+async def test_a_long_location_is_followed_and_its_beginning_told() -> None:
+    path = "/" + "a" * 16_000
+    async with site(lambda asked, _: to(path) if asked == "/" else EMPTY) as there:
+        result = await followed(f"{there.url}/")
+    assert there.heads[1].split()[1].decode() == path
+    assert (seen(result), len(result.url), result.url[-4:]) == ("ok", 2_000, "a...")
+    assert f"{there.url}{path}".startswith(result.url[:-3])
 
 
 @pytest.mark.parametrize(

@@ -195,6 +195,9 @@ async def test_user_and_password_are_sent_as_basic_authentication(user: str, sen
         ("http://[2001:DB8::1]:8080/a", "[2001:db8::1]:8080", "/a"),
         ("https://bücher.example/bücher", "xn--bcher-kva.example", "/b%c3%bccher"),
         ("https://例え。テスト/", "xn--r8jz45g.xn--zckzah", "/"),
+        ("https://b%C3%BCcher.example/h", "xn--bcher-kva.example", "/h"),
+        ("https://faß.example/", "xn--fa-hia.example", "/"),
+        ("https://☃.example/", "xn--n3h.example", "/"),
     ],
 )
 def test_only_the_host_is_rewritten(url: str, host: str, target: str) -> None:

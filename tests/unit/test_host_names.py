@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from infra.egress.guard import Guard, TargetRefused
-from schemas.host_names import InvalidHost, ascii_url, certificate_name, encoded_host, host_in
+from schemas.host_names import InvalidHost, _remembered_ascii_url, ascii_url, certificate_name, encoded_host, host_in
 from schemas.origins import may_be_sent_to, origin_of
 
 NAMES = [
@@ -67,6 +67,44 @@ def test_what_is_no_name_is_refused_with_a_word(written: str, words: str) -> Non
     assert words in str(refused.value)
     with pytest.raises(TargetRefused):
         Guard().check_host(written)
+
+
+@pytest.mark.parametrize(
+    ("written", "words"),
+    [
+        ("例" * 60_000, "at most 253 characters"),
+        ("%E4%BE%8B" * 60_000, "at most 253 characters"),
+        ("".join(map(chr, range(0x4E00, 0x4E00 + 1_000))), "at most 253 characters"),
+        ("a\u0300\u0315" * 330, "at most 253 characters"),
+        ("。".join(["例え"] * 100), "at most 253 characters"),
+        ("例" * 64 + ".test", "longer than the 63 characters that a part of a name may have"),
+        ("%E4%BE%8B" * 64 + ".test", "longer than the 63 characters that a part of a name may have"),
+    ],
+)
+def test_what_is_too_long_is_never_encoded(written: str, words: str) -> None:
+    """To encode a label takes longer the longer it is: an hour for 60,000 letters."""
+    with pytest.raises(InvalidHost) as refused:
+        encoded_host(written)
+    assert str(refused.value).endswith(words)
+    with pytest.raises(InvalidHost):
+        ascii_url(f"http://{written}/")
+
+
+def test_a_long_name_may_be_written_in_any_form() -> None:
+    name = ".".join(["ü" * 50] * 4)
+    encoded = encoded_host(name)
+    assert 200 < len(encoded) <= 253
+    assert (
+        encoded_host(name.replace("ü", "u\u0308")) == encoded_host(name.replace("ü", "u%CC%88") + "。")[:-1] == encoded
+    )
+
+
+def test_long_urls_are_not_remembered() -> None:
+    before = _remembered_ascii_url.cache_info().currsize
+    for length in (2_001, 100_000):
+        url = f"http://long.test/{'é' * length}"
+        assert ascii_url(url) == f"http://long.test/{'%C3%A9' * length}"
+    assert _remembered_ascii_url.cache_info().currsize == before
 
 
 def test_the_dns_has_names_that_are_no_hosts() -> None:

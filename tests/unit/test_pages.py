@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from ingest.prober.probes.charsets import LEGACY, charset_of, codec_of
 from ingest.prober.probes.content_coding import zstd
 from ingest.prober.probes.http_head import Head
-from ingest.prober.probes.page import BODY_READ, Page
-from ingest.prober.probes.text_search import composed
+from ingest.prober.probes.page import BODY_READ, TRIED, Page
+from ingest.prober.probes.text_search import composed, unescaped
 
 MB = 1_000_000
 
@@ -135,10 +135,31 @@ def test_what_charset_a_page_is_in() -> None:
 def test_a_page_that_is_not_what_it_says() -> None:
     word, other = "Ошибка", "Störung"
     page = f"<p>{word}</p>".encode("cp1251")
-    assert read(word, page, f"{HTML}; charset=utf-8").found
-    absent = read(other, page, f"{HTML}; charset=utf-8")
-    assert (absent.found, absent.unreadable) == (False, "")
+    for wanted in (word, other):  # a charset that is said and known is believed, as by browsers
+        absent = read(wanted, page, f"{HTML}; charset=utf-8")
+        assert (absent.found, absent.unreadable) == (False, "")
     assert read(other, f"<p>{other}</p>".encode(), f"{HTML}; charset=iso-8859-1").found
+
+
+def test_so_much_of_a_page_is_tried_in_all_charsets() -> None:
+    word = "Ошибка"
+    said = "it says no charset and is no UTF-8, and only its first 128 KB are tried in others"
+    before, behind = (b"\xff" * TRIED)[: -len(word)], b"\xff" * TRIED
+    for keyword, page, headers, found, unreadable in [
+        (word, before + word.encode("cp1251"), [HTML], True, ""),
+        (word, before, [HTML], False, ""),
+        (word, behind + word.encode("cp1251"), [HTML], False, said),
+        (word, behind + word.encode("cp1251"), [HTML + "; charset=windows-1251"], True, ""),
+        (word, behind + word.encode("cp1251"), [HTML + "; charset=koi8-r"], False, ""),
+        (word, behind + word.encode(), [HTML], True, ""),
+        (word, b"a" * TRIED + "ж".encode(), [HTML], False, ""),
+        ("Error", behind, [HTML], False, ""),
+    ]:
+        page_read = read(keyword, page, *headers)
+        if found:
+            assert page_read.found
+        else:
+            assert (page_read.found, page_read.unreadable) == (False, unreadable)
 
 
 def test_text_is_compared_in_one_form() -> None:
@@ -158,6 +179,28 @@ def test_character_references_count_as_what_they_stand_for(written: str) -> None
         assert read(keyword, page, HTML, pieces=1000).found
     if "&" in written:
         assert not read("café", page, "Content-Type: text/plain").found
+
+
+@pytest.mark.parametrize(
+    ("written", "seen"),
+    [
+        ("&#" + "9" * 5_000 + ";", "\ufffd"),
+        ("&#x" + "F" * 5_000 + ";", "\ufffd"),
+        ("&#" + "0" * 5_000 + "233;", "é"),
+        ("&#" + "0" * 5_000, "\ufffd"),
+        ("&#X" + "0" * 5_000 + "E9;", "é"),
+        ("&#00000233", "é"),
+        ("&#12345678;", "\ufffd"),
+        ("&#1114112;", "\ufffd"),
+        ("&#01114111;&#x0010FFFD;", "\U0010fffd"),
+    ],
+)
+def test_references_of_any_length(written: str, seen: str) -> None:
+    assert unescaped(f"<{written}>") == f"<{seen}>"
+    page = read("well", f"<p>{written} is well</p>".encode(), HTML)
+    assert (page.found, page.unreadable) == (True, "")
+    assert (found := read("ill", f"<p>{written} is well</p>".encode(), HTML)).found is False
+    assert not found.unreadable
 
 
 # ---- what cannot be read

@@ -2,7 +2,8 @@
 
 - It says that it takes 1,232 bytes (EDNS), which no network cuts into pieces. A server that does not know that, whether
   it says so, answers with an error or not at all, is asked again without.
-- Only an answer with the same number and question counts, from the address that was asked.
+- Only an answer with the same number and question counts, from the address that was asked. Some servers repeat no
+  question where they truncate: then it is looked at over TCP, where it must be there.
 - Several servers are asked one after the other, a quarter of a second apart; the first answer counts.
 - If a resolver that the monitor names does not answer, the target has failed; if those of this host do not, it is a
   `prober_error`.
@@ -15,7 +16,7 @@ import struct
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from dnslib import EDNS0, QTYPE, RCODE, DNSError, DNSHeader, DNSQuestion, DNSRecord
+from dnslib import EDNS0, QTYPE, RCODE, DNSBuffer, DNSError, DNSHeader, DNSQuestion, DNSRecord
 from dnslib.label import DNSLabelError
 
 from ingest.prober.probes.happy_eyeballs import first_to_answer
@@ -30,6 +31,7 @@ _LENGTH = struct.Struct("!H")
 # Parsing costs about 10 us a record. Answers longer than this are parsed in a thread, those of more records not at all.
 _PARSED_AT_ONCE = 4_096
 _MOST_RECORDS = 1_000
+_NO_MESSAGE = (DNSError, DNSLabelError, ValueError, IndexError, struct.error, RecursionError)
 _UNREADABLE = "the resolver answered with what is no valid DNS message"
 # What servers say to EDNS that do not know it; the others are asked again in vain.
 _MAY_BE_EDNS = (RCODE.FORMERR, RCODE.NOTIMP, RCODE.SERVFAIL, RCODE.REFUSED)
@@ -172,11 +174,11 @@ class _Datagrams(asyncio.DatagramProtocol):
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         if self.answer.done() or not _is_reply(data, self._sent):
             return
-        if len(data) > _PARSED_AT_ONCE or data[2] & 0x02:
-            self.answer.set_result(Truncated(len(data)))
-            return
         try:
-            if (parsed := _parsed(data, self._sent)) is not None:
+            if len(data) > _PARSED_AT_ONCE or data[2] & 0x02:
+                if _has_question(data, self._sent):
+                    self.answer.set_result(Truncated(len(data)))
+            elif (parsed := _parsed(data, self._sent)) is not None:
                 self.answer.set_result(parsed)
         except ProbeFailed as failed:
             self.answer.set_exception(failed)
@@ -191,6 +193,23 @@ def _is_reply(data: bytes, sent: bytes) -> bool:
     return len(data) >= _HEADER.size and data[:2] == sent[:2] and bool(data[2] & 0x80)
 
 
+def _has_question(data: bytes, sent: bytes) -> bool:
+    """Whether it answers the question, or only sends us to TCP; the rest is not read. Raises as `_parsed` does."""
+    try:
+        buffer = DNSBuffer(data)
+        header = DNSHeader.parse(buffer)
+        if header.tc and not header.q:
+            return True
+        return _is_same([DNSQuestion.parse(buffer)] if header.q else [], header, sent)
+    except _NO_MESSAGE:
+        raise ProbeFailed("answer", _UNREADABLE, True) from None
+
+
+def _is_same(questions: Sequence[DNSQuestion], header: DNSHeader, sent: bytes) -> bool:
+    """Whether that is what was asked. An error need not repeat the question."""
+    return bool(questions[0] == DNSRecord.parse(sent).q if questions else header.rcode)
+
+
 def _parsed(data: bytes, sent: bytes) -> DNSRecord | None:
     """An answer to the question; None for anything else. Raises `ProbeFailed` when the answer cannot be read."""
     if not _is_reply(data, sent):
@@ -199,8 +218,6 @@ def _parsed(data: bytes, sent: bytes) -> DNSRecord | None:
         raise ProbeFailed("answer", f"more than {_MOST_RECORDS} records")
     try:
         answer = DNSRecord.parse(data)
-    except (DNSError, DNSLabelError, ValueError, IndexError, struct.error, RecursionError):
+    except _NO_MESSAGE:
         raise ProbeFailed("answer", _UNREADABLE, True) from None
-    # An error need not repeat the question.
-    same = answer.q == DNSRecord.parse(sent).q if answer.questions else answer.header.rcode
-    return answer if same else None
+    return answer if _is_same(answer.questions, answer.header, sent) else None

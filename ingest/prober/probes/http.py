@@ -31,6 +31,8 @@ _WITH_BODY = ("POST", "PUT", "PATCH")
 # Everything else that a Location holds is left as it is; what is not ASCII is meant to be percent-encoded.
 _ASCII = "".join(map(chr, range(33, 127)))
 _PRINTABLE = re.compile("[!-~]+")
+# A URL to which a redirect may lead, and as much of it as is told.
+_LONGEST_URL, _TOLD = 16 * 1024, 2_000
 
 
 async def run(connector: Connector, target: ProbeTarget, sealed: Sealed, trace: Trace) -> None:
@@ -62,7 +64,7 @@ async def _asked(connector: Connector, target: ProbeTarget, sealed: Sealed, meth
         url, credentials = without_credentials(_joined(url, location))
         parts = _split(url)
         again, asked = (url if url in asked else ""), asked | {url}
-        trace.url = url
+        trace.url = url if len(url) <= _TOLD else f"{url[: _TOLD - 3]}..."
         trace.redirected((time.perf_counter_ns() - began) // 1_000)
         if head.status == 303 or (head.status in (301, 302) and method == "POST"):
             method, body = ("HEAD" if method == "HEAD" else "GET"), ""
@@ -160,10 +162,15 @@ def _host(parts: SplitResult) -> str:
 
 
 def _joined(url: str, location: bytes) -> str:
+    escaped = quote(location.strip(b" \t"), safe=_ASCII)
     try:
-        return urljoin(url, quote(location.strip(b" \t"), safe=_ASCII))
+        # What is too long is not even taken apart: the standard library remembers what it was given.
+        joined = urljoin(url, escaped) if len(escaped) <= _LONGEST_URL else escaped
     except ValueError:
         raise ProbeFailed("protocol", "redirected to what is no http URL") from None
+    if len(joined) > _LONGEST_URL:
+        raise ProbeFailed("protocol", f"redirected to a URL of more than {_LONGEST_URL} characters")
+    return joined
 
 
 def _split(url: str) -> SplitResult:

@@ -14,6 +14,8 @@ from ingest.prober.probes.http_head import Head
 from ingest.prober.probes.text_search import TextSearch, composed
 
 BODY_READ = 1_000_000
+# As much of a page that is no UTF-8, and says no charset, is searched in all others.
+TRIED = 128 * 1024
 _STEP = 32 * 1024
 _SNIFFED = 1_445
 # Bytes that no text has (WHATWG MIME Sniffing, "binary data byte"); more than one in fifty, and it is none.
@@ -88,8 +90,9 @@ class Page:
             return
         for codec in self._others(search.replaced):
             other = TextSearch(self._keyword, codec, markup=False)
-            for start in range(0, len(self._bytes), _STEP):
-                other.take(bytes(self._bytes[start : start + _STEP]), start + _STEP >= len(self._bytes))
+            end = min(len(self._bytes), TRIED) if codec in LEGACY else len(self._bytes)
+            for start in range(0, end, _STEP):
+                other.take(bytes(self._bytes[start : min(start + _STEP, end)]), start + _STEP >= len(self._bytes))
                 if other.found:
                     self.found = True
                     return
@@ -104,7 +107,11 @@ class Page:
         replaced = self._search is not None and self._search.replaced
         if self._charset_unknown and replaced:
             return f"its charset {self._charset_unknown[:40]!r} is unknown"
-        return "it is not text" if self._is_binary(replaced) else ""
+        if self._is_binary(replaced):
+            return "it is not text"
+        if self._may_be_legacy(replaced) and len(self._bytes) > TRIED:
+            return f"it says no charset and is no UTF-8, and only its first {TRIED // 1024} KB are tried in others"
+        return ""
 
     def _unpack(self) -> None:
         """One step more, if there may be more."""
@@ -151,9 +158,13 @@ class Page:
             return others  # it is the same bytes in all others
         if not self._is_declared and any(escape in self._bytes for escape in _ESCAPED_JAPANESE):
             others.append("iso2022_jp_ext")
-        if replaced:
+        if self._may_be_legacy(replaced):
             others += [codec for codec in LEGACY if _has(codec, self._keyword)]
         return others
+
+    def _may_be_legacy(self, replaced: bool) -> bool:
+        """Whether it is in a charset that nothing tells. One that is said and known is believed, as by browsers."""
+        return replaced and not self._is_declared and not self._keyword.isascii()
 
     def _is_binary(self, replaced: bool) -> bool:
         begins = bytes(self._bytes[:_SNIFFED])

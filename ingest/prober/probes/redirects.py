@@ -27,6 +27,8 @@ _HARMLESS = frozenset(
     }
 )  # fmt: skip
 _HARMLESS_BEGINNINGS = ("sec-ch-", "sec-fetch-")
+# As curl: cookies that one answer may set, bytes of each, bytes of all that are sent.
+_MOST_SET, _LONGEST_SET, _MOST_SENT = 50, 4_096, 8_190
 _NEVER = re.compile(r"(?!)")
 _SUFFIXES: list[PublicSuffixList] = []
 
@@ -58,7 +60,7 @@ class ChainCookies:
 
     def take(self, url: str, head: Head) -> None:
         """What an answer of `url` sets."""
-        said = head.values(b"set-cookie")
+        said = [value for value in head.values(b"set-cookie")[:_MOST_SET] if len(value) <= _LONGEST_SET]
         if not said:
             return
         if self._jar is None:
@@ -75,7 +77,7 @@ class ChainCookies:
             return ""
         request = urllib.request.Request(url)
         self._jar.add_cookie_header(request)
-        return request.get_header("Cookie", "") or ""
+        return _that_fit(request.get_header("Cookie", "") or "")
 
 
 class _Answer:
@@ -98,6 +100,13 @@ class _Policy(DefaultCookiePolicy):
         if cookie.domain_specified and _is_public_suffix(cookie.domain.lstrip(".")):
             return False
         return bool(super().set_ok_domain(cookie, request))
+
+
+def _that_fit(cookies: str) -> str:
+    """As many as may be sent, from the first on."""
+    if len(cookies) <= _MOST_SENT:
+        return cookies
+    return cookies[: _MOST_SENT + 2].rpartition("; ")[0]
 
 
 def _of_host(host: str) -> re.Pattern[str]:

@@ -13,6 +13,9 @@ from typing import Any
 _REPLACED = "\ufffd"
 # What one character may take: taken apart (NFD), or as the longest reference of HTML.
 _TAKEN_APART, _REFERENCE = 4, 34
+# Numbers that Python may be unwilling to read, and more digits than any character has.
+_LONG_REFERENCE = re.compile("&#(?:([0-9]{8,})|([xX])([0-9a-fA-F]{8,}))")
+_MOST_DIGITS = 8
 
 
 # More marks on one letter nobody writes (UAX 15, stream-safe text), and to put them in order would take long.
@@ -55,4 +58,15 @@ class TextSearch:
     def _is_in(self, text: str) -> bool:
         if self._wanted in text or self._wanted in composed(text):
             return True
-        return self._markup and "&" in text and self._wanted in composed(html.unescape(text))
+        return self._markup and "&" in text and self._wanted in composed(unescaped(text))
+
+
+def unescaped(text: str) -> str:
+    """Character references as what they stand for: any number that is no character is U+FFFD, as in browsers."""
+    return html.unescape(_LONG_REFERENCE.sub(_shortened, text))
+
+
+def _shortened(reference: re.Match[str]) -> str:
+    """The same character, if it is one: without its zeros, and no longer than what is none for sure."""
+    decimal, x, hexadecimal = reference.groups("")
+    return f"&#{x}{(decimal + hexadecimal).lstrip('0')[:_MOST_DIGITS] or '0'}"
