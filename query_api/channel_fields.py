@@ -19,7 +19,7 @@ from schemas.channels.kinds import CHANNEL_KINDS
 from schemas.definitions import Channel
 from schemas.ids import new_id
 from schemas.notices import NOTICES, Notice
-from schemas.origins import host_and_port, origin_of
+from schemas.origins import host_and_port, written_origin
 from schemas.recipients import mailbox_id, recipient_id
 
 B = TypeVar("B", bound=msgspec.Struct)
@@ -101,7 +101,7 @@ def stored_fields(
     """The fields of a definition that a request sets, its secret encrypted. Raises `InvalidChannelField`.
 
     Whether an address may be reached is told at once; what a name means is seen when it is connected. A
-    secret that is sent to the server must be given again when the URL leads to another one.
+    secret that is sent to the server must be given again when the URL names another one, even by another spelling.
     """
     fields = kind.validate(given, current)
     url: str = fields.get("url", "" if current is None else current.url)
@@ -111,7 +111,7 @@ def stored_fields(
         except TargetRefused as error:
             raise InvalidChannelField(kind.url_field, f"may not be called: {error}") from None
         kept = current is not None and current.secret and "secret" not in fields and not kind.signs
-        if current is not None and kept and origin_of(url) != origin_of(current.url):
+        if current is not None and kept and written_origin(url) != written_origin(current.url):
             raise InvalidChannelField(kind.secret_field, "was given for another server: give it again, or null")
     if isinstance(secret := fields.get("secret"), str):
         if current is not None and not kind.signs:

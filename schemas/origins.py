@@ -1,10 +1,12 @@
 """Origins of URLs: what is given to one origin is not meant for another (RFC 6454). Pure."""
 
+import re
 from urllib.parse import SplitResult, urlsplit
 
 from schemas.host_names import encoded_host, host_in
 
 _DEFAULT = {"http": 80, "https": 443}
+_WRITTEN = re.compile(r"(https?)://(?:[^/?#]*@)?([^/?#]*)", re.IGNORECASE | re.ASCII)
 
 
 def origin_of(url: str) -> str:
@@ -19,6 +21,16 @@ def origin_of(url: str) -> str:
         return ""
     host = f"[{host}]" if ":" in host else host
     return f"{parts.scheme}://{host}" + ("" if port == _DEFAULT[parts.scheme] else f":{port}")
+
+
+def written_origin(url: str) -> str:
+    """The origin as it is written, with ASCII letters in lower case and without the scheme's own port; what is no http
+    URL, as it is. Origins that are written alike are one; `origin_of` asks tables of letters, which no fold may."""
+    match = _WRITTEN.match(url)
+    if match is None:
+        return url
+    scheme, host = (part.encode().lower().decode() for part in match.groups())
+    return f"{scheme}://{host.removesuffix(f':{_DEFAULT[scheme]}').removesuffix(':')}"
 
 
 def host_and_port(url: str) -> tuple[str, int]:

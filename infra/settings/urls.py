@@ -74,6 +74,6 @@ def _whole(text: str, such: str) -> str:
     if match is None or (match[2] and not 0 < int(match[2][1:]) <= _MOST_PORT):
         raise ValueError(f"an address is expected, {such}")
     path = quote(match[3] or "", safe=_IN_PATHS)
-    if path.rstrip("/") == _APIS:
-        raise ValueError(f"another path than {_APIS} is expected: the APIs have theirs below it")
+    if f"{unquote(path).rstrip('/')}/".startswith(f"{_APIS}/"):
+        raise ValueError(f"another path than {_APIS} or one below it is expected: the APIs have theirs there")
     return f"{match[1].lower()}{match[2] or ''}{path}"

@@ -25,11 +25,15 @@ from schemas.topics import DEFINITIONS
 _PATIENCE_SECONDS = 10.0
 
 
-def answer_of(url: str, key: str | None = None) -> dict[str, Any] | str:
-    """What a Pingfold at the URL of `/healthz` or `/readyz` answers; in words, why that is not a Pingfold."""
+def answer_of(url: str, key: str | None = None, local: bool = False) -> dict[str, Any] | str:
+    """What a Pingfold at the URL of `/healthz` or `/readyz` answers; in words, why that is not a Pingfold.
+
+    local: it is on this machine, where no proxy of the environment leads, and none is to see the key.
+    """
     try:
         # Certificates count: the world checks them, too.
-        answer = httpx.get(url, timeout=_PATIENCE_SECONDS, headers=bearer(key) if key else None)
+        shown = bearer(key) if key else None
+        answer = httpx.get(url, timeout=_PATIENCE_SECONDS, headers=shown, trust_env=not local)
         told = answer.json()
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         return str(error) or type(error).__name__
@@ -42,7 +46,7 @@ def running(settings: Settings) -> tuple[bool, list[Finding]]:
     """Whether Pingfold runs here, and what it says of itself."""
     file = settings.data / KEY_FILE
     key = settings.metrics_key or (file.read_text(errors="replace").strip() if file.exists() else None)
-    told = answer_of(f"{settings.local_url}/readyz", key)
+    told = answer_of(f"{settings.local_url}/readyz", key, local=True)
     if isinstance(told, str) and supervisor_runs(settings.data):
         where = f"runs on {settings.data}, and does not answer at {settings.local_url} yet ({told})"
         return True, [Finding("warning", "Pingfold", where, "wait; its lines tell what it waits for")]
@@ -150,7 +154,8 @@ def public_address(settings: Settings, is_running: bool) -> Iterator[Finding]:
     if not is_running:
         yield Finding("ok", "public address", f"{settings.public_url}, to be examined when Pingfold runs")
         return
-    told, own = answer_of(f"{settings.public_url}/healthz"), answer_of(f"{settings.local_url}/healthz")
+    told = answer_of(f"{settings.public_url}/healthz")
+    own = answer_of(f"{settings.local_url}/healthz", local=True)
     do = "look at the proxy and DNS, or correct PINGFOLD_BASE_URL (docs/operations.md, The public address)"
     if isinstance(told, str):
         yield Finding("problem", "public address", f"{settings.public_url} does not lead here: {told}", do)

@@ -38,7 +38,7 @@ from schemas.channels.kinds import CHANNEL_KINDS
 from schemas.decisions import Decision
 from schemas.definitions import Channel, Definition, Project, definition_key
 from schemas.deliveries import EndpointRemoved
-from schemas.origins import origin_of
+from schemas.origins import written_origin
 from schemas.rejections import Rejection, RejectionCode
 from schemas.requests import (
     ChannelCreate,
@@ -316,8 +316,8 @@ def _decided(effects: Iterable[Effect]) -> str:
 
 
 def _moves(channel: Channel, fields: dict[str, Any]) -> bool:
-    """Whether these fields would have a channel lead to another origin."""
-    return "url" in fields and origin_of(fields["url"]) != origin_of(channel.url)
+    """Whether these fields would have a channel lead to another origin; to one that is written otherwise, at least."""
+    return "url" in fields and written_origin(fields["url"]) != written_origin(channel.url)
 
 
 def _chosen(fields: ChannelFields) -> dict[str, Any]:

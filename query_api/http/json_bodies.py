@@ -18,6 +18,8 @@ from query_api.http.bodies import LIMITS
 
 _GZIP_WINDOW = 31
 _PLAIN, _GZIP = ("", "identity"), ("gzip", "x-gzip")
+# Gzip's files may have several parts; of more than so many, each of which is copied anew, no client makes one.
+_MOST_PARTS = 64
 _UTF8 = ("utf-8", "utf-8-sig")
 
 
@@ -70,7 +72,7 @@ async def read_body(request: Request, known: bool = True) -> bytes:
 
 def _unpacked(packed: bytes, most: int) -> bytes:
     unpacked = bytearray()
-    while packed:  # a file may have several parts
+    for _ in range(_MOST_PARTS):
         part = zlib.decompressobj(_GZIP_WINDOW)
         try:
             unpacked += part.decompress(packed, most + 1 - len(unpacked))
@@ -81,7 +83,9 @@ def _unpacked(packed: bytes, most: int) -> bytes:
         if not part.eof:
             raise BadBody(Fault.BROKEN)
         packed = part.unused_data
-    return bytes(unpacked)
+        if not packed:
+            return bytes(unpacked)
+    raise BadBody(Fault.BROKEN)
 
 
 def json_object(body: bytes) -> dict[str, Any]:

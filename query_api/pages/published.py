@@ -1,13 +1,16 @@
 """Pages of single checks: `/status/TOKEN` shows a monitor that is `published`, in every form that a status page has.
 
 Such a page is made of the monitor's definition when somebody asks, so it is there as long as the monitor is published.
+Everybody reads it: a name that is made of the whole URL, whose path and query may be secrets, is not shown there.
 """
 
 import re
 
 from infra.log.directory import Directory
+from schemas.definitions import Check
 from schemas.ids import derived_id
 from schemas.monitors import Monitor
+from schemas.origins import host_and_port
 from schemas.status_pages import Component, StatusPage
 from schemas.tokens import THING_LENGTH
 
@@ -23,6 +26,13 @@ def may_be_token(ref: str) -> bool:
     return _TOKEN.fullmatch(ref) is not None
 
 
+def public_name(thing: Monitor | Check) -> str:
+    """The name for everybody: of one that was made of the target only the host."""
+    if isinstance(thing, Monitor) and thing.name_derived:
+        return thing.target.host or host_and_port(thing.target.url)[0]
+    return thing.name
+
+
 def published_at(directory: Directory, token: str) -> PublishedCheck | None:
     """The page of the check with this token; None when there is none that is published."""
     monitor = directory.by_token(token)
@@ -34,7 +44,7 @@ def published_at(directory: Directory, token: str) -> PublishedCheck | None:
         version=monitor.version,
         created=monitor.created,
         revised=monitor.revised,
-        title=monitor.name,
+        title=public_name(monitor) or "Monitor",
         token=token,
         components=(Component("monitor", monitor.id),),
     )

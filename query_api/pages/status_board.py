@@ -14,7 +14,7 @@ from query_api.dependencies import Dependencies
 from query_api.history.status_pages import DAY, DayRow, EndedIncident
 from query_api.history.uptime import UP, of_times
 from query_api.pages.maintenance import Planned, planned
-from query_api.pages.published import PublishedCheck
+from query_api.pages.published import PublishedCheck, public_name
 from schemas import check_states, monitor_states
 from schemas.base import SECOND, Micros
 from schemas.ids import derived_id
@@ -127,7 +127,7 @@ def components_of(deps: Dependencies, page: StatusPage) -> list[Component]:
         if thing is None or thing.project != page.project or thing.id in found:
             continue
         state = deps.monitor_states.state(thing.id) if wanted.kind == "monitor" else deps.states.state(thing.id)
-        name = wanted.name or thing.name or (wanted.kind.capitalize())
+        name = wanted.name or public_name(thing) or (wanted.kind.capitalize())
         if state is None:
             found[thing.id] = Component(wanted.kind, thing.id, name, wanted.group, "new", 0)
             continue

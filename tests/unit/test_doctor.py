@@ -185,7 +185,8 @@ def test_servers_that_do_not_answer(tmp_path: Path, dead_port: int) -> None:
     ],
 )
 def test_the_public_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, there: Any, here: Any, level: str) -> None:
-    def get(url: str, **_: Any) -> httpx.Response:
+    def get(url: str, trust_env: bool, **_: Any) -> httpx.Response:
+        assert trust_env is (httpx.URL(url).host == "up.example.org")  # no proxy leads to this machine
         told = there if httpx.URL(url).host == "up.example.org" else here
         if told is None:
             raise httpx.ConnectError("connection refused")
@@ -203,14 +204,14 @@ def test_what_a_running_pingfold_says_of_itself(tmp_path: Path, monkeypatch: pyt
     shown: list[Any] = []
 
     def get(url: str, **what: Any) -> httpx.Response:
-        shown.append(what["headers"])
+        shown.append((what["headers"], what["trust_env"]))
         return httpx.Response(503, json=told)
 
     monkeypatch.setattr(httpx, "get", get)
     is_running, findings = servers.running(settings(tmp_path, metrics_key="0123456789abcdef"))
     assert is_running
     assert [(found.level, found.subject) for found in findings] == [("problem", "Pingfold"), ("problem", "disk")]
-    assert shown == [{"Authorization": "Bearer 0123456789abcdef"}]
+    assert shown == [({"Authorization": "Bearer 0123456789abcdef"}, False)]  # no proxy sees the key
 
 
 # ---- the command

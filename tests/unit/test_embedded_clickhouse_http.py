@@ -1,20 +1,25 @@
 """The pure parts of the embedded ClickHouse: reading requests, cutting INSERTs, unpacking bodies, statuses."""
 
+import asyncio
 import bz2
 import gzip
 import json
 import lzma
 import random
 import zlib
+from typing import Any
+from unittest.mock import MagicMock
 from urllib.parse import urlencode
 
 import lz4.frame
 import pytest
+import uvicorn
 import zstandard
+from uvicorn.server import ServerState
 
 from infra.embedded.clickhouse_answers import Outcome, answer, failure
 from infra.embedded.clickhouse_codec import BadCompression, UnknownCompression, packed, unpacked
-from infra.embedded.clickhouse_connection import mended
+from infra.embedded.clickhouse_connection import ClickHouseConnection, mended
 from infra.embedded.clickhouse_http import (
     Call,
     StatementRejected,
@@ -264,3 +269,30 @@ def test_a_deflated_body_is_read() -> None:
 )
 def test_heads_are_mended_and_bodies_are_not(sent: str, read: str) -> None:
     assert mended(sent.encode()) == read.encode()
+
+
+async def test_a_body_behind_its_answer_is_not_mended() -> None:
+    """The answer may be given before the body has come: where the request ends is not changed by it."""
+    asked: list[str] = []
+
+    async def app(scope: Any, _: Any, send: Any) -> None:
+        asked.append(scope["path"])
+        await send({"type": "http.response.start", "status": 404, "headers": [(b"content-length", b"0")]})
+        await send({"type": "http.response.body"})
+
+    async def receives(data: bytes) -> None:
+        connection.data_received(data)
+        await asyncio.gather(*connection.tasks)
+
+    config = uvicorn.Config(app, ws="none", lifespan="off", log_level="critical")
+    connection = ClickHouseConnection(config, ServerState(), {})
+    connection.connection_made(transport := MagicMock(is_closing=lambda: False))
+    body = "SELECT 'ö'\r\nUpgrade: x".encode()
+    await receives(b"POST /nowhere HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % len(body))
+    assert asked == ["/nowhere"]
+    await receives(body[:5])
+    await receives(body[5:])
+    await receives("GET /ö HTTP/1.1\r\nHost: a\r\n\r\n".encode())
+    assert asked == ["/nowhere", "/ö"]
+    assert not transport.close.called
+    connection.connection_lost(None)

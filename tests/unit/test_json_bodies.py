@@ -15,6 +15,7 @@ from tests.raw_request import RawAnswer, ask
 
 SAID = '{"näme": 1, "desc": "größe", "overlap": "x"}'
 GZIP = {"content-encoding": "gzip"}
+EMPTY = gzip.compress(b"")
 SPELLED = {
     "a mark in front": codecs.BOM_UTF8 + SAID.encode(),
     "UTF-16": SAID.encode("utf-16"),
@@ -105,6 +106,7 @@ async def test_what_is_packed_otherwise_is_told(world: World) -> None:
         for body in (SAID.encode(), gzip.compress(SAID.encode())[:-9], gzip.compress(SAID.encode()) + b"x"):
             assert (await told(world, operation, body, GZIP)).status == 400, operation
         assert (await told(world, operation, bomb, GZIP)).status == 413, operation
+        assert (await told(world, operation, EMPTY * 64 + gzip.compress(SAID.encode()), GZIP)).status == 400, operation
 
 
 async def test_strangers_unpack_little(world: World) -> None:
@@ -123,3 +125,12 @@ async def test_a_form_may_be_packed_as_well(world: World) -> None:
     headers = KEYS["updown"] | GZIP | {"content-type": "application/x-www-form-urlencoded"}
     answer = await ask(world.app, "POST", "/api/checks", headers, gzip.compress(b"url=https%3A%2F%2Fform.example%2F"))
     assert (answer.status, json.loads(answer.body)["url"]) == (201, "https://form.example/")
+
+
+async def test_a_packed_body_has_a_bounded_number_of_parts(world: World) -> None:
+    """What stands behind a part is copied for each of them."""
+    body = json.dumps({"name": "parts"}).encode()
+    for parts, status in ((63, 201), (64, 400), (40_000, 400)):
+        sent = EMPTY * parts + gzip.compress(body)
+        answer = await ask(world.app, "POST", "/api/v3/checks/", GZIP | KEYS["management"], sent)
+        assert answer.status == status, parts

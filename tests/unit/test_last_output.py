@@ -1,13 +1,16 @@
 """What the job of a check said last stands in the notices that it is down: bounded, readable, of its run."""
 
 from typing import Any
+from unicodedata import ucd_3_2_0
 
 import jsonschema_rs
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from processors.checks.outputs import output_data
+from processors.sender.notice_body import render_body
 from schemas.check_states import CheckState
 from schemas.deliveries import DeliveryRequested
 from schemas.outputs import HEAD, TAIL, output_of, readable
@@ -15,6 +18,8 @@ from schemas.pings import Ping
 from schemas.published import schema_of
 from tests.check_story import A, B, Story, t
 from tests.folding import of_type
+
+UNSEEN = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
 
 
 def told(effects: Any) -> list[dict[str, Any] | None]:
@@ -116,6 +121,22 @@ def test_reminders_and_the_end_of_a_mute_tell_the_newest() -> None:
     assert texts(muted.tick(200)) == ["kept"]
 
 
+def test_while_a_check_is_down_only_a_failure_replaces_what_is_told() -> None:
+    story = Story()
+    story.ping(10)
+    story.ping(20, "fail", body="disk full")
+    story.ping(60, "start", body="starting backup")
+    story.ping(61, "log", body="step 1")
+    assert texts(story.tick(20_000)) == ["disk full"]
+    story.ping(20_010, "fail", body="still full")
+    assert texts(story.tick(40_000)) == ["still full"]
+    missed = Story()
+    missed.ping(10)
+    missed.tick(7_200)
+    missed.ping(7_300, "log", body="starting backup")
+    assert kept(missed) is None
+
+
 def test_a_dead_letter_that_is_put_back_says_nothing() -> None:
     story = Story()
     story.ping(10, "log", body="late", retried=True)
@@ -130,6 +151,8 @@ def test_a_dead_letter_that_is_put_back_says_nothing() -> None:
         ("a\x00b\x07c\u202ed\u2028e", "a\ufffdb\ufffdc\ufffdd e"),
         ("tab\there\u00a0and é 日本", "tab\there and é 日本"),
         ("\x1b", "\ufffd"),
+        ("\x1b]0;no end\nthe reason", "\nthe reason"),
+        ("not yet in tables \U0003fff0", "not yet in tables \U0003fff0"),
     ],
 )
 def test_what_steers_terminals_is_not_told(body: str, text: str) -> None:
@@ -145,9 +168,15 @@ def test_what_is_kept_is_bounded_and_fit_to_be_shown(body: str | bytes) -> None:
         return
     assert len(output.head) + len(output.tail) <= HEAD + TAIL
     assert output.left_out == max(0, len(body) - HEAD - TAIL)
-    text = output_data(output)["text"]
+    data = {"monitor": {"last_output": output_data(output)}}
+    raw = data["monitor"]["last_output"]["text"]
+    assert raw.startswith(output.head)
+    assert raw.endswith(output.tail)
+    text = msgspec.json.decode(render_body("monitor.down", 0, data))["data"]["monitor"]["last_output"]["text"]
+    assert data["monitor"]["last_output"]["text"] == raw
     assert len(text) <= HEAD + TAIL + 40
-    assert all(each.isprintable() or each in "\n\t" for each in text)
+    # By tables that do not change, as the rule does not.
+    assert not [one for one in text if ucd_3_2_0.category(one) in UNSEEN and one not in "\n\t"]
     assert ("left out" in text) or not output.left_out
 
 

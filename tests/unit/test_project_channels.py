@@ -5,12 +5,14 @@ from typing import Any
 import msgspec
 import pytest
 
+from schemas import origins
 from schemas.base import encode
 from schemas.decisions import Decision
 from schemas.definitions import Channel
 from schemas.deliveries import EndpointDefined
 from schemas.ids import new_id
 from schemas.recipients import Address
+from schemas.rejections import RejectionCode
 from schemas.requests import ChannelCreate, ChannelFields, ChannelUpdate
 from schemas.topics import DELIVERIES
 from tests.projects_desk import NOW, Desk
@@ -113,3 +115,20 @@ def test_an_update_to_no_addresses_is_no_request(desk: Desk) -> None:
 def test_what_only_another_kind_stores_is_refused(desk: Desk) -> None:
     assert change(desk, desk.channel("ops"), options={"topic": "x"}).reason == "wrong kind of channel"
     assert desk.sent(DELIVERIES) == []
+
+
+def test_a_secret_stays_with_the_origin_as_it_is_written(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No table of letters decides here: it would decide otherwise with another version of it."""
+
+    def asked(*_: object) -> str:
+        raise AssertionError("a fold asks a table")
+
+    monkeypatch.setattr(origins, "encoded_host", asked)
+    topic: dict[str, str | int | bool] = {"topic": "t"}
+    channel = Channel(
+        id=new_id(), project=desk.project, kind="ntfy", url="https://a.test", created=NOW, secret="s", options=topic
+    )
+    assert desk.ask(ChannelCreate(request="r", at=NOW, channel=channel)).outcome == "made"
+    assert change(desk, channel.id, url="https://A.test:443").outcome == "updated"
+    for url in ("https://b.test", "http://a.test", "https://a.test:8443", "https://bücher.test"):
+        assert change(desk, channel.id, url=url).code is RejectionCode.CHANGED_MEANWHILE, url

@@ -1,5 +1,7 @@
 """The public page of a check that is `published`, at its token: there while it is, in every form, for everybody."""
 
+from urllib.parse import urlsplit
+
 import pytest
 
 from query_api.pages.status import HOLD
@@ -52,3 +54,22 @@ async def test_others_have_no_such_page(harness: Harness) -> None:
     pulse = (await made(harness, url="", type="pulse", published=True))["token"]
     for each in (token, pulse, "zzzz", token.upper(), f"{token}-", "%00%00%00%00", "../x"):
         assert set(await statuses(harness, each)) == {404}, each
+
+
+async def test_without_an_alias_it_tells_the_host_alone(harness: Harness) -> None:
+    check = await made(harness, url="https://shop.example.com:8443/cart?token=hush", published=True)
+    for form in FORMS:
+        told = (await harness.client.get(f"/status/{check['token']}{form}")).text
+        assert "shop.example.com" in told, form
+        assert not [secret for secret in ("hush", "cart", "8443") if secret in told], form
+    assert (await harness.client.put(f"{CHECKS}/{check['token']}", json={"alias": "Shop"})).status_code == 200
+    assert "Shop" in (await harness.client.get(f"/status/{check['token']}")).text
+
+
+async def test_a_status_page_tells_the_host_alone_as_well(harness: Harness) -> None:
+    check = await made(harness, url="https://shop.example.com/cart?token=hush")
+    public = {"name": "P", "visibility": "public"}
+    page = await harness.client.post("/api/status_pages", json=public | {"checks": [check["token"]]})
+    assert page.status_code == 201, page.text
+    told = (await harness.client.get(f"{urlsplit(page.json()['url']).path}.json")).json()
+    assert [one["name"] for one in told["components"]] == ["shop.example.com"]

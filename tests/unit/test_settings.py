@@ -246,6 +246,7 @@ def test_addresses(given: Given, host: str, base: str) -> None:
     [
         ("https://pingfold.example.org", "https://pingfold.example.org"),
         ("https://example.org:8443/up/", "https://example.org:8443/up"),
+        ("https://example.org/apis/api", "https://example.org/apis/api"),
         ("http://[2001:db8::1]/", "http://[2001:db8::1]"),
         ("", "http://127.0.0.1:8000"),
     ],
@@ -256,8 +257,11 @@ def test_what_the_world_calls_us(given: Given, told: str, base: str) -> None:
     assert settings.local_url == "http://127.0.0.1:8000"
 
 
+BELOW_APIS = [f"https://a{path}" for path in ("/api", "/api/", "/api/v1", "/api/v3/x", "/api/checks/", "/%61pi/v1")]
+
+
 @pytest.mark.parametrize(
-    "told", ["example.org", "ftp://example.org", "https://", "https://a b/", "https://a/?q", "/up"]
+    "told", ["example.org", "ftp://example.org", "https://", "https://a b/", "https://a/?q", "/up", *BELOW_APIS]
 )
 def test_what_the_world_cannot_call_us(given: Given, told: str) -> None:
     with pytest.raises(ValidationError) as refused:
