@@ -11,6 +11,7 @@ and enforces what is due. Large input is parsed in slices, so that a limit is no
 """
 
 import asyncio
+from abc import abstractmethod
 from enum import Enum
 from typing import Any
 
@@ -215,23 +216,23 @@ class BoundedConnection(HttpToolsProtocol):
 
     # ---- what `Connection` does about heads that are not usual
 
+    @abstractmethod
     def _hold(self, data: bytes | memoryview, part: "Part", newest: RequestResponseCycle) -> None:
         """`data` ends within a head. part, newest: what was expected before, and the newest request then."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _heed_fault(
         self, data: bytes | memoryview, error: httptools.HttpParserError, part: "Part", newest: RequestResponseCycle
     ) -> None:
         """The parser refuses `data`."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _take_offer(self) -> bool:
         """Whether the offer in a head, to go on in another protocol, is taken."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _go_on_behind(self, data: bytes | memoryview, end: int) -> None:
         """The parser has stopped behind a head with an offer."""
-        raise NotImplementedError
 
     def _weigh(self, size: int) -> None:
         """Judge how much of the request so far, `size` bytes more than before, is not body."""

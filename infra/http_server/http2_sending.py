@@ -6,6 +6,7 @@ application waits when that is much. A turn of the event loop makes one write, h
 
 import asyncio
 import contextlib
+from abc import abstractmethod
 from collections.abc import Iterator
 
 from h2.errors import ErrorCodes
@@ -43,9 +44,9 @@ class Http2Sending(asyncio.Protocol):
         self._leaving = self._over = False  # no new requests are taken; nothing more is done
         self._will_write = False
 
+    @abstractmethod
     def give_way(self, refusal: Refusal) -> bool:
         """Closed to make room for others; whether a part of a request was lost by that. See `ConnectionLimiter`."""
-        raise NotImplementedError
 
     def say_good_bye(self) -> None:
         """Close, in good order."""

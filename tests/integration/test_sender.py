@@ -197,7 +197,7 @@ async def test_a_private_target_is_refused_before_a_connection_is_made(host: str
         ("http://[::1/", "the URL is not valid"),
         ("http://127.1/", "the URL is not valid"),
         ("http://127.0.0.1./", "the URL is not valid"),
-        ("http://" + "x" * 300 + ".example/", "the host name cannot be resolved"),
+        ("http://" + "x" * 300 + ".example/", "the URL is not valid"),
         ("http://127.0.0.1:1/", "connection refused"),
     ],
 )

@@ -33,7 +33,7 @@ def probe(harness: Harness, ok: bool, until: str) -> None:
     [monitor] = harness.log.directory.monitors_of(harness.project)
     for _ in range(30):
         harness.log.tick(5)
-        harness.log.probe(monitor.id, ok=ok, address="1.1.1.1", phases=Phases(first_byte=90_000))
+        harness.log.probe(monitor.id, ok=ok, address="192.0.2.9", phases=Phases(first_byte=90_000))
         state = harness.log.monitor_states.state(monitor.id)
         if state is not None and state.status == until:
             return
@@ -46,7 +46,7 @@ async def test_a_downtime_of_a_monitor(harness: Harness) -> None:
     probe(harness, False, "down")
     page = await opened(harness, await told(harness, token))
     assert page.status_code == 200
-    for words in ("Shop &amp; &lt;more&gt;", "it is down now", "Connection timed out", "1.1.1.1", "taken to be down"):
+    for words in ("Shop &amp; &lt;more&gt;", "it is down now", "Connection timed out", "192.0.2.9", "taken to be down"):
         assert words in page.text, words
     assert "taken to be up" not in page.text
     probe(harness, True, "up")
