@@ -151,3 +151,16 @@ def wait_until(condition: Callable[[], T], timeout: float = 20.0) -> T:
         assert time.monotonic() < deadline, f"not within {timeout:.0f} s; last: {value!r}"
         time.sleep(0.02)
     return value
+
+
+async def whole_body(receive: Any) -> bytes | None:
+    """The body of a request, for an ASGI application; None when its client goes away before the end of it."""
+    body = b""
+    while True:
+        message = await receive()
+        if message["type"] != "http.request":
+            return None
+        part: bytes = message["body"]
+        body += part
+        if not message.get("more_body"):
+            return body

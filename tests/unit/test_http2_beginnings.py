@@ -16,6 +16,7 @@ from uvicorn.server import ServerState
 from infra.http_server.bounds import BODY_TOO_SLOW, BOUNDS, HEAD_TOO_SLOW, TOO_MANY_FRAMES
 from infra.http_server.connection import Connection
 from infra.http_server.connection_limiter import ConnectionLimiter
+from tests.http_client import whole_body
 from tests.http_wire import Wire, turns
 
 POST = [(":method", "POST"), (":scheme", "http"), (":authority", "x"), (":path", "/")]
@@ -25,14 +26,9 @@ PROXY = "10.0.0.9"
 
 
 async def _echo(_scope: Any, receive: Any, send: Any) -> None:
-    body = b""
-    while True:
-        message = await receive()
-        if message["type"] != "http.request":
-            return
-        body += message["body"]
-        if not message.get("more_body"):
-            break
+    body = await whole_body(receive)
+    if body is None:
+        return
     await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % len(body))]})
     await send({"type": "http.response.body", "body": body})
 

@@ -18,21 +18,17 @@ from infra.http_server.bounds import BOUNDS, Bounds
 from infra.http_server.tls import CannotServeTls, ServerCertificate
 from infra.settings.settings import Settings
 from tests.certificates import Authority
-from tests.http_client import HttpServer, answer_of, is_closed, wait_until
+from tests.http_client import HttpServer, answer_of, is_closed, wait_until, whole_body
 
 PATIENT = BOUNDS._replace(head_time=600.0, body_time=600.0, idle_time=600.0, answer_time=600.0, linger=600.0)
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
 async def app(scope: Any, receive: Any, send: Any) -> None:
-    body = f"{scope['http_version']} {scope['scheme']} ".encode()
-    while True:
-        message = await receive()
-        if message["type"] != "http.request":
-            return
-        body += message["body"]
-        if not message.get("more_body"):
-            break
+    came = await whole_body(receive)
+    if came is None:
+        return
+    body = f"{scope['http_version']} {scope['scheme']} ".encode() + came
     await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % len(body))]})
     await send({"type": "http.response.body", "body": body})
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from infra.http_server.bounds import BOUNDS
-from tests.http_client import HttpServer, answer_of, is_closed, wait_until
+from tests.http_client import HttpServer, answer_of, is_closed, wait_until, whole_body
 
 PATIENT = BOUNDS._replace(head_time=600.0, body_time=600.0, idle_time=600.0, answer_time=600.0, linger=600.0)
 
@@ -20,14 +20,9 @@ class App:
         self.headers: list[list[tuple[bytes, bytes]]] = []
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        body = b""
-        while True:
-            message = await receive()
-            if message["type"] != "http.request":
-                return
-            body += message["body"]
-            if not message.get("more_body"):
-                break
+        body = await whole_body(receive)
+        if body is None:
+            return
         self.seen.append((scope["method"], scope["path"], scope["query_string"], body))
         self.headers.append(scope["headers"])
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
