@@ -9,9 +9,10 @@
 PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+PYTEST := $(BIN)/python -m pytest
 LOCKED := --require-hashes --no-deps
 
-.PHONY: run test check jars unit fmt docs install lock
+.PHONY: run test failed check jars unit fmt docs install lock
 .DEFAULT_GOAL := run
 
 # Everything, what tests need too.
@@ -51,7 +52,13 @@ jars: install
 
 test: install
 	$(MAKE) --no-print-directory --jobs=2 --output-sync check jars
-	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadscope --no-loadscope-reorder
+	@$(PYTEST) -n $(TEST_PROCESSES) --dist loadscope --no-loadscope-reorder || { test $$? = 1 && $(MAKE) --no-print-directory failed; }
+
+# The tests that failed, once more and alone: docs/decisions/0107-failed-tests-run-once-more.md.
+failed:
+	@echo "== What failed is run once more, alone =="
+	@$(PYTEST) --last-failed --last-failed-no-failures none --maxfail 1
+	@echo "== Each test that was run again failed beside others and passed alone: that is a defect, mend it =="
 
 unit: install
 	$(BIN)/python -m pytest -q -n auto -m 'not slow' tests/unit
