@@ -238,7 +238,7 @@ def test_definitions_and_removals(world: World, tmp_path: Path) -> None:
     wait_until(lambda: world.counts(gone) is None, 60, "the check whose removal was lost is gone", pause=0.2)
     assert "fold.reconciled" in world.said()
     # The partitions of neither check may open later: what they tell is of this test, not of the next one's.
-    wait_until(lambda: len(world.told("journal.truncated")) == PARTITIONS, 60, "every partition tells its loss", pause=0.2)
+    wait_until(lambda: len(world.told("journal.truncated")) == PARTITIONS, 60, "every partition tells it", pause=0.2)
 
 
 def test_a_journal_that_lost_only_what_was_not_folded(world: World, tmp_path: Path) -> None:
