@@ -95,6 +95,7 @@ class Guard:
         self._given = tuple(one if isinstance(one, Allowed) else Allowed(one) for one in allowed)
         self._allowed = tuple(one for one in self._given if one.project is None)
         self._own = own
+        self._judged = lru_cache(4_096)(self._judge)
         self._of_project: dict[str, Guard] = {}
         for project in {one.project for one in self._given} - {None}:
             assert project is not None
@@ -147,14 +148,19 @@ class Guard:
     def check(self, text: str, port: int | None = None) -> None:
         """Raise `TargetRefused` unless the address `text` (canonical, an IPv6 zone is ignored) may be reached."""
         try:
-            address = ip_address(text.partition("%")[0])
+            address, is_permitted = self._judged(text, port)
         except ValueError:
             raise TargetRefused(f"{text} is not an IP address") from None
         # Its own servers are told apart only from what is allowed: else one could look for their ports.
-        if not self.permits(address, port):
+        if not is_permitted:
             raise TargetRefused(f"{text} is {_PRIVATE}", _PRIVATE)
         if self._is_own(address, port):
             raise TargetRefused(f"{text} is {_CLOSED}", _CLOSED, f"port {port} of {text} is Pingfold's own")
+
+    def _judge(self, text: str, port: int | None) -> tuple[IPv4Address | IPv6Address, bool]:
+        """The address, and whether it is permitted, which never changes. Raises `ValueError`."""
+        address = ip_address(text.partition("%")[0])
+        return address, self.permits(address, port)
 
     def _is_own(self, address: IPv4Address | IPv6Address, port: int | None) -> bool:
         return port is not None and self._own is not None and self._own.holds(address, port)

@@ -15,6 +15,7 @@ import ssl
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from copy import copy
+from functools import lru_cache
 from ipaddress import ip_address
 from typing import NamedTuple, TypeVar
 
@@ -200,9 +201,10 @@ class Connector:
     async def addresses(self, host: str, trace: Trace, port: int | None = None) -> list[str]:
         """The addresses of `host`, all of them checked, for this port or for none. Raises `ProbeFailed`."""
         host = _encoded(host)
-        try:
-            found, name = [str(ip_address(host))], ""
-        except ValueError:
+        literal = _literal(host)
+        if literal:
+            found, name = [literal], ""
+        else:
             began = time.perf_counter_ns()
             trace.asked = time.monotonic()
             found, name = await self.resolver.addresses(host), host
@@ -324,6 +326,15 @@ def _encoded(host: str) -> str:
         return encoded_host(host)
     except InvalidHost:
         raise ProbeFailed("name", "not a host name") from None
+
+
+@lru_cache(4_096)
+def _literal(host: str) -> str:
+    """A host that is an address, in canonical form; "" for a name."""
+    try:
+        return str(ip_address(host))
+    except ValueError:
+        return ""
 
 
 def _name_for_tls(host: str, opened: socket.socket) -> str:

@@ -7,7 +7,7 @@ cancelled; what one of them may have opened all the same is closed. Nothing here
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from itertools import zip_longest
 from typing import Any, TypeVar
 
@@ -31,15 +31,15 @@ def in_turns(addresses: Sequence[str]) -> list[str]:
 
 
 async def first_to_answer(
-    tried: Iterable[A], attempt: Callable[[A], Coroutine[Any, Any, R]], close: Callable[[R], object] | None = None
+    tried: Sequence[A], attempt: Callable[[A], Coroutine[Any, Any, R]], close: Callable[[R], object] | None = None
 ) -> R:
     """What `attempt` makes of the first that answers. close: lets go of what another one made.
 
     An attempt that fails raises `ProbeFailed`. When all have failed, the failure is raised that says most.
     """
+    if len(tried) == 1:
+        return await attempt(tried[0])
     left, under_way, failed = deque(tried), list[asyncio.Task[R]](), list[ProbeFailed]()
-    if len(left) == 1:
-        return await attempt(left[0])
     try:
         while left or under_way:
             if left:

@@ -10,7 +10,8 @@ import re
 import time
 from collections.abc import Mapping
 from functools import partial
-from urllib.parse import SplitResult, quote, urljoin, urlsplit
+from typing import NamedTuple
+from urllib.parse import quote, urljoin, urlsplit
 
 from ingest.prober.probes.connection import Connector
 from ingest.prober.probes.head_first import run_head_first
@@ -35,6 +36,17 @@ _PRINTABLE = re.compile("[!-~]+")
 _LONGEST_URL, _TOLD = 16 * 1024, 2_000
 
 
+class _Place(NamedTuple):
+    """A URL that can be requested, taken apart once. name: its host as the header `Host` has it."""
+
+    url: str
+    tls: bool
+    host: str
+    port: int
+    path: str
+    name: str
+
+
 async def run(connector: Connector, target: ProbeTarget, sealed: Sealed, trace: Trace) -> None:
     """Returns when the target is well; raises `ProbeFailed` when it is not. The time limit is the caller's."""
     if target.method == HEAD_FIRST:
@@ -46,23 +58,21 @@ async def run(connector: Connector, target: ProbeTarget, sealed: Sealed, trace: 
 async def _asked(connector: Connector, target: ProbeTarget, sealed: Sealed, method: str, trace: Trace) -> None:
     """The request, and those to which redirects lead."""
     url, headers, body = target.url, sealed.sent_headers, sealed.body
-    parts, began = _split(url), time.perf_counter_ns()
+    place, began = _place(url), time.perf_counter_ns()
     cookies, asked = ChainCookies(), {url}
     for _ in range(target.max_redirects + 1):
-        request = _request(
-            parts, method, connector.user_agent, _with_cookies(headers, cookies.of(parts.geturl())), body
-        )
-        answer = await _exchange(connector, target, parts, request, method, trace, name_in_headers(headers))
+        request = _request(place, method, connector.user_agent, _with_cookies(headers, cookies.of(place.url)), body)
+        answer = await _exchange(connector, target, place, request, method, trace, name_in_headers(headers))
         head = answer.head
         trace.status, trace.http_version = head.status, head.version
         location = _leads_to(target, head)
         if not location:
             await _judge(target, method, answer)
             return
-        cookies.take(parts.geturl(), head)
+        cookies.take(place.url, head)
         origin = origin_of(url)
         url, credentials = without_credentials(_joined(url, location))
-        parts = _split(url)
+        place = _place(url)
         again, asked = (url if url in asked else ""), asked | {url}
         trace.url = url if len(url) <= _TOLD else f"{url[: _TOLD - 3]}..."
         trace.redirected((time.perf_counter_ns() - began) // 1_000)
@@ -81,9 +91,8 @@ async def _asked(connector: Connector, target: ProbeTarget, sealed: Sealed, meth
 
 
 async def _exchange(
-    connector: Connector, target: ProbeTarget, parts: SplitResult, request: bytes, method: str, trace: Trace, name: str
+    connector: Connector, target: ProbeTarget, place: _Place, request: bytes, method: str, trace: Trace, name: str
 ) -> HttpResponse:
-    tls = parts.scheme == "https"
     reads = bool(target.keyword) and method != "HEAD"
 
     def page_of(head: Head) -> Page | None:
@@ -92,12 +101,7 @@ async def _exchange(
         return Page(target.keyword, head)
 
     transport, exchange = await connector.open(
-        parts.hostname or "",
-        parts.port or (443 if tls else 80),
-        lambda: Exchange(page_of),
-        trace,
-        tls,
-        name,
+        place.host, place.port, lambda: Exchange(page_of), trace, place.tls, name
     )
     began = time.perf_counter_ns()
     try:
@@ -124,15 +128,14 @@ def _out_of_time(target: ProbeTarget, head: Head, page: Page, trace: Trace) -> N
         trace.status, trace.http_version, trace.decided = head.status, head.version, time.perf_counter_ns()
 
 
-def _request(parts: SplitResult, method: str, user_agent: str, headers: Mapping[str, str], body: str) -> bytes:
-    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+def _request(place: _Place, method: str, user_agent: str, headers: Mapping[str, str], body: str) -> bytes:
     content = b"" if method == "HEAD" else body.encode()
     # Definitions of former versions may name what we refuse today.
     headers = {name: value for name, value in headers.items() if name.lower() not in FRAMING_HEADERS}
     said = {name.lower() for name in headers}
-    lines = [f"{method} {path} HTTP/1.1"]
+    lines = [f"{method} {place.path} HTTP/1.1"]
     for name, value in (
-        ("Host", _host(parts)),
+        ("Host", place.name),
         ("User-Agent", user_agent),
         ("Accept", "*/*"),
         ("Accept-Encoding", "identity"),
@@ -154,13 +157,6 @@ def _encoded(line: str) -> bytes:
         return line.encode()
 
 
-def _host(parts: SplitResult) -> str:
-    host = parts.hostname or ""
-    host = f"[{host}]" if ":" in host else host
-    default = 443 if parts.scheme == "https" else 80
-    return host if parts.port in (None, default) else f"{host}:{parts.port}"
-
-
 def _joined(url: str, location: bytes) -> str:
     escaped = quote(location.strip(b" \t"), safe=_ASCII)
     try:
@@ -173,19 +169,27 @@ def _joined(url: str, location: bytes) -> str:
     return joined
 
 
-def _split(url: str) -> SplitResult:
+def _place(url: str) -> _Place:
     """The parts of a URL that can be requested: ASCII only, and no control character that could end a line."""
     try:
         url = ascii_url(url)
         parts = urlsplit(url)
-        host = parts.hostname or ""
-        valid = parts.scheme in ("http", "https") and bool(host) and "%" not in host and parts.port != 0
+        host, port = parts.hostname or "", parts.port
+        valid = parts.scheme in ("http", "https") and bool(host) and "%" not in host and port != 0
     except ValueError:
         valid = False
-        parts = SplitResult("", "", "", "", "")
     if not valid or not _PRINTABLE.fullmatch(url):
         raise ProbeFailed("protocol", "redirected to what is no http URL")
-    return parts
+    default = 443 if parts.scheme == "https" else 80
+    name = f"[{host}]" if ":" in host else host
+    return _Place(
+        url=parts.geturl(),
+        tls=default == 443,
+        host=host,
+        port=port or default,
+        path=(parts.path or "/") + (f"?{parts.query}" if parts.query else ""),
+        name=name if port in (None, default) else f"{name}:{port}",
+    )
 
 
 def _with_cookies(headers: Mapping[str, str], cookies: str) -> Mapping[str, str]:
