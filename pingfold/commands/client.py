@@ -16,6 +16,7 @@ from pingfold.commands.options import Json
 from pingfold.commands.overlap import Overlap, overlap_seconds
 from pingfold.commands.tables import minute_of, print_table
 from pingfold.errors import CommandFailed
+from pingfold.running_place import running_place, verification
 from schemas.channels.kind import enumerated
 from schemas.channels.kinds import CHANNEL_KINDS
 from schemas.ids import is_uuid
@@ -24,22 +25,12 @@ _TARGETS = "; ".join(kind.target_help for kind in CHANNEL_KINDS.values())
 _ASKED = "a confirmation request was mailed"
 
 
-def place(settings: Settings) -> tuple[str, str]:
-    """The address of the running Pingfold, and which setting or file it comes from."""
-    if settings.url:
-        return settings.url, "PINGFOLD_URL"
-    for name in ("port", "host"):
-        if name in settings.model_fields_set:
-            return settings.local_url, f"PINGFOLD_{name.upper()}; PINGFOLD_URL overrides it"
-    file = credentials.path_of(settings)
-    return credentials.load(file).url, f"{file}, which Pingfold updates at each start; PINGFOLD_URL overrides it"
-
-
 def request(settings: Settings, method: str, path: str, **what: Any) -> httpx.Response:
     """The answer of the running Pingfold, whatever its status. Raises `CommandFailed` when there is none."""
-    url, origin = place(settings)
+    url, origin = running_place(settings)
     try:
-        return httpx.request(method, f"{url}{path}", timeout=15.0, trust_env=False, **what)
+        trusted = verification(url)
+        return httpx.request(method, f"{url}{path}", timeout=15.0, trust_env=False, verify=trusted, **what)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise CommandFailed(
             f"{url} does not answer ({error}): is Pingfold running there? (address from {origin})"
@@ -66,7 +57,7 @@ def ask_api(method: str, path: str, headers: dict[str, str], body: dict[str, Any
     try:
         return answer.json() if answer.content else None
     except ValueError:
-        url, origin = place(settings)
+        url, origin = running_place(settings)
         raise CommandFailed(f"the server at {url} is not Pingfold (address from {origin})") from None
 
 

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from infra.process.logs import in_colours
 from infra.settings.settings import Settings
 from pingfold.commands.options import Json
-from pingfold.doctor import files, machine, servers
+from pingfold.doctor import certificate, files, machine, servers
 from pingfold.doctor.findings import Finding, examined
 
 # Exit status when there is a problem.
@@ -54,6 +54,7 @@ def examinations() -> Iterator[Finding]:
     yield from examined("credentials", lambda: files.secret_files(settings))
     if not is_running:
         yield from examined("ports", lambda: servers.ports(settings))
+    yield from examined("certificate", lambda: certificate.https(settings, is_running))
     yield from examined("Kafka", lambda: servers.kafka(settings, is_running))
     yield from examined("ClickHouse", lambda: servers.clickhouse(settings, is_running))
     yield from examined("public address", lambda: servers.public_address(settings, is_running))

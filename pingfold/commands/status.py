@@ -11,10 +11,11 @@ import typer
 from infra.secrets.metrics_key import KEY_FILE, bearer
 from infra.settings.settings import Settings
 from pingfold import credentials
-from pingfold.commands.client import ask_api, place, request
+from pingfold.commands.client import ask_api, request
 from pingfold.commands.options import Json
 from pingfold.commands.tables import minute_of, print_table
 from pingfold.errors import CommandFailed
+from pingfold.running_place import running_place
 
 # Exit status when something is down, or Pingfold does not work as a whole.
 NOT_WELL = 3
@@ -77,7 +78,7 @@ def status(json: Json = False) -> None:
 def look(settings: Settings) -> Overview:
     """Ask for everything. Raises `CommandFailed`, `NoCredentials`."""
     checks_key, monitors_key = _keys(settings)
-    url, _ = place(settings)
+    url, _ = running_place(settings)
     told = _readiness(settings)
     checks = monitors = None
     items: list[Item] = []
@@ -121,7 +122,7 @@ def _readiness(settings: Settings) -> dict[str, Any]:
     except ValueError:
         told = None
     if not isinstance(told, dict) or "status" not in told:
-        url, origin = place(settings)
+        url, origin = running_place(settings)
         raise CommandFailed(f"the server at {url} is not Pingfold (address from {origin})")
     return told
 

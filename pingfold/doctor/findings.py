@@ -22,3 +22,9 @@ def examined(subject: str, examine: Callable[[], Iterator[Finding]]) -> Iterator
     except Exception as error:
         words = str(error) or type(error).__name__
         yield Finding("problem", subject, f"cannot be examined: {words}", "report it, with the lines of this command")
+
+
+def what_and_do(text: str) -> tuple[str, str]:
+    """What is wrong, and what to do about it: as errors of ours are written, the advice behind a semicolon."""
+    what, told, do = text.rpartition("; ")
+    return (what, do) if told else (text, "")

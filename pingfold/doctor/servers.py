@@ -11,15 +11,16 @@ from infra.clickhouse.address import Address
 from infra.clickhouse.client import ClickHouseUnavailable, connect
 from infra.embedded.ports import SETTABLE, chosen, is_free
 from infra.http_server.listening import CannotListen
-from infra.http_server.tls import CannotServeTls
 from infra.log.admin import admin_client
 from infra.process.role_files import supervisor_runs
 from infra.secrets.metrics_key import KEY_FILE, bearer
 from infra.settings.settings import Settings
 from pingfold.addresses import clickhouse_of, kafka_of, what_to_do
-from pingfold.doctor.findings import Finding
+from pingfold.credentials import NoCredentials
+from pingfold.doctor.findings import Finding, what_and_do
 from pingfold.errors import PingfoldError
-from pingfold.supervisor.claim import CannotStart, check_distinct_ports, check_web_process
+from pingfold.running_place import Place, local_place, verification
+from pingfold.supervisor.claim import CannotStart, check_distinct_ports, check_listeners
 from schemas.topics import DEFINITIONS
 
 _PATIENCE_SECONDS = 10.0
@@ -33,7 +34,7 @@ def answer_of(url: str, key: str | None = None, local: bool = False) -> dict[str
     try:
         # Certificates count: the world checks them, too.
         shown = bearer(key) if key else None
-        answer = httpx.get(url, timeout=_PATIENCE_SECONDS, headers=shown, trust_env=not local)
+        answer = httpx.get(url, timeout=_PATIENCE_SECONDS, headers=shown, trust_env=not local, verify=verification(url))
         told = answer.json()
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         return str(error) or type(error).__name__
@@ -42,22 +43,40 @@ def answer_of(url: str, key: str | None = None, local: bool = False) -> dict[str
     return told if isinstance(told, dict) and "status" in told else "another program answers there"
 
 
+def place_of(settings: Settings) -> Place:
+    """Where the Pingfold of the data folder is asked; before its first start, where it will listen."""
+    try:
+        return local_place(settings)
+    except NoCredentials:
+        return Place(settings.local_url, "the settings")
+
+
 def running(settings: Settings) -> tuple[bool, list[Finding]]:
     """Whether Pingfold runs here, and what it says of itself."""
     file = settings.data / KEY_FILE
     key = settings.metrics_key or (file.read_text(errors="replace").strip() if file.exists() else None)
-    told = answer_of(f"{settings.local_url}/readyz", key, local=True)
+    url, origin = place_of(settings)
+    told = answer_of(f"{url}/readyz", key, local=True)
     if isinstance(told, str) and supervisor_runs(settings.data):
-        where = f"runs on {settings.data}, and does not answer at {settings.local_url} yet ({told})"
+        where = f"runs on {settings.data}, and does not answer at {url} yet ({told}; address from {origin})"
         return True, [Finding("warning", "Pingfold", where, "wait; its lines tell what it waits for")]
     if isinstance(told, str):
-        return False, [Finding("warning", "Pingfold", f"does not answer at {settings.local_url} ({told})", _START)]
+        found = f"does not answer at {url} ({told}; address from {origin})"
+        return False, [Finding("warning", "Pingfold", found, _START)]
+    if not ("problems" in told or supervisor_runs(settings.data) or settings.kafka_bootstrap_servers):
+        found = f"another one than that of {settings.data} answers at {url}"
+        return False, [
+            Finding("warning", "Pingfold", found, "set PINGFOLD_PORT to another port, or PINGFOLD_DATA to its data")
+        ]
     findings = [
         Finding(level, one["part"], one["reason"], _SEE) for name, level in _LEVELS for one in told.get(name) or ()
     ]
+    if url != settings.local_url:
+        found = f"Pingfold listens at {url}, by the settings of this command it would at {settings.local_url}"
+        findings.append(Finding("warning", "settings", found, "run this command with the settings of Pingfold"))
     if told["status"] == "ready":
-        return True, [Finding("ok", "Pingfold", f"is ready at {settings.local_url}/"), *findings]
-    words = f"answers at {settings.local_url}/, and is {told['status']}"
+        return True, [Finding("ok", "Pingfold", f"is ready at {url}/"), *findings]
+    words = f"answers at {url}/, and is {told['status']}"
     return True, [Finding("problem", "Pingfold", words, "see the lines of this command and of Pingfold"), *findings]
 
 
@@ -71,10 +90,9 @@ def ports(settings: Settings) -> Iterator[Finding]:
     faults: list[tuple[str, str]] = []
     try:
         check_distinct_ports(settings)
-        check_web_process(settings)
-    except (CannotListen, CannotServeTls) as error:
-        what, _, do = str(error).rpartition("; ")
-        faults.append((what, do))
+        check_listeners(settings)
+    except CannotListen as error:
+        faults.append(what_and_do(str(error)))
     except CannotStart as error:
         faults.append((str(error), ""))
     for name, port in (chosen(settings.data) | _given(settings)).items():
@@ -84,7 +102,9 @@ def ports(settings: Settings) -> Iterator[Finding]:
             faults.append((f"port {port} of the embedded {name} is taken by another program", do))
     yield from (Finding("problem", "ports", *fault) for fault in faults)
     if not faults:
-        yield Finding("ok", "ports", f"{settings.port} is free, and so are those of the embedded servers")
+        own = [settings.port, *(port for _, port in settings.tls_addresses)]
+        told = ", ".join(map(str, dict.fromkeys(own)))
+        yield Finding("ok", "ports", f"{told} can be had, and so can those of the embedded servers")
 
 
 def _given(settings: Settings) -> dict[str, int]:
@@ -143,19 +163,20 @@ def clickhouse(settings: Settings, is_running: bool) -> Iterator[Finding]:
 
 def public_address(settings: Settings, is_running: bool) -> Iterator[Finding]:
     """Whether the address that people are shown leads to this Pingfold, seen from here."""
+    url = place_of(settings).url if is_running else settings.local_url
     if settings.public_url is None:
         here = "it is shown to people, and only this machine can open it"
         do = "set PINGFOLD_BASE_URL when others are to use Pingfold"
         if set(settings.hosts) <= {"127.0.0.1", "localhost", "::1"}:
-            yield Finding("ok", "public address", f"{settings.base_url}: {here}; {do}")
+            yield Finding("ok", "public address", f"{url}: {here}; {do}")
         else:
-            yield Finding("ok", "public address", f"{settings.base_url} ({do})")
+            yield Finding("ok", "public address", f"{url} ({do})")
         return
     if not is_running:
         yield Finding("ok", "public address", f"{settings.public_url}, to be examined when Pingfold runs")
         return
     told = answer_of(f"{settings.public_url}/healthz")
-    own = answer_of(f"{settings.local_url}/healthz", local=True)
+    own = answer_of(f"{url}/healthz", local=True)
     do = "look at the proxy and DNS, or correct PINGFOLD_BASE_URL (docs/operations.md, The public address)"
     if isinstance(told, str):
         yield Finding("problem", "public address", f"{settings.public_url} does not lead here: {told}", do)

@@ -59,11 +59,8 @@ def claim_ports(settings: Settings) -> None:
     Raises `CannotListen`, `CannotServeTls`, `PortTaken` or `CannotStart`.
     """
     check_distinct_ports(settings)
-    check_web_process(settings)
-    if settings.dns_zone is not None:
-        for host, port in settings.dns_listen:
-            check_free(host, port, _DNS, _DNS)
-            bind(host, port, _DNS, _DNS, socket.SOCK_DGRAM).close()
+    certificate_of(settings)
+    check_listeners(settings)
     if settings.kafka_bootstrap_servers is None:
         ports.remembered(settings.data, "kafka", settings.kafka_port)
         ports.remembered(settings.data, "kafka-controller")
@@ -71,15 +68,18 @@ def claim_ports(settings: Settings) -> None:
         ports.remembered(settings.data, "clickhouse", settings.clickhouse_port)
 
 
-def check_web_process(settings: Settings) -> None:
-    """Raise `CannotListen` or `CannotServeTls` when the web process could not listen now."""
-    certificate_of(settings)
+def check_listeners(settings: Settings) -> None:
+    """Raise `CannotListen` when the web process or the DNS server could not listen now."""
     both = all(":" in host for host in settings.hosts)
     for host in settings.hosts:
         check_free(host, settings.port, "PINGFOLD_PORT", both=both)
     both = all(":" in host for host, _ in settings.tls_addresses)
     for host, port in settings.tls_addresses:
         check_free(host, port, TLS_LISTEN, TLS_LISTEN, both=both)
+    if settings.dns_zone is not None:
+        for host, port in settings.dns_listen:
+            check_free(host, port, _DNS, _DNS)
+            bind(host, port, _DNS, _DNS, socket.SOCK_DGRAM).close()
 
 
 def check_distinct_ports(settings: Settings) -> None:

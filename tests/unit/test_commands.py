@@ -14,6 +14,8 @@ from typer.testing import CliRunner
 
 from infra.clickhouse.client import ClickHouseUnavailable
 from infra.embedded.logins import made_login
+from infra.http_server.bounds import BOUNDS
+from infra.http_server.tls import ServerCertificate
 from infra.log.cluster import Cluster
 from infra.log.reading import NotRead
 from infra.log.sink import NotStored
@@ -22,8 +24,11 @@ from infra.secrets.secrets import SecretError
 from infra.settings.settings import Settings
 from pingfold import addresses, cli, credentials, first_project
 from pingfold.commands import client as talk
+from pingfold.errors import CommandFailed
 from pingfold.faults import line_of
 from pingfold.replay.outcome import COULD_NOT_RUN
+from tests.certificates import Authority
+from tests.http_client import HttpServer
 
 Run = Callable[..., str]
 
@@ -275,3 +280,22 @@ def test_roles_say_so_too_in_one_line_with_status_1(tmp_path: Path, dead_port: i
     assert f"{tmp_path}/secret.key is not a key" in said
     assert "Traceback" not in said
     assert "no key at all" not in said
+
+
+async def says_ready(scope: Any, receive: Any, send: Any) -> None:
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
+    await send({"type": "http.response.body", "body": b"{}"})
+
+
+def test_the_authority_of_a_pingfold_elsewhere_is_trusted_as_this_machine_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    authority = Authority(tmp_path)
+    pair = authority.pair("a", "localhost")
+    with HttpServer(says_ready, BOUNDS, certificate=ServerCertificate(pair, pair)) as server:
+        there = Settings(_env_file=None, url=f"https://localhost:{server.tls_port}")
+        monkeypatch.delenv("SSL_CERT_FILE", raising=False)
+        with pytest.raises(CommandFailed, match=r"does not answer .*certificate verify failed"):
+            talk.request(there, "GET", "/readyz")
+        monkeypatch.setenv("SSL_CERT_FILE", str(authority.file))
+        assert talk.request(there, "GET", "/readyz").status_code == 200

@@ -38,14 +38,14 @@ def settings(tmp_path: Path, **given: Any) -> Settings:
 
 def test_java_that_is_missing_is_told_with_the_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def java() -> str:
-        raise kafka.MissingPrerequisite("Java was not found", "openjdk-17-jre-headless")
+        raise kafka.MissingPrerequisite("Java was not found", "default-jre-headless")
 
     monkeypatch.setattr(kafka, "java", java)
     monkeypatch.setattr(kafka, "default_cache", lambda: tmp_path)
     monkeypatch.setenv("PATH", str(tmp_path))
     java_is, maven_is = machine.prerequisites(settings(tmp_path))
     assert java_is[:3] == ("problem", "Java", "Java was not found")
-    assert java_is.do.startswith("install the Debian package openjdk-17-jre-headless, or set KAFKA_BOOTSTRAP_SERVERS")
+    assert java_is.do.startswith("install the Debian package default-jre-headless, or set KAFKA_BOOTSTRAP_SERVERS")
     assert maven_is[:2] == ("problem", "Kafka's jars")
     assert "package maven" in maven_is.do
     kafka.jars_folder(tmp_path).mkdir()
@@ -270,3 +270,34 @@ def test_a_pingfold_that_is_starting_is_not_taken_for_another_program(
         assert is_running == runs
         assert found.level == "warning"
         assert ("yet" in found.found) == runs
+
+
+def test_a_running_pingfold_is_asked_where_it_listens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def get(url: str, **_: Any) -> httpx.Response:
+        asked.append(url)
+        return httpx.Response(200, json={"status": "ready", "problems": [], "warnings": []})
+
+    monkeypatch.setattr(httpx, "get", get)
+    there = "http://127.0.0.1:8123"
+    credentials.save_once(tmp_path / "credentials.json", first_project.new_credentials(there, "127.0.0.1:2", there))
+    is_running, (well, other) = servers.running(settings(tmp_path))
+    assert is_running
+    assert well == Finding("ok", "Pingfold", f"is ready at {there}/")
+    assert other[:2] == ("warning", "settings")  # this command was started with other settings
+    assert there in one(servers.public_address(settings(tmp_path), True)).found
+    # A setting comes first, as for all commands that ask a running Pingfold.
+    assert servers.running(settings(tmp_path, port=8124))[1] == [
+        Finding("ok", "Pingfold", "is ready at http://127.0.0.1:8124/")
+    ]
+    assert asked == [f"{there}/readyz", "http://127.0.0.1:8124/readyz"]
+
+
+def test_a_pingfold_of_another_data_folder_is_another_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(httpx, "get", lambda *_, **__: httpx.Response(200, json={"status": "ready"}))
+    is_running, [found] = servers.running(settings(tmp_path))
+    assert not is_running  # so its ports are examined
+    assert found.level == "warning"
+    assert "PINGFOLD_DATA" in found.do
+    assert servers.running(settings(tmp_path, kafka_bootstrap_servers="h:1"))[0]  # roles that run alone
