@@ -1,8 +1,9 @@
 """The password of HTTP Basic, whatever the user name."""
 
 import hmac
-import unicodedata
 from base64 import b64decode
+
+from infra.secrets.passwords import composed
 
 
 def basic_password(authorization: str | None) -> str | None:
@@ -26,5 +27,4 @@ def basic_password(authorization: str | None) -> str | None:
 
 def is_same_password(shown: str, wanted: str) -> bool:
     """Whether they are the same, however letters with marks were typed. Takes the same time whatever they hold."""
-    composed = [unicodedata.normalize("NFC", password).encode() for password in (shown, wanted)]
-    return hmac.compare_digest(*composed)
+    return hmac.compare_digest(composed(shown).encode(), composed(wanted).encode())

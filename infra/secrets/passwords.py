@@ -7,6 +7,7 @@ functions use a core for a tenth of a second: call them in a thread, few at a ti
 import hashlib
 import hmac
 import secrets
+import unicodedata
 from base64 import b64decode, b64encode
 
 # 16 MB of memory; of the same strength as OWASP's first choice of 128 MB and p = 1.
@@ -18,21 +19,30 @@ _MOST_MEMORY = 64 * 2**20
 def hash_password(password: str) -> str:
     """What is stored of a password; another text each time."""
     salt = secrets.token_bytes(_SALT_BYTES)
-    derived = _derived(password, salt, _LOG_N, _R, _P)
+    derived = _derived(composed(password), salt, _LOG_N, _R, _P)
     return f"scrypt${_LOG_N}${_R}${_P}${b64encode(salt).decode()}${b64encode(derived).decode()}"
 
 
 def is_password(password: str, stored: str) -> bool:
-    """Whether `stored` was made from this password; what is not in the form of a hash was made from none."""
+    """Whether `stored` was made from this password, however letters with marks were typed.
+
+    What is not in the form of a hash was made from none. What earlier versions stored was made as it was typed.
+    """
     try:
         scheme, log_n, r, p, salt, derived = stored.split("$")
         if scheme != "scrypt":
             return False
         wanted = b64decode(derived, validate=True)
-        found = _derived(password, b64decode(salt, validate=True), int(log_n), int(r), int(p))
+        cost = b64decode(salt, validate=True), int(log_n), int(r), int(p)
+        found = [_derived(typed, *cost) for typed in dict.fromkeys((composed(password), password))]
     except (ValueError, OverflowError):
         return False
-    return len(wanted) == _HASH_BYTES and hmac.compare_digest(found, wanted)
+    return len(wanted) == _HASH_BYTES and any(hmac.compare_digest(one, wanted) for one in found)
+
+
+def composed(password: str) -> str:
+    """The password with each letter and its marks as one character: keyboards and programs send either form."""
+    return unicodedata.normalize("NFC", password)
 
 
 def _derived(password: str, salt: bytes, log_n: int, r: int, p: int) -> bytes:

@@ -3,6 +3,7 @@
 import msgspec
 import pytest
 
+from infra.secrets import passwords
 from infra.secrets.passwords import hash_password, is_password
 from schemas.requests import StatusPageFields
 
@@ -14,6 +15,22 @@ def test_only_the_same_password_fits(password: str) -> None:
     assert is_password(password, stored)
     assert not is_password(password + " ", stored)
     assert not is_password("", stored)
+
+
+def test_letters_with_marks_may_be_typed_either_way() -> None:
+    one, several = "gr\u00fc\u00dfe", "gru\u0308\u00dfe"
+    for stored in map(hash_password, (one, several)):
+        assert is_password(one, stored)
+        assert is_password(several, stored)
+        assert not is_password("gru\u00dfe", stored)
+
+
+def test_what_earlier_versions_stored_fits_as_it_was_typed(monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as before:
+        before.setattr(passwords, "composed", lambda password: password)
+        stored = hash_password("gru\u0308\u00dfe")
+    assert is_password("gru\u0308\u00dfe", stored)
+    assert not is_password("gru\u00dfe", stored)
 
 
 def test_every_hash_has_a_salt_of_its_own() -> None:
