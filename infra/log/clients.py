@@ -7,11 +7,14 @@ with the reason, so that the supervisor restarts it.
 import threading
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from confluent_kafka import Consumer, KafkaError, KafkaException
 
 from infra.errors import InfraError
-from infra.process.liveness import Activity
+
+if TYPE_CHECKING:  # commands have no watchdog
+    from infra.process.liveness import Activity
 
 _CLOSE_SECONDS = 3.0
 # What says that Kafka cannot be reached now; whatever else it answers does not pass by itself.
@@ -70,7 +73,7 @@ class Pulse:
     it looks idle. The activity must need "kafka", so that only the time counts in which the broker is there.
     """
 
-    def __init__(self, activity: Activity, topic: str, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, activity: "Activity", topic: str, clock: Callable[[], float] = time.monotonic) -> None:
         self._activity, self._topic, self._clock = activity, topic, clock
         self._asked_at = clock()
         self._works = True

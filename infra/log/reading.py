@@ -1,13 +1,13 @@
 """Reading a topic from its beginning to the `read_committed` end of the moment: for commands, not for services."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from confluent_kafka import TIMESTAMP_NOT_AVAILABLE, Consumer, KafkaError, Message, TopicPartition
 
 from infra.errors import InfraError
-from infra.log.admin import admin_client, end_offsets, partition_count
+from infra.log.admin_client import admin_client, end_offsets, partition_count
 from infra.log.clients import close_consumer
 from infra.log.connect import new_consumer
 from schemas.base import Micros
@@ -36,7 +36,7 @@ _CONFIG = {
     "isolation.level": "read_committed",
     "auto.offset.reset": "earliest",
     "fetch.wait.max.ms": 10,  # the end is told by a fetch that came back empty
-    "queued.max.messages.kbytes": 16_384,  # several partitions may be read side by side
+    "queued.max.messages.kbytes": 16_384,  # several readers may be at work
     "queued.min.messages": 10_000,  # and each record weighs more in the queue than it says
     "log_level": 0,
 }
@@ -53,20 +53,20 @@ def arrived(consumer: Consumer, patience: float, most: int = 5_000) -> list[Mess
 
 def ends_of(bootstrap: str, topic: Topic) -> dict[int, int]:
     """The `read_committed` end of every partition, now."""
-    wanted = [(topic.name, number) for number in range(partition_count(bootstrap))]
-    return {partition: end for (_, partition), end in end_offsets(admin_client(bootstrap), wanted).items()}
+    admin = admin_client(bootstrap)
+    wanted = [(topic.name, number) for number in range(partition_count(bootstrap, admin=admin))]
+    return {partition: end for (_, partition), end in end_offsets(admin, wanted).items()}
 
 
 def read_to_end(
     bootstrap: str, topic: Topic, ends: Mapping[int, int] | None = None, stall: float = 30.0
 ) -> Iterator[Stored]:
-    """Every record before `ends`, in order per partition, partition after partition.
+    """Every record before `ends`, in order per partition; partitions are read side by side.
 
     Raises `NotRead` when nothing comes for `stall` seconds.
     """
-    for partition, end in sorted((ends_of(bootstrap, topic) if ends is None else ends).items()):
-        if end > 0:
-            yield from read_partition(bootstrap, topic, partition, end, stall=stall)
+    wanted = sorted((ends_of(bootstrap, topic) if ends is None else ends).items())
+    yield from _read(bootstrap, topic, [(partition, 0, end) for partition, end in wanted], stall, _CONFIG)
 
 
 def holding_records(
@@ -111,31 +111,41 @@ def read_partition(
 
     16 MiB of them may have been fetched ahead. Raises `NotRead` when nothing comes for `stall` seconds.
     """
-    if start >= end:
-        return
     isolation = {"isolation.level": "read_uncommitted"} if uncommitted else {}
-    consumer = new_consumer(bootstrap, _CONFIG | isolation)
+    yield from _read(bootstrap, topic, [(partition, start, end)], stall, _CONFIG | isolation)
+
+
+def _read(
+    bootstrap: str, topic: Topic, wanted: Sequence[tuple[int, int, int]], stall: float, config: Mapping[str, Any]
+) -> Iterator[Stored]:
+    """The records of each (partition, first offset, end), side by side and by one consumer: of few records, most of
+    the time goes into connecting, and into waiting for the end of each partition."""
+    left = {partition: end for partition, start, end in wanted if start < end}
+    if not left:
+        return
+    consumer = new_consumer(bootstrap, config)
     try:
         # 0 is found at once, or reset to the earliest; asking for "the beginning" costs half a second.
-        consumer.assign([TopicPartition(topic.name, partition, start)])
-        position, heard = start, time.monotonic()
-        while position < end:
-            messages = arrived(consumer, 0.5)
-            if messages:
+        consumer.assign([TopicPartition(topic.name, number, start) for number, start, _ in wanted if number in left])
+        heard = time.monotonic()
+        while left:
+            came = False
+            for message in arrived(consumer, 0.5):
+                partition, offset, error = message.partition(), message.offset(), message.error()
+                end = left.get(partition)
+                if end is None or (error is not None and error.code() != KafkaError._PARTITION_EOF):
+                    continue
+                came = True
+                if error is None and offset < end:
+                    kind, millis = message.timestamp()
+                    timestamp = 0 if kind == TIMESTAMP_NOT_AVAILABLE else millis * 1_000
+                    yield Stored(partition, offset, timestamp, message.key(), message.value(), message.headers())
+                if offset + (error is None) >= end:
+                    del left[partition]
+            if came:
                 heard = time.monotonic()
             elif time.monotonic() - heard > stall:
-                raise NotRead(f"{topic}/{partition}: nothing came for {stall:.0f} s at offset {position} of {end}")
-            for message in messages:
-                if message.error() is not None:
-                    if message.error().code() == KafkaError._PARTITION_EOF:
-                        position = max(position, message.offset())
-                    continue
-                position = message.offset() + 1
-                if position > end:
-                    return
-                kind, millis = message.timestamp()
-                timestamp = 0 if kind == TIMESTAMP_NOT_AVAILABLE else millis * 1_000
-                yield Stored(partition, message.offset(), timestamp, message.key(), message.value(), message.headers())
+                raise NotRead(f"{topic}: nothing came for {stall:.0f} s of partitions {sorted(left)}")
     finally:
         close_consumer(consumer)
 

@@ -2,7 +2,6 @@
 
 import msgspec
 
-from infra.log.admin import partition_count
 from infra.log.partitioner import partition_of
 from infra.log.reading import ends_of, read_to_end
 from schemas.deliveries import Mailbox, mailbox_key
@@ -22,9 +21,10 @@ def is_blocked(bootstrap: str, project: str, address: str) -> bool:
 
 def _last(bootstrap: str, topic: Topic, owner: str, key: str) -> bytes | None:
     """The newest value of a key, in the partition of the project or mailbox that it belongs to."""
-    partition = partition_of(owner.encode(), partition_count(bootstrap))
-    found = None
-    for record in read_to_end(bootstrap, topic, {partition: ends_of(bootstrap, topic)[partition]}):
+    ends = ends_of(bootstrap, topic)
+    found: bytes | None = None
+    partition = partition_of(owner.encode(), len(ends))
+    for record in read_to_end(bootstrap, topic, {partition: ends[partition]}):
         if record.key == key.encode():
             found = record.value
     return found

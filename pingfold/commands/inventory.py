@@ -5,7 +5,6 @@ from collections.abc import Iterator
 
 import msgspec
 
-from infra.log.admin import partition_count
 from infra.log.partitioner import partition_of
 from infra.log.reading import ends_of, read_to_end
 from schemas.base import Micros
@@ -37,7 +36,7 @@ class Inventory:
         """What stands in `definitions`; with a project, only of the partition that it is in. Raises `NotRead`."""
         inventory, ends = cls(), ends_of(bootstrap, DEFINITIONS)
         if project is not None:
-            partition = partition_of(project.encode(), partition_count(bootstrap))
+            partition = partition_of(project.encode(), len(ends))
             ends = {partition: ends[partition]}
         for record in read_to_end(bootstrap, DEFINITIONS, ends):
             inventory.apply((record.key or b"").decode(errors="replace"), record.value)

@@ -7,9 +7,10 @@ from confluent_kafka import IsolationLevel, Producer
 from confluent_kafka.admin import NewTopic
 
 from infra.log.admin import admin_client, end_offsets
-from infra.log.reading import last_records
+from infra.log.reading import NotRead, last_records, read_to_end
 from infra.log.sink import producer_config
 from schemas.topics import Topic
+from tests.pingfold_process import wait_until
 
 pytestmark = pytest.mark.stack
 
@@ -54,3 +55,53 @@ def test_the_last_record_that_counts(kafka_bootstrap: str) -> None:
     stretches[0] = 2, 4
     assert last() == {1: 5}
     folding.abort_transaction(30)
+
+
+def test_partitions_are_read_side_by_side_and_each_in_its_order(kafka_bootstrap: str) -> None:
+    topic = Topic(f"reading-{uuid.uuid4().hex[:8]}", key="any")
+    admin = admin_client(kafka_bootstrap)
+    admin.create_topics([NewTopic(topic.name, 5, 1)])[topic.name].result(60)
+    plain = Producer(producer_config(kafka_bootstrap) | {"log_level": 0})
+    values = {0: [b"%d" % number for number in range(20_000)], 1: [b"one"], 4: [b"last"]}
+    for partition, of_partition in values.items():
+        for value in of_partition:
+            plain.produce(topic.name, value, partition=partition)
+            plain.poll(0)
+    assert plain.flush(60) == 0
+    folding = Producer(
+        producer_config(kafka_bootstrap)
+        | {"transactional.id": topic.name, "message.timeout.ms": 30_000, "log_level": 0}
+    )
+    folding.init_transactions(60)
+    for number, commits in ((1, True), (2, False)):
+        folding.begin_transaction()
+        folding.produce(topic.name, b"effect", partition=number)
+        assert folding.flush(60) == 0
+        if commits:
+            folding.commit_transaction(60)
+        else:
+            folding.abort_transaction(60)
+    values[1].append(b"effect")
+
+    ends = {0: 20_000, 1: 3, 2: 2, 3: 0, 4: 1}
+    places = [(topic.name, number) for number in ends]
+
+    def are_written() -> bool:  # markers of transactions come a moment after the answer
+        return {number: end for (_, number), end in end_offsets(admin, places).items()} == ends
+
+    wait_until(are_written, 60, "everything is written")
+    plain.produce(topic.name, b"too late", partition=0)
+    assert plain.flush(60) == 0
+
+    def read() -> dict[int, list[bytes | None]]:
+        found: dict[int, list[bytes | None]] = {}
+        for one in read_to_end(kafka_bootstrap, topic, ends):
+            found.setdefault(one.partition, []).append(one.value)
+        return found
+
+    assert read() == values
+    ends[0] = 10_000
+    assert read() == values | {0: values[0][:10_000]}
+    # An end that is not there is waited for in vain, however long the others take.
+    with pytest.raises(NotRead, match="nothing came for 1 s of partitions"):
+        list(read_to_end(kafka_bootstrap, topic, ends | {3: 1}, stall=1.0))

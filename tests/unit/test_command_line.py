@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 
 from pingfold.cli import COMMANDS, app
 from pingfold.lazy_commands import Group, Lazy
+from tests.source_tree import ROOT
 
 # What takes long to load, and what only servers need.
 HEAVY = {
@@ -32,7 +33,8 @@ HEAVY = {
     ),
     *("pydantic_settings", "structlog", "uvicorn", "uvloop"),
 }
-KAFKA = ("confluent_kafka", "pydantic_settings", "structlog")
+KAFKA = ("confluent_kafka", "pydantic_settings")
+SINK = (*KAFKA, "structlog")
 HTTP = ("httpx", "pydantic_settings")
 
 # Prints which of the modules above were loaded when a command has ended.
@@ -83,7 +85,7 @@ def environment(folder: Path, **more: str) -> dict[str, str]:
         (("project", "list", "-h"), KAFKA),
         (("project", "list"), KAFKA),
         (("key", "list"), KAFKA),
-        (("dead-letters", "list"), KAFKA),
+        (("dead-letters", "list"), SINK),
         (("channel", "list"), HTTP),
         (("ping", "backup"), HTTP),
     ],
@@ -177,3 +179,25 @@ def test_completion_is_shown_and_installed(tmp_path: Path, shell: str) -> None:
             assert "_PINGFOLD_COMPLETE" in ended.stdout
     written = [file.read_text() for file in tmp_path.rglob("*") if file.is_file()]
     assert any("_PINGFOLD_COMPLETE" in text for text in written)
+
+
+def commands_of_pages() -> set[tuple[str, ...]]:
+    """The words of each command that a page for people shows."""
+    pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")]
+    pages += (ROOT / "docs" / "compatibility").glob("*.md")
+    shown = re.compile(r"(?:^|[`(] ?|\.venv/bin/)pingfold ([a-z][a-z-]*(?: [^`|#\n)]+)?)", re.MULTILINE)
+    return {tuple(words.split()) for page in pages for words in shown.findall(page.read_text("utf-8"))}
+
+
+def test_every_command_that_a_page_shows_is_there() -> None:
+    found, known = commands_of_pages(), lazy_commands()
+    assert len(found) > 25
+    for words in found:
+        told, path = f"pingfold {' '.join(words)}", words[:2] if words[:2] in known else words[:1]
+        if path not in known:  # a group, of which nothing more is said
+            assert isinstance(COMMANDS.get(words[0]), Group), told
+            assert all(word.startswith("-") for word in words[1:]), told
+            continue
+        options = {option for parameter in loaded(path).params for option in parameter.opts}
+        given = {word.partition("=")[0] for word in words if word.startswith("--")}
+        assert given <= options, f"{told}: there is no {given - options}"

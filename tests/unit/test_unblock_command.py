@@ -69,7 +69,6 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setenv("PINGFOLD_DATA", str(tmp_path))
     monkeypatch.setattr(recipients, "answering_kafka_of", lambda _: "kafka:9092")
     monkeypatch.setattr(recipients, "ask", lambda _, project, request: made.asked.append(request))
-    monkeypatch.setattr(blocks, "partition_count", lambda _: PARTITIONS)
     monkeypatch.setattr(blocks, "ends_of", lambda *_: dict.fromkeys(range(PARTITIONS), 9))
     monkeypatch.setattr(blocks, "read_to_end", made.read)
     return made
