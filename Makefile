@@ -26,6 +26,8 @@ install: .venv/.dev
 	$(PIP) install $(LOCKED) -r requirements/build.txt
 	$(PIP) install $(LOCKED) --no-build-isolation -r requirements/run.txt
 	$(PIP) install --no-index --no-deps --no-build-isolation -e .
+	@# That of pip names this folder, and a shell reads the name: a quotation mark in it would end it.
+	@printf '%s\n' '#!/bin/sh' 'exec "$$(dirname "$$(readlink -f "$$0")")/python" -P -m pingfold "$$@"' > $(BIN)/pingfold
 	@# Or five processes would each do it for themselves at the first start.
 	@$(BIN)/python -m compileall -q schemas infra ingest processors query_api pingfold
 	@touch $@

@@ -86,3 +86,22 @@ def test_every_module_can_be_imported_where_only_what_running_needs_is_installed
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert int(done.stdout) == len(ours) > 200
+
+
+@pytest.mark.parametrize("name", ["plain", "two words", 'ü\'s "copy"', "$HOME `id` %s \\"])
+def test_the_command_works_in_a_folder_of_any_name(tmp_path: Path, name: str) -> None:
+    [line] = re.findall(r"^\t@(printf .* > \$\(BIN\)/pingfold)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    folder = tmp_path / name / "bin"
+    folder.mkdir(parents=True)
+    script, python = folder / "pingfold", folder / "python"
+    python.write_text('#!/bin/sh\nprintf "%s|" "$@"\n')
+    for file in (script, python):
+        file.touch()
+        file.chmod(0o755)
+    written = line.replace("$(BIN)/", "").replace("$$", "$")
+    subprocess.run(["sh", "-c", written], cwd=folder, check=True, timeout=60)
+    link = tmp_path / "pingfold"
+    link.symlink_to(script)
+    for called in (script, link):
+        ended = subprocess.run([called, "ping", "a b"], capture_output=True, text=True, timeout=60, check=True)
+        assert ended.stdout == "-P|-m|pingfold|ping|a b|"
