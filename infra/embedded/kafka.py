@@ -134,11 +134,11 @@ def java() -> str:
     home = os.environ.get("JAVA_HOME")
     program = str(Path(home, "bin", "java")) if home else shutil.which("java")
     if program is None or not Path(program).exists():
-        raise MissingPrerequisite("Java was not found", "openjdk-17-jre-headless")
+        raise MissingPrerequisite("Java was not found", "default-jre-headless")
     version = java_version(program)
     if version is None or version < _OLDEST_JAVA:
         found = version or "unknown"
-        raise MissingPrerequisite(f"Kafka needs Java {_OLDEST_JAVA} or newer, found {found}", "openjdk-17-jre-headless")
+        raise MissingPrerequisite(f"Kafka needs Java {_OLDEST_JAVA} or newer, found {found}", "default-jre-headless")
     return program
 
 

@@ -350,6 +350,6 @@ def test_a_missing_program_is_told_in_one_line(tmp_path: Path, monkeypatch: pyte
     finally:
         kafka.java.cache_clear()
     text = str(caught.value)
-    assert "openjdk-17-jre-headless" in text
+    assert "default-jre-headless" in text
     assert "KAFKA_BOOTSTRAP_SERVERS" in text
     assert "\n" not in text
