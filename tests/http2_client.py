@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 from h2 import events
 from h2.config import H2Configuration
-from h2.connection import H2Connection
+from h2.connection import ConnectionState, H2Connection
 
+_HEADER = 9  # bytes of a frame before what it carries
 Headers = Sequence[tuple[str, str]]
 
 
@@ -23,7 +24,7 @@ class Answer(NamedTuple):
 
 
 class Http2Client:
-    """`h2` may be used directly; `flush` sends what it has made."""
+    """`h2` may be used directly; `flush` sends what it has made. good_bye: the first that the server has said."""
 
     def __init__(self, connection: socket.socket, upgraded: bool = False, windows: bool = True) -> None:
         self.connection, self._windows = connection, windows
@@ -32,6 +33,7 @@ class Http2Client:
         self.ended: set[int] = set()
         self.good_bye: events.ConnectionTerminated | None = None
         self.is_closed = False
+        self._came = b""
         if not upgraded:
             self.h2.initiate_connection()
 
@@ -94,8 +96,11 @@ class Http2Client:
         if not data:
             self.is_closed = True
             return
-        for event in self.h2.receive_data(data):
-            self._heed(event)
+        self._came += data
+        while len(self._came) >= _HEADER and len(self._came) >= (size := _HEADER + int.from_bytes(self._came[:3])):
+            frame, self._came = self._came[:size], self._came[size:]
+            for event in self.h2.receive_data(frame):
+                self._heed(event)
         self.flush()
 
     def _until(self, condition: object) -> None:
@@ -123,4 +128,5 @@ class Http2Client:
                 self.answers[stream] = answer._replace(reset=int(event.error_code or 0))
                 self.ended.add(stream)
             case events.ConnectionTerminated():
-                self.good_bye = event
+                self.good_bye = self.good_bye or event
+                self.h2.state_machine.state = ConnectionState.CLIENT_OPEN  # h2 would read no answer behind it

@@ -8,7 +8,8 @@ offer to upgrade was taken. Frames are read by h2; what they may cost is bounded
 - bodies and answers by windows, so that no more is held than an application or a client takes;
 - frames without use (`Budget`), the times for a body, for an answer that is not read, and between two requests.
 
-A request that has been read is answered even if the server stops: the client is told to send no more (GOAWAY).
+A request that has been read is answered even if the server stops: the client is told to send no more (GOAWAY). So it
+is when a frame of the connection is wrong, behind which nothing can be read. One of a stream cuts off that stream.
 """
 
 import asyncio
@@ -17,7 +18,7 @@ from typing import Any
 
 import structlog
 from h2.errors import ErrorCodes
-from h2.exceptions import DenialOfServiceError, H2Error
+from h2.exceptions import DenialOfServiceError, H2Error, ProtocolError
 from uvicorn.config import Config
 from uvicorn.protocols.utils import get_local_addr, get_remote_addr, is_ssl
 from uvicorn.server import ServerState
@@ -36,6 +37,7 @@ from infra.http_server.bounds import (
 from infra.http_server.connection_limiter import ConnectionLimiter
 from infra.http_server.http2_budget import CANCELLED
 from infra.http_server.http2_events import Heeder
+from infra.http_server.http2_faults import connection_code, words_of
 from infra.http_server.http2_scope import Headers, Peers, request_of, scope_of, size_of
 from infra.http_server.http2_sending import Http2Sending
 from infra.http_server.http2_state import SLICE
@@ -102,7 +104,7 @@ class Http2Connection(Http2Sending):
     def data_received(self, data: bytes) -> None:
         view = memoryview(data)
         for start in range(0, len(view), SLICE):
-            if self._over:
+            if self._over or self._deaf is not None:
                 self._throw_away(len(view) - start)
                 return
             self._feed(view[start : start + SLICE])
@@ -112,14 +114,7 @@ class Http2Connection(Http2Sending):
     def _feed(self, data: memoryview) -> None:
         self.write()  # h2 drops what is not sent when the client says good-bye
         try:
-            events = self.h2.receive_data(data)
-        except DenialOfServiceError:
-            self.end(HEAD_TOO_LARGE)
-            return
-        except H2Error as error:
-            log.debug("http2.invalid_frames", why=str(error))
-            self.end(INVALID_FRAMES)
-            return
+            events, fault = self.h2.receive(data)
         except Exception:  # a defect of the library is the end of this connection, and of nothing else
             log.exception("http2.failed")
             self.end(INVALID_FRAMES, ErrorCodes.INTERNAL_ERROR)
@@ -138,6 +133,8 @@ class Http2Connection(Http2Sending):
                 self.end(TOO_MANY_FRAMES, ErrorCodes.ENHANCE_YOUR_CALM)
             if self._over:
                 return
+        if fault is not None and not self._over:
+            self._stop_reading(fault)
 
     def request(self, id: int, fields: Headers, has_body: bool) -> None:
         """A head has come: call the application, or refuse."""
@@ -181,21 +178,34 @@ class Http2Connection(Http2Sending):
     def _throw_away(self, size: int) -> None:
         """Bytes that nobody reads have come."""
         self._unwanted += size
-        if self._unwanted > self._bounds.unwanted and self._over:
+        if self._unwanted > self._bounds.unwanted:
             self.transport.abort()
 
     # ---- how it ends
 
-    def end(self, why: Refusal, code: ErrorCodes | None = None, counted: bool = False) -> None:
-        """End the connection at once; `code` is None when h2 has said so already."""
+    def _stop_reading(self, fault: ProtocolError) -> None:
+        """What comes cannot be read any more: say why, answer the requests that are whole, and close."""
+        why = HEAD_TOO_LARGE if isinstance(fault, DenialOfServiceError) else INVALID_FRAMES
+        log.debug("http2.connection_error", why=str(fault))
+        self._limiter.count(why)
+        self._leaving, self._deaf = True, self._limiter.now
+        for stream in [one for one in self.streams.values() if not one.whole]:
+            self.forget(stream)
+        self.write()
+        if not self.transport.is_closing():
+            self.transport.write(self.h2.farewell(connection_code(fault), why.saying(words_of(fault)).body))
+        if not self.streams:
+            self.say_good_bye()
+
+    def end(self, why: Refusal, code: ErrorCodes, counted: bool = False) -> None:
+        """End the connection at once."""
         if self._over:
             return
         self._over = True
         if not counted:
             self._limiter.count(why)
-        if code is not None:
-            with contextlib.suppress(H2Error):
-                self.h2.close_connection(code, additional_data=why.body)
+        with contextlib.suppress(H2Error):
+            self.h2.close_connection(code, additional_data=why.body)
         self._give_up()
         self.write()
         self.transport.close()
@@ -207,7 +217,7 @@ class Http2Connection(Http2Sending):
 
     def shutdown(self) -> None:
         """The server stops: answer what has been read, and take no more."""
-        if self._over:
+        if self._over or self._deaf is not None:
             return
         self._leaving = True
         if not self.streams:
@@ -219,9 +229,7 @@ class Http2Connection(Http2Sending):
     def client_leaves(self) -> None:
         """The client asks for nothing more; it may wait for answers."""
         self._leaving = True
-        if self.streams:
-            self.h2.answer_on()
-        else:
+        if not self.streams:
             self._over = True
             self.transport.close()
 
@@ -264,6 +272,11 @@ class Http2Connection(Http2Sending):
         elif self._paused is not None:
             if now - self._paused > bounds.answer_time:
                 self.transport.abort()
+        elif self._deaf is not None:
+            if now - self._deaf > bounds.half_closed:
+                self._over = True
+                self._give_up()
+                self.transport.close()
         elif self._unread_since is not None and now - max(self._unread_since, self._body_expected) > bounds.head_time:
             self.end(HEAD_TOO_SLOW, ErrorCodes.NO_ERROR, counted=not self._unread_frames)
         elif not self.streams:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from h2 import events
 
 from infra.http_server.http2_budget import CANCELLED, FRAME
+from infra.http_server.http2_faults import StreamFault
 
 if TYPE_CHECKING:
     from infra.http_server.http2_connection import Http2Connection
@@ -31,6 +32,7 @@ class Heeder:
             events.SettingsAcknowledged: self._acknowledged,
             events.ConnectionTerminated: self._good_bye,
             events.TrailersReceived: self._nothing,  # read and dropped
+            StreamFault: self._faulty,
         }
 
     def heed(self, event: events.Event) -> None:
@@ -67,6 +69,10 @@ class Heeder:
         if stream is not None:
             self._connection.forget(stream)
         self._connection.budget.spend(CANCELLED)
+
+    def _faulty(self, event: StreamFault) -> None:
+        self._connection.budget.spend(CANCELLED)
+        self._connection.cut_off(event)
 
     def _window(self, event: events.WindowUpdated) -> None:
         connection = self._connection

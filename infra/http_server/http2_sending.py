@@ -13,9 +13,10 @@ from h2.errors import ErrorCodes
 from h2.exceptions import H2Error
 from uvicorn.server import ServerState
 
-from infra.http_server.bounds import Refusal
+from infra.http_server.bounds import INVALID, Refusal
 from infra.http_server.connection_limiter import ConnectionLimiter
 from infra.http_server.http2_budget import Budget
+from infra.http_server.http2_faults import StreamFault
 from infra.http_server.http2_scope import Headers
 from infra.http_server.http2_state import SLICE, Http2State
 from infra.http_server.http2_stream import Stream
@@ -42,6 +43,7 @@ class Http2Sending(asyncio.Protocol):
         self._paused: float | None = None  # since when the client does not read
         self._waits = True
         self._leaving = self._over = False  # no new requests are taken; nothing more is done
+        self._deaf: float | None = None  # since when nothing is read any more, while the last answers are sent
         self._will_write = False
 
     @abstractmethod
@@ -52,7 +54,7 @@ class Http2Sending(asyncio.Protocol):
         """Close, in good order."""
         self._over = True
         self.write()
-        if not self.transport.is_closing():
+        if not self.transport.is_closing() and self._deaf is None:
             self.transport.write(self.h2.farewell())
         self.transport.close()
 
@@ -161,6 +163,22 @@ class Http2Sending(asyncio.Protocol):
                 self.h2.send_data(id, why.body if room else b"", end_stream=True)
             if started or not stream.whole:
                 self.h2.reset_stream(id, ErrorCodes.CANCEL if started else ErrorCodes.NO_ERROR)
+        self.judge()
+        self.write()
+
+    def cut_off(self, fault: StreamFault) -> None:
+        """Reset a stream that is at fault; a request that is malformed is answered 400 first, with what is wrong."""
+        stream = self.streams.get(fault.stream_id)
+        if stream is not None:
+            self.forget(stream)
+        if fault.code == ErrorCodes.PROTOCOL_ERROR and (stream is None or not stream.started):
+            why = INVALID.saying(fault.words)
+            self._limiter.count(why)
+            with contextlib.suppress(H2Error):
+                fields = [field for field in why.headers if field[0] not in HOP_BY_HOP]
+                self.h2.send_headers(fault.stream_id, [(b":status", b"%d" % why.status.value), *fields])
+                self.h2.send_data(fault.stream_id, why.body)
+        self.h2.cut_off(fault.stream_id, fault.code)
         self.judge()
         self.write()
 

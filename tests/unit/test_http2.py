@@ -1,6 +1,5 @@
 """HTTP/2 over real sockets, with an application that only reads bodies: how it begins, what is bounded, how it ends."""
 
-import asyncio
 import contextlib
 import socket
 from collections.abc import Iterator
@@ -8,7 +7,6 @@ from typing import Any
 
 import httpx
 import pytest
-from h2.connection import ConnectionState
 from h2.errors import ErrorCodes
 from h2.settings import SettingCodes
 from hyperframe.frame import ContinuationFrame, GoAwayFrame, HeadersFrame
@@ -16,45 +14,9 @@ from hyperframe.frame import ContinuationFrame, GoAwayFrame, HeadersFrame
 from infra.http_server import serve
 from infra.http_server.bounds import BOUNDS, STOPPED, Bounds
 from infra.http_server.request_heads import PREFACE
+from tests.http2_app import LARGE, PATIENT, App
 from tests.http2_client import Http2Client
 from tests.http_client import HttpServer, answer_of, wait_until
-
-PATIENT = BOUNDS._replace(head_time=600.0, body_time=600.0, idle_time=600.0, answer_time=600.0, linger=600.0)
-LARGE = b"x" * 2**22
-
-
-class App:
-    """Answers the body, or what the path asks for; `/wait` when `go` is set. seen: the scopes."""
-
-    def __init__(self) -> None:
-        self.seen: list[Any] = []
-        self.bodies: list[bytes] = []
-        self.go = False
-        self.waiting = 0
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        self.seen.append(scope)
-        body = b""
-        while scope["path"] != "/early":
-            message = await receive()
-            if message["type"] != "http.request":
-                return
-            body += message["body"]
-            if not message.get("more_body"):
-                break
-        self.bodies.append(body)
-        if scope["path"] == "/wait":
-            self.waiting += 1
-            while not self.go:
-                await asyncio.sleep(0.01)
-        if scope["path"] == "/defect":
-            raise RuntimeError("a defect")
-        body = LARGE if scope["path"] == "/large" else body
-        headers = [(b"content-length", b"%d" % len(body))]
-        if scope["http_version"] == "2":
-            headers.append((b"connection", b"close"))  # which is of HTTP/1.1, and left out
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
 
 
 @pytest.fixture
@@ -381,7 +343,7 @@ def test_what_was_read_is_answered_when_the_server_stops(monkeypatch: pytest.Mon
         assert idle.until_good_bye().error_code == ErrorCodes.NO_ERROR
         assert client.until_good_bye().last_stream_id == stream
         app.go = True
-        assert _answer_after_good_bye(client, stream) == (200, b"")
+        assert client.answer(stream).status == 200
         server.stop()
 
 
@@ -393,17 +355,9 @@ def test_what_a_stop_cuts_off_is_answered_503(monkeypatch: pytest.MonkeyPatch) -
         stream = client.begin("/wait")
         wait_until(lambda: app.waiting)
         server.begin_stop()
-        assert _answer_after_good_bye(client, stream) == (503, STOPPED.body)
+        answer = client.answer(stream)
+        assert (answer.status, answer.body) == (503, STOPPED.body)
         server.stop()
-
-
-def _answer_after_good_bye(client: Http2Client, stream: int) -> tuple[int, bytes]:
-    """h2 reads no answer after a good-bye, unless it is told to."""
-    while stream not in client.ended and not client.is_closed:
-        client.h2.state_machine.state = ConnectionState.CLIENT_OPEN
-        client.read()
-    answer = client.answers[stream]
-    return answer.status, answer.body
 
 
 def test_a_client_that_says_good_bye_gets_its_answer(server: HttpServer, app: App) -> None:
