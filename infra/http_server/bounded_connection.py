@@ -24,7 +24,6 @@ from infra.errors import InfraError
 from infra.http_server.bounds import (
     BODY_TOO_SLOW,
     HEAD_TOO_LARGE,
-    HEAD_TOO_SLOW,
     TOO_MANY_PIPELINED,
     URL_TOO_LONG,
     Refusal,
@@ -177,6 +176,8 @@ class BoundedConnection(HttpToolsProtocol):
 
     def eof_received(self) -> bool | None:  # type: ignore[override]
         """A client that has nothing more to send, such as netcat, may wait for its answer all the same."""
+        if self._part is Part.HEAD and self.scheme != "https" and not self._ending and not self._is_busy():
+            self._end_head()
         if self._part is not Part.NONE or not self._is_busy() or self.scheme == "https" or self.cycle.response_started:
             return None  # the transport closes itself
         self._ending = True
@@ -225,6 +226,14 @@ class BoundedConnection(HttpToolsProtocol):
         self, data: bytes | memoryview, error: httptools.HttpParserError, part: "Part", newest: RequestResponseCycle
     ) -> None:
         """The parser refuses `data`."""
+
+    @abstractmethod
+    def _end_head(self) -> None:
+        """The client sends nothing more, and has sent a part of a head at most."""
+
+    @abstractmethod
+    def _slow_head(self) -> Refusal:
+        """What is said when the rest of a head has not come in time."""
 
     @abstractmethod
     def _take_offer(self) -> bool:
@@ -349,7 +358,7 @@ class BoundedConnection(HttpToolsProtocol):
                 self.transport.close()
         elif self._part is Part.HEAD:
             if age > bounds.head_time:
-                self._end_slow(HEAD_TOO_SLOW)
+                self._end_slow(self._slow_head())
         elif age > bounds.idle_time:
             self.transport.close()
 

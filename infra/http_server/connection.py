@@ -15,10 +15,10 @@ import httptools
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from infra.http_server.bounded_connection import SLICE, BoundedConnection, Part
-from infra.http_server.bounds import HEAD_TOO_LARGE, INVALID
+from infra.http_server.bounds import HEAD_TOO_LARGE, HEAD_TOO_SLOW, INVALID, Refusal
 from infra.http_server.http2_connection import Http2Connection
 from infra.http_server.offers import RestOfRequest, framing, has_body, has_passed_proxy, http2_settings, new_parser
-from infra.http_server.request_heads import PREFACE, Mended, mend, shown
+from infra.http_server.request_heads import PREFACE, Mended, ended, is_simple, mend, shown
 
 
 class Connection(BoundedConnection):
@@ -38,6 +38,30 @@ class Connection(BoundedConnection):
             self._held = bytes(data)
         elif self._held is not None:
             self._held += data
+        if self._held is not None and is_simple(self._held):
+            self._mend(self._held)
+
+    @property
+    def _beginning(self) -> bytes:
+        """Of a head that is not whole, what has come; nothing where that is not known."""
+        return bytes(self._held or b"" if self._unclear is None else self._unclear)
+
+    def _end_head(self) -> None:
+        raw = self._beginning
+        if not raw.strip(b"\r\n"):
+            return
+        head = ended(raw)
+        if head is None:
+            self._refuse(INVALID.saying(f"the connection ended within {shown(raw)}"))
+        else:
+            self._unclear = None
+            self._mend(head)
+
+    def _slow_head(self) -> Refusal:
+        raw = self._beginning
+        if not raw.endswith(b"\n"):
+            return HEAD_TOO_SLOW
+        return HEAD_TOO_SLOW.saying(f"behind {shown(raw.lstrip())} no empty line came, which ends the head")
 
     def _heed_fault(
         self, data: bytes | memoryview, error: httptools.HttpParserError, part: Part, newest: RequestResponseCycle

@@ -7,6 +7,9 @@ Browsers and curl send none of these; people with netcat, small devices and old 
 - a method or version in lower case, a later minor version of HTTP/1, a line without a version;
 - header lines that go on in the next line (obs-fold), which are joined.
 
+A line without a version is a whole request (HTTP/0.9). Any other head ends with an empty line, or where its client says
+that it sends nothing more (`ended`).
+
 Where the end of a line or of the head could be read differently by a proxy in front (LF, folded lines, no version),
 nothing that follows such a request on its connection is read as another one: so it cannot smuggle any.
 """
@@ -23,6 +26,7 @@ _BLANK_LINES = re.compile(rb"(?:\r?\n)*")
 _REQUEST_LINE = re.compile(rb"(%b{1,40}) +([!-~\x80-\xff]+)(?: +([Hh][Tt][Tt][Pp]/[0-9]\.[0-9]))? *" % _TOKEN)
 _BEGINNING = re.compile(rb"%b{1,40}(?: .*)?" % _TOKEN, re.DOTALL)
 _HEADER = re.compile(rb"%b+:[\t -~\x80-\xff]*" % _TOKEN)
+_SIMPLE_METHODS = (b"GET", b"HEAD")
 _ASCII = bytes(range(33, 127))
 
 
@@ -50,6 +54,8 @@ def mend(data: bytes) -> Mended | str | None:
     if version.startswith(b"HTTP/1.") and version != b"HTTP/1.0":
         version = b"HTTP/1.1"
     end = _end_of_head(data, end_of_line)
+    if end is None and match[3] is None and method in _SIMPLE_METHODS and end_of_line + 1 == len(data):
+        end, bare = len(data), True
     if end is None:
         return None
     lines = data[end_of_line + 1 : end].split(b"\n")[:-1]
@@ -60,6 +66,22 @@ def mend(data: bytes) -> Mended | str | None:
             return f"the header line {shown(header)} is not of the form Name: value"
     head = b"\r\n".join([b"%b %b %b" % (method, target, version), *headers, b"", b""])
     return Mended(head, end, last=bare or folded)
+
+
+def is_simple(data: bytes) -> bool:
+    """Whether this is the line of a request without a version, and nothing more."""
+    if not data.endswith(b"\n") or b" HTTP/" in data:
+        return False
+    line = _REQUEST_LINE.fullmatch(data[_end_of_blank_lines(data) :].rstrip(b"\r\n"))
+    return line is not None and line[3] is None and line[1].upper() in _SIMPLE_METHODS
+
+
+def ended(data: bytes) -> bytes | None:
+    """A head behind which nothing more will come, with an empty line; None when it was cut off within a line."""
+    if data.endswith(b"\n"):
+        return data + b"\r\n"
+    line = _REQUEST_LINE.fullmatch(data[_end_of_blank_lines(data) :].removesuffix(b"\r"))
+    return None if line is None or line[3] is None else data.removesuffix(b"\r") + b"\r\n\r\n"
 
 
 def ascii_target(target: bytes) -> bytes:

@@ -1,5 +1,6 @@
 """Requests that browsers and curl do not send, over real sockets: taken if clear, else it is said what was seen."""
 
+import contextlib
 import socket
 from collections.abc import Iterator
 from typing import Any
@@ -84,8 +85,9 @@ def test_what_is_clear_is_taken(server: HttpServer, app: App, name: str, pieces:
     sent, seen = TAKEN[name]
     connection = server.connect()
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    for one in range(pieces):
-        connection.sendall(sent[len(sent) * one // pieces : len(sent) * (one + 1) // pieces])
+    with contextlib.suppress(ConnectionError):  # a line without a version is answered before the empty one comes
+        for one in range(pieces):
+            connection.sendall(sent[len(sent) * one // pieces : len(sent) * (one + 1) // pieces])
     assert answer_of(connection).startswith(b"HTTP/1.1 200 OK")
     assert app.seen == [seen]
     if b"X: a" in sent:
@@ -105,6 +107,67 @@ def test_a_client_that_closes_its_side_gets_its_answer(server: HttpServer) -> No
     half.shutdown(socket.SHUT_WR)
     assert is_closed(half)
     wait_until(lambda: not server.limiter.members)
+
+
+@pytest.mark.parametrize("sent", [b"GET /p\n", b"GET /p\r\n", b"get /p\n", b"\nGET /p \n", b"GET /p\n\n"])
+@pytest.mark.parametrize("pieces", [1, 3])
+def test_a_line_without_a_version_is_a_whole_request(server: HttpServer, app: App, sent: bytes, pieces: int) -> None:
+    """HTTP/0.9, as nginx and Apache take it: netcat keeps its side open, and sends nothing more."""
+    connection = server.connect()
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    with contextlib.suppress(ConnectionError):
+        for one in range(pieces):
+            connection.sendall(sent[len(sent) * one // pieces : len(sent) * (one + 1) // pieces])
+    answer = answer_of(connection)
+    assert answer.startswith(b"HTTP/1.1 200 OK")
+    assert answer.endswith(b"OK")
+    assert is_closed(connection)
+    assert app.seen == [("GET", "/p", b"", b"")]
+
+
+@pytest.mark.parametrize(
+    ("sent", "seen"),
+    [
+        (b"GET /p HTTP/1.0\n", ("GET", "/p")),
+        (b"GET /p HTTP/1.0\r\n", ("GET", "/p")),
+        (b"GET /p HTTP/1.0", ("GET", "/p")),
+        (b"POST /p HTTP/1.1\r", ("POST", "/p")),
+        (b"POST /p\n", ("POST", "/p")),
+        (b"GET /p HTTP/1.1\r\nHost: x\r\n", ("GET", "/p")),
+        (b"GET /p http/1.0\nHost: x\n", ("GET", "/p")),
+        (GROESSE.join([b"GET ", b" HTTP/1.0\n"]), ("GET", GROESSE.decode())),
+    ],
+)
+def test_a_head_ends_where_its_client_does(server: HttpServer, app: App, sent: bytes, seen: tuple[str, str]) -> None:
+    """No line can follow: nothing could change what is asked for."""
+    connection = server.connect()
+    connection.sendall(sent)
+    connection.shutdown(socket.SHUT_WR)
+    assert answer_of(connection).endswith(b"OK")
+    assert is_closed(connection)
+    assert [one[:2] for one in app.seen] == [seen]
+
+
+@pytest.mark.parametrize(
+    "sent", [b"GET /ping/abc/fa", b"GET /p HTTP/1.", b"GET /p HTTP/1.1\r\nHost: x", b"GET /p HTTP/1.1\nX: y\nZ"]
+)
+def test_a_head_that_is_cut_off_within_a_line_is_not_guessed(server: HttpServer, app: App, sent: bytes) -> None:
+    connection = server.connect()
+    connection.sendall(sent)
+    connection.shutdown(socket.SHUT_WR)
+    answer = answer_of(connection)
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert b"the connection ended within '" + sent.partition(b"\r\n")[0].partition(b"\n")[0] in answer
+    assert is_closed(connection)
+    assert not app.seen
+
+
+def test_who_sends_nothing_at_all_is_told_nothing(server: HttpServer) -> None:
+    for sent in (b"", b"\r\n", b"\n\n"):
+        connection = server.connect()
+        connection.sendall(sent)
+        connection.shutdown(socket.SHUT_WR)
+        assert connection.recv(1_000) == b""
 
 
 def test_nothing_is_smuggled_behind_an_unusual_head(server: HttpServer, app: App) -> None:
@@ -174,3 +237,7 @@ def test_an_unusual_head_is_bounded_as_others_are(server: HttpServer) -> None:
 def test_an_unusual_head_is_not_waited_for_for_ever() -> None:
     with HttpServer(App(), PATIENT._replace(head_time=3.0)) as server:
         assert server.ask(b"GET / HTTP/1.1\nX: y\n").startswith(b"HTTP/1.1 408 ")
+        for sent in (b"GET /p HTTP/1.0\n", b"GET /p HTTP/1.0\r\n"):  # as netcat sends it, which keeps its side open
+            answer = server.ask(sent)
+            assert answer.startswith(b"HTTP/1.1 408 ")
+            assert b"behind 'GET /p HTTP/1.0' no empty line came, which ends the head" in answer
