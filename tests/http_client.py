@@ -14,7 +14,7 @@ import uvloop
 from infra.http_server.bounds import Bounds
 from infra.http_server.connection_limiter import ConnectionLimiter, Network
 from infra.http_server.serve import create_server, keep_looking
-from infra.http_server.tls import ServerCertificate, Tls
+from infra.http_server.tls import ServerCertificates, Tls
 
 T = TypeVar("T")
 
@@ -27,7 +27,7 @@ class HttpServer:
         app: Any,
         bounds: Bounds,
         trusted: tuple[Network, ...] = (),
-        certificate: ServerCertificate | None = None,
+        certificate: ServerCertificates | None = None,
     ) -> None:
         self.overloaded = 0
         self.limiter = ConnectionLimiter(bounds, trusted, self._overload)

@@ -16,7 +16,7 @@ from infra.clock import clock_of
 from infra.http_server.bounds import BOUNDS, Bounds
 from infra.http_server.connection_limiter import ConnectionLimiter
 from infra.http_server.serve import create_server, keep_looking
-from infra.http_server.tls import ServerCertificate, Tls
+from infra.http_server.tls import ServerCertificates, Tls
 from infra.log.admin import admin_client, end_offsets, migrate
 from infra.log.decisions import Decisions
 from infra.log.directory import Directory
@@ -56,7 +56,7 @@ class PingServer:
         host: str = "127.0.0.1",
         sink: dict[str, Any] | None = None,
         bounds: Bounds = BOUNDS,
-        certificate: ServerCertificate | None = None,
+        certificate: ServerCertificates | None = None,
     ) -> None:
         self.socket = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)  # uvicorn listens, later
         self.socket.bind((host, 0))

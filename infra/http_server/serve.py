@@ -70,7 +70,7 @@ class _Server(uvicorn.Server):
         await super().startup(sockets)
         if self._tls is None:
             return
-        gate = partial(TlsGate, self.server_state, self._limiter, self._tls.certificate, self._successor)
+        gate = partial(TlsGate, self.server_state, self._limiter, self._tls.certificates, self._successor)
         loop = asyncio.get_running_loop()
         for listener in self._tls.listeners:
             self.servers.append(await loop.create_server(gate, sock=listener, backlog=BACKLOG))
@@ -144,7 +144,7 @@ async def serve(
         persistent(lambda: keep_looking(server, limiter), name="connections"),
     ]
     if tls is not None:
-        tasks.append(persistent(tls.certificate.keep_fresh, name="certificate"))
+        tasks.append(persistent(tls.certificates.keep_fresh, name="certificates"))
     try:
         await server.serve(sockets=list(listeners))
     finally:

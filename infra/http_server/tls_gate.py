@@ -17,7 +17,7 @@ from uvicorn.server import ServerState
 from infra.http_server.bounds import NO_HANDSHAKE, Refusal
 from infra.http_server.connection_limiter import ConnectionLimiter
 from infra.http_server.peers import Peer
-from infra.http_server.tls import ServerCertificate
+from infra.http_server.tls import ServerCertificates
 
 log = structlog.get_logger(__name__)
 
@@ -33,7 +33,7 @@ class TlsGate(asyncio.Protocol):
         self,
         server_state: ServerState,
         limiter: ConnectionLimiter,
-        certificate: ServerCertificate,
+        certificate: ServerCertificates,
         successor: Callable[[str | None], asyncio.Protocol],
     ) -> None:
         self.peer: Peer | None = None

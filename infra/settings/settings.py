@@ -11,12 +11,13 @@ from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import NoDecode, SettingsConfigDict
 
 from infra.egress.allowed import Allowed, Network, parse_allowed
 from infra.secrets.secret_key import key_bytes
 from infra.settings.domain_names import is_within, parse_domain_name
 from infra.settings.durations import parse_duration
+from infra.settings.listening import ListeningSettings
 from infra.settings.nodes import CODE, Node, every_node, read_nodes
 from infra.settings.senders import parse_sender
 from infra.settings.sizes import Reserve, parse_reserve
@@ -45,8 +46,6 @@ _RDAP_BOOTSTRAP = "https://data.iana.org/rdap/dns.json"
 # Asked by probers whether their own network is there.
 _CONTROL_TARGETS: tuple[ControlTarget, ...] = ("resolver", "gateway")
 _CONTROL_PORT = 443
-
-_TLS_PORT = 8_443
 
 _DNS_LISTEN: tuple[Server, ...] = (("127.0.0.1", 8053),)
 
@@ -91,14 +90,11 @@ _ADDRESSES: dict[str, Callable[[str], str]] = {
 }
 
 
-class Settings(BaseSettings):
+class Settings(ListeningSettings):
     """Settings of one Pingfold process. Times in seconds, sizes in bytes."""
 
     model_config = SettingsConfigDict(env_prefix="PINGFOLD_", extra="ignore", frozen=True, populate_by_name=True)
 
-    # Addresses where the web process listens, separated by commas.
-    host: str = "127.0.0.1"
-    port: int = Field(8000, ge=1, le=65535)
     data: Path = Path("data")
     site_name: str = "Pingfold"
     # What the world calls us, without a slash at the end; a path prefix may be in it, which a proxy may take away.
@@ -121,11 +117,6 @@ class Settings(BaseSettings):
     # address may have a quarter. Of trusted proxies only the first counts.
     connections: int = Field(16_384, ge=16)
     connections_per_peer: int | None = Field(None, ge=0)
-    # HTTPS: the full chain in PEM and its key (None: in the same file), and where it is spoken (none: on port 8443 of
-    # every address of `host`). The plain port stays.
-    tls_certificate: Path | None = None
-    tls_key: Path | None = None
-    tls_listen: Annotated[tuple[Server, ...], NoDecode] = ()
     workers: int = Field(1, ge=1)
     # Where probes come from: every monitor that names no region is probed from all of these in turn. `pingfold up`
     # starts so many probers for each of them.
@@ -263,27 +254,6 @@ class Settings(BaseSettings):
             return tuple(parse_server(part.strip(), 53) for part in value.split(",") if part.strip())
         return value
 
-    @field_validator("host")
-    @classmethod
-    def _hosts(cls, value: str) -> str:
-        if not value.replace(",", "").strip():
-            raise ValueError("addresses are expected, such as 127.0.0.1 or 0.0.0.0,::")
-        return value
-
-    @field_validator("tls_listen", mode="before")
-    @classmethod
-    def _tls_addresses(cls, value: object) -> object:
-        if isinstance(value, str):
-            return tuple(parse_server(part.strip(), _TLS_PORT) for part in value.split(",") if part.strip())
-        return value
-
-    @field_validator("tls_key", "tls_listen")
-    @classmethod
-    def _with_certificate(cls, value: object, info: ValidationInfo) -> object:
-        if value and info.data.get("tls_certificate", "") is None:
-            raise ValueError("PINGFOLD_TLS_CERTIFICATE is expected, too: the full chain, in PEM")
-        return value
-
     @field_validator("nodes", mode="before")
     @classmethod
     def _read_nodes(cls, value: object) -> object:
@@ -360,24 +330,6 @@ class Settings(BaseSettings):
         found = {name.replace("_", "."): getattr(self, f"kafka_{name}") for name in names}
         return {name: value for name, value in found.items() if value is not None}
 
-    @cached_property
-    def hosts(self) -> tuple[str, ...]:
-        """The addresses of `host`, each once."""
-        return tuple(dict.fromkeys(part.strip() for part in self.host.split(",") if part.strip()))
-
-    @cached_property
-    def tls_addresses(self) -> tuple[Server, ...]:
-        """Where TLS is spoken; nowhere without a certificate."""
-        if self.tls_certificate is None:
-            return ()
-        return self.tls_listen or tuple((host, _TLS_PORT) for host in self.hosts)
-
-    @cached_property
-    def local_url(self) -> str:
-        """The address of the web process on its own host, without a slash at the end."""
-        host = _local_host(self.hosts)
-        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
-
     @property
     def base_url(self) -> str:
         """The address people use, without a slash at the end."""
@@ -419,13 +371,3 @@ class Settings(BaseSettings):
     def body_limit(self) -> int:
         """How many bytes of a ping's body are kept, announced or not."""
         return UNANNOUNCED_BODY_LIMIT if self.ping_body_limit is None else self.ping_body_limit
-
-
-def _local_host(hosts: tuple[str, ...]) -> str:
-    """The address of a listener by which it is reached on its own host."""
-    for host in hosts:
-        if host in ("127.0.0.1", "::1", "localhost"):
-            return host
-    if "0.0.0.0" in hosts or set(hosts) == {"::"}:
-        return "127.0.0.1"
-    return "::1" if "::" in hosts else hosts[0]

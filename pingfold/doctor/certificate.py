@@ -17,10 +17,10 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from infra.clock import SYSTEM_CLOCK
-from infra.http_server.tls import CannotServeTls, ServerCertificate
+from infra.http_server.tls import CannotServeTls, ServerCertificates
 from infra.settings.settings import Settings
 from pingfold.doctor.findings import Finding, what_and_do
-from pingfold.roles.listeners import certificate_of
+from pingfold.roles.listeners import certificates_of
 from schemas.servers import Server
 from schemas.times import utc
 
@@ -41,14 +41,14 @@ _LISTENS = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 def https(settings: Settings, is_running: bool, now: datetime | None = None) -> Iterator[Finding]:
     """The certificates, and, while Pingfold runs, what its TLS ports show. Nothing where none is set."""
     try:
-        served = certificate_of(settings)
+        served = certificates_of(settings)
     except CannotServeTls as error:
         yield Finding("problem", _SUBJECT, *what_and_do(str(error)))
         return
     if served is None:
         return
     at = utc(SYSTEM_CLOCK.real()) if now is None else now
-    pairs = _pairs(settings)
+    pairs = settings.tls_pairs
     owns = [x509.load_pem_x509_certificates(file.read_bytes())[0] for file, _ in pairs]
     faults = 0
     for pair, own in zip(pairs, owns, strict=True):
@@ -65,14 +65,8 @@ def https(settings: Settings, is_running: bool, now: datetime | None = None) -> 
         yield from _ports(settings, owns[0])
 
 
-def _pairs(settings: Settings) -> list[tuple[Path, Path]]:
-    """Each certificate with its key."""
-    certificate = settings.tls_certificate
-    return [] if certificate is None else [(certificate, settings.tls_key or certificate)]
-
-
 def _context(pair: tuple[Path, Path]) -> ssl.SSLContext:
-    return ServerCertificate(*pair).context
+    return ServerCertificates(pair).context
 
 
 def _validity(own: x509.Certificate, now: datetime) -> Iterator[Finding]:

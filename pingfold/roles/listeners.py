@@ -5,7 +5,7 @@ import socket
 from typing import NamedTuple
 
 from infra.http_server.listening import bind, bind_all
-from infra.http_server.tls import ServerCertificate, Tls
+from infra.http_server.tls import ServerCertificates, Tls
 from infra.settings.settings import Settings
 
 TLS_LISTEN = "PINGFOLD_TLS_LISTEN"
@@ -18,22 +18,20 @@ class Listeners(NamedTuple):
     tls: Tls | None
 
 
-def certificate_of(settings: Settings) -> ServerCertificate | None:
-    """The certificate that is set, read. Raises `CannotServeTls`."""
-    if settings.tls_certificate is None:
-        return None
-    return ServerCertificate(settings.tls_certificate, settings.tls_key or settings.tls_certificate)
+def certificates_of(settings: Settings) -> ServerCertificates | None:
+    """The certificates that are set, read. Raises `CannotServeTls`."""
+    return ServerCertificates(*settings.tls_pairs) if settings.tls_pairs else None
 
 
 def open_listeners(settings: Settings) -> Listeners:
     """All sockets of a web process. Raises `CannotListen` and `CannotServeTls`."""
-    certificate = certificate_of(settings)
+    certificates = certificates_of(settings)
     with contextlib.ExitStack() as opened:
         plain = bind_all(settings.hosts, settings.port)
         for listener in plain:
             opened.callback(listener.close)
-        secure = [] if certificate is None else settings.tls_addresses
+        secure = [] if certificates is None else settings.tls_addresses
         both = all(":" in host for host, _ in secure)
         secured = [opened.enter_context(bind(*address, TLS_LISTEN, TLS_LISTEN, both=both)) for address in secure]
         opened.pop_all()
-    return Listeners(plain, None if certificate is None else Tls(certificate, tuple(secured)))
+    return Listeners(plain, None if certificates is None else Tls(certificates, tuple(secured)))

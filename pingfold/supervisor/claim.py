@@ -16,7 +16,7 @@ from infra.process.process_identity import process_identity
 from infra.secrets.private_files import private_folder
 from infra.settings.settings import Settings
 from pingfold.errors import PingfoldError
-from pingfold.roles.listeners import TLS_LISTEN, certificate_of
+from pingfold.roles.listeners import TLS_LISTEN, certificates_of
 
 # A killed supervisor's roles are told by the kernel to end; so long they may take.
 _FORMER_SECONDS = 10.0
@@ -59,7 +59,7 @@ def claim_ports(settings: Settings) -> None:
     Raises `CannotListen`, `CannotServeTls`, `PortTaken` or `CannotStart`.
     """
     check_distinct_ports(settings)
-    certificate_of(settings)
+    certificates_of(settings)
     check_listeners(settings)
     if settings.kafka_bootstrap_servers is None:
         ports.remembered(settings.data, "kafka", settings.kafka_port)

@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from infra.http_server.tls import ServerCertificate
+from infra.http_server.tls import ServerCertificates
 from tests.certificates import Authority
 from tests.http2_client import Http2Client
 from tests.http_client import answer_of
@@ -28,7 +28,7 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 @pytest.fixture(scope="module")
 def server(kafka_bootstrap: str, authority: Authority) -> Iterator[PingServer]:
     pair = authority.pair("localhost", "localhost", "127.0.0.1")
-    with PingServer(kafka_bootstrap, certificate=ServerCertificate(pair, pair)) as server:
+    with PingServer(kafka_bootstrap, certificate=ServerCertificates((pair, pair))) as server:
         yield server
 
 

@@ -64,7 +64,7 @@ def test_the_web_process_listens_on_ipv4_and_ipv6_at_once() -> None:
 
 
 def test_a_certificate_that_cannot_be_used_is_told_before_anything_is_started(tmp_path: Path) -> None:
-    missing = Settings(data=tmp_path, port=free_port(), tls_certificate=tmp_path / "none.pem")
+    missing = Settings(data=tmp_path, port=free_port(), tls_certificate=(tmp_path / "none.pem",))
     with pytest.raises(CannotServeTls, match="set PINGFOLD_TLS_CERTIFICATE"):
         claim_ports(missing)
     with pytest.raises(CannotServeTls, match="set PINGFOLD_TLS_CERTIFICATE"):
@@ -77,7 +77,7 @@ def test_tls_needs_a_port_of_its_own(tmp_path: Path, taken: int) -> None:
         (free_port(), taken, f"port {taken} on {HOST} is taken by another program; set PINGFOLD_TLS_LISTEN"),
         (taken, taken, "PINGFOLD_PORT and PINGFOLD_TLS_LISTEN name the same port"),
     ):
-        settings = Settings(data=tmp_path, port=port, tls_certificate=pair, tls_listen=((HOST, listen),))
+        settings = Settings(data=tmp_path, port=port, tls_certificate=(pair,), tls_listen=((HOST, listen),))
         with pytest.raises((CannotListen, CannotStart), match=said):
             claim_ports(settings)
 

@@ -33,7 +33,7 @@ def authority(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Authority:
 
 def settings(pair: Path, url: str | None = f"https://{HOST}:8443", **given: Any) -> Settings:
     pair.chmod(0o600)
-    return Settings(_env_file=None, data=pair.parent / "data", tls_certificate=pair, PINGFOLD_BASE_URL=url, **given)
+    return Settings(_env_file=None, data=pair.parent / "data", tls_certificate=(pair,), PINGFOLD_BASE_URL=url, **given)
 
 
 def told(findings: Iterator[Finding]) -> list[tuple[str, str]]:
@@ -123,7 +123,7 @@ def test_files_that_cannot_be_used(authority: Authority, tmp_path: Path) -> None
         (pair, other, "does not belong to the certificate"),
         (encrypted, encrypted, "needs a passphrase"),
     ):
-        given = Settings(_env_file=None, data=tmp_path, tls_certificate=certificate, tls_key=key)
+        given = Settings(_env_file=None, data=tmp_path, tls_certificate=(certificate,), tls_key=(key,))
         [found] = https(given, is_running=False)
         assert found.level == "problem"
         assert words in found.found

@@ -15,7 +15,7 @@ import pytest
 from cryptography import x509
 
 from infra.http_server.bounds import BOUNDS, Bounds
-from infra.http_server.tls import CannotServeTls, ServerCertificate
+from infra.http_server.tls import CannotServeTls, ServerCertificates
 from infra.settings.settings import Settings
 from tests.certificates import Authority
 from tests.http_client import HttpServer, answer_of, is_closed, wait_until, whole_body
@@ -47,7 +47,7 @@ def files(authority: Authority, tmp_path: Path) -> Path:
 
 
 def serve(files: Path, bounds: Bounds = PATIENT) -> HttpServer:
-    return HttpServer(app, bounds, certificate=ServerCertificate(files, files))
+    return HttpServer(app, bounds, certificate=ServerCertificates((files, files)))
 
 
 @pytest.fixture
@@ -129,7 +129,7 @@ def test_a_stop_does_not_wait_for_handshakes(files: Path) -> None:
 
 
 def test_a_new_certificate_is_shown_to_new_connections(files: Path, authority: Authority, tmp_path: Path) -> None:
-    certificate = ServerCertificate(files, files)
+    certificate = ServerCertificates((files, files))
     with HttpServer(app, PATIENT, certificate=certificate) as server, secured(server, authority) as old:
         first = serial(old)
         shutil.copy(authority.pair("localhost", "localhost"), files)
@@ -158,7 +158,7 @@ async def test_files_are_read_when_they_have_changed(authority: Authority, tmp_p
         key_file.write_text(key)
 
     write(authority.pair("localhost", "localhost"))
-    certificate = ServerCertificate(certificate_file, key_file)
+    certificate = ServerCertificates((certificate_file, key_file))
     before = certificate.context
     looking = asyncio.create_task(certificate.keep_fresh(0.01))
     write(authority.pair("localhost", "localhost"))
@@ -182,31 +182,91 @@ def test_files_that_cannot_be_used_are_refused(authority: Authority, tmp_path: P
         (encrypted, encrypted, "needs a passphrase"),
     ):
         with pytest.raises(CannotServeTls, match=said):
-            ServerCertificate(certificate, key)
+            ServerCertificates((certificate, key))
 
 
 def test_an_expired_certificate_is_served_all_the_same(authority: Authority) -> None:
     pair = authority.pair("a", "localhost", expires=datetime.now(UTC) - timedelta(days=1))
-    assert ServerCertificate(pair, pair).context
+    assert ServerCertificates((pair, pair)).context
+
+
+def shown(server: HttpServer, authority: Authority, name: str | None, alpn: str = "http/1.1") -> set[str]:
+    """The names of the certificate that a client is shown which asks for `name`, if it trusts it for that."""
+    context = ssl.create_default_context(cafile=str(authority.file))
+    context.check_hostname = False
+    context.set_alpn_protocols([alpn])
+    with context.wrap_socket(connect(server), server_hostname=name) as connection:
+        assert connection.selected_alpn_protocol() == alpn
+        der = connection.getpeercert(binary_form=True)
+        assert der is not None
+        found = x509.load_der_x509_certificate(der).extensions.get_extension_for_class(x509.SubjectAlternativeName)
+        return set(found.value.get_values_for_type(x509.DNSName))
+
+
+def test_certificates_are_chosen_by_the_name_of_the_server(authority: Authority, tmp_path: Path) -> None:
+    first = authority.pair("a", "up.example.org", "127.0.0.1")
+    second = authority.pair("b", "ping.example.org", "*.status.example.org")
+    third = authority.pair("c", "xn--bcher-kva.example", "ping.example.org")
+    certificates = ServerCertificates((first, first), (second, second), (third, third))
+    both = {"ping.example.org", "*.status.example.org"}
+    with HttpServer(app, PATIENT, certificate=certificates) as server:
+        for name, wanted in (
+            ("up.example.org", {"up.example.org"}),
+            ("ping.example.org", both),
+            ("PING.Example.org", both),
+            ("a.status.example.org", both),
+            ("b.a.status.example.org", {"up.example.org"}),  # a wildcard is for one label
+            ("status.example.org", {"up.example.org"}),
+            ("b\u00fccher.example", {"xn--bcher-kva.example", "ping.example.org"}),
+            ("other.example", {"up.example.org"}),
+            ("127.0.0.1", {"up.example.org"}),  # nobody is named
+            (None, {"up.example.org"}),
+        ):
+            for alpn in ("h2", "http/1.1"):
+                assert shown(server, authority, name, alpn) == wanted, name
+        # The one that has changed is read again, and one that cannot be used leaves the others alone.
+        shutil.copy(authority.pair("b", "new.example.org"), second)
+        third.write_text("broken")
+        assert not certificates.reload()
+        assert shown(server, authority, "new.example.org") == {"new.example.org"}
+        assert shown(server, authority, "ping.example.org") == {"xn--bcher-kva.example", "ping.example.org"}
+        shutil.copy(authority.pair("a", "first.example.org"), first)
+        assert certificates.reload()
+        assert shown(server, authority, "new.example.org") == {"new.example.org"}
+        assert shown(server, authority, None) == {"first.example.org"}
 
 
 def test_settings() -> None:
     plain = Settings(host="127.0.0.1, ::1,127.0.0.1")
     assert plain.hosts == ("127.0.0.1", "::1")
     assert plain.tls_addresses == ()
-    both = Settings(host="0.0.0.0,::", tls_certificate=Path("chain.pem"))
+    both = Settings(host="0.0.0.0,::", tls_certificate=(Path("chain.pem"),))
     assert both.tls_addresses == (("0.0.0.0", 8443), ("::", 8443))
     assert both.local_url == "http://127.0.0.1:8000"
     for host, url in (("::", "127.0.0.1"), ("::1", "[::1]"), ("192.0.2.1,::", "[::1]"), ("192.0.2.1", "192.0.2.1")):
         assert Settings(host=host).local_url == f"http://{url}:8000"
 
 
-def test_settings_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_settings_from_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PINGFOLD_TLS_LISTEN", "192.0.2.1:443,[::1]:443,127.0.0.1")
     with pytest.raises(ValueError, match="PINGFOLD_TLS_CERTIFICATE is expected, too"):
         Settings()
     monkeypatch.setenv("PINGFOLD_TLS_CERTIFICATE", "chain.pem")
     assert Settings().tls_addresses == (("192.0.2.1", 443), ("::1", 443), ("127.0.0.1", 8443))
+    chain, other = Path("chain.pem"), Path("other.pem")
+    assert Settings().tls_pairs == ((chain, chain),)
+    monkeypatch.setenv("PINGFOLD_TLS_CERTIFICATE", "chain.pem, other.pem")
+    assert Settings().tls_pairs == ((chain, chain), (other, other))
+    monkeypatch.setenv("PINGFOLD_TLS_KEY", "chain.key,other.key")
+    assert Settings().tls_pairs == ((chain, Path("chain.key")), (other, Path("other.key")))
+    monkeypatch.setenv("PINGFOLD_TLS_KEY", "chain.key")
+    with pytest.raises(ValueError, match="CERTIFICATE has 2, and there are 1 keys"):
+        Settings()
+    monkeypatch.delenv("PINGFOLD_TLS_KEY")
+    comma = tmp_path / "a,b.pem"
+    comma.write_text("")
+    monkeypatch.setenv("PINGFOLD_TLS_CERTIFICATE", str(comma))  # a file of this name is there
+    assert Settings().tls_pairs == ((comma, comma),)
     monkeypatch.setenv("PINGFOLD_HOST", " , ")
     with pytest.raises(ValueError, match="addresses are expected, such as"):
         Settings()
