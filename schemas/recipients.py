@@ -12,15 +12,15 @@ from msgspec import Meta
 from schemas.base import SECOND, Fact, Micros
 from schemas.ids import derived_id
 
-# An address of plain ASCII (RFC 5321), without quotes, comments or names: nothing in it can end a header or a command.
-Address = Annotated[
-    str,
-    Meta(
-        max_length=254,
-        pattern=r"^[A-Za-z0-9!#$%&'*+/=?^_{}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_{}~-]+)*"
-        r"@[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*\Z",
-    ),
-]
+LONGEST = 254
+# Whatever is no blank, no control and has no meaning in a header or a command. Letters outside ASCII are not told apart
+# here, since tables of them change: what is invisible is refused where an address is given.
+_ATOM = r'[^\x00-\x20"(),.:;<>@\[\\\]\x60\x7c\x7f-\xa0\u2000-\u206f\ufeff]+'
+_LABEL = "[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+# An address (RFC 5321, RFC 6531) without quotes, comments or names: nothing in it can end a header or a command. The
+# domain is ASCII.
+ADDRESS = rf"^{_ATOM}(\.{_ATOM})*@{_LABEL}(\.{_LABEL})*\Z"
+Address = Annotated[str, Meta(max_length=LONGEST, pattern=ADDRESS)]
 Addresses = Annotated[tuple[Address, ...], Meta(max_length=20)]
 
 _DAY: Micros = 86_400 * SECOND
@@ -36,6 +36,7 @@ MOST_MAILS = 5
 MAILBOX_SPAN: Micros = _DAY
 ADDRESSES_SPAN: Micros = _DAY
 
+_SMALL = {ord(letter): letter.lower() for letter in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"}
 _GMAIL = frozenset(("gmail.com", "googlemail.com"))
 
 
@@ -57,8 +58,8 @@ class Recipient(Fact, tag="recipient", frozen=True):
 
 
 def normalized(address: str) -> str:
-    """The spelling under which an address is known."""
-    return address.lower()
+    """The spelling under which an address is known. Of other letters than those of ASCII the case counts."""
+    return address.translate(_SMALL)
 
 
 def recipient_id(project: str, address: str) -> str:

@@ -3,9 +3,7 @@
 import re
 from typing import NamedTuple
 
-import msgspec
-
-from schemas.recipients import Address
+from schemas.mail_addresses import InvalidAddress, mail_address
 
 _EXPECTED = "an address is expected, such as Pingfold <pingfold@example.org>"
 _LONGEST_NAME = 200
@@ -30,11 +28,11 @@ def parse_sender(text: str) -> MailSender:
         name, _, address = written[:-1].partition("<")
         name, address = name.strip(), address.strip()
     try:
-        msgspec.convert(address, Address)
-    except msgspec.ValidationError:
-        if not address.isascii() and "@" in address:
-            raise ValueError(f"{_EXPECTED}; the address itself may have letters of ASCII only") from None
-        raise ValueError(_EXPECTED) from None
+        address = mail_address(address)
+    except InvalidAddress as error:
+        raise ValueError(f"{_EXPECTED}; {error}" if str(error) else _EXPECTED) from None
+    if not address.isascii():  # recipients whose server takes no others could get no mail
+        raise ValueError(f"{_EXPECTED}; what stands before the @ may have letters of ASCII only")
     if quoted := _QUOTED.fullmatch(name):
         name = re.sub(r"\\(.)", r"\1", quoted[1])
     if "<" in name or ">" in name or not name.isprintable() or len(name) > _LONGEST_NAME:

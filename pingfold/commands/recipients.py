@@ -2,7 +2,6 @@
 
 from typing import Annotated
 
-import msgspec
 import typer
 
 from infra.clock import SYSTEM_CLOCK
@@ -13,7 +12,7 @@ from pingfold.commands.blocks import is_blocked
 from pingfold.commands.options import ProjectOption, project_of
 from pingfold.errors import CommandFailed
 from schemas.ids import new_id
-from schemas.recipients import Address
+from schemas.mail_addresses import InvalidAddress, mail_address
 from schemas.requests import RecipientUnblock
 
 
@@ -29,8 +28,8 @@ def unblock_recipient(
     """
     settings = Settings()
     try:
-        wanted = msgspec.convert(address, Address)
-    except msgspec.ValidationError:
+        wanted = mail_address(address)
+    except InvalidAddress:
         raise CommandFailed(f"{address} is not an e-mail address") from None
     owner = project_of(settings, project)
     blocked = is_blocked(answering_kafka_of(settings), owner, wanted)

@@ -61,8 +61,11 @@ class EmailRenderer:
         self._from = one_line(name) or site_name, address
         self._domain = address.rpartition("@")[2] or "localhost"
 
-    def write(self, delivery: Delivery, endpoint: Endpoint) -> bytes:
-        """The mail of a delivery, as it is sent to the server. Raises if its body is not that of a notification."""
+    def write(self, delivery: Delivery, endpoint: Endpoint, utf8: bool = False) -> bytes:
+        """The mail of a delivery, as it is sent to the server. Raises if its body is not that of a notification.
+
+        utf8: it is sent by SMTPUTF8. Only such a mail names readers whose address is not ASCII.
+        """
         notice = msgspec.json.decode(delivery.body)
         moment, data = utc(read_iso(notice["timestamp"])), object_of(notice["data"])
         if delivery.notice == "recipient.confirmation":
@@ -78,7 +81,9 @@ class EmailRenderer:
             )
         head = {
             "From": address_header("From", [self._from]),
-            "To": address_header("To", [("", address) for address in facts.get("to", endpoint.confirmed)]),
+            "To": address_header(
+                "To", [("", one) for one in facts.get("to", endpoint.confirmed) if utf8 or one.isascii()]
+            ),
             "Subject": text_header("Subject", one_line(f"[{self._site_name}] {facts['says']}")[:_LONGEST_SUBJECT]),
             "Date": text_header("Date", format_datetime(moment)),
             "Message-ID": text_header("Message-ID", self._id(delivery.event)),
@@ -96,7 +101,7 @@ class EmailRenderer:
             text = _templates.get_template(f"{template}.{'txt' if kind == 'plain' else kind}").render(facts)
             text = text.encode("utf-8", "replace").decode()
             body.attach(MIMEText(text, kind, _UTF8))  # type: ignore[arg-type]  # typeshed knows of names only
-        mail = "".join(head.values()).encode("ascii") + body.as_bytes(policy=_BODY)
+        mail = "".join(head.values()).encode("utf-8" if utf8 else "ascii") + body.as_bytes(policy=_BODY)
         return verified(mail, [*head, *body.keys()])
 
     def _id(self, name: str) -> str:

@@ -3,6 +3,8 @@
 Each mail uses its own connection. The server may refuse some recipients: temporarily (4xx), then they are tried again,
 or permanently (5xx), then they are dropped; if all are refused permanently, the attempt has failed. So an address does
 not get a mail twice because another one was refused.
+
+Addresses outside ASCII get a mail of their own, by SMTPUTF8. A server that does not offer it refuses them permanently.
 """
 
 import asyncio
@@ -11,6 +13,7 @@ import errno
 import socket
 import ssl
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from ipaddress import ip_address
 
 import aiosmtplib
@@ -39,6 +42,19 @@ _OTHER_NAME = (62, 64)
 _PORTS = {"starttls": 587, "tls": 465, "none": 25}
 
 _Refusals = Mapping[str, tuple[int, str]]
+# Of recipients: what a server that knows no SMTPUTF8 would say (RFC 6531), and that the connection failed meanwhile.
+_NO_UTF8 = (553, "5.6.7 no SMTPUTF8")
+_AGAIN = 451
+
+
+@dataclass
+class _Letter:
+    """A mail to those who may get the same bytes. handed_over: the server has it, for some of them at least."""
+
+    recipients: list[str]
+    content: bytes
+    utf8: bool
+    handed_over: bool = False
 
 
 class MailClient:
@@ -72,10 +88,6 @@ class MailClient:
         """Send the mail of a delivery to those of the channel's addresses that it still has to reach."""
         if (missing := self._settings.mail_needs) is not None:
             return DeliveryResult(error=f"{missing} is not set")
-        try:
-            letter = self._renderer.write(delivery, endpoint)
-        except Exception as error:  # a notice may hold anything
-            return DeliveryResult(error=f"the notice cannot be made a mail ({type(error).__name__})")
         # Whom the channel has lost meanwhile gets nothing; when it has lost all that were left, it is another channel.
         left = [address for address in delivery.to if address in endpoint.addresses] or list(endpoint.addresses)
         recipients = [address for address in left if address not in endpoint.unconfirmed]
@@ -84,25 +96,61 @@ class MailClient:
             # The others have it: what was left is done with.
             return _answer({}, unconfirmed)._replace(status=ACCEPTED if delivery.to else None)
         try:
+            letters = self._letters(recipients, delivery, endpoint)
+        except Exception as error:  # a notice may hold anything
+            return DeliveryResult(error=f"the notice cannot be made a mail ({type(error).__name__})")
+        refused: dict[str, tuple[int, str]] = {}
+        try:
             async with asyncio.timeout(self._seconds):
-                return _answer(await self._talk(recipients, letter), unconfirmed)
-        except aiosmtplib.SMTPRecipientsRefused as error:
-            refused = {one.recipient: (one.code, one.message) for one in error.recipients}
-            return _answer(refused, unconfirmed)._replace(status=None)
+                await self._talk(letters, refused)
         except Exception as error:
-            return self._failure(error)
+            if not any(letter.handed_over for letter in letters):
+                return self._failure(error)
+            # The first of two mails is with its readers: only the other one is tried again.
+            left = [one for letter in letters if not letter.handed_over for one in letter.recipients]
+            refused |= dict.fromkeys(left, (_AGAIN, str(self._failure(error).error)))
+        answer = _answer(refused, unconfirmed)
+        return answer._replace(status=None) if len(refused) == len(recipients) else answer
 
-    async def _talk(self, recipients: list[str], letter: bytes) -> _Refusals:
-        """Hand the mail over; the recipients that were refused, when some were not."""
+    def _letters(self, recipients: list[str], delivery: Delivery, endpoint: Endpoint) -> list[_Letter]:
+        """One for addresses of ASCII, one for others, if there are any."""
+        groups = ([one for one in recipients if one.isascii()], [one for one in recipients if not one.isascii()])
+        return [
+            _Letter(group, self._renderer.write(delivery, endpoint, utf8), utf8)
+            for utf8, group in zip((False, True), groups, strict=True)
+            if group
+        ]
+
+    async def _talk(self, letters: Iterable[_Letter], refused: dict[str, tuple[int, str]]) -> None:
+        """Hand the mails over. refused: gets the recipients that were refused."""
         client = self._client(await self._connected())
         try:
             await client.connect()
-            refused, _ = await client.sendmail(self._address, recipients, letter, timeout=self._seconds)
-            # The mail is the server's now: however the farewell goes.
+            for letter in letters:
+                refused |= await self._hand_over(client, letter)
+            # The mails are the server's now: however the farewell goes.
             with contextlib.suppress(aiosmtplib.SMTPException, OSError):
                 await client.quit(timeout=_QUIT_SECONDS)
         finally:
             client.close()
+
+    async def _hand_over(self, client: aiosmtplib.SMTP, letter: _Letter) -> dict[str, tuple[int, str]]:
+        """Whom the server refuses, all of them perhaps."""
+        try:
+            refused, _ = await client.sendmail(
+                self._address,
+                letter.recipients,
+                letter.content,
+                mail_options=["SMTPUTF8"] if letter.utf8 else [],
+                timeout=self._seconds,
+            )
+        except aiosmtplib.SMTPRecipientsRefused as error:
+            return {one.recipient: (one.code, one.message) for one in error.recipients}
+        except aiosmtplib.SMTPNotSupported:
+            if not letter.utf8:
+                raise
+            return dict.fromkeys(letter.recipients, _NO_UTF8)
+        letter.handed_over = True
         return {address: (response.code, response.message) for address, response in refused.items()}
 
     def _client(self, opened: socket.socket) -> aiosmtplib.SMTP:

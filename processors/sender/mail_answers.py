@@ -20,6 +20,7 @@ _OF_DETAIL = {
     "2.3": "the mail is too large for the mailbox",
     "3.1": "the mail system has no room",
     "3.4": "the mail is too large",
+    "6.7": "the mail server takes no address outside ASCII (it does not offer SMTPUTF8)",
     "7.1": "delivery is not permitted",
     "7.8": "user name or password is wrong",
     "7.26": "the sender could not be authenticated",

@@ -14,19 +14,21 @@ from email.policy import compat32
 from urllib.parse import quote
 
 from processors.errors import ProcessorError
+from schemas.percent_encoding import KEPT
+from schemas.recipients import ADDRESS
 
 _UTF8 = Charset("utf-8")
 _UTF8.header_encoding = QP
 # What a phrase may hold without quotes (RFC 5322), and spaces between.
 _PHRASE = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]+")
-# As `schemas.recipients.Address`; an address that can be taken for an encoded word is none.
-_ADDRESS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_{}~.-]+@[A-Za-z0-9.-]+")
+# An address that can be taken for an encoded word is none.
+_ADDRESS = re.compile(ADDRESS)
 _LINE = "\r\n"
 # Of a name beside an address, so that no line is longer than SMTP takes (998 bytes).
 _LONGEST_NAME = 200
 _LONGEST_URL = 900
 # What may stand in a URL in angle brackets.
-_URL = "".join(set(map(chr, range(33, 127))) - set('<>"\\^`{|}'))
+_URL = "".join(set(KEPT) - set('<>"\\^`{|}'))
 
 
 class NotThatHead(ProcessorError, ValueError):
@@ -50,7 +52,8 @@ def text_header(name: str, text: str) -> str:
 def address_header(name: str, addresses: Iterable[tuple[str, str]]) -> str:
     """A header of one address or several, each with the name to show, which may be empty.
 
-    Raises `NotThatHead` for what is no address of plain ASCII.
+    An address outside ASCII stands as it is, in a mail that has to be sent by SMTPUTF8. Raises `NotThatHead` for what
+    is no address.
     """
     return f"{name}: {(',' + _LINE + ' ').join(_mailbox(name, shown, address) for shown, address in addresses)}{_LINE}"
 

@@ -7,6 +7,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from schemas.channels.kind import ChannelKind, InvalidChannelField, Limits, Stored
+from schemas.mail_addresses import InvalidAddress, mail_address
 from schemas.recipients import Addresses
 
 
@@ -73,17 +74,14 @@ class Email(ChannelKind):
 
 def _checked(addresses: Iterable[str]) -> Addresses:
     """At least one e-mail address, each once."""
-    chosen = tuple(dict.fromkeys(addresses))
-    if any("@" in address and not address.isascii() for address in chosen):
-        raise InvalidChannelField(
-            "addresses",
-            "must be of ASCII letters: few mail servers take others (SMTPUTF8); "
-            "a domain has a form that begins with xn--",
-        )
     try:
+        chosen = tuple(dict.fromkeys(mail_address(address) for address in addresses))
         msgspec.convert(chosen, Addresses)
-    except msgspec.ValidationError:
-        raise InvalidChannelField("addresses", "must be at most 20 e-mail addresses, such as ops@example.org") from None
+    except (msgspec.ValidationError, InvalidAddress) as error:
+        why = f" ({error})" if isinstance(error, InvalidAddress) and str(error) else ""
+        raise InvalidChannelField(
+            "addresses", f"must be at most 20 e-mail addresses, such as ops@example.org{why}"
+        ) from None
     if any("=?" in address for address in chosen):
         raise InvalidChannelField(
             "addresses", "must not hold =?, which mail programs take for the beginning of other text"

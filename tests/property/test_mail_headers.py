@@ -91,7 +91,8 @@ def test_a_name_beside_an_address_is_only_a_name(name: str, header: str) -> None
 @pytest.mark.parametrize(
     "address",
     ["", "a", "a@b@c", "a b@example.org", "a@example.org\r\nBcc: b@example.org", "=?utf-8?q?a?=@example.org",
-     "é@example.org", "<a@example.org>", "a@example.org,b@example.org", '"a"@example.org'],
+     "a@é.example", "é\u00a0@example.org", "é\n@example.org", "<a@example.org>",
+     "a@example.org,b@example.org", '"a"@example.org'],
 )  # fmt: skip
 def test_what_is_no_address_makes_no_mail(address: str) -> None:
     with pytest.raises(NotThatHead):

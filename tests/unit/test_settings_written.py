@@ -132,6 +132,7 @@ def test_addresses_that_are_none(given: Given, name: str, text: str) -> None:
         ('"Doe, John \\"Jo\\"" <a@b.test>', ('Doe, John "Jo"', "a@b.test")),
         ("O'Neil (ops); team: x@y <a@b.test>", ("O'Neil (ops); team: x@y", "a@b.test")),
         ("監視 <a@b.test>", ("監視", "a@b.test")),
+        ("X <a@bücher.test>", ("X", "a@xn--bcher-kva.test")),
     ],
 )
 def test_senders_of_mail(given: Given, text: str, sender: tuple[str, str]) -> None:
@@ -142,7 +143,7 @@ def test_senders_of_mail(given: Given, text: str, sender: tuple[str, str]) -> No
     "text",
     [
         "nobody", "a b", "@", "Watch <>", "a@b c>", "X <a@b>, Y <c@d>", "a@b, c@d", "a@b (Name)", "Name a@b.test",
-        "X <a@b> <c@d>", "büro@b.test", "X <a@bücher.test>", f"{'x' * 201} <a@b.test>",
+        "X <a@b> <c@d>", "büro@b.test", "X <a@bücher .test>", f"{'x' * 201} <a@b.test>",
     ],
 )  # fmt: skip
 def test_what_is_no_sender(given: Given, text: str) -> None:
