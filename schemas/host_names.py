@@ -7,11 +7,12 @@ people wrote is what is stored and shown; `encoded_host` is what resolvers, serv
 import re
 from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
-from urllib.parse import SplitResult, quote, unquote, urlsplit, urlunsplit
+from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 
 from idna import IDNAError, check_initial_combiner, uts46_remap, valid_contextj
 
 from schemas.errors import SchemaError
+from schemas.percent_encoding import escaped
 
 _LONGEST_LABEL, _LONGEST = 63, 253
 # What nobody writes is refused before any work is done for it: one character may be four that are composed, and twelve
@@ -24,8 +25,6 @@ _TAKEN = re.compile(r"[!\"$&'()*+,;=_`{}~a-z0-9-]+")
 # Names in the DNS may hold a slash as well (RFC 2317), in the reverse zones of small networks.
 _TAKEN_IN_DNS = re.compile(r"[!\"$&'()*+,;=_`{}~a-z0-9/-]+")
 _JOINERS = "\u200c\u200d"
-# All that may stand in a URL without being percent-encoded.
-_ASCII = "".join(map(chr, range(33, 127)))
 
 
 class InvalidHost(SchemaError):
@@ -88,7 +87,7 @@ def _ascii_url(url: str) -> str:
     parts = urlsplit(url)
     host, port = encoded_host(host_in(parts)), parts.port
     netloc = (f"[{host}]" if ":" in host else host) + ("" if port is None else f":{port}")
-    return urlunsplit((parts.scheme, netloc, quote(parts.path, safe=_ASCII), quote(parts.query, safe=_ASCII), ""))
+    return urlunsplit((parts.scheme, netloc, escaped(parts.path), escaped(parts.query), ""))
 
 
 _remembered_ascii_url = lru_cache(_REMEMBERED)(_ascii_url)

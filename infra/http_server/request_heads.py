@@ -16,7 +16,8 @@ nothing that follows such a request on its connection is read as another one: so
 
 import re
 from typing import NamedTuple
-from urllib.parse import quote_from_bytes
+
+from schemas.percent_encoding import escaped
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 
@@ -25,9 +26,8 @@ _TOKEN = rb"[A-Za-z0-9!#$%&'*+.^_`|~-]"
 _BLANK_LINES = re.compile(rb"(?:\r?\n)*")
 _REQUEST_LINE = re.compile(rb"(%b{1,40}) +([!-~\x80-\xff]+)(?: +([Hh][Tt][Tt][Pp]/[0-9]\.[0-9]))? *" % _TOKEN)
 _BEGINNING = re.compile(rb"%b{1,40}(?: .*)?" % _TOKEN, re.DOTALL)
-_HEADER = re.compile(rb"%b+:[\t -~\x80-\xff]*" % _TOKEN)
 _SIMPLE_METHODS = (b"GET", b"HEAD")
-_ASCII = bytes(range(33, 127))
+_HEADER = re.compile(rb"%b+:[\t -~\x80-\xff]*" % _TOKEN)
 
 
 class Mended(NamedTuple):
@@ -86,7 +86,7 @@ def ended(data: bytes) -> bytes | None:
 
 def ascii_target(target: bytes) -> bytes:
     """A request target whose bytes outside ASCII are percent-encoded; the rest is as it was."""
-    return target if target.isascii() else quote_from_bytes(target, safe=_ASCII).encode()
+    return target if target.isascii() else escaped(target).encode()
 
 
 def shown(data: bytes) -> str:

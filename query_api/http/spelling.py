@@ -6,13 +6,13 @@ Nobody is redirected: a POST that is redirected comes back as a GET, or without 
 
 import re
 from collections.abc import Iterator
-from urllib.parse import quote_from_bytes
+
+from schemas.percent_encoding import escaped
 
 _SLASHES = re.compile("/{2,}")
 _HEX = "[0-9A-Fa-f]"
 # A segment that is one, or one with the name of a form behind it: `/status/UUID.json`.
 _UUID = re.compile(rf"(?<=/){_HEX}{{8}}(?:-{_HEX}{{4}}){{3}}-{_HEX}{{12}}(?=[/.]|\Z)")
-_ASCII = "".join(map(chr, range(128)))
 
 
 def with_lower_uuids(path: str) -> str:
@@ -31,4 +31,4 @@ def other_spellings(path: str) -> Iterator[str]:
 
 def ascii_query(query: bytes) -> bytes:
     """The query with bytes outside ASCII percent-encoded, so that raw UTF-8 is read as what it is."""
-    return query if query.isascii() else quote_from_bytes(query, _ASCII).encode()
+    return query if query.isascii() else escaped(query).encode()

@@ -11,7 +11,7 @@ import time
 from collections.abc import Mapping
 from functools import partial
 from typing import NamedTuple
-from urllib.parse import quote, urljoin, urlsplit
+from urllib.parse import urljoin, urlsplit
 
 from ingest.prober.probes.connection import Connector
 from ingest.prober.probes.head_first import run_head_first
@@ -24,13 +24,12 @@ from ingest.prober.probes.redirects import ChainCookies, harmless, without_crede
 from schemas.host_names import ascii_url
 from schemas.monitors import FRAMING_HEADERS, ProbeTarget, Sealed
 from schemas.origins import may_be_sent_to, origin_of
+from schemas.percent_encoding import escaped
 from schemas.targets import HEAD_FIRST
 
 _REDIRECTING = (301, 302, 303, 307, 308)
 # Methods of which servers want to be told that there is no body.
 _WITH_BODY = ("POST", "PUT", "PATCH")
-# Everything else that a Location holds is left as it is; what is not ASCII is meant to be percent-encoded.
-_ASCII = "".join(map(chr, range(33, 127)))
 _PRINTABLE = re.compile("[!-~]+")
 # A URL to which a redirect may lead, and as much of it as is told.
 _LONGEST_URL, _TOLD = 16 * 1024, 2_000
@@ -158,10 +157,10 @@ def _encoded(line: str) -> bytes:
 
 
 def _joined(url: str, location: bytes) -> str:
-    escaped = quote(location.strip(b" \t"), safe=_ASCII)
+    target = escaped(location.strip(b" \t"))
     try:
         # What is too long is not even taken apart: the standard library remembers what it was given.
-        joined = urljoin(url, escaped) if len(escaped) <= _LONGEST_URL else escaped
+        joined = urljoin(url, target) if len(target) <= _LONGEST_URL else target
     except ValueError:
         raise ProbeFailed("protocol", "redirected to what is no http URL") from None
     if len(joined) > _LONGEST_URL:

@@ -18,6 +18,7 @@ from processors.sender.notice_facts import facts_of, moment_of
 from processors.sender.notice_values import object_of
 from processors.sender.webhooks import DeliveryResult
 from schemas.channels.kinds import CHANNEL_KINDS
+from schemas.percent_encoding import KEPT
 
 _AGENT = f"Pingfold/{importlib.metadata.version('pingfold')} (ntfy)"
 # Priority and tag by notice; of each tag here ntfy makes an emoji.
@@ -41,7 +42,6 @@ _LONGEST_TITLE = 200
 _LONGEST_CLICK = 2_000
 # Of a text so many bytes make an encoded word of at most 75 characters.
 _WORD = 45
-_PRINTABLE = "".join(map(chr, range(33, 127)))
 
 
 async def send(outgoing: Outgoing, clients: Clients) -> DeliveryResult:
@@ -69,7 +69,7 @@ def headers_of(notice: str, facts: Mapping[str, Any]) -> dict[str, str]:
         "Content-Type": "text/plain; charset=utf-8",
         "User-Agent": _AGENT,
     }
-    click = quote(facts["page"], safe=_PRINTABLE, errors="replace")
+    click = quote(facts["page"], safe=KEPT, errors="replace")
     return headers | ({"Click": click} if 0 < len(click) <= _LONGEST_CLICK else {})
 
 
