@@ -1,6 +1,5 @@
 """A keyword is looked for in the text of a page: whatever its charset, its codings and the pieces it comes in."""
 
-import asyncio
 import gzip
 import unicodedata
 import zlib
@@ -13,33 +12,15 @@ from hypothesis import strategies as st
 
 from ingest.prober.probes.charsets import LEGACY, charset_of, codec_of
 from ingest.prober.probes.content_coding import zstd
-from ingest.prober.probes.http_head import Head
 from ingest.prober.probes.page import BODY_READ, TRIED, Page
 from ingest.prober.probes.text_search import composed, unescaped
+from tests.pages import HTML, head, read
 
 MB = 1_000_000
 
 
-def head(*headers: str) -> Head:
-    rest = ("\n" + "".join(f"{line}\r\n" for line in headers) + "\r\n").encode("latin-1")
-    return Head(200, "1.1", rest, len(rest))
-
-
-def read(keyword: str, body: bytes, *headers: str, pieces: int = 1, whole: bool = True) -> Page:
-    page = Page(keyword, head(*headers))
-    size = max(1, -(-len(body) // pieces))
-    for start in range(0, len(body), size):
-        page.feed(body[start : start + size])
-        if pieces > 1:
-            page.look()
-    page.is_whole = whole
-    asyncio.run(page.read())
-    return page
-
-
 # ---- charsets
 
-HTML = "Content-Type: text/html"
 WORDS = {
     "windows-1251": "Ошибка сервера",
     "koi8-r": "Ошибка сервера",

@@ -73,9 +73,14 @@ def codec_of(label: str) -> str | None:
         return None
 
 
+def media_type(content_type: str) -> str:
+    """The type without its parameters, in lower case."""
+    return content_type.split(";")[0].strip().lower()
+
+
 def is_markup(content_type: str) -> bool:
     """Whether a body of that type has character references; one that says no type is what it looks like: a page."""
-    media = content_type.split(";")[0].strip().lower()
+    media = media_type(content_type)
     return not media or "html" in media or "xml" in media
 
 

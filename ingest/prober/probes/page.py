@@ -7,10 +7,12 @@ Work is done in steps of 32 KB, between which others have their turn.
 """
 
 import asyncio
+import unicodedata
 
 from ingest.prober.probes.charsets import LEGACY, PRESCAN, charset_of, is_markup
 from ingest.prober.probes.content_coding import Unpacker
 from ingest.prober.probes.http_head import Head
+from ingest.prober.probes.json_escapes import is_json
 from ingest.prober.probes.text_search import TextSearch, composed
 
 BODY_READ = 1_000_000
@@ -21,7 +23,8 @@ _SNIFFED = 1_445
 # Bytes that no text has (WHATWG MIME Sniffing, "binary data byte"); more than one in fifty, and it is none.
 _BINARY = bytes(byte for byte in range(32) if byte not in b"\t\n\f\r\x1b")
 _ONE_IN = 50
-_ESCAPED_JAPANESE = (b"\x1b$", b"\x1b(")
+# What begins letters beyond ASCII in ISO-2022-JP; terminals know other sequences.
+_ESCAPED_JAPANESE = (b"\x1b$", b"\x1b(I")
 # Codings that are none, which servers say all the same: charsets, and how mail is sent.
 _NO_CODINGS = frozenset({"none", "binary", "7bit", "8bit", "utf-8", "utf8", "us-ascii", "iso-8859-1", "windows-1252"})
 
@@ -41,7 +44,7 @@ class Page:
         self._search: TextSearch | None = None
         self._codec = "utf-8"
         self._charset_unknown = ""
-        self._is_declared = self._is_settled = False
+        self._is_declared = self._is_settled = self._tried_in_part = False
         self.found = self.is_whole = False
 
     @property
@@ -88,9 +91,13 @@ class Page:
         search = self._search
         if self.found or search is None:
             return
-        for codec in self._others(search.replaced):
-            other = TextSearch(self._keyword, codec, markup=False)
-            end = min(len(self._bytes), TRIED) if codec in LEGACY else len(self._bytes)
+        if self._may_be_utf16():
+            self.found = any(form in self._bytes for form in _utf16_forms(self._keyword))
+        others = [] if self.found else self._others(search.replaced)
+        end = min(len(self._bytes), TRIED)
+        self._tried_in_part = len(self._bytes) > TRIED and (bool(others) or self._may_be_legacy(search.replaced))
+        for codec in others:
+            other = TextSearch(self._keyword, codec)
             for start in range(0, end, _STEP):
                 other.take(bytes(self._bytes[start : min(start + _STEP, end)]), start + _STEP >= len(self._bytes))
                 if other.found:
@@ -109,8 +116,9 @@ class Page:
             return f"its charset {self._charset_unknown[:40]!r} is unknown"
         if self._is_binary(replaced):
             return "it is not text"
-        if self._may_be_legacy(replaced) and len(self._bytes) > TRIED:
-            return f"it says no charset and is no UTF-8, and only its first {TRIED // 1024} KB are tried in others"
+        if self._tried_in_part:
+            other = "is no UTF-8" if replaced else "looks like Japanese"
+            return f"it says no charset and {other}, and only its first {TRIED // 1024} KB are tried in others"
         return ""
 
     def _unpack(self) -> None:
@@ -143,24 +151,26 @@ class Page:
         self._looked = end
 
     def _begin(self) -> None:
-        charset = charset_of(self._type, bytes(self._bytes[:PRESCAN]))
+        begins = bytes(self._bytes[:PRESCAN])
+        charset = charset_of(self._type, begins)
         self._is_declared, self._charset_unknown = charset.codec is not None, charset.said
         self._codec = charset.codec or "utf-8"
-        self._search = TextSearch(self._keyword, self._codec, is_markup(self._type))
+        self._search = TextSearch(self._keyword, self._codec, is_markup(self._type), is_json(self._type, begins))
 
     def _others(self, replaced: bool) -> list[str]:
         """The charsets in which the page may be as well."""
-        begins = bytes(self._bytes[:PRESCAN])
-        others = []
-        if not self._is_declared and b"\0" in begins:
-            others += ["utf-16-le", "utf-16-be"]
         if self._keyword.isascii():
-            return others  # it is the same bytes in all others
-        if not self._is_declared and any(escape in self._bytes for escape in _ESCAPED_JAPANESE):
+            return []  # it is the same bytes in all of them
+        others = []
+        # All of such a text is written with seven bits.
+        if not self._is_declared and self._bytes.isascii() and any(one in self._bytes for one in _ESCAPED_JAPANESE):
             others.append("iso2022_jp_ext")
         if self._may_be_legacy(replaced):
             others += [codec for codec in LEGACY if _has(codec, self._keyword)]
         return others
+
+    def _may_be_utf16(self) -> bool:
+        return not self._is_declared and b"\0" in self._bytes[:PRESCAN]
 
     def _may_be_legacy(self, replaced: bool) -> bool:
         """Whether it is in a charset that nothing tells. One that is said and known is believed, as by browsers."""
@@ -173,6 +183,12 @@ class Page:
         if self._codec == "utf-8" and not replaced:
             return False
         return len(begins) - len(begins.translate(None, _BINARY)) > len(begins) // _ONE_IN
+
+
+def _utf16_forms(keyword: str) -> set[bytes]:
+    """The keyword as bytes of UTF-16. They are looked for as they are: to decode a page costs more than all else."""
+    texts = {keyword, *(unicodedata.normalize(form, keyword) for form in ("NFC", "NFD"))}
+    return {text.encode(codec, "surrogatepass") for text in texts for codec in ("utf-16-le", "utf-16-be")}
 
 
 def _has(codec: str, keyword: str) -> bool:

@@ -1,6 +1,7 @@
 """Looks for a text in bytes that come in pieces, as a reader of the page would: characters are compared. Pure.
 
-Both sides are in NFC. In markup, character references count as what they stand for, and as they are written.
+Both sides are in NFC. In markup, character references count as what they stand for, and as they are written; so do the
+escapes of JSON in JSON.
 """
 
 import codecs
@@ -9,6 +10,8 @@ import re
 import unicodedata
 from functools import cache
 from typing import Any
+
+from ingest.prober.probes.json_escapes import LONGEST_ESCAPE, resolved, whole_escapes
 
 _REPLACED = "\ufffd"
 # What one character may take: taken apart (NFD), or as the longest reference of HTML.
@@ -37,12 +40,13 @@ def _too_many_marks() -> re.Pattern[str]:
 
 
 class TextSearch:
-    """found: the text was in what came. replaced: what came is not all of this charset."""
+    """found: the text was in what came. replaced: what came is not all of this charset. markup, json: what it is."""
 
-    def __init__(self, wanted: str, codec: str, markup: bool) -> None:
+    def __init__(self, wanted: str, codec: str, markup: bool = False, json: bool = False) -> None:
         self.found = self.replaced = False
-        self._wanted, self._markup = composed(wanted), markup
-        self._keeps = len(wanted) * (_REFERENCE if markup else _TAKEN_APART) + _TAKEN_APART
+        self._wanted, self._markup, self._json = composed(wanted), markup, json
+        longest = _TAKEN_APART * LONGEST_ESCAPE if json else _REFERENCE if markup else _TAKEN_APART
+        self._keeps = (len(wanted) + 1) * longest
         self._decoder: Any = codecs.getincrementaldecoder(codec)("replace")
         self._tail = ""
 
@@ -53,10 +57,13 @@ class TextSearch:
             self.replaced = self.replaced or _REPLACED in text
         window = self._tail + text
         self.found = self.found or self._is_in(window)
-        self._tail = window[-self._keeps :]
+        start = max(0, len(window) - self._keeps)
+        self._tail = window[whole_escapes(window, start) if self._json else start :]
 
     def _is_in(self, text: str) -> bool:
         if self._wanted in text or self._wanted in composed(text):
+            return True
+        if self._json and "\\" in text and self._wanted in composed(resolved(text)):
             return True
         return self._markup and "&" in text and self._wanted in composed(unescaped(text))
 
