@@ -54,6 +54,18 @@ _RETRY = (b"retry-after", b"1")
 _ALLOW = (b"allow", METHODS.encode())
 
 
+def preflight() -> PingResponse:
+    """The answer to OPTIONS: what a browser may send."""
+    return PingResponse(
+        204,
+        "",
+        _ALLOW,
+        (b"access-control-allow-methods", METHODS.encode()),
+        (b"access-control-allow-headers", b"*"),
+        (b"access-control-max-age", b"86400"),
+    )
+
+
 class PingResponses:
     """All responses, with the headers of this deployment."""
 
@@ -81,14 +93,7 @@ class PingResponses:
         self.no_room = PingResponse(
             503, "not recorded: Pingfold's disk is full, try again later", (b"retry-after", b"10")
         )
-        self.preflight = PingResponse(
-            204,
-            "",
-            _ALLOW,
-            (b"access-control-allow-methods", METHODS.encode()),
-            (b"access-control-allow-headers", b"*"),
-            (b"access-control-max-age", b"86400"),
-        )
+        self.preflight = preflight()
 
     def all(self) -> list[PingResponse]:
         """Each of them."""

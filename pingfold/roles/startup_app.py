@@ -12,8 +12,10 @@ from typing import Any
 from infra.clock import Clock
 from infra.secrets.metrics_key import shows
 from ingest.ping.public_url import SYNTHETIC
-from ingest.ping.responses import PingResponse
+from ingest.ping.responses import PingResponse, preflight
 from ingest.ping.urls import is_ping
+from query_api.app import APIS
+from query_api.http.cors import NOBODYS, PUBLIC, Headers
 from schemas.base import Micros
 
 _RETRY = (b"retry-after", b"5")
@@ -61,12 +63,15 @@ class StartupApp:
         if scope["type"] != "http":
             return
         path = scope["path"]
+        if scope["method"] == "OPTIONS":  # which asks for nothing that would have to wait
+            await _options(path).send(send, "OPTIONS", close=True)
+            return
         if is_ping(path):
             if SYNTHETIC not in path:
                 self.refuse()
             response = _NOT_RECORDED
         else:
-            response = _json(self._status(scope) if path in ("/healthz", "/readyz") else _ERROR)
+            response = _json(self._status(scope) if path in ("/healthz", "/readyz") else _ERROR, *_for_scripts(path))
         await response.send(send, scope["method"], close=True)
 
     def _status(self, scope: Any) -> dict[str, Any]:
@@ -77,10 +82,23 @@ class StartupApp:
         return told
 
 
+_SCRIPTS = (*(api.scripts for api in APIS), PUBLIC, NOBODYS)
+_VERBS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 _ERROR = {"error": "Pingfold is starting and waits for Kafka"}
 
 
-def _json(body: Mapping[str, Any]) -> PingResponse:
-    response = PingResponse(503, json.dumps(body), _RETRY)
+def _json(body: Mapping[str, Any], *more: tuple[bytes, bytes]) -> PingResponse:
+    response = PingResponse(503, json.dumps(body), _RETRY, *more)
     response.start["headers"][0] = (b"content-type", b"application/json")
     return response
+
+
+def _options(path: str) -> PingResponse:
+    """As it will be answered later, but for the verbs of a path of an API: those are known then."""
+    return preflight() if is_ping(path) else PingResponse(204, "", *_for_scripts(path))
+
+
+def _for_scripts(path: str) -> Headers:
+    """What scripts of other origins may do there, beside reading, which every answer here lets them do."""
+    api = next((one for one in _SCRIPTS if one.speaks(path)), None)
+    return [] if api is None else api.headers(_VERBS)[1:]

@@ -4,7 +4,7 @@
   405 says in `Allow` what a path takes.
 - A path with or without a final slash, with doubled slashes, or with UUIDs in upper case leads to the same route.
 - The answers of APIs carry CORS headers, and a browser's preflight is answered for all of their paths: a script may
-  read that nothing is there.
+  read that nothing is there. So do the errors of badges and status pages, which any script may read.
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from query_api.http.cors import NOBODYS, Headers, Scripts
+from query_api.http.cors import NOBODYS, PUBLIC, Headers, Scripts
 from query_api.http.representations import API_KEYS
 from query_api.http.route_index import Resource, RouteIndex
 from query_api.http.spelling import ascii_query, other_spellings, with_lower_uuids
@@ -26,10 +26,15 @@ _PLACES, _LONGEST = 4_096, 200
 
 
 class _Open(NamedTuple):
-    """What an API adds to its answers for scripts, and what its keys are shown in; nothing: it is no API."""
+    """What an API adds to its answers for scripts, and what its keys are shown in; nothing: it is no API. to_errors:
+    only they need it, but not one that asks for a password: such a page is for the browser that asks."""
 
     headers: Headers
-    keys: tuple[str, ...]
+    keys: tuple[str, ...] = ()
+    to_errors: bool = False
+
+    def of(self, status: int) -> Headers:
+        return self.headers if not self.to_errors or status == 204 or (status >= 400 and status != 401) else []
 
 
 class Verbs:
@@ -48,7 +53,7 @@ class Verbs:
         find = self._place if len(scope["path"]) <= _LONGEST else self._look_up
         path, resource, open = find(scope["path"])
         method = scope["method"]
-        sending = _completing(send, open.headers, resource, method == "HEAD")
+        sending = _completing(send, open, resource, method == "HEAD")
         if method == "OPTIONS" and (resource is not None or (open.headers and _is_preflight(scope))):
             await _no_content(sending, "" if resource is None else resource.allow)
             return
@@ -70,17 +75,20 @@ class Verbs:
                     break
         api = next((one for one in self._scripts if one.speaks(path)), None)
         verbs = _ALL if resource is None else resource.verbs
-        return path, resource, _Open([], ()) if api is None else _Open(api.headers(verbs), api.keys)
+        if api is None:
+            public = PUBLIC.speaks(path)
+            return path, resource, _Open(PUBLIC.headers(verbs) if public else [], to_errors=public)
+        return path, resource, _Open(api.headers(verbs), api.keys)
 
 
 def _is_preflight(scope: Scope) -> bool:
     return any(name == _PREFLIGHT for name, _ in scope["headers"])
 
 
-def _completing(send: Send, headers: Headers, resource: Resource | None, without_body: bool) -> Send:
+def _completing(send: Send, open: _Open, resource: Resource | None, without_body: bool) -> Send:
     async def sending(message: Message) -> None:
         if message["type"] == "http.response.start":
-            told = [*message.get("headers", ()), *headers]
+            told = [*message.get("headers", ()), *open.of(message["status"])]
             if message["status"] == 405 and resource is not None and all(name.lower() != b"allow" for name, _ in told):
                 told.append((b"allow", resource.allow.encode()))
             message = {**message, "headers": told}

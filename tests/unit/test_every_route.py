@@ -10,6 +10,8 @@ from tests.harness import ADMIN_PASSWORD
 from tests.raw_request import ask
 
 KEY_HEADERS = {"management": {"x-api-key"}, "poppaping": {"authorization", "x-api-key"}, "updown": {"x-api-key"}}
+# Badges and status pages.
+PUBLIC = ("/b/", "/status/")
 VERBS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 # What a rotation refuses: it can be done only so often.
 BODY = b'{"overlap": "x"}'
@@ -30,6 +32,10 @@ async def test_options_names_what_a_path_takes(world: World) -> None:
         wanted = place.verbs | ({"HEAD"} if "GET" in place.verbs else set()) | {"OPTIONS"}
         assert names(answer.headers["allow"]) == wanted, place
         assert "content-length" not in answer.headers
+        if place.path.startswith(PUBLIC):
+            assert answer.headers["access-control-allow-origin"] == "*", place
+            assert names(answer.headers["access-control-allow-headers"]) == {"Content-Type", "If-None-Match"}, place
+            continue
         if place.api is None:
             assert "access-control-allow-headers" not in answer.headers, place
             continue
@@ -78,7 +84,9 @@ async def test_other_verbs_are_told_what_there_is_in_the_form_of_the_api(world: 
             assert answer.status == 405, (verb, place)
             wanted = place.verbs | ({"HEAD"} if "GET" in place.verbs else set()) | {"OPTIONS"}
             assert names(answer.headers["allow"]) == wanted, (verb, place)
-            assert (answer.headers.get("access-control-allow-origin") == "*") == (place.api is not None), place
+            assert (answer.headers.get("access-control-allow-origin") == "*") == (
+                place.api is not None or place.path.startswith(PUBLIC)
+            ), place
             form = {"poppaping": {"error", "message"}, "updown": {"error"}}.get(place.api or "")
             assert (set(json.loads(answer.body)) if form else answer.body or None) == form, (verb, place)
 
@@ -119,6 +127,12 @@ async def test_scripts_can_read_every_error() -> None:
         ("POST", "/api/v1/monitors", large, 413),
         ("POST", "/api/checks", large, 413),
         ("GET", f"/api/v1/monitors/{NOBODY}/defect", b"", 500),
+        ("GET", f"/b/2/{NOBODY}.svg", b"", 404),
+        ("GET", f"/b/9/{NOBODY}.json", b"", 404),
+        ("GET", "/b/2", b"", 404),
+        ("GET", f"/status/{NOBODY}.json", b"", 404),
+        ("GET", "/status/nothing/badge.svg", b"", 404),
+        ("POST", f"/status/{NOBODY}", b"", 405),
     ]:
         answer = await ask(defective.app, method, path, {}, body)
         assert answer.status == status, path
@@ -130,11 +144,18 @@ async def test_scripts_can_read_every_error() -> None:
 async def test_a_preflight_is_let_through_where_nothing_is(world: World) -> None:
     """So that the script reads the 404, and not that the network is out."""
     preflight = {"origin": "https://x.example", "access-control-request-method": "GET"}
-    for path in ("/api/v3/unknown", "/api/v1/monitors/1/2/3", "/api/nothing"):
+    for path in ("/api/v3/unknown", "/api/v1/monitors/1/2/3", "/api/nothing", "/b/2", "/status/1/2/3"):
         answer = await ask(world.app, "OPTIONS", path, preflight)
         assert (answer.status, answer.headers["access-control-allow-origin"]) == (204, "*")
         assert (await ask(world.app, "OPTIONS", path)).status == 404
     assert (await ask(world.app, "OPTIONS", "/nothing", preflight)).status == 404
+
+
+async def test_a_header_for_scripts_stands_there_once(world: World) -> None:
+    for place in world.places():
+        if place.path.startswith(PUBLIC):
+            answer = await world.harness.client.get(place.path)
+            assert answer.headers.get_list("access-control-allow-origin") == ["*"], place
 
 
 @pytest.mark.parametrize("query", ["tag=größe", "tag=gr%C3%B6%C3%9Fe", "tag=gr%c3%b6%c3%9fe"])

@@ -75,6 +75,29 @@ async def test_refused_pings_are_told_from_the_first_on() -> None:
     assert told[1] >= first
 
 
+async def test_preflights_are_answered_as_later() -> None:
+    """A script reads that Pingfold is starting, and not that the network is out; nothing counts as refused."""
+    one, told = door(), list[int]()
+    for path, methods, headers in (
+        ("/ping/key/job", "GET, HEAD, POST, OPTIONS", "*"),
+        ("/api/v3/checks/", "GET, POST, PUT, PATCH, DELETE, OPTIONS", "X-Api-Key, Content-Type, If-None-Match"),
+        ("/api/v1/monitors", "GET, POST, PUT, PATCH, DELETE, OPTIONS", None),
+        ("/api/nothing", "GET, POST, PUT, PATCH, DELETE, OPTIONS", None),
+        ("/status/x.json", "GET, POST, PUT, PATCH, DELETE, OPTIONS", "Content-Type, If-None-Match"),
+    ):
+        status, given, body = await ask(one, path, "OPTIONS")
+        assert (status, body, given["access-control-allow-origin"]) == (204, b"", "*"), path
+        assert given["access-control-allow-methods"] == methods, path
+        assert headers is None or given["access-control-allow-headers"] == headers, path
+        assert "retry-after" not in given
+    assert (await ask(one, "/", "OPTIONS"))[0] == 204
+    one.tell(told.append)
+    assert not told
+    status, given, _ = await ask(one, "/api/v1/monitors")
+    assert (status, given["access-control-allow-origin"]) == (503, "*")
+    assert "Retry-After" in given["access-control-expose-headers"]
+
+
 async def test_it_leads_to_the_application() -> None:
     one = door()
 
