@@ -1,11 +1,16 @@
 """Origins of URLs: what is given to one origin is not meant for another (RFC 6454). Pure."""
 
 import re
+from typing import NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
 from schemas.host_names import encoded_host, host_in
 
 _DEFAULT = {"http": 80, "https": 443}
+_URL = re.compile(
+    r"([a-z][a-z0-9+.-]*)://(?:[^/?#]*@)?(\[[^/?#\]]*\]|[^/?#:]*)(?::([0-9]*))?(?![^/?#])([^?#]*)(?:\?([^#]*))?",
+    re.IGNORECASE | re.ASCII,
+)
 _WRITTEN = re.compile(r"(https?)://(?:[^/?#]*@)?([^/?#]*)", re.IGNORECASE | re.ASCII)
 
 
@@ -29,8 +34,31 @@ def written_origin(url: str) -> str:
     match = _WRITTEN.match(url)
     if match is None:
         return url
-    scheme, host = (part.encode().lower().decode() for part in match.groups())
+    scheme, host = (small(part) for part in match.groups())
     return f"{scheme}://{host.removesuffix(f':{_DEFAULT[scheme]}').removesuffix(':')}"
+
+
+class WrittenUrl(NamedTuple):
+    """The parts of a URL as they are written, but the scheme in lower case. port: without zeros in front; empty when
+    none is named. No table of letters is asked, as by `urlsplit`, so folds may use it."""
+
+    scheme: str
+    host: str
+    port: str
+    path: str
+    query: str
+
+
+def written_url(url: str) -> WrittenUrl | None:
+    """None: it is no URL with a host."""
+    match = _URL.match(url)
+    if match is None:
+        return None
+    scheme, host, port, path, query = match.groups("")
+    port = port.lstrip("0")
+    if len(port) > 5 or int(port or 0) > 65_535:
+        return None
+    return WrittenUrl(small(scheme), host, port, path, query)
 
 
 def host_and_port(url: str) -> tuple[str, int]:
@@ -44,6 +72,11 @@ def may_be_sent_to(origin: str, url: str) -> bool:
     other = origin_of(url)
     upgrades = origin.startswith("http://") and urlsplit(origin).port is None
     return other == origin or (upgrades and other == origin.replace("http", "https", 1))
+
+
+def small(text: str) -> str:
+    """The text with ASCII letters in lower case; others as they are, since tables of them change."""
+    return text.encode("utf-8", "surrogatepass").lower().decode("utf-8", "surrogatepass")
 
 
 def _port(parts: SplitResult) -> int:

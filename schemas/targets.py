@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping
 from typing import Final, Literal
-from urllib.parse import urlsplit
 
 from msgspec import Struct
+
+from schemas.host_names import bare_host
+from schemas.origins import small, written_url
 
 # What a dns monitor asks for; empty: an address, whichever version.
 DnsRecord = Literal["", "A", "AAAA", "CAA", "CNAME", "MX", "NS", "SOA", "SRV", "TXT"]
@@ -58,11 +60,9 @@ class ProbeTarget(Struct, frozen=True, omit_defaults=True, gc=False):
 def place_of(kind: str, target: ProbeTarget) -> str:
     """What makes two targets the same: of an http monitor the URL without its scheme and without a final slash."""
     if kind != "http":
-        return f"{kind}://{target.host.lower()}:{target.port}"
-    try:
-        parts = urlsplit(target.url)
-        port = f":{parts.port}" if parts.port is not None else ""
-    except ValueError:
+        return f"{kind}://{small(target.host)}:{target.port}"
+    parts = written_url(target.url)
+    if parts is None:
         return target.url  # of a former version: it is probed, and fails
-    rest = f"?{parts.query}" if parts.query else ""
-    return f"{(parts.hostname or '').lower()}{port}{parts.path}{rest}".removesuffix("/")
+    port, rest = f":{parts.port}" if parts.port else "", f"?{parts.query}" if parts.query else ""
+    return f"{small(bare_host(parts.host))}{port}{parts.path}{rest}".removesuffix("/")

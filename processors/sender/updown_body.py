@@ -9,7 +9,6 @@ fails.
 
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
 import msgspec
 
@@ -19,7 +18,9 @@ from processors.sender.updown_words import clock, humanized
 from schemas.base import SECOND, Micros
 from schemas.channels.updown import EVENTS, time_zone
 from schemas.deliveries import DeliveryRequested, Endpoint
+from schemas.host_names import bare_host
 from schemas.notices import AnyNotice
+from schemas.origins import small, written_url
 from schemas.times import LAST, read_iso, zulu
 from schemas.tokens import downtime_id
 from schemas.updown_errors import error_words
@@ -139,10 +140,8 @@ def _shown(check: Mapping[str, Any]) -> str:
 
 
 def _host(check: Mapping[str, Any]) -> str:
-    try:
-        return urlsplit(str(check["url"])).hostname or _shown(check)
-    except ValueError:
-        return _shown(check)
+    parts = written_url(str(check["url"]))
+    return (small(bare_host(parts.host)) if parts else "") or _shown(check)
 
 
 def _moment(values: Mapping[str, Any], field: str) -> Micros | None:

@@ -6,7 +6,8 @@ from urllib.parse import urlsplit
 
 from msgspec.structs import replace
 
-from schemas.host_names import InvalidHost, ascii_url, bare_host, host_in
+from schemas.host_names import InvalidHost, ascii_url, bare_host
+from schemas.origins import written_url
 from schemas.probe_kinds.kind import Asked, InvalidProbeField, NoFields, Place, ProbeKind
 from schemas.targets import ProbeTarget
 
@@ -41,10 +42,11 @@ class Http(ProbeKind[NoFields]):
         return replace(before, url=url, host="", port=0)
 
     def places(self, target: ProbeTarget) -> Iterator[Place]:
-        parts = urlsplit(target.url)
-        yield Place(
-            "url", bare_host(host_in(parts)), parts.port if parts.port is not None else _PORTS.get(parts.scheme, 0)
-        )
+        parts = written_url(target.url)
+        if parts is None:  # of a former version: it is probed, and fails
+            yield Place("url", "", 0)
+        else:
+            yield Place("url", bare_host(parts.host), int(parts.port or _PORTS.get(parts.scheme, 0)))
 
     def certificate(self, target: ProbeTarget) -> Place | None:
         return next(self.places(target)) if target.url.startswith("https:") else None

@@ -71,6 +71,13 @@ def test_a_restart_knows_the_same(desk: Desk) -> None:
         ("http", ProbeTarget(url="https://A.example/B?c=d#e"), "a.example/B?c=d"),
         ("http", ProbeTarget(url="http://a.example:8080/"), "a.example:8080"),
         ("http", ProbeTarget(url="http://[::1]:99999/"), "http://[::1]:99999/"),
+        ("http", ProbeTarget(url="http://u:p@[::1]:080"), "::1:80"),
+        ("http", ProbeTarget(url="http://[::1"), "http://[::1"),
+        ("http", ProbeTarget(url="http://a.example:?b"), "a.example?b"),
+        # Of ASCII letters only: tables of others change with the version of Python.
+        ("http", ProbeTarget(url="http://B\u00dcCHER.example/"), "b\u00dccher.example"),
+        ("http", ProbeTarget(url="http://\u2100.example/A"), "\u2100.example/A"),  # NFKC has a slash in it
+        ("tcp", ProbeTarget(host="A\u00dc.example", port=25), "tcp://a\u00dc.example:25"),
         ("tcp", ProbeTarget(host="A.example", port=25), "tcp://a.example:25"),
         ("icmp", ProbeTarget(host="a.example"), "icmp://a.example:0"),
     ],

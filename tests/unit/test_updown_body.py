@@ -182,6 +182,28 @@ def test_events_about_a_certificate(notice: str, data: dict[str, Any], descripti
     assert told["check"]["token"] == "ngg8"
 
 
+@pytest.mark.parametrize(
+    ("url", "host"),
+    [
+        ("https://Shop.Example:8443/a?b", "shop.example"),
+        ("https://[2001:DB8::1]/", "2001:db8::1"),
+        ("https://B\u00dcCHER.example/", "b\u00dccher.example"),  # ASCII letters only: a fold asks no tables
+        ("https://\u2100.example/", "\u2100.example"),
+    ],
+)
+def test_the_host_that_serves_a_certificate(url: str, host: str) -> None:
+    monitor = replace(MONITOR, target=ProbeTarget(url=url))
+    request = DeliveryRequested(
+        transition="t",
+        at=AT,
+        notices=("monitor.ssl_valid",),
+        data={"certificate": CERTIFICATE},
+        about=about_monitor(DOWN, monitor),
+    )
+    told = event("monitor.ssl_valid", request)
+    assert told["description"] == f"The SSL certificate served by {host} is now valid"
+
+
 def test_a_drop_of_performance() -> None:
     metrics = {"2025-02-21T08:00:00Z": {"apdex": 0.975}, "2025-02-21T09:00:00Z": {"apdex": 0.51}}
     told = event(
