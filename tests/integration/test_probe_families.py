@@ -1,14 +1,11 @@
 """Probes of hosts with addresses of both families, against real servers on the loopback addresses of both."""
 
 import contextlib
-from collections.abc import AsyncIterator
-from ipaddress import ip_network
 from typing import Any
 
 import pytest
 
 from infra.egress.connecting import has_route
-from infra.egress.guard import Guard
 from ingest.prober.probes import connection
 from ingest.prober.probes import families as probe_families
 from ingest.prober.probes.connection import Connector
@@ -17,54 +14,21 @@ from ingest.prober.probes.outcome import Trace
 from schemas.monitors import MonitorKind, Sealed
 from schemas.probes import ProbeCompleted
 from schemas.targets import Families
+from tests.both_families import CUT, EMPTY, WELL, listening, resolved
 from tests.probe_targets import (
     V4,
     V6,
     Talk,
-    Zone,
     answering,
-    connecting,
     monitor,
     on_uvloop,
     probed,
-    resolving,
     seen,
     serving,
     unanswered,
 )
 
-EMPTY = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
-WELL = answering(EMPTY)
 ILL = answering(b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n")
-# TCP reaches nobody at the IPv6 address of `cut.test`, which belongs to many; nor is it said of which network it is.
-CUT = "ff02::1"
-NAMES: Zone = {"both.test": [V4, V6], "four.test": [V4], "six.test": [V6], "cut.test": [V4, CUT]}
-GUARD = Guard([ip_network(text) for text in ("127.0.0.0/8", "::1/128", "ff00::/8")])
-
-
-@contextlib.asynccontextmanager
-async def listening(ipv4: Talk | None, ipv6: Talk | None) -> AsyncIterator[int]:
-    """A port on which both addresses talk so; None: nobody listens there."""
-    for _ in range(50):
-        async with contextlib.AsyncExitStack() as stack:
-            first = await stack.enter_async_context(serving(WELL, V4))
-            port = first.port
-        async with contextlib.AsyncExitStack() as stack:
-            try:
-                for talk, host in ((ipv4, V4), (ipv6, V6)):
-                    if talk is not None:
-                        await stack.enter_async_context(serving(talk, host, port=port))
-            except OSError:  # somebody else has the port of the other family
-                continue
-            yield port
-            return
-    raise AssertionError("no port is free in both families")
-
-
-@contextlib.asynccontextmanager
-async def resolved() -> AsyncIterator[Connector]:
-    async with resolving(NAMES) as told, connecting(GUARD, told.server) as connector:
-        yield connector
 
 
 async def tried(
