@@ -5,7 +5,9 @@ from typing import Any
 
 from infra.http_server.bounds import BOUNDS
 
-PATIENT = BOUNDS._replace(head_time=600.0, body_time=600.0, idle_time=600.0, answer_time=600.0, linger=600.0)
+PATIENT = BOUNDS._replace(
+    head_time=600.0, body_time=600.0, idle_time=600.0, answer_time=600.0, linger=600.0, half_closed=600.0
+)
 LARGE = b"x" * 2**22
 
 

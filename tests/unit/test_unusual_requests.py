@@ -10,7 +10,9 @@ import pytest
 from infra.http_server.bounds import BOUNDS
 from tests.http_client import HttpServer, answer_of, is_closed, wait_until, whole_body
 
-PATIENT = BOUNDS._replace(head_time=600.0, body_time=600.0, idle_time=600.0, answer_time=600.0, linger=600.0)
+PATIENT = BOUNDS._replace(
+    head_time=600.0, body_time=600.0, idle_time=600.0, answer_time=600.0, linger=600.0, half_closed=600.0
+)
 
 
 class App:
