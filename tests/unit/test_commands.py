@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from infra.clickhouse.client import ClickHouseUnavailable
 from infra.embedded.logins import made_login
 from infra.http_server.bounds import BOUNDS
-from infra.http_server.tls import ServerCertificate
+from infra.http_server.tls import ServerCertificates
 from infra.log.cluster import Cluster
 from infra.log.reading import NotRead
 from infra.log.sink import NotStored
@@ -292,7 +292,7 @@ def test_the_authority_of_a_pingfold_elsewhere_is_trusted_as_this_machine_does(
 ) -> None:
     authority = Authority(tmp_path)
     pair = authority.pair("a", "localhost")
-    with HttpServer(says_ready, BOUNDS, certificate=ServerCertificate(pair, pair)) as server:
+    with HttpServer(says_ready, BOUNDS, certificate=ServerCertificates((pair, pair))) as server:
         there = Settings(_env_file=None, url=f"https://localhost:{server.tls_port}")
         monkeypatch.delenv("SSL_CERT_FILE", raising=False)
         with pytest.raises(CommandFailed, match=r"does not answer .*certificate verify failed"):

@@ -11,7 +11,7 @@ import pytest
 
 from infra.embedded.ports import free_port
 from infra.http_server.bounds import BOUNDS
-from infra.http_server.tls import ServerCertificate
+from infra.http_server.tls import ServerCertificates
 from infra.settings.settings import Settings
 from pingfold.doctor import servers
 from pingfold.doctor.certificate import https
@@ -136,7 +136,7 @@ async def nothing(scope: Any, receive: Any, send: Any) -> None:
 def test_what_the_ports_of_a_running_pingfold_show(authority: Authority, tmp_path: Path) -> None:
     files = tmp_path / "pair.pem"
     shutil.copy(authority.pair("a", HOST), files)
-    with HttpServer(nothing, BOUNDS, certificate=ServerCertificate(files, files)) as server:
+    with HttpServer(nothing, BOUNDS, certificate=ServerCertificates((files, files))) as server:
         here = ("127.0.0.1", server.tls_port)
         given = settings(files, f"https://{HOST}", tls_listen=(here,))
         assert told(https(given, True))[-1] == ("ok", f"answers at 127.0.0.1:{server.tls_port}")
