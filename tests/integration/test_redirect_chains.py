@@ -139,6 +139,24 @@ async def test_nonsense_in_a_cookie_harms_nobody() -> None:
 
 
 @on_uvloop
+async def test_an_attribute_that_says_nothing_valid_is_left_out() -> None:
+    odd = [
+        "bare=1; Max-Age",
+        "words=1; Max-Age=soon",
+        "endless=1; Max-Age=99999999999999999999999",
+        "far=1; Expires=Fri, 31-Dec-99999 23:59:59 GMT",
+        "nowhere=1; Path=next; Domain=; Domain=.",
+        'old=1; Version=x; Port="80"; Comment=; Discard',
+        "last=1; Path=/other; Path=/",
+        "gone=1; Max-Age=0; Max-Age=soon",
+    ]
+    async with site(lambda path, _: EMPTY if path == "/next" else to("/next", *odd)) as there:
+        assert seen(await followed(f"{there.url}/")) == "ok"
+    sent = set((header(there.heads[1], "Cookie") or "").split("; "))
+    assert sent == {f"{name}=1" for name in ("bare", "words", "endless", "far", "nowhere", "old", "last")}
+
+
+@on_uvloop
 async def test_an_answer_sets_so_many_cookies_and_none_that_is_too_long() -> None:
     many = ["long=" + "x" * 4_096, *(f"c{number}=1" for number in range(17_000 // 2))]
     async with site(lambda path, _: EMPTY if path == "/next" else to("/next", *many)) as there:

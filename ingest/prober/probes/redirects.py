@@ -1,8 +1,9 @@
 """Where a redirect leads, and what goes along: as curl and browsers do it, within one chain.
 
 Cookies that the chain set are sent by their own rules (domain, path, secure, expiry; never for a public suffix) and are
-forgotten with it. Headers of the monitor go to another host, port or scheme only if they are known to be harmless:
-others may be credentials.
+forgotten with it. An attribute that says nothing valid is left out, as by browsers (RFC 6265, section 5.2): the cookie
+itself counts all the same. Headers of the monitor go to another host, port or scheme only if they are known to be
+harmless: others may be credentials.
 """
 
 import email.message
@@ -30,6 +31,14 @@ _HARMLESS_BEGINNINGS = ("sec-ch-", "sec-fetch-")
 # As curl: cookies that one answer may set, bytes of each, bytes of all that are sent.
 _MOST_SET, _LONGEST_SET, _MOST_SENT = 50, 4_096, 8_190
 _NEVER = re.compile(r"(?!)")
+# What the attributes of a cookie must say to mean something.
+_ATTRIBUTES = {
+    "domain": re.compile(r"\.?[^.].*"),
+    "expires": re.compile(r".+"),
+    "max-age": re.compile(r"-?[0-9]{1,15}"),
+    "path": re.compile(r"/.*"),
+    "secure": re.compile(r".*"),
+}
 _SUFFIXES: list[PublicSuffixList] = []
 
 
@@ -68,7 +77,7 @@ class ChainCookies:
         message = email.message.Message()
         own = _of_host(urlsplit(url).hostname or "")
         for value in said:
-            message["Set-Cookie"] = own.sub("", value.decode("latin-1"))
+            message["Set-Cookie"] = own.sub("", _with_valid_attributes(value.decode("latin-1")))
         self._jar.extract_cookies(_Answer(message), urllib.request.Request(url))  # type: ignore[arg-type]
 
     def of(self, url: str) -> str:
@@ -100,6 +109,18 @@ class _Policy(DefaultCookiePolicy):
         if cookie.domain_specified and _is_public_suffix(cookie.domain.lstrip(".")):
             return False
         return bool(super().set_ok_domain(cookie, request))
+
+
+def _with_valid_attributes(cookie: str) -> str:
+    """A cookie with those of its attributes that mean something; of two with one name the last counts."""
+    pair, *attributes = cookie.split(";")
+    kept: dict[str, str] = {}
+    for attribute in attributes:
+        name, _, value = (part.strip() for part in attribute.partition("="))
+        means = _ATTRIBUTES.get(name.lower())
+        if means is not None and means.fullmatch(value):
+            kept[name.lower()] = f"{name}={value}" if name.lower() != "secure" else name
+    return "; ".join([pair, *kept.values()])
 
 
 def _that_fit(cookies: str) -> str:
