@@ -22,6 +22,10 @@ _WIDER = {
     "big5": "big5hkscs",
     "x-user-defined": "cp1252",
 }
+# Browsers refuse to show these, and webencodings has no codec of them. The text can be read all the same.
+_NOT_SHOWN = {"iso-2022-kr": "iso2022_kr", "csiso2022kr": "iso2022_kr", "hz-gb-2312": "hz"}
+# Codecs that fail without a byte order mark; one with a mark does not come here.
+_WITHOUT_MARK = {"utf-16": "utf-16-le", "utf-32": "utf-32-be"}
 # Names that browsers do not know, and servers say all the same.
 _OTHERS = re.compile(r"(?:cp|ibm|iso|utf|koi8|mac|hz|johab)[a-z0-9_:-]{0,20}")
 _PARAMETER = re.compile(r"""charset\s*=\s*["']?\s*([^\s"';,]+)""", re.IGNORECASE)
@@ -62,15 +66,16 @@ def charset_of(content_type: str, begins: bytes) -> Charset:
 
 
 def codec_of(label: str) -> str | None:
-    """Python's name of what a charset's name means; None if it means nothing."""
-    known = webencodings.lookup(label)
+    """Python's name of what a charset's name means, with which any bytes can be decoded; None if it means nothing."""
+    known, name = webencodings.lookup(label), label.lower()
     if known is not None:
-        return _WIDER.get(known.name) or str(known.codec_info.name)
-    name = label.lower()
+        found = _WIDER.get(known.name) or str(known.codec_info.name)
+        return found if found != "replacement" else _NOT_SHOWN.get(name)
     try:
-        return codecs.lookup(name).name if _OTHERS.fullmatch(name) else None
+        found = codecs.lookup(name).name if _OTHERS.fullmatch(name) else ""
     except (LookupError, ValueError):
         return None
+    return _WITHOUT_MARK.get(found, found) or None
 
 
 def media_type(content_type: str) -> str:

@@ -21,7 +21,10 @@ _WINDOW_LOG: Mapping[int, int] = {zstd.DecompressionParameter.window_log_max: 23
 _MOST_CODINGS = 5
 _BLOCK = 32 * 1024
 _BETWEEN = 4_000_000
-_GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
+_GZIP = b"\x1f\x8b"
+# How a frame of zstd begins; those that a reader skips (RFC 8878, section 3.1.2), too.
+_ZSTD = (b"\x28\xb5\x2f\xfd", *(bytes((0x50 + number, 0x2A, 0x4D, 0x18)) for number in range(16)))
+_MAGIC = 4
 
 
 class _Coding(Protocol):
@@ -88,7 +91,9 @@ class _Brotli:
             given, self._waiting = self._waiting, b""
         out: bytes = self._decoder.process(given, output_buffer_limit=most)
         self.ended = self._decoder.is_finished()
-        self.hungry = self.ended or (self._decoder.can_accept_more_data() and not self._waiting)
+        # It may take new input while it still has some to give: only what gives nothing is hungry.
+        more = bool(out) or (bool(self._waiting) and self._decoder.can_accept_more_data())
+        self.hungry = self.ended or not more
         return out
 
 
@@ -105,7 +110,7 @@ class _Zstd:
         while True:
             if self.ended:
                 if not data.startswith(_ZSTD):
-                    self._rest = data if _ZSTD.startswith(data) else b""
+                    self._rest = data if len(data) < _MAGIC else b""
                     self.hungry = True
                     return b""
                 self._decoder, self.ended = zstd.ZstdDecompressor(options=_WINDOW_LOG), False

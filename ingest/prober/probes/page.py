@@ -108,7 +108,8 @@ class Page:
     @property
     def unreadable(self) -> str:
         """Why what was not found may be there all the same; empty: it is not there. To be asked after `read`."""
-        missing = self._fault or (self._unpacker.missing if self.is_whole else self._unpacker.fault)
+        is_read = self.is_whole and len(self._bytes) < BODY_READ  # else what is left is not unpacked
+        missing = self._fault or (self._unpacker.missing if is_read else self._unpacker.fault)
         if missing:
             return missing
         replaced = self._search is not None and self._search.replaced
