@@ -14,8 +14,9 @@ class Bounds(NamedTuple):
     that clients have not read, of all together. idle_time: between two requests. half_closed: for the answer to a
     client that has closed its side. linger: for a client that is sent an error to read it. unwanted: bytes of a body
     that are read after its answer. pipelined: requests that wait for an earlier one. streams: requests of an HTTP/2
-    connection that are worked on at once, those among them that the client has cancelled. nuisances: HTTP/2 frames
-    without use (see `infra.http_server.http2_budget`).
+    connection that are worked on at once, those among them that the client has cancelled. at_once, at_once_per_peer:
+    the same of all HTTP/2 connections, and of those of one address. nuisances: HTTP/2 frames without use (see
+    `infra.http_server.http2_budget`).
     """
 
     most: int = 16_384
@@ -33,6 +34,8 @@ class Bounds(NamedTuple):
     unwanted: int = 2**20
     pipelined: int = 32
     streams: int = 100
+    at_once: int = 4_096
+    at_once_per_peer: int = 1_024
     nuisances: int = 1_000
 
 
@@ -79,7 +82,7 @@ URL_TOO_LONG = Refusal(HTTPStatus.REQUEST_URI_TOO_LONG, "the URL is too long")
 HEAD_TOO_SLOW = Refusal(HTTPStatus.REQUEST_TIMEOUT, "the request headers came too slowly")
 BODY_TOO_SLOW = Refusal(HTTPStatus.REQUEST_TIMEOUT, "the request body came too slowly")
 TOO_MANY_PIPELINED = Refusal(HTTPStatus.TOO_MANY_REQUESTS, "too many requests were sent ahead of their answers")
-TOO_MANY_STREAMS = Refusal(HTTPStatus.TOO_MANY_REQUESTS, "too many requests at once on one connection")
+TOO_MANY_STREAMS = Refusal(HTTPStatus.TOO_MANY_REQUESTS, "too many requests at once")
 TOO_MANY_FRAMES = Refusal(HTTPStatus.TOO_MANY_REQUESTS, "too many HTTP/2 frames without use")
 INVALID_FRAMES = Refusal(HTTPStatus.BAD_REQUEST, "invalid HTTP/2 frames")
 NO_HANDSHAKE = Refusal(HTTPStatus.BAD_REQUEST, "the TLS handshake failed")

@@ -22,6 +22,7 @@ from ipaddress import IPv4Network, IPv6Network
 from infra.http_server.bounds import BOUNDS, TOO_MANY, TOO_MANY_OF_PEER, Bounds, Refusal
 from infra.http_server.forwarded import Forwarded, customer_of, is_loopback
 from infra.http_server.peers import Member, Peer, Peers
+from infra.http_server.requests_at_once import RequestsAtOnce
 
 # What takes longer than this from one look to the next is this process's standing still.
 _LONGEST_STEP = 1.0
@@ -40,7 +41,7 @@ class ConnectionLimiter:
 
     now: the time by which connections judge how long they have been waiting, in seconds. It stands still while this
     process does, so that nobody is charged for that. `pass_time` moves it.
-    refused: how often each refusal was given.
+    refused: how often each refusal was given. at_once: the HTTP/2 requests that are worked on.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class ConnectionLimiter:
         self._waiting: dict[Member, None] = {}
         self._peers = Peers()
         self._shared = bounds.most_per_peer < bounds.most
+        self.at_once = RequestsAtOnce(bounds.at_once, bounds.at_once_per_peer if self._shared else bounds.at_once)
         self.name_of = lru_cache(4_096)(self._look_up_name)
 
     def enter(self, member: Member, host: str) -> Refusal | None:
@@ -114,6 +116,15 @@ class ConnectionLimiter:
         if member in self._waiting:
             self.serves(member)
             self.waits(member)
+
+    def may_begin(self, name: str | None) -> bool:
+        """Whether one more request of this peer may be worked on, beside others of its connection."""
+        if self.at_once.has_too_many(name):
+            return False
+        if self.at_once.is_full:
+            self._overloaded()
+            return False
+        return True
 
     def pass_time(self, seconds: float) -> None:
         """So much time has passed since the last call."""

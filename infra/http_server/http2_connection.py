@@ -14,6 +14,7 @@ is when a frame of the connection is wrong, behind which nothing can be read. On
 
 import asyncio
 import contextlib
+from functools import partial
 from typing import Any
 
 import structlog
@@ -138,7 +139,7 @@ class Http2Connection(Http2Sending):
 
     def request(self, id: int, fields: Headers, has_body: bool) -> None:
         """A head has come: call the application, or refuse."""
-        if self._running >= self._bounds.streams or self._leaving:
+        if not self._has_room():
             self.h2.reset_stream(id, ErrorCodes.REFUSED_STREAM)
             self.budget.spend(CANCELLED)
             if not self._leaving:
@@ -149,6 +150,14 @@ class Http2Connection(Http2Sending):
         if refusal is not None:
             self._limiter.count(refusal)
         self._start(id, method, target if refusal is None else b"/", headers, refusal or self._app)
+
+    def _has_room(self) -> bool:
+        """Whether one more request may be worked on."""
+        return not self._leaving and self._running < self._bounds.streams and self._limiter.may_begin(self._peer_name)
+
+    @property
+    def _peer_name(self) -> str | None:
+        return None if self.peer is None else self.peer.name
 
     def _refusal(self, fields: Headers, target: bytes) -> Refusal | None:
         bounds = self._bounds
@@ -167,13 +176,16 @@ class Http2Connection(Http2Sending):
         stream = self.streams[id] = Stream(id, scope, self, self._limiter.now, expects)
         self._limiter.moves(self)
         self._running += 1
+        name = self._peer_name
+        self._limiter.at_once.begin(name)
         task = self._loop.create_task(stream.run(app))
         self._server_state.tasks.add(task)
-        task.add_done_callback(self._has_run)
+        task.add_done_callback(partial(self._has_run, name))
 
-    def _has_run(self, task: "asyncio.Task[None]") -> None:
+    def _has_run(self, name: str | None, task: "asyncio.Task[None]") -> None:
         self._server_state.tasks.discard(task)
         self._running -= 1
+        self._limiter.at_once.end(name)
 
     def _throw_away(self, size: int) -> None:
         """Bytes that nobody reads have come."""

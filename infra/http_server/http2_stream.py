@@ -2,7 +2,7 @@
 
 The application is called as soon as the head is there. What it sends is queued here and leaves as fast as the client
 lets it (`Outlet`, which is the connection). When the client has cancelled, or is gone, `receive` says so and what is
-sent is dropped; the application goes on, since a ping whose body was whole is recorded all the same.
+sent is dropped; an application that was called goes on, since a ping whose body was whole is recorded all the same.
 """
 
 import asyncio
@@ -105,7 +105,10 @@ class Stream:
     # ---- of the application
 
     async def run(self, app: Any) -> None:
-        """Call the application, and answer 500 when it does not."""
+        """Call the application, and answer 500 when it does not. A request that was cancelled in the same breath is no
+        request."""
+        if self.gone:
+            return
         try:
             await app(self.scope, self.receive, self.send)
         except BaseException as error:
