@@ -72,6 +72,7 @@ fmt: install
 docs: install
 	$(BIN)/python -m infra.schema_files
 	$(BIN)/python -m tests.events_page
+	$(BIN)/python -m tests.apprise_services
 	$(BIN)/python -m tests.channels_page
 	$(BIN)/python -m tests.monitor_types_page
 

@@ -11,6 +11,8 @@ from typing import Any, Literal, TypeVar, cast, get_type_hints
 import msgspec
 from msgspec import UNSET
 
+from infra.apprise_library.library import LibraryFailed
+from infra.apprise_library.messages import Call
 from infra.egress.guard import TargetRefused
 from infra.secrets.channel_secrets import own_place
 from query_api.dependencies import Dependencies
@@ -55,6 +57,22 @@ def given_of(kind: ChannelKind, body: msgspec.Struct, style: Style) -> Mapping[s
     found = {name: getattr(body, name) for name in field_names(kind, style)}
     given = {name: value for name, value in found.items() if value is not UNSET}
     return given if style == "config" else kind.of_form(given)
+
+
+async def must_be_taken(deps: Dependencies, kind: ChannelKind, given: Mapping[str, Any]) -> None:
+    """Raises `InvalidChannelField` when the library that sends for a kind does not take what a request gives.
+
+    To be asked before `new_channel` and `stored_fields`, which judge what can be judged without it.
+    """
+    if not kind.by_library or deps.library is None or kind.secret_field not in given:
+        return
+    url = kind.validate(given, None)["secret"]
+    try:
+        problem = (await deps.library(Call(url))).problem
+    except LibraryFailed as failed:
+        problem = str(failed)
+    if problem:
+        raise InvalidChannelField(kind.secret_field, f"cannot be used: {problem}")
 
 
 def must_fit(kind: ChannelKind, given: Iterable[str]) -> None:
@@ -106,8 +124,10 @@ def stored_fields(
     fields = kind.validate(given, current)
     url: str = fields.get("url", "" if current is None else current.url)
     if "url" in fields:
+        host, port = host_and_port(url)
         try:
-            deps.guard.of(project).check_host(*host_and_port(url))
+            if host:  # of services with servers of their own, only the sender sees what they are
+                deps.guard.of(project).check_host(host, port)
         except TargetRefused as error:
             raise InvalidChannelField(kind.url_field, f"may not be called: {error}") from None
         kept = current is not None and current.secret and "secret" not in fields and not kind.signs

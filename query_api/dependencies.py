@@ -1,12 +1,13 @@
 """The dependencies of the APIs, injected by the process that serves them: `pingfold.roles.web`, or a test."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Annotated
 
 from fastapi import Depends, Request
 
+from infra.apprise_library.messages import Call, Verdict
 from infra.clock import Clock
 from infra.disk import Disk
 from infra.egress.guard import Guard
@@ -40,6 +41,7 @@ class Dependencies:
     for a confirmation.
     admin_password: opens the pages; None: there are no pages.
     disk: where changes are written; None: as the settings say. guard: what probes and webhooks may reach.
+    library: judges URLs of Apprise (`infra.apprise_library.library`); None: the sender will.
     source: None where no pings are received. history: None without ClickHouse.
     """
 
@@ -60,6 +62,7 @@ class Dependencies:
     admin_password: str | None = None
     disk: Disk | None = None
     guard: Guard = field(default_factory=Guard)
+    library: Callable[[Call], Awaitable[Verdict]] | None = None
     key_uses: KeyUses = field(init=False)
     password_pool: PasswordPool = field(default_factory=PasswordPool)
     source: AcknowledgedPings | None = None

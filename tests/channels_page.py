@@ -49,7 +49,9 @@ def _facts(kind: ChannelKind) -> Iterator[str]:
     also = ", ".join(f"`{name}`" for name in _properties(kind.form_shown))
     yield f"Shown: {shown}." if shown == also else f"Shown: {shown}; in the Management API {also}."
     yield f"Takes by default {', '.join(f'`{notice}`' for notice in kind.notices)}."
-    if kind.signs:
+    if kind.by_library:
+        yield f"`{kind.secret_field}` is stored encrypted as a whole, and is not shown."
+    elif kind.signs:
         yield f"`{kind.secret_field}` is stored encrypted, is not shown, and can be rotated."
     elif kind.secret_field:
         yield (

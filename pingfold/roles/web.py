@@ -14,6 +14,7 @@ from typing import Any
 
 import structlog
 
+from infra.apprise_library.library import AppriseLibrary
 from infra.clickhouse.address import Address
 from infra.clickhouse.client import ClickHouse
 from infra.clock import clock_of
@@ -197,6 +198,7 @@ def _dependencies(
         links=confirmation_links(vault),
         admin_password=_admin_password(settings),
         guard=guard_of(settings),
+        library=AppriseLibrary().ask,
         source=source,
         history=History(clickhouse, written, pings_written),
         monitor_history=MonitorHistory(clickhouse, written),

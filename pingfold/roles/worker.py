@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 
+from infra.apprise_library.library import AppriseLibrary
 from infra.clock import clock_of
 from infra.clock_skew.watch import ClockWatch
 from infra.egress.own_servers import guard_of
@@ -17,6 +18,7 @@ from pingfold.folds import FOLDS
 from pingfold.roles.open_files import connections
 from processors.runtime.runner import StateListener
 from processors.runtime.worker import run_worker
+from processors.sender.channels.sending import Services
 from processors.sender.mail import MailClient
 from processors.sender.own_links import OwnLinks
 from processors.sender.sender import CEILING, Sender
@@ -40,7 +42,9 @@ def work(settings: Settings, slot: str) -> None:
             await sink.put(DELIVERIES, channel, encode(attempted))
 
         resolver = SystemResolver()
-        client = WebhookClient(guard_of(settings), resolver=resolver)
+        guard = guard_of(settings)
+        client = WebhookClient(guard, resolver=resolver)
+        services = Services(WebhookClient(guard, resolver=resolver, headers={}).exchange, AppriseLibrary().ask)
         mail = MailClient(settings, resolver, links=confirmation_links(vault))
         decrypt, ceiling = vault.decrypt, connections(CEILING)
         sender = Sender(
@@ -48,6 +52,7 @@ def work(settings: Settings, slot: str) -> None:
             report,
             decrypt,
             mail=mail.send,
+            services=services,
             links=OwnLinks(settings.base_url, settings.pulse_base),
             clock=clock.now,
             pool=ceiling // 4,

@@ -13,7 +13,7 @@ from infra.egress.resolver import ASKER
 from infra.secrets.channel_secrets import places
 from infra.secrets.secrets import Decrypts, SecretError
 from processors.deliveries.policies import delivered
-from processors.sender.channels.sending import Clients, Mail, Outgoing, Post, Send
+from processors.sender.channels.sending import Clients, Mail, Outgoing, Post, Send, Services
 from processors.sender.lanes import NO_SECRETS, Attempt, Lane, Secrets
 from processors.sender.own_links import OwnLinks
 from processors.sender.slots import Kind, Pool
@@ -93,7 +93,9 @@ class Request:
 
 
 class Attempts:
-    """Makes attempts with `post` and `mail`, appends reports with `append`. limit: requests at once of a channel.
+    """Makes attempts with `post`, `mail` and `services`, appends reports with `append`.
+
+    limit: requests at once of a channel.
 
     links: where pages of ours are now; without it, links are sent as the folds wrote them.
     """
@@ -107,8 +109,9 @@ class Attempts:
         clock: Callable[[], Micros],
         limit: int,
         links: OwnLinks | None = None,
+        services: Services | None = None,
     ) -> None:
-        self._clients, self._links = Clients(post, mail), links
+        self._clients, self._links = Clients(post, mail, services=services), links
         self._append, self._decrypt, self._clock = append, decrypt, clock
         self.limit = limit
 

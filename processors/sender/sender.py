@@ -26,7 +26,7 @@ from infra.clock import SYSTEM_CLOCK
 from infra.process.tasks import vital
 from infra.secrets.secrets import Decrypts
 from processors.sender.attempts import Attempts, Report
-from processors.sender.channels.sending import Mail, Post
+from processors.sender.channels.sending import Mail, Post, Services
 from processors.sender.dispatcher import Dispatcher
 from processors.sender.lanes import Change, Lane, Owned, attempt_of
 from processors.sender.own_links import OwnLinks
@@ -53,11 +53,11 @@ STRETCH = 500
 class Sender:
     """Sends for the partitions that it is told of.
 
-    post: `WebhookClient.post`. mail: `MailClient.send`. report: appends to the deliveries journal under the channel's
-    id, returns when Kafka has it. decrypt: an endpoint's secret as text. links: where pages of ours are now; without
-    it links are sent as the folds wrote them. clock: the time of reports (the test clock may move it; signatures always
-    tell the real time, which receivers compare with theirs). ceiling: requests at once, each of which holds a socket.
-    pool: those of slow channels, and those of dead ones.
+    post: `WebhookClient.post`. mail: `MailClient.send`. services: what those of Apprise are reached with. report:
+    appends to the deliveries journal under the channel's id, returns when Kafka has it. decrypt: an endpoint's secret
+    as text. links: where pages of ours are now; without it links are sent as the folds wrote them. clock: the time of
+    reports (the test clock may move it; signatures always tell the real time, which receivers compare with theirs).
+    ceiling: requests at once, each of which holds a socket. pool: those of slow channels, and those of dead ones.
     """
 
     def __init__(
@@ -67,6 +67,7 @@ class Sender:
         decrypt: Decrypts,
         *,
         mail: Mail | None = None,
+        services: Services | None = None,
         links: OwnLinks | None = None,
         clock: Callable[[], Micros] = SYSTEM_CLOCK.now,
         lane: int = LANE,
@@ -75,7 +76,7 @@ class Sender:
         mails: int = MAILS,
         takeover: float = TAKEOVER,
     ) -> None:
-        attempts = Attempts(post, mail, report, decrypt, clock, lane, links)
+        attempts = Attempts(post, mail, report, decrypt, clock, lane, links, services)
         self._dispatcher = Dispatcher(attempts, ceiling, pool, mails)
         self._takeover = takeover
         self._owned: dict[int, Owned] = {}

@@ -27,11 +27,19 @@ from processors.sender.request_urls import request_url
 from schemas.base import SECOND, Micros
 
 BODY_READ = 64 * 1024
+# Of what services answer.
+ANSWER_READ = 256 * 1024
 _BODY_SECONDS = 1.0
+_ANSWER_SECONDS = 5.0
 _LONGEST_RETRY_AFTER = 10**9
 CONNECT = 5.0
 # Long enough for one packet that is lost and sent again.
 CONNECT_DEAD = 2.0
+# What every webhook has.
+WEBHOOK_HEADERS: Mapping[str, str] = {
+    "User-Agent": f"Pingfold/{importlib.metadata.version('pingfold')} (webhook)",
+    "Content-Type": "application/json",
+}
 # Nobody wants the time limit rounded up to whole seconds, which aiohttp does above this many.
 _NEVER_CEIL = 1e9
 
@@ -51,12 +59,21 @@ class DeliveryResult(NamedTuple):
     again: tuple[str, ...] = ()
 
 
+class Exchange(NamedTuple):
+    """What came of a request to a service: the result, and the beginning of what the server said. headers: of it."""
+
+    result: DeliveryResult
+    headers: tuple[tuple[str, str], ...] = ()
+    body: bytes = b""
+
+
 class WebhookClient:
     """Connections to receivers, kept alive and used again. Made in a running event loop; to be closed (`async with`).
 
     seconds: limit of a whole request. connect: limit of look-up, connection and TLS handshake, inside the former.
     What may be reached is that of the project in `infra.egress.resolver.ASKER`.
     connect_dead: the same for receivers that are believed dead, which would hold a slot that long for nothing.
+    headers: of every request that has none of these names.
     """
 
     def __init__(
@@ -68,8 +85,9 @@ class WebhookClient:
         connect_dead: float = CONNECT_DEAD,
         resolver: AbstractResolver | None = None,
         clock: Clock = SYSTEM_CLOCK,
+        headers: Mapping[str, str] = WEBHOOK_HEADERS,
     ) -> None:
-        self._clock = clock
+        self._clock, self._headers = clock, headers
         self._seconds, self._connect, self._connect_dead = seconds, connect, min(connect, connect_dead)
         self._guard, self._resolver = guard, resolver
         self._sessions: dict[Guard, aiohttp.ClientSession] = {}
@@ -96,10 +114,7 @@ class WebhookClient:
         if guard not in self._sessions:
             self._sessions[guard] = guarded_session(
                 GuardedConnector(guard, self._resolver),
-                {
-                    "User-Agent": f"Pingfold/{importlib.metadata.version('pingfold')} (webhook)",
-                    "Content-Type": "application/json",
-                },
+                self._headers,
                 self._limits,
             )
         return self._sessions[guard]
@@ -122,6 +137,28 @@ class WebhookClient:
                 )
         except Exception as error:
             return self._failure(error, self._connect_dead if dead else self._connect)
+
+    async def exchange(
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes, *, verify: bool = True, dead: bool = False
+    ) -> Exchange:
+        """Make one request as `post` does, and tell what was answered: at most `ANSWER_READ` bytes of it, unpacked by
+        nobody. verify: whether the certificate of the server must be valid."""
+        limits = self._limits_of_dead if dead else self._limits
+        try:
+            target, authorization = request_url(url)
+            if authorization and "Authorization" not in headers:
+                headers = {**headers, "Authorization": authorization}
+            async with self._session().request(
+                method, target, data=body or None, headers=headers, allow_redirects=False, timeout=limits, ssl=verify
+            ) as response:
+                said = await _beginning(response)
+                asked = response.headers.get("Retry-After")
+                wait = None if asked is None else _seconds_asked(asked, self._clock.real())
+                result = DeliveryResult(response.status, retry_after=wait)
+                told = tuple((str(name), value) for name, value in response.headers.items())
+                return Exchange(result, told, said)
+        except Exception as error:
+            return Exchange(self._failure(error, self._connect_dead if dead else self._connect))
 
     def _failure(self, error: Exception, connect: float) -> DeliveryResult:
         """Short texts of our own: those of libraries may tell the URL, and with it a secret."""
@@ -172,6 +209,24 @@ async def _drain(response: aiohttp.ClientResponse) -> None:
     except (TimeoutError, aiohttp.ClientError):
         pass
     response.close()
+
+
+async def _beginning(response: aiohttp.ClientResponse) -> bytes:
+    """What the server says, as far as it comes soon and is short. What is left would hold the connection up: it is
+    closed then."""
+    found = bytearray()
+    try:
+        async with asyncio.timeout(_ANSWER_SECONDS):
+            async for chunk in response.content.iter_any():
+                found += chunk
+                if len(found) >= ANSWER_READ:
+                    break
+            else:
+                return bytes(found)
+    except (TimeoutError, aiohttp.ClientError):
+        pass  # the status has been said
+    response.close()
+    return bytes(found[:ANSWER_READ])
 
 
 def _seconds_asked(text: str, now: Micros) -> int | None:

@@ -12,7 +12,14 @@ import msgspec
 from fastapi import APIRouter, Query, Response
 from msgspec import UNSET, Meta, UnsetType
 
-from query_api.channel_fields import blocked_addresses, body_with, given_of, must_be_confirmed, new_channel
+from query_api.channel_fields import (
+    blocked_addresses,
+    body_with,
+    given_of,
+    must_be_confirmed,
+    must_be_taken,
+    new_channel,
+)
 from query_api.commands import gone, made
 from query_api.healthchecks.auth import Body, Writer
 from query_api.healthchecks.channel_object import (
@@ -93,6 +100,7 @@ async def create_channel(service: ServiceDep, body: Body, caller: Writer) -> Res
         if kind is None:
             raise InvalidChannelField("kind", f"must be {enumerated(CHANNEL_KINDS, 'or')}")
         given = given_of(kind, wanted, "form")
+        await must_be_taken(service.deps, kind, given)
         channel = new_channel(service.deps, caller.project, kind, given, wanted.name, events)
     except InvalidChannelField as invalid:
         raise ApiError(400, f"json validation error: {invalid}") from None

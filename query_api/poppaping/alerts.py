@@ -14,6 +14,7 @@ from query_api.channel_fields import (
     given_of,
     in_order,
     must_be_confirmed,
+    must_be_taken,
     must_fit,
     must_take,
     new_channel,
@@ -118,6 +119,7 @@ async def create_channel(service: Channels, key: AlertsWriter, body: JsonObject)
             raise InvalidChannelField("channel_type", f"must be {_KINDS}")
         must_fit(kind, body)
         given = given_of(kind, wanted, "config")
+        await must_be_taken(deps, kind, given)
         channel = new_channel(deps, key.project, kind, given, wanted.name, wanted.events)
     except InvalidChannelField as invalid:
         raise _fault(invalid) from None
@@ -148,6 +150,7 @@ async def change_channel(service: Channels, key: AlertsWriter, id: str, body: Js
         must_fit(kind, body)
         must_take(kind, () if changes.events is UNSET else changes.events)
         given = given_of(kind, changes, "config")
+        await must_be_taken(deps, kind, given)
         fields = ChannelFields(
             name=changes.name,
             notices=UNSET if changes.events is UNSET else in_order(changes.events),

@@ -74,6 +74,7 @@ class ChannelKind(ABC):
     signs: the secret signs what is sent: the project's does without one, and it can be rotated. The secret of another
     kind is sent, and only to the origin that it was given for.
     by_mail: it is sent to `addresses`, whose owners are asked first.
+    by_library: the library of Apprise makes its messages, and judges its secret, which is a URL.
     notices: what it takes when nothing is chosen. takes: all that it can tell; nothing else may be chosen, or is sent.
     body: the form of what is stored to be sent. policy: when it is tried again, and when it is given up.
     recipient_type: what updown.io's API makes it by; empty: it makes none of this kind.
@@ -92,6 +93,7 @@ class ChannelKind(ABC):
     secret_field: ClassVar[str] = ""
     signs: ClassVar[bool] = False
     by_mail: ClassVar[bool] = False
+    by_library: ClassVar[bool] = False
     notices: ClassVar[tuple[Notice, ...]] = DEFAULT_NOTICES
     takes: ClassVar[tuple[AnyNotice, ...]] = (*NOTICES, *UNCHOSEN)
     body: ClassVar[Literal["notice", "push event"]] = "notice"

@@ -3,9 +3,10 @@
 from collections.abc import Awaitable, Callable, Mapping
 from typing import NamedTuple, Protocol
 
+from infra.apprise_library.messages import Call, Verdict
 from infra.clock import SYSTEM_CLOCK
 from processors.sender.lanes import Secrets
-from processors.sender.webhooks import DeliveryResult
+from processors.sender.webhooks import DeliveryResult, Exchange
 from schemas.base import Micros
 from schemas.deliveries import Delivery, Endpoint
 
@@ -20,15 +21,35 @@ class Post(Protocol):
     ) -> DeliveryResult: ...
 
 
-class Clients(NamedTuple):
-    """What attempts are made with. post: one POST, kept from addresses that are closed. mail: None where there is none.
+class Exchanges(Protocol):
+    """`WebhookClient.exchange`."""
 
-    They never raise for what a receiver does, and keep their limits of time. time: the real one, for signatures.
+    async def __call__(
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes, *, verify: bool = True, dead: bool = False
+    ) -> Exchange: ...
+
+
+class Services(NamedTuple):
+    """What services of Apprise are reached with. exchange: one request, kept from addresses that are closed.
+
+    ask: the library, which says what to send; raises `infra.apprise_library.library.LibraryFailed`.
+    """
+
+    exchange: Exchanges
+    ask: Callable[[Call], Awaitable[Verdict]]
+
+
+class Clients(NamedTuple):
+    """What attempts are made with. post: one POST, kept from addresses that are closed.
+
+    mail, services: None where there are none. They never raise for what a receiver does, and keep their limits of time.
+    time: the real one, for signatures.
     """
 
     post: Post
     mail: Mail | None
     time: Callable[[], Micros] = SYSTEM_CLOCK.real
+    services: Services | None = None
 
 
 class Outgoing(NamedTuple):

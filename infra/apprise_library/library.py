@@ -1,0 +1,110 @@
+"""Asks the process of the library. It is started when it is first needed, and ends by itself when it is idle.
+
+Calls take turns, each of a few milliseconds. One that takes longer ends the process, and with it nothing but this call:
+whoever was next gets a new one. An answer may be asked for again, since the library does nothing but say what to send.
+"""
+
+import asyncio
+import contextlib
+import os
+import sys
+from asyncio.subprocess import DEVNULL, PIPE, Process
+
+import msgspec
+import structlog
+
+from infra.apprise_library.messages import Call, Verdict, length_of, packed
+from infra.errors import InfraError
+
+log = structlog.get_logger(__name__)
+
+# For one call, and for a process that has just been started. What a call computes is limited much closer, by the
+# system; these are for a process that does not get on at all.
+_CALL_SECONDS = 15.0
+_START_SECONDS = 40.0
+
+
+class LibraryFailed(InfraError):
+    """There is no verdict: the library took too long, or its process cannot be started."""
+
+
+class AppriseLibrary:
+    """To be used inside one event loop, and closed there."""
+
+    def __init__(self) -> None:
+        self._turn = asyncio.Lock()
+        self._process: Process | None = None
+        self._decoder = msgspec.msgpack.Decoder(Verdict)
+        self._calls: set[asyncio.Task[Verdict]] = set()
+
+    async def ask(self, call: Call) -> Verdict:
+        """What the library says. Raises `LibraryFailed`."""
+        # Whoever asks may be gone before the answer; what is read then is still the answer to this call.
+        asked = asyncio.create_task(self._ask(call))
+        self._calls.add(asked)
+        asked.add_done_callback(self._calls.discard)
+        return await asyncio.shield(asked)
+
+    async def close(self) -> None:
+        """End the process."""
+        for asked in tuple(self._calls):
+            asked.cancel()
+        await asyncio.gather(*self._calls, return_exceptions=True)
+        await self._end()
+
+    async def _ask(self, call: Call) -> Verdict:
+        async with self._turn:
+            for _ in range(2):
+                started = self._process is None
+                try:
+                    async with asyncio.timeout(_START_SECONDS if started else _CALL_SECONDS):
+                        return await self._exchange(call)
+                except TimeoutError:
+                    await self._end()
+                    break
+                except (OSError, EOFError, ValueError, msgspec.DecodeError) as error:
+                    await self._end()
+                    if started:
+                        log.warning("apprise.ended", error=repr(error))
+                        break
+                    # It had nothing to do, and has just ended: the next one is asked.
+                except asyncio.CancelledError:
+                    await self._end()
+                    raise
+        raise LibraryFailed("Apprise took too long over the URL or the message, or cannot be started")
+
+    async def _exchange(self, call: Call) -> Verdict:
+        process = self._process
+        if process is None or process.returncode is not None:
+            process = self._process = await _started()
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(packed(call))
+        await process.stdin.drain()
+        length = length_of(await process.stdout.readexactly(4))
+        return self._decoder.decode(await process.stdout.readexactly(length))
+
+    async def _end(self) -> None:
+        process, self._process = self._process, None
+        if process is None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(5):
+                await process.wait()
+
+
+async def _started() -> Process:
+    """A process that finds our packages and those that are installed, and is told nothing else of where it runs."""
+    path = os.pathsep.join(one or os.getcwd() for one in sys.path)
+    return await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "infra.apprise_library.child"),
+        stdin=PIPE,
+        stdout=PIPE,
+        stderr=DEVNULL,
+        env={"PYTHONPATH": path, "HOME": "/nonexistent", "LANG": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1"}
+        # Sets of rooms keep their order from one process to the next: answers go by the order of requests.
+        | {"PYTHONHASHSEED": "0"},
+        start_new_session=True,
+    )
