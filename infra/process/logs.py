@@ -47,9 +47,12 @@ def configure(role: str, form: LogFormat = "auto", stream: TextIO | None = None)
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     pretty, repeats = in_words(form, out), Repeats()
-    renderer: structlog.typing.Processor = (
-        structlog.dev.ConsoleRenderer(colors=in_colours(out)) if pretty else structlog.processors.JSONRenderer()
-    )
+    renderer: structlog.typing.Processor = structlog.processors.JSONRenderer()
+    if pretty:
+        # The other ways to show an exception show the values of variables, and secrets among them.
+        renderer = structlog.dev.ConsoleRenderer(
+            colors=in_colours(out), exception_formatter=structlog.dev.plain_traceback
+        )
     errors: list[structlog.typing.Processor] = [] if pretty else [structlog.processors.format_exc_info]
     structlog.configure(
         processors=[*shared[:-1], WithoutRepeats(repeats), shared[-1], *errors, renderer],

@@ -1,9 +1,12 @@
 """Lines that come again and again: the first is written, and then one every so often, with how many were left out."""
 
 import logging
+import subprocess
+import sys
 import threading
 from typing import Any
 
+import pytest
 import structlog
 
 from infra.process.logs import WithoutRepeats, WithoutRepeatsOfLibraries
@@ -114,3 +117,24 @@ def test_a_log_remembers_the_kinds_of_lines_in_bounds() -> None:
         assert repeats.admit(kind) == 0
     assert repeats.admit(1_000) is None
     assert repeats.admit(0) == 0, "the one that was written longest ago is forgotten"
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_a_failure_is_told_without_the_values_of_variables(form: str) -> None:
+    source = f"""
+import structlog
+from infra.process.logs import configure
+configure("worker", {form!r})
+
+def send(secret: str) -> None:
+    raise ValueError("no")
+
+try:
+    send("".join(reversed("NEDDIH")))
+except ValueError:
+    structlog.get_logger().exception("it failed")
+"""
+    done = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, timeout=120)
+    assert "it failed" in done.stderr
+    assert "ValueError: no" in done.stderr
+    assert "HIDDEN" not in done.stderr
