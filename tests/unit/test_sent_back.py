@@ -201,6 +201,7 @@ CHANNELS: dict[str, dict[str, Any]] = {
     "email": {"addresses": ["ops@example.org", "night@example.org"]},
     "ntfy": {"server": "https://ntfy.example", "topic": "alerts", "token": "tk_1"},
     "updown": {"url": "https://hooks.example/u", "timezone": "Europe/Paris"},
+    "apprise": {"apprise_url": "gotifys://push.example.org/AbCdEfGhIjKlMnO"},
 }
 
 
