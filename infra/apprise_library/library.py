@@ -7,6 +7,7 @@ whoever was next gets a new one. An answer may be asked for again, since the lib
 import asyncio
 import contextlib
 import os
+import signal
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
 
@@ -22,6 +23,8 @@ log = structlog.get_logger(__name__)
 # system; these are for a process that does not get on at all.
 _CALL_SECONDS = 15.0
 _START_SECONDS = 40.0
+_LAST_WORDS = 2.0
+_END_SECONDS = 5.0
 
 
 class LibraryFailed(InfraError):
@@ -63,9 +66,9 @@ class AppriseLibrary:
                     await self._end()
                     break
                 except (OSError, EOFError, ValueError, msgspec.DecodeError) as error:
-                    await self._end()
-                    if started:
-                        log.warning("apprise.ended", error=repr(error))
+                    status = await self._end()
+                    if started or status == -signal.SIGPROF:
+                        log.warning("apprise.ended", status=status, error=type(error).__name__)
                         break
                     # It had nothing to do, and has just ended: the next one is asked.
                 except asyncio.CancelledError:
@@ -84,15 +87,21 @@ class AppriseLibrary:
         length = length_of(await process.stdout.readexactly(4))
         return self._decoder.decode(await process.stdout.readexactly(length))
 
-    async def _end(self) -> None:
+    async def _end(self) -> int | None:
+        """End the process; how it ended, when there was one."""
         process, self._process = self._process, None
         if process is None:
-            return
+            return None
+        with contextlib.suppress(TimeoutError):
+            # One that has ended by itself is about to say how.
+            async with asyncio.timeout(_LAST_WORDS if process.stdout and process.stdout.at_eof() else 0):
+                return await process.wait()
         with contextlib.suppress(ProcessLookupError):
             process.kill()
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(5):
-                await process.wait()
+            async with asyncio.timeout(_END_SECONDS):
+                return await process.wait()
+        return None
 
 
 async def _started() -> Process:

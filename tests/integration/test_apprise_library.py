@@ -1,6 +1,7 @@
 """The process of the library of Apprise: what it can do, which is next to nothing, and what it says of each service."""
 
 import asyncio
+import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -8,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.apprise_library.library import AppriseLibrary
+from infra.apprise_library.library import AppriseLibrary, LibraryFailed
 from infra.apprise_library.messages import Call
 from schemas.channels.apprise_services import SERVICES
 
@@ -76,6 +77,24 @@ def test_what_computes_without_end_is_ended_by_the_system() -> None:
     source = "import re\nfrom infra.apprise_library.confinement import use_at_most\nuse_at_most(0.2)\n"
     done = run(source + "re.match('(a|a)*b', 'a' * 64)\n")
     assert done.returncode < 0
+
+
+async def test_what_computes_without_end_fails_for_itself_only(
+    library: AppriseLibrary, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The process is ended as the system ends it, in the middle of a call; the call is not made again."""
+    await library.ask(Call("gotify://a.example/AbCdEfGhIjKlMnO"))
+    process = library._process
+    assert process is not None
+    process.send_signal(signal.SIGSTOP)
+    asked = asyncio.create_task(library.ask(Call("gotify://b.example/AbCdEfGhIjKlMnO")))
+    await asyncio.sleep(0)
+    process.send_signal(signal.SIGPROF)
+    process.send_signal(signal.SIGCONT)
+    with pytest.raises(LibraryFailed, match="took too long"):
+        await asked
+    assert (await library.ask(Call("gotify://c.example/AbCdEfGhIjKlMnO"))).problem == ""
+    assert library._process is not process
 
 
 async def test_every_service_is_there_and_judges_urls(library: AppriseLibrary) -> None:
