@@ -4,8 +4,9 @@ import json
 
 import pytest
 
+from infra.embedded.ports import HOST
 from schemas.topics import TOPICS
-from tests.pingfold_process import HOST, Pingfold, Receiver, wait_until
+from tests.pingfold_process import Pingfold, Receiver, wait_until
 
 pytestmark = pytest.mark.system
 
