@@ -5,7 +5,13 @@ from typing import Any
 from msgspec import Struct
 
 from query_api.plans import Plan
-from schemas.monitors import DEFAULT_CONFIRMATIONS, DEFAULT_DEPENDENCY_WAIT, DEFAULT_INTERVAL, DEFAULT_TIMEOUT
+from schemas.monitors import (
+    DEFAULT_APDEX_THRESHOLD,
+    DEFAULT_CONFIRMATIONS,
+    DEFAULT_DEPENDENCY_WAIT,
+    DEFAULT_INTERVAL,
+    DEFAULT_TIMEOUT,
+)
 from schemas.probe_kinds import PROBE_KINDS, MonitorKind
 
 # Fields whose null nothing else reads; that of the others (lists, headers, times) is their empty value.
@@ -24,6 +30,8 @@ _DEFAULTS: dict[str, Any] = {
     "confirmations": DEFAULT_CONFIRMATIONS,
     "recoveries": 1,
     "paused": False,
+    "apdex_threshold_ms": DEFAULT_APDEX_THRESHOLD,
+    "published": False,
     "dependency_wait_seconds": DEFAULT_DEPENDENCY_WAIT,
 }
 

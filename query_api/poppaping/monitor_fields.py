@@ -18,6 +18,7 @@ from query_api.plans import Plan
 from query_api.poppaping.bodies import judged
 from query_api.poppaping.monitor_defaults import put_defaults
 from query_api.poppaping.monitor_object import HIDDEN, PoppaPingMethod, ShownFamilies, shown_method
+from query_api.poppaping.monitor_places import places_of
 from query_api.poppaping.responses import PoppaPingApiError
 from schemas.base import encode
 from schemas.monitors import (
@@ -46,6 +47,17 @@ _Type = Annotated[MonitorKind, Meta(description="`http` if left out.")]
 _Url = Annotated[str, Meta(max_length=2_000, description="Of type `http`.")]
 _Headers = Annotated[dict[_HeaderName, _Header], Meta(description="Headers that probes send; stored encrypted.")]
 _Regions = Annotated[list[str], Meta(max_length=50, description="Where it is probed from; empty: from everywhere.")]
+_Excluded = Annotated[
+    list[str],
+    Meta(max_length=50, description="While `regions` is empty: where it is not probed from. Pingfold's own."),
+]
+_ApdexThreshold = Annotated[
+    int,
+    Meta(ge=1, le=60_000, description="Milliseconds within which an answer satisfies; null: 500. Pingfold's own."),
+]
+_Published = Annotated[
+    bool, Meta(description="It has a public page of its own, `/status/<token>`, as updown.io has it. Pingfold's own.")
+]
 _Statuses = Annotated[list[_Status], Meta(max_length=100, description="Statuses that are up; empty: 200 to 399.")]
 _Keyword = Annotated[str, Meta(max_length=1_000, description="Text that the body must hold; empty: any.")]
 _Redirects = Annotated[
@@ -95,6 +107,7 @@ class CommonFields(msgspec.Struct, forbid_unknown_fields=True):
     headers: _Headers | UnsetType | None = UNSET
     body: Annotated[str, Meta(max_length=100_000, description="What probes send.")] | UnsetType | None = UNSET
     regions: _Regions | UnsetType | None = UNSET
+    excluded_regions: _Excluded | UnsetType | None = UNSET
     expected_statuses: _Statuses | UnsetType | None = UNSET
     keyword: _Keyword | UnsetType | None = UNSET
     keyword_absent: bool | UnsetType | None = UNSET
@@ -115,6 +128,8 @@ class CommonFields(msgspec.Struct, forbid_unknown_fields=True):
     recoveries: Annotated[int, Meta(ge=1, le=10)] | UnsetType | None = UNSET
     confirm_interval_seconds: _ConfirmInterval | UnsetType | None = UNSET
     paused: bool | UnsetType | None = UNSET
+    apdex_threshold_ms: _ApdexThreshold | UnsetType | None = UNSET
+    published: _Published | UnsetType | None = UNSET
     alert_channel_ids: (
         Annotated[
             list[str],
@@ -158,7 +173,7 @@ def fields_of(
     )
     if current is None or _place(target) != _place(current.target):
         _must_be_allowed(kind, target, guard)
-    regions, interval = _or(wanted.regions, UNSET), _or(wanted.interval_seconds, UNSET)
+    interval = _or(wanted.interval_seconds, UNSET)
     if isinstance(interval, int) and interval < plan.interval:
         raise PoppaPingApiError(
             403, f"Plan allows an interval of {plan.interval} seconds or more.", "plan_limit_reached"
@@ -175,14 +190,12 @@ def fields_of(
         if wanted.confirm_interval_seconds is UNSET
         else wanted.confirm_interval_seconds,
         "paused": wanted.paused,
+        "apdex_threshold": wanted.apdex_threshold_ms,
+        "published": wanted.published,
         "dependency_wait": wanted.dependency_wait_seconds,
         "mute_until": _mute(wanted),
+        **places_of(wanted.regions, wanted.excluded_regions, current, known_regions),
     }
-    if wanted.regions is not UNSET or current is None:
-        asked = list(dict.fromkeys(regions)) if isinstance(regions, list) else []
-        if strangers := [region for region in asked if region not in known_regions]:
-            raise PoppaPingApiError(400, f"Unknown region '{strangers[0]}'. Known regions: {', '.join(known_regions)}.")
-        said |= {"regions": tuple(asked), "probed_from": tuple(asked) or known_regions}
     if wanted.depends_on is not UNSET:
         said["depends_on"] = tuple(sorted(set(wanted.depends_on or ())))
     if wanted.alert_channel_ids is not UNSET:

@@ -62,9 +62,15 @@ class _CommonFields(Struct, kw_only=True, gc=False):
     ]
     headers: Annotated[dict[str, str], Meta(description="Headers that probes send; the values are hidden.")]
     has_body: Annotated[bool, Meta(description="Probes send a body, which is not shown.")]
+    has_credentials: Annotated[
+        bool, Meta(description="Probes send a user and a password that stood in a URL of updown's API. Pingfold's own.")
+    ]
     interval_seconds: Count
     timeout_seconds: Count
     regions: Annotated[list[str], Meta(description="Where it is probed from; empty: from everywhere.")]
+    excluded_regions: Annotated[
+        list[str], Meta(description="While `regions` is empty: where it is not probed from. Pingfold's own.")
+    ]
     expected_statuses: Annotated[list[Count], Meta(description="HTTP statuses that are up; empty: 200 to 399.")]
     keyword: Annotated[str, Meta(description="Text that the body must hold; empty: any.")]
     keyword_absent: Annotated[bool, Meta(description="The body must not hold `keyword`.")]
@@ -93,6 +99,10 @@ class _CommonFields(Struct, kw_only=True, gc=False):
         Count, Meta(description="How long an alert waits for the monitors it depends on.")
     ]
     paused: bool
+    apdex_threshold_ms: Annotated[
+        Count, Meta(description="Milliseconds within which an answer satisfies. Pingfold's own.")
+    ]
+    published: Annotated[bool, Meta(description="It has a public page of its own. Pingfold's own.")]
     mute_until: Annotated[
         str | None,
         Meta(description="Nobody is told of it until then: `recovery`, `forever` or a time. Pingfold's own."),
@@ -212,9 +222,11 @@ def _fields(monitor: Monitor, state: MonitorState | None, validity: Validity | N
         "head_first": target.method == HEAD_FIRST,
         "headers": dict.fromkeys(sealed.headers, HIDDEN),
         "has_body": bool(sealed.body),
+        "has_credentials": bool(sealed.credentials),
         "interval_seconds": monitor.interval,
         "timeout_seconds": monitor.timeout,
         "regions": list(monitor.regions),
+        "excluded_regions": list(monitor.excluded_regions),
         "expected_statuses": list(target.statuses),
         "keyword": target.keyword,
         "keyword_absent": target.keyword_absent,
@@ -232,6 +244,8 @@ def _fields(monitor: Monitor, state: MonitorState | None, validity: Validity | N
         "depends_on": list(monitor.depends_on),
         "dependency_wait_seconds": monitor.dependency_wait,
         "paused": monitor.paused,
+        "apdex_threshold_ms": monitor.apdex_threshold,
+        "published": monitor.published,
         "mute_until": show_mute(monitor.mute_until),
         "current_status": current_status(state),
         "response_time_ms": None if state.last_ms is None else round(state.last_ms),
