@@ -11,6 +11,7 @@ from msgspec import Struct
 from schemas.base import Fact, Micros, Value
 from schemas.definitions import Check
 from schemas.mutes import Owed
+from schemas.outages import Outage
 from schemas.outputs import Output
 from schemas.ticks import Gap, Progress
 from schemas.transitions import VisibleStatus
@@ -44,7 +45,7 @@ class CheckState(Value, tag="check-state"):
     last_ping: newest success or failure; last_start: newest start signal, None after a pause or a resumption.
     last_duration, last_exitstatus: of the newest success or failure, None if it had none.
     incident: id of the open incident while down; down_since: its start; cause: in words.
-    down_time: how long it was down in all incidents that are over.
+    down_time: how long it was down in all incidents that are over. last_down: the newest of them.
     reminders: number of reminders passed that it is still down.
     muted: nobody is told of it now. silenced: what it is was not told, because of that. owed: nor was a recovery.
     parked: why the fold could not judge a deadline; set until the next event of this check.
@@ -71,6 +72,7 @@ class CheckState(Value, tag="check-state"):
     down_since: Micros | None = None
     cause: str = ""
     down_time: Micros = 0
+    last_down: Outage | None = None
     reminders: int = 0
     muted: bool = False
     silenced: bool = False

@@ -16,6 +16,7 @@ from schemas.certificates import Certificate, DomainSource
 from schemas.maintenance import Maintenance
 from schemas.monitors import Monitor
 from schemas.mutes import Owed
+from schemas.outages import Outage
 from schemas.targets import Family, Verb
 from schemas.ticks import Progress
 from schemas.transitions import VisibleStatus
@@ -90,7 +91,7 @@ class MonitorState(Value, tag="monitor-state", rename={"pending_change": "doubt"
     pending_change: waits for confirmation; `doubt` in the JSON. expires: expiry of the newest certificate;
     domain_expires: of the domain.
     incident: id of the open incident while down; down_since: its start; cause: in words.
-    down_time: how long it was down in all incidents that are over.
+    down_time: how long it was down in all incidents that are over. last_down: the newest of them.
     notice_at: until then a notification is held back: that it is down, because a monitor it depends on may be down too;
     or that it is not observed, which is sent only if it lasts.
     verb: of a `GET/HEAD` monitor, what is enough for this target, by the first result that told so.
@@ -130,6 +131,7 @@ class MonitorState(Value, tag="monitor-state", rename={"pending_change": "doubt"
     down_since: Micros | None = None
     cause: str = ""
     down_time: Micros = 0
+    last_down: Outage | None = None
     notice_at: Micros | None = None
     hour: int = 0
     samples: int = 0

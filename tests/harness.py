@@ -5,7 +5,6 @@ Nothing ever sleeps: a wait that cannot come true in the present state of the lo
 """
 
 import asyncio
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any
@@ -37,7 +36,7 @@ from query_api.history.audit import AuditRow, Place
 from query_api.history.audit import Which as AuditWhich
 from query_api.history.checks import Flip, PingRow, Transition
 from query_api.history.deliveries import FinishedRow, SentRow
-from query_api.history.monitors import Counts, IncidentRow, Observed, Percentiles, ResultRow, Which
+from query_api.history.monitors import Counts, DownTime, IncidentRow, Observed, Percentiles, ResultRow, Which
 from query_api.history.status_pages import DAY, DayRow, EndedIncident
 from query_api.history.uptime import UP, Span, time_in_states
 from query_api.state.delivery_states import DeliveryStates
@@ -357,12 +356,14 @@ class MemoryMonitorHistory:
         spans = [Span(one["since"], one["at"], one["was"]) for one in told]
         return Observed(await self.counts(monitor, start), spread, spans)
 
-    async def down_times(self, project: str, start: Micros) -> dict[str, Micros]:
-        found: Counter[str] = Counter()
+    async def down_times(self, project: str, start: Micros) -> dict[str, DownTime]:
+        found: dict[str, DownTime] = {}
         for row in self._told(project).values():
             if row.resolved is not None and row.resolved > start:
-                found[row.thing] += row.resolved - max(row.started, start)
-        return dict(found)
+                total, until = found.get(row.thing, DownTime())
+                down = row.resolved - max(row.started, start)
+                found[row.thing] = DownTime(total + down, max(until, row.resolved))
+        return found
 
     async def incidents(self, which: Which, skip: int, limit: int) -> list[IncidentRow]:
         return self._incidents(which)[skip : skip + limit]

@@ -15,6 +15,7 @@ from schemas.deliveries import About, DeliveryRequested
 from schemas.ids import derived_id
 from schemas.mutes import Owed
 from schemas.notices import Notice
+from schemas.outages import Outage
 from schemas.times import iso
 from schemas.topics import DELIVERIES
 from schemas.transitions import Reason, StatusChanged, VisibleStatus
@@ -42,6 +43,7 @@ class HasStatus(Protocol):
     incident: str | None
     down_since: Micros | None
     down_time: Micros
+    last_down: Outage | None
     cause: str
     reminders: int
     muted: bool
@@ -67,7 +69,9 @@ class StatusTransition:
         self.n = state.changes + 1
         state.changes, state.since = self.n, self.at
         if state.down_since is not None:  # every change ends the incident that is open
-            state.down_time += max(0, self.at - state.down_since)
+            ended = max(self.at, state.down_since)
+            state.down_time += ended - state.down_since
+            state.last_down = Outage(state.down_since, ended)
 
     def open_incident(self, state: HasStatus, cause: str) -> dict[str, Any]:
         """Open the incident of the down span that begins; what a notice says of it."""

@@ -17,7 +17,7 @@ from processors.sender.updown_check import check_object, sample_check
 from processors.sender.updown_words import clock, humanized
 from schemas.base import SECOND, Micros
 from schemas.channels.updown import EVENTS, time_zone
-from schemas.deliveries import DeliveryRequested, Endpoint
+from schemas.deliveries import About, DeliveryRequested, Endpoint
 from schemas.host_names import bare_host
 from schemas.notices import AnyNotice
 from schemas.origins import small, written_url
@@ -35,7 +35,7 @@ def render_event(notice: AnyNotice, request: DeliveryRequested, endpoint: Endpoi
         incident = incident | {"cause": "418 I'm a teapot"}
     else:
         check = check_object(request.about, data, endpoint, request.at)
-    more = _more(name, data, incident, endpoint)
+    more = _more(name, data, incident, endpoint, request.about)
     event = {
         "event": name,
         "time": zulu(request.at),
@@ -46,11 +46,13 @@ def render_event(notice: AnyNotice, request: DeliveryRequested, endpoint: Endpoi
     return msgspec.json.encode([event]).decode()
 
 
-def _more(name: str, data: Mapping[str, Any], incident: Mapping[str, Any], endpoint: Endpoint) -> dict[str, Any]:
+def _more(
+    name: str, data: Mapping[str, Any], incident: Mapping[str, Any], endpoint: Endpoint, about: About | None
+) -> dict[str, Any]:
     """What an event has beside its check."""
     match name:
         case "check.down" | "check.still_down" | "check.up":
-            return {"downtime": _downtime(incident, endpoint.site)}
+            return {"downtime": _downtime(incident, endpoint.site, about)}
         case "check.performance_drop":
             return {"apdex_dropped": data.get("apdex_dropped"), "last_metrics": object_of(data.get("last_metrics"))}
         case _:
@@ -87,19 +89,27 @@ def _certificate(value: object) -> dict[str, Any] | None:
     }
 
 
-def _downtime(incident: Mapping[str, Any], site: str) -> dict[str, Any]:
+def _downtime(incident: Mapping[str, Any], site: str, about: About | None) -> dict[str, Any]:
     id = downtime_id(text_of(incident, "id"))
     started, ended = _moment(incident, "started_at"), _moment(incident, "resolved_at")
-    duration = None if started is None or ended is None else max(0, (ended - started + SECOND // 2) // SECOND)
     return {
         "id": id,
         "details_url": f"{site}/downtimes/{id}",
         "error": error_words(text_of(incident, "cause")) or None,
         "started_at": None if started is None else zulu(started),
         "ended_at": None if ended is None else zulu(ended),
-        "duration": duration,
+        "duration": None if started is None or ended is None else _duration(started, ended, about),
         "partial": True if incident.get("partial") is True else None,
     }
+
+
+def _duration(started: Micros, ended: Micros, about: About | None) -> int:
+    """Seconds, as the REST API has them: rounded from the exact times. A notice has them cut to seconds; the state that
+    goes with it has those of the newest incident, which nearly always is this one."""
+    exact = None if about is None else about.state.last_down
+    if exact is not None and (exact.start // SECOND, exact.end // SECOND) == (started // SECOND, ended // SECOND):
+        started, ended = exact.start, exact.end
+    return max(0, (ended - started + SECOND // 2) // SECOND)
 
 
 def _description(name: str, check: Mapping[str, Any], more: Mapping[str, Any], zone: str) -> str:

@@ -74,6 +74,13 @@ class IncidentRow(NamedTuple):
     partial: bool = False
 
 
+class DownTime(NamedTuple):
+    """How long a thing was down in incidents that are over; the newest of them ended at `until`, 0 without any."""
+
+    total: Micros = 0
+    until: Micros = 0
+
+
 # FINAL: of a result that stands twice the newer row counts, as it will when they have merged.
 _RESULT = """
 SELECT slot, confirm, CAST(region, 'String'), at, ok, CAST(failure, 'String'), detail, status, took, address,
@@ -122,7 +129,7 @@ SELECT incident, any(thing), min(started), max(resolved), max(cause), min(partia
 FROM incidents WHERE startsWith(incident, {prefix:String}) GROUP BY incident ORDER BY incident LIMIT 1
 """
 _DOWN = """
-SELECT thing, sum(finish - greatest(began, {start:Int64})) FROM (
+SELECT thing, sum(finish - greatest(began, {start:Int64})), max(finish) FROM (
     SELECT incident, any(incidents.thing) AS thing, toUnixTimestamp64Micro(min(started)) AS began,
            toUnixTimestamp64Micro(max(resolved)) AS finish
     FROM incidents WHERE project = {project:String} GROUP BY incident HAVING finish > {start:Int64}
@@ -188,10 +195,10 @@ class MonitorHistory:
         counts = Counts(total, up, took / up if up else None)
         return Observed(counts, Percentiles(*spread) if spread else None, spans)
 
-    async def down_times(self, project: str, start: Micros) -> dict[str, Micros]:
+    async def down_times(self, project: str, start: Micros) -> dict[str, DownTime]:
         """How long each thing of a project was down since `start`, in incidents that are over; by id."""
         rows = await self._rows(_DOWN, {"project": project, "start": start})
-        return {thing: int(down) for thing, down in rows}
+        return {thing: DownTime(int(down), int(until)) for thing, down, until in rows}
 
     async def incidents(self, which: Which, skip: int, limit: int) -> list[IncidentRow]:
         """Incidents, newest first, after the first `skip`."""

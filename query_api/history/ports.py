@@ -8,7 +8,7 @@ from query_api.history.audit import AuditRow
 from query_api.history.checks import Flip, PingRow, Transition
 from query_api.history.deciding_results import Deciding
 from query_api.history.deliveries import FinishedRow, SentRow
-from query_api.history.monitors import Counts, IncidentRow, Observed, ResultRow, Which
+from query_api.history.monitors import Counts, DownTime, IncidentRow, Observed, ResultRow, Which
 from query_api.history.response_times import Figures, Measured
 from query_api.history.status_pages import DayRow, EndedIncident
 from schemas.base import Micros
@@ -63,7 +63,7 @@ class MonitorHistoryReader(Protocol):
 
     async def observed(self, monitor: str, start: Micros) -> Observed: ...
 
-    async def down_times(self, project: str, start: Micros) -> dict[str, Micros]: ...
+    async def down_times(self, project: str, start: Micros) -> dict[str, DownTime]: ...
 
     async def incidents(self, which: Which, skip: int, limit: int) -> list[IncidentRow]: ...
 

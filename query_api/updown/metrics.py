@@ -67,9 +67,11 @@ async def recent_metrics(service: Service, thing: Thing) -> UpdownRecentMetrics:
 
 
 def _downs(thing: Thing, found: Measured, wanted: TimeRange) -> list[Span]:
-    """When the thing was down; the outage that is open is in no row of history."""
-    since = thing.down_since
-    return found.downs if since is None else [*found.downs, Span(since, max(since, wanted.end), "down")]
+    """When the thing was down. The outage that is open is in no row of history, and one that has just ended may not be
+    yet: a span that stands twice counts once."""
+    since, over = thing.down_since, thing.last_down
+    downs = found.downs if over is None else [*found.downs, Span(over.start, over.end, "down")]
+    return downs if since is None else [*downs, Span(since, max(since, wanted.end), "down")]
 
 
 def by_time(

@@ -8,12 +8,13 @@ from query_api.updown.service import Service
 from schemas.base import SECOND, Micros
 from schemas.definitions import Check
 from schemas.monitors import Monitor
+from schemas.outages import Outage
 from schemas.response_times import DEFAULT_THRESHOLD
 
 
 class Thing(NamedTuple):
     """threshold: of Apdex, in milliseconds. since: when the status that it has now began. opened: the outage that is
-    open. monitor: None of a check that waits for pulses."""
+    open. last_down: the newest one that is over. monitor: None of a check that waits for pulses."""
 
     id: str
     project: str
@@ -21,6 +22,7 @@ class Thing(NamedTuple):
     since: Micros = 0
     opened: IncidentRow | None = None
     monitor: Monitor | None = None
+    last_down: Outage | None = None
 
     @property
     def down_since(self) -> Micros | None:
@@ -41,7 +43,15 @@ async def thing_of(service: Service, caller: Caller, token: str) -> Thing:
     state, opened = service.deps.monitor_states.state(monitor.id), None
     if state is not None and state.incident is not None and state.down_since is not None:
         opened = IncidentRow(state.incident, monitor.id, state.down_since, None, state.cause, state.partial)
-    return Thing(monitor.id, monitor.project, monitor.apdex_threshold, state.since if state else 0, opened, monitor)
+    return Thing(
+        monitor.id,
+        monitor.project,
+        monitor.apdex_threshold,
+        state.since if state else 0,
+        opened,
+        monitor,
+        state.last_down if state else None,
+    )
 
 
 async def _pulse_of(service: Service, check: Check) -> Thing:
@@ -49,4 +59,5 @@ async def _pulse_of(service: Service, check: Check) -> Thing:
     state, opened = service.deps.states.state(check.id), None
     if state is not None and state.incident is not None and state.down_since is not None:
         opened = IncidentRow(state.incident, check.id, state.down_since, None, state.cause)
-    return Thing(check.id, check.project, since=state.since if state else 0, opened=opened)
+    since, last_down = (state.since, state.last_down) if state else (0, None)
+    return Thing(check.id, check.project, since=since, opened=opened, last_down=last_down)

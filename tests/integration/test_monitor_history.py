@@ -19,7 +19,7 @@ from infra.clickhouse.address import Address
 from infra.clickhouse.client import ClickHouse, connect
 from infra.clickhouse.migrations import migrate
 from processors.history.probe_hours import PROBE_HOURS
-from query_api.history.monitors import Counts, IncidentRow, MonitorHistory, Which
+from query_api.history.monitors import Counts, DownTime, IncidentRow, MonitorHistory, Which
 from query_api.history.windows import DAY, HOUR
 from schemas.base import SECOND, Micros
 from schemas.probes import Failure, FamilyResult, ProbeCompleted
@@ -320,9 +320,12 @@ class TestIncidents:
         for n in range(7):
             store.tell(*_outage("ab"[n % 2], n, MIDNIGHT + n * HOUR, resolved=n != 5))
         store.tell(*_outage("a", 20, MIDNIGHT + 20 * HOUR, project="other"))
-        assert await history.down_times("p", MIDNIGHT) == {"a": 4 * MINUTE, "b": 2 * MINUTE}
+        ends = [MIDNIGHT + n * HOUR + MINUTE for n in range(7)]
+        known = {"a": DownTime(4 * MINUTE, ends[6]), "b": DownTime(2 * MINUTE, ends[3])}
+        assert await history.down_times("p", MIDNIGHT) == known
         half = MIDNIGHT + 2 * HOUR + MINUTE // 2
-        assert await history.down_times("p", half) == {"a": 2 * MINUTE + MINUTE // 2, "b": MINUTE}
+        known = {"a": DownTime(2 * MINUTE + MINUTE // 2, ends[6]), "b": DownTime(MINUTE, ends[3])}
+        assert await history.down_times("p", half) == known
         assert await history.down_times("p", MIDNIGHT + 7 * HOUR) == {}
 
     async def test_what_stood_in_spans_before_is_taken_over(self, clickhouse_url: str) -> None:

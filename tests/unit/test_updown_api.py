@@ -1,11 +1,13 @@
 """The updown API over the real folds, in memory (docs/compatibility/updown.md)."""
 
 import re
+from functools import partial
 from typing import Any
 
 import pytest
 
 from infra.http_server.forwarded import Forwarded
+from query_api.history.monitors import DownTime
 from query_api.updown.check_object import UpdownCheck
 from query_api.updown.uptimes import ProjectUptimes
 from query_api.wrong_keys import WrongKeyLimiter
@@ -13,6 +15,7 @@ from schemas.base import SECOND, encode
 from schemas.certificates import DAY, Certificate
 from schemas.monitor_states import DomainValidity, MonitorState, Validity, validity_key
 from schemas.monitors import Monitor
+from schemas.outages import Outage
 from schemas.times import iso
 from tests.harness import POP_KEY, WRITE_KEY, Harness
 from tests.updown_client import (
@@ -121,13 +124,11 @@ async def test_it_goes_down_and_up(harness: Harness) -> None:
     assert (await seen(harness, token))["uptime"] < 100
 
 
-def uptime_of(
-    down: int, now: int = 0, down_since: int | None = None, down_time: int = 0, age: int = 99 * DAY
-) -> float | None:
-    """`down`: as history knows it."""
+def uptime_of(down: int, until: int = -1, now: int = 0, age: int = 99 * DAY, **state: Any) -> float | None:
+    """`down`, in outages of which the newest ended at `until`: as history knows it."""
     monitor = Monitor(id="x", project="p", version=1, created=now - age, revised=0, name="X")
-    state = MonitorState(version=1, down_since=down_since, down_time=down_time)
-    return ProjectUptimes({"x": down} if down else {}, now).of(monitor, state)
+    known = {"x": DownTime(down, until)} if down else {}
+    return ProjectUptimes(known, now).of(monitor, MonitorState(version=1, **state))
 
 
 def test_uptime_is_of_thirty_days() -> None:
@@ -147,9 +148,27 @@ def test_an_outage_that_history_does_not_have_yet() -> None:
     assert uptime_of(0, down_time=251 * SECOND, age=31 * DAY) == 100.0
 
 
-async def test_it_is_never_whole_after_an_outage(harness: Harness) -> None:
+def test_the_newest_outage_of_an_old_check_is_never_missing() -> None:
+    """Whatever history knows of it, and however much of it lies in the window."""
+    now = 100 * DAY
+    of_now = partial(uptime_of, now=now)
+    over, before = Outage(now - 311 * SECOND, now - 60 * SECOND), now - 3_600 * SECOND
+    assert of_now(0, last_down=over) == 99.99
+    assert of_now(250 * SECOND, until=before, last_down=over) == 99.981
+    assert of_now(501 * SECOND, until=over.end, last_down=over) == 99.981
+    assert of_now(SECOND, until=before, last_down=over, down_since=now - SECOND) == 99.99
+    start = now - 30 * DAY
+    assert of_now(0, last_down=Outage(start - DAY, start + 251 * SECOND)) == 99.99
+    assert of_now(0, last_down=Outage(start - DAY, start - SECOND)) == 100.0
+
+
+@pytest.mark.parametrize("days", [0, 31])
+async def test_it_is_never_whole_after_an_outage(harness: Harness, days: int) -> None:
+    """However old the check is."""
     token = (await made(harness))["token"]
     id = id_of(harness, token)
+    harness.log.time += days * DAY
+    harness.log.tick(1)
     probed_until(harness, id, "up", status=200)
     probed_until(harness, id, "down", ok=False, failure="status", detail="500", status=500)
     harness.log.tick(120)  # the result is of a slot, which may be up to a minute from now

@@ -11,6 +11,8 @@ from processors.checks.messages import notice_data as check_data
 from processors.monitors.messages import about as about_monitor
 from processors.sender.notice_body import body_of
 from processors.sender.updown_words import clock, humanized
+from query_api.history.monitors import IncidentRow
+from query_api.updown.downtimes import downtime_object
 from schemas.base import SECOND, Micros
 from schemas.channels.kinds import CHANNEL_KINDS
 from schemas.channels.updown import EVENTS
@@ -21,6 +23,7 @@ from schemas.ids import derived_id
 from schemas.monitor_states import MonitorState
 from schemas.monitors import Monitor, ProbeTarget
 from schemas.notices import NOTICES
+from schemas.outages import Outage
 from schemas.schedules import Simple
 from schemas.times import exact_iso, iso
 from schemas.tokens import THING_LENGTH, downtime_id
@@ -118,6 +121,25 @@ def test_a_duration_is_rounded_as_in_the_rest_api(begun: float, ended: float, to
     times = {"started_at": exact_iso(AT + int(begun * SECOND)), "resolved_at": exact_iso(AT + int(ended * SECOND))}
     request = requested("monitor.recovered", at=ENDED, incident=incident(ENDED) | times)
     assert event("monitor.recovered", request)["downtime"]["duration"] == told
+
+
+@pytest.mark.parametrize(("begun", "ended"), [(0.4, 585.9), (0.9, 585.3), (0.5, 585.0), (0, 585.999_999)])
+def test_a_duration_is_that_of_the_rest_api(begun: float, ended: float) -> None:
+    """A notice has its times cut to seconds; the state beside it has them exactly."""
+    start, end = AT + round(begun * SECOND), AT + round(ended * SECOND)
+    up = replace(DOWN, status="up", since=end, down_since=None, incident=None, last_down=Outage(start, end))
+    told = event("monitor.recovered", requested("monitor.recovered", up, end, incident=incident(end)))
+    rest = downtime_object(IncidentRow(derived_id("i"), "m", start, end, "x"), "https://up.example")
+    assert told["downtime"]["duration"] == rest.duration
+    assert (told["downtime"]["started_at"], told["downtime"]["ended_at"]) == (rest.started_at, rest.ended_at)
+
+
+def test_of_an_older_outage_the_times_are_those_of_the_notice() -> None:
+    up = replace(
+        DOWN, status="up", down_since=None, incident=None, last_down=Outage(AT + 3_600 * SECOND, AT + 9_000 * SECOND)
+    )
+    told = event("monitor.recovered", requested("monitor.recovered", up, ENDED, incident=incident(ENDED)))
+    assert told["downtime"]["duration"] == 585
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from schemas.probes import Phases
 from schemas.times import zulu
 from schemas.topics import PROBE_RESULTS, TRANSITIONS
 from tests.harness import Harness, MemoryMonitorHistory
+from tests.measured_history import MemoryResponseTimes
 from tests.updown_client import CHECKS, fault, made, updown
 
 HOUR = 3_600
@@ -148,6 +149,23 @@ async def test_uptime_is_by_time_and_never_rounded_up(harness: Harness) -> None:
     ages = await metrics(harness, token, "?from=1971-01-01")
     assert ages["uptime"] == 99.999
     assert (await metrics(harness, token, "?from=2+hours+ago"))["uptime"] == 100.0
+
+
+async def test_an_outage_that_history_has_not_been_told_of_counts(
+    harness: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token = (await made(harness))["token"]
+    probe(harness, 100)
+    probe_until(harness, "down", None)
+    probe_until(harness, "up", 100)
+    known, read = (await metrics(harness, token))["uptime"], MemoryResponseTimes.read
+
+    async def late(self: MemoryResponseTimes, *asked: Any, **how: Any) -> Measured:
+        return (await read(self, *asked, **how))._replace(downs=[])
+
+    monkeypatch.setattr(MemoryResponseTimes, "read", late)
+    assert (await metrics(harness, token))["uptime"] == known < 100
+    assert min(hour["uptime"] for hour in (await metrics(harness, token, "?group=time")).values()) < 100
 
 
 def test_each_hour_has_the_outages_that_touch_it() -> None:
