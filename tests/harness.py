@@ -66,7 +66,7 @@ from schemas.topics import (
 from schemas.transitions import DeliveryFinished, StatusChanged, ThingChanged
 from tests.conformance import Document
 from tests.imitated_sink import ImitatedSink
-from tests.measured_history import MemoryDecidingResults, MemoryResponseTimes
+from tests.measured_history import MemoryDecidingResults, MemoryResponseTimes, MemoryValidityHistory
 
 START: Micros = 1_750_000_000 * SECOND
 
@@ -326,6 +326,7 @@ class MemoryMonitorHistory:
         self._log = log
         self.response_times = MemoryResponseTimes(log)
         self.deciding_results = MemoryDecidingResults(log)
+        self.validity = MemoryValidityHistory(log)
 
     async def caught_up(self) -> None:
         return None

@@ -9,10 +9,10 @@ from clickhouse_connect.driver.client import Client
 from infra.clickhouse.address import Address
 from infra.clickhouse.client import connect
 from processors.history.roll_ups import RollUp, roll_up
-from processors.history.rows import PROBES, SPANS, probe_row, transition_row
+from processors.history.rows import PROBES, probe_row, transition_row
 from schemas.base import Micros, encode
 from schemas.probes import ProbeCompleted
-from schemas.transitions import StatusChanged
+from schemas.transitions import StatusChanged, ValidityTold
 
 
 class HistoryStore:
@@ -30,13 +30,14 @@ class HistoryStore:
         columns, types = (*PROBES.columns, "inserted_at"), (*PROBES.types, "DateTime('UTC')")
         self.client.insert(PROBES.name, rows, columns, column_type_names=types)
 
-    def tell(self, *changes: StatusChanged) -> None:
+    def tell(self, *changes: StatusChanged | ValidityTold) -> None:
         """What a fold said, each of it twice."""
         for change in changes:
             for _ in range(2):
                 found = transition_row(0, 0, encode(change))
                 assert found is not None
-                self.client.insert(SPANS.name, [found[1]], SPANS.columns, column_type_names=SPANS.types)
+                table, row = found
+                self.client.insert(table.name, [row], table.columns, column_type_names=table.types)
 
     def roll_up(self) -> None:
         for kind in self.kinds:

@@ -8,6 +8,7 @@ import msgspec
 from query_api.history.deciding_results import Deciding, DecidingResult
 from query_api.history.response_times import DAY, HOUR, Figures, Measured, Place
 from query_api.history.uptime import Span
+from query_api.history.validity import ToldRow
 from schemas.base import SECOND, Micros
 from schemas.probes import ProbeCompleted
 from schemas.response_times import answered_in, bucket
@@ -96,6 +97,27 @@ class MemoryDecidingResults:
             return [_row(one) for one in near[-most:]]
 
         return {incident: Deciding(until(incident, True), until(incident, False)) for incident in incidents}
+
+
+class MemoryValidityHistory:
+    def __init__(self, log: Log) -> None:
+        self._log = log
+
+    async def told(self, monitor: str, skip: int, limit: int) -> list[ToldRow]:
+        return self._all(monitor)[skip : skip + limit]
+
+    async def total(self, monitor: str) -> int:
+        return len(self._all(monitor))
+
+    def _all(self, monitor: str) -> list[ToldRow]:
+        told = [one for key, one in self._log.of(TRANSITIONS) if key == monitor and one["type"] == "validity.told"]
+        return [
+            ToldRow(
+                one["at"], one["detected_at"], one["notice"], one.get("silent", False), one["detail"],
+                {name: value for name, value in one["data"].items() if name not in ("monitor", "incident", "detail")},
+            )
+            for one in sorted(told, key=lambda one: -one["n"])
+        ]  # fmt: skip
 
 
 def _row(one: ProbeCompleted) -> DecidingResult:

@@ -31,6 +31,7 @@ def table_ttls(settings: Settings) -> dict[str, str]:
         "ping_facts": "".join(_ttl("inserted_at", settings.history_pings)),
         "probe_results": "".join(_ttl("inserted_at", settings.history_probes)),
         "spans": "".join(_ttl("toDateTime(at)", transitions)),
+        "validity_told": "".join(_ttl("toDateTime(at)", transitions)),
         "gaps": "".join(_ttl("toDateTime(since)", transitions)),
         # By the beginning, which all rows of an incident share: none of them may go before the others.
         "incidents": "".join(_ttl("toDateTime(started)", transitions)),

@@ -13,7 +13,15 @@ from schemas.dead_letters import DeadLetter
 from schemas.pings import Ping, PingsEvent
 from schemas.probe_kinds import PROBER_ERRORS
 from schemas.probes import ProbeCompleted, ProbeResultsEvent
-from schemas.transitions import DeliveryFinished, GapSeen, PingFolded, StatusChanged, ThingChanged, Transition
+from schemas.transitions import (
+    DeliveryFinished,
+    GapSeen,
+    PingFolded,
+    StatusChanged,
+    ThingChanged,
+    Transition,
+    ValidityTold,
+)
 
 Row = tuple[Any, ...]
 
@@ -65,10 +73,15 @@ AUDIT = _table(
     changes="String", others="UInt32", retried="UInt8",
 )  # fmt: skip
 
+VALIDITY_TOLD = _table(
+    "validity_told", thing="String", n="UInt64", project="String", at=_TIME, detected_at=_TIME, notice=_WORD,
+    silent="UInt8", id="String", detail="String", data="String",
+)  # fmt: skip
+
 LOST_RECORDS = _table("lost_records", topic=_WORD, part="UInt16", since="UInt64", until="UInt64")
 
 # Facts stand before the pings they belong to: who sees a ping then sees what was folded with it.
-TABLES = (PING_FACTS, SPANS, GAPS, DELIVERIES_FINISHED, PINGS, PROBES, AUDIT, LOST_RECORDS)
+TABLES = (PING_FACTS, SPANS, GAPS, DELIVERIES_FINISHED, PINGS, PROBES, AUDIT, VALIDITY_TOLD, LOST_RECORDS)
 
 # What every time column holds (an hour is a 32-bit DateTime). A time outside was never real.
 _LAST_TIME: Micros = 4_102_444_800_000_000  # 2100-01-01
@@ -180,8 +193,18 @@ def transition_row(part: int, off: int, value: bytes | None) -> tuple[Table, Row
                 event.thing, event.name, actor.kind, actor.key, actor.user, actor.address,
                 msgspec.json.encode(event.changes), _count(event.others, 32), int(event.retried),
             )  # fmt: skip
+        case ValidityTold():
+            return VALIDITY_TOLD, (
+                event.thing, _count(event.n, 64), event.project, _time(event.at), _time(event.detected_at),
+                event.notice, int(event.silent), event.id, event.detail, msgspec.json.encode(_own(event.data)),
+            )  # fmt: skip
         case _:
             return None
+
+
+def _own(data: dict[str, Any]) -> dict[str, Any]:
+    """What a notice says besides what its row has."""
+    return {name: value for name, value in data.items() if name not in ("monitor", "incident", "detail")}
 
 
 def refused_row(value: bytes | None, journal: str) -> Row | None:

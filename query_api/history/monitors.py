@@ -13,6 +13,7 @@ from query_api.history.behind import must_be_written
 from query_api.history.deciding_results import DecidingResults
 from query_api.history.response_times import ResponseTimes
 from query_api.history.uptime import Span
+from query_api.history.validity import ValidityHistory
 from query_api.history.windows import ProbeWindows
 from schemas.base import Micros
 
@@ -150,7 +151,7 @@ class Which(NamedTuple):
 class MonitorHistory:
     """`facts` tells whether all that the folds said before a moment has been written.
 
-    response_times, deciding_results: further questions about monitors.
+    response_times, deciding_results, validity: further questions about monitors.
     """
 
     def __init__(self, clickhouse: ClickHouse, facts: GroupProgress | None = None) -> None:
@@ -158,6 +159,7 @@ class MonitorHistory:
         self._windows = ProbeWindows(clickhouse)
         self.response_times = ResponseTimes(clickhouse)
         self.deciding_results = DecidingResults(clickhouse)
+        self.validity = ValidityHistory(clickhouse)
 
     async def caught_up(self) -> None:
         """Wait until all that the folds have said is written. Raises `query_api.history.behind.Behind`."""

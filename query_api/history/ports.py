@@ -11,6 +11,7 @@ from query_api.history.deliveries import FinishedRow, SentRow
 from query_api.history.monitors import Counts, DownTime, IncidentRow, Observed, ResultRow, Which
 from query_api.history.response_times import Figures, Measured
 from query_api.history.status_pages import DayRow, EndedIncident
+from query_api.history.validity import ToldRow
 from schemas.base import Micros
 
 
@@ -40,6 +41,14 @@ class DecidingResultsReader(Protocol):
     async def read(self, monitor: str, incidents: Sequence[str], reach: Micros, most: int) -> dict[str, Deciding]: ...
 
 
+class ValidityReader(Protocol):
+    """query_api.history.validity.ValidityHistory."""
+
+    async def told(self, monitor: str, skip: int, limit: int) -> list[ToldRow]: ...
+
+    async def total(self, monitor: str) -> int: ...
+
+
 class MonitorHistoryReader(Protocol):
     """query_api.history.monitors.MonitorHistory."""
 
@@ -48,6 +57,9 @@ class MonitorHistoryReader(Protocol):
 
     @property
     def deciding_results(self) -> DecidingResultsReader: ...
+
+    @property
+    def validity(self) -> ValidityReader: ...
 
     async def caught_up(self) -> None: ...
 

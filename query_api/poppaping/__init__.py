@@ -7,7 +7,16 @@ from typing import Any
 from query_api.dependencies import Dependencies
 from query_api.http.public_api import Layer, PublicApi, ReferencePage
 from query_api.plans import PLANS
-from query_api.poppaping import account, alerts, deliveries, incidents, maintenance, monitors, status_pages
+from query_api.poppaping import (
+    account,
+    alerts,
+    deliveries,
+    incidents,
+    maintenance,
+    monitors,
+    status_pages,
+    validity_events,
+)
 from query_api.poppaping.limits import RateLimits
 from query_api.poppaping.responses import PoppaPingApiError, fault_answer, on_fault
 from query_api.poppaping.uptimes import RecentUptimes
@@ -29,6 +38,7 @@ API = PublicApi(
     routers=(
         account.router,
         monitors.router,
+        validity_events.router,
         incidents.router,
         alerts.router,
         deliveries.router,

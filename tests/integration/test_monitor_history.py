@@ -20,10 +20,11 @@ from infra.clickhouse.client import ClickHouse, connect
 from infra.clickhouse.migrations import migrate
 from processors.history.probe_hours import PROBE_HOURS
 from query_api.history.monitors import Counts, DownTime, IncidentRow, MonitorHistory, Which
+from query_api.history.validity import ToldRow
 from query_api.history.windows import DAY, HOUR
 from schemas.base import SECOND, Micros
 from schemas.probes import Failure, FamilyResult, ProbeCompleted
-from schemas.transitions import StatusChanged, VisibleStatus
+from schemas.transitions import StatusChanged, ValidityTold, VisibleStatus
 from tests.history_store import HistoryStore, connected
 
 pytestmark = pytest.mark.stack
@@ -327,6 +328,23 @@ class TestIncidents:
         known = {"a": DownTime(2 * MINUTE + MINUTE // 2, ends[6]), "b": DownTime(MINUTE, ends[3])}
         assert await history.down_times("p", half) == known
         assert await history.down_times("p", MIDNIGHT + 7 * HOUR) == {}
+
+    async def test_what_was_told_of_a_certificate(self, store: Store, history: MonitorHistory) -> None:
+        """Newest first, each once; to the letter, and of this monitor only."""
+        assert (await history.validity.total("a"), await history.validity.told("a", 0, 9)) == (0, [])
+        data = {"certificate": {"subject": "bücher.example", "issuer": 'R11 ("Let\'s Encrypt")'}, "error": "code 20"}
+        for n in range(1, 6):
+            at = MIDNIGHT + n * HOUR
+            event = ValidityTold(
+                id=f"v{n}", n=n, thing="ab"[n == 3], project="p", at=at, detected_at=at + 1,
+                notice="monitor.ssl_invalid", silent=n == 5, detail=f"No {n}", data=data | {"monitor": {"id": "a"}},
+            )  # fmt: skip
+            store.tell(event)
+        assert await history.validity.total("a") == 4
+        pages = [await history.validity.told("a", skip, 3) for skip in (0, 3, 6)]
+        assert [[row.detail for row in page] for page in pages] == [["No 5", "No 4", "No 2"], ["No 1"], []]
+        newest = ToldRow(MIDNIGHT + 5 * HOUR, MIDNIGHT + 5 * HOUR + 1, "monitor.ssl_invalid", True, "No 5", data)
+        assert pages[0][0] == newest
 
     async def test_what_stood_in_spans_before_is_taken_over(self, clickhouse_url: str) -> None:
         url = f"{clickhouse_url.rstrip('/')}/monitors{uuid4().hex[:8]}"

@@ -23,6 +23,7 @@ from processors.history.rows import (
     PINGS,
     SPANS,
     TABLES,
+    VALIDITY_TOLD,
     Row,
     Table,
     ping_row,
@@ -33,7 +34,15 @@ from schemas.base import Fact, encode
 from schemas.dead_letters import DeadLetter
 from schemas.pings import CheckRemoved, Ping, PingsEvent
 from schemas.ticks import Tick
-from schemas.transitions import ChannelTroubled, DeliveryFinished, GapSeen, PingFolded, RegionDisregarded, StatusChanged
+from schemas.transitions import (
+    ChannelTroubled,
+    DeliveryFinished,
+    GapSeen,
+    PingFolded,
+    RegionDisregarded,
+    StatusChanged,
+    ValidityTold,
+)
 
 CHECK = "5bf66975-d4c7-4bf5-bcc8-b8d8a82ea278"
 LAST = 4_102_444_800_000_000
@@ -173,6 +182,14 @@ class TestTransitions:
                 ),
                 DELIVERIES_FINISHED,
                 ("c", 6, "d", "monitor.down", "delivered", 1, "x", "e", "{}", 5, "r"),
+            ),
+            (
+                ValidityTold(
+                    id="v", n=2, thing=CHECK, project="p", at=6, detected_at=7, notice="monitor.ssl_invalid",
+                    silent=True, detail="x", data={"monitor": {"id": CHECK}, "incident": None, "error": "e"},
+                ),
+                VALIDITY_TOLD,
+                (CHECK, 2, "p", 6, 7, "monitor.ssl_invalid", 1, "v", "x", b'{"error":"e"}'),
             ),
         ],
     )  # fmt: skip

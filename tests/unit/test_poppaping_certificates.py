@@ -103,6 +103,30 @@ async def test_a_certificate_that_is_judged_apart() -> None:
     assert (answer.status_code, "verify_certificate" in answer.json()["message"]) == (400, True)
 
 
+async def test_what_was_told_can_be_asked_for() -> None:
+    """By pages, newest first; of a monitor without channels, too."""
+    api = open_api()
+    monitor = await made(api, verify_certificate=False)
+    page = f"{PATH}/{monitor['id']}/validity-events"
+    assert (await api.client.get(page)).json()["data"] == []
+    examine(api, monitor["id"])
+    for error in (ERROR, ERROR, "", ""):
+        examine(api, monitor["id"], error)
+    told = (await api.client.get(page)).json()
+    names = [one["event"] for one in told["data"]]
+    assert names == ["monitor.ssl_valid", "monitor.ssl_invalid", "monitor.ssl_expiration"]
+    assert told["meta"] == {"page": 1, "per_page": 25, "total": 3, "total_pages": 1}
+    invalid = told["data"][1]
+    assert (invalid["notified"], invalid["data"]["error"]) == (False, ERROR)
+    assert invalid["data"]["certificate"]["subject"] == "www.example.com"
+    assert ERROR in invalid["detail"]
+    second = (await api.client.get(page, params={"page": 2, "per_page": 1})).json()
+    assert (second["data"], second["meta"]["total_pages"]) == ([invalid], 3)
+    assert (await api.client.get(page, params={"page": 9})).json()["data"] == []
+    assert (await api.client.get(page, params={"page": 0})).status_code == 400
+    assert (await api.client.get(f"{PATH}/{api.other}/validity-events")).status_code == 404
+
+
 @pytest.mark.parametrize("notice", VALIDITY_NOTICES)
 async def test_a_test_of_each_notice_can_be_sent(notice: Notice) -> None:
     api = open_api()
