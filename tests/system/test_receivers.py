@@ -1,4 +1,4 @@
-"""Receivers that are slow, down, gone or private (docs/design.md, statements 4 and 7)."""
+"""Receivers that are slow, down, gone, private or given up (docs/design.md, statements 4 and 7)."""
 
 import time
 from collections.abc import Iterator
@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from schemas.topics import DELIVERIES, TRANSITIONS
+from schemas.topics import DELIVERIES, PROJECTS, TRANSITIONS
 from tests.pingfold_process import Pingfold, Receiver, wait_until
 
 pytestmark = pytest.mark.system
@@ -69,6 +69,54 @@ def test_a_receiver_that_fails_at_first_is_served_later(pingfold: Pingfold, othe
     assert (done["outcome"], done["attempts"]) == ("delivered", 3)
     assert [one["attempt"] for one in attempts(pingfold, channel)] == [1, 2, 3]
     assert pingfold.api("DELETE", f"/channels/{channel}").status_code == 200
+
+
+def given_up(pingfold: Pingfold, channel: str) -> list[dict[str, Any]]:
+    return [one for one in pingfold.values(PROJECTS) if one.get("channel") == channel and "failures" in one]
+
+
+def recipients(pingfold: Pingfold) -> list[str]:
+    """Where they lead, by updown's API."""
+    answer = pingfold.request("GET", "/api/recipients", headers={"X-API-KEY": pingfold.credentials.updown_key})
+    return [one["value"] for one in answer.json()]
+
+
+def test_a_receiver_that_fails_1000_times_is_removed_across_kills(pingfold: Pingfold, other: Receiver) -> None:
+    """Of updown.io's Push API: each failed request counts once, whoever sent it and whoever died meanwhile. There are
+    warnings at 10, 100 and 900 in a row, and it is removed at the 1,000th."""
+    events, seconds = 340, 120.0  # each is sent three times: 1,020 requests
+    other.answer = 500
+    other.start()
+    channel = pingfold.channel(other.url, kind="updown")
+    assert other.url in recipients(pingfold)
+    check = pingfold.create("given-up", channels=channel)
+    for number in range(events):
+        pingfold.good_ping(check, "" if number % 2 else "fail")
+
+    def failed() -> int:
+        return len({(one["delivery"], one["attempt"]) for one in attempts(pingfold, channel)})
+
+    wait_until(lambda: failed() >= events, seconds, "each was sent once")
+    pingfold.advance(26)  # the first time, it is sent again after 15 to 25 s
+    wait_until(lambda: failed() >= events + events // 4, seconds, "some were sent again")
+    for slot in range(pingfold.workers):
+        pingfold.kill_and_wait("worker", slot)
+    wait_until(lambda: failed() >= 2 * events, seconds, "each was sent again")
+    assert [one["failures"] for one in given_up(pingfold, channel)] == [10, 100]
+    pingfold.wait_working()
+    pingfold.advance(37)  # the second time after 16 to 36 s
+    wait_until(lambda: len(finished(pingfold, channel)) == events, seconds, "every delivery has ended")
+    assert {one["outcome"] for one in finished(pingfold, channel)} == {"removed"}
+    told = [(one["failures"], one.get("removed", False)) for one in given_up(pingfold, channel)]
+    assert told == [(10, False), (100, False), (900, False), (1_000, True)]
+    wait_until(lambda: other.url not in recipients(pingfold), seconds, "it is removed")
+    wait_until(lambda: pingfold.check(check)["channels"] == "", seconds, "it is taken off the check")
+    pingfold.advance(60)
+    sent = len(other.received)
+    assert sent >= 1_000
+    pingfold.good_ping(check, "fail")
+    pingfold.advance(60)
+    assert len(other.received) == sent
 
 
 def receiver_id(receiver: Receiver, check: str, taken: bool) -> str:
