@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -131,6 +132,30 @@ async def test_by_hour_and_by_node(harness: Harness) -> None:
     assert {code: one["requests"]["samples"] for code, one in hosts.items()} == by_region
     assert list(hosts["fra"]) == ["uptime", "apdex", "timings", "requests", "host"]
     assert list(hosts["fra"]["host"]) == ["ip", "city", "country", "country_code"]
+
+
+async def test_nodes_are_those_of_the_file(tmp_path: Path) -> None:
+    """`host` of each node that has samples: also of one without an IPv4 address, and of one that the file does not
+    have."""
+    file = tmp_path / "nodes.toml"
+    file.write_text(
+        '[fra]\nip = "192.0.2.10"\nip6 = "2001:db8::10"\ncity = "Frankfurt"\ncountry = "Germany"\ncountry_code = "DE"\n'
+        '[syd]\nip6 = "2001:db8::20"\ncity = "Sydney"\n[hooks]\nip = "192.0.2.30"\n'
+    )
+    harness = updown(regions="fra,syd,tok", nodes=str(file))
+    token = (await made(harness))["token"]
+    for _ in range(6):
+        probe(harness, 100)
+    hosts = await metrics(harness, token, "?group=host")
+    assert {code: one["requests"]["samples"] for code, one in hosts.items()} == {"fra": 2, "syd": 2, "tok": 2}
+    assert [one["host"] for one in hosts.values()] == [
+        {"ip": "192.0.2.10", "city": "Frankfurt", "country": "Germany", "country_code": "de"},
+        {"ip": "2001:db8::20", "city": "Sydney", "country": None, "country_code": None},
+        {"ip": None, "city": None, "country": None, "country_code": None},
+    ]
+    listed = (await harness.client.get("/api/nodes")).json()
+    assert list(listed) == ["fra", "syd", "tok", "hooks"]
+    assert {code: one["host"]["city"] for code, one in hosts.items()} == {code: listed[code]["city"] for code in hosts}
 
 
 async def test_uptime_is_by_time_and_never_rounded_up(harness: Harness) -> None:
