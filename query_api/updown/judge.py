@@ -13,7 +13,9 @@ from query_api.updown.errors import UpdownError, fault
 
 T = TypeVar("T")
 
-_TRUE, _FALSE = ("true", "1", "yes", "on"), ("false", "0", "no", "off")
+TRUE, FALSE = ("true", "1", "yes", "on"), ("false", "0", "no", "off")
+# Beyond it a number is none here; Python refuses to write very large ones.
+_LARGEST = 10**15
 _NOT_LISTED = "is not included in the list"
 
 
@@ -43,10 +45,10 @@ class Judge:
         value = self.given(name)
         if value is UNSET or value is None:
             return None if value is None else UNSET
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            value = str(value)
-        if not isinstance(value, str):
+        text = _text(value)
+        if text is None:
             return self.wrong(name, "is not a text", value)
+        value = text
         if len(value) > most:
             return self.wrong(name, f"is too long (maximum is {most} characters)", value)
         return value
@@ -61,8 +63,8 @@ class Judge:
         if value is None or value == "":
             return default
         text = str(value).lower() if isinstance(value, str | int) else ""
-        if text in _TRUE or text in _FALSE:
-            return text in _TRUE
+        if text in TRUE or text in FALSE:
+            return text in TRUE
         return self.wrong(name, _NOT_LISTED, value)
 
     def number(self, name: str, default: float) -> float | UnsetType:
@@ -94,12 +96,14 @@ class Judge:
         return self.wrong(name, _NOT_LISTED, value)
 
     def texts(self, name: str, most: int) -> list[str] | UnsetType:
-        """A list of texts; an empty text in it is none."""
+        """A list of texts; an empty text in it is none. One by numbers (`recipients[0]=`) is how PHP writes a list."""
         value = self.given(name)
         if value is UNSET:
             return UNSET
         if value is None or value == "":
             return []
+        if isinstance(value, dict) and value and all(key.isascii() and key.isdecimal() for key in value):
+            value = list(value.values())
         if not isinstance(value, list) or not all(isinstance(one, str | None) for one in value):
             return self.wrong(name, "is not a list of texts", value)
         found = list(dict.fromkeys(one for one in value if one))
@@ -123,15 +127,21 @@ class Judge:
 def _number(value: object) -> float | None:
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
-    try:
-        number = float(value) if len(str(value)) <= 40 else None
-    except ValueError:
-        return None
+    if isinstance(value, str):
+        # Python takes digits of all scripts, and `6_0` for 60.
+        if len(value) > 40 or not value.isascii() or "_" in value:
+            return None
+        try:
+            value = float(value)
+        except ValueError:
+            return None
     # Neither infinity nor what is no number.
-    return number if number is not None and abs(number) < 1e15 else None
+    return float(value) if abs(value) < _LARGEST else None
 
 
 def _text(value: object) -> str | None:
     if isinstance(value, bool) or not isinstance(value, str | int | float | None):
+        return None
+    if isinstance(value, int | float) and abs(value) >= _LARGEST:
         return None
     return "" if value is None else str(value)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from query_api.updown.errors import UpdownError, fault
+from query_api.updown.judge import FALSE, TRUE
 
 _LAST_PAGE = 10**6
 
@@ -21,8 +22,10 @@ def page_parameter(description: str) -> dict[str, Any]:
 
 def page_of(parameters: Mapping[str, Any]) -> int:
     """The number of a page. Raises `UpdownError` 400."""
-    given = parameters.get("page", 1)
-    text = str(given)
+    given = parameters.get("page")
+    if given is None or given == "":
+        return 1
+    text = str(given) if isinstance(given, str | int) else ""
     is_number = text.isascii() and text.isdecimal() and len(text) <= len(str(_LAST_PAGE))
     if isinstance(given, bool) or not is_number or not 1 <= int(text) <= _LAST_PAGE:
         raise UpdownError(400, fault("page", f"must be a number from 1 to {_LAST_PAGE}", given))
@@ -31,10 +34,10 @@ def page_of(parameters: Mapping[str, Any]) -> int:
 
 def is_set(parameters: Mapping[str, Any], name: str) -> bool:
     """Whether a switch is on. Raises `UpdownError` 400."""
-    given = parameters.get(name, False)
-    match str(given).lower():
-        case "true" | "1":
-            return True
-        case "false" | "0" | "" | "none":
-            return False
+    given = parameters.get(name)
+    text = str(given).lower() if isinstance(given, str | int) else ""
+    if text in TRUE:
+        return True
+    if given is None or given == "" or text in FALSE:
+        return False
     raise UpdownError(400, fault(name, "must be true or false", given))
