@@ -86,6 +86,24 @@ COMMANDS: dict[str, Lazy | Group] = {
         "Tell people again of a check or a monitor. If it is down, and nobody knows, that is told now.",
         _MANAGE,
     ),
+    "incident": Group(
+        "See what is down, and say who takes care of it.",
+        {
+            "list": Lazy(
+                "pingfold.commands.incidents:list_incidents",
+                "List the open incidents of monitors, newest first, and who takes care of them.",
+            ),
+            "acknowledge": Lazy(
+                "pingfold.commands.incidents:acknowledge",
+                "Take care of an open incident: it is not repeated, and nobody else is called. Who is first counts.",
+            ),
+            "comment": Lazy(
+                "pingfold.commands.incidents:comment",
+                "Say something about an open incident. The audit trail has it, and the incident shows it.",
+            ),
+        },
+        _MANAGE,
+    ),
     "project": Group(
         "Manage projects. Each has its own checks, monitors, channels and keys.",
         {

@@ -15,6 +15,7 @@ from infra.http_server.forwarded import Forwarded
 from infra.log.directory import Directory
 from infra.log.ports import AcknowledgedPings, DecisionMaker, LogWriter, ReplicaProgress
 from infra.secrets.confirmation_links import ConfirmationLinks
+from infra.secrets.incident_links import IncidentLinks
 from infra.secrets.secrets import Decrypts
 from infra.settings.settings import Settings
 from query_api.history.ports import (
@@ -38,7 +39,7 @@ class Dependencies:
     """What `create_app` is given.
 
     encrypt: makes a secret fit for storing at its place; decrypt: reads it again there. links: those of mails that ask
-    for a confirmation.
+    for a confirmation; incident_links: those of notices, that acknowledge.
     admin_password: opens the pages; None: there are no pages.
     disk: where changes are written; None: as the settings say. guard: what probes and webhooks may reach.
     library: judges URLs of Apprise (`infra.apprise_library.library`); None: the sender will.
@@ -59,6 +60,7 @@ class Dependencies:
     encrypt: Callable[[str, str], str]
     decrypt: Decrypts
     links: ConfirmationLinks
+    incident_links: IncidentLinks
     admin_password: str | None = None
     disk: Disk | None = None
     guard: Guard = field(default_factory=Guard)

@@ -1,7 +1,8 @@
 """Running states of heartbeat checks: the records of `check-states`, written only by the `checks` fold.
 
 Keys: the check's id for its running state, `definition/<check id>` for the fold's own copy of its definition,
-`gap/<start>/<cause>` for closed gaps, `partition` for the partition's own record.
+`gap/<start>/<cause>` for closed gaps, `escalation/<id>` for its copies of escalation policies,
+`partition` for the partition's own record.
 """
 
 from typing import ClassVar, Literal
@@ -10,6 +11,8 @@ from msgspec import Struct
 
 from schemas.base import Fact, Micros, Value
 from schemas.definitions import Check
+from schemas.escalations import Escalating, EscalationCopy
+from schemas.incidents import Acknowledged
 from schemas.mutes import Owed
 from schemas.outages import Outage
 from schemas.outputs import Output
@@ -46,7 +49,8 @@ class CheckState(Value, tag="check-state"):
     last_duration, last_exitstatus: of the newest success or failure, None if it had none.
     incident: id of the open incident while down; down_since: its start; cause: in words.
     down_time: how long it was down in all incidents that are over. last_down: the newest of them.
-    reminders: number of reminders passed that it is still down.
+    reminders: number of reminders passed that it is still down. acknowledged: somebody takes care of the incident.
+    escalation: where it stands, since people were told that it is down.
     muted: nobody is told of it now. silenced: what it is was not told, because of that. owed: nor was a recovery.
     parked: why the fold could not judge a deadline; set until the next event of this check.
     output: the newest that a start, log or fail ping brought since the newest success.
@@ -74,6 +78,8 @@ class CheckState(Value, tag="check-state"):
     down_time: Micros = 0
     last_down: Outage | None = None
     reminders: int = 0
+    acknowledged: Acknowledged | None = None
+    escalation: Escalating | None = None
     muted: bool = False
     silenced: bool = False
     owed: Owed | None = None
@@ -96,4 +102,4 @@ class DefinitionCopy(Fact, tag="definition", frozen=True):
     check: Check
 
 
-CheckStatesRecord = CheckState | DefinitionCopy | Gap | Progress
+CheckStatesRecord = CheckState | DefinitionCopy | EscalationCopy | Gap | Progress

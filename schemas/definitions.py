@@ -2,7 +2,8 @@
 fold.
 
 Keys are `project/<id>`, `key/<id>`, `revoked-key/<id>`, `channel/<id>`, `check/<id>`, `monitor/<id>`,
-`maintenance/<id>`, `status-page/<id>`, `recipient/<id>`; `tokens` for how many names a partition has given.
+`maintenance/<id>`, `status-page/<id>`, `recipient/<id>`, `escalation/<id>`; `tokens` for how many names a
+partition has given.
 """
 
 from typing import Annotated, Literal
@@ -12,6 +13,7 @@ from msgspec import Meta, field
 from schemas.base import Fact, Micros
 from schemas.channels.kind import Options
 from schemas.channels.kinds import KindName
+from schemas.escalations import EscalationPolicy
 from schemas.maintenance import Maintenance
 from schemas.monitors import Monitor
 from schemas.mutes import MuteUntil
@@ -26,11 +28,12 @@ DEFAULT_GRACE = 3_600
 KeyKind = Literal["healthchecks", "healthchecks-readonly", "updown", "updown-readonly", "poppaping"]
 
 
-# PoppaPing's, and two of our own for what PoppaPing lets nobody change.
+# PoppaPing's, and three of our own for what PoppaPing lets nobody change.
 KeyScope = Literal[
     "monitors:read",
     "monitors:write",
     "incidents:read",
+    "incidents:write",
     "status-pages:read",
     "status-pages:write",
     "alerts:read",
@@ -166,7 +169,9 @@ class Check(Fact, tag="check", frozen=True):
     mute_until: MuteUntil = None
 
 
-Definition = Project | ApiKey | RevokedKey | Channel | Check | Monitor | StatusPage | Maintenance | Recipient
+Definition = (
+    Project | ApiKey | RevokedKey | Channel | Check | Monitor | StatusPage | Maintenance | Recipient | EscalationPolicy
+)
 
 
 def definition_key(definition: Definition) -> str:

@@ -86,6 +86,7 @@ class About(Fact, tag=False, frozen=True):
 class DeliveryRequested(Fact, tag="delivery.requested", frozen=True):
     """A status change to be sent to a channel: one delivery for each of `notices` that the channel is configured for.
 
+    anyway: each of them is sent, whatever the channel is configured for, as far as its kind can tell it.
     Notices about Pingfold itself (`channel.disabled`, `channel.failing`) are sent whatever it is configured for.
 
     transition: id of the transition. at: its time, which is the timestamp in the body, however late it is sent.
@@ -99,6 +100,7 @@ class DeliveryRequested(Fact, tag="delivery.requested", frozen=True):
     data: Annotated[dict[str, Any], Meta(extra_json_schema=NOTICE_DATA)]
     actor: Actor | None = None
     about: About | None = None
+    anyway: bool = False
 
 
 class ConfirmationRequested(Fact, tag="confirmation.requested", frozen=True):

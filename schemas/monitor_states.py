@@ -2,9 +2,9 @@
 
 Keys: the monitor's id for its running state, `definition/<monitor id>` for the fold's own copy of its definition,
 `validity/<monitor id>` for what is known of its certificate and domain, `maintenance/<id>` for its copies of windows,
-`region/<name>` for a region that is disregarded now, `dependency/<id>` for a monitor that is down and that others
-depend on, `partition` for the partition's own record. Probers follow this topic: definitions, pending changes and due
-tests say what to probe.
+`escalation/<id>` for those of escalation policies, `region/<name>` for a region that is disregarded now,
+`dependency/<id>` for a monitor that is down and that others depend on, `partition` for the partition's own record.
+Probers follow this topic: definitions, pending changes and due tests say what to probe.
 """
 
 from typing import Literal, get_args
@@ -13,6 +13,8 @@ from msgspec import Struct
 
 from schemas.base import Fact, Micros, Value
 from schemas.certificates import Certificate, DomainSource
+from schemas.escalations import Escalating, EscalationCopy
+from schemas.incidents import Acknowledged
 from schemas.maintenance import Maintenance
 from schemas.monitors import Monitor
 from schemas.mutes import Owed
@@ -100,7 +102,8 @@ class MonitorState(Value, tag="monitor-state", rename={"pending_change": "doubt"
     hour: number of the hour since 1970 whose regular results are counted; samples: how many there are; points: two for
     each that was fast enough, one for each that was tolerated. apdexes: thousandths, of at most six whole hours before
     it. judge_at: when an hour is judged by them.
-    reminders: number of reminders passed that it is still down.
+    reminders: number of reminders passed that it is still down. acknowledged: somebody takes care of the incident.
+    escalation: where it stands, since people were told that it is down.
     muted: nobody is told of it now. silenced: what it is was not told, because of that. owed: nor was a recovery.
     parked: why the fold could not judge a deadline; set until the next event of this monitor.
     confirmed_by: while it is down: the results that made it so.
@@ -139,6 +142,8 @@ class MonitorState(Value, tag="monitor-state", rename={"pending_change": "doubt"
     apdexes: tuple[int, ...] = ()
     judge_at: Micros | None = None
     reminders: int = 0
+    acknowledged: Acknowledged | None = None
+    escalation: Escalating | None = None
     muted: bool = False
     silenced: bool = False
     owed: Owed | None = None
@@ -245,4 +250,6 @@ class DependencyDown(Fact, tag="dependency", frozen=True):
     at: Micros
 
 
-MonitorStatesRecord = MonitorState | MonitorCopy | Validity | MaintenanceCopy | RegionOut | DependencyDown | Progress
+MonitorStatesRecord = (
+    MonitorState | MonitorCopy | Validity | MaintenanceCopy | RegionOut | DependencyDown | EscalationCopy | Progress
+)

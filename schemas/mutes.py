@@ -24,7 +24,7 @@ MUTE_WORDS: Mapping[str, MuteUntil] = {"recovery": "recovery", "forever": "forev
 class Owed(Struct, frozen=True, omit_defaults=True, gc=False):
     """An incident that people were told of, and whose end a mute kept from them.
 
-    n: number of the change that ended it. partial: as of the change.
+    n: number of the change that ended it. partial: as of the change. called: further channels that an escalation told.
     """
 
     n: int
@@ -33,3 +33,4 @@ class Owed(Struct, frozen=True, omit_defaults=True, gc=False):
     resolved: Micros
     cause: str = ""
     partial: bool = False
+    called: tuple[str, ...] = ()

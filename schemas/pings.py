@@ -10,6 +10,8 @@ from msgspec import Meta
 from schemas.actors import Actor
 from schemas.base import Fact, Micros
 from schemas.definitions import Check
+from schemas.escalations import EscalationDefined, EscalationRemoved
+from schemas.incidents import IncidentAcknowledged, IncidentCommented
 from schemas.ticks import Tick, TimeCorrected
 
 Kind = Literal["success", "start", "fail", "log"]
@@ -61,4 +63,16 @@ class CheckResumed(Fact, tag="check.resumed", frozen=True):
     actor: Actor | None = None
 
 
-PingsEvent = Ping | Tick | CheckDefined | CheckRemoved | CheckPaused | CheckResumed | TimeCorrected
+PingsEvent = (
+    Ping
+    | Tick
+    | CheckDefined
+    | CheckRemoved
+    | CheckPaused
+    | CheckResumed
+    | IncidentAcknowledged
+    | IncidentCommented
+    | EscalationDefined
+    | EscalationRemoved
+    | TimeCorrected
+)

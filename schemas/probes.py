@@ -6,6 +6,8 @@ from msgspec import Meta, Struct
 
 from schemas.base import Fact, Micros
 from schemas.certificates import Certificate, DomainSource
+from schemas.escalations import EscalationDefined, EscalationRemoved
+from schemas.incidents import IncidentAcknowledged, IncidentCommented
 from schemas.maintenance import Maintenance
 from schemas.monitors import Monitor, Region
 from schemas.probe_kinds import Failure as Failure
@@ -178,6 +180,10 @@ ProbeResultsEvent = (
     | RegionTroubled
     | RegionWell
     | DependencyChanged
+    | IncidentAcknowledged
+    | IncidentCommented
+    | EscalationDefined
+    | EscalationRemoved
     | Tick
     | TimeCorrected
 )

@@ -8,10 +8,14 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, UnsetType
 
-from schemas.actors import Actor
-from schemas.base import Fact, Micros
+from schemas.base import Fact
 from schemas.channels.kind import Options
 from schemas.definitions import ApiKey, Channel, Project
+from schemas.incident_requests import EscalationCreate as EscalationCreate
+from schemas.incident_requests import EscalationDelete as EscalationDelete
+from schemas.incident_requests import EscalationUpdate as EscalationUpdate
+from schemas.incident_requests import IncidentAcknowledge as IncidentAcknowledge
+from schemas.incident_requests import IncidentComment as IncidentComment
 from schemas.maintenance import Window
 from schemas.monitors import (
     ApdexThreshold,
@@ -31,9 +35,9 @@ from schemas.project_news import ChannelDisabled as ChannelDisabled
 from schemas.project_news import ChannelFailing as ChannelFailing
 from schemas.project_news import MuteEnded as MuteEnded
 from schemas.recipients import Address, Addresses
+from schemas.request_base import Request as Request
 from schemas.schedules import MAX_EXPRESSION, Schedule
 from schemas.status_pages import AccessKey, Components, Description, PageSlug, PasswordHash, Title
-from schemas.ticks import PartitionCount
 
 Limit = Annotated[int, Meta(ge=60, le=31_536_000)]
 LateLimit = Annotated[int, Meta(ge=0, le=31_536_000)]
@@ -86,22 +90,6 @@ class CheckFields(Fact, tag=False, frozen=True):
     tz: str | UnsetType = UNSET
     slug_when_renamed: Slug | UnsetType = UNSET
     filter_subject_while: Literal["success_kw", "failure_kw"] | UnsetType = UNSET
-
-
-class _Asked(Fact, frozen=True, kw_only=True):
-    # Apart from `Request`: what may be left out comes behind what each request needs.
-    actor: Actor | None = None
-    partition_count: PartitionCount = 0
-
-
-class Request(_Asked, frozen=True):
-    """The fields of every request. at: time of the request. actor: who made it.
-
-    partition_count: how many the deployment has; the fold needs it to name what it makes (`schemas.tokens`).
-    """
-
-    request: str
-    at: Micros
 
 
 class ProjectCreate(Request, tag="project.create", frozen=True):
@@ -384,6 +372,11 @@ ProjectsRequest = (
     | StatusPageCreate
     | StatusPageUpdate
     | StatusPageDelete
+    | EscalationCreate
+    | EscalationUpdate
+    | EscalationDelete
+    | IncidentAcknowledge
+    | IncidentComment
 )
 
 

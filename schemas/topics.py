@@ -23,6 +23,8 @@ from schemas.deliveries import (
     EndpointRemoved,
     MailboxAnswered,
 )
+from schemas.escalations import EscalationDefined, EscalationRemoved
+from schemas.incidents import IncidentAcknowledged, IncidentCommented
 from schemas.key_uses import KeyUsed
 from schemas.monitor_states import MonitorStatesRecord
 from schemas.pings import CheckDefined, CheckRemoved, PingsEvent
@@ -97,7 +99,10 @@ PINGS = Topic(
     stamped=True,
     written_by=("web",),
     fold="checks",
-    from_folds=(CheckDefined, CheckRemoved),
+    from_folds=(
+        *(CheckDefined, CheckRemoved, IncidentAcknowledged, IncidentCommented),
+        *(EscalationDefined, EscalationRemoved),
+    ),
 )
 PROBE_RESULTS = Topic(
     "probe-results",
@@ -107,7 +112,10 @@ PROBE_RESULTS = Topic(
     written_by=("prober",),
     fold="monitors",
     ticked=True,
-    from_folds=(MonitorDefined, MonitorRemoved, MaintenanceDefined, MaintenanceRemoved, DependencyChanged),
+    from_folds=(
+        *(MonitorDefined, MonitorRemoved, MaintenanceDefined, MaintenanceRemoved, DependencyChanged),
+        *(IncidentAcknowledged, IncidentCommented, EscalationDefined, EscalationRemoved),
+    ),
 )
 DELIVERIES = Topic(
     "deliveries",

@@ -166,10 +166,14 @@ class FieldChange(Fact, tag=False, frozen=True):
     hidden: bool = False
 
 
-Action = Literal["created", "updated", "deleted", "disabled", "paused", "resumed", "tested", "replayed"]
+Action = Literal[
+    "created", "updated", "deleted", "disabled", "paused", "resumed", "tested", "replayed", "acknowledged", "commented"
+]
 
 # Of what there are entries: the types of definitions; that a key was revoked is told as a change of the `key`.
-ThingKind = Literal["check", "monitor", "channel", "status-page", "maintenance", "project", "key", "recipient"]
+ThingKind = Literal[
+    "check", "monitor", "channel", "status-page", "maintenance", "project", "key", "recipient", "escalation"
+]
 
 
 class ThingChanged(Fact, tag="thing.changed", frozen=True):
@@ -180,7 +184,8 @@ class ThingChanged(Fact, tag="thing.changed", frozen=True):
     id: derived from the position of the command in its journal. at: time at which the command counted. command: its
     `type`.
     action: `tested`: a test notification was requested; `replayed`: a delivery was resent; `disabled`: a channel was
-    disabled after failures. kind, thing: `check`, `channel` and so on, and its id. name: its name at the time.
+    disabled after failures; `acknowledged`, `commented`: of the open incident. kind, thing: `check`, `channel` and so
+    on, and its id. name: its name at the time.
     others: number of other things that changed with it. retried: the command was a dead letter that was retried.
     """
 

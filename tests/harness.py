@@ -21,6 +21,7 @@ from infra.log.directory import Directory
 from infra.log.partitioner import partition_of
 from infra.log.sink import NotStored, Position
 from infra.secrets.confirmation_links import ConfirmationLinks
+from infra.secrets.incident_links import IncidentLinks
 from infra.secrets.secrets import hash_api_key
 from infra.settings.settings import Settings
 from processors.checks.fold import Checks
@@ -545,6 +546,7 @@ class Harness:
         self.audit_history = MemoryAuditHistory(self.log)
         self.settings = Settings(_env_file=None, **settings)
         self.links = ConfirmationLinks(b"a key of links")
+        self.incident_links = IncidentLinks(b"a key of links of incidents")
         self.project = self.make_project(
             "main", {WRITE_KEY: "healthchecks", READ_KEY: "healthchecks-readonly", POP_KEY: "poppaping"}
         )
@@ -565,6 +567,7 @@ class Harness:
                 encrypt=lambda secret, _: f"sealed {secret[::-1]}",
                 decrypt=lambda secret, *_: secret.removeprefix("sealed ")[::-1],
                 links=self.links,
+                incident_links=self.incident_links,
                 source=self.log,
                 history=self.history if history else None,
                 monitor_history=MemoryMonitorHistory(self.log) if history else None,

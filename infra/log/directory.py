@@ -11,6 +11,7 @@ from infra.log.names import Names
 from infra.packing import Packing
 from schemas.base import Micros
 from schemas.definitions import ApiKey, Channel, Check, Definition, Project
+from schemas.escalations import EscalationPolicy
 from schemas.maintenance import Maintenance
 from schemas.monitors import Monitor
 from schemas.recipients import Recipient
@@ -18,6 +19,8 @@ from schemas.status_pages import StatusPage
 
 _decode = msgspec.json.Decoder(Definition).decode
 _checks = Packing(Check, ids=("project", "channels"), without=("id",))
+# Kinds of definitions, besides checks, that are kept.
+_KINDS = frozenset({"project", "key", "channel", "monitor", "maintenance", "status-page", "recipient", "escalation"})
 _NOBODYS: tuple[None, None] = (None, None)
 _NO_SLUGS: dict[str, str | tuple[str, ...]] = {}
 
@@ -53,6 +56,7 @@ class Directory:
         self._checks_of: dict[str, _Members] = {}
         self._monitors: dict[str, Monitor] = {}
         self._windows: dict[str, Maintenance] = {}
+        self._policies: dict[str, EscalationPolicy] = {}
         self._channels: dict[str, Channel] = {}
         self._recipients: dict[str, Recipient] = {}
         self._pages: dict[str, StatusPage] = {}
@@ -66,7 +70,7 @@ class Directory:
         kind, _, id = key.partition("/")
         if kind == "check":
             self._apply_check(id, value)
-        elif kind in ("project", "key", "channel", "monitor", "maintenance", "status-page", "recipient"):
+        elif kind in _KINDS:
             self._apply_other(kind, id, None if value is None else _decode(value))
 
     def _apply_check(self, id: str, value: bytes | None) -> None:
@@ -135,6 +139,10 @@ class Directory:
                 self._monitors[id] = definition
             case Maintenance():
                 self._windows[id] = definition
+            case EscalationPolicy():
+                self._policies[id] = definition
+            case None if kind == "escalation":
+                self._policies.pop(id, None)
             case Recipient():
                 self._recipients[id] = definition
             case None if kind == "recipient":
@@ -251,6 +259,15 @@ class Directory:
         """All windows of a project, oldest first."""
         found = (window for window in list(self._windows.values()) if window.project == project)
         return sorted(found, key=lambda window: (window.created, window.id))
+
+    def policy(self, id: str) -> EscalationPolicy | None:
+        """The escalation policy with this id."""
+        return self._policies.get(id)
+
+    def policies_of(self, project: str) -> list[EscalationPolicy]:
+        """All escalation policies of a project, oldest first."""
+        found = (policy for policy in list(self._policies.values()) if policy.project == project)
+        return sorted(found, key=lambda policy: (policy.created, policy.id))
 
     def channel(self, id: str) -> Channel | None:
         """The channel with this id."""

@@ -118,6 +118,7 @@ class PingResponses:
                 | RejectionCode.CHANNEL_NOT_FOUND
                 | RejectionCode.STATUS_PAGE_NOT_FOUND
                 | RejectionCode.MAINTENANCE_NOT_FOUND
+                | RejectionCode.ESCALATION_NOT_FOUND
                 | RejectionCode.KEY_NOT_FOUND
                 | RejectionCode.RECIPIENT_NOT_FOUND
                 | RejectionCode.COMPONENT_NOT_FOUND

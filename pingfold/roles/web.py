@@ -32,6 +32,7 @@ from infra.log.sink import NotStored
 from infra.process.lifecycle import Stop
 from infra.process.tasks import persistent, vital
 from infra.secrets.confirmation_links import confirmation_links
+from infra.secrets.incident_links import incident_links
 from infra.secrets.metrics_key import metrics_key
 from infra.secrets.secrets import Vault
 from infra.settings.settings import Settings
@@ -196,6 +197,7 @@ def _dependencies(
         encrypt=vault.encrypt,
         decrypt=vault.decrypt,
         links=confirmation_links(vault),
+        incident_links=incident_links(vault),
         admin_password=_admin_password(settings),
         guard=guard_of(settings),
         library=AppriseLibrary().ask,

@@ -11,6 +11,7 @@ from infra.egress.resolver import SystemResolver
 from infra.log.sink import Sink
 from infra.process.tasks import persistent
 from infra.secrets.confirmation_links import confirmation_links
+from infra.secrets.incident_links import incident_links
 from infra.secrets.secrets import Vault
 from infra.settings.settings import Settings
 from pingfold.addresses import kafka_of
@@ -53,7 +54,7 @@ def work(settings: Settings, slot: str) -> None:
             decrypt,
             mail=mail.send,
             services=services,
-            links=OwnLinks(settings.base_url, settings.pulse_base),
+            links=OwnLinks(settings.base_url, settings.pulse_base, incident_links(vault)),
             clock=clock.now,
             pool=ceiling // 4,
             ceiling=ceiling,

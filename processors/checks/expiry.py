@@ -13,8 +13,17 @@ from processors.checks.messages import missed, overrun
 from processors.checks.outputs import keep_output_of
 from processors.checks.rules import Moment, next_moment, remind_after, set_overdue
 from processors.checks.time_correction import correct_check, correct_gaps
-from processors.checks.transitions import end_mute, go_down, go_late, go_not_late, go_unobserved, remind_of
+from processors.checks.transitions import (
+    end_mute,
+    escalate_of,
+    go_down,
+    go_late,
+    go_not_late,
+    go_unobserved,
+    remind_of,
+)
 from processors.fold.contract import Context, Effect
+from processors.fold.escalations import EscalationPolicies, escalation_due
 from processors.fold.expiry import Expiry
 from processors.fold.gap_records import GapRecords, gap_key
 from processors.fold.mutes import mute_ended
@@ -48,6 +57,7 @@ class CheckExpiry:
         self._view = view
         self._partition = partition
         self._gaps = GapRecords(view)
+        self.policies = EscalationPolicies(view)
         self._expiry: Expiry[CheckState, Moment] = Expiry(view, PINGS, "check", CheckState, self)
         self._awaiting = {key for key, state in view.stored_items() if _is_awaiting(state) and state.parked is None}
         self.due = self._expiry.due
@@ -114,7 +124,10 @@ class CheckExpiry:
         return state.status in ("up", "down") or bool(state.runs) or state.muted
 
     def next_deadline(self, key: str, state: CheckState, time: Micros) -> Moment | None:
-        return next_moment(state, check_of(self._view, key), time)
+        check, due = check_of(self._view, key), None
+        if state.escalation is not None:
+            due = escalation_due(state, self.policies.of(check.project, key))
+        return next_moment(state, check, time, due)
 
     def expire(self, key: str, state: CheckState, deadline: Moment, time: Micros) -> list[Effect]:
         effects = self._judge(state, check_of(self._view, key), deadline, time)
@@ -130,9 +143,11 @@ class CheckExpiry:
             case "not late":
                 return go_not_late(state, check, time)
             case "end of mute":
-                return [*end_mute(state, check, moment.at, expired=True), mute_ended(check, moment.at)]
+                return [*end_mute(state, check, moment.at, time, expired=True), mute_ended(check, moment.at)]
             case "reminder":
                 return remind_of(state, check, remind_after(state, check), time)
+            case "escalation":
+                return escalate_of(state, check, self.policies.of(check.project, check.id), time)
         if run is not None:
             set_overdue(state, run)
             if state.status == "down":

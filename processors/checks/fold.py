@@ -23,15 +23,19 @@ from processors.checks.ping_copies import is_copy, remember
 from processors.checks.ping_rules import PingRulesIndex, counts_as
 from processors.checks.rules import LONGEST_DURATION, end_run, run_limit, start_run
 from processors.checks.transitions import end_mute, go_down, go_up, pause, remove, resume
+from processors.fold.acknowledgements import IncidentEvent, concerns, take
 from processors.fold.audit import command_of, entry
 from processors.fold.contract import Context, Effect, Fold, InvalidEvent
+from processors.fold.escalations import PolicyEvent, told_now
 from processors.fold.mutes import redefine_mute
 from processors.fold.partition_time import AHEAD, END_OF_TIME, counts_at, newest, time_of, vouched
 from processors.fold.placement import to_transitions
 from processors.fold.view import View
 from schemas.base import SECOND, Micros
 from schemas.check_states import CheckState, CheckStatesRecord, DefinitionCopy
+from schemas.escalations import EscalationDefined, EscalationRemoved
 from schemas.ids import is_uuid
+from schemas.incidents import IncidentAcknowledged, IncidentCommented
 from schemas.pings import CheckDefined, CheckPaused, CheckRemoved, CheckResumed, Ping, PingsEvent
 from schemas.ticks import PROGRESS_KEY, Progress, Tick, TimeCorrected
 from schemas.topics import CHECK_STATES, PINGS
@@ -74,6 +78,10 @@ class ChecksPartition:
         if type(event) is TimeCorrected:
             self._expiry.correct(context)
             return ()
+        if isinstance(event, IncidentAcknowledged | IncidentCommented):
+            return self._of_incident(event, context)
+        if isinstance(event, EscalationDefined | EscalationRemoved):
+            return self._of_policy(event, context)
         assert isinstance(event, CheckPaused | CheckResumed)
         return self._paused_or_resumed(event, context)
 
@@ -189,7 +197,7 @@ class ChecksPartition:
             self._expiry.unpark(key, state)
             at = counts_at(self._view, event.at)
             effects = redefine_mute(
-                state, check_of(view, key), check, lambda: end_mute(state, check, at, expired=False)
+                state, check_of(view, key), check, lambda: end_mute(state, check, at, at, expired=False)
             )
         else:
             return ()
@@ -205,6 +213,26 @@ class ChecksPartition:
         view.delete(key)
         view.delete(definition_key(key))
         return effects
+
+    def _of_incident(self, event: IncidentEvent, context: Context) -> Sequence[Effect]:
+        view, key = self._view, context.key
+        known = view.get(key)
+        if not isinstance(known, CheckState) or not concerns(known, event, context):
+            return ()
+        state, time = view.edit(CheckState, key), time_of(view)
+        effects = take(state, check_of(view, key), event, counts_at(view, event.at), context, PINGS)
+        self._expiry.look_at(key, time)
+        return effects
+
+    def _of_policy(self, event: PolicyEvent, context: Context) -> Sequence[Effect]:
+        view, escalating = self._view, []
+        for key, record in view.stored_items():
+            if isinstance(record, CheckState) and record.escalation is not None:
+                escalating.append((key, check_of(view, key).project))
+        for key in self._expiry.policies.heard(event, context, escalating):
+            told_now(view.edit(CheckState, key), counts_at(view, event.at))
+            self._expiry.look_at(key, time_of(view))
+        return ()
 
     def _paused_or_resumed(self, event: CheckPaused | CheckResumed, context: Context) -> Sequence[Effect]:
         view, key = self._view, context.key

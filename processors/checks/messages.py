@@ -82,7 +82,7 @@ def about(state: CheckState, check: Check) -> About:
     """The check as it is now, for bodies that say more of it than `data` does. Of its state only what people see."""
     return About(
         definition=replace(check, desc=""),
-        state=replace(state, runs=(), stamped=(), base=None, last_success=None, output=None),
+        state=replace(state, runs=(), stamped=(), base=None, last_success=None, output=None, escalation=None),
     )
 
 

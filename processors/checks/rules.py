@@ -80,14 +80,16 @@ class Moment(NamedTuple):
     """
 
     at: Micros
-    what: Literal["late", "not late", "deadline", "run limit", "end of mute", "reminder"]
+    what: Literal["late", "not late", "deadline", "run limit", "end of mute", "reminder", "escalation"]
     since: Micros
     doubtful_from: Micros
     run: Run | None = None
 
 
-def next_moment(state: CheckState, check: Check, time: Micros) -> Moment | None:
+def next_moment(state: CheckState, check: Check, time: Micros, escalation: Micros | None = None) -> Moment | None:
     """The first thing that a tick will do to the check, as of `time`; None if nothing is due.
+
+    escalation: when its next step is due.
 
     A start can only bring it nearer: the schedule's deadline stands beside those of the runs. Both are inclusive.
     """
@@ -106,6 +108,8 @@ def next_moment(state: CheckState, check: Check, time: Micros) -> Moment | None:
         due = reminder_due(state, remind_after(state, check))
         if due is not None and (moment is None or due < moment.at):
             moment = Moment(due, "reminder", due, due)
+    if escalation is not None and (moment is None or escalation < moment.at):
+        moment = Moment(escalation, "escalation", escalation, escalation)
     return moment
 
 

@@ -5,6 +5,7 @@ A check's next run is expected from the corrected time on.
 
 from msgspec.structs import replace
 
+from processors.fold import acknowledgements, escalations
 from processors.fold.time_correction import not_after
 from processors.fold.view import View
 from schemas.base import Micros
@@ -18,6 +19,8 @@ def correct_check(state: CheckState, time: Micros) -> None:
     state.base, state.down_since = not_after(state.base, time), not_after(state.down_since, time)
     state.last_ping, state.last_success = not_after(state.last_ping, time), not_after(state.last_success, time)
     state.last_start = not_after(state.last_start, time)
+    acknowledgements.correct(state, time)
+    escalations.correct(state, time)
     if any(run.started > time for run in state.runs):
         state.runs = tuple(replace(run, started=min(run.started, time)) for run in state.runs)
 

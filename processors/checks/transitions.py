@@ -12,6 +12,7 @@ from typing import Any
 
 from processors.checks.messages import about, notice_data, unjudgeable, unseen
 from processors.fold.contract import Effect
+from processors.fold.escalations import escalate, told_now
 from processors.fold.mutes import end_with_incident, recovered, tell_again, tell_owed
 from processors.fold.reminders import pass_reminders, remind
 from processors.fold.status_transition import (
@@ -30,6 +31,7 @@ from schemas.base import Micros
 from schemas.check_states import CheckState, Run, visible_status
 from schemas.definitions import Check
 from schemas.deliveries import DeliveryRequested
+from schemas.escalations import EscalationCopy
 from schemas.notices import Notice
 from schemas.ticks import Gap
 from schemas.transitions import Reason, StatusChanged, VisibleStatus
@@ -143,7 +145,7 @@ def resume(state: CheckState, check: Check, at: Micros, time: Micros) -> list[Ef
     return _effects(transition, state, check, "new", "resumed")
 
 
-def end_mute(state: CheckState, check: Check, at: Micros, expired: bool) -> list[Effect]:
+def end_mute(state: CheckState, check: Check, at: Micros, time: Micros, expired: bool) -> list[Effect]:
     """People are told again of the check, from `at` on. expired: by its time, which nobody may have in mind."""
     state.muted = False
     subject, n = _subject(check, state), state.changes
@@ -152,9 +154,10 @@ def end_mute(state: CheckState, check: Check, at: Micros, expired: bool) -> list
     if state.status != "down":
         data = notice_data(state, check, None) | {"detail": unseen(state)}
         return effects + (notify(subject, n, state.since, NOT_OBSERVED, data) if silenced else [])
+    told_now(state, max(at, time))
     if silenced:
         effects += notify(subject, n, state.since, DOWN, _open_incident(state, check))
-    elif expired:
+    elif expired and state.acknowledged is None:
         effects += tell_again(subject, n, at, _open_incident(state, check))
     return effects
 
@@ -165,6 +168,12 @@ def remind_of(state: CheckState, check: Check, first: Micros, time: Micros) -> l
     if state.muted:
         return []
     return remind(state, _subject(check, state), state.changes, at, _open_incident(state, check))
+
+
+def escalate_of(state: CheckState, check: Check, policy: EscalationCopy | None, time: Micros) -> list[Effect]:
+    """A step of the check's escalation is due, or a snooze ends."""
+    subject = _subject(check, state)
+    return escalate(state, subject, policy, state.changes, time, lambda: _open_incident(state, check))
 
 
 def _open_incident(state: CheckState, check: Check) -> dict[str, Any]:

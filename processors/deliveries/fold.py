@@ -214,7 +214,7 @@ class _Deliveries:
         now = self._moment(event.at, context)
         effects: list[Effect] = []
         for notice in dict.fromkeys(event.notices):
-            if endpoint is not None and not _takes(endpoint, notice):
+            if endpoint is not None and not _takes(endpoint, notice, event.anyway):
                 continue
             name = event_id(event.transition, notice)
             delivery = Delivery(
@@ -338,9 +338,9 @@ def _failure(event: DeliveryAttempted) -> str:
     return f"HTTP {event.status}"
 
 
-def _takes(endpoint: Endpoint, notice: AnyNotice) -> bool:
-    """Whether a channel is sent a notice: it chose it or could not choose, and its kind can tell it."""
-    return (notice in endpoint.notices or notice in UNCHOSEN) and notice in CHANNEL_KINDS[endpoint.kind].takes
+def _takes(endpoint: Endpoint, notice: AnyNotice, anyway: bool) -> bool:
+    """Whether a channel is sent a notice: it chose it, could not choose or is not asked, and its kind can tell it."""
+    return (anyway or notice in endpoint.notices or notice in UNCHOSEN) and notice in CHANNEL_KINDS[endpoint.kind].takes
 
 
 FOLD: Fold = DeliveriesFold()

@@ -21,6 +21,7 @@ from schemas.actors import UNKNOWN, Actor
 from schemas.base import Micros
 from schemas.channels.kinds import CHANNEL_KINDS
 from schemas.definitions import ApiKey, Channel, Check, Project
+from schemas.escalations import EscalationPolicy
 from schemas.ids import derived_id
 from schemas.maintenance import Maintenance
 from schemas.monitors import Monitor, ProbeTarget
@@ -59,6 +60,7 @@ _PLAIN: dict[type[msgspec.Struct], frozenset[str]] = {
         }
     ),
     StatusPage: frozenset({"title", "slug", "description", "components", "private"}),
+    EscalationPolicy: frozenset({"name", "steps", "repeat", "things"}),
     Maintenance: frozenset({"name", "window", "monitors"}),
     Recipient: frozenset({"address", "times", "confirmed_at", "blocked_at"}),
 }

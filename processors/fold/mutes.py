@@ -55,6 +55,7 @@ def recovered(state: HasStatus, thing: Monitor | Check, transition: StatusTransi
             resolved=transition.at,
             cause=transition.cause,
             partial=transition.partial,
+            called=transition.called,
         )
     return ended
 
@@ -90,7 +91,7 @@ def tell_owed(state: HasStatus, subject: Subject, data: Callable[[dict[str, Any]
     if owed is None:
         return []
     incident = incident_data(owed.incident, owed.started, owed.resolved, owed.cause, owed.partial)
-    return notify(subject, owed.n, owed.resolved, RECOVERED, data(incident))
+    return notify(subject, owed.n, owed.resolved, RECOVERED, data(incident), owed.called)
 
 
 def tell_again(subject: Subject, n: int, at: Micros, data: dict[str, Any]) -> list[Effect]:

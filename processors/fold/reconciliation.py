@@ -42,6 +42,13 @@ from schemas.deliveries import (
     health_key,
     mailbox_key,
 )
+from schemas.escalations import (
+    EscalationCopy,
+    EscalationDefined,
+    EscalationPolicy,
+    EscalationRemoved,
+    escalation_key,
+)
 from schemas.maintenance import Maintenance, is_over
 from schemas.monitor_states import MaintenanceCopy, MonitorState
 from schemas.monitors import Monitor
@@ -56,7 +63,8 @@ Missed = tuple[str, msgspec.Struct]
 
 
 class Defined(NamedTuple):
-    """What `definitions` says, by id: all projects and windows of maintenance; of the others those of one partition.
+    """What `definitions` says, by id: all projects, windows of maintenance and escalation policies; of the others those
+    of one partition.
 
     complete: every request was folded when it was read, so that what does not stand here does not exist.
     """
@@ -66,6 +74,7 @@ class Defined(NamedTuple):
     channels: Mapping[str, Channel] = {}
     projects: Mapping[str, Project] = {}
     windows: Mapping[str, Maintenance] = {}
+    policies: Mapping[str, EscalationPolicy] = {}
     complete: bool = True
 
 
@@ -77,7 +86,8 @@ class Thing(NamedTuple):
 
 
 def missed_by_checks(view: View, defined: Defined) -> Iterator[Missed]:
-    """What `pings` should have told of the checks of a partition."""
+    """What `pings` should have told of the checks of a partition, and of escalation policies."""
+    yield from _missed_policies(view, defined)
     for id, check in sorted(defined.checks.items()):
         state = view.get(id)
         if not isinstance(state, CheckState) or state.version < check.version:
@@ -86,8 +96,9 @@ def missed_by_checks(view: View, defined: Defined) -> Iterator[Missed]:
 
 
 def missed_by_monitors(view: View, defined: Defined) -> Iterator[Missed]:
-    """What `probe-results` should have told of the monitors of a partition, and of windows of maintenance."""
+    """What `probe-results` should have told of the monitors of a partition, windows of maintenance and policies."""
     time = _time(view)
+    yield from _missed_policies(view, defined)
     for id, window in sorted(defined.windows.items()):
         copy = view.get(maintenance_key(id))
         known = isinstance(copy, MaintenanceCopy) and copy.maintenance.version >= window.version
@@ -101,6 +112,17 @@ def missed_by_monitors(view: View, defined: Defined) -> Iterator[Missed]:
     if defined.complete:
         copies = [record.maintenance.id for _, record in view.items() if isinstance(record, MaintenanceCopy)]
         yield from ((id, MaintenanceRemoved(at=time, id=id)) for id in sorted(copies) if id not in defined.windows)
+
+
+def _missed_policies(view: View, defined: Defined) -> Iterator[Missed]:
+    for id, policy in sorted(defined.policies.items()):
+        copy = view.get(escalation_key(id))
+        if not isinstance(copy, EscalationCopy) or copy.policy.version < policy.version:
+            yield id, EscalationDefined(at=policy.revised, policy=policy)
+    if defined.complete:
+        copies = [record.policy.id for _, record in view.stored_items() if isinstance(record, EscalationCopy)]
+        gone = (id for id in sorted(copies) if id not in defined.policies)
+        yield from ((id, EscalationRemoved(at=_time(view), id=id)) for id in gone)
 
 
 def missed_by_deliveries(view: View, defined: Defined) -> Iterator[Missed]:

@@ -2,7 +2,7 @@
 
 The first is due `first` after the incident began, each further one when that time has doubled. Ticks pass them; of
 several that are passed together, as after a stop, only the last is sent. One that is due while people are not to be
-told is not sent later.
+told, or somebody has acknowledged the incident, is not sent later.
 """
 
 from typing import Any
@@ -32,4 +32,6 @@ def pass_reminders(state: HasStatus, first: Micros, until: Micros) -> Micros:
 
 def remind(state: HasStatus, subject: Subject, n: int, at: Micros, data: dict[str, Any]) -> list[Effect]:
     """The reminder that was counted last. n: number of the change that took the thing down."""
+    if state.acknowledged is not None:
+        return []
     return request(subject, derived_id(subject.id, "still down", n, state.reminders), at, STILL_DOWN, data)

@@ -12,7 +12,9 @@ from processors.fold.contract import Effect
 from processors.fold.placement import to_transitions
 from schemas.base import Micros
 from schemas.deliveries import About, DeliveryRequested
+from schemas.escalations import Escalating
 from schemas.ids import derived_id
+from schemas.incidents import Acknowledged
 from schemas.mutes import Owed
 from schemas.notices import Notice
 from schemas.outages import Outage
@@ -46,6 +48,8 @@ class HasStatus(Protocol):
     last_down: Outage | None
     cause: str
     reminders: int
+    acknowledged: Acknowledged | None
+    escalation: Escalating | None
     muted: bool
     silenced: bool
     owed: Owed | None
@@ -66,6 +70,7 @@ class StatusTransition:
         self.partial = False  # only a monitor can be down in part
         self.incident, self.began, self.cause = state.incident, state.down_since, state.cause
         self.silent = state.muted
+        self.called = () if state.escalation is None else state.escalation.told
         self.n = state.changes + 1
         state.changes, state.since = self.n, self.at
         if state.down_since is not None:  # every change ends the incident that is open
@@ -77,6 +82,8 @@ class StatusTransition:
         """Open the incident of the down span that begins; what a notice says of it."""
         self.incident = state.incident = derived_id(self.subject.id, "incident", self.n)
         state.down_since, state.cause, state.silenced = self.at, cause, state.muted
+        if not state.muted:
+            state.escalation = Escalating(last=self.detected_at)
         return incident_data(state.incident, self.at, None, cause, self.partial)
 
     def resolved_incident(self) -> dict[str, Any] | None:
@@ -112,22 +119,41 @@ class StatusTransition:
             silent=self.silent and bool(notices),
         )
         effects = [to_transitions(id, change)]
-        if notices and channels and not self.silent:
-            effects += notify(self.subject, self.n, self.at, notices, data())
+        if notices and (channels or self.called) and not self.silent:
+            effects += notify(self.subject, self.n, self.at, notices, data(), self.called)
         return effects
 
 
-def notify(subject: Subject, n: int, at: Micros, notices: tuple[Notice, ...], data: dict[str, Any]) -> list[Effect]:
-    """The requests to send `notices` about `data`, of the subject's change `n`, which was at `at`."""
-    return request(subject, _change_id(subject, n), at, notices, data)
+def notify(
+    subject: Subject,
+    n: int,
+    at: Micros,
+    notices: tuple[Notice, ...],
+    data: dict[str, Any],
+    called: tuple[str, ...] = (),
+) -> list[Effect]:
+    """The requests to send `notices` about `data`, of the subject's change `n`, which was at `at`.
+
+    called: channels that an escalation told of the incident. They get the first of the notices, chosen or not.
+    """
+    id = _change_id(subject, n)
+    effects = request(subject, id, at, notices, data)
+    if called and (others := tuple(each for each in called if each not in subject.channels)):
+        effects += request(subject._replace(channels=others), id, at, notices[:1], data, anyway=True)
+    return effects
 
 
-def request(subject: Subject, id: str, at: Micros, notices: tuple[Notice, ...], data: dict[str, Any]) -> list[Effect]:
-    """The requests to send `notices` about `data`. id: derived, of a change or of what else they tell."""
+def request(
+    subject: Subject, id: str, at: Micros, notices: tuple[Notice, ...], data: dict[str, Any], anyway: bool = False
+) -> list[Effect]:
+    """The requests to send `notices` about `data`. id: derived, of a change or of what else they tell.
+
+    anyway: whatever the channels are configured for.
+    """
     if not subject.channels:
         return []
     about = None if subject.about is None else subject.about()
-    requested = DeliveryRequested(transition=id, at=at, notices=notices, data=data, about=about)
+    requested = DeliveryRequested(transition=id, at=at, notices=notices, data=data, about=about, anyway=anyway)
     return [Effect(DELIVERIES, channel, requested) for channel in subject.channels]
 
 
@@ -138,7 +164,7 @@ def _change_id(subject: Subject, n: int) -> str:
 def end_incident(state: HasStatus) -> None:
     """The incident, if there is one, is over."""
     state.incident, state.down_since, state.cause = None, None, ""
-    state.reminders, state.silenced = 0, False
+    state.reminders, state.silenced, state.acknowledged, state.escalation = 0, False, None, None
 
 
 def incident_data(

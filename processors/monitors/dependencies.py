@@ -13,6 +13,7 @@ The contract:
 from collections.abc import Sequence
 
 from processors.fold.contract import Context, Effect, InvalidEvent
+from processors.fold.escalations import told_now
 from processors.fold.view import View
 from processors.monitors.dependency_records import DependencyRecords
 from processors.monitors.expiry import MonitorExpiry, monitor_of, must_be_past
@@ -48,7 +49,11 @@ class MonitorDependencies:
         self._records.delete(dependency)
         for key in self._records.dependents(dependency):
             known: MonitorState = self._view.get(key)
-            if known.status == "down" and known.notice_at is not None:
-                state, monitor = self._view.edit(MonitorState, key), monitor_of(self._view, key)
+            if known.status != "down" or (known.notice_at is None and known.escalation is None):
+                continue
+            state, monitor = self._view.edit(MonitorState, key), monitor_of(self._view, key)
+            if known.notice_at is not None:
                 state.notice_at = max(known.notice_at, at + monitor.dependency_wait * SECOND)
-                self._expiry.look_at(key, state, monitor)
+            if known.escalation is not None:
+                told_now(state, at)
+            self._expiry.look_at(key, state, monitor)

@@ -13,6 +13,7 @@ from typing import Literal
 from msgspec import Struct
 
 from processors.fold.contract import Context, Effect, InvalidEvent
+from processors.fold.escalations import EscalationPolicies, escalation_due
 from processors.fold.expiry import Expiry
 from processors.fold.mutes import mute_end, mute_ended
 from processors.fold.partition_time import AHEAD, END_OF_TIME, fold_plain_tick, vouched
@@ -26,6 +27,7 @@ from processors.monitors.slots import expect_after, slot_deadline
 from processors.monitors.time_correction import correct_monitors
 from processors.monitors.transitions import (
     end_mute,
+    escalate_of,
     pass_empty_slot,
     pass_hour,
     release_notice,
@@ -61,13 +63,18 @@ class Deadline(Struct, frozen=True, gc=False):
     """What a tick decides next of a monitor, and when, if no result comes."""
 
     at: Micros
-    what: Literal["empty slot", "no confirmation", "held-back notice", "end of mute", "reminder", "end of hour"]
+    what: Literal[
+        "empty slot", "no confirmation", "held-back notice", "end of mute", "reminder", "escalation", "end of hour"
+    ]
 
 
-def next_deadline(state: MonitorState, monitor: Monitor, untold: bool) -> Deadline | None:
+def next_deadline(
+    state: MonitorState, monitor: Monitor, untold: bool, escalation: Micros | None = None
+) -> Deadline | None:
     """The first deadline; of those at the same time, slots come first, then confirmations.
 
     untold: no notice that it is down is due, for what it depends on is down, too, or a window over it is open.
+    escalation: when its next step is due, if people are to be told.
     """
     slot = slot_deadline(state, monitor)
     first = None if slot is None else Deadline(slot, "empty slot")
@@ -84,6 +91,8 @@ def next_deadline(state: MonitorState, monitor: Monitor, untold: bool) -> Deadli
         reminder = reminder_due(state, remind_after(monitor))
         if reminder is not None and (first is None or reminder < first.at):
             first = Deadline(reminder, "reminder")
+    if escalation is not None and not (untold or state.unobserved) and (first is None or escalation < first.at):
+        first = Deadline(escalation, "escalation")
     if state.judge_at is not None and (first is None or state.judge_at < first.at):
         first = Deadline(state.judge_at, "end of hour")
     return first
@@ -94,6 +103,7 @@ class MonitorExpiry:
 
     def __init__(self, view: View, regions: RegionRecords, dependencies: DependencyRecords) -> None:
         self._view, self._regions, self._dependencies = view, regions, dependencies
+        self.policies = EscalationPolicies(view)
         # Whether a window over a monitor is open, be it down; told by who knows the windows.
         self.is_maintained: Callable[[Monitor], bool] = lambda _: False
         self._expiry: Expiry[MonitorState, Deadline] = Expiry(view, PROBE_RESULTS, "monitor", MonitorState, self)
@@ -104,7 +114,7 @@ class MonitorExpiry:
 
     def look_at(self, key: str, state: MonitorState, monitor: Monitor) -> None:
         """A monitor has been moved: a tick that passes its next deadline looks at it."""
-        deadline = next_deadline(state, monitor, self._untold(state, monitor))
+        deadline = self._next_deadline(state, monitor)
         if deadline is not None:
             self._expiry.look_at(key, deadline.at)
 
@@ -128,6 +138,10 @@ class MonitorExpiry:
         self._view.put(PROGRESS_KEY, progress)
         return self._expiry.tick(progress.time, tick, context, then)
 
+    def _next_deadline(self, state: MonitorState, monitor: Monitor) -> Deadline | None:
+        due = None if state.escalation is None else escalation_due(state, self.policies.of(monitor.project, monitor.id))
+        return next_deadline(state, monitor, self._untold(state, monitor), due)
+
     def _untold(self, state: MonitorState, monitor: Monitor) -> bool:
         """Whether the monitor is down and nobody is to be told now: that is explained, or a window is open."""
         return state.status == "down" and (self._dependencies.explain(monitor) or self.is_maintained(monitor))
@@ -138,8 +152,7 @@ class MonitorExpiry:
         return state.status != "paused" or state.muted
 
     def next_deadline(self, key: str, state: MonitorState, time: Micros) -> Deadline | None:
-        monitor = monitor_of(self._view, key)
-        return next_deadline(state, monitor, self._untold(state, monitor))
+        return self._next_deadline(state, monitor_of(self._view, key))
 
     def expire(self, key: str, state: MonitorState, deadline: Deadline, time: Micros) -> list[Effect]:
         monitor, out = monitor_of(self._view, key), self._regions.out(deadline.at)
@@ -150,14 +163,16 @@ class MonitorExpiry:
                     return []
                 return pass_empty_slot(state, monitor, time, out)
             case "held-back notice":
-                return release_notice(state, monitor, out)
+                return release_notice(state, monitor, time, out)
             case "end of mute":
                 untold = self._untold(state, monitor)
-                told = end_mute(state, monitor, deadline.at, expired=True, untold=untold)
+                told = end_mute(state, monitor, deadline.at, time, expired=True, untold=untold)
                 self.unmuted.append(key)
                 return [*told, mute_ended(monitor, deadline.at)]
             case "reminder":
                 return remind_of(state, monitor, deadline.at, self._untold(state, monitor))
+            case "escalation":
+                return escalate_of(state, monitor, self.policies.of(monitor.project, key), time)
             case "end of hour":
                 return pass_hour(state, monitor, self._dependencies.explain(monitor))
             case "no confirmation":

@@ -30,6 +30,7 @@ from processors.fold.view import View
 from processors.monitors.dependencies import MonitorDependencies
 from processors.monitors.dependency_records import DependencyRecords
 from processors.monitors.expiry import MonitorExpiry, definition_key, monitor_of, must_be_past
+from processors.monitors.incidents import MonitorIncidents
 from processors.monitors.maintenance import MonitorMaintenance
 from processors.monitors.messages import cause_of, unprobed
 from processors.monitors.performance import count, forget
@@ -51,7 +52,9 @@ from processors.monitors.transitions import (
 )
 from processors.monitors.validity import MonitorValidity
 from schemas.base import Micros
+from schemas.escalations import EscalationDefined, EscalationRemoved
 from schemas.ids import is_uuid
+from schemas.incidents import IncidentAcknowledged, IncidentCommented
 from schemas.monitor_states import MonitorCopy, MonitorState, MonitorStatesRecord, Seen
 from schemas.monitors import Monitor
 from schemas.probe_kinds import PROBER_ERRORS
@@ -100,6 +103,7 @@ class MonitorsPartition:
         self._expiry = MonitorExpiry(view, self._out, known)
         self._dependencies = MonitorDependencies(view, self._expiry, known)
         self._regions = MonitorRegions(view, self._expiry, self._out, partition)
+        self._incidents = MonitorIncidents(view, self._expiry)
         self._validity = MonitorValidity(view, self._out)
         self._maintenance = MonitorMaintenance(view, self._expiry, self._validity)
 
@@ -133,6 +137,10 @@ class MonitorsPartition:
                 return self._regions.heard(event, context)
             case DependencyChanged():
                 return self._dependencies.heard(event, context)
+            case IncidentAcknowledged() | IncidentCommented():
+                return self._incidents.said(event, context)
+            case EscalationDefined() | EscalationRemoved():
+                return self._incidents.policy(event, context)
 
     def truncated(self, event: JournalTruncated) -> Sequence[Effect]:
         """Slots whose results are lost stay empty, which accuses nobody. That a dependency is back may be lost, too."""
@@ -290,7 +298,7 @@ class MonitorsPartition:
             if state.parked is not None:
                 self._expiry.unpark(key, state)
             old = monitor_of(view, key)
-            effects = redefine_mute(state, old, monitor, lambda: end_mute(state, monitor, at, False, untold=True))
+            effects = redefine_mute(state, old, monitor, lambda: end_mute(state, monitor, at, at, False, untold=True))
             effects += self._redefine(state, old, monitor, at, time)
             self._validity.redefined(old, monitor)
         else:

@@ -48,7 +48,10 @@ def unseen(state: MonitorState, monitor: Monitor, disregarded: AbstractSet[str])
 def about(state: MonitorState, monitor: Monitor) -> About:
     """The monitor as it is now, for bodies that say more of it than `data` does. Of its state only what people see."""
     definition = replace(monitor, target=replace(monitor.target, sealed=""))
-    return About(definition=definition, state=replace(state, seen=(), early=(), pending_change=None, confirmed_by=()))
+    return About(
+        definition=definition,
+        state=replace(state, seen=(), early=(), pending_change=None, confirmed_by=(), escalation=None),
+    )
 
 
 def notice_data(state: MonitorState, monitor: Monitor, incident: dict[str, Any] | None) -> dict[str, Any]:

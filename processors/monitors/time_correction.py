@@ -2,6 +2,7 @@
 
 from msgspec.structs import replace
 
+from processors.fold import acknowledgements, escalations
 from processors.fold.time_correction import not_after
 from processors.fold.view import View
 from processors.monitors.slots import begin
@@ -29,5 +30,7 @@ def _correct_monitor(view: View, key: str, time: Micros) -> None:
     state.since, state.slot = min(state.since, time), min(state.slot, time)
     state.last_at, state.down_since = not_after(state.last_at, time), not_after(state.down_since, time)
     state.notice_at = not_after(state.notice_at, time)
+    acknowledgements.correct(state, time)
+    escalations.correct(state, time)
     if isinstance(copy, MonitorCopy) and state.status != "paused":
         begin(state, copy.monitor, time)

@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any
 
 from processors.fold.contract import EVERY, Effect
+from processors.fold.escalations import escalate, told_now
 from processors.fold.mutes import end_with_incident, recovered, tell_again, tell_owed
 from processors.fold.reminders import pass_reminders, remind
 from processors.fold.status_transition import (
@@ -30,6 +31,7 @@ from processors.monitors.performance import judge, tell_of_drop
 from processors.monitors.slots import begin, expect_after
 from schemas.base import SECOND, Micros
 from schemas.deliveries import DeliveryRequested
+from schemas.escalations import EscalationCopy
 from schemas.monitor_states import MonitorState, PendingChange, visible_status
 from schemas.monitors import Monitor
 from schemas.probes import DependencyChanged
@@ -90,6 +92,7 @@ def go_down(
     notices = DOWN
     if monitor.depends_on:
         notices, state.notice_at, state.silenced = (), confirmed_at + monitor.dependency_wait * SECOND, False
+        state.escalation = None
     state.confirmed_by = change.results
     effects = transition.effects(
         "down", "probe", change.cause, notices, lambda: down_data(state, monitor, incident, change.results)
@@ -120,7 +123,7 @@ def go_observed(state: MonitorState, monitor: Monitor, at: Micros, time: Micros)
     return transition.effects(state.status, "probe")
 
 
-def release_notice(state: MonitorState, monitor: Monitor, disregarded: AbstractSet[str]) -> list[Effect]:
+def release_notice(state: MonitorState, monitor: Monitor, time: Micros, disregarded: AbstractSet[str]) -> list[Effect]:
     """Send the notice of what the monitor is now, which was held back."""
     state.notice_at, state.silenced = None, state.muted
     if state.muted:
@@ -128,6 +131,7 @@ def release_notice(state: MonitorState, monitor: Monitor, disregarded: AbstractS
     if state.incident is None or state.down_since is None:
         data = notice_data(state, monitor, None) | {"detail": unseen(state, monitor, disregarded)}
         return notify(_subject(monitor, state), state.changes, state.since, NOT_OBSERVED, data)
+    told_now(state, time)
     return notify(_subject(monitor, state), state.changes, state.since, DOWN, _open_incident(state, monitor))
 
 
@@ -139,16 +143,28 @@ def _open_incident(state: MonitorState, monitor: Monitor, reminded: bool = False
     return down_data(state, monitor, incident, () if reminded else state.confirmed_by)
 
 
-def end_mute(state: MonitorState, monitor: Monitor, at: Micros, expired: bool, untold: bool) -> list[Effect]:
+def end_mute(
+    state: MonitorState, monitor: Monitor, at: Micros, time: Micros, expired: bool, untold: bool
+) -> list[Effect]:
     """People are told again of the monitor, from `at` on. expired: by its time, which nobody may have in mind.
 
     untold: that it is down is explained by what it depends on, or a window is open.
     """
     state.muted = False
     effects = tell_owed(state, _subject(monitor, state), lambda incident: notice_data(state, monitor, incident))
-    if state.silenced:
+    silenced = state.silenced
+    if silenced:
         state.silenced, state.notice_at = False, at
-    elif expired and state.status == "down" and state.notice_at is None and not untold:
+    elif state.escalation is not None:
+        told_now(state, max(at, time))
+    if (
+        not silenced
+        and expired
+        and state.status == "down"
+        and state.notice_at is None
+        and state.acknowledged is None
+        and not untold
+    ):
         effects += tell_again(_subject(monitor, state), state.changes, at, _open_incident(state, monitor))
     return effects
 
@@ -164,6 +180,13 @@ def remind_of(state: MonitorState, monitor: Monitor, due: Micros, untold: bool) 
     if untold or state.muted or state.unobserved or state.notice_at is not None:
         return []
     return remind(state, _subject(monitor, state), state.changes, at, _open_incident(state, monitor, reminded=True))
+
+
+def escalate_of(state: MonitorState, monitor: Monitor, policy: EscalationCopy | None, time: Micros) -> list[Effect]:
+    """A step of the monitor's escalation is due, or a snooze ends."""
+    subject = _subject(monitor, state)
+    told = partial(_open_incident, state, monitor, reminded=True)
+    return escalate(state, subject, policy, state.changes, time, told)
 
 
 def pass_hour(state: MonitorState, monitor: Monitor, explained: bool) -> list[Effect]:

@@ -24,6 +24,8 @@ from processors.fold.view import View
 from processors.projects.channels import define_channel, of_other_kinds
 from processors.projects.checks import ProjectChecks
 from processors.projects.decisions import decision, rejected
+from processors.projects.escalations import ProjectEscalations
+from processors.projects.incidents import pass_on
 from processors.projects.index import ProjectIndex, RequestRejected, must_have_uuid
 from processors.projects.keys import ProjectKeys
 from processors.projects.maintenance import ProjectMaintenance
@@ -52,6 +54,11 @@ from schemas.requests import (
     CheckDelete,
     CheckUpdate,
     ConfirmationResend,
+    EscalationCreate,
+    EscalationDelete,
+    EscalationUpdate,
+    IncidentAcknowledge,
+    IncidentComment,
     KeyCreate,
     KeyRevoke,
     KeyRotate,
@@ -112,6 +119,7 @@ class ProjectsPartition:
         self._checks = ProjectChecks(view, self.index, self._tokens)
         self._monitors = ProjectMonitors(view, self.index, self._tokens)
         self._maintenance = ProjectMaintenance(view, self.index)
+        self._escalations = ProjectEscalations(view, self.index)
         self._pages = ProjectPages(view, self.index, self._tokens)
         self._recipients = ProjectRecipients(view, self.index)
         self._keys = ProjectKeys(view, self.index)
@@ -141,6 +149,8 @@ class ProjectsPartition:
             return [rejected(event, error.rejection)]
         except InvalidEvent as refused:
             raise _answered(event, RejectionCode.INVALID_REQUEST, refused) from refused
+        if isinstance(event, IncidentAcknowledge | IncidentComment):
+            return effects  # whether it counts, and so the audit trail, is for the fold of the thing
         command = command_of(event, event.actor, _decided(effects), at)
         told = changes_of(self._view, command, context)
         if not told and len(effects) > 1:  # no definition changed, but what another journal works with
@@ -235,6 +245,14 @@ class ProjectsPartition:
                 return self._maintenance.change(request, owner, at)
             case MaintenanceDelete():
                 return self._maintenance.delete(request, owner, at)
+            case EscalationCreate():
+                return self._escalations.create(request, project, at)
+            case EscalationUpdate():
+                return self._escalations.change(request, owner, at)
+            case EscalationDelete():
+                return self._escalations.delete(request, owner, at)
+            case IncidentAcknowledge() | IncidentComment():
+                return pass_on(request, self.index, owner, at)
             case KeyCreate():
                 return self._keys.create(request, project, at)
             case KeyRotate():
@@ -302,6 +320,7 @@ class ProjectsPartition:
         effects = [Effect(DELIVERIES, channel.id, EndpointRemoved(at=at))]
         effects += self._checks.take_off_every(channel, at)
         effects += self._monitors.take_off_every(channel, at)
+        effects += self._escalations.take_off(channel, at)
         return effects
 
 

@@ -19,6 +19,7 @@ from processors.fold.view import View
 from schemas.base import Micros
 from schemas.channels.kinds import CHANNEL_KINDS
 from schemas.definitions import ApiKey, Channel, Check, Definition, Project, RevokedKey, definition_key
+from schemas.escalations import EscalationPolicy
 from schemas.ids import is_uuid
 from schemas.maintenance import Maintenance
 from schemas.monitors import Monitor
@@ -31,7 +32,7 @@ from schemas.targets import place_of
 
 Age = tuple[Micros, str]
 E = TypeVar("E", str, Age)
-Owned = TypeVar("Owned", ApiKey, Channel, Check, Monitor, StatusPage, Maintenance, Recipient)
+Owned = TypeVar("Owned", ApiKey, Channel, Check, Monitor, StatusPage, Maintenance, Recipient, EscalationPolicy)
 
 
 class RequestRejected(ProcessorError):
@@ -217,6 +218,10 @@ class ProjectIndex:
         """The project's window of maintenance with this id."""
         return self._owned(Maintenance, project, id, RejectionCode.MAINTENANCE_NOT_FOUND)
 
+    def policy(self, project: str, id: str) -> EscalationPolicy:
+        """The project's escalation policy with this id."""
+        return self._owned(EscalationPolicy, project, id, RejectionCode.ESCALATION_NOT_FOUND)
+
     def recipient(self, project: str, id: str) -> Recipient:
         """The project's recipient of mail with this id."""
         return self._owned(Recipient, project, id, RejectionCode.RECIPIENT_NOT_FOUND)
@@ -240,7 +245,9 @@ class ProjectIndex:
         """The monitors that depend on one, in the order of their ids."""
         return [self._view.get(f"monitor/{id}") for id in self._dependents.get(monitor)]
 
-    def is_there(self, candidate: ApiKey | Channel | Check | Monitor | StatusPage | Maintenance) -> bool:
+    def is_there(
+        self, candidate: ApiKey | Channel | Check | Monitor | StatusPage | Maintenance | EscalationPolicy
+    ) -> bool:
         """Whether its owner has it already: the request came twice. Ids are random: no other project may take one."""
         there = self._view.get(definition_key(candidate))
         if there is None:

@@ -34,6 +34,7 @@ from schemas.base import SECOND, Micros, encode
 from schemas.check_states import CheckState, CheckStatesRecord, DefinitionCopy
 from schemas.definitions import Channel, Check, Definition, Project
 from schemas.deliveries import DeliveryRequested, EndpointDefined, EndpointRemoved
+from schemas.escalations import EscalationDefined, EscalationPolicy, EscalationRemoved
 from schemas.maintenance import Maintenance
 from schemas.monitor_states import MonitorCopy, MonitorState, MonitorStatesRecord
 from schemas.monitors import Monitor
@@ -73,6 +74,8 @@ _sent: msgspec.json.Decoder[Any] = msgspec.json.Decoder(
     | MonitorRemoved
     | MaintenanceDefined
     | MaintenanceRemoved
+    | EscalationDefined
+    | EscalationRemoved
     | EndpointDefined
     | EndpointRemoved
     | DeliveryRequested
@@ -121,9 +124,9 @@ def missed_by(
 
 def _missed_by(reader: "_Reader", journal: Topic, view: View) -> list[Missed]:
     if journal == PINGS:
-        return list(missed_by_checks(view, reader.defined("check")))
+        return list(missed_by_checks(view, reader.defined("check", "escalation")))
     if journal == PROBE_RESULTS:
-        return list(missed_by_monitors(view, reader.defined("monitor", "maintenance")))
+        return list(missed_by_monitors(view, reader.defined("monitor", "maintenance", "escalation")))
     defined = reader.defined("channel", "project")
     changes, finished = reader.told_since(view.get(PROGRESS_KEY).newest)
     things = reader.things({change.thing for change in changes})
@@ -140,6 +143,8 @@ def _identity(event: msgspec.Struct) -> bytes:
             return encode(event.monitor)
         case MaintenanceDefined():
             return encode(event.maintenance)
+        case EscalationDefined():
+            return encode(event.policy)
         case EndpointDefined():
             return encode(event.endpoint)
         case DeliveryRequested():
@@ -174,7 +179,7 @@ class _Reader:
             kind, _, id = key.partition("/")
             if key == PROGRESS_KEY and stored.value is not None:
                 applied[stored.partition] = _definitions.decode(stored.value).applied
-            elif kind not in kinds or not (kind in ("project", "maintenance") or self._is_ours(id)):
+            elif kind not in kinds or not (kind in ("project", "maintenance", "escalation") or self._is_ours(id)):
                 continue
             elif stored.value is None:
                 newest.pop(key, None)
@@ -190,6 +195,7 @@ class _Reader:
             channels=found.get(Channel, {}),
             projects=found.get(Project, {}),
             windows=found.get(Maintenance, {}),
+            policies=found.get(EscalationPolicy, {}),
             complete=not any(self._has_requests(number, at + 1) for number, at in applied.items()),
         )
 

@@ -38,7 +38,8 @@ _ISO = re.compile(r"(\d{4}-\d{2}-\d{2})T(\d{2}:\d{2}:\d{2})\+00:00", re.ASCII)
 def facts_of(notice: str, data: Mapping[str, Any], site: str) -> dict[str, Any]:
     """The facts of a notice by its `data`. `site`: below it are the pages of ours.
 
-    Texts that are not known are empty. says: the whole in a line. page: an http URL to look at, or empty.
+    Texts that are not known are empty. says: the whole in a line. page: an http URL to look at, or empty. acknowledge:
+    one where whoever reads it can acknowledge the incident.
     """
     monitor, incident = object_of(data.get("monitor")), object_of(data.get("incident"))
     name = one_line(text_of(monitor, "name")) or text_of(monitor, "url") or text_of(monitor, "id") or "A monitor"
@@ -59,13 +60,18 @@ def facts_of(notice: str, data: Mapping[str, Any], site: str) -> dict[str, Any]:
         "output": _output(monitor.get("last_output")),
         "certificates": _certificates(data),
         "hours": _hours(data.get("last_metrics")),
-        "page": page if page.startswith(("http://", "https://")) else "",
+        "acknowledge": _http(text_of(incident, "acknowledge_url")),
+        "page": _http(page),
     }
 
 
 def moment_of(text: str) -> str:
     """`2025-02-21 14:32:00 UTC`, as people read it."""
     return text.replace("T", " ").replace("+00:00", " UTC")
+
+
+def _http(url: str) -> str:
+    return url if url.startswith(("http://", "https://")) else ""
 
 
 def _shortened(name: str) -> str:

@@ -5,11 +5,12 @@ when the channel was made. Both become URLs below the address of now, so a chang
 too. Nothing else in a body is changed: byte for byte it is what was requested, in each attempt.
 """
 
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import msgspec
 from msgspec.structs import replace
 
+from infra.secrets.incident_links import PATH, IncidentLinks
 from processors.sender.notice_values import object_of, text_of
 from schemas.channels.kinds import CHANNEL_KINDS
 from schemas.deliveries import Delivery, Endpoint
@@ -18,14 +19,24 @@ from schemas.deliveries import Delivery, Endpoint
 _OURS = ("heartbeat", "channel")
 # Without one of these a body holds no link of ours, and need not be read.
 _MARKS = (*(f'"kind":"{kind}"' for kind in _OURS), '"url":"/')
+# Notices of an incident that is open, and what comes before the ids in them.
+_OPEN = frozenset({"monitor.down", "incident.created", "monitor.still_down"})
+_ID: Final = '"id":"'
+_THING: Final = f'"monitor":{{{_ID}'
+_INCIDENT: Final = f'"incident":{{{_ID}'
+_TEST: Final = '"test":true'
 _PUSH_MARKS = ('"type":"pulse"', '"details_url":')
 
 
 class OwnLinks(NamedTuple):
-    """site: the address of this Pingfold, without a slash at the end. pulses: what pulse URLs begin with."""
+    """site: the address of this Pingfold, without a slash at the end. pulses: what pulse URLs begin with.
+
+    incidents: makes the links by which an open incident can be acknowledged; None: there are none.
+    """
 
     site: str
     pulses: str
+    incidents: IncidentLinks | None = None
 
     def of_endpoint(self, endpoint: Endpoint) -> Endpoint:
         """An endpoint whose links lead here."""
@@ -34,6 +45,8 @@ class OwnLinks(NamedTuple):
     def of_delivery(self, delivery: Delivery, endpoint: Endpoint) -> Delivery:
         """A delivery whose body leads here. A body that cannot be read is left as it is."""
         push = CHANNEL_KINDS[endpoint.kind].body == "push event"
+        if not push and self.incidents is not None and delivery.notice in _OPEN:
+            delivery = self._acknowledgeable(delivery, self.incidents)
         if not any(mark in delivery.body for mark in (_PUSH_MARKS if push else _MARKS)):
             return delivery
         try:
@@ -42,6 +55,19 @@ class OwnLinks(NamedTuple):
             return delivery
         body = [self._event(event) for event in body] if push and isinstance(body, list) else self._notice(body)
         return replace(delivery, body=msgspec.json.encode(body).decode())
+
+    def _acknowledgeable(self, delivery: Delivery, links: IncidentLinks) -> Delivery:
+        """With `acknowledge_url` in its incident. Folds write the ids first; text in a body cannot look like them."""
+        body = delivery.body
+        thing, incident = body.find(_THING) + len(_THING), body.find(_INCIDENT) + len(_INCIDENT)
+        if thing < len(_THING) or incident < len(_INCIDENT) or _TEST in body:
+            return delivery
+        token = links.token(body[thing : thing + 36], body[incident : incident + 36], delivery.channel)
+        if token is None:
+            return delivery
+        place = incident - len(_ID)
+        told = f'"acknowledge_url":"{self.site}{PATH}{token}",'
+        return replace(delivery, body=f"{body[:place]}{told}{body[place:]}")
 
     def _notice(self, notice: Any) -> Any:
         """PoppaPing's form."""

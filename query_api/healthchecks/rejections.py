@@ -37,6 +37,7 @@ def refusal_of(rejection: Rejection) -> ApiError:
             | RejectionCode.CHANNEL_NOT_FOUND
             | RejectionCode.STATUS_PAGE_NOT_FOUND
             | RejectionCode.MAINTENANCE_NOT_FOUND
+            | RejectionCode.ESCALATION_NOT_FOUND
             | RejectionCode.KEY_NOT_FOUND
             | RejectionCode.RECIPIENT_NOT_FOUND
         ):

@@ -12,7 +12,7 @@ from infra.disk import Disk
 from query_api.http.refusals import ErrorForm, error_answer
 
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
-_CHANGING = ("/api/", "/recipients/")
+_CHANGING = ("/api/", "/recipients/", "/incidents/")
 _WORDS = "the disk of this Pingfold is full: nothing can be changed now, try again later"
 _RETRY = {"Retry-After": "10"}
 

@@ -37,7 +37,8 @@ router = APIRouter(include_in_schema=False)
 Wish = Literal["confirm", "block"]
 
 _templates = Environment(loader=PackageLoader("query_api.pages"), autoescape=True, trim_blocks=True, lstrip_blocks=True)
-_HEADERS = {
+# Of pages that a link opens.
+HEADERS = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'self'; "
     "frame-ancestors 'none'",
@@ -144,7 +145,7 @@ class Recipients:
 
     def _page(self, status: int, **values: object) -> HTMLResponse:
         text = _templates.get_template("recipient.html").render(site=self._deps.settings.site_name, **values)
-        return HTMLResponse(text, status, _HEADERS)
+        return HTMLResponse(text, status, HEADERS)
 
 
 async def _recipients(request: Request) -> Recipients:
@@ -192,6 +193,7 @@ def no_page_of(code: RejectionCode) -> _NoPage:
             | RejectionCode.CHANNEL_NOT_FOUND
             | RejectionCode.STATUS_PAGE_NOT_FOUND
             | RejectionCode.MAINTENANCE_NOT_FOUND
+            | RejectionCode.ESCALATION_NOT_FOUND
             | RejectionCode.KEY_NOT_FOUND
             | RejectionCode.RECIPIENT_NOT_FOUND
             | RejectionCode.COMPONENT_NOT_FOUND

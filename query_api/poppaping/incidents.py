@@ -10,41 +10,29 @@ from functools import partial
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Response
-from msgspec import Meta, Struct
 
 from query_api.dependencies import Dependencies
+from query_api.history import audit
 from query_api.history.monitors import IncidentRow, Which
-from query_api.http.field_types import Time, Uuid
 from query_api.poppaping.auth import IncidentsReader
 from query_api.poppaping.history import answering_history
+from query_api.poppaping.incident_object import (
+    MOST_SAID,
+    TIMELINE,
+    IncidentDetails,
+    IncidentObject,
+    Said,
+    acknowledgement_of,
+)
 from query_api.poppaping.monitor_filters import Kinds, Search, filter_of
 from query_api.poppaping.openapi import ERRORS, errors, list_of, one_of
 from query_api.poppaping.responses import MOST_PER_PAGE, Page, PerPage, PoppaPingApiError, cut, listed, one, time
-from query_api.poppaping.results import ResultObject, history_of, result_object
+from query_api.poppaping.results import history_of, result_object
 from query_api.poppaping.service import ServiceDep
+from schemas.base import SECOND, Micros
 from schemas.ids import is_uuid
 
-_TIMELINE = 500
-
 router = APIRouter(tags=["incidents"], responses=ERRORS)
-
-
-class IncidentObject(Struct, kw_only=True, gc=False):
-    """A time in which a monitor was down."""
-
-    id: Uuid
-    monitor_id: Uuid
-    started_at: Annotated[Time, Meta(description="When the first failing result was probed.")]
-    resolved_at: Time | None
-    cause: str
-    status: Literal["open", "resolved"]
-    partial: Annotated[bool, Meta(description="Only one address family has been found failing. Pingfold's own.")]
-
-
-class IncidentDetails(IncidentObject, kw_only=True, gc=False):
-    """An incident with its results."""
-
-    timeline: Annotated[list[ResultObject], Meta(description=f"The results during it, at most {_TIMELINE}.")]
 
 
 @router.get("/incidents", responses=list_of(IncidentObject, "The incidents that match, newest first.") | errors(400))
@@ -70,10 +58,10 @@ async def list_incidents(
         monitors = [id for id in monitors if id == monitor_id]
     opened = _newest_first(_open(deps, monitors))
     if status == "open":
-        return listed([_object(row) for row in cut(opened, page, per_page)], page, per_page, len(opened))
+        return listed([_object(service.deps, row) for row in cut(opened, page, per_page)], page, per_page, len(opened))
     which = Which(key.project, monitors, status == "resolved", [row.id for row in opened])
     rows, total = await _merged(deps, which, [] if status else opened, (page - 1) * per_page, per_page)
-    return listed([_object(row) for row in rows], page, per_page, total)
+    return listed([_object(service.deps, row) for row in rows], page, per_page, total)
 
 
 @router.get("/incidents/{id}", responses=one_of(IncidentDetails, "The incident with its results.") | errors(404))
@@ -86,9 +74,11 @@ async def read_incident(service: ServiceDep, key: IncidentsReader, id: str) -> R
         if incident is None:
             raise PoppaPingApiError(404, "Incident not found.")
         end = service.deps.clock.now() if incident.resolved is None else incident.resolved
-        rows = await history.between(incident.thing, incident.started, end, _TIMELINE)
+        rows = await history.between(incident.thing, incident.started, end, TIMELINE)
+        said = await _said(service.deps, key.project, incident, end)
     incident = _as_the_states_say(service.deps, incident)
-    return one(IncidentDetails(**_fields(incident), timeline=[result_object(row) for row in rows]))
+    timeline = [result_object(row) for row in rows]
+    return one(IncidentDetails(**_fields(service.deps, incident), timeline=timeline, log=said))
 
 
 async def _written(deps: Dependencies, project: str, id: str) -> IncidentRow | None:
@@ -103,6 +93,21 @@ async def _known(deps: Dependencies, project: str, id: str) -> IncidentRow | Non
     incident = next((row for row in _open(deps, monitors) if row.id == id), None)
     incident = incident or await history_of(deps).incident(project, id)
     return None if incident is None or incident.thing not in monitors else incident
+
+
+async def _said(deps: Dependencies, project: str, incident: IncidentRow, end: Micros) -> list[Said]:
+    """Acknowledgements and comments, as the audit trail has them; oldest first."""
+    if (trail := deps.audit_history) is None:
+        return []
+    await trail.caught_up()
+    which = audit.Which(project, incident.started, end + SECOND, "monitor", incident.thing, limit=MOST_SAID)
+    found = []
+    for entry in await trail.entries(which):
+        fields = {change.field: change.new for change in entry.changes}
+        if entry.action in ("acknowledged", "commented") and fields.get("incident") == incident.id:
+            by, comment = str(fields.get("by", "")), str(fields.get("comment", ""))
+            found.append(Said(at=time(entry.place.at), action=entry.action, by=by, comment=comment))  # type: ignore[arg-type]
+    return found[::-1]
 
 
 def _open(deps: Dependencies, monitors: Iterable[str]) -> Iterator[IncidentRow]:
@@ -140,11 +145,13 @@ def _newest_first(incidents: Iterable[IncidentRow]) -> list[IncidentRow]:
     return sorted(incidents, key=lambda incident: (incident.started, incident.id), reverse=True)
 
 
-def _object(incident: IncidentRow) -> IncidentObject:
-    return IncidentObject(**_fields(incident))
+def _object(deps: Dependencies, incident: IncidentRow) -> IncidentObject:
+    return IncidentObject(**_fields(deps, incident))
 
 
-def _fields(incident: IncidentRow) -> dict[str, Any]:
+def _fields(deps: Dependencies, incident: IncidentRow) -> dict[str, Any]:
+    state = deps.monitor_states.state(incident.thing)
+    acknowledged = state.acknowledged if state is not None and state.incident == incident.id else None
     return {
         "id": incident.id,
         "monitor_id": incident.thing,
@@ -153,4 +160,5 @@ def _fields(incident: IncidentRow) -> dict[str, Any]:
         "cause": incident.cause,
         "status": "open" if incident.resolved is None else "resolved",
         "partial": incident.partial,
+        "acknowledgement": acknowledgement_of(acknowledged),
     }

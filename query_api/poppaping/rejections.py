@@ -42,7 +42,9 @@ def fault_of(rejection: Rejection) -> PoppaPingApiError:
         case RejectionCode.PROJECT_NOT_FOUND:
             return PoppaPingApiError(401, "Invalid API key.")
         case RejectionCode.LIMIT_REACHED:
-            return PoppaPingApiError(403, "Plan quota exceeded: no further monitor.", "plan_limit_reached")
+            return PoppaPingApiError(
+                403, f"{(detail or 'Plan quota exceeded: no further monitor').capitalize()}.", "plan_limit_reached"
+            )
         case RejectionCode.CHECK_NOT_FOUND:
             return PoppaPingApiError(404, "Check not found.")
         case RejectionCode.MONITOR_NOT_FOUND:
@@ -53,6 +55,8 @@ def fault_of(rejection: Rejection) -> PoppaPingApiError:
             return PoppaPingApiError(404, "Status page not found.")
         case RejectionCode.MAINTENANCE_NOT_FOUND:
             return PoppaPingApiError(404, "Maintenance window not found.")
+        case RejectionCode.ESCALATION_NOT_FOUND:
+            return PoppaPingApiError(404, "Escalation policy not found.")
         case RejectionCode.KEY_NOT_FOUND:
             return PoppaPingApiError(404, "Key not found.")
         case RejectionCode.RECIPIENT_NOT_FOUND:

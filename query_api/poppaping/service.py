@@ -25,14 +25,15 @@ from query_api.poppaping.uptimes import RecentUptimes
 from schemas.actors import Actor
 from schemas.decisions import Decision
 from schemas.definitions import ApiKey, Channel
+from schemas.escalations import EscalationPolicy
 from schemas.ids import is_uuid
 from schemas.maintenance import Maintenance
 from schemas.monitors import Monitor, Sealed
 from schemas.requests import ProjectsRequest
 from schemas.status_pages import StatusPage
 
-D = TypeVar("D", Monitor, StatusPage, Maintenance)
-T = TypeVar("T", Monitor, StatusPage, Maintenance, Channel)
+D = TypeVar("D", Monitor, StatusPage, Maintenance, EscalationPolicy)
+T = TypeVar("T", Monitor, StatusPage, Maintenance, Channel, EscalationPolicy)
 F = TypeVar("F")
 
 _sealed = msgspec.json.Decoder(Sealed).decode
@@ -75,7 +76,7 @@ class Service:
         try:
             return await commands.read_back(self.deps, decision, find)
         except Late as late:
-            raise _late(late) from None
+            raise late_answer(late) from None
 
     async def monitor(self, key: ApiKey, id: str) -> Monitor:
         """The caller's monitor with this id."""
@@ -99,7 +100,7 @@ class Service:
         try:
             decision = await commands.ask(self.deps, key.project, request, self.actor(key))
         except Late as late:
-            raise _late(late) from None
+            raise late_answer(late) from None
         if (rejection := decision.rejection) is not None:
             raise fault_of(rejection)
         return decision
@@ -152,5 +153,6 @@ def _not_now(what: str) -> PoppaPingApiError:
     return PoppaPingApiError(503, f"The {what} cannot be looked up now.", headers={"Retry-After": "1"})
 
 
-def _late(late: Late) -> PoppaPingApiError:
+def late_answer(late: Late) -> PoppaPingApiError:
+    """The answer to a command of which nothing certain can be told in time."""
     return PoppaPingApiError(503, f"{str(late).capitalize()}.", headers={"Retry-After": "1"})

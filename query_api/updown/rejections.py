@@ -46,6 +46,8 @@ def error_of(rejection: Rejection) -> UpdownError:
             return UpdownError(404, "Status page not found")
         case RejectionCode.MAINTENANCE_NOT_FOUND:
             return UpdownError(404, "Maintenance window not found")
+        case RejectionCode.ESCALATION_NOT_FOUND:
+            return UpdownError(404, "Escalation policy not found")
         case RejectionCode.KEY_NOT_FOUND:
             return UpdownError(404, "API key not found")
         case RejectionCode.CHANGED_MEANWHILE:

@@ -7,18 +7,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from processors.checks.fold import Checks
-from processors.fold.contract import Effect, Fold, Record
+from processors.fold.contract import Effect
 from processors.monitors.fold import Monitors
 from schemas.deliveries import DeliveryRequested
 from schemas.probes import ProbeCompleted
 from schemas.requests import MuteEnded
 from schemas.schedules import Simple
-from schemas.slots import first_slot, region_of
+from schemas.slots import first_slot
 from schemas.transitions import StatusChanged
 from tests.check_story import HOUR
-from tests.check_story import Story as CheckStory
-from tests.folding import Folding, of_type
-from tests.monitor_story import Story, failing, seconds, t
+from tests.folding import of_type
+from tests.monitor_story import Story, seconds, t
+from tests.told_courses import CheckCourse, MonitorCourse, must_replay
 
 waits = st.sampled_from([1.0, 61.0, 400.0, 5_000.0])
 mutes = st.one_of(st.sampled_from([None, None, "recovery", "forever"]), st.sampled_from([100, 2_000, 20_000]))
@@ -28,65 +28,6 @@ steps = st.one_of(
 )
 courses = st.lists(st.tuples(waits, steps), max_size=30)
 splits = st.lists(st.integers(0, 200), max_size=4)
-
-
-class MonitorCourse(Story):
-    """A monitor that takes each result at once."""
-
-    fold: type[Fold] = Monitors
-
-    def happen(self, what: str, at: float, until: Any = None) -> None:
-        self.tick(at)
-        match what:
-            case "ok" | "fail":
-                slot = first_slot(self.monitor, t(at))
-                result = ProbeCompleted(
-                    slot=slot,
-                    region=region_of(self.monitor, slot),
-                    at=slot,
-                    took=1_000,
-                    ok=what == "ok",
-                    failure=failing(what == "ok"),
-                )
-                self.tick(seconds(slot))
-                self.tell(result, seconds(slot))
-            case "mute":
-                self.define(at, mute_until=until)
-            case "pause" | "resume":
-                self.define(at, paused=what == "pause")
-            case "rename":
-                self.define(at, channels=("hook",))
-
-    def settle(self) -> None:
-        """Nothing is muted any more, and what is known is as new as can be."""
-        self.define(self.time, mute_until=None, paused=False)
-        for _ in range(2):
-            self.happen("ok" if self.state.status in ("new", "up") else "fail", self.time + 1)
-        self.tick(self.time + 1)
-
-
-class CheckCourse(CheckStory):
-    """A check of every hour."""
-
-    fold: type[Fold] = Checks
-
-    def happen(self, what: str, at: float, until: Any = None) -> None:
-        self.tick(at)
-        match what:
-            case "ok" | "fail":
-                self.ping(at, "success" if what == "ok" else "fail")
-            case "mute":
-                self.define(at, mute_until=until)
-            case "pause":
-                self.pause(at)
-            case "resume":
-                self.resume(at)
-            case "rename":
-                self.define(at, channels=("hook",))
-
-    def settle(self) -> None:
-        self.define(self.time, mute_until=None)
-        self.tick(self.time + 1)
 
 
 def run(story: MonitorCourse | CheckCourse, course: list[tuple[float, tuple[Any, ...]]]) -> None:
@@ -133,20 +74,6 @@ def must_know(story: MonitorCourse | CheckCourse) -> None:
     assert state.owed is None
     if state.status == "down":
         assert "incident.created" in told[state.incident or ""]
-
-
-def must_replay(fold: type[Fold], records: list[Record], whole: Folding, at: list[int]) -> None:
-    """Once more, cut anywhere, with a restart at each cut."""
-    again, begin = Folding(fold()), 0
-    for end in [*sorted(at), len(records)]:
-        again.feed(records[begin:end])
-        again.restart()
-        begin = max(begin, end)
-    assert again.outcome()[1] == whole.outcome()[1]
-    assert again.committed.keys() == whole.committed.keys()
-    assert {key: value for key, value in again.committed.items() if key != "partition"} == {
-        key: value for key, value in whole.committed.items() if key != "partition"
-    }
 
 
 @settings(deadline=None)

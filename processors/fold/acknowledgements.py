@@ -1,0 +1,56 @@
+"""Acknowledgements of an open incident, and comments on it. Pure; for monitors and checks.
+
+The contract:
+
+- Only what is said of the incident that is open counts, and of several acknowledgements the first. Others change
+  nothing: one that comes twice, late, or a moment after somebody else's.
+- What is acknowledged is not repeated, and nobody else is called (`processors.fold.escalations`, `reminders`). What
+  ends the incident ends the acknowledgement. That it is over is told as always.
+- Both have an entry in the audit trail, with who said it. What changed nothing has none.
+"""
+
+from msgspec.structs import replace
+
+from processors.fold.audit import command_of, entry
+from processors.fold.contract import Context, Effect
+from processors.fold.status_transition import HasStatus
+from schemas.base import Micros
+from schemas.definitions import Check
+from schemas.incidents import Acknowledged, IncidentAcknowledged, IncidentCommented
+from schemas.monitors import Monitor
+from schemas.times import iso
+from schemas.topics import Topic
+from schemas.transitions import Action, FieldChange
+
+IncidentEvent = IncidentAcknowledged | IncidentCommented
+
+
+def concerns(state: HasStatus, event: IncidentEvent, context: Context) -> bool:
+    """Whether an event changes something."""
+    if context.retried or state.incident is None or state.incident != event.incident:
+        return False
+    return isinstance(event, IncidentCommented) or state.acknowledged is None
+
+
+def take(
+    state: HasStatus, thing: Monitor | Check, event: IncidentEvent, at: Micros, context: Context, journal: Topic
+) -> list[Effect]:
+    """Take an event that concerns the incident of `state`, which is the caller's own copy. at: when it counts."""
+    action: Action = "commented"
+    told = [("incident", event.incident), ("by", event.by), ("comment", event.comment)]
+    if isinstance(event, IncidentAcknowledged):
+        action = "acknowledged"
+        state.acknowledged = Acknowledged(
+            at=at, request=event.request, by=event.by, comment=event.comment, until=event.until
+        )
+        told.append(("until", "" if event.until is None else iso(event.until)))
+    kind, name = ("check", thing.name or thing.slug) if isinstance(thing, Check) else ("monitor", thing.name)
+    changes = tuple(FieldChange(field=field, new=value) for field, value in told if value)
+    command = command_of(event, event.actor, thing.id, at)
+    return [entry(command, context, journal, action, project=thing.project, kind=kind, name=name, changes=changes)]
+
+
+def correct(state: HasStatus, time: Micros) -> None:
+    """The partition's time is taken back to `time`."""
+    if state.acknowledged is not None and state.acknowledged.at > time:
+        state.acknowledged = replace(state.acknowledged, at=time)

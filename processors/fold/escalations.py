@@ -1,0 +1,201 @@
+"""Escalations: who else is told of an incident that nobody acknowledges, and when. Pure; for monitors and checks.
+
+The contract:
+
+- An escalation begins when people are told that a thing is down, and goes with the incident. It has no clock of its
+  own: a tick that passes the next step of the policy makes it.
+- What ends it: the incident is over, or somebody acknowledges it, or no policy is there for the thing any more. Nothing
+  is told after that, but for the end of the incident, to everybody who was told of it.
+- Each step is passed once. Of several that one tick passes, as after an outage, each channel is told once; the steps
+  after them keep their distance from that tick.
+- While nobody is to be told (a mute, a window, what the thing depends on is down, it is not observed), no step is
+  passed. When a mute ends, the next step comes as long after that as after the step before.
+- A policy that is changed begins anew for what is open, counted from the change; not when it only tells fewer channels.
+- A snooze ends with the tick that passes its time: the own channels are told that the thing is still down, and the next
+  step comes as long after that as after the step before.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from msgspec.structs import replace
+
+from processors.fold.contract import Context, Effect, InvalidEvent
+from processors.fold.partition_time import counts_at
+from processors.fold.status_transition import HasStatus, Subject, request
+from processors.fold.view import View
+from schemas.base import Micros
+from schemas.escalations import (
+    MINUTE,
+    Escalating,
+    EscalationCopy,
+    EscalationDefined,
+    EscalationPolicy,
+    EscalationRemoved,
+    Step,
+    escalation_key,
+    fault_of,
+    is_same_or_less,
+    minutes_before,
+)
+from schemas.ids import derived_id
+from schemas.notices import Notice
+
+# A step that is passed later than that was held up, and so are those after it.
+LATE: Micros = MINUTE
+_STILL_DOWN: tuple[Notice, ...] = ("monitor.down",)
+
+
+PolicyEvent = EscalationDefined | EscalationRemoved
+
+
+class EscalationPolicies:
+    """The own copies of the policies in a partition, by project: an index that follows the view."""
+
+    def __init__(self, view: View) -> None:
+        self._view = view
+        self._known: dict[str, dict[str, EscalationCopy]] = {}
+        for key, record in view.stored_items():
+            self._changed(key, None, record)
+        view.listeners.append(self._changed)
+
+    def _changed(self, key: str, old: object, new: object) -> None:
+        if isinstance(old, EscalationCopy):
+            self._known[old.policy.project].pop(key, None)
+        if isinstance(new, EscalationCopy):
+            self._known.setdefault(new.policy.project, {})[key] = new
+
+    def of(self, project: str, thing: str) -> EscalationCopy | None:
+        """The policy for a thing: the oldest that names it, else the oldest that names none."""
+        copies = self._known.get(project)
+        if not copies:
+            return None
+        fitting = [copy for copy in copies.values() if not copy.policy.things or thing in copy.policy.things]
+        return min(fitting, key=_precedence, default=None)
+
+    def heard(self, event: PolicyEvent, context: Context, escalating: Iterable[tuple[str, str]]) -> list[str]:
+        """Take a policy that was made, changed or removed. Raises `InvalidEvent`.
+
+        escalating: the things with an open escalation, and the project of each. Given back are those of them for which
+        another policy counts from now on, or one that is otherwise.
+        """
+        id = event.id if isinstance(event, EscalationRemoved) else event.policy.id
+        if context.key != id:
+            raise InvalidEvent("the key of an escalation policy must be its id")
+        known = self._view.get(escalation_key(id))
+        copy = known if isinstance(known, EscalationCopy) else None
+        if context.retried or (copy is None and isinstance(event, EscalationRemoved)):
+            return []
+        policy = event.policy if isinstance(event, EscalationDefined) else copy.policy if copy is not None else None
+        assert policy is not None
+        things = sorted(thing for thing, project in escalating if project == policy.project)
+        before = [self._identity(policy.project, thing) for thing in things]
+        if isinstance(event, EscalationRemoved):
+            self._view.delete(escalation_key(id))
+        else:
+            self._define(policy, copy, counts_at(self._view, event.at))
+        after = [self._identity(policy.project, thing) for thing in things]
+        return [thing for thing, was, now in zip(things, before, after, strict=True) if was != now]
+
+    def _define(self, policy: EscalationPolicy, known: EscalationCopy | None, since: Micros) -> None:
+        if fault := fault_of(policy.steps):
+            raise InvalidEvent(fault)
+        if known is not None:
+            if known.policy.version >= policy.version:
+                return
+            if is_same_or_less(known.policy, policy):
+                since = known.since
+        self._view.put(escalation_key(policy.id), EscalationCopy(policy=policy, since=since))
+
+    def _identity(self, project: str, thing: str) -> tuple[str, Micros]:
+        copy = self.of(project, thing)
+        return ("", 0) if copy is None else (copy.policy.id, copy.since)
+
+
+def _precedence(copy: EscalationCopy) -> tuple[bool, Micros, str]:
+    policy = copy.policy
+    return not policy.things, policy.created, policy.id
+
+
+def told_now(state: HasStatus, at: Micros) -> None:
+    """People are told, or told again, that the thing is down: from now on it counts."""
+    known = state.escalation
+    state.escalation = Escalating(last=at) if known is None else replace(known, last=max(known.last, at))
+
+
+def escalation_due(state: HasStatus, copy: EscalationCopy | None) -> Micros | None:
+    """When the next step is due, or a snooze ends; None: neither. Not asked while nobody is to be told."""
+    if state.escalation is None or state.muted:
+        return None
+    if state.acknowledged is not None:
+        return state.acknowledged.until
+    if copy is None:
+        return None
+    stands = _under(state.escalation, copy)
+    minutes = minutes_before(copy.policy, stands.passed)
+    return None if minutes is None else stands.last + minutes * MINUTE
+
+
+def escalate(
+    state: HasStatus,
+    subject: Subject,
+    copy: EscalationCopy | None,
+    n: int,
+    time: Micros,
+    data: Callable[[], dict[str, Any]],
+) -> list[Effect]:
+    """Something was due (`escalation_due`): the caller's own copy of the state is moved, and people are told.
+
+    n: number of the change that took the thing down. data: that of a notice of it.
+    """
+    assert state.escalation is not None
+    if (said := state.acknowledged) is not None:
+        state.acknowledged = None
+        told_now(state, time)
+        id = derived_id(subject.id, "snooze over", n, said.until or time)
+        return request(subject, id, said.until or time, _STILL_DOWN, data())
+    assert copy is not None
+    stands, steps = _passed(_under(state.escalation, copy), copy.policy, time)
+    named = tuple(dict.fromkeys(channel for step in steps for channel in step.channels))
+    own = tuple(each for each in subject.channels if each not in named) if any(step.own for step in steps) else ()
+    called = tuple(each for each in named if each not in stands.told)
+    state.escalation = replace(stands, told=(*stands.told, *called))
+    if not named and not own:
+        return []
+    at = min(stands.last, time)
+    id = derived_id(subject.id, "escalation", n, copy.policy.id, stands.since, stands.passed)
+    step = {"policy": copy.policy.name, "step": (stands.passed - 1) % len(copy.policy.steps) + 1}
+    told = data() | {"escalation": step | {"round": (stands.passed - 1) // len(copy.policy.steps) + 1}}
+    effects = request(subject._replace(channels=own), id, at, _STILL_DOWN, told)
+    return effects + request(subject._replace(channels=named), id, at, _STILL_DOWN, told, anyway=True)
+
+
+def _under(stands: Escalating, copy: EscalationCopy) -> Escalating:
+    """Where it stands under a policy, which may be another one than it was under."""
+    if (stands.policy, stands.since) == (copy.policy.id, copy.since):
+        return stands
+    return Escalating(last=stands.last, policy=copy.policy.id, since=copy.since, told=stands.told)
+
+
+def _passed(stands: Escalating, policy: EscalationPolicy, time: Micros) -> tuple[Escalating, list[Step]]:
+    """Pass every step that is due; the steps that were passed, each once."""
+    count, passed, last = len(policy.steps), stands.passed, stands.last
+    # All but the last of the rounds that are due pass unseen: who is told by them is told by that one.
+    round_time = policy.steps[-1].after * MINUTE
+    rounds = max(0, (time - last) // round_time - 1)
+    if policy.repeat is not None:
+        rounds = min(rounds, max(0, (count * (policy.repeat + 1) - passed - count) // count))
+    passed, last = passed + rounds * count, last + rounds * round_time
+    places: dict[int, None] = {}
+    while (minutes := minutes_before(policy, passed)) is not None and last + minutes * MINUTE <= time:
+        places[passed % count] = None
+        passed, last = passed + 1, last + minutes * MINUTE
+    if time - last > LATE:
+        last = time
+    return replace(stands, passed=passed, last=last), [policy.steps[place] for place in places]
+
+
+def correct(state: HasStatus, time: Micros) -> None:
+    """The partition's time is taken back to `time`."""
+    if state.escalation is not None and state.escalation.last > time:
+        state.escalation = replace(state.escalation, last=time)

@@ -1,0 +1,42 @@
+"""What people say of the open incidents of the monitors of a partition, and the escalation policies for them. Pure."""
+
+from collections.abc import Sequence
+
+from processors.fold.acknowledgements import IncidentEvent, concerns, take
+from processors.fold.contract import Context, Effect
+from processors.fold.escalations import PolicyEvent, told_now
+from processors.fold.partition_time import counts_at
+from processors.fold.view import View
+from processors.monitors.expiry import MonitorExpiry, monitor_of
+from schemas.monitor_states import MonitorState
+from schemas.topics import PROBE_RESULTS
+
+
+class MonitorIncidents:
+    def __init__(self, view: View, expiry: MonitorExpiry) -> None:
+        self._view, self._expiry = view, expiry
+
+    def said(self, event: IncidentEvent, context: Context) -> Sequence[Effect]:
+        """Somebody acknowledges an incident, or comments on it."""
+        view, key = self._view, context.key
+        known = view.get(key)
+        if not isinstance(known, MonitorState) or not concerns(known, event, context):
+            return ()
+        state, monitor = view.edit(MonitorState, key), monitor_of(view, key)
+        effects = take(state, monitor, event, counts_at(view, event.at), context, PROBE_RESULTS)
+        self._expiry.look_at(key, state, monitor)
+        return effects
+
+    def policy(self, event: PolicyEvent, context: Context) -> Sequence[Effect]:
+        """An escalation policy was made, changed or removed."""
+        view = self._view
+        escalating = [
+            (key, monitor_of(view, key).project)
+            for key, record in view.stored_items()
+            if isinstance(record, MonitorState) and record.escalation is not None
+        ]
+        for key in self._expiry.policies.heard(event, context, escalating):
+            state = view.edit(MonitorState, key)
+            told_now(state, counts_at(view, event.at))
+            self._expiry.look_at(key, state, monitor_of(view, key))
+        return ()

@@ -1,0 +1,111 @@
+"""What the `projects` fold decides about escalation policies; every partition of both kinds of things hears of them.
+
+The channels that a step names, and the things that a policy names, must be those of its project when they are named. A
+channel that is removed is taken off the steps; a thing that is removed is of no consequence.
+"""
+
+from typing import Any
+
+from msgspec import UNSET
+from msgspec.structs import asdict, replace
+
+from processors.fold.contract import EVERY, Effect, InvalidEvent
+from processors.fold.view import View
+from processors.projects.decisions import decision
+from processors.projects.index import ProjectIndex, RequestRejected
+from schemas.base import Micros
+from schemas.definitions import Channel, Check, Project, definition_key
+from schemas.escalations import (
+    MOST_POLICIES,
+    EscalationDefined,
+    EscalationPolicy,
+    EscalationRemoved,
+    escalation_key,
+    fault_of,
+)
+from schemas.incident_requests import EscalationCreate, EscalationDelete, EscalationFields, EscalationUpdate
+from schemas.monitors import Monitor
+from schemas.rejections import RejectionCode
+from schemas.topics import PINGS, PROBE_RESULTS
+
+
+class ProjectEscalations:
+    """The policies of one partition's projects."""
+
+    def __init__(self, view: View, index: ProjectIndex) -> None:
+        self._view, self._index = view, index
+        self._of: dict[str, set[str]] = {}  # ids by project: an index that follows the view
+        for key, record in view.stored_items():
+            self._changed(key, None, record)
+        view.listeners.append(self._changed)
+
+    def _changed(self, _key: str, old: object, new: object) -> None:
+        if isinstance(old, EscalationPolicy):
+            self._of[old.project].discard(old.id)
+        if isinstance(new, EscalationPolicy):
+            self._of.setdefault(new.project, set()).add(new.id)
+
+    def create(self, request: EscalationCreate, project: Project, at: Micros) -> list[Effect]:
+        wanted = self._wanted(request.fields, project.id)
+        if "name" not in wanted:
+            raise InvalidEvent("an escalation policy needs a name")
+        policy = EscalationPolicy(id=request.id, project=project.id, version=1, created=at, revised=at, **wanted)
+        if self._index.is_there(policy):
+            return [decision(request, "found", policy.id, self._view.get(definition_key(policy)).version)]
+        if len(self._of.get(project.id, ())) >= MOST_POLICIES:
+            raise RequestRejected(RejectionCode.LIMIT_REACHED, f"a project has at most {MOST_POLICIES} policies")
+        self._view.put(definition_key(policy), policy)
+        return [*_told(policy, at), decision(request, "made", policy.id, 1)]
+
+    def change(self, request: EscalationUpdate, owner: str, at: Micros) -> list[Effect]:
+        policy = self._index.policy(owner, request.id)
+        wanted = self._wanted(request.fields, owner)
+        if replace(policy, **wanted) == policy:
+            return [decision(request, "updated", policy.id, policy.version)]
+        changed = self._put(policy, at, **wanted)
+        return [*_told(changed, at), decision(request, "updated", changed.id, changed.version)]
+
+    def delete(self, request: EscalationDelete, owner: str, at: Micros) -> list[Effect]:
+        policy = self._index.policy(owner, request.id)
+        self._view.delete(definition_key(policy))
+        removed = EscalationRemoved(at=at, id=policy.id)
+        told = [Effect(journal, policy.id, removed, EVERY) for journal in (PINGS, PROBE_RESULTS)]
+        return [*told, decision(request, "removed", policy.id, policy.version)]
+
+    def take_off(self, channel: Channel, at: Micros) -> list[Effect]:
+        """A channel is removed."""
+        effects: list[Effect] = []
+        for id in sorted(self._of.get(channel.project, ())):
+            policy: EscalationPolicy = self._view.get(escalation_key(id))
+            steps = tuple(
+                replace(step, channels=tuple(each for each in step.channels if each != channel.id))
+                for step in policy.steps
+            )
+            if steps != policy.steps:
+                effects += _told(self._put(policy, at, steps=steps), at)
+        return effects
+
+    def _put(self, policy: EscalationPolicy, at: Micros, **fields: Any) -> EscalationPolicy:
+        changed: EscalationPolicy = replace(policy, version=policy.version + 1, revised=at, **fields)
+        self._view.put(definition_key(changed), changed)
+        return changed
+
+    def _wanted(self, fields: EscalationFields, project: str) -> dict[str, Any]:
+        wanted = {name: value for name, value in asdict(fields).items() if value is not UNSET}
+        if fault := fault_of(wanted.get("steps", ())):
+            raise InvalidEvent(fault)
+        for step in wanted.get("steps", ()):
+            for id in step.channels:
+                channel = self._view.get(f"channel/{id}")
+                if not isinstance(channel, Channel) or channel.project != project:
+                    raise RequestRejected(RejectionCode.CHANNEL_IDENTIFIER_INVALID, id)
+        for id in wanted.get("things", ()):
+            thing = self._view.get(f"monitor/{id}") or self._view.get(f"check/{id}")
+            if not isinstance(thing, Monitor | Check) or thing.project != project:
+                raise RequestRejected(RejectionCode.COVERED_MONITOR_NOT_FOUND, id)
+        return wanted
+
+
+def _told(policy: EscalationPolicy, at: Micros) -> list[Effect]:
+    event = EscalationDefined(at=at, policy=policy)
+    return [Effect(journal, policy.id, event, EVERY) for journal in (PINGS, PROBE_RESULTS)]

@@ -1,0 +1,149 @@
+"""Open incidents, and what people say of them: acknowledgements and comments, for the API and for the pages.
+
+What is open, the states know. Whether an acknowledgement came first, the fold of the thing decides; it is told when
+this process can show it.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import NamedTuple
+
+from query_api.commands import Late, ask, wait_until
+from query_api.dependencies import Dependencies
+from schemas.actors import Actor
+from schemas.base import Micros
+from schemas.decisions import Decision
+from schemas.ids import new_id
+from schemas.incidents import Acknowledged, ThingType
+from schemas.requests import IncidentAcknowledge, IncidentComment
+
+# So many things are looked at before other requests have their turn.
+_AT_ONCE = 200
+
+
+class OpenIncident(NamedTuple):
+    """An incident that is open, and the check or monitor that it is of."""
+
+    id: str
+    kind: ThingType
+    thing: str
+    project: str
+    name: str
+    started: Micros
+    cause: str
+    partial: bool
+    acknowledged: Acknowledged | None
+
+
+def open_incident(deps: Dependencies, thing: str) -> OpenIncident | None:
+    """The incident that is open of a check or a monitor; None when there is none."""
+    if (monitor := deps.directory.monitor(thing)) is not None:
+        state = deps.monitor_states.state(thing)
+        if state is None or state.incident is None or state.down_since is None:
+            return None
+        return OpenIncident(
+            state.incident,
+            "monitor",
+            thing,
+            monitor.project,
+            monitor.name,
+            state.down_since,
+            state.cause,
+            state.partial,
+            state.acknowledged,
+        )
+    if (check := deps.directory.check(thing)) is not None:
+        running = deps.states.state(thing)
+        if running is None or running.incident is None or running.down_since is None:
+            return None
+        name = check.name or check.slug or check.id
+        return OpenIncident(
+            running.incident,
+            "check",
+            thing,
+            check.project,
+            name,
+            running.down_since,
+            running.cause,
+            False,
+            running.acknowledged,
+        )
+    return None
+
+
+async def find_open(deps: Dependencies, project: str, id: str) -> OpenIncident | None:
+    """The open incident of a project with this id, or of the thing with this id; None when there is none."""
+    direct = open_incident(deps, id)
+    if direct is not None:
+        return direct if direct.project == project else None
+    number = 0
+    async for thing in _things(deps, project):
+        number += 1
+        if number % _AT_ONCE == 0:
+            await asyncio.sleep(0)
+        if (found := open_incident(deps, thing)) is not None and found.id == id:
+            return found
+    return None
+
+
+async def _things(deps: Dependencies, project: str) -> AsyncIterator[str]:
+    for monitor in deps.directory.monitors_of(project):
+        yield monitor.id
+    for check in deps.directory.checks_of(project):
+        yield check.id
+
+
+class Taken(NamedTuple):
+    """What became of an acknowledgement. acknowledged: the one that counts; None: the incident is over.
+
+    first: it is the one that was asked for. rejected: the decision, where the fold of projects refused it.
+    """
+
+    acknowledged: Acknowledged | None = None
+    first: bool = False
+    rejected: Decision | None = None
+
+
+async def acknowledge(
+    deps: Dependencies, incident: OpenIncident, actor: Actor, by: str, comment: str = "", until: Micros | None = None
+) -> Taken:
+    """Acknowledge an incident. by: who, in words. Raises `Late`."""
+    request = IncidentAcknowledge(
+        request=new_id(),
+        at=deps.clock.now(),
+        kind=incident.kind,
+        thing=incident.thing,
+        incident=incident.id,
+        by=by,
+        comment=comment,
+        until=until,
+    )
+    decision = await ask(deps, incident.project, request, actor)
+    if decision.rejection is not None:
+        return Taken(rejected=decision)
+
+    def is_settled() -> bool:
+        now = open_incident(deps, incident.thing)
+        return now is None or now.id != incident.id or now.acknowledged is not None
+
+    await wait_until(deps.states_replica, is_settled)
+    now = open_incident(deps, incident.thing)
+    if now is None or now.id != incident.id:
+        return Taken()
+    if now.acknowledged is None:
+        raise Late("the acknowledgement is stored, but whether it came first is not known yet")
+    return Taken(now.acknowledged, now.acknowledged.request == request.request)
+
+
+async def comment_on(deps: Dependencies, incident: OpenIncident, actor: Actor, by: str, comment: str) -> Decision:
+    """Comment on an incident; what the fold of projects decides. Raises `Late`."""
+    request = IncidentComment(
+        request=new_id(),
+        at=deps.clock.now(),
+        kind=incident.kind,
+        thing=incident.thing,
+        incident=incident.id,
+        comment=comment,
+        by=by,
+    )
+    return await ask(deps, incident.project, request, actor)

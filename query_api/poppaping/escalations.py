@@ -1,0 +1,216 @@
+"""Escalation policies: Pingfold's own, in the style of the API. Whom to tell of what nobody acknowledges, and when.
+
+A policy is for the monitors and heartbeat checks that it names; one that names none is for all others of the project.
+"""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Response
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from query_api.commands import gone
+from query_api.http.field_types import Count, Time, Uuid
+from query_api.http.openapi import body_of
+from query_api.poppaping.auth import AlertsReader, AlertsWriter, JsonObject
+from query_api.poppaping.bodies import judged
+from query_api.poppaping.objects import Deleted
+from query_api.poppaping.openapi import ERRORS, errors, list_of, one_of
+from query_api.poppaping.read_only import without_read_only
+from query_api.poppaping.responses import MOST_PER_PAGE, Page, PerPage, PoppaPingApiError, cut, listed, one, time
+from query_api.poppaping.service import Service, ServiceDep
+from schemas.definitions import ApiKey
+from schemas.escalations import MOST_CHANNELS, MOST_STEPS, EscalationPolicy, Minutes, PolicyName, Repeat, Step, fault_of
+from schemas.ids import is_uuid, new_id
+from schemas.incident_requests import EscalationCreate, EscalationDelete, EscalationFields, EscalationUpdate
+
+router = APIRouter(tags=["escalation policies"], responses=ERRORS)
+
+_Things = Annotated[
+    list[str],
+    Meta(max_length=10_000, description="Monitors and heartbeat checks; empty: all that no other policy names."),
+]
+
+
+class StepBody(Struct, forbid_unknown_fields=True, kw_only=True):
+    """One step: who is told when nobody has acknowledged the incident so long after people were told of it."""
+
+    after_minutes: Annotated[Minutes, Meta(description="From the beginning of the round; each later than the last.")]
+    alert_channel_ids: Annotated[list[str], Meta(max_length=MOST_CHANNELS)] = []
+    own_channels: Annotated[bool, Meta(description="Also the channels of the monitor itself: a repetition.")] = False
+
+
+class UpdateEscalationPolicyBody(Struct, forbid_unknown_fields=True, kw_only=True):
+    """The fields of a policy to change."""
+
+    name: PolicyName | UnsetType = UNSET
+    steps: Annotated[list[StepBody], Meta(max_length=MOST_STEPS)] | UnsetType = UNSET
+    repeat: (
+        Annotated[
+            Repeat,
+            Meta(
+                description="How often the steps are gone through again, each round from the last step of the one "
+                "before. Null: until somebody acknowledges."
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
+    monitor_ids: _Things | UnsetType = UNSET
+
+
+class CreateEscalationPolicyBody(UpdateEscalationPolicyBody, kw_only=True):
+    """A new policy."""
+
+    name: PolicyName
+    steps: Annotated[list[StepBody], Meta(max_length=MOST_STEPS)]
+
+
+class ShownStep(Struct, kw_only=True, gc=False):
+    """One step."""
+
+    after_minutes: Count
+    alert_channel_ids: list[Uuid]
+    own_channels: bool
+
+
+class EscalationPolicyObject(Struct, kw_only=True, gc=False):
+    """An escalation policy."""
+
+    id: Uuid
+    name: str
+    steps: list[ShownStep]
+    repeat: Annotated[Count | None, Meta(description="Null: until somebody acknowledges.")]
+    monitor_ids: Annotated[list[Uuid], Meta(description="Empty: all that no other policy names.")]
+    created_at: Time
+    updated_at: Time
+
+
+_POLICY = one_of(EscalationPolicyObject, "The policy.") | errors(404)
+_EXAMPLE = {
+    "name": "Night shift",
+    "steps": [{"after_minutes": 5, "own_channels": True}, {"after_minutes": 15, "own_channels": True}],
+    "repeat": 3,
+}
+
+
+@router.get(
+    "/escalation-policies",
+    summary="List escalation policies (Pingfold's own)",
+    responses=list_of(EscalationPolicyObject, "The policies, oldest first.") | errors(400),
+)
+async def list_policies(service: ServiceDep, key: AlertsReader, page: Page = 1, per_page: PerPage = 25) -> Response:
+    """List the escalation policies of the project, oldest first."""
+    per_page = min(per_page, MOST_PER_PAGE)
+    policies = service.deps.directory.policies_of(key.project)
+    objects = [_object(policy) for policy in cut(policies, page, per_page)]
+    return listed(objects, page, per_page, len(policies))
+
+
+@router.post(
+    "/escalation-policies",
+    status_code=201,
+    summary="Make an escalation policy (Pingfold's own)",
+    responses=one_of(EscalationPolicyObject, "The new policy.", 201) | errors(400),
+    openapi_extra=body_of(CreateEscalationPolicyBody, _EXAMPLE),
+)
+async def create_policy(service: ServiceDep, key: AlertsWriter, body: JsonObject) -> Response:
+    """Make an escalation policy. What is down already, and nobody has acknowledged, begins at its first step now."""
+    fields = await _fields(service, key, judged(body, CreateEscalationPolicyBody))
+    request = EscalationCreate(request=new_id(), at=service.deps.clock.now(), id=new_id(), fields=fields)
+    decision = await service.ask(key, request)
+    return one(_object(await service.read_back(decision, service.deps.directory.policy)), 201)
+
+
+@router.get("/escalation-policies/{id}", summary="Read an escalation policy (Pingfold's own)", responses=_POLICY)
+async def read_policy(service: ServiceDep, key: AlertsReader, id: str) -> Response:
+    """Read one escalation policy."""
+    return one(_object(await _find(service, key, id)))
+
+
+@router.patch(
+    "/escalation-policies/{id}",
+    summary="Change an escalation policy (Pingfold's own)",
+    responses=_POLICY | errors(400),
+    openapi_extra=body_of(UpdateEscalationPolicyBody, {"repeat": None}),
+)
+async def change_policy(service: ServiceDep, key: AlertsWriter, id: str, body: JsonObject) -> Response:
+    """Change the fields of a policy that are given. What is down begins anew at its first step, unless it only tells
+    fewer channels than before."""
+    known = await _find(service, key, id)
+    body = without_read_only(body, _object(known), UpdateEscalationPolicyBody)
+    fields = await _fields(service, key, judged(body, UpdateEscalationPolicyBody), known.steps)
+    request = EscalationUpdate(request=new_id(), at=service.deps.clock.now(), id=known.id, fields=fields)
+    decision = await service.ask(key, request)
+    return one(_object(await service.read_back(decision, service.deps.directory.policy)))
+
+
+@router.delete(
+    "/escalation-policies/{id}",
+    summary="Delete an escalation policy (Pingfold's own)",
+    responses=one_of(Deleted, "The id of what was deleted.") | errors(404),
+)
+async def delete_policy(service: ServiceDep, key: AlertsWriter, id: str) -> Response:
+    """Delete an escalation policy: nobody is told by it any more."""
+    deps, known = service.deps, await _find(service, key, id)
+    await service.ask(key, EscalationDelete(request=new_id(), at=deps.clock.now(), id=known.id))
+    await gone(deps, deps.directory.policy, known.id)
+    return one(Deleted(known.id))
+
+
+async def _find(service: Service, key: ApiKey, id: str) -> EscalationPolicy:
+    return await service.owned(key, id, service.deps.directory.policy, "escalation policy")
+
+
+async def _fields(
+    service: Service, key: ApiKey, wanted: UpdateEscalationPolicyBody, known: tuple[Step, ...] = ()
+) -> EscalationFields:
+    steps: tuple[Step, ...] | UnsetType = UNSET
+    if wanted.steps is not UNSET:
+        steps = tuple(
+            Step(each.after_minutes, tuple(dict.fromkeys(each.alert_channel_ids)), each.own_channels)
+            for each in wanted.steps
+        )
+        if steps != known:  # the channels of what is sent back as it was read may have been removed
+            _must_make_sense(steps)
+        for id in {id for step in steps for id in step.channels}:
+            await _must_be_there(service, key, id, "alert channel", "alert_channel_ids")
+    things: tuple[str, ...] | UnsetType = UNSET
+    if wanted.monitor_ids is not UNSET:
+        things = tuple(sorted(set(wanted.monitor_ids)))
+        for id in things:
+            await _must_be_there(service, key, id, "monitor", "monitor_ids")
+    return EscalationFields(name=wanted.name, steps=steps, repeat=wanted.repeat, things=things)
+
+
+def _must_make_sense(steps: tuple[Step, ...]) -> None:
+    fault = fault_of(steps)
+    if not fault and any(not step.channels and not step.own for step in steps):
+        fault = "each step needs 'alert_channel_ids' or 'own_channels'"
+    if fault:
+        raise PoppaPingApiError(400, f"Field 'steps': {fault}.")
+
+
+async def _must_be_there(service: Service, key: ApiKey, id: str, what: str, field: str) -> None:
+    directory = service.deps.directory
+
+    def found() -> bool | None:
+        thing = directory.channel(id) if what == "alert channel" else directory.monitor(id) or directory.check(id)
+        return True if thing is not None and thing.project == key.project else None
+
+    there = await service.look_up(what, found) if is_uuid(id) else None
+    if there is None:
+        raise PoppaPingApiError(400, f"Field '{field}': there is no {what} '{id}'.")
+
+
+def _object(policy: EscalationPolicy) -> EscalationPolicyObject:
+    return EscalationPolicyObject(
+        id=policy.id,
+        name=policy.name,
+        steps=[
+            ShownStep(after_minutes=step.after, alert_channel_ids=list(step.channels), own_channels=step.own)
+            for step in policy.steps
+        ],
+        repeat=policy.repeat,
+        monitor_ids=list(policy.things),
+        created_at=time(policy.created),
+        updated_at=time(policy.revised),
+    )

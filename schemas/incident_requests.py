@@ -1,0 +1,59 @@
+"""The requests of the journal `projects` about open incidents and escalation policies (`schemas.requests`). Pure."""
+
+from typing import Annotated
+
+from msgspec import UNSET, Meta, UnsetType
+
+from schemas.base import Fact
+from schemas.escalations import PolicyName, Repeat, Steps
+from schemas.incidents import By, Comment, SnoozeTime, ThingType
+from schemas.request_base import Request
+
+
+class EscalationFields(Fact, tag=False, frozen=True):
+    """The fields of an escalation policy that a request sets; what is not set keeps its value or default."""
+
+    name: PolicyName | UnsetType = UNSET
+    steps: Steps | UnsetType = UNSET
+    repeat: Repeat | UnsetType = UNSET
+    things: Annotated[tuple[str, ...], Meta(max_length=10_000)] | UnsetType = UNSET
+
+
+class EscalationCreate(Request, tag="escalation.create", frozen=True):
+    """Makes an escalation policy under the candidate `id`."""
+
+    id: str
+    fields: EscalationFields
+
+
+class EscalationUpdate(Request, tag="escalation.update", frozen=True):
+    id: str
+    fields: EscalationFields
+
+
+class EscalationDelete(Request, tag="escalation.delete", frozen=True):
+    id: str
+
+
+class IncidentAcknowledge(Request, tag="incident.acknowledge", frozen=True):
+    """Acknowledges an open incident of a check or a monitor (`thing`). The first that comes counts.
+
+    by: who, in words. until: a snooze; None: to the end of the incident.
+    """
+
+    kind: ThingType
+    thing: str
+    incident: str
+    by: By = ""
+    comment: Comment = ""
+    until: SnoozeTime = None
+
+
+class IncidentComment(Request, tag="incident.comment", frozen=True):
+    """Comments on an open incident of a check or a monitor."""
+
+    kind: ThingType
+    thing: str
+    incident: str
+    comment: Comment
+    by: By = ""

@@ -1,0 +1,221 @@
+"""Acknowledging an incident: by the folds of both kinds of things, and over the API."""
+
+from typing import Any
+
+import pytest
+
+from schemas.base import SECOND
+from schemas.incidents import IncidentAcknowledged, IncidentCommented
+from schemas.times import iso
+from schemas.topics import DELIVERIES, TRANSITIONS
+from schemas.transitions import ThingChanged
+from tests.check_story import DAY, HOUR, MINUTE, notices, t
+from tests.check_story import Story as CheckStory
+from tests.folding import of_type
+from tests.harness import START, WRITE_KEY, Harness
+from tests.monitor_story import Story
+from tests.poppaping_client import OTHERS_KEY, UNKNOWN, V1, fault, made, with_key
+
+
+def acknowledged(story: Story | CheckStory, by: str = "Ada", **fields: Any) -> IncidentAcknowledged:
+    given: dict[str, Any] = {"at": t(story.time), "incident": story.state.incident or "", "request": by, "by": by}
+    given |= fields
+    return IncidentAcknowledged(**given)
+
+
+def check_that_is_down() -> CheckStory:
+    story = CheckStory()
+    story.ping(100, "fail")
+    assert story.state.status == "down"
+    return story
+
+
+def monitor_that_is_down() -> Story:
+    story = Story()
+    story.probe(0)
+    story.probe(1, ok=False)
+    assert story.state.status == "down"
+    return story
+
+
+@pytest.mark.parametrize("down", [check_that_is_down, monitor_that_is_down])
+def test_the_first_counts_and_has_an_entry(down: Any) -> None:
+    story = down()
+    effects = story.tell(acknowledged(story, comment="on it"), story.time)
+    said = story.state.acknowledged
+    assert said is not None
+    assert (said.by, said.comment, said.at) == ("Ada", "on it", t(story.time))
+    [entry] = of_type(effects, ThingChanged)
+    assert (entry.action, entry.command) == ("acknowledged", "incident.acknowledged")
+    told = {change.field: change.new for change in entry.changes}
+    assert told == {"incident": story.state.incident, "by": "Ada", "comment": "on it"}
+    for again in (acknowledged(story), acknowledged(story, "Bob")):
+        assert story.tell(again, story.time) == []
+    assert story.state.acknowledged == said
+
+
+@pytest.mark.parametrize("down", [check_that_is_down, monitor_that_is_down])
+def test_what_is_said_of_another_incident_or_put_back_changes_nothing(down: Any) -> None:
+    story = down()
+    assert story.tell(acknowledged(story, incident="another"), story.time) == []
+    assert story.tell(acknowledged(story), story.time, retried=True) == []
+    comment = IncidentCommented(at=t(story.time), incident="another", comment="x")
+    assert story.tell(comment, story.time) == []
+    assert story.state.acknowledged is None
+
+
+def test_a_comment_moves_nothing_and_is_kept_in_the_audit_trail() -> None:
+    story = check_that_is_down()
+    before = story.state
+    event = IncidentCommented(at=t(story.time), incident=before.incident or "", comment="a new disk", by="Ada")
+    [entry] = of_type(story.tell(event, story.time), ThingChanged)
+    assert entry.action == "commented"
+    assert story.state == before
+
+
+def test_nobody_is_reminded_of_what_somebody_takes_care_of() -> None:
+    story = check_that_is_down()
+    assert notices(story.tick(100 + HOUR + MINUTE)) == ["monitor.still_down"]
+    story.tell(acknowledged(story), story.time)
+    assert notices(story.tick(3 * DAY)) == []
+    assert notices(story.ping(story.time + 1)) == ["monitor.recovered", "incident.resolved"]
+    assert story.state.acknowledged is None
+    story.ping(story.time + 1, "fail")
+    assert notices(story.tick(story.time + HOUR + MINUTE)) == ["monitor.still_down"]
+
+
+@pytest.mark.parametrize("end", ["pause", "remove", "ping"])
+def test_every_end_of_the_incident_ends_it(end: str) -> None:
+    story = check_that_is_down()
+    story.tell(acknowledged(story), story.time)
+    late = acknowledged(story, "Bob")
+    getattr(story, end)(story.time + 1)
+    assert story.tell(late, story.time + 2) == []
+    assert end == "remove" or story.state.acknowledged is None
+
+
+def test_a_restart_changes_nothing() -> None:
+    story = check_that_is_down()
+    story.tell(acknowledged(story), story.time)
+    story.folding.restart()
+    assert story.tell(acknowledged(story, "Bob"), story.time) == []
+    assert notices(story.tick(3 * DAY)) == []
+
+
+# ---- over the API
+
+
+@pytest.fixture
+def harness() -> Harness:
+    harness = with_key(Harness())
+    harness.client.headers["X-Api-Key"] = WRITE_KEY
+    return harness
+
+
+async def down(harness: Harness) -> tuple[str, str]:
+    """A monitor that is down, and its incident."""
+    id = (await made(harness, confirmations=1))["id"]
+    harness.log.probe(id)
+    harness.log.tick(60)
+    harness.log.probe(id, ok=False)
+    [incident] = (await harness.client.get(f"{V1}/incidents?status=open")).json()["data"]
+    assert incident["acknowledgement"] is None
+    return id, incident["id"]
+
+
+def requests(harness: Harness) -> int:
+    return sum(value["type"] == "delivery.requested" for _, value in harness.log.of(DELIVERIES))
+
+
+async def test_two_people_acknowledge_and_the_second_is_told_of_the_first(harness: Harness) -> None:
+    harness.make_channel("hook")
+    id, incident = await down(harness)
+    path = f"{V1}/incidents/{incident}/acknowledge"
+    answer = await harness.client.post(path, json={"by": "Ada", "comment": "on it"})
+    assert answer.status_code == 200, answer.text
+    shown = answer.json()["data"]["acknowledgement"]
+    assert shown == {"by": "Ada", "acknowledged_at": iso(harness.log.time), "comment": "on it", "until": None}
+    for read in (f"{V1}/incidents/{incident}", f"{V1}/incidents?status=open"):
+        data = (await harness.client.get(read)).json()["data"]
+        assert (data if isinstance(data, dict) else data[0])["acknowledgement"] == shown
+    second = await harness.client.post(path, json={"by": "Bob"})
+    assert fault(second) == (409, "already_acknowledged")
+    assert second.json()["message"] == f"Ada acknowledged the incident at {shown['acknowledged_at']}."
+    again = await harness.client.post(path, json={"by": "Ada"})
+    assert (again.status_code, again.json()["data"]["acknowledgement"]) == (200, shown)
+    assert len([value for _, value in harness.log.of(TRANSITIONS) if value.get("action") == "acknowledged"]) == 1
+    before = requests(harness)
+    harness.log.tick(2)
+    assert requests(harness) == before
+    harness.log.tick(60)
+    harness.log.probe(id)
+    late = await harness.client.post(path, json={"by": "Bob"})
+    assert fault(late) == (409, "incident_resolved")
+
+
+async def test_what_was_said_is_shown_with_the_incident_that_is_over(harness: Harness) -> None:
+    id, incident = await down(harness)
+    path = f"{V1}/incidents/{incident}"
+    assert (await harness.client.post(f"{path}/acknowledge", json={"by": "Ada"})).status_code == 200
+    harness.log.tick(5)
+    answer = await harness.client.post(f"{path}/comments", json={"comment": "a new disk", "by": "Bob"})
+    assert answer.status_code == 201, answer.text
+    harness.log.tick(60)
+    harness.log.probe(id)
+    over = (await harness.client.get(path)).json()["data"]
+    assert (over["status"], over["acknowledgement"]) == ("resolved", None)
+    assert [(one["action"], one["by"], one["comment"]) for one in over["log"]] == [
+        ("acknowledged", "Ada", ""),
+        ("commented", "Bob", "a new disk"),
+    ]
+    late = await harness.client.post(f"{path}/comments", json={"comment": "thanks"})
+    assert fault(late) == (409, "incident_resolved")
+
+
+async def test_the_thing_names_its_incident_a_check_too(harness: Harness) -> None:
+    id, _ = await down(harness)
+    check = (await harness.client.post("/api/v3/checks/", json={"name": "Nightly"})).json()["uuid"]
+    harness.log.ping(check, "fail")
+    for thing in (id, check):
+        answer = await harness.client.post(f"{V1}/incidents/{thing}/acknowledge", json={})
+        assert answer.status_code == 200, answer.text
+        assert answer.json()["data"]["monitor_id"] == thing
+    state = harness.log.states.state(check)
+    assert state is not None
+    assert state.acknowledged is not None
+
+
+async def test_what_is_not_there_or_of_others_is_not_found(harness: Harness) -> None:
+    id, incident = await down(harness)
+    others = {"Authorization": f"Bearer {OTHERS_KEY}"}
+    for wanted, headers in ((UNKNOWN, {}), ("x", {}), (incident, others), (id, others)):
+        for action, body in (("acknowledge", {}), ("comments", {"comment": "x"})):
+            answer = await harness.client.post(f"{V1}/incidents/{wanted}/{action}", json=body, headers=headers)
+            assert fault(answer) == (404, "not_found"), (wanted, action)
+
+
+@pytest.mark.parametrize(
+    ("action", "body"),
+    [
+        ("acknowledge", {"by": "x" * 101}),
+        ("acknowledge", {"until": "tomorrow"}),
+        ("acknowledge", {"until": iso(START - SECOND)}),
+        ("acknowledge", {"who": "Ada"}),
+        ("comments", {}),
+        ("comments", {"comment": ""}),
+        ("comments", {"comment": "x" * 1_001}),
+    ],
+)
+async def test_bad_bodies(harness: Harness, action: str, body: dict[str, Any]) -> None:
+    _, incident = await down(harness)
+    answer = await harness.client.post(f"{V1}/incidents/{incident}/{action}", json=body)
+    assert fault(answer) == (400, "validation_error")
+
+
+async def test_while_the_fold_stands_still_nobody_is_told_that_they_were_first(
+    harness: Harness,
+) -> None:
+    _, incident = await down(harness)
+    harness.log.held.add("probe-results")
+    answer = await harness.client.post(f"{V1}/incidents/{incident}/acknowledge", json={"by": "Ada"})
+    assert fault(answer)[0] == 503

@@ -1,0 +1,336 @@
+"""Who else is told of what nobody acknowledges, and when: over the folds of both kinds of things."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from processors.fold.contract import Effect
+from schemas.deliveries import DeliveryRequested
+from schemas.escalations import EscalationDefined, EscalationPolicy, EscalationRemoved, Step
+from schemas.ids import derived_id
+from schemas.incidents import IncidentAcknowledged
+from schemas.maintenance import Maintenance, Once
+from schemas.probes import DependencyChanged, MaintenanceDefined
+from tests.check_story import DAY, HOUR, MINUTE, t
+from tests.check_story import Story as CheckStory
+from tests.folding import of_type
+from tests.monitor_story import Story
+
+POLICY = derived_id("test", "policy")
+ROUTER = derived_id("test", "router")
+# Of the further channels, and of the thing itself.
+FIRST, SECOND, OWN = "ada", "bob", "hook"
+Told = list[tuple[str, str]]
+AnyStory = Story | CheckStory
+TWO = (Step(5, (FIRST,)), Step(15, (SECOND,), own=True))
+
+
+def policy(version: int = 1, **fields: Any) -> EscalationPolicy:
+    given: dict[str, Any] = {"id": POLICY, "project": "p", "name": "Night", "steps": TWO, "created": t(0)}
+    return EscalationPolicy(version=version, revised=t(0), **given | fields)
+
+
+def define(story: AnyStory, version: int = 1, **fields: Any) -> list[Effect]:
+    made = policy(version, **fields)
+    return story.tell(EscalationDefined(at=t(story.time), policy=made), story.time, key=made.id)
+
+
+def remove(story: AnyStory) -> list[Effect]:
+    return story.tell(EscalationRemoved(at=t(story.time), id=POLICY), story.time, key=POLICY)
+
+
+def acknowledge(story: AnyStory, until: float | None = None) -> None:
+    incident = story.state.incident or ""
+    event = IncidentAcknowledged(
+        at=t(story.time), incident=incident, request="r", by="Ada", until=None if until is None else t(until)
+    )
+    story.tell(event, story.time)
+
+
+def told(effects: list[Effect]) -> Told:
+    """(notice, channel), in order, without the other names of the same, and without reminders."""
+    found = ((effect.value.notices[0], effect.key) for effect in effects if isinstance(effect.value, DeliveryRequested))
+    return sorted(each for each in found if each[0] != "monitor.still_down")
+
+
+class DownCheck(CheckStory):
+    """A check that is down since second 100."""
+
+    def __init__(self, **definition: Any) -> None:
+        super().__init__(**definition)
+        define(self)
+        self.ping(100, "fail")
+        self.since = self.time
+
+    def recover(self) -> list[Effect]:
+        return self.ping(self.time + 1)
+
+
+class DownMonitor(Story):
+    """A monitor that is down, and keeps failing."""
+
+    def __init__(self, **definition: Any) -> None:
+        super().__init__(**definition)
+        define(self)
+        self.probe(0)
+        self.probe(1, ok=False)
+        self.tick(self.time + 1)
+        self.n = 1
+        self.since = self.time - 1
+
+    def tick(self, at: float) -> list[Effect]:
+        effects: list[Effect] = []
+        while getattr(self, "n", 0) and self.slot(self.n + 1) < at:
+            self.n += 1
+            effects += self.probe(self.n, ok=False)
+        return effects + super().tick(at)
+
+    def recover(self) -> list[Effect]:
+        self.n, n = 0, self.n + 1
+        return self.probe(n)
+
+
+Down = Callable[..., Any]
+both = pytest.mark.parametrize("down", [DownCheck, DownMonitor])
+
+
+@both
+def test_each_step_comes_at_its_time_once(down: Down) -> None:
+    story = down()
+    assert told(story.tick(story.since + 5 * MINUTE - 2)) == []
+    assert told(story.tick(story.since + 5 * MINUTE + 2)) == [("monitor.down", FIRST)]
+    assert told(story.tick(story.since + 15 * MINUTE - 2)) == []
+    assert told(story.tick(story.since + 15 * MINUTE + 2)) == [("monitor.down", SECOND), ("monitor.down", OWN)]
+    assert told(story.tick(story.since + 50 * MINUTE)) == []
+
+
+@both
+def test_what_a_step_tells(down: Down) -> None:
+    story = down()
+    [request] = of_type(story.tick(story.since + 5 * MINUTE + 2), DeliveryRequested)
+    assert request.anyway
+    assert request.data["incident"]["id"] == story.state.incident
+    assert request.data["incident"]["status"] == "open"
+    assert request.data["escalation"] == {"policy": "Night", "step": 1, "round": 1}
+    own = [each for each in of_type(story.tick(story.since + 15 * MINUTE + 2), DeliveryRequested) if not each.anyway]
+    assert [each.data["escalation"]["step"] for each in own] == [2]
+
+
+@both
+def test_the_rounds_follow_one_another(down: Down) -> None:
+    story = down()
+    define(story, 2, repeat=1)
+    since = story.time
+    for minutes, wanted in ((5, [FIRST]), (15, [SECOND, OWN]), (20, [FIRST]), (30, [SECOND, OWN]), (45, [])):
+        before = story.tick(since + minutes * MINUTE - 3)
+        assert told(before) == [], minutes
+        assert [channel for _, channel in told(story.tick(since + minutes * MINUTE + 3))] == wanted, minutes
+
+
+@both
+def test_for_ever_is_until_it_is_acknowledged(down: Down) -> None:
+    story = down()
+    define(story, 2, repeat=None, steps=(Step(10, (FIRST,)),))
+    since = story.time
+    for number in range(1, 10):
+        assert told(story.tick(since + number * 10 * MINUTE + 3)) == [("monitor.down", FIRST)]
+    acknowledge(story)
+    assert told(story.tick(since + 3 * HOUR)) == []
+
+
+@both
+def test_nothing_after_an_acknowledgement_but_the_end_and_that_to_everybody(down: Down) -> None:
+    story = down()
+    story.tick(story.since + 5 * MINUTE + 2)
+    acknowledge(story)
+    assert told(story.tick(story.since + 40 * MINUTE)) == []
+    assert told(story.recover()) == [("monitor.recovered", FIRST), ("monitor.recovered", OWN)]
+
+
+@both
+def test_nothing_after_the_end(down: Down) -> None:
+    story = down()
+    assert told(story.recover()) == [("monitor.recovered", OWN)]
+    assert story.state.escalation is None
+    story.n = 0
+    assert told(story.tick(story.time + 30)) == []
+    assert told(story.tick(story.since + 15 * MINUTE)) == [] or isinstance(story, Story)
+
+
+@both
+def test_nothing_after_the_thing_was_removed(down: Down) -> None:
+    story = down()
+    story.remove(story.time)
+    story.n = 0
+    assert told(story.tick(story.since + HOUR)) == []
+
+
+@both
+def test_nothing_after_the_policy_was_removed(down: Down) -> None:
+    story = down()
+    story.tick(story.since + 5 * MINUTE + 2)
+    remove(story)
+    assert told(story.tick(story.since + 40 * MINUTE)) == []
+    define(story)
+    since = story.time
+    assert told(story.tick(since + 5 * MINUTE - 3)) == []
+    assert told(story.tick(since + 5 * MINUTE + 3)) == [("monitor.down", FIRST)]
+
+
+@both
+def test_a_policy_that_is_made_later_counts_from_then(down: Down) -> None:
+    story = down()
+    remove(story)
+    story.tick(story.since + 30 * MINUTE)
+    define(story)
+    since = story.time
+    assert told(story.tick(since + 5 * MINUTE - 3)) == []
+    assert told(story.tick(since + 5 * MINUTE + 3)) == [("monitor.down", FIRST)]
+
+
+@both
+def test_a_policy_that_tells_fewer_goes_on(down: Down) -> None:
+    story = down()
+    story.tick(story.since + 5 * MINUTE + 2)
+    define(story, 2, name="Renamed", steps=(Step(5), Step(15, (SECOND,))))
+    assert told(story.tick(story.since + 15 * MINUTE + 2)) == [("monitor.down", SECOND)]
+
+
+@both
+def test_the_policy_that_names_the_thing_counts(down: Down) -> None:
+    story = down()
+    other = derived_id("test", "other policy")
+    thing = story.folding.committed and (story.monitor.id if isinstance(story, Story) else derived_id("test", "check"))
+    define(story, id=other, things=(thing,), steps=(Step(7, ("eve",)),))
+    since = story.time
+    assert told(story.tick(since + 6 * MINUTE)) == []
+    assert told(story.tick(since + 7 * MINUTE + 3)) == [("monitor.down", "eve")]
+    assert told(story.tick(since + 40 * MINUTE)) == []
+
+
+@both
+def test_one_of_another_project_is_of_no_consequence(down: Down) -> None:
+    story = down()
+    define(story, id=derived_id("test", "others"), project="q", created=t(-DAY), steps=(Step(1, ("eve",)),))
+    assert told(story.tick(story.since + 5 * MINUTE + 2)) == [("monitor.down", FIRST)]
+
+
+def test_after_an_outage_each_channel_is_told_once_and_the_rest_keeps_its_distance() -> None:
+    story = DownCheck()
+    define(story, 2, repeat=None)
+    since = story.time
+    assert told(story.tick(since + 7 * HOUR + 7 * MINUTE)) == [
+        ("monitor.down", FIRST), ("monitor.down", SECOND), ("monitor.down", OWN)
+    ]  # fmt: skip
+    back = story.time
+    rest = [(minute, channel) for minute in range(1, 31) for _, channel in told(story.tick(back + minute * MINUTE))]
+    # The newest step that was overdue is the first of its round.
+    assert rest == [(10, SECOND), (10, OWN), (15, FIRST), (25, SECOND), (25, OWN), (30, FIRST)]
+
+
+def test_of_a_limited_number_of_rounds_an_outage_takes_what_is_overdue() -> None:
+    story = DownCheck()
+    define(story, 2, repeat=3)
+    since = story.time
+    assert [name for _, name in told(story.tick(since + 9 * HOUR))][:3] == [FIRST, SECOND, OWN]
+    later = told(story.tick(since + 20 * HOUR))
+    assert [notice for notice, _ in later if notice == "monitor.down"] == []
+
+
+@both
+def test_a_snooze_ends_and_then_it_goes_on(down: Down) -> None:
+    story = down()
+    story.tick(story.since + 5 * MINUTE + 2)
+    until = story.time + 30 * MINUTE
+    acknowledge(story, until)
+    assert told(story.tick(until - 3)) == []
+    assert told(story.tick(until + 3)) == [("monitor.down", OWN)]
+    assert story.state.acknowledged is None
+    again = story.time
+    assert told(story.tick(again + 10 * MINUTE - 5)) == []
+    assert told(story.tick(again + 10 * MINUTE + 3)) == [("monitor.down", SECOND), ("monitor.down", OWN)]
+
+
+@both
+def test_while_it_is_muted_nobody_is_called(down: Down) -> None:
+    story = down()
+    story.define(story.time, mute_until="forever")
+    assert told(story.tick(story.since + 40 * MINUTE)) == []
+    assert told(story.define(story.time, mute_until=None)) == []
+    again = story.time
+    assert told(story.tick(again + 5 * MINUTE - 3)) == []
+    assert told(story.tick(again + 5 * MINUTE + 3)) == [("monitor.down", FIRST)]
+    story.define(story.time, mute_until="forever")
+    assert told(story.recover()) == []
+    assert told(story.define(story.time, mute_until=None)) == [("monitor.recovered", FIRST), ("monitor.recovered", OWN)]
+
+
+@both
+def test_what_went_down_muted_counts_from_the_end_of_the_mute(down: Down) -> None:
+    story = down(mute_until="forever")
+    assert story.state.escalation is None
+    story.tick(story.since + 30 * MINUTE)
+    story.define(story.time, mute_until=None)
+    story.tick(story.time + 1)
+    again = story.time
+    assert told(story.tick(again + 5 * MINUTE - 5)) == []
+    assert told(story.tick(again + 5 * MINUTE + 3)) == [("monitor.down", FIRST)]
+
+
+def test_while_what_it_depends_on_is_down_nobody_is_called() -> None:
+    story = DownMonitor(depends_on=(ROUTER,), dependency_wait=0)
+    story.tell(DependencyChanged(at=t(story.time), monitor=ROUTER, down=True), story.time, key=ROUTER)
+    assert told(story.tick(story.since + 40 * MINUTE)) == []
+    story.tell(DependencyChanged(at=t(story.time), monitor=ROUTER, down=False), story.time, key=ROUTER)
+    again = story.time
+    assert told(story.tick(again + 5 * MINUTE - 3)) == []
+    assert told(story.tick(again + 5 * MINUTE + 3)) == [("monitor.down", FIRST)]
+
+
+def test_what_is_told_late_counts_from_then() -> None:
+    story = DownMonitor(depends_on=(ROUTER,), dependency_wait=120)
+    assert story.state.escalation is None
+    assert told(story.tick(story.since + 125)) == [("monitor.down", OWN)]
+    again = story.time
+    assert told(story.tick(again + 5 * MINUTE - 10)) == []
+    assert told(story.tick(again + 5 * MINUTE + 3)) == [("monitor.down", FIRST)]
+
+
+def test_in_a_window_nobody_is_called() -> None:
+    story = DownMonitor()
+    start, end = story.time + 60, story.time + 20 * MINUTE
+    window = Once(t(start), t(end))
+    maintenance = Maintenance(
+        id=POLICY, project="p", version=1, created=t(0), revised=t(0), name="Deploy", window=window
+    )
+    story.tell(MaintenanceDefined(at=t(story.time), maintenance=maintenance), story.time, key=POLICY)
+    assert told(story.tick(end - 3)) == []
+    assert told(story.tick(end + 3)) == [("monitor.down", FIRST), ("monitor.down", SECOND), ("monitor.down", OWN)]
+
+
+def test_while_nothing_is_known_of_it_nobody_is_called() -> None:
+    story = DownMonitor()
+    n, story.n = story.n, 0
+    story.tick(story.since + 30 * MINUTE)
+    assert story.state.unobserved
+    assert told(story.effects)[-1:] == [("monitor.down", OWN)]
+    while story.slot(n) <= story.time:
+        n += 1
+    assert told(story.probe(n, ok=False)) == []
+    assert told(story.tick(story.time + 2)) == [
+        ("monitor.down", FIRST),
+        ("monitor.down", SECOND),
+        ("monitor.down", OWN),
+    ]
+
+
+@both
+def test_a_restart_repeats_none_and_loses_none(down: Down) -> None:
+    story = down()
+    story.folding.restart()
+    assert told(story.tick(story.since + 5 * MINUTE + 2)) == [("monitor.down", FIRST)]
+    story.folding.restart()
+    assert told(story.tick(story.since + 15 * MINUTE + 2)) == [("monitor.down", SECOND), ("monitor.down", OWN)]
+    story.folding.restart()
+    assert told(story.tick(story.since + 40 * MINUTE)) == []
