@@ -91,6 +91,7 @@ async def answers() -> list[Answer]:
         await _deliveries(story)
         await _keys(story)
         await _audit(story)
+        await _incidents(story)
     return story.answers
 
 
@@ -283,6 +284,29 @@ async def _audit(story: Story) -> None:
     first = await story.ask("GET", f"{V3}/audit/", query="?limit=15")
     await story.ask("GET", f"{V3}/audit/", query=f"?limit=100&before={first['next']}")
     await story.ask("GET", f"{V3}/audit/", query="?kind=nothing")
+
+
+async def _incidents(story: Story) -> None:
+    ask, data, log = story.ask, story.data, story.harness.log
+    channel = {"channel_type": "webhook", "url": "https://night.example/"}
+    called = (await data("POST", f"{V1}/alert-channels", channel))["id"]
+    steps = [{"after_minutes": 5, "own_channels": True}, {"after_minutes": 15, "alert_channel_ids": [called]}]
+    policies = f"{V1}/escalation-policies"
+    policy = (await data("POST", policies, {"name": "Night shift", "steps": steps, "repeat": 3}))["id"]
+    await ask("GET", policies)
+    await ask("GET", f"{policies}/{{id}}", id=policy)
+    await ask("PATCH", f"{policies}/{{id}}", {"repeat": None}, id=policy)
+    await ask("POST", policies, {"name": "x", "steps": [*steps, steps[0]]})
+    site = {"name": "Shop", "url": "https://shop.example/", "confirmations": 1}
+    monitor = (await data("POST", f"{V1}/monitors", site))["id"]
+    log.tick(60)
+    log.probe(monitor, ok=False)
+    for by in ("Ada", "Bob"):
+        await ask("POST", f"{V1}/incidents/{{id}}/acknowledge", {"by": by, "comment": "on it"}, id=monitor)
+    await ask("POST", f"{V1}/incidents/{{id}}/comments", {"by": "Bob", "comment": "thanks"}, id=monitor)
+    [incident] = await data("GET", f"{V1}/incidents", query=f"?monitor_id={monitor}")
+    await ask("GET", f"{V1}/incidents/{{id}}", id=incident["id"])
+    await ask("DELETE", f"{policies}/{{id}}", id=policy)
 
 
 def recorded(found: list[Answer]) -> dict[str, str]:

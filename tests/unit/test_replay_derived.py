@@ -15,10 +15,12 @@ from schemas.requests import ProjectsRequest
 from schemas.topics import DEAD_LETTERS, DECISIONS, DELIVERIES, PINGS, PROBE_RESULTS, PROJECTS, TRANSITIONS, Topic
 from tests.toy_fold import Toy
 
+INCIDENTS = {"incident.acknowledged", "incident.commented", "escalation.defined", "escalation.removed"}
 MADE = {
-    PINGS: {"check.defined", "check.removed"},
+    PINGS: {"check.defined", "check.removed", *INCIDENTS},
     PROBE_RESULTS: {
         "monitor.defined", "monitor.removed", "maintenance.defined", "maintenance.removed", "dependency.changed",
+        *INCIDENTS,
     },
     DELIVERIES: {
         "endpoint.defined", "endpoint.removed", "delivery.requested", "confirmation.requested", "mailbox.answered",
