@@ -1,0 +1,55 @@
+"""Between down and up, end to end: a job fails, a colleague is called when nobody answers, and one acknowledgement ends
+it; with a kill in the middle."""
+
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.monitor_calls import call
+from tests.pingfold_process import Pingfold, Receiver
+
+pytestmark = pytest.mark.system
+
+
+@pytest.fixture
+def colleague() -> Iterator[Receiver]:
+    one = Receiver()
+    one.start()
+    yield one
+    one.stop()
+
+
+def test_a_colleague_is_called_and_acknowledges(pingfold: Pingfold, receiver: Receiver, colleague: Receiver) -> None:
+    check = pingfold.create("escalated")
+    channel = pingfold.channel(colleague.url)
+    steps = [{"after_minutes": 5, "alert_channel_ids": [channel]}, {"after_minutes": 10, "own_channels": True}]
+    policy = {"name": "Night", "steps": steps, "repeat": None, "monitor_ids": [check]}
+    policy_id = call(pingfold, "POST", "/escalation-policies", policy)["id"]
+
+    pingfold.good_ping(check, "fail")
+    first = receiver.wait(check, "monitor.down")
+    assert colleague.of(check) == []
+    pingfold.kill_and_wait("worker")
+    pingfold.advance(310)
+    called = colleague.wait(check, "monitor.down")
+    assert called.json["data"]["escalation"] == {"policy": "Night", "step": 1, "round": 1}
+    assert called.json["data"]["incident"]["id"] == first.json["data"]["incident"]["id"]
+
+    link = urlsplit(called.json["data"]["incident"]["acknowledge_url"]).path
+    for _ in range(2):  # a robot
+        page = pingfold.get(link)
+        assert (page.status_code, "I take care of it" in page.text) == (200, True)
+    assert pingfold.request("POST", link, data={"by": "Ada"}).status_code == 200
+    late = pingfold.request("POST", link, data={"by": "Bob"})
+    assert (late.status_code, "Ada" in late.text) == (409, True)
+
+    pingfold.advance(1_200)
+    assert len(colleague.of(check, "monitor.down")) == len(receiver.of(check, "monitor.down")) == 1
+    pingfold.good_ping(check)
+    for each in (receiver, colleague):
+        each.wait(check, "monitor.recovered")
+    assert pingfold.get(link).status_code == 410
+    call(pingfold, "DELETE", f"/escalation-policies/{policy_id}")
+    assert pingfold.api("DELETE", f"/channels/{channel}").status_code == 200
+    pingfold.verify()
