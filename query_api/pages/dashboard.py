@@ -26,6 +26,7 @@ from schemas import monitor_states
 from schemas.base import SECOND, Micros
 from schemas.definitions import Check
 from schemas.ids import is_uuid
+from schemas.incidents import Acknowledged
 from schemas.monitor_states import MonitorState
 from schemas.monitors import Monitor
 from schemas.mutes import MuteUntil
@@ -121,6 +122,7 @@ def _row(request: Request, deps: Dependencies, check: Check) -> dict[str, Any]:
         "word": "late" if now.status == "grace" else now.status,
         "running": now.started,
         "muted": _muted(check.mute_until),
+        "acknowledged": _acknowledged(state and state.acknowledged),
         "not_observed": state is not None and state.unobserved,
         "schedule": _schedule(check.schedule),
         "grace": check.grace,
@@ -140,12 +142,18 @@ def _monitor_row(deps: Dependencies, monitor: Monitor) -> dict[str, Any]:
         "status": status,
         "word": _WORDS.get(status, status),
         "muted": _muted(monitor.mute_until),
+        "acknowledged": _acknowledged(state.acknowledged),
         "target": PROBE_KINDS[monitor.kind].label(monitor.target),
         "interval": monitor.interval,
         "last_result": _time(state.last_at),
         "took": "" if state.last_ms is None else f"{state.last_ms:g} ms",
         "error": state.cause or (state.unprobed if state.unobserved else "") or state.last_detail,
     }
+
+
+def _acknowledged(said: Acknowledged | None) -> str:
+    """Who takes care of what is down; empty: nobody."""
+    return "" if said is None else f"acknowledged by {said.by or 'somebody'}"
 
 
 def _muted(until: MuteUntil) -> str:

@@ -12,7 +12,7 @@ from schemas.transitions import ThingChanged
 from tests.check_story import DAY, HOUR, MINUTE, notices, t
 from tests.check_story import Story as CheckStory
 from tests.folding import of_type
-from tests.harness import START, WRITE_KEY, Harness
+from tests.harness import ADMIN_PASSWORD, START, WRITE_KEY, Harness
 from tests.monitor_story import Story
 from tests.poppaping_client import OTHERS_KEY, UNKNOWN, V1, fault, made, with_key
 
@@ -180,6 +180,9 @@ async def test_the_thing_names_its_incident_a_check_too(harness: Harness) -> Non
         answer = await harness.client.post(f"{V1}/incidents/{thing}/acknowledge", json={})
         assert answer.status_code == 200, answer.text
         assert answer.json()["data"]["monitor_id"] == thing
+    for page, times in (("/", 2), (f"/checks/{check}", 1)):
+        text = (await harness.client.get(page, auth=("", ADMIN_PASSWORD))).text
+        assert text.count("acknowledged by") == times
     state = harness.log.states.state(check)
     assert state is not None
     assert state.acknowledged is not None

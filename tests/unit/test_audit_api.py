@@ -135,6 +135,24 @@ async def rotations(changes: Changes) -> None:
         changes.secrets.append(made.get("ping_key") or made["secret"])
 
 
+async def incidents(changes: Changes) -> None:
+    """Acknowledged, commented on, and whom else to tell."""
+    call, v1, log = changes.call, "/api/v1", changes.harness.log
+    steps = [{"after_minutes": 5, "own_channels": True}]
+    policies = f"{v1}/escalation-policies"
+    policy = (await call("POST", policies, "created escalation", {"name": "Night", "steps": steps}))["id"]
+    await call("PATCH", f"{policies}/{{id}}", "updated escalation", {"repeat": 3}, id=policy)
+    await call("DELETE", f"{policies}/{{id}}", "deleted escalation", id=policy)
+    site = {"name": "Down", "url": "https://down.test/", "confirmations": 1}
+    monitor = (await call("POST", f"{v1}/monitors", "created monitor", site))["id"]
+    log.tick(60)
+    log.probe(monitor, ok=False)
+    on = {"id": monitor, "thing": monitor}
+    await call("POST", f"{v1}/incidents/{{id}}/acknowledge", "acknowledged monitor", {}, **on)
+    await call("POST", f"{v1}/incidents/{{id}}/comments", "commented monitor", {"comment": "on it"}, **on)
+    await call("DELETE", f"{v1}/monitors/{{id}}", "deleted monitor", id=monitor)
+
+
 async def updown_changes(changes: Changes) -> None:
     """Those of the updown API, whose ids are tokens and numbers."""
     call, directory = changes.call, changes.harness.log.directory
@@ -172,6 +190,7 @@ def _replay(changes: Changes, channel: str) -> bytes:
 async def test_every_route_that_changes_something_leaves_an_entry_with_who_it_was(harness: Harness) -> None:
     changes = Changes(harness)
     await all_changes(changes)
+    await incidents(changes)
     await updown_changes(changes)
     await confirmations(changes)
     await rotations(changes)
@@ -197,6 +216,7 @@ async def test_no_route_that_changes_something_is_forgotten(harness: Harness) ->
     """A new route that changes something belongs into `all_changes`."""
     changes = Changes(harness)
     await all_changes(changes)
+    await incidents(changes)
     await updown_changes(changes)
     await confirmations(changes)
     await rotations(changes)
@@ -316,7 +336,7 @@ async def test_what_cannot_be_read_is_refused(harness: Harness, query: dict[str,
         (
             {"kind": "nonsense"},
             "there is no kind 'nonsense' of things; there are check, monitor, channel, status-page, maintenance, "
-            "project, key, recipient",
+            "project, key, recipient, escalation",
         ),
         (
             {"actor": "api-key"},
