@@ -122,7 +122,7 @@ def _row(request: Request, deps: Dependencies, check: Check) -> dict[str, Any]:
         "word": "late" if now.status == "grace" else now.status,
         "running": now.started,
         "muted": _muted(check.mute_until),
-        "acknowledged": _acknowledged(state and state.acknowledged),
+        "acknowledged": _acknowledged(None if state is None else state.acknowledged),
         "not_observed": state is not None and state.unobserved,
         "schedule": _schedule(check.schedule),
         "grace": check.grace,

@@ -31,6 +31,7 @@ from schemas.deliveries import (
     delivery_id,
     event_id,
 )
+from schemas.escalations import EscalationDefined, EscalationPolicy, EscalationRemoved
 from schemas.ids import derived_id
 from schemas.maintenance import Maintenance, Once
 from schemas.monitor_states import MaintenanceCopy
@@ -112,6 +113,27 @@ def test_monitors_and_windows_of_maintenance() -> None:
     assert list(missed_by_monitors(view, defined)) == []
     assert isinstance(view.get(f"maintenance/{OTHER}"), MaintenanceCopy)
     assert kinds(missed_by_monitors(view, Defined())) == [(newer.id, MonitorRemoved), (OTHER, MaintenanceRemoved)]
+
+
+def test_escalation_policies() -> None:
+    """Those that were lost are told of anew, in both journals; those that are gone are removed."""
+    kept = EscalationPolicy(id=OTHER, project="p", version=2, created=t(1), revised=t(2), name="Night")
+    checks, monitors = Story(), monitor_story.Story()
+    for story, missed_by, there in (
+        (checks, missed_by_checks, {"checks": {CHECK: check_of(checks)}}),
+        (monitors, missed_by_monitors, {"monitors": {monitors.monitor.id: monitors.monitor}}),
+    ):
+        view = story.folding.session.view
+        defined = Defined(policies={OTHER: kept}, **there)
+        missed = list(missed_by(view, defined))
+        assert missed == [(OTHER, EscalationDefined(at=t(2), policy=kept))]
+        story.folding.session.truncate(len(story.journal), missed)
+        assert list(missed_by(view, defined)) == []
+        newer = msgspec.structs.replace(kept, version=3)
+        again = Defined(policies={OTHER: newer}, **there)
+        assert kinds(missed_by(view, again)) == [(OTHER, EscalationDefined)]
+        gone = Defined(**there)
+        assert kinds(missed_by(view, gone)) == [(OTHER, EscalationRemoved)]
 
 
 class Deliveries:
