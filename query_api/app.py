@@ -19,7 +19,6 @@ from query_api.http.bodies import BodiesInBounds
 from query_api.http.disk_space import RejectWritesWhenFull
 from query_api.http.public_api import PublicApi
 from query_api.http.refusals import ErrorForm
-from query_api.http.route_index import include
 from query_api.pages import api_reference, badges, dashboard, incident, recipients, status
 from query_api.pages.downtimes import install as install_downtimes
 from query_api.state.freshness import Freshness
@@ -68,6 +67,4 @@ def _serve(app: FastAPI, api: PublicApi, deps: Dependencies) -> None:
         setattr(app.state, name, kept)
     for error, handler in api.handlers.items():
         app.add_exception_handler(error, handler)
-    for prefix in api.prefixes:
-        for router in api.routers:
-            include(app, router, prefix)
+    app.router.routes.extend(api.mounted)

@@ -86,11 +86,15 @@ class RouteIndex(BaseRoute):
         return known
 
 
-def include(app: FastAPI, router: APIRouter, prefix: str = "") -> None:
-    """Give an application the routes of a router as its own: by `include_router` each would be asked twice."""
-    for route in router.routes:
-        assert isinstance(route, APIRoute)
-        app.add_api_route(
+def prefixed(router: APIRouter, prefix: str) -> list[BaseRoute]:
+    """The routes of a router, found under a prefix. They hold nothing of an application: several may share them."""
+    routes = [route for route in router.routes if isinstance(route, APIRoute)]
+    assert len(routes) == len(router.routes), "the table knows no others"
+    if not prefix:
+        return [*routes]
+    under = APIRouter()
+    for route in routes:
+        under.add_api_route(
             prefix + route.path,
             route.endpoint,
             methods=list(route.methods or ()),
@@ -103,3 +107,9 @@ def include(app: FastAPI, router: APIRouter, prefix: str = "") -> None:
             openapi_extra=route.openapi_extra,
             include_in_schema=route.include_in_schema,
         )
+    return under.routes
+
+
+def include(app: FastAPI, router: APIRouter, prefix: str = "") -> None:
+    """Give an application the routes of a router as its own: by `include_router` each would be asked twice."""
+    app.router.routes.extend(prefixed(router, prefix))
