@@ -68,8 +68,10 @@ def _tests_of(path: Path) -> dict[str, str]:
     return dict(_TESTS.findall(_text_of(path)))
 
 
+@cache
 def needs_servers(group: str, root: Path) -> bool:
-    """Whether a group starts, or is run on, a Kafka or a ClickHouse of this machine."""
+    """Whether a group starts, or is run on, a Kafka or a ClickHouse of this machine; asked after each test, of
+    all groups that are left."""
     return group in _SHARED_BY or _NEEDS_SERVERS.search(_text_of(root / group.partition("::")[0])) is not None
 
 
