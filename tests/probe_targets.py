@@ -13,7 +13,7 @@ import uvloop
 from dnslib import QTYPE, RCODE, RR, DNSRecord
 
 from infra.egress.guard import Guard
-from ingest.prober.probes.connection import Connector
+from ingest.prober.probes.connection import Connector, tls_context
 from ingest.prober.probes.kinds import probe
 from ingest.prober.probes.resolver import Resolver
 from schemas.monitors import Monitor, MonitorKind, ProbeTarget, Sealed
@@ -225,12 +225,18 @@ async def resolving(names: Zone) -> AsyncIterator[Resolving]:
             transport.close()
 
 
+@functools.cache
+def system_trust() -> ssl.SSLContext:
+    """Verifies by the authorities of the system: to read them takes longer than most tests of probes."""
+    return tls_context()
+
+
 @contextlib.asynccontextmanager
 async def connecting(
     guard: Guard = LOOPBACK, server: Server | None = None, verify: ssl.SSLContext | None = None
 ) -> AsyncIterator[Connector]:
     """A connector; `server`: the resolver that it asks."""
-    connector = Connector(guard, Resolver([server]) if server else None, verify)
+    connector = Connector(guard, Resolver([server]) if server else None, verify or system_trust())
     try:
         yield connector
     finally:

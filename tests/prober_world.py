@@ -30,6 +30,7 @@ from tests import virtual_time
 from tests.check_story import MIDNIGHT
 from tests.folding import Folding, Journal, of_type
 from tests.imitated_sink import ImitatedSink
+from tests.probe_targets import system_trust
 
 REGION = "here"
 ROUND_TRIP = 0.05
@@ -114,7 +115,7 @@ class World(ImitatedSink):
         self._tick()
         for plan in self.monitors:
             self._add(plan.id, MonitorDefined(at=MIDNIGHT, monitor=plan.monitor))
-        connector = Connector(Guard())
+        connector = Connector(Guard(), verify=system_trust())
         controls = [
             Control(plan.name, beyond, lambda plan=plan: self._control(plan))  # type: ignore[misc]
             for beyond, plan in self.controls

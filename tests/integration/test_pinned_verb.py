@@ -18,7 +18,7 @@ from schemas.ticks import Tick
 from tests.folding import Folding, Journal
 from tests.imitated_sink import ImitatedSink
 from tests.ping_world import NOON, HandClock
-from tests.probe_targets import LOOPBACK, V4, head_of, on_uvloop, serving
+from tests.probe_targets import LOOPBACK, V4, head_of, on_uvloop, serving, system_trust
 
 MONITOR = derived_id("monitor", "pinned")
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
@@ -79,7 +79,7 @@ class Region(ImitatedSink):
 
 @asynccontextmanager
 async def region() -> AsyncIterator[Region]:
-    connector = Connector(LOOPBACK)
+    connector = Connector(LOOPBACK, verify=system_trust())
     try:
         yield Region(connector)
     finally:

@@ -19,7 +19,7 @@ from schemas.monitors import Monitor
 from tests.harness import POP_KEY, Harness
 from tests.memory_log import MemorySink
 from tests.ping_world import BY_UUID, KEY, NOON, UUID, HandClock, World
-from tests.probe_targets import LOOPBACK
+from tests.probe_targets import LOOPBACK, system_trust
 from tests.prober_monitors import HERE, monitor
 
 PARTITIONS = 3
@@ -109,7 +109,7 @@ async def test_time_stops_only_at_the_lower_mark(given: Given, level: Level, mon
 
 async def test_nothing_is_probed_until_there_is_room(given: Given) -> None:
     settings = given(Level.FULL)
-    clock, sink, connector = HandClock(settings), MemorySink(), Connector(LOOPBACK)
+    clock, sink, connector = HandClock(settings), MemorySink(), Connector(LOOPBACK, verify=system_trust())
     prober = Prober(HERE, connector, sink, clock, lambda sealed, *_: sealed, 100, lambda: 0.0, disk=Disk(settings))
     try:
         prober.heard(0, [(f"definition/{one.id}", _encoded(one)) for one in (monitor(),)])

@@ -52,15 +52,19 @@ def tls_context(authorities: str | None = None) -> ssl.SSLContext:
     What costs this process much at a server's wish is left out: renegotiation, and key exchange in groups of the
     server's choice, which browsers do not speak either.
     """
-    context = ssl.create_default_context(cafile=authorities)
+    return _restrained(ssl.create_default_context(cafile=authorities))
+
+
+def _restrained(context: ssl.SSLContext) -> ssl.SSLContext:
     context.options |= ssl.OP_NO_RENEGOTIATION
     context.set_ciphers("ECDHE+AESGCM:ECDHE+CHACHA20:ECDHE+AES:RSA+AESGCM:RSA+AES:!aNULL:!aDSS")
     return context
 
 
 def _trusting_context() -> ssl.SSLContext:
-    """Accepts every certificate: only for reading its date."""
-    context = tls_context()
+    """Accepts every certificate: only for reading its date. It needs none of the system's authorities, which
+    take long to read."""
+    context = _restrained(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     return context
 
