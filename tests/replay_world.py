@@ -9,7 +9,7 @@ import msgspec
 from infra.log.partitioner import partition_of
 from infra.log.reading import Stored
 from pingfold.replay.derived import any_record, of_types
-from pingfold.replay.outcome import Outcome
+from pingfold.replay.outcome import DIFFERENT, Outcome
 from pingfold.replay.run import Scope, run
 from processors.fold.contract import Effect, Fold, Record, Session
 from processors.fold.placement import partitions_of
@@ -139,3 +139,30 @@ class ReplayWorld:
 
 def _by_key(effect: Effect) -> int:
     return partition_of(effect.key.encode(), PARTITIONS)
+
+
+def place_with(world: ReplayWorld, topic: Topic, least: int = 5) -> int:
+    """A partition that holds some records."""
+    return next(number for number in range(PARTITIONS) if len(world.log.records[topic.name, number]) >= least)
+
+
+def only(outcome: Outcome) -> tuple[str, str, int, int | None]:
+    assert outcome.status == DIFFERENT
+    assert outcome.difference_count == len(outcome.differences) == 1, outcome.differences
+    (one,) = outcome.differences
+    return one.kind, one.topic, one.partition, one.offset
+
+
+def last_effects(world: ReplayWorld) -> tuple[Topic, int]:
+    """The second journal, and a partition of it with effects that nothing has folded, so that its states stay right."""
+    world.add(100)
+    world.fold(second=False)
+    return world.toy.second, place_with(world, world.toy.second)
+
+
+def upgrade(world: ReplayWorld, events: int = 300) -> None:
+    """A newer version folds as much again, twice."""
+    world.version = 2
+    for _ in range(2):
+        world.add(events)
+        world.fold()
