@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -159,8 +160,9 @@ def mail_events(owner: str) -> list[st.SearchStrategy[Any]]:
     ]
 
 
+@cache
 def owned(owner: str) -> st.SearchStrategy[Event]:
-    """An event that may happen to this project."""
+    """An event that may happen to this project. Made once: to make it anew for each event took most of the time."""
     project = Project(id=owner, name="", ping_key="k", created=0, webhook_secret="s", check_limit=4)
     channels = channels_of(owner, "webhook", channel_ids, url=st.just("http://x/"))
     create = st.builds(CheckCreate, **request, id=check_ids, fields=fields, unique=uniques, provision=st.booleans())
