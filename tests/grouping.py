@@ -4,9 +4,9 @@ Tests of one file stay in one process, so that its fixtures are made once. All t
 group, so that there is only one of it; a test with a Pingfold of its own is a group of its own. The longest groups come
 first: what is left at the end fills what is free.
 
-Two processes run what starts Kafka and ClickHouse: more of it at a time is more than two cores can bear. The last of
-three or more processes is the helper: it runs what needs neither, and yields to the others (nice), so that it takes
-what they leave of the processors while they wait.
+Two processes run a whole Pingfold each: more of them at a time are more than two cores can bear. The last of three or
+more processes is the helper: it runs what needs neither Kafka nor ClickHouse, and yields to the others (nice), so that
+it takes what they leave of the processors while they wait. One between them runs what needs servers, but no Pingfold.
 """
 
 import os
@@ -14,13 +14,13 @@ import re
 from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from xdist.scheduler.loadscope import LoadScopeScheduling
 
-# Beside so many processes there is a helper.
-_WITHOUT_HELPER = 2
+# So many processes run a whole Pingfold; beside them there is a helper.
+_WITH_PINGFOLD = 2
 _HELPER_NICE = 10
 
 _ORDER = ("system", "containers", "integration", "contract", "property", "unit")
@@ -29,21 +29,35 @@ _SHARED_BY = {_SHARED: re.compile(r"\bpingfold: Pingfold"), _EQUIPPED: re.compil
 _USES_OWN = re.compile(r"\bown_pingfold: Pingfold")
 _TESTS = re.compile(r"^(?:async )?def (test_\w+)\(([^)]*)\)", re.MULTILINE)
 _NEEDS_SERVERS = re.compile(r"\bpytest\.mark\.(stack|system)\b")
+_NEEDS_PINGFOLD = re.compile(r"\bpytest\.mark\.system\b")
+
+# What a process takes: everything, what needs no whole Pingfold, or what needs no servers at all.
+Takes = Literal["all", "no Pingfold", "no servers"]
 
 # Seconds that the longest groups take, about, on two slow cores. Those that are not named take less.
 _SECONDS = {
-    _SHARED: 600,
-    _EQUIPPED: 150,
-    "tests/integration/test_journal_truncated.py": 150,
-    "tests/integration/test_reconciliation.py": 115,
-    "tests/integration/test_runtime.py": 110,
-    "tests/integration/test_runtime_faults.py": 110,
+    _SHARED: 460,
+    "tests/integration/test_journal_truncated.py": 160,
+    _EQUIPPED: 100,
+    "tests/integration/test_runtime_faults.py": 100,
     "tests/containers/test_containers.py": 100,
-    "tests/system/test_restart.py::test_restarts": 90,
+    "tests/system/test_restart.py::test_restarts": 80,
     "tests/system/test_restored_copy.py::test_an_old_copy_of_the_journals": 80,
-    "tests/system/test_full_disk.py": 80,
-    "tests/integration/test_embedded_stack.py": 75,
-    "tests/system/test_region_outage.py::test_a_region_whose_network_fails_accuses_nobody": 70,
+    "tests/integration/test_reconciliation.py": 70,
+    "tests/integration/test_runtime.py": 70,
+    "tests/integration/test_history.py": 65,
+    "tests/system/test_full_disk.py": 65,
+    "tests/system/test_region_outage.py::test_a_region_whose_network_fails_accuses_nobody": 65,
+    "tests/integration/test_versions.py": 45,
+    "tests/integration/test_embedded_stack.py": 40,
+    "tests/integration/test_kafka_access.py": 40,
+    "tests/property/test_ten_years.py": 40,
+    "tests/unit/test_openapi_fuzz.py": 40,
+    "tests/system/test_rights.py": 30,
+    "tests/integration/test_defective_release.py": 25,
+    "tests/property/test_own_network.py": 25,
+    "tests/unit/test_heartbeat.py": 22,
+    "tests/unit/test_supervisor.py": 45,
 }
 
 
@@ -75,6 +89,12 @@ def needs_servers(group: str, root: Path) -> bool:
     return group in _SHARED_BY or _NEEDS_SERVERS.search(_text_of(root / group.partition("::")[0])) is not None
 
 
+@cache
+def needs_pingfold(group: str, root: Path) -> bool:
+    """Whether a group starts, or is run on, a whole Pingfold."""
+    return group in _SHARED_BY or _NEEDS_PINGFOLD.search(_text_of(root / group.partition("::")[0])) is not None
+
+
 def shared_pingfold_of(item: pytest.Item) -> str | None:
     """The group of a test that needs a Pingfold which others need, too."""
     group = group_of(item.nodeid, item.config.rootpath)
@@ -91,21 +111,26 @@ def _place(group: str) -> tuple[int, int]:
     return -_SECONDS.get(group, 0), _ORDER.index(folder)
 
 
-def choose(groups: Iterable[str], helps: bool, root: Path) -> str | None:
+def choose(groups: Iterable[str], takes: Takes, root: Path) -> str | None:
     """The group that a process takes next of those that are left; None: none of them is for it."""
-    left = list(groups)
-    fitting = (group for group in left if needs_servers(group, root) is not helps)
-    return next(fitting, None if helps or not left else left[0])
+    if takes == "no servers":
+        return next((group for group in groups if not needs_servers(group, root)), None)
+    left = [group for group in groups if takes == "all" or not needs_pingfold(group, root)]
+    return next((group for group in left if needs_servers(group, root)), left[0] if left else None)
 
 
-def is_helper(worker: str, count: int) -> bool:
-    """Whether a process (`gw0`, `gw1`, ...) of so many is the helper."""
-    return count > _WITHOUT_HELPER and worker == f"gw{count - 1}"
+def takes_of(worker: str, count: int) -> Takes:
+    """What a process (`gw0`, `gw1`, ...) of so many takes; one with a higher number replaces another, and takes all."""
+    number = int(worker.removeprefix("gw"))
+    if number < _WITH_PINGFOLD or number >= count:
+        return "all"
+    return "no servers" if number == count - 1 else "no Pingfold"
 
 
 def yield_to_others() -> None:
     """Called in every process: the helper takes what the others leave of the processors."""
-    if is_helper(os.environ.get("PYTEST_XDIST_WORKER", ""), int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "0"))):
+    worker = os.environ.get("PYTEST_XDIST_WORKER")
+    if worker is not None and takes_of(worker, int(os.environ["PYTEST_XDIST_WORKER_COUNT"])) == "no servers":
         os.nice(_HELPER_NICE)
 
 
@@ -116,7 +141,7 @@ class GroupScheduling(LoadScopeScheduling):  # type: ignore[misc]  # xdist tells
         return group_of(nodeid, self.config.rootpath)
 
     def _chosen(self, node: Any) -> str | None:
-        return choose(self.workqueue, is_helper(node.gateway.id, self.numnodes), self.config.rootpath)
+        return choose(self.workqueue, takes_of(node.gateway.id, self.numnodes), self.config.rootpath)
 
     def _assign_work_unit(self, node: Any) -> None:
         group = self._chosen(node)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.grouping import choose, group_of, is_helper
+from tests.grouping import choose, group_of, takes_of
 from tests.source_tree import ROOT
 
 SYSTEM = """
@@ -61,22 +61,31 @@ UNIT, CONTAINERS, CONTRACT, SYSTEM_OWN = (
 
 
 def test_the_helper_takes_only_what_needs_no_servers(root: Path) -> None:
-    assert choose(["the shared Pingfold", SYSTEM_OWN, CONTAINERS, UNIT], True, root) == CONTAINERS
-    assert choose([CONTRACT, UNIT], True, root) == UNIT
-    assert choose([CONTRACT], True, root) is None
-    assert choose([], True, root) is None
+    assert choose(["the shared Pingfold", SYSTEM_OWN, CONTAINERS, UNIT], "no servers", root) == CONTAINERS
+    assert choose([CONTRACT, UNIT], "no servers", root) == UNIT
+    assert choose([CONTRACT], "no servers", root) is None
+    assert choose([], "no servers", root) is None
 
 
 def test_the_others_begin_with_what_needs_servers(root: Path) -> None:
-    assert choose([CONTAINERS, UNIT, "the shared Pingfold"], False, root) == "the shared Pingfold"
-    assert choose([UNIT, CONTRACT], False, root) == CONTRACT
-    assert choose([UNIT], False, root) == UNIT
-    assert choose([], False, root) is None
+    assert choose([CONTAINERS, UNIT, "the shared Pingfold"], "all", root) == "the shared Pingfold"
+    assert choose([UNIT, CONTRACT], "all", root) == CONTRACT
+    assert choose([UNIT], "all", root) == UNIT
+    assert choose([], "all", root) is None
 
 
-def test_only_a_third_process_is_the_helper() -> None:
-    assert [is_helper(f"gw{number}", 3) for number in range(4)] == [False, False, True, False]
-    assert not any(is_helper(f"gw{number}", 2) for number in range(2))
+def test_beside_the_two_with_a_pingfold_one_runs_what_needs_none(root: Path) -> None:
+    left = ["the shared Pingfold", SYSTEM_OWN, UNIT, CONTRACT]
+    assert choose(left, "no Pingfold", root) == CONTRACT
+    assert choose(left[:3], "no Pingfold", root) == UNIT
+    assert choose(left[:2], "no Pingfold", root) is None
+    assert choose([], "no Pingfold", root) is None
+
+
+def test_two_processes_take_all_and_the_last_of_more_helps() -> None:
+    assert [takes_of(f"gw{number}", 2) for number in range(3)] == ["all"] * 3
+    assert [takes_of(f"gw{number}", 3) for number in range(4)] == ["all", "all", "no servers", "all"]
+    assert [takes_of(f"gw{number}", 4) for number in range(5)] == ["all", "all", "no Pingfold", "no servers", "all"]
 
 
 HANGS = """
