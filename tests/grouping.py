@@ -6,7 +6,8 @@ first: what is left at the end fills what is free.
 
 Two processes run a whole Pingfold each: more of them at a time are more than two cores can bear. The last of three or
 more processes is the helper: it runs what needs neither Kafka nor ClickHouse, and yields to the others (nice), so that
-it takes what they leave of the processors while they wait. One between them runs what needs servers, but no Pingfold.
+it takes what they leave of the processors while they wait. When nothing of that is left, it runs what needs servers,
+but no Pingfold; so does, from the beginning, a process between the two and the helper.
 """
 
 import os
@@ -31,8 +32,8 @@ _TESTS = re.compile(r"^(?:async )?def (test_\w+)\(([^)]*)\)", re.MULTILINE)
 _NEEDS_SERVERS = re.compile(r"\bpytest\.mark\.(stack|system)\b")
 _NEEDS_PINGFOLD = re.compile(r"\bpytest\.mark\.system\b")
 
-# What a process takes: everything, what needs no whole Pingfold, or what needs no servers at all.
-Takes = Literal["all", "no Pingfold", "no servers"]
+# What a process takes: everything; what needs no whole Pingfold; the same, but first what needs no servers at all.
+Takes = Literal["all", "no Pingfold", "no servers first"]
 
 # Seconds that the longest groups take, about, on two slow cores. Those that are not named take less.
 _SECONDS = {
@@ -113,10 +114,10 @@ def _place(group: str) -> tuple[int, int]:
 
 def choose(groups: Iterable[str], takes: Takes, root: Path) -> str | None:
     """The group that a process takes next of those that are left; None: none of them is for it."""
-    if takes == "no servers":
-        return next((group for group in groups if not needs_servers(group, root)), None)
     left = [group for group in groups if takes == "all" or not needs_pingfold(group, root)]
-    return next((group for group in left if needs_servers(group, root)), left[0] if left else None)
+    helps = takes == "no servers first"
+    fitting = (group for group in left if needs_servers(group, root) is not helps)
+    return next(fitting, left[0] if left else None)
 
 
 def takes_of(worker: str, count: int) -> Takes:
@@ -124,13 +125,13 @@ def takes_of(worker: str, count: int) -> Takes:
     number = int(worker.removeprefix("gw"))
     if number < _WITH_PINGFOLD or number >= count:
         return "all"
-    return "no servers" if number == count - 1 else "no Pingfold"
+    return "no servers first" if number == count - 1 else "no Pingfold"
 
 
 def yield_to_others() -> None:
     """Called in every process: the helper takes what the others leave of the processors."""
     worker = os.environ.get("PYTEST_XDIST_WORKER")
-    if worker is not None and takes_of(worker, int(os.environ["PYTEST_XDIST_WORKER_COUNT"])) == "no servers":
+    if worker is not None and takes_of(worker, int(os.environ["PYTEST_XDIST_WORKER_COUNT"])) == "no servers first":
         os.nice(_HELPER_NICE)
 
 

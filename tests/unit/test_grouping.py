@@ -60,11 +60,13 @@ UNIT, CONTAINERS, CONTRACT, SYSTEM_OWN = (
 )
 
 
-def test_the_helper_takes_only_what_needs_no_servers(root: Path) -> None:
-    assert choose(["the shared Pingfold", SYSTEM_OWN, CONTAINERS, UNIT], "no servers", root) == CONTAINERS
-    assert choose([CONTRACT, UNIT], "no servers", root) == UNIT
-    assert choose([CONTRACT], "no servers", root) is None
-    assert choose([], "no servers", root) is None
+def test_the_helper_begins_with_what_needs_no_servers(root: Path) -> None:
+    left = ["the shared Pingfold", SYSTEM_OWN, CONTRACT, CONTAINERS, UNIT]
+    assert choose(left, "no servers first", root) == CONTAINERS
+    assert choose([CONTRACT, UNIT], "no servers first", root) == UNIT
+    assert choose(left[:3], "no servers first", root) == CONTRACT
+    assert choose(left[:2], "no servers first", root) is None, "two processes run a whole Pingfold, and no more"
+    assert choose([], "no servers first", root) is None
 
 
 def test_the_others_begin_with_what_needs_servers(root: Path) -> None:
@@ -84,8 +86,14 @@ def test_beside_the_two_with_a_pingfold_one_runs_what_needs_none(root: Path) -> 
 
 def test_two_processes_take_all_and_the_last_of_more_helps() -> None:
     assert [takes_of(f"gw{number}", 2) for number in range(3)] == ["all"] * 3
-    assert [takes_of(f"gw{number}", 3) for number in range(4)] == ["all", "all", "no servers", "all"]
-    assert [takes_of(f"gw{number}", 4) for number in range(5)] == ["all", "all", "no Pingfold", "no servers", "all"]
+    assert [takes_of(f"gw{number}", 3) for number in range(4)] == ["all", "all", "no servers first", "all"]
+    assert [takes_of(f"gw{number}", 4) for number in range(5)] == [
+        "all",
+        "all",
+        "no Pingfold",
+        "no servers first",
+        "all",
+    ]
 
 
 HANGS = """
