@@ -160,7 +160,7 @@ COMMANDS: dict[str, Lazy | Group] = {
                 "List the events that could not be processed, with the reason, oldest first.",
             ),
             "retry": Lazy(
-                "pingfold.commands.dead_letters:retry_dead_letters",
+                "pingfold.commands.dead_letter_retry:retry_dead_letters",
                 "Append the original events to their topics again.",
             ),
         },

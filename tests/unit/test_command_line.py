@@ -34,7 +34,6 @@ HEAVY = {
     *("pydantic_settings", "structlog", "uvicorn", "uvloop"),
 }
 KAFKA = ("confluent_kafka", "pydantic_settings")
-SINK = (*KAFKA, "structlog")
 HTTP = ("httpx", "pydantic_settings")
 
 # Prints which of the modules above were loaded when a command has ended.
@@ -85,7 +84,7 @@ def environment(folder: Path, **more: str) -> dict[str, str]:
         (("project", "list", "-h"), KAFKA),
         (("project", "list"), KAFKA),
         (("key", "list"), KAFKA),
-        (("dead-letters", "list"), SINK),
+        (("dead-letters", "list"), KAFKA),
         (("channel", "list"), HTTP),
         (("ping", "backup"), HTTP),
     ],

@@ -28,7 +28,7 @@ def letter(offset: int, key: str = CHECK, value: bytes = b"{}") -> DeadLetter:
 def test_dead_letters_as_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     letters = [letter(12_345_678, value=b"\x1b]0;evil\n\xff" + b"x" * 200), letter(9, key="")]
     monkeypatch.setenv("PINGFOLD_DATA", str(tmp_path))
-    monkeypatch.setattr(dead_letters, "_dead_letters", lambda _: letters)
+    monkeypatch.setattr(dead_letters, "stored_dead_letters", lambda _: letters)
     result = CliRunner().invoke(app, ["dead-letters", "list"], env={"COLUMNS": "80"})
     assert result.exit_code == 0, result.output
     head, first, second = result.stdout.splitlines()

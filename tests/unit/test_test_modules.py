@@ -125,7 +125,6 @@ LEFT: dict[str, set[str]] = {
     "property/test_http_connection.py": {"_peers"},
     "property/test_nothing_internal_is_told.py": {"_failure"},
     "ticking_story.py": {"_last"},
-    "unit/test_dead_letters_command.py": {"_dead_letters"},
     "unit/test_guessing.py": {"_guesses"},
     "unit/test_hosted.py": {"_BEAT_SECONDS", "_checks"},
     "unit/test_runtime_partition_stalls.py": {"_checks"},
