@@ -52,14 +52,31 @@ def test_an_email_channel_without_addresses_is_no_request(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize(
-    "address", ["", "a", "a@", "@b", "a@b@c", "a b@c", "a@b\r\nRCPT TO:<x@y>", "é@b", "a@-b", "a..b@c", ".a@b", "<a@b>"]
+    "address",
+    [
+        "",
+        "a",
+        "a@",
+        "@b",
+        "a@b@c",
+        "a b@c",
+        "a@b\r\nRCPT TO:<x@y>",
+        "a@é",
+        "é\u00a0@b",
+        "a@-b",
+        "a..b@c",
+        ".a@b",
+        "<a@b>",
+    ],
 )
 def test_what_is_no_address_is_no_request(desk: Desk, address: str) -> None:
     reason = desk.refusal(ChannelCreate(request="r", at=NOW, channel=mail(desk, address)))
     assert "channel.addresses" in reason
 
 
-@pytest.mark.parametrize("address", ["a@b", "first.last+tag@mail.example.org", "x" * 60 + "@" + "y" * 63 + ".example"])
+@pytest.mark.parametrize(
+    "address", ["a@b", "é@b", "first.last+tag@mail.example.org", "x" * 60 + "@" + "y" * 63 + ".example"]
+)
 def test_what_is_an_address_is_one(address: str) -> None:
     assert msgspec.convert(address, Address) == address
 
