@@ -172,6 +172,7 @@ async def test_ticks_that_change_nothing_wait(world: World, monkeypatch: pytest.
         value = encode(Tick(slot="t", epoch=1, at=offset, now=offset))
         world.runner.offer(Span("toy-journal", 2, 1, offset, offset + 1, [record(offset, value)], 100))
 
+    monkeypatch.setattr(module, "IDLE_SECONDS", 600.0)
     await world.add(1)
     await world.until(lambda: world.kafka.commits == [0])
     for offset in (1, 2, 3):
@@ -181,7 +182,7 @@ async def test_ticks_that_change_nothing_wait(world: World, monkeypatch: pytest.
     assert world.runner.committed() == {2: 1}
     monkeypatch.setattr(module, "IDLE_SECONDS", 0.0)
     tick(4)
-    await world.until(lambda: world.kafka.commits == [0, 4])
+    await world.until(lambda: world.kafka.commits[-1] == 4)  # what was folded before may be written before
 
 
 async def test_a_batch_that_is_given_up_is_a_fault(world: World) -> None:
