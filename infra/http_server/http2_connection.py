@@ -177,13 +177,18 @@ class Http2Connection(Http2Sending):
         self._limiter.moves(self)
         self._running += 1
         name = self._peer_name
-        self._limiter.at_once.begin(name)
+        self._limiter.at_once.begin(name, partial(self._run, stream, app, name))
+
+    def _run(self, stream: Stream, app: Any, name: str | None) -> None:
+        if stream.gone:
+            self._has_run(name)
+            return
         task = self._loop.create_task(stream.run(app))
         self._server_state.tasks.add(task)
+        task.add_done_callback(self._server_state.tasks.discard)
         task.add_done_callback(partial(self._has_run, name))
 
-    def _has_run(self, name: str | None, task: "asyncio.Task[None]") -> None:
-        self._server_state.tasks.discard(task)
+    def _has_run(self, name: str | None, _task: "asyncio.Task[None] | None" = None) -> None:
         self._running -= 1
         self._limiter.at_once.end(name)
 

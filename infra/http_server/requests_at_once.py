@@ -3,9 +3,17 @@
 A connection of HTTP/1.1 has one at a time; one of HTTP/2 has many, and those whose client has cancelled them, or is
 gone, are worked on to their end. So few connections, opened again and again, could otherwise keep an event loop busy
 for minutes with what nobody waits for any more (CVE-2023-44487).
+
+Nor do all begin in one turn of the loop, in which nobody else gets theirs: more have to wait for the next turn, and
+those whose client has gone until then are never begun.
 """
 
-from collections import Counter
+import asyncio
+from collections import Counter, deque
+from collections.abc import Callable
+
+# As many begin in a turn.
+_A_TURN = 32
 
 
 class RequestsAtOnce:
@@ -15,11 +23,20 @@ class RequestsAtOnce:
         self._most, self._most_of_peer = most, most_of_peer
         self._of_peer: Counter[str | None] = Counter()
         self._all = 0
+        self._queue: deque[Callable[[], None]] = deque()
+        self._begun = 0  # in this turn
+        self._is_due = False
 
-    def begin(self, name: str | None) -> None:
-        """One more is worked on."""
+    def begin(self, name: str | None, start: Callable[[], None]) -> None:
+        """One more is to be worked on: `start` begins that, in a turn of the loop that has room for it."""
         self._all += 1
         self._of_peer[name] += 1
+        if self._queue or self._begun >= _A_TURN:
+            self._queue.append(start)
+        else:
+            self._begun += 1
+            start()
+        self._look_again()
 
     def end(self, name: str | None) -> None:
         """It has been."""
@@ -36,3 +53,16 @@ class RequestsAtOnce:
     def has_too_many(self, name: str | None) -> bool:
         """Whether this peer has as many as one may have."""
         return name is not None and self._of_peer[name] >= self._most_of_peer
+
+    def _look_again(self) -> None:
+        if not self._is_due:
+            self._is_due = True
+            asyncio.get_running_loop().call_soon(self._turn)
+
+    def _turn(self) -> None:
+        self._is_due, self._begun = False, 0
+        while self._queue and self._begun < _A_TURN:
+            self._begun += 1
+            self._queue.popleft()()
+        if self._queue:
+            self._look_again()

@@ -1,6 +1,7 @@
 """How many HTTP/2 requests are worked on at once: of a connection, of a peer, of all."""
 
 import asyncio
+import itertools
 from typing import Any
 
 import uvicorn
@@ -112,6 +113,31 @@ async def test_a_request_that_is_cancelled_in_the_same_breath_is_not_begun() -> 
     app.go.set()
     await talk.send(b"")
     assert talk.statuses == {101: "200"}
+
+
+async def test_others_get_their_turn_while_many_requests_begin() -> None:
+    """And what is cancelled meanwhile is never begun."""
+    app, many = _Waiting(), BOUNDS.streams
+    talks = [Talk(app=app) for _ in range(5)]
+    limiter = talks[0].limiter
+    talks = [talks[0], *(Talk(limiter, app) for _ in talks[1:])]
+    for talk in talks:
+        await talk.begin()
+    for talk in talks:  # all of it is read in one turn
+        talk.wire.protocol.data_received(b"".join(talk.head(id, GET) for id in range(1, 2 * many, 2)))
+    begun = []
+    for _ in range(5):
+        await asyncio.sleep(0)
+        begun.append(app.called)
+    assert 0 < max(after - before for before, after in itertools.pairwise([0, *begun])) <= 64
+    for talk in talks[1:]:
+        talk.wire.protocol.connection_lost(None)
+    await turns(talks[0].state)
+    assert many <= app.called < 3 * many
+    app.go.set()
+    await talks[0].send(b"")
+    assert talks[0].statuses == dict.fromkeys(range(1, 2 * many, 2), "200")
+    assert not limiter.at_once.is_full
 
 
 async def test_a_peer_has_so_many_requests_at_once_over_all_of_its_connections() -> None:
