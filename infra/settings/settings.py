@@ -193,7 +193,10 @@ class Settings(ListeningSettings):
     # Ports of the embedded servers; 0 picks a free one at the first start and keeps it.
     kafka_port: int = Field(0, ge=0, le=65535)
     clickhouse_port: int = Field(0, ge=0, le=65535)
-    kafka_heap: str = "384m"
+    # As Java takes it.
+    kafka_heap: str = Field(
+        "384m", pattern=r"^(?:[1-9][0-9]{7,11}|[1-9][0-9]{4,8}[kK]|[1-9][0-9]{1,4}[mM]|[1-9][0-9]{0,2}[gG])$"
+    )
     # How to log in to an existing Kafka: librdkafka's settings of these names, with underscores for dots.
     kafka_security_protocol: Annotated[
         Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] | None, BeforeValidator(_capitals)

@@ -211,7 +211,8 @@ def _window(wanted: UpdateMaintenanceWindowBody) -> Window | UnsetType:
         try:
             window = Recurring(parse_schedule(wanted.schedule, zone), wanted.duration_minutes * 60)
         except (BadSchedule, BadTimezone) as error:
-            raise PoppaPingApiError(400, f"Field 'schedule' {error}.") from None
+            field = "timezone" if isinstance(error, BadTimezone) else "schedule"
+            raise PoppaPingApiError(400, f"Field '{field}' {error}.") from None
     else:
         raise PoppaPingApiError(400, "Give 'starts_at' and 'ends_at', or 'schedule' and 'duration_minutes'.")
     if fault := fault_of(window):

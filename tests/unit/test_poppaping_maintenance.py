@@ -86,7 +86,7 @@ async def test_nobody_sees_the_windows_of_others(harness: Harness) -> None:
         ({"starts_at": "2026-03-01T10:00:00Z", "ends_at": "2026-03-01T10:00:00Z"}, "must end after"),
         ({"starts_at": "soon", "ends_at": "later"}, "'starts_at'"),
         ({"schedule": "0 2 * *", "duration_minutes": 5}, "'schedule'"),
-        ({"schedule": "0 2 * * *", "timezone": "Mars/Base", "duration_minutes": 5}, "'schedule'"),
+        ({"schedule": "0 2 * * *", "timezone": "Mars/Base", "duration_minutes": 5}, "'timezone'"),
         ({"schedule": "0 2 * * *"}, "'duration_minutes'"),
         ({"schedule": "0 2 * * *", "duration_minutes": 0}, "'duration_minutes'"),
         (

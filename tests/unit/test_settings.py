@@ -289,6 +289,8 @@ def test_the_ping_endpoint_comes_before_the_address(given: Given) -> None:
         ("PINGFOLD_RDAP", "x", "PINGFOLD_RDAP is 'x': a URL is expected, such as"),
         ("PINGFOLD_RETENTION_PINGS", "90", "PINGFOLD_RETENTION_PINGS is '90': a duration is expected, such as 90d"),
         ("PINGFOLD_BASE_URL", "example.org", "PINGFOLD_BASE_URL is 'example.org': an address is expected, such as"),
+        ("PINGFOLD_KAFKA_HEAP", "384", "PINGFOLD_KAFKA_HEAP is '384': a size is expected, such as 384m or 1g"),
+        ("PINGFOLD_KAFKA_HEAP", "1g -Dx=y", "PINGFOLD_KAFKA_HEAP is '1g -Dx=y': a size is expected, such as"),
         ("PINGFOLD_DISK_RESERVE", "much", "PINGFOLD_DISK_RESERVE is 'much': a size is expected, such as 2G"),
         (
             "PINGFOLD_SECRET_KEY",
