@@ -41,7 +41,7 @@ from schemas.topics import PROBE_RESULTS, PROJECTS
 
 _DAYS = 90
 _SPAN = _DAYS * 86_400 * SECOND
-_FREE_BYTES = 20 * 2**30
+_BYTES_EACH, _LEAST_FREE = 215, 2 * 2**30  # of a result on disk, until it is merged
 _AT_ONCE = 2_000_000  # rows of one INSERT
 _FILL_SECONDS = 900.0
 _STATEMENT_SECONDS = 300.0
@@ -112,11 +112,16 @@ class Filled(NamedTuple):
 @contextlib.contextmanager
 def filled(report: Report, rows: int, monitors: int, asked: int) -> Iterator[Filled]:
     """So many results of so many monitors, `asked` of which are defined; the report tells what it took."""
+    if not 1 <= asked <= monitors <= rows:
+        raise typer.BadParameter(
+            f"--rows {rows} of --monitors {monitors}, --asked {asked}: none may be less than the next"
+        )
+    needed = max(_LEAST_FREE, rows * _BYTES_EACH)
     ids = [new_id() for _ in range(monitors)]
     chosen = random.sample(ids, asked)
     with tempfile.TemporaryDirectory(prefix="pingfold-bench-", ignore_cleanup_errors=True) as folder:
-        if shutil.disk_usage(folder).free < _FREE_BYTES:
-            raise RuntimeError(f"{_FREE_BYTES // 2**30} GiB of free disk are needed in {folder}")
+        if shutil.disk_usage(folder).free < needed:
+            raise RuntimeError(f"{needed / 2**30:.0f} GiB of free disk are needed in {folder}")
         with _own_clickhouse(Path(folder)) as (url, pid):
             migrate(url)
             client = connect(Address.parse(url), timeout=_STATEMENT_SECONDS)
