@@ -22,9 +22,8 @@ class Journal:
     def __init__(self, bootstrap: str, server: PingServer) -> None:
         self._server = server
         number = partition_of(server.check.encode(), partition_count(bootstrap))
-        self._consumer = Consumer(
-            {**client_config(bootstrap), "group.id": "none", "enable.auto.commit": False, "log_level": 0}
-        )
+        self._bootstrap = bootstrap
+        self._consumer = self._new_consumer()
         self._from = TopicPartition(PINGS.name, number)
         self._from.offset = self._end()
 
@@ -37,6 +36,12 @@ class Journal:
                 if time.monotonic() > deadline:
                     raise
                 time.sleep(0.1)
+                self._consumer.close()
+                self._consumer = self._new_consumer()  # the old one asks for minutes nobody where they are
+
+    def _new_consumer(self) -> Consumer:
+        config = {"group.id": "none", "enable.auto.commit": False, "log_level": 0}
+        return Consumer({**client_config(self._bootstrap), **config})
 
     def read(self) -> tuple[list[Ping], list[Tick]]:
         count = self._end() - self._from.offset
