@@ -132,7 +132,8 @@ def stored_fields(
             raise InvalidChannelField(kind.url_field, f"may not be called: {error}") from None
         kept = current is not None and current.secret and "secret" not in fields and not kind.signs
         if current is not None and kept and written_origin(url) != written_origin(current.url):
-            raise InvalidChannelField(kind.secret_field, "was given for another server: give it again, or null")
+            otherwise = "" if kind.secret_needed else ", or null"
+            raise InvalidChannelField(kind.secret_field, f"was given for another server: give it again{otherwise}")
     if isinstance(secret := fields.get("secret"), str):
         if current is not None and not kind.signs:
             # It is encrypted for this origin: the two change together, whatever else is changed at the same time.

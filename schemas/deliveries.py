@@ -15,6 +15,7 @@ from schemas.actors import Actor
 from schemas.base import Fact, Micros, Value
 from schemas.channels.kind import Options
 from schemas.channels.kinds import KindName
+from schemas.channels.messages import Refused
 from schemas.check_states import CheckState
 from schemas.definitions import Check, FormerSecret
 from schemas.ids import derived_id
@@ -152,6 +153,7 @@ class DeliveryAttempted(Fact, tag="delivery.attempted", frozen=True):
     timed_out: there was no response in time. replay: as in the delivery.
     For mail, `status` is 250 if the mail server accepted it; error: what it refused; again: recipients that it refused
     temporarily, which the next attempt includes.
+    refused: what the receiver will never take: this `message`, or anything for this `channel`, which is then disabled.
     """
 
     delivery: str
@@ -164,6 +166,7 @@ class DeliveryAttempted(Fact, tag="delivery.attempted", frozen=True):
     took_ms: int = 0
     replay: str = ""
     again: Addresses = ()
+    refused: Refused = ""
 
 
 DeliveriesEvent = (

@@ -3,12 +3,14 @@
 What stands above the mark is written by hand. A test fails while the part below it is not what `reference` gives.
 """
 
+import re
 import sys
 from collections.abc import Iterator
 from typing import Any
 
 import msgspec
 
+from schemas.channels.accounts import AccountKind
 from schemas.channels.kind import ChannelKind
 from schemas.channels.kinds import CHANNEL_KINDS
 from schemas.published import portable
@@ -30,7 +32,7 @@ def page() -> str:
 
 def _sections(kind: ChannelKind) -> Iterator[str]:
     yield f"## `{kind.name}`"
-    yield (sys.modules[type(kind).__module__].__doc__ or "").removesuffix(" Pure.").strip()
+    yield re.sub(r" Pure\.$", "", sys.modules[type(kind).__module__].__doc__ or "", flags=re.MULTILINE).strip()
     if kind.form is kind.config:
         yield _table("field", kind.config)
     else:
@@ -53,6 +55,8 @@ def _facts(kind: ChannelKind) -> Iterator[str]:
         yield f"`{kind.secret_field}` is stored encrypted as a whole, and is not shown."
     elif kind.signs:
         yield f"`{kind.secret_field}` is stored encrypted, is not shown, and can be rotated."
+    elif kind.secret_field == kind.url_field != "":
+        yield f"`{kind.url_field}` is a secret: it is stored encrypted, and only its server is shown."
     elif kind.secret_field:
         yield (
             f"`{kind.secret_field}` is stored encrypted, is not shown, and is sent only to the origin (scheme, host, "
@@ -60,6 +64,13 @@ def _facts(kind: ChannelKind) -> Iterator[str]:
         )
     if kind.url_field:
         yield f"Private addresses in `{kind.url_field}` are refused unless `PINGFOLD_PRIVATE_TARGETS` allows them."
+    if isinstance(kind, AccountKind) and kind.server:
+        yield f"`server` is `{kind.server}` by default."
+    others = {kind.listed_as: "the Management API", kind.recipient_type: "updown.io's API"}
+    if kind.listed_as == kind.recipient_type:
+        others = {kind.listed_as: "the Management API and updown.io's API"}
+    if called := [f"`{name}` in {where}" for name, where in others.items() if name not in ("", kind.name)]:
+        yield f"Called {' and '.join(called)}."
     if kind.limits.text is not None:
         yield f"A text is cut at {kind.limits.text:,} bytes."
 

@@ -21,6 +21,7 @@ from infra.egress.guard import Guard
 from processors.deliveries.fold import DeliveriesFold
 from processors.fold.contract import Record, Session
 from processors.fold.view import View
+from processors.sender.channels.sending import Services
 from processors.sender.sender import Sender
 from processors.sender.webhooks import CONNECT_DEAD, WebhookClient
 from schemas.base import SECOND, Micros, encode
@@ -55,7 +56,13 @@ class Bench:
         self.now: Micros = time.time_ns() // 1000
         self.view = View()
         self.session = Session(DeliveriesFold(), 0, self.view)
-        self.sender = Sender(client.post, self.report, lambda secret, *_: secret, clock=lambda: self.now, **limits)
+        self.sender = Sender(
+            client.post,
+            self.report,
+            lambda secret, *_: secret,
+            clock=lambda: self.now,
+            **{"services": Services(client.exchange), **limits},
+        )
         self.offset = -1
         self.reports: list[DeliveryAttempted] = []
         self.finished: list[DeliveryFinished] = []

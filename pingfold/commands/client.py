@@ -18,7 +18,7 @@ from pingfold.commands.tables import minute_of, print_table
 from pingfold.errors import CommandFailed
 from pingfold.running_place import running_place, verification
 from schemas.channels.kind import enumerated
-from schemas.channels.kinds import CHANNEL_KINDS
+from schemas.channels.kinds import CHANNEL_KINDS, kind_named
 from schemas.ids import is_uuid
 
 _TARGETS = "; ".join(kind.target_help for kind in CHANNEL_KINDS.values())
@@ -79,13 +79,16 @@ def create_channel(
 
     Example: pingfold channel create webhook https://example.com/hook --all
     """
-    known = CHANNEL_KINDS.get(kind)
+    known = kind_named(kind)
     where = {} if known is None else known.of_target(target)
     body: dict[str, Any] = {"kind": kind, **where, "name": name, "on_every_check": all}
     if event:
         body["events"] = event
     if secret is not None:
-        body[(known.secret_field if known else "") or "secret"] = secret
+        field = (known.secret_field if known else "") or "secret"
+        if field in where:
+            raise CommandFailed(f"a channel of kind {kind} has no secret beside its target")
+        body[field] = secret
     made = _call("POST", "/api/v3/channels/", body)
     typer.echo(json_module.dumps(made) if json else f"created channel {made['id']}")
     if unconfirmed := made.get("unconfirmed"):
@@ -131,7 +134,7 @@ def rotate_secret(
 
 
 def _to(channel: dict[str, Any]) -> str:
-    kind = CHANNEL_KINDS.get(channel["kind"])
+    kind = kind_named(channel["kind"])
     return "-" if kind is None else kind.target(channel)  # one that a later version made
 
 

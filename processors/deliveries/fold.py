@@ -307,7 +307,7 @@ class _Deliveries:
         if policy.gone(event):
             self._view.delete(key)
             effects.append(finished(delivery, "gone", event.attempt, now, detail))
-            effects += self._ends.disable(channel, "answered 410 Gone", now)
+            effects += self._ends.disable(channel, event.error[:_DETAIL] or "answered 410 Gone", now)
             return effects
         delay = policy.retry_delay(event)
         if delay is not None:
@@ -330,8 +330,8 @@ class _Deliveries:
 
 def _failure(event: DeliveryAttempted) -> str:
     """Why an attempt failed, in words."""
-    # A mail server that took it for some of the recipients refused the others with an error, not with a status.
-    if not event.status or event.again:
+    # Also with a status: a mail server refused some of the recipients, or a service said more than a status.
+    if not event.status or event.again or event.error:
         return event.error[:_DETAIL]
     if 300 <= event.status < 400:
         return f"HTTP {event.status}: a redirect, and none is followed; give the URL that it leads to"

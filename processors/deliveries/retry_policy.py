@@ -11,9 +11,11 @@ nothing was delivered to the channel. (Days in which a channel did not fail do n
 not send.) Of a channel at most so many deliveries, with bodies of so many characters, are pending; beyond that the
 oldest ends. A channel that does not fail may have more of them: its receiver has not had its turn.
 
-A channel is disabled at once by 410 Gone; else only when a delivery ends without success and nothing has succeeded for
-more than 5 days. Both a long time and a delivery that ended are needed, so an outage of some hours under a storm
-of notices, however many attempts fail in it, disables nothing.
+A service that says it will never take a message is not asked again: that delivery ends.
+
+A channel is disabled at once by 410 Gone, or by what a service says instead of that; else only when a delivery ends
+without success and nothing has succeeded for more than 5 days. Both a long time and a delivery that ended are needed,
+so an outage of some hours under a storm of notices, however many attempts fail in it, disables nothing.
 """
 
 import hashlib
@@ -39,12 +41,12 @@ MOST_PENDING_SIZE = 32 * 2**20
 
 def gone(attempt: DeliveryAttempted) -> bool:
     """Whether the receiver asks never to be called again."""
-    return attempt.status == 410
+    return attempt.status == 410 or attempt.refused == "channel"
 
 
 def retry_delay(attempt: DeliveryAttempted) -> Micros | None:
     """How long after this failed attempt comes the next; None when it was the last."""
-    if attempt.attempt >= ATTEMPTS:
+    if attempt.attempt >= ATTEMPTS or attempt.refused == "message":
         return None
     base = float(_DELAYS[attempt.attempt - 1])
     if attempt.timed_out or attempt.status == 429:

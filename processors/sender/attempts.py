@@ -13,6 +13,7 @@ from infra.egress.resolver import ASKER
 from infra.secrets.channel_secrets import places
 from infra.secrets.secrets import Decrypts, SecretError
 from processors.deliveries.policies import delivered
+from processors.sender import messages
 from processors.sender.channels.sending import Clients, Mail, Outgoing, Post, Send, Services
 from processors.sender.lanes import NO_SECRETS, Attempt, Lane, Secrets
 from processors.sender.own_links import OwnLinks
@@ -20,6 +21,7 @@ from processors.sender.slots import Kind, Pool
 from processors.sender.webhooks import DeliveryResult
 from schemas.base import Micros
 from schemas.channels.kinds import CHANNEL_KINDS
+from schemas.channels.messages import MessageKind
 from schemas.deliveries import Delivery, DeliveryAttempted, Endpoint
 
 log = structlog.get_logger(__name__)
@@ -31,9 +33,10 @@ HURRIED_TOTAL: Final = metrics_table.DELIVERIES_HURRIED.create()
 Report = Callable[[str, DeliveryAttempted], Awaitable[None]]
 
 
-# What sends to a kind: `send` of the module of its name.
+# What sends to a kind: for messages of services one `send` for all, else that of the module of its name.
 SENDS: Final[dict[str, Send]] = {
-    name: import_module(f"processors.sender.channels.{name}").send for name in CHANNEL_KINDS
+    name: messages.send if isinstance(kind, MessageKind) else import_module(f"processors.sender.channels.{name}").send
+    for name, kind in CHANNEL_KINDS.items()
 }
 
 # A slow request beyond the share of its project is given up after so many seconds.
@@ -169,6 +172,7 @@ class Attempts:
             took_ms=round(took * 1000),
             replay=delivery.replay,
             again=result.again,
+            refused=result.refused,
         )
         outcome = "timed_out" if result.timed_out else "failed"
         if delivered(request.lane.endpoint, report):

@@ -25,6 +25,7 @@ from infra.egress.os_errors import describe_os_error
 from infra.egress.resolver import ASKER, LookupTimedOut
 from processors.sender.request_urls import request_url
 from schemas.base import SECOND, Micros
+from schemas.channels.messages import Refused
 
 BODY_READ = 64 * 1024
 # Of what services answer.
@@ -47,7 +48,7 @@ _NEVER_CEIL = 1e9
 class DeliveryResult(NamedTuple):
     """The result of an attempt. status: of the HTTP response; None: there was none, and `error` says why.
 
-    again: recipients of a mail that are to be tried again.
+    again: recipients of a mail that are to be tried again. refused: as in the report.
     sender_error: the attempt failed because this process has no free sockets; it says nothing about the receiver.
     """
 
@@ -57,6 +58,7 @@ class DeliveryResult(NamedTuple):
     retry_after: int | None = None
     sender_error: bool = False
     again: tuple[str, ...] = ()
+    refused: Refused = ""
 
 
 class Exchange(NamedTuple):

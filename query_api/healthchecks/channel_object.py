@@ -6,7 +6,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType, defstruct, structs
 
 from query_api.dependencies import Dependencies
 from query_api.http.field_types import Count, Time, Uuid
-from schemas.channels.kinds import CHANNEL_KINDS, KindName
+from schemas.channels.kinds import CHANNEL_KINDS, ListedName, listed_name
 from schemas.definitions import Channel
 from schemas.notices import Notice
 from schemas.times import iso, iso_or_none
@@ -23,7 +23,7 @@ class ListedChannel(Struct):
 
     id: Uuid
     name: str
-    kind: KindName
+    kind: ListedName
     unconfirmed: _Unconfirmed | UnsetType = UNSET
 
 
@@ -42,7 +42,7 @@ ChannelObject: Any = defstruct(
     [
         ("id", Uuid),
         ("name", str),
-        ("kind", KindName),
+        ("kind", ListedName),
         *((name, Union[shown, UnsetType], UNSET) for name, shown in _of_kinds().items()),  # noqa: UP007
         ("events", _Events),
     ],
@@ -83,7 +83,7 @@ class DetailedChannelList(Struct):
 def listed_channel(channel: Channel) -> ListedChannel:
     """A channel as Healthchecks lists it; e-mail channels also name the addresses that nobody has confirmed."""
     unconfirmed = list(channel.unconfirmed) if CHANNEL_KINDS[channel.kind].by_mail else UNSET
-    return ListedChannel(channel.id, channel.name, channel.kind, unconfirmed)
+    return ListedChannel(channel.id, channel.name, listed_name(channel.kind), unconfirmed)
 
 
 def channel_object(channel: Channel) -> Struct:
@@ -109,4 +109,5 @@ def channel_details(deps: Dependencies, channel: Channel) -> Struct:
 
 def _fields(channel: Channel) -> dict[str, Any]:
     where = structs.asdict(CHANNEL_KINDS[channel.kind].show_form(channel))
-    return {"id": channel.id, "name": channel.name, "kind": channel.kind, **where, "events": list(channel.notices)}
+    kind = listed_name(channel.kind)
+    return {"id": channel.id, "name": channel.name, "kind": kind, **where, "events": list(channel.notices)}

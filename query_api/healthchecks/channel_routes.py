@@ -1,6 +1,6 @@
 """Channels in the Management API: the list that Healthchecks has, and Pingfold's own additions, in its style.
 
-Healthchecks only lists channels, with id, name and kind; `details=1` tells more. Here a webhook or an e-mail channel is
+Healthchecks only lists channels, with id, name and kind; `details=1` tells more. Here a channel is
 made by `POST channels/`, its secret rotated by `POST channels/<id>/rotate-secret`, the owners of its addresses asked
 again by `POST channels/<id>/confirmation`, and it is removed by `DELETE channels/<id>`.
 """
@@ -40,7 +40,7 @@ from query_api.http.openapi import Responses, answer, body_of
 from query_api.http.refusals import ApiError, json_answer
 from query_api.rotation import rotate_channel_secret
 from schemas.channels.kind import InvalidChannelField, enumerated
-from schemas.channels.kinds import CHANNEL_KINDS
+from schemas.channels.kinds import KIND_NAMES, kind_named
 from schemas.definitions import Channel
 from schemas.ids import is_uuid, new_id
 from schemas.notices import Notice
@@ -56,7 +56,7 @@ _Events = Annotated[tuple[Notice, ...], Meta(description="The events that the ch
 class _CommonFields(msgspec.Struct):
     """A new channel. Its `kind` says which of the other fields it has."""
 
-    kind: Annotated[str, words(CHANNEL_KINDS)] = "webhook"
+    kind: Annotated[str, words(KIND_NAMES)] = "webhook"
     name: Annotated[str, Meta(max_length=100)] = ""
     events: _Events | UnsetType = UNSET
     on_every_check: Annotated[bool, Meta(description="Put it on every check that exists, too.")] = False
@@ -96,9 +96,9 @@ async def create_channel(service: ServiceDep, body: Body, caller: Writer) -> Res
         raise ApiError(400, f"json validation error: {error}") from None
     events = None if wanted.events is UNSET else wanted.events
     try:
-        kind = CHANNEL_KINDS.get(wanted.kind)
+        kind = kind_named(wanted.kind)
         if kind is None:
-            raise InvalidChannelField("kind", f"must be {enumerated(CHANNEL_KINDS, 'or')}")
+            raise InvalidChannelField("kind", f"must be {enumerated(KIND_NAMES, 'or')}")
         given = given_of(kind, wanted, "form")
         await must_be_taken(service.deps, kind, given)
         channel = new_channel(service.deps, caller.project, kind, given, wanted.name, events)

@@ -8,7 +8,11 @@ from schemas.definitions import Channel
 
 # The kinds of channels that this API makes, by what it calls them.
 RECIPIENT_KINDS: Mapping[str, ChannelKind] = {
-    kind.recipient_type: kind for kind in CHANNEL_KINDS.values() if kind.recipient_type
+    kind.recipient_type: kind for kind in CHANNEL_KINDS.values() if kind.recipient_type and kind.by_value
+}
+# What it knows, and only lists: such a channel needs more than one value.
+LISTED_ONLY: Mapping[str, ChannelKind] = {
+    kind.recipient_type: kind for kind in CHANNEL_KINDS.values() if kind.recipient_type and not kind.by_value
 }
 
 

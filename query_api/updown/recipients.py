@@ -1,7 +1,8 @@
 """Recipients: the channels of the account, of every kind and by whichever API they were made.
 
-Made here are `webhook` (events of the Push API) and `email`. Where a channel leads is a secret of those who may write:
-a read-only key, which a page may publish, is shown no `value`, and of what has no name of its own only the host.
+Made here is what one value is enough for: `webhook` (events of the Push API), `email`, `slack_compatible`, `msteams`.
+Where a channel leads is a secret of those who may write: a read-only key, which a page may publish, is shown no
+`value`, and of what has no name of its own only the host.
 """
 
 import re
@@ -17,7 +18,7 @@ from query_api.updown.auth import Caller, Reader, Writer
 from query_api.updown.errors import UpdownError, fault
 from query_api.updown.judge import Judge
 from query_api.updown.openapi import ERRORS, errors, one_of, parameters_in_body
-from query_api.updown.recipient_ids import RECIPIENT_KINDS, recipient_id, recipient_type
+from query_api.updown.recipient_ids import LISTED_ONLY, RECIPIENT_KINDS, recipient_id, recipient_type
 from query_api.updown.responses import UpdownDeleted, answer
 from query_api.updown.service import Service, ServiceDep
 from schemas.channels.kind import ChannelKind, InvalidChannelField
@@ -28,8 +29,6 @@ from schemas.requests import ChannelCreate, ChannelDelete
 
 router = APIRouter(tags=["recipients"], responses=ERRORS)
 
-# What updown.io has besides, and Pingfold cannot send.
-NOT_SENT = ("sms", "slack_compatible", "msteams")
 _LONGEST_VALUE, _LONGEST_NAME = 2_000, 100
 _MAILBOX = re.compile(r"\s*([^<>]*?)\s*<\s*([^<>\s]*)\s*>\s*")
 
@@ -38,7 +37,10 @@ class UpdownRecipient(Struct, kw_only=True):
     """A recipient of notifications."""
 
     id: Annotated[str, Meta(description="`<type>:<number>`, such as `webhook:1159873859`.")]
-    type: Annotated[str, Meta(description="`email` or `webhook`; channels of other APIs also `ntfy` and so on.")]
+    type: Annotated[
+        str,
+        Meta(description="`email`, `webhook`, `slack_compatible`, `msteams`, `sms` or `telegram`; or Pingfold's name."),
+    ]
     name: Annotated[str, Meta(description="Its label; without one, where it leads.")]
     value: Annotated[
         str | UnsetType, Meta(description="Where it leads: an address or a URL. Left out for read-only keys.")
@@ -48,7 +50,7 @@ class UpdownRecipient(Struct, kw_only=True):
 class UpdownCreateRecipientBody(Struct):
     """A new recipient."""
 
-    type: Annotated[str, Meta(description="`email` or `webhook`; `sms`, `slack_compatible` and `msteams` are refused.")]
+    type: Annotated[str, Meta(description="`email`, `webhook`, `slack_compatible` or `msteams`; others are refused.")]
     value: Annotated[str, Meta(description="An e-mail address, or a URL.")]
     name: Annotated[str | UnsetType, Meta(description="A label.")] = UNSET
     selected: Annotated[bool | UnsetType, Meta(description="Put it on every check that exists; true by default.")] = (
@@ -159,8 +161,9 @@ def _wanted(judge: Judge) -> tuple[ChannelKind, dict[str, Any], str]:
     """The kind of a new channel, the fields that it is configured by, and its name."""
     type = judge.given("type")
     kind = RECIPIENT_KINDS.get(type) if isinstance(type, str) else None
-    if type in NOT_SENT:
-        judge.wrong("type", f"cannot be sent to here, only {' and '.join(RECIPIENT_KINDS)} can", type)
+    if isinstance(type, str) and (other := LISTED_ONLY.get(type)) is not None:
+        words = f"cannot be made here, it needs more than a value: make an alert channel of type {other.name}"
+        judge.wrong("type", words, type)
     elif kind is None:
         judge.wrong("type", "is not included in the list", None if type is UNSET else type)
     value = judge.text("value", _LONGEST_VALUE)

@@ -79,6 +79,9 @@ class Apprise(ChannelKind):
         return str(shown["apprise_address"])
 
 
+KIND = Apprise()
+
+
 def service_title(url: str) -> str:
     """What people call the service of a URL."""
     schema = url.partition("://")[0]

@@ -89,3 +89,6 @@ def _checked(addresses: Iterable[str]) -> Addresses:
     if not chosen:
         raise InvalidChannelField("addresses", "must name at least one e-mail address")
     return chosen
+
+
+KIND = Email()

@@ -77,7 +77,10 @@ class ChannelKind(ABC):
     by_library: the library of Apprise makes its messages, and judges its secret, which is a URL.
     notices: what it takes when nothing is chosen. takes: all that it can tell; nothing else may be chosen, or is sent.
     body: the form of what is stored to be sent. policy: when it is tried again, and when it is given up.
-    recipient_type: what updown.io's API makes it by; empty: it makes none of this kind.
+    listed_as: what Healthchecks calls such a channel, in lists of the Management API; empty: as `name`.
+    recipient_type: what updown.io's API calls it; empty: as `name`, and it makes none of this kind.
+    by_value: that API makes one by where it leads alone.
+    secret_needed: a channel cannot be without its secret.
     target_help: what `of_target` takes, for people at a command line.
     """
 
@@ -98,7 +101,10 @@ class ChannelKind(ABC):
     takes: ClassVar[tuple[AnyNotice, ...]] = (*NOTICES, *UNCHOSEN)
     body: ClassVar[Literal["notice", "push event"]] = "notice"
     policy: ClassVar[Literal["standard", "push"]] = "standard"
+    listed_as: ClassVar[str] = ""
     recipient_type: ClassVar[str] = ""
+    by_value: ClassVar[bool] = True
+    secret_needed: ClassVar[bool] = False
     target_help: ClassVar[str]
     limits: ClassVar[Limits] = Limits()
 

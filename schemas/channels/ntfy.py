@@ -8,7 +8,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from schemas.channels.kind import ChannelKind, InvalidChannelField, Limits, Stored
-from schemas.channels.urls import http_url
+from schemas.channels.urls import Server, ServerShown, http_url
 
 _TOPIC = re.compile(r"[-_A-Za-z0-9]{1,64}")
 # Paths that ntfy's server has for itself.
@@ -16,10 +16,7 @@ _RESERVED = frozenset({"docs", "static", "file", "app", "metrics", "account", "s
 
 
 class Config(msgspec.Struct):
-    server: (
-        Annotated[str, Meta(max_length=2_000, description="The URL of the server, such as `https://ntfy.sh`.")]
-        | UnsetType
-    ) = UNSET
+    server: Server | UnsetType = UNSET
     topic: (
         Annotated[str, Meta(max_length=64, description="Letters, digits, `_` and `-`. Who knows it can read along.")]
         | UnsetType
@@ -40,7 +37,7 @@ class Config(msgspec.Struct):
 
 
 class Shown(msgspec.Struct):
-    server: Annotated[str, Meta(description="Of ntfy.")]
+    server: ServerShown
     topic: Annotated[str, Meta(description="Of ntfy.")]
     has_token: Annotated[bool, Meta(description="Of ntfy: an access token is sent.")]
 
@@ -103,3 +100,6 @@ def _topic(topic: object) -> str:
     if topic in _RESERVED:
         raise InvalidChannelField("topic", f"must not be {topic}, which is a page of ntfy's")
     return topic
+
+
+KIND = Ntfy()

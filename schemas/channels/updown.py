@@ -95,6 +95,9 @@ class Updown(ChannelKind):
         return status == 200
 
 
+KIND = Updown()
+
+
 def time_zone(channel: Stored) -> str:
     """The zone of the times in descriptions."""
     return str(channel.options.get("timezone", "UTC"))

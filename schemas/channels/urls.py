@@ -1,9 +1,19 @@
 """URLs of receivers. Pure."""
 
+from typing import Annotated
 from urllib.parse import urlsplit
+
+from msgspec import Meta
 
 from schemas.channels.kind import InvalidChannelField
 from schemas.host_names import InvalidHost, encoded_host, host_in
+
+# Fields that several kinds of channels have: they must mean the same in all of them.
+Url = Annotated[str, Meta(max_length=2_000, description="Where notices are posted to.")]
+Server = Annotated[
+    str, Meta(max_length=2_000, description="The URL of the server. Of a public service theirs by default.")
+]
+ServerShown = Annotated[str, Meta(description="The server that is sent to.")]
 
 
 def http_url(field: str, url: str) -> str:

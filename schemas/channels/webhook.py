@@ -7,11 +7,11 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from schemas.channels.kind import ChannelKind, Stored
-from schemas.channels.urls import http_url
+from schemas.channels.urls import Url, http_url
 
 
 class Config(msgspec.Struct):
-    url: Annotated[str, Meta(max_length=2_000, description="Where notices are posted to.")] | UnsetType = UNSET
+    url: Url | UnsetType = UNSET
     secret: (
         Annotated[str, Meta(min_length=8, max_length=200, description="Signs them; null: the project's does.")]
         | UnsetType
@@ -51,3 +51,6 @@ class Webhook(ChannelKind):
 
     def target(self, shown: Mapping[str, Any]) -> str:
         return str(shown["url"])
+
+
+KIND = Webhook()

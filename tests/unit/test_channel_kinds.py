@@ -3,6 +3,7 @@
 import ast
 import inspect
 from collections.abc import Iterator
+from importlib import import_module
 from typing import Annotated
 
 import msgspec
@@ -15,6 +16,7 @@ from query_api import channel_fields
 from schemas.base import encode
 from schemas.channels.kind import STORED_BY_KIND, ChannelKind, InvalidChannelField, enumerated
 from schemas.channels.kinds import CHANNEL_KINDS
+from schemas.channels.messages import MessageKind
 from schemas.channels.webhook import Webhook
 from schemas.definitions import Channel, Project
 from schemas.deliveries import Endpoint
@@ -45,12 +47,24 @@ def test_a_kind_is_whole(kind: ChannelKind) -> None:
     assert kind.target_help
 
 
-def test_every_kind_has_a_sender_of_its_name_and_no_sender_is_left_over() -> None:
+def test_every_kind_has_a_sender_and_none_is_left_over() -> None:
+    """Messages of services have one for all of them; another kind has the module of its name."""
     assert set(SENDS) == set(CHANNEL_KINDS)
     for name, send in SENDS.items():
+        is_message = isinstance(CHANNEL_KINDS[name], MessageKind)
         assert inspect.iscoroutinefunction(send)
-        assert send.__module__ == f"processors.sender.channels.{name}"
+        assert send.__module__ == ("processors.sender.messages" if is_message else f"processors.sender.channels.{name}")
         assert list(inspect.signature(send).parameters) == ["outgoing", "clients"]
+    own = {name.rpartition(".")[2] for name in modules() if name.startswith("processors.sender.channels.")}
+    assert own == {"sending", *(name for name, kind in CHANNEL_KINDS.items() if not isinstance(kind, MessageKind))}
+
+
+def test_a_kind_is_found_by_its_module_alone() -> None:
+    """Each module with an object `KIND` is one, in the order of the names; nothing else lists them."""
+    found = [name.rpartition(".")[2] for name in modules() if name.startswith("schemas.channels.")]
+    whole = [name for name in found if hasattr(import_module(f"schemas.channels.{name}"), "KIND")]
+    assert list(CHANNEL_KINDS) == sorted(whole)
+    assert {kind.listed_as for kind in KINDS} & set(CHANNEL_KINDS) == set(), "a name of two kinds"
 
 
 def test_the_kinds_are_those_of_the_published_schemas() -> None:

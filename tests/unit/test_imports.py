@@ -32,6 +32,8 @@ ALLOWED = {
 ALLOWED_ALSO = {
     # URLs are only parsed.
     "schemas.channels.urls": {"urllib.parse"},
+    # The kinds are the modules of a package, found when that is imported.
+    "schemas.channels.kinds": {"importlib", "pkgutil"},
     # The time zone data are read from the package tzdata, whose version the states name; the parsers only parse.
     "schemas.schedules": {"importlib", "zoneinfo", "tzdata", "cronsim", "oncalendar"},
     # Tables of the letters in names.

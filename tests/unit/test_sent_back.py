@@ -18,6 +18,7 @@ from schemas.ids import is_uuid
 from schemas.probe_kinds import PROBE_KINDS
 from tests.harness import POP_KEY, WRITE_KEY, Harness
 from tests.poppaping_client import V1
+from tests.services import SERVICES, config_of
 from tests.updown_client import CHECKS, UPDOWN_KEY, with_updown_keys
 
 SETTINGS: dict[str, Any] = {
@@ -205,6 +206,7 @@ CHANNELS: dict[str, dict[str, Any]] = {
     "ntfy": {"server": "https://ntfy.example", "topic": "alerts", "token": "tk_1"},
     "updown": {"url": "https://hooks.example/u", "timezone": "Europe/Paris"},
     "apprise": {"apprise_url": "gotifys://push.example.org/AbCdEfGhIjKlMnO"},
+    **{kind: config_of(kind) for kind in SERVICES},
 }
 
 

@@ -160,9 +160,10 @@ async def test_a_read_only_key_sees_no_value_and_writes_nothing(api: Harness) ->
 @pytest.mark.parametrize(
     ("fields", "error"),
     [
-        ({"type": "sms"}, 'Type cannot be sent to here, only email and webhook can (given: "sms")'),
-        ({"type": "slack_compatible"}, "Type cannot be sent to"),
-        ({"type": "msteams"}, "Type cannot be sent to"),
+        ({"type": "sms"}, "make an alert channel of type twilio"),
+        ({"type": "telegram"}, "make an alert channel of type telegram"),
+        ({"type": "slack_compatible", "value": "https://hooks.slack.com/"}, "Value must be the whole URL"),
+        ({"type": "msteams", "value": "no url"}, "Value must be an http or https URL"),
         ({"type": "pigeon"}, 'Type is not included in the list (given: "pigeon")'),
         ({"type": None}, "Type is not included in the list (given: null)"),
         ({"type": ["webhook"]}, "Type is not included in the list"),

@@ -29,14 +29,19 @@ class Exchanges(Protocol):
     ) -> Exchange: ...
 
 
-class Services(NamedTuple):
-    """What services of Apprise are reached with. exchange: one request, kept from addresses that are closed.
+async def no_library(_call: Call) -> Verdict:
+    """Where there is no Apprise."""
+    return Verdict(problem="nothing is sent to services of Apprise here")
 
-    ask: the library, which says what to send; raises `infra.apprise_library.library.LibraryFailed`.
+
+class Services(NamedTuple):
+    """What services are reached with. exchange: one request, kept from addresses that are closed.
+
+    ask: the library of Apprise, which says what to send; raises `infra.apprise_library.library.LibraryFailed`.
     """
 
     exchange: Exchanges
-    ask: Callable[[Call], Awaitable[Verdict]]
+    ask: Callable[[Call], Awaitable[Verdict]] = no_library
 
 
 class Clients(NamedTuple):

@@ -1,0 +1,88 @@
+"""PagerDuty: an alert of a service, opened, acknowledged and resolved by what it is about
+(https://developer.pagerduty.com/docs/events-api-v2/overview/).
+
+The key of an alert (`dedup_key`) is made of ids of the log: whoever sends the end of an incident, and however late,
+names the alert that its beginning opened. Pure.
+"""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from schemas.channels.accounts import AccountKind, Name
+from schemas.channels.kind import Stored
+from schemas.channels.messages import TEST, Answer, Fault, Message, Request, Tone, cut, encoded
+from schemas.channels.urls import Server, ServerShown
+
+_KEY, _SUMMARY = 255, 1_024
+_SEVERITIES: Mapping[Tone, str] = {"bad": "critical", "warn": "warning", "good": "info"}
+
+
+class Config(msgspec.Struct):
+    server: Server | UnsetType = UNSET
+    routing_key: (
+        Annotated[str, Meta(max_length=100, description="The integration key of a service: Events API v2.")] | UnsetType
+    ) = UNSET
+
+
+class Shown(msgspec.Struct):
+    server: ServerShown
+
+
+class PagerDuty(AccountKind):
+    name, title, service, listed_as = "pagerduty", "a service of PagerDuty", "PagerDuty", "pd"
+    config, form = Config, Config
+    config_shown, form_shown = Shown, Shown
+    stored = frozenset({"url", "secret"})
+    server = "https://events.pagerduty.com"
+    secret_field = "routing_key"
+    secret = Name(r"[A-Za-z0-9]{32}", "the integration key of a service (Events API v2): 32 letters and digits")
+    target_help = "the integration key of a service of PagerDuty"
+    longest = 500_000
+    faults: ClassVar[Mapping[str | int, Fault]] = {
+        "invalid event": Fault("the event is not valid, or there is no such integration key"),
+        400: Fault("the event is not valid, or there is no such integration key"),
+        403: Fault("the integration key may not be used"),
+        429: Fault("too many events"),
+    }
+
+    def request(self, message: Message, channel: Stored, secret: str) -> Request:
+        content: dict[str, Any] = {
+            "routing_key": secret,
+            "event_action": message.action,
+            "dedup_key": cut(message.key, _KEY),
+        }
+        if message.action == "trigger":
+            content |= {
+                "payload": _payload(message),
+                "client": "Pingfold",
+                "client_url": message.page,
+                "links": [{"href": message.page, "text": "Open"}] if message.page else [],
+            }
+        return Request(f"{channel.url}/v2/enqueue", encoded(content), {"Content-Type": "application/json"})
+
+    def is_taken(self, answer: Answer) -> bool:
+        return answer.json().get("status") == "success"
+
+    def word(self, answer: Answer) -> str:
+        return str(answer.json().get("status", ""))
+
+
+def _payload(message: Message) -> dict[str, Any]:
+    details: dict[str, Any] = {row.label: row.value for row in message.rows}
+    details |= {block.title: "\n".join(block.lines) for block in message.blocks}
+    if message.test:
+        details["Test"] = TEST
+    return {
+        "summary": cut(f"{message.says}: {message.cause}" if message.cause else message.says, _SUMMARY),
+        "source": message.name or "Pingfold",
+        "severity": "info" if message.test else _SEVERITIES[message.tone],
+        "timestamp": message.at,
+        "class": message.notice,
+        "custom_details": details,
+    }
+
+
+KIND = PagerDuty()
