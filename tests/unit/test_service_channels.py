@@ -31,6 +31,7 @@ from tests.updown_client import UPDOWN_KEY, with_updown_keys
 CHANNELS = "/api/v1/alert-channels"
 # What Healthchecks calls them, and what updown.io does.
 LISTED = {
+    "apprise": "apprise",
     "slack": "slack",
     "msteams": "msteamsw",
     "discord": "discord",
