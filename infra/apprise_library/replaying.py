@@ -14,6 +14,7 @@ from requests.adapters import HTTPAdapter
 from infra.apprise_library.messages import Answer, HttpRequest
 
 LONGEST_BODY = 2**20
+_TOO_MANY = 429
 # What belongs to a connection: Pingfold has its own.
 _LEFT_OUT = frozenset(
     {"accept-encoding", "connection", "content-length", "expect", "host", "keep-alive", "te", "trailer"}
@@ -30,7 +31,7 @@ class Wanted(BaseException):
 
 
 class Enough(BaseException):
-    """The library would wait, and try again by itself: that is for Pingfold to decide."""
+    """The service asks for patience, and the library would go on: when it is tried again is for Pingfold to decide."""
 
 
 class Replay:
@@ -39,13 +40,17 @@ class Replay:
     def __init__(self, answers: tuple[Answer, ...]) -> None:
         self._answers: Iterator[Answer] = iter(answers)
         self.wanted: HttpRequest | None = None
+        self._must_wait = False
 
     def answer(self, request: requests.PreparedRequest, verify: bool) -> requests.Response:
-        """The answer to the next request. Raises `Wanted` when there is none yet."""
+        """The answer to the next request. Raises `Wanted` when there is none yet, `Enough` after 429."""
         known = None if self.wanted is not None else next(self._answers, None)
         if known is None:
+            if self._must_wait:
+                raise Enough
             self.wanted = self.wanted or _request(request, verify)
             raise Wanted(self.wanted)
+        self._must_wait = known.status == _TOO_MANY
         if known.error:
             raise (requests.Timeout if known.error == "timeout" else requests.ConnectionError)("no answer")
         response = requests.Response()

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from infra.apprise_library.library import AppriseLibrary, LibraryFailed
-from infra.apprise_library.messages import Call
+from infra.apprise_library.messages import Answer, Call
 from schemas.channels.apprise_services import SERVICES
 
 # What a process that is confined tries, and what comes of it.
@@ -136,3 +136,49 @@ async def test_the_process_ends_with_whoever_started_it(library: AppriseLibrary)
     assert process.stdin is not None
     process.stdin.close()
     assert await asyncio.wait_for(process.wait(), 60) == 0
+
+
+DISCORD = "discord://4174216298/JHMHI8qBe7bk2ZwO5U711o3dV_js"
+
+
+async def test_a_long_text_is_one_message_as_long_as_the_service_takes(library: AppriseLibrary) -> None:
+    call = Call(f"{DISCORD}?overflow=split", "title", "x" * 30_000)
+    wanted = (await library.ask(call)).request
+    assert wanted is not None
+    assert wanted.body.count(b"x") <= 2_000
+    said = await library.ask(Call(call.url, call.title, call.text, answers=(Answer(204),)))
+    assert (said.request, said.taken) == (None, True)
+
+
+@pytest.mark.parametrize(
+    ("status", "headers"), [(429, (("Retry-After", "1"),)), (503, ()), (301, (("Location", "https://a.example/"),))]
+)
+async def test_nothing_is_tried_again_or_followed_whatever_a_url_says(
+    library: AppriseLibrary, status: int, headers: tuple[tuple[str, str], ...]
+) -> None:
+    """When, and whether, is for the fold to decide."""
+    answers = (Answer(status, headers, b"{}"),)
+    for url in (f"{DISCORD}?retry=5&wait=0&redirect=yes", "json://a.example/?retry=5&redirect=yes&optional=yes"):
+        said = await library.ask(Call(url, "title", "text", answers=answers))
+        assert (said.request, said.taken) == (None, False)
+
+
+async def test_a_process_that_does_not_get_on_is_replaced(
+    library: AppriseLibrary, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await library.ask(Call("gotify://a.example/AbCdEfGhIjKlMnO"))
+    process = library._process
+    assert process is not None
+    process.send_signal(signal.SIGSTOP)
+    with monkeypatch.context() as patched:
+        patched.setattr("infra.apprise_library.library._CALL_SECONDS", 0.2)
+        with pytest.raises(LibraryFailed):
+            await library.ask(Call("gotify://b.example/AbCdEfGhIjKlMnO"))
+    assert process.returncode is not None
+    assert (await library.ask(Call("gotify://c.example/AbCdEfGhIjKlMnO"))).problem == ""
+
+
+def test_no_role_and_no_command_loads_the_library() -> None:
+    source = "import sys, pingfold.cli, pingfold.roles.web, pingfold.roles.worker; "
+    done = run(source + "print({'apprise', 'requests'} & set(sys.modules))")
+    assert done.stdout == "set()\n", done.stdout + done.stderr
