@@ -31,7 +31,7 @@ from processors.monitors.performance import judge, tell_of_drop
 from processors.monitors.slots import begin, expect_after
 from schemas.base import SECOND, Micros
 from schemas.deliveries import DeliveryRequested
-from schemas.escalations import EscalationCopy
+from schemas.escalations import Escalating, EscalationCopy
 from schemas.monitor_states import MonitorState, PendingChange, visible_status
 from schemas.monitors import Monitor
 from schemas.probes import DependencyChanged
@@ -93,6 +93,9 @@ def go_down(
     if monitor.depends_on:
         notices, state.notice_at, state.silenced = (), confirmed_at + monitor.dependency_wait * SECOND, False
         state.escalation = None
+    elif state.escalation is not None:
+        # Counted from the result, so that it does not depend on which ticks came before it.
+        state.escalation = Escalating(last=max(confirmed_at, transition.at))
     state.confirmed_by = change.results
     effects = transition.effects(
         "down", "probe", change.cause, notices, lambda: down_data(state, monitor, incident, change.results)
