@@ -75,7 +75,7 @@ def _made(kind: str) -> str:
 def _ask(case: Case[Any]) -> Any:
     ours = case.path.startswith("/api/v1/")
     key = WRITE_KEY if case.path.startswith("/api/v3/") else UPDOWN_KEY
-    response = case.call(headers={"Authorization": f"Bearer {POP_KEY}"} if ours else {"X-Api-Key": key})
+    response = case.call(headers={"Authorization": f"Bearer {POP_KEY}"} if ours else {"X-Api-Key": key}, timeout=60)
     assert response.status_code < 500, response.text
     assert response.status_code != 401, response.text
     if ours and response.status_code >= 400:
