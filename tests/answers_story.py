@@ -185,6 +185,7 @@ async def _monitors(story: Story) -> None:
         await ask("GET", f"{V1}/monitors/{{id}}/uptime", query=f"?period={period}", id=monitor)
     await ask("GET", f"{V1}/monitors/{{id}}/uptime", id=port)
     await ask("GET", f"{V1}/monitors/{{id}}/checks", id=monitor)
+    await ask("GET", f"{V1}/monitors/{{id}}/validity-events", id=monitor)
     incidents = await data("GET", f"{V1}/incidents")
     await ask("GET", f"{V1}/incidents", query="?status=open")
     for incident in incidents:

@@ -14,6 +14,8 @@ import sysconfig
 from pathlib import Path
 from typing import Any
 
+from infra.errors import InfraError
+
 # Of addresses, which hold shared libraries and threads that nobody uses; what it really takes is a tenth.
 _MEMORY = 2 * 2**30
 _FILES = 64
@@ -27,7 +29,7 @@ _NAMES = frozenset(
 )
 
 
-class Confined(PermissionError):
+class Confined(InfraError, PermissionError):
     """The process may not do that."""
 
 

@@ -32,11 +32,11 @@ class LibraryFailed(InfraError):
 
 
 class AppriseLibrary:
-    """To be used inside one event loop, and closed there."""
+    """To be used inside one event loop, and closed there. process: which is asked; None: the next call starts one."""
 
     def __init__(self) -> None:
         self._turn = asyncio.Lock()
-        self._process: Process | None = None
+        self.process: Process | None = None
         self._decoder = msgspec.msgpack.Decoder(Verdict)
         self._calls: set[asyncio.Task[Verdict]] = set()
 
@@ -58,7 +58,7 @@ class AppriseLibrary:
     async def _ask(self, call: Call) -> Verdict:
         async with self._turn:
             for _ in range(2):
-                started = self._process is None
+                started = self.process is None
                 try:
                     async with asyncio.timeout(_START_SECONDS if started else _CALL_SECONDS):
                         return await self._exchange(call)
@@ -77,9 +77,9 @@ class AppriseLibrary:
         raise LibraryFailed("Apprise took too long over the URL or the message, or cannot be started")
 
     async def _exchange(self, call: Call) -> Verdict:
-        process = self._process
+        process = self.process
         if process is None or process.returncode is not None:
-            process = self._process = await _started()
+            process = self.process = await _started()
         assert process.stdin is not None
         assert process.stdout is not None
         process.stdin.write(packed(call))
@@ -89,7 +89,7 @@ class AppriseLibrary:
 
     async def _end(self) -> int | None:
         """End the process; how it ended, when there was one."""
-        process, self._process = self._process, None
+        process, self.process = self.process, None
         if process is None:
             return None
         with contextlib.suppress(TimeoutError):

@@ -13,7 +13,8 @@ import apprise
 from apprise.plugins.base import NotifyBase
 
 from infra.apprise_library.messages import Call, Verdict
-from infra.apprise_library.replaying import Enough, Replay, ReplayAdapter, Wanted
+from infra.apprise_library.replaying import Enough, Replay, ReplayAdapter, RequestWanted
+from infra.errors import InfraError
 from schemas.channels.apprise_services import SERVICES
 
 _ASSET = apprise.AppriseAsset(
@@ -35,7 +36,7 @@ _ASSET = apprise.AppriseAsset(
 _OURS = ("retry", "wait", "optional", "store", "redirect", "overflow", "tag", "emojis", "persistent_storage")
 
 
-class _Refused(Exception):
+class _Refused(InfraError):
     """The library does not take the URL; the text says what is known of why, and holds nothing of it."""
 
 
@@ -58,7 +59,7 @@ def verdict(call: Call) -> Verdict:
                 body_format=apprise.NotifyFormat.TEXT,
             )
         )
-    except (Wanted, Enough):
+    except (RequestWanted, Enough):
         taken = False
     finally:
         ReplayAdapter.current = None

@@ -22,7 +22,7 @@ _LEFT_OUT = frozenset(
 )
 
 
-class Wanted(BaseException):
+class RequestWanted(BaseException):
     """A request that is still to be made. No error, so that no plugin takes it for one."""
 
     def __init__(self, request: HttpRequest) -> None:
@@ -43,13 +43,13 @@ class Replay:
         self._must_wait = False
 
     def answer(self, request: requests.PreparedRequest, verify: bool) -> requests.Response:
-        """The answer to the next request. Raises `Wanted` when there is none yet, `Enough` after 429."""
+        """The answer to the next request. Raises `RequestWanted` when there is none yet, `Enough` after 429."""
         known = None if self.wanted is not None else next(self._answers, None)
         if known is None:
             if self._must_wait:
                 raise Enough
             self.wanted = self.wanted or _request(request, verify)
-            raise Wanted(self.wanted)
+            raise RequestWanted(self.wanted)
         self._must_wait = known.status == _TOO_MANY
         if known.error:
             raise (requests.Timeout if known.error == "timeout" else requests.ConnectionError)("no answer")

@@ -370,7 +370,7 @@ async def test_a_process_that_ended_is_replaced_and_the_message_goes_on(library:
         for number in range(1, 4):
             request(run, f"t{number}")
             assert (await reported(run, number)).status == 200
-            process = library._process
+            process = library.process
             assert process is not None
             process.kill()
     assert len(server.came) == 3

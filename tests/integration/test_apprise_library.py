@@ -84,7 +84,7 @@ async def test_what_computes_without_end_fails_for_itself_only(
 ) -> None:
     """The process is ended as the system ends it, in the middle of a call; the call is not made again."""
     await library.ask(Call("gotify://a.example/AbCdEfGhIjKlMnO"))
-    process = library._process
+    process = library.process
     assert process is not None
     process.send_signal(signal.SIGSTOP)
     asked = asyncio.create_task(library.ask(Call("gotify://b.example/AbCdEfGhIjKlMnO")))
@@ -94,7 +94,7 @@ async def test_what_computes_without_end_fails_for_itself_only(
     with pytest.raises(LibraryFailed, match="took too long"):
         await asked
     assert (await library.ask(Call("gotify://c.example/AbCdEfGhIjKlMnO"))).problem == ""
-    assert library._process is not process
+    assert library.process is not process
 
 
 async def test_every_service_is_there_and_judges_urls(library: AppriseLibrary) -> None:
@@ -122,7 +122,7 @@ def environment_of(pid: int) -> bytes:
 async def test_the_process_gets_no_environment(library: AppriseLibrary, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PINGFOLD_SMTP_PASSWORD", "not for the library")
     await library.ask(Call("gotify://a.example/AbCdEfGhIjKlMnO"))
-    process = library._process
+    process = library.process
     assert process is not None
     told = environment_of(process.pid)
     assert b"PYTHONPATH=" in told
@@ -131,7 +131,7 @@ async def test_the_process_gets_no_environment(library: AppriseLibrary, monkeypa
 
 async def test_the_process_ends_with_whoever_started_it(library: AppriseLibrary) -> None:
     await library.ask(Call("gotify://a.example/AbCdEfGhIjKlMnO"))
-    process = library._process
+    process = library.process
     assert process is not None
     assert process.stdin is not None
     process.stdin.close()
@@ -167,7 +167,7 @@ async def test_a_process_that_does_not_get_on_is_replaced(
     library: AppriseLibrary, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await library.ask(Call("gotify://a.example/AbCdEfGhIjKlMnO"))
-    process = library._process
+    process = library.process
     assert process is not None
     process.send_signal(signal.SIGSTOP)
     with monkeypatch.context() as patched:
