@@ -71,7 +71,8 @@ def go_up(state: CheckState, check: Check, at: Micros, time: Micros) -> list[Eff
     if incident is None:
         return _effects(transition, state, check, "up", "ping")
     mute = recovered(state, check, transition, told)
-    return _effects(transition, state, check, "up", "ping", "", RECOVERED, incident) + mute
+    effects = _effects(transition, state, check, "up", "ping", "", RECOVERED, incident) + mute
+    return effects + _owed(state, check) if mute else effects
 
 
 def go_down(state: CheckState, check: Check, at: Micros, time: Micros, reason: Reason, cause: str) -> list[Effect]:
@@ -134,7 +135,8 @@ def pause(state: CheckState, check: Check, at: Micros, time: Micros) -> list[Eff
     state.status, state.base, state.runs, state.last_start = "paused", None, (), None
     state.output = None
     mute = end_with_incident(state, check, transition)
-    return _effects(transition, state, check, "paused", "paused") + mute
+    effects = _effects(transition, state, check, "paused", "paused") + mute
+    return effects + _owed(state, check) if mute else effects
 
 
 def resume(state: CheckState, check: Check, at: Micros, time: Micros) -> list[Effect]:
@@ -149,7 +151,7 @@ def end_mute(state: CheckState, check: Check, at: Micros, time: Micros, expired:
     """People are told again of the check, from `at` on. expired: by its time, which nobody may have in mind."""
     state.muted = False
     subject, n = _subject(check, state), state.changes
-    effects = tell_owed(state, subject, lambda incident: notice_data(state, check, incident))
+    effects = _owed(state, check)
     silenced, state.silenced = state.silenced, False
     if state.status != "down":
         data = notice_data(state, check, None) | {"detail": unseen(state)}
@@ -160,6 +162,11 @@ def end_mute(state: CheckState, check: Check, at: Micros, time: Micros, expired:
     elif expired and state.acknowledged is None:
         effects += tell_again(subject, n, at, _open_incident(state, check))
     return effects
+
+
+def _owed(state: CheckState, check: Check) -> list[Effect]:
+    """The recovery from an earlier incident that people know of, when the mute is over that kept it from them."""
+    return tell_owed(state, _subject(check, state), lambda incident: notice_data(state, check, incident))
 
 
 def remind_of(state: CheckState, check: Check, first: Micros, time: Micros) -> list[Effect]:

@@ -8,7 +8,7 @@ The contract:
 - What happens meanwhile is told to nobody, but for what is still so when the mute ends: that the thing is down, or not
   observed (`silenced`).
 - What was told is always told to be over: a recovery from an incident that people know of is told when the mute ends
-  (`owed`); if it is what ends the mute, at once.
+  (`owed`), be it with a later incident that nobody knows of; if it is what ends the mute, at once.
 - Who muted for a time what they knew to be down is told at the end of that time that it still is.
 """
 

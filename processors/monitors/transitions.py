@@ -76,8 +76,10 @@ def go_up(state: MonitorState, monitor: Monitor, at: Micros, time: Micros) -> li
         return transition.effects("up", "probe")
     mute = recovered(state, monitor, transition, told)
     notices = () if was_held_back else RECOVERED
-    effects = transition.effects("up", "probe", "", notices, lambda: notice_data(state, monitor, incident))
-    return effects + mute + _to_dependents(monitor, False, transition.at)
+    effects = transition.effects("up", "probe", "", notices, lambda: notice_data(state, monitor, incident)) + mute
+    if mute:
+        effects += _owed(state, monitor)
+    return effects + _to_dependents(monitor, False, transition.at)
 
 
 def go_down(
@@ -154,7 +156,7 @@ def end_mute(
     untold: that it is down is explained by what it depends on, or a window is open.
     """
     state.muted = False
-    effects = tell_owed(state, _subject(monitor, state), lambda incident: notice_data(state, monitor, incident))
+    effects = _owed(state, monitor)
     silenced = state.silenced
     if silenced:
         state.silenced, state.notice_at = False, at
@@ -170,6 +172,11 @@ def end_mute(
     ):
         effects += tell_again(_subject(monitor, state), state.changes, at, _open_incident(state, monitor))
     return effects
+
+
+def _owed(state: MonitorState, monitor: Monitor) -> list[Effect]:
+    """The recovery from an earlier incident that people know of, when the mute is over that kept it from them."""
+    return tell_owed(state, _subject(monitor, state), lambda incident: notice_data(state, monitor, incident))
 
 
 def remind_after(monitor: Monitor) -> Micros:
@@ -216,7 +223,8 @@ def pause(state: MonitorState, monitor: Monitor, at: Micros, time: Micros) -> li
     state.status, state.pending_change, state.unobserved, state.maintained = "paused", None, False, False
     state.notice_at = None
     mute = end_with_incident(state, monitor, transition)
-    return transition.effects("paused", "paused") + mute + to_dependents
+    owed = _owed(state, monitor) if mute else []
+    return transition.effects("paused", "paused") + mute + owed + to_dependents
 
 
 def resume(state: MonitorState, monitor: Monitor, at: Micros, time: Micros) -> list[Effect]:

@@ -3,7 +3,7 @@ nothing is sent after the end; whatever is acknowledged, muted, changed, restart
 
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from processors.fold.escalations import EscalationPolicies, escalation_due
@@ -152,6 +152,10 @@ def run(course: Course, events: list[tuple[float, tuple[Any, ...]]]) -> None:
     course.story.settle()
 
 
+@example(
+    [(1, ("fail",)), (1, ("mute", "forever")), (1, ("ok",)), (1, ("fail",)), (1, ("mute", "recovery")), (1, ("ok",))],
+    [],
+)
 @settings(max_examples=60, deadline=None)
 @given(courses, splits)
 def test_of_a_check(events: list[tuple[float, tuple[Any, ...]]], at: list[int]) -> None:
@@ -162,6 +166,10 @@ def test_of_a_check(events: list[tuple[float, tuple[Any, ...]]], at: list[int]) 
     must_replay(story.fold, story.journal.records, story.folding, at)
 
 
+@example(
+    [(1, ("fail",)), (1, ("mute", "forever")), (1, ("ok",)), (1, ("fail",)), (1, ("mute", "recovery")), (1, ("ok",))],
+    [],
+)
 @settings(max_examples=60, deadline=None)
 @given(courses, splits)
 def test_of_a_monitor(events: list[tuple[float, tuple[Any, ...]]], at: list[int]) -> None:
