@@ -138,11 +138,11 @@ def _imported(module: str) -> set[Path]:
 
 def _clickhouse_context(context: Path, python: str) -> None:
     for file in _imported("infra.embedded.clickhouse"):
-        copy = context / file
+        copy = context / "ours" / file
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(_ROOT / file, copy)
     for settings in (_ROOT / "infra/embedded").glob("*.xml"):
-        shutil.copy(settings, context / "infra/embedded" / settings.name)
+        shutil.copy(settings, context / "ours/infra/embedded" / settings.name)
     machine = platform.machine()
     locked = context / "locked.txt"
     locked.write_text(_locked(_SITE))
