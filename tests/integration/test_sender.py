@@ -485,6 +485,8 @@ class HangingClient:
                 await self.released.wait()
         return DeliveryResult(status=200)
 
+    exchange = post
+
 
 async def test_an_attempt_that_heeds_no_limit_is_no_progress(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(attempts, "LONGEST", 0.05)
