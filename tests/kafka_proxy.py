@@ -1,4 +1,4 @@
-"""A TCP proxy in front of a Kafka broker that loses answers, holds everything, or cuts every connection.
+"""A TCP proxy in front of a Kafka broker that loses answers, refuses, holds everything, or cuts every connection.
 
 Clients that are given `address` talk to the broker through the proxy only: the broker's own address is replaced in the
 answers that name it. Works with one broker, reached by an IPv4 address, without TLS.
@@ -21,6 +21,9 @@ from infra.log.cluster import Cluster
 PRODUCE, FETCH, METADATA, OFFSET_COMMIT, FIND_COORDINATOR, HEARTBEAT, END_TXN = 0, 1, 3, 8, 10, 12, 26
 
 _CONNECT_SECONDS = 10.0
+# A refusal waits so long for the request after the one refused.
+_PIPELINED_SECONDS = 0.5
+_NOT_LEADER_OR_FOLLOWER = 6
 
 
 class _Closed(Exception):
@@ -28,7 +31,7 @@ class _Closed(Exception):
 
 
 class KafkaProxy:
-    """Use it as a context. `lost`: how many answers have been thrown away."""
+    """Use it as a context. `lost`: how many answers have been thrown away. `refused`: whether a request was."""
 
     def __init__(self, broker: str) -> None:
         host, _, port = broker.split(",")[0].rpartition(":")
@@ -43,7 +46,11 @@ class KafkaProxy:
         self._ours = own[0].encode() + struct.pack(">i", own[1])
         assert len(self._ours) == len(self._theirs), "the broker must be reached as 127.0.0.1"
         self.lost = 0
+        self.refused = False
         self._losing: frozenset[int] = frozenset()
+        self._refusing = False
+        self._refusal: tuple[bytes, threading.Timer] | None = None  # the partition, and the answer to come
+        self._answering = threading.Lock()
         self._flowing, self._closed, self._down = threading.Event(), threading.Event(), threading.Event()
         self._flowing.set()
         self._sockets: set[socket.socket] = set()
@@ -64,6 +71,14 @@ class KafkaProxy:
     def lose_answers(self, *apis: int) -> None:
         """From now on requests of these kinds reach the broker, and their answers are thrown away."""
         self._losing = frozenset(apis)
+
+    def refuse_one(self) -> None:
+        """The next request to produce does not reach the broker, and those after it do. Once in the life of a proxy.
+
+        It is answered as by a broker that does not lead the partition yet, when another one for the same partition has
+        come after it, or a moment later. A broker does so while it puts into effect that it leads a partition.
+        """
+        self._refusing = True
 
     def hold(self) -> None:
         """From now on nothing passes, in either direction; connections stay open."""
@@ -117,9 +132,31 @@ class KafkaProxy:
         while True:
             frame = _frame(client)
             api, _, correlation = struct.unpack(">hhi", frame[4:12])
-            asked[correlation] = api
             self._flowing.wait()
+            if api == PRODUCE:
+                if self._refusing:
+                    self._refusing = False
+                    answer = threading.Timer(_PIPELINED_SECONDS, self._refuse, (client, frame))
+                    self._refusal = _partition_of(frame), answer
+                    answer.start()
+                    continue
+                self._tell_refusal(frame)
+            asked[correlation] = api
             broker.sendall(frame)
+
+    def _tell_refusal(self, following: bytes) -> None:
+        """Answer what was refused now, if this follows it and it is not answered yet."""
+        if self._refusal is not None and self._refusal[0] == _partition_of(following):
+            _, answer = self._refusal
+            self._refusal = None
+            answer.cancel()
+            answer.function(*answer.args)
+
+    def _refuse(self, client: socket.socket, request: bytes) -> None:
+        with self._answering, contextlib.suppress(OSError):
+            if not self.refused:
+                self.refused = True
+                client.sendall(_not_leader(request))
 
     def _answers(self, client: socket.socket, broker: socket.socket, asked: dict[int, int]) -> None:
         while True:
@@ -130,7 +167,8 @@ class KafkaProxy:
             if api in self._losing:
                 self.lost += 1
                 continue
-            client.sendall(frame.replace(self._theirs, self._ours))
+            with self._answering:
+                client.sendall(frame.replace(self._theirs, self._ours))
 
     def _close_all(self) -> None:
         with self._lock:
@@ -144,6 +182,24 @@ class KafkaProxy:
             with contextlib.suppress(OSError):
                 one.shutdown(socket.SHUT_RDWR)  # wakes whoever reads from it
             one.close()
+
+
+def _partition_of(request: bytes) -> bytes:
+    """The topic and the partition of a request to produce (version 9 or 10) into one, as they stand in it."""
+    _, version, _, client_id = struct.unpack(">hhih", request[4:14])
+    assert version in (9, 10), version
+    at = 14 + client_id + 1  # and no tags
+    at += max(request[at] - 1, 0) + 1 + 2 + 4 + 1  # the transactional id; acks, timeout; one topic
+    end = at + request[at] + 1 + 4  # one partition
+    return request[at:end]
+
+
+def _not_leader(request: bytes) -> bytes:
+    """The answer of a broker that does not lead the partition."""
+    answer = request[8:12] + b"\x00\x02" + _partition_of(request)  # the correlation, no tags, one topic
+    answer += struct.pack(">hqqq", _NOT_LEADER_OR_FOLLOWER, -1, -1, -1)
+    answer += b"\x01\x00\x00\x00" + struct.pack(">i", 0) + b"\x00"  # no errors of records, no text, no delay, no tags
+    return struct.pack(">i", len(answer)) + answer
 
 
 def _frame(source: socket.socket) -> bytes:

@@ -62,11 +62,17 @@ class NotStored(InfraError):
 
 
 def producer_config(bootstrap: str) -> dict[str, Any]:
-    """What all our producers share. The partitioner is that of the Java tools, so that both agree on partitions."""
+    """What all our producers share. The partitioner is that of the Java tools, so that both agree on partitions.
+
+    One request is under way at a time. A broker that does not lead a partition yet refuses a request, and a moment
+    later takes the one after it from a producer that it has never heard of there. The client would conclude from this
+    that the refused one is stored, too.
+    """
     return {
         **client_config(bootstrap),
         "acks": "all",
         "enable.idempotence": True,
+        "max.in.flight.requests.per.connection": 1,
         "partitioner": "murmur2_random",
         "compression.type": "lz4",
         "linger.ms": 5,
@@ -115,7 +121,7 @@ class Sink:
         self._now, self._skew = now, Skew()
         self._config = producer_config(bootstrap) | _SINK_CONFIG | overrides
         self._lock = threading.Lock()
-        self._done: list[tuple[asyncio.Future[Position], KafkaError | None, Position]] = []
+        self._done: list[tuple[asyncio.Future[Position], KafkaError | None, Position | None]] = []
         self._waiting: deque[tuple[float, asyncio.Future[Position]]] = deque()  # by deadline, oldest first
         self._sweep: asyncio.TimerHandle | None = None
         self._former: list[tuple[Producer, float]] = []  # replaced; what they still report until then counts
@@ -258,13 +264,13 @@ class Sink:
     ) -> None:
         if error is None or error.code() > 0:  # else it is the client's own: the broker has said nothing
             self._unconfirmed_since = None
-        position = Position(message.partition(), -1) if error is not None else _position(message)
+        position = _position(message) if error is None else None
         with self._lock:
             first = not self._done
             self._done.append((future, error, position))
         if first:  # one wake-up of the loop per burst of reports, and one measurement
             self._call(self._settle)
-            if position.appended:
+            if position is not None and position.appended:
                 self._skew.note(handed_over, position.appended, self._now())
 
     # ---- futures, in the event loop
@@ -275,6 +281,8 @@ class Sink:
         for future, error, position in done:
             if error is not None:
                 _fail(future, error.str())
+            elif position is None:
+                _fail(future, "the client concludes that the record is stored, and Kafka has not said so")
             elif not future.done():  # the caller may have gone away, or have been told that it is not stored
                 future.set_result(position)
 
@@ -303,10 +311,12 @@ class Sink:
         self.generation += 1
 
 
-def _position(message: Message) -> Position:
+def _position(message: Message) -> Position | None:
+    """Where Kafka says that the record stands; None when the client only concludes from others that it does."""
     kind, milliseconds = message.timestamp()
     appended = milliseconds * 1_000 if kind == TIMESTAMP_LOG_APPEND_TIME else 0
-    return Position(message.partition(), message.offset(), appended)
+    partition, offset = message.partition(), message.offset()
+    return None if partition is None or offset is None or offset < 0 else Position(partition, offset, appended)
 
 
 def _is_fatal(error: KafkaError) -> bool:

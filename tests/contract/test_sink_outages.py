@@ -19,8 +19,10 @@ from tests.kafka_proxy import PRODUCE, KafkaProxy
 pytestmark = pytest.mark.stack
 
 PARTITIONS = 3
+# As the client comes: several requests are under way at a time.
+PIPELINED: dict[str, Any] = {"max.in.flight.requests.per.connection": 5}
 # What the client did before the caller's patience and its own were two: it takes a new epoch after 2 s.
-IMPATIENT: dict[str, Any] = {"message.timeout.ms": 2_000, "socket.timeout.ms": 60_000}
+IMPATIENT: dict[str, Any] = PIPELINED | {"message.timeout.ms": 2_000, "socket.timeout.ms": 60_000}
 
 # Of the outages that are made for one copy. Nearly always the first is enough.
 _MOST_OUTAGES = 20
@@ -143,6 +145,46 @@ async def test_everything_held_for_longer_than_the_callers_wait(kafka_bootstrap:
     assert all((await outcomes(await produce(sink, topic, 0.2, "after"))).values())
     await sink.close()
     assert max(stored(kafka_bootstrap, topic).values()) == 1
+
+
+async def refused_at_first(sink: Sink, proxy: KafkaProxy, topic: str) -> dict[bytes, bool]:
+    """A few records, one after the other, of which the first is refused by a broker that then takes the rest."""
+    await outcomes({b"elsewhere": sink.put(topic, None, b"elsewhere", 1)})  # it is connected
+    proxy.refuse_one()
+    futures: dict[bytes, asyncio.Future[Position]] = {}
+    for number in range(5):
+        futures[b"%d" % number] = sink.put(topic, None, b"%d" % number, 0)
+        await asyncio.sleep(0.05)
+    ends = await outcomes(futures)
+    assert proxy.refused
+    return ends
+
+
+@pytest.mark.parametrize("before", [[], [b"of another"]], ids=["new", "written before"])
+async def test_a_broker_that_does_not_lead_the_partition_yet(
+    kafka_bootstrap: str, proxy: KafkaProxy, before: list[bytes]
+) -> None:
+    """It refuses a first request, and takes the next one of a producer that it has never heard of."""
+    topic = make_topic(kafka_bootstrap)
+    for value in before:
+        other = Sink(kafka_bootstrap)
+        await outcomes({value: other.put(topic, None, value, 0)})
+        await other.close()
+    sink = Sink(proxy.address)
+    ends = await refused_at_first(sink, proxy, topic)
+    await sink.close()
+    assert all(ends.values())
+    assert stored(kafka_bootstrap, topic) == Counter([*before, b"elsewhere", *ends])
+
+
+async def test_what_the_client_only_concludes_is_not_confirmed(kafka_bootstrap: str, proxy: KafkaProxy) -> None:
+    """With several requests under way it takes for stored what was refused, because what came after it is stored."""
+    topic = make_topic(kafka_bootstrap)
+    sink = Sink(proxy.address, **PIPELINED)
+    ends = await refused_at_first(sink, proxy, topic)
+    await sink.close()
+    assert [value for value, confirmed in ends.items() if not confirmed] == [b"0"]
+    assert {value for value, confirmed in ends.items() if confirmed} <= set(stored(kafka_bootstrap, topic))
 
 
 async def test_a_fatal_error_of_the_producer(kafka_bootstrap: str) -> None:

@@ -21,13 +21,13 @@ Report = Callable[[KafkaError | None, "FakeMessage"], None]
 
 
 class FakeMessage:
-    def __init__(self, offset: int, stamp: tuple[int, int] = (TIMESTAMP_NOT_AVAILABLE, 0)) -> None:
+    def __init__(self, offset: int | None, stamp: tuple[int, int] = (TIMESTAMP_NOT_AVAILABLE, 0)) -> None:
         self._offset, self._stamp = offset, stamp
 
     def partition(self) -> int:
         return 3
 
-    def offset(self) -> int:
+    def offset(self) -> int | None:
         return self._offset
 
     def timestamp(self) -> tuple[int, int]:
@@ -80,7 +80,7 @@ class FakeProducer:
 
     # What a test lets happen.
 
-    def report(self, offset: int = 0, error: KafkaError | None = None) -> None:
+    def report(self, offset: int | None = 0, error: KafkaError | None = None) -> None:
         report = self.reports.pop(0)
         self.due.append(lambda: report(error, FakeMessage(offset)))
 
@@ -128,6 +128,18 @@ async def test_a_report_that_comes_later_harms_nobody() -> None:
     FakeProducer.made[0].report(7)
     FakeProducer.made[0].report(8)
     assert await ended(again) == Position(3, 8)
+    await log.close()
+
+
+async def test_a_report_without_an_offset_confirms_nothing() -> None:
+    """The client concludes it from what it has heard of later records."""
+    log = sink(5.0)
+    concluded, confirmed = log.put("t", "k", b"1"), log.put("t", "k", b"2")
+    FakeProducer.made[0].report(None)
+    FakeProducer.made[0].report(0)
+    with pytest.raises(NotStored, match="concludes"):
+        await ended(concluded)
+    assert await ended(confirmed) == Position(3, 0)
     await log.close()
 
 
