@@ -345,14 +345,9 @@ class MaintenanceDelete(MaintenanceRequest, tag="maintenance.delete", frozen=Tru
     pass
 
 
-ProjectsRequest = (
-    ProjectCreate
-    | KeyCreate
-    | KeyRevoke
-    | KeyRotate
-    | ProjectRotatePingKey
-    | ProjectRotateWebhookSecret
-    | ChannelRotateSecret
+# Of channels, and of those whom they tell.
+ChannelRequest = (
+    ChannelRotateSecret
     | ChannelCreate
     | ChannelUpdate
     | ChannelDelete
@@ -360,6 +355,16 @@ ProjectsRequest = (
     | RecipientConfirm
     | RecipientBlock
     | RecipientUnblock
+)
+
+ProjectsRequest = (
+    ProjectCreate
+    | KeyCreate
+    | KeyRevoke
+    | KeyRotate
+    | ProjectRotatePingKey
+    | ProjectRotateWebhookSecret
+    | ChannelRequest
     | CheckCreate
     | CheckUpdate
     | CheckDelete

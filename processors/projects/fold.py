@@ -48,6 +48,7 @@ from schemas.requests import (
     ChannelDisabled,
     ChannelFailing,
     ChannelFields,
+    ChannelRequest,
     ChannelRotateSecret,
     ChannelUpdate,
     CheckCreate,
@@ -213,20 +214,6 @@ class ProjectsPartition:
                 return self._checks.change(request, self.index.check(owner, request.id), at)
             case CheckDelete():
                 return self._checks.delete(request, self.index.check(owner, request.id), at)
-            case ChannelCreate():
-                return self._create_channel(request, project, at)
-            case ChannelUpdate():
-                return self._change_channel(request, self.index.channel(owner, request.id), project, at)
-            case ChannelDelete():
-                return self._delete_channel(request, self.index.channel(owner, request.id), at)
-            case ConfirmationResend():
-                return self._recipients.ask_again(request, self.index.channel(owner, request.id), project, at)
-            case RecipientConfirm():
-                return self._recipients.confirm(request, self.index.recipient(owner, request.id), project, at)
-            case RecipientBlock():
-                return self._recipients.block(request, self.index.recipient(owner, request.id), project, at)
-            case RecipientUnblock():
-                return self._recipients.unblock(request, project, at)
             case MonitorCreate():
                 return self._monitors.create(request, project, at)
             case MonitorUpdate():
@@ -263,6 +250,26 @@ class ProjectsPartition:
                 return self._rotations.ping_key(request, project, at)
             case ProjectRotateWebhookSecret():
                 return self._rotations.webhook_secret(request, project, at)
+            case _:
+                return self._decide_channel(request, owner, project, at)
+
+    def _decide_channel(self, request: ChannelRequest, owner: str, project: Project, at: Micros) -> list[Effect]:
+        """Of channels, and of those whom they tell."""
+        match request:
+            case ChannelCreate():
+                return self._create_channel(request, project, at)
+            case ChannelUpdate():
+                return self._change_channel(request, self.index.channel(owner, request.id), project, at)
+            case ChannelDelete():
+                return self._delete_channel(request, self.index.channel(owner, request.id), at)
+            case ConfirmationResend():
+                return self._recipients.ask_again(request, self.index.channel(owner, request.id), project, at)
+            case RecipientConfirm():
+                return self._recipients.confirm(request, self.index.recipient(owner, request.id), project, at)
+            case RecipientBlock():
+                return self._recipients.block(request, self.index.recipient(owner, request.id), project, at)
+            case RecipientUnblock():
+                return self._recipients.unblock(request, project, at)
             case ChannelRotateSecret():
                 channel = self.index.channel(owner, request.id)
                 return self._rotations.channel_secret(request, channel, project, at)
