@@ -26,7 +26,7 @@ from processors.checks.transitions import end_mute, go_down, go_up, pause, remov
 from processors.fold.acknowledgements import IncidentEvent, concerns, take
 from processors.fold.audit import command_of, entry
 from processors.fold.contract import Context, Effect, Fold, InvalidEvent
-from processors.fold.escalations import PolicyEvent, told_now
+from processors.fold.escalations import PolicyEvent, begin_anew, is_told
 from processors.fold.mutes import redefine_mute
 from processors.fold.partition_time import AHEAD, END_OF_TIME, counts_at, newest, time_of, vouched
 from processors.fold.placement import to_transitions
@@ -227,10 +227,10 @@ class ChecksPartition:
     def _of_policy(self, event: PolicyEvent, context: Context) -> Sequence[Effect]:
         view, escalating = self._view, []
         for key, record in view.stored_items():
-            if isinstance(record, CheckState) and record.escalation is not None:
+            if isinstance(record, CheckState) and is_told(record):
                 escalating.append((key, check_of(view, key).project))
         for key in self._expiry.policies.heard(event, context, escalating):
-            told_now(view.edit(CheckState, key), counts_at(view, event.at))
+            begin_anew(view.edit(CheckState, key), counts_at(view, event.at))
             self._expiry.look_at(key, time_of(view))
         return ()
 

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from processors.fold.audit import command_of, entry
 from processors.fold.contract import Context, Effect
+from processors.fold.escalations import is_told, told_now
 from processors.fold.status_transition import HasStatus
 from schemas.base import Micros
 from schemas.definitions import Check
@@ -33,9 +34,19 @@ def concerns(state: HasStatus, event: IncidentEvent, context: Context) -> bool:
 
 
 def take(
-    state: HasStatus, thing: Monitor | Check, event: IncidentEvent, at: Micros, context: Context, journal: Topic
+    state: HasStatus,
+    thing: Monitor | Check,
+    event: IncidentEvent,
+    at: Micros,
+    context: Context,
+    journal: Topic,
+    *,
+    held_back: bool = False,
 ) -> list[Effect]:
-    """Take an event that concerns the incident of `state`, which is the caller's own copy. at: when it counts."""
+    """Take an event that concerns the incident of `state`, which is the caller's own copy. at: when it counts.
+
+    held_back: people have not been told yet, because of what the thing depends on.
+    """
     action: Action = "commented"
     told = [("incident", event.incident), ("by", event.by), ("comment", event.comment)]
     if isinstance(event, IncidentAcknowledged):
@@ -43,6 +54,8 @@ def take(
         state.acknowledged = Acknowledged(
             at=at, request=event.request, by=event.by, comment=event.comment, until=event.until
         )
+        if state.escalation is None and is_told(state, held_back):
+            told_now(state, at)  # a version wrote the state that did not: a snooze must end
         told.append(("until", "" if event.until is None else iso(event.until)))
     kind, name = ("check", thing.name or thing.slug) if isinstance(thing, Check) else ("monitor", thing.name)
     changes = tuple(FieldChange(field=field, new=value) for field, value in told if value)

@@ -9,8 +9,11 @@ The contract:
 - Each step is passed once. Of several that one tick passes, as after an outage, each channel is told once; the steps
   after them keep their distance from that tick.
 - While nobody is to be told (a mute, a window, what the thing depends on is down, it is not observed), no step is
-  passed. When a mute ends, the next step comes as long after that as after the step before.
-- A policy that is changed begins anew for what is open, counted from the change; not when it only tells fewer channels.
+  passed. When a mute ends, or what it depends on is back, the next step comes as long after that as after the step
+  before.
+- A policy that is changed, or that counts in place of another, begins at its first step for what is open, counted from
+  then; not when it only tells fewer channels. One that counts again does so, too, and tells under ids of its own.
+- What went down before a version knew of escalations is open like all that people were told of.
 - A snooze ends with the tick that passes its time: the own channels are told that the thing is still down, and the next
   step comes as long after that as after the step before.
 """
@@ -123,6 +126,21 @@ def told_now(state: HasStatus, at: Micros) -> None:
     state.escalation = Escalating(last=at) if known is None else replace(known, last=max(known.last, at))
 
 
+def begin_anew(state: HasStatus, at: Micros) -> None:
+    """Another policy counts for what people know to be down, or one that is otherwise: its first step comes next."""
+    told_now(state, at)
+    assert state.escalation is not None
+    state.escalation = Escalating(last=state.escalation.last, told=state.escalation.told)
+
+
+def is_told(state: HasStatus, held_back: bool = False) -> bool:
+    """Whether people were told that the thing is down, be it by a version that did not note when.
+
+    held_back: the notice waits for what the thing depends on.
+    """
+    return state.incident is not None and not (state.silenced or held_back)
+
+
 def escalation_due(state: HasStatus, copy: EscalationCopy | None) -> Micros | None:
     """When the next step is due, or a snooze ends; None: neither. Not asked while nobody is to be told."""
     if state.escalation is None or state.muted:
@@ -163,7 +181,7 @@ def escalate(
     if not named and not own:
         return []
     at = min(stands.last, time)
-    id = derived_id(subject.id, "escalation", n, copy.policy.id, stands.since, stands.passed)
+    id = derived_id(subject.id, "escalation", n, copy.policy.id, stands.last, stands.passed)
     step = {"policy": copy.policy.name, "step": (stands.passed - 1) % len(copy.policy.steps) + 1}
     told = data() | {"escalation": step | {"round": (stands.passed - 1) // len(copy.policy.steps) + 1}}
     effects = request(subject._replace(channels=own), id, at, _STILL_DOWN, told)

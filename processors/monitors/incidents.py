@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from processors.fold.acknowledgements import IncidentEvent, concerns, take
 from processors.fold.contract import Context, Effect
-from processors.fold.escalations import PolicyEvent, told_now
+from processors.fold.escalations import PolicyEvent, begin_anew, is_told
 from processors.fold.partition_time import counts_at
 from processors.fold.view import View
 from processors.monitors.expiry import MonitorExpiry, monitor_of
@@ -23,7 +23,8 @@ class MonitorIncidents:
         if not isinstance(known, MonitorState) or not concerns(known, event, context):
             return ()
         state, monitor = view.edit(MonitorState, key), monitor_of(view, key)
-        effects = take(state, monitor, event, counts_at(view, event.at), context, PROBE_RESULTS)
+        at, held_back = counts_at(view, event.at), state.notice_at is not None
+        effects = take(state, monitor, event, at, context, PROBE_RESULTS, held_back=held_back)
         self._expiry.look_at(key, state, monitor)
         return effects
 
@@ -33,10 +34,10 @@ class MonitorIncidents:
         escalating = [
             (key, monitor_of(view, key).project)
             for key, record in view.stored_items()
-            if isinstance(record, MonitorState) and record.escalation is not None
+            if isinstance(record, MonitorState) and is_told(record, record.notice_at is not None)
         ]
         for key in self._expiry.policies.heard(event, context, escalating):
             state = view.edit(MonitorState, key)
-            told_now(state, counts_at(view, event.at))
+            begin_anew(state, counts_at(view, event.at))
             self._expiry.look_at(key, state, monitor_of(view, key))
         return ()

@@ -152,10 +152,20 @@ def run(course: Course, events: list[tuple[float, tuple[Any, ...]]]) -> None:
     course.story.settle()
 
 
+# A policy gives way to an older one, which is removed again.
+GIVES_WAY: list[tuple[float, tuple[Any, ...]]] = [
+    (1, ("fail",)),
+    (400, ("policy", [1], 0, 0)),
+    (130, ("remove",)),
+    (400, ("tick",)),
+]
+
+
 @example(
     [(1, ("fail",)), (1, ("mute", "forever")), (1, ("ok",)), (1, ("fail",)), (1, ("mute", "recovery")), (1, ("ok",))],
     [],
 )
+@example(GIVES_WAY, [])
 @settings(max_examples=60, deadline=None)
 @given(courses, splits)
 def test_of_a_check(events: list[tuple[float, tuple[Any, ...]]], at: list[int]) -> None:
@@ -170,6 +180,7 @@ def test_of_a_check(events: list[tuple[float, tuple[Any, ...]]], at: list[int]) 
     [(1, ("fail",)), (1, ("mute", "forever")), (1, ("ok",)), (1, ("fail",)), (1, ("mute", "recovery")), (1, ("ok",))],
     [],
 )
+@example(GIVES_WAY, [])
 @settings(max_examples=60, deadline=None)
 @given(courses, splits)
 def test_of_a_monitor(events: list[tuple[float, tuple[Any, ...]]], at: list[int]) -> None:

@@ -4,15 +4,17 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from processors.fold.contract import Effect
+from schemas.base import encode
 from schemas.deliveries import DeliveryRequested
 from schemas.escalations import EscalationDefined, EscalationPolicy, EscalationRemoved, Step
 from schemas.ids import derived_id
 from schemas.incidents import IncidentAcknowledged
 from schemas.maintenance import Maintenance, Once
 from schemas.probes import DependencyChanged, MaintenanceDefined
-from tests.check_story import DAY, HOUR, MINUTE, t
+from tests.check_story import CHECK, DAY, HOUR, MINUTE, t
 from tests.check_story import Story as CheckStory
 from tests.folding import of_type
 from tests.monitor_story import Story
@@ -334,3 +336,60 @@ def test_a_restart_repeats_none_and_loses_none(down: Down) -> None:
     assert told(story.tick(story.since + 15 * MINUTE + 2)) == [("monitor.down", SECOND), ("monitor.down", OWN)]
     story.folding.restart()
     assert told(story.tick(story.since + 40 * MINUTE)) == []
+
+
+@both
+@pytest.mark.parametrize("passes", [True, False])
+def test_a_policy_that_counts_again_begins_anew_under_other_ids(down: Down, passes: bool) -> None:
+    story, older = down(), derived_id("test", "older policy")
+    assert told(story.tick(story.since + 5 * MINUTE + 2)) == [("monitor.down", FIRST)]
+    define(story, id=older, created=t(-DAY), steps=(Step(1 if passes else 60, ("eve",)),))
+    assert told(story.tick(story.time + 2 * MINUTE)) == ([("monitor.down", "eve")] if passes else [])
+    story.tell(EscalationRemoved(at=t(story.time), id=older), story.time, key=older)
+    since = story.time
+    assert told(story.tick(since + 5 * MINUTE - 3)) == []
+    assert told(story.tick(since + 5 * MINUTE + 3)) == [("monitor.down", FIRST)]
+    calls = of_type([each for each in story.effects if each.key == FIRST], DeliveryRequested)
+    assert len({call.transition for call in calls}) == len(calls) == 2
+
+
+def as_an_older_version_left_it(story: AnyStory) -> None:
+    """The thing is down since before states told of escalations."""
+    key = story.monitor.id if isinstance(story, Story) else CHECK
+    story.folding.committed[key] = encode(replace(story.state, escalation=None))
+    story.folding.restart()
+
+
+@both
+def test_what_was_down_before_there_were_escalations_has_one(down: Down) -> None:
+    story = down()
+    remove(story)
+    as_an_older_version_left_it(story)
+    define(story)
+    since = story.time
+    assert told(story.tick(since + 5 * MINUTE - 3)) == []
+    assert told(story.tick(since + 5 * MINUTE + 3)) == [("monitor.down", FIRST)]
+
+
+@both
+def test_a_snooze_of_what_was_down_before_ends(down: Down) -> None:
+    story = down()
+    remove(story)
+    as_an_older_version_left_it(story)
+    until = story.time + 30 * MINUTE
+    acknowledge(story, until)
+    assert told(story.tick(until - 3)) == []
+    assert told(story.tick(until + 3)) == [("monitor.down", OWN)]
+    assert story.state.acknowledged is None
+
+
+@both
+def test_a_policy_and_a_snooze_begin_nothing_that_nobody_was_told_of(down: Down) -> None:
+    story = down(mute_until="forever")
+    define(story, 2, repeat=None)
+    acknowledge(story, story.time + 60)
+    assert story.state.escalation is None
+    waiting = DownMonitor(depends_on=(ROUTER,), dependency_wait=600)
+    define(waiting, 2, repeat=None)
+    acknowledge(waiting, waiting.time + 60)
+    assert waiting.state.escalation is None
