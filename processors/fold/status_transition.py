@@ -134,13 +134,18 @@ def notify(
 ) -> list[Effect]:
     """The requests to send `notices` about `data`, of the subject's change `n`, which was at `at`.
 
-    called: channels that an escalation told of the incident. They get the first of the notices, chosen or not.
+    called: channels that an escalation told of the incident. They get the first of the notices, chosen or not; the
+    subject's own among them get the others as they have chosen.
     """
-    id = _change_id(subject, n)
-    effects = request(subject, id, at, notices, data)
-    if called and (others := tuple(each for each in called if each not in subject.channels)):
-        effects += request(subject._replace(channels=others), id, at, notices[:1], data, anyway=True)
-    return effects
+    id, own = _change_id(subject, n), subject.channels
+    if not called:
+        return request(subject, id, at, notices, data)
+    effects = request(
+        subject._replace(channels=tuple(each for each in own if each not in called)), id, at, notices, data
+    )
+    effects += request(subject._replace(channels=called), id, at, notices[:1], data, anyway=True)
+    both = tuple(each for each in own if each in called) if len(notices) > 1 else ()
+    return effects + request(subject._replace(channels=both), id, at, notices[1:], data)
 
 
 def request(

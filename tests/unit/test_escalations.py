@@ -393,3 +393,16 @@ def test_a_policy_and_a_snooze_begin_nothing_that_nobody_was_told_of(down: Down)
     define(waiting, 2, repeat=None)
     acknowledge(waiting, waiting.time + 60)
     assert waiting.state.escalation is None
+
+
+@both
+def test_an_own_channel_that_was_called_is_told_of_the_end_whatever_it_has_chosen(down: Down) -> None:
+    story = down()
+    define(story, 2, steps=(Step(5, (OWN,)),))
+    [call] = [each for each in of_type(story.tick(story.time + 5 * MINUTE + 3), DeliveryRequested) if each.anyway]
+    assert call.notices == ("monitor.down",)
+    ends = of_type(story.recover(), DeliveryRequested)
+    assert [(end.notices, end.anyway) for end in ends] == [
+        (("monitor.recovered",), True),
+        (("incident.resolved",), False),
+    ]
