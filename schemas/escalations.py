@@ -16,6 +16,10 @@ MOST_STEPS = 20
 MOST_CHANNELS = 20
 # So many policies a project may have.
 MOST_POLICIES = 100
+# So many things all of them may name together: each partition of two journals is told of each change of a policy.
+MOST_NAMED = 10_000
+# So many channels are kept in mind that were told of an incident: policies may change for as long as it is open.
+MOST_TOLD = 1_000
 # Eternity is `None`.
 MOST_REPEATS = 1_000
 
@@ -78,7 +82,7 @@ class Escalating(Struct, frozen=True, omit_defaults=True, gc=False):
     """Where the escalation of an open incident stands that people were told of.
 
     last: when its newest step was due, or people were told. passed: number of steps passed of the policy with this id,
-    as it is since then. told: channels that were told by it.
+    as it is since then. told: channels that were told by it, the newest `MOST_TOLD`.
     """
 
     last: Micros

@@ -30,6 +30,7 @@ from processors.fold.view import View
 from schemas.base import Micros
 from schemas.escalations import (
     MINUTE,
+    MOST_TOLD,
     Escalating,
     EscalationCopy,
     EscalationDefined,
@@ -57,7 +58,8 @@ class EscalationPolicies:
 
     def __init__(self, view: View) -> None:
         self._view = view
-        self._known: dict[str, dict[str, EscalationCopy]] = {}
+        # Each with the set of what it names, which may be much.
+        self._known: dict[str, dict[str, tuple[EscalationCopy, frozenset[str]]]] = {}
         for key, record in view.stored_items():
             self._changed(key, None, record)
         view.listeners.append(self._changed)
@@ -66,14 +68,14 @@ class EscalationPolicies:
         if isinstance(old, EscalationCopy):
             self._known[old.policy.project].pop(key, None)
         if isinstance(new, EscalationCopy):
-            self._known.setdefault(new.policy.project, {})[key] = new
+            self._known.setdefault(new.policy.project, {})[key] = new, frozenset(new.policy.things)
 
     def of(self, project: str, thing: str) -> EscalationCopy | None:
         """The policy for a thing: the oldest that names it, else the oldest that names none."""
         copies = self._known.get(project)
         if not copies:
             return None
-        fitting = [copy for copy in copies.values() if not copy.policy.things or thing in copy.policy.things]
+        fitting = [copy for copy, things in copies.values() if not things or thing in things]
         return min(fitting, key=_precedence, default=None)
 
     def heard(self, event: PolicyEvent, context: Context, escalating: Iterable[tuple[str, str]]) -> list[str]:
@@ -177,7 +179,7 @@ def escalate(
     named = tuple(dict.fromkeys(channel for step in steps for channel in step.channels))
     own = tuple(each for each in subject.channels if each not in named) if any(step.own for step in steps) else ()
     called = tuple(each for each in named if each not in stands.told)
-    state.escalation = replace(stands, told=(*stands.told, *called))
+    state.escalation = replace(stands, told=(*stands.told, *called)[-MOST_TOLD:])
     if not named and not own:
         return []
     at = min(stands.last, time)

@@ -16,6 +16,7 @@ from processors.projects.index import ProjectIndex, RequestRejected
 from schemas.base import Micros
 from schemas.definitions import Channel, Check, Project, definition_key
 from schemas.escalations import (
+    MOST_NAMED,
     MOST_POLICIES,
     EscalationDefined,
     EscalationPolicy,
@@ -54,6 +55,7 @@ class ProjectEscalations:
             return [decision(request, "found", policy.id, self._view.get(definition_key(policy)).version)]
         if len(self._of.get(project.id, ())) >= MOST_POLICIES:
             raise RequestRejected(RejectionCode.LIMIT_REACHED, f"a project has at most {MOST_POLICIES} policies")
+        self._must_have_room(policy)
         self._view.put(definition_key(policy), policy)
         return [*_told(policy, at), decision(request, "made", policy.id, 1)]
 
@@ -62,6 +64,8 @@ class ProjectEscalations:
         wanted = self._wanted(request.fields, owner)
         if replace(policy, **wanted) == policy:
             return [decision(request, "updated", policy.id, policy.version)]
+        if len(wanted.get("things", ())) > len(policy.things):
+            self._must_have_room(replace(policy, **wanted))
         changed = self._put(policy, at, **wanted)
         return [*_told(changed, at), decision(request, "updated", changed.id, changed.version)]
 
@@ -84,6 +88,13 @@ class ProjectEscalations:
             if steps != policy.steps:
                 effects += _told(self._put(policy, at, steps=steps), at)
         return effects
+
+    def _must_have_room(self, policy: EscalationPolicy) -> None:
+        """Refuse a policy that names more things than are left by the others of its project."""
+        others = [self._view.get(escalation_key(id)) for id in self._of.get(policy.project, ()) if id != policy.id]
+        if sum(len(each.things) for each in (policy, *others)) > MOST_NAMED:
+            words = f"the policies of a project name at most {MOST_NAMED} monitors and checks together"
+            raise RequestRejected(RejectionCode.LIMIT_REACHED, words)
 
     def _put(self, policy: EscalationPolicy, at: Micros, **fields: Any) -> EscalationPolicy:
         changed: EscalationPolicy = replace(policy, version=policy.version + 1, revised=at, **fields)

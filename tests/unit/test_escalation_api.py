@@ -183,3 +183,17 @@ async def test_a_check_of_the_policy_and_a_restart_of_everything(harness: Harnes
     answer = await harness.client.post(f"{V1}/incidents/{check}/acknowledge", json={})
     assert answer.status_code == 200
     assert any(value.get("action") == "acknowledged" for _, value in harness.log.of(TRANSITIONS))
+
+
+async def test_all_policies_together_name_only_so_many(harness: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = [(await made(harness, url=f"https://{name}.example/"))["id"] for name in ("a", "b")]
+    one = await policy(harness, steps=[], monitor_ids=[first])
+    monkeypatch.setattr("processors.projects.escalations.MOST_NAMED", 1)
+    more = {"name": "x", "steps": [], "monitor_ids": [second]}
+    path = f"{POLICIES}/{one['id']}"
+    for method, place, body in (("POST", POLICIES, more), ("PATCH", path, {"monitor_ids": [first, second]})):
+        answer = await harness.client.request(method, place, json=body)
+        assert fault(answer) == (403, "plan_limit_reached")
+        assert "at most 1 monitors and checks" in answer.json()["message"]
+    assert (await harness.client.patch(path, json={"monitor_ids": [second]})).status_code == 200
+    await policy(harness, steps=[])

@@ -7,9 +7,18 @@ import pytest
 from msgspec.structs import replace
 
 from processors.fold.contract import Effect
+from processors.fold.escalations import EscalationPolicies
+from processors.fold.view import View
 from schemas.base import encode
 from schemas.deliveries import DeliveryRequested
-from schemas.escalations import EscalationDefined, EscalationPolicy, EscalationRemoved, Step
+from schemas.escalations import (
+    EscalationCopy,
+    EscalationDefined,
+    EscalationPolicy,
+    EscalationRemoved,
+    Step,
+    escalation_key,
+)
 from schemas.ids import derived_id
 from schemas.incidents import IncidentAcknowledged
 from schemas.maintenance import Maintenance, Once
@@ -406,3 +415,37 @@ def test_an_own_channel_that_was_called_is_told_of_the_end_whatever_it_has_chose
         (("monitor.recovered",), True),
         (("incident.resolved",), False),
     ]
+
+
+def test_only_so_many_channels_are_kept_in_mind(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("processors.fold.escalations.MOST_TOLD", 3)
+    story = DownCheck()
+    for version in (2, 3, 4):
+        define(story, version, steps=(Step(1, (f"a{version}", f"b{version}")),))
+        story.tick(story.time + MINUTE + 1)
+    stands = story.state.escalation
+    assert stands is not None
+    assert stands.told == ("b3", "a4", "b4")
+
+
+class Counted(str):
+    """An id that counts what it is compared with."""
+
+    compared = 0
+    __hash__ = str.__hash__
+
+    def __eq__(self, other: object) -> bool:
+        Counted.compared += 1
+        return str.__eq__(self, other)
+
+
+def test_a_policy_is_found_however_many_things_it_names() -> None:
+    view = View()
+    policies = EscalationPolicies(view)
+    many = policy(things=tuple(derived_id("test", "thing", number) for number in range(1_000)))
+    view.put(escalation_key(POLICY), EscalationCopy(policy=many, since=0))
+    found = policies.of("p", Counted(many.things[-1]))
+    assert found is not None
+    assert found.policy is many
+    assert policies.of("p", Counted(derived_id("test", "another"))) is None
+    assert Counted.compared < 10
