@@ -34,6 +34,11 @@ from schemas.ids import is_uuid
 
 router = APIRouter(tags=["incidents"], responses=ERRORS)
 
+# An incident ends with the first of the results that show it; until the last of them has come, it is open and people
+# may speak of it. Meanwhile the monitor may be changed, which the audit trail has, too.
+_BEHIND: Micros = 86_400 * SECOND
+_MOST_ENTRIES = 10 * MOST_SAID
+
 
 @router.get("/incidents", responses=list_of(IncidentObject, "The incidents that match, newest first.") | errors(400))
 async def list_incidents(
@@ -100,14 +105,14 @@ async def _said(deps: Dependencies, project: str, incident: IncidentRow, end: Mi
     if (trail := deps.audit_history) is None:
         return []
     await trail.caught_up()
-    which = audit.Which(project, incident.started, end + SECOND, "monitor", incident.thing, limit=MOST_SAID)
-    found = []
+    which = audit.Which(project, incident.started, end + _BEHIND, "monitor", incident.thing, limit=_MOST_ENTRIES)
+    found: list[Said] = []
     for entry in await trail.entries(which):
         fields = {change.field: change.new for change in entry.changes}
         if entry.action in ("acknowledged", "commented") and fields.get("incident") == incident.id:
             by, comment = str(fields.get("by", "")), str(fields.get("comment", ""))
             found.append(Said(at=time(entry.place.at), action=entry.action, by=by, comment=comment))  # type: ignore[arg-type]
-    return found[::-1]
+    return found[:MOST_SAID][::-1]
 
 
 def _open(deps: Dependencies, monitors: Iterable[str]) -> Iterator[IncidentRow]:

@@ -222,3 +222,19 @@ async def test_while_the_fold_stands_still_nobody_is_told_that_they_were_first(
     harness.log.held.add("probe-results")
     answer = await harness.client.post(f"{V1}/incidents/{incident}/acknowledge", json={"by": "Ada"})
     assert fault(answer)[0] == 503
+
+
+async def test_what_was_said_while_it_recovered_is_shown(harness: Harness) -> None:
+    """The incident ends with the first of the results that say so; it is known when the last has come."""
+    id = (await made(harness, confirmations=1, recoveries=2))["id"]
+    for ok in (True, False, True):
+        harness.log.probe(id, ok=ok)
+        harness.log.tick(60)
+    path = f"{V1}/incidents/{id}/comments"
+    assert (await harness.client.post(path, json={"comment": "it comes back", "by": "Ada"})).status_code == 201
+    for number in range(120):
+        await harness.client.patch(f"{V1}/monitors/{id}", json={"name": f"Renamed {number}"})
+    harness.log.probe(id)
+    [incident] = (await harness.client.get(f"{V1}/incidents?status=resolved")).json()["data"]
+    over = (await harness.client.get(f"{V1}/incidents/{incident['id']}")).json()["data"]
+    assert [(one["action"], one["comment"]) for one in over["log"]] == [("commented", "it comes back")]
