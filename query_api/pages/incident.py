@@ -94,7 +94,11 @@ class Incidents:
         self, incident: OpenIncident, acknowledged: Acknowledged | None, status: int = 200, first: bool = False
     ) -> HTMLResponse:
         """The page of an open incident. first: whoever sees it has just acknowledged it."""
-        said = acknowledged and {"by": acknowledged.by or "Somebody", "at": f"{to_second(acknowledged.at)} UTC"}
+        said = acknowledged and {
+            "by": acknowledged.by or "Somebody",
+            "at": f"{to_second(acknowledged.at)} UTC",
+            "until": "" if acknowledged.until is None else f"{to_second(acknowledged.until)} UTC",
+        }
         return self._page(
             status,
             name=incident.name,

@@ -15,9 +15,11 @@ from infra.secrets.incident_links import PATH, IncidentLink, IncidentLinks
 from processors.sender.email_renderer import EmailRenderer
 from processors.sender.notice_facts import facts_of
 from processors.sender.own_links import OwnLinks
+from schemas.base import SECOND
 from schemas.deliveries import Delivery, Endpoint
 from schemas.ids import derived_id
 from schemas.notices import NOTICES
+from schemas.times import iso, to_second
 from schemas.topics import PROJECTS, TRANSITIONS
 from tests.harness import WRITE_KEY, Harness
 from tests.poppaping_client import V1, made, with_key
@@ -221,3 +223,11 @@ async def test_while_nothing_can_be_stored_the_page_says_so(harness: Harness) ->
     harness.log.held.add(PROJECTS.name)
     answer = await harness.client.post(path, data={"by": "Ada"})
     assert (answer.status_code, "try again" in answer.text) == (503, True)
+
+
+async def test_who_comes_during_a_snooze_is_told_when_it_ends(harness: Harness) -> None:
+    _, incident, path = await down(harness)
+    until = harness.log.time + 7_200 * SECOND
+    body = {"by": "Ada", "until": iso(until)}
+    assert (await harness.client.post(f"{V1}/incidents/{incident}/acknowledge", json=body)).status_code == 200
+    assert f"Until {to_second(until)} UTC it is not repeated" in (await harness.client.get(path)).text
