@@ -19,6 +19,7 @@ from typing import Any
 
 import structlog
 from h2.errors import ErrorCodes
+from h2.events import Event
 from h2.exceptions import DenialOfServiceError, H2Error, ProtocolError
 from uvicorn.config import Config
 from uvicorn.protocols.utils import get_local_addr, get_remote_addr, is_ssl
@@ -113,20 +114,33 @@ class Http2Connection(Http2Sending):
         self.write()
 
     def _feed(self, data: memoryview) -> None:
-        self.write()  # h2 drops what is not sent when the client says good-bye
-        try:
-            events, fault = self.h2.receive(data)
-        except Exception:  # a defect of the library is the end of this connection, and of nothing else
-            log.exception("http2.failed")
-            self.end(INVALID_FRAMES, ErrorCodes.INTERNAL_ERROR)
-            return
-        if events:
-            self._unread_frames, self._unread_since = 0, None
-        else:
-            self._unread_frames += len(data)
-            self._unread_since = self._limiter.now if self._unread_since is None else self._unread_since
-            if self._unread_frames > self._bounds.head + 2 * SLICE:
-                self.end(HEAD_TOO_LARGE, ErrorCodes.ENHANCE_YOUR_CALM)
+        rest, more = data, True
+        while more:
+            self.write()  # h2 drops what is not sent when the client says good-bye
+            try:
+                events, fault, more = self.h2.receive(rest)
+            except Exception:  # a defect of the library is the end of this connection, and of nothing else
+                log.exception("http2.failed")
+                self.end(INVALID_FRAMES, ErrorCodes.INTERNAL_ERROR)
+                return
+            if events:
+                self._unread_frames, self._unread_since = 0, None
+            elif rest:
+                self._count_unread(len(rest))
+            self._heed(events)
+            if self._over:
+                return
+            if fault is not None:
+                self._stop_reading(fault)
+            rest = data[:0]
+
+    def _count_unread(self, size: int) -> None:
+        self._unread_frames += size
+        self._unread_since = self._limiter.now if self._unread_since is None else self._unread_since
+        if self._unread_frames > self._bounds.head + 2 * SLICE:
+            self.end(HEAD_TOO_LARGE, ErrorCodes.ENHANCE_YOUR_CALM)
+
+    def _heed(self, events: list[Event]) -> None:
         for event in events:
             with contextlib.suppress(H2Error):  # what came with it may have ended the request already
                 self._heeder.heed(event)
@@ -134,8 +148,6 @@ class Http2Connection(Http2Sending):
                 self.end(TOO_MANY_FRAMES, ErrorCodes.ENHANCE_YOUR_CALM)
             if self._over:
                 return
-        if fault is not None and not self._over:
-            self._stop_reading(fault)
 
     def request(self, id: int, fields: Headers, has_body: bool) -> None:
         """A head has come: call the application, or refuse."""

@@ -18,15 +18,18 @@ from infra.http_server.http2_faults import HEADER, StreamFault, fault_of_unread,
 
 # Bytes that are fed to it at once, and sent in a frame.
 SLICE = 16 * 2**10
+# That are read before they are heeded.
+_EVENTS = 64
 # Of the table by which our heads are made small, whatever the client would take: it is kept for each connection.
 _TABLE = 4_096
 
 
 class Received(NamedTuple):
-    """What bytes of the client mean. fault: what ends the connection, behind all `events`."""
+    """What bytes of the client mean. fault: what ends the connection, behind all `events`. more: others may follow."""
 
     events: list[Event]
-    fault: ProtocolError | None
+    fault: ProtocolError | None = None
+    more: bool = False
 
 
 class Http2State(H2Connection):
@@ -61,18 +64,22 @@ class Http2State(H2Connection):
             self.encoder.header_table_size = _TABLE
 
     def receive(self, data: memoryview) -> Received:
-        """Take bytes of the client. Wrong frames of one stream are events (`StreamFault`)."""
+        """Take bytes of the client. Wrong frames of one stream are events (`StreamFault`).
+
+        When there may be `more`, it is to be called again, without bytes, when these events are heeded: of a thousand
+        requests in a piece most are refused by then, and for each one the library looks at all that are open.
+        """
         events: list[Event] = []
         try:
             self.incoming_buffer.add_data(data)
             self.incoming_buffer.max_frame_size = self.max_inbound_frame_size
-            while (frame := self._next_frame()) is not None:
+            while len(events) < _EVENTS and (frame := self._next_frame()) is not None:
                 events += [frame] if isinstance(frame, StreamFault) else self._receive_frame(frame)
         except InvalidPaddingError as error:
             return Received(events, ProtocolError(f"the padding of a frame is invalid: {error}"))
         except ProtocolError as error:
             return Received(events, error)
-        return Received(events, None)
+        return Received(events, more=len(events) >= _EVENTS)
 
     def _next_frame(self) -> Frame | StreamFault | None:
         buffer = self.incoming_buffer

@@ -4,6 +4,7 @@ import asyncio
 import itertools
 from typing import Any
 
+import pytest
 import uvicorn
 from h2 import events
 from h2.config import H2Configuration
@@ -16,6 +17,7 @@ from uvicorn.server import ServerState
 from infra.http_server.bounds import BOUNDS, TOO_MANY_STREAMS
 from infra.http_server.connection import Connection
 from infra.http_server.connection_limiter import ConnectionLimiter
+from infra.http_server.http2_connection import Http2Connection
 from infra.http_server.request_heads import PREFACE
 from tests.http_client import whole_body
 from tests.http_wire import Wire, turns
@@ -175,3 +177,27 @@ async def test_who_sends_nothing_but_what_is_no_request_is_cut_off() -> None:
             break
     assert talk.good_bye is not None
     assert talk.good_bye.error_code == ErrorCodes.ENHANCE_YOUR_CALM
+
+
+async def test_few_requests_are_read_before_those_that_are_too_many_are_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A piece of bytes holds a thousand heads, and the library looks at all that are open for each."""
+    most, request = 0, Http2Connection.request
+
+    def counting(connection: Http2Connection, *given: Any) -> None:
+        nonlocal most
+        most = max(most, len(connection.h2.streams))
+        request(connection, *given)
+
+    monkeypatch.setattr(Http2Connection, "request", counting)
+    talk = Talk(app=_Waiting())
+    await talk.begin()
+    frames = [HeadersFrame(id, talk.encoder.encode(GET)) for id in range(1, 2_000, 2)]
+    for frame in frames:
+        frame.flags |= {"END_HEADERS", "END_STREAM"}
+    talk.wire.protocol.data_received(b"".join(frame.serialize() for frame in frames))
+    assert BOUNDS.streams <= most <= BOUNDS.streams + 64
+    assert talk.limiter.refused[TOO_MANY_STREAMS] >= 100
+    talk.wire.protocol.connection_lost(None)
+    await turns(talk.state)
