@@ -15,8 +15,8 @@ class Bounds(NamedTuple):
     client that has closed its side. linger: for a client that is sent an error to read it. unwanted: bytes of a body
     that are read after its answer. pipelined: requests that wait for an earlier one. streams: requests of an HTTP/2
     connection that are worked on at once, those among them that the client has cancelled. at_once, at_once_per_peer:
-    the same of all HTTP/2 connections, and of those of one address. nuisances: HTTP/2 frames without use (see
-    `infra.http_server.http2_budget`).
+    the same of all HTTP/2 connections (see `infra.http_server.requests_at_once`), and of those of one client.
+    nuisances: HTTP/2 frames without use (see `infra.http_server.http2_budget`).
     """
 
     most: int = 16_384

@@ -12,6 +12,9 @@ recorded as a gap.
 A peer is an IPv4 address, or an IPv6 network of one customer (/64). Trusted proxies are not peers, because the clients
 behind them are not known here: only the total limit applies to them, and each request that they lose is recorded as a
 gap. The same holds if there is no limit per peer.
+
+Requests of HTTP/2 that are worked on are limited likewise (`infra.http_server.requests_at_once`), those of a trusted
+proxy by the client that it names.
 """
 
 from collections import Counter
@@ -20,7 +23,7 @@ from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network
 
 from infra.http_server.bounds import BOUNDS, TOO_MANY, TOO_MANY_OF_PEER, Bounds, Refusal
-from infra.http_server.forwarded import Forwarded, customer_of, is_loopback
+from infra.http_server.forwarded import Forwarded, RawHeaders, customer_of, is_loopback
 from infra.http_server.peers import Member, Peer, Peers
 from infra.http_server.requests_at_once import RequestsAtOnce
 
@@ -57,7 +60,7 @@ class ConnectionLimiter:
         self._waiting: dict[Member, None] = {}
         self._peers = Peers()
         self._shared = bounds.most_per_peer < bounds.most
-        self.at_once = RequestsAtOnce(bounds.at_once, bounds.at_once_per_peer if self._shared else bounds.at_once)
+        self.at_once = RequestsAtOnce(bounds.at_once, bounds.at_once_per_peer)
         self.name_of = lru_cache(4_096)(self._look_up_name)
 
     def enter(self, member: Member, host: str) -> Refusal | None:
@@ -117,14 +120,27 @@ class ConnectionLimiter:
             self.serves(member)
             self.waits(member)
 
+    def requester(self, host: str, headers: RawHeaders) -> str | None:
+        """As whom a request counts that comes from `host`: its client, as far as trusted proxies name one.
+
+        None: nobody knows, or there is no limit per peer.
+        """
+        return self.name_of(self._forwarded.client(host, headers)) if self._shared else None
+
     def may_begin(self, name: str | None) -> bool:
-        """Whether one more request of this peer may be worked on, beside others of its connection."""
+        """Whether one more request of this client may be worked on, beside others of its connection."""
         if self.at_once.has_too_many(name):
             return False
-        if self.at_once.is_full:
+        if self.at_once.has_room(name):
+            return True
+        if not self.at_once.has_more_than_its_share(name):
             self._overloaded()
-            return False
-        return True
+        return False
+
+    def crowded_out(self, peer: Peer | None) -> None:
+        """A request was refused for what else came by its connection: that of a proxy carries others' requests."""
+        if not self._shared or (peer is not None and peer.name is None):
+            self._overloaded()
 
     def pass_time(self, seconds: float) -> None:
         """So much time has passed since the last call."""

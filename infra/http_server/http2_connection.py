@@ -3,7 +3,8 @@
 It is begun by ALPN over TLS, or takes over a plain connection whose client began with the preface of HTTP/2 or whose
 offer to upgrade was taken. Frames are read by h2; what they may cost is bounded here:
 
-- requests at once, those among them that the client has cancelled: more are refused (REFUSED_STREAM), for a later try;
+- requests at once, of a connection, of a client and of all, those among them that the client has cancelled: more are
+  refused (REFUSED_STREAM), for a later try;
 - heads, their number of headers and URLs: 431 and 414; a head that goes on and on ends the connection;
 - bodies and answers by windows, so that no more is held than an application or a client takes;
 - frames without use (`Budget`), the times for a body, for an answer that is not read, and between two requests.
@@ -71,7 +72,7 @@ class Http2Connection(Http2Sending):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Of TLS, by ALPN."""
         self._begin(transport)
-        refusal = self._limiter.enter(self, self._peers.client[0] if self._peers.client else "")
+        refusal = self._limiter.enter(self, self._host)
         self.h2.initiate_connection()
         if refusal is not None:
             self.end(refusal, ErrorCodes.ENHANCE_YOUR_CALM, counted=True)
@@ -91,7 +92,7 @@ class Http2Connection(Http2Sending):
         self.h2.bound_tables()
         self.write()
         headers = [(name, value) for name, value in scope["headers"] if name not in HOP_BY_HOP]
-        self._start(1, scope["method"], url, headers, self._app)
+        self._start(1, scope["method"], url, headers, self._app, self._limiter.requester(self._host, headers))
         self.streams[1].finish()
         self.judge()
 
@@ -151,7 +152,8 @@ class Http2Connection(Http2Sending):
 
     def request(self, id: int, fields: Headers, has_body: bool) -> None:
         """A head has come: call the application, or refuse."""
-        if not self._has_room():
+        client = self._limiter.requester(self._host, fields)
+        if not self._has_room(client):
             self.h2.reset_stream(id, ErrorCodes.REFUSED_STREAM)
             self.budget.spend(CANCELLED)
             if not self._leaving:
@@ -161,15 +163,20 @@ class Http2Connection(Http2Sending):
         refusal = self._refusal(fields, target)
         if refusal is not None:
             self._limiter.count(refusal)
-        self._start(id, method, target if refusal is None else b"/", headers, refusal or self._app)
+        self._start(id, method, target if refusal is None else b"/", headers, refusal or self._app, client)
 
-    def _has_room(self) -> bool:
+    def _has_room(self, client: str | None) -> bool:
         """Whether one more request may be worked on."""
-        return not self._leaving and self._running < self._bounds.streams and self._limiter.may_begin(self._peer_name)
+        if self._leaving:
+            return False
+        if self._running >= self._bounds.streams:
+            self._limiter.crowded_out(self.peer)
+            return False
+        return self._limiter.may_begin(client)
 
     @property
-    def _peer_name(self) -> str | None:
-        return None if self.peer is None else self.peer.name
+    def _host(self) -> str:
+        return self._peers.client[0] if self._peers.client else ""
 
     def _refusal(self, fields: Headers, target: bytes) -> Refusal | None:
         bounds = self._bounds
@@ -181,28 +188,27 @@ class Http2Connection(Http2Sending):
             return INVALID.saying("CONNECT is for proxies" if not target else "the path does not begin with a slash")
         return None
 
-    def _start(self, id: int, method: str, target: bytes, headers: Headers, app: Any) -> None:
+    def _start(self, id: int, method: str, target: bytes, headers: Headers, app: Any, client: str | None) -> None:
         state = self._app_state.copy()
         scope = scope_of(method, target, headers, self._peers, self._config.asgi_version, state)
         expects = any(name == b"expect" and value.lower() == b"100-continue" for name, value in headers)
         stream = self.streams[id] = Stream(id, scope, self, self._limiter.now, expects)
         self._limiter.moves(self)
         self._running += 1
-        name = self._peer_name
-        self._limiter.at_once.begin(name, partial(self._run, stream, app, name))
+        self._limiter.at_once.begin(client, partial(self._run, stream, app, client))
 
-    def _run(self, stream: Stream, app: Any, name: str | None) -> None:
+    def _run(self, stream: Stream, app: Any, client: str | None) -> None:
         if stream.gone:
-            self._has_run(name)
+            self._has_run(client)
             return
         task = self._loop.create_task(stream.run(app))
         self._server_state.tasks.add(task)
         task.add_done_callback(self._server_state.tasks.discard)
-        task.add_done_callback(partial(self._has_run, name))
+        task.add_done_callback(partial(self._has_run, client))
 
-    def _has_run(self, name: str | None, _task: "asyncio.Task[None] | None" = None) -> None:
+    def _has_run(self, client: str | None, _task: "asyncio.Task[None] | None" = None) -> None:
         self._running -= 1
-        self._limiter.at_once.end(name)
+        self._limiter.at_once.end(client)
 
     def _throw_away(self, size: int) -> None:
         """Bytes that nobody reads have come."""

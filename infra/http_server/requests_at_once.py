@@ -4,6 +4,9 @@ A connection of HTTP/1.1 has one at a time; one of HTTP/2 has many, and those wh
 gone, are worked on to their end. So few connections, opened again and again, could otherwise keep an event loop busy
 for minutes with what nobody waits for any more (CVE-2023-44487).
 
+When there are as many as are meant to be, a client that has less than a fair share of them may begin some all the same:
+so a few clients, however many requests they leave half sent, keep nobody else from being heard.
+
 Nor do all begin in one turn of the loop, in which nobody else gets theirs: more have to wait for the next turn, and
 those whose client has gone until then are never begun.
 """
@@ -17,7 +20,10 @@ _A_TURN = 32
 
 
 class RequestsAtOnce:
-    """most: of all. most_of_peer: of one address or network. Trusted proxies (`name` None) are bounded by `most`."""
+    """most: of all; twice as many where shares are kept. most_of_peer: of one client.
+
+    A name is that of a client, an address or a network; None stands for all of whom nothing is known.
+    """
 
     def __init__(self, most: int, most_of_peer: int) -> None:
         self._most, self._most_of_peer = most, most_of_peer
@@ -47,12 +53,23 @@ class RequestsAtOnce:
 
     @property
     def is_full(self) -> bool:
-        """Whether no more are taken, whoever asks."""
+        """Whether no more are taken of those who have their share."""
         return self._all >= self._most
+
+    def has_room(self, name: str | None) -> bool:
+        """Whether one more of this client may be worked on, as far as all others go."""
+        return not self.is_full or (self._of_peer[name] < self._share(name) and self._all < 2 * self._most)
+
+    def has_more_than_its_share(self, name: str | None) -> bool:
+        """Whether this client leaves less for others than it has itself."""
+        return name is not None and self._of_peer[name] > self._share(name)
 
     def has_too_many(self, name: str | None) -> bool:
         """Whether this peer has as many as one may have."""
         return name is not None and self._of_peer[name] >= self._most_of_peer
+
+    def _share(self, name: str | None) -> int:
+        return max(1, self._most // (len(self._of_peer) + (name not in self._of_peer)))
 
     def _look_again(self) -> None:
         if not self._is_due:

@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+from ipaddress import ip_network
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from h2 import events
 from h2.config import H2Configuration
 from h2.connection import H2Connection
 from h2.errors import ErrorCodes
+from h2.settings import SettingCodes
 from hpack import Encoder
 from hyperframe.frame import DataFrame, HeadersFrame, RstStreamFrame, SettingsFrame
 from uvicorn.server import ServerState
@@ -201,3 +203,74 @@ async def test_few_requests_are_read_before_those_that_are_too_many_are_refused(
     assert talk.limiter.refused[TOO_MANY_STREAMS] >= 100
     talk.wire.protocol.connection_lost(None)
     await turns(talk.state)
+
+
+async def _asked(talk: Talk, *ids: int, of: str = "") -> list[int]:
+    """The requests that are not refused. of: the client for whom a proxy asks."""
+    if not talk.read:
+        await talk.begin()
+    fields = [*GET, ("x-forwarded-for", of)] if of else GET
+    await talk.send(b"".join(talk.head(id, fields) for id in ids))
+    return [id for id in ids if talk.reset.get(id) != ErrorCodes.REFUSED_STREAM]
+
+
+async def test_who_has_less_than_a_fair_share_is_heard_when_others_have_filled_it() -> None:
+    lost: list[None] = []
+    bounds = BOUNDS._replace(at_once=6, at_once_per_peer=4)
+    limiter, app = ConnectionLimiter(bounds, overloaded=lambda: lost.append(None)), _Waiting()
+    talks = [Talk(limiter, app, host=f"192.0.2.{number}") for number in range(4)]
+    assert await _asked(talks[0], 1, 3, 5, 7) == [1, 3, 5, 7]
+    assert await _asked(talks[1], 1, 3, 5) == [1, 3, 5]  # the last one is within its share
+    assert await _asked(talks[0], 9) == []
+    assert not lost
+    assert await _asked(talks[2], 1, 3, 5) == [1, 3]
+    assert len(lost) == 1  # it has its share, and no more
+    assert await _asked(talks[1], 7) == []
+    assert len(lost) == 1  # it has more
+    assert await _asked(talks[3], 1) == [1]
+    app.go.set()
+    for talk in talks:
+        await talk.send(b"")
+    assert [len(talk.statuses) for talk in talks] == [4, 3, 2, 1]
+    assert not limiter.at_once.is_full
+    assert await _asked(talks[0], 11) == [11]
+
+
+async def test_twice_as_many_are_the_end_however_many_clients_there_are() -> None:
+    lost: list[None] = []
+    limiter = ConnectionLimiter(BOUNDS._replace(at_once=4), overloaded=lambda: lost.append(None))
+    app = _Waiting()
+    talks = [Talk(limiter, app, host=f"192.0.2.{number}") for number in range(9)]
+    assert [await _asked(talk, 1) for talk in talks] == [[1]] * 8 + [[]]
+    assert len(lost) == 1
+    app.go.set()
+    await talks[0].send(b"")
+
+
+async def test_clients_behind_one_proxy_are_told_apart() -> None:
+    lost: list[None] = []
+    bounds, proxies = BOUNDS._replace(at_once_per_peer=2, streams=4), (ip_network("192.0.2.0/24"),)
+    limiter, app = ConnectionLimiter(bounds, proxies, lambda: lost.append(None)), _Waiting()
+    proxy = Talk(limiter, app)
+    assert await _asked(proxy, 1, 3, 5, of="198.51.100.1") == [1, 3]
+    assert await _asked(proxy, 7, of="198.51.100.2") == [7]
+    assert not lost
+    # Whom it does not name may be anybody; and the connection is full by what others have asked for.
+    proxy.reader.remote_settings[SettingCodes.MAX_CONCURRENT_STREAMS] = 100
+    proxy.reader.remote_settings.acknowledge()
+    assert await _asked(proxy, 9, 11) == [9]
+    assert len(lost) == 1
+    app.go.set()
+    await proxy.send(b"")
+    assert proxy.statuses == dict.fromkeys((1, 3, 7, 9), "200")
+
+
+async def test_without_a_limit_per_address_each_refused_request_is_told() -> None:
+    """An address may be that of a proxy then."""
+    lost: list[None] = []
+    bounds = BOUNDS._replace(at_once=2, most_per_peer=BOUNDS.most)
+    limiter, app = ConnectionLimiter(bounds, overloaded=lambda: lost.append(None)), _Waiting()
+    assert await _asked(Talk(limiter, app), 1, 3, 5) == [1, 3]
+    assert len(lost) == 1
+    app.go.set()
+    await asyncio.sleep(0)
