@@ -1,5 +1,6 @@
 """Where the web process listens, and with which certificates: a part of `infra.settings.settings.Settings`."""
 
+import os
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated
@@ -34,7 +35,7 @@ class ListeningSettings(BaseSettings):
     @field_validator("tls_certificate", "tls_key", mode="before")
     @classmethod
     def _files(cls, value: object) -> object:
-        if isinstance(value, Path) or (isinstance(value, str) and Path(value).exists()):
+        if isinstance(value, Path) or (isinstance(value, str) and os.path.exists(value)):
             return (value,)  # with a comma in its name, maybe
         if isinstance(value, str):
             return tuple(part.strip() for part in value.split(",") if part.strip())

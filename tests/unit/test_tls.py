@@ -263,6 +263,9 @@ def test_settings_from_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path
     with pytest.raises(ValueError, match="CERTIFICATE has 2, and there are 1 keys"):
         Settings()
     monkeypatch.delenv("PINGFOLD_TLS_KEY")
+    many = [f"of-example-{number}.org.pem" for number in range(200)]  # no file has a name as long as all of these
+    monkeypatch.setenv("PINGFOLD_TLS_CERTIFICATE", ",".join(many))
+    assert Settings().tls_certificate == tuple(map(Path, many))
     comma = tmp_path / "a,b.pem"
     comma.write_text("")
     monkeypatch.setenv("PINGFOLD_TLS_CERTIFICATE", str(comma))  # a file of this name is there
