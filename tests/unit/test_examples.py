@@ -3,9 +3,12 @@
 import re
 import subprocess
 
+import msgspec
 import pytest
 from fastapi.routing import APIRoute
 
+from query_api.poppaping.escalations import CreateEscalationPolicyBody
+from schemas.channels.kinds import CHANNEL_KINDS
 from tests.all_routes import NOBODY, World
 from tests.source_tree import ROOT
 
@@ -44,6 +47,20 @@ def test_every_variable_was_set_before(page: str) -> None:
     for match in re.finditer(r"\$([A-Za-z_]+)", told):
         set_before = re.search(rf"(?:^|\s){match[1]}=|read -r {match[1]}\b", told[: match.start()])
         assert set_before, f"${match[1]} is used before it is set"
+
+
+def test_what_the_readme_sends_makes_sense() -> None:
+    text = (ROOT / "README.md").read_text("utf-8")
+    channels = re.findall(r"channel create (\w+) ([^\s`]+)", text)
+    assert len(channels) > 3
+    for name, target in channels:
+        kind = CHANNEL_KINDS[name]
+        assert kind.validate(kind.of_form(kind.of_target(target)), None), target
+    [policy] = re.findall(r'/escalation-policies \\\n +-d "(.*?)"$', text, re.MULTILINE)
+    written = re.sub(r"\$\w+", NOBODY, policy.replace('\\"', '"'))
+    wanted = msgspec.json.decode(written, type=CreateEscalationPolicyBody)
+    assert wanted.monitor_ids == [NOBODY]
+    assert [step.alert_channel_ids for step in wanted.steps] == [[NOBODY]]
 
 
 @pytest.mark.parametrize("page", FOLLOWED)
