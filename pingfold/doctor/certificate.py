@@ -1,4 +1,4 @@
-"""The certificates of `PINGFOLD_TLS_CERTIFICATE` as clients judge it, and the ports that show them.
+"""The certificates of `PINGFOLD_TLS_CERTIFICATE` as clients judge them, and the ports that show them.
 
 OpenSSL judges names and authorities, in a handshake within this process: it is what clients use, or agree with.
 """
