@@ -138,8 +138,8 @@ class ConnectionLimiter:
         return False
 
     def crowded_out(self, peer: Peer | None) -> None:
-        """A request was refused for what else came by its connection: that of a proxy carries others' requests."""
-        if not self._shared or (peer is not None and peer.name is None):
+        """A request was refused for what else came by its connection: by that of a trusted proxy come others', too."""
+        if peer is not None and peer.name is None:
             self._overloaded()
 
     def pass_time(self, seconds: float) -> None:

@@ -214,6 +214,12 @@ async def _asked(talk: Talk, *ids: int, of: str = "") -> list[int]:
     return [id for id in ids if talk.reset.get(id) != ErrorCodes.REFUSED_STREAM]
 
 
+def _take_no_heed(talk: Talk) -> None:
+    """Of how many requests a connection may have."""
+    talk.reader.remote_settings[SettingCodes.MAX_CONCURRENT_STREAMS] = 100
+    talk.reader.remote_settings.acknowledge()
+
+
 async def test_who_has_less_than_a_fair_share_is_heard_when_others_have_filled_it() -> None:
     lost: list[None] = []
     bounds = BOUNDS._replace(at_once=6, at_once_per_peer=4)
@@ -256,8 +262,7 @@ async def test_clients_behind_one_proxy_are_told_apart() -> None:
     assert await _asked(proxy, 7, of="198.51.100.2") == [7]
     assert not lost
     # Whom it does not name may be anybody; and the connection is full by what others have asked for.
-    proxy.reader.remote_settings[SettingCodes.MAX_CONCURRENT_STREAMS] = 100
-    proxy.reader.remote_settings.acknowledge()
+    _take_no_heed(proxy)
     assert await _asked(proxy, 9, 11) == [9]
     assert len(lost) == 1
     app.go.set()
@@ -274,3 +279,16 @@ async def test_without_a_limit_per_address_each_refused_request_is_told() -> Non
     assert len(lost) == 1
     app.go.set()
     await asyncio.sleep(0)
+
+
+async def test_whoever_fills_a_connection_of_their_own_makes_no_gap() -> None:
+    lost: list[None] = []
+    bounds = BOUNDS._replace(streams=2, most_per_peer=BOUNDS.most)
+    limiter, app = ConnectionLimiter(bounds, overloaded=lambda: lost.append(None)), _Waiting()
+    talk = Talk(limiter, app)
+    assert await _asked(talk, 1, 3) == [1, 3]
+    _take_no_heed(talk)
+    assert await _asked(talk, 5) == []
+    assert not lost
+    app.go.set()
+    await talk.send(b"")
