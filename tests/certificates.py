@@ -8,7 +8,7 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
+from cryptography.x509.oid import ExtensionOID, NameOID
 
 DAY = timedelta(days=1)
 
@@ -72,6 +72,23 @@ class Authority:
         if names is not None:
             builder = builder.add_extension(x509.SubjectAlternativeName([_general(name) for name in names]), False)
         return builder.sign(own, hashes.SHA256())
+
+
+def nameless(folder: Path) -> Path:
+    """A file (PEM) with a key and its certificate, whose names are of a kind that nobody reads (x400Address)."""
+    key, name = ec.generate_private_key(ec.SECP256R1()), x509.Name([])
+    names = x509.UnrecognizedExtension(ExtensionOID.SUBJECT_ALTERNATIVE_NAME, bytes.fromhex("3004a3023000"))
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), 1)
+        .not_valid_before(datetime.now(UTC) - DAY)
+        .not_valid_after(datetime.now(UTC) + 90 * DAY)
+        .add_extension(names, critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    file, pem = folder / "nameless.pem", serialization.Encoding.PEM
+    private = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    file.write_bytes(private + certificate.public_bytes(pem))
+    return file
 
 
 def _general(name: str) -> x509.GeneralName:

@@ -26,6 +26,8 @@ log = structlog.get_logger(__name__)
 
 _LOOK_SECONDS = 5.0
 _ALPN = ["h2", "http/1.1"]
+# What is raised for the names of a certificate that are not there, or that nobody can read.
+NAMELESS = (x509.ExtensionNotFound, x509.DuplicateExtension, x509.UnsupportedGeneralNameType, ValueError)
 
 _Stamp = tuple[tuple[int, int, int] | None, ...]
 # What OpenSSL calls with the name that a client has given: see `ssl.SSLContext.sni_callback`.
@@ -192,7 +194,7 @@ def _names_of(certificate: x509.Certificate) -> frozenset[str]:
     """The hosts that it is for. As with clients of today, those of its subject do not count."""
     try:
         names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except (x509.ExtensionNotFound, ValueError):  # or nobody can read it: it is shown to those who name no other one
+    except NAMELESS:  # or nobody can read it: it is shown to those who name no other one
         return frozenset()
     return frozenset(name.lower() for name in names.get_values_for_type(x509.DNSName))
 

@@ -17,7 +17,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from infra.clock import SYSTEM_CLOCK
-from infra.http_server.tls import CannotServeTls, ServerCertificates
+from infra.http_server.tls import NAMELESS, CannotServeTls, ServerCertificates
 from infra.settings.settings import Settings
 from pingfold.doctor.findings import Finding, what_and_do
 from pingfold.roles.listeners import certificates_of
@@ -182,7 +182,7 @@ def _shown_at(address: Server) -> bytes | None:
 def _listed(own: x509.Certificate) -> str:
     try:
         names = own.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except x509.ExtensionNotFound:
+    except NAMELESS:
         return "no name"
     told = [str(name.value) for name in islice(names, _NAMES_SHOWN)]
     more = len(list(names)) - len(told)

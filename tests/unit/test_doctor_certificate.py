@@ -16,7 +16,7 @@ from infra.settings.settings import Settings
 from pingfold.doctor import servers
 from pingfold.doctor.certificate import https
 from pingfold.doctor.findings import Finding
-from tests.certificates import Authority
+from tests.certificates import Authority, nameless
 from tests.http_client import HttpServer
 
 HOST = "up.example.org"
@@ -44,6 +44,11 @@ def told(findings: Iterator[Finding]) -> list[tuple[str, str]]:
 
 def test_without_a_certificate_nothing_is_said(tmp_path: Path) -> None:
     assert not list(https(Settings(_env_file=None, data=tmp_path), is_running=True))
+
+
+def test_one_with_names_that_nobody_can_read(authority: Authority, tmp_path: Path) -> None:
+    found = told(https(settings(nameless(tmp_path)), is_running=False))
+    assert any(level == "problem" and words.endswith("but for no name") for level, words in found)
 
 
 def test_one_that_is_well(authority: Authority) -> None:

@@ -17,7 +17,7 @@ from cryptography import x509
 from infra.http_server.bounds import BOUNDS, Bounds
 from infra.http_server.tls import CannotServeTls, ServerCertificates
 from infra.settings.settings import Settings
-from tests.certificates import Authority
+from tests.certificates import Authority, nameless
 from tests.http_client import HttpServer, answer_of, is_closed, wait_until, whole_body
 
 PATIENT = BOUNDS._replace(head_time=600.0, body_time=600.0, idle_time=600.0, answer_time=600.0, linger=600.0)
@@ -188,6 +188,12 @@ def test_files_that_cannot_be_used_are_refused(authority: Authority, tmp_path: P
 def test_an_expired_certificate_is_served_all_the_same(authority: Authority) -> None:
     pair = authority.pair("a", "localhost", expires=datetime.now(UTC) - timedelta(days=1))
     assert ServerCertificates((pair, pair)).context
+
+
+def test_a_certificate_with_names_that_nobody_can_read_is_served(authority: Authority, tmp_path: Path) -> None:
+    strange, other = nameless(tmp_path), authority.pair("a", "up.example.org")
+    with HttpServer(app, PATIENT, certificate=ServerCertificates((strange, strange), (other, other))) as server:
+        assert shown(server, authority, "up.example.org") == {"up.example.org"}
 
 
 def shown(server: HttpServer, authority: Authority, name: str | None, alpn: str = "http/1.1") -> set[str]:
