@@ -115,10 +115,10 @@ LIMITS: dict[str, Any] = {
 
 def test_tables_are_altered_where_they_differ(url: str) -> None:
     assert apply(url, Settings()) == [], "what migrations make is what the defaults say"
-    assert len(apply(url, Settings(**LIMITS))) == 12
+    assert len(apply(url, Settings(**LIMITS))) == 13
     assert apply(url, Settings(**LIMITS)) == []
     assert apply(url, Settings(**LIMITS | {"history_ping_bodies": "3d"})) == ["pings.body"]
-    assert len(apply(url, Settings())) == 12
+    assert len(apply(url, Settings())) == 13
     assert apply(url, Settings()) == []
 
 
