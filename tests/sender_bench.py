@@ -131,11 +131,13 @@ async def bench(
     resolver: AbstractResolver | None = None,
     **limits: Any,
 ) -> AsyncIterator[Bench]:
-    connect = min(connect, seconds)
-    async with WebhookClient(
-        guard, seconds=seconds, connect=connect, connect_dead=connect_dead, resolver=resolver
-    ) as client:
-        bench = Bench(client, **limits)
+    given: dict[str, Any] = {"connect": min(connect, seconds), "connect_dead": connect_dead, "resolver": resolver}
+    async with (
+        WebhookClient(guard, seconds=seconds, **given) as client,
+        # As the worker has it: nothing is added to what a kind says.
+        WebhookClient(guard, seconds=seconds, headers={}, **given) as services,
+    ):
+        bench = Bench(client, **{"services": Services(services.exchange), **limits})
         try:
             yield bench
         finally:

@@ -91,8 +91,8 @@ def delivery_of(notice: str, data: Mapping[str, Any] | None = None, *, replay: s
 
 def seen(request: Request) -> Seen:
     parts = urlsplit(request.url)
-    headers = {"Content-Type": "application/json", **request.headers}
-    return Seen(request.method, parts.path, parse_qs(parts.query, keep_blank_values=True), headers, request.body)
+    query = parse_qs(parts.query, keep_blank_values=True)
+    return Seen(request.method, parts.path, query, dict(request.headers), request.body)
 
 
 async def attempt(service: Any, delivery: Delivery, **fields: Any) -> DeliveryResult:

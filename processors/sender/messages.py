@@ -61,7 +61,11 @@ async def send(outgoing: Outgoing, clients: Clients) -> DeliveryResult:
         request = request_of(kind, message, endpoint, outgoing.secrets.current)
     except Exception as error:  # a notice may hold anything
         return DeliveryResult(error=f"the notice cannot be made a message ({type(error).__name__})")
-    headers = {"User-Agent": f"Pingfold/{_VERSION} ({kind.name})", **request.headers}
+    headers = {
+        "User-Agent": f"Pingfold/{_VERSION} ({kind.name})",
+        "Content-Type": "application/json",
+        **request.headers,
+    }
     exchange = clients.services.exchange
     result, _, body = await exchange(request.method, request.url, headers, request.body, dead=outgoing.hopeless)
     return result if result.status is None else judged(kind, Answer(result.status, body), result.retry_after)

@@ -79,7 +79,8 @@ class Message(NamedTuple):
 
 
 class Request(NamedTuple):
-    """What is sent to the service. url: whole, with whatever it needs to be taken."""
+    """What is sent to the service. url: whole, with whatever it needs to be taken. The body is JSON, unless `headers`
+    say otherwise."""
 
     url: str
     body: bytes
