@@ -95,15 +95,15 @@ def seen(request: Request) -> Seen:
     return Seen(request.method, parts.path, query, dict(request.headers), request.body)
 
 
-async def attempt(service: Any, delivery: Delivery, **fields: Any) -> DeliveryResult:
-    """One attempt of a delivery, all of it but the socket."""
+async def attempt(service: Any, delivery: Delivery, cut: DeliveryResult | None = None, **fields: Any) -> DeliveryResult:
+    """One attempt of a delivery, all of it but the socket. cut: of the exchange."""
     endpoint, secret = endpoint_to(service, **fields)
 
     async def exchange(method: Any, url: str, headers: Mapping[str, str], body: bytes, **_: Any) -> Exchange:
         reply = service.answer(seen(Request(url, body, headers, method)))
         asked = reply.headers.get("Retry-After")
         result = DeliveryResult(reply.status, retry_after=None if asked is None else int(asked))
-        return Exchange(result, body=reply.raw())
+        return Exchange(result, body=reply.raw(), cut=cut)
 
     async def post(url: str, body: bytes, headers: Mapping[str, str], dead: bool = False) -> DeliveryResult:
         raise AssertionError("nothing else is posted")

@@ -67,8 +67,13 @@ async def send(outgoing: Outgoing, clients: Clients) -> DeliveryResult:
         **request.headers,
     }
     exchange = clients.services.exchange
-    result, _, body = await exchange(request.method, request.url, headers, request.body, dead=outgoing.hopeless)
-    return result if result.status is None else judged(kind, Answer(result.status, body), result.retry_after)
+    result, _, body, cut = await exchange(request.method, request.url, headers, request.body, dead=outgoing.hopeless)
+    if result.status is None:
+        return result
+    # Whether it was taken stands in the body: what did not come is no yes.
+    return (
+        cut if cut and kind.is_success(result.status) else judged(kind, Answer(result.status, body), result.retry_after)
+    )
 
 
 def judged(kind: MessageKind, answer: Answer, retry_after: int | None) -> DeliveryResult:

@@ -62,11 +62,16 @@ class DeliveryResult(NamedTuple):
 
 
 class Exchange(NamedTuple):
-    """What came of a request to a service: the result, and the beginning of what the server said. headers: of it."""
+    """What came of a request to a service: the result, and the beginning of what the server said. headers: of it.
+
+    cut: the result for who needs more than the status, when the server did not say it to the end; None: it did, or went
+    on for longer than is read.
+    """
 
     result: DeliveryResult
     headers: tuple[tuple[str, str], ...] = ()
     body: bytes = b""
+    cut: DeliveryResult | None = None
 
 
 class WebhookClient:
@@ -153,12 +158,12 @@ class WebhookClient:
             async with self._session().request(
                 method, target, data=body or None, headers=headers, allow_redirects=False, timeout=limits, ssl=verify
             ) as response:
-                said = await _beginning(response)
+                said, cut = await _beginning(response)
                 asked = response.headers.get("Retry-After")
                 wait = None if asked is None else _seconds_asked(asked, self._clock.real())
                 result = DeliveryResult(response.status, retry_after=wait)
                 told = tuple((str(name), value) for name, value in response.headers.items())
-                return Exchange(result, told, said)
+                return Exchange(result, told, said, cut)
         except Exception as error:
             return Exchange(self._failure(error, self._connect_dead if dead else self._connect))
 
@@ -213,10 +218,10 @@ async def _drain(response: aiohttp.ClientResponse) -> None:
     response.close()
 
 
-async def _beginning(response: aiohttp.ClientResponse) -> bytes:
-    """What the server says, as far as it comes soon and is short. What is left would hold the connection up: it is
-    closed then."""
-    found = bytearray()
+async def _beginning(response: aiohttp.ClientResponse) -> tuple[bytes, DeliveryResult | None]:
+    """What the server says, as far as it comes soon and is short, and what `Exchange.cut` is. What is left would hold
+    the connection up: it is closed then."""
+    found, cut = bytearray(), None
     try:
         async with asyncio.timeout(_ANSWER_SECONDS):
             async for chunk in response.content.iter_any():
@@ -224,11 +229,12 @@ async def _beginning(response: aiohttp.ClientResponse) -> bytes:
                 if len(found) >= ANSWER_READ:
                     break
             else:
-                return bytes(found)
-    except (TimeoutError, aiohttp.ClientError):
-        pass  # the status has been said
+                return bytes(found), None
+    except (TimeoutError, aiohttp.ClientError) as error:  # the status has been said
+        words = f"the answer, a {response.status}, did not come to its end"
+        cut = DeliveryResult(error=words, timed_out=isinstance(error, TimeoutError))
     response.close()
-    return bytes(found[:ANSWER_READ])
+    return bytes(found[:ANSWER_READ]), cut
 
 
 def _seconds_asked(text: str, now: Micros) -> int | None:

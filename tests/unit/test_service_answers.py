@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from processors.deliveries.retry_policy import gone, retry_delay
 from processors.sender.messages import judged
+from processors.sender.webhooks import DeliveryResult
 from schemas.channels.kinds import CHANNEL_KINDS
 from schemas.channels.messages import Answer, MessageKind, Refused
 from schemas.deliveries import DeliveryAttempted
@@ -38,6 +39,16 @@ async def test_what_the_service_does_not_say_is_tried_again(kind: str, reply: Re
     assert result.error.startswith(f"{CHANNEL_KINDS[kind].service} answered {reply.status}")  # type: ignore[attr-defined]
     assert "html" not in result.error
     assert "oops" not in result.error
+
+
+@pytest.mark.parametrize("kind", SERVICES)
+async def test_half_an_answer_is_no_success(kind: str) -> None:
+    """Slack's `ok` may come empty, Teams says nothing at all: what did not come could deny it."""
+    cut = DeliveryResult(error="it did not come to its end", timed_out=True)
+    assert await attempt(SERVICES[kind](Reply(200, "")), delivery_of("monitor.down"), cut) == cut
+    assert await attempt(SERVICES[kind](), delivery_of("monitor.down"), cut) == cut
+    # A status that says no says so by itself.
+    assert (await attempt(SERVICES[kind](Reply(503, "")), delivery_of("monitor.down"), cut)).status == 503
 
 
 @pytest.mark.parametrize("kind", SERVICES)
