@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from schemas.channels.kind import Stored
 from schemas.channels.messages import (
     COLOURS,
+    NOT_THERE,
     TEST,
     Answer,
     Block,
@@ -44,7 +45,7 @@ class Discord(SecretUrlKind):
         "50006": Fault("the message is empty", "message"),
         "50035": Fault("the message is not valid", "message"),
         "30046": Fault("too many messages"),
-        404: Fault("there is no such webhook", "channel"),
+        404: NOT_THERE,
         429: Fault("too many messages"),
     }
 

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from urllib.parse import parse_qs, urlsplit
 
 from schemas.channels.kind import Stored
-from schemas.channels.messages import GONE, SIGNS, TEST, Answer, Fault, Message, Request, cut, encoded, html
+from schemas.channels.messages import NOT_THERE, SIGNS, TEST, Answer, Fault, Message, Request, cut, encoded, html
 from schemas.channels.secret_urls import SecretUrlKind
 
 _PATH = re.compile(r".*/v1/spaces/[^/]+/messages")
@@ -23,7 +23,7 @@ class GoogleChat(SecretUrlKind):
     example = "https://chat.googleapis.com/v1/spaces/XXXX/messages?key=XXXX&token=XXXX"
     longest = 31_000
     faults: ClassVar[Mapping[str | int, Fault]] = {
-        404: GONE,
+        404: NOT_THERE,
         "NOT_FOUND": Fault("the webhook or the space was deleted", "channel"),
         "PERMISSION_DENIED": Fault("the URL is not, or no longer, valid"),
         "UNAUTHENTICATED": Fault("the URL is not, or no longer, valid"),

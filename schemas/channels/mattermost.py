@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 from schemas.channels.kind import Stored
-from schemas.channels.messages import COLOURS, GONE, TEST, Answer, Fault, Message, Request, cut, encoded, is_url
+from schemas.channels.messages import COLOURS, NOT_THERE, TEST, Answer, Fault, Message, Request, cut, encoded, is_url
 from schemas.channels.secret_urls import SecretUrlKind
 
 _PATH = re.compile(r".*/hooks/[^/]+")
@@ -24,7 +24,7 @@ class Mattermost(SecretUrlKind):
     # A post has 16,383 characters.
     longest = 16_000
     faults: ClassVar[Mapping[str | int, Fault]] = {
-        404: GONE,
+        404: NOT_THERE,
         "web.incoming_webhook.invalid.app_error": Fault("the webhook was deleted", "channel"),
         "web.incoming_webhook.channel.app_error": Fault("the channel was deleted", "channel"),
         "web.incoming_webhook.disabled.app_error": Fault("incoming webhooks are turned off"),

@@ -131,6 +131,9 @@ class Verdict(NamedTuple):
 
 
 GONE = Fault("it is no longer there", "channel")
+# Proxies say so, too, while the server behind them is away: only a word of the service's own means that it is gone.
+NOT_THERE = Fault("nothing is there now; is the address right?")
+_MOVED = Fault("a redirect, and none is followed; give the address that it leads to")
 
 
 class MessageKind(ChannelKind):
@@ -173,9 +176,10 @@ class MessageKind(ChannelKind):
         elif fine:
             fault = Fault(f"this is no answer of {self.service}'s; is the address right?")
         else:
-            fault = self.faults.get(answer.status) or (GONE if answer.status == 410 else Fault(""))
-            if answer.is_page() and answer.status != 410:
-                fault = Fault("")
+            fault = GONE if answer.status == 410 else _MOVED if 300 <= answer.status < 400 else Fault("")
+            # What a page of HTML says is not the service's.
+            if not answer.is_page():
+                fault = self.faults.get(answer.status, fault)
         seconds = self.wait(answer)
         return Verdict(
             taken=False,

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from urllib.parse import parse_qs, urlsplit
 
 from schemas.channels.kind import Stored
-from schemas.channels.messages import GONE, TEST, Answer, Fault, Message, Request, Tone, cut, encoded
+from schemas.channels.messages import NOT_THERE, TEST, Answer, Fault, Message, Request, Tone, cut, encoded
 from schemas.channels.secret_urls import SecretUrlKind
 
 _WORKFLOWS = (".logic.azure.com", ".powerplatform.com", ".powerautomate.com")
@@ -25,7 +25,7 @@ class MsTeams(SecretUrlKind):
     # 28 kB are for the whole request.
     longest = 26_000
     faults: ClassVar[Mapping[str | int, Fault]] = {
-        404: GONE,
+        404: NOT_THERE,
         "WorkflowNotFound": Fault("the workflow was deleted", "channel"),
         "WorkflowTriggerNotFound": Fault("the workflow was deleted", "channel"),
         "WorkflowTriggerIsNotEnabled": Fault("the workflow is turned off"),

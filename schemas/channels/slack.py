@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from schemas.channels.kind import Stored
 from schemas.channels.messages import (
     COLOURS,
-    GONE,
+    NOT_THERE,
     TEST,
     Answer,
     Block,
@@ -39,7 +39,7 @@ class Slack(SecretUrlKind):
     target_help = "the URL of an incoming webhook of Slack"
     example = "https://hooks.slack.com/services/T00000000/B00000000/XXXXXXXXXXXXXXXXXXXXXXXX"
     faults: ClassVar[Mapping[str | int, Fault]] = {
-        404: GONE,
+        404: NOT_THERE,
         "no_service": Fault("the webhook was removed or disabled", "channel"),
         "no_service_id": Fault("the webhook was removed or disabled", "channel"),
         "no_active_hooks": Fault("the webhook was removed or disabled", "channel"),

@@ -28,6 +28,11 @@ from tests.services import SERVICES
         Reply(503, ""),
         Reply(400, "<html>"),
         Reply(404, "<html>"),
+        # Of proxies whose server is away: Traefik, Kubernetes, Envoy, and one that answers JSON.
+        Reply(404, "404 page not found\n"),
+        Reply(404, "default backend - 404"),
+        Reply(404, ""),
+        Reply(404, {"message": "no Route matched with those values"}),
     ],
 )
 async def test_what_the_service_does_not_say_is_tried_again(kind: str, reply: Reply) -> None:
@@ -39,6 +44,14 @@ async def test_what_the_service_does_not_say_is_tried_again(kind: str, reply: Re
     assert result.error.startswith(f"{CHANNEL_KINDS[kind].service} answered {reply.status}")  # type: ignore[attr-defined]
     assert "html" not in result.error
     assert "oops" not in result.error
+
+
+@pytest.mark.parametrize("kind", SERVICES)
+@pytest.mark.parametrize("status", [301, 302, 308])
+async def test_a_redirect_is_told_as_one(kind: str, status: int) -> None:
+    result = await attempt(SERVICES[kind](Reply(status, "<html>")), delivery_of("monitor.down"))
+    assert (result.status, result.refused) == (status, "")
+    assert "a redirect, and none is followed" in result.error
 
 
 @pytest.mark.parametrize("kind", SERVICES)
@@ -88,7 +101,7 @@ async def test_a_wait_that_is_none_hurts_nobody(kind: str, odd: object) -> None:
     ("kind", "reply", "refused", "words"),
     [
         ("slack", Reply(404, "no_service"), "channel", "Slack answered 404 (no_service): the webhook was removed"),
-        ("slack", Reply(404, "whatever <b>"), "channel", "Slack answered 404: it is no longer there"),
+        ("slack", Reply(404, "whatever <b>"), "", "Slack answered 404: nothing is there now"),
         ("slack", Reply(410, "channel_is_archived"), "channel", "the channel is archived"),
         ("slack", Reply(403, "action_prohibited"), "", "an administrator"),
         ("slack", Reply(400, "invalid_payload"), "message", "the message is not valid"),
@@ -151,7 +164,7 @@ async def test_a_wait_that_is_none_hurts_nobody(kind: str, odd: object) -> None:
             "channel",
             "the webhook was deleted",
         ),
-        ("mattermost", Reply(404, "x"), "channel", "it is no longer there"),
+        ("mattermost", Reply(404, "x"), "", "nothing is there now"),
         (
             "twilio",
             Reply(400, {"code": 21610, "message": "unsubscribed"}),
