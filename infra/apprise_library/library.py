@@ -23,6 +23,8 @@ log = structlog.get_logger(__name__)
 # system; these are for a process that does not get on at all.
 _CALL_SECONDS = 15.0
 _START_SECONDS = 40.0
+# For the calls of others that come before.
+_TURN_SECONDS = 30.0
 _LAST_WORDS = 2.0
 _END_SECONDS = 5.0
 
@@ -39,41 +41,57 @@ class AppriseLibrary:
         self.process: Process | None = None
         self._decoder = msgspec.msgpack.Decoder(Verdict)
         self._calls: set[asyncio.Task[Verdict]] = set()
+        self._closed = False
 
     async def ask(self, call: Call) -> Verdict:
-        """What the library says. Raises `LibraryFailed`."""
+        """What the library says. Raises `LibraryFailed`. Who is gone before their turn costs the others nothing."""
+        try:
+            async with asyncio.timeout(_TURN_SECONDS):
+                await self._turn.acquire()
+        except TimeoutError:
+            raise LibraryFailed("Apprise has too much to do: try again later") from None
+        if self._closed:
+            self._turn.release()
+            raise LibraryFailed("Apprise is not asked any more")
         # Whoever asks may be gone before the answer; what is read then is still the answer to this call.
         asked = asyncio.create_task(self._ask(call))
         self._calls.add(asked)
-        asked.add_done_callback(self._calls.discard)
+        asked.add_done_callback(self._done)
         return await asyncio.shield(asked)
+
+    def _done(self, asked: asyncio.Task[Verdict]) -> None:
+        self._calls.discard(asked)
+        self._turn.release()
+        if not asked.cancelled():
+            asked.exception()  # whoever asked may have gone
 
     async def close(self) -> None:
         """End the process."""
+        self._closed = True
         for asked in tuple(self._calls):
             asked.cancel()
         await asyncio.gather(*self._calls, return_exceptions=True)
         await self._end()
 
     async def _ask(self, call: Call) -> Verdict:
-        async with self._turn:
-            for _ in range(2):
-                started = self.process is None
-                try:
-                    async with asyncio.timeout(_START_SECONDS if started else _CALL_SECONDS):
-                        return await self._exchange(call)
-                except TimeoutError:
-                    await self._end()
+        """In its turn."""
+        for _ in range(2):
+            started = self.process is None
+            try:
+                async with asyncio.timeout(_START_SECONDS if started else _CALL_SECONDS):
+                    return await self._exchange(call)
+            except TimeoutError:
+                await self._end()
+                break
+            except (OSError, EOFError, ValueError, msgspec.DecodeError) as error:
+                status = await self._end()
+                if started or status == -signal.SIGPROF:
+                    log.warning("apprise.ended", status=status, error=type(error).__name__)
                     break
-                except (OSError, EOFError, ValueError, msgspec.DecodeError) as error:
-                    status = await self._end()
-                    if started or status == -signal.SIGPROF:
-                        log.warning("apprise.ended", status=status, error=type(error).__name__)
-                        break
-                    # It had nothing to do, and has just ended: the next one is asked.
-                except asyncio.CancelledError:
-                    await self._end()
-                    raise
+                # It had nothing to do, and has just ended: the next one is asked.
+            except asyncio.CancelledError:
+                await self._end()
+                raise
         raise LibraryFailed("Apprise took too long over the URL or the message, or cannot be started")
 
     async def _exchange(self, call: Call) -> Verdict:

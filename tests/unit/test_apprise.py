@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from infra.apprise_library.library import AppriseLibrary, LibraryFailed
 from infra.apprise_library.messages import MOST, Answer, Call, HttpRequest, Verdict, length_of, packed
 from processors.sender.channels import apprise as sending
 from processors.sender.channels.sending import Clients, Outgoing, Services
@@ -246,6 +247,51 @@ async def test_what_is_no_notice_is_a_failed_attempt(body: str) -> None:
     assert answer.error.startswith("the notice cannot be made a message")
     nothing = await sending.send(outgoing(), Clients(none, None))
     assert nothing.status is None
+
+
+class Asked(AppriseLibrary):
+    """Answers when it is let, without a process."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.urls: list[str] = []
+        self.let = asyncio.Event()
+
+    async def _exchange(self, call: Call) -> Verdict:
+        self.urls.append(call.url)
+        await self.let.wait()
+        return Verdict(taken=True)
+
+
+async def test_calls_of_those_who_are_gone_take_no_turn() -> None:
+    library = Asked()
+    calls = [asyncio.create_task(library.ask(Call(f"gotify://{number}.example"))) for number in range(10)]
+    while not library.urls:
+        await asyncio.sleep(0)
+    for one in calls[:-1]:
+        one.cancel()
+    assert len(await asyncio.gather(*calls[:-1], return_exceptions=True)) == 9
+    library.let.set()
+    assert (await calls[-1]).taken
+    # The first had begun: its answer is read, so that nobody gets it for another.
+    assert library.urls == ["gotify://0.example", "gotify://9.example"]
+    await library.close()
+
+
+async def test_a_turn_is_waited_for_in_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    library = Asked()
+    first = asyncio.create_task(library.ask(Call("gotify://a.example")))
+    while not library.urls:
+        await asyncio.sleep(0)
+    with monkeypatch.context() as patched:
+        patched.setattr("infra.apprise_library.library._TURN_SECONDS", 0.001)
+        with pytest.raises(LibraryFailed, match="too much to do"):
+            await library.ask(Call("gotify://b.example"))
+    library.let.set()
+    assert (await first).taken
+    assert (await library.ask(Call("gotify://c.example"))).taken
+    assert library.urls == ["gotify://a.example", "gotify://c.example"]
+    await library.close()
 
 
 def test_records_are_whole_and_bounded() -> None:
