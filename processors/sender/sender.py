@@ -53,10 +53,11 @@ STRETCH = 500
 class Sender:
     """Sends for the partitions that it is told of.
 
-    post: `WebhookClient.post`. mail: `MailClient.send`. services: what those of Apprise are reached with. report:
-    appends to the deliveries journal under the channel's id, returns when Kafka has it. decrypt: an endpoint's secret
-    as text. links: where pages of ours are now; without it links are sent as the folds wrote them. clock: the time of
-    reports (the test clock may move it; signatures always tell the real time, which receivers compare with theirs).
+    post: `WebhookClient.post`. mail: `MailClient.send`. services: what services that take messages are reached with.
+    report: appends to the deliveries journal under the channel's id, returns when Kafka has it. decrypt: an endpoint's
+    secret as text. links: where pages of ours are now; without it links are sent as the folds wrote them. clock: the
+    time of reports (the test clock may move it; signatures always tell the real time, which receivers compare with
+    theirs).
     ceiling: requests at once, each of which holds a socket. pool: those of slow channels, and those of dead ones.
     """
 
