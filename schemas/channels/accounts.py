@@ -12,7 +12,7 @@ import msgspec
 
 from schemas.channels.kind import InvalidChannelField, Stored
 from schemas.channels.messages import MessageKind
-from schemas.channels.urls import http_url
+from schemas.channels.urls import bare_server, http_url, written_http_url
 
 
 class Name(NamedTuple):
@@ -47,7 +47,7 @@ class AccountKind(MessageKind):
     def validate(self, given: Mapping[str, Any], current: Stored | None) -> dict[str, Any]:
         fields: dict[str, Any] = {}
         if "server" in given or current is None:
-            fields["url"] = server_url(given.get("server") or self.server)
+            fields["url"] = bare_server(http_url("server", given.get("server") or self.server))
         if self.secret_field in given or current is None:
             fields["secret"] = self.secret.checked(self.secret_field, given.get(self.secret_field, ""))
         chosen = {
@@ -62,7 +62,7 @@ class AccountKind(MessageKind):
 
     def problem(self, channel: Stored) -> str:
         try:
-            server_url(channel.url)
+            bare_server(written_http_url("server", channel.url))
             for field, name in self.names.items():
                 name.checked(field, channel.options.get(field, ""))
         except InvalidChannelField as invalid:
@@ -85,13 +85,3 @@ class AccountKind(MessageKind):
         first = next(iter(self.names), "")
         at = "" if shown["server"] == self.server else f"@{shown['server']}"
         return f"{shown[first]}{at}" if first else str(shown["server"])
-
-
-def server_url(url: str) -> str:
-    """The URL of a server, to which paths are added: without credentials, and without a slash at the end."""
-    http_url("server", url)
-    if "@" in url.split("/", 3)[2]:
-        raise InvalidChannelField("server", "must not hold credentials")
-    if not url.isascii() or not url.isprintable() or "?" in url or "#" in url:
-        raise InvalidChannelField("server", "must be ASCII, and hold neither a query nor a fragment")
-    return url.rstrip("/")

@@ -8,7 +8,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from schemas.channels.kind import ChannelKind, InvalidChannelField, Limits, Stored
-from schemas.channels.urls import Server, ServerShown, http_url
+from schemas.channels.urls import Server, ServerShown, bare_server, http_url, written_http_url
 
 _TOPIC = re.compile(r"[-_A-Za-z0-9]{1,64}")
 # Paths that ntfy's server has for itself.
@@ -55,7 +55,7 @@ class Ntfy(ChannelKind):
     def validate(self, given: Mapping[str, Any], current: Stored | None) -> dict[str, Any]:
         fields: dict[str, Any] = {}
         if "server" in given or current is None:
-            fields["url"] = _server(given.get("server", ""))
+            fields["url"] = bare_server(http_url("server", given.get("server", "")))
         if "topic" in given or current is None:
             fields["options"] = {"topic": _topic(given.get("topic", ""))}
         if "token" in given:
@@ -64,7 +64,7 @@ class Ntfy(ChannelKind):
 
     def problem(self, channel: Stored) -> str:
         try:
-            _server(channel.url)
+            bare_server(written_http_url("server", channel.url))
             _topic(channel.options.get("topic", ""))
         except InvalidChannelField as invalid:
             return f"an ntfy channel whose {invalid}"
@@ -82,16 +82,6 @@ class Ntfy(ChannelKind):
 
     def target(self, shown: Mapping[str, Any]) -> str:
         return f"{shown['server']}/{shown['topic']}"
-
-
-def _server(url: str) -> str:
-    """The URL to which the topic is added: without credentials, and without a slash at the end."""
-    http_url("server", url)
-    if "@" in url.split("/", 3)[2]:
-        raise InvalidChannelField("server", "must not hold credentials: an access token is given as token")
-    if not url.isascii() or not url.isprintable() or "?" in url or "#" in url:
-        raise InvalidChannelField("server", "must be ASCII, and hold neither a query nor a fragment")
-    return url.rstrip("/")
 
 
 def _topic(topic: object) -> str:

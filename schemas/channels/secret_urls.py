@@ -13,7 +13,7 @@ from msgspec import UNSET, UnsetType
 
 from schemas.channels.kind import InvalidChannelField, Stored
 from schemas.channels.messages import MessageKind
-from schemas.channels.urls import ServerShown, Url, http_url
+from schemas.channels.urls import ServerShown, Url, http_url, written_http_url
 
 
 class Config(msgspec.Struct):
@@ -49,7 +49,7 @@ class SecretUrlKind(MessageKind):
 
     def problem(self, channel: Stored) -> str:
         try:
-            http_url("url", channel.url)
+            written_http_url("url", channel.url)
         except InvalidChannelField as invalid:
             return f"{self.title} whose {invalid}"
         return "" if channel.secret else f"{self.title} without its URL, which is its secret"

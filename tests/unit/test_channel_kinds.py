@@ -169,3 +169,17 @@ def test_nothing_but_a_kind_knows_its_name() -> None:
 )
 def test_a_question_for_a_kind_is_seen(text: str) -> None:
     assert list(_asked_for(parse("x", text)))
+
+
+@pytest.mark.parametrize("kind", CHANNEL_KINDS.values(), ids=lambda kind: kind.name)
+def test_a_fold_judges_urls_without_tables_of_letters(kind: ChannelKind, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those change with the version of Python and of packages; what a fold has decided must not."""
+
+    def table(*_: object) -> None:
+        raise AssertionError("a table was asked")
+
+    for name in ("urlsplit", "encoded_host", "host_in"):
+        monkeypatch.setattr(f"schemas.channels.urls.{name}", table)
+    for url in ("https://b\u00fccher.example", "https://svc.example:8443", "", "ftp://x", "http://"):
+        known = Channel(id="c", project="p", kind=kind.name, created=0, url=url, secret="sealed")
+        assert isinstance(kind.problem(known), str)
