@@ -61,7 +61,7 @@ class Bench:
             self.report,
             lambda secret, *_: secret,
             clock=lambda: self.now,
-            **{"services": Services(client.exchange), **limits},
+            **limits,
         )
         self.offset = -1
         self.reports: list[DeliveryAttempted] = []
