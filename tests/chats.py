@@ -168,6 +168,8 @@ class MatrixService(Service):
             return Reply(400, {"errcode": "M_BAD_JSON", "error": "no"})
         assert content["format"] == "org.matrix.custom.html"
         assert balanced(content["formatted_body"])
+        # https://spec.matrix.org/latest/client-server-api/#user-and-room-mentions: else the text decides.
+        assert content["m.mentions"] == {"user_ids": []}
         if named[2] not in self.events:
             self.events[named[2]] = content
             self.taken.append(content)

@@ -82,6 +82,8 @@ class Matrix(AccountKind):
             "body": cut(f"{says}\n{plain(message, _TEXT)}", _TEXT),
             "format": "org.matrix.custom.html",
             "formatted_body": "".join(_html(message, says)),
+            # Without it `@room` in a text would ring for everybody.
+            "m.mentions": {"user_ids": ()},
         }
         headers = {"Authorization": f"Bearer {secret}", "Content-Type": "application/json"}
         url = f"{channel.url}/_matrix/client/v3/rooms/{room}/send/m.room.message/{transaction}"
