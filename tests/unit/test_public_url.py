@@ -50,9 +50,9 @@ async def test_answers_that_are_not_ours(unused_tcp_port: int) -> None:
 
 
 async def test_nothing_there_or_nothing_said(unused_tcp_port: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_PUBLIC_SECONDS", 0.2)
     url = public(unused_tcp_port)
     assert "ClientConnector" in await url.probe()
+    monkeypatch.setattr(module, "_PUBLIC_SECONDS", 0.2)
     async with Front(unused_tcp_port, "ours") as front:
         front.silent = True
         assert await url.probe() == "no answer within 0.2 s"
