@@ -26,7 +26,7 @@ from tests.toy_fold import Added, Toy
 
 FOLD = Toy("toy").folds[0]
 ONE = Added(number=1)
-SOON = 30.0
+SOON = 120.0
 
 
 class Kafka:
@@ -50,22 +50,24 @@ class Kafka:
         return self
 
     def commit(self, changes: Mapping[str, msgspec.Struct | None], effects: Sequence[Effect]) -> None:
+        """In a thread: what is set after it has `begun` is for the next one; when `commits` tells it, all is done."""
+        error, writes = self.error, self.error is None or self.writes_all_the_same
         self.begun += 1
         assert self.open.wait(SOON)
-        if self.error is not None and not self.writes_all_the_same:
-            raise self.error
+        if error is not None and not writes:
+            raise error
         assert list(changes)[-1] == PROGRESS_KEY
         progress = changes[PROGRESS_KEY]
         assert isinstance(progress, Progress)
-        self.commits.append(progress.applied)
         self.effects += effects
         for key, record in changes.items():
             if record is None:
                 self.states.pop(key)
             else:
                 self.states[key] = record
-        if self.error is not None:
-            raise self.error
+        self.commits.append(progress.applied)
+        if error is not None:
+            raise error
 
 
 class Heard:

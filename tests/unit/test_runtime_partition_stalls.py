@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -20,6 +21,9 @@ from schemas.ticks import NEVER
 from schemas.transitions import JournalTruncated
 from tests.runtime_partition_world import FOLD, SOON, Heard, Kafka, World, stand_in, taken
 from tests.toy_fold import Total
+
+# What the watchdog of partitions takes for a standstill, by a clock moved by hand.
+STUCK = 0.06
 
 
 @pytest.fixture
@@ -234,6 +238,29 @@ async def test_an_event_that_takes_long_holds_nobody_up(kafka: Kafka, pool: Thre
     assert kafka.commits == []  # not ours any more: the next owner folds it again
 
 
+class Looks:
+    """The looks of the watchdog at the ends of journals, and its clock, moved by hand. end: None: Kafka is silent."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, world: World) -> None:
+        self.now, self.count = 1_000.0, 0
+        self.end: int | None = 0
+        self._world = world
+        monkeypatch.setattr(watchdog, "end_offsets", self._end_offsets)
+        monkeypatch.setattr(watchdog, "time", SimpleNamespace(monotonic=lambda: self.now))
+
+    def _end_offsets(self, _: Any, partitions: list[tuple[str, int]]) -> dict[tuple[str, int], int]:
+        self.count += 1
+        if self.end is None:
+            raise RuntimeError("Kafka does not answer")
+        return dict.fromkeys(partitions, self.end)
+
+    async def pass_time(self, standstills: float) -> None:
+        """After a look that has begun by now and has ended."""
+        wanted = self.count + 3
+        await self._world.until(lambda: self.count >= wanted)
+        self.now += standstills * STUCK
+
+
 async def test_states_that_take_long_to_load_are_no_standstill(
     kafka: Kafka, pool: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -243,7 +270,7 @@ async def test_states_that_take_long_to_load_are_no_standstill(
 
     def load(*arguments: Any) -> dict[str, msgspec.Struct]:
         loading: Loading = arguments[-1]
-        loading.reading.expect(1_000)
+        loading.reading.expect(1_000_000)
         while not done.wait(0.01):
             if reading.is_set():
                 loading.steps += 1
@@ -251,17 +278,26 @@ async def test_states_that_take_long_to_load_are_no_standstill(
         return {}
 
     monkeypatch.setattr(module, "load_states", load)
-    monkeypatch.setattr(watchdog, "end_offsets", lambda _, partitions: dict.fromkeys(partitions, 0))
     world = World(kafka, pool, None)
+
+    def steps() -> int:
+        return sum(loading.steps for loading in world.runner.loading().values())
+
+    looks = Looks(monkeypatch, world)
     await world.runner.assign({0, 1, 2})  # two of them wait for their turn
-    dog = asyncio.create_task(watch("nowhere:1", [world.runner], world.failures.append, stuck=0.6))
+    dog = asyncio.create_task(watch("nowhere:1", [world.runner], world.failures.append, stuck=STUCK))
     try:
-        await asyncio.sleep(2.0)
+        for _ in range(5):
+            before = steps()
+            await world.until(lambda before=before: steps() > before)  # type: ignore[misc]
+            await looks.pass_time(0.9)
         assert world.failures == []
         left = {number: loading.reading.left for number, loading in world.runner.loading().items()}
         assert sorted(left) == [0, 1, 2]
-        assert 0 < left[0] < 1_000
+        assert 0 < left[0] < 1_000_000
         reading.clear()
+        for _ in range(3):
+            await looks.pass_time(2.0)
         await world.until(lambda: world.failures)
         assert "has its states not loaded since" in str(world.failures[0])
     finally:
@@ -271,25 +307,23 @@ async def test_states_that_take_long_to_load_are_no_standstill(
 
 
 async def test_the_watchdog(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    ends: list[int | None] = [0]
-
-    def end_offsets(_: Any, partitions: list[tuple[str, int]]) -> dict[tuple[str, int], int]:
-        if ends[0] is None:
-            raise RuntimeError("Kafka does not answer")
-        return dict.fromkeys(partitions, ends[0])
-
-    monkeypatch.setattr(watchdog, "end_offsets", end_offsets)
+    looks = Looks(monkeypatch, world)
     await world.until(lambda: world.runner.stepped() == {2: 0})
-    dog = asyncio.create_task(watch("nowhere:1", [world.runner], world.failures.append, stuck=0.6))
-    await asyncio.sleep(1.0)  # nothing to do
+    dog = asyncio.create_task(watch("nowhere:1", [world.runner], world.failures.append, stuck=STUCK))
+    for _ in range(3):  # nothing to do
+        await looks.pass_time(2.0)
     for _ in range(4):  # behind, but moving
-        ends[0] = world.next + 5
+        looks.end = world.next + 5
         await world.add(2)
-        await asyncio.sleep(0.3)
-    ends[0] = None
-    await asyncio.sleep(1.0)
+        await world.until(lambda: world.runner.stepped() == {2: world.next})
+        await looks.pass_time(0.9)
+    looks.end = None
+    for _ in range(3):
+        await looks.pass_time(2.0)
     assert world.failures == []
-    ends[0] = world.next + 1
+    looks.end = world.next + 1
+    for _ in range(2):
+        await looks.pass_time(2.0)
     await world.until(lambda: world.failures)
     assert isinstance(world.failures[0], Stuck)
     assert str(world.failures[0]).startswith(f"toy-journal/2 stands at {world.next} since")
