@@ -10,6 +10,7 @@ import pytest
 
 from infra.http_server.bounds import BOUNDS
 from ingest.ping.request import Limits
+from tests.http_client import wait_until
 from tests.ping_journal import Journal
 from tests.ping_server import PingServer
 from tests.stack import start_kafka
@@ -192,7 +193,7 @@ def test_kafka_frozen(tmp_path: Path) -> None:
     try:
         with PingServer(kafka.address, sink={"patience": 1.0}) as server:
             journal = Journal(kafka.address, server)
-            assert ask(server, f"GET /{server.check} HTTP/1.1\nHost: x")[0] == "200 OK"
+            wait_until(lambda: ask(server, f"GET /{server.check} HTTP/1.1\nHost: x")[0] == "200 OK", 60.0)
             kafka.freeze()
             began = time.time_ns() // 1000
             status, headers, _ = ask(server, f"GET /{server.check} HTTP/1.1\nHost: x")
@@ -200,14 +201,15 @@ def test_kafka_frozen(tmp_path: Path) -> None:
             status, headers, _ = ask(server, f"GET /{server.check[:-12]}000000000000 HTTP/1.1\nHost: x")
             assert (status, headers["retry-after"]) == ("503 Service Unavailable", "1")
             kafka.thaw()
-            deadline = time.monotonic() + 60
+            deadline = time.monotonic() + 120
             told: list[int] = []
             while not told and time.monotonic() < deadline:
                 time.sleep(0.1)
                 told = [tick.refused_since for tick in journal.read()[1] if tick.refused_since]
             assert told
-            assert abs(told[0] - began) < 10_000_000
-            assert ask(server, f"GET /{server.check} HTTP/1.1\nHost: x")[0] == "200 OK"
+            assert abs(told[0] - began) < 60_000_000
+            # One that needs more than its second on a busy machine is told of again.
+            wait_until(lambda: ask(server, f"GET /{server.check} HTTP/1.1\nHost: x")[0] == "200 OK", 60.0)
     finally:
         kafka.thaw()
         kafka.stop()

@@ -142,7 +142,8 @@ async def test_a_name_that_is_never_answered_is_not_a_resolver_that_is_silent() 
         ]
         for kind, target in targets:
             names.silent = False
-            assert seen(await probed(connector, kind, timeout=1, **target)) == "timeout"
+            # The resolver is asked for something else in time, however busy this machine is.
+            assert seen(await probed(connector, kind, timeout=4, **target)) == "timeout"
             names.silent = True
             result = await probed(connector, kind, timeout=1, **target)
             assert (seen(result), "resolver" in result.detail) == ("prober_error", True)

@@ -286,7 +286,7 @@ async def test_the_clock_of_a_test_is_followed_forth_and_back(tmp_path: Path) ->
 
 async def test_what_was_seen_over_a_standstill_is_ours() -> None:
     async with serving(silent) as server:
-        one = monitor(target=ProbeTarget(url=f"http://{V4}:{server.port}/"), timeout=1)
+        one = monitor(target=ProbeTarget(url=f"http://{V4}:{server.port}/"), timeout=4)
         async with world(one, running()) as here:
             here.clock.time = first_slot(one, NOON)
             here.prober.turn()
@@ -327,7 +327,7 @@ async def test_a_success_counts_over_a_standstill() -> None:
 async def test_nobodys_probes_take_all_there_is() -> None:
     async with serving(silent) as server:
         greedy = [
-            monitor(f"g{n}", project="greedy", target=ProbeTarget(host=V4, port=server.port), kind="tls", timeout=1)
+            monitor(f"g{n}", project="greedy", target=ProbeTarget(host=V4, port=server.port), kind="tls", timeout=4)
             for n in range(20)
         ]
         async with world(*greedy, monitor("modest", project="modest"), most=10) as here:

@@ -1,6 +1,6 @@
 """The wheel: what is due comes out once, in order, no earlier than its time, and a jump costs nothing."""
 
-from time import perf_counter
+from time import thread_time
 
 import pytest
 from hypothesis import given, settings
@@ -48,9 +48,9 @@ def test_a_jump_of_years_does_not_walk_empty_buckets() -> None:
     wheel = Wheel(lambda _: True)
     for n in range(100):
         wheel.set(f"{n:03}", n * YEAR)
-    began = perf_counter()
+    began = thread_time()
     assert wheel.due(100 * YEAR) == [f"{n:03}" for n in range(100)]
-    assert perf_counter() - began < 0.5
+    assert thread_time() - began < 0.5  # of this thread only: others may have the processor
 
 
 @settings(max_examples=60)
