@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.monitor_calls import call
-from tests.pingfold_process import Pingfold, Receiver
+from tests.pingfold_process import Pingfold, Receiver, wait_until
 
 pytestmark = pytest.mark.system
 
@@ -38,8 +38,8 @@ def test_a_colleague_is_called_and_acknowledges(pingfold: Pingfold, receiver: Re
 
     link = urlsplit(called.json["data"]["incident"]["acknowledge_url"]).path
     for _ in range(2):  # a robot
-        page = pingfold.get(link)
-        assert (page.status_code, "I take care of it" in page.text) == (200, True)
+        page = wait_until(lambda: [one for one in [pingfold.get(link)] if one.status_code == 200], what="the page")[0]
+        assert "I take care of it" in page.text
     assert pingfold.request("POST", link, data={"by": "Ada"}).status_code == 200
     late = pingfold.request("POST", link, data={"by": "Bob"})
     assert (late.status_code, "Ada" in late.text) == (409, True)
@@ -49,7 +49,7 @@ def test_a_colleague_is_called_and_acknowledges(pingfold: Pingfold, receiver: Re
     pingfold.good_ping(check)
     for each in (receiver, colleague):
         each.wait(check, "monitor.recovered")
-    assert pingfold.get(link).status_code == 410
+    wait_until(lambda: pingfold.get(link).status_code == 410, what="the page says that it is over")
     call(pingfold, "DELETE", f"/escalation-policies/{policy_id}")
     assert pingfold.api("DELETE", f"/channels/{channel}").status_code == 200
     pingfold.verify()

@@ -88,7 +88,7 @@ def test_a_receiver_that_fails_1000_times_is_removed_across_kills(pingfold: Ping
     other.answer = 500
     other.start()
     channel = pingfold.channel(other.url, kind="updown")
-    assert other.url in recipients(pingfold)
+    wait_until(lambda: other.url in recipients(pingfold), seconds, "it is listed")
     check = pingfold.create("given-up", channels=channel)
     for number in range(events):
         pingfold.good_ping(check, "" if number % 2 else "fail")
@@ -102,7 +102,8 @@ def test_a_receiver_that_fails_1000_times_is_removed_across_kills(pingfold: Ping
     for slot in range(pingfold.workers):
         pingfold.kill_and_wait("worker", slot)
     wait_until(lambda: failed() >= 2 * events, seconds, "each was sent again")
-    assert [one["failures"] for one in given_up(pingfold, channel)] == [10, 100]
+    # The first may have been sent a third time by now.
+    assert [one["failures"] for one in given_up(pingfold, channel)][:2] == [10, 100]
     pingfold.wait_working()
     pingfold.advance(37)  # the second time after 16 to 36 s
     wait_until(lambda: len(finished(pingfold, channel)) == events, seconds, "every delivery has ended")
