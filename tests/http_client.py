@@ -51,7 +51,7 @@ class HttpServer:
     def __enter__(self) -> "HttpServer":
         self._socket.listen(4_096)
         self._thread.start()
-        self._started.result(20)
+        self._started.result(60)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -71,7 +71,7 @@ class HttpServer:
     def stop(self) -> None:
         """Stop serving; requests under way have a moment to end."""
         self._server.should_exit = True
-        self._thread.join(20)
+        self._thread.join(60)
         assert not self._thread.is_alive(), "the server did not stop"
 
     def _run(self) -> None:
@@ -93,7 +93,7 @@ class HttpServer:
         tls: to the port that speaks TLS; the handshake is the caller's.
         """
         port = self.tls_port if tls else self.port
-        connection = socket.create_connection(("127.0.0.1", port), 20.0, source_address=(source, 0))
+        connection = socket.create_connection(("127.0.0.1", port), 60.0, source_address=(source, 0))
         self._connections.append(connection)
         return connection
 
@@ -144,7 +144,7 @@ def is_closed(connection: socket.socket) -> bool:
         return True
 
 
-def wait_until(condition: Callable[[], T], timeout: float = 20.0) -> T:
+def wait_until(condition: Callable[[], T], timeout: float = 60.0) -> T:
     """The first true value of `condition`."""
     deadline = time.monotonic() + timeout
     while not (value := condition()):

@@ -9,7 +9,7 @@ from typing import Any, Self, TypeVar
 
 T = TypeVar("T")
 
-_SECONDS = 20.0
+_SECONDS = 60.0
 
 
 class LoopThread:

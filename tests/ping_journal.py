@@ -47,7 +47,7 @@ class Journal:
         count = self._end() - self._from.offset
         self._consumer.assign([self._from])
         pings, ticks = [], []
-        for message in self._consumer.consume(count, timeout=10) if count else []:
+        for message in self._consumer.consume(count, timeout=60) if count else []:
             event = _decode(message.value())
             if isinstance(event, Ping) and message.key() == self._server.check.encode():
                 pings.append(event)

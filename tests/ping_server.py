@@ -32,7 +32,7 @@ from schemas.ids import new_id
 from schemas.topics import DECISIONS, DEFINITIONS, PINGS
 
 
-def wait_until_led(bootstrap: str, partitions: int, timeout: float = 20.0) -> None:
+def wait_until_led(bootstrap: str, partitions: int, timeout: float = 60.0) -> None:
     """Wait for a leader of every partition: a topic made a moment ago on a busy machine has none yet."""
     admin, deadline = admin_client(bootstrap), time.monotonic() + timeout
     asked = [(topic.name, number) for topic in (DEFINITIONS, DECISIONS, PINGS) for number in range(partitions)]
@@ -75,12 +75,12 @@ class PingServer:
 
     def __enter__(self) -> "PingServer":
         self._thread.start()
-        self._ready.result(30)
+        self._ready.result(120)
         return self
 
     def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
         self._server.should_exit = True
-        self._thread.join(20)
+        self._thread.join(60)
         assert not self._thread.is_alive(), "the server did not stop"
 
     def _run(self) -> None:

@@ -48,7 +48,7 @@ _FOLDS = ("projects", "checks", "monitors", "deliveries")
 _PARTITION_TIME = re.compile(r'^pingfold_partition_time_seconds\{fold="(\w+)",partition="(\d+)"\} (\S+)$', re.MULTILINE)
 
 
-def wait_until(condition: Callable[[], T], timeout: float = 45.0, what: str = "", pause: float = 0.05) -> T:
+def wait_until(condition: Callable[[], T], timeout: float = 90.0, what: str = "", pause: float = 0.05) -> T:
     """The first true value of `condition`; fails when there is none within `timeout` seconds."""
     deadline = time.monotonic() + timeout
     while not (value := condition()):
@@ -178,7 +178,7 @@ class Pingfold:
                 return 0
             return pid if is_running(pid) else 0
 
-        return wait_until(read, 20.0, f"{role}-{slot} runs")
+        return wait_until(read, 60.0, f"{role}-{slot} runs")
 
     def pids(self) -> dict[str, int]:
         """Every role that has a process id file now."""
@@ -196,7 +196,7 @@ class Pingfold:
             self.read_anew()
         return pid
 
-    def kill_and_wait(self, role: str, slot: int = 0, timeout: float = 30.0) -> None:
+    def kill_and_wait(self, role: str, slot: int = 0, timeout: float = 90.0) -> None:
         """SIGKILL a role, and wait until the supervisor has started it again (not: until it serves)."""
         before = self.kill(role, slot)
         wait_until(lambda: self.pid(role, slot) != before, timeout, f"{role}-{slot} is started again")
@@ -318,7 +318,7 @@ class Pingfold:
             self.set_clock(self.offset + (moment - self.now) / SECOND)
         return self.pass_time(moment)
 
-    def pass_time(self, moment: Micros, timeout: float = 30.0) -> Micros:
+    def pass_time(self, moment: Micros, timeout: float = 90.0) -> Micros:
         """Wait until the time of all partitions of all folds is past `moment`."""
         wait_until(lambda: self._is_past(moment), timeout, "the time of every partition has passed", pause=0.1)
         return moment
@@ -490,7 +490,7 @@ class Pingfold:
             producer.produce(
                 topic.name, value, key, partition, lambda error, _: failed.append(str(error)) if error else None
             )
-        assert producer.flush(20.0) == 0
+        assert producer.flush(60.0) == 0
         assert not failed, failed
 
 
@@ -637,13 +637,13 @@ class Receiver:
         listening = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve(listening)), name="receiver")
         self._thread.start()
-        assert listening.wait(10.0), "the receiver does not listen"
+        assert listening.wait(60.0), "the receiver does not listen"
 
     def stop(self) -> None:
         """Be down: connections are refused."""
         if self._thread is not None and self._loop is not None and self._stop is not None:
             self._loop.call_soon_threadsafe(self._stop.set)
-            self._thread.join(10.0)
+            self._thread.join(60.0)
             assert not self._thread.is_alive()
             self._thread = None
 
@@ -676,7 +676,7 @@ class Receiver:
             and (not taken or (one.answered is not None and one.answered < 300))
         ]
 
-    def wait(self, check: str, event: str, timeout: float = 45.0, taken: bool = True) -> Received:
+    def wait(self, check: str, event: str, timeout: float = 90.0, taken: bool = True) -> Received:
         """The first request for this event of a check."""
         found = wait_until(
             lambda: self.of(check, event, taken),

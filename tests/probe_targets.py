@@ -32,7 +32,7 @@ def on_uvloop(test: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, None]
 
     @functools.wraps(test)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
-        uvloop.run(asyncio.wait_for(test(*args, **kwargs), 60.0))
+        uvloop.run(asyncio.wait_for(test(*args, **kwargs), 180.0))
 
     return run
 
@@ -49,7 +49,7 @@ class Listening:
         self.port = 0
         self.open = 0
 
-    async def emptied(self, timeout: float = 5.0) -> None:
+    async def emptied(self, timeout: float = 60.0) -> None:
         """Until no connection is open."""
         async with asyncio.timeout(timeout):
             while self.open:
@@ -83,7 +83,7 @@ async def serving(
         server.close()
         for talks in talking:
             talks.cancel()
-        async with asyncio.timeout(5.0):
+        async with asyncio.timeout(60.0):
             while listening.open:
                 await asyncio.sleep(0)
 

@@ -103,7 +103,7 @@ class Bench:
         self.now += int(seconds * SECOND)
         self.feed(("", Tick(slot="ticker", epoch=1, at=self.now, now=self.now)))
 
-    async def until(self, condition: Callable[[], bool], seconds: float = 20) -> float:
+    async def until(self, condition: Callable[[], bool], seconds: float = 60) -> float:
         """Wait for it; how long it took."""
         begin = time.perf_counter()
         while not condition():

@@ -20,8 +20,8 @@ from infra.embedded.ports import HOST, remembered
 from infra.log.cluster import embedded_cluster, prefix_of, security_of
 from pingfold.addresses import clickhouse_url
 
-_START_SECONDS = 60.0
-_STOP_SECONDS = 15.0
+_START_SECONDS = 180.0
+_STOP_SECONDS = 60.0
 
 
 @dataclass

@@ -6,7 +6,7 @@ from infra.log.admin import Admin, admin_client, end_offsets
 from infra.log.reading import Stored, read_partition
 from schemas.topics import Topic
 
-_SECONDS = 10.0
+_SECONDS = 60.0
 
 
 class TopicReader:

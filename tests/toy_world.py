@@ -158,7 +158,7 @@ class World:
 
     def ends(self, topic: Topic) -> dict[int, int]:
         """Also of a broker that has just started and does not know all its partitions yet."""
-        admin, deadline = admin_client(self.bootstrap), time.monotonic() + 30
+        admin, deadline = admin_client(self.bootstrap), time.monotonic() + 90
         while True:
             try:
                 count = len(admin.list_topics(topic.name, timeout=10).topics[topic.name].partitions)

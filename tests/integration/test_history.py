@@ -319,7 +319,7 @@ def _until(condition: Callable[[], bool], timeout: float = 60.0) -> None:
 
 async def _patiently(ask: Callable[[], Awaitable[T]]) -> T:
     """The answer of a writer that has only just begun, and joins its group first."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while True:
         try:
             return await ask()

@@ -161,7 +161,7 @@ def test_ipv6_and_the_life_of_a_source(kafka_bootstrap: str) -> None:
     with PingServer(kafka_bootstrap, host="::1") as server:
         journal = Journal(kafka_bootstrap, server)
         assert ask(server, f"GET /{server.check} HTTP/1.1\nHost: x")[0] == "200 OK"
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while server.source.unreachable_since is not None and time.monotonic() < deadline:
             time.sleep(0.02)
         assert server.source.unreachable_since is None  # the public URL answers
@@ -179,7 +179,7 @@ def test_when_it_is_full_pings_are_taken_and_what_may_be_lost_is_told(kafka_boot
             stack.enter_context(half).sendall(b"GET / HTTP/1.1\r\nX: half")
         for _ in range(3):
             assert ask(server, f"GET /{server.check} HTTP/1.1\nHost: x")[0] == "200 OK"
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         while not (told := [tick for tick in journal.read()[1] if tick.refused_since]):
             assert time.monotonic() < deadline
             time.sleep(0.1)

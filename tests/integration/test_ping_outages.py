@@ -58,7 +58,7 @@ def records(bootstrap: str, server: PingServer) -> list[Record]:
     _, end = consumer.get_watermark_offsets(tp, timeout=10)
     consumer.assign([tp])
     messages: list[Any] = []
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 90
     while len(messages) < end and time.monotonic() < deadline:
         messages += consumer.consume(end - len(messages), timeout=1)
     consumer.close()

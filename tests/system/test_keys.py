@@ -56,7 +56,7 @@ def test_the_life_of_keys(pingfold: Pingfold, receiver: Receiver) -> None:
     assert rotated.status_code == 200, rotated.text
     id = check.json()["uuid"]
     pingfold.good_ping(id, "fail")
-    notice = receiver.wait(id, "monitor.down", timeout=30.0)
+    notice = receiver.wait(id, "monitor.down")
     for secret in (project["webhook_secret"], rotated.json()["secret"]):
         assert Webhook(secret).verify(notice.body, {name.lower(): value for name, value in notice.headers.items()})
 

@@ -78,7 +78,7 @@ def _after_a_kill_of_everything(pingfold: Pingfold, receiver: Receiver, event: s
     failing, short = checks["failing"]["uuid"], checks["short"]["uuid"]
     down = receiver.wait(failing, "monitor.down", timeout=60.0)
     assert down.id == event
-    receiver.wait(short, "monitor.not_observed", timeout=30.0)
+    receiver.wait(short, "monitor.not_observed")
     assert receiver.of(short, "monitor.down") == []
     pingfold.good_ping("failing")
     receiver.wait(failing, "monitor.recovered")
