@@ -24,7 +24,7 @@ log = structlog.get_logger(__name__)
 _CALL_SECONDS = 15.0
 _START_SECONDS = 40.0
 # For the calls of others that come before.
-_TURN_SECONDS = 30.0
+TURN_SECONDS = 30.0
 _LAST_WORDS = 2.0
 _END_SECONDS = 5.0
 
@@ -46,7 +46,7 @@ class AppriseLibrary:
     async def ask(self, call: Call) -> Verdict:
         """What the library says. Raises `LibraryFailed`. Who is gone before their turn costs the others nothing."""
         try:
-            async with asyncio.timeout(_TURN_SECONDS):
+            async with asyncio.timeout(TURN_SECONDS):
                 await self._turn.acquire()
         except TimeoutError:
             raise LibraryFailed("Apprise has too much to do: try again later") from None

@@ -30,7 +30,7 @@ from schemas.channels.messages import Refused
 BODY_READ = 64 * 1024
 # Of what services answer.
 ANSWER_READ = 256 * 1024
-_BODY_SECONDS = 1.0
+BODY_SECONDS = 1.0
 _ANSWER_SECONDS = 5.0
 _LONGEST_RETRY_AFTER = 10**9
 CONNECT = 5.0
@@ -206,7 +206,7 @@ def _limits(seconds: float, connect: float) -> aiohttp.ClientTimeout:
 async def _drain(response: aiohttp.ClientResponse) -> None:
     left = BODY_READ
     try:
-        async with asyncio.timeout(_BODY_SECONDS):
+        async with asyncio.timeout(BODY_SECONDS):
             async for chunk in response.content.iter_any():
                 left -= len(chunk)
                 if left < 0:

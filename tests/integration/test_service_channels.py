@@ -197,7 +197,7 @@ async def test_a_long_answer_is_read_in_part_and_judged() -> None:
 
 @pytest.mark.parametrize("comes", [True, False])
 async def test_a_body_that_decides_is_waited_for_within_the_limit(monkeypatch: pytest.MonkeyPatch, comes: bool) -> None:
-    monkeypatch.setattr(webhooks, "_BODY_SECONDS", 0.01)
+    monkeypatch.setattr(webhooks, "BODY_SECONDS", 0.01)
 
     async def slow(request: web.BaseRequest) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Length": "2"})

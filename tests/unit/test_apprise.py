@@ -284,7 +284,7 @@ async def test_a_turn_is_waited_for_in_bounds(monkeypatch: pytest.MonkeyPatch) -
     while not library.urls:
         await asyncio.sleep(0)
     with monkeypatch.context() as patched:
-        patched.setattr("infra.apprise_library.library._TURN_SECONDS", 0.001)
+        patched.setattr("infra.apprise_library.library.TURN_SECONDS", 0.001)
         with pytest.raises(LibraryFailed, match="too much to do"):
             await library.ask(Call("gotify://b.example"))
     library.let.set()
