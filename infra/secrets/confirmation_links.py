@@ -5,21 +5,18 @@ only those who got the mail have it, and it gives access to the page of that rec
 give the same token, so a retry of a mail contains the same link.
 """
 
-import hmac
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from typing import NamedTuple
 from uuid import UUID
 
 from infra.secrets.secrets import Vault
+from infra.secrets.signed_tokens import TokenSigner
 from schemas.base import SECOND, Micros
 from schemas.ids import is_uuid
 
 # What a link has between the address of this Pingfold and the token.
 PATH = "/recipients/"
 
-_ID_BYTES, _TIME_BYTES, _SIGNATURE_BYTES = 16, 5, 16
-_BYTES = _ID_BYTES + _TIME_BYTES + _SIGNATURE_BYTES
-_LENGTH = -(-_BYTES * 4 // 3)
+_ID_BYTES, _TIME_BYTES = 16, 5
 
 
 class Link(NamedTuple):
@@ -33,30 +30,20 @@ class ConfirmationLinks:
     """Makes tokens and reads them. `key`: of this installation, and used for nothing else."""
 
     def __init__(self, key: bytes) -> None:
-        self._key = key
+        self._signer = TokenSigner(key, _ID_BYTES + _TIME_BYTES)
 
     def token(self, recipient: str, expires: Micros) -> str:
         """The token for a recipient. Raises `ValueError` for an id or a time that cannot be one."""
         if not is_uuid(recipient) or not 0 <= expires // SECOND < 256**_TIME_BYTES:
             raise ValueError("no recipient, or no time")
-        said = UUID(recipient).bytes + (expires // SECOND).to_bytes(_TIME_BYTES)
-        return urlsafe_b64encode(said + self._signature(said)).rstrip(b"=").decode()
+        return self._signer.token(UUID(recipient).bytes + (expires // SECOND).to_bytes(_TIME_BYTES))
 
     def read(self, token: str) -> Link | None:
         """What a token says, whether its time has passed or not; None for one that was not made here."""
-        if len(token) != _LENGTH or not token.isascii():
-            return None
-        try:
-            found = urlsafe_b64decode(token + "=" * (-len(token) % 4))
-        except ValueError:
-            return None
-        said, signature = found[:-_SIGNATURE_BYTES], found[-_SIGNATURE_BYTES:]
-        if len(found) != _BYTES or not hmac.compare_digest(signature, self._signature(said)):
+        said = self._signer.read(token)
+        if said is None:
             return None
         return Link(str(UUID(bytes=said[:_ID_BYTES])), int.from_bytes(said[_ID_BYTES:]) * SECOND)
-
-    def _signature(self, said: bytes) -> bytes:
-        return hmac.digest(self._key, said, "sha256")[:_SIGNATURE_BYTES]
 
 
 def confirmation_links(vault: Vault) -> ConfirmationLinks:
