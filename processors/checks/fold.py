@@ -46,7 +46,7 @@ class Checks:
     """The fold; see `processors.fold.contract.Fold`."""
 
     name = "checks"
-    version = 5
+    version = 6
     journal = PINGS
     states = CHECK_STATES
     events: msgspec.json.Decoder[PingsEvent] = msgspec.json.Decoder(PingsEvent)

@@ -79,7 +79,7 @@ class DeliveriesFold:
     """Plugs the fold into the runtime."""
 
     name = "deliveries"
-    version = 6
+    version = 7
     journal: Topic = DELIVERIES
     states: Topic = DELIVERY_STATES
 

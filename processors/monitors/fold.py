@@ -81,7 +81,7 @@ class Monitors:
     """The fold; see `processors.fold.contract.Fold`."""
 
     name = "monitors"
-    version = 5
+    version = 6
     journal = PROBE_RESULTS
     states = MONITOR_STATES
     events: msgspec.json.Decoder[ProbeResultsEvent] = msgspec.json.Decoder(ProbeResultsEvent)

@@ -96,7 +96,7 @@ class Projects:
     """The fold itself (see processors.fold.contract.Fold)."""
 
     name = "projects"
-    version = 4
+    version = 5
     journal = PROJECTS
     states = DEFINITIONS
     events: msgspec.json.Decoder[Any] = msgspec.json.Decoder(ProjectsEvent | Tick | TimeCorrected)
