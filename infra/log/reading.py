@@ -156,16 +156,20 @@ def last_records(
     stretches: Mapping[int, tuple[int, int]],
     counts: Callable[[bytes], bool],
     stall: float = 30.0,
+    *,
+    uncommitted: bool = True,
 ) -> dict[int, int]:
     """By partition, the offset of the last record that counts from the first offset up to the second, if there is one.
 
-    Those of transactions that are open, or were aborted, too. Raises `NotRead` when nothing comes for `stall` seconds.
+    uncommitted: those of transactions that are open, or were aborted, too. Raises `NotRead` when nothing comes for
+    `stall` seconds.
     """
     left = {number: stretch for number, stretch in stretches.items() if stretch[0] < stretch[1]}
     found: dict[int, int] = {}
     if not left:
         return found
-    consumer = new_consumer(bootstrap, _CONFIG | {"isolation.level": "read_uncommitted"})
+    isolation = {"isolation.level": "read_uncommitted"} if uncommitted else {}
+    consumer = new_consumer(bootstrap, _CONFIG | isolation)
     try:
         consumer.assign([TopicPartition(topic.name, number, first) for number, (first, _) in left.items()])
         heard = time.monotonic()

@@ -30,6 +30,7 @@ from processors.fold.reconciliation import (
 )
 from processors.fold.view import View
 from processors.runtime.loading import Loading
+from processors.runtime.shared_definitions import shared_definitions
 from schemas.base import SECOND, Micros, encode
 from schemas.check_states import CheckState, CheckStatesRecord, DefinitionCopy
 from schemas.definitions import Channel, Check, Definition, Project
@@ -40,15 +41,13 @@ from schemas.monitor_states import MonitorCopy, MonitorState, MonitorStatesRecor
 from schemas.monitors import Monitor
 from schemas.pings import CheckDefined, CheckRemoved
 from schemas.probes import MaintenanceDefined, MaintenanceRemoved, MonitorDefined, MonitorRemoved
-from schemas.ticks import PROGRESS_KEY, Progress
+from schemas.ticks import PROGRESS_KEY
 from schemas.topics import (
     CHECK_STATES,
-    DEFINITIONS,
     DELIVERIES,
     MONITOR_STATES,
     PINGS,
     PROBE_RESULTS,
-    PROJECTS,
     TRANSITIONS,
     Topic,
 )
@@ -62,11 +61,12 @@ T = TypeVar("T")
 _MARGIN: Micros = 60 * SECOND
 _CALL_SECONDS = 10.0
 _PATIENCE_SECONDS = 30.0
-_TICK = b'{"type":"tick"'
+# Kinds of definitions that every partition knows.
+_EVERYWHERE = ("project", "maintenance", "escalation")
 _CHANGED, _FINISHED = b'{"type":"status.changed"', b'{"type":"delivery.finished"'
 _VALIDITY = b'{"type":"validity.told"'
 
-_definitions: msgspec.json.Decoder[Any] = msgspec.json.Decoder(Definition | Progress)
+_definitions: msgspec.json.Decoder[Any] = msgspec.json.Decoder(Definition)
 _sent: msgspec.json.Decoder[Any] = msgspec.json.Decoder(
     CheckDefined
     | CheckRemoved
@@ -128,7 +128,11 @@ def _missed_by(reader: "_Reader", journal: Topic, view: View) -> list[Missed]:
     if journal == PROBE_RESULTS:
         return list(missed_by_monitors(view, reader.defined("monitor", "maintenance", "escalation")))
     defined = reader.defined("channel", "project")
-    changes, finished = reader.told_since(view.get(PROGRESS_KEY).newest)
+    if not defined.channels:  # nobody here was to be told of anything
+        return list(missed_by_deliveries(view, defined))
+    told, finished = reader.told_since(view.get(PROGRESS_KEY).newest)
+    projects = {channel.project for channel in defined.channels.values()}
+    changes = [change for change in told if change.project in projects]
     things = reader.things({change.thing for change in changes})
     requests = missed_requests(view, defined.channels, changes, things, finished)
     return [*missed_by_deliveries(view, defined), *requests]
@@ -171,22 +175,14 @@ class _Reader:
 
     def defined(self, *kinds: str) -> Defined:
         """The definitions of these kinds, of checks, monitors and channels those of our partition."""
-        newest: dict[str, bytes] = {}
-        applied = dict.fromkeys(range(self._count), -1)
-        for stored in read_to_end(self._bootstrap, DEFINITIONS):
-            self._loading.steps += 1
-            key = (stored.key or b"").decode()
-            kind, _, id = key.partition("/")
-            if key == PROGRESS_KEY and stored.value is not None:
-                applied[stored.partition] = _definitions.decode(stored.value).applied
-            elif kind not in kinds or not (kind in ("project", "maintenance", "escalation") or self._is_ours(id)):
-                continue
-            elif stored.value is None:
-                newest.pop(key, None)
-            else:
-                newest[key] = stored.value
+        definitions = shared_definitions(self._bootstrap).read(self._loading)
+        newest: list[bytes] = []
+        for key, stored in definitions.records.items():
+            kind, _, _ = key.partition("/")
+            if kind in kinds and (kind in _EVERYWHERE or stored.owner == self._partition):
+                newest.append(stored.value)
         found: dict[type[msgspec.Struct], dict[str, Any]] = {}
-        for value in newest.values():
+        for value in newest:
             definition = _definitions.decode(value)
             found.setdefault(type(definition), {})[definition.id] = definition
         return Defined(
@@ -196,7 +192,7 @@ class _Reader:
             projects=found.get(Project, {}),
             windows=found.get(Maintenance, {}),
             policies=found.get(EscalationPolicy, {}),
-            complete=not any(self._has_requests(number, at + 1) for number, at in applied.items()),
+            complete=definitions.complete,
         )
 
     def told_since(self, newest: Micros) -> tuple[list[StatusChanged | ValidityTold], set[str]]:
@@ -256,17 +252,6 @@ class _Reader:
                 with contextlib.suppress(msgspec.MsgspecError):  # not one of ours
                     there.add(((stored.key or b"").decode(), _identity(_sent.decode(stored.value or b""))))
         return [(key, event) for key, event in missed if (key, _identity(event)) not in there]
-
-    def _is_ours(self, id: str) -> bool:
-        return partition_of(id.encode(), self._count) == self._partition
-
-    def _has_requests(self, number: int, start: int) -> bool:
-        """Whether requests wait to be folded."""
-        end = ends_of(self._bootstrap, PROJECTS)[number]
-        for stored in read_partition(self._bootstrap, PROJECTS, number, end, start=start):
-            if not (stored.value or b"").startswith(_TICK):
-                return True
-        return False
 
     def _offsets_at(self, topic: Topic, at: Micros) -> dict[int, int]:
         """Where in each partition the first record from that time on stands, of those that have one."""
