@@ -76,6 +76,32 @@ COMMANDS: dict[str, Lazy | Group] = {
         },
         _MANAGE,
     ),
+    "template": Group(
+        "Manage message templates: how the default project words its messages.",
+        {
+            "list": Lazy(
+                "pingfold.commands.message_templates:list_templates",
+                "List the message templates of the default project.",
+            ),
+            "show": Lazy(
+                "pingfold.commands.message_templates:show_template",
+                "Show a message template, as a file that `pingfold template set` takes.",
+            ),
+            "set": Lazy(
+                "pingfold.commands.message_templates:set_template",
+                "Make a message template, or change the one that has its name.",
+            ),
+            "preview": Lazy(
+                "pingfold.commands.message_templates:preview_template",
+                "Show what a message template makes of a sample, or what is wrong with it.",
+            ),
+            "delete": Lazy(
+                "pingfold.commands.message_templates:delete_template",
+                "Delete a message template: what it worded is told in Pingfold's own words.",
+            ),
+        },
+        _MANAGE,
+    ),
     "mute": Lazy(
         "pingfold.commands.mutes:mute",
         "Tell nobody of a check or a monitor. It is probed and judged as always, and its incidents are recorded.",

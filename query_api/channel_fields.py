@@ -6,7 +6,7 @@ which addresses may be reached, whether there is a mail server, how secrets are 
 
 from collections.abc import Iterable, Mapping
 from functools import cache
-from typing import Any, Literal, TypeVar, cast, get_type_hints
+from typing import Any, TypeVar, cast, get_type_hints
 
 import msgspec
 from msgspec import UNSET
@@ -18,6 +18,7 @@ from infra.secrets.channel_secrets import own_place
 from query_api.dependencies import Dependencies
 from schemas.channels.kind import ChannelKind, InvalidChannelField, enumerated
 from schemas.channels.kinds import CHANNEL_KINDS
+from schemas.channels.reading import Style, given_type, reading_of_form, with_reading
 from schemas.definitions import Channel
 from schemas.ids import new_id
 from schemas.notices import NOTICES, Notice
@@ -25,15 +26,13 @@ from schemas.origins import host_and_port, written_origin
 from schemas.recipients import mailbox_id, recipient_id
 
 B = TypeVar("B", bound=msgspec.Struct)
-# How an API names the fields of a kind.
-Style = Literal["config", "form"]
 
 
 def body_with(name: str, base: type[B], style: Style) -> type[B]:
     """The body of a request: the fields of `base` and those of every kind of channel, each of which may be left out."""
     fields: dict[str, Any] = {}
     for kind in CHANNEL_KINDS.values():
-        for field, given in get_type_hints(getattr(kind, style), include_extras=True).items():
+        for field, given in get_type_hints(given_type(kind, style), include_extras=True).items():
             assert fields.setdefault(field, given) == given, f"kinds of channels differ in what '{field}' is"
     whole = msgspec.defstruct(
         name,
@@ -49,14 +48,14 @@ def body_with(name: str, base: type[B], style: Style) -> type[B]:
 @cache
 def field_names(kind: ChannelKind, style: Style) -> tuple[str, ...]:
     """The fields of a kind."""
-    return getattr(kind, style).__struct_fields__  # type: ignore[no-any-return]
+    return given_type(kind, style).__struct_fields__
 
 
 def given_of(kind: ChannelKind, body: msgspec.Struct, style: Style) -> Mapping[str, Any]:
     """Those fields of `config` that a body gives; what it gives of other kinds does not count."""
     found = {name: getattr(body, name) for name in field_names(kind, style)}
     given = {name: value for name, value in found.items() if value is not UNSET}
-    return given if style == "config" else kind.of_form(given)
+    return given if style == "config" else {**kind.of_form(given), **reading_of_form(given)}
 
 
 async def must_be_taken(deps: Dependencies, kind: ChannelKind, given: Mapping[str, Any]) -> None:
@@ -121,7 +120,7 @@ def stored_fields(
     Whether an address may be reached is told at once; what a name means is seen when it is connected. A
     secret that is sent to the server must be given again when the URL names another one, even by another spelling.
     """
-    fields = kind.validate(given, current)
+    fields = with_reading(kind, given, current, kind.validate(given, current))
     url: str = fields.get("url", "" if current is None else current.url)
     if "url" in fields:
         host, port = host_and_port(url)

@@ -31,7 +31,9 @@ from query_api.state.key_uses import KeyUses
 from query_api.state.states import MonitorStates, States
 from query_api.test_sends import HourlySendLimiter
 from query_api.wrong_keys import WrongKeyLimiter
+from schemas.base import Micros
 from schemas.check_states import CheckState
+from schemas.message_templates import Forms, Sample
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +45,7 @@ class Dependencies:
     admin_password: opens the pages; None: there are no pages.
     disk: where changes are written; None: as the settings say. guard: what probes and webhooks may reach.
     library: judges URLs of Apprise (`infra.apprise_library.library`); None: the sender will.
+    preview: what a message template makes of a sample, at a time; None: templates cannot be made here.
     source: None where no pings are received. history: None without ClickHouse.
     """
 
@@ -65,6 +68,7 @@ class Dependencies:
     disk: Disk | None = None
     guard: Guard = field(default_factory=Guard)
     library: Callable[[Call], Awaitable[Verdict]] | None = None
+    preview: Callable[[Sample, Micros], Forms] | None = None
     key_uses: KeyUses = field(init=False)
     password_pool: PasswordPool = field(default_factory=PasswordPool)
     source: AcknowledgedPings | None = None

@@ -2,8 +2,8 @@
 fold.
 
 Keys are `project/<id>`, `key/<id>`, `revoked-key/<id>`, `channel/<id>`, `check/<id>`, `monitor/<id>`,
-`maintenance/<id>`, `status-page/<id>`, `recipient/<id>`, `escalation/<id>`; `tokens` for how many names a
-partition has given.
+`maintenance/<id>`, `status-page/<id>`, `recipient/<id>`, `escalation/<id>`, `template/<id>`; `tokens` for how many
+names a partition has given.
 """
 
 from typing import Annotated, Literal
@@ -15,6 +15,7 @@ from schemas.channels.kind import Options
 from schemas.channels.kinds import KindName
 from schemas.escalations import EscalationPolicy
 from schemas.maintenance import Maintenance
+from schemas.message_templates import MessageTemplate
 from schemas.monitors import Monitor
 from schemas.mutes import MuteUntil
 from schemas.notices import FIRST_NOTICES, Notice
@@ -170,7 +171,17 @@ class Check(Fact, tag="check", frozen=True):
 
 
 Definition = (
-    Project | ApiKey | RevokedKey | Channel | Check | Monitor | StatusPage | Maintenance | Recipient | EscalationPolicy
+    Project
+    | ApiKey
+    | RevokedKey
+    | Channel
+    | Check
+    | Monitor
+    | StatusPage
+    | Maintenance
+    | Recipient
+    | EscalationPolicy
+    | MessageTemplate
 )
 
 

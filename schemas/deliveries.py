@@ -1,7 +1,8 @@
 """The `deliveries` journal and the records of `delivery-states`, both keyed so that one channel is one partition.
 
 State keys: `endpoint/<channel id>` (definition), `health/<channel id>` (counters), `delivery/<id>` (one that is not
-finished), `mailbox/<mailbox id>` (requests to confirm that were mailed to it), `partition`.
+finished), `mailbox/<mailbox id>` (requests to confirm that were mailed to it), `template/<id>`
+(copies of message templates), `partition`.
 
 A request to confirm is keyed by the mailbox that it goes to, in place of a channel: `endpoint/` and `health/` of that
 id are those of the mailbox.
@@ -19,6 +20,7 @@ from schemas.channels.messages import Refused
 from schemas.check_states import CheckState
 from schemas.definitions import Check, FormerSecret
 from schemas.ids import derived_id
+from schemas.message_templates import TemplateCopy, TemplateDefined, TemplateRemoved, Wording
 from schemas.monitor_states import MonitorState
 from schemas.monitors import Monitor
 from schemas.notice_fields import NOTICE_DATA
@@ -177,6 +179,8 @@ DeliveriesEvent = (
     | MailboxAnswered
     | DeliveryReplayed
     | DeliveryAttempted
+    | TemplateDefined
+    | TemplateRemoved
     | Tick
     | TimeCorrected
 )
@@ -204,6 +208,7 @@ class Delivery(Value, tag="delivery"):
     newest attempt. due: time of the next attempt; None while the newest attempt has not been reported.
     first_due: time at which the first attempt was due. replay: id of the replay, "" for the original. error: why the
     newest reported attempt failed. to: recipients that a mail still has to reach; empty: all addresses of the channel.
+    wording: the template of the project by which messages are worded; None: our own sentences.
     """
 
     id: str
@@ -217,6 +222,7 @@ class Delivery(Value, tag="delivery"):
     replay: str = ""
     error: str = ""
     to: Addresses = ()
+    wording: Wording | None = None
 
 
 class Mailbox(Value, tag="mailbox"):
@@ -229,7 +235,7 @@ class Mailbox(Value, tag="mailbox"):
     blocked_at: Micros | None = None
 
 
-DeliveryStatesRecord = Endpoint | EndpointHealth | Delivery | Mailbox | Progress
+DeliveryStatesRecord = Endpoint | EndpointHealth | Delivery | Mailbox | TemplateCopy | Progress
 
 
 def event_id(transition: str, notice: AnyNotice) -> str:

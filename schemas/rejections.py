@@ -20,6 +20,7 @@ class RejectionCode(StrEnum):
     STATUS_PAGE_NOT_FOUND = "status_page_not_found"
     MAINTENANCE_NOT_FOUND = "maintenance_not_found"
     ESCALATION_NOT_FOUND = "escalation_not_found"
+    TEMPLATE_NOT_FOUND = "template_not_found"
     KEY_NOT_FOUND = "key_not_found"
     RECIPIENT_NOT_FOUND = "recipient_not_found"
     # What the fields of a request name; the detail is the id or the identifier.
@@ -60,6 +61,7 @@ _WORDS: Mapping[RejectionCode, str] = {
     _C.STATUS_PAGE_NOT_FOUND: "no such status page",
     _C.MAINTENANCE_NOT_FOUND: "no such window",
     _C.ESCALATION_NOT_FOUND: "no such escalation policy",
+    _C.TEMPLATE_NOT_FOUND: "no such message template",
     _C.KEY_NOT_FOUND: "no such key",
     _C.RECIPIENT_NOT_FOUND: "no such recipient",
     _C.COMPONENT_NOT_FOUND: "no such component",

@@ -17,6 +17,9 @@ from schemas.incident_requests import EscalationUpdate as EscalationUpdate
 from schemas.incident_requests import IncidentAcknowledge as IncidentAcknowledge
 from schemas.incident_requests import IncidentComment as IncidentComment
 from schemas.maintenance import Window
+from schemas.message_templates import TemplateCreate as TemplateCreate
+from schemas.message_templates import TemplateDelete as TemplateDelete
+from schemas.message_templates import TemplateUpdate as TemplateUpdate
 from schemas.monitors import (
     ApdexThreshold,
     Confirmations,
@@ -345,7 +348,7 @@ class MaintenanceDelete(MaintenanceRequest, tag="maintenance.delete", frozen=Tru
     pass
 
 
-# Of channels, and of those whom they tell.
+# Of channels, of those whom they tell, and of how.
 ChannelRequest = (
     ChannelRotateSecret
     | ChannelCreate
@@ -355,6 +358,9 @@ ChannelRequest = (
     | RecipientConfirm
     | RecipientBlock
     | RecipientUnblock
+    | TemplateCreate
+    | TemplateUpdate
+    | TemplateDelete
 )
 
 ProjectsRequest = (

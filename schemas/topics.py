@@ -26,6 +26,7 @@ from schemas.deliveries import (
 from schemas.escalations import EscalationDefined, EscalationRemoved
 from schemas.incidents import IncidentAcknowledged, IncidentCommented
 from schemas.key_uses import KeyUsed
+from schemas.message_templates import TemplateDefined, TemplateRemoved
 from schemas.monitor_states import MonitorStatesRecord
 from schemas.pings import CheckDefined, CheckRemoved, PingsEvent
 from schemas.probes import (
@@ -125,7 +126,10 @@ DELIVERIES = Topic(
     written_by=("web",),
     fold="deliveries",
     ticked=True,
-    from_folds=(EndpointDefined, EndpointRemoved, DeliveryRequested, ConfirmationRequested, MailboxAnswered),
+    from_folds=(
+        *(EndpointDefined, EndpointRemoved, DeliveryRequested, ConfirmationRequested, MailboxAnswered),
+        *(TemplateDefined, TemplateRemoved),
+    ),
 )
 
 

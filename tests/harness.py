@@ -31,6 +31,7 @@ from processors.fold.placement import partitions_of
 from processors.fold.view import View
 from processors.monitors.fold import Monitors
 from processors.projects.fold import Projects
+from processors.sender.preview import Previews
 from query_api.app import create_app
 from query_api.dependencies import Dependencies
 from query_api.history.audit import AuditRow, Place
@@ -576,6 +577,7 @@ class Harness:
                 audit_history=self.audit_history if history else None,
                 admin_password=ADMIN_PASSWORD,
                 guard=guard_of(self.settings),
+                preview=Previews(self.settings.base_url, "Pingfold", "Pingfold <ops@pingfold.example>").forms,
             )
         )
         self.client = httpx.AsyncClient(

@@ -13,6 +13,7 @@ from schemas.base import Micros
 from schemas.definitions import ApiKey, Channel, Check, Definition, Project
 from schemas.escalations import EscalationPolicy
 from schemas.maintenance import Maintenance
+from schemas.message_templates import MessageTemplate
 from schemas.monitors import Monitor
 from schemas.recipients import Recipient
 from schemas.status_pages import StatusPage
@@ -20,7 +21,9 @@ from schemas.status_pages import StatusPage
 _decode = msgspec.json.Decoder(Definition).decode
 _checks = Packing(Check, ids=("project", "channels"), without=("id",))
 # Kinds of definitions, besides checks, that are kept.
-_KINDS = frozenset({"project", "key", "channel", "monitor", "maintenance", "status-page", "recipient", "escalation"})
+_KINDS = frozenset(
+    {"project", "key", "channel", "monitor", "maintenance", "status-page", "recipient", "escalation", "template"}
+)
 _NOBODYS: tuple[None, None] = (None, None)
 _NO_SLUGS: dict[str, str | tuple[str, ...]] = {}
 
@@ -57,6 +60,7 @@ class Directory:
         self._monitors: dict[str, Monitor] = {}
         self._windows: dict[str, Maintenance] = {}
         self._policies: dict[str, EscalationPolicy] = {}
+        self._templates: dict[str, MessageTemplate] = {}
         self._channels: dict[str, Channel] = {}
         self._recipients: dict[str, Recipient] = {}
         self._pages: dict[str, StatusPage] = {}
@@ -143,6 +147,10 @@ class Directory:
                 self._policies[id] = definition
             case None if kind == "escalation":
                 self._policies.pop(id, None)
+            case MessageTemplate():
+                self._templates[id] = definition
+            case None if kind == "template":
+                self._templates.pop(id, None)
             case Recipient():
                 self._recipients[id] = definition
             case None if kind == "recipient":
@@ -268,6 +276,15 @@ class Directory:
         """All escalation policies of a project, oldest first."""
         found = (policy for policy in list(self._policies.values()) if policy.project == project)
         return sorted(found, key=lambda policy: (policy.created, policy.id))
+
+    def template(self, id: str) -> MessageTemplate | None:
+        """The message template with this id."""
+        return self._templates.get(id)
+
+    def templates_of(self, project: str) -> list[MessageTemplate]:
+        """All message templates of a project, oldest first."""
+        found = (template for template in list(self._templates.values()) if template.project == project)
+        return sorted(found, key=lambda template: (template.created, template.id))
 
     def channel(self, id: str) -> Channel | None:
         """The channel with this id."""

@@ -119,6 +119,7 @@ class PingResponses:
                 | RejectionCode.STATUS_PAGE_NOT_FOUND
                 | RejectionCode.MAINTENANCE_NOT_FOUND
                 | RejectionCode.ESCALATION_NOT_FOUND
+                | RejectionCode.TEMPLATE_NOT_FOUND
                 | RejectionCode.KEY_NOT_FOUND
                 | RejectionCode.RECIPIENT_NOT_FOUND
                 | RejectionCode.COMPONENT_NOT_FOUND

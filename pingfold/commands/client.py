@@ -72,6 +72,12 @@ def create_channel(
         str | None,
         typer.Option(help="Signing secret or token of the kind. Default: for webhooks, the project's secret."),
     ] = None,
+    language: Annotated[
+        str | None, typer.Option(help="Language of its messages, such as de. Default: English.")
+    ] = None,
+    timezone: Annotated[
+        str | None, typer.Option(help="Zone of the times in its messages, such as Europe/Paris. Default: UTC.")
+    ] = None,
     all: Annotated[bool, typer.Option("--all", help="Also assign the channel to all existing checks.")] = False,
     json: Json = False,
 ) -> None:
@@ -89,6 +95,7 @@ def create_channel(
         if field in where:
             raise CommandFailed(f"a channel of kind {kind} has no secret beside its target")
         body[field] = secret
+    body |= {name: value for name, value in (("language", language), ("timezone", timezone)) if value is not None}
     made = _call("POST", "/api/v3/channels/", body)
     typer.echo(json_module.dumps(made) if json else f"created channel {made['id']}")
     if unconfirmed := made.get("unconfirmed"):

@@ -28,6 +28,7 @@ def message_of(rejection: Rejection) -> str:
             | RejectionCode.STATUS_PAGE_NOT_FOUND
             | RejectionCode.MAINTENANCE_NOT_FOUND
             | RejectionCode.ESCALATION_NOT_FOUND
+            | RejectionCode.TEMPLATE_NOT_FOUND
             | RejectionCode.RECIPIENT_NOT_FOUND
             | RejectionCode.COMPONENT_NOT_FOUND
             | RejectionCode.COVERED_MONITOR_NOT_FOUND

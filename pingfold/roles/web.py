@@ -49,6 +49,7 @@ from pingfold.roles.path_prefix import PathPrefix
 from pingfold.roles.replicas import Replicas, start_replicas
 from pingfold.roles.startup_app import StartupApp
 from processors.history.writer import GROUP, Sources
+from processors.sender.preview import Previews
 from query_api.app import create_app
 from query_api.dependencies import Dependencies
 from query_api.history.audit import AuditHistory
@@ -201,6 +202,7 @@ def _dependencies(
         admin_password=_admin_password(settings),
         guard=guard_of(settings),
         library=AppriseLibrary().ask,
+        preview=Previews(settings.base_url, settings.site_name, settings.smtp_from or "nobody@localhost").forms,
         source=source,
         history=History(clickhouse, written, pings_written),
         monitor_history=MonitorHistory(clickhouse, written),

@@ -39,6 +39,7 @@ from processors.deliveries.pending import PendingDeliveries
 from processors.deliveries.policies import Policy, delivered, policy_of
 from processors.deliveries.retry_policy import DAY, MAX_AGE, WARNINGS
 from processors.deliveries.time_correction import correct_deliveries
+from processors.deliveries.wordings import Wordings
 from processors.fold.contract import Context, Effect, Fold, InvalidEvent, Partition
 from processors.fold.partition_time import AHEAD, END_OF_TIME, fold_plain_tick, progress_of, time_of, vouched
 from processors.fold.time_correction import correct_time
@@ -67,6 +68,7 @@ from schemas.deliveries import (
     event_id,
     health_key,
 )
+from schemas.message_templates import TemplateDefined, TemplateRemoved
 from schemas.notices import UNCHOSEN, AnyNotice
 from schemas.ticks import PROGRESS_KEY, Tick, TimeCorrected
 from schemas.topics import DELIVERIES, DELIVERY_STATES, Topic
@@ -112,6 +114,7 @@ class _Deliveries:
         self._wheel = Wheel(self._is_there)
         self._ends = DeliveryEnds(view, self._pending, self._wheel)
         self._confirmations = Confirmations(view, self._ends)
+        self._wordings = Wordings(view)
         for key, record in view.items():
             self._follow(key, None, record)
         view.listeners.append(self._follow)
@@ -124,6 +127,7 @@ class _Deliveries:
         """The wheel has each delivery that waits, and by the key of its counters each channel, for the oldest of it."""
         if isinstance(new, Delivery) or isinstance(old, Delivery):
             self._pending.follow(key, old, new)
+        self._wordings.follow(old, new)
         if isinstance(new, Delivery):
             self._wheel.set(health_key(new.channel), new.first_due + MAX_AGE)
             if new.due is not None:
@@ -166,6 +170,9 @@ class _Deliveries:
             return self._confirmations.requested(channel, event, self._moment(event.at, context))
         if isinstance(event, MailboxAnswered):
             return self._confirmations.answered(channel, event, self._moment(event.at, context))
+        if isinstance(event, TemplateDefined | TemplateRemoved):
+            self._wordings.learn(event)
+            return ()
         assert isinstance(event, EndpointRemoved)
         self._view.delete(endpoint_key(channel))
         self._view.delete(health_key(channel))
@@ -224,6 +231,7 @@ class _Deliveries:
                 notice=notice,
                 body="" if endpoint is None else body_of(notice, event, endpoint),
                 first_due=now,
+                wording=self._wordings.wording(endpoint, notice),
             )
             if self._view.get(delivery_key(delivery.id)) is None:
                 effects += self._begin(delivery, now)
@@ -247,6 +255,7 @@ class _Deliveries:
             body=event.body,
             first_due=now,
             replay=event.replay,
+            wording=self._wordings.wording(self._view.get(endpoint_key(channel)), event.notice),
         )
         begun = self._begin(delivery, now)
         return [*begun, *asked_for(self._view, event, "replayed", delivery, now, context)]

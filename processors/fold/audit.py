@@ -24,6 +24,7 @@ from schemas.definitions import ApiKey, Channel, Check, Project
 from schemas.escalations import EscalationPolicy
 from schemas.ids import derived_id
 from schemas.maintenance import Maintenance
+from schemas.message_templates import MessageTemplate
 from schemas.monitors import Monitor, ProbeTarget
 from schemas.recipients import Recipient
 from schemas.requests import ChannelDisabled
@@ -61,6 +62,7 @@ _PLAIN: dict[type[msgspec.Struct], frozenset[str]] = {
     ),
     StatusPage: frozenset({"title", "slug", "description", "components", "private"}),
     EscalationPolicy: frozenset({"name", "steps", "repeat", "things"}),
+    MessageTemplate: frozenset({"name", "notices", "channels", "title", "text"}),
     Maintenance: frozenset({"name", "window", "monitors"}),
     Recipient: frozenset({"address", "times", "confirmed_at", "blocked_at"}),
 }

@@ -50,6 +50,7 @@ from schemas.escalations import (
     escalation_key,
 )
 from schemas.maintenance import Maintenance, is_over
+from schemas.message_templates import MessageTemplate, TemplateCopy, TemplateDefined, TemplateRemoved, template_key
 from schemas.monitor_states import MaintenanceCopy, MonitorState
 from schemas.monitors import Monitor
 from schemas.notices import Notice
@@ -63,8 +64,8 @@ Missed = tuple[str, msgspec.Struct]
 
 
 class Defined(NamedTuple):
-    """What `definitions` says, by id: all projects, windows of maintenance and escalation policies; of the others those
-    of one partition.
+    """What `definitions` says, by id: all projects, windows of maintenance, escalation policies and templates; of the
+    others those of one partition.
 
     complete: every request was folded when it was read, so that what does not stand here does not exist.
     """
@@ -75,6 +76,7 @@ class Defined(NamedTuple):
     projects: Mapping[str, Project] = {}
     windows: Mapping[str, Maintenance] = {}
     policies: Mapping[str, EscalationPolicy] = {}
+    templates: Mapping[str, MessageTemplate] = {}
     complete: bool = True
 
 
@@ -125,8 +127,22 @@ def _missed_policies(view: View, defined: Defined) -> Iterator[Missed]:
         yield from ((id, EscalationRemoved(at=_time(view), id=id)) for id in gone)
 
 
+def _missed_templates(view: View, defined: Defined) -> Iterator[Missed]:
+    for id, template in sorted(defined.templates.items()):
+        copy = view.get(template_key(id))
+        if not isinstance(copy, TemplateCopy) or copy.template.version < template.version:
+            project = defined.projects.get(template.project)
+            name = "" if project is None else project.name
+            yield id, TemplateDefined(at=template.revised, template=template, project_name=name)
+    if defined.complete:
+        copies = [record.template.id for _, record in view.items() if isinstance(record, TemplateCopy)]
+        gone = (id for id in sorted(copies) if id not in defined.templates)
+        yield from ((id, TemplateRemoved(at=_time(view), id=id)) for id in gone)
+
+
 def missed_by_deliveries(view: View, defined: Defined) -> Iterator[Missed]:
-    """What `deliveries` should have told of the channels of a partition."""
+    """What `deliveries` should have told of the channels of a partition, and of templates."""
+    yield from _missed_templates(view, defined)
     for id, channel in sorted(defined.channels.items()):
         project = defined.projects.get(channel.project)
         if project is None:

@@ -44,4 +44,7 @@ def endpoint_of(channel: Channel, project: Project) -> Endpoint:
 
 def of_other_kinds(channel: Channel, fields: Iterable[str]) -> bool:
     """Whether any of these fields of a definition is one that only other kinds of channels use."""
-    return not (STORED_BY_KIND & frozenset(fields)) <= CHANNEL_KINDS[channel.kind].stored
+    kind = CHANNEL_KINDS[channel.kind]
+    # Every kind that people read has a language and a time zone there.
+    stored = kind.stored | {"options"} if kind.read_by_people else kind.stored
+    return not (STORED_BY_KIND & frozenset(fields)) <= stored

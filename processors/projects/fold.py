@@ -29,6 +29,7 @@ from processors.projects.incidents import pass_on
 from processors.projects.index import ProjectIndex, RequestRejected, must_have_uuid
 from processors.projects.keys import ProjectKeys
 from processors.projects.maintenance import ProjectMaintenance
+from processors.projects.message_templates import ProjectTemplates
 from processors.projects.monitors import ProjectMonitors
 from processors.projects.recipients import ProjectRecipients
 from processors.projects.rotations import ProjectRotations
@@ -81,6 +82,9 @@ from schemas.requests import (
     StatusPageCreate,
     StatusPageDelete,
     StatusPageUpdate,
+    TemplateCreate,
+    TemplateDelete,
+    TemplateUpdate,
 )
 from schemas.ticks import PROGRESS_KEY, Progress, Tick, TimeCorrected
 from schemas.topics import DEFINITIONS, DELIVERIES, PROJECTS
@@ -121,6 +125,7 @@ class ProjectsPartition:
         self._monitors = ProjectMonitors(view, self.index, self._tokens)
         self._maintenance = ProjectMaintenance(view, self.index)
         self._escalations = ProjectEscalations(view, self.index)
+        self._templates = ProjectTemplates(view, self.index)
         self._pages = ProjectPages(view, self.index, self._tokens)
         self._recipients = ProjectRecipients(view, self.index)
         self._keys = ProjectKeys(view, self.index)
@@ -254,7 +259,7 @@ class ProjectsPartition:
                 return self._decide_channel(request, owner, project, at)
 
     def _decide_channel(self, request: ChannelRequest, owner: str, project: Project, at: Micros) -> list[Effect]:
-        """Of channels, and of those whom they tell."""
+        """Of channels, of those whom they tell, and of how."""
         match request:
             case ChannelCreate():
                 return self._create_channel(request, project, at)
@@ -270,6 +275,12 @@ class ProjectsPartition:
                 return self._recipients.block(request, self.index.recipient(owner, request.id), project, at)
             case RecipientUnblock():
                 return self._recipients.unblock(request, project, at)
+            case TemplateCreate():
+                return self._templates.create(request, project, at)
+            case TemplateUpdate():
+                return self._templates.change(request, project, at)
+            case TemplateDelete():
+                return self._templates.delete(request, project, at)
             case ChannelRotateSecret():
                 channel = self.index.channel(owner, request.id)
                 return self._rotations.channel_secret(request, channel, project, at)
@@ -328,6 +339,7 @@ class ProjectsPartition:
         effects += self._checks.take_off_every(channel, at)
         effects += self._monitors.take_off_every(channel, at)
         effects += self._escalations.take_off(channel, at)
+        effects += self._templates.take_off(channel, at)
         return effects
 
 

@@ -22,6 +22,7 @@ from schemas.definitions import ApiKey, Channel, Check, Definition, Project, Rev
 from schemas.escalations import EscalationPolicy
 from schemas.ids import is_uuid
 from schemas.maintenance import Maintenance
+from schemas.message_templates import MessageTemplate
 from schemas.monitors import Monitor
 from schemas.recipients import Recipient, normalized
 from schemas.rejections import Rejection, RejectionCode
@@ -32,7 +33,9 @@ from schemas.targets import place_of
 
 Age = tuple[Micros, str]
 E = TypeVar("E", str, Age)
-Owned = TypeVar("Owned", ApiKey, Channel, Check, Monitor, StatusPage, Maintenance, Recipient, EscalationPolicy)
+Owned = TypeVar(
+    "Owned", ApiKey, Channel, Check, Monitor, StatusPage, Maintenance, Recipient, EscalationPolicy, MessageTemplate
+)
 
 
 class RequestRejected(ProcessorError):
@@ -222,6 +225,10 @@ class ProjectIndex:
         """The project's escalation policy with this id."""
         return self._owned(EscalationPolicy, project, id, RejectionCode.ESCALATION_NOT_FOUND)
 
+    def template(self, project: str, id: str) -> MessageTemplate:
+        """The project's message template with this id."""
+        return self._owned(MessageTemplate, project, id, RejectionCode.TEMPLATE_NOT_FOUND)
+
     def recipient(self, project: str, id: str) -> Recipient:
         """The project's recipient of mail with this id."""
         return self._owned(Recipient, project, id, RejectionCode.RECIPIENT_NOT_FOUND)
@@ -246,7 +253,8 @@ class ProjectIndex:
         return [self._view.get(f"monitor/{id}") for id in self._dependents.get(monitor)]
 
     def is_there(
-        self, candidate: ApiKey | Channel | Check | Monitor | StatusPage | Maintenance | EscalationPolicy
+        self,
+        candidate: ApiKey | Channel | Check | Monitor | StatusPage | Maintenance | EscalationPolicy | MessageTemplate,
     ) -> bool:
         """Whether its owner has it already: the request came twice. Ids are random: no other project may take one."""
         there = self._view.get(definition_key(candidate))

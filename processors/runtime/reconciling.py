@@ -37,6 +37,7 @@ from schemas.definitions import Channel, Check, Definition, Project
 from schemas.deliveries import DeliveryRequested, EndpointDefined, EndpointRemoved
 from schemas.escalations import EscalationDefined, EscalationPolicy, EscalationRemoved
 from schemas.maintenance import Maintenance
+from schemas.message_templates import MessageTemplate, TemplateDefined, TemplateRemoved
 from schemas.monitor_states import MonitorCopy, MonitorState, MonitorStatesRecord
 from schemas.monitors import Monitor
 from schemas.pings import CheckDefined, CheckRemoved
@@ -60,9 +61,9 @@ T = TypeVar("T")
 # What was folded last and what was told in `transitions` bear the times of two hosts' clocks.
 _MARGIN: Micros = 60 * SECOND
 _CALL_SECONDS = 10.0
+# Kinds of definitions that each partition is told of.
+_EVERYWHERE = ("project", "maintenance", "escalation", "template")
 _PATIENCE_SECONDS = 30.0
-# Kinds of definitions that every partition knows.
-_EVERYWHERE = ("project", "maintenance", "escalation")
 _CHANGED, _FINISHED = b'{"type":"status.changed"', b'{"type":"delivery.finished"'
 _VALIDITY = b'{"type":"validity.told"'
 
@@ -78,6 +79,8 @@ _sent: msgspec.json.Decoder[Any] = msgspec.json.Decoder(
     | EscalationRemoved
     | EndpointDefined
     | EndpointRemoved
+    | TemplateDefined
+    | TemplateRemoved
     | DeliveryRequested
 )
 _Told = StatusChanged | ValidityTold | DeliveryFinished
@@ -127,7 +130,7 @@ def _missed_by(reader: "_Reader", journal: Topic, view: View) -> list[Missed]:
         return list(missed_by_checks(view, reader.defined("check", "escalation")))
     if journal == PROBE_RESULTS:
         return list(missed_by_monitors(view, reader.defined("monitor", "maintenance", "escalation")))
-    defined = reader.defined("channel", "project")
+    defined = reader.defined("channel", "project", "template")
     if not defined.channels:  # nobody here was to be told of anything
         return list(missed_by_deliveries(view, defined))
     told, finished = reader.told_since(view.get(PROGRESS_KEY).newest)
@@ -149,6 +152,8 @@ def _identity(event: msgspec.Struct) -> bytes:
             return encode(event.maintenance)
         case EscalationDefined():
             return encode(event.policy)
+        case TemplateDefined():
+            return encode(event.template)
         case EndpointDefined():
             return encode(event.endpoint)
         case DeliveryRequested():
@@ -193,6 +198,7 @@ class _Reader:
             windows=found.get(Maintenance, {}),
             policies=found.get(EscalationPolicy, {}),
             complete=definitions.complete,
+            templates=found.get(MessageTemplate, {}),
         )
 
     def told_since(self, newest: Micros) -> tuple[list[StatusChanged | ValidityTold], set[str]]:

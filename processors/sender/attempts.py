@@ -19,6 +19,7 @@ from processors.sender.lanes import NO_SECRETS, Attempt, Lane, Secrets
 from processors.sender.own_links import OwnLinks
 from processors.sender.slots import Kind, Pool
 from processors.sender.webhooks import DeliveryResult
+from processors.sender.wording import noted, worded
 from schemas.base import Micros
 from schemas.channels.kinds import CHANNEL_KINDS
 from schemas.channels.messages import MessageKind
@@ -198,9 +199,12 @@ class Attempts:
         if self._links is not None:
             delivery = self._links.of_delivery(delivery, endpoint)
             endpoint = self._links.of_endpoint(endpoint)
+        why = ""
+        if delivery.wording is not None:
+            delivery, why = worded(delivery, endpoint)
         outgoing = Outgoing(endpoint, delivery, secrets, self._clock(), lane.is_hopeless())
         try:
-            return await SENDS[endpoint.kind](outgoing, self._clients)
+            return noted(await SENDS[endpoint.kind](outgoing, self._clients), why)
         except TimeoutError:
             raise
         except Exception as error:  # a result all the same: a delivery without one would be outstanding for ever

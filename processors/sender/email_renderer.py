@@ -21,7 +21,7 @@ from jinja2 import Environment, PackageLoader, select_autoescape
 from infra.secrets.confirmation_links import PATH, ConfirmationLinks
 from infra.settings.senders import parse_sender
 from processors.sender.mail_headers import address_header, one_line, text_header, url_header, verified
-from processors.sender.notice_facts import facts_of, moment_of
+from processors.sender.notice_facts import facts_of, reading_of
 from processors.sender.notice_values import object_of, text_of
 from schemas.base import SECOND, Micros
 from schemas.deliveries import Delivery, Endpoint
@@ -71,20 +71,13 @@ class EmailRenderer:
         if delivery.notice == "recipient.confirmation":
             template, facts = "confirmation", self._request_to_confirm(endpoint, data)
         else:
-            template, facts = (
-                "mail",
-                facts_of(delivery.notice, data, endpoint.site)
-                | {
-                    "at": moment_of(notice["timestamp"]),
-                    "site_name": self._site_name,
-                },
-            )
+            template, facts = "mail", self._facts(delivery, endpoint, notice)
         head = {
             "From": address_header("From", [self._from]),
             "To": address_header(
                 "To", [("", one) for one in facts.get("to", endpoint.confirmed) if utf8 or one.isascii()]
             ),
-            "Subject": text_header("Subject", one_line(f"[{self._site_name}] {facts['says']}")[:_LONGEST_SUBJECT]),
+            "Subject": text_header("Subject", self._subject(facts)),
             "Date": text_header("Date", format_datetime(moment)),
             "Message-ID": text_header("Message-ID", self._id(delivery.event)),
             "Auto-Submitted": text_header("Auto-Submitted", "auto-generated"),
@@ -97,12 +90,30 @@ class EmailRenderer:
             head["List-Unsubscribe"] = url_header("List-Unsubscribe", self._ways_out(endpoint, notice["timestamp"]))
         # Quoted-printable text holds no "=_": no text can end its part.
         body = MIMEMultipart("alternative", boundary=f"=_pingfold-{_ID.sub('', delivery.event)}")
-        for kind in ("plain", "html"):
-            text = _templates.get_template(f"{template}.{'txt' if kind == 'plain' else kind}").render(facts)
-            text = text.encode("utf-8", "replace").decode()
+        for kind, text in zip(("plain", "html"), _texts(template, facts), strict=True):
             body.attach(MIMEText(text, kind, _UTF8))  # type: ignore[arg-type]  # typeshed knows of names only
         mail = "".join(head.values()).encode("utf-8" if utf8 else "ascii") + body.as_bytes(policy=_BODY)
         return verified(mail, [*head, *body.keys()])
+
+    def texts(self, delivery: Delivery, endpoint: Endpoint) -> tuple[str, str, str]:
+        """Subject, text and HTML of the mail of a notice."""
+        facts = self._facts(delivery, endpoint, msgspec.json.decode(delivery.body))
+        return self._subject(facts), *_texts("mail", facts)
+
+    def _subject(self, facts: dict[str, Any]) -> str:
+        return one_line(f"[{self._site_name}] {facts['says']}")[:_LONGEST_SUBJECT]
+
+    def _facts(self, delivery: Delivery, endpoint: Endpoint, notice: dict[str, Any]) -> dict[str, Any]:
+        reading, wording = reading_of(endpoint), delivery.wording
+        facts = facts_of(delivery.notice, object_of(notice["data"]), endpoint.site, reading)
+        return facts | {
+            "says": (wording.title if wording is not None else "") or facts["says"],
+            "own": wording.text if wording is not None else "",
+            "at": reading.moment(notice["timestamp"]),
+            "site_name": self._site_name,
+            "language": reading.language,
+            "tells": reading.says,
+        }
 
     def _id(self, name: str) -> str:
         return f"<{_ID.sub('', name)[:80]}@{self._domain}>"
@@ -127,3 +138,9 @@ class EmailRenderer:
             "link": f"{endpoint.site}{PATH}{self._links.token(text_of(recipient, 'id'), expires)}",
             "until": f"{to_minute(expires)} UTC",
         }
+
+
+def _texts(template: str, facts: dict[str, Any]) -> tuple[str, str]:
+    """The same mail as plain text and as HTML."""
+    plain, html = (_templates.get_template(f"{template}.{kind}").render(facts) for kind in ("txt", "html"))
+    return plain.encode("utf-8", "replace").decode(), html.encode("utf-8", "replace").decode()

@@ -12,12 +12,13 @@ import msgspec
 
 from processors.sender.channels.sending import Clients, Outgoing
 from processors.sender.mail_headers import one_line
-from processors.sender.notice_facts import facts_of, moment_of
+from processors.sender.notice_facts import facts_of, reading_of
 from processors.sender.notice_values import object_of, text_of
 from processors.sender.webhooks import DeliveryResult
 from schemas.channels.kinds import CHANNEL_KINDS
 from schemas.channels.messages import Action, Answer, Block, Message, MessageKind, Request, Row, Tone, cut, cut_front
 from schemas.deliveries import Delivery, Endpoint
+from schemas.languages.reading import Reading
 
 _VERSION = importlib.metadata.version("pingfold")
 # Of a fact, of an output or results, and of a URL so many code units are told.
@@ -99,23 +100,28 @@ def message_of(delivery: Delivery, endpoint: Endpoint) -> Message:
     """The facts of a delivery's notice. Raises for what is no notice."""
     notice = msgspec.json.decode(delivery.body)
     at, data = str(notice["timestamp"]), object_of(notice["data"])
-    facts, manner = facts_of(delivery.notice, data, endpoint.site), _manner_of(delivery.notice)
+    reading, manner = reading_of(endpoint), _manner_of(delivery.notice)
+    facts = facts_of(delivery.notice, data, endpoint.site, reading)
     thing = text_of(object_of(data.get("monitor")), "id")
+    wording = delivery.wording
+    own = () if wording is None or not wording.text else tuple(wording.text.split("\n"))
     return Message(
         id=f"{delivery.id}.{delivery.replay}" if delivery.replay else delivery.id,
         notice=delivery.notice,
         tone=manner.tone,
         action=manner.action,
         key=_key(manner, data, thing, endpoint),
-        says=one_line(facts["says"]),
+        says=(wording.title if wording is not None else "") or one_line(facts["says"]),
         name=cut(one_line(facts["name"]), _LONGEST_LINE),
         thing=thing,
         cause=cut(one_line(facts["cause"]), _LONGEST_FACT),
         at=at,
         page=facts["page"] if facts["page"].isprintable() and " " not in facts["page"] else "",
         test=facts["test"],
-        rows=tuple(_rows(facts, moment_of(at))),
-        blocks=tuple(_blocks(facts)),
+        rows=() if own else tuple(_rows(facts, reading.moment(at), reading)),
+        blocks=() if own else tuple(blocks_of(facts, reading)),
+        language=reading.language,
+        own=own,
     )
 
 
@@ -135,38 +141,44 @@ def _key(manner: _Manner, data: Mapping[str, Any], thing: str, endpoint: Endpoin
     return f"pingfold.{thing}.{(manner.about or 'not observed').replace(' ', '-')}"
 
 
-def _rows(facts: Mapping[str, Any], at: str) -> Iterator[Row]:
+def _rows(facts: Mapping[str, Any], at: str, reading: Reading) -> Iterator[Row]:
     known = (
-        ("Cause", facts["cause"]),
-        ("What", facts["url"]),
-        ("Since", facts["started"]),
-        ("Until", facts["resolved"]),
-        ("When", "" if facts["started"] else at),
-        ("Last ping", facts["last_ping"]),
-        *(line.split(": ", 1) for line in facts["certificates"]),
+        ("cause", facts["cause"]),
+        ("what", facts["url"]),
+        ("since", facts["started"]),
+        ("until", facts["resolved"]),
+        ("when", "" if facts["started"] else at),
+        ("last_ping", facts["last_ping"]),
     )
-    for label, value in known:
+    for key, value in known:
+        if text := one_line(value):
+            yield Row(reading.says(key), cut(text, _LONGEST_FACT), key)
+    for line in facts["certificates"]:
+        label, _, value = line.partition(": ")
         if text := one_line(value):
             yield Row(label, cut(text, _LONGEST_FACT))
 
 
-def _blocks(facts: Mapping[str, Any]) -> Iterator[Block]:
+def blocks_of(facts: Mapping[str, Any], reading: Reading) -> Iterator[Block]:
+    """The last output of a job, and what decided: the last results, or the hours before."""
     if said := facts["output"]:
-        title = f"Last output ({said['of']})" if said["of"] else "Last output"
+        title = reading.says("last_output")
+        title = f"{title} ({said['of']})" if said["of"] else title
         yield Block(title, tuple(cut_front("\n".join(said["lines"]), _LONGEST_BLOCK).split("\n")))
     if facts["results"]:
-        yield Block("Last results", tuple(cut(_result(one), _LONGEST_LINE) for one in facts["results"]))
+        lines = tuple(cut(_result(one, reading), _LONGEST_LINE) for one in facts["results"])
+        yield Block(reading.says("last_results"), lines)
     if facts["hours"]:
         lines = tuple(one_line(f"{hour['hour']}  {hour['apdex']}") for hour in facts["hours"])
-        yield Block("Apdex of the last hours", tuple(cut(line, _LONGEST_LINE) for line in lines))
+        yield Block(reading.says("apdex"), tuple(cut(line, _LONGEST_LINE) for line in lines))
 
 
-def _result(one: Mapping[str, str]) -> str:
+def _result(one: Mapping[str, str], reading: Reading) -> str:
     """`2025-06-15 15:06:40 UTC  down  from fra  1203 ms  HTTP 500  keyword not found`."""
     pieces = (
         one["checked_at"],
         one["status"],
-        f"from {one['region']}" if one["region"] else "",
+        reading.says("from_region", region=one["region"]) if one["region"] else "",
         f"{one['response_time_ms']} ms" if one["response_time_ms"] else "",
         f"HTTP {one['status_code']}" if one["status_code"] else "",
         one["error"],

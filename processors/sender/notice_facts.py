@@ -1,6 +1,7 @@
 """What a notice tells people, read from the body that webhooks get: the same facts for every kind of channel. Pure.
 
-Whatever a notice holds, the facts are texts: nothing of it is taken for more.
+Whatever a notice holds, the facts are texts: nothing of it is taken for more. The sentences are those of
+`schemas.languages`, in the language and the time zone of the channel.
 """
 
 import re
@@ -9,65 +10,74 @@ from typing import Any
 
 from processors.sender.mail_headers import one_line
 from processors.sender.notice_values import object_of, text_of
+from schemas.deliveries import Delivery, Endpoint
+from schemas.languages.reading import ENGLISH_UTC, UTC, Reading
 from schemas.outputs import readable
 
-_SAYS = {
-    "monitor.down": "{} is down",
-    "monitor.recovered": "{} has recovered",
-    "incident.created": "Incident opened: {}",
-    "incident.resolved": "Incident resolved: {}",
-    "monitor.not_observed": "{} was not observed",
-    "monitor.ssl_expiration": "{}: the certificate will expire{}",
-    "monitor.ssl_invalid": "{}: the certificate is not valid",
-    "monitor.ssl_valid": "{}: the certificate is valid again",
-    "monitor.ssl_renewed": "{}: the certificate was renewed",
-    "monitor.domain_expiration": "{}: the domain will expire{}",
-    "monitor.still_down": "{} is still down",
-    "monitor.performance_drop": "{} answers slower: Apdex dropped {dropped}",
-    "channel.disabled": "{} was disabled: nothing is sent to it any more",
-    "channel.failing": "{} is failing",
-}
 _RESULTS = 10
 # Of a name in a sentence, so that a subject that is cut still says what happened.
 _LONGEST_NAME = 120
 # More than the folds tell; a notice may come from elsewhere.
 _LONGEST_OUTPUT = 4_000
-_ISO = re.compile(r"(\d{4}-\d{2}-\d{2})T(\d{2}:\d{2}:\d{2})\+00:00", re.ASCII)
+_ISO = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\+00:00", re.ASCII)
 
 
-def facts_of(notice: str, data: Mapping[str, Any], site: str) -> dict[str, Any]:
+def reading_of(endpoint: Endpoint) -> Reading:
+    """How whoever reads a channel is told something."""
+    options = endpoint.options
+    return Reading(str(options.get("language") or ENGLISH_UTC.language), str(options.get("timezone") or UTC))
+
+
+def facts_of(notice: str, data: Mapping[str, Any], site: str, reading: Reading = ENGLISH_UTC) -> dict[str, Any]:
     """The facts of a notice by its `data`. `site`: below it are the pages of ours.
 
     Texts that are not known are empty. says: the whole in a line. page: an http URL to look at, or empty. acknowledge:
     one where whoever reads it can acknowledge the incident.
     """
     monitor, incident = object_of(data.get("monitor")), object_of(data.get("incident"))
-    name = one_line(text_of(monitor, "name")) or text_of(monitor, "url") or text_of(monitor, "id") or "A monitor"
-    says = _SAYS[notice].format(_shortened(name), _in_days(data), dropped=one_line(text_of(data, "apdex_dropped")))
+    name = one_line(text_of(monitor, "name")) or text_of(monitor, "url") or text_of(monitor, "id")
+    name = name or reading.says("a_monitor")
+    says = reading.says(
+        notice,
+        name=_shortened(name),
+        in_days=_in_days(data, reading),
+        dropped=one_line(text_of(data, "apdex_dropped")),
+    )
     url = text_of(monitor, "url")
     page = url if monitor.get("kind") in ("heartbeat", "channel") else f"{site}/"
     results = monitor.get("last_results")
     return {
-        "says": f"Test: {says}" if data.get("test") is True else says,
+        "says": reading.says("test_of", says=says) if data.get("test") is True else says,
         "test": data.get("test") is True,
+        "test_says": reading.says("test"),
         "name": name,
         "url": "" if url == page else url,
-        "cause": _moments(text_of(incident, "cause") or text_of(data, "detail")),
-        "started": moment_of(text_of(incident, "started_at")),
-        "resolved": moment_of(text_of(incident, "resolved_at")),
-        "last_ping": moment_of(text_of(monitor, "last_ping")),
-        "results": [_result(one) for one in results[-_RESULTS:]] if isinstance(results, list) else [],
-        "output": _output(monitor.get("last_output")),
-        "certificates": _certificates(data),
-        "hours": _hours(data.get("last_metrics")),
+        "cause": _cause(text_of(incident, "cause") or text_of(data, "detail"), reading),
+        "started": reading.moment(text_of(incident, "started_at")),
+        "resolved": reading.moment(text_of(incident, "resolved_at")),
+        "last_ping": reading.moment(text_of(monitor, "last_ping")),
+        "results": [_result(one, reading) for one in results[-_RESULTS:]] if isinstance(results, list) else [],
+        "output": _output(monitor.get("last_output"), reading),
+        "certificates": _certificates(data, reading),
+        "hours": _hours(data.get("last_metrics"), reading),
         "acknowledge": _http(text_of(incident, "acknowledge_url")),
         "page": _http(page),
     }
 
 
-def moment_of(text: str) -> str:
+def in_words(delivery: Delivery, facts: Mapping[str, Any], text: str) -> tuple[str, str]:
+    """Title and text of a message: those that the project words itself, or else `says` and `text`, which are ours."""
+    wording = delivery.wording
+    if wording is None:
+        return facts["says"], text
+    test = facts["test_says"] if facts["test"] else ""
+    own = "\n".join(filter(None, (test, wording.text)))
+    return wording.title or facts["says"], own if wording.text else text
+
+
+def moment_of(text: str, reading: Reading = ENGLISH_UTC) -> str:
     """`2025-02-21 14:32:00 UTC`, as people read it."""
-    return text.replace("T", " ").replace("+00:00", " UTC")
+    return reading.moment(text)
 
 
 def _http(url: str) -> str:
@@ -78,59 +88,61 @@ def _shortened(name: str) -> str:
     return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1].rstrip()}…"
 
 
-def _output(value: object) -> dict[str, Any]:
+def _output(value: object, reading: Reading) -> dict[str, Any]:
     """What a job said last: `lines`, and `of`, the ping that brought it; empty when it said nothing."""
     told = object_of(value)
     text = readable(text_of(told, "text")[:_LONGEST_OUTPUT]).strip("\n")
     if not text.strip():
         return {}
     kind, status = one_line(text_of(told, "kind")), text_of(told, "exit_status")
-    of = ", ".join(
-        filter(None, (kind, f"exit status {status}" if status else "", moment_of(text_of(told, "received_at"))))
-    )
+    ended = reading.says("exit_status", status=status) if status else ""
+    of = ", ".join(filter(None, (kind, ended, reading.moment(text_of(told, "received_at")))))
     return {"of": one_line(of), "lines": text.split("\n")}
 
 
-def _in_days(data: Mapping[str, Any]) -> str:
+def _in_days(data: Mapping[str, Any], reading: Reading) -> str:
     """` in 7 days`; empty when a notice does not say it."""
     days = data.get("days_before_expiration")
     if type(days) is not int:
         return ""
-    return " in 1 day" if days == 1 else f" in {days} days" if days > 0 else " today"
+    key = "in_a_day" if days == 1 else "in_days" if days > 0 else "today"
+    return reading.says(key, days=days)
 
 
-def _certificates(data: Mapping[str, Any]) -> list[str]:
+def _certificates(data: Mapping[str, Any], reading: Reading) -> list[str]:
     """What is told of certificates, a line each."""
     lines = []
-    for name, title in (
-        ("certificate", "Certificate"),
-        ("new_certificate", "New certificate"),
-        ("old_certificate", "Old certificate"),
-    ):
+    for name in ("certificate", "new_certificate", "old_certificate"):
         told = object_of(data.get(name))
         if told:
             issuer = text_of(told, "issuer")
-            by = f", issued by {issuer}" if issuer else ""
-            until = moment_of(text_of(told, "valid_until"))
-            lines.append(one_line(f"{title}: {text_of(told, 'subject')}{by}, valid until {until}"))
+            says = reading.says(
+                "certificate_issued" if issuer else "certificate_told",
+                subject=text_of(told, "subject"),
+                issuer=issuer,
+                until=reading.moment(text_of(told, "valid_until")),
+            )
+            lines.append(one_line(f"{reading.says(name)}: {says}"))
     return lines
 
 
-def _result(value: object) -> dict[str, str]:
+def _result(value: object, reading: Reading) -> dict[str, str]:
     result = object_of(value)
     names = ("checked_at", "status", "region", "response_time_ms", "status_code", "error")
     found = {name: text_of(result, name) for name in names}
-    return found | {"checked_at": moment_of(found["checked_at"])}
+    status = reading.says(found["status"]) if found["status"] in ("up", "down") else found["status"]
+    return found | {"checked_at": reading.moment(found["checked_at"]), "status": status}
 
 
-def _hours(value: object) -> list[dict[str, str]]:
+def _hours(value: object, reading: Reading) -> list[dict[str, str]]:
     """The Apdex of some hours, in their order."""
     hours = sorted(object_of(value).items())[-_RESULTS:]
     return [
-        {"hour": moment_of(hour.replace("Z", "+00:00")), "apdex": text_of(object_of(of), "apdex")} for hour, of in hours
+        {"hour": reading.moment(hour.replace("Z", "+00:00")), "apdex": text_of(object_of(of), "apdex")}
+        for hour, of in hours
     ]
 
 
-def _moments(text: str) -> str:
-    """A text whose moments are written as all others of a notice are."""
-    return _ISO.sub(r"\1 \2 UTC", text)
+def _cause(text: str, reading: Reading) -> str:
+    """Why, in the language of the channel, with moments that are written as all others of a notice are."""
+    return _ISO.sub(lambda found: reading.moment(found[0]), reading.cause(text))

@@ -7,6 +7,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType, defstruct, structs
 from query_api.dependencies import Dependencies
 from query_api.http.field_types import Count, Time, Uuid
 from schemas.channels.kinds import CHANNEL_KINDS, ListedName, listed_name
+from schemas.channels.reading import shown, shown_type
 from schemas.definitions import Channel
 from schemas.notices import Notice
 from schemas.times import iso, iso_or_none
@@ -31,8 +32,8 @@ def _of_kinds() -> dict[str, Any]:
     """The fields that kinds of channels show, by name."""
     fields: dict[str, Any] = {}
     for kind in CHANNEL_KINDS.values():
-        for name, shown in get_type_hints(kind.form_shown, include_extras=True).items():
-            assert fields.setdefault(name, shown) == shown, f"kinds of channels differ in what '{name}' is"
+        for name, told in get_type_hints(shown_type(kind, "form"), include_extras=True).items():
+            assert fields.setdefault(name, told) == told, f"kinds of channels differ in what '{name}' is"
     return fields
 
 
@@ -43,7 +44,7 @@ ChannelObject: Any = defstruct(
         ("id", Uuid),
         ("name", str),
         ("kind", ListedName),
-        *((name, Union[shown, UnsetType], UNSET) for name, shown in _of_kinds().items()),  # noqa: UP007
+        *((name, Union[told, UnsetType], UNSET) for name, told in _of_kinds().items()),  # noqa: UP007
         ("events", _Events),
     ],
     kw_only=True,
@@ -108,6 +109,6 @@ def channel_details(deps: Dependencies, channel: Channel) -> Struct:
 
 
 def _fields(channel: Channel) -> dict[str, Any]:
-    where = structs.asdict(CHANNEL_KINDS[channel.kind].show_form(channel))
+    where = structs.asdict(shown(CHANNEL_KINDS[channel.kind], channel, "form"))
     kind = listed_name(channel.kind)
     return {"id": channel.id, "name": channel.name, "kind": kind, **where, "events": list(channel.notices)}

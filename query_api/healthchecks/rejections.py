@@ -38,6 +38,7 @@ def refusal_of(rejection: Rejection) -> ApiError:
             | RejectionCode.STATUS_PAGE_NOT_FOUND
             | RejectionCode.MAINTENANCE_NOT_FOUND
             | RejectionCode.ESCALATION_NOT_FOUND
+            | RejectionCode.TEMPLATE_NOT_FOUND
             | RejectionCode.KEY_NOT_FOUND
             | RejectionCode.RECIPIENT_NOT_FOUND
         ):

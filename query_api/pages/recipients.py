@@ -194,6 +194,7 @@ def no_page_of(code: RejectionCode) -> _NoPage:
             | RejectionCode.STATUS_PAGE_NOT_FOUND
             | RejectionCode.MAINTENANCE_NOT_FOUND
             | RejectionCode.ESCALATION_NOT_FOUND
+            | RejectionCode.TEMPLATE_NOT_FOUND
             | RejectionCode.KEY_NOT_FOUND
             | RejectionCode.RECIPIENT_NOT_FOUND
             | RejectionCode.COMPONENT_NOT_FOUND

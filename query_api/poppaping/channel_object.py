@@ -10,11 +10,12 @@ from query_api.http.field_types import Count, Time, Uuid
 from query_api.http.openapi import any_of
 from query_api.poppaping.responses import time
 from schemas.channels.kinds import CHANNEL_KINDS, KindName
+from schemas.channels.reading import shown, shown_type
 from schemas.definitions import Channel
 from schemas.notices import Notice
 
 # Where an alert channel leads, as its kind shows it.
-_Config = Annotated[Any, any_of(kind.config_shown for kind in CHANNEL_KINDS.values())]
+_Config = Annotated[Any, any_of(shown_type(kind, "config") for kind in CHANNEL_KINDS.values())]
 
 
 class AlertChannelObject(Struct, kw_only=True):
@@ -47,7 +48,7 @@ def channel_object(deps: Dependencies, channel: Channel) -> AlertChannelObject:
         id=channel.id,
         name=channel.name,
         channel_type=channel.kind,
-        config=CHANNEL_KINDS[channel.kind].show_config(channel),
+        config=shown(CHANNEL_KINDS[channel.kind], channel, "config"),
         events=list(channel.notices),
         unconfirmed=list(channel.unconfirmed),
         blocked=blocked_addresses(deps, channel),

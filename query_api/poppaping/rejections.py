@@ -57,6 +57,8 @@ def fault_of(rejection: Rejection) -> PoppaPingApiError:
             return PoppaPingApiError(404, "Maintenance window not found.")
         case RejectionCode.ESCALATION_NOT_FOUND:
             return PoppaPingApiError(404, "Escalation policy not found.")
+        case RejectionCode.TEMPLATE_NOT_FOUND:
+            return PoppaPingApiError(404, "Message template not found.")
         case RejectionCode.KEY_NOT_FOUND:
             return PoppaPingApiError(404, "Key not found.")
         case RejectionCode.RECIPIENT_NOT_FOUND:

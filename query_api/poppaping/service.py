@@ -28,12 +28,13 @@ from schemas.definitions import ApiKey, Channel
 from schemas.escalations import EscalationPolicy
 from schemas.ids import is_uuid
 from schemas.maintenance import Maintenance
+from schemas.message_templates import MessageTemplate
 from schemas.monitors import Monitor, Sealed
 from schemas.requests import ProjectsRequest
 from schemas.status_pages import StatusPage
 
-D = TypeVar("D", Monitor, StatusPage, Maintenance, EscalationPolicy)
-T = TypeVar("T", Monitor, StatusPage, Maintenance, Channel, EscalationPolicy)
+D = TypeVar("D", Monitor, StatusPage, Maintenance, EscalationPolicy, MessageTemplate)
+T = TypeVar("T", Monitor, StatusPage, Maintenance, Channel, EscalationPolicy, MessageTemplate)
 F = TypeVar("F")
 
 _sealed = msgspec.json.Decoder(Sealed).decode

@@ -48,6 +48,8 @@ def error_of(rejection: Rejection) -> UpdownError:
             return UpdownError(404, "Maintenance window not found")
         case RejectionCode.ESCALATION_NOT_FOUND:
             return UpdownError(404, "Escalation policy not found")
+        case RejectionCode.TEMPLATE_NOT_FOUND:
+            return UpdownError(404, "Message template not found")
         case RejectionCode.KEY_NOT_FOUND:
             return UpdownError(404, "API key not found")
         case RejectionCode.CHANGED_MEANWHILE:

@@ -12,7 +12,6 @@ from schemas.channels.kind import Stored
 from schemas.channels.messages import (
     COLOURS,
     NOT_THERE,
-    TEST,
     Answer,
     Block,
     Fault,
@@ -30,7 +29,7 @@ from schemas.channels.secret_urls import SecretUrlKind
 _PATH = re.compile(r".*/webhooks/\d+/[\w-]+", re.ASCII)
 _MARKUP = re.compile(r"([\\*_~`|\[\]()<]|^[>#+-])")
 # Of an embed; all texts of it together have at most 6,000, of which the title and the test's sentence need some.
-_TITLE, _VALUE, _LINK, _ALL = 256, 1_024, 2_048, 5_600
+_TITLE, _VALUE, _LINK, _ALL, _DESCRIPTION = 256, 1_024, 2_048, 5_600, 4_096
 _LONGEST_FACT, _LONGEST_BLOCK = 400, 900
 
 
@@ -57,7 +56,7 @@ class Discord(SecretUrlKind):
         embed: dict[str, Any] = {
             "title": cut(escaped(message.says), _TITLE),
             "color": int(COLOURS[message.tone][1:], 16),
-            "description": TEST if message.test else "",
+            "description": _description(message),
             "fields": list(_fields(message)),
             "url": message.page if units(message.page) <= _LINK else "",
             "timestamp": message.at,
@@ -78,6 +77,11 @@ class Discord(SecretUrlKind):
 def escaped(text: str) -> str:
     """A text in which Discord sees no markup."""
     return _MARKUP.sub(r"\\\1", text)
+
+
+def _description(message: Message) -> str:
+    told = (message.tells("test"), *message.own) if message.test else message.own
+    return cut("\n".join(escaped(line) for line in told), _DESCRIPTION)
 
 
 def _fields(message: Message) -> Iterator[dict[str, Any]]:

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from urllib.parse import parse_qs, urlsplit
 
 from schemas.channels.kind import Stored
-from schemas.channels.messages import NOT_THERE, SIGNS, TEST, Answer, Fault, Message, Request, cut, encoded, html
+from schemas.channels.messages import NOT_THERE, SIGNS, Answer, Fault, Message, Request, cut, encoded, html
 from schemas.channels.secret_urls import SecretUrlKind
 
 _PATH = re.compile(r".*/v1/spaces/[^/]+/messages")
@@ -39,7 +39,8 @@ class GoogleChat(SecretUrlKind):
 
     def request(self, message: Message, channel: Stored, secret: str) -> Request:
         says = f"{SIGNS[message.tone]} {message.says}"
-        text = f"{says}: {message.cause}" if message.cause and message.tone != "good" else says
+        explained = message.cause and message.tone != "good" and not message.own
+        text = f"{says}: {message.cause}" if explained else says
         content = {
             # Notifications show this. It knows mentions, and no way to escape them.
             "text": cut(text, _SUMMARY).replace("<", "‹"),
@@ -60,12 +61,14 @@ class GoogleChat(SecretUrlKind):
 def _card(message: Message) -> dict[str, Any]:
     widgets: list[dict[str, Any]] = []
     if message.test:
-        widgets.append({"textParagraph": {"text": f"<i>{TEST}</i>"}})
+        widgets.append({"textParagraph": {"text": f"<i>{html(message.tells('test'))}</i>"}})
+    if message.own:
+        widgets.append({"textParagraph": {"text": "<br>".join(html(line) for line in message.own)}})
     widgets += [
         {"decoratedText": {"topLabel": row.label, "text": html(row.value), "wrapText": True}} for row in message.rows
     ]
     if message.page:
-        button = {"text": "Open", "onClick": {"openLink": {"url": message.page}}}
+        button = {"text": message.tells("open"), "onClick": {"openLink": {"url": message.page}}}
         widgets.append({"buttonList": {"buttons": [button]}})
     # A card without a widget is none; each notice tells at least when.
     sections: list[dict[str, Any]] = [{"widgets": widgets}] if widgets else []

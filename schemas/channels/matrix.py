@@ -16,7 +16,6 @@ from schemas.channels.kind import Stored
 from schemas.channels.messages import (
     COLOURS,
     SIGNS,
-    TEST,
     Answer,
     Fault,
     Message,
@@ -103,7 +102,9 @@ class Matrix(AccountKind):
 def _html(message: Message, says: str) -> Iterator[str]:
     yield f'<p><strong><font color="{COLOURS[message.tone]}">{html(says)}</font></strong></p>'
     if message.test:
-        yield f"<p><em>{TEST}</em></p>"
+        yield f"<p><em>{html(message.tells('test'))}</em></p>"
+    if message.own:
+        yield f"<p>{'<br>'.join(html(line) for line in message.own)}</p>"
     yield "<ul>"
     for row in message.rows:
         yield f"<li><strong>{html(row.label)}:</strong> {html(row.value)}</li>"

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 from schemas.channels.kind import Stored
-from schemas.channels.messages import COLOURS, NOT_THERE, TEST, Answer, Fault, Message, Request, cut, encoded, is_url
+from schemas.channels.messages import COLOURS, NOT_THERE, Answer, Fault, Message, Request, cut, encoded, is_url
 from schemas.channels.secret_urls import SecretUrlKind
 
 _PATH = re.compile(r".*/hooks/[^/]+")
@@ -38,12 +38,13 @@ class Mattermost(SecretUrlKind):
         return _PATH.fullmatch(urlsplit(url).path) is None
 
     def request(self, message: Message, channel: Stored, secret: str) -> Request:
+        own = tuple(escaped(line) for line in message.own)
         facts = {
             "color": COLOURS[message.tone],
             "fallback": cut(quiet(message.says), _TITLE),
             "title": cut(quiet(message.says), _TITLE),
             "title_link": message.page,
-            "text": TEST if message.test else "",
+            "text": "\n".join((message.tells("test"), *own) if message.test else own),
             "fields": [
                 {"title": row.label, "value": _value(row.value), "short": len(row.value) <= 40} for row in message.rows
             ],

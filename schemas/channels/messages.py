@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Literal, NamedTuple
 import msgspec
 
 from schemas.channels.kind import ChannelKind, Stored
+from schemas.languages.catalogues import ENGLISH, sentence
 
 # bad: it is broken. warn: it may be, or will be. good: it is well again.
 Tone = Literal["bad", "warn", "good"]
@@ -27,17 +28,17 @@ SIGNS: Mapping[Tone, str] = {
     "warn": "\N{LARGE YELLOW CIRCLE}",
     "good": "\N{LARGE GREEN CIRCLE}",
 }
-TEST = "This is a test, sent on request. Nothing has happened."
 
 # Of a message that has become too long for its service.
 _BRIEF = 200
 
 
 class Row(NamedTuple):
-    """One fact: `Since`, `2025-06-15 15:06:40 UTC`."""
+    """One fact: `Since`, `2025-06-15 15:06:40 UTC`. key: names the fact, whatever language its label is in."""
 
     label: str
     value: str
+    key: str = ""
 
 
 class Block(NamedTuple):
@@ -53,7 +54,8 @@ class Message(NamedTuple):
     id: of what is sent; the same in each attempt of it, another one when it is sent again on request. says: the whole
     in a line. cause: why, in a sentence; also the first of `rows`. page: an http URL to look at, or empty.
     key: names what the notice is about: the same when it begins, while it lasts and when it is over. thing: id of the
-    monitor, check or channel. at: when it happened, ISO 8601.
+    monitor, check or channel. at: when it happened, ISO 8601. language: of the texts. own: lines of a text that the
+    project words itself; then there are no rows and blocks.
     """
 
     id: str
@@ -70,12 +72,19 @@ class Message(NamedTuple):
     test: bool = False
     rows: tuple[Row, ...] = ()
     blocks: tuple[Block, ...] = ()
+    language: str = ENGLISH
+    own: tuple[str, ...] = ()
+
+    def tells(self, key: str, **values: object) -> str:
+        """A sentence in the language of the message."""
+        return sentence(self.language, key, **values)
 
     def brief(self) -> "Message":
-        """Without blocks, and with short facts."""
-        rows = tuple(Row(row.label, cut(row.value, _BRIEF)) for row in self.rows)
+        """Without blocks, and with short facts; of a text of their own, the beginning."""
+        own = tuple(cut("\n".join(self.own), 5 * _BRIEF).split("\n")[:20]) if self.own else ()
+        rows = tuple(row._replace(value=cut(row.value, _BRIEF)) for row in self.rows)
         page = self.page if units(self.page) <= 5 * _BRIEF else ""
-        return self._replace(rows=rows, blocks=(), cause=cut(self.cause, _BRIEF), page=page)
+        return self._replace(rows=rows, blocks=(), cause=cut(self.cause, _BRIEF), page=page, own=own)
 
 
 class Request(NamedTuple):
@@ -227,7 +236,8 @@ def plain(message: Message, most: int, *, page: bool = True) -> str:
 
     page: with the page.
     """
-    lines = [TEST] if message.test else []
+    lines = [message.tells("test")] if message.test else []
+    lines += message.own
     lines += [f"{row.label}: {row.value}" for row in message.rows]
     for block in message.blocks:
         lines += ["", f"{block.title}:", *block.lines]

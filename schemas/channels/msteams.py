@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from urllib.parse import parse_qs, urlsplit
 
 from schemas.channels.kind import Stored
-from schemas.channels.messages import NOT_THERE, TEST, Answer, Fault, Message, Request, Tone, cut, encoded
+from schemas.channels.messages import NOT_THERE, Answer, Fault, Message, Request, Tone, cut, encoded
 from schemas.channels.secret_urls import SecretUrlKind
 
 _WORKFLOWS = (".logic.azure.com", ".powerplatform.com", ".powerautomate.com")
@@ -59,7 +59,8 @@ def _card(message: Message) -> dict[str, Any]:
     title = {"size": "Large", "weight": "Bolder", "color": _LOOKS[message.tone]}
     body = [_line(_run(cut(message.says, _LONGEST_TITLE), **title))]
     if message.test:
-        body.append(_line(_run(TEST, italic=True)))
+        body.append(_line(_run(message.tells("test"), italic=True)))
+    body += [_line(_run(line or " ")) for line in message.own]
     body += [_line(_run(f"{row.label}: ", weight="Bolder"), _run(row.value)) for row in message.rows]
     for block in message.blocks:
         body.append({**_line(_run(block.title, weight="Bolder")), "separator": True})
@@ -74,7 +75,7 @@ def _card(message: Message) -> dict[str, Any]:
         "body": body,
     }
     if message.page:
-        card["actions"] = [{"type": "Action.OpenUrl", "title": "Open", "url": message.page}]
+        card["actions"] = [{"type": "Action.OpenUrl", "title": message.tells("open"), "url": message.page}]
     return card
 
 

@@ -13,7 +13,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from schemas.channels.accounts import AccountKind, Name
 from schemas.channels.kind import Stored
-from schemas.channels.messages import TEST, Answer, Fault, Message, Request, Tone, cut, encoded
+from schemas.channels.messages import Answer, Fault, Message, Request, Tone, cut, encoded
 from schemas.channels.urls import Server, ServerShown
 
 _KEY, _SUMMARY = 255, 1_024
@@ -59,7 +59,7 @@ class PagerDuty(AccountKind):
                 "payload": _payload(message),
                 "client": "Pingfold",
                 "client_url": message.page,
-                "links": [{"href": message.page, "text": "Open"}] if message.page else [],
+                "links": [{"href": message.page, "text": message.tells("open")}] if message.page else [],
             }
         return Request(f"{channel.url}/v2/enqueue", encoded(content), {"Content-Type": "application/json"})
 
@@ -73,10 +73,14 @@ class PagerDuty(AccountKind):
 def _payload(message: Message) -> dict[str, Any]:
     details: dict[str, Any] = {row.label: row.value for row in message.rows}
     details |= {block.title: "\n".join(block.lines) for block in message.blocks}
+    if message.own:
+        details[message.tells("text")] = "\n".join(message.own)
     if message.test:
-        details["Test"] = TEST
+        details[message.tells("test_label")] = message.tells("test")
     return {
-        "summary": cut(f"{message.says}: {message.cause}" if message.cause else message.says, _SUMMARY),
+        "summary": cut(
+            f"{message.says}: {message.cause}" if message.cause and not message.own else message.says, _SUMMARY
+        ),
         "source": message.name or "Pingfold",
         "severity": "info" if message.test else _SEVERITIES[message.tone],
         "timestamp": message.at,

@@ -66,7 +66,7 @@ class Pushover(AccountKind):
             # Without a text nothing is taken.
             "message": plain(message, _TEXT, page=not linked) or message.says,
             "url": message.page if linked else "",
-            "url_title": "Open" if linked else "",
+            "url_title": message.tells("open") if linked else "",
             "priority": _PRIORITIES[message.tone],
         }
         return Request(f"{channel.url}/1/messages.json", encoded(content), {"Content-Type": "application/json"})

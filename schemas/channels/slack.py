@@ -13,7 +13,6 @@ from schemas.channels.kind import Stored
 from schemas.channels.messages import (
     COLOURS,
     NOT_THERE,
-    TEST,
     Answer,
     Block,
     Fault,
@@ -92,8 +91,9 @@ def encoded_facts(message: Message, colour: str) -> dict[str, object]:
     }
     if message.page:
         found["title_link"] = message.page
-    if message.test:
-        found["text"] = TEST
+    told = (message.tells("test"), *message.own) if message.test else message.own
+    if told:
+        found["text"] = escaped("\n".join(told))
     return found
 
 

@@ -11,7 +11,6 @@ from schemas.channels.accounts import AccountKind, Name
 from schemas.channels.kind import Stored
 from schemas.channels.messages import (
     SIGNS,
-    TEST,
     Answer,
     Fault,
     Message,
@@ -128,9 +127,13 @@ def _lines(message: Message) -> Iterator[tuple[int, str]]:
     says = f"{SIGNS[message.tone]} {cut(message.says, 400)}"
     yield units(says), f"<b>{html(says)}</b>"
     if message.page and units(message.page) < 1_000:
-        yield 4, f'<a href="{html(message.page)}">Open</a>'
+        opens = message.tells("open")
+        yield units(opens), f'<a href="{html(message.page)}">{html(opens)}</a>'
     if message.test:
-        yield units(TEST), f"<i>{TEST}</i>"
+        test = message.tells("test")
+        yield units(test), f"<i>{html(test)}</i>"
+    for line in message.own:
+        yield units(line), html(line)
     for row in message.rows:
         yield units(f"{row.label}: {row.value}"), f"<b>{html(row.label)}:</b> {html(row.value)}"
     for block in message.blocks:

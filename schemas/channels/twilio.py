@@ -99,10 +99,12 @@ class Twilio(AccountKind):
 def _text(message: Message) -> str:
     """What happened, why, and where to look, if there is room for the whole of that."""
     page = f" {message.page}" if 0 < units(message.page) <= 80 else ""
-    times = {row.label: row.value for row in message.rows}
-    since = f", since {times['Since']}" if "Since" in times else ""
-    if "Until" in times and since:
-        since = f" (down from {times['Since']} to {times['Until']})"
+    if message.own:
+        return cut("\n".join((message.says, *message.own)), _LONGEST - units(page)) + page
+    times = {row.key: row.value for row in message.rows}
+    since = message.tells("short_since", since=times["since"]) if "since" in times else ""
+    if "until" in times and since:
+        since = message.tells("short_span", since=times["since"], until=times["until"])
     cause = f". {message.cause}" if message.cause else ""
     return cut(f"{message.says}{since}{cause}", _LONGEST - units(page)) + page
 

@@ -5,12 +5,12 @@ Standard Webhooks come on top, by the secret of the channel or of its project.
 """
 
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar
+from typing import Any, ClassVar
 
-from msgspec import UNSET, Meta, UnsetType
+from msgspec import UNSET, UnsetType
 
 from schemas.channels.kind import ChannelKind, InvalidChannelField, Stored
-from schemas.channels.urls import http_url
+from schemas.channels.urls import Timezone, TimezoneShown, http_url
 from schemas.channels.webhook import Config as WebhookConfig
 from schemas.channels.webhook import Shown as WebhookShown
 from schemas.notices import NOTICES, AnyNotice, Notice
@@ -35,17 +35,11 @@ _KNOWN: tuple[Notice, ...] = tuple(notice for notice in NOTICES if notice in EVE
 
 
 class Config(WebhookConfig):
-    timezone: (
-        Annotated[
-            str,
-            Meta(max_length=64, description="The zone of the times in descriptions, such as `Europe/Paris`; UTC."),
-        ]
-        | UnsetType
-    ) = UNSET
+    timezone: Timezone | UnsetType = UNSET
 
 
 class Shown(WebhookShown):
-    timezone: Annotated[str, Meta(description="Of the times in descriptions.")]
+    timezone: TimezoneShown
 
 
 class Updown(ChannelKind):
@@ -55,6 +49,7 @@ class Updown(ChannelKind):
     stored = frozenset({"url", "secret", "options"})
     url_field, secret_field = "url", "secret"
     signs = True
+    read_by_people = False
     body = "push event"
     policy = "push"
     takes: ClassVar[tuple[AnyNotice, ...]] = _KNOWN

@@ -14,6 +14,8 @@ Url = Annotated[str, Meta(max_length=2_000, description="Where notices are poste
 Server = Annotated[
     str, Meta(max_length=2_000, description="The URL of the server. Of a public service theirs by default.")
 ]
+Timezone = Annotated[str, Meta(max_length=64, description="The zone of the times, such as `Europe/Paris`; UTC.")]
+TimezoneShown = Annotated[str, Meta(description="Of the times.")]
 ServerShown = Annotated[str, Meta(description="The server that is sent to.")]
 
 

@@ -30,6 +30,7 @@ class Webhook(ChannelKind):
     stored = frozenset({"url", "secret"})
     url_field, secret_field = "url", "secret"
     signs = True
+    read_by_people = False
     target_help = "the URL of a webhook"
 
     def validate(self, given: Mapping[str, Any], current: Stored | None) -> dict[str, Any]:

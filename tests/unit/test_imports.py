@@ -34,6 +34,8 @@ ALLOWED_ALSO = {
     "schemas.channels.urls": {"urllib.parse"},
     # The kinds are the modules of a package, found when that is imported.
     "schemas.channels.kinds": {"importlib", "pkgutil"},
+    # So are the languages.
+    "schemas.languages.catalogues": {"importlib", "pkgutil"},
     # The time zone data are read from the package tzdata, whose version the states name; the parsers only parse.
     "schemas.schedules": {"importlib", "zoneinfo", "tzdata", "cronsim", "oncalendar"},
     # Tables of the letters in names.

@@ -24,6 +24,7 @@ MADE = {
     },
     DELIVERIES: {
         "endpoint.defined", "endpoint.removed", "delivery.requested", "confirmation.requested", "mailbox.answered",
+        "template.defined", "template.removed",
     },
     PROJECTS: {"channel.disabled", "channel.failing", "mute.ended"},
 }  # fmt: skip

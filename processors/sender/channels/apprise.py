@@ -17,7 +17,7 @@ from infra.apprise_library.library import LibraryFailed
 from infra.apprise_library.messages import Answer, Call, Verdict
 from processors.sender.channels.ntfy import text_of_message
 from processors.sender.channels.sending import Clients, Outgoing, Services
-from processors.sender.notice_facts import facts_of, moment_of
+from processors.sender.notice_facts import facts_of, in_words, reading_of
 from processors.sender.notice_values import object_of
 from processors.sender.webhooks import DeliveryResult, Exchange
 from schemas.channels.apprise import service_title
@@ -62,12 +62,13 @@ def call_of(outgoing: Outgoing) -> Call:
     """The message of a notice, for the URL that is the secret of its channel."""
     delivery = outgoing.delivery
     notice = msgspec.json.decode(delivery.body)
-    facts = facts_of(delivery.notice, object_of(notice["data"]), outgoing.endpoint.site)
-    text = text_of_message(facts, moment_of(str(notice["timestamp"])))
+    reading = reading_of(outgoing.endpoint)
+    facts = facts_of(delivery.notice, object_of(notice["data"]), outgoing.endpoint.site, reading)
+    title, text = in_words(delivery, facts, text_of_message(facts, str(notice["timestamp"]), reading))
     if facts["page"]:
         text = f"{text}\n{facts['page']}"
     mood = _MOODS.get(delivery.notice, "warning")
-    return Call(outgoing.secrets.current, facts["says"][:_LONGEST_TITLE], text[:_LONGEST_TEXT], mood)
+    return Call(outgoing.secrets.current, title[:_LONGEST_TITLE], text[:_LONGEST_TEXT], mood)
 
 
 async def _settled(call: Call, services: Services, exchanges: list[Exchange], hopeless: bool) -> Verdict:

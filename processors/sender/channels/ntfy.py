@@ -14,10 +14,12 @@ import msgspec
 
 from processors.sender.channels.sending import Clients, Outgoing
 from processors.sender.mail_headers import one_line
-from processors.sender.notice_facts import facts_of, moment_of
+from processors.sender.messages import blocks_of
+from processors.sender.notice_facts import facts_of, in_words, reading_of
 from processors.sender.notice_values import object_of
 from processors.sender.webhooks import DeliveryResult
 from schemas.channels.kinds import CHANNEL_KINDS
+from schemas.languages.reading import ENGLISH_UTC, Reading
 from schemas.percent_encoding import KEPT
 
 _AGENT = f"Pingfold/{importlib.metadata.version('pingfold')} (ntfy)"
@@ -49,9 +51,11 @@ async def send(outgoing: Outgoing, clients: Clients) -> DeliveryResult:
     endpoint, kind = outgoing.endpoint, CHANNEL_KINDS[outgoing.endpoint.kind]
     try:
         notice = msgspec.json.decode(outgoing.delivery.body)
-        facts = facts_of(outgoing.delivery.notice, object_of(notice["data"]), endpoint.site)
-        headers = headers_of(outgoing.delivery.notice, facts)
-        body = cut(text_of_message(facts, moment_of(str(notice["timestamp"]))), kind.limits.text or 0)
+        reading = reading_of(endpoint)
+        facts = facts_of(outgoing.delivery.notice, object_of(notice["data"]), endpoint.site, reading)
+        title, text = in_words(outgoing.delivery, facts, text_of_message(facts, str(notice["timestamp"]), reading))
+        headers = headers_of(outgoing.delivery.notice, {**facts, "says": title})
+        body = cut(text, kind.limits.text or 0)
     except Exception as error:  # a notice may hold anything
         return DeliveryResult(error=f"the notice cannot be made a message ({type(error).__name__})")
     if outgoing.secrets.current:
@@ -73,18 +77,24 @@ def headers_of(notice: str, facts: Mapping[str, Any]) -> dict[str, str]:
     return headers | ({"Click": click} if 0 < len(click) <= _LONGEST_CLICK else {})
 
 
-def text_of_message(facts: Mapping[str, Any], at: str) -> str:
-    """What is known, a line each. at: when it happened."""
+def text_of_message(facts: Mapping[str, Any], at: str, reading: Reading = ENGLISH_UTC) -> str:
+    """What is known, a line each, and what a job or the probes said last. at: when it happened, ISO 8601."""
     lines = [
-        "This is a test, sent on request. Nothing has happened." if facts["test"] else "",
+        reading.says("test") if facts["test"] else "",
         facts["cause"],
         facts["url"],
-        f"Since: {facts['started']}" if facts["started"] else f"When: {at}",
-        f"Until: {facts['resolved']}" if facts["resolved"] else "",
-        f"Last ping: {facts['last_ping']}" if facts["last_ping"] else "",
+        _line(reading, "since", facts["started"]) or _line(reading, "when", reading.moment(at)),
+        _line(reading, "until", facts["resolved"]),
+        _line(reading, "last_ping", facts["last_ping"]),
         *facts["certificates"],
     ]
-    return "\n".join(filter(None, lines))
+    texts = ["\n".join(filter(None, lines))]
+    texts += ("\n".join((f"{block.title}:", *block.lines)) for block in blocks_of(facts, reading))
+    return "\n\n".join(texts)
+
+
+def _line(reading: Reading, key: str, value: str) -> str:
+    return f"{reading.says(key)}: {value}" if value else ""
 
 
 def header_text(text: str) -> str:

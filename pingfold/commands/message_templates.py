@@ -1,0 +1,145 @@
+"""`pingfold template`: how a project words its messages, over the API of the running Pingfold.
+
+A template is a file in TOML: `name`, `title` and `text`, and where it is not for all of them `events` and
+`alert_channel_ids` (docs/templates.md).
+"""
+
+import json as json_module
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from infra.secrets.metrics_key import bearer
+from infra.settings.settings import Settings
+from pingfold import credentials
+from pingfold.commands.client import ask_api
+from pingfold.commands.options import Json
+from pingfold.commands.tables import minute_of, print_table
+from pingfold.errors import CommandFailed
+
+_PATH = "/api/v1/message-templates"
+_FIELDS = ("name", "events", "alert_channel_ids", "title", "text")
+_LARGEST = 100_000
+
+File = Annotated[Path, typer.Argument(help="A file in TOML with name, title, text, events, alert_channel_ids.")]
+Template = Annotated[str, typer.Argument(help="Id or name of a template.")]
+
+
+def list_templates(json: Json = False) -> None:
+    """List the message templates of the default project.
+
+    Example: pingfold template list
+    """
+    found = _all()
+    if json:
+        typer.echo(json_module.dumps(found, indent=2))
+        return
+    rows = [
+        (
+            *(one["id"], one["name"], ", ".join(one["events"]) or "all"),
+            *(", ".join(one["alert_channel_ids"]) or "all", minute_of(one["updated_at"])),
+        )
+        for one in found
+    ]
+    print_table(("id", "name", "events", "channels", "changed (UTC)"), rows)
+
+
+def show_template(template: Template, json: Json = False) -> None:
+    """Show a message template, as a file that `pingfold template set` takes.
+
+    Example: pingfold template show Short
+    """
+    found = _named(template)
+    if json:
+        typer.echo(json_module.dumps(found, indent=2))
+        return
+    for field in _FIELDS:
+        # A text of JSON is one of TOML, too.
+        typer.echo(f"{field} = {json_module.dumps(found[field], ensure_ascii=False)}")
+
+
+def set_template(file: File, json: Json = False) -> None:
+    """Make a message template, or change the one that has its name.
+
+    Example: pingfold template set short.toml
+    """
+    wanted = _read(file)
+    if not isinstance(wanted.get("name"), str):
+        raise CommandFailed(f"{file}: a template needs a name")
+    known = [one for one in _all() if one["name"] == wanted["name"]]
+    if len(known) > 1:
+        raise CommandFailed(f"{len(known)} templates are called {wanted['name']!r}; delete all but one")
+    if known:
+        whole = {"events": [], "alert_channel_ids": [], "title": "", "text": ""} | wanted
+        made = _call("PATCH", f"{_PATH}/{known[0]['id']}", whole)
+    else:
+        made = _call("POST", _PATH, wanted)
+    typer.echo(json_module.dumps(made) if json else f"{'changed' if known else 'made'} template {made['id']}")
+
+
+def preview_template(
+    file: File,
+    event: Annotated[str, typer.Option(help="Event of the sample.")] = "monitor.down",
+    language: Annotated[str, typer.Option(help="Language of the channel.")] = "en",
+    timezone: Annotated[str, typer.Option(help="Time zone of the channel.")] = "UTC",
+    json: Json = False,
+) -> None:
+    """Show what a message template makes of a sample, or what is wrong with it. Nothing is kept or sent.
+
+    Example: pingfold template preview short.toml --event monitor.recovered --language de
+    """
+    wanted = _read(file)
+    body = {field: wanted[field] for field in ("title", "text") if field in wanted}
+    made = _call("POST", f"{_PATH}/preview", body | {"event": event, "language": language, "timezone": timezone})
+    if json:
+        typer.echo(json_module.dumps(made, indent=2))
+        return
+    typer.echo(f"{made['title']}\n\n{made['text']}\n\nSubject: {made['mail_subject']}\n\n{made['mail_text']}")
+
+
+def delete_template(template: Template) -> None:
+    """Delete a message template: what it worded is told in Pingfold's own words.
+
+    Example: pingfold template delete Short
+    """
+    found = _named(template)
+    _call("DELETE", f"{_PATH}/{found['id']}")
+    typer.echo(f"deleted template {found['id']}")
+
+
+def _all() -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = _call("GET", f"{_PATH}?per_page=100")
+    return found
+
+
+def _named(template: str) -> dict[str, Any]:
+    found = [one for one in _all() if template in (one["id"], one["name"])]
+    if len(found) != 1:
+        many = "several are called" if found else "there is no template"
+        raise CommandFailed(f"{many} {template}; `pingfold template list` shows them")
+    return found[0]
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        with file.open("rb") as opened:
+            raw = opened.read(_LARGEST + 1)
+    except OSError as error:
+        raise CommandFailed(f"{file} cannot be read: {error.strerror}") from None
+    if len(raw) > _LARGEST:
+        raise CommandFailed(f"{file} is larger than {_LARGEST} bytes")
+    try:
+        wanted = tomllib.loads(raw.decode())
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise CommandFailed(f"{file} is not TOML: {error}") from None
+    if unknown := sorted(set(wanted) - set(_FIELDS)):
+        raise CommandFailed(f"{file}: unknown: {', '.join(unknown)}; there are {', '.join(_FIELDS)}")
+    return wanted
+
+
+def _call(method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+    settings = Settings()
+    key = settings.key or credentials.load(credentials.path_of(settings)).poppaping_key
+    return ask_api(method, path, bearer(key), body)["data"]

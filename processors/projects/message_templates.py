@@ -1,0 +1,117 @@
+"""What the `projects` fold decides about message templates; every partition of deliveries hears of them. Pure.
+
+The channels that a template names must be those of its project when they are named. A channel that is removed is taken
+off; a template that loses its last channel in this way is not used for all, but removed.
+"""
+
+from typing import Any
+
+from msgspec import UNSET
+from msgspec.structs import asdict, replace
+
+from processors.fold.contract import EVERY, Effect, InvalidEvent
+from processors.fold.view import View
+from processors.projects.decisions import decision
+from processors.projects.index import ProjectIndex, RequestRejected
+from schemas.base import Micros
+from schemas.definitions import Channel, Project, definition_key
+from schemas.message_templates import (
+    MOST_CHARACTERS,
+    MOST_TEMPLATES,
+    MessageTemplate,
+    TemplateCreate,
+    TemplateDefined,
+    TemplateDelete,
+    TemplateFields,
+    TemplateRemoved,
+    TemplateUpdate,
+    template_key,
+)
+from schemas.rejections import RejectionCode
+from schemas.topics import DELIVERIES
+
+
+class ProjectTemplates:
+    """The templates of one partition's projects."""
+
+    def __init__(self, view: View, index: ProjectIndex) -> None:
+        self._view, self._index = view, index
+        self._of: dict[str, set[str]] = {}  # ids by project: an index that follows the view
+        for key, record in view.stored_items():
+            self._changed(key, None, record)
+        view.listeners.append(self._changed)
+
+    def _changed(self, _key: str, old: object, new: object) -> None:
+        if isinstance(old, MessageTemplate):
+            self._of[old.project].discard(old.id)
+        if isinstance(new, MessageTemplate):
+            self._of.setdefault(new.project, set()).add(new.id)
+
+    def create(self, request: TemplateCreate, project: Project, at: Micros) -> list[Effect]:
+        wanted = self._wanted(request.fields, project.id)
+        if "name" not in wanted:
+            raise InvalidEvent("a message template needs a name")
+        template = MessageTemplate(id=request.id, project=project.id, version=1, created=at, revised=at, **wanted)
+        if self._index.is_there(template):
+            return [decision(request, "found", template.id, self._view.get(definition_key(template)).version)]
+        if len(self._of.get(project.id, ())) >= MOST_TEMPLATES:
+            raise RequestRejected(RejectionCode.LIMIT_REACHED, f"a project has at most {MOST_TEMPLATES} templates")
+        self._must_have_room(template)
+        self._view.put(definition_key(template), template)
+        return [_told(template, project, at), decision(request, "made", template.id, 1)]
+
+    def change(self, request: TemplateUpdate, project: Project, at: Micros) -> list[Effect]:
+        template = self._index.template(project.id, request.id)
+        wanted = self._wanted(request.fields, project.id)
+        if replace(template, **wanted) == template:
+            return [decision(request, "updated", template.id, template.version)]
+        changed = replace(template, version=template.version + 1, revised=at, **wanted)
+        if changed.size > template.size:
+            self._must_have_room(changed)
+        self._view.put(definition_key(changed), changed)
+        return [_told(changed, project, at), decision(request, "updated", changed.id, changed.version)]
+
+    def delete(self, request: TemplateDelete, project: Project, at: Micros) -> list[Effect]:
+        template = self._index.template(project.id, request.id)
+        return [self._remove(template, at), decision(request, "removed", template.id, template.version)]
+
+    def take_off(self, channel: Channel, at: Micros) -> list[Effect]:
+        """A channel is removed."""
+        effects: list[Effect] = []
+        project = self._view.get(f"project/{channel.project}")
+        for id in sorted(self._of.get(channel.project, ())):
+            template: MessageTemplate = self._view.get(template_key(id))
+            left = tuple(each for each in template.channels if each != channel.id)
+            if left == template.channels:
+                continue
+            if not left:
+                effects.append(self._remove(template, at))
+                continue
+            changed = replace(template, version=template.version + 1, revised=at, channels=left)
+            self._view.put(definition_key(changed), changed)
+            effects.append(_told(changed, project, at))
+        return effects
+
+    def _remove(self, template: MessageTemplate, at: Micros) -> Effect:
+        self._view.delete(definition_key(template))
+        return Effect(DELIVERIES, template.id, TemplateRemoved(at=at, id=template.id), EVERY)
+
+    def _must_have_room(self, template: MessageTemplate) -> None:
+        """Refuse a template that is longer than what is left by the others of its project."""
+        others = [self._view.get(template_key(id)) for id in self._of.get(template.project, ()) if id != template.id]
+        if sum(each.size for each in (template, *others)) > MOST_CHARACTERS:
+            words = f"the templates of a project have at most {MOST_CHARACTERS} characters together"
+            raise RequestRejected(RejectionCode.LIMIT_REACHED, words)
+
+    def _wanted(self, fields: TemplateFields, project: str) -> dict[str, Any]:
+        wanted = {name: value for name, value in asdict(fields).items() if value is not UNSET}
+        for id in wanted.get("channels", ()):
+            channel = self._view.get(f"channel/{id}")
+            if not isinstance(channel, Channel) or channel.project != project:
+                raise RequestRejected(RejectionCode.CHANNEL_IDENTIFIER_INVALID, id)
+        return wanted
+
+
+def _told(template: MessageTemplate, project: Project | None, at: Micros) -> Effect:
+    name = "" if project is None else project.name
+    return Effect(DELIVERIES, template.id, TemplateDefined(at=at, template=template, project_name=name), EVERY)

@@ -1,0 +1,77 @@
+"""What a preview of a message template is made of: a notice as a real one, about things that are not there. Pure.
+
+Every field that a notice of its kind can have is there, so that a template that uses it shows what it makes of it.
+"""
+
+from typing import Any
+
+from query_api.test_sends import data_of_test
+from schemas.base import SECOND, Micros
+from schemas.notices import UNCHOSEN, VALIDITY_NOTICES, AnyNotice
+from schemas.times import iso
+
+_THING = "00000000-0000-4000-8000-000000000001"
+_INCIDENT = "00000000-0000-4000-8000-000000000002"
+_SAID = "copying 3 of 7\nrsync: write failed: No space left on device (28)"
+
+
+def preview_sample(notice: AnyNotice, now: Micros) -> dict[str, Any]:
+    """The `data` of a notice."""
+    began = max(0, now - 3_723 * SECOND)
+    if notice in UNCHOSEN:
+        monitor = {"id": _THING, "name": "Alert channel ops", "url": "/", "kind": "channel", "current_status": "down"}
+        return {"monitor": monitor, "incident": None, "detail": "the last 50 requests failed; the newest: HTTP 500"}
+    if notice in VALIDITY_NOTICES or notice == "monitor.performance_drop":
+        data = {name: value for name, value in data_of_test(notice, now).items() if name != "test"}
+        return data | {"monitor": _monitor("up")}
+    over = notice in ("monitor.recovered", "incident.resolved")
+    incident = {
+        "id": _INCIDENT,
+        "started_at": iso(began),
+        "resolved_at": iso(now) if over else None,
+        "cause": "Exit status 23",
+        "status": "resolved" if over else "open",
+        "acknowledge_url": "https://pingfold.example/acknowledge/TOKEN",
+    }
+    if over:
+        return {"monitor": _heartbeat("up", now), "incident": incident}
+    if notice == "monitor.not_observed":
+        detail = f"no ping since {iso(began)}; a run was due while Pingfold could not be reached"
+        return {"monitor": _heartbeat("late", now), "incident": None, "detail": detail}
+    results = [
+        {
+            "checked_at": iso(max(0, now - seconds * SECOND)),
+            "status": "down",
+            "region": region,
+            "response_time_ms": 412.0,
+            "status_code": 503,
+            "error": "Unexpected status: 503",
+        }
+        for seconds, region in ((70, "fra"), (40, "nyc"))
+    ]
+    output = {"text": _SAID, "kind": "fail", "received_at": iso(began), "exit_status": 23, "rid": None, "left_out": 0}
+    monitor = _heartbeat("down", now) | {"last_output": output, "last_results": results}
+    return {"monitor": monitor, "incident": incident}
+
+
+def _heartbeat(status: str, now: Micros) -> dict[str, Any]:
+    return {
+        "id": _THING,
+        "name": "Nightly backup",
+        "url": f"/checks/{_THING}",
+        "kind": "heartbeat",
+        "current_status": status,
+        "slug": "nightly-backup",
+        "tags": "prod backup",
+        "last_ping": iso(max(0, now - 90_000 * SECOND)),
+    }
+
+
+def _monitor(status: str) -> dict[str, Any]:
+    return {
+        "id": _THING,
+        "name": "Shop",
+        "url": "https://shop.example.org/",
+        "kind": "http",
+        "current_status": status,
+    }
