@@ -21,11 +21,13 @@ from schemas.channels.kinds import CHANNEL_KINDS
 from schemas.channels.reading import Style, given_type, reading_of_form, with_reading
 from schemas.definitions import Channel
 from schemas.ids import new_id
-from schemas.notices import NOTICES, Notice
+from schemas.notices import DIGEST, NOTICES, Notice
 from schemas.origins import host_and_port, written_origin
+from schemas.quiet_hours import QuietHours, fault_of
 from schemas.recipients import mailbox_id, recipient_id
 
 B = TypeVar("B", bound=msgspec.Struct)
+Q = TypeVar("Q")
 
 
 def body_with(name: str, base: type[B], style: Style) -> type[B]:
@@ -43,6 +45,15 @@ def body_with(name: str, base: type[B], style: Style) -> type[B]:
         namespace={"__doc__": base.__doc__},
     )
     return cast("type[B]", whole)
+
+
+class QuietHoursBody(QuietHours, frozen=True, forbid_unknown_fields=True):
+    """From a time of the day to another; to the next day, when that is no later. `days`: those on which they begin."""
+
+
+def quiet_of(given: Q) -> QuietHours | Q:
+    """Quiet hours as definitions have them; what is none as it is."""
+    return QuietHours(**msgspec.structs.asdict(given)) if isinstance(given, QuietHoursBody) else given
 
 
 @cache
@@ -89,12 +100,15 @@ def new_channel(
     given: Mapping[str, Any],
     name: str,
     events: Iterable[Notice] | None,
+    digest: bool | None = None,
+    quiet_hours: QuietHours | None = None,
 ) -> Channel:
     """A new channel of a kind. Raises `InvalidChannelField`; an e-mail channel is refused where no mail can be sent."""
     settings, id = deps.settings, new_id()
     if kind.by_mail and (missing := settings.mail_needs) is not None:
         raise InvalidChannelField(kind.name, f"channels need a mail server, and {missing} is not set")
     must_take(kind, events or ())
+    must_gather(kind, digest, quiet_hours)
     fields = {"url": ""} | stored_fields(deps, project, id, kind, given)
     return Channel(
         id=id,
@@ -103,6 +117,8 @@ def new_channel(
         created=deps.clock.now(),
         name=name,
         notices=kind.notices if events is None else in_order(events),
+        digest=digest,
+        quiet_hours=quiet_of(quiet_hours),
         **fields,
     )
 
@@ -146,6 +162,17 @@ def must_take(kind: ChannelKind, events: Iterable[Notice]) -> None:
     strange = sorted(set(events) - set(kind.takes))
     if strange:
         raise InvalidChannelField("events", f"of a channel of type '{kind.name}' cannot be {enumerated(strange, 'or')}")
+
+
+def must_gather(kind: ChannelKind, digest: object, quiet_hours: object) -> None:
+    """Raises `InvalidChannelField` when a channel is to tell lists whose kind has none, or its quiet hours are none."""
+    asked = {"digest": digest is True, "quiet_hours": isinstance(quiet_hours, QuietHours)}
+    for field, wanted in asked.items():
+        if wanted and DIGEST not in kind.takes:
+            what = "true" if field == "digest" else "set"
+            raise InvalidChannelField(field, f"cannot be {what} for type '{kind.name}', which is told each notice")
+    if isinstance(quiet_hours, QuietHours) and (fault := fault_of(quiet_hours)):
+        raise InvalidChannelField("quiet_hours", fault)
 
 
 def in_order(events: Iterable[Notice]) -> tuple[Notice, ...]:

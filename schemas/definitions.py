@@ -19,6 +19,7 @@ from schemas.message_templates import MessageTemplate
 from schemas.monitors import Monitor
 from schemas.mutes import MuteUntil
 from schemas.notices import FIRST_NOTICES, Notice
+from schemas.quiet_hours import QuietHours
 from schemas.recipients import Addresses, Recipient
 from schemas.schedules import Schedule, Simple
 from schemas.status_pages import StatusPage
@@ -116,6 +117,8 @@ class Channel(Fact, tag="channel", frozen=True):
     former_secrets: replaced by rotations of `secret`, oldest first; some may have expired.
     options: further settings of its kind; the module of the kind defines them.
     number: names it for ever, `<kind>:<number>` in the updown API; 0: the fold has not given it one yet.
+    digest: whether many notices are told in one list; None: as is usual for its kind. quiet_hours: when what can wait
+    waits.
     """
 
     id: str
@@ -134,6 +137,8 @@ class Channel(Fact, tag="channel", frozen=True):
     options: Options = field(default_factory=dict)
     number: int = 0
     failing_at: Micros | None = None
+    digest: bool | None = None
+    quiet_hours: QuietHours | None = None
 
 
 class Check(Fact, tag="check", frozen=True):

@@ -2,7 +2,8 @@
 
 State keys: `endpoint/<channel id>` (definition), `health/<channel id>` (counters), `delivery/<id>` (one that is not
 finished), `mailbox/<mailbox id>` (requests to confirm that were mailed to it), `template/<id>`
-(copies of message templates), `partition`.
+(copies of message templates), `gathering/<channel id>` and `quiet/<channel id>` (what is gathered for one list),
+`partition`.
 
 A request to confirm is keyed by the mailbox that it goes to, in place of a channel: `endpoint/` and `health/` of that
 id are those of the mailbox.
@@ -19,12 +20,14 @@ from schemas.channels.kinds import KindName
 from schemas.channels.messages import Refused
 from schemas.check_states import CheckState
 from schemas.definitions import Check, FormerSecret
+from schemas.gatherings import Gathering
 from schemas.ids import derived_id
 from schemas.message_templates import TemplateCopy, TemplateDefined, TemplateRemoved, Wording
 from schemas.monitor_states import MonitorState
 from schemas.monitors import Monitor
 from schemas.notice_fields import NOTICE_DATA
 from schemas.notices import AnyNotice, Notice
+from schemas.quiet_hours import QuietHours
 from schemas.recipients import Address, Addresses
 from schemas.ticks import Progress, Tick, TimeCorrected
 
@@ -40,6 +43,8 @@ class Endpoint(Fact, tag="endpoint", frozen=True):
     site: that of the channel. unconfirmed: those of `addresses` to which nothing is sent.
     former_secrets: attempts made before their `until` are signed with them too.
     number: of the channel, if its bodies name it.
+    digest: whether many notices are told in one list; None: as is usual for its kind. quiet_hours: when what can wait
+    waits.
     """
 
     id: str
@@ -54,6 +59,8 @@ class Endpoint(Fact, tag="endpoint", frozen=True):
     former_secrets: tuple[FormerSecret, ...] = ()
     options: Options = field(default_factory=dict)
     number: int = 0
+    digest: bool | None = None
+    quiet_hours: QuietHours | None = None
 
     @property
     def confirmed(self) -> Addresses:
@@ -203,9 +210,10 @@ class EndpointHealth(Value, tag="endpoint-health"):
 class Delivery(Value, tag="delivery"):
     """A pending delivery.
 
-    id: derived from event and channel. event: the `webhook-id`, derived from transition and notice; the same for all
-    retries, replays and channels. body: the exact body, as text (mail is rendered from it). attempt: number of the
-    newest attempt. due: time of the next attempt; None while the newest attempt has not been reported.
+    id: derived from event and channel. event: the `webhook-id`, derived from transition and notice (of a list from the
+    first of its deliveries); the same for all retries, replays and channels. body: the exact body, as text (mail is
+    rendered from it); empty: a list that still grows. attempt: number of the newest attempt; 0: it waits, to be told
+    with others. due: time of the next attempt; None while the newest attempt has not been reported.
     first_due: time at which the first attempt was due. replay: id of the replay, "" for the original. error: why the
     newest reported attempt failed. to: recipients that a mail still has to reach; empty: all addresses of the channel.
     wording: the template of the project by which messages are worded; None: our own sentences.
@@ -235,7 +243,7 @@ class Mailbox(Value, tag="mailbox"):
     blocked_at: Micros | None = None
 
 
-DeliveryStatesRecord = Endpoint | EndpointHealth | Delivery | Mailbox | TemplateCopy | Progress
+DeliveryStatesRecord = Endpoint | EndpointHealth | Delivery | Mailbox | TemplateCopy | Gathering | Progress
 
 
 def event_id(transition: str, notice: AnyNotice) -> str:

@@ -43,7 +43,8 @@ DEFAULT_NOTICES: tuple[Notice, ...] = tuple(
 )
 
 # What notices there are: those of a monitor or check, which a channel chooses from, and those about Pingfold itself,
-# which a channel gets whatever it chose: that another one was given up, or, by mail, that it is failing. A request to
-# confirm goes to an address, to no channel.
-AnyNotice = Literal[Notice, "channel.disabled", "channel.failing", "recipient.confirmation"]
-UNCHOSEN: tuple[AnyNotice, ...] = ("channel.disabled", "channel.failing")
+# which a channel gets whatever it chose: that another one was given up, or, by mail, that it is failing; and the list
+# that stands for many of its notices. A request to confirm goes to an address, to no channel.
+AnyNotice = Literal[Notice, "channel.disabled", "channel.failing", "channel.digest", "recipient.confirmation"]
+DIGEST: AnyNotice = "channel.digest"
+UNCHOSEN: tuple[AnyNotice, ...] = ("channel.disabled", "channel.failing", DIGEST)

@@ -37,6 +37,7 @@ from schemas.notices import Notice
 from schemas.project_news import ChannelDisabled as ChannelDisabled
 from schemas.project_news import ChannelFailing as ChannelFailing
 from schemas.project_news import MuteEnded as MuteEnded
+from schemas.quiet_hours import QuietHours
 from schemas.recipients import Address, Addresses
 from schemas.request_base import Request as Request
 from schemas.schedules import MAX_EXPRESSION, Schedule
@@ -167,6 +168,8 @@ class ChannelFields(Fact, tag=False, frozen=True):
     secret: str | UnsetType | None = UNSET
     addresses: Annotated[Addresses, Meta(min_length=1)] | UnsetType = UNSET
     options: Options | UnsetType = UNSET
+    digest: bool | UnsetType | None = UNSET
+    quiet_hours: QuietHours | UnsetType | None = UNSET
 
 
 class ChannelUpdate(Request, tag="channel.update", frozen=True):

@@ -119,8 +119,9 @@ class JournalTruncated(Fact, tag="journal.truncated", frozen=True):
     since: Micros
 
 
-# `unconfirmed`: a mail that was not sent, since nobody had confirmed an address of the channel.
-Outcome = Literal["delivered", "exhausted", "gone", "removed", "unconfirmed"]
+# `unconfirmed`: a mail that was not sent, since nobody had confirmed an address of the channel. `gathered`: a list,
+# which is a delivery of its own, tells of it; `detail` names that.
+Outcome = Literal["delivered", "exhausted", "gone", "removed", "unconfirmed", "gathered"]
 
 
 class DeliveryFinished(Fact, tag="delivery.finished", frozen=True):

@@ -16,7 +16,7 @@ from schemas.base import SECOND
 from schemas.channels.kinds import CHANNEL_KINDS
 from schemas.channels.messages import Message, MessageKind, Request
 from schemas.deliveries import Delivery, Endpoint
-from schemas.notices import NOTICES, UNCHOSEN, VALIDITY_NOTICES, AnyNotice
+from schemas.notices import DIGEST, NOTICES, UNCHOSEN, VALIDITY_NOTICES, AnyNotice
 from tests.service import Seen
 
 AT = 1_750_000_000 * SECOND
@@ -58,6 +58,8 @@ def data_of(notice: str) -> dict[str, Any]:
         return {"monitor": MONITOR, "incident": None, **drop_sample(AT)}
     if notice == "monitor.not_observed":
         return {"monitor": MONITOR, "incident": None, "detail": "no result since 2025-06-15T15:06:40+00:00"}
+    if notice == DIGEST:
+        return {"monitor": None, "incident": None, "digest": listed()}
     if notice in UNCHOSEN:
         about = {"id": "c-9", "name": "Alert channel Ops", "url": "/", "kind": "channel"}
         return {"monitor": about, "incident": None, "detail": "answered 410 Gone"}
@@ -66,6 +68,29 @@ def data_of(notice: str) -> dict[str, Any]:
     job = {"id": "m-2", "name": "Backup", "url": "/checks/m-2", "kind": "heartbeat", "last_output": OUTPUT}
     told = job if notice == "incident.created" else MONITOR | {"last_results": RESULTS}
     return {"monitor": told, "incident": INCIDENT}
+
+
+def listed(down: int = 60, back: int = 3) -> dict[str, Any]:
+    """What a list of so many things holds, fifty of them by name."""
+    things = [
+        {
+            "at": "2025-06-15T15:06:45+00:00",
+            "event": "monitor.recovered" if n < back else "monitor.down",
+            "first_event": "monitor.down",
+            "monitor": {"id": f"m-{n}", "name": f"Shop {n}", "kind": "http"},
+            "cause": "HTTP 500 <b>&amp;",
+            "incident": {"id": f"i-{n}", "started_at": "2025-06-15T15:06:40+00:00"},
+        }
+        for n in range(min(50, down + back))
+    ]
+    return {
+        "why": "storm",
+        "from": "2025-06-15T15:06:40+00:00",
+        "notices": down + 2 * back,
+        "counts": {"monitor.down": down, "monitor.recovered": back},
+        "things": things,
+        "more": down + back - len(things),
+    }
 
 
 def endpoint_to(service: Any, **fields: Any) -> tuple[Endpoint, str]:

@@ -14,6 +14,7 @@ from infra.settings.settings import Settings
 from pingfold import credentials
 from pingfold.commands.options import Json
 from pingfold.commands.overlap import Overlap, overlap_seconds
+from pingfold.commands.quiet import quiet_hours
 from pingfold.commands.tables import minute_of, print_table
 from pingfold.errors import CommandFailed
 from pingfold.running_place import running_place, verification
@@ -78,6 +79,17 @@ def create_channel(
     timezone: Annotated[
         str | None, typer.Option(help="Zone of the times in its messages, such as Europe/Paris. Default: UTC.")
     ] = None,
+    digest: Annotated[
+        bool | None,
+        typer.Option(
+            "--digest/--no-digest",
+            help="Tell many events within a minute in one list. Default: where people read them, not for programs.",
+        ),
+    ] = None,
+    quiet: Annotated[
+        str | None,
+        typer.Option(help="Quiet hours, in which what can wait waits: mon-fri,22:00-07:00,Europe/Berlin."),
+    ] = None,
     all: Annotated[bool, typer.Option("--all", help="Also assign the channel to all existing checks.")] = False,
     json: Json = False,
 ) -> None:
@@ -90,6 +102,10 @@ def create_channel(
     body: dict[str, Any] = {"kind": kind, **where, "name": name, "on_every_check": all}
     if event:
         body["events"] = event
+    if digest is not None:
+        body["digest"] = digest
+    if quiet is not None:
+        body["quiet_hours"] = quiet_hours(quiet)
     if secret is not None:
         field = (known.secret_field if known else "") or "secret"
         if field in where:

@@ -4,6 +4,7 @@ A delivery ends when it has been due for too long, as the oldest of a channel of
 channel. Each of the first two is a reason to look whether the channel is to be disabled.
 """
 
+from processors.deliveries.lists import with_body
 from processors.deliveries.pending import PendingDeliveries
 from processors.deliveries.policies import Policy, policy_of
 from processors.deliveries.retry_policy import DAY, MOST_PENDING, MOST_PENDING_SIZE, MOST_UNTRIED
@@ -13,6 +14,7 @@ from processors.fold.view import View
 from processors.fold.wheel import Wheel
 from schemas.base import Micros
 from schemas.deliveries import Delivery, Endpoint, EndpointHealth, delivery_key, endpoint_key, health_key
+from schemas.gatherings import gathering_key, quiet_key
 from schemas.requests import ChannelDisabled, ChannelFailing
 from schemas.topics import PROJECTS
 from schemas.transitions import ChannelTroubled, DeliveryFinished, Outcome
@@ -62,12 +64,14 @@ class DeliveryEnds:
         return effects + self._disable_if_dead(channel, now) if effects else []
 
     def end_all(self, channel: str, detail: str, now: Micros, outcome: Outcome = "removed") -> list[Effect]:
-        """End every pending delivery of a channel, in the order of their keys."""
+        """End every pending delivery of a channel, in the order of their keys, and with them what is gathered."""
         effects: list[Effect] = []
         for key in sorted(self._pending.of(channel)):
-            delivery: Delivery = self._view.get(key)
+            delivery = with_body(self._view, self._view.get(key), now)
             self._view.delete(key)
             effects.append(finished(delivery, outcome, _reported(delivery), now, detail))
+        self._view.delete(gathering_key(channel))
+        self._view.delete(quiet_key(channel))
         return effects
 
     def disable(self, channel: str, detail: str, now: Micros, *, remove: bool = False) -> list[Effect]:
@@ -122,6 +126,7 @@ class DeliveryEnds:
         return oldest if too_many or self._pending.size(channel) > MOST_PENDING_SIZE else None
 
     def _exhaust(self, delivery: Delivery, now: Micros, why: str) -> Effect:
+        delivery = with_body(self._view, delivery, now)
         self._view.delete(delivery_key(delivery.id))
         detail = f"{why}; last: {delivery.error}" if delivery.error else why
         return finished(delivery, "exhausted", _reported(delivery), now, detail)

@@ -5,11 +5,12 @@ when it is requested, and kept as text: every attempt sends the same bytes, or t
 attempt is outstanding (`due` None: the sender owes it) or waits for a tick to pass `due`. A report counts only for the
 attempt that is outstanding: doubles, and reports of workers that woke up late, change nothing. Each delivery ends in
 exactly one `DeliveryFinished`: delivered, exhausted, gone (410), removed (its channel was removed or disabled, or was
-so when it was requested) or unconfirmed (no owner of an address of the channel has confirmed that mail may be sent
-there); `policies` has what the kind of the channel makes of an answer, and the figures. Exhausted is one that ran out
-of attempts; one that has been due for days during which nothing was delivered, whether its attempts were made or it
-waited behind others; and the oldest of a channel of which too much is pending. So what is pending is bounded, in number
-and by age, whatever a receiver does. Each of them is a reason to look whether the channel is to be disabled.
+so when it was requested), unconfirmed (no owner of an address of the channel has confirmed that mail may be sent
+there) or gathered (a list, which is a delivery too, tells of it: `gathering`). `policies` has what the kind of the
+channel makes of an answer, and the figures. Exhausted is one that ran out of attempts; one that has been due for days
+during which nothing was delivered, whether its attempts were made or it waited behind others; and the oldest of a
+channel of which too much is pending. So what is pending is bounded, in number and by age, whatever a receiver does.
+Each of them is a reason to look whether the channel is to be disabled.
 `confirmations` has the requests to confirm.
 
 `data` goes into the body as the fold that asked for it made it. `monitor.url` may be the path of a page of ours
@@ -35,6 +36,7 @@ import msgspec
 from processors.deliveries.audit import asked_for
 from processors.deliveries.confirmations import NOT_CONFIRMED, Confirmations, waits_for_confirmation
 from processors.deliveries.ends import MOST_ENDED, DeliveryEnds, finished
+from processors.deliveries.gathering import MOST_LISTS, Gatherings
 from processors.deliveries.pending import PendingDeliveries
 from processors.deliveries.policies import Policy, delivered, policy_of
 from processors.deliveries.retry_policy import DAY, MAX_AGE, WARNINGS
@@ -68,6 +70,7 @@ from schemas.deliveries import (
     event_id,
     health_key,
 )
+from schemas.gatherings import Gathering
 from schemas.message_templates import TemplateDefined, TemplateRemoved
 from schemas.notices import UNCHOSEN, AnyNotice
 from schemas.ticks import PROGRESS_KEY, Tick, TimeCorrected
@@ -105,7 +108,8 @@ class DeliveriesFold:
 class _Deliveries:
     """One partition. Beside the view: an index of what is pending, and a wheel of what waits or may be too old.
 
-    Delivery records are only ever put and deleted, never edited, so the listener sees every change and every undo.
+    Records of deliveries and of what is gathered are only ever put and deleted, never edited, so the listener sees
+    every change and every undo.
     """
 
     def __init__(self, view: View) -> None:
@@ -115,6 +119,7 @@ class _Deliveries:
         self._ends = DeliveryEnds(view, self._pending, self._wheel)
         self._confirmations = Confirmations(view, self._ends)
         self._wordings = Wordings(view)
+        self._gatherings = Gatherings(view)
         for key, record in view.items():
             self._follow(key, None, record)
         view.listeners.append(self._follow)
@@ -132,6 +137,8 @@ class _Deliveries:
             self._wheel.set(health_key(new.channel), new.first_due + MAX_AGE)
             if new.due is not None:
                 self._wheel.set(key, new.due)
+        elif isinstance(new, Gathering):
+            self._wheel.set(key, new.until)
 
     def apply(self, event: Any, context: Context) -> Iterable[Effect]:
         """Fold one event. The key of every event but a tick is the channel."""
@@ -159,6 +166,7 @@ class _Deliveries:
             if event.endpoint.id != channel:
                 raise InvalidEvent("the endpoint is not the one of the key")
             self._view.put(endpoint_key(channel), event.endpoint)
+            self._gatherings.redefined(event.endpoint, self._moment(event.at, context))
             if event.disabled_at is not None:
                 return self._ends.stay_disabled(channel, event.disabled_at, self._moment(event.at, context))
             if not event.secret_only or self._view.get(health_key(channel)) is None:
@@ -206,14 +214,21 @@ class _Deliveries:
         effects: list[Effect] = []
         for key in sorted(key for key in due if key.startswith(f"{HEALTH}/")):
             effects += self._ends.end_old(key.partition("/")[2], now, MOST_ENDED - len(effects))
+        lists = 0
         for key in due:
             record = self._view.get(key)
             # The wheel may be behind the view, never ahead: what it names is looked at again.
             if isinstance(record, Delivery) and record.due is not None:
-                if record.due <= now:
-                    self._try_again(record)
+                lists += not record.attempt
+                if record.due <= now and (record.attempt or lists <= MOST_LISTS):
+                    self._try_again(record, now)
                 else:
                     self._wheel.set(key, record.due)
+            elif isinstance(record, Gathering):
+                if record.until <= now:
+                    self._gatherings.end(key, record, now)
+                else:
+                    self._wheel.set(key, record.until)
         return effects
 
     def _requested(self, channel: str, event: DeliveryRequested, context: Context) -> list[Effect]:
@@ -234,7 +249,7 @@ class _Deliveries:
                 wording=self._wordings.wording(endpoint, notice),
             )
             if self._view.get(delivery_key(delivery.id)) is None:
-                effects += self._begin(delivery, now)
+                effects += self._begin(delivery, now, event)
                 if event.actor is not None:  # a fold names nobody
                     effects += asked_for(self._view, event, "tested", delivery, now, context)
         return effects
@@ -245,7 +260,7 @@ class _Deliveries:
         if isinstance(pending, Delivery):
             if pending.due is None:
                 return []
-            self._try_again(pending)
+            self._try_again(pending, now)
             return asked_for(self._view, event, "replayed", pending, now, context)
         delivery = Delivery(
             id=delivery_id(event.event, channel),
@@ -260,8 +275,11 @@ class _Deliveries:
         begun = self._begin(delivery, now)
         return [*begun, *asked_for(self._view, event, "replayed", delivery, now, context)]
 
-    def _begin(self, delivery: Delivery, now: Micros) -> list[Effect]:
-        """Its first attempt is due, or there is nobody to send it to."""
+    def _begin(self, delivery: Delivery, now: Micros, requested: DeliveryRequested | None = None) -> list[Effect]:
+        """Its first attempt is due, or a list will tell of it, or there is nobody to send it to.
+
+        requested: what asks for it; None: it is sent again.
+        """
         if len(delivery.body.encode()) > BODY_LIMIT:
             raise InvalidEvent(f"the body is larger than {BODY_LIMIT} bytes")
         health: EndpointHealth | None = self._view.get(health_key(delivery.channel))
@@ -270,10 +288,15 @@ class _Deliveries:
             return [finished(delivery, "removed", 0, now, detail)]
         if waits_for_confirmation(self._view.get(endpoint_key(delivery.channel))):
             return [finished(delivery, "unconfirmed", 0, now, NOT_CONFIRMED)]
-        self._view.put(delivery_key(delivery.id), delivery)
-        return self._ends.end_surplus(delivery.channel, now)
+        effects = None if requested is None else self._gatherings.take(delivery, requested, now)
+        if effects is None:
+            self._view.put(delivery_key(delivery.id), delivery)
+        return [*(effects or ()), *self._ends.end_surplus(delivery.channel, now)]
 
-    def _try_again(self, waiting: Delivery) -> None:
+    def _try_again(self, waiting: Delivery, now: Micros) -> None:
+        if not waiting.attempt:
+            self._gatherings.send(waiting, now)
+            return
         self._view.put(
             delivery_key(waiting.id), msgspec.structs.replace(waiting, attempt=waiting.attempt + 1, due=None)
         )

@@ -6,6 +6,7 @@ from processors.fold.time_correction import not_after
 from processors.fold.view import View
 from schemas.base import Micros
 from schemas.deliveries import Delivery, EndpointHealth
+from schemas.gatherings import Gathering
 
 
 def correct_deliveries(view: View, before: Micros, time: Micros) -> None:
@@ -15,6 +16,9 @@ def correct_deliveries(view: View, before: Micros, time: Micros) -> None:
             case Delivery():
                 due = record.due if record.due is None or record.due <= time else time + max(0, record.due - before)
                 view.put(key, replace(record, due=due, first_due=min(record.first_due, time)))
+            case Gathering():
+                until = record.until if record.until <= time else time + max(0, record.until - before)
+                view.put(key, replace(record, until=until, began=min(record.began, time)))
             case EndpointHealth():
                 health = view.edit(EndpointHealth, key)
                 health.failing_since = not_after(record.failing_since, time)

@@ -39,6 +39,8 @@ def endpoint_of(channel: Channel, project: Project) -> Endpoint:
         former_secrets=formers if kind.signs else (),
         options=channel.options,
         number=channel.number if kind.body == "push event" else 0,
+        digest=channel.digest,
+        quiet_hours=channel.quiet_hours,
     )
 
 

@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from processors.sender.channels.sending import Clients, Outgoing
+from processors.sender.digest_facts import fitted
 from processors.sender.mail_headers import one_line
 from processors.sender.notice_facts import facts_of, reading_of
 from processors.sender.notice_values import object_of, text_of
@@ -23,6 +24,8 @@ from schemas.languages.reading import Reading
 _VERSION = importlib.metadata.version("pingfold")
 # Of a fact, of an output or results, and of a URL so many code units are told.
 _LONGEST_FACT, _LONGEST_BLOCK, _LONGEST_LINE = 600, 1_200, 200
+# Of a list: no service that takes blocks cuts one of these.
+_LONGEST_GROUP, _MOST_GROUPS = 850, 4
 
 
 class _Manner(NamedTuple):
@@ -48,6 +51,7 @@ _MANNERS: Final[Mapping[str, _Manner]] = {
     "monitor.performance_drop": _Manner("warn", about="performance"),
     "channel.disabled": _Manner("bad", about="channel"),
     "channel.failing": _Manner("warn", about="channel"),
+    "channel.digest": _Manner("warn", about="list"),
 }
 
 
@@ -108,13 +112,13 @@ def message_of(delivery: Delivery, endpoint: Endpoint) -> Message:
     return Message(
         id=f"{delivery.id}.{delivery.replay}" if delivery.replay else delivery.id,
         notice=delivery.notice,
-        tone=manner.tone,
+        tone=_manner_of(facts["alike"]).tone,
         action=manner.action,
         key=_key(manner, data, thing, endpoint),
         says=(wording.title if wording is not None else "") or one_line(facts["says"]),
         name=cut(one_line(facts["name"]), _LONGEST_LINE),
         thing=thing,
-        cause=cut(one_line(facts["cause"]), _LONGEST_FACT),
+        cause=cut(one_line(facts["cause"] or facts["names"]), _LONGEST_FACT),
         at=at,
         page=facts["page"] if facts["page"].isprintable() and " " not in facts["page"] else "",
         test=facts["test"],
@@ -138,7 +142,7 @@ def _key(manner: _Manner, data: Mapping[str, Any], thing: str, endpoint: Endpoin
     if not manner.about and incident:
         return f"pingfold.{incident}"
     # Who has recovered without an incident was known to be not observed, if anything.
-    return f"pingfold.{thing}.{(manner.about or 'not observed').replace(' ', '-')}"
+    return f"pingfold.{thing or endpoint.id}.{(manner.about or 'not observed').replace(' ', '-')}"
 
 
 def _rows(facts: Mapping[str, Any], at: str, reading: Reading) -> Iterator[Row]:
@@ -160,7 +164,10 @@ def _rows(facts: Mapping[str, Any], at: str, reading: Reading) -> Iterator[Row]:
 
 
 def blocks_of(facts: Mapping[str, Any], reading: Reading) -> Iterator[Block]:
-    """The last output of a job, and what decided: the last results, or the hours before."""
+    """What a list names, the last output of a job, and what decided: the last results, or the hours before."""
+    for group in facts["groups"][:_MOST_GROUPS]:
+        if named := fitted(group, _LONGEST_GROUP, reading):
+            yield Block(group["title"], tuple(cut(line, _LONGEST_LINE) for line in named))
     if said := facts["output"]:
         title = reading.says("last_output")
         title = f"{title} ({said['of']})" if said["of"] else title

@@ -4,14 +4,15 @@ Whatever a notice holds, the facts are texts: nothing of it is taken for more. T
 `schemas.languages`, in the language and the time zone of the channel.
 """
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
+from processors.sender.digest_facts import digest_facts
 from processors.sender.mail_headers import one_line
-from processors.sender.notice_values import object_of, text_of
+from processors.sender.notice_values import moments, object_of, text_of
 from schemas.deliveries import Delivery, Endpoint
 from schemas.languages.reading import ENGLISH_UTC, UTC, Reading
+from schemas.notices import DIGEST
 from schemas.outputs import readable
 
 _RESULTS = 10
@@ -19,7 +20,6 @@ _RESULTS = 10
 _LONGEST_NAME = 120
 # More than the folds tell; a notice may come from elsewhere.
 _LONGEST_OUTPUT = 4_000
-_ISO = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\+00:00", re.ASCII)
 
 
 def reading_of(endpoint: Endpoint) -> Reading:
@@ -32,17 +32,23 @@ def facts_of(notice: str, data: Mapping[str, Any], site: str, reading: Reading =
     """The facts of a notice by its `data`. `site`: below it are the pages of ours.
 
     Texts that are not known are empty. says: the whole in a line. page: an http URL to look at, or empty. acknowledge:
-    one where whoever reads it can acknowledge the incident.
+    one where whoever reads it can acknowledge the incident. alike: the notice that it looks like. groups, names: of a
+    list (`processors.sender.digest_facts`).
     """
     monitor, incident = object_of(data.get("monitor")), object_of(data.get("incident"))
     name = one_line(text_of(monitor, "name")) or text_of(monitor, "url") or text_of(monitor, "id")
     name = name or reading.says("a_monitor")
+    listed = digest_facts(data, reading) if notice == DIGEST else {}
+    if listed:
+        name = listed.pop("says")
     says = reading.says(
         notice,
         name=_shortened(name),
         in_days=_in_days(data, reading),
         dropped=one_line(text_of(data, "apdex_dropped")),
     )
+    if listed:
+        says = name
     url = text_of(monitor, "url")
     page = url if monitor.get("kind") in ("heartbeat", "channel") else f"{site}/"
     results = monitor.get("last_results")
@@ -62,6 +68,10 @@ def facts_of(notice: str, data: Mapping[str, Any], site: str, reading: Reading =
         "hours": _hours(data.get("last_metrics"), reading),
         "acknowledge": _http(text_of(incident, "acknowledge_url")),
         "page": _http(page),
+        "alike": notice,
+        "names": "",
+        "groups": [],
+        **listed,
     }
 
 
@@ -145,4 +155,4 @@ def _hours(value: object, reading: Reading) -> list[dict[str, str]]:
 
 def _cause(text: str, reading: Reading) -> str:
     """Why, in the language of the channel, with moments that are written as all others of a notice are."""
-    return _ISO.sub(lambda found: reading.moment(found[0]), reading.cause(text))
+    return moments(reading.cause(text), reading)

@@ -10,6 +10,7 @@ from schemas.channels.kinds import CHANNEL_KINDS, ListedName, listed_name
 from schemas.channels.reading import shown, shown_type
 from schemas.definitions import Channel
 from schemas.notices import Notice
+from schemas.quiet_hours import QuietHours
 from schemas.times import iso, iso_or_none
 
 _Events = Annotated[list[Notice], Meta(description="The events that the channel takes.")]
@@ -46,6 +47,8 @@ ChannelObject: Any = defstruct(
         ("kind", ListedName),
         *((name, Union[told, UnsetType], UNSET) for name, told in _of_kinds().items()),  # noqa: UP007
         ("events", _Events),
+        ("digest", Annotated[bool, Meta(description="Many events within a minute are told in one list.")]),
+        ("quiet_hours", Annotated[QuietHours | None, Meta(description="When what can wait waits.")]),
     ],
     kw_only=True,
     namespace={"__doc__": "A channel. Its `kind` says which fields it has."},
@@ -111,4 +114,5 @@ def channel_details(deps: Dependencies, channel: Channel) -> Struct:
 def _fields(channel: Channel) -> dict[str, Any]:
     where = structs.asdict(shown(CHANNEL_KINDS[channel.kind], channel, "form"))
     kind = listed_name(channel.kind)
-    return {"id": channel.id, "name": channel.name, "kind": kind, **where, "events": list(channel.notices)}
+    told = {"events": list(channel.notices), "digest": CHANNEL_KINDS[channel.kind].gathers(channel.digest)}
+    return {"id": channel.id, "name": channel.name, "kind": kind, **where, **told, "quiet_hours": channel.quiet_hours}

@@ -13,6 +13,7 @@ from fastapi import APIRouter, Query, Response
 from msgspec import UNSET, Meta, UnsetType
 
 from query_api.channel_fields import (
+    QuietHoursBody,
     blocked_addresses,
     body_with,
     given_of,
@@ -51,6 +52,10 @@ router = APIRouter(tags=["channels"], responses=ERRORS)
 
 
 _Events = Annotated[tuple[Notice, ...], Meta(description="The events that the channel takes.")]
+_Digest = Annotated[bool, Meta(description="Many events within a minute are told in one list; null: as is usual.")]
+_QuietHours = Annotated[
+    QuietHoursBody, Meta(description="When what can wait waits, to be told in one list; null: never.")
+]
 
 
 class _CommonFields(msgspec.Struct):
@@ -59,6 +64,8 @@ class _CommonFields(msgspec.Struct):
     kind: Annotated[str, words(KIND_NAMES)] = "webhook"
     name: Annotated[str, Meta(max_length=100)] = ""
     events: _Events | UnsetType = UNSET
+    digest: _Digest | None = None
+    quiet_hours: _QuietHours | None = None
     on_every_check: Annotated[bool, Meta(description="Put it on every check that exists, too.")] = False
     api_key: BodyKey = ""
 
@@ -101,7 +108,9 @@ async def create_channel(service: ServiceDep, body: Body, caller: Writer) -> Res
             raise InvalidChannelField("kind", f"must be {enumerated(KIND_NAMES, 'or')}")
         given = given_of(kind, wanted, "form")
         await must_be_taken(service.deps, kind, given)
-        channel = new_channel(service.deps, caller.project, kind, given, wanted.name, events)
+        channel = new_channel(
+            service.deps, caller.project, kind, given, wanted.name, events, wanted.digest, wanted.quiet_hours
+        )
     except InvalidChannelField as invalid:
         raise ApiError(400, f"json validation error: {invalid}") from None
     request = ChannelCreate(

@@ -49,7 +49,7 @@ _TOTAL = "SELECT uniqExact(at, delivery, replay) FROM deliveries_finished WHERE 
 _ENDED = """
 SELECT delivery FROM deliveries_finished
 WHERE channel = {channel:String} AND at >= fromUnixTimestamp64Micro({start:Int64}, 'UTC')
-  AND at < fromUnixTimestamp64Micro({end:Int64}, 'UTC')
+  AND at < fromUnixTimestamp64Micro({end:Int64}, 'UTC') AND outcome != 'gathered'
 GROUP BY delivery ORDER BY min(at), delivery LIMIT {limit:UInt64}
 """
 
@@ -57,7 +57,7 @@ GROUP BY delivery ORDER BY min(at), delivery LIMIT {limit:UInt64}
 _FAILED = """
 SELECT delivery FROM deliveries_finished
 WHERE channel = {channel:String} AND at >= fromUnixTimestamp64Micro({start:Int64}, 'UTC')
-GROUP BY delivery HAVING argMax(outcome, (at, replay != '')) != 'delivered'
+GROUP BY delivery HAVING argMax(outcome, (at, replay != '')) NOT IN ('delivered', 'gathered')
 ORDER BY min(at), delivery LIMIT {limit:UInt64}
 """
 
@@ -89,7 +89,7 @@ class DeliveryHistory:
         return int(total)
 
     async def ended(self, channel: str, start: Micros, end: Micros, limit: int) -> list[str]:
-        """The deliveries that ended in [start, end), however, oldest first."""
+        """The deliveries that ended in [start, end), however, oldest first; not those that a list tells of."""
         asked = {"channel": channel, "start": start, "end": end, "limit": limit}
         return [id for (id,) in await self._rows(_ENDED, asked)]
 

@@ -9,6 +9,7 @@ from msgspec import UNSET, Meta, UnsetType
 from msgspec.structs import replace
 
 from query_api.channel_fields import (
+    QuietHoursBody,
     blocked_addresses,
     body_with,
     given_of,
@@ -16,8 +17,10 @@ from query_api.channel_fields import (
     must_be_confirmed,
     must_be_taken,
     must_fit,
+    must_gather,
     must_take,
     new_channel,
+    quiet_of,
     stored_fields,
 )
 from query_api.commands import gone, made, wait_until
@@ -53,6 +56,10 @@ _KINDS = enumerated([f"'{name}'" for name in CHANNEL_KINDS], "or")
 
 
 _Events = Annotated[tuple[Notice, ...], Meta(description="The events that the channel takes.")]
+_Digest = Annotated[bool, Meta(description="Many events within a minute are told in one list; null: as is usual.")]
+_QuietHours = Annotated[
+    QuietHoursBody, Meta(description="When what can wait waits, to be told in one list; null: never.")
+]
 
 
 class _NewChannel(msgspec.Struct):
@@ -61,6 +68,8 @@ class _NewChannel(msgspec.Struct):
     channel_type: Annotated[str, words(CHANNEL_KINDS)]
     name: _Name = ""
     events: _Events | None = None
+    digest: _Digest | None = None
+    quiet_hours: _QuietHours | None = None
     on_every_monitor: Annotated[bool, Meta(description="Put it on every monitor that exists, too.")] = False
 
 
@@ -69,6 +78,8 @@ class _ChannelChanges(msgspec.Struct):
 
     name: _Name | UnsetType = UNSET
     events: _Events | UnsetType = UNSET
+    digest: _Digest | UnsetType | None = UNSET
+    quiet_hours: _QuietHours | UnsetType | None = UNSET
 
 
 CreateAlertChannelBody = body_with("CreateAlertChannelBody", _NewChannel, "config")
@@ -120,7 +131,9 @@ async def create_channel(service: Channels, key: AlertsWriter, body: JsonObject)
         must_fit(kind, body)
         given = given_of(kind, wanted, "config")
         await must_be_taken(deps, kind, given)
-        channel = new_channel(deps, key.project, kind, given, wanted.name, wanted.events)
+        channel = new_channel(
+            deps, key.project, kind, given, wanted.name, wanted.events, wanted.digest, wanted.quiet_hours
+        )
     except InvalidChannelField as invalid:
         raise _fault(invalid) from None
     request = ChannelCreate(
@@ -149,11 +162,14 @@ async def change_channel(service: Channels, key: AlertsWriter, id: str, body: Js
     try:
         must_fit(kind, body)
         must_take(kind, () if changes.events is UNSET else changes.events)
+        must_gather(kind, changes.digest, changes.quiet_hours)
         given = given_of(kind, changes, "config")
         await must_be_taken(deps, kind, given)
         fields = ChannelFields(
             name=changes.name,
             notices=UNSET if changes.events is UNSET else in_order(changes.events),
+            digest=changes.digest,
+            quiet_hours=quiet_of(changes.quiet_hours),
             **stored_fields(deps, key.project, channel.id, kind, given, channel),
         )
     except InvalidChannelField as invalid:

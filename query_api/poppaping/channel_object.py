@@ -13,6 +13,7 @@ from schemas.channels.kinds import CHANNEL_KINDS, KindName
 from schemas.channels.reading import shown, shown_type
 from schemas.definitions import Channel
 from schemas.notices import Notice
+from schemas.quiet_hours import QuietHours
 
 # Where an alert channel leads, as its kind shows it.
 _Config = Annotated[Any, any_of(shown_type(kind, "config") for kind in CHANNEL_KINDS.values())]
@@ -26,6 +27,8 @@ class AlertChannelObject(Struct, kw_only=True):
     channel_type: KindName
     config: _Config
     events: Annotated[list[Notice], Meta(description="The events that the channel takes.")]
+    digest: Annotated[bool, Meta(description="Many events within a minute are told in one list.")]
+    quiet_hours: Annotated[QuietHours | None, Meta(description="When what can wait waits.")]
     unconfirmed: Annotated[
         list[str], Meta(description="Addresses that get nothing, since their owners have not confirmed them.")
     ]
@@ -50,6 +53,8 @@ def channel_object(deps: Dependencies, channel: Channel) -> AlertChannelObject:
         channel_type=channel.kind,
         config=shown(CHANNEL_KINDS[channel.kind], channel, "config"),
         events=list(channel.notices),
+        digest=CHANNEL_KINDS[channel.kind].gathers(channel.digest),
+        quiet_hours=channel.quiet_hours,
         unconfirmed=list(channel.unconfirmed),
         blocked=blocked_addresses(deps, channel),
         confirmation_error=confirmation_error(deps, channel),

@@ -52,6 +52,7 @@ class DeliveryObject(Struct, kw_only=True, gc=False):
         Time | None, Meta(description="Null while an attempt is under way, and when the delivery is finished.")
     ]
     last_error: str | None
+    told_in: Annotated[Uuid | None, Meta(description="Of a gathered one: the delivery of the list that tells of it.")]
 
 
 def pending_delivery(delivery: Delivery) -> DeliveryObject:
@@ -67,11 +68,13 @@ def pending_delivery(delivery: Delivery) -> DeliveryObject:
         finished_at=None,
         next_attempt_at=time(delivery.due),
         last_error=delivery.error or None,
+        told_in=None,
     )
 
 
 def finished_delivery(row: FinishedRow) -> DeliveryObject:
     """A delivery that is finished, as history has it."""
+    gathered = row.outcome == "gathered"
     return DeliveryObject(
         id=row.delivery,
         event=row.notice,
@@ -82,5 +85,6 @@ def finished_delivery(row: FinishedRow) -> DeliveryObject:
         created_at=time(row.began),
         finished_at=time(row.at),
         next_attempt_at=None,
-        last_error=row.detail or None,
+        last_error=None if gathered else row.detail or None,
+        told_in=row.detail.rpartition(" ")[2] if gathered else None,
     )

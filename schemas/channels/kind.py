@@ -13,8 +13,10 @@ from typing import Any, ClassVar, Literal, NamedTuple, Protocol
 import msgspec
 
 from schemas.errors import SchemaError
-from schemas.notices import DEFAULT_NOTICES, NOTICES, UNCHOSEN, AnyNotice, Notice
+from schemas.notices import DEFAULT_NOTICES, DIGEST, NOTICES, UNCHOSEN, AnyNotice, Notice
 
+# What a kind takes that cannot tell a list: the alerts of its service are opened and closed one by one.
+ONE_BY_ONE: tuple[AnyNotice, ...] = tuple(notice for notice in (*NOTICES, *UNCHOSEN) if notice != DIGEST)
 # Without user, password and port.
 _HOST = re.compile(r"[a-z]+://(?:[^/?#]*@)?(\[[^\]/?#]*\]|[^/:?#]*)", re.IGNORECASE)
 
@@ -83,6 +85,7 @@ class ChannelKind(ABC):
     recipient_type: what updown.io's API calls it; empty: as `name`, and it makes none of this kind.
     by_value: that API makes one by where it leads alone.
     secret_needed: a channel cannot be without its secret.
+    digest: many notices are told in one list, unless a channel says otherwise. Whether one can, `takes` tells.
     target_help: what `of_target` takes, for people at a command line.
     """
 
@@ -108,6 +111,7 @@ class ChannelKind(ABC):
     recipient_type: ClassVar[str] = ""
     by_value: ClassVar[bool] = True
     secret_needed: ClassVar[bool] = False
+    digest: ClassVar[bool] = True
     target_help: ClassVar[str]
     limits: ClassVar[Limits] = Limits()
 
@@ -122,6 +126,10 @@ class ChannelKind(ABC):
     def of_form(self, given: Mapping[str, Any]) -> Mapping[str, Any]:
         """The fields of `config` by those of `form`."""
         return given
+
+    def gathers(self, digest: bool | None) -> bool:
+        """Whether many notices are told in one list. digest: what the channel says."""
+        return DIGEST in self.takes and (self.digest if digest is None else digest)
 
     def problem(self, channel: Stored) -> str:
         """Why a definition, whoever wrote it, is no channel of this kind; empty when it is one."""

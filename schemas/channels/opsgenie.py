@@ -12,7 +12,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from schemas.channels.accounts import AccountKind, Name
-from schemas.channels.kind import Stored
+from schemas.channels.kind import ONE_BY_ONE, Stored
 from schemas.channels.messages import Answer, Fault, Message, Request, Tone, cut, encoded, plain
 from schemas.channels.urls import Server, ServerShown
 
@@ -43,6 +43,7 @@ class Opsgenie(AccountKind):
         r"[A-Za-z0-9-]{20,80}", "the key of an API integration, such as eb243592-faa2-4ba2-a551-q1afdf565c889"
     )
     target_help = "the key of an API integration of Opsgenie"
+    takes = ONE_BY_ONE
     faults: ClassVar[Mapping[str | int, Fault]] = {
         401: Fault("the key is not, or no longer, valid"),
         403: Fault("the key is not of an API integration, or may not make alerts; is the account in the EU?"),

@@ -12,7 +12,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from schemas.channels.accounts import AccountKind, Name
-from schemas.channels.kind import Stored
+from schemas.channels.kind import ONE_BY_ONE, Stored
 from schemas.channels.messages import Answer, Fault, Message, Request, Tone, cut, encoded
 from schemas.channels.urls import Server, ServerShown
 
@@ -41,6 +41,7 @@ class PagerDuty(AccountKind):
     secret = Name(r"[A-Za-z0-9]{32}", "the integration key of a service (Events API v2): 32 letters and digits")
     target_help = "the integration key of a service of PagerDuty"
     longest = 500_000
+    takes = ONE_BY_ONE
     faults: ClassVar[Mapping[str | int, Fault]] = {
         "invalid event": Fault("the event is not valid, or there is no such integration key"),
         400: Fault("the event is not valid, or there is no such integration key"),

@@ -31,6 +31,8 @@ class Webhook(ChannelKind):
     url_field, secret_field = "url", "secret"
     signs = True
     read_by_people = False
+    # Programs count on one event for each thing that happens.
+    digest = False
     target_help = "the URL of a webhook"
 
     def validate(self, given: Mapping[str, Any], current: Stored | None) -> dict[str, Any]:

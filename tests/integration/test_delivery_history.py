@@ -67,6 +67,7 @@ async def test_ranges_hold_their_beginning_and_not_their_end(log: Log) -> None:
     for n in range(5):
         log.ends(n, n)
     log.ends(0, 3, replay="r")
+    log.ends(7, 1, "gathered")  # what told of it stands for it
     assert await log.history.ended("c", T0 + SECOND, T0 + 3 * SECOND, 10) == ["d1", "d2"]
     assert await log.history.ended("c", 0, T0 + 100 * SECOND, 3) == ["d0", "d1", "d2"]
     assert await log.history.ended("c", T0 + 3 * SECOND, T0 + 4 * SECOND, 10) == ["d0", "d3"]
@@ -81,6 +82,7 @@ async def test_what_failed_is_what_was_not_delivered_later(log: Log) -> None:
     log.ends(4, 4, "removed")
     log.ends(1, 9, "delivered", replay="r")
     log.ends(3, 9, "exhausted", replay="r")
+    log.ends(5, 5, "gathered")
     assert await log.history.failed("c", T0, 10) == ["d0", "d2", "d3", "d4"]
     assert await log.history.failed("c", T0 + SECOND, 10) == ["d2", "d3", "d4"]
     assert await log.history.failed("c", T0, 2) == ["d0", "d2"]

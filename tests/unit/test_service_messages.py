@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from schemas.channels.kinds import CHANNEL_KINDS
 from schemas.channels.messages import Block, MessageKind, Row, cut, cut_front, plain, units
+from schemas.notices import DIGEST
 from tests.service_channels import (
     INCIDENT,
     MONITOR,
@@ -45,7 +46,7 @@ async def test_every_notice_is_taken(kind: str, notice: str) -> None:
     if kind in BY_KEY and message(notice).action == "resolve":
         assert "pingfold." in json.dumps(service.taken) + service.requests[0].path
         return
-    name = data_of(notice)["monitor"]["name"]
+    name = "Shop" if notice == DIGEST else data_of(notice)["monitor"]["name"]
     assert name.split()[-1] in told
 
 
@@ -81,13 +82,17 @@ async def test_no_text_is_taken_for_markup_and_none_is_too_long(kind: str, notic
     for text in (NASTY, NASTY * 60, "é" * 5_000, "\N{BOMB}" * 3_000, "&" * 6_000, "a\nb\r\n\x00c" * 900):
         data = data_of(notice)
         said = OUTPUT | {"text": text}
-        data["monitor"] = data["monitor"] | {
-            "name": text,
-            "last_output": said,
-            "last_results": [r | {"error": text} for r in RESULTS],
-        }
-        data["incident"] = INCIDENT | {"cause": text}
-        data["detail"] = text
+        if notice == DIGEST:
+            for thing in data["digest"]["things"]:
+                thing |= {"cause": text, "monitor": {"id": text, "name": text}, "escalation": {"policy": text}}
+        else:
+            data["monitor"] = data["monitor"] | {
+                "name": text,
+                "last_output": said,
+                "last_results": [r | {"error": text} for r in RESULTS],
+            }
+            data["incident"] = INCIDENT | {"cause": text}
+            data["detail"] = text
         service = SERVICES[kind]()
         result = await attempt(service, delivery_of(notice, data))
         assert (result.error, len(service.taken)) == ("", 1), text[:20]

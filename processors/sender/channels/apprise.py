@@ -67,7 +67,7 @@ def call_of(outgoing: Outgoing) -> Call:
     title, text = in_words(delivery, facts, text_of_message(facts, str(notice["timestamp"]), reading))
     if facts["page"]:
         text = f"{text}\n{facts['page']}"
-    mood = _MOODS.get(delivery.notice, "warning")
+    mood = _MOODS.get(facts["alike"], "warning")
     return Call(outgoing.secrets.current, title[:_LONGEST_TITLE], text[:_LONGEST_TEXT], mood)
 
 

@@ -54,7 +54,7 @@ async def send(outgoing: Outgoing, clients: Clients) -> DeliveryResult:
         reading = reading_of(endpoint)
         facts = facts_of(outgoing.delivery.notice, object_of(notice["data"]), endpoint.site, reading)
         title, text = in_words(outgoing.delivery, facts, text_of_message(facts, str(notice["timestamp"]), reading))
-        headers = headers_of(outgoing.delivery.notice, {**facts, "says": title})
+        headers = headers_of(facts["alike"], {**facts, "says": title})
         body = cut(text, kind.limits.text or 0)
     except Exception as error:  # a notice may hold anything
         return DeliveryResult(error=f"the notice cannot be made a message ({type(error).__name__})")

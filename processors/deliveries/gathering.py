@@ -1,0 +1,270 @@
+"""One list instead of many notices: what is gathered for a channel, and when it is told of. Pure.
+
+The contract, for a channel that wants it (`ChannelKind.gathers`):
+
+- The first notice goes at once, and begins a minute. What comes in that minute is gathered, and told of `SHORT` after
+  the first of it; what comes after that, at the end of the minute. So a channel has at most three notices in a minute.
+  When a minute has gathered `MANY`, the next one begins with it: while a storm goes on there is one list a minute.
+- One notice that was gathered alone is sent as it is, with its own id and body. A second one makes it a list, which is
+  a delivery of its own. Each notice in it ends as `gathered` when it comes, and names the list; so no end is pending.
+- A list tells how often what happened, and of the first `MOST_NAMED` things what happened last: who went down and came
+  back is told so, once. What is kept is bounded, whatever comes; the list is rendered when it is sent, or when it ends
+  without that.
+- In the quiet hours of a channel what can wait is gathered until they end: everything but what may be an outage
+  (`_NEVER_WAIT`), and the end of what was told of in these hours. When something of a thing is told at once whose
+  older notice waits, the list tells the newer one, so that nothing in it is out of date.
+- Nothing has a clock of its own: a tick that passes the time of the list sends it. What is gathered goes with the
+  channel: when that is removed or disabled, its list ends as every delivery does.
+- Tests, and what is sent again on request, are never gathered.
+"""
+
+from typing import NamedTuple
+
+from msgspec.structs import replace
+
+from processors.deliveries.ends import finished
+from processors.deliveries.lists import gathering_of, with_body
+from processors.fold.contract import Effect
+from processors.fold.view import View
+from processors.sender.notice_values import object_of, text_of
+from schemas.base import SECOND, Micros
+from schemas.channels.kinds import CHANNEL_KINDS
+from schemas.deliveries import Delivery, DeliveryRequested, Endpoint, delivery_id, delivery_key, endpoint_key
+from schemas.gatherings import GatheredThing, Gathering, gathering_key, quiet_key
+from schemas.ids import derived_id
+from schemas.notices import DIGEST, INCIDENT_NOTICES, UNCHOSEN
+from schemas.quiet_hours import quiet_until
+
+WINDOW: Micros = 60 * SECOND
+SHORT: Micros = 10 * SECOND
+MANY = 10
+MOST_NAMED = 50
+# So many lists are sent in one event, so that it fits into a transaction.
+MOST_LISTS = 500
+_LONGEST_NAME, _LONGEST_CAUSE, _LONGEST_ID = 120, 200, 64
+# What a notice is about, of a thing: of each of these the newest counts. Others are each about themselves.
+_SUBJECTS: dict[str, str] = {
+    **dict.fromkeys(("monitor.down", "monitor.still_down", "monitor.recovered", "monitor.not_observed"), "status"),
+    **dict.fromkeys(INCIDENT_NOTICES, "status"),
+    **dict.fromkeys(("monitor.ssl_invalid", "monitor.ssl_valid"), "certificate"),
+    **dict.fromkeys(("monitor.ssl_expiration", "monitor.ssl_renewed"), "certificate expires"),
+}
+# They tell what another notice tells, which a channel may take, too.
+_TWINS: dict[str, str] = {"incident.created": "monitor.down", "incident.resolved": "monitor.recovered"}
+
+
+# What may be an outage, or be about somebody who is not told: it is told at once, whatever the hour.
+_NEVER_WAIT: frozenset[str] = frozenset(
+    {"monitor.down", "monitor.still_down", "incident.created", "monitor.not_observed", *UNCHOSEN}
+)
+_RECOVERED: frozenset[str] = frozenset({"monitor.recovered", "incident.resolved"})
+# Of so many things it is known that they were told of in quiet hours; beyond that each end is told at once.
+MOST_TOLD = 200
+
+
+class _Notice(NamedTuple):
+    """A notice that was requested. counted: it is not told by another one, too."""
+
+    delivery: Delivery
+    event: DeliveryRequested
+    counted: bool
+
+
+class Gatherings:
+    """Of one partition. Each method changes the view and returns the effects of that."""
+
+    def __init__(self, view: View) -> None:
+        self._view = view
+
+    def take(self, delivery: Delivery, event: DeliveryRequested, now: Micros) -> list[Effect] | None:
+        """Gather a notice that was requested; None: it is to be sent at once."""
+        endpoint: Endpoint | None = self._view.get(endpoint_key(delivery.channel))
+        if endpoint is None or not _tells_lists(endpoint) or _is_test(event):
+            return None
+        notice = _Notice(delivery, event, _TWINS.get(delivery.notice) not in endpoint.notices)
+        until = None if endpoint.quiet_hours is None else quiet_until(endpoint.quiet_hours, now)
+        renewed: list[Effect] = []
+        if until is not None:
+            quiet = self._quiet(delivery.channel, until)
+            if _can_wait(notice, quiet):
+                return self._gather(quiet_key(delivery.channel), quiet, notice, until, now)
+            renewed = self._told_at_night(quiet, notice, now)
+        gathered = self._in_a_storm(endpoint, notice, now)
+        if gathered is not None:
+            return renewed + gathered
+        if not renewed:
+            return None
+        self._view.put(delivery_key(delivery.id), delivery)
+        return renewed
+
+    def _in_a_storm(self, endpoint: Endpoint, notice: "_Notice", now: Micros) -> list[Effect] | None:
+        """None: it is the first, or each is told by itself."""
+        if not CHANNEL_KINDS[endpoint.kind].gathers(endpoint.digest):
+            return None
+        key = gathering_key(endpoint.id)
+        gathering: Gathering | None = self._view.get(key)
+        if gathering is None:
+            self._view.put(key, Gathering(channel=endpoint.id, until=now + WINDOW))
+            return None
+        due = gathering.until if gathering.lists else min(now + SHORT, gathering.until)
+        return self._gather(key, gathering, notice, due, now)
+
+    def send(self, waiting: Delivery, now: Micros) -> None:
+        """A delivery that waited for others is due: its first attempt is."""
+        whole = with_body(self._view, waiting, now)
+        found = gathering_of(self._view, waiting)
+        if found is not None:
+            key, gathering = found
+            sent = replace(gathering, waiting="", things={}, left={}, total=0, lists=gathering.lists + 1)
+            self._view.put(key, sent)
+        self._view.put(delivery_key(waiting.id), replace(whole, attempt=1, due=None))
+
+    def end(self, key: str, gathering: Gathering, now: Micros) -> None:
+        """The time of a gathering has passed: that of a storm goes on while much happens."""
+        next_end = gathering.until + WINDOW
+        if (waiting := self._waiting(gathering)) is not None:
+            # Its notices came between the end and the tick that tells of that.
+            self._view.put(key, replace(gathering, until=max(waiting.due or now, now)))
+        elif key == gathering_key(gathering.channel) and gathering.count >= MANY and now < next_end:
+            self._view.put(key, Gathering(channel=gathering.channel, until=next_end, lists=1))
+        else:
+            self._view.delete(key)
+
+    def redefined(self, endpoint: Endpoint, now: Micros) -> None:
+        """The quiet hours of a channel may be others: what waits for their end waits for that of these."""
+        key = quiet_key(endpoint.id)
+        gathering: Gathering | None = self._view.get(key)
+        if gathering is None:
+            return
+        until = None if endpoint.quiet_hours is None else quiet_until(endpoint.quiet_hours, now)
+        moved = replace(gathering, until=now if until is None else until)
+        self._view.put(key, moved)
+        if (waiting := self._waiting(gathering)) is not None:
+            self._view.put(delivery_key(waiting.id), replace(waiting, due=moved.until))
+
+    def _quiet(self, channel: str, until: Micros) -> Gathering:
+        """What is known of the quiet time that goes on, noted now if it has just begun."""
+        known: Gathering | None = self._view.get(quiet_key(channel))
+        if known is None:
+            known = Gathering(channel=channel, until=until)
+            self._view.put(quiet_key(channel), known)
+        return known
+
+    def _told_at_night(self, quiet: Gathering, notice: "_Notice", now: Micros) -> list[Effect]:
+        """Something is told at once; what waits of the same subject is out of date, so a list tells the newer one."""
+        thing = _thing_of(notice)
+        told = quiet.told if thing.thing in quiet.told else (*quiet.told, thing.thing)
+        quiet = replace(quiet, told=told[-MOST_TOLD:], forgotten=quiet.forgotten or len(told) > MOST_TOLD)
+        effects: list[Effect] = []
+        if (known := quiet.things.get(_subject(thing))) is not None and (waiting := self._waiting(quiet)) is not None:
+            quiet, _, effects = self._listed(quiet, waiting, now)
+            quiet = replace(quiet, things={**quiet.things, _subject(thing): _newer(known, thing)})
+        self._view.put(quiet_key(quiet.channel), quiet)
+        return effects
+
+    def _gather(self, key: str, gathering: Gathering, notice: "_Notice", due: Micros, now: Micros) -> list[Effect]:
+        delivery, waiting = notice.delivery, self._waiting(gathering)
+        if waiting is None:
+            # Attempt 0: nothing was tried, and nothing is outstanding.
+            self._view.put(delivery_key(delivery.id), replace(delivery, attempt=0, due=max(due, now)))
+            begun = replace(gathering, waiting=delivery.id, began=now, things={}, left={}, total=0)
+            self._view.put(key, _with(begun, notice))
+            return []
+        gathering, listed, effects = self._listed(gathering, waiting, now)
+        self._view.put(key, _with(gathering, notice))
+        return [*effects, _gathered(delivery, listed, now)]
+
+    def _listed(self, gathering: Gathering, waiting: Delivery, now: Micros) -> tuple[Gathering, str, list[Effect]]:
+        """Make what waits a list, if it is none yet. The gathering, the id of the list, and the end of what was one."""
+        if waiting.notice == DIGEST:
+            return gathering, waiting.id, []
+        listed = _list_of(waiting, now)
+        self._view.delete(delivery_key(waiting.id))
+        self._view.put(delivery_key(listed.id), listed)
+        return replace(gathering, waiting=listed.id), listed.id, [_gathered(waiting, listed.id, now)]
+
+    def _waiting(self, gathering: Gathering) -> Delivery | None:
+        """The delivery that still waits; it may have been sent or ended otherwise meanwhile."""
+        found = self._view.get(delivery_key(gathering.waiting)) if gathering.waiting else None
+        return found if isinstance(found, Delivery) and not found.attempt else None
+
+
+def _tells_lists(endpoint: Endpoint) -> bool:
+    """Whether a channel may be told of anything in a list."""
+    kind = CHANNEL_KINDS[endpoint.kind]
+    return kind.gathers(endpoint.digest) or (endpoint.quiet_hours is not None and DIGEST in kind.takes)
+
+
+def _is_test(event: DeliveryRequested) -> bool:
+    return event.actor is not None or event.data.get("test") is True
+
+
+def _list_of(first: Delivery, now: Micros) -> Delivery:
+    """The list that takes the place of what has waited alone."""
+    event = derived_id(first.channel, "list", first.id, now)
+    id = delivery_id(event, first.channel)
+    return Delivery(
+        id=id,
+        event=event,
+        channel=first.channel,
+        notice=DIGEST,
+        body="",
+        first_due=first.first_due,
+        attempt=0,
+        due=first.due,
+    )
+
+
+def _gathered(delivery: Delivery, listed: str, now: Micros) -> Effect:
+    return finished(delivery, "gathered", 0, now, f"told in the list {listed}")
+
+
+def _thing_of(given: "_Notice") -> GatheredThing:
+    """What a list says of a notice; bounded, whatever that holds."""
+    event = given.event
+    monitor, incident = object_of(event.data.get("monitor")), object_of(event.data.get("incident"))
+    name = text_of(monitor, "name") or text_of(monitor, "url") or text_of(monitor, "id")
+    return GatheredThing(
+        thing=text_of(monitor, "id")[:_LONGEST_ID],
+        notice=given.delivery.notice,
+        at=event.at,
+        name=name[:_LONGEST_NAME],
+        kind=text_of(monitor, "kind")[:_LONGEST_ID],
+        cause=(text_of(incident, "cause") or text_of(event.data, "detail"))[:_LONGEST_CAUSE],
+        incident=text_of(incident, "id")[:_LONGEST_ID],
+        since=text_of(incident, "started_at")[:_LONGEST_ID],
+        escalation=text_of(object_of(event.data.get("escalation")), "policy")[:_LONGEST_NAME],
+    )
+
+
+def _subject(thing: GatheredThing) -> str:
+    """What a notice is about: of each subject the newest notice counts."""
+    return f"{_SUBJECTS.get(thing.notice, thing.notice)}/{thing.thing}"
+
+
+def _newer(known: GatheredThing, thing: GatheredThing) -> GatheredThing:
+    """What happened last, and what did first, if that was something else."""
+    first = known.first or known.notice
+    same = _TWINS.get(first, first) == _TWINS.get(thing.notice, thing.notice)
+    return replace(thing, first=None if same else first)
+
+
+def _can_wait(given: "_Notice", quiet: Gathering) -> bool:
+    """Whether a notice can wait for the end of quiet hours."""
+    if given.delivery.notice in _RECOVERED:
+        return not quiet.forgotten and _thing_of(given).thing not in quiet.told
+    return given.delivery.notice not in _NEVER_WAIT
+
+
+def _with(gathering: Gathering, given: "_Notice") -> Gathering:
+    """With one more notice."""
+    thing = _thing_of(given)
+    key = _subject(thing)
+    things, left = gathering.things, gathering.left
+    if (known := things.get(key)) is not None:
+        things = {**things, key: _newer(known, thing)}
+    elif len(things) < MOST_NAMED:
+        things = {**things, key: thing}
+    elif given.counted:
+        left = {**left, thing.notice: left.get(thing.notice, 0) + 1}
+    return replace(gathering, things=things, left=left, total=gathering.total + 1, count=gathering.count + 1)
