@@ -3,14 +3,38 @@
 from typing import Any
 
 from schemas.apdex_drops import HOUR, Drop, drop_data
-from schemas.base import Micros
+from schemas.base import SECOND, Micros
 from schemas.certificates import DAY, Certificate, certificate_data
-from schemas.notices import Notice
+from schemas.ids import new_id
+from schemas.notices import VALIDITY_NOTICES, Notice
+from schemas.project_outages import ProjectOutage, outage_data
+from schemas.run_times import drift_data
 from schemas.times import iso
 
 _DAYS = 7
 _APDEXES = (1_000, 1_000, 975, 998, 1_000, 510)
 _ERROR = "error code 20: unable to get local issuer certificate"
+
+
+def sample_of(notice: Notice, now: Micros) -> dict[str, Any] | None:
+    """The whole `data` of a notice that is about no incident, but for `test`; None for those about one."""
+    if notice == "system.outage":
+        names = ("Backup", "Nightly import")
+        return outage_data(ProjectOutage(now - 600 * SECOND, now, checks=2, monitors=1, names=names), new_id())
+    told: dict[str, Any] | None = None
+    status, kind = "up", "http"
+    if notice in VALIDITY_NOTICES:
+        told = validity_sample(notice, now)
+    elif notice == "monitor.performance_drop":
+        told = drop_sample(now)
+    elif notice == "monitor.run_time_drift":
+        told, kind = drift_data(2_880 * SECOND, 3_600 * SECOND), "heartbeat"
+    elif notice == "monitor.late":
+        told, status, kind = {"detail": "A test was asked for"}, "late", "heartbeat"
+    if told is None:
+        return None
+    monitor = {"id": new_id(), "name": "Test", "url": "/", "kind": kind, "current_status": status}
+    return {"monitor": monitor, "incident": None, **told}
 
 
 def validity_sample(notice: Notice, now: Micros) -> dict[str, Any]:

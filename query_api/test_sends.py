@@ -10,10 +10,10 @@ from collections import deque
 from typing import Any
 
 from query_api.errors import QueryApiError
-from query_api.notice_samples import drop_sample, validity_sample
+from query_api.notice_samples import sample_of
 from schemas.base import SECOND, Micros
 from schemas.ids import new_id
-from schemas.notices import VALIDITY_NOTICES, Notice
+from schemas.notices import Notice
 from schemas.times import iso
 
 HOUR: Micros = 3_600 * SECOND
@@ -68,10 +68,8 @@ class HourlySendLimiter:
 
 def data_of_test(notice: Notice, now: Micros) -> dict[str, Any]:
     """Data as those of a real event, of a monitor that is not there."""
-    if notice in VALIDITY_NOTICES or notice == "monitor.performance_drop":
-        monitor = {"id": new_id(), "name": "Test", "url": "/", "kind": "http", "current_status": "up"}
-        sample = drop_sample(now) if notice == "monitor.performance_drop" else validity_sample(notice, now)
-        return {"test": True, "monitor": monitor, "incident": None, **sample}
+    if (sample := sample_of(notice, now)) is not None:
+        return {"test": True, **sample}
     over = notice in ("monitor.recovered", "incident.resolved")
     status = "up" if over else "late" if notice == "monitor.not_observed" else "down"
     return {

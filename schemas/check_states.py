@@ -1,7 +1,8 @@
 """Running states of heartbeat checks: the records of `check-states`, written only by the `checks` fold.
 
 Keys: the check's id for its running state, `definition/<check id>` for the fold's own copy of its definition,
-`gap/<start>/<cause>` for closed gaps, `escalation/<id>` for its copies of escalation policies,
+`gap/<start>/<cause>` for closed gaps, `escalation/<id>` for its copies of escalation policies, `choice/<id>` for what
+a channel chose of the notices that are told only then,
 `partition` for the partition's own record.
 """
 
@@ -14,8 +15,10 @@ from schemas.definitions import Check
 from schemas.escalations import Escalating, EscalationCopy
 from schemas.incidents import Acknowledged
 from schemas.mutes import Owed
+from schemas.notice_choices import ChoiceCopy
 from schemas.outages import Outage
 from schemas.outputs import Output
+from schemas.run_times import RunTimes
 from schemas.ticks import Gap, Progress
 from schemas.transitions import VisibleStatus
 
@@ -54,6 +57,7 @@ class CheckState(Value, tag="check-state"):
     muted: nobody is told of it now. silenced: what it is was not told, because of that. owed: nor was a recovery.
     parked: why the fold could not judge a deadline; set until the next event of this check.
     output: the newest that a start, log or fail ping brought since the newest success.
+    run_times: how long runs took that succeeded; None: none had a start.
     """
 
     version: int
@@ -85,6 +89,7 @@ class CheckState(Value, tag="check-state"):
     owed: Owed | None = None
     parked: str | None = None
     output: Output | None = None
+    run_times: RunTimes | None = None
 
 
 def visible_status(state: CheckState) -> VisibleStatus:
@@ -102,4 +107,4 @@ class DefinitionCopy(Fact, tag="definition", frozen=True):
     check: Check
 
 
-CheckStatesRecord = CheckState | DefinitionCopy | EscalationCopy | Gap | Progress
+CheckStatesRecord = CheckState | DefinitionCopy | EscalationCopy | ChoiceCopy | Gap | Progress

@@ -15,6 +15,9 @@ Notice = Literal[
     "monitor.domain_expiration",
     "monitor.still_down",
     "monitor.performance_drop",
+    "monitor.late",
+    "monitor.run_time_drift",
+    "system.outage",
 ]
 # Those of the first versions. A channel that was made then has them, where its record does not say otherwise.
 FIRST_NOTICES: tuple[Notice, ...] = (
@@ -34,8 +37,15 @@ VALIDITY_NOTICES: tuple[Notice, ...] = (
 )
 # They tell what `monitor.down` and `monitor.recovered` tell, for receivers that look for these names.
 INCIDENT_NOTICES: tuple[Notice, ...] = ("incident.created", "incident.resolved")
-# Only channels that choose them take these: a reminder, and what depends on a threshold that suits the monitor.
-CHOSEN_NOTICES: tuple[Notice, ...] = ("monitor.still_down", "monitor.performance_drop")
+# Only channels that choose them take these: a reminder, what depends on a threshold that suits the monitor, and what is
+# coming but has not come, or is over.
+CHOSEN_NOTICES: tuple[Notice, ...] = (
+    "monitor.still_down",
+    "monitor.performance_drop",
+    "monitor.late",
+    "monitor.run_time_drift",
+    "system.outage",
+)
 NOTICES: tuple[Notice, ...] = (*FIRST_NOTICES, *VALIDITY_NOTICES, *CHOSEN_NOTICES)
 # What a channel takes that chooses nothing: one notice for each thing that happens.
 DEFAULT_NOTICES: tuple[Notice, ...] = tuple(

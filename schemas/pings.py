@@ -12,6 +12,7 @@ from schemas.base import Fact, Micros
 from schemas.definitions import Check
 from schemas.escalations import EscalationDefined, EscalationRemoved
 from schemas.incidents import IncidentAcknowledged, IncidentCommented
+from schemas.notice_choices import NoticesChosen
 from schemas.ticks import Tick, TimeCorrected
 
 Kind = Literal["success", "start", "fail", "log"]
@@ -74,5 +75,6 @@ PingsEvent = (
     | IncidentCommented
     | EscalationDefined
     | EscalationRemoved
+    | NoticesChosen
     | TimeCorrected
 )

@@ -42,3 +42,29 @@ class MuteEnded(Fact, tag="mute.ended", frozen=True):
     id: str
     at: Micros
     until: MuteUntil
+
+
+class OutageEnded(Fact, tag="outage.ended", frozen=True):
+    """Pingfold could not be reached from `start` to `end`, or not by everybody: the projects of the partition that are
+    told of outages are told of this one. No request.
+
+    It goes to the partition that has the number of the one in which it was noticed, under no key of a project.
+    """
+
+    at: Micros
+    start: Micros
+    end: Micros
+
+
+class ThingsUnobserved(Fact, tag="things.unobserved", frozen=True):
+    """Things of a project could not be judged, because Pingfold was away from `start` to `end`. No request.
+
+    kind: of all of them. count: how many. names: of the first.
+    """
+
+    kind: Literal["monitor", "check"]
+    at: Micros
+    start: Micros
+    end: Micros
+    count: int
+    names: tuple[str, ...] = ()

@@ -37,6 +37,8 @@ from schemas.notices import Notice
 from schemas.project_news import ChannelDisabled as ChannelDisabled
 from schemas.project_news import ChannelFailing as ChannelFailing
 from schemas.project_news import MuteEnded as MuteEnded
+from schemas.project_news import OutageEnded as OutageEnded
+from schemas.project_news import ThingsUnobserved as ThingsUnobserved
 from schemas.quiet_hours import QuietHours
 from schemas.recipients import Address, Addresses
 from schemas.request_base import Request as Request
@@ -395,4 +397,4 @@ ProjectsRequest = (
 
 
 # The journal `projects`, besides ticks.
-ProjectsEvent = ProjectsRequest | ChannelDisabled | ChannelFailing | MuteEnded
+ProjectsEvent = ProjectsRequest | ChannelDisabled | ChannelFailing | MuteEnded | OutageEnded | ThingsUnobserved

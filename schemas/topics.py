@@ -28,6 +28,7 @@ from schemas.incidents import IncidentAcknowledged, IncidentCommented
 from schemas.key_uses import KeyUsed
 from schemas.message_templates import TemplateDefined, TemplateRemoved
 from schemas.monitor_states import MonitorStatesRecord
+from schemas.notice_choices import NoticesChosen
 from schemas.pings import CheckDefined, CheckRemoved, PingsEvent
 from schemas.probes import (
     DependencyChanged,
@@ -37,7 +38,15 @@ from schemas.probes import (
     MonitorRemoved,
     ProbeResultsEvent,
 )
-from schemas.requests import ChannelDisabled, ChannelFailing, MuteEnded, ProjectsEvent
+from schemas.project_outages import ProjectOutages
+from schemas.requests import (
+    ChannelDisabled,
+    ChannelFailing,
+    MuteEnded,
+    OutageEnded,
+    ProjectsEvent,
+    ThingsUnobserved,
+)
 from schemas.ticks import Heartbeat, Progress, Tick, TimeCorrected
 from schemas.tokens import TokenCounters
 from schemas.transitions import Transition
@@ -91,7 +100,7 @@ PROJECTS = Topic(
     written_by=("web",),
     fold="projects",
     ticked=True,
-    from_folds=(ChannelDisabled, ChannelFailing, MuteEnded),
+    from_folds=(ChannelDisabled, ChannelFailing, MuteEnded, OutageEnded, ThingsUnobserved),
 )
 PINGS = Topic(
     "pings",
@@ -102,7 +111,7 @@ PINGS = Topic(
     fold="checks",
     from_folds=(
         *(CheckDefined, CheckRemoved, IncidentAcknowledged, IncidentCommented),
-        *(EscalationDefined, EscalationRemoved),
+        *(EscalationDefined, EscalationRemoved, NoticesChosen),
     ),
 )
 PROBE_RESULTS = Topic(
@@ -139,7 +148,9 @@ def _states(name: str, key: str, carries: Any, journal: Topic) -> Topic:
     return Topic(name, key, carries, cleanup=Cleanup.COMPACT, segment_bytes=8 * 2**20, journal=journal)
 
 
-DEFINITIONS = _states("definitions", "kind/id, or tokens", Definition | TokenCounters | Progress, PROJECTS)
+DEFINITIONS = _states(
+    "definitions", "kind/id, or tokens", Definition | TokenCounters | ProjectOutages | Progress, PROJECTS
+)
 CHECK_STATES = _states("check-states", "check id, or kind/id", CheckStatesRecord, PINGS)
 MONITOR_STATES = _states("monitor-states", "monitor id, or kind/id", MonitorStatesRecord, PROBE_RESULTS)
 DELIVERY_STATES = _states("delivery-states", "kind/id", DeliveryStatesRecord, DELIVERIES)

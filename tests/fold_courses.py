@@ -42,6 +42,7 @@ from schemas.ids import derived_id
 from schemas.maintenance import Maintenance, Once, Recurring, Window
 from schemas.monitor_states import MonitorCopy, MonitorState
 from schemas.monitors import Monitor
+from schemas.notice_choices import NoticesChosen
 from schemas.pings import CheckDefined, CheckPaused, CheckRemoved, CheckResumed, Kind, Ping
 from schemas.probes import (
     DependencyChanged,
@@ -71,7 +72,9 @@ from schemas.requests import (
     MonitorDelete,
     MonitorFields,
     MonitorUpdate,
+    OutageEnded,
     ProjectCreate,
+    ThingsUnobserved,
 )
 from schemas.schedules import Cron, OnCalendar, Schedule, Simple
 from schemas.slots import confirming_region, first_slot, region_of, step, time_limit
@@ -215,6 +218,7 @@ class ChecksCourse(Course):
             lambda: self.add(key, CheckPaused(at=self.now, actor=chance.choice([None, ACTOR]))),
             lambda: self.add(key, CheckResumed(at=self.now, actor=chance.choice([None, ACTOR]))),
             lambda: self.add(key, CheckRemoved(at=self.now - 3 * SECOND)),
+            lambda: self.add("hook", NoticesChosen(at=self.now, notices=chance.choice([(), ("monitor.late",)]))),
         ]
         odd: list[Callable[[], None]] = [
             self.again,
@@ -576,6 +580,14 @@ class ProjectsCourse(Course):
         check = CheckFields(name=chance.choice(["a", "b"]), schedule=Simple(chance.choice([60, 600])), channels="*")
         monitor = MonitorFields(name=chance.choice(["a", "b"]), interval=chance.choice([10, 60]))
         channel = Channel(id=self.id("channel"), project=owner, kind="webhook", url="https://example.org/", created=0)
+        channel = replace(channel, notices=chance.choice([NOTICES, ("monitor.late", "system.outage")]))
+        start = self.now - chance.choice([0, 30, 900]) * SECOND
+        outage = OutageEnded(at=self.now, start=start, end=self.now)
+        unseen = ThingsUnobserved(
+            kind=chance.choice(["check", "monitor"]), at=self.now, start=start, end=self.now, count=2, names=("a", "b")
+        )
+        if chance.random() < 0.1:
+            self.add("outage", outage)
         key = ApiKey(id=self.id("key"), project=owner, kind="healthchecks", hash="h", prefix="p", created=0)
         window = MaintenanceFields(name="W", window=Once(start=self.now, end=self.now + 100 * SECOND))
         self.add(
@@ -589,6 +601,7 @@ class ProjectsCourse(Course):
                     ChannelCreate(channel=channel, on_every_check=chance.random() < 0.5, **request),
                     ChannelDelete(id=self.id("channel"), **request),
                     ChannelDisabled(channel=self.id("channel"), at=self.now, because="gone", failures=9),
+                    unseen,
                     MonitorCreate(id=self.id("monitor"), fields=monitor, **request),
                     MonitorUpdate(id=self.id("monitor"), fields=monitor, **request),
                     MonitorDelete(id=self.id("monitor"), **request),

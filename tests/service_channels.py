@@ -6,17 +6,19 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import msgspec
+
 from processors.sender import messages
 from processors.sender.channels.sending import Clients, Outgoing, Services
 from processors.sender.lanes import Secrets
 from processors.sender.notice_body import render_body
 from processors.sender.webhooks import DeliveryResult, Exchange
-from query_api.notice_samples import drop_sample, validity_sample
+from query_api.notice_samples import drop_sample, sample_of, validity_sample
 from schemas.base import SECOND
 from schemas.channels.kinds import CHANNEL_KINDS
 from schemas.channels.messages import Message, MessageKind, Request
 from schemas.deliveries import Delivery, Endpoint
-from schemas.notices import DIGEST, NOTICES, UNCHOSEN, VALIDITY_NOTICES, AnyNotice
+from schemas.notices import DIGEST, NOTICES, UNCHOSEN, VALIDITY_NOTICES, AnyNotice, Notice
 from tests.service import Seen
 
 AT = 1_750_000_000 * SECOND
@@ -56,6 +58,8 @@ def data_of(notice: str) -> dict[str, Any]:
         return {"monitor": MONITOR, "incident": None, **validity_sample(notice, AT)}
     if notice == "monitor.performance_drop":
         return {"monitor": MONITOR, "incident": None, **drop_sample(AT)}
+    if notice in ("monitor.late", "monitor.run_time_drift", "system.outage"):
+        return sample_of(msgspec.convert(notice, Notice), AT) or {}
     if notice == "monitor.not_observed":
         return {"monitor": MONITOR, "incident": None, "detail": "no result since 2025-06-15T15:06:40+00:00"}
     if notice == DIGEST:

@@ -54,7 +54,7 @@ class Inventory:
                 self.projects[id] = definition
             elif isinstance(definition, ApiKey | RevokedKey):
                 self._keys[key] = definition
-        elif id:
+        elif id and kind != "outages":
             self._owners[key] = _owned(value).project, kind
 
     @property

@@ -15,6 +15,7 @@ from schemas.dead_letters import RETRIED_HEADER
 from schemas.deliveries import DeliveryRequested
 from schemas.ids import is_derived
 from schemas.published import tag_of
+from schemas.requests import OutageEnded, ThingsUnobserved
 from schemas.topics import DEAD_LETTERS, DECISIONS, DELIVERIES, JOURNALS, TRANSITIONS, Topic
 from schemas.transitions import ThingChanged
 
@@ -35,7 +36,11 @@ _letter = msgspec.json.Decoder(_Letter).decode
 
 
 # Effects that older versions of a fold did not make, and the first version that does.
-_SINCE: dict[type[msgspec.Struct], Mapping[str, int]] = {ThingChanged: {"projects": 4, "checks": 5, "deliveries": 6}}
+_SINCE: dict[type[msgspec.Struct], Mapping[str, int]] = {
+    ThingChanged: {"projects": 4, "checks": 5, "deliveries": 6},
+    OutageEnded: {"checks": 6},
+    ThingsUnobserved: {"checks": 6, "monitors": 6},
+}
 
 
 def effect_topics() -> dict[Topic, IsMade]:

@@ -10,8 +10,9 @@ The contract:
 """
 
 from processors.checks.messages import missed, overrun
+from processors.checks.outages import Unjudged, ended
 from processors.checks.outputs import keep_output_of
-from processors.checks.rules import Moment, next_moment, remind_after, set_overdue
+from processors.checks.rules import Moment, late_limit, next_moment, remind_after, set_overdue
 from processors.checks.time_correction import correct_check, correct_gaps
 from processors.checks.transitions import (
     end_mute,
@@ -22,6 +23,7 @@ from processors.checks.transitions import (
     go_unobserved,
     remind_of,
 )
+from processors.fold.choices import Choices
 from processors.fold.contract import Context, Effect
 from processors.fold.escalations import EscalationPolicies, escalation_due
 from processors.fold.expiry import Expiry
@@ -58,6 +60,8 @@ class CheckExpiry:
         self._partition = partition
         self._gaps = GapRecords(view)
         self.policies = EscalationPolicies(view)
+        self.choices = Choices(view)
+        self._outages = Unjudged()
         self._expiry: Expiry[CheckState, Moment] = Expiry(view, PINGS, "check", CheckState, self)
         self._awaiting = {key for key, state in view.stored_items() if _is_awaiting(state) and state.parked is None}
         self.due = self._expiry.due
@@ -90,9 +94,16 @@ class CheckExpiry:
         self._view.put(PROGRESS_KEY, progress)
         effects = [self._seen(gap, progress.time) for gap in gaps]
         ends = [gap.end for gap in gaps if gap.end is not None]
+        self._outages = Unjudged()
         if ends and not progress.gaps:
-            self._expect_after(max(ends), progress.time)
-        return effects + self._expiry.tick(progress.time, tick, context)
+            end = max(ends)
+            start = self._gaps.began(end)
+            self._expect_after(start, end, progress.time)
+            # That pings of this partition were refused concerns its checks only.
+            if any(gap.cause != "refused" for gap in gaps):
+                effects += ended(start, end, progress.time)
+        effects += self._expiry.tick(progress.time, tick, context)
+        return effects + self._outages.told(progress.time)
 
     def truncated(self, since: Micros) -> list[Effect]:
         """Pings acknowledged after `since` may have gone with the end of the journal: a gap, until the next tick.
@@ -111,11 +122,14 @@ class CheckExpiry:
         seen = GapSeen(partition=self._partition, cause=gap.cause, start=gap.start, end=gap.end, slot=gap.slot)
         return to_transitions(gap_key(gap), seen)
 
-    def _expect_after(self, end: Micros, time: Micros) -> None:
-        """The last open gap has closed: what could not be observed in it is expected again from its end."""
+    def _expect_after(self, start: Micros, end: Micros, time: Micros) -> None:
+        """The last open gap has closed, of those since `start`: what could not be observed in it is expected again from
+        its end."""
         self._awaiting = {key for key in self._awaiting if _is_awaiting(self._view.get(key))}
         for key in sorted(self._awaiting):
-            self._view.edit(CheckState, key).base = end
+            state = self._view.edit(CheckState, key)
+            state.base = end
+            self._outages.add(state, check_of(self._view, key), start, end)
             self.look_at(key, time)
 
     # ---- as a judge
@@ -139,7 +153,7 @@ class CheckExpiry:
         run = moment.run
         match moment.what:
             case "late":
-                return go_late(state, check, moment.at, time)
+                return go_late(state, check, moment.at, time, self._told_late(state, check, moment, time))
             case "not late":
                 return go_not_late(state, check, time)
             case "end of mute":
@@ -154,11 +168,23 @@ class CheckExpiry:
                 return []
         gaps = self._gaps.touching(moment.doubtful_from, moment.at)
         if gaps:
-            return go_unobserved(state, check, moment.at, time, run, gaps, self._gaps.over(gaps))
+            over = self._gaps.over(gaps)
+            effects = go_unobserved(state, check, moment.at, time, run, gaps, over)
+            if over is not None:
+                self._outages.add(state, check, self._gaps.began(over), over)
+            return effects
         if run is not None:
             keep_output_of(state, run.rid)
             return go_down(state, check, moment.at, time, "run limit", overrun(run, check))
         return go_down(state, check, moment.at, time, "deadline", missed(state, check, moment.since, moment.at))
+
+    def _told_late(self, state: CheckState, check: Check, moment: Moment, time: Micros) -> tuple[str, ...]:
+        """The channels that are told that a check is late. None while a run is open, whose limit says how long it may
+        take; none when it is down already; and none when its ping may have been lost in a gap."""
+        channels = self.choices.of(check.channels, "monitor.late")
+        if not channels or moment.at + late_limit(check) <= time or any(not run.overdue for run in state.runs):
+            return ()
+        return () if self._gaps.touching(moment.doubtful_from, time) else channels
 
 
 def _is_awaiting(state: object) -> bool:

@@ -22,7 +22,7 @@ from processors.checks.outputs import note_output
 from processors.checks.ping_copies import is_copy, remember
 from processors.checks.ping_rules import PingRulesIndex, counts_as
 from processors.checks.rules import LONGEST_DURATION, end_run, run_limit, start_run
-from processors.checks.transitions import end_mute, go_down, go_up, pause, remove, resume
+from processors.checks.transitions import end_mute, end_run_well, go_down, go_up, pause, remove, resume
 from processors.fold.acknowledgements import IncidentEvent, concerns, take
 from processors.fold.audit import command_of, entry
 from processors.fold.contract import Context, Effect, Fold, InvalidEvent
@@ -36,6 +36,7 @@ from schemas.check_states import CheckState, CheckStatesRecord, DefinitionCopy
 from schemas.escalations import EscalationDefined, EscalationRemoved
 from schemas.ids import is_uuid
 from schemas.incidents import IncidentAcknowledged, IncidentCommented
+from schemas.notice_choices import NoticesChosen
 from schemas.pings import CheckDefined, CheckPaused, CheckRemoved, CheckResumed, Ping, PingsEvent
 from schemas.ticks import PROGRESS_KEY, Progress, Tick, TimeCorrected
 from schemas.topics import CHECK_STATES, PINGS
@@ -82,6 +83,9 @@ class ChecksPartition:
             return self._of_incident(event, context)
         if isinstance(event, EscalationDefined | EscalationRemoved):
             return self._of_policy(event, context)
+        if isinstance(event, NoticesChosen):
+            self._expiry.choices.heard(event, context)
+            return ()
         assert isinstance(event, CheckPaused | CheckResumed)
         return self._paused_or_resumed(event, context)
 
@@ -129,6 +133,8 @@ class ChecksPartition:
                         effects = self._go_up(state, key, at, time)
                     state.last_success = state.base = at
                     state.output = None
+                    if duration is not None:
+                        effects = [*effects, *end_run_well(state, check_of(view, key), duration, at)]
                 else:
                     note_output(state, ping, kind, at)
                     if state.status != "down":

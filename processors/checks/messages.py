@@ -33,6 +33,12 @@ def missed(state: CheckState, check: Check, expected: Micros, deadline: Micros) 
     return f"{silence} (expected at {iso(expected)}{f', late limit {_span(limit)}' if limit else ''})"
 
 
+def overdue(state: CheckState, check: Check, expected: Micros) -> str:
+    """What is known of a check that is late, and until when its ping may still come."""
+    known = _last_ping(state)
+    return f"{known}; expected at {iso(expected)}, down at {iso(expected + late_limit(check))} if none comes"
+
+
 def overrun(run: Run, check: Check) -> str:
     """Why a check is down whose run did not end."""
     return f"{_run(run)} exceeded its limit of {_span(run_limit(check))} (started at {iso(run.started)})"
@@ -82,7 +88,9 @@ def about(state: CheckState, check: Check) -> About:
     """The check as it is now, for bodies that say more of it than `data` does. Of its state only what people see."""
     return About(
         definition=replace(check, desc=""),
-        state=replace(state, runs=(), stamped=(), base=None, last_success=None, output=None, escalation=None),
+        state=replace(
+            state, runs=(), stamped=(), base=None, last_success=None, output=None, escalation=None, run_times=None
+        ),
     )
 
 

@@ -129,12 +129,12 @@ def _scheduled(state: CheckState, check: Check, base: Micros, time: Micros) -> M
     if expected is None or (shown_late and expected > time):
         # Only a new definition can do this to a check that is late.
         return Moment(time, "not late", time, time) if shown_late else None
+    limit = late_limit(check)
+    doubtful_from = expected
+    if isinstance(check.schedule, Simple):
+        # A period counts from the last ping, so its next one may come as much too early as it may come too late;
+        # after a gap nobody knows when in the period it will come, nor of a period that has the tolerance in it.
+        doubtful_from = base + 1 if state.unobserved or not limit else max(base + 1, expected - limit)
     if state.late or state.unobserved:
-        limit = late_limit(check)
-        doubtful_from = expected
-        if isinstance(check.schedule, Simple):
-            # A period counts from the last ping, so its next one may come as much too early as it may come too late;
-            # after a gap nobody knows when in the period it will come, nor of a period that has the tolerance in it.
-            doubtful_from = base + 1 if state.unobserved or not limit else max(base + 1, expected - limit)
         return Moment(expected + limit, "deadline", expected, doubtful_from)
-    return Moment(expected, "late", expected, expected)
+    return Moment(expected, "late", expected, doubtful_from)

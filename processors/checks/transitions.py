@@ -2,7 +2,7 @@
 
 Every change is one `StatusChanged` with an id from the check's own counter. Going down opens the one incident of that
 span, and only what ends the span closes it. Notices go to the channels of the definition when a check goes down, comes
-back from down, or could not be observed; never for new -> up, paused -> up, late, pausing or removing. Spans
+back from down, is late, or could not be observed; never for new -> up, paused -> up, pausing or removing. Spans
 never overlap: a change is not dated before the span that it ends began.
 """
 
@@ -10,13 +10,16 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from processors.checks.messages import about, notice_data, unjudgeable, unseen
+from processors.checks.messages import about, notice_data, overdue, unjudgeable, unseen
+from processors.checks.rules import run_limit
+from processors.checks.run_times import note_run
 from processors.fold.contract import Effect
 from processors.fold.escalations import escalate, told_now
 from processors.fold.mutes import end_with_incident, recovered, tell_again, tell_owed
 from processors.fold.reminders import pass_reminders, remind
 from processors.fold.status_transition import (
     DOWN,
+    LATE,
     NOT_OBSERVED,
     RECOVERED,
     StatusTransition,
@@ -26,15 +29,20 @@ from processors.fold.status_transition import (
     incident_of,
     notices_of,
     notify,
+    request,
 )
 from schemas.base import Micros
 from schemas.check_states import CheckState, Run, visible_status
 from schemas.definitions import Check
 from schemas.deliveries import DeliveryRequested
 from schemas.escalations import EscalationCopy
+from schemas.ids import derived_id
 from schemas.notices import Notice
+from schemas.run_times import drift_data
 from schemas.ticks import Gap
 from schemas.transitions import Reason, StatusChanged, VisibleStatus
+
+RUN_TIME_DRIFT: tuple[Notice, ...] = ("monitor.run_time_drift",)
 
 
 def _subject(check: Check, state: CheckState) -> Subject:
@@ -84,11 +92,15 @@ def go_down(state: CheckState, check: Check, at: Micros, time: Micros, reason: R
     return _effects(transition, state, check, "down", reason, cause, DOWN, incident)
 
 
-def go_late(state: CheckState, check: Check, expected: Micros, time: Micros) -> list[Effect]:
-    """The expected moment has passed."""
+def go_late(
+    state: CheckState, check: Check, expected: Micros, time: Micros, told: tuple[str, ...] = ()
+) -> list[Effect]:
+    """The expected moment has passed. told: the channels that are told; a mute keeps it from them for good."""
     transition = _transition(state, check, expected, time)
+    transition.subject = transition.subject._replace(channels=told)
     state.late = True
-    return _effects(transition, state, check, "late", "deadline")
+    detail = overdue(state, check, expected) if told else ""
+    return _effects(transition, state, check, "late", "deadline", detail, LATE if told else ())
 
 
 def go_not_late(state: CheckState, check: Check, time: Micros) -> list[Effect]:
@@ -127,6 +139,16 @@ def go_unobserved(
     if state.status == "up" and state.base is not None:
         state.base = None if over is None else max(state.base, over)
     return effects
+
+
+def end_run_well(state: CheckState, check: Check, duration: Micros, at: Micros) -> list[Effect]:
+    """A run has succeeded. Its ping has a serial number, by which what is told has its id."""
+    limit = run_limit(check)
+    if not note_run(state, duration, limit) or state.run_times is None:
+        return []
+    id = derived_id(check.id, "run time drift", state.pings)
+    data = notice_data(state, check, None) | drift_data(state.run_times.average, limit)
+    return request(_subject(check, state), id, at, RUN_TIME_DRIFT, data)
 
 
 def pause(state: CheckState, check: Check, at: Micros, time: Micros) -> list[Effect]:
@@ -206,9 +228,10 @@ def request_again(change: StatusChanged, cause: str, state: CheckState, check: C
     data, told = notice_data(state, check, incident), about(state, check)
     if incident is not None:
         return DeliveryRequested(transition=change.id, at=change.at, notices=notices_of(change), data=data, about=told)
-    if change.now == "not_observed":
+    if change.now == "not_observed" or (change.now == "late" and change.detail):
         data["detail"] = change.detail
-        return DeliveryRequested(transition=change.id, at=change.at, notices=NOT_OBSERVED, data=data, about=told)
+        notices = NOT_OBSERVED if change.now == "not_observed" else LATE
+        return DeliveryRequested(transition=change.id, at=change.at, notices=notices, data=data, about=told)
     return None
 
 

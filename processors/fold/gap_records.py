@@ -66,6 +66,13 @@ class GapRecords:
             gaps = self.touching(end, end)
         return None
 
+    def began(self, end: Micros) -> Micros:
+        """When the span began that gaps without a pause make, of which the last ends at `end`."""
+        start = end
+        while (earliest := min((gap.start for gap in self.touching(start, start)), default=start)) < start:
+            start = earliest
+        return start
+
     def record(self, gap: Gap, now: Micros) -> None:
         """Keep a closed gap."""
         self._put(gap)

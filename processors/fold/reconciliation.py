@@ -53,6 +53,7 @@ from schemas.maintenance import Maintenance, is_over
 from schemas.message_templates import MessageTemplate, TemplateCopy, TemplateDefined, TemplateRemoved, template_key
 from schemas.monitor_states import MaintenanceCopy, MonitorState
 from schemas.monitors import Monitor
+from schemas.notice_choices import ChoiceCopy, NoticesChosen, choice_key, choice_of
 from schemas.notices import Notice
 from schemas.pings import CheckDefined, CheckRemoved
 from schemas.probes import MaintenanceDefined, MaintenanceRemoved, MonitorDefined, MonitorRemoved
@@ -65,7 +66,7 @@ Missed = tuple[str, msgspec.Struct]
 
 class Defined(NamedTuple):
     """What `definitions` says, by id: all projects, windows of maintenance, escalation policies and templates; of the
-    others those of one partition.
+    others those of one partition, but for the checks all channels, too.
 
     complete: every request was folded when it was read, so that what does not stand here does not exist.
     """
@@ -88,8 +89,9 @@ class Thing(NamedTuple):
 
 
 def missed_by_checks(view: View, defined: Defined) -> Iterator[Missed]:
-    """What `pings` should have told of the checks of a partition, and of escalation policies."""
+    """What `pings` should have told of the checks of a partition, of escalation policies and of what channels chose."""
     yield from _missed_policies(view, defined)
+    yield from _missed_choices(view, defined)
     for id, check in sorted(defined.checks.items()):
         state = view.get(id)
         if not isinstance(state, CheckState) or state.version < check.version:
@@ -138,6 +140,15 @@ def _missed_templates(view: View, defined: Defined) -> Iterator[Missed]:
         copies = [record.template.id for _, record in view.items() if isinstance(record, TemplateCopy)]
         gone = (id for id in sorted(copies) if id not in defined.templates)
         yield from ((id, TemplateRemoved(at=_time(view), id=id)) for id in gone)
+
+
+def _missed_choices(view: View, defined: Defined) -> Iterator[Missed]:
+    copies = {key: record.notices for key, record in view.stored_items() if isinstance(record, ChoiceCopy)}
+    for id, channel in sorted(defined.channels.items()):
+        if copies.pop(choice_key(id), ()) != (chosen := choice_of(channel.notices)):
+            yield id, NoticesChosen(at=_time(view), notices=chosen)
+    if defined.complete:
+        yield from ((key.partition("/")[2], NoticesChosen(at=_time(view))) for key in sorted(copies))
 
 
 def missed_by_deliveries(view: View, defined: Defined) -> Iterator[Missed]:

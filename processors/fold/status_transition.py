@@ -25,6 +25,7 @@ from schemas.transitions import Reason, StatusChanged, VisibleStatus
 DOWN: tuple[Notice, ...] = ("monitor.down", "incident.created")
 RECOVERED: tuple[Notice, ...] = ("monitor.recovered", "incident.resolved")
 NOT_OBSERVED: tuple[Notice, ...] = ("monitor.not_observed",)
+LATE: tuple[Notice, ...] = ("monitor.late",)
 
 
 class Subject(NamedTuple):

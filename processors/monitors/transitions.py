@@ -35,7 +35,8 @@ from schemas.escalations import Escalating, EscalationCopy
 from schemas.monitor_states import MonitorState, PendingChange, visible_status
 from schemas.monitors import Monitor
 from schemas.probes import DependencyChanged
-from schemas.topics import PROBE_RESULTS
+from schemas.requests import ThingsUnobserved
+from schemas.topics import PROBE_RESULTS, PROJECTS
 from schemas.transitions import StatusChanged
 
 # So long nothing must be known of a monitor before people are told: a prober that is started anew is no news.
@@ -65,6 +66,16 @@ def _to_dependents(monitor: Monitor, down: bool, at: Micros) -> list[Effect]:
     return [Effect(PROBE_RESULTS, monitor.id, DependencyChanged(at=at, monitor=monitor.id, down=down), EVERY)]
 
 
+def _seen_again(monitor: Monitor, transition: StatusTransition) -> list[Effect]:
+    """Something is known of a monitor again. That nothing was is told of to its project, when that was for long."""
+    start, end = transition.since, transition.at
+    if transition.was != "not_observed" or transition.silent or end - start < BLIND:
+        return []
+    name = monitor.name or monitor.id
+    unseen = ThingsUnobserved(kind="monitor", at=transition.detected_at, start=start, end=end, count=1, names=(name,))
+    return [Effect(PROJECTS, monitor.project, unseen)]
+
+
 def go_up(state: MonitorState, monitor: Monitor, at: Micros, time: Micros) -> list[Effect]:
     """The monitor is well, for the first time or again; ends an incident when there is one."""
     transition, was_held_back = _transition(state, monitor, at, time), state.notice_at is not None
@@ -73,7 +84,7 @@ def go_up(state: MonitorState, monitor: Monitor, at: Micros, time: Micros) -> li
     state.status, state.pending_change, state.unobserved, state.notice_at = "up", None, False, None
     incident = transition.resolved_incident()
     if incident is None:
-        return transition.effects("up", "probe")
+        return transition.effects("up", "probe") + _seen_again(monitor, transition)
     mute = recovered(state, monitor, transition, told)
     notices = () if was_held_back else RECOVERED
     effects = transition.effects("up", "probe", "", notices, lambda: notice_data(state, monitor, incident)) + mute
@@ -102,7 +113,7 @@ def go_down(
     effects = transition.effects(
         "down", "probe", change.cause, notices, lambda: down_data(state, monitor, incident, change.results)
     )
-    return effects + _to_dependents(monitor, True, transition.at)
+    return effects + _to_dependents(monitor, True, transition.at) + _seen_again(monitor, transition)
 
 
 def go_unobserved(
@@ -125,7 +136,7 @@ def go_observed(state: MonitorState, monitor: Monitor, at: Micros, time: Micros)
         return []
     transition = _transition(state, monitor, at, time)
     state.unobserved, state.notice_at, state.silenced = False, None, False
-    return transition.effects(state.status, "probe")
+    return transition.effects(state.status, "probe") + _seen_again(monitor, transition)
 
 
 def release_notice(state: MonitorState, monitor: Monitor, time: Micros, disregarded: AbstractSet[str]) -> list[Effect]:

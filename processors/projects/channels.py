@@ -2,14 +2,15 @@
 
 from collections.abc import Iterable
 
-from processors.fold.contract import Effect
+from processors.fold.contract import EVERY, Effect
 from processors.fold.view import View
 from schemas.base import Micros
 from schemas.channels.kind import STORED_BY_KIND
 from schemas.channels.kinds import CHANNEL_KINDS
 from schemas.definitions import Channel, Project, definition_key
 from schemas.deliveries import Endpoint, EndpointDefined
-from schemas.topics import DELIVERIES
+from schemas.notice_choices import NoticesChosen, choice_of
+from schemas.topics import DELIVERIES, PINGS
 
 
 def define_channel(view: View, channel: Channel, project: Project, at: Micros, *, secret_only: bool = False) -> Effect:
@@ -42,6 +43,18 @@ def endpoint_of(channel: Channel, project: Project) -> Endpoint:
         digest=channel.digest,
         quiet_hours=channel.quiet_hours,
     )
+
+
+def tell_choice(old: Channel | None, new: Channel | None, at: Micros) -> list[Effect]:
+    """Every partition of the checks is told what a channel chose, when that is something else than before.
+
+    old, new: None: there is none.
+    """
+    before, now = (choice_of(channel.notices) if channel is not None else () for channel in (old, new))
+    channel = new or old
+    if before == now or channel is None:
+        return []
+    return [Effect(PINGS, channel.id, NoticesChosen(at=at, notices=now), EVERY)]
 
 
 def of_other_kinds(channel: Channel, fields: Iterable[str]) -> bool:

@@ -21,7 +21,7 @@ from processors.fold.contract import Context, Effect, Fold, InvalidEvent
 from processors.fold.partition_time import fold_plain_tick, vouched
 from processors.fold.time_correction import correct_time
 from processors.fold.view import View
-from processors.projects.channels import define_channel, of_other_kinds
+from processors.projects.channels import define_channel, of_other_kinds, tell_choice
 from processors.projects.checks import ProjectChecks
 from processors.projects.decisions import decision, rejected
 from processors.projects.escalations import ProjectEscalations
@@ -31,6 +31,7 @@ from processors.projects.keys import ProjectKeys
 from processors.projects.maintenance import ProjectMaintenance
 from processors.projects.message_templates import ProjectTemplates
 from processors.projects.monitors import ProjectMonitors
+from processors.projects.outages import ProjectOutageNews
 from processors.projects.recipients import ProjectRecipients
 from processors.projects.rotations import ProjectRotations
 from processors.projects.status_pages import ProjectPages
@@ -71,6 +72,7 @@ from schemas.requests import (
     MonitorDelete,
     MonitorUpdate,
     MuteEnded,
+    OutageEnded,
     ProjectCreate,
     ProjectRotatePingKey,
     ProjectRotateWebhookSecret,
@@ -85,10 +87,13 @@ from schemas.requests import (
     TemplateCreate,
     TemplateDelete,
     TemplateUpdate,
+    ThingsUnobserved,
 )
 from schemas.ticks import PROGRESS_KEY, Progress, Tick, TimeCorrected
 from schemas.topics import DEFINITIONS, DELIVERIES, PROJECTS
 from schemas.transitions import JournalTruncated
+
+_News = ChannelDisabled | ChannelFailing | MuteEnded | OutageEnded | ThingsUnobserved
 
 AHEAD = 60 * SECOND
 
@@ -130,6 +135,7 @@ class ProjectsPartition:
         self._recipients = ProjectRecipients(view, self.index)
         self._keys = ProjectKeys(view, self.index)
         self._rotations = ProjectRotations(view, self.index)
+        self._outages = ProjectOutageNews(view)
 
     def truncated(self, event: JournalTruncated) -> Iterable[Effect]:
         """Nothing: a request is answered only when it has been folded, and the states are kept."""
@@ -140,9 +146,10 @@ class ProjectsPartition:
         if isinstance(event, Tick):
             return self._tick(event, context)
         if isinstance(event, TimeCorrected):
-            correct_time(self._view, context)
+            if (time := correct_time(self._view, context)) is not None:
+                self._outages.correct(time)
             return []
-        if isinstance(event, ChannelDisabled | ChannelFailing | MuteEnded):
+        if isinstance(event, ChannelDisabled | ChannelFailing | MuteEnded | OutageEnded | ThingsUnobserved):
             return self._told(event, context)
         try:
             at = self._time_of(event, context)
@@ -164,12 +171,16 @@ class ProjectsPartition:
         return [*effects, *told]
 
     def due(self) -> Micros:
-        return min(self._maintenance.due(), self._tokens.due())
+        return min(self._maintenance.due(), self._tokens.due(), self._outages.due())
 
-    def _told(self, event: ChannelDisabled | ChannelFailing | MuteEnded, context: Context) -> list[Effect]:
-        """Another fold tells of a channel that fails or was given up, or of a mute that it has ended."""
+    def _told(self, event: _News, context: Context) -> list[Effect]:
+        """Another fold tells of a channel that fails or was given up, of a mute that it has ended, or of an outage."""
         if not 0 <= event.at <= _BEYOND:
             raise InvalidEvent("its time is not a time")
+        if isinstance(event, OutageEnded | ThingsUnobserved):
+            progress: Progress = self._view.get(PROGRESS_KEY)
+            self._outages.heard(event, context.key, max(event.at, progress.time))
+            return []
         if isinstance(event, MuteEnded):
             things = self._checks if event.kind == "check" else self._monitors
             thing, effects = event.id, things.end_mute(event, context.key)
@@ -196,7 +207,7 @@ class ProjectsPartition:
         if after.time > before.time:
             self._maintenance.tick(after.time)
         self._tokens.learn(tick.partition_count)
-        return self._tokens.tick(after.time)
+        return [*self._tokens.tick(after.time), *self._outages.tick(after.time)]
 
     def _time_of(self, request: ProjectsRequest, context: Context) -> Micros:
         """When a request counts. After a stop the first requests come before the first tick: their records vouch."""
@@ -308,7 +319,7 @@ class ProjectsPartition:
         channel = self._recipients.judged(given, request.confirm)
         asked = self._recipients.ask(channel, project, at)
         channel = self._tokens.named(channel)
-        effects = [define_channel(self._view, channel, project, at), *asked]
+        effects = [define_channel(self._view, channel, project, at), *tell_choice(None, channel, at), *asked]
         if request.on_every_check:
             effects += self._checks.put_on_every(channel, at)
             effects += self._monitors.put_on_every(channel, at)
@@ -328,14 +339,15 @@ class ProjectsPartition:
         if problem := kind.problem(changed):
             raise InvalidEvent(problem)
         asked = self._recipients.ask(changed, project, at)
-        return [define_channel(self._view, changed, project, at), *asked, decision(request, "updated", channel.id)]
+        told = [define_channel(self._view, changed, project, at), *tell_choice(channel, changed, at)]
+        return [*told, *asked, decision(request, "updated", channel.id)]
 
     def _delete_channel(self, request: ChannelDelete, channel: Channel, at: Micros) -> list[Effect]:
         return [*self._remove_channel(channel, at), decision(request, "removed", channel.id)]
 
     def _remove_channel(self, channel: Channel, at: Micros) -> list[Effect]:
         self._view.delete(definition_key(channel))
-        effects = [Effect(DELIVERIES, channel.id, EndpointRemoved(at=at))]
+        effects = [Effect(DELIVERIES, channel.id, EndpointRemoved(at=at)), *tell_choice(channel, None, at)]
         effects += self._checks.take_off_every(channel, at)
         effects += self._monitors.take_off_every(channel, at)
         effects += self._escalations.take_off(channel, at)

@@ -40,6 +40,7 @@ from schemas.maintenance import Maintenance
 from schemas.message_templates import MessageTemplate, TemplateDefined, TemplateRemoved
 from schemas.monitor_states import MonitorCopy, MonitorState, MonitorStatesRecord
 from schemas.monitors import Monitor
+from schemas.notice_choices import NoticesChosen
 from schemas.pings import CheckDefined, CheckRemoved
 from schemas.probes import MaintenanceDefined, MaintenanceRemoved, MonitorDefined, MonitorRemoved
 from schemas.ticks import PROGRESS_KEY
@@ -77,6 +78,7 @@ _sent: msgspec.json.Decoder[Any] = msgspec.json.Decoder(
     | MaintenanceRemoved
     | EscalationDefined
     | EscalationRemoved
+    | NoticesChosen
     | EndpointDefined
     | EndpointRemoved
     | TemplateDefined
@@ -127,7 +129,7 @@ def missed_by(
 
 def _missed_by(reader: "_Reader", journal: Topic, view: View) -> list[Missed]:
     if journal == PINGS:
-        return list(missed_by_checks(view, reader.defined("check", "escalation")))
+        return list(missed_by_checks(view, reader.defined("check", "escalation", "channel", whole=("channel",))))
     if journal == PROBE_RESULTS:
         return list(missed_by_monitors(view, reader.defined("monitor", "maintenance", "escalation")))
     defined = reader.defined("channel", "project", "template")
@@ -154,6 +156,8 @@ def _identity(event: msgspec.Struct) -> bytes:
             return encode(event.policy)
         case TemplateDefined():
             return encode(event.template)
+        case NoticesChosen():
+            return ",".join(event.notices).encode()
         case EndpointDefined():
             return encode(event.endpoint)
         case DeliveryRequested():
@@ -178,13 +182,17 @@ class _Reader:
         self._bootstrap, self._partition, self._loading = bootstrap, partition, loading
         self._count = partition_count(bootstrap)
 
-    def defined(self, *kinds: str) -> Defined:
-        """The definitions of these kinds, of checks, monitors and channels those of our partition."""
+    def defined(self, *kinds: str, whole: tuple[str, ...] = ()) -> Defined:
+        """The definitions of these kinds, of checks, monitors and channels those of our partition.
+
+        whole: kinds of which all are wanted.
+        """
+        whole += _EVERYWHERE
         definitions = shared_definitions(self._bootstrap).read(self._loading)
         newest: list[bytes] = []
         for key, stored in definitions.records.items():
             kind, _, _ = key.partition("/")
-            if kind in kinds and (kind in _EVERYWHERE or stored.owner == self._partition):
+            if kind in kinds and (kind in whole or stored.owner == self._partition):
                 newest.append(stored.value)
         found: dict[type[msgspec.Struct], dict[str, Any]] = {}
         for value in newest:

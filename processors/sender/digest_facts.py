@@ -26,6 +26,9 @@ _WORDS: Final[Mapping[str, str]] = {
     "monitor.ssl_renewed": "list.ssl_renewed",
     "monitor.domain_expiration": "list.domain_expiration",
     "monitor.performance_drop": "list.performance_drop",
+    "monitor.late": "list.late",
+    "monitor.run_time_drift": "list.run_time_drift",
+    "system.outage": "list.outage",
     "channel.disabled": "list.disabled",
     "channel.failing": "list.failing",
 }

@@ -16,7 +16,7 @@ from schemas.channels.kinds import CHANNEL_KINDS
 from schemas.deliveries import Delivery, Endpoint
 
 # Kinds of things whose `url` is a page of ours; what is probed has a URL of its own.
-_OURS = ("heartbeat", "channel")
+_OURS = ("heartbeat", "channel", "pingfold")
 # Without one of these a body holds no link of ours, and need not be read.
 _MARKS = (*(f'"kind":"{kind}"' for kind in _OURS), '"url":"/')
 # Notices of an incident that is open, and what comes before the ids in them.

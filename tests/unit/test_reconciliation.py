@@ -35,6 +35,7 @@ from schemas.escalations import EscalationDefined, EscalationPolicy, EscalationR
 from schemas.ids import derived_id
 from schemas.maintenance import Maintenance, Once
 from schemas.monitor_states import MaintenanceCopy
+from schemas.notice_choices import NoticesChosen
 from schemas.notices import NOTICES
 from schemas.pings import CheckDefined, CheckRemoved
 from schemas.probes import MaintenanceDefined, MaintenanceRemoved, MonitorDefined, MonitorRemoved
@@ -134,6 +135,22 @@ def test_escalation_policies() -> None:
         assert kinds(missed_by(view, again)) == [(OTHER, EscalationDefined)]
         gone = Defined(**there)
         assert kinds(missed_by(view, gone)) == [(OTHER, EscalationRemoved)]
+
+
+def test_what_channels_chose() -> None:
+    """Of all channels, wherever they live: a partition of checks has checks of every project."""
+    story = Story()
+    view, check = story.folding.session.view, check_of(story)
+    chosen = msgspec.structs.replace(HOOK, notices=("monitor.down", "monitor.late"))
+    defined = Defined(checks={CHECK: check}, channels={"hook": chosen, "other": HOOK})
+    missed = list(missed_by_checks(view, defined))
+    assert missed == [("hook", NoticesChosen(at=t(story.time), notices=("monitor.late",)))]
+    story.folding.session.truncate(len(story.journal), missed)
+    assert list(missed_by_checks(view, defined)) == []
+    no_more = Defined(checks={CHECK: check}, channels={"hook": HOOK})
+    for gone in (no_more, Defined(checks={CHECK: check})):
+        assert list(missed_by_checks(view, gone)) == [("hook", NoticesChosen(at=t(story.time)))]
+    assert list(missed_by_checks(view, Defined(checks={CHECK: check}, complete=False))) == []
 
 
 class Deliveries:

@@ -17,7 +17,7 @@ from tests.toy_fold import Toy
 
 INCIDENTS = {"incident.acknowledged", "incident.commented", "escalation.defined", "escalation.removed"}
 MADE = {
-    PINGS: {"check.defined", "check.removed", *INCIDENTS},
+    PINGS: {"check.defined", "check.removed", "notices.chosen", *INCIDENTS},
     PROBE_RESULTS: {
         "monitor.defined", "monitor.removed", "maintenance.defined", "maintenance.removed", "dependency.changed",
         *INCIDENTS,
@@ -26,7 +26,7 @@ MADE = {
         "endpoint.defined", "endpoint.removed", "delivery.requested", "confirmation.requested", "mailbox.answered",
         "template.defined", "template.removed",
     },
-    PROJECTS: {"channel.disabled", "channel.failing", "mute.ended"},
+    PROJECTS: {"channel.disabled", "channel.failing", "mute.ended", "outage.ended", "things.unobserved"},
 }  # fmt: skip
 BY_OTHERS = {
     PINGS: {"ping.received", "check.paused", "check.resumed", "tick", "time.corrected"},

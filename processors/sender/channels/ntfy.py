@@ -37,6 +37,9 @@ _LOOKS = {
     "monitor.domain_expiration": ("default", "hourglass_flowing_sand"),
     "monitor.still_down": ("high", "rotating_light"),
     "monitor.performance_drop": ("default", "snail"),
+    "monitor.late": ("default", "hourglass"),
+    "monitor.run_time_drift": ("default", "chart_with_upwards_trend"),
+    "system.outage": ("default", "zzz"),
     "channel.disabled": ("high", "no_entry"),
     "channel.failing": ("high", "warning"),
 }
