@@ -22,7 +22,8 @@ from processors.checks.outputs import note_output
 from processors.checks.ping_copies import is_copy, remember
 from processors.checks.ping_rules import PingRulesIndex, counts_as
 from processors.checks.rules import LONGEST_DURATION, end_run, run_limit, start_run
-from processors.checks.transitions import end_mute, end_run_well, go_down, go_up, pause, remove, resume
+from processors.checks.run_times import note_run, run_limit_of
+from processors.checks.transitions import end_mute, go_down, go_up, pause, remove, resume, tell_of_drift
 from processors.fold.acknowledgements import IncidentEvent, concerns, take
 from processors.fold.audit import command_of, entry
 from processors.fold.contract import Context, Effect, Fold, InvalidEvent
@@ -133,8 +134,10 @@ class ChecksPartition:
                         effects = self._go_up(state, key, at, time)
                     state.last_success = state.base = at
                     state.output = None
-                    if duration is not None:
-                        effects = [*effects, *end_run_well(state, check_of(view, key), duration, at)]
+                    if duration is not None and note_run(
+                        state, duration, run_limit_of(view.stored(definition_key(key)))
+                    ):
+                        effects = [*effects, *tell_of_drift(state, check_of(view, key), at)]
                 else:
                     note_output(state, ping, kind, at)
                     if state.status != "down":

@@ -11,13 +11,35 @@ The contract:
 - Integers only, rounded down: each replay gives the same.
 """
 
-from schemas.base import Micros
+from msgspec import Struct, json
+
+from schemas.base import SECOND, Micros
 from schemas.check_states import CheckState
+from schemas.definitions import DEFAULT_GRACE
 from schemas.run_times import RunTimes
 
 # Percent of the run limit.
 NEAR, FAR = 80, 60
 FEWEST = 4
+
+
+class _Limits(Struct, gc=False):
+    grace: int = DEFAULT_GRACE
+    run_limit: int | None = None
+
+
+class _Copy(Struct, gc=False):
+    check: _Limits
+
+
+_decode_copy = json.Decoder(_Copy).decode
+
+
+def run_limit_of(copy: bytes) -> Micros:
+    """The run limit in a definition that is kept packed (`schemas.check_states.DefinitionCopy`): no more of it is read
+    for each run that ends."""
+    limits = _decode_copy(copy).check
+    return (limits.grace if limits.run_limit is None else limits.run_limit) * SECOND
 
 
 def note_run(state: CheckState, duration: Micros, limit: Micros) -> bool:

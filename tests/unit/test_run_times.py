@@ -1,14 +1,18 @@
 """`monitor.run_time_drift`: the runs of a job take nearly as long as they may."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from processors.checks.run_times import FAR, FEWEST, NEAR, note_run
+from processors.checks.rules import run_limit
+from processors.checks.run_times import FAR, FEWEST, NEAR, note_run, run_limit_of
 from processors.fold.contract import Effect
 from schemas.base import SECOND, encode
-from schemas.check_states import CheckState
+from schemas.check_states import CheckState, DefinitionCopy
+from schemas.definitions import Check
 from schemas.deliveries import DeliveryRequested
 from schemas.run_times import RunTimes
 from schemas.schedules import Cron
@@ -156,3 +160,9 @@ def test_a_single_run_crosses_nothing(share: int, duration: int) -> None:
 def test_a_limit_of_nothing_is_no_limit(limit: int) -> None:
     state = CheckState(version=1)
     assert [note_run(state, 0, limit) for _ in range(6)] == [False] * 6
+
+
+@pytest.mark.parametrize("fields", [{}, {"grace": 60}, {"run_limit": 5}, {"grace": 60, "run_limit": 0}])
+def test_the_limit_is_read_as_the_whole_definition_has_it(fields: dict[str, Any]) -> None:
+    check = Check(id="c", project="p", version=1, created=0, name="x", **fields)
+    assert run_limit_of(encode(DefinitionCopy(check=check))) == run_limit(check)
