@@ -82,14 +82,16 @@ class EscalationPolicies:
         """Take a policy that was made, changed or removed. Raises `InvalidEvent`.
 
         escalating: the things with an open escalation, and the project of each. Given back are those of them for which
-        another policy counts from now on, or one that is otherwise.
+        another policy counts from now on, or one that is otherwise. A dead letter that is put back counts for a policy
+        that is known, unless a newer version of it is.
         """
         id = event.id if isinstance(event, EscalationRemoved) else event.policy.id
         if context.key != id:
             raise InvalidEvent("the key of an escalation policy must be its id")
         known = self._view.get(escalation_key(id))
         copy = known if isinstance(known, EscalationCopy) else None
-        if context.retried or (copy is None and isinstance(event, EscalationRemoved)):
+        # Without a copy nothing tells whether the policy has been removed since a dead letter was written.
+        if copy is None and (context.retried or isinstance(event, EscalationRemoved)):
             return []
         policy = event.policy if isinstance(event, EscalationDefined) else copy.policy if copy is not None else None
         assert policy is not None

@@ -7,6 +7,7 @@ from typer.testing import CliRunner
 
 from pingfold.cli import app
 from pingfold.commands import dead_letters
+from pingfold.commands.dead_letter_retry import passed_over
 from schemas.base import SECOND
 from schemas.dead_letters import DeadLetter
 
@@ -40,3 +41,14 @@ def test_dead_letters_as_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         *("2023-11-14 22:13:20", "probe-results/15/12345678", CHECK, "not JSON", shown)
     ]
     assert second.split() == ["2023-11-14", "22:13:20", "probe-results/15/9", "-", "not", "JSON", "{}"]
+
+
+def test_what_is_passed_over_when_it_is_put_back_is_told() -> None:
+    values = (b'{"type":"escalation.defined","at":1}', b'{"type":"escalation.defined"}', b"\xff", b"[]", b'{"type":5}')
+    said = list(passed_over([letter(n, value=value) for n, value in enumerate((*values, b'{"type":"check.paused"}'))]))
+    assert [line.partition(":")[0] for line in said] == [
+        "1 of them is check.paused",
+        "2 of them are escalation.defined",
+    ]
+    assert "PATCH /api/v1/escalation-policies/<id>" in said[1]
+    assert list(passed_over([letter(1, value=b'{"type":"ping.received"}')])) == []

@@ -25,6 +25,7 @@ from schemas.maintenance import Maintenance, Once
 from schemas.probes import DependencyChanged, MaintenanceDefined
 from tests.check_story import CHECK, DAY, HOUR, MINUTE, t
 from tests.check_story import Story as CheckStory
+from tests.failing_monitor import FailingMonitor
 from tests.folding import of_type
 from tests.monitor_story import Story
 
@@ -78,28 +79,11 @@ class DownCheck(CheckStory):
         return self.ping(self.time + 1)
 
 
-class DownMonitor(Story):
+class DownMonitor(FailingMonitor):
     """A monitor that is down, and keeps failing."""
 
-    def __init__(self, **definition: Any) -> None:
-        super().__init__(**definition)
+    def begin(self) -> None:
         define(self)
-        self.probe(0)
-        self.probe(1, ok=False)
-        self.tick(self.time + 1)
-        self.n = 1
-        self.since = self.time - 1
-
-    def tick(self, at: float) -> list[Effect]:
-        effects: list[Effect] = []
-        while getattr(self, "n", 0) and self.slot(self.n + 1) < at:
-            self.n += 1
-            effects += self.probe(self.n, ok=False)
-        return effects + super().tick(at)
-
-    def recover(self) -> list[Effect]:
-        self.n, n = 0, self.n + 1
-        return self.probe(n)
 
 
 Down = Callable[..., Any]
@@ -449,3 +433,19 @@ def test_a_policy_is_found_however_many_things_it_names() -> None:
     assert found.policy is many
     assert policies.of("p", Counted(derived_id("test", "another"))) is None
     assert Counted.compared < 10
+
+
+@pytest.mark.parametrize("story", [DownCheck, DownMonitor])
+def test_a_dead_letter_that_is_put_back_counts_where_the_policy_is_known(story: Callable[[], AnyStory]) -> None:
+    down = story()
+    newer = policy(2, steps=(Step(1, (FIRST,)),))
+    put_back = EscalationDefined(at=t(0), policy=newer)
+    down.tell(put_back, down.time, key=POLICY, retried=True)
+    assert told(down.tick(down.time + MINUTE + 1)) == [("monitor.down", FIRST)]
+    older = EscalationDefined(at=t(0), policy=policy(1))
+    down.tell(older, down.time, key=POLICY, retried=True)
+    assert told(down.tick(down.time + HOUR)) == []
+    # One that was removed is never known again; that it was removed counts.
+    down.tell(EscalationRemoved(at=t(0), id=POLICY), down.time, key=POLICY, retried=True)
+    down.tell(put_back, down.time, key=POLICY, retried=True)
+    assert told(down.tick(down.time + HOUR)) == []
