@@ -11,7 +11,7 @@ from collections import OrderedDict
 from enum import Enum
 from typing import Any, Generic, Protocol, TypeVar
 
-from processors.sender.fair_queue import FairQueue
+from infra.fair_queue import FairQueue
 
 # Seconds after which a request, and its channel with it, counts as slow.
 SLOW = 0.2

@@ -12,7 +12,6 @@ import msgspec
 import pytest
 
 from processors.sender.channels.sending import Clients
-from processors.sender.fair_queue import FairQueue
 from processors.sender.sender import Sender
 from processors.sender.slots import Kind, pools
 from processors.sender.webhooks import DeliveryResult
@@ -296,25 +295,6 @@ async def test_what_is_revoked_leaves_the_queues() -> None:
     world.sender.revoked(0)
     dispatcher = world.sender._dispatcher
     assert all(pool.next() is None and not pool._lanes for pool in dispatcher._pools.values())
-
-
-def test_a_fair_queue_serves_whoever_holds_least_and_then_whoever_waits_longest() -> None:
-    queue: FairQueue[str] = FairQueue()
-    for name in "abc":
-        queue.put(name)
-    queue.reweigh("a", 2)
-    queue.reweigh("b", 1)
-    queue.reweigh("x", 1)
-    order = []
-    while (first := queue.first()) is not None:
-        order.append(first)
-        queue.remove(first)
-    assert order == ["c", "b", "a"]
-    for number in range(10_000):
-        queue.put("a", number % 2)
-        queue.put("b", 3)
-    assert queue.first() == "a"
-    assert len(queue._heap) < 200
 
 
 @pytest.mark.parametrize("ceiling", [1, 5, 16, 4096])
