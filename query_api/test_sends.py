@@ -13,13 +13,14 @@ from query_api.errors import QueryApiError
 from query_api.notice_samples import sample_of
 from schemas.base import SECOND, Micros
 from schemas.ids import new_id
-from schemas.notices import Notice
+from schemas.notices import ACKNOWLEDGED, Notice
 from schemas.times import iso
 
 HOUR: Micros = 3_600 * SECOND
 # Test sends and replays are refused while so much is pending: the fold ends the oldest beyond 10,000.
 MOST_ASKED_FOR = 9_000
 _FORGET_BEYOND = 1_000
+_ACKNOWLEDGEMENT = {"by": "Ada", "acknowledged_at": "", "comment": "A test was asked for", "until": None}
 
 
 class TooManyTests(QueryApiError):
@@ -81,5 +82,6 @@ def data_of_test(notice: Notice, now: Micros) -> dict[str, Any]:
             "resolved_at": iso(now) if over else None,
             "cause": "A test was asked for",
             "status": "resolved" if over else "open",
+            **({"acknowledgement": _ACKNOWLEDGEMENT | {"acknowledged_at": iso(now)}} if notice == ACKNOWLEDGED else {}),
         },
     }

@@ -96,7 +96,9 @@ class About(Fact, tag=False, frozen=True):
 class DeliveryRequested(Fact, tag="delivery.requested", frozen=True):
     """A status change to be sent to a channel: one delivery for each of `notices` that the channel is configured for.
 
-    anyway: each of them is sent, whatever the channel is configured for, as far as its kind can tell it.
+    anyway: each of them is sent, whatever the channel is configured for, as far as its kind can tell it. With
+    `incident.acknowledged`: the channel was told of the incident in that way; what it has not chosen goes only to kinds
+    that keep alerts.
     Notices about Pingfold itself (`channel.disabled`, `channel.failing`) are sent whatever it is configured for.
 
     transition: id of the transition. at: its time, which is the timestamp in the body, however late it is sent.
@@ -163,6 +165,8 @@ class DeliveryAttempted(Fact, tag="delivery.attempted", frozen=True):
     For mail, `status` is 250 if the mail server accepted it; error: what it refused; again: recipients that it refused
     temporarily, which the next attempt includes.
     refused: what the receiver will never take: this `message`, or anything for this `channel`, which is then disabled.
+    ours: it failed for a reason that says nothing of the receiver. It is tried again like others, and does not count
+    for the channel.
     """
 
     delivery: str
@@ -176,6 +180,7 @@ class DeliveryAttempted(Fact, tag="delivery.attempted", frozen=True):
     replay: str = ""
     again: Addresses = ()
     refused: Refused = ""
+    ours: bool = False
 
 
 DeliveriesEvent = (

@@ -18,6 +18,7 @@ Notice = Literal[
     "monitor.late",
     "monitor.run_time_drift",
     "system.outage",
+    "incident.acknowledged",
 ]
 # Those of the first versions. A channel that was made then has them, where its record does not say otherwise.
 FIRST_NOTICES: tuple[Notice, ...] = (
@@ -37,20 +38,27 @@ VALIDITY_NOTICES: tuple[Notice, ...] = (
 )
 # They tell what `monitor.down` and `monitor.recovered` tell, for receivers that look for these names.
 INCIDENT_NOTICES: tuple[Notice, ...] = ("incident.created", "incident.resolved")
-# Only channels that choose them take these: a reminder, what depends on a threshold that suits the monitor, and what is
-# coming but has not come, or is over.
+# They tell of an incident that is open.
+OPENING: frozenset[str] = frozenset({"monitor.down", "incident.created", "monitor.still_down"})
+# That somebody takes care of an incident.
+ACKNOWLEDGED: Notice = "incident.acknowledged"
+# Only channels that choose them take these: a reminder, what depends on a threshold that suits the monitor, what is
+# coming but has not come, or is over, and what receivers of before do not know.
 CHOSEN_NOTICES: tuple[Notice, ...] = (
     "monitor.still_down",
     "monitor.performance_drop",
     "monitor.late",
     "monitor.run_time_drift",
     "system.outage",
+    ACKNOWLEDGED,
 )
 NOTICES: tuple[Notice, ...] = (*FIRST_NOTICES, *VALIDITY_NOTICES, *CHOSEN_NOTICES)
 # What a channel takes that chooses nothing: one notice for each thing that happens.
 DEFAULT_NOTICES: tuple[Notice, ...] = tuple(
     notice for notice in NOTICES if notice not in (*INCIDENT_NOTICES, *CHOSEN_NOTICES)
 )
+# What a chat takes that chooses nothing, and what keeps alerts: those who read along want to know who acts.
+TEAM_NOTICES: tuple[Notice, ...] = (*DEFAULT_NOTICES, ACKNOWLEDGED)
 
 # What notices there are: those of a monitor or check, which a channel chooses from, and those about Pingfold itself,
 # which a channel gets whatever it chose: that another one was given up, or, by mail, that it is failing; and the list

@@ -18,7 +18,7 @@ from schemas.base import SECOND
 from schemas.channels.kinds import CHANNEL_KINDS
 from schemas.channels.messages import Message, MessageKind, Request
 from schemas.deliveries import Delivery, Endpoint
-from schemas.notices import DIGEST, NOTICES, UNCHOSEN, VALIDITY_NOTICES, AnyNotice, Notice
+from schemas.notices import ACKNOWLEDGED, DIGEST, NOTICES, UNCHOSEN, VALIDITY_NOTICES, AnyNotice, Notice
 from tests.service import Seen
 
 AT = 1_750_000_000 * SECOND
@@ -29,6 +29,12 @@ INCIDENT: dict[str, Any] = {
     "started_at": "2025-06-15T15:06:40+00:00",
     "resolved_at": None,
     "cause": "HTTP 500",
+}
+SAID = {
+    "by": "Ada",
+    "acknowledged_at": "2025-06-15T15:16:40+00:00",
+    "comment": "on it",
+    "until": "2025-06-15T17:16:40+00:00",
 }
 OUTPUT = {
     "text": "copying\npg_dump: error: <disk> full & *gone*",
@@ -69,6 +75,8 @@ def data_of(notice: str) -> dict[str, Any]:
         return {"monitor": about, "incident": None, "detail": "answered 410 Gone"}
     if notice in ("monitor.recovered", "incident.resolved"):
         return {"monitor": MONITOR, "incident": INCIDENT | {"resolved_at": "2025-06-15T16:06:40+00:00"}}
+    if notice == ACKNOWLEDGED:
+        return {"monitor": MONITOR, "incident": INCIDENT | {"acknowledgement": SAID}}
     job = {"id": "m-2", "name": "Backup", "url": "/checks/m-2", "kind": "heartbeat", "last_output": OUTPUT}
     told = job if notice == "incident.created" else MONITOR | {"last_results": RESULTS}
     return {"monitor": told, "incident": INCIDENT}

@@ -1,7 +1,8 @@
 """Asks the process of the library. It is started when it is first needed, and ends by itself when it is idle.
 
-Calls take turns, each of a few milliseconds. One that takes longer ends the process, and with it nothing but this call:
-whoever was next gets a new one. An answer may be asked for again, since the library does nothing but say what to send.
+Projects take turns (`infra.apprise_library.turns`) with calls of a few milliseconds each. A call that takes longer ends
+the process, and with it nothing but itself: whoever was next gets a new one. An answer may be asked for again, since
+the library does nothing but say what to send.
 """
 
 import asyncio
@@ -15,6 +16,8 @@ import msgspec
 import structlog
 
 from infra.apprise_library.messages import Call, Verdict, length_of, packed
+from infra.apprise_library.turns import NoTurn, Turns
+from infra.egress.resolver import ASKER
 from infra.errors import InfraError
 
 log = structlog.get_logger(__name__)
@@ -30,14 +33,24 @@ _END_SECONDS = 5.0
 
 
 class LibraryFailed(InfraError):
-    """There is no verdict: the library took too long, or its process cannot be started."""
+    """There is no verdict: the library took too long, or its process cannot be started.
+
+    ours: the reason is none of the URL's: too much to do, or a process that failed.
+    """
+
+    def __init__(self, words: str, *, ours: bool) -> None:
+        super().__init__(words)
+        self.ours = ours
 
 
 class AppriseLibrary:
-    """To be used inside one event loop, and closed there. process: which is asked; None: the next call starts one."""
+    """To be used inside one event loop, and closed there. process: which is asked; None: the next call starts one.
+
+    A call is of the project in `infra.egress.resolver.ASKER`; projects take turns.
+    """
 
     def __init__(self) -> None:
-        self._turn = asyncio.Lock()
+        self._turns = Turns()
         self.process: Process | None = None
         self._decoder = msgspec.msgpack.Decoder(Verdict)
         self._calls: set[asyncio.Task[Verdict]] = set()
@@ -45,23 +58,34 @@ class AppriseLibrary:
 
     async def ask(self, call: Call) -> Verdict:
         """What the library says. Raises `LibraryFailed`. Who is gone before their turn costs the others nothing."""
+        project = ASKER.get()
         try:
             async with asyncio.timeout(TURN_SECONDS):
-                await self._turn.acquire()
+                await self._turns.take(project)
         except TimeoutError:
-            raise LibraryFailed("Apprise has too much to do: try again later") from None
+            raise LibraryFailed("Apprise has too much to do: try again later", ours=True) from None
+        except NoTurn as refused:
+            raise LibraryFailed(str(refused), ours=True) from None
         if self._closed:
-            self._turn.release()
-            raise LibraryFailed("Apprise is not asked any more")
+            self._turns.give_back(project, 0.0)
+            raise LibraryFailed("Apprise is not asked any more", ours=True)
         # Whoever asks may be gone before the answer; what is read then is still the answer to this call.
-        asked = asyncio.create_task(self._ask(call))
+        asked = asyncio.create_task(self._in_turn(project, call))
         self._calls.add(asked)
         asked.add_done_callback(self._done)
         return await asyncio.shield(asked)
 
+    async def _in_turn(self, project: str, call: Call) -> Verdict:
+        """Ask, and give the turn back. The start of a process is not the project's."""
+        clock = asyncio.get_running_loop().time
+        began = clock() if self.process is not None else None
+        try:
+            return await self._ask(call)
+        finally:
+            self._turns.give_back(project, 0.0 if began is None else clock() - began)
+
     def _done(self, asked: asyncio.Task[Verdict]) -> None:
         self._calls.discard(asked)
-        self._turn.release()
         if not asked.cancelled():
             asked.exception()  # whoever asked may have gone
 
@@ -85,14 +109,17 @@ class AppriseLibrary:
                 break
             except (OSError, EOFError, ValueError, msgspec.DecodeError) as error:
                 status = await self._end()
-                if started or status == -signal.SIGPROF:
+                if status == -signal.SIGPROF:
+                    log.warning("apprise.ended", status=status, why="it computed for too long")
+                    raise LibraryFailed("Apprise took too long over the URL or the message", ours=False) from None
+                if started:
                     log.warning("apprise.ended", status=status, error=type(error).__name__)
                     break
                 # It had nothing to do, and has just ended: the next one is asked.
             except asyncio.CancelledError:
                 await self._end()
                 raise
-        raise LibraryFailed("Apprise took too long over the URL or the message, or cannot be started")
+        raise LibraryFailed("Apprise does not answer, or cannot be started: it is tried again", ours=True)
 
     async def _exchange(self, call: Call) -> Verdict:
         process = self.process

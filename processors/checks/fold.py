@@ -23,7 +23,16 @@ from processors.checks.ping_copies import is_copy, remember
 from processors.checks.ping_rules import PingRulesIndex, counts_as
 from processors.checks.rules import LONGEST_DURATION, end_run, run_limit, start_run
 from processors.checks.run_times import note_run, run_limit_of
-from processors.checks.transitions import end_mute, go_down, go_up, pause, remove, resume, tell_of_drift
+from processors.checks.transitions import (
+    end_mute,
+    go_down,
+    go_up,
+    pause,
+    remove,
+    resume,
+    tell_acknowledged,
+    tell_of_drift,
+)
 from processors.fold.acknowledgements import IncidentEvent, concerns, take
 from processors.fold.audit import command_of, entry
 from processors.fold.contract import Context, Effect, Fold, InvalidEvent
@@ -229,7 +238,10 @@ class ChecksPartition:
         if not isinstance(known, CheckState) or not concerns(known, event, context):
             return ()
         state, time = view.edit(CheckState, key), time_of(view)
-        effects = take(state, check_of(view, key), event, counts_at(view, event.at), context, PINGS)
+        check = check_of(view, key)
+        effects = take(state, check, event, counts_at(view, event.at), context, PINGS)
+        if isinstance(event, IncidentAcknowledged):
+            effects += tell_acknowledged(state, check)
         self._expiry.look_at(key, time)
         return effects
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from processors.checks.messages import about, notice_data, overdue, unjudgeable, unseen
 from processors.checks.rules import run_limit
+from processors.fold.acknowledgements import tell_team, with_acknowledgement
 from processors.fold.contract import Effect
 from processors.fold.escalations import escalate, told_now
 from processors.fold.mutes import end_with_incident, recovered, tell_again, tell_owed
@@ -202,11 +203,23 @@ def escalate_of(state: CheckState, check: Check, policy: EscalationCopy | None, 
     return escalate(state, subject, policy, state.changes, time, lambda: _open_incident(state, check))
 
 
+def tell_acknowledged(state: CheckState, check: Check) -> list[Effect]:
+    """Somebody takes care of the check's incident: without what its job said, which was told."""
+
+    def data() -> dict[str, Any]:
+        told = _open_incident(state, check)
+        told["monitor"].pop("last_output", None)
+        return told
+
+    return tell_team(state, _subject(check, state), data)
+
+
 def _open_incident(state: CheckState, check: Check) -> dict[str, Any]:
     """The data of a notice about a check that is down."""
     assert state.incident is not None
     assert state.down_since is not None
-    return notice_data(state, check, incident_data(state.incident, state.down_since, None, state.cause))
+    incident = incident_data(state.incident, state.down_since, None, state.cause)
+    return notice_data(state, check, with_acknowledgement(incident, state.acknowledged))
 
 
 def remove(state: CheckState, check: Check, at: Micros, time: Micros) -> list[Effect]:

@@ -72,7 +72,7 @@ from schemas.deliveries import (
 )
 from schemas.gatherings import Gathering
 from schemas.message_templates import TemplateDefined, TemplateRemoved
-from schemas.notices import UNCHOSEN, AnyNotice
+from schemas.notices import ACKNOWLEDGED, OPENING, UNCHOSEN, AnyNotice
 from schemas.ticks import PROGRESS_KEY, Tick, TimeCorrected
 from schemas.topics import DELIVERIES, DELIVERY_STATES, Topic
 from schemas.transitions import JournalTruncated
@@ -319,10 +319,23 @@ class _Deliveries:
             return [finished(delivery, "delivered", event.attempt, now, event.error[:_DETAIL])]
 
         detail = _failure(event)
+        if event.ours:
+            return self._not_counted(delivery, event, detail, now, policy_of(endpoint))
         if health.failing_since is None:
             health.failing_since = now
         health.failures += 1
         return self._failed(delivery, event, detail, now, health, policy_of(endpoint))
+
+    def _not_counted(
+        self, delivery: Delivery, event: DeliveryAttempted, detail: str, now: Micros, policy: Policy
+    ) -> list[Effect]:
+        """It says nothing of the receiver: its next attempt is due later, or it was the last."""
+        key, delay = delivery_key(delivery.id), policy.retry_delay(event)
+        if delay is not None:
+            self._view.put(key, msgspec.structs.replace(delivery, due=now + delay, error=detail))
+            return []
+        self._view.delete(key)
+        return [finished(delivery, "exhausted", event.attempt, now, detail)]
 
     def _failed(
         self,
@@ -371,8 +384,15 @@ def _failure(event: DeliveryAttempted) -> str:
 
 
 def _takes(endpoint: Endpoint, notice: AnyNotice, anyway: bool) -> bool:
-    """Whether a channel is sent a notice: it chose it, could not choose or is not asked, and its kind can tell it."""
-    return (anyway or notice in endpoint.notices or notice in UNCHOSEN) and notice in CHANNEL_KINDS[endpoint.kind].takes
+    """Whether a channel is sent a notice: it chose it, could not choose or is not asked, and its kind can tell it.
+
+    That somebody acknowledged an incident goes to who chose it, and to alerts of the incident that were opened.
+    """
+    kind = CHANNEL_KINDS[endpoint.kind]
+    if notice == ACKNOWLEDGED:
+        opened = kind.keeps_alerts and (anyway or not OPENING.isdisjoint(endpoint.notices))
+        return (opened or notice in endpoint.notices) and notice in kind.takes
+    return (anyway or notice in endpoint.notices or notice in UNCHOSEN) and notice in kind.takes
 
 
 FOLD: Fold = DeliveriesFold()

@@ -6,20 +6,27 @@ The contract:
   nothing: one that comes twice, late, or a moment after somebody else's.
 - What is acknowledged is not repeated, and nobody else is called (`processors.fold.escalations`, `reminders`). What
   ends the incident ends the acknowledgement. That it is over is told as always.
+- That somebody takes care of it is told to those who were told that it is down, as they have chosen, and to services
+  that keep an alert of it. While a mute lasts, nobody is told.
 - Both have an entry in the audit trail, with who said it. What changed nothing has none.
 """
+
+from collections.abc import Callable
+from typing import Any
 
 from msgspec.structs import replace
 
 from processors.fold.audit import command_of, entry
 from processors.fold.contract import Context, Effect
 from processors.fold.escalations import is_told, told_now
-from processors.fold.status_transition import HasStatus
+from processors.fold.status_transition import HasStatus, Subject, request
 from schemas.base import Micros
 from schemas.definitions import Check
+from schemas.ids import derived_id
 from schemas.incidents import Acknowledged, IncidentAcknowledged, IncidentCommented
 from schemas.monitors import Monitor
-from schemas.times import iso
+from schemas.notices import ACKNOWLEDGED
+from schemas.times import iso, iso_or_none
 from schemas.topics import Topic
 from schemas.transitions import Action, FieldChange
 
@@ -61,6 +68,33 @@ def take(
     changes = tuple(FieldChange(field=field, new=value) for field, value in told if value)
     command = command_of(event, event.actor, thing.id, at)
     return [entry(command, context, journal, action, project=thing.project, kind=kind, name=name, changes=changes)]
+
+
+def tell_team(
+    state: HasStatus, subject: Subject, data: Callable[[], dict[str, Any]], *, held_back: bool = False
+) -> list[Effect]:
+    """The requests to tell that somebody takes care of the incident: to the subject's channels as they have chosen, and
+    to those that keep an alert of it. Not where nobody is to be told that it is down.
+
+    data: that of a notice about what is down.
+    """
+    said = state.acknowledged
+    if said is None or state.muted or not is_told(state, held_back):
+        return []
+    told = data()
+    id = derived_id(subject.id, "acknowledged", state.changes, said.request)
+    called = () if state.escalation is None else state.escalation.told
+    own = subject._replace(channels=tuple(each for each in subject.channels if each not in called))
+    effects = request(own, id, said.at, (ACKNOWLEDGED,), told)
+    return effects + request(subject._replace(channels=called), id, said.at, (ACKNOWLEDGED,), told, anyway=True)
+
+
+def with_acknowledgement(incident: dict[str, Any], said: Acknowledged | None) -> dict[str, Any]:
+    """What a notice says of an open incident, and who takes care of it."""
+    if said is None:
+        return incident
+    shown = {"by": said.by, "acknowledged_at": iso(said.at), "comment": said.comment, "until": iso_or_none(said.until)}
+    return incident | {"acknowledgement": shown}
 
 
 def correct(state: HasStatus, time: Micros) -> None:

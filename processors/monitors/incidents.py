@@ -8,6 +8,8 @@ from processors.fold.escalations import PolicyEvent, begin_anew, is_told
 from processors.fold.partition_time import counts_at
 from processors.fold.view import View
 from processors.monitors.expiry import MonitorExpiry, monitor_of
+from processors.monitors.transitions import tell_acknowledged
+from schemas.incidents import IncidentAcknowledged
 from schemas.monitor_states import MonitorState
 from schemas.topics import PROBE_RESULTS
 
@@ -25,6 +27,8 @@ class MonitorIncidents:
         state, monitor = view.edit(MonitorState, key), monitor_of(view, key)
         at, held_back = counts_at(view, event.at), state.notice_at is not None
         effects = take(state, monitor, event, at, context, PROBE_RESULTS, held_back=held_back)
+        if isinstance(event, IncidentAcknowledged):
+            effects += tell_acknowledged(state, monitor)
         self._expiry.look_at(key, state, monitor)
         return effects
 

@@ -10,6 +10,7 @@ from collections.abc import Set as AbstractSet
 from functools import partial
 from typing import Any
 
+from processors.fold.acknowledgements import tell_team, with_acknowledgement
 from processors.fold.contract import EVERY, Effect
 from processors.fold.escalations import escalate, told_now
 from processors.fold.mutes import end_with_incident, recovered, tell_again, tell_owed
@@ -156,6 +157,7 @@ def _open_incident(state: MonitorState, monitor: Monitor, reminded: bool = False
     assert state.incident is not None
     assert state.down_since is not None
     incident = incident_data(state.incident, state.down_since, None, state.cause, state.partial)
+    incident = with_acknowledgement(incident, state.acknowledged)
     return down_data(state, monitor, incident, () if reminded else state.confirmed_by)
 
 
@@ -208,6 +210,15 @@ def escalate_of(state: MonitorState, monitor: Monitor, policy: EscalationCopy | 
     subject = _subject(monitor, state)
     told = partial(_open_incident, state, monitor, reminded=True)
     return escalate(state, subject, policy, state.changes, time, told)
+
+
+def tell_acknowledged(state: MonitorState, monitor: Monitor) -> list[Effect]:
+    """Somebody takes care of the monitor's incident: without the results, which were told."""
+
+    def data() -> dict[str, Any]:
+        return notice_data(state, monitor, _open_incident(state, monitor, reminded=True)["incident"])
+
+    return tell_team(state, _subject(monitor, state), data, held_back=state.notice_at is not None)
 
 
 def pass_hour(state: MonitorState, monitor: Monitor, explained: bool) -> list[Effect]:

@@ -174,12 +174,14 @@ class Attempts:
             replay=delivery.replay,
             again=result.again,
             refused=result.refused,
+            ours=result.ours,
         )
         outcome = "timed_out" if result.timed_out else "failed"
         if delivered(request.lane.endpoint, report):
             outcome = "delivered"
         request.settle()
-        request.lane.finished(outcome == "delivered", took, self.limit)
+        if not result.ours:
+            request.lane.finished(outcome == "delivered", took, self.limit)
         DELIVERIES_TOTAL.labels(outcome).inc()
         DELIVERY_SECONDS.observe(took)
         for pause in _pauses():

@@ -29,6 +29,7 @@ _WORDS: Final[Mapping[str, str]] = {
     "monitor.late": "list.late",
     "monitor.run_time_drift": "list.run_time_drift",
     "system.outage": "list.outage",
+    "incident.acknowledged": "list.acknowledged",
     "channel.disabled": "list.disabled",
     "channel.failing": "list.failing",
 }

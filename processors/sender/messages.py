@@ -17,7 +17,19 @@ from processors.sender.notice_facts import facts_of, reading_of
 from processors.sender.notice_values import object_of, text_of
 from processors.sender.webhooks import DeliveryResult
 from schemas.channels.kinds import CHANNEL_KINDS
-from schemas.channels.messages import Action, Answer, Block, Message, MessageKind, Request, Row, Tone, cut, cut_front
+from schemas.channels.messages import (
+    Action,
+    Answer,
+    Block,
+    Message,
+    MessageKind,
+    Request,
+    Row,
+    Tone,
+    cut,
+    cut_front,
+    is_url,
+)
 from schemas.deliveries import Delivery, Endpoint
 from schemas.languages.reading import Reading
 
@@ -52,6 +64,7 @@ _MANNERS: Final[Mapping[str, _Manner]] = {
     "monitor.late": _Manner("warn", about="late"),
     "monitor.run_time_drift": _Manner("warn", about="run time"),
     "system.outage": _Manner("warn", about="outage"),
+    "incident.acknowledged": _Manner("warn", "acknowledge"),
     "channel.disabled": _Manner("bad", about="channel"),
     "channel.failing": _Manner("warn", about="channel"),
     "channel.digest": _Manner("warn", about="list"),
@@ -125,6 +138,8 @@ def message_of(delivery: Delivery, endpoint: Endpoint) -> Message:
         at=at,
         page=facts["page"] if facts["page"].isprintable() and " " not in facts["page"] else "",
         test=facts["test"],
+        acknowledge=facts["acknowledge"] if is_url(facts["acknowledge"]) else "",
+        by=facts["by"],
         rows=() if own else tuple(_rows(facts, reading.moment(at), reading)),
         blocks=() if own else tuple(blocks_of(facts, reading)),
         language=reading.language,
@@ -155,6 +170,9 @@ def _rows(facts: Mapping[str, Any], at: str, reading: Reading) -> Iterator[Row]:
         ("since", facts["started"]),
         ("until", facts["resolved"]),
         ("when", "" if facts["started"] else at),
+        ("acknowledged_by", facts["by"]),
+        ("comment", facts["comment"]),
+        ("snoozed_until", facts["snoozed"]),
         ("last_ping", facts["last_ping"]),
     )
     for key, value in known:

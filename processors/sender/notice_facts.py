@@ -32,12 +32,15 @@ def facts_of(notice: str, data: Mapping[str, Any], site: str, reading: Reading =
     """The facts of a notice by its `data`. `site`: below it are the pages of ours.
 
     Texts that are not known are empty. says: the whole in a line. page: an http URL to look at, or empty. acknowledge:
-    one where whoever reads it can acknowledge the incident. alike: the notice that it looks like. groups, names: of a
-    list (`processors.sender.digest_facts`).
+    one where whoever reads it can acknowledge the incident. by, comment, snoozed: who has acknowledged it, what they
+    said, and until when they want to hear no more of it. alike: the notice that it looks like. groups, names: of a list
+    (`processors.sender.digest_facts`).
     """
     monitor, incident = object_of(data.get("monitor")), object_of(data.get("incident"))
     name = one_line(text_of(monitor, "name")) or text_of(monitor, "url") or text_of(monitor, "id")
     name = name or reading.says("a_monitor")
+    said = object_of(incident.get("acknowledgement"))
+    by = one_line(text_of(said, "by"))
     listed = digest_facts(data, reading) if notice == DIGEST else {}
     if listed:
         name = listed.pop("says")
@@ -46,6 +49,7 @@ def facts_of(notice: str, data: Mapping[str, Any], site: str, reading: Reading =
         name=_shortened(name),
         in_days=_in_days(data, reading),
         dropped=one_line(text_of(data, "apdex_dropped")),
+        by=_shortened(by) or reading.says("somebody"),
     )
     if listed:
         says = name
@@ -67,6 +71,9 @@ def facts_of(notice: str, data: Mapping[str, Any], site: str, reading: Reading =
         "certificates": _certificates(data, reading),
         "hours": _hours(data.get("last_metrics"), reading),
         "acknowledge": _http(text_of(incident, "acknowledge_url")),
+        "by": by,
+        "comment": one_line(text_of(said, "comment")),
+        "snoozed": moment_of(text_of(said, "until"), reading),
         "page": _http(page),
         "alike": notice,
         "names": "",

@@ -14,16 +14,18 @@ from infra.secrets.incident_links import PATH, IncidentLinks
 from processors.sender.notice_values import object_of, text_of
 from schemas.channels.kinds import CHANNEL_KINDS
 from schemas.deliveries import Delivery, Endpoint
+from schemas.notices import OPENING
 
 # Kinds of things whose `url` is a page of ours; what is probed has a URL of its own.
 _OURS = ("heartbeat", "channel", "pingfold")
 # Without one of these a body holds no link of ours, and need not be read.
 _MARKS = (*(f'"kind":"{kind}"' for kind in _OURS), '"url":"/')
-# Notices of an incident that is open, and what comes before the ids in them.
-_OPEN = frozenset({"monitor.down", "incident.created", "monitor.still_down"})
+# What comes before the ids in a notice.
 _ID: Final = '"id":"'
 _THING: Final = f'"monitor":{{{_ID}'
 _INCIDENT: Final = f'"incident":{{{_ID}'
+# Somebody takes care of it already.
+_ACKNOWLEDGED: Final = '"acknowledgement":{'
 _TEST: Final = '"test":true'
 _PUSH_MARKS = ('"type":"pulse"', '"details_url":')
 
@@ -45,7 +47,7 @@ class OwnLinks(NamedTuple):
     def of_delivery(self, delivery: Delivery, endpoint: Endpoint) -> Delivery:
         """A delivery whose body leads here. A body that cannot be read is left as it is."""
         push = CHANNEL_KINDS[endpoint.kind].body == "push event"
-        if not push and self.incidents is not None and delivery.notice in _OPEN:
+        if not push and self.incidents is not None and delivery.notice in OPENING:
             delivery = self._acknowledgeable(delivery, self.incidents)
         if not any(mark in delivery.body for mark in (_PUSH_MARKS if push else _MARKS)):
             return delivery
@@ -60,7 +62,7 @@ class OwnLinks(NamedTuple):
         """With `acknowledge_url` in its incident. Folds write the ids first; text in a body cannot look like them."""
         body = delivery.body
         thing, incident = body.find(_THING) + len(_THING), body.find(_INCIDENT) + len(_INCIDENT)
-        if thing < len(_THING) or incident < len(_INCIDENT) or _TEST in body:
+        if thing < len(_THING) or incident < len(_INCIDENT) or _TEST in body or _ACKNOWLEDGED in body:
             return delivery
         token = links.token(body[thing : thing + 36], body[incident : incident + 36], delivery.channel)
         if token is None:

@@ -1,4 +1,4 @@
-"""Sends one POST to a webhook receiver. Never raises, whatever the receiver does: see `DeliveryResult`.
+"""Sends one request to a receiver. Never raises, whatever the receiver does: see `DeliveryResult`.
 
 The URL is sent byte for byte (`processors.sender.request_urls`). The status of the response decides; redirects are not
 followed, since a signed notice is for the URL that was chosen and no other. At most 64 kB of the body are read, for at
@@ -10,7 +10,7 @@ import errno
 import importlib.metadata
 import math
 import ssl
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from types import TracebackType
@@ -48,7 +48,7 @@ _NEVER_CEIL = 1e9
 class DeliveryResult(NamedTuple):
     """The result of an attempt. status: of the HTTP response; None: there was none, and `error` says why.
 
-    again: recipients of a mail that are to be tried again. refused: as in the report.
+    again: recipients of a mail that are to be tried again. refused, ours: as in the report.
     sender_error: the attempt failed because this process has no free sockets; it says nothing about the receiver.
     """
 
@@ -59,6 +59,7 @@ class DeliveryResult(NamedTuple):
     sender_error: bool = False
     again: tuple[str, ...] = ()
     refused: Refused = ""
+    ours: bool = False
 
 
 class Exchange(NamedTuple):
@@ -72,6 +73,10 @@ class Exchange(NamedTuple):
     headers: tuple[tuple[str, str], ...] = ()
     body: bytes = b""
     cut: DeliveryResult | None = None
+
+
+# Reads an answer: its beginning, and `Exchange.cut`.
+_Read = Callable[[aiohttp.ClientResponse], Awaitable[tuple[bytes, DeliveryResult | None]]]
 
 
 class WebhookClient:
@@ -128,28 +133,27 @@ class WebhookClient:
 
     async def post(self, url: str, body: bytes, headers: Mapping[str, str], dead: bool = False) -> DeliveryResult:
         """Send `body`; the headers come on top of those that every webhook has. dead: connect soon or not at all."""
-        limits = self._limits_of_dead if dead else self._limits
-        try:
-            target, authorization = request_url(url)
-            if authorization:
-                headers = {**headers, "Authorization": authorization}
-            async with self._session().post(
-                target, data=body, headers=headers, allow_redirects=False, timeout=limits
-            ) as response:
-                if not response.content.is_eof():
-                    await _drain(response)
-                asked = response.headers.get("Retry-After")
-                return DeliveryResult(
-                    response.status, retry_after=None if asked is None else _seconds_asked(asked, self._clock.real())
-                )
-        except Exception as error:
-            return self._failure(error, self._connect_dead if dead else self._connect)
+        return (await self._request("POST", url, headers, body, _drain, dead=dead)).result
 
     async def exchange(
         self, method: str, url: str, headers: Mapping[str, str], body: bytes, *, verify: bool = True, dead: bool = False
     ) -> Exchange:
         """Make one request as `post` does, and tell what was answered: at most `ANSWER_READ` bytes of it, unpacked by
         nobody. verify: whether the certificate of the server must be valid."""
+        return await self._request(method, url, headers, body, _beginning, verify=verify, dead=dead)
+
+    async def _request(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        body: bytes,
+        read: _Read,
+        *,
+        verify: bool = True,
+        dead: bool = False,
+    ) -> Exchange:
+        """One request. read: what is made of the answer. User and password of the URL are sent unless a header is."""
         limits = self._limits_of_dead if dead else self._limits
         try:
             target, authorization = request_url(url)
@@ -158,12 +162,12 @@ class WebhookClient:
             async with self._session().request(
                 method, target, data=body or None, headers=headers, allow_redirects=False, timeout=limits, ssl=verify
             ) as response:
-                said, cut = await _beginning(response)
+                said, cut = await read(response)
                 asked = response.headers.get("Retry-After")
                 wait = None if asked is None else _seconds_asked(asked, self._clock.real())
-                result = DeliveryResult(response.status, retry_after=wait)
-                told = tuple((str(name), value) for name, value in response.headers.items())
-                return Exchange(result, told, said, cut)
+                heads = () if read is _drain else response.headers.items()
+                told = tuple((str(name), value) for name, value in heads)
+                return Exchange(DeliveryResult(response.status, retry_after=wait), told, said, cut)
         except Exception as error:
             return Exchange(self._failure(error, self._connect_dead if dead else self._connect))
 
@@ -203,7 +207,10 @@ def _limits(seconds: float, connect: float) -> aiohttp.ClientTimeout:
     return aiohttp.ClientTimeout(total=seconds, connect=connect, ceil_threshold=_NEVER_CEIL)
 
 
-async def _drain(response: aiohttp.ClientResponse) -> None:
+async def _drain(response: aiohttp.ClientResponse) -> tuple[bytes, None]:
+    """Nothing of what the server says; only so that the connection can be used again."""
+    if response.content.is_eof():
+        return b"", None
     left = BODY_READ
     try:
         async with asyncio.timeout(BODY_SECONDS):
@@ -212,10 +219,11 @@ async def _drain(response: aiohttp.ClientResponse) -> None:
                 if left < 0:
                     break
             else:
-                return
+                return b"", None
     except (TimeoutError, aiohttp.ClientError):
         pass
     response.close()
+    return b"", None
 
 
 async def _beginning(response: aiohttp.ClientResponse) -> tuple[bytes, DeliveryResult | None]:

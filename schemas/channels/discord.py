@@ -31,6 +31,7 @@ _MARKUP = re.compile(r"([\\*_~`|\[\]()<]|^[>#+-])")
 # Of an embed; all texts of it together have at most 6,000, of which the title and the test's sentence need some.
 _TITLE, _VALUE, _LINK, _ALL, _DESCRIPTION = 256, 1_024, 2_048, 5_600, 4_096
 _LONGEST_FACT, _LONGEST_BLOCK = 400, 900
+_TAKE = "I take care of it"
 
 
 class Discord(SecretUrlKind):
@@ -40,10 +41,12 @@ class Discord(SecretUrlKind):
     faults: ClassVar[Mapping[str | int, Fault]] = {
         "10003": Fault("the channel was deleted", "channel"),
         "10015": Fault("the webhook was deleted", "channel"),
-        "50027": Fault("the URL is not, or no longer, valid"),
+        "50027": Fault("the URL is not, or no longer, valid; give that of a webhook that is there", "channel"),
+        "50083": Fault("the thread is archived; give the URL with another thread_id", "channel"),
+        "220001": Fault("the channel is a forum: give the URL with the thread_id of a post", "channel"),
+        "220003": Fault("the channel is no forum: give the URL without thread_name", "channel"),
         "50006": Fault("the message is empty", "message"),
         "50035": Fault("the message is not valid", "message"),
-        "30046": Fault("too many messages"),
         404: NOT_THERE,
         429: Fault("too many messages"),
     }
@@ -88,6 +91,9 @@ def _fields(message: Message) -> Iterator[dict[str, Any]]:
     """The facts and then the blocks, as many as there is room for."""
     left = _ALL
     fields = [{"name": row.label, "value": _value(row.value)} for row in message.rows]
+    link = f"[{_TAKE}]({message.acknowledge})"
+    if message.acknowledge and units(link) <= _VALUE:
+        fields.insert(0, {"name": message.tells("acknowledge_button"), "value": link})
     for field in [*fields, *map(_field, message.blocks)]:
         left -= units(field["name"]) + units(field["value"])
         if left >= 0:

@@ -15,6 +15,7 @@ from schemas.channels.secret_urls import SecretUrlKind
 _PATH = re.compile(r".*/v1/spaces/[^/]+/messages")
 _TITLE, _SUMMARY = 300, 600
 _THREADS = "messageReplyOption=REPLY_MESSAGE_FALLBACK_TO_NEW_THREAD"
+_NOT_VALID = Fault("the URL is not, or no longer, valid; give that of a webhook that is there", "channel")
 
 
 class GoogleChat(SecretUrlKind):
@@ -25,8 +26,8 @@ class GoogleChat(SecretUrlKind):
     faults: ClassVar[Mapping[str | int, Fault]] = {
         404: NOT_THERE,
         "NOT_FOUND": Fault("the webhook or the space was deleted", "channel"),
-        "PERMISSION_DENIED": Fault("the URL is not, or no longer, valid"),
-        "UNAUTHENTICATED": Fault("the URL is not, or no longer, valid"),
+        "PERMISSION_DENIED": _NOT_VALID,
+        "UNAUTHENTICATED": _NOT_VALID,
         "INVALID_ARGUMENT": Fault("the message is not valid", "message"),
         "RESOURCE_EXHAUSTED": Fault("too many messages"),
         429: Fault("too many messages"),
@@ -67,9 +68,9 @@ def _card(message: Message) -> dict[str, Any]:
     widgets += [
         {"decoratedText": {"topLabel": row.label, "text": html(row.value), "wrapText": True}} for row in message.rows
     ]
-    if message.page:
-        button = {"text": message.tells("open"), "onClick": {"openLink": {"url": message.page}}}
-        widgets.append({"buttonList": {"buttons": [button]}})
+    links = (message.tells("acknowledge_button"), message.acknowledge), (message.tells("open"), message.page)
+    if buttons := [{"text": text, "onClick": {"openLink": {"url": url}}} for text, url in links if url]:
+        widgets.append({"buttonList": {"buttons": buttons}})
     # A card without a widget is none; each notice tells at least when.
     sections: list[dict[str, Any]] = [{"widgets": widgets}] if widgets else []
     sections += [

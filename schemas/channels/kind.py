@@ -79,6 +79,8 @@ class ChannelKind(ABC):
     by_library: the library of Apprise makes its messages, and judges its secret, which is a URL.
     read_by_people: it is sent messages in words. They have a language and a time zone, and a project can
     word them itself (`schemas.channels.reading`).
+    keeps_alerts: it keeps alerts, which are opened, acknowledged and closed: so it is told that somebody acknowledged
+    an incident whenever it was told of that incident, chosen or not.
     notices: what it takes when nothing is chosen. takes: all that it can tell; nothing else may be chosen, or is sent.
     body: the form of what is stored to be sent. policy: when it is tried again, and when it is given up.
     listed_as: what Healthchecks calls such a channel, in lists of the Management API; empty: as `name`.
@@ -103,6 +105,7 @@ class ChannelKind(ABC):
     by_mail: ClassVar[bool] = False
     by_library: ClassVar[bool] = False
     read_by_people: ClassVar[bool] = True
+    keeps_alerts: ClassVar[bool] = False
     notices: ClassVar[tuple[Notice, ...]] = DEFAULT_NOTICES
     takes: ClassVar[tuple[AnyNotice, ...]] = (*NOTICES, *UNCHOSEN)
     body: ClassVar[Literal["notice", "push event"]] = "notice"

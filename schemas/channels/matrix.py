@@ -27,9 +27,11 @@ from schemas.channels.messages import (
     seconds_of,
 )
 from schemas.channels.urls import Server, ServerShown
+from schemas.notices import TEAM_NOTICES
 
 # An event has 64 kB, what the server adds to it among them.
 _TEXT = 6_000
+_NOT_VALID = Fault("the access token is not, or no longer, valid; give one that is", "channel")
 
 
 class Config(msgspec.Struct):
@@ -49,6 +51,7 @@ class Shown(msgspec.Struct):
 
 class Matrix(AccountKind):
     name, title, service = "matrix", "a Matrix room", "Matrix"
+    notices = TEAM_NOTICES
     config, form = Config, Config
     config_shown, form_shown = Shown, Shown
     secret_field = "access_token"
@@ -59,12 +62,18 @@ class Matrix(AccountKind):
     target_help = "the id of a Matrix room and its server (!abc:example.org@https://matrix.example.org), with --secret"
     longest = 60_000
     faults: ClassVar[Mapping[str | int, Fault]] = {
-        "M_FORBIDDEN": Fault("the account of the access token is not in the room, or may not write there"),
-        "M_UNKNOWN_TOKEN": Fault("the access token is not, or no longer, valid"),
-        "M_MISSING_TOKEN": Fault("the access token is not, or no longer, valid"),
+        "M_FORBIDDEN": Fault(
+            "the account of the access token is not in the room, or may not write there; let it join, then enable the "
+            "channel",
+            "channel",
+        ),
+        "M_UNKNOWN_TOKEN": _NOT_VALID,
+        "M_MISSING_TOKEN": _NOT_VALID,
+        "M_USER_LOCKED": Fault("the account of the access token is locked", "channel"),
+        "M_USER_SUSPENDED": Fault("the account of the access token is suspended", "channel"),
         "M_USER_DEACTIVATED": Fault("the account of the access token was deactivated", "channel"),
         "M_UNRECOGNIZED": Fault("there is no Matrix server at this address"),
-        "M_NOT_FOUND": Fault("there is no such room"),
+        "M_NOT_FOUND": Fault("there is no such room", "channel"),
         "M_TOO_LARGE": Fault("the message is too long", "message"),
         "M_BAD_JSON": Fault("the message is not valid", "message"),
         "M_LIMIT_EXCEEDED": Fault("too many messages"),
@@ -111,6 +120,9 @@ def _html(message: Message, says: str) -> Iterator[str]:
     yield "</ul>"
     for block in message.blocks:
         yield f"<p>{html(block.title)}</p><pre><code>{html(chr(10).join(block.lines))}</code></pre>"
+    if message.acknowledge:
+        says = html(message.tells("acknowledge_button"))
+        yield f'<p><a href="{html(message.acknowledge)}">{says}</a></p>'
     if message.page:
         yield f'<p><a href="{html(message.page)}">{html(message.page)}</a></p>'
 

@@ -28,7 +28,14 @@ class Mattermost(SecretUrlKind):
         "web.incoming_webhook.invalid.app_error": Fault("the webhook was deleted", "channel"),
         "web.incoming_webhook.channel.app_error": Fault("the channel was deleted", "channel"),
         "web.incoming_webhook.disabled.app_error": Fault("incoming webhooks are turned off"),
-        "web.incoming_webhook.permissions.app_error": Fault("the webhook may not write there"),
+        "web.incoming_webhook.user.app_error": Fault("the account of the webhook is no longer there", "channel"),
+        "web.incoming_webhook.permissions.app_error": Fault(
+            "the webhook may not write there; make one that may", "channel"
+        ),
+        "web.incoming_webhook.channel_locked.app_error": Fault(
+            "the webhook may not write there; make one that may", "channel"
+        ),
+        "api.post.create_post.can_not_post_to_deleted.error": Fault("the channel is archived", "channel"),
         "web.incoming_webhook.parse.app_error": Fault("the message is not valid", "message"),
         "web.incoming_webhook.text.app_error": Fault("the message is empty", "message"),
         429: Fault("too many messages"),
@@ -47,7 +54,8 @@ class Mattermost(SecretUrlKind):
             "text": "\n".join((message.tells("test"), *own) if message.test else own),
             "fields": [
                 {"title": row.label, "value": _value(row.value), "short": len(row.value) <= 40} for row in message.rows
-            ],
+            ]
+            + _link(message, message.acknowledge),
         }
         attachments = [{name: value for name, value in facts.items() if value}]
         attachments += [_block(block.title, block.lines, message) for block in message.blocks]
@@ -78,6 +86,12 @@ def escaped(text: str) -> str:
 def quiet(text: str) -> str:
     """A text that mentions nobody: nothing follows an `@`."""
     return text.replace("@", "@\N{ZERO WIDTH SPACE}")
+
+
+def _link(message: Message, url: str) -> list[dict[str, Any]]:
+    """A link, not an action: that would have Mattermost call us."""
+    says = f"[{message.tells('acknowledge_link')}]({url})"
+    return [{"title": message.tells("acknowledge_button"), "value": says, "short": False}] if url else []
 
 
 def _value(text: str) -> str:

@@ -54,8 +54,9 @@ class Message(NamedTuple):
     id: of what is sent; the same in each attempt of it, another one when it is sent again on request. says: the whole
     in a line. cause: why, in a sentence; also the first of `rows`. page: an http URL to look at, or empty.
     key: names what the notice is about: the same when it begins, while it lasts and when it is over. thing: id of the
-    monitor, check or channel. at: when it happened, ISO 8601. language: of the texts. own: lines of a text that the
-    project words itself; then there are no rows and blocks.
+    monitor, check or channel. at: when it happened, ISO 8601. acknowledge: an http URL where people say that they take
+    care of it, or empty. by: who acknowledged it. language: of the texts. own: lines of a text that the project words
+    itself; then there are no rows and blocks.
     """
 
     id: str
@@ -70,6 +71,8 @@ class Message(NamedTuple):
     at: str = ""
     page: str = ""
     test: bool = False
+    acknowledge: str = ""
+    by: str = ""
     rows: tuple[Row, ...] = ()
     blocks: tuple[Block, ...] = ()
     language: str = ENGLISH
@@ -84,7 +87,8 @@ class Message(NamedTuple):
         own = tuple(cut("\n".join(self.own), 5 * _BRIEF).split("\n")[:20]) if self.own else ()
         rows = tuple(row._replace(value=cut(row.value, _BRIEF)) for row in self.rows)
         page = self.page if units(self.page) <= 5 * _BRIEF else ""
-        return self._replace(rows=rows, blocks=(), cause=cut(self.cause, _BRIEF), page=page, own=own)
+        link = self.acknowledge if units(self.acknowledge) <= 5 * _BRIEF else ""
+        return self._replace(rows=rows, blocks=(), cause=cut(self.cause, _BRIEF), page=page, acknowledge=link, own=own)
 
 
 class Request(NamedTuple):
@@ -232,16 +236,19 @@ def cut_front(text: str, most: int) -> str:
 
 
 def plain(message: Message, most: int, *, page: bool = True) -> str:
-    """Everything but what `says` says, a line each, in at most so many code units; a page to look at is kept whole.
+    """Everything but what `says` says, a line each, in at most so many code units; links are kept whole.
 
-    page: with the page.
+    page: with the page to look at.
     """
     lines = [message.tells("test")] if message.test else []
     lines += message.own
     lines += [f"{row.label}: {row.value}" for row in message.rows]
     for block in message.blocks:
         lines += ["", f"{block.title}:", *block.lines]
-    end = f"\n{message.page}" if page and 0 < units(message.page) < most // 2 else ""
+    link = f"\n{message.tells('acknowledge_button')}: {message.acknowledge}"
+    end = link if message.acknowledge and units(link) < most // 2 else ""
+    if page and message.page and units(message.page) + units(end) < most // 2:
+        end = f"\n{message.page}{end}"
     return cut("\n".join(lines).strip(), most - units(end)) + end
 
 

@@ -30,7 +30,9 @@ class MsTeams(SecretUrlKind):
         "WorkflowTriggerNotFound": Fault("the workflow was deleted", "channel"),
         "WorkflowTriggerIsNotEnabled": Fault("the workflow is turned off"),
         "WorkflowNotEnabled": Fault("the workflow is turned off"),
-        "DirectApiAuthorizationRequired": Fault("the signature in the URL is missing or no longer valid"),
+        "DirectApiAuthorizationRequired": Fault(
+            "the signature in the URL is missing or no longer valid; give the whole URL of the workflow", "channel"
+        ),
         "InvalidRequestContent": Fault("the message is not valid", "message"),
         400: Fault("the workflow does not take it; does it post adaptive cards?"),
         413: Fault("the message is too long", "message"),
@@ -74,8 +76,9 @@ def _card(message: Message) -> dict[str, Any]:
         "msteams": {"width": "Full"},
         "body": body,
     }
-    if message.page:
-        card["actions"] = [{"type": "Action.OpenUrl", "title": message.tells("open"), "url": message.page}]
+    links = (message.tells("acknowledge_button"), message.acknowledge), (message.tells("open"), message.page)
+    if actions := [{"type": "Action.OpenUrl", "title": title, "url": url} for title, url in links if url]:
+        card["actions"] = actions
     return card
 
 

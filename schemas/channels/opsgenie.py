@@ -15,8 +15,9 @@ from schemas.channels.accounts import AccountKind, Name
 from schemas.channels.kind import ONE_BY_ONE, Stored
 from schemas.channels.messages import Answer, Fault, Message, Request, Tone, cut, encoded, plain
 from schemas.channels.urls import Server, ServerShown
+from schemas.notices import TEAM_NOTICES
 
-_TITLE, _TEXT, _ALIAS, _ENTITY, _DETAIL = 130, 15_000, 512, 512, 1_000
+_TITLE, _TEXT, _ALIAS, _ENTITY, _DETAIL, _USER = 130, 15_000, 512, 512, 1_000, 100
 _PRIORITIES: Mapping[Tone, str] = {"bad": "P1", "warn": "P3", "good": "P5"}
 _PATHS = {"acknowledge": "acknowledge", "resolve": "close"}
 
@@ -44,7 +45,16 @@ class Opsgenie(AccountKind):
     )
     target_help = "the key of an API integration of Opsgenie"
     takes = ONE_BY_ONE
+    keeps_alerts = True
+    notices = TEAM_NOTICES
     faults: ClassVar[Mapping[str | int, Fault]] = {
+        "Could not authenticate": Fault("the key is not, or no longer, valid; give one that is", "channel"),
+        "Key format is not valid": Fault("the key is no key of Opsgenie; give one of an API integration", "channel"),
+        "use an API key from an API integration": Fault(
+            "the key is not of an API integration, or the account is in the EU: give such a key, or the server "
+            "https://api.eu.opsgenie.com",
+            "channel",
+        ),
         401: Fault("the key is not, or no longer, valid"),
         403: Fault("the key is not of an API integration, or may not make alerts; is the account in the EU?"),
         422: Fault("the alert is not valid, or the key is not"),
@@ -56,7 +66,8 @@ class Opsgenie(AccountKind):
         path = f"{channel.url}/v2/alerts"
         if message.action in _PATHS:
             path = f"{path}/{quote(alias, safe='')}/{_PATHS[message.action]}?identifierType=alias"
-            content: dict[str, Any] = {"source": "Pingfold", "note": plain(message, _TEXT)}
+            note = cut(f"{message.says}\n{plain(message, _TEXT)}", _TEXT)
+            content: dict[str, Any] = {"source": "Pingfold", "user": cut(message.by, _USER), "note": note}
         else:
             content = {
                 "message": cut(message.says, _TITLE),
@@ -72,6 +83,11 @@ class Opsgenie(AccountKind):
 
     def is_taken(self, answer: Answer) -> bool:
         return bool(answer.json().get("requestId"))
+
+    def word(self, answer: Answer) -> str:
+        found = answer.json()
+        said = str(found.get("message", "")) if found.get("requestId") else ""
+        return next((word for word in self.faults if isinstance(word, str) and word in said), "")
 
 
 KIND = Opsgenie()

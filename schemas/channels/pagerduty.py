@@ -5,6 +5,7 @@ The key of an alert (`dedup_key`) is made of ids of the log: whoever sends the e
 names the alert that its beginning opened. Pure.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar
 
@@ -12,9 +13,10 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from schemas.channels.accounts import AccountKind, Name
-from schemas.channels.kind import ONE_BY_ONE, Stored
+from schemas.channels.kind import Stored
 from schemas.channels.messages import Answer, Fault, Message, Request, Tone, cut, encoded
 from schemas.channels.urls import Server, ServerShown
+from schemas.notices import TEAM_NOTICES
 
 _KEY, _SUMMARY = 255, 1_024
 _SEVERITIES: Mapping[Tone, str] = {"bad": "critical", "warn": "warning", "good": "info"}
@@ -41,9 +43,11 @@ class PagerDuty(AccountKind):
     secret = Name(r"[A-Za-z0-9]{32}", "the integration key of a service (Events API v2): 32 letters and digits")
     target_help = "the integration key of a service of PagerDuty"
     longest = 500_000
-    takes = ONE_BY_ONE
+    keeps_alerts = True
+    notices = TEAM_NOTICES
     faults: ClassVar[Mapping[str | int, Fault]] = {
-        "invalid event": Fault("the event is not valid, or there is no such integration key"),
+        "routing key": Fault("the integration key is not, or no longer, valid; give one that is", "channel"),
+        "invalid event": Fault("the event is not valid", "message"),
         400: Fault("the event is not valid, or there is no such integration key"),
         403: Fault("the integration key may not be used"),
         429: Fault("too many events"),
@@ -55,12 +59,14 @@ class PagerDuty(AccountKind):
             "event_action": message.action,
             "dedup_key": cut(message.key, _KEY),
         }
+        if message.action != "resolve":  # who acknowledged it, and what they said, stands in the log of the alert
+            content["payload"] = _payload(message)
         if message.action == "trigger":
+            links = (message.tells("acknowledge_button"), message.acknowledge), (message.tells("open"), message.page)
             content |= {
-                "payload": _payload(message),
                 "client": "Pingfold",
                 "client_url": message.page,
-                "links": [{"href": message.page, "text": message.tells("open")}] if message.page else [],
+                "links": [{"href": url, "text": text} for text, url in links if url],
             }
         return Request(f"{channel.url}/v2/enqueue", encoded(content), {"Content-Type": "application/json"})
 
@@ -68,7 +74,10 @@ class PagerDuty(AccountKind):
         return answer.json().get("status") == "success"
 
     def word(self, answer: Answer) -> str:
-        return str(answer.json().get("status", ""))
+        found = answer.json()
+        # `Invalid routing key`, `Length of 'routing_key' is incorrect`
+        of_key = re.search("routing.key", str(found.get("errors", "")))
+        return "routing key" if of_key and answer.status in (400, 403) else str(found.get("status", ""))
 
 
 def _payload(message: Message) -> dict[str, Any]:

@@ -8,7 +8,17 @@ from msgspec import UNSET, Meta, UnsetType
 
 from schemas.channels.accounts import AccountKind, Name
 from schemas.channels.kind import Stored
-from schemas.channels.messages import Answer, Fault, Message, Request, Tone, cut, encoded, plain, units
+from schemas.channels.messages import (
+    Answer,
+    Fault,
+    Message,
+    Request,
+    Tone,
+    cut,
+    encoded,
+    plain,
+    units,
+)
 from schemas.channels.urls import Server, ServerShown
 
 _TITLE, _TEXT, _LINK = 250, 1_024, 512
@@ -49,24 +59,36 @@ class Pushover(AccountKind):
     }
     target_help = "the user key of Pushover, with the application's token as --secret"
     faults: ClassVar[Mapping[str | int, Fault]] = {
-        "application token": Fault("the token of the application is not valid"),
-        "user": Fault("the key of the person or group is not valid, or has no device"),
-        "device": Fault("there is no such device"),
+        "application token": Fault("the token of the application is not valid; give one that is", "channel"),
+        "user": Fault(
+            "the key of the person or group is not valid, or has no device; give one that is, or add a device",
+            "channel",
+        ),
+        "device": Fault("there is no such device; give one that is there, or none", "channel"),
         **{field: Fault("the message is not valid", "message") for field in _FIELDS[3:]},
         429: Fault("the messages of the application for this month are used up"),
     }
 
     def request(self, message: Message, channel: Stored, secret: str) -> Request:
-        linked = 0 < units(message.page) <= _LINK
+        # There is one link beside the text: the one by which people act comes first.
+        title, url = (
+            (message.tells("acknowledge_button"), message.acknowledge)
+            if message.acknowledge
+            else (message.tells("open"), message.page)
+        )
+        linked = 0 < units(url) <= _LINK
+        rest = message
+        if linked:
+            rest = message._replace(acknowledge="") if message.acknowledge else message._replace(page="")
         content: dict[str, Any] = {
             "token": secret,
             "user": str(channel.options["user_key"]),
             "device": str(channel.options.get("device", "")),
             "title": cut(message.says, _TITLE),
             # Without a text nothing is taken.
-            "message": plain(message, _TEXT, page=not linked) or message.says,
-            "url": message.page if linked else "",
-            "url_title": message.tells("open") if linked else "",
+            "message": plain(rest, _TEXT) or message.says,
+            "url": url if linked else "",
+            "url_title": title if linked else "",
             "priority": _PRIORITIES[message.tone],
         }
         return Request(f"{channel.url}/1/messages.json", encoded(content), {"Content-Type": "application/json"})

@@ -14,6 +14,7 @@ from msgspec import UNSET, UnsetType
 from schemas.channels.kind import InvalidChannelField, Stored
 from schemas.channels.messages import MessageKind
 from schemas.channels.urls import ServerShown, Url, http_url, written_http_url
+from schemas.notices import TEAM_NOTICES
 
 
 class Config(msgspec.Struct):
@@ -25,8 +26,9 @@ class Shown(msgspec.Struct):
 
 
 class SecretUrlKind(MessageKind):
-    """The base of these kinds. example: of a URL."""
+    """The base of these kinds, all of them chats. example: of a URL."""
 
+    notices = TEAM_NOTICES
     config, form = Config, Config
     config_shown, form_shown = Shown, Shown
     stored = frozenset({"url", "secret"})

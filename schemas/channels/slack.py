@@ -6,7 +6,7 @@ attachments. Slack answers `ok`; others may say nothing or a JSON object that do
 
 import re
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 from schemas.channels.kind import Stored
@@ -46,8 +46,11 @@ class Slack(SecretUrlKind):
         "team_disabled": Fault("the workspace is no longer there", "channel"),
         "channel_not_found": Fault("the channel was deleted", "channel"),
         "channel_is_archived": Fault("the channel is archived", "channel"),
+        "is_archived": Fault("the channel is archived", "channel"),
         "user_not_found": Fault("the person is no longer there", "channel"),
-        "invalid_token": Fault("the URL is not, or no longer, valid"),
+        "account_inactive": Fault("the account that the webhook is of was deactivated", "channel"),
+        "token_revoked": Fault("the webhook was revoked", "channel"),
+        "invalid_token": Fault("the URL is not, or no longer, valid; give that of a webhook that is there", "channel"),
         "action_prohibited": Fault("an administrator of the workspace forbids it"),
         "posting_to_general_channel_denied": Fault("only administrators may post to that channel"),
         "invalid_payload": Fault("the message is not valid", _NEVER),
@@ -60,12 +63,21 @@ class Slack(SecretUrlKind):
 
     def misfit(self, url: str) -> bool:
         parts = urlsplit(url)
-        is_slacks = (parts.hostname or "").endswith(("hooks.slack.com", "hooks.slack-gov.com"))
-        return parts.path in ("", "/") or (is_slacks and _PATH.fullmatch(parts.path) is None)
+        return parts.path in ("", "/") or (_is_slacks(url) and _PATH.fullmatch(parts.path) is None)
 
     def request(self, message: Message, channel: Stored, secret: str) -> Request:
         colour = COLOURS[message.tone]
         facts = encoded_facts(message, colour)
+        if message.acknowledge and _is_slacks(secret):
+            # A button of a link: Slack calls nobody for it.
+            facts["actions"] = [
+                {"type": "button", "text": message.tells("acknowledge_button"), "url": message.acknowledge}
+            ]
+        elif message.acknowledge:
+            facts["fields"] = [
+                *facts["fields"],
+                {"title": message.tells("acknowledge_button"), "value": escaped(message.acknowledge), "short": False},
+            ]
         return Request(secret, encoded({"attachments": [facts, *(_block(block, colour) for block in message.blocks)]}))
 
     def is_taken(self, answer: Answer) -> bool:
@@ -79,10 +91,15 @@ class Slack(SecretUrlKind):
         return text if _WORD.fullmatch(text) else str(answer.json().get("error", ""))
 
 
-def encoded_facts(message: Message, colour: str) -> dict[str, object]:
+def _is_slacks(url: str) -> bool:
+    """Whether Slack itself is called, and not what takes messages in its form."""
+    return (urlsplit(url).hostname or "").endswith(("hooks.slack.com", "hooks.slack-gov.com"))
+
+
+def encoded_facts(message: Message, colour: str) -> dict[str, Any]:
     """The attachment with the title and the facts. Without `mrkdwn_in` nothing in it is taken for markup."""
     fields = [{"title": row.label, "value": escaped(row.value), "short": len(row.value) <= 40} for row in message.rows]
-    found: dict[str, object] = {
+    found: dict[str, Any] = {
         "color": colour,
         "fallback": escaped(cut(f"{message.says}\n{plain(message, _LONGEST_FALLBACK)}", _LONGEST_FALLBACK)),
         "title": escaped(cut(message.says, _LONGEST_TITLE)),

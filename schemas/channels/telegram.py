@@ -23,6 +23,7 @@ from schemas.channels.messages import (
     units,
 )
 from schemas.channels.urls import Server, ServerShown
+from schemas.notices import TEAM_NOTICES
 
 # Of a text without its markup.
 _LONGEST = 4_096
@@ -30,9 +31,12 @@ _BLOCK = 900
 _WORDS = re.compile(
     "bot was blocked by the user|bot was kicked|user is deactivated|group chat was deleted|chat not found|"
     "bot is not a member|not enough rights|have no rights|message is too long|can't parse entities|"
-    "message thread not found|group chat was upgraded"
+    "message thread not found|group chat was upgraded|bot can't initiate conversation|CHAT_WRITE_FORBIDDEN|"
+    "need administrator rights|TOPIC_CLOSED|TOPIC_DELETED|^Unauthorized$|^Not Found$"
 )
 _OUT = Fault("somebody has put the bot out of the chat", "channel")
+_MAY_NOT = Fault("the bot may not write there; let it, then enable the channel", "channel")
+_NOT_VALID = Fault("the token of the bot is not, or no longer, valid; give one that is", "channel")
 
 
 class Config(msgspec.Struct):
@@ -57,6 +61,7 @@ class Shown(msgspec.Struct):
 
 class Telegram(AccountKind):
     name, title, service = "telegram", "a Telegram chat", "Telegram"
+    notices = TEAM_NOTICES
     recipient_type, by_value = "telegram", False
     config, form = Config, Config
     config_shown, form_shown = Shown, Shown
@@ -74,15 +79,27 @@ class Telegram(AccountKind):
         "group chat was deleted": Fault("the group was deleted", "channel"),
         "bot was kicked": _OUT,
         "bot is not a member": _OUT,
-        "chat not found": Fault("there is no such chat, or nobody in it has written to the bot yet"),
-        "not enough rights": Fault("the bot may not write there"),
-        "have no rights": Fault("the bot may not write there"),
-        "message thread not found": Fault("there is no such topic"),
-        "group chat was upgraded": Fault("the group has become a supergroup, which has another chat_id"),
+        "chat not found": Fault(
+            "there is no such chat, or nobody in it has written to the bot yet; write to it, then enable the channel",
+            "channel",
+        ),
+        "bot can't initiate conversation": Fault(
+            "the person has not written to the bot yet; let them, then enable the channel", "channel"
+        ),
+        "CHAT_WRITE_FORBIDDEN": _MAY_NOT,
+        "need administrator rights": _MAY_NOT,
+        "TOPIC_CLOSED": Fault("the topic is closed", "channel"),
+        "TOPIC_DELETED": Fault("there is no such topic", "channel"),
+        "not enough rights": _MAY_NOT,
+        "have no rights": _MAY_NOT,
+        "message thread not found": Fault("there is no such topic", "channel"),
+        "group chat was upgraded": Fault(
+            "the group has become a supergroup, which has another chat_id; give that", "channel"
+        ),
+        "Unauthorized": _NOT_VALID,
+        "Not Found": _NOT_VALID,
         "message is too long": Fault("the message is too long", "message"),
         "can't parse entities": Fault("the message is not valid", "message"),
-        401: Fault("the token of the bot is not, or no longer, valid"),
-        404: Fault("the token of the bot is not valid"),
         429: Fault("too many messages"),
     }
 
@@ -126,9 +143,12 @@ def _lines(message: Message) -> Iterator[tuple[int, str]]:
     """Each line of markup, with how long it is without it."""
     says = f"{SIGNS[message.tone]} {cut(message.says, 400)}"
     yield units(says), f"<b>{html(says)}</b>"
-    if message.page and units(message.page) < 1_000:
-        opens = message.tells("open")
-        yield units(opens), f'<a href="{html(message.page)}">{html(opens)}</a>'
+    # Not buttons: one with a host that Telegram does not know, such as a private one, has the whole message refused.
+    links = (message.tells("acknowledge_button"), message.acknowledge), (message.tells("open"), message.page)
+    told = [(title, url) for title, url in links if 0 < units(url) < 1_000]
+    if told:
+        line = " \N{MIDDLE DOT} ".join(f'<a href="{html(url)}">{html(title)}</a>' for title, url in told)
+        yield units(" \N{MIDDLE DOT} ".join(title for title, _ in told)), line
     if message.test:
         test = message.tells("test")
         yield units(test), f"<i>{html(test)}</i>"

@@ -13,9 +13,20 @@ from schemas.channels.kind import Stored
 from schemas.channels.messages import Answer, Fault, Message, Request, cut, units
 from schemas.channels.urls import Server, ServerShown
 
-# Three parts of an SMS in Unicode. Twilio takes 1,600 characters; each part is paid for.
-_LONGEST = 201
+# Three parts of an SMS in Unicode, and in GSM 03.38. Twilio takes 1,600 characters; each part is paid for.
+_LONGEST, _SEPTETS = 201, 459
+_LONGEST_PAGE = 80
+# A text that must be shorter than that for a link is sent without.
+_SHORTEST = 50
+# The characters of an SMS that is not sent in Unicode; of the others each takes the room of two.
+_GSM = frozenset(
+    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§"
+    "¿abcdefghijklmnopqrstuvwxyzäöñüà"
+)
+_GSM_EXTENDED = frozenset("^{}\\[~]|€")
 _NUMBER = r"\+[1-9]\d{5,14}"
+_TO = Fault("the number of the receiver is not valid, or takes no SMS; give another one", "channel")
+_FROM = Fault("the number or name of the sender is none of the account that can send SMS; give another one", "channel")
 
 
 class Config(msgspec.Struct):
@@ -56,16 +67,19 @@ class Twilio(AccountKind):
     }
     target_help = "ACCOUNT_SID:FROM:TO of Twilio, with the auth token as --secret"
     faults: ClassVar[Mapping[str | int, Fault]] = {
-        "20003": Fault("the account or its auth token is not valid"),
-        "20404": Fault("there is no such account"),
+        "20003": Fault("the account or its auth token is not valid; give those that are", "channel"),
+        "20005": Fault("the account is suspended or closed", "channel"),
+        "20404": Fault("there is no such account; give the right one", "channel"),
         "20429": Fault("too many messages"),
-        "21211": Fault("the number of the receiver is not valid", "message"),
-        "21212": Fault("the number of the sender is not valid", "message"),
-        "21408": Fault("the account may not send to that country"),
-        "21606": Fault("the number of the sender is none of the account that can send SMS"),
+        **dict.fromkeys(("21211", "21265", "21614", "21635"), _TO),
+        **dict.fromkeys(("21212", "21606", "21659", "21660", "21661", "21267"), _FROM),
+        **dict.fromkeys(("21701", "21703"), Fault("the messaging service is not there, or sends no SMS", "channel")),
+        "21266": Fault("the number of the sender is that of the receiver; give another one", "channel"),
+        "21408": Fault("the account may not send to that country; let it, then enable the channel", "channel"),
+        "21608": Fault("a trial account sends to verified numbers only; verify it, then enable the channel", "channel"),
         "21610": Fault("the receiver has answered STOP", "channel"),
         "21611": Fault("too many messages wait in the queue of the sender"),
-        "21614": Fault("the number of the receiver takes no SMS", "message"),
+        "21612": Fault("nothing can be sent from that sender to that number; give another one", "channel"),
         "21617": Fault("the message is too long", "message"),
         401: Fault("the account or its auth token is not valid"),
         429: Fault("too many messages"),
@@ -97,16 +111,29 @@ class Twilio(AccountKind):
 
 
 def _text(message: Message) -> str:
-    """What happened, why, and where to look, if there is room for the whole of that."""
-    page = f" {message.page}" if 0 < units(message.page) <= 80 else ""
-    if message.own:
-        return cut("\n".join((message.says, *message.own)), _LONGEST - units(page)) + page
+    """What happened and why, then where to say that one takes care of it, and where to look, as far as there is room:
+    a link that is cut leads nowhere."""
     times = {row.key: row.value for row in message.rows}
     since = message.tells("short_since", since=times["since"]) if "since" in times else ""
     if "until" in times and since:
         since = message.tells("short_span", since=times["since"], until=times["until"])
-    cause = f". {message.cause}" if message.cause else ""
-    return cut(f"{message.says}{since}{cause}", _LONGEST - units(page)) + page
+    says = f"{message.says}{since}{f'. {message.cause}' if message.cause else ''}"
+    if message.own:
+        says = "\n".join((message.says, *message.own))
+    page = f" {message.page}" if 0 < units(message.page) <= _LONGEST_PAGE else ""
+    link = f" {message.tells('acknowledge_button')}: {message.acknowledge}" if message.acknowledge else ""
+    for links in (f"{page}{link}", link, page):
+        for most in (_LONGEST, _LONGEST - units(links)):
+            if links and most >= _SHORTEST and fits(text := f"{cut(says, most)}{links}"):
+                return text
+    return cut(says, _LONGEST)
+
+
+def fits(text: str) -> bool:
+    """Whether three parts of an SMS are enough for a text."""
+    if all(each in _GSM or each in _GSM_EXTENDED for each in text):
+        return len(text) + sum(each in _GSM_EXTENDED for each in text) <= _SEPTETS
+    return units(text) <= _LONGEST
 
 
 KIND = Twilio()

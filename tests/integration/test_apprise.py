@@ -4,14 +4,13 @@ that take messages as those of the services do, from their public documentation.
 import asyncio
 import contextlib
 import json
-import socket
 from collections.abc import AsyncIterator, Callable
 from ipaddress import ip_network
 from typing import Any
 
 import pytest
 from aiohttp import web
-from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.abc import AbstractResolver
 
 from infra.apprise_library.library import AppriseLibrary, LibraryFailed
 from infra.apprise_library.messages import Answer, Call
@@ -20,6 +19,7 @@ from processors.sender.channels.sending import Services
 from processors.sender.webhooks import WebhookClient
 from schemas.deliveries import DeliveryAttempted, DeliveryRequested, Endpoint, EndpointDefined
 from schemas.notices import NOTICES, Notice
+from tests.moving_names import Moving
 from tests.sender_bench import LOOPBACK, Bench, bench
 
 TOKEN = "AbCdEfGhIjKlMnO"
@@ -223,26 +223,6 @@ async def test_a_url_that_is_none_of_its_service_is_told_without_it(library: App
 
 
 # ---- where it may not go
-
-
-class Moving(AbstractResolver):
-    """A name that is public when it is looked up first, and inside from then on."""
-
-    def __init__(self, *addresses: str) -> None:
-        self.addresses = list(addresses)
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
-    ) -> list[ResolveResult]:
-        address = self.addresses.pop(0) if len(self.addresses) > 1 else self.addresses[0]
-        return [
-            ResolveResult(
-                hostname=host, host=address, port=port, family=socket.AF_INET, proto=0, flags=socket.AI_NUMERICHOST
-            )
-        ]
-
-    async def close(self) -> None:
-        pass
 
 
 INSIDE = (

@@ -91,8 +91,9 @@ async def test_what_computes_without_end_fails_for_itself_only(
     await asyncio.sleep(0)
     process.send_signal(signal.SIGPROF)
     process.send_signal(signal.SIGCONT)
-    with pytest.raises(LibraryFailed, match="took too long"):
+    with pytest.raises(LibraryFailed, match="took too long") as failed:
         await asked
+    assert not failed.value.ours
     assert (await library.ask(Call("gotify://c.example/AbCdEfGhIjKlMnO"))).problem == ""
     assert library.process is not process
 
@@ -172,8 +173,9 @@ async def test_a_process_that_does_not_get_on_is_replaced(
     process.send_signal(signal.SIGSTOP)
     with monkeypatch.context() as patched:
         patched.setattr("infra.apprise_library.library._CALL_SECONDS", 0.2)
-        with pytest.raises(LibraryFailed):
+        with pytest.raises(LibraryFailed) as failed:
             await library.ask(Call("gotify://b.example/AbCdEfGhIjKlMnO"))
+    assert failed.value.ours
     assert process.returncode is not None
     assert (await library.ask(Call("gotify://c.example/AbCdEfGhIjKlMnO"))).problem == ""
 

@@ -105,7 +105,7 @@ async def test_what_is_gone_is_given_up(kind: str) -> None:
     [
         ("slack", Reply(400, "invalid_payload")),
         ("discord", Reply(400, {"code": 50035})),
-        ("twilio", Reply(400, {"code": 21211})),
+        ("twilio", Reply(400, {"code": 21617})),
     ],
 )
 async def test_a_message_that_is_refused_for_good_ends_and_the_channel_goes_on(kind: str, reply: Reply) -> None:

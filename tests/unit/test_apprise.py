@@ -224,7 +224,7 @@ async def test_a_message_without_end_is_given_up() -> None:
 async def test_a_service_that_is_never_done_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sending, "SECONDS", 0.01)
 
-    async def never(_: Call) -> Verdict:
+    async def never(*_: Any, **__: Any) -> Verdict:
         await asyncio.Event().wait()
         raise AssertionError
 
@@ -232,8 +232,40 @@ async def test_a_service_that_is_never_done_is_given_up(monkeypatch: pytest.Monk
         raise AssertionError
 
     result = await sending.send(outgoing(), Clients(none, None, services=Services(none, never)))
-    assert result.timed_out
-    assert result.status is None
+    assert (result.status, result.timed_out, result.ours) == (None, True, True)
+
+    async def wants(_: Call) -> Verdict:
+        return Verdict(HttpRequest("POST", "https://push.example.org/"))
+
+    result = await sending.send(outgoing(), Clients(none, None, services=Services(never, wants)))  # type: ignore[arg-type]
+    assert (result.status, result.timed_out, result.ours) == (None, True, False)
+
+
+@pytest.mark.parametrize("ours", [True, False])
+async def test_what_the_library_cannot_do_counts_only_when_it_is_the_urls_fault(ours: bool) -> None:
+    async def fails(_: Call) -> Verdict:
+        raise LibraryFailed("no", ours=ours)
+
+    async def none(*_: Any, **__: Any) -> Any:
+        raise AssertionError
+
+    result = await sending.send(outgoing(), Clients(none, None, services=Services(none, fails)))
+    assert result == DeliveryResult(error="no", timed_out=True, ours=ours)
+
+
+@pytest.mark.parametrize(
+    ("body", "seconds"),
+    [
+        (b'{"retry_after": 64.57}', 65),
+        (b'{"parameters": {"retry_after": 35}}', 36),
+        (b'{"retry_after_ms": 2000}', 3),
+        (b'{"retry_after": "soon", "parameters": 5}', None),
+        (b"<html>", None),
+    ],
+)
+def test_a_wait_that_stands_in_a_body_is_kept(body: bytes, seconds: int | None) -> None:
+    refused = Exchange(DeliveryResult(429), (), body)
+    assert sending.result_of(Verdict(), [refused], "x") == DeliveryResult(429, retry_after=seconds)
 
 
 @pytest.mark.parametrize("body", ["", "[]", "{}", '{"data": 5}', "no JSON"])

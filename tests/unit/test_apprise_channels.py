@@ -135,7 +135,7 @@ async def test_the_library_judges_a_url_before_it_is_stored(api: Harness) -> Non
     assert {call.text for call in asked} == {""}
 
     async def failing(call: Call) -> Verdict:
-        raise LibraryFailed("Apprise took too long")
+        raise LibraryFailed("Apprise took too long", ours=False)
 
     given(api, library=failing)
     assert "Apprise took too long" in await refused(api, URL)

@@ -517,3 +517,24 @@ def test_states_and_events_of_older_versions_are_read() -> None:
     old = decode(b'{"type":"endpoint-health","failures":3,"failing_since":7,"disabled":true}')
     assert old == EndpointHealth(failures=3, failing_since=7, disabled=True)
     assert encode(old) == b'{"type":"endpoint-health","failures":3,"failing_since":7,"disabled":true}'
+
+
+def test_what_says_nothing_of_the_receiver_is_tried_again_and_counts_for_nothing() -> None:
+    driver = Driver()
+    driver.define()
+    driver.request("t")
+    ended: list[Any] = []
+    for number in range(1, ATTEMPTS + 1):
+        [delivery] = driver.pending()
+        assert (delivery.attempt, delivery.due) == (number, None)
+        ended = driver.attempt(delivery, None, error="Apprise does not answer", timed_out=True, ours=True)
+        assert (driver.health().failures, driver.health().failing_since, driver.health().disabled) == (0, None, False)
+        if number < ATTEMPTS:
+            assert ended == []
+            [delivery] = driver.pending()
+            assert delivery.due is not None
+            driver.tick(delivery.due)
+    assert [(one.outcome, one.attempts, one.detail) for one in ended] == [
+        ("exhausted", ATTEMPTS, "Apprise does not answer")
+    ]
+    assert driver.pending() == []

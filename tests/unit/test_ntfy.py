@@ -8,11 +8,11 @@ import msgspec
 import pytest
 
 from processors.sender.channels import ntfy as sending
-from processors.sender.channels.sending import Clients, Outgoing
+from processors.sender.channels.sending import Clients, Outgoing, Services
 from processors.sender.lanes import Secrets
 from processors.sender.mail_headers import one_line
 from processors.sender.notice_body import render_body
-from processors.sender.webhooks import DeliveryResult
+from processors.sender.webhooks import DeliveryResult, Exchange
 from schemas.base import SECOND
 from schemas.channels.kind import InvalidChannelField
 from schemas.channels.kinds import CHANNEL_KINDS
@@ -131,9 +131,16 @@ class Posted:
     def __init__(self) -> None:
         self.calls: list[tuple[str, bytes, Mapping[str, str], bool]] = []
 
-    async def __call__(self, url: str, body: bytes, headers: Mapping[str, str], dead: bool = False) -> DeliveryResult:
+    async def __call__(
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes, *, verify: bool = True, dead: bool = False
+    ) -> Exchange:
+        assert (method, verify) == ("POST", True)
         self.calls.append((url, body, headers, dead))
-        return DeliveryResult(200)
+        return Exchange(DeliveryResult(200))
+
+
+async def nothing(*_: Any) -> DeliveryResult:
+    raise AssertionError("nothing else is posted")
 
 
 async def sent(
@@ -149,7 +156,8 @@ async def sent(
         id="d", event="e", channel="c", notice=notice, body=rendered if body is None else body, first_due=0  # type: ignore[arg-type]
     )  # fmt: skip
     client = Posted()
-    answer = await sending.send(Outgoing(endpoint, delivery, Secrets(token), AT, False), Clients(client, None))
+    clients = Clients(nothing, None, services=Services(client))
+    answer = await sending.send(Outgoing(endpoint, delivery, Secrets(token), AT, False), clients)
     return client, answer
 
 
@@ -256,3 +264,19 @@ async def test_a_long_text_is_cut_between_characters_and_stays_a_message() -> No
     body = client.calls[0][1]
     assert 3_900 < len(body) <= 4_000  # from 4,097 bytes on ntfy takes it for a file
     assert body.decode().endswith("é…")
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "refused"),
+    [
+        (401, b'{"code":40101,"http":401,"error":"unauthorized"}', "channel"),
+        (403, b'{"code":40301,"http":403,"error":"forbidden"}', "channel"),
+        (403, b"<html>forbidden</html>", ""),
+        (401, b'{"code":[]}', ""),
+        (429, b'{"code":42901,"http":429,"error":"limit reached"}', ""),
+        (200, b'{"code":40101}', ""),
+    ],
+)
+def test_only_what_ntfy_itself_says_of_the_token_disables_the_channel(status: int, body: bytes, refused: str) -> None:
+    result = sending.judged(Exchange(DeliveryResult(status), (), body))
+    assert (result.status, result.refused, "token" in result.error) == (status, refused, refused == "channel")

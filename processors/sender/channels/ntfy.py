@@ -17,8 +17,9 @@ from processors.sender.mail_headers import one_line
 from processors.sender.messages import blocks_of
 from processors.sender.notice_facts import facts_of, in_words, reading_of
 from processors.sender.notice_values import object_of
-from processors.sender.webhooks import DeliveryResult
+from processors.sender.webhooks import DeliveryResult, Exchange
 from schemas.channels.kinds import CHANNEL_KINDS
+from schemas.channels.messages import Answer
 from schemas.languages.reading import ENGLISH_UTC, Reading
 from schemas.percent_encoding import KEPT
 
@@ -40,33 +41,54 @@ _LOOKS = {
     "monitor.late": ("default", "hourglass"),
     "monitor.run_time_drift": ("default", "chart_with_upwards_trend"),
     "system.outage": ("default", "zzz"),
+    "incident.acknowledged": ("default", "eyes"),
     "channel.disabled": ("high", "no_entry"),
     "channel.failing": ("high", "warning"),
 }
 _LONGEST_TITLE = 200
 _LONGEST_CLICK = 2_000
+_IN_ACTIONS = KEPT.replace(",", "").replace(";", "").replace("'", "")
+# By the codes of its own errors.
+_REFUSED: Mapping[str, str] = {
+    "40101": "the access token is missing, or not valid; give one that is",
+    "40301": "the access token may not write to the topic; give one that may",
+}
 # Of a text so many bytes make an encoded word of at most 75 characters.
 _WORD = 45
 
 
 async def send(outgoing: Outgoing, clients: Clients) -> DeliveryResult:
     """Publish a notice as a message of the topic."""
+    if clients.services is None:
+        return DeliveryResult(error="nothing is sent to services here")
     endpoint, kind = outgoing.endpoint, CHANNEL_KINDS[outgoing.endpoint.kind]
     try:
         notice = msgspec.json.decode(outgoing.delivery.body)
         reading = reading_of(endpoint)
         facts = facts_of(outgoing.delivery.notice, object_of(notice["data"]), endpoint.site, reading)
         title, text = in_words(outgoing.delivery, facts, text_of_message(facts, str(notice["timestamp"]), reading))
-        headers = headers_of(facts["alike"], {**facts, "says": title})
+        headers = headers_of(facts["alike"], {**facts, "says": title}, reading)
         body = cut(text, kind.limits.text or 0)
     except Exception as error:  # a notice may hold anything
         return DeliveryResult(error=f"the notice cannot be made a message ({type(error).__name__})")
     if outgoing.secrets.current:
         headers["Authorization"] = f"Bearer {outgoing.secrets.current}"
-    return await clients.post(f"{endpoint.url}/{endpoint.options['topic']}", body, headers, outgoing.hopeless)
+    url = f"{endpoint.url}/{endpoint.options['topic']}"
+    return judged(await clients.services.exchange("POST", url, headers, body, dead=outgoing.hopeless))
 
 
-def headers_of(notice: str, facts: Mapping[str, Any]) -> dict[str, str]:
+def judged(exchange: Exchange) -> DeliveryResult:
+    """What an answer means: what ntfy itself says of the token disables the channel, what a proxy says does not."""
+    result = exchange.result
+    if result.status not in (401, 403):
+        return result
+    words = _REFUSED.get(str(Answer(result.status, exchange.body).json().get("code")))
+    if words is None:
+        return result
+    return result._replace(error=f"ntfy answered {result.status}: {words}", refused="channel")
+
+
+def headers_of(notice: str, facts: Mapping[str, Any], reading: Reading = ENGLISH_UTC) -> dict[str, str]:
     """Every header of a message but the token."""
     priority, tag = _LOOKS[notice]
     headers = {
@@ -77,7 +99,12 @@ def headers_of(notice: str, facts: Mapping[str, Any]) -> dict[str, str]:
         "User-Agent": _AGENT,
     }
     click = quote(facts["page"], safe=KEPT, errors="replace")
-    return headers | ({"Click": click} if 0 < len(click) <= _LONGEST_CLICK else {})
+    headers |= {"Click": click} if 0 < len(click) <= _LONGEST_CLICK else {}
+    # A comma or a semicolon would end the URL.
+    link = quote(facts["acknowledge"], safe=_IN_ACTIONS, errors="replace")
+    # `view` opens a page, and calls nobody.
+    opens = header_text(reading.says("acknowledge_button"))
+    return headers | ({"Actions": f"view, {opens}, {link}"} if 0 < len(link) <= _LONGEST_CLICK else {})
 
 
 def text_of_message(facts: Mapping[str, Any], at: str, reading: Reading = ENGLISH_UTC) -> str:
@@ -88,6 +115,9 @@ def text_of_message(facts: Mapping[str, Any], at: str, reading: Reading = ENGLIS
         facts["url"],
         _line(reading, "since", facts["started"]) or _line(reading, "when", reading.moment(at)),
         _line(reading, "until", facts["resolved"]),
+        _line(reading, "acknowledged_by", facts["by"]),
+        _line(reading, "comment", facts["comment"]),
+        _line(reading, "snoozed_until", facts["snoozed"]),
         _line(reading, "last_ping", facts["last_ping"]),
         *facts["certificates"],
     ]
