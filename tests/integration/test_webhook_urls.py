@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from processors.sender.attempts import SENDS
-from processors.sender.channels.sending import Clients, Outgoing
+from processors.sender.channels.sending import Clients, Outgoing, Services
 from processors.sender.lanes import Secrets
 from processors.sender.request_urls import request_url
 from processors.sender.webhooks import WebhookClient
@@ -87,7 +87,7 @@ async def wire() -> AsyncIterator[tuple[Wire, Clients]]:
     got.port = server.sockets[0].getsockname()[1]
     try:
         async with WebhookClient(LOOPBACK) as client:
-            yield got, Clients(client.post, None)
+            yield got, Clients(client.post, None, services=Services(client.exchange))
     finally:
         server.close()
 
