@@ -67,6 +67,29 @@ class ValidityTold(Fact, tag="validity.told", frozen=True):
     data: dict[str, Any] = field(default_factory=dict)
 
 
+class IncidentTold(Fact, tag="incident.told", frozen=True):
+    """People are told of an open incident without a change of the status: a step of its escalation, the end of a
+    snooze, a reminder, or that somebody acknowledged it.
+
+    id: derived; the requests to send have it as `transition`. n: number of the change that opened the incident.
+    at: time of the notice. detected_at: the partition's time when the fold decided it. notice: its name.
+    channels: who is told, as they have chosen; called: who is told whatever they have chosen. more: what the `data` of
+    the notice has beside what tells of the incident.
+    """
+
+    id: str
+    n: int
+    thing: str
+    project: str
+    incident: str
+    at: Micros
+    detected_at: Micros
+    notice: Notice
+    channels: tuple[str, ...] = ()
+    called: tuple[str, ...] = ()
+    more: dict[str, Any] = field(default_factory=dict)
+
+
 class PingFolded(Fact, tag="ping.folded", frozen=True):
     """What only the fold knows about the ping in `pings` at this partition and `offset`; sent only if there is
     anything.
@@ -207,6 +230,7 @@ class ThingChanged(Fact, tag="thing.changed", frozen=True):
 Transition = (
     StatusChanged
     | ValidityTold
+    | IncidentTold
     | PingFolded
     | GapSeen
     | RegionDisregarded

@@ -15,6 +15,7 @@ from processors.checks.rules import run_limit
 from processors.fold.acknowledgements import tell_team, with_acknowledgement
 from processors.fold.contract import Effect
 from processors.fold.escalations import escalate, told_now
+from processors.fold.incident_notices import request_again as once_more
 from processors.fold.mutes import end_with_incident, recovered, tell_again, tell_owed
 from processors.fold.reminders import pass_reminders, remind
 from processors.fold.status_transition import (
@@ -37,10 +38,10 @@ from schemas.definitions import Check
 from schemas.deliveries import DeliveryRequested
 from schemas.escalations import EscalationCopy
 from schemas.ids import derived_id
-from schemas.notices import Notice
+from schemas.notices import ACKNOWLEDGED, Notice
 from schemas.run_times import drift_data
 from schemas.ticks import Gap
-from schemas.transitions import Reason, StatusChanged, VisibleStatus
+from schemas.transitions import IncidentTold, Reason, StatusChanged, VisibleStatus
 
 RUN_TIME_DRIFT: tuple[Notice, ...] = ("monitor.run_time_drift",)
 
@@ -204,14 +205,21 @@ def escalate_of(state: CheckState, check: Check, policy: EscalationCopy | None, 
 
 
 def tell_acknowledged(state: CheckState, check: Check) -> list[Effect]:
-    """Somebody takes care of the check's incident: without what its job said, which was told."""
+    """Somebody takes care of the check's incident."""
+    return tell_team(state, _subject(check, state), partial(_taken_care_of, state, check))
 
-    def data() -> dict[str, Any]:
-        told = _open_incident(state, check)
-        told["monitor"].pop("last_output", None)
-        return told
 
-    return tell_team(state, _subject(check, state), data)
+def told_again(told: IncidentTold, state: CheckState, check: Check) -> DeliveryRequested | None:
+    """The request that went out with what was told of an open incident; None when it is out of date."""
+    data = partial(_taken_care_of if told.notice == ACKNOWLEDGED else _open_incident, state, check)
+    return once_more(told, state, data, partial(about, state, check))
+
+
+def _taken_care_of(state: CheckState, check: Check) -> dict[str, Any]:
+    """The data of a notice about that: without what the job said, which was told."""
+    told = _open_incident(state, check)
+    told["monitor"].pop("last_output", None)
+    return told
 
 
 def _open_incident(state: CheckState, check: Check) -> dict[str, Any]:

@@ -19,7 +19,8 @@ from msgspec.structs import replace
 from processors.fold.audit import command_of, entry
 from processors.fold.contract import Context, Effect
 from processors.fold.escalations import is_told, told_now
-from processors.fold.status_transition import HasStatus, Subject, request
+from processors.fold.incident_notices import tell
+from processors.fold.status_transition import HasStatus, Subject
 from schemas.base import Micros
 from schemas.definitions import Check
 from schemas.ids import derived_id
@@ -81,12 +82,10 @@ def tell_team(
     said = state.acknowledged
     if said is None or state.muted or not is_told(state, held_back):
         return []
-    told = data()
     id = derived_id(subject.id, "acknowledged", state.changes, said.request)
     called = () if state.escalation is None else state.escalation.told
     own = subject._replace(channels=tuple(each for each in subject.channels if each not in called))
-    effects = request(own, id, said.at, (ACKNOWLEDGED,), told)
-    return effects + request(subject._replace(channels=called), id, said.at, (ACKNOWLEDGED,), told, anyway=True)
+    return tell(state, own, id, ACKNOWLEDGED, data(), at=said.at, time=said.at, called=called)
 
 
 def with_acknowledgement(incident: dict[str, Any], said: Acknowledged | None) -> dict[str, Any]:

@@ -24,8 +24,9 @@ from typing import Any
 from msgspec.structs import replace
 
 from processors.fold.contract import Context, Effect, InvalidEvent
+from processors.fold.incident_notices import tell
 from processors.fold.partition_time import counts_at
-from processors.fold.status_transition import HasStatus, Subject, request
+from processors.fold.status_transition import HasStatus, Subject
 from processors.fold.view import View
 from schemas.base import Micros
 from schemas.escalations import (
@@ -43,11 +44,9 @@ from schemas.escalations import (
     minutes_before,
 )
 from schemas.ids import derived_id
-from schemas.notices import Notice
 
 # A step that is passed later than that was held up, and so are those after it.
 LATE: Micros = MINUTE
-_STILL_DOWN: tuple[Notice, ...] = ("monitor.down",)
 
 
 PolicyEvent = EscalationDefined | EscalationRemoved
@@ -175,7 +174,7 @@ def escalate(
         state.acknowledged = None
         told_now(state, time)
         id = derived_id(subject.id, "snooze over", n, said.until or time)
-        return request(subject, id, said.until or time, _STILL_DOWN, data())
+        return tell(state, subject, id, "monitor.down", data(), at=said.until or time, time=time)
     assert copy is not None
     stands, steps = _passed(_under(state.escalation, copy), copy.policy, time)
     named = tuple(dict.fromkeys(channel for step in steps for channel in step.channels))
@@ -187,9 +186,9 @@ def escalate(
     at = min(stands.last, time)
     id = derived_id(subject.id, "escalation", n, copy.policy.id, stands.last, stands.passed)
     step = {"policy": copy.policy.name, "step": (stands.passed - 1) % len(copy.policy.steps) + 1}
-    told = data() | {"escalation": step | {"round": (stands.passed - 1) // len(copy.policy.steps) + 1}}
-    effects = request(subject._replace(channels=own), id, at, _STILL_DOWN, told)
-    return effects + request(subject._replace(channels=named), id, at, _STILL_DOWN, told, anyway=True)
+    more = {"escalation": step | {"round": (stands.passed - 1) // len(copy.policy.steps) + 1}}
+    own_channels = subject._replace(channels=own)
+    return tell(state, own_channels, id, "monitor.down", data(), at=at, time=time, called=named, more=more)
 
 
 def _under(stands: Escalating, copy: EscalationCopy) -> Escalating:

@@ -6,8 +6,8 @@ partition of a truncated journal compares its states with what the others know:
 
 - with the definitions: those that the states do not have, or have in an older version, are defined now; what the states
   have and no definition stands for is removed now;
-- with the changes told in `transitions` since the newest record that was folded: deliveries of them that are neither
-  pending nor finished are requested now.
+- with the changes told in `transitions` since the newest record that was folded, and what else people were told of
+  incidents that are still open: deliveries of them that are neither pending nor finished are requested now.
 
 The events that come of it are those that were lost, and folding one that was not lost changes nothing: a definition
 that is known changes nothing, a delivery has the same id.
@@ -20,10 +20,12 @@ from typing import NamedTuple
 import msgspec
 
 from processors.checks.transitions import request_again as check_request
+from processors.checks.transitions import told_again as check_told
 from processors.fold.view import View
 from processors.monitors.maintenance import maintenance_key
 from processors.monitors.messages import about
 from processors.monitors.transitions import request_again as monitor_request
+from processors.monitors.transitions import told_again as monitor_told
 from processors.monitors.validity_notices import request_of as validity_request
 from processors.projects.channels import endpoint_of
 from schemas.base import Micros
@@ -54,12 +56,14 @@ from schemas.message_templates import MessageTemplate, TemplateCopy, TemplateDef
 from schemas.monitor_states import MaintenanceCopy, MonitorState
 from schemas.monitors import Monitor
 from schemas.notice_choices import ChoiceCopy, NoticesChosen, choice_key, choice_of
-from schemas.notices import Notice
+from schemas.notices import ACKNOWLEDGED, AnyNotice
 from schemas.pings import CheckDefined, CheckRemoved
 from schemas.probes import MaintenanceDefined, MaintenanceRemoved, MonitorDefined, MonitorRemoved
 from schemas.ticks import PROGRESS_KEY
-from schemas.transitions import StatusChanged, ValidityTold
+from schemas.transitions import IncidentTold, StatusChanged, ValidityTold
 
+# What `transitions` says of people being told.
+Told = StatusChanged | ValidityTold | IncidentTold
 # An event and its key.
 Missed = tuple[str, msgspec.Struct]
 
@@ -183,7 +187,7 @@ def _differs(health: EndpointHealth | None, channel: Channel) -> bool:
 def missed_requests(
     view: View,
     channels: Mapping[str, Channel],
-    changes: Iterable[StatusChanged | ValidityTold],
+    changes: Iterable[Told],
     things: Mapping[str, Thing],
     finished: AbstractSet[str],
 ) -> Iterator[Missed]:
@@ -206,17 +210,24 @@ def missed_requests(
         request = _request(change, causes, thing)
         if request is None:
             continue
-        for id in definition.channels:
+        for id, anyway in _told_to(change, definition):
             channel = channels.get(id)
             if channel is None or channel.created > change.detected_at:  # another partition's, or not there then
                 continue
-            if notices := _unsent(view, channel, request, finished):
-                yield id, msgspec.structs.replace(request, notices=notices)
+            if notices := _unsent(view, channel, request, finished, anyway):
+                yield id, msgspec.structs.replace(request, notices=notices, anyway=anyway)
 
 
-def _request(
-    change: StatusChanged | ValidityTold, causes: Mapping[str | None, str], thing: Thing
-) -> DeliveryRequested | None:
+def _told_to(change: Told, definition: Check | Monitor) -> Iterator[tuple[str, bool]]:
+    """The channels that were told of something, and whether it was whatever they had chosen."""
+    if isinstance(change, IncidentTold):
+        yield from ((id, False) for id in change.channels)
+        yield from ((id, True) for id in change.called)
+    else:
+        yield from ((id, False) for id in definition.channels)
+
+
+def _request(change: Told, causes: Mapping[str | None, str], thing: Thing) -> DeliveryRequested | None:
     """The request that went out with what was told; None when there was none, or none for certain."""
     state, definition = thing
     if isinstance(change, ValidityTold):
@@ -225,6 +236,12 @@ def _request(
         return None if change.silent else validity_request(change, about(state, definition))
     if change.n > state.changes:  # its fold has lost it, too, and folds it again
         return None
+    if isinstance(change, IncidentTold):
+        if isinstance(state, CheckState):
+            assert isinstance(definition, Check)
+            return check_told(change, state, definition)
+        assert isinstance(definition, Monitor)
+        return monitor_told(change, state, definition)
     cause = causes.get(change.incident, "")
     if isinstance(state, CheckState):
         assert isinstance(definition, Check)
@@ -233,14 +250,23 @@ def _request(
     return monitor_request(change, cause, state, definition)
 
 
-def _unsent(view: View, channel: Channel, request: DeliveryRequested, finished: AbstractSet[str]) -> tuple[Notice, ...]:
-    """Of the notices that the channel takes, those whose deliveries are neither pending nor finished."""
+def _unsent(
+    view: View, channel: Channel, request: DeliveryRequested, finished: AbstractSet[str], anyway: bool
+) -> tuple[AnyNotice, ...]:
+    """Of the notices that the channel takes, those whose deliveries are neither pending nor finished.
 
-    def is_there(notice: Notice) -> bool:
+    Whether an acknowledgement is told to it, the fold of the deliveries decides.
+    """
+
+    def is_there(notice: AnyNotice) -> bool:
         id = delivery_id(event_id(request.transition, notice), channel.id)
         return id in finished or view.get(delivery_key(id)) is not None
 
-    return tuple(notice for notice in request.notices if notice in channel.notices and not is_there(notice))
+    return tuple(
+        notice
+        for notice in request.notices
+        if (anyway or notice in channel.notices or notice == ACKNOWLEDGED) and not is_there(notice)
+    )
 
 
 def _removed(

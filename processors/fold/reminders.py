@@ -8,7 +8,8 @@ told, or somebody has acknowledged the incident, is not sent later.
 from typing import Any
 
 from processors.fold.contract import Effect
-from processors.fold.status_transition import HasStatus, Subject, request
+from processors.fold.incident_notices import tell
+from processors.fold.status_transition import HasStatus, Subject
 from schemas.base import Micros
 from schemas.ids import derived_id
 from schemas.notices import Notice
@@ -34,4 +35,5 @@ def remind(state: HasStatus, subject: Subject, n: int, at: Micros, data: dict[st
     """The reminder that was counted last. n: number of the change that took the thing down."""
     if state.acknowledged is not None:
         return []
-    return request(subject, derived_id(subject.id, "still down", n, state.reminders), at, STILL_DOWN, data)
+    id = derived_id(subject.id, "still down", n, state.reminders)
+    return tell(state, subject, id, "monitor.still_down", data, at=at, time=at)

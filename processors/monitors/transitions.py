@@ -13,6 +13,7 @@ from typing import Any
 from processors.fold.acknowledgements import tell_team, with_acknowledgement
 from processors.fold.contract import EVERY, Effect
 from processors.fold.escalations import escalate, told_now
+from processors.fold.incident_notices import request_again as once_more
 from processors.fold.mutes import end_with_incident, recovered, tell_again, tell_owed
 from processors.fold.reminders import pass_reminders, remind
 from processors.fold.status_transition import (
@@ -35,10 +36,11 @@ from schemas.deliveries import DeliveryRequested
 from schemas.escalations import Escalating, EscalationCopy
 from schemas.monitor_states import MonitorState, PendingChange, visible_status
 from schemas.monitors import Monitor
+from schemas.notices import ACKNOWLEDGED
 from schemas.probes import DependencyChanged
 from schemas.requests import ThingsUnobserved
 from schemas.topics import PROBE_RESULTS, PROJECTS
-from schemas.transitions import StatusChanged
+from schemas.transitions import IncidentTold, StatusChanged
 
 # So long nothing must be known of a monitor before people are told: a prober that is started anew is no news.
 BLIND: Micros = 300 * SECOND
@@ -213,12 +215,24 @@ def escalate_of(state: MonitorState, monitor: Monitor, policy: EscalationCopy | 
 
 
 def tell_acknowledged(state: MonitorState, monitor: Monitor) -> list[Effect]:
-    """Somebody takes care of the monitor's incident: without the results, which were told."""
-
-    def data() -> dict[str, Any]:
-        return notice_data(state, monitor, _open_incident(state, monitor, reminded=True)["incident"])
-
+    """Somebody takes care of the monitor's incident."""
+    data = partial(_taken_care_of, state, monitor)
     return tell_team(state, _subject(monitor, state), data, held_back=state.notice_at is not None)
+
+
+def told_again(told: IncidentTold, state: MonitorState, monitor: Monitor) -> DeliveryRequested | None:
+    """The request that went out with what was told of an open incident; None when it is out of date."""
+    if state.maintained or state.unobserved or state.notice_at is not None:
+        return None
+    data = partial(_open_incident, state, monitor, reminded=True)
+    if told.notice == ACKNOWLEDGED:
+        data = partial(_taken_care_of, state, monitor)
+    return once_more(told, state, data, partial(about, state, monitor))
+
+
+def _taken_care_of(state: MonitorState, monitor: Monitor) -> dict[str, Any]:
+    """The data of a notice about that: without the results, which were told."""
+    return notice_data(state, monitor, _open_incident(state, monitor, reminded=True)["incident"])
 
 
 def pass_hour(state: MonitorState, monitor: Monitor, explained: bool) -> list[Effect]:

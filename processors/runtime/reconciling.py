@@ -23,6 +23,7 @@ from processors.fold.reconciliation import (
     Defined,
     Missed,
     Thing,
+    Told,
     missed_by_checks,
     missed_by_deliveries,
     missed_by_monitors,
@@ -53,7 +54,7 @@ from schemas.topics import (
     TRANSITIONS,
     Topic,
 )
-from schemas.transitions import DeliveryFinished, StatusChanged, ValidityTold
+from schemas.transitions import DeliveryFinished, IncidentTold, StatusChanged, ValidityTold
 
 log = structlog.get_logger(__name__)
 
@@ -66,7 +67,7 @@ _CALL_SECONDS = 10.0
 _EVERYWHERE = ("project", "maintenance", "escalation", "template")
 _PATIENCE_SECONDS = 30.0
 _CHANGED, _FINISHED = b'{"type":"status.changed"', b'{"type":"delivery.finished"'
-_VALIDITY = b'{"type":"validity.told"'
+_VALIDITY, _INCIDENT = b'{"type":"validity.told"', b'{"type":"incident.told"'
 
 _definitions: msgspec.json.Decoder[Any] = msgspec.json.Decoder(Definition)
 _sent: msgspec.json.Decoder[Any] = msgspec.json.Decoder(
@@ -85,7 +86,7 @@ _sent: msgspec.json.Decoder[Any] = msgspec.json.Decoder(
     | TemplateRemoved
     | DeliveryRequested
 )
-_Told = StatusChanged | ValidityTold | DeliveryFinished
+_Told = StatusChanged | ValidityTold | IncidentTold | DeliveryFinished
 _told: msgspec.json.Decoder[_Told] = msgspec.json.Decoder(_Told)
 _states: dict[Topic, msgspec.json.Decoder[Any]] = {
     CHECK_STATES: msgspec.json.Decoder(CheckStatesRecord),
@@ -209,15 +210,15 @@ class _Reader:
             templates=found.get(MessageTemplate, {}),
         )
 
-    def told_since(self, newest: Micros) -> tuple[list[StatusChanged | ValidityTold], set[str]]:
+    def told_since(self, newest: Micros) -> tuple[list[Told], set[str]]:
         """What was told from a moment before `newest` on: changes and notices, and the deliveries that ended."""
-        changes: dict[str, StatusChanged | ValidityTold] = {}
+        changes: dict[str, Told] = {}
         finished: set[str] = set()
         for number, start in self._offsets_at(TRANSITIONS, max(0, newest - _MARGIN)).items():
             end = ends_of(self._bootstrap, TRANSITIONS)[number]
             for stored in read_partition(self._bootstrap, TRANSITIONS, number, end, start=start):
                 self._loading.steps += 1
-                if not (stored.value or b"").startswith((_CHANGED, _VALIDITY, _FINISHED)):
+                if not (stored.value or b"").startswith((_CHANGED, _VALIDITY, _INCIDENT, _FINISHED)):
                     continue
                 told = _told.decode(stored.value or b"")
                 if isinstance(told, DeliveryFinished):
