@@ -26,6 +26,8 @@ from infra.settings.settings import Settings
 from schemas.base import encode
 from schemas.definitions import Channel, Project
 from schemas.ids import new_id
+from schemas.incidents import IncidentAcknowledged
+from schemas.notices import ACKNOWLEDGED, FIRST_NOTICES
 from schemas.pings import Ping
 from schemas.requests import ChannelCreate, CheckCreate, CheckDelete, CheckFields, ProjectCreate, Request
 from schemas.ticks import Tick
@@ -147,10 +149,18 @@ class World:
         return check
 
     def make_channel(self, url: str) -> str:
-        channel = Channel(id=new_id(), project=self.project, kind="webhook", url=url, created=now())
+        chosen = (*FIRST_NOTICES, ACKNOWLEDGED)
+        channel = Channel(id=new_id(), project=self.project, kind="webhook", url=url, created=now(), notices=chosen)
         self.ask(ChannelCreate(request=new_id(), at=now(), channel=channel))
         wait_until(lambda: self.endpoint(channel.id) is not None, 60, "the channel is defined", pause=0.2)
         return channel.id
+
+    def acknowledge(self, check: str) -> None:
+        """Somebody takes care of the incident of a check."""
+        [incident] = [
+            one["incident"] for one in self.told("status.changed") if one["thing"] == check and one["now"] == "down"
+        ]
+        self.put(PINGS, check, IncidentAcknowledged(at=now(), incident=incident, request=new_id(), by="Ada"))
 
     def endpoint(self, channel: str) -> dict[str, Any] | None:
         return self.states(DELIVERY_STATES).get(f"endpoint/{channel}")
@@ -281,6 +291,8 @@ def test_notices_and_channels(world: World, tmp_path: Path) -> None:
         wait_until(lambda: len(world.told("delivery.finished")) == 2, 60, "both are reported", pause=0.2)
     world.ping(due, kind="fail")
     wait_until(lambda: len(world.pending()) == 2, 60, "notices of the other check are pending", pause=0.2)
+    world.acknowledge(due)
+    wait_until(lambda: len(world.pending()) == 3, 60, "that somebody takes care of it is pending", pause=0.2)
     late = world.make_channel("http://127.0.0.1:9/")
     world.stop_worker()
     world.restore(tmp_path, DELIVERIES, DELIVERY_STATES)
@@ -289,15 +301,15 @@ def test_notices_and_channels(world: World, tmp_path: Path) -> None:
 
     with receiving(receiver):
         world.start_worker()
-        for event in _DOWN:
+        for event in (*_DOWN, ACKNOWLEDGED):
             receiver.wait(due, event, 90)
-        wait_until(lambda: len(world.told("delivery.finished")) == 4, 60, "they are reported", pause=0.2)
+        wait_until(lambda: len(world.told("delivery.finished")) == 5, 60, "they are reported", pause=0.2)
         wait_until(lambda: world.endpoint(late) is not None, 60, "the channel is known", pause=0.2)
         assert world.pending() == []
         world.stop_worker()
-    for check in (told, due):
-        assert sorted(one.event for one in receiver.of(check)) == sorted(_DOWN), "each is delivered once"
-    assert len({one.id for one in receiver.received}) == 4
+    for check, events in ((told, _DOWN), (due, (*_DOWN, ACKNOWLEDGED))):
+        assert sorted(one.event for one in receiver.of(check)) == sorted(events), "each is delivered once"
+    assert len({one.id for one in receiver.received}) == 5
 
 
 @contextlib.contextmanager
