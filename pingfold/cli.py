@@ -130,6 +130,21 @@ COMMANDS: dict[str, Lazy | Group] = {
         },
         _MANAGE,
     ),
+    "report": Group(
+        "Report what was up and what was not, and send that each week or month.",
+        {
+            "show": Lazy(
+                "pingfold.commands.reports:show",
+                "Show the report of a week, a month, or any span of at most 400 days.",
+            ),
+            "send": Lazy(
+                "pingfold.commands.reports:send",
+                "Send the report of the newest week or month that has ended, as a test.",
+            ),
+            "schedule": Lazy("pingfold.commands.reports:schedule", "Show which reports are sent, or change that."),
+        },
+        _MANAGE,
+    ),
     "project": Group(
         "Manage projects. Each has its own checks, monitors, channels and keys.",
         {

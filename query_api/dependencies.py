@@ -24,6 +24,7 @@ from query_api.history.ports import (
     DeliveryHistoryReader,
     MonitorHistoryReader,
     PageHistoryReader,
+    ReportHistoryReader,
 )
 from query_api.password_pool import PasswordPool
 from query_api.state.delivery_states import DeliveryStates
@@ -77,6 +78,7 @@ class Dependencies:
     delivery_history: DeliveryHistoryReader | None = None
     page_history: PageHistoryReader | None = None
     audit_history: AuditReader | None = None
+    report_history: ReportHistoryReader | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "key_uses", KeyUses(self.sink))

@@ -2,8 +2,8 @@
 fold.
 
 Keys are `project/<id>`, `key/<id>`, `revoked-key/<id>`, `channel/<id>`, `check/<id>`, `monitor/<id>`,
-`maintenance/<id>`, `status-page/<id>`, `recipient/<id>`, `escalation/<id>`, `template/<id>`; `tokens` for how many
-names a partition has given.
+`maintenance/<id>`, `status-page/<id>`, `recipient/<id>`, `escalation/<id>`, `template/<id>`, `reports/<project>`,
+`report-state/<project>`; `tokens` for how many names a partition has given.
 """
 
 from typing import Annotated, Literal
@@ -21,6 +21,7 @@ from schemas.mutes import MuteUntil
 from schemas.notices import FIRST_NOTICES, Notice
 from schemas.quiet_hours import QuietHours
 from schemas.recipients import Addresses, Recipient
+from schemas.reports import ReportSettings
 from schemas.schedules import Schedule, Simple
 from schemas.status_pages import StatusPage
 
@@ -187,6 +188,7 @@ Definition = (
     | Recipient
     | EscalationPolicy
     | MessageTemplate
+    | ReportSettings
 )
 
 

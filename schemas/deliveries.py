@@ -99,11 +99,11 @@ class DeliveryRequested(Fact, tag="delivery.requested", frozen=True):
     anyway: each of them is sent, whatever the channel is configured for, as far as its kind can tell it. With
     `incident.acknowledged`: the channel was told of the incident in that way; what it has not chosen goes only to kinds
     that keep alerts.
-    Notices about Pingfold itself (`channel.disabled`, `channel.failing`) are sent whatever it is configured for.
+    `channel.disabled`, `channel.failing` and `project.report` are sent whatever it is configured for.
 
     transition: id of the transition. at: its time, which is the timestamp in the body, however late it is sent.
     data: the `data` object of the body (`monitor`, `incident`): docs/compatibility/poppaping.md, "Webhooks".
-    actor: who requested a test; folds leave it out. about: for bodies that say more of the thing than `data` does.
+    actor: who requested it, if somebody did. about: for bodies that say more of the thing than `data` does.
     """
 
     transition: str

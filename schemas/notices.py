@@ -1,6 +1,6 @@
 """The names of notices: what people are told of. Pure."""
 
-from typing import Literal
+from typing import Final, Literal
 
 Notice = Literal[
     "monitor.down",
@@ -60,9 +60,12 @@ DEFAULT_NOTICES: tuple[Notice, ...] = tuple(
 # What a chat takes that chooses nothing, and what keeps alerts: those who read along want to know who acts.
 TEAM_NOTICES: tuple[Notice, ...] = (*DEFAULT_NOTICES, ACKNOWLEDGED)
 
-# What notices there are: those of a monitor or check, which a channel chooses from, and those about Pingfold itself,
-# which a channel gets whatever it chose: that another one was given up, or, by mail, that it is failing; and the list
-# that stands for many of its notices. A request to confirm goes to an address, to no channel.
-AnyNotice = Literal[Notice, "channel.disabled", "channel.failing", "channel.digest", "recipient.confirmation"]
+# What notices there are: those of a monitor or check, which a channel chooses from, and those that it gets whatever it
+# chose: that another channel was given up, or, by mail, that it is failing; the list that stands for many of its
+# notices; and the reports that are sent to it. A request to confirm goes to an address, to no channel.
+AnyNotice = Literal[
+    Notice, "channel.disabled", "channel.failing", "channel.digest", "project.report", "recipient.confirmation"
+]
 DIGEST: AnyNotice = "channel.digest"
-UNCHOSEN: tuple[AnyNotice, ...] = ("channel.disabled", "channel.failing", DIGEST)
+REPORT: Final = "project.report"
+UNCHOSEN: tuple[AnyNotice, ...] = ("channel.disabled", "channel.failing", DIGEST, REPORT)

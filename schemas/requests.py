@@ -41,6 +41,8 @@ from schemas.project_news import OutageEnded as OutageEnded
 from schemas.project_news import ThingsUnobserved as ThingsUnobserved
 from schemas.quiet_hours import QuietHours
 from schemas.recipients import Address, Addresses
+from schemas.reports import ReportMade as ReportMade
+from schemas.reports import ReportSchedule as ReportSchedule
 from schemas.request_base import Request as Request
 from schemas.schedules import MAX_EXPRESSION, Schedule
 from schemas.status_pages import AccessKey, Components, Description, PageSlug, PasswordHash, Title
@@ -393,6 +395,8 @@ ProjectsRequest = (
     | EscalationDelete
     | IncidentAcknowledge
     | IncidentComment
+    | ReportSchedule
+    | ReportMade
 )
 
 

@@ -39,6 +39,7 @@ from schemas.probes import (
     ProbeResultsEvent,
 )
 from schemas.project_outages import ProjectOutages
+from schemas.reports import ReportState
 from schemas.requests import (
     ChannelDisabled,
     ChannelFailing,
@@ -149,7 +150,10 @@ def _states(name: str, key: str, carries: Any, journal: Topic) -> Topic:
 
 
 DEFINITIONS = _states(
-    "definitions", "kind/id, or tokens", Definition | TokenCounters | ProjectOutages | Progress, PROJECTS
+    "definitions",
+    "kind/id, or tokens",
+    Definition | ReportState | TokenCounters | ProjectOutages | Progress,
+    PROJECTS,
 )
 CHECK_STATES = _states("check-states", "check id, or kind/id", CheckStatesRecord, PINGS)
 MONITOR_STATES = _states("monitor-states", "monitor id, or kind/id", MonitorStatesRecord, PROBE_RESULTS)

@@ -196,7 +196,17 @@ Action = Literal[
 
 # Of what there are entries: the types of definitions; that a key was revoked is told as a change of the `key`.
 ThingKind = Literal[
-    "check", "monitor", "channel", "status-page", "maintenance", "project", "key", "recipient", "escalation", "template"
+    "check",
+    "monitor",
+    "channel",
+    "status-page",
+    "maintenance",
+    "project",
+    "key",
+    "recipient",
+    "escalation",
+    "template",
+    "reports",
 ]
 
 

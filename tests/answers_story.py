@@ -92,6 +92,7 @@ async def answers() -> list[Answer]:
         await _keys(story)
         await _audit(story)
         await _incidents(story)
+        await _reports(story)
     return story.answers
 
 
@@ -308,6 +309,23 @@ async def _incidents(story: Story) -> None:
     [incident] = await data("GET", f"{V1}/incidents", query=f"?monitor_id={monitor}")
     await ask("GET", f"{V1}/incidents/{{id}}", id=incident["id"])
     await ask("DELETE", f"{policies}/{{id}}", id=policy)
+
+
+async def _reports(story: Story) -> None:
+    ask, data = story.ask, story.data
+    reports = f"{V1}/reports"
+    channel = {"channel_type": "webhook", "url": "https://reports.example/"}
+    to = (await data("POST", f"{V1}/alert-channels", channel))["id"]
+    await ask("GET", reports)
+    await ask("GET", reports, query="?from=2025-06-15&timezone=Europe/Riga")
+    await ask("GET", reports, query="?from=2025-06-15&to=1975-06-15")
+    await ask("GET", f"{reports}/schedule")
+    await ask("PATCH", f"{reports}/schedule", {"weekly": True})
+    wanted = {"weekly": True, "monthly": True, "timezone": "Europe/Riga", "alert_channel_ids": [to]}
+    await ask("PATCH", f"{reports}/schedule", wanted)
+    await ask("GET", f"{reports}/schedule")
+    await ask("POST", f"{reports}/send", {"period": "month"})
+    await ask("POST", f"{reports}/send", {"period": "year"})
 
 
 def recorded(found: list[Answer]) -> dict[str, str]:

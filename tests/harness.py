@@ -68,7 +68,8 @@ from schemas.topics import (
 from schemas.transitions import DeliveryFinished, StatusChanged, ThingChanged
 from tests.conformance import Document
 from tests.imitated_sink import ImitatedSink
-from tests.measured_history import MemoryDecidingResults, MemoryResponseTimes, MemoryValidityHistory
+from tests.measured_history import MemoryDecidingResults, MemoryResponseTimes, MemoryValidityHistory, results_of
+from tests.told_reports import Told, ToldReports, told_by
 
 START: Micros = 1_750_000_000 * SECOND
 
@@ -545,6 +546,7 @@ class Harness:
         self.history = MemoryHistory(self.log)
         self.page_history = MemoryPageHistory(self.log)
         self.audit_history = MemoryAuditHistory(self.log)
+        self.report_history = ToldReports(self._told, self.log.now)
         self.settings = Settings(_env_file=None, **settings)
         self.links = ConfirmationLinks(b"a key of links")
         self.incident_links = IncidentLinks(b"a key of links of incidents")
@@ -575,6 +577,7 @@ class Harness:
                 delivery_history=MemoryDeliveryHistory(self.log) if history else None,
                 page_history=self.page_history if history else None,
                 audit_history=self.audit_history if history else None,
+                report_history=self.report_history if history else None,
                 admin_password=ADMIN_PASSWORD,
                 guard=guard_of(self.settings),
                 preview=Previews(self.settings.base_url, "Pingfold", "Pingfold <ops@pingfold.example>").forms,
@@ -605,6 +608,10 @@ class Harness:
             ),
         )
         return id
+
+    def _told(self) -> Told:
+        results = {id: list(results_of(self.log, id)) for id in {key for key, _ in self.log.of(PROBE_RESULTS)}}
+        return told_by(self.log, TRANSITIONS, results)
 
     def make_channel(self, name: str) -> str:
         """A webhook channel of the main project; answers its id."""

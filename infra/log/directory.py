@@ -16,13 +16,26 @@ from schemas.maintenance import Maintenance
 from schemas.message_templates import MessageTemplate
 from schemas.monitors import Monitor
 from schemas.recipients import Recipient
+from schemas.reports import PendingReport, ReportSettings, ReportState
 from schemas.status_pages import StatusPage
 
 _decode = msgspec.json.Decoder(Definition).decode
+_decode_report_state = msgspec.json.Decoder(ReportState).decode
 _checks = Packing(Check, ids=("project", "channels"), without=("id",))
 # Kinds of definitions, besides checks, that are kept.
 _KINDS = frozenset(
-    {"project", "key", "channel", "monitor", "maintenance", "status-page", "recipient", "escalation", "template"}
+    {
+        "project",
+        "key",
+        "channel",
+        "monitor",
+        "maintenance",
+        "status-page",
+        "recipient",
+        "escalation",
+        "template",
+        "reports",
+    }
 )
 _NOBODYS: tuple[None, None] = (None, None)
 _NO_SLUGS: dict[str, str | tuple[str, ...]] = {}
@@ -61,6 +74,8 @@ class Directory:
         self._windows: dict[str, Maintenance] = {}
         self._policies: dict[str, EscalationPolicy] = {}
         self._templates: dict[str, MessageTemplate] = {}
+        self._reports: dict[str, ReportSettings] = {}
+        self._pending_reports: dict[str, tuple[PendingReport, ...]] = {}
         self._channels: dict[str, Channel] = {}
         self._recipients: dict[str, Recipient] = {}
         self._pages: dict[str, StatusPage] = {}
@@ -74,6 +89,12 @@ class Directory:
         kind, _, id = key.partition("/")
         if kind == "check":
             self._apply_check(id, value)
+        elif kind == "report-state":
+            pending = () if value is None else _decode_report_state(value).pending
+            if pending:
+                self._pending_reports[id] = pending
+            else:
+                self._pending_reports.pop(id, None)
         elif kind in _KINDS:
             self._apply_other(kind, id, None if value is None else _decode(value))
 
@@ -145,6 +166,10 @@ class Directory:
                 self._windows[id] = definition
             case EscalationPolicy():
                 self._policies[id] = definition
+            case ReportSettings():
+                self._reports[id] = definition
+            case None if kind == "reports":
+                self._reports.pop(id, None)
             case None if kind == "escalation":
                 self._policies.pop(id, None)
             case MessageTemplate():
@@ -285,6 +310,14 @@ class Directory:
         """All message templates of a project, oldest first."""
         found = (template for template in list(self._templates.values()) if template.project == project)
         return sorted(found, key=lambda template: (template.created, template.id))
+
+    def report_settings(self, project: str) -> ReportSettings | None:
+        """Which reports a project is sent; None: nobody has set that."""
+        return self._reports.get(project)
+
+    def pending_reports(self) -> list[tuple[str, PendingReport]]:
+        """Every report that is due and not made yet, with its project."""
+        return [(project, each) for project, some in list(self._pending_reports.items()) for each in some]
 
     def channel(self, id: str) -> Channel | None:
         """The channel with this id."""

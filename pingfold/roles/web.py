@@ -56,11 +56,13 @@ from query_api.history.audit import AuditHistory
 from query_api.history.checks import History
 from query_api.history.deliveries import DeliveryHistory
 from query_api.history.monitors import MonitorHistory
+from query_api.history.reports import ReportHistory
 from query_api.history.status_pages import PageHistory
 from query_api.http.application import Application
 from query_api.http.route_index import include
 from query_api.ops import operations
 from query_api.ops.readiness import Readiness
+from query_api.reports.maker import ReportMaker
 from schemas.topics import PINGS, TRANSITIONS
 
 log = structlog.get_logger(__name__)
@@ -132,7 +134,10 @@ async def _application(
     stack.callback(looking.cancel)
     rest = Application(settings.site_name)
     if api:
-        rest = create_app(await asyncio.to_thread(_dependencies, settings, replicas, clickhouse, vault, source))
+        deps = await asyncio.to_thread(_dependencies, settings, replicas, clickhouse, vault, source)
+        rest = create_app(deps)
+        making = persistent(ReportMaker(deps, partial(replicas.progress.behind, limit=0), slot).run, name="reports")
+        stack.callback(making.cancel)
     clock, clocks = replicas.clock, replicas.clocks
     include(
         rest,
@@ -209,6 +214,7 @@ def _dependencies(
         delivery_history=DeliveryHistory(clickhouse, replicas.partitions, written),
         page_history=PageHistory(clickhouse),
         audit_history=AuditHistory(clickhouse, written),
+        report_history=ReportHistory(clickhouse, written),
     )
 
 

@@ -15,7 +15,8 @@ The contract, for a channel that wants it (`ChannelKind.gathers`):
   older notice waits, the list tells the newer one, so that nothing in it is out of date.
 - Nothing has a clock of its own: a tick that passes the time of the list sends it. What is gathered goes with the
   channel: when that is removed or disabled, its list ends as every delivery does.
-- Tests, and what is sent again on request, are never gathered.
+- Tests, and what is sent again on request, are never gathered. A report is not, either: in quiet hours it waits for
+  their end as it is.
 """
 
 from typing import NamedTuple
@@ -32,7 +33,7 @@ from schemas.channels.kinds import CHANNEL_KINDS
 from schemas.deliveries import Delivery, DeliveryRequested, Endpoint, delivery_id, delivery_key, endpoint_key
 from schemas.gatherings import GatheredThing, Gathering, gathering_key, quiet_key
 from schemas.ids import derived_id
-from schemas.notices import DIGEST, INCIDENT_NOTICES, UNCHOSEN
+from schemas.notices import DIGEST, INCIDENT_NOTICES, REPORT, UNCHOSEN
 from schemas.quiet_hours import quiet_until
 
 WINDOW: Micros = 60 * SECOND
@@ -79,7 +80,11 @@ class Gatherings:
     def take(self, delivery: Delivery, event: DeliveryRequested, now: Micros) -> list[Effect] | None:
         """Gather a notice that was requested; None: it is to be sent at once."""
         endpoint: Endpoint | None = self._view.get(endpoint_key(delivery.channel))
-        if endpoint is None or not _tells_lists(endpoint) or _is_test(event):
+        if endpoint is None or _is_test(event):
+            return None
+        if delivery.notice == REPORT:
+            return self._report(endpoint, delivery, now)
+        if not _tells_lists(endpoint):
             return None
         notice = _Notice(delivery, event, _TWINS.get(delivery.notice) not in endpoint.notices)
         until = None if endpoint.quiet_hours is None else quiet_until(endpoint.quiet_hours, now)
@@ -96,6 +101,14 @@ class Gatherings:
             return None
         self._view.put(delivery_key(delivery.id), delivery)
         return renewed
+
+    def _report(self, endpoint: Endpoint, delivery: Delivery, now: Micros) -> list[Effect] | None:
+        """No list can tell it; it waits for the end of quiet hours as it is."""
+        until = None if endpoint.quiet_hours is None else quiet_until(endpoint.quiet_hours, now)
+        if until is None:
+            return None
+        self._view.put(delivery_key(delivery.id), replace(delivery, attempt=0, due=until))
+        return []
 
     def _in_a_storm(self, endpoint: Endpoint, notice: "_Notice", now: Micros) -> list[Effect] | None:
         """None: it is the first, or each is told by itself."""

@@ -27,6 +27,7 @@ from schemas.maintenance import Maintenance
 from schemas.message_templates import MessageTemplate
 from schemas.monitors import Monitor, ProbeTarget
 from schemas.recipients import Recipient
+from schemas.reports import ReportSettings
 from schemas.requests import ChannelDisabled
 from schemas.status_pages import StatusPage
 from schemas.ticks import PROGRESS_KEY
@@ -63,6 +64,7 @@ _PLAIN: dict[type[msgspec.Struct], frozenset[str]] = {
     StatusPage: frozenset({"title", "slug", "description", "components", "private"}),
     EscalationPolicy: frozenset({"name", "steps", "repeat", "things"}),
     MessageTemplate: frozenset({"name", "notices", "channels", "title", "text"}),
+    ReportSettings: frozenset({"weekly", "monthly", "timezone", "channels"}),
     Maintenance: frozenset({"name", "window", "monitors"}),
     Recipient: frozenset({"address", "times", "confirmed_at", "blocked_at"}),
 }
@@ -71,7 +73,7 @@ _SILENT = frozenset({"id", "project", "version", "created", "revised", "site", "
 _NAMES = ("name", "title", "slug", "address")
 _DISABLED = str(ChannelDisabled.__struct_config__.tag)
 # Records that tell nothing of their own.
-_UNTOLD = (PROGRESS_KEY, COUNTERS_KEY, "revoked-key/")
+_UNTOLD = (PROGRESS_KEY, COUNTERS_KEY, "revoked-key/", "report-state/")
 # So many things that one command changed are told one by one; of the others, how many they are.
 _MOST = 20
 

@@ -33,6 +33,7 @@ from processors.projects.message_templates import ProjectTemplates
 from processors.projects.monitors import ProjectMonitors
 from processors.projects.outages import ProjectOutageNews
 from processors.projects.recipients import ProjectRecipients
+from processors.projects.reports import ProjectReports
 from processors.projects.rotations import ProjectRotations
 from processors.projects.status_pages import ProjectPages
 from processors.projects.tokens import ProjectTokens
@@ -44,6 +45,7 @@ from schemas.definitions import Channel, Definition, Project, definition_key
 from schemas.deliveries import EndpointRemoved
 from schemas.origins import written_origin
 from schemas.rejections import Rejection, RejectionCode
+from schemas.reports import ReportMade, ReportSchedule
 from schemas.requests import (
     ChannelCreate,
     ChannelDelete,
@@ -136,6 +138,7 @@ class ProjectsPartition:
         self._keys = ProjectKeys(view, self.index)
         self._rotations = ProjectRotations(view, self.index)
         self._outages = ProjectOutageNews(view)
+        self._reports = ProjectReports(view)
 
     def truncated(self, event: JournalTruncated) -> Iterable[Effect]:
         """Nothing: a request is answered only when it has been folded, and the states are kept."""
@@ -146,8 +149,9 @@ class ProjectsPartition:
         if isinstance(event, Tick):
             return self._tick(event, context)
         if isinstance(event, TimeCorrected):
-            if (time := correct_time(self._view, context)) is not None:
-                self._outages.correct(time)
+            if (corrected := correct_time(self._view, context)) is not None:
+                self._outages.correct(corrected)
+                self._reports.correct(corrected)
             return []
         if isinstance(event, ChannelDisabled | ChannelFailing | MuteEnded | OutageEnded | ThingsUnobserved):
             return self._told(event, context)
@@ -162,8 +166,8 @@ class ProjectsPartition:
             return [rejected(event, error.rejection)]
         except InvalidEvent as refused:
             raise _answered(event, RejectionCode.INVALID_REQUEST, refused) from refused
-        if isinstance(event, IncidentAcknowledge | IncidentComment):
-            return effects  # whether it counts, and so the audit trail, is for the fold of the thing
+        if isinstance(event, IncidentAcknowledge | IncidentComment | ReportMade):
+            return effects  # whether it counts, and so the audit trail, is for the fold that is sent it
         command = command_of(event, event.actor, _decided(effects), at)
         told = changes_of(self._view, command, context)
         if not told and len(effects) > 1:  # no definition changed, but what another journal works with
@@ -171,7 +175,7 @@ class ProjectsPartition:
         return [*effects, *told]
 
     def due(self) -> Micros:
-        return min(self._maintenance.due(), self._tokens.due(), self._outages.due())
+        return min(self._maintenance.due(), self._tokens.due(), self._outages.due(), self._reports.due())
 
     def _told(self, event: _News, context: Context) -> list[Effect]:
         """Another fold tells of a channel that fails or was given up, of a mute that it has ended, or of an outage."""
@@ -207,7 +211,11 @@ class ProjectsPartition:
         if after.time > before.time:
             self._maintenance.tick(after.time)
         self._tokens.learn(tick.partition_count)
-        return [*self._tokens.tick(after.time), *self._outages.tick(after.time)]
+        return [
+            *self._tokens.tick(after.time),
+            *self._outages.tick(after.time),
+            *self._reports.tick(after.time),
+        ]
 
     def _time_of(self, request: ProjectsRequest, context: Context) -> Micros:
         """When a request counts. After a stop the first requests come before the first tick: their records vouch."""
@@ -256,6 +264,10 @@ class ProjectsPartition:
                 return self._escalations.delete(request, owner, at)
             case IncidentAcknowledge() | IncidentComment():
                 return pass_on(request, self.index, owner, at)
+            case ReportSchedule():
+                return self._reports.schedule(request, project, at)
+            case ReportMade():
+                return self._reports.made(request, project, at)
             case KeyCreate():
                 return self._keys.create(request, project, at)
             case KeyRotate():
@@ -352,6 +364,7 @@ class ProjectsPartition:
         effects += self._monitors.take_off_every(channel, at)
         effects += self._escalations.take_off(channel, at)
         effects += self._templates.take_off(channel, at)
+        self._reports.take_off(channel, at)
         return effects
 
 

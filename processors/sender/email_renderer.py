@@ -23,8 +23,10 @@ from infra.settings.senders import parse_sender
 from processors.sender.mail_headers import address_header, one_line, text_header, url_header, verified
 from processors.sender.notice_facts import facts_of, reading_of
 from processors.sender.notice_values import object_of, text_of
+from processors.sender.report_facts import report_facts
 from schemas.base import SECOND, Micros
 from schemas.deliveries import Delivery, Endpoint
+from schemas.notices import REPORT
 from schemas.recipients import recipient_id
 from schemas.times import read_iso, to_minute, utc
 
@@ -71,7 +73,8 @@ class EmailRenderer:
         if delivery.notice == "recipient.confirmation":
             template, facts = "confirmation", self._request_to_confirm(endpoint, data)
         else:
-            template, facts = "mail", self._facts(delivery, endpoint, notice)
+            template = "report" if delivery.notice == REPORT else "mail"
+            facts = self._facts(delivery, endpoint, notice)
         head = {
             "From": address_header("From", [self._from]),
             "To": address_header(
@@ -86,7 +89,7 @@ class EmailRenderer:
             # Of no mail: the first of an incident may have gone to others. All name it, which makes them one thread.
             thread = self._id(f"incident-{incident}")
             head |= {name: text_header(name, thread) for name in ("In-Reply-To", "References")}
-        if template == "mail":
+        if template != "confirmation":
             head["List-Unsubscribe"] = url_header("List-Unsubscribe", self._ways_out(endpoint, notice["timestamp"]))
         # Quoted-printable text holds no "=_": no text can end its part.
         body = MIMEMultipart("alternative", boundary=f"=_pingfold-{_ID.sub('', delivery.event)}")
@@ -106,14 +109,19 @@ class EmailRenderer:
     def _facts(self, delivery: Delivery, endpoint: Endpoint, notice: dict[str, Any]) -> dict[str, Any]:
         reading, wording = reading_of(endpoint), delivery.wording
         facts = facts_of(delivery.notice, object_of(notice["data"]), endpoint.site, reading)
-        return facts | {
-            "says": (wording.title if wording is not None else "") or facts["says"],
-            "own": wording.text if wording is not None else "",
-            "at": reading.moment(notice["timestamp"]),
-            "site_name": self._site_name,
-            "language": reading.language,
-            "tells": reading.says,
-        }
+        told = report_facts(object_of(notice["data"])) if delivery.notice == REPORT else {}
+        return (
+            told
+            | facts
+            | {
+                "says": (wording.title if wording is not None else "") or facts["says"],
+                "own": wording.text if wording is not None else "",
+                "at": reading.moment(notice["timestamp"]),
+                "site_name": self._site_name,
+                "language": reading.language,
+                "tells": reading.says,
+            }
+        )
 
     def _id(self, name: str) -> str:
         return f"<{_ID.sub('', name)[:80]}@{self._domain}>"

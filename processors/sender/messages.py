@@ -15,6 +15,7 @@ from processors.sender.digest_facts import fitted
 from processors.sender.mail_headers import one_line
 from processors.sender.notice_facts import facts_of, reading_of
 from processors.sender.notice_values import object_of, text_of
+from processors.sender.report_facts import report_rows
 from processors.sender.webhooks import DeliveryResult
 from schemas.channels.kinds import CHANNEL_KINDS
 from schemas.channels.messages import (
@@ -32,6 +33,7 @@ from schemas.channels.messages import (
 )
 from schemas.deliveries import Delivery, Endpoint
 from schemas.languages.reading import Reading
+from schemas.notices import REPORT
 
 _VERSION = importlib.metadata.version("pingfold")
 # Of a fact, of an output or results, and of a URL so many code units are told.
@@ -68,6 +70,7 @@ _MANNERS: Final[Mapping[str, _Manner]] = {
     "channel.disabled": _Manner("bad", about="channel"),
     "channel.failing": _Manner("warn", about="channel"),
     "channel.digest": _Manner("warn", about="list"),
+    "project.report": _Manner("good", about="report"),
 }
 
 
@@ -125,6 +128,10 @@ def message_of(delivery: Delivery, endpoint: Endpoint) -> Message:
     thing = text_of(object_of(data.get("monitor")), "id")
     wording = delivery.wording
     own = () if wording is None or not wording.text else tuple(wording.text.split("\n"))
+    if delivery.notice == REPORT:
+        facts, rows = facts | {"cause": ""}, report_rows(data)
+    else:
+        rows = tuple(_rows(facts, reading.moment(at), reading))
     return Message(
         id=f"{delivery.id}.{delivery.replay}" if delivery.replay else delivery.id,
         notice=delivery.notice,
@@ -140,7 +147,7 @@ def message_of(delivery: Delivery, endpoint: Endpoint) -> Message:
         test=facts["test"],
         acknowledge=facts["acknowledge"] if is_url(facts["acknowledge"]) else "",
         by=facts["by"],
-        rows=() if own else tuple(_rows(facts, reading.moment(at), reading)),
+        rows=() if own else rows,
         blocks=() if own else tuple(blocks_of(facts, reading)),
         language=reading.language,
         own=own,

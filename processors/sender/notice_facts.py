@@ -54,7 +54,7 @@ def facts_of(notice: str, data: Mapping[str, Any], site: str, reading: Reading =
     if listed:
         says = name
     url = text_of(monitor, "url")
-    page = url if monitor.get("kind") in ("heartbeat", "channel") else f"{site}/"
+    page = url if monitor.get("kind") in ("heartbeat", "channel", "project") else f"{site}/"
     results = monitor.get("last_results")
     return {
         "says": reading.says("test_of", says=says) if data.get("test") is True else says,

@@ -17,7 +17,7 @@ from schemas.deliveries import Delivery, Endpoint
 from schemas.notices import OPENING
 
 # Kinds of things whose `url` is a page of ours; what is probed has a URL of its own.
-_OURS = ("heartbeat", "channel", "pingfold")
+_OURS = ("heartbeat", "channel", "pingfold", "project")
 # Without one of these a body holds no link of ours, and need not be read.
 _MARKS = (*(f'"kind":"{kind}"' for kind in _OURS), '"url":"/')
 # What comes before the ids in a notice.

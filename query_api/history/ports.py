@@ -9,6 +9,7 @@ from query_api.history.checks import Flip, PingRow, Transition
 from query_api.history.deciding_results import Deciding
 from query_api.history.deliveries import FinishedRow, SentRow
 from query_api.history.monitors import Counts, DownTime, IncidentRow, Observed, ResultRow, Which
+from query_api.history.reports import Counted, Span3, StateTime, Took, Unacknowledged
 from query_api.history.response_times import Figures, Measured
 from query_api.history.status_pages import DayRow, EndedIncident
 from query_api.history.validity import ToldRow
@@ -116,3 +117,25 @@ class AuditReader(Protocol):
     async def caught_up(self) -> bool: ...
 
     async def entries(self, which: audit_history.Which) -> list[AuditRow]: ...
+
+
+class ReportHistoryReader(Protocol):
+    """query_api.history.reports.ReportHistory."""
+
+    async def is_written(self) -> bool: ...
+
+    async def rolled_to(self) -> Micros: ...
+
+    async def times(self, things: Sequence[str], span: Span3) -> list[StateTime]: ...
+
+    async def incidents(self, project: str, span: Span3, until: Micros) -> list[Counted]: ...
+
+    async def unacknowledged(
+        self, project: str, things: Sequence[str], without: Sequence[str], span: Span3, until: Micros, limit: int
+    ) -> tuple[list[Unacknowledged], int]: ...
+
+    async def responses(self, monitors: Sequence[str], span: Span3) -> dict[str, Took]: ...
+
+    async def runs(self, checks: Sequence[str], span: Span3) -> dict[str, Took]: ...
+
+    async def gaps(self, partitions: Sequence[int], span: Span3) -> list[tuple[Micros, Micros | None]]: ...

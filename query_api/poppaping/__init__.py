@@ -17,6 +17,8 @@ from query_api.poppaping import (
     maintenance,
     message_templates,
     monitors,
+    report_schedule,
+    reports,
     status_pages,
     validity_events,
 )
@@ -26,8 +28,8 @@ from query_api.poppaping.uptimes import RecentUptimes
 
 
 def _state(deps: Dependencies) -> Mapping[str, Any]:
-    """uptimes: what was asked of history a moment ago."""
-    return {"uptimes": RecentUptimes(deps)}
+    """uptimes: what was asked of history a moment ago. reports: what computes them."""
+    return {"uptimes": RecentUptimes(deps), "reports": reports.Reports(deps)}
 
 
 def _layers(deps: Dependencies) -> tuple[Layer, ...]:
@@ -50,6 +52,8 @@ API = PublicApi(
         deliveries.router,
         status_pages.router,
         maintenance.router,
+        reports.router,
+        report_schedule.router,
     ),
     page=ReferencePage(
         title="PoppaPing API",

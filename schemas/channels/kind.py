@@ -13,12 +13,13 @@ from typing import Any, ClassVar, Literal, NamedTuple, Protocol
 import msgspec
 
 from schemas.errors import SchemaError
-from schemas.notices import DEFAULT_NOTICES, DIGEST, NOTICES, UNCHOSEN, AnyNotice, Notice
+from schemas.notices import DEFAULT_NOTICES, DIGEST, NOTICES, REPORT, UNCHOSEN, AnyNotice, Notice
 
-# What a kind takes that cannot tell a list: the alerts of its service are opened and closed one by one.
-ONE_BY_ONE: tuple[AnyNotice, ...] = tuple(notice for notice in (*NOTICES, *UNCHOSEN) if notice != DIGEST)
 # Without user, password and port.
 _HOST = re.compile(r"[a-z]+://(?:[^/?#]*@)?(\[[^\]/?#]*\]|[^/:?#]*)", re.IGNORECASE)
+
+# What a kind tells whose receiver calls somebody: alerts, which are opened and closed one by one; no lists and reports.
+ALERTS: tuple[AnyNotice, ...] = tuple(notice for notice in (*NOTICES, *UNCHOSEN) if notice not in (DIGEST, REPORT))
 
 # Fields of a definition that not all kinds use.
 STORED_BY_KIND = frozenset({"url", "secret", "addresses", "options"})

@@ -12,7 +12,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from schemas.channels.accounts import AccountKind, Name
-from schemas.channels.kind import ONE_BY_ONE, Stored
+from schemas.channels.kind import ALERTS, Stored
 from schemas.channels.messages import Answer, Fault, Message, Request, Tone, cut, encoded, plain
 from schemas.channels.urls import Server, ServerShown
 from schemas.notices import TEAM_NOTICES
@@ -44,7 +44,7 @@ class Opsgenie(AccountKind):
         r"[A-Za-z0-9-]{20,80}", "the key of an API integration, such as eb243592-faa2-4ba2-a551-q1afdf565c889"
     )
     target_help = "the key of an API integration of Opsgenie"
-    takes = ONE_BY_ONE
+    takes = ALERTS
     keeps_alerts = True
     notices = TEAM_NOTICES
     faults: ClassVar[Mapping[str | int, Fault]] = {

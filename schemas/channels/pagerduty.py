@@ -13,7 +13,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from schemas.channels.accounts import AccountKind, Name
-from schemas.channels.kind import Stored
+from schemas.channels.kind import ALERTS, Stored
 from schemas.channels.messages import Answer, Fault, Message, Request, Tone, cut, encoded
 from schemas.channels.urls import Server, ServerShown
 from schemas.notices import TEAM_NOTICES
@@ -43,6 +43,7 @@ class PagerDuty(AccountKind):
     secret = Name(r"[A-Za-z0-9]{32}", "the integration key of a service (Events API v2): 32 letters and digits")
     target_help = "the integration key of a service of PagerDuty"
     longest = 500_000
+    takes = ALERTS
     keeps_alerts = True
     notices = TEAM_NOTICES
     faults: ClassVar[Mapping[str | int, Fault]] = {

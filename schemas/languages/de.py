@@ -22,6 +22,7 @@ SENTENCES = {
     "channel.disabled": "{name} wurde abgeschaltet: Es wird nichts mehr dorthin gesendet",
     "channel.failing": "{name} ist gestört",
     "channel.digest": "{name}",
+    "project.report": "{name}",
     "in_a_day": " in 1 Tag",
     "in_days": " in {days} Tagen",
     "today": " heute",

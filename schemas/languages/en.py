@@ -23,6 +23,7 @@ SENTENCES = {
     "channel.disabled": "{name} was disabled: nothing is sent to it any more",
     "channel.failing": "{name} is failing",
     "channel.digest": "{name}",
+    "project.report": "{name}",
     "in_a_day": " in 1 day",
     "in_days": " in {days} days",
     "today": " today",

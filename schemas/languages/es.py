@@ -22,6 +22,7 @@ SENTENCES = {
     "channel.disabled": "{name} fue desactivado: ya no se le envía nada",
     "channel.failing": "{name} está fallando",
     "channel.digest": "{name}",
+    "project.report": "{name}",
     "in_a_day": " en 1 día",
     "in_days": " en {days} días",
     "today": " hoy",

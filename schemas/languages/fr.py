@@ -22,6 +22,7 @@ SENTENCES = {
     "channel.disabled": "{name} a été désactivé : plus rien n'y est envoyé",
     "channel.failing": "{name} est en échec",
     "channel.digest": "{name}",
+    "project.report": "{name}",
     "in_a_day": " dans 1 jour",
     "in_days": " dans {days} jours",
     "today": " aujourd'hui",

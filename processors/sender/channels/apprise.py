@@ -38,6 +38,7 @@ _MOODS: Mapping[str, Literal["info", "success", "warning", "failure"]] = {
     "monitor.ssl_valid": "success",
     "monitor.ssl_renewed": "success",
     "channel.disabled": "failure",
+    "project.report": "info",
 }
 
 

@@ -44,6 +44,7 @@ _LOOKS = {
     "incident.acknowledged": ("default", "eyes"),
     "channel.disabled": ("high", "no_entry"),
     "channel.failing": ("high", "warning"),
+    "project.report": ("low", "bar_chart"),
 }
 _LONGEST_TITLE = 200
 _LONGEST_CLICK = 2_000

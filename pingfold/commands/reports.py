@@ -1,0 +1,121 @@
+"""`pingfold report`: what was up and what was not, over the API of the running Pingfold."""
+
+import json as json_module
+from typing import Annotated, Any
+from urllib.parse import urlencode
+
+import typer
+
+from infra.secrets.metrics_key import bearer
+from infra.settings.settings import Settings
+from pingfold import credentials
+from pingfold.commands.client import ask_api
+from pingfold.commands.options import Json
+from pingfold.commands.tables import minute_of, print_table
+from pingfold.errors import CommandFailed
+from schemas.duration_words import duration_words
+
+Period = Annotated[str, typer.Option(help="week or month.")]
+Zone = Annotated[str | None, typer.Option("--timezone", help="IANA time zone, such as Europe/Riga.")]
+ChannelIds = Annotated[list[str] | None, typer.Option("--channel", help="Id of a channel; repeat for several.")]
+
+
+def show(
+    period: Period = "week",
+    at: Annotated[str | None, typer.Option(help="The newest one that had ended at this time; now if left out.")] = None,
+    start: Annotated[
+        str | None, typer.Option("--from", help="Instead of a period: from this time on (ISO 8601).")
+    ] = None,
+    to: Annotated[str | None, typer.Option(help="Up to this time; now if left out.")] = None,
+    timezone: Zone = None,
+    json: Json = False,
+) -> None:
+    """Show the report of a week, a month, or any span of at most 400 days.
+
+    Example: pingfold report show --period month
+    """
+    asked = {"from": start, "to": to} if start or to else {"period": period, "at": at}
+    query = urlencode({name: value for name, value in (asked | {"timezone": timezone}).items() if value is not None})
+    report = _call("GET", f"/api/v1/reports?{query}")
+    if json:
+        typer.echo(json_module.dumps(report, indent=2))
+        return
+    typer.echo(f"{minute_of(report['from'])} to {minute_of(report['to'])} UTC")
+    told = report["incidents"]
+    _say("uptime", _percent(report["uptime_percentage"]), f"{_percent(report['previous_uptime_percentage'])} before")
+    lasted = f"longest {_lasted(told['longest_seconds'])}, all {_lasted(told['total_seconds'])}"
+    _say("incidents", told["count"], f"{told['previous_count']} before", *([lasted] if told["count"] else []))
+    _say("nobody acknowledged", report["unacknowledged_total"])
+    _say("would tell nobody", report["without_channel_total"])
+    _say("Pingfold was away", _lasted(report["away_seconds"]))
+    if not report["complete"]:
+        typer.echo("history does not have all of it yet")
+    head = ("name", "kind", "uptime", "before", "incidents", "down", "95 % within")
+    print_table(head, [_row(one) for one in report["monitors"]])
+
+
+def send(
+    period: Period = "week",
+    channel: ChannelIds = None,
+) -> None:
+    """Send the report of the newest week or month that has ended, as a test.
+
+    Example: pingfold report send --period month
+    """
+    body: dict[str, Any] = {"period": period} | ({"alert_channel_ids": channel} if channel else {})
+    sent = _call("POST", "/api/v1/reports/send", body)
+    if not sent["alert_channel_ids"]:
+        raise CommandFailed("sent to nobody: no channel is set for reports; name one by --channel")
+    typer.echo(f"sent to {sent['deliveries']} of {len(sent['alert_channel_ids'])} channels")
+
+
+def schedule(
+    weekly: Annotated[bool | None, typer.Option("--weekly/--no-weekly", help="A report of each week.")] = None,
+    monthly: Annotated[bool | None, typer.Option("--monthly/--no-monthly", help="A report of each month.")] = None,
+    timezone: Zone = None,
+    channel: ChannelIds = None,
+    json: Json = False,
+) -> None:
+    """Show which reports are sent, or change that.
+
+    Example: pingfold report schedule --weekly --channel 5bf66975-d4c7-4bf5-bcc8-b8d8a82ea278
+    """
+    wanted = {"weekly": weekly, "monthly": monthly, "timezone": timezone, "alert_channel_ids": channel or None}
+    body = {name: value for name, value in wanted.items() if value is not None}
+    shown = _call("PATCH", "/api/v1/reports/schedule", body) if body else _call("GET", "/api/v1/reports/schedule")
+    if json:
+        typer.echo(json_module.dumps(shown, indent=2))
+        return
+    for name, on, after in (
+        ("weekly", shown["weekly"], shown["next_weekly_at"]),
+        ("monthly", shown["monthly"], shown["next_monthly_at"]),
+    ):
+        typer.echo(f"{name}: {f'the next after {minute_of(after)} UTC' if on else 'no'}")
+    typer.echo(f"time zone: {shown['timezone']}\nchannels: {', '.join(shown['alert_channel_ids']) or 'none'}")
+
+
+def _say(what: str, *values: object) -> None:
+    typer.echo(f"{what}: {', '.join(map(str, values))}")
+
+
+def _row(one: dict[str, Any]) -> tuple[str, ...]:
+    took = one["p95_run_seconds"], one["p95_response_time_ms"]
+    within = f"{took[0]:g} s" if took[0] is not None else f"{took[1]:g} ms" if took[1] is not None else "-"
+    return (
+        *(one["name"], one["kind"], _percent(one["uptime_percentage"]), _percent(one["previous_uptime_percentage"])),
+        *(str(one["incidents"]), _lasted(one["down_seconds"]), within),
+    )
+
+
+def _percent(value: float | None) -> str:
+    return "-" if value is None else f"{value:g} %"
+
+
+def _lasted(seconds: float) -> str:
+    return duration_words(seconds) if seconds else "-"
+
+
+def _call(method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+    settings = Settings()
+    key = settings.key or credentials.load(credentials.path_of(settings)).poppaping_key
+    return ask_api(method, path, bearer(key), body)["data"]

@@ -1,0 +1,106 @@
+"""Makes the reports that are due: each is computed when history has caught up with its period, and asked to be sent.
+
+Every process that serves the APIs does this. The fold of projects counts one request for each report that is due
+(`processors/projects/reports.py`), so it does not matter who makes it, how often it is begun, or where it ends: what
+was not decided is still due, and is made again. Processes begin at different moments, so that mostly one does the work.
+
+A report comes late while history is away or behind; after `_NOT_COMPLETE` it is sent with what there is, and says so.
+When history stays away, the fold gives the report up (`schemas.reports.GIVEN_UP_AFTER`).
+"""
+
+import asyncio
+from collections.abc import Callable
+from zlib import crc32
+
+import structlog
+
+from infra.clickhouse.client import ClickHouseUnavailable
+from query_api.commands import Late, ask
+from query_api.dependencies import Dependencies
+from query_api.history.reports import Span3
+from query_api.reports.compute import ReportOf, compute
+from query_api.reports.summary import content_of
+from schemas.actors import SYSTEM
+from schemas.base import SECOND, Micros
+from schemas.ids import new_id
+from schemas.reports import PendingReport, ReportMade
+
+log = structlog.get_logger(__name__)
+
+# After the end of a period, until what happened before it has been noticed: results that are retried, late pings.
+SETTLED: Micros = 600 * SECOND
+_NOT_COMPLETE: Micros = 86_400 * SECOND
+_LOOK_SECONDS = 5.0
+# A report is computed within this time, or later.
+_WITHIN_SECONDS = 60.0
+# So far apart processes begin, at most.
+_APART: Micros = 30 * SECOND
+# Until this process must have heard that what it asked for was done.
+_HEARD_WITHIN: Micros = 60 * SECOND
+_Named = tuple[str, str, str]
+
+
+class ReportMaker:
+    """behind: which folds have not come to a time yet, for the log. slot: of this process, among those that do this."""
+
+    def __init__(self, deps: Dependencies, behind: Callable[[Micros], list[str]], slot: str) -> None:
+        self._deps, self._behind, self._slot = deps, behind, slot
+        self._asked: dict[_Named, Micros] = {}
+        self._told_away = False
+
+    async def run(self) -> None:
+        """Look for what is due, for ever."""
+        while True:
+            await self.look()
+            await asyncio.sleep(_LOOK_SECONDS)
+
+    async def look(self) -> None:
+        """Make what can be made now; one after the other, since each asks much of history."""
+        now = self._deps.clock.now()
+        self._asked = {named: at for named, at in self._asked.items() if 0 <= now - at < _HEARD_WITHIN}
+        for project, pending in self._deps.directory.pending_reports():
+            named = project, pending.kind, pending.label
+            if named in self._asked or now < pending.end + SETTLED + self._begins(named):
+                continue
+            try:
+                async with asyncio.timeout(_WITHIN_SECONDS):
+                    done = await self._make(project, pending, now)
+            except (ClickHouseUnavailable, TimeoutError) as error:
+                if not self._told_away:
+                    log.warning("reports.history_away", project=project, error=str(error) or type(error).__name__)
+                self._told_away = True
+                return  # the others would not fare better
+            except Late as late:
+                log.info("reports.asked_again", project=project, why=str(late))
+                continue
+            except Exception:  # one project must not keep the others from their reports
+                log.exception("reports.failed", project=project, period=pending.kind, label=pending.label)
+                done = True
+            self._told_away = False
+            if done:
+                self._asked[named] = now
+
+    def _begins(self, named: _Named) -> Micros:
+        return crc32("/".join((self._slot, *named)).encode()) % _APART
+
+    async def _make(self, project: str, pending: PendingReport, now: Micros) -> bool:
+        """Whether it was asked to be sent; it waits while history does not have all of it."""
+        is_late = now >= pending.end + _NOT_COMPLETE
+        if not is_late and self._behind(pending.end):
+            return False
+        history = self._deps.report_history
+        if history is None:
+            return False
+        span = Span3(pending.before, pending.start, pending.end)
+        report = await compute(self._deps, history, ReportOf(project, pending.kind, span, pending.timezone))
+        if not report.complete and not is_late:
+            return False
+        request = ReportMade(
+            request=new_id(), at=now, kind=pending.kind, label=pending.label, content=content_of(report)
+        )
+        decision = await ask(self._deps, project, request, SYSTEM)
+        if decision.outcome == "made":
+            log.info("reports.made", project=project, period=pending.kind, label=pending.label)
+        elif decision.outcome == "refused":
+            log.error("reports.refused", project=project, period=pending.kind, why=decision.reason)
+        return True
