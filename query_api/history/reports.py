@@ -17,6 +17,8 @@ from query_api.history.uptime import UP
 from schemas.base import SECOND, Micros
 
 HOUR, DAY = 3_600, 86_400  # seconds
+# Kinds of rows of 0005_uptime_pieces.sql.
+_OF_AN_HOUR, _OF_A_DAY = 1, 2
 # Of a project that has more things, some are asked for at a time: a question has a greatest length.
 _AT_ONCE = 2_500
 _MOST_GAPS = 100_000
@@ -78,24 +80,24 @@ ORDER BY least(ends, {{end:Int64}}) - greatest(begins, {{start:Int64}}) DESC, in
 LIMIT {{limit:UInt32}}
 """
 
-# A whole day stands for its hours.
+# Of a day or an hour that stands twice the fuller counts, of two as full the one made later.
 _RESPONSES = """
-SELECT monitor, sumMap(figures.buckets, figures.times)
-FROM uptime_pieces FINAL
-WHERE monitor IN {things:Array(String)} AND (
-    kind = 2 AND at >= {first_day:UInt32} AND at < {last_day:UInt32}
-    OR kind = 1 AND (at >= {first:UInt32} AND at < {first_day:UInt32} OR at >= {last_day:UInt32} AND at < {last:UInt32})
+SELECT monitor, sumMap(buckets, times) FROM (
+    SELECT monitor, figures.buckets AS buckets, figures.times AS times FROM uptime_pieces
+    PREWHERE monitor IN {things:Array(String)} AND kind = {kind:UInt8}
+        AND at >= {first:UInt32} AND at < {last:UInt32}
+    ORDER BY monitor, at, results DESC, made DESC LIMIT 1 BY monitor, at
 )
 GROUP BY monitor
 """
 
+# Percentiles are the same when some runs stand twice for a while. They are found to 1/256, in bounded memory.
 _RUNS = """
-SELECT check_id, count(), quantilesTDigest(0.5, 0.95)(duration)
-FROM ping_facts FINAL
+SELECT check_id, quantilesBFloat16(0.5, 0.95)(duration)
+FROM ping_facts
 WHERE check_id IN {things:Array(String)} AND counted AND duration >= 0
   AND at >= fromUnixTimestamp64Micro({start:Int64}, 'UTC') AND at < fromUnixTimestamp64Micro({end:Int64}, 'UTC')
 GROUP BY check_id
-SETTINGS use_skip_indexes_if_final = 1
 """
 
 # The newest word on a gap counts.
@@ -202,19 +204,16 @@ class ReportHistory:
 
     async def responses(self, monitors: Sequence[str], span: Span3) -> dict[str, Took]:
         """How fast the targets of monitors answered, by regular results that were well, as far as they are rolled up.
-
-        The hours that the ends of the span are in count as a whole.
-        """
-        first, last = span.start // SECOND // HOUR * HOUR, -(-span.end // (HOUR * SECOND)) * HOUR
-        first_day = min(-(-first // DAY) * DAY, last)
-        asked = {"first": first, "last": last, "first_day": first_day, "last_day": max(first_day, last // DAY * DAY)}
+        The span is `rolled_up` to whole days or hours."""
+        kind, first, last = rolled_up(span)
+        asked = {"kind": kind, "first": first, "last": last}
         rows = self._of_all(_RESPONSES, monitors, asked)
         return {monitor: took async for monitor, (buckets, times) in rows if (took := _took(buckets, times))}
 
     async def runs(self, checks: Sequence[str], span: Span3) -> dict[str, Took]:
         """How long the runs of checks took that ended in the span."""
         rows = self._of_all(_RUNS, checks, {"start": span.start, "end": span.end})
-        return {check: Took(*spread) async for check, many, spread in rows if many}
+        return {check: Took(*spread) async for check, spread in rows}
 
     async def gaps(self, partitions: Sequence[int], span: Span3) -> list[tuple[Micros, Micros | None]]:
         """When pings of some partitions may have been refused or lost; an end of None: it has not ended."""
@@ -228,6 +227,18 @@ class ReportHistory:
         for begin in range(0, len(things), _AT_ONCE):
             for row in await self._rows(question, asked | {"things": list(things[begin : begin + _AT_ONCE])}):
                 yield row
+
+
+def rolled_up(span: Span3) -> tuple[int, int, int]:
+    """The kind of the roll-ups that are read for a span, and their first and last moment, seconds.
+
+    Those of whole days, UTC, from two days on: percentiles of a week are hardly others when it begins some hours later.
+    Else all hours that the span touches.
+    """
+    start, end = span.start // SECOND, -(-span.end // SECOND)
+    if end - start >= 2 * DAY:
+        return _OF_A_DAY, (start + DAY // 2) // DAY * DAY, (end + DAY // 2) // DAY * DAY
+    return _OF_AN_HOUR, start // HOUR * HOUR, -(-end // HOUR) * HOUR
 
 
 def _took(buckets: Sequence[int], times: Sequence[int]) -> Took | None:
