@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple
 from infra.log.partitioner import partition_of
 from query_api.dependencies import Dependencies
 from query_api.history.ports import ReportHistoryReader
-from query_api.history.reports import Span3, Unacknowledged
+from query_api.history.reports import Counted, Span3, StateTime, Took, Unacknowledged
 from query_api.history.uptime import Span
 from query_api.reports.channels import Reach
 from query_api.reports.figures import (
@@ -54,53 +54,103 @@ class ReportOf(NamedTuple):
     tz: str
 
 
+class _Known(NamedTuple):
+    """What definitions and states say of the things of a project now. silent: those that would tell nobody.
+
+    acknowledged: open incidents that somebody takes care of. parts: the partitions of the heartbeat checks. name: of
+    the project.
+    """
+
+    things: list[Thing]
+    silent: list[Thing]
+    acknowledged: list[str]
+    parts: list[int]
+    name: str
+
+    def ids(self, heartbeat: bool) -> list[str]:
+        return [thing.id for thing in self.things if (thing.kind == "heartbeat") is heartbeat]
+
+
+class _Told(NamedTuple):
+    """What history says."""
+
+    times: list[StateTime]
+    counted: list[Counted]
+    unacknowledged: tuple[list[Unacknowledged], int]
+    responses: dict[str, Took]
+    runs: dict[str, Took]
+    gaps: list[tuple[Micros, Micros | None]]
+
+
 async def compute(deps: Dependencies, history: ReportHistoryReader, wanted: ReportOf) -> ReportObject:
     """The report as far as history has it now; `complete` tells whether that is all."""
     now, span = deps.clock.now(), wanted.span
-    moved = now - deps.clock.real()  # roll-ups go by the time of the machine
-    until = min(span.end, now)
     written = await history.is_written()
-    things = list(_things(deps, wanted.project, span, now))
-    checks = [thing.id for thing in things if thing.kind == "heartbeat"]
-    monitors = [thing.id for thing in things if thing.kind != "heartbeat"]
+    # In threads: of a hundred thousand things it takes a second, in which pings go on.
+    known = await asyncio.to_thread(_known, deps, wanted, now)
+    told = await _told(history, wanted, known, min(span.end, now))
+    has_all = written and await _is_rolled_up(deps, history, span, known)
+    return await asyncio.to_thread(_report, wanted, known, told, now, span.end <= now and has_all)
+
+
+async def _told(history: ReportHistoryReader, wanted: ReportOf, known: _Known, until: Micros) -> _Told:
+    span, project = wanted.span, wanted.project
+    monitors, checks = known.ids(heartbeat=False), known.ids(heartbeat=True)
     ids = [*monitors, *checks]
-    parts = sorted({partition_of(id.encode(), deps.partitions) for id in checks})
-    acknowledged = list(_acknowledged(deps, ids))
-    (times, counted, unacknowledged), (responses, runs, gaps) = await asyncio.gather(
+    first, second = await asyncio.gather(
         asyncio.gather(
             history.times(ids, span),
-            history.incidents(wanted.project, span, until),
-            history.unacknowledged(wanted.project, ids, acknowledged, span, until, MOST_LISTED),
+            history.incidents(project, span, until),
+            history.unacknowledged(project, ids, known.acknowledged, span, until, MOST_LISTED),
         ),
-        asyncio.gather(history.responses(monitors, span), history.runs(checks, span), history.gaps(parts, span)),
+        asyncio.gather(history.responses(monitors, span), history.runs(checks, span), history.gaps(known.parts, span)),
     )
-    rolled_to, (listed, unacknowledged_total) = await history.rolled_to(), unacknowledged
-    observed = observed_of(things, times, span)
-    known = {one.thing: one for one in counted if one.thing in observed}
-    rows = rows_of(things, Figures(observed, known, responses, runs))
-    whole, away = together(observed.values()), away_of(gaps, span, now)
-    nobodys = _silent(deps, wanted.project)
-    silent = [thing for thing in things if thing.id in nobodys]
-    names = {thing.id: thing.name for thing in things}
+    return _Told(*first, *second)
+
+
+async def _is_rolled_up(deps: Dependencies, history: ReportHistoryReader, span: Span3, known: _Known) -> bool:
+    if not known.ids(heartbeat=False):
+        return True
+    moved = deps.clock.now() - deps.clock.real()  # roll-ups go by the time of the machine
+    return await history.rolled_to() + moved >= span.end + _USUALLY
+
+
+def _known(deps: Dependencies, wanted: ReportOf, now: Micros) -> _Known:
+    things = list(_things(deps, wanted.project, wanted.span, now))
+    silent = _silent(deps, wanted.project)
+    parts = {partition_of(one.id.encode(), deps.partitions) for one in things if one.kind == "heartbeat"}
+    acknowledged = list(_acknowledged(deps, [thing.id for thing in things]))
     project = deps.directory.projects.get(wanted.project)
+    name = "" if project is None else project.name
+    return _Known(things, [thing for thing in things if thing.id in silent], acknowledged, sorted(parts), name)
+
+
+def _report(wanted: ReportOf, known: _Known, told: _Told, now: Micros, complete: bool) -> ReportObject:
+    span, things, silent = wanted.span, known.things, known.silent
+    observed = observed_of(things, told.times, span)
+    counted = {one.thing: one for one in told.counted if one.thing in observed}
+    rows = rows_of(things, Figures(observed, counted, told.responses, told.runs))
+    whole, away = together(observed.values()), away_of(told.gaps, span, now)
+    unacknowledged, unacknowledged_total = told.unacknowledged
+    names = {thing.id: thing.name for thing in things}
     return ReportObject(
         period=wanted.period,
         start=iso(span.start),
         end=iso(span.end),
         previous=ReportSpan(start=iso(span.before), end=iso(span.start)),
         timezone=wanted.tz,
-        project=project.name if project is not None else "",
-        complete=span.end <= now and written and (not monitors or rolled_to + moved >= span.end + _USUALLY),
+        project=known.name,
+        complete=complete,
         uptime_percentage=whole.uptime(0),
         previous_uptime_percentage=whole.uptime(1),
-        incidents=incidents_of(known.values()),
+        incidents=incidents_of(counted.values()),
         monitors_total=len(rows),
         monitors=rows[:MOST_THINGS],
         slowest=slowest_of(rows, runs=False),
         slowest_runs=slowest_of(rows, runs=True),
         flappiest=flappiest_of(rows),
         unacknowledged_total=unacknowledged_total,
-        unacknowledged=[_unacknowledged(one, names) for one in listed],
+        unacknowledged=[_unacknowledged(one, names) for one in unacknowledged],
         without_channel_total=len(silent),
         without_channel=[ReportNamed(monitor_id=one.id, name=one.name) for one in silent[:MOST_WITHOUT_CHANNEL]],
         away_seconds=away.seconds,
