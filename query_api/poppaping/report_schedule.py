@@ -117,8 +117,10 @@ async def change_schedule(service: ServiceDep, key: AlertsWriter, body: JsonObje
     openapi_extra=body_of(SendReportBody, {"period": "week"}),
 )
 async def send_report(service: ServiceDep, reports: ReportsDep, key: AlertsWriter, body: JsonObject) -> Response:
-    """Send the report of the newest week or month that has ended, as a test: to the channels that are given, or to
-    those of the settings; without any to nobody. It counts as one test send for each channel."""
+    """Send the report of the newest week or month that has ended, as a test.
+
+    It goes to the channels that are given, or to those of the settings; without any to nobody. It counts as one test
+    send for each channel."""
     wanted, settings = judged(body, SendReportBody), _settings(service, key)
     chosen = settings.channels if wanted.alert_channel_ids is UNSET else tuple(dict.fromkeys(wanted.alert_channel_ids))
     channels = [await _channel(service, key, id) for id in chosen]

@@ -157,6 +157,17 @@ async def incidents(changes: Changes) -> None:
     await call("DELETE", f"{v1}/monitors/{{id}}", "deleted monitor", id=monitor)
 
 
+async def reports(changes: Changes) -> None:
+    """Which are sent, and one that is sent on request."""
+    call, v1, project = changes.call, "/api/v1", changes.harness.project
+    hook = {"channel_type": "webhook", "url": "https://reports.test/"}
+    channel = (await call("POST", f"{v1}/alert-channels", "created channel", hook))["id"]
+    wanted = {"weekly": True, "alert_channel_ids": [channel]}
+    await call("PATCH", f"{v1}/reports/schedule", "created reports", wanted, thing=project)
+    await call("POST", f"{v1}/reports/send", "tested channel", {}, thing=channel)
+    await call("DELETE", f"{v1}/alert-channels/{{id}}", "deleted channel", id=channel)
+
+
 async def updown_changes(changes: Changes) -> None:
     """Those of the updown API, whose ids are tokens and numbers."""
     call, directory = changes.call, changes.harness.log.directory
@@ -195,6 +206,7 @@ async def test_every_route_that_changes_something_leaves_an_entry_with_who_it_wa
     changes = Changes(harness)
     await all_changes(changes)
     await incidents(changes)
+    await reports(changes)
     await updown_changes(changes)
     await confirmations(changes)
     await rotations(changes)
@@ -221,6 +233,7 @@ async def test_no_route_that_changes_something_is_forgotten(harness: Harness) ->
     changes = Changes(harness)
     await all_changes(changes)
     await incidents(changes)
+    await reports(changes)
     await updown_changes(changes)
     await confirmations(changes)
     await rotations(changes)
@@ -341,7 +354,7 @@ async def test_what_cannot_be_read_is_refused(harness: Harness, query: dict[str,
         (
             {"kind": "nonsense"},
             "there is no kind 'nonsense' of things; there are check, monitor, channel, status-page, maintenance, "
-            "project, key, recipient, escalation, template",
+            "project, key, recipient, escalation, template, reports",
         ),
         (
             {"actor": "api-key"},
