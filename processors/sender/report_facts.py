@@ -23,7 +23,7 @@ def report_facts(data: Mapping[str, Any]) -> dict[str, Any]:
     incidents = object_of(report.get("incidents"))
     return {
         "summary": one_line(text_of(report, "summary")),
-        "span": f"{start} to {end}" if start and end else "",
+        "span": one_line(text_of(report, "days")) or (f"{start} to {end}" if start and end else ""),
         "zone": one_line(text_of(report, "timezone")),
         "uptime": _percent(report.get("uptime_percentage")),
         "before": _percent(report.get("previous_uptime_percentage")),

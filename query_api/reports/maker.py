@@ -35,8 +35,8 @@ _LOOK_SECONDS = 5.0
 _WITHIN_SECONDS = 60.0
 # So far apart processes begin, at most.
 _APART: Micros = 30 * SECOND
-# Until this process must have heard that what it asked for was done.
-_HEARD_WITHIN: Micros = 60 * SECOND
+# So long a report that was tried is left alone: it was asked for, and that is heard of, or history was behind.
+_AGAIN: Micros = 60 * SECOND
 _Named = tuple[str, str, str]
 
 
@@ -45,7 +45,7 @@ class ReportMaker:
 
     def __init__(self, deps: Dependencies, behind: Callable[[Micros], list[str]], slot: str) -> None:
         self._deps, self._behind, self._slot = deps, behind, slot
-        self._asked: dict[_Named, Micros] = {}
+        self._tried: dict[_Named, Micros] = {}
         self._told_away = False
 
     async def run(self) -> None:
@@ -57,14 +57,15 @@ class ReportMaker:
     async def look(self) -> None:
         """Make what can be made now; one after the other, since each asks much of history."""
         now = self._deps.clock.now()
-        self._asked = {named: at for named, at in self._asked.items() if 0 <= now - at < _HEARD_WITHIN}
+        self._tried = {named: at for named, at in self._tried.items() if 0 <= now - at < _AGAIN}
         for project, pending in self._deps.directory.pending_reports():
             named = project, pending.kind, pending.label
-            if named in self._asked or now < pending.end + SETTLED + self._begins(named):
+            if named in self._tried or now < pending.end + SETTLED + self._begins(named):
                 continue
+            self._tried[named] = now
             try:
                 async with asyncio.timeout(_WITHIN_SECONDS):
-                    done = await self._make(project, pending, now)
+                    await self._make(project, pending, now)
             except (ClickHouseUnavailable, TimeoutError) as error:
                 if not self._told_away:
                     log.warning("reports.history_away", project=project, error=str(error) or type(error).__name__)
@@ -72,29 +73,22 @@ class ReportMaker:
                 return  # the others would not fare better
             except Late as late:
                 log.info("reports.asked_again", project=project, why=str(late))
-                continue
             except Exception:  # one project must not keep the others from their reports
                 log.exception("reports.failed", project=project, period=pending.kind, label=pending.label)
-                done = True
             self._told_away = False
-            if done:
-                self._asked[named] = now
 
     def _begins(self, named: _Named) -> Micros:
         return crc32("/".join((self._slot, *named)).encode()) % _APART
 
-    async def _make(self, project: str, pending: PendingReport, now: Micros) -> bool:
-        """Whether it was asked to be sent; it waits while history does not have all of it."""
-        is_late = now >= pending.end + _NOT_COMPLETE
-        if not is_late and self._behind(pending.end):
-            return False
-        history = self._deps.report_history
-        if history is None:
-            return False
+    async def _make(self, project: str, pending: PendingReport, now: Micros) -> None:
+        """Ask for it to be sent; while history does not have all of it, it waits."""
+        history, is_late = self._deps.report_history, now >= pending.end + _NOT_COMPLETE
+        if history is None or (self._behind(pending.end) and not is_late):
+            return
         span = Span3(pending.before, pending.start, pending.end)
         report = await compute(self._deps, history, ReportOf(project, pending.kind, span, pending.timezone))
         if not report.complete and not is_late:
-            return False
+            return
         request = ReportMade(
             request=new_id(), at=now, kind=pending.kind, label=pending.label, content=content_of(report)
         )
@@ -103,4 +97,3 @@ class ReportMaker:
             log.info("reports.made", project=project, period=pending.kind, label=pending.label)
         elif decision.outcome == "refused":
             log.error("reports.refused", project=project, period=pending.kind, why=decision.reason)
-        return True

@@ -1,5 +1,6 @@
 """A report in a line, for chats, and what is sent of it: as much as fits into a notice. Pure."""
 
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -7,6 +8,7 @@ import msgspec
 from query_api.reports.objects import ReportObject
 from schemas.duration_words import duration_words
 from schemas.reports import MOST_CONTENT
+from schemas.schedules import zone
 
 # So many things are told in what is sent, the worst first. All of them are in the API.
 _MOST_SENT = 50
@@ -51,6 +53,7 @@ def content_of(report: ReportObject) -> dict[str, Any]:
     """What is sent: the report with short names, and with so many things that it stays within `MOST_CONTENT`."""
     content: dict[str, Any] = msgspec.to_builtins(report)
     content["summary"] = summary_of(report)
+    content["days"] = _days(report)
     content["project"] = _cut(content["project"], _LONGEST_NAME)
     for name in ("monitors", "slowest", "slowest_runs", "flappiest", "unacknowledged", "without_channel"):
         for row in content[name]:
@@ -63,6 +66,14 @@ def content_of(report: ReportObject) -> dict[str, Any]:
         if len(msgspec.json.encode(content)) <= MOST_CONTENT:
             break
     return content
+
+
+def _days(report: ReportObject) -> str:
+    """`2025-06-09 to 2025-06-15`: the first and the last day by the calendar of the time zone, if they are whole."""
+    if report.period == "custom":
+        return ""
+    first, end = (datetime.fromisoformat(at).astimezone(zone(report.timezone)) for at in (report.start, report.end))
+    return f"{first.date()} to {end.date() - timedelta(days=1)}"
 
 
 def _cut(text: str, most: int) -> str:

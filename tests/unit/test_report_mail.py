@@ -32,7 +32,7 @@ from schemas.duration_words import duration_words
 from schemas.reports import MOST_CONTENT
 from schemas.times import iso, read_iso
 
-START = read_iso("2025-06-09T00:00:00")
+START = read_iso("2025-06-09T00:00:00+03:00")
 HOUR = 3_600 * SECOND
 DAY = 24 * HOUR
 SPAN = Span3(START - 7 * DAY, START, START + 7 * DAY)
@@ -112,7 +112,7 @@ def test_a_mail_tells_every_section() -> None:
     assert "mailto:" in str(mail["List-Unsubscribe"])
     for text in (plain, html):
         for told in (
-            "2025-06-09 00:00:00 UTC to 2025-06-16 00:00:00 UTC",
+            "2025-06-09 to 2025-06-15 (Europe/Riga)",
             "Uptime 99.31 % (100 % before). 4 incidents, the longest 30 min, all together 2 h.",
             *("backup", "shop", "99.31 %", "100 %", "3,400 ms", "90 s", "2 times", "Nobody acknowledged"),
             *("nobody would be told", "Pingfold itself was away for 2 h", f"{SITE}/"),
