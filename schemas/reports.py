@@ -57,6 +57,7 @@ class ReportState(Value, tag="report-state"):
     ended before anybody wanted reports. pending: at most one of each kind. Its id is that of the project."""
 
     id: str
+    project: str
     told: dict[str, str] = field(default_factory=dict)
     pending: tuple[PendingReport, ...] = ()
 

@@ -98,14 +98,14 @@ class ProjectReports:
         if known is not None and changed == known:
             return [decision(request, "updated", known.id, known.version)]
         changed = replace(changed, version=settings.version + 1, revised=at)
-        state: ReportState = self._view.get(state_key(project.id)) or ReportState(id=project.id)
+        state: ReportState = self._view.get(state_key(project.id)) or ReportState(id=project.id, project=project.id)
         told = dict(state.told)
         for kind in PERIODS:
             newest = newest_period(kind, _zone(changed), at).label
             if not _wants(settings, kind):  # nobody waited for what has ended until now
                 told[kind] = max(told.get(kind, ""), newest)
         pending = tuple(each for each in state.pending if _wants(changed, each.kind))
-        self._view.put(state_key(project.id), ReportState(id=project.id, told=told, pending=pending))
+        self._put_state(project.id, told, pending)
         self._view.put(definition_key(changed), changed)
         return [decision(request, "made" if known is None else "updated", changed.id, changed.version)]
 
@@ -134,7 +134,7 @@ class ProjectReports:
             told = {kind: min(label, newest.get(kind, label)) for kind, label in state.told.items()}
             pending = tuple(each for each in state.pending if each.end <= time)
             if (told, pending) != (state.told, state.pending):
-                self._view.put(state_key(project), ReportState(id=project, told=told, pending=pending))
+                self._put_state(project, told, pending)
 
     def take_off(self, channel: Channel, at: Micros) -> None:
         """A channel is removed."""
@@ -171,7 +171,7 @@ class ProjectReports:
                 if settings.channels:
                     pending[kind] = _pending(ended, _zone(settings))
         left = tuple(pending[kind] for kind in PERIODS if kind in pending)
-        self._view.put(state_key(project), ReportState(id=project, told=told, pending=left))
+        self._put_state(project, told, left)
         effects: list[Effect] = []
         owner: Project = self._view.get(f"project/{project}")
         for each in left:
@@ -185,10 +185,13 @@ class ProjectReports:
         """It is not pending any more, and goes to each channel under an id of its own."""
         state: ReportState = self._view.get(state_key(project))
         left = tuple(each for each in state.pending if each != pending)
-        self._view.put(state_key(project), ReportState(id=project, told=state.told, pending=left))
+        self._put_state(project, state.told, left)
         transition = derived_id(project, "report", pending.kind, pending.label)
         request = DeliveryRequested(transition=transition, at=pending.end, notices=(REPORT,), data=data)
         return self._requests(project, settings.channels, request)
+
+    def _put_state(self, project: str, told: dict[str, str], pending: tuple[PendingReport, ...]) -> None:
+        self._view.put(state_key(project), ReportState(id=project, project=project, told=told, pending=pending))
 
     def _requests(self, project: str, channels: tuple[str, ...], request: DeliveryRequested) -> list[Effect]:
         there = (self._view.get(f"channel/{id}") for id in dict.fromkeys(channels))

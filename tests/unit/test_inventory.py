@@ -22,6 +22,8 @@ from schemas.definitions import (
     definition_key,
 )
 from schemas.ids import derived_id
+from schemas.topics import DEFINITIONS
+from tests.recorded import recorded
 
 CREATED: Micros = 1_767_225_600 * SECOND  # 2026-01-01
 FAR: Micros = 4_102_444_800 * SECOND  # 2100-01-01
@@ -153,3 +155,11 @@ def test_an_overlap_that_is_none_is_told_before_anything_happens() -> None:
         result = CliRunner().invoke(app, ["project", "rotate-ping-key", f"--overlap={text}"])
         assert result.exit_code == 2
         assert "duration of at most 30d" in result.output
+
+
+def test_every_record_of_definitions_is_counted_or_passed_over() -> None:
+    inventory = Inventory()
+    for record in recorded(DEFINITIONS):
+        if record.key not in ("partition", "tokens"):
+            inventory.apply(record.key, bytes(record.value))
+    assert {kind for _, kind in inventory.counts} >= {"check", "monitor", "channel", "reports"}

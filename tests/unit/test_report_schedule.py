@@ -352,7 +352,7 @@ def test_a_state_of_a_zone_that_is_not_known_any_more_stops_nothing(harness: Har
     settings = ReportSettings(
         id="p", project="p", version=1, created=0, revised=0, weekly=True, timezone="Europe/Atlantis", channels=(hook,)
     )
-    state = ReportState(id="p", told={"week": "2025-06-09"})
+    state = ReportState(id="p", project="p", told={"week": "2025-06-09"})
     session = Session(Projects(), 0, View({settings_key("p"): settings, state_key("p"): state}))
     assert session.due() == MONDAY
 
