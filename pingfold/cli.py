@@ -143,6 +143,26 @@ COMMANDS: dict[str, Lazy | Group] = {
             ),
             "schedule": Lazy("pingfold.commands.reports:schedule", "Show which reports are sent, or change that."),
         },
+    ),
+    "on-call": Group(
+        "See who is on call, and put somebody else on call.",
+        {
+            "list": Lazy(
+                "pingfold.commands.on_call:list_rotations", "List the on-call rotations, and who is on call now."
+            ),
+            "show": Lazy(
+                "pingfold.commands.on_call:show",
+                "Show who is on call from now on, shift by shift, and the overrides.",
+            ),
+            "override": Lazy(
+                "pingfold.commands.on_call:override",
+                "Put somebody else on call for a span, whoever's turn it is.",
+            ),
+            "end-override": Lazy(
+                "pingfold.commands.on_call:end_override",
+                "Remove an override: whose turn it is is on call again.",
+            ),
+        },
         _MANAGE,
     ),
     "project": Group(

@@ -1,9 +1,9 @@
 """Running states of heartbeat checks: the records of `check-states`, written only by the `checks` fold.
 
 Keys: the check's id for its running state, `definition/<check id>` for the fold's own copy of its definition,
-`gap/<start>/<cause>` for closed gaps, `escalation/<id>` for its copies of escalation policies, `choice/<id>` for what
-a channel chose of the notices that are told only then,
-`partition` for the partition's own record.
+`gap/<start>/<cause>` for closed gaps, `escalation/<id>` and `on-call/<id>` for its copies of escalation policies
+and on-call rotations, `choice/<id>` for what a channel chose of the notices that are told only then, `partition` for
+the partition's own record.
 """
 
 from typing import ClassVar, Literal
@@ -16,6 +16,7 @@ from schemas.escalations import Escalating, EscalationCopy
 from schemas.incidents import Acknowledged
 from schemas.mutes import Owed
 from schemas.notice_choices import ChoiceCopy
+from schemas.on_call import OnCallCopy
 from schemas.outages import Outage
 from schemas.outputs import Output
 from schemas.run_times import RunTimes
@@ -107,4 +108,4 @@ class DefinitionCopy(Fact, tag="definition", frozen=True):
     check: Check
 
 
-CheckStatesRecord = CheckState | DefinitionCopy | EscalationCopy | ChoiceCopy | Gap | Progress
+CheckStatesRecord = CheckState | DefinitionCopy | EscalationCopy | OnCallCopy | ChoiceCopy | Gap | Progress

@@ -2,8 +2,8 @@
 fold.
 
 Keys are `project/<id>`, `key/<id>`, `revoked-key/<id>`, `channel/<id>`, `check/<id>`, `monitor/<id>`,
-`maintenance/<id>`, `status-page/<id>`, `recipient/<id>`, `escalation/<id>`, `template/<id>`, `reports/<project>`,
-`report-state/<project>`; `tokens` for how many names a partition has given.
+`maintenance/<id>`, `status-page/<id>`, `recipient/<id>`, `escalation/<id>`, `on-call/<id>`, `template/<id>`,
+`reports/<project>`, `report-state/<project>`; `tokens` for how many names a partition has given.
 """
 
 from typing import Annotated, Literal
@@ -19,6 +19,7 @@ from schemas.message_templates import MessageTemplate
 from schemas.monitors import Monitor
 from schemas.mutes import MuteUntil
 from schemas.notices import FIRST_NOTICES, Notice
+from schemas.on_call import OnCallRotation
 from schemas.quiet_hours import QuietHours
 from schemas.recipients import Addresses, Recipient
 from schemas.reports import ReportSettings
@@ -189,6 +190,7 @@ Definition = (
     | EscalationPolicy
     | MessageTemplate
     | ReportSettings
+    | OnCallRotation
 )
 
 

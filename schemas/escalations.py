@@ -14,6 +14,7 @@ from schemas.base import SECOND, Fact, Micros
 MINUTE: Micros = 60 * SECOND
 MOST_STEPS = 20
 MOST_CHANNELS = 20
+MOST_ON_CALL = 5
 # So many policies a project may have.
 MOST_POLICIES = 100
 # So many things all of them may name together: each partition of two journals is told of each change of a policy.
@@ -29,11 +30,16 @@ PolicyName = Annotated[str, Meta(min_length=1, max_length=200)]
 
 
 class Step(Struct, frozen=True, omit_defaults=True, gc=False):
-    """`after` minutes from the beginning of a round these channels are told. own: those of the thing, too."""
+    """`after` minutes from the beginning of a round these channels are told. own: those of the thing, too.
+
+    on_call: rotations (`schemas.on_call`); whoever is on call when the step is passed is told. When that is nobody, and
+    the step would tell nobody else, those of the thing are told.
+    """
 
     after: Minutes
     channels: Annotated[tuple[str, ...], Meta(max_length=MOST_CHANNELS)] = ()
     own: bool = False
+    on_call: Annotated[tuple[str, ...], Meta(max_length=MOST_ON_CALL)] = ()
 
 
 Steps = Annotated[tuple[Step, ...], Meta(max_length=MOST_STEPS)]
@@ -124,7 +130,10 @@ def is_same_or_less(old: EscalationPolicy, new: EscalationPolicy) -> bool:
         old.repeat == new.repeat
         and len(old.steps) == len(new.steps)
         and all(
-            was.after == now.after and set(now.channels) <= set(was.channels) and (was.own or not now.own)
+            was.after == now.after
+            and set(now.channels) <= set(was.channels)
+            and set(now.on_call) <= set(was.on_call)
+            and (was.own or not now.own)
             for was, now in zip(old.steps, new.steps, strict=True)
         )
     )

@@ -2,7 +2,8 @@
 
 Keys: the monitor's id for its running state, `definition/<monitor id>` for the fold's own copy of its definition,
 `validity/<monitor id>` for what is known of its certificate and domain, `maintenance/<id>` for its copies of windows,
-`escalation/<id>` for those of escalation policies, `region/<name>` for a region that is disregarded now,
+`escalation/<id>` and `on-call/<id>` for those of escalation policies and on-call rotations,
+`region/<name>` for a region that is disregarded now,
 `dependency/<id>` for a monitor that is down and that others depend on, `partition` for the partition's own record.
 Probers follow this topic: definitions, pending changes and due tests say what to probe.
 """
@@ -18,6 +19,7 @@ from schemas.incidents import Acknowledged
 from schemas.maintenance import Maintenance
 from schemas.monitors import Monitor
 from schemas.mutes import Owed
+from schemas.on_call import OnCallCopy
 from schemas.outages import Outage
 from schemas.targets import Family, Verb
 from schemas.ticks import Progress
@@ -251,5 +253,13 @@ class DependencyDown(Fact, tag="dependency", frozen=True):
 
 
 MonitorStatesRecord = (
-    MonitorState | MonitorCopy | Validity | MaintenanceCopy | RegionOut | DependencyDown | EscalationCopy | Progress
+    MonitorState
+    | MonitorCopy
+    | Validity
+    | MaintenanceCopy
+    | RegionOut
+    | DependencyDown
+    | EscalationCopy
+    | OnCallCopy
+    | Progress
 )

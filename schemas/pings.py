@@ -13,6 +13,7 @@ from schemas.definitions import Check
 from schemas.escalations import EscalationDefined, EscalationRemoved
 from schemas.incidents import IncidentAcknowledged, IncidentCommented
 from schemas.notice_choices import NoticesChosen
+from schemas.on_call import OnCallDefined, OnCallRemoved
 from schemas.ticks import Tick, TimeCorrected
 
 Kind = Literal["success", "start", "fail", "log"]
@@ -76,5 +77,7 @@ PingsEvent = (
     | EscalationDefined
     | EscalationRemoved
     | NoticesChosen
+    | OnCallDefined
+    | OnCallRemoved
     | TimeCorrected
 )

@@ -10,6 +10,7 @@ from schemas.escalations import EscalationDefined, EscalationRemoved
 from schemas.incidents import IncidentAcknowledged, IncidentCommented
 from schemas.maintenance import Maintenance
 from schemas.monitors import Monitor, Region
+from schemas.on_call import OnCallDefined, OnCallRemoved
 from schemas.probe_kinds import Failure as Failure
 from schemas.targets import Family, Verb
 from schemas.ticks import Tick, TimeCorrected
@@ -184,6 +185,8 @@ ProbeResultsEvent = (
     | IncidentCommented
     | EscalationDefined
     | EscalationRemoved
+    | OnCallDefined
+    | OnCallRemoved
     | Tick
     | TimeCorrected
 )

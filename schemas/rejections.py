@@ -21,6 +21,8 @@ class RejectionCode(StrEnum):
     MAINTENANCE_NOT_FOUND = "maintenance_not_found"
     ESCALATION_NOT_FOUND = "escalation_not_found"
     TEMPLATE_NOT_FOUND = "template_not_found"
+    ON_CALL_NOT_FOUND = "on_call_not_found"
+    OVERRIDE_NOT_FOUND = "override_not_found"
     KEY_NOT_FOUND = "key_not_found"
     RECIPIENT_NOT_FOUND = "recipient_not_found"
     # What the fields of a request name; the detail is the id or the identifier.
@@ -28,6 +30,8 @@ class RejectionCode(StrEnum):
     COVERED_MONITOR_NOT_FOUND = "covered_monitor_not_found"
     DEPENDENCY_NOT_FOUND = "dependency_not_found"
     DEPENDENCY_LOOP = "dependency_loop"
+    ON_CALL_IDENTIFIER_INVALID = "on_call_identifier_invalid"
+    ON_CALL_NAMED = "on_call_named"
     TARGET_TAKEN = "target_taken"
     CHANNEL_IDENTIFIER_EMPTY = "channel_identifier_empty"
     CHANNEL_IDENTIFIER_INVALID = "channel_identifier_invalid"
@@ -62,12 +66,16 @@ _WORDS: Mapping[RejectionCode, str] = {
     _C.MAINTENANCE_NOT_FOUND: "no such window",
     _C.ESCALATION_NOT_FOUND: "no such escalation policy",
     _C.TEMPLATE_NOT_FOUND: "no such message template",
+    _C.ON_CALL_NOT_FOUND: "no such on-call rotation",
+    _C.OVERRIDE_NOT_FOUND: "no such override",
     _C.KEY_NOT_FOUND: "no such key",
     _C.RECIPIENT_NOT_FOUND: "no such recipient",
     _C.COMPONENT_NOT_FOUND: "no such component",
     _C.COVERED_MONITOR_NOT_FOUND: "covers no such monitor",
     _C.DEPENDENCY_NOT_FOUND: "depends on no such monitor",
     _C.DEPENDENCY_LOOP: "depends on itself",
+    _C.ON_CALL_IDENTIFIER_INVALID: "names no such on-call rotation",
+    _C.ON_CALL_NAMED: "an escalation policy names the on-call rotation",
     _C.TARGET_TAKEN: "another monitor has this target",
     _C.CHANNEL_IDENTIFIER_EMPTY: "empty channel identifier",
     _C.CHANNEL_IDENTIFIER_INVALID: "invalid channel identifier",

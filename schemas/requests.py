@@ -34,6 +34,7 @@ from schemas.monitors import (
 )
 from schemas.mutes import MuteUntil
 from schemas.notices import Notice
+from schemas.on_call_requests import OnCallRequest
 from schemas.project_news import ChannelDisabled as ChannelDisabled
 from schemas.project_news import ChannelFailing as ChannelFailing
 from schemas.project_news import MuteEnded as MuteEnded
@@ -393,6 +394,7 @@ ProjectsRequest = (
     | EscalationCreate
     | EscalationUpdate
     | EscalationDelete
+    | OnCallRequest
     | IncidentAcknowledge
     | IncidentComment
     | ReportSchedule

@@ -150,6 +150,21 @@ def _spans(name: str, year: int) -> tuple[Span, ...]:
     return tuple(spans)
 
 
+def moment_of(local: int, tz: str) -> int:
+    """The first second at which the clock of a zone shows this time, or a later one.
+
+    local: as seconds of a clock without time zone. So a time that is skipped comes at the change, one that is repeated
+    is the first; later times never come earlier.
+    """
+    # No zone is two days away from UTC: before this year the clock has shown nothing as late.
+    year = date.fromordinal(EPOCH + local // DAY - 2).year
+    while True:
+        for start, end, offset, _ in _spans(tz, year):
+            if local < end + offset:
+                return max(local - offset, start)
+        year += 1
+
+
 class Rule(Enum):
     """Which local times a span covers that begins with a change of the clock."""
 

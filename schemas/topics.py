@@ -29,6 +29,7 @@ from schemas.key_uses import KeyUsed
 from schemas.message_templates import TemplateDefined, TemplateRemoved
 from schemas.monitor_states import MonitorStatesRecord
 from schemas.notice_choices import NoticesChosen
+from schemas.on_call import OnCallDefined, OnCallRemoved
 from schemas.pings import CheckDefined, CheckRemoved, PingsEvent
 from schemas.probes import (
     DependencyChanged,
@@ -112,7 +113,7 @@ PINGS = Topic(
     fold="checks",
     from_folds=(
         *(CheckDefined, CheckRemoved, IncidentAcknowledged, IncidentCommented),
-        *(EscalationDefined, EscalationRemoved, NoticesChosen),
+        *(EscalationDefined, EscalationRemoved, OnCallDefined, OnCallRemoved, NoticesChosen),
     ),
 )
 PROBE_RESULTS = Topic(
@@ -126,6 +127,7 @@ PROBE_RESULTS = Topic(
     from_folds=(
         *(MonitorDefined, MonitorRemoved, MaintenanceDefined, MaintenanceRemoved, DependencyChanged),
         *(IncidentAcknowledged, IncidentCommented, EscalationDefined, EscalationRemoved),
+        *(OnCallDefined, OnCallRemoved),
     ),
 )
 DELIVERIES = Topic(

@@ -207,6 +207,7 @@ ThingKind = Literal[
     "escalation",
     "template",
     "reports",
+    "on-call",
 ]
 
 

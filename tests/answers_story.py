@@ -93,6 +93,7 @@ async def answers() -> list[Answer]:
         await _audit(story)
         await _incidents(story)
         await _reports(story)
+        await _on_call(story)
     return story.answers
 
 
@@ -326,6 +327,36 @@ async def _reports(story: Story) -> None:
     await ask("GET", f"{reports}/schedule")
     await ask("POST", f"{reports}/send", {"period": "month"})
     await ask("POST", f"{reports}/send", {"period": "year"})
+
+
+async def _on_call(story: Story) -> None:
+    ask, data, rotations = story.ask, story.data, f"{V1}/on-call"
+    phone = {"channel_type": "webhook", "url": "https://ada.example/", "name": "Ada"}
+    called = (await data("POST", f"{V1}/alert-channels", phone))["id"]
+    body = {
+        "name": "Primary",
+        "timezone": "Europe/Berlin",
+        "handover": {"every_days": 7, "time": "09:00", "starts_on": "2025-06-02"},
+        "turns": [{"name": "Ada", "alert_channel_ids": [called]}],
+    }
+    rotation = (await data("POST", rotations, body))["id"]
+    await ask("GET", rotations)
+    await ask("GET", f"{rotations}/{{id}}", id=rotation, query="?at=2025-06-20T12:00:00Z")
+    hours = [{"days": ["monday"], "start": "09:00", "end": "17:00"}]
+    await ask("PATCH", f"{rotations}/{{id}}", {"hours": hours}, id=rotation)
+    span = "?from=2025-06-16T00:00:00Z&to=2025-06-18T00:00:00Z"
+    await ask("GET", f"{rotations}/{{id}}/schedule", id=rotation, query=span)
+    override = {
+        "alert_channel_ids": [called],
+        "starts_at": "2025-06-20T00:00:00Z",
+        "ends_at": "2025-06-21T00:00:00Z",
+        "name": "Bob, for Ada",
+    }
+    overrides = f"{rotations}/{{id}}/overrides"
+    made = (await data("POST", overrides, override, id=rotation))["id"]
+    await ask("DELETE", f"{overrides}/{{override}}", id=rotation, override=made)
+    await ask("DELETE", f"{rotations}/{{id}}", id=rotation)
+    await ask("POST", rotations, body | {"timezone": "Mars"})
 
 
 def recorded(found: list[Answer]) -> dict[str, str]:

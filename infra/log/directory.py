@@ -15,6 +15,7 @@ from schemas.escalations import EscalationPolicy
 from schemas.maintenance import Maintenance
 from schemas.message_templates import MessageTemplate
 from schemas.monitors import Monitor
+from schemas.on_call import OnCallRotation
 from schemas.recipients import Recipient
 from schemas.reports import PendingReport, ReportSettings, ReportState
 from schemas.status_pages import StatusPage
@@ -35,6 +36,7 @@ _KINDS = frozenset(
         "escalation",
         "template",
         "reports",
+        "on-call",
     }
 )
 _NOBODYS: tuple[None, None] = (None, None)
@@ -76,6 +78,7 @@ class Directory:
         self._templates: dict[str, MessageTemplate] = {}
         self._reports: dict[str, ReportSettings] = {}
         self._pending_reports: dict[str, tuple[PendingReport, ...]] = {}
+        self._rotations: dict[str, OnCallRotation] = {}
         self._channels: dict[str, Channel] = {}
         self._recipients: dict[str, Recipient] = {}
         self._pages: dict[str, StatusPage] = {}
@@ -176,6 +179,10 @@ class Directory:
                 self._templates[id] = definition
             case None if kind == "template":
                 self._templates.pop(id, None)
+            case OnCallRotation():
+                self._rotations[id] = definition
+            case None if kind == "on-call":
+                self._rotations.pop(id, None)
             case Recipient():
                 self._recipients[id] = definition
             case None if kind == "recipient":
@@ -318,6 +325,15 @@ class Directory:
     def pending_reports(self) -> list[tuple[str, PendingReport]]:
         """Every report that is due and not made yet, with its project."""
         return [(project, each) for project, some in list(self._pending_reports.items()) for each in some]
+
+    def rotation(self, id: str) -> OnCallRotation | None:
+        """The on-call rotation with this id."""
+        return self._rotations.get(id)
+
+    def rotations_of(self, project: str) -> list[OnCallRotation]:
+        """All on-call rotations of a project, oldest first."""
+        found = (rotation for rotation in list(self._rotations.values()) if rotation.project == project)
+        return sorted(found, key=lambda rotation: (rotation.created, rotation.id))
 
     def channel(self, id: str) -> Channel | None:
         """The channel with this id."""

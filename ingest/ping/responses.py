@@ -120,12 +120,16 @@ class PingResponses:
                 | RejectionCode.MAINTENANCE_NOT_FOUND
                 | RejectionCode.ESCALATION_NOT_FOUND
                 | RejectionCode.TEMPLATE_NOT_FOUND
+                | RejectionCode.ON_CALL_NOT_FOUND
+                | RejectionCode.OVERRIDE_NOT_FOUND
                 | RejectionCode.KEY_NOT_FOUND
                 | RejectionCode.RECIPIENT_NOT_FOUND
                 | RejectionCode.COMPONENT_NOT_FOUND
                 | RejectionCode.COVERED_MONITOR_NOT_FOUND
                 | RejectionCode.DEPENDENCY_NOT_FOUND
                 | RejectionCode.DEPENDENCY_LOOP
+                | RejectionCode.ON_CALL_IDENTIFIER_INVALID
+                | RejectionCode.ON_CALL_NAMED
                 | RejectionCode.TARGET_TAKEN
                 | RejectionCode.CHANNEL_IDENTIFIER_EMPTY
                 | RejectionCode.CHANNEL_IDENTIFIER_INVALID

@@ -161,7 +161,7 @@ class CheckExpiry:
             case "reminder":
                 return remind_of(state, check, remind_after(state, check), time)
             case "escalation":
-                return escalate_of(state, check, self.policies.of(check.project, check.id), time)
+                return escalate_of(state, check, self.policies, time)
         if run is not None:
             set_overdue(state, run)
             if state.status == "down":

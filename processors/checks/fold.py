@@ -47,6 +47,7 @@ from schemas.escalations import EscalationDefined, EscalationRemoved
 from schemas.ids import is_uuid
 from schemas.incidents import IncidentAcknowledged, IncidentCommented
 from schemas.notice_choices import NoticesChosen
+from schemas.on_call import OnCallDefined, OnCallRemoved
 from schemas.pings import CheckDefined, CheckPaused, CheckRemoved, CheckResumed, Ping, PingsEvent
 from schemas.ticks import PROGRESS_KEY, Progress, Tick, TimeCorrected
 from schemas.topics import CHECK_STATES, PINGS
@@ -95,6 +96,9 @@ class ChecksPartition:
             return self._of_policy(event, context)
         if isinstance(event, NoticesChosen):
             self._expiry.choices.heard(event, context)
+            return []
+        if isinstance(event, OnCallDefined | OnCallRemoved):
+            self._expiry.policies.rotations.heard(event, context)
             return ()
         assert isinstance(event, CheckPaused | CheckResumed)
         return self._paused_or_resumed(event, context)

@@ -14,7 +14,7 @@ from processors.checks.messages import about, notice_data, overdue, unjudgeable,
 from processors.checks.rules import run_limit
 from processors.fold.acknowledgements import tell_team, with_acknowledgement
 from processors.fold.contract import Effect
-from processors.fold.escalations import escalate, told_now
+from processors.fold.escalations import EscalationPolicies, escalate, told_now
 from processors.fold.incident_notices import request_again as once_more
 from processors.fold.mutes import end_with_incident, recovered, tell_again, tell_owed
 from processors.fold.reminders import pass_reminders, remind
@@ -36,7 +36,6 @@ from schemas.base import Micros
 from schemas.check_states import CheckState, Run, visible_status
 from schemas.definitions import Check
 from schemas.deliveries import DeliveryRequested
-from schemas.escalations import EscalationCopy
 from schemas.ids import derived_id
 from schemas.notices import ACKNOWLEDGED, Notice
 from schemas.run_times import drift_data
@@ -198,10 +197,10 @@ def remind_of(state: CheckState, check: Check, first: Micros, time: Micros) -> l
     return remind(state, _subject(check, state), state.changes, at, _open_incident(state, check))
 
 
-def escalate_of(state: CheckState, check: Check, policy: EscalationCopy | None, time: Micros) -> list[Effect]:
+def escalate_of(state: CheckState, check: Check, policies: EscalationPolicies, time: Micros) -> list[Effect]:
     """A step of the check's escalation is due, or a snooze ends."""
     subject = _subject(check, state)
-    return escalate(state, subject, policy, state.changes, time, lambda: _open_incident(state, check))
+    return escalate(state, subject, policies, state.changes, time, lambda: _open_incident(state, check))
 
 
 def tell_acknowledged(state: CheckState, check: Check) -> list[Effect]:

@@ -26,6 +26,7 @@ from schemas.ids import derived_id
 from schemas.maintenance import Maintenance
 from schemas.message_templates import MessageTemplate
 from schemas.monitors import Monitor, ProbeTarget
+from schemas.on_call import OnCallRotation
 from schemas.recipients import Recipient
 from schemas.reports import ReportSettings
 from schemas.requests import ChannelDisabled
@@ -65,6 +66,7 @@ _PLAIN: dict[type[msgspec.Struct], frozenset[str]] = {
     EscalationPolicy: frozenset({"name", "steps", "repeat", "things"}),
     MessageTemplate: frozenset({"name", "notices", "channels", "title", "text"}),
     ReportSettings: frozenset({"weekly", "monthly", "timezone", "channels"}),
+    OnCallRotation: frozenset({"name", "tz", "handover", "turns", "hours", "overrides"}),
     Maintenance: frozenset({"name", "window", "monitors"}),
     Recipient: frozenset({"address", "times", "confirmed_at", "blocked_at"}),
 }

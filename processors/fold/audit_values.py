@@ -10,6 +10,7 @@ import msgspec
 from schemas.base import Micros
 from schemas.maintenance import Once
 from schemas.monitors import ProbeTarget
+from schemas.on_call import OnCallRotation
 from schemas.times import LAST, exact_iso
 
 _LONGEST_TEXT = 300
@@ -33,7 +34,9 @@ def told_of(owner: type[msgspec.Struct], field: str, value: Any) -> Told:
     if field in _TIMES and isinstance(value, int):
         return Told(_date(value))
     if isinstance(value, Once):
-        return Told({"type": "once", "start": _date(value.start), "end": _date(value.end)})
+        return Told({"type": "once"} | _dates(value.start, value.end))
+    if owner is OnCallRotation and field == "overrides":
+        return Told(_cut([msgspec.to_builtins(each) | _dates(each.start, each.end) for each in value]))
     return Told(_cut(msgspec.to_builtins(value)))
 
 
@@ -48,6 +51,10 @@ def _address(url: str, with_path: bool) -> Told:
 
 def _date(at: Micros) -> str:
     return exact_iso(min(max(at, 0), LAST))
+
+
+def _dates(start: Micros, end: Micros) -> dict[str, str]:
+    return {"start": _date(start), "end": _date(end)}
 
 
 def _cut(value: Any) -> Any:

@@ -14,6 +14,8 @@ The contract:
 - A policy that is changed, or that counts in place of another, begins at its first step for what is open, counted from
   then; not when it only tells fewer channels. One that counts again does so, too, and tells under ids of its own.
 - What went down before a version knew of escalations is open like all that people were told of.
+- Who is on call is asked at the time of the tick that passes the step. When it is nobody, and the step names nobody
+  else, the own channels are told, and that nobody is on call.
 - A snooze ends with the tick that passes its time: the own channels are told that the thing is still down, and the next
   step comes as long after that as after the step before.
 """
@@ -25,6 +27,7 @@ from msgspec.structs import replace
 
 from processors.fold.contract import Context, Effect, InvalidEvent
 from processors.fold.incident_notices import tell
+from processors.fold.on_call import OnCallRotations
 from processors.fold.partition_time import counts_at
 from processors.fold.status_transition import HasStatus, Subject
 from processors.fold.view import View
@@ -57,6 +60,7 @@ class EscalationPolicies:
 
     def __init__(self, view: View) -> None:
         self._view = view
+        self.rotations = OnCallRotations(view)
         # Each with the set of what it names, which may be much.
         self._known: dict[str, dict[str, tuple[EscalationCopy, frozenset[str]]]] = {}
         for key, record in view.stored_items():
@@ -160,7 +164,7 @@ def escalation_due(state: HasStatus, copy: EscalationCopy | None) -> Micros | No
 def escalate(
     state: HasStatus,
     subject: Subject,
-    copy: EscalationCopy | None,
+    policies: EscalationPolicies,
     n: int,
     time: Micros,
     data: Callable[[], dict[str, Any]],
@@ -175,20 +179,28 @@ def escalate(
         told_now(state, time)
         id = derived_id(subject.id, "snooze over", n, said.until or time)
         return tell(state, subject, id, "monitor.down", data(), at=said.until or time, time=time)
+    copy = policies.of(subject.project, subject.id)
     assert copy is not None
     stands, steps = _passed(_under(state.escalation, copy), copy.policy, time)
-    named = tuple(dict.fromkeys(channel for step in steps for channel in step.channels))
-    own = tuple(each for each in subject.channels if each not in named) if any(step.own for step in steps) else ()
+    duties = [(step, policies.rotations.channels(step.on_call, time)) for step in steps]
+    named = tuple(dict.fromkeys(channel for step, duty in duties for channel in (*step.channels, *duty)))
+    deserted = [step for step, duty in duties if step.on_call and not duty]
+    to_own = any(step.own for step in steps) or any(not step.channels for step in deserted)
+    own = tuple(each for each in subject.channels if each not in named) if to_own else ()
     called = tuple(each for each in named if each not in stands.told)
     state.escalation = replace(stands, told=(*stands.told, *called)[-MOST_TOLD:])
     if not named and not own:
         return []
     at = min(stands.last, time)
     id = derived_id(subject.id, "escalation", n, copy.policy.id, stands.last, stands.passed)
-    step = {"policy": copy.policy.name, "step": (stands.passed - 1) % len(copy.policy.steps) + 1}
-    more = {"escalation": step | {"round": (stands.passed - 1) // len(copy.policy.steps) + 1}}
+    step: dict[str, Any] = {"policy": copy.policy.name, "step": (stands.passed - 1) % len(copy.policy.steps) + 1}
+    step |= {"round": (stands.passed - 1) // len(copy.policy.steps) + 1}
+    if deserted:
+        step["nobody_on_call"] = policies.rotations.names(dict.fromkeys(id for each in deserted for id in each.on_call))
     own_channels = subject._replace(channels=own)
-    return tell(state, own_channels, id, "monitor.down", data(), at=at, time=time, called=named, more=more)
+    return tell(
+        state, own_channels, id, "monitor.down", data(), at=at, time=time, called=named, more={"escalation": step}
+    )
 
 
 def _under(stands: Escalating, copy: EscalationCopy) -> Escalating:

@@ -57,6 +57,7 @@ from schemas.monitor_states import MaintenanceCopy, MonitorState
 from schemas.monitors import Monitor
 from schemas.notice_choices import ChoiceCopy, NoticesChosen, choice_key, choice_of
 from schemas.notices import ACKNOWLEDGED, AnyNotice
+from schemas.on_call import OnCallCopy, OnCallDefined, OnCallRemoved, OnCallRotation, on_call_key
 from schemas.pings import CheckDefined, CheckRemoved
 from schemas.probes import MaintenanceDefined, MaintenanceRemoved, MonitorDefined, MonitorRemoved
 from schemas.ticks import PROGRESS_KEY
@@ -69,8 +70,8 @@ Missed = tuple[str, msgspec.Struct]
 
 
 class Defined(NamedTuple):
-    """What `definitions` says, by id: all projects, windows of maintenance, escalation policies and templates; of the
-    others those of one partition, but for the checks all channels, too.
+    """What `definitions` says, by id: all projects, windows of maintenance, escalation policies, on-call rotations and
+    templates; of the others those of one partition, but for the checks all channels, too.
 
     complete: every request was folded when it was read, so that what does not stand here does not exist.
     """
@@ -82,6 +83,7 @@ class Defined(NamedTuple):
     windows: Mapping[str, Maintenance] = {}
     policies: Mapping[str, EscalationPolicy] = {}
     templates: Mapping[str, MessageTemplate] = {}
+    rotations: Mapping[str, OnCallRotation] = {}
     complete: bool = True
 
 
@@ -93,7 +95,8 @@ class Thing(NamedTuple):
 
 
 def missed_by_checks(view: View, defined: Defined) -> Iterator[Missed]:
-    """What `pings` should have told of the checks of a partition, of escalation policies and of what channels chose."""
+    """What `pings` should have told: of the checks of a partition, of policies, rotations, and what channels chose."""
+    yield from _missed_rotations(view, defined)
     yield from _missed_policies(view, defined)
     yield from _missed_choices(view, defined)
     for id, check in sorted(defined.checks.items()):
@@ -104,8 +107,9 @@ def missed_by_checks(view: View, defined: Defined) -> Iterator[Missed]:
 
 
 def missed_by_monitors(view: View, defined: Defined) -> Iterator[Missed]:
-    """What `probe-results` should have told of the monitors of a partition, windows of maintenance and policies."""
+    """What `probe-results` should have told of the monitors of a partition, windows, policies and rotations."""
     time = _time(view)
+    yield from _missed_rotations(view, defined)
     yield from _missed_policies(view, defined)
     for id, window in sorted(defined.windows.items()):
         copy = view.get(maintenance_key(id))
@@ -120,6 +124,17 @@ def missed_by_monitors(view: View, defined: Defined) -> Iterator[Missed]:
     if defined.complete:
         copies = [record.maintenance.id for _, record in view.items() if isinstance(record, MaintenanceCopy)]
         yield from ((id, MaintenanceRemoved(at=time, id=id)) for id in sorted(copies) if id not in defined.windows)
+
+
+def _missed_rotations(view: View, defined: Defined) -> Iterator[Missed]:
+    for id, rotation in sorted(defined.rotations.items()):
+        copy = view.get(on_call_key(id))
+        if not isinstance(copy, OnCallCopy) or copy.rotation.version < rotation.version:
+            yield id, OnCallDefined(at=rotation.revised, rotation=rotation)
+    if defined.complete:
+        copies = [record.rotation.id for _, record in view.stored_items() if isinstance(record, OnCallCopy)]
+        gone = (id for id in sorted(copies) if id not in defined.rotations)
+        yield from ((id, OnCallRemoved(at=_time(view), id=id)) for id in gone)
 
 
 def _missed_policies(view: View, defined: Defined) -> Iterator[Missed]:

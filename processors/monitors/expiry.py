@@ -172,7 +172,7 @@ class MonitorExpiry:
             case "reminder":
                 return remind_of(state, monitor, deadline.at, self._untold(state, monitor))
             case "escalation":
-                return escalate_of(state, monitor, self.policies.of(monitor.project, key), time)
+                return escalate_of(state, monitor, self.policies, time)
             case "end of hour":
                 return pass_hour(state, monitor, self._dependencies.explain(monitor))
             case "no confirmation":

@@ -57,6 +57,7 @@ from schemas.ids import is_uuid
 from schemas.incidents import IncidentAcknowledged, IncidentCommented
 from schemas.monitor_states import MonitorCopy, MonitorState, MonitorStatesRecord, Seen
 from schemas.monitors import Monitor
+from schemas.on_call import OnCallDefined, OnCallRemoved
 from schemas.probe_kinds import PROBER_ERRORS
 from schemas.probes import (
     CertificateTested,
@@ -141,6 +142,9 @@ class MonitorsPartition:
                 return self._incidents.said(event, context)
             case EscalationDefined() | EscalationRemoved():
                 return self._incidents.policy(event, context)
+            case OnCallDefined() | OnCallRemoved():
+                self._expiry.policies.rotations.heard(event, context)
+                return ()
 
     def truncated(self, event: JournalTruncated) -> Sequence[Effect]:
         """Slots whose results are lost stay empty, which accuses nobody. That a dependency is back may be lost, too."""

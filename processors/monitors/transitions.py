@@ -12,7 +12,7 @@ from typing import Any
 
 from processors.fold.acknowledgements import tell_team, with_acknowledgement
 from processors.fold.contract import EVERY, Effect
-from processors.fold.escalations import escalate, told_now
+from processors.fold.escalations import EscalationPolicies, escalate, told_now
 from processors.fold.incident_notices import request_again as once_more
 from processors.fold.mutes import end_with_incident, recovered, tell_again, tell_owed
 from processors.fold.reminders import pass_reminders, remind
@@ -33,7 +33,7 @@ from processors.monitors.performance import judge, tell_of_drop
 from processors.monitors.slots import begin, expect_after
 from schemas.base import SECOND, Micros
 from schemas.deliveries import DeliveryRequested
-from schemas.escalations import Escalating, EscalationCopy
+from schemas.escalations import Escalating
 from schemas.monitor_states import MonitorState, PendingChange, visible_status
 from schemas.monitors import Monitor
 from schemas.notices import ACKNOWLEDGED
@@ -207,11 +207,11 @@ def remind_of(state: MonitorState, monitor: Monitor, due: Micros, untold: bool) 
     return remind(state, _subject(monitor, state), state.changes, at, _open_incident(state, monitor, reminded=True))
 
 
-def escalate_of(state: MonitorState, monitor: Monitor, policy: EscalationCopy | None, time: Micros) -> list[Effect]:
+def escalate_of(state: MonitorState, monitor: Monitor, policies: EscalationPolicies, time: Micros) -> list[Effect]:
     """A step of the monitor's escalation is due, or a snooze ends."""
     subject = _subject(monitor, state)
     told = partial(_open_incident, state, monitor, reminded=True)
-    return escalate(state, subject, policy, state.changes, time, told)
+    return escalate(state, subject, policies, state.changes, time, told)
 
 
 def tell_acknowledged(state: MonitorState, monitor: Monitor) -> list[Effect]:

@@ -1,7 +1,7 @@
 """What the `projects` fold decides about escalation policies; every partition of both kinds of things hears of them.
 
-The channels that a step names, and the things that a policy names, must be those of its project when they are named. A
-channel that is removed is taken off the steps; a thing that is removed is of no consequence.
+The channels and on-call rotations that a step names, and the things that a policy names, must be those of its project
+when they are named. A channel that is removed is taken off the steps; a thing that is removed is of no consequence.
 """
 
 from typing import Any
@@ -26,6 +26,7 @@ from schemas.escalations import (
 )
 from schemas.incident_requests import EscalationCreate, EscalationDelete, EscalationFields, EscalationUpdate
 from schemas.monitors import Monitor
+from schemas.on_call import OnCallRotation, on_call_key
 from schemas.rejections import RejectionCode
 from schemas.topics import PINGS, PROBE_RESULTS
 
@@ -89,6 +90,14 @@ class ProjectEscalations:
                 effects += _told(self._put(policy, at, steps=steps), at)
         return effects
 
+    def naming(self, rotation: OnCallRotation) -> str:
+        """The name of a policy that names an on-call rotation; empty: there is none."""
+        for id in sorted(self._of.get(rotation.project, ())):
+            policy: EscalationPolicy = self._view.get(escalation_key(id))
+            if any(rotation.id in step.on_call for step in policy.steps):
+                return policy.name
+        return ""
+
     def _must_have_room(self, policy: EscalationPolicy) -> None:
         """Refuse a policy that names more things than are left by the others of its project."""
         others = [self._view.get(escalation_key(id)) for id in self._of.get(policy.project, ()) if id != policy.id]
@@ -110,6 +119,10 @@ class ProjectEscalations:
                 channel = self._view.get(f"channel/{id}")
                 if not isinstance(channel, Channel) or channel.project != project:
                     raise RequestRejected(RejectionCode.CHANNEL_IDENTIFIER_INVALID, id)
+            for id in step.on_call:
+                rotation = self._view.get(on_call_key(id))
+                if not isinstance(rotation, OnCallRotation) or rotation.project != project:
+                    raise RequestRejected(RejectionCode.ON_CALL_IDENTIFIER_INVALID, id)
         for id in wanted.get("things", ()):
             thing = self._view.get(f"monitor/{id}") or self._view.get(f"check/{id}")
             if not isinstance(thing, Monitor | Check) or thing.project != project:

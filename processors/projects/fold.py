@@ -31,6 +31,7 @@ from processors.projects.keys import ProjectKeys
 from processors.projects.maintenance import ProjectMaintenance
 from processors.projects.message_templates import ProjectTemplates
 from processors.projects.monitors import ProjectMonitors
+from processors.projects.on_call import ProjectOnCall
 from processors.projects.outages import ProjectOutageNews
 from processors.projects.recipients import ProjectRecipients
 from processors.projects.reports import ProjectReports
@@ -43,6 +44,13 @@ from schemas.channels.kinds import CHANNEL_KINDS
 from schemas.decisions import Decision
 from schemas.definitions import Channel, Definition, Project, definition_key
 from schemas.deliveries import EndpointRemoved
+from schemas.on_call_requests import (
+    OnCallCreate,
+    OnCallDelete,
+    OnCallOverride,
+    OnCallOverrideDelete,
+    OnCallUpdate,
+)
 from schemas.origins import written_origin
 from schemas.rejections import Rejection, RejectionCode
 from schemas.reports import ReportMade, ReportSchedule
@@ -133,6 +141,7 @@ class ProjectsPartition:
         self._maintenance = ProjectMaintenance(view, self.index)
         self._escalations = ProjectEscalations(view, self.index)
         self._templates = ProjectTemplates(view, self.index)
+        self._on_call = ProjectOnCall(view, self.index, self._escalations)
         self._pages = ProjectPages(view, self.index, self._tokens)
         self._recipients = ProjectRecipients(view, self.index)
         self._keys = ProjectKeys(view, self.index)
@@ -262,6 +271,8 @@ class ProjectsPartition:
                 return self._escalations.change(request, owner, at)
             case EscalationDelete():
                 return self._escalations.delete(request, owner, at)
+            case OnCallCreate() | OnCallUpdate() | OnCallDelete() | OnCallOverride() | OnCallOverrideDelete():
+                return self._on_call.decide(request, project, at)
             case IncidentAcknowledge() | IncidentComment():
                 return pass_on(request, self.index, owner, at)
             case ReportSchedule():
@@ -365,6 +376,7 @@ class ProjectsPartition:
         effects += self._escalations.take_off(channel, at)
         effects += self._templates.take_off(channel, at)
         self._reports.take_off(channel, at)
+        effects += self._on_call.take_off(channel, at)
         return effects
 
 

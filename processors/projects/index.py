@@ -24,6 +24,7 @@ from schemas.ids import is_uuid
 from schemas.maintenance import Maintenance
 from schemas.message_templates import MessageTemplate
 from schemas.monitors import Monitor
+from schemas.on_call import OnCallRotation
 from schemas.recipients import Recipient, normalized
 from schemas.rejections import Rejection, RejectionCode
 from schemas.requests import CheckFields, UniqueField
@@ -34,7 +35,17 @@ from schemas.targets import place_of
 Age = tuple[Micros, str]
 E = TypeVar("E", str, Age)
 Owned = TypeVar(
-    "Owned", ApiKey, Channel, Check, Monitor, StatusPage, Maintenance, Recipient, EscalationPolicy, MessageTemplate
+    "Owned",
+    ApiKey,
+    Channel,
+    Check,
+    Monitor,
+    StatusPage,
+    Maintenance,
+    Recipient,
+    EscalationPolicy,
+    MessageTemplate,
+    OnCallRotation,
 )
 
 
@@ -229,6 +240,10 @@ class ProjectIndex:
         """The project's message template with this id."""
         return self._owned(MessageTemplate, project, id, RejectionCode.TEMPLATE_NOT_FOUND)
 
+    def rotation(self, project: str, id: str) -> OnCallRotation:
+        """The project's on-call rotation with this id."""
+        return self._owned(OnCallRotation, project, id, RejectionCode.ON_CALL_NOT_FOUND)
+
     def recipient(self, project: str, id: str) -> Recipient:
         """The project's recipient of mail with this id."""
         return self._owned(Recipient, project, id, RejectionCode.RECIPIENT_NOT_FOUND)
@@ -254,7 +269,15 @@ class ProjectIndex:
 
     def is_there(
         self,
-        candidate: ApiKey | Channel | Check | Monitor | StatusPage | Maintenance | EscalationPolicy | MessageTemplate,
+        candidate: ApiKey
+        | Channel
+        | Check
+        | Monitor
+        | StatusPage
+        | Maintenance
+        | EscalationPolicy
+        | MessageTemplate
+        | OnCallRotation,
     ) -> bool:
         """Whether its owner has it already: the request came twice. Ids are random: no other project may take one."""
         there = self._view.get(definition_key(candidate))

@@ -42,6 +42,7 @@ from schemas.message_templates import MessageTemplate, TemplateDefined, Template
 from schemas.monitor_states import MonitorCopy, MonitorState, MonitorStatesRecord
 from schemas.monitors import Monitor
 from schemas.notice_choices import NoticesChosen
+from schemas.on_call import OnCallDefined, OnCallRemoved, OnCallRotation
 from schemas.pings import CheckDefined, CheckRemoved
 from schemas.probes import MaintenanceDefined, MaintenanceRemoved, MonitorDefined, MonitorRemoved
 from schemas.ticks import PROGRESS_KEY
@@ -64,7 +65,7 @@ T = TypeVar("T")
 _MARGIN: Micros = 60 * SECOND
 _CALL_SECONDS = 10.0
 # Kinds of definitions that each partition is told of.
-_EVERYWHERE = ("project", "maintenance", "escalation", "template")
+_EVERYWHERE = ("project", "maintenance", "escalation", "on-call", "template")
 _PATIENCE_SECONDS = 30.0
 _CHANGED, _FINISHED = b'{"type":"status.changed"', b'{"type":"delivery.finished"'
 _VALIDITY, _INCIDENT = b'{"type":"validity.told"', b'{"type":"incident.told"'
@@ -80,6 +81,8 @@ _sent: msgspec.json.Decoder[Any] = msgspec.json.Decoder(
     | EscalationDefined
     | EscalationRemoved
     | NoticesChosen
+    | OnCallDefined
+    | OnCallRemoved
     | EndpointDefined
     | EndpointRemoved
     | TemplateDefined
@@ -130,9 +133,10 @@ def missed_by(
 
 def _missed_by(reader: "_Reader", journal: Topic, view: View) -> list[Missed]:
     if journal == PINGS:
-        return list(missed_by_checks(view, reader.defined("check", "escalation", "channel", whole=("channel",))))
+        defined = reader.defined("check", "escalation", "on-call", "channel", whole=("channel",))
+        return list(missed_by_checks(view, defined))
     if journal == PROBE_RESULTS:
-        return list(missed_by_monitors(view, reader.defined("monitor", "maintenance", "escalation")))
+        return list(missed_by_monitors(view, reader.defined("monitor", "maintenance", "escalation", "on-call")))
     defined = reader.defined("channel", "project", "template")
     if not defined.channels:  # nobody here was to be told of anything
         return list(missed_by_deliveries(view, defined))
@@ -159,6 +163,8 @@ def _identity(event: msgspec.Struct) -> bytes:
             return encode(event.template)
         case NoticesChosen():
             return ",".join(event.notices).encode()
+        case OnCallDefined():
+            return encode(event.rotation)
         case EndpointDefined():
             return encode(event.endpoint)
         case DeliveryRequested():
@@ -208,6 +214,7 @@ class _Reader:
             policies=found.get(EscalationPolicy, {}),
             complete=definitions.complete,
             templates=found.get(MessageTemplate, {}),
+            rotations=found.get(OnCallRotation, {}),
         )
 
     def told_since(self, newest: Micros) -> tuple[list[Told], set[str]]:

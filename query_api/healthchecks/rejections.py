@@ -21,6 +21,7 @@ def refusal_of(rejection: Rejection) -> ApiError:
             | RejectionCode.COVERED_MONITOR_NOT_FOUND
             | RejectionCode.DEPENDENCY_NOT_FOUND
             | RejectionCode.DEPENDENCY_LOOP
+            | RejectionCode.ON_CALL_IDENTIFIER_INVALID
             | RejectionCode.TARGET_TAKEN
             | RejectionCode.INVALID_REQUEST
         ):
@@ -39,6 +40,8 @@ def refusal_of(rejection: Rejection) -> ApiError:
             | RejectionCode.MAINTENANCE_NOT_FOUND
             | RejectionCode.ESCALATION_NOT_FOUND
             | RejectionCode.TEMPLATE_NOT_FOUND
+            | RejectionCode.ON_CALL_NOT_FOUND
+            | RejectionCode.OVERRIDE_NOT_FOUND
             | RejectionCode.KEY_NOT_FOUND
             | RejectionCode.RECIPIENT_NOT_FOUND
         ):
@@ -46,6 +49,7 @@ def refusal_of(rejection: Rejection) -> ApiError:
         case (
             RejectionCode.ALREADY_EXISTS
             | RejectionCode.CHANGED_MEANWHILE
+            | RejectionCode.ON_CALL_NAMED
             | RejectionCode.AMBIGUOUS_SLUG
             | RejectionCode.WRONG_CHANNEL_KIND
             | RejectionCode.WRONG_KEY_KIND

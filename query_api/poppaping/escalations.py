@@ -3,6 +3,7 @@
 A policy is for the monitors and heartbeat checks that it names; one that names none is for all others of the project.
 """
 
+from collections.abc import Callable
 from typing import Annotated
 
 from fastapi import APIRouter, Response
@@ -18,10 +19,22 @@ from query_api.poppaping.openapi import ERRORS, errors, list_of, one_of
 from query_api.poppaping.read_only import without_read_only
 from query_api.poppaping.responses import MOST_PER_PAGE, Page, PerPage, PoppaPingApiError, cut, listed, one, time
 from query_api.poppaping.service import Service, ServiceDep
-from schemas.definitions import ApiKey
-from schemas.escalations import MOST_CHANNELS, MOST_STEPS, EscalationPolicy, Minutes, PolicyName, Repeat, Step, fault_of
+from schemas.definitions import ApiKey, Channel, Check
+from schemas.escalations import (
+    MOST_CHANNELS,
+    MOST_ON_CALL,
+    MOST_STEPS,
+    EscalationPolicy,
+    Minutes,
+    PolicyName,
+    Repeat,
+    Step,
+    fault_of,
+)
 from schemas.ids import is_uuid, new_id
 from schemas.incident_requests import EscalationCreate, EscalationDelete, EscalationFields, EscalationUpdate
+from schemas.monitors import Monitor
+from schemas.on_call import OnCallRotation
 
 router = APIRouter(tags=["escalation policies"], responses=ERRORS)
 
@@ -37,6 +50,14 @@ class StepBody(Struct, forbid_unknown_fields=True, kw_only=True):
     after_minutes: Annotated[Minutes, Meta(description="From the beginning of the round; each later than the last.")]
     alert_channel_ids: Annotated[list[str], Meta(max_length=MOST_CHANNELS)] = []
     own_channels: Annotated[bool, Meta(description="Also the channels of the monitor itself: a repetition.")] = False
+    on_call: Annotated[
+        list[str],
+        Meta(
+            max_length=MOST_ON_CALL,
+            description="On-call rotations: whoever is on call when the step comes. When that is nobody, and the step "
+            "would tell nobody else, the channels of the monitor itself.",
+        ),
+    ] = []
 
 
 class UpdateEscalationPolicyBody(Struct, forbid_unknown_fields=True, kw_only=True):
@@ -70,6 +91,7 @@ class ShownStep(Struct, kw_only=True, gc=False):
     after_minutes: Count
     alert_channel_ids: list[Uuid]
     own_channels: bool
+    on_call: Annotated[list[Uuid], Meta(description="On-call rotations.")]
 
 
 class EscalationPolicyObject(Struct, kw_only=True, gc=False):
@@ -166,13 +188,20 @@ async def _fields(
     steps: tuple[Step, ...] | UnsetType = UNSET
     if wanted.steps is not UNSET:
         steps = tuple(
-            Step(each.after_minutes, tuple(dict.fromkeys(each.alert_channel_ids)), each.own_channels)
+            Step(
+                each.after_minutes,
+                tuple(dict.fromkeys(each.alert_channel_ids)),
+                each.own_channels,
+                tuple(dict.fromkeys(each.on_call)),
+            )
             for each in wanted.steps
         )
         if steps != known:  # the channels of what is sent back as it was read may have been removed
             _must_make_sense(steps)
         for id in {id for step in steps for id in step.channels}:
             await _must_be_there(service, key, id, "alert channel", "alert_channel_ids")
+        for id in {id for step in steps for id in step.on_call}:
+            await _must_be_there(service, key, id, "on-call rotation", "on_call")
     things: tuple[str, ...] | UnsetType = UNSET
     if wanted.monitor_ids is not UNSET:
         things = tuple(sorted(set(wanted.monitor_ids)))
@@ -183,17 +212,21 @@ async def _fields(
 
 def _must_make_sense(steps: tuple[Step, ...]) -> None:
     fault = fault_of(steps)
-    if not fault and any(not step.channels and not step.own for step in steps):
-        fault = "each step needs 'alert_channel_ids' or 'own_channels'"
+    if not fault and any(not (step.channels or step.own or step.on_call) for step in steps):
+        fault = "each step needs 'alert_channel_ids', 'on_call' or 'own_channels'"
     if fault:
         raise PoppaPingApiError(400, f"Field 'steps': {fault}.")
 
 
 async def _must_be_there(service: Service, key: ApiKey, id: str, what: str, field: str) -> None:
     directory = service.deps.directory
+    find: Callable[[str], Channel | OnCallRotation | Monitor | Check | None] = {
+        "alert channel": directory.channel,
+        "on-call rotation": directory.rotation,
+    }.get(what, lambda id: directory.monitor(id) or directory.check(id))
 
     def found() -> bool | None:
-        thing = directory.channel(id) if what == "alert channel" else directory.monitor(id) or directory.check(id)
+        thing = find(id)
         return True if thing is not None and thing.project == key.project else None
 
     there = await service.look_up(what, found) if is_uuid(id) else None
@@ -206,7 +239,12 @@ def _object(policy: EscalationPolicy) -> EscalationPolicyObject:
         id=policy.id,
         name=policy.name,
         steps=[
-            ShownStep(after_minutes=step.after, alert_channel_ids=list(step.channels), own_channels=step.own)
+            ShownStep(
+                after_minutes=step.after,
+                alert_channel_ids=list(step.channels),
+                own_channels=step.own,
+                on_call=list(step.on_call),
+            )
             for step in policy.steps
         ],
         repeat=policy.repeat,

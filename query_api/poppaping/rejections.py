@@ -22,6 +22,8 @@ def fault_of(rejection: Rejection) -> PoppaPingApiError:
             return PoppaPingApiError(400, f"Field 'monitor_ids': there is no monitor '{detail}'.")
         case RejectionCode.DEPENDENCY_NOT_FOUND | RejectionCode.DEPENDENCY_LOOP:
             return PoppaPingApiError(400, f"Field 'depends_on': {reason}.")
+        case RejectionCode.ON_CALL_IDENTIFIER_INVALID:
+            return PoppaPingApiError(400, f"Field 'steps': there is no on-call rotation '{detail}'.")
         case (
             RejectionCode.CHANNEL_IDENTIFIER_EMPTY
             | RejectionCode.CHANNEL_IDENTIFIER_INVALID
@@ -59,12 +61,19 @@ def fault_of(rejection: Rejection) -> PoppaPingApiError:
             return PoppaPingApiError(404, "Escalation policy not found.")
         case RejectionCode.TEMPLATE_NOT_FOUND:
             return PoppaPingApiError(404, "Message template not found.")
+        case RejectionCode.ON_CALL_NOT_FOUND:
+            return PoppaPingApiError(404, "On-call rotation not found.")
+        case RejectionCode.OVERRIDE_NOT_FOUND:
+            return PoppaPingApiError(404, "Override not found.")
         case RejectionCode.KEY_NOT_FOUND:
             return PoppaPingApiError(404, "Key not found.")
         case RejectionCode.RECIPIENT_NOT_FOUND:
             return PoppaPingApiError(404, "Recipient not found.")
         case RejectionCode.CHANGED_MEANWHILE:
             return Conflict(409, "Others changed it at the same time; try again.", "conflict")
+        case RejectionCode.ON_CALL_NAMED:
+            words = f"The escalation policy '{detail}' names this rotation. Take it out of the policy first."
+            return PoppaPingApiError(409, words, "conflict")
         case RejectionCode.ROTATED_TOO_OFTEN:
             return PoppaPingApiError(409, "Rotated too often: too many former ones still count.", "conflict")
         case RejectionCode.TOO_MANY_CONFIRMATIONS:

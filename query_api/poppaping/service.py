@@ -30,12 +30,13 @@ from schemas.ids import is_uuid
 from schemas.maintenance import Maintenance
 from schemas.message_templates import MessageTemplate
 from schemas.monitors import Monitor, Sealed
+from schemas.on_call import OnCallRotation
 from schemas.reports import ReportSettings
 from schemas.requests import ProjectsRequest
 from schemas.status_pages import StatusPage
 
-D = TypeVar("D", Monitor, StatusPage, Maintenance, EscalationPolicy, MessageTemplate, ReportSettings)
-T = TypeVar("T", Monitor, StatusPage, Maintenance, Channel, EscalationPolicy, MessageTemplate)
+D = TypeVar("D", Monitor, StatusPage, Maintenance, EscalationPolicy, MessageTemplate, ReportSettings, OnCallRotation)
+T = TypeVar("T", Monitor, StatusPage, Maintenance, Channel, EscalationPolicy, MessageTemplate, OnCallRotation)
 F = TypeVar("F")
 
 _sealed = msgspec.json.Decoder(Sealed).decode

@@ -25,6 +25,7 @@ def error_of(rejection: Rejection) -> UpdownError:
             RejectionCode.COVERED_MONITOR_NOT_FOUND
             | RejectionCode.DEPENDENCY_NOT_FOUND
             | RejectionCode.DEPENDENCY_LOOP
+            | RejectionCode.ON_CALL_IDENTIFIER_INVALID
             | RejectionCode.ALREADY_EXISTS
             | RejectionCode.AMBIGUOUS_SLUG
             | RejectionCode.WRONG_CHANNEL_KIND
@@ -50,8 +51,12 @@ def error_of(rejection: Rejection) -> UpdownError:
             return UpdownError(404, "Escalation policy not found")
         case RejectionCode.TEMPLATE_NOT_FOUND:
             return UpdownError(404, "Message template not found")
+        case RejectionCode.ON_CALL_NOT_FOUND | RejectionCode.OVERRIDE_NOT_FOUND:
+            return UpdownError(404, "On-call rotation not found")
         case RejectionCode.KEY_NOT_FOUND:
             return UpdownError(404, "API key not found")
+        case RejectionCode.ON_CALL_NAMED:
+            return UpdownError(409, sentence(reason))
         case RejectionCode.CHANGED_MEANWHILE:
             return UpdownConflict(409, "Others changed it at the same time, try again")
         case RejectionCode.ROTATED_TOO_OFTEN:

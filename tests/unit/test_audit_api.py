@@ -147,6 +147,19 @@ async def incidents(changes: Changes) -> None:
     template = (await call("POST", templates, "created template", {"name": "Short", "text": "{{ why }}"}))["id"]
     await call("PATCH", f"{templates}/{{id}}", "updated template", {"title": "{{ what }}"}, id=template)
     await call("DELETE", f"{templates}/{{id}}", "deleted template", id=template)
+    hook = {"channel_type": "webhook", "url": "https://night.test/x"}
+    ada = (await call("POST", f"{v1}/alert-channels", "created channel", hook))["id"]
+    rotations = f"{v1}/on-call"
+    primary = {"name": "Primary", "turns": [{"name": "Ada", "alert_channel_ids": [ada]}]}
+    rotation = (await call("POST", rotations, "created on-call", primary))["id"]
+    await call("PATCH", f"{rotations}/{{id}}", "updated on-call", {"name": "First"}, id=rotation)
+    span = {"alert_channel_ids": [ada], "starts_at": "2030-01-01T00:00:00Z", "ends_at": "2030-01-02T00:00:00Z"}
+    on = {"id": rotation, "thing": rotation}
+    override = (await call("POST", f"{rotations}/{{id}}/overrides", "updated on-call", span, **on))["id"]
+    place = f"{rotations}/{{id}}/overrides/{{override}}"
+    await call("DELETE", place, "updated on-call", override=override, **on)
+    await call("DELETE", f"{rotations}/{{id}}", "deleted on-call", id=rotation)
+    await call("DELETE", f"{v1}/alert-channels/{{id}}", "deleted channel", id=ada)
     site = {"name": "Down", "url": "https://down.test/", "confirmations": 1}
     monitor = (await call("POST", f"{v1}/monitors", "created monitor", site))["id"]
     log.tick(60)
@@ -354,7 +367,7 @@ async def test_what_cannot_be_read_is_refused(harness: Harness, query: dict[str,
         (
             {"kind": "nonsense"},
             "there is no kind 'nonsense' of things; there are check, monitor, channel, status-page, maintenance, "
-            "project, key, recipient, escalation, template, reports",
+            "project, key, recipient, escalation, template, reports, on-call",
         ),
         (
             {"actor": "api-key"},

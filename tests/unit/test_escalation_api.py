@@ -40,7 +40,7 @@ def channel(harness: Harness, name: str) -> str:
 
 
 def step(minutes: int, *channels: str, own: bool = False) -> dict[str, Any]:
-    return {"after_minutes": minutes, "alert_channel_ids": list(channels), "own_channels": own}
+    return {"after_minutes": minutes, "alert_channel_ids": list(channels), "own_channels": own, "on_call": []}
 
 
 async def policy(harness: Harness, **fields: Any) -> dict[str, Any]:

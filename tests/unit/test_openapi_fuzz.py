@@ -16,9 +16,10 @@ from tests.conformance import Document
 from tests.harness import POP_KEY, WRITE_KEY, Harness
 from tests.updown_client import UPDOWN_KEY, with_updown_keys
 
-_PATHS = r"^/api/(v1/(account|monitors|incidents|alert|status|maintenance|reports)|v3/|(?!v[0-9]))"
+_PATHS = r"^/api/(v1/(account|monitors|incidents|alert|status|maintenance|reports|on-call)|v3/|(?!v[0-9]))"
 HARNESS = with_updown_keys(Harness())
 DOCUMENT = Document(HARNESS.app)
+CHANNEL = HARNESS.make_channel("phone")
 
 
 def _schema() -> Any:
@@ -35,6 +36,10 @@ _MAKE: dict[str, tuple[str, dict[str, Any]]] = {
     "/api/v1/monitors/": ("/api/v1/monitors", {"name": "site", "url": "https://site.example/"}),
     "/api/v1/alert-channels/": ("/api/v1/alert-channels", {"channel_type": "webhook", "url": "https://hooks.example/"}),
     "/api/v1/status-pages/": ("/api/v1/status-pages", {"title": "Status"}),
+    "/api/v1/on-call/": (
+        "/api/v1/on-call",
+        {"name": "Primary", "turns": [{"alert_channel_ids": [CHANNEL]}]},
+    ),
     "/api/v1/maintenance-windows/": (
         "/api/v1/maintenance-windows",
         {"name": "nightly", "schedule": "0 2 * * *", "duration_minutes": 30},

@@ -37,6 +37,7 @@ from schemas.maintenance import Maintenance, Once
 from schemas.monitor_states import MaintenanceCopy
 from schemas.notice_choices import NoticesChosen
 from schemas.notices import NOTICES
+from schemas.on_call import Handover, OnCallDefined, OnCallRemoved, OnCallRotation
 from schemas.pings import CheckDefined, CheckRemoved
 from schemas.probes import MaintenanceDefined, MaintenanceRemoved, MonitorDefined, MonitorRemoved
 from schemas.recipients import mailbox_id
@@ -114,6 +115,35 @@ def test_monitors_and_windows_of_maintenance() -> None:
     assert list(missed_by_monitors(view, defined)) == []
     assert isinstance(view.get(f"maintenance/{OTHER}"), MaintenanceCopy)
     assert kinds(missed_by_monitors(view, Defined())) == [(newer.id, MonitorRemoved), (OTHER, MaintenanceRemoved)]
+
+
+def test_on_call_rotations() -> None:
+    """The same of these."""
+    kept = OnCallRotation(
+        id=OTHER,
+        project="p",
+        version=2,
+        created=t(1),
+        revised=t(2),
+        name="Primary",
+        tz="UTC",
+        handover=Handover("2026-01-05", 7, 540),
+    )
+    checks, monitors = Story(), monitor_story.Story()
+    for story, missed_by, there in (
+        (checks, missed_by_checks, {"checks": {CHECK: check_of(checks)}}),
+        (monitors, missed_by_monitors, {"monitors": {monitors.monitor.id: monitors.monitor}}),
+    ):
+        view = story.folding.session.view
+        defined = Defined(rotations={OTHER: kept}, **there)
+        missed = list(missed_by(view, defined))
+        assert missed == [(OTHER, OnCallDefined(at=t(2), rotation=kept))]
+        story.folding.session.truncate(len(story.journal), missed)
+        assert list(missed_by(view, defined)) == []
+        newer = msgspec.structs.replace(kept, version=3)
+        assert kinds(missed_by(view, Defined(rotations={OTHER: newer}, **there))) == [(OTHER, OnCallDefined)]
+        assert list(missed_by(view, Defined(complete=False, **there))) == []
+        assert kinds(missed_by(view, Defined(**there))) == [(OTHER, OnCallRemoved)]
 
 
 def test_escalation_policies() -> None:

@@ -16,11 +16,12 @@ from schemas.topics import DEAD_LETTERS, DECISIONS, DELIVERIES, PINGS, PROBE_RES
 from tests.toy_fold import Toy
 
 INCIDENTS = {"incident.acknowledged", "incident.commented", "escalation.defined", "escalation.removed"}
+ON_CALL = {"on-call.defined", "on-call.removed"}
 MADE = {
-    PINGS: {"check.defined", "check.removed", "notices.chosen", *INCIDENTS},
+    PINGS: {"check.defined", "check.removed", "notices.chosen", *INCIDENTS, *ON_CALL},
     PROBE_RESULTS: {
         "monitor.defined", "monitor.removed", "maintenance.defined", "maintenance.removed", "dependency.changed",
-        *INCIDENTS,
+        *INCIDENTS, *ON_CALL,
     },
     DELIVERIES: {
         "endpoint.defined", "endpoint.removed", "delivery.requested", "confirmation.requested", "mailbox.answered",

@@ -1,0 +1,163 @@
+"""`pingfold on-call`: who is on call, and who stands in for them, over the API of the running Pingfold."""
+
+import json as json_module
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import typer
+
+from infra.clock import SYSTEM_CLOCK
+from infra.secrets.metrics_key import bearer
+from infra.settings.durations import parse_duration
+from infra.settings.settings import Settings
+from pingfold import credentials
+from pingfold.commands.client import ask_api
+from pingfold.commands.options import Json
+from pingfold.commands.tables import minute_of, print_table
+from schemas.base import SECOND, Micros
+from schemas.times import LAST, iso, micros_of
+
+Rotation = Annotated[str, typer.Argument(help="Id of an on-call rotation, or its name.")]
+_PATH = "/api/v1/on-call"
+_PER_PAGE = 100
+_TIMES = ["%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M", "%Y-%m-%d"]
+
+
+def list_rotations(json: Json = False) -> None:
+    """List the on-call rotations, and who is on call now.
+
+    Example: pingfold on-call list
+    """
+    found, names = _rotations(), _channel_names()
+    if json:
+        typer.echo(json_module.dumps(found, indent=2))
+        return
+    rows = [(one["id"], one["name"], one["timezone"], _who(one["on_call"], names)) for one in found]
+    print_table(("id", "name", "time zone", "on call now"), rows)
+
+
+def show(
+    rotation: Rotation,
+    days: Annotated[int, typer.Option(min=1, max=92, help="How many days of shifts to print.")] = 14,
+    json: Json = False,
+) -> None:
+    """Show who is on call from now on, shift by shift, and the overrides.
+
+    Example: pingfold on-call show Primary --days 28
+    """
+    id, names = _id_of(rotation), _channel_names()
+    found = _call("GET", f"{_PATH}/{id}")
+    if json:
+        typer.echo(json_module.dumps(found, indent=2))
+        return
+    now = SYSTEM_CLOCK.real()
+    span = f"from={iso(now)[:19]}Z&to={iso(min(now + days * 86_400 * SECOND, LAST))[:19]}Z"
+    shifts: list[dict[str, Any]] = []
+    while len(shifts) % _PER_PAGE == 0:
+        page = len(shifts) // _PER_PAGE + 1
+        more = _call("GET", f"{_PATH}/{id}/schedule?{span}&per_page={_PER_PAGE}&page={page}")
+        shifts += more
+        if not more:
+            break
+    rows = [
+        (minute_of(one["starts_at"]), minute_of(one["ends_at"]), _who(one, names), one["override_id"] or "-")
+        for one in shifts
+    ]
+    print_table(("from (UTC)", "to (UTC)", "on call", "override"), rows)
+    for warning in found["warnings"]:
+        typer.echo(warning, err=True)
+
+
+def override(
+    rotation: Rotation,
+    channel: Annotated[list[str], typer.Argument(help="Id of a channel, or its name; several are on call together.")],
+    span: Annotated[str, typer.Option("--for", help="How long, such as 12h or 2d.")],
+    start: Annotated[
+        str | None, typer.Option("--from", help="When it begins, UTC, such as '2026-03-01 10:00'. Default: now.")
+    ] = None,
+    name: Annotated[str, typer.Option(help="What it is called, such as who stands in for whom.")] = "",
+) -> None:
+    """Put somebody else on call for a span, whoever's turn it is.
+
+    Example: pingfold on-call override Primary "Bob's phone" --for 12h
+    """
+    id = _id_of(rotation)
+    begins = SYSTEM_CLOCK.real() if start is None else _time(start)
+    ends = begins + _seconds(span) * SECOND
+    if ends > LAST:
+        raise typer.BadParameter(f"{span}: too long")
+    channels = _call("GET", "/api/v1/alert-channels?per_page=100")
+    body = {
+        "alert_channel_ids": [_one_of(channels, each, "channel") for each in channel],
+        "starts_at": iso(begins),
+        "ends_at": iso(ends),
+        "name": name,
+    }
+    made = _call("POST", f"{_PATH}/{id}/overrides", body)
+    typer.echo(f"override {made['id']} from {minute_of(made['starts_at'])} to {minute_of(made['ends_at'])} UTC")
+
+
+def end_override(rotation: Rotation, override: Annotated[str, typer.Argument(help="Id of the override.")]) -> None:
+    """Remove an override: whose turn it is is on call again.
+
+    Example: pingfold on-call end-override Primary 5bf66975-d4c7-4bf5-bcc8-b8d8a82ea278
+    """
+    _call("DELETE", f"{_PATH}/{_id_of(rotation)}/overrides/{override}")
+
+
+def _rotations() -> list[dict[str, Any]]:
+    # A project has at most so many.
+    found: list[dict[str, Any]] = _call("GET", f"{_PATH}?per_page={_PER_PAGE}")
+    return found
+
+
+def _id_of(rotation: str) -> str:
+    return _one_of(_rotations(), rotation, "on-call rotation")
+
+
+def _one_of(things: list[dict[str, Any]], named: str, what: str) -> str:
+    """The id of the thing with this id or name."""
+    found = [thing for thing in things if named in (thing["id"], thing["name"])]
+    if len(found) != 1:
+        known = ", ".join(thing["name"] or thing["id"] for thing in things)
+        words = f"several are called {named!r}: give the id" if found else f"there is no {what} {named!r}"
+        raise typer.BadParameter(f"{words}; there are: {known or 'none'}")
+    return str(found[0]["id"])
+
+
+def _channel_names() -> dict[str, str]:
+    return {one["id"]: one["name"] or one["id"] for one in _call("GET", "/api/v1/alert-channels?per_page=100")}
+
+
+def _who(people: dict[str, Any], names: dict[str, str]) -> str:
+    channels = ", ".join(names.get(id, id) for id in people["alert_channel_ids"])
+    if not channels:
+        return "nobody"
+    return f"{people['name']} ({channels})" if people["name"] else channels
+
+
+def _time(text: str) -> Micros:
+    for form in _TIMES:
+        try:
+            at = micros_of(datetime.strptime(text, form).replace(tzinfo=UTC))
+        except ValueError:
+            continue
+        if 0 <= at <= LAST:
+            return at
+    raise typer.BadParameter(f"{text}: a time such as '2026-03-01 10:00' is expected")
+
+
+def _seconds(text: str) -> int:
+    try:
+        seconds = parse_duration(text)
+    except ValueError:
+        seconds = None
+    if not seconds:
+        raise typer.BadParameter(f"{text}: a duration such as 12h is expected")
+    return seconds
+
+
+def _call(method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+    settings = Settings()
+    key = settings.key or credentials.load(credentials.path_of(settings)).poppaping_key
+    return ask_api(method, path, bearer(key), body)["data"]

@@ -1,0 +1,90 @@
+"""`pingfold on-call`: what it prints, and that it says what is wrong."""
+
+import asyncio
+import json
+from types import SimpleNamespace
+from typing import Any
+
+import httpx
+import pytest
+from typer.testing import CliRunner
+
+from pingfold.cli import app
+from pingfold.commands import client, on_call
+from tests.harness import POP_KEY, Harness
+
+BODY: dict[str, Any] = {"name": "Primary", "handover": {"every_days": 1, "time": "00:00"}}
+
+
+class World:
+    """A Pingfold in memory, asked by the command line."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.harness = Harness()
+        monkeypatch.setenv("PINGFOLD_KEY", POP_KEY)
+        monkeypatch.setattr(client, "request", self.request)
+        monkeypatch.setattr(on_call, "SYSTEM_CLOCK", SimpleNamespace(real=lambda: self.harness.log.time))
+        self.ada, self.bob = self.harness.make_channel("ada"), self.harness.make_channel("bob")
+        turns = [{"name": "Ada", "alert_channel_ids": [self.ada]}, {"name": "Bob", "alert_channel_ids": [self.bob]}]
+        answer = self.request(None, "POST", "/api/v1/on-call", json=BODY | {"turns": turns}, headers=self.key)
+        assert answer.status_code == 201, answer.text
+        self.rotation: str = answer.json()["data"]["id"]
+
+    @property
+    def key(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {POP_KEY}"}
+
+    def request(self, _: object, method: str, path: str, **what: Any) -> httpx.Response:
+        what["headers"] = {**what["headers"], "X-Api-Key": ""}
+        return asyncio.run(self.harness.client.request(method, path, **what))
+
+    def run(self, *arguments: str, exit_code: int = 0) -> str:
+        result = CliRunner().invoke(app, ["on-call", *arguments])
+        assert result.exit_code == exit_code, result.output
+        return result.output
+
+
+@pytest.fixture
+def world(monkeypatch: pytest.MonkeyPatch) -> World:
+    return World(monkeypatch)
+
+
+def test_list(world: World) -> None:
+    _, line = world.run("list").splitlines()
+    assert line.split("  ")[0] == world.rotation
+    assert line.endswith("Primary  UTC        Ada (ada)")
+    [found] = json.loads(world.run("list", "--json"))
+    assert found["id"] == world.rotation
+
+
+def test_show(world: World) -> None:
+    for named in ("Primary", world.rotation):
+        lines = world.run("show", named, "--days", "2").splitlines()
+        assert [line.split("  ")[2] for line in lines[1:]] == ["Ada (ada)", "Bob (bob)", "Ada (ada)"]
+    assert json.loads(world.run("show", "Primary", "--json"))["on_call"]["alert_channel_ids"] == [world.ada]
+
+
+def test_somebody_else_is_put_on_call_and_taken_off(world: World) -> None:
+    said = world.run("override", "Primary", "bob", "--for", "12h", "--name", "Bob for Ada")
+    override = said.split()[1]
+    assert "Bob for Ada (bob)" in world.run("list")
+    assert override in world.run("show", "Primary")
+    world.run("end-override", "Primary", override)
+    assert "Ada (ada)" in world.run("list")
+    world.run("override", "Primary", world.ada, world.bob, "--from", "2030-01-01 10:00", "--for", "1d")
+    [made] = json.loads(world.run("show", "Primary", "--json"))["overrides"]
+    assert made["alert_channel_ids"] == [world.ada, world.bob]
+    assert (made["starts_at"], made["ends_at"]) == ("2030-01-01T10:00:00+00:00", "2030-01-02T10:00:00+00:00")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("show", "Nobody"), "there is no on-call rotation"),
+        (("override", "Primary", "eve", "--for", "1h"), "there is no channel"),
+        (("override", "Primary", "bob", "--for", "soon"), "a duration"),
+        (("override", "Primary", "bob", "--for", "1h", "--from", "soon"), "a time such as"),
+    ],
+)
+def test_what_is_wrong(world: World, arguments: tuple[str, ...], words: str) -> None:
+    assert words in " ".join(world.run(*arguments, exit_code=2).replace("│", " ").split())
