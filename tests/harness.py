@@ -20,6 +20,7 @@ from infra.log.decisions import NoDecision
 from infra.log.directory import Directory
 from infra.log.partitioner import partition_of
 from infra.log.sink import NotStored, Position
+from infra.secrets.calendar_links import CalendarLinks
 from infra.secrets.confirmation_links import ConfirmationLinks
 from infra.secrets.incident_links import IncidentLinks
 from infra.secrets.secrets import hash_api_key
@@ -550,6 +551,7 @@ class Harness:
         self.settings = Settings(_env_file=None, **settings)
         self.links = ConfirmationLinks(b"a key of links")
         self.incident_links = IncidentLinks(b"a key of links of incidents")
+        self.calendar_links = CalendarLinks(b"a key of calendars")
         self.project = self.make_project(
             "main", {WRITE_KEY: "healthchecks", READ_KEY: "healthchecks-readonly", POP_KEY: "poppaping"}
         )
@@ -571,6 +573,7 @@ class Harness:
                 decrypt=lambda secret, *_: secret.removeprefix("sealed ")[::-1],
                 links=self.links,
                 incident_links=self.incident_links,
+                calendar_links=self.calendar_links,
                 source=self.log,
                 history=self.history if history else None,
                 monitor_history=MemoryMonitorHistory(self.log) if history else None,

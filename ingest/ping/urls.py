@@ -28,8 +28,8 @@ RESERVED = frozenset(
     {
         "", "admin", "api", "assets", "b", "badge", "channels", "checks", "dashboard", "deliveries", "dns", "docs",
         "downtimes", "events", "favicon.ico", "healthz", "history", "incidents", "live", "login", "logout",
-        "manifest.json", "metrics", "monitors", "openapi.json", "pages", "projects", "readyz", "recipients", "redoc",
-        "replay", "robots.txt", "settings", "static", "status", "status-pages", ".well-known",
+        "manifest.json", "metrics", "monitors", "on-call", "openapi.json", "pages", "projects", "readyz", "recipients",
+        "redoc", "replay", "robots.txt", "settings", "static", "status", "status-pages", ".well-known",
     }
 )  # fmt: skip
 

@@ -31,6 +31,7 @@ from infra.log.group_progress import GroupProgress
 from infra.log.sink import NotStored
 from infra.process.lifecycle import Stop
 from infra.process.tasks import persistent, vital
+from infra.secrets.calendar_links import calendar_links
 from infra.secrets.confirmation_links import confirmation_links
 from infra.secrets.incident_links import incident_links
 from infra.secrets.metrics_key import metrics_key
@@ -204,6 +205,7 @@ def _dependencies(
         decrypt=vault.decrypt,
         links=confirmation_links(vault),
         incident_links=incident_links(vault),
+        calendar_links=calendar_links(vault),
         admin_password=_admin_password(settings),
         guard=guard_of(settings),
         library=AppriseLibrary().ask,

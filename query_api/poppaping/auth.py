@@ -76,12 +76,17 @@ AlertsReader = Annotated[ApiKey, Security(_Key("alerts:read"))]
 AlertsWriter = Annotated[ApiKey, Security(_Key("alerts:write"))]
 
 
-async def _json_object(request: Request) -> dict[str, object]:
+async def json_body(request: Request) -> dict[str, object]:
     """The JSON object that a request carries; no body is an empty one."""
     try:
         return json_object(await read_body(request) or b"{}")
     except BadBody as bad:
-        raise PoppaPingApiError(bad.status, _BAD_BODIES[bad.fault], headers=bad.headers) from None
+        raise bad_body(bad) from None
 
 
-JsonObject = Annotated[dict[str, object], Depends(_json_object)]
+def bad_body(bad: BadBody) -> PoppaPingApiError:
+    """What is said of a body that cannot be read."""
+    return PoppaPingApiError(bad.status, _BAD_BODIES[bad.fault], headers=bad.headers)
+
+
+JsonObject = Annotated[dict[str, object], Depends(json_body)]

@@ -72,7 +72,7 @@ async def list_rotations(service: ServiceDep, key: AlertsReader, page: Page = 1,
     """List the on-call rotations of the project, oldest first, and who is on call now."""
     per_page, now = min(per_page, MOST_PER_PAGE), service.deps.clock.now()
     rotations = service.deps.directory.rotations_of(key.project)
-    objects = [on_call_object(rotation, now) for rotation in cut(rotations, page, per_page)]
+    objects = [on_call_object(each, now, _calendar_of(service, each)) for each in cut(rotations, page, per_page)]
     return listed(objects, page, per_page, len(rotations))
 
 
@@ -111,7 +111,9 @@ async def read_rotation(service: ServiceDep, key: AlertsReader, id: str, at: _At
 async def change_rotation(service: ServiceDep, key: AlertsWriter, id: str, body: JsonObject) -> Response:
     """Change the fields of a rotation that are given. Escalations that are under way ask the new one from now on."""
     known, now = await find_rotation(service, key, id), service.deps.clock.now()
-    body = without_read_only(body, on_call_object(known, now), UpdateOnCallBody, _READ_ONLY)
+    body = without_read_only(
+        body, on_call_object(known, now, _calendar_of(service, known)), UpdateOnCallBody, _READ_ONLY
+    )
     fields = fields_of(judged(body, UpdateOnCallBody), known.tz, now)
     if not isinstance(fields.turns, UnsetType):
         await _must_be_turns(service, key, fields.turns, known.turns)
@@ -156,6 +158,10 @@ async def read_schedule(
     return listed(cut(found, page, per_page), page, per_page, len(found))
 
 
+def _calendar_of(service: Service, rotation: OnCallRotation) -> str:
+    return f"{service.deps.settings.base_url}{service.deps.calendar_links.path(rotation.id)}"
+
+
 async def find_rotation(service: Service, key: ApiKey, id: str) -> OnCallRotation:
     """The caller's rotation with this id."""
     return await service.owned(key, id, service.deps.directory.rotation, "on-call rotation")
@@ -163,7 +169,7 @@ async def find_rotation(service: Service, key: ApiKey, id: str) -> OnCallRotatio
 
 async def _answer(service: Service, rotation: OnCallRotation, at: Micros | None = None, status: int = 200) -> Response:
     moment = service.deps.clock.now() if at is None else at
-    return one(await asyncio.to_thread(on_call_details, rotation, moment), status)
+    return one(await asyncio.to_thread(on_call_details, rotation, moment, _calendar_of(service, rotation)), status)
 
 
 async def _must_be_turns(service: Service, key: ApiKey, turns: Iterable[Turn], known: tuple[Turn, ...] = ()) -> None:

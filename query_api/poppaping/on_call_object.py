@@ -5,7 +5,7 @@ from typing import Annotated, Literal, get_args
 
 from msgspec import Meta, Struct
 
-from query_api.http.field_types import Count, Time, Uuid
+from query_api.http.field_types import Count, Time, Url, Uuid
 from query_api.poppaping.responses import time
 from schemas.base import SECOND, Micros
 from schemas.on_call import Handover, Hours, OnCallRotation, Override
@@ -84,6 +84,7 @@ class OnCallObject(Struct, kw_only=True, gc=False):
     hours: Annotated[list[ShownHours], Meta(description="Empty: always.")]
     overrides: list[ShownOverride]
     on_call: OnCallPeople
+    calendar_url: Annotated[Url, Meta(description="The shifts for calendar programs, without a login: a secret.")]
     created_at: Time
     updated_at: Time
 
@@ -105,7 +106,7 @@ class OnCallDetails(OnCallObject, kw_only=True, gc=False):
     warnings: Annotated[list[str], Meta(description="What to look at; empty: nothing.")]
 
 
-def on_call_object(rotation: OnCallRotation, now: Micros) -> OnCallObject:
+def on_call_object(rotation: OnCallRotation, now: Micros, calendar_url: str) -> OnCallObject:
     """The rotation, and who is on call now."""
     return OnCallObject(
         id=rotation.id,
@@ -116,14 +117,15 @@ def on_call_object(rotation: OnCallRotation, now: Micros) -> OnCallObject:
         hours=[shown_hours(each) for each in rotation.hours],
         overrides=[shown_override(each) for each in rotation.overrides],
         on_call=_people(on_call(rotation, now)),
+        calendar_url=calendar_url,
         created_at=time(rotation.created),
         updated_at=time(rotation.revised),
     )
 
 
-def on_call_details(rotation: OnCallRotation, at: Micros) -> OnCallDetails:
+def on_call_details(rotation: OnCallRotation, at: Micros, calendar_url: str) -> OnCallDetails:
     """The same with what comes before and after. Takes a while: not to be called on the event loop."""
-    shown = on_call_object(rotation, at)
+    shown = on_call_object(rotation, at, calendar_url)
     fields = {name: getattr(shown, name) for name in OnCallObject.__struct_fields__}
     start, end = shift_at(rotation, at)
     following = None
