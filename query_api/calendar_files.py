@@ -14,6 +14,7 @@ line or the event.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, time, timedelta
+from itertools import count
 from typing import Any, NamedTuple
 
 from dateutil.rrule import rrulestr
@@ -28,6 +29,8 @@ MOST_BYTES = 256 * 2**10
 MOST_LINES = 10_000
 MOST_EVENTS = 1_000
 MOST_RECURRING = 50
+# So many occurrences of all series are computed, those that are over among them.
+MOST_STEPS = 15_000
 # Of single dates that an event leaves out or adds.
 MOST_DATES = 200
 _DEEPEST = 4
@@ -39,6 +42,7 @@ _PARTS = {"FREQ", "INTERVAL", "COUNT", "UNTIL", "WKST"}
 # What else a rule may say, so that each period has an occurrence.
 _MORE = {"DAILY": set[str](), "WEEKLY": {"BYDAY"}, "MONTHLY": {"BYDAY", "BYMONTHDAY"}, "YEARLY": set[str]()}
 _SHORTEST_MONTH = 28
+_MOST_VALUES = 40
 
 
 class BadCalendar(QueryApiError):
@@ -69,14 +73,14 @@ def read_events(content: bytes, tz: str, now: Micros) -> list[Occurrence]:
         raise BadCalendar("there is no event (VEVENT) in it")
     if sum(map(_recurs, read)) > MOST_RECURRING:
         raise BadCalendar(f"more than {MOST_RECURRING} events recur")
-    moved, found = set(), list[Occurrence]()
+    moved, found, steps = set(), list[Occurrence](), count()
     for each in filter(_is_moved, read):
         with _blamed(each):
             moved.add((each.uid, _micros(each.event["RECURRENCE-ID"].dt, tz)))
     for each in read:
         with _blamed(each):
             taken = moved if _recurs(each) else ()
-            found += [one for one in _occurrences(each, tz, now) if (one.uid, one.start) not in taken]
+            found += [one for one in _occurrences(each, tz, now, steps) if (one.uid, one.start) not in taken]
     return sorted(one for one in found if max(one.start, one.end) > now)
 
 
@@ -96,7 +100,7 @@ def _blocks(text: str) -> Iterator[tuple[int, list[str]]]:
         raise BadCalendar(f"it has more than {MOST_LINES} lines")
     open_: list[str] = []
     block: list[str] = []
-    first = count = 0
+    first = events = 0
     for number, line in enumerate(lines, 1):
         word, _, name = line.strip().upper().partition(":")
         if word == "BEGIN":
@@ -109,8 +113,8 @@ def _blocks(text: str) -> Iterator[tuple[int, list[str]]]:
             if not open_ or open_.pop() != name:
                 raise BadCalendar(f"line {number}: {line[:60]!r} ends what has not begun")
             if name == "VEVENT" and len(open_) == 1:
-                count += 1
-                if count > MOST_EVENTS:
+                events += 1
+                if events > MOST_EVENTS:
                     raise BadCalendar(f"line {number}: it has more than {MOST_EVENTS} events")
                 yield first, [*block, line]
         elif open_[1:] == ["VEVENT"]:
@@ -159,13 +163,13 @@ def _is_moved(read: _Read) -> bool:
     return "RECURRENCE-ID" in read.event
 
 
-def _occurrences(read: _Read, tz: str, now: Micros) -> Iterator[Occurrence]:
+def _occurrences(read: _Read, tz: str, now: Micros, steps: Iterator[int]) -> Iterator[Occurrence]:
     """The occurrences of an event. Computed by its own clock, then told in the time of all."""
     event = read.event
     if str(event.get("STATUS", "")).upper() == "CANCELLED":
         return
     start, length = event["DTSTART"].dt, _length(event)
-    for local in _starts(read, now):
+    for local in _starts(read, now, steps):
         zone = start.tzinfo if isinstance(start, datetime) else None
         begin, end = (_micros(each.replace(tzinfo=zone), tz) for each in (local, local + length))
         yield Occurrence(begin, end, read.uid, read.line, _summary(event), _people(event))
@@ -182,7 +186,7 @@ def _length(event: Any) -> timedelta:
     return timedelta() if isinstance(start, datetime) else timedelta(days=1)
 
 
-def _starts(read: _Read, now: Micros) -> list[datetime]:
+def _starts(read: _Read, now: Micros, steps: Iterator[int]) -> list[datetime]:
     """When it begins, by its own clock, as far as anybody asks."""
     event = read.event
     start = event["DTSTART"].dt
@@ -195,12 +199,12 @@ def _starts(read: _Read, now: Micros) -> list[datetime]:
     whole_days = {each.date() for each in left_out if each == datetime.combine(each, time())}
     found = {first, *added}
     if "RRULE" in event:
-        found |= set(_by_rule(read, first, today))
+        found |= set(_by_rule(read, first, today, steps))
     horizon = today + RECURRING_AHEAD
     return sorted(each for each in found if each < horizon and each not in left_out and each.date() not in whole_days)
 
 
-def _by_rule(read: _Read, first: datetime, today: datetime) -> Iterator[datetime]:
+def _by_rule(read: _Read, first: datetime, today: datetime, steps: Iterator[int]) -> Iterator[datetime]:
     rule = {str(name).upper(): values for name, values in read.event["RRULE"].items()}
     if today - first > _OLDEST:
         raise _bad(read, "it began more than ten years ago")
@@ -214,6 +218,8 @@ def _by_rule(read: _Read, first: datetime, today: datetime) -> Iterator[datetime
         end = min(end, datetime.combine(until, time.max))
     text = ";".join(f"{name}={','.join(str(each) for each in values)}" for name, values in rule.items())
     for each in rrulestr(text, dtstart=first):
+        if next(steps) > MOST_STEPS:
+            raise _bad(read, "it and those before it recur too often, and began too long ago")
         if each > end:
             return
         yield each
@@ -247,6 +253,8 @@ def _fault_of_rule(rule: dict[str, Any], first: date) -> str:
     unknown = sorted(rule.keys() - _PARTS - _MORE[frequency])
     if unknown:
         return f"has {unknown[0]}, which is not known here with FREQ={frequency}"
+    if any(len(values) > _MOST_VALUES for values in rule.values()):
+        return f"has more than {_MOST_VALUES} values in a part"
     if any(not 1 <= int(each) <= 1_000 for each in rule.get("INTERVAL", [1])):
         return "has an INTERVAL that is not from 1 to 1000"
     if frequency in ("MONTHLY", "YEARLY"):

@@ -111,6 +111,7 @@ def test_a_series_without_end_is_read_for_some_weeks() -> None:
         ("FREQ=DAILY;BYDAY=MO;INTERVAL=7", "BYDAY"),
         ("FREQ=DAILY;BYHOUR=1,2,3", "BYHOUR"),
         ("FREQ=DAILY;INTERVAL=0", "INTERVAL"),
+        (f"FREQ=WEEKLY;BYDAY={','.join(['MO'] * 41)}", "more than 40 values"),
         ("FREQ=DAILY;INTERVAL=1001", "INTERVAL"),
         ("INTERVAL=2", "FREQ"),
     ],
@@ -157,6 +158,10 @@ def test_a_series_that_begins_on_a_day_that_not_every_month_has(start: str) -> N
         (
             calendar(*(event("DTSTART:20260110T080000Z", "RRULE:FREQ=DAILY", uid=str(each)) for each in range(51))),
             "more than 50 events",
+        ),
+        (
+            calendar(*(event("DTSTART:20160110T080000Z", "RRULE:FREQ=DAILY", uid=str(each)) for each in range(9))),
+            "recur too often",
         ),
     ],
 )
