@@ -19,7 +19,6 @@ from tests.property.test_escalations import (
     events_of,
     must_be_sent_once,
     must_be_told_of_the_end,
-    run,
     splits,
 )
 from tests.told_courses import CheckCourse, MonitorCourse, must_replay
@@ -58,6 +57,13 @@ class OnCallCourse(Course):
             return
         stood = self._passed()
         super().happen(what, *more)
+        self.must_tell_those_on_call(stood, before)
+
+    def wait(self, seconds: float) -> None:
+        """Time passes, and with it what is due."""
+        stood, before = self._passed(), len(self.story.effects)
+        self.story.happen("tick", self.story.time + seconds)
+        assert self.nothing_is_overdue()
         self.must_tell_those_on_call(stood, before)
 
     def must_tell_those_on_call(self, stood: tuple[str, int], before: int) -> None:
@@ -139,8 +145,16 @@ def test_of_a_monitor(events: list[tuple[float, tuple[Any, ...]]], at: list[int]
     must_hold(MonitorCourse(), events, at)
 
 
+def tell(story: MonitorCourse | CheckCourse, events: list[tuple[float, tuple[Any, ...]]]) -> None:
+    course = OnCallCourse(story)
+    for seconds, (what, *more) in events:
+        course.wait(seconds)
+        course.happen(what, *more)
+    story.settle()
+
+
 def must_hold(story: MonitorCourse | CheckCourse, events: list[tuple[float, tuple[Any, ...]]], at: list[int]) -> None:
-    run(OnCallCourse(story), events)
+    tell(story, events)
     must_be_sent_once(story)
     must_be_told_of_the_end(story)
     must_replay(story.fold, story.journal.records, story.folding, at)
@@ -149,7 +163,7 @@ def must_hold(story: MonitorCourse | CheckCourse, events: list[tuple[float, tupl
 def test_the_example_tells_somebody_each_time() -> None:
     """So that the properties above are about something."""
     story = CheckCourse()
-    run(OnCallCourse(story), NOBODY)
+    tell(story, NOBODY)
     called = [request for request in of_type(story.effects, DeliveryRequested) if "escalation" in request.data]
     assert {request.anyway for request in called} == {True, False}
     assert any("nobody_on_call" in request.data["escalation"] for request in called)
