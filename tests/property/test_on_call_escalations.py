@@ -11,9 +11,7 @@ from schemas.deliveries import DeliveryRequested
 from schemas.escalations import EscalationDefined, EscalationPolicy, Step
 from schemas.ids import derived_id
 from schemas.on_call import Handover, Hours, OnCallDefined, OnCallRemoved, OnCallRotation, Override, Turn
-from tests.folding import of_type
-from tests.monitor_story import t
-from tests.property.test_escalations import (
+from tests.escalation_courses import (
     POLICIES,
     Course,
     events_of,
@@ -21,6 +19,8 @@ from tests.property.test_escalations import (
     must_be_told_of_the_end,
     splits,
 )
+from tests.folding import of_type
+from tests.monitor_story import t
 from tests.told_courses import CheckCourse, MonitorCourse, must_replay
 
 OWN = "hook"

@@ -1,12 +1,10 @@
 """Who else is told of what nobody acknowledges, and when: over the folds of both kinds of things."""
 
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
-from processors.fold.contract import Effect
 from processors.fold.escalations import EscalationPolicies
 from processors.fold.view import View
 from schemas.base import encode
@@ -14,80 +12,33 @@ from schemas.deliveries import DeliveryRequested
 from schemas.escalations import (
     EscalationCopy,
     EscalationDefined,
-    EscalationPolicy,
     EscalationRemoved,
     Step,
     escalation_key,
 )
 from schemas.ids import derived_id
-from schemas.incidents import IncidentAcknowledged
 from schemas.maintenance import Maintenance, Once
 from schemas.probes import DependencyChanged, MaintenanceDefined
 from tests.check_story import CHECK, DAY, HOUR, MINUTE, t
-from tests.check_story import Story as CheckStory
-from tests.failing_monitor import FailingMonitor
+from tests.escalation_story import (
+    FIRST,
+    OWN,
+    POLICY,
+    ROUTER,
+    SECOND,
+    AnyStory,
+    Down,
+    DownCheck,
+    DownMonitor,
+    acknowledge,
+    both,
+    define,
+    policy,
+    remove,
+    told,
+)
 from tests.folding import of_type
 from tests.monitor_story import Story
-
-POLICY = derived_id("test", "policy")
-ROUTER = derived_id("test", "router")
-# Of the further channels, and of the thing itself.
-FIRST, SECOND, OWN = "ada", "bob", "hook"
-Told = list[tuple[str, str]]
-AnyStory = Story | CheckStory
-TWO = (Step(5, (FIRST,)), Step(15, (SECOND,), own=True))
-
-
-def policy(version: int = 1, **fields: Any) -> EscalationPolicy:
-    given: dict[str, Any] = {"id": POLICY, "project": "p", "name": "Night", "steps": TWO, "created": t(0)}
-    return EscalationPolicy(version=version, revised=t(0), **given | fields)
-
-
-def define(story: AnyStory, version: int = 1, **fields: Any) -> list[Effect]:
-    made = policy(version, **fields)
-    return story.tell(EscalationDefined(at=t(story.time), policy=made), story.time, key=made.id)
-
-
-def remove(story: AnyStory) -> list[Effect]:
-    return story.tell(EscalationRemoved(at=t(story.time), id=POLICY), story.time, key=POLICY)
-
-
-def acknowledge(story: AnyStory, until: float | None = None) -> None:
-    incident = story.state.incident or ""
-    event = IncidentAcknowledged(
-        at=t(story.time), incident=incident, request="r", by="Ada", until=None if until is None else t(until)
-    )
-    story.tell(event, story.time)
-
-
-def told(effects: list[Effect]) -> Told:
-    """(notice, channel), in order, without the other names of the same, and without reminders."""
-    found = ((effect.value.notices[0], effect.key) for effect in effects if isinstance(effect.value, DeliveryRequested))
-    return sorted(each for each in found if each[0] != "monitor.still_down")
-
-
-class DownCheck(CheckStory):
-    """A check that is down since second 100."""
-
-    def __init__(self, **definition: Any) -> None:
-        super().__init__(**definition)
-        define(self)
-        self.ping(100, "fail")
-        self.since = self.time
-
-    def recover(self) -> list[Effect]:
-        return self.ping(self.time + 1)
-
-
-class DownMonitor(FailingMonitor):
-    """A monitor that is down, and keeps failing."""
-
-    def begin(self) -> None:
-        define(self)
-
-
-Down = Callable[..., Any]
-both = pytest.mark.parametrize("down", [DownCheck, DownMonitor])
 
 
 @both

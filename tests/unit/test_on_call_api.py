@@ -10,11 +10,11 @@ from schemas.on_call import OnCallCopy, on_call_key
 from schemas.requests import ChannelDelete
 from schemas.times import iso, read_iso
 from schemas.topics import PINGS, PROBE_RESULTS, PROJECTS
+from tests.escalation_desk import POLICIES, channel, down, keep_down, policy, sent, step
 from tests.harness import WRITE_KEY, Harness
-from tests.poppaping_client import OTHERS_KEY, UNKNOWN, V1, fault, with_key
-from tests.unit.test_escalation_api import POLICIES, channel, down, keep_down, policy, sent, step
+from tests.on_call_desk import ON_CALL, on_call_step, read, rotation, turn
+from tests.poppaping_client import OTHERS_KEY, UNKNOWN, fault, with_key
 
-ON_CALL = f"{V1}/on-call"
 HOUR = 3_600 * SECOND
 
 
@@ -23,31 +23,6 @@ def harness() -> Harness:
     harness = with_key(Harness())
     harness.client.headers["X-Api-Key"] = WRITE_KEY
     return harness
-
-
-def turn(name: str, *channels: str) -> dict[str, Any]:
-    return {"name": name, "alert_channel_ids": list(channels)}
-
-
-async def rotation(harness: Harness, *channels: str, **fields: Any) -> dict[str, Any]:
-    """One of a day each, whose first turn is on call now."""
-    turns = [turn(f"Person {place}", each) for place, each in enumerate(channels)]
-    given = {"name": "Primary", "timezone": "Europe/Berlin", "handover": {"every_days": 1}, "turns": turns}
-    answer = await harness.client.post(ON_CALL, json=given | fields)
-    assert answer.status_code == 201, answer.text
-    found: dict[str, Any] = answer.json()["data"]
-    return found
-
-
-async def read(harness: Harness, id: str, query: str = "") -> dict[str, Any]:
-    answer = await harness.client.get(f"{ON_CALL}/{id}{query}")
-    assert answer.status_code == 200, answer.text
-    found: dict[str, Any] = answer.json()["data"]
-    return found
-
-
-def on_call_step(minutes: int, *rotations: str) -> dict[str, Any]:
-    return {"after_minutes": minutes, "on_call": list(rotations)}
 
 
 async def test_whoever_is_on_call_is_called(harness: Harness) -> None:

@@ -11,16 +11,21 @@ from infra.secrets.calendar_links import CalendarLinks
 from schemas.base import SECOND
 from schemas.ids import derived_id
 from schemas.times import iso, micros_of, utc
-from tests.harness import Harness
+from tests.escalation_desk import channel
+from tests.harness import WRITE_KEY, Harness
+from tests.on_call_desk import ON_CALL, read, rotation, turn
 from tests.poppaping_client import UNKNOWN, fault, with_key
-from tests.unit.test_escalation_api import channel
-from tests.unit.test_on_call_api import ON_CALL, harness, read, rotation, turn
-
-__all__ = ("harness",)
 
 DAY = 86_400 * SECOND
 LINKS = CalendarLinks(b"key")
 ROTATION = derived_id("test", "rotation")
+
+
+@pytest.fixture
+def harness() -> Harness:
+    harness = with_key(Harness())
+    harness.client.headers["X-Api-Key"] = WRITE_KEY
+    return harness
 
 
 # ---- out

@@ -10,8 +10,8 @@ from schemas.escalations import Step
 from schemas.ids import derived_id
 from schemas.on_call import Handover, Hours, OnCallDefined, OnCallRemoved, OnCallRotation, Override, Turn
 from tests.check_story import DAY, HOUR, MINUTE, t
+from tests.escalation_story import AnyStory, Down, DownCheck, both, define, told
 from tests.folding import of_type
-from tests.unit.test_escalations import AnyStory, Down, DownCheck, both, define, told
 
 PRIMARY, SECONDARY = (derived_id("test", name) for name in ("primary", "secondary"))
 
