@@ -163,6 +163,27 @@ COMMANDS: dict[str, Lazy | Group] = {
                 "Remove an override: whose turn it is is on call again.",
             ),
         },
+    ),
+    "maintenance": Group(
+        "Begin, extend and end windows of maintenance, as deployments do.",
+        {
+            "start": Lazy(
+                "pingfold.commands.maintenance:start",
+                "Begin maintenance now. Without a tag, a check and a monitor it is over all of the project.",
+            ),
+            "extend": Lazy(
+                "pingfold.commands.maintenance:extend",
+                "Let the maintenance that is open last longer. Exit status 1 if it is over.",
+            ),
+            "end": Lazy(
+                "pingfold.commands.maintenance:end",
+                "End the maintenance that is open. Exit status 0, too, if it is over already.",
+            ),
+            "list": Lazy(
+                "pingfold.commands.maintenance:list_windows",
+                "List the windows of maintenance that are open or will be, oldest first.",
+            ),
+        },
         _MANAGE,
     ),
     "project": Group(

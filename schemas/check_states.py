@@ -1,9 +1,9 @@
 """Running states of heartbeat checks: the records of `check-states`, written only by the `checks` fold.
 
 Keys: the check's id for its running state, `definition/<check id>` for the fold's own copy of its definition,
-`gap/<start>/<cause>` for closed gaps, `escalation/<id>` and `on-call/<id>` for its copies of escalation policies
-and on-call rotations, `choice/<id>` for what a channel chose of the notices that are told only then, `partition` for
-the partition's own record.
+`gap/<start>/<cause>` for closed gaps, `escalation/<id>`, `on-call/<id>` and `maintenance/<id>` for its copies of
+escalation policies, on-call rotations and windows of maintenance, `choice/<id>` for what a channel chose of the notices
+that are told only then, `partition` for the partition's own record.
 """
 
 from typing import ClassVar, Literal
@@ -14,6 +14,7 @@ from schemas.base import Fact, Micros, Value
 from schemas.definitions import Check
 from schemas.escalations import Escalating, EscalationCopy
 from schemas.incidents import Acknowledged
+from schemas.maintenance import MaintenanceCopy
 from schemas.mutes import Owed
 from schemas.notice_choices import ChoiceCopy
 from schemas.on_call import OnCallCopy
@@ -30,11 +31,24 @@ WATCHED_RUNS = 100
 
 
 class Run(Struct, frozen=True, omit_defaults=True, gc=False):
-    """An open run. overdue: its run limit has passed; it is kept only to compute its duration."""
+    """An open run. overdue: its run limit has passed; it is kept only to compute its duration.
+
+    limit_from: when its limit begins, if not with its start: the end of a window of maintenance.
+    waived: it was open in such a window, and is not judged.
+    """
 
     started: Micros
     rid: str | None = None
     overdue: bool = False
+    limit_from: Micros | None = None
+    waived: bool = False
+
+
+class Failing(Struct, frozen=True, omit_defaults=True, gc=False):
+    """What a job reported last in a window of maintenance: it failed at `at`. cause: in words."""
+
+    at: Micros
+    cause: str
 
 
 class CheckState(Value, tag="check-state"):
@@ -59,6 +73,9 @@ class CheckState(Value, tag="check-state"):
     parked: why the fold could not judge a deadline; set until the next event of this check.
     output: the newest that a start, log or fail ping brought since the newest success.
     run_times: how long runs took that succeeded; None: none had a start.
+    maintained: a window of maintenance is open: no deadline is judged; qualifies `up` and `new`.
+    failing: what the job reported in it last, if that was a failure.
+    excused: end of the newest window for which a run that was due is not judged; counts until the next success.
     """
 
     version: int
@@ -91,10 +108,15 @@ class CheckState(Value, tag="check-state"):
     parked: str | None = None
     output: Output | None = None
     run_times: RunTimes | None = None
+    maintained: bool = False
+    failing: Failing | None = None
+    excused: Micros | None = None
 
 
 def visible_status(state: CheckState) -> VisibleStatus:
     """The visible status. APIs without a word for `not_observed` present it as late."""
+    if state.maintained and state.status in ("new", "up"):
+        return "maintenance"
     if state.unobserved:
         return "not_observed"
     return "late" if state.late else state.status
@@ -108,4 +130,6 @@ class DefinitionCopy(Fact, tag="definition", frozen=True):
     check: Check
 
 
-CheckStatesRecord = CheckState | DefinitionCopy | EscalationCopy | OnCallCopy | ChoiceCopy | Gap | Progress
+CheckStatesRecord = (
+    CheckState | DefinitionCopy | EscalationCopy | OnCallCopy | ChoiceCopy | MaintenanceCopy | Gap | Progress
+)

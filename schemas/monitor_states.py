@@ -16,7 +16,7 @@ from schemas.base import Fact, Micros, Value
 from schemas.certificates import Certificate, DomainSource
 from schemas.escalations import Escalating, EscalationCopy
 from schemas.incidents import Acknowledged
-from schemas.maintenance import Maintenance
+from schemas.maintenance import MaintenanceCopy as MaintenanceCopy
 from schemas.monitors import Monitor
 from schemas.mutes import Owed
 from schemas.on_call import OnCallCopy
@@ -228,13 +228,6 @@ class MonitorCopy(Fact, tag="monitor-definition", frozen=True):
     """The `monitors` fold's own copy of a definition."""
 
     monitor: Monitor
-
-
-class MaintenanceCopy(Fact, tag="maintenance-definition", frozen=True):
-    """The `monitors` fold's own copy of a maintenance window. until: its end, while it is open."""
-
-    maintenance: Maintenance
-    until: Micros | None = None
 
 
 class RegionOut(Fact, tag="region", frozen=True):

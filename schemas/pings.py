@@ -12,6 +12,7 @@ from schemas.base import Fact, Micros
 from schemas.definitions import Check
 from schemas.escalations import EscalationDefined, EscalationRemoved
 from schemas.incidents import IncidentAcknowledged, IncidentCommented
+from schemas.maintenance import MaintenanceDefined, MaintenanceRemoved
 from schemas.notice_choices import NoticesChosen
 from schemas.on_call import OnCallDefined, OnCallRemoved
 from schemas.ticks import Tick, TimeCorrected
@@ -79,5 +80,7 @@ PingsEvent = (
     | NoticesChosen
     | OnCallDefined
     | OnCallRemoved
+    | MaintenanceDefined
+    | MaintenanceRemoved
     | TimeCorrected
 )

@@ -8,7 +8,8 @@ from schemas.base import Fact, Micros
 from schemas.certificates import Certificate, DomainSource
 from schemas.escalations import EscalationDefined, EscalationRemoved
 from schemas.incidents import IncidentAcknowledged, IncidentCommented
-from schemas.maintenance import Maintenance
+from schemas.maintenance import MaintenanceDefined as MaintenanceDefined
+from schemas.maintenance import MaintenanceRemoved as MaintenanceRemoved
 from schemas.monitors import Monitor, Region
 from schemas.on_call import OnCallDefined, OnCallRemoved
 from schemas.probe_kinds import Failure as Failure
@@ -124,20 +125,6 @@ class MonitorDefined(Fact, tag="monitor.defined", frozen=True):
 
 class MonitorRemoved(Fact, tag="monitor.removed", frozen=True):
     at: Micros
-
-
-class MaintenanceDefined(Fact, tag="maintenance.defined", frozen=True):
-    """A maintenance window was created or changed. Sent to every partition."""
-
-    at: Micros
-    maintenance: Maintenance
-
-
-class MaintenanceRemoved(Fact, tag="maintenance.removed", frozen=True):
-    """A maintenance window was removed. Sent to every partition."""
-
-    at: Micros
-    id: str
 
 
 class RegionTroubled(Fact, tag="region.troubled", frozen=True):

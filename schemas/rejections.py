@@ -19,6 +19,7 @@ class RejectionCode(StrEnum):
     CHANNEL_NOT_FOUND = "channel_not_found"
     STATUS_PAGE_NOT_FOUND = "status_page_not_found"
     MAINTENANCE_NOT_FOUND = "maintenance_not_found"
+    MAINTENANCE_NOT_OPEN = "maintenance_not_open"
     ESCALATION_NOT_FOUND = "escalation_not_found"
     TEMPLATE_NOT_FOUND = "template_not_found"
     ON_CALL_NOT_FOUND = "on_call_not_found"
@@ -64,6 +65,7 @@ _WORDS: Mapping[RejectionCode, str] = {
     _C.CHANNEL_NOT_FOUND: "no such channel",
     _C.STATUS_PAGE_NOT_FOUND: "no such status page",
     _C.MAINTENANCE_NOT_FOUND: "no such window",
+    _C.MAINTENANCE_NOT_OPEN: "the window is not open",
     _C.ESCALATION_NOT_FOUND: "no such escalation policy",
     _C.TEMPLATE_NOT_FOUND: "no such message template",
     _C.ON_CALL_NOT_FOUND: "no such on-call rotation",

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, UnsetType
 
-from schemas.base import Fact
+from schemas.base import Fact, Micros
 from schemas.channels.kind import Options
 from schemas.definitions import ApiKey, Channel, Project
 from schemas.incident_requests import EscalationCreate as EscalationCreate
@@ -16,7 +16,7 @@ from schemas.incident_requests import EscalationDelete as EscalationDelete
 from schemas.incident_requests import EscalationUpdate as EscalationUpdate
 from schemas.incident_requests import IncidentAcknowledge as IncidentAcknowledge
 from schemas.incident_requests import IncidentComment as IncidentComment
-from schemas.maintenance import Window
+from schemas.maintenance import MOST_NAMED, Tag, Window
 from schemas.message_templates import TemplateCreate as TemplateCreate
 from schemas.message_templates import TemplateDelete as TemplateDelete
 from schemas.message_templates import TemplateUpdate as TemplateUpdate
@@ -333,6 +333,9 @@ class MaintenanceFields(Fact, tag=False, frozen=True):
     name: Annotated[str, Meta(min_length=1, max_length=200)] | UnsetType = UNSET
     window: Window | UnsetType = UNSET
     monitors: tuple[str, ...] | UnsetType = UNSET
+    checks: tuple[str, ...] | UnsetType = UNSET
+    tags: Annotated[tuple[Tag, ...], Meta(max_length=MOST_NAMED)] | UnsetType = UNSET
+    everything: bool | UnsetType = UNSET
 
 
 class MaintenanceRequest(Request, frozen=True):
@@ -343,13 +346,24 @@ class MaintenanceRequest(Request, frozen=True):
 
 
 class MaintenanceCreate(MaintenanceRequest, tag="maintenance.create", frozen=True):
-    """Makes a window under the candidate `id`."""
+    """Makes a window under the candidate `id`; not if a window of the project with this `key` is not over."""
 
     fields: MaintenanceFields
+    key: str = ""
 
 
 class MaintenanceUpdate(MaintenanceRequest, tag="maintenance.update", frozen=True):
     fields: MaintenanceFields
+
+
+class MaintenanceExtend(MaintenanceRequest, tag="maintenance.extend", frozen=True):
+    """What is open of a window lasts until then, unless it lasts longer already. Refused when nothing is open of it."""
+
+    until: Micros
+
+
+class MaintenanceEnd(MaintenanceRequest, tag="maintenance.end", frozen=True):
+    """What is open of a window ends now. Changes nothing when nothing is; refused when it has not begun."""
 
 
 class MaintenanceDelete(MaintenanceRequest, tag="maintenance.delete", frozen=True):
@@ -387,6 +401,8 @@ ProjectsRequest = (
     | MonitorDelete
     | MaintenanceCreate
     | MaintenanceUpdate
+    | MaintenanceExtend
+    | MaintenanceEnd
     | MaintenanceDelete
     | StatusPageCreate
     | StatusPageUpdate

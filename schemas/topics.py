@@ -114,6 +114,7 @@ PINGS = Topic(
     from_folds=(
         *(CheckDefined, CheckRemoved, IncidentAcknowledged, IncidentCommented),
         *(EscalationDefined, EscalationRemoved, OnCallDefined, OnCallRemoved, NoticesChosen),
+        *(MaintenanceDefined, MaintenanceRemoved),
     ),
 )
 PROBE_RESULTS = Topic(

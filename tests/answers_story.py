@@ -213,6 +213,12 @@ async def _around_monitors(story: Story) -> None:
     await ask("GET", f"{V1}/maintenance-windows/{{id}}", id=window)
     await ask("PATCH", f"{V1}/maintenance-windows/{{id}}", {"name": "Moved"}, id=window)
     await ask("DELETE", f"{V1}/maintenance-windows/{{id}}", id=other)
+    now = {"name": "Deploy", "duration": "30m", "tags": ["web"], "key": "pipeline-4711"}
+    begun = (await data("POST", f"{V1}/maintenance-windows", now))["id"]
+    await ask("POST", f"{V1}/maintenance-windows", now)
+    await ask("POST", f"{V1}/maintenance-windows/{{id}}/extend", {"minutes": 15}, id=begun)
+    await ask("POST", f"{V1}/maintenance-windows/{{id}}/extend", {"minutes": 15}, id=window)
+    await ask("POST", f"{V1}/maintenance-windows/{{id}}/end", id=begun)
     components = [
         {"type": "monitor", "id": monitor["id"], "name": "The shop", "group": "Shops"},
         {"type": "check", "id": check["uuid"]},

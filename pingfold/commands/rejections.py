@@ -27,6 +27,7 @@ def message_of(rejection: Rejection) -> str:
             | RejectionCode.CHANNEL_NOT_FOUND
             | RejectionCode.STATUS_PAGE_NOT_FOUND
             | RejectionCode.MAINTENANCE_NOT_FOUND
+            | RejectionCode.MAINTENANCE_NOT_OPEN
             | RejectionCode.ESCALATION_NOT_FOUND
             | RejectionCode.TEMPLATE_NOT_FOUND
             | RejectionCode.ON_CALL_NOT_FOUND

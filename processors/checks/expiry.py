@@ -9,6 +9,9 @@ The contract:
   hint: the states decide, so it can be built anew at any time and stands the undoing of an event.
 """
 
+from functools import partial
+
+from processors.checks.maintenance import CheckMaintenance
 from processors.checks.messages import missed, overrun
 from processors.checks.outages import Unjudged, ended
 from processors.checks.outputs import keep_output_of
@@ -36,7 +39,7 @@ from processors.fold.view import View
 from schemas.base import Micros
 from schemas.check_states import CheckState, DefinitionCopy
 from schemas.definitions import Check
-from schemas.ticks import PROGRESS_KEY, Gap, Tick
+from schemas.ticks import PROGRESS_KEY, Gap, Progress, Tick
 from schemas.topics import PINGS
 from schemas.transitions import GapSeen
 
@@ -64,8 +67,12 @@ class CheckExpiry:
         self._outages = Unjudged()
         self._expiry: Expiry[CheckState, Moment] = Expiry(view, PINGS, "check", CheckState, self)
         self._awaiting = {key for key, state in view.stored_items() if _is_awaiting(state) and state.parked is None}
-        self.due = self._expiry.due
         self.look_at = self._expiry.look_at
+        self.maintenance = CheckMaintenance(view, self.look_at, self._expiry.look_at_all)
+
+    def due(self) -> Micros:
+        """When a tick may have something to do."""
+        return min(self._expiry.due(), self.maintenance.due())
 
     def unpark(self, key: str, state: CheckState) -> None:
         """Take a check up again that is, or may be, parked; `state` is the caller's own copy."""
@@ -79,18 +86,20 @@ class CheckExpiry:
         if state is not None:
             self.unpark(key, state)
 
-    def correct(self, context: Context) -> None:
+    def correct(self, context: Context) -> list[Effect]:
         """The time has run ahead and is taken back."""
         time = correct_time(self._view, context)
         if time is None:
-            return
+            return []
         correct_gaps(self._view, time)
         for key in self._expiry.look_at_all():
             correct_check(self._view.edit(CheckState, key), time)
+        return self.maintenance.corrected(time)
 
     def tick(self, tick: Tick, context: Context) -> list[Effect]:
         """Move the partition's time, tell of gaps, judge what is due."""
-        progress, gaps = fold_tick(self._view.get(PROGRESS_KEY), tick, context.at)
+        before: Progress = self._view.get(PROGRESS_KEY)
+        progress, gaps = fold_tick(before, tick, context.at)
         self._view.put(PROGRESS_KEY, progress)
         effects = [self._seen(gap, progress.time) for gap in gaps]
         ends = [gap.end for gap in gaps if gap.end is not None]
@@ -102,7 +111,8 @@ class CheckExpiry:
             # That pings of this partition were refused concerns its checks only.
             if any(gap.cause != "refused" for gap in gaps):
                 effects += ended(start, end, progress.time)
-        effects += self._expiry.tick(progress.time, tick, context)
+        judge = partial(self._expiry.tick, tick=tick, context=context)
+        effects += self.maintenance.tick(before.time, progress.time, judge)
         return effects + self._outages.told(progress.time)
 
     def truncated(self, since: Micros) -> list[Effect]:
@@ -139,7 +149,7 @@ class CheckExpiry:
 
     def next_deadline(self, key: str, state: CheckState, time: Micros) -> Moment | None:
         check, due = check_of(self._view, key), None
-        if state.escalation is not None:
+        if state.escalation is not None and not self.maintenance.is_open(check, time):
             due = escalation_due(state, self.policies.of(check.project, key))
         return next_moment(state, check, time, due)
 
@@ -157,9 +167,12 @@ class CheckExpiry:
             case "not late":
                 return go_not_late(state, check, time)
             case "end of mute":
-                return [*end_mute(state, check, moment.at, time, expired=True), mute_ended(check, moment.at)]
+                untold = self.maintenance.is_open(check, time)
+                told = end_mute(state, check, moment.at, time, expired=True, untold=untold)
+                return [*told, mute_ended(check, moment.at)]
             case "reminder":
-                return remind_of(state, check, remind_after(state, check), time)
+                untold = self.maintenance.is_open(check, time)
+                return remind_of(state, check, remind_after(state, check), time, untold)
             case "escalation":
                 return escalate_of(state, check, self.policies, time)
         if run is not None:
@@ -182,7 +195,12 @@ class CheckExpiry:
         """The channels that are told that a check is late. None while a run is open, whose limit says how long it may
         take; none when it is down already; and none when its ping may have been lost in a gap."""
         channels = self.choices.of(check.channels, "monitor.late")
-        if not channels or moment.at + late_limit(check) <= time or any(not run.overdue for run in state.runs):
+        if (
+            not channels
+            or state.maintained
+            or moment.at + late_limit(check) <= time
+            or any(not run.overdue for run in state.runs)
+        ):
             return ()
         return () if self._gaps.touching(moment.doubtful_from, time) else channels
 

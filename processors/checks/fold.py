@@ -8,7 +8,9 @@ The contract:
   else.
 - A copy of a ping that has been counted (see `ping_copies`) changes nothing; history is told that it does not count.
 - What a ping does: docs/compatibility/pinging.md, "What a signal does"; see `rules` and `ping_rules`.
-- A definition takes the place of an older version and moves no status: what follows from it, the next tick decides.
+- A definition takes the place of an older version and moves no status: what follows from it, the next tick decides;
+  but for a window of maintenance that is over the check from now on, or no more.
+- While a window of maintenance is open, no deadline is judged; see `maintenance`.
 - Only ticks move the time; see `expiry`. A plain success neither computes a schedule nor touches the wheel.
 """
 
@@ -17,7 +19,7 @@ from collections.abc import Sequence
 import msgspec
 
 from processors.checks.expiry import CheckExpiry, check_of, definition_key
-from processors.checks.messages import failed
+from processors.checks.messages import failed, failed_in_maintenance
 from processors.checks.outputs import note_output
 from processors.checks.ping_copies import is_copy, remember
 from processors.checks.ping_rules import PingRulesIndex, counts_as
@@ -25,6 +27,7 @@ from processors.checks.rules import LONGEST_DURATION, end_run, run_limit, start_
 from processors.checks.run_times import note_run, run_limit_of
 from processors.checks.transitions import (
     end_mute,
+    enter_maintenance,
     go_down,
     go_up,
     pause,
@@ -42,10 +45,12 @@ from processors.fold.partition_time import AHEAD, END_OF_TIME, counts_at, newest
 from processors.fold.placement import to_transitions
 from processors.fold.view import View
 from schemas.base import SECOND, Micros
-from schemas.check_states import CheckState, CheckStatesRecord, DefinitionCopy
+from schemas.check_states import CheckState, CheckStatesRecord, DefinitionCopy, Failing
+from schemas.definitions import Check
 from schemas.escalations import EscalationDefined, EscalationRemoved
 from schemas.ids import is_uuid
 from schemas.incidents import IncidentAcknowledged, IncidentCommented
+from schemas.maintenance import MaintenanceDefined, MaintenanceRemoved
 from schemas.notice_choices import NoticesChosen
 from schemas.on_call import OnCallDefined, OnCallRemoved
 from schemas.pings import CheckDefined, CheckPaused, CheckRemoved, CheckResumed, Ping, PingsEvent
@@ -77,6 +82,7 @@ class ChecksPartition:
         self._view = view
         self._rules = PingRulesIndex(view)
         self._expiry = CheckExpiry(view, partition)
+        self._maintenance = self._expiry.maintenance
 
     def apply(self, event: PingsEvent, context: Context) -> Sequence[Effect]:
         if type(event) is Ping:
@@ -88,18 +94,19 @@ class ChecksPartition:
         if type(event) is CheckRemoved:
             return self._removed(event, context)
         if type(event) is TimeCorrected:
-            self._expiry.correct(context)
-            return ()
+            return self._expiry.correct(context)
         if isinstance(event, IncidentAcknowledged | IncidentCommented):
             return self._of_incident(event, context)
         if isinstance(event, EscalationDefined | EscalationRemoved):
             return self._of_policy(event, context)
         if isinstance(event, NoticesChosen):
             self._expiry.choices.heard(event, context)
-            return []
+            return ()
         if isinstance(event, OnCallDefined | OnCallRemoved):
             self._expiry.policies.rotations.heard(event, context)
             return ()
+        if isinstance(event, MaintenanceDefined | MaintenanceRemoved):
+            return self._maintenance.heard(event, context.key)
         assert isinstance(event, CheckPaused | CheckResumed)
         return self._paused_or_resumed(event, context)
 
@@ -143,7 +150,7 @@ class ChecksPartition:
                 state.last_duration = duration
                 state.last_exitstatus, state.last_ping = ping.exitstatus, at
                 if kind == "success":
-                    if state.status != "up" or state.late or state.unobserved:
+                    if state.status != "up" or state.late or state.unobserved or state.maintained:
                         effects = self._go_up(state, key, at, time)
                     state.last_success = state.base = at
                     state.output = None
@@ -170,12 +177,26 @@ class ChecksPartition:
         return effects
 
     def _go_up(self, state: CheckState, key: str, at: Micros, time: Micros) -> list[Effect]:
-        effects = go_up(state, check_of(self._view, key), at, time)
+        check = check_of(self._view, key)
+        effects = self._maintenance.advance(state, check, at)
+        if state.maintained:
+            state.status, state.failing = "up", None
+        else:
+            if state.status != "up" or state.late or state.unobserved:
+                effects += go_up(state, check, at, time)
+            effects += self._maintenance.settle(state, check, at)
         self._expiry.look_at(key, time)
         return effects
 
     def _fail(self, state: CheckState, key: str, ping: Ping, at: Micros, time: Micros) -> list[Effect]:
-        effects = go_down(state, check_of(self._view, key), at, time, "fail", failed(ping))
+        check = check_of(self._view, key)
+        effects = self._maintenance.advance(state, check, at)
+        if state.status == "paused" and self._maintenance.is_open(check, at):
+            effects += enter_maintenance(state, check, at, time)
+        if state.maintained:
+            state.failing = Failing(at, failed_in_maintenance(ping, at))
+        elif state.status != "down":
+            effects += go_down(state, check, at, time, "fail", failed(ping))
         self._expiry.look_at(key, time)
         return effects
 
@@ -218,12 +239,20 @@ class ChecksPartition:
             state.version = check.version
             self._expiry.unpark(key, state)
             at = counts_at(self._view, event.at)
+            untold = self._maintenance.is_open(check, at)
             effects = redefine_mute(
-                state, check_of(view, key), check, lambda: end_mute(state, check, at, at, expired=False)
+                state, check_of(view, key), check, lambda: end_mute(state, check, at, at, expired=False, untold=untold)
             )
         else:
             return ()
         view.put(definition_key(key), DefinitionCopy(check=check))
+        return effects + self._look_at_windows(key, check, event.at)
+
+    def _look_at_windows(self, key: str, check: Check, at: Micros) -> list[Effect]:
+        """A check was defined or resumed: it may be in a window, or no more."""
+        effects = self._maintenance.settle(self._view.edit(CheckState, key), check, counts_at(self._view, at))
+        if effects:
+            self._expiry.look_at(key, time_of(self._view))
         return effects
 
     def _removed(self, event: CheckRemoved, context: Context) -> Sequence[Effect]:
@@ -270,7 +299,7 @@ class ChecksPartition:
         state = view.edit(CheckState, key)
         self._expiry.unpark(key, state)
         move, check, at = pause if pausing else resume, check_of(view, key), counts_at(self._view, event.at)
-        changed = move(state, check, at, time_of(view))
+        changed = move(state, check, at, time_of(view)) + self._look_at_windows(key, check, event.at)
         command = command_of(event, event.actor, key, at)
         action: Action = "paused" if pausing else "resumed"
         name = check.name or check.slug

@@ -49,6 +49,11 @@ def failed(ping: Ping) -> str:
     return f"Exit status {ping.exitstatus}" if ping.exitstatus else "Reported failure"
 
 
+def failed_in_maintenance(ping: Ping, at: Micros) -> str:
+    """The same of a failure that is told at the end of maintenance."""
+    return f"{failed(ping)} at {iso(at)}, during maintenance"
+
+
 def unjudgeable(state: CheckState, run: Run | None, gaps: Sequence[Gap]) -> str:
     """What is known of a run that was due, or open, in gaps."""
     known = _last_ping(state)

@@ -1,8 +1,8 @@
 """What the folds of projects are told of an outage of Pingfold that is over, by the checks of one partition. Pure.
 
 Two facts: that it is over, for the projects of the partition of the same number, when it was long enough to be news
-by itself; and for each project, how many of its checks could not be judged because of it. A check that is muted is not
-among them.
+by itself; and for each project, how many of its checks could not be judged because of it. A check that is muted or in
+maintenance is not among them.
 """
 
 from processors.fold.contract import SAME, Effect
@@ -32,7 +32,7 @@ class Unjudged:
 
     def add(self, state: CheckState, check: Check, start: Micros, end: Micros) -> None:
         """A check, because of gaps from `start` to `end`."""
-        if state.muted:
+        if state.muted or state.maintained:
             return
         first, last, names = self._found.get(check.project, (start, end, {}))
         names[check.id] = check.name or check.slug or check.id

@@ -7,6 +7,8 @@ it ends the run started last, without a duration. `late_limit` and `run_limit` d
 
 from typing import Literal, NamedTuple
 
+from msgspec.structs import replace
+
 from processors.fold.mutes import mute_end
 from processors.fold.reminders import reminder_due
 from schemas.base import SECOND, Micros
@@ -61,11 +63,19 @@ def end_run(state: CheckState, rid: str | None, at: Micros) -> Micros | None:
     return duration
 
 
+def watched_runs(state: CheckState) -> list[Run]:
+    """The runs whose limit is judged: none in a window of maintenance."""
+    return [] if state.maintained else [run for run in state.runs if not (run.overdue or run.waived)]
+
+
+def limit_begins(run: Run) -> Micros:
+    """When the limit of a run begins."""
+    return run.started if run.limit_from is None else run.limit_from
+
+
 def set_overdue(state: CheckState, overdue: Run) -> None:
     """The limit of a run has passed: it is watched no more, and kept for its duration."""
-    state.runs = tuple(
-        Run(started=run.started, rid=run.rid, overdue=True) if run is overdue else run for run in state.runs
-    )
+    state.runs = tuple(replace(run, overdue=True) if run is overdue else run for run in state.runs)
 
 
 # ---- what comes next
@@ -94,12 +104,12 @@ def next_moment(state: CheckState, check: Check, time: Micros, escalation: Micro
     A start can only bring it nearer: the schedule's deadline stands beside those of the runs. Both are inclusive.
     """
     moment = None
-    if state.status == "up" and state.base is not None:
+    if state.status == "up" and state.base is not None and not state.maintained:
         moment = _scheduled(state, check, state.base, time)
-    watched = [run for run in state.runs if not run.overdue] if state.runs else None
+    watched = watched_runs(state) if state.runs else None
     if watched:
-        run = min(watched, key=lambda run: run.started)
-        deadline = run.started + run_limit(check)
+        run = min(watched, key=limit_begins)
+        deadline = limit_begins(run) + run_limit(check)
         if moment is None or deadline < moment.at:
             moment = Moment(deadline, "run limit", run.started, run.started, run)
     if state.muted and (end := mute_end(state, check)) is not None and (moment is None or end < moment.at):
@@ -129,12 +139,17 @@ def _scheduled(state: CheckState, check: Check, base: Micros, time: Micros) -> M
     if expected is None or (shown_late and expected > time):
         # Only a new definition can do this to a check that is late.
         return Moment(time, "not late", time, time) if shown_late else None
-    limit = late_limit(check)
-    doubtful_from = expected
-    if isinstance(check.schedule, Simple):
-        # A period counts from the last ping, so its next one may come as much too early as it may come too late;
-        # after a gap nobody knows when in the period it will come, nor of a period that has the tolerance in it.
-        doubtful_from = base + 1 if state.unobserved or not limit else max(base + 1, expected - limit)
+    since = doubtful_from(check, base, expected, state.unobserved)
     if state.late or state.unobserved:
-        return Moment(expected + limit, "deadline", expected, doubtful_from)
-    return Moment(expected, "late", expected, doubtful_from)
+        return Moment(expected + late_limit(check), "deadline", expected, since)
+    return Moment(expected, "late", expected, since)
+
+
+def doubtful_from(check: Check, base: Micros, expected: Micros, unobserved: bool) -> Micros:
+    """From when on the ping may come that is expected then; see `Moment`. base: what the schedule counts from."""
+    if not isinstance(check.schedule, Simple):
+        return expected
+    # A period counts from the last ping, so its next one may come as much too early as it may come too late;
+    # after a gap nobody knows when in the period it will come, nor of a period that has the tolerance in it.
+    limit = late_limit(check)
+    return base + 1 if unobserved or not limit else max(base + 1, expected - limit)

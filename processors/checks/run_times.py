@@ -51,6 +51,6 @@ def note_run(state: CheckState, duration: Micros, limit: Micros) -> bool:
     runs, before = min(known.runs + 1, FEWEST), min(known.average, limit)
     average = before + (took - before) // runs
     told = known.told and average * 100 >= FAR * limit
-    tell = not told and not state.muted and runs == FEWEST and average * 100 >= NEAR * limit > 0
+    tell = not told and not (state.muted or state.maintained) and runs == FEWEST and average * 100 >= NEAR * limit > 0
     state.run_times = RunTimes(average, runs, told or tell)
     return tell

@@ -19,10 +19,15 @@ def correct_check(state: CheckState, time: Micros) -> None:
     state.base, state.down_since = not_after(state.base, time), not_after(state.down_since, time)
     state.last_ping, state.last_success = not_after(state.last_ping, time), not_after(state.last_success, time)
     state.last_start = not_after(state.last_start, time)
+    state.excused = not_after(state.excused, time)
     acknowledgements.correct(state, time)
     escalations.correct(state, time)
     if any(run.started > time for run in state.runs):
         state.runs = tuple(replace(run, started=min(run.started, time)) for run in state.runs)
+    if any(run.limit_from is not None for run in state.runs):
+        state.runs = tuple(replace(run, limit_from=not_after(run.limit_from, time)) for run in state.runs)
+    if state.failing is not None:
+        state.failing = replace(state.failing, at=min(state.failing.at, time))
 
 
 def correct_gaps(view: View, time: Micros) -> None:

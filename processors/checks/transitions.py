@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
+from processors.checks.forgiveness import forgive
 from processors.checks.messages import about, notice_data, overdue, unjudgeable, unseen
 from processors.checks.rules import run_limit
 from processors.fold.acknowledgements import tell_team, with_acknowledgement
@@ -167,11 +168,37 @@ def resume(state: CheckState, check: Check, at: Micros, time: Micros) -> list[Ef
     return _effects(transition, state, check, "new", "resumed")
 
 
-def end_mute(state: CheckState, check: Check, at: Micros, time: Micros, expired: bool) -> list[Effect]:
-    """People are told again of the check, from `at` on. expired: by its time, which nobody may have in mind."""
+def enter_maintenance(state: CheckState, check: Check, at: Micros, time: Micros) -> list[Effect]:
+    """A window over a check that is not down opens. A paused one has just been pinged."""
+    transition = _transition(state, check, at, time)
+    if state.status == "paused":
+        state.status = "new"
+    state.maintained, state.late, state.unobserved, state.silenced = True, False, False, False
+    return _effects(transition, state, check, "maintenance", "maintenance")
+
+
+def leave_maintenance(state: CheckState, check: Check, at: Micros, time: Micros) -> list[Effect]:
+    """The last window over a check closes."""
+    if state.failing is not None:
+        return go_down(state, check, at, time, "fail", state.failing.cause)
+    began, transition = state.since, _transition(state, check, at, time)
+    state.maintained = False
+    forgive(state, check, began, transition.at)
+    return _effects(transition, state, check, visible_status(state), "maintenance")
+
+
+def end_mute(
+    state: CheckState, check: Check, at: Micros, time: Micros, expired: bool, untold: bool = False
+) -> list[Effect]:
+    """People are told again of the check, from `at` on. expired: by its time, which nobody may have in mind.
+
+    untold: a window of maintenance is open. What nobody was told is told when that closes.
+    """
     state.muted = False
     subject, n = _subject(check, state), state.changes
     effects = _owed(state, check)
+    if untold and state.silenced:
+        return effects
     silenced, state.silenced = state.silenced, False
     if state.status != "down":
         data = notice_data(state, check, None) | {"detail": unseen(state)}
@@ -179,9 +206,16 @@ def end_mute(state: CheckState, check: Check, at: Micros, time: Micros, expired:
     told_now(state, max(at, time))
     if silenced:
         effects += notify(subject, n, state.since, DOWN, _open_incident(state, check))
-    elif expired and state.acknowledged is None:
+    elif expired and state.acknowledged is None and not untold:
         effects += tell_again(subject, n, at, _open_incident(state, check))
     return effects
+
+
+def tell_down(state: CheckState, check: Check, time: Micros) -> list[Effect]:
+    """The check is down, and people are told now of what they were not told when it went down."""
+    state.silenced = False
+    told_now(state, time)
+    return notify(_subject(check, state), state.changes, state.since, DOWN, _open_incident(state, check))
 
 
 def _owed(state: CheckState, check: Check) -> list[Effect]:
@@ -189,10 +223,13 @@ def _owed(state: CheckState, check: Check) -> list[Effect]:
     return tell_owed(state, _subject(check, state), lambda incident: notice_data(state, check, incident))
 
 
-def remind_of(state: CheckState, check: Check, first: Micros, time: Micros) -> list[Effect]:
-    """The check is still down. first: how long after the beginning of the incident that is told for the first time."""
+def remind_of(state: CheckState, check: Check, first: Micros, time: Micros, untold: bool) -> list[Effect]:
+    """The check is still down. first: how long after the beginning of the incident that is told for the first time.
+
+    untold: a window of maintenance is open.
+    """
     at = pass_reminders(state, first, time)
-    if state.muted:
+    if state.muted or untold:
         return []
     return remind(state, _subject(check, state), state.changes, at, _open_incident(state, check))
 
@@ -254,5 +291,6 @@ def request_again(change: StatusChanged, cause: str, state: CheckState, check: C
 
 def _reset(state: CheckState) -> None:
     """Nothing qualifies the status any more, and no incident is open."""
-    state.late = state.unobserved = False
+    state.late = state.unobserved = state.maintained = False
+    state.failing = None
     end_incident(state)

@@ -67,7 +67,7 @@ _PLAIN: dict[type[msgspec.Struct], frozenset[str]] = {
     MessageTemplate: frozenset({"name", "notices", "channels", "title", "text"}),
     ReportSettings: frozenset({"weekly", "monthly", "timezone", "channels"}),
     OnCallRotation: frozenset({"name", "tz", "handover", "turns", "hours", "overrides"}),
-    Maintenance: frozenset({"name", "window", "monitors"}),
+    Maintenance: frozenset({"name", "window", "monitors", "checks", "tags", "everything", "key"}),
     Recipient: frozenset({"address", "times", "confirmed_at", "blocked_at"}),
 }
 # Fields that say nothing beside the rest of an entry.

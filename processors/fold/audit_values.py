@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from schemas.base import Micros
-from schemas.maintenance import Once
+from schemas.maintenance import Once, Recurring
 from schemas.monitors import ProbeTarget
 from schemas.on_call import OnCallRotation
 from schemas.times import LAST, exact_iso
@@ -37,6 +37,8 @@ def told_of(owner: type[msgspec.Struct], field: str, value: Any) -> Told:
         return Told({"type": "once"} | _dates(value.start, value.end))
     if owner is OnCallRotation and field == "overrides":
         return Told(_cut([msgspec.to_builtins(each) | _dates(each.start, each.end) for each in value]))
+    if isinstance(value, Recurring) and (changed := value.changed) is not None:
+        return Told(_cut(msgspec.to_builtins(value) | {"changed": _dates(changed.start, changed.end)}))
     return Told(_cut(msgspec.to_builtins(value)))
 
 

@@ -13,7 +13,7 @@ The events that come of it are those that were lost, and folding one that was no
 that is known changes nothing, a delivery has the same id.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from typing import NamedTuple
 
@@ -22,7 +22,6 @@ import msgspec
 from processors.checks.transitions import request_again as check_request
 from processors.checks.transitions import told_again as check_told
 from processors.fold.view import View
-from processors.monitors.maintenance import maintenance_key
 from processors.monitors.messages import about
 from processors.monitors.transitions import request_again as monitor_request
 from processors.monitors.transitions import told_again as monitor_told
@@ -51,15 +50,23 @@ from schemas.escalations import (
     EscalationRemoved,
     escalation_key,
 )
-from schemas.maintenance import Maintenance, is_over
+from schemas.maintenance import (
+    Maintenance,
+    MaintenanceCopy,
+    MaintenanceDefined,
+    MaintenanceRemoved,
+    concerns_checks,
+    is_over,
+    maintenance_key,
+)
 from schemas.message_templates import MessageTemplate, TemplateCopy, TemplateDefined, TemplateRemoved, template_key
-from schemas.monitor_states import MaintenanceCopy, MonitorState
+from schemas.monitor_states import MonitorState
 from schemas.monitors import Monitor
 from schemas.notice_choices import ChoiceCopy, NoticesChosen, choice_key, choice_of
 from schemas.notices import ACKNOWLEDGED, AnyNotice
 from schemas.on_call import OnCallCopy, OnCallDefined, OnCallRemoved, OnCallRotation, on_call_key
 from schemas.pings import CheckDefined, CheckRemoved
-from schemas.probes import MaintenanceDefined, MaintenanceRemoved, MonitorDefined, MonitorRemoved
+from schemas.probes import MonitorDefined, MonitorRemoved
 from schemas.ticks import PROGRESS_KEY
 from schemas.transitions import IncidentTold, StatusChanged, ValidityTold
 
@@ -95,9 +102,11 @@ class Thing(NamedTuple):
 
 
 def missed_by_checks(view: View, defined: Defined) -> Iterator[Missed]:
-    """What `pings` should have told: of the checks of a partition, of policies, rotations, and what channels chose."""
+    """What `pings` should have told: of the checks of a partition, of policies, rotations, windows of maintenance, and
+    what channels chose."""
     yield from _missed_rotations(view, defined)
     yield from _missed_policies(view, defined)
+    yield from _missed_windows(view, defined, concerns_checks)
     yield from _missed_choices(view, defined)
     for id, check in sorted(defined.checks.items()):
         state = view.get(id)
@@ -111,18 +120,24 @@ def missed_by_monitors(view: View, defined: Defined) -> Iterator[Missed]:
     time = _time(view)
     yield from _missed_rotations(view, defined)
     yield from _missed_policies(view, defined)
-    for id, window in sorted(defined.windows.items()):
-        copy = view.get(maintenance_key(id))
-        known = isinstance(copy, MaintenanceCopy) and copy.maintenance.version >= window.version
-        if not known and not is_over(window.window, time):
-            yield id, MaintenanceDefined(at=window.revised, maintenance=window)
+    yield from _missed_windows(view, defined, lambda _: True)
     for id, monitor in sorted(defined.monitors.items()):
         state = view.get(id)
         if not isinstance(state, MonitorState) or state.version < monitor.version:
             yield id, MonitorDefined(at=monitor.revised, monitor=monitor)
     yield from _removed(view, MonitorState, defined.monitors, defined, MonitorRemoved(at=time))
+
+
+def _missed_windows(view: View, defined: Defined, concerns: Callable[[Maintenance], bool]) -> Iterator[Missed]:
+    """Windows that are missing or older, or gone. concerns: whether the fold is told of one that it does not know."""
+    time = _time(view)
+    for id, window in sorted(defined.windows.items()):
+        copy = view.get(maintenance_key(id))
+        known = copy.maintenance.version if isinstance(copy, MaintenanceCopy) else 0
+        if known < window.version and (known or concerns(window)) and not is_over(window.window, time):
+            yield id, MaintenanceDefined(at=window.revised, maintenance=window)
     if defined.complete:
-        copies = [record.maintenance.id for _, record in view.items() if isinstance(record, MaintenanceCopy)]
+        copies = [record.maintenance.id for _, record in view.stored_items() if isinstance(record, MaintenanceCopy)]
         yield from ((id, MaintenanceRemoved(at=time, id=id)) for id in sorted(copies) if id not in defined.windows)
 
 

@@ -23,16 +23,22 @@ from processors.fold.view import View
 from processors.monitors.expiry import MonitorExpiry, monitor_of
 from processors.monitors.transitions import enter_maintenance, leave_maintenance
 from processors.monitors.validity import MonitorValidity
-from schemas.base import SECOND, Micros
-from schemas.maintenance import Maintenance, Once, Window, covers, fault_of, is_over, open_until, opens_after
+from schemas.base import Micros
+from schemas.maintenance import (
+    Maintenance,
+    Window,
+    covers,
+    fault_of,
+    is_over,
+    maintenance_key,
+    names_nothing,
+    open_occurrence,
+    open_until,
+    opens_after,
+)
 from schemas.monitor_states import MaintenanceCopy, MonitorState
 from schemas.monitors import Monitor
 from schemas.ticks import NEVER
-
-
-def maintenance_key(id: str) -> str:
-    """The key of the fold's own copy of a window."""
-    return "maintenance/" + id
 
 
 class MonitorMaintenance:
@@ -68,7 +74,7 @@ class MonitorMaintenance:
                 copy = replace(copy, until=None)
             if copy.until is None and (until := open_until(copy.maintenance.window, time)) is not None:
                 self._put(replace(copy, until=until))
-                effects += self._refresh(self._covered(copy.maintenance), _opened(copy.maintenance.window, until))
+                effects += self._refresh(self._covered(copy.maintenance), _opened(copy.maintenance.window, time))
         for copy in self._copies():
             if copy.until is None and is_over(copy.maintenance.window, time):
                 self._view.delete(maintenance_key(copy.maintenance.id))
@@ -135,7 +141,7 @@ class MonitorMaintenance:
         return sorted(self._known.values(), key=lambda copy: copy.maintenance.id)
 
     def _covered(self, maintenance: Maintenance) -> list[str]:
-        if maintenance.monitors:
+        if not names_nothing(maintenance):
             keys = [key for key in maintenance.monitors if isinstance(self._view.get(key), MonitorState)]
         else:
             keys = [key for key, record in self._view.items() if isinstance(record, MonitorState)]
@@ -157,5 +163,7 @@ def _covered_by(copies: Iterable[MaintenanceCopy], monitor: Monitor) -> bool:
     return any(copy.until is not None and covers(copy.maintenance, monitor.project, monitor.id) for copy in copies)
 
 
-def _opened(window: Window, until: Micros) -> Micros:
-    return window.start if isinstance(window, Once) else until - window.duration * SECOND
+def _opened(window: Window, time: Micros) -> Micros:
+    """When the window began that is open then."""
+    occurrence = open_occurrence(window, time)
+    return time if occurrence is None else occurrence.start

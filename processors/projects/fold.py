@@ -77,6 +77,8 @@ from schemas.requests import (
     KeyRotate,
     MaintenanceCreate,
     MaintenanceDelete,
+    MaintenanceEnd,
+    MaintenanceExtend,
     MaintenanceUpdate,
     MonitorCreate,
     MonitorDelete,
@@ -263,6 +265,10 @@ class ProjectsPartition:
                 return self._maintenance.create(request, project, at)
             case MaintenanceUpdate():
                 return self._maintenance.change(request, owner, at)
+            case MaintenanceExtend():
+                return self._maintenance.extend(request, owner, at)
+            case MaintenanceEnd():
+                return self._maintenance.end(request, owner, at)
             case MaintenanceDelete():
                 return self._maintenance.delete(request, owner, at)
             case EscalationCreate():

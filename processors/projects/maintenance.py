@@ -1,9 +1,11 @@
-"""What the `projects` fold decides about windows of maintenance; every partition of `probe-results` hears of them.
+"""What the `projects` fold decides about windows of maintenance; every partition of `probe-results` hears of them, and
+of those that concern checks every partition of `pings`.
 
 A window that is over is shown for a while and then forgotten, or they would pile up for ever. Nobody is told of that:
 whoever follows it has dropped it already.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -16,12 +18,28 @@ from processors.projects.decisions import decision
 from processors.projects.index import ProjectIndex, RequestRejected
 from schemas.base import SECOND, Micros
 from schemas.definitions import Project, definition_key
-from schemas.maintenance import Maintenance, Once, fault_of
-from schemas.probes import MaintenanceDefined, MaintenanceRemoved
+from schemas.maintenance import (
+    Maintenance,
+    MaintenanceDefined,
+    MaintenanceRemoved,
+    Once,
+    concerns_checks,
+    ending_at,
+    fault_of,
+    is_over,
+    open_until,
+)
 from schemas.rejections import RejectionCode
-from schemas.requests import MaintenanceCreate, MaintenanceDelete, MaintenanceFields, MaintenanceUpdate
+from schemas.requests import (
+    MaintenanceCreate,
+    MaintenanceDelete,
+    MaintenanceEnd,
+    MaintenanceExtend,
+    MaintenanceFields,
+    MaintenanceUpdate,
+)
 from schemas.ticks import NEVER
-from schemas.topics import PROBE_RESULTS
+from schemas.topics import PINGS, PROBE_RESULTS, Topic
 
 # So long a window that is over is still shown.
 SHOWN: Micros = 90 * 86_400 * SECOND
@@ -35,11 +53,19 @@ class ProjectMaintenance:
         # When each window that will be over is to be forgotten, by key: an index that follows the view.
         self._forget: dict[str, Micros] = {}
         self._next = NEVER
+        # The windows that were given a key, by project and key.
+        self._with_key: dict[tuple[str, str], set[str]] = {}
         for key, record in view.items():
             self._changed(key, None, record)
         view.listeners.append(self._changed)
 
-    def _changed(self, key: str, _: msgspec.Struct | None, new: msgspec.Struct | None) -> None:
+    def _changed(self, key: str, old: msgspec.Struct | None, new: msgspec.Struct | None) -> None:
+        if isinstance(old, Maintenance) and old.key and not isinstance(new, Maintenance):
+            self._with_key[old.project, old.key].discard(old.id)
+            if not self._with_key[old.project, old.key]:
+                del self._with_key[old.project, old.key]
+        elif isinstance(new, Maintenance) and new.key:  # which never changes
+            self._with_key.setdefault((new.project, new.key), set()).add(new.id)
         if isinstance(new, Maintenance) and isinstance(new.window, Once):
             self._forget[key] = new.window.end + SHOWN
             self._next = min(self._next, self._forget[key])
@@ -63,42 +89,91 @@ class ProjectMaintenance:
         wanted = self._wanted(request.fields, project.id)
         if "name" not in wanted or "window" not in wanted:
             raise InvalidEvent("maintenance needs a name and a window")
-        maintenance = Maintenance(id=request.id, project=project.id, version=1, created=at, revised=at, **wanted)
+        maintenance = Maintenance(
+            id=request.id, project=project.id, version=1, created=at, revised=at, key=request.key, **wanted
+        )
         if self._index.is_there(maintenance):
             return [decision(request, "found", maintenance.id, self._view.get(definition_key(maintenance)).version)]
+        if (there := self._with_this_key(project.id, request.key, at)) is not None:
+            return [decision(request, "found", there.id, there.version)]
         self._view.put(definition_key(maintenance), maintenance)
-        return [_told(maintenance, at), decision(request, "made", maintenance.id, 1)]
+        return [*_told(maintenance, None, at), decision(request, "made", maintenance.id, 1)]
+
+    def _with_this_key(self, project: str, key: str, at: Micros) -> Maintenance | None:
+        """The window of the project with this key that is not over."""
+        for id in sorted(self._with_key.get((project, key), ())):
+            maintenance = self._index.window(project, id)
+            if not is_over(maintenance.window, at):
+                return maintenance
+        return None
 
     def change(self, request: MaintenanceUpdate, owner: str, at: Micros) -> list[Effect]:
         maintenance = self._index.window(owner, request.id)
         wanted = self._wanted(request.fields, owner)
         if replace(maintenance, **wanted) == maintenance:
             return [decision(request, "updated", maintenance.id, maintenance.version)]
-        changed = replace(maintenance, version=maintenance.version + 1, revised=at, **wanted)
+        return self._change(request, maintenance, at, **wanted)
+
+    def extend(self, request: MaintenanceExtend, owner: str, at: Micros) -> list[Effect]:
+        maintenance = self._index.window(owner, request.id)
+        end = open_until(maintenance.window, at)
+        if end is None:
+            raise RequestRejected(RejectionCode.MAINTENANCE_NOT_OPEN)
+        if request.until <= end:
+            return [decision(request, "updated", maintenance.id, maintenance.version)]
+        return self._change(request, maintenance, at, window=ending_at(maintenance.window, at, request.until))
+
+    def end(self, request: MaintenanceEnd, owner: str, at: Micros) -> list[Effect]:
+        maintenance = self._index.window(owner, request.id)
+        window = maintenance.window
+        ended = ending_at(window, at, at)
+        if ended is not None:
+            return self._change(request, maintenance, at, window=ended)
+        if isinstance(window, Once) and at < window.start:
+            raise RequestRejected(RejectionCode.MAINTENANCE_NOT_OPEN)
+        return [decision(request, "updated", maintenance.id, maintenance.version)]
+
+    def _change(
+        self,
+        request: MaintenanceUpdate | MaintenanceExtend | MaintenanceEnd,
+        maintenance: Maintenance,
+        at: Micros,
+        **fields: Any,
+    ) -> list[Effect]:
+        changed: Maintenance = replace(maintenance, version=maintenance.version + 1, revised=at, **fields)
         self._view.put(definition_key(changed), changed)
-        return [_told(changed, at), decision(request, "updated", changed.id, changed.version)]
+        return [*_told(changed, maintenance, at), decision(request, "updated", changed.id, changed.version)]
 
     def delete(self, request: MaintenanceDelete, owner: str, at: Micros) -> list[Effect]:
         maintenance = self._index.window(owner, request.id)
         self._view.delete(definition_key(maintenance))
         removed = MaintenanceRemoved(at=at, id=maintenance.id)
-        told = Effect(PROBE_RESULTS, maintenance.id, removed, EVERY)
-        return [told, decision(request, "removed", maintenance.id, maintenance.version)]
+        told = [Effect(journal, maintenance.id, removed, EVERY) for journal in _journals(maintenance)]
+        return [*told, decision(request, "removed", maintenance.id, maintenance.version)]
 
     def _wanted(self, fields: MaintenanceFields, project: str) -> dict[str, Any]:
         wanted = {name: value for name, value in asdict(fields).items() if value is not UNSET}
         if "window" in wanted and (fault := fault_of(wanted["window"])):
             raise InvalidEvent(fault)
         for monitor in wanted.get("monitors", ()):
-            self._must_be_there(project, monitor)
+            self._must_be_there(project, monitor, self._index.monitor)
+        for check in wanted.get("checks", ()):
+            self._must_be_there(project, check, self._index.check)
         return wanted
 
-    def _must_be_there(self, project: str, monitor: str) -> None:
+    def _must_be_there(self, project: str, id: str, find: Callable[[str, str], object]) -> None:
         try:
-            self._index.monitor(project, monitor)
+            find(project, id)
         except RequestRejected:
-            raise RequestRejected(RejectionCode.COVERED_MONITOR_NOT_FOUND, monitor) from None
+            raise RequestRejected(RejectionCode.COVERED_MONITOR_NOT_FOUND, id) from None
 
 
-def _told(maintenance: Maintenance, at: Micros) -> Effect:
-    return Effect(PROBE_RESULTS, maintenance.id, MaintenanceDefined(at=at, maintenance=maintenance), EVERY)
+def _told(maintenance: Maintenance, before: Maintenance | None, at: Micros) -> list[Effect]:
+    event = MaintenanceDefined(at=at, maintenance=maintenance)
+    return [Effect(journal, maintenance.id, event, EVERY) for journal in _journals(maintenance, before)]
+
+
+def _journals(*versions: Maintenance | None) -> list[Topic]:
+    """Who is to hear of a window that is, or was until now, one of these."""
+    checks = any(version is not None and concerns_checks(version) for version in versions)
+    return [PROBE_RESULTS, PINGS] if checks else [PROBE_RESULTS]

@@ -133,8 +133,8 @@ def missed_by(
 
 def _missed_by(reader: "_Reader", journal: Topic, view: View) -> list[Missed]:
     if journal == PINGS:
-        defined = reader.defined("check", "escalation", "on-call", "channel", whole=("channel",))
-        return list(missed_by_checks(view, defined))
+        kinds = ("check", "maintenance", "escalation", "on-call", "channel")
+        return list(missed_by_checks(view, reader.defined(*kinds, whole=("channel",))))
     if journal == PROBE_RESULTS:
         return list(missed_by_monitors(view, reader.defined("monitor", "maintenance", "escalation", "on-call")))
     defined = reader.defined("channel", "project", "template")

@@ -50,6 +50,7 @@ def refusal_of(rejection: Rejection) -> ApiError:
             RejectionCode.ALREADY_EXISTS
             | RejectionCode.CHANGED_MEANWHILE
             | RejectionCode.ON_CALL_NAMED
+            | RejectionCode.MAINTENANCE_NOT_OPEN
             | RejectionCode.AMBIGUOUS_SLUG
             | RejectionCode.WRONG_CHANNEL_KIND
             | RejectionCode.WRONG_KEY_KIND

@@ -2,6 +2,7 @@
 
 The stored status is the fold's. A check is down only when the fold has said so; lateness is told
 from the schedule, exactly at the expected moment. A check whose state is not folded yet is new.
+These APIs have no word for maintenance: a check in it shows what is underneath, and is not judged, so it is never late.
 """
 
 from typing import Literal, NamedTuple
@@ -42,6 +43,8 @@ def _status(state: CheckState, expected: Micros | None, at: Micros) -> StatusWor
     if state.status != "up":
         # A word that this version does not know says as little as a check that is new.
         return _STORED.get(state.status, "new")
+    if state.maintained:
+        return "up"
     if state.late or state.unobserved or (expected is not None and at >= expected):
         return "grace"
     return "up"

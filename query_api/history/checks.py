@@ -140,16 +140,18 @@ class History:
     async def flips(self, check_id: str, start: Micros = 0, end: Micros = FOREVER) -> list[Flip]:
         """Changes of the stored status within [start, end), newest first: the flips of the Management API.
 
-        Stored is what `_STORED` maps the shown status to, so late and not observed come and go without a flip, and the
-        removal of the check is none.
+        Stored is what `_STORED` maps the shown status to, so late and not observed come and go without a flip, as does
+        maintenance, and the removal of the check is none.
         """
-        return [
-            Flip(change.at, was, now, change.reason)
-            for change in await self.transitions(check_id, start, end)
-            if (was := _STORED.get(change.was)) is not None
-            and (now := _STORED.get(change.now)) is not None
-            and was != now
-        ]
+        flips, stored = list[Flip](), None
+        for change in reversed(await self.transitions(check_id, start, end)):
+            # Maintenance shows nothing of what is stored: that is what it was before, until something else is told.
+            was = stored or _STORED.get(change.was) or ("up" if change.was == "maintenance" else None)
+            now = was if change.now == "maintenance" else _STORED.get(change.now)
+            if was is not None and now is not None and was != now:
+                flips.append(Flip(change.at, was, now, change.reason))
+            stored = now
+        return flips[::-1]
 
     async def spans(
         self, thing: str, start: Micros, end: Micros, current: VisibleStatus | None = None, since: Micros = 0

@@ -24,6 +24,7 @@ from query_api.pages.page_password import given_password
 from query_api.state.freshness import Freshness
 from schemas import monitor_states
 from schemas.base import SECOND, Micros
+from schemas.check_states import visible_status
 from schemas.definitions import Check
 from schemas.ids import is_uuid
 from schemas.incidents import Acknowledged
@@ -114,12 +115,13 @@ def _row(request: Request, deps: Dependencies, check: Check) -> dict[str, Any]:
     state = deps.states.state(check.id)
     freshness: Freshness = request.app.state.freshness
     now = present_check(check, state, freshness.speaks_of(check.id))
+    status = "maintenance" if state is not None and visible_status(state) == "maintenance" else now.status
     return {
         "id": check.id,
         "name": check.name or check.slug or check.id,
         "tags": check.tags,
-        "status": now.status,
-        "word": "late" if now.status == "grace" else now.status,
+        "status": status,
+        "word": "late" if status == "grace" else status,
         "running": now.started,
         "muted": _muted(check.mute_until),
         "acknowledged": _acknowledged(None if state is None else state.acknowledged),

@@ -1,12 +1,22 @@
 """The windows of maintenance that a status page announces. Pure."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from query_api.history.status_pages import DAY
 from schemas.base import SECOND, Micros
+from schemas.definitions import Check
 from schemas.ids import derived_id
-from schemas.maintenance import Maintenance, Once, Recurring, open_until, opens_after
+from schemas.maintenance import (
+    Maintenance,
+    Once,
+    Recurring,
+    covers,
+    covers_check,
+    open_occurrence,
+    opens_after,
+)
+from schemas.monitors import Monitor
 
 # Windows that begin within this are announced, at most so many.
 AHEAD: Micros = 14 * DAY
@@ -24,14 +34,16 @@ class Planned(NamedTuple):
     components: tuple[str, ...]
 
 
-def planned(windows: Iterable[Maintenance], shown: Mapping[str, str], now: Micros) -> tuple[Planned, ...]:
-    """The windows that cover any of the monitors `shown`, the earliest first; of one that recurs, only the next time.
+def planned(
+    windows: Iterable[Maintenance], shown: Iterable[tuple[Monitor | Check, str]], now: Micros
+) -> tuple[Planned, ...]:
+    """The windows that cover any of the things `shown`, the earliest first; of one that recurs, only the next time.
 
-    shown: ids of monitors of the windows' project, each with its public id.
+    shown: things of the windows' project, each with its public id.
     """
-    found = []
+    found, things = [], list(shown)
     for maintenance in windows:
-        covered = [shown[id] for id in shown if not maintenance.monitors or id in maintenance.monitors]
+        covered = [id for thing, id in things if _covers(maintenance, thing)]
         span = _span(maintenance, now)
         if covered and span is not None and span[0] <= now + AHEAD:
             starts, ends = span
@@ -40,14 +52,20 @@ def planned(windows: Iterable[Maintenance], shown: Mapping[str, str], now: Micro
     return tuple(sorted(found, key=lambda one: (one.starts, one.id))[:MOST_PLANNED])
 
 
+def _covers(maintenance: Maintenance, thing: Monitor | Check) -> bool:
+    if isinstance(thing, Monitor):
+        return covers(maintenance, thing.project, thing.id)
+    return covers_check(maintenance, thing.project, thing.id, thing.tags)
+
+
 def _span(maintenance: Maintenance, now: Micros) -> tuple[Micros, Micros] | None:
     """From when to when the window is open now, or will be next; None: never again."""
     window = maintenance.window
-    until, next_start = open_until(window, now), opens_after(window, now)
+    if (occurrence := open_occurrence(window, now)) is not None:
+        return occurrence.start, occurrence.end
+    starts = opens_after(window, now)
     match window:
         case Once(start=start, end=end):
-            return None if until is None and next_start is None else (start, end)
+            return None if starts is None else (start, end)
         case Recurring(duration=seconds):
-            if until is not None:
-                return until - seconds * SECOND, until
-            return None if next_start is None else (next_start, next_start + seconds * SECOND)
+            return None if starts is None else (starts, starts + seconds * SECOND)

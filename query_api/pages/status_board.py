@@ -17,7 +17,9 @@ from query_api.pages.maintenance import Planned, planned
 from query_api.pages.published import PublishedCheck, public_name
 from schemas import check_states, monitor_states
 from schemas.base import SECOND, Micros
+from schemas.definitions import Check
 from schemas.ids import derived_id
+from schemas.monitors import Monitor
 from schemas.status_pages import ComponentKind, StatusPage
 from schemas.ticks import speaks_until
 from schemas.times import to_day
@@ -142,6 +144,11 @@ def components_of(deps: Dependencies, page: StatusPage) -> list[Component]:
     return list(found.values())
 
 
+def _thing(deps: Dependencies, component: Component) -> Monitor | Check | None:
+    find = deps.directory.monitor if component.kind == "monitor" else deps.directory.check
+    return find(component.thing)
+
+
 def overall(components: list[Component]) -> Overall:
     """The status of all together; what is paused or has not begun counts for nothing, what is in maintenance neither as
     up nor as down."""
@@ -190,7 +197,7 @@ async def board_of(deps: Dependencies, page: StatusPage, history: bool = True) -
         past=tuple(sorted(past, key=_newest_first)),
         maintenance=planned(
             deps.directory.windows_of(page.project),
-            {one.thing: derived_id(page.id, one.thing) for one in components if one.kind == "monitor"},
+            [(thing, derived_id(page.id, one.thing)) for one in components if (thing := _thing(deps, one)) is not None],
             deps.clock.now(),
         ),
     )

@@ -1,88 +1,56 @@
 """Windows of maintenance: Pingfold's own, in the style of the API. While one is open, what it covers is not judged.
 
-A window is either from `starts_at` to `ends_at`, or recurs: `schedule` (a cron or OnCalendar expression) in `timezone`
-for `duration_minutes`. `monitor_ids` empty: every monitor of the project.
+A deployment begins one with `duration`, extends it while it runs and ends it. A request that is made twice begins none
+twice when it has a `key`, be it by the header `Idempotency-Key`.
 """
 
-from datetime import datetime
+from collections.abc import Callable
 from functools import partial
-from typing import Annotated
+from typing import Annotated, TypeVar
 
-import msgspec
-from fastapi import APIRouter, Response
-from msgspec import UNSET, Meta, Struct, UnsetType
+from fastapi import APIRouter, Header, Response
+from msgspec import UNSET, UnsetType
+from msgspec.structs import replace
 
 from query_api.commands import gone
-from query_api.http.field_types import Count, Time, Uuid
 from query_api.http.openapi import body_of
 from query_api.poppaping.auth import JsonObject, MonitorsReader, MonitorsWriter
 from query_api.poppaping.bodies import judged
+from query_api.poppaping.maintenance_bodies import (
+    CreateMaintenanceWindowBody,
+    ExtendMaintenanceWindowBody,
+    UpdateMaintenanceWindowBody,
+    end_of,
+    must_be_a_window,
+    window_of,
+)
+from query_api.poppaping.maintenance_object import MaintenanceWindow, maintenance_object
 from query_api.poppaping.objects import Deleted
 from query_api.poppaping.openapi import ERRORS, errors, list_of, one_of
 from query_api.poppaping.read_only import without_read_only
-from query_api.poppaping.responses import MOST_PER_PAGE, Page, PerPage, PoppaPingApiError, cut, listed, one, time
+from query_api.poppaping.responses import MOST_PER_PAGE, Page, PerPage, PoppaPingApiError, cut, listed, one
 from query_api.poppaping.service import Service, ServiceDep
-from schemas.base import SECOND, Micros
-from schemas.definitions import ApiKey
+from schemas.decisions import Decision
+from schemas.definitions import ApiKey, Check
 from schemas.ids import is_uuid, new_id
-from schemas.maintenance import Maintenance, Once, Recurring, Window, fault_of, open_until, opens_after
+from schemas.maintenance import LONGEST_KEY, Maintenance, Once, Window, open_until
+from schemas.monitors import Monitor
 from schemas.requests import (
     MaintenanceCreate,
     MaintenanceDelete,
+    MaintenanceEnd,
+    MaintenanceExtend,
     MaintenanceFields,
     MaintenanceUpdate,
 )
-from schemas.schedules import BadSchedule, BadTimezone, parse_schedule
-from schemas.times import LAST, micros_of
+
+N = TypeVar("N", Monitor, Check)
 
 router = APIRouter(tags=["maintenance"], responses=ERRORS)
 
-
-_Schedule = Annotated[str, Meta(max_length=100, description="A cron or OnCalendar expression: the window recurs.")]
-_Zone = Annotated[str, Meta(max_length=100, description="The IANA time zone of `schedule`; UTC if left out.")]
-_Minutes = Annotated[int, Meta(ge=1, le=10_080, description="How long each window of `schedule` is.")]
-_Monitors = Annotated[list[str], Meta(max_length=10_000, description="Empty: all monitors of the project.")]
-
-
-class UpdateMaintenanceWindowBody(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    """The fields of a window to change. Its times are given together: `starts_at` and `ends_at`, or `schedule` and
-    `duration_minutes`. Null means the default; of a time, that it is not given."""
-
-    name: Annotated[str, Meta(min_length=1, max_length=200)] | UnsetType = UNSET
-    starts_at: datetime | UnsetType | None = UNSET
-    ends_at: datetime | UnsetType | None = UNSET
-    schedule: _Schedule | UnsetType | None = UNSET
-    timezone: _Zone | UnsetType | None = UNSET
-    duration_minutes: _Minutes | UnsetType | None = UNSET
-    monitor_ids: _Monitors | UnsetType | None = UNSET
-
-
-class CreateMaintenanceWindowBody(UpdateMaintenanceWindowBody, kw_only=True):
-    """A new window: either `starts_at` and `ends_at`, or `schedule` and `duration_minutes`."""
-
-    name: Annotated[str, Meta(min_length=1, max_length=200)]
-
-
-class MaintenanceWindow(Struct, kw_only=True, gc=False):
-    """A window of maintenance."""
-
-    id: Uuid
-    name: str
-    starts_at: Annotated[Time | None, Meta(description="Null: it recurs.")]
-    ends_at: Time | None
-    schedule: Annotated[str | None, Meta(description="A cron or OnCalendar expression; null: it comes once.")]
-    timezone: str | None
-    duration_minutes: Count | None
-    monitor_ids: Annotated[list[Uuid], Meta(description="Empty: all monitors of the project.")]
-    active: Annotated[bool, Meta(description="It is open now.")]
-    active_until: Time | None
-    next_start_at: Annotated[Time | None, Meta(description="Null: it does not come again.")]
-    created_at: Time
-    updated_at: Time
-
-
 _WINDOW = one_of(MaintenanceWindow, "The window.") | errors(404)
-_ONCE = {"name": "Database upgrade", "starts_at": "2030-01-01T00:00:00+00:00", "ends_at": "2030-01-01T01:00:00+00:00"}
+_NOW = {"name": "Deployment", "duration": "30m", "tags": ["web"], "key": "pipeline-4711"}
+_IdempotencyKey = Annotated[str | None, Header(alias="Idempotency-Key", description="The same as the field `key`.")]
 
 
 @router.get(
@@ -101,26 +69,30 @@ async def list_windows(service: ServiceDep, key: MonitorsReader, page: Page = 1,
 @router.post(
     "/maintenance-windows",
     status_code=201,
-    summary="Announce maintenance (Pingfold's own)",
-    responses=one_of(MaintenanceWindow, "The new window.", 201) | errors(400),
-    openapi_extra=body_of(CreateMaintenanceWindowBody, _ONCE),
+    summary="Announce or begin maintenance (Pingfold's own)",
+    responses=one_of(MaintenanceWindow, "The new window.", 201)
+    | one_of(MaintenanceWindow, "The window with this key, which is not over.")
+    | errors(400),
+    openapi_extra=body_of(CreateMaintenanceWindowBody, _NOW),
 )
-async def create_window(service: ServiceDep, key: MonitorsWriter, body: JsonObject) -> Response:
-    """Announce a window of maintenance."""
+async def create_window(
+    service: ServiceDep, key: MonitorsWriter, body: JsonObject, idempotency_key: _IdempotencyKey = None
+) -> Response:
+    """Announce a window of maintenance, or begin one now."""
     wanted = judged(body, CreateMaintenanceWindowBody)
-    window = _window(wanted)
-    if window is UNSET:
-        raise PoppaPingApiError(400, "Give 'starts_at' and 'ends_at', or 'schedule' and 'duration_minutes'.")
+    now = service.deps.clock.now()
+    window = window_of(wanted, now)
+    must_be_a_window(window)
     request = MaintenanceCreate(
         request=new_id(),
-        at=service.deps.clock.now(),
+        at=now,
         id=new_id(),
         partitions=service.deps.partitions,
         fields=await _fields(service, key, wanted, window),
+        key=_key(wanted.key, idempotency_key),
     )
-    return one(
-        _object(service, await service.read_back(await service.ask(key, request), service.deps.directory.window)), 201
-    )
+    decision = await service.ask(key, request)
+    return await _answer(service, decision, 200 if decision.id != request.id else 201)
 
 
 @router.get(
@@ -144,16 +116,48 @@ async def change_window(service: ServiceDep, key: MonitorsWriter, id: str, body:
     known = await _find(service, key, id)
     body = without_read_only(body, _object(service, known), UpdateMaintenanceWindowBody, ("active",))
     wanted = judged(body, UpdateMaintenanceWindowBody)
+    now = service.deps.clock.now()
     request = MaintenanceUpdate(
         request=new_id(),
-        at=service.deps.clock.now(),
+        at=now,
         id=known.id,
         partitions=service.deps.partitions,
-        fields=await _fields(service, key, wanted, _window(wanted)),
+        fields=await _fields(service, key, wanted, window_of(wanted, now), known),
     )
-    return one(
-        _object(service, await service.read_back(await service.ask(key, request), service.deps.directory.window))
-    )
+    return await _answer(service, await service.ask(key, request))
+
+
+@router.post(
+    "/maintenance-windows/{id}/extend",
+    summary="Extend the maintenance that is open (Pingfold's own)",
+    responses=_WINDOW | errors(400, 409),
+    openapi_extra=body_of(ExtendMaintenanceWindowBody, {"minutes": 15}),
+)
+async def extend_window(service: ServiceDep, key: MonitorsWriter, id: str, body: JsonObject) -> Response:
+    """Let what is open of a window last longer. Of two at once the later end counts; one that is earlier than the end
+    there is changes nothing. Of one that recurs, only what is open now lasts longer."""
+    known, now = await _find(service, key, id), service.deps.clock.now()
+    wanted = judged(body, ExtendMaintenanceWindowBody)
+    end = open_until(known.window, now)
+    until = end_of(wanted, now if end is None else end, now)
+    if end is None:
+        raise _not_open(service, known)
+    request = MaintenanceExtend(request=new_id(), at=now, id=known.id, partitions=service.deps.partitions, until=until)
+    return await _answer(service, await service.ask(key, request))
+
+
+@router.post(
+    "/maintenance-windows/{id}/end",
+    summary="End the maintenance that is open (Pingfold's own)",
+    responses=_WINDOW | errors(409),
+)
+async def end_window(service: ServiceDep, key: MonitorsWriter, id: str) -> Response:
+    """End what is open of a window now. One that is over stays so, and `ended_at` says since when."""
+    known, now = await _find(service, key, id), service.deps.clock.now()
+    if isinstance(known.window, Once) and now < known.window.start:
+        raise _not_open(service, known)
+    request = MaintenanceEnd(request=new_id(), at=now, id=known.id, partitions=service.deps.partitions)
+    return await _answer(service, await service.ask(key, request))
 
 
 @router.delete(
@@ -177,75 +181,65 @@ async def _find(service: Service, key: ApiKey, id: str) -> Maintenance:
     return await service.owned(key, id, service.deps.directory.window, "maintenance window")
 
 
-async def _fields(
-    service: Service, key: ApiKey, wanted: UpdateMaintenanceWindowBody, window: Window | UnsetType
-) -> MaintenanceFields:
-    monitors: tuple[str, ...] | UnsetType = UNSET
-    if wanted.monitor_ids is not UNSET:
-        monitors = tuple(sorted(set(wanted.monitor_ids or ())))
-        for id in monitors:
-            find = partial(service.deps.directory.monitor, id)
-            monitor = await service.look_up("monitor", find) if is_uuid(id) else find()
-            if monitor is None or monitor.project != key.project:
-                raise PoppaPingApiError(400, f"Field 'monitor_ids': there is no monitor '{id}'.")
-    return MaintenanceFields(name=wanted.name, window=window, monitors=monitors)
-
-
-def _window(wanted: UpdateMaintenanceWindowBody) -> Window | UnsetType:
-    """What a body says of the window, all of it or nothing."""
-    once = (wanted.starts_at, wanted.ends_at)
-    recurring = (wanted.schedule, wanted.duration_minutes)
-    if all(field is UNSET or field is None for field in (*once, *recurring, wanted.timezone)):
-        return UNSET
-    window: Window
-    if isinstance(wanted.starts_at, datetime) and isinstance(wanted.ends_at, datetime):
-        if any(isinstance(field, str | int) for field in (*recurring, wanted.timezone)):
-            raise PoppaPingApiError(400, "A window is either from 'starts_at' to 'ends_at', or recurs by 'schedule'.")
-        window = Once(_micros(wanted.starts_at, "starts_at"), _micros(wanted.ends_at, "ends_at"))
-    elif (
-        isinstance(wanted.schedule, str)
-        and isinstance(wanted.duration_minutes, int)
-        and not any(isinstance(field, datetime) for field in once)
-    ):
-        zone = wanted.timezone if isinstance(wanted.timezone, str) else "UTC"
-        try:
-            window = Recurring(parse_schedule(wanted.schedule, zone), wanted.duration_minutes * 60)
-        except (BadSchedule, BadTimezone) as error:
-            field = "timezone" if isinstance(error, BadTimezone) else "schedule"
-            raise PoppaPingApiError(400, f"Field '{field}' {error}.") from None
-    else:
-        raise PoppaPingApiError(400, "Give 'starts_at' and 'ends_at', or 'schedule' and 'duration_minutes'.")
-    if fault := fault_of(window):
-        raise PoppaPingApiError(400, f"{fault.capitalize()}.")
-    return window
-
-
-def _micros(moment: datetime, field: str) -> Micros:
-    if moment.tzinfo is None:
-        raise PoppaPingApiError(400, f"Field '{field}' needs an offset from UTC, as in 2026-03-01T10:00:00+00:00.")
-    at = micros_of(moment)
-    if at > LAST:
-        raise PoppaPingApiError(400, f"Field '{field}' is out of range.")
-    return max(0, at) // SECOND * SECOND
+async def _answer(service: Service, decision: Decision, status: int = 200) -> Response:
+    return one(_object(service, await service.read_back(decision, service.deps.directory.window)), status)
 
 
 def _object(service: Service, maintenance: Maintenance) -> MaintenanceWindow:
-    now, window = service.deps.clock.now(), maintenance.window
-    until = open_until(window, now)
-    once = window if isinstance(window, Once) else None
-    recurring = window if isinstance(window, Recurring) else None
-    return MaintenanceWindow(
-        id=maintenance.id,
-        name=maintenance.name,
-        starts_at=time(once.start if once else None),
-        ends_at=time(once.end if once else None),
-        schedule=recurring.schedule.expression if recurring else None,
-        timezone=recurring.schedule.tz if recurring else None,
-        duration_minutes=recurring.duration // 60 if recurring else None,
-        monitor_ids=list(maintenance.monitors),
-        active=until is not None,
-        active_until=time(until),
-        next_start_at=time(opens_after(window, now)),
-        created_at=time(maintenance.created),
-        updated_at=time(maintenance.revised),
-    )
+    return maintenance_object(maintenance, service.deps.clock.now())
+
+
+def _not_open(service: Service, maintenance: Maintenance) -> PoppaPingApiError:
+    shown = _object(service, maintenance)
+    if shown.next_start_at is not None:
+        words = f"The window is not open: it begins at {shown.next_start_at}."
+    else:
+        words = f"The window ended at {shown.ended_at}; begin another one."
+    return PoppaPingApiError(409, words, "window_not_open")
+
+
+async def _fields(
+    service: Service,
+    key: ApiKey,
+    wanted: UpdateMaintenanceWindowBody,
+    window: Window | UnsetType,
+    known: Maintenance | None = None,
+) -> MaintenanceFields:
+    directory = service.deps.directory
+    monitors = await _named(service, key, wanted.monitor_ids, directory.monitor, "monitor")
+    checks = await _named(service, key, wanted.check_ids, directory.check, "check")
+    tags = wanted.tags if wanted.tags is UNSET else tuple(sorted(set(wanted.tags or ())))
+    fields = MaintenanceFields(name=wanted.name, window=window, monitors=monitors, checks=checks, tags=tags)
+    if known is not None and all(
+        given is UNSET or given == there
+        for given, there in ((monitors, known.monitors), (checks, known.checks), (tags, known.tags))
+    ):
+        return fields
+    # What names nothing covers all; one of an older version only monitors, until somebody changes what it names.
+    return replace(fields, everything=True)
+
+
+async def _named(
+    service: Service,
+    key: ApiKey,
+    ids: list[str] | UnsetType | None,
+    find: Callable[[str], N | None],
+    what: str,
+) -> tuple[str, ...] | UnsetType:
+    if ids is UNSET:
+        return UNSET
+    named = tuple(sorted(set(ids or ())))
+    for id in named:
+        there = partial(find, id)
+        thing = await service.look_up(what, there) if is_uuid(id) else there()
+        if thing is None or thing.project != key.project:
+            raise PoppaPingApiError(400, f"Field '{what}_ids': there is no {what} '{id}'.")
+    return named
+
+
+def _key(given: str | None, header: str | None) -> str:
+    if given is not None:
+        return given
+    if header is not None and not 1 <= len(header) <= LONGEST_KEY:
+        raise PoppaPingApiError(400, f"Header 'Idempotency-Key' must have 1 to {LONGEST_KEY} characters.")
+    return header or ""

@@ -69,6 +69,8 @@ def fault_of(rejection: Rejection) -> PoppaPingApiError:
             return PoppaPingApiError(404, "Key not found.")
         case RejectionCode.RECIPIENT_NOT_FOUND:
             return PoppaPingApiError(404, "Recipient not found.")
+        case RejectionCode.MAINTENANCE_NOT_OPEN:
+            return PoppaPingApiError(409, "The maintenance window is not open.", "window_not_open")
         case RejectionCode.CHANGED_MEANWHILE:
             return Conflict(409, "Others changed it at the same time; try again.", "conflict")
         case RejectionCode.ON_CALL_NAMED:

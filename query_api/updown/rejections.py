@@ -57,6 +57,8 @@ def error_of(rejection: Rejection) -> UpdownError:
             return UpdownError(404, "API key not found")
         case RejectionCode.ON_CALL_NAMED:
             return UpdownError(409, sentence(reason))
+        case RejectionCode.MAINTENANCE_NOT_OPEN:
+            return UpdownError(409, "Maintenance window is not open")
         case RejectionCode.CHANGED_MEANWHILE:
             return UpdownConflict(409, "Others changed it at the same time, try again")
         case RejectionCode.ROTATED_TOO_OFTEN:

@@ -4,9 +4,23 @@ from datetime import UTC, datetime
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from schemas.base import SECOND, Micros
-from schemas.maintenance import Maintenance, Once, Recurring, covers, open_until, opens_after
+from schemas.maintenance import (
+    Maintenance,
+    Occurrence,
+    Once,
+    Recurring,
+    changes_after,
+    concerns_checks,
+    covers,
+    covers_check,
+    ending_at,
+    fault_of,
+    open_until,
+    opens_after,
+)
 from schemas.schedules import Cron
 
 
@@ -56,3 +70,52 @@ def test_which_monitors_it_is_about() -> None:
     some = Maintenance(id="w", project="p", version=1, created=0, revised=0, name="n", window=window, monitors=("a",))
     assert covers(some, "p", "a")
     assert not covers(some, "p", "b")
+
+
+def test_which_checks_it_is_about() -> None:
+    plain = Maintenance(id="w", project="p", version=1, created=0, revised=0, name="n", window=Once(0, 1))
+    assert not covers_check(plain, "p", "a", "web")
+    everything = replace(plain, everything=True)
+    assert covers_check(everything, "p", "a", "")
+    assert covers(everything, "p", "a")
+    assert not covers_check(everything, "q", "a", "")
+    tagged = replace(plain, tags=("web", "db"), everything=True)
+    assert covers_check(tagged, "p", "a", "eu  db")
+    assert not covers_check(tagged, "p", "a", "webs")
+    assert not covers(tagged, "p", "a")
+    named = replace(plain, checks=("a",))
+    assert covers_check(named, "p", "a", "")
+    assert not covers_check(named, "p", "b", "")
+    assert [concerns_checks(one) for one in (plain, everything, tagged, named)] == [False, True, True, True]
+    assert not concerns_checks(replace(plain, monitors=("a",), everything=True))
+
+
+def test_one_that_recurs_is_extended_and_ended_once() -> None:
+    """The clocks of Riga are turned back on 25 October 2026; the window before it is extended over that."""
+    window = Recurring(Cron("0 2 * * *", "Europe/Riga"), 3_600)
+    start = t("2026-10-24 23:00")
+    longer = ending_at(window, start + 60 * SECOND, start + 7_200 * SECOND)
+    assert longer is not None
+    assert open_until(longer, start) == start + 7_200 * SECOND
+    assert open_until(longer, start - 1) is None
+    assert open_until(longer, start + 7_200 * SECOND) is None
+    assert opens_after(longer, start) == t("2026-10-26 00:00")
+    assert open_until(longer, t("2026-10-26 00:30")) == t("2026-10-26 01:00")
+    ended = ending_at(longer, start + 100 * SECOND, start + 100 * SECOND)
+    assert ended is not None
+    assert open_until(ended, start + 99 * SECOND) == start + 100 * SECOND
+    assert open_until(ended, start + 100 * SECOND) is None
+    assert ending_at(ended, start + 200 * SECOND, start + 300 * SECOND) is None
+    assert fault_of(Recurring(window.schedule, 60, Occurrence(2, 1)))
+    assert not fault_of(ended)
+
+
+@given(st.integers(t("2026-10-20 00:00"), t("2026-11-01 00:00")), st.integers(0, 3_000), st.integers(0, 400))
+def test_when_it_changes_next(at: Micros, end: int, later: int) -> None:
+    changed = ending_at(HOURLY, at, at + end * SECOND) or HOURLY
+    for window in (SUNDAYS, changed, Once(at + 5, at + 10)):
+        moment = changes_after(window, at)
+        assert moment is None or moment > at
+        between = at + later * SECOND
+        if moment is None or between < moment:
+            assert (open_until(window, between) is None) == (open_until(window, at) is None)

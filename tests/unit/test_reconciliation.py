@@ -114,7 +114,27 @@ def test_monitors_and_windows_of_maintenance() -> None:
     story.folding.session.truncate(len(story.journal), missed)
     assert list(missed_by_monitors(view, defined)) == []
     assert isinstance(view.get(f"maintenance/{OTHER}"), MaintenanceCopy)
-    assert kinds(missed_by_monitors(view, Defined())) == [(newer.id, MonitorRemoved), (OTHER, MaintenanceRemoved)]
+    assert kinds(missed_by_monitors(view, Defined())) == [(OTHER, MaintenanceRemoved), (newer.id, MonitorRemoved)]
+
+
+def test_windows_of_maintenance_over_checks() -> None:
+    """Those that concern monitors only are never told of in `pings`, unless they concerned checks before."""
+    story = Story()
+    story.tick(100)
+    window = Maintenance(
+        id=OTHER, project="p", version=1, created=t(1), revised=t(1), name="m", window=Once(t(50), t(200)), tags=("a",)
+    )
+    of_monitors = msgspec.structs.replace(window, id="monitors", tags=())
+    view = story.folding.session.view
+    check = view.get("definition/" + CHECK).check
+    defined = Defined(checks={CHECK: check}, windows={OTHER: window, "monitors": of_monitors})
+    missed = list(missed_by_checks(view, defined))
+    assert kinds(missed) == [(OTHER, MaintenanceDefined)]
+    story.folding.session.truncate(len(story.journal), missed)
+    assert list(missed_by_checks(view, defined)) == []
+    other = msgspec.structs.replace(of_monitors, id=OTHER, version=2)
+    assert kinds(missed_by_checks(view, defined._replace(windows={OTHER: other}))) == [(OTHER, MaintenanceDefined)]
+    assert kinds(missed_by_checks(view, Defined(checks={CHECK: check}))) == [(OTHER, MaintenanceRemoved)]
 
 
 def test_on_call_rotations() -> None:

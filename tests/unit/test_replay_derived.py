@@ -18,7 +18,10 @@ from tests.toy_fold import Toy
 INCIDENTS = {"incident.acknowledged", "incident.commented", "escalation.defined", "escalation.removed"}
 ON_CALL = {"on-call.defined", "on-call.removed"}
 MADE = {
-    PINGS: {"check.defined", "check.removed", "notices.chosen", *INCIDENTS, *ON_CALL},
+    PINGS: {
+        "check.defined", "check.removed", "notices.chosen", "maintenance.defined", "maintenance.removed",
+        *INCIDENTS, *ON_CALL,
+    },
     PROBE_RESULTS: {
         "monitor.defined", "monitor.removed", "maintenance.defined", "maintenance.removed", "dependency.changed",
         *INCIDENTS, *ON_CALL,

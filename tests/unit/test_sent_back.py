@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from query_api.healthchecks.check_bodies import UpdateCheckBody
-from query_api.poppaping.maintenance import UpdateMaintenanceWindowBody
+from query_api.poppaping.maintenance_bodies import UpdateMaintenanceWindowBody
 from query_api.poppaping.monitor_fields import UpdateMonitorBody
 from query_api.poppaping.status_pages import UpdateStatusPageBody
 from query_api.updown.check_bodies import UpdateUpdownCheckBody

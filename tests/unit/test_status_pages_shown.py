@@ -18,8 +18,10 @@ from query_api.pages.status import HOLD
 from query_api.pages.status_board import DAYS, Overall, Status
 from query_api.poppaping.monitor_object import CurrentStatus
 from schemas.base import SECOND
+from schemas.definitions import Check
 from schemas.maintenance import Maintenance, Once, Recurring
 from schemas.monitor_states import MonitorStatus
+from schemas.monitors import Monitor
 from schemas.probe_kinds import FAILURE_WORDS, PROBER_ERRORS, Failure
 from schemas.schedules import Cron
 from schemas.topics import PROBE_RESULTS
@@ -361,17 +363,46 @@ async def test_what_is_down_beside_maintenance_is_an_outage(harness: Harness) ->
     assert (await shown(harness, page, ".json")).json()["status"] == "major_outage"
 
 
+MONITOR: list[tuple[Monitor | Check, str]] = [
+    (Monitor(id="m", project="p", version=1, created=0, revised=0, name="m"), "public")
+]
+
+
+def test_a_window_over_a_tag_is_announced_with_the_checks_that_have_it() -> None:
+    checks: list[tuple[Monitor | Check, str]] = [
+        (Check(id=tag, project="p", version=1, created=0, tags=f"eu {tag}"), tag) for tag in ("web", "db")
+    ]
+    window = Maintenance(
+        id="w", project="p", version=1, created=0, revised=0, name="n", window=Once(10, 20), tags=("web",)
+    )
+    (found,) = planned([window], MONITOR + checks, 0)
+    assert found.components == ("web",)
+    all_of_it = msgspec.structs.replace(window, tags=(), everything=True)
+    assert planned([all_of_it], MONITOR + checks, 0)[0].components == ("public", "web", "db")
+
+
+async def test_a_check_in_maintenance_is_shown_so(harness: Harness) -> None:
+    page, _, check = await make_full(harness)
+    harness.log.ping(check)
+    await announce(harness, name="Deploy", duration="30m", check_ids=[check])
+    told = (await shown(harness, page, ".json")).json()
+    assert [one["status"] for one in told["maintenance"]] == ["active"]
+    assert "maintenance" in [one["status"] for one in told["components"]]
+    for suffix in ("", ".atom", "/badge.svg"):
+        assert (await shown(harness, page, suffix)).status_code == 200, suffix
+
+
 def test_a_window_that_recurs_is_announced_for_its_next_time() -> None:
     window = Maintenance("w", "p", 1, 0, 0, "Weekly", Recurring(Cron("0 2 * * 0", "UTC"), 3_600))
     sunday = 3 * DAY + 2 * 3_600 * SECOND  # 1970-01-04 02:00
-    (before,) = planned([window], {"m": "public"}, 0)
+    (before,) = planned([window], MONITOR, 0)
     assert (before.starts, before.ends, before.active) == (sunday, sunday + 3_600 * SECOND, False)
-    (during,) = planned([window], {"m": "public"}, sunday + SECOND)
+    (during,) = planned([window], MONITOR, sunday + SECOND)
     assert (during.starts, during.active, during.components) == (sunday, True, ("public",))
-    assert planned([window], {}, 0) == ()
+    assert planned([window], [], 0) == ()
     far = msgspec.structs.replace(window, window=Once(AHEAD + 10, AHEAD + 20))
-    assert planned([far], {"m": "public"}, 0) == ()
-    assert len(planned([far], {"m": "public"}, 10)) == 1
+    assert planned([far], MONITOR, 0) == ()
+    assert len(planned([far], MONITOR, 10)) == 1
 
 
 def test_every_status_has_its_words() -> None:

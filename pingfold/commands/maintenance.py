@@ -1,0 +1,124 @@
+"""`pingfold maintenance`: begin, extend, end and list windows of maintenance, over the API of the running Pingfold."""
+
+import json as json_module
+from typing import Annotated, Any
+
+import typer
+
+from infra.secrets.metrics_key import bearer
+from infra.settings.settings import Settings
+from pingfold import credentials
+from pingfold.commands.client import ask_api
+from pingfold.commands.options import Json
+from pingfold.commands.tables import minute_of, print_table
+
+Window = Annotated[str, typer.Argument(help="Id of a window of maintenance.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print only the id.")]
+_PATH = "/api/v1/maintenance-windows"
+_PER_PAGE = 100
+
+
+def start(
+    duration: Annotated[str, typer.Option("--for", help="How long, from 1 minute to 7 days: 30m, 1h 30m.")],
+    tag: Annotated[list[str] | None, typer.Option(help="Heartbeat checks with this tag; repeat for several.")] = None,
+    check: Annotated[list[str] | None, typer.Option(help="Id of a heartbeat check; repeat for several.")] = None,
+    monitor: Annotated[list[str] | None, typer.Option(help="Id of a monitor; repeat for several.")] = None,
+    name: Annotated[str, typer.Option(help="What people are shown.")] = "Maintenance",
+    key: Annotated[
+        str | None, typer.Option(help="Begin nothing, and print the window, if one with this key is not over.")
+    ] = None,
+    quiet: Quiet = False,
+    json: Json = False,
+) -> None:
+    """Begin maintenance now. Without a tag, a check and a monitor it is over all of the project.
+
+    Example: pingfold maintenance start --tag web --for 30m --quiet
+    """
+    body: dict[str, Any] = {"name": name, "duration": duration}
+    body |= {"tags": tag or [], "check_ids": check or [], "monitor_ids": monitor or []}
+    if key is not None:
+        body["key"] = key
+    _show(_call("POST", _PATH, body), quiet, json)
+
+
+def extend(
+    id: Window,
+    duration: Annotated[str | None, typer.Option("--for", help="How much longer: 15m.")] = None,
+    until: Annotated[str | None, typer.Option(help="Until when, in ISO 8601 with an offset from UTC.")] = None,
+    quiet: Quiet = False,
+    json: Json = False,
+) -> None:
+    """Let the maintenance that is open last longer. Exit status 1 if it is over.
+
+    Example: pingfold maintenance extend 5bf66975-d4c7-4bf5-bcc8-b8d8a82ea278 --for 15m
+    """
+    if (duration is None) == (until is None):
+        raise typer.BadParameter("give one of --for and --until")
+    body = {"duration": duration} if until is None else {"until": until}
+    _show(_call("POST", f"{_PATH}/{id}/extend", body), quiet, json)
+
+
+def end(id: Window, quiet: Quiet = False, json: Json = False) -> None:
+    """End the maintenance that is open. Exit status 0, too, if it is over already.
+
+    Example: pingfold maintenance end 5bf66975-d4c7-4bf5-bcc8-b8d8a82ea278
+    """
+    _show(_call("POST", f"{_PATH}/{id}/end"), quiet, json)
+
+
+def list_windows(
+    all: Annotated[bool, typer.Option("--all", help="Also those that are over.")] = False, json: Json = False
+) -> None:
+    """List the windows of maintenance that are open or will be, oldest first.
+
+    Example: pingfold maintenance list
+    """
+    found: list[dict[str, Any]] = []
+    while len(found) % _PER_PAGE == 0:
+        more = _call("GET", f"{_PATH}?per_page={_PER_PAGE}&page={len(found) // _PER_PAGE + 1}")
+        found += more
+        if not more:
+            break
+    shown = [one for one in found if all or one["active"] or one["next_start_at"] is not None]
+    if json:
+        typer.echo(json_module.dumps(shown, indent=2))
+        return
+    rows = [
+        (one["id"], one["name"], _state(one), minute_of(one["active_until"] or one["next_start_at"]), _covered(one))
+        for one in shown
+    ]
+    print_table(("id", "name", "state", "until, or next (UTC)", "covers"), rows)
+
+
+def _state(window: dict[str, Any]) -> str:
+    if window["active"]:
+        return "open"
+    return "over" if window["next_start_at"] is None else "planned"
+
+
+def _covered(window: dict[str, Any]) -> str:
+    counts = [(len(window[f"{kind}_ids"]), kind) for kind in ("monitor", "check")]
+    parts = [f"{count} {kind}{'s' if count > 1 else ''}" for count, kind in counts if count]
+    parts += [f"tag {tag}" for tag in window["tags"]]
+    return ", ".join(parts) or ("everything" if window["covers_checks"] else "all monitors")
+
+
+def _show(window: dict[str, Any], quiet: bool, json: bool) -> None:
+    if json:
+        typer.echo(json_module.dumps(window, indent=2))
+    elif quiet:
+        typer.echo(window["id"])
+    elif window["active"]:
+        typer.echo(f"{window['id']} is open until {window['active_until']} over {_covered(window)}")
+    else:
+        typer.echo(
+            f"{window['id']} is over since {window['ended_at']}"
+            if window["ended_at"]
+            else f"{window['id']} is not open"
+        )
+
+
+def _call(method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+    settings = Settings()
+    key = settings.key or credentials.load(credentials.path_of(settings)).poppaping_key
+    return ask_api(method, path, bearer(key), body)["data"]

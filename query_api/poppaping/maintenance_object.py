@@ -1,0 +1,67 @@
+"""A window of maintenance as the PoppaPing API shows it. Pure."""
+
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from query_api.http.field_types import Count, Time, Uuid
+from query_api.poppaping.responses import time
+from schemas.base import Micros
+from schemas.maintenance import Maintenance, Once, Recurring, Window, concerns_checks, is_over, open_until, opens_after
+
+
+class MaintenanceWindow(Struct, kw_only=True, gc=False):
+    """A window of maintenance."""
+
+    id: Uuid
+    name: str
+    starts_at: Annotated[Time | None, Meta(description="Null: it recurs.")]
+    ends_at: Time | None
+    schedule: Annotated[str | None, Meta(description="A cron or OnCalendar expression; null: it comes once.")]
+    timezone: str | None
+    duration_minutes: Count | None
+    monitor_ids: Annotated[list[Uuid], Meta(description="Without any, any check and any tag: all of the project.")]
+    check_ids: list[Uuid]
+    tags: Annotated[list[str], Meta(description="It covers the heartbeat checks that have one of them.")]
+    covers_checks: Annotated[bool, Meta(description="False: it is of an older version, and covers only monitors.")]
+    key: Annotated[str | None, Meta(description="Of the windows that are not over only one has it.")]
+    active: Annotated[bool, Meta(description="It is open now.")]
+    active_until: Time | None
+    next_start_at: Annotated[Time | None, Meta(description="Null: it does not come again.")]
+    ended_at: Annotated[Time | None, Meta(description="When it ended that was open last, as far as that is known.")]
+    created_at: Time
+    updated_at: Time
+
+
+def maintenance_object(maintenance: Maintenance, now: Micros) -> MaintenanceWindow:
+    """The window as it is at `now`; the clock that decided on it may be a moment ahead of ours."""
+    now, window = max(now, maintenance.revised), maintenance.window
+    until = open_until(window, now)
+    once = window if isinstance(window, Once) else None
+    recurring = window if isinstance(window, Recurring) else None
+    return MaintenanceWindow(
+        id=maintenance.id,
+        name=maintenance.name,
+        starts_at=time(once.start if once else None),
+        ends_at=time(once.end if once else None),
+        schedule=recurring.schedule.expression if recurring else None,
+        timezone=recurring.schedule.tz if recurring else None,
+        duration_minutes=recurring.duration // 60 if recurring else None,
+        monitor_ids=list(maintenance.monitors),
+        check_ids=list(maintenance.checks),
+        tags=list(maintenance.tags),
+        covers_checks=concerns_checks(maintenance),
+        key=maintenance.key or None,
+        active=until is not None,
+        active_until=time(until),
+        next_start_at=time(opens_after(window, now)),
+        ended_at=time(None if until is not None else _ended(window, now)),
+        created_at=time(maintenance.created),
+        updated_at=time(maintenance.revised),
+    )
+
+
+def _ended(window: Window, now: Micros) -> Micros | None:
+    if isinstance(window, Once):
+        return window.end if is_over(window, now) else None
+    return window.changed.end if window.changed is not None and window.changed.end <= now else None
