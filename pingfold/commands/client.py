@@ -50,8 +50,9 @@ def ask_api(method: str, path: str, headers: dict[str, str], body: dict[str, Any
     answer = request(settings, method, path, json=body, headers=headers)
     if answer.is_error:
         try:
-            why = answer.json()["error"]
-            why = why["message"] if isinstance(why, dict) else why
+            told = answer.json()
+            why = told["error"]
+            why = why["message"] if isinstance(why, dict) else told.get("message") or why
         except (ValueError, KeyError, TypeError):
             why = answer.text or answer.reason_phrase
         raise CommandFailed(f"{answer.status_code} {why}")

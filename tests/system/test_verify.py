@@ -20,8 +20,42 @@ def test_all_of_it_is_equal_to_one_pure_pass(pingfold: Pingfold) -> None:
     Nor in what every partition is told.
     """
     pingfold.create("one-more")
-    call(pingfold, "POST", "/maintenance-windows", {"name": "w", "schedule": "0 2 * * 0", "duration_minutes": 5})
+    monitors = {"name": "w", "schedule": "0 2 * * 0", "duration_minutes": 5, "tags": ["of-nothing"]}
+    call(pingfold, "POST", "/maintenance-windows", monitors)
     pingfold.verify()
+
+
+def test_a_deployment_over_a_tag(pingfold: Pingfold) -> None:
+    """A job fails in a window that hooks begin, extend and end: it is down at the end, and all of it is one pass."""
+    check = pingfold.create("deployed", tags="web-of-verify")
+    pingfold.good_ping(check)
+    wait_until(partial(shows, pingfold, check, "up"), 60.0, "the check is up")
+    started = pingfold.command("maintenance", "start", "--tag", "web-of-verify", "--for", "1h", "--key", check, "-q")
+    assert started.returncode == 0, started.stderr
+    window = started.stdout.strip()
+    again = pingfold.command("maintenance", "start", "--tag", "web-of-verify", "--for", "1h", "--key", check, "-q")
+    assert again.stdout.strip() == window
+    wait_until(partial(is_maintained, pingfold, check), 60.0, "the check is in maintenance")
+    pingfold.good_ping(check, "fail")
+    longer = call(pingfold, "POST", f"/maintenance-windows/{window}/extend", {"minutes": 15})
+    assert longer["active"] is True
+    assert pingfold.check(check)["status"] == "up"
+    for _ in range(2):
+        ended = pingfold.command("maintenance", "end", window, "--json")
+        assert ended.returncode == 0, ended.stderr
+        assert json.loads(ended.stdout)["ended_at"] is not None
+    wait_until(partial(shows, pingfold, check, "down"), 60.0, "the check is down")
+    refused = pingfold.command("maintenance", "extend", window, "--for", "5m")
+    assert (refused.returncode, "ended at" in refused.stderr) == (1, True), refused.stderr
+    pingfold.verify()
+
+
+def shows(pingfold: Pingfold, check: str, status: str) -> bool:
+    return bool(pingfold.check(check)["status"] == status)
+
+
+def is_maintained(pingfold: Pingfold, check: str) -> bool:
+    return bool(pingfold.values(CHECK_STATES, check)[-1].get("maintained", False))
 
 
 def test_verify_beside_a_system_at_work(pingfold: Pingfold) -> None:

@@ -93,6 +93,10 @@ async def all_changes(changes: Changes) -> None:
     maintenance = (await call("POST", f"{v1}/maintenance-windows", "created maintenance", window))["id"]
     await call("PATCH", f"{v1}/maintenance-windows/{{id}}", "updated maintenance", {"name": "V"}, id=maintenance)
     await call("DELETE", f"{v1}/maintenance-windows/{{id}}", "deleted maintenance", id=maintenance)
+    now, longer = {"name": "Deploy", "duration": "30m"}, {"minutes": 15}
+    maintenance = (await call("POST", f"{v1}/maintenance-windows", "created maintenance", now))["id"]
+    await call("POST", f"{v1}/maintenance-windows/{{id}}/extend", "updated maintenance", longer, id=maintenance)
+    await call("POST", f"{v1}/maintenance-windows/{{id}}/end", "updated maintenance", id=maintenance)
     page = (await call("POST", f"{v1}/status-pages", "created status-page", {"title": "Shop"}))["id"]
     await call("PATCH", f"{v1}/status-pages/{{id}}", "updated status-page", {"title": "The shop"}, id=page)
     await call("DELETE", f"{v1}/status-pages/{{id}}", "deleted status-page", id=page)

@@ -1,13 +1,23 @@
 """Windows of maintenance that are over are forgotten by the `projects` fold, after they have been shown for a while."""
 
+from typing import Any
+
 from processors.fold.contract import EVERY, Session
 from processors.fold.view import View
 from processors.projects.fold import Projects
 from processors.projects.maintenance import SHOWN
 from schemas.base import SECOND
+from schemas.decisions import Decision
 from schemas.ids import new_id
 from schemas.maintenance import Once, Recurring, Window
-from schemas.requests import MaintenanceCreate, MaintenanceDelete, MaintenanceFields, MaintenanceUpdate
+from schemas.requests import (
+    MaintenanceCreate,
+    MaintenanceDelete,
+    MaintenanceEnd,
+    MaintenanceExtend,
+    MaintenanceFields,
+    MaintenanceUpdate,
+)
 from schemas.schedules import Cron
 from schemas.topics import PROBE_RESULTS
 from tests.projects_desk import NOW, Desk
@@ -68,3 +78,88 @@ def test_whoever_takes_the_partition_over_forgets_it_too() -> None:
     desk.session = Session(Projects(), 0, View(dict(desk.session.view.items())))
     desk.tick(NOW + 2 * SHOWN)
     assert known(desk) == set()
+
+
+# ---- windows over checks; those that hooks begin, extend and end
+
+
+def begun(desk: Desk, key: str = "", **fields: Any) -> Decision:
+    wanted = MaintenanceFields(name="w", window=Once(desk.at, desk.at + HOUR), **fields)
+    return desk.ask(MaintenanceCreate(request=new_id(), at=desk.at, id=new_id(), partitions=1, fields=wanted, key=key))
+
+
+def told(desk: Desk) -> list[str]:
+    """Which journals heard of the newest request, in every partition."""
+    return [effect.topic.name for effect in desk.effects if effect.partition == EVERY]
+
+
+def test_only_what_concerns_checks_is_told_to_them() -> None:
+    desk = Desk()
+    check = desk.create(name="c").id
+    for fields in ({"checks": (check,)}, {"tags": ("web",)}, {"everything": True}):
+        desk.effects.clear()
+        id = begun(desk, **fields).id
+        assert told(desk) == ["probe-results", "pings"]
+    desk.effects.clear()
+    begun(desk)
+    assert told(desk) == ["probe-results"]
+    desk.effects.clear()
+    change = MaintenanceFields(everything=False)
+    desk.ask(MaintenanceUpdate(request=new_id(), at=desk.at, id=id, partitions=1, fields=change))
+    assert told(desk) == ["probe-results", "pings"]  # they know it, and it is no more about them
+    desk.effects.clear()
+    desk.ask(MaintenanceDelete(request=new_id(), at=desk.at, id=id, partitions=1))
+    assert told(desk) == ["probe-results"]
+
+
+def test_a_key_is_free_again_when_its_window_is_over() -> None:
+    desk = Desk()
+    desk.tick(NOW)
+    first = begun(desk, "k", everything=True)
+    assert (first.outcome, begun(desk, "k").outcome, begun(desk, "k").id) == ("made", "found", first.id)
+    desk.session = Session(Projects(), 0, View(dict(desk.session.view.items())))  # the next owner knows it, too
+    assert begun(desk, "k").id == first.id
+    assert begun(desk, "other").outcome == "made"
+    desk.ask(MaintenanceEnd(request=new_id(), at=desk.at + SECOND, id=first.id, partitions=1))
+    desk.tick(NOW + 2 * SECOND)
+    desk.at = NOW + 2 * SECOND
+    second = begun(desk, "k")
+    assert (second.outcome, second.id != first.id) == ("made", True)
+    desk.ask(MaintenanceDelete(request=new_id(), at=desk.at, id=second.id, partitions=1))
+    assert begun(desk, "k").outcome == "made"
+
+
+def test_the_later_end_counts_whichever_comes_first() -> None:
+    for order in ((2, 3), (3, 2), (3, 1)):
+        desk = Desk()
+        desk.tick(NOW)
+        id = begun(desk).id
+        for hours in order:
+            until = NOW + hours * HOUR
+            request = MaintenanceExtend(request=new_id(), at=desk.at, id=id, partitions=1, until=until)
+            assert desk.ask(request).outcome == "updated"
+        assert desk.session.view.get(f"maintenance/{id}").window == Once(NOW, NOW + 3 * HOUR)
+
+
+def test_what_is_not_open_is_not_extended() -> None:
+    desk = Desk()
+    desk.tick(NOW)
+    id = begun(desk).id
+    ended = MaintenanceEnd(request=new_id(), at=NOW + SECOND, id=id, partitions=1)
+    assert desk.ask(ended).outcome == "updated"
+    again = MaintenanceEnd(request=new_id(), at=NOW + 9 * SECOND, id=id, partitions=1)
+    assert desk.ask(again).outcome == "updated"
+    assert desk.session.view.get(f"maintenance/{id}").window == Once(NOW, NOW + SECOND)
+    late = MaintenanceExtend(request=new_id(), at=NOW + 9 * SECOND, id=id, partitions=1, until=NOW + HOUR)
+    assert desk.ask(late).reason == "the window is not open"
+    planned = window(desk, Once(NOW + HOUR, NOW + 2 * HOUR))
+    for request in (
+        MaintenanceEnd(request=new_id(), at=NOW, id=planned, partitions=1),
+        MaintenanceExtend(request=new_id(), at=NOW, id=planned, partitions=1, until=NOW + 3 * HOUR),
+    ):
+        assert desk.ask(request).reason == "the window is not open"
+
+
+def test_a_check_that_is_not_there_is_not_covered() -> None:
+    desk = Desk()
+    assert begun(desk, checks=("nothing",)).reason == "covers no such monitor: nothing"
