@@ -37,7 +37,7 @@ from query_api.app import create_app
 from query_api.dependencies import Dependencies
 from query_api.history.audit import AuditRow, Place
 from query_api.history.audit import Which as AuditWhich
-from query_api.history.checks import Flip, PingRow, Transition
+from query_api.history.checks import Flip, PingRow, Transition, flips_of
 from query_api.history.deliveries import FinishedRow, SentRow
 from query_api.history.monitors import Counts, DownTime, IncidentRow, Observed, Percentiles, ResultRow, Which
 from query_api.history.status_pages import DAY, DayRow, EndedIncident
@@ -296,13 +296,7 @@ class MemoryHistory:
         return found
 
     async def flips(self, check_id: str, start: Micros, end: Micros) -> list[Flip]:
-        stored: dict[str, Any] = {"late": "up", "not_observed": "up"}
-        flips = (
-            Flip(one.at, stored.get(one.was, one.was), stored.get(one.now, one.now), one.reason)
-            for one in await self.transitions(check_id, start)
-            if one.at < end
-        )
-        return [flip for flip in flips if flip.was != flip.now]
+        return flips_of([one for one in await self.transitions(check_id, start) if one.at < end])
 
     def _rows(self, check_id: str) -> list[tuple[int, PingRow, bytes]]:
         """Offset, row and body of each ping, newest first."""

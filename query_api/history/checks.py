@@ -7,6 +7,7 @@ be wrong then. Raises `infra.clickhouse.client.ClickHouseUnavailable` when Click
 
 import asyncio
 import time
+from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
 from infra.clickhouse.client import ClickHouse
@@ -140,18 +141,9 @@ class History:
     async def flips(self, check_id: str, start: Micros = 0, end: Micros = FOREVER) -> list[Flip]:
         """Changes of the stored status within [start, end), newest first: the flips of the Management API.
 
-        Stored is what `_STORED` maps the shown status to, so late and not observed come and go without a flip, as does
-        maintenance, and the removal of the check is none.
+        Late, not observed and maintenance come and go without a flip, and the removal of the check is none.
         """
-        flips, stored = list[Flip](), None
-        for change in reversed(await self.transitions(check_id, start, end)):
-            # Maintenance shows nothing of what is stored: that is what it was before, until something else is told.
-            was = stored or _STORED.get(change.was) or ("up" if change.was == "maintenance" else None)
-            now = was if change.now == "maintenance" else _STORED.get(change.now)
-            if was is not None and now is not None and was != now:
-                flips.append(Flip(change.at, was, now, change.reason))
-            stored = now
-        return flips[::-1]
+        return flips_of(await self.transitions(check_id, start, end))
 
     async def spans(
         self, thing: str, start: Micros, end: Micros, current: VisibleStatus | None = None, since: Micros = 0
@@ -205,6 +197,19 @@ class History:
                 raise Behind
             await asyncio.sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE)
+
+
+def flips_of(changes: Sequence[Transition]) -> list[Flip]:
+    """The changes of the stored status among those of the shown one; both newest first."""
+    flips, stored = list[Flip](), None
+    for change in reversed(changes):
+        # Maintenance shows nothing of what is stored: that is what it was before, until something else is shown.
+        was = stored or _STORED.get(change.was) or ("up" if change.was == "maintenance" else None)
+        now = was if change.now == "maintenance" else _STORED.get(change.now)
+        if was is not None and now is not None and was != now:
+            flips.append(Flip(change.at, was, now, change.reason))
+        stored = now
+    return flips[::-1]
 
 
 def _ping(n: int, row: _Row, fact: _Row | None) -> PingRow:

@@ -43,12 +43,13 @@ def planned(
     """
     found, things = [], list(shown)
     for maintenance in windows:
-        covered = [id for thing, id in things if _covers(maintenance, thing)]
         span = _span(maintenance, now)
-        if covered and span is not None and span[0] <= now + AHEAD:
+        if span is None or span[0] > now + AHEAD:  # most are over: what they covered is not asked
+            continue
+        if covered := tuple(id for thing, id in things if _covers(maintenance, thing)):
             starts, ends = span
             id = derived_id("announced", maintenance.id)
-            found.append(Planned(id, maintenance.name, starts, ends, starts <= now, tuple(covered)))
+            found.append(Planned(id, maintenance.name, starts, ends, starts <= now, covered))
     return tuple(sorted(found, key=lambda one: (one.starts, one.id))[:MOST_PLANNED])
 
 

@@ -172,6 +172,26 @@ async def test_a_deployment_begins_extends_and_ends_a_window_over_a_tag(harness:
     assert ended["ended_at"] in late.json()["message"]
 
 
+async def test_maintenance_is_no_flip_and_what_comes_of_it_is(harness: Harness) -> None:
+    new, up = await checked(harness), await checked(harness, name="up")
+    harness.log.ping(up)
+    window = await announced(harness, duration="10m")
+    harness.log.tick(5)
+    harness.log.ping(new)
+    harness.log.ping(up, "fail")
+    await act(harness, window["id"], "end")
+    headers = {"X-Api-Key": WRITE_KEY}
+    found = []
+    for id in (new, up):
+        found.append(
+            [
+                one["up"]
+                for one in (await harness.client.get(f"/api/v3/checks/{id}/flips/", headers=headers)).json()["flips"]
+            ]
+        )
+    assert found == [[1], [0, 1]]
+
+
 async def test_a_hook_that_is_tried_again_begins_one_window(harness: Harness) -> None:
     body = {"name": "Deploy", "duration": "10m", "key": "pipeline-1"}
     answers = await asyncio.gather(*(harness.client.post(WINDOWS, json=body) for _ in range(3)))
