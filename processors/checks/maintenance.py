@@ -40,7 +40,7 @@ from schemas.maintenance import (
 from schemas.ticks import NEVER
 
 # So many openings and closes one tick passes one by one.
-MOST_AT_ONCE = 1_000
+MOST_AT_ONCE = 200
 
 
 class _Window(NamedTuple):
@@ -59,8 +59,25 @@ class _Window(NamedTuple):
             or (bool(self.tags) and not self.tags.isdisjoint(check.tags.split()))
         )
 
+    # A window whose schedule cannot be followed any more, as when a time zone is gone, is not open: it stops no tick.
+
+    def is_open(self, at: Micros) -> bool:
+        try:
+            return open_until(self.maintenance.window, at) is not None
+        except Exception:
+            return False
+
+    def is_over(self, at: Micros) -> bool:
+        try:
+            return is_over(self.maintenance.window, at)
+        except Exception:
+            return False
+
     def changes_after(self, at: Micros) -> Micros:
-        return changes_after(self.maintenance.window, at) or NEVER
+        try:
+            return changes_after(self.maintenance.window, at) or NEVER
+        except Exception:
+            return NEVER
 
 
 class CheckMaintenance:
@@ -110,11 +127,7 @@ class CheckMaintenance:
             self._open = at, known
         windows = known.get(check.project)
         if windows is None:
-            windows = [
-                window
-                for window in self._known[check.project].values()
-                if open_until(window.maintenance.window, at) is not None
-            ]
+            windows = [window for window in self._known[check.project].values() if window.is_open(at)]
             known[check.project] = windows
         return any(window.covers(check) for window in windows)
 
@@ -139,7 +152,7 @@ class CheckMaintenance:
                 effects += self._refresh(self._covered(self._windows()), time)
             effects += judge(time)
             for window in self._windows():
-                if is_over(window.maintenance.window, time):
+                if window.is_over(time):
                     self._view.delete(maintenance_key(window.maintenance.id))
             self._next, _ = self._next_change(time)
         except BaseException:  # the session undoes what the tick changed, of which the wheel knows only the last part

@@ -294,14 +294,17 @@ def test_what_could_not_be_observed_is_expected_after_it() -> None:
     assert moves(story.tick(150 * MINUTE)) == ["up>late", "late>down"]
 
 
-def test_the_time_is_taken_back_into_a_window_and_before_it() -> None:
+def test_the_time_is_taken_back_before_a_window_and_into_it() -> None:
+    """A window that a wrong clock opened is not open; one that it closed is open again."""
     story = up_story()
     window(story, 60, once(100, 200))
     story.tick(150)
-    assert visible_status(story.state) == "maintenance"
-    back = story.folding.session.step([story.journal.add("time", TimeCorrected(), t(50))])
-    assert story.folding.session.progress.time <= t(150)
-    assert of_type(back, DeadLetter) == []
+    assert moves(story.tell(TimeCorrected(), 50, key="time")) == ["maintenance>up"]
+    assert moves(story.tick(101)) == ["up>maintenance"]
+    story.ping(150, "fail")
+    story.tick(190)
+    assert moves(story.tell(TimeCorrected(), 120, key="time")) == []
+    assert moves(story.tick(201)) == ["maintenance>down"]
 
 
 @pytest.mark.parametrize("key", ["another", ""])
@@ -333,6 +336,31 @@ def test_of_a_thousand_things_those_of_this_partition_are_found() -> None:
     others = [derived_id("check", str(n)) for n in range(1_000)]
     window(story, 60, once(100, 200), checks=(CHECK, *others))
     assert moves(story.tick(101)) == ["up>maintenance"]
+
+
+def test_a_check_that_cannot_be_judged_stops_nothing() -> None:
+    story = up_story()
+    window(story, 60, once(100, 200))
+    story.define(70, schedule=Cron("never * * * *", "UTC"))
+    parked = [*story.tick(101), *story.tick(201), *story.tick(202)]
+    assert moves(parked) == ["up>maintenance", "maintenance>up"]
+    assert len(of_type(parked, DeadLetter)) == 1
+    assert story.state.parked is not None
+    story.define(203, schedule=Simple(HOUR))
+    assert moves(story.tick(2 * HOUR)) == ["up>late", "late>down"]
+
+
+def test_windows_whose_schedule_cannot_be_followed_any_more_are_not_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As when a time zone is gone with new data: ticks go on, and the others count."""
+    story = up_story()
+    window(story, 60, Recurring(Cron("0 * * * *", "Europe/Riga"), 60))
+    window(story, 60, once(100, 200), id=derived_id("test", "another"))
+
+    def gone(schedule: Any, _: Any) -> None:
+        raise ValueError(f"no zone {schedule.tz}")
+
+    monkeypatch.setattr("schemas.maintenance.next_after", gone)
+    assert moves([*story.tick(101), *story.tick(201)]) == ["up>maintenance", "maintenance>up"]
 
 
 def test_a_check_that_is_made_in_it_is_in_it() -> None:
