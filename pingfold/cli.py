@@ -117,11 +117,16 @@ COMMANDS: dict[str, Lazy | Group] = {
         {
             "list": Lazy(
                 "pingfold.commands.incidents:list_incidents",
-                "List the open incidents of monitors, newest first, and who takes care of them.",
+                "List the incidents of monitors and heartbeat checks, newest first, and who takes care of them.",
             ),
+            "show": Lazy("pingfold.commands.incidents:show_incident", "Show one incident, with what was said of it."),
             "acknowledge": Lazy(
                 "pingfold.commands.incidents:acknowledge",
                 "Take care of an open incident: it is not repeated, and nobody else is called. Who is first counts.",
+            ),
+            "release": Lazy(
+                "pingfold.commands.incidents:release",
+                "Give an acknowledgement back: it is as if nobody had, and the escalation goes on from now.",
             ),
             "comment": Lazy(
                 "pingfold.commands.incidents:comment",

@@ -11,14 +11,17 @@ from typing import NamedTuple
 from query_api.commands import Late, ask, wait_until
 from query_api.dependencies import Dependencies
 from schemas.actors import Actor
-from schemas.base import Micros
+from schemas.base import SECOND, Micros
 from schemas.decisions import Decision
 from schemas.ids import new_id
-from schemas.incidents import Acknowledged, ThingType
-from schemas.requests import IncidentAcknowledge, IncidentComment
+from schemas.incidents import Acknowledged, ThingType, changes_own
+from schemas.requests import IncidentAcknowledge, IncidentComment, IncidentRelease
 
 # So many things are looked at before other requests have their turn.
 _AT_ONCE = 200
+# How long a snooze may be. A shorter one would be over before anybody could be told of it.
+SHORTEST_SNOOZE: Micros = 60 * SECOND
+LONGEST_SNOOZE: Micros = 366 * 86_400 * SECOND
 
 
 class OpenIncident(NamedTuple):
@@ -93,6 +96,15 @@ async def _things(deps: Dependencies, project: str) -> AsyncIterator[str]:
         yield check.id
 
 
+def wrong_snooze(until: Micros, now: Micros) -> str:
+    """What the end of a snooze must be, if it is not; empty when it is."""
+    if until <= now:
+        return "a time that is to come"
+    if until - now < SHORTEST_SNOOZE:
+        return "at least a minute ahead"
+    return "at most a year ahead" if until - now > LONGEST_SNOOZE else ""
+
+
 class Taken(NamedTuple):
     """What became of an acknowledgement. acknowledged: the one that counts; None: the incident is over.
 
@@ -107,7 +119,9 @@ class Taken(NamedTuple):
 async def acknowledge(
     deps: Dependencies, incident: OpenIncident, actor: Actor, by: str, comment: str = "", until: Micros | None = None
 ) -> Taken:
-    """Acknowledge an incident. by: who, in words. Raises `Late`."""
+    """Acknowledge an incident, or change an acknowledgement of the same `by`. by: who, in words. Raises `Late`."""
+    if (said := incident.acknowledged) is not None and not changes_own(said, by, comment, until):
+        return Taken(said)
     request = IncidentAcknowledge(
         request=new_id(),
         at=deps.clock.now(),
@@ -122,17 +136,46 @@ async def acknowledge(
     if decision.rejection is not None:
         return Taken(rejected=decision)
 
+    before = "" if incident.acknowledged is None else incident.acknowledged.request
+
     def is_settled() -> bool:
         now = open_incident(deps, incident.thing)
-        return now is None or now.id != incident.id or now.acknowledged is not None
+        if now is None or now.id != incident.id:
+            return True
+        return now.acknowledged is not None and now.acknowledged.request != before
 
     await wait_until(deps.states_replica, is_settled)
     now = open_incident(deps, incident.thing)
     if now is None or now.id != incident.id:
         return Taken()
-    if now.acknowledged is None:
-        raise Late("the acknowledgement is stored, but whether it came first is not known yet")
+    if now.acknowledged is None or now.acknowledged.request == before:
+        raise Late("the acknowledgement is stored, but whether it counts is not known yet")
     return Taken(now.acknowledged, now.acknowledged.request == request.request)
+
+
+async def release(deps: Dependencies, incident: OpenIncident, actor: Actor, by: str, comment: str) -> Decision:
+    """Give back the acknowledgement of an incident; what the fold of projects decides. Raises `Late`."""
+    request = IncidentRelease(
+        request=new_id(),
+        at=deps.clock.now(),
+        kind=incident.kind,
+        thing=incident.thing,
+        incident=incident.id,
+        by=by,
+        comment=comment,
+    )
+    before = incident.acknowledged
+    decision = await ask(deps, incident.project, request, actor)
+
+    def is_released() -> bool:
+        now = open_incident(deps, incident.thing)
+        return now is None or now.id != incident.id or before is None or now.acknowledged != before
+
+    if decision.rejection is None:
+        await wait_until(deps.states_replica, is_released)
+        if not is_released():
+            raise Late("the release is stored, but cannot be read back yet")
+    return decision
 
 
 async def comment_on(deps: Dependencies, incident: OpenIncident, actor: Actor, by: str, comment: str) -> Decision:

@@ -36,7 +36,8 @@ class EscalationDelete(Request, tag="escalation.delete", frozen=True):
 
 
 class IncidentAcknowledge(Request, tag="incident.acknowledge", frozen=True):
-    """Acknowledges an open incident of a check or a monitor (`thing`). The first that comes counts.
+    """Acknowledges an open incident of a check or a monitor (`thing`). The first that comes counts,
+    and the same `by` may change it.
 
     by: who, in words. until: a snooze; None: to the end of the incident.
     """
@@ -47,6 +48,16 @@ class IncidentAcknowledge(Request, tag="incident.acknowledge", frozen=True):
     by: By = ""
     comment: Comment = ""
     until: SnoozeTime = None
+
+
+class IncidentRelease(Request, tag="incident.release", frozen=True):
+    """Gives back the acknowledgement of an open incident of a check or a monitor, whoever it is of."""
+
+    kind: ThingType
+    thing: str
+    incident: str
+    by: By = ""
+    comment: Comment = ""
 
 
 class IncidentComment(Request, tag="incident.comment", frozen=True):

@@ -1,7 +1,8 @@
 """What people do about an incident while it is open: they acknowledge it, or comment on it. Pure.
 
-The fold of the thing decides: the first acknowledgement counts, and only while the incident is open. What is said of
-an incident that is over, or acknowledged, changes nothing (`processors.fold.acknowledgements`).
+The fold of the thing decides: the first acknowledgement counts, and only while the incident is open. Who has it may
+change it, and it can be given back. What others say of an incident that is acknowledged, or is over, changes nothing
+(`processors.fold.acknowledgements`).
 """
 
 from typing import Annotated, Literal
@@ -34,6 +35,16 @@ class IncidentAcknowledged(Fact, tag="incident.acknowledged", frozen=True):
     actor: Actor | None = None
 
 
+class IncidentReleased(Fact, tag="incident.released", frozen=True):
+    """An acknowledgement is given back: from now on it is as if nobody had. Keyed by the thing. by: who, in words."""
+
+    at: Micros
+    incident: str
+    by: By = ""
+    comment: Comment = ""
+    actor: Actor | None = None
+
+
 class IncidentCommented(Fact, tag="incident.commented", frozen=True):
     """Somebody says something about an open incident. Keyed by the thing."""
 
@@ -52,3 +63,13 @@ class Acknowledged(Struct, frozen=True, omit_defaults=True, gc=False):
     by: str = ""
     comment: str = ""
     until: Micros | None = None
+
+
+IncidentEvent = IncidentAcknowledged | IncidentReleased | IncidentCommented
+
+
+def changes_own(said: Acknowledged, by: str, comment: str, until: Micros | None) -> bool:
+    """Whether an acknowledgement changes one that counts already: one of the same name that says something else."""
+    if not by or by != said.by:
+        return False
+    return until != said.until or (bool(comment) and comment != said.comment)

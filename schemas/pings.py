@@ -11,7 +11,7 @@ from schemas.actors import Actor
 from schemas.base import Fact, Micros
 from schemas.definitions import Check
 from schemas.escalations import EscalationDefined, EscalationRemoved
-from schemas.incidents import IncidentAcknowledged, IncidentCommented
+from schemas.incidents import IncidentAcknowledged, IncidentCommented, IncidentReleased
 from schemas.maintenance import MaintenanceDefined, MaintenanceRemoved
 from schemas.notice_choices import NoticesChosen
 from schemas.on_call import OnCallDefined, OnCallRemoved
@@ -74,6 +74,7 @@ PingsEvent = (
     | CheckPaused
     | CheckResumed
     | IncidentAcknowledged
+    | IncidentReleased
     | IncidentCommented
     | EscalationDefined
     | EscalationRemoved

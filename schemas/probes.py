@@ -7,7 +7,7 @@ from msgspec import Meta, Struct
 from schemas.base import Fact, Micros
 from schemas.certificates import Certificate, DomainSource
 from schemas.escalations import EscalationDefined, EscalationRemoved
-from schemas.incidents import IncidentAcknowledged, IncidentCommented
+from schemas.incidents import IncidentAcknowledged, IncidentCommented, IncidentReleased
 from schemas.maintenance import MaintenanceDefined as MaintenanceDefined
 from schemas.maintenance import MaintenanceRemoved as MaintenanceRemoved
 from schemas.monitors import Monitor, Region
@@ -169,6 +169,7 @@ ProbeResultsEvent = (
     | RegionWell
     | DependencyChanged
     | IncidentAcknowledged
+    | IncidentReleased
     | IncidentCommented
     | EscalationDefined
     | EscalationRemoved

@@ -16,6 +16,7 @@ from schemas.incident_requests import EscalationDelete as EscalationDelete
 from schemas.incident_requests import EscalationUpdate as EscalationUpdate
 from schemas.incident_requests import IncidentAcknowledge as IncidentAcknowledge
 from schemas.incident_requests import IncidentComment as IncidentComment
+from schemas.incident_requests import IncidentRelease as IncidentRelease
 from schemas.maintenance import MOST_NAMED, Tag, Window
 from schemas.message_templates import TemplateCreate as TemplateCreate
 from schemas.message_templates import TemplateDelete as TemplateDelete
@@ -412,6 +413,7 @@ ProjectsRequest = (
     | EscalationDelete
     | OnCallRequest
     | IncidentAcknowledge
+    | IncidentRelease
     | IncidentComment
     | ReportSchedule
     | ReportMade

@@ -24,7 +24,7 @@ from schemas.deliveries import (
     MailboxAnswered,
 )
 from schemas.escalations import EscalationDefined, EscalationRemoved
-from schemas.incidents import IncidentAcknowledged, IncidentCommented
+from schemas.incidents import IncidentAcknowledged, IncidentCommented, IncidentReleased
 from schemas.key_uses import KeyUsed
 from schemas.message_templates import TemplateDefined, TemplateRemoved
 from schemas.monitor_states import MonitorStatesRecord
@@ -112,7 +112,7 @@ PINGS = Topic(
     written_by=("web",),
     fold="checks",
     from_folds=(
-        *(CheckDefined, CheckRemoved, IncidentAcknowledged, IncidentCommented),
+        *(CheckDefined, CheckRemoved, IncidentAcknowledged, IncidentReleased, IncidentCommented),
         *(EscalationDefined, EscalationRemoved, OnCallDefined, OnCallRemoved, NoticesChosen),
         *(MaintenanceDefined, MaintenanceRemoved),
     ),
@@ -127,7 +127,7 @@ PROBE_RESULTS = Topic(
     ticked=True,
     from_folds=(
         *(MonitorDefined, MonitorRemoved, MaintenanceDefined, MaintenanceRemoved, DependencyChanged),
-        *(IncidentAcknowledged, IncidentCommented, EscalationDefined, EscalationRemoved),
+        *(IncidentAcknowledged, IncidentReleased, IncidentCommented, EscalationDefined, EscalationRemoved),
         *(OnCallDefined, OnCallRemoved),
     ),
 )

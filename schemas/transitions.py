@@ -191,8 +191,9 @@ class FieldChange(Fact, tag=False, frozen=True):
 
 
 Action = Literal[
-    "created", "updated", "deleted", "disabled", "paused", "resumed", "tested", "replayed", "acknowledged", "commented"
-]
+    "created", "updated", "deleted", "disabled", "paused", "resumed", "tested", "replayed", "acknowledged", "released",
+    "commented",
+]  # fmt: skip
 
 # Of what there are entries: the types of definitions; that a key was revoked is told as a change of the `key`.
 ThingKind = Literal[

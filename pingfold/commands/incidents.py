@@ -1,7 +1,8 @@
 """`pingfold incident`: what is down, and who takes care of it, over the API of the running Pingfold."""
 
 import json as json_module
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
+from urllib.parse import quote, urlencode
 
 import typer
 
@@ -23,26 +24,69 @@ By = Annotated[str | None, typer.Option(help="Who, in words. Default: the user t
 _PER_PAGE = 100
 
 
-def list_incidents(json: Json = False) -> None:
-    """List the open incidents of monitors, newest first, and who takes care of them.
+def list_incidents(
+    status: Annotated[
+        Literal["open", "resolved", "all"], typer.Option(help="Which: those that are open, over, or all.")
+    ] = "open",
+    type: Annotated[
+        str, typer.Option(help="Only of monitors of this type, such as http; `heartbeat`: of heartbeat checks.")
+    ] = "any",
+    search: Annotated[str, typer.Option(help="Only of those whose name or target holds this text.")] = "",
+    limit: Annotated[int, typer.Option(help="At most so many.", min=1, max=10_000)] = 1_000,
+    json: Json = False,
+) -> None:
+    """List the incidents of monitors and heartbeat checks, newest first, and who takes care of them.
 
-    Example: pingfold incident list
+    Example: pingfold incident list --status all --search shop
     """
+    asked = {"type": type, "search": search, "per_page": str(_PER_PAGE)}
+    if status != "all":
+        asked["status"] = status
     found: list[dict[str, Any]] = []
-    while len(found) % _PER_PAGE == 0:
+    while len(found) < limit:
         page = len(found) // _PER_PAGE + 1
-        more = _call("GET", f"/api/v1/incidents?status=open&per_page={_PER_PAGE}&page={page}")
+        more = _call("GET", f"/api/v1/incidents?{urlencode(asked | {'page': str(page)})}")
         found += more
-        if not more:
+        if len(more) < _PER_PAGE:
             break
+    found = found[:limit]
     if json:
         typer.echo(json_module.dumps(found, indent=2))
         return
+    head = ("id", "type", "name", "since (UTC)", "until (UTC)", "acknowledged by", "next step (UTC)", "cause")
     rows = [
-        (one["id"], one["monitor_id"], minute_of(one["started_at"]), _who(one["acknowledgement"]), one["cause"])
+        (
+            *(one["id"], one["monitor_type"], one["monitor_name"] or one["monitor_id"], minute_of(one["started_at"])),
+            *(minute_of(one["resolved_at"]), _who(one["acknowledgement"]), _next(one["escalation"]), one["cause"]),
+        )
         for one in found
     ]
-    print_table(("id", "monitor", "since (UTC)", "acknowledged by", "cause"), rows)
+    print_table(head, rows)
+
+
+def show_incident(id: Incident, json: Json = False) -> None:
+    """Show one incident, with what was said of it.
+
+    Example: pingfold incident show 5bf66975-d4c7-4bf5-bcc8-b8d8a82ea278
+    """
+    found = _call("GET", f"/api/v1/incidents/{quote(id, safe='')}")
+    if json:
+        typer.echo(json_module.dumps(found, indent=2))
+        return
+    told: dict[str, Any] = {
+        "id": found["id"],
+        "of": f"{found['monitor_type']} {found['monitor_name'] or ''} ({found['monitor_id']})".replace("  ", " "),
+        "cause": found["cause"],
+        "since (UTC)": minute_of(found["started_at"]),
+        "until (UTC)": minute_of(found["resolved_at"]),
+        "acknowledged by": _who(found["acknowledgement"]),
+        "next step (UTC)": _next(found["escalation"]),
+    }
+    print_table(("what", "value"), [(name, str(value)) for name, value in told.items()])
+    if found["log"]:
+        typer.echo("")
+        rows = [(minute_of(one["at"]), one["action"], one["by"], one["comment"]) for one in found["log"]]
+        print_table(("at (UTC)", "what", "by", "comment"), rows)
 
 
 def acknowledge(
@@ -55,12 +99,28 @@ def acknowledge(
 ) -> None:
     """Take care of an open incident: it is not repeated, and nobody else is called. Who is first counts.
 
+    Done again by the same, it lasts as long as is said then.
+
     Example: pingfold incident acknowledge 5bf66975-d4c7-4bf5-bcc8-b8d8a82ea278 --comment "on it"
     """
     body: dict[str, Any] = {"by": by or operator().user, "comment": comment, "until": _until(until)}
-    said = _call("POST", f"/api/v1/incidents/{id}/acknowledge", body)["acknowledgement"]
+    said = _call("POST", f"/api/v1/incidents/{quote(id, safe='')}/acknowledge", body)["acknowledgement"]
     ends = f", until {minute_of(said['until'])} UTC" if said["until"] else ""
     typer.echo(f"acknowledged by {said['by']} at {minute_of(said['acknowledged_at'])} UTC{ends}")
+
+
+def release(
+    id: Incident,
+    by: By = None,
+    comment: Annotated[str | None, typer.Option(help="What you want to say of it.")] = None,
+) -> None:
+    """Give an acknowledgement back: it is as if nobody had, and the escalation goes on from now.
+
+    Example: pingfold incident release 5bf66975-d4c7-4bf5-bcc8-b8d8a82ea278
+    """
+    body = {"by": by or operator().user, "comment": comment}
+    _call("DELETE", f"/api/v1/incidents/{quote(id, safe='')}/acknowledge", body)
+    typer.echo("nobody takes care of it now")
 
 
 def comment(id: Incident, text: str, by: By = None) -> None:
@@ -68,12 +128,17 @@ def comment(id: Incident, text: str, by: By = None) -> None:
 
     Example: pingfold incident comment 5bf66975-d4c7-4bf5-bcc8-b8d8a82ea278 "a new disk is on its way"
     """
-    said = _call("POST", f"/api/v1/incidents/{id}/comments", {"by": by or operator().user, "comment": text})
+    body = {"by": by or operator().user, "comment": text}
+    said = _call("POST", f"/api/v1/incidents/{quote(id, safe='')}/comments", body)
     typer.echo(f"commented by {said['by']}")
 
 
 def _who(acknowledgement: dict[str, Any] | None) -> str:
     return "-" if acknowledgement is None else str(acknowledgement["by"])
+
+
+def _next(escalation: dict[str, Any] | None) -> str:
+    return "-" if escalation is None else minute_of(escalation["next_step_at"])
 
 
 def _until(text: str | None) -> str | None:

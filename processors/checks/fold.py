@@ -36,7 +36,7 @@ from processors.checks.transitions import (
     tell_acknowledged,
     tell_of_drift,
 )
-from processors.fold.acknowledgements import IncidentEvent, concerns, take
+from processors.fold.acknowledgements import concerns, take
 from processors.fold.audit import command_of, entry
 from processors.fold.contract import Context, Effect, Fold, InvalidEvent
 from processors.fold.escalations import PolicyEvent, begin_anew, is_told
@@ -49,7 +49,7 @@ from schemas.check_states import CheckState, CheckStatesRecord, DefinitionCopy, 
 from schemas.definitions import Check
 from schemas.escalations import EscalationDefined, EscalationRemoved
 from schemas.ids import is_uuid
-from schemas.incidents import IncidentAcknowledged, IncidentCommented
+from schemas.incidents import IncidentAcknowledged, IncidentEvent
 from schemas.maintenance import MaintenanceDefined, MaintenanceRemoved
 from schemas.notice_choices import NoticesChosen
 from schemas.on_call import OnCallDefined, OnCallRemoved
@@ -95,7 +95,7 @@ class ChecksPartition:
             return self._removed(event, context)
         if type(event) is TimeCorrected:
             return self._expiry.correct(context)
-        if isinstance(event, IncidentAcknowledged | IncidentCommented):
+        if isinstance(event, IncidentEvent):
             return self._of_incident(event, context)
         if isinstance(event, EscalationDefined | EscalationRemoved):
             return self._of_policy(event, context)

@@ -2,13 +2,16 @@
 
 The contract:
 
-- Only what is said of the incident that is open counts, and of several acknowledgements the first. Others change
-  nothing: one that comes twice, late, or a moment after somebody else's.
+- Only what is said of the incident that is open counts, and of several acknowledgements the first. Who has it may
+  change it: one of the same name that says something else takes its place, but for the time it was first said at.
+  Others change nothing: one that comes twice, late, or a moment after somebody else's.
 - What is acknowledged is not repeated, and nobody else is called (`processors.fold.escalations`, `reminders`). What
   ends the incident ends the acknowledgement. That it is over is told as always.
+- It can be given back: then it is as if nobody had acknowledged. The next step of an escalation comes as long after
+  that as after the step before.
 - That somebody takes care of it is told to those who were told that it is down, as they have chosen, and to services
   that keep an alert of it. While a mute lasts, nobody is told.
-- Both have an entry in the audit trail, with who said it. What changed nothing has none.
+- All have an entry in the audit trail, with who said it. What changed nothing has none.
 """
 
 from collections.abc import Callable
@@ -24,21 +27,24 @@ from processors.fold.status_transition import HasStatus, Subject
 from schemas.base import Micros
 from schemas.definitions import Check
 from schemas.ids import derived_id
-from schemas.incidents import Acknowledged, IncidentAcknowledged, IncidentCommented
+from schemas.incidents import Acknowledged, IncidentAcknowledged, IncidentCommented, IncidentEvent, changes_own
 from schemas.monitors import Monitor
 from schemas.notices import ACKNOWLEDGED
 from schemas.times import iso, iso_or_none
 from schemas.topics import Topic
 from schemas.transitions import Action, FieldChange
 
-IncidentEvent = IncidentAcknowledged | IncidentCommented
-
 
 def concerns(state: HasStatus, event: IncidentEvent, context: Context) -> bool:
     """Whether an event changes something."""
     if context.retried or state.incident is None or state.incident != event.incident:
         return False
-    return isinstance(event, IncidentCommented) or state.acknowledged is None
+    if isinstance(event, IncidentCommented):
+        return True
+    said = state.acknowledged
+    if isinstance(event, IncidentAcknowledged):
+        return said is None or changes_own(said, event.by, event.comment, event.until)
+    return said is not None
 
 
 def take(
@@ -59,12 +65,22 @@ def take(
     told = [("incident", event.incident), ("by", event.by), ("comment", event.comment)]
     if isinstance(event, IncidentAcknowledged):
         action = "acknowledged"
+        before = state.acknowledged
         state.acknowledged = Acknowledged(
-            at=at, request=event.request, by=event.by, comment=event.comment, until=event.until
+            at=at if before is None else before.at,
+            request=event.request,
+            by=event.by,
+            comment=event.comment or ("" if before is None else before.comment),
+            until=event.until,
         )
         if state.escalation is None and is_told(state, held_back):
             told_now(state, at)  # a version wrote the state that did not: a snooze must end
         told.append(("until", "" if event.until is None else iso(event.until)))
+    elif not isinstance(event, IncidentCommented):
+        action = "released"
+        state.acknowledged = None
+        if is_told(state, held_back):
+            told_now(state, at)
     kind, name = ("check", thing.name or thing.slug) if isinstance(thing, Check) else ("monitor", thing.name)
     changes = tuple(FieldChange(field=field, new=value) for field, value in told if value)
     command = command_of(event, event.actor, thing.id, at)

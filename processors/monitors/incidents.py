@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 
-from processors.fold.acknowledgements import IncidentEvent, concerns, take
+from processors.fold.acknowledgements import concerns, take
 from processors.fold.contract import Context, Effect
 from processors.fold.escalations import PolicyEvent, begin_anew, is_told
 from processors.fold.partition_time import counts_at
 from processors.fold.view import View
 from processors.monitors.expiry import MonitorExpiry, monitor_of
 from processors.monitors.transitions import tell_acknowledged
-from schemas.incidents import IncidentAcknowledged
+from schemas.incidents import IncidentAcknowledged, IncidentEvent
 from schemas.monitor_states import MonitorState
 from schemas.topics import PROBE_RESULTS
 

@@ -72,6 +72,7 @@ from schemas.requests import (
     EscalationUpdate,
     IncidentAcknowledge,
     IncidentComment,
+    IncidentRelease,
     KeyCreate,
     KeyRevoke,
     KeyRotate,
@@ -177,7 +178,7 @@ class ProjectsPartition:
             return [rejected(event, error.rejection)]
         except InvalidEvent as refused:
             raise _answered(event, RejectionCode.INVALID_REQUEST, refused) from refused
-        if isinstance(event, IncidentAcknowledge | IncidentComment | ReportMade):
+        if isinstance(event, IncidentAcknowledge | IncidentRelease | IncidentComment | ReportMade):
             return effects  # whether it counts, and so the audit trail, is for the fold that is sent it
         command = command_of(event, event.actor, _decided(effects), at)
         told = changes_of(self._view, command, context)
@@ -279,7 +280,7 @@ class ProjectsPartition:
                 return self._escalations.delete(request, owner, at)
             case OnCallCreate() | OnCallUpdate() | OnCallDelete() | OnCallOverride() | OnCallOverrideDelete():
                 return self._on_call.decide(request, project, at)
-            case IncidentAcknowledge() | IncidentComment():
+            case IncidentAcknowledge() | IncidentRelease() | IncidentComment():
                 return pass_on(request, self.index, owner, at)
             case ReportSchedule():
                 return self._reports.schedule(request, project, at)

@@ -7,32 +7,34 @@ from processors.fold.contract import Effect
 from processors.projects.decisions import decision
 from processors.projects.index import ProjectIndex
 from schemas.base import Micros
-from schemas.incidents import IncidentAcknowledged, IncidentCommented
-from schemas.requests import IncidentAcknowledge, IncidentComment
+from schemas.incidents import IncidentAcknowledged, IncidentCommented, IncidentEvent, IncidentReleased
+from schemas.requests import IncidentAcknowledge, IncidentComment, IncidentRelease
 from schemas.topics import PINGS, PROBE_RESULTS
 
 
 def pass_on(
-    request: IncidentAcknowledge | IncidentComment, index: ProjectIndex, owner: str, at: Micros
+    request: IncidentAcknowledge | IncidentRelease | IncidentComment, index: ProjectIndex, owner: str, at: Micros
 ) -> list[Effect]:
     """Tell the fold of the thing what somebody says of its incident."""
     if request.kind == "check":
         journal, thing = PINGS, index.check(owner, request.thing).id
     else:
         journal, thing = PROBE_RESULTS, index.monitor(owner, request.thing).id
-    event: IncidentAcknowledged | IncidentCommented
-    if isinstance(request, IncidentAcknowledge):
-        event = IncidentAcknowledged(
-            at=at,
-            incident=request.incident,
-            request=request.request,
-            by=request.by,
-            comment=request.comment,
-            until=request.until,
-            actor=request.actor,
-        )
-    else:
-        event = IncidentCommented(
-            at=at, incident=request.incident, comment=request.comment, by=request.by, actor=request.actor
-        )
-    return [Effect(journal, thing, event), decision(request, "updated", thing)]
+    return [Effect(journal, thing, _event(request, at)), decision(request, "updated", thing)]
+
+
+def _event(request: IncidentAcknowledge | IncidentRelease | IncidentComment, at: Micros) -> IncidentEvent:
+    incident, by, comment, actor = request.incident, request.by, request.comment, request.actor
+    if isinstance(request, IncidentComment):
+        return IncidentCommented(at=at, incident=incident, comment=comment, by=by, actor=actor)
+    if isinstance(request, IncidentRelease):
+        return IncidentReleased(at=at, incident=incident, by=by, comment=comment, actor=actor)
+    return IncidentAcknowledged(
+        at=at,
+        incident=incident,
+        request=request.request,
+        by=by,
+        comment=comment,
+        until=request.until,
+        actor=actor,
+    )

@@ -1,8 +1,8 @@
 """`/incidents/TOKEN`: where whoever was told of an incident says that they take care of it.
 
 The link stands in notices, and robots follow links: reading the page changes nothing, only the form on it does (POST).
-The token is all that is needed, and it opens nothing else. Who comes second is told who was first, and when. The page
-is not kept by caches, tells its address to nobody, and runs nothing.
+The token is all that is needed, and opens nothing else. It is good while the channel is there that was told. Who comes
+second is told who was first, and when. The page is not kept by caches, tells its address to nobody, and runs nothing.
 """
 
 from typing import Annotated
@@ -31,6 +31,7 @@ _templates = Environment(loader=PackageLoader("query_api.pages"), autoescape=Tru
 _BEHIND = 1.0
 _LONGEST = {"by": 100, "comment": 1_000}
 _OVER = "It is over: this incident has ended, and nobody need do anything about it."
+_REMOVED = "This link is no longer valid: the channel that it was sent to was removed."
 _NOT_RECORDED = "That could not be recorded in time. Please try again in a moment."
 
 
@@ -61,12 +62,18 @@ class Incidents:
             found = open_incident(deps, link.thing)
             return found is not None and found.id == link.incident
 
+        def channel() -> object | None:
+            return deps.directory.channel(link.channel)
+
         try:
             known = await look_up(deps.definitions_replica, thing)
+            told = await look_up(deps.definitions_replica, channel)
         except NotCaughtUp:
             raise _NoIncident(503, "This cannot be looked up now. Please try again in a moment.") from None
         if known is None:
             raise _NoIncident(404, "What this was about is not watched any more.")
+        if told is None:
+            raise _NoIncident(410, _REMOVED)
         if not is_open():
             await deps.states_replica.wait(is_open, _BEHIND)
         incident = open_incident(deps, link.thing)

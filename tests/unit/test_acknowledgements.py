@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from schemas.base import SECOND
-from schemas.incidents import IncidentAcknowledged, IncidentCommented
+from schemas.incidents import IncidentAcknowledged, IncidentCommented, IncidentReleased
 from schemas.times import iso
 from schemas.topics import DELIVERIES, TRANSITIONS
 from schemas.transitions import ThingChanged
@@ -238,3 +238,105 @@ async def test_what_was_said_while_it_recovered_is_shown(harness: Harness) -> No
     [incident] = (await harness.client.get(f"{V1}/incidents?status=resolved")).json()["data"]
     over = (await harness.client.get(f"{V1}/incidents/{incident['id']}")).json()["data"]
     assert [(one["action"], one["comment"]) for one in over["log"]] == [("commented", "it comes back")]
+
+
+# ---- who has it changes it, and gives it back
+
+
+@pytest.mark.parametrize("down", [check_that_is_down, monitor_that_is_down])
+def test_the_same_one_changes_how_long_it_lasts(down: Any) -> None:
+    story = down()
+    story.tell(acknowledged(story, request="1", comment="on it"), story.time)
+    first = story.state.acknowledged
+    longer = acknowledged(story, request="2", until=t(story.time) + 7_200 * SECOND)
+    [entry] = of_type(story.tell(longer, story.time), ThingChanged)
+    assert entry.action == "acknowledged"
+    said = story.state.acknowledged
+    assert (said.until, said.comment, said.at, said.request) == (longer.until, "on it", first.at, "2")
+    for nothing_new in (acknowledged(story, request="3", until=longer.until), acknowledged(story, "Bob", request="4")):
+        assert story.tell(nothing_new, story.time) == []
+    assert story.state.acknowledged == said
+    story.tell(acknowledged(story, request="5"), story.time)
+    assert story.state.acknowledged.until is None
+
+
+@pytest.mark.parametrize("down", [check_that_is_down, monitor_that_is_down])
+def test_who_gives_no_name_changes_nothing_of_another(down: Any) -> None:
+    story = down()
+    story.tell(acknowledged(story, "", request="1"), story.time)
+    assert story.tell(acknowledged(story, "", request="2", until=t(story.time) + HOUR * SECOND), story.time) == []
+
+
+def who_has_it(story: Any) -> str:
+    return str(story.state.acknowledged.by)
+
+
+@pytest.mark.parametrize("down", [check_that_is_down, monitor_that_is_down])
+def test_given_back_it_is_as_if_nobody_had(down: Any) -> None:
+    story = down()
+    released = IncidentReleased(at=t(story.time), incident=story.state.incident or "", by="Ada", comment="ill")
+    assert story.tell(released, story.time) == []
+    story.tell(acknowledged(story), story.time)
+    assert story.tell(released, story.time, retried=True) == []
+    [entry] = of_type(story.tell(released, story.time), ThingChanged)
+    assert (entry.action, entry.command) == ("released", "incident.released")
+    assert {change.field: change.new for change in entry.changes}["comment"] == "ill"
+    assert story.state.acknowledged is None
+    assert story.state.escalation is not None
+    assert story.tell(released, story.time) == []
+    story.tell(acknowledged(story, "Bob"), story.time)
+    assert who_has_it(story) == "Bob"
+
+
+async def test_the_same_person_extends_and_shortens_a_snooze(harness: Harness) -> None:
+    _, incident = await down(harness)
+    path = f"{V1}/incidents/{incident}/acknowledge"
+    start = harness.log.time
+    for seconds in (3_600, 7_200, 600, None):
+        until = None if seconds is None else iso(start + seconds * SECOND)
+        answer = await harness.client.post(path, json={"by": "Ada", "until": until})
+        assert (answer.status_code, answer.json()["data"]["acknowledgement"]["until"]) == (200, until), answer.text
+        harness.log.tick(1)
+    second = await harness.client.post(path, json={"by": "Bob", "until": iso(start + 60 * HOUR * SECOND)})
+    assert fault(second) == (409, "already_acknowledged")
+    assert second.json()["message"] == f"Ada acknowledged the incident at {iso(start)}."
+
+
+async def test_given_back_by_the_api_somebody_else_may_have_it(harness: Harness) -> None:
+    _, incident = await down(harness)
+    path = f"{V1}/incidents/{incident}/acknowledge"
+    assert (await harness.client.post(path, json={"by": "Ada"})).status_code == 200
+    for _ in range(2):  # the second time there is nothing to give back
+        answer = await harness.client.request("DELETE", path, json={"by": "Ada", "comment": "ill"})
+        assert (answer.status_code, answer.json()["data"]["acknowledgement"]) == (200, None), answer.text
+    assert (await harness.client.delete(path)).status_code == 200
+    assert (await harness.client.post(path, json={"by": "Bob"})).json()["data"]["acknowledgement"]["by"] == "Bob"
+    log = (await harness.client.get(f"{V1}/incidents/{incident}")).json()["data"]["log"]
+    assert [(one["action"], one["by"]) for one in log] == [
+        ("acknowledged", "Ada"),
+        ("released", "Ada"),
+        ("acknowledged", "Bob"),
+    ]
+    for wanted in (UNKNOWN, "x"):
+        answer = await harness.client.delete(f"{V1}/incidents/{wanted}/acknowledge")
+        assert fault(answer) == (404, "not_found")
+
+
+@pytest.mark.parametrize(
+    ("until", "words"),
+    [
+        (iso(START)[:-6] + ".000001+00:00", "time that is to come"),
+        (iso(START + 100 * SECOND), "at least a minute"),
+        (iso(START + 400 * DAY * SECOND), "at most a year"),
+        ("2254-01-01T00:00:00Z", "at most a year"),
+        ("9999-12-31T23:59:59Z", "at most a year"),
+        ("0001-01-01T00:00:00+14:00", "time that is to come"),
+        ("2026-01-01T00:00:00\x00", "ISO 8601"),
+        (5, "until"),
+    ],
+)
+async def test_a_snooze_that_makes_no_sense_is_refused_in_words(harness: Harness, until: Any, words: str) -> None:
+    _, incident = await down(harness)  # takes a minute
+    answer = await harness.client.post(f"{V1}/incidents/{incident}/acknowledge", json={"until": until})
+    assert fault(answer) == (400, "validation_error")
+    assert words in answer.json()["message"], answer.text

@@ -171,6 +171,7 @@ async def incidents(changes: Changes) -> None:
     on = {"id": monitor, "thing": monitor}
     await call("POST", f"{v1}/incidents/{{id}}/acknowledge", "acknowledged monitor", {}, **on)
     await call("POST", f"{v1}/incidents/{{id}}/comments", "commented monitor", {"comment": "on it"}, **on)
+    await call("DELETE", f"{v1}/incidents/{{id}}/acknowledge", "released monitor", **on)
     await call("DELETE", f"{v1}/monitors/{{id}}", "deleted monitor", id=monitor)
 
 

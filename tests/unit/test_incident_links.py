@@ -199,10 +199,23 @@ async def test_a_heartbeat_check(harness: Harness) -> None:
     harness.log.ping(check, "fail")
     state = harness.log.states.state(check)
     assert state is not None
-    path = link(harness, check, state.incident or "", CHANNEL)
+    path = link(harness, check, state.incident or "", harness.make_channel(""))
     assert "Nightly" in (await harness.client.get(path)).text
     assert (await harness.client.post(path)).status_code == 200
     assert "somebody" in (await harness.client.get(path)).text
+
+
+async def test_the_link_of_a_channel_that_was_removed_acts_no_more(harness: Harness) -> None:
+    id, incident, _ = await down(harness)
+    channel = harness.make_channel("old")
+    path = link(harness, id, incident, channel)
+    assert (await harness.client.get(path)).status_code == 200
+    assert (await harness.client.delete(f"{V1}/alert-channels/{channel}")).status_code == 200
+    for method in ("GET", "POST"):
+        answer = await harness.client.request(method, path)
+        assert (answer.status_code, "no longer valid" in answer.text) == (410, True)
+        must_be_closed(answer)
+    assert said(harness) == []
 
 
 async def test_what_was_never_there(harness: Harness) -> None:

@@ -15,7 +15,10 @@ from schemas.requests import ProjectsRequest
 from schemas.topics import DEAD_LETTERS, DECISIONS, DELIVERIES, PINGS, PROBE_RESULTS, PROJECTS, TRANSITIONS, Topic
 from tests.toy_fold import Toy
 
-INCIDENTS = {"incident.acknowledged", "incident.commented", "escalation.defined", "escalation.removed"}
+INCIDENTS = {
+    *("incident.acknowledged", "incident.released", "incident.commented"),
+    *("escalation.defined", "escalation.removed"),
+}
 ON_CALL = {"on-call.defined", "on-call.removed"}
 MADE = {
     PINGS: {
