@@ -104,12 +104,12 @@ COMMANDS: dict[str, Lazy | Group] = {
     ),
     "mute": Lazy(
         "pingfold.commands.mutes:mute",
-        "Tell nobody of a check or a monitor. It is probed and judged as always, and its incidents are recorded.",
+        "Tell nobody of a check, a monitor or what has a tag, or send nothing to a channel. All is judged as always.",
         _MANAGE,
     ),
     "unmute": Lazy(
         "pingfold.commands.mutes:unmute",
-        "Tell people again of a check or a monitor. If it is down, and nobody knows, that is told now.",
+        "Tell people again of a check, a monitor, a tag, or send to a channel again. What nobody knows is told now.",
         _MANAGE,
     ),
     "incident": Group(

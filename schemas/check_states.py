@@ -1,9 +1,9 @@
 """Running states of heartbeat checks: the records of `check-states`, written only by the `checks` fold.
 
 Keys: the check's id for its running state, `definition/<check id>` for the fold's own copy of its definition,
-`gap/<start>/<cause>` for closed gaps, `escalation/<id>`, `on-call/<id>` and `maintenance/<id>` for its copies of
-escalation policies, on-call rotations and windows of maintenance, `choice/<id>` for what a channel chose of the notices
-that are told only then, `partition` for the partition's own record.
+`gap/<start>/<cause>` for closed gaps, `escalation/<id>`, `on-call/<id>`, `maintenance/<id>` and `tag-mute/<id>` for its
+copies of escalation policies, on-call rotations, windows of maintenance and mutes of tags, `choice/<id>` for what a
+channel chose of the notices that are told only then, `partition` for the partition's own record.
 """
 
 from typing import ClassVar, Literal
@@ -21,6 +21,7 @@ from schemas.on_call import OnCallCopy
 from schemas.outages import Outage
 from schemas.outputs import Output
 from schemas.run_times import RunTimes
+from schemas.tag_mutes import TagMuteCopy
 from schemas.ticks import Gap, Progress
 from schemas.transitions import VisibleStatus
 
@@ -69,7 +70,8 @@ class CheckState(Value, tag="check-state"):
     down_time: how long it was down in all incidents that are over. last_down: the newest of them.
     reminders: number of reminders passed that it is still down. acknowledged: somebody takes care of the incident.
     escalation: where it stands, since people were told that it is down.
-    muted: nobody is told of it now. silenced: what it is was not told, because of that. owed: nor was a recovery.
+    muted: nobody is told of it now. by_tag: because of a tag. own_mute_over: its own mute has ended, which its
+    definition does not say yet. silenced: what it is was not told, because of that. owed: nor was a recovery.
     parked: why the fold could not judge a deadline; set until the next event of this check.
     output: the newest that a start, log or fail ping brought since the newest success.
     run_times: how long runs took that succeeded; None: none had a start.
@@ -103,6 +105,8 @@ class CheckState(Value, tag="check-state"):
     acknowledged: Acknowledged | None = None
     escalation: Escalating | None = None
     muted: bool = False
+    by_tag: bool = False
+    own_mute_over: bool = False
     silenced: bool = False
     owed: Owed | None = None
     parked: str | None = None
@@ -131,5 +135,13 @@ class DefinitionCopy(Fact, tag="definition", frozen=True):
 
 
 CheckStatesRecord = (
-    CheckState | DefinitionCopy | EscalationCopy | OnCallCopy | ChoiceCopy | MaintenanceCopy | Gap | Progress
+    CheckState
+    | DefinitionCopy
+    | EscalationCopy
+    | OnCallCopy
+    | ChoiceCopy
+    | MaintenanceCopy
+    | TagMuteCopy
+    | Gap
+    | Progress
 )

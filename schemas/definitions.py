@@ -2,8 +2,8 @@
 fold.
 
 Keys are `project/<id>`, `key/<id>`, `revoked-key/<id>`, `channel/<id>`, `check/<id>`, `monitor/<id>`,
-`maintenance/<id>`, `status-page/<id>`, `recipient/<id>`, `escalation/<id>`, `on-call/<id>`, `template/<id>`,
-`reports/<project>`, `report-state/<project>`; `tokens` for how many names a partition has given.
+`maintenance/<id>`, `status-page/<id>`, `recipient/<id>`, `escalation/<id>`, `on-call/<id>`, `tag-mute/<id>`,
+`template/<id>`, `reports/<project>`, `report-state/<project>`; `tokens` for how many names a partition has given.
 """
 
 from typing import Annotated, Literal
@@ -17,7 +17,7 @@ from schemas.escalations import EscalationPolicy
 from schemas.maintenance import Maintenance
 from schemas.message_templates import MessageTemplate
 from schemas.monitors import Monitor
-from schemas.mutes import MuteUntil
+from schemas.mutes import MuteUntil, PlainMute
 from schemas.notices import FIRST_NOTICES, Notice
 from schemas.on_call import OnCallRotation
 from schemas.quiet_hours import QuietHours
@@ -25,6 +25,7 @@ from schemas.recipients import Addresses, Recipient
 from schemas.reports import ReportSettings
 from schemas.schedules import Schedule, Simple
 from schemas.status_pages import StatusPage
+from schemas.tag_mutes import TagMute
 
 DEFAULT_PERIOD = 86_400
 DEFAULT_GRACE = 3_600
@@ -141,6 +142,7 @@ class Channel(Fact, tag="channel", frozen=True):
     failing_at: Micros | None = None
     digest: bool | None = None
     quiet_hours: QuietHours | None = None
+    mute_until: PlainMute = None
 
 
 class Check(Fact, tag="check", frozen=True):
@@ -191,6 +193,7 @@ Definition = (
     | MessageTemplate
     | ReportSettings
     | OnCallRotation
+    | TagMute
 )
 
 

@@ -3,7 +3,7 @@
 State keys: `endpoint/<channel id>` (definition), `health/<channel id>` (counters), `delivery/<id>` (one that is not
 finished), `mailbox/<mailbox id>` (requests to confirm that were mailed to it), `template/<id>`
 (copies of message templates), `gathering/<channel id>` and `quiet/<channel id>` (what is gathered for one list),
-`partition`.
+`kept/<channel id>/<notice>` (what a channel that is muted is told when that is over), `partition`.
 
 A request to confirm is keyed by the mailbox that it goes to, in place of a channel: `endpoint/` and `health/` of that
 id are those of the mailbox.
@@ -25,6 +25,7 @@ from schemas.ids import derived_id
 from schemas.message_templates import TemplateCopy, TemplateDefined, TemplateRemoved, Wording
 from schemas.monitor_states import MonitorState
 from schemas.monitors import Monitor
+from schemas.mutes import PlainMute
 from schemas.notice_fields import NOTICE_DATA
 from schemas.notices import AnyNotice, Notice
 from schemas.quiet_hours import QuietHours
@@ -33,6 +34,8 @@ from schemas.ticks import Progress, Tick, TimeCorrected
 
 # The kind of a key: that of the counters of a channel.
 HEALTH = "health"
+# The kind of a key: the end of the mute of a channel; of what is kept for it until then.
+MUTE, KEPT = "mute", "kept"
 # The kind of a key: that of what is known of a mailbox.
 MAILBOX = "mailbox"
 
@@ -42,7 +45,7 @@ class Endpoint(Fact, tag="endpoint", frozen=True):
 
     site: that of the channel. unconfirmed: those of `addresses` to which nothing is sent.
     former_secrets: attempts made before their `until` are signed with them too.
-    number: of the channel, if its bodies name it.
+    number: of the channel, if its bodies name it. mute_until: nothing is sent until then.
     digest: whether many notices are told in one list; None: as is usual for its kind. quiet_hours: when what can wait
     waits.
     """
@@ -61,6 +64,7 @@ class Endpoint(Fact, tag="endpoint", frozen=True):
     number: int = 0
     digest: bool | None = None
     quiet_hours: QuietHours | None = None
+    mute_until: PlainMute = None
 
     @property
     def confirmed(self) -> Addresses:
@@ -248,7 +252,21 @@ class Mailbox(Value, tag="mailbox"):
     blocked_at: Micros | None = None
 
 
-DeliveryStatesRecord = Endpoint | EndpointHealth | Delivery | Mailbox | TemplateCopy | Gathering | Progress
+class KeptNotice(Fact, tag="kept-notice", frozen=True):
+    """A notice that a channel did not get because it is muted, for the end of the mute.
+
+    of_check: the thing is a check, not a monitor. delivery: that the incident is over, which is sent then; None: it
+    began, and the fold of the thing is asked then whether it is still open.
+    """
+
+    channel: str
+    thing: str
+    incident: str
+    of_check: bool = False
+    delivery: Delivery | None = None
+
+
+DeliveryStatesRecord = Endpoint | EndpointHealth | Delivery | Mailbox | TemplateCopy | Gathering | KeptNotice | Progress
 
 
 def event_id(transition: str, notice: AnyNotice) -> str:
@@ -269,6 +287,16 @@ def endpoint_key(channel: str) -> str:
 def health_key(channel: str) -> str:
     """The key of a channel's counters."""
     return f"{HEALTH}/{channel}"
+
+
+def mute_key(channel: str) -> str:
+    """The name of the end of a channel's mute among deadlines."""
+    return f"{MUTE}/{channel}"
+
+
+def kept_key(channel: str, notice: str) -> str:
+    """The key of what is kept for a channel that is muted. notice: derived from the incident and the notice."""
+    return f"{KEPT}/{channel}/{notice}"
 
 
 def mailbox_key(mailbox: str) -> str:

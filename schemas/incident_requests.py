@@ -1,4 +1,4 @@
-"""The requests of the journal `projects` about open incidents and escalation policies (`schemas.requests`). Pure."""
+"""The requests of the journal `projects` about open incidents, escalation policies and muted tags. Pure."""
 
 from typing import Annotated
 
@@ -8,6 +8,7 @@ from schemas.base import Fact
 from schemas.escalations import PolicyName, Repeat, Steps
 from schemas.incidents import By, Comment, SnoozeTime, ThingType
 from schemas.request_base import Request
+from schemas.tag_mutes import Tag, TagMuteUntil
 
 
 class EscalationFields(Fact, tag=False, frozen=True):
@@ -33,6 +34,14 @@ class EscalationUpdate(Request, tag="escalation.update", frozen=True):
 
 class EscalationDelete(Request, tag="escalation.delete", frozen=True):
     id: str
+
+
+class TagMuteSet(Request, tag="tag-mute.set", frozen=True):
+    """Mutes a tag of the project's checks, or until another time. None: it is not muted any more; a time that is not
+    later than the request means that, too."""
+
+    label: Tag
+    until: TagMuteUntil | None = None
 
 
 class IncidentAcknowledge(Request, tag="incident.acknowledge", frozen=True):

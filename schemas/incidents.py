@@ -55,6 +55,16 @@ class IncidentCommented(Fact, tag="incident.commented", frozen=True):
     actor: Actor | None = None
 
 
+class IncidentToTell(Fact, tag="incident.tell", frozen=True):
+    """A channel was muted when people were told of an incident, and is not any more: if it is still open, and nobody
+    has acknowledged it, this channel is told. Keyed by the thing; by the fold of deliveries.
+    """
+
+    at: Micros
+    incident: str
+    channel: str
+
+
 class Acknowledged(Struct, frozen=True, omit_defaults=True, gc=False):
     """Of the open incident, in the state of its thing. Fields as of the event."""
 

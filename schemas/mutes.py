@@ -17,8 +17,16 @@ MuteTime = Annotated[Micros, Meta(ge=0, lt=NEVER)]
 # A time; the end of the next incident, or of the one that is open now; until somebody ends it. None: not muted.
 MuteUntil = MuteTime | Literal["recovery", "forever"] | None
 
+# Of a channel or a tag, which do not recover.
+PlainMute = MuteTime | Literal["forever"] | None
+
 LAST_MUTE_TIME: Micros = NEVER - SECOND
 MUTE_WORDS: Mapping[str, MuteUntil] = {"recovery": "recovery", "forever": "forever"}
+
+
+def is_muted(until: PlainMute, time: Micros) -> bool:
+    """Whether a mute counts at this time."""
+    return until is not None and (until == "forever" or time < until)
 
 
 class Owed(Struct, frozen=True, omit_defaults=True, gc=False):

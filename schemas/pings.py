@@ -11,10 +11,11 @@ from schemas.actors import Actor
 from schemas.base import Fact, Micros
 from schemas.definitions import Check
 from schemas.escalations import EscalationDefined, EscalationRemoved
-from schemas.incidents import IncidentAcknowledged, IncidentCommented, IncidentReleased
+from schemas.incidents import IncidentAcknowledged, IncidentCommented, IncidentReleased, IncidentToTell
 from schemas.maintenance import MaintenanceDefined, MaintenanceRemoved
 from schemas.notice_choices import NoticesChosen
 from schemas.on_call import OnCallDefined, OnCallRemoved
+from schemas.tag_mutes import TagMuted, TagUnmuted
 from schemas.ticks import Tick, TimeCorrected
 
 Kind = Literal["success", "start", "fail", "log"]
@@ -76,6 +77,7 @@ PingsEvent = (
     | IncidentAcknowledged
     | IncidentReleased
     | IncidentCommented
+    | IncidentToTell
     | EscalationDefined
     | EscalationRemoved
     | NoticesChosen
@@ -83,5 +85,7 @@ PingsEvent = (
     | OnCallRemoved
     | MaintenanceDefined
     | MaintenanceRemoved
+    | TagMuted
+    | TagUnmuted
     | TimeCorrected
 )

@@ -7,7 +7,7 @@ from msgspec import Meta, Struct
 from schemas.base import Fact, Micros
 from schemas.certificates import Certificate, DomainSource
 from schemas.escalations import EscalationDefined, EscalationRemoved
-from schemas.incidents import IncidentAcknowledged, IncidentCommented, IncidentReleased
+from schemas.incidents import IncidentAcknowledged, IncidentCommented, IncidentReleased, IncidentToTell
 from schemas.maintenance import MaintenanceDefined as MaintenanceDefined
 from schemas.maintenance import MaintenanceRemoved as MaintenanceRemoved
 from schemas.monitors import Monitor, Region
@@ -171,6 +171,7 @@ ProbeResultsEvent = (
     | IncidentAcknowledged
     | IncidentReleased
     | IncidentCommented
+    | IncidentToTell
     | EscalationDefined
     | EscalationRemoved
     | OnCallDefined

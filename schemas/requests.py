@@ -17,6 +17,7 @@ from schemas.incident_requests import EscalationUpdate as EscalationUpdate
 from schemas.incident_requests import IncidentAcknowledge as IncidentAcknowledge
 from schemas.incident_requests import IncidentComment as IncidentComment
 from schemas.incident_requests import IncidentRelease as IncidentRelease
+from schemas.incident_requests import TagMuteSet as TagMuteSet
 from schemas.maintenance import MOST_NAMED, Tag, Window
 from schemas.message_templates import TemplateCreate as TemplateCreate
 from schemas.message_templates import TemplateDelete as TemplateDelete
@@ -33,7 +34,7 @@ from schemas.monitors import (
     Region,
     Timeout,
 )
-from schemas.mutes import MuteUntil
+from schemas.mutes import MuteUntil, PlainMute
 from schemas.notices import Notice
 from schemas.on_call_requests import OnCallRequest
 from schemas.project_news import ChannelDisabled as ChannelDisabled
@@ -176,10 +177,12 @@ class ChannelFields(Fact, tag=False, frozen=True):
     options: Options | UnsetType = UNSET
     digest: bool | UnsetType | None = UNSET
     quiet_hours: QuietHours | UnsetType | None = UNSET
+    mute_until: PlainMute | UnsetType = UNSET
 
 
 class ChannelUpdate(Request, tag="channel.update", frozen=True):
-    """Changes a channel. Even without any field it enables a disabled channel and forgets its failures.
+    """Changes a channel. Even without any field it enables a disabled channel and forgets its failures; with nothing
+    but `mute_until` it leaves all else as it is.
 
     confirm: as in `channel.create`; confirmed addresses of the channel stay confirmed.
     """
@@ -412,6 +415,7 @@ ProjectsRequest = (
     | EscalationUpdate
     | EscalationDelete
     | OnCallRequest
+    | TagMuteSet
     | IncidentAcknowledge
     | IncidentRelease
     | IncidentComment

@@ -24,7 +24,7 @@ from schemas.deliveries import (
     MailboxAnswered,
 )
 from schemas.escalations import EscalationDefined, EscalationRemoved
-from schemas.incidents import IncidentAcknowledged, IncidentCommented, IncidentReleased
+from schemas.incidents import IncidentAcknowledged, IncidentCommented, IncidentReleased, IncidentToTell
 from schemas.key_uses import KeyUsed
 from schemas.message_templates import TemplateDefined, TemplateRemoved
 from schemas.monitor_states import MonitorStatesRecord
@@ -49,6 +49,7 @@ from schemas.requests import (
     ProjectsEvent,
     ThingsUnobserved,
 )
+from schemas.tag_mutes import TagMuted, TagUnmuted
 from schemas.ticks import Heartbeat, Progress, Tick, TimeCorrected
 from schemas.tokens import TokenCounters
 from schemas.transitions import Transition
@@ -113,8 +114,8 @@ PINGS = Topic(
     fold="checks",
     from_folds=(
         *(CheckDefined, CheckRemoved, IncidentAcknowledged, IncidentReleased, IncidentCommented),
-        *(EscalationDefined, EscalationRemoved, OnCallDefined, OnCallRemoved, NoticesChosen),
-        *(MaintenanceDefined, MaintenanceRemoved),
+        *(IncidentToTell, EscalationDefined, EscalationRemoved, OnCallDefined, OnCallRemoved, NoticesChosen),
+        *(MaintenanceDefined, MaintenanceRemoved, TagMuted, TagUnmuted),
     ),
 )
 PROBE_RESULTS = Topic(
@@ -127,8 +128,8 @@ PROBE_RESULTS = Topic(
     ticked=True,
     from_folds=(
         *(MonitorDefined, MonitorRemoved, MaintenanceDefined, MaintenanceRemoved, DependencyChanged),
-        *(IncidentAcknowledged, IncidentReleased, IncidentCommented, EscalationDefined, EscalationRemoved),
-        *(OnCallDefined, OnCallRemoved),
+        *(IncidentAcknowledged, IncidentReleased, IncidentCommented, IncidentToTell),
+        *(EscalationDefined, EscalationRemoved, OnCallDefined, OnCallRemoved),
     ),
 )
 DELIVERIES = Topic(

@@ -143,8 +143,8 @@ class JournalTruncated(Fact, tag="journal.truncated", frozen=True):
 
 
 # `unconfirmed`: a mail that was not sent, since nobody had confirmed an address of the channel. `gathered`: a list,
-# which is a delivery of its own, tells of it; `detail` names that.
-Outcome = Literal["delivered", "exhausted", "gone", "removed", "unconfirmed", "gathered"]
+# which is a delivery of its own, tells of it; `detail` names that. `muted`: not sent, since the channel was muted.
+Outcome = Literal["delivered", "exhausted", "gone", "removed", "unconfirmed", "gathered", "muted"]
 
 
 class DeliveryFinished(Fact, tag="delivery.finished", frozen=True):
@@ -209,6 +209,7 @@ ThingKind = Literal[
     "template",
     "reports",
     "on-call",
+    "tag-mute",
 ]
 
 

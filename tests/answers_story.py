@@ -306,6 +306,10 @@ async def _incidents(story: Story) -> None:
     await ask("GET", f"{policies}/{{id}}", id=policy)
     await ask("PATCH", f"{policies}/{{id}}", {"repeat": None}, id=policy)
     await ask("POST", policies, {"name": "x", "steps": [*steps, steps[0]]})
+    mute = (await data("POST", f"{V1}/tag-mutes", {"tag": "db", "mute_until": "2025-06-15T16:00:00Z"}))["id"]
+    await ask("GET", f"{V1}/tag-mutes")
+    await ask("DELETE", f"{V1}/tag-mutes/{{id}}", id=mute)
+    await ask("PATCH", f"{V1}/alert-channels/{{id}}", {"mute_until": "forever"}, id=called)
     site = {"name": "Shop", "url": "https://shop.example/", "confirmations": 1}
     monitor = (await data("POST", f"{V1}/monitors", site))["id"]
     log.tick(60)

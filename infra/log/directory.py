@@ -19,6 +19,7 @@ from schemas.on_call import OnCallRotation
 from schemas.recipients import Recipient
 from schemas.reports import PendingReport, ReportSettings, ReportState
 from schemas.status_pages import StatusPage
+from schemas.tag_mutes import TagMute
 
 _decode = msgspec.json.Decoder(Definition).decode
 _decode_report_state = msgspec.json.Decoder(ReportState).decode
@@ -37,6 +38,7 @@ _KINDS = frozenset(
         "template",
         "reports",
         "on-call",
+        "tag-mute",
     }
 )
 _NOBODYS: tuple[None, None] = (None, None)
@@ -79,6 +81,7 @@ class Directory:
         self._reports: dict[str, ReportSettings] = {}
         self._pending_reports: dict[str, tuple[PendingReport, ...]] = {}
         self._rotations: dict[str, OnCallRotation] = {}
+        self._tag_mutes: dict[str, TagMute] = {}
         self._channels: dict[str, Channel] = {}
         self._recipients: dict[str, Recipient] = {}
         self._pages: dict[str, StatusPage] = {}
@@ -183,6 +186,10 @@ class Directory:
                 self._rotations[id] = definition
             case None if kind == "on-call":
                 self._rotations.pop(id, None)
+            case TagMute():
+                self._tag_mutes[id] = definition
+            case None if kind == "tag-mute":
+                self._tag_mutes.pop(id, None)
             case Recipient():
                 self._recipients[id] = definition
             case None if kind == "recipient":
@@ -334,6 +341,15 @@ class Directory:
         """All on-call rotations of a project, oldest first."""
         found = (rotation for rotation in list(self._rotations.values()) if rotation.project == project)
         return sorted(found, key=lambda rotation: (rotation.created, rotation.id))
+
+    def tag_mute(self, id: str) -> TagMute | None:
+        """The mute of a tag with this id; its time may have passed."""
+        return self._tag_mutes.get(id)
+
+    def tag_mutes_of(self, project: str) -> list[TagMute]:
+        """All mutes of tags of a project, by their tags."""
+        found = (mute for mute in list(self._tag_mutes.values()) if mute.project == project)
+        return sorted(found, key=lambda mute: mute.label)
 
     def channel(self, id: str) -> Channel | None:
         """The channel with this id."""

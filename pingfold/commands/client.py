@@ -166,6 +166,8 @@ def _state(channel: dict[str, Any]) -> str:
     if channel["disabled"]:
         since, why = minute_of(channel["disabled_at"]), channel["disabled_because"] or "reason not recorded"
         return f"disabled since {since}: {why}"
+    if until := channel.get("mute_until"):
+        return "muted" if until == "forever" else f"muted until {minute_of(until)}"
     return f"{channel['failures']} failures in a row" if channel["failures"] else "enabled"
 
 

@@ -1,7 +1,10 @@
-"""`pingfold mute` and `pingfold unmute`: for a check or a monitor, whichever has the id. They reach Kafka itself."""
+"""`pingfold mute` and `pingfold unmute`: for a check or a monitor, whichever has the id, a tag, or a channel.
+
+They reach Kafka itself.
+"""
 
 from collections.abc import Iterator
-from typing import Annotated
+from typing import Annotated, cast
 
 import typer
 
@@ -12,40 +15,59 @@ from pingfold.commands import admin
 from pingfold.commands.options import ProjectOption, project_of
 from pingfold.errors import CommandFailed, RequestRefused
 from schemas.base import SECOND, Micros
-from schemas.ids import new_id
-from schemas.mutes import LAST_MUTE_TIME, MUTE_WORDS, MuteUntil
+from schemas.ids import is_uuid, new_id
+from schemas.mutes import LAST_MUTE_TIME, MUTE_WORDS, MuteUntil, PlainMute
 from schemas.rejections import RejectionCode
-from schemas.requests import CheckFields, CheckUpdate, MonitorFields, MonitorUpdate
+from schemas.requests import (
+    ChannelFields,
+    ChannelUpdate,
+    CheckFields,
+    CheckUpdate,
+    MonitorFields,
+    MonitorUpdate,
+    TagMuteSet,
+)
+from schemas.tag_mutes import is_tag
 from schemas.times import read_iso, to_second
 
-Thing = Annotated[str, typer.Argument(help="Id of a check or a monitor.")]
+_TAG, _CHANNEL = "tag:", "channel:"
+Target = Annotated[
+    str, typer.Argument(help="Id of a check or a monitor, `tag:NAME` (of heartbeat checks), or `channel:ID`.")
+]
 
 
 def mute(
-    id: Thing,
+    target: Target,
     until: Annotated[
         str, typer.Argument(help="`recovery`, `forever`, a duration such as 8h, or a time in ISO 8601 (UTC).")
     ] = "forever",
+    lasts: Annotated[str | None, typer.Option("--for", help="How long, such as 8h: the same as the argument.")] = None,
     project: ProjectOption = None,
 ) -> None:
-    """Tell nobody of a check or a monitor. It is probed and judged as always, and its incidents are recorded.
+    """Tell nobody of a check, a monitor or what has a tag, or send nothing to a channel. All is judged as always.
 
-    Example: pingfold mute 5bf66975-d4c7-4bf5-bcc8-b8d8a82ea278 8h
+    Until recovery: only a check or a monitor. When a mute ends, what is still down and not known is told.
+
+    Example: pingfold mute tag:db --for 2h
     """
     now = SYSTEM_CLOCK.real()
-    wanted = read_until(until, now)
-    _ask(id, wanted, now, project)
+    if lasts is not None and until != "forever":
+        raise typer.BadParameter("give the argument or --for, not both")
+    wanted = read_until(until if lasts is None else lasts, now)
+    if wanted == "recovery" and target.startswith((_TAG, _CHANNEL)):
+        raise typer.BadParameter("recovery: only a check or a monitor recovers")
+    _ask(target, wanted, now, project)
     words = f"{to_second(wanted)} UTC" if isinstance(wanted, int) else wanted
-    typer.echo(f"{id} is muted until {words}" if wanted != "forever" else f"{id} is muted")
+    typer.echo(f"{target} is muted until {words}" if wanted != "forever" else f"{target} is muted")
 
 
-def unmute(id: Thing, project: ProjectOption = None) -> None:
-    """Tell people again of a check or a monitor. If it is down, and nobody knows, that is told now.
+def unmute(target: Target, project: ProjectOption = None) -> None:
+    """Tell people again of a check, a monitor, a tag, or send to a channel again. What nobody knows is told now.
 
     Example: pingfold unmute 5bf66975-d4c7-4bf5-bcc8-b8d8a82ea278
     """
-    _ask(id, None, SYSTEM_CLOCK.real(), project)
-    typer.echo(f"{id} is not muted")
+    _ask(target, None, SYSTEM_CLOCK.real(), project)
+    typer.echo(f"{target} is not muted")
 
 
 def read_until(text: str, now: Micros) -> MuteUntil:
@@ -67,10 +89,23 @@ def read_until(text: str, now: Micros) -> MuteUntil:
     return at
 
 
-def _ask(id: str, until: MuteUntil, now: Micros, project: str | None) -> None:
+def _ask(target: str, until: MuteUntil, now: Micros, project: str | None) -> None:
     settings = Settings()
     owner = project_of(settings, project)
-    for request, unknown in _requests(id, until, now):
+    if target.startswith(_TAG):
+        label = target.removeprefix(_TAG)
+        if not is_tag(label):
+            raise typer.BadParameter(f"{target}: one tag, without blanks, is expected")
+        admin.ask(settings, owner, TagMuteSet(request=new_id(), at=now, label=label, until=cast(PlainMute, until)))
+        return
+    if target.startswith(_CHANNEL):
+        id = target.removeprefix(_CHANNEL)
+        if not is_uuid(id):
+            raise typer.BadParameter(f"{target}: the id of a channel is expected; `pingfold channel list` shows them")
+        fields = ChannelFields(mute_until=cast(PlainMute, until))
+        admin.ask(settings, owner, ChannelUpdate(request=new_id(), at=now, id=id, fields=fields))
+        return
+    for request, unknown in _requests(target, until, now):
         try:
             admin.ask(settings, owner, request)
         except RequestRefused as refused:
@@ -78,7 +113,7 @@ def _ask(id: str, until: MuteUntil, now: Micros, project: str | None) -> None:
                 raise
         else:
             return
-    raise CommandFailed(f"the project has no check and no monitor {id}")
+    raise CommandFailed(f"the project has no check and no monitor {target}")
 
 
 def _requests(id: str, until: MuteUntil, now: Micros) -> Iterator[tuple[CheckUpdate | MonitorUpdate, RejectionCode]]:

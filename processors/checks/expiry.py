@@ -31,9 +31,10 @@ from processors.fold.contract import Context, Effect
 from processors.fold.escalations import EscalationPolicies, escalation_due
 from processors.fold.expiry import Expiry
 from processors.fold.gap_records import GapRecords, gap_key
-from processors.fold.mutes import mute_ended
+from processors.fold.mutes import end_own_mute, is_muted_itself, mute_ended
 from processors.fold.partition_time import fold_tick, open_gap
 from processors.fold.placement import to_transitions
+from processors.fold.tag_mutes import TagMutes
 from processors.fold.time_correction import correct_time
 from processors.fold.view import View
 from schemas.base import Micros
@@ -65,6 +66,7 @@ class CheckExpiry:
         self.policies = EscalationPolicies(view)
         self.choices = Choices(view)
         self._outages = Unjudged()
+        self.tag_mutes = TagMutes(view)
         self._expiry: Expiry[CheckState, Moment] = Expiry(view, PINGS, "check", CheckState, self)
         self._awaiting = {key for key, state in view.stored_items() if _is_awaiting(state) and state.parked is None}
         self.look_at = self._expiry.look_at
@@ -151,7 +153,16 @@ class CheckExpiry:
         check, due = check_of(self._view, key), None
         if state.escalation is not None and not self.maintenance.is_open(check, time):
             due = escalation_due(state, self.policies.of(check.project, key))
-        return next_moment(state, check, time, due)
+        tags = self._end_of_tag_mutes(state, check) if state.by_tag else None
+        return next_moment(state, check, time, due, tags)
+
+    def _end_of_tag_mutes(self, state: CheckState, check: Check) -> Micros | None:
+        """When the last mute ends of the tags of a check, as of when it was looked at last; None: it has no end."""
+        ends = [mute.until for mute in self.tag_mutes.of(check.project, check.tags)]
+        if "forever" in ends:
+            return None
+        # Without any they have been lifted, which the event has told.
+        return max((end for end in ends if isinstance(end, int)), default=None)
 
     def expire(self, key: str, state: CheckState, deadline: Moment, time: Micros) -> list[Effect]:
         effects = self._judge(state, check_of(self._view, key), deadline, time)
@@ -168,8 +179,13 @@ class CheckExpiry:
                 return go_not_late(state, check, time)
             case "end of mute":
                 untold = self.maintenance.is_open(check, time)
-                told = end_mute(state, check, moment.at, time, expired=True, untold=untold)
+                end_own_mute(state)
+                told = [] if state.muted else end_mute(state, check, moment.at, time, expired=True, untold=untold)
                 return [*told, mute_ended(check, moment.at)]
+            case "end of tag mute":
+                untold = self.maintenance.is_open(check, time)
+                state.by_tag, state.muted = False, is_muted_itself(state, check)
+                return [] if state.muted else end_mute(state, check, moment.at, time, expired=True, untold=untold)
             case "reminder":
                 untold = self.maintenance.is_open(check, time)
                 return remind_of(state, check, remind_after(state, check), time, untold)

@@ -20,13 +20,13 @@ import msgspec
 
 from processors.checks.expiry import CheckExpiry, check_of, definition_key
 from processors.checks.messages import failed, failed_in_maintenance
+from processors.checks.muting import CheckMutes
 from processors.checks.outputs import note_output
 from processors.checks.ping_copies import is_copy, remember
 from processors.checks.ping_rules import PingRulesIndex, counts_as
 from processors.checks.rules import LONGEST_DURATION, end_run, run_limit, start_run
 from processors.checks.run_times import note_run, run_limit_of
 from processors.checks.transitions import (
-    end_mute,
     enter_maintenance,
     go_down,
     go_up,
@@ -34,13 +34,13 @@ from processors.checks.transitions import (
     remove,
     resume,
     tell_acknowledged,
+    tell_muted_channel,
     tell_of_drift,
 )
 from processors.fold.acknowledgements import concerns, take
 from processors.fold.audit import command_of, entry
 from processors.fold.contract import Context, Effect, Fold, InvalidEvent
 from processors.fold.escalations import PolicyEvent, begin_anew, is_told
-from processors.fold.mutes import redefine_mute
 from processors.fold.partition_time import AHEAD, END_OF_TIME, counts_at, newest, time_of, vouched
 from processors.fold.placement import to_transitions
 from processors.fold.view import View
@@ -49,11 +49,12 @@ from schemas.check_states import CheckState, CheckStatesRecord, DefinitionCopy, 
 from schemas.definitions import Check
 from schemas.escalations import EscalationDefined, EscalationRemoved
 from schemas.ids import is_uuid
-from schemas.incidents import IncidentAcknowledged, IncidentEvent
+from schemas.incidents import IncidentAcknowledged, IncidentEvent, IncidentToTell
 from schemas.maintenance import MaintenanceDefined, MaintenanceRemoved
 from schemas.notice_choices import NoticesChosen
 from schemas.on_call import OnCallDefined, OnCallRemoved
 from schemas.pings import CheckDefined, CheckPaused, CheckRemoved, CheckResumed, Ping, PingsEvent
+from schemas.tag_mutes import TagMuted, TagUnmuted
 from schemas.ticks import PROGRESS_KEY, Progress, Tick, TimeCorrected
 from schemas.topics import CHECK_STATES, PINGS
 from schemas.transitions import Action, JournalTruncated, PingFolded
@@ -83,6 +84,7 @@ class ChecksPartition:
         self._rules = PingRulesIndex(view)
         self._expiry = CheckExpiry(view, partition)
         self._maintenance = self._expiry.maintenance
+        self._mutes = CheckMutes(view, self._expiry)
 
     def apply(self, event: PingsEvent, context: Context) -> Sequence[Effect]:
         if type(event) is Ping:
@@ -99,6 +101,8 @@ class ChecksPartition:
             return self._of_incident(event, context)
         if isinstance(event, EscalationDefined | EscalationRemoved):
             return self._of_policy(event, context)
+        if isinstance(event, IncidentToTell):
+            return self._to_tell(event, context)
         if isinstance(event, NoticesChosen):
             self._expiry.choices.heard(event, context)
             return ()
@@ -107,6 +111,8 @@ class ChecksPartition:
             return ()
         if isinstance(event, MaintenanceDefined | MaintenanceRemoved):
             return self._maintenance.heard(event, context.key)
+        if isinstance(event, TagMuted | TagUnmuted):
+            return self._mutes.heard(event, context)
         assert isinstance(event, CheckPaused | CheckResumed)
         return self._paused_or_resumed(event, context)
 
@@ -230,19 +236,18 @@ class ChecksPartition:
         known = view.get(key)
         effects: list[Effect] = []
         if known is None:
-            since, muted = counts_at(self._view, event.at), check.mute_until is not None
-            view.put(key, CheckState(version=check.version, since=since, muted=muted))
-            if muted:
+            since, made = counts_at(self._view, event.at), CheckState(version=check.version)
+            made.since = since
+            self._mutes.begin(made, check)
+            view.put(key, made)
+            if made.muted:
                 self._expiry.look_at(key, since)
         elif check.version > known.version:
             state = view.edit(CheckState, key)
             state.version = check.version
             self._expiry.unpark(key, state)
             at = counts_at(self._view, event.at)
-            untold = self._maintenance.is_open(check, at)
-            effects = redefine_mute(
-                state, check_of(view, key), check, lambda: end_mute(state, check, at, at, expired=False, untold=untold)
-            )
+            effects = self._mutes.redefine(state, check_of(view, key), check, at)
         else:
             return ()
         view.put(definition_key(key), DefinitionCopy(check=check))
@@ -277,6 +282,13 @@ class ChecksPartition:
             effects += tell_acknowledged(state, check)
         self._expiry.look_at(key, time)
         return effects
+
+    def _to_tell(self, event: IncidentToTell, context: Context) -> Sequence[Effect]:
+        """The mute of a channel is over."""
+        state = self._view.get(context.key)
+        if context.retried or not isinstance(state, CheckState):
+            return ()
+        return tell_muted_channel(state, check_of(self._view, context.key), event, counts_at(self._view, event.at))
 
     def _of_policy(self, event: PolicyEvent, context: Context) -> Sequence[Effect]:
         view, escalating = self._view, []

@@ -90,16 +90,20 @@ class Moment(NamedTuple):
     """
 
     at: Micros
-    what: Literal["late", "not late", "deadline", "run limit", "end of mute", "reminder", "escalation"]
+    what: Literal[
+        "late", "not late", "deadline", "run limit", "end of mute", "end of tag mute", "reminder", "escalation"
+    ]
     since: Micros
     doubtful_from: Micros
     run: Run | None = None
 
 
-def next_moment(state: CheckState, check: Check, time: Micros, escalation: Micros | None = None) -> Moment | None:
+def next_moment(
+    state: CheckState, check: Check, time: Micros, escalation: Micros | None = None, tags: Micros | None = None
+) -> Moment | None:
     """The first thing that a tick will do to the check, as of `time`; None if nothing is due.
 
-    escalation: when its next step is due.
+    escalation: when its next step is due. tags: when it is not muted by a tag any more.
 
     A start can only bring it nearer: the schedule's deadline stands beside those of the runs. Both are inclusive.
     """
@@ -114,6 +118,8 @@ def next_moment(state: CheckState, check: Check, time: Micros, escalation: Micro
             moment = Moment(deadline, "run limit", run.started, run.started, run)
     if state.muted and (end := mute_end(state, check)) is not None and (moment is None or end < moment.at):
         moment = Moment(end, "end of mute", end, end)
+    if tags is not None and (moment is None or tags < moment.at):
+        moment = Moment(tags, "end of tag mute", tags, tags)
     if state.status == "down":
         due = reminder_due(state, remind_after(state, check))
         if due is not None and (moment is None or due < moment.at):

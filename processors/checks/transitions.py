@@ -17,7 +17,7 @@ from processors.fold.acknowledgements import tell_team, with_acknowledgement
 from processors.fold.contract import Effect
 from processors.fold.escalations import EscalationPolicies, escalate, told_now
 from processors.fold.incident_notices import request_again as once_more
-from processors.fold.mutes import end_with_incident, recovered, tell_again, tell_owed
+from processors.fold.mutes import end_with_incident, recovered, tell_again, tell_channel, tell_owed
 from processors.fold.reminders import pass_reminders, remind
 from processors.fold.status_transition import (
     DOWN,
@@ -38,6 +38,7 @@ from schemas.check_states import CheckState, Run, visible_status
 from schemas.definitions import Check
 from schemas.deliveries import DeliveryRequested
 from schemas.ids import derived_id
+from schemas.incidents import IncidentToTell
 from schemas.notices import ACKNOWLEDGED, Notice
 from schemas.run_times import drift_data
 from schemas.ticks import Gap
@@ -81,7 +82,7 @@ def go_up(state: CheckState, check: Check, at: Micros, time: Micros) -> list[Eff
         return _effects(transition, state, check, "up", "ping")
     mute = recovered(state, check, transition, told)
     effects = _effects(transition, state, check, "up", "ping", "", RECOVERED, incident) + mute
-    return effects + _owed(state, check) if mute else effects
+    return effects + _owed(state, check) if mute and not state.muted else effects
 
 
 def go_down(state: CheckState, check: Check, at: Micros, time: Micros, reason: Reason, cause: str) -> list[Effect]:
@@ -157,7 +158,7 @@ def pause(state: CheckState, check: Check, at: Micros, time: Micros) -> list[Eff
     state.output = None
     mute = end_with_incident(state, check, transition)
     effects = _effects(transition, state, check, "paused", "paused") + mute
-    return effects + _owed(state, check) if mute else effects
+    return effects + _owed(state, check) if mute and not state.muted else effects
 
 
 def resume(state: CheckState, check: Check, at: Micros, time: Micros) -> list[Effect]:
@@ -216,6 +217,14 @@ def tell_down(state: CheckState, check: Check, time: Micros) -> list[Effect]:
     state.silenced = False
     told_now(state, time)
     return notify(_subject(check, state), state.changes, state.since, DOWN, _open_incident(state, check))
+
+
+def tell_muted_channel(state: CheckState, check: Check, event: IncidentToTell, at: Micros) -> list[Effect]:
+    """The mute of a channel is over, which was not told of the incident that is open."""
+    if state.incident is None or state.incident != event.incident:
+        return []
+    subject = _subject(check, state)
+    return tell_channel(state, subject, event.channel, at, lambda: _open_incident(state, check), held_back=False)
 
 
 def _owed(state: CheckState, check: Check) -> list[Effect]:

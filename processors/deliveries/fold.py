@@ -37,6 +37,7 @@ from processors.deliveries.audit import asked_for
 from processors.deliveries.confirmations import NOT_CONFIRMED, Confirmations, waits_for_confirmation
 from processors.deliveries.ends import MOST_ENDED, DeliveryEnds, finished
 from processors.deliveries.gathering import MOST_LISTS, Gatherings
+from processors.deliveries.muted_channels import MutedChannels, is_mute
 from processors.deliveries.pending import PendingDeliveries
 from processors.deliveries.policies import Policy, delivered, policy_of
 from processors.deliveries.retry_policy import DAY, MAX_AGE, WARNINGS
@@ -120,11 +121,14 @@ class _Deliveries:
         self._confirmations = Confirmations(view, self._ends)
         self._wordings = Wordings(view)
         self._gatherings = Gatherings(view)
+        self._mutes = MutedChannels(view, self._wheel)
         for key, record in view.items():
             self._follow(key, None, record)
         view.listeners.append(self._follow)
 
     def _is_there(self, key: str) -> bool:
+        if is_mute(key):
+            return self._mutes.is_there(key)
         kind, _, channel = key.partition("/")
         return channel in self._pending if kind == HEALTH else self._view.get(key) is not None
 
@@ -133,6 +137,8 @@ class _Deliveries:
         if isinstance(new, Delivery) or isinstance(old, Delivery):
             self._pending.follow(key, old, new)
         self._wordings.follow(old, new)
+        if not isinstance(new, Delivery) and not isinstance(old, Delivery):
+            self._mutes.follow(key, old, new)
         if isinstance(new, Delivery):
             self._wheel.set(health_key(new.channel), new.first_due + MAX_AGE)
             if new.due is not None:
@@ -172,7 +178,7 @@ class _Deliveries:
             if not event.secret_only or self._view.get(health_key(channel)) is None:
                 self._view.put(health_key(channel), EndpointHealth())
             if not waits_for_confirmation(event.endpoint):
-                return ()
+                return self._end_mute(channel, self._moment(event.at, context))
             return self._ends.end_all(channel, NOT_CONFIRMED, self._moment(event.at, context), "unconfirmed")
         if isinstance(event, ConfirmationRequested):
             return self._confirmations.requested(channel, event, self._moment(event.at, context))
@@ -184,6 +190,7 @@ class _Deliveries:
         assert isinstance(event, EndpointRemoved)
         self._view.delete(endpoint_key(channel))
         self._view.delete(health_key(channel))
+        self._mutes.forget(channel)
         return self._ends.end_all(channel, "the channel was removed", self._moment(event.at, context))
 
     def truncated(self, event: JournalTruncated) -> Iterable[Effect]:
@@ -216,6 +223,9 @@ class _Deliveries:
             effects += self._ends.end_old(key.partition("/")[2], now, MOST_ENDED - len(effects))
         lists = 0
         for key in due:
+            if is_mute(key):
+                effects += self._end_mute(key.partition("/")[2], now)
+                continue
             record = self._view.get(key)
             # The wheel may be behind the view, never ahead: what it names is looked at again.
             if isinstance(record, Delivery) and record.due is not None:
@@ -234,7 +244,8 @@ class _Deliveries:
     def _requested(self, channel: str, event: DeliveryRequested, context: Context) -> list[Effect]:
         endpoint: Endpoint | None = self._view.get(endpoint_key(channel))
         now = self._moment(event.at, context)
-        effects: list[Effect] = []
+        effects = self._end_mute(channel, now)
+        is_muted = event.actor is None and self._mutes.until(channel, now)
         for notice in dict.fromkeys(event.notices):
             if endpoint is not None and not _takes(endpoint, notice, event.anyway):
                 continue
@@ -249,7 +260,9 @@ class _Deliveries:
                 wording=self._wordings.wording(endpoint, notice),
             )
             if self._view.get(delivery_key(delivery.id)) is None:
-                effects += self._begin(delivery, now, event)
+                effects += (
+                    self._mutes.take(delivery, event.data, now) if is_muted else self._begin(delivery, now, event)
+                )
                 if event.actor is not None:  # a fold names nobody
                     effects += asked_for(self._view, event, "tested", delivery, now, context)
         return effects
@@ -274,6 +287,13 @@ class _Deliveries:
         )
         begun = self._begin(delivery, now)
         return [*begun, *asked_for(self._view, event, "replayed", delivery, now, context)]
+
+    def _end_mute(self, channel: str, now: Micros) -> list[Effect]:
+        """What follows from the end of a channel's mute, if it is over."""
+        effects, over = self._mutes.end(channel, now)
+        for delivery in over:
+            effects += self._begin(delivery, now)
+        return effects
 
     def _begin(self, delivery: Delivery, now: Micros, requested: DeliveryRequested | None = None) -> list[Effect]:
         """Its first attempt is due, or a list will tell of it, or there is nobody to send it to.

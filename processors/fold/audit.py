@@ -31,6 +31,7 @@ from schemas.recipients import Recipient
 from schemas.reports import ReportSettings
 from schemas.requests import ChannelDisabled
 from schemas.status_pages import StatusPage
+from schemas.tag_mutes import TagMute
 from schemas.ticks import PROGRESS_KEY
 from schemas.tokens import COUNTERS_KEY
 from schemas.topics import PROJECTS, Topic
@@ -40,7 +41,7 @@ from schemas.transitions import Action, FieldChange, ThingChanged
 _PLAIN: dict[type[msgspec.Struct], frozenset[str]] = {
     Project: frozenset({"name", "check_limit"}),
     ApiKey: frozenset({"kind", "name", "scopes", "expires"}),
-    Channel: frozenset({"kind", "name", "notices", "url", "disabled_at"}),  # and what its kind says
+    Channel: frozenset({"kind", "name", "notices", "url", "disabled_at", "mute_until"}),  # and what its kind says
     Check: frozenset(
         {
             *("name", "slug", "tags", "desc", "schedule", "grace", "late_limit", "run_limit", "methods"),
@@ -67,12 +68,13 @@ _PLAIN: dict[type[msgspec.Struct], frozenset[str]] = {
     MessageTemplate: frozenset({"name", "notices", "channels", "title", "text"}),
     ReportSettings: frozenset({"weekly", "monthly", "timezone", "channels"}),
     OnCallRotation: frozenset({"name", "tz", "handover", "turns", "hours", "overrides"}),
+    TagMute: frozenset({"label", "until"}),
     Maintenance: frozenset({"name", "window", "monitors", "checks", "tags", "everything", "key"}),
     Recipient: frozenset({"address", "times", "confirmed_at", "blocked_at"}),
 }
 # Fields that say nothing beside the rest of an entry.
 _SILENT = frozenset({"id", "project", "version", "created", "revised", "site", "prefix", "asked", "token", "number"})
-_NAMES = ("name", "title", "slug", "address")
+_NAMES = ("name", "title", "slug", "address", "label")
 _DISABLED = str(ChannelDisabled.__struct_config__.tag)
 # Records that tell nothing of their own.
 _UNTOLD = (PROGRESS_KEY, COUNTERS_KEY, "revoked-key/", "report-state/")

@@ -16,7 +16,9 @@ from collections.abc import Callable
 from typing import Any
 
 from processors.fold.contract import Effect
+from processors.fold.escalations import is_told
 from processors.fold.status_transition import (
+    DOWN,
     RECOVERED,
     HasStatus,
     StatusTransition,
@@ -26,6 +28,7 @@ from processors.fold.status_transition import (
     request,
 )
 from schemas.base import Micros
+from schemas.check_states import CheckState
 from schemas.definitions import Check
 from schemas.ids import derived_id
 from schemas.monitors import Monitor
@@ -39,8 +42,22 @@ _STILL_DOWN: tuple[Notice, ...] = ("monitor.down",)
 
 
 def mute_end(state: HasStatus, thing: Monitor | Check) -> Micros | None:
-    """When a tick ends the mute of a thing; None when none does."""
+    """When a tick ends the own mute of a thing; None when none does."""
+    if isinstance(state, CheckState) and state.own_mute_over:
+        return None
     return thing.mute_until if state.muted and isinstance(thing.mute_until, int) else None
+
+
+def is_muted_itself(state: CheckState, check: Check) -> bool:
+    """Whether the own mute of a check counts, be it muted by a tag, too."""
+    return state.muted and check.mute_until is not None and not state.own_mute_over
+
+
+def end_own_mute(state: HasStatus) -> None:
+    """The own mute of a thing is over; a check may go on being muted by a tag."""
+    state.muted = False
+    if isinstance(state, CheckState):
+        state.own_mute_over, state.muted = True, state.by_tag
 
 
 def recovered(state: HasStatus, thing: Monitor | Check, transition: StatusTransition, told: bool) -> list[Effect]:
@@ -64,7 +81,9 @@ def end_with_incident(state: HasStatus, thing: Monitor | Check, transition: Stat
     """A mute until `recovery` ends, if this transition ended an incident."""
     if transition.incident is None or thing.mute_until != "recovery":
         return []
-    state.muted = False
+    if isinstance(thing, Check) and isinstance(state, CheckState) and not is_muted_itself(state, thing):
+        return []
+    end_own_mute(state)
     return [mute_ended(thing, transition.at)]
 
 
@@ -92,6 +111,24 @@ def tell_owed(state: HasStatus, subject: Subject, data: Callable[[dict[str, Any]
         return []
     incident = incident_data(owed.incident, owed.started, owed.resolved, owed.cause, owed.partial)
     return notify(subject, owed.n, owed.resolved, RECOVERED, data(incident), owed.called)
+
+
+def tell_channel(
+    state: HasStatus, subject: Subject, channel: str, at: Micros, data: Callable[[], dict[str, Any]], *, held_back: bool
+) -> list[Effect]:
+    """A channel that was muted while people were told that the thing is down is told now, unless nobody was told, or
+    somebody takes care of it.
+
+    held_back: people have not been told yet, because of what the thing depends on. data: that of a notice.
+    """
+    if state.muted or state.acknowledged is not None or not is_told(state, held_back):
+        return []
+    is_own = channel in subject.channels
+    if not is_own and (state.escalation is None or channel not in state.escalation.told):
+        return []
+    id = derived_id(subject.id, "channel mute over", state.changes, at)
+    alone = subject._replace(channels=(channel,))
+    return request(alone, id, at, DOWN if is_own else DOWN[:1], data(), anyway=not is_own)
 
 
 def tell_again(subject: Subject, n: int, at: Micros, data: dict[str, Any]) -> list[Effect]:

@@ -67,6 +67,7 @@ from schemas.notices import ACKNOWLEDGED, AnyNotice
 from schemas.on_call import OnCallCopy, OnCallDefined, OnCallRemoved, OnCallRotation, on_call_key
 from schemas.pings import CheckDefined, CheckRemoved
 from schemas.probes import MonitorDefined, MonitorRemoved
+from schemas.tag_mutes import TagMute, TagMuteCopy, TagMuted, TagUnmuted, tag_mute_key
 from schemas.ticks import PROGRESS_KEY
 from schemas.transitions import IncidentTold, StatusChanged, ValidityTold
 
@@ -77,8 +78,8 @@ Missed = tuple[str, msgspec.Struct]
 
 
 class Defined(NamedTuple):
-    """What `definitions` says, by id: all projects, windows of maintenance, escalation policies, on-call rotations and
-    templates; of the others those of one partition, but for the checks all channels, too.
+    """What `definitions` says, by id: all projects, windows of maintenance, escalation policies, on-call rotations,
+    mutes of tags and templates; of the others those of one partition, but for the checks all channels, too.
 
     complete: every request was folded when it was read, so that what does not stand here does not exist.
     """
@@ -91,6 +92,7 @@ class Defined(NamedTuple):
     policies: Mapping[str, EscalationPolicy] = {}
     templates: Mapping[str, MessageTemplate] = {}
     rotations: Mapping[str, OnCallRotation] = {}
+    tag_mutes: Mapping[str, TagMute] = {}
     complete: bool = True
 
 
@@ -102,11 +104,12 @@ class Thing(NamedTuple):
 
 
 def missed_by_checks(view: View, defined: Defined) -> Iterator[Missed]:
-    """What `pings` should have told: of the checks of a partition, of policies, rotations, windows of maintenance, and
-    what channels chose."""
+    """What `pings` should have told: of the checks of a partition, of policies, rotations, windows of maintenance,
+    mutes of tags, and what channels chose."""
     yield from _missed_rotations(view, defined)
     yield from _missed_policies(view, defined)
     yield from _missed_windows(view, defined, concerns_checks)
+    yield from _missed_tag_mutes(view, defined)
     yield from _missed_choices(view, defined)
     for id, check in sorted(defined.checks.items()):
         state = view.get(id)
@@ -183,6 +186,17 @@ def _missed_choices(view: View, defined: Defined) -> Iterator[Missed]:
             yield id, NoticesChosen(at=_time(view), notices=chosen)
     if defined.complete:
         yield from ((key.partition("/")[2], NoticesChosen(at=_time(view))) for key in sorted(copies))
+
+
+def _missed_tag_mutes(view: View, defined: Defined) -> Iterator[Missed]:
+    for id, mute in sorted(defined.tag_mutes.items()):
+        copy = view.get(tag_mute_key(id))
+        if not isinstance(copy, TagMuteCopy) or copy.mute.version < mute.version:
+            yield id, TagMuted(at=mute.created, mute=mute)
+    if defined.complete:
+        copies = [record.mute.id for _, record in view.stored_items() if isinstance(record, TagMuteCopy)]
+        gone = (id for id in sorted(copies) if id not in defined.tag_mutes)
+        yield from ((id, TagUnmuted(at=_time(view), id=id, expired=True)) for id in gone)
 
 
 def missed_by_deliveries(view: View, defined: Defined) -> Iterator[Missed]:

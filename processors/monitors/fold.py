@@ -54,7 +54,7 @@ from processors.monitors.validity import MonitorValidity
 from schemas.base import Micros
 from schemas.escalations import EscalationDefined, EscalationRemoved
 from schemas.ids import is_uuid
-from schemas.incidents import IncidentAcknowledged, IncidentCommented, IncidentReleased
+from schemas.incidents import IncidentAcknowledged, IncidentCommented, IncidentReleased, IncidentToTell
 from schemas.monitor_states import MonitorCopy, MonitorState, MonitorStatesRecord, Seen
 from schemas.monitors import Monitor
 from schemas.on_call import OnCallDefined, OnCallRemoved
@@ -140,6 +140,8 @@ class MonitorsPartition:
                 return self._dependencies.heard(event, context)
             case IncidentAcknowledged() | IncidentReleased() | IncidentCommented():
                 return self._incidents.said(event, context)
+            case IncidentToTell():
+                return self._incidents.tell(event, context)
             case EscalationDefined() | EscalationRemoved():
                 return self._incidents.policy(event, context)
             case OnCallDefined() | OnCallRemoved():

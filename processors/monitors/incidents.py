@@ -8,8 +8,8 @@ from processors.fold.escalations import PolicyEvent, begin_anew, is_told
 from processors.fold.partition_time import counts_at
 from processors.fold.view import View
 from processors.monitors.expiry import MonitorExpiry, monitor_of
-from processors.monitors.transitions import tell_acknowledged
-from schemas.incidents import IncidentAcknowledged, IncidentEvent
+from processors.monitors.transitions import tell_acknowledged, tell_muted_channel
+from schemas.incidents import IncidentAcknowledged, IncidentEvent, IncidentToTell
 from schemas.monitor_states import MonitorState
 from schemas.topics import PROBE_RESULTS
 
@@ -31,6 +31,13 @@ class MonitorIncidents:
             effects += tell_acknowledged(state, monitor)
         self._expiry.look_at(key, state, monitor)
         return effects
+
+    def tell(self, event: IncidentToTell, context: Context) -> Sequence[Effect]:
+        """The mute of a channel is over, which was not told of an incident."""
+        state = self._view.get(context.key)
+        if context.retried or not isinstance(state, MonitorState):
+            return ()
+        return tell_muted_channel(state, monitor_of(self._view, context.key), event, counts_at(self._view, event.at))
 
     def policy(self, event: PolicyEvent, context: Context) -> Sequence[Effect]:
         """An escalation policy was made, changed or removed."""

@@ -14,7 +14,7 @@ from processors.fold.acknowledgements import tell_team, with_acknowledgement
 from processors.fold.contract import EVERY, Effect
 from processors.fold.escalations import EscalationPolicies, escalate, told_now
 from processors.fold.incident_notices import request_again as once_more
-from processors.fold.mutes import end_with_incident, recovered, tell_again, tell_owed
+from processors.fold.mutes import end_with_incident, recovered, tell_again, tell_channel, tell_owed
 from processors.fold.reminders import pass_reminders, remind
 from processors.fold.status_transition import (
     DOWN,
@@ -34,6 +34,7 @@ from processors.monitors.slots import begin, expect_after
 from schemas.base import SECOND, Micros
 from schemas.deliveries import DeliveryRequested
 from schemas.escalations import Escalating
+from schemas.incidents import IncidentToTell
 from schemas.monitor_states import MonitorState, PendingChange, visible_status
 from schemas.monitors import Monitor
 from schemas.notices import ACKNOWLEDGED
@@ -187,6 +188,15 @@ def end_mute(
     ):
         effects += tell_again(_subject(monitor, state), state.changes, at, _open_incident(state, monitor))
     return effects
+
+
+def tell_muted_channel(state: MonitorState, monitor: Monitor, event: IncidentToTell, at: Micros) -> list[Effect]:
+    """The mute of a channel is over, which was not told of the incident that is open."""
+    if state.incident is None or state.incident != event.incident:
+        return []
+    subject, held_back = _subject(monitor, state), state.notice_at is not None
+    data = partial(_open_incident, state, monitor)
+    return tell_channel(state, subject, event.channel, at, data, held_back=held_back)
 
 
 def _owed(state: MonitorState, monitor: Monitor) -> list[Effect]:

@@ -42,6 +42,7 @@ def endpoint_of(channel: Channel, project: Project) -> Endpoint:
         number=channel.number if kind.body == "push event" else 0,
         digest=channel.digest,
         quiet_hours=channel.quiet_hours,
+        mute_until=channel.mute_until,
     )
 
 

@@ -31,12 +31,14 @@ from processors.projects.keys import ProjectKeys
 from processors.projects.maintenance import ProjectMaintenance
 from processors.projects.message_templates import ProjectTemplates
 from processors.projects.monitors import ProjectMonitors
+from processors.projects.mutes import without_past_mute
 from processors.projects.on_call import ProjectOnCall
 from processors.projects.outages import ProjectOutageNews
 from processors.projects.recipients import ProjectRecipients
 from processors.projects.reports import ProjectReports
 from processors.projects.rotations import ProjectRotations
 from processors.projects.status_pages import ProjectPages
+from processors.projects.tag_mutes import ProjectTagMutes
 from processors.projects.tokens import ProjectTokens
 from schemas.actors import SYSTEM
 from schemas.base import SECOND, Micros
@@ -97,6 +99,7 @@ from schemas.requests import (
     StatusPageCreate,
     StatusPageDelete,
     StatusPageUpdate,
+    TagMuteSet,
     TemplateCreate,
     TemplateDelete,
     TemplateUpdate,
@@ -145,6 +148,7 @@ class ProjectsPartition:
         self._escalations = ProjectEscalations(view, self.index)
         self._templates = ProjectTemplates(view, self.index)
         self._on_call = ProjectOnCall(view, self.index, self._escalations)
+        self._tag_mutes = ProjectTagMutes(view)
         self._pages = ProjectPages(view, self.index, self._tokens)
         self._recipients = ProjectRecipients(view, self.index)
         self._keys = ProjectKeys(view, self.index)
@@ -187,7 +191,8 @@ class ProjectsPartition:
         return [*effects, *told]
 
     def due(self) -> Micros:
-        return min(self._maintenance.due(), self._tokens.due(), self._outages.due(), self._reports.due())
+        dues = self._maintenance, self._tag_mutes, self._tokens, self._outages, self._reports
+        return min(each.due() for each in dues)
 
     def _told(self, event: _News, context: Context) -> list[Effect]:
         """Another fold tells of a channel that fails or was given up, of a mute that it has ended, or of an outage."""
@@ -224,6 +229,7 @@ class ProjectsPartition:
             self._maintenance.tick(after.time)
         self._tokens.learn(tick.partition_count)
         return [
+            *self._tag_mutes.tick(after.time),
             *self._tokens.tick(after.time),
             *self._outages.tick(after.time),
             *self._reports.tick(after.time),
@@ -280,6 +286,8 @@ class ProjectsPartition:
                 return self._escalations.delete(request, owner, at)
             case OnCallCreate() | OnCallUpdate() | OnCallDelete() | OnCallOverride() | OnCallOverrideDelete():
                 return self._on_call.decide(request, project, at)
+            case TagMuteSet():
+                return self._tag_mutes.set(request, project, at)
             case IncidentAcknowledge() | IncidentRelease() | IncidentComment():
                 return pass_on(request, self.index, owner, at)
             case ReportSchedule():
@@ -356,7 +364,11 @@ class ProjectsPartition:
         return [*effects, decision(request, "made", channel.id)]
 
     def _change_channel(self, request: ChannelUpdate, channel: Channel, project: Project, at: Micros) -> list[Effect]:
-        wanted = _chosen(request.fields)
+        wanted = without_past_mute(_chosen(request.fields), at)
+        if set(wanted) == {"mute_until"}:
+            muted = replace(channel, **wanted)
+            told = [define_channel(self._view, muted, project, at, secret_only=True)] if muted != channel else []
+            return [*told, decision(request, "updated", channel.id)]
         if of_other_kinds(channel, wanted):
             raise RequestRejected(RejectionCode.WRONG_CHANNEL_KIND)
         kind = CHANNEL_KINDS[channel.kind]

@@ -45,6 +45,7 @@ from schemas.notice_choices import NoticesChosen
 from schemas.on_call import OnCallDefined, OnCallRemoved, OnCallRotation
 from schemas.pings import CheckDefined, CheckRemoved
 from schemas.probes import MaintenanceDefined, MaintenanceRemoved, MonitorDefined, MonitorRemoved
+from schemas.tag_mutes import TagMute, TagMuted, TagUnmuted
 from schemas.ticks import PROGRESS_KEY
 from schemas.topics import (
     CHECK_STATES,
@@ -65,7 +66,7 @@ T = TypeVar("T")
 _MARGIN: Micros = 60 * SECOND
 _CALL_SECONDS = 10.0
 # Kinds of definitions that each partition is told of.
-_EVERYWHERE = ("project", "maintenance", "escalation", "on-call", "template")
+_EVERYWHERE = ("project", "maintenance", "escalation", "on-call", "tag-mute", "template")
 _PATIENCE_SECONDS = 30.0
 _CHANGED, _FINISHED = b'{"type":"status.changed"', b'{"type":"delivery.finished"'
 _VALIDITY, _INCIDENT = b'{"type":"validity.told"', b'{"type":"incident.told"'
@@ -83,6 +84,8 @@ _sent: msgspec.json.Decoder[Any] = msgspec.json.Decoder(
     | NoticesChosen
     | OnCallDefined
     | OnCallRemoved
+    | TagMuted
+    | TagUnmuted
     | EndpointDefined
     | EndpointRemoved
     | TemplateDefined
@@ -133,7 +136,7 @@ def missed_by(
 
 def _missed_by(reader: "_Reader", journal: Topic, view: View) -> list[Missed]:
     if journal == PINGS:
-        kinds = ("check", "maintenance", "escalation", "on-call", "channel")
+        kinds = ("check", "maintenance", "escalation", "on-call", "tag-mute", "channel")
         return list(missed_by_checks(view, reader.defined(*kinds, whole=("channel",))))
     if journal == PROBE_RESULTS:
         return list(missed_by_monitors(view, reader.defined("monitor", "maintenance", "escalation", "on-call")))
@@ -165,6 +168,8 @@ def _identity(event: msgspec.Struct) -> bytes:
             return ",".join(event.notices).encode()
         case OnCallDefined():
             return encode(event.rotation)
+        case TagMuted():
+            return encode(event.mute)
         case EndpointDefined():
             return encode(event.endpoint)
         case DeliveryRequested():
@@ -215,6 +220,7 @@ class _Reader:
             complete=definitions.complete,
             templates=found.get(MessageTemplate, {}),
             rotations=found.get(OnCallRotation, {}),
+            tag_mutes=found.get(TagMute, {}),
         )
 
     def told_since(self, newest: Micros) -> tuple[list[Told], set[str]]:

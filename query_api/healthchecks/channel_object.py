@@ -6,6 +6,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType, defstruct, structs
 
 from query_api.dependencies import Dependencies
 from query_api.http.field_types import Count, Time, Uuid
+from query_api.mutes import PLAIN_TAKES, show_plain_mute
 from schemas.channels.kinds import CHANNEL_KINDS, ListedName, listed_name
 from schemas.channels.reading import shown, shown_type
 from schemas.definitions import Channel
@@ -65,6 +66,7 @@ ChannelDetails: Any = defstruct(
         ("disabled_because", str | None),
         ("failures", Annotated[Count, Meta(description="Attempts that failed since the last success.")]),
         ("last_success", Time | None),
+        ("mute_until", Annotated[str | None, Meta(description=PLAIN_TAKES)]),
     ],
     bases=(ChannelObject,),
     kw_only=True,
@@ -107,6 +109,7 @@ def channel_details(deps: Dependencies, channel: Channel) -> Struct:
         disabled_because=health.disabled_because or None,
         failures=health.failures,
         last_success=iso_or_none(health.last_success),
+        mute_until=show_plain_mute(channel.mute_until, deps.clock.now()),
     )
     return made
 

@@ -22,6 +22,7 @@ from query_api.poppaping import (
     report_schedule,
     reports,
     status_pages,
+    tag_mutes,
     validity_events,
 )
 from query_api.poppaping.limits import RateLimits
@@ -52,6 +53,7 @@ API = PublicApi(
         message_templates.router,
         on_call.router,
         on_call_overrides.router,
+        tag_mutes.router,
         alerts.router,
         deliveries.router,
         status_pages.router,

@@ -26,6 +26,7 @@ from query_api.channel_fields import (
 from query_api.commands import gone, made, wait_until
 from query_api.http.field_types import words
 from query_api.http.openapi import body_of
+from query_api.mutes import PLAIN_TAKES, InvalidMute, read_plain_mute
 from query_api.poppaping.auth import AlertsReader, AlertsWriter, JsonObject
 from query_api.poppaping.bodies import judged
 from query_api.poppaping.channel_object import AlertChannelObject
@@ -35,9 +36,11 @@ from query_api.poppaping.openapi import ERRORS, errors, list_of, one_of
 from query_api.poppaping.read_only import without_read_only
 from query_api.poppaping.responses import MOST_PER_PAGE, Page, PerPage, PoppaPingApiError, cut, listed, one, time
 from query_api.rotation import Secret, rotate_channel_secret
+from schemas.base import Micros
 from schemas.channels.kind import InvalidChannelField, enumerated
 from schemas.channels.kinds import CHANNEL_KINDS
 from schemas.ids import new_id
+from schemas.mutes import PlainMute
 from schemas.notices import Notice
 from schemas.requests import (
     DAY,
@@ -80,6 +83,7 @@ class _ChannelChanges(msgspec.Struct):
     events: _Events | UnsetType = UNSET
     digest: _Digest | UnsetType | None = UNSET
     quiet_hours: _QuietHours | UnsetType | None = UNSET
+    mute_until: Annotated[str, Meta(max_length=100, description=PLAIN_TAKES)] | UnsetType | None = UNSET
 
 
 CreateAlertChannelBody = body_with("CreateAlertChannelBody", _NewChannel, "config")
@@ -155,7 +159,8 @@ async def read_channel(service: Channels, key: AlertsReader, id: str) -> Respons
 
 @router.patch("/alert-channels/{id}", responses=_CHANNEL | errors(400), openapi_extra=_UPDATE)
 async def change_channel(service: Channels, key: AlertsWriter, id: str, body: JsonObject) -> Response:
-    """Change the fields of an alert channel that are given. One that was disabled is enabled, even by an empty body."""
+    """Change the fields of an alert channel that are given. One that was disabled is enabled, even by an empty body,
+    but not by `mute_until` alone."""
     channel, deps = await service.channel(key, id), service.deps
     body = without_read_only(body, service.channel_object(channel), UpdateAlertChannelBody, _DRIFTING, _INSTEAD)
     changes, kind = judged(body, UpdateAlertChannelBody), CHANNEL_KINDS[channel.kind]
@@ -170,6 +175,7 @@ async def change_channel(service: Channels, key: AlertsWriter, id: str, body: Js
             notices=UNSET if changes.events is UNSET else in_order(changes.events),
             digest=changes.digest,
             quiet_hours=quiet_of(changes.quiet_hours),
+            mute_until=_mute(changes.mute_until, deps.clock.now()),
             **stored_fields(deps, key.project, channel.id, kind, given, channel),
         )
     except InvalidChannelField as invalid:
@@ -183,7 +189,8 @@ async def change_channel(service: Channels, key: AlertsWriter, id: str, body: Js
         return now is None or replace(now, **wanted) == now
 
     await wait_until(deps.definitions_replica, changed)
-    await wait_until(deps.states_replica, lambda: not deps.delivery_states.health(id).disabled)
+    if set(wanted) != {"mute_until"}:
+        await wait_until(deps.states_replica, lambda: not deps.delivery_states.health(id).disabled)
     return one(service.channel_object(await service.channel(key, id)))
 
 
@@ -223,6 +230,14 @@ async def delete_channel(service: Channels, key: AlertsWriter, id: str) -> Respo
     await service.ask(key, ChannelDelete(request=new_id(), at=deps.clock.now(), id=channel.id))
     await gone(deps, deps.directory.channel, id)
     return one(Deleted(id))
+
+
+def _mute(given: str | UnsetType | None, now: Micros) -> PlainMute | UnsetType:
+    """Raises `InvalidChannelField`."""
+    try:
+        return UNSET if given is UNSET else read_plain_mute(given, now)
+    except InvalidMute as invalid:
+        raise InvalidChannelField("mute_until", str(invalid)) from None
 
 
 def _fault(invalid: InvalidChannelField) -> PoppaPingApiError:

@@ -8,6 +8,7 @@ from query_api.channel_fields import blocked_addresses, confirmation_error
 from query_api.dependencies import Dependencies
 from query_api.http.field_types import Count, Time, Uuid
 from query_api.http.openapi import any_of
+from query_api.mutes import PLAIN_TAKES, show_plain_mute
 from query_api.poppaping.responses import time
 from schemas.channels.kinds import CHANNEL_KINDS, KindName
 from schemas.channels.reading import shown, shown_type
@@ -42,6 +43,7 @@ class AlertChannelObject(Struct, kw_only=True):
     disabled_because: str | None
     failures: Annotated[Count, Meta(description="Attempts that failed since the last success.")]
     last_success_at: Time | None
+    mute_until: Annotated[str | None, Meta(description=PLAIN_TAKES)]
 
 
 def channel_object(deps: Dependencies, channel: Channel) -> AlertChannelObject:
@@ -64,4 +66,5 @@ def channel_object(deps: Dependencies, channel: Channel) -> AlertChannelObject:
         disabled_because=health.disabled_because or None,
         failures=health.failures,
         last_success_at=time(health.last_success),
+        mute_until=show_plain_mute(channel.mute_until, deps.clock.now()),
     )

@@ -34,8 +34,19 @@ from schemas.on_call import OnCallRotation
 from schemas.reports import ReportSettings
 from schemas.requests import ProjectsRequest
 from schemas.status_pages import StatusPage
+from schemas.tag_mutes import TagMute
 
-D = TypeVar("D", Monitor, StatusPage, Maintenance, EscalationPolicy, MessageTemplate, ReportSettings, OnCallRotation)
+D = TypeVar(
+    "D",
+    Monitor,
+    StatusPage,
+    Maintenance,
+    EscalationPolicy,
+    MessageTemplate,
+    ReportSettings,
+    OnCallRotation,
+    TagMute,
+)
 T = TypeVar("T", Monitor, StatusPage, Maintenance, Channel, EscalationPolicy, MessageTemplate, OnCallRotation)
 F = TypeVar("F")
 

@@ -164,6 +164,8 @@ async def incidents(changes: Changes) -> None:
     await call("DELETE", place, "updated on-call", override=override, **on)
     await call("DELETE", f"{rotations}/{{id}}", "deleted on-call", id=rotation)
     await call("DELETE", f"{v1}/alert-channels/{{id}}", "deleted channel", id=ada)
+    mute = await call("POST", f"{v1}/tag-mutes", "created tag-mute", {"tag": "db"})
+    await call("DELETE", f"{v1}/tag-mutes/{{id}}", "deleted tag-mute", id=mute["id"])
     site = {"name": "Down", "url": "https://down.test/", "confirmations": 1}
     monitor = (await call("POST", f"{v1}/monitors", "created monitor", site))["id"]
     log.tick(60)
@@ -372,7 +374,7 @@ async def test_what_cannot_be_read_is_refused(harness: Harness, query: dict[str,
         (
             {"kind": "nonsense"},
             "there is no kind 'nonsense' of things; there are check, monitor, channel, status-page, maintenance, "
-            "project, key, recipient, escalation, template, reports, on-call",
+            "project, key, recipient, escalation, template, reports, on-call, tag-mute",
         ),
         (
             {"actor": "api-key"},

@@ -16,14 +16,14 @@ from schemas.topics import DEAD_LETTERS, DECISIONS, DELIVERIES, PINGS, PROBE_RES
 from tests.toy_fold import Toy
 
 INCIDENTS = {
-    *("incident.acknowledged", "incident.released", "incident.commented"),
+    *("incident.acknowledged", "incident.released", "incident.commented", "incident.tell"),
     *("escalation.defined", "escalation.removed"),
 }
 ON_CALL = {"on-call.defined", "on-call.removed"}
 MADE = {
     PINGS: {
         "check.defined", "check.removed", "notices.chosen", "maintenance.defined", "maintenance.removed",
-        *INCIDENTS, *ON_CALL,
+        "tag.muted", "tag.unmuted", *INCIDENTS, *ON_CALL,
     },
     PROBE_RESULTS: {
         "monitor.defined", "monitor.removed", "maintenance.defined", "maintenance.removed", "dependency.changed",
