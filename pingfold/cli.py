@@ -189,6 +189,26 @@ COMMANDS: dict[str, Lazy | Group] = {
                 "List the windows of maintenance that are open or will be, oldest first.",
             ),
         },
+    ),
+    "escalation": Group(
+        "Manage escalation policies: who else is told of what nobody acknowledges.",
+        {
+            "list": Lazy("pingfold.commands.escalations:list_policies", "List the escalation policies, oldest first."),
+            "show": Lazy("pingfold.commands.escalations:show_policy", "Show an escalation policy."),
+            "create": Lazy(
+                "pingfold.commands.escalations:create_policy",
+                "Make an escalation policy. What is down already, and nobody has acknowledged, begins at its first "
+                "step now.",
+            ),
+            "change": Lazy(
+                "pingfold.commands.escalations:change_policy",
+                "Change what is given of an escalation policy. What is down begins anew at its first step.",
+            ),
+            "delete": Lazy(
+                "pingfold.commands.escalations:delete_policy",
+                "Delete an escalation policy: nobody is told by it any more.",
+            ),
+        },
         _MANAGE,
     ),
     "project": Group(
