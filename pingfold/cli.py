@@ -112,6 +112,11 @@ COMMANDS: dict[str, Lazy | Group] = {
         "Tell people again of a check, a monitor, a tag, or send to a channel again. What nobody knows is told now.",
         _MANAGE,
     ),
+    "mutes": Lazy(
+        "pingfold.commands.mutes:list_mutes",
+        "List what is muted in the project: checks, monitors, tags and channels.",
+        _MANAGE,
+    ),
     "incident": Group(
         "See what is down, and say who takes care of it.",
         {

@@ -3,19 +3,27 @@
 They reach Kafka itself.
 """
 
+import json as json_module
 from collections.abc import Iterator
-from typing import Annotated, cast
+from typing import Annotated, Any, cast
 
+import msgspec
 import typer
 
 from infra.clock import SYSTEM_CLOCK
+from infra.log.partitioner import partition_of
+from infra.log.reading import ends_of, read_to_end
 from infra.settings.durations import parse_duration
 from infra.settings.settings import Settings
+from pingfold.addresses import answering_kafka_of
 from pingfold.commands import admin
-from pingfold.commands.options import ProjectOption, project_of
+from pingfold.commands.options import Json, ProjectOption, project_of
+from pingfold.commands.tables import print_table
 from pingfold.errors import CommandFailed, RequestRefused
 from schemas.base import SECOND, Micros
+from schemas.definitions import Channel, Check, Definition
 from schemas.ids import is_uuid, new_id
+from schemas.monitors import Monitor
 from schemas.mutes import LAST_MUTE_TIME, MUTE_WORDS, MuteUntil, PlainMute
 from schemas.rejections import RejectionCode
 from schemas.requests import (
@@ -27,10 +35,12 @@ from schemas.requests import (
     MonitorUpdate,
     TagMuteSet,
 )
-from schemas.tag_mutes import is_tag
-from schemas.times import read_iso, to_second
+from schemas.tag_mutes import TagMute, is_tag
+from schemas.times import iso, read_iso, to_second
+from schemas.topics import DEFINITIONS
 
 _TAG, _CHANNEL = "tag:", "channel:"
+_decode: Any = msgspec.json.Decoder(Definition).decode
 Target = Annotated[
     str, typer.Argument(help="Id of a check or a monitor, `tag:NAME` (of heartbeat checks), or `channel:ID`.")
 ]
@@ -68,6 +78,51 @@ def unmute(target: Target, project: ProjectOption = None) -> None:
     """
     _ask(target, None, SYSTEM_CLOCK.real(), project)
     typer.echo(f"{target} is not muted")
+
+
+def list_mutes(project: ProjectOption = None, json: Json = False) -> None:
+    """List what is muted in the project: checks, monitors, tags and channels.
+
+    Example: pingfold mutes
+    """
+    settings, now = Settings(), SYSTEM_CLOCK.real()
+    owner = project_of(settings, project)
+    found = []
+    for value in definitions_of(settings, owner).values():
+        definition = _decode(value)
+        if not isinstance(definition, Check | Monitor | Channel | TagMute) or definition.project != owner:
+            continue
+        until = definition.until if isinstance(definition, TagMute) else definition.mute_until
+        if until is not None and not (isinstance(until, int) and until <= now):
+            told = iso(until) if isinstance(until, int) else until
+            found.append({"target": _target(definition), "name": getattr(definition, "name", ""), "until": told})
+    found.sort(key=lambda one: (not one["target"].startswith(_CHANNEL), one["target"].startswith(_TAG), one["target"]))
+    if json:
+        typer.echo(json_module.dumps(found, indent=2))
+        return
+    print_table(("what", "name", "until"), [(one["target"], one["name"], one["until"]) for one in found])
+
+
+def definitions_of(settings: Settings, project: str) -> dict[str, bytes]:
+    """The newest definitions of the partition that a project is in, by key."""
+    bootstrap = answering_kafka_of(settings)
+    ends = ends_of(bootstrap, DEFINITIONS)
+    partition = partition_of(project.encode(), len(ends))
+    found: dict[str, bytes] = {}
+    for record in read_to_end(bootstrap, DEFINITIONS, {partition: ends[partition]}):
+        key = (record.key or b"").decode(errors="replace")
+        if record.value is None:
+            found.pop(key, None)
+        elif key.startswith(("check/", "monitor/", "channel/", "tag-mute/")):
+            found[key] = record.value
+    return found
+
+
+def _target(definition: Check | Monitor | Channel | TagMute) -> str:
+    """As `mute` and `unmute` take it."""
+    if isinstance(definition, TagMute):
+        return f"{_TAG}{definition.label}"
+    return f"{_CHANNEL}{definition.id}" if isinstance(definition, Channel) else definition.id
 
 
 def read_until(text: str, now: Micros) -> MuteUntil:

@@ -123,7 +123,7 @@ def _row(request: Request, deps: Dependencies, check: Check) -> dict[str, Any]:
         "status": status,
         "word": "late" if status == "grace" else status,
         "running": now.started,
-        "muted": _muted(check.mute_until),
+        "muted": _muted(check.mute_until) or ("muted by a tag" if state is not None and state.by_tag else ""),
         "acknowledged": _acknowledged(None if state is None else state.acknowledged),
         "not_observed": state is not None and state.unobserved,
         "schedule": _schedule(check.schedule),

@@ -42,7 +42,7 @@ _MOST_ENTRIES = 10 * MOST_SAID
 # So many things are looked at in one go, before other requests get their turn.
 _AT_ONCE = 256
 # So many ids fit into one question to history.
-_MOST_IDS = 5_000
+MOST_IDS = 5_000
 # And of more things, which are asked for in parts, so many incidents can be listed.
 _DEEPEST = 10_000
 _SAID = ("acknowledged", "released", "commented")
@@ -131,7 +131,7 @@ async def _merged(
     # Of the incidents on the pages before this one, at most all that are open are not history's.
     before = max(0, skip - len(shown))
     with answering_history():
-        if len(which.things) <= _MOST_IDS:
+        if len(which.things) <= MOST_IDS:
             history = history_of(deps)
             written, total = await asyncio.gather(
                 history.incidents(which, before, skip - before + limit), history.incidents_total(which)
@@ -150,10 +150,10 @@ async def _written_of_many(
         words = f"Only the newest {_DEEPEST} incidents of so many things can be listed: narrow it by 'search'."
         raise PoppaPingApiError(400, words)
     history, found, total = history_of(deps), list[IncidentRow](), 0
-    for at in range(0, len(which.things), _MOST_IDS):
-        part = frozenset(which.things[at : at + _MOST_IDS])
+    for at in range(0, len(which.things), MOST_IDS):
+        part = frozenset(which.things[at : at + MOST_IDS])
         without = [row.id for row in opened if row.thing in part]
-        each = which._replace(things=which.things[at : at + _MOST_IDS], without=without)
+        each = which._replace(things=which.things[at : at + MOST_IDS], without=without)
         found = newest_first([*found, *await history.incidents(each, 0, skip + limit)])[: skip + limit]
         total += await history.incidents_total(each)
     return found[skip:], total

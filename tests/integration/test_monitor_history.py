@@ -22,6 +22,7 @@ from processors.history.probe_hours import PROBE_HOURS
 from query_api.history.monitors import Counts, DownTime, IncidentRow, MonitorHistory, Which
 from query_api.history.validity import ToldRow
 from query_api.history.windows import DAY, HOUR
+from query_api.poppaping.incidents import MOST_IDS
 from schemas.base import SECOND, Micros
 from schemas.probes import Failure, FamilyResult, ProbeCompleted
 from schemas.transitions import StatusChanged, ValidityTold, VisibleStatus
@@ -289,6 +290,14 @@ class TestIncidents:
         assert (await history.incident_like("i20") or newest).thing == "a"  # of whatever project
         assert await history.incident_like("i9") is None
         assert await history.incidents(Which("p", []), 0, 9) == []
+
+    async def test_of_as_many_things_as_are_asked_for_at_once(self, store: Store, history: MonitorHistory) -> None:
+        things = [str(uuid4()) for _ in range(MOST_IDS)]
+        store.tell(*_outage(things[0], 1, MIDNIGHT), *_outage(things[-1], 2, MIDNIGHT + HOUR))
+        without = ["i1", *(str(uuid4()) for _ in range(MOST_IDS - 1))]
+        assert [row.id for row in await history.incidents(Which("p", things), 0, 9)] == ["i2", "i1"]
+        assert [row.id for row in await history.incidents(Which("p", things, without=without), 0, 9)] == ["i2"]
+        assert await history.incidents_total(Which("p", things, resolved=True, without=without)) == 1
 
     @pytest.mark.parametrize(("at_first", "at_last"), [(True, True), (True, False), (False, False)])
     async def test_it_is_partial_by_the_last_word(

@@ -103,7 +103,7 @@ async def test_more_things_than_one_question_holds(harness: Harness, monkeypatch
     whole = await listed(harness, "type=heartbeat")
     assert len(whole) == 10
     resolved = [one for one in whole if one["status"] == "resolved"]
-    monkeypatch.setattr("query_api.poppaping.incidents._MOST_IDS", 2)
+    monkeypatch.setattr("query_api.poppaping.incidents.MOST_IDS", 2)
     assert await listed(harness, "type=heartbeat") == whole
     assert await listed(harness, "type=heartbeat&status=resolved") == resolved
     answers = [await harness.client.get(f"{INCIDENTS}?type=heartbeat&per_page=3&page={page}") for page in (1, 2, 3, 4)]

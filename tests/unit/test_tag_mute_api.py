@@ -1,18 +1,19 @@
 """`/api/v1/tag-mutes`: tags are muted, listed and lifted; checks that have one, or get it, are told of to nobody."""
 
+import json
 from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
 from pingfold.cli import app
-from pingfold.commands import admin
-from schemas.base import SECOND
+from pingfold.commands import admin, mutes
+from schemas.base import SECOND, encode
 from schemas.requests import ChannelUpdate, ProjectsRequest, TagMuteSet
 from schemas.tag_mutes import TagMuteCopy, tag_mute_key
 from schemas.times import iso
-from schemas.topics import DEFINITIONS, DELIVERIES, PINGS, TRANSITIONS
-from tests.harness import WRITE_KEY, Harness
+from schemas.topics import DELIVERIES, PINGS, PROJECTS, TRANSITIONS
+from tests.harness import ADMIN_PASSWORD, WRITE_KEY, Harness
 from tests.poppaping_client import OTHERS_KEY, UNKNOWN, V1, fault, with_key
 
 MUTES = f"{V1}/tag-mutes"
@@ -76,7 +77,6 @@ async def test_it_ends_by_its_time_and_is_forgotten(harness: Harness) -> None:
     assert requested(harness) == 1
     assert (await harness.client.get(MUTES)).json()["data"] == []
     assert harness.log.directory.tag_mute(one["id"]) is None
-    assert DEFINITIONS
     harness.log.ping(id)
     assert requested(harness) == 2
     await muted(harness)
@@ -88,6 +88,8 @@ async def test_what_the_other_apis_show_stays(harness: Harness) -> None:
     id = await check(harness, "c", "db")
     before = (await harness.client.get(f"/api/v3/checks/{id}")).json()
     await muted(harness)
+    for page in ("/", f"/checks/{id}"):
+        assert "muted by a tag" in (await harness.client.get(page, auth=("", ADMIN_PASSWORD))).text
     assert (await harness.client.get(f"/api/v3/checks/{id}")).json() == before
 
 
@@ -164,6 +166,32 @@ def test_a_tag_and_a_channel_are_muted_by_the_command(monkeypatch: pytest.Monkey
     status, output, [asked] = run(monkeypatch, "mute", f"channel:{UNKNOWN}")
     assert isinstance(asked, ChannelUpdate)
     assert (status, asked.id, asked.fields.mute_until) == (0, UNKNOWN, "forever")
+
+
+async def test_what_is_muted_is_listed(harness: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
+    id, ops = await check(harness, "Nightly"), harness.make_channel("ops")
+    until = iso(harness.log.time + 600 * SECOND)
+    for path, body in ((f"alert-channels/{ops}", {"mute_until": until}), ("tag-mutes", {"tag": "db"})):
+        method = "POST" if path == "tag-mutes" else "PATCH"
+        assert (await harness.client.request(method, f"{V1}/{path}", json=body)).status_code == 200
+    assert (await harness.client.post(f"/api/v3/checks/{id}", json={"mute_until": "recovery"})).status_code == 200
+    stored: dict[str, bytes] = {}
+    for number in range(harness.log.partitions):
+        records = harness.log.records_of(PROJECTS, number)
+        stored |= {key: encode(record) for key, record in records.items() if "/" in key}
+    monkeypatch.setattr(mutes, "definitions_of", lambda settings, project: stored)
+    monkeypatch.setattr(mutes, "SYSTEM_CLOCK", harness.log)
+    result = CliRunner().invoke(app, ["mutes", "--json", "--project", harness.project])
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout) == [
+        {"target": f"channel:{ops}", "name": "ops", "until": until},
+        {"target": id, "name": "Nightly", "until": "recovery"},
+        {"target": "tag:db", "name": "", "until": "forever"},
+    ]
+    assert "Nightly" in CliRunner().invoke(app, ["mutes", "--project", harness.project]).stdout
+    harness.log.tick(600)
+    result = CliRunner().invoke(app, ["mutes", "--json", "--project", harness.project])
+    assert len(json.loads(result.stdout)) == 2
 
 
 @pytest.mark.parametrize(

@@ -7,11 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from processors.fold.contract import Effect
-from schemas.base import SECOND
+from processors.fold.reconciliation import Defined, missed_by_checks
+from schemas.definitions import Check
 from schemas.requests import MuteEnded
 from schemas.tag_mutes import TagMute, TagMuted, TagMuteUntil, TagUnmuted, is_tag, tag_mute_id
 from schemas.transitions import StatusChanged
-from tests.check_story import HOUR, Story, notices, t
+from tests.check_story import CHECK, Story, notices, t
 from tests.folding import of_type
 
 DOWN = ["monitor.down", "incident.created"]
@@ -214,8 +215,24 @@ def test_whoever_knows_of_an_incident_hears_of_its_end_and_nothing_stays_untold(
     assert known is (story.state.status == "down"), told
 
 
+def test_a_journal_that_lost_its_end_hears_of_it_again() -> None:
+    story, id = up(), tag_mute_id("p", "db")
+    definition = TagMute(id=id, project="p", version=5, created=t(0), label="db")
+    checks = {CHECK: Check(id=CHECK, project="p", version=1, created=t(0))}
+    [(key, told)] = missed_by_checks(story.folding.session.view, Defined(checks=checks, tag_mutes={id: definition}))
+    assert (key, told) == (id, TagMuted(at=t(0), mute=definition))
+    story.tell(told, story.time, key=key)
+    assert story.state.muted
+    view = story.folding.session.view
+    assert list(missed_by_checks(view, Defined(checks=checks, tag_mutes={id: definition}))) == []
+    assert list(missed_by_checks(view, Defined(checks=checks, complete=False))) == []
+    [(key, told)] = missed_by_checks(view, Defined(checks=checks))
+    assert isinstance(told, TagUnmuted)
+    story.tell(told, story.time, key=key)
+    assert not story.state.muted
+
+
 def test_what_a_tag_is() -> None:
     assert is_tag("db")
     assert not any(map(is_tag, ("", " ", "a b", " a", "a\n", "a\u3000b")))
     assert tag_mute_id("p", "a") != tag_mute_id("p", "b")
-    assert HOUR * SECOND
