@@ -5,6 +5,8 @@ from typing import Any
 import pytest
 
 from schemas.base import SECOND
+from schemas.ids import new_id
+from schemas.incident_requests import IncidentAcknowledge, IncidentRelease
 from schemas.incidents import IncidentAcknowledged, IncidentCommented, IncidentReleased
 from schemas.times import iso
 from schemas.topics import DELIVERIES, TRANSITIONS
@@ -340,3 +342,41 @@ async def test_a_snooze_that_makes_no_sense_is_refused_in_words(harness: Harness
     answer = await harness.client.post(f"{V1}/incidents/{incident}/acknowledge", json={"until": until})
     assert fault(answer) == (400, "validation_error")
     assert words in answer.json()["message"], answer.text
+
+
+@pytest.mark.parametrize(("by", "status"), [("Bob", 409), ("Ada", 200)])
+async def test_two_at_once_through_two_processes(harness: Harness, by: str, status: int) -> None:
+    """This process shows that nobody has it, and somebody else's request is decided first."""
+    id, incident = await down(harness)
+    faster = IncidentAcknowledge(
+        request=new_id(), at=harness.log.time, kind="monitor", thing=id, incident=incident, by=by
+    )
+    harness.log.overtaking.append((harness.project, faster))
+    answer = await harness.client.post(f"{V1}/incidents/{incident}/acknowledge", json={"by": "Ada"})
+    assert answer.status_code == status, answer.text
+    shown = (await harness.client.get(f"{V1}/incidents/{incident}")).json()["data"]
+    assert shown["acknowledgement"]["by"] == by
+    assert len(shown["log"]) == 1
+    if status == 409:
+        assert answer.json()["message"].startswith("Bob acknowledged the incident at ")
+
+
+async def test_given_back_while_somebody_else_takes_it(harness: Harness) -> None:
+    id, incident = await down(harness)
+    path = f"{V1}/incidents/{incident}/acknowledge"
+    assert (await harness.client.post(path, json={"by": "Ada"})).status_code == 200
+    released = IncidentRelease(request=new_id(), at=harness.log.time, kind="monitor", thing=id, incident=incident)
+    harness.log.overtaking.append((harness.project, released))
+    # Ada wants it for longer, and Bob has just given it back for her: it is hers again.
+    until = iso(harness.log.time + 7_200 * SECOND)
+    answer = await harness.client.post(path, json={"by": "Ada", "until": until})
+    assert (answer.status_code, answer.json()["data"]["acknowledgement"]["until"]) == (200, until)
+
+
+async def test_while_the_fold_stands_still_nothing_is_said_to_be_given_back(harness: Harness) -> None:
+    _, incident = await down(harness)
+    path = f"{V1}/incidents/{incident}/acknowledge"
+    assert (await harness.client.post(path, json={"by": "Ada"})).status_code == 200
+    harness.log.held.add("probe-results")
+    assert fault(await harness.client.delete(path))[0] == 503
+    assert fault(await harness.client.post(path, json={"by": "Ada", "until": iso(START + DAY * SECOND)}))[0] == 503
