@@ -8,7 +8,7 @@ from processors.fold.escalations import EscalationPolicies, escalation_due
 from schemas.deliveries import DeliveryRequested
 from schemas.escalations import EscalationDefined, EscalationPolicy, EscalationRemoved, Step
 from schemas.ids import derived_id
-from schemas.incidents import IncidentAcknowledged
+from schemas.incidents import IncidentAcknowledged, IncidentReleased
 from schemas.transitions import StatusChanged
 from tests.folding import of_type
 from tests.monitor_story import t
@@ -22,7 +22,10 @@ events_of = {
     "plain": st.tuples(st.sampled_from(["ok", "fail", "fail", "tick", "tick", "tick", "restart"])),
     "seldom": st.tuples(st.sampled_from(["pause", "resume", "remove"])),
     "mute": st.tuples(st.just("mute"), st.sampled_from([None, None, "recovery", "forever"])),
-    "acknowledge": st.tuples(st.just("acknowledge"), incidents, st.sampled_from([None, 100, 3_000])),
+    "acknowledge": st.tuples(
+        st.just("acknowledge"), incidents, st.sampled_from(PEOPLE), st.sampled_from([None, 100, 3_000])
+    ),
+    "release": st.tuples(st.just("release"), incidents),
     "policy": st.tuples(st.just("policy"), gaps, st.integers(0, 7), st.sampled_from([0, 1, 3, None])),
 }
 # Mostly things fail and time passes, or no escalation would get anywhere.
@@ -52,14 +55,18 @@ class Course:
                 story.tell(event, story.time, key=POLICIES[0])
             case "acknowledge":
                 self._acknowledge(*more)
+            case "release":
+                self._release(*more)
             case _:
                 story.happen(what, story.time, *more)
         told = of_type(story.effects[before:], DeliveryRequested)
         escalated = [each for each in told if "escalation" in each.data]
         held = state.acknowledged is not None and state.acknowledged.until is None
         if held and story.state.incident == state.incident:
-            assert story.state.acknowledged == state.acknowledged
-            if not state.silenced:  # else nobody knows of it yet
+            if what not in ("acknowledge", "release"):
+                assert story.state.acknowledged == state.acknowledged
+            # Silenced: nobody knows of it yet. Who changes what they said has that told.
+            if not state.silenced and what != "acknowledge":
                 of_it = [each for each in told if (each.data["incident"] or {}).get("id") == state.incident]
                 assert of_it == []
         if escalated:
@@ -88,17 +95,28 @@ class Course:
         )
         story.tell(EscalationDefined(at=t(story.time), policy=policy), story.time, key=id)
 
-    def _acknowledge(self, which: str, until: int | None) -> None:
+    def _release(self, which: str) -> None:
+        story, state = self.story, self.story.state
+        incident = (state.incident or "none") if which == "open" else "another"
+        event = IncidentReleased(at=t(story.time), incident=incident, by="Ada")
+        counts = which == "open" and state.incident is not None and state.acknowledged is not None
+        assert bool(story.tell(event, story.time)) == counts
+        assert not counts or story.state.acknowledged is None
+        assert story.tell(event, story.time) == []  # a second time
+
+    def _acknowledge(self, which: str, by: str, until: int | None) -> None:
         story, state = self.story, self.story.state
         incident = (state.incident or "none") if which == "open" else "another"
         event = IncidentAcknowledged(
             at=t(story.time),
             incident=incident,
             request=str(len(story.journal)),
-            by="Ada",
+            by=by,
             until=None if until is None else t(story.time + until),
         )
-        counts = which == "open" and state.incident is not None and state.acknowledged is None
+        said = state.acknowledged
+        is_new = said is None or (said.by == by and said.until != event.until)
+        counts = which == "open" and state.incident is not None and is_new
         assert bool(story.tell(event, story.time)) == counts
         after = story.state
         assert story.tell(event, story.time) == []  # a second time
