@@ -55,6 +55,7 @@ from schemas.probes import (
     RegionTroubled,
     RegionWell,
 )
+from schemas.quiet_hours import QuietHours
 from schemas.recipients import mailbox_id
 from schemas.requests import (
     ChannelCreate,
@@ -465,7 +466,9 @@ class DeliveriesCourse(Course):
         )
         if chance.random() < 0.3:
             unconfirmed = ("a@example.org",) if chance.random() < 0.5 else ()
-            endpoint = replace(endpoint, kind="email", url="", addresses=("a@example.org",), unconfirmed=unconfirmed)
+            quiet = QuietHours(start="22:00", end="06:00") if chance.random() < 0.5 else None
+            mail = replace(endpoint, kind="email", url="", addresses=("a@example.org",), unconfirmed=unconfirmed)
+            endpoint = replace(mail, digest=chance.choice([None, False]), quiet_hours=quiet)
         elif chance.random() < 0.3:
             endpoint = replace(endpoint, kind="updown", number=7)
         secret_only, disabled_at = chance.random() < 0.3, self.now if chance.random() < 0.1 else None

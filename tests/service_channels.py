@@ -117,6 +117,7 @@ def endpoint_to(service: Any, **fields: Any) -> tuple[Endpoint, str]:
         "secret": secret,
         "kind": kind.name,
         "site": SITE,
+        "digest": False,
     }
     return Endpoint(**known | stored | fields), secret
 

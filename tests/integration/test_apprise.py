@@ -88,7 +88,7 @@ async def sending(
 def define(run: Bench, url: str, id: str = "c") -> None:
     endpoint = Endpoint(
         id=id, project="p", url=f"{url.partition('://')[0]}://", notices=NOTICES, secret=url, kind="apprise",
-        site="https://pingfold.example",
+        site="https://pingfold.example", digest=False,
     )  # fmt: skip
     run.feed((id, EndpointDefined(at=run.now, endpoint=endpoint)))
 

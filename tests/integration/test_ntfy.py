@@ -91,7 +91,7 @@ async def serving(server: Ntfy) -> AsyncIterator[Ntfy]:
 def endpoint(url: str, secret: str = "", topic: str = "alerts", id: str = "c") -> Endpoint:
     return Endpoint(
         id=id, project="p", url=url, notices=NOTICES, secret=secret, kind="ntfy", options={"topic": topic},
-        site="https://pingfold.example",
+        site="https://pingfold.example", digest=False,
     )  # fmt: skip
 
 

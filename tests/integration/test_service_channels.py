@@ -15,7 +15,7 @@ from processors.sender.sender import Sender
 from processors.sender.webhooks import WebhookClient
 from schemas.channels.kinds import CHANNEL_KINDS
 from schemas.deliveries import DeliveryAttempted, DeliveryReplayed, DeliveryRequested, Endpoint, EndpointDefined
-from schemas.notices import Notice
+from schemas.notices import DIGEST, Notice
 from tests.sender_bench import LOOPBACK, Bench, bench, receiver
 from tests.service import Reply, serving
 from tests.service_channels import data_of, endpoint_to
@@ -55,6 +55,21 @@ async def test_notices_arrive_and_can_be_sent_again(kind: str) -> None:
     assert [(one.outcome, one.detail) for one in run.finished] == [("delivered", "")] * 3
     assert len(service.taken) == 3
     assert {one.header("User-Agent").partition(" ")[2] for one in service.requests} == {f"({kind})"}
+
+
+@pytest.mark.parametrize("kind", SERVICES)
+async def test_a_storm_is_one_list_where_there_are_lists(kind: str) -> None:
+    listed = DIGEST in CHANNEL_KINDS[kind].takes
+    async with serving(SERVICES[kind]()) as service, bench() as run:
+        define(run, endpoint_to(service, digest=None)[0])
+        for number in range(30):
+            request(run, f"t{number}", "monitor.down")
+        await ended(run, 30)  # those that a list tells of have ended, too
+        run.tick(10)
+        await run.until(lambda: [one.notice for one in run.finished].count(DIGEST) == listed)
+    outcomes = [one.outcome for one in run.finished]
+    assert (outcomes.count("gathered"), outcomes.count("delivered")) == ((29, 2) if listed else (0, 30))
+    assert len(service.requests) == (2 if listed else 30)
 
 
 @pytest.mark.parametrize("kind", SERVICES)

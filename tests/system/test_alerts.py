@@ -27,7 +27,7 @@ def gone() -> Iterator[Receiver]:
 
 def test_a_mail_its_log_and_sending_it_again(equipped: Equipped, gone: Receiver) -> None:
     one, taken = equipped.pingfold, equipped.mails
-    made = one.command("channel", "create", "email", "ops@example.org", "--all", "--json")
+    made = one.command("channel", "create", "email", "ops@example.org", "--all", "--no-digest", "--json")
     assert made.returncode == 0, made.stderr
     [channel] = pop(one, "GET", "/api/v1/alerts")
     assert channel["config"] == {"addresses": ["ops@example.org"]}
