@@ -109,6 +109,7 @@ class MailBench(Bench):
             kind="email",
             addresses=addresses,
             unconfirmed=unconfirmed,
+            digest=False,
         )
         self.feed((channel, EndpointDefined(at=self.now, endpoint=endpoint)))
 
