@@ -29,6 +29,7 @@ from bench.report import say
 from bench.sender import sender
 from bench.slow_receivers import slow_receivers
 from bench.startup import startup
+from bench.storm import storm
 from bench.updown_list import updown_list
 from bench.updown_metrics import updown_metrics
 from bench.uptime import uptime
@@ -49,6 +50,7 @@ _COMMANDS = (
     get_monitor,
     expiry_storm,
     slow_receivers,
+    storm,
     sender,
     prober,
     startup,
