@@ -4,7 +4,7 @@ The contract, for a channel that wants it (`ChannelKind.gathers`):
 
 - The first notice goes at once, and begins a minute. What comes in that minute is gathered, and told of `SHORT` after
   the first of it; what comes after that, at the end of the minute. So a channel has at most three notices in a minute.
-  When a minute has gathered `MANY`, the next one begins with it: while a storm goes on there is one list a minute.
+  When a minute has gathered `MANY`, the next one begins with it: while a storm goes on there are two lists a minute.
 - One notice that was gathered alone is sent as it is, with its own id and body. A second one makes it a list, which is
   a delivery of its own. Each notice in it ends as `gathered` when it comes, and names the list; so no end is pending.
 - A list tells how often what happened, and of the first `MOST_NAMED` things what happened last: who went down and came
@@ -139,7 +139,7 @@ class Gatherings:
             # Its notices came between the end and the tick that tells of that.
             self._view.put(key, replace(gathering, until=max(waiting.due or now, now)))
         elif key == gathering_key(gathering.channel) and gathering.count >= MANY and now < next_end:
-            self._view.put(key, Gathering(channel=gathering.channel, until=next_end, lists=1))
+            self._view.put(key, Gathering(channel=gathering.channel, until=next_end))
         else:
             self._view.delete(key)
 
