@@ -30,8 +30,8 @@ _EACH = frozenset({"webhook", "pagerduty", "opsgenie"})
 _DEAD = ("refuses", "hangs", "fails")
 _LIMIT_SECONDS, _LIMIT_NOTICES, _LIMIT_MIB = 2.0, 3, 64.0
 _PATIENCE_SECONDS = 120.0
-# The minute of a storm, and what comes at its end.
-_STORM_SECONDS = 75.0
+# The minute of a storm and the one that follows it: after that each channel is told at once again.
+_STORM_SECONDS = 135.0
 
 
 def storm(
