@@ -113,11 +113,15 @@ def template_key(template: str) -> str:
     return f"template/{template}"
 
 
+# A list of many things, and a report, have words of their own: no template would tell all of them.
+_NEVER_WORDED = frozenset({"channel.digest", "project.report", "recipient.confirmation"})
+
+
 def fitness(template: MessageTemplate, notice: AnyNotice, channel: str) -> int:
     """How well a template fits a notice of a channel: 0, not at all; else the more, the more narrowly it is chosen."""
-    if (template.notices and notice not in template.notices) or (
-        template.channels and channel not in template.channels
-    ):
+    if notice in _NEVER_WORDED or (template.notices and notice not in template.notices):
+        return 0
+    if template.channels and channel not in template.channels:
         return 0
     return 1 + bool(template.notices) + 2 * bool(template.channels)
 

@@ -92,8 +92,12 @@ async def answers() -> list[Answer]:
         await _keys(story)
         await _audit(story)
         await _incidents(story)
+<<<<<<< HEAD
         await _reports(story)
         await _on_call(story)
+=======
+        await _templates(story)
+>>>>>>> a6ce8aef (Record the answers about templates, and word no lists and reports)
     return story.answers
 
 
@@ -324,6 +328,7 @@ async def _incidents(story: Story) -> None:
     await ask("DELETE", f"{policies}/{{id}}", id=policy)
 
 
+<<<<<<< HEAD
 async def _reports(story: Story) -> None:
     ask, data = story.ask, story.data
     reports = f"{V1}/reports"
@@ -369,6 +374,18 @@ async def _on_call(story: Story) -> None:
     await ask("DELETE", f"{overrides}/{{override}}", id=rotation, override=made)
     await ask("DELETE", f"{rotations}/{{id}}", id=rotation)
     await ask("POST", rotations, body | {"timezone": "Mars"})
+=======
+async def _templates(story: Story) -> None:
+    ask, templates = story.ask, f"{V1}/message-templates"
+    words = {"title": "{{ project }}: {{ what }}", "text": "{{ why }}\n{{ page }}"}
+    made = (await story.data("POST", templates, {"name": "Short", "events": ["monitor.down"], **words}))["id"]
+    await ask("GET", templates)
+    await ask("GET", f"{templates}/{{id}}", id=made)
+    await ask("PATCH", f"{templates}/{{id}}", {"text": ""}, id=made)
+    await ask("POST", templates, {"name": "x", "text": "one\n{{ nothing }}"})
+    await ask("POST", f"{templates}/preview", words | {"language": "es", "timezone": "America/Lima"})
+    await ask("DELETE", f"{templates}/{{id}}", id=made)
+>>>>>>> a6ce8aef (Record the answers about templates, and word no lists and reports)
 
 
 def recorded(found: list[Answer]) -> dict[str, str]:

@@ -54,7 +54,7 @@ class TemplateFault(ProcessorError):
         super().__init__(f"{field}, line {line}: {self.problem}")
 
 
-class _Beyond(Exception):
+class _Beyond(ProcessorError):
     """A limit is passed: which, in words."""
 
 
@@ -152,7 +152,9 @@ def rendered(field: str, template: str, values: Mapping[str, Any]) -> str:
         raise TemplateFault(field, 1, "it is nested too deeply") from None
 
 
-class _NotInForm(Exception):
+class _NotInForm(ProcessorError):
+    """A template that the parser is not to see: the line, and what is wrong with it."""
+
     def __init__(self, template: str, at: int, problem: str) -> None:
         self.line, self.problem = template.count("\n", 0, at) + 1, problem
         super().__init__(problem)

@@ -132,6 +132,6 @@ def test_a_mail_is_told_in_the_language_of_its_channel() -> None:
 def test_ntfy_and_apprise_tell_what_a_job_and_the_probes_said() -> None:
     for notice, words in (("incident.created", "Last output (fail, exit status 3"), ("monitor.down", "Last results:")):
         facts = facts_of(notice, data_of(notice), SITE)
-        assert words in text_of_message(facts, "2025-06-15T15:06:40+00:00")
+        assert words in text_of_message(facts, "2025-06-15 15:06:40 UTC")
     facts = facts_of("monitor.down", data_of("monitor.down"), SITE, Reading("es"))
-    assert "Últimos resultados:" in text_of_message(facts, "2025-06-15T15:06:40+00:00", Reading("es"))
+    assert "Últimos resultados:" in text_of_message(facts, "2025-06-15 15:06:40 UTC", Reading("es"))

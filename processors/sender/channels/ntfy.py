@@ -109,12 +109,12 @@ def headers_of(notice: str, facts: Mapping[str, Any], reading: Reading = ENGLISH
 
 
 def text_of_message(facts: Mapping[str, Any], at: str, reading: Reading = ENGLISH_UTC) -> str:
-    """What is known, a line each, and what a job or the probes said last. at: when it happened, ISO 8601."""
+    """What is known, a line each, and what a job or the probes said last. at: when it happened, as people read it."""
     lines = [
         reading.says("test") if facts["test"] else "",
         facts["cause"],
         facts["url"],
-        _line(reading, "since", facts["started"]) or _line(reading, "when", reading.moment(at)),
+        _line(reading, "since", facts["started"]) or _line(reading, "when", at),
         _line(reading, "until", facts["resolved"]),
         _line(reading, "acknowledged_by", facts["by"]),
         _line(reading, "comment", facts["comment"]),
