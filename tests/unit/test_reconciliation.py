@@ -1,6 +1,7 @@
 """What a truncated journal has lost before it was folded is found by comparing states with what others know."""
 
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import msgspec
 import pytest
@@ -34,6 +35,7 @@ from schemas.deliveries import (
 from schemas.escalations import EscalationDefined, EscalationPolicy, EscalationRemoved
 from schemas.ids import derived_id
 from schemas.maintenance import Maintenance, Once
+from schemas.message_templates import MessageTemplate, TemplateDefined, TemplateRemoved
 from schemas.monitor_states import MaintenanceCopy
 from schemas.notice_choices import NoticesChosen
 from schemas.notices import NOTICES
@@ -217,6 +219,22 @@ class Deliveries:
     @property
     def pending(self) -> list[Delivery]:
         return [record for _, record in self.folding.session.view.items() if isinstance(record, Delivery)]
+
+
+def test_message_templates() -> None:
+    """Those that were lost are told of anew; those that are gone are removed."""
+    kept = MessageTemplate(id=OTHER, project="p", version=2, created=t(1), revised=t(2), name="Short", text="x")
+    deliveries = Deliveries()
+    view = deliveries.folding.session.view
+    there: dict[str, Any] = {"channels": {"hook": HOOK}, "projects": {"p": PROJECT}}
+    missed = list(missed_by_deliveries(view, Defined(templates={OTHER: kept}, **there)))
+    assert missed == [(OTHER, TemplateDefined(at=t(2), template=kept, project_name=PROJECT.name))]
+    deliveries.folding.session.truncate(len(deliveries.journal), missed)
+    assert list(missed_by_deliveries(view, Defined(templates={OTHER: kept}, **there))) == []
+    newer = msgspec.structs.replace(kept, version=3)
+    assert kinds(missed_by_deliveries(view, Defined(templates={OTHER: newer}, **there))) == [(OTHER, TemplateDefined)]
+    assert kinds(missed_by_deliveries(view, Defined(**there))) == [(OTHER, TemplateRemoved)]
+    assert list(missed_by_deliveries(view, Defined(complete=False, **there))) == []
 
 
 def test_channels() -> None:
