@@ -92,12 +92,9 @@ async def answers() -> list[Answer]:
         await _keys(story)
         await _audit(story)
         await _incidents(story)
-<<<<<<< HEAD
         await _reports(story)
         await _on_call(story)
-=======
         await _templates(story)
->>>>>>> a6ce8aef (Record the answers about templates, and word no lists and reports)
     return story.answers
 
 
@@ -328,7 +325,6 @@ async def _incidents(story: Story) -> None:
     await ask("DELETE", f"{policies}/{{id}}", id=policy)
 
 
-<<<<<<< HEAD
 async def _reports(story: Story) -> None:
     ask, data = story.ask, story.data
     reports = f"{V1}/reports"
@@ -374,7 +370,8 @@ async def _on_call(story: Story) -> None:
     await ask("DELETE", f"{overrides}/{{override}}", id=rotation, override=made)
     await ask("DELETE", f"{rotations}/{{id}}", id=rotation)
     await ask("POST", rotations, body | {"timezone": "Mars"})
-=======
+
+
 async def _templates(story: Story) -> None:
     ask, templates = story.ask, f"{V1}/message-templates"
     words = {"title": "{{ project }}: {{ what }}", "text": "{{ why }}\n{{ page }}"}
@@ -385,7 +382,6 @@ async def _templates(story: Story) -> None:
     await ask("POST", templates, {"name": "x", "text": "one\n{{ nothing }}"})
     await ask("POST", f"{templates}/preview", words | {"language": "es", "timezone": "America/Lima"})
     await ask("DELETE", f"{templates}/{{id}}", id=made)
->>>>>>> a6ce8aef (Record the answers about templates, and word no lists and reports)
 
 
 def recorded(found: list[Answer]) -> dict[str, str]:

@@ -18,6 +18,7 @@ from processors.sender.notice_values import object_of, text_of
 from processors.sender.template_language import TemplateFault, rendered
 from processors.sender.webhooks import DeliveryResult
 from schemas.base import SECOND
+from schemas.channels.kinds import CHANNEL_KINDS
 from schemas.channels.messages import cut
 from schemas.deliveries import Delivery, Endpoint
 from schemas.languages.causes import in_units
@@ -81,7 +82,8 @@ def values_of(
     data, at = object_of(body["data"]), str(body["timestamp"])
     facts = facts_of(notice, data, endpoint.site, reading)
     monitor, incident = object_of(data.get("monitor")), object_of(data.get("incident"))
-    said = facts["output"]
+    private = CHANNEL_KINDS[endpoint.kind].is_private(endpoint)
+    said, results = (facts["output"], facts["results"]) if private else ({}, [])
     lines = {
         "event": notice,
         "what": facts["says"],
@@ -107,7 +109,7 @@ def values_of(
         "test": bool(facts["test"]),
         "tags": [_line(tag) for tag in text_of(monitor, "tags").split()[:50]],
         "output": "\n".join(said["lines"]) if said else "",
-        "results": [{name: _line(one[of]) for name, of in _RESULT_NAMES.items()} for one in facts["results"]],
+        "results": [{name: _line(one[of]) for name, of in _RESULT_NAMES.items()} for one in results],
         "certificates": [_line(line) for line in facts["certificates"]],
     }
 

@@ -57,6 +57,10 @@ class Apprise(ChannelKind):
         url: str = given.get(FIELD, "")
         return {"url": address_of(url), "secret": url}
 
+    def is_private(self, channel: Stored) -> bool:
+        # Who knows the name of a topic of ntfy can read it.
+        return not channel.url.startswith(("ntfy://", "ntfys://"))
+
     def problem(self, channel: Stored) -> str:
         # Which services there are depends on the version of the library, so no fold asks for that.
         if not _ADDRESS.fullmatch(channel.url):

@@ -160,6 +160,10 @@ class ChannelKind(ABC):
     def target(self, shown: Mapping[str, Any]) -> str:
         """Where it leads in one line, by what was shown of `form_shown`."""
 
+    def is_private(self, channel: Stored) -> bool:
+        """Whether only those read it who were asked in. Others are not told what a job or a probe has said."""
+        return True
+
     def is_success(self, status: int) -> bool:
         """Whether this answer says that the receiver has taken it."""
         return 200 <= status < 300

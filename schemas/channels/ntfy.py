@@ -62,6 +62,10 @@ class Ntfy(ChannelKind):
             fields["secret"] = given["token"]
         return fields
 
+    def is_private(self, channel: Stored) -> bool:
+        # Who knows the name of a topic can read it, unless it needs a token.
+        return bool(channel.secret)
+
     def problem(self, channel: Stored) -> str:
         try:
             bare_server(written_http_url("server", channel.url))

@@ -28,6 +28,7 @@ from schemas.deliveries import (
     delivery_key,
 )
 from schemas.ids import derived_id
+from schemas.message_templates import MessageTemplate, TemplateCopy, TemplateDefined, TemplateRemoved
 from schemas.notices import NOTICES
 from schemas.ticks import Tick
 from schemas.transitions import ChannelTroubled, DeliveryFinished
@@ -57,6 +58,8 @@ steps: st.SearchStrategy[list[Step]] = st.lists(
         reports,
         reports,
         st.tuples(st.just("tick"), st.sampled_from([1, 5, 40, 200, 90_000])),
+        st.tuples(st.just("word"), st.tuples(st.sampled_from(["x", "y"]), st.integers(1, 3))),
+        st.tuples(st.just("unword"), st.sampled_from(["x", "y"])),
         st.tuples(st.just("nonsense"), channels),
     ),
     max_size=60,
@@ -68,7 +71,7 @@ def delivery_id(channel: str, transition: int) -> str:
 
 
 def endpoint(channel: str) -> Endpoint:
-    kind = "updown" if channel == "c" else "webhook"
+    kind = {"b": "slack", "c": "updown"}.get(channel, "webhook")
     return Endpoint(id=channel, project="p", url=f"https://{channel}.example/", notices=NOTICES, secret="s", kind=kind)
 
 
@@ -101,6 +104,14 @@ def journal(course: list[Step]) -> Journal:
             event = derived_id(f"t{transition}", "monitor.down")
             again = DeliveryReplayed(replay=replay, at=now, event=event, notice="monitor.down", body="{}")
             add(channel, encode(again))
+        elif step == "word":
+            id, version = what
+            template = MessageTemplate(
+                id=id, project="p", version=version, created=T0, revised=now, name=id, text=f"{id}{version}"
+            )
+            add(id, encode(TemplateDefined(at=now, template=template)))
+        elif step == "unword":
+            add(what, encode(TemplateRemoved(at=now, id=what)))
         else:
             add(what, b'{"type":"delivery.requested","at":-1}')
     return records
@@ -205,7 +216,8 @@ def test_what_happens_to_one_channel_changes_nothing_of_another(course: list[Ste
     records = journal(course)
     states, effects = run(records)
     for channel in CHANNELS:
-        alone, its_effects = run([record for record in records if record.key in (b"", channel.encode())])
+        alone, its_effects = run([record for record in records if record.key in (b"", b"x", b"y", channel.encode())])
+        alone = {key: value for key, value in alone.items() if not isinstance(value, TemplateCopy)}
         assert {key: value for key, value in states.items() if belongs(key, value, channel)} == alone
         assert [effect for effect in effects if getattr(effect, "channel", None) == channel] == [
             effect for effect in its_effects if getattr(effect, "channel", None) == channel

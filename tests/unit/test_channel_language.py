@@ -1,5 +1,6 @@
 """The language and the time zone of a channel: chosen over the APIs, kept, shown, and used for what is sent."""
 
+import json
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from processors.sender.channels.ntfy import text_of_message
 from processors.sender.email_renderer import EmailRenderer
 from processors.sender.messages import message_of
 from processors.sender.notice_facts import facts_of
+from processors.sender.wording import values_of
 from schemas.channels.kinds import CHANNEL_KINDS
 from schemas.channels.messages import plain
 from schemas.definitions import Channel
@@ -129,9 +131,29 @@ def test_a_mail_is_told_in_the_language_of_its_channel() -> None:
     assert "depuis r3" in text
 
 
+@pytest.mark.parametrize(
+    ("kind", "fields", "private"),
+    [
+        ("ntfy", {"secret": ""}, False),
+        ("ntfy", {"secret": "sealed"}, True),
+        ("apprise", {"url": "ntfys://ntfy.sh"}, False),
+        ("apprise", {"url": "gotifys://push.example.org"}, True),
+        ("slack", {}, True),
+    ],
+)
+def test_what_a_job_said_is_told_where_no_stranger_reads(kind: str, fields: dict[str, Any], private: bool) -> None:
+    known = {"id": "c", "project": "p", "url": "", "notices": (), "secret": "x", "kind": kind}
+    endpoint = Endpoint(**known | fields)
+    assert CHANNEL_KINDS[kind].is_private(endpoint) is private
+    for notice, name in (("incident.created", "output"), ("monitor.down", "results")):
+        body = json.loads(delivery_of(notice).body)
+        assert bool(values_of(notice, body, endpoint, Reading(), "")[name]) is private
+
+
 def test_ntfy_and_apprise_tell_what_a_job_and_the_probes_said() -> None:
     for notice, words in (("incident.created", "Last output (fail, exit status 3"), ("monitor.down", "Last results:")):
         facts = facts_of(notice, data_of(notice), SITE)
         assert words in text_of_message(facts, "2025-06-15 15:06:40 UTC")
+        assert words not in text_of_message(facts, "2025-06-15 15:06:40 UTC", said=False)
     facts = facts_of("monitor.down", data_of("monitor.down"), SITE, Reading("es"))
     assert "Últimos resultados:" in text_of_message(facts, "2025-06-15 15:06:40 UTC", Reading("es"))

@@ -21,6 +21,7 @@ from processors.sender.notice_facts import facts_of, in_words, reading_of
 from processors.sender.notice_values import object_of
 from processors.sender.webhooks import DeliveryResult, Exchange
 from schemas.channels.apprise import service_title
+from schemas.channels.kinds import CHANNEL_KINDS
 from schemas.channels.messages import Answer as ServiceAnswer
 from schemas.channels.messages import seconds_of
 
@@ -70,8 +71,12 @@ def call_of(outgoing: Outgoing) -> Call:
     notice = msgspec.json.decode(delivery.body)
     reading = reading_of(outgoing.endpoint)
     facts = facts_of(delivery.notice, object_of(notice["data"]), outgoing.endpoint.site, reading)
-    title, text = in_words(delivery, facts, text_of_message(facts, str(notice["timestamp"]), reading))
-    acknowledge = f"{reading.says('acknowledge_button')}: {facts['acknowledge']}" if facts["acknowledge"] else ""
+    said = CHANNEL_KINDS[outgoing.endpoint.kind].is_private(outgoing.endpoint)
+    text = text_of_message(facts, reading.moment(str(notice["timestamp"])), reading, said=said)
+    title, text = in_words(delivery, facts, text)
+    # Where strangers read along they could acknowledge.
+    links = said and facts["acknowledge"]
+    acknowledge = f"{reading.says('acknowledge_button')}: {links}" if links else ""
     for link in (acknowledge, facts["page"]):
         if link:
             text = f"{text}\n{link}"

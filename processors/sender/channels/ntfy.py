@@ -67,8 +67,12 @@ async def send(outgoing: Outgoing, clients: Clients) -> DeliveryResult:
         notice = msgspec.json.decode(outgoing.delivery.body)
         reading = reading_of(endpoint)
         facts = facts_of(outgoing.delivery.notice, object_of(notice["data"]), endpoint.site, reading)
-        title, text = in_words(outgoing.delivery, facts, text_of_message(facts, str(notice["timestamp"]), reading))
-        headers = headers_of(facts["alike"], {**facts, "says": title}, reading)
+        said = kind.is_private(endpoint)
+        text = text_of_message(facts, reading.moment(str(notice["timestamp"])), reading, said=said)
+        title, text = in_words(outgoing.delivery, facts, text)
+        # Where strangers read along they could acknowledge.
+        told = {**facts, "says": title, "acknowledge": facts["acknowledge"] if said else ""}
+        headers = headers_of(facts["alike"], told, reading)
         body = cut(text, kind.limits.text or 0)
     except Exception as error:  # a notice may hold anything
         return DeliveryResult(error=f"the notice cannot be made a message ({type(error).__name__})")
@@ -108,8 +112,8 @@ def headers_of(notice: str, facts: Mapping[str, Any], reading: Reading = ENGLISH
     return headers | ({"Actions": f"view, {opens}, {link}"} if 0 < len(link) <= _LONGEST_CLICK else {})
 
 
-def text_of_message(facts: Mapping[str, Any], at: str, reading: Reading = ENGLISH_UTC) -> str:
-    """What is known, a line each, and what a job or the probes said last. at: when it happened, as people read it."""
+def text_of_message(facts: Mapping[str, Any], at: str, reading: Reading = ENGLISH_UTC, *, said: bool = True) -> str:
+    """What is known, a line each. at: when it happened, as people read it. said: with what a job or the probes said."""
     lines = [
         reading.says("test") if facts["test"] else "",
         facts["cause"],
@@ -123,7 +127,8 @@ def text_of_message(facts: Mapping[str, Any], at: str, reading: Reading = ENGLIS
         *facts["certificates"],
     ]
     texts = ["\n".join(filter(None, lines))]
-    texts += ("\n".join((f"{block.title}:", *block.lines)) for block in blocks_of(facts, reading))
+    shown = facts if said else {**facts, "output": {}, "results": [], "hours": []}
+    texts += ("\n".join((f"{block.title}:", *block.lines)) for block in blocks_of(shown, reading))
     return "\n\n".join(texts)
 
 
