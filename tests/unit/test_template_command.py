@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from pingfold.cli import app
 from pingfold.commands import message_templates
 from pingfold.errors import CommandFailed
-from tests.harness import Harness
+from tests.harness import POP_KEY, Harness
 from tests.poppaping_client import with_key
 
 FILE = """name = "Short"
@@ -29,13 +29,14 @@ text = \"\"\"
 def harness(monkeypatch: pytest.MonkeyPatch) -> Harness:
     made = with_key(Harness())
 
-    def call(method: str, path: str, body: dict[str, Any] | None = None) -> Any:
-        answer = asyncio.run(made.client.request(method, path, json=body))
+    def ask(method: str, path: str, headers: dict[str, str], body: dict[str, Any] | None = None) -> Any:
+        answer = asyncio.run(made.client.request(method, path, headers=headers, json=body))
         if answer.is_error:
             raise CommandFailed(f"{answer.status_code} {answer.json()['message']}")
-        return answer.json()["data"]
+        return answer.json()
 
-    monkeypatch.setattr(message_templates, "_call", call)
+    monkeypatch.setattr(message_templates, "ask_api", ask)
+    monkeypatch.setenv("PINGFOLD_KEY", POP_KEY)
     return made
 
 
