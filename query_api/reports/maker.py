@@ -17,6 +17,7 @@ import structlog
 from infra.clickhouse.client import ClickHouseUnavailable
 from query_api.commands import Late, ask
 from query_api.dependencies import Dependencies
+from query_api.history.behind import Behind
 from query_api.history.reports import Span3
 from query_api.reports.compute import ReportOf, compute
 from query_api.reports.summary import content_of
@@ -62,10 +63,9 @@ class ReportMaker:
             named = project, pending.kind, pending.label
             if named in self._tried or now < pending.end + SETTLED + self._begins(named):
                 continue
-            self._tried[named] = now
             try:
                 async with asyncio.timeout(_WITHIN_SECONDS):
-                    await self._make(project, pending, now)
+                    await self._make(named, pending, now)
             except (ClickHouseUnavailable, TimeoutError) as error:
                 if not self._told_away:
                     log.warning("reports.history_away", project=project, error=str(error) or type(error).__name__)
@@ -80,11 +80,15 @@ class ReportMaker:
     def _begins(self, named: _Named) -> Micros:
         return crc32("/".join((self._slot, *named)).encode()) % _APART
 
-    async def _make(self, project: str, pending: PendingReport, now: Micros) -> None:
+    async def _make(self, named: _Named, pending: PendingReport, now: Micros) -> None:
         """Ask for it to be sent; while history does not have all of it, it waits."""
         history, is_late = self._deps.report_history, now >= pending.end + _NOT_COMPLETE
         if history is None or (self._behind(pending.end) and not is_late):
             return
+        if not is_late and not await history.is_written():
+            raise Behind  # for all reports; to ask costs little
+        self._tried[named] = now
+        project = named[0]
         span = Span3(pending.before, pending.start, pending.end)
         report = await compute(self._deps, history, ReportOf(project, pending.kind, span, pending.timezone))
         if not report.complete and not is_late:
