@@ -10,7 +10,7 @@ from msgspec import Meta, Struct
 
 from schemas.base import SECOND, Fact, Micros
 from schemas.schedules import BadTimezone, canonical_tz
-from schemas.times import LAST
+from schemas.times import LAST, read_day
 
 # So many a project may have. Each partition of two journals is told of each change of one.
 MOST_ROTATIONS = 100
@@ -132,7 +132,7 @@ def fault_of_zone(tz: str) -> str:
 def fault_of_day(day: str) -> str:
     """What is wrong with the day on which the first turn begins, in words; empty when nothing is."""
     try:
-        found = date.fromisoformat(day)
+        found = read_day(day)
     except ValueError:
         return f"'{day}' is not a day"
     return "" if _FIRST_DAY <= found < _LAST_DAY else f"{day} is not between {_FIRST_DAY} and {_LAST_DAY}"

@@ -11,13 +11,13 @@ The contract:
 """
 
 from collections.abc import Iterator
-from datetime import date
 from functools import lru_cache
 from typing import NamedTuple
 
 from schemas.base import SECOND, Micros
 from schemas.on_call import Handover, Hours, OnCallRotation
 from schemas.schedules import DAY, END, EPOCH, moment_of
+from schemas.times import read_day
 
 _LAST_SECOND = (END - 1) * DAY
 # How far around a time a shift is looked for, in days: first near, then far. Turns change at least once in 366 days.
@@ -154,4 +154,4 @@ def _moment(local: int, tz: str) -> int:
 
 @lru_cache(maxsize=1024)
 def _day(day: str) -> int:
-    return date.fromisoformat(day).toordinal() - EPOCH
+    return read_day(day).toordinal() - EPOCH

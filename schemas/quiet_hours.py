@@ -4,14 +4,14 @@ They are local times of a zone, from the data of the package `tzdata` alone. Whe
 is left out is as long after the last one before as it would have been; of a time that there is twice, the first counts.
 """
 
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Literal, get_args
 
 from msgspec import Meta, Struct, field
 
 from schemas.base import SECOND, Micros
 from schemas.schedules import BadTimezone, canonical_tz, zone
-from schemas.times import micros_of
+from schemas.times import micros_of, read_clock
 
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 DAYS: tuple[Day, ...] = get_args(Day)
@@ -59,7 +59,7 @@ def _end_of(quiet: QuietHours, at: Micros) -> Micros | None:
         return None
     tz = zone(quiet.time_zone)
     today = datetime.fromtimestamp(at // SECOND, UTC).astimezone(tz).date()
-    start, end = time.fromisoformat(quiet.start), time.fromisoformat(quiet.end)
+    start, end = read_clock(quiet.start), read_clock(quiet.end)
     ends: list[Micros] = []
     for back in (0, 1):
         day = today - timedelta(days=back)

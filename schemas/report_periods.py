@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple
 
 from schemas.base import SECOND, Micros
 from schemas.schedules import zone
-from schemas.times import LAST, micros_of, utc
+from schemas.times import LAST, day_text, micros_of, read_day, utc
 
 PeriodKind = Literal["week", "month"]
 PERIODS: tuple[PeriodKind, ...] = ("week", "month")
@@ -42,16 +42,16 @@ def newest_period(kind: PeriodKind, tz: str, at: Micros) -> Period:
 
 def period_after(kind: PeriodKind, tz: str, label: str) -> Period:
     """The first period whose date is later than `label`. Raises `BadTimezone`."""
-    return _period(kind, tz, _after(kind, _first_day(kind, date.fromisoformat(label))))
+    return _period(kind, tz, _after(kind, _first_day(kind, read_day(label))))
 
 
 def period_before(period: Period, tz: str) -> Period:
     """The period that ends where this one begins."""
-    return _period(period.kind, tz, _before(period.kind, date.fromisoformat(period.label)))
+    return _period(period.kind, tz, _before(period.kind, read_day(period.label)))
 
 
 def _period(kind: PeriodKind, tz: str, end: date) -> Period:
-    return Period(kind, _begins(tz, _before(kind, end)), _begins(tz, end), end.isoformat())
+    return Period(kind, _begins(tz, _before(kind, end)), _begins(tz, end), day_text(end))
 
 
 def _first_day(kind: PeriodKind, day: date) -> date:

@@ -3,7 +3,7 @@
 What a text has no room for is cut off, not rounded. Every function takes times from 1970 to `LAST`.
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 from schemas.base import SECOND, Micros
 
@@ -59,8 +59,33 @@ def micros_of(moment: datetime) -> Micros:
     return ((moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)) - _EPOCH) // _MICROSECOND
 
 
+def read_moment(text: str) -> datetime:
+    """The moment that an ISO 8601 text names, with its offset if it has one. Raises `ValueError`."""
+    return datetime.fromisoformat(text)
+
+
+def read_form(text: str, form: str) -> datetime:
+    """The moment in UTC that a text of this form (`%Y-%m-%d %H:%M`) names. Raises `ValueError`."""
+    return datetime.strptime(text, form).replace(tzinfo=UTC)
+
+
+def read_day(text: str) -> date:
+    """The day that `2025-02-21` names. Raises `ValueError`."""
+    return date.fromisoformat(text)
+
+
+def day_text(day: date) -> str:
+    """`2025-02-21`."""
+    return day.isoformat()
+
+
+def read_clock(text: str) -> time:
+    """The time of day that `14:32` names. Raises `ValueError`."""
+    return time.fromisoformat(text)
+
+
 def read_iso(text: str) -> Micros:
     """The time that an ISO 8601 text names, as `micros_of` it. Raises `ValueError`."""
     if "\0" in text:
         raise ValueError("a time has no NUL in it")  # which the library passes over at the end
-    return micros_of(datetime.fromisoformat(text))
+    return micros_of(read_moment(text))

@@ -1,7 +1,6 @@
 """`pingfold on-call`: who is on call, and who stands in for them, over the API of the running Pingfold."""
 
 import json as json_module
-from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
@@ -15,7 +14,7 @@ from pingfold.commands.client import ask_api
 from pingfold.commands.options import Json
 from pingfold.commands.tables import minute_of, print_table
 from schemas.base import SECOND, Micros
-from schemas.times import LAST, iso, micros_of
+from schemas.times import LAST, iso, micros_of, read_form
 
 Rotation = Annotated[str, typer.Argument(help="Id of an on-call rotation, or its name.")]
 _PATH = "/api/v1/on-call"
@@ -139,7 +138,7 @@ def _who(people: dict[str, Any], names: dict[str, str]) -> str:
 def _time(text: str) -> Micros:
     for form in _TIMES:
         try:
-            at = micros_of(datetime.strptime(text, form).replace(tzinfo=UTC))
+            at = micros_of(read_form(text, form))
         except ValueError:
             continue
         if 0 <= at <= LAST:

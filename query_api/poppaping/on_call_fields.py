@@ -26,7 +26,7 @@ from schemas.on_call import (
 )
 from schemas.on_call_requests import OnCallFields, TimeZone
 from schemas.schedules import zone
-from schemas.times import LAST, micros_of
+from schemas.times import LAST, day_text, micros_of
 
 _WEEK = 7
 _CLOCK = r"^([01][0-9]|2[0-3]):[0-5][0-9]\Z"
@@ -142,7 +142,7 @@ def handover_of(body: HandoverBody, tz: str, now: Micros) -> Handover:
         return Handover(first, body.every_days, minute)
     if weekday is None and body.every_days % _WEEK == 0:
         weekday = WEEKDAYS[0]
-    return Handover(_last_day(weekday, minute, tz, now).isoformat(), body.every_days, minute)
+    return Handover(day_text(_last_day(weekday, minute, tz, now)), body.every_days, minute)
 
 
 def override_of(body: OverrideBody) -> Override:

@@ -1,6 +1,5 @@
 """An on-call rotation as the API shows it: how it is defined, and who is on call at a time."""
 
-from datetime import date
 from typing import Annotated, Literal, get_args
 
 from msgspec import Meta, Struct
@@ -11,7 +10,7 @@ from schemas.base import SECOND, Micros
 from schemas.on_call import Handover, Hours, OnCallRotation, Override
 from schemas.on_call_times import Duty, Shift, gaps, on_call, shift_at, shifts
 from schemas.schedules import DAY
-from schemas.times import LAST
+from schemas.times import LAST, read_day
 
 Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 WEEKDAYS: tuple[Weekday, ...] = get_args(Weekday)
@@ -169,7 +168,7 @@ def shown_hours(hours: Hours) -> ShownHours:
 
 def weekday_of(day: str) -> Weekday:
     """The day of the week of a date."""
-    return WEEKDAYS[date.fromisoformat(day).weekday()]
+    return WEEKDAYS[read_day(day).weekday()]
 
 
 def clock(minute: int) -> str:

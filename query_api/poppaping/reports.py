@@ -4,7 +4,6 @@ or any span of time.
 
 import asyncio
 import re
-from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
@@ -21,7 +20,7 @@ from query_api.reports.objects import ReportObject
 from schemas.base import SECOND, Micros
 from schemas.report_periods import PeriodKind, newest_period, period_before
 from schemas.schedules import BadTimezone, canonical_tz, zone
-from schemas.times import LAST, micros_of
+from schemas.times import LAST, micros_of, read_moment
 
 router = APIRouter(tags=["reports"], responses=ERRORS)
 
@@ -119,7 +118,7 @@ def _span(start: Micros, end: Micros, now: Micros) -> Span3:
 
 def _time(field: str, text: str, tz: str) -> Micros:
     try:
-        moment = datetime.fromisoformat(_LOST_SIGN.sub(r"\1+\2", text.strip()))
+        moment = read_moment(_LOST_SIGN.sub(r"\1+\2", text.strip()))
         at = micros_of(moment if moment.tzinfo is not None else moment.replace(tzinfo=zone(tz)))
     except (ValueError, OverflowError):
         raise PoppaPingApiError(400, f"Field '{field}' must be a date or a time in ISO 8601.") from None

@@ -1,6 +1,6 @@
 """A report in a line, for chats, and what is sent of it: as much as fits into a notice. Pure."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import msgspec
@@ -9,6 +9,7 @@ from query_api.reports.objects import ReportObject
 from schemas.duration_words import duration_words
 from schemas.reports import MOST_CONTENT
 from schemas.schedules import zone
+from schemas.times import read_moment
 
 # So many things are told in what is sent, the worst first. All of them are in the API.
 _MOST_SENT = 50
@@ -72,7 +73,7 @@ def _days(report: ReportObject) -> str:
     """`2025-06-09 to 2025-06-15`: the first and the last day by the calendar of the time zone, if they are whole."""
     if report.period == "custom":
         return ""
-    first, end = (datetime.fromisoformat(at).astimezone(zone(report.timezone)) for at in (report.start, report.end))
+    first, end = (read_moment(at).astimezone(zone(report.timezone)) for at in (report.start, report.end))
     return f"{first.date()} to {end.date() - timedelta(days=1)}"
 
 

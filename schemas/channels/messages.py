@@ -246,7 +246,8 @@ def plain(message: Message, most: int, *, page: bool = True) -> str:
     for block in message.blocks:
         lines += ["", f"{block.title}:", *block.lines]
     link = f"\n{message.tells('acknowledge_button')}: {message.acknowledge}"
-    end = link if message.acknowledge and units(link) < most // 2 else ""
+    named = not message.acknowledge or any(message.acknowledge in line for line in message.own)
+    end = "" if named or units(link) >= most // 2 else link
     if page and message.page and units(message.page) + units(end) < most // 2:
         end = f"\n{message.page}{end}"
     return cut("\n".join(lines).strip(), most - units(end)) + end

@@ -4,12 +4,12 @@ A time is written as ISO 8601 orders it in every language, with the short name t
 where there is none: it is never taken for another, and needs no table that changes.
 """
 
-from datetime import datetime
 from typing import NamedTuple
 
 from schemas.languages.catalogues import ENGLISH, sentence
 from schemas.languages.causes import told_cause
 from schemas.schedules import BadTimezone, zone
+from schemas.times import read_moment
 
 UTC = "UTC"
 
@@ -34,7 +34,7 @@ class Reading(NamedTuple):
         if self.timezone == UTC or not text:
             return text.replace("T", " ").replace("+00:00", " UTC")
         try:
-            moment = datetime.fromisoformat(text)
+            moment = read_moment(text)
             if moment.tzinfo is None:
                 raise ValueError("no moment")
             moment = moment.astimezone(zone(self.timezone))

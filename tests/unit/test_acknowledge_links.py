@@ -139,7 +139,7 @@ async def test_a_link_that_leaves_no_room_for_the_message_is_left_out() -> None:
 
 
 def outgoing(kind: str, sent: Delivery) -> Outgoing:
-    endpoint = replace(ENDPOINT, kind=kind, options={"topic": "alerts"})
+    endpoint = replace(ENDPOINT, kind=kind, secret="sealed", options={"topic": "alerts"})
     return Outgoing(endpoint, sent, Secrets("gotify://x.example/token"), AT, False)
 
 
@@ -155,8 +155,13 @@ async def test_ntfy_has_a_button_that_opens_the_page() -> None:
 
     for sent in (delivery(), delivery("monitor.recovered")):
         await ntfy.send(outgoing("ntfy", sent), Clients(post, None, services=Services(exchange)))
+    # A topic without a token is read by strangers, who could acknowledge.
+    public = outgoing("ntfy", delivery())
+    await ntfy.send(
+        public._replace(endpoint=replace(public.endpoint, secret="")), Clients(post, None, services=Services(exchange))
+    )
     assert posted[0]["Actions"] == f"view, Acknowledge, {URL}"
-    assert "Actions" not in posted[1]
+    assert ["Actions" in headers for headers in posted] == [True, False, False]
     odd = {"says": "x", "page": "", "acknowledge": "https://x.example/a,b;c=d,e'f"}
     assert ntfy.headers_of("monitor.down", odd)["Actions"] == "view, Acknowledge, https://x.example/a%2Cb%3Bc=d%2Ce%27f"
 

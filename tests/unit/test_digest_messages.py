@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 
 from infra.apprise_library.messages import Call
 from processors.sender.channels import apprise, ntfy
-from processors.sender.channels.sending import Clients, Outgoing
+from processors.sender.channels.sending import Clients, Outgoing, Services
 from processors.sender.digest_facts import digest_facts, fitted
 from processors.sender.email_renderer import EmailRenderer
 from processors.sender.lanes import Secrets
 from processors.sender.notice_facts import facts_of
-from processors.sender.webhooks import DeliveryResult
+from processors.sender.webhooks import DeliveryResult, Exchange
 from schemas.deliveries import Delivery, Endpoint
 from schemas.notices import DIGEST
 from tests.service_channels import AT, SITE, attempt, delivery_of, listed, message
@@ -84,13 +84,16 @@ def test_a_mail_names_all_that_is_named() -> None:
 async def test_ntfy_and_apprise_tell_the_same() -> None:
     seen: dict[str, Any] = {}
 
-    async def post(url: str, body: bytes, headers: Any, dead: bool = False) -> DeliveryResult:
+    async def exchange(method: str, url: str, headers: Any, body: bytes, **_: Any) -> Exchange:
         seen.update(body=body.decode(), headers=headers)
-        return DeliveryResult(200)
+        return Exchange(DeliveryResult(200))
+
+    async def post(*_: Any) -> DeliveryResult:
+        raise AssertionError("nothing is posted")
 
     to = endpoint(kind="ntfy", options={"topic": "t"})
     outgoing = Outgoing(to, delivery_of(DIGEST), Secrets("json://x.example"), AT, False)
-    assert (await ntfy.send(outgoing, Clients(post, None))).status == 200
+    assert (await ntfy.send(outgoing, Clients(post, None, services=Services(exchange)))).status == 200
     assert seen["headers"]["Title"] == SAYS
     assert seen["headers"]["Priority"] == "high"
     assert "\n60 down:\nShop 3: HTTP 500" in seen["body"]

@@ -113,8 +113,8 @@ def test_policies_are_made_shown_changed_and_deleted(console: Console) -> None:
     assert made_policy["repeat"] is None
     assert made_policy["monitor_ids"] == [monitor]
     assert made_policy["steps"] == [
-        {"after_minutes": 10, "alert_channel_ids": [], "own_channels": True},
-        {"after_minutes": 60, "alert_channel_ids": [night], "own_channels": True},
+        {"after_minutes": 10, "alert_channel_ids": [], "own_channels": True, "on_call": []},
+        {"after_minutes": 60, "alert_channel_ids": [night], "own_channels": True, "on_call": []},
     ]
     assert console.json("escalation", "list") == [made_policy]
     assert f"10m=own 60m=own,{night}" in console.run("escalation", "list")

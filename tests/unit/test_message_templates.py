@@ -187,7 +187,15 @@ def defined(id: str, version: int = 1, **fields: Any) -> TemplateDefined:
 
 def driver() -> Driver:
     driver = Driver()
-    endpoint = Endpoint(id="c", project="p", url="https://x.test", notices=("monitor.down",), secret="s", kind="slack")
+    endpoint = Endpoint(
+        id="c",
+        project="p",
+        url="https://x.test",
+        notices=("monitor.down",),
+        secret="s",
+        kind="slack",
+        digest=False,
+    )
     driver.feed("c", EndpointDefined(at=driver.now, endpoint=endpoint))
     return driver
 

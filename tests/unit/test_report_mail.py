@@ -150,7 +150,7 @@ def test_a_report_may_hold_anything(content: dict[str, Any]) -> None:
 def test_in_a_chat_it_is_three_lines() -> None:
     message = message_of(delivery_of(content_of(report_of(["backup", "shop"]))), endpoint())
     assert (message.says, message.tone, message.cause) == ("Weekly report of Shop", "good", "")
-    assert [tuple(row) for row in message.rows] == [
+    assert [(row.label, row.value) for row in message.rows] == [
         ("Uptime", "99.31 % (100 % before)"),
         ("Incidents", "4 (0 before), the longest 30 min"),
         (
@@ -160,7 +160,7 @@ def test_in_a_chat_it_is_three_lines() -> None:
     ]
     assert message.page == f"{SITE}/"
     missing = message_of(delivery_of({"summary": "The figures could not be read."}), endpoint())
-    assert [tuple(row) for row in missing.rows] == [("Report", "The figures could not be read.")]
+    assert [(row.label, row.value) for row in missing.rows] == [("Report", "The figures could not be read.")]
 
 
 def test_links_lead_to_the_address_of_now() -> None:

@@ -58,7 +58,7 @@ def test_those_who_were_told_are_told_who_takes_care_of_it(down: Any) -> None:
     }
     assert request.anyway is False
     assert "last_output" not in request.data["monitor"]
-    assert requests(said(story, "another")) == []
+    assert requests(said(story, "another", until=until)) == []
 
 
 @pytest.mark.parametrize("down", [down_check, down_monitor])
