@@ -11,6 +11,7 @@ from processors.deliveries.push_policy import REMOVE_AFTER, RETRIES
 from schemas.base import SECOND, encode
 from schemas.deliveries import DeliveryAttempted
 from schemas.topics import DELIVERIES, PROJECTS
+from tests.harness import POP_KEY
 from tests.mail_server import text_of
 from tests.push_world import PushWorld, push_world
 from tests.sender_bench import Receiver, receiver
@@ -95,6 +96,14 @@ async def test_the_check_of_an_event_is_that_of_the_rest_api() -> None:
     }
 
 
+async def tell_each(world: PushWorld, channel: str) -> None:
+    """A channel is told of everything by itself, and of nothing in lists."""
+    answer = await world.client.patch(
+        f"/api/v1/alert-channels/{channel}", json={"digest": False}, headers={"Authorization": f"Bearer {POP_KEY}"}
+    )
+    assert answer.status_code == 200, answer.text
+
+
 async def fail(world: PushWorld, channel: str, got: Receiver, until: int) -> None:
     """Time passes, and what is due is sent, until so many requests have come or nothing is left to be sent."""
     while len(got.requests) < until:
@@ -130,6 +139,7 @@ async def test_a_receiver_that_fails_1000_times_is_warned_of_by_mail_and_removed
         chosen: Any = {"recipients": [dead["id"], mailed["id"]], "enabled": False}
         check = await post(world, "checks", url="https://shop.example", **chosen)
         channel = channel_of(world, dead)
+        await tell_each(world, channel_of(world, mailed))
         for _ in range(EVENTS):
             await post(world, f"recipients/{dead['id']}/test", 202)
         for requests, mails in ((99, 1), (100, 2), (500, 2), (899, 2), (900, 3), (999, 3)):
@@ -165,6 +175,7 @@ async def test_999_failures_and_one_success_keep_a_receiver() -> None:
         recipient = await post(world, "recipients", type="webhook", value=url)
         mailed = await post(world, "recipients", type="email", value="ops@example.org")
         channel = channel_of(world, recipient)
+        await tell_each(world, channel_of(world, mailed))
         for _ in range(EVENTS):
             await post(world, f"recipients/{recipient['id']}/test", 202)
         for requests, mails in ((10 * 4, 1), (100, 2), (900, 3), (REMOVE_AFTER - 1, 3)):
