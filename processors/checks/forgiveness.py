@@ -47,7 +47,7 @@ def forgive(state: CheckState, check: Check, began: Micros, end: Micros) -> None
 def _is_touched(state: CheckState, check: Check, base: Micros, expected: Micros, began: Micros, end: Micros) -> bool:
     """Whether the run that is expected then may be missing because of the window; it was not overdue before that."""
     if state.excused is None or (state.last_success is not None and state.last_success >= state.excused):
-        return doubtful_from(check, base, expected, False) < end
+        return doubtful_from(state, check, base, expected) < end
     return began <= expected < end or began <= expected + late_limit(check) < end
 
 

@@ -86,7 +86,7 @@ class Moment(NamedTuple):
 
     doubtful_from: a gap that touches the time from here to `at` may have taken the ping that was waited for. It is
     `since`, but for a simple period (docs/decisions/0005): that may end a late limit too early as well; when it is
-    counted from the end of a gap, or has no late limit, anywhere.
+    counted from the end of a gap or a window, or has no late limit, anywhere.
     """
 
     at: Micros
@@ -145,17 +145,18 @@ def _scheduled(state: CheckState, check: Check, base: Micros, time: Micros) -> M
     if expected is None or (shown_late and expected > time):
         # Only a new definition can do this to a check that is late.
         return Moment(time, "not late", time, time) if shown_late else None
-    since = doubtful_from(check, base, expected, state.unobserved)
+    since = doubtful_from(state, check, base, expected)
     if state.late or state.unobserved:
         return Moment(expected + late_limit(check), "deadline", expected, since)
     return Moment(expected, "late", expected, since)
 
 
-def doubtful_from(check: Check, base: Micros, expected: Micros, unobserved: bool) -> Micros:
+def doubtful_from(state: CheckState, check: Check, base: Micros, expected: Micros) -> Micros:
     """From when on the ping may come that is expected then; see `Moment`. base: what the schedule counts from."""
     if not isinstance(check.schedule, Simple):
         return expected
-    # A period counts from the last ping, so its next one may come as much too early as it may come too late;
-    # after a gap nobody knows when in the period it will come, nor of a period that has the tolerance in it.
+    # A period counts from the last ping, so its next one may come as much too early as it may come too late; when it
+    # counts from the end of a gap or a window, nobody knows when in it, nor of a period that has the tolerance in it.
     limit = late_limit(check)
-    return base + 1 if unobserved or not limit else max(base + 1, expected - limit)
+    from_ping = not state.unobserved and base == state.last_success
+    return max(base + 1, expected - limit) if from_ping and limit else base + 1
