@@ -44,6 +44,10 @@ class Run(Struct, frozen=True, omit_defaults=True, gc=False):
     limit_from: Micros | None = None
     waived: bool = False
 
+    def is_watched(self) -> bool:
+        """Whether its limit is still to be judged."""
+        return not (self.overdue or self.waived)
+
 
 class Failing(Struct, frozen=True, omit_defaults=True, gc=False):
     """What a job reported last in a window of maintenance: it failed at `at`. cause: in words."""

@@ -193,7 +193,7 @@ class CheckExpiry:
                 return escalate_of(state, check, self.policies, time)
         if run is not None:
             set_overdue(state, run)
-            if state.status == "down":
+            if state.status == "down" or (state.status == "paused" and self.maintenance.is_open(check, time)):
                 return []
         gaps = self._gaps.touching(moment.doubtful_from, moment.at)
         if gaps:
@@ -208,14 +208,14 @@ class CheckExpiry:
         return go_down(state, check, moment.at, time, "deadline", missed(state, check, moment.since, moment.at))
 
     def _told_late(self, state: CheckState, check: Check, moment: Moment, time: Micros) -> tuple[str, ...]:
-        """The channels that are told that a check is late. None while a run is open, whose limit says how long it may
+        """The channels that are told that a check is late. None while a run is open whose limit says how long it may
         take; none when it is down already; and none when its ping may have been lost in a gap."""
         channels = self.choices.of(check.channels, "monitor.late")
         if (
             not channels
             or state.maintained
             or moment.at + late_limit(check) <= time
-            or any(not run.overdue for run in state.runs)
+            or any(run.is_watched() for run in state.runs)
         ):
             return ()
         return () if self._gaps.touching(moment.doubtful_from, time) else channels

@@ -36,15 +36,15 @@ def run_limit(check: Check) -> Micros:
 def start_run(state: CheckState, rid: str | None, at: Micros) -> None:
     """Open a run; a second start of the same id takes the place of the first.
 
-    With `WATCHED_RUNS` open, an overdue one makes room, else the new one is not watched. Overdue runs that could give
-    no duration any more are let go, so that the state of a job that always hangs stays small.
+    With `WATCHED_RUNS` open, one that is watched no more makes room, else the new one is not watched. Those that could
+    give no duration any more are let go, so that the state of a job that always hangs, or is stopped, stays small.
     """
     state.last_start = at
-    runs = [run for run in state.runs if run.rid != rid and not (run.overdue and at - run.started >= LONGEST_DURATION)]
+    runs = [run for run in state.runs if run.rid != rid and (run.is_watched() or at - run.started < LONGEST_DURATION)]
     if len(runs) >= WATCHED_RUNS:
-        overdue = next((run for run in runs if run.overdue), None)
-        if overdue is not None:
-            runs.remove(overdue)
+        unwatched = next((run for run in runs if not run.is_watched()), None)
+        if unwatched is not None:
+            runs.remove(unwatched)
     if len(runs) < WATCHED_RUNS:
         runs.append(Run(started=at, rid=rid))
     state.runs = tuple(runs)
@@ -65,7 +65,7 @@ def end_run(state: CheckState, rid: str | None, at: Micros) -> Micros | None:
 
 def watched_runs(state: CheckState) -> list[Run]:
     """The runs whose limit is judged: none in a window of maintenance."""
-    return [] if state.maintained else [run for run in state.runs if not (run.overdue or run.waived)]
+    return [] if state.maintained else [run for run in state.runs if run.is_watched()]
 
 
 def limit_begins(run: Run) -> Micros:

@@ -53,5 +53,5 @@ def _status(state: CheckState, expected: Micros | None, at: Micros) -> StatusWor
 def _next_ping(state: CheckState, expected: Micros | None) -> Micros | None:
     if state.status == "down":
         return None
-    moments = [run.started for run in state.runs if not run.overdue]
+    moments = [run.started for run in state.runs if run.is_watched()]
     return min(moments if expected is None else [*moments, expected], default=None)

@@ -4,11 +4,16 @@ from typing import Any
 
 import pytest
 
+from processors.checks.rules import start_run
 from processors.fold.contract import Effect
+from query_api.healthchecks.status import present_check
+from schemas.check_states import WATCHED_RUNS, CheckState, Run
+from schemas.definitions import Check
 from schemas.ids import derived_id
 from schemas.maintenance import Maintenance, MaintenanceDefined, Once, Window
+from schemas.notice_choices import NoticesChosen
 from schemas.schedules import Cron, Schedule, Simple
-from tests.check_story import HOUR, MINUTE, Story, changes, moves, t
+from tests.check_story import CHECK, DAY, HOUR, MINUTE, A, B, Story, changes, moves, notices, t
 
 WINDOW, POLICY = derived_id("test", "window"), derived_id("test", "policy")
 HOURLY = Cron("0 * * * *", "UTC")
@@ -52,3 +57,40 @@ def test_a_window_anywhere_in_a_simple_period_after_a_gap_forgives_its_run() -> 
     story.tick(86 * MINUTE)
     assert "down" not in "".join(moves(story.tick(149 * MINUTE)))
     assert changes(story.tick(151 * MINUTE)) == [("late", "down", "deadline", 150 * MINUTE)]
+
+
+# ---- runs that a window stopped
+
+
+def test_runs_that_were_stopped_make_room_and_are_let_go() -> None:
+    runs = tuple(Run(started=t(n), rid=str(n), waived=True) for n in range(WATCHED_RUNS))
+    state = CheckState(version=1, status="up", runs=runs)
+    start_run(state, A, t(200))
+    assert (len(state.runs), state.runs[-1]) == (WATCHED_RUNS, Run(started=t(200), rid=A))
+    start_run(state, B, t(4 * DAY))
+    assert state.runs == (Run(started=t(200), rid=A), Run(started=t(4 * DAY), rid=B))
+
+
+def test_a_run_that_was_stopped_hides_no_lateness() -> None:
+    story = up_story(channels=("hook",))
+    story.tell(NoticesChosen(at=t(1), notices=("monitor.late",)), 1, key="hook")
+    story.ping(60, "start", rid=A)
+    window(story, once(2 * MINUTE, 4 * MINUTE))
+    story.tick(5 * MINUTE)
+    story.ping(10 * MINUTE, rid=B)
+    assert [run.waived for run in story.state.runs] == [True]
+    late = story.tick(71 * MINUTE)
+    assert (moves(late), notices(late)) == (["up>late"], ["monitor.late"])
+    check = Check(id=CHECK, project="p", version=1, created=t(0), schedule=Simple(HOUR))
+    assert present_check(check, story.state, t(71 * MINUTE)).next_ping == t(70 * MINUTE)
+
+
+def test_a_paused_check_that_was_started_is_not_judged_in_it() -> None:
+    story = up_story(run_limit=10 * MINUTE)
+    story.pause(30)
+    window(story, once(60, 30 * MINUTE))
+    story.ping(120, "start")
+    assert story.tick(20 * MINUTE) == []
+    assert story.tick(40 * MINUTE) == []
+    story.ping(41 * MINUTE, "start")
+    assert moves(story.tick(52 * MINUTE)) == ["paused>down"]
