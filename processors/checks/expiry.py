@@ -32,7 +32,7 @@ from processors.fold.escalations import EscalationPolicies, escalation_due
 from processors.fold.expiry import Expiry
 from processors.fold.gap_records import GapRecords, gap_key
 from processors.fold.mutes import end_own_mute, is_muted_itself, mute_ended
-from processors.fold.partition_time import fold_tick, open_gap
+from processors.fold.partition_time import fold_tick, open_gap, time_of
 from processors.fold.placement import to_transitions
 from processors.fold.tag_mutes import TagMutes
 from processors.fold.time_correction import correct_time
@@ -153,6 +153,8 @@ class CheckExpiry:
         check, due = check_of(self._view, key), None
         if state.escalation is not None and not self.maintenance.is_open(check, time):
             due = escalation_due(state, self.policies.of(check.project, key))
+            if due is not None and due <= time < (now := time_of(self._view)):
+                due = now  # windows open and close within this tick, and it tells each channel once
         tags = self._end_of_tag_mutes(state, check) if state.by_tag else None
         return next_moment(state, check, time, due, tags)
 
@@ -171,26 +173,27 @@ class CheckExpiry:
         return effects
 
     def _judge(self, state: CheckState, check: Check, moment: Moment, time: Micros) -> list[Effect]:
-        run = moment.run
+        # People are told when the tick comes; `time` is before that while it passes windows of maintenance.
+        run, now = moment.run, time_of(self._view)
         match moment.what:
             case "late":
-                return go_late(state, check, moment.at, time, self._told_late(state, check, moment, time))
+                return go_late(state, check, moment.at, now, self._told_late(state, check, moment, now))
             case "not late":
                 return go_not_late(state, check, time)
             case "end of mute":
                 untold = self.maintenance.is_open(check, time)
                 end_own_mute(state)
-                told = [] if state.muted else end_mute(state, check, moment.at, time, expired=True, untold=untold)
+                told = [] if state.muted else end_mute(state, check, moment.at, now, expired=True, untold=untold)
                 return [*told, mute_ended(check, moment.at)]
             case "end of tag mute":
                 untold = self.maintenance.is_open(check, time)
                 state.by_tag, state.muted = False, is_muted_itself(state, check)
-                return [] if state.muted else end_mute(state, check, moment.at, time, expired=True, untold=untold)
+                return [] if state.muted else end_mute(state, check, moment.at, now, expired=True, untold=untold)
             case "reminder":
                 untold = self.maintenance.is_open(check, time)
                 return remind_of(state, check, remind_after(state, check), time, untold)
             case "escalation":
-                return escalate_of(state, check, self.policies, time)
+                return escalate_of(state, check, self.policies, now)
         if run is not None:
             set_overdue(state, run)
             if state.status == "down" or (state.status == "paused" and self.maintenance.is_open(check, time)):
@@ -198,14 +201,14 @@ class CheckExpiry:
         gaps = self._gaps.touching(moment.doubtful_from, moment.at)
         if gaps:
             over = self._gaps.over(gaps)
-            effects = go_unobserved(state, check, moment.at, time, run, gaps, over)
+            effects = go_unobserved(state, check, moment.at, now, run, gaps, over)
             if over is not None:
                 self._outages.add(state, check, self._gaps.began(over), over)
             return effects
         if run is not None:
             keep_output_of(state, run.rid)
-            return go_down(state, check, moment.at, time, "run limit", overrun(run, check))
-        return go_down(state, check, moment.at, time, "deadline", missed(state, check, moment.since, moment.at))
+            return go_down(state, check, moment.at, now, "run limit", overrun(run, check))
+        return go_down(state, check, moment.at, now, "deadline", missed(state, check, moment.since, moment.at))
 
     def _told_late(self, state: CheckState, check: Check, moment: Moment, time: Micros) -> tuple[str, ...]:
         """The channels that are told that a check is late. None while a run is open whose limit says how long it may

@@ -9,11 +9,15 @@ from processors.fold.contract import Effect
 from query_api.healthchecks.status import present_check
 from schemas.check_states import WATCHED_RUNS, CheckState, Run
 from schemas.definitions import Check
+from schemas.deliveries import DeliveryRequested
+from schemas.escalations import EscalationDefined, EscalationPolicy, Step
 from schemas.ids import derived_id
-from schemas.maintenance import Maintenance, MaintenanceDefined, Once, Window
+from schemas.maintenance import Maintenance, MaintenanceDefined, Once, Recurring, Window
 from schemas.notice_choices import NoticesChosen
 from schemas.schedules import Cron, Schedule, Simple
+from schemas.transitions import StatusChanged
 from tests.check_story import CHECK, DAY, HOUR, MINUTE, A, B, Story, changes, moves, notices, t
+from tests.folding import of_type
 
 WINDOW, POLICY = derived_id("test", "window"), derived_id("test", "policy")
 HOURLY = Cron("0 * * * *", "UTC")
@@ -94,3 +98,39 @@ def test_a_paused_check_that_was_started_is_not_judged_in_it() -> None:
     assert story.tick(40 * MINUTE) == []
     story.ping(41 * MINUTE, "start")
     assert moves(story.tick(52 * MINUTE)) == ["paused>down"]
+
+
+# ---- escalations, in one tick over several windows
+
+
+def escalating(story: Story) -> None:
+    steps = (Step(3, ("ada",)),)
+    policy = EscalationPolicy(
+        id=POLICY, project="p", version=1, name="N", steps=steps, repeat=None, created=t(0), revised=t(0)
+    )
+    story.tell(EscalationDefined(at=t(story.time), policy=policy), story.time, key=POLICY)
+
+
+@pytest.mark.parametrize("fields", [{}, {"project": "q"}])
+def test_a_tick_that_passes_many_windows_calls_each_channel_once(fields: dict[str, Any]) -> None:
+    """Be they windows of the check or those of others."""
+    story = up_story()
+    escalating(story)
+    story.ping(10, "fail")
+    window(story, Recurring(Cron("*/10 * * * *", "UTC"), 120), **fields)
+    story.tick(61)
+    told = of_type(story.tick(9 * HOUR - 61), DeliveryRequested)
+    assert len([each for each in told if "escalation" in each.data]) == 1
+
+
+@pytest.mark.parametrize("fields", [{}, {"project": "q"}])
+def test_what_a_tick_finds_down_before_a_window_is_told_and_counted_from_that_tick(fields: dict[str, Any]) -> None:
+    story = up_story()
+    escalating(story)
+    window(story, once(100 * MINUTE, 110 * MINUTE), **fields)
+    late = story.tick(2 * HOUR)
+    down = of_type(late, StatusChanged)[-1]
+    assert (down.now, down.at, down.detected_at) == ("down", t(65 * MINUTE), t(2 * HOUR))
+    assert notices(late) == ["monitor.down", "incident.created"]
+    assert notices(story.tick(2 * HOUR + 179)) == []
+    assert notices(story.tick(2 * HOUR + 180)) == ["monitor.down"]
