@@ -15,7 +15,7 @@ from processors.checks.messages import about, notice_data, overdue, unjudgeable,
 from processors.checks.rules import run_limit
 from processors.fold.acknowledgements import tell_team, with_acknowledgement
 from processors.fold.contract import Effect
-from processors.fold.escalations import EscalationPolicies, escalate, told_now
+from processors.fold.escalations import EscalationPolicies, escalate, told_first, told_now
 from processors.fold.incident_notices import request_again as once_more
 from processors.fold.mutes import end_with_incident, recovered, tell_again, tell_channel, tell_owed
 from processors.fold.reminders import pass_reminders, remind
@@ -204,10 +204,11 @@ def end_mute(
     if state.status != "down":
         data = notice_data(state, check, None) | {"detail": unseen(state)}
         return effects + (notify(subject, n, state.since, NOT_OBSERVED, data) if silenced else [])
-    told_now(state, max(at, time))
     if silenced:
-        effects += notify(subject, n, state.since, DOWN, _open_incident(state, check))
-    elif expired and state.acknowledged is None and not untold:
+        told_first(state, max(at, time))
+        return effects + notify(subject, n, state.since, DOWN, _open_incident(state, check))
+    told_now(state, max(at, time))
+    if expired and state.acknowledged is None and not untold:
         effects += tell_again(subject, n, at, _open_incident(state, check))
     return effects
 
@@ -215,7 +216,7 @@ def end_mute(
 def tell_down(state: CheckState, check: Check, time: Micros) -> list[Effect]:
     """The check is down, and people are told now of what they were not told when it went down."""
     state.silenced = False
-    told_now(state, time)
+    told_first(state, time)
     return notify(_subject(check, state), state.changes, state.since, DOWN, _open_incident(state, check))
 
 

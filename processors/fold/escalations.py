@@ -133,6 +133,14 @@ def told_now(state: HasStatus, at: Micros) -> None:
     state.escalation = Escalating(last=at) if known is None else replace(known, last=max(known.last, at))
 
 
+def told_first(state: HasStatus, at: Micros) -> None:
+    """People are told only now that the thing is down. A snooze that is over by then has no notice of its own."""
+    said = state.acknowledged
+    if said is not None and said.until is not None and said.until <= at:
+        state.acknowledged = None
+    told_now(state, at)
+
+
 def begin_anew(state: HasStatus, at: Micros) -> None:
     """Another policy counts for what people know to be down, or one that is otherwise: its first step comes next."""
     told_now(state, at)

@@ -12,7 +12,7 @@ from typing import Any
 
 from processors.fold.acknowledgements import tell_team, with_acknowledgement
 from processors.fold.contract import EVERY, Effect
-from processors.fold.escalations import EscalationPolicies, escalate, told_now
+from processors.fold.escalations import EscalationPolicies, escalate, told_first, told_now
 from processors.fold.incident_notices import request_again as once_more
 from processors.fold.mutes import end_with_incident, recovered, tell_again, tell_channel, tell_owed
 from processors.fold.reminders import pass_reminders, remind
@@ -151,7 +151,7 @@ def release_notice(state: MonitorState, monitor: Monitor, time: Micros, disregar
     if state.incident is None or state.down_since is None:
         data = notice_data(state, monitor, None) | {"detail": unseen(state, monitor, disregarded)}
         return notify(_subject(monitor, state), state.changes, state.since, NOT_OBSERVED, data)
-    told_now(state, time)
+    told_first(state, time)
     return notify(_subject(monitor, state), state.changes, state.since, DOWN, _open_incident(state, monitor))
 
 

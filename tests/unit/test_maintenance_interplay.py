@@ -12,6 +12,7 @@ from schemas.definitions import Check
 from schemas.deliveries import DeliveryRequested
 from schemas.escalations import EscalationDefined, EscalationPolicy, Step
 from schemas.ids import derived_id
+from schemas.incidents import IncidentAcknowledged
 from schemas.maintenance import Maintenance, MaintenanceDefined, Once, Recurring, Window
 from schemas.notice_choices import NoticesChosen
 from schemas.schedules import Cron, Schedule, Simple
@@ -134,3 +135,39 @@ def test_what_a_tick_finds_down_before_a_window_is_told_and_counted_from_that_ti
     assert notices(late) == ["monitor.down", "incident.created"]
     assert notices(story.tick(2 * HOUR + 179)) == []
     assert notices(story.tick(2 * HOUR + 180)) == ["monitor.down"]
+
+
+# ---- acknowledgements
+
+
+def acknowledge(story: Story, until: float) -> None:
+    event = IncidentAcknowledged(
+        at=t(story.time), incident=story.state.incident or "", request="r", by="Ada", until=t(until)
+    )
+    story.tell(event, story.time)
+
+
+def test_a_snooze_that_ends_in_it_is_told_when_it_closes() -> None:
+    story = up_story()
+    story.ping(10, "fail")
+    window(story, once(100, 1_000))
+    story.tick(101)
+    acknowledge(story, 400)
+    assert notices(story.tick(500)) == []
+    closed = of_type(story.tick(1_000), DeliveryRequested)
+    assert [(each.notices, each.at) for each in closed] == [(("monitor.down",), t(400))]
+
+
+def test_a_snooze_of_what_nobody_was_told_is_over_unseen() -> None:
+    story = up_story(mute_until=t(200))
+    story.ping(10, "fail")
+    window(story, once(100, 1_000))
+    story.tick(101)
+    acknowledge(story, 400)
+    assert notices(story.tick(500)) == []
+    closed = of_type(story.tick(1_000), DeliveryRequested)
+    assert [each.notices for each in closed] == [("monitor.down", "incident.created")]
+    assert "acknowledgement" not in closed[0].data["incident"]
+    assert story.state.acknowledged is None
+    assert story.state.escalation is not None
+    assert story.state.escalation.last == t(1_000)

@@ -91,6 +91,15 @@ def test_nobody_is_told_of_what_is_muted(down: Any) -> None:
     assert requests(said(story)) == []
 
 
+@pytest.mark.parametrize("down", [down_check, down_monitor])
+def test_a_snooze_that_is_over_before_anybody_is_told_has_no_notice_of_its_own(down: Any) -> None:
+    story = down(mute_until=t(1_000))
+    said(story, until=t(story.time + 120))
+    told = [each for each in of_type(story.tick(1_001), DeliveryRequested) if "monitor.down" in each.notices]
+    assert [each.notices for each in told] == [("monitor.down", "incident.created")]
+    assert "acknowledgement" not in told[0].data["incident"]
+
+
 def test_a_notice_that_comes_after_the_acknowledgement_says_so() -> None:
     story = CheckStory(mute_until=t(1_000))
     story.ping(100, "fail")
