@@ -15,6 +15,7 @@ from processors.checks.maintenance import CheckMaintenance
 from processors.checks.messages import missed, overrun
 from processors.checks.outages import Unjudged, ended
 from processors.checks.outputs import keep_output_of
+from processors.checks.places import CheckPlaces
 from processors.checks.rules import Moment, late_limit, next_moment, remind_after, set_overdue
 from processors.checks.time_correction import correct_check, correct_gaps
 from processors.checks.transitions import (
@@ -70,7 +71,8 @@ class CheckExpiry:
         self._expiry: Expiry[CheckState, Moment] = Expiry(view, PINGS, "check", CheckState, self)
         self._awaiting = {key for key, state in view.stored_items() if _is_awaiting(state) and state.parked is None}
         self.look_at = self._expiry.look_at
-        self.maintenance = CheckMaintenance(view, self.look_at, self._expiry.look_at_all)
+        self.places = CheckPlaces(view)
+        self.maintenance = CheckMaintenance(view, self.places, self.look_at, self._expiry.look_at_all)
 
     def due(self) -> Micros:
         """When a tick may have something to do."""

@@ -83,9 +83,14 @@ class _Window(NamedTuple):
 class CheckMaintenance:
     """The windows of a partition. look_at: a tick from then on looks at the deadlines of a check."""
 
-    def __init__(self, view: View, look_at: Callable[[str, Micros], None], look_at_all: Callable[[], object]) -> None:
-        self._view, self._look_at, self._look_at_all = view, look_at, look_at_all
-        self._places = CheckPlaces(view)
+    def __init__(
+        self,
+        view: View,
+        places: CheckPlaces,
+        look_at: Callable[[str, Micros], None],
+        look_at_all: Callable[[], object],
+    ) -> None:
+        self._view, self._places, self._look_at, self._look_at_all = view, places, look_at, look_at_all
         # The copies, by project and key: an index that follows the view.
         self._known: dict[str, dict[str, _Window]] = {}
         # When a tick may have something to open or close, at the earliest: a hint.

@@ -32,11 +32,7 @@ class CheckMutes:
         """A new definition may begin a mute, or end one; what follows from the end. `state`: the caller's own copy."""
         if old.mute_until == new.mute_until and old.tags == new.tags:
             return []
-        if old.mute_until != new.mute_until:
-            own = new.mute_until is not None
-            state.own_mute_over = False
-        else:
-            own = is_muted_itself(state, old)
+        own = new.mute_until is not None if old.mute_until != new.mute_until else is_muted_itself(state, old)
         state.by_tag = self._tags.covers(new.project, new.tags, time_of(self._view))
         return self._settle(state, new, own, at, expired=False)
 
@@ -48,12 +44,8 @@ class CheckMutes:
             return []
         time, at = time_of(view), counts_at(view, event.at)
         expired = isinstance(event, TagUnmuted) and event.expired
-        there = [key for key, record in view.stored_items() if isinstance(record, CheckState)]
-        for key in there:
-            check = check_of(view, key)
-            if check.project != mute.project or mute.label not in check.tags.split():
-                continue
-            state = view.edit(CheckState, key)
+        for key in sorted(self._expiry.places.tagged(mute.project, mute.label)):
+            state, check = view.edit(CheckState, key), check_of(view, key)
             own = is_muted_itself(state, check)
             state.by_tag = self._tags.covers(check.project, check.tags, time)
             effects += self._settle(state, check, own, at, expired=expired)
@@ -63,6 +55,7 @@ class CheckMutes:
     def _settle(self, state: CheckState, check: Check, own: bool, at: Micros, expired: bool) -> list[Effect]:
         """A mute begins, goes on, or ends. own: the check's own counts."""
         was, state.muted = state.muted, own or state.by_tag
+        state.own_mute_over = check.mute_until is not None and not own
         if not was or state.muted:
             return []
         return end_mute(state, check, at, at, expired=expired, untold=self._expiry.maintenance.is_open(check, at))

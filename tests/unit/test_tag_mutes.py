@@ -5,10 +5,15 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from processors.fold.contract import Effect
 from processors.fold.reconciliation import Defined, missed_by_checks
+from schemas.base import encode
 from schemas.definitions import Check
+from schemas.deliveries import DeliveryRequested
+from schemas.ids import derived_id
+from schemas.pings import CheckDefined, Ping
 from schemas.requests import MuteEnded
 from schemas.tag_mutes import TagMute, TagMuted, TagMuteUntil, TagUnmuted, is_tag, tag_mute_id
 from schemas.transitions import StatusChanged
@@ -139,6 +144,19 @@ def test_a_mute_until_recovery_ends_while_a_tag_mutes_on() -> None:
     assert notices(story.ping(1_100, "fail")) == DOWN
 
 
+def test_an_own_mute_that_an_older_version_ended_does_not_begin_again_with_that_of_a_tag() -> None:
+    """It did not note that in the state; the definition has the mute until the fold of projects takes it off."""
+    story = up(mute_until="recovery")
+    story.ping(100, "fail")
+    story.ping(200)
+    story.folding.committed[CHECK] = encode(replace(story.state, own_mute_over=False))
+    story.folding.restart()
+    mute(story, until=t(1_000))
+    story.tick(1_001)
+    assert not story.state.muted
+    assert notices(story.ping(1_100, "fail")) == DOWN
+
+
 def test_it_is_lengthened_and_shortened_and_old_news_change_nothing() -> None:
     story = up()
     mute(story, until=t(1_000))
@@ -213,6 +231,18 @@ def test_whoever_knows_of_an_incident_hears_of_its_end_and_nothing_stays_untold(
                 hear(story.tick(at + 10))
     assert not story.state.muted
     assert known is (story.state.status == "down"), told
+
+
+def test_several_checks_are_told_of_in_one_order_whenever_they_came() -> None:
+    story = Story(tags="other")
+    mute(story)
+    ids = sorted((derived_id("check", str(number)) for number in range(5)), reverse=True)
+    for id in ids:
+        check = Check(id=id, project="p", version=1, created=t(0), tags="db", channels=("hook",))
+        story.tell(CheckDefined(at=t(0), check=check), 1, key=id)
+        assert notices(story.tell(Ping(kind="fail", at=t(1)), 1, key=id)) == []
+    told = of_type(lift(story), DeliveryRequested)
+    assert [each.data["monitor"]["id"] for each in told] == sorted(ids)
 
 
 def test_a_journal_that_lost_its_end_hears_of_it_again() -> None:
