@@ -276,10 +276,10 @@ class ChecksPartition:
         if not isinstance(known, CheckState) or not concerns(known, event, context):
             return ()
         state, time = view.edit(CheckState, key), time_of(view)
-        check = check_of(view, key)
-        effects = take(state, check, event, counts_at(view, event.at), context, PINGS)
+        check, at = check_of(view, key), counts_at(view, event.at)
+        effects = take(state, check, event, at, context, PINGS)
         if isinstance(event, IncidentAcknowledged):
-            effects += tell_acknowledged(state, check)
+            effects += tell_acknowledged(state, check, at)
         self._expiry.look_at(key, time)
         return effects
 

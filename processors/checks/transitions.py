@@ -250,9 +250,9 @@ def escalate_of(state: CheckState, check: Check, policies: EscalationPolicies, t
     return escalate(state, subject, policies, state.changes, time, lambda: _open_incident(state, check))
 
 
-def tell_acknowledged(state: CheckState, check: Check) -> list[Effect]:
+def tell_acknowledged(state: CheckState, check: Check, at: Micros) -> list[Effect]:
     """Somebody takes care of the check's incident."""
-    return tell_team(state, _subject(check, state), partial(_taken_care_of, state, check))
+    return tell_team(state, _subject(check, state), at, partial(_taken_care_of, state, check))
 
 
 def told_again(told: IncidentTold, state: CheckState, check: Check) -> DeliveryRequested | None:

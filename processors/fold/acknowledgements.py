@@ -22,11 +22,10 @@ from msgspec.structs import replace
 from processors.fold.audit import command_of, entry
 from processors.fold.contract import Context, Effect
 from processors.fold.escalations import is_told, told_now
-from processors.fold.incident_notices import tell
+from processors.fold.incident_notices import acknowledged_id, tell
 from processors.fold.status_transition import HasStatus, Subject
 from schemas.base import Micros
 from schemas.definitions import Check
-from schemas.ids import derived_id
 from schemas.incidents import Acknowledged, IncidentAcknowledged, IncidentCommented, IncidentEvent, changes_own
 from schemas.monitors import Monitor
 from schemas.notices import ACKNOWLEDGED
@@ -88,20 +87,20 @@ def take(
 
 
 def tell_team(
-    state: HasStatus, subject: Subject, data: Callable[[], dict[str, Any]], *, held_back: bool = False
+    state: HasStatus, subject: Subject, at: Micros, data: Callable[[], dict[str, Any]], *, held_back: bool = False
 ) -> list[Effect]:
     """The requests to tell that somebody takes care of the incident: to the subject's channels as they have chosen, and
     to those that keep an alert of it. Not where nobody is to be told that it is down.
 
-    data: that of a notice about what is down.
+    at: when it was said, be it that it was changed. data: that of a notice about what is down.
     """
     said = state.acknowledged
     if said is None or state.muted or not is_told(state, held_back):
         return []
-    id = derived_id(subject.id, "acknowledged", state.changes, said.request)
+    id = acknowledged_id(subject.id, state.changes, said)
     called = () if state.escalation is None else state.escalation.told
     own = subject._replace(channels=tuple(each for each in subject.channels if each not in called))
-    return tell(state, own, id, ACKNOWLEDGED, data(), at=said.at, time=said.at, called=called)
+    return tell(state, own, id, ACKNOWLEDGED, data(), at=at, time=at, called=called)
 
 
 def with_acknowledgement(incident: dict[str, Any], said: Acknowledged | None) -> dict[str, Any]:

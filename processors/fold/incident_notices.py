@@ -13,6 +13,8 @@ from processors.fold.placement import to_transitions
 from processors.fold.status_transition import HasStatus, Subject, request
 from schemas.base import Micros
 from schemas.deliveries import About, DeliveryRequested
+from schemas.ids import derived_id
+from schemas.incidents import Acknowledged
 from schemas.notices import ACKNOWLEDGED, Notice
 from schemas.transitions import IncidentTold
 
@@ -53,17 +55,25 @@ def tell(
     return effects + request(subject._replace(channels=called), id, at, (notice,), data, anyway=True)
 
 
+def acknowledged_id(thing: str, n: int, said: Acknowledged) -> str:
+    """The id of what tells that somebody takes care of an incident. n: number of the change that opened it."""
+    return derived_id(thing, "acknowledged", n, said.request)
+
+
 def request_again(
     told: IncidentTold, state: HasStatus, data: Callable[[], dict[str, Any]], about: Callable[[], About]
 ) -> DeliveryRequested | None:
     """The request that went out with what was told; what tells of the incident is as it is now.
 
     None when it is out of date: the incident is over, nobody is to be told of it, it was acknowledged after what calls
-    for somebody, or the acknowledgement that it tells of has ended.
+    for somebody, or the acknowledgement that it tells of has ended or was changed.
     """
     if state.incident != told.incident or state.muted or told.n > state.changes:
         return None
-    if (state.acknowledged is None) is (told.notice == ACKNOWLEDGED):
+    said = state.acknowledged
+    if (said is None) is (told.notice == ACKNOWLEDGED):
+        return None
+    if said is not None and told.id != acknowledged_id(told.thing, told.n, said):
         return None
     return DeliveryRequested(
         transition=told.id, at=told.at, notices=(told.notice,), data=data() | told.more, about=about()

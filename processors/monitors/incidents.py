@@ -28,7 +28,7 @@ class MonitorIncidents:
         at, held_back = counts_at(view, event.at), state.notice_at is not None
         effects = take(state, monitor, event, at, context, PROBE_RESULTS, held_back=held_back)
         if isinstance(event, IncidentAcknowledged):
-            effects += tell_acknowledged(state, monitor)
+            effects += tell_acknowledged(state, monitor, at)
         self._expiry.look_at(key, state, monitor)
         return effects
 

@@ -224,10 +224,10 @@ def escalate_of(state: MonitorState, monitor: Monitor, policies: EscalationPolic
     return escalate(state, subject, policies, state.changes, time, told)
 
 
-def tell_acknowledged(state: MonitorState, monitor: Monitor) -> list[Effect]:
+def tell_acknowledged(state: MonitorState, monitor: Monitor, at: Micros) -> list[Effect]:
     """Somebody takes care of the monitor's incident."""
     data = partial(_taken_care_of, state, monitor)
-    return tell_team(state, _subject(monitor, state), data, held_back=state.notice_at is not None)
+    return tell_team(state, _subject(monitor, state), at, data, held_back=state.notice_at is not None)
 
 
 def told_again(told: IncidentTold, state: MonitorState, monitor: Monitor) -> DeliveryRequested | None:

@@ -73,6 +73,16 @@ def test_after_a_snooze_it_is_another_event(down: Any) -> None:
 
 
 @pytest.mark.parametrize("down", [down_check, down_monitor])
+def test_a_change_is_told_with_its_own_time(down: Any) -> None:
+    story = down()
+    [first] = requests(said(story, until=t(story.time + 600)))
+    story.tick(story.time + 60)
+    [changed] = requests(said(story, "another", until=t(story.time + 900)))
+    assert first.at < changed.at == t(story.time)
+    assert changed.data["incident"]["acknowledgement"]["acknowledged_at"] == iso(first.at)
+
+
+@pytest.mark.parametrize("down", [down_check, down_monitor])
 def test_whom_an_escalation_called_hears_of_it_once(down: Any) -> None:
     story = down()
     policy = EscalationPolicy(id=POLICY, project="p", version=1, name="Night", steps=STEPS, created=t(0), revised=t(0))

@@ -154,6 +154,20 @@ def test_nothing_is_sent_after_the_end_or_when_somebody_takes_care_of_it(down: D
 
 
 @both
+def test_of_an_acknowledgement_that_was_changed_only_the_change_is_asked_for(down: Down) -> None:
+    story = down()
+    told = of_type(acknowledged(story, until=t(story.time + 600)), IncidentTold)
+    changed = IncidentAcknowledged(
+        at=t(story.time), incident=story.state.incident, request="later", by="Ada", until=t(story.time + 900)
+    )
+    told += of_type(story.tell(changed, story.time), IncidentTold)
+    assert len(told) == 2
+    assert {event.transition for _, event in missed(story, told) if isinstance(event, DeliveryRequested)} == {
+        told[1].id
+    }
+
+
+@both
 def test_a_channel_that_was_not_there_then_is_not_told(down: Down) -> None:
     story = down()
     [told] = of_type(escalated(story), IncidentTold)
