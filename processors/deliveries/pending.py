@@ -31,11 +31,11 @@ class PendingDeliveries:
     def follow(self, key: str, old: msgspec.Struct | None, new: msgspec.Struct | None) -> None:
         """A record changed from `old` to `new`."""
         if isinstance(old, Delivery):
-            self._bytes[old.channel] -= len(old.body)
+            self._bytes[old.channel] -= size_of(old)
         if isinstance(new, Delivery):
             channel = new.channel
             self._keys.setdefault(channel, set()).add(key)
-            self._bytes[channel] = self._bytes.get(channel, 0) + len(new.body)
+            self._bytes[channel] = self._bytes.get(channel, 0) + size_of(new)
             if (by_age := self._by_age.get(channel)) is not None:
                 heapq.heappush(by_age, (new.first_due, key))
                 if len(by_age) > 2 * len(self._keys[channel]) + _SLACK:
@@ -52,7 +52,7 @@ class PendingDeliveries:
         return self._keys.get(channel, _NONE)
 
     def size(self, channel: str) -> int:
-        """Characters in the bodies of a channel's deliveries."""
+        """Characters in the bodies of a channel's deliveries, and in what words them."""
         return self._bytes.get(channel, 0)
 
     def oldest(self, channel: str) -> Delivery | None:
@@ -72,3 +72,9 @@ class PendingDeliveries:
 
     def _sorted(self, channel: str) -> list[tuple[Micros, str]]:
         return sorted((self._view.get(key).first_due, key) for key in self._keys[channel])
+
+
+def size_of(delivery: Delivery) -> int:
+    """Characters in the body of a delivery, and in what words it."""
+    wording = delivery.wording
+    return len(delivery.body) + (0 if wording is None else len(wording.title) + len(wording.text))

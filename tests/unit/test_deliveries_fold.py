@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from processors.deliveries.fold import DeliveriesFold
+from processors.deliveries.pending import PendingDeliveries
 from processors.deliveries.retry_policy import (
     ATTEMPTS,
     MAX_AGE,
@@ -35,6 +36,7 @@ from schemas.deliveries import (
     health_key,
 )
 from schemas.ids import derived_id
+from schemas.message_templates import Wording
 from schemas.notices import NOTICES
 from schemas.requests import ChannelDisabled
 from schemas.ticks import Tick
@@ -538,3 +540,17 @@ def test_what_says_nothing_of_the_receiver_is_tried_again_and_counts_for_nothing
         ("exhausted", ATTEMPTS, "Apprise does not answer")
     ]
     assert driver.pending() == []
+
+
+def test_what_words_a_delivery_counts_to_what_is_pending() -> None:
+    view = View()
+    pending = PendingDeliveries(view)
+    view.listeners.append(pending.follow)
+    wording = Wording(name="Short", title="ab", text="cde")
+    waiting = Delivery(
+        id="d", event="e", channel="c", notice="monitor.down", body="body", first_due=T0, wording=wording
+    )
+    view.put("delivery/d", waiting)
+    assert pending.size("c") == len("body") + len("ab") + len("cde")
+    view.delete("delivery/d")
+    assert pending.size("c") == 0
