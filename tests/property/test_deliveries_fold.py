@@ -175,8 +175,8 @@ def _count_ends(course: list[Step], most: int) -> None:
         begun.update(after - before)
         for value in finished:
             key = delivery_key(value.id)
-            if key not in before:  # refused at once, for want of a channel, or the oldest of too many
-                assert value.outcome == "removed" or (value.outcome == "exhausted" and len(after) >= most)
+            if key not in before:  # refused at once, for want of a channel, told in a list, or the oldest of too many
+                assert value.outcome in ("removed", "gathered") or (value.outcome == "exhausted" and len(after) >= most)
                 begun[key] += 1
             ended[key] += 1
         assert before - after == {delivery_key(value.id) for value in finished} & before
