@@ -20,7 +20,7 @@ from schemas.channels.kinds import KindName
 from schemas.channels.messages import Refused
 from schemas.check_states import CheckState
 from schemas.definitions import Check, FormerSecret
-from schemas.gatherings import Gathering
+from schemas.gatherings import GatheredThing, Gathering
 from schemas.ids import derived_id
 from schemas.message_templates import TemplateCopy, TemplateDefined, TemplateRemoved, Wording
 from schemas.monitor_states import MonitorState
@@ -206,6 +206,7 @@ class EndpointHealth(Value, tag="endpoint-health"):
     """Counters of a channel. failures: failed attempts since the last success, the first of them at `failing_since`.
 
     disabled_at, disabled_because: not set by versions of the fold before 4.
+    muted_at: when its mute began; None: it has none, or that is not known.
     """
 
     failures: int = 0
@@ -214,6 +215,7 @@ class EndpointHealth(Value, tag="endpoint-health"):
     disabled: bool = False
     disabled_at: Micros | None = None
     disabled_because: str = ""
+    muted_at: Micros | None = None
 
 
 class Delivery(Value, tag="delivery"):
@@ -256,7 +258,7 @@ class KeptNotice(Fact, tag="kept-notice", frozen=True):
     """A notice that a channel did not get because it is muted, for the end of the mute.
 
     of_check: the thing is a check, not a monitor. delivery: that the incident is over, which is sent then; None: it
-    began, and the fold of the thing is asked then whether it is still open.
+    began, and the fold of the thing is asked then whether it is still open. told: what a list says of the delivery.
     """
 
     channel: str
@@ -264,6 +266,7 @@ class KeptNotice(Fact, tag="kept-notice", frozen=True):
     incident: str
     of_check: bool = False
     delivery: Delivery | None = None
+    told: GatheredThing | None = None
 
 
 DeliveryStatesRecord = Endpoint | EndpointHealth | Delivery | Mailbox | TemplateCopy | Gathering | KeptNotice | Progress

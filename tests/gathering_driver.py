@@ -86,7 +86,7 @@ class ReadChannels(Driver):
         """The receiver answers all that is outstanding."""
         for delivery in [record for _, record in self.view.items() if isinstance(record, Delivery)]:
             if delivery.due is None:
-                self.attempt(delivery, status)
+                self.attempt(delivery, status, replay=delivery.replay)
 
 
 def digest(delivery: Delivery | DeliveryFinished) -> dict[str, Any]:

@@ -36,10 +36,10 @@ import msgspec
 from processors.deliveries.audit import asked_for
 from processors.deliveries.confirmations import NOT_CONFIRMED, Confirmations, waits_for_confirmation
 from processors.deliveries.ends import MOST_ENDED, DeliveryEnds, finished
-from processors.deliveries.gathering import MOST_LISTS, Gatherings
+from processors.deliveries.gathering import MOST_LISTS, Gatherings, gathered_thing
 from processors.deliveries.muted_channels import MutedChannels, is_mute
 from processors.deliveries.pending import PendingDeliveries
-from processors.deliveries.policies import Policy, delivered, policy_of
+from processors.deliveries.policies import DETAIL, Policy, delivered, failure, policy_of, takes
 from processors.deliveries.retry_policy import DAY, MAX_AGE, WARNINGS
 from processors.deliveries.time_correction import correct_deliveries
 from processors.deliveries.wordings import Wordings
@@ -50,7 +50,6 @@ from processors.fold.view import View
 from processors.fold.wheel import Wheel
 from processors.sender.notice_body import BODY_LIMIT, body_of
 from schemas.base import Micros
-from schemas.channels.kinds import CHANNEL_KINDS
 from schemas.deliveries import (
     HEALTH,
     ConfirmationRequested,
@@ -71,14 +70,11 @@ from schemas.deliveries import (
     event_id,
     health_key,
 )
-from schemas.gatherings import Gathering
+from schemas.gatherings import GatheredThing, Gathering
 from schemas.message_templates import TemplateDefined, TemplateRemoved
-from schemas.notices import ACKNOWLEDGED, OPENING, UNCHOSEN, AnyNotice
 from schemas.ticks import PROGRESS_KEY, Tick, TimeCorrected
 from schemas.topics import DELIVERIES, DELIVERY_STATES, Topic
 from schemas.transitions import JournalTruncated
-
-_DETAIL = 200
 
 
 class DeliveriesFold:
@@ -120,7 +116,7 @@ class _Deliveries:
         self._ends = DeliveryEnds(view, self._pending, self._wheel)
         self._confirmations = Confirmations(view, self._ends)
         self._wordings = Wordings(view)
-        self._gatherings = Gatherings(view)
+        self._gatherings = Gatherings(view, self._pending)
         self._mutes = MutedChannels(view, self._wheel)
         for key, record in view.items():
             self._follow(key, None, record)
@@ -153,6 +149,7 @@ class _Deliveries:
             before = time_of(self._view)
             if (time := correct_time(self._view, context)) is not None:
                 correct_deliveries(self._view, before, time)
+                self._gatherings.corrected(time)
             return ()
         if not 0 <= (event.now if isinstance(event, Tick) else event.at) <= END_OF_TIME:
             raise InvalidEvent("its time is not a time")
@@ -169,17 +166,7 @@ class _Deliveries:
         if isinstance(event, DeliveryReplayed):
             return self._replayed(channel, event, context)
         if isinstance(event, EndpointDefined):
-            if event.endpoint.id != channel:
-                raise InvalidEvent("the endpoint is not the one of the key")
-            self._view.put(endpoint_key(channel), event.endpoint)
-            self._gatherings.redefined(event.endpoint, self._moment(event.at, context))
-            if event.disabled_at is not None:
-                return self._ends.stay_disabled(channel, event.disabled_at, self._moment(event.at, context))
-            if not event.secret_only or self._view.get(health_key(channel)) is None:
-                self._view.put(health_key(channel), EndpointHealth())
-            if not waits_for_confirmation(event.endpoint):
-                return self._end_mute(channel, self._moment(event.at, context))
-            return self._ends.end_all(channel, NOT_CONFIRMED, self._moment(event.at, context), "unconfirmed")
+            return self._defined(channel, event, self._moment(event.at, context))
         if isinstance(event, ConfirmationRequested):
             return self._confirmations.requested(channel, event, self._moment(event.at, context))
         if isinstance(event, MailboxAnswered):
@@ -192,6 +179,25 @@ class _Deliveries:
         self._view.delete(health_key(channel))
         self._mutes.forget(channel)
         return self._ends.end_all(channel, "the channel was removed", self._moment(event.at, context))
+
+    def _defined(self, channel: str, event: EndpointDefined, now: Micros) -> list[Effect]:
+        if event.endpoint.id != channel:
+            raise InvalidEvent("the endpoint is not the one of the key")
+        muted_at = self._mutes.began(event.endpoint, now)
+        self._view.put(endpoint_key(channel), event.endpoint)
+        self._gatherings.redefined(event.endpoint, now)
+        effects: list[Effect] = []
+        if event.disabled_at is not None:
+            effects = self._ends.stay_disabled(channel, event.disabled_at, now)
+        elif not event.secret_only or self._view.get(health_key(channel)) is None:
+            self._view.put(health_key(channel), EndpointHealth())
+        if muted_at is not None:
+            self._view.edit(EndpointHealth, health_key(channel)).muted_at = muted_at
+        if event.disabled_at is not None:
+            return effects
+        if not waits_for_confirmation(event.endpoint):
+            return self._end_mute(channel, now)
+        return self._ends.end_all(channel, NOT_CONFIRMED, now, "unconfirmed")
 
     def truncated(self, event: JournalTruncated) -> Iterable[Effect]:
         """What is pending is sent; what was reported and is lost may be sent once more, under the same id."""
@@ -221,10 +227,15 @@ class _Deliveries:
         effects: list[Effect] = []
         for key in sorted(key for key in due if key.startswith(f"{HEALTH}/")):
             effects += self._ends.end_old(key.partition("/")[2], now, MOST_ENDED - len(effects))
-        lists = 0
+        lists = over = 0
         for key in due:
             if is_mute(key):
-                effects += self._end_mute(key.partition("/")[2], now)
+                muted = key.partition("/")[2]
+                if over >= MOST_ENDED:
+                    self._wheel.set(key, now)
+                    continue
+                over += self._mutes.number(muted)
+                effects += self._end_mute(muted, now)
                 continue
             record = self._view.get(key)
             # The wheel may be behind the view, never ahead: what it names is looked at again.
@@ -247,7 +258,7 @@ class _Deliveries:
         effects = self._end_mute(channel, now)
         is_muted = event.actor is None and self._mutes.until(channel, now)
         for notice in dict.fromkeys(event.notices):
-            if endpoint is not None and not _takes(endpoint, notice, event.anyway):
+            if endpoint is not None and not takes(endpoint, notice, event.anyway):
                 continue
             name = event_id(event.transition, notice)
             delivery = Delivery(
@@ -260,9 +271,12 @@ class _Deliveries:
                 wording=self._wordings.wording(endpoint, notice),
             )
             if self._view.get(delivery_key(delivery.id)) is None:
-                effects += (
-                    self._mutes.take(delivery, event.data, now) if is_muted else self._begin(delivery, now, event)
-                )
+                thing = gathered_thing(notice, event)
+                if is_muted:
+                    _must_fit(delivery)
+                    effects += self._mutes.take(delivery, thing, event.data, now)
+                else:
+                    effects += self._begin(delivery, now, thing)
                 if event.actor is not None:  # a fold names nobody
                     effects += asked_for(self._view, event, "tested", delivery, now, context)
         return effects
@@ -291,24 +305,23 @@ class _Deliveries:
     def _end_mute(self, channel: str, now: Micros) -> list[Effect]:
         """What follows from the end of a channel's mute, if it is over."""
         effects, over = self._mutes.end(channel, now)
-        for delivery in over:
-            effects += self._begin(delivery, now)
+        for delivery, thing in over:
+            effects += self._begin(delivery, now, thing)
         return effects
 
-    def _begin(self, delivery: Delivery, now: Micros, requested: DeliveryRequested | None = None) -> list[Effect]:
+    def _begin(self, delivery: Delivery, now: Micros, thing: GatheredThing | None = None) -> list[Effect]:
         """Its first attempt is due, or a list will tell of it, or there is nobody to send it to.
 
-        requested: what asks for it; None: it is sent again.
+        thing: what a list says of it; None: no list tells of it, since somebody waits for it.
         """
-        if len(delivery.body.encode()) > BODY_LIMIT:
-            raise InvalidEvent(f"the body is larger than {BODY_LIMIT} bytes")
+        _must_fit(delivery)
         health: EndpointHealth | None = self._view.get(health_key(delivery.channel))
         if health is None or health.disabled:
             detail = "the channel does not exist" if health is None else "the channel is disabled"
             return [finished(delivery, "removed", 0, now, detail)]
         if waits_for_confirmation(self._view.get(endpoint_key(delivery.channel))):
             return [finished(delivery, "unconfirmed", 0, now, NOT_CONFIRMED)]
-        effects = None if requested is None else self._gatherings.take(delivery, requested, now)
+        effects = None if thing is None else self._gatherings.take(delivery, thing, now)
         if effects is None:
             self._view.put(delivery_key(delivery.id), delivery)
         return [*(effects or ()), *self._ends.end_surplus(delivery.channel, now)]
@@ -336,9 +349,9 @@ class _Deliveries:
         if delivered(endpoint, event):
             health.failures, health.failing_since, health.last_success = 0, None, now
             self._view.delete(key)
-            return [finished(delivery, "delivered", event.attempt, now, event.error[:_DETAIL])]
+            return [finished(delivery, "delivered", event.attempt, now, event.error[:DETAIL])]
 
-        detail = _failure(event)
+        detail = failure(event)
         if event.ours:
             return self._not_counted(delivery, event, detail, now, policy_of(endpoint))
         if health.failing_since is None:
@@ -372,7 +385,7 @@ class _Deliveries:
         if policy.gone(event):
             self._view.delete(key)
             effects.append(finished(delivery, "gone", event.attempt, now, detail))
-            effects += self._ends.disable(channel, event.error[:_DETAIL] or "answered 410 Gone", now)
+            effects += self._ends.disable(channel, event.error[:DETAIL] or "answered 410 Gone", now)
             return effects
         delay = policy.retry_delay(event)
         if delay is not None:
@@ -393,26 +406,9 @@ class _Deliveries:
         return effects
 
 
-def _failure(event: DeliveryAttempted) -> str:
-    """Why an attempt failed, in words."""
-    # Also with a status: a mail server refused some of the recipients, or a service said more than a status.
-    if not event.status or event.again or event.error:
-        return event.error[:_DETAIL]
-    if 300 <= event.status < 400:
-        return f"HTTP {event.status}: a redirect, and none is followed; give the URL that it leads to"
-    return f"HTTP {event.status}"
-
-
-def _takes(endpoint: Endpoint, notice: AnyNotice, anyway: bool) -> bool:
-    """Whether a channel is sent a notice: it chose it, could not choose or is not asked, and its kind can tell it.
-
-    That somebody acknowledged an incident goes to who chose it, and to alerts of the incident that were opened.
-    """
-    kind = CHANNEL_KINDS[endpoint.kind]
-    if notice == ACKNOWLEDGED:
-        opened = kind.keeps_alerts and (anyway or not OPENING.isdisjoint(endpoint.notices))
-        return (opened or notice in endpoint.notices) and notice in kind.takes
-    return (anyway or notice in endpoint.notices or notice in UNCHOSEN) and notice in kind.takes
+def _must_fit(delivery: Delivery) -> None:
+    if len(delivery.body.encode()) > BODY_LIMIT:
+        raise InvalidEvent(f"the body is larger than {BODY_LIMIT} bytes")
 
 
 FOLD: Fold = DeliveriesFold()

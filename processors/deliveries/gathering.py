@@ -25,6 +25,7 @@ from msgspec.structs import replace
 
 from processors.deliveries.ends import finished
 from processors.deliveries.lists import gathering_of, with_body
+from processors.deliveries.pending import PendingDeliveries
 from processors.fold.contract import Effect
 from processors.fold.view import View
 from processors.sender.notice_values import object_of, text_of
@@ -33,7 +34,8 @@ from schemas.channels.kinds import CHANNEL_KINDS
 from schemas.deliveries import Delivery, DeliveryRequested, Endpoint, delivery_id, delivery_key, endpoint_key
 from schemas.gatherings import GatheredThing, Gathering, gathering_key, quiet_key
 from schemas.ids import derived_id
-from schemas.notices import DIGEST, INCIDENT_NOTICES, REPORT, UNCHOSEN
+from schemas.mutes import LAST_MUTE_TIME, is_muted
+from schemas.notices import DIGEST, INCIDENT_NOTICES, REPORT, UNCHOSEN, AnyNotice
 from schemas.quiet_hours import quiet_until
 
 WINDOW: Micros = 60 * SECOND
@@ -64,29 +66,29 @@ MOST_TOLD = 200
 
 
 class _Notice(NamedTuple):
-    """A notice that was requested. counted: it is not told by another one, too."""
+    """A notice, and what a list says of it. counted: it is not told by another one, too."""
 
     delivery: Delivery
-    event: DeliveryRequested
+    thing: GatheredThing
     counted: bool
 
 
 class Gatherings:
     """Of one partition. Each method changes the view and returns the effects of that."""
 
-    def __init__(self, view: View) -> None:
-        self._view = view
+    def __init__(self, view: View, pending: PendingDeliveries) -> None:
+        self._view, self._pending = view, pending
 
-    def take(self, delivery: Delivery, event: DeliveryRequested, now: Micros) -> list[Effect] | None:
-        """Gather a notice that was requested; None: it is to be sent at once."""
+    def take(self, delivery: Delivery, thing: GatheredThing, now: Micros) -> list[Effect] | None:
+        """Gather a notice, of which a list says `thing`; None: it is to be sent at once."""
         endpoint: Endpoint | None = self._view.get(endpoint_key(delivery.channel))
-        if endpoint is None or _is_test(event):
+        if endpoint is None:
             return None
         if delivery.notice == REPORT:
             return self._report(endpoint, delivery, now)
         if not _tells_lists(endpoint):
             return None
-        notice = _Notice(delivery, event, _TWINS.get(delivery.notice) not in endpoint.notices)
+        notice = _Notice(delivery, thing, _TWINS.get(delivery.notice) not in endpoint.notices)
         until = None if endpoint.quiet_hours is None else quiet_until(endpoint.quiet_hours, now)
         renewed: list[Effect] = []
         if until is not None:
@@ -144,16 +146,28 @@ class Gatherings:
             self._view.delete(key)
 
     def redefined(self, endpoint: Endpoint, now: Micros) -> None:
-        """The quiet hours of a channel may be others: what waits for their end waits for that of these."""
-        key = quiet_key(endpoint.id)
-        gathering: Gathering | None = self._view.get(key)
+        """Quiet hours of a channel, or its mute, may be others: what waits for the end of hours waits for both ends."""
+        start = now
+        if is_muted(endpoint.mute_until, now):
+            start = endpoint.mute_until if isinstance(endpoint.mute_until, int) else LAST_MUTE_TIME
+        until = None if endpoint.quiet_hours is None else quiet_until(endpoint.quiet_hours, start)
+        due = start if until is None else until
+        for key in sorted(self._pending.of(endpoint.id)):
+            report: Delivery = self._view.get(key)
+            if report.notice == REPORT and not report.attempt:
+                self._view.put(key, replace(report, due=due))
+        gathering: Gathering | None = self._view.get(quiet_key(endpoint.id))
         if gathering is None:
             return
-        until = None if endpoint.quiet_hours is None else quiet_until(endpoint.quiet_hours, now)
-        moved = replace(gathering, until=now if until is None else until)
-        self._view.put(key, moved)
+        self._view.put(quiet_key(endpoint.id), replace(gathering, until=due))
         if (waiting := self._waiting(gathering)) is not None:
-            self._view.put(delivery_key(waiting.id), replace(waiting, due=moved.until))
+            self._view.put(delivery_key(waiting.id), replace(waiting, due=due))
+
+    def corrected(self, time: Micros) -> None:
+        """The time was taken back: quiet hours end when the clock of their zone says so."""
+        endpoints = [record for _, record in self._view.items() if isinstance(record, Endpoint) and record.quiet_hours]
+        for endpoint in sorted(endpoints, key=lambda each: each.id):
+            self.redefined(endpoint, time)
 
     def _quiet(self, channel: str, until: Micros) -> Gathering:
         """What is known of the quiet time that goes on, noted now if it has just begun."""
@@ -165,7 +179,7 @@ class Gatherings:
 
     def _told_at_night(self, quiet: Gathering, notice: "_Notice", now: Micros) -> list[Effect]:
         """Something is told at once; what waits of the same subject is out of date, so a list tells the newer one."""
-        thing = _thing_of(notice)
+        thing = notice.thing
         told = quiet.told if thing.thing in quiet.told else (*quiet.told, thing.thing)
         quiet = replace(quiet, told=told[-MOST_TOLD:], forgotten=quiet.forgotten or len(told) > MOST_TOLD)
         effects: list[Effect] = []
@@ -208,10 +222,6 @@ def _tells_lists(endpoint: Endpoint) -> bool:
     return kind.gathers(endpoint.digest) or (endpoint.quiet_hours is not None and DIGEST in kind.takes)
 
 
-def _is_test(event: DeliveryRequested) -> bool:
-    return event.actor is not None or event.data.get("test") is True
-
-
 def _list_of(first: Delivery, now: Micros) -> Delivery:
     """The list that takes the place of what has waited alone."""
     event = derived_id(first.channel, "list", first.id, now)
@@ -232,14 +242,15 @@ def _gathered(delivery: Delivery, listed: str, now: Micros) -> Effect:
     return finished(delivery, "gathered", 0, now, f"told in the list {listed}")
 
 
-def _thing_of(given: "_Notice") -> GatheredThing:
-    """What a list says of a notice; bounded, whatever that holds."""
-    event = given.event
+def gathered_thing(notice: AnyNotice, event: DeliveryRequested) -> GatheredThing | None:
+    """What a list says of a notice; bounded, whatever that holds. None: of a test, which no list tells of."""
+    if event.actor is not None or event.data.get("test") is True:
+        return None
     monitor, incident = object_of(event.data.get("monitor")), object_of(event.data.get("incident"))
     name = text_of(monitor, "name") or text_of(monitor, "url") or text_of(monitor, "id")
     return GatheredThing(
         thing=text_of(monitor, "id")[:_LONGEST_ID],
-        notice=given.delivery.notice,
+        notice=notice,
         at=event.at,
         name=name[:_LONGEST_NAME],
         kind=text_of(monitor, "kind")[:_LONGEST_ID],
@@ -265,13 +276,13 @@ def _newer(known: GatheredThing, thing: GatheredThing) -> GatheredThing:
 def _can_wait(given: "_Notice", quiet: Gathering) -> bool:
     """Whether a notice can wait for the end of quiet hours."""
     if given.delivery.notice in _RECOVERED:
-        return not quiet.forgotten and _thing_of(given).thing not in quiet.told
+        return not quiet.forgotten and given.thing.thing not in quiet.told
     return given.delivery.notice not in _NEVER_WAIT
 
 
 def _with(gathering: Gathering, given: "_Notice") -> Gathering:
     """With one more notice."""
-    thing = _thing_of(given)
+    thing = given.thing
     key = _subject(thing)
     things, left = gathering.things, gathering.left
     if (known := things.get(key)) is not None:

@@ -3,34 +3,54 @@
 The contract:
 
 - While a channel is muted nothing is sent to it but what somebody asks for (a test, a replay). Each notice ends at once
-  as `muted`, so that the log of the channel has it. What was pending before goes on.
-- At the end, be it by its time or by hand, the channel is told of each incident that began within the mute and is still
-  open. Only the fold of the thing knows that: it is asked (`schemas.incidents.IncidentToTell`), and tells this channel
-  alone, unless somebody has acknowledged the incident. What began and ended within the mute is not told at all.
-- What was told before is always told to be over: such a notice is kept, and sent at the end.
+  as `muted`, so that the log of the channel has it. What was pending before goes on; but what waits for the end of
+  quiet hours waits for that of the mute, too.
+- At the end, be it by its time or by hand, the channel is told of each incident of which it was to be told within the
+  mute, for the first time or again, and that is still open. Only the fold of the thing knows that: it is asked
+  (`schemas.incidents.IncidentToTell`), and tells this channel alone, unless somebody has acknowledged the incident.
+  What began and ended within the mute is not told at all.
+- What began before is always told to be over, however often it was to be told again meanwhile. Such a notice is kept,
+  and sent at the end under the same id, by a `replay` of its own: like any other then, so in a list where there are
+  many, and after quiet hours where it can wait.
 - A notice that comes after the end, but before the tick that passes it, ends the mute first. So nobody is told that
   something is down after they were told that it is up.
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
 from processors.deliveries.ends import finished
+from processors.deliveries.pending import size_of
+from processors.deliveries.retry_policy import MOST_PENDING_SIZE
 from processors.fold.contract import Effect
 from processors.fold.view import View
 from processors.fold.wheel import Wheel
-from schemas.base import Micros
-from schemas.deliveries import MUTE, Delivery, Endpoint, KeptNotice, endpoint_key, kept_key, mute_key
+from schemas.base import SECOND, Micros
+from schemas.deliveries import (
+    MUTE,
+    Delivery,
+    Endpoint,
+    EndpointHealth,
+    KeptNotice,
+    delivery_key,
+    endpoint_key,
+    health_key,
+    kept_key,
+    mute_key,
+)
+from schemas.gatherings import GatheredThing
 from schemas.ids import derived_id, is_uuid
 from schemas.incidents import IncidentToTell
 from schemas.mutes import is_muted
 from schemas.notices import AnyNotice
+from schemas.times import read_iso
 from schemas.topics import PINGS, PROBE_RESULTS
 
-# So many notices are kept for a channel. Of those beyond nobody is told at the end.
+# So many notices are kept for a channel, with bodies of so many characters. Of those beyond nobody is told at the end.
 MOST_KEPT = 10_000
+MOST_KEPT_SIZE = MOST_PENDING_SIZE
 MUTED = "the channel is muted"
 # What is told to be over, and by which notice.
 _OPENING: Mapping[AnyNotice, AnyNotice] = {
@@ -39,22 +59,32 @@ _OPENING: Mapping[AnyNotice, AnyNotice] = {
 }
 
 
+class Over(NamedTuple):
+    """What a channel is told at the end of its mute: a delivery, and what a list says of it, if that is known."""
+
+    delivery: Delivery
+    thing: GatheredThing | None
+
+
 class MutedChannels:
     """Those of one partition; beside the view, what is kept for each of them."""
 
     def __init__(self, view: View, wheel: Wheel) -> None:
         self._view, self._wheel = view, wheel
         self._kept: dict[str, dict[str, None]] = {}
+        self._sizes: dict[str, int] = {}
 
     def follow(self, key: str, old: msgspec.Struct | None, new: msgspec.Struct | None) -> None:
         """A record changed from `old` to `new`."""
         if isinstance(old, KeptNotice):
             kept = self._kept[old.channel]
             del kept[key]
+            self._sizes[old.channel] -= _size(old)
             if not kept:
-                del self._kept[old.channel]
+                del self._kept[old.channel], self._sizes[old.channel]
         if isinstance(new, KeptNotice):
             self._kept.setdefault(new.channel, {})[key] = None
+            self._sizes[new.channel] = self._sizes.get(new.channel, 0) + _size(new)
         if isinstance(new, Endpoint) and isinstance(new.mute_until, int):
             self._wheel.set(mute_key(new.id), new.mute_until)
 
@@ -62,18 +92,32 @@ class MutedChannels:
         """Whether an entry of the wheel still means something."""
         return key.partition("/")[2] in self._kept
 
+    def number(self, channel: str) -> int:
+        """How many notices are kept for a channel."""
+        return len(self._kept.get(channel, ()))
+
     def until(self, channel: str, now: Micros) -> bool:
         """Whether nothing is sent to a channel now."""
         endpoint = self._view.get(endpoint_key(channel))
         return isinstance(endpoint, Endpoint) and is_muted(endpoint.mute_until, now)
 
-    def take(self, delivery: Delivery, data: Mapping[str, Any], now: Micros) -> list[Effect]:
+    def began(self, endpoint: Endpoint, now: Micros) -> Micros | None:
+        """When the mute began that a channel has by the definition that comes now; None: it has none."""
+        if not is_muted(endpoint.mute_until, now):
+            return None
+        health: EndpointHealth | None = self._view.get(health_key(endpoint.id))
+        goes_on = self.until(endpoint.id, now) or endpoint.id in self._kept
+        return health.muted_at if health is not None and health.muted_at is not None and goes_on else now
+
+    def take(
+        self, delivery: Delivery, thing: GatheredThing | None, data: Mapping[str, Any], now: Micros
+    ) -> list[Effect]:
         """A delivery to a channel that is muted: it ends, and what the channel is to hear at the end is kept."""
-        self._keep(delivery, data)
+        self._keep(delivery, thing, data)
         return [finished(delivery, "muted", 0, now, MUTED)]
 
-    def end(self, channel: str, now: Micros) -> tuple[list[Effect], list[Delivery]]:
-        """If a mute is over, what follows from that: what folds are asked, and what is to be sent now."""
+    def end(self, channel: str, now: Micros) -> tuple[list[Effect], list[Over]]:
+        """If a mute is over, what follows from that: what folds are asked, and what is to be sent now, oldest first."""
         if channel not in self._kept:
             return [], []
         if self.until(channel, now):
@@ -82,50 +126,82 @@ class MutedChannels:
                 self._wheel.set(mute_key(channel), endpoint.mute_until)
             return [], []
         asked: list[Effect] = []
-        over: list[Delivery] = []
+        over: list[KeptNotice] = []
         told: set[tuple[str, str]] = set()
         for key in sorted(self._kept[channel]):
             kept: KeptNotice = self._view.get(key)
             if kept.delivery is not None:
-                over.append(msgspec.structs.replace(kept.delivery, first_due=now))
+                over.append(kept)
             elif (kept.thing, kept.incident) not in told:
                 told.add((kept.thing, kept.incident))
                 event = IncidentToTell(at=now, incident=kept.incident, channel=channel)
                 asked.append(Effect(PINGS if kept.of_check else PROBE_RESULTS, kept.thing, event))
         self.forget(channel)
-        return asked, over
+        return asked, self._begun(over, now)
+
+    def _begun(self, over: list[KeptNotice], now: Micros) -> list[Over]:
+        """What is sent now: not what somebody has asked for meanwhile, and is pending."""
+        begun: list[Over] = []
+        deliveries = [(kept.delivery, kept.told) for kept in over if kept.delivery is not None]
+        for delivery, thing in sorted(deliveries, key=lambda each: (each[0].first_due, each[0].id)):
+            if self._view.get(delivery_key(delivery.id)) is None:
+                replay = derived_id(delivery.id, "mute over", now)
+                begun.append(Over(msgspec.structs.replace(delivery, first_due=now, replay=replay), thing))
+        return begun
 
     def forget(self, channel: str) -> None:
         """The channel is removed, or its mute is over."""
         for key in sorted(self._kept.get(channel, ())):
             self._view.delete(key)
 
-    def _keep(self, delivery: Delivery, data: Mapping[str, Any]) -> None:
-        thing, incident, of_check = _about(data)
-        if not thing or not incident:
+    def _keep(self, delivery: Delivery, thing: GatheredThing | None, data: Mapping[str, Any]) -> None:
+        about, incident, of_check = _about(data)
+        if not about or not incident:
             return
         channel, notice = delivery.channel, delivery.notice
         opening = _OPENING.get(notice)
         if opening is not None:
             known = kept_key(channel, derived_id(incident, opening))
-            if self._view.get(known) is not None:
-                self._view.delete(known)  # it began within the mute: nobody hears of either
-                return
+            is_known = self._view.get(known) is not None
+            self._view.delete(known)
+            if self._began_within(channel, data, is_known):
+                return  # nobody hears of either
         elif notice not in _OPENING.values():
             return
         key = kept_key(channel, derived_id(incident, notice))
-        if self._view.get(key) is None and len(self._kept.get(channel, ())) < MOST_KEPT:
-            over = None if opening is None else delivery
-            kept = KeptNotice(channel=channel, thing=thing, incident=incident, of_check=of_check, delivery=over)
-            self._view.put(key, kept)
-            endpoint: Endpoint = self._view.get(endpoint_key(channel))
-            if isinstance(endpoint.mute_until, int):
-                self._wheel.set(mute_key(channel), endpoint.mute_until)
+        kept = KeptNotice(channel=channel, thing=about, incident=incident, of_check=of_check)
+        if opening is not None:
+            kept = msgspec.structs.replace(kept, delivery=delivery, told=thing)
+        if self._view.get(key) is not None or not self._has_room(channel, kept):
+            return
+        self._view.put(key, kept)
+        endpoint: Endpoint = self._view.get(endpoint_key(channel))
+        if isinstance(endpoint.mute_until, int):
+            self._wheel.set(mute_key(channel), endpoint.mute_until)
+
+    def _has_room(self, channel: str, kept: KeptNotice) -> bool:
+        size = self._sizes.get(channel, 0) + _size(kept)
+        return self.number(channel) < MOST_KEPT and size <= MOST_KEPT_SIZE
+
+    def _began_within(self, channel: str, data: Mapping[str, Any], is_known: bool) -> bool:
+        """Whether an incident began within the mute, by the second; where times do not tell, whether that is kept."""
+        health: EndpointHealth | None = self._view.get(health_key(channel))
+        started = data["incident"].get("started_at")
+        if health is None or health.muted_at is None or not isinstance(started, str):
+            return is_known
+        try:
+            return read_iso(started) >= health.muted_at // SECOND * SECOND
+        except (ValueError, OverflowError):
+            return is_known
 
 
 def is_mute(key: str) -> bool:
     """Whether an entry of the wheel is the end of a mute."""
     return key.startswith(f"{MUTE}/")
+
+
+def _size(kept: KeptNotice) -> int:
+    return 0 if kept.delivery is None else size_of(kept.delivery)
 
 
 def _about(data: Mapping[str, Any]) -> tuple[str, str, bool]:

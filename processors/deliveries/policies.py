@@ -1,5 +1,5 @@
-"""How the deliveries of a kind of channel go: what counts as a success, when they are tried again, and how it is given
-up. Pure."""
+"""How the deliveries of a kind of channel go: what it takes, what counts as a success, when they are tried again, and
+how it is given up. Pure."""
 
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
@@ -8,6 +8,10 @@ from processors.deliveries import push_policy, retry_policy
 from schemas.base import Micros
 from schemas.channels.kinds import CHANNEL_KINDS
 from schemas.deliveries import Delivery, DeliveryAttempted, Endpoint
+from schemas.notices import ACKNOWLEDGED, OPENING, UNCHOSEN, AnyNotice
+
+# So much is kept of why an attempt failed.
+DETAIL = 200
 
 
 class Policy(NamedTuple):
@@ -66,3 +70,25 @@ def delivered(endpoint: Endpoint | None, attempt: DeliveryAttempted) -> bool:
     if endpoint is None:
         return 200 <= attempt.status < 300
     return CHANNEL_KINDS[endpoint.kind].is_success(attempt.status)
+
+
+def failure(event: DeliveryAttempted) -> str:
+    """Why an attempt failed, in words."""
+    # Also with a status: a mail server refused some of the recipients, or a service said more than a status.
+    if not event.status or event.again or event.error:
+        return event.error[:DETAIL]
+    if 300 <= event.status < 400:
+        return f"HTTP {event.status}: a redirect, and none is followed; give the URL that it leads to"
+    return f"HTTP {event.status}"
+
+
+def takes(endpoint: Endpoint, notice: AnyNotice, anyway: bool) -> bool:
+    """Whether a channel is sent a notice: it chose it, could not choose or is not asked, and its kind can tell it.
+
+    That somebody acknowledged an incident goes to who chose it, and to alerts of the incident that were opened.
+    """
+    kind = CHANNEL_KINDS[endpoint.kind]
+    if notice == ACKNOWLEDGED:
+        opened = kind.keeps_alerts and (anyway or not OPENING.isdisjoint(endpoint.notices))
+        return (opened or notice in endpoint.notices) and notice in kind.takes
+    return (anyway or notice in endpoint.notices or notice in UNCHOSEN) and notice in kind.takes

@@ -23,3 +23,4 @@ def correct_deliveries(view: View, before: Micros, time: Micros) -> None:
                 health = view.edit(EndpointHealth, key)
                 health.failing_since = not_after(record.failing_since, time)
                 health.last_success = not_after(record.last_success, time)
+                health.muted_at = not_after(health.muted_at, time)

@@ -1,4 +1,4 @@
-"""Properties of gathering, over any course of notices, reports, removals, quiet hours and time."""
+"""Properties of gathering, over any course of notices, reports, removals, quiet hours, mutes and time."""
 
 import json
 from collections import Counter
@@ -26,9 +26,12 @@ from schemas.deliveries import (
     event_id,
 )
 from schemas.gatherings import Gathering
+from schemas.ids import derived_id
+from schemas.mutes import PlainMute
 from schemas.notices import DIGEST, NOTICES, AnyNotice
 from schemas.quiet_hours import QuietHours
 from schemas.ticks import Tick
+from schemas.times import iso
 from schemas.transitions import DeliveryFinished
 from tests.gathering_driver import ReadChannels, about
 
@@ -36,6 +39,8 @@ T0: Micros = 1_740_148_320 * SECOND  # 14:32 UTC
 FOLD = DeliveriesFold()
 # They begin and end within the courses.
 QUIET = QuietHours(start="14:33", end="14:40")
+# They end within the courses, or soon after.
+MUTES: tuple[PlainMute, ...] = (None, T0 + 300 * SECOND, T0 + 3_000 * SECOND)
 TOLD: tuple[AnyNotice, ...] = ("monitor.down", "monitor.recovered", "monitor.ssl_expiration", "monitor.not_observed")
 
 Step = tuple[str, Any]
@@ -45,7 +50,8 @@ things = st.integers(0, 3)
 steps: st.SearchStrategy[list[Step]] = st.lists(
     st.one_of(
         st.tuples(
-            st.just("define"), st.tuples(channels, st.sampled_from([None, QUIET]), st.sampled_from([None, False]))
+            st.just("define"),
+            st.tuples(channels, st.sampled_from([None, QUIET]), st.sampled_from([None, False]), st.sampled_from(MUTES)),
         ),
         st.tuples(st.just("remove"), channels),
         *[st.tuples(st.just("tell"), st.tuples(channels, things, st.sampled_from(TOLD)))] * 4,
@@ -70,7 +76,7 @@ class Course:
         self.now = T0
         self._step("tick", 0)
         for channel, quiet in (("a", None), ("b", QUIET)):
-            self._step("define", (channel, quiet, None))
+            self._step("define", (channel, quiet, None, None))
         for step, what in course:
             self._step(step, what)
 
@@ -92,10 +98,10 @@ class Course:
             self.now += what * SECOND
             self.add("", Tick(slot="ticker", epoch=1, at=self.now, now=self.now))
         elif step == "define":
-            channel, quiet, digest = what
+            channel, quiet, digest, mute = what
             endpoint = Endpoint(
                 id=channel, project="p", url="https://n.example", notices=NOTICES, secret="", kind="ntfy",
-                options={"topic": "t"}, quiet_hours=quiet, digest=digest,
+                options={"topic": "t"}, quiet_hours=quiet, digest=digest, mute_until=mute,
             )  # fmt: skip
             self.add(channel, EndpointDefined(at=self.now, endpoint=endpoint))
         elif step == "remove":
@@ -103,7 +109,8 @@ class Course:
         elif step == "tell":
             channel, thing, notice = what
             transition = f"t{len(self.records)}"
-            data = about(f"m{thing}", notice, self.now)
+            data = about(derived_id("m", thing), notice, self.now)
+            data["incident"]["started_at"] = iso(T0)
             self.requested.append(delivery_id(event_id(transition, notice), channel))
             self.add(channel, DeliveryRequested(transition=transition, at=self.now, notices=(notice,), data=data))
         elif step == "report":

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from pingfold.commands.quiet import quiet_hours
 from pingfold.errors import CommandFailed
 from schemas.base import SECOND, Micros
-from schemas.deliveries import EndpointRemoved
+from schemas.deliveries import DeliveryRequested, EndpointRemoved
 from schemas.gatherings import quiet_key
 from schemas.quiet_hours import DAYS, QuietHours, fault_of, quiet_until
+from schemas.ticks import TimeCorrected
 from schemas.times import micros_of, to_minute
 from tests.gathering_driver import ReadChannels, digest
 
@@ -248,6 +249,29 @@ def test_a_channel_that_is_removed_at_night_takes_with_it_what_waits(driver: Rea
     [listed] = driver.feed("c", EndpointRemoved(at=driver.now))
     assert (listed.outcome, digest(listed)["notices"]) == ("removed", 2)
     assert [key for key, _ in driver.view.items()] == ["partition"]
+
+
+def test_a_report_waits_for_the_end_of_other_hours_too(driver: ReadChannels) -> None:
+    go(driver, "2026-03-04 23:00")
+    report = DeliveryRequested(transition="report", at=driver.now, notices=("project.report",), data={})
+    driver.feed("c", report)
+    [waiting] = driver.pending()
+    assert (waiting.attempt, waiting.due) == (0, at("2026-03-05 07:00"))
+    driver.define_read(quiet_hours=QuietHours(start="22:00", end="05:00", time_zone="Europe/Berlin"))
+    [waiting] = driver.pending()
+    assert (waiting.attempt, waiting.due) == (0, at("2026-03-05 05:00"))
+    driver.define_read()
+    driver.wait(1)
+    assert clock(driver) == [("22:00", "project.report")]
+
+
+def test_when_a_time_is_taken_back_they_end_by_the_clock_of_their_zone(driver: ReadChannels) -> None:
+    go(driver, "2026-03-05 06:00")  # the clock was ahead
+    driver.tell("m", "monitor.ssl_expiration")
+    driver.now = at("2026-03-04 23:00")
+    driver.feed("", TimeCorrected())
+    [waiting] = driver.pending()
+    assert waiting.due == at("2026-03-05 07:00")
 
 
 @pytest.mark.parametrize(
