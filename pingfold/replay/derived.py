@@ -17,7 +17,7 @@ from schemas.ids import is_derived
 from schemas.published import tag_of
 from schemas.requests import OutageEnded, ThingsUnobserved
 from schemas.topics import DEAD_LETTERS, DECISIONS, DELIVERIES, JOURNALS, TRANSITIONS, Topic
-from schemas.transitions import ThingChanged
+from schemas.transitions import IncidentTold, ThingChanged
 
 # Whether a record was made by a fold.
 IsMade = Callable[[Stored], bool]
@@ -38,6 +38,7 @@ _letter = msgspec.json.Decoder(_Letter).decode
 # Effects that older versions of a fold did not make, and the first version that does.
 _SINCE: dict[type[msgspec.Struct], Mapping[str, int]] = {
     ThingChanged: {"projects": 4, "checks": 5, "deliveries": 6},
+    IncidentTold: {"checks": 6, "monitors": 6},
     OutageEnded: {"checks": 6},
     ThingsUnobserved: {"checks": 6, "monitors": 6},
 }

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from pingfold.replay.derived import made_by
 from processors.deliveries.fold import DeliveriesFold
 from processors.fold.contract import Effect
 from processors.fold.reconciliation import Missed, Thing, missed_requests
@@ -18,6 +19,7 @@ from schemas.escalations import EscalationDefined, EscalationPolicy, Step
 from schemas.ids import derived_id
 from schemas.incidents import IncidentAcknowledged
 from schemas.notices import ACKNOWLEDGED, NOTICES
+from schemas.topics import TRANSITIONS
 from schemas.transitions import IncidentTold
 from tests.check_story import CHECK, DAY, MINUTE, t
 from tests.check_story import Story as CheckStory
@@ -174,3 +176,12 @@ def test_a_channel_that_was_not_there_then_is_not_told(down: Down) -> None:
     assert [key for key, _ in missed(story, [replace(told, detected_at=-1)])] == []
     # Its own fold has lost it, too, and folds it again.
     assert missed(story, [replace(told, n=1_000)]) == []
+
+
+def test_a_replay_asks_for_none_of_what_an_older_version_folded() -> None:
+    told = IncidentTold(
+        id="i", n=1, thing="t", project="p", incident="i", at=1, detected_at=1, notice="monitor.down", channels=("c",)
+    )
+    effects = [Effect(TRANSITIONS, "t", told)]
+    for fold in ("checks", "monitors"):
+        assert (list(made_by(fold, 5, effects)), list(made_by(fold, 6, effects))) == ([], effects)
