@@ -442,7 +442,7 @@ class MemoryDeliveryHistory:
 
     async def failed(self, channel: str, start: Micros, limit: int) -> list[str]:
         newest = {one.id: one.outcome for one in self._finished(channel) if one.at >= start}
-        return [id for id, outcome in newest.items() if outcome not in ("delivered", "gathered")][:limit]
+        return [id for id, outcome in newest.items() if outcome not in ("delivered", "gathered", "muted")][:limit]
 
     async def sent(self, channel: str, deliveries: list[str]) -> dict[str, SentRow]:
         found = (one for one in self._finished(channel) if one.id in deliveries)

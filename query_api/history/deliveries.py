@@ -57,7 +57,7 @@ GROUP BY delivery ORDER BY min(at), delivery LIMIT {limit:UInt64}
 _FAILED = """
 SELECT delivery FROM deliveries_finished
 WHERE channel = {channel:String} AND at >= fromUnixTimestamp64Micro({start:Int64}, 'UTC')
-GROUP BY delivery HAVING argMax(outcome, (at, replay != '')) NOT IN ('delivered', 'gathered')
+GROUP BY delivery HAVING argMax(outcome, (at, replay != '')) NOT IN ('delivered', 'gathered', 'muted')
 ORDER BY min(at), delivery LIMIT {limit:UInt64}
 """
 
@@ -94,7 +94,7 @@ class DeliveryHistory:
         return [id for (id,) in await self._rows(_ENDED, asked)]
 
     async def failed(self, channel: str, start: Micros, limit: int) -> list[str]:
-        """The deliveries that ended without success since `start` and were not delivered later, oldest first."""
+        """Those that ended without success since `start`, and were not delivered later or muted, oldest first."""
         return [id for (id,) in await self._rows(_FAILED, {"channel": channel, "start": start, "limit": limit})]
 
     async def sent(self, channel: str, deliveries: list[str]) -> dict[str, SentRow]:

@@ -83,6 +83,7 @@ async def test_what_failed_is_what_was_not_delivered_later(log: Log) -> None:
     log.ends(1, 9, "delivered", replay="r")
     log.ends(3, 9, "exhausted", replay="r")
     log.ends(5, 5, "gathered")
+    log.ends(6, 6, "muted")
     assert await log.history.failed("c", T0, 10) == ["d0", "d2", "d3", "d4"]
     assert await log.history.failed("c", T0 + SECOND, 10) == ["d2", "d3", "d4"]
     assert await log.history.failed("c", T0, 2) == ["d0", "d2"]
