@@ -213,6 +213,27 @@ async def test_only_what_is_still_open_and_nobodys_is_told_when_it_ends(harness:
     assert sent(harness, ops) == (down if end == "open" else [])
 
 
+async def test_what_is_told_again_within_the_mute_is_told_to_be_over(harness: Harness) -> None:
+    ops = harness.make_channel("ops")
+    id = (await harness.client.post("/api/v3/checks/", json={"name": "x", "channels": "*"})).json()["uuid"]
+    steps = [{"after_minutes": 5, "own_channels": True}]
+    policy = {"name": "Again", "steps": steps, "repeat": None, "monitor_ids": [id]}
+    assert (await harness.client.post(f"{V1}/escalation-policies", json=policy)).status_code == 201
+    harness.log.ping(id, "fail")
+    harness.log.tick(60)
+    told = sent(harness, ops)
+    await mute(harness, ops, "forever")
+    harness.log.tick(600)
+    log = (await harness.client.get(f"{V1}/alert-channels/{ops}/deliveries")).json()["data"]
+    assert "muted" in {one["status"] for one in log}
+    harness.log.ping(id)
+    harness.log.tick(1)
+    assert sent(harness, ops) == told
+    await mute(harness, ops, None)
+    harness.log.tick(1)
+    assert {*sent(harness, ops)} - {*told} == {"incident.resolved", "monitor.recovered"}
+
+
 async def test_a_mute_that_ends_by_its_time(harness: Harness) -> None:
     from schemas.times import iso
 
