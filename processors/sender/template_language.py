@@ -12,12 +12,14 @@ same way on every machine:
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any, Final
 
 from liquid import Environment, RenderContext
-from liquid.exceptions import LiquidError, OutputStreamLimitError
+from liquid.builtin.expressions.primitive import RangeLiteral
+from liquid.exceptions import FilterArgumentError, LiquidError, OutputStreamLimitError
+from liquid.expression import Expression
 from liquid.template import BoundTemplate
 
 from processors.errors import ProcessorError
@@ -38,9 +40,10 @@ VARIABLES = (
 )
 MOST_ROUNDS, MOST_STEPS, MOST_CHARACTERS = 200, 5_000, 10_000
 _LONGEST_MARKUP, _MOST_BLANKS, _LONGEST_PROBLEM = 300, 10, 120
+# The only value that a filter takes by its name: the bounds look at those that it takes by their place.
+_NAMED: Final = frozenset({"allow_false"})
 _OPENS: Final = re.compile(r"\{\{|\{%")
 _TAG: Final = re.compile(r"-?\s*(\w*)")
-_QUOTED: Final = re.compile(r"'[^']*'|\"[^\"]*\"")
 _BLANKS: Final = re.compile(rf"\s{{{_MOST_BLANKS + 1}}}|[^\S ]")
 
 
@@ -105,6 +108,8 @@ class _Context(RenderContext):
         made_by = super().filter(name, token)
 
         def bounded(left: object, *args: object, **more: object) -> object:
+            if more.keys() - _NAMED:
+                raise FilterArgumentError(f"{name} takes no values by name", token=token)
             self.spend(left, *args)
             if _foreseen(name, left, args) > MOST_CHARACTERS:
                 raise _Beyond(f"{name} makes more than {MOST_CHARACTERS:,} characters")
@@ -150,6 +155,8 @@ def rendered(field: str, template: str, values: Mapping[str, Any]) -> str:
         raise TemplateFault(field, 1, str(beyond)) from None
     except RecursionError:
         raise TemplateFault(field, 1, "it is nested too deeply") from None
+    except Exception as error:  # the library lets some of Python's pass
+        raise TemplateFault(field, 1, f"it cannot be rendered ({type(error).__name__})") from None
 
 
 class _NotInForm(ProcessorError):
@@ -171,8 +178,6 @@ def _must_be_in_form(template: str) -> None:
         inner = template[begin + 2 : end]
         if _OPENS.search(inner) or _BLANKS.search(inner):
             raise _NotInForm(template, begin, f"{opens[0]} must end in its line, before another one")
-        if ".." in _QUOTED.sub("''", inner):
-            raise _NotInForm(template, begin, "there are no ranges")
         if opens[0] == "{%":
             tag = _TAG.match(inner)
             name = "" if tag is None else tag[1]
@@ -184,6 +189,9 @@ def _must_be_in_form(template: str) -> None:
 @lru_cache(maxsize=512)
 def _parsed(template: str) -> BoundTemplate:
     parsed = _ENVIRONMENT.from_string(template)
+    for expression in _expressions(parsed):
+        if isinstance(expression, RangeLiteral):
+            raise _NotInForm(template, expression.token.start_index, "there are no ranges")
     found = parsed.analyze(include_partials=False)
     for name, places in found.globals.items():
         if name not in VARIABLES:
@@ -192,6 +200,19 @@ def _parsed(template: str) -> BoundTemplate:
         if name not in FILTERS:
             raise _NotInForm(template, spans[0].index, f"there is no filter '{name}'")
     return parsed
+
+
+def _expressions(parsed: BoundTemplate) -> Iterator[Expression]:
+    """Each expression in a template, whatever it is part of."""
+    context, nodes = _Context(parsed), list(parsed.nodes)
+    while nodes:
+        node = nodes.pop()
+        nodes += node.children(context, include_partials=False)
+        expressions = list(node.expressions())
+        while expressions:
+            expression = expressions.pop()
+            yield expression
+            expressions += expression.children()
 
 
 def _line_of(template: str, error: LiquidError) -> int:
@@ -208,7 +229,8 @@ def _words(error: LiquidError) -> str:
 def _size(value: object) -> int:
     if isinstance(value, str):
         return len(value)
-    return sum(map(_size, value)) + len(value) if isinstance(value, list) else 1
+    # What is no list becomes the text that it is for Python.
+    return sum(map(_size, value)) + len(value) if isinstance(value, list) else len(str(value))
 
 
 def _foreseen(name: str, left: object, args: tuple[object, ...]) -> int:
