@@ -148,7 +148,8 @@ def _result(value: object, reading: Reading) -> dict[str, str]:
     names = ("checked_at", "status", "region", "response_time_ms", "status_code", "error")
     found = {name: text_of(result, name) for name in names}
     status = reading.says(found["status"]) if found["status"] in ("up", "down") else found["status"]
-    return found | {"checked_at": reading.moment(found["checked_at"]), "status": status}
+    # Whoever compares it does so in every language by the same word.
+    return found | {"checked_at": reading.moment(found["checked_at"]), "status": status, "state": found["status"]}
 
 
 def _hours(value: object, reading: Reading) -> list[dict[str, str]]:

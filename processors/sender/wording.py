@@ -32,7 +32,7 @@ MOST_TITLE, MOST_TEXT = 200, 4_000
 _LONGEST_LINE = 600
 _RESULT_NAMES = {
     "at": "checked_at",
-    "status": "status",
+    "status": "state",
     "region": "region",
     "milliseconds": "response_time_ms",
     "code": "status_code",
@@ -50,8 +50,11 @@ def worded(delivery: Delivery, endpoint: Endpoint) -> tuple[Delivery, str]:
         return delivery, ""
     try:
         notice = msgspec.json.decode(delivery.body)
-        values = values_of(delivery.notice, notice, endpoint, reading_of(endpoint), wording.project)
+        reading = reading_of(endpoint)
+        values = values_of(delivery.notice, notice, endpoint, reading, wording.project)
         title, text = in_form(wording.title, wording.text, values)
+        if title and values["test"]:  # an SMS may tell nothing else
+            title = cut(reading.says("test_of", says=title), MOST_TITLE)
     except TemplateFault as fault:
         return replace(delivery, wording=None), f"in our own words: the template {wording.name!r}, {fault}"
     except Exception as error:  # whatever it is, people must be told
@@ -99,7 +102,8 @@ def values_of(
         "last_ping": facts["last_ping"],
         "output_of": said["of"] if said else "",
         "page": facts["page"],
-        "acknowledge": facts["acknowledge"],
+        # Where strangers read along they could acknowledge.
+        "acknowledge": facts["acknowledge"] if private else "",
         "project": project,
         "language": reading.language,
         "timezone": reading.timezone,

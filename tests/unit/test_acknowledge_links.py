@@ -13,11 +13,13 @@ from processors.sender.channels.sending import Clients, Outgoing, Services
 from processors.sender.lanes import Secrets
 from processors.sender.own_links import OwnLinks
 from processors.sender.webhooks import DeliveryResult, Exchange
+from processors.sender.wording import worded
 from schemas.channels.kinds import CHANNEL_KINDS
 from schemas.channels.messages import MessageKind
 from schemas.channels.twilio import fits
 from schemas.deliveries import Delivery, Endpoint
 from schemas.ids import derived_id
+from schemas.message_templates import Wording
 from tests.service_channels import AT, INCIDENT, MONITOR, SITE, attempt, content_of, data_of, delivery_of, message
 from tests.services import SERVICES
 
@@ -181,6 +183,23 @@ async def test_apprise_has_it_as_a_line() -> None:
 
     await apprise.send(outgoing("apprise", delivery()), Clients(post, None, services=Services(exchange, ask)))
     assert f"\nAcknowledge: {URL}\n" in asked[0].text
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({"kind": "ntfy", "secret": ""}, "|Shop"),
+        ({"kind": "ntfy", "secret": "sealed"}, f"{URL}|Shop"),
+        ({"kind": "apprise", "url": "ntfys://ntfy.sh", "secret": "sealed"}, "|Shop"),
+        ({"kind": "slack", "secret": "sealed"}, f"{URL}|Shop"),
+    ],
+)
+def test_no_template_tells_it_where_strangers_read_along(fields: dict[str, Any], told: str) -> None:
+    wording = Wording(name="t", text="{{ acknowledge }}|{{ name }}")
+    made, why = worded(replace(delivery(), wording=wording), replace(ENDPOINT, **fields))
+    assert why == ""
+    assert made.wording is not None
+    assert made.wording.text == told
 
 
 def test_the_link_is_of_the_channel_that_is_told() -> None:

@@ -289,6 +289,15 @@ def test_a_notice_that_cannot_be_read_is_told_as_ever() -> None:
     assert worded(broken, endpoint_of())[0].wording is None
 
 
+@pytest.mark.parametrize("language", ["en", "de", "fr", "es"])
+def test_what_a_template_compares_is_the_same_in_every_language(language: str) -> None:
+    text = "{% if results.first.status == 'down' %}down{% endif %}"
+    delivery, why = worded_by("", text, language=language)
+    assert why == ""
+    assert delivery.wording is not None
+    assert delivery.wording.text == "down"
+
+
 def test_what_comes_out_blank_is_ours() -> None:
     delivery, why = worded_by("{{ tags.first }}", "{% if test %}x{% endif %} ")
     assert (why, delivery.wording and (delivery.wording.title, delivery.wording.text)) == ("", ("", ""))
