@@ -69,9 +69,9 @@ class Service:
 
 
 def balanced(markup: str) -> bool:
-    """Whether every element is closed in its order, and nothing else looks like one."""
+    """Whether every element but a line break is closed in its order, and nothing else looks like one."""
     open_names: list[str] = []
-    rest = markup
+    rest = markup = markup.replace("<br>", "\n")
     for end, name in re.findall(r"<(/?)([a-z]+)(?: [a-z]+=\"[^\"<>]*\")*>", markup):
         if not end:
             open_names.append(name)

@@ -31,7 +31,6 @@ _MARKUP = re.compile(r"([\\*_~`|\[\]()<]|^[>#+-])")
 # Of an embed; all texts of it together have at most 6,000, of which the title and the test's sentence need some.
 _TITLE, _VALUE, _LINK, _ALL, _DESCRIPTION = 256, 1_024, 2_048, 5_600, 4_096
 _LONGEST_FACT, _LONGEST_BLOCK = 400, 900
-_TAKE = "I take care of it"
 
 
 class Discord(SecretUrlKind):
@@ -91,7 +90,7 @@ def _fields(message: Message) -> Iterator[dict[str, Any]]:
     """The facts and then the blocks, as many as there is room for."""
     left = _ALL
     fields = [{"name": row.label, "value": _value(row.value)} for row in message.rows]
-    link = f"[{_TAKE}]({message.acknowledge})"
+    link = f"[{message.tells('acknowledge_link')}]({message.acknowledge})"
     if message.acknowledge and units(link) <= _VALUE:
         fields.insert(0, {"name": message.tells("acknowledge_button"), "value": link})
     for field in [*fields, *map(_field, message.blocks)]:

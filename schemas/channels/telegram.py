@@ -28,6 +28,8 @@ from schemas.notices import TEAM_NOTICES
 # Of a text without its markup.
 _LONGEST = 4_096
 _BLOCK = 900
+# Of a text that the project words itself: the title, the links and the sentence of a test need some.
+_OWN = _LONGEST - 600
 _WORDS = re.compile(
     "bot was blocked by the user|bot was kicked|user is deactivated|group chat was deleted|chat not found|"
     "bot is not a member|not enough rights|have no rights|message is too long|can't parse entities|"
@@ -152,7 +154,7 @@ def _lines(message: Message) -> Iterator[tuple[int, str]]:
     if message.test:
         test = message.tells("test")
         yield units(test), f"<i>{html(test)}</i>"
-    for line in message.own:
+    for line in cut("\n".join(message.own), _OWN).split("\n") if message.own else ():
         yield units(line), html(line)
     for row in message.rows:
         yield units(f"{row.label}: {row.value}"), f"<b>{html(row.label)}:</b> {html(row.value)}"

@@ -7,9 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from processors.sender.wording import worded
 from schemas.channels.kinds import CHANNEL_KINDS
 from schemas.channels.messages import Block, MessageKind, Row, cut, cut_front, plain, units
-from schemas.notices import DIGEST
+from schemas.languages.catalogues import ENGLISH, LANGUAGES, sentence
+from schemas.message_templates import Wording
+from schemas.notices import DIGEST, OPENING
 from tests.service_channels import (
     INCIDENT,
     MONITOR,
@@ -60,6 +63,44 @@ async def test_every_test_says_that_it_is_one(kind: str, notice: str) -> None:
         assert service.taken[0]["dedup_key"] == "pingfold.test.c"
     else:
         assert "test" in content_of(service).lower()
+
+
+@pytest.mark.parametrize("kind", SERVICES)
+async def test_every_test_says_that_it_is_one_whatever_its_template(kind: str) -> None:
+    service = SERVICES[kind]()
+    wording = Wording(name="t", title="Shop is down", text="Look at it.")
+    asked = replace(delivery_of("monitor.down", data_of("monitor.down") | {"test": True}), wording=wording)
+    sent, why = worded(asked, endpoint_to(service)[0])
+    await attempt(service, sent)
+    assert why == ""
+    assert "Test: Shop is down" in content_of(service).replace("+", " ").replace("%3A", ":")
+
+
+@pytest.mark.parametrize("kind", SERVICES)
+async def test_a_long_text_of_a_template_is_cut_and_not_left_out(kind: str) -> None:
+    for text in ("x" * 4_000, "y" * 3_000 + "\n" + "x" * 900, "x" * 5 + "\n" * 3_000):
+        service = SERVICES[kind]()
+        wording = Wording(name="t", title="z" * 200, text=text)
+        result = await attempt(service, replace(delivery_of("monitor.down"), wording=wording))
+        assert (result.error, len(service.taken)) == ("", 1)
+        assert kind == "twilio" or "x" * 5 in content_of(service) or "y" * 900 in content_of(service)
+
+
+@pytest.mark.parametrize("kind", SERVICES)
+@pytest.mark.parametrize("language", sorted(LANGUAGES))
+async def test_every_notice_is_taken_in_every_language(kind: str, language: str) -> None:
+    service = SERVICES[kind]()
+    options = endpoint_to(service)[0].options | {"language": language, "timezone": "Europe/Berlin"}
+    link = INCIDENT | {"acknowledge_url": "https://x.example/incidents/a"}
+    for notice in TOLD:
+        data = data_of(notice)
+        if notice in OPENING:
+            data["incident"] = link
+        result = await attempt(service, delivery_of(notice, data), options=options)
+        assert (result.error, notice) == ("", notice)
+    said = content_of(service)
+    for key in ("acknowledge_link", "acknowledge_button", "last_results", "last_output", "acknowledged_by"):
+        assert language == ENGLISH or sentence(ENGLISH, key) not in said
 
 
 @pytest.mark.parametrize("kind", SERVICES)
