@@ -7,11 +7,13 @@ from typing import Any
 
 from query_api.test_sends import data_of_test
 from schemas.base import SECOND, Micros
-from schemas.notices import UNCHOSEN, VALIDITY_NOTICES, AnyNotice
+from schemas.notices import ACKNOWLEDGED, UNCHOSEN, VALIDITY_NOTICES, AnyNotice, Notice
 from schemas.times import iso
 
 _THING = "00000000-0000-4000-8000-000000000001"
 _INCIDENT = "00000000-0000-4000-8000-000000000002"
+# Told as they are in a test.
+_AS_TESTED: tuple[Notice, ...] = ("monitor.performance_drop", "monitor.run_time_drift", "system.outage")
 _SAID = "copying 3 of 7\nrsync: write failed: No space left on device (28)"
 
 
@@ -21,18 +23,27 @@ def preview_sample(notice: AnyNotice, now: Micros) -> dict[str, Any]:
     if notice in UNCHOSEN:
         monitor = {"id": _THING, "name": "Alert channel ops", "url": "/", "kind": "channel", "current_status": "down"}
         return {"monitor": monitor, "incident": None, "detail": "the last 50 requests failed; the newest: HTTP 500"}
-    if notice in VALIDITY_NOTICES or notice == "monitor.performance_drop":
+    if notice in VALIDITY_NOTICES or notice in _AS_TESTED:
         data = {name: value for name, value in data_of_test(notice, now).items() if name != "test"}
-        return data | {"monitor": _monitor("up")}
+        if notice == "system.outage":
+            return data
+        return data | {"monitor": _heartbeat("up", now) if notice == "monitor.run_time_drift" else _monitor("up")}
+    if notice == "monitor.late":
+        last, expected = iso(max(0, now - 90_000 * SECOND)), iso(max(0, now - 60 * SECOND))
+        detail = f"no ping since {last}; expected at {expected}, down at {iso(now + 240 * SECOND)} if none comes"
+        return {"monitor": _heartbeat("late", now), "incident": None, "detail": detail}
     over = notice in ("monitor.recovered", "incident.resolved")
-    incident = {
+    incident: dict[str, Any] = {
         "id": _INCIDENT,
         "started_at": iso(began),
         "resolved_at": iso(now) if over else None,
         "cause": "Exit status 23",
         "status": "resolved" if over else "open",
-        "acknowledge_url": "https://pingfold.example/acknowledge/TOKEN",
     }
+    if notice == ACKNOWLEDGED:
+        incident["acknowledgement"] = {"by": "Ada", "acknowledged_at": iso(now), "comment": "on it", "until": None}
+    elif not over:
+        incident["acknowledge_url"] = "https://pingfold.example/acknowledge/TOKEN"
     if over:
         return {"monitor": _heartbeat("up", now), "incident": incident}
     if notice == "monitor.not_observed":

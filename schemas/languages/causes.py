@@ -13,6 +13,7 @@ _SPAN = r"(?:\d{1,6} days?, )?\d{1,2}:\d{2}:\d{2}"
 _AT = r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\+00:00"
 # What may stand in a cause, by the names of its placeholders; anything, under other names.
 _PIECES = {"span": _SPAN, "limit": _SPAN, "expected": _AT, "started": _AT, "at": _AT, "status": r"\d{1,9}"}
+_PIECES |= dict.fromkeys(("since", "deadline", "start", "end"), _AT) | {"average": _SPAN, "failures": r"\d{1,9}"}
 _PIECES |= {"days": r"\d{1,9}", "hours": r"\d{1,9}", "percent": r"\d{1,9}%", "apdex": r"[\d.]+", "lowest": r"[\d.]+"}
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 _DURATION = re.compile(r"(?:(\d{1,6}) days?, )?(\d{1,2}):(\d{2}):(\d{2})", re.ASCII)
@@ -45,7 +46,7 @@ def told_cause(language: str, cause: str) -> str:
     for key, pattern in _patterns():
         if (found := pattern.fullmatch(cause)) is not None:
             values = {
-                name: _in_units(value) if name in ("span", "limit") else value
+                name: _in_units(value) if name in ("span", "limit", "average") else value
                 for name, value in found.groupdict().items()
             }
             return sentence(language, key, **values)

@@ -104,6 +104,29 @@ SENTENCES = {
     "cause.domain_expires_in_a_day": "Die Domain von {host} läuft in 1 Tag ab, um {at}",
     "cause.domain_expires": "Die Domain von {host} läuft in {days} Tagen ab, um {at}",
     "cause.domain_expired": "Die Domain von {host} ist abgelaufen um {at}",
+    "cause.late": "kein Ping seit {since}; erwartet um {expected}, ausgefallen um {deadline}, wenn keiner kommt",
+    "cause.late_new": "noch kein Ping; erwartet um {expected}, ausgefallen um {deadline}, wenn keiner kommt",
+    "cause.unjudged": "kein Ping seit {since}; Pingfold war nicht erreichbar von {start} bis {end}",
+    "cause.unjudged_new": "noch kein Ping; Pingfold war nicht erreichbar von {start} bis {end}",
+    "cause.unjudged_run": "Lauf begonnen um {started}, kein Ende gesehen; Pingfold war nicht erreichbar "
+    "von {start} bis {end}",
+    "cause.unjudged_run_named": "Lauf {run} begonnen um {started}, kein Ende gesehen; Pingfold war nicht "
+    "erreichbar von {start} bis {end}",
+    "cause.maintained": "Exit-Status {status} um {at}, während der Wartung",
+    "cause.maintained_failure": "Fehler gemeldet um {at}, während der Wartung",
+    "cause.no_result_unprobed": "kein Ergebnis seit {at}; es konnte nicht geprüft werden: {why}",
+    "cause.no_result_yet_unprobed": "noch kein Ergebnis; es konnte nicht geprüft werden: {why}",
+    "cause.no_result_region": "kein Ergebnis seit {at}; in {regions} antwortet nichts, auch Kontrollziele "
+    "nicht: Ob dies ausgefallen ist oder nur das Netz dort, ist nicht bekannt",
+    "cause.no_result_yet_region": "noch kein Ergebnis; in {regions} antwortet nichts, auch Kontrollziele nicht: Ob "
+    "dies ausgefallen ist oder nur das Netz dort, ist nicht bekannt",
+    "cause.outage": "Von {start} bis {end}; bisher ist nichts unbeurteilt geblieben",
+    "cause.outage_unjudged": "Von {start} bis {end}; nicht beobachtet: {counts} ({names})",
+    "cause.channel_failing": "die letzten {failures} Anfragen sind fehlgeschlagen; die neueste: {because}",
+    "cause.channel_silent": "seit {days} Tagen nichts zugestellt; zuletzt: {because}",
+    "cause.drift": "Die letzten Läufe dauerten im Mittel {average}, {percent} der Grenze von {limit}",
+    "cause.channel_gone": "antwortete 410 Gone",
+    "cause.no_figures": "Die Zahlen konnten nicht gelesen werden: Die Historie war {days} Tage lang nicht verfügbar.",
     "cause.apdex": "Apdex um {percent} gesunken: {apdex} in der letzten Stunde, und {lowest} oder mehr in jeder der "
     "{hours} Stunden davor",
     "failure.name": "Der Name konnte nicht aufgelöst werden",

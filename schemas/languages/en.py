@@ -108,6 +108,28 @@ SENTENCES = {
     "cause.domain_expires_in_a_day": "The domain of {host} will expire in 1 day, at {at}",
     "cause.domain_expires": "The domain of {host} will expire in {days} days, at {at}",
     "cause.domain_expired": "The domain of {host} has expired at {at}",
+    "cause.late": "no ping since {since}; expected at {expected}, down at {deadline} if none comes",
+    "cause.late_new": "no ping yet; expected at {expected}, down at {deadline} if none comes",
+    "cause.unjudged": "no ping since {since}; Pingfold could not be reached from {start} to {end}",
+    "cause.unjudged_new": "no ping yet; Pingfold could not be reached from {start} to {end}",
+    "cause.unjudged_run": "run started at {started}, no end seen; Pingfold could not be reached from {start} to {end}",
+    "cause.unjudged_run_named": "run {run} started at {started}, no end seen; Pingfold could not be reached from "
+    "{start} to {end}",
+    "cause.maintained": "Exit status {status} at {at}, during maintenance",
+    "cause.maintained_failure": "Reported failure at {at}, during maintenance",
+    "cause.no_result_unprobed": "no result since {at}; it could not be probed: {why}",
+    "cause.no_result_yet_unprobed": "no result yet; it could not be probed: {why}",
+    "cause.no_result_region": "no result since {at}; nothing answers in {regions}, control targets neither: "
+    "whether this is down, or only the network there, is not known",
+    "cause.no_result_yet_region": "no result yet; nothing answers in {regions}, control targets neither: whether "
+    "this is down, or only the network there, is not known",
+    "cause.outage": "From {start} to {end}; nothing was left unjudged so far",
+    "cause.outage_unjudged": "From {start} to {end}; not observed: {counts} ({names})",
+    "cause.channel_failing": "the last {failures} requests failed; the newest: {because}",
+    "cause.channel_silent": "nothing delivered for {days} days; last: {because}",
+    "cause.drift": "The last runs took {average} on average, {percent} of the run limit of {limit}",
+    "cause.channel_gone": "answered 410 Gone",
+    "cause.no_figures": "The figures could not be read: history was not available for {days} days.",
     "cause.apdex": "Apdex dropped {percent}: {apdex} in the last hour, and {lowest} or more in each of the {hours} "
     "hours before",
     # Why a probe failed; what stands behind a colon stays as it is.

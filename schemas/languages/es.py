@@ -104,6 +104,29 @@ SENTENCES = {
     "cause.domain_expires_in_a_day": "El dominio de {host} caduca en 1 día, a las {at}",
     "cause.domain_expires": "El dominio de {host} caduca en {days} días, a las {at}",
     "cause.domain_expired": "El dominio de {host} caducó a las {at}",
+    "cause.late": "ningún ping desde {since}; esperado a las {expected}, caído a las {deadline} si no llega ninguno",
+    "cause.late_new": "todavía ningún ping; esperado a las {expected}, caído a las {deadline} si no llega ninguno",
+    "cause.unjudged": "ningún ping desde {since}; Pingfold no estuvo accesible de {start} a {end}",
+    "cause.unjudged_new": "todavía ningún ping; Pingfold no estuvo accesible de {start} a {end}",
+    "cause.unjudged_run": "ejecución comenzada a las {started}, no se vio su fin; Pingfold no estuvo "
+    "accesible de {start} a {end}",
+    "cause.unjudged_run_named": "ejecución {run} comenzada a las {started}, no se vio su fin; Pingfold no estuvo "
+    "accesible de {start} a {end}",
+    "cause.maintained": "Código de salida {status} a las {at}, durante el mantenimiento",
+    "cause.maintained_failure": "Fallo comunicado a las {at}, durante el mantenimiento",
+    "cause.no_result_unprobed": "ningún resultado desde {at}; no se pudo sondear: {why}",
+    "cause.no_result_yet_unprobed": "todavía ningún resultado; no se pudo sondear: {why}",
+    "cause.no_result_region": "ningún resultado desde {at}; nada responde en {regions}, tampoco los destinos "
+    "de control: no se sabe si esto está caído o solo la red de allí",
+    "cause.no_result_yet_region": "todavía ningún resultado; nada responde en {regions}, tampoco los destinos de "
+    "control: no se sabe si esto está caído o solo la red de allí",
+    "cause.outage": "De {start} a {end}; por ahora nada quedó sin juzgar",
+    "cause.outage_unjudged": "De {start} a {end}; no observado: {counts} ({names})",
+    "cause.channel_failing": "las últimas {failures} peticiones fallaron; la más reciente: {because}",
+    "cause.channel_silent": "nada entregado desde hace {days} días; lo último: {because}",
+    "cause.drift": "Las últimas ejecuciones duraron {average} de media, el {percent} del límite de {limit}",
+    "cause.channel_gone": "respondió 410 Gone",
+    "cause.no_figures": "No se pudieron leer las cifras: el historial no estuvo disponible durante {days} días.",
     "cause.apdex": "El Apdex bajó un {percent}: {apdex} en la última hora, y {lowest} o más en cada una de las {hours} "
     "horas anteriores",
     "failure.name": "No se pudo resolver el nombre",

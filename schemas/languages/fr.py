@@ -104,6 +104,30 @@ SENTENCES = {
     "cause.domain_expires_in_a_day": "Le domaine de {host} expire dans 1 jour, à {at}",
     "cause.domain_expires": "Le domaine de {host} expire dans {days} jours, à {at}",
     "cause.domain_expired": "Le domaine de {host} a expiré à {at}",
+    "cause.late": "aucun ping depuis {since} ; attendu à {expected}, en panne à {deadline} si aucun n'arrive",
+    "cause.late_new": "encore aucun ping ; attendu à {expected}, en panne à {deadline} si aucun n'arrive",
+    "cause.unjudged": "aucun ping depuis {since} ; Pingfold n'était pas joignable de {start} à {end}",
+    "cause.unjudged_new": "encore aucun ping ; Pingfold n'était pas joignable de {start} à {end}",
+    "cause.unjudged_run": "exécution commencée à {started}, fin non vue ; Pingfold n'était pas joignable "
+    "de {start} à {end}",
+    "cause.unjudged_run_named": "exécution {run} commencée à {started}, fin non vue ; Pingfold n'était pas "
+    "joignable de {start} à {end}",
+    "cause.maintained": "Code de sortie {status} à {at}, pendant la maintenance",
+    "cause.maintained_failure": "Échec signalé à {at}, pendant la maintenance",
+    "cause.no_result_unprobed": "aucun résultat depuis {at} ; impossible à sonder : {why}",
+    "cause.no_result_yet_unprobed": "encore aucun résultat ; impossible à sonder : {why}",
+    "cause.no_result_region": "aucun résultat depuis {at} ; rien ne répond dans {regions}, pas même les cibles "
+    "de contrôle : on ne sait pas si c'est en panne, ou seulement le réseau là-bas",
+    "cause.no_result_yet_region": "encore aucun résultat ; rien ne répond dans {regions}, pas même les cibles de "
+    "contrôle : on ne sait pas si c'est en panne, ou seulement le réseau là-bas",
+    "cause.outage": "De {start} à {end} ; jusqu'ici rien n'est resté sans jugement",
+    "cause.outage_unjudged": "De {start} à {end} ; non observé : {counts} ({names})",
+    "cause.channel_failing": "les {failures} dernières requêtes ont échoué ; la plus récente : {because}",
+    "cause.channel_silent": "rien n'a été remis depuis {days} jours ; en dernier : {because}",
+    "cause.drift": "Les dernières exécutions ont duré {average} en moyenne, {percent} de la limite de {limit}",
+    "cause.channel_gone": "a répondu 410 Gone",
+    "cause.no_figures": "Les chiffres n'ont pas pu être lus : l'historique n'était pas disponible "
+    "pendant {days} jours.",
     "cause.apdex": "L'Apdex a baissé de {percent} : {apdex} pendant la dernière heure, et {lowest} ou plus pendant "
     "chacune des {hours} heures précédentes",
     "failure.name": "Le nom n'a pas pu être résolu",

@@ -12,7 +12,7 @@ from query_api.preview_samples import preview_sample
 from schemas.languages.catalogues import CATALOGUES, ENGLISH, LANGUAGES, sentence
 from schemas.languages.causes import in_units, told_cause
 from schemas.languages.reading import ENGLISH_UTC, Reading
-from schemas.notices import FIRST_NOTICES, NOTICES, UNCHOSEN, VALIDITY_NOTICES, AnyNotice
+from schemas.notices import NOTICES, UNCHOSEN, AnyNotice
 from schemas.probe_kinds import FAILURE_WORDS
 from tests.chats import SlackService
 from tests.service_channels import AT, SITE, data_of, endpoint_to
@@ -103,6 +103,21 @@ def test_what_is_no_moment_stays_as_it_is(text: str) -> None:
         ("Connection failed: ECONNREFUSED: refused", "Verbindung fehlgeschlagen: ECONNREFUSED: refused"),
         ("TLS failed over IPv6 only: bad", "TLS fehlgeschlagen nur über IPv6: bad"),
         ("Connection timed out", "Zeitüberschreitung der Verbindung"),
+        (
+            "no ping since 2025-01-15T12:00:00+00:00; expected at 2025-01-15T13:00:00+00:00, down at "
+            "2025-01-15T13:05:00+00:00 if none comes",
+            "kein Ping seit 2025-01-15 13:00:00 CET; erwartet um 2025-01-15 14:00:00 CET, ausgefallen um "
+            "2025-01-15 14:05:00 CET, wenn keiner kommt",
+        ),
+        (
+            "no ping yet; Pingfold could not be reached from 2025-01-15T12:00:00+00:00 to 2025-01-15T12:00:11+00:00",
+            "noch kein Ping; Pingfold war nicht erreichbar von 2025-01-15 13:00:00 CET bis 2025-01-15 13:00:11 CET",
+        ),
+        (
+            "Exit status 3 at 2025-01-15T12:00:00+00:00, during maintenance",
+            "Exit-Status 3 um 2025-01-15 13:00:00 CET, während der Wartung",
+        ),
+        ("nothing delivered for 5 days; last: HTTP 500", "seit 5 Tagen nichts zugestellt; zuletzt: HTTP 500"),
         ("the moon is full", "the moon is full"),
     ],
 )
@@ -111,7 +126,7 @@ def test_a_cause_is_told_in_the_language_of_the_channel(cause: str, told: str) -
     assert facts_of("monitor.down", data, SITE, Reading("de", "Europe/Berlin"))["cause"] == told
 
 
-@pytest.mark.parametrize("notice", [*FIRST_NOTICES, *VALIDITY_NOTICES, "monitor.performance_drop"])
+@pytest.mark.parametrize("notice", sorted({*NOTICES, "channel.disabled", "channel.failing"}))
 def test_the_causes_that_the_folds_give_are_known(notice: AnyNotice) -> None:
     cause = facts_of(notice, preview_sample(notice, AT), SITE)["cause"]
     told = facts_of(notice, preview_sample(notice, AT), SITE, Reading("fr", "Europe/Paris"))
