@@ -8,7 +8,6 @@ from typing import Any, Final
 
 from processors.sender.mail_headers import one_line
 from processors.sender.notice_values import moments, object_of, text_of
-from schemas.languages.catalogues import ENGLISH
 from schemas.languages.reading import ENGLISH_UTC, Reading
 
 # What may be told of a thing after its newest notice: keys of sentences, those that are told first before the others.
@@ -54,7 +53,7 @@ def digest_facts(data: Mapping[str, Any], reading: Reading = ENGLISH_UTC) -> dic
     for word, more in _unnamed(digest, things).items():
         counts[word] = counts.get(word, 0) + more
     words = sorted(counts, key=lambda word: (_ORDER.index(word) if word in _ORDER else len(_ORDER), word))
-    titles = {word: f"{_number(counts[word], reading)} {_said(word, reading)}" for word in words}
+    titles = {word: f"{reading.number(counts[word])} {_said(word, reading)}" for word in words}
     return {
         "says": ", ".join(titles.values()) or reading.says("list.nothing"),
         "alike": _alike(words),
@@ -80,18 +79,12 @@ def fitted(group: Mapping[str, Any], most: int, reading: Reading = ENGLISH_UTC) 
     return [*lines, _rest(more, reading)] if more else lines
 
 
-def _number(count: int, reading: Reading) -> str:
-    """10,000 in English; elsewhere a comma would be read as the beginning of a fraction."""
-    told = f"{count:,}"
-    return told if reading.language == ENGLISH else told.replace(",", "\N{NO-BREAK SPACE}")
-
-
 def _said(word: str, reading: Reading) -> str:
     return reading.says(word) if word == _BACK or word in _WORDS.values() else word
 
 
 def _rest(more: int, reading: Reading) -> str:
-    return reading.says("list.more", more=_number(more, reading)) if more else ""
+    return reading.says("list.more", more=reading.number(more)) if more else ""
 
 
 def _word(thing: Mapping[str, Any]) -> str:

@@ -109,7 +109,7 @@ class EmailRenderer:
     def _facts(self, delivery: Delivery, endpoint: Endpoint, notice: dict[str, Any]) -> dict[str, Any]:
         reading, wording = reading_of(endpoint), delivery.wording
         facts = facts_of(delivery.notice, object_of(notice["data"]), endpoint.site, reading)
-        told = report_facts(object_of(notice["data"])) if delivery.notice == REPORT else {}
+        told = report_facts(object_of(notice["data"]), reading) if delivery.notice == REPORT else {}
         return (
             told
             | facts
@@ -120,6 +120,7 @@ class EmailRenderer:
                 "site_name": self._site_name,
                 "language": reading.language,
                 "tells": reading.says,
+                "summary": facts["cause"],
             }
         )
 

@@ -129,7 +129,7 @@ def message_of(delivery: Delivery, endpoint: Endpoint) -> Message:
     wording = delivery.wording
     own = () if wording is None or not wording.text else tuple(wording.text.split("\n"))
     if delivery.notice == REPORT:
-        facts, rows = facts | {"cause": ""}, report_rows(data)
+        facts, rows = facts | {"cause": ""}, report_rows(data, reading)
     else:
         rows = tuple(_rows(facts, reading.moment(at), reading))
     return Message(

@@ -10,9 +10,10 @@ from typing import Any
 from processors.sender.digest_facts import digest_facts
 from processors.sender.mail_headers import one_line
 from processors.sender.notice_values import moments, object_of, text_of
+from processors.sender.report_facts import report_summary, report_title
 from schemas.deliveries import Delivery, Endpoint
 from schemas.languages.reading import ENGLISH_UTC, UTC, Reading
-from schemas.notices import DIGEST
+from schemas.notices import DIGEST, REPORT
 from schemas.outputs import readable
 
 _RESULTS = 10
@@ -39,6 +40,9 @@ def facts_of(notice: str, data: Mapping[str, Any], site: str, reading: Reading =
     monitor, incident = object_of(data.get("monitor")), object_of(data.get("incident"))
     name = one_line(text_of(monitor, "name")) or text_of(monitor, "url") or text_of(monitor, "id")
     name = name or reading.says("a_monitor")
+    cause = _cause(text_of(incident, "cause") or text_of(data, "detail"), reading)
+    if notice == REPORT:
+        name, cause = report_title(name, reading), report_summary(data, reading)
     said = object_of(incident.get("acknowledgement"))
     by = one_line(text_of(said, "by"))
     listed = digest_facts(data, reading) if notice == DIGEST else {}
@@ -62,7 +66,7 @@ def facts_of(notice: str, data: Mapping[str, Any], site: str, reading: Reading =
         "test_says": reading.says("test"),
         "name": name,
         "url": "" if url == page else url,
-        "cause": _cause(text_of(incident, "cause") or text_of(data, "detail"), reading),
+        "cause": cause,
         "started": reading.moment(text_of(incident, "started_at")),
         "resolved": reading.moment(text_of(incident, "resolved_at")),
         "last_ping": reading.moment(text_of(monitor, "last_ping")),

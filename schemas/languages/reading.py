@@ -29,6 +29,11 @@ class Reading(NamedTuple):
         """Why something happened, as far as that is known in other words."""
         return told_cause(self.language, text)
 
+    def number(self, count: int) -> str:
+        """10,000 in English; elsewhere a comma would be read as the beginning of a fraction."""
+        told = f"{count:,}"
+        return told if self.language == ENGLISH else told.replace(",", "\N{NO-BREAK SPACE}")
+
     def moment(self, text: str) -> str:
         """`2025-02-21 14:32:00 UTC`, of an ISO 8601 text in UTC."""
         if self.timezone == UTC or not text:

@@ -1,6 +1,7 @@
 """A report as people get it: by mail, in a chat, as a webhook. Whatever names hold, nothing of it is taken for more."""
 
 import email
+import re
 from email.message import EmailMessage
 from email.policy import default
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 from processors.sender.email_renderer import EmailRenderer
 from processors.sender.messages import message_of
 from processors.sender.notice_body import render_body
+from processors.sender.notice_facts import facts_of
 from processors.sender.own_links import OwnLinks
 from processors.sender.report_facts import report_facts
 from query_api.history.reports import Counted, Span3, StateTime, Took
@@ -29,6 +31,8 @@ from query_api.reports.summary import content_of, summary_of
 from schemas.base import SECOND
 from schemas.deliveries import Delivery, Endpoint
 from schemas.duration_words import duration_words
+from schemas.languages.catalogues import CATALOGUES, ENGLISH, LANGUAGES, sentence
+from schemas.languages.reading import Reading
 from schemas.reports import MOST_CONTENT
 from schemas.times import iso, read_iso
 
@@ -90,15 +94,16 @@ def delivery_of(content: dict[str, Any], name: str = "Weekly report of Shop", **
     return Delivery(id="d-1", event="e-1", channel="c", notice="project.report", body=body, first_due=0)
 
 
-def endpoint() -> Endpoint:
+def endpoint(**options: Any) -> Endpoint:
+    to = ("a@example.org",)
     return Endpoint(
-        id="c", project="p", url="", notices=(), secret="", kind="email", addresses=("a@example.org",), site=SITE
+        id="c", project="p", url="", notices=(), secret="", kind="email", addresses=to, site=SITE, options=options
     )
 
 
-def mail_of(delivery: Delivery) -> tuple[EmailMessage, str, str]:
+def mail_of(delivery: Delivery, **options: Any) -> tuple[EmailMessage, str, str]:
     """The mail, its plain text and its HTML."""
-    raw = EmailRenderer("Pingfold", "alerts@example.org").write(delivery, endpoint())
+    raw = EmailRenderer("Pingfold", "alerts@example.org").write(delivery, endpoint(**options))
     mail = email.message_from_bytes(raw, policy=default)
     plain, html = mail.get_body(("plain",)), mail.get_body(("html",))
     assert plain is not None
@@ -161,6 +166,29 @@ def test_in_a_chat_it_is_three_lines() -> None:
     assert message.page == f"{SITE}/"
     missing = message_of(delivery_of({"summary": "The figures could not be read."}), endpoint())
     assert [(row.label, row.value) for row in missing.rows] == [("Report", "The figures could not be read.")]
+
+
+@pytest.mark.parametrize("language", sorted(set(LANGUAGES) - {ENGLISH}))
+def test_it_is_told_in_the_language_and_the_zone_of_its_channel(language: str) -> None:
+    content = content_of(report_of(["backup", "shop"], complete=False))
+    content["unacknowledged"][0]["cause"] = "Connection timed out"
+    delivery, options = delivery_of(content, test=True), {"language": language, "timezone": "Asia/Tokyo"}
+    mail, plain, html = mail_of(delivery, **options)
+    english = [text for key, text in CATALOGUES[ENGLISH].items() if key.startswith("report.") and text != "Incidents"]
+    for text in (plain, html):
+        for words in [*english, "Connection timed out", "Uptime"]:
+            for piece in filter(None, re.split(r"\{\w+\}", words)):
+                assert len(piece) < 5 or piece.strip() not in text, piece
+        assert "JST" in text
+        assert " UTC" not in text
+    assert sentence(language, "report.week", name="Shop") in mail["Subject"]
+    assert f'<html lang="{language}">' in html
+    told = message_of(delivery, endpoint(**options))
+    assert [row.label for row in told.rows] == [
+        sentence(language, f"report.{key}") for key in ("uptime", "incidents", "look_at")
+    ]
+    facts = facts_of("project.report", msgspec.json.decode(delivery.body)["data"], SITE, Reading(language))
+    assert facts["cause"].startswith(f"{sentence(language, 'report.uptime')}: 99.31 %")
 
 
 def test_links_lead_to_the_address_of_now() -> None:
