@@ -7,7 +7,7 @@ same way on every machine:
 - only the tags and filters that are listed, no ranges, and markup on one line: its parser needs the square of the time
   for some long ones;
 - rounds of all loops together, and steps: each node, lookup and filter is one, and one more for each hundred characters
-  that it works on;
+  that it works on; each node one more for every eight values of the tag that has most, since a step compares them all;
 - the length of what a filter makes, which is told before it is made, and of all variables that are assigned.
 """
 
@@ -17,6 +17,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 from liquid import Environment, RenderContext
+from liquid.ast import Node
 from liquid.builtin.expressions.primitive import RangeLiteral
 from liquid.exceptions import FilterArgumentError, LiquidError, OutputStreamLimitError
 from liquid.expression import Expression
@@ -39,6 +40,8 @@ VARIABLES = (
     *("page", "acknowledge", "language", "timezone"),
 )
 MOST_ROUNDS, MOST_STEPS, MOST_CHARACTERS = 200, 5_000, 10_000
+# So many values of a tag are compared in a step.
+_VALUES = 8
 _LONGEST_MARKUP, _MOST_BLANKS, _LONGEST_PROBLEM = 300, 10, 120
 # The only value that a filter takes by its name: the bounds look at those that it takes by their place.
 _NAMED: Final = frozenset({"allow_false"})
@@ -64,12 +67,14 @@ class _Beyond(ProcessorError):
 class _Context(RenderContext):
     """Counts what a template does."""
 
-    __slots__ = ("_held", "_rounds", "_steps")
+    __slots__ = ("_held", "_of_a_node", "_rounds", "_steps")
 
     def __init__(self, *args: Any, **more: Any) -> None:
         self._steps = self._rounds = 0
         self._held: dict[str, int] = {}
         super().__init__(*args, **more)
+        template = self.template
+        self._of_a_node = template.most_values // _VALUES if isinstance(template, _Template) else 0
 
     def spend(self, *values: object) -> None:
         """Count a step that works on these values."""
@@ -80,6 +85,7 @@ class _Context(RenderContext):
     # Each node asks for them before it is rendered.
     @property
     def disabled_tags(self) -> list[str]:
+        self._steps += self._of_a_node
         self.spend()
         return []
 
@@ -119,7 +125,10 @@ class _Context(RenderContext):
 
 
 class _Template(BoundTemplate):
+    """most_values: of one of its tags, operators among them; any node may be that one."""
+
     context_class = _Context
+    most_values = 0
 
 
 class _Environment(Environment):
@@ -189,9 +198,13 @@ def _must_be_in_form(template: str) -> None:
 @lru_cache(maxsize=512)
 def _parsed(template: str) -> BoundTemplate:
     parsed = _ENVIRONMENT.from_string(template)
-    for expression in _expressions(parsed):
-        if isinstance(expression, RangeLiteral):
-            raise _NotInForm(template, expression.token.start_index, "there are no ranges")
+    assert isinstance(parsed, _Template)
+    for node in _nodes(parsed):
+        expressions = list(_expressions(node))
+        parsed.most_values = max(parsed.most_values, len(expressions))
+        for expression in expressions:
+            if isinstance(expression, RangeLiteral):
+                raise _NotInForm(template, expression.token.start_index, "there are no ranges")
     found = parsed.analyze(include_partials=False)
     for name, places in found.globals.items():
         if name not in VARIABLES:
@@ -202,17 +215,20 @@ def _parsed(template: str) -> BoundTemplate:
     return parsed
 
 
-def _expressions(parsed: BoundTemplate) -> Iterator[Expression]:
-    """Each expression in a template, whatever it is part of."""
+def _nodes(parsed: BoundTemplate) -> Iterator[Node]:
+    """Each node of a template."""
     context, nodes = _Context(parsed), list(parsed.nodes)
     while nodes:
-        node = nodes.pop()
+        yield (node := nodes.pop())
         nodes += node.children(context, include_partials=False)
-        expressions = list(node.expressions())
-        while expressions:
-            expression = expressions.pop()
-            yield expression
-            expressions += expression.children()
+
+
+def _expressions(node: Node) -> Iterator[Expression]:
+    """Each expression of a node, whatever it is part of."""
+    expressions = list(node.expressions())
+    while expressions:
+        yield (expression := expressions.pop())
+        expressions += expression.children()
 
 
 def _line_of(template: str, error: LiquidError) -> int:

@@ -67,6 +67,19 @@ def test_no_exception_but_ours_comes_out(template: str) -> None:
     assert problem_of(template).startswith("it cannot be rendered (")
 
 
+@pytest.mark.parametrize(
+    "tag",
+    [
+        "{% case name %}{% when " + ",".join(["1"] * 120) + " %}{% endcase %}",
+        "{% if " + " and ".join(["1==1"] * 25) + " %}{% endif %}",
+    ],
+)
+def test_a_tag_with_many_values_counts_more_than_one_with_few(tag: str) -> None:
+    loop = "{% assign lines = output | split: '' | slice: 0, 150 %}{% for line in lines %}"
+    assert "steps" in problem_of(loop + tag * 3 + "{% endfor %}")
+    assert rendered("text", tag * 10, VALUES).strip() == ""
+
+
 def test_what_is_no_text_counts_by_the_text_that_it_becomes() -> None:
     assert "makes more than" in problem_of("{{ output | slice: 0, 400 | replace: 'a', results.first }}")
     assert "steps" in problem_of("{% assign r = results.first %}" + "{{ r | size }}" * 250)
