@@ -3,6 +3,7 @@
 A template that cannot be rendered is refused: it is rendered with a sample of each notice that it words.
 """
 
+import asyncio
 from collections.abc import Iterable
 from typing import Annotated, Any
 
@@ -225,6 +226,7 @@ async def _fields(
         raise PoppaPingApiError(400, "Field 'text': a template needs a title or a text.")
     for notice in worded or _ALL:
         _rendered(service, key, notice, title, text)
+        await asyncio.sleep(0)  # others are answered between two of them
     return TemplateFields(name=wanted.name, notices=notices, channels=channels, title=wanted.title, text=wanted.text)
 
 

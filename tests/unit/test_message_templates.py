@@ -1,5 +1,7 @@
 """Message templates over the API, in memory: made, changed, removed, previewed, and kept with a delivery."""
 
+import asyncio
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -10,7 +12,9 @@ from processors.fold.contract import Session
 from processors.fold.view import View
 from processors.sender.webhooks import DeliveryResult
 from processors.sender.wording import noted, worded
-from schemas.base import encode
+from query_api.poppaping import message_templates
+from query_api.preview_samples import preview_sample
+from schemas.base import Micros, encode
 from schemas.channels.kinds import CHANNEL_KINDS
 from schemas.definitions import Channel
 from schemas.deliveries import Delivery, DeliveryReplayed, Endpoint, EndpointDefined
@@ -24,6 +28,7 @@ from schemas.message_templates import (
     Wording,
     template_key,
 )
+from schemas.notices import AnyNotice
 from schemas.requests import ChannelCreate, ChannelDelete
 from schemas.topics import DELIVERIES, PROJECTS
 from tests.deliveries_driver import Driver
@@ -149,6 +154,28 @@ async def test_what_is_wrong_is_said_with_its_line(harness: Harness, fields: dic
     if set(fields) <= {"title", "text"} and "needs" not in words:
         preview = await harness.client.post(f"{TEMPLATES}/preview", json={"text": "", "title": ""} | fields)
         assert (preview.status_code, words in preview.json()["message"]) == (400, True)
+
+
+async def test_others_have_their_turn_while_a_template_is_judged(
+    harness: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order: list[str] = []
+
+    def noted_sample(notice: AnyNotice, now: Micros) -> dict[str, Any]:
+        order.append(notice)
+        return preview_sample(notice, now)
+
+    async def another() -> None:
+        while True:
+            order.append("another")
+            await asyncio.sleep(0)
+
+    monkeypatch.setattr(message_templates, "preview_sample", noted_sample)
+    task = asyncio.create_task(another())
+    await template(harness)
+    task.cancel()
+    assert len(set(order)) > 10
+    assert all("another" in (one, after) for one, after in pairwise(order))
 
 
 async def test_there_is_an_end_to_templates(harness: Harness) -> None:
